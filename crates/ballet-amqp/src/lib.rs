@@ -30,10 +30,10 @@ pub use backoff::{Backoff, jittered};
 #[doc(hidden)]
 pub use consumer::watermark::Watermark;
 pub use consumer::{
-    ahead::Ahead,
     arrival::{Arrival, Sink},
-    handle::{Consumer, ConsumerHandle, Drained},
+    handle::{Consumer, ConsumerHandle, StopResult},
     lengths::Lengths,
+    prefetch::Ahead,
     receipt::Receipt,
     settings::ConsumerSettings,
 };
@@ -43,18 +43,18 @@ pub use lapin::types::{AMQPValue, DecimalValue, FieldArray, FieldTable, LongStri
 #[doc(hidden)]
 pub use management::{ManagementApi, ManagementError};
 pub use publisher::{
-    batch::{BatchId, LeftBehind, OnPublished, OutBatch, Published, Unpublishable},
-    handle::{Handed, PublishError, Publisher, PublisherHandle},
+    batch::{BatchId, LeftBehind, OnPublished, OutBatch, PublishedBatch, Unpublishable},
+    handle::{Handover, PublishError, Publisher, PublisherHandle},
     outgoing::Outgoing,
     settings::PublisherSettings,
 };
 pub use rabbitmq::{address::Addresses, broker::RabbitMq, management::ManagementAddress};
 pub use session::{
     error::BrokerError,
-    expected::Expected,
+    expected_objects::ExpectedObjects,
     lookup::Lookup,
-    message::{Confirmed, Delivery, Outcome, PERSISTENT, Publish},
-    object::{CopyQueue, Found, Missing, Object},
+    message::{Delivery, MessageConfirm, PERSISTENT, Publish, PublishOutcome},
+    object::{CopyQueue, FoundObject, MissingObjects, Object},
     peer::Peer,
     seam::{Broker, Confirms, Deliveries, NotListed, Session, StreamStart},
     state::ConnectionState,

@@ -14,7 +14,7 @@ use serde_json::Value;
 #[derive(Clone)]
 pub struct ManagementApi {
     http: Client,
-    /// With user and password, which reqwest turns into a header.
+    /// The URL with user and password, which reqwest turns into a header.
     base: Url,
     longest: usize,
 }
@@ -33,7 +33,7 @@ pub enum ManagementError {
         /// The text of the answer.
         text: String,
     },
-    /// It goes on and on.
+    /// The answer does not end.
     #[error("the answer has more than {0} bytes")]
     TooLong(usize),
     /// Something else answers.

@@ -1,18 +1,18 @@
-//! Documents that follow from the declarations of a system's services, without running any of them:
-//! pages, diagrams, and the broker's definitions.
+//! Documents made from the declarations of a system's services, without running any of them: pages, diagrams, and the
+//! broker's definitions.
 //!
 //! | document | function |
 //! |---|---|
 //! | the page of all events, field by field | [`events::page`] |
 //! | the page of all sagas, with their diagrams | [`choreography::page`] |
-//! | all events with who publishes and who consumes them, as data | [`listing::events`] |
+//! | all events with their publishers and consumers, as data | [`listing::events`] |
 //! | one saga as a diagram | [`mermaid::flowchart`], [`lanes::svg`] |
 //! | the broker's definitions for development | [`definitions::text`] |
 //! | AsyncAPI documents of a service or the system | [`asyncapi::of_service`], [`asyncapi::of_system`] |
-//! | what a change of contracts breaks, and whom | [`diff::Diff`] |
+//! | the services that a change of contracts breaks | [`diff::Diff`] |
 //! | alarms for Prometheus, and a board for Grafana | [`alarms::rules`], [`alarms::board()`] |
-//! | the JSON Schema of each event, as a file of its own | [`schemas::text`] |
-//! | the event that says what a person has compensated by hand | [`solved_event::body`] |
+//! | the JSON Schema of each event, in a separate file | [`schemas::text`] |
+//! | the event that reports a compensation by hand | [`solved_event::body`] |
 //! | the contracts of a system, read from their files and checked | [`Contracts`] |
 //!
 //! The same declarations always give the same bytes.

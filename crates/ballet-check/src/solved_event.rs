@@ -1,4 +1,4 @@
-//! The event that says that a step is compensated, when a person has done it.
+//! The event that reports a step as compensated when a person has compensated it by hand.
 
 use ballet_core::{EventType, Incoming};
 use jiff::Timestamp;
@@ -7,11 +7,11 @@ use serde_json::{Map, Value};
 use crate::contracts::Contracts;
 use crate::validate::Validator;
 
-/// The body: the given one, or the fields that the step's outcome has, too. It fits the contracts.
+/// Returns the given body, or one made of the fields that the step's outcome shares. It fits the contracts.
 ///
 /// # Errors
 ///
-/// What does not fit, in a sentence.
+/// The reason why the body does not fit, in a sentence.
 pub fn body(
     contracts: &Contracts,
     kind: EventType,
@@ -21,9 +21,9 @@ pub fn body(
 ) -> Result<String, String> {
     let body = match given {
         Some(given) => given.trim().to_owned(),
-        None => derived(contracts, kind, outcome),
+        None => body_from_outcome(contracts, kind, outcome),
     };
-    // Of an event of a saga the id is asked for, whatever it is.
+    // An event of a saga needs an id; its value does not matter here.
     let saga = "00000000-0000-0000-0000-000000000000";
     let message = Incoming {
         event_type: Some(kind.name()),
@@ -47,8 +47,8 @@ pub fn body(
     })
 }
 
-/// The fields of the event that the outcome has under the same names.
-fn derived(contracts: &Contracts, kind: EventType, outcome: &str) -> String {
+/// Returns the fields that the event and the outcome share by name.
+fn body_from_outcome(contracts: &Contracts, kind: EventType, outcome: &str) -> String {
     let outcome: Value = serde_json::from_str(outcome).unwrap_or_default();
     let schemas = contracts.contracts().iter().filter_map(|one| one.schemas().ok()).flatten();
     let mut fields = Map::new();

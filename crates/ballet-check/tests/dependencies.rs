@@ -6,11 +6,11 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// A layer: its name, where its crates lie, and what it may be built on. A crate is of the first layer with its place,
-/// in which `*` stands for any name: of a system, if a folder follows.
+/// A layer: its name, the place of its crates, and the layers it may depend on. A crate belongs to the first layer
+/// that matches its place. `*` stands for any name: that of a system, if a folder follows.
 type Layer = (&'static str, &'static str, &'static str);
 
-/// All that programs are built on: the benchmark collects spans with the testkit, as tests do.
+/// The layers below programs. They include the testkit: the benchmark collects spans with it, as tests do.
 const EVERYTHING: &str = "testkit core fault amqp stream store framework openapi outside ops library events service \
     system check console stage gateway load program command";
 
@@ -25,15 +25,15 @@ const LAYERS: [Layer; 23] = [
     ("framework", "crates/ballet", "core fault amqp store library"),
     // The description of HTTP routes.
     ("openapi", "crates/ballet-openapi", "framework"),
-    // What operators do with a running system.
+    // Operations on a running system.
     ("ops", "crates/ballet-ops", "core fault amqp stream store framework check"),
-    // A small library; it depends on nothing of ours.
+    // Small libraries that depend on nothing of ours.
     (
         "library",
         "crates/paging crates/search crates/values crates/ballet-listener crates/ballet-signature",
         "",
     ),
-    // The front door; it knows no service, and nothing of ours but how it signs and listens.
+    // The front door. It knows no service, and of ours only the code to sign and listen.
     ("gateway", "crates/gateway", "library"),
     // Other companies' APIs, and their webhooks.
     ("outside", "crates/outside crates/cards", "library framework openapi outside"),
@@ -47,34 +47,34 @@ const LAYERS: [Layer; 23] = [
         "crates/ballet-testkit",
         "core fault amqp stream store framework openapi ops check stage",
     ),
-    // The command: it reads the contracts of any system, and is built with none. `ballet participant try` is the
+    // The command, which reads the contracts of any system, and contains none. `ballet participant try` is the
     // testkit's suite.
     (
         "command",
         "crates/ballet-cli",
         "core library amqp stream store framework ops check console stage testkit program",
     ),
-    // Programs of our own, above everything.
+    // Our programs, above everything.
     ("program", "crates/*", EVERYTHING),
-    // A system as the subject of trials.
+    // The description of a system for trials.
     ("load", "crates/*/load", EVERYTHING),
     ("events", "crates/*/events", "core library"),
-    // The owners of a system's data, and the callers that act for them.
+    // The permissions of callers in a system.
     ("access", "crates/*/access", "openapi events"),
-    // The ground of the tests of several services of a system.
+    // The base of the tests that span several services of a system.
     ("rig", "crates/*/rig", "store framework ops outside events stage testkit"),
-    // A system as a whole, for tools and whole-system tests.
+    // The parts of a system, for tools and whole-system tests.
     (
         "system",
         "crates/*/system",
         "core library store framework openapi outside ops events service check",
     ),
-    // What an example shows is how a service is written.
+    // An example shows how a service is written.
     ("service", "crates/*/* examples/*", "core library framework openapi outside events access"),
 ];
 
-/// What the tests of any layer may use: they bring up servers, make processes die, read the broker
-/// and look at whole systems.
+/// The additional layers for the tests of any layer: they bring up servers, kill processes, read the broker and look
+/// at whole systems.
 const FOR_TESTS: &str = "store stage testkit rig fault amqp ops check console system gateway";
 
 #[derive(Debug)]
@@ -82,7 +82,7 @@ struct Crate {
     layer: &'static Layer,
     /// The system that it belongs to.
     system: Option<String>,
-    /// What it is built with, and what only its tests use.
+    /// Its dependencies, and those of only its tests.
     normal: Vec<String>,
     dev: Vec<String>,
 }
@@ -136,7 +136,7 @@ fn dependencies_point_one_way() {
         for (dependency, dev) in normal.chain(one.dev.iter().map(|dependency| (dependency, true))) {
             let Some(other) = crates.get(dependency) else { continue };
             let ((mine, _, below), (theirs, _, _)) = (one.layer, other.layer);
-            // The command's tests work on a whole shop.
+            // The command's tests need a whole shop.
             let for_tests = dev && (*mine == "command" || has(FOR_TESTS, theirs));
             if !has(below, theirs) && !for_tests {
                 wrong.push(format!("{name} ({mine}) uses {dependency} ({theirs})"));
@@ -153,9 +153,9 @@ fn dependencies_point_one_way() {
 #[test]
 fn only_ballet_amqp_uses_lapin() {
     let crates = workspace();
-    // The stage looks whether a broker is ready; the bench has a hand-written twin.
+    // The stage checks that a broker is ready; the bench has a hand-written twin.
     let allowed = ["ballet-amqp", "ballet-stage", "bench"];
-    // A test of its own reads a stream, which our consumer does not do.
+    // One test reads a stream, which our consumer does not do.
     let allowed_in_tests = ["ballet"];
     let is_client = |dependency: &String| dependency == "lapin" || dependency == "amqprs";
     let others: Vec<_> = crates

@@ -4,14 +4,14 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use ballet_testkit::ended::Ended;
+use ballet_testkit::command::CommandOutput;
 use serde_json::{Value, json};
 
-fn ballet(arguments: &[&str]) -> Ended {
+fn ballet(arguments: &[&str]) -> CommandOutput {
     ballet_on(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/contracts/shop"), arguments)
 }
 
-fn ballet_on(contracts: &Path, arguments: &[&str]) -> Ended {
+fn ballet_on(contracts: &Path, arguments: &[&str]) -> CommandOutput {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
     let output = command.args(arguments).env("BALLET_CONTRACTS", contracts).output();
     output.expect("it runs").into()

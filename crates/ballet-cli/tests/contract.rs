@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use ballet_testkit::ended::Ended;
+use ballet_testkit::command::CommandOutput;
 use serde_json::Value;
 
 /// A copy of the shop's contracts, to be changed.
@@ -35,19 +35,19 @@ impl ContractsCopy {
     }
 }
 
-fn diff(arguments: &[&Path]) -> Ended {
+fn diff(arguments: &[&Path]) -> CommandOutput {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
     said_by(command.args(["contract", "diff"]).args(arguments))
 }
 
 /// Writes a contract to this folder from a program, given as a script.
-fn write(folder: &Path, script: &str) -> Ended {
+fn write(folder: &Path, script: &str) -> CommandOutput {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
     command.arg("--contracts").arg(folder).args(["contract", "write", "--", "sh", "-c", script]);
     said_by(&mut command)
 }
 
-fn said_by(command: &mut Command) -> Ended {
+fn said_by(command: &mut Command) -> CommandOutput {
     command.env_remove("BALLET_CONTRACTS").output().expect("it runs").into()
 }
 
@@ -60,7 +60,7 @@ fn a_pipeline_stops_at_a_change_that_breaks_somebody_and_says_whom() {
     diff(&[&before.0, &after.0]).ends_with(0);
 
     after.edit("payments", "\"capture_payment\"", "\"take_payment\"");
-    let Ended { out, err, .. } = diff(&[&before.0, &after.0]).ends_with(3);
+    let CommandOutput { out, err, .. } = diff(&[&before.0, &after.0]).ends_with(3);
     assert!(out.contains("payments.capture_payment"), "{out}");
     assert!(out.contains("open sagas of order_fulfillment"), "{out}");
     assert!(err.contains("1 change breaks somebody"), "{err}");
@@ -160,14 +160,14 @@ fn the_contracts_beside_one_that_cannot_be_read_are_judged() {
 
     // A new service without a readable contract: nobody waits for its events yet.
     fs::write(shop.0.join("loyalty.json"), "").expect("written");
-    let Ended { out, err, .. } = check().ends_with(3);
+    let CommandOutput { out, err, .. } = check().ends_with(3);
     assert!(out.contains("loyalty.json is not a contract: it is empty; "), "{out}");
     assert!(out.contains("`ballet contract write loyalty` writes it"), "{out}");
     assert!(err.contains("the other contracts break no rule"), "{err}");
 
     fs::write(shop.0.join("shipping.json"), "{").expect("written");
     shop.edit("payments", "payments.payment_captured.v1", "payments.payment-captured.v1");
-    let Ended { out, err, .. } = check().ends_with(1);
+    let CommandOutput { out, err, .. } = check().ends_with(1);
     assert!(out.contains("shipping.json is not a contract: "), "{out}");
     assert!(out.contains("payments.payment-captured.v1\" does not name an event"), "{out}");
     assert!(out.contains("orders waits for shipping."), "{out}");

@@ -10,7 +10,7 @@ use ballet::{
     Entity, EntityEvent, Event, EventType, Migration, Participant, Running, Service, Settings,
 };
 use ballet_stage::{Servers, TestEnv};
-use ballet_testkit::ended::{Ended, end_of, ended};
+use ballet_testkit::command::{CommandOutput, end_of, ended};
 use ballet_testkit::memory::MemoryBroker;
 use ballet_testkit::until_yields;
 use schemars::JsonSchema;
@@ -107,12 +107,12 @@ impl Library {
         command
     }
 
-    async fn ballet(&self, arguments: &[&str]) -> Ended {
+    async fn ballet(&self, arguments: &[&str]) -> CommandOutput {
         ended(self.command(arguments)).await
     }
 
     /// Runs a command whose result is JSON.
-    async fn with_json(&self, arguments: &[&str]) -> Ended {
+    async fn with_json(&self, arguments: &[&str]) -> CommandOutput {
         self.ballet(&[arguments, &["-o", "json"]].concat()).await
     }
 }

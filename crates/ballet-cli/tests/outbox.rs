@@ -9,7 +9,7 @@ use ballet::core::{System, topology};
 use ballet::{Participant, Running, Service, Settings};
 use ballet_fault::FaultPoint;
 use ballet_stage::{Servers, TestEnv, wait_until};
-use ballet_testkit::ended::{Ended, ended};
+use ballet_testkit::command::{CommandOutput, ended};
 use ballet_testkit::memory::MemoryBroker;
 use ballet_testkit::until_yields;
 use serde_json::Value;
@@ -69,7 +69,7 @@ impl Tower {
         command
     }
 
-    async fn ballet(&self, arguments: &[&str]) -> Ended {
+    async fn ballet(&self, arguments: &[&str]) -> CommandOutput {
         ended(self.command(arguments)).await
     }
 

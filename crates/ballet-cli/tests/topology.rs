@@ -7,7 +7,7 @@ use std::time::Duration;
 use ballet::core::{EventType, Part, SubscriptionPart, System, topology};
 use ballet_amqp::{Broker, RabbitMq};
 use ballet_stage::{Method, Servers, TestEnv, wait_until};
-use ballet_testkit::ended::{Ended, ended};
+use ballet_testkit::command::{CommandOutput, ended};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -55,7 +55,7 @@ impl TopologyWorld {
     }
 
     /// Runs `ballet topology` for a system with these definitions.
-    async fn topology(&self, definitions: &Value, arguments: &[&str]) -> Ended {
+    async fn topology(&self, definitions: &Value, arguments: &[&str]) -> CommandOutput {
         let file = self.place.join("definitions.json");
         std::fs::write(&file, definitions.to_string()).expect("written");
         let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));

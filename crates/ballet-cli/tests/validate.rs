@@ -5,13 +5,13 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use ballet_testkit::ended::Ended;
+use ballet_testkit::command::CommandOutput;
 use serde_json::{Value, json};
 
 const CHECKED_OUT: &str = "cart.checked_out.v1";
 
 /// Runs the command on the shop's contracts, with this on its standard input.
-fn ballet(arguments: &[&str], input: &str) -> Ended {
+fn ballet(arguments: &[&str], input: &str) -> CommandOutput {
     let contracts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/contracts/shop");
     let mut child = Command::new(env!("CARGO_BIN_EXE_ballet"))
         .args(arguments)
@@ -77,7 +77,7 @@ fn what_is_wrong_with_a_message_does_not_steer_the_terminal() {
     hostile["ship_to"]["country"] = json!("\u{9b}2J\u{202e}");
     hostile["lines"][0]["unit_price"]["currency"] = json!("\u{1b}]0;title\u{7}");
     let validate = ["validate", "-", "--type", CHECKED_OUT, "--app-id", "storefront"];
-    let Ended { out, err, .. } = ballet(&validate, &hostile.to_string()).ends_with(1);
+    let CommandOutput { out, err, .. } = ballet(&validate, &hostile.to_string()).ends_with(1);
     assert!(out.contains("ship_to.country: a string that matches"), "{out:?}");
     let steers = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
     assert!(!out.contains(steers) && !err.contains(steers), "{out:?} {err:?}");
@@ -120,7 +120,7 @@ fn messages_are_judged_by_their_properties_too_each_with_its_place() {
     assert!(advice.contains("--type"), "{advice}");
 
     // The same in an array, for people.
-    let Ended { out, err, .. } =
+    let CommandOutput { out, err, .. } =
         ballet(&["validate", "-"], &json!(all[..2]).to_string()).ends_with(3);
     assert!(out.starts_with("message 1: valid: cart.checked_out.v1, id "), "{out}");
     assert!(out.contains("message 2: forged_app_id: "), "{out}");

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 use ballet::Clock;
 use ballet_amqp::Broker;
 use ballet_check::Contracts;
-use ballet_listener::serving::{Limits, serve};
+use ballet_listener::serving::{ListenerLimits, serve};
 use ballet_ops::sagas::PATIENCE;
 use jiff::SignedDuration;
 use sqlx::PgPool;
@@ -244,7 +244,7 @@ impl Console {
         let (databases, looks) = (options.databases, options.looks);
         tasks.spawn(hindrances::watch(databases, looks, Arc::clone(&site.known), hindrances));
         tasks.spawn(live::keep(Arc::clone(&site)));
-        let limits = Limits::new(CONNECTIONS);
+        let limits = ListenerLimits::new(CONNECTIONS);
         tasks.spawn(serve(listener, routes::router(site), limits, pending()));
         while let Some(ended) = tasks.join_next().await {
             // A task with nothing to do ends well. If one fails, the pages would go on to show old data.

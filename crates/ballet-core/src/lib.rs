@@ -39,7 +39,7 @@ pub mod topology;
 
 pub use contract::{ContractError, ServiceContract};
 pub use envelope::cloud_event;
-pub use envelope::{Envelope, Incoming, KnownEvents, Reason, Received, Unacceptable};
+pub use envelope::{Envelope, Incoming, KnownEvents, Reason, ReceivedEvent, Unacceptable};
 pub use events::entity::{CopyRequested, Entity, EntityEvent, Republished, Versioned};
 pub use events::event::{Event, EventSchema, EventType, Never, Role};
 pub use events::key::Key;

@@ -10,9 +10,9 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::fault_point::FaultPoint;
-use crate::names::{Acked, Names, WorksOn};
+use crate::names::{AckedDeliveries, WorkNames, WorksOn};
 
-/// Lets bytes already handed to the client leave the process, at points that follow a send.
+/// The time in which bytes that the client has taken leave the process, at points that follow a send.
 const TO_LEAVE: Duration = Duration::from_millis(30);
 
 static DIRECTORY: LazyLock<Option<PathBuf>> =
@@ -32,7 +32,7 @@ pub fn point<W: WorksOn + ?Sized>(point: FaultPoint, what: &W) {
     let Some(directory) = DIRECTORY.as_deref() else { return };
     for name in what.names() {
         let line = format!("{}@{name}", point.name());
-        // Held until death, so that each line in the file is whole.
+        // The lock is held until death, so that each line in the file is whole.
         let mut seen = lock(&SEEN);
         if seen.get_or_insert_default().insert(line.clone()) {
             let file = OpenOptions::new().create(true).append(true).open(directory.join("seen"));
@@ -78,8 +78,8 @@ fn die(point: FaultPoint, line: &str) -> ! {
 }
 
 /// Collects the names of the things that a transaction works on, for several points.
-pub fn works_on(names: impl FnOnce() -> Vec<String>) -> Names {
-    Names(if DIRECTORY.is_some() { names() } else { Vec::new() })
+pub fn works_on(names: impl FnOnce() -> Vec<String>) -> WorkNames {
+    WorkNames(if DIRECTORY.is_some() { names() } else { Vec::new() })
 }
 
 /// Remembers the events of `batch`.
@@ -101,7 +101,7 @@ pub fn delivered(tag: u64, event_type: impl FnOnce() -> String) {
     }
 }
 
-impl WorksOn for Acked {
+impl WorksOn for AckedDeliveries {
     fn names(&self) -> Vec<String> {
         let tags = self.to.saturating_sub(self.count) + 1..=self.to;
         lock(&DELIVERED).range(tags).map(|(_, name)| name.clone()).collect()

@@ -1,9 +1,8 @@
 //! The fault points, and the kind of thing that each works on.
 
-/// The kind of thing a point works on. A test derives its targets from this and from the service's
-/// declarations.
+/// The kind of thing that a point works on. A test derives its targets from this and from the service's declarations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum About {
+pub enum PointSubject {
     /// An incoming event, by its type.
     Delivery,
     /// A row that a transaction adds to the ledger, `<entry>:<step>`. A transaction that adds none
@@ -44,9 +43,9 @@ macro_rules! points {
 
             /// Returns the kinds of thing the point works on.
             #[must_use]
-            pub const fn about(self) -> &'static [About] {
+            pub const fn about(self) -> &'static [PointSubject] {
                 match self {
-                    $(Self::$point => &[$(About::$about),+],)+
+                    $(Self::$point => &[$(PointSubject::$about),+],)+
                 }
             }
         }

@@ -23,7 +23,7 @@ mod unarmed;
 
 #[cfg(feature = "faults")]
 pub use armed::{delivered, events_of, point, remember, works_on};
-pub use fault_point::{About, FaultPoint};
-pub use names::{Acked, Names, WorksOn};
+pub use fault_point::{FaultPoint, PointSubject};
+pub use names::{AckedDeliveries, WorkNames, WorksOn};
 #[cfg(not(feature = "faults"))]
 pub use unarmed::{delivered, events_of, point, remember, works_on};

@@ -20,9 +20,9 @@ impl<T: WorksOn> WorksOn for [T] {
 
 /// Names collected by [`works_on`](crate::works_on()) for several points.
 #[derive(Debug, Default)]
-pub struct Names(pub(crate) Vec<String>);
+pub struct WorkNames(pub(crate) Vec<String>);
 
-impl WorksOn for Names {
+impl WorksOn for WorkNames {
     fn names(&self) -> Vec<String> {
         self.0.clone()
     }
@@ -30,7 +30,7 @@ impl WorksOn for Names {
 
 /// The deliveries that one acknowledgement covers.
 #[derive(Debug, Clone, Copy)]
-pub struct Acked {
+pub struct AckedDeliveries {
     /// The highest delivery tag among them.
     pub to: u64,
     /// The number of deliveries, counted down from `to`.

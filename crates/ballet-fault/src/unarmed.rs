@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use crate::fault_point::FaultPoint;
-use crate::names::{Acked, Names, WorksOn};
+use crate::names::{AckedDeliveries, WorkNames, WorksOn};
 
 /// Reports that the code has reached a point and works on something.
 #[inline(always)]
@@ -11,8 +11,8 @@ pub fn point<W: WorksOn + ?Sized>(_: FaultPoint, _: &W) {}
 
 /// Collects the names of the things that a transaction works on, for several points.
 #[inline(always)]
-pub fn works_on(_: impl FnOnce() -> Vec<String>) -> Names {
-    Names::default()
+pub fn works_on(_: impl FnOnce() -> Vec<String>) -> WorkNames {
+    WorkNames::default()
 }
 
 /// Remembers the events of a batch.
@@ -29,7 +29,7 @@ pub fn events_of(_: &impl Display) -> Vec<String> {
 #[inline(always)]
 pub fn delivered(_: u64, _: impl FnOnce() -> String) {}
 
-impl WorksOn for Acked {
+impl WorksOn for AckedDeliveries {
     fn names(&self) -> Vec<String> {
         Vec::new()
     }

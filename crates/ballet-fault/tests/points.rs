@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ballet_fault::FaultPoint;
 
-/// The crates that say where they are.
+/// The crates that report fault points.
 const CRATES: [&str; 3] = ["ballet-amqp", "ballet", "ballet-ops"];
 /// The calls that must have a point on both sides.
 const DANGEROUS: [&str; 7] = [
@@ -17,7 +17,7 @@ const DANGEROUS: [&str; 7] = [
     ".commit()).await",
     "calls::note_failures(&engine",
 ];
-/// How many lines away it may be.
+/// The most lines between a call and its point.
 const NEAR: usize = 12;
 
 #[test]

@@ -1,14 +1,14 @@
-//! The next connection of a listener.
+//! Accepts the next connection of a listener.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 
-/// How long to wait when no connection can be accepted.
+/// The pause after a connection that could not be accepted.
 const AGAIN: Duration = Duration::from_millis(20);
 
-/// Waits for the next connection, and says from where it is.
+/// Waits for the next connection, and returns it with its peer's address.
 pub async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
@@ -18,7 +18,7 @@ pub async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
                 return (stream, peer);
             }
             Err(error) => {
-                // Out of file descriptors, or a client that is gone again.
+                // The process is out of file descriptors, or the client is gone again.
                 tracing::warn!("a connection was not accepted: {error}");
                 tokio::time::sleep(AGAIN).await;
             }

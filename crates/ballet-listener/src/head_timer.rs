@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 
 use hyper::rt::{Sleep, Timer};
 
-/// hyper makes a timer for each head, and drops it when the head is there. Here all of a connection share
-/// one of tokio's, which is set anew only when it ends too early: to set one and to drop it takes a lock that
-/// all connections share.
+/// A timer that all heads of a connection share. hyper makes a timer for each head, and drops it when the head is
+/// there. To set and drop one of tokio's takes a lock that all connections share, so this one is reset only when it
+/// ends too early.
 #[derive(Debug, Clone, Default)]
 pub struct HeadTimer(Arc<Mutex<Option<Pin<Box<tokio::time::Sleep>>>>>);
 
-/// The time for one head. It ends later than those before it.
+/// The limit for one head. It ends later than those before it.
 #[derive(Debug)]
-struct Head {
+struct HeadSleep {
     timer: HeadTimer,
     ends: Instant,
 }
@@ -26,13 +26,13 @@ impl Timer for HeadTimer {
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
-        Box::pin(Head { timer: self.clone(), ends: deadline })
+        Box::pin(HeadSleep { timer: self.clone(), ends: deadline })
     }
 }
 
-impl Sleep for Head {}
+impl Sleep for HeadSleep {}
 
-impl Future for Head {
+impl Future for HeadSleep {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -65,7 +65,7 @@ mod tests {
         let begun = Instant::now();
         timer.sleep(time).await;
         assert!(begun.elapsed() >= time, "{:?}", begun.elapsed());
-        // Of one that has ended.
+        // After a timer that has ended.
         let begun = Instant::now();
         timer.sleep(time).await;
         assert!(begun.elapsed() >= time, "{:?}", begun.elapsed());

@@ -1,5 +1,5 @@
-//! Whether a connection waits for its client, and since when: for a request, for the rest of one, or until the client
-//! takes more of its answer.
+//! The time for which a connection has waited for its client: for a request, for the rest of a body, or until the
+//! client takes more of its answer.
 
 use std::mem;
 use std::pin::Pin;
@@ -11,28 +11,28 @@ use std::time::Duration;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
-/// How long a connection has waited for its client.
+/// The idle time of a connection, while it waits for its client.
 #[derive(Debug, Clone)]
-pub(crate) struct Idle(Arc<State>);
+pub(crate) struct IdleTime(Arc<IdleState>);
 
 #[derive(Debug)]
-struct State {
-    /// From here on times are counted.
+struct IdleState {
+    /// The moment from which times are counted.
     begun: Instant,
-    /// In microseconds since then: when the client did something last, or its request began or ended.
+    /// When the client did something last, or its request began or ended, in microseconds since `begun`.
     since: AtomicU64,
     has_request: AtomicBool,
-    /// How many wait for the rest of a request's body: its handler, or who reads on what that has left. The latter may
-    /// see the end of its body when the next request has begun.
+    /// The number of readers that wait for the rest of a request's body: its handler, and the task that reads on after
+    /// it. That task may see the end of its body when the next request has begun.
     readers: AtomicUsize,
-    /// Whether the client has yet to take what is written.
+    /// Whether the client has yet to take bytes of its answer.
     has_answer: AtomicBool,
 }
 
-impl Idle {
-    /// Of a new connection. Times are counted from `begun`.
+impl IdleTime {
+    /// Begins for a new connection. Times are counted from `begun`.
     pub(crate) fn new(begun: Instant) -> Self {
-        let idle = Self(Arc::new(State {
+        let idle = Self(Arc::new(IdleState {
             begun,
             since: AtomicU64::new(0),
             has_request: AtomicBool::new(false),
@@ -47,37 +47,37 @@ impl Idle {
         u64::try_from(self.0.begun.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// Counts from now on. It is called before the connection counts as waiting, which would have lasted since the time
-    /// before otherwise.
+    /// Counts from now on. Call this before the connection counts as waiting: otherwise the wait would seem to have
+    /// begun earlier.
     fn begin(&self) {
         self.0.since.store(self.now(), Ordering::Relaxed);
     }
 
     /// Whether the connection has waited for its client for this long.
-    pub(crate) fn lasts(&self, time: Duration) -> bool {
-        let State { since, has_request, readers, .. } = &*self.0;
+    pub(crate) fn has_lasted(&self, time: Duration) -> bool {
+        let IdleState { since, has_request, readers, .. } = &*self.0;
         let waits = !has_request.load(Ordering::Acquire) || readers.load(Ordering::Acquire) > 0;
         let lasted = self.now().saturating_sub(since.load(Ordering::Relaxed));
         waits && u128::from(lasted) >= time.as_micros()
     }
 
-    /// The least of several is closed first: one without a request or an answer to take, and among those the one that
-    /// waits for the longest.
+    /// Returns the sort key for closing: the least is closed first. That is a connection without a request or an
+    /// answer to take, and among those the one that has waited longest.
     pub(crate) fn order(&self) -> (bool, u64) {
-        let State { since, has_request, has_answer, .. } = &*self.0;
+        let IdleState { since, has_request, has_answer, .. } = &*self.0;
         let is_busy = has_request.load(Ordering::Relaxed) || has_answer.load(Ordering::Relaxed);
         (is_busy, since.load(Ordering::Relaxed))
     }
 
-    /// A request begins. It ends when what this returns is dropped.
-    pub(crate) fn interrupt(&self) -> Interrupted {
+    /// Begins a request. It ends when the returned guard is dropped.
+    pub(crate) fn interrupt(&self) -> RequestGuard {
         self.0.has_request.store(true, Ordering::Relaxed);
         self.begin();
-        Interrupted(self.clone())
+        RequestGuard(self.clone())
     }
 
-    /// A write was tried. The client has taken something, or has yet to take what came before.
-    pub(crate) fn written(&self, is_taken: bool) {
+    /// Notes a write. The client has taken bytes, or has yet to take those before.
+    pub(crate) fn note_write(&self, is_taken: bool) {
         if is_taken {
             self.begin();
         }
@@ -85,11 +85,11 @@ impl Idle {
     }
 }
 
-/// A request in progress.
+/// The guard of a request in progress.
 #[derive(Debug)]
-pub(crate) struct Interrupted(Idle);
+pub(crate) struct RequestGuard(IdleTime);
 
-impl Drop for Interrupted {
+impl Drop for RequestGuard {
     fn drop(&mut self) {
         self.0.begin();
         self.0.0.has_request.store(false, Ordering::Release);
@@ -98,18 +98,18 @@ impl Drop for Interrupted {
 
 /// The body of a request. While its reader waits for more of it, the connection waits for its client.
 #[derive(Debug)]
-pub(crate) struct Arriving<B> {
+pub(crate) struct TrackedBody<B> {
     body: B,
-    idle: Idle,
+    idle: IdleTime,
     is_awaited: bool,
 }
 
-impl<B> Arriving<B> {
-    pub(crate) fn new(body: B, idle: Idle) -> Self {
+impl<B> TrackedBody<B> {
+    pub(crate) fn new(body: B, idle: IdleTime) -> Self {
         Self { body, idle, is_awaited: false }
     }
 
-    fn awaited(&mut self, is_awaited: bool) {
+    fn set_awaited(&mut self, is_awaited: bool) {
         if mem::replace(&mut self.is_awaited, is_awaited) == is_awaited {
             return;
         }
@@ -123,7 +123,7 @@ impl<B> Arriving<B> {
     }
 }
 
-impl<B: Body + Unpin> Body for Arriving<B> {
+impl<B: Body + Unpin> Body for TrackedBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 
@@ -132,7 +132,7 @@ impl<B: Body + Unpin> Body for Arriving<B> {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
-        self.awaited(polled.is_pending());
+        self.set_awaited(polled.is_pending());
         polled
     }
 
@@ -145,9 +145,9 @@ impl<B: Body + Unpin> Body for Arriving<B> {
     }
 }
 
-impl<B> Drop for Arriving<B> {
+impl<B> Drop for TrackedBody<B> {
     fn drop(&mut self) {
-        self.awaited(false);
+        self.set_awaited(false);
     }
 }
 
@@ -160,12 +160,12 @@ mod tests {
 
     use super::*;
 
-    /// A body that is at its end, or of which nothing comes.
-    struct Nothing {
+    /// A body that is at its end, or that never comes.
+    struct StalledBody {
         is_at_end: bool,
     }
 
-    impl Body for Nothing {
+    impl Body for StalledBody {
         type Data = Bytes;
         type Error = Infallible;
 
@@ -178,35 +178,35 @@ mod tests {
     }
 
     /// Whether the reader of a body waits for more of it.
-    async fn waits(body: &mut Arriving<Nothing>) -> bool {
+    async fn waits(body: &mut TrackedBody<StalledBody>) -> bool {
         poll_fn(|context| Poll::Ready(Pin::new(&mut *body).poll_frame(context).is_pending())).await
     }
 
     #[tokio::test]
     async fn a_body_that_is_read_on_says_nothing_of_the_next_one() {
-        let idle = Idle::new(Instant::now());
+        let idle = IdleTime::new(Instant::now());
         let _request = idle.interrupt();
-        assert!(!idle.lasts(Duration::ZERO));
-        let arriving = || Arriving::new(Nothing { is_at_end: false }, idle.clone());
+        assert!(!idle.has_lasted(Duration::ZERO));
+        let arriving = || TrackedBody::new(StalledBody { is_at_end: false }, idle.clone());
         let (mut left, mut next) = (arriving(), arriving());
         assert!(waits(&mut left).await);
         assert!(waits(&mut next).await);
         left.body.is_at_end = true;
         assert!(!waits(&mut left).await);
         drop(left);
-        assert!(idle.lasts(Duration::ZERO), "the next one is still awaited");
+        assert!(idle.has_lasted(Duration::ZERO), "the next one is still awaited");
         next.body.is_at_end = true;
         assert!(!waits(&mut next).await);
-        assert!(!idle.lasts(Duration::ZERO), "nobody waits for more");
+        assert!(!idle.has_lasted(Duration::ZERO), "nobody waits for more");
     }
 
     #[test]
     fn one_that_takes_its_answer_is_closed_after_one_that_has_none() {
         let begun = Instant::now();
-        let (takes, has_none) = (Idle::new(begun), Idle::new(begun));
-        takes.written(false);
+        let (takes, has_none) = (IdleTime::new(begun), IdleTime::new(begun));
+        takes.note_write(false);
         assert!(has_none.order() < takes.order(), "an answer is under way");
-        takes.written(true);
+        takes.note_write(true);
         assert!(!takes.order().0, "it has its answer");
     }
 }

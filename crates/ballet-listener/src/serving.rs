@@ -1,9 +1,8 @@
-//! Serves a router: no more connections than there may be, none for longer without a request than it may, and all of
-//! them until their end.
+//! Serves a router, with limits for the number of connections and for their idle time, and ends them in order.
 //!
-//! Whoever reaches the port may open connections, and a client may vanish without closing its own. Each takes a file
-//! descriptor, which the process needs for the broker and the databases, too. Beyond their number the one that has
-//! waited for its client for the longest makes room, so such connections keep nobody out.
+//! Anybody who reaches the port may open connections, and a client may vanish without closing its own. Each takes a
+//! file descriptor, which the process needs for the broker and the databases, too. At the limit the connection that
+//! has waited longest for its client makes room, so such connections keep nobody out.
 
 use std::collections::HashMap;
 use std::mem;
@@ -25,47 +24,47 @@ use tower_service::Service as _;
 
 use crate::accepting::accept;
 use crate::head_timer::HeadTimer;
-use crate::holding::Holding;
-use crate::idle::{Arriving, Idle};
-use crate::patient::Patient;
+use crate::holding_body::HoldingBody;
+use crate::idle::{IdleTime, TrackedBody};
+use crate::patient_stream::PatientStream;
 
-/// The most bytes of a head; hyper takes 100 headers. More get 431.
+/// The most bytes of a head; hyper takes at most 100 headers. A longer head gets 431.
 const HEAD: usize = 64 * 1024;
-/// How often to look again whether a connection has nothing to do, when all had.
+/// The time between two searches for an idle connection, when all are busy.
 const AGAIN: Duration = Duration::from_millis(100);
-/// A connection is not closed for another one before it has waited for its client for this long: what a client has
-/// sent with a new one may not be read yet.
+/// The least idle time before a connection is closed for another one: the first request of a new connection may not be
+/// read yet.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// The bounds of a listener.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct ListenerLimits {
     /// The most connections.
     pub connections: usize,
-    /// How long the head of a request may take, a connection may be without a request, and a client may take nothing
-    /// of its answer.
+    /// The longest time for the head of a request, for a connection without a request, and for a client that takes
+    /// nothing of its answer.
     pub patience: Duration,
 }
 
-impl Limits {
-    /// This number of connections, and the usual patience. Proxies keep a connection for the next request for a minute or
-    /// two: that would fail on one that is closed here before.
+impl ListenerLimits {
+    /// Makes limits with this number of connections and the usual patience, 180 s. Proxies keep a connection for a
+    /// minute or two: their next request would fail if it were closed here before.
     #[must_use]
     pub const fn new(connections: usize) -> Self {
         Self { connections, patience: Duration::from_secs(180) }
     }
 }
 
-/// Serves until asked to stop, and then until the requests in progress are answered. Handlers find a client's address as
-/// [`ConnectInfo`]. The connections end with this future.
+/// Serves until asked to stop, and then until the requests in progress are answered. Handlers find a client's address
+/// as [`ConnectInfo`]. The connections end with this future.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
-    limits: Limits,
+    limits: ListenerLimits,
     stopped: impl Future<Output = ()> + Send,
 ) {
     let (stop, stopping) = watch::channel(());
-    let mut open = Open::new(limits.connections);
+    let mut open = OpenConnections::new(limits.connections);
     tokio::pin!(stopped);
     loop {
         let next = async {
@@ -89,17 +88,17 @@ async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
-    idle: Idle,
+    idle: IdleTime,
     patience: Duration,
     mut stopping: watch::Receiver<()>,
 ) {
-    let stream = Patient::new(stream, patience).noting(idle.clone());
+    let stream = PatientStream::new(stream, patience).with_idle_time(idle.clone());
     let service = service_fn(move |request: Request<Incoming>| {
         let held = idle.interrupt();
-        let mut request = request.map(|body| Arriving::new(body, idle.clone()));
+        let mut request = request.map(|body| TrackedBody::new(body, idle.clone()));
         request.extensions_mut().insert(ConnectInfo(peer));
         let answer = router.clone().call(request);
-        async move { answer.await.map(|answer| answer.map(|body| Holding { body, held })) }
+        async move { answer.await.map(|answer| answer.map(|body| HoldingBody { body, held })) }
     });
     let connection = http1::Builder::new()
         .timer(HeadTimer::default())
@@ -115,24 +114,24 @@ async fn connection(
         }
     };
     if let Err(error) = ended {
-        // A client's doing: too slow, malformed, or gone.
+        // The client was too slow, sent something malformed, or is gone.
         tracing::debug!(%peer, "a connection ended: {error}");
     }
 }
 
 /// The open connections.
 #[derive(Debug)]
-struct Open {
+struct OpenConnections {
     most: usize,
     tasks: JoinSet<()>,
-    each: HashMap<Id, (AbortHandle, Idle)>,
-    /// From here on times are counted.
+    each: HashMap<Id, (AbortHandle, IdleTime)>,
+    /// The moment from which times are counted.
     begun: Instant,
-    /// Whether the log says that there are as many as may be.
+    /// Whether the log has the warning that the limit is reached.
     is_told: bool,
 }
 
-impl Open {
+impl OpenConnections {
     fn new(most: usize) -> Self {
         Self {
             most,
@@ -143,16 +142,16 @@ impl Open {
         }
     }
 
-    fn begin<F>(&mut self, connection: impl FnOnce(Idle) -> F)
+    fn begin<F>(&mut self, connection: impl FnOnce(IdleTime) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let idle = Idle::new(self.begun);
+        let idle = IdleTime::new(self.begun);
         let task = self.tasks.spawn(connection(idle.clone()));
         self.each.insert(task.id(), (task, idle));
     }
 
-    /// Waits until there may be one more.
+    /// Waits until there is room for another connection.
     async fn make_room(&mut self) {
         while let Some(ended) = self.tasks.try_join_next_with_id() {
             self.forget(ended);
@@ -166,7 +165,7 @@ impl Open {
                     self.most
                 );
             }
-            let idle = self.each.values().filter(|(_, idle)| idle.lasts(GRACE));
+            let idle = self.each.values().filter(|(_, idle)| idle.has_lasted(GRACE));
             if let Some((task, _)) = idle.min_by_key(|(_, idle)| idle.order()) {
                 // A request that begins just now is lost, as on any connection that is closed without one.
                 task.abort();

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
-use ballet_listener::holding::Holding;
-use ballet_listener::serving::{Limits, serve};
+use ballet_listener::holding_body::HoldingBody;
+use ballet_listener::serving::{ListenerLimits, serve};
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -27,9 +27,9 @@ static PIECE: [u8; 64 * 1024] = [0; 64 * 1024];
 const LARGE: usize = 64 << 20;
 
 /// A body without end.
-struct Endless;
+struct EndlessBody;
 
-impl Body for Endless {
+impl Body for EndlessBody {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -41,16 +41,16 @@ impl Body for Endless {
     }
 }
 
-/// Says that it is dropped.
-struct Left(Arc<Semaphore>);
+/// A value that reports that it is dropped.
+struct DropReport(Arc<Semaphore>);
 
-impl Drop for Left {
+impl Drop for DropReport {
     fn drop(&mut self) {
         self.0.add_permits(1);
     }
 }
 
-struct Served {
+struct TestListener {
     address: SocketAddr,
     /// Requests for `/held`, and how many of them may go on.
     entered: Arc<Semaphore>,
@@ -61,8 +61,8 @@ struct Served {
     task: JoinHandle<()>,
 }
 
-impl Served {
-    async fn new(limits: Limits) -> Self {
+impl TestListener {
+    async fn new(limits: ListenerLimits) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let counter = || Arc::new(Semaphore::new(0));
@@ -77,8 +77,8 @@ impl Served {
             }
         };
         let endless = move || {
-            let held = Left(leaving.clone());
-            async move { axum::body::Body::new(Holding { body: Endless, held }) }
+            let held = DropReport(leaving.clone());
+            async move { axum::body::Body::new(HoldingBody { body: EndlessBody, held }) }
         };
         let router = Router::new()
             .route("/", get(|| async { "it is here" }))
@@ -94,7 +94,7 @@ impl Served {
         Self { address, entered, let_go, left, stop, task }
     }
 
-    /// A client that says this.
+    /// Connects a client that sends this text.
     async fn says(&self, text: &str) -> TcpStream {
         let mut client = TcpStream::connect(self.address).await.expect("a connection");
         client.write_all(text.as_bytes()).await.expect("sent");
@@ -127,7 +127,7 @@ async fn until_said(client: &mut TcpStream, text: &str) {
     timeout(SOON, reading).await.expect("said in time");
 }
 
-/// What a client is told until its connection is closed.
+/// Returns the bytes that a client gets until its connection is closed.
 async fn until_closed(mut client: TcpStream) -> String {
     let mut said = String::new();
     let read = timeout(SOON, client.read_to_string(&mut said)).await;
@@ -137,8 +137,8 @@ async fn until_closed(mut client: TcpStream) -> String {
 
 #[tokio::test]
 async fn a_connection_that_asks_for_nothing_is_closed() {
-    let served = Served::new(Limits { connections: 9, patience: SHORT }).await;
-    // One that says nothing, one that begins to ask, and one that has asked once.
+    let served = TestListener::new(ListenerLimits { connections: 9, patience: SHORT }).await;
+    // A client that sends nothing, one that begins a request, and one that has sent a request.
     let whole = request("/");
     for said in ["", &whole[..10], whole.as_str()] {
         let told = until_closed(served.says(said).await).await;
@@ -148,14 +148,14 @@ async fn a_connection_that_asks_for_nothing_is_closed() {
 
 #[tokio::test]
 async fn a_client_that_takes_nothing_of_its_answer_is_given_up() {
-    let served = Served::new(Limits { connections: 9, patience: SHORT }).await;
+    let served = TestListener::new(ListenerLimits { connections: 9, patience: SHORT }).await;
     let _takes_nothing = served.asks("/endless").await;
     one_of(&served.left).await;
 }
 
 #[tokio::test]
 async fn a_head_is_no_longer_than_it_may_be() {
-    let served = Served::new(Limits::new(9)).await;
+    let served = TestListener::new(ListenerLimits::new(9)).await;
     let begun = "GET / HTTP/1.1\r\nx: ";
     let long = format!("{begun}{}", "a".repeat(64 * 1024 - begun.len()));
     let many = format!("GET / HTTP/1.1\r\n{}\r\n", "x: a\r\n".repeat(101));
@@ -167,7 +167,7 @@ async fn a_head_is_no_longer_than_it_may_be() {
 
 #[tokio::test]
 async fn the_longest_without_a_request_makes_room() {
-    let served = Served::new(Limits::new(3)).await;
+    let served = TestListener::new(ListenerLimits::new(3)).await;
     let mut held = served.asks("/held").await;
     one_of(&served.entered).await;
     let first = served.says("GET / HT").await;
@@ -179,7 +179,7 @@ async fn the_longest_without_a_request_makes_room() {
     let mut fourth = served.asks("/").await;
     until_said(&mut fourth, "it is here").await;
     assert_eq!(until_closed(second).await, "");
-    // The others are there.
+    // The other connections are open.
     third.write_all(request("/").as_bytes()).await.expect("sent");
     until_said(&mut third, "it is here").await;
     served.let_go.add_permits(1);
@@ -188,7 +188,7 @@ async fn the_longest_without_a_request_makes_room() {
 
 #[tokio::test]
 async fn a_client_that_takes_its_answer_slowly_gets_all_of_it() {
-    let served = Served::new(Limits::new(2)).await;
+    let served = TestListener::new(ListenerLimits::new(2)).await;
     let mut slow = served.says("GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
     let takes = async {
         let (mut piece, mut taken) = (vec![0; LARGE / 64], 0);
@@ -215,7 +215,7 @@ async fn a_client_that_takes_its_answer_slowly_gets_all_of_it() {
 
 #[tokio::test]
 async fn one_that_has_its_answer_makes_room_before_one_that_takes_it() {
-    let served = Served::new(Limits::new(2)).await;
+    let served = TestListener::new(ListenerLimits::new(2)).await;
     let mut slow = served.says("GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
     until_said(&mut slow, "200 OK").await;
     let mut idle = served.asks("/").await;
@@ -233,7 +233,7 @@ async fn one_that_has_its_answer_makes_room_before_one_that_takes_it() {
 
 #[tokio::test]
 async fn clients_that_stop_amid_their_requests_keep_nobody_out() {
-    let served = Served::new(Limits::new(2)).await;
+    let served = TestListener::new(ListenerLimits::new(2)).await;
     let begun = "POST /taken HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nit";
     let _stopped = (served.says(begun).await, served.says(begun).await);
     let mut other = served.asks("/").await;
@@ -242,7 +242,7 @@ async fn clients_that_stop_amid_their_requests_keep_nobody_out() {
 
 #[tokio::test]
 async fn connections_wait_while_all_have_requests() {
-    let served = Served::new(Limits::new(2)).await;
+    let served = TestListener::new(ListenerLimits::new(2)).await;
     let mut clients = Vec::new();
     for _ in 0..5 {
         clients.push(served.asks("/held").await);
@@ -258,7 +258,7 @@ async fn connections_wait_while_all_have_requests() {
 
 #[tokio::test]
 async fn a_stop_answers_what_is_in_hand_and_closes_the_rest() {
-    let served = Served::new(Limits::new(9)).await;
+    let served = TestListener::new(ListenerLimits::new(9)).await;
     let mut idle = served.asks("/").await;
     until_said(&mut idle, "it is here").await;
     let held = served.asks("/held").await;

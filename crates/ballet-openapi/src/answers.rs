@@ -12,7 +12,7 @@ use crate::draft::Draft;
 /// The result of a handler, which describes itself.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say what it answers",
-    note = "return `Json`, `Created`, `Accepted`, `NoContent`, `Either` or `Events`, alone or in a \
+    note = "return `Json`, `Created`, `Accepted`, `NoContent`, `Either` or `EventStream`, alone or in a \
             `Result<_, Problem>`, or implement `Answers`"
 )]
 pub trait Answers: IntoResponse {
@@ -20,7 +20,7 @@ pub trait Answers: IntoResponse {
     fn describe(draft: &mut Draft<'_>);
 }
 
-/// 201: a thing was made, and lies there now.
+/// 201: a thing was created, at a location.
 #[derive(Debug, Clone)]
 pub struct Created<T> {
     /// The path of the new thing.
@@ -29,20 +29,20 @@ pub struct Created<T> {
     pub body: T,
 }
 
-/// 202: the request is taken. Its effect comes later.
+/// 202: the request is accepted. Its effect comes later.
 #[derive(Debug, Clone, Copy)]
 pub struct Accepted<T>(pub T);
 
-/// 204: there is nothing to say.
+/// 204: the answer has no body.
 #[derive(Debug, Clone, Copy)]
 pub struct NoContent;
 
 /// One of two answers, with different statuses.
 #[derive(Debug, Clone, Copy)]
 pub enum Either<A, B> {
-    /// The one.
+    /// The first answer.
     This(A),
-    /// The other.
+    /// The second answer.
     That(B),
 }
 

@@ -11,12 +11,12 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use crate::described::Described;
+use crate::described_handler::DescribedHandler;
 use crate::document::Document;
 use crate::draft::Draft;
 use crate::operation::Operation;
 
-/// Where the document is served.
+/// The path of the document.
 const DOCUMENT: &str = "/openapi.json";
 
 /// The routes of a service with their descriptions. `S` is the state of the handlers.
@@ -41,7 +41,7 @@ macro_rules! methods {
             operation: Operation,
         ) -> Self
         where
-            H: Handler<T, S> + Described<Signature>,
+            H: Handler<T, S> + DescribedHandler<Signature>,
         {
             self.add(stringify!($method), path, $method(handler), H::describe, operation)
         }
@@ -49,7 +49,7 @@ macro_rules! methods {
 }
 
 impl<S: Clone + Send + Sync + 'static> Api<S> {
-    /// Begins without routes.
+    /// Creates an API without routes.
     #[must_use]
     pub fn new(name: &'static str, about: &'static str) -> Self {
         let settings = SchemaSettings::draft2020_12().with(|settings| {
@@ -95,7 +95,7 @@ impl<S: Clone + Send + Sync + 'static> Api<S> {
         self
     }
 
-    /// The document.
+    /// Returns the document.
     #[must_use]
     pub fn document(&self) -> Document {
         let mut generator = self.generator.clone();
@@ -103,7 +103,7 @@ impl<S: Clone + Send + Sync + 'static> Api<S> {
         Document::new(self.name, self.about, self.paths.clone(), schemas, self.mistakes.clone())
     }
 
-    /// The routes, and `GET /openapi.json`.
+    /// Returns the routes, with `GET /openapi.json`.
     pub fn router(self, state: S) -> Router {
         let text = Bytes::from(self.document().text());
         let serve = move || async move { ([(header::CONTENT_TYPE, "application/json")], text) };

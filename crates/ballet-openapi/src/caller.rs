@@ -1,5 +1,5 @@
-//! Who sends a request, and whose things it is about. The gateway says so in headers that no client can
-//! send; a request without them comes from within the network, and may do everything.
+//! The sender of a request, and the owner it speaks for. The gateway sends both in headers that no client can send. A
+//! request without them comes from within the network, and may do everything.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,37 +12,38 @@ use ballet::http::{Place, Problem};
 use crate::draft::Draft;
 use crate::takes::Takes;
 
-/// The person or program that signed in at the gateway.
+/// The header for the person or program that signed in at the gateway.
 const SUBJECT: &str = "x-ballet-subject";
-/// The caller's scopes. The gateway sends this with each request, and leaves it empty if nobody signed in.
+/// The header for the caller's scopes. The gateway sends it with each request, and leaves it empty if nobody signed
+/// in.
 const SCOPES: &str = "x-ballet-scopes";
 
-/// A kind of owner. What belongs to one of them is hidden from the others.
+/// A kind of owner. Each owner's things are hidden from the others.
 pub trait Owners: Send + Sync + 'static {
     /// The id of an owner, which is the subject of the owner's credentials.
     type Id: FromStr + fmt::Display + fmt::Debug + Copy + PartialEq + Send + Sync;
     /// The word for an owner: `customer`.
     const NAME: &'static str;
-    /// The scope of those who see and change what belongs to anybody.
+    /// The scope of callers who see and change the things of all owners.
     const ALL: &'static str;
 }
 
-/// Who sends a request: one owner, or somebody who sees and changes what belongs to anybody.
+/// The sender of a request: one owner, or a caller who sees and changes the things of all owners.
 ///
-/// Credentials that are neither are refused with 403.
+/// Other credentials are refused with 403.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caller<O: Owners>(Option<O::Id>);
 
 impl<O: Owners> Caller<O> {
-    /// Returns true if the caller may see and change what belongs to this owner. Only those who may do
-    /// everything are allowed to see what belongs to nobody known.
+    /// Returns true if the caller may see and change this owner's things. Only a caller with everything may see
+    /// things whose owner is unknown.
     #[must_use]
     pub fn is_allowed(&self, owner: impl Into<Option<O::Id>>) -> bool {
         let owner: Option<O::Id> = owner.into();
         self.0.is_none() || self.0 == owner
     }
 
-    /// The owner to whose things the caller is limited, if there is a limit.
+    /// Returns the owner to whose things the caller is limited, if there is a limit.
     #[must_use]
     pub fn only(&self) -> Option<O::Id> {
         self.0
@@ -52,7 +53,7 @@ impl<O: Owners> Caller<O> {
     ///
     /// # Errors
     ///
-    /// 403 if it is an owner.
+    /// 403 if the caller is an owner.
     pub fn must_be_behind(&self) -> Result<(), Problem> {
         let Some(own) = self.0 else { return Ok(()) };
         let (name, all) = (O::NAME, O::ALL);
@@ -64,7 +65,7 @@ impl<O: Owners> Caller<O> {
     ///
     /// # Errors
     ///
-    /// 403 if it is for another owner.
+    /// 403 if the caller is another owner.
     pub fn may_act_for(&self, owner: O::Id, place: Place) -> Result<(), Problem> {
         match self.0 {
             Some(own) if own != owner => {
@@ -104,7 +105,7 @@ impl<S: Sync, O: Owners> FromRequestParts<S> for Caller<O> {
     }
 }
 
-/// 403: the credentials belong to no owner.
+/// The 403 for credentials that belong to no owner.
 fn no_owner<O: Owners>(what: &str) -> Problem {
     let (name, all) = (O::NAME, O::ALL);
     let detail = format!(

@@ -11,7 +11,7 @@ pub struct Document {
     openapi: &'static str,
     info: Info,
     paths: BTreeMap<&'static str, BTreeMap<&'static str, Value>>,
-    components: Components,
+    components: DocumentComponents,
     #[serde(skip)]
     mistakes: Vec<String>,
 }
@@ -24,7 +24,7 @@ struct Info {
 }
 
 #[derive(Debug, Clone, Serialize)]
-struct Components {
+struct DocumentComponents {
     schemas: BTreeMap<String, Value>,
 }
 
@@ -59,12 +59,12 @@ impl Document {
             openapi: "3.1.0",
             info: Info { title, description, version: "1" },
             paths: paths.collect(),
-            components: Components { schemas },
+            components: DocumentComponents { schemas },
             mistakes,
         }
     }
 
-    /// The document as JSON for people. It is the same text in every build.
+    /// Returns the document as JSON for people, the same text in every build.
     #[must_use]
     pub fn text(&self) -> String {
         // A document is maps with text as keys, so it can always be written.
@@ -73,22 +73,22 @@ impl Document {
         text
     }
 
-    /// The descriptions that its author forgot. A service's tests expect none.
+    /// Returns the missing descriptions. A service's tests expect none.
     #[must_use]
     pub fn mistakes(&self) -> &[String] {
         &self.mistakes
     }
 }
 
-/// A description as clients read it. A map's own order depends on how serde_json was built.
+/// Returns a description in its final form and order. The order of a map depends on how serde_json was built.
 fn described(value: Value) -> Value {
     let mut value = enumerated(value);
     value.sort_all_objects();
     value
 }
 
-/// Each choice of texts as one `enum`, with what they mean in its description: a generated client may
-/// take a `oneOf` of constants for its first one.
+/// Turns each choice of texts into one `enum`, with their meanings in its description: a generated client may take a
+/// `oneOf` of constants for its first one.
 fn enumerated(value: Value) -> Value {
     match value {
         Value::Object(object) => {
@@ -107,7 +107,7 @@ fn enumerated(value: Value) -> Value {
     }
 }
 
-/// The texts that a value may be, and what the schema and they mean.
+/// Returns the texts of a choice, and the description with their meanings.
 fn choice(schema: &Map<String, Value>) -> Option<(Vec<String>, String)> {
     let mut texts = Vec::new();
     let mut about =
@@ -127,7 +127,7 @@ fn choice(schema: &Map<String, Value>) -> Option<(Vec<String>, String)> {
     Some((texts, about))
 }
 
-/// The schema of [`ballet::http::Problem`].
+/// Returns the schema of [`ballet::http::Problem`].
 fn problem() -> Value {
     let text = |description: &str| json!({ "type": "string", "description": description });
     json!({

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::operation::Operation;
 
-/// Where the schemas of types with a name are.
+/// The address of the schemas of named types.
 const COMPONENTS: &str = "#/components/schemas/";
 
 /// The schema of every problem, in the document's components.
@@ -38,17 +38,17 @@ impl<'a> Draft<'a> {
         Self { generator, path, parameters, body: None, answers, mistakes }
     }
 
-    /// The schema of a type; a type with a name is a component of the document.
+    /// Returns the schema of a type; a named type becomes a component of the document.
     pub fn schema<T: JsonSchema>(&mut self) -> Value {
         self.generator.subschema_for::<T>().to_value()
     }
 
-    /// The schema of a type, which becomes no component.
+    /// Returns the schema of a type, which becomes no component.
     pub fn inline<T: JsonSchema>(&mut self) -> Value {
         T::json_schema(self.generator).to_value()
     }
 
-    /// Takes a JSON body.
+    /// Adds a JSON body of the request.
     pub fn body<T: JsonSchema>(&mut self) {
         let schema = self.schema::<T>();
         self.body = Some(json!({
@@ -57,7 +57,7 @@ impl<'a> Draft<'a> {
         }));
     }
 
-    /// Takes parameters: the properties of this schema.
+    /// Adds parameters: the properties of this schema.
     pub fn parameters(&mut self, place: &str, object: &Value) {
         let required: Vec<&str> =
             object["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -67,8 +67,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// A query that ignored a parameter would answer a typing error with something else than what
-    /// was asked for.
+    /// Refuses unknown parameters: a query that ignored a mistyped name would answer a different question.
     pub(crate) fn only_known_parameters(&mut self, object: &Value) {
         if object["additionalProperties"] != false {
             let path = self.path;
@@ -78,7 +77,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Takes the one parameter of the path.
+    /// Adds the single parameter of the path.
     pub(crate) fn only_parameter(&mut self, schema: Value) {
         match names(self.path)[..] {
             [name] => self.parameter("path", name, true, schema),
@@ -106,30 +105,30 @@ impl<'a> Draft<'a> {
         self.parameters.push(parameter);
     }
 
-    /// The description of the component that the schema refers to.
+    /// Returns the description of the component that the schema refers to.
     fn described(&self, schema: &Value) -> Option<Value> {
         let name = schema["$ref"].as_str()?.strip_prefix(COMPONENTS)?;
         self.generator.definitions().get(name)?.get("description").cloned()
     }
 
-    /// Answers with a JSON body.
+    /// Adds an answer with a JSON body.
     pub fn answers<T: JsonSchema>(&mut self, status: StatusCode, when: &str) {
         let schema = self.schema::<T>();
         let content = json!({ "application/json": { "schema": schema } });
         self.answer(status, json!({ "description": when, "content": content }));
     }
 
-    /// Answers without a body.
+    /// Adds an answer without a body.
     pub fn answers_nothing(&mut self, status: StatusCode, when: &str) {
         self.answer(status, json!({ "description": when }));
     }
 
-    /// Answers with server-sent events whose data are these.
+    /// Adds an answer of server-sent events with this type as data.
     pub(crate) fn answers_events<T: JsonSchema>(&mut self, status: StatusCode, when: &str) {
         let data = self.schema::<T>();
         let name = data["$ref"].as_str().and_then(|place| place.strip_prefix(COMPONENTS));
         let kind = name.map_or("a value".to_owned(), |name| format!("the schema `{name}`"));
-        // OpenAPI 3.1 knows only the whole stream. The extension is what 3.2 calls `itemSchema`.
+        // OpenAPI 3.1 describes only the whole stream. The extension is named after `itemSchema` of 3.2.
         let item = json!({
             "type": "object",
             "required": ["id", "data"],
@@ -151,7 +150,7 @@ impl<'a> Draft<'a> {
         self.answer(status, json!({ "description": when, "content": content }));
     }
 
-    /// Answers with a problem. A status that several arguments refuse has all their reasons.
+    /// Adds an answer with a problem. If several arguments refuse with one status, it has all their reasons.
     pub fn refuses(&mut self, status: StatusCode, when: &str) {
         let before = self.answers.get(&status.as_u16()).and_then(|one| one["description"].as_str());
         let when = match before {
@@ -169,8 +168,8 @@ impl<'a> Draft<'a> {
         self.answer(status, answer);
     }
 
-    /// Answers with a problem that has further members: the fields of `T`, which are optional if the
-    /// status has other reasons, too.
+    /// Adds an answer with a problem that has further members: the fields of `T`. They are optional if the status has
+    /// other reasons, too.
     pub fn refuses_with<T: JsonSchema>(&mut self, status: StatusCode, when: &str) {
         self.refuses(status, when);
         let members = self.schema::<T>();
@@ -185,7 +184,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// A status that was described before has a header.
+    /// Adds a header to a status that was described before.
     pub fn header(&mut self, status: StatusCode, name: &str, description: &str, schema: &Value) {
         if let Some(answer) = self.answers.get_mut(&status.as_u16()) {
             let header = json!({ "description": description, "schema": schema });
@@ -193,7 +192,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// A status that was described before says when to try again.
+    /// Adds a `Retry-After` header to a status that was described before.
     pub(crate) fn retry_after(&mut self, status: StatusCode) {
         let schema = json!({ "type": "integer", "minimum": 0 });
         self.header(status, "Retry-After", "The seconds to wait before the next try.", &schema);
@@ -203,7 +202,7 @@ impl<'a> Draft<'a> {
         self.answers.insert(status.as_u16(), answer);
     }
 
-    /// The operation object: what the types say, and what its author says.
+    /// Returns the operation object, from the types and the author's description.
     pub(crate) fn finish(mut self, tag: &str, operation: Operation) -> Value {
         let Operation { id, summary, about, example, answers, refusals, for_now } = operation;
         for (status, when) in refusals {
@@ -270,12 +269,12 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// The names of a path's parameters.
+/// Returns the names of a path's parameters.
 fn names(path: &str) -> Vec<&str> {
     path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect()
 }
 
-/// The schema of an optional parameter: it is left out, not null.
+/// Removes null from the schema of an optional parameter, which is left out instead.
 fn never_null(mut schema: Value) -> Value {
     let is_null = |one: &Value| *one == "null" || one["type"] == "null";
     let Some(object) = schema.as_object_mut() else { return schema };

@@ -1,5 +1,4 @@
-//! The ETag of a thing is its version. With `If-Match` a change is of the version that its sender has
-//! seen, and of no other.
+//! ETags, which are the versions of things. `If-Match` ties a change to the version that its sender has seen.
 
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
@@ -11,7 +10,7 @@ use serde_json::json;
 use crate::draft::Draft;
 use crate::takes::Takes;
 
-/// The ETag of a version.
+/// Returns the ETag of a version.
 #[must_use]
 pub fn etag(version: i64) -> HeaderValue {
     let mut digits = Vec::with_capacity(22);
@@ -22,19 +21,19 @@ pub fn etag(version: i64) -> HeaderValue {
     HeaderValue::from_bytes(&digits).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
-/// The versions that a change may be of: the request's `If-Match`. Without it the request is refused
+/// The versions to which a change may apply, from the request's `If-Match`. A request without the header is refused
 /// with 428.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IfMatch(Vec<i64>);
 
 impl IfMatch {
-    /// Whether the change is of this version.
+    /// Whether the change may apply to this version.
     #[must_use]
     pub fn has(&self, version: i64) -> bool {
         self.0.contains(&version)
     }
 
-    /// The versions.
+    /// Returns the versions.
     #[must_use]
     pub fn versions(&self) -> &[i64] {
         &self.0
@@ -51,10 +50,10 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
                     "If-Match is wrong: an ETag is a version in quotes, \"1\"";
                 Err(Problem::bad_request(detail).at(Place::header("If-Match")))
             }
-            // A proxy that compresses an answer makes its tag a weak one. A version is the same however it
-            // is written, so its change is taken.
+            // A proxy that compresses an answer makes its tag weak. The version is the same in any encoding, so the
+            // change is accepted.
             Some(ETags::These(tags)) => Ok(Self(tags)),
-            // Any version: just what must not be.
+            // Any version would match, which the header is there to prevent.
             Some(ETags::Any) | None => Err(Problem::new(
                 StatusCode::PRECONDITION_REQUIRED,
                 "send If-Match with the ETag of what you have read, so that no change of another is \
@@ -80,7 +79,7 @@ impl Takes for IfMatch {
     }
 }
 
-/// The versions that the client has: the request's `If-None-Match`.
+/// The versions that the client has, from the request's `If-None-Match`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IfNoneMatch(Option<ETags>);
 
@@ -116,7 +115,7 @@ impl Takes for IfNoneMatch {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum ETags {
     Any,
-    /// Versions. Tags that no version has are left out.
+    /// Versions. Tags that are not a version are left out.
     These(Vec<i64>),
 }
 
@@ -140,7 +139,7 @@ fn read(tag: &str) -> Option<i64> {
     let tag = tag.strip_prefix("W/").unwrap_or(tag);
     let digits = tag.strip_prefix('"')?.strip_suffix('"')?;
     let version = digits.parse().ok()?;
-    // As we write it: no sign, no zeros before it.
+    // Only our own form counts: no sign, no leading zeros.
     (version > 0 && etag(version) == tag).then_some(version)
 }
 

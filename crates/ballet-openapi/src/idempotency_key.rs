@@ -1,4 +1,4 @@
-//! The key of a request that has to take effect once, however often it is sent.
+//! The key of a request that must take effect once, however often it is sent.
 
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
@@ -10,22 +10,22 @@ use crate::draft::Draft;
 use crate::takes::Takes;
 
 const HEADER: &str = "Idempotency-Key";
-/// The most characters. A gateway puts its client in front of the client's key.
+/// The most characters. A gateway prefixes the key with its client.
 const LONGEST: usize = 512;
 
-/// The key that the client has chosen for this request: its header `Idempotency-Key`. What the service
-/// does under a key it does once.
+/// The key that the client has chosen for this request, from its header `Idempotency-Key`. The service does once what
+/// a key asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey(Option<String>);
 
 impl IdempotencyKey {
-    /// The key, if the client sent one.
+    /// Returns the key, if the client sent one.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         self.0.as_deref()
     }
 
-    /// 422: the key was used for another request.
+    /// The 422 for a key that was used for another request.
     #[must_use]
     pub fn taken() -> Problem {
         let detail = "this Idempotency-Key was used for another request: choose a new one";

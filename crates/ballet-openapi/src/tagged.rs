@@ -1,4 +1,4 @@
-//! The answers with a thing, or about one, with its version as the ETag.
+//! Answers with or about a thing, with its version as the ETag.
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -18,24 +18,24 @@ pub trait Tagged {
     /// The name of the thing in the document.
     const NAME: &'static str;
 
-    /// Its version, which is its ETag.
+    /// Returns the thing's version, which is its ETag.
     fn version(thing: &Self::Thing) -> i64;
 
-    /// Its path.
+    /// Returns the thing's path.
     fn location(thing: &Self::Thing) -> String;
 }
 
 /// 200: the thing.
 #[derive(Debug)]
-pub struct Found<K: Tagged>(pub K::Thing);
+pub struct FoundThing<K: Tagged>(pub K::Thing);
 
-/// 201: the thing was made.
+/// 201: the thing was created.
 #[derive(Debug)]
-pub struct New<K: Tagged>(pub K::Thing);
+pub struct NewThing<K: Tagged>(pub K::Thing);
 
 /// 304: the client has this version of the thing.
 #[derive(Debug)]
-pub struct Known<K: Tagged>(pub K::Thing);
+pub struct UnchangedThing<K: Tagged>(pub K::Thing);
 
 /// Describes the ETag of an answer that was described before.
 pub fn describe_etag<K: Tagged>(draft: &mut Draft<'_>, status: StatusCode) {
@@ -43,20 +43,20 @@ pub fn describe_etag<K: Tagged>(draft: &mut Draft<'_>, status: StatusCode) {
     draft.header(status, "ETag", &about, &json!({ "type": "string" }));
 }
 
-impl<K: Tagged> IntoResponse for Found<K> {
+impl<K: Tagged> IntoResponse for FoundThing<K> {
     fn into_response(self) -> Response {
         ([(header::ETAG, etag(K::version(&self.0)))], Json(self.0)).into_response()
     }
 }
 
-impl<K: Tagged> Answers for Found<K> {
+impl<K: Tagged> Answers for FoundThing<K> {
     fn describe(draft: &mut Draft<'_>) {
         draft.answers::<K::Thing>(StatusCode::OK, &format!("The {}.", K::NAME));
         describe_etag::<K>(draft, StatusCode::OK);
     }
 }
 
-impl<K: Tagged> IntoResponse for New<K> {
+impl<K: Tagged> IntoResponse for NewThing<K> {
     fn into_response(self) -> Response {
         let tag = [(header::ETAG, etag(K::version(&self.0)))];
         let location = K::location(&self.0);
@@ -64,21 +64,21 @@ impl<K: Tagged> IntoResponse for New<K> {
     }
 }
 
-impl<K: Tagged> Answers for New<K> {
+impl<K: Tagged> Answers for NewThing<K> {
     fn describe(draft: &mut Draft<'_>) {
         <Created<K::Thing> as Answers>::describe(draft);
         describe_etag::<K>(draft, StatusCode::CREATED);
     }
 }
 
-impl<K: Tagged> IntoResponse for Known<K> {
+impl<K: Tagged> IntoResponse for UnchangedThing<K> {
     fn into_response(self) -> Response {
         let tag = [(header::ETAG, etag(K::version(&self.0)))];
         (StatusCode::NOT_MODIFIED, tag).into_response()
     }
 }
 
-impl<K: Tagged> Answers for Known<K> {
+impl<K: Tagged> Answers for UnchangedThing<K> {
     fn describe(draft: &mut Draft<'_>) {
         draft.answers_nothing(StatusCode::NOT_MODIFIED, "The client has this version.");
         describe_etag::<K>(draft, StatusCode::NOT_MODIFIED);

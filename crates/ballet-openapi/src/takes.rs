@@ -14,7 +14,7 @@ use crate::draft::Draft;
     note = "use the extractors of `ballet::http`, or implement `Takes`"
 )]
 pub trait Takes {
-    /// Adds what the argument takes, and the answers if the request does not have it.
+    /// Adds the part of the request that the argument takes, and the answers to a request without it.
     fn describe(draft: &mut Draft<'_>);
 }
 

@@ -1,9 +1,8 @@
-//! The clients that watch things by server-sent events: each change of a thing, from the first one on.
+//! Clients that watch things by server-sent events: each change of a thing, from the first one on.
 //!
-//! One query looks at all watched things of this process together, again and again, so a watcher
-//! costs no database connection and no query of its own. It sees what other replicas commit.
-//! Notifications by the database would be faster by some milliseconds, but commits with one wait for
-//! each other, and a pooler does not pass them on.
+//! One query polls all watched things of this process together, so a watcher costs no database connection and no
+//! query. It sees the commits of other replicas. Notifications by the database would be faster by some milliseconds,
+//! but commits with one wait for each other, and a pooler does not pass them on.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -21,55 +20,55 @@ use tokio::task::JoinHandle;
 
 use crate::caller::{Caller, Owners};
 
-/// The pause between two looks at what is watched.
+/// The pause between two polls.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// What happened to a thing so far: its changes, each with a number, from 1 on.
+/// The history of a thing so far: its changes, numbered from 1.
 pub trait History: Clone + fmt::Debug + Send + Sync + 'static {
     /// The thing's id.
     type Id: Copy + fmt::Debug + Eq + Hash + Send + Sync;
-    /// Whose things these are.
+    /// The kind of owner of these things.
     type Owners: Owners;
-    /// What a client is told of a change.
+    /// A change in the form that a client gets.
     type Change: Send;
-    /// The word for many of them: `orders`.
+    /// The plural of the thing's name: `orders`.
     const THINGS: &'static str;
-    /// The setting for how many clients may watch. That for one owner has `_OF_ONE` behind it.
+    /// The setting that limits the watching clients. The setting for one owner ends with `_OF_ONE`.
     const SETTING: &'static str;
 
-    /// The thing.
+    /// Returns the thing's id.
     fn id(&self) -> Self::Id;
 
-    /// The number of the last change.
+    /// Returns the number of the last change.
     fn last(&self) -> u32;
 
-    /// Whether nothing more can happen.
+    /// Whether no further change can come.
     fn has_ended(&self) -> bool;
 
-    /// The changes behind the one with this number, with their numbers.
+    /// Returns the changes after the given number, with their numbers.
     fn after(&self, number: u32) -> impl Iterator<Item = (u32, Self::Change)>;
 }
 
-/// Reads those of these things to which something happened since.
-pub type Changed<H> = fn(Handle, Vec<H>) -> BoxFuture<'static, Result<Vec<H>, Failure>>;
+/// Reads the given things that have changed since.
+pub type ReadChanges<H> = fn(Handle, Vec<H>) -> BoxFuture<'static, Result<Vec<H>, Failure>>;
 
-/// How many clients may watch at a time.
+/// The limits on the number of clients that watch at a time.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Of all.
+pub struct WatchLimits {
+    /// The limit for all clients.
     pub all: u16,
-    /// Of one owner. Those who see what belongs to anybody have no limit of their own.
+    /// The limit for one owner. Callers who see the things of all owners have only the common limit.
     pub owner: u16,
 }
 
-impl Limits {
-    /// Enough for the pages that a person has open.
+impl WatchLimits {
+    /// Limits that are enough for the pages that a person has open.
     pub const DEFAULT: Self = Self { all: 1_000, owner: 16 };
 }
 
 /// The clients that watch the things of a service.
 #[derive(Debug)]
-pub struct Watchers<H: History>(Arc<Shared<H>>);
+pub struct Watchers<H: History>(Arc<WatchState<H>>);
 
 impl<H: History> Clone for Watchers<H> {
     fn clone(&self) -> Self {
@@ -78,31 +77,31 @@ impl<H: History> Clone for Watchers<H> {
 }
 
 #[derive(Debug)]
-struct Shared<H: History> {
+struct WatchState<H: History> {
     handle: Handle,
     places: Arc<Semaphore>,
-    limits: Limits,
-    changed: Changed<H>,
+    limits: WatchLimits,
+    changed: ReadChanges<H>,
     owners: Mutex<HashMap<String, u16>>,
-    watched: Mutex<Watched<H>>,
+    watched: Mutex<WatchedThings<H>>,
 }
 
 #[derive(Debug)]
-struct Watched<H: History> {
-    /// What is known of each watched thing. A channel holds the latest only, so a slow client
-    /// costs nothing; what it missed is in the history.
+struct WatchedThings<H: History> {
+    /// The history of each watched thing. A channel holds only the latest, so a slow client costs nothing; the
+    /// changes that it missed are in the history.
     things: HashMap<H::Id, watch::Sender<H>>,
-    /// Looks at them, while there are any.
+    /// The task that polls the things while there are any.
     look: Option<JoinHandle<()>>,
 }
 
 impl<H: History> Watchers<H> {
-    /// Nobody watches yet.
+    /// Creates watchers without a client.
     #[must_use]
-    pub fn new(handle: Handle, limits: Limits, changed: Changed<H>) -> Self {
+    pub fn new(handle: Handle, limits: WatchLimits, changed: ReadChanges<H>) -> Self {
         let places = Arc::new(Semaphore::new(usize::from(limits.all)));
-        let watched = Mutex::new(Watched { things: HashMap::new(), look: None });
-        Self(Arc::new(Shared {
+        let watched = Mutex::new(WatchedThings { things: HashMap::new(), look: None });
+        Self(Arc::new(WatchState {
             handle,
             places,
             limits,
@@ -112,12 +111,12 @@ impl<H: History> Watchers<H> {
         }))
     }
 
-    /// The changes of a thing behind the one with this number, as they come. `None` if there will be no more. What is
-    /// known of the thing, or why the caller may not know it, is asked for once there is a place to watch from.
+    /// Returns the changes of a thing after the given number, as they come. `None` if there will be no more. `find`
+    /// reads the thing, or refuses the caller, once there is a place for the watcher.
     ///
     /// # Errors
     ///
-    /// A problem if there are too many who watch, and that of `find`.
+    /// If too many clients watch, or if `find` fails.
     pub async fn watch(
         &self,
         caller: &Caller<H::Owners>,
@@ -130,15 +129,15 @@ impl<H: History> Watchers<H> {
             return Ok(None);
         }
         let latest = self.0.join(history);
-        let watcher = Watcher { latest, seen, handle: self.0.handle.clone(), _place: place };
-        Ok(Some(unfold(watcher, Watcher::next).boxed()))
+        let watcher = WatchingClient { latest, seen, handle: self.0.handle.clone(), _place: place };
+        Ok(Some(unfold(watcher, WatchingClient::next).boxed()))
     }
 }
 
-impl<H: History> Shared<H> {
-    /// A place for one more watcher. Whoever takes too many is told so, and leaves room for the others.
-    fn place(self: &Arc<Self>, owner: Option<String>) -> Result<Place<H>, Problem> {
-        let Limits { all, owner: most } = self.limits;
+impl<H: History> WatchState<H> {
+    /// Takes a place for one more watcher. A client with too many is refused, which leaves room for others.
+    fn place(self: &Arc<Self>, owner: Option<String>) -> Result<WatcherPlace<H>, Problem> {
+        let WatchLimits { all, owner: most } = self.limits;
         let (things, setting) = (H::THINGS, H::SETTING);
         if let Some(owner) = &owner {
             let mut owners = self.owners();
@@ -153,9 +152,9 @@ impl<H: History> Shared<H> {
             }
             *count += 1;
         }
-        // From here on it is given back.
+        // From here on the drop of the place gives it back.
         let shared = Arc::clone(self);
-        let own = Own { shared, owner };
+        let own = OwnerShare { shared, owner };
         let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() else {
             let detail = format!(
                 "{all} clients watch {things} here, the limit ({setting}): try again, or read now \
@@ -163,14 +162,14 @@ impl<H: History> Shared<H> {
             );
             return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
         };
-        Ok(Place { _permit: permit, _own: own })
+        Ok(WatcherPlace { _permit: permit, _own: own })
     }
 
     fn owners(&self) -> MutexGuard<'_, HashMap<String, u16>> {
         self.owners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is known of this thing, from now on.
+    /// Subscribes to the histories of a thing from now on.
     fn join(self: &Arc<Self>, history: H) -> watch::Receiver<H> {
         if history.has_ended() {
             return watch::channel(history).1;
@@ -199,12 +198,12 @@ impl<H: History> Shared<H> {
         latest
     }
 
-    /// Looks at what is watched until there are none, or the service stops.
+    /// Polls the watched things until there are none, or the service stops.
     async fn look(self: Arc<Self>) {
         while let Some(seen) = self.still_watched() {
             match (self.changed)(self.handle.clone(), seen).await {
                 Ok(changed) => self.tell(changed),
-                // The watchers wait; the next look may succeed.
+                // The watchers wait; the next poll may succeed.
                 Err(failure) => tracing::debug!("what is watched could not be read: {failure}"),
             }
             tokio::select! {
@@ -214,8 +213,7 @@ impl<H: History> Shared<H> {
         }
     }
 
-    /// What is known of the things that somebody still watches. `None` if there are none: then nobody
-    /// looks any more.
+    /// Returns the histories of the things that are still watched. `None` if there are none, which ends the polls.
     fn still_watched(&self) -> Option<Vec<H>> {
         let mut watched = self.watched();
         watched.things.retain(|_, known| known.receiver_count() > 0);
@@ -239,25 +237,25 @@ impl<H: History> Shared<H> {
         }
     }
 
-    fn watched(&self) -> MutexGuard<'_, Watched<H>> {
-        // Nothing panics while it is held half changed.
+    fn watched(&self) -> MutexGuard<'_, WatchedThings<H>> {
+        // Nothing panics while the lock is held and the value half changed.
         self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A watcher's place, given back when it is dropped.
-struct Place<H: History> {
+/// A watcher's place, given back on drop.
+struct WatcherPlace<H: History> {
     _permit: OwnedSemaphorePermit,
-    _own: Own<H>,
+    _own: OwnerShare<H>,
 }
 
-/// Its share of what one owner may have.
-struct Own<H: History> {
-    shared: Arc<Shared<H>>,
+/// Its share of the places of one owner.
+struct OwnerShare<H: History> {
+    shared: Arc<WatchState<H>>,
     owner: Option<String>,
 }
 
-impl<H: History> Drop for Own<H> {
+impl<H: History> Drop for OwnerShare<H> {
     fn drop(&mut self) {
         let Some(owner) = &self.owner else { return };
         let mut owners = self.shared.owners();
@@ -270,18 +268,18 @@ impl<H: History> Drop for Own<H> {
     }
 }
 
-/// One client.
-struct Watcher<H: History> {
+/// A client that watches a thing.
+struct WatchingClient<H: History> {
     latest: watch::Receiver<H>,
     /// The number of the last change that was sent.
     seen: u32,
     handle: Handle,
-    _place: Place<H>,
+    _place: WatcherPlace<H>,
 }
 
-impl<H: History> Watcher<H> {
-    /// The next change. `None` after the last one, and when the service stops: the client then asks
-    /// another replica for the rest.
+impl<H: History> WatchingClient<H> {
+    /// Returns the next change. `None` after the last one, and when the service stops: the client then asks another
+    /// replica for the rest.
     async fn next(mut self) -> Option<((u32, H::Change), Self)> {
         loop {
             let (next, ended) = {

@@ -1,5 +1,5 @@
-//! Which of the outcomes that a choreography declares were ever seen, how often, and when last. There is no I/O here:
-//! whoever has read the journal brings what it saw.
+//! Counts how often each outcome that a choreography declares was seen, and when last. There is no I/O here: the caller
+//! reads the journal.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,17 +9,17 @@ use ballet_core::{StepPart, System};
 use ballet_stream::Record;
 use jiff::Timestamp;
 
-/// What an entry of the journal shows.
+/// The kind of fact that an entry of the journal shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Sight {
+pub enum Sighting {
     /// An event was published.
     Published,
-    /// A service has tried a message again, or was made to.
+    /// A service has tried a message again, by itself or because a person sent it back.
     Retried,
 }
 
-impl Sight {
-    /// What an entry shows, with the service that retries. A dead letter of one attempt shows nothing.
+impl Sighting {
+    /// Returns the fact that an entry shows, with the service that retries. A dead letter of one attempt shows nothing.
     #[must_use]
     pub fn of(record: &Record) -> Option<(Self, &str)> {
         if !record.is_dead_letter() {
@@ -35,28 +35,28 @@ impl Sight {
     }
 }
 
-/// How often something was seen, and when last.
+/// The number of times that something was seen, and the last time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Seen {
-    /// How often.
+pub struct SightingCount {
+    /// The number of times.
     pub count: u64,
-    /// When last, as the journal says.
+    /// The last time, according to the journal.
     pub last: Option<Timestamp>,
 }
 
-/// All that was seen in a window.
+/// All sightings in a window of the journal.
 #[derive(Debug, Clone, Default)]
 pub struct Sightings {
-    published: HashMap<String, Seen>,
-    retried: HashMap<(String, String), Seen>,
+    published: HashMap<String, SightingCount>,
+    retried: HashMap<(String, String), SightingCount>,
 }
 
 impl Sightings {
-    /// Adds what was seen of an event, in the service that retries.
-    pub fn add(&mut self, sight: Sight, service: &str, event_type: &str, seen: Seen) {
+    /// Adds sightings of an event. `service` is the service that retries.
+    pub fn add(&mut self, sight: Sighting, service: &str, event_type: &str, seen: SightingCount) {
         let all = match sight {
-            Sight::Published => self.published.entry(event_type.to_owned()).or_default(),
-            Sight::Retried => {
+            Sighting::Published => self.published.entry(event_type.to_owned()).or_default(),
+            Sighting::Retried => {
                 self.retried.entry((service.to_owned(), event_type.to_owned())).or_default()
             }
         };
@@ -64,33 +64,33 @@ impl Sightings {
         all.last = all.last.max(seen.last);
     }
 
-    /// Adds what an entry of the journal shows.
+    /// Adds the sighting of an entry of the journal, if it shows one.
     pub fn add_record(&mut self, record: &Record) {
-        if let Some((sight, service)) = Sight::of(record) {
-            let seen = Seen { count: 1, last: record.time };
+        if let Some((sight, service)) = Sighting::of(record) {
+            let seen = SightingCount { count: 1, last: record.time };
             self.add(sight, service, record.event_type(), seen);
         }
     }
 
-    fn published(&self, event: &str) -> Seen {
+    fn published(&self, event: &str) -> SightingCount {
         self.published.get(event).copied().unwrap_or_default()
     }
 
-    fn retried(&self, service: &str, step: &StepPart) -> Seen {
+    fn retried(&self, service: &str, step: &StepPart) -> SightingCount {
         let of = |event: &ballet_core::EventType| {
             self.retried.get(&(service.to_owned(), event.name().to_owned()))
         };
         let all = step.on.iter().filter_map(of);
-        all.fold(Seen::default(), |sum, one| Seen {
+        all.fold(SightingCount::default(), |sum, one| SightingCount {
             count: sum.count + one.count,
             last: sum.last.max(one.last),
         })
     }
 }
 
-/// What a choreography declares.
+/// The kind of an outcome that a choreography declares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Declared {
+pub enum OutcomeKind {
     /// A step is done.
     Step,
     /// A step refuses.
@@ -105,8 +105,8 @@ pub enum Declared {
     Retry,
 }
 
-impl Declared {
-    /// The word for it.
+impl OutcomeKind {
+    /// Returns the kind as a word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -126,84 +126,85 @@ impl Declared {
     }
 }
 
-impl fmt::Display for Declared {
+impl fmt::Display for OutcomeKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-/// One thing that is declared, with what was seen of it.
+/// A declared outcome, with its sightings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Point {
-    /// What it is.
-    pub declared: Declared,
+pub struct CoveragePoint {
+    /// The kind of the outcome.
+    pub declared: OutcomeKind,
     /// The saga.
     pub saga: &'static str,
     /// The service.
     pub service: &'static str,
-    /// The step. An abort and a deadline are the saga's.
+    /// The step. An abort and a deadline have none: they are the saga's.
     pub step: Option<&'static str>,
     /// The event that shows it. A retry has none.
     pub event: Option<&'static str>,
-    /// What was seen.
-    pub seen: Seen,
+    /// Its sightings.
+    pub seen: SightingCount,
 }
 
-impl Point {
-    /// Where it is, in words.
+impl CoveragePoint {
+    /// Returns the step, or else the saga, with the service, in words.
     #[must_use]
     pub fn place(&self) -> String {
         format!("{} of {}", self.step.unwrap_or(self.saga), self.service)
     }
 }
 
-/// How much of a choreography was seen.
+/// The coverage of a choreography by the journal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Coverage {
-    /// All that is declared: first what was never seen.
-    pub points: Vec<Point>,
+    /// All declared outcomes. Those that were never seen come first.
+    pub points: Vec<CoveragePoint>,
 }
 
 impl Coverage {
-    /// Compares what was seen with what is declared. Two steps of one service that publish the same event cannot be told
-    /// apart. A compensation that publishes nothing is not declared to be seen.
+    /// Compares the sightings with the declared outcomes. Two steps of one service that publish the same event cannot
+    /// be told apart. A compensation that publishes nothing is left out.
     #[must_use]
     pub fn of(system: &System, sightings: &Sightings) -> Self {
         let mut points = Vec::new();
         for part in &system.parts {
             let service = part.service;
             for saga in &part.sagas {
-                let point = |declared, step, event: Option<&ballet_core::EventType>, seen| Point {
-                    declared,
-                    saga: saga.saga,
-                    service,
-                    step,
-                    event: event.map(ballet_core::EventType::name),
-                    seen,
-                };
+                let point =
+                    |declared, step, event: Option<&ballet_core::EventType>, seen| CoveragePoint {
+                        declared,
+                        saga: saga.saga,
+                        service,
+                        step,
+                        event: event.map(ballet_core::EventType::name),
+                        seen,
+                    };
                 let mut add = |declared, step, event: &ballet_core::EventType| {
                     let seen = sightings.published(event.name());
                     points.push(point(declared, step, Some(event), seen));
                 };
                 for step in &saga.steps {
-                    add(Declared::Step, Some(step.name), &step.done);
+                    add(OutcomeKind::Step, Some(step.name), &step.done);
                     step.refused
                         .iter()
-                        .for_each(|event| add(Declared::Refusal, Some(step.name), event));
+                        .for_each(|event| add(OutcomeKind::Refusal, Some(step.name), event));
                     let undone = step.compensated.iter();
-                    undone.for_each(|event| add(Declared::Compensation, Some(step.name), event));
+                    undone.for_each(|event| add(OutcomeKind::Compensation, Some(step.name), event));
                 }
                 let is_owner = saga.owner == service;
                 saga.abort
                     .iter()
                     .filter(|_| is_owner)
-                    .for_each(|event| add(Declared::Abort, None, event));
+                    .for_each(|event| add(OutcomeKind::Abort, None, event));
                 saga.deadline
                     .iter()
-                    .for_each(|deadline| add(Declared::Deadline, None, &deadline.passed));
+                    .for_each(|deadline| add(OutcomeKind::Deadline, None, &deadline.passed));
                 for step in saga.steps.iter().filter(|step| !step.on.is_empty()) {
                     let seen = sightings.retried(service, step);
-                    points.push(point(Declared::Retry, Some(step.name), None, seen));
+                    points.push(point(OutcomeKind::Retry, Some(step.name), None, seen));
                 }
             }
         }
@@ -212,14 +213,14 @@ impl Coverage {
         Self { points }
     }
 
-    /// How many of those that count were seen, and how many there are.
+    /// Returns the number of outcomes that count and were seen, and the number of all that count.
     #[must_use]
     pub fn counted(&self) -> (usize, usize) {
         let counted = || self.points.iter().filter(|point| point.declared.counts());
         (counted().filter(|point| point.seen.count > 0).count(), counted().count())
     }
 
-    /// The percentage, rounded down: it is 100 only if nothing is missing.
+    /// Returns the percentage, rounded down: it is 100 only if nothing is missing.
     #[must_use]
     pub fn percent(&self) -> usize {
         let (seen, all) = self.counted();
@@ -265,13 +266,14 @@ mod tests {
     #[test]
     fn what_has_never_run_comes_first_and_a_retry_does_not_count() {
         let mut seen = Sightings::default();
-        let at = |second: i64| Seen { count: 2, last: Timestamp::from_second(second).ok() };
-        seen.add(Sight::Published, "", ORDERED.name(), at(9));
-        seen.add(Sight::Published, "", ORDERED.name(), at(7));
-        seen.add(Sight::Published, "", BOOKED.name(), at(8));
-        seen.add(Sight::Published, "", LATE.name(), at(8));
-        seen.add(Sight::Retried, "b", ORDERED.name(), at(5));
-        seen.add(Sight::Retried, "a", BOOKED.name(), at(5));
+        let at =
+            |second: i64| SightingCount { count: 2, last: Timestamp::from_second(second).ok() };
+        seen.add(Sighting::Published, "", ORDERED.name(), at(9));
+        seen.add(Sighting::Published, "", ORDERED.name(), at(7));
+        seen.add(Sighting::Published, "", BOOKED.name(), at(8));
+        seen.add(Sighting::Published, "", LATE.name(), at(8));
+        seen.add(Sighting::Retried, "b", ORDERED.name(), at(5));
+        seen.add(Sighting::Retried, "a", BOOKED.name(), at(5));
         let coverage = Coverage::of(&system(), &seen);
         let found: Vec<(&str, String, u64)> = coverage
             .points

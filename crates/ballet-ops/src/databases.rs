@@ -1,5 +1,5 @@
-//! The databases of several services. Each is read for as long as its server answers, so that one that
-//! is away does not keep the others from being read.
+//! The databases of several services. Each is read as long as its server answers, so a server that is away does not
+//! keep the others from being read.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -11,12 +11,12 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 use tokio::time::timeout;
 
-/// After this long without a result the server is asked whether it still answers. A result may take
+/// The time without a result after which a second connection checks that the server still answers. A result may take
 /// longer: a ledger can be long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The database of one service.
-pub(crate) struct Source<'a> {
+pub(crate) struct ServiceDatabase<'a> {
     pub(crate) service: &'a str,
     pub(crate) options: &'a PgConnectOptions,
     pub(crate) db: PgConnection,
@@ -24,22 +24,22 @@ pub(crate) struct Source<'a> {
 
 /// The databases that can be read, and why the others cannot.
 #[derive(Default)]
-pub(crate) struct Sources<'a> {
-    pub(crate) open: Vec<Source<'a>>,
-    /// By service.
+pub(crate) struct ServiceDatabases<'a> {
+    pub(crate) open: Vec<ServiceDatabase<'a>>,
+    /// The reasons why the other databases cannot be read, by service.
     pub(crate) away: BTreeMap<&'a str, String>,
 }
 
-impl<'a> Sources<'a> {
-    /// Connects to all of them at once.
+impl<'a> ServiceDatabases<'a> {
+    /// Connects to all databases at once.
     pub(crate) async fn open(databases: &'a [(String, PgConnectOptions)]) -> Self {
         let connects = databases.iter().map(|(service, options)| async move {
-            (&**service, options, connected(options).await)
+            (&**service, options, connect_in_time(options).await)
         });
         let mut sources = Self::default();
         for (service, options, connected) in join_all(connects).await {
             match connected {
-                Ok(db) => sources.open.push(Source { service, options, db }),
+                Ok(db) => sources.open.push(ServiceDatabase { service, options, db }),
                 Err(why) => sources.lose(service, why),
             }
         }
@@ -52,14 +52,14 @@ impl<'a> Sources<'a> {
         self.away.insert(service, why);
     }
 
-    /// Leaves out those that could not be read.
+    /// Leaves out the databases that could not be read.
     pub(crate) fn lose_all(&mut self, lost: Vec<(&'a str, String)>) {
         for (service, why) in lost {
             self.lose(service, why);
         }
     }
 
-    /// A sentence for each database that cannot be read.
+    /// Returns a sentence for each database that cannot be read.
     pub(crate) fn why_away(&self) -> Vec<String> {
         let away = self.away.iter();
         away.map(|(service, why)| format!("the database of {service}: {why}")).collect()
@@ -72,8 +72,8 @@ impl<'a> Sources<'a> {
     }
 }
 
-/// The result of a read, for as long as its servers answer. Otherwise why there is none.
-pub(crate) async fn answered<T>(
+/// Waits for a read as long as its servers answer. Otherwise the error says why there is no result.
+pub(crate) async fn read_in_time<T>(
     servers: &[&PgConnectOptions],
     read: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, String> {
@@ -83,7 +83,7 @@ pub(crate) async fn answered<T>(
             Ok(read) => return read.map_err(|error| error.to_string()),
             Err(_) => {
                 for options in servers {
-                    let probe = connected(options).await?;
+                    let probe = connect_in_time(options).await?;
                     timeout(PATIENCE, probe.close()).await.ok();
                 }
             }
@@ -91,12 +91,12 @@ pub(crate) async fn answered<T>(
     }
 }
 
-/// A connection to a service's database, for the audit of a system's own rows. A statement waits half a minute for
-/// a lock: a server with a table that stays locked answers all the same, and is waited for.
+/// Connects to a service's database, for the audit of a system's own rows. A statement waits half a minute for a
+/// lock: otherwise a table that stays locked would block the audit, since its server still answers.
 ///
 /// # Errors
 ///
-/// There is no URL of it, the URL is wrong, or no server answers within ten seconds.
+/// If `databases` has no URL of it, the URL is wrong, or no server answers within ten seconds.
 pub async fn connect(
     databases: &BTreeMap<String, String>,
     service: &str,
@@ -108,12 +108,12 @@ pub async fn connect(
     })?
 }
 
-/// The result of a read of these services' databases, for the audit of a system's own rows. It may take
-/// as long as their servers answer: a table can be long.
+/// Waits for a read of these services' databases as long as their servers answer, for the audit of a system's own
+/// rows. A table can be long.
 ///
 /// # Errors
 ///
-/// Those of the read; there is no URL of one of them, or it is wrong; or a server does not answer any more.
+/// The errors of the read; if one of them has no URL or a wrong one; or if a server does not answer any more.
 pub async fn while_answering<T>(
     databases: &BTreeMap<String, String>,
     services: &[&str],
@@ -125,7 +125,7 @@ pub async fn while_answering<T>(
     }
     let servers: Vec<&PgConnectOptions> = options.iter().collect();
     // Boxed: it is as big as the read.
-    let read = Box::pin(answered(&servers, async move { Ok::<_, sqlx::Error>(read.await) }));
+    let read = Box::pin(read_in_time(&servers, async move { Ok::<_, sqlx::Error>(read.await) }));
     read.await.map_err(|why| {
         let silence = format!("the server does not answer any more: {why}");
         sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, silence))
@@ -142,8 +142,8 @@ fn options_of(
     url.parse()
 }
 
-/// A connection on which the server has answered.
-async fn connected(options: &PgConnectOptions) -> Result<PgConnection, String> {
+/// Connects, unless the server does not answer in time.
+async fn connect_in_time(options: &PgConnectOptions) -> Result<PgConnection, String> {
     match timeout(PATIENCE, PgConnection::connect_with(options)).await {
         Ok(connected) => connected.map_err(|error| error.to_string()),
         Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),

@@ -1,48 +1,47 @@
-//! A service in figures, as its database has them: its processes, what waits in it, its copies and readers, its partitions.
+//! The figures of a service, from its database: processes, waiting messages, copies, readers and partitions.
 
 use std::collections::BTreeMap;
 
-use ballet_store::copies::state::{self as copies, Copy};
-use ballet_store::operators::paused::{self, Paused};
+use ballet_store::copies::state::{self as copies, CopyState};
+use ballet_store::operators::service_pause::{self, ServicePause};
 use ballet_store::partitions;
-use ballet_store::process::{Replicas, Unready, replicas, unready};
-use ballet_store::telemetry::listed::{self, Listed};
+use ballet_store::process::{Replicas, UnreadyProcess, replicas, unready};
+use ballet_store::telemetry::reader_places::{self, ReaderPlace};
 use ballet_store::waiting::{self, InboxWaits, OutboxWaits};
 use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
 
-use crate::databases::{Source, Sources, answered};
+use crate::databases::{ServiceDatabase, ServiceDatabases, read_in_time};
 
-/// A service in figures.
+/// The figures of one service.
 #[derive(Debug, Clone)]
-pub struct Figures {
-    /// Its processes that are alive, by version.
+pub struct ServiceFigures {
+    /// Its live processes, by version.
     pub replicas: Vec<Replicas>,
-    /// Those that are not ready.
-    pub unready: Vec<Unready>,
-    /// Whether a person has paused it.
-    pub paused: Option<Paused>,
-    /// What waits on its way out.
+    /// Its processes that are not ready.
+    pub unready: Vec<UnreadyProcess>,
+    /// The pause, if a person has paused it.
+    pub paused: Option<ServicePause>,
+    /// The messages that wait to be published.
     pub outbox: OutboxWaits,
-    /// What waits inside.
+    /// The messages that wait to be handled.
     pub inbox: InboxWaits,
-    /// The copies that it keeps, each with the number of changes that it is behind, as far as the owner's database
-    /// tells.
-    pub copies: Vec<(Copy, Option<i64>)>,
+    /// Its copies, each with the number of changes that it is behind. `None` if the owner's database does not tell.
+    pub copies: Vec<(CopyState, Option<i64>)>,
     /// Its readers of telemetry.
-    pub readers: Vec<Listed>,
-    /// The days that its inbox has a partition for.
+    pub readers: Vec<ReaderPlace>,
+    /// The number of days for which its inbox has a partition.
     pub days: usize,
 }
 
-/// The figures of each service, or why its database cannot be read.
+/// Reads the figures of each service. The error says why its database cannot be read.
 pub async fn figures(
     databases: &[(String, PgConnectOptions)],
-) -> BTreeMap<String, Result<Figures, String>> {
-    let mut sources = Sources::open(databases).await;
+) -> BTreeMap<String, Result<ServiceFigures, String>> {
+    let mut sources = ServiceDatabases::open(databases).await;
     let (mut found, mut lost) = (BTreeMap::new(), Vec::new());
-    for Source { service, options, db } in &mut sources.open {
-        match answered(&[*options], read(db)).await {
+    for ServiceDatabase { service, options, db } in &mut sources.open {
+        match read_in_time(&[*options], read(db)).await {
             Ok(figures) => {
                 found.insert(*service, figures);
             }
@@ -53,9 +52,9 @@ pub async fn figures(
     let of_copies = found.values_mut().flat_map(|figures| &mut figures.copies);
     for (copy, behind) in of_copies {
         let owner = sources.open.iter_mut().find(|source| source.service == copy.owner);
-        let Some(Source { options, db, .. }) = owner else { continue };
+        let Some(ServiceDatabase { options, db, .. }) = owner else { continue };
         // An owner that cannot be asked does not hide the rest.
-        let share = answered(&[*options], copies::share(db, &copy.entity)).await.ok().flatten();
+        let share = read_in_time(&[*options], copies::share(db, &copy.entity)).await.ok().flatten();
         *behind = share.map(|share| share.versions.saturating_sub(copy.versions).max(0));
     }
     let away = sources.away.iter().map(|(service, why)| (service.to_string(), Err(why.clone())));
@@ -66,17 +65,17 @@ pub async fn figures(
     all
 }
 
-async fn read(db: &mut PgConnection) -> Result<Figures, sqlx::Error> {
+async fn read(db: &mut PgConnection) -> Result<ServiceFigures, sqlx::Error> {
     let copies = copies::copies(db).await?.into_iter().map(|copy| (copy, None)).collect();
     let partitions = partitions::names(db).await?;
-    Ok(Figures {
+    Ok(ServiceFigures {
         replicas: replicas(db).await?,
         unready: unready(db).await?,
-        paused: paused::now(db).await?,
+        paused: service_pause::now(db).await?,
         outbox: waiting::outbox(db).await?,
         inbox: waiting::inbox(db).await?,
         copies,
-        readers: listed::all(db).await?,
+        readers: reader_places::all(db).await?,
         days: partitions.iter().filter(|name| name.starts_with("inbox_2")).count(),
     })
 }

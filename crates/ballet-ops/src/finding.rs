@@ -1,6 +1,6 @@
-//! What a look at the servers of a system found: what is wrong, and what to do.
+//! The findings of a check of a system's servers, with advice.
 
-/// The checks, each before those that it may be the cause of.
+/// The checks. A possible cause comes before its effects.
 const ORDER: [&str; 22] = [
     "connection",
     "management",
@@ -26,10 +26,10 @@ const ORDER: [&str; 22] = [
     "stuck",
 ];
 
-/// How it is.
+/// The state of the thing that was checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// Nothing is to do.
+pub enum FindingState {
+    /// There is nothing to do.
     Well,
     /// Somebody should look at it; the system works.
     Warning,
@@ -42,22 +42,22 @@ pub enum State {
 /// The result of one check of one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What was looked at.
+    /// The name of the check.
     pub check: &'static str,
     /// A service, a node, or the broker.
     pub subject: String,
-    /// How it is.
-    pub state: State,
-    /// What was found.
+    /// The state of the subject.
+    pub state: FindingState,
+    /// The finding, in words.
     pub found: String,
-    /// What to do. Empty if there is nothing to do.
+    /// The advice. Empty if there is nothing to do.
     pub advice: String,
     /// The queue and the event of a binding that is missing.
     pub binding: Option<(String, String)>,
 }
 
-impl State {
-    /// The word for it.
+impl FindingState {
+    /// Returns the state as a word.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -76,44 +76,50 @@ impl State {
 }
 
 impl Finding {
-    /// Where it comes among others: what is worst first, and a cause before what follows from it.
+    /// Returns the sort key: the worst finding comes first, and a cause before its effects.
     #[must_use]
     pub fn rank(&self) -> (u8, usize) {
         let state = match self.state {
-            State::Bad => 0,
-            State::Unknown => 1,
-            State::Warning => 2,
-            State::Well => 3,
+            FindingState::Bad => 0,
+            FindingState::Unknown => 1,
+            FindingState::Warning => 2,
+            FindingState::Well => 3,
         };
         let at = ORDER.iter().position(|check| *check == self.check);
         (state, at.unwrap_or(ORDER.len()))
     }
 
-    /// All is well.
+    /// Makes a finding that all is well.
     #[must_use]
     pub fn well(check: &'static str, subject: &str, found: &str) -> Self {
-        Self::new(check, subject, State::Well, found, "")
+        Self::new(check, subject, FindingState::Well, found, "")
     }
 
-    /// Somebody should look at it.
+    /// Makes a finding that somebody should look at.
     #[must_use]
     pub fn warning(check: &'static str, subject: &str, found: &str, advice: &str) -> Self {
-        Self::new(check, subject, State::Warning, found, advice)
+        Self::new(check, subject, FindingState::Warning, found, advice)
     }
 
-    /// Something is wrong.
+    /// Makes a finding that something is wrong.
     #[must_use]
     pub fn bad(check: &'static str, subject: &str, found: &str, advice: &str) -> Self {
-        Self::new(check, subject, State::Bad, found, advice)
+        Self::new(check, subject, FindingState::Bad, found, advice)
     }
 
-    /// It could not be checked.
+    /// Makes a finding that the subject could not be checked.
     #[must_use]
     pub fn unknown(check: &'static str, subject: &str, found: &str, advice: &str) -> Self {
-        Self::new(check, subject, State::Unknown, found, advice)
+        Self::new(check, subject, FindingState::Unknown, found, advice)
     }
 
-    fn new(check: &'static str, subject: &str, state: State, found: &str, advice: &str) -> Self {
+    fn new(
+        check: &'static str,
+        subject: &str,
+        state: FindingState,
+        found: &str,
+        advice: &str,
+    ) -> Self {
         let (subject, found, advice) = (subject.to_owned(), found.to_owned(), advice.to_owned());
         Self { check, subject, state, found, advice, binding: None }
     }

@@ -1,6 +1,6 @@
-//! What operators do with a running system: handle dead letters, send what a service missed, audit
-//! the services' tables, see what a saga waits for, and find out what is stuck or could not be
-//! published. The `ballet` command is built on this crate.
+//! The operations on a running system: handle dead letters, send events that a service missed, audit
+//! the services' tables, explain what a saga waits for, and find stuck sagas and unpublishable events.
+//! The `ballet` command is built on this crate.
 
 #![warn(missing_docs)]
 

@@ -1,6 +1,6 @@
 //! Numbers in sentences.
 
-/// A number with its digits in groups of three. Less than nothing is nothing.
+/// Formats a number with its digits in groups of three. A negative number becomes 0.
 #[must_use]
 pub fn grouped(number: impl TryInto<u64>) -> String {
     let digits = number.try_into().unwrap_or(0).to_string();
@@ -14,7 +14,7 @@ pub fn grouped(number: impl TryInto<u64>) -> String {
     text
 }
 
-/// A number of things: `1 event`, `2,000 events`, `2 processes`.
+/// Formats a number of things: `1 event`, `2,000 events`, `2 processes`.
 ///
 /// ```
 /// assert_eq!(ballet_ops::words::counted(2000_u32, "event"), "2,000 events");
@@ -30,7 +30,7 @@ pub fn counted(number: impl TryInto<u64>, thing: &str) -> String {
     format!("{} {thing}{plural}", grouped(number))
 }
 
-/// What a number of things do: `1 message waits`, `2 messages wait`.
+/// Formats a number of things with a verb: `1 message waits`, `2 messages wait`.
 #[must_use]
 pub fn acting(number: impl TryInto<u64>, thing: &str, act: &str) -> String {
     let number = number.try_into().unwrap_or(u64::MAX);

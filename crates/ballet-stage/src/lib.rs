@@ -1,10 +1,11 @@
 //! A running system: servers, environments on them, and services as processes.
 //!
-//! [`Stage::of`] brings a whole system up from what its services declare. What it is made of:
+//! [`Stage::of`] brings a whole system up from its services' declarations. Its parts can be used alone:
 //! [`Servers`] finds or brings up RabbitMQ and Postgres. A [`TestEnv`] is an environment on them: a vhost
-//! with its topology, users, and a database per service. [`Management`] is the broker's management API.
+//! with its topology, users, and a database per service. [`ManagementClient`] is the broker's management API.
 //! An [`OwnProcess`] is a service that can be killed, a [`ServiceProcess`] one that runs from its
-//! program. A [`Prometheus`] watches them. A [`Proxy`] is a connection that can fail. [`wait_until`] waits for a condition.
+//! program. A [`Prometheus`] watches them. A [`Proxy`] is a connection that can fail. [`wait_until`] waits for a
+//! condition.
 
 mod env;
 mod error;
@@ -19,21 +20,21 @@ mod tls;
 mod url;
 mod wait;
 
-pub use env::{Database, IdleSessions, Reader, TestEnv};
+pub use env::{Database, IdleSessions, TableReader, TestEnv};
 pub use error::{Error, Result};
-pub use management::{Depth, Management};
+pub use management::{ManagementClient, QueueDepth};
 pub use own_process::OwnProcess;
 pub use processes::{
     children::{Child, Children},
-    service::{Launch, ServiceProcess},
+    service::{ServiceLaunch, ServiceProcess},
     usage,
 };
 pub use proxy::{Link, Proxy};
 pub use reqwest::Method;
 pub use servers::{
-    Options, Postgres, Prometheus, RabbitMq, Servers, Target, Version, WebBrowser, prometheus,
-    python,
+    Options, Postgres, Prometheus, RabbitMq, ScrapeTarget, ServerVersion, Servers, WebBrowser,
+    prometheus, python,
 };
-pub use stage::{Setting, Stage, failed, variables, write_exports};
-pub use tls::{Authority, Identity};
+pub use stage::{Stage, StageSetting, failed, variables, write_exports};
+pub use tls::{Authority, TlsIdentity};
 pub use wait::wait_until;

@@ -18,19 +18,19 @@ use crate::error::{Error, Result};
 use crate::url;
 use crate::wait::wait_until;
 
-/// How long a broker under load may take for an answer.
+/// The time that a broker under load may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// The pause before a call is repeated that the broker answered with 500.
+/// The pause before a call that the broker answered with 500 is repeated.
 const REPEAT_AFTER: Duration = Duration::from_millis(500);
-/// The most messages that one request takes: the console gives a request up that takes a minute, and what it
-/// took by then is gone.
+/// The most messages that one request takes: a request that takes a minute is given up, and the messages that it took
+/// by then are lost.
 const PORTION: u32 = 1_000;
 
 /// RabbitMQ's management API for an administrator and one vhost.
 #[derive(Debug, Clone)]
-pub struct Management {
+pub struct ManagementClient {
     api: Arc<ManagementApi>,
-    /// Without user and password.
+    /// The address, without user and password.
     base: Arc<Url>,
     vhost: String,
 }
@@ -38,7 +38,7 @@ pub struct Management {
 /// The counts of a queue. They are at most a second old on our test servers, and at most five on other
 /// servers and on RabbitMQ 4.0.0 to 4.0.5.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-pub struct Depth {
+pub struct QueueDepth {
     /// Messages that wait for a consumer.
     #[serde(default, rename = "messages_ready")]
     pub ready: u64,
@@ -50,8 +50,8 @@ pub struct Depth {
     pub consumers: u64,
 }
 
-impl Management {
-    /// The API at an address with user and password, for the virtual host `/`.
+impl ManagementClient {
+    /// Makes a client of the API at an address with user and password, for the virtual host `/`.
     pub(crate) fn new(base: Url) -> Result<Self> {
         let at = url::masked(&base);
         let api = ManagementApi::new(base, PATIENCE);
@@ -59,7 +59,7 @@ impl Management {
         Ok(Self { base: Arc::new(api.address()), api: Arc::new(api), vhost: "/".to_owned() })
     }
 
-    /// The API at an address with user and password, such as `http://ops:secret@127.0.0.1:15672`.
+    /// Makes a client of the API at an address with user and password, such as `http://ops:secret@127.0.0.1:15672`.
     ///
     /// # Errors
     ///
@@ -80,7 +80,7 @@ impl Management {
         Self { vhost: vhost.to_owned(), ..self.clone() }
     }
 
-    /// The API's address, without credentials.
+    /// Returns the API's address, without credentials.
     pub fn url(&self) -> &str {
         self.base.as_str()
     }
@@ -89,18 +89,18 @@ impl Management {
         Url::clone(&self.base)
     }
 
-    /// The counts of a queue of the vhost.
-    pub async fn depth(&self, queue: &str) -> Result<Depth> {
+    /// Reads the counts of a queue of the vhost.
+    pub async fn depth(&self, queue: &str) -> Result<QueueDepth> {
         let found = self.call(Method::GET, &["queues", &self.vhost, queue], None).await?;
         serde_json::from_value(found).map_err(|error| failed("read a queue", &self.base, &error))
     }
 
-    /// Waits until the counts of a queue are like this. `limit` is for what hangs.
+    /// Waits until `is` accepts the counts of a queue. It gives up when they do not change for `limit`.
     pub async fn until_depth(
         &self,
         queue: &str,
         limit: Duration,
-        is: impl Fn(Depth) -> bool,
+        is: impl Fn(QueueDepth) -> bool,
     ) -> Result<()> {
         wait_until(&format!("other counts of the queue {queue}"), limit, || async {
             let depth = self.depth(queue).await.map_err(|error| error.to_string())?;
@@ -109,14 +109,14 @@ impl Management {
         .await
     }
 
-    /// The names of the vhost's queues.
+    /// Reads the names of the vhost's queues.
     pub async fn queues(&self) -> Result<Vec<String>> {
         let found = self.call(Method::GET, &["queues", &self.vhost], None).await?;
         let names = found.as_array().into_iter().flatten();
         Ok(names.filter_map(|queue| Some(queue["name"].as_str()?.to_owned())).collect())
     }
 
-    /// The queues and the dead letters, for [`ballet_ops::audit`]. It reads at most `dead_letters`
+    /// Reads the queues and the dead letters, for [`ballet_ops::audit`]. It reads at most `dead_letters`
     /// messages of each dead-letter queue.
     pub async fn audited(&self, dead_letters: u32) -> Result<audit::BrokerSnapshot> {
         let held = self.held().await?;
@@ -127,7 +127,7 @@ impl Management {
             let Some(name) = queue["name"].as_str().filter(|name| *name != JOURNAL) else {
                 continue;
             };
-            let Depth { ready, unacked, .. } = serde_json::from_value(queue.clone())
+            let QueueDepth { ready, unacked, .. } = serde_json::from_value(queue.clone())
                 .map_err(|error| failed("read a queue", &self.base, &error))?;
             let held = on_their_way.get(name).copied().unwrap_or_default();
             let mut count = ready + unacked + held;
@@ -149,7 +149,7 @@ impl Management {
         Ok(found.as_array().cloned().unwrap_or_default())
     }
 
-    /// The messages that are held for dead-lettering and do not move.
+    /// Reads the messages that are held for dead-lettering and do not move.
     async fn held(&self) -> Result<BTreeMap<String, u64>> {
         let queues = self.list_queues().await?;
         audit::stay_held(&queues, || self.list_queues()).await
@@ -177,7 +177,7 @@ impl Management {
             let some = self.messages(queue, wanted, "ack_requeue_false").await?;
             let found = u32::try_from(some.len()).unwrap_or(wanted);
             taken.extend(some);
-            // The last portion, or all that there is.
+            // That was the last portion, or the queue is empty.
             left = if found < wanted { 0 } else { left - wanted };
         }
         Ok(taken)
@@ -190,7 +190,7 @@ impl Management {
         Ok(serde_json::from_value(found).unwrap_or_default())
     }
 
-    /// Publishes as the console's form does, and returns whether the message reached any queue.
+    /// Publishes a message like the console's form, and returns whether it reached any queue.
     pub async fn publish(
         &self,
         exchange: &str,
@@ -207,7 +207,7 @@ impl Management {
         Ok(answer["routed"].as_bool().unwrap_or(false))
     }
 
-    /// The connections to the vhost, as in the management API.
+    /// Reads the connections to the vhost, as in the management API.
     pub async fn connections(&self) -> Result<Vec<Value>> {
         let found = self.call(Method::GET, &["vhosts", &self.vhost, "connections"], None).await?;
         Ok(serde_json::from_value(found).unwrap_or_default())
@@ -239,8 +239,8 @@ impl Management {
 
     /// Makes any other call. The parts of the path are encoded here, so a vhost may be named `/`.
     ///
-    /// A broker under load now and then answers 500 without a word. A call that may be repeated without
-    /// harm is repeated then.
+    /// A broker under load sometimes answers 500 without a reason. A call that may be repeated without harm is repeated
+    /// then.
     pub async fn call(&self, method: Method, path: &[&str], body: Option<&Value>) -> Result<Value> {
         let repeatable = method != Method::POST || path == ["definitions"];
         let mut attempts_left = if repeatable { 4 } else { 0 };

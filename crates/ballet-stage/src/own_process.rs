@@ -12,17 +12,16 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use crate::error::{Error, Result, machine};
 
-/// The limit for the start: a service makes its tables in it.
+/// The limit for the start, in which a service makes its tables.
 const STARTED: Duration = Duration::from_secs(300);
 
-/// What a service writes before its address.
+/// The text that a service writes before its address.
 const SERVING: &str = "serving at ";
 
-/// This very test program, started again to be a service.
+/// This test program, started again as a service.
 ///
-/// A test named by the caller becomes the service: it calls [`OwnProcess::serve`] when it finds what it
-/// needs in the environment, and returns otherwise. The process ends with this value, and with the test
-/// program, however that ends.
+/// A test that the caller names becomes the service: it calls [`OwnProcess::serve`] if the environment has its
+/// variables, and returns otherwise. The process ends with this value, and with the test program, however that ends.
 ///
 /// ```no_run
 /// use ballet::{Service, Settings};
@@ -38,7 +37,7 @@ const SERVING: &str = "serving at ";
 /// process.kill().await?;
 /// # Ok(()) }
 ///
-/// /// No test: what the process runs.
+/// /// Runs in the process; it is no test.
 /// #[test]
 /// fn service() {
 ///     let url = |name| std::env::var(name).ok();
@@ -52,7 +51,7 @@ const SERVING: &str = "serving at ";
 pub struct OwnProcess {
     child: Child,
     lines: Option<Lines<BufReader<ChildStdout>>>,
-    /// Is closed when this program ends, and the process ends with it.
+    /// The pipe that closes when this program ends: the process ends with it.
     _life: Option<ChildStdin>,
 }
 
@@ -74,12 +73,12 @@ impl OwnProcess {
     ///
     /// # Errors
     ///
-    /// The process ended before, or took more than five minutes.
+    /// If the process ended before, or took more than five minutes.
     pub async fn serving(&mut self) -> Result<String> {
         let url = async {
             let lines = self.lines.as_mut()?;
             while let Ok(Some(line)) = lines.next_line().await {
-                // The test runner's own words may come before it.
+                // Output of the test runner may come before it.
                 if let Some((_, url)) = line.split_once(SERVING) {
                     return Some(url.to_owned());
                 }
@@ -94,7 +93,7 @@ impl OwnProcess {
         found.ok_or(Error::NotServing { state })
     }
 
-    /// The id of the process, unless it has ended.
+    /// Returns the id of the process, unless it has ended.
     #[must_use]
     pub fn id(&self) -> Option<u32> {
         self.child.id()
@@ -105,11 +104,11 @@ impl OwnProcess {
         self.child.kill().await.map_err(machine("kill a process"))
     }
 
-    /// Stops it without its noticing (SIGSTOP). Its connections stay.
+    /// Freezes it (SIGSTOP). Its connections stay.
     ///
     /// # Errors
     ///
-    /// It has ended, or the operating system refuses.
+    /// If it has ended, or the operating system refuses.
     pub fn freeze(&self) -> Result<()> {
         self.signal("freeze a process", Signal::STOP)
     }
@@ -118,7 +117,7 @@ impl OwnProcess {
     ///
     /// # Errors
     ///
-    /// It has ended, or the operating system refuses.
+    /// If it has ended, or the operating system refuses.
     pub fn thaw(&self) -> Result<()> {
         self.signal("thaw a process", Signal::CONT)
     }
@@ -144,10 +143,10 @@ impl OwnProcess {
     ///
     /// # Panics
     ///
-    /// The service does not start, or fails later: the process is a test, and says why.
+    /// If the service does not start, or fails later: the process is a test, and says why.
     pub fn serve(service: impl FnOnce() -> Service, settings: Settings) {
         std::thread::spawn(|| {
-            // The other end of the pipe is closed when that program is gone.
+            // The pipe closes when that program is gone.
             std::io::stdin().read_to_end(&mut Vec::new()).ok();
             std::process::exit(0);
         });

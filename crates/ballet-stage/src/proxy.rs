@@ -20,12 +20,12 @@ const GARBAGE: [u8; 8] = [0xff; 8];
 #[derive(Debug)]
 pub struct Proxy {
     url: Url,
-    state: watch::Sender<State>,
-    counts: Arc<Counts>,
+    state: watch::Sender<ProxyState>,
+    counts: Arc<ProxyCounts>,
     listening: JoinHandle<()>,
 }
 
-/// How the proxy forwards.
+/// The way in which the proxy forwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Link {
     /// Everything is forwarded at once.
@@ -37,32 +37,32 @@ pub enum Link {
     /// close. The client's connections, and those it opens meanwhile, hang forever, even after the
     /// proxy is open again.
     Silent,
-    /// Whatever either side says is held, and forwarded when the proxy is open again.
+    /// The bytes of both sides are held, and forwarded when the proxy is open again.
     Held,
-    /// The same for what the server says. What the client says is forwarded at once.
+    /// The server's bytes are held. The client's are forwarded at once.
     Deaf,
-    /// The same for what the client says. What the server still answers is forwarded at once.
+    /// The client's bytes are held. The server's are forwarded at once.
     Mute,
     /// All connections are closed, new ones as soon as they are made.
     Refused,
 }
 
-/// Who speaks.
+/// The side that sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Side {
+enum ProxySide {
     Client,
     Server,
 }
 
-/// What has happened so far.
+/// Counts for tests.
 #[derive(Debug, Default)]
-struct Counts {
+struct ProxyCounts {
     held: AtomicU64,
     refused: AtomicU64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct State {
+struct ProxyState {
     link: Link,
     /// Connections from before the last silence hang.
     silences: u64,
@@ -72,19 +72,19 @@ struct State {
     corruptions: u64,
 }
 
-impl State {
-    fn holds(&self, speaker: Side) -> bool {
+impl ProxyState {
+    fn holds(&self, speaker: ProxySide) -> bool {
         match self.link {
             Link::Held => true,
-            Link::Deaf => speaker == Side::Server,
-            Link::Mute => speaker == Side::Client,
+            Link::Deaf => speaker == ProxySide::Server,
+            Link::Mute => speaker == ProxySide::Client,
             Link::Open | Link::Slow(_) | Link::Silent | Link::Refused => false,
         }
     }
 }
 
 impl Proxy {
-    /// A proxy for the server that a URL names.
+    /// Starts a proxy for the server that a URL names.
     ///
     /// # Errors
     ///
@@ -103,8 +103,8 @@ impl Proxy {
         let port = listener.local_addr().map_err(machine("listen for a proxy"))?.port();
         url.set_host(Some("127.0.0.1")).map_err(|_| wrong())?;
         url.set_port(Some(port)).map_err(|()| wrong())?;
-        let (state, seen) = watch::channel(State::default());
-        let counts = Arc::<Counts>::default();
+        let (state, seen) = watch::channel(ProxyState::default());
+        let counts = Arc::<ProxyCounts>::default();
         let counting = Arc::clone(&counts);
         let listening = tokio::spawn(async move {
             loop {
@@ -113,7 +113,7 @@ impl Proxy {
                         let counts = Arc::clone(&counting);
                         drop(tokio::spawn(serve(client, server.clone(), seen.clone(), counts)));
                     }
-                    // It may pass, as "too many open files" does.
+                    // The error may pass, like "too many open files".
                     Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
                 }
             }
@@ -121,7 +121,7 @@ impl Proxy {
         Ok(Self { url, state, counts, listening })
     }
 
-    /// The server's URL through the proxy, with the same user and path.
+    /// Returns the server's URL through the proxy, with the same user and path.
     pub fn url(&self) -> &str {
         self.url.as_str()
     }
@@ -135,18 +135,17 @@ impl Proxy {
         });
     }
 
-    /// How often something that a client said was held.
+    /// Returns how often bytes of a client were held.
     pub fn held(&self) -> u64 {
         self.counts.held.load(Ordering::Relaxed)
     }
 
-    /// How many connections were refused.
+    /// Returns the number of connections that were refused.
     pub fn refused(&self) -> u64 {
         self.counts.refused.load(Ordering::Relaxed)
     }
 
-    /// Puts eight bytes that mean nothing before the next bytes of each open connection, in both
-    /// directions.
+    /// Puts eight meaningless bytes before the next bytes of each open connection, in both directions.
     pub fn corrupt(&self) {
         self.state.send_modify(|state| state.corruptions += 1);
     }
@@ -167,15 +166,15 @@ impl Drop for Proxy {
 async fn serve(
     mut client: TcpStream,
     server: (String, u16),
-    mut state: watch::Receiver<State>,
-    counts: Arc<Counts>,
+    mut state: watch::Receiver<ProxyState>,
+    counts: Arc<ProxyCounts>,
 ) {
     let begun = *state.borrow_and_update();
     if begun.link == Link::Refused {
         counts.refused.fetch_add(1, Ordering::Relaxed);
         return;
     }
-    let cut = |state: &State| state.cuts != begun.cuts;
+    let cut = |state: &ProxyState| state.cuts != begun.cuts;
     if begun.link != Link::Silent {
         // If there is no server, the client sees its connection close.
         let Ok(mut server) = TcpStream::connect(server).await else { return };
@@ -188,8 +187,8 @@ async fn serve(
         let mut changes = state.clone();
         let stopped = changes.wait_for(|state| cut(state) || state.silences != begun.silences);
         tokio::select! {
-            () = pass(from_client, to_server, Side::Client, state.clone(), &counts) => return,
-            () = pass(from_server, to_client, Side::Server, state.clone(), &counts) => return,
+            () = pass(from_client, to_server, ProxySide::Client, state.clone(), &counts) => return,
+            () = pass(from_server, to_client, ProxySide::Server, state.clone(), &counts) => return,
             _ = stopped => {}
         }
     }
@@ -209,20 +208,20 @@ async fn serve(
 async fn pass(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
-    speaker: Side,
-    mut state: watch::Receiver<State>,
-    counts: &Counts,
+    speaker: ProxySide,
+    mut state: watch::Receiver<ProxyState>,
+    counts: &ProxyCounts,
 ) {
     let mut bytes = vec![0; 65_536];
     let mut corrupted = state.borrow().corruptions;
     loop {
         let Ok(count @ 1..) = from.read(&mut bytes).await else { return };
-        let State { link, corruptions, .. } = *state.borrow();
+        let ProxyState { link, corruptions, .. } = *state.borrow();
         if let Link::Slow(delay) = link {
             tokio::time::sleep(delay).await;
         }
         if state.borrow().holds(speaker) {
-            if speaker == Side::Client {
+            if speaker == ProxySide::Client {
                 counts.held.fetch_add(1, Ordering::Relaxed);
             }
             if state.wait_for(|state| !state.holds(speaker)).await.is_err() {
@@ -247,7 +246,7 @@ mod tests {
 
     const LONG: Duration = Duration::from_millis(300);
 
-    /// A server that echoes.
+    /// Starts a server that echoes.
     async fn echo() -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

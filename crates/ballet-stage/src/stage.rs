@@ -1,4 +1,4 @@
-//! A system that runs: its environment on servers, and its services as processes.
+//! A running system: its environment on servers, and its services as processes.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -15,40 +15,40 @@ use serde_json::Value;
 use crate::env::test_env::TestEnv;
 use crate::error::{Error, Result, machine};
 use crate::processes::children::Children;
-use crate::processes::service::{Launch, ServiceProcess};
+use crate::processes::service::{ServiceLaunch, ServiceProcess};
 use crate::servers::pair::Servers;
 
-/// How often the processes are looked at.
+/// The time between two checks of the processes.
 const WATCH: Duration = Duration::from_millis(200);
-/// For an answer of a service.
+/// The limit for an answer of a service.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A system on servers, with those of its services that are started. Everything ends with this value.
+/// A system on servers, with the services that were started. Everything ends with this value.
 #[derive(Debug)]
 pub struct Stage {
     /// The services' processes.
     pub services: Vec<ServiceProcess>,
     /// Starts processes that end with this program.
     pub children: Children,
-    /// For requests to the services.
+    /// The client for requests to the services.
     pub http: Client,
     /// The system's virtual host, users and databases.
     pub env: TestEnv,
-    /// What it runs on.
+    /// The servers that it runs on.
     pub servers: Box<Servers>,
     /// The folder of the services' logs.
     pub logs: PathBuf,
 }
 
-/// What a stage is set for.
+/// The setting of a stage, before it is on servers.
 #[derive(Debug)]
-pub struct Setting {
+pub struct StageSetting {
     definitions: Value,
     services: Vec<&'static str>,
     name: Option<String>,
 }
 
-impl Setting {
+impl StageSetting {
     /// Gives virtual host, users and databases unique names with this one in them. Without it they have
     /// plain names on servers of our own.
     #[must_use]
@@ -85,26 +85,26 @@ impl Setting {
 }
 
 impl Stage {
-    /// A stage for this system: all that its services declare, and nothing that runs yet.
+    /// Returns the setting for a system: all its services' declarations. Nothing runs yet.
     #[must_use]
-    pub fn of(system: &System) -> Setting {
-        Setting {
+    pub fn of(system: &System) -> StageSetting {
+        StageSetting {
             definitions: topology::definitions(system, |_| String::new()),
             services: system.parts.iter().map(|part| part.service).collect(),
             name: None,
         }
     }
 
-    /// What a service is started with from this program, with these variables.
+    /// Makes the launch of a service from a program, with these variables.
     pub fn launch(
         &self,
         name: &'static str,
         program: PathBuf,
         env: impl IntoIterator<Item = (String, String)>,
-    ) -> Launch {
+    ) -> ServiceLaunch {
         let management = self.env.management().url().to_owned();
         let management = [("RABBITMQ_MANAGEMENT_URL".to_owned(), management)];
-        Launch {
+        ServiceLaunch {
             name,
             program,
             env: management.into_iter().chain(env).collect(),
@@ -116,7 +116,7 @@ impl Stage {
     }
 
     /// Starts a service.
-    pub async fn start(&mut self, launch: Launch) -> Result<()> {
+    pub async fn start(&mut self, launch: ServiceLaunch) -> Result<()> {
         self.services.push(ServiceProcess::start(&self.children, launch).await?);
         Ok(())
     }
@@ -125,14 +125,14 @@ impl Stage {
     ///
     /// # Errors
     ///
-    /// One has ended, or is not ready after minutes.
+    /// If one has ended, or is not ready after minutes.
     pub async fn ready(&mut self) -> Result<()> {
         let http = &self.http;
         try_join_all(self.services.iter_mut().map(|service| service.ready(http))).await?;
         Ok(())
     }
 
-    /// The same for services that may serve no HTTP: they are ready once they consume.
+    /// Like [`ready`](Self::ready), for services that may serve no HTTP: they are ready once they consume.
     pub async fn ready_or_consuming(&mut self) -> Result<()> {
         let (http, env) = (&self.http, &self.env);
         let all = self.services.iter_mut().map(|service| ready_or_consuming(service, http, env));
@@ -140,11 +140,11 @@ impl Stage {
         Ok(())
     }
 
-    /// Starts every service again that has ended. Returns a line about each.
+    /// Restarts the services that have ended. Returns a line about each.
     ///
     /// # Errors
     ///
-    /// One ends again and again.
+    /// If one ends again and again.
     pub async fn revive(&mut self) -> Result<Vec<String>> {
         let mut news = Vec::new();
         for service in &mut self.services {
@@ -153,17 +153,17 @@ impl Stage {
         Ok(news)
     }
 
-    /// Waits until a service ends, and says which.
+    /// Waits until a service ends, and returns the error that names it.
     pub async fn failed(&mut self) -> Error {
         failed(&mut self.services).await
     }
 
-    /// A service that was started.
+    /// Returns a service that was started.
     pub fn service(&mut self, name: &str) -> Option<&mut ServiceProcess> {
         self.services.iter_mut().find(|service| service.launch.name == name)
     }
 
-    /// The URL of a service; empty if it is not known.
+    /// Returns the URL of a service; empty if it is not known.
     #[must_use]
     pub fn url(&self, name: &str) -> &str {
         let service = self.services.iter().find(|service| service.launch.name == name);
@@ -176,23 +176,23 @@ impl Stage {
         of_name.for_each(|service| service.signal(signal));
     }
 
-    /// Where everything is, for a shell, for programs in it, and for the command `ballet` there.
+    /// Returns the variables with all addresses, for a shell, its programs, and the command `ballet`.
     #[must_use]
     pub fn variables(&self) -> Vec<(String, String)> {
         let services = self.services.iter().map(|service| (service.launch.name, &*service.url));
         variables(&self.env, &services.collect::<Vec<_>>())
     }
 
-    /// Ends the services, and removes what was made for the system. The servers end if they are ours.
+    /// Ends the services, and removes the system's environment. The servers end if they are ours.
     pub async fn end(self, keep_logs: bool) -> Result<()> {
         let Self { services, children, env, servers, logs, http: _ } = self;
         join_all(services.into_iter().map(ServiceProcess::stop)).await;
         drop(children);
         if !keep_logs {
-            // A failure does no harm: they are in a folder of temporary things.
+            // A failure does no harm: they are in a temporary folder.
             fs::remove_dir_all(&logs).ok();
         }
-        // Servers of our own end with all that they hold.
+        // The data of our own servers goes with them.
         if servers.rabbitmq().is_private() && servers.postgres().is_private() {
             servers.stop().await?;
             drop(env);
@@ -204,7 +204,7 @@ impl Stage {
     }
 }
 
-/// Waits until one of these services ends, and says which.
+/// Waits until one of these services ends, and returns the error that names it.
 pub async fn failed(services: &mut [ServiceProcess]) -> Error {
     loop {
         for service in &mut *services {
@@ -216,7 +216,7 @@ pub async fn failed(services: &mut [ServiceProcess]) -> Error {
     }
 }
 
-/// Where everything in an environment is, with the URLs of these services.
+/// Returns the variables with all addresses of an environment, with the URLs of these services.
 #[must_use]
 pub fn variables(env: &TestEnv, services: &[(&'static str, &str)]) -> Vec<(String, String)> {
     let mut all = vec![
@@ -248,7 +248,7 @@ pub fn variables(env: &TestEnv, services: &[(&'static str, &str)]) -> Vec<(Strin
 pub fn write_exports(file: &Path, variables: &[(String, String)]) -> Result<()> {
     let text: String =
         variables.iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect();
-    // It may be that of an earlier run, with other rights.
+    // The file may be from an earlier run, with other rights.
     fs::remove_file(file).ok();
     let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
     let written = opened.and_then(|mut file| file.write_all(text.as_bytes()));
@@ -262,7 +262,7 @@ async fn ready_or_consuming(
 ) -> Result<()> {
     while !service.find_address() {
         service.check()?;
-        // A queue that cannot be looked at is looked at again.
+        // If the queue cannot be read, it is read again.
         let depth = env.management().depth(service.launch.name).await;
         if depth.is_ok_and(|depth| depth.consumers > 0) && !service.find_address() {
             return Ok(());

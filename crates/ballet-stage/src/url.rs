@@ -19,7 +19,7 @@ pub(crate) fn parse(name: &'static str, text: &str, schemes: &[&str]) -> Result<
     Err(wrong(&masked(&url)))
 }
 
-/// A URL for a loopback port. Its parts must not need encoding.
+/// Makes a URL for a loopback port. Its parts must not need encoding.
 pub(crate) fn local(
     scheme: &str,
     user: &str,
@@ -36,7 +36,7 @@ pub(crate) fn local(
     })
 }
 
-/// The same server for another user. User and password must not need encoding.
+/// Returns the server's URL for another user. User and password must not need encoding.
 pub(crate) fn for_user(server: &Url, user: &str, password: &str, path: &str) -> Url {
     let mut url = server.clone();
     // These fail only for URLs without a host, and `parse` lets none of those through.
@@ -46,14 +46,14 @@ pub(crate) fn for_user(server: &Url, user: &str, password: &str, path: &str) -> 
     url
 }
 
-/// The same server and user, with another vhost or database.
+/// Returns the URL of the same server and user, with another vhost or database.
 pub(crate) fn with_path(server: &Url, path: &str) -> Url {
     let mut url = server.clone();
     url.set_path(path);
     url
 }
 
-/// The URL without its password, for messages.
+/// Returns the URL without its password, for messages.
 pub(crate) fn masked(url: &Url) -> String {
     mask::masked(url.as_str())
 }

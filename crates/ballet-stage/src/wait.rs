@@ -11,19 +11,18 @@ const PROBE: Duration = Duration::from_secs(20);
 /// The longest pause after a probe that took long.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// How often the limit may begin again.
+/// The number of times that the limit may begin.
 const RENEWALS: u32 = 5;
 
 /// Polls `probe` until it yields a value. This is the one way to wait in tests.
 ///
 /// `Ok(None)` means "not yet". An `Err` does not end the wait, because servers come and go in tests;
 /// its text is part of the error when the time is up. A probe that takes more than twenty seconds is
-/// dropped and tried again. A pause is twice as long as the probe before it, up to a second: asking must not be what a
-/// busy machine does.
+/// dropped and tried again. A pause is twice as long as the probe before it, up to a second, so that probes do not keep
+/// the machine busy.
 ///
-/// `limit` is the time in which nothing changes: it begins again when the text of the `Err` is
-/// another one, so that a slow machine that makes progress fails no test. In all, a wait takes at
-/// most five times the limit.
+/// `limit` is the time without a change: it begins again when the text of the `Err` changes, so that a
+/// slow machine that makes progress fails no test. In all, a wait takes at most five times the limit.
 ///
 /// ```
 /// # async fn example() -> Result<(), ballet_stage::Error> {

@@ -1,15 +1,15 @@
-//! The stream of all events in hand: the journal is read, filtered, recorded to a file, and replayed from it.
+//! The stream of all events: the journal is read, filtered, recorded to a file, and replayed from it.
 //!
 //! | for | read |
 //! |---|---|
-//! | the journal | [`Reader`], [`Records`], [`end`], [`oldest`], [`at`], [`differs`] |
-//! | what the journal still has | [`begins`], [`begins_too_late`] |
-//! | what goes into a queue | [`QueueCopy`], [`Copied`] |
-//! | one message of it | [`Record`] |
-//! | which are wanted | [`Filter`] |
-//! | replay | [`Sender`], [`NewIds`], [`MadeKeys`], [`Entries`], [`Survey`], [`Repeatable`] |
-//! | what differs between two runs | [`Comparison`], [`Joins`] |
-//! | files | [`RecordingWriter`], [`Recording`], [`Header`], [`alone`] |
+//! | the journal | [`JournalReader`], [`JournalRecords`], [`end`], [`oldest`], [`at`], [`differs`] |
+//! | the range of the journal | [`begins`], [`begins_too_late`] |
+//! | the messages that enter a queue | [`QueueCopy`], [`CopyItem`] |
+//! | one message | [`Record`] |
+//! | a selection of messages | [`RecordFilter`] |
+//! | replay | [`Sender`], [`NewIds`], [`MadeKeys`], [`OutsideEvents`], [`Survey`], [`Repeatable`] |
+//! | the differences between two runs | [`Comparison`], [`Joins`] |
+//! | files | [`RecordingWriter`], [`Recording`], [`RecordingHeader`], [`lock_file`] |
 
 #![warn(missing_docs)]
 
@@ -23,39 +23,39 @@ mod replay;
 mod start;
 
 pub use compare::{
-    difference::{Change, Difference},
+    difference::{Difference, DifferenceKind},
     joins::Joins,
-    partition::{Compared, Comparison, Sagas},
+    partition::{ComparedSagas, Comparison, ComparisonCounts},
 };
-pub use copy::{copied::Copied, queue_copy::QueueCopy};
+pub use copy::{copy_item::CopyItem, queue_copy::QueueCopy};
 pub use filter::{
-    Filter,
+    RecordFilter,
     condition::{HeaderIs, ValueIs},
-    pattern::Pattern,
+    pattern::TypePattern,
 };
 pub use journal::{
-    at::{At, at, differs},
-    differs::Differs,
+    difference::JournalDifference,
     end::{end, oldest},
     error::JournalError,
-    kept::{begins, begins_too_late},
-    reader::{Notice, Read, Reader},
-    records::{CONNECTION as JOURNAL_CONNECTION, Records, is_undeliverable},
+    lookup::{JournalEntry, at, differs},
+    range::{begins, begins_too_late},
+    reader::{JournalItem, JournalReader, Notice},
+    records::{CONNECTION as JOURNAL_CONNECTION, JournalRecords, is_undeliverable},
 };
 pub use record::Record;
 pub use recording::{
-    alone::alone,
     error::RecordingError,
-    header::Header,
+    file_lock::lock_file,
+    header::RecordingHeader,
     line::write_line,
-    read::{Cut, Recording},
+    read::{CutPoint, Recording},
     write::RecordingWriter,
 };
 pub use replay::{
-    entry::{Entries, is_event},
+    entry::{OutsideEvents, is_event},
     ids::NewIds,
     made_keys::MadeKeys,
-    repeatable::{Hindrance, Repeatable, Scope},
+    repeatable::{Hindrance, Repeatable, SagaScope},
     sender::{SendError, Sender, to_publish},
     survey::Survey,
 };

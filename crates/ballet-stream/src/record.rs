@@ -1,4 +1,4 @@
-//! One message of the stream, as the journal or a recording has it.
+//! One message of the stream, from the journal or a recording.
 
 use std::borrow::Cow;
 
@@ -16,11 +16,11 @@ use uuid::Uuid;
 /// A message of the stream.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
-    /// Its place in the journal. A recording of another tool has none.
+    /// The offset in the journal. A recording of another tool has none.
     pub offset: Option<u64>,
-    /// When it was made: by its id, else by its timestamp. A dead letter's is the time of its death.
+    /// The time at which it was made: by its id, else by its timestamp. For a dead letter, the time of its death.
     pub time: Option<Timestamp>,
-    /// The exchange that it was published to.
+    /// The exchange to which it was published.
     pub exchange: String,
     /// The routing key.
     pub routing_key: String,
@@ -42,23 +42,24 @@ impl From<Delivery> for Record {
 }
 
 impl Record {
-    /// Its type: the routing key of what was published to `events`, else the property, else the routing key. A
-    /// dead letter keeps the type of its original.
+    /// Returns its type: the routing key of a message published to `events`, else the property, else the routing key.
+    /// A dead letter keeps the type of its original.
     #[must_use]
     pub fn event_type(&self) -> &str {
         let named = self.guarded().or_else(|| text(self.properties.kind()));
         named.unwrap_or(&self.routing_key)
     }
 
-    /// Whether its property `type` is another than its type. Services refuse such a message, so it is no event of the
-    /// saga that it names.
+    /// Whether its property `type` differs from its type. Services refuse such a message, so it is not an event of
+    /// the saga that it names.
     #[must_use]
     pub fn is_forged(&self) -> bool {
         let claimed = text(self.properties.kind()).filter(|claimed| !is_blank(claimed));
         claimed.zip(self.guarded()).is_some_and(|(claimed, key)| claimed != key)
     }
 
-    /// The routing key that the broker has checked against the publisher's rights. It checks no property.
+    /// Returns the routing key if the broker has checked it against the publisher's permissions. The broker checks no
+    /// property.
     fn guarded(&self) -> Option<&str> {
         let header = |name| text_header(&self.properties, name);
         match &*self.exchange {
@@ -68,7 +69,7 @@ impl Record {
         }
     }
 
-    /// Whether both are one message, by what a recording keeps as it was.
+    /// Whether both are one message, by the parts that a recording preserves.
     #[must_use]
     pub fn is_same_message_as(&self, other: &Self) -> bool {
         self.message_id() == other.message_id()
@@ -77,13 +78,13 @@ impl Record {
             && self.body == other.body
     }
 
-    /// Its message id.
+    /// Returns its message id.
     #[must_use]
     pub fn message_id(&self) -> Option<&str> {
         text(self.properties.message_id())
     }
 
-    /// The id under which services know it: its message id, or what each of them derives if that is no UUID.
+    /// Returns the id under which services know it: its message id, or the one they derive if that is no UUID.
     #[must_use]
     pub fn known_as(&self) -> Uuid {
         if let Some(Ok(id)) = self.message_id().map(Uuid::try_parse) {
@@ -92,7 +93,7 @@ impl Record {
         Envelope::message_id_of(&self.incoming(), &Limits::of_tools()).0
     }
 
-    /// The saga that it names, as services read that: by its property, or else as a CloudEvent.
+    /// Returns the saga that it names, as services read it: from its property, or else as a CloudEvent.
     #[must_use]
     pub fn correlation_id(&self) -> Option<Cow<'_, str>> {
         match text(self.properties.correlation_id()).filter(|saga| !is_blank(saga)) {
@@ -105,8 +106,8 @@ impl Record {
         incoming_of(&self.exchange, &self.routing_key, &self.properties, &self.body)
     }
 
-    /// The record with the id under which services know it.
-    pub(crate) fn named(&self) -> Cow<'_, Self> {
+    /// Returns the record with the id under which services know it.
+    pub(crate) fn with_known_id(&self) -> Cow<'_, Self> {
         let id = self.known_as().to_string();
         if self.message_id() == Some(&*id) {
             return Cow::Borrowed(self);
@@ -115,7 +116,7 @@ impl Record {
         Cow::Owned(Self { properties, ..self.clone() })
     }
 
-    /// The id of its saga, as services know it.
+    /// Returns the id of its saga, as services know it.
     #[must_use]
     pub fn saga_id(&self) -> Option<Uuid> {
         match self.correlation_id() {
@@ -124,13 +125,13 @@ impl Record {
         }
     }
 
-    /// Its saga: its correlation id. An event without one begins a saga with its own id.
+    /// Returns its saga: its correlation id. An event without one begins a saga with its own id.
     #[must_use]
     pub fn saga(&self) -> Option<&str> {
         text(self.properties.correlation_id()).or_else(|| self.message_id())
     }
 
-    /// The service that published it, or the one that it is dead in.
+    /// Returns the service that published it, or in which it died.
     #[must_use]
     pub fn service(&self) -> Option<&str> {
         if self.is_dead_letter() {
@@ -139,32 +140,32 @@ impl Record {
         text(self.properties.app_id())
     }
 
-    /// The id of the message that caused it.
+    /// Returns the id of the message that caused it.
     #[must_use]
     pub fn cause(&self) -> Option<&str> {
         text_header(&self.properties, CAUSATION_ID).filter(|cause| !cause.is_empty())
     }
 
-    /// Whether it is the copy of a dead letter, or a note of what a tool did with one.
+    /// Whether it is the copy of a dead letter, or a tool's note about one.
     #[must_use]
     pub fn is_dead_letter(&self) -> bool {
         self.exchange == DEAD
     }
 
-    /// The headers that are part of the message. The broker adds the offset when it delivers.
+    /// Returns the headers of the message itself. The broker adds the offset on delivery.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &AMQPValue)> {
         let headers = self.properties.headers().as_ref().map(|headers| headers.inner());
         let headers = headers.into_iter().flatten().map(|(name, value)| (name.as_str(), value));
         headers.filter(|(name, _)| *name != STREAM_OFFSET)
     }
 
-    /// The body as text.
+    /// Returns the body as text.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.body)
     }
 
-    /// When it was made, to the millisecond if anything says so.
+    /// Returns the time at which it was made, to the millisecond if anything has it.
     pub(crate) fn made_at(&self) -> Option<Timestamp> {
         if self.is_dead_letter()
             && let Some(at) = text_header(&self.properties, DEAD_AT)

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Where in the journal to begin.
+/// The place in the journal to begin at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Start {
@@ -11,10 +11,10 @@ pub enum Start {
     First,
     /// At the last message.
     Last,
-    /// At the first message that is not there yet.
+    /// At the next message to come.
     Next,
     /// At this offset.
     Offset(u64),
-    /// At what the broker got at that time.
+    /// At the first message that the broker got at that time or later.
     Time(Timestamp),
 }

@@ -1,4 +1,4 @@
-//! Two runs that differ in nothing but order, new ids and times are the same.
+//! Two runs that differ only in order, new ids and times are the same.
 
 use std::collections::{HashMap, HashSet};
 use std::os::unix::fs::PermissionsExt;
@@ -9,7 +9,8 @@ use ballet_amqp::headers::DEAD_REASON;
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable};
 use ballet_core::{EventType, Key, MessageId, Part, SagaPart, StepKind, StepPart, System};
 use ballet_stream::{
-    Change, Comparison, Difference, Joins, MadeKeys, NewIds, Record, Sagas, Scope, Survey,
+    ComparedSagas, Comparison, Difference, DifferenceKind, Joins, MadeKeys, NewIds, Record,
+    SagaScope, Survey,
 };
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -41,8 +42,8 @@ fn record(own: Uuid, saga: Uuid, cause: Option<Uuid>, name: &str, body: &Value) 
     }
 }
 
-/// The messages of one run of a saga: an order, a line for each quantity, and a parcel for each line.
-/// Only data from outside is the same in each run.
+/// The messages of one run of a saga: an order, a line for each quantity, and a parcel for each line. Only data from
+/// outside is the same in each run.
 fn saga(run: u128, number: u128, quantities: &[u32]) -> Vec<Record> {
     let (saga, base) = (id(0, number), number * 1_000);
     let at = format!("2026-11-22T09:00:{run:02}Z");
@@ -61,13 +62,17 @@ fn saga(run: u128, number: u128, quantities: &[u32]) -> Vec<Record> {
     records
 }
 
-fn differences(sagas: (Sagas, Sagas), expected: &[Record], actual: &[Record]) -> Vec<Difference> {
+fn differences(
+    sagas: (ComparedSagas, ComparedSagas),
+    expected: &[Record],
+    actual: &[Record],
+) -> Vec<Difference> {
     differences_by(|comparison| comparison, sagas, expected, actual)
 }
 
 fn differences_by(
     rules: impl FnOnce(Comparison) -> Comparison,
-    sagas: (Sagas, Sagas),
+    sagas: (ComparedSagas, ComparedSagas),
     expected: &[Record],
     actual: &[Record],
 ) -> Vec<Difference> {
@@ -92,8 +97,8 @@ fn differences_by(
     differences
 }
 
-fn same(number: u128) -> (Sagas, Sagas) {
-    let sagas: Sagas = HashMap::from([(id(0, number), id(0, number))]);
+fn same(number: u128) -> (ComparedSagas, ComparedSagas) {
+    let sagas: ComparedSagas = HashMap::from([(id(0, number), id(0, number))]);
     (sagas.clone(), sagas)
 }
 
@@ -118,7 +123,7 @@ proptest! {
             actual.iter_mut().for_each(|record| ids.replace(record));
             sagas.1 = HashMap::from([(ids.of(id(0, 7)), id(0, 7))]);
         }
-        // The same saga from an event outside of any order; some come twice.
+        // The same saga from an event outside of any order; some messages come twice.
         let shuffled = |records: &[Record]| {
             let mut left = records.to_vec();
             let mut state = order;
@@ -133,12 +138,12 @@ proptest! {
         };
         prop_assert_eq!(differences(sagas.clone(), &expected, &shuffled(&actual)), []);
 
-        // One event less, and one value that is another.
+        // One event is missing, and one value differs.
         let at = 1 + at.index(actual.len() - 1);
         let mut less = actual.clone();
         let gone = less.remove(at);
         let found = differences(sagas.clone(), &expected, &shuffled(&less));
-        let is_missing = |found: &&Difference| matches!(found.change, Change::Missing { .. });
+        let is_missing = |found: &&Difference| matches!(found.change, DifferenceKind::Missing { .. });
         let named = |found: &&Difference| {
             found.path.last().is_some_and(|name| name == gone.event_type())
         };
@@ -150,8 +155,8 @@ proptest! {
         let pointers: Vec<&str> = found
             .iter()
             .filter_map(|found| match &found.change {
-                Change::Field { pointer, .. } => Some(pointer.as_str()),
-                Change::Missing { .. } | Change::New { .. } => None,
+                DifferenceKind::Field { pointer, .. } => Some(pointer.as_str()),
+                DifferenceKind::Missing { .. } | DifferenceKind::New { .. } => None,
             })
             .collect();
         prop_assert!(pointers.iter().any(|p| ["/quantity", "/weight"].contains(p)), "{found:?}");
@@ -168,7 +173,7 @@ fn an_id_has_to_stand_in_the_same_places() {
     let found = differences(same(7), &expected, &actual);
     let pointers: Vec<_> = found.iter().map(|found| &found.change).collect();
     assert!(
-        matches!(&pointers[..], [Change::Field { pointer, .. }] if pointer == "/line"),
+        matches!(&pointers[..], [DifferenceKind::Field { pointer, .. }] if pointer == "/line"),
         "{found:?}"
     );
 }
@@ -211,21 +216,21 @@ fn which_trigger_of_a_join_comes_last_makes_no_difference() {
     let joins = |comparison: Comparison| comparison.with_joins(Joins::of(&post()));
     assert_eq!(differences_by(joins, same(7), &expected, &actual), []);
 
-    // A value that is another is still found, behind both triggers.
+    // A different value is still found, behind both triggers.
     let parcel = id(2, 8).to_string();
     actual[3].body = actual[3].text().replace(&parcel, &id(2, 9).to_string()).into_bytes();
     let found = differences_by(joins, same(7), &expected, &actual);
     let places: Vec<_> = found
         .iter()
         .map(|found| match &found.change {
-            Change::Field { pointer, .. } => (found.path.join(" "), pointer.as_str()),
+            DifferenceKind::Field { pointer, .. } => (found.path.join(" "), pointer.as_str()),
             change => panic!("{change:?}"),
         })
         .collect();
     let told = "b.written.v1 c.bought.v1 d.sent.v1 a.told.v1";
     assert_eq!(places, [(told.to_owned(), "/parcel")]);
 
-    // An event of the same name that another event causes is no event of the join.
+    // An event of the same name with another cause is no event of the join.
     let mut alone = letter(3, false);
     alone.push(record(id(3, 9), id(0, 7), Some(id(0, 7)), "d.sent.v1", &json!({})));
     let found = differences_by(joins, same(7), &expected, &alone);
@@ -238,11 +243,11 @@ fn an_open_saga_is_compared_up_to_the_end_of_its_recording() {
     let (expected, mut actual) = (&saga(1, 7, &[1, 2])[..3], saga(2, 7, &[1, 2]));
     assert_eq!(differences(same(7), expected, &actual).len(), 2, "what came later");
     let open = |mut comparison: Comparison| {
-        comparison.limit(id(0, 7), Scope { is_open: true, without: None });
+        comparison.limit(id(0, 7), SagaScope { is_open: true, without: None });
         comparison
     };
     assert_eq!(differences_by(open, same(7), expected, &actual), []);
-    // What was recorded has to come, and as it was.
+    // The recorded events have to come, and unchanged.
     actual[1].body = actual[1].text().replace("\"quantity\":1", "\"quantity\":3").into_bytes();
     let packed = actual.remove(2);
     let found = differences_by(open, same(7), expected, &actual);
@@ -270,7 +275,7 @@ fn what_a_service_answers_can_be_left_out_with_what_follows() {
     let (expected, mut actual) = (run(1), run(2));
     actual.truncate(2);
     let without = |mut comparison: Comparison| {
-        comparison.limit(saga, Scope { is_open: false, without: Some("b") });
+        comparison.limit(saga, SagaScope { is_open: false, without: Some("b") });
         comparison
     };
     assert_eq!(differences(same(7), &expected, &actual).len(), 2);
@@ -331,8 +336,8 @@ fn a_message_may_die_in_several_services_in_any_order() {
     let of_b = actual.pop().expect("a dead letter");
     let found = differences(same(7), &expected, &actual);
     assert_eq!(found.len(), 1, "{found:?}");
-    assert!(matches!(found[0].change, Change::Missing { .. }), "{found:?}");
-    // One that dies again in the same service is one.
+    assert!(matches!(found[0].change, DifferenceKind::Missing { .. }), "{found:?}");
+    // A message that dies again in the same service counts once.
     actual.extend([of_b.clone(), of_b]);
     assert_eq!(differences(same(7), &expected, &actual), []);
 }

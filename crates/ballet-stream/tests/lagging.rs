@@ -9,32 +9,32 @@ use ballet_amqp::{
     AMQPValue, BasicProperties, Broker, BrokerError, Confirms, Deliveries, Delivery, FieldTable,
     Lookup, Object, Peer, Publish, Session, StreamStart,
 };
-use ballet_stream::{Differs, JournalError, Notice, Read, Reader, Start};
+use ballet_stream::{JournalDifference, JournalError, JournalItem, JournalReader, Notice, Start};
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use futures_util::stream;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-/// What a connection finds.
+/// The journal that a connection finds.
 #[derive(Debug, Clone, Copy)]
-enum Found {
+enum FoundJournal {
     /// A journal that ends with this offset.
     EndsWith(u64),
-    /// A journal that no reader is let at.
+    /// A journal that lets no reader in.
     StartsAnew,
-    /// A message that cannot be delivered, and a machine that takes twenty seconds to say so.
+    /// A message that cannot be delivered, on a machine that takes twenty seconds to say so.
     SlowlyFails,
     NoBroker,
 }
 
-use Found::{EndsWith, NoBroker, SlowlyFails, StartsAnew};
+use FoundJournal::{EndsWith, NoBroker, SlowlyFails, StartsAnew};
 
 #[derive(Debug)]
-struct Connections(Mutex<VecDeque<Found>>);
+struct Connections(Mutex<VecDeque<FoundJournal>>);
 
 #[derive(Debug)]
 struct Journal {
-    found: Found,
+    found: FoundJournal,
     peer: Peer,
 }
 
@@ -136,13 +136,13 @@ impl Session for Journal {
     }
 }
 
-/// Reads on from offset 10 behind a lost connection.
-async fn read(found: Vec<Found>) -> Result<Read, JournalError> {
+/// Reads on from offset 10 after a lost connection.
+async fn read(found: Vec<FoundJournal>) -> Result<JournalItem, JournalError> {
     let connections = [EndsWith(9), NoBroker].into_iter().chain(found).collect();
     let broker = Arc::new(Connections(Mutex::new(connections)));
-    let mut reader = Reader::open(broker, Start::Offset(10)).await.expect("a reader");
+    let mut reader = JournalReader::open(broker, Start::Offset(10)).await.expect("a reader");
     let lost = reader.next().await.expect("a notice");
-    assert!(matches!(lost, Read::Notice(Notice::Lost(_))), "{lost:?}");
+    assert!(matches!(lost, JournalItem::Notice(Notice::Lost(_))), "{lost:?}");
     reader.next().await
 }
 
@@ -151,13 +151,13 @@ async fn a_replica_that_lags_before_and_after_the_broker_was_away_is_no_other_jo
     let away = [NoBroker; 100];
     let found = [&[EndsWith(3)][..], &away, &[EndsWith(3), EndsWith(9), EndsWith(10)]].concat();
     let read = read(found).await.expect("the same journal");
-    assert!(matches!(read, Read::Notice(Notice::Back)), "{read:?}");
+    assert!(matches!(read, JournalItem::Notice(Notice::Back)), "{read:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_journal_that_stays_shorter_is_another_one() {
     let other = read(vec![EndsWith(3); 100]).await.expect_err("another journal");
-    let differs = Differs::EndsBefore;
+    let differs = JournalDifference::EndsBefore;
     assert!(
         matches!(other, JournalError::Another { offset: 9, differs: is } if is == differs),
         "{other}"
@@ -170,12 +170,12 @@ async fn nothing_is_passed_over_while_the_broker_starts_the_stream_anew() {
     let again = [&starts[..], &[StartsAnew, EndsWith(9), EndsWith(10)]].concat();
     let found = [&starts[..], &[EndsWith(9)], &again].concat();
     let broker = Arc::new(Connections(Mutex::new(found.into())));
-    let mut reader = Reader::open(broker, Start::Offset(10)).await.expect("a reader");
+    let mut reader = JournalReader::open(broker, Start::Offset(10)).await.expect("a reader");
     let mut read = async || reader.next().await.expect("something");
-    assert!(matches!(read().await, Read::Notice(Notice::Lost(_))));
-    assert!(matches!(read().await, Read::Notice(Notice::Back)));
+    assert!(matches!(read().await, JournalItem::Notice(Notice::Lost(_))));
+    assert!(matches!(read().await, JournalItem::Notice(Notice::Back)));
     let next = read().await;
-    assert!(matches!(&next, Read::Record(record) if record.offset == Some(10)), "{next:?}");
+    assert!(matches!(&next, JournalItem::Record(record) if record.offset == Some(10)), "{next:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -184,7 +184,7 @@ async fn a_journal_with_messages_that_cannot_be_delivered_is_not_silent_on_a_slo
     let found = [&[EndsWith(0), EndsWith(0)][..], &fails].concat();
     let broker = Arc::new(Connections(Mutex::new(found.into())));
     let begin = Start::Time(Timestamp::UNIX_EPOCH);
-    let mut reader = Reader::open(broker, begin).await.expect("a reader");
+    let mut reader = JournalReader::open(broker, begin).await.expect("a reader");
     let next = reader.next().await.expect("something");
-    assert!(matches!(&next, Read::Record(record) if record.offset == Some(0)), "{next:?}");
+    assert!(matches!(&next, JournalItem::Record(record) if record.offset == Some(0)), "{next:?}");
 }

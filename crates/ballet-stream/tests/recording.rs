@@ -1,4 +1,4 @@
-//! Recordings give back what was recorded, also when the file is cut off anywhere.
+//! Recordings give back the original records, even when the file is cut off at any byte.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use ballet_amqp::{AMQPValue, BasicProperties, DecimalValue, FieldArray, FieldTable};
-use ballet_stream::{Header, Record, Recording, RecordingWriter, Start};
+use ballet_stream::{Record, Recording, RecordingHeader, RecordingWriter, Start};
 use proptest::prelude::*;
 
-/// A file or folder of a test's own, removed at its end.
-struct Place(PathBuf);
+/// A file or folder of one test, removed at its end.
+struct TempPath(PathBuf);
 
-impl Place {
+impl TempPath {
     fn new(extension: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -21,16 +21,16 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for TempPath {
     fn drop(&mut self) {
         fs::remove_file(&self.0).ok();
         fs::remove_dir_all(&self.0).ok();
     }
 }
 
-fn header() -> Header {
+fn header() -> RecordingHeader {
     let begun = "2026-11-22T09:00:00Z".parse().expect("a time");
-    Header::new("shop", "127.0.0.1:5672", begun, Start::Offset(7))
+    RecordingHeader::new("shop", "127.0.0.1:5672", begun, Start::Offset(7))
 }
 
 fn plain(offset: u64, body: &[u8]) -> Record {
@@ -81,7 +81,7 @@ fn value() -> impl Strategy<Value = AMQPValue> {
     })
 }
 
-/// Tables that look like tags are among them.
+/// Makes tables, some of which look like tags.
 fn table(value: impl Strategy<Value = AMQPValue>) -> impl Strategy<Value = FieldTable> {
     let name = prop_oneof![Just("$i8".to_owned()), Just("$table".to_owned()), "[a-z$]{1,6}"];
     prop::collection::vec((name, value), 0..4).prop_map(|entries| {
@@ -147,7 +147,7 @@ proptest! {
         records in prop::collection::vec(record(), 0..8),
         packed in any::<bool>(),
     ) {
-        let place = Place::new(if packed { "gz" } else { "jsonl" });
+        let place = TempPath::new(if packed { "gz" } else { "jsonl" });
         let mut writer = RecordingWriter::create(&place.0, &header(), false).expect("a file");
         for record in &records {
             writer.add(record).expect("added");
@@ -165,9 +165,9 @@ proptest! {
         packed in any::<bool>(),
         at in any::<prop::sample::Index>(),
     ) {
-        let place = Place::new(if packed { "gz" } else { "jsonl" });
+        let place = TempPath::new(if packed { "gz" } else { "jsonl" });
         let mut writer = RecordingWriter::create(&place.0, &header(), false).expect("a file");
-        // `create` has written the header at once.
+        // `create` writes the header at once.
         let begin = fs::read(&place.0).expect("a file").len();
         let records: Vec<Record> =
             bodies.iter().enumerate().map(|(offset, body)| plain(offset as u64, body)).collect();
@@ -198,7 +198,7 @@ proptest! {
 
 #[test]
 fn a_packed_file_is_continued_before_its_damaged_end_and_not_before_what_is_whole() {
-    let place = Place::new("gz");
+    let place = TempPath::new("gz");
     let records: Vec<Record> = (0..3).map(|offset| plain(offset, b"{\"text\":\"some\"}")).collect();
     let mut writer = RecordingWriter::create(&place.0, &header(), false).expect("a file");
     let mut ends = Vec::new();
@@ -209,7 +209,7 @@ fn a_packed_file_is_continued_before_its_damaged_end_and_not_before_what_is_whol
     }
     writer.finish().expect("finished");
     let whole = fs::read(&place.0).expect("a file");
-    // As a machine that lost power leaves it: the file is as long as it should be, and the bytes are not there.
+    // A machine that lost power leaves such a file: the length is right, but the bytes are missing.
     let zeros = |from: usize, to: usize| {
         let mut damaged = whole.clone();
         damaged.resize(damaged.len().max(to), 0);
@@ -248,7 +248,7 @@ fn a_packed_file_is_continued_before_its_damaged_end_and_not_before_what_is_whol
 
 #[test]
 fn headers_that_are_nested_too_deep_are_left_out_by_name() {
-    let place = Place::new("jsonl");
+    let place = TempPath::new("jsonl");
     let nested = |depth: usize| {
         let inner = AMQPValue::LongString("a \"quoted\" word".into());
         (0..depth).fold(inner, |value, _| AMQPValue::FieldArray(FieldArray::from(vec![value])))
@@ -271,7 +271,7 @@ fn headers_that_are_nested_too_deep_are_left_out_by_name() {
 
 #[test]
 fn what_is_no_record_is_named_with_file_and_line() {
-    let place = Place::new("jsonl");
+    let place = TempPath::new("jsonl");
     let mut writer = RecordingWriter::create(&place.0, &header(), false).expect("a file");
     writer.add(&plain(0, b"{}")).expect("added");
     writer.finish().expect("finished");
@@ -283,7 +283,7 @@ fn what_is_no_record_is_named_with_file_and_line() {
     assert!(error.starts_with(&format!("{}, line 3: missing field", place.0.display())), "{error}");
     assert!(recording.next().is_none());
 
-    // The last line is not whole: that is no error.
+    // An incomplete last line is no error.
     fs::write(&place.0, format!("{good}{{\"exch")).expect("written");
     let mut recording = Recording::open(&place.0).expect("a recording");
     assert_eq!(recording.by_ref().count(), 1);
@@ -292,7 +292,7 @@ fn what_is_no_record_is_named_with_file_and_line() {
 
 #[test]
 fn a_file_is_not_overwritten_and_a_later_version_is_not_guessed_at() {
-    let place = Place::new("jsonl");
+    let place = TempPath::new("jsonl");
     RecordingWriter::create(&place.0, &header(), false).expect("a file");
     RecordingWriter::create(&place.0, &header(), false).expect_err("it exists");
     let text = fs::read_to_string(&place.0).expect("text");
@@ -306,7 +306,7 @@ fn a_file_is_not_overwritten_and_a_later_version_is_not_guessed_at() {
 
 #[test]
 fn two_do_not_write_to_one_file() {
-    let place = Place::new("jsonl");
+    let place = TempPath::new("jsonl");
     let mut first = RecordingWriter::create(&place.0, &header(), false).expect("a file");
     first.add(&plain(0, b"{}")).expect("added");
     let error = RecordingWriter::append(&place.0).expect_err("it is written to").to_string();
@@ -321,7 +321,7 @@ fn two_do_not_write_to_one_file() {
 
 #[test]
 fn only_its_owner_reads_what_was_recorded() {
-    let place = Place::new("jsonl");
+    let place = TempPath::new("jsonl");
     RecordingWriter::create(&place.0, &header(), false).expect("a file");
     let mode = fs::metadata(&place.0).expect("a file").permissions().mode();
     assert_eq!(mode & 0o077, 0, "{mode:o}");
@@ -340,7 +340,7 @@ const OF_RABTAP: &str = r#"{
 
 #[test]
 fn what_rabtap_has_saved_is_read() {
-    let place = Place::new("json");
+    let place = TempPath::new("json");
     fs::write(&place.0, format!("{OF_RABTAP}{OF_RABTAP}")).expect("written");
     let records = all(&place.0);
     assert_eq!(records.len(), 2);
@@ -363,7 +363,7 @@ fn what_rabtap_has_saved_is_read() {
         .with_app_id("orders".into());
     assert_eq!(record.properties, expected);
 
-    // Cut off within the second.
+    // A cut within the second.
     fs::write(&place.0, format!("{OF_RABTAP}{}", &OF_RABTAP[..200])).expect("written");
     let mut recording = Recording::open(&place.0).expect("a recording");
     assert_eq!(recording.by_ref().count(), 1);
@@ -375,7 +375,7 @@ fn what_rabtap_has_saved_is_read() {
 
 #[test]
 fn a_folder_of_rabtap_has_the_bodies_beside() {
-    let place = Place::new("folder");
+    let place = TempPath::new("folder");
     fs::create_dir(&place.0).expect("a folder");
     let saved = OF_RABTAP.replace("eyJhIjoxfQ==", "");
     for (name, body) in [("rabtap-2", "second"), ("rabtap-1", "first")] {

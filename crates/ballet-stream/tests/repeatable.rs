@@ -1,10 +1,10 @@
-//! Which sagas of a recording a replay can repeat, by the contracts of the shop.
+//! The sagas of a recording that a replay can repeat, by the contracts of the shop.
 
 use std::path::Path;
 
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable};
 use ballet_core::{ServiceContract, System, contract};
-use ballet_stream::{Hindrance, Record, Repeatable, Scope};
+use ballet_stream::{Hindrance, Record, Repeatable, SagaScope};
 use uuid::Uuid;
 
 fn shop() -> System {
@@ -20,7 +20,7 @@ fn shop() -> System {
 
 const SAGA: Uuid = Uuid::from_u128(0x0193_f7a0_0000_7000_8000_0000_0000_0001);
 
-/// An event of the saga. With a `by`, that publishes it and nothing causes it.
+/// An event of the saga. If `by` is given, that service publishes it without a cause.
 fn record(name: &str, by: Option<&str>) -> Record {
     let mut headers = FieldTable::default();
     if by.is_none() {
@@ -41,8 +41,8 @@ fn record(name: &str, by: Option<&str>) -> Record {
     }
 }
 
-/// The verdict on a saga that begins so, and goes on with these.
-fn judged(first: (&str, &str), more: &[&str]) -> (Option<Hindrance>, Scope) {
+/// The verdict on a saga with this first event and these further ones.
+fn judged(first: (&str, &str), more: &[&str]) -> (Option<Hindrance>, SagaScope) {
     let mut repeatable = Repeatable::by(&shop());
     repeatable.add(&record(first.0, Some(first.1)));
     more.iter().for_each(|name| repeatable.add(&record(name, None)));
@@ -72,26 +72,26 @@ const CANCELLED: [&str; 5] = [
 
 #[test]
 fn a_saga_is_whole_when_no_service_has_anything_left_to_do() {
-    let whole = (None, Scope::default());
-    let open = (None, Scope { is_open: true, without: None });
+    let whole = (None, SagaScope::default());
+    let open = (None, SagaScope { is_open: true, without: None });
     for ended in [&WHOLE[..], &CANCELLED] {
         assert_eq!(judged(CHECKED_OUT, ended), whole);
         for length in 0..ended.len() {
             assert_eq!(judged(CHECKED_OUT, &ended[..length]), open, "{length} of {ended:?}");
         }
     }
-    // In whatever order they stand: both ends of a join, or the last one missing.
+    // The order does not matter: both ends of a join, or the last one missing.
     let mut other = WHOLE;
     other.swap(6, 8);
     assert_eq!(judged(CHECKED_OUT, &other), whole);
     assert_eq!(judged(CHECKED_OUT, &["orders.order_cancelled.v1"]), whole, "refused at once");
-    // What no service of a saga waits for is whole.
+    // A saga of an event that no service waits for is complete.
     assert_eq!(judged(("catalog.product_withdrawn.v1", "catalog"), &[]), whole);
 }
 
 #[test]
 fn what_a_request_began_is_sent_only_if_its_service_needs_no_more_of_it() {
-    let request = |service| (Some(Hindrance::Request(service)), Scope::default());
+    let request = |service| (Some(Hindrance::Request(service)), SagaScope::default());
     assert_eq!(judged(("orders.order_placed.v1", "orders"), &WHOLE), request("orders"));
     // A request in the middle, such as a customer's.
     let mut repeatable = Repeatable::by(&shop());
@@ -102,7 +102,7 @@ fn what_a_request_began_is_sent_only_if_its_service_needs_no_more_of_it() {
     assert_eq!(repeatable.hindrance(SAGA), Some(Hindrance::Request("orders")));
     assert_eq!(repeatable.hindrance(Uuid::nil()), None, "another saga");
     // Cart takes no part in the saga, and does not know its own carts.
-    let without = Scope { is_open: false, without: Some("cart") };
+    let without = SagaScope { is_open: false, without: Some("cart") };
     assert_eq!(judged(("cart.checked_out.v1", "cart"), &WHOLE), (None, without));
 }
 
@@ -112,7 +112,7 @@ fn a_deadline_that_passed_is_not_repeated() {
     assert_eq!(judged(CHECKED_OUT, &passed).0, Some(Hindrance::Deadline));
     let mut repeatable = Repeatable::by(&shop());
     repeatable.add(&record(CHECKED_OUT.0, Some(CHECKED_OUT.1)));
-    // Nothing causes it, and no request does.
+    // The event has no cause, and no request makes it.
     repeatable.add(&record("orders.order_deadline_passed.v1", Some("orders")));
     assert_eq!(repeatable.hindrance(SAGA), Some(Hindrance::Deadline));
 }

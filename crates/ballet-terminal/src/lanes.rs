@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::text::{plain, width};
 use crate::wrap::{cut, wrap};
 
-/// The column of the time, and the gap behind it.
+/// The width of the column of the time, with the gap behind it.
 const TIME: usize = 9;
 const GAP: usize = 2;
 /// The most lines of a note that stands below its event.
@@ -18,10 +18,10 @@ const MOST_LINES: usize = 3;
 
 /// An event of a saga.
 #[derive(Debug, Clone, Copy)]
-pub struct Happened<'a> {
-    /// When, in milliseconds since any moment.
+pub struct LaneEvent<'a> {
+    /// The time, in milliseconds since any moment.
     pub millis: i64,
-    /// Who published it.
+    /// The service that published it.
     pub publisher: &'a str,
     /// Its type.
     pub event_type: &'a str,
@@ -29,9 +29,9 @@ pub struct Happened<'a> {
     pub body: &'a Value,
 }
 
-/// What an event says about its saga.
+/// The meaning of an event for its saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum EventMeaning {
     Done,
     Ended,
     Refused,
@@ -42,7 +42,7 @@ enum Kind {
 /// Draws the events of a saga: a lane for each publisher, and the time since the first event. No line is
 /// wider than `columns`.
 #[must_use]
-pub fn draw(graph: &Graph, events: &[Happened<'_>], columns: Option<usize>) -> String {
+pub fn draw(graph: &Graph, events: &[LaneEvent<'_>], columns: Option<usize>) -> String {
     let mut lanes: Vec<&str> = Vec::new();
     for event in events {
         if !lanes.contains(&event.publisher) {
@@ -52,8 +52,7 @@ pub fn draw(graph: &Graph, events: &[Happened<'_>], columns: Option<usize>) -> S
     let longest = events.iter().map(|event| width(&short(event))).max().unwrap_or(0);
     let widths = lane_widths(&lanes, longest, columns);
     let dim = Style::new().dim();
-    let heads =
-        lanes.iter().zip(&widths).map(|(lane, room)| padded(&cut(&plain(lane), *room), *room));
+    let heads = lanes.iter().zip(&widths).map(|(lane, room)| pad(&cut(&plain(lane), *room), *room));
     let heads: Vec<String> = heads.collect();
     let mut text = format!("{:>7}  {}\n", "ms", dim.apply_to(heads.join("  ").trim_end()));
     let begun = events.first().map_or(0, |event| event.millis);
@@ -86,7 +85,7 @@ pub fn draw(graph: &Graph, events: &[Happened<'_>], columns: Option<usize>) -> S
     text
 }
 
-/// The widths of the lanes. They are narrower than their heads if the longest name has no room otherwise.
+/// Computes the widths of the lanes. They are narrower than their heads if the longest name has no room otherwise.
 fn lane_widths(lanes: &[&str], longest: usize, columns: Option<usize>) -> Vec<usize> {
     let whole: Vec<usize> = lanes.iter().map(|lane| width(lane).max(1)).collect();
     let Some(columns) = columns else { return whole };
@@ -99,36 +98,36 @@ fn lane_widths(lanes: &[&str], longest: usize, columns: Option<usize>) -> Vec<us
     narrowed(most).collect()
 }
 
-fn padded(text: &str, room: usize) -> String {
+fn pad(text: &str, room: usize) -> String {
     format!("{text}{}", " ".repeat(room.saturating_sub(width(text))))
 }
 
-/// The event's name without its version.
-fn short(event: &Happened<'_>) -> String {
+/// Returns the event's name without its version.
+fn short(event: &LaneEvent<'_>) -> String {
     let name = event.event_type.rsplit_once(".v").map_or(event.event_type, |(name, _)| name);
     plain(name)
 }
 
-const fn mark(kind: Kind) -> &'static str {
+const fn mark(kind: EventMeaning) -> &'static str {
     match kind {
-        Kind::Done => "●",
-        Kind::Ended => "✓",
-        Kind::Refused => "✗",
-        Kind::Aborted => "■",
-        Kind::Compensated => "↩",
+        EventMeaning::Done => "●",
+        EventMeaning::Ended => "✓",
+        EventMeaning::Refused => "✗",
+        EventMeaning::Aborted => "■",
+        EventMeaning::Compensated => "↩",
     }
 }
 
-fn style(kind: Kind) -> Style {
+fn style(kind: EventMeaning) -> Style {
     match kind {
-        Kind::Done => Style::new(),
-        Kind::Ended => Style::new().green(),
-        Kind::Refused | Kind::Aborted => Style::new().red().bold(),
-        Kind::Compensated => Style::new().yellow(),
+        EventMeaning::Done => Style::new(),
+        EventMeaning::Ended => Style::new().green(),
+        EventMeaning::Refused | EventMeaning::Aborted => Style::new().red().bold(),
+        EventMeaning::Compensated => Style::new().yellow(),
     }
 }
 
-fn kind(graph: &Graph, event_type: &str) -> Kind {
+fn kind(graph: &Graph, event_type: &str) -> EventMeaning {
     let is = |event: Option<EventType>| event.is_some_and(|event| event.name() == event_type);
     let sagas = graph.sagas();
     let nodes: Vec<_> = sagas.iter().flat_map(|saga| graph.nodes(saga)).collect();
@@ -140,32 +139,32 @@ fn kind(graph: &Graph, event_type: &str) -> Kind {
             && !nodes.iter().any(|other| other.step.on.contains(&node.step.done))
     };
     if nodes.iter().any(|node| is(node.saga.abort)) {
-        Kind::Aborted
+        EventMeaning::Aborted
     } else if nodes.iter().any(ends) {
-        Kind::Ended
+        EventMeaning::Ended
     } else if nodes.iter().any(|node| is(node.step.compensated)) {
-        Kind::Compensated
+        EventMeaning::Compensated
     } else if nodes.iter().any(|node| is(node.step.refused)) {
-        Kind::Refused
+        EventMeaning::Refused
     } else {
-        Kind::Done
+        EventMeaning::Done
     }
 }
 
-fn note(kind: Kind, event: &Happened<'_>) -> String {
+fn note(kind: EventMeaning, event: &LaneEvent<'_>) -> String {
     let said = |field: &str| plain(event.body[field].as_str().unwrap_or_default());
     let reason = said("reason");
     match kind {
-        Kind::Refused if reason.is_empty() => "refused".to_owned(),
-        Kind::Refused => format!("refused: {reason}"),
-        Kind::Aborted if reason.is_empty() => "aborted".to_owned(),
-        Kind::Aborted => match said("failed_step") {
+        EventMeaning::Refused if reason.is_empty() => "refused".to_owned(),
+        EventMeaning::Refused => format!("refused: {reason}"),
+        EventMeaning::Aborted if reason.is_empty() => "aborted".to_owned(),
+        EventMeaning::Aborted => match said("failed_step") {
             step if step.is_empty() => format!("aborted: {reason}"),
             step => format!("aborted: {reason} in {step}"),
         },
-        Kind::Compensated => "compensated".to_owned(),
-        Kind::Ended => "the saga has ended".to_owned(),
-        Kind::Done => String::new(),
+        EventMeaning::Compensated => "compensated".to_owned(),
+        EventMeaning::Ended => "the saga has ended".to_owned(),
+        EventMeaning::Done => String::new(),
     }
 }
 

@@ -40,10 +40,10 @@ fn graph() -> Graph {
 }
 
 fn drawn(types: &[EventType], columns: Option<usize>) -> String {
-    // Whoever runs the tests may have a terminal.
+    // The tests may run in a terminal.
     console::set_colors_enabled(false);
     let body = json!({ "reason": "no", "failed_step": "authorize_payment" });
-    let happened = |(number, event): (i64, &EventType)| Happened {
+    let happened = |(number, event): (i64, &EventType)| LaneEvent {
         millis: 1_000 + 10 * number,
         publisher: event.service(),
         event_type: event.name(),

@@ -1,5 +1,5 @@
-//! What people read in a terminal: tables that fit it, sagas as swim lanes, questions, and lines of progress. Text goes in without
-//! colours and is measured before it is coloured.
+//! Terminal output: tables that fit the terminal, sagas as swim lanes, questions, and lines of progress. Text goes in
+//! without colours and is measured before it is coloured.
 
 #![warn(missing_docs)]
 

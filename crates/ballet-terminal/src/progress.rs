@@ -1,4 +1,4 @@
-//! Progress on standard error: a bar on a terminal, otherwise a line now and then.
+//! Progress on standard error: a bar on a terminal, or else a line now and then.
 
 use std::fmt;
 use std::io::IsTerminal;
@@ -9,34 +9,34 @@ use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::ui::say;
 
-/// The time between two lines where there is no bar.
+/// The time between two lines without a bar.
 const EVERY: Duration = Duration::from_secs(2);
 
-/// Progress of one thing. The bar goes away with it.
+/// The progress of one task. Its bar goes away with it.
 #[derive(Debug)]
 pub struct Progress {
     bar: Option<ProgressBar>,
     what: String,
     whole: Option<u64>,
-    /// When a line was written, and which.
+    /// The time and the text of the last line.
     said: Mutex<(Instant, String)>,
 }
 
 impl Progress {
-    /// Progress of this many parts, with their rate.
+    /// Begins progress over this number of parts, with their rate.
     #[must_use]
     pub fn new(what: &str, whole: u64) -> Self {
         let looks = "{msg} {bar:20.green} {human_pos}/{human_len}  {rate}, {eta} left";
         Self::with(ProgressBar::new(whole), looks, what, Some(whole))
     }
 
-    /// Progress towards an unknown end.
+    /// Begins progress towards an unknown end.
     #[must_use]
     pub fn endless(what: &str) -> Self {
         Self::with(ProgressBar::no_length(), "{msg}  {human_pos}, {rate}", what, None)
     }
 
-    /// Progress of this many parts, of which a text [tells](Self::tell).
+    /// Begins progress over this number of parts, with a text of [`tell`](Self::tell).
     #[must_use]
     pub fn told(whole: u64) -> Self {
         let looks = "{bar:20.green} {human_pos}/{human_len}  {msg}";
@@ -54,7 +54,7 @@ impl Progress {
         Self { bar, what: what.to_owned(), whole, said }
     }
 
-    /// Shows how many are done.
+    /// Shows the number of parts that are done.
     pub fn show(&self, done: u64) {
         match &self.bar {
             Some(bar) => bar.set_position(done),
@@ -66,7 +66,7 @@ impl Progress {
         }
     }
 
-    /// Shows how many are done, and a text.
+    /// Shows the number of parts that are done, and a text.
     pub fn tell(&self, done: u64, text: &str) {
         match &self.bar {
             Some(bar) => {
@@ -94,8 +94,8 @@ impl Drop for Progress {
     }
 }
 
-/// With one decimal: the library's own has four.
+/// Writes the rate with one decimal: the library's own has four.
 fn rate(state: &ProgressState, text: &mut dyn fmt::Write) {
-    // A line that cannot be written is none to worry about.
+    // A failure only spoils the looks.
     write!(text, "{:.1}/s", state.per_sec()).ok();
 }

@@ -1,5 +1,5 @@
-//! Tables that fit the terminal. One that is too wide is folded: a row takes several lines, as far as there is
-//! something in them, and all columns still line up.
+//! Tables that fit the terminal. A table that is too wide is folded: a row takes several lines, without empty ones at
+//! its end, and all columns still line up.
 
 use std::fmt;
 
@@ -8,15 +8,15 @@ use console::Style;
 use crate::text::{plain, width};
 use crate::wrap::{cut, wrap};
 
-/// Between two columns.
+/// The space between two columns.
 const GAP: usize = 2;
-/// Before the further lines of a row that is folded.
+/// The space before the further lines of a folded row.
 const INDENT: usize = 2;
-/// The last column has at least this much room beside the others, or the table is folded.
+/// The least room of the last column beside the others. With less, the table is folded.
 const LEAST: usize = 24;
-/// The most lines of a cell in the last column, unless it is to be whole.
+/// The most lines of a cell in the last column, unless the table is [`whole`](Table::whole).
 const MOST_LINES: usize = 4;
-/// What is not there.
+/// The sign for a missing value.
 const NONE: &str = "–";
 
 /// A text with its colour.
@@ -37,16 +37,16 @@ pub struct Table {
 }
 
 /// The columns that share a line, each with its width.
-type Line = Vec<(usize, usize)>;
+type ColumnLine = Vec<(usize, usize)>;
 
 impl Cell {
-    /// The same in this colour.
+    /// Sets the colour.
     #[must_use]
     pub fn styled(self, style: Style) -> Self {
         Self { style, ..self }
     }
 
-    /// The same in yellow.
+    /// Makes it yellow.
     #[must_use]
     pub fn yellow(self) -> Self {
         self.styled(Style::new().yellow())
@@ -78,7 +78,7 @@ impl<Text: AsRef<str>> From<Option<Text>> for Cell {
 }
 
 impl Table {
-    /// A table without rows.
+    /// Makes a table without rows.
     pub fn new(header: impl IntoIterator<Item = &'static str>) -> Self {
         Self {
             header: header.into_iter().collect(),
@@ -88,14 +88,14 @@ impl Table {
         }
     }
 
-    /// The same with all lines of the last column: there is something to do in it.
+    /// Shows all lines of the last column: it says what to do.
     #[must_use]
     pub fn whole(self) -> Self {
         Self { most_lines: usize::MAX, ..self }
     }
 
-    /// The same with these columns aligned to the right. Not the first one: a row of a table that is folded
-    /// is seen by where it begins.
+    /// Aligns these columns to the right. The first must not be among them: its left edge shows where a folded row
+    /// begins.
     #[must_use]
     pub fn right(mut self, columns: impl IntoIterator<Item = usize>) -> Self {
         self.right.extend(columns);
@@ -109,8 +109,7 @@ impl Table {
         self.rows.push(cells);
     }
 
-    /// The lines of the table, none of them wider than `columns`. Without a limit a row is one line, and
-    /// nothing is cut.
+    /// Draws the table. No line is wider than `columns`. Without a limit a row is one line, and nothing is cut.
     #[must_use]
     pub fn draw(&self, columns: Option<usize>) -> String {
         let lines = match columns {
@@ -122,7 +121,7 @@ impl Table {
         let header: Vec<Cell> = header.collect();
         let mut text = String::new();
         for row in std::iter::once(&header).chain(&self.rows) {
-            // Lines at the end of a folded row that would have nothing in them.
+            // Empty lines at the end of a folded row are left out.
             let is_there = |at: &usize| row.get(*at).is_some_and(|cell| cell.text != NONE);
             let used = lines.iter().rposition(|line| line.iter().any(|(at, _)| is_there(at)));
             for (number, line) in lines.iter().take(used.unwrap_or(0) + 1).enumerate() {
@@ -142,8 +141,8 @@ impl Table {
         self.header.iter().enumerate().map(of_column).collect()
     }
 
-    /// Which columns share a line. The last column takes what is left of its line.
-    fn fold(&self, columns: usize) -> Vec<Line> {
+    /// Divides the columns among lines. The last column takes the rest of its line.
+    fn fold(&self, columns: usize) -> Vec<ColumnLine> {
         let widths = self.widths();
         let last = widths.len().saturating_sub(1);
         let others: usize = widths.iter().take(last).map(|width| width + GAP).sum();
@@ -153,11 +152,11 @@ impl Table {
             let line = widths.into_iter().take(last).chain([room]);
             return vec![line.enumerate().collect()];
         }
-        let mut lines: Vec<Line> = vec![Line::new()];
+        let mut lines: Vec<ColumnLine> = vec![ColumnLine::new()];
         let mut taken = 0;
         for (at, wanted) in widths.into_iter().enumerate() {
             if taken > 0 && taken + GAP + wanted > columns {
-                lines.push(Line::new());
+                lines.push(ColumnLine::new());
                 taken = 0;
             }
             let first = lines.len() == 1;
@@ -178,7 +177,14 @@ impl Table {
     }
 
     /// Draws one line of a row, or several if its last cell is wrapped.
-    fn draw_line(&self, row: &[Cell], line: &Line, indent: usize, most: usize, text: &mut String) {
+    fn draw_line(
+        &self,
+        row: &[Cell],
+        line: &ColumnLine,
+        indent: usize,
+        most: usize,
+        text: &mut String,
+    ) {
         let last = self.header.len().saturating_sub(1);
         let none = Cell::from("");
         let cell = |at: usize| row.get(at).unwrap_or(&none);
@@ -214,7 +220,7 @@ impl Table {
     }
 }
 
-/// Without a limit: a row is one line.
+/// Draws without a limit: a row is one line.
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.draw(None))

@@ -6,10 +6,10 @@ use std::io::IsTerminal;
 use console::{Term, measure_text_width};
 use unicode_width::UnicodeWidthChar;
 
-/// The width of a terminal that does not tell its own.
+/// The width of a terminal that does not report its own.
 const USUAL: usize = 80;
 
-/// The width of the terminal that standard output is; `None` if it is none.
+/// Returns the width of the terminal on standard output; `None` if it is no terminal.
 #[must_use]
 pub fn columns() -> Option<usize> {
     if !std::io::stdout().is_terminal() {
@@ -18,7 +18,7 @@ pub fn columns() -> Option<usize> {
     Some(Term::stdout().size_checked().map_or(USUAL, |(_, columns)| usize::from(columns)))
 }
 
-/// The width of the terminal that standard error is; `None` if it is none.
+/// Returns the width of the terminal on standard error; `None` if it is no terminal.
 pub(crate) fn columns_of_errors() -> Option<usize> {
     if !std::io::stderr().is_terminal() {
         return None;
@@ -26,9 +26,9 @@ pub(crate) fn columns_of_errors() -> Option<usize> {
     Some(Term::stderr().size_checked().map_or(USUAL, |(_, columns)| usize::from(columns)))
 }
 
-/// Text in lines that break between words, where a terminal would break inside of them. A word that is longer
-/// than a line stays whole: it may be an id to copy.
-pub(crate) fn folded(text: &str, room: usize) -> String {
+/// Breaks text into lines between words, since a terminal breaks inside of them. A word that is longer than a line
+/// stays whole: it may be an id to copy.
+pub(crate) fn fold(text: &str, room: usize) -> String {
     text.split('\n').map(|line| folded_line(line, room)).collect::<Vec<_>>().join("\n")
 }
 
@@ -53,8 +53,8 @@ fn folded_line(line: &str, room: usize) -> String {
     folded
 }
 
-/// Text on one line. It may come from a message, so control characters, and those that change the
-/// direction of writing, become spaces.
+/// Returns text on one line. It may come from a message, so control characters, and those that change the direction of
+/// writing, become spaces.
 #[must_use]
 pub fn plain(text: &str) -> String {
     text.chars().map(|c| if is_unsafe(c) { ' ' } else { c }).collect()
@@ -67,8 +67,8 @@ fn is_unsafe(c: char) -> bool {
         || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Text that is printed: some of it may come from a message, whoever wrote the sentence around it. Of what could steer
-/// the terminal only ends of lines, tabs and colours stay, and the rest becomes spaces.
+/// Makes text safe to print: parts of it may come from a message. Ends of lines, tabs and colours stay; other
+/// characters that could steer the terminal become spaces.
 pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
     let is_harmful = |c: char| is_unsafe(c) && !matches!(c, '\n' | '\t');
     if !text.contains(is_harmful) {
@@ -87,7 +87,7 @@ pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
     Cow::Owned(kept)
 }
 
-/// The length of the colour that a text begins with.
+/// Returns the length of the colour code at the beginning of a text.
 fn colour(text: &str) -> Option<usize> {
     const BEGIN: &str = "\u{1b}[";
     let codes = text.strip_prefix(BEGIN)?;
@@ -95,7 +95,7 @@ fn colour(text: &str) -> Option<usize> {
     codes[end..].starts_with('m').then_some(BEGIN.len() + end + 1)
 }
 
-/// As much of a text as fits the columns, with an ellipsis if something is missing.
+/// Cuts a text to the columns, with an ellipsis if something is missing.
 #[must_use]
 pub fn cut(text: &str, columns: usize) -> String {
     if width(text) <= columns {
@@ -114,7 +114,7 @@ pub fn cut(text: &str, columns: usize) -> String {
     cut
 }
 
-/// The number of a terminal's columns that a text takes.
+/// Returns the number of columns that a text takes.
 pub(crate) fn width(text: &str) -> usize {
     text.chars().map(width_of).sum()
 }
@@ -127,13 +127,13 @@ pub(crate) fn width_of(c: char) -> usize {
 fn lines_break_between_words() {
     let hint = "send it back: ballet dlq redrive --saga 0193";
     let folded_hint = "send it back: ballet\ndlq redrive --saga\n0193";
-    assert_eq!(folded(hint, 20), folded_hint);
+    assert_eq!(fold(hint, 20), folded_hint);
     assert_eq!(
-        folded("two sagas:\n  0193f7a0-0001\n  a b c d", 9),
+        fold("two sagas:\n  0193f7a0-0001\n  a b c d", 9),
         "two\nsagas:\n  0193f7a0-0001\n  a b c d"
     );
-    assert_eq!(folded("  a bb ccc", 6), "  a bb\n  ccc");
-    assert_eq!(folded("fits", 4), "fits");
+    assert_eq!(fold("  a bb ccc", 6), "  a bb\n  ccc");
+    assert_eq!(fold("fits", 4), "fits");
 }
 
 #[test]

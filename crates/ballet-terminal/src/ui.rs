@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use console::Style;
 
-use crate::text::{columns_of_errors, folded, harmless};
+use crate::text::{columns_of_errors, fold, harmless};
 
 static UNWRITTEN: OnceLock<Error> = OnceLock::new();
 
@@ -14,16 +14,16 @@ static UNWRITTEN: OnceLock<Error> = OnceLock::new();
 /// gone.
 pub fn say(line: &str) {
     let line = harmless(line);
-    let folded = columns_of_errors().map(|room| folded(&line, room));
+    let folded = columns_of_errors().map(|room| fold(&line, room));
     writeln!(stderr(), "{}", folded.as_deref().unwrap_or(&line)).ok();
 }
 
-/// Prints a line of the result for a person. What it has of a message does not steer the terminal.
+/// Prints a line of the result for a person. Parts of a message in it cannot steer the terminal.
 pub fn print(line: &str) {
     raw(&harmless(line));
 }
 
-/// Prints a line of the result as it is: what a program reads.
+/// Prints a line of the result unchanged, for programs.
 pub fn raw(line: &str) {
     if let Err(error) = writeln!(stdout(), "{line}") {
         // The first one says why.
@@ -31,55 +31,55 @@ pub fn raw(line: &str) {
     }
 }
 
-/// Why a part of the result was not written, if that is so. The reader may be gone, or the disk full.
+/// Returns why a part of the result was not written, if so. The reader may be gone, or the disk full.
 #[must_use]
 pub fn unwritten() -> Option<&'static Error> {
     UNWRITTEN.get()
 }
 
-/// Why the result is not whole, if that is so. A reader that goes away early has what it wanted.
+/// Returns why the result is incomplete, if so. A reader that goes away early has all that it wanted.
 #[must_use]
 pub fn not_whole() -> Option<&'static Error> {
     unwritten().filter(|error| error.kind() != ErrorKind::BrokenPipe)
 }
 
-/// For the word before an error, on standard error.
+/// Styles the word before an error, on standard error.
 #[must_use]
 pub fn bad(text: &str) -> String {
     Style::new().for_stderr().red().bold().apply_to(text).to_string()
 }
 
-/// What is well.
+/// Styles good news.
 #[must_use]
 pub fn green(text: &str) -> String {
     Style::new().green().apply_to(text).to_string()
 }
 
-/// What is wrong.
+/// Styles an error.
 #[must_use]
 pub fn red(text: &str) -> String {
     Style::new().red().bold().apply_to(text).to_string()
 }
 
-/// What to look at.
+/// Styles a warning.
 #[must_use]
 pub fn yellow(text: &str) -> String {
     Style::new().yellow().apply_to(text).to_string()
 }
 
-/// A headline.
+/// Styles a headline.
 #[must_use]
 pub fn bold(text: &str) -> String {
     Style::new().bold().apply_to(text).to_string()
 }
 
-/// What matters less.
+/// Styles text that matters less.
 #[must_use]
 pub fn dim(text: &str) -> String {
     Style::new().dim().apply_to(text).to_string()
 }
 
-/// Prints whether a rule holds, and what breaks it. Returns whether it holds.
+/// Prints whether a rule holds, and the cases that break it. Returns whether it holds.
 pub fn rule(rule: &str, broken: &[String]) -> bool {
     let mark = if broken.is_empty() { green("✓") } else { red("✗") };
     print(&format!("  {mark} {rule}"));

@@ -2,11 +2,10 @@
 
 use crate::text::{width, width_of};
 
-/// Stands for what was cut.
+/// The sign at the end of a text that was cut.
 const CUT: char = '…';
 
-/// The text in lines of at most `room` columns, at most `most` lines. A word that is longer than a line
-/// is broken.
+/// Wraps text into lines of at most `room` columns, at most `most` lines. A word that is longer than a line is broken.
 pub(crate) fn wrap(text: &str, room: usize, most: usize) -> Vec<String> {
     let room = room.max(1);
     let mut lines = vec![String::new()];
@@ -23,7 +22,7 @@ pub(crate) fn wrap(text: &str, room: usize, most: usize) -> Vec<String> {
                 lines.push(rest.to_owned());
                 break;
             }
-            // Longer than a line: it begins here if there is room for a good part of it.
+            // Longer than a line: the word begins here if there is room for a good part of it.
             let here = room.saturating_sub(line + space);
             if line > 0 && here <= room / 2 {
                 lines.push(String::new());
@@ -49,7 +48,7 @@ fn push(lines: &mut [String], space: usize, text: &str) {
     }
 }
 
-/// The text in at most `room` columns.
+/// Cuts text to at most `room` columns.
 pub(crate) fn cut(text: &str, room: usize) -> String {
     if width(text) <= room {
         return text.to_owned();
@@ -58,7 +57,7 @@ pub(crate) fn cut(text: &str, room: usize) -> String {
     format!("{}{CUT}", head.trim_end())
 }
 
-/// The longest beginning of the text that fits, at least one character of it, and the rest.
+/// Splits text after the longest beginning that fits, at least one character.
 fn split(text: &str, room: usize) -> (&str, &str) {
     let mut taken = 0;
     for (at, c) in text.char_indices() {

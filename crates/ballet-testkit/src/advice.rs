@@ -1,5 +1,5 @@
-//! The commands that the project's own texts advise. A test of each program parses them with its definitions:
-//! an advice that does not work is worse than none.
+//! The commands that the project's own texts advise. A test of each program parses them with its definition: wrong
+//! advice is worse than none.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,15 +8,15 @@ use std::path::Path;
 use clap::Command;
 use clap::error::ErrorKind;
 
-/// Names that mean another way to start the same program.
+/// Other ways to write the name of a program.
 const ALIASES: [(&str, &str); 1] = [("cargo ballet", "ballet")];
-/// The longest command. What is longer is no command, but a text between two others.
+/// The length of the longest command. A longer text is not a command but the text between two of them.
 const LONGEST: usize = 400;
-/// Where a shell's command ends.
+/// The words that end a command in a shell.
 const ENDS: [&str; 8] = ["|", "&&", "||", ">", ">>", "2>", "#", ";"];
 
-/// The commands of a program in the sources and pages below a folder that it would not take, each with its
-/// file and the reason. A page may speak of a command without all that it takes, and name a value by a word.
+/// Returns the advised commands of a program that it would not accept, each with its file and the reason. `folder`
+/// holds the sources and pages. A page may name a command without its arguments, and use a word for a value.
 ///
 /// # Panics
 ///
@@ -25,7 +25,7 @@ const ENDS: [&str; 8] = ["|", "&&", "||", ">", ">>", "2>", "#", ";"];
 pub fn wrong_commands(program: &str, definition: &Command, folder: &Path) -> Vec<String> {
     let subcommands: Vec<String> =
         definition.get_subcommands().map(|command| command.get_name().to_owned()).collect();
-    let advised = advised(folder, program, &subcommands);
+    let advised = find_commands(folder, program, &subcommands);
     assert!(!advised.is_empty(), "no text speaks of {program}");
     let mut wrong = Vec::new();
     for (file, words) in advised {
@@ -41,7 +41,7 @@ pub fn wrong_commands(program: &str, definition: &Command, folder: &Path) -> Vec
                 let ends_with_option = words.last().is_some_and(|word| word.starts_with('-'));
                 ends_with_option || words.iter().any(|word| is_placeholder(word))
             }
-            // A part of the command that is made when it is shown.
+            // A word such as `{name}` is filled in when the text is shown.
             ErrorKind::UnknownArgument => words.last().is_some_and(|word| word.starts_with('{')),
             _ => false,
         };
@@ -59,16 +59,20 @@ fn is_placeholder(word: &str) -> bool {
     is_name || word.contains(['{', '<', '$', '…']) || word.contains("...")
 }
 
-/// Finds commands, each with its file and its words after the program's name: between backquotes, on lines of
-/// examples, and where a text names the program by `{}` before one of its subcommands.
-fn advised(folder: &Path, program: &str, subcommands: &[String]) -> Vec<(String, Vec<String>)> {
+/// Finds commands, each with its file and the words after the program's name: between backquotes, on example lines,
+/// and where a text has `{}` for the program before one of its subcommands.
+fn find_commands(
+    folder: &Path,
+    program: &str,
+    subcommands: &[String],
+) -> Vec<(String, Vec<String>)> {
     let mut found = BTreeSet::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
         let entries = fs::read_dir(&next).expect("a folder of the project");
         for entry in entries.map(|entry| entry.expect("an entry")) {
             let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
-            // The examples of this file are none.
+            // This file has commands that only serve as examples.
             if name.starts_with('.') || name == "target" || name == "advice.rs" {
                 continue;
             }
@@ -83,16 +87,16 @@ fn advised(folder: &Path, program: &str, subcommands: &[String]) -> Vec<(String,
             let text = fs::read_to_string(&path).expect("a text of the project");
             let file = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
             for command in commands(&text, program, subcommands) {
-                found.extend(words(&command).map(|words| (file.clone(), words)));
+                found.extend(split_words(&command).map(|words| (file.clone(), words)));
             }
         }
     }
     found.into_iter().collect()
 }
 
-/// The commands of a program in a text, without the program's name.
+/// Returns the commands of a program in a text, without the program's name.
 fn commands(text: &str, program: &str, subcommands: &[String]) -> Vec<String> {
-    let mut text = unfolded(text);
+    let mut text = join_lines(text);
     for (alias, name) in ALIASES {
         text = text.replace(alias, name);
     }
@@ -120,9 +124,9 @@ fn commands(text: &str, program: &str, subcommands: &[String]) -> Vec<String> {
             let is_prose = command.ends_with(['.', ',']) || command.contains(". ");
             let first = command.split(' ').next().unwrap_or_default();
             let is_known = subcommands.iter().any(|known| known == first);
-            // What stands behind a prompt is a command, also if it is known no more.
+            // Text behind a prompt is a command even if the subcommand no longer exists.
             if typed.is_some() || is_known && !is_prose {
-                // What it does may stand beside it.
+                // An explanation may stand beside the command.
                 let command = command.split("  ").next().unwrap_or_default();
                 found.push(command.trim_end_matches("\";").trim_end_matches('"').to_owned());
             }
@@ -131,13 +135,13 @@ fn commands(text: &str, program: &str, subcommands: &[String]) -> Vec<String> {
     found
 }
 
-/// The text with each command on one line: without comment signs, and with continued lines joined.
-fn unfolded(text: &str) -> String {
+/// Puts each command on one line: removes comment signs and joins continued lines.
+fn join_lines(text: &str) -> String {
     let mut whole = String::new();
     for line in text.lines() {
         let bare = line.trim_start();
         let bare = ["///", "//!"].iter().find_map(|sign| bare.strip_prefix(sign)).unwrap_or(line);
-        // A command in backquotes may go on in the next line.
+        // A command in backquotes may continue on the next line.
         let is_open =
             whole.rsplit('\n').next().is_some_and(|last| last.matches('`').count() % 2 == 1);
         if whole.ends_with('\\') {
@@ -154,8 +158,8 @@ fn unfolded(text: &str) -> String {
     whole.replace("\\\"", "\"").replace("\\n", "\n")
 }
 
-/// A command's words as a shell would split them, once for each choice of `one|other`.
-fn words(command: &str) -> impl Iterator<Item = Vec<String>> + use<> {
+/// Splits a command into words as a shell would, once for each choice of `one|other`.
+fn split_words(command: &str) -> impl Iterator<Item = Vec<String>> + use<> {
     let mut all: Vec<Vec<String>> = vec![Vec::new()];
     let mut quote = None;
     let mut word = String::new();
@@ -193,7 +197,7 @@ mod tests {
     fn found(text: &str) -> Vec<Vec<String>> {
         let subcommands = ["dlq".to_owned(), "sagas".to_owned()];
         let commands = commands(text, "ballet", &subcommands);
-        commands.iter().flat_map(|command| words(command)).collect()
+        commands.iter().flat_map(|command| split_words(command)).collect()
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A collector of spans: takes what services export over OTLP, and keeps it in memory.
+//! A collector of spans, which keeps in memory what services export over OTLP.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -29,40 +29,40 @@ use ballet_stage::wait_until;
 
 /// A span as a service exported it. Ids are in lower-case hexadecimal, as in a `traceparent`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Collected {
-    /// Which service it is of.
+pub struct CollectedSpan {
+    /// The service that exported it.
     pub service: String,
-    /// Its trace.
+    /// The id of its trace.
     pub trace_id: String,
     /// Its own id.
     pub span_id: String,
-    /// The span above it; `None` if it begins the trace.
+    /// The id of its parent span; `None` for the root.
     pub parent: Option<String>,
     /// `server`, `consumer`, `internal`, `client` or `producer`.
     pub kind: String,
-    /// What was done.
+    /// The name of the span.
     pub name: String,
-    /// What else is said of it.
+    /// Its attributes, with their values as text.
     pub attributes: BTreeMap<String, String>,
     /// Whether it failed.
     pub failed: bool,
-    /// When it began and ended, in nanoseconds since 1970.
+    /// Its start and end, in nanoseconds since 1970.
     pub time: (u64, u64),
 }
 
-type Spans = Arc<Mutex<Vec<Collected>>>;
+type SharedSpans = Arc<Mutex<Vec<CollectedSpan>>>;
 
-/// A collector on a port of its own. Dropping it ends it.
+/// A collector on its own port. Dropping it stops it.
 #[derive(Debug)]
 pub struct Collector {
     address: SocketAddr,
     url: String,
-    spans: Spans,
+    spans: SharedSpans,
     serving: JoinHandle<()>,
 }
 
 impl Collector {
-    /// Starts one.
+    /// Starts a collector.
     ///
     /// # Errors
     ///
@@ -71,7 +71,7 @@ impl Collector {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let url = format!("http://{address}");
-        let spans = Spans::default();
+        let spans = SharedSpans::default();
         let routes = Router::new().route("/v1/traces", post(take)).with_state(Arc::clone(&spans));
         let serving = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, routes).await {
@@ -81,42 +81,42 @@ impl Collector {
         Ok(Self { address, url, spans, serving })
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What `OTEL_EXPORTER_OTLP_ENDPOINT` has to be.
+    /// The value for `OTEL_EXPORTER_OTLP_ENDPOINT`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// All spans that have come so far.
+    /// Returns all spans that have arrived so far.
     #[must_use]
-    pub fn all(&self) -> Vec<Collected> {
+    pub fn all(&self) -> Vec<CollectedSpan> {
         self.spans.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// All spans of a trace that have come so far.
+    /// Returns the spans of a trace that have arrived so far.
     #[must_use]
-    pub fn trace(&self, trace_id: &str) -> Vec<Collected> {
+    pub fn trace(&self, trace_id: &str) -> Vec<CollectedSpan> {
         let spans = self.spans.lock().unwrap_or_else(PoisonError::into_inner);
         spans.iter().filter(|span| span.trace_id == trace_id).cloned().collect()
     }
 
-    /// Waits until a trace is as wanted.
+    /// Waits until the spans of a trace meet a condition.
     ///
     /// # Errors
     ///
-    /// If it does not become so in time: all spans that have come.
+    /// Returns all spans that have arrived if they do not meet it in time.
     pub async fn until(
         &self,
         trace_id: &str,
         time: Duration,
-        wanted: impl Fn(&[Collected]) -> bool,
-    ) -> Result<Vec<Collected>> {
+        wanted: impl Fn(&[CollectedSpan]) -> bool,
+    ) -> Result<Vec<CollectedSpan>> {
         wait_until("spans", time, || async {
             let trace = self.trace(trace_id);
             if wanted(&trace) { Ok(Some(trace)) } else { Err(format!("{trace:#?}")) }
@@ -131,7 +131,7 @@ impl Drop for Collector {
     }
 }
 
-async fn take(State(spans): State<Spans>, body: Bytes) -> Response {
+async fn take(State(spans): State<SharedSpans>, body: Bytes) -> Response {
     let Ok(request) = ExportTraceServiceRequest::decode(body) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
@@ -148,7 +148,7 @@ async fn take(State(spans): State<Spans>, body: Bytes) -> Response {
     ([(header::CONTENT_TYPE, "application/x-protobuf")], answer).into_response()
 }
 
-fn read(span: Span, service: &str) -> Collected {
+fn read(span: Span, service: &str) -> CollectedSpan {
     let kind = match span.kind() {
         SpanKind::Unspecified => "unspecified",
         SpanKind::Internal => "internal",
@@ -157,7 +157,7 @@ fn read(span: Span, service: &str) -> Collected {
         SpanKind::Producer => "producer",
         SpanKind::Consumer => "consumer",
     };
-    Collected {
+    CollectedSpan {
         service: service.to_owned(),
         trace_id: hex(&span.trace_id),
         span_id: hex(&span.span_id),

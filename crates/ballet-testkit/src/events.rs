@@ -1,9 +1,9 @@
-//! Events of tests, declared in a line each.
+//! A macro that declares the events of a test in one line each.
 
-/// Declares events: `Paid = "bank.paid.v1" { amount: i64 }`. Without a kind before its name an event is
-/// one in a saga, and without fields it is empty.
+/// Declares events: `Paid = "bank.paid.v1" { amount: i64 }`. An event without a kind before its name belongs to a
+/// saga; one without fields is empty.
 ///
-/// The crate has to know `ballet`, `serde` and `schemars`.
+/// The calling crate needs `ballet`, `serde` and `schemars` as dependencies.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! events {

@@ -1,4 +1,4 @@
-//! What a service says of itself, for a test that asks it or waits for it.
+//! Reads a service's own routes for readiness and metrics, once or until they meet a condition.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -6,40 +6,40 @@ use std::time::Duration;
 use ballet_stage::wait_until;
 use serde_json::Value;
 
-/// For what needs looks of a service that are far apart, on a busy machine.
+/// The time limit for a change that shows only in widely spaced reads, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(180);
 
-/// Returns what `/readyz` says, with its status.
+/// Returns the status and the body of `/readyz`.
 ///
 /// # Errors
 ///
-/// There is no answer, or one that is not JSON.
+/// If there is no answer, or it is not JSON.
 pub async fn readiness(address: SocketAddr) -> reqwest::Result<(u16, Value)> {
     let answer = reqwest::get(format!("http://{address}/readyz")).await?;
     Ok((answer.status().as_u16(), answer.json().await?))
 }
 
-/// Returns what `/metrics` says.
+/// Returns the text of `/metrics`.
 ///
 /// # Errors
 ///
-/// There is no answer.
+/// If there is no answer.
 pub async fn metrics(address: SocketAddr) -> reqwest::Result<String> {
     reqwest::get(format!("http://{address}/metrics")).await?.text().await
 }
 
-/// Returns the value of the first sample whose line begins so.
+/// Returns the value of the first sample whose line begins with `begin`.
 #[must_use]
 pub fn sample(metrics: &str, begin: &str) -> Option<f64> {
     let line = metrics.lines().find(|line| line.starts_with(begin))?;
     line.rsplit(' ').next()?.parse().ok()
 }
 
-/// Waits until `/readyz` answers so, and returns what it says then.
+/// Waits until the answer of `/readyz` meets a condition, and returns the answer.
 ///
 /// # Panics
 ///
-/// It does not within minutes.
+/// If it does not within minutes.
 pub async fn until_ready(
     address: SocketAddr,
     what: &str,
@@ -52,11 +52,11 @@ pub async fn until_ready(
     said.await.unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Waits until `/readyz` answers with this status, and has this text anywhere.
+/// Waits until `/readyz` answers with this status and this text anywhere in the body.
 ///
 /// # Panics
 ///
-/// It does not within minutes.
+/// If it does not within minutes.
 pub async fn until_says(address: SocketAddr, status: u16, text: &str) -> Value {
     until_ready(address, text, |is, said| is == status && said.to_string().contains(text)).await
 }

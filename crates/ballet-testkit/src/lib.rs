@@ -1,31 +1,31 @@
 //! Checks for services and systems.
 //!
-//! [`assert_sound`] checks the declarations of all services together, [`assert_contract`] a service's
-//! contract among those of its system. [`suite`] has the checks that every step of a saga has to pass, [`openapi`] those of a service's
-//! HTTP routes, [`participant`] those of a program in any language, and [`memory`] a broker without a server.
-//! A [`Collector`] takes spans. A [`TestSystem`] runs services on a real broker and databases.
+//! [`assert_sound`] checks the declarations of all services together, [`assert_contract`] a service's contract among
+//! those of its system. [`suite`] has the checks that every step of a saga has to pass, [`openapi`] those of a
+//! service's HTTP routes, [`participant`] those of a program in any language, and [`memory`] a broker without a
+//! server. A [`Collector`] takes spans. A [`TestSystem`] runs services on a real broker and databases.
 
 #[doc(hidden)]
 pub mod advice;
 mod collector;
 #[doc(hidden)]
-pub mod ended;
+pub mod command;
 mod events;
 #[doc(hidden)]
 pub mod health;
-#[doc(hidden)]
-pub mod logged;
 mod looks;
 pub mod memory;
 pub mod openapi;
 pub mod participant;
+#[doc(hidden)]
+pub mod process_log;
 mod sound;
 pub mod suite;
 mod test_system;
 #[doc(hidden)]
 pub mod wire;
 
-pub use collector::{Collected, Collector};
+pub use collector::{CollectedSpan, Collector};
 #[doc(hidden)]
 pub use looks::{Looks, until_yields};
 pub use sound::{assert_contract, assert_contracts_say_all, assert_described, assert_sound};

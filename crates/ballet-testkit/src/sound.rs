@@ -1,4 +1,4 @@
-//! The rules that need the declarations of all services of a system, as one call for a test.
+//! Assertions for the rules that need the declarations of all services of a system.
 
 use std::fs;
 use std::path::Path;
@@ -9,12 +9,11 @@ use ballet_openapi::Document;
 
 use crate::openapi::lint;
 
-/// Checks what the services of a system declare: that each event has somebody who publishes it, each
-/// refusal somebody who acts on it, that a saga can be taken back until it is decided, and all other
-/// rules of [`rules`]. It runs nothing.
+/// Checks the declarations of a system's services: that each event has a publisher, that each refusal has a handler,
+/// that a saga can be compensated until it is decided, and all other rules of [`rules`]. It runs no service.
 ///
-/// A service checks the rules for its own declaration when it starts. Those for the whole system are
-/// checked by this call only, so write a test with it beside each service:
+/// A service checks its own declaration when it starts. Only this call checks the whole system, so write a test with
+/// it beside each service:
 ///
 /// ```
 /// use ballet::Participant;
@@ -28,14 +27,14 @@ use crate::openapi::lint;
 ///
 /// # Panics
 ///
-/// With every rule that is broken, what breaks it, and what to change.
+/// If a rule is broken, with the cause and what to change.
 pub fn assert_sound(system: &System) {
     assert_no_problems(system.name, &rules::of_system(system));
 }
 
-/// Checks that a service's contract is in the folder of its system as the code has it, and that all
-/// contracts of that folder together are sound: the rules of [`assert_sound`], and that each consumer
-/// reads what the publisher writes. So a service needs the files of the others, and not their code.
+/// Checks that the folder of the system has a service's contract as the code declares it, and that all contracts in
+/// that folder together are sound: by the rules of [`assert_sound`], and each consumer reads what the publisher
+/// writes. So a service needs the files of the others, but not their code.
 ///
 /// ```no_run
 /// use ballet::Participant;
@@ -46,8 +45,8 @@ pub fn assert_sound(system: &System) {
 ///
 /// # Panics
 ///
-/// If the file is missing or out of date, with the command that writes it; or with every rule that is
-/// broken, what breaks it, and what to change.
+/// If the file is missing or out of date, with the command that writes it; or if a rule is broken, with the cause and
+/// what to change.
 pub fn assert_contract(folder: impl AsRef<Path>, contract: &ServiceContract) {
     let folder = folder.as_ref();
     let service = contract.service();
@@ -65,12 +64,12 @@ pub fn assert_contract(folder: impl AsRef<Path>, contract: &ServiceContract) {
     }
 }
 
-/// Checks that the contracts of a system's services, read from their files, are what the code declares: each part with
-/// all its events, and who else may publish them.
+/// Checks that the contracts of a system's services, read from their files, are as the code declares them: each part
+/// with all its events, and the other permitted publishers.
 ///
 /// # Panics
 ///
-/// With the first that differs.
+/// If a contract differs, with the first that does.
 pub fn assert_contracts_say_all(contracts: &[ServiceContract], system: &System) {
     assert_eq!(contracts.len(), system.parts.len(), "the contracts of {}", system.name);
     for (contract, part) in contracts.iter().zip(&system.parts) {
@@ -92,7 +91,7 @@ pub fn assert_contracts_say_all(contracts: &[ServiceContract], system: &System) 
 ///
 /// # Panics
 ///
-/// With what is missing or wrong.
+/// If a description is missing or wrong.
 pub fn assert_described(documents: &[(&str, Document)], system: &System) {
     for (service, document) in documents {
         assert_eq!(document.mistakes(), [""; 0], "{service}");

@@ -1,4 +1,4 @@
-//! Services in this process, on a broker and databases: what a test of one service, or of several, stands on.
+//! Services in this process on a real broker and databases, for tests of one service or several.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,16 +14,16 @@ use uuid::Uuid;
 
 use crate::looks::Looks;
 
-/// In which time something has to happen, after what happened last: for what hangs.
+/// The time limit of each wait, counted from the last change.
 const LIMIT: Duration = Duration::from_secs(60);
-/// The queue that gets all that is published.
+/// The queue that gets a copy of everything published.
 const PROBE: &str = "probe";
 
-/// Services that run in this process, each with a database of its own, on a virtual host of their own. A queue gets
-/// all events and dead letters.
+/// Services in this process, each with its own database, on one virtual host. A queue gets all events and dead
+/// letters.
 ///
-/// Tests that have one each run side by side. The servers are those of [`Servers::shared`]. The methods panic, with
-/// the reason, where something is not as the test wants it.
+/// Tests with separate systems run side by side. The servers are those of [`Servers::shared`]. The methods panic,
+/// with the reason, where something is not as the test expects.
 ///
 /// ```no_run
 /// # use ballet::{Event, Service};
@@ -40,7 +40,7 @@ const PROBE: &str = "probe";
 /// ```
 #[derive(Debug)]
 pub struct TestSystem {
-    // Before the databases, so that they are closed when those are dropped.
+    // This field stands before the databases, so that its sessions are closed before those are dropped.
     looks: Looks,
     /// The virtual host and the databases.
     pub env: TestEnv,
@@ -52,8 +52,8 @@ pub struct TestSystem {
 }
 
 impl TestSystem {
-    /// Starts these services. `test` is a part of the names of the virtual host and the databases. What the services
-    /// warn of is shown when the test fails, unless the process has a subscriber of its own.
+    /// Starts these services. `test` is a part of the names of the virtual host and the databases. The services'
+    /// warnings are shown when the test fails, unless the process has its own subscriber.
     pub async fn new(test: &str, services: Vec<Service>) -> Self {
         show_warnings();
         let parts = services.iter().map(Service::part).collect();
@@ -65,22 +65,22 @@ impl TestSystem {
         system
     }
 
-    /// All that services with these parts need, with the tables of the framework, as if the services had run before.
-    /// None of them runs.
+    /// Prepares a broker and databases for services with these parts, with the framework's tables, as if the services
+    /// had run before. None of them runs.
     pub async fn asleep(test: &str, parts: Vec<Part>) -> Self {
         Self::prepared_on(Servers::shared().await.expect("servers"), test, parts).await
     }
 
-    /// The same on these servers, with databases that are empty.
+    /// Does the same on these servers, but leaves the databases empty.
     pub async fn asleep_on(servers: &Servers, test: &str, parts: Vec<Part>) -> Self {
-        let (definitions, names) = needs(parts);
+        let (definitions, names) = definitions_of(parts);
         let env = TestEnv::new(servers, test, &definitions, &names).await;
         Self::in_env(env.expect("an environment"))
     }
 
-    /// The same as [`asleep`](Self::asleep) on these servers.
+    /// Does the same as [`asleep`](Self::asleep) on these servers.
     pub async fn prepared_on(servers: &Servers, test: &str, parts: Vec<Part>) -> Self {
-        let (definitions, names) = needs(parts);
+        let (definitions, names) = definitions_of(parts);
         let env = TestEnv::prepared(servers, test, &definitions, &names).await;
         Self::in_env(env.expect("an environment"))
     }
@@ -116,7 +116,7 @@ impl TestSystem {
         }
     }
 
-    /// The handle of the service that was started at this place.
+    /// Returns the handle of the service that was started at this position.
     pub fn handle(&self, at: usize) -> &Handle {
         self.services[at].handle()
     }
@@ -131,7 +131,7 @@ impl TestSystem {
         SagaId(self.new_id())
     }
 
-    /// Publishes an event of a saga, as the service of that type would. Returns the message's id.
+    /// Publishes an event of a saga, as the service that owns the type. Returns the message's id.
     pub async fn publish<E: Event>(&self, saga: impl Into<SagaId>, event: &E) -> Uuid {
         let message = self.new_id();
         self.publish_as(message, E::TYPE.service(), Some(saga.into()), event).await;
@@ -162,7 +162,7 @@ impl TestSystem {
         self.publish_raw(E::TYPE.name(), &properties, body).await;
     }
 
-    /// Publishes anything to the exchange for events, with properties as the management API writes them.
+    /// Publishes any message to the exchange for events, with properties as the management API writes them.
     pub async fn publish_raw(&self, key: &str, properties: &Value, body: impl AsRef<[u8]>) {
         let published =
             self.env.management().publish(topology::EVENTS, key, properties, body).await;
@@ -172,7 +172,7 @@ impl TestSystem {
     /// Returns all events and dead letters so far, in order, as the management API writes messages.
     pub async fn seen(&self) -> Vec<Value> {
         let (management, seen) = (self.env.management().clone(), Arc::clone(&self.seen));
-        // In a task of its own: a caller that no longer waits for this must not lose what is taken.
+        // A separate task: a caller that stops waiting must not lose the messages taken so far.
         let look = tokio::spawn(async move {
             let mut seen = seen.lock().await;
             seen.extend(management.take(PROBE, 20_000).await.expect("the probe's messages"));
@@ -181,7 +181,7 @@ impl TestSystem {
         look.await.expect("no panic")
     }
 
-    /// Returns the events of one type so far, of all sagas and of none.
+    /// Returns the events of one type so far, whether of a saga or not.
     pub async fn all_events<E: Event>(&self) -> Vec<E> {
         self.of_type(|_| true).await
     }
@@ -216,7 +216,7 @@ impl TestSystem {
         found.await.unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Waits for this many dead letters, at least. Their headers say why each is one.
+    /// Waits for at least this many dead letters. Their headers have the reasons.
     pub async fn dead_letters(&self, count: usize) -> Vec<Value> {
         let dead = wait_until("dead letters", LIMIT, || async {
             let mut dead = self.seen().await;
@@ -226,14 +226,14 @@ impl TestSystem {
         dead.await.unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Executes statements in the database of a service. They leave nothing in the session: no transaction, lock or
-    /// setting. [`database`](Self::database) is for those that do.
+    /// Executes statements in the database of a service. They must leave no transaction, lock or setting behind:
+    /// those need a session from [`database`](Self::database).
     pub async fn execute(&self, service: &str, sql: &str) {
         let done = self.looks.execute(self.env.database_url(service), sql).await;
         done.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
-    /// Returns the only value that a query of a service's database yields.
+    /// Returns the single value that a query of a service's database yields.
     pub async fn value<T>(&self, service: &str, sql: &str) -> T
     where
         T: Send + Unpin + for<'r> Decode<'r, Postgres> + Type<Postgres>,
@@ -242,13 +242,13 @@ impl TestSystem {
         value.unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
-    /// Waits until a query of a service's database yields this value, as text, and no other.
+    /// Waits until a query of a service's database yields this one value, as text.
     pub async fn until(&self, service: &str, sql: &str, expected: impl ToString) {
         let url = self.env.database_url(service);
         self.looks.until(url, sql, &expected.to_string(), LIMIT).await;
     }
 
-    /// The sessions of these looks, for more of them.
+    /// Returns the watched sessions, to add further reads.
     #[doc(hidden)]
     pub fn looks(&self) -> &Looks {
         &self.looks
@@ -260,14 +260,14 @@ impl TestSystem {
         db.unwrap_or_else(|error| panic!("the database of {service}: {error}"))
     }
 
-    /// The address of a service's routes.
+    /// Returns the address of a service's routes.
     pub fn url(&self, service: &str) -> String {
         let running = self.services.iter().find(|running| running.service() == service);
         let running = running.unwrap_or_else(|| panic!("{service} does not run"));
         format!("http://{}", running.address())
     }
 
-    /// Returns the status and the body of an answer.
+    /// Gets a path, and returns the status and the body of the answer.
     pub async fn get(&self, service: &str, path: &str) -> (StatusCode, Value) {
         self.request(Method::GET, service, path, None).await
     }
@@ -311,7 +311,7 @@ impl TestSystem {
         (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 
-    /// Stops all services, and removes what they ran on. There have to be this many dead letters.
+    /// Stops all services, and removes their virtual host and databases. There have to be this many dead letters.
     pub async fn close(self, dead_letters: usize) {
         let dead = self.dead_letters(dead_letters).await;
         assert_eq!(dead.len(), dead_letters, "dead letters: {dead:#?}");
@@ -323,20 +323,21 @@ impl TestSystem {
     }
 }
 
-/// Warnings and errors go to the output of the test.
+/// Sends warnings and errors to the output of the test.
 fn show_warnings() {
     let lines = tracing_subscriber::fmt().with_test_writer().without_time().with_ansi(false);
-    // From the second test on there is one.
+    // From the second test on, the process has a subscriber.
     drop(lines.with_max_level(tracing::Level::WARN).try_init());
 }
 
-/// What the services with these parts need on the broker, with the queue that gets all, and their names.
-fn needs(parts: Vec<Part>) -> (Value, Vec<&'static str>) {
+/// Returns the broker definitions for services with these parts, including the queue that gets everything, and the
+/// services' names.
+fn definitions_of(parts: Vec<Part>) -> (Value, Vec<&'static str>) {
     let names = parts.iter().map(|part| part.service).collect();
     let system = System { name: "test", parts };
     let mut definitions = topology::definitions(&system, |_| String::new());
     let vhost = system.name;
-    // A classic queue takes a message in the moment in which it is published.
+    // A classic queue has a message as soon as it is published.
     let probe = json!({ "name": PROBE, "vhost": vhost, "durable": true, "auto_delete": false,
         "arguments": { "x-queue-type": "classic" } });
     let all_of = |exchange: &str| {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use ballet::EventType;
 use ballet::core::System;
-use ballet_ops::audit::{self, Compared, Report};
+use ballet_ops::audit::{self, LedgerComparison, Report};
 use jiff::SignedDuration;
 use serde::Serialize;
 use uuid::Uuid;
@@ -178,7 +178,8 @@ async fn compare(
     };
     let count = |saga: Uuid, event_type: &str| count(saga, event_type).unwrap_or_default();
     let compared = audit::compare(&subject.system, &databases, count).await;
-    let Compared { never_published, never_ending } = compared.map_err(anyhow::Error::msg)?;
+    let LedgerComparison { never_published, never_ending } =
+        compared.map_err(anyhow::Error::msg)?;
     verdict.lost.extend(never_published);
     // The others are checked one by one.
     let placed = load.sagas.all();

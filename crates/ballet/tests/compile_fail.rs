@@ -41,7 +41,7 @@ fn wrong_declarations_do_not_compile() {
     assert!(wrong.is_empty(), "the compiler says otherwise:\n{wrong}");
 }
 
-/// Where the libraries are, with the features that the whole workspace gives them.
+/// Returns the paths of the libraries, built with the features that the whole workspace gives them.
 fn libraries() -> Vec<(&'static str, PathBuf)> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = Command::new(cargo)

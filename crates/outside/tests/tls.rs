@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet::calls::CallKey;
-use ballet_stage::{Authority, Identity};
+use ballet_stage::{Authority, TlsIdentity};
 use outside::{ApiClient, ApiConnection, NoAnswer, Secrets};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
@@ -20,7 +20,7 @@ const KEY: CallKey = CallKey(Uuid::from_u128(7));
 const LONG: Duration = Duration::from_secs(60);
 
 /// Starts a server that answers everything with an operation, once it has read a whole request head.
-async fn server(identity: &Identity) -> String {
+async fn server(identity: &TlsIdentity) -> String {
     let certificate = CertificateDer::from_pem_slice(identity.certificate().as_bytes());
     let key = PrivateKeyDer::from_pem_slice(identity.key().as_bytes()).expect("a key");
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -8,7 +8,7 @@ use ballet::calls::{
     CompensateRequestResult, RequestResult, call,
 };
 use ballet::{Event, EventType, Failure, Participant, Service, Tx, compensated, done, refused};
-use outside::Client;
+use outside::ApiClient;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -44,7 +44,7 @@ pub enum Refunded {
 }
 
 #[derive(Debug)]
-pub struct ChargeCard(pub Client);
+pub struct ChargeCard(pub ApiClient);
 
 impl CallStep for ChargeCard {
     const NAME: &'static str = "charge_card";
@@ -102,7 +102,7 @@ impl CallCompensate for ChargeCard {
 
 /// The pivot: once the box office has recorded the charge, nothing is aborted. A faster cancellation refunds it.
 #[must_use]
-pub fn service(processor: Client) -> Service {
+pub fn service(processor: ApiClient) -> Service {
     let participant =
         Participant::new("cashier").saga::<TicketOrder>(|saga| saga.pivot(ChargeCard(processor)));
     Service::new(participant)

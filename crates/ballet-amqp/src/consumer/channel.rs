@@ -10,20 +10,20 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_fault::{self as fault, Acked, FaultPoint};
+use ballet_fault::{self as fault, AckedDeliveries, FaultPoint};
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::backoff::until;
-use crate::consumer::ahead::Ahead;
 use crate::consumer::arrival::{Arrival, Sink};
-use crate::consumer::receipt::{Acks, Receipt, Settling, Unsettled};
+use crate::consumer::prefetch::Ahead;
+use crate::consumer::receipt::{Acks, Receipt, Settling, UnsettledTime};
 use crate::consumer::settings::ConsumerSettings;
-use crate::consumer::wish::{Wish, changed};
+use crate::consumer::wish::{ConsumerWish, changed};
 use crate::metric::Counter;
 use crate::session::error::BrokerError;
-use crate::session::message::{Delivery, said};
+use crate::session::message::{Delivery, text_of};
 use crate::session::seam::{Deliveries, Session, lost};
 use crate::session::state::ConnectionState;
 
@@ -39,7 +39,7 @@ const ACK_SHARE: u64 = 4;
 const LAST_ACKS: Duration = Duration::from_secs(2);
 
 /// How consuming over one connection ended.
-pub(super) enum End {
+pub(super) enum ConsumeEnd {
     /// Stopped on request; `unsettled` deliveries were not settled in time.
     Stopped { unsettled: usize },
     /// Paused, or stopped before anything was delivered.
@@ -50,24 +50,24 @@ pub(super) enum End {
 
 /// The number of messages that the broker may send ahead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Window {
+enum SendWindow {
     /// One, because no message has shown yet that more are safe.
     Probing,
-    /// As many as the settings allow, or fewer if they are big.
+    /// The number that the settings allow, or fewer if the messages are big.
     Open,
     /// One, which is handed on only when everything before it is settled.
     Cautious,
 }
 
 /// Consumes over one connection.
-pub(super) struct Channel<'a> {
+pub(super) struct ConsumeChannel<'a> {
     session: &'a dyn Session,
     settings: &'a ConsumerSettings,
     sink: &'a Sink,
     state: &'a watch::Sender<ConnectionState>,
     cautious: &'a watch::Sender<bool>,
     settling: Arc<Settling>,
-    pace: Window,
+    pace: SendWindow,
     ahead: Ahead,
     consumers: u32,
     /// Received but not handed on. Used only when cautious.
@@ -77,14 +77,14 @@ pub(super) struct Channel<'a> {
     settled: Counter,
 }
 
-impl<'a> Channel<'a> {
+impl<'a> ConsumeChannel<'a> {
     pub(super) fn new(
         session: &'a dyn Session,
         settings: &'a ConsumerSettings,
         sink: &'a Sink,
         state: &'a watch::Sender<ConnectionState>,
         cautious: &'a watch::Sender<bool>,
-        unsettled: &Unsettled,
+        unsettled: &UnsettledTime,
     ) -> Self {
         let settling = Arc::default();
         unsettled.follow(&settling);
@@ -95,7 +95,7 @@ impl<'a> Channel<'a> {
             state,
             cautious,
             settling,
-            pace: Window::Probing,
+            pace: SendWindow::Probing,
             ahead: Ahead::new(settings.prefetch),
             consumers: 0,
             held: VecDeque::new(),
@@ -107,8 +107,8 @@ impl<'a> Channel<'a> {
 
     pub(super) async fn run(
         mut self,
-        wish: &mut watch::Receiver<Wish>,
-    ) -> Result<End, BrokerError> {
+        wish: &mut watch::Receiver<ConsumerWish>,
+    ) -> Result<ConsumeEnd, BrokerError> {
         let mut deliveries = self.consume(1).await?;
         tracing::info!(
             peer = %self.session.peer(),
@@ -119,11 +119,11 @@ impl<'a> Channel<'a> {
         let end = self.until_asked(&mut deliveries, wish).await;
         let asked = *wish.borrow();
         let end = match (end, asked) {
-            (Ok(()), Wish::Stop { drain }) => self.drain(&mut deliveries, drain).await,
-            (Ok(()), _) => Ok(End::Interrupted),
-            (Err(cause), _) => Ok(End::Lost(cause)),
+            (Ok(()), ConsumerWish::Stop { drain }) => self.drain(&mut deliveries, drain).await,
+            (Ok(()), _) => Ok(ConsumeEnd::Interrupted),
+            (Err(cause), _) => Ok(ConsumeEnd::Lost(cause)),
         };
-        if !matches!(end, Ok(End::Lost(_))) {
+        if !matches!(end, Ok(ConsumeEnd::Lost(_))) {
             // Ack messages settled by now, so they are not delivered again.
             timeout(LAST_ACKS, self.send(self.settling.take_last_acks())).await.ok();
         }
@@ -136,7 +136,7 @@ impl<'a> Channel<'a> {
     async fn until_asked(
         &mut self,
         deliveries: &mut Deliveries,
-        wish: &mut watch::Receiver<Wish>,
+        wish: &mut watch::Receiver<ConsumerWish>,
     ) -> Result<(), BrokerError> {
         let mut closed = self.session.closed();
         let settling = Arc::clone(&self.settling);
@@ -173,7 +173,7 @@ impl<'a> Channel<'a> {
     /// Returns true if the pending acks may be sent a little later.
     fn acks_may_wait(&self) -> bool {
         let enough = u64::from(self.ahead.count()) / ACK_SHARE;
-        self.pace == Window::Open && self.settling.has_only_acks_below(enough)
+        self.pace == SendWindow::Open && self.settling.has_only_acks_below(enough)
     }
 
     async fn take_in(
@@ -183,7 +183,7 @@ impl<'a> Channel<'a> {
     ) -> Result<(), BrokerError> {
         let delivery = next.ok_or_else(|| cancelled(&self.settings.queue))??;
         self.receive(delivery, deliveries).await?;
-        if self.pace == Window::Open && self.ahead.adjusts() {
+        if self.pace == SendWindow::Open && self.ahead.adjusts() {
             self.open_up(deliveries).await?;
         }
         Ok(())
@@ -197,17 +197,17 @@ impl<'a> Channel<'a> {
         self.settling.delivered(delivery.tag);
         self.ahead.delivered(delivery.body.len());
         match self.pace {
-            Window::Open | Window::Probing if is_suspect(&delivery) => {
+            SendWindow::Open | SendWindow::Probing if is_suspect(&delivery) => {
                 tracing::warn!(
                     queue = self.settings.queue,
                     routing_key = delivery.routing_key,
-                    id = said(delivery.properties.message_id()),
-                    saga = said(delivery.properties.correlation_id()),
+                    id = text_of(delivery.properties.message_id()),
+                    saga = text_of(delivery.properties.correlation_id()),
                     "suspect message, delivered three times or more; handling messages one by one"
                 );
                 self.cautious.send_replace(true);
                 self.held.push_back(delivery);
-                if self.pace == Window::Open {
+                if self.pace == SendWindow::Open {
                     // Stop sending ahead. Hold the messages that are already on their way.
                     self.session.cancel(&self.tag()).await?;
                     while let Some(delivery) = deliveries.next().await {
@@ -217,18 +217,18 @@ impl<'a> Channel<'a> {
                     }
                     *deliveries = self.consume(1).await?;
                 }
-                self.pace = Window::Cautious;
+                self.pace = SendWindow::Cautious;
                 self.release(deliveries).await
             }
-            Window::Open => {
+            SendWindow::Open => {
                 self.hand_on(delivery);
                 Ok(())
             }
-            Window::Probing => {
+            SendWindow::Probing => {
                 self.hand_on(delivery);
                 self.open_up(deliveries).await
             }
-            Window::Cautious => {
+            SendWindow::Cautious => {
                 self.held.push_back(delivery);
                 self.release(deliveries).await
             }
@@ -238,7 +238,7 @@ impl<'a> Channel<'a> {
     /// When cautious, hands on the next message once nothing else is unsettled. Ends the caution
     /// when no held message is suspect.
     async fn release(&mut self, deliveries: &mut Deliveries) -> Result<(), BrokerError> {
-        if self.pace != Window::Cautious || self.settling.outstanding() > self.held.len() {
+        if self.pace != SendWindow::Cautious || self.settling.outstanding() > self.held.len() {
             return Ok(());
         }
         let Some(next) = self.held.pop_front() else { return Ok(()) };
@@ -261,7 +261,7 @@ impl<'a> Channel<'a> {
     /// Lets the broker send ahead. A prefetch applies only to new consumers, so this starts a new
     /// one.
     async fn open_up(&mut self, deliveries: &mut Deliveries) -> Result<(), BrokerError> {
-        self.pace = Window::Open;
+        self.pace = SendWindow::Open;
         if self.settings.prefetch <= 1 {
             return Ok(());
         }
@@ -306,7 +306,7 @@ impl<'a> Channel<'a> {
             self.session.give_back(tag).await?;
         }
         for tag in &acks.single {
-            let acked = Acked { to: *tag, count: 1 };
+            let acked = AckedDeliveries { to: *tag, count: 1 };
             fault::point(FaultPoint::BeforeAck, &acked);
             self.session.ack(*tag, false).await?;
             fault::point(FaultPoint::AfterAck, &acked);
@@ -314,7 +314,7 @@ impl<'a> Channel<'a> {
         self.acks.increment(acks.single.len() as u64);
         self.settled.increment(acks.single.len() as u64);
         if let Some((to, count)) = acks.ack {
-            let acked = Acked { to, count };
+            let acked = AckedDeliveries { to, count };
             fault::point(FaultPoint::BeforeAck, &acked);
             self.session.ack(to, true).await?;
             fault::point(FaultPoint::AfterAck, &acked);
@@ -329,7 +329,7 @@ impl<'a> Channel<'a> {
         &mut self,
         deliveries: &mut Deliveries,
         limit: Duration,
-    ) -> Result<End, BrokerError> {
+    ) -> Result<ConsumeEnd, BrokerError> {
         let deadline = Instant::now() + limit;
         self.session.cancel(&self.tag()).await?;
         // Messages that were not handed on need no waiting.
@@ -341,7 +341,7 @@ impl<'a> Channel<'a> {
             self.send_acks().await?;
             let unsettled = self.settling.outstanding().saturating_sub(not_ours);
             if unsettled == 0 {
-                return Ok(End::Stopped { unsettled });
+                return Ok(ConsumeEnd::Stopped { unsettled });
             }
             tokio::select! {
                 () = settling.changed() => {}
@@ -352,8 +352,8 @@ impl<'a> Channel<'a> {
                     }
                     Some(Err(_)) | None => over = true,
                 },
-                _ = lost(&mut closed) => return Ok(End::Stopped { unsettled }),
-                () = sleep_until(deadline) => return Ok(End::Stopped { unsettled }),
+                _ = lost(&mut closed) => return Ok(ConsumeEnd::Stopped { unsettled }),
+                () = sleep_until(deadline) => return Ok(ConsumeEnd::Stopped { unsettled }),
             }
         }
     }

@@ -9,16 +9,16 @@ use tokio::task::JoinHandle;
 
 use crate::consumer::arrival::Sink;
 use crate::consumer::lengths::Lengths;
-use crate::consumer::receipt::Unsettled;
+use crate::consumer::receipt::UnsettledTime;
 use crate::consumer::settings::ConsumerSettings;
-use crate::consumer::supervisor::Supervisor;
-use crate::consumer::wish::Wish;
+use crate::consumer::supervisor::ConsumeSupervisor;
+use crate::consumer::wish::ConsumerWish;
 use crate::session::seam::Broker;
 use crate::session::state::ConnectionState;
 
 /// The result of a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Drained {
+pub struct StopResult {
     /// The number of deliveries handed on but not settled in time. The broker delivers them again.
     pub unsettled: usize,
 }
@@ -35,12 +35,12 @@ impl Consumer {
         settings: ConsumerSettings,
         sink: Sink,
     ) -> ConsumerHandle {
-        let (wish, wishes) = watch::channel(Wish::Run);
+        let (wish, wishes) = watch::channel(ConsumerWish::Run);
         let (state_tx, state) = watch::channel(ConnectionState::connecting(None));
         let (cautious_tx, cautious) = watch::channel(false);
         let (lengths_tx, lengths) = watch::channel(Lengths::new());
-        let unsettled = Unsettled::default();
-        let task = Supervisor {
+        let unsettled = UnsettledTime::default();
+        let task = ConsumeSupervisor {
             broker,
             settings,
             sink,
@@ -58,11 +58,11 @@ impl Consumer {
 /// Controls a consumer. Dropping the handle stops the consumer without waiting for unsettled
 /// deliveries.
 pub struct ConsumerHandle {
-    wish: watch::Sender<Wish>,
+    wish: watch::Sender<ConsumerWish>,
     state: watch::Receiver<ConnectionState>,
     cautious: watch::Receiver<bool>,
     lengths: watch::Receiver<Lengths>,
-    unsettled: Unsettled,
+    unsettled: UnsettledTime,
     task: Mutex<Option<JoinHandle<usize>>>,
 }
 
@@ -104,29 +104,29 @@ impl ConsumerHandle {
     /// Closes the connection, so other replicas get the messages. For a long outage of the
     /// database. Outstanding receipts do nothing afterwards.
     pub fn pause(&self) {
-        self.change(Wish::Pause);
+        self.change(ConsumerWish::Pause);
     }
 
     /// Connects again after [`pause`](Self::pause).
     pub fn resume(&self) {
-        self.change(Wish::Run);
+        self.change(ConsumerWish::Run);
     }
 
     /// Stops taking messages, waits up to `drain` until the handed-on messages are settled,
     /// acknowledges them, and closes the connection.
-    pub async fn stop(&self, drain: Duration) -> Drained {
-        self.wish.send_replace(Wish::Stop { drain });
+    pub async fn stop(&self, drain: Duration) -> StopResult {
+        self.wish.send_replace(ConsumerWish::Stop { drain });
         let task = self.task.lock().await.take();
         let unsettled = match task {
             Some(task) => task.await.unwrap_or(0),
             None => 0,
         };
-        Drained { unsettled }
+        StopResult { unsettled }
     }
 
-    fn change(&self, to: Wish) {
+    fn change(&self, to: ConsumerWish) {
         self.wish.send_if_modified(|wish| {
-            let changes = *wish != to && !matches!(wish, Wish::Stop { .. });
+            let changes = *wish != to && !matches!(wish, ConsumerWish::Stop { .. });
             if changes {
                 *wish = to;
             }

@@ -1,11 +1,11 @@
 //! The consume role: one supervised connection that hands deliveries on and acknowledges them
 //! when they are settled.
 
-pub(crate) mod ahead;
 pub(crate) mod arrival;
 mod channel;
 pub(crate) mod handle;
 pub(crate) mod lengths;
+pub(crate) mod prefetch;
 pub(crate) mod receipt;
 pub(crate) mod settings;
 mod supervisor;

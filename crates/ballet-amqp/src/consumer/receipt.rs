@@ -56,13 +56,13 @@ impl fmt::Debug for Receipt {
 /// The deliveries of one channel that are settled but not yet acknowledged.
 #[derive(Debug, Default)]
 pub(super) struct Settling {
-    inner: Mutex<Inner>,
+    inner: Mutex<SettlingState>,
     /// Notified when there is something to tell the broker.
     changed: Notify,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct SettlingState {
     watermark: Watermark,
     /// Everything up to here is settled.
     low: u64,
@@ -79,7 +79,7 @@ struct Inner {
     disabled: bool,
 }
 
-impl Default for Inner {
+impl Default for SettlingState {
     fn default() -> Self {
         Self {
             watermark: Watermark::default(),
@@ -152,7 +152,7 @@ impl Settling {
         self.take(GAP)
     }
 
-    /// Takes all, because nothing can be acknowledged later. What is left out is delivered again.
+    /// Takes all, because nothing can be acknowledged later. Deliveries that are left out come again.
     pub(super) fn take_last_acks(&self) -> Acks {
         self.take(Duration::ZERO)
     }
@@ -199,8 +199,8 @@ impl Settling {
         });
     }
 
-    /// Moves the watermark. The note is told whether the tag stays above it.
-    fn done(&self, tag: u64, note: impl FnOnce(&mut Inner, bool)) {
+    /// Moves the watermark, and passes on to the note whether the tag stays above it.
+    fn done(&self, tag: u64, note: impl FnOnce(&mut SettlingState, bool)) {
         let mut inner = self.lock();
         if inner.disabled {
             return;
@@ -215,16 +215,16 @@ impl Settling {
         self.changed.notify_one();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, SettlingState> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Tells how long the oldest delivery is unsettled, over all connections.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Unsettled(Arc<Mutex<Weak<Settling>>>);
+pub(super) struct UnsettledTime(Arc<Mutex<Weak<Settling>>>);
 
-impl Unsettled {
+impl UnsettledTime {
     /// Follows the deliveries of the next channel.
     pub(super) fn follow(&self, channel: &Arc<Settling>) {
         *self.lock() = Arc::downgrade(channel);

@@ -1,6 +1,6 @@
 //! Settings of the consume role.
 
-use crate::session::expected::Expected;
+use crate::session::expected_objects::ExpectedObjects;
 
 /// Settings of the consume role.
 #[derive(Debug, Clone)]
@@ -15,7 +15,7 @@ pub struct ConsumerSettings {
     /// messages are so big that they would take more than 64 MiB.
     pub prefetch: u16,
     /// The objects without which it consumes all the same. The log names those that are missing.
-    pub expected: Expected,
+    pub expected: ExpectedObjects,
     /// The queues whose lengths [`ConsumerHandle::lengths`](crate::ConsumerHandle::lengths) tells.
     pub watched: Vec<String>,
 }
@@ -29,7 +29,7 @@ impl ConsumerSettings {
             service,
             instance: instance.into(),
             prefetch: 500,
-            expected: Expected::new(),
+            expected: ExpectedObjects::new(),
             watched: Vec::new(),
         }
     }

@@ -8,30 +8,30 @@ use tokio::time::{Instant, sleep};
 
 use crate::backoff::{Backoff, GOOD_AFTER};
 use crate::consumer::arrival::Sink;
-use crate::consumer::channel::{Channel, End};
+use crate::consumer::channel::{ConsumeChannel, ConsumeEnd};
 use crate::consumer::lengths::{Lengths, look};
-use crate::consumer::receipt::Unsettled;
+use crate::consumer::receipt::UnsettledTime;
 use crate::consumer::settings::ConsumerSettings;
-use crate::consumer::wish::{Wish, changed};
+use crate::consumer::wish::{ConsumerWish, changed};
 use crate::session::error::BrokerError;
-use crate::session::expected::Expected;
+use crate::session::expected_objects::ExpectedObjects;
 use crate::session::outage::Outage;
 use crate::session::seam::{Broker, Session};
 use crate::session::state::ConnectionState;
 
 /// Connects and consumes, and reconnects after each loss, until stopped.
-pub(super) struct Supervisor {
+pub(super) struct ConsumeSupervisor {
     pub(super) broker: Arc<dyn Broker>,
     pub(super) settings: ConsumerSettings,
     pub(super) sink: Sink,
-    pub(super) wish: watch::Receiver<Wish>,
+    pub(super) wish: watch::Receiver<ConsumerWish>,
     pub(super) state: watch::Sender<ConnectionState>,
     pub(super) cautious: watch::Sender<bool>,
     pub(super) lengths: watch::Sender<Lengths>,
-    pub(super) unsettled: Unsettled,
+    pub(super) unsettled: UnsettledTime,
 }
 
-impl Supervisor {
+impl ConsumeSupervisor {
     /// Runs until stopped. Returns the number of unsettled deliveries.
     pub(super) async fn run(mut self) -> usize {
         let name = format!("{} consume {}", self.settings.service, self.settings.instance);
@@ -39,19 +39,19 @@ impl Supervisor {
         let (mut backoff, mut outage) = (Backoff::default(), Outage::default());
         let unsettled = loop {
             match self.wish() {
-                Wish::Run => {}
-                Wish::Pause => {
+                ConsumerWish::Run => {}
+                ConsumerWish::Pause => {
                     self.pause().await;
                     backoff.reset();
                     continue;
                 }
-                Wish::Stop { .. } => break 0,
+                ConsumerWish::Stop { .. } => break 0,
             }
             let lost = match self.connected(&name, &mut backoff).await {
-                Ok(End::Stopped { unsettled }) => break unsettled,
+                Ok(ConsumeEnd::Stopped { unsettled }) => break unsettled,
                 // Paused, or stopped before anything was delivered.
-                Ok(End::Interrupted) => continue,
-                Ok(End::Lost(error)) => {
+                Ok(ConsumeEnd::Interrupted) => continue,
+                Ok(ConsumeEnd::Lost(error)) => {
                     outage.ends();
                     error
                 }
@@ -74,13 +74,17 @@ impl Supervisor {
         unsettled
     }
 
-    async fn connected(&mut self, name: &str, backoff: &mut Backoff) -> Result<End, BrokerError> {
+    async fn connected(
+        &mut self,
+        name: &str,
+        backoff: &mut Backoff,
+    ) -> Result<ConsumeEnd, BrokerError> {
         let session = tokio::select! {
             session = connect(&*self.broker, &self.settings, name) => session?,
-            () = changed(&mut self.wish) => return Ok(End::Interrupted),
+            () = changed(&mut self.wish) => return Ok(ConsumeEnd::Interrupted),
         };
         let since = Instant::now();
-        let channel = Channel::new(
+        let channel = ConsumeChannel::new(
             &*session,
             &self.settings,
             &self.sink,
@@ -100,9 +104,9 @@ impl Supervisor {
         end
     }
 
-    fn wish(&mut self) -> Wish {
+    fn wish(&mut self) -> ConsumerWish {
         if self.wish.has_changed().is_err() {
-            return Wish::Stop { drain: Duration::ZERO };
+            return ConsumerWish::Stop { drain: Duration::ZERO };
         }
         *self.wish.borrow_and_update()
     }
@@ -122,7 +126,7 @@ async fn connect(
     name: &str,
 ) -> Result<Arc<dyn Session>, BrokerError> {
     let session = broker.connect(name).await?;
-    Expected::new().queue(settings.queue.clone()).check(&*session).await?;
+    ExpectedObjects::new().queue(settings.queue.clone()).check(&*session).await?;
     match settings.expected.check(&*session).await {
         Err(missing @ BrokerError::Topology(_)) => tracing::error!(connection = name, "{missing}"),
         checked => checked?,

@@ -6,14 +6,14 @@ use tokio::sync::watch;
 
 /// The state that the owner wants the consumer to be in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wish {
+pub(super) enum ConsumerWish {
     Run,
     Pause,
     Stop { drain: Duration },
 }
 
 /// Returns when the owner changes the wish or drops the handle.
-pub(super) async fn changed(wish: &mut watch::Receiver<Wish>) {
+pub(super) async fn changed(wish: &mut watch::Receiver<ConsumerWish>) {
     // An error means that the handle was dropped. The supervisor checks for that itself.
     wish.changed().await.ok();
 }

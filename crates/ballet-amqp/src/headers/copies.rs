@@ -4,7 +4,7 @@ use ballet_core::envelope::Limits;
 use lapin::BasicProperties;
 use lapin::types::FieldTable;
 
-use crate::headers::described::Descriptions;
+use crate::headers::descriptions::Descriptions;
 use crate::headers::names::{
     ATTEMPTS, DEAD_HEADERS, ORIGINAL_HEADERS, is_brokers, is_dead_letters, is_ours,
     is_written_at_delivery,
@@ -28,8 +28,8 @@ pub enum Deaths {
 }
 
 /// Returns the original headers without those that would affect the copy: that would route it
-/// elsewhere, mark it as dead-lettered or redelivered, or make a stream refuse it. What a producer
-/// wrote into those is described in [`ORIGINAL_HEADERS`].
+/// elsewhere, mark it as dead-lettered or redelivered, or make a stream refuse it. A producer's values
+/// of those are described in [`ORIGINAL_HEADERS`].
 #[must_use]
 pub fn kept(headers: Option<&FieldTable>, deaths: Deaths) -> FieldTable {
     let Some(headers) = headers else { return FieldTable::default() };
@@ -66,8 +66,8 @@ pub fn kept(headers: Option<&FieldTable>, deaths: Deaths) -> FieldTable {
     kept
 }
 
-/// Drops the headers that are not ours, from a copy that is too big. Of what a producer wrote under
-/// names of ours the longest go, too, so that the copy fits. Returns true if there were any.
+/// Drops the headers that are not ours, from a copy that is too big. The longest of a producer's values
+/// under names of ours go, too, so that the copy fits. Returns true if there were any.
 pub fn drop_foreign(properties: &mut BasicProperties) -> bool {
     let headers = properties.headers().clone().unwrap_or_default();
     let ours = headers.inner().iter().filter(|(name, _)| is_ours(name.as_str()));

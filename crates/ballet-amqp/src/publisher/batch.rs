@@ -48,7 +48,7 @@ impl OutBatch {
 /// A finished batch: each message is confirmed by the broker, can never be published, or is left
 /// behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Published {
+pub struct PublishedBatch {
     /// The batch.
     pub batch: BatchId,
     /// The messages that can never be published.
@@ -87,4 +87,4 @@ pub struct Unpublishable {
 
 /// Called for each published batch, on the publisher's task. It must not block. The batch counts as
 /// [in memory](crate::PublisherHandle::in_memory) until the call returns.
-pub type OnPublished = Arc<dyn Fn(Published) + Send + Sync>;
+pub type OnPublished = Arc<dyn Fn(PublishedBatch) + Send + Sync>;

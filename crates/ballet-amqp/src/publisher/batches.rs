@@ -6,11 +6,11 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::publisher::batch::{
-    BatchId, LeftBehind, OnPublished, OutBatch, Published, Unpublishable,
+    BatchId, LeftBehind, OnPublished, OutBatch, PublishedBatch, Unpublishable,
 };
-use crate::publisher::memory::Memory;
+use crate::publisher::memory::BatchMemory;
 use crate::publisher::outgoing::Outgoing;
-use crate::session::message::{Publish, said};
+use crate::session::message::{Publish, text_of};
 
 /// One message on its way, and its waiter.
 #[derive(Debug)]
@@ -51,14 +51,14 @@ enum Waiter {
 
 /// The unfinished batches and single messages.
 pub(super) struct Batches {
-    memory: Arc<Memory>,
+    memory: Arc<BatchMemory>,
     on_published: OnPublished,
     next: u64,
     open: HashMap<u64, Waiter>,
 }
 
 impl Batches {
-    pub(super) fn new(memory: Arc<Memory>, on_published: OnPublished) -> Self {
+    pub(super) fn new(memory: Arc<BatchMemory>, on_published: OnPublished) -> Self {
         Self { memory, on_published, next: 0, open: HashMap::new() }
     }
 
@@ -172,8 +172,8 @@ impl Batches {
                     unpublishable.push(Unpublishable {
                         position: entry.position,
                         routing_key,
-                        message_id: said(properties.message_id()).unwrap_or_default(),
-                        correlation_id: said(properties.correlation_id()),
+                        message_id: text_of(properties.message_id()).unwrap_or_default(),
+                        correlation_id: text_of(properties.correlation_id()),
                         reason,
                     });
                 }
@@ -209,7 +209,7 @@ impl Batches {
         unpublishable: Vec<Unpublishable>,
         left_behind: Option<LeftBehind>,
     ) {
-        (self.on_published)(Published { batch, unpublishable, left_behind });
+        (self.on_published)(PublishedBatch { batch, unpublishable, left_behind });
         self.memory.forget(&batch);
     }
 }

@@ -9,17 +9,17 @@ use tokio::task::JoinHandle;
 
 use crate::publisher::batch::{BatchId, OnPublished, OutBatch};
 use crate::publisher::batches::{Batches, NotSent};
-use crate::publisher::memory::Memory;
+use crate::publisher::memory::BatchMemory;
 use crate::publisher::outgoing::Outgoing;
-use crate::publisher::queue::{Command, Queue};
+use crate::publisher::queue::{PublishCommand, PublishQueue};
 use crate::publisher::settings::PublisherSettings;
-use crate::publisher::supervisor::Supervisor;
+use crate::publisher::supervisor::PublishSupervisor;
 use crate::session::seam::Broker;
 use crate::session::state::ConnectionState;
 
 /// The result of handing over a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Handed {
+pub enum Handover {
     /// The batch will be published.
     Queued,
     /// There was no room. The publisher has dropped the messages. The caller reads them back from
@@ -83,17 +83,24 @@ impl Publisher {
         settings: PublisherSettings,
         on_published: OnPublished,
     ) -> PublisherHandle {
-        let memory = Arc::new(Memory::new(&settings));
+        let memory = Arc::new(BatchMemory::new(&settings));
         let (commands, commands_rx) = mpsc::unbounded_channel();
         let (stop, stop_rx) = watch::channel(None);
         let (state_tx, state) = watch::channel(ConnectionState::connecting(None));
         let (held_tx, held) = watch::channel(None);
         let batches = Batches::new(Arc::clone(&memory), on_published);
-        let queue = Queue::new(batches, settings.keys.clone());
-        let task =
-            Supervisor::new(broker, settings, queue, commands_rx, stop_rx, state_tx, held_tx);
+        let queue = PublishQueue::new(batches, settings.keys.clone());
+        let task = PublishSupervisor::new(
+            broker,
+            settings,
+            queue,
+            commands_rx,
+            stop_rx,
+            state_tx,
+            held_tx,
+        );
         let task = tokio::spawn(task.run());
-        PublisherHandle(Arc::new(Shared {
+        PublisherHandle(Arc::new(PublisherState {
             commands,
             memory,
             stop,
@@ -106,11 +113,11 @@ impl Publisher {
 
 /// Hands messages to the publisher. Cheap to clone.
 #[derive(Clone)]
-pub struct PublisherHandle(Arc<Shared>);
+pub struct PublisherHandle(Arc<PublisherState>);
 
-struct Shared {
-    commands: mpsc::UnboundedSender<Command>,
-    memory: Arc<Memory>,
+struct PublisherState {
+    commands: mpsc::UnboundedSender<PublishCommand>,
+    memory: Arc<BatchMemory>,
     stop: watch::Sender<Option<Duration>>,
     state: watch::Receiver<ConnectionState>,
     held: watch::Receiver<Option<String>>,
@@ -119,19 +126,19 @@ struct Shared {
 
 impl PublisherHandle {
     /// Hands a committed batch over without waiting.
-    pub fn send(&self, batch: OutBatch) -> Handed {
+    pub fn send(&self, batch: OutBatch) -> Handover {
         let memory = &self.0.memory;
         if !memory.admit(&batch) {
-            return Handed::Spilled;
+            return Handover::Spilled;
         }
         let id = batch.batch;
-        if self.0.commands.send(Command::Batch(batch)).is_err() {
+        if self.0.commands.send(PublishCommand::Batch(batch)).is_err() {
             // Stopped. The batch is still in the outbox table, and another process sweeps it.
             memory.forget(&id);
             memory.spill();
-            return Handed::Spilled;
+            return Handover::Spilled;
         }
-        Handed::Queued
+        Handover::Queued
     }
 
     /// Publishes one message and waits for its confirm, through reconnects, for at most `within`.
@@ -173,7 +180,7 @@ impl PublisherHandle {
         patient: bool,
     ) -> Result<(), PublishError> {
         let (done, answer) = oneshot::channel();
-        let single = Command::Single { message: Arc::clone(&message), patient, done };
+        let single = PublishCommand::Single { message: Arc::clone(&message), patient, done };
         if self.0.commands.send(single).is_err() {
             return Err(PublishError::Stopped);
         }

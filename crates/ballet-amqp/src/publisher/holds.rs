@@ -5,9 +5,9 @@
 //! may cost the channel. When the broker takes it, the others follow in order. If none waits, since nobody
 //! waits for it, the next that comes is tried.
 //!
-//! Where one key is refused, only a limited number of messages waits in memory, and later ones are left behind in
-//! the outbox: the others go on meanwhile. Where the exchange is refused, nothing goes on, and
-//! batches are spilled when memory is full.
+//! While the broker refuses one key, only a limited number of its messages waits in memory, and later ones are left
+//! behind in the outbox: the others go on meanwhile. While it refuses the exchange, nothing goes on, and batches are
+//! spilled when memory is full.
 
 use std::collections::VecDeque;
 
@@ -33,22 +33,22 @@ struct Hold {
     /// Whether messages were left behind. Later ones would overtake them.
     is_full: bool,
     attempts: u32,
-    next: Next,
-    /// Whether people are told that messages wait: an exchange, or a right, is missing.
+    next: NextAttempt,
+    /// Whether the log says that messages wait: an exchange, or a right, is missing.
     is_told: bool,
 }
 
 /// The next attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
+enum NextAttempt {
     At(Instant),
     /// None waits: the next one that comes is tried.
     WhenOneComes,
-    /// One is on its way.
+    /// One message is on its way.
     UnderWay,
 }
 
-impl Next {
+impl NextAttempt {
     fn at(self) -> Option<Instant> {
         match self {
             Self::At(at) => Some(at),
@@ -74,15 +74,15 @@ impl Holds {
     /// Returns the broker's reason, if any message waits for an exchange or a right.
     pub(super) fn reason(&self) -> Option<&str> {
         let mut told = self.holds.iter().filter(|hold| hold.is_told);
-        let waits = |hold: &&Hold| !hold.entries.is_empty() || hold.next == Next::UnderWay;
+        let waits = |hold: &&Hold| !hold.entries.is_empty() || hold.next == NextAttempt::UnderWay;
         told.find(waits).map(|hold| hold.reason.as_str())
     }
 
     /// Returns the reason why a message has to wait, unless it is the one to be tried.
     pub(super) fn reason_for(&mut self, message: &dyn Outgoing) -> Option<&str> {
         let hold = self.holds.iter_mut().find(|hold| hold.matcher.matches(message))?;
-        if hold.next == Next::WhenOneComes {
-            hold.next = Next::UnderWay;
+        if hold.next == NextAttempt::WhenOneComes {
+            hold.next = NextAttempt::UnderWay;
             return None;
         }
         Some(&hold.reason)
@@ -114,7 +114,7 @@ impl Holds {
     /// Each time the wait is longer. Returns true if nothing waited for this reason before.
     pub(super) fn hold(
         &mut self,
-        Held { matcher, reason, is_told, entries }: Held,
+        HeldMessages { matcher, reason, is_told, entries }: HeldMessages,
         batches: &mut Batches,
     ) -> bool {
         let known = self.holds.iter().position(|hold| hold.matcher == matcher);
@@ -132,7 +132,7 @@ impl Holds {
         hold.reason = reason;
         hold.is_told = is_told;
         hold.attempts += 1;
-        hold.next = Next::At(Instant::now() + self.backoff.after(hold.attempts));
+        hold.next = NextAttempt::At(Instant::now() + self.backoff.after(hold.attempts));
         is_news
     }
 
@@ -150,10 +150,10 @@ impl Holds {
             hold.entries.retain(|entry| batches.wanted(entry));
             if let Some(first) = hold.entries.pop_front() {
                 due.push(first);
-                hold.next = Next::UnderWay;
+                hold.next = NextAttempt::UnderWay;
             } else {
-                // Those who waited have given up. What was left behind is tried in their place.
-                hold.next = Next::WhenOneComes;
+                // The callers that waited have given up. The messages left behind are tried in their place.
+                hold.next = NextAttempt::WhenOneComes;
                 hold.is_full = false;
                 batches.released();
             }
@@ -164,15 +164,15 @@ impl Holds {
     /// The channel is lost, and with it the attempts.
     pub(super) fn no_attempt_is_left(&mut self) {
         let now = Instant::now();
-        for hold in self.holds.iter_mut().filter(|hold| hold.next == Next::UnderWay) {
-            hold.next = Next::At(now + self.backoff.after(hold.attempts.max(1)));
+        for hold in self.holds.iter_mut().filter(|hold| hold.next == NextAttempt::UnderWay) {
+            hold.next = NextAttempt::At(now + self.backoff.after(hold.attempts.max(1)));
         }
     }
 
     /// A message never left, so it was no attempt.
     pub(super) fn was_no_attempt(&mut self, entry: &InFlight) {
-        if let Some(hold) = self.of(entry).filter(|hold| hold.next == Next::UnderWay) {
-            hold.next = Next::At(Instant::now());
+        if let Some(hold) = self.of(entry).filter(|hold| hold.next == NextAttempt::UnderWay) {
+            hold.next = NextAttempt::At(Instant::now());
         }
     }
 
@@ -187,17 +187,17 @@ impl Holds {
         if !released.is_empty() {
             batches.released();
         }
-        // Of two causes, the later one has what was tried before the other's followed.
+        // The later of two causes holds the messages that were tried first.
         released.into_iter().rev().flat_map(|hold| hold.entries).collect()
     }
 }
 
 /// Messages that have to wait, and why.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct HeldMessages {
     pub(super) matcher: Matcher,
     pub(super) reason: String,
-    /// Whether people are told: an exchange, or a right, is missing.
+    /// Whether the log says so: an exchange, or a right, is missing.
     pub(super) is_told: bool,
     pub(super) entries: Vec<InFlight>,
 }
@@ -210,7 +210,7 @@ impl Hold {
             entries: VecDeque::new(),
             is_full: false,
             attempts: 0,
-            next: Next::UnderWay,
+            next: NextAttempt::UnderWay,
             is_told: false,
         }
     }

@@ -15,10 +15,10 @@ use crate::publisher::settings::PublisherSettings;
 
 /// The batches in memory, shared between the handles and the publisher's task.
 #[derive(Debug)]
-pub(super) struct Memory {
-    most: Size,
-    most_held: Size,
-    inner: Mutex<Inner>,
+pub(super) struct BatchMemory {
+    most: BatchSize,
+    most_held: BatchSize,
+    inner: Mutex<MemoryState>,
     spilled: watch::Sender<u64>,
     has_room: watch::Sender<bool>,
     /// How often held batches could go.
@@ -26,48 +26,48 @@ pub(super) struct Memory {
 }
 
 #[derive(Debug, Default)]
-struct Inner {
+struct MemoryState {
     batches: HashMap<BatchId, HeldBatch>,
-    /// Of those that are not held.
-    total: Size,
-    held: Size,
+    /// The size of the batches that are not held.
+    total: BatchSize,
+    held: BatchSize,
 }
 
 #[derive(Debug, Default)]
 struct HeldBatch {
-    size: Size,
+    size: BatchSize,
     is_held: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
-struct Size {
+struct BatchSize {
     messages: usize,
     bytes: usize,
 }
 
-impl Size {
+impl BatchSize {
     fn fits(self, more: Self, most: Self) -> bool {
         self.messages + more.messages <= most.messages && self.bytes + more.bytes <= most.bytes
     }
 }
 
-impl AddAssign for Size {
+impl AddAssign for BatchSize {
     fn add_assign(&mut self, other: Self) {
         self.messages += other.messages;
         self.bytes += other.bytes;
     }
 }
 
-impl SubAssign for Size {
+impl SubAssign for BatchSize {
     fn sub_assign(&mut self, other: Self) {
         self.messages -= other.messages;
         self.bytes -= other.bytes;
     }
 }
 
-impl Memory {
+impl BatchMemory {
     pub(super) fn new(settings: &PublisherSettings) -> Self {
-        let size = |messages, bytes| Size { messages, bytes };
+        let size = |messages, bytes| BatchSize { messages, bytes };
         Self {
             most: size(settings.max_in_memory, settings.max_bytes_in_memory),
             most_held: size(settings.max_held, settings.max_bytes_held),
@@ -83,7 +83,7 @@ impl Memory {
     pub(super) fn admit(&self, batch: &OutBatch) -> bool {
         let messages = batch.messages.len();
         let bytes = batch.messages.iter().map(|message| message.body_len()).sum::<usize>();
-        let size = Size { messages, bytes };
+        let size = BatchSize { messages, bytes };
         let mut inner = self.lock();
         if !inner.total.fits(size, self.most) && inner.total.messages > 0 {
             drop(inner);
@@ -107,7 +107,7 @@ impl Memory {
     /// room for it, unless it `must` be held.
     pub(super) fn hold(&self, batch: &BatchId, must: bool) -> bool {
         let mut inner = self.lock();
-        let Inner { batches, total, held } = &mut *inner;
+        let MemoryState { batches, total, held } = &mut *inner;
         let Some(known) = batches.get_mut(batch).filter(|known| !known.is_held) else {
             return true;
         };
@@ -166,13 +166,13 @@ impl Memory {
         self.spilled.subscribe()
     }
 
-    fn tell_room(&self, inner: &Inner) {
+    fn tell_room(&self, inner: &MemoryState) {
         // As much as is there would fit once more.
         let room = inner.total.fits(inner.total, self.most);
         self.has_room.send_if_modified(|had| std::mem::replace(had, room) != room);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, MemoryState> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,7 +10,7 @@ use crate::session::message::Publish;
 /// A message that waits to be published.
 ///
 /// The client keeps what it sends. So the message is made for each attempt, and the client gets it without a copy.
-/// What waits may be smaller.
+/// The waiting form may be smaller.
 pub trait Outgoing: fmt::Debug + Send + Sync {
     /// Returns the exchange to publish to.
     fn exchange(&self) -> &str;

@@ -13,7 +13,7 @@ use crate::session::error::BrokerError;
 
 /// The messages that the broker's error blames.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Blame {
+pub(super) enum BlamedMessages {
     /// None: the connection was lost, or the broker closed it for its own reasons.
     Nobody,
     /// The matching messages can never be published.
@@ -88,32 +88,31 @@ pub(super) fn blame(
     cause: &BrokerError,
     unconfirmed: &[InFlight],
     keys: &BTreeSet<String>,
-) -> Blame {
+) -> BlamedMessages {
     let alone = unconfirmed.len() == 1;
     let blame = match cause {
         BrokerError::ChannelClosed { code: 403, text } => {
             access_refused(text).map(|matcher| match matcher.is_of(keys) {
-                true => Blame::Held(matcher),
-                false => Blame::Unpublishable(matcher),
+                true => BlamedMessages::Held(matcher),
+                false => BlamedMessages::Unpublishable(matcher),
             })
         }
-        BrokerError::ChannelClosed { code: 404, text } => {
-            quoted(text, "exchange '").map(|name| Blame::Held(Matcher::Exchange(name.to_owned())))
-        }
+        BrokerError::ChannelClosed { code: 404, text } => quoted(text, "exchange '")
+            .map(|name| BlamedMessages::Held(Matcher::Exchange(name.to_owned()))),
         BrokerError::ChannelClosed { code: 406, text } => {
-            size(text).map(|size| Blame::Unpublishable(Matcher::Size(size)))
+            size(text).map(|size| BlamedMessages::Unpublishable(Matcher::Size(size)))
         }
         // Also caused by one message: a property that the broker cannot accept.
         BrokerError::ChannelClosed { .. }
         | BrokerError::ConnectionClosed { code: 501..=505, .. } => None,
         // The cause may be one message, or a problem of the broker.
         BrokerError::ConnectionClosed { code: 541, .. } => {
-            return if alone { Blame::Alone } else { Blame::OneOfThem };
+            return if alone { BlamedMessages::Alone } else { BlamedMessages::OneOfThem };
         }
-        _ => return Blame::Nobody,
+        _ => return BlamedMessages::Nobody,
     };
     match blame {
-        Some(Blame::Unpublishable(matcher) | Blame::Held(matcher))
+        Some(BlamedMessages::Unpublishable(matcher) | BlamedMessages::Held(matcher))
             if !unconfirmed.iter().any(|entry| matcher.matches(&*entry.message)) =>
         {
             one_of(alone)
@@ -125,8 +124,8 @@ pub(super) fn blame(
 
 /// A message that is alone on the channel may be the poison message. So may be a proxy that spoils
 /// frames.
-fn one_of(alone: bool) -> Blame {
-    if alone { Blame::Suspect } else { Blame::OneOfThem }
+fn one_of(alone: bool) -> BlamedMessages {
+    if alone { BlamedMessages::Suspect } else { BlamedMessages::OneOfThem }
 }
 
 /// `... access to topic 'payments.x' in exchange 'events' in vhost ...` or
@@ -208,9 +207,12 @@ mod tests {
     #[test]
     fn a_lost_connection_is_nobodys_fault() {
         let keys = BTreeSet::new();
-        assert_eq!(blame(&BrokerError::Lost("reset".to_owned()), &[], &keys), Blame::Nobody);
+        assert_eq!(
+            blame(&BrokerError::Lost("reset".to_owned()), &[], &keys),
+            BlamedMessages::Nobody
+        );
         let forced =
             BrokerError::ConnectionClosed { code: 320, text: "CONNECTION_FORCED".to_owned() };
-        assert_eq!(blame(&forced, &[], &keys), Blame::Nobody);
+        assert_eq!(blame(&forced, &[], &keys), BlamedMessages::Nobody);
     }
 }

@@ -12,11 +12,11 @@ use crate::backoff::{Backoff, until};
 use crate::metric::{Counter, Gauge};
 use crate::publisher::batches::InFlight;
 use crate::publisher::outgoing::Outgoing;
-use crate::publisher::queue::{Command, Queue, UNTIL_MENDED, UNTIL_TAKEN};
+use crate::publisher::queue::{PublishCommand, PublishQueue, UNTIL_MENDED, UNTIL_TAKEN};
 use crate::publisher::settings::PublisherSettings;
-use crate::publisher::stop::{Stop, Stopping};
+use crate::publisher::stop::{StopRequest, Stopping};
 use crate::session::error::BrokerError;
-use crate::session::message::{Confirmed, Outcome, Publish, said};
+use crate::session::message::{MessageConfirm, Publish, PublishOutcome, text_of};
 use crate::session::seam::{Confirms, Session, lost};
 use crate::session::state::ConnectionState;
 
@@ -29,7 +29,7 @@ const ALARM_EVERY: Duration = Duration::from_secs(1);
 const NOT_NOW: &str = "the broker accepts no messages for now (memory or disk alarm)";
 
 /// How publishing over one connection ended.
-pub(super) enum End {
+pub(super) enum PublishEnd {
     /// Drained, or out of time.
     Stopped,
     /// The connection is gone.
@@ -50,7 +50,7 @@ pub(super) struct PublishLoop<'a> {
     /// Whether the log is told that there is a connection: not after a loss that was explained by a
     /// message.
     is_news: bool,
-    queue: &'a mut Queue,
+    queue: &'a mut PublishQueue,
     settings: &'a PublisherSettings,
     state: &'a watch::Sender<ConnectionState>,
     held: &'a watch::Sender<Option<String>>,
@@ -65,7 +65,7 @@ pub(super) struct PublishLoop<'a> {
 
 impl<'a> PublishLoop<'a> {
     pub(super) fn new(
-        queue: &'a mut Queue,
+        queue: &'a mut PublishQueue,
         settings: &'a PublisherSettings,
         state: &'a watch::Sender<ConnectionState>,
         held: &'a watch::Sender<Option<String>>,
@@ -93,12 +93,12 @@ impl<'a> PublishLoop<'a> {
     pub(super) async fn run(
         mut self,
         session: &dyn Session,
-        commands: &mut mpsc::UnboundedReceiver<Command>,
-        stop: &mut Stop,
-    ) -> End {
+        commands: &mut mpsc::UnboundedReceiver<PublishCommand>,
+        stop: &mut StopRequest,
+    ) -> PublishEnd {
         let mut confirms = match session.confirms().await {
             Ok(confirms) => confirms,
-            Err(cause) => return End::Lost { cause, at_once: false, is_overdue: false },
+            Err(cause) => return PublishEnd::Lost { cause, at_once: false, is_overdue: false },
         };
         let unpublished = self.queue.batches.in_memory();
         if self.is_news {
@@ -106,14 +106,14 @@ impl<'a> PublishLoop<'a> {
         }
         let cause = self.until_lost(session, &mut confirms, commands, stop).await;
         self.in_flight.set(0.0);
-        let Some(cause) = cause else { return End::Stopped };
+        let Some(cause) = cause else { return PublishEnd::Stopped };
         let cause = self.last_confirms(&mut confirms, cause).await;
         let salvaged = self.queue.salvage(&cause, self.overdue);
         self.show_held();
         crate::counter!("ballet_republished_total").increment(salvaged.again as u64);
         // If only what is tried now and then is overdue, no other message waits for longer.
         let is_overdue = self.overdue.is_some() && salvaged.is_news;
-        End::Lost { cause, at_once: salvaged.explained, is_overdue }
+        PublishEnd::Lost { cause, at_once: salvaged.explained, is_overdue }
     }
 
     /// Returns the cause of the loss, or `None` when stopped.
@@ -121,13 +121,13 @@ impl<'a> PublishLoop<'a> {
         &mut self,
         session: &dyn Session,
         confirms: &mut Confirms,
-        commands: &mut mpsc::UnboundedReceiver<Command>,
-        stop: &mut Stop,
+        commands: &mut mpsc::UnboundedReceiver<PublishCommand>,
+        stop: &mut StopRequest,
     ) -> Option<BrokerError> {
         let (mut blocked, mut closed) = (session.blocked(), session.closed());
         let mut gone = pin!(lost(&mut closed));
         let mut taken = Vec::with_capacity(TAKE_IN);
-        let mut oldest = Oldest::new(self.confirm_limit);
+        let mut oldest = OldestUnconfirmed::new(self.confirm_limit);
         self.show(*blocked.borrow_and_update());
         loop {
             if *blocked.borrow() {
@@ -204,22 +204,22 @@ impl<'a> PublishLoop<'a> {
         result
     }
 
-    fn take(&mut self, answer: &Confirmed) {
+    fn take(&mut self, answer: &MessageConfirm) {
         let Some(entry) = self.queue.flight.take(answer.number) else { return };
         self.queue.taken(&entry);
         match answer.outcome {
-            Outcome::Ack => {
+            PublishOutcome::Ack => {
                 fault::point(FaultPoint::AfterConfirm, &*entry.message);
                 self.confirmed.increment(1);
                 self.queue.batches.confirmed(&entry);
             }
-            Outcome::Nack => {
+            PublishOutcome::Nack => {
                 self.nacked.increment(1);
                 let problem = "the broker did not accept a message (full queue?); trying again";
                 self.alarm.raise(&*entry.message, problem);
                 self.again_or_never(entry, &UNTIL_TAKEN, "a queue did not take it");
             }
-            Outcome::Returned { .. } => {
+            PublishOutcome::Returned { .. } => {
                 self.returned.increment(1);
                 let problem = "the broker returned a message: no queue is bound for it; apply \
                                broker/definitions.json; trying again";
@@ -286,20 +286,20 @@ impl<'a> PublishLoop<'a> {
 }
 
 /// The oldest unconfirmed message, looked at now and then.
-struct Oldest {
+struct OldestUnconfirmed {
     limit: Duration,
     look: Interval,
-    seen: Option<Seen>,
+    seen: Option<InFlightSnapshot>,
 }
 
-/// What was in flight when the oldest message was first seen as such.
-struct Seen {
+/// The messages in flight when the oldest one was first seen as such.
+struct InFlightSnapshot {
     oldest: u64,
     newest: u64,
     since: Instant,
 }
 
-impl Oldest {
+impl OldestUnconfirmed {
     fn new(limit: Duration) -> Self {
         let mut look = interval(limit / 10);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -315,7 +315,8 @@ impl Oldest {
             }
             _ => {
                 let since = Instant::now();
-                self.seen = in_flight.map(|(oldest, newest)| Seen { oldest, newest, since });
+                self.seen =
+                    in_flight.map(|(oldest, newest)| InFlightSnapshot { oldest, newest, since });
                 None
             }
         }
@@ -338,8 +339,8 @@ impl Alarm {
         let Publish { routing_key, properties, .. } = message.to_publish();
         tracing::error!(
             routing_key,
-            id = said(properties.message_id()),
-            saga = said(properties.correlation_id()),
+            id = text_of(properties.message_id()),
+            saga = text_of(properties.correlation_id()),
             others = self.silent,
             "{problem}"
         );

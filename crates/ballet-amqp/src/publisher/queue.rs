@@ -11,11 +11,11 @@ use crate::backoff::Backoff;
 use crate::publisher::batch::OutBatch;
 use crate::publisher::batches::{Batches, InFlight, NotSent};
 use crate::publisher::flight::Flight;
-use crate::publisher::holds::{Held, Holds};
+use crate::publisher::holds::{HeldMessages, Holds};
 use crate::publisher::outgoing::Outgoing;
-use crate::publisher::poison::{Blame, Matcher, blame};
+use crate::publisher::poison::{BlamedMessages, Matcher, blame};
 use crate::session::error::BrokerError;
-use crate::session::message::{Publish, said};
+use crate::session::message::{Publish, text_of};
 
 /// Backoff for a message that the broker did not accept, for example because of a full queue.
 pub(super) const UNTIL_TAKEN: Backoff =
@@ -24,17 +24,17 @@ pub(super) const UNTIL_TAKEN: Backoff =
 pub(super) const UNTIL_MENDED: Backoff =
     Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
 
-/// A message that was alone so often when the channel closed is declared unpublishable.
+/// A message that was alone this often when the channel closed is declared unpublishable.
 const STRIKES: u32 = 5;
 
 /// A batch or a single message to publish.
-pub(super) enum Command {
+pub(super) enum PublishCommand {
     Batch(OutBatch),
     Single { message: Arc<dyn Outgoing>, patient: bool, done: oneshot::Sender<Result<(), NotSent>> },
 }
 
 /// All unconfirmed messages, across reconnects.
-pub(super) struct Queue {
+pub(super) struct PublishQueue {
     pub(super) batches: Batches,
     pub(super) flight: Flight,
     /// Single messages that a caller waits for.
@@ -51,7 +51,7 @@ pub(super) struct Queue {
     keys: BTreeSet<String>,
     /// Messages that wait until somebody mends the broker.
     holds: Holds,
-    /// One of those, to be tried.
+    /// One of the held messages, to be tried.
     tries: VecDeque<InFlight>,
     /// The number of messages that the broker confirmed.
     confirmed: u64,
@@ -59,7 +59,7 @@ pub(super) struct Queue {
 
 /// The outcome of a lost channel.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Salvaged {
+pub(super) struct SalvageResult {
     /// The number of messages that will be published again.
     pub(super) again: usize,
     /// Whether the cause is known and handled. Waiting before the next attempt is then useless.
@@ -68,7 +68,7 @@ pub(super) struct Salvaged {
     pub(super) is_news: bool,
 }
 
-impl Queue {
+impl PublishQueue {
     pub(super) fn new(batches: Batches, keys: BTreeSet<String>) -> Self {
         Self {
             batches,
@@ -97,10 +97,10 @@ impl Queue {
             + self.tries.len()
     }
 
-    pub(super) fn take_in(&mut self, command: Command) {
+    pub(super) fn take_in(&mut self, command: PublishCommand) {
         match command {
-            Command::Batch(batch) => self.ready.extend(self.batches.open(batch)),
-            Command::Single { message, patient, done } => {
+            PublishCommand::Batch(batch) => self.ready.extend(self.batches.open(batch)),
+            PublishCommand::Single { message, patient, done } => {
                 // Those whose time is up, while none can leave.
                 while self.urgent.front().is_some_and(|first| !self.batches.wanted(first)) {
                     self.urgent.pop_front();
@@ -242,20 +242,20 @@ impl Queue {
     /// Handles the loss of the channel: finds the messages to blame, and queues the others again in
     /// order. If confirms are overdue, it is those of the messages up to a number: what has their keys waits
     /// from now on, since a queue that confirms nothing would soon have all the window.
-    pub(super) fn salvage(&mut self, cause: &BrokerError, overdue: Option<u64>) -> Salvaged {
+    pub(super) fn salvage(&mut self, cause: &BrokerError, overdue: Option<u64>) -> SalvageResult {
         let overdue = overdue.map_or_else(Vec::new, |number| self.overdue(number));
         let unconfirmed = self.flight.drain();
         let blame = blame(cause, &unconfirmed, &self.keys);
         self.holds.no_attempt_is_left();
         let mut again = Vec::with_capacity(unconfirmed.len());
         let mut held = match &blame {
-            Blame::Held(matcher) => vec![Held {
+            BlamedMessages::Held(matcher) => vec![HeldMessages {
                 matcher: matcher.clone(),
                 reason: cause.to_string(),
                 is_told: true,
                 entries: Vec::new(),
             }],
-            Blame::Nobody => overdue,
+            BlamedMessages::Nobody => overdue,
             _ => Vec::new(),
         };
         for entry in unconfirmed {
@@ -269,21 +269,21 @@ impl Queue {
                 continue;
             }
             match &blame {
-                Blame::Unpublishable(matcher) if matcher.matches(message) => {
+                BlamedMessages::Unpublishable(matcher) if matcher.matches(message) => {
                     self.give_up(&entry, cause.to_string());
                 }
-                Blame::Suspect => self.strike(entry, cause),
+                BlamedMessages::Suspect => self.strike(entry, cause),
                 // The message was alone, so it is probably to blame.
-                Blame::Alone if !self.batches.is_patient(&entry) => {
+                BlamedMessages::Alone if !self.batches.is_patient(&entry) => {
                     self.give_up(&entry, cause.to_string());
                 }
-                Blame::Alone => self.postpone(entry, &UNTIL_MENDED),
+                BlamedMessages::Alone => self.postpone(entry, &UNTIL_MENDED),
                 _ if self.batches.wanted(&entry) => again.push(entry),
                 _ => {}
             }
         }
-        let explained = blame != Blame::Nobody;
-        let mut salvaged = Salvaged { again: again.len(), explained, is_news: false };
+        let explained = blame != BlamedMessages::Nobody;
+        let mut salvaged = SalvageResult { again: again.len(), explained, is_news: false };
         for held in held {
             let (messages, reason) = (held.entries.len(), held.reason.clone());
             if self.holds.hold(held, &mut self.batches) {
@@ -296,7 +296,7 @@ impl Queue {
                 );
             }
         }
-        self.isolating |= blame == Blame::OneOfThem;
+        self.isolating |= blame == BlamedMessages::OneOfThem;
         for entry in again.into_iter().rev() {
             self.put_back(entry);
         }
@@ -304,9 +304,9 @@ impl Queue {
         salvaged
     }
 
-    /// What has to wait, since messages of its kind up to this number are not confirmed in time.
-    fn overdue(&self, number: u64) -> Vec<Held> {
-        let mut overdue: Vec<Held> = Vec::new();
+    /// Returns what to hold back, since messages of its kind up to this number are not confirmed in time.
+    fn overdue(&self, number: u64) -> Vec<HeldMessages> {
+        let mut overdue: Vec<HeldMessages> = Vec::new();
         for entry in self.flight.up_to(number) {
             let message = &*entry.message;
             if !overdue.iter().any(|held| held.matcher.matches(message)) {
@@ -317,7 +317,7 @@ impl Queue {
                     message.routing_key()
                 );
                 let (matcher, entries) = (Matcher::of(message), Vec::new());
-                overdue.push(Held { matcher, reason, is_told: false, entries });
+                overdue.push(HeldMessages { matcher, reason, is_told: false, entries });
             }
         }
         overdue
@@ -340,8 +340,8 @@ impl Queue {
         tracing::warn!(
             exchange,
             routing_key,
-            id = said(properties.message_id()),
-            saga = said(properties.correlation_id()),
+            id = text_of(properties.message_id()),
+            saga = text_of(properties.correlation_id()),
             reason = %cause,
             "the channel closed while this message was alone on it; trying it again"
         );

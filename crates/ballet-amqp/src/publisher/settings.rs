@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::session::expected::Expected;
+use crate::session::expected_objects::ExpectedObjects;
 
 /// Settings of the publish role.
 #[derive(Debug, Clone)]
@@ -15,7 +15,7 @@ pub struct PublisherSettings {
     /// The role of this publisher: the label of its metrics, if a process has several.
     pub role: &'static str,
     /// The objects that must exist before publishing starts.
-    pub expected: Expected,
+    pub expected: ExpectedObjects,
     /// The routing keys that the service declares. While the right to one of them is missing, its
     /// messages wait. A message whose key is refused and is none of them can never be published.
     pub keys: BTreeSet<String>,
@@ -32,7 +32,7 @@ pub struct PublisherSettings {
     /// The maximum number of body bytes of those.
     pub max_bytes_held: usize,
     /// Without a confirm of the oldest message for this long, the connection is closed and another
-    /// one is opened. What has the key of an unconfirmed message waits, and one is tried now and then. If
+    /// one is opened. Messages with the key of an unconfirmed one wait, and one is tried now and then. If
     /// messages of other keys are not confirmed either, the limit doubles, up to sixteen times.
     pub confirm_limit: Duration,
 }
@@ -46,7 +46,7 @@ impl PublisherSettings {
             service: service.into(),
             instance: instance.into(),
             role: "publish",
-            expected: Expected::new(),
+            expected: ExpectedObjects::new(),
             keys: BTreeSet::new(),
             window: 2_000,
             max_in_memory: 6_000,

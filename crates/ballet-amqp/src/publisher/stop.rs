@@ -10,7 +10,7 @@ const DRAIN_WITHOUT_STOP: Duration = Duration::from_secs(5);
 
 /// The request of the owner to stop.
 #[derive(Debug)]
-pub(super) struct Stop {
+pub(super) struct StopRequest {
     asked: watch::Receiver<Option<Duration>>,
     deadline: Option<Instant>,
 }
@@ -24,7 +24,7 @@ pub(super) enum Stopping {
     Over,
 }
 
-impl Stop {
+impl StopRequest {
     pub(super) fn new(asked: watch::Receiver<Option<Duration>>) -> Self {
         Self { asked, deadline: None }
     }

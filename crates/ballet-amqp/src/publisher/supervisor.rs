@@ -7,10 +7,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use crate::backoff::{Backoff, GOOD_AFTER};
-use crate::publisher::publish_loop::{End, PublishLoop};
-use crate::publisher::queue::{Command, Queue};
+use crate::publisher::publish_loop::{PublishEnd, PublishLoop};
+use crate::publisher::queue::{PublishCommand, PublishQueue};
 use crate::publisher::settings::PublisherSettings;
-use crate::publisher::stop::{Stop, Stopping};
+use crate::publisher::stop::{StopRequest, Stopping};
 use crate::session::error::BrokerError;
 use crate::session::outage::Outage;
 use crate::session::seam::{Broker, Session};
@@ -20,27 +20,27 @@ use crate::session::state::ConnectionState;
 const MOST_PATIENCE: u32 = 16;
 
 /// Connects and publishes, and reconnects after each loss, until stopped and drained.
-pub(super) struct Supervisor {
+pub(super) struct PublishSupervisor {
     broker: Arc<dyn Broker>,
     settings: PublisherSettings,
-    queue: Queue,
-    commands: mpsc::UnboundedReceiver<Command>,
-    stop: Stop,
+    queue: PublishQueue,
+    commands: mpsc::UnboundedReceiver<PublishCommand>,
+    stop: StopRequest,
     state: watch::Sender<ConnectionState>,
     held: watch::Sender<Option<String>>,
 }
 
-impl Supervisor {
+impl PublishSupervisor {
     pub(super) fn new(
         broker: Arc<dyn Broker>,
         settings: PublisherSettings,
-        queue: Queue,
-        commands: mpsc::UnboundedReceiver<Command>,
+        queue: PublishQueue,
+        commands: mpsc::UnboundedReceiver<PublishCommand>,
         stop: watch::Receiver<Option<Duration>>,
         state: watch::Sender<ConnectionState>,
         held: watch::Sender<Option<String>>,
     ) -> Self {
-        Self { broker, settings, queue, commands, stop: Stop::new(stop), state, held }
+        Self { broker, settings, queue, commands, stop: StopRequest::new(stop), state, held }
     }
 
     /// Runs until stopped. Returns the number of unconfirmed messages.
@@ -72,8 +72,8 @@ impl Supervisor {
                         backoff.reset();
                     }
                     match end {
-                        End::Stopped => break,
-                        End::Lost { cause, at_once, is_overdue } => {
+                        PublishEnd::Stopped => break,
+                        PublishEnd::Lost { cause, at_once, is_overdue } => {
                             // A queue without a majority confirms nothing on any connection.
                             let at_once_again = is_overdue && since.elapsed() < confirm_limit * 2;
                             confirm_limit = match at_once_again {
@@ -87,7 +87,7 @@ impl Supervisor {
                 Err(error) => (error, false),
             };
             let unpublished = self.queue.batches.in_memory();
-            // An error that a message explains is told with the message.
+            // An error that a message explains is logged with the message.
             is_news = !at_once;
             if is_news && outage.is_news(&lost) {
                 tracing::warn!(

@@ -8,11 +8,11 @@ use lapin::uri::AMQPUri;
 use crate::session::error::BrokerError;
 use crate::session::peer::Peer;
 
-/// In seconds. A frozen broker is detected after two heartbeats.
+/// The heartbeat in seconds. A frozen broker is detected after two heartbeats.
 const HEARTBEAT: u16 = 10;
 /// The longest frame, in bytes: the default of RabbitMQ. A broker may allow more, or set no limit.
 const FRAME_MAX: u32 = 131_072;
-/// In milliseconds.
+/// The time limit for a connection, in milliseconds.
 const CONNECT_TIMEOUT: u64 = 5_000;
 
 /// The hosts of one broker cluster, with user and vhost. `Debug` shows no password.

@@ -19,7 +19,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 use crate::rabbitmq::header_limits;
 use crate::rabbitmq::translate::{error, short};
 use crate::session::error::BrokerError;
-use crate::session::message::{Confirmed, Outcome, Publish};
+use crate::session::message::{MessageConfirm, Publish, PublishOutcome};
 use crate::session::seam::Confirms;
 
 /// When the oldest answer is missing for this long, the others are polled too.
@@ -31,28 +31,28 @@ type PendingConfirm = Pin<Box<dyn Future<Output = lapin::Result<Confirmation>> +
 pub(super) struct Pending {
     channel: Arc<Channel>,
     frame_max: usize,
-    inner: Mutex<Inner>,
+    inner: Mutex<PendingState>,
 }
 
 #[derive(Default)]
-struct Inner {
+struct PendingState {
     published: u64,
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<WaitingConfirm>,
     /// Answers of this round. They are not passed on before a fence.
-    answered: Vec<Answered>,
+    answered: Vec<AnsweredConfirm>,
     reader: Option<Waker>,
 }
 
-struct Waiting {
+struct WaitingConfirm {
     number: u64,
     fingerprint: u64,
-    returned: Option<Outcome>,
+    returned: Option<PublishOutcome>,
     answer: PendingConfirm,
 }
 
-struct Answered {
+struct AnsweredConfirm {
     fingerprint: u64,
-    confirmed: Confirmed,
+    confirmed: MessageConfirm,
 }
 
 impl Pending {
@@ -84,7 +84,7 @@ impl Pending {
         }
         inner.published += 1;
         let number = inner.published;
-        inner.waiting.push_back(Waiting { number, fingerprint, returned: None, answer });
+        inner.waiting.push_back(WaitingConfirm { number, fingerprint, returned: None, answer });
         if inner.waiting.len() == 1
             && let Some(reader) = inner.reader.take()
         {
@@ -104,7 +104,7 @@ impl Pending {
         self.channel.wait_for_confirms().now_or_never();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, PendingState> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -119,10 +119,10 @@ impl fmt::Debug for Pending {
 pub(super) fn confirms(pending: Arc<Pending>) -> Confirms {
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    Answers { pending, sweep, stuck_at: 0, lost: None, ended: false }.boxed()
+    ConfirmStream { pending, sweep, stuck_at: 0, lost: None, ended: false }.boxed()
 }
 
-struct Answers {
+struct ConfirmStream {
     pending: Arc<Pending>,
     sweep: Interval,
     stuck_at: u64,
@@ -130,8 +130,8 @@ struct Answers {
     ended: bool,
 }
 
-impl Stream for Answers {
-    type Item = Result<Vec<Confirmed>, BrokerError>;
+impl Stream for ConfirmStream {
+    type Item = Result<Vec<MessageConfirm>, BrokerError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
@@ -164,7 +164,7 @@ impl Stream for Answers {
     }
 }
 
-impl Inner {
+impl PendingState {
     /// Takes in the answers, from the oldest message to the first unanswered one, or of all
     /// messages. Returns true if there were any.
     fn look(&mut self, cx: &mut Context<'_>, all: bool, lost: &mut Option<BrokerError>) -> bool {
@@ -186,13 +186,13 @@ impl Inner {
 
     fn take(
         &mut self,
-        waiting: Waiting,
+        waiting: WaitingConfirm,
         answer: lapin::Result<Confirmation>,
         lost: &mut Option<BrokerError>,
     ) {
         let (outcome, returned) = match answer {
-            Ok(Confirmation::Ack(returned)) => (Outcome::Ack, returned),
-            Ok(Confirmation::Nack(returned)) => (Outcome::Nack, returned),
+            Ok(Confirmation::Ack(returned)) => (PublishOutcome::Ack, returned),
+            Ok(Confirmation::Nack(returned)) => (PublishOutcome::Nack, returned),
             Ok(Confirmation::NotRequested) => return,
             Err(cause) => {
                 let cause = error(&cause);
@@ -204,8 +204,8 @@ impl Inner {
             }
         };
         let confirmed =
-            Confirmed { number: waiting.number, outcome: waiting.returned.unwrap_or(outcome) };
-        self.answered.push(Answered { fingerprint: waiting.fingerprint, confirmed });
+            MessageConfirm { number: waiting.number, outcome: waiting.returned.unwrap_or(outcome) };
+        self.answered.push(AnsweredConfirm { fingerprint: waiting.fingerprint, confirmed });
         if let Some(returned) = returned {
             self.assign(&returned);
         }
@@ -213,15 +213,17 @@ impl Inner {
 
     /// Finds the returned message. Its confirm is not always the one that carried it.
     fn assign(&mut self, returned: &BasicReturnMessage) {
-        let outcome =
-            Outcome::Returned { code: returned.reply_code, text: returned.reply_text.to_string() };
+        let outcome = PublishOutcome::Returned {
+            code: returned.reply_code,
+            text: returned.reply_text.to_string(),
+        };
         let wanted = fingerprint(
             returned.exchange.as_str(),
             returned.routing_key.as_str(),
             &returned.properties,
         );
         let answered = self.answered.iter_mut().find(|answer| {
-            answer.fingerprint == wanted && answer.confirmed.outcome == Outcome::Ack
+            answer.fingerprint == wanted && answer.confirmed.outcome == PublishOutcome::Ack
         });
         if let Some(answer) = answered {
             answer.confirmed.outcome = outcome;

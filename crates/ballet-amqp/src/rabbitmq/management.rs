@@ -1,8 +1,8 @@
 //! The questions to RabbitMQ's management API: which bindings a virtual host has, and what policies make of
 //! its queues.
 //!
-//! AMQP 0-9-1 has no way to list bindings, and none to see a policy. A passive declare does not show them. Binding again does
-//! not tell whether the binding was there, and a service has no right to bind.
+//! AMQP 0-9-1 has no way to list bindings, and none to see a policy. A passive declare does not show them. Binding
+//! again does not tell whether the binding was there, and a service has no right to bind.
 
 use std::fmt;
 use std::str::FromStr;
@@ -66,7 +66,7 @@ impl fmt::Debug for ManagementAddress {
 /// The management API of a broker. `Debug` shows no password.
 #[derive(Clone)]
 pub(super) struct Management {
-    /// With user and password, which reqwest turns into a header.
+    /// The URLs with user and password, which reqwest turns into a header.
     bases: Vec<Url>,
     /// The reason why there are no addresses.
     unknown: &'static str,
@@ -75,7 +75,7 @@ pub(super) struct Management {
 
 /// A binding as the management API lists it.
 #[derive(Deserialize)]
-struct Listed {
+struct ListedBinding {
     source: String,
     destination: String,
     destination_type: String,
@@ -123,7 +123,7 @@ impl Management {
 
     /// All bindings of the virtual host.
     pub(super) async fn bindings(&self) -> Result<Vec<Binding>, NotListed> {
-        let listed: Vec<Listed> = self.list("bindings", None).await?;
+        let listed: Vec<ListedBinding> = self.list("bindings", None).await?;
         Ok(listed.into_iter().map(Binding::from).collect())
     }
 
@@ -177,13 +177,13 @@ impl Management {
     }
 }
 
-impl From<Listed> for Binding {
-    fn from(listed: Listed) -> Self {
+impl From<ListedBinding> for Binding {
+    fn from(listed: ListedBinding) -> Self {
         let kind = match &*listed.destination_type {
             "exchange" => Destination::Exchange,
             _ => Destination::Queue,
         };
-        let Listed { source, destination, routing_key: key, .. } = listed;
+        let ListedBinding { source, destination, routing_key: key, .. } = listed;
         Self { source, kind, destination, key }
     }
 }

@@ -22,7 +22,7 @@ use crate::rabbitmq::translate::{delivery, error, short};
 use crate::session::error::BrokerError;
 use crate::session::lookup::Lookup;
 use crate::session::message::Publish;
-use crate::session::object::{CopyQueue, Found, Object};
+use crate::session::object::{CopyQueue, FoundObject, Object};
 use crate::session::peer::Peer;
 use crate::session::seam::{Confirms, Deliveries, Session, StreamStart, lost};
 
@@ -138,12 +138,12 @@ impl Session for LapinSession {
                     channel
                         .exchange_declare(short(name)?, kind, options, FieldTable::default())
                         .await
-                        .map(|()| Found { messages: 0, consumers: 0 })
+                        .map(|()| FoundObject { messages: 0, consumers: 0 })
                 }
                 Object::Queue(name) => {
                     let options = QueueDeclareOptions { passive: true, ..Default::default() };
                     channel.queue_declare(short(name)?, options, FieldTable::default()).await.map(
-                        |queue| Found {
+                        |queue| FoundObject {
                             messages: queue.message_count(),
                             consumers: queue.consumer_count(),
                         },

@@ -41,7 +41,7 @@ pub(super) fn error(from: &lapin::Error) -> BrokerError {
     }
 }
 
-/// What the broker says of an unknown user, and of a wrong password.
+/// The broker's answer to an unknown user, and to a wrong password.
 const NO_LOGIN: &str = "Login was refused";
 
 /// CONNECTION_FORCED.

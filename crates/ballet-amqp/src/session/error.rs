@@ -1,6 +1,6 @@
 //! Errors between us and the broker.
 
-use crate::session::object::Missing;
+use crate::session::object::MissingObjects;
 
 /// An error between us and the broker. Never contains a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -72,7 +72,7 @@ pub enum BrokerError {
 
     /// Objects that this service needs do not exist in the broker.
     #[error("{0}")]
-    Topology(Missing),
+    Topology(MissingObjects),
 
     /// The broker closed the channel with a reason. The outcome of its unconfirmed messages is
     /// unknown.

@@ -1,13 +1,13 @@
 //! The broker's answer to whether an object exists.
 
 use crate::session::error::BrokerError;
-use crate::session::object::Found;
+use crate::session::object::FoundObject;
 
 /// The broker's answer about an exchange or a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lookup {
     /// It exists.
-    Found(Found),
+    Found(FoundObject),
     /// It does not exist.
     Absent,
     /// The user may not know, with the broker's words: RabbitMQ from 4.2.6 on refuses the question to a user
@@ -21,7 +21,7 @@ impl Lookup {
     /// # Errors
     ///
     /// If it is hidden, with the broker's words.
-    pub fn seen(self) -> Result<Option<Found>, BrokerError> {
+    pub fn seen(self) -> Result<Option<FoundObject>, BrokerError> {
         match self {
             Self::Found(found) => Ok(Some(found)),
             Self::Absent => Ok(None),

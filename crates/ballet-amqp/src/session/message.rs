@@ -12,7 +12,7 @@ use crate::headers::value::count_header;
 pub const PERSISTENT: u8 = 2;
 
 /// A property as text, for logs and reports.
-pub(crate) fn said(property: &Option<ShortString>) -> Option<String> {
+pub(crate) fn text_of(property: &Option<ShortString>) -> Option<String> {
     property.as_ref().map(ToString::to_string)
 }
 
@@ -59,16 +59,16 @@ impl Delivery {
 
 /// The broker's answer to one published message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Confirmed {
+pub struct MessageConfirm {
     /// The number that [`Session::publish`](crate::session::seam::Session::publish) returned.
     pub number: u64,
     /// The answer.
-    pub outcome: Outcome,
+    pub outcome: PublishOutcome,
 }
 
 /// The result of publishing a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum PublishOutcome {
     /// Every queue that the message was routed to has it.
     Ack,
     /// At least one queue did not accept the message; others may have it.

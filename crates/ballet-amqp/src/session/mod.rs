@@ -1,7 +1,7 @@
 //! The interface to the broker, independent of lapin's channels.
 
 pub(crate) mod error;
-pub(crate) mod expected;
+pub(crate) mod expected_objects;
 pub(crate) mod lookup;
 pub(crate) mod message;
 pub(crate) mod object;

@@ -28,7 +28,7 @@ pub struct CopyQueue {
 
 /// An object that exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundObject {
     /// The number of ready messages in a queue; 0 for an exchange.
     pub messages: u32,
     /// The number of consumers of a queue; 0 for an exchange.
@@ -37,14 +37,14 @@ pub struct Found {
 
 /// Objects that a service needs and the broker does not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Missing {
+pub struct MissingObjects {
     /// The virtual host.
     pub vhost: String,
     /// The missing objects.
     pub objects: Vec<Object>,
 }
 
-impl fmt::Display for Missing {
+impl fmt::Display for MissingObjects {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, object) in self.objects.iter().enumerate() {
             let comma = if index == 0 { "" } else { ", " };
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn says_what_is_missing_where_and_what_to_do() {
-        let missing = Missing {
+        let missing = MissingObjects {
             vhost: "shop".to_owned(),
             objects: vec![
                 Object::Queue("orders".to_owned()),

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::session::error::BrokerError;
 use crate::session::lookup::Lookup;
-use crate::session::message::{Confirmed, Delivery, Publish};
+use crate::session::message::{Delivery, MessageConfirm, Publish};
 use crate::session::object::{CopyQueue, Object};
 use crate::session::peer::Peer;
 
@@ -51,7 +51,7 @@ pub struct NotListed(pub String);
 /// consumer without an error, for example when its queue is deleted.
 pub type Deliveries = BoxStream<'static, Result<Delivery, BrokerError>>;
 
-/// Where a consumer of a stream begins.
+/// The place at which a consumer of a stream begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StreamStart {
     /// At the messages of that time, in seconds since 1970. The broker may begin a little earlier. Of a stream without
@@ -65,7 +65,7 @@ pub enum StreamStart {
 
 /// The broker's answers to published messages, some at a time. The last item is the error that
 /// ended the channel. The outcome of a message without an answer by then is *unknown*.
-pub type Confirms = BoxStream<'static, Result<Vec<Confirmed>, BrokerError>>;
+pub type Confirms = BoxStream<'static, Result<Vec<MessageConfirm>, BrokerError>>;
 
 /// A connection with a working channel, used by one role. A session is never repaired: when it
 /// is lost, its owner drops it and connects again.

@@ -2,19 +2,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::{
-    ConnectionState, Consumer, ConsumerSettings, Drained, Expected, PublisherSettings,
+    ConnectionState, Consumer, ConsumerSettings, ExpectedObjects, PublisherSettings, StopResult,
 };
-use ballet_testkit::memory::{Kind, MemoryBroker, QueueOptions};
+use ballet_testkit::memory::{ExchangeKind, MemoryBroker, QueueOptions};
 use ballet_testkit::wire::clients::{
-    In, Notes, Out, SOON, batch, id, message, out, until, wait_for,
+    Notes, SOON, TestConsumer, TestPublisher, batch, id, message, out, until, wait_for,
 };
 
 const MOMENT: Duration = Duration::from_millis(50);
 
 fn broker(messages: usize) -> MemoryBroker {
     let broker = MemoryBroker::new();
-    broker.exchange("events", Kind::Topic);
-    broker.exchange("dead", Kind::Topic);
+    broker.exchange("events", ExchangeKind::Topic);
+    broker.exchange("dead", ExchangeKind::Topic);
     broker.queue("orders.dead");
     broker.bind("dead", "orders", "orders.dead");
     let dead_letter = Some(("dead".to_owned(), "orders".to_owned()));
@@ -34,7 +34,7 @@ fn ids(taken: &[(String, ballet_amqp::Receipt)]) -> Vec<&str> {
 #[tokio::test(start_paused = true)]
 async fn settled_deliveries_are_acknowledged_up_to_the_first_gap() {
     let broker = broker(3);
-    let mut consumer = In::usual(broker.clone());
+    let mut consumer = TestConsumer::usual(broker.clone());
     let mut taken = consumer.take(3).await;
     assert_eq!(ids(&taken), ["0", "1", "2"]);
     taken.pop().unwrap().1.settle();
@@ -53,7 +53,7 @@ async fn an_ack_waits_for_others_but_not_for_long_and_not_for_many() {
     let broker = broker(4);
     let mut settings = ConsumerSettings::new("orders", "one");
     settings.prefetch = 8;
-    let mut consumer = In::start(broker.clone(), settings);
+    let mut consumer = TestConsumer::start(broker.clone(), settings);
     let mut taken = consumer.take(4).await;
     let mut settle = |count| taken.drain(..count).for_each(|(_, receipt)| receipt.settle());
     settle(1);
@@ -75,7 +75,7 @@ async fn an_ack_waits_for_others_but_not_for_long_and_not_for_many() {
 #[tokio::test]
 async fn a_dropped_receipt_brings_the_message_again() {
     let broker = broker(1);
-    let mut consumer = In::usual(broker.clone());
+    let mut consumer = TestConsumer::usual(broker.clone());
     drop(consumer.next().await);
     let (id, receipt) = consumer.next().await;
     assert_eq!(id, "0");
@@ -92,10 +92,10 @@ async fn a_dropped_receipt_brings_the_message_again() {
 #[tokio::test]
 async fn what_is_given_back_comes_again_though_a_later_one_is_settled() {
     let broker = broker(2);
-    let mut consumer = In::usual(broker.clone());
+    let mut consumer = TestConsumer::usual(broker.clone());
     let mut both = consumer.take(2).await;
     let (second, first) = (both.pop().unwrap(), both.pop().unwrap());
-    // At once, so that one ack and one give-back are told together. The ack covers both tags.
+    // At once, so that one ack and one give-back are sent together. The ack covers both tags.
     drop(first);
     second.1.settle();
     let (id, receipt) = consumer.next().await;
@@ -108,7 +108,7 @@ async fn what_is_given_back_comes_again_though_a_later_one_is_settled() {
 #[tokio::test(start_paused = true)]
 async fn t138_receipts_of_a_lost_connection_do_nothing_on_the_next() {
     let broker = broker(2);
-    let mut consumer = In::usual(broker.clone());
+    let mut consumer = TestConsumer::usual(broker.clone());
     let old = consumer.take(2).await;
     broker.drop_connections("orders consume one");
     let new = consumer.take(2).await;
@@ -123,7 +123,7 @@ async fn t138_receipts_of_a_lost_connection_do_nothing_on_the_next() {
 #[tokio::test]
 async fn t137_a_consumer_that_the_broker_cancels_comes_back() {
     let broker = broker(1);
-    let mut consumer = In::usual(broker.clone());
+    let mut consumer = TestConsumer::usual(broker.clone());
     consumer.next().await.1.settle();
     until("acknowledged", || broker.unacked("orders") == 0).await;
     broker.cancel_consumers("orders");
@@ -135,7 +135,7 @@ async fn t137_a_consumer_that_the_broker_cancels_comes_back() {
 async fn a_broker_that_is_away_is_waited_for_and_named() {
     let broker = broker(1);
     broker.unreachable(true);
-    let mut consumer = In::usual(broker.clone());
+    let mut consumer = TestConsumer::usual(broker.clone());
     wait_for(consumer.handle.state(), "connecting", |state| match state {
         ConnectionState::Connecting { last_error: Some(error), .. } => {
             error.to_string().contains("cannot be reached")
@@ -152,7 +152,7 @@ async fn a_missing_queue_is_named() {
     let broker = broker(0);
     let mut settings = ConsumerSettings::new("orders", "one");
     settings.queue = "payments".to_owned();
-    let consumer = In::start(broker.clone(), settings);
+    let consumer = TestConsumer::start(broker.clone(), settings);
     wait_for(consumer.handle.state(), "naming what is missing", |state| match state {
         ConnectionState::Connecting { last_error: Some(error), .. } => {
             error.to_string().contains("queue `payments` is missing in vhost `memory`")
@@ -167,19 +167,19 @@ async fn a_missing_queue_is_named() {
 #[tokio::test]
 async fn without_what_is_only_expected_it_consumes_all_the_same() {
     let settings = ConsumerSettings::new("orders", "one");
-    let expected = Expected::new().queue("orders.nowhere");
-    let mut consumer = In::start(broker(1), ConsumerSettings { expected, ..settings });
+    let expected = ExpectedObjects::new().queue("orders.nowhere");
+    let mut consumer = TestConsumer::start(broker(1), ConsumerSettings { expected, ..settings });
     consumer.next().await.1.settle();
 }
 
 #[tokio::test(start_paused = true)]
 async fn while_paused_others_get_the_messages() {
     let broker = broker(3);
-    let mut one = In::usual(broker.clone());
+    let mut one = TestConsumer::usual(broker.clone());
     let held = one.take(3).await;
     one.handle.pause();
     wait_for(one.handle.state(), "paused", |state| *state == ConnectionState::Paused).await;
-    let mut two = In::start(broker.clone(), ConsumerSettings::new("orders", "two"));
+    let mut two = TestConsumer::start(broker.clone(), ConsumerSettings::new("orders", "two"));
     let taken = two.take(3).await;
     assert_eq!(ids(&taken), ["0", "1", "2"]);
     held.into_iter().for_each(|(_, receipt)| receipt.settle());
@@ -195,7 +195,7 @@ async fn while_paused_others_get_the_messages() {
 #[tokio::test(start_paused = true)]
 async fn a_stop_waits_for_what_is_in_hand_and_takes_nothing_more() {
     let broker = broker(2);
-    let mut consumer = In::usual(broker.clone());
+    let mut consumer = TestConsumer::usual(broker.clone());
     let taken = consumer.take(2).await;
     let settle = async {
         tokio::time::sleep(MOMENT).await;
@@ -204,7 +204,7 @@ async fn a_stop_waits_for_what_is_in_hand_and_takes_nothing_more() {
         taken.into_iter().for_each(|(_, receipt)| receipt.settle());
     };
     let (drained, ()) = tokio::join!(consumer.handle.stop(SOON), settle);
-    assert_eq!(drained, Drained { unsettled: 0 });
+    assert_eq!(drained, StopResult { unsettled: 0 });
     assert_eq!(broker.unacked("orders"), 0);
     let left: Vec<_> = broker.ready("orders").iter().map(|left| id(&left.properties)).collect();
     assert_eq!(left, ["late"]);
@@ -214,10 +214,10 @@ async fn a_stop_waits_for_what_is_in_hand_and_takes_nothing_more() {
 #[tokio::test]
 async fn a_stop_does_not_wait_for_ever_and_keeps_what_was_settled() {
     let broker = broker(2);
-    let mut consumer = In::usual(broker.clone());
+    let mut consumer = TestConsumer::usual(broker.clone());
     let mut taken = consumer.take(2).await;
     taken.remove(0).1.settle();
-    assert_eq!(consumer.handle.stop(MOMENT).await, Drained { unsettled: 1 });
+    assert_eq!(consumer.handle.stop(MOMENT).await, StopResult { unsettled: 1 });
     assert_eq!(broker.ready("orders").len(), 1);
 }
 
@@ -225,7 +225,7 @@ async fn a_stop_does_not_wait_for_ever_and_keeps_what_was_settled() {
 async fn stopping_without_a_broker_is_quick() {
     let broker = broker(0);
     broker.unreachable(true);
-    let consumer = In::usual(broker);
+    let consumer = TestConsumer::usual(broker);
     tokio::time::sleep(MOMENT).await;
     tokio::time::timeout(SOON / 2, consumer.handle.stop(SOON)).await.unwrap();
 }
@@ -234,7 +234,7 @@ async fn stopping_without_a_broker_is_quick() {
 async fn what_was_sent_ahead_of_the_first_message_is_handed_on() {
     let broker = broker(4);
     broker.send_ahead(10);
-    let mut consumer = In::usual(broker.clone());
+    let mut consumer = TestConsumer::usual(broker.clone());
     // The first is handed on with a prefetch of 1, and the others are already on their way.
     let taken = consumer.take(4).await;
     assert_eq!(ids(&taken), ["0", "1", "2", "3"]);
@@ -260,7 +260,7 @@ async fn a_message_that_kills_the_process_takes_no_other_with_it() {
     let dead: Vec<_> =
         broker.ready("orders.dead").iter().map(|dead| id(&dead.properties)).collect();
     assert_eq!(dead, ["poison"]);
-    let mut last = In::usual(broker.clone());
+    let mut last = TestConsumer::usual(broker.clone());
     until("all are handled", || {
         while let Ok((id, receipt)) = last.try_next() {
             handled.lock().unwrap().push(id);
@@ -310,14 +310,14 @@ async fn while_cautious_messages_come_one_by_one() {
     let broker = broker(3);
     // Twice in hand of somebody who died.
     for _ in 0..2 {
-        let mut dying = In::usual(broker.clone());
+        let mut dying = TestConsumer::usual(broker.clone());
         let _in_hand = dying.take(3).await;
         dying.handle.pause();
         wait_for(dying.handle.state(), "paused", |state| *state == ConnectionState::Paused).await;
     }
     broker.put(&message("a.x", "fresh 1"));
     broker.put(&message("a.x", "fresh 2"));
-    let mut consumer = In::usual(broker.clone());
+    let mut consumer = TestConsumer::usual(broker.clone());
     for expected in ["0", "1", "2"] {
         let (id, receipt) = consumer.next().await;
         assert_eq!(id, expected);
@@ -340,7 +340,7 @@ async fn big_messages_are_sent_ahead_by_their_size_and_come_once_and_in_order() 
     };
     (0..100).for_each(|number| put(number, 4 * 1024 * 1024));
     (100..300).for_each(|number| put(number, 10));
-    let mut consumer = In::usual(broker.clone());
+    let mut consumer = TestConsumer::usual(broker.clone());
     let mut most = 0;
     for expected in 0..300 {
         let (id, receipt) = consumer.next().await;
@@ -348,7 +348,7 @@ async fn big_messages_are_sent_ahead_by_their_size_and_come_once_and_in_order() 
         most = most.max(if expected < 40 { broker.unacked("orders") } else { 0 });
         receipt.settle();
     }
-    // Those on their way when the number changes, and 16 of 4 MiB.
+    // The messages on their way when the number changes, and 16 of 4 MiB.
     assert!(most <= 40, "{most} messages of 4 MiB were in hand");
     until("all are acknowledged", || broker.unacked("orders") == 0).await;
 }
@@ -359,13 +359,13 @@ async fn t201_a_service_that_may_see_nothing_of_what_it_needs_works() {
     for name in ["events", "orders", "orders.dead"] {
         broker.hide(name);
     }
-    let expected = Expected::new().exchange("events").queue("orders.dead");
+    let expected = ExpectedObjects::new().exchange("events").queue("orders.dead");
     let watched = vec!["orders".to_owned(), "orders.dead".to_owned()];
     let settings = ConsumerSettings { watched, ..ConsumerSettings::new("orders", "one") };
     let settings = ConsumerSettings { expected: expected.clone(), ..settings };
-    let mut consumer = In::start(broker.clone(), settings);
+    let mut consumer = TestConsumer::start(broker.clone(), settings);
     let settings = PublisherSettings { expected, ..PublisherSettings::new("orders", "one") };
-    let mut publisher = Out::start(broker, settings);
+    let mut publisher = TestPublisher::start(broker, settings);
     publisher.handle.send(out(1, &["orders.x"]));
     assert_eq!(publisher.published().await.batch, batch(1));
     let (_, receipt) = consumer.next().await;
@@ -383,7 +383,7 @@ async fn the_lengths_of_watched_queues_are_told_while_there_is_a_connection() {
     }
     let watched = ["orders", "orders.dead", "nowhere"].map(str::to_owned).to_vec();
     let settings = ConsumerSettings { watched, ..ConsumerSettings::new("orders", "one") };
-    let consumer = In::start(broker.clone(), settings);
+    let consumer = TestConsumer::start(broker.clone(), settings);
     let lengths = || consumer.handle.lengths();
     wait_for(lengths(), "lengths", |lengths| !lengths.is_empty()).await;
     let told: Vec<_> = lengths().borrow().clone().into_iter().collect();

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
 
 mod consumer;
-mod held;
+mod held_messages;
 mod one_ack;
 mod permissions;
 mod publisher;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use ballet_amqp::{Broker, Confirmed, Outcome, RabbitMq};
+use ballet_amqp::{Broker, MessageConfirm, PublishOutcome, RabbitMq};
 use futures_util::StreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -97,9 +97,9 @@ async fn a_returned_message_is_told_from_those_that_one_ack_confirms_with_it() {
         let (mut confirmed, mut returned) = (BTreeSet::new(), Vec::new());
         while ((confirmed.len() + returned.len()) as u64) < BURST {
             let answers = timeout(SOON, confirms.next()).await.expect("an answer");
-            for Confirmed { number, outcome } in answers.unwrap().unwrap() {
+            for MessageConfirm { number, outcome } in answers.unwrap().unwrap() {
                 match outcome {
-                    Outcome::Ack => drop(confirmed.insert(number)),
+                    PublishOutcome::Ack => drop(confirmed.insert(number)),
                     _ => returned.push(number),
                 }
             }

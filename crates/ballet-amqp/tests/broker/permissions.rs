@@ -5,7 +5,7 @@ use ballet_stage::{Method, TestEnv};
 use serde_json::{Value, json};
 
 use crate::rabbitmq::{bind, env, rabbitmq};
-use ballet_testkit::wire::clients::{In, Out, batch, out, redirect, wait_for};
+use ballet_testkit::wire::clients::{TestConsumer, TestPublisher, batch, out, redirect, wait_for};
 
 /// Takes or gives a permission of the service.
 async fn permit(env: &TestEnv, kind: &str, permission: &Value) {
@@ -25,8 +25,8 @@ fn write_topic(keys: &str) -> Value {
 #[tokio::test]
 async fn t186_events_wait_while_the_right_to_their_exchange_is_taken_and_leave_in_order() {
     let env = env("right").await;
-    let mut publisher = Out::usual(rabbitmq(&env));
-    let mut consumer = In::usual(rabbitmq(&env));
+    let mut publisher = TestPublisher::usual(rabbitmq(&env));
+    let mut consumer = TestConsumer::usual(rabbitmq(&env));
     publisher.ready().await;
     permit(&env, "permissions", &write("^bare$")).await;
     bind(&env, "bare", "#").await;
@@ -37,7 +37,7 @@ async fn t186_events_wait_while_the_right_to_their_exchange_is_taken_and_leave_i
         held.as_ref().is_some_and(|reason| reason.contains("exchange 'events'"))
     })
     .await;
-    // What goes to another exchange does not wait.
+    // Messages to another exchange do not wait.
     let mut elsewhere = out(41, &["orders.x"]);
     redirect(&mut elsewhere, 0, "bare");
     publisher.handle.send(elsewhere);
@@ -69,7 +69,7 @@ async fn t186_events_of_our_own_wait_while_the_right_to_their_key_is_taken() {
     let env = env("key").await;
     let mut settings = PublisherSettings::new("orders", "one");
     settings.keys = ["orders.x", "orders.y"].map(str::to_owned).into();
-    let mut publisher = Out::start(rabbitmq(&env), settings);
+    let mut publisher = TestPublisher::start(rabbitmq(&env), settings);
     publisher.ready().await;
     permit(&env, "topic-permissions", &write_topic("^orders\\.y$")).await;
     for number in 1..=20 {

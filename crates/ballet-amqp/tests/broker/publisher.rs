@@ -2,20 +2,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::{
-    ConnectionState, Expected, Handed, LeftBehind, Publish, PublishError, Published,
+    ConnectionState, ExpectedObjects, Handover, LeftBehind, Publish, PublishError, PublishedBatch,
     PublisherSettings, Unpublishable,
 };
-use ballet_testkit::memory::{Kind, MemoryBroker};
+use ballet_testkit::memory::{ExchangeKind, MemoryBroker};
 use bytes::Bytes;
 use tokio::time::Instant;
 
 use ballet_testkit::wire::clients::{
-    Out, SOON, batch, id, message, out, redirect, until, wait_for,
+    SOON, TestPublisher, batch, id, message, out, redirect, until, wait_for,
 };
 
 pub(crate) fn broker() -> MemoryBroker {
     let broker = MemoryBroker::new();
-    broker.exchange("events", Kind::Topic);
+    broker.exchange("events", ExchangeKind::Topic);
     broker.queue("all");
     broker.bind("events", "a.#", "all");
     broker
@@ -28,9 +28,9 @@ fn taken(broker: &MemoryBroker) -> Vec<String> {
 #[tokio::test]
 async fn batches_are_published_in_order_and_reported() {
     let broker = broker();
-    let mut publisher = Out::usual(broker.clone());
+    let mut publisher = TestPublisher::usual(broker.clone());
     for number in 1..=3 {
-        assert_eq!(publisher.handle.send(out(number, &["a.x", "a.y"])), Handed::Queued);
+        assert_eq!(publisher.handle.send(out(number, &["a.x", "a.y"])), Handover::Queued);
     }
     for number in 1..=3 {
         let published = publisher.published().await;
@@ -44,7 +44,7 @@ async fn batches_are_published_in_order_and_reported() {
 
 #[tokio::test]
 async fn an_empty_batch_is_published_at_once() {
-    let mut publisher = Out::usual(broker());
+    let mut publisher = TestPublisher::usual(broker());
     publisher.handle.send(out(1, &[]));
     assert_eq!(publisher.published().await.batch, batch(1));
     assert!(!publisher.handle.in_memory(&batch(1)));
@@ -54,7 +54,7 @@ async fn an_empty_batch_is_published_at_once() {
 async fn t03_a_batch_is_in_memory_until_every_message_is_confirmed() {
     let broker = broker();
     broker.hold_confirms();
-    let mut publisher = Out::usual(broker.clone());
+    let mut publisher = TestPublisher::usual(broker.clone());
     publisher.handle.send(out(1, &["a.x"]));
     until("taken", || broker.taken_count() == 1).await;
     // No real time passes: the clock goes on once nobody has anything left to do.
@@ -74,7 +74,7 @@ async fn t197_what_is_not_confirmed_for_long_is_published_over_another_connectio
         confirm_limit: Duration::from_millis(300),
         ..PublisherSettings::new("orders", "one")
     };
-    let mut publisher = Out::start(broker.clone(), settings);
+    let mut publisher = TestPublisher::start(broker.clone(), settings);
     publisher.handle.send(out(1, &["a.x", "a.y"]));
     until("taken twice", || broker.taken_count() == 4).await;
     // That did not help, so the next limit is longer.
@@ -95,7 +95,7 @@ async fn a_broker_that_blocks_is_waited_for_without_another_connection() {
         confirm_limit: Duration::from_millis(100),
         ..PublisherSettings::new("orders", "one")
     };
-    let mut publisher = Out::start(broker.clone(), settings);
+    let mut publisher = TestPublisher::start(broker.clone(), settings);
     publisher.ready().await;
     broker.block(true);
     publisher.handle.send(out(1, &["a.x"]));
@@ -115,7 +115,7 @@ async fn a_broker_that_blocks_is_waited_for_without_another_connection() {
 async fn t172_what_is_unconfirmed_when_the_connection_is_lost_is_published_again_in_order() {
     let broker = broker();
     broker.hold_confirms();
-    let mut publisher = Out::usual(broker.clone());
+    let mut publisher = TestPublisher::usual(broker.clone());
     publisher.handle.send(out(1, &["a.x", "a.y"]));
     publisher.handle.send(out(2, &["a.z"]));
     until("all taken", || broker.taken_count() == 3).await;
@@ -144,7 +144,7 @@ async fn t172_what_is_unconfirmed_when_the_connection_is_lost_is_published_again
 async fn t51_a_refused_key_is_found_and_its_neighbours_are_published() {
     let broker = broker();
     broker.refuse_key("a.forged");
-    let mut publisher = Out::usual(broker.clone());
+    let mut publisher = TestPublisher::usual(broker.clone());
     publisher.ready().await;
     publisher.handle.send(out(1, &["a.x", "a.forged", "a.y"]));
     publisher.handle.send(out(2, &["a.z"]));
@@ -163,7 +163,7 @@ async fn t51_a_refused_key_is_found_and_its_neighbours_are_published() {
 
 #[tokio::test]
 async fn what_amqp_cannot_carry_is_refused_alone() {
-    let mut publisher = Out::usual(broker());
+    let mut publisher = TestPublisher::usual(broker());
     publisher.handle.send(out(1, &["a.x", &"a".repeat(256)]));
     let published = publisher.published().await;
     assert_eq!(published.unpublishable.len(), 1);
@@ -173,14 +173,14 @@ async fn what_amqp_cannot_carry_is_refused_alone() {
 #[tokio::test]
 async fn an_unknown_exchange_holds_up_only_its_own_messages() {
     let broker = broker();
-    let mut publisher = Out::usual(broker.clone());
+    let mut publisher = TestPublisher::usual(broker.clone());
     publisher.ready().await;
     let mut lost = out(1, &["a.x"]);
     redirect(&mut lost, 0, "later");
     publisher.handle.send(lost);
     publisher.handle.send(out(2, &["a.y"]));
     assert_eq!(publisher.published().await.batch, batch(2));
-    broker.exchange("later", Kind::Topic);
+    broker.exchange("later", ExchangeKind::Topic);
     broker.bind("later", "#", "all");
     assert_eq!(publisher.published().await.batch, batch(1));
 }
@@ -188,7 +188,7 @@ async fn an_unknown_exchange_holds_up_only_its_own_messages() {
 #[tokio::test]
 async fn returned_and_nacked_messages_are_tried_again_and_not_reported_before() {
     let broker = broker();
-    let mut publisher = Out::usual(broker.clone());
+    let mut publisher = TestPublisher::usual(broker.clone());
     publisher.handle.send(out(1, &["b.unbound"]));
     publisher.handle.send(out(2, &["a.x"]));
     assert_eq!(publisher.published().await.batch, batch(2));
@@ -204,7 +204,7 @@ async fn returned_and_nacked_messages_are_tried_again_and_not_reported_before() 
 #[tokio::test(start_paused = true)]
 async fn a_blocked_broker_is_waited_for() {
     let broker = broker();
-    let mut publisher = Out::usual(broker.clone());
+    let mut publisher = TestPublisher::usual(broker.clone());
     publisher.ready().await;
     broker.block(true);
     wait_for(publisher.handle.state(), "blocked", |state| *state == ConnectionState::Blocked).await;
@@ -223,10 +223,10 @@ async fn beyond_the_bound_batches_are_spilled_and_room_is_told() {
     broker.unreachable(true);
     let settings =
         PublisherSettings { max_in_memory: 4, ..PublisherSettings::new("orders", "one") };
-    let mut publisher = Out::start(broker.clone(), settings);
-    assert_eq!(publisher.handle.send(out(1, &["a.x"; 3])), Handed::Queued);
-    assert_eq!(publisher.handle.send(out(2, &["a.x"; 2])), Handed::Spilled);
-    assert_eq!(publisher.handle.send(out(3, &["a.x"])), Handed::Queued);
+    let mut publisher = TestPublisher::start(broker.clone(), settings);
+    assert_eq!(publisher.handle.send(out(1, &["a.x"; 3])), Handover::Queued);
+    assert_eq!(publisher.handle.send(out(2, &["a.x"; 2])), Handover::Spilled);
+    assert_eq!(publisher.handle.send(out(3, &["a.x"])), Handover::Queued);
     assert_eq!(*publisher.handle.spilled().borrow(), 1);
     assert!(!publisher.handle.in_memory(&batch(2)));
     assert!(!publisher.handle.has_room());
@@ -237,7 +237,7 @@ async fn beyond_the_bound_batches_are_spilled_and_room_is_told() {
     publisher.published().await;
     // Larger than the bound by itself: there is no other way for it.
     until("empty", || publisher.handle.waiting() == 0).await;
-    assert_eq!(publisher.handle.send(out(4, &["a.x"; 9])), Handed::Queued);
+    assert_eq!(publisher.handle.send(out(4, &["a.x"; 9])), Handover::Queued);
     publisher.published().await;
 }
 
@@ -251,12 +251,12 @@ async fn what_waits_for_a_refused_key_leaves_memory_beyond_a_bound_of_its_own() 
         max_held: 2,
         ..PublisherSettings::new("orders", "one")
     };
-    let mut publisher = Out::start(broker.clone(), settings);
+    let mut publisher = TestPublisher::start(broker.clone(), settings);
     publisher.handle.send(out(1, &["a.x", "a.y"]));
     wait_for(publisher.handle.held(), "held", Option::is_some).await;
     for number in 2..=5 {
-        assert_eq!(publisher.handle.send(out(number, &["a.x", "a.y"])), Handed::Queued);
-        let Published { batch: of, left_behind, .. } = publisher.published().await;
+        assert_eq!(publisher.handle.send(out(number, &["a.x", "a.y"])), Handover::Queued);
+        let PublishedBatch { batch: of, left_behind, .. } = publisher.published().await;
         let expected = LeftBehind { positions: vec![0], bytes: 3, releases: 0 };
         assert_eq!((of, left_behind), (batch(number), Some(expected)));
     }
@@ -273,7 +273,7 @@ async fn what_waits_for_a_refused_key_leaves_memory_beyond_a_bound_of_its_own() 
 async fn a_single_message_is_confirmed_through_a_loss_of_the_connection() {
     let broker = broker();
     broker.hold_confirms();
-    let publisher = Out::usual(broker.clone());
+    let publisher = TestPublisher::usual(broker.clone());
     let dead = message("a.dead", "dead");
     let publishing = publisher.handle.publish_now(dead, SOON);
     tokio::pin!(publishing);
@@ -291,7 +291,7 @@ async fn a_single_message_is_confirmed_through_a_loss_of_the_connection() {
 async fn a_single_message_fails_in_bounded_time_and_says_why() {
     let broker = broker();
     broker.refuse_key("a.forged");
-    let publisher = Out::usual(broker.clone());
+    let publisher = TestPublisher::usual(broker.clone());
     let forged = publisher.handle.publish_now(message("a.forged", "1"), SOON).await;
     assert!(matches!(forged, Err(PublishError::Unpublishable { .. })), "{forged:?}");
 
@@ -315,7 +315,7 @@ async fn a_single_message_fails_in_bounded_time_and_says_why() {
 async fn what_nobody_waits_for_any_more_takes_no_memory_while_the_broker_is_away() {
     let broker = broker();
     broker.unreachable(true);
-    let publisher = Out::usual(broker);
+    let publisher = TestPublisher::usual(broker);
     let bytes: Arc<[u8]> = Arc::from(*b"{}");
     for number in 0..20 {
         let body = Bytes::from_owner(Arc::clone(&bytes));
@@ -330,19 +330,19 @@ async fn what_nobody_waits_for_any_more_takes_no_memory_while_the_broker_is_away
 #[tokio::test]
 async fn t09_a_stop_waits_for_confirms_but_not_for_ever() {
     let broker = broker();
-    let mut publisher = Out::usual(broker.clone());
+    let mut publisher = TestPublisher::usual(broker.clone());
     publisher.handle.send(out(1, &["a.x"; 100]));
     assert_eq!(publisher.handle.stop(SOON).await, 0);
     publisher.published().await;
 
     broker.hold_confirms();
-    let publisher = Out::usual(broker.clone());
+    let publisher = TestPublisher::usual(broker.clone());
     publisher.handle.send(out(2, &["a.x"; 3]));
     assert_eq!(publisher.handle.stop(Duration::from_millis(300)).await, 3);
-    assert_eq!(publisher.handle.send(out(3, &["a.x"])), Handed::Spilled);
+    assert_eq!(publisher.handle.send(out(3, &["a.x"])), Handover::Spilled);
 
     broker.unreachable(true);
-    let publisher = Out::usual(broker.clone());
+    let publisher = TestPublisher::usual(broker.clone());
     publisher.handle.send(out(4, &["a.x"; 3]));
     assert_eq!(publisher.handle.stop(Duration::from_millis(300)).await, 3);
 }
@@ -351,8 +351,8 @@ async fn t09_a_stop_waits_for_confirms_but_not_for_ever() {
 async fn a_missing_exchange_is_named_before_anything_is_published() {
     let broker = broker();
     let mut settings = PublisherSettings::new("orders", "one");
-    settings.expected = Expected::new().exchange("events").exchange("retry");
-    let mut publisher = Out::start(broker.clone(), settings);
+    settings.expected = ExpectedObjects::new().exchange("events").exchange("retry");
+    let mut publisher = TestPublisher::start(broker.clone(), settings);
     publisher.handle.send(out(1, &["a.x"]));
     let named = |state: &ConnectionState| match state {
         ConnectionState::Connecting { last_error: Some(error), .. } => {
@@ -362,6 +362,6 @@ async fn a_missing_exchange_is_named_before_anything_is_published() {
     };
     wait_for(publisher.handle.state(), "naming what is missing", named).await;
     assert_eq!(taken(&broker), Vec::<String>::new());
-    broker.exchange("retry", Kind::Topic);
+    broker.exchange("retry", ExchangeKind::Topic);
     publisher.published().await;
 }

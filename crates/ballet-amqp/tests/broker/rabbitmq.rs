@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ballet_amqp::{Broker, BrokerError, ConsumerSettings, Handed, RabbitMq, Unpublishable};
+use ballet_amqp::{Broker, BrokerError, ConsumerSettings, Handover, RabbitMq, Unpublishable};
 use ballet_stage::{Method, Options, Servers, TestEnv, wait_until};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use ballet_testkit::wire::clients::{In, Out, SOON, batch, message, out, redirect, until};
+use ballet_testkit::wire::clients::{
+    SOON, TestConsumer, TestPublisher, batch, message, out, redirect, until,
+};
 
 /// One service that may write its own keys, and gets them back.
 fn definitions() -> Value {
@@ -61,8 +63,8 @@ pub(crate) async fn bind(env: &TestEnv, source: &str, key: &str) {
 #[tokio::test]
 async fn messages_go_through_whole_and_in_order() {
     let env = env("through").await;
-    let mut publisher = Out::usual(rabbitmq(&env));
-    let mut consumer = In::usual(rabbitmq(&env));
+    let mut publisher = TestPublisher::usual(rabbitmq(&env));
+    let mut consumer = TestConsumer::usual(rabbitmq(&env));
     for number in 0..20 {
         publisher.handle.send(out(number, &["orders.x"; 100]));
     }
@@ -78,7 +80,7 @@ async fn messages_go_through_whole_and_in_order() {
     }
     consumer.handle.stop(SOON).await;
     assert_eq!(publisher.handle.stop(SOON).await, 0);
-    let mut rest = In::usual(rabbitmq(&env));
+    let mut rest = TestConsumer::usual(rabbitmq(&env));
     rest.nothing_for(Duration::from_millis(300)).await;
     env.close().await.unwrap();
 }
@@ -86,8 +88,8 @@ async fn messages_go_through_whole_and_in_order() {
 #[tokio::test]
 async fn t137_one_forged_key_costs_its_neighbours_nothing() {
     let env = env("forged").await;
-    let mut publisher = Out::usual(rabbitmq(&env));
-    let mut consumer = In::usual(rabbitmq(&env));
+    let mut publisher = TestPublisher::usual(rabbitmq(&env));
+    let mut consumer = TestConsumer::usual(rabbitmq(&env));
     publisher.ready().await;
     publisher.handle.send(out(1, &["orders.x"; 50]));
     let mut keys = vec!["orders.y"; 50];
@@ -116,7 +118,7 @@ async fn t137_one_forged_key_costs_its_neighbours_nothing() {
 #[tokio::test]
 async fn t04_returned_messages_are_told_from_their_neighbours() {
     let env = env("returned").await;
-    let mut publisher = Out::usual(rabbitmq(&env));
+    let mut publisher = TestPublisher::usual(rabbitmq(&env));
     publisher.ready().await;
     for number in 0..300 {
         let mut one = out(number, &["orders.x", "orders.x"]);
@@ -141,7 +143,7 @@ async fn t04_returned_messages_are_told_from_their_neighbours() {
 #[tokio::test]
 async fn an_exchange_that_does_not_exist_holds_up_only_its_own_messages() {
     let env = env("gone").await;
-    let mut publisher = Out::usual(rabbitmq(&env));
+    let mut publisher = TestPublisher::usual(rabbitmq(&env));
     publisher.ready().await;
     let mut lost = out(1, &["orders.x"]);
     redirect(&mut lost, 0, "gone");
@@ -159,7 +161,7 @@ async fn an_exchange_that_does_not_exist_holds_up_only_its_own_messages() {
 #[tokio::test]
 async fn t20_a_deleted_queue_is_noticed_named_and_waited_for() {
     let env = env("deleted").await;
-    let consumer = In::usual(rabbitmq(&env));
+    let consumer = TestConsumer::usual(rabbitmq(&env));
     consumer.ready().await;
     env.management().delete_queue("orders").await.unwrap();
     let state = consumer.handle.state();
@@ -174,8 +176,8 @@ async fn t20_a_deleted_queue_is_noticed_named_and_waited_for() {
 #[tokio::test]
 async fn the_broker_shows_who_we_are() {
     let env = env("names").await;
-    let publisher = Out::usual(rabbitmq(&env));
-    let consumer = In::usual(rabbitmq(&env));
+    let publisher = TestPublisher::usual(rabbitmq(&env));
+    let consumer = TestConsumer::usual(rabbitmq(&env));
     publisher.ready().await;
     consumer.ready().await;
     let path = ["consumers", env.vhost()];
@@ -210,7 +212,7 @@ async fn who_is_not_let_in_is_told_why_and_no_password() {
 
     // The first host is dead, the second is not.
     let both = RabbitMq::new(&format!("{user}:{password}@127.0.0.1:1,{host}")).unwrap();
-    let publisher = Out::usual(both);
+    let publisher = TestPublisher::usual(both);
     publisher.ready().await;
     publisher.handle.publish_now(message("orders.x", "1"), SOON).await.unwrap();
     env.close().await.unwrap();
@@ -218,9 +220,9 @@ async fn who_is_not_let_in_is_told_why_and_no_password() {
 
 /// Publishes and consumes while `trouble` goes on; nothing may be missing at the end.
 async fn nothing_is_lost_in(env: &TestEnv, trouble: impl Future<Output = ()>) {
-    let mut publisher = Out::usual(rabbitmq(env));
+    let mut publisher = TestPublisher::usual(rabbitmq(env));
     let settings = ConsumerSettings { prefetch: 200, ..ConsumerSettings::new("orders", "one") };
-    let mut consumer = In::start(rabbitmq(env), settings);
+    let mut consumer = TestConsumer::start(rabbitmq(env), settings);
     let mut sent = 0;
     let mut arrived = BTreeSet::new();
     let mut over = false;
@@ -230,8 +232,8 @@ async fn nothing_is_lost_in(env: &TestEnv, trouble: impl Future<Output = ()>) {
         tokio::select! {
             () = &mut trouble => over = true,
             _ = tick.tick() => {
-                // What is spilled would be read back from the outbox table.
-                if publisher.handle.send(out(sent, &["orders.x"; 10])) == Handed::Queued {
+                // A spilled batch would be read back from the outbox table.
+                if publisher.handle.send(out(sent, &["orders.x"; 10])) == Handover::Queued {
                     sent += 1;
                 }
             }

@@ -1,4 +1,4 @@
-//! What a session asks, and how it, a consumer of it or one of its further channels ends.
+//! The questions that a session asks, and the ends of a session, its consumers and its further channels.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use serde_json::json;
 use tokio::time::timeout;
 
-use ballet_testkit::wire::clients::{In, Out, SOON, message, out};
+use ballet_testkit::wire::clients::{SOON, TestConsumer, TestPublisher, message, out};
 
 use crate::rabbitmq::{env, rabbitmq};
 
@@ -48,8 +48,8 @@ async fn t201_a_consumer_that_the_broker_cancels_in_time_gets_its_messages_again
     let policy = json!({"pattern": "^orders$", "apply-to": "queues",
                         "definition": {"consumer-timeout": 2_000}});
     env.management().call(Method::PUT, &path, Some(&policy)).await.unwrap();
-    let publisher = Out::usual(rabbitmq(&env));
-    let mut consumer = In::usual(rabbitmq(&env));
+    let publisher = TestPublisher::usual(rabbitmq(&env));
+    let mut consumer = TestConsumer::usual(rabbitmq(&env));
     publisher.handle.send(out(1, &["orders.x", "orders.x"]));
     let held = consumer.take(2).await;
     // Only the loss of the consumer brings them back.

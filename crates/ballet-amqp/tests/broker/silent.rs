@@ -10,7 +10,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 
-use ballet_testkit::wire::clients::{In, SOON};
+use ballet_testkit::wire::clients::{SOON, TestConsumer};
 
 #[tokio::test]
 async fn an_attempt_that_nobody_answers_leaves_no_connection_behind() {
@@ -32,12 +32,12 @@ async fn an_attempt_that_nobody_answers_leaves_no_connection_behind() {
 
 /// Counts the attempts.
 #[derive(Debug, Default)]
-struct Silent(AtomicUsize);
+struct SilentServer(AtomicUsize);
 
 #[derive(Debug)]
-struct Counted(Arc<Silent>);
+struct CountedAttempts(Arc<SilentServer>);
 
-impl Broker for Counted {
+impl Broker for CountedAttempts {
     fn connect<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Arc<dyn Session>, BrokerError>> {
         async {
             self.0.0.fetch_add(1, Ordering::SeqCst);
@@ -51,8 +51,11 @@ impl Broker for Counted {
 
 #[tokio::test(start_paused = true)]
 async fn a_consumer_whose_attempts_take_long_waits_longer_each_time() {
-    let silent = Arc::new(Silent::default());
-    let consumer = In::start(Counted(Arc::clone(&silent)), ConsumerSettings::new("orders", "one"));
+    let silent = Arc::new(SilentServer::default());
+    let consumer = TestConsumer::start(
+        CountedAttempts(Arc::clone(&silent)),
+        ConsumerSettings::new("orders", "one"),
+    );
     sleep(Duration::from_secs(120)).await;
     let attempts = silent.0.load(Ordering::SeqCst);
     // Without longer waits it would be 19.

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ballet_amqp::RabbitMq;
-use ballet_testkit::memory::{Kind, MemoryBroker};
+use ballet_testkit::memory::{ExchangeKind, MemoryBroker};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::rabbitmq::env;
-use ballet_testkit::wire::clients::{Out, batch, out};
+use ballet_testkit::wire::clients::{TestPublisher, batch, out};
 
 /// The last byte of every frame.
 const FRAME_END: u8 = 0xce;
@@ -59,7 +59,7 @@ async fn t186_a_message_whose_frame_was_spoilt_on_the_way_is_published() {
     let env = env("spoilt").await;
     let times = Arc::new(AtomicUsize::new(2));
     let proxy = spoils(env.amqp_url("orders"), b"1.0", &times).await;
-    let mut publisher = Out::usual(RabbitMq::new(&proxy).unwrap());
+    let mut publisher = TestPublisher::usual(RabbitMq::new(&proxy).unwrap());
     publisher.ready().await;
     publisher.handle.send(out(1, &["orders.x"]));
     let published = publisher.published().await;
@@ -71,14 +71,14 @@ async fn t186_a_message_whose_frame_was_spoilt_on_the_way_is_published() {
 #[tokio::test(start_paused = true)]
 async fn t51_a_message_that_always_ends_the_connection_is_found_and_the_others_go_on() {
     let broker = MemoryBroker::new();
-    broker.exchange("events", Kind::Topic);
+    broker.exchange("events", ExchangeKind::Topic);
     broker.queue("all");
     broker.bind("events", "#", "all");
     broker.spoil_key("a.poison");
-    let mut publisher = Out::usual(broker.clone());
+    let mut publisher = TestPublisher::usual(broker.clone());
     publisher.ready().await;
     publisher.handle.send(out(1, &["a.x", "a.poison", "a.y"]));
-    // That the broker takes others in between shows that the way to it is good.
+    // The broker takes others in between, which shows that the way to it is good.
     for number in 2.. {
         publisher.handle.send(out(number, &["a.x"]));
         let published = publisher.published().await;

@@ -1,4 +1,4 @@
-//! Streams, of which a session reads one once.
+//! Streams. A session reads each at most once.
 
 use std::sync::Arc;
 

@@ -1,30 +1,30 @@
-//! An alarm: when it rings, and what to do then.
+//! An alarm: its condition, and the action for the person who gets it.
 
-/// An alarm: when it rings, and what to do then.
+/// An alarm: its condition, and the action for the person who gets it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Alarm {
     /// The name.
     pub(crate) name: &'static str,
     /// How urgent it is.
     pub(crate) severity: Severity,
-    /// When it rings, as an expression of Prometheus.
+    /// The condition, as a Prometheus expression.
     pub(crate) rings: &'static str,
-    /// What explains it. It does not ring while one of these holds, because that has an alarm of its own.
-    pub(crate) unless: &'static [Cause],
-    /// How many minutes the condition has to hold.
+    /// The causes that explain it. It does not ring while one of them holds, because each has its own alarm.
+    pub(crate) unless: &'static [AlarmCause],
+    /// The number of minutes that the condition has to hold.
     pub(crate) minutes: u32,
-    /// What has happened, as a sentence. A label is written `{job}`.
+    /// A sentence about the event. A label is written `{job}`.
     pub(crate) summary: &'static str,
-    /// What to do.
+    /// The steps for a person to take.
     pub(crate) action: &'static str,
 }
 
-/// What explains another alarm.
+/// A cause that explains another alarm.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Cause {
-    /// The labels that are the same in both. Without any, it explains the alarm for all services.
+pub(crate) struct AlarmCause {
+    /// The labels that are the same in both. Without any, the cause explains the alarm for all services.
     pub(crate) on: &'static str,
-    /// When it holds, as an expression of Prometheus.
+    /// The condition, as a Prometheus expression.
     pub(crate) holds: &'static str,
 }
 
@@ -33,12 +33,12 @@ pub(crate) struct Cause {
 pub(crate) enum Severity {
     /// Customers wait, or soon will.
     Critical,
-    /// It gets worse if nobody looks.
+    /// The problem grows if nobody looks.
     Warning,
 }
 
 impl Severity {
-    /// The label's value.
+    /// Returns the label's value.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Critical => "critical",
@@ -48,10 +48,10 @@ impl Severity {
 }
 
 impl Alarm {
-    /// The whole expression.
+    /// Returns the condition, limited by the causes.
     pub(crate) fn expression(&self) -> String {
         let mut expression = self.rings.to_owned();
-        for Cause { on, holds } in self.unless {
+        for AlarmCause { on, holds } in self.unless {
             expression += &format!(" unless on ({on}) ({holds})");
         }
         expression

@@ -1,13 +1,13 @@
-//! A board for Grafana, of the metrics that the alarms go by and of those that explain them.
+//! A Grafana board of the metrics behind the alarms, and of those that explain them.
 
 use serde_json::{Value, json};
 
 /// A panel of the board.
 struct Panel {
     title: &'static str,
-    /// The unit, as Grafana names it.
+    /// The unit, by its name in Grafana.
     unit: &'static str,
-    /// What is drawn, and what each line is called. `JOB` stands for the chosen services.
+    /// The expression and the legend of each line. `JOB` stands for the chosen services.
     lines: &'static [(&'static str, &'static str)],
 }
 
@@ -184,7 +184,7 @@ const COLUMNS: usize = 3;
 const WIDTH: usize = 24 / COLUMNS;
 const HEIGHT: usize = 8;
 
-/// The board as Grafana imports it.
+/// Returns the board in Grafana's import format.
 #[must_use]
 pub fn board() -> String {
     let panels: Vec<Value> = PANELS.iter().enumerate().map(|(at, it)| panel(at, it)).collect();

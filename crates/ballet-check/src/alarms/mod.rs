@@ -1,5 +1,4 @@
-//! The alarms of a system that is written with ballet: as rules for Prometheus, as a table, and as a board for
-//! Grafana.
+//! The alarms of a system built with ballet: as Prometheus rules, as a table, and as a Grafana board.
 
 mod alarm;
 mod board;

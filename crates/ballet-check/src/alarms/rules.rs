@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::alarms::alarm::Alarm;
 use crate::alarms::list::alarms;
 
-/// The rules file. `command` is the command that writes it.
+/// Returns the rules file. `command` is the command that writes it.
 #[must_use]
 pub fn rules(command: &str) -> String {
     let mut text = format!(
@@ -24,20 +24,20 @@ pub fn rules(command: &str) -> String {
              description: {}\n",
             alarm.expression(),
             severity.as_str(),
-            quoted(&labelled(summary)),
-            quoted(&labelled(action)),
+            quote(&with_labels(summary)),
+            quote(&with_labels(action)),
         )
         .ok();
     }
     text
 }
 
-/// The labels as Prometheus fills them in.
-fn labelled(text: &str) -> String {
+/// Puts the labels in Prometheus's template syntax.
+fn with_labels(text: &str) -> String {
     text.replace('{', "{{ $labels.").replace('}', " }}")
 }
 
-/// Text as JSON writes it, which YAML reads alike.
-fn quoted(text: &str) -> String {
+/// Quotes text as JSON does, which YAML reads alike.
+fn quote(text: &str) -> String {
     Value::from(text).to_string()
 }

@@ -4,7 +4,7 @@ use crate::alarms::alarm::{Alarm, Severity};
 use crate::alarms::list::alarms;
 use crate::markdown;
 
-/// The tables of the alarms, one for each severity, in Markdown, without their expressions.
+/// Returns the tables of the alarms, one for each severity, in Markdown, without the expressions.
 #[must_use]
 pub fn table() -> String {
     let of = |severity: Severity| {
@@ -25,7 +25,7 @@ fn row(alarm: &Alarm) -> [String; 3] {
     [alarm.name.to_owned(), after, what.replace(['{', '}'], "*")]
 }
 
-/// Text that begins as a sentence does.
+/// Turns text into a sentence with a capital letter.
 fn sentence(text: &str) -> String {
     let mut rest = text.chars();
     rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())

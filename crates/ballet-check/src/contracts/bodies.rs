@@ -1,21 +1,21 @@
-//! Compares the bodies that consumers read with those that publishers write, by the schemas in their
-//! contracts. A consumer's schema needs only what the consumer reads.
+//! Compares the bodies that consumers read with those that publishers write, by the schemas in their contracts. A
+//! consumer's schema needs only the fields that the consumer reads.
 
 use ballet_core::{EventType, Part, Problem, ServiceContract, System, TelemetryType};
 use schemars::Schema;
 use serde_json::Value;
 
-use crate::takes::{Doubt, Kind, NotTaken, not_taken};
+use crate::takes::{Doubt, Mismatch, MismatchKind, mismatches};
 
-/// What a body is of.
+/// The event or telemetry to which a body belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum What<'a> {
+pub(crate) enum BodyType<'a> {
     Event(EventType),
     /// The telemetry with this name.
     Telemetry(&'a str),
 }
 
-impl<'a> What<'a> {
+impl<'a> BodyType<'a> {
     pub(crate) fn name(self) -> &'a str {
         match self {
             Self::Event(event) => event.name(),
@@ -31,7 +31,7 @@ impl<'a> What<'a> {
         }
     }
 
-    /// Whether messages of it come to the service.
+    /// Whether the service receives messages of it.
     pub(crate) fn is_read_by(self, part: &Part) -> bool {
         match self {
             Self::Event(event) => part.consumes().contains(&event),
@@ -40,9 +40,9 @@ impl<'a> What<'a> {
     }
 }
 
-/// What consumers need and publishers do not write.
+/// Returns each mismatch: something that a consumer needs and a publisher does not write.
 pub(crate) fn problems(system: &System, contracts: &[ServiceContract]) -> Vec<Problem> {
-    let all: Vec<(&Part, Vec<(What<'static>, Value)>)> =
+    let all: Vec<(&Part, Vec<(BodyType<'static>, Value)>)> =
         system.parts.iter().zip(contracts.iter().map(schemas)).collect();
     let mut problems = Vec::new();
     for (publisher, written) in &all {
@@ -51,8 +51,8 @@ pub(crate) fn problems(system: &System, contracts: &[ServiceContract]) -> Vec<Pr
                 if consumer.service == publisher.service || !what.is_read_by(consumer) {
                     continue;
                 }
-                let Some(reads) = of(read, *what) else { continue };
-                let missing = not_taken(reads, writes, Doubt::InFavour);
+                let Some(reads) = schema_of(read, *what) else { continue };
+                let missing = mismatches(reads, writes, Doubt::InFavour);
                 let (reader, writer) = (consumer.service, publisher.service);
                 problems
                     .extend(missing.iter().map(|one| problem(reader, what.name(), one, writer)));
@@ -62,17 +62,19 @@ pub(crate) fn problems(system: &System, contracts: &[ServiceContract]) -> Vec<Pr
     problems
 }
 
-fn problem(reader: &str, what: &str, missing: &NotTaken, writer: &str) -> Problem {
+fn problem(reader: &str, what: &str, missing: &Mismatch, writer: &str) -> Problem {
     let advice = match missing.kind {
-        Kind::FieldMissing | Kind::FieldOptional => {
+        MismatchKind::FieldMissing | MismatchKind::FieldOptional => {
             format!("make it optional in {reader}, or let {writer} write it")
         }
-        Kind::FieldUnknown
-        | Kind::Type
-        | Kind::Value
-        | Kind::Range
-        | Kind::Format
-        | Kind::Unclear => format!("let {reader} take it, or {writer} declare that it writes less"),
+        MismatchKind::FieldUnknown
+        | MismatchKind::Type
+        | MismatchKind::Value
+        | MismatchKind::Range
+        | MismatchKind::Format
+        | MismatchKind::Unclear => {
+            format!("let {reader} take it, or {writer} declare that it writes less")
+        }
     };
     Problem {
         rule: "a consumer reads what the publisher writes",
@@ -82,22 +84,25 @@ fn problem(reader: &str, what: &str, missing: &NotTaken, writer: &str) -> Proble
     }
 }
 
-/// The schemas of a contract that was read already.
-pub(crate) fn schemas(contract: &ServiceContract) -> Vec<(What<'static>, Value)> {
+/// Returns the schemas of a contract, which has been checked before.
+pub(crate) fn schemas(contract: &ServiceContract) -> Vec<(BodyType<'static>, Value)> {
     let events = contract.schemas().unwrap_or_default().into_iter();
-    let events = events.map(|(event, schema)| (What::Event(event), schema.to_value()));
-    let telemetry =
-        telemetry(contract).map(|(one, schema)| (What::Telemetry(one.name()), schema.to_value()));
+    let events = events.map(|(event, schema)| (BodyType::Event(event), schema.to_value()));
+    let telemetry = telemetry(contract)
+        .map(|(one, schema)| (BodyType::Telemetry(one.name()), schema.to_value()));
     events.chain(telemetry).collect()
 }
 
-/// The telemetry of a contract, with its schemas.
+/// Returns the telemetry of a contract with its schemas.
 pub(crate) fn telemetry(
     contract: &ServiceContract,
 ) -> impl Iterator<Item = (TelemetryType, Schema)> {
     contract.telemetry_schemas().unwrap_or_default().into_iter()
 }
 
-pub(crate) fn of<'a>(schemas: &'a [(What<'static>, Value)], what: What<'_>) -> Option<&'a Value> {
+pub(crate) fn schema_of<'a>(
+    schemas: &'a [(BodyType<'static>, Value)],
+    what: BodyType<'_>,
+) -> Option<&'a Value> {
     schemas.iter().find(|(known, _)| *known == what).map(|(_, schema)| schema)
 }

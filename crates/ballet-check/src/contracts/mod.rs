@@ -1,5 +1,5 @@
-//! The contracts of a system: a folder with a file for each service. The folder's name is the
-//! system's name, and the name of its virtual host.
+//! The contracts of a system: a folder with a file for each service. The folder's name is the system's name and that
+//! of its virtual host.
 
 pub(crate) mod bodies;
 mod references;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use ballet_core::contract::{self, ContractError, ServiceContract};
 use ballet_core::{EventType, Key, Part, Problem, System, rules};
 
-use crate::contracts::schema::Shape;
+use crate::contracts::schema::SchemaShape;
 
 /// The folders of a workspace that may hold the systems' folders.
 const FOLDERS: [&str; 2] = ["contracts", "docs/contracts"];
@@ -26,7 +26,7 @@ pub struct Contracts {
     contracts: Vec<ServiceContract>,
 }
 
-/// Why a folder of contracts cannot be used.
+/// The reason why a folder of contracts cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ContractsError {
     /// A file or a folder cannot be read.
@@ -34,7 +34,7 @@ pub enum ContractsError {
     Read {
         /// The file or the folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// A file does not have the form of a contract.
@@ -42,7 +42,7 @@ pub enum ContractsError {
     Form {
         /// The file.
         file: PathBuf,
-        /// What is wrong, and where.
+        /// The fault, and its place.
         why: String,
     },
     /// A contract contradicts itself.
@@ -50,7 +50,7 @@ pub enum ContractsError {
     Contract {
         /// The file.
         file: PathBuf,
-        /// What is wrong.
+        /// The fault.
         why: ContractError,
     },
     /// A file has the name of another service.
@@ -78,20 +78,20 @@ impl Contracts {
     ///
     /// # Errors
     ///
-    /// The first mistake, with its file.
+    /// The first fault, with its file.
     pub fn read(folder: &Path) -> Result<Self, ContractsError> {
         let (contracts, unreadable) = Self::readable(folder)?;
         unreadable.into_iter().next().map_or(Ok(contracts), Err)
     }
 
-    /// Reads the contracts of a folder that can be read, and says what is wrong with the others.
+    /// Reads the readable contracts of a folder, and returns the errors of the others.
     ///
     /// # Errors
     ///
     /// If the folder cannot be read, or has no contract.
     pub fn readable(folder: &Path) -> Result<(Self, Vec<ContractsError>), ContractsError> {
         let error = |source| ContractsError::Read { path: folder.to_owned(), source };
-        // Its own name, also for `.` and a link.
+        // The folder's own name, even for `.` and a link.
         let whole = folder.canonicalize().map_err(error)?;
         let name = whole.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let (mut contracts, mut parts, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
@@ -115,7 +115,7 @@ impl Contracts {
     ///
     /// # Errors
     ///
-    /// The first mistake.
+    /// The first fault.
     pub fn read_file(file: &Path) -> Result<Self, ContractsError> {
         let (contract, part) = parsed(file)?;
         let folder = file.parent().unwrap_or(file).to_owned();
@@ -123,29 +123,29 @@ impl Contracts {
         Ok(Self { folder, system, contracts: vec![contract] })
     }
 
-    /// The folder.
+    /// Returns the folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The fields of an event, such as `guests: whole number`, as its publisher declares them.
+    /// Returns the fields of an event, such as `guests: whole number`, as its publisher declares them.
     #[must_use]
     pub fn fields(&self, event: EventType) -> Vec<String> {
         let by = |contract: &&ServiceContract| contract.service() == event.service();
         let (own, others): (Vec<_>, Vec<_>) = self.contracts.iter().partition(by);
         let schemas = own.into_iter().chain(others).filter_map(|one| one.schemas().ok());
         let schema = schemas.flatten().find(|(known, _)| *known == event).map(|(_, schema)| schema);
-        schema.map(|schema| Shape::fields_of(&schema)).unwrap_or_default()
+        schema.map(|schema| SchemaShape::fields_of(&schema)).unwrap_or_default()
     }
 
-    /// The contracts, by the names of their services.
+    /// Returns the contracts, in the order of their services' names.
     #[must_use]
     pub fn contracts(&self) -> &[ServiceContract] {
         &self.contracts
     }
 
-    /// The business keys of each event, as the service declares them that the event is named after.
+    /// Returns the business keys of each event, as declared by the service that the event is named after.
     #[must_use]
     pub fn keys(&self) -> Vec<(EventType, Key)> {
         let own = |contract: &ServiceContract| {
@@ -156,20 +156,20 @@ impl Contracts {
         self.contracts.iter().flat_map(own).collect()
     }
 
-    /// What the services declare.
+    /// Returns the declarations of the services.
     #[must_use]
     pub const fn system(&self) -> &System {
         &self.system
     }
 
-    /// The references in the schemas that lead nowhere: what is behind one counts as anything.
+    /// Returns the dangling references in the schemas: each counts as a schema that allows anything.
     #[must_use]
     pub fn unresolved(&self) -> Vec<Problem> {
         self.contracts.iter().flat_map(references::problems).collect()
     }
 
-    /// Every rule that the declarations break, and every field that a consumer needs and a publisher
-    /// does not write.
+    /// Returns every broken rule of the declarations, and every field that a consumer needs and a publisher does not
+    /// write.
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = rules::of_system(&self.system);
@@ -180,8 +180,8 @@ impl Contracts {
     }
 }
 
-/// The folders of the systems whose contracts are kept here: the folders in `contracts` or
-/// `docs/contracts`, in `place` or in the nearest directory above that has one.
+/// Returns the folders of the systems with contracts: the folders in `contracts` or `docs/contracts`, in `place` or
+/// in the nearest directory above that has one.
 #[must_use]
 pub fn folders(place: &Path) -> Vec<PathBuf> {
     let beside = |directory: &Path| FOLDERS.map(|folder| directory.join(folder));
@@ -190,7 +190,7 @@ pub fn folders(place: &Path) -> Vec<PathBuf> {
     found.next().unwrap_or_default()
 }
 
-/// The folders below that hold JSON files.
+/// Returns the subfolders that hold JSON files.
 fn systems(contracts: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(contracts).into_iter().flatten().flatten();
     let is_system = |folder: &PathBuf| files(folder).is_ok_and(|files| !files.is_empty());
@@ -199,7 +199,7 @@ fn systems(contracts: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The JSON files of a folder, by name.
+/// Returns the JSON files of a folder, by name.
 fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path()));
     let mut files = entries.collect::<io::Result<Vec<PathBuf>>>()?;
@@ -208,7 +208,7 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// What to do about a file that is no contract.
+/// Returns the advice for a file that is not a contract.
 fn write_again(file: &Path) -> String {
     let service = file.file_stem().unwrap_or_default().to_string_lossy();
     format!(
@@ -217,7 +217,7 @@ fn write_again(file: &Path) -> String {
     )
 }
 
-/// A contract in the file that has its service's name.
+/// Reads a contract from a file that must have its service's name.
 fn read(file: &Path) -> Result<(ServiceContract, Part), ContractsError> {
     let (contract, part) = parsed(file)?;
     if file.file_stem().is_none_or(|stem| stem != contract.service()) {

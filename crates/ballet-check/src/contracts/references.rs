@@ -1,5 +1,5 @@
-//! References in the schemas of contracts that lead nowhere. What is behind one counts as anything, so whoever reads it
-//! is never contradicted, and every body fits it.
+//! Dangling references in the schemas of contracts. Each counts as a schema that allows anything: it contradicts no
+//! reader, and every body fits it.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::contracts::bodies;
 
-/// The references of a contract that lead nowhere.
+/// Returns the dangling references of a contract.
 pub(crate) fn problems(contract: &ServiceContract) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (what, schema) in bodies::schemas(contract) {
@@ -38,9 +38,9 @@ fn collect<'a>(whole: &'a Value, part: &'a Value, found: &mut BTreeSet<&'a str>)
                             found.insert(reference);
                         }
                     }
-                    // What is in them is data, and no schema.
+                    // These keywords hold data, not schemas.
                     ("const" | "enum" | "default" | "examples", _) => {}
-                    // The names in them are no keywords.
+                    // The names in these keywords are not keywords themselves.
                     (
                         "properties" | "patternProperties" | "$defs" | "definitions",
                         Value::Object(named),

@@ -1,16 +1,16 @@
-//! Which services publish and consume an event, and what for.
+//! The services that publish and consume an event, with their purposes.
 
 use ballet_core::{CopyPart, EventType, Graph, Part, System};
 
-/// A service that consumes an event, and what for.
+/// A service that consumes an event, and its purpose.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Consumer {
+pub(crate) struct EventConsumer {
     pub(crate) service: &'static str,
-    pub(crate) purpose: Purpose,
+    pub(crate) purpose: ConsumerPurpose,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
+pub(crate) enum ConsumerPurpose {
     /// The event triggers a step.
     Step(&'static str),
     /// The owner aborts the saga.
@@ -21,14 +21,14 @@ pub(crate) enum Purpose {
     Compensates(&'static str),
     /// A projection outside of sagas.
     Projection(&'static str),
-    /// It feeds the copy of an entity.
+    /// The event feeds the copy of an entity.
     Copy(&'static str),
     /// A reader asks the owner for all entities of this name.
     Share(&'static str),
 }
 
-impl Purpose {
-    /// What for, as the end of "consumed by orders ...", in Markdown. It suits one service and several.
+impl ConsumerPurpose {
+    /// Returns the purpose as the end of "consumed by orders ...", in Markdown, fit for one service and for several.
     pub(crate) fn words(&self) -> String {
         match self {
             Self::Step(step) => format!("in step `{step}`"),
@@ -42,38 +42,38 @@ impl Purpose {
     }
 }
 
-/// The services that publish an event.
+/// Returns the services that publish an event.
 pub(crate) fn publishers(system: &System, event: EventType) -> Vec<&'static str> {
     let emits = |part: &&Part| part.emits().contains(&event);
     let services = system.parts.iter().filter(emits).map(|part| part.service);
     services.chain(event.foreign_producers().iter().copied()).collect()
 }
 
-/// The services that consume an event.
-pub(crate) fn consumers(graph: &Graph, event: EventType) -> Vec<Consumer> {
+/// Returns the services that consume an event.
+pub(crate) fn consumers(graph: &Graph, event: EventType) -> Vec<EventConsumer> {
     let mut found = Vec::new();
     for part in &graph.system().parts {
         let service = part.service;
-        let mut add = |purpose| found.push(Consumer { service, purpose });
+        let mut add = |purpose| found.push(EventConsumer { service, purpose });
         for saga in &part.sagas {
             let triggered = saga.steps.iter().filter(|step| step.on.contains(&event));
-            triggered.for_each(|step| add(Purpose::Step(step.name)));
+            triggered.for_each(|step| add(ConsumerPurpose::Step(step.name)));
             if saga.aborts_on.contains(&event) {
-                add(Purpose::Aborts(saga.saga));
+                add(ConsumerPurpose::Aborts(saga.saga));
             }
             if saga.deadline.is_some_and(|deadline| deadline.passed == event) {
-                add(Purpose::Deadline(saga.saga));
+                add(ConsumerPurpose::Deadline(saga.saga));
             }
             if saga.abort == Some(event) && saga.owner != service {
-                add(Purpose::Compensates(saga.saga));
+                add(ConsumerPurpose::Compensates(saga.saga));
             }
         }
         let projections = part.subscriptions.iter().filter(|projection| projection.on == event);
-        projections.for_each(|projection| add(Purpose::Projection(projection.name)));
+        projections.for_each(|projection| add(ConsumerPurpose::Projection(projection.name)));
         let feeds = |copy: &&CopyPart| copy.republished == event || copy.fed_by.contains(&event);
-        part.copies.iter().filter(feeds).for_each(|copy| add(Purpose::Copy(copy.entity)));
+        part.copies.iter().filter(feeds).for_each(|copy| add(ConsumerPurpose::Copy(copy.entity)));
         let asked = part.shares.iter().filter(|share| share.requests.contains(&event));
-        asked.for_each(|share| add(Purpose::Share(share.entity)));
+        asked.for_each(|share| add(ConsumerPurpose::Share(share.entity)));
     }
     found
 }

@@ -1,4 +1,4 @@
-//! JSON schemas as people read them: fields with their types, and lists of values.
+//! JSON schemas in a form for people: fields with their types, and lists of values.
 
 use std::collections::BTreeMap;
 
@@ -9,17 +9,17 @@ use crate::markdown::{anchor, code};
 
 /// The shape of one schema.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Shape {
+pub(crate) struct SchemaShape {
     pub(crate) meaning: String,
     /// The fields of an object: the required ones first, in the order of their declaration.
-    pub(crate) fields: Vec<Field>,
+    pub(crate) fields: Vec<SchemaField>,
     /// The values of an enumeration, with their meanings.
     pub(crate) values: Vec<(String, String)>,
 }
 
 /// A field of an object.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Field {
+pub(crate) struct SchemaField {
     pub(crate) name: String,
     /// The type in words, in Markdown.
     pub(crate) kind: String,
@@ -27,8 +27,8 @@ pub(crate) struct Field {
     pub(crate) meaning: String,
 }
 
-impl Field {
-    /// The type in words, without Markdown: `[Money](#money)` is `Money`.
+impl SchemaField {
+    /// Returns the type in words, without Markdown: `[Money](#money)` becomes `Money`.
     pub(crate) fn plain_kind(&self) -> String {
         let kind = self.kind.replace('`', "");
         match kind.split_once("](#") {
@@ -38,7 +38,7 @@ impl Field {
     }
 }
 
-impl Shape {
+impl SchemaShape {
     pub(crate) fn read(schema: &Value, definitions: &BTreeMap<String, Value>) -> Self {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let value =
@@ -48,19 +48,19 @@ impl Shape {
         // Values without a description.
         let plain = schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);
         values.extend(plain.map(|value| (value.to_owned(), String::new())));
-        // A type that is another one under its own name has the other's fields.
+        // A type that only renames another one has the other's fields.
         let other = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next());
         let fields_of = other.and_then(|name| definitions.get(name)).unwrap_or(schema);
         let fields = fields(fields_of, definitions);
         Self { meaning: text(&schema["description"]), fields, values }
     }
 
-    /// The fields of a schema that holds its own definitions, each as a line of plain text.
+    /// Returns the fields of a schema with its own definitions, each as a line of plain text.
     pub(crate) fn fields_of(schema: &Schema) -> Vec<String> {
         let definitions = schema.as_value()["$defs"].as_object().into_iter().flatten();
         let definitions: BTreeMap<String, Value> =
             definitions.map(|(name, shape)| (name.clone(), shape.clone())).collect();
-        let line = |field: Field| {
+        let line = |field: SchemaField| {
             let kind = field.plain_kind();
             let optional = if field.required { "" } else { ", optional" };
             format!("{}: {kind}{optional}", field.name)
@@ -68,36 +68,36 @@ impl Shape {
         Self::read(schema.as_value(), &definitions).fields.into_iter().map(line).collect()
     }
 
-    /// Whether it is text or a number, which needs no section of its own.
+    /// Whether it is text or a number, which needs no section on a page.
     pub(crate) fn is_scalar(&self) -> bool {
         self.fields.is_empty() && self.values.is_empty()
     }
 }
 
-fn fields(schema: &Value, definitions: &BTreeMap<String, Value>) -> Vec<Field> {
+fn fields(schema: &Value, definitions: &BTreeMap<String, Value>) -> Vec<SchemaField> {
     let required: Vec<&str> =
         schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let mut fields: Vec<Field> = schema["properties"]
+    let mut fields: Vec<SchemaField> = schema["properties"]
         .as_object()
         .into_iter()
         .flatten()
-        .map(|(name, field)| Field {
+        .map(|(name, field)| SchemaField {
             name: name.clone(),
             kind: kind(field, definitions),
             required: required.contains(&name.as_str()),
             meaning: field["description"].as_str().unwrap_or_default().to_owned(),
         })
         .collect();
-    // The map's own order depends on how serde_json was built.
-    let position = |field: &Field| required.iter().position(|name| *name == field.name);
+    // The order of a map depends on how serde_json was built.
+    let position = |field: &SchemaField| required.iter().position(|name| *name == field.name);
     fields.sort_by(|a, b| {
-        let key = |f: &Field| (position(f).unwrap_or(usize::MAX), f.name.clone());
+        let key = |f: &SchemaField| (position(f).unwrap_or(usize::MAX), f.name.clone());
         key(a).cmp(&key(b))
     });
     fields
 }
 
-/// A schema's type in words.
+/// Returns a schema's type in words.
 fn kind(schema: &Value, definitions: &BTreeMap<String, Value>) -> String {
     if let Some(name) = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/")) {
         return referred(name, definitions);
@@ -134,7 +134,7 @@ fn kind(schema: &Value, definitions: &BTreeMap<String, Value>) -> String {
 
 fn referred(name: &str, definitions: &BTreeMap<String, Value>) -> String {
     let Some(schema) = definitions.get(name) else { return code(name) };
-    if Shape::read(schema, &BTreeMap::new()).is_scalar() {
+    if SchemaShape::read(schema, &BTreeMap::new()).is_scalar() {
         return kind(schema, definitions);
     }
     format!("[{name}](#{})", anchor(name))
@@ -180,7 +180,7 @@ mod tests {
             .flatten()
             .map(|(name, schema)| (name.clone(), schema.clone()))
             .collect();
-        let shape = Shape::read(&schema, &definitions);
+        let shape = SchemaShape::read(&schema, &definitions);
         assert_eq!(shape.meaning, "A line\nof an order.");
         let fields: Vec<_> =
             shape.fields.iter().map(|f| (f.name.as_str(), f.kind.as_str(), f.required)).collect();
@@ -193,7 +193,7 @@ mod tests {
                 ("why", "[Why](#why)", false),
             ]
         );
-        let why = Shape::read(&definitions["Why"], &definitions);
+        let why = SchemaShape::read(&definitions["Why"], &definitions);
         assert_eq!(why.values, [("sold_out".to_owned(), "All gone.".to_owned())]);
     }
     /// A line under another name.
@@ -207,9 +207,9 @@ mod tests {
         let schema = schema_for!(Renamed).to_value();
         let definitions: BTreeMap<String, Value> =
             serde_json::from_value(schema["$defs"].clone()).expect("definitions");
-        let shape = Shape::read(&schema, &definitions);
+        let shape = SchemaShape::read(&schema, &definitions);
         assert_eq!(shape.meaning, "A line under another name.");
-        assert_eq!(shape.fields, Shape::read(&definitions["Line"], &definitions).fields);
+        assert_eq!(shape.fields, SchemaShape::read(&definitions["Line"], &definitions).fields);
         assert!(!shape.fields.is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! Bodies that do not fit their readers any more.
+//! Bodies that no longer fit their readers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,32 +6,32 @@ use ballet_core::EventType;
 use serde_json::Value;
 
 use crate::contracts::Contracts;
-use crate::contracts::bodies::What;
-use crate::diff::change::{Change, Rule};
+use crate::contracts::bodies::BodyType;
+use crate::diff::change::{ChangeRule, ContractChange};
 use crate::diff::promise::Promises;
-use crate::takes::{Doubt, Kind, NotTaken, not_taken};
+use crate::takes::{Doubt, Mismatch, MismatchKind, mismatches};
 
-/// Who publishes, who reads, what, and what does not fit.
-type Key = (String, String, &'static str, NotTaken);
+/// The publisher, the reader, the name of the event or telemetry, and the mismatch.
+type MismatchKey = (String, String, &'static str, Mismatch);
 
-/// Which versions meet: of the publisher, and of the reader.
+/// The versions that meet: of the publisher and of the reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Meeting {
+enum ReleasePair {
     OldReader,
     OldPublisher,
     BothNew,
-    /// The new reader, and the rows of its copy, which the old one wrote.
+    /// The new reader meets the rows of its copy, which the old one wrote.
     OldCopy,
 }
 
-/// A publisher or a reader whose contract is not there.
+/// The name for a publisher or a reader without a contract.
 const ANYBODY: &str = "anybody";
 
-pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Change> {
+pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<ContractChange> {
     let (old, new) = (Promises::of(old), Promises::of(new));
     let both: BTreeSet<&str> = old.names().union(&new.names()).copied().collect();
-    let mut found = Found::default();
-    // A stream keeps what an older release has published, and readers are rewound: telemetry meets in all ways too.
+    let mut found = BodyMismatches::default();
+    // A stream keeps messages of older releases, and readers are rewound: telemetry meets in all ways, too.
     for what in old.bodies().chain(new.bodies()).collect::<BTreeSet<_>>() {
         let name = what.name();
         let reads = |reader| [&old, &new].map(|all| all.service(reader)?.reads(what));
@@ -41,7 +41,7 @@ pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Chan
                 found.pairs((publisher, reader, name), writes, reads(reader));
             }
             if alone {
-                // Its readers are not known. They may read all that it wrote.
+                // Its readers are unknown. They may read everything that it wrote.
                 found.pairs((publisher, ANYBODY, name), writes, [writes[0], None]);
             }
         }
@@ -51,8 +51,8 @@ pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Chan
                 found.copy((reader, name), keeps, reads(reader)[1]);
             }
         }
-        if let What::Event(event) = what {
-            foreign(&old, &new, event, &mut found);
+        if let BodyType::Event(event) = what {
+            compare_foreign(&old, &new, event, &mut found);
         }
         if alone && !old.is_published(what) {
             for reader in &both {
@@ -64,9 +64,9 @@ pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Chan
     found.0.into_iter().map(|(key, meetings)| change(key, &meetings)).collect()
 }
 
-/// Producers outside of the system write what they were told, and no release of ours changes them.
-fn foreign(old: &Promises, new: &Promises, event: EventType, found: &mut Found) {
-    let (declared, what) = (old.declared(event), What::Event(event));
+/// Producers outside of the system keep to the old contract, because no release of ours changes them.
+fn compare_foreign(old: &Promises, new: &Promises, event: EventType, found: &mut BodyMismatches) {
+    let (declared, what) = (old.declared(event), BodyType::Event(event));
     for producer in declared.map_or(&[][..], |event| event.foreign_producers()) {
         let writes = [old.body(event), None];
         let told = [old.body(event), new.body(event)];
@@ -80,9 +80,9 @@ fn foreign(old: &Promises, new: &Promises, event: EventType, found: &mut Found) 
 }
 
 #[derive(Default)]
-struct Found(BTreeMap<Key, BTreeSet<Meeting>>);
+struct BodyMismatches(BTreeMap<MismatchKey, BTreeSet<ReleasePair>>);
 
-impl Found {
+impl BodyMismatches {
     /// Compares the old and the new publisher with the old and the new reader.
     fn pairs(
         &mut self,
@@ -91,14 +91,14 @@ impl Found {
         reads: [Option<&Value>; 2],
     ) {
         let compared = |writes: Option<&Value>, reads: Option<&Value>| match (writes, reads) {
-            (Some(writes), Some(reads)) => not_taken(reads, writes, Doubt::Against),
+            (Some(writes), Some(reads)) => mismatches(reads, writes, Doubt::Against),
             _ => Vec::new(),
         };
         let before = compared(writes[0], reads[0]);
         for (meeting, found) in [
-            (Meeting::OldReader, compared(writes[1], reads[0])),
-            (Meeting::OldPublisher, compared(writes[0], reads[1])),
-            (Meeting::BothNew, compared(writes[1], reads[1])),
+            (ReleasePair::OldReader, compared(writes[1], reads[0])),
+            (ReleasePair::OldPublisher, compared(writes[0], reads[1])),
+            (ReleasePair::BothNew, compared(writes[1], reads[1])),
         ] {
             for one in found.into_iter().filter(|one| !before.contains(one)) {
                 let key = (publisher.to_owned(), reader.to_owned(), name, one);
@@ -107,8 +107,8 @@ impl Found {
         }
     }
 
-    /// Compares what the old reader keeps of a page with the new reader. Of the fields that it names it keeps
-    /// what the publisher writes, and that is compared as the publisher's.
+    /// Compares a copy that the old reader filled with the new reader. The fields that the old reader names hold the
+    /// publisher's values, which are compared elsewhere.
     fn copy(
         &mut self,
         (reader, name): (&str, &'static str),
@@ -116,19 +116,22 @@ impl Found {
         reads: Option<&Value>,
     ) {
         let (Some(keeps), Some(reads)) = (keeps, reads) else { return };
-        let found = not_taken(reads, keeps, Doubt::Against).into_iter();
-        for one in found.filter(|one| one.kind == Kind::FieldMissing) {
+        let found = mismatches(reads, keeps, Doubt::Against).into_iter();
+        for one in found.filter(|one| one.kind == MismatchKind::FieldMissing) {
             let key = (reader.to_owned(), reader.to_owned(), name, one);
-            self.0.entry(key).or_default().insert(Meeting::OldCopy);
+            self.0.entry(key).or_default().insert(ReleasePair::OldCopy);
         }
     }
 }
 
-fn change((publisher, reader, name, one): Key, meetings: &BTreeSet<Meeting>) -> Change {
+fn change(
+    (publisher, reader, name, one): MismatchKey,
+    meetings: &BTreeSet<ReleasePair>,
+) -> ContractChange {
     let meets = |meeting| meetings.contains(&meeting);
     let own = name.split('.').next().unwrap_or_default();
     let is_foreign = own != publisher && publisher != ANYBODY;
-    let is_copied = meets(Meeting::OldCopy);
+    let is_copied = meets(ReleasePair::OldCopy);
     let (service, advice) = if is_copied {
         let advice = format!(
             "make it optional in {reader} first; then, when no process of the release before runs, \
@@ -145,18 +148,18 @@ fn change((publisher, reader, name, one): Key, meetings: &BTreeSet<Meeting>) -> 
         let advice =
             format!("{publisher} is not released with the system: keep it readable as it was");
         (reader.clone(), advice)
-    } else if meets(Meeting::OldReader) && meets(Meeting::BothNew) {
+    } else if meets(ReleasePair::OldReader) && meets(ReleasePair::BothNew) {
         let (next, version) = next_major(name);
         let advice =
             format!("keep it, or publish {next} beside it until no contract names {version}");
         (publisher.clone(), advice)
-    } else if meets(Meeting::OldReader) {
+    } else if meets(ReleasePair::OldReader) {
         let advice = format!(
             "release {reader} first, in a change of its own: while {publisher} rolls out, the {reader} \
              of today reads what the new {publisher} writes"
         );
         (publisher.clone(), advice)
-    } else if meets(Meeting::BothNew) {
+    } else if meets(ReleasePair::BothNew) {
         (reader.clone(), format!("make it optional in {reader}, or let {publisher} write it first"))
     } else {
         let advice = format!(
@@ -169,7 +172,7 @@ fn change((publisher, reader, name, one): Key, meetings: &BTreeSet<Meeting>) -> 
         true => format!("in the rows of {reader}'s copy"),
         false => format!("in what {publisher} writes"),
     };
-    Change {
+    ContractChange {
         subject: name.to_owned(),
         field: one.path,
         rule: rule(one.kind),
@@ -180,22 +183,22 @@ fn change((publisher, reader, name, one): Key, meetings: &BTreeSet<Meeting>) -> 
     }
 }
 
-/// The name of the next major version, and the last part of this one's: `v1`.
+/// Returns the name of the next major version, and the last part of this one: `v1`.
 pub(super) fn next_major(name: &str) -> (String, &str) {
     let (stem, version) = name.rsplit_once('.').unwrap_or((name, ""));
     let major: u32 = version.get(1..).and_then(|major| major.parse().ok()).unwrap_or_default();
     (format!("{stem}.v{}", major + 1), version)
 }
 
-const fn rule(kind: Kind) -> Rule {
+const fn rule(kind: MismatchKind) -> ChangeRule {
     match kind {
-        Kind::FieldMissing => Rule::FieldRemoved,
-        Kind::FieldOptional => Rule::FieldOptional,
-        Kind::FieldUnknown => Rule::FieldUnknown,
-        Kind::Type => Rule::Type,
-        Kind::Value => Rule::Value,
-        Kind::Range => Rule::Range,
-        Kind::Format => Rule::Format,
-        Kind::Unclear => Rule::Unclear,
+        MismatchKind::FieldMissing => ChangeRule::FieldRemoved,
+        MismatchKind::FieldOptional => ChangeRule::FieldOptional,
+        MismatchKind::FieldUnknown => ChangeRule::FieldUnknown,
+        MismatchKind::Type => ChangeRule::Type,
+        MismatchKind::Value => ChangeRule::Value,
+        MismatchKind::Range => ChangeRule::Range,
+        MismatchKind::Format => ChangeRule::Format,
+        MismatchKind::Unclear => ChangeRule::Unclear,
     }
 }

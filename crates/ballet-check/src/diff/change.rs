@@ -1,48 +1,48 @@
 //! One change of a system's contracts.
 
-/// A change, and who breaks by it.
+/// A change, and the services that it breaks.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Change {
-    /// What is changed: an event, a step (`payments.capture_payment`), a saga, a projection.
+pub struct ContractChange {
+    /// The subject: an event, a step (`payments.capture_payment`), a saga, a projection.
     pub subject: String,
-    /// The rule that calls it breaking, or what kind of change it is.
-    pub rule: Rule,
-    /// The field of an event: `lines.quantity`. Empty if it is not about one.
+    /// The rule that makes it a breaking change, or the kind of a compatible one.
+    pub rule: ChangeRule,
+    /// The field of an event: `lines.quantity`. Empty if the change is not about a field.
     pub field: String,
     /// The service whose contract changed.
     pub service: String,
-    /// Who breaks. Empty for a compatible change.
+    /// The services that break. Empty for a compatible change.
     pub breaks: Vec<String>,
-    /// What is different, as a clause.
+    /// The difference, as a clause.
     pub what: String,
-    /// What to do instead. Empty for a compatible change.
+    /// Advice to avoid the break. Empty for a compatible change.
     pub advice: String,
 }
 
-/// Why a change breaks somebody, or what kind of compatible change it is.
+/// The reason why a change breaks a service, or the kind of a compatible change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rule {
-    /// A field is gone that a reader requires.
+pub enum ChangeRule {
+    /// A field that a reader requires is gone.
     FieldRemoved,
-    /// A field may be missing that a reader requires.
+    /// A field that a reader requires may be missing.
     FieldOptional,
-    /// A reader takes no other fields than its own.
+    /// A reader accepts only the fields it knows.
     FieldUnknown,
-    /// A field has another type than a reader takes.
+    /// A field has another type than a reader accepts.
     Type,
     /// A field may have a value that a reader does not know.
     Value,
     /// A number, a length or a count may pass a reader's limits.
     Range,
-    /// A text may have another form than a reader takes.
+    /// A text may have another form than a reader accepts.
     Format,
-    /// The schemas use words that cannot be compared.
+    /// The schemas use keywords that cannot be compared.
     Unclear,
-    /// An event, or telemetry, is published by nobody any more.
+    /// Nobody publishes an event, or telemetry, any more.
     NotPublished,
     /// Telemetry is spread over another number of streams.
     Partitions,
-    /// A reader of telemetry reads another type, and nobody reads the rest of the one before.
+    /// A reader of telemetry reads another type, and nobody reads the rest of the old one.
     Reader,
     /// An event has another role.
     Role,
@@ -52,26 +52,26 @@ pub enum Rule {
     StepRemoved,
     /// A step waits for other events.
     StepTrigger,
-    /// A step that can be undone has another outcome, or the answers to a step's open calls are not taken in any more.
+    /// A step that can be undone has another outcome, or the answers to its open calls are no longer handled.
     StepOutcome,
-    /// A step cannot be undone any more, or not by an event that undid it.
+    /// A step can no longer be undone, or not by an event that undid it.
     StepCompensation,
-    /// A saga has another owner, another abort, another decision, or no deadline any more; or a refusal does not abort it.
+    /// A saga has another owner, abort or decision, or no deadline any more; or a refusal does not abort it.
     Saga,
-    /// Sagas begin under a version that not all who run today know.
+    /// Sagas begin under a version that some running service does not know.
     Version,
-    /// A rule of a sound choreography is broken that was kept.
+    /// A rule of a sound choreography that held before is broken.
     Choreography,
     /// Something is new.
     Added,
-    /// Something is gone that nobody needs.
+    /// Something that nobody needs is gone.
     Removed,
-    /// Something is different, and everybody can live with it.
+    /// Something differs, and nobody breaks.
     Changed,
 }
 
-impl Rule {
-    /// The rule's name in documents.
+impl ChangeRule {
+    /// Returns the rule's name in documents.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -101,7 +101,7 @@ impl Rule {
         }
     }
 
-    /// Whether a change of this rule says all that one of the other rule would say of its subject.
+    /// Whether a change of this rule includes everything about its subject that one of the other rule would say.
     const fn covers(self, other: Self) -> bool {
         match self {
             Self::NotPublished | Self::StepRemoved => matches!(other, Self::Removed),
@@ -118,14 +118,14 @@ impl Rule {
     }
 }
 
-impl Change {
-    /// Whether this change says that the other one, which looks harmless, is not.
+impl ContractChange {
+    /// Whether this breaking change includes the other one, which looks harmless.
     pub(super) fn says(&self, other: &Self) -> bool {
         let same = self.subject == other.subject;
         let field = self.field.split('.').next().unwrap_or_default();
         let of_field = !field.is_empty() && field == other.field && self.service == other.service;
-        let gone = other.rule == Rule::Removed && other.subject == self.service;
-        let decides = self.rule == Rule::Choreography && other.rule == Rule::Changed;
+        let gone = other.rule == ChangeRule::Removed && other.subject == self.service;
+        let decides = self.rule == ChangeRule::Choreography && other.rule == ChangeRule::Changed;
         same && (self.rule.covers(other.rule) || of_field)
             || gone
             || decides && other.field.is_empty()

@@ -1,4 +1,4 @@
-//! The changes that contracts show by themselves, whoever breaks by them.
+//! The changes that the contracts show by themselves, whether they break a service or not.
 
 use std::collections::BTreeSet;
 
@@ -7,25 +7,27 @@ use ballet_core::{EventType, Key, Part};
 use serde_json::Value;
 
 use crate::contracts::Contracts;
-use crate::contracts::bodies::What;
-use crate::diff::change::{Change, Rule};
-use crate::diff::events::word;
+use crate::contracts::bodies::BodyType;
+use crate::diff::change::{ChangeRule, ContractChange};
+use crate::diff::events::role_name;
 use crate::diff::promise::{Promise, Promises};
 
-pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<Change> {
+pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<ContractChange> {
     let (old, new) = (Promises::of(old), Promises::of(new));
     let mut found = Vec::new();
     for service in old.names().union(&new.names()) {
         match (old.service(service), new.service(service)) {
             (Some(before), Some(after)) => {
-                let mut list = List { service, found: &mut found };
+                let mut list = ChangeList { service, found: &mut found };
                 list.events(before, after);
                 list.telemetry(before, after);
                 list.parts(&before.part, &after.part);
             }
-            (None, Some(_)) => add(&mut found, service, service, Rule::Added, "the service is new"),
+            (None, Some(_)) => {
+                add(&mut found, service, service, ChangeRule::Added, "the service is new");
+            }
             (Some(_), None) => {
-                add(&mut found, service, service, Rule::Removed, "the service is gone");
+                add(&mut found, service, service, ChangeRule::Removed, "the service is gone");
             }
             (None, None) => {}
         }
@@ -33,8 +35,14 @@ pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<Change> {
     found
 }
 
-fn add(found: &mut Vec<Change>, service: &str, subject: &str, rule: Rule, what: &str) {
-    found.push(Change {
+fn add(
+    found: &mut Vec<ContractChange>,
+    service: &str,
+    subject: &str,
+    rule: ChangeRule,
+    what: &str,
+) {
+    found.push(ContractChange {
         subject: subject.to_owned(),
         rule,
         field: String::new(),
@@ -45,17 +53,17 @@ fn add(found: &mut Vec<Change>, service: &str, subject: &str, rule: Rule, what: 
     });
 }
 
-struct List<'a> {
+struct ChangeList<'a> {
     service: &'a str,
-    found: &'a mut Vec<Change>,
+    found: &'a mut Vec<ContractChange>,
 }
 
-impl List<'_> {
-    fn add(&mut self, subject: &str, rule: Rule, what: &str) {
+impl ChangeList<'_> {
+    fn add(&mut self, subject: &str, rule: ChangeRule, what: &str) {
         add(self.found, self.service, subject, rule, what);
     }
 
-    fn add_field(&mut self, subject: &str, field: &str, rule: Rule, what: &str) {
+    fn add_field(&mut self, subject: &str, field: &str, rule: ChangeRule, what: &str) {
         self.add(subject, rule, what);
         if let Some(change) = self.found.last_mut() {
             change.field = field.to_owned();
@@ -68,17 +76,17 @@ impl List<'_> {
         };
         for event in before.events().filter(|event| after.event(*event).is_none()) {
             let what = format!("{} {} it no more", self.service, verb(before, event));
-            self.add(event.name(), Rule::Removed, &what);
+            self.add(event.name(), ChangeRule::Removed, &what);
         }
         for event in after.events() {
             let Some(was) = before.event(event) else {
                 let what = format!("{} {} it", self.service, verb(after, event));
-                self.add(event.name(), Rule::Added, &what);
+                self.add(event.name(), ChangeRule::Added, &what);
                 continue;
             };
             self.declaration(was, event);
             self.keys(event, &before.keys(event), &after.keys(event));
-            let what = What::Event(event);
+            let what = BodyType::Event(event);
             let (Some(one), Some(other)) = (before.schema(what), after.schema(what)) else {
                 continue;
             };
@@ -88,28 +96,28 @@ impl List<'_> {
 
     fn telemetry(&mut self, before: &Promise, after: &Promise) {
         let service = self.service;
-        let writes = |promise: &Promise, name| promise.writes(What::Telemetry(name)).is_some();
+        let writes = |promise: &Promise, name| promise.writes(BodyType::Telemetry(name)).is_some();
         let verb =
             |promise: &Promise, name| if writes(promise, name) { "publishes" } else { "reads" };
         for was in before.telemetry() {
             let name = was.name();
             let Some(is) = after.telemetry().find(|one| one.name() == name) else {
                 let what = format!("{service} {} it no more", verb(before, name));
-                self.add(name, Rule::Removed, &what);
+                self.add(name, ChangeRule::Removed, &what);
                 continue;
             };
             if was.partition_count() != is.partition_count() {
-                self.add(name, Rule::Changed, "it is spread over another number of streams");
+                self.add(name, ChangeRule::Changed, "it is spread over another number of streams");
             }
-            // The publisher's word makes the policy.
+            // The publisher's declaration makes the policy.
             let is_kept_here = writes(after, name);
             if is_kept_here && (is.days() < was.days() || is.bytes() < was.bytes()) {
                 let what = "its streams keep less: what is older goes, and a reader that is away for longer misses it";
-                self.add(name, Rule::Changed, what);
+                self.add(name, ChangeRule::Changed, what);
             } else if is_kept_here && (is.days(), is.bytes()) != (was.days(), was.bytes()) {
-                self.add(name, Rule::Changed, "its streams keep more");
+                self.add(name, ChangeRule::Changed, "its streams keep more");
             }
-            let what = What::Telemetry(name);
+            let what = BodyType::Telemetry(name);
             if let (Some(one), Some(other)) = (before.schema(what), after.schema(what)) {
                 self.body(name, verb(after, name), one, other);
             }
@@ -117,7 +125,7 @@ impl List<'_> {
         for is in after.telemetry() {
             let name = is.name();
             if before.telemetry().all(|one| one.name() != name) {
-                self.add(name, Rule::Added, &format!("{service} {} it", verb(after, name)));
+                self.add(name, ChangeRule::Added, &format!("{service} {} it", verb(after, name)));
             }
         }
         self.readers(&before.part, &after.part);
@@ -131,15 +139,19 @@ impl List<'_> {
             let subject = format!("{}.{}", self.service, reader.name);
             match find(after, reader.name) {
                 None if reader.in_memory => {
-                    self.add(&subject, Rule::Removed, "nothing of it is kept");
+                    self.add(&subject, ChangeRule::Removed, "nothing of it is kept");
                 }
                 None => {
-                    self.add(&subject, Rule::Removed, "the reader is gone, and its place with it");
+                    self.add(
+                        &subject,
+                        ChangeRule::Removed,
+                        "the reader is gone, and its place with it",
+                    );
                 }
                 Some(reads) if reads != reader.reads.name() => {
                     let what =
                         format!("it reads {reads}, from its beginning, and not {}", reader.reads);
-                    self.add(&subject, Rule::Changed, &what);
+                    self.add(&subject, ChangeRule::Changed, &what);
                 }
                 Some(_) => {}
             }
@@ -151,18 +163,19 @@ impl List<'_> {
             } else {
                 format!("a reader of {}, which begins at its beginning", reader.reads)
             };
-            self.add(&subject, Rule::Added, &what);
+            self.add(&subject, ChangeRule::Added, &what);
         }
     }
 
     fn declaration(&mut self, before: EventType, after: EventType) {
         let producers = after.foreign_producers().iter();
         for producer in producers.filter(|one| !before.foreign_producers().contains(*one)) {
-            self.add(after.name(), Rule::Added, &format!("{producer} may publish it"));
+            self.add(after.name(), ChangeRule::Added, &format!("{producer} may publish it"));
         }
         if before.role() != after.role() {
-            let what = format!("it was {}, and is {}", word(before.role()), word(after.role()));
-            self.add(after.name(), Rule::Changed, &what);
+            let what =
+                format!("it was {}, and is {}", role_name(before.role()), role_name(after.role()));
+            self.add(after.name(), ChangeRule::Changed, &what);
         }
     }
 
@@ -182,29 +195,29 @@ impl List<'_> {
                         true => format!("the key {name} is made here"),
                         false => format!("the key {name} is not made here any more"),
                     };
-                    self.add(event.name(), Rule::Changed, &what);
+                    self.add(event.name(), ChangeRule::Changed, &what);
                 }
                 (None, Some(was)) => {
                     let what =
                         format!("the key {name} is in `{field}`, and was in `{}`", was.field());
-                    self.add(event.name(), Rule::Changed, &what);
+                    self.add(event.name(), ChangeRule::Changed, &what);
                 }
                 (None, None) => {
                     let what = format!("the key {name} is in `{field}`");
-                    self.add(event.name(), Rule::Added, &what);
+                    self.add(event.name(), ChangeRule::Added, &what);
                 }
             }
         }
         let has_name = |key: &Key| after.iter().any(|one| one.name() == key.name());
         for key in gone.iter().filter(|key| !has_name(key)) {
             let what = format!("`{}` is not the key {} any more", key.field(), key.name());
-            self.add(event.name(), Rule::Removed, &what);
+            self.add(event.name(), ChangeRule::Removed, &what);
         }
     }
 
-    /// The fields that come and go, and those that are different.
+    /// Lists the fields that are new, gone or different.
     fn body(&mut self, name: &str, verb: &str, before: &Value, after: &Value) {
-        let (one, other) = (bare(before), bare(after));
+        let (one, other) = (without_notes(before), without_notes(after));
         if one == other {
             return;
         }
@@ -216,11 +229,11 @@ impl List<'_> {
         let (had, has) = (names(&one), names(&other));
         for field in has.difference(&had) {
             let what = format!("{} {of} a new field `{field}`", self.service);
-            self.add_field(name, field, Rule::Added, &what);
+            self.add_field(name, field, ChangeRule::Added, &what);
         }
         for field in had.difference(&has) {
             let what = format!("{} {of} no field `{field}` any more", self.service);
-            self.add_field(name, field, Rule::Removed, &what);
+            self.add_field(name, field, ChangeRule::Removed, &what);
         }
         let differs = |field: &&String| one["properties"][*field] != other["properties"][*field];
         let mut fields: Vec<&String> = had.intersection(&has).filter(differs).collect();
@@ -234,11 +247,11 @@ impl List<'_> {
         );
         for field in &fields {
             let what = format!("{} {of} `{field}` in another form", self.service);
-            self.add_field(name, field, Rule::Changed, &what);
+            self.add_field(name, field, ChangeRule::Changed, &what);
         }
         if fields.is_empty() && had == has {
             let what = format!("{} {of} its fields in another form", self.service);
-            self.add(name, Rule::Changed, &what);
+            self.add(name, ChangeRule::Changed, &what);
         }
     }
 
@@ -247,33 +260,33 @@ impl List<'_> {
         for saga in &after.sagas {
             let known = before.sagas.iter().find(|one| one.saga == saga.saga);
             let Some(known) = known else {
-                self.add(saga.saga, Rule::Added, &format!("{service} takes part in it"));
+                self.add(saga.saga, ChangeRule::Added, &format!("{service} takes part in it"));
                 continue;
             };
             for step in &saga.steps {
                 let name = format!("{service}.{}", step.name);
                 match known.steps.iter().find(|one| one.name == step.name) {
-                    None => self.add(&name, Rule::Added, "the step is new"),
+                    None => self.add(&name, ChangeRule::Added, "the step is new"),
                     Some(one) if one != step => {
-                        self.add(&name, Rule::Changed, "the step is declared otherwise");
+                        self.add(&name, ChangeRule::Changed, "the step is declared otherwise");
                     }
                     Some(_) => {}
                 }
             }
-            // One that an open saga needs is among the breaking changes.
+            // A step that an open saga needs is among the breaking changes.
             for step in &known.steps {
                 if !saga.steps.iter().any(|one| one.name == step.name) {
                     let what = format!("the step is gone: it was of {}", step.versions);
-                    self.add(&format!("{service}.{}", step.name), Rule::Removed, &what);
+                    self.add(&format!("{service}.{}", step.name), ChangeRule::Removed, &what);
                 }
             }
             if known.begins != saga.begins {
                 let what =
                     format!("sagas begin under version {}, not {}", saga.begins, known.begins);
-                self.add(saga.saga, Rule::Changed, &what);
+                self.add(saga.saga, ChangeRule::Changed, &what);
             }
             if (known.deadline, &known.aborts_on) != (saga.deadline, &saga.aborts_on) {
-                self.add(saga.saga, Rule::Changed, "its owner decides it otherwise");
+                self.add(saga.saga, ChangeRule::Changed, "its owner decides it otherwise");
             }
         }
         let names = |part: &Part| -> BTreeSet<(&'static str, EventType)> {
@@ -282,36 +295,36 @@ impl List<'_> {
         for (name, event) in names(after).difference(&names(before)) {
             self.add(
                 &format!("{service}.{name}"),
-                Rule::Added,
+                ChangeRule::Added,
                 &format!("a projection of {event}"),
             );
         }
         for (name, event) in names(before).difference(&names(after)) {
             let what = format!("no projection of {event} any more");
-            self.add(&format!("{service}.{name}"), Rule::Removed, &what);
+            self.add(&format!("{service}.{name}"), ChangeRule::Removed, &what);
         }
         if before.shares != after.shares {
-            self.add(service, Rule::Changed, "it shares its entities otherwise");
+            self.add(service, ChangeRule::Changed, "it shares its entities otherwise");
         }
         if before.copies != after.copies {
-            self.add(service, Rule::Changed, "it keeps its copies otherwise");
+            self.add(service, ChangeRule::Changed, "it keeps its copies otherwise");
         }
     }
 }
 
-/// A schema without what only describes it.
-fn bare(schema: &Value) -> Value {
+/// Returns a schema without the keywords that only describe it.
+fn without_notes(schema: &Value) -> Value {
     match schema {
         Value::Object(object) => {
             let kept = object.iter().filter(|(key, value)| {
                 let notes = ["description", "title", "$schema", "examples", "$comment"];
-                // A field may have such a name. Its schema is an object, and a note is not.
+                // A field may have such a name. Its schema is an object, which a note never is.
                 !key.starts_with(PERSONAL)
                     && (!notes.contains(&key.as_str()) || value.is_object() || value.is_boolean())
             });
-            Value::Object(kept.map(|(key, value)| (key.clone(), bare(value))).collect())
+            Value::Object(kept.map(|(key, value)| (key.clone(), without_notes(value))).collect())
         }
-        Value::Array(items) => Value::Array(items.iter().map(bare).collect()),
+        Value::Array(items) => Value::Array(items.iter().map(without_notes).collect()),
         scalar => scalar.clone(),
     }
 }

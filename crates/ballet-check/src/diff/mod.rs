@@ -1,8 +1,8 @@
-//! What changed between two versions of a system's contracts, and who breaks by it.
+//! The changes between two versions of a system's contracts, and the services that they break.
 //!
-//! One rule decides. While a release rolls out, and as long as older messages wait, every old service
-//! may meet every new one. So what a publisher writes must fit its readers in all four pairs of old and
-//! new. What did not fit before is no change.
+//! One rule decides. While a release rolls out, and while older messages wait, every old service may meet every new
+//! one. So the bodies of a publisher must fit its readers in all four pairs of old and new. A mismatch that existed
+//! before is not a change.
 
 mod bodies;
 mod change;
@@ -19,9 +19,9 @@ use ballet_core::{Problem, rules};
 
 use crate::contracts::Contracts;
 
-pub use change::{Change, Rule};
+pub use change::{ChangeRule, ContractChange};
 
-/// The rules of a sound choreography that the difference words itself.
+/// The rules of a sound choreography whose changes have texts of their own here.
 const WORDED_HERE: [&str; 4] = [
     "every trigger has an emitter",
     "an event is the same for all services",
@@ -32,20 +32,20 @@ const WORDED_HERE: [&str; 4] = [
 /// The changes between two versions of a system's contracts.
 #[derive(Debug, Default)]
 pub struct Diff {
-    /// Those that break somebody.
-    pub breaking: Vec<Change>,
-    /// Those that break nobody.
-    pub compatible: Vec<Change>,
+    /// The changes that break a service.
+    pub breaking: Vec<ContractChange>,
+    /// The changes that break nobody.
+    pub compatible: Vec<ContractChange>,
 }
 
 impl Diff {
-    /// The difference of two versions of a whole system.
+    /// Compares two versions of a whole system.
     #[must_use]
     pub fn of_systems(old: &Contracts, new: &Contracts) -> Self {
         let mut breaking = Self::breaking(old, new, false);
         let before = rules::of_system(old.system());
         let problems = rules::of_system(new.system()).into_iter();
-        // With a second version, what was wrong is said of each.
+        // With a second version, an old fault is reported once for each version.
         let was = |problem: &Problem| {
             let same = |one: &&Problem| {
                 one.rule == problem.rule && problem.detail.ends_with(one.detail.as_str())
@@ -54,8 +54,8 @@ impl Diff {
         };
         let fresh =
             problems.filter(|problem| !WORDED_HERE.contains(&problem.rule) && !was(problem));
-        breaking.extend(fresh.map(|problem| Change {
-            rule: Rule::Choreography,
+        breaking.extend(fresh.map(|problem| ContractChange {
+            rule: ChangeRule::Choreography,
             subject: problem.rule.to_owned(),
             field: String::new(),
             service: new.system().name.to_owned(),
@@ -66,14 +66,14 @@ impl Diff {
         Self::listed(old, new, breaking)
     }
 
-    /// The difference of two versions of one service's contract. Somebody may read all that it
-    /// wrote, and write all that it read.
+    /// Compares two versions of one service's contract. Unknown services may read everything that it wrote, and write
+    /// everything that it read.
     #[must_use]
     pub fn of_services(old: &Contracts, new: &Contracts) -> Self {
         Self::listed(old, new, Self::breaking(old, new, true))
     }
 
-    fn breaking(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Change> {
+    fn breaking(old: &Contracts, new: &Contracts, alone: bool) -> Vec<ContractChange> {
         let mut found = bodies::changes(old, new, alone);
         found.extend(events::changes(old, new, alone));
         found.extend(telemetry::changes(old, new, alone));
@@ -82,7 +82,7 @@ impl Diff {
         together(found)
     }
 
-    fn listed(old: &Contracts, new: &Contracts, breaking: Vec<Change>) -> Self {
+    fn listed(old: &Contracts, new: &Contracts, breaking: Vec<ContractChange>) -> Self {
         let mut compatible = compatible::changes(old, new);
         compatible.retain(|change| !breaking.iter().any(|other| other.says(change)));
         compatible.sort();
@@ -91,14 +91,14 @@ impl Diff {
     }
 }
 
-/// One change for all who break by it in the same way.
-fn together(mut changes: Vec<Change>) -> Vec<Change> {
+/// Joins the changes that break several services in the same way.
+fn together(mut changes: Vec<ContractChange>) -> Vec<ContractChange> {
     changes.sort();
-    let mut joined: Vec<Change> = Vec::new();
+    let mut joined: Vec<ContractChange> = Vec::new();
     for change in changes {
-        let same = |other: &&mut Change| {
-            Change { breaks: Vec::new(), ..(*other).clone() }
-                == Change { breaks: Vec::new(), ..change.clone() }
+        let same = |other: &&mut ContractChange| {
+            ContractChange { breaks: Vec::new(), ..(*other).clone() }
+                == ContractChange { breaks: Vec::new(), ..change.clone() }
         };
         match joined.iter_mut().find(same) {
             None => joined.push(change),

@@ -1,4 +1,4 @@
-//! What one version of a system's contracts says about events and telemetry, looked up by service.
+//! One version of a system's contracts, with events and telemetry looked up by service.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use ballet_core::{EventType, Key, Part, ServiceContract, TelemetryType};
 use serde_json::Value;
 
 use crate::contracts::Contracts;
-use crate::contracts::bodies::{self, What, of, schemas};
+use crate::contracts::bodies::{self, BodyType, schema_of, schemas};
 
 /// One version of a system's contracts.
 pub(super) struct Promises {
@@ -16,7 +16,7 @@ pub(super) struct Promises {
 /// The contract of one service.
 pub(super) struct Promise {
     pub(super) part: Part,
-    schemas: Vec<(What<'static>, Value)>,
+    schemas: Vec<(BodyType<'static>, Value)>,
     keys: Vec<(EventType, Key)>,
     telemetry: Vec<TelemetryType>,
 }
@@ -46,93 +46,94 @@ impl Promises {
     }
 
     /// Whether a service publishes it.
-    pub(super) fn is_published(&self, what: What<'_>) -> bool {
+    pub(super) fn is_published(&self, what: BodyType<'_>) -> bool {
         self.services().any(|promise| what.is_written_by(&promise.part))
     }
 
-    /// The event as the service declares it that the event is named after, or any other that names it.
+    /// Returns the event as declared by the service that it is named after, or else by any other.
     pub(super) fn declared(&self, event: EventType) -> Option<EventType> {
         let mut named: Vec<&Promise> = self.services().collect();
         named.sort_by_key(|promise| promise.part.service != event.service());
         named.into_iter().find_map(|promise| promise.event(event))
     }
 
-    /// The body of the event, likewise.
+    /// Returns the body of the event, declared by the same service.
     pub(super) fn body(&self, event: EventType) -> Option<&Value> {
         let mut named: Vec<&Promise> = self.services().collect();
         named.sort_by_key(|promise| promise.part.service != event.service());
-        named.into_iter().find_map(|promise| promise.schema(What::Event(event)))
+        named.into_iter().find_map(|promise| promise.schema(BodyType::Event(event)))
     }
 
-    /// The names of all telemetry.
+    /// Returns the names of all telemetry.
     pub(super) fn telemetry(&self) -> BTreeSet<&'static str> {
         self.services().flat_map(Promise::telemetry).map(|one| one.name()).collect()
     }
 
-    /// The services that read the telemetry.
+    /// Returns the services that read the telemetry.
     pub(super) fn read_by(&self, telemetry: &str) -> BTreeSet<&'static str> {
-        let reads = self.services().filter(|one| one.reads(What::Telemetry(telemetry)).is_some());
+        let reads =
+            self.services().filter(|one| one.reads(BodyType::Telemetry(telemetry)).is_some());
         reads.map(|one| one.part.service).collect()
     }
 
-    /// All events that are named.
+    /// Returns all events in the contracts.
     pub(super) fn events(&self) -> BTreeSet<EventType> {
         self.services().flat_map(Promise::events).collect()
     }
 
-    /// All of which a body is named.
-    pub(super) fn bodies(&self) -> impl Iterator<Item = What<'static>> {
+    /// Returns all events and telemetry with a body.
+    pub(super) fn bodies(&self) -> impl Iterator<Item = BodyType<'static>> {
         self.services().flat_map(|promise| &promise.schemas).map(|(what, _)| *what)
     }
 }
 
 impl Promise {
-    pub(super) fn schema(&self, what: What<'_>) -> Option<&Value> {
-        of(&self.schemas, what)
+    pub(super) fn schema(&self, what: BodyType<'_>) -> Option<&Value> {
+        schema_of(&self.schemas, what)
     }
 
-    /// The event as this service declares it.
+    /// Returns the event as this service declares it.
     pub(super) fn event(&self, event: EventType) -> Option<EventType> {
         self.events().find(|known| *known == event)
     }
 
-    /// The business keys that it declares of the event.
+    /// Returns the business keys that the service declares for the event.
     pub(super) fn keys(&self, event: EventType) -> Vec<Key> {
         self.keys.iter().filter(|(of, _)| *of == event).map(|(_, key)| *key).collect()
     }
 
-    /// The events that it names.
+    /// Returns the events in the contract.
     pub(super) fn events(&self) -> impl Iterator<Item = EventType> {
         self.schemas.iter().filter_map(|(what, _)| match what {
-            What::Event(event) => Some(*event),
-            What::Telemetry(_) => None,
+            BodyType::Event(event) => Some(*event),
+            BodyType::Telemetry(_) => None,
         })
     }
 
-    /// The telemetry that it names, as it declares it.
+    /// Returns the telemetry in the contract, as the service declares it.
     pub(super) fn telemetry(&self) -> impl Iterator<Item = TelemetryType> {
         self.telemetry.iter().copied()
     }
 
-    /// What it writes.
-    pub(super) fn writes(&self, what: What<'_>) -> Option<&Value> {
+    /// Returns the schema of a body that the service writes.
+    pub(super) fn writes(&self, what: BodyType<'_>) -> Option<&Value> {
         self.schema(what).filter(|_| what.is_written_by(&self.part))
     }
 
-    /// What it reads. The compensation of a step reads the step's outcome from the ledger.
-    pub(super) fn reads(&self, what: What<'_>) -> Option<&Value> {
+    /// Returns the schema of a body that it reads. A step's compensation reads the step's outcome from the ledger.
+    pub(super) fn reads(&self, what: BodyType<'_>) -> Option<&Value> {
         let of_ledger = || {
             let mut steps = self.part.sagas.iter().flat_map(|saga| &saga.steps);
-            steps.any(|step| What::Event(step.done) == what && step.kind.can_be_compensated())
+            steps.any(|step| BodyType::Event(step.done) == what && step.kind.can_be_compensated())
         };
         self.schema(what).filter(|_| what.is_read_by(&self.part) || of_ledger())
     }
 
-    /// What it keeps of the pages that fill a copy. The states in other events are of the same type.
-    pub(super) fn keeps(&self, what: What<'_>) -> Option<&Value> {
+    /// Returns the schema of the pages that fill its copy. The states in other events have the same type.
+    pub(super) fn keeps(&self, what: BodyType<'_>) -> Option<&Value> {
         let is_page = || {
             let mut copies = self.part.copies.iter();
-            copies.any(|copy| What::Event(copy.republished) == what)
+            copies.any(|copy| BodyType::Event(copy.republished) == what)
         };
         self.schema(what).filter(|_| is_page())
     }

@@ -4,9 +4,9 @@ use ballet_core::versions::FIRST;
 use ballet_core::{EventType, Graph, SagaPart, StepKind, StepPart};
 
 use crate::contracts::Contracts;
-use crate::diff::change::{Change, Rule};
+use crate::diff::change::{ChangeRule, ContractChange};
 
-pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Change> {
+pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<ContractChange> {
     let mut found = Vec::new();
     let graphs = [old, new].map(|contracts| Graph::new(contracts.system().clone()));
     for part in &old.system().parts {
@@ -15,7 +15,8 @@ pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Chan
             let of_saga =
                 after.and_then(|part| part.sagas.iter().find(|one| one.saga == saga.saga));
             let open = open_versions(&graphs, saga.saga);
-            let mut sagas = Sagas { service: part.service, saga, open: &open, found: &mut found };
+            let mut sagas =
+                SagaChanges { service: part.service, saga, open: &open, found: &mut found };
             if let Some(after) = of_saga {
                 sagas.whole(after);
                 sagas.aborts(after, &graphs[0], alone);
@@ -35,33 +36,34 @@ pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Chan
         let known = graphs[0].sagas();
         for saga in part.sagas.iter().filter(|saga| known.contains(saga.saga)) {
             let open = open_versions(&graphs, saga.saga);
-            let mut sagas = Sagas { service: part.service, saga, open: &open, found: &mut found };
+            let mut sagas =
+                SagaChanges { service: part.service, saga, open: &open, found: &mut found };
             sagas.refusals(&graphs[0]);
         }
     }
     found
 }
 
-/// The versions of a saga of which one may be open, and has to end: that under which sagas begin, and the older ones that
-/// the new contracts still have. An older one that they have no more is taken away on purpose, and of a later one no
-/// saga has begun yet. Contracts without the owner's do not say what has begun, so there all may be.
+/// Returns the versions in which a saga may be open and has to end: the one under which sagas begin, and the older
+/// ones that the new contracts still have. An older version that is gone was removed on purpose, and no saga has
+/// begun under a later one. Contracts without the owner's do not tell the begun version, so all may be open.
 fn open_versions([old, new]: &[Graph; 2], saga: &str) -> Vec<u32> {
     let (begun, kept) = (old.begun_version(saga), new.versions(saga));
     let is_kept = |version: &u32| *version == begun || (*version < begun && kept.contains(version));
     old.versions(saga).into_iter().filter(is_kept).collect()
 }
 
-struct Sagas<'a> {
+struct SagaChanges<'a> {
     service: &'static str,
     saga: &'a SagaPart,
-    /// The versions of which a saga may be open.
+    /// The versions in which a saga may be open.
     open: &'a [u32],
-    found: &'a mut Vec<Change>,
+    found: &'a mut Vec<ContractChange>,
 }
 
-impl Sagas<'_> {
-    fn add(&mut self, subject: String, rule: Rule, what: String, advice: &str) {
-        self.found.push(Change {
+impl SagaChanges<'_> {
+    fn add(&mut self, subject: String, rule: ChangeRule, what: String, advice: &str) {
+        self.found.push(ContractChange {
             subject,
             field: String::new(),
             rule,
@@ -78,10 +80,10 @@ impl Sagas<'_> {
         } else {
             "the step is gone: sagas on their way to it wait for ever"
         };
-        self.add(self.name(step), Rule::StepRemoved, what.to_owned(), &self.beside());
+        self.add(self.name(step), ChangeRule::StepRemoved, what.to_owned(), &self.beside());
     }
 
-    /// What to do with a step that changes while its sagas are open.
+    /// Returns the advice for a step that changes while its sagas are open.
     fn beside(&self) -> String {
         let now = self.open.last().copied().unwrap_or(FIRST);
         format!(
@@ -95,11 +97,11 @@ impl Sagas<'_> {
         let same = |one: &[EventType], other: &[EventType]| {
             one.len() == other.len() && one.iter().all(|event| other.contains(event))
         };
-        // One of several sagas may have had the one event, and not the other.
+        // Of several sagas, each may have had a different one of the events.
         if !same(&before.on, &after.on) {
             let what =
                 format!("it waited for {}, and waits for {}", list(&before.on), list(&after.on));
-            self.add(self.name(before), Rule::StepTrigger, what, &self.beside());
+            self.add(self.name(before), ChangeRule::StepTrigger, what, &self.beside());
         }
         let gone =
             |version: &&u32| before.versions.has(**version) && !after.versions.has(**version);
@@ -107,35 +109,35 @@ impl Sagas<'_> {
             let what = format!(
                 "it is of version {version} no more: sagas on their way to it wait for ever"
             );
-            self.add(self.name(before), Rule::StepRemoved, what, &self.beside());
+            self.add(self.name(before), ChangeRule::StepRemoved, what, &self.beside());
         }
         if before.kind.can_be_compensated() && before.done != after.done {
             let what = format!(
                 "its outcome was {}, and is {}: the compensation does not know what the ledger holds",
                 before.done, after.done
             );
-            self.add(self.name(before), Rule::StepOutcome, what, &self.beside());
+            self.add(self.name(before), ChangeRule::StepOutcome, what, &self.beside());
         }
         if before.runs.is_answered_later() && before.runs != after.runs {
             let what =
                 "what is open of it is answered by nobody, and an abort waits for that".to_owned();
-            self.add(self.name(before), Rule::StepOutcome, what, &self.beside());
+            self.add(self.name(before), ChangeRule::StepOutcome, what, &self.beside());
         }
         if before.kind == StepKind::Decision && after.kind != StepKind::Decision {
             let what =
                 "it decides nothing any more: sagas that it decided could be aborted".to_owned();
-            self.add(self.name(before), Rule::Saga, what, &self.beside());
+            self.add(self.name(before), ChangeRule::Saga, what, &self.beside());
         }
         if before.kind.can_be_compensated() && !after.kind.can_be_compensated() {
             let what = "what it did cannot be undone any more".to_owned();
             let advice = "keep the compensation until no saga from before is open";
-            self.add(self.name(before), Rule::StepCompensation, what, advice);
+            self.add(self.name(before), ChangeRule::StepCompensation, what, advice);
         }
         for event in before.compensated_by.iter().filter(|one| !after.compensated_by.contains(one))
         {
             let what = format!("{event} does not undo it any more");
             let advice = "keep the compensation until no saga from before is open";
-            self.add(self.name(before), Rule::StepCompensation, what, advice);
+            self.add(self.name(before), ChangeRule::StepCompensation, what, advice);
         }
     }
 
@@ -146,22 +148,22 @@ impl Sagas<'_> {
                       open ones end";
         if before.owner != after.owner {
             let what = format!("{} owned it, and {} does", before.owner, after.owner);
-            self.add(subject(), Rule::Saga, what, advice);
+            self.add(subject(), ChangeRule::Saga, what, advice);
         }
         if let Some(abort) = before.abort.filter(|_| before.abort != after.abort) {
             let what = format!("{abort} does not abort it any more in {}", self.service);
-            self.add(subject(), Rule::Saga, what, advice);
+            self.add(subject(), ChangeRule::Saga, what, advice);
         }
         let passed = |saga: &SagaPart| saga.deadline.map(|deadline| deadline.passed);
         if let Some(event) = passed(before).filter(|_| passed(before) != passed(after)) {
             let what =
                 format!("{event} does not end it any more: a deadline that is set passes unseen");
             let advice = "keep the deadline until no saga from before is open";
-            self.add(subject(), Rule::Saga, what, advice);
+            self.add(subject(), ChangeRule::Saga, what, advice);
         }
     }
 
-    /// The events on which its owner does not abort any more. One of them may be on its way.
+    /// Finds events on which the owner no longer aborts, although one may be on its way.
     fn aborts(&mut self, after: &SagaPart, old: &Graph, alone: bool) {
         let saga = self.saga;
         let nodes = old.nodes(saga.saga);
@@ -176,12 +178,12 @@ impl Sagas<'_> {
                 let what = format!("{event} does not abort it any more: one may be on its way");
                 let advice = "keep `.aborts_on(..)` for it while steps of a version that is there refuse so; a step \
                               that does not any more is one of the next version";
-                self.add(saga.saga.to_owned(), Rule::Saga, what, advice);
+                self.add(saga.saga.to_owned(), ChangeRule::Saga, what, advice);
             }
         }
     }
 
-    /// Refusals on which the owner of the release before does not abort.
+    /// Finds refusals on which the owner of the previous release does not abort.
     fn refusals(&mut self, old: &Graph) {
         let saga = self.saga;
         let nodes = old.nodes(saga.saga);
@@ -196,7 +198,7 @@ impl Sagas<'_> {
                 let what = format!(
                     "it may refuse with {refused}, on which the release that runs does not abort"
                 );
-                self.add(self.name(step), Rule::Saga, what, &self.beside());
+                self.add(self.name(step), ChangeRule::Saga, what, &self.beside());
             }
         }
     }

@@ -1,16 +1,17 @@
-//! Telemetry that nobody publishes any more, that is spread over another number of streams, or whose reader moves on.
+//! Telemetry that nobody publishes any more, that has another number of streams, or whose reader moves to another
+//! type.
 
 use std::collections::BTreeSet;
 
 use ballet_core::{Part, ReaderPart};
 
 use crate::contracts::Contracts;
-use crate::contracts::bodies::What;
+use crate::contracts::bodies::BodyType;
 use crate::diff::bodies::next_major;
-use crate::diff::change::{Change, Rule};
+use crate::diff::change::{ChangeRule, ContractChange};
 use crate::diff::promise::Promises;
 
-pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Change> {
+pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<ContractChange> {
     let (old, new) = (Promises::of(old), Promises::of(new));
     let mut found = Vec::new();
     for name in old.telemetry() {
@@ -25,14 +26,20 @@ pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Chan
     found
 }
 
-/// Somebody reads it.
-fn not_published(old: &Promises, new: &Promises, name: &str, alone: bool, found: &mut Vec<Change>) {
-    let is_published = |all: &Promises| all.is_published(What::Telemetry(name));
-    let breaks = who(new.read_by(name), alone);
+/// Telemetry is gone while a service reads it.
+fn not_published(
+    old: &Promises,
+    new: &Promises,
+    name: &str,
+    alone: bool,
+    found: &mut Vec<ContractChange>,
+) {
+    let is_published = |all: &Promises| all.is_published(BodyType::Telemetry(name));
+    let breaks = broken_readers(new.read_by(name), alone);
     if is_published(old) && !is_published(new) && !breaks.is_empty() {
         found.push(change(
             name,
-            Rule::NotPublished,
+            ChangeRule::NotPublished,
             "nobody publishes it any more".to_owned(),
             format!("publish it until no contract names it: {} reads it", breaks.join(" and ")),
             breaks,
@@ -40,8 +47,14 @@ fn not_published(old: &Promises, new: &Promises, name: &str, alone: bool, found:
     }
 }
 
-/// A key moves to another stream, and its order is lost. A stream that is gone takes with it what was not read.
-fn partitions(old: &Promises, new: &Promises, name: &str, alone: bool, found: &mut Vec<Change>) {
+/// Keys move to other streams, so their order is lost. A stream that is gone loses its unread messages.
+fn partitions(
+    old: &Promises,
+    new: &Promises,
+    name: &str,
+    alone: bool,
+    found: &mut Vec<ContractChange>,
+) {
     let of = |all: &Promises, service: &str| {
         let mut declared = all.service(service)?.telemetry();
         declared.find(|one| one.name() == name).map(|one| one.partition_count())
@@ -57,22 +70,23 @@ fn partitions(old: &Promises, new: &Promises, name: &str, alone: bool, found: &m
     let Some(service) = changed.first() else { return };
     let (Some(was), Some(is)) = (of(old, service), of(new, service)) else { return };
     let readers = old.read_by(name).union(&new.read_by(name)).copied().collect();
-    let breaks = who(readers, alone);
+    let breaks = broken_readers(readers, alone);
     if breaks.is_empty() {
         return;
     }
     let what = format!("it was spread over {was} streams, and is over {is}");
     let (next, version) = next_major(name);
     let advice = format!("publish {next} with {is} until no contract names {version}");
-    found.push(Change {
+    found.push(ContractChange {
         service: (*service).to_owned(),
-        ..change(name, Rule::Partitions, what, advice, breaks)
+        ..change(name, ChangeRule::Partitions, what, advice, breaks)
     });
 }
 
-/// A place belongs to a reader and a type. The reader begins with the other type, and leaves what it has not read.
-/// No reader of another name takes that over: it goes on at its own place, or begins anew and counts all again.
-fn moved_on(service: &'static str, before: &Part, after: &Part, found: &mut Vec<Change>) {
+/// A reader's place belongs to its name and a type. A reader that moves to another type leaves the rest of the old
+/// one unread. No reader of another name takes over: it continues at its own place, or begins anew and counts
+/// everything again.
+fn moved_on(service: &'static str, before: &Part, after: &Part, found: &mut Vec<ContractChange>) {
     let has_place = |reader: &&ReaderPart| !reader.in_memory;
     for was in before.readers.iter().filter(has_place) {
         let (name, old) = (was.name, was.reads.name());
@@ -81,11 +95,11 @@ fn moved_on(service: &'static str, before: &Part, after: &Part, found: &mut Vec<
         if new == old {
             continue;
         }
-        found.push(Change {
+        found.push(ContractChange {
             service: service.to_owned(),
             ..change(
                 &format!("{service}.{name}"),
-                Rule::Reader,
+                ChangeRule::Reader,
                 format!("it reads {new}, and leaves in {old} what it has not read yet"),
                 format!(
                     "read {new} with a reader of another name, and keep {name} until `ballet telemetry \
@@ -97,14 +111,20 @@ fn moved_on(service: &'static str, before: &Part, after: &Part, found: &mut Vec<
     }
 }
 
-/// Who breaks. Readers that are not known are anybody.
-fn who(readers: BTreeSet<&'static str>, alone: bool) -> Vec<String> {
+/// Returns who breaks: `ANYBODY` if the readers are not known.
+fn broken_readers(readers: BTreeSet<&'static str>, alone: bool) -> Vec<String> {
     let readers: Vec<String> = readers.into_iter().map(str::to_owned).collect();
     if alone && readers.is_empty() { vec!["anybody".to_owned()] } else { readers }
 }
 
-fn change(name: &str, rule: Rule, what: String, advice: String, breaks: Vec<String>) -> Change {
-    Change {
+fn change(
+    name: &str,
+    rule: ChangeRule,
+    what: String,
+    advice: String,
+    breaks: Vec<String>,
+) -> ContractChange {
+    ContractChange {
         subject: name.to_owned(),
         field: String::new(),
         rule,

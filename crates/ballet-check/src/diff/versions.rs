@@ -1,4 +1,4 @@
-//! Sagas that begin under another version, which all who run today have to know.
+//! Sagas that begin under another version, which all running services have to know.
 
 use std::collections::BTreeSet;
 
@@ -6,9 +6,9 @@ use ballet_core::graph::Node;
 use ballet_core::{EventType, Graph, StepPart};
 
 use crate::contracts::Contracts;
-use crate::diff::change::{Change, Rule};
+use crate::diff::change::{ChangeRule, ContractChange};
 
-pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<Change> {
+pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<ContractChange> {
     let mut found = Vec::new();
     let [before, after] = [old, new].map(|contracts| Graph::new(contracts.system().clone()));
     for part in &new.system().parts {
@@ -24,7 +24,7 @@ pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<Change> {
                 .filter(|known| known.saga == saga.saga)
                 .flat_map(|known| known.aborts_on.iter().copied())
                 .collect();
-            // A saga that is new has nobody who would have to know it.
+            // Nobody has to know the version of a new saga.
             if old_owner.is_none_or(|part| !part.sagas.iter().any(|known| known.saga == saga.saga))
             {
                 continue;
@@ -49,10 +49,10 @@ pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<Change> {
             if missing.is_empty() {
                 continue;
             }
-            found.push(Change {
+            found.push(ContractChange {
                 subject: saga.saga.to_owned(),
                 field: String::new(),
-                rule: Rule::Version,
+                rule: ChangeRule::Version,
                 service: part.service.to_owned(),
                 breaks: vec![format!("sagas of version {version}")],
                 what: format!(
@@ -69,7 +69,7 @@ pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<Change> {
     found
 }
 
-/// Whether two declarations do the same with a saga.
+/// Whether two declarations treat a saga in the same way.
 fn is_same(one: &StepPart, other: &StepPart) -> bool {
     let StepPart { name, kind, on, done, refused, .. } = one;
     (*name, *kind, on, *done, *refused)

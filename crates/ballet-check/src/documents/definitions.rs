@@ -7,18 +7,17 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-/// What users may do.
+/// The kinds of permissions of users.
 const RIGHTS: [&str; 2] = ["permissions", "topic_permissions"];
 
-/// The password of a user on a developer's machine. It is not secret: a broker with these users
-/// listens on loopback only.
+/// Returns the password of a user on a developer's machine. It is not secret: a broker with these users listens on
+/// loopback only.
 #[must_use]
 pub fn development_password(user: &str) -> String {
     format!("{user}-development")
 }
 
-/// The definitions of a system as RabbitMQ imports them. `made_by` is the command that generates
-/// the file.
+/// Returns the definitions of a system in RabbitMQ's import format. `made_by` is the command that generates the file.
 #[must_use]
 pub fn text(system: &System, made_by: &str) -> String {
     let mut document = topology::definitions(system, |user| {
@@ -35,8 +34,8 @@ pub fn text(system: &System, made_by: &str) -> String {
     one_per_line(&document)
 }
 
-/// The rights of the users of a system, as RabbitMQ imports them. The users are on the broker already, and keep
-/// their passwords. `made_by` is the command that prints this.
+/// Returns the permissions of a system's users in RabbitMQ's import format. The users exist on the broker already,
+/// and keep their passwords. `made_by` is the command that prints this.
 #[must_use]
 pub fn rights(system: &System, made_by: &str) -> String {
     let mut document = topology::definitions(system, |_| String::new());
@@ -48,7 +47,7 @@ pub fn rights(system: &System, made_by: &str) -> String {
     one_per_line(&document)
 }
 
-/// A password in RabbitMQ's form: the salt, then the SHA-256 of salt and password.
+/// Returns a password in RabbitMQ's form: the salt, then the SHA-256 of salt and password.
 #[must_use]
 pub fn password_hash(password: &str, salt: [u8; 4]) -> String {
     let digest = Sha256::new().chain_update(salt).chain_update(password).finalize();
@@ -87,8 +86,8 @@ fn compact(value: &Value) -> String {
     }
 }
 
-/// The entries with the most important names first, the others by name. A map's own order depends on
-/// how serde_json was built.
+/// Sorts the entries: the most important names first, the others by name. The order of a map depends on how
+/// serde_json was built.
 fn ordered(object: &Value) -> Vec<(&String, &Value)> {
     const FIRST: [&str; 12] = [
         "explanation",

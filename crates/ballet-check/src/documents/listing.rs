@@ -1,4 +1,4 @@
-//! The events of a system as data: who publishes each, who consumes it and what for, and its fields.
+//! The events of a system as data: publishers, consumers with their purposes, and fields.
 
 use std::collections::BTreeMap;
 
@@ -7,44 +7,44 @@ use serde_json::Value;
 
 use crate::contracts::Contracts;
 use crate::contracts::roles::{consumers, publishers};
-use crate::contracts::schema::Shape;
+use crate::contracts::schema::SchemaShape;
 
-/// Types may contain themselves.
+/// The limit for types that contain themselves.
 const DEEPEST: usize = 6;
 
 /// An event of a system.
 #[derive(Debug)]
 pub struct ListedEvent {
-    /// Its type.
+    /// The type.
     pub event: EventType,
-    /// What it means. Empty if no contract says.
+    /// The meaning. Empty if no contract describes it.
     pub meaning: String,
     /// The services and the foreign producers that publish it.
     pub publishers: Vec<&'static str>,
-    /// The services that consume it, each with what for: `in step reserve_stock`.
+    /// The services that consume it, with their purposes: `in step reserve_stock`.
     pub consumers: Vec<(&'static str, String)>,
-    /// The sagas that it is of.
+    /// The sagas to which it belongs.
     pub sagas: Vec<&'static str>,
-    /// Its business keys.
+    /// The business keys.
     pub keys: Vec<Key>,
-    /// The JSON schema of its body: its publisher's, or else that of a consumer.
+    /// The JSON schema of the body, from the publisher or else from a consumer.
     pub schema: Value,
 }
 
 /// A field of an event.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ListedField {
-    /// Where it is: `total.currency`, `lines[].sku`.
+    /// The path in the body: `total.currency`, `lines[].sku`.
     pub path: String,
-    /// Its type in words.
+    /// The type in words.
     pub kind: String,
-    /// Whether it is there whenever what it is in is there.
+    /// Whether the field is present whenever its parent is.
     pub required: bool,
-    /// What it means. Empty if the schema does not say.
+    /// The meaning. Empty if the schema does not describe it.
     pub meaning: String,
 }
 
-/// The events of a system, by name.
+/// Returns the events of a system, by name.
 #[must_use]
 pub fn events(contracts: &Contracts) -> Vec<ListedEvent> {
     let graph = Graph::new(contracts.system().clone());
@@ -56,7 +56,7 @@ pub fn events(contracts: &Contracts) -> Vec<ListedEvent> {
             (event.service() != contract.service(), event, schema.to_value())
         }));
     }
-    // The service that an event is named after knows it best.
+    // The declaration of the service that an event is named after comes first.
     schemas.sort_by_key(|(is_others, ..)| *is_others);
     let listed = |event: EventType| {
         let found = schemas.iter().find(|(_, known, _)| *known == event);
@@ -98,7 +98,7 @@ fn is_of(graph: &Graph, saga: &str, event: EventType) -> bool {
     parts.filter(|part| part.saga == saga).any(names)
 }
 
-/// The fields of a body, those of the objects in it included.
+/// Returns the fields of a body, including those of nested objects.
 #[must_use]
 pub fn fields(schema: &Value) -> Vec<ListedField> {
     let definitions = schema["$defs"].as_object().into_iter().flatten();
@@ -118,7 +118,7 @@ fn add(
     if depth == DEEPEST {
         return;
     }
-    for field in Shape::read(schema, definitions).fields {
+    for field in SchemaShape::read(schema, definitions).fields {
         let path = format!("{prefix}{}", field.name);
         let below = resolved(&schema["properties"][&field.name], definitions);
         let is_list = below["items"].is_object();
@@ -134,7 +134,7 @@ fn add(
     }
 }
 
-/// The schema itself, where it is a reference, or a choice between one and null.
+/// Resolves a reference, or a choice between a reference and null.
 fn resolved<'a>(schema: &'a Value, definitions: &'a BTreeMap<String, Value>) -> &'a Value {
     let real =
         schema["anyOf"].as_array().and_then(|any| any.iter().find(|one| one["type"] != "null"));

@@ -1,4 +1,4 @@
-//! What programs read: AsyncAPI, JSON Schema, the broker's definitions, and the events as data.
+//! Documents for programs: AsyncAPI, JSON Schema, the broker's definitions, and the events as data.
 
 pub mod asyncapi;
 pub mod definitions;

@@ -6,19 +6,19 @@ use ballet_core::{EventType, Key, System, TelemetryType};
 use schemars::Schema;
 use serde_json::Value;
 
-use crate::contracts::schema::Shape;
+use crate::contracts::schema::SchemaShape;
 
 /// The events of a system, in the order of the documents.
 #[derive(Debug)]
 pub struct Catalog {
-    pub(crate) events: Vec<(EventType, Shape)>,
+    pub(crate) events: Vec<(EventType, SchemaShape)>,
     /// The shared types of the events' fields, by name.
-    pub(crate) values: BTreeMap<String, Shape>,
+    pub(crate) values: BTreeMap<String, SchemaShape>,
     keys: Vec<(EventType, Key)>,
-    pub(crate) telemetry: Vec<(TelemetryType, Shape)>,
+    pub(crate) telemetry: Vec<(TelemetryType, SchemaShape)>,
 }
 
-/// Why the events and the declarations do not make a catalog.
+/// The reason why events and declarations do not make a catalog.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CatalogError {
     /// A service uses an event that has no entry.
@@ -42,7 +42,7 @@ impl Catalog {
         system: &System,
         entries: impl IntoIterator<Item = (EventType, Schema)>,
     ) -> Result<Self, CatalogError> {
-        let mut events: Vec<(EventType, Shape)> = Vec::new();
+        let mut events: Vec<(EventType, SchemaShape)> = Vec::new();
         let mut definitions: BTreeMap<String, Value> = BTreeMap::new();
         let mut schemas = Vec::new();
         for (event, schema) in entries {
@@ -59,7 +59,7 @@ impl Catalog {
             schemas.push((event, schema));
         }
         for (event, schema) in &schemas {
-            events.push((*event, Shape::read(schema, &definitions)));
+            events.push((*event, SchemaShape::read(schema, &definitions)));
         }
         if let Some(missing) =
             system.known_types().into_iter().find(|used| schemas.iter().all(|(e, _)| e != used))
@@ -68,13 +68,13 @@ impl Catalog {
         }
         let values = definitions
             .iter()
-            .map(|(name, schema)| (name.clone(), Shape::read(schema, &definitions)))
+            .map(|(name, schema)| (name.clone(), SchemaShape::read(schema, &definitions)))
             .filter(|(_, shape)| !shape.is_scalar())
             .collect();
         Ok(Self { events, values, keys: Vec::new(), telemetry: Vec::new() })
     }
 
-    /// Adds telemetry, with the shared types of its fields. What is there already stays.
+    /// Adds telemetry, with the shared types of its fields. Existing entries stay.
     #[must_use]
     pub fn with_telemetry(
         mut self,
@@ -88,12 +88,12 @@ impl Catalog {
             let definitions: BTreeMap<String, Value> =
                 schema["$defs"].as_object().cloned().unwrap_or_default().into_iter().collect();
             for (name, value) in &definitions {
-                let shape = Shape::read(value, &definitions);
+                let shape = SchemaShape::read(value, &definitions);
                 if !shape.is_scalar() && !self.values.contains_key(name) {
                     self.values.insert(name.clone(), shape);
                 }
             }
-            self.telemetry.push((telemetry, Shape::read(&schema, &definitions)));
+            self.telemetry.push((telemetry, SchemaShape::read(&schema, &definitions)));
         }
         self
     }
@@ -105,7 +105,7 @@ impl Catalog {
         self
     }
 
-    /// The business keys of an event.
+    /// Returns the business keys of an event.
     pub(crate) fn keys(&self, event: EventType) -> impl Iterator<Item = &Key> {
         self.keys.iter().filter(move |(of, _)| *of == event).map(|(_, key)| key)
     }

@@ -1,4 +1,4 @@
-//! The page of a system's sagas: which step reacts to which event, and how it is compensated.
+//! The page of a system's sagas: the steps that react to each event, and their compensations.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use ballet_core::{CopyPart, Graph, StepKind};
 use crate::markdown::{code, codes, table};
 use crate::pages::mermaid;
 
-/// The page of all sagas of a system. `made_by` is the command that generates it.
+/// Returns the page of all sagas of a system. `made_by` is the command that generates it.
 #[must_use]
 pub fn page(graph: &Graph, made_by: &str) -> String {
     let system = graph.system().name;

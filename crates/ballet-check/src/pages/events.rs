@@ -5,12 +5,12 @@ use std::fmt::Write;
 use ballet_core::topology::TELEMETRY;
 use ballet_core::{EventType, Graph, Key, Role};
 
-use crate::contracts::roles::{Consumer, consumers, publishers};
-use crate::contracts::schema::{Field, Shape};
+use crate::contracts::roles::{EventConsumer, consumers, publishers};
+use crate::contracts::schema::{SchemaField, SchemaShape};
 use crate::markdown::{anchor, code, codes};
 use crate::pages::catalog::Catalog;
 
-/// The events of each service, as links. The service is the first word of their names.
+/// Returns links to the events of each service, which is the first word of their names.
 fn contents(catalog: &Catalog) -> String {
     let mut text = String::new();
     let events: Vec<EventType> = catalog.events.iter().map(|(event, _)| *event).collect();
@@ -26,7 +26,7 @@ fn contents(catalog: &Catalog) -> String {
     text
 }
 
-/// The page with everything about each event. `made_by` is the command that generates it.
+/// Returns the page with everything about each event. `made_by` is the command that generates it.
 #[must_use]
 pub fn page(graph: &Graph, catalog: &Catalog, made_by: &str) -> String {
     let system = graph.system().name;
@@ -42,7 +42,7 @@ pub fn page(graph: &Graph, catalog: &Catalog, made_by: &str) -> String {
          who reacts to which.\n\n"
     );
     page += &contents(catalog);
-    let mut shown = Shown::default();
+    let mut shown = PrintedLists::default();
     for (event, shape) in &catalog.events {
         section(&mut page, graph, catalog, *event, &shape.meaning);
         page += &shown.content(event.name(), shape);
@@ -71,8 +71,8 @@ fn section(page: &mut String, graph: &Graph, catalog: &Catalog, event: EventType
     write!(page, "\n## {event}\n\n{}\n\n{}\n", paragraph(meaning), said.join(" ")).ok();
 }
 
-/// What is measured, and who reads it.
-fn telemetry(page: &mut String, graph: &Graph, catalog: &Catalog, shown: &mut Shown) {
+/// Writes the section about telemetry and its readers.
+fn telemetry(page: &mut String, graph: &Graph, catalog: &Catalog, shown: &mut PrintedLists) {
     if catalog.telemetry.is_empty() {
         return;
     }
@@ -116,7 +116,7 @@ fn telemetry(page: &mut String, graph: &Graph, catalog: &Catalog, shown: &mut Sh
     }
 }
 
-/// Who publishes an event, unless it is the service that the event is named after, alone.
+/// Returns the publishers of an event, unless that is only the service it is named after.
 fn published_by(graph: &Graph, event: EventType) -> Option<String> {
     let foreign = event.foreign_producers();
     let services = publishers(graph.system(), event);
@@ -128,10 +128,10 @@ fn published_by(graph: &Graph, event: EventType) -> Option<String> {
     (!foreign.is_empty()).then(|| format!("It is {also}{producers} {}.", codes(foreign)))
 }
 
-/// Who consumes an event, and what for. Those who do the same are named together.
-fn consumed_by(consumers: &[Consumer]) -> String {
+/// Returns the consumers of an event with their purposes. Those with the same purpose are named together.
+fn consumed_by(consumers: &[EventConsumer]) -> String {
     let mut purposes: Vec<(String, Vec<&str>)> = Vec::new();
-    for Consumer { service, purpose } in consumers {
+    for EventConsumer { service, purpose } in consumers {
         let what = purpose.words();
         match purposes.iter_mut().find(|(other, _)| *other == what) {
             Some((_, services)) => services.push(service),
@@ -164,14 +164,14 @@ fn key(key: &Key) -> String {
     format!("{} (`{}`{made})", code(key.name()), key.field())
 }
 
-/// The lists of fields that the page has, and under which heading.
+/// The lists of fields on the page so far, each with its heading.
 #[derive(Default)]
-struct Shown(Vec<(String, String)>);
+struct PrintedLists(Vec<(String, String)>);
 
-impl Shown {
-    /// The fields or the values of a shape. A long list of fields is on the page once.
-    fn content(&mut self, heading: &str, shape: &Shape) -> String {
-        let item = |field: &Field| {
+impl PrintedLists {
+    /// Formats the fields or the values of a shape. A long list of fields is on the page only once.
+    fn content(&mut self, heading: &str, shape: &SchemaShape) -> String {
+        let item = |field: &SchemaField| {
             let optional = if field.required { "" } else { ", optional" };
             let what = paragraph(&field.meaning);
             format!("- {} ({}{optional}): {what}\n", code(&field.name), field.kind)

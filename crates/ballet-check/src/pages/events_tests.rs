@@ -4,7 +4,7 @@ use ballet_core::{Part, ReaderPart, SubscriptionPart, System, TelemetryType};
 use schemars::{Schema, json_schema};
 
 use super::*;
-use crate::contracts::roles::Purpose;
+use crate::contracts::roles::ConsumerPurpose;
 
 const CHECKOUT: EventType = EventType::starts_saga("cart.checked_out.v1").also_from(&["shopfront"]);
 const EXTRA: EventType = EventType::plain("orders.extra.v1");
@@ -61,11 +61,11 @@ fn the_page_says_who_does_what_with_an_event() {
 
 #[test]
 fn those_who_do_the_same_are_named_together() {
-    let consumer = |service, purpose| Consumer { service, purpose };
+    let consumer = |service, purpose| EventConsumer { service, purpose };
     let consumers = [
-        consumer("cart", Purpose::Copy("product")),
-        consumer("orders", Purpose::Projection("note_price")),
-        consumer("orders", Purpose::Copy("product")),
+        consumer("cart", ConsumerPurpose::Copy("product")),
+        consumer("orders", ConsumerPurpose::Projection("note_price")),
+        consumer("orders", ConsumerPurpose::Copy("product")),
     ];
     assert_eq!(
         consumed_by(&consumers),
@@ -75,15 +75,16 @@ fn those_who_do_the_same_are_named_together() {
 
 #[test]
 fn a_long_list_of_fields_is_on_the_page_once() {
-    let field = |name: &str| Field {
+    let field = |name: &str| SchemaField {
         name: name.to_owned(),
         kind: "text".to_owned(),
         required: name != "d",
         meaning: "Any.".to_owned(),
     };
-    let long = Shape { fields: ["a", "b", "c", "d"].map(field).into(), ..Shape::default() };
-    let short = Shape { fields: vec![field("a")], ..Shape::default() };
-    let mut shown = Shown::default();
+    let long =
+        SchemaShape { fields: ["a", "b", "c", "d"].map(field).into(), ..SchemaShape::default() };
+    let short = SchemaShape { fields: vec![field("a")], ..SchemaShape::default() };
+    let mut shown = PrintedLists::default();
     let first = shown.content("orders.first.v1", &long);
     assert!(first.ends_with("- `d` (text, optional): Any.\n"), "{first}");
     assert_eq!(

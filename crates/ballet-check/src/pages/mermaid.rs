@@ -6,12 +6,11 @@ use std::fmt::Write;
 use ballet_core::graph::Node;
 use ballet_core::{EventType, Graph, StepKind};
 
-/// The border colours of the services. They can be distinguished on light and dark pages.
+/// The border colours of the services, distinguishable on light and dark pages.
 const COLOURS: [&str; 8] =
     ["#3b82f6", "#10b981", "#f59e0b", "#a855f7", "#06b6d4", "#ec4899", "#84cc16", "#f97316"];
 
-/// The flowchart of a saga. The events between steps are solid lines; refusals and compensations are
-/// dotted.
+/// Returns the flowchart of a saga. Events between steps are solid lines; refusals and compensations are dotted.
 #[must_use]
 pub fn flowchart(graph: &Graph, saga: &str) -> String {
     let nodes = graph.in_order(saga);
@@ -34,7 +33,7 @@ impl Chart<'_> {
         writeln!(self.text, "    {line}").ok();
     }
 
-    /// The events that come from outside of the saga.
+    /// Draws the events that come from outside of the saga.
     fn outside_triggers(&mut self) {
         let nodes = self.nodes;
         let is_emitted = |event| nodes.iter().any(|node| node.step.done == event);
@@ -47,7 +46,7 @@ impl Chart<'_> {
         }
     }
 
-    /// An event as a node, and the steps that it triggers.
+    /// Draws an event as a node, with the steps that it triggers.
     fn event_node(&mut self, event: EventType) {
         self.line(format_args!("{}([\"{event}\"])", event_id(event)));
         for node in self.nodes.iter().filter(|node| node.step.on.contains(&event)) {
@@ -87,7 +86,7 @@ impl Chart<'_> {
         }
     }
 
-    /// The refusals, the abort, and the compensations of each service, the last step first.
+    /// Draws the refusals, the abort, and the compensations of each service, the last step first.
     fn compensations(&mut self) {
         let aborts = self.nodes.iter().find_map(|node| Some((node.saga.owner, node.saga.abort?)));
         let Some((owner, abort)) = aborts else { return };
@@ -146,7 +145,7 @@ fn event_id(event: EventType) -> String {
     format!("event_{}_{}", event.service(), event.event())
 }
 
-/// The shape of a step's node, by its kind.
+/// Returns the shape of a step's node, by its kind.
 const fn shape(kind: StepKind) -> (&'static str, &'static str) {
     match kind {
         StepKind::Origin => ("([", "])"),

@@ -1,4 +1,4 @@
-//! What people read: the pages of events and sagas, with their diagrams.
+//! Documents for people: the pages of events and sagas, with their diagrams.
 
 pub(crate) mod catalog;
 pub mod choreography;

@@ -1,59 +1,64 @@
-//! The comparison of what is written with what is read, keyword by keyword.
+//! The comparison of a writer's schema with a reader's, keyword by keyword.
 
 use serde_json::{Map, Value};
 
+use crate::takes::alternatives::{WriterAlternative, alternatives};
 use crate::takes::keywords::{is_known, item, names, places};
-use crate::takes::not_taken::{Kind, NotTaken};
-use crate::takes::range::{Range, is_width};
-use crate::takes::side::{Side, is_a, types, values};
-use crate::takes::written::{Written, alternatives};
+use crate::takes::mismatch::{Mismatch, MismatchKind};
+use crate::takes::range::{SchemaRange, is_width};
+use crate::takes::schema_part::{SchemaPart, is_a, types, values};
 
-/// Types may contain themselves.
+/// The limit for types that contain themselves.
 const DEEPEST: usize = 32;
 
-/// How a writer is read that does not say what it writes.
+/// The assumption about a writer whose schema leaves something open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Doubt {
-    /// It writes what the reader wants.
+    /// It writes what the reader needs.
     InFavour,
     /// It may write anything.
     Against,
 }
 
-/// Everything that the writer may write and the reader does not take.
-pub(crate) fn not_taken(reads: &Value, writes: &Value, doubt: Doubt) -> Vec<NotTaken> {
-    let mut comparison = Comparison { doubt, open: Vec::new() };
-    let mut found = comparison.all(Side::top(reads), Side::top(writes), "");
+/// Returns everything that the writer may write and the reader does not accept.
+pub(crate) fn mismatches(reads: &Value, writes: &Value, doubt: Doubt) -> Vec<Mismatch> {
+    let mut comparison = SchemaComparison { doubt, open: Vec::new() };
+    let mut found = comparison.compare_all(SchemaPart::top(reads), SchemaPart::top(writes), "");
     found.sort();
     found.dedup();
     found
 }
 
-struct Comparison {
+struct SchemaComparison {
     doubt: Doubt,
-    /// The pairs that are being compared. One that comes again within itself says nothing new.
+    /// The pairs under comparison. A pair that recurs within itself adds nothing.
     open: Vec<(String, *const Value)>,
 }
 
-impl Comparison {
-    /// `path` ends with a point, or is empty.
-    fn all(&mut self, reads: Side<'_>, writes: Side<'_>, path: &str) -> Vec<NotTaken> {
+impl SchemaComparison {
+    /// Compares all alternatives of the writer. `path` ends with a point, or is empty.
+    fn compare_all(
+        &mut self,
+        reads: SchemaPart<'_>,
+        writes: SchemaPart<'_>,
+        path: &str,
+    ) -> Vec<Mismatch> {
         let written = alternatives(writes);
-        written.iter().flat_map(|one| self.one(reads, one, writes, path)).collect()
+        written.iter().flat_map(|one| self.compare_alternative(reads, one, writes, path)).collect()
     }
 
-    /// What the reader's schema says against one alternative of the writer.
-    fn one(
+    /// Compares one alternative of the writer with the reader's schema.
+    fn compare_alternative(
         &mut self,
-        reads: Side<'_>,
-        one: &Written,
-        writes: Side<'_>,
+        reads: SchemaPart<'_>,
+        one: &WriterAlternative,
+        writes: SchemaPart<'_>,
         path: &str,
-    ) -> Vec<NotTaken> {
+    ) -> Vec<Mismatch> {
         let own = match reads.part {
             Value::Bool(false) => {
-                return vec![NotTaken::new(
-                    Kind::FieldUnknown,
+                return vec![Mismatch::new(
+                    MismatchKind::FieldUnknown,
                     path,
                     format!("there is {}", name(path)),
                 )];
@@ -68,40 +73,41 @@ impl Comparison {
         self.open.push(pair);
         let mut found = Vec::new();
         if let Some(target) = reads.target() {
-            found.extend(self.one(target, one, writes, path));
+            found.extend(self.compare_alternative(target, one, writes, path));
         }
         for part in reads.list("allOf").into_iter().flatten() {
-            found.extend(self.one(part, one, writes, path));
+            found.extend(self.compare_alternative(part, one, writes, path));
         }
         for keyword in ["anyOf", "oneOf"] {
             if let Some(list) = reads.list(keyword) {
-                found.extend(self.any(&list, one, writes, path));
+                found.extend(self.compare_choices(&list, one, writes, path));
             }
         }
-        found.extend(self.own(reads, own, one, writes, path));
+        found.extend(self.compare_keywords(reads, own, one, writes, path));
         self.open.pop();
         found
     }
 
-    /// One of the reader's alternatives must take it. If none does, that with the least against it
-    /// is the one that was meant.
-    fn any(
+    /// Requires that one of the reader's alternatives accepts it. If none does, the one with the fewest faults counts
+    /// as the intended one.
+    fn compare_choices(
         &mut self,
-        list: &[Side<'_>],
-        one: &Written,
-        writes: Side<'_>,
+        list: &[SchemaPart<'_>],
+        one: &WriterAlternative,
+        writes: SchemaPart<'_>,
         path: &str,
-    ) -> Vec<NotTaken> {
-        let here = not_taken_here(one, path);
-        let mut meant: Option<Vec<NotTaken>> = None;
+    ) -> Vec<Mismatch> {
+        let here = rejected(one, path);
+        let mut meant: Option<Vec<Mismatch>> = None;
         for part in list {
-            let found = self.one(*part, one, writes, path);
+            let found = self.compare_alternative(*part, one, writes, path);
             if found.is_empty() {
                 return found;
             }
-            let is_other = found
-                .iter()
-                .any(|one| matches!(one.kind, Kind::Type | Kind::Value) && one.text == here.text);
+            let is_other = found.iter().any(|one| {
+                matches!(one.kind, MismatchKind::Type | MismatchKind::Value)
+                    && one.text == here.text
+            });
             if !is_other && meant.as_ref().is_none_or(|least| found.len() < least.len()) {
                 meant = Some(found);
             }
@@ -109,44 +115,44 @@ impl Comparison {
         meant.unwrap_or_else(|| vec![here])
     }
 
-    /// The keywords beside references and alternatives.
-    fn own(
+    /// Compares the keywords beside references and alternatives.
+    fn compare_keywords(
         &mut self,
-        reads: Side<'_>,
+        reads: SchemaPart<'_>,
         own: &Map<String, Value>,
-        one: &Written,
-        writes: Side<'_>,
+        one: &WriterAlternative,
+        writes: SchemaPart<'_>,
         path: &str,
-    ) -> Vec<NotTaken> {
+    ) -> Vec<Mismatch> {
         let wanted = types(own);
         match &one.json_type {
             Some(is) if wanted.is_empty() || wanted.iter().any(|want| is_a(is, want)) => {}
             None if wanted.is_empty() || self.doubt == Doubt::InFavour => {}
-            _ => return vec![not_taken_here(one, path)],
+            _ => return vec![rejected(one, path)],
         }
         if let Some(known) = values(own) {
             match &one.value {
                 Some(value) if known.contains(&value) => {}
-                Some(_) => return vec![not_taken_here(one, path)],
+                Some(_) => return vec![rejected(one, path)],
                 None if self.forgives(one) => {}
                 None => {
                     let what = one.json_type.as_deref().unwrap_or("value");
                     let text = format!("{} may be any {what}", name(path));
-                    return vec![NotTaken::new(Kind::Value, path, text)];
+                    return vec![Mismatch::new(MismatchKind::Value, path, text)];
                 }
             }
         }
         let may_be = |json_type| one.json_type.as_deref().is_none_or(|is| is_a(is, json_type));
         let mut found = Vec::new();
         if may_be("number") {
-            let wanted = Range::of_number(own);
+            let wanted = SchemaRange::of_number(own);
             let writes = match &one.value {
-                Some(Value::Number(number)) => Range::only(number),
-                // Who writes a contract by hand says that it is a number, and not how wide.
+                Some(Value::Number(number)) => SchemaRange::only(number),
+                // A contract written by hand says that it is a number, but not how wide.
                 _ if self.doubt == Doubt::InFavour && !one.schema.contains_key("format") => {
-                    Range::of_number(&one.schema).or(&wanted)
+                    SchemaRange::of_number(&one.schema).or(&wanted)
                 }
-                _ => Range::of_number(&one.schema),
+                _ => SchemaRange::of_number(&one.schema),
             };
             ranges(&wanted, &writes, path, ["below", "above"], &mut found);
         }
@@ -168,20 +174,26 @@ impl Comparison {
         found
     }
 
-    /// Whether the writer says nothing at all, and that is in its favour.
-    fn forgives(&self, one: &Written) -> bool {
+    /// Whether the writer's schema names no type, and that counts in its favour.
+    fn forgives(&self, one: &WriterAlternative) -> bool {
         self.doubt == Doubt::InFavour && one.json_type.is_none()
     }
 
-    fn text(&self, own: &Map<String, Value>, one: &Written, path: &str, found: &mut Vec<NotTaken>) {
+    fn text(
+        &self,
+        own: &Map<String, Value>,
+        one: &WriterAlternative,
+        path: &str,
+        found: &mut Vec<Mismatch>,
+    ) {
         if self.forgives(one) {
             return;
         }
         let writes = match &one.value {
-            Some(Value::String(text)) => Range::only(&text.chars().count().into()),
-            _ => Range::between(&one.schema, "minLength", "maxLength"),
+            Some(Value::String(text)) => SchemaRange::only(&text.chars().count().into()),
+            _ => SchemaRange::between(&one.schema, "minLength", "maxLength"),
         };
-        let reads = Range::between(own, "minLength", "maxLength");
+        let reads = SchemaRange::between(own, "minLength", "maxLength");
         ranges(&reads, &writes, path, ["shorter than", "longer than"], found);
         for keyword in ["pattern", "format"] {
             let Some(wanted) = own.get(keyword).and_then(Value::as_str) else { continue };
@@ -190,19 +202,19 @@ impl Comparison {
             if !is_same && !is_number {
                 let what = if keyword == "format" { "be no" } else { "not be like" };
                 let text = format!("{} may {what} `{wanted}`", name(path));
-                found.push(NotTaken::new(Kind::Format, path, text));
+                found.push(Mismatch::new(MismatchKind::Format, path, text));
             }
         }
     }
 
     fn items(
         &mut self,
-        reads: Side<'_>,
+        reads: SchemaPart<'_>,
         own: &Map<String, Value>,
-        one: &Written,
-        writes: Side<'_>,
+        one: &WriterAlternative,
+        writes: SchemaPart<'_>,
         path: &str,
-    ) -> Vec<NotTaken> {
+    ) -> Vec<Mismatch> {
         let (anything, mut found) = (Value::Bool(true), Vec::new());
         let says =
             |schema: &Map<_, _>| schema.contains_key("items") || schema.contains_key("prefixItems");
@@ -211,11 +223,11 @@ impl Comparison {
                 let (wanted, given) = (item(own, place), item(&one.schema, place));
                 if let Some(wanted) = wanted {
                     let given = given.unwrap_or(&anything);
-                    found.extend(self.all(reads.at(wanted), writes.at(given), path));
+                    found.extend(self.compare_all(reads.at(wanted), writes.at(given), path));
                 }
             }
         }
-        let count = |schema| Range::between(schema, "minItems", "maxItems");
+        let count = |schema| SchemaRange::between(schema, "minItems", "maxItems");
         let words = ["shorter than", "longer than"];
         ranges(&count(own), &count(&one.schema), path, words, &mut found);
         found
@@ -223,19 +235,19 @@ impl Comparison {
 
     fn fields(
         &mut self,
-        reads: Side<'_>,
+        reads: SchemaPart<'_>,
         own: &Map<String, Value>,
-        one: &Written,
-        writes: Side<'_>,
+        one: &WriterAlternative,
+        writes: SchemaPart<'_>,
         path: &str,
-    ) -> Vec<NotTaken> {
+    ) -> Vec<Mismatch> {
         let fields = |schema: &'_ Map<String, Value>, keyword| {
             schema.get(keyword).and_then(Value::as_object).cloned()
         };
         let given = fields(&one.schema, "properties");
         let given_by_pattern = fields(&one.schema, "patternProperties");
-        // A writer writes the fields that its schema names, and others only where it says which. Where it says that
-        // they may be anything, that is not in its favour.
+        // A writer writes the fields that its schema names, and others only if the schema names their type. A schema
+        // that allows any others does not count in its favour.
         let others = one.schema.get("additionalProperties").filter(|others| {
             others.is_object() || self.doubt == Doubt::Against && **others == Value::Bool(true)
         });
@@ -243,7 +255,7 @@ impl Comparison {
         if says_nothing && self.doubt == Doubt::InFavour {
             return Vec::new();
         }
-        // Beside fields with names, `true` only forbids no other.
+        // Beside named fields, `true` only forbids no others.
         let says_which = given.is_none() || others.is_some_and(Value::is_object);
         let (given, given_by_pattern) =
             (given.unwrap_or_default(), given_by_pattern.unwrap_or_default());
@@ -252,14 +264,14 @@ impl Comparison {
         for name in names(own) {
             let place = format!("{path}{name}");
             if !given.contains_key(name) && !always.contains(&name) {
-                found.push(NotTaken::new(
-                    Kind::FieldMissing,
+                found.push(Mismatch::new(
+                    MismatchKind::FieldMissing,
                     &place,
                     format!("there is no `{place}`"),
                 ));
             } else if !always.contains(&name) {
                 let text = format!("`{place}` may be missing");
-                found.push(NotTaken::new(Kind::FieldOptional, &place, text));
+                found.push(Mismatch::new(MismatchKind::FieldOptional, &place, text));
             }
         }
         let (named, rest) = (own.get("properties"), own.get("additionalProperties"));
@@ -267,14 +279,14 @@ impl Comparison {
         for (field, schema) in &given {
             if let Some(reader) = named.and_then(|named| named.get(field)).or(rest) {
                 let below = format!("{path}{field}.");
-                found.extend(self.all(reads.at(reader), writes.at(schema), &below));
+                found.extend(self.compare_all(reads.at(reader), writes.at(schema), &below));
             }
         }
         let wanted_by_pattern = own.get("patternProperties").and_then(Value::as_object);
         for (pattern, schema) in &given_by_pattern {
             if let Some(reader) = wanted_by_pattern.and_then(|all| all.get(pattern)).or(rest) {
                 let below = format!("{path}*.");
-                found.extend(self.all(reads.at(reader), writes.at(schema), &below));
+                found.extend(self.compare_all(reads.at(reader), writes.at(schema), &below));
             }
         }
         let mut patterns = wanted_by_pattern.into_iter().flatten().map(|(pattern, _)| pattern);
@@ -288,10 +300,10 @@ impl Comparison {
             let unnamed = unnamed.map(|(name, reader)| (name.as_str(), reader));
             for (name, reader) in unnamed.chain(rest.map(|rest| ("*", rest))) {
                 let below = format!("{path}{name}.");
-                found.extend(self.all(reads.at(reader), writes.at(others), &below));
+                found.extend(self.compare_all(reads.at(reader), writes.at(others), &below));
             }
         }
-        let count = |schema| Range::between(schema, "minProperties", "maxProperties");
+        let count = |schema| SchemaRange::between(schema, "minProperties", "maxProperties");
         let words = ["shorter than", "longer than"];
         ranges(&count(own), &count(&one.schema), path, words, &mut found);
         found
@@ -299,32 +311,40 @@ impl Comparison {
 }
 
 /// Adds the limits that the writer passes.
-fn ranges(reads: &Range, writes: &Range, path: &str, words: [&str; 2], found: &mut Vec<NotTaken>) {
+fn ranges(
+    reads: &SchemaRange,
+    writes: &SchemaRange,
+    path: &str,
+    words: [&str; 2],
+    found: &mut Vec<Mismatch>,
+) {
     let passed = [reads.passed_below(writes), reads.passed_above(writes)];
     for (limit, word) in passed.into_iter().zip(words) {
         let text = limit.map(|limit| format!("{} may be {word} {limit}", name(path)));
-        found.extend(text.map(|text| NotTaken::new(Kind::Range, path, text)));
+        found.extend(text.map(|text| Mismatch::new(MismatchKind::Range, path, text)));
     }
 }
 
-/// The keyword of the reader cannot be compared.
-fn unclear(keyword: &str, path: &str) -> NotTaken {
+/// Reports a keyword of the reader that cannot be compared.
+fn unclear(keyword: &str, path: &str) -> Mismatch {
     let text = format!(
         "{} is limited by `{keyword}`, and it cannot be told whether it keeps to that",
         name(path)
     );
-    NotTaken::new(Kind::Unclear, path, text)
+    Mismatch::new(MismatchKind::Unclear, path, text)
 }
 
-/// The alternative is of no use to the reader.
-fn not_taken_here(one: &Written, path: &str) -> NotTaken {
+/// Reports an alternative that the reader does not accept at all.
+fn rejected(one: &WriterAlternative, path: &str) -> Mismatch {
     let name = name(path);
     match (&one.value, &one.json_type) {
-        (Some(value), _) => NotTaken::new(Kind::Value, path, format!("{name} may be `{value}`")),
-        (None, Some(json_type)) => {
-            NotTaken::new(Kind::Type, path, format!("{name} may be {json_type}"))
+        (Some(value), _) => {
+            Mismatch::new(MismatchKind::Value, path, format!("{name} may be `{value}`"))
         }
-        (None, None) => NotTaken::new(Kind::Type, path, format!("{name} may be anything")),
+        (None, Some(json_type)) => {
+            Mismatch::new(MismatchKind::Type, path, format!("{name} may be {json_type}"))
+        }
+        (None, None) => Mismatch::new(MismatchKind::Type, path, format!("{name} may be anything")),
     }
 }
 

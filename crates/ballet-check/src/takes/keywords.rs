@@ -1,8 +1,8 @@
-//! The keywords of JSON Schema, by what the comparison does with them.
+//! The keywords of JSON Schema, grouped by their meaning for the comparison.
 
 use serde_json::{Map, Value};
 
-/// Words that describe and do not limit.
+/// Keywords that describe and do not limit.
 const NOTES: [&str; 14] = [
     "$schema",
     "$id",
@@ -49,13 +49,12 @@ const COMPARED: [&str; 25] = [
     "maxProperties",
 ];
 
-/// Whether a keyword is understood, or does not limit anything. Any other one must be the same on both
-/// sides.
+/// Whether a keyword is understood, or limits nothing. Any other one must be the same on both sides.
 pub(super) fn is_known(keyword: &str) -> bool {
     COMPARED.contains(&keyword) || NOTES.contains(&keyword) || keyword.starts_with("x-")
 }
 
-/// The number of places of a list that have a schema of their own.
+/// Returns the number of places in a list that have their own schema.
 pub(super) fn places(schema: &Map<String, Value>) -> usize {
     schema.get("prefixItems").and_then(Value::as_array).map_or(0, Vec::len)
 }

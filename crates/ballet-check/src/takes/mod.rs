@@ -1,16 +1,16 @@
-//! Whether everything that one JSON schema lets a writer write fits another schema that a reader reads.
-//! This is the one comparison of bodies: the check of a system and the difference of two systems use it.
+//! Compares two JSON schemas: does everything that the writer may write fit the reader? Both the check of a system
+//! and the difference of two systems use this comparison.
 
+mod alternatives;
 mod compare;
 mod keywords;
-mod not_taken;
+mod mismatch;
 mod range;
-mod side;
+mod schema_part;
 #[cfg(test)]
 mod tests;
-mod written;
 
-pub(crate) use compare::{Doubt, not_taken};
-pub(crate) use not_taken::{Kind, NotTaken};
+pub(crate) use compare::{Doubt, mismatches};
+pub(crate) use mismatch::{Mismatch, MismatchKind};
 pub(crate) use range::of_format;
-pub(crate) use side::{types, values};
+pub(crate) use schema_part::{types, values};

@@ -1,24 +1,24 @@
-//! Limits of numbers, lengths and counts, and which of two reach further.
+//! Limits of numbers, lengths and counts, and their comparison.
 
 use std::cmp::Ordering;
 
 use serde_json::{Map, Number, Value};
 
-/// What a schema allows between two limits.
+/// The range between two limits that a schema allows.
 #[derive(Debug, Default)]
-pub(super) struct Range {
-    least: Option<Limit>,
-    most: Option<Limit>,
+pub(super) struct SchemaRange {
+    least: Option<RangeLimit>,
+    most: Option<RangeLimit>,
 }
 
 #[derive(Debug, Clone)]
-struct Limit {
+struct RangeLimit {
     at: Number,
     /// Whether the limit itself is outside.
     open: bool,
 }
 
-/// The widest whole numbers by the formats that schemars writes.
+/// Returns the limits of whole numbers for the formats that schemars writes.
 pub(crate) fn of_format(format: &str) -> Option<(i128, i128)> {
     Some(match format {
         "int8" => (i8::MIN.into(), i8::MAX.into()),
@@ -33,37 +33,37 @@ pub(crate) fn of_format(format: &str) -> Option<(i128, i128)> {
     })
 }
 
-/// Whether the format says how wide a number is. Such a format is read as limits.
+/// Whether the format tells the width of a number. Such a format is read as limits.
 pub(super) fn is_width(format: &str) -> bool {
     of_format(format).is_some() || matches!(format, "double" | "float")
 }
 
-impl Range {
-    /// The range of a number.
+impl SchemaRange {
+    /// Returns the range of a number.
     pub(super) fn of_number(schema: &Map<String, Value>) -> Self {
         let mut range = Self::between(schema, "minimum", "maximum");
         range
             .take(limit(schema, "exclusiveMinimum", true), limit(schema, "exclusiveMaximum", true));
         let format = schema.get("format").and_then(Value::as_str).and_then(of_format);
         if let Some((least, most)) = format {
-            let closed = |at| Some(Limit { at: Number::from_i128(at)?, open: false });
+            let closed = |at| Some(RangeLimit { at: Number::from_i128(at)?, open: false });
             range.take(closed(least), closed(most));
         }
         range
     }
 
-    /// The range between two keywords that name its ends.
+    /// Returns the range between two keywords that name its limits.
     pub(super) fn between(schema: &Map<String, Value>, least: &str, most: &str) -> Self {
         Self { least: limit(schema, least, false), most: limit(schema, most, false) }
     }
 
-    /// The range that holds one number.
+    /// Returns the range that holds one number.
     pub(super) fn only(at: &Number) -> Self {
-        let limit = Some(Limit { at: at.clone(), open: false });
+        let limit = Some(RangeLimit { at: at.clone(), open: false });
         Self { least: limit.clone(), most: limit }
     }
 
-    /// The range with the other's limit where it has none.
+    /// Fills in the other's limits where this range has none.
     pub(super) fn or(self, other: &Self) -> Self {
         let Self { least, most } = self;
         Self {
@@ -73,7 +73,7 @@ impl Range {
     }
 
     /// Narrows the range.
-    fn take(&mut self, least: Option<Limit>, most: Option<Limit>) {
+    fn take(&mut self, least: Option<RangeLimit>, most: Option<RangeLimit>) {
         if let Some(least) = least.filter(|new| !reaches(self.least.as_ref(), new, Ordering::Less))
         {
             self.least = Some(least);
@@ -84,40 +84,40 @@ impl Range {
         }
     }
 
-    /// The lower limit of this range that the other range goes below.
+    /// Returns the lower limit of this range if the other range goes below it.
     pub(super) fn passed_below(&self, other: &Self) -> Option<String> {
         let least = self.least.as_ref()?;
         (!reaches(other.least.as_ref(), least, Ordering::Less)).then(|| least.words())
     }
 
-    /// The upper limit of this range that the other range goes above.
+    /// Returns the upper limit of this range if the other range goes above it.
     pub(super) fn passed_above(&self, other: &Self) -> Option<String> {
         let most = self.most.as_ref()?;
         (!reaches(other.most.as_ref(), most, Ordering::Greater)).then(|| most.words())
     }
 }
 
-impl Limit {
+impl RangeLimit {
     fn words(&self) -> String {
         if self.open { format!("or equal to {}", self.at) } else { self.at.to_string() }
     }
 }
 
-fn limit(schema: &Map<String, Value>, keyword: &str, open: bool) -> Option<Limit> {
+fn limit(schema: &Map<String, Value>, keyword: &str, open: bool) -> Option<RangeLimit> {
     let at = schema.get(keyword)?.as_number()?.clone();
-    Some(Limit { at, open })
+    Some(RangeLimit { at, open })
 }
 
-/// Whether a limit is at least as narrow as another one. `outside` is the direction that leads out.
-fn reaches(limit: Option<&Limit>, other: &Limit, outside: Ordering) -> bool {
+/// Whether a limit is at least as narrow as another one. `outside` is the direction out of the range.
+fn reaches(limit: Option<&RangeLimit>, other: &RangeLimit, outside: Ordering) -> bool {
     let Some(limit) = limit else { return false };
-    match compared(&limit.at, &other.at) {
+    match compare_numbers(&limit.at, &other.at) {
         Ordering::Equal => limit.open || !other.open,
         order => order != outside,
     }
 }
 
-fn compared(one: &Number, other: &Number) -> Ordering {
+fn compare_numbers(one: &Number, other: &Number) -> Ordering {
     if let (Some(one), Some(other)) = (one.as_i128(), other.as_i128()) {
         return one.cmp(&other);
     }

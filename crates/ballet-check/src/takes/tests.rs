@@ -1,12 +1,12 @@
-//! Which bodies fit which readers.
+//! Bodies that fit their readers, and bodies that do not.
 
 use serde_json::{Value, json};
 
-use crate::takes::{Doubt, not_taken};
+use crate::takes::{Doubt, mismatches};
 
 fn missing(reads: &Value, writes: &Value) -> Vec<String> {
     let mut found: Vec<String> =
-        not_taken(reads, writes, Doubt::InFavour).iter().map(ToString::to_string).collect();
+        mismatches(reads, writes, Doubt::InFavour).iter().map(ToString::to_string).collect();
     found.sort_unstable();
     found
 }

@@ -1,5 +1,5 @@
-//! Whether a body fits a JSON schema. What does not fit is said as a dead letter's detail says it, because
-//! whoever reads one has read the other: with its place, and in the words of JSON.
+//! Checks a body against a JSON schema. Faults have the words of a dead letter's detail, because the same people read
+//! both: with the place, and in the terms of JSON.
 
 use ballet_core::MessageId;
 use ballet_core::json::{in_words, wanted_in_words};
@@ -9,26 +9,26 @@ use serde_json::{Number, Value};
 
 use crate::takes::{of_format, types, values};
 
-/// No body is nested so deep. A schema that refers to itself ends here.
+/// The limit of nesting. A schema that refers to itself ends here.
 const DEEPEST: usize = 128;
 
-/// A part of a schema, with the whole that its references point into.
+/// A part of a schema, together with the document that its references point into.
 #[derive(Clone, Copy)]
-struct Wanted<'a> {
+struct BodySchema<'a> {
     whole: &'a Value,
     part: &'a Value,
     depth: usize,
 }
 
-/// What does not fit, each with its place.
+/// Returns the faults, each with its place.
 pub(crate) fn faults(schema: &Value, body: &Value) -> Vec<String> {
     let mut faults = Vec::new();
-    let top = Wanted { whole: schema, part: schema, depth: 0 };
+    let top = BodySchema { whole: schema, part: schema, depth: 0 };
     top.fit(body, "", &mut faults);
     faults
 }
 
-impl<'a> Wanted<'a> {
+impl<'a> BodySchema<'a> {
     fn at(self, part: &'a Value) -> Self {
         Self { part, depth: self.depth + 1, ..self }
     }
@@ -41,7 +41,7 @@ impl<'a> Wanted<'a> {
         self.part.as_object().map(types).unwrap_or_default()
     }
 
-    /// What the value has to be, in words; the type is one of those that are wanted.
+    /// Returns the required type in words; `name` is one of the schema's types.
     fn in_words(self, name: &str) -> String {
         match name {
             "integer" => {
@@ -61,7 +61,7 @@ impl<'a> Wanted<'a> {
     fn bounds(self) -> (i128, i128) {
         let widest = self.part["format"].as_str().and_then(of_format);
         let (least, most) = widest.unwrap_or((i64::MIN.into(), i64::MAX.into()));
-        let bound = |keyword: &str| whole(&self.part[keyword]);
+        let bound = |keyword: &str| as_whole_number(&self.part[keyword]);
         let above = bound("exclusiveMinimum").map(|bound| bound + 1);
         let below = bound("exclusiveMaximum").map(|bound| bound - 1);
         (
@@ -79,7 +79,7 @@ impl<'a> Wanted<'a> {
             return;
         }
         if *self.part == Value::Bool(false) {
-            return faults.push(said(
+            return faults.push(fault(
                 place,
                 &format!("no value is wanted here, but there is {}", there(value)),
             ));
@@ -106,7 +106,7 @@ impl<'a> Wanted<'a> {
             Value::String(text) => faults.extend(self.fault_of_text(text, place)),
             Value::Number(_) if types.contains(&"integer") => {
                 let (least, most) = self.bounds();
-                if whole(value).is_none_or(|number| !(least..=most).contains(&number)) {
+                if as_whole_number(value).is_none_or(|number| !(least..=most).contains(&number)) {
                     faults.push(unwanted(place, &self.in_words("integer"), value));
                 }
             }
@@ -126,13 +126,13 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    /// The listed values, if there are such.
+    /// Returns the listed values, if there are any.
     fn values(self) -> Option<Vec<&'a Value>> {
         values(self.part.as_object()?)
     }
 
-    /// Of several choices the value has to fit one. If it fits none, what is said is about the choice
-    /// that comes closest.
+    /// Requires that the value fits one of several choices. If it fits none, the faults are those of the closest
+    /// choice.
     fn fit_one(choices: Vec<Self>, value: &Value, place: &str, faults: &mut Vec<String>) {
         if choices.is_empty() {
             return;
@@ -141,7 +141,7 @@ impl<'a> Wanted<'a> {
         let judged = choices.into_iter().map(|choice| {
             let mut faults = Vec::new();
             choice.fit(value, place, &mut faults);
-            // That it may be null as well is no help.
+            // The choice of null does not help.
             (choice.part["type"] == "null", faults)
         });
         let mut judged: Vec<_> = judged.collect();
@@ -165,7 +165,7 @@ impl<'a> Wanted<'a> {
         if parts.is_empty() {
             let rest = self.part.get("additionalProperties");
             if rest == Some(&Value::Bool(false)) {
-                return faults.push(said(place, &self.unknown(name)));
+                return faults.push(fault(place, &self.unknown(name)));
             }
             parts.extend(rest);
         }
@@ -174,7 +174,7 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    /// That there is no such field, as a service says it.
+    /// Returns the fault about an unknown field, in a service's words.
     fn unknown(self, name: &str) -> String {
         let known = self.part["properties"].as_object().into_iter().flatten();
         let known: Vec<String> = known.map(|(name, _)| format!("`{name}`")).collect();
@@ -197,7 +197,7 @@ impl<'a> Wanted<'a> {
         if size < least || most.is_some_and(|most| size > most) {
             let wanted = between(least, most, "element");
             let what = format!("an array of {wanted} is wanted, but its length is {size}");
-            faults.push(said(place, &what));
+            faults.push(fault(place, &what));
         }
     }
 
@@ -215,7 +215,7 @@ impl<'a> Wanted<'a> {
         } else {
             format!("below {}", broken("exclusiveMaximum", f64::ge)?)
         };
-        Some(said(place, &format!("a number {bound} is wanted, but there is {number}")))
+        Some(fault(place, &format!("a number {bound} is wanted, but there is {number}")))
     }
 
     fn fault_of_text(self, text: &str, place: &str) -> Option<String> {
@@ -223,7 +223,7 @@ impl<'a> Wanted<'a> {
         let size = text.chars().count() as u64;
         if size < least || most.is_some_and(|most| size > most) {
             let wanted = between(least, most, "character");
-            return Some(said(
+            return Some(fault(
                 place,
                 &format!("a string of {wanted} is wanted, but it has {size}"),
             ));
@@ -231,7 +231,7 @@ impl<'a> Wanted<'a> {
         let value = Value::from(text);
         match self.part["format"].as_str() {
             Some("uuid") if text.parse::<MessageId>().is_err() => {
-                return Some(said(place, &in_words("UUID parsing failed")));
+                return Some(fault(place, &in_words("UUID parsing failed")));
             }
             Some("date-time") if text.parse::<Timestamp>().is_err() => {
                 let time = "a time as in RFC 3339, such as \"2026-01-31T12:00:00Z\",";
@@ -249,7 +249,7 @@ fn is(value: &Value, name: &str) -> bool {
     match name {
         "null" => value.is_null(),
         "boolean" => value.is_boolean(),
-        "integer" => whole(value).is_some(),
+        "integer" => as_whole_number(value).is_some(),
         "number" => value.is_number(),
         "string" => value.is_string(),
         "array" => value.is_array(),
@@ -258,7 +258,7 @@ fn is(value: &Value, name: &str) -> bool {
     }
 }
 
-fn whole(value: &Value) -> Option<i128> {
+fn as_whole_number(value: &Value) -> Option<i128> {
     value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from))
 }
 
@@ -266,12 +266,12 @@ fn field(place: &str, name: &str) -> String {
     if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") }
 }
 
-fn said(place: &str, what: &str) -> String {
+fn fault(place: &str, what: &str) -> String {
     if place.is_empty() { what.to_owned() } else { format!("{place}: {what}") }
 }
 
 fn unwanted(place: &str, wanted: &str, value: &Value) -> String {
-    said(place, &format!("{wanted} is wanted, but there is {}", there(value)))
+    fault(place, &format!("{wanted} is wanted, but there is {}", there(value)))
 }
 
 fn there(value: &Value) -> String {
@@ -285,15 +285,15 @@ fn there(value: &Value) -> String {
 fn none_of(place: &str, value: &Value, known: &[&Value]) -> String {
     let known: Vec<String> = known.iter().map(|one| format!("`{}`", plain(one))).collect();
     let between = if known.len() == 2 { " or " } else { ", " };
-    said(place, &format!("`{}` is none of {}", plain(value), known.join(between)))
+    fault(place, &format!("`{}` is none of {}", plain(value), known.join(between)))
 }
 
-/// A text without its quotation marks, and other JSON as it is.
+/// Returns a text without its quotation marks, and other JSON as it is.
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// A number of things, in words.
+/// Returns a number of things, in words.
 fn between(least: u64, most: Option<u64>, thing: &str) -> String {
     let counted = |number: u64| match number {
         1 => format!("1 {thing}"),

@@ -1,4 +1,4 @@
-//! What is said of bodies that do not fit.
+//! The faults of bodies that do not fit.
 
 use std::collections::BTreeMap;
 
@@ -66,7 +66,7 @@ fn a_field_that_is_not_known_and_a_tuple_are_judged_as_a_service_judges_them() {
         let told = decoded.expect_err(field).to_string();
         assert_eq!(faults(&schema, &note), [told], "{note}");
     }
-    // What a service says of these is about the syntax.
+    // A service's text about these is about the syntax.
     let mut long = note.clone();
     long["text"] = json!([1, "hello", 2]);
     let told = "text: an array of 2 elements is wanted, but its length is 3";
@@ -76,7 +76,7 @@ fn a_field_that_is_not_known_and_a_tuple_are_judged_as_a_service_judges_them() {
     assert_eq!(faults(&schema, &other), ["lines.seven: `seven` is not known"]);
 }
 
-/// The first fault is what a service says that decodes the same body.
+/// The first fault is the error of a service that decodes the same body.
 #[test]
 fn what_does_not_fit_is_said_as_a_service_says_it() {
     let schema = schema_for!(Order).to_value();
@@ -143,7 +143,7 @@ fn what_only_a_schema_says_is_checked_too_and_all_of_it_is_said() {
     });
     let body = json!({ "lines": [0, 3, 11], "at": "now", "country": "de", "name": "", "tree": null,
             "none": 1, "count": 3, "share": 0, "pair": [null, 1] });
-    // Fields are in the order of the body only if serde_json is built so.
+    // Fields are in the order of the body only if serde_json is built with that feature.
     let mut told = faults(&schema, &body);
     told.sort_unstable();
     assert_eq!(

@@ -1,5 +1,5 @@
-//! Whether the services of a system would take a message, judged from their contracts alone. The envelope is
-//! read by the same code as in a service, and the body is compared with the event's schemas.
+//! Predicts from the contracts alone whether the services of a system accept a message. The envelope is read by the
+//! same code as in a service, and the body is compared with the event's schemas.
 
 mod body;
 
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use ballet_core::envelope::Limits;
 use ballet_core::{
-    Envelope, EventType, Incoming, KnownEvents, MessageId, Reason, Received, Unacceptable,
+    Envelope, EventType, Incoming, KnownEvents, MessageId, Reason, ReceivedEvent, Unacceptable,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::contracts::Contracts;
 use crate::validate::body::faults;
 
-/// Judges messages.
+/// Judges messages by contracts.
 #[derive(Debug)]
 pub struct Validator {
     known: KnownEvents,
@@ -24,19 +24,19 @@ pub struct Validator {
     limits: Limits,
 }
 
-/// What a service would say to a message.
+/// A service's verdict on a message.
 #[derive(Debug)]
-pub struct Verdict {
+pub struct MessageVerdict {
     /// The event, if it is known.
     pub event: Option<EventType>,
     /// The id under which every service knows the message.
     pub message_id: MessageId,
-    /// What is wrong. A dead letter says the first of it.
+    /// The faults. A dead letter has the first one.
     pub faults: Vec<Unacceptable>,
 }
 
 impl Validator {
-    /// Judges by these contracts.
+    /// Creates a validator for these contracts.
     #[must_use]
     pub fn new(contracts: &Contracts) -> Self {
         let mut schemas: BTreeMap<EventType, Vec<Value>> = BTreeMap::new();
@@ -51,7 +51,7 @@ impl Validator {
         Self { known: schemas.keys().copied().collect(), schemas, limits: Limits::default() }
     }
 
-    /// The event of that name.
+    /// Returns the event of that name.
     #[must_use]
     pub fn event(&self, name: &str) -> Option<EventType> {
         self.known.get(name)
@@ -59,16 +59,20 @@ impl Validator {
 
     /// Judges a message.
     #[must_use]
-    pub fn judge(&self, message: &Incoming<'_>, now: Timestamp) -> Verdict {
+    pub fn judge(&self, message: &Incoming<'_>, now: Timestamp) -> MessageVerdict {
         let message_id = Envelope::message_id_of(message, &self.limits);
         match Envelope::read(message, &self.known, &self.limits, now) {
-            Ok(Received { envelope, body }) => {
+            Ok(ReceivedEvent { envelope, body }) => {
                 let event = envelope.event_type;
-                Verdict { event: Some(event), message_id, faults: self.of_body(event, &body) }
+                MessageVerdict {
+                    event: Some(event),
+                    message_id,
+                    faults: self.of_body(event, &body),
+                }
             }
             Err(fault) => {
                 let event = Envelope::type_of(message, &self.known);
-                Verdict { event, message_id, faults: vec![fault] }
+                MessageVerdict { event, message_id, faults: vec![fault] }
             }
         }
     }

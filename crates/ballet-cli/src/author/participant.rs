@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
-use ballet_testkit::participant::{Contract, Outcome, Program, Scenario, Suite};
+use ballet_testkit::participant::{Contract, Program, ProgramSuite, Scenario, ScenarioOutcome};
 use serde_json::{Value, json};
 
 use crate::base::exit::{ExitStatus, usage};
@@ -52,7 +52,7 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Exi
     let [program, arguments @ ..] = &program[..] else { return Err(usage("name the program")) };
     let program = Program::new(program).args(arguments);
     let service = contract.part.service;
-    let suite = Suite::new(program, contract).patience(Duration::from_secs(patience));
+    let suite = ProgramSuite::new(program, contract).patience(Duration::from_secs(patience));
     let scenarios = chosen_scenarios(&suite, &only)?;
     ui::say(&format!("{service} goes through {} scenarios", scenarios.len()));
     let fitting = suite.scenarios();
@@ -65,7 +65,7 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Exi
         ));
     }
     let mut outcomes = Vec::new();
-    let told = |outcome: Outcome| {
+    let told = |outcome: ScenarioOutcome| {
         if options.output == Output::Table {
             tell(&outcome);
         }
@@ -85,7 +85,7 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Exi
 }
 
 /// The scenarios that were asked for, or all that fit.
-fn chosen_scenarios(suite: &Suite, only: &[String]) -> Result<Vec<Scenario>> {
+fn chosen_scenarios(suite: &ProgramSuite, only: &[String]) -> Result<Vec<Scenario>> {
     let fitting = suite.scenarios();
     let names: BTreeSet<String> = fitting.iter().map(ToString::to_string).collect();
     if let Some(unknown) = only.iter().find(|name| !names.contains(*name)) {
@@ -99,7 +99,7 @@ fn chosen_scenarios(suite: &Suite, only: &[String]) -> Result<Vec<Scenario>> {
     Ok(fitting.into_iter().filter(is_chosen).collect())
 }
 
-fn tell(Outcome { scenario, took, wrong }: &Outcome) {
+fn tell(ScenarioOutcome { scenario, took, wrong }: &ScenarioOutcome) {
     let took = format!("{:.1} s", took.as_secs_f64());
     match wrong {
         None => ui::print(&format!("{} {scenario}, {took}", ui::green("passed"))),
@@ -107,7 +107,7 @@ fn tell(Outcome { scenario, took, wrong }: &Outcome) {
     }
 }
 
-fn row(Outcome { scenario, took, wrong }: &Outcome) -> Value {
+fn row(ScenarioOutcome { scenario, took, wrong }: &ScenarioOutcome) -> Value {
     json!({
         "scenario": scenario.to_string(),
         "passed": wrong.is_none(),

@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 
 use anyhow::{Context as _, Result};
-use ballet_ops::audit::{BrokerSnapshot, Part, Report, Verdict, audit_with};
-use ballet_stage::Management;
+use ballet_ops::audit::{BrokerSnapshot, PartVerdict, Report, ReportPart, audit_with};
+use ballet_stage::ManagementClient;
 use ballet_terminal::plain;
 use jiff::SignedDuration;
 use serde_json::json;
@@ -100,7 +100,7 @@ async fn broker(
         Err(_) => system.to_owned(),
     };
     let address = management::address(management_url);
-    let read = Management::at(&address, &vhost)?.audited(DEAD_LETTERS).await;
+    let read = ManagementClient::at(&address, &vhost)?.audited(DEAD_LETTERS).await;
     Ok(read.unwrap_or_else(|error| BrokerSnapshot {
         away: Some(error.to_string()),
         ..BrokerSnapshot::default()
@@ -120,12 +120,12 @@ fn show(
         return Ok(());
     }
     ui::print(&report.scope(services, quiescent_after));
-    for Part { verdict, said, cases } in report.parts(quiescent_after) {
+    for ReportPart { verdict, said, cases } in report.parts(quiescent_after) {
         let mark = match verdict {
-            Verdict::Good => ui::green("✓"),
-            Verdict::Bad => ui::bad("✗"),
-            Verdict::Open => ui::yellow("·"),
-            Verdict::Later => ui::dim("·"),
+            PartVerdict::Good => ui::green("✓"),
+            PartVerdict::Bad => ui::bad("✗"),
+            PartVerdict::Open => ui::yellow("·"),
+            PartVerdict::Later => ui::dim("·"),
         };
         ui::print(&format!("  {mark} {said}"));
         cases.iter().for_each(|case| ui::print(&format!("      {}", plain(case))));

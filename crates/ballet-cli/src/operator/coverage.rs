@@ -2,8 +2,8 @@
 
 use anyhow::{Result, bail};
 use ballet::core::topology::TAP;
-use ballet_ops::coverage::{Coverage, Point, Sightings};
-use ballet_stream::{Filter, Start};
+use ballet_ops::coverage::{Coverage, CoveragePoint, Sightings};
+use ballet_stream::{RecordFilter, Start};
 use ballet_terminal::{Cell, Table};
 use console::Style;
 use serde_json::json;
@@ -44,7 +44,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let range = JournalRange::until_the_end();
     let start = since.map_or(Start::First, Start::Time);
     let mut feed =
-        EventFeed::open(options.broker_as(TAP)?, start, Filter::default(), &range).await?;
+        EventFeed::open(options.broker_as(TAP)?, start, RecordFilter::default(), &range).await?;
     let mut sightings = Sightings::default();
     let ended = loop {
         match feed.next().await? {
@@ -74,7 +74,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
 
 fn show(coverage: &Coverage, options: &GlobalOptions) {
     if options.output != Output::Table {
-        let row = |point: &Point| {
+        let row = |point: &CoveragePoint| {
             json!({ "what": point.declared.as_str(), "place": point.place(), "saga": point.saga,
                 "service": point.service, "step": point.step, "event": point.event,
                 "count": point.seen.count, "last": point.seen.last.map(|at| at.to_string()),

@@ -9,7 +9,7 @@ use crate::base::ui;
 /// Writes notes in the background.
 pub(crate) struct NoteWriter {
     service: String,
-    notes: redrive::Notes,
+    notes: redrive::NoteWriter,
 }
 
 impl NoteWriter {
@@ -17,7 +17,7 @@ impl NoteWriter {
     pub(crate) async fn open(service: &str, act: Act, note: Note, options: &GlobalOptions) -> Self {
         let opened = options.connect(service).await.map_err(|error| format!("{error:#}"));
         let opened = opened.and_then(|db| db.ok_or_else(|| "set DATABASE_URL".to_owned()));
-        Self { service: service.to_owned(), notes: redrive::Notes::open(opened, act, note) }
+        Self { service: service.to_owned(), notes: redrive::NoteWriter::open(opened, act, note) }
     }
 
     /// Adds a note on a message.

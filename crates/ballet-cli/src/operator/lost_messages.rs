@@ -2,7 +2,7 @@
 
 use ballet::MessageId;
 use ballet::core::id;
-use ballet_store::inbox::stuck::{Stuck, What};
+use ballet_store::inbox::stuck::{StuckEntry, StuckKind};
 use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 
 use crate::base::ui;
@@ -16,12 +16,12 @@ pub(crate) fn is_overdue(next_at: Option<Timestamp>, now: Timestamp) -> bool {
 }
 
 /// The time at which a failed message was published, or the latest at which it may have been.
-pub(crate) fn published_at(stuck: &Stuck) -> Timestamp {
+pub(crate) fn published_at(stuck: &StuckEntry) -> Timestamp {
     match &stuck.what {
-        What::Message { message_id: MessageId(id), .. } => {
+        StuckKind::Message { message_id: MessageId(id), .. } => {
             id::time_of(*id).map_or(stuck.since, |made| made.min(stuck.since))
         }
-        What::Call { .. } => stuck.since,
+        StuckKind::Call { .. } => stuck.since,
     }
 }
 

@@ -1,7 +1,7 @@
 //! `ballet telemetry`: lists how far readers of telemetry are and what they missed, and rewinds them.
 
 use anyhow::{Context as _, Result};
-use ballet_store::telemetry::listed::{self, Listed, Missed, RewindTo};
+use ballet_store::telemetry::reader_places::{self, MissedOffsets, ReaderPlace, RewindTo};
 use ballet_terminal::{Cell, Table};
 use clap::Subcommand;
 use serde_json::json;
@@ -59,8 +59,8 @@ async fn connect(service: &str, options: &GlobalOptions) -> Result<PgConnection>
 
 async fn list(options: &GlobalOptions) -> Result<ExitStatus> {
     let known = system()?.parts.iter();
-    let mut rows: Vec<(&'static str, Listed)> = Vec::new();
-    let mut missed: Vec<(&'static str, Missed)> = Vec::new();
+    let mut rows: Vec<(&'static str, ReaderPlace)> = Vec::new();
+    let mut missed: Vec<(&'static str, MissedOffsets)> = Vec::new();
     let mut away = Vec::new();
     for part in known.filter(|part| part.readers.iter().any(|one| !one.in_memory)) {
         let service = part.service;
@@ -78,14 +78,14 @@ async fn list(options: &GlobalOptions) -> Result<ExitStatus> {
             }
             Err(error) => return Err(error),
         };
-        let all = listed::all(&mut db).await.with_context(context)?;
+        let all = reader_places::all(&mut db).await.with_context(context)?;
         rows.extend(all.into_iter().map(|one| (service, one)));
-        let all = listed::missed(&mut db, MOST_MISSED).await.with_context(context)?;
+        let all = reader_places::missed(&mut db, MOST_MISSED).await.with_context(context)?;
         missed.extend(all.into_iter().map(|one| (service, one)));
         db.close().await?;
     }
     if options.output != Output::Table {
-        let row = |(service, one): &(&str, Listed)| {
+        let row = |(service, one): &(&str, ReaderPlace)| {
             json!({
                 "service": service, "reader": one.reader, "stream": one.stream,
                 "next_offset": one.next_offset, "end_offset": one.end_offset, "behind": one.behind(),
@@ -127,7 +127,7 @@ async fn list(options: &GlobalOptions) -> Result<ExitStatus> {
     }
     ui::show(&table);
     for (service, one) in &missed {
-        let Missed { reader, stream, from_offset, reason, at, .. } = one;
+        let MissedOffsets { reader, stream, from_offset, reason, at, .. } = one;
         let what = match (one.to_offset, reason.as_str()) {
             (Some(to), _) => format!(
                 "missed at most {} messages of {stream}, offsets {from_offset} to {}: the stream no longer kept them",
@@ -155,7 +155,7 @@ async fn run_rewind(rewind: &RewindArgs, options: &GlobalOptions) -> Result<Exit
     // A release that runs may have a reader that the contract here does not have.
     let mut db = connect(service, options).await?;
     let mut rows =
-        listed::all(&mut db).await.with_context(|| format!("the database of {service}"))?;
+        reader_places::all(&mut db).await.with_context(|| format!("the database of {service}"))?;
     rows.retain(|one| one.reader == *reader);
     if rows.is_empty() {
         return Err(usage(match (readers.contains(&reader.as_str()), readers.is_empty()) {
@@ -189,7 +189,7 @@ async fn run_rewind(rewind: &RewindArgs, options: &GlobalOptions) -> Result<Exit
         confirm(rewind.yes, "delete", &question, "rewind")?;
     }
     if !rewind.dry_run {
-        listed::rewind(&mut db, reader, rewind.stream.as_deref(), to).await?;
+        reader_places::rewind(&mut db, reader, rewind.stream.as_deref(), to).await?;
     }
     for one in &rows {
         ui::print(&outcome(rewind, to, one));
@@ -223,7 +223,7 @@ fn place(rewind: &RewindArgs, options: &GlobalOptions) -> Result<RewindTo> {
 }
 
 /// The sentence on what happens to the reader's place in one stream.
-fn outcome(rewind: &RewindArgs, to: RewindTo, one: &Listed) -> String {
+fn outcome(rewind: &RewindArgs, to: RewindTo, one: &ReaderPlace) -> String {
     let (reader, stream) = (&rewind.reader, &one.stream);
     let verb = if rewind.dry_run { "would go on" } else { "goes on" };
     let was =

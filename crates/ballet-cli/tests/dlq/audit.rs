@@ -1,7 +1,7 @@
 //! `ballet audit`: any system is audited by its contracts, without its code.
 
 use ballet_stage::wait_until;
-use ballet_testkit::ended::{Ended, ended};
+use ballet_testkit::command::{CommandOutput, ended};
 use serde_json::{Value, json};
 use sqlx::Executor;
 
@@ -9,7 +9,7 @@ use crate::hostile::ESCAPES;
 use crate::shop::{ShopWorld, checkout};
 use crate::world::SOON;
 
-async fn audit(shop: &ShopWorld, more: &[&str]) -> Ended {
+async fn audit(shop: &ShopWorld, more: &[&str]) -> CommandOutput {
     let contracts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/contracts/shop");
     let named = ["audit", "--contracts", contracts, "--quiescent-after", "0"];
     let mut command = shop.command(&[&named, more].concat());
@@ -18,7 +18,7 @@ async fn audit(shop: &ShopWorld, more: &[&str]) -> Ended {
 }
 
 /// Waits until the audit ends with this code, and says this.
-async fn until(shop: &ShopWorld, code: i32, words: &str) -> Ended {
+async fn until(shop: &ShopWorld, code: i32, words: &str) -> CommandOutput {
     wait_until(&format!("an audit with {words:?}"), SOON, || async {
         let said = audit(shop, &[]).await;
         let is_said = said.code == Some(code) && said.out.contains(words);

@@ -3,13 +3,13 @@
 use std::io::Write;
 
 use ballet_amqp::{BasicProperties, Publish};
-use ballet_testkit::ended::ended;
+use ballet_testkit::command::ended;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::Value;
 
 use crate::world::{CounterWorld, TICKED, publish_all};
-use ballet_testkit::wire::raw_amqp::{self, Property, Raw, long, short};
+use ballet_testkit::wire::raw_amqp::{self, Property, RawMessage, long, short};
 
 /// Publishes an event with a body that says it is gzip.
 async fn publish_packed(world: &CounterWorld, id: &str, body: Vec<u8>) {
@@ -76,7 +76,7 @@ async fn t176_dead_letters_that_cannot_be_read_are_listed_shown_edited_redriven_
     {
         let properties =
             [(Property::MessageId, id.as_bytes()), (Property::Type, kind), (Property::AppId, app)];
-        let poison = Raw { queue: "counter.dead", properties: &properties, body };
+        let poison = RawMessage { queue: "counter.dead", properties: &properties, body };
         raw_amqp::publish(world.env.ops_amqp_url(), &[poison]);
     }
     world.dead(3).await;
@@ -114,7 +114,7 @@ async fn a_dead_letter_with_headers_that_are_nested_without_end_is_read_and_sent
     // The broker puts a message that has ended its reader too often there as it came.
     let properties = [(Property::Type, TICKED.as_bytes()), (Property::Headers, &headers)];
     let body = br#"{"number": 0}"#;
-    let poison = Raw { queue: "counter.dead", properties: &properties, body };
+    let poison = RawMessage { queue: "counter.dead", properties: &properties, body };
     raw_amqp::publish(world.env.ops_amqp_url(), &[poison]);
     world.dead(1).await;
     world.ballet(&["groups"]).await.ends_with(0).prints(&[TICKED]);

@@ -3,7 +3,7 @@
 use ballet::core::topology::JOURNAL;
 use ballet_amqp::{AMQPValue, Broker, Deliveries, Delivery, RabbitMq};
 use ballet_stage::{Method, wait_until};
-use ballet_testkit::ended::ended;
+use ballet_testkit::command::ended;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 use ballet::Clock;
 use ballet_stage::{Method, wait_until};
-use ballet_testkit::ended::{Ended, ended};
+use ballet_testkit::command::{CommandOutput, ended};
 use ballet_testkit::until_yields;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -17,7 +17,7 @@ fn command(world: &CounterWorld, arguments: &[&str]) -> Command {
     command
 }
 
-async fn run(world: &CounterWorld, arguments: &[&str]) -> Ended {
+async fn run(world: &CounterWorld, arguments: &[&str]) -> CommandOutput {
     ended(command(world, arguments)).await
 }
 

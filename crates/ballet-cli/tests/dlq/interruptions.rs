@@ -4,9 +4,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::time::Duration;
 
-use ballet_fault::{About, FaultPoint};
+use ballet_fault::{FaultPoint, PointSubject};
 use ballet_stage::{Method, wait_until};
-use ballet_testkit::ended::{end_of, ended, interrupt};
+use ballet_testkit::command::{end_of, ended, interrupt};
 use serde_json::json;
 use tokio::process::Command;
 
@@ -31,7 +31,7 @@ pub(crate) async fn dies_at(point: FaultPoint, of: &str, mut command: Command, p
 }
 
 pub(crate) fn points() -> Vec<FaultPoint> {
-    let of_dead_letters = |point: &&FaultPoint| point.about() == [About::Letter];
+    let of_dead_letters = |point: &&FaultPoint| point.about() == [PointSubject::Letter];
     FaultPoint::ALL.iter().filter(of_dead_letters).copied().collect()
 }
 

@@ -3,7 +3,7 @@
 
 use ballet::core::topology::JOURNAL;
 use ballet_stage::{Method, Options, Servers, wait_until};
-use ballet_testkit::ended::ended;
+use ballet_testkit::command::ended;
 use serde_json::{Value, json};
 
 use crate::doctor::ExaminedSystem;

@@ -2,7 +2,7 @@
 
 use ballet_amqp::{Broker, RabbitMq};
 use ballet_stage::{Method, wait_until};
-use ballet_testkit::ended::{Ended, ended};
+use ballet_testkit::command::{CommandOutput, ended};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
@@ -24,7 +24,7 @@ impl ShopWorld {
     }
 
     /// The command with the rights to repair the topology.
-    pub(crate) async fn topology(&self, verb: &str) -> Ended {
+    pub(crate) async fn topology(&self, verb: &str) -> CommandOutput {
         ended(topology(&self.env, &self.place, &[verb]).await).await
     }
 

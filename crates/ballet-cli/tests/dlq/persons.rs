@@ -1,7 +1,7 @@
 //! The acts of people: edits, redrives, discards and retries are in `sagas show`, `tap` and `dlq`.
 
 use ballet_stage::{Method, wait_until};
-use ballet_testkit::ended::ended;
+use ballet_testkit::command::ended;
 use serde_json::{Value, json};
 use sqlx::Executor;
 

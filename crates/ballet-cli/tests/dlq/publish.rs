@@ -3,7 +3,7 @@
 use std::fs;
 
 use ballet_stage::Method;
-use ballet_testkit::ended::{Ended, ended};
+use ballet_testkit::command::{CommandOutput, ended};
 use serde_json::{Value, json};
 
 use crate::world::{CounterWorld, TICKED, TOCKED, ballet};
@@ -23,7 +23,12 @@ pub(crate) fn contracts(world: &CounterWorld) {
     fs::write(folder.join("counter.json"), contract.to_string()).expect("a contract");
 }
 
-async fn publish(world: &CounterWorld, user: &str, text: &str, arguments: &[&str]) -> Ended {
+async fn publish(
+    world: &CounterWorld,
+    user: &str,
+    text: &str,
+    arguments: &[&str],
+) -> CommandOutput {
     let file = world.place.join("messages");
     fs::write(&file, text).expect("written");
     let mut command = ballet(&world.env, &world.place);

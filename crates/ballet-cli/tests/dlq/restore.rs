@@ -4,7 +4,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 
 use ballet_stage::{Options, Servers};
-use ballet_testkit::ended::Ended;
+use ballet_testkit::command::CommandOutput;
 use ballet_testkit::until_yields;
 use reqwest::Url;
 use serde_json::{Value, json};
@@ -58,7 +58,11 @@ impl Backup {
 }
 
 /// The command restores; the service is started when it asks for that.
-pub(crate) async fn restored(shop: &mut ShopWorld, service: &'static str, taken: &str) -> Ended {
+pub(crate) async fn restored(
+    shop: &mut ShopWorld,
+    service: &'static str,
+    taken: &str,
+) -> CommandOutput {
     restored_within(shop, service, &["restore", service, "--backup", taken], "120").await
 }
 
@@ -67,7 +71,7 @@ pub(crate) async fn restored_within(
     service: &'static str,
     arguments: &[&str],
     patience: &str,
-) -> Ended {
+) -> CommandOutput {
     let arguments = [arguments, &["--patience", patience]].concat();
     let mut child = shop.command(&arguments).spawn().expect("the command");
     let mut lines = BufReader::new(child.stderr.take().expect("its words")).lines();
@@ -78,8 +82,8 @@ pub(crate) async fn restored_within(
             shop.start(service, None).await;
         }
     }
-    let ended = Ended::from(child.wait_with_output().await.expect("its end"));
-    Ended { err: said, ..ended }
+    let ended = CommandOutput::from(child.wait_with_output().await.expect("its end"));
+    CommandOutput { err: said, ..ended }
 }
 
 #[tokio::test]

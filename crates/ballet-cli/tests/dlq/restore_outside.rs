@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ballet_stage::wait_until;
-use ballet_testkit::ended::{end_of, interrupt};
+use ballet_testkit::command::{end_of, interrupt};
 use ballet_testkit::until_yields;
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};

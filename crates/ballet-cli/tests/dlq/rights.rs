@@ -1,10 +1,10 @@
 //! The rights on dead letters are those of the broker's users.
 
-use ballet_testkit::ended::{Ended, ended};
+use ballet_testkit::command::{CommandOutput, ended};
 
 use crate::world::CounterWorld;
 
-async fn as_user(world: &CounterWorld, user: &str, arguments: &[&str]) -> Ended {
+async fn as_user(world: &CounterWorld, user: &str, arguments: &[&str]) -> CommandOutput {
     let mut command = world.command(arguments);
     command.env("AMQP_URL", world.env.amqp_url(user));
     ended(command).await

@@ -1,7 +1,7 @@
 //! `ballet sagas`: what one saga has done, and what it waits for.
 
 use ballet_stage::wait_until;
-use ballet_store::inbox::stuck::{self, Stuck};
+use ballet_store::inbox::stuck::{self, StuckEntry};
 use ballet_store::process;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
@@ -18,7 +18,7 @@ pub(crate) async fn until_failed(shop: &ShopWorld, service: &str, saga: &str) {
     wait_until(&format!("a failure of saga {saga}"), SOON, || async {
         let stuck = stuck::list(&mut *db.lock().await, 100).await;
         let stuck = stuck.map_err(|error| error.to_string())?;
-        let is_it = |one: &Stuck| one.saga_id.is_some_and(|id| id.to_string() == saga);
+        let is_it = |one: &StuckEntry| one.saga_id.is_some_and(|id| id.to_string() == saga);
         if stuck.iter().any(is_it) { Ok(Some(())) } else { Err(format!("{stuck:?}")) }
     })
     .await

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use ballet_amqp::headers::{DEAD_AT, DEAD_DETAIL, DEAD_EXCHANGE, DEAD_REASON, DEAD_ROUTING_KEY};
 use ballet_amqp::{AMQPValue, BasicProperties, Broker, BrokerError, FieldTable, Publish, RabbitMq};
-use ballet_testkit::ended::ended;
+use ballet_testkit::command::ended;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

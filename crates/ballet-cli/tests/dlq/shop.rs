@@ -8,7 +8,7 @@ use std::time::Duration;
 use ballet::core::topology;
 use ballet::{Clock, Running, Service, Settings};
 use ballet_stage::{Servers, TestEnv, wait_until};
-use ballet_testkit::ended::{Ended, ended};
+use ballet_testkit::command::{CommandOutput, ended};
 use ballet_testkit::until_yields;
 use cart::config::CartSettings;
 use jiff::SignedDuration;
@@ -168,7 +168,7 @@ impl ShopWorld {
     }
 
     /// The command, which finds the shop's services by itself.
-    pub(crate) async fn ballet(&self, arguments: &[&str]) -> Ended {
+    pub(crate) async fn ballet(&self, arguments: &[&str]) -> CommandOutput {
         ended(self.command(arguments)).await
     }
 

@@ -3,7 +3,7 @@
 
 use ballet_fault::FaultPoint;
 use ballet_stage::wait_until;
-use ballet_testkit::ended::{Ended, ended, has_all};
+use ballet_testkit::command::{CommandOutput, ended, has_all};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::process::Command;
@@ -38,7 +38,7 @@ fn command(shop: &ShopWorld, saga: &str, more: &[&str]) -> Command {
     shop.command(&[&["sagas", "solved", saga], &STEP[..], more].concat())
 }
 
-async fn solved(shop: &ShopWorld, saga: &str, more: &[&str]) -> Ended {
+async fn solved(shop: &ShopWorld, saga: &str, more: &[&str]) -> CommandOutput {
     ended(command(shop, saga, more)).await
 }
 

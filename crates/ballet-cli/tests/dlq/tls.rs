@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ballet_stage::{Authority, Options, Servers};
-use ballet_testkit::ended::ended;
+use ballet_testkit::command::ended;
 use tokio::process::Command;
 
 use crate::world::CounterWorld;

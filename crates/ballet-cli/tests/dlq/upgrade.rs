@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use ballet_stage::{Method, Servers, TestEnv, wait_until};
-use ballet_testkit::ended::{Ended, ended};
+use ballet_testkit::command::{CommandOutput, ended};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -24,7 +24,7 @@ pub(crate) async fn topology(env: &TestEnv, place: &Path, arguments: &[&str]) ->
 }
 
 impl CounterWorld {
-    async fn topology(&self, arguments: &[&str]) -> Ended {
+    async fn topology(&self, arguments: &[&str]) -> CommandOutput {
         let mut command = topology(&self.env, &self.place, arguments).await;
         command.env("BALLET_CONTRACTS", self.place.join("clocks"));
         ended(command).await

@@ -9,7 +9,7 @@ use ballet::core::{System, topology};
 use ballet::{Clock, Failure, Migration, Participant, Projection, Running, Service, Settings, Tx};
 use ballet_amqp::{Broker, Publish, RabbitMq};
 use ballet_stage::{Method, Servers, TestEnv, wait_until};
-use ballet_testkit::ended::{Ended, ended};
+use ballet_testkit::command::{CommandOutput, ended};
 use ballet_testkit::until_yields;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
@@ -277,7 +277,7 @@ impl CounterWorld {
     }
 
     /// Runs the command to its end.
-    pub(crate) async fn ballet(&self, arguments: &[&str]) -> Ended {
+    pub(crate) async fn ballet(&self, arguments: &[&str]) -> CommandOutput {
         ended(self.command(arguments)).await
     }
 

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use ballet_stage::{Management, wait_until};
-use ballet_testkit::ended::{has_all, interrupt};
+use ballet_stage::{ManagementClient, wait_until};
+use ballet_testkit::command::{has_all, interrupt};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::process::Child;
@@ -237,7 +237,7 @@ async fn observe(place: &TestDirectory, env: &[(String, String)], target: &Path)
         let found = env.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str()).expect("a variable")
     };
-    let management = Management::at(value("BALLET_MANAGEMENT_URL"), value("BALLET_VHOST"));
+    let management = ManagementClient::at(value("BALLET_MANAGEMENT_URL"), value("BALLET_VHOST"));
     let key = "front_desk.request_answered.v1";
     // The body does not name its request.
     let properties = json!({ "type": key, "content_type": "application/json" });

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use ballet_testkit::ended::{Ended, ended_within};
+use ballet_testkit::command::{CommandOutput, ended_within};
 use tokio::process::Command;
 
 pub(crate) const BALLET: &str = env!("CARGO_BIN_EXE_ballet");
@@ -60,13 +60,13 @@ impl TestDirectory {
         )
     }
 
-    pub(crate) async fn ballet(&self, arguments: &[&str], below: &str) -> Ended {
+    pub(crate) async fn ballet(&self, arguments: &[&str], below: &str) -> CommandOutput {
         said_by(&mut self.command(BALLET, arguments, below)).await
     }
 }
 
 /// Runs a command to its end.
-pub(crate) async fn said_by(command: &mut Command) -> Ended {
+pub(crate) async fn said_by(command: &mut Command) -> CommandOutput {
     ended_within(PATIENCE, command).await
 }
 

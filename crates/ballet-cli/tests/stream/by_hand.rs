@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use ballet_stage::{Method, wait_until};
-use ballet_testkit::ended::{Ended, ended, interrupt};
+use ballet_testkit::command::{CommandOutput, ended, interrupt};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
@@ -137,7 +137,7 @@ async fn filters_that_can_match_nothing_are_refused_and_those_that_matched_nothi
         assert!(said.contains(why), "{wrong:?}: {said}");
     }
     let none = ["tap", "--from", "first", "--until", "now", "clock.*"];
-    let Ended { out: shown, err: said, .. } = world.ballet(&none).await.ends_with(0);
+    let CommandOutput { out: shown, err: said, .. } = world.ballet(&none).await.ends_with(0);
     assert!(shown.is_empty() && said.contains("none of the 5 events is wanted"), "{said}");
     let contracts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/contracts/shop");
     let known = ["--contracts", contracts, "orders.order_confirmed", "orders.*.v1"];

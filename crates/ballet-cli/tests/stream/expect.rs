@@ -4,7 +4,7 @@ use ballet::{Clock, Event, EventType, Failure, Participant, Projection, Running,
 use ballet::{Settings, Tx};
 use ballet_amqp::BasicProperties;
 use ballet_stage::wait_until;
-use ballet_testkit::ended::{Ended, ended, lines};
+use ballet_testkit::command::{CommandOutput, ended, lines};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -69,7 +69,7 @@ async fn bell(world: &StreamWorld, build: BellBuild) -> Running {
 }
 
 /// Replays a recording into a new world with this build. Returns the command's output.
-async fn replayed(file: &str, build: BellBuild, more: &[&str]) -> Ended {
+async fn replayed(file: &str, build: BellBuild, more: &[&str]) -> CommandOutput {
     let name = format!("expect-{build:?}-{}", more.len()).to_lowercase();
     let world = StreamWorld::with_databases(&name, &definitions(), &["bell"]).await;
     let running = bell(&world, build).await;
@@ -104,7 +104,7 @@ async fn a_replay_is_clean_with_the_same_build_and_names_what_another_does_other
     running.stop().await;
 
     for more in [&["--expect-same"][..], &["--expect", &file, "--new-ids"]] {
-        let Ended { out, err: said, .. } =
+        let CommandOutput { out, err: said, .. } =
             replayed(&file, BellBuild::Good, more).await.ends_with(0);
         assert!(
             said.contains("10 events sent") && said.contains("10 of 10 are the same"),
@@ -113,7 +113,8 @@ async fn a_replay_is_clean_with_the_same_build_and_names_what_another_does_other
         assert_eq!(out, "", "{more:?}");
     }
     let more = ["--expect-same", "-o", "jsonl"];
-    let Ended { out, err: said, .. } = replayed(&file, BellBuild::Broken, &more).await.ends_with(3);
+    let CommandOutput { out, err: said, .. } =
+        replayed(&file, BellBuild::Broken, &more).await.ends_with(3);
     assert!(said.contains("5 of 10 sagas differ"), "{said}");
     let mut differences = lines(&out);
     for difference in &mut differences {
@@ -141,7 +142,7 @@ async fn a_replay_is_clean_with_the_same_build_and_names_what_another_does_other
     assert_eq!(without_saga(of(8)[0]), field("/loud", Value::Null, json!(true)));
     assert_eq!(differences.len(), 5, "{differences:?}");
     let ignored = ["--expect-same", "--new-ids", "--ignore", "tones", "--ignore", "loud"];
-    let Ended { out, err: said, .. } =
+    let CommandOutput { out, err: said, .. } =
         replayed(&file, BellBuild::Broken, &ignored).await.ends_with(3);
     assert!(said.contains("3 of 10 sagas differ"), "{said}");
     assert!(out.contains("- bell.rang.v1 is missing: {"), "{out}");

@@ -2,7 +2,7 @@
 
 use ballet::core::topology;
 use ballet_amqp::BasicProperties;
-use ballet_testkit::ended::ended;
+use ballet_testkit::command::ended;
 use serde_json::{Value, json};
 
 use crate::replay::{published, replay};

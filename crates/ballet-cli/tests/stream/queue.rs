@@ -6,7 +6,7 @@ use ballet_amqp::{
 };
 use ballet_check::contracts::Contracts;
 use ballet_stage::{Method, wait_until};
-use ballet_testkit::ended::{end_of, ended, lines, send};
+use ballet_testkit::command::{end_of, ended, lines, send};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};

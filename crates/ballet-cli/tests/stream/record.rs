@@ -3,7 +3,7 @@
 use ballet_amqp::Publish;
 use ballet_stage::{Link, Proxy, wait_until};
 use ballet_stream::{Record, Recording};
-use ballet_testkit::ended::ended;
+use ballet_testkit::command::ended;
 use std::path::Path;
 use tokio::process::Command;
 

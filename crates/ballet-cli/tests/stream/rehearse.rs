@@ -8,7 +8,7 @@ use ballet::core::topology;
 use ballet::{Clock, Running, Settings};
 use ballet_amqp::BasicProperties;
 use ballet_stage::{Method, Servers, wait_until};
-use ballet_testkit::ended::{Ended, ended_within, interrupt, lines};
+use ballet_testkit::command::{CommandOutput, ended_within, interrupt, lines};
 use rustix::process::{Pid, test_kill_process};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
@@ -84,7 +84,7 @@ impl ShopRecording {
     }
 
     /// Rehearses with these options until it ends with this code.
-    async fn rehearse(&self, options: &[&str], code: i32) -> Ended {
+    async fn rehearse(&self, options: &[&str], code: i32) -> CommandOutput {
         let ended = ended_within(LONG, &mut self.command(options).await).await.ends_with(code);
         remove_logs(&ended.err);
         ended
@@ -193,14 +193,14 @@ async fn a_rehearsal_is_clean_with_the_same_build_and_names_the_step_and_the_sag
     script(&silent, &format!("exec '{}/payments' \"$@\" > /dev/null 2>&1", recorded.release));
     let silent = format!("payments={}", silent.display());
     let options = ["--on-given-servers", "--program", &silent];
-    let Ended { out, err: said, .. } = recorded.rehearse(&options, 0).await;
+    let CommandOutput { out, err: said, .. } = recorded.rehearse(&options, 0).await;
     assert!(said.contains("6 events sent") && said.contains("6 of 6 are the same"), "{said}");
     assert_eq!(out, "", "{said}");
     assert_eq!(recorded.left(&said).await, [""; 0]);
 
     // On servers of its own, with one service of another release.
     let broken = format!("inventory={}/{BROKEN}", recorded.release);
-    let Ended { out, err: said, .. } =
+    let CommandOutput { out, err: said, .. } =
         recorded.rehearse(&["--program", &broken, "-o", "jsonl"], 3).await;
     assert!(said.contains("2 of 6 sagas differ"), "{said}\n{out}");
     let differences = lines(&out);
@@ -274,7 +274,7 @@ async fn a_rehearsal_that_fails_says_why_and_leaves_nothing() {
     interrupt(&child);
     let output = tokio::time::timeout(LONG, child.wait_with_output()).await;
     let output = output.expect("it ends in time").expect("an end");
-    let said = Ended::from(output).ends_with(1).err;
+    let said = CommandOutput::from(output).ends_with(1).err;
     remove_logs(&said);
     assert!(said.contains("it was interrupted: nothing was compared"), "{said}");
     assert!(test_kill_process(service).is_err(), "the service is left");

@@ -7,7 +7,7 @@ use ballet::core::id::time_of;
 use ballet::{Failure, Migration, Participant, Projection, Service, Settings, Tx};
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
 use ballet_stage::{Link, Proxy, wait_until};
-use ballet_testkit::ended::ended;
+use ballet_testkit::command::ended;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use tokio::process::Command;

@@ -5,7 +5,7 @@ use std::path::Path;
 use ballet::{Event, EventType, Failure, Participant, Projection, Service, Settings, Tx};
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
 use ballet_check::contracts::Contracts;
-use ballet_testkit::ended::{Ended, ended};
+use ballet_testkit::command::{CommandOutput, ended};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -124,7 +124,7 @@ async fn what_a_replay_cannot_repeat_is_left_out_and_said() {
 
     let contracts = folder.display().to_string();
     let sent = ["replay", &file, "--from-outside", "--dry-run", "--contracts", &contracts];
-    let Ended { out, err: said, .. } = ended(world.command(&sent)).await.ends_with(0);
+    let CommandOutput { out, err: said, .. } = ended(world.command(&sent)).await.ends_with(0);
     assert!(out.starts_with("5 events would be sent"), "{out}");
     let warned = format!(
         "1 saga is sent, and cannot go on as it did: a request to host is part of it, and a \
@@ -140,7 +140,7 @@ async fn what_a_replay_cannot_repeat_is_left_out_and_said() {
         let host = Service::new(host.projects(Welcome { forgets }));
         let settings = Settings::new(into.env.amqp_url("host"), into.env.database_url("host"));
         let host = host.start(settings).await.expect("started");
-        let Ended { out, err: said, .. } =
+        let CommandOutput { out, err: said, .. } =
             ended(into.command_at(into.env.ops_amqp_url(), &all)).await.ends_with(code);
         for line in [
             format!(

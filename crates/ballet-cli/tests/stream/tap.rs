@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ballet_amqp::{BasicProperties, Publish};
 use ballet_stage::{Link, Proxy, wait_until};
-use ballet_testkit::ended::{Ended, end_of, ended, interrupt, lines};
+use ballet_testkit::command::{CommandOutput, end_of, ended, interrupt, lines};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::time::timeout;
@@ -148,7 +148,7 @@ async fn tap_says_what_retention_has_cut() {
         async move {
             let arguments = ["tap", "-o", "jsonl", "--limit", "1", from];
             let value = if from == "--from" { "0" } else { "1h" };
-            let Ended { out, err: said, .. } =
+            let CommandOutput { out, err: said, .. } =
                 world.ballet(&[&arguments[..], &[value]].concat()).await.ends_with(0);
             (lines(&out)[0]["offset"].as_u64().expect("an offset"), said)
         }
@@ -162,7 +162,7 @@ async fn tap_says_what_retention_has_cut() {
     .expect("cut");
     let expected = format!("its oldest event has offset {oldest}, from 2024-12-24T");
     assert!(said.contains(&expected), "{said}");
-    let Ended { out: first, err: said, .. } =
+    let CommandOutput { out: first, err: said, .. } =
         world.ballet(&["tap", "--from", "first", "--limit", "1"]).await.ends_with(0);
     assert!(!first.is_empty() && said.is_empty(), "{said}");
     let (_, said) = begin("--since").await;
@@ -202,7 +202,7 @@ async fn what_is_there_is_read_to_its_end_however_long_nothing_of_it_is_wanted()
     proxy.set(Link::Slow(Duration::from_millis(200)));
     let rare = ["tap", "-o", "jsonl", "--from", "first", "--where", "/body/number=11999"];
     let rare = [&rare[..], &["--idle-timeout", "15s", "--limit", "1"]].concat();
-    let Ended { out, err: said, .. } =
+    let CommandOutput { out, err: said, .. } =
         ended(world.command_at(proxy.url(), &rare)).await.ends_with(0);
     assert_eq!(out.lines().count(), 1, "{said}");
     world.close().await;

@@ -3,7 +3,7 @@
 use ballet::Clock;
 use ballet::core::id::time_of;
 use ballet_amqp::BasicProperties;
-use ballet_testkit::ended::ended;
+use ballet_testkit::command::ended;
 use jiff::SignedDuration;
 use serde_json::json;
 use uuid::Uuid;

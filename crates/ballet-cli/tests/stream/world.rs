@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use ballet::core::{EventType, Part, SubscriptionPart, System, topology};
 use ballet_amqp::{
-    AMQPValue, BasicProperties, Broker, FieldTable, Outcome, Publish, RabbitMq, Session,
+    AMQPValue, BasicProperties, Broker, FieldTable, Publish, PublishOutcome, RabbitMq, Session,
 };
 use ballet_stage::{Servers, TestEnv};
-use ballet_testkit::ended::{Ended, ended};
+use ballet_testkit::command::{CommandOutput, ended};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -117,7 +117,7 @@ impl StreamWorld {
         }
         while open > 0 {
             for confirmed in confirms.next().await.expect("open").expect("confirms") {
-                assert_eq!(confirmed.outcome, Outcome::Ack);
+                assert_eq!(confirmed.outcome, PublishOutcome::Ack);
                 open -= 1;
             }
         }
@@ -148,7 +148,7 @@ impl StreamWorld {
     }
 
     /// Runs the command to its end.
-    pub(crate) async fn ballet(&self, arguments: &[&str]) -> Ended {
+    pub(crate) async fn ballet(&self, arguments: &[&str]) -> CommandOutput {
         ended(self.command(arguments)).await
     }
 

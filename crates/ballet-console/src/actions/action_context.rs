@@ -8,7 +8,7 @@ use std::time::Duration;
 use ballet::Clock;
 use ballet_amqp::Broker;
 use ballet_core::Part;
-use ballet_ops::redrive::{Each, Note, Progress, RedriveOptions, Stop};
+use ballet_ops::redrive::{Note, OnDeadLetter, Progress, RedriveOptions, Stop};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection};
 use tokio::time::timeout;
@@ -66,7 +66,7 @@ impl ActionContext {
         note: Note,
         stop: Stop,
         progress: Progress<'a>,
-        each: Each<'a>,
+        each: OnDeadLetter<'a>,
     ) -> RedriveOptions<'a> {
         let run_id = self.clock.new_id(note.at);
         RedriveOptions { note, run_id, rate: None, beyond_memory: false, stop, progress, each }

@@ -2,7 +2,7 @@
 
 use ballet_core::SagaId;
 use ballet_ops::redrive::Note;
-use ballet_ops::sagas::{self, AnsweredCall, CallOutcome, KnownCall, NotSolved};
+use ballet_ops::sagas::{self, AnsweredCall, CallOutcome, KnownCall, SolveError};
 use sqlx::Connection as _;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -60,7 +60,7 @@ impl GivenAnswer {
         let end = Instant::now() + PATIENCE;
         let answered = loop {
             match sagas::answer(&mut db, &known, dry_run).await {
-                Err(NotSolved::Running { .. }) if Instant::now() < end => {
+                Err(SolveError::Running { .. }) if Instant::now() < end => {
                     tokio::time::sleep(LOOK_EVERY).await;
                 }
                 ended => break ended,

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ballet_core::envelope::Limits;
 use ballet_ops::redrive::{
-    DeadLetter, DeadLetters, Filter, Lines, Note, Notes, Plan, RedriveError, RedriveOptions,
-    SentBack, Stop, Summary, Watching, send_back,
+    ArchiveFile, DeadLetter, DeadLetterFilter, DeadLetterPlan, DeadLetters, Note, NoteWriter,
+    OutcomeWatch, RedriveError, RedriveOptions, SendBackResult, Stop, Summary, send_back,
 };
 use ballet_store::inbox::stuck;
 use ballet_store::operators::interventions::Act;
@@ -36,7 +36,7 @@ pub(crate) struct SendOptions {
 #[derive(Debug, Clone)]
 pub(crate) struct ChosenLetters {
     pub(crate) service: String,
-    pub(crate) filter: Filter,
+    pub(crate) filter: DeadLetterFilter,
 }
 
 impl ChosenLetters {
@@ -45,7 +45,7 @@ impl ChosenLetters {
     }
 
     /// Returns what would be done, and changes nothing.
-    pub(crate) async fn plan(&self, means: &ActionContext) -> Result<Plan, RedriveError> {
+    pub(crate) async fn plan(&self, means: &ActionContext) -> Result<DeadLetterPlan, RedriveError> {
         let floor = means.clock.now() - Limits::default().inbox_window;
         let part = means.part(&self.service).cloned();
         self.letters(means).plan(self.filter.clone(), part, floor).await
@@ -82,8 +82,8 @@ impl ChosenLetters {
         sending: SendOptions,
         stop: Stop,
         says: &ProgressText,
-        notes: &Notes,
-    ) -> Result<(u64, SentBack), RedriveError> {
+        notes: &NoteWriter,
+    ) -> Result<(u64, SendBackResult), RedriveError> {
         let mut plan = self.plan(means).await?;
         let whole = plan.dead_letters() - plan.forged();
         let progress = |done: u64| says.say(format!("{done} of {whole} sent"));
@@ -100,7 +100,7 @@ impl ChosenLetters {
         let inbox = || async { means.connect(&self.service).await.ok() };
         let inboxes = [inbox().await, inbox().await];
         let letters = self.letters(means);
-        let watching = Watching { inboxes, patience: PATIENCE, known: &known };
+        let watching = OutcomeWatch { inboxes, patience: PATIENCE, known: &known };
         let sent = send_back(&letters, &mut plan, has_canary, &options, watching).await?;
         Ok((whole, sent))
     }
@@ -109,13 +109,13 @@ impl ChosenLetters {
     pub(crate) async fn discard(
         &self,
         means: &ActionContext,
-        plan: Plan,
+        plan: DeadLetterPlan,
         note: Note,
         stop: Stop,
         says: &ProgressText,
     ) -> ActionOutcome {
         let file = archive(means, note.at);
-        let mut lines = match Lines::open(&file) {
+        let mut lines = match ArchiveFile::open(&file) {
             Ok(lines) => lines,
             Err(error) => {
                 let file = file.display();
@@ -189,8 +189,8 @@ impl ChosenLetters {
         ended
     }
 
-    async fn notes(&self, means: &ActionContext, act: Act, note: &Note) -> Notes {
-        Notes::open(means.connect(&self.service).await, act, note.clone())
+    async fn notes(&self, means: &ActionContext, act: Act, note: &Note) -> NoteWriter {
+        NoteWriter::open(means.connect(&self.service).await, act, note.clone())
     }
 
     fn say_unnoted(&self, noted: Result<(), String>, ended: &mut ActionOutcome) {
@@ -240,8 +240,8 @@ fn say_failures(summary: &Summary, ended: &mut ActionOutcome) {
     }
 }
 
-fn sent_back(whole: u64, sent_back: &SentBack) -> ActionOutcome {
-    let SentBack { summary, outcomes, error, .. } = sent_back;
+fn sent_back(whole: u64, sent_back: &SendBackResult) -> ActionOutcome {
+    let SendBackResult { summary, outcomes, error, .. } = sent_back;
     let sent = summary.removed;
     let standing = match () {
         () if sent == 0 || outcomes.dead() == sent => ActionState::Failed,

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use ballet_check::solved_event;
 use ballet_core::{EventType, SagaId};
-use ballet_ops::redrive::{DeadLetter, Note, Notes, Stop, Waiting};
-use ballet_ops::sagas::{self, ByHand, NotSolved, SolvedStep, Stoppable};
+use ballet_ops::redrive::{DeadLetter, Note, NoteWriter, PendingRetries, Stop};
+use ballet_ops::sagas::{self, ManualCompensation, SolveError, SolvedStep, StoppableSaga};
 use ballet_ops::words::counted;
-use ballet_store::dead_events::{self, Filter};
+use ballet_store::dead_events::{self, DeadEventFilter};
 use ballet_store::operators::interventions::Act;
 use sqlx::Connection as _;
 use tokio::time::Instant;
@@ -24,7 +24,7 @@ pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Makes the owner of a saga abort it.
 pub(crate) async fn stop(
     means: &ActionContext,
-    saga: Stoppable,
+    saga: StoppableSaga,
     id: Uuid,
     note: &Note,
 ) -> ActionOutcome {
@@ -78,7 +78,7 @@ impl GivenSolution {
             }
             solved_event::body(contracts, kind, self.event.as_deref(), outcome, now).map(Some)
         };
-        let by_hand = ByHand {
+        let by_hand = ManualCompensation {
             part,
             saga: SagaId(self.saga),
             step: &self.step,
@@ -93,7 +93,7 @@ impl GivenSolution {
         let end = Instant::now() + PATIENCE;
         let solved = loop {
             match sagas::solve(&mut db, &by_hand, dry_run).await {
-                Err(NotSolved::Running { .. }) if Instant::now() < end => {
+                Err(SolveError::Running { .. }) if Instant::now() < end => {
                     tokio::time::sleep(LOOK_EVERY).await;
                 }
                 ended => break ended,
@@ -129,13 +129,13 @@ impl RetryScope {
         }
     }
 
-    fn waiting(&self) -> Waiting {
+    fn waiting(&self) -> PendingRetries {
         let sagas = self.saga.into_iter().collect();
-        Waiting { service: self.service.clone(), sagas, messages: Vec::new() }
+        PendingRetries { service: self.service.clone(), sagas, messages: Vec::new() }
     }
 
-    fn unpublished(&self) -> Filter {
-        Filter { sagas: self.saga.into_iter().collect(), ..Filter::default() }
+    fn unpublished(&self) -> DeadEventFilter {
+        DeadEventFilter { sagas: self.saga.into_iter().collect(), ..DeadEventFilter::default() }
     }
 
     /// Counts the work that would be retried, and changes nothing.
@@ -165,7 +165,7 @@ impl RetryScope {
     ) -> ActionOutcome {
         let service = &*self.service;
         let waiting = self.waiting();
-        let notes = Notes::open(means.connect(service).await, Act::Retried, note.clone());
+        let notes = NoteWriter::open(means.connect(service).await, Act::Retried, note.clone());
         let each = |moved: &DeadLetter| notes.add(moved);
         let progress = |done: u64| says.say(format!("{} moved", counted(done, "message")));
         let options = means.options(note.clone(), stop, &progress, &each);

@@ -1,7 +1,7 @@
 //! Pauses and resumes services.
 
 use ballet_ops::redrive::Note;
-use ballet_store::operators::paused;
+use ballet_store::operators::service_pause;
 use sqlx::Connection as _;
 
 use crate::actions::action_context::ActionContext;
@@ -13,9 +13,10 @@ pub(crate) async fn pause(means: &ActionContext, service: &str, note: &Note) -> 
     let paused = async {
         let mut db = means.connect(service).await?;
         let why = note.why.as_deref().unwrap_or_default();
-        let done =
-            paused::pause(&mut db, &note.by, why).await.map_err(|error| error.to_string())?;
-        let now = paused::now(&mut db).await.map_err(|error| error.to_string())?;
+        let done = service_pause::pause(&mut db, &note.by, why)
+            .await
+            .map_err(|error| error.to_string())?;
+        let now = service_pause::now(&mut db).await.map_err(|error| error.to_string())?;
         db.close().await.ok();
         Ok::<_, String>(now.filter(|_| !done))
     };
@@ -37,7 +38,7 @@ pub(crate) async fn pause(means: &ActionContext, service: &str, note: &Note) -> 
 pub(crate) async fn resume(means: &ActionContext, service: &str) -> ActionOutcome {
     let resumed = async {
         let mut db = means.connect(service).await?;
-        let done = paused::resume(&mut db).await.map_err(|error| error.to_string())?;
+        let done = service_pause::resume(&mut db).await.map_err(|error| error.to_string())?;
         db.close().await.ok();
         Ok::<_, String>(done)
     };

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ballet_amqp::{Backoff, Broker};
 use ballet_store::database::connection::in_time;
-use ballet_stream::{JournalError, Notice, Read, Reader, Start};
+use ballet_stream::{JournalError, JournalItem, JournalReader, Notice, Start};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgPool;
@@ -73,7 +73,7 @@ impl Observer {
             return Ok(());
         }
         let start = if next == 0 { Start::First } else { Start::Offset(begin) };
-        let mut reader = Reader::open(Arc::clone(&self.broker), start).await?;
+        let mut reader = JournalReader::open(Arc::clone(&self.broker), start).await?;
         self.trouble.send_replace(None);
         // While the database takes one batch, the next is read, and no more.
         let (send, mut batches) = mpsc::channel(1);
@@ -105,7 +105,7 @@ impl Observer {
     /// Reads the next records. Returns them with the place behind them.
     async fn batch(
         &self,
-        reader: &mut Reader,
+        reader: &mut JournalReader,
         from: i64,
     ) -> Result<Option<(EntryBatch, i64)>, ConsoleError> {
         let (mut batch, mut to, mut records, mut bytes) = (EntryBatch::default(), from, 0, 0);
@@ -121,15 +121,17 @@ impl Observer {
         let mut over = pin!(sleep(LINGER));
         let is_full = loop {
             match read {
-                Read::Record(record) => {
+                JournalItem::Record(record) => {
                     to = place(record.offset).map_or(to, |place| place + 1);
                     records += 1;
                     bytes += record.body.len();
                     journal_rows::add(&mut batch, &self.known, &record, (floor, now));
                 }
                 // Another journal may be there afterwards, so it is checked before following goes on.
-                Read::Notice(Notice::Lost(error)) => return Err(JournalError::from(error).into()),
-                Read::Notice(notice) => to = record_notice(&mut batch, &notice, from, to),
+                JournalItem::Notice(Notice::Lost(error)) => {
+                    return Err(JournalError::from(error).into());
+                }
+                JournalItem::Notice(notice) => to = record_notice(&mut batch, &notice, from, to),
             }
             if records >= MOST || bytes >= MOST_BYTES {
                 break true;

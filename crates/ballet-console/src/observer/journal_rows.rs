@@ -9,7 +9,7 @@ use ballet_amqp::headers::{
 };
 use ballet_core::Role;
 use ballet_core::envelope::{self, Limits};
-use ballet_ops::coverage::Sight;
+use ballet_ops::coverage::Sighting;
 use ballet_stream::Record;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -54,7 +54,7 @@ pub(super) fn add(
         let prefix = [REDRIVEN, EDITED, DISCARDED, RETRIED, SEARCHED];
         prefix.iter().find_map(|prefix| header(&format!("{prefix}-{what}"), TEXT))
     };
-    if let Some((sight, service)) = Sight::of(record) {
+    if let Some((sight, service)) = Sighting::of(record) {
         let key = (minute(at), sight, clean(service, NAME), clean(record.event_type(), NAME));
         let (count, last) = batch.flow.entry(key).or_insert((0, at));
         (*count, *last) = (*count + 1, at.max(*last));

@@ -7,8 +7,8 @@ use std::time::Duration;
 use ballet::Clock;
 use ballet_core::id;
 use ballet_ops::redrive::cause_of;
-use ballet_ops::sagas::journal::{Entry, SeenSaga, What};
-use ballet_ops::sagas::{Pressing, SagaState};
+use ballet_ops::sagas::journal::{JournalEntry, JournalSaga, MessageFate};
+use ballet_ops::sagas::{PressingWait, SagaState};
 use ballet_ops::words::grouped;
 use ballet_store::database::connection::{begin, in_time};
 use jiff::{SignedDuration, Timestamp};
@@ -115,9 +115,9 @@ fn judged_by<'a>(
     let mut of_saga = rows.iter().filter(|row| known.is_of_saga(row));
     let began = of_saga.clone().map(|row| row.at).min()?;
     let last = of_saga.next_back()?;
-    let entries: Vec<Entry> = rows.iter().filter_map(EntryRow::entry).collect();
-    let seen = SeenSaga::judge(&known.graph, saga, &entries);
-    let waits = Pressing::of(&seen.waits, seen.deadline, patience);
+    let entries: Vec<JournalEntry> = rows.iter().filter_map(EntryRow::entry).collect();
+    let seen = JournalSaga::judge(&known.graph, saga, &entries);
+    let waits = PressingWait::of(&seen.waits, seen.deadline, patience);
     Some(Judgement {
         saga,
         names: seen.names,
@@ -149,9 +149,9 @@ fn too_long_to_judge(saga: Uuid, last: &EntryRow) -> Judgement<'_> {
     }
 }
 
-fn waits_for(Pressing { wait, due }: &Pressing<'_>, entries: &[Entry]) -> OpenWait {
+fn waits_for(PressingWait { wait, due }: &PressingWait<'_>, entries: &[JournalEntry]) -> OpenWait {
     let died = entries.iter().rev().find_map(|entry| match &entry.what {
-        What::Died { handler, reason, detail, .. }
+        MessageFate::Died { handler, reason, detail, .. }
             if entry.service == wait.service
                 && wait.event_type.as_ref() == Some(&entry.event_type) =>
         {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_ops::sagas::{self, Wanted};
+use ballet_ops::sagas::{self, SagaQuery};
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tokio::time::{sleep, timeout};
@@ -46,10 +46,10 @@ async fn round(
     if late.is_empty() {
         return Ok(());
     }
-    let wanted = Wanted {
+    let wanted = SagaQuery {
         sagas: Some(late.keys().copied().collect()),
         limit: late.len(),
-        ..Wanted::default()
+        ..SagaQuery::default()
     };
     let listed = sagas::list(known.system(), databases, &wanted).await;
     // A service whose ledger cannot be read may still have work to do.

@@ -1,6 +1,6 @@
 //! The coverage of declared outcomes: those that have never occurred come first.
 
-use ballet_ops::coverage::{Coverage, Point};
+use ballet_ops::coverage::{Coverage, CoveragePoint};
 use ballet_ops::words::grouped;
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -52,7 +52,7 @@ pub(crate) fn coverage(coverage: &Coverage, window: &str, now: Timestamp) -> Mar
     }
 }
 
-fn row(point: &Point, now: Timestamp) -> Markup {
+fn row(point: &CoveragePoint, now: Timestamp) -> Markup {
     let is_gap = point.seen.count == 0 && point.declared.counts();
     html! {
         tr.gap[is_gap] {

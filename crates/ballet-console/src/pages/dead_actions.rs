@@ -1,6 +1,6 @@
 //! Actions on dead letters: the selection, what would happen, and the form that does it.
 
-use ballet_ops::redrive::Plan;
+use ballet_ops::redrive::DeadLetterPlan;
 use ballet_ops::words::grouped;
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -12,7 +12,12 @@ use crate::pages::letter_selection::LetterSelection;
 use crate::pages::words::{ago, event};
 
 /// Shows the dry run of the command, with the form below.
-pub(crate) fn act(meant: &LetterSelection, plan: &Plan, person: &Person, now: Timestamp) -> Markup {
+pub(crate) fn act(
+    meant: &LetterSelection,
+    plan: &DeadLetterPlan,
+    person: &Person,
+    now: Timestamp,
+) -> Markup {
     let (whole, forged) = (plan.dead_letters(), plan.forged());
     let to_send = whole - forged;
     html! {

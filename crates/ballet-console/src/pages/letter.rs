@@ -1,6 +1,6 @@
 //! A dead letter, as pages show it.
 
-use ballet_ops::redrive::{Group, GroupKey};
+use ballet_ops::redrive::{DeadLetterGroup, GroupKey};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -42,7 +42,7 @@ impl Letter {
 pub(crate) struct LetterGroup {
     pub(crate) key: GroupKey,
     /// Their number, and the times of their deaths.
-    pub(crate) died: Group,
+    pub(crate) died: DeadLetterGroup,
     /// The most redrives of one of them.
     pub(crate) redrives: u64,
     /// The first letters of the group.

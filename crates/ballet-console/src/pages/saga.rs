@@ -1,7 +1,7 @@
 //! One saga: its state and the reason, its expected path, its history, and its dead letters.
 
-use ballet_ops::sagas::journal::{PathStep, SeenSaga, StepStanding, path as path_of};
-use ballet_ops::sagas::{Hindrance, Shown, Wait};
+use ballet_ops::sagas::journal::{JournalSaga, PathStep, StepStanding, path as path_of};
+use ballet_ops::sagas::{Hindrance, SagaDetails, SagaWait};
 use ballet_ops::words::grouped;
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -28,9 +28,9 @@ pub(crate) struct SagaPage<'a> {
     /// The first and the last entries, which are shown.
     pub(crate) rows: &'a [EntryRow],
     pub(crate) keys: &'a [(String, String)],
-    pub(crate) judged: &'a SeenSaga<'a>,
+    pub(crate) judged: &'a JournalSaga<'a>,
     /// The present view of the services' databases, if the console knows them.
-    pub(crate) live: Option<&'a Shown>,
+    pub(crate) live: Option<&'a SagaDetails>,
     /// The hindrances of sagas.
     pub(crate) hindrances: &'a [Hindrance],
     pub(crate) sight: BodySight,
@@ -112,8 +112,8 @@ pub(crate) fn unmask(address: &str, person: &Person) -> Markup {
 
 /// Shows what the saga waits for: by the services' present view, or else by the journal.
 fn waits(seen: &SagaPage<'_>) -> Markup {
-    let from_journal: Vec<&Wait> = seen.judged.waits.iter().collect();
-    let live: Option<Vec<&Wait>> = seen.live.map(|live| live.waits.iter().collect());
+    let from_journal: Vec<&SagaWait> = seen.judged.waits.iter().collect();
+    let live: Option<Vec<&SagaWait>> = seen.live.map(|live| live.waits.iter().collect());
     let deadline = seen.live.and_then(|live| live.deadline).or(seen.judged.deadline);
     let shown = live.as_ref().unwrap_or(&from_journal);
     html! {
@@ -141,7 +141,7 @@ fn waits(seen: &SagaPage<'_>) -> Markup {
 }
 
 /// Shows what a person can do about it.
-fn advice(wait: &Wait, seen: &SagaPage<'_>) -> Markup {
+fn advice(wait: &SagaWait, seen: &SagaPage<'_>) -> Markup {
     let (now, service) = (seen.now, &wait.service);
     let hindrance = seen.hindrances.iter().find(|one| one.hinders(service, wait.step));
     html! {

@@ -1,7 +1,7 @@
 //! Actions on a saga: stopping it, recording a step as solved by hand, retrying waiting work now.
 
 use ballet_core::{Part, StepKind, System};
-use ballet_ops::sagas::{SolvedStep, Stoppable, stoppable};
+use ballet_ops::sagas::{SolvedStep, StoppableSaga, stoppable};
 use maud::{Markup, html};
 use uuid::Uuid;
 
@@ -29,7 +29,7 @@ pub(crate) fn links(system: &System, id: Uuid, names: &[String], services: &[&st
 }
 
 /// Asks whether to stop it, and explains the consequences.
-pub(crate) fn stop(id: Uuid, can: &[Stoppable], person: &Person) -> Markup {
+pub(crate) fn stop(id: Uuid, can: &[StoppableSaga], person: &Person) -> Markup {
     html! {
         (saga_crumb(id))
         h1 { "Stop a saga" }

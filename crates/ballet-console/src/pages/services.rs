@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use ballet_ops::figures::Figures;
-use ballet_ops::finding::{Finding, State};
-use ballet_ops::sagas::{Hindrance, SagaState, Version};
+use ballet_ops::figures::ServiceFigures;
+use ballet_ops::finding::{Finding, FindingState};
+use ballet_ops::sagas::{Hindrance, SagaState, SagaVersion};
 use ballet_ops::words::grouped;
-use ballet_store::waiting::Waiting;
+use ballet_store::waiting::WaitingCount;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
@@ -23,7 +23,7 @@ pub(crate) struct ServicesPage<'a> {
     pub(crate) findings: Result<&'a [Finding], &'a str>,
     pub(crate) found_at: Timestamp,
     /// The figures of each service, or why there are none.
-    pub(crate) figures: &'a BTreeMap<String, Result<Figures, String>>,
+    pub(crate) figures: &'a BTreeMap<String, Result<ServiceFigures, String>>,
     /// The hindrances of sagas.
     pub(crate) hindrances: &'a [Hindrance],
     /// The services of the contracts.
@@ -31,7 +31,7 @@ pub(crate) struct ServicesPage<'a> {
     /// The number of open sagas, by name.
     pub(crate) open: &'a [(String, i64)],
     /// The sagas with several versions.
-    pub(crate) versions: &'a [Version],
+    pub(crate) versions: &'a [SagaVersion],
     pub(crate) person: &'a Person,
     pub(crate) now: Timestamp,
 }
@@ -46,8 +46,9 @@ pub(crate) fn services(page: &ServicesPage<'_>) -> Markup {
     // Other names are the broker, one of its nodes or users, or the databases together.
     let around = of.keys().copied().filter(|name| !page.services.contains(name));
     let all: Vec<&str> = page.services.iter().copied().chain(around).collect();
-    let is_unwell =
-        |name: &&&str| of.get(**name).into_iter().flatten().any(|one| one.state != State::Well);
+    let is_unwell = |name: &&&str| {
+        of.get(**name).into_iter().flatten().any(|one| one.state != FindingState::Well)
+    };
     let unwell: Vec<&&str> = all.iter().filter(is_unwell).collect();
     html! {
         h1 { "Services" }
@@ -88,7 +89,7 @@ fn anchor(name: &str) -> String {
 /// Shows the bad findings, and the rest folded.
 fn list(findings: &[&Finding], person: &Person) -> Markup {
     let (well, others): (Vec<&Finding>, Vec<&Finding>) =
-        findings.iter().partition(|one| one.state == State::Well);
+        findings.iter().partition(|one| one.state == FindingState::Well);
     html! {
         @if !others.is_empty() { ul.rows { @for one in &others { (row(one, person)) } } }
         @if !well.is_empty() {
@@ -101,8 +102,8 @@ fn list(findings: &[&Finding], person: &Person) -> Markup {
 }
 
 /// Shows a service in figures.
-fn shown(figures: &Figures, now: Timestamp) -> Markup {
-    let Figures { replicas, unready, outbox, inbox, copies, readers, days, .. } = figures;
+fn shown(figures: &ServiceFigures, now: Timestamp) -> Markup {
+    let ServiceFigures { replicas, unready, outbox, inbox, copies, readers, days, .. } = figures;
     html! {
         dl.figures {
             (figure("processes", &html! {
@@ -150,7 +151,7 @@ fn figure(name: &str, value: &Markup) -> Markup {
     html! { div { dt { (name) } dd { (value) } } }
 }
 
-fn waits(waiting: &Waiting, now: Timestamp) -> Markup {
+fn waits(waiting: &WaitingCount, now: Timestamp) -> Markup {
     html! {
         (grouped(waiting.count))
         @if let Some(at) = waiting.since { span.quiet { " for " (since(at, now)) } }
@@ -158,8 +159,8 @@ fn waits(waiting: &Waiting, now: Timestamp) -> Markup {
 }
 
 /// Links to the retry of waiting work, if there is any.
-fn retry_link(service: &str, figures: &Figures, page: &ServicesPage<'_>) -> Markup {
-    let Figures { inbox, outbox, .. } = figures;
+fn retry_link(service: &str, figures: &ServiceFigures, page: &ServicesPage<'_>) -> Markup {
+    let ServiceFigures { inbox, outbox, .. } = figures;
     let waits = inbox.retries.count + inbox.calls.count + outbox.unpublishable.count;
     html! {
         @if waits > 0 && page.person.is_operator() {
@@ -169,7 +170,7 @@ fn retry_link(service: &str, figures: &Figures, page: &ServicesPage<'_>) -> Mark
 }
 
 /// Shows the form that pauses or resumes the service.
-fn switch(service: &str, figures: &Figures, page: &ServicesPage<'_>) -> Markup {
+fn switch(service: &str, figures: &ServiceFigures, page: &ServicesPage<'_>) -> Markup {
     let form = |act: &str, question: &str, says: &str| {
         html! {
             form.act method="post" action={ "/services/" (service) } {
@@ -220,9 +221,9 @@ fn drain(page: &ServicesPage<'_>) -> Markup {
 
 fn row(finding: &Finding, person: &Person) -> Markup {
     let class = match finding.state {
-        State::Bad | State::Unknown => "stuck",
-        State::Warning => "blocked",
-        State::Well => "completed",
+        FindingState::Bad | FindingState::Unknown => "stuck",
+        FindingState::Warning => "blocked",
+        FindingState::Well => "completed",
     };
     html! {
         li.row.(class) {

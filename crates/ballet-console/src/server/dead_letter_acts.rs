@@ -6,7 +6,7 @@ use axum::response::Response;
 use ballet_check::validate::Validator;
 use ballet_core::Incoming;
 use ballet_core::json::syntax_in_words;
-use ballet_ops::redrive::Filter;
+use ballet_ops::redrive::DeadLetterFilter;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -24,13 +24,13 @@ use crate::server::visit::{Answer, Visit};
 
 fn chosen(meant: &LetterSelection) -> ChosenLetters {
     let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    let filter = Filter {
+    let filter = DeadLetterFilter {
         reason: given(&meant.reason),
         step: given(&meant.step),
         event_type: given(&meant.event_type),
         detail: given(&meant.detail),
         ids: given(&meant.id).into_iter().collect(),
-        ..Filter::default()
+        ..DeadLetterFilter::default()
     };
     ChosenLetters { service: meant.service.clone(), filter }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::Broker;
-use ballet_ops::redrive::{DeadLetter, DeadLetters, GroupKey, Groups, RedriveError};
+use ballet_ops::redrive::{DeadLetter, DeadLetterGroups, DeadLetters, GroupKey, RedriveError};
 use futures_util::future::join_all;
 
 use crate::pages::letter::{Letter, LetterGroup, ServiceLetters};
@@ -53,7 +53,7 @@ impl DeadLetterReader {
             let status = dead_letters.status().await?;
             (of.count, of.is_held) = (status.dead_letters, status.readers > 0);
             if status.dead_letters > 0 {
-                let mut groups = Groups::default();
+                let mut groups = DeadLetterGroups::default();
                 let mut seen: BTreeMap<GroupKey, (u64, Vec<Letter>)> = BTreeMap::new();
                 dead_letters
                     .browse(|dead_letter| {
@@ -102,7 +102,7 @@ impl DeadLetterReader {
         let (mut found, mut seen) = (None, Vec::new());
         let browse = |dead_letter: DeadLetter| {
             if dead_letter.id.to_string() == id {
-                let group = Groups::default().add(&dead_letter);
+                let group = DeadLetterGroups::default().add(&dead_letter);
                 seen.push(dead_letter.mark());
                 found = Some(letter(&dead_letter, group, true));
             }

@@ -14,7 +14,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Form};
-use ballet_listener::lingering::Lingering;
+use ballet_listener::lingering_body::LingeringBody;
 use futures_util::StreamExt;
 use serde::Deserialize;
 use tokio::time::timeout;
@@ -40,7 +40,7 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; c
 /// Reads the rest of a form after the answer. Otherwise the browser, which is still sending, would show a broken
 /// connection in place of the answer.
 pub(super) async fn lingering(request: Request) -> Request {
-    Lingering::body_of(request).map(Body::new)
+    LingeringBody::body_of(request).map(Body::new)
 }
 
 /// Ends requests that a stranger sends too slowly.

@@ -3,8 +3,8 @@
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use ballet_ops::coverage::Coverage;
-use ballet_ops::sagas::journal::{Entry, SeenSaga};
-use ballet_ops::sagas::{self as live_sagas, SagaState, Shown};
+use ballet_ops::sagas::journal::{JournalEntry, JournalSaga};
+use ballet_ops::sagas::{self as live_sagas, SagaDetails, SagaState};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Duration, timeout};
 use uuid::Uuid;
@@ -102,8 +102,8 @@ pub(super) async fn saga_page(visit: &Visit, id: &str, sight: BodySight) -> Answ
     let StoredSaga { found, all, rows, keys, actions } = kept.ok_or_else(missing)?;
     let can_be_judged = all.len() <= judgements::MOST;
     let of_all = all.iter().filter(|_| can_be_judged);
-    let entries: Vec<Entry> = of_all.filter_map(EntryRow::entry).collect();
-    let judged = SeenSaga::judge(&site.known.graph, id, &entries);
+    let entries: Vec<JournalEntry> = of_all.filter_map(EntryRow::entry).collect();
+    let judged = JournalSaga::judge(&site.known.graph, id, &entries);
     let live = services_view(site, id).await;
     let hindrances = site.hindrances.borrow().clone();
     let seen = saga::SagaPage {
@@ -147,7 +147,7 @@ async fn read(site: &Site, id: Uuid) -> Result<Option<StoredSaga>, sqlx::Error> 
 }
 
 /// Returns the services' view of a saga, if their databases are known and answer soon.
-async fn services_view(site: &Site, id: Uuid) -> Option<Shown> {
+async fn services_view(site: &Site, id: Uuid) -> Option<SagaDetails> {
     let databases = &site.means.databases;
     if databases.is_empty() {
         return None;

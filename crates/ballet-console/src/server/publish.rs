@@ -6,7 +6,7 @@ use axum::Form;
 use axum::extract::Path;
 use ballet_check::validate::Validator;
 use ballet_core::Incoming;
-use ballet_ops::publish::{Defaults, Outgoing, Sent, outgoing, send};
+use ballet_ops::publish::{MessageDefaults, OutgoingMessage, PublishOutcome, outgoing, send};
 use uuid::Uuid;
 
 use crate::actions::running_actions::ActionOutcome;
@@ -36,7 +36,7 @@ pub(super) async fn publish(
         (Ok(message), "publish") => published(&visit, &name, &typed, message).await,
         (judged, _) => {
             let accepted = judged.map(|message| {
-                let Outgoing { message_id, saga, .. } = message;
+                let OutgoingMessage { message_id, saga, .. } = message;
                 AcceptedMessage { message_id, saga }
             });
             let system = visit.site.known.system().name;
@@ -46,16 +46,21 @@ pub(super) async fn publish(
     }
 }
 
-fn completed(site: &Site, name: &str, typed: &TypedEvent) -> Result<Outgoing, Vec<String>> {
+fn completed(site: &Site, name: &str, typed: &TypedEvent) -> Result<OutgoingMessage, Vec<String>> {
     let validator = Validator::new(site.known.contracts);
     let body = typed.body.trim();
     let given = Incoming { event_type: Some(name), body: body.as_bytes(), ..Incoming::default() };
     let (saga, app_id) = (not_blank(&typed.saga), not_blank(&typed.app_id));
-    let defaults = Defaults { saga: saga.as_deref(), app_id: app_id.as_deref() };
+    let defaults = MessageDefaults { saga: saga.as_deref(), app_id: app_id.as_deref() };
     outgoing(given, None, defaults, &validator, &site.clock)
 }
 
-async fn published(visit: &Visit, name: &str, typed: &TypedEvent, message: Outgoing) -> Answer {
+async fn published(
+    visit: &Visit,
+    name: &str,
+    typed: &TypedEvent,
+    message: OutgoingMessage,
+) -> Answer {
     let Some(publisher) = visit.site.means.publisher.as_ref().map(Arc::clone) else {
         return Err(visit.refused("This console has no user of the broker who may publish."));
     };
@@ -70,15 +75,15 @@ async fn published(visit: &Visit, name: &str, typed: &TypedEvent, message: Outgo
         let id = message.message_id;
         match send(publisher, vec![message.publish], &|_| {}).await {
             Ok(sent) => match sent.first() {
-                Some(Sent::Confirmed) => {
+                Some(PublishOutcome::Confirmed) => {
                     ActionOutcome::new(ActionState::Done, format!("The broker has it, under the id {id}."))
                 }
-                Some(Sent::No(why)) => ActionOutcome::failed(&format!("It was not published: {why}")),
-                Some(Sent::Unknown(why)) => ActionOutcome::failed(&format!(
+                Some(PublishOutcome::No(why)) => ActionOutcome::failed(&format!("It was not published: {why}")),
+                Some(PublishOutcome::Unknown(why)) => ActionOutcome::failed(&format!(
                     "It is not known whether the broker has it: {why}. Publish it once more under its id {id} with the \
                      command: services handle it once."
                 )),
-                Some(Sent::NotTried) | None => ActionOutcome::failed("It was not published."),
+                Some(PublishOutcome::NotTried) | None => ActionOutcome::failed("It was not published."),
             },
             Err(error) => ActionOutcome::failed(&format!("It was not published: {error}")),
         }

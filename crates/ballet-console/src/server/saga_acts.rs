@@ -2,7 +2,7 @@
 
 use axum::Form;
 use axum::extract::{Path, Query};
-use ballet_ops::sagas::{Stoppable, stoppable};
+use ballet_ops::sagas::{StoppableSaga, stoppable};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -26,7 +26,7 @@ pub(super) fn deed(act: &'static str, id: Uuid, service: &str, what: &str) -> De
     }
 }
 
-fn can_stop(site: &Site) -> Vec<Stoppable> {
+fn can_stop(site: &Site) -> Vec<StoppableSaga> {
     stoppable(site.known.system())
 }
 

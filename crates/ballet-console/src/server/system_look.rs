@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_core::System;
-use ballet_ops::figures::{Figures, figures};
+use ballet_ops::figures::{ServiceFigures, figures};
 use ballet_ops::finding::Finding;
-use ballet_ops::sagas::{Version, has_versions, versions};
+use ballet_ops::sagas::{SagaVersion, has_versions, versions};
 use jiff::Timestamp;
 use sqlx::postgres::PgConnectOptions;
 use tokio::sync::Mutex;
@@ -30,9 +30,9 @@ pub(super) struct SystemFindings {
     /// The findings, or why there are none.
     pub(super) findings: Result<Vec<Finding>, String>,
     /// The figures of each service, or why there are none. Empty without databases.
-    pub(super) figures: BTreeMap<String, Result<Figures, String>>,
+    pub(super) figures: BTreeMap<String, Result<ServiceFigures, String>>,
     /// The sagas with several versions. Empty if there are none, or if the databases were too slow.
-    pub(super) versions: Vec<Version>,
+    pub(super) versions: Vec<SagaVersion>,
 }
 
 /// The view of the running system, and the last findings.

@@ -1,6 +1,6 @@
 //! An entry of the journal, as the console stores it.
 
-use ballet_ops::sagas::journal::{Entry, What};
+use ballet_ops::sagas::journal::{JournalEntry, MessageFate};
 use jiff::Timestamp;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row as _};
@@ -72,20 +72,20 @@ pub(crate) struct EntryRow {
 
 impl EntryRow {
     /// Returns the effect on its saga; `None` if it has none.
-    pub(crate) fn entry(&self) -> Option<Entry> {
+    pub(crate) fn entry(&self) -> Option<JournalEntry> {
         let what = match self.kind {
-            EntryKind::Event => What::Published,
-            EntryKind::Died => What::Died {
+            EntryKind::Event => MessageFate::Published,
+            EntryKind::Died => MessageFate::Died {
                 handler: self.handler.clone(),
                 reason: self.reason.clone().unwrap_or_default(),
                 detail: self.detail.clone(),
                 attempts: u32::try_from(self.attempts).unwrap_or_default(),
             },
-            EntryKind::Redriven => What::SentBack,
-            EntryKind::Discarded => What::Discarded,
+            EntryKind::Redriven => MessageFate::SentBack,
+            EntryKind::Discarded => MessageFate::Discarded,
             EntryKind::Note => return None,
         };
-        Some(Entry {
+        Some(JournalEntry {
             at: self.at,
             service: self.service.clone(),
             event_type: self.event_type.clone(),

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use ballet_ops::coverage::{Seen, Sight, Sightings};
+use ballet_ops::coverage::{Sighting, SightingCount, Sightings};
 use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 
 /// The counts of one batch: by minute, kind of sighting, service and event type.
-pub(crate) type Flow = BTreeMap<(Timestamp, Sight, String, String), (i64, Timestamp)>;
+pub(crate) type Flow = BTreeMap<(Timestamp, Sighting, String, String), (i64, Timestamp)>;
 
 const PUBLISHED: &str = "published";
 const RETRIED: &str = "retried";
@@ -23,10 +23,10 @@ pub(crate) fn minute(at: Timestamp) -> Timestamp {
     Timestamp::from_second(seconds - seconds.rem_euclid(60)).unwrap_or(at)
 }
 
-const fn word(sight: Sight) -> &'static str {
+const fn word(sight: Sighting) -> &'static str {
     match sight {
-        Sight::Published => PUBLISHED,
-        Sight::Retried => RETRIED,
+        Sighting::Published => PUBLISHED,
+        Sighting::Retried => RETRIED,
     }
 }
 
@@ -67,9 +67,11 @@ pub(crate) async fn sightings(
     .await?;
     let mut sightings = Sightings::default();
     for (what, service, event, count, last) in rows {
-        let sight = if what == PUBLISHED { Sight::Published } else { Sight::Retried };
-        let seen =
-            Seen { count: u64::try_from(count).unwrap_or_default(), last: Some(last.to_jiff()) };
+        let sight = if what == PUBLISHED { Sighting::Published } else { Sighting::Retried };
+        let seen = SightingCount {
+            count: u64::try_from(count).unwrap_or_default(),
+            last: Some(last.to_jiff()),
+        };
         sightings.add(sight, &service, &event, seen);
     }
     Ok(sightings)
@@ -160,7 +162,7 @@ mod tests {
         };
         let times = [now, hour(5) + 7.minutes(), hour(5) + 8.minutes(), hour(200), hour(300)];
         let seen = |at: &Timestamp| {
-            ((minute(*at), Sight::Published, String::new(), "a.done.v1".to_owned()), (1, *at))
+            ((minute(*at), Sighting::Published, String::new(), "a.done.v1".to_owned()), (1, *at))
         };
         let floor = now.checked_sub(SignedDuration::from_hours(7 * 24)).expect("a time");
         // Late counts are added to the existing ones.
@@ -178,7 +180,12 @@ mod tests {
             let mut wanted = Sightings::default();
             let last = Some(now).map(|at| Timestamp::from_microsecond(at.as_microsecond()));
             let last = last.and_then(Result::ok);
-            wanted.add(Sight::Published, "", "a.done.v1", Seen { count: expected, last });
+            wanted.add(
+                Sighting::Published,
+                "",
+                "a.done.v1",
+                SightingCount { count: expected, last },
+            );
             assert_eq!(format!("{sightings:?}"), format!("{wanted:?}"), "since {since:?}");
         }
     }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use ballet::Clock;
 use ballet_amqp::{
-    AMQPValue, BasicProperties, Broker, Confirms, FieldTable, Outcome, Publish, RabbitMq, Session,
-    ShortString,
+    AMQPValue, BasicProperties, Broker, Confirms, FieldTable, Publish, PublishOutcome, RabbitMq,
+    Session, ShortString,
 };
 use ballet_check::Contracts;
 use ballet_console::{Account, Console, Options};
@@ -83,7 +83,7 @@ impl TestConsole {
         }
         while open > 0 {
             for confirmed in confirms.next().await.expect("open").expect("confirms") {
-                assert_eq!(confirmed.outcome, Outcome::Ack);
+                assert_eq!(confirmed.outcome, PublishOutcome::Ack);
                 open -= 1;
             }
         }

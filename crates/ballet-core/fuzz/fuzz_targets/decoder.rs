@@ -58,7 +58,7 @@ fuzz_target!(|input: Input| {
         ContentType::Other(text) => text,
     });
     let (count, bytes, depth) = input.size.unwrap_or_default();
-    let message = message::Message {
+    let message = message::OwnedMessage {
         exchange: if input.straight { "" } else { "events" },
         routing_key: input.routing_key.unwrap_or_else(|| message::NAME.to_owned()),
         event_type: input.event_type,

@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::contract::contract_events::ContractEvents;
 use crate::contract::error::ContractError;
-use crate::contract::known::Known;
 use crate::events::event::{EventType, Role};
 use crate::events::key::Key;
 use crate::events::lasting::lasting;
@@ -53,7 +53,7 @@ pub(crate) struct DeadlineLines {
 pub(crate) struct StepLines {
     /// The step's name: verb and noun, `reserve_stock`.
     pub(crate) name: String,
-    /// What may happen to it.
+    /// Its kind, which says whether it may refuse and be undone.
     pub(crate) kind: StepKind,
     /// The events that trigger it; several make a join. None for a step that a request from outside
     /// starts.
@@ -157,7 +157,7 @@ pub(crate) struct EventLines {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct KeyLines {
-    /// What it names: `order`. Fields of other events that name the same thing have the same key.
+    /// The thing that it names: `order`. Fields of other events that name the same thing have the same key.
     pub(crate) name: String,
     /// The field, with text, a UUID or a number: `order_id`, `total.account`, or in each item of a list
     /// `lines[].sku`.
@@ -183,7 +183,7 @@ impl SagaLines {
         }
     }
 
-    pub(crate) fn part(&self, known: &Known<'_>) -> Result<SagaPart, ContractError> {
+    pub(crate) fn part(&self, known: &ContractEvents<'_>) -> Result<SagaPart, ContractError> {
         let deadline = self.deadline.as_ref().map(|deadline| {
             Ok(DeadlinePart { passed: known.event(&deadline.passed)?, after: deadline.after })
         });
@@ -216,7 +216,7 @@ impl StepLines {
         }
     }
 
-    pub(crate) fn part(&self, known: &Known<'_>) -> Result<StepPart, ContractError> {
+    pub(crate) fn part(&self, known: &ContractEvents<'_>) -> Result<StepPart, ContractError> {
         Ok(StepPart {
             name: lasting(&self.name),
             kind: self.kind,
@@ -256,7 +256,7 @@ impl ShareLines {
         }
     }
 
-    pub(crate) fn part(&self, known: &Known<'_>) -> Result<SharePart, ContractError> {
+    pub(crate) fn part(&self, known: &ContractEvents<'_>) -> Result<SharePart, ContractError> {
         Ok(SharePart {
             entity: lasting(&self.entity),
             view: lasting(&self.view),
@@ -277,7 +277,7 @@ impl CopyLines {
         }
     }
 
-    pub(crate) fn part(&self, known: &Known<'_>) -> Result<CopyPart, ContractError> {
+    pub(crate) fn part(&self, known: &ContractEvents<'_>) -> Result<CopyPart, ContractError> {
         Ok(CopyPart {
             entity: lasting(&self.entity),
             owner: lasting(&self.owner),

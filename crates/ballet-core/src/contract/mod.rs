@@ -2,8 +2,8 @@
 //! service in any language has one; the command, the checks and the broker's definitions need
 //! nothing else.
 
+mod contract_events;
 mod error;
-mod known;
 mod lines;
 mod service_contract;
 mod telemetry_lines;

@@ -6,8 +6,8 @@ use schemars::{JsonSchema, Schema, schema_for};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::contract::contract_events::ContractEvents;
 use crate::contract::error::{ContractError, VERSION};
-use crate::contract::known::Known;
 use crate::contract::lines::{
     CopyLines, EventLines, KeyLines, SagaLines, ShareLines, SubscriptionLines, name, names,
 };
@@ -19,7 +19,7 @@ use crate::events::telemetry::{TelemetrySchema, TelemetryType};
 use crate::json;
 use crate::parts::part::{Part, SubscriptionPart, System};
 
-/// What a service declares, and its events with their JSON schemas.
+/// The declarations of a service, and its events with their JSON schemas.
 ///
 /// `ballet contract write` writes it from a Rust service's program. For a service in another language
 /// it is written by hand.
@@ -69,7 +69,7 @@ impl ServiceContract {
             let event = schema.event();
             if left.contains(&event) {
                 left.retain(|other| *other != event);
-                // Whoever reads the event may know an older release of it.
+                // A reader of the event may know an older release of it.
                 let is_own = event.service() == part.service;
                 let keys = if is_own { schema.keys() } else { &[] };
                 events.push(EventLines {
@@ -137,7 +137,7 @@ impl ServiceContract {
     ///
     /// # Errors
     ///
-    /// What is wrong in it, and where.
+    /// An error says what is wrong in the file, and where.
     pub fn read(text: &[u8]) -> Result<Self, String> {
         if text.trim_ascii().is_empty() {
             return Err("it is empty".to_owned());
@@ -163,9 +163,9 @@ impl ServiceContract {
     ///
     /// The first mistake.
     pub fn part(&self) -> Result<Part, ContractError> {
-        let known = self.known()?;
+        let known = self.contract_events()?;
         let telemetry = KnownTelemetry::read(&self.telemetry)?;
-        // Whoever asks for them later takes a contract whose schemas cannot be read for one without.
+        // Checked here, because later a contract with unreadable schemas would pass for one without schemas.
         self.schemas()?;
         self.telemetry_schemas()?;
         let of_sagas = self.sagas.iter().map(|saga| saga.part(&known));
@@ -198,7 +198,7 @@ impl ServiceContract {
     ///
     /// The first mistake.
     pub fn schemas(&self) -> Result<Vec<(EventType, Schema)>, ContractError> {
-        let known = self.known()?;
+        let known = self.contract_events()?;
         let schema = |event: &EventLines| {
             let schema = Schema::try_from(event.schema.clone());
             let schema = schema.map_err(|_| ContractError::Schema(event.name.clone()))?;
@@ -213,7 +213,7 @@ impl ServiceContract {
     ///
     /// The first mistake.
     pub fn keys(&self) -> Result<Vec<(EventType, Key)>, ContractError> {
-        let known = self.known()?;
+        let known = self.contract_events()?;
         let mut keys = Vec::new();
         for event in &self.events {
             let of = known.event(&event.name)?;
@@ -222,7 +222,7 @@ impl ServiceContract {
         Ok(keys)
     }
 
-    fn known(&self) -> Result<Known<'_>, ContractError> {
+    fn contract_events(&self) -> Result<ContractEvents<'_>, ContractError> {
         if self.contract != VERSION {
             return Err(ContractError::Version(self.contract));
         }
@@ -234,7 +234,7 @@ impl ServiceContract {
                 return Err(ContractError::Twice(event.name.clone()));
             }
         }
-        Ok(Known(known))
+        Ok(ContractEvents(known))
     }
 }
 

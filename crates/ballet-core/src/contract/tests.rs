@@ -11,7 +11,7 @@ use crate::parts::versions::Versions;
 /// A guest wants a room.
 #[derive(Serialize, Deserialize, JsonSchema)]
 struct RoomWanted {
-    /// For how many.
+    /// The number of guests.
     guests: u32,
 }
 

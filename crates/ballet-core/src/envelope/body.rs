@@ -5,7 +5,7 @@ use std::io::Read;
 
 use flate2::bufread::MultiGzDecoder;
 
-use crate::envelope::blank::given;
+use crate::envelope::blank::non_blank;
 use crate::envelope::limits::Limits;
 use crate::envelope::unacceptable::{Reason, Unacceptable};
 
@@ -18,7 +18,7 @@ const BATCH: &str = "application/cloudevents-batch+json";
 
 /// The form of a body, by its content type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
+pub(crate) enum BodyForm {
     /// The event.
     Json,
     /// A CloudEvent around the event.
@@ -26,7 +26,7 @@ pub(crate) enum Form {
 }
 
 /// Reads the content type. Without one the body is JSON.
-pub(crate) fn form(content_type: Option<&str>) -> Result<Form, Unacceptable> {
+pub(crate) fn form(content_type: Option<&str>) -> Result<BodyForm, Unacceptable> {
     let wrong = |text: &str, advice: &str| {
         let detail = format!("content type {text:?}: {advice}");
         Err(Unacceptable::new(Reason::WrongContentType, detail))
@@ -45,9 +45,9 @@ pub(crate) fn form(content_type: Option<&str>) -> Result<Form, Unacceptable> {
         return wrong(text, "send the body as UTF-8");
     }
     match media_type {
-        "" => Ok(Form::Json),
-        json if json.eq_ignore_ascii_case(CONTENT_TYPE) => Ok(Form::Json),
-        structured if structured.eq_ignore_ascii_case(STRUCTURED) => Ok(Form::CloudEvent),
+        "" => Ok(BodyForm::Json),
+        json if json.eq_ignore_ascii_case(CONTENT_TYPE) => Ok(BodyForm::Json),
+        structured if structured.eq_ignore_ascii_case(STRUCTURED) => Ok(BodyForm::CloudEvent),
         batch if batch.eq_ignore_ascii_case(BATCH) => {
             wrong(text, "send each event as its own message")
         }
@@ -71,7 +71,7 @@ pub fn unpack<'a>(
         let detail = format!("the body has {} bytes, the limit is {limit}", body.len());
         return Err(Unacceptable::new(Reason::BodyTooBig, detail));
     }
-    let encoding = given(content_encoding).unwrap_or_default();
+    let encoding = non_blank(content_encoding).unwrap_or_default();
     let is = |known: &&str| encoding.eq_ignore_ascii_case(known);
     let body = if ["", "identity", "utf-8"].iter().any(is) {
         Cow::Borrowed(body)

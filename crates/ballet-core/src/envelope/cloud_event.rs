@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::envelope::blank::is_blank;
-use crate::envelope::body::{self, Form};
+use crate::envelope::body::{self, BodyForm};
 use crate::envelope::limits::Limits;
 use crate::envelope::unacceptable::{Reason, Unacceptable};
 
@@ -75,7 +75,7 @@ impl<'a> Attributes<'a> {
         {
             return Err(wrong(&format!("its specversion is {version:?}, only 1.0 is understood")));
         }
-        if body::form(self.data_content_type.as_deref())? == Form::CloudEvent {
+        if body::form(self.data_content_type.as_deref())? == BodyForm::CloudEvent {
             return Err(wrong("its data is another CloudEvent"));
         }
         Ok(())
@@ -84,7 +84,7 @@ impl<'a> Attributes<'a> {
 
 /// A CloudEvent in structured mode, with the fields that are understood.
 #[derive(Deserialize)]
-struct Structured<'a> {
+struct StructuredEvent<'a> {
     specversion: String,
     id: String,
     source: String,
@@ -119,7 +119,7 @@ fn split<'a>(
     body: &'a [u8],
     limits: &Limits,
 ) -> Result<(Attributes<'static>, Cow<'a, [u8]>), Unacceptable> {
-    let event: Structured<'_> = serde_json::from_slice(body).map_err(|error| {
+    let event: StructuredEvent<'_> = serde_json::from_slice(body).map_err(|error| {
         if error.is_data() { wrong(&error.to_string()) } else { Unacceptable::not_json(&error) }
     })?;
     let data = match (event.data, event.data_base64) {

@@ -1,16 +1,16 @@
 //! Which event a message is: `type`, the CloudEvent's type and the routing key have to agree.
 
-use crate::envelope::blank::given;
+use crate::envelope::blank::non_blank;
 use crate::envelope::cloud_event::Attributes;
 use crate::envelope::incoming::Incoming;
-use crate::envelope::known::KnownEvents;
+use crate::envelope::known_events::KnownEvents;
 use crate::envelope::unacceptable::{Reason, Unacceptable};
 use crate::events::event::{EventType, is_well_formed};
 use crate::topology::names::{EVENTS, ROUTE};
 
 /// The event's name, known or not.
-pub(crate) fn named<'a>(message: &Incoming<'a>, attributes: &'a Attributes<'_>) -> &'a str {
-    let property = given(message.event_type);
+pub(crate) fn name_of<'a>(message: &Incoming<'a>, attributes: &'a Attributes<'_>) -> &'a str {
+    let property = non_blank(message.event_type);
     property.or(attributes.event_type.as_deref()).unwrap_or(message.routing_key)
 }
 
@@ -19,7 +19,7 @@ pub(crate) fn event_type(
     attributes: &Attributes<'_>,
     known: &KnownEvents,
 ) -> Result<EventType, Unacceptable> {
-    let property = given(message.event_type);
+    let property = non_blank(message.event_type);
     let attribute = attributes.event_type.as_deref();
     let forged = |what: &str, name: &str, is: &str, other: &str| {
         let detail =
@@ -60,7 +60,7 @@ pub(crate) fn event_type(
     known.get(name).ok_or_else(|| unknown(what, name, known))
 }
 
-/// What comes back from a retry queue was put there by its own service, under that service's name. Before
+/// Checks that a message from a retry queue was put there by its own service, under that service's name. Before
 /// RabbitMQ 4 a header `BCC`, which nobody sees afterwards, leads it to the queues of others as well.
 fn check_return(message: &Incoming<'_>) -> Result<(), Unacceptable> {
     match message.reader {

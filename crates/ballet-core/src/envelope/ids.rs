@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::envelope::blank::given;
+use crate::envelope::blank::non_blank;
 use crate::envelope::cloud_event::Attributes;
 use crate::envelope::incoming::Incoming;
 use crate::envelope::limits::Limits;
@@ -18,9 +18,9 @@ pub(crate) fn message_id(
     event_name: &str,
     body: &[u8],
 ) -> MessageId {
-    let property = given(message.message_id);
+    let property = non_blank(message.message_id);
     let Some(text) = property.or(attributes.id.as_deref()) else {
-        let saga = given(message.correlation_id).or(attributes.correlation_id.as_deref());
+        let saga = non_blank(message.correlation_id).or(attributes.correlation_id.as_deref());
         return MessageId::derived_from_content(event_name, saga, body);
     };
     if let Ok(id) = text.parse::<Uuid>() {
@@ -56,7 +56,7 @@ pub(crate) fn saga_id(
     limits: &Limits,
     now: Timestamp,
 ) -> Result<Option<SagaId>, Unacceptable> {
-    let property = given(message.correlation_id);
+    let property = non_blank(message.correlation_id);
     let saga_id = match property.or(attributes.correlation_id.as_deref()) {
         Some(text) => match (text.parse::<Uuid>(), event_type.role()) {
             (Ok(id), _) => SagaId(id),

@@ -18,7 +18,7 @@ pub mod cloud_event;
 mod event_name;
 mod ids;
 mod incoming;
-mod known;
+mod known_events;
 pub(crate) mod limits;
 mod producer;
 mod trace;
@@ -29,8 +29,8 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-use crate::envelope::blank::given;
-use crate::envelope::body::Form;
+use crate::envelope::blank::non_blank;
+use crate::envelope::body::BodyForm;
 use crate::envelope::cloud_event::Attributes;
 use crate::events::event::EventType;
 use crate::id::{MessageId, SagaId};
@@ -38,7 +38,7 @@ use crate::id::{MessageId, SagaId};
 pub use blank::is_blank;
 pub use body::{CONTENT_TYPE, unpack};
 pub use incoming::Incoming;
-pub use known::KnownEvents;
+pub use known_events::KnownEvents;
 pub use limits::{HeaderSize, Limits};
 pub use producer::foreign_producer;
 pub use trace::{is_baggage, is_traceparent, is_tracestate};
@@ -67,7 +67,7 @@ pub struct Envelope {
 
 /// A message that was read: the envelope and the event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Received<'a> {
+pub struct ReceivedEvent<'a> {
     /// The metadata of the event.
     pub envelope: Envelope,
     /// The event as JSON: the message's body, unpacked and taken out of its CloudEvent.
@@ -89,7 +89,7 @@ impl Envelope {
         known: &KnownEvents,
         limits: &Limits,
         now: Timestamp,
-    ) -> Result<Received<'a>, Unacceptable> {
+    ) -> Result<ReceivedEvent<'a>, Unacceptable> {
         if let Some(header) = message.unreadable {
             let detail = unreadable::sentence(header);
             return Err(Unacceptable::new(Reason::UnreadableProperties, detail));
@@ -103,7 +103,7 @@ impl Envelope {
         ids::check_time(message_id, limits, now)?;
         let saga_id = ids::saga_id(message, &attributes, event_type, message_id, limits, now)?;
         let Attributes { causation_id, traceparent, tracestate, .. } = attributes;
-        let causation_id = given(message.causation_id).map(Cow::Borrowed).or(causation_id);
+        let causation_id = non_blank(message.causation_id).map(Cow::Borrowed).or(causation_id);
         let traceparent = message.traceparent.map(Cow::Borrowed).or(traceparent);
         let tracestate = message.tracestate.map(Cow::Borrowed).or(tracestate);
         let envelope = Self {
@@ -111,36 +111,36 @@ impl Envelope {
             event_type,
             saga_id,
             causation_id: causation_id.map(Cow::into_owned),
-            app_id: given(message.app_id).map(str::to_owned),
+            app_id: non_blank(message.app_id).map(str::to_owned),
             traceparent: traceparent.filter(|text| is_traceparent(text)).map(Cow::into_owned),
             tracestate: tracestate.filter(|text| is_tracestate(text)).map(Cow::into_owned),
             baggage: message.baggage.filter(|text| is_baggage(text)).map(str::to_owned),
         };
-        Ok(Received { envelope, body })
+        Ok(ReceivedEvent { envelope, body })
     }
 
     /// The id under which every consumer knows a message, or would know it if it accepted it. It is
     /// the id that [`read`](Self::read) returns, and depends on no clock.
     #[must_use]
     pub fn message_id_of(message: &Incoming<'_>, limits: &Limits) -> MessageId {
-        if given(message.message_id).is_some() {
+        if non_blank(message.message_id).is_some() {
             return ids::message_id(message, &message.attributes, "", &[]);
         }
         let (attributes, body) = open(message, limits)
             .unwrap_or_else(|_| (message.attributes.clone(), Cow::Borrowed(message.body)));
-        let name = event_name::named(message, &attributes);
+        let name = event_name::name_of(message, &attributes);
         ids::message_id(message, &attributes, name, &body)
     }
 
     /// The saga that a message names, whether or not it is acceptable: by its property, or else as a CloudEvent.
     #[must_use]
     pub fn correlation_id_of<'a>(message: &Incoming<'a>, limits: &Limits) -> Option<Cow<'a, str>> {
-        if let Some(named) = given(message.correlation_id) {
+        if let Some(named) = non_blank(message.correlation_id) {
             return Some(Cow::Borrowed(named));
         }
         match body::form(message.content_type) {
-            Ok(Form::CloudEvent) => open(message, limits).ok()?.0.correlation_id,
-            Ok(Form::Json) | Err(_) => message.attributes.correlation_id.clone(),
+            Ok(BodyForm::CloudEvent) => open(message, limits).ok()?.0.correlation_id,
+            Ok(BodyForm::Json) | Err(_) => message.attributes.correlation_id.clone(),
         }
     }
 
@@ -159,11 +159,11 @@ fn open<'a>(
     let form = body::form(message.content_type)?;
     let body = unpack(message.body, message.content_encoding, limits)?;
     match form {
-        Form::Json => {
+        BodyForm::Json => {
             message.attributes.check()?;
             Ok((message.attributes.clone(), body))
         }
-        Form::CloudEvent => cloud_event::open(&body, limits),
+        BodyForm::CloudEvent => cloud_event::open(&body, limits),
     }
 }
 
@@ -196,7 +196,7 @@ fn check_routing(message: &Incoming<'_>) -> Result<(), Unacceptable> {
 }
 
 fn check_publisher(message: &Incoming<'_>, event_type: EventType) -> Result<(), Unacceptable> {
-    match given(message.app_id) {
+    match non_blank(message.app_id) {
         Some(app_id) if !event_type.may_be_published_by(app_id) => Err(Unacceptable::new(
             Reason::ForgedAppId,
             format!("`app_id` {app_id:?} may not publish {event_type}: {}", publishers(event_type)),
@@ -205,7 +205,7 @@ fn check_publisher(message: &Incoming<'_>, event_type: EventType) -> Result<(), 
     }
 }
 
-/// Who may publish it, for a producer that has a wrong name.
+/// Names the services that may publish an event, for a producer with a wrong name.
 fn publishers(event_type: EventType) -> String {
     let service = [event_type.service()];
     let all: Vec<&str> = service.iter().chain(event_type.foreign_producers()).copied().collect();

@@ -1,7 +1,7 @@
 //! Which foreign producer a message is from, so that it can get it back.
 
-use crate::envelope::blank::given;
-use crate::envelope::known::KnownEvents;
+use crate::envelope::blank::non_blank;
+use crate::envelope::known_events::KnownEvents;
 use crate::topology::names::EVENTS;
 
 /// The foreign producer of a message that was published to this exchange with this key.
@@ -16,10 +16,10 @@ pub fn foreign_producer(
     app_id: Option<&str>,
     known: &KnownEvents,
 ) -> Option<&'static str> {
-    // Who may publish elsewhere is not known.
+    // The publishers of another exchange are not known.
     let event = known.get(routing_key).filter(|_| exchange == EVENTS)?;
     let producers = event.foreign_producers();
-    let named = given(app_id);
+    let named = non_blank(app_id);
     if named == Some(event.service()) {
         return None;
     }

@@ -27,7 +27,7 @@ fn read(message: &Incoming<'_>) -> Result<Envelope, Unacceptable> {
     received(message).map(|received| received.envelope)
 }
 
-fn received<'a>(message: &Incoming<'a>) -> Result<Received<'a>, Unacceptable> {
+fn received<'a>(message: &Incoming<'a>) -> Result<ReceivedEvent<'a>, Unacceptable> {
     Envelope::read(message, &known(), &Limits::default(), soon_after())
 }
 
@@ -77,7 +77,7 @@ fn a_bare_body_on_a_known_routing_key_is_accepted() {
 fn type_saga_and_body_make_the_id_of_a_message_without_one() {
     let id = |message: &Incoming<'_>| read(message).expect("accepted").message_id;
     let plain = id(&checked_out());
-    // What differs from one copy of a message to the next: who sent it again, and on whose behalf.
+    // The headers that differ between copies of a message: who sent it again, and on whose behalf.
     let copies = [
         Incoming { app_id: Some("cart"), ..checked_out() },
         Incoming { content_type: Some("application/json"), ..checked_out() },
@@ -256,7 +256,7 @@ fn a_packed_body_is_unpacked_within_the_limit() {
     let bomb = gzip(&vec![b' '; limit / 2 + 1]).repeat(2);
     let bomb = Incoming { body: &bomb, ..members.clone() };
     assert_eq!(reason(&bomb), Reason::BodyTooBig);
-    // What comes after the limit is not even looked at, so it takes no memory.
+    // The decoder does not even look beyond the limit, so it takes no memory.
     let bomb = gzip(&vec![b' '; limit * 2]);
     let cut_off = Incoming { body: &bomb[..bomb.len() - 8], ..members };
     assert_eq!(reason(&cut_off), Reason::BodyTooBig);

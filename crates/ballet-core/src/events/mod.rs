@@ -1,4 +1,4 @@
-//! What services publish: events and telemetry, with their names, keys, entities and values about a person.
+//! The messages of services: events and telemetry, with their names, keys, entities and values about a person.
 
 pub mod entity;
 pub mod event;

@@ -7,9 +7,9 @@ use std::ops::Deref;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-/// In a schema, what says that a value is about a person.
+/// The keyword of a schema that says that a value is about a person.
 pub const PERSONAL: &str = "x-personal";
-/// In a schema, why an event has to have such a value.
+/// The keyword of a schema that says why an event has to have such a value.
 pub const PERSONAL_REASON: &str = "x-personal-reason";
 
 /// A value that is about a person: a name, an address. It is written and read as the value itself, its schema says

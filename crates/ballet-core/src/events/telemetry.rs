@@ -43,8 +43,8 @@ pub trait Telemetry: Serialize + DeserializeOwned + JsonSchema + Send + Sync + '
     /// The name on the wire, in how many streams it is spread, and how much of it is kept.
     const TYPE: TelemetryType;
 
-    /// What is measured. Measurements with the same key go to the same partition, and are read in the order in
-    /// which the broker took them.
+    /// Returns the key of the thing that is measured. Measurements with the same key go to the same partition, and are
+    /// read in the order in which the broker took them.
     fn key(&self) -> impl AsRef<[u8]>;
 }
 
@@ -70,8 +70,8 @@ impl TelemetryType {
         Self { name, partitions: 1, kept_days: 7, kept_bytes: 5_000_000_000 }
     }
 
-    /// Sets the number of partitions: so many replicas of a reader can share the work. It must not change later,
-    /// because a key would move to another partition, and its order be lost: a new major version does that.
+    /// Sets the number of partitions: that many replicas of a reader can share the work. It must not change later,
+    /// because a key would move to another partition and lose its order; only a new major version may change it.
     #[must_use]
     pub const fn partitions(self, partitions: u16) -> Self {
         assert!(partitions > 0 && partitions <= MOST_PARTITIONS, "there are 1 to 64 partitions");

@@ -10,7 +10,7 @@ use crate::rules;
 
 pub use crate::parts::node::Node;
 
-/// Who triggers whom in a system.
+/// The services and steps of a system, and which triggers which.
 #[derive(Debug, Clone)]
 pub struct Graph {
     system: System,
@@ -58,13 +58,13 @@ impl Graph {
     /// The version under which the owner of a saga begins new ones. Without the owner's part it may be the latest one.
     #[must_use]
     pub fn begun_version(&self, saga: &str) -> u32 {
-        node::begun(&self.system, saga)
+        node::begin_version(&self.system, saga)
     }
 
     /// The versions of a saga that its steps tell apart.
     #[must_use]
     pub fn versions(&self, saga: &str) -> BTreeSet<u32> {
-        node::declared(&self.system, saga)
+        node::declared_versions(&self.system, saga)
     }
 
     /// One saga alone, with the steps that it has in this version.

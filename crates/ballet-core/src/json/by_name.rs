@@ -11,9 +11,9 @@ use serde::de::{
 pub(super) struct ByName<T, const WHOLE: bool = false>(pub(super) T);
 
 /// The visitor of a struct. It refuses an array.
-struct Fields<V, const WHOLE: bool>(V);
+struct StructFields<V, const WHOLE: bool>(V);
 
-impl<'de, V: Visitor<'de>, const WHOLE: bool> Visitor<'de> for Fields<V, WHOLE> {
+impl<'de, V: Visitor<'de>, const WHOLE: bool> Visitor<'de> for StructFields<V, WHOLE> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -68,7 +68,7 @@ impl<'de, D: Deserializer<'de>, const WHOLE: bool> Deserializer<'de> for ByName<
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.0.deserialize_struct(name, fields, Fields::<_, WHOLE>(visitor))
+        self.0.deserialize_struct(name, fields, StructFields::<_, WHOLE>(visitor))
     }
 
     fn is_human_readable(&self) -> bool {
@@ -207,6 +207,6 @@ impl<'de, A: VariantAccess<'de>, const WHOLE: bool> VariantAccess<'de> for ByNam
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, A::Error> {
-        self.0.struct_variant(fields, Fields::<_, WHOLE>(visitor))
+        self.0.struct_variant(fields, StructFields::<_, WHOLE>(visitor))
     }
 }

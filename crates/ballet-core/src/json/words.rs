@@ -81,7 +81,7 @@ pub fn syntax_in_words(error: &serde_json::Error) -> String {
     }
 }
 
-/// What Rust says of a text that is no value of a type. It does not say of which.
+/// Translates Rust's message about a text that cannot be parsed. The message does not name the type.
 fn unparsed(what: &str) -> Option<&'static str> {
     Some(match what {
         "invalid digit found in string" | "cannot parse integer from empty string" => {

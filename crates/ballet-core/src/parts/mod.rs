@@ -1,4 +1,4 @@
-//! What services declare as their parts in sagas, as data, and the steps of a saga over all parts.
+//! The parts of services in sagas, as data, and the steps of a saga over all parts.
 
 pub(crate) mod node;
 pub mod own_handlers;

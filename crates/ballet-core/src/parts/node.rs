@@ -83,8 +83,9 @@ pub(crate) fn upstream(nodes: &[Node<'_>], at: usize) -> BTreeSet<usize> {
     found
 }
 
-/// The version under which sagas begin. Only the owner says it: without its part it may be the latest that the others tell.
-pub(crate) fn begun(system: &System, saga: &str) -> u32 {
+/// The version under which sagas begin. Only the owner declares it: without the owner's part, the latest version of
+/// the other services may be it.
+pub(crate) fn begin_version(system: &System, saga: &str) -> u32 {
     let mut parts = parts_of(system, saga);
     let owned = parts.find(|(service, part)| part.owner == *service);
     owned.map_or_else(|| latest(system, saga), |(_, part)| part.begins)
@@ -99,10 +100,10 @@ fn latest(system: &System, saga: &str) -> u32 {
     told.fold(FIRST, u32::max)
 }
 
-/// The versions that the steps of a saga tell apart, and the one under which sagas begin. Between two of them that are not
-/// neighbours nothing changes.
-pub(crate) fn declared(system: &System, saga: &str) -> BTreeSet<u32> {
-    let begun = begun(system, saga);
+/// The versions at which the steps of a saga change, and the one under which sagas begin. Between two of them nothing
+/// changes.
+pub(crate) fn declared_versions(system: &System, saga: &str) -> BTreeSet<u32> {
+    let begun = begin_version(system, saga);
     let steps = || parts_of(system, saga).flat_map(|(_, part)| &part.steps);
     let (first, last) = (
         || steps().map(|step| step.versions.first()),

@@ -1,5 +1,5 @@
-//! What the framework calls its own handlers, beside a service's steps and projections: in metrics, in spans, in dead
-//! letters and in the list of what is stuck.
+//! The names of the framework's own handlers, beside a service's steps and projections: in metrics, spans, dead
+//! letters and the list of stuck messages.
 
 use crate::parts::part::{Part, SagaPart, StepPart};
 
@@ -19,7 +19,7 @@ pub const SHARE: &str = "share";
 /// name alone.
 pub const DEADLINE: &str = "deadline";
 
-/// What this handler of the framework does in a service with this part; `None` if it has no handler of that name.
+/// Says what the framework's handler of this name does in a service with this part; `None` if there is no such handler.
 pub(crate) fn does(name: &str, part: &Part) -> Option<&'static str> {
     let sagas = || part.sagas.iter();
     let steps = || sagas().flat_map(|saga| &saga.steps);

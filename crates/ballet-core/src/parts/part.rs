@@ -117,7 +117,7 @@ pub struct StepPart {
     pub compensated: Option<EventType>,
     /// The events that undo one repetition of it: the one whose key the event carries.
     pub compensated_by: Vec<EventType>,
-    /// Where its outcome comes from.
+    /// The origin of its outcome.
     pub runs: Runs,
     /// The versions of the saga that it is of.
     pub versions: Versions,
@@ -139,7 +139,7 @@ impl StepPart {
     }
 }
 
-/// Where the outcome of a step comes from, and so how long it may take.
+/// The origin of a step's outcome, and so how long it may take.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Runs {
@@ -159,7 +159,7 @@ impl Runs {
         !matches!(self, Self::Here)
     }
 
-    /// What documents add to the step's kind.
+    /// Returns the words that documents add to the step's kind.
     #[must_use]
     pub const fn note(self) -> &'static str {
         match self {
@@ -170,11 +170,11 @@ impl Runs {
     }
 }
 
-/// What may happen to a step.
+/// The kind of a step: whether it may refuse, and whether it can be undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StepKind {
-    /// Where a saga begins, in its owner.
+    /// Begins a saga, in its owner.
     Origin,
     /// May refuse, and can be undone.
     Compensatable,
@@ -308,7 +308,7 @@ pub struct System {
 }
 
 impl System {
-    /// Every type of telemetry that is published or read in the system. What its publisher says of it counts.
+    /// Every type of telemetry that is published or read in the system. Its publisher's declaration counts.
     #[must_use]
     pub fn telemetry(&self) -> Vec<TelemetryType> {
         let published = self.parts.iter().flat_map(|part| part.telemetry.iter().copied());

@@ -26,13 +26,13 @@ impl Versions {
     /// Every version: what a step is of that says nothing.
     pub const ALL: Self = Self { since: FIRST, until: None };
 
-    /// Those of them from this one on.
+    /// Returns the versions of these from this one on.
     #[must_use]
     pub fn since(self, version: u32) -> Self {
         Self { since: self.since.max(version), ..self }
     }
 
-    /// Those of them up to this one, and with it.
+    /// Returns the versions of these up to and including this one.
     #[must_use]
     pub fn until(self, version: u32) -> Self {
         Self { until: Some(self.until.map_or(version, |until| until.min(version))), ..self }
@@ -51,7 +51,7 @@ impl Versions {
         both.until.is_none_or(|until| both.since <= until)
     }
 
-    /// Those that are in both.
+    /// Returns the versions that are in both.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let both = self.since(other.since);

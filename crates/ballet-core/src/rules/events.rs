@@ -6,7 +6,7 @@ use crate::events::event::{EventType, Role};
 use crate::parts::node::{begins, parts_of, sagas};
 use crate::parts::part::{Part, SagaPart, StepPart, System};
 use crate::problem::Problem;
-use crate::rules::near::near;
+use crate::rules::similar_name::near;
 
 /// The rules for the events of one service.
 pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {

@@ -120,7 +120,7 @@ fn choices<'a>(schema: &'a Value, whole: &'a Value, depth: usize) -> Vec<&'a Val
     let words = ["anyOf", "oneOf", "allOf"].into_iter();
     let below = words.filter_map(|word| schema[word].as_array()).flatten();
     let mut found: Vec<&Value> = below.flat_map(|one| choices(one, whole, depth + 1)).collect();
-    // What has a type of its own only limits it there, or adds fields.
+    // If the schema has a type of its own, the choices only limit it or add fields.
     if ["type", "properties", "const", "enum"].iter().any(|word| schema.get(word).is_some()) {
         found.retain(|one| one["properties"].is_object());
         found.push(schema);

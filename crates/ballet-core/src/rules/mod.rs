@@ -5,11 +5,11 @@ mod copies;
 mod events;
 mod keys;
 mod names;
-mod near;
 mod owner;
 mod path;
 mod personal;
 mod reach;
+mod similar_name;
 mod telemetry;
 mod versions;
 

@@ -81,8 +81,8 @@ fn check_handlers(part: &Part, problems: &mut Vec<Problem>) {
     }
 }
 
-/// The rule for the names of the framework's own handlers. A step that no event triggers is no handler. One that ends with
-/// a version keeps its name until then: the ledger knows it by that.
+/// The rule for the names of the framework's own handlers. A step that no event triggers is no handler. A step that
+/// ends with a version keeps its name until then, because the ledger knows it by that name.
 fn check_own_handlers(part: &Part, problems: &mut Vec<Problem>) {
     let steps = part.sagas.iter().flat_map(|saga| &saga.steps).filter(|step| !step.on.is_empty());
     let steps = steps.filter(|step| step.versions.last().is_none());
@@ -134,7 +134,7 @@ pub(super) fn check_producers(system: &System, problems: &mut Vec<Problem>) {
     }
 }
 
-/// The name in the form that is asked for, or this example if nothing of it can stay.
+/// The name in the required form, or this example if nothing of it can stay.
 fn in_form(name: &str, example: &str) -> String {
     let letters = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' });
     let name = letters.collect::<String>().to_ascii_lowercase();

@@ -95,7 +95,7 @@ fn check_abort(owned: &SagaPart, problems: &mut Vec<Problem>) {
     }
 }
 
-/// What begins, decides or aborts a saga leaves with its row in the ledger, and not from any handler.
+/// Checks that no handler publishes an event that begins, decides or aborts a saga: it leaves with its ledger row.
 fn check_published(part: &Part, owned: &SagaPart, problems: &mut Vec<Problem>) {
     let of_step = |step: &StepPart| {
         let does = match step.kind {
@@ -190,7 +190,7 @@ pub(super) fn check_answers(system: &System, problems: &mut Vec<Problem>) {
             continue;
         };
         let nodes = nodes(system, saga);
-        // A pivot has a rule of its own, below. What is never aborted has nothing to decide.
+        // A pivot has a rule of its own, below. A saga that is never aborted has nothing to decide.
         let decides = |kind| kind == StepKind::Decision || kind == StepKind::Pivot;
         let may_end = owned.deadline.is_some() || nodes.iter().any(|node| decides(node.step.kind));
         if owned.abort.is_some() && !may_end {

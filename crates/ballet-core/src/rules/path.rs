@@ -36,7 +36,7 @@ pub(super) fn check(system: &System, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Each of several would begin the saga, and the second beginning of one is a dead letter.
+/// Checks that one event begins a saga: each of several would begin it, and the second beginning is a dead letter.
 fn check_origins(saga: &str, nodes: &[Node<'_>], problems: &mut Vec<Problem>) {
     let origins: Vec<&Node<'_>> =
         nodes.iter().filter(|node| node.step.kind == StepKind::Origin).collect();
@@ -136,8 +136,9 @@ fn check_refusable(
     }
 }
 
-/// The decision says until when the owner aborts. A refusal that comes after it is dropped, and what the refusing service
-/// was asked for is missing in a saga that ended well. What comes beside or after a pivot breaks the rule of that.
+/// Checks that no refusal can come after the decision, which ends the time in which the owner aborts. Such a refusal
+/// is dropped, and the refusing service's work is missing in a saga that ended well. A refusal beside or after a pivot
+/// breaks the pivot's rule.
 fn check_aborting(
     system: &System,
     saga: &str,
@@ -179,7 +180,7 @@ fn check_aborting(
     }
 }
 
-/// Whether the saga is decided whenever a step runs: whoever publishes one of its triggers decides, or runs after that.
+/// Whether the saga is decided whenever a step runs: a publisher of each of its triggers decides, or runs after that.
 fn is_decided(nodes: &[Node<'_>], at: usize) -> bool {
     let mut decided: BTreeSet<usize> = BTreeSet::new();
     let is_late = |decided: &BTreeSet<usize>, event: &EventType| {
@@ -201,8 +202,8 @@ fn is_decided(nodes: &[Node<'_>], at: usize) -> bool {
     }
 }
 
-/// Whether it is known what comes before a step: everything there waits for what a step of the saga has done, and not for
-/// a refusal, or for what comes from outside.
+/// Whether it is known what comes before a step: everything there waits for an outcome `done` of a step of the saga,
+/// not for a refusal or an event from outside.
 fn is_known(nodes: &[Node<'_>], before: &[BTreeSet<usize>], at: usize) -> bool {
     let is_done = |event: &EventType| nodes.iter().any(|node| node.step.done == *event);
     let mut steps = before[at].iter().chain([&at]).map(|at| nodes[*at].step);

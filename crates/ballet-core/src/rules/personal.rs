@@ -17,7 +17,7 @@ pub(super) fn problems(contract: &ServiceContract) -> Vec<Problem> {
     let telemetry = contract.telemetry_schemas().unwrap_or_default().into_iter();
     let telemetry = telemetry.map(|(one, schema)| (one.name(), one.service(), schema));
     for (event, publisher, schema) in events.chain(telemetry) {
-        // What a consumer reads, its publisher answers for.
+        // The publisher answers for the events that a consumer reads.
         if publisher != service {
             continue;
         }

@@ -8,7 +8,7 @@ use crate::parts::node::{Node, nodes, sagas, upstream};
 use crate::parts::part::{StepKind, System};
 use crate::problem::Problem;
 
-/// What steps have done: the place of each, and whether it was done or refused.
+/// The outcomes of steps: the place of each, and whether it was done or refused.
 type Outcomes = BTreeSet<(usize, bool)>;
 
 /// The rules for the steps of all services.
@@ -43,7 +43,7 @@ struct Ways<'a> {
     nodes: Vec<Node<'a>>,
     /// Whether each step may run more than once in a saga.
     repeats: Vec<bool>,
-    /// What has come before each step on all of its ways. `None` for a step that has none.
+    /// The outcomes that precede each step on all of its ways. `None` for a step that has no way.
     before: Vec<Option<Outcomes>>,
 }
 
@@ -63,8 +63,8 @@ impl<'a> Ways<'a> {
         }
     }
 
-    /// Whether a step may run more than once in a saga, under a key that no contract tells: what triggers it may come more
-    /// than once. A saga begins once, and a join has no key.
+    /// Whether a step may run more than once in a saga, under a key that no contract tells, because its trigger may
+    /// come more than once. A saga begins once, and a join has no key.
     fn repeats(&self, node: &Node<'_>) -> bool {
         let [on] = node.step.on[..] else { return false };
         let comes_again = self.publishers(on).is_none_or(|all| {
@@ -85,7 +85,7 @@ impl<'a> Ways<'a> {
         (!is_both).then_some(all)
     }
 
-    /// What has come before an event. That of an event from elsewhere is not known.
+    /// Returns the outcomes that precede an event on all of its ways. Nothing is known of an event from elsewhere.
     fn before_event(&self, event: EventType) -> Option<Outcomes> {
         let Some(publishers) = self.publishers(event) else { return Some(Outcomes::new()) };
         let ways = publishers.into_iter().filter_map(|(at, node)| {

@@ -4,7 +4,7 @@
 //! cannot lose it. The events of a saga imply it.
 
 use crate::events::event::EventType;
-use crate::parts::node::{Node, begun, declared, nodes, only, sagas};
+use crate::parts::node::{Node, begin_version, declared_versions, nodes, only, sagas};
 use crate::parts::part::{Part, StepKind, StepPart, System};
 use crate::parts::versions::{FIRST, Versions};
 use crate::problem::Problem;
@@ -45,7 +45,7 @@ pub(super) fn in_each(
     problems: &mut Vec<Problem>,
 ) {
     for saga in sagas(system) {
-        let versions = declared(system, saga);
+        let versions = declared_versions(system, saga);
         for version in &versions {
             let mut found = Vec::new();
             check(&only(system, saga, *version), &mut found);
@@ -63,7 +63,7 @@ pub(super) fn in_each(
 pub(super) fn check_triggers(system: &System, problems: &mut Vec<Problem>) {
     for saga in sagas(system) {
         let nodes = nodes(system, saga);
-        for version in declared(system, saga) {
+        for version in declared_versions(system, saga) {
             let of_version = |node: &&Node<'_>| node.step.versions.has(version);
             let emitter = |event: &EventType| {
                 nodes.iter().filter(of_version).find(|node| emits(node.step, *event))
@@ -119,7 +119,7 @@ pub(super) fn check_beginnings(system: &System, problems: &mut Vec<Problem>) {
         if origins.is_empty() {
             continue;
         }
-        for version in declared(system, saga) {
+        for version in declared_versions(system, saga) {
             if !origins.iter().any(|step| step.versions.has(version)) {
                 problems.push(Problem {
                     rule: "each version of a saga has a beginning",
@@ -136,7 +136,7 @@ pub(super) fn check_beginnings(system: &System, problems: &mut Vec<Problem>) {
 /// The rule for those who follow a saga from outside: they hear of the sagas that begin now.
 pub(super) fn check_readers(system: &System, problems: &mut Vec<Problem>) {
     for saga in sagas(system) {
-        let (nodes, begun) = (nodes(system, saga), begun(system, saga));
+        let (nodes, begun) = (nodes(system, saga), begin_version(system, saga));
         for part in &system.parts {
             for projection in &part.subscriptions {
                 let of =

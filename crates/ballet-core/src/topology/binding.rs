@@ -71,7 +71,7 @@ pub(crate) fn of_service(part: &Part) -> Vec<Binding> {
     let mut bindings: Vec<Binding> =
         consumed.map(|key| Binding::of_queue(ROUTE, part.service, key)).collect();
     bindings.push(Binding::of_queue(DEAD, &dead_queue(part.service), part.service));
-    // What comes back from a retry queue.
+    // Messages that come back from a retry queue.
     bindings.push(Binding::of_queue(ROUTE, part.service, part.service));
     bindings
 }

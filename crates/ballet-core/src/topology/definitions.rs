@@ -59,7 +59,7 @@ pub fn definitions(system: &System, password_hash: impl Fn(&str) -> String) -> V
             &returned,
             &json!({"x-queue-type": "quorum", "x-delivery-limit": LOOK_LIMIT}),
         ));
-        // The routing key means nothing here. It is for whoever reads the list of bindings.
+        // The routing key means nothing here. It is for people who read the list of bindings.
         bindings.push(json!({"source": RETURNED, "vhost": vhost, "destination": returned,
             "destination_type": "queue", "routing_key": producer,
             "arguments": {"x-match": "all-with-x", DEAD_PRODUCER: producer}}));

@@ -8,12 +8,12 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::topology::differs::{other, table};
-use crate::topology::in_force::{self, InForce};
+use crate::topology::difference_words::{other, table};
+use crate::topology::effective_policy::{self, InForce};
 
 /// The objects of one virtual host, as the broker's management API lists them.
 #[derive(Debug, Clone, Default)]
-pub struct Found {
+pub struct BrokerObjects {
     /// `GET /api/exchanges/{vhost}`
     pub exchanges: Vec<Value>,
     /// `GET /api/queues/{vhost}`
@@ -26,7 +26,7 @@ pub struct Found {
 
 /// A kind of object, named after its section in a definitions document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum ObjectKind {
     /// `exchanges`
     Exchange,
     /// `queues`
@@ -37,7 +37,7 @@ pub enum Kind {
     Policy,
 }
 
-impl Kind {
+impl ObjectKind {
     /// The fields that are compared.
     pub(crate) const fn fields(self) -> &'static [&'static str] {
         match self {
@@ -64,14 +64,14 @@ pub enum Difference {
     /// It is declared, and the broker does not have it.
     Missing {
         /// The kind of object.
-        kind: Kind,
+        kind: ObjectKind,
         /// The object in the definitions document.
         wanted: Value,
     },
     /// The broker has it, but with other properties than declared.
     Other {
         /// The kind of object.
-        kind: Kind,
+        kind: ObjectKind,
         /// The object in the definitions document.
         wanted: Value,
         /// The differences, one sentence per field.
@@ -114,11 +114,11 @@ impl Difference {
     pub fn object(&self) -> String {
         match self {
             Self::Missing { kind, wanted } | Self::Other { kind, wanted, .. } => {
-                Named(*kind, wanted).to_string()
+                NamedObject(*kind, wanted).to_string()
             }
-            Self::Policed { wanted, .. } => Named(Kind::Queue, wanted).to_string(),
+            Self::Policed { wanted, .. } => NamedObject(ObjectKind::Queue, wanted).to_string(),
             Self::Unwanted { found } | Self::Strange { found } => {
-                Named(Kind::Binding, found).to_string()
+                NamedObject(ObjectKind::Binding, found).to_string()
             }
         }
     }
@@ -128,7 +128,7 @@ impl Difference {
     pub const fn can_be_applied(&self) -> bool {
         match self {
             Self::Missing { .. } | Self::Unwanted { .. } => true,
-            Self::Other { kind, .. } => matches!(kind, Kind::Policy),
+            Self::Other { kind, .. } => matches!(kind, ObjectKind::Policy),
             Self::Policed { .. } | Self::Strange { .. } => false,
         }
     }
@@ -136,20 +136,21 @@ impl Difference {
 
 /// All differences, in the order in which they can be repaired.
 #[must_use]
-pub fn compare(definitions: &Value, found: &Found) -> Vec<Difference> {
+pub fn compare(definitions: &Value, found: &BrokerObjects) -> Vec<Difference> {
     let mut differences = Vec::new();
     for (kind, found) in [
-        (Kind::Exchange, &found.exchanges),
-        (Kind::Queue, &found.queues),
-        (Kind::Policy, &found.policies),
+        (ObjectKind::Exchange, &found.exchanges),
+        (ObjectKind::Queue, &found.queues),
+        (ObjectKind::Policy, &found.policies),
     ] {
         for wanted in section(definitions, kind) {
             let Some(there) = found.iter().find(|found| found["name"] == wanted["name"]) else {
                 differences.push(Difference::Missing { kind, wanted: wanted.clone() });
                 continue;
             };
-            let is_policy = kind == Kind::Policy;
-            let first = if is_policy { in_force::widened(wanted, there) } else { wanted.clone() };
+            let is_policy = kind == ObjectKind::Policy;
+            let first =
+                if is_policy { effective_policy::widened(wanted, there) } else { wanted.clone() };
             for (wanted, found, keeps_less) in [(&first, there, false), (wanted, &first, true)] {
                 let words = other(kind.fields(), wanted, found);
                 if !words.is_empty() {
@@ -164,17 +165,18 @@ pub fn compare(definitions: &Value, found: &Found) -> Vec<Difference> {
     differences
 }
 
-/// Queues under policies that are not declared. A declared policy that differs is told by itself.
+/// Queues under policies that are not declared. A declared policy that differs is listed by itself.
 fn policed(definitions: &Value, found: &[Value]) -> Vec<Difference> {
     let mut differences = Vec::new();
-    for wanted in section(definitions, Kind::Queue) {
+    for wanted in section(definitions, ObjectKind::Queue) {
         let Some(found) = found.iter().find(|found| found["name"] == wanted["name"]) else {
             continue;
         };
-        let is_declared =
-            |policy: &Value| section(definitions, Kind::Policy).any(|one| one["name"] == *policy);
-        let policies = section(definitions, Kind::Policy);
-        let InForce { words, remedies, .. } = in_force::compare(policies, wanted, found);
+        let is_declared = |policy: &Value| {
+            section(definitions, ObjectKind::Policy).any(|one| one["name"] == *policy)
+        };
+        let policies = section(definitions, ObjectKind::Policy);
+        let InForce { words, remedies, .. } = effective_policy::compare(policies, wanted, found);
         let only_declared = is_declared(&found["policy"]) && found["operator_policy"].is_null();
         if !words.is_empty() && !only_declared {
             differences.push(Difference::Policed { wanted: wanted.clone(), words, remedies });
@@ -184,20 +186,21 @@ fn policed(definitions: &Value, found: &[Value]) -> Vec<Difference> {
 }
 
 fn bindings(definitions: &Value, found: &[Value]) -> Vec<Difference> {
-    let kind = Kind::Binding;
+    let kind = ObjectKind::Binding;
     let wanted = || section(definitions, kind);
     let mut differences: Vec<Difference> = wanted()
         .filter(|wanted| !found.iter().any(|found| is_same_binding(wanted, found)))
         .map(|wanted| Difference::Missing { kind, wanted: wanted.clone() })
         .collect();
-    let is_ours = |kind: Kind, name: &Value| section(definitions, kind).any(|o| o["name"] == *name);
-    for found in found.iter().filter(|found| is_ours(Kind::Exchange, &found["source"])) {
+    let is_ours =
+        |kind: ObjectKind, name: &Value| section(definitions, kind).any(|o| o["name"] == *name);
+    for found in found.iter().filter(|found| is_ours(ObjectKind::Exchange, &found["source"])) {
         if wanted().any(|wanted| is_same_binding(wanted, found)) {
             continue;
         }
         let to = match found["destination_type"].as_str() {
-            Some("exchange") => Kind::Exchange,
-            _ => Kind::Queue,
+            Some("exchange") => ObjectKind::Exchange,
+            _ => ObjectKind::Queue,
         };
         let found = found.clone();
         differences.push(if is_ours(to, &found["destination"]) {
@@ -209,7 +212,7 @@ fn bindings(definitions: &Value, found: &[Value]) -> Vec<Difference> {
     differences
 }
 
-fn section(definitions: &Value, kind: Kind) -> impl Iterator<Item = &Value> {
+fn section(definitions: &Value, kind: ObjectKind) -> impl Iterator<Item = &Value> {
     definitions[kind.section()].as_array().into_iter().flatten()
 }
 
@@ -220,17 +223,17 @@ fn is_same_binding(one: &Value, other: &Value) -> bool {
 }
 
 /// An object and its kind, written as "queue `orders`".
-struct Named<'a>(Kind, &'a Value);
+struct NamedObject<'a>(ObjectKind, &'a Value);
 
-impl fmt::Display for Named<'_> {
+impl fmt::Display for NamedObject<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(kind, object) = self;
         let text = |field: &str| object[field].as_str().unwrap_or_default();
         let word = match kind {
-            Kind::Exchange => "exchange",
-            Kind::Queue => "queue",
-            Kind::Policy => "policy",
-            Kind::Binding => {
+            ObjectKind::Exchange => "exchange",
+            ObjectKind::Queue => "queue",
+            ObjectKind::Policy => "policy",
+            ObjectKind::Binding => {
                 let (from, to) = (text("source"), text("destination"));
                 let (kind, key) = (text("destination_type"), text("routing_key"));
                 return write!(f, "the binding of {kind} `{to}` to `{from}` with key `{key}`");
@@ -270,13 +273,13 @@ mod tests {
     }
 
     /// A broker that has everything declared, besides its own objects.
-    fn whole() -> Found {
+    fn whole() -> BrokerObjects {
         let of = |kind| section(&declared(), kind).cloned().collect::<Vec<_>>();
-        let mut found = Found {
-            exchanges: of(Kind::Exchange),
-            queues: of(Kind::Queue),
-            bindings: of(Kind::Binding),
-            policies: of(Kind::Policy),
+        let mut found = BrokerObjects {
+            exchanges: of(ObjectKind::Exchange),
+            queues: of(ObjectKind::Queue),
+            bindings: of(ObjectKind::Binding),
+            policies: of(ObjectKind::Policy),
         };
         found.exchanges.push(json!({"name": "amq.topic", "type": "topic"}));
         found.bindings.push(json!({"source": "", "destination": "clock",
@@ -285,7 +288,7 @@ mod tests {
         found
     }
 
-    fn sentences(found: &Found) -> Vec<String> {
+    fn sentences(found: &BrokerObjects) -> Vec<String> {
         compare(&declared(), found).iter().map(ToString::to_string).collect()
     }
 

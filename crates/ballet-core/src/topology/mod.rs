@@ -8,9 +8,9 @@
 
 mod binding;
 mod definitions;
-mod differs;
+mod difference_words;
 pub mod drift;
-mod in_force;
+mod effective_policy;
 pub(crate) mod names;
 mod needed_queue;
 mod standstill;

@@ -22,7 +22,7 @@ pub const JOURNAL: &str = "journal";
 pub const JOURNAL_POLICY: &str = "all-events-of-7-days-not-a-backlog";
 /// How many days the journal keeps what is published, by its policy.
 pub const JOURNAL_DAYS: i64 = 7;
-/// The bytes beyond which it keeps less: the disk must not fill. What is lost so is told.
+/// The bytes beyond which it keeps less: the disk must not fill. Such a loss is reported.
 pub const JOURNAL_BYTES: u64 = 20_000_000_000;
 /// The retry queues, each with its delay in milliseconds. The routing key is the queue that the
 /// message returns to.

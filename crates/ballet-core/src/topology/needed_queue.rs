@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use crate::parts::part::Part;
 use crate::topology::definitions::{policies, service_queues, shared_queues};
-use crate::topology::differs::other;
-use crate::topology::drift::Kind;
-use crate::topology::in_force;
+use crate::topology::difference_words::other;
+use crate::topology::drift::ObjectKind;
+use crate::topology::effective_policy;
 use crate::topology::names::{JOURNAL, RETRIES};
 use crate::topology::standstill::{Standstill, standstill};
 use crate::topology::telemetry;
@@ -64,9 +64,9 @@ impl NeededQueue {
             });
         };
         let standstill = standstill(found, listed);
-        let mut words = other(Kind::Queue.fields(), &self.wanted, found);
-        let in_force = in_force::compare(self.policies.iter(), &self.wanted, found);
-        // What the journal no longer has is missing to tools, and to no service.
+        let mut words = other(ObjectKind::Queue.fields(), &self.wanted, found);
+        let in_force = effective_policy::compare(self.policies.iter(), &self.wanted, found);
+        // Tools miss messages that the journal loses; services do not.
         let loses = in_force.loses && name != JOURNAL;
         words.extend(in_force.words);
         words.extend(standstill.map(|_| "its process at the broker does not run".to_owned()));

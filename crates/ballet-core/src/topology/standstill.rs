@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-/// A queue whose process at the broker does not run. What is published to it is never confirmed, and nothing
-/// comes from it, while its readers stay connected.
+/// A queue whose process at the broker does not run. Messages to it are never confirmed, and none comes from
+/// it, while its readers stay connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standstill {
     /// It has no leader, or its node calls it down.

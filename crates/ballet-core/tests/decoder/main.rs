@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{RngSeed, TestRunner};
 
-use crate::message::{Message, NAME, SOME_ID, gzip, refusal};
+use crate::message::{NAME, OwnedMessage, SOME_ID, gzip, refusal};
 
 const EVENT: &str =
     r#"{"lines":[{"sku":"mug","quantity":1}],"note":"\u00e4\ud83e\udd73","more":{"a":[1e3]}}"#;
@@ -68,7 +68,7 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// A message that is mostly good, with one or two mistakes in it.
-fn message() -> impl Strategy<Value = Message> {
+fn message() -> impl Strategy<Value = OwnedMessage> {
     let seldom = || prop_oneof![4 => Just(None), 1 => of(word())];
     let structured = Just(Some("application/cloudevents+json".to_owned()));
     let packed = Just(Some("gzip".to_owned()));
@@ -98,7 +98,7 @@ fn message() -> impl Strategy<Value = Message> {
         let (names, content, headers, size, (carbon_copy, unkept_header), body) = parts;
         let (exchange, routing_key, event_type, message_id, correlation_id, app_id) = names;
         let (content_type, content_encoding) = content;
-        Message {
+        OwnedMessage {
             exchange,
             routing_key,
             event_type,

@@ -4,7 +4,7 @@
 use ballet_core::cloud_event::Attributes;
 use ballet_core::envelope::{HeaderSize, Limits};
 use ballet_core::{
-    Envelope, Event, EventType, Incoming, KnownEvents, Reason, Received, Unacceptable, id,
+    Envelope, Event, EventType, Incoming, KnownEvents, Reason, ReceivedEvent, Unacceptable, id,
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -17,13 +17,13 @@ pub(crate) const NAME: &str = "cart.checked_out.v1";
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 struct CheckedOut {
-    lines: Vec<Line>,
+    lines: Vec<OrderLine>,
     note: Option<String>,
     more: Option<serde_json::Value>,
 }
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-struct Line {
+struct OrderLine {
     sku: String,
     quantity: u32,
 }
@@ -34,7 +34,7 @@ impl Event for CheckedOut {
 
 /// A message that owns its parts.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Message {
+pub(crate) struct OwnedMessage {
     pub(crate) exchange: &'static str,
     pub(crate) routing_key: String,
     pub(crate) event_type: Option<String>,
@@ -50,7 +50,7 @@ pub(crate) struct Message {
     pub(crate) body: Vec<u8>,
 }
 
-impl Message {
+impl OwnedMessage {
     fn incoming(&self) -> Incoming<'_> {
         let mut attributes = Attributes::default();
         for (header, value) in &self.headers {
@@ -89,7 +89,7 @@ impl Message {
     }
 }
 
-fn read<'a>(message: &Incoming<'a>) -> Result<Received<'a>, Unacceptable> {
+fn read<'a>(message: &Incoming<'a>) -> Result<ReceivedEvent<'a>, Unacceptable> {
     let known: KnownEvents = [CheckedOut::TYPE].into_iter().collect();
     Envelope::read(message, &known, &Limits::default(), now())
 }
@@ -99,7 +99,7 @@ fn now() -> Timestamp {
 }
 
 /// The reason for which a message is refused, if it is refused.
-pub(crate) fn refusal(message: &Message) -> Option<Reason> {
+pub(crate) fn refusal(message: &OwnedMessage) -> Option<Reason> {
     let incoming = message.incoming();
     let once = read(&incoming);
     assert_eq!(once, read(&incoming), "the same message, the same answer");

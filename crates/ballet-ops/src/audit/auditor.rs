@@ -10,13 +10,13 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-use crate::audit::judge::Judge;
-use crate::audit::read::{self, Pending};
+use crate::audit::judge::SagaJudge;
+use crate::audit::read::{self, PendingWork};
 use crate::audit::report::Report;
 use crate::audit::snapshot::BrokerSnapshot;
 use crate::audit::window::next_window;
 use crate::audit::{copies, deadlines};
-use crate::databases::{Source, Sources, answered};
+use crate::databases::{ServiceDatabase, ServiceDatabases, read_in_time};
 
 /// Audits the framework's tables of all services. A saga is quiescent when no service has recorded
 /// anything of it for `quiescent_after`. That must be longer than the broker's figures are old,
@@ -43,7 +43,7 @@ pub async fn audit(
     report
 }
 
-/// The same with options to connect, which may have certificates.
+/// Like [`audit`], but with connection options, which may have certificates.
 pub async fn audit_with(
     system: &System,
     databases: &[(String, PgConnectOptions)],
@@ -51,7 +51,7 @@ pub async fn audit_with(
     quiescent_after: SignedDuration,
 ) -> Report {
     let mut report = Report::default();
-    let mut sources = Sources::open(databases).await;
+    let mut sources = ServiceDatabases::open(databases).await;
     judge_all(system, &mut sources, broker, quiescent_after, &mut report).await;
     copies::judge(system, &mut sources, broker, &mut report).await;
     report.away.extend(sources.why_away());
@@ -64,17 +64,17 @@ pub async fn audit_with(
 
 async fn judge_all(
     system: &System,
-    sources: &mut Sources<'_>,
+    sources: &mut ServiceDatabases<'_>,
     broker: &BrokerSnapshot,
     quiescent_after: SignedDuration,
     report: &mut Report,
 ) {
-    // Calls and outboxes first: what is closed or published after this is not quiescent yet.
+    // Calls and outboxes first: a saga whose call is closed or event is published after this is not quiescent yet.
     let (mut pending, mut now, mut lost) = (BTreeMap::new(), None, Vec::new());
-    for Source { service, options, db } in &mut sources.open {
+    for ServiceDatabase { service, options, db } in &mut sources.open {
         let part = system.parts.iter().find(|part| part.service == *service);
-        match answered(&[*options], alone(db, service, part, quiescent_after)).await {
-            Ok(Alone { at, pending: of_service, report: found }) => {
+        match read_in_time(&[*options], own_findings(db, service, part, quiescent_after)).await {
+            Ok(ServiceFindings { at, pending: of_service, report: found }) => {
                 now = Some(at);
                 pending.insert(*service, of_service);
                 report.add(found);
@@ -84,11 +84,11 @@ async fn judge_all(
     }
     sources.lose_all(lost);
     let Some(now) = now else { return };
-    Judge::new(system, broker, &pending, now, quiescent_after).system(report);
+    SagaJudge::new(system, broker, &pending, now, quiescent_after).system(report);
     let mut after = None;
     loop {
         let (sagas, upper) = next_window(sources, after).await;
-        let judge = Judge::new(system, broker, &pending, now, quiescent_after);
+        let judge = SagaJudge::new(system, broker, &pending, now, quiescent_after);
         let judge = judge.without(&sources.away);
         for (saga, rows) in &sagas {
             report.rows += rows.values().map(Vec::len).sum::<usize>();
@@ -101,20 +101,20 @@ async fn judge_all(
     }
 }
 
-/// What one service shows without the others.
-struct Alone {
+/// The findings in one service that need no other service.
+struct ServiceFindings {
     /// When it was read.
     at: Timestamp,
-    pending: Pending,
+    pending: PendingWork,
     report: Report,
 }
 
-async fn alone(
+async fn own_findings(
     db: &mut PgConnection,
     service: &str,
     part: Option<&Part>,
     quiescent_after: SignedDuration,
-) -> Result<Alone, sqlx::Error> {
+) -> Result<ServiceFindings, sqlx::Error> {
     let mut report = Report::default();
     let at = now(db).await?;
     let pending = read::pending(db).await?;
@@ -123,10 +123,10 @@ async fn alone(
     deadlines::judge(db, part, quiescent_after, &mut report).await?;
     let by_hand = read::by_hand(db).await?.into_iter();
     report.by_hand.extend(by_hand.map(|(saga, words)| ((saga, service.to_owned()), words)));
-    Ok(Alone { at, pending, report })
+    Ok(ServiceFindings { at, pending, report })
 }
 
-/// The messages that a service has not handled, according to its inbox. An inbox remembers seven
+/// Returns the messages that a service has not handled, according to its inbox. An inbox remembers seven
 /// days by default.
 ///
 /// # Errors

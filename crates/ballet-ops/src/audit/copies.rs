@@ -1,4 +1,4 @@
-//! Whether every copy equals its source.
+//! Checks that every copy equals its source.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use sqlx::PgConnection;
 
 use crate::audit::report::Report;
 use crate::audit::snapshot::BrokerSnapshot;
-use crate::copies::{Check, Difference, Report as Compared};
-use crate::databases::{Sources, answered};
+use crate::copies::{CopyCheck, CopyComparison, CopyDifference};
+use crate::databases::{ServiceDatabases, read_in_time};
 
-/// How long a change may be on its way.
+/// The time that a change may take to reach the reader.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The most rows that are named.
 const MOST: usize = 20;
@@ -20,7 +20,7 @@ const MOST: usize = 20;
 /// nothing is on its way to the reader any more, and the copy was filled.
 pub(super) async fn judge(
     system: &System,
-    sources: &mut Sources<'_>,
+    sources: &mut ServiceDatabases<'_>,
     broker: &BrokerSnapshot,
     report: &mut Report,
 ) {
@@ -33,7 +33,7 @@ pub(super) async fn judge(
             let Ok([reader, source]) = open.get_disjoint_mut([mine, theirs]) else { continue };
             let servers = [reader.options, source.options];
             let compared = compare(&mut reader.db, &mut source.db, entity);
-            match answered(&servers, compared).await {
+            match read_in_time(&servers, compared).await {
                 Ok(None) => {}
                 Ok(Some((found, is_filled))) => {
                     report.rows += usize::try_from(found.compared).unwrap_or(usize::MAX);
@@ -54,13 +54,13 @@ pub(super) async fn judge(
     }
 }
 
-/// The rows that differ, and whether the copy was filled. `None` if the owner does not share the entity.
+/// Returns the rows that differ, and whether the copy was filled. `None` if the owner does not share the entity.
 async fn compare(
     reader: &mut PgConnection,
     source: &mut PgConnection,
     entity: &str,
-) -> Result<Option<(Compared, bool)>, sqlx::Error> {
-    let check = Check { patience: PATIENCE, most: MOST };
+) -> Result<Option<(CopyComparison, bool)>, sqlx::Error> {
+    let check = CopyCheck { patience: PATIENCE, most: MOST };
     let Some(found) = check.run(reader, source, entity, |_| {}).await? else { return Ok(None) };
     if found.differences.is_empty() {
         return Ok(Some((found, true)));
@@ -68,8 +68,8 @@ async fn compare(
     Ok(Some((found, fills::is_filled(reader, entity).await?)))
 }
 
-fn in_words(service: &str, entity: &str, difference: &Difference) -> String {
-    let Difference { id, kind, copy, owner } = difference;
+fn in_words(service: &str, entity: &str, difference: &CopyDifference) -> String {
+    let CopyDifference { id, kind, copy, owner } = difference;
     let version = |version: &Option<i64>| version.map_or("none".to_owned(), |one| one.to_string());
     format!(
         "{service}: {entity} {id} is {} in the copy: it has version {}, the owner {}",

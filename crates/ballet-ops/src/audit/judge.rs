@@ -1,30 +1,32 @@
-//! Judges what was read. There is no I/O here, so that made-up rows can be judged in tests.
+//! Judges the rows that were read. There is no I/O here, so that tests can judge made-up rows.
 
 use std::collections::BTreeMap;
 
 use ballet_core::envelope::Limits;
 use ballet_core::{System, id, topology};
 use ballet_store::calls::open::OpenCall;
-use ballet_store::operators::solved::Waiting;
-use ballet_store::outbox::left_behind::Unpublished;
+use ballet_store::operators::compensations_by_hand::WaitingCompensation;
+use ballet_store::outbox::left_behind::UnpublishedEvent;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use crate::audit::held::held_words;
-use crate::audit::ledger::{Left, Rows, contradictions, not_acted_on, unfinished};
-use crate::audit::read::{Pending, discarded};
+use crate::audit::held_messages::held_words;
+use crate::audit::ledger::{
+    RowsByService, UnfinishedWork, contradictions, not_acted_on, unfinished,
+};
+use crate::audit::read::{PendingWork, discarded};
 use crate::audit::report::Report;
 use crate::audit::snapshot::{BrokerSnapshot, DeadLetterSnapshot};
 use crate::words::{acting, counted};
 
-/// Every service was read.
+/// No service is away.
 static NOBODY: BTreeMap<&str, String> = BTreeMap::new();
 
-/// Judges sagas by the declared system and by what is still on its way.
-pub(crate) struct Judge<'a> {
+/// Judges sagas by the declared system and by the messages that are still on their way.
+pub(crate) struct SagaJudge<'a> {
     system: &'a System,
     broker: &'a BrokerSnapshot,
-    pending: &'a BTreeMap<&'a str, Pending>,
+    pending: &'a BTreeMap<&'a str, PendingWork>,
     /// The services that could not be read.
     away: &'a BTreeMap<&'a str, String>,
     quiescent_since: Timestamp,
@@ -32,12 +34,12 @@ pub(crate) struct Judge<'a> {
     remembered_since: Timestamp,
 }
 
-impl<'a> Judge<'a> {
+impl<'a> SagaJudge<'a> {
     /// A saga with a record of the last `quiescent_after` is not quiescent.
     pub(crate) fn new(
         system: &'a System,
         broker: &'a BrokerSnapshot,
-        pending: &'a BTreeMap<&'a str, Pending>,
+        pending: &'a BTreeMap<&'a str, PendingWork>,
         now: Timestamp,
         quiescent_after: SignedDuration,
     ) -> Self {
@@ -46,18 +48,19 @@ impl<'a> Judge<'a> {
         Self { system, broker, pending, away: &NOBODY, quiescent_since, remembered_since }
     }
 
-    /// The same if these services could not be read, so that nothing is said of them.
+    /// Leaves out the services that could not be read: nothing is said of them.
     pub(crate) fn without(self, away: &'a BTreeMap<&'a str, String>) -> Self {
         Self { away, ..self }
     }
 
-    /// Judges what belongs to no single saga: outboxes, calls, queues, dead letters.
+    /// Judges outboxes, calls, queues and dead letters, which belong to no single saga.
     pub(crate) fn system(&self, report: &mut Report) {
         for (service, pending) in self.pending {
             for saga in pending.unpublished.iter().filter_map(|event| event.saga) {
                 report.does_not_settle(saga, false);
             }
-            if let Some(Unpublished { saga, event_type, since }) = pending.unpublished.first() {
+            if let Some(UnpublishedEvent { saga, event_type, since }) = pending.unpublished.first()
+            {
                 report.open.push(format!(
                     "{service} has unpublished events: {}; the oldest is {event_type}{}, since {since}",
                     pending.unpublished_count,
@@ -65,7 +68,7 @@ impl<'a> Judge<'a> {
                 ));
             }
             for call in &pending.calls {
-                let line = format!("{service}: saga {}: {}", call.saga, waiting_for(call));
+                let line = format!("{service}: saga {}: {}", call.saga, describe_call(call));
                 report.does_not_settle(call.saga, is_set_aside(call));
                 if is_set_aside(call) {
                     report
@@ -104,8 +107,8 @@ impl<'a> Judge<'a> {
     }
 
     /// Judges one saga over all services.
-    pub(crate) fn saga(&self, saga: Uuid, rows: &Rows<'_>, report: &mut Report) {
-        let mut left: Vec<Left<'_>> = Vec::new();
+    pub(crate) fn saga(&self, saga: Uuid, rows: &RowsByService<'_>, report: &mut Report) {
+        let mut left: Vec<UnfinishedWork<'_>> = Vec::new();
         for part in &self.system.parts {
             let Some(own) = rows.get(part.service) else { continue };
             for wrong in contradictions(part, own) {
@@ -120,7 +123,7 @@ impl<'a> Judge<'a> {
         left.extend(not_acted_on(self.system, rows, self.may_be_forgotten(saga, rows)));
         let changed = rows.values().flatten().map(|row| row.recorded_at).max();
         left.retain(|left| !self.away.contains_key(left.service));
-        for Left { service, what, event_type, .. } in left {
+        for UnfinishedWork { service, what, event_type, .. } in left {
             let line = format!("saga {saga}: {service} {what}");
             if let Some(by) = self.discarded(saga, service, event_type.as_deref()) {
                 report.does_not_settle(saga, true);
@@ -130,7 +133,7 @@ impl<'a> Judge<'a> {
                 report
                     .stuck
                     .push(format!("{line}, because its message is a dead letter: {reason}"));
-            } else if let Some(why) = self.under_way(saga, service) {
+            } else if let Some(why) = self.reason_to_wait(saga, service) {
                 report.does_not_settle(saga, false);
                 report.open.push(format!("{line}: {why}"));
             } else if let Some(why) = self.set_aside(saga) {
@@ -148,20 +151,20 @@ impl<'a> Judge<'a> {
 
     /// Whether a service may have forgotten a saga. Services forget at different times: one that has
     /// nothing left to undo is the first.
-    fn may_be_forgotten(&self, saga: Uuid, rows: &Rows<'_>) -> bool {
+    fn may_be_forgotten(&self, saga: Uuid, rows: &RowsByService<'_>) -> bool {
         let recorded = || rows.values().flatten().map(|row| row.recorded_at).min();
         let began = id::time_of(saga).or_else(recorded);
         began.is_some_and(|began| began < self.remembered_since)
     }
 
-    /// Why a message of the saga died in a service, if one did.
+    /// Returns the reason why a message of the saga died in a service, if one did.
     fn death_of(&self, saga: Uuid, service: &str) -> Option<&str> {
         let mut dead_letters = self.broker.dead_letters.iter();
         let dead = dead_letters.find(|dead| dead.saga == Some(saga) && dead.service == service);
         dead.map(|dead| dead.reason.as_str())
     }
 
-    /// Who has discarded what a saga waits for in a service.
+    /// Returns who discarded the event that a saga waits for in a service.
     fn discarded(&self, saga: Uuid, service: &str, event_type: Option<&str>) -> Option<String> {
         let all = self.pending.iter().flat_map(|(of, pending)| {
             pending.discarded.iter().map(move |discarded| (*of, discarded))
@@ -170,28 +173,28 @@ impl<'a> Judge<'a> {
         discarded(of_saga, service, event_type)
     }
 
-    /// The call of the saga that waits for a person, if there is one.
+    /// Returns the call of the saga that waits for a person, if there is one.
     fn set_aside(&self, saga: Uuid) -> Option<String> {
         let mut all = self
             .pending
             .iter()
             .flat_map(|(by, pending)| pending.calls.iter().map(move |call| (*by, call)));
         let (by, call) = all.find(|(_, call)| call.saga == saga && is_set_aside(call))?;
-        Some(format!("{by} {}", waiting_for(call)))
+        Some(format!("{by} {}", describe_call(call)))
     }
 
-    /// What a saga may still wait for in a service.
-    fn under_way(&self, saga: Uuid, service: &str) -> Option<String> {
+    /// Returns the reason why a saga may still go on by itself in a service.
+    fn reason_to_wait(&self, saga: Uuid, service: &str) -> Option<String> {
         if self.broker.away.is_some() {
             return Some("the broker, which may have its message, did not answer".to_owned());
         }
         for (by, pending) in self.pending {
             let is_made = |call: &&OpenCall| call.saga == saga && !is_set_aside(call);
             if let Some(call) = pending.calls.iter().find(is_made) {
-                return Some(format!("{by} {}", waiting_for(call)));
+                return Some(format!("{by} {}", describe_call(call)));
             }
             if let Some(left) = pending.compensations.iter().find(|left| left.saga_id == saga) {
-                return Some(format!("{by} {}", going_on(left)));
+                return Some(format!("{by} {}", describe_compensations(left)));
             }
             let all_read = usize::try_from(pending.unpublished_count)
                 .is_ok_and(|count| count <= pending.unpublished.len());
@@ -234,8 +237,8 @@ fn is_set_aside(call: &OpenCall) -> bool {
     call.next_at.is_none()
 }
 
-/// What an open call waits for, as a predicate of its service.
-fn waiting_for(call: &OpenCall) -> String {
+/// Describes an open call, as a predicate of its service.
+fn describe_call(call: &OpenCall) -> String {
     let OpenCall { saga: _, step, key, undo, attempts, last_error, since, next_at: _ } = call;
     let key = if key.is_empty() { String::new() } else { format!(" {key}") };
     let undo = if *undo { " to undo it" } else { "" };
@@ -246,9 +249,9 @@ fn waiting_for(call: &OpenCall) -> String {
     format!("waits for the answer to its call of {step}{key}{undo} since {since}{failed}")
 }
 
-/// What becomes of the compensations that are left, as a predicate of their service.
-fn going_on(left: &Waiting) -> String {
-    let Waiting { saga_id: _, step, next_at, attempts, last_failure } = left;
+/// Describes the compensations that are left, as a predicate of their service.
+fn describe_compensations(left: &WaitingCompensation) -> String {
+    let WaitingCompensation { saga_id: _, step, next_at, attempts, last_failure } = left;
     let failed = match last_failure {
         Some(failure) if *attempts > 0 => {
             format!(", after {}: {failure}", counted(*attempts, "attempt"))

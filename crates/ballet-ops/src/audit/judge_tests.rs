@@ -1,22 +1,28 @@
 //! Tests of the judgement on made-up rows.
 
 use super::*;
-use crate::audit::made_up::{ABORT, PLACE, RESERVE, rows, system};
+use crate::audit::fixtures::{ABORT, PLACE, RESERVE, rows, system};
 
 /// Judges one saga, given the rows of both services.
-fn judged(orders: &[&str], stock: &[&str], pending: &Pending, broker: &BrokerSnapshot) -> Report {
+fn judged(
+    orders: &[&str],
+    stock: &[&str],
+    pending: &PendingWork,
+    broker: &BrokerSnapshot,
+) -> Report {
     let mut report = Report::default();
     let pending = BTreeMap::from([("stock", pending.clone())]);
     let rows = BTreeMap::from([("orders", rows(orders)), ("stock", rows(stock))]);
     let system = system();
-    let judge = Judge::new(&system, broker, &pending, Timestamp::UNIX_EPOCH, SignedDuration::ZERO);
+    let judge =
+        SagaJudge::new(&system, broker, &pending, Timestamp::UNIX_EPOCH, SignedDuration::ZERO);
     judge.system(&mut report);
     judge.saga(Uuid::nil(), &rows, &mut report);
     report
 }
 
 fn undisturbed(orders: &[&str], stock: &[&str]) -> Report {
-    judged(orders, stock, &Pending::default(), &BrokerSnapshot::default())
+    judged(orders, stock, &PendingWork::default(), &BrokerSnapshot::default())
 }
 
 #[test]
@@ -69,12 +75,12 @@ fn of_a_step_that_a_release_removed_only_what_has_not_ended_is_left() {
 #[test]
 fn a_saga_that_one_service_has_forgotten_is_not_lost() {
     let (system, pending, broker) = (system(), BTreeMap::new(), BrokerSnapshot::default());
-    // Nobody undoes it any more, so `orders` remembers it for 90 days; `stock` does not know that.
+    // Nothing undoes it any more, so `orders` remembers it for 90 days; `stock` does not know that.
     let rows = BTreeMap::from([("stock", rows(&[RESERVE]))]);
     let judged = |days: i64| {
         let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * days);
         let mut report = Report::default();
-        let judge = Judge::new(&system, &broker, &pending, now, SignedDuration::ZERO);
+        let judge = SagaJudge::new(&system, &broker, &pending, now, SignedDuration::ZERO);
         judge.saga(Uuid::nil(), &rows, &mut report);
         report
     };
@@ -94,7 +100,7 @@ fn an_event_without_a_reaction_is_lost_unless_it_is_on_its_way() {
     {
         let queues = BTreeMap::from([("stock".to_owned(), count)]);
         let waits = BrokerSnapshot { queues, ..BrokerSnapshot::default() };
-        let open = judged(&[PLACE], &[], &Pending::default(), &waits);
+        let open = judged(&[PLACE], &[], &PendingWork::default(), &waits);
         assert!(open.is_clean(), "{open}");
         assert!(open.open.iter().any(|line| line.ends_with(wait)), "{open}");
     }
@@ -105,7 +111,7 @@ fn an_event_without_a_reaction_is_lost_unless_it_is_on_its_way() {
         reason: "failed: no such shelf".to_owned(),
     };
     let dead = BrokerSnapshot { dead_letters: vec![dead_letter], ..BrokerSnapshot::default() };
-    let stuck = judged(&[PLACE], &[], &Pending::default(), &dead);
+    let stuck = judged(&[PLACE], &[], &PendingWork::default(), &dead);
     assert!(stuck.is_clean() && stuck.open.is_empty(), "{stuck}");
     assert!(stuck.stuck.iter().any(|line| line.ends_with("no such shelf")), "{stuck}");
 }
@@ -125,7 +131,7 @@ fn a_call_is_open_while_it_is_in_the_table() {
     let lost = undisturbed(&[PLACE], &["calling reserve"]);
     assert!(lost.violations[0].contains("no table has"), "{lost}");
     let calls = vec![open_call(Some(Timestamp::UNIX_EPOCH))];
-    let pending = Pending { calls, ..Pending::default() };
+    let pending = PendingWork { calls, ..PendingWork::default() };
     let open = judged(&[PLACE], &["calling reserve"], &pending, &BrokerSnapshot::default());
     assert!(open.needs_nobody() && open.open[0].contains("after 2 attempts: 503"), "{open}");
 }
@@ -145,12 +151,12 @@ fn open_call(next_at: Option<Timestamp>) -> OpenCall {
 
 #[test]
 fn a_call_that_is_set_aside_needs_a_person() {
-    let pending = Pending { calls: vec![open_call(None)], ..Pending::default() };
+    let pending = PendingWork { calls: vec![open_call(None)], ..PendingWork::default() };
     let stuck = judged(&[PLACE], &["calling reserve"], &pending, &BrokerSnapshot::default());
     assert!(stuck.is_clean() && stuck.open.is_empty() && !stuck.needs_nobody(), "{stuck}");
     assert!(stuck.stuck[0].contains("after 2 attempts: 503; it is set aside"), "{stuck}");
     assert_eq!(stuck.unsettled, [(Uuid::nil(), true)].into());
-    // So does what waits for it, unless its own message is on its way.
+    // So does a service that waits for it, unless its own message is on its way.
     let waits = |broker| judged(&[PLACE, ABORT], &["calling reserve"], &pending, &broker);
     let stuck = waits(BrokerSnapshot::default());
     assert!(stuck.stuck[1].contains("has not acted on orders.cancelled.v1"), "{stuck}");
@@ -161,7 +167,7 @@ fn a_call_that_is_set_aside_needs_a_person() {
 
 #[test]
 fn a_compensation_that_is_tried_again_is_on_its_way() {
-    let left = |last_failure: Option<&str>, saga_id| Waiting {
+    let left = |last_failure: Option<&str>, saga_id| WaitingCompensation {
         saga_id,
         step: "pack".to_owned(),
         next_at: Timestamp::UNIX_EPOCH,
@@ -169,7 +175,7 @@ fn a_compensation_that_is_tried_again_is_on_its_way() {
         last_failure: last_failure.map(str::to_owned),
     };
     let judged = |left| {
-        let pending = Pending { compensations: vec![left], ..Pending::default() };
+        let pending = PendingWork { compensations: vec![left], ..PendingWork::default() };
         judged(&[PLACE, ABORT], &[RESERVE, ABORT], &pending, &BrokerSnapshot::default())
     };
     let tried = judged(left(Some("it snows"), Uuid::nil()));
@@ -201,7 +207,7 @@ fn a_contradiction_is_a_violation_even_while_something_is_on_its_way() {
     ];
     for (orders, stock, expected) in cases {
         let broker = if expected == "not undone it" { &BrokerSnapshot::default() } else { &busy };
-        let report = judged(orders, stock, &Pending::default(), broker);
+        let report = judged(orders, stock, &PendingWork::default(), broker);
         assert!(report.violations.iter().any(|line| line.contains(expected)), "{report}");
     }
     let mut beside = rows(&[PLACE, RESERVE]);
@@ -212,16 +218,16 @@ fn a_contradiction_is_a_violation_even_while_something_is_on_its_way() {
 
 #[test]
 fn unpublished_and_unpublishable_events_are_named() {
-    let event = Unpublished {
+    let event = UnpublishedEvent {
         saga: Some(Uuid::nil()),
         event_type: "stock.reserved.v1".to_owned(),
         since: Timestamp::UNIX_EPOCH,
     };
-    let pending = Pending {
+    let pending = PendingWork {
         unpublished: vec![event],
         unpublished_count: 1,
         unpublishable: vec![(None, "stock.huge.v1".to_owned(), "too big".to_owned())],
-        ..Pending::default()
+        ..PendingWork::default()
     };
     let report = judged(&[PLACE], &[RESERVE], &pending, &BrokerSnapshot::default());
     assert!(report.is_clean(), "{report}");

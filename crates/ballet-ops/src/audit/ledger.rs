@@ -4,30 +4,30 @@ use std::collections::{BTreeMap, HashSet};
 
 use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart, System, is_tombstone_of};
 use ballet_store::ledger::entry::Entry;
-use ballet_store::ledger::recorded::RecordedRow;
-use ballet_store::ledger::standing::Declared;
+use ballet_store::ledger::recorded_rows::RecordedRow;
+use ballet_store::ledger::standing::StepDeclaration;
 use jiff::Timestamp;
 
-/// What a service has left to do for a saga.
+/// A piece of work that a service has left to do for a saga.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Left<'a> {
+pub(crate) struct UnfinishedWork<'a> {
     pub(crate) service: &'a str,
-    /// As a predicate of the service.
+    /// The work, as a predicate of the service.
     pub(crate) what: String,
     /// The event on which it has not acted.
     pub(crate) event_type: Option<String>,
-    /// Since when.
+    /// The time since which it is due.
     pub(crate) since: Timestamp,
 }
 
 /// All rows of one saga, by service, in the order in which they were added.
-pub(crate) type Rows<'a> = BTreeMap<&'a str, Vec<RecordedRow>>;
+pub(crate) type RowsByService<'a> = BTreeMap<&'a str, Vec<RecordedRow>>;
 
 /// The entries of each step and key, each with its ordinal.
-type Entries<'a> = BTreeMap<(&'a str, &'a str), BTreeMap<Entry, i32>>;
+type StepEntries<'a> = BTreeMap<(&'a str, &'a str), BTreeMap<Entry, i32>>;
 
-fn entries_of(rows: &[RecordedRow]) -> Entries<'_> {
-    let mut all = Entries::new();
+fn entries_of(rows: &[RecordedRow]) -> StepEntries<'_> {
+    let mut all = StepEntries::new();
     for row in rows {
         let entries = all.entry((&row.step, &row.key)).or_default();
         // The arrivals of a join share an entry. The first one counts.
@@ -44,7 +44,7 @@ pub(crate) fn aborts(part: &Part, row: &RecordedRow, saga: &SagaPart) -> bool {
         && is_tombstone_of(saga.saga, sagas, &row.key)
 }
 
-/// The abort of a step, alone or with the whole saga.
+/// Returns the abort of a step, alone or with the whole saga.
 fn tombstone<'r>(
     part: &Part,
     rows: &'r [RecordedRow],
@@ -71,11 +71,11 @@ fn is_removed(part: &Part, row: &RecordedRow) -> bool {
 
 fn can_be_compensated(part: &Part, name: &str) -> bool {
     step(part, name)
-        .map_or(Declared::Unknown, |step| Declared::Step(step.kind))
+        .map_or(StepDeclaration::Unknown, |step| StepDeclaration::Step(step.kind))
         .can_be_compensated()
 }
 
-/// Whether a step has begun the saga. No declaration says it of a removed one: it is the owner's first.
+/// Whether a step has begun the saga. A removed step has no declaration: it did if it is the owner's first.
 fn is_origin(part: &Part, rows: &[RecordedRow], name: &str) -> bool {
     match step(part, name) {
         Some(step) => step.kind == StepKind::Origin,
@@ -90,7 +90,7 @@ fn name((step, key): (&str, &str)) -> String {
     if key.is_empty() { step.to_owned() } else { format!("{step} {key}") }
 }
 
-/// What contradicts itself, at whatever moment it is read.
+/// Describes the contradictions among the rows. They are wrong at any moment.
 pub(crate) fn contradictions(part: &Part, rows: &[RecordedRow]) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut ordinals = HashSet::new();
@@ -138,12 +138,12 @@ pub(crate) fn contradictions(part: &Part, rows: &[RecordedRow]) -> Vec<String> {
 }
 
 /// Steps that are undone out of order. Undos run in reverse: a later step of the saga is undone first.
-fn undone_too_early(part: &Part, all: &Entries<'_>) -> Vec<String> {
+fn undone_too_early(part: &Part, all: &StepEntries<'_>) -> Vec<String> {
     let alone = |entries: &BTreeMap<Entry, i32>| entries.contains_key(&Entry::Aborted);
     let mut wrong = Vec::new();
     for saga in &part.sagas {
         let undone = all.iter().filter(|((step, _), entries)| {
-            Declared::of(part, saga.saga, step).can_be_compensated() && !alone(entries)
+            StepDeclaration::of(part, saga.saga, step).can_be_compensated() && !alone(entries)
         });
         let of = |entries: &BTreeMap<Entry, i32>, entry| entries.get(&entry).copied();
         let mut undone: Vec<_> = undone
@@ -157,25 +157,25 @@ fn undone_too_early(part: &Part, all: &Entries<'_>) -> Vec<String> {
             format!("{} is undone before the later {}", name(pair[0].2), name(pair[1].2))
         }));
     }
-    // Of two unknown steps each saga says it.
+    // Each saga reports a pair of unknown steps.
     wrong.dedup();
     wrong
 }
 
-/// What a service has begun for a saga and not finished. `has_call` says whether a step and key have
-/// an open call.
+/// Returns the work that a service has begun for a saga and not finished. `has_call` says whether a step and key
+/// have an open call.
 pub(crate) fn unfinished<'a>(
     part: &'a Part,
     rows: &[RecordedRow],
     has_call: impl Fn(&str, &str) -> bool,
-) -> Vec<Left<'a>> {
+) -> Vec<UnfinishedWork<'a>> {
     let all = entries_of(rows);
     let mut left = Vec::new();
     for (at, entries) in all.iter().filter(|(at, _)| !at.0.is_empty()) {
         let has = |entry| entries.contains_key(&entry);
         let name = name(*at);
         let abort = tombstone(part, rows, *at);
-        // The rows of a removed version stay for months. They concern nobody where they have ended.
+        // The rows of a removed version stay for months. A step that has ended needs nothing more.
         let has_outcome = has(Entry::Compensated) || has(Entry::Refused);
         let has_ended = match abort {
             _ if has_outcome => true,
@@ -205,18 +205,18 @@ pub(crate) fn unfinished<'a>(
         // A step that was done long ago is to be undone since its abort.
         let of_step = rows.iter().filter(|row| (&*row.step, &*row.key) == *at).chain(abort);
         let since = of_step.map(|row| row.recorded_at).max().unwrap_or_default();
-        left.push(Left { service: part.service, what, event_type: None, since });
+        left.push(UnfinishedWork { service: part.service, what, event_type: None, since });
     }
     left
 }
 
-/// The events of a saga on which a service should have acted and has not. A service without rows may
-/// have acted and forgotten it, if the saga is old enough for that.
+/// Returns the events of a saga on which a service should have acted and has not. A service without rows may have
+/// acted and forgotten that, if the saga is old enough.
 pub(crate) fn not_acted_on<'a>(
     system: &'a System,
-    rows: &Rows<'_>,
+    rows: &RowsByService<'_>,
     may_be_forgotten: bool,
-) -> Vec<Left<'a>> {
+) -> Vec<UnfinishedWork<'a>> {
     let mut left = Vec::new();
     for by in &system.parts {
         let own = rows.get(by.service).map_or(&[][..], Vec::as_slice);
@@ -228,7 +228,7 @@ pub(crate) fn not_acted_on<'a>(
                     continue;
                 }
                 if !part.sagas.iter().all(|saga| has_acted(part, saga, event_type, theirs)) {
-                    left.push(Left {
+                    left.push(UnfinishedWork {
                         service: part.service,
                         what: format!("has not acted on {event_type}"),
                         event_type: Some(event_type.to_owned()),
@@ -241,15 +241,15 @@ pub(crate) fn not_acted_on<'a>(
     left
 }
 
-/// The rows whose events a service has published for a saga, according to its ledger.
+/// Returns the rows whose events a service has published for a saga, according to its ledger.
 pub(crate) fn published<'a>(part: &Part, rows: &'a [RecordedRow]) -> Vec<&'a RecordedRow> {
     let is_published = |row: &&RecordedRow| match row.entry {
         // The outcome of a call that came after the abort is stored, but not published.
         Entry::Done | Entry::Refused => tombstone(part, rows, (&row.step, &row.key))
             .is_none_or(|abort| abort.ordinal > row.ordinal),
         Entry::Compensated => true,
-        // The owner publishes its abort. In other services this row is the receipt of it. A step that refuses with
-        // the abort itself has a row of its own, for the same event.
+        // The owner publishes its abort. In other services this row records that the abort was received. A step
+        // that refuses with the abort itself has a row of its own, for the same event.
         Entry::Aborted => {
             let refuses = |other: &RecordedRow| {
                 other.entry == Entry::Refused && other.event_type == row.event_type
@@ -269,17 +269,17 @@ pub(crate) fn is_aborted(part: &Part, rows: &[RecordedRow]) -> bool {
 
 /// A saga that its owner has begun and not decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Undecided<'a> {
+pub(crate) struct UndecidedSaga<'a> {
     pub(crate) owner: &'a str,
-    /// The events with which the owner would decide it, and that have not come.
+    /// The events on which the owner would decide it, and which have not come.
     pub(crate) expected: Vec<&'a EventType>,
-    /// When the owner recorded something last.
+    /// The time of the owner's last row.
     pub(crate) since: Timestamp,
 }
 
-/// Whether a step that a release has removed did what one of this kind does: it published another version of
-/// that one's event.
-fn was(part: &Part, saga: &SagaPart, kind: StepKind, row: &RecordedRow) -> bool {
+/// Whether a removed step did the work of a declared step of this kind: it published another version of that step's
+/// event.
+fn did_work_of(part: &Part, saga: &SagaPart, kind: StepKind, row: &RecordedRow) -> bool {
     let is_of_kind = |event: &str| {
         let mut steps = saga.steps.iter().filter(|step| step.kind == kind);
         steps.any(|step| unversioned(step.done.name()) == unversioned(event))
@@ -293,9 +293,9 @@ fn unversioned(event: &str) -> &str {
     event.rsplit_once(".v").map_or(event, |(name, _)| name)
 }
 
-/// The sagas that this service has begun, would decide, and has neither decided nor aborted. A saga without a
-/// decision ends when nothing is left to do.
-pub(crate) fn undecided<'a>(part: &'a Part, rows: &[RecordedRow]) -> Vec<Undecided<'a>> {
+/// Returns the sagas that this service has begun, would decide, and has neither decided nor aborted. A saga without
+/// a decision ends when nothing is left to do.
+pub(crate) fn undecided<'a>(part: &'a Part, rows: &[RecordedRow]) -> Vec<UndecidedSaga<'a>> {
     let is = |step: &StepPart, entry: Entry| {
         rows.iter().any(|row| row.step == step.name && row.entry == entry)
     };
@@ -306,7 +306,7 @@ pub(crate) fn undecided<'a>(part: &'a Part, rows: &[RecordedRow]) -> Vec<Undecid
         // Also by a removed version.
         let has_done = |kind: StepKind| {
             of_kind(kind).any(|step| is(step, Entry::Done))
-                || rows.iter().any(|row| was(part, saga, kind, row))
+                || rows.iter().any(|row| did_work_of(part, saga, kind, row))
         };
         let (has_begun, is_decided) = (has_done(StepKind::Origin), has_done(StepKind::Decision));
         if is_aborted || !has_begun || is_decided || of_kind(StepKind::Decision).next().is_none() {
@@ -318,12 +318,12 @@ pub(crate) fn undecided<'a>(part: &'a Part, rows: &[RecordedRow]) -> Vec<Undecid
         let expected = decisions.flat_map(|step| &step.on);
         let expected = expected.chain(&saga.aborts_on).filter(|event| !arrived(event)).collect();
         let since = rows.iter().map(|row| row.recorded_at).max().unwrap_or_default();
-        undecided.push(Undecided { owner: part.service, expected, since });
+        undecided.push(UndecidedSaga { owner: part.service, expected, since });
     }
     undecided
 }
 
-/// Whether a service has done for one saga what it does on this event.
+/// Whether a service has reacted to this event for one saga.
 pub(crate) fn has_acted(
     part: &Part,
     saga: &SagaPart,
@@ -341,8 +341,8 @@ pub(crate) fn has_acted(
     let has = |step: &StepPart, entry: &dyn Fn(&RecordedRow) -> bool| {
         rows.iter().any(|row| row.step == step.name && entry(row))
     };
-    // Of those that begin the saga on the same event, each under another version, one does. It may be
-    // one that a release has removed.
+    // If several versions have an origin on the same event, one of them begins the saga. A release may have
+    // removed that one.
     let has_begun = || {
         let mut origins = saga.steps.iter().filter(|step| step.kind == StepKind::Origin);
         origins.any(|step| has(step, &|_| true)) || rows.iter().any(|row| is_removed(part, row))

@@ -1,9 +1,9 @@
-//! What the rows of one saga say.
+//! Tests of the rules on the rows of one saga.
 
 use jiff::SignedDuration;
 
 use super::*;
-use crate::audit::made_up::{
+use crate::audit::fixtures::{
     ABORT, CONFIRMED, DELIVERED, LOST, PLACE, RESERVE, RESERVED, rows, step, system,
 };
 

@@ -1,5 +1,5 @@
 //! Audits the framework's own tables: the ledgers, outboxes, calls, deadlines and copies of all
-//! services of a system. What the business rows of a system must satisfy is for the system's own audit.
+//! services of a system. The system's own audit judges the business rows.
 //!
 //! Some rules hold at any moment: a step is not both done and refused. Others hold once a saga is
 //! quiescent: every service has acted on every event that concerns it. Breaking one of those is a
@@ -10,21 +10,21 @@
 mod auditor;
 mod copies;
 mod deadlines;
-mod held;
+#[cfg(test)]
+mod fixtures;
+mod held_messages;
 mod judge;
 pub(crate) mod ledger;
-#[cfg(test)]
-mod made_up;
-mod published;
+mod published_events;
 pub(crate) mod read;
 mod report;
 mod snapshot;
 pub(crate) mod window;
 
 pub use auditor::{audit, audit_with, not_handled};
-pub use held::{held_in, held_words, stay_held};
-pub use published::{Compared, compare};
-pub use report::{Part, Report, Verdict};
+pub use held_messages::{held_in, held_words, stay_held};
+pub use published_events::{LedgerComparison, compare};
+pub use report::{PartVerdict, Report, ReportPart};
 pub use snapshot::{BrokerSnapshot, DeadLetterSnapshot};
 
 pub use crate::databases::{connect, while_answering};

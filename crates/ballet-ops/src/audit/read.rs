@@ -1,11 +1,11 @@
-//! What an audit reads of one service.
+//! Reads the tables of one service for an audit.
 
 use ballet_store::calls::open::{self, OpenCall};
 use ballet_store::database::clock::now;
-use ballet_store::ledger::recorded::without_message;
+use ballet_store::ledger::recorded_rows::without_message;
+use ballet_store::operators::compensations_by_hand::{self, WaitingCompensation};
 use ballet_store::operators::interventions::{self, Intervention};
-use ballet_store::operators::solved::{self, Waiting};
-use ballet_store::outbox::left_behind::{self, Unpublished};
+use ballet_store::outbox::left_behind::{self, UnpublishedEvent};
 use ballet_store::outbox::{batches, tables};
 use ballet_store::partitions::bound;
 use jiff::SignedDuration;
@@ -17,14 +17,14 @@ const MOST: i64 = 1_000;
 /// Message ids of this age are certainly still in the inbox, which remembers seven days.
 const SURELY_IN_INBOX: SignedDuration = SignedDuration::from_hours(5 * 24);
 
-/// What one service has not done yet.
+/// The work that one service has not done yet.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Pending {
+pub(crate) struct PendingWork {
     pub(crate) calls: Vec<OpenCall>,
-    /// The sagas of which compensations are left, after an answer or after what a person did.
-    pub(crate) compensations: Vec<Waiting>,
-    /// The oldest ones, if there are very many.
-    pub(crate) unpublished: Vec<Unpublished>,
+    /// The sagas that have compensations left, after an answer or after a person's intervention.
+    pub(crate) compensations: Vec<WaitingCompensation>,
+    /// The oldest unpublished events, up to a limit for each table.
+    pub(crate) unpublished: Vec<UnpublishedEvent>,
     pub(crate) unpublished_count: i64,
     /// The saga, type and reason of each event that can never be published.
     pub(crate) unpublishable: Vec<(Option<Uuid>, String, String)>,
@@ -34,10 +34,10 @@ pub(crate) struct Pending {
 
 /// Reads the open calls, the compensations that are left, the unpublished events, and those that can never be
 /// published.
-pub(crate) async fn pending(db: &mut PgConnection) -> Result<Pending, sqlx::Error> {
-    let mut pending = Pending { calls: open::list(db).await?, ..Pending::default() };
+pub(crate) async fn pending(db: &mut PgConnection) -> Result<PendingWork, sqlx::Error> {
+    let mut pending = PendingWork { calls: open::list(db).await?, ..PendingWork::default() };
     // After the calls: the transaction that closes one leaves the compensations.
-    pending.compensations = solved::waiting(db).await?;
+    pending.compensations = compensations_by_hand::waiting(db).await?;
     for table in tables::present(db).await? {
         pending.unpublished.extend(left_behind::events(db, table, MOST).await?);
         pending.unpublished_count += left_behind::count(db, table).await?.0;
@@ -60,8 +60,8 @@ pub(crate) async fn without_inbox(db: &mut PgConnection) -> Result<Vec<String>, 
     Ok(rows.into_iter().map(describe).collect())
 }
 
-/// The compensations that people did outside of the system, and the calls whose outcome is what they said: the saga, and
-/// who says what.
+/// Reads the compensations that people did outside of the system, and the calls whose outcome a person told: the saga,
+/// and a sentence with the person.
 pub(crate) async fn by_hand(db: &mut PgConnection) -> Result<Vec<(Uuid, String)>, sqlx::Error> {
     let said = |(saga, step, by, why): (Uuid, String, String, Option<String>)| {
         let why = why.unwrap_or_default();
@@ -71,13 +71,13 @@ pub(crate) async fn by_hand(db: &mut PgConnection) -> Result<Vec<(Uuid, String)>
         (saga, format!("{by} compensated {step} by hand: {why}"))
     };
     let calls = interventions::answered(db).await?;
-    let solved = solved::all(db).await?;
-    // What was done last is what the rows of a saga are like.
+    let solved = compensations_by_hand::all(db).await?;
+    // The latest entry explains the rows of a saga, so it comes last.
     Ok(calls.into_iter().map(said).chain(solved.into_iter().map(compensated)).collect())
 }
 
-/// The discard of this event, which a saga misses in a service: as the service's dead letter, or as an event
-/// that its publisher could not publish. With the words who did it, and why.
+/// Returns who discarded this event, and why. A saga misses the event in a service: it was the service's dead letter,
+/// or its publisher could not publish it.
 pub(crate) fn discarded<'a>(
     mut all: impl Iterator<Item = (&'a str, &'a Intervention)>,
     service: &str,

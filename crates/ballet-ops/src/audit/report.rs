@@ -1,4 +1,4 @@
-//! What an audit found.
+//! The report of an audit.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,59 +9,59 @@ use uuid::Uuid;
 
 use crate::words::counted;
 
-/// What an audit found.
+/// The findings of an audit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// The number of rows checked.
     pub rows: usize,
-    /// What is wrong: a sentence each, with the saga and the row.
+    /// The broken rules: a sentence each, with the saga and the row.
     pub violations: Vec<String>,
-    /// What is not quiescent, so that it cannot be judged yet, and what it waits for.
+    /// The sagas and queues that are not quiescent, so that they cannot be judged yet, with what they wait for.
     pub open: Vec<String>,
-    /// What goes on only when somebody acts, with the reason.
+    /// The sagas and messages that go on only when a person acts, with the reason.
     pub stuck: Vec<String>,
-    /// What ended too lately to be judged. It is not open, and a later audit judges it.
+    /// The sagas that ended too recently to be judged. They are not open, and a later audit judges them.
     pub recent: Vec<String>,
-    /// What no audit can look at, so that nothing is said of it, and why.
+    /// The rows that no audit can read, with the reason. Nothing is said of them.
     pub unseen: Vec<String>,
-    /// Who did not answer, so that nothing is said of them, and why.
+    /// The servers that did not answer, with the reason. Nothing is said of them.
     pub away: Vec<String>,
-    /// The sagas of what is open or stuck; true if somebody has to act. What a system's own audit finds in
-    /// their rows is not how they end.
+    /// The sagas that are open or stuck; true if a person has to act. A system's own audit does not judge their rows:
+    /// they are not final.
     #[serde(skip)]
     pub unsettled: BTreeMap<Uuid, bool>,
-    /// The saga and service of each compensation that a person did outside of the system, or call whose outcome is what a
-    /// person said, with who says so. The service's own rows do not show it.
+    /// The compensations that a person did outside of the system, and the calls whose outcome a person told, by saga
+    /// and service, with a sentence that names the person. The service's own rows do not show them.
     #[serde(skip)]
     pub by_hand: BTreeMap<(Uuid, String), String>,
 }
 
-/// What a part of a report means.
+/// The meaning of a part of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum PartVerdict {
     /// All is well.
     Good,
     /// Something is wrong, or was not read.
     Bad,
-    /// Something is not over, or not looked at.
+    /// Something has not ended, or was not read.
     Open,
-    /// There is nothing to look at yet.
+    /// A later audit judges it.
     Later,
 }
 
 /// A part of a report, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part<'a> {
-    /// What it means.
-    pub verdict: Verdict,
-    /// A sentence.
+pub struct ReportPart<'a> {
+    /// The meaning of this part.
+    pub verdict: PartVerdict,
+    /// The summary, as a sentence.
     pub said: String,
     /// The cases, a sentence each.
     pub cases: &'a [String],
 }
 
 impl Report {
-    /// What was read, in a sentence.
+    /// Describes what was read, in a sentence.
     #[must_use]
     pub fn scope(&self, services: usize, quiescent_after: SignedDuration) -> String {
         format!(
@@ -73,9 +73,9 @@ impl Report {
         )
     }
 
-    /// What was found, in the order in which it is read.
+    /// Returns the parts of the report, in the order in which they are printed.
     #[must_use]
-    pub fn parts(&self, quiescent_after: SignedDuration) -> Vec<Part<'_>> {
+    pub fn parts(&self, quiescent_after: SignedDuration) -> Vec<ReportPart<'_>> {
         let Self { violations, open, stuck, recent, unseen, away, .. } = self;
         let wrong = match violations.len() {
             0 => "no violations".to_owned(),
@@ -87,12 +87,12 @@ impl Report {
             count => format!("{count} things go on only when a person acts"),
         };
         let verdict = |cases: &[String]| match cases {
-            [] => Verdict::Good,
-            _ => Verdict::Bad,
+            [] => PartVerdict::Good,
+            _ => PartVerdict::Bad,
         };
         let mut parts = vec![
-            Part { verdict: verdict(violations), said: wrong, cases: violations },
-            Part { verdict: verdict(stuck), said: waits, cases: stuck },
+            ReportPart { verdict: verdict(violations), said: wrong, cases: violations },
+            ReportPart { verdict: verdict(stuck), said: waits, cases: stuck },
         ];
         let recently = format!(
             "ended in the last {} s, and the next audit judges them",
@@ -100,22 +100,22 @@ impl Report {
         );
         for (verdict, said, lines, cases) in [
             (
-                Verdict::Bad,
+                PartVerdict::Bad,
                 "did not answer, so nothing is said of them; the rest is judged",
                 away,
                 &away[..],
             ),
-            (Verdict::Open, "open, and why", open, &open[..]),
-            (Verdict::Open, "not looked at, so not judged", unseen, &unseen[..]),
-            (Verdict::Later, &recently, recent, &[]),
+            (PartVerdict::Open, "open, and why", open, &open[..]),
+            (PartVerdict::Open, "not looked at, so not judged", unseen, &unseen[..]),
+            (PartVerdict::Later, &recently, recent, &[]),
         ] {
             if !lines.is_empty() {
-                parts.push(Part { verdict, said: format!("{} {said}", lines.len()), cases });
+                parts.push(ReportPart { verdict, said: format!("{} {said}", lines.len()), cases });
             }
         }
         if open.is_empty() && stuck.is_empty() && away.is_empty() {
             let said = "everything is quiescent".to_owned();
-            parts.push(Part { verdict: Verdict::Good, said, cases: &[] });
+            parts.push(ReportPart { verdict: PartVerdict::Good, said, cases: &[] });
         }
         parts
     }
@@ -126,15 +126,14 @@ impl Report {
         self.violations.is_empty()
     }
 
-    /// Whether nobody has to act: there are no violations, and nothing is stuck. What is open goes on by
-    /// itself.
+    /// Whether nobody has to act: there are no violations, and nothing is stuck. Open sagas go on by themselves.
     #[must_use]
     pub fn needs_nobody(&self) -> bool {
         self.is_clean() && self.stuck.is_empty()
     }
 
-    /// Whether everything was judged, and there are no violations. Something may be stuck, and then it
-    /// is in the state that the report says.
+    /// Whether everything was judged, and there are no violations. Something may be stuck: it stays in the state that
+    /// the report tells.
     #[must_use]
     pub fn is_settled(&self) -> bool {
         let Self { violations, open, recent, away, .. } = self;
@@ -154,7 +153,7 @@ impl Report {
         self
     }
 
-    /// Adds what another report says.
+    /// Adds the findings of another report.
     pub(crate) fn add(&mut self, other: Self) {
         self.rows += other.rows;
         self.violations.extend(other.violations);

@@ -1,11 +1,11 @@
-//! What the broker holds, as an audit sees it.
+//! The broker's messages, as an audit sees them.
 
 use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-/// What the broker holds. It is to be taken before the databases are read, so that a message that
-/// is missing here has been handled by then.
+/// The messages that the broker holds. Take the snapshot before the databases are read, so that a message that is
+/// missing here has been handled by then.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BrokerSnapshot {
     /// The number of messages in each queue, including those that are unacknowledged or on their way
@@ -16,11 +16,11 @@ pub struct BrokerSnapshot {
     /// The number of messages that each queue holds because they cannot be dead-lettered. See
     /// [`held_in`](crate::audit::held_in).
     pub held: BTreeMap<String, u64>,
-    /// Why the broker could not be read, if it could not.
+    /// The reason why the broker could not be read, if so.
     pub away: Option<String>,
 }
 
-/// A dead letter, as far as an audit needs it.
+/// The fields of a dead letter that an audit needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetterSnapshot {
     /// The service that could not handle it.

@@ -1,12 +1,12 @@
 //! Compares a copy with its source, over two databases, a page at a time.
 //!
-//! An event takes a while from the owner to the reader. So a row that differs is looked at again: it
-//! is wrong only if the copy does not reach the version that the owner had at the first look.
+//! An event takes a while from the owner to the reader. So a row that differs is checked again: it
+//! is wrong only if the copy does not reach the version that the owner had at the first check.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use ballet_store::copies::copied;
+use ballet_store::copies::copy_writes;
 use ballet_store::copies::source::{Source, SourceVersion};
 use ballet_store::copies::state::source;
 use sqlx::PgConnection;
@@ -14,12 +14,12 @@ use tokio::time::{Instant, sleep};
 
 /// The rows of one page.
 const PAGE: i64 = 5_000;
-/// The time between two looks at rows that differ.
+/// The time between two checks of rows that differ.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// How a row of a copy differs.
+/// The way in which a row of a copy differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum DifferenceKind {
     /// The owner has the entity, and the copy does not.
     Missing,
     /// The copy has an older version.
@@ -34,8 +34,8 @@ pub enum Kind {
     Unknown,
 }
 
-impl Kind {
-    /// Returns the kind in words.
+impl DifferenceKind {
+    /// Returns the difference in words.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -51,43 +51,43 @@ impl Kind {
 
 /// A row of a copy that differs from its source.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
+pub struct CopyDifference {
     /// The entity's id.
     pub id: String,
-    /// How it differs.
-    pub kind: Kind,
+    /// The way in which it differs.
+    pub kind: DifferenceKind,
     /// Its version in the copy.
     pub copy: Option<i64>,
     /// Its version at the owner.
     pub owner: Option<i64>,
 }
 
-/// What a comparison found.
+/// The result of a comparison.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report {
+pub struct CopyComparison {
     /// The rows that differ.
-    pub differences: Vec<Difference>,
+    pub differences: Vec<CopyDifference>,
     /// The number of the owner's entities that were compared.
     pub compared: u64,
-    /// Whether the comparison ended early because more rows differ than asked for.
+    /// Whether the comparison ended early because too many rows differ.
     pub is_cut: bool,
 }
 
 /// A comparison of a copy with its source.
 #[derive(Debug, Clone, Copy)]
-pub struct Check {
-    /// How long rows that differ may take to become equal.
+pub struct CopyCheck {
+    /// The time that rows that differ may take to become equal.
     pub patience: Duration,
-    /// The most rows that are looked at again.
+    /// The most rows that are checked again.
     pub most: usize,
 }
 
-/// A version, and whether it is the removal.
-type State = (i64, bool);
+/// A version, and whether it removed the row.
+type VersionState = (i64, bool);
 
-impl Check {
+impl CopyCheck {
     /// Compares the reader's copy of an entity with the owner's. Returns `None` if the owner does not
-    /// share it. `progress` is told how many entities were compared so far.
+    /// share it. `progress` gets the number of entities that were compared so far.
     ///
     /// # Errors
     ///
@@ -98,10 +98,10 @@ impl Check {
         owner: &mut PgConnection,
         entity: &str,
         progress: impl Fn(u64),
-    ) -> Result<Option<Report>, sqlx::Error> {
+    ) -> Result<Option<CopyComparison>, sqlx::Error> {
         let Some(source) = source(owner, entity).await? else { return Ok(None) };
-        let mut report = Report::default();
-        // By id: the version that the owner had at the first look.
+        let mut report = CopyComparison::default();
+        // By id: the owner's version at the first check.
         let mut suspects: HashMap<String, Option<i64>> = HashMap::new();
         let mut after: Option<String> = None;
         loop {
@@ -109,7 +109,7 @@ impl Check {
             let Some((last, ..)) = rows.last() else { break };
             after = Some(last.clone());
             let ids: Vec<String> = rows.iter().map(|(id, ..)| id.clone()).collect();
-            let copied = by_id(copied::versions(reader, entity, &ids).await?);
+            let copied = by_id(copy_writes::versions(reader, entity, &ids).await?);
             report.compared += rows.len() as u64;
             progress(report.compared);
             for (id, version, removed) in rows {
@@ -138,11 +138,11 @@ impl Check {
         entity: &str,
         source: &Source,
         suspects: &mut HashMap<String, Option<i64>>,
-        report: &mut Report,
+        report: &mut CopyComparison,
     ) -> Result<(), sqlx::Error> {
         let mut after = String::new();
         while !report.is_cut {
-            let ids = copied::ids(reader, entity, &after, PAGE).await?;
+            let ids = copy_writes::ids(reader, entity, &after, PAGE).await?;
             let Some(last) = ids.last() else { break };
             after.clone_from(last);
             let known = by_id(source.versions_of(owner, &ids).await?);
@@ -154,7 +154,7 @@ impl Check {
         Ok(())
     }
 
-    /// Looks at the rows that differ until they no longer do, or patience ends.
+    /// Checks the rows that differ again until they no longer do, or patience ends.
     async fn look_again(
         self,
         reader: &mut PgConnection,
@@ -162,21 +162,21 @@ impl Check {
         entity: &str,
         source: &Source,
         mut suspects: HashMap<String, Option<i64>>,
-    ) -> Result<Vec<Difference>, sqlx::Error> {
+    ) -> Result<Vec<CopyDifference>, sqlx::Error> {
         let end = Instant::now() + self.patience;
         let mut differences = Vec::new();
         loop {
             differences.clear();
             let ids: Vec<String> = suspects.keys().cloned().collect();
             for ids in ids.chunks(usize::try_from(PAGE).unwrap_or(usize::MAX)) {
-                // The copy first: what it has then, the owner had before.
-                let copied = by_id(copied::versions(reader, entity, ids).await?);
+                // The copy first: the owner has every version that the copy has by then.
+                let copied = by_id(copy_writes::versions(reader, entity, ids).await?);
                 let owned = by_id(source.versions_of(owner, ids).await?);
                 for id in ids {
                     let first = suspects.get(id).copied().flatten();
                     let (copy, owner) = (copied.get(id), owned.get(id));
                     match difference(copy.copied(), owner.copied(), first) {
-                        Some(kind) => differences.push(Difference {
+                        Some(kind) => differences.push(CopyDifference {
                             id: id.clone(),
                             kind,
                             copy: copy.map(|(version, _)| *version),
@@ -195,29 +195,37 @@ impl Check {
     }
 }
 
-/// How a row differs, if it does: `first` is the version that the owner had at the first look.
-fn difference(copy: Option<State>, owner: Option<State>, first: Option<i64>) -> Option<Kind> {
+/// Compares a row with its source. `first` is the owner's version at the first check.
+fn difference(
+    copy: Option<VersionState>,
+    owner: Option<VersionState>,
+    first: Option<i64>,
+) -> Option<DifferenceKind> {
     let (owned, owner_removed) = match (copy, owner) {
         (None, None) => return None,
-        (Some(_), None) => return Some(Kind::Unknown),
+        (Some(_), None) => return Some(DifferenceKind::Unknown),
         (_, Some(owner)) => owner,
     };
-    let Some((copied, copy_removed)) = copy else { return Some(Kind::Missing) };
+    let Some((copied, copy_removed)) = copy else { return Some(DifferenceKind::Missing) };
     let reached = copied >= first.unwrap_or(owned);
     match copied.cmp(&owned) {
-        std::cmp::Ordering::Greater => Some(Kind::Newer),
-        std::cmp::Ordering::Equal if owner_removed && !copy_removed => Some(Kind::NotRemoved),
-        std::cmp::Ordering::Equal if copy_removed && !owner_removed => Some(Kind::Removed),
-        std::cmp::Ordering::Less if !reached && owner_removed && !copy_removed => {
-            Some(Kind::NotRemoved)
+        std::cmp::Ordering::Greater => Some(DifferenceKind::Newer),
+        std::cmp::Ordering::Equal if owner_removed && !copy_removed => {
+            Some(DifferenceKind::NotRemoved)
         }
-        std::cmp::Ordering::Less if !reached => Some(Kind::Older),
-        // Changes since the first look may still be under way.
+        std::cmp::Ordering::Equal if copy_removed && !owner_removed => {
+            Some(DifferenceKind::Removed)
+        }
+        std::cmp::Ordering::Less if !reached && owner_removed && !copy_removed => {
+            Some(DifferenceKind::NotRemoved)
+        }
+        std::cmp::Ordering::Less if !reached => Some(DifferenceKind::Older),
+        // Changes since the first check may still be under way.
         std::cmp::Ordering::Less | std::cmp::Ordering::Equal => None,
     }
 }
 
-fn by_id(rows: Vec<SourceVersion>) -> HashMap<String, State> {
+fn by_id(rows: Vec<SourceVersion>) -> HashMap<String, VersionState> {
     rows.into_iter().map(|(id, version, removed)| (id, (version, removed))).collect()
 }
 
@@ -232,15 +240,15 @@ mod tests {
     fn a_row_differs_if_it_has_not_reached_what_the_owner_had_at_first() {
         for (copy, owner, first, kind) in [
             (Some((2, HERE)), Some((2, HERE)), Some(2), None),
-            // One more change since the first look.
+            // One more change since the first check.
             (Some((2, HERE)), Some((3, HERE)), Some(2), None),
-            (Some((1, HERE)), Some((3, HERE)), Some(2), Some(Kind::Older)),
-            (Some((1, HERE)), Some((2, REMOVED)), Some(2), Some(Kind::NotRemoved)),
-            (Some((2, HERE)), Some((2, REMOVED)), Some(2), Some(Kind::NotRemoved)),
-            (Some((2, REMOVED)), Some((2, HERE)), Some(2), Some(Kind::Removed)),
-            (Some((3, HERE)), Some((2, HERE)), Some(2), Some(Kind::Newer)),
-            (None, Some((1, HERE)), Some(1), Some(Kind::Missing)),
-            (Some((1, HERE)), None, None, Some(Kind::Unknown)),
+            (Some((1, HERE)), Some((3, HERE)), Some(2), Some(DifferenceKind::Older)),
+            (Some((1, HERE)), Some((2, REMOVED)), Some(2), Some(DifferenceKind::NotRemoved)),
+            (Some((2, HERE)), Some((2, REMOVED)), Some(2), Some(DifferenceKind::NotRemoved)),
+            (Some((2, REMOVED)), Some((2, HERE)), Some(2), Some(DifferenceKind::Removed)),
+            (Some((3, HERE)), Some((2, HERE)), Some(2), Some(DifferenceKind::Newer)),
+            (None, Some((1, HERE)), Some(1), Some(DifferenceKind::Missing)),
+            (Some((1, HERE)), None, None, Some(DifferenceKind::Unknown)),
             (None, None, Some(1), None),
         ] {
             assert_eq!(difference(copy, owner, first), kind, "{copy:?} {owner:?} {first:?}");

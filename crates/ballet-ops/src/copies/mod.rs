@@ -1,6 +1,5 @@
-//! The copies that services keep of each other's entities: what is copied, whether a copy equals its
-//! source, and how to bring one anew.
+//! Compares the copies that services keep of each other's entities with their sources.
 
 mod check;
 
-pub use check::{Check, Difference, Kind, Report};
+pub use check::{CopyCheck, CopyComparison, CopyDifference, DifferenceKind};

@@ -6,22 +6,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::headers::{ORIGINAL_MESSAGE_ID, REDRIVE_ID, text_header};
-use ballet_amqp::{Broker, BrokerError, Delivery, Outcome, StreamStart, incoming};
+use ballet_amqp::{Broker, BrokerError, Delivery, PublishOutcome, StreamStart, incoming};
 use ballet_core::envelope::{Envelope, KnownEvents};
 use ballet_core::topology::{DEAD, EVENTS};
 use ballet_core::{MessageId, Part};
-use ballet_stream::{JOURNAL_CONNECTION as CONNECTION, Records};
+use ballet_stream::{JOURNAL_CONNECTION as CONNECTION, JournalRecords};
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use tokio::time::timeout;
 
-use crate::redrive::dead_letter::{DeadLetter, Identity, message_id};
+use crate::redrive::dead_letter::{DeadLetter, LetterIdentity, message_id};
 use crate::redrive::error::RedriveError;
-use crate::redrive::run::Run;
+use crate::redrive::tool_run::ToolRun;
 
-/// In seconds: how far the clocks of the broker and of this machine may differ.
+/// The most seconds by which the clocks of the broker and of this machine may differ.
 const SKEW: i64 = 60;
-/// The journal has our note, so it is never silent for long. A message that cannot be delivered takes many attempts, each
+/// The longest silence of the journal: it has our note. A message that cannot be delivered takes many attempts, each
 /// with this limit.
 const SILENCE: Duration = Duration::from_secs(30);
 const SILENT: &str = "it was written, but did not come back; the clocks of this machine and the \
@@ -29,58 +29,57 @@ const SILENT: &str = "it was written, but did not come back; the clocks of this 
 
 /// The journal, for one service that consumes some of its events.
 #[derive(Clone)]
-pub struct Journal {
+pub struct ServiceJournal {
     pub(super) broker: Arc<dyn Broker>,
     pub(super) part: Part,
     events: KnownEvents,
     pub(super) since: Timestamp,
-    pub(super) memory: Memory,
+    pub(super) memory: FailureRecord,
 }
 
-/// What a service's database says of a message that it could not handle.
+/// How far a service's record of its failed messages can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Memory {
-    /// It is tried again, or its dead letter waits.
+pub(super) enum FailureRecord {
+    /// It is up to date: each message is tried again, or its dead letter waits.
     True,
-    /// So it was when the backup was made; since then it may have been handled.
+    /// It is from a backup: each message may have been handled since.
     Restored,
 }
 
 /// An entry of the journal that matters to the service.
-pub(super) enum Entry {
+pub(super) enum ServiceEntry {
     /// An event that the service consumes.
     Event(MessageId, Box<Delivery>),
-    /// The service had the message, and could not handle it; or a person has edited its dead letter.
+    /// The service could not handle the message, or a person has edited its dead letter.
     Dead(Box<DeadLetter>),
     /// The dead letter was sent to the service again, under its id.
     Redriven(MessageId),
-    /// A person discards the dead letter. Until a file has it, it stays in its queue.
+    /// A person discarded the dead letter. It stays in its queue until a file has it.
     Discarded(Box<DeadLetter>),
 }
 
-impl Journal {
-    /// The journal on `broker` from `since` on, for the service that declares `part`. This does not
-    /// connect yet.
+impl ServiceJournal {
+    /// Makes a journal on `broker` from `since` on, for the service that declares `part`. This does not connect yet.
     pub fn new(broker: Arc<dyn Broker>, part: Part, since: Timestamp) -> Self {
         let events = part.consumes().into_iter().collect();
-        Self { broker, part, events, since, memory: Memory::True }
+        Self { broker, part, events, since, memory: FailureRecord::True }
     }
 
-    /// The same for a service whose database was restored: what it was about to try again then has been
-    /// handled since, perhaps, and is not tried again.
+    /// Marks the service's database as restored: the messages that it was about to try again may have been handled
+    /// since the backup, and are not tried again.
     #[must_use]
     pub fn of_restored(self) -> Self {
-        Self { memory: Memory::Restored, ..self }
+        Self { memory: FailureRecord::Restored, ..self }
     }
 
-    /// The name of the service.
+    /// Returns the name of the service.
     #[must_use]
     pub fn service(&self) -> &'static str {
         self.part.service
     }
 
-    /// Writes a note that ends the reading. The journal then holds who searched it, when and why.
-    pub(super) async fn mark(&self, run: &Run) -> Result<(), RedriveError> {
+    /// Writes a note that ends the reading. It tells who searched the journal, when and why.
+    pub(super) async fn mark(&self, run: &ToolRun) -> Result<(), RedriveError> {
         let session = self.broker.connect(CONNECTION).await?;
         let marked = async {
             let mut confirms = session.confirms().await?;
@@ -88,9 +87,11 @@ impl Journal {
             let ended = || BrokerError::Lost("the broker closed the channel".to_owned());
             for confirmed in confirms.next().await.ok_or_else(ended)?? {
                 match confirmed.outcome {
-                    Outcome::Ack => {}
-                    Outcome::Nack => return Err(RedriveError::NoJournal("refused".to_owned())),
-                    Outcome::Returned { code, text } => {
+                    PublishOutcome::Ack => {}
+                    PublishOutcome::Nack => {
+                        return Err(RedriveError::NoJournal("refused".to_owned()));
+                    }
+                    PublishOutcome::Returned { code, text } => {
                         return Err(RedriveError::NoJournal(format!("{code} {text}")));
                     }
                 }
@@ -102,28 +103,28 @@ impl Journal {
         marked
     }
 
-    /// Begins to read at the point in time. `unreadable` are offsets where an earlier reading found
-    /// that no reader gets the message.
-    pub(super) fn open(&self, unreadable: BTreeSet<u64>) -> Entries<'_> {
+    /// Begins to read at the point in time. `unreadable` are the offsets of messages that the broker could deliver to
+    /// no reader in an earlier reading.
+    pub(super) fn open(&self, unreadable: BTreeSet<u64>) -> ServiceEntries<'_> {
         // A stream that is asked for a time after its last message begins at the next one, after
         // our own note, if the broker's clock is behind.
         let second = self.since.as_second().saturating_sub(SKEW);
         let seconds = u64::try_from(second).unwrap_or_default();
         let start = StreamStart::Time(seconds);
-        let records = Records::new(Arc::clone(&self.broker), start, unreadable);
-        Entries { journal: self, records }
+        let records = JournalRecords::new(Arc::clone(&self.broker), start, unreadable);
+        ServiceEntries { journal: self, records }
     }
 
-    /// When the journal begins, if it no longer reaches back to the point in time.
+    /// Returns the beginning of the journal, if it no longer reaches back to the point in time.
     pub(super) async fn begins(&self) -> Result<Option<Timestamp>, RedriveError> {
         let begins = ballet_stream::begins(&self.broker).await?;
         Ok(begins.filter(|begins| *begins > self.since))
     }
 }
 
-impl fmt::Debug for Journal {
+impl fmt::Debug for ServiceJournal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Journal")
+        f.debug_struct("ServiceJournal")
             .field("service", &self.part.service)
             .field("since", &self.since)
             .finish_non_exhaustive()
@@ -131,38 +132,41 @@ impl fmt::Debug for Journal {
 }
 
 /// The entries of the journal, as they are read.
-pub(super) struct Entries<'a> {
-    journal: &'a Journal,
-    records: Records,
+pub(super) struct ServiceEntries<'a> {
+    journal: &'a ServiceJournal,
+    records: JournalRecords,
 }
 
-impl Entries<'_> {
-    /// The next entry that matters to the service; `None` at the note of this run.
-    pub(super) async fn next(&mut self, run: &Run) -> Result<Option<Entry>, RedriveError> {
-        let Journal { part, events, .. } = self.journal;
+impl ServiceEntries<'_> {
+    /// Returns the next entry that matters to the service; `None` at the note of this run.
+    pub(super) async fn next(
+        &mut self,
+        run: &ToolRun,
+    ) -> Result<Option<ServiceEntry>, RedriveError> {
+        let ServiceJournal { part, events, .. } = self.journal;
         loop {
             let next = timeout(SILENCE, self.records.attempt()).await;
             let next = next.map_err(|_| RedriveError::NoJournal(SILENT.to_owned()))??;
             let Some(delivery) = next else { continue };
             if delivery.exchange == EVENTS {
-                // One whose type is not its routing key was refused, and sent again it would be accepted.
+                // The service refused an event whose type is not its routing key. Sent again, it would be accepted.
                 if Envelope::type_of(&incoming(&delivery), events).is_some() {
                     let id = message_id(&delivery);
-                    return Ok(Some(Entry::Event(id, Box::new(delivery))));
+                    return Ok(Some(ServiceEntry::Event(id, Box::new(delivery))));
                 }
             } else if delivery.exchange == DEAD {
                 if delivery.routing_key == part.service {
                     let dead_letter = DeadLetter::read(part.service, delivery);
-                    return Ok(Some(Entry::Dead(Box::new(dead_letter))));
+                    return Ok(Some(ServiceEntry::Dead(Box::new(dead_letter))));
                 }
                 if delivery.routing_key.strip_prefix("redriven.") == Some(part.service)
                     && text_header(&delivery.properties, ORIGINAL_MESSAGE_ID).is_none()
                 {
-                    return Ok(Some(Entry::Redriven(message_id(&delivery))));
+                    return Ok(Some(ServiceEntry::Redriven(message_id(&delivery))));
                 }
                 if delivery.routing_key.strip_prefix("discarded.") == Some(part.service) {
                     let dead_letter = DeadLetter::read(part.service, delivery);
-                    return Ok(Some(Entry::Discarded(Box::new(dead_letter))));
+                    return Ok(Some(ServiceEntry::Discarded(Box::new(dead_letter))));
                 }
                 let of = text_header(&delivery.properties, REDRIVE_ID);
                 if delivery.routing_key.starts_with("searched.") && of == Some(&run.id.to_string())
@@ -173,32 +177,35 @@ impl Entries<'_> {
         }
     }
 
-    /// Ends the reading. Returns the offsets of the messages that no reader gets.
+    /// Ends the reading. Returns the offsets of the messages that the broker can deliver to no reader.
     pub(super) async fn close(self) -> BTreeSet<u64> {
         self.records.close().await
     }
 }
 
-/// What is to be sent: the event of an id or, if a person has edited it, the dead letter with its body.
-pub(super) type Wanted = HashMap<MessageId, Option<Identity>>;
+/// The messages to send: the event of an id or, if a person has edited it, the dead letter with its body.
+pub(super) type WantedMessages = HashMap<MessageId, Option<LetterIdentity>>;
 
-/// The message of the entry, if it is wanted and was not there before.
+/// Returns the message of the entry, if it is wanted and new.
 pub(super) fn wanted(
     service: &str,
-    wanted: &Wanted,
+    wanted: &WantedMessages,
     seen: &mut HashSet<MessageId>,
-    entry: Entry,
+    entry: ServiceEntry,
 ) -> Option<DeadLetter> {
     let message = match entry {
-        Entry::Event(id, delivery) if wanted.get(&id) == Some(&None) => {
+        ServiceEntry::Event(id, delivery) if wanted.get(&id) == Some(&None) => {
             DeadLetter::missed(service, id, *delivery)
         }
-        Entry::Dead(dead_letter)
+        ServiceEntry::Dead(dead_letter)
             if wanted.get(&dead_letter.id) == Some(&Some(dead_letter.identity())) =>
         {
             *dead_letter
         }
-        Entry::Event(..) | Entry::Dead(_) | Entry::Redriven(_) | Entry::Discarded(_) => {
+        ServiceEntry::Event(..)
+        | ServiceEntry::Dead(_)
+        | ServiceEntry::Redriven(_)
+        | ServiceEntry::Discarded(_) => {
             return None;
         }
     };

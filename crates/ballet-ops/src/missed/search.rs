@@ -1,4 +1,4 @@
-//! Finds what a service has missed.
+//! Finds the events that a service has missed.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -7,26 +7,26 @@ use std::time::Duration;
 use ballet_amqp::headers::{DISCARDED, EDITED};
 use ballet_amqp::{Backoff, Delivery, Object, incoming};
 use ballet_core::{MessageId, id};
-use ballet_store::operators::interventions::{Act, Intervention, Touched};
+use ballet_store::operators::interventions::{Act, Intervention, TouchedMessage};
 use ballet_stream::JOURNAL_CONNECTION as CONNECTION;
 use jiff::Timestamp;
 use sqlx::PgConnection;
 use tokio::time::{Instant, sleep};
 
-use crate::missed::journal::{Entry, Journal, Memory};
-use crate::missed::known::{known, unsent};
-use crate::redrive::dead_letter::{DeadLetter, Identity, saga_of};
+use crate::missed::journal::{FailureRecord, ServiceEntry, ServiceJournal};
+use crate::missed::known_messages::{known, unsent};
+use crate::redrive::dead_letter::{DeadLetter, LetterIdentity, saga_of};
 use crate::redrive::error::RedriveError;
 use crate::redrive::note::Note;
-use crate::redrive::notes::touched;
+use crate::redrive::note_writer::touched;
 use crate::redrive::options::{Progress, RedriveOptions};
 use crate::redrive::passes::MOST_LOSSES;
 use crate::redrive::queue::DeadQueue;
-use crate::redrive::run::Run;
+use crate::redrive::tool_run::ToolRun;
 
-/// The events that are looked up in the inbox at a time.
+/// The number of events that are looked up in the inbox at a time.
 const LOOK_UP: usize = 1_000;
-/// The time between two looks at a queue, and at an inbox.
+/// The time between two checks of the queue and of the inbox.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// An event that a service has missed.
@@ -40,38 +40,38 @@ pub struct MissedEvent {
     pub saga: Option<String>,
 }
 
-/// What a service has missed.
+/// The events that a service has missed.
 #[derive(Debug, Clone)]
-pub struct Missed {
+pub struct MissedEvents {
     pub(super) events: HashMap<MessageId, MissedEvent>,
-    /// The dead letters with the bodies of those that a person has edited.
-    pub(super) edited: HashMap<MessageId, Identity>,
-    /// What persons have discarded since then, if the database was restored: it may not know of that.
+    /// The dead letters that have the bodies of missed events that a person has edited.
+    pub(super) edited: HashMap<MessageId, LetterIdentity>,
+    /// The messages that people have discarded since the given time, if the database was restored: it may lack them.
     pub discarded: Vec<Intervention>,
-    /// Whether another reader held dead letters. Then it is not known which are in their queue no more: those are not
-    /// missed, and nothing is [discarded](Self::discarded).
+    /// Whether another reader held dead letters. Then it is unknown which have left their queue: no dead letter counts
+    /// as missed, and [`discarded`](Self::discarded) is empty.
     pub is_held: bool,
-    memory: Memory,
+    memory: FailureRecord,
     /// The run that wrote the note at which the search ended.
-    pub(super) run: Run,
+    pub(super) run: ToolRun,
     /// The number of events in the journal that the service consumes.
     pub searched: u64,
     /// The number of events that the service would refuse, because their ids are older than its
     /// inbox remembers.
     pub too_old: u64,
-    /// When the journal begins, if it does not reach back to the given time. What was missed before
-    /// is not in it.
+    /// The beginning of the journal, if it does not reach back to the given time. Events that were missed before are
+    /// not in it.
     pub journal_begins: Option<Timestamp>,
     /// The number of messages that still waited in the service's queue at the end. Some of them may
     /// be listed as missed. `None` if the user may not know.
     pub waiting: Option<u64>,
-    /// The offsets of the messages in the journal that the broker cannot deliver to any reader. What
-    /// they are is unknown, so the service may have missed them.
+    /// The offsets of the messages in the journal that the broker cannot deliver to any reader. Their contents are
+    /// unknown, so the service may have missed them.
     pub unreadable: BTreeSet<u64>,
 }
 
-impl Missed {
-    /// The missed events, in the order of their ids.
+impl MissedEvents {
+    /// Returns the missed events, in the order of their ids.
     #[must_use]
     pub fn events(&self) -> Vec<&MissedEvent> {
         let mut events: Vec<&MissedEvent> = self.events.values().collect();
@@ -79,7 +79,7 @@ impl Missed {
         events
     }
 
-    /// The number of missed events of each type.
+    /// Returns the number of missed events of each type.
     #[must_use]
     pub fn by_type(&self) -> BTreeMap<&str, u64> {
         let mut counts = BTreeMap::new();
@@ -89,8 +89,8 @@ impl Missed {
         counts
     }
 
-    /// The number of these events that the service has not handled yet, and has not failed to handle; those
-    /// that failed count as well if its database was restored.
+    /// Returns the number of these events that the service has neither handled yet nor failed to handle. If its
+    /// database was restored, those that failed count as well.
     ///
     /// # Errors
     ///
@@ -99,7 +99,7 @@ impl Missed {
         self.left_of(inbox, |_| true).await
     }
 
-    /// The same for some of these events.
+    /// Like [`left`](Self::left), for the events for which `counts` is true.
     ///
     /// # Errors
     ///
@@ -124,8 +124,8 @@ impl Missed {
     }
 }
 
-/// Searches the journal up to now for what the service has missed. `inbox` is a connection to
-/// the service's database; ids from before `floor` are not in its inbox any more.
+/// Searches the journal up to now for events that the service has missed. `inbox` is a connection to the service's
+/// database; ids from before `floor` are not in its inbox any more.
 ///
 /// A message in the service's queue is not missed, so the search waits until the service has
 /// handled the queue, but not longer than `patience`.
@@ -134,13 +134,13 @@ impl Missed {
 ///
 /// If the broker or the database does not answer, or denies access.
 pub async fn search(
-    journal: &Journal,
+    journal: &ServiceJournal,
     options: &RedriveOptions<'_>,
     inbox: &mut PgConnection,
     floor: Timestamp,
     patience: Duration,
-) -> Result<Missed, RedriveError> {
-    let run = Run::new(options, floor);
+) -> Result<MissedEvents, RedriveError> {
+    let run = ToolRun::new(options, floor);
     // Before the note: a copy that has left the table by now is in the journal before the note.
     let unsent = unsent(inbox, journal.service()).await?;
     journal.mark(&run).await?;
@@ -156,8 +156,8 @@ pub async fn search(
             Err(error) => return Err(error),
         }
     };
-    // Of a restored database these are old, too: what became of them is in the journal.
-    if journal.memory == Memory::True {
+    // In a restored database these are old, too: the journal tells their fate.
+    if journal.memory == FailureRecord::True {
         search.missed.events.retain(|id, _| !unsent.contains(id));
     }
     if !search.missed.events.is_empty() {
@@ -171,26 +171,26 @@ pub async fn search(
 }
 
 async fn read(
-    journal: &Journal,
-    run: &Run,
+    journal: &ServiceJournal,
+    run: &ToolRun,
     inbox: &mut PgConnection,
     progress: Progress<'_>,
-) -> Result<Search, RedriveError> {
-    let mut search = Search::of(run, journal.memory);
+) -> Result<JournalSearch, RedriveError> {
+    let mut search = JournalSearch::of(run, journal.memory);
     search.missed.journal_begins = journal.begins().await?;
     let mut entries = journal.open(BTreeSet::new());
     while let Some(entry) = entries.next(run).await? {
         match entry {
-            Entry::Dead(dead_letter) => search.died(&dead_letter),
-            // Whether it was handled then, the inbox knows.
-            Entry::Redriven(id) => {
+            ServiceEntry::Dead(dead_letter) => search.died(&dead_letter),
+            // The inbox knows whether it was handled then.
+            ServiceEntry::Redriven(id) => {
                 search.dead.remove(&id);
                 search.discarded.remove(&id);
             }
-            Entry::Discarded(letter) => {
+            ServiceEntry::Discarded(letter) => {
                 search.discarded.insert(letter.id, discard(&letter));
             }
-            Entry::Event(id, delivery) => {
+            ServiceEntry::Event(id, delivery) => {
                 search.discarded.remove(&id);
                 search.add(id, &delivery);
                 progress(search.missed.searched);
@@ -206,11 +206,11 @@ async fn read(
     Ok(search)
 }
 
-/// Waits until the queue is empty and the inbox learns of no more. Returns the number of
-/// messages that still wait, if the user may know it.
+/// Waits until the queue is empty and the inbox stops growing. Returns the number of messages that still wait, if the
+/// user may know it.
 async fn wait_for_the_service(
-    journal: &Journal,
-    search: &mut Search,
+    journal: &ServiceJournal,
+    search: &mut JournalSearch,
     inbox: &mut PgConnection,
     patience: Duration,
 ) -> Result<Option<u64>, RedriveError> {
@@ -221,7 +221,7 @@ async fn wait_for_the_service(
         let waiting = session.find(&queue).await?.messages();
         let before = search.missed.events.len();
         search.forget_known(inbox, journal.service()).await?;
-        // What was delivered and not yet handled is not counted, but it is handled in moments.
+        // Unacknowledged messages are not counted, but they are handled in moments.
         let settled = waiting.is_none_or(|count| count == 0) && search.settled(before);
         if settled || Instant::now() >= end {
             break waiting;
@@ -232,21 +232,21 @@ async fn wait_for_the_service(
     Ok(waited.map(u64::from))
 }
 
-struct Search {
-    /// What is missed as far as is known.
-    missed: Missed,
-    /// Read, and not yet looked up.
+struct JournalSearch {
+    /// The events that are missed, as known so far.
+    missed: MissedEvents,
+    /// The events that were read, and not yet looked up.
     asked: Vec<MissedEvent>,
     dead: HashSet<MessageId>,
-    /// The last that is known of these is that a person discards them, with the note of it.
+    /// The messages that a person discarded last of all, with the note.
     discarded: HashMap<MessageId, Option<Intervention>>,
-    /// How often in a row the service had handled nothing more.
+    /// The number of checks in a row in which the service had handled nothing more.
     quiet: u32,
 }
 
-impl Search {
-    fn of(run: &Run, memory: Memory) -> Self {
-        let missed = Missed {
+impl JournalSearch {
+    fn of(run: &ToolRun, memory: FailureRecord) -> Self {
+        let missed = MissedEvents {
             events: HashMap::new(),
             edited: HashMap::new(),
             discarded: Vec::new(),
@@ -279,7 +279,7 @@ impl Search {
         let id = dead_letter.id;
         self.dead.insert(id);
         self.discarded.remove(&id);
-        // Its note stays with the message: what dies again has the edited body, too.
+        // The note stays with the message, so a message that dies again has the edited body, too.
         if dead_letter.noted(EDITED).is_some() {
             self.missed.edited.insert(id, dead_letter.identity());
         }
@@ -293,11 +293,11 @@ impl Search {
         Ok(())
     }
 
-    /// Forgets dead letters, but for those that are in their queue no more though nobody discarded them:
-    /// somebody has purged it, and their sagas wait for them.
-    async fn forget_dead(&mut self, journal: &Journal) -> Result<(), RedriveError> {
+    /// Forgets dead letters, except for those that have left their queue without being discarded: somebody has purged
+    /// it, and their sagas wait for them.
+    async fn forget_dead(&mut self, journal: &ServiceJournal) -> Result<(), RedriveError> {
         let Self { missed, dead, discarded, .. } = self;
-        let is_restored = missed.memory == Memory::Restored && !discarded.is_empty();
+        let is_restored = missed.memory == FailureRecord::Restored && !discarded.is_empty();
         if is_restored || missed.events.keys().any(|id| dead.contains(id)) {
             let queue = DeadQueue::of(Arc::clone(&journal.broker), journal.service().to_owned());
             let mut there = HashSet::new();
@@ -306,11 +306,11 @@ impl Search {
                     there.insert(letter.id);
                 })
                 .await?;
-            // Nobody sees what another reader holds.
+            // Dead letters that another reader holds are invisible.
             missed.is_held = queue.status().await?.readers > 0;
             if !missed.is_held {
                 dead.retain(|id| there.contains(id));
-                // One that no file could take is still there.
+                // A discarded one is still there if no file could take it.
                 let gone = discarded.iter().filter(|(id, _)| is_restored && !there.contains(id));
                 missed.discarded = gone.filter_map(|(_, note)| note.clone()).collect();
             }
@@ -324,8 +324,8 @@ impl Search {
         inbox: &mut PgConnection,
         service: &str,
     ) -> Result<(), sqlx::Error> {
-        let Missed { events, memory, .. } = &mut self.missed;
-        if *memory == Memory::True {
+        let MissedEvents { events, memory, .. } = &mut self.missed;
+        if *memory == FailureRecord::True {
             for id in unsent(inbox, service).await? {
                 events.remove(&id);
             }
@@ -339,17 +339,17 @@ impl Search {
         Ok(())
     }
 
-    /// Whether the service has handled nothing more for three looks.
+    /// Whether the service has handled nothing more for three checks.
     fn settled(&mut self, before: usize) -> bool {
         self.quiet = if before == self.missed.events.len() { self.quiet + 1 } else { 0 };
         self.quiet >= 3
     }
 }
 
-/// The note of who has discarded it, if it says so.
+/// Returns the intervention that discarded the dead letter, if its note is there.
 fn discard(letter: &DeadLetter) -> Option<Intervention> {
     let Note { by, why, at } = letter.noted(DISCARDED)?;
-    let Touched { message_id, saga_id, event_type } = touched(letter);
+    let TouchedMessage { message_id, saga_id, event_type } = touched(letter);
     let act = Act::Discarded.name().to_owned();
     Some(Intervention { at, act, message_id, saga_id, event_type, by, why })
 }

@@ -1,4 +1,4 @@
-//! Sends what a service has missed to the service's queue.
+//! Sends the events that a service has missed to the service's queue.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -9,41 +9,41 @@ use ballet_core::MessageId;
 use ballet_stream::JOURNAL_CONNECTION as CONNECTION;
 use tokio::sync::mpsc;
 
-use crate::missed::journal::{Entries, Journal, Wanted, wanted};
-use crate::missed::search::Missed;
-use crate::redrive::action::Action;
+use crate::missed::journal::{ServiceEntries, ServiceJournal, WantedMessages, wanted};
+use crate::missed::search::MissedEvents;
+use crate::redrive::action::PassAction;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
 use crate::redrive::options::RedriveOptions;
 use crate::redrive::passes;
-use crate::redrive::reader::Reading;
-use crate::redrive::run::Run;
-use crate::redrive::source::Source;
+use crate::redrive::reader::LetterReading;
+use crate::redrive::source::MessageSource;
 use crate::redrive::summary::Summary;
+use crate::redrive::tool_run::ToolRun;
 
-/// The messages that are read ahead.
+/// The number of messages that are read ahead.
 const READ_AHEAD: usize = 100;
 
-/// Sends what was missed, each event once. It may be stopped: the next search finds the rest.
+/// Sends the missed events, each once. It may be stopped: the next search finds the rest.
 ///
 /// # Errors
 ///
-/// If the broker does not answer, or denies access. What was sent before stays sent.
+/// If the broker does not answer, or denies access. Events that were sent before stay sent.
 pub async fn send(
-    journal: &Journal,
-    missed: &Missed,
+    journal: &ServiceJournal,
+    missed: &MissedEvents,
     options: &RedriveOptions<'_>,
 ) -> Result<Summary, RedriveError> {
     let wanted = missed.events.keys().map(|id| (*id, missed.edited.get(id).copied()));
-    let events = Events {
+    let events = MissedSource {
         journal: journal.clone(),
         run: missed.run.clone(),
         wanted: Arc::new(wanted.collect()),
         unreadable: missed.unreadable.clone(),
     };
-    let mut send = Send {
+    let mut send = SendMissed {
         left: events.wanted.keys().copied().collect(),
-        run: Run::new(options, missed.run.floor),
+        run: ToolRun::new(options, missed.run.floor),
         journal,
         summary: Summary::default(),
     };
@@ -52,14 +52,14 @@ pub async fn send(
 }
 
 /// The events of the journal that were missed.
-struct Events {
-    journal: Journal,
-    run: Run,
-    wanted: Arc<Wanted>,
+struct MissedSource {
+    journal: ServiceJournal,
+    run: ToolRun,
+    wanted: Arc<WantedMessages>,
     unreadable: BTreeSet<u64>,
 }
 
-impl Source for Events {
+impl MessageSource for MissedSource {
     fn service(&self) -> &str {
         self.journal.service()
     }
@@ -74,11 +74,11 @@ impl Source for Events {
 
     fn longest_pass(&self) -> Option<Duration> {
         // The journal holds nothing back. A new pass begins at the start again, so a limit could end
-        // each one before the first missed event.
+        // each pass before the first missed event.
         None
     }
 
-    fn read(&self) -> Reading {
+    fn read(&self) -> LetterReading {
         let (sender, events) = mpsc::channel(READ_AHEAD);
         let (journal, run) = (self.journal.clone(), self.run.clone());
         let wanted = Arc::clone(&self.wanted);
@@ -91,11 +91,11 @@ impl Source for Events {
                 sender.send(Err(error)).await.ok();
             }
         });
-        Reading::of(events, task)
+        LetterReading::of(events, task)
     }
 
     async fn wait_until_returned(&self, _left: u64) -> Result<(), RedriveError> {
-        // The journal keeps what is read.
+        // The journal keeps its messages.
         Ok(())
     }
 
@@ -104,14 +104,14 @@ impl Source for Events {
     }
 }
 
-type Sender = mpsc::Sender<Result<DeadLetter, RedriveError>>;
+type LetterSender = mpsc::Sender<Result<DeadLetter, RedriveError>>;
 
 async fn forward(
-    mut entries: Entries<'_>,
+    mut entries: ServiceEntries<'_>,
     service: &str,
-    run: &Run,
-    ids: &Wanted,
-    sender: &Sender,
+    run: &ToolRun,
+    ids: &WantedMessages,
+    sender: &LetterSender,
 ) -> Result<(), RedriveError> {
     let mut seen = HashSet::new();
     loop {
@@ -130,15 +130,15 @@ async fn forward(
     Ok(())
 }
 
-/// Sends each event, and remembers which the broker has confirmed.
-struct Send<'a> {
+/// Sends each event, and remembers the events that the broker has confirmed.
+struct SendMissed<'a> {
     left: HashSet<MessageId>,
-    run: Run,
-    journal: &'a Journal,
+    run: ToolRun,
+    journal: &'a ServiceJournal,
     summary: Summary,
 }
 
-impl Action for Send<'_> {
+impl PassAction for SendMissed<'_> {
     fn replacements(&mut self, event: &DeadLetter) -> Option<Vec<Publish>> {
         let is_left = self.left.contains(&event.id);
         is_left.then(|| self.run.redriven(event, Some(&self.journal.part)))

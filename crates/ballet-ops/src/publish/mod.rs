@@ -1,7 +1,7 @@
-//! Publishes events for a person: nothing leaves before the contracts have accepted it.
+//! Publishes events for a person. The contracts must accept an event before it is sent.
 
 mod outgoing;
 mod sending;
 
-pub use outgoing::{Defaults, Outgoing, outgoing};
-pub use sending::{Sent, send};
+pub use outgoing::{MessageDefaults, OutgoingMessage, outgoing};
+pub use sending::{PublishOutcome, send};

@@ -1,8 +1,8 @@
-//! A message as it goes out, with the ids that the framework would give it.
+//! Completes a message with the ids that the framework would give it.
 
 use ballet::Clock;
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, PERSISTENT, Publish, ShortString};
-use ballet_check::validate::{Validator, Verdict};
+use ballet_check::validate::{MessageVerdict, Validator};
 use ballet_core::cloud_event::Attributes;
 use ballet_core::envelope::{CONTENT_TYPE, is_blank};
 use ballet_core::topology::EVENTS;
@@ -12,23 +12,23 @@ use serde_json::{Map, Value};
 
 /// A message that the contracts accept.
 #[derive(Debug, Clone)]
-pub struct Outgoing {
+pub struct OutgoingMessage {
     /// The event.
     pub event: EventType,
     /// Its id.
     pub message_id: String,
-    /// The saga that it belongs to, or begins.
+    /// The id of the saga that it belongs to or begins.
     pub saga: Option<String>,
     /// The message.
     pub publish: Publish,
 }
 
-/// What a message gets that does not say it itself.
+/// The attributes of a message that lacks its own.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Defaults<'a> {
+pub struct MessageDefaults<'a> {
     /// The saga's id.
     pub saga: Option<&'a str>,
-    /// Who publishes it.
+    /// The publisher.
     pub app_id: Option<&'a str>,
 }
 
@@ -36,14 +36,14 @@ pub struct Defaults<'a> {
 ///
 /// # Errors
 ///
-/// All that is wrong with it.
+/// All faults of the message.
 pub fn outgoing(
     given: Incoming<'_>,
     headers: Option<&Map<String, Value>>,
-    defaults: Defaults<'_>,
+    defaults: MessageDefaults<'_>,
     validator: &Validator,
     clock: &Clock,
-) -> Result<Outgoing, Vec<String>> {
+) -> Result<OutgoingMessage, Vec<String>> {
     let now = clock.now();
     let fresh = clock.new_id(now).to_string();
     let named = |text: Option<&str>| text.is_some_and(|text| !is_blank(text));
@@ -60,13 +60,13 @@ pub fn outgoing(
     if !named(message.app_id) {
         message.app_id = defaults.app_id;
     }
-    let Verdict { event, message_id, faults } = validator.judge(&message, now);
+    let MessageVerdict { event, message_id, faults } = validator.judge(&message, now);
     if !faults.is_empty() {
         return Err(faults.into_iter().map(|fault| fault.detail).collect());
     }
     let event = event.ok_or_else(|| vec!["its event is not known".to_owned()])?;
     let message_id = message_id.to_string();
-    // Without a saga's id, the saga takes the message's.
+    // A saga that the message begins without an id takes the message's.
     let begins = event.role() == Role::StartsSaga && is_plain;
     let saga = message.correlation_id.map(str::to_owned).or(begins.then(|| message_id.clone()));
     let mut properties = BasicProperties::default()
@@ -94,7 +94,7 @@ pub fn outgoing(
         properties,
         body: Bytes::copy_from_slice(message.body),
     };
-    Ok(Outgoing { event, message_id, saga, publish })
+    Ok(OutgoingMessage { event, message_id, saga, publish })
 }
 
 fn short(name: &str, text: &str) -> Result<ShortString, Vec<String>> {

@@ -1,4 +1,4 @@
-//! Publishes messages in order, and waits for the broker's word on each.
+//! Publishes messages in order, and waits for the broker's confirm of each.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use futures_util::{StreamExt as _, stream};
 
 /// The most messages without a confirm.
 const IN_FLIGHT: usize = 500;
-/// A broker that works confirms within this time.
+/// The time that a confirm may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What became of a message.
+/// The result of publishing a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sent {
-    /// Nobody has asked for it.
+pub enum PublishOutcome {
+    /// It was not tried.
     NotTried,
     /// The broker has it.
     Confirmed,
@@ -26,16 +26,16 @@ pub enum Sent {
     Unknown(String),
 }
 
-/// Publishes all, also after one that the broker does not take. `progress` is told how many have an answer.
+/// Publishes all messages, even after one that the broker does not take. `progress` gets the number of results so far.
 ///
 /// # Errors
 ///
-/// The broker lets nobody in. Nothing was published then.
+/// If the broker does not accept the connection. Nothing was published then.
 pub async fn send(
     broker: Arc<dyn Broker>,
     messages: Vec<Publish>,
     progress: &(dyn Fn(u64) + Send + Sync),
-) -> Result<Vec<Sent>, BrokerError> {
+) -> Result<Vec<PublishOutcome>, BrokerError> {
     // One attempt of our own: the publisher would try for ever.
     let session = broker.connect("ballet publish").await?;
     session.close().await;
@@ -52,16 +52,16 @@ pub async fn send(
     Ok(sent)
 }
 
-async fn one(publisher: PublisherHandle, message: Publish) -> Sent {
+async fn one(publisher: PublisherHandle, message: Publish) -> PublishOutcome {
     let answer = publisher.try_publish(message, PATIENCE).await;
     match answer {
-        Ok(()) => Sent::Confirmed,
+        Ok(()) => PublishOutcome::Confirmed,
         Err(error @ (PublishError::Unpublishable { .. } | PublishError::NotTaken { .. })) => {
-            Sent::No(format!(
+            PublishOutcome::No(format!(
                 "{error}. Check that AMQP_URL names a user that may publish it, and that `ballet \
                  topology check` finds nothing"
             ))
         }
-        Err(error) => Sent::Unknown(error.to_string()),
+        Err(error) => PublishOutcome::Unknown(error.to_string()),
     }
 }

@@ -1,4 +1,4 @@
-//! What a pass does with the dead letters that it reads.
+//! The action of a pass on the dead letters that it reads.
 
 use ballet_amqp::Publish;
 
@@ -7,12 +7,12 @@ use crate::redrive::error::RedriveError;
 use crate::redrive::options::RedriveOptions;
 use crate::redrive::summary::Summary;
 
-/// What a pass does with the dead letters that it reads.
-pub(crate) trait Action: Send {
-    /// The messages that replace this dead letter; `None` leaves it in the queue.
+/// The action of a pass on the dead letters that it reads.
+pub(crate) trait PassAction: Send {
+    /// Returns the messages that replace this dead letter; `None` leaves it in the queue.
     fn replacements(&mut self, dead_letter: &DeadLetter) -> Option<Vec<Publish>>;
 
-    /// What has come of it so far.
+    /// Returns the results so far.
     fn summary(&mut self) -> &mut Summary;
 
     /// Whether the id of a dead letter that is removed will not come again.
@@ -30,20 +30,20 @@ pub(crate) trait Action: Send {
         Ok(())
     }
 
-    /// Is called for each dead letter that is removed, before it is counted.
+    /// Called for each dead letter that is removed, before it is counted.
     fn on_removal(&mut self, _dead_letter: &DeadLetter) {}
 
-    /// The same for each that stays.
+    /// Called for each dead letter that stays.
     fn on_failure(&mut self, _dead_letter: &DeadLetter) {}
 
-    /// The dead letter is removed from the queue.
+    /// Counts a dead letter that was removed from the queue.
     fn removed(&mut self, dead_letter: &DeadLetter, options: &RedriveOptions<'_>) {
         self.on_removal(dead_letter);
         let retires = self.retires(dead_letter);
         self.summary().add_removed(dead_letter, retires, options);
     }
 
-    /// The dead letter stays, because the broker did not accept its replacement.
+    /// Counts a dead letter that stays, because the broker did not accept its replacement.
     fn failed(&mut self, dead_letter: &DeadLetter, reason: String) {
         self.on_failure(dead_letter);
         self.summary().add_failed(dead_letter.id.to_string(), reason);

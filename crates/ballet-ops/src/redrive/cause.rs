@@ -1,4 +1,4 @@
-//! The cause that a detail names, without what is particular to one message.
+//! Derives the cause from a detail, without the parts that are particular to one message.
 
 /// Stands for a number or an id.
 const NUMBER: char = '#';
@@ -7,7 +7,7 @@ const QUOTED: &str = "\"…\"";
 /// A word of this length that is hexadecimal and has a digit is an id.
 const SHORTEST_ID: usize = 8;
 
-/// The detail without numbers, ids and quoted texts. Names in backticks stay: they tell causes apart.
+/// Returns the detail without numbers, ids and quoted texts. Names in backticks stay: they tell causes apart.
 #[must_use]
 pub fn cause_of(detail: &str) -> String {
     let mut cause = String::with_capacity(detail.len());
@@ -30,14 +30,14 @@ pub fn cause_of(detail: &str) -> String {
     cause
 }
 
-/// The longest part of a cause that is the same in the details of all that it stands for.
+/// Returns the longest part of a cause that all its details contain.
 #[must_use]
 pub fn telling_part(cause: &str) -> Option<&str> {
     let parts = cause.split([NUMBER, '…', '"']).map(str::trim);
     parts.max_by_key(|part| part.len()).filter(|part| !part.is_empty())
 }
 
-/// What follows on a text that is quoted. `None` if the quotation does not end.
+/// Returns the text after a quotation. `None` if the quotation does not end.
 fn quoted(text: &str, quote: char) -> Option<&str> {
     let mut escaped = false;
     for (at, c) in text.char_indices().skip(1) {

@@ -1,4 +1,4 @@
-//! One dead letter, as it lies in a service's `.dead` queue.
+//! One dead letter in a service's `.dead` queue.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -14,17 +14,18 @@ use ballet_core::{MessageId, id};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::redrive::death::Death;
+use crate::redrive::broker_death::BrokerDeath;
 use crate::redrive::note::Note;
 
-/// What distinguishes a dead letter: its id, when it died, its redrives, and the run of a tool that sent or edited it last.
-pub(crate) type Identity = (u128, i128, u64, Option<Uuid>);
+/// The identity of a dead letter: its id, the time of its death in nanoseconds, its redrives, and the run of a tool
+/// that sent or edited it last.
+pub(crate) type LetterIdentity = (u128, i128, u64, Option<Uuid>);
 
-/// The reason of a dead letter that another service put here.
+/// The reason of a dead letter that another service put into the queue.
 const FORGED_LETTER: &str = "forged_letter";
 
-/// A message that a service could not handle, with the reason. Every part of it is kept as it
-/// came, since any part may be the cause.
+/// A message that a service could not handle, with the reason. Every part is kept unchanged, since any part may be the
+/// cause.
 #[derive(Debug, Clone)]
 pub struct DeadLetter {
     /// The service that could not handle it.
@@ -41,7 +42,7 @@ pub struct DeadLetter {
     pub step: Option<String>,
     /// The reason in a sentence.
     pub detail: Option<String>,
-    /// When it became a dead letter.
+    /// The time at which it became a dead letter.
     pub dead_at: Option<Timestamp>,
     /// The number of attempts since it was published, or redriven.
     pub attempts: u64,
@@ -65,15 +66,15 @@ pub struct DeadLetter {
 
 impl DeadLetter {
     pub(crate) fn read(service: &str, delivery: Delivery) -> Self {
-        let death = Death::read(&delivery.properties);
+        let death = BrokerDeath::read(&delivery.properties);
         let text = |name: &str| text_header(&delivery.properties, name).map(str::to_owned);
         let exchange = text(DEAD_EXCHANGE).or(death.exchange);
         let routing_key = text(DEAD_ROUTING_KEY).or(death.routing_key);
         let published_as = routing_key.as_deref().unwrap_or_default();
         let published = Incoming { routing_key: published_as, ..incoming(&delivery) };
         let (id, saga) = (id_of(&published), saga_of(&published));
-        // Before RabbitMQ 4 a header `BCC`, which nobody sees afterwards, leads a letter to the queues of others,
-        // past the rights that guard the routing key.
+        // Before RabbitMQ 4 a header `BCC`, which the broker removes, leads a letter to the queues of others, past the
+        // rights that guard the routing key.
         let forger = (delivery.exchange == DEAD && delivery.routing_key != service)
             .then(|| delivery.routing_key.clone());
         let Delivery { tag, properties, body, .. } = delivery;
@@ -85,7 +86,7 @@ impl DeadLetter {
             Some(forger) => (Some(FORGED_LETTER.to_owned()), Some(not_its_own(service, &forger))),
             None => (text(DEAD_REASON).or(death.reason), text(DEAD_DETAIL)),
         };
-        // Sent back, nobody would compare its type with what its publisher may publish.
+        // After it is sent back, nobody would check that its publisher may publish its type.
         let is_forged = reason.as_deref().is_some_and(is_forged);
         Self {
             service: service.to_owned(),
@@ -109,10 +110,10 @@ impl DeadLetter {
         }
     }
 
-    /// A message that is not dead: the service has never got it.
+    /// Makes one of a message that is not dead: the service has never received it.
     pub(crate) fn missed(service: &str, id: MessageId, delivery: Delivery) -> Self {
         let (exchange, key) = (delivery.exchange.clone(), delivery.routing_key.clone());
-        // Not what its headers say of a death: it has not died, and anybody may write them.
+        // Its headers do not count: it has not died, and anybody may write headers about a death.
         let event_type = Some(type_property(&delivery.properties).unwrap_or_else(|| key.clone()));
         let read = Self::read(service, delivery);
         let (exchange, routing_key) = (Some(exchange), Some(key));
@@ -120,23 +121,23 @@ impl DeadLetter {
         Self { id, event_type, exchange, routing_key, reason, is_forged: false, ..read }
     }
 
-    /// An event that no binding took.
+    /// Makes one of an event that no binding took.
     pub(crate) fn unrouted(service: &str, delivery: Delivery) -> Self {
         let id = message_id(&delivery);
         Self { reason: "unrouted".to_owned(), ..Self::missed(service, id, delivery) }
     }
 
-    /// A message in a retry queue. It waits for another attempt of the service that its routing key names.
+    /// Makes one of a message in a retry queue. It waits for another attempt of the service that its routing key names.
     pub(crate) fn waiting(_: &str, delivery: Delivery) -> Self {
         let id = message_id(&delivery);
         let service = delivery.routing_key.clone();
-        // If it fails again it is the same message, but it has waited once more.
+        // If it fails again, its identity differs: it has waited once more.
         let waits = count_header(&delivery.properties, RETRIES).into();
         let read = Self::read(&service, delivery);
         Self { id, redrives: waits, reason: "waits".to_owned(), ..read }
     }
 
-    /// The same for this service.
+    /// Makes the same message for another service.
     pub(crate) fn for_service(&self, service: &str) -> Self {
         let delivery = Delivery {
             tag: 0,
@@ -159,8 +160,8 @@ impl DeadLetter {
         self.run_id.as_ref() == Some(run_id)
     }
 
-    /// Why it is not sent to its service: another one put it here, or its type is not what its publisher may
-    /// publish.
+    /// Returns why it is not sent to its service, if it is forged: another service put it here, or its publisher may
+    /// not publish its type.
     #[must_use]
     pub fn forgery(&self) -> Option<String> {
         let detail = self.detail.as_deref().unwrap_or("its type is forged");
@@ -175,13 +176,13 @@ impl DeadLetter {
         }
     }
 
-    /// The header of this name, if it is text.
+    /// Returns the header of this name, if it is text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         text_header(&self.properties, name)
     }
 
-    /// Who redrove or edited it last, as its headers say. Anybody who may publish can write such headers.
+    /// Returns the note of its last redrive or edit, from its headers. Anybody who may publish can write such headers.
     #[must_use]
     pub fn noted(&self, prefix: &str) -> Option<Note> {
         let header = |name: &str| self.header(&format!("{prefix}-{name}"));
@@ -189,14 +190,14 @@ impl DeadLetter {
         Some(Note { by: by.to_owned(), why: header("why").map(str::to_owned), at })
     }
 
-    /// The body as text, if it is UTF-8.
+    /// Returns the body as text, if it is UTF-8.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         std::str::from_utf8(&self.body).ok()
     }
 
-    /// The body as readable text, unpacked if need be. A body that claims to be packed but is text
-    /// is returned as it is.
+    /// Returns the body as readable text, unpacked if need be. A body that claims to be packed but is text is returned
+    /// unchanged.
     ///
     /// # Errors
     ///
@@ -222,22 +223,22 @@ impl DeadLetter {
         id::time_of(self.id.0).is_some_and(|made| made < floor)
     }
 
-    /// Whether the inbox has forgotten what it knew when this became a dead letter.
+    /// Whether the inbox no longer remembers messages that are as old as this.
     pub(crate) fn is_beyond_memory(&self, floor: Timestamp) -> bool {
         match id::time_of(self.id.0) {
             Some(made) => made < floor,
-            // Other ids have no time of their own: the inbox keeps them from their receipt on.
+            // Other ids have no time: the inbox keeps them from their receipt on.
             None => self.dead_at.is_some_and(|at| at < floor),
         }
     }
 
-    /// Distinguishes dead letters, even those of the same message, and an edited one from what it was before.
-    pub(crate) fn identity(&self) -> Identity {
+    /// Returns its identity, which differs among dead letters of the same message, and before and after an edit.
+    pub(crate) fn identity(&self) -> LetterIdentity {
         let at = self.dead_at.map_or(0, Timestamp::as_nanosecond);
         (self.id.0.as_u128(), at, self.redrives, self.run_id)
     }
 
-    /// The same as text, for [`Filter::seen`](crate::redrive::Filter::seen).
+    /// Returns its identity as text, for [`DeadLetterFilter::seen`](crate::redrive::DeadLetterFilter::seen).
     #[must_use]
     pub fn mark(&self) -> String {
         let (id, at, redrives, run) = self.identity();
@@ -260,7 +261,7 @@ fn not_its_own(service: &str, forger: &str) -> String {
     )
 }
 
-/// The id under which every service knows, or would know, the message.
+/// Returns the id under which every service knows, or would know, the message.
 pub(crate) fn message_id(delivery: &Delivery) -> MessageId {
     id_of(&incoming(delivery))
 }
@@ -269,8 +270,8 @@ fn id_of(message: &Incoming<'_>) -> MessageId {
     Envelope::message_id_of(message, &Limits::of_tools())
 }
 
-/// The saga that the message names, as services read that: by its property, or else as a CloudEvent. However its id is
-/// written, it is the one under which services list it.
+/// Returns the saga that the message names, in its property or else as a CloudEvent. The id has the spelling that
+/// services use.
 pub(crate) fn saga_of(message: &Incoming<'_>) -> Option<String> {
     let named = Envelope::correlation_id_of(message, &Limits::of_tools())?;
     Some(Uuid::try_parse(&named).map_or_else(|_| named.into_owned(), |id| id.to_string()))

@@ -1,4 +1,4 @@
-//! The dead letters of one service: the operations on them.
+//! The operations on the dead letters of one service.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,21 +10,21 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use sqlx::PgConnection;
 
+use crate::redrive::archive_file::ArchiveFile;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
-use crate::redrive::filter::Filter;
-use crate::redrive::lines::Lines;
+use crate::redrive::filter::DeadLetterFilter;
 use crate::redrive::options::{Progress, RedriveOptions};
-use crate::redrive::outcomes::{Canary, Outcomes, RedriveOutcome, SentBack};
+use crate::redrive::outcomes::{Canary, RedriveOutcome, RedriveOutcomeCounts, SendBackResult};
 use crate::redrive::passes::{self, MOST_LOSSES};
-use crate::redrive::plan::Plan;
+use crate::redrive::plan::DeadLetterPlan;
 use crate::redrive::queue::{DeadQueue, QueueStatus};
-use crate::redrive::replace::{Replace, Replacement};
-use crate::redrive::resend::Resend;
-use crate::redrive::run::Run;
+use crate::redrive::replace::{ReplaceAction, Replacement};
+use crate::redrive::resend::ResendAction;
 use crate::redrive::sent_ids::SentIds;
 use crate::redrive::summary::Summary;
-use crate::redrive::watcher::Watcher;
+use crate::redrive::tool_run::ToolRun;
+use crate::redrive::watcher::OutcomeWatcher;
 
 /// The dead letters of one service.
 #[derive(Clone)]
@@ -33,17 +33,17 @@ pub struct DeadLetters {
 }
 
 impl DeadLetters {
-    /// The dead letters of `service` on `broker`. This does not connect yet.
+    /// Makes a handle on the dead letters of `service` on `broker`. This does not connect yet.
     pub fn new(broker: impl Broker + 'static, service: impl Into<String>) -> Self {
         Self::on(Arc::new(broker), service)
     }
 
-    /// The same on a shared broker.
+    /// Like [`new`](Self::new), on a shared broker.
     pub fn on(broker: Arc<dyn Broker>, service: impl Into<String>) -> Self {
         Self { queue: DeadQueue::of(broker, service.into()) }
     }
 
-    /// The name of the service.
+    /// Returns the name of the service.
     #[must_use]
     pub fn service(&self) -> &str {
         &self.queue.service
@@ -58,8 +58,8 @@ impl DeadLetters {
         self.queue.status().await
     }
 
-    /// Passes every dead letter to `each`, in the order of the queue, and leaves it there. No other
-    /// reader sees them meanwhile.
+    /// Passes every dead letter to `each`, in the order of the queue, and leaves it there. Other readers do not see
+    /// them meanwhile.
     ///
     /// # Errors
     ///
@@ -68,22 +68,21 @@ impl DeadLetters {
         self.queue.browse(each).await
     }
 
-    /// Plans for the dead letters that are in the queue now and match the filter. `part` is what
-    /// the service declares, if it is known. The service's inbox has forgotten ids from before
-    /// `floor`.
+    /// Makes a plan for the dead letters that are in the queue now and match the filter. `part` are the service's
+    /// declarations, if they are known. The service's inbox has forgotten ids from before `floor`.
     ///
     /// # Errors
     ///
     /// If the broker does not answer, or has no such queue.
     pub async fn plan(
         &self,
-        filter: Filter,
+        filter: DeadLetterFilter,
         part: Option<Part>,
         floor: Timestamp,
-    ) -> Result<Plan, RedriveError> {
+    ) -> Result<DeadLetterPlan, RedriveError> {
         let (mut backoff, mut losses) = (Backoff::default(), 0);
         loop {
-            let mut plan = Plan::new(part.clone(), floor);
+            let mut plan = DeadLetterPlan::new(part.clone(), floor);
             let read = self.browse(|dead_letter| {
                 if filter.matches(&dead_letter) {
                     plan.add(&dead_letter);
@@ -110,20 +109,20 @@ impl DeadLetters {
     /// Sends one dead letter of each group back, and waits for its outcome. The plan then leaves
     /// out the groups whose canary was not handled in time. `inbox` is a connection to the
     /// service's database. Without it, only an event that the service published because of a
-    /// message shows that it was handled. An error is one of before anything is sent.
+    /// message shows that it was handled. An error means that nothing was sent.
     pub(crate) async fn canaries(
         &self,
-        plan: &mut Plan,
+        plan: &mut DeadLetterPlan,
         options: &RedriveOptions<'_>,
         inbox: Option<PgConnection>,
         patience: Duration,
-    ) -> Result<SentBack, RedriveError> {
+    ) -> Result<SendBackResult, RedriveError> {
         let ids = SentIds::default();
         let mut watcher = self.watcher(plan, options, inbox, &ids).await?;
-        let mut resend = Resend::canaries(plan, options, ids);
+        let mut resend = ResendAction::canaries(plan, options, ids);
         let ended = passes::run(&self.queue, &mut resend, Duration::ZERO, options).await;
         let (summary, sent) = resend.into_parts();
-        let mut sent_back = SentBack::ended(summary, ended);
+        let mut sent_back = SendBackResult::ended(summary, ended);
         let patience = if sent_back.error.is_some() { Duration::ZERO } else { patience };
         let outcomes = watcher.outcomes(patience, &mut options.stop.clone(), &|_| {}).await;
         sent_back.summary.stopped |= *options.stop.borrow();
@@ -145,53 +144,53 @@ impl DeadLetters {
 
     async fn watcher(
         &self,
-        plan: &Plan,
+        plan: &DeadLetterPlan,
         options: &RedriveOptions<'_>,
         inbox: Option<PgConnection>,
         sent: &SentIds,
-    ) -> Result<Watcher, RedriveError> {
+    ) -> Result<OutcomeWatcher, RedriveError> {
         let (broker, service) = (&self.queue.broker, self.service());
-        Watcher::open(broker, service, plan.part(), options, inbox, sent.clone()).await
+        OutcomeWatcher::open(broker, service, plan.part(), options, inbox, sent.clone()).await
     }
 
     /// Sends the dead letters of the plan back, except those of groups that are left out.
     ///
     /// # Errors
     ///
-    /// If the broker does not answer, or denies access. What was sent before stays sent.
+    /// If the broker does not answer, or denies access. Messages that were sent before stay sent.
     pub async fn redrive(
         &self,
-        plan: &Plan,
+        plan: &DeadLetterPlan,
         options: &RedriveOptions<'_>,
     ) -> Result<Summary, RedriveError> {
-        let mut resend = Resend::all(plan, options, SentIds::default());
+        let mut resend = ResendAction::all(plan, options, SentIds::default());
         let stopped = passes::run(&self.queue, &mut resend, options.pace(), options).await?;
         let (summary, _) = resend.into_parts();
         Ok(Summary { stopped, ..summary })
     }
 
-    /// The same, and waits for what becomes of all that is sent, for `patience` after the last of which it is known. `known`
-    /// is told of how many it is. `inbox` is as with [`canaries`](Self::canaries), and so is the error.
+    /// Like [`redrive`](Self::redrive), but waits for the outcomes of all messages, at most `patience` for the next
+    /// one. `known` gets the number of outcomes so far. `inbox` and the error are as in [`canaries`](Self::canaries).
     pub(crate) async fn redrive_watched(
         &self,
-        plan: &Plan,
+        plan: &DeadLetterPlan,
         options: &RedriveOptions<'_>,
         inbox: Option<PgConnection>,
         patience: Duration,
         known: Progress<'_>,
-    ) -> Result<SentBack, RedriveError> {
+    ) -> Result<SendBackResult, RedriveError> {
         let ids = SentIds::default();
         let mut watcher = self.watcher(plan, options, inbox, &ids).await?;
-        let mut resend = Resend::all(plan, options, ids.clone());
+        let mut resend = ResendAction::all(plan, options, ids.clone());
         let ended = passes::run(&self.queue, &mut resend, options.pace(), options).await;
         let (summary, _) = resend.into_parts();
-        // After a failure nobody waits for what may not have been sent.
+        // After a failure some messages may not have been sent, so nobody waits for them.
         let patience = if ended.is_err() { Duration::ZERO } else { patience };
         let found = watcher.outcomes(patience, &mut options.stop.clone(), known).await;
         let sent = ids.all().len() as u64;
-        let outcomes = Outcomes::of(found.values(), sent.min(summary.removed));
+        let outcomes = RedriveOutcomeCounts::of(found.values(), sent.min(summary.removed));
         watcher.close().await;
-        Ok(SentBack { outcomes, ..SentBack::ended(summary, ended) })
+        Ok(SendBackResult { outcomes, ..SendBackResult::ended(summary, ended) })
     }
 
     /// Gives the dead letters of the plan another body. They stay dead letters, and the journal
@@ -202,37 +201,37 @@ impl DeadLetters {
     /// If the broker does not answer, or denies access.
     pub async fn edit(
         &self,
-        plan: &Plan,
+        plan: &DeadLetterPlan,
         body: Bytes,
         options: &RedriveOptions<'_>,
     ) -> Result<Summary, RedriveError> {
-        let replacement = |run: &Run, dead_letter: &DeadLetter| run.edited(dead_letter, &body);
+        let replacement = |run: &ToolRun, dead_letter: &DeadLetter| run.edited(dead_letter, &body);
         self.replace(plan, options, &replacement, None, false).await
     }
 
-    /// Discards the dead letters of the plan. The archive stores each of them before.
+    /// Discards the dead letters of the plan. The archive stores each of them first.
     ///
     /// # Errors
     ///
     /// If the broker does not answer, or denies access, or if the archive fails.
     pub async fn discard(
         &self,
-        plan: &Plan,
-        archive: &mut Lines,
+        plan: &DeadLetterPlan,
+        archive: &mut ArchiveFile,
         options: &RedriveOptions<'_>,
     ) -> Result<Summary, RedriveError> {
-        self.replace(plan, options, &Run::discarded, Some(archive), true).await
+        self.replace(plan, options, &ToolRun::discarded, Some(archive), true).await
     }
 
     async fn replace<'a>(
         &self,
-        plan: &'a Plan,
+        plan: &'a DeadLetterPlan,
         options: &RedriveOptions<'_>,
         replacement: Replacement<'a>,
-        archive: Option<&'a mut Lines>,
+        archive: Option<&'a mut ArchiveFile>,
         retires: bool,
     ) -> Result<Summary, RedriveError> {
-        let mut replace = Replace::new(plan, options, replacement, archive, retires);
+        let mut replace = ReplaceAction::new(plan, options, replacement, archive, retires);
         let stopped = passes::run(&self.queue, &mut replace, Duration::ZERO, options).await?;
         Ok(Summary { stopped, ..replace.into_summary() })
     }

@@ -1,9 +1,9 @@
-//! What can go wrong with dead letters.
+//! The errors of operations on dead letters.
 
 use ballet_amqp::BrokerError;
 use ballet_stream::JournalError;
 
-/// What can go wrong with dead letters.
+/// An error of an operation on dead letters.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RedriveError {
@@ -42,7 +42,7 @@ pub enum RedriveError {
         count: u32,
         /// The offset of the last.
         last: u64,
-        /// What the broker said.
+        /// The broker's error.
         error: BrokerError,
     },
     /// The task that reads the messages panicked.

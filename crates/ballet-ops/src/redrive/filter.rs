@@ -6,28 +6,29 @@ use crate::redrive::dead_letter::DeadLetter;
 
 /// Selects the dead letters that match all of the given criteria.
 #[derive(Debug, Clone, Default)]
-pub struct Filter {
+pub struct DeadLetterFilter {
     /// The reason as a code.
     pub reason: Option<String>,
     /// The handler that failed.
     pub step: Option<String>,
     /// The event's name.
     pub event_type: Option<String>,
-    /// A part of the detail.
+    /// A text that the detail contains.
     pub detail: Option<String>,
     /// Message ids, or their last digits. One of them has to match.
     pub ids: Vec<String>,
-    /// [`DeadLetter::mark`] of those that were seen before: none that died, came back or was edited since.
+    /// The [marks](DeadLetter::mark) of dead letters that were seen before. It excludes those that died, came back or
+    /// were edited since.
     pub seen: Option<Vec<String>>,
     /// The saga; its last digits are enough.
     pub saga: Option<String>,
-    /// It died before this time.
+    /// Only dead letters that died before this time.
     pub before: Option<Timestamp>,
-    /// It died after this time.
+    /// Only dead letters that died after this time.
     pub after: Option<Timestamp>,
 }
 
-impl Filter {
+impl DeadLetterFilter {
     /// Whether the dead letter is selected.
     #[must_use]
     pub fn matches(&self, dead_letter: &DeadLetter) -> bool {

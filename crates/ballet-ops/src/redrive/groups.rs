@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use crate::redrive::cause::{cause_of, telling_part};
 use crate::redrive::dead_letter::{DeadLetter, is_forged};
 
-/// With this many groups, further types and causes share a group: foreign producers choose the types,
-/// and their texts are in the causes.
+/// The most groups with their own type and cause. Further ones share a group: foreign producers choose the types, and
+/// their texts are in the causes.
 const MOST_GROUPS: usize = 1_000;
 
-/// What the dead letters of one group have in common.
+/// The attributes that the dead letters of one group have in common.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupKey {
     /// The reason as a code.
@@ -23,7 +23,7 @@ pub struct GroupKey {
     pub event_type: Option<String>,
     /// The detail without numbers, ids and quoted texts.
     pub cause: Option<String>,
-    /// Whether it was edited since it died. Then the old cause says nothing of what will happen.
+    /// Whether it was edited since it died. Then it need not fail again for the old cause.
     pub is_edited: bool,
 }
 
@@ -44,7 +44,7 @@ impl GroupKey {
         is_forged(&self.reason)
     }
 
-    /// The longest part of the cause that is the same in the details of all of the group.
+    /// Returns the longest part of the cause that all details of the group contain.
     #[must_use]
     pub fn telling_part(&self) -> Option<&str> {
         telling_part(self.cause.as_deref()?)
@@ -69,7 +69,7 @@ impl fmt::Display for GroupKey {
 
 /// Dead letters that died in the same way.
 #[derive(Debug, Clone)]
-pub struct Group {
+pub struct DeadLetterGroup {
     /// The number of dead letters.
     pub count: u64,
     /// When the first of them died.
@@ -84,13 +84,13 @@ pub struct Group {
 
 /// All groups.
 #[derive(Debug, Clone, Default)]
-pub struct Groups(BTreeMap<GroupKey, Group>);
+pub struct DeadLetterGroups(BTreeMap<GroupKey, DeadLetterGroup>);
 
-impl Groups {
+impl DeadLetterGroups {
     /// Adds a dead letter, and returns the key of its group.
     pub fn add(&mut self, dead_letter: &DeadLetter) -> GroupKey {
         let key = self.key(dead_letter);
-        let group = self.0.entry(key.clone()).or_insert_with(|| Group {
+        let group = self.0.entry(key.clone()).or_insert_with(|| DeadLetterGroup {
             count: 0,
             first: dead_letter.dead_at,
             last: dead_letter.dead_at,
@@ -103,7 +103,7 @@ impl Groups {
         key
     }
 
-    /// The group to which a dead letter belongs.
+    /// Returns the key of the group to which a dead letter belongs.
     #[must_use]
     pub fn key(&self, dead_letter: &DeadLetter) -> GroupKey {
         let mut key = GroupKey::of(dead_letter);
@@ -113,21 +113,21 @@ impl Groups {
         key
     }
 
-    /// The groups, the biggest first.
+    /// Returns the groups, the biggest first.
     #[must_use]
-    pub fn biggest_first(&self) -> Vec<(&GroupKey, &Group)> {
+    pub fn biggest_first(&self) -> Vec<(&GroupKey, &DeadLetterGroup)> {
         let mut all: Vec<_> = self.0.iter().collect();
         all.sort_by_key(|(_, group)| std::cmp::Reverse(group.count));
         all
     }
 
-    /// The number of dead letters in all groups.
+    /// Returns the number of dead letters in all groups.
     #[must_use]
     pub fn dead_letters(&self) -> u64 {
         self.0.values().map(|group| group.count).sum()
     }
 
-    /// The number of groups.
+    /// Returns the number of groups.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()

@@ -12,8 +12,8 @@ use crate::redrive::dead_letter::DeadLetter;
 /// The depth to which headers are shown. JSON parsers have limits, too.
 const DEEPEST: usize = 32;
 
-/// The whole dead letter. `body` is the exact text. A body that is not text is in `body_base64`, and
-/// a packed one also in `body_unpacked`.
+/// Returns the whole dead letter. `body` is the exact text. A body that is not text is in `body_base64`, and a packed
+/// one also in `body_unpacked`.
 #[must_use]
 pub fn full(dead_letter: &DeadLetter) -> Value {
     let mut json = summary(dead_letter);
@@ -31,7 +31,7 @@ pub fn full(dead_letter: &DeadLetter) -> Value {
     json
 }
 
-/// The dead letter without its properties, headers and body.
+/// Returns the dead letter without its properties, headers and body.
 #[must_use]
 pub fn summary(dead_letter: &DeadLetter) -> Value {
     let DeadLetter { service, reason, step, detail, attempts, redrives, .. } = dead_letter;
@@ -44,7 +44,7 @@ pub fn summary(dead_letter: &DeadLetter) -> Value {
     })
 }
 
-/// Its properties, without the headers.
+/// Returns its properties, without the headers.
 #[must_use]
 pub fn properties(dead_letter: &DeadLetter) -> Value {
     let properties = &dead_letter.properties;
@@ -73,13 +73,13 @@ pub fn properties(dead_letter: &DeadLetter) -> Value {
     Value::Object(fields)
 }
 
-/// Headers as an object.
+/// Returns headers as an object.
 #[must_use]
 pub fn headers(headers: Option<&FieldTable>) -> Value {
     headers.map_or_else(|| json!({}), |headers| table(headers, DEEPEST))
 }
 
-/// The headers that the dead letter only describes, each as its type and value.
+/// Returns the headers that the dead letter only describes, each as its type and value.
 #[must_use]
 pub fn unkept(dead_letter: &DeadLetter) -> Value {
     let text = text_header(&dead_letter.properties, ORIGINAL_HEADERS).unwrap_or_default();

@@ -1,18 +1,18 @@
 //! Dead letters: read them, send them back, edit them, discard them.
 //!
-//! The `<service>.dead` queue alone says what is dead. Everything here works on that queue, so the
-//! broker's own tools may be used beside it. An interruption loses nothing: a dead letter is
-//! removed only when the broker has confirmed its replacement. After an interruption a message may
-//! be there twice. Both copies have the same message id, and the service's inbox accepts one.
+//! A message is dead if it is in the `<service>.dead` queue. Everything here works on that queue, so the broker's own
+//! tools may be used as well. An interruption loses nothing: a dead letter is removed only when the broker has
+//! confirmed its replacement. After an interruption a message may be there twice. Both copies have the same message id,
+//! and the service's inbox accepts one.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! use ballet_amqp::RabbitMq;
-//! use ballet_ops::redrive::{DeadLetters, Filter};
+//! use ballet_ops::redrive::{DeadLetters, DeadLetterFilter};
 //!
 //! let broker = RabbitMq::new("amqp://redrive:password@localhost/shop")?;
 //! let dead_letters = DeadLetters::new(broker, "payments");
-//! let filter = Filter { reason: Some("failed".into()), ..Filter::default() };
+//! let filter = DeadLetterFilter { reason: Some("failed".into()), ..DeadLetterFilter::default() };
 //! let plan = dead_letters.plan(filter, None, jiff::Timestamp::UNIX_EPOCH).await?;
 //! for (key, group) in plan.groups().biggest_first() {
 //!     println!("{} x {key}", group.count);
@@ -21,52 +21,52 @@
 //! ```
 
 pub(crate) mod action;
+mod archive_file;
+mod broker_death;
 mod cause;
 pub(crate) mod dead_letter;
 mod dead_letters;
-mod death;
-mod declared;
+mod declarations;
 pub(crate) mod error;
 mod filter;
 mod groups;
-mod hurry;
 pub mod json;
-mod lines;
 pub(crate) mod note;
-pub(crate) mod notes;
+pub(crate) mod note_writer;
 pub(crate) mod options;
 mod outcomes;
 mod pass;
 pub(crate) mod passes;
+mod pending_retries;
 mod plan;
 pub(crate) mod queue;
 pub(crate) mod reader;
 mod replace;
 mod resend;
-pub(crate) mod run;
 #[cfg(test)]
 mod sample;
 mod send_back;
 mod sent_ids;
 pub(crate) mod source;
 pub(crate) mod summary;
-mod unrouted;
+pub(crate) mod tool_run;
+mod unrouted_events;
 mod watcher;
 
+pub use archive_file::ArchiveFile;
 pub use cause::{cause_of, telling_part};
 pub use dead_letter::DeadLetter;
 pub use dead_letters::DeadLetters;
 pub use error::RedriveError;
-pub use filter::Filter;
-pub use groups::{Group, GroupKey, Groups};
-pub use hurry::Waiting;
-pub use lines::Lines;
+pub use filter::DeadLetterFilter;
+pub use groups::{DeadLetterGroup, DeadLetterGroups, GroupKey};
 pub use note::Note;
-pub use notes::Notes;
-pub use options::{Each, Progress, RedriveOptions, Stop};
-pub use outcomes::{Canary, Outcomes, RedriveOutcome, SentBack};
-pub use plan::Plan;
+pub use note_writer::NoteWriter;
+pub use options::{OnDeadLetter, Progress, RedriveOptions, Stop};
+pub use outcomes::{Canary, RedriveOutcome, RedriveOutcomeCounts, SendBackResult};
+pub use pending_retries::PendingRetries;
+pub use plan::DeadLetterPlan;
 pub use queue::QueueStatus;
-pub use send_back::{Watching, send_back};
+pub use send_back::{OutcomeWatch, send_back};
 pub use summary::Summary;
-pub use unrouted::Unrouted;
+pub use unrouted_events::UnroutedEvents;

@@ -1,13 +1,13 @@
-//! Who acts on messages, when and why.
+//! The note of who acts on messages, when and why.
 
-use ballet_store::operators::interventions::{Act, By};
+use ballet_store::operators::interventions::{Act, SignedAct};
 use jiff::Timestamp;
 
-/// Who acts on dead letters, when and why. It is written into the headers of the messages sent,
-/// and so into the journal.
+/// A note of who acts on dead letters, when and why. It is written into the headers of the messages sent, and so into
+/// the journal.
 #[derive(Debug, Clone)]
 pub struct Note {
-    /// Who acts.
+    /// The person.
     pub by: String,
     /// The reason, if one is given.
     pub why: Option<String>,
@@ -16,9 +16,9 @@ pub struct Note {
 }
 
 impl Note {
-    /// The same for the database of a service.
+    /// Returns the note of an act for the database of a service.
     #[must_use]
-    pub fn of(&self, act: Act) -> By<'_> {
-        By { act, name: &self.by, why: self.why.as_deref() }
+    pub fn of(&self, act: Act) -> SignedAct<'_> {
+        SignedAct { act, name: &self.by, why: self.why.as_deref() }
     }
 }

@@ -1,4 +1,4 @@
-//! How dead letters are sent back, edited or discarded.
+//! The options of operations on dead letters.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,43 +9,43 @@ use uuid::Uuid;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::note::Note;
 
-/// Becomes true to end an operation early. Nothing is lost by that.
+/// Becomes true to end an operation early. No message is lost.
 pub type Stop = watch::Receiver<bool>;
 
-/// Waits for a stop, for ever if nobody can ask for one any more.
+/// Waits for a stop, for ever if its sender is gone.
 pub(crate) async fn stopped(stop: &mut Stop) {
     if stop.wait_for(|stop| *stop).await.is_err() {
         std::future::pending::<()>().await;
     }
 }
 
-/// Is called with the number of dead letters that are done.
+/// Called with the number of dead letters that are done.
 pub type Progress<'a> = &'a (dyn Fn(u64) + Send + Sync);
 
-/// Is called with each dead letter that is done.
-pub type Each<'a> = &'a (dyn Fn(&DeadLetter) + Send + Sync);
+/// Called with each dead letter that is done.
+pub type OnDeadLetter<'a> = &'a (dyn Fn(&DeadLetter) + Send + Sync);
 
-/// How dead letters are sent back, edited or discarded.
+/// The options of sending back, editing or discarding dead letters.
 pub struct RedriveOptions<'a> {
-    /// Who acts, when and why.
+    /// The note of who acts, when and why.
     pub note: Note,
-    /// A new id. It marks the messages that this run sends.
+    /// The new id that marks the messages of this run.
     pub run_id: Uuid,
     /// The most messages to send per second. There is no limit by default.
     pub rate: Option<u32>,
     /// Whether to send the dead letters that the inbox has forgotten, too. See
-    /// [`Plan::beyond_memory`](crate::redrive::Plan::beyond_memory).
+    /// [`DeadLetterPlan::beyond_memory`](crate::redrive::DeadLetterPlan::beyond_memory).
     pub beyond_memory: bool,
     /// Ends the run early.
     pub stop: Stop,
-    /// Is called after each dead letter.
+    /// Called after each dead letter.
     pub progress: Progress<'a>,
-    /// Is called with each dead letter that is done.
-    pub each: Each<'a>,
+    /// Called with each dead letter that is done.
+    pub each: OnDeadLetter<'a>,
 }
 
 impl RedriveOptions<'_> {
-    /// The time between two messages.
+    /// Returns the time between two messages.
     pub(crate) fn pace(&self) -> Duration {
         self.rate.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate.max(1))
     }
@@ -53,7 +53,7 @@ impl RedriveOptions<'_> {
 
 #[cfg(test)]
 impl RedriveOptions<'static> {
-    /// Of a test, which asks nothing of them.
+    /// Returns plain options for tests.
     pub(crate) fn plain() -> Self {
         let at = jiff::Timestamp::UNIX_EPOCH;
         Self {

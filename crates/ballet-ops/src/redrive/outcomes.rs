@@ -1,4 +1,4 @@
-//! What became of messages that were sent, one by one and counted.
+//! The outcomes of messages that were sent back, one by one and counted.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +8,7 @@ use crate::redrive::error::RedriveError;
 use crate::redrive::groups::GroupKey;
 use crate::redrive::summary::Summary;
 
-/// What became of a redriven message.
+/// The outcome of a redriven message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RedriveOutcome {
     /// The service has handled it, now or before.
@@ -24,32 +24,32 @@ pub enum RedriveOutcome {
     Unknown,
 }
 
-/// A dead letter that was sent ahead of its group, and what became of it.
+/// A dead letter that was sent ahead of its group, with its outcome.
 #[derive(Debug, Clone)]
 pub struct Canary {
     /// The group.
     pub group: GroupKey,
     /// The message's id.
     pub id: String,
-    /// What became of it.
+    /// Its outcome.
     pub outcome: RedriveOutcome,
 }
 
-/// What became of dead letters that were sent back.
+/// The result of sending dead letters back.
 #[derive(Debug, Default)]
-pub struct SentBack {
-    /// Those that were sent ahead of their groups.
+pub struct SendBackResult {
+    /// The dead letters that were sent ahead of their groups.
     pub canaries: Vec<Canary>,
-    /// What was sent.
+    /// The summary of the messages that were sent.
     pub summary: Summary,
-    /// What became of it, the canaries among them.
-    pub outcomes: Outcomes,
-    /// Why the rest was not sent, if the broker failed.
+    /// The counted outcomes, including those of the canaries.
+    pub outcomes: RedriveOutcomeCounts,
+    /// The reason why the rest was not sent, if the broker failed.
     pub error: Option<RedriveError>,
 }
 
-impl SentBack {
-    /// What a run has sent that ended like this, also if it failed on the way.
+impl SendBackResult {
+    /// Makes the result of a run from its end, which may be a failure on the way.
     pub(crate) fn ended(summary: Summary, ended: Result<bool, RedriveError>) -> Self {
         let (stopped, error) = match ended {
             Ok(stopped) => (stopped, None),
@@ -58,7 +58,7 @@ impl SentBack {
         Self { summary: Summary { stopped, ..summary }, error, ..Self::default() }
     }
 
-    /// Adds what was sent after it.
+    /// Adds the result of a later run.
     pub(crate) fn add(&mut self, more: Self) {
         self.canaries.extend(more.canaries);
         self.summary.add(more.summary);
@@ -67,19 +67,19 @@ impl SentBack {
     }
 }
 
-/// What became of redriven messages, counted.
+/// The counted outcomes of redriven messages.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outcomes {
+pub struct RedriveOutcomeCounts {
     /// The number that were handled.
     pub handled: u64,
     /// The number that were neither handled nor dead in time.
     pub unknown: u64,
-    /// How many died again, by reason and cause.
+    /// The number that died again, by reason and cause.
     pub dead_again: BTreeMap<String, u64>,
 }
 
-impl Outcomes {
-    /// What is known of as many messages as were sent. Of the others it is unknown.
+impl RedriveOutcomeCounts {
+    /// Counts the known outcomes among the messages that were sent. The others are unknown.
     pub(crate) fn of<'a>(known: impl Iterator<Item = &'a RedriveOutcome>, sent: u64) -> Self {
         let mut outcomes = Self::default();
         known.for_each(|one| outcomes.add(one));
@@ -87,18 +87,18 @@ impl Outcomes {
         outcomes
     }
 
-    /// How many died again.
+    /// Returns the number that died again.
     #[must_use]
     pub fn dead(&self) -> u64 {
         self.dead_again.values().sum()
     }
 
-    /// Of what they died again, a sentence each.
+    /// Returns a sentence for each reason for which messages died again.
     pub fn deaths(&self) -> impl Iterator<Item = String> {
         self.dead_again.iter().map(|(what, count)| format!("{count} died again: {what}"))
     }
 
-    /// Adds those of others.
+    /// Adds the counts of other messages.
     pub fn merge(&mut self, more: Self) {
         self.handled += more.handled;
         self.unknown += more.unknown;
@@ -107,7 +107,7 @@ impl Outcomes {
         }
     }
 
-    /// Counts one.
+    /// Counts an outcome.
     pub fn add(&mut self, outcome: &RedriveOutcome) {
         match outcome {
             RedriveOutcome::Handled => self.handled += 1,
@@ -122,7 +122,7 @@ impl Outcomes {
     }
 }
 
-impl fmt::Display for Outcomes {
+impl fmt::Display for RedriveOutcomeCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} handled, {} dead again", self.handled, self.dead())?;
         match self.unknown {

@@ -8,27 +8,27 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::{BrokerError, Confirmed, Confirms, Outcome, Session};
+use ballet_amqp::{BrokerError, Confirms, MessageConfirm, PublishOutcome, Session};
 use ballet_fault::{self as fault, FaultPoint};
 use futures_util::StreamExt;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::redrive::action::Action;
-use crate::redrive::dead_letter::{DeadLetter, Identity};
+use crate::redrive::action::PassAction;
+use crate::redrive::dead_letter::{DeadLetter, LetterIdentity};
 use crate::redrive::error::RedriveError;
 use crate::redrive::options::{RedriveOptions, Stop, stopped};
-use crate::redrive::reader::Reading;
+use crate::redrive::reader::LetterReading;
 
 /// The most dead letters whose replacements are unconfirmed.
 const IN_FLIGHT: usize = 256;
 /// The time that the last confirms get.
 const LAST_CONFIRMS: Duration = Duration::from_secs(10);
-/// The most that a pass which fell behind its pace may catch up.
+/// The most time that a pass which fell behind its pace may make up.
 const CATCH_UP: Duration = Duration::from_millis(100);
 
-/// How a pass ended.
+/// The way in which a pass ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum PassEnd {
     /// The queue was read to its end.
     Read,
     /// The time for one pass is up. There may be more.
@@ -38,7 +38,7 @@ pub(crate) enum End {
 }
 
 /// A dead letter whose replacement is not yet confirmed.
-struct InFlight {
+struct UnconfirmedLetter {
     dead_letter: DeadLetter,
     /// The number of its messages without a confirm.
     unconfirmed: usize,
@@ -49,31 +49,31 @@ pub(crate) struct Pass<'a> {
     session: Arc<dyn Session>,
     service: String,
     confirms: Confirms,
-    action: &'a mut dyn Action,
+    action: &'a mut dyn PassAction,
     options: &'a RedriveOptions<'a>,
     /// The time between two dead letters.
     pace: Duration,
-    in_flight: HashMap<u64, InFlight>,
+    in_flight: HashMap<u64, UnconfirmedLetter>,
     /// The dead letter to which a published message belongs, by the message's number.
     published: HashMap<u64, u64>,
     /// The number of dead letters replaced so far. It numbers the last one.
     replaced: u64,
     /// The number of dead letters that were read and stay.
     left: u64,
-    /// What earlier passes removed.
-    removed_before: &'a HashSet<Identity>,
-    /// What this pass removed.
-    removed: Vec<Identity>,
+    /// The dead letters that earlier passes removed.
+    removed_before: &'a HashSet<LetterIdentity>,
+    /// The dead letters that this pass removed.
+    removed: Vec<LetterIdentity>,
 }
 
 impl<'a> Pass<'a> {
     pub(crate) async fn open(
         session: Arc<dyn Session>,
         service: &str,
-        action: &'a mut dyn Action,
+        action: &'a mut dyn PassAction,
         options: &'a RedriveOptions<'a>,
         pace: Duration,
-        removed_before: &'a HashSet<Identity>,
+        removed_before: &'a HashSet<LetterIdentity>,
     ) -> Result<Self, RedriveError> {
         let confirms = session.confirms().await?;
         Ok(Self {
@@ -92,22 +92,22 @@ impl<'a> Pass<'a> {
         })
     }
 
-    /// The number of dead letters that were read and stay.
+    /// Returns the number of dead letters that were read and stay.
     pub(crate) fn left(&self) -> u64 {
         self.left
     }
 
-    /// What it removed.
-    pub(crate) fn into_removed(self) -> Vec<Identity> {
+    /// Returns the dead letters that it removed.
+    pub(crate) fn into_removed(self) -> Vec<LetterIdentity> {
         self.removed
     }
 
     pub(crate) async fn run(
         &mut self,
-        reading: &mut Reading,
+        reading: &mut LetterReading,
         longest: Option<Duration>,
         stop: &mut Stop,
-    ) -> Result<End, RedriveError> {
+    ) -> Result<PassEnd, RedriveError> {
         let begun = Instant::now();
         let mut next_at = begun;
         let end = loop {
@@ -115,14 +115,14 @@ impl<'a> Pass<'a> {
             let due = next_at <= Instant::now();
             tokio::select! {
                 biased;
-                () = stopped(stop) => break End::Stopped,
+                () = stopped(stop) => break PassEnd::Stopped,
                 confirms = self.confirms.next(), if !self.published.is_empty() => {
                     self.confirmed(confirms).await?;
                 }
-                () = time_up(begun, longest) => break End::TimeUp,
+                () = time_up(begun, longest) => break PassEnd::TimeUp,
                 () = sleep_until(next_at), if has_room && !due => {}
                 next = reading.next(), if has_room && due => match next {
-                    None => break End::Read,
+                    None => break PassEnd::Read,
                     Some(Ok(dead_letter)) if self.removed_before.contains(&dead_letter.identity()) => {
                         // Its acknowledgement was lost.
                         dead_letter.remove().await?;
@@ -146,14 +146,14 @@ impl<'a> Pass<'a> {
         Ok(end)
     }
 
-    /// Publishes what replaces the dead letter. Returns whether anything does.
+    /// Publishes the messages that replace the dead letter. Returns whether there are any.
     fn replace(&mut self, dead_letter: DeadLetter) -> Result<bool, RedriveError> {
-        // It counts as left until it is removed.
+        // A dead letter counts as left until it is removed.
         self.left += 1;
         let Some(messages) = self.action.replacements(&dead_letter) else { return Ok(false) };
         self.replaced += 1;
         let replaced = self.replaced;
-        let mut in_flight = InFlight { dead_letter, unconfirmed: 0, failure: None };
+        let mut in_flight = UnconfirmedLetter { dead_letter, unconfirmed: 0, failure: None };
         for message in messages {
             fault::point(FaultPoint::BeforeLetter, &*self.service);
             match self.session.publish(message) {
@@ -180,21 +180,21 @@ impl<'a> Pass<'a> {
     /// Removes the dead letters whose replacements are confirmed.
     async fn confirmed(
         &mut self,
-        confirms: Option<Result<Vec<Confirmed>, BrokerError>>,
+        confirms: Option<Result<Vec<MessageConfirm>, BrokerError>>,
     ) -> Result<(), RedriveError> {
         let lost = || BrokerError::Lost("the broker closed the channel".to_owned());
         let mut safe = Vec::new();
-        for Confirmed { number, outcome } in confirms.ok_or_else(lost)?? {
+        for MessageConfirm { number, outcome } in confirms.ok_or_else(lost)?? {
             let Some(replaced) = self.published.remove(&number) else { continue };
             let Some(in_flight) = self.in_flight.get_mut(&replaced) else { continue };
             in_flight.unconfirmed -= 1;
             match outcome {
-                Outcome::Ack => {}
-                Outcome::Nack => {
+                PublishOutcome::Ack => {}
+                PublishOutcome::Nack => {
                     in_flight.failure =
                         Some("the broker did not accept the message; its log says why".to_owned());
                 }
-                Outcome::Returned { code, text } => {
+                PublishOutcome::Returned { code, text } => {
                     let key = &self.service;
                     in_flight.failure =
                         Some(format!("no queue takes messages for `{key}`: {code} {text}"));

@@ -1,9 +1,9 @@
-//! Goes through a dead-letter queue, or another source, in as many passes as it takes.
+//! Goes through a dead-letter queue, or another source, in one or several passes.
 //!
 //! RabbitMQ may lose the last acknowledgements of a connection: a channel with more than 32 commands
 //! under way to a quorum queue keeps further ones in its own memory, which ends with the channel
 //! (`settle` in `rabbit_fifo_client`). Such a dead letter is back in the queue although its
-//! replacement was sent. So a run counts what the queue holds at its end, and removes those again.
+//! replacement was sent. So a run counts the messages in the queue at its end, and removes those again.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,20 +11,20 @@ use std::time::Duration;
 
 use ballet_amqp::Backoff;
 
-use crate::redrive::action::Action;
-use crate::redrive::dead_letter::Identity;
+use crate::redrive::action::PassAction;
+use crate::redrive::dead_letter::LetterIdentity;
 use crate::redrive::error::RedriveError;
 use crate::redrive::options::{RedriveOptions, stopped};
-use crate::redrive::pass::{End, Pass};
-use crate::redrive::source::Source;
+use crate::redrive::pass::{Pass, PassEnd};
+use crate::redrive::source::MessageSource;
 
 /// The number of times in a row that the connection may be lost without progress.
 pub(crate) const MOST_LOSSES: u32 = 5;
 
 /// Goes through the source until its end. Returns whether it was stopped before.
 pub(crate) async fn run(
-    source: &impl Source,
-    action: &mut dyn Action,
+    source: &impl MessageSource,
+    action: &mut dyn PassAction,
     pace: Duration,
     options: &RedriveOptions<'_>,
 ) -> Result<bool, RedriveError> {
@@ -33,9 +33,9 @@ pub(crate) async fn run(
     let mut identities = HashSet::new();
     loop {
         match pass(source, action, pace, options, &mut identities).await {
-            Ok((End::Read, Holds::WhatIsLeft)) => return Ok(false),
-            Ok((End::Stopped, _)) => return Ok(true),
-            Ok((End::TimeUp, _) | (End::Read, Holds::More)) => {}
+            Ok((PassEnd::Read, SourceContents::WhatIsLeft)) => return Ok(false),
+            Ok((PassEnd::Stopped, _)) => return Ok(true),
+            Ok((PassEnd::TimeUp, _) | (PassEnd::Read, SourceContents::More)) => {}
             Err(RedriveError::Broker(error)) if error.is_loss() => {
                 if action.summary().removed > removed {
                     (losses, removed) = (0, action.summary().removed);
@@ -56,21 +56,21 @@ pub(crate) async fn run(
     }
 }
 
-/// What a source holds after a pass.
+/// The messages that a source holds after a pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Holds {
+enum SourceContents {
     WhatIsLeft,
-    /// Among it may be what the pass removed.
+    /// Messages that the pass removed may be among them.
     More,
 }
 
 async fn pass(
-    source: &impl Source,
-    action: &mut dyn Action,
+    source: &impl MessageSource,
+    action: &mut dyn PassAction,
     pace: Duration,
     options: &RedriveOptions<'_>,
-    identities: &mut HashSet<Identity>,
-) -> Result<(End, Holds), RedriveError> {
+    identities: &mut HashSet<LetterIdentity>,
+) -> Result<(PassEnd, SourceContents), RedriveError> {
     let session = source.connect().await?;
     let mut removed = Vec::new();
     let ended = async {
@@ -97,9 +97,9 @@ async fn pass(
     let has_removed = !removed.is_empty();
     identities.extend(removed);
     let (end, left) = ended?;
-    let holds_more = end == End::Read && has_removed && source.holds_more_than(left).await?;
+    let holds_more = end == PassEnd::Read && has_removed && source.holds_more_than(left).await?;
     source.wait_until_returned(left).await?;
-    Ok((end, if holds_more { Holds::More } else { Holds::WhatIsLeft }))
+    Ok((end, if holds_more { SourceContents::More } else { SourceContents::WhatIsLeft }))
 }
 
 #[cfg(test)]

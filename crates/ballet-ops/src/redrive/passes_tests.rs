@@ -8,14 +8,14 @@ use tokio::sync::{mpsc, watch};
 use super::*;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::queue::DeadQueue;
-use crate::redrive::reader::Reading;
+use crate::redrive::reader::LetterReading;
 use crate::redrive::summary::Summary;
 
 const SILENT: &str = "silent";
 
-/// How the task of a reading ends.
+/// The way in which the task of a reading ends.
 #[derive(Debug, Clone, Copy)]
-enum Ends {
+enum ReadingEnd {
     AtItsEnd,
     /// When nobody reads any more.
     WhenClosed,
@@ -23,9 +23,9 @@ enum Ends {
     Panics,
 }
 
-struct Messages(MemoryBroker, Ends);
+struct FakeSource(MemoryBroker, ReadingEnd);
 
-impl Source for Messages {
+impl MessageSource for FakeSource {
     fn service(&self) -> &'static str {
         "hotel"
     }
@@ -38,21 +38,21 @@ impl Source for Messages {
         Ok(())
     }
 
-    fn read(&self) -> Reading {
+    fn read(&self) -> LetterReading {
         let (sender, messages) = mpsc::channel(1);
         let ends = self.1;
         let task = tokio::spawn(async move {
             match ends {
-                Ends::AtItsEnd => {}
-                Ends::WhenClosed => sender.closed().await,
-                Ends::Silent => {
+                ReadingEnd::AtItsEnd => {}
+                ReadingEnd::WhenClosed => sender.closed().await,
+                ReadingEnd::Silent => {
                     let error = RedriveError::NoJournal(SILENT.to_owned());
                     sender.send(Err(error)).await.ok();
                 }
-                Ends::Panics => panic!("as a test wants it"),
+                ReadingEnd::Panics => panic!("as a test wants it"),
             }
         });
-        Reading::of(messages, task)
+        LetterReading::of(messages, task)
     }
 
     async fn wait_until_returned(&self, _left: u64) -> Result<(), RedriveError> {
@@ -65,9 +65,9 @@ impl Source for Messages {
 }
 
 #[derive(Default)]
-struct Nothing(Summary);
+struct KeepAll(Summary);
 
-impl Action for Nothing {
+impl PassAction for KeepAll {
     fn replacements(&mut self, _dead_letter: &DeadLetter) -> Option<Vec<Publish>> {
         None
     }
@@ -77,29 +77,30 @@ impl Action for Nothing {
     }
 }
 
-async fn run_to(ends: Ends) -> Result<bool, RedriveError> {
-    let source = Messages(MemoryBroker::new(), ends);
-    run(&source, &mut Nothing::default(), Duration::ZERO, &RedriveOptions::plain()).await
+async fn run_to(ends: ReadingEnd) -> Result<bool, RedriveError> {
+    let source = FakeSource(MemoryBroker::new(), ends);
+    run(&source, &mut KeepAll::default(), Duration::ZERO, &RedriveOptions::plain()).await
 }
 
 #[tokio::test]
 async fn t180_a_reading_that_breaks_off_is_not_taken_for_the_end() {
-    assert!(!run_to(Ends::AtItsEnd).await.expect("read"));
-    let silent = run_to(Ends::Silent).await;
+    assert!(!run_to(ReadingEnd::AtItsEnd).await.expect("read"));
+    let silent = run_to(ReadingEnd::Silent).await;
     assert!(matches!(&silent, Err(RedriveError::NoJournal(why)) if why == SILENT), "{silent:?}");
-    let panicked = run_to(Ends::Panics).await;
+    let panicked = run_to(ReadingEnd::Panics).await;
     assert!(matches!(panicked, Err(RedriveError::Reader(_))), "{panicked:?}");
 }
 
 #[tokio::test]
 async fn t180_a_source_that_holds_nothing_is_read_without_a_limit() {
     let (_sender, mut stop) = watch::channel(false);
-    for (longest, ends, expected) in
-        [(Some(Duration::ZERO), Ends::WhenClosed, End::TimeUp), (None, Ends::AtItsEnd, End::Read)]
-    {
-        let source = Messages(MemoryBroker::new(), ends);
+    for (longest, ends, expected) in [
+        (Some(Duration::ZERO), ReadingEnd::WhenClosed, PassEnd::TimeUp),
+        (None, ReadingEnd::AtItsEnd, PassEnd::Read),
+    ] {
+        let source = FakeSource(MemoryBroker::new(), ends);
         let session = source.connect().await.expect("a session");
-        let (mut action, options) = (Nothing::default(), RedriveOptions::plain());
+        let (mut action, options) = (KeepAll::default(), RedriveOptions::plain());
         let (pace, removed) = (Duration::ZERO, HashSet::new());
         let pass = Pass::open(session, "hotel", &mut action, &options, pace, &removed).await;
         let mut reading = source.read();
@@ -111,9 +112,9 @@ async fn t180_a_source_that_holds_nothing_is_read_without_a_limit() {
 
 /// Sends each dead letter to its service.
 #[derive(Default)]
-struct Resends(Summary);
+struct ResendAll(Summary);
 
-impl Action for Resends {
+impl PassAction for ResendAll {
     fn replacements(&mut self, dead_letter: &DeadLetter) -> Option<Vec<Publish>> {
         let body = dead_letter.body.clone().into();
         let properties = dead_letter.properties.clone();
@@ -148,7 +149,7 @@ async fn t80_dead_letters_whose_acknowledgements_were_lost_are_removed_again_and
     }
     broker.lose_next_acks(2);
     let queue = DeadQueue::of(Arc::new(broker.clone()), "hotel".to_owned());
-    let mut action = Resends::default();
+    let mut action = ResendAll::default();
     let options = RedriveOptions::plain();
     assert!(!run(&queue, &mut action, Duration::ZERO, &options).await.expect("done"));
     assert_eq!((broker.ready("hotel.dead").len(), broker.ready("hotel").len()), (0, 5));

@@ -1,4 +1,4 @@
-//! Which dead letters an operation is about.
+//! The plan of an operation: the dead letters that it is about.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -6,19 +6,19 @@ use ballet_core::{MessageId, Part};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::redrive::dead_letter::{DeadLetter, Identity};
-use crate::redrive::declared::needs_the_inbox;
-use crate::redrive::groups::{GroupKey, Groups};
+use crate::redrive::dead_letter::{DeadLetter, LetterIdentity};
+use crate::redrive::declarations::needs_the_inbox;
+use crate::redrive::groups::{DeadLetterGroups, GroupKey};
 
 /// The dead letters that an operation is about: those that were in the queue when the plan was
 /// made. Dead letters that come later, come back, or are edited meanwhile are not part of it.
 #[derive(Debug, Clone)]
-pub struct Plan {
-    groups: Groups,
-    identities: HashSet<Identity>,
+pub struct DeadLetterPlan {
+    groups: DeadLetterGroups,
+    identities: HashSet<LetterIdentity>,
     /// The sagas of the dead letters.
     sagas: HashSet<String>,
-    canaries: HashMap<GroupKey, Candidate>,
+    canaries: HashMap<GroupKey, CanaryCandidate>,
     /// The groups whose canaries were not handled.
     held_back: HashSet<GroupKey>,
     forged: u64,
@@ -28,21 +28,21 @@ pub struct Plan {
     floor: Timestamp,
 }
 
-/// Which dead letter goes before the others of its group.
+/// A dead letter that may go before the others of its group.
 #[derive(Debug, Clone)]
-struct Candidate {
-    identity: Identity,
+struct CanaryCandidate {
+    identity: LetterIdentity,
     saga: Option<String>,
     is_remembered: bool,
-    /// Whether nothing of its saga died before it, or that is a canary, too. Otherwise it would fail for want of
-    /// what died before, and tell nothing of its group.
+    /// Whether no message of its saga died before it, or that message is a canary, too. Otherwise it would fail for
+    /// want of that message, and tell nothing about its group.
     is_ripe: bool,
 }
 
-impl Plan {
+impl DeadLetterPlan {
     pub(crate) fn new(part: Option<Part>, floor: Timestamp) -> Self {
         Self {
-            groups: Groups::default(),
+            groups: DeadLetterGroups::default(),
             identities: HashSet::new(),
             sagas: HashSet::new(),
             canaries: HashMap::new(),
@@ -69,14 +69,14 @@ impl Plan {
     }
 
     fn consider(&mut self, group: GroupKey, dead_letter: &DeadLetter) {
-        let rank = |one: &Candidate| (one.is_remembered, one.is_ripe);
+        let rank = |one: &CanaryCandidate| (one.is_remembered, one.is_ripe);
         let chosen = self.canaries.get(&group).map(rank);
         if chosen == Some((true, true)) {
             return;
         }
         let saga = dead_letter.saga.clone();
         let died_before = saga.as_ref().is_some_and(|saga| self.sagas.contains(saga));
-        let candidate = Candidate {
+        let candidate = CanaryCandidate {
             identity: dead_letter.identity(),
             is_remembered: !self.is_forgotten(dead_letter),
             is_ripe: !died_before || self.canaries.values().any(|one| one.saga == saga),
@@ -93,8 +93,8 @@ impl Plan {
         canary.is_some_and(|canary| canary.identity == dead_letter.identity())
     }
 
-    /// Leaves a group out of what follows, because its canary was not handled. What was edited is not
-    /// left out: each was edited by itself, so one tells nothing of the others.
+    /// Leaves a group out from now on, because its canary was not handled. Edited dead letters are not left out: each
+    /// was edited by itself, so one tells nothing about the others.
     pub(crate) fn hold_back(&mut self, group: GroupKey) {
         if !group.is_edited {
             self.held_back.insert(group);
@@ -109,54 +109,55 @@ impl Plan {
         self.identities.contains(&dead_letter.identity())
     }
 
-    /// Whether nothing shows any more if the service has handled the message before.
+    /// Whether it cannot be found out any more if the service has handled the message before.
     pub(crate) fn is_forgotten(&self, dead_letter: &DeadLetter) -> bool {
         dead_letter.is_beyond_memory(self.floor) && needs_the_inbox(self.part(), dead_letter)
     }
 
-    /// What the service declares, if it is known.
+    /// Returns the service's declarations, if they are known.
     pub(crate) fn part(&self) -> Option<&Part> {
         self.part.as_ref()
     }
 
-    /// The service's inbox does not know ids from before this time.
+    /// Returns the time before which the service's inbox does not know ids.
     pub(crate) fn floor(&self) -> Timestamp {
         self.floor
     }
 
-    /// The dead letters in groups.
+    /// Returns the dead letters in groups.
     #[must_use]
-    pub fn groups(&self) -> &Groups {
+    pub fn groups(&self) -> &DeadLetterGroups {
         &self.groups
     }
 
-    /// The ids of the messages.
+    /// Returns the ids of the messages.
     #[must_use]
     pub fn message_ids(&self) -> BTreeSet<MessageId> {
         let ids = self.identities.iter();
         ids.map(|(id, ..)| MessageId(Uuid::from_u128(*id))).collect()
     }
 
-    /// The number of dead letters.
+    /// Returns the number of dead letters.
     #[must_use]
     pub fn dead_letters(&self) -> u64 {
         self.groups.dead_letters()
     }
 
-    /// The number of dead letters that are [forged](DeadLetter::forgery): they can be discarded, and are not sent.
+    /// Returns the number of dead letters that are [forged](DeadLetter::forgery): they can be discarded, and are not
+    /// sent.
     #[must_use]
     pub fn forged(&self) -> u64 {
         self.forged
     }
 
-    /// The number of dead letters that the inbox has forgotten and the service follows outside of
+    /// Returns the number of dead letters that the inbox has forgotten and the service follows outside of
     /// sagas. Nothing keeps the service from handling them a second time.
     #[must_use]
     pub fn beyond_memory(&self) -> u64 {
         self.beyond_memory
     }
 
-    /// The number of dead letters that get a new message id, because the service accepts none that
+    /// Returns the number of dead letters that get a new message id, because the service accepts none that
     /// is this old.
     #[must_use]
     pub fn renamed(&self) -> u64 {
@@ -176,7 +177,7 @@ mod tests {
     fn a_forged_letter_is_counted_apart_and_goes_before_no_other() {
         let forged = dead_letter(1, "rome", "forged_type");
         let other = dead_letter(2, "rome", "no_room");
-        let mut plan = Plan::new(None, Timestamp::UNIX_EPOCH);
+        let mut plan = DeadLetterPlan::new(None, Timestamp::UNIX_EPOCH);
         [&forged, &other].into_iter().for_each(|one| plan.add(one));
         let is_canary = |one: &DeadLetter| plan.is_canary(&plan.groups().key(one), one);
         assert_eq!([&forged, &other].map(is_canary), [false, true]);
@@ -192,7 +193,7 @@ mod tests {
         DeadLetter::read("hotel", delivered("dead", "hotel", properties, &headers))
     }
 
-    /// Of a hotel that booked nothing for a while, and so had nothing to bill.
+    /// A hotel booked nothing for a while, and so had nothing to bill.
     #[test]
     fn a_canary_is_not_one_that_fails_for_want_of_what_died_before_it() {
         let all = [
@@ -202,10 +203,10 @@ mod tests {
             dead_letter(4, "rome", "no_bill"),
             dead_letter(5, "oslo", "no_tax"),
         ];
-        let mut plan = Plan::new(None, Timestamp::UNIX_EPOCH);
+        let mut plan = DeadLetterPlan::new(None, Timestamp::UNIX_EPOCH);
         all.iter().for_each(|one| plan.add(one));
         let is_canary = |one: &DeadLetter| plan.is_canary(&plan.groups().key(one), one);
-        // Where there is no better one, it is the first.
+        // If there is no better one, the first is the canary.
         assert_eq!(all.each_ref().map(is_canary), [true, false, false, true, true]);
     }
 }

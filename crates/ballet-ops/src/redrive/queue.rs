@@ -1,52 +1,52 @@
-//! A service's dead-letter queue: whether it exists, and how much is in it.
+//! A service's dead-letter queue: finds it, counts it and reads it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::{Broker, BrokerError, Delivery, Found, Object, Session};
+use ballet_amqp::{Broker, BrokerError, Delivery, FoundObject, Object, Session};
 use ballet_core::topology::{UNROUTED, dead_queue};
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout};
 
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
-use crate::redrive::reader::{self, Reading};
-use crate::redrive::source::{LONGEST_PASS, Source};
+use crate::redrive::reader::{self, LetterReading};
+use crate::redrive::source::{LONGEST_PASS, MessageSource};
 
 /// The name of our connections.
 const CONNECTION: &str = "ballet dead letters";
 const COUNT_TAG: &str = "ballet count";
-/// The time that the broker gets to find out what a queue holds.
+/// The time that the broker gets to count the messages in a queue.
 const COUNT_TIMEOUT: Duration = Duration::from_secs(30);
 /// The time that released dead letters get to return to the queue. It passes in full only if
 /// another consumer takes some of them.
 const RETURN_TIMEOUT: Duration = Duration::from_secs(5);
 const RETURN_POLL: Duration = Duration::from_millis(50);
-/// What is read of a retry queue and not wanted is held meanwhile, also if its time is over.
+/// A pass holds the messages of a retry queue that it does not want, even if their time is over.
 const LONGEST_PASS_OF_RETRIES: Duration = Duration::from_secs(30);
 
-/// What is in a dead-letter queue right now.
+/// The contents of a dead-letter queue right now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueueStatus {
     /// The number of dead letters, without those that other readers hold.
     pub dead_letters: u64,
-    /// The number of other readers. Nobody else sees what they hold.
+    /// The number of other readers. The dead letters that they hold are not counted.
     pub readers: u32,
 }
 
-/// The dead-letter queue of one service, the queue of events that no service takes, or a retry queue, which has messages
-/// of all services.
+/// The dead-letter queue of one service, the queue of events that no service takes, or a retry queue, which has
+/// messages of all services.
 #[derive(Clone)]
 pub(crate) struct DeadQueue {
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) service: String,
     name: String,
-    /// Reads what a delivery holds.
+    /// Makes a dead letter of a delivery.
     letter: fn(&str, Delivery) -> DeadLetter,
     is_of_retries: bool,
 }
 
-impl Source for DeadQueue {
+impl MessageSource for DeadQueue {
     fn service(&self) -> &str {
         &self.service
     }
@@ -63,13 +63,13 @@ impl Source for DeadQueue {
         Some(if self.is_of_retries { LONGEST_PASS_OF_RETRIES } else { LONGEST_PASS })
     }
 
-    fn read(&self) -> Reading {
+    fn read(&self) -> LetterReading {
         reader::read(Arc::clone(&self.broker), self.service.clone(), self.name.clone(), self.letter)
     }
 
     async fn wait_until_returned(&self, released: u64) -> Result<(), RedriveError> {
-        // What was held of a retry queue and is due goes on to its service, and does not return.
-        if self.is_of_retries { Ok(()) } else { self.returned(released).await }
+        // Messages of a retry queue that are due go on to their service, and do not return.
+        if self.is_of_retries { Ok(()) } else { self.wait_for_return(released).await }
     }
 
     async fn holds_more_than(&self, left: u64) -> Result<bool, RedriveError> {
@@ -78,7 +78,7 @@ impl Source for DeadQueue {
         session.close().await;
         match counted {
             Ok(counted) => Ok(counted.dead_letters > left),
-            // All is sent already. What may be back is dropped by the inbox when it is sent again.
+            // All is sent already. If a dead letter is back and is sent again, the inbox drops it.
             Err(RedriveError::Broker(error)) if error.is_loss() => {
                 tracing::warn!("the dead letters that are left could not be counted: {error}");
                 Ok(false)
@@ -89,29 +89,29 @@ impl Source for DeadQueue {
 }
 
 impl DeadQueue {
-    /// The dead-letter queue of a service.
+    /// Makes the dead-letter queue of a service.
     pub(crate) fn of(broker: Arc<dyn Broker>, service: String) -> Self {
         let name = dead_queue(&service);
         Self { broker, name, service, letter: DeadLetter::read, is_of_retries: false }
     }
 
-    /// The queue of events that no binding took.
+    /// Makes the queue of events that no binding took.
     pub(crate) fn of_unrouted(broker: Arc<dyn Broker>) -> Self {
         let name = UNROUTED.to_owned();
         let service = name.clone();
         Self { broker, service, name, letter: DeadLetter::unrouted, is_of_retries: false }
     }
 
-    /// A retry queue.
+    /// Makes a retry queue.
     pub(crate) fn of_retries(broker: &Arc<dyn Broker>, name: &str) -> Self {
         let (broker, name) = (Arc::clone(broker), name.to_owned());
         let service = name.clone();
         Self { broker, service, name, letter: DeadLetter::waiting, is_of_retries: true }
     }
 
-    /// The broker takes a moment to notice that their connection is gone, and until then the next
-    /// reader misses them.
-    async fn returned(&self, released: u64) -> Result<(), RedriveError> {
+    /// Waits until released dead letters are back. The broker takes a moment to notice that their connection is gone,
+    /// and until then the next reader misses them.
+    async fn wait_for_return(&self, released: u64) -> Result<(), RedriveError> {
         if released == 0 {
             return Ok(());
         }
@@ -152,11 +152,11 @@ impl DeadQueue {
             return Err(error);
         }
         closed?;
-        self.returned(read).await
+        self.wait_for_return(read).await
     }
 
     /// Fails if there is no such queue.
-    pub(crate) async fn find(&self, session: &dyn Session) -> Result<Found, RedriveError> {
+    pub(crate) async fn find(&self, session: &dyn Session) -> Result<FoundObject, RedriveError> {
         let queue = self.name.clone();
         let found = session.find(&Object::Queue(queue.clone())).await?;
         found.seen()?.ok_or_else(|| RedriveError::NoQueue {
@@ -178,19 +178,19 @@ impl DeadQueue {
         if found.messages > 0 || found.consumers > 0 {
             return Ok(status(&found, found.consumers));
         }
-        // The queue is empty, or the broker could not find out.
+        // The queue is empty, or the broker could not count it.
         self.count_on(session).await
     }
 
-    /// Counts with a consumer. Once the broker counts it, it did find out what the queue holds, and
-    /// has taken back what connections held that ended before.
+    /// Counts with a consumer. Once the broker reports that consumer, its count is right, and it has taken back the
+    /// messages of connections that ended before.
     async fn count_on(&self, session: &dyn Session) -> Result<QueueStatus, RedriveError> {
         let queue = self.name.clone();
         let mut deliveries = session.consume(&queue, COUNT_TAG, 1).await?;
         let counted = timeout(COUNT_TIMEOUT, async {
             loop {
                 let found = self.find(session).await?;
-                // Ours is one of them; others may be leaving.
+                // Our consumer is one of them; others may be leaving.
                 if found.consumers > 0 {
                     return Ok::<_, RedriveError>(status(&found, found.consumers - 1));
                 }
@@ -212,6 +212,6 @@ impl DeadQueue {
     }
 }
 
-fn status(found: &Found, readers: u32) -> QueueStatus {
+fn status(found: &FoundObject, readers: u32) -> QueueStatus {
     QueueStatus { dead_letters: found.messages.into(), readers }
 }

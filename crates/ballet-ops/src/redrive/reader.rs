@@ -1,6 +1,6 @@
 //! Reads a dead-letter queue from end to end and leaves it as it is.
 //!
-//! What is read stays unacknowledged, and returns to the queue when its connection ends, for
+//! A message that is read stays unacknowledged, and returns to the queue when its connection ends, for
 //! whatever reason. A queue that is read to its end keeps its order.
 //!
 //! Each window of dead letters comes on a channel of its own. To find the message that an
@@ -11,7 +11,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::{Broker, BrokerError, Delivery, Found, Object, Session};
+use ballet_amqp::{Broker, BrokerError, Delivery, FoundObject, Object, Session};
 use futures_util::StreamExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -21,27 +21,27 @@ use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
 
 const TAG: &str = "ballet";
-/// The first window shows how big the dead letters are.
+/// The first window: it shows how big the dead letters are.
 const FIRST_WINDOW: u16 = 100;
 const WIDEST_WINDOW: u16 = 4_000;
 /// The bytes that may be on their way to us.
 const WINDOW_BYTES: usize = 16 * 1024 * 1024;
 /// The windows on one connection. RabbitMQ admits 2,047 channels, and its operator perhaps fewer.
 const MOST_CHANNELS: usize = 100;
-/// If nothing comes for this long, the queue may be read to its end.
+/// The silence after which the queue may be read to its end.
 const QUIET: Duration = Duration::from_millis(100);
-/// The dead letters that are read ahead.
+/// The number of dead letters that are read ahead.
 const READ_AHEAD: usize = 100;
 
-/// Dead letters as they are read. They are held until this is closed or dropped.
-pub(crate) struct Reading {
+/// The dead letters of a running reader. They are held until this is closed or dropped.
+pub(crate) struct LetterReading {
     dead_letters: mpsc::Receiver<Result<DeadLetter, RedriveError>>,
     task: JoinHandle<()>,
     held: oneshot::Sender<()>,
 }
 
-impl Reading {
-    /// Dead letters that a task of another kind reads.
+impl LetterReading {
+    /// Makes one of dead letters that another task reads.
     pub(crate) fn of(
         dead_letters: mpsc::Receiver<Result<DeadLetter, RedriveError>>,
         task: JoinHandle<()>,
@@ -49,7 +49,7 @@ impl Reading {
         Self { dead_letters, task, held: oneshot::channel().0 }
     }
 
-    /// The next one; `None` at the end of the queue. Only [`close`](Self::close) tells whether the
+    /// Returns the next one; `None` at the end of the queue. Only [`close`](Self::close) tells whether the
     /// task has come to that end.
     pub(crate) async fn next(&mut self) -> Option<Result<DeadLetter, RedriveError>> {
         self.dead_letters.recv().await
@@ -68,17 +68,17 @@ impl Reading {
     }
 }
 
-/// Reads all dead letters of a service from a queue. `letter` reads each delivery.
+/// Reads all dead letters of a service from a queue. `letter` makes a dead letter of each delivery.
 pub(crate) fn read(
     broker: Arc<dyn Broker>,
     service: String,
     queue: String,
     letter: fn(&str, Delivery) -> DeadLetter,
-) -> Reading {
+) -> LetterReading {
     let (sender, dead_letters) = mpsc::channel(READ_AHEAD);
     let (held, released) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
-        let mut reader = Reader {
+        let mut reader = QueueReader {
             broker,
             service,
             queue,
@@ -92,7 +92,7 @@ pub(crate) fn read(
             // This fails only if the reading was dropped.
             reader.sender.send(Err(error.into())).await.ok();
         }
-        let Reader { sender, windows, connections, .. } = reader;
+        let QueueReader { sender, windows, connections, .. } = reader;
         drop(sender);
         released.await.ok();
         // One after the other, so that the dead letters return in their order.
@@ -100,23 +100,23 @@ pub(crate) fn read(
             session.close().await;
         }
     });
-    Reading { dead_letters, task, held }
+    LetterReading { dead_letters, task, held }
 }
 
-struct Reader {
+struct QueueReader {
     broker: Arc<dyn Broker>,
     service: String,
     queue: String,
     letter: fn(&str, Delivery) -> DeadLetter,
     sender: mpsc::Sender<Result<DeadLetter, RedriveError>>,
-    /// The bytes that a window may have.
+    /// The most bytes of a window.
     window_bytes: usize,
     connections: Vec<Arc<dyn Session>>,
     /// Their channels, which hold the dead letters.
     windows: Vec<Arc<dyn Session>>,
 }
 
-impl Reader {
+impl QueueReader {
     /// Opens one consumer after the other. Each holds one window of dead letters.
     async fn run(&mut self) -> Result<(), BrokerError> {
         let queue = self.queue.clone();
@@ -141,8 +141,8 @@ impl Reader {
                 }
             }
             session.cancel(TAG).await?;
-            // Takes what is still on its way: a big message may take long, and acknowledgements
-            // make room for more. The broker has sent all of it before it confirmed the cancel.
+            // Takes the messages that are still on their way: a big one may take long, and acknowledgements
+            // make room for more. The broker has sent all of them before it confirmed the cancel.
             while let Some(delivery) = deliveries.next().await {
                 if !self.send(&session, delivery?).await {
                     return Ok(());
@@ -166,7 +166,7 @@ impl Reader {
         Ok(window)
     }
 
-    /// Returns false if nobody reads any more.
+    /// Sends a dead letter to the reading. Returns false if that is gone.
     async fn send(&self, session: &Arc<dyn Session>, delivery: Delivery) -> bool {
         let dead_letter = (self.letter)(&self.service, delivery);
         self.sender.send(Ok(dead_letter.held_by(Arc::clone(session)))).await.is_ok()
@@ -178,13 +178,13 @@ async fn is_read(session: &dyn Session, queue: &str) -> Result<bool, BrokerError
     Ok(found.seen()?.is_none_or(|found| is_empty(&found)))
 }
 
-/// RabbitMQ reports a quorum queue as empty even if it cannot find out within 250 ms. It does not
-/// count our consumer then.
-fn is_empty(found: &Found) -> bool {
+/// Whether the queue is really empty. RabbitMQ reports a quorum queue as empty if it cannot count it within 250 ms.
+/// Then it does not count our consumer, either.
+fn is_empty(found: &FoundObject) -> bool {
     found.messages == 0 && found.consumers > 0
 }
 
-/// The number of dead letters of this size that fit into memory.
+/// Returns the number of dead letters of this size that fit into memory.
 fn next_window(window_bytes: usize, size: usize) -> u16 {
     let count = window_bytes / (size + 1024);
     u16::try_from(count).unwrap_or(WIDEST_WINDOW).clamp(1, WIDEST_WINDOW)
@@ -217,13 +217,13 @@ mod tests {
             });
         }
         let (sender, mut dead_letters) = mpsc::channel(350);
-        let mut reader = Reader {
+        let mut reader = QueueReader {
             broker: Arc::new(broker.clone()),
             service: "hotel".to_owned(),
             queue: QUEUE.to_owned(),
             letter: DeadLetter::read,
             sender,
-            // Behind the first window each has one dead letter.
+            // Each window after the first has one dead letter.
             window_bytes: 1,
             connections: Vec::new(),
             windows: Vec::new(),
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_queue_that_does_not_count_our_consumer_is_not_empty() {
-        let found = |messages, consumers| Found { messages, consumers };
+        let found = |messages, consumers| FoundObject { messages, consumers };
         assert!(is_empty(&found(0, 1)));
         assert!(!is_empty(&found(1, 1)));
         assert!(!is_empty(&found(0, 0)));

@@ -2,38 +2,38 @@
 
 use ballet_amqp::Publish;
 
-use crate::redrive::action::Action;
+use crate::redrive::action::PassAction;
+use crate::redrive::archive_file::ArchiveFile;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
-use crate::redrive::lines::Lines;
 use crate::redrive::options::RedriveOptions;
-use crate::redrive::plan::Plan;
-use crate::redrive::run::Run;
+use crate::redrive::plan::DeadLetterPlan;
 use crate::redrive::summary::Summary;
+use crate::redrive::tool_run::ToolRun;
 
 /// Makes the messages that replace a dead letter.
-pub(crate) type Replacement<'a> = &'a (dyn Fn(&Run, &DeadLetter) -> Vec<Publish> + Sync);
+pub(crate) type Replacement<'a> = &'a (dyn Fn(&ToolRun, &DeadLetter) -> Vec<Publish> + Sync);
 
 /// Puts other messages in the place of the dead letters of a plan.
-pub(crate) struct Replace<'a> {
-    plan: &'a Plan,
-    run: Run,
+pub(crate) struct ReplaceAction<'a> {
+    plan: &'a DeadLetterPlan,
+    run: ToolRun,
     replacement: Replacement<'a>,
-    archive: Option<&'a mut Lines>,
+    archive: Option<&'a mut ArchiveFile>,
     /// Whether the messages will not come again.
     retires: bool,
     summary: Summary,
 }
 
-impl<'a> Replace<'a> {
+impl<'a> ReplaceAction<'a> {
     pub(crate) fn new(
-        plan: &'a Plan,
+        plan: &'a DeadLetterPlan,
         options: &RedriveOptions<'_>,
         replacement: Replacement<'a>,
-        archive: Option<&'a mut Lines>,
+        archive: Option<&'a mut ArchiveFile>,
         retires: bool,
     ) -> Self {
-        let run = Run::new(options, plan.floor());
+        let run = ToolRun::new(options, plan.floor());
         Self { plan, run, replacement, archive, retires, summary: Summary::default() }
     }
 
@@ -42,7 +42,7 @@ impl<'a> Replace<'a> {
     }
 }
 
-impl Action for Replace<'_> {
+impl PassAction for ReplaceAction<'_> {
     fn replacements(&mut self, dead_letter: &DeadLetter) -> Option<Vec<Publish>> {
         let is_from_this_run = dead_letter.is_from(&self.run.id);
         (self.plan.contains(dead_letter) && !is_from_this_run)

@@ -6,14 +6,14 @@ use ballet_amqp::{Publish, ShortString};
 use ballet_core::MessageId;
 use ballet_core::envelope::{Envelope, Incoming, Limits};
 
-use crate::redrive::action::Action;
-use crate::redrive::dead_letter::{DeadLetter, Identity};
+use crate::redrive::action::PassAction;
+use crate::redrive::dead_letter::{DeadLetter, LetterIdentity};
 use crate::redrive::groups::GroupKey;
 use crate::redrive::options::RedriveOptions;
-use crate::redrive::plan::Plan;
-use crate::redrive::run::Run;
+use crate::redrive::plan::DeadLetterPlan;
 use crate::redrive::sent_ids::SentIds;
 use crate::redrive::summary::Summary;
+use crate::redrive::tool_run::ToolRun;
 
 /// A message that was sent ahead of its group.
 pub(crate) struct SentCanary {
@@ -26,27 +26,31 @@ pub(crate) struct SentCanary {
 }
 
 /// Sends the dead letters of a plan back to their service.
-pub(crate) struct Resend<'a> {
-    plan: &'a Plan,
-    run: Run,
+pub(crate) struct ResendAction<'a> {
+    plan: &'a DeadLetterPlan,
+    run: ToolRun,
     beyond_memory: bool,
     /// Whether only one of each group is sent.
     canaries_only: bool,
     canaries: HashMap<GroupKey, SentCanary>,
     sent: SentIds,
-    /// Those that were read and are forged, each once, however many passes read them.
-    forged: HashSet<Identity>,
-    /// Why they are not sent. They are the last failures, so that they hide no others.
+    /// The forged dead letters that were read, each once, however many passes read them.
+    forged: HashSet<LetterIdentity>,
+    /// The ids of the forged dead letters, with the reasons. They are the last failures, so that they hide no others.
     forgeries: Vec<(String, String)>,
     summary: Summary,
 }
 
-impl<'a> Resend<'a> {
+impl<'a> ResendAction<'a> {
     /// Sends all dead letters of the plan, except those of groups that are held back. It adds the ids to `sent`.
-    pub(crate) fn all(plan: &'a Plan, options: &RedriveOptions<'_>, sent: SentIds) -> Self {
+    pub(crate) fn all(
+        plan: &'a DeadLetterPlan,
+        options: &RedriveOptions<'_>,
+        sent: SentIds,
+    ) -> Self {
         Self {
             plan,
-            run: Run::new(options, plan.floor()),
+            run: ToolRun::new(options, plan.floor()),
             beyond_memory: options.beyond_memory,
             canaries_only: false,
             canaries: HashMap::new(),
@@ -58,7 +62,11 @@ impl<'a> Resend<'a> {
     }
 
     /// Sends one dead letter of each group.
-    pub(crate) fn canaries(plan: &'a Plan, options: &RedriveOptions<'_>, sent: SentIds) -> Self {
+    pub(crate) fn canaries(
+        plan: &'a DeadLetterPlan,
+        options: &RedriveOptions<'_>,
+        sent: SentIds,
+    ) -> Self {
         Self { canaries_only: true, ..Self::all(plan, options, sent) }
     }
 
@@ -74,10 +82,10 @@ impl<'a> Resend<'a> {
     }
 }
 
-impl Action for Resend<'_> {
+impl PassAction for ResendAction<'_> {
     fn replacements(&mut self, dead_letter: &DeadLetter) -> Option<Vec<Publish>> {
         let group = self.plan.groups().key(dead_letter);
-        // A message that this run has sent and that died again must not be sent in circles.
+        // A message that this run has sent and that died again is not sent in circles.
         let came_back = dead_letter.is_from(&self.run.id);
         if came_back || !self.plan.contains(dead_letter) || self.plan.is_held_back(&group) {
             return None;
@@ -124,7 +132,7 @@ impl Action for Resend<'_> {
     }
 }
 
-/// The id under which a service knows the message sent to it.
+/// Returns the id under which a service knows the message sent to it.
 fn id_of(message: &Publish) -> MessageId {
     let text = message.properties.message_id().as_ref().map(ShortString::as_str);
     let incoming = Incoming { message_id: text, body: &message.body, ..Incoming::default() };
@@ -151,11 +159,11 @@ mod tests {
         let forged: Vec<DeadLetter> =
             (0..30).map(|number| dead_letter(&format!("{number}"), "forged_type")).collect();
         let others = ["a", "b"].map(|id| dead_letter(id, "no_room"));
-        let mut plan = Plan::new(None, Timestamp::UNIX_EPOCH);
+        let mut plan = DeadLetterPlan::new(None, Timestamp::UNIX_EPOCH);
         forged.iter().chain(&others).for_each(|one| plan.add(one));
         let (options, sent) = (RedriveOptions::plain(), SentIds::default());
-        let mut resend = Resend::all(&plan, &options, sent.clone());
-        // As many passes as it takes.
+        let mut resend = ResendAction::all(&plan, &options, sent.clone());
+        // Several passes.
         for _ in 0..3 {
             assert!(forged.iter().all(|one| resend.replacements(one).is_none()));
         }

@@ -2,7 +2,7 @@
 
 use ballet_amqp::{AMQPValue, BasicProperties, Delivery, FieldTable};
 
-/// A delivery with these headers and without a body.
+/// Makes a delivery with these headers and without a body.
 pub(crate) fn delivered(
     exchange: &str,
     routing_key: &str,

@@ -1,5 +1,5 @@
-//! Sends dead letters back as a person wants it: one of each group first, then the others, and it ends when it is known what
-//! became of all.
+//! Sends dead letters back for a person: one of each group first, then the others. It ends when the outcomes of all are
+//! known, or patience ends.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,40 +9,40 @@ use sqlx::PgConnection;
 use crate::redrive::dead_letters::DeadLetters;
 use crate::redrive::error::RedriveError;
 use crate::redrive::options::{Progress, RedriveOptions};
-use crate::redrive::outcomes::SentBack;
-use crate::redrive::plan::Plan;
+use crate::redrive::outcomes::SendBackResult;
+use crate::redrive::plan::DeadLetterPlan;
 
-/// How it is found out what becomes of what is sent back.
-pub struct Watching<'a> {
+/// The ways to find out the outcomes of messages that are sent back.
+pub struct OutcomeWatch<'a> {
     /// Two connections to the service's database, for the canaries and for the rest. Without one, only an
     /// event that the service published because of a message shows that it was handled.
     pub inboxes: [Option<PgConnection>; 2],
-    /// How long the next outcome is waited for.
+    /// The longest wait for the next outcome.
     pub patience: Duration,
-    /// Is called with the number of those sent of which it is known.
+    /// Called with the number of known outcomes.
     pub known: Progress<'a>,
 }
 
-impl fmt::Debug for Watching<'_> {
+impl fmt::Debug for OutcomeWatch<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watching").field("patience", &self.patience).finish_non_exhaustive()
+        f.debug_struct("OutcomeWatch").field("patience", &self.patience).finish_non_exhaustive()
     }
 }
 
-/// Sends the dead letters of the plan back. With a canary the groups are left out whose first was not handled.
+/// Sends the dead letters of the plan back. With canaries, groups whose canary was not handled are left out.
 ///
 /// # Errors
 ///
-/// If the broker does not answer before anything is sent. Of a later error what was sent is told, and the error with it.
+/// If the broker fails before anything is sent. A later error is in the result, with the messages that were sent.
 pub async fn send_back(
     letters: &DeadLetters,
-    plan: &mut Plan,
+    plan: &mut DeadLetterPlan,
     has_canary: bool,
     options: &RedriveOptions<'_>,
-    watching: Watching<'_>,
-) -> Result<SentBack, RedriveError> {
-    let Watching { inboxes: [ahead, behind], patience, known } = watching;
-    let mut sent = SentBack::default();
+    watching: OutcomeWatch<'_>,
+) -> Result<SendBackResult, RedriveError> {
+    let OutcomeWatch { inboxes: [ahead, behind], patience, known } = watching;
+    let mut sent = SendBackResult::default();
     if has_canary {
         sent = letters.canaries(plan, options, ahead, patience).await?;
     }

@@ -1,22 +1,22 @@
-//! The ids of what a run has sent, shared by who sends and who watches.
+//! The ids of the messages that a run has sent, shared by sender and watcher.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ballet_core::MessageId;
 
-/// The ids under which the service knows what a run has sent so far, with how often: there may be copies of one
-/// message. Clones share them.
+/// The ids under which the service knows the messages that a run has sent so far, each with a count: there may be
+/// copies of one message. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SentIds(Arc<Mutex<HashMap<MessageId, u32>>>);
 
 impl SentIds {
-    /// Call it before the message is sent: its outcome may come at once.
+    /// Adds an id. Call this before the message is sent: its outcome may come at once.
     pub(crate) fn add(&self, id: MessageId) {
         *self.lock().entry(id).or_default() += 1;
     }
 
-    /// The broker did not take it.
+    /// Removes the id of a message that the broker did not take.
     pub(crate) fn remove(&self, id: MessageId) {
         let mut sent = self.lock();
         match sent.get_mut(&id) {

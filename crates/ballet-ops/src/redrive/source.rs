@@ -1,4 +1,4 @@
-//! Where a run takes its messages from.
+//! The source of a run's messages.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,15 +6,15 @@ use std::time::Duration;
 use ballet_amqp::Session;
 
 use crate::redrive::error::RedriveError;
-use crate::redrive::reader::Reading;
+use crate::redrive::reader::LetterReading;
 
-/// RabbitMQ closes a channel whose message is unacknowledged for 30 minutes. No dead letter is held
-/// longer than this.
+/// The longest time that a dead letter is held. RabbitMQ closes a channel whose message is unacknowledged for 30
+/// minutes.
 pub(crate) const LONGEST_PASS: Duration = Duration::from_secs(10 * 60);
 
-/// Where a run takes its messages from. A run may begin to read several times.
-pub(crate) trait Source: Sync {
-    /// The service whose messages they are.
+/// The source of a run's messages. A run may begin to read several times.
+pub(crate) trait MessageSource: Sync {
+    /// Returns the service whose messages they are.
     fn service(&self) -> &str;
 
     /// Connects to the broker.
@@ -24,23 +24,21 @@ pub(crate) trait Source: Sync {
     fn check(&self, session: &dyn Session)
     -> impl Future<Output = Result<(), RedriveError>> + Send;
 
-    /// How long one pass may last, if messages are held while it does. Another pass follows, and
-    /// begins to read anew.
+    /// Returns the longest time of one pass, if a pass holds messages. Another pass follows, and begins to read anew.
     fn longest_pass(&self) -> Option<Duration> {
         Some(LONGEST_PASS)
     }
 
     /// Begins to read.
-    fn read(&self) -> Reading;
+    fn read(&self) -> LetterReading;
 
-    /// Waits until what was read and stays can be read again.
+    /// Waits until the messages that were read and stay can be read again.
     fn wait_until_returned(
         &self,
         left: u64,
     ) -> impl Future<Output = Result<(), RedriveError>> + Send;
 
-    /// Whether it holds more than what was read and stays: new messages, or some whose removal was
-    /// lost.
+    /// Whether it holds more than the messages that were read and stay: new ones, or some whose removal was lost.
     fn holds_more_than(&self, left: u64)
     -> impl Future<Output = Result<bool, RedriveError>> + Send;
 }

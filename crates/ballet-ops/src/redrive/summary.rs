@@ -41,7 +41,7 @@ impl Summary {
         (options.progress)(self.removed);
     }
 
-    /// Adds what came of a further operation.
+    /// Adds the result of a further operation.
     pub fn add(&mut self, more: Self) {
         self.removed += more.removed;
         self.failed += more.failed;

@@ -1,4 +1,4 @@
-//! Watches what becomes of redriven messages.
+//! Watches for the outcomes of redriven messages.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use ballet_amqp::{Broker, Delivery};
 use ballet_core::topology::{DEAD, EVENTS};
 use ballet_core::{MessageId, Part};
 use ballet_store::inbox::messages::handled;
-use ballet_stream::{JournalError, Read, Reader, Record, Start};
+use ballet_stream::{JournalError, JournalItem, JournalReader, Record, Start};
 use sqlx::{Connection, PgConnection};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -21,27 +21,27 @@ use crate::redrive::options::{Progress, RedriveOptions, Stop, stopped};
 use crate::redrive::outcomes::RedriveOutcome;
 use crate::redrive::sent_ids::SentIds;
 
-/// The time between two looks at the service's inbox.
+/// The time between two queries of the service's inbox.
 const INBOX_POLL: Duration = Duration::from_millis(200);
-/// How long the first look may take: nobody can stop it.
+/// The most time for the first query: nobody can stop it.
 const FIRST_LOOK: Duration = Duration::from_secs(10);
 /// The time that connections get to end in good order.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
-/// Watches the journal, and the service's inbox if its database is known. What it cannot read any more leaves outcomes
-/// unknown, and is no error: the messages are sent all the same.
-pub(crate) struct Watcher {
+/// Watches the journal, and the service's inbox if its database is known. If it cannot read them any more, outcomes
+/// stay unknown. That is no error: the messages are sent all the same.
+pub(crate) struct OutcomeWatcher {
     sent: SentIds,
-    /// What the journal says, for as long as it can be read.
+    /// The outcomes in the journal, as long as it can be read.
     journal: mpsc::UnboundedReceiver<(MessageId, RedriveOutcome)>,
     following: JoinHandle<()>,
     inbox: Option<PgConnection>,
 }
 
-impl Watcher {
-    /// Reads the journal from now on, also while messages are sent, which may take hours: RabbitMQ ends a channel that
-    /// does not acknowledge for 30 minutes. Open it before the messages are sent. `part` is what the service declares,
-    /// if it is known.
+impl OutcomeWatcher {
+    /// Reads the journal from now on, also while messages are sent: that may take hours, and RabbitMQ ends a channel
+    /// that does not acknowledge for 30 minutes. Open it before the messages are sent. `part` are the service's
+    /// declarations, if they are known.
     pub(crate) async fn open(
         broker: &Arc<dyn Broker>,
         service: &str,
@@ -50,17 +50,17 @@ impl Watcher {
         inbox: Option<PgConnection>,
         sent: SentIds,
     ) -> Result<Self, RedriveError> {
-        let reader = match Reader::open(Arc::clone(broker), Start::Next).await {
-            // The last messages reach no reader, but those that come now do.
+        let reader = match JournalReader::open(Arc::clone(broker), Start::Next).await {
+            // No reader gets the last messages, but it gets those that come now.
             Err(JournalError::NoEnd) => {
-                Reader::open(Arc::clone(broker), Start::Time(options.note.at)).await
+                JournalReader::open(Arc::clone(broker), Start::Time(options.note.at)).await
             }
             opened => opened,
         };
         let (found, journal) = mpsc::unbounded_channel();
-        let follower = Follower {
+        let follower = JournalFollower {
             service: service.to_owned(),
-            foreign: foreign(part),
+            foreign: foreign_types(part),
             run: options.run_id,
             sent: sent.clone(),
         };
@@ -68,7 +68,7 @@ impl Watcher {
         Ok(Self { sent, journal, following, inbox })
     }
 
-    /// The messages that the service has handled, according to its inbox.
+    /// Returns the messages that the service has handled, according to its inbox.
     async fn handled(&mut self, ids: &[MessageId]) -> HashSet<MessageId> {
         let Some(db) = &mut self.inbox else { return HashSet::new() };
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
@@ -82,8 +82,8 @@ impl Watcher {
         }
     }
 
-    /// Waits until each message that was sent is handled or dead, but no longer than `patience` for the next one, or until
-    /// it is stopped. Without patience it is what is known by now. `known` is told of how many it is known.
+    /// Waits until each message that was sent is handled or dead, at most `patience` for the next one, or until it is
+    /// stopped. Without patience it returns the outcomes that are known by now. `known` gets their number.
     pub(crate) async fn outcomes(
         &mut self,
         patience: Duration,
@@ -124,7 +124,7 @@ impl Watcher {
                         }
                         () = self.look_up(&ids, &mut outcomes) => {}
                     }
-                    // To ask for very many takes its time, and the service needs its database.
+                    // A query of very many ids takes its time, and the service needs its database.
                     poll.reset_after(INBOX_POLL.max(4 * asked.elapsed()));
                 }
             }
@@ -136,12 +136,12 @@ impl Watcher {
         outcomes
     }
 
-    /// A question that had no answer leaves the connection in its midst.
+    /// Gives the inbox up: the connection still waits for the answer to a query.
     fn cut_off(&mut self) {
         self.inbox = None;
     }
 
-    /// Asks the inbox for those that are not known.
+    /// Looks the messages without an outcome up in the inbox.
     async fn look_up(
         &mut self,
         ids: &HashSet<MessageId>,
@@ -157,7 +157,7 @@ impl Watcher {
     pub(crate) async fn close(self) {
         let Self { journal, following, inbox, .. } = self;
         drop(journal);
-        // They end anyway: an orderly close only keeps the servers' logs quiet.
+        // The connections end anyway: an orderly close only keeps the servers' logs quiet.
         timeout(CLOSE_LIMIT, following).await.ok();
         if let Some(db) = inbox {
             timeout(CLOSE_LIMIT, db.close()).await.ok();
@@ -179,26 +179,26 @@ fn add(
     }
 }
 
-/// The types that producers outside may publish as well.
-fn foreign(part: Option<&Part>) -> Vec<&'static str> {
+/// Returns the types that foreign producers may publish as well.
+fn foreign_types(part: Option<&Part>) -> Vec<&'static str> {
     let types = part.map(|part| [part.emits(), part.consumes()].concat()).unwrap_or_default();
     let foreign = types.iter().filter(|event| !event.foreign_producers().is_empty());
     foreign.map(|event| event.name()).collect()
 }
 
 /// Finds outcomes in the journal.
-struct Follower {
+struct JournalFollower {
     service: String,
     foreign: Vec<&'static str>,
     run: Uuid,
     sent: SentIds,
 }
 
-impl Follower {
-    /// Follows until nobody wants to know any more, or the journal cannot be read.
+impl JournalFollower {
+    /// Follows until the watcher is closed, or the journal cannot be read.
     async fn follow(
         self,
-        mut reader: Reader,
+        mut reader: JournalReader,
         found: mpsc::UnboundedSender<(MessageId, RedriveOutcome)>,
     ) {
         loop {
@@ -207,11 +207,11 @@ impl Follower {
                 () = found.closed() => break,
             };
             match read {
-                Ok(Read::Record(record)) => {
+                Ok(JournalItem::Record(record)) => {
                     // An error means the same as `closed`.
                     self.outcome(record).and_then(|outcome| found.send(outcome).ok());
                 }
-                Ok(Read::Notice(_)) => {}
+                Ok(JournalItem::Notice(_)) => {}
                 Err(error) => {
                     tracing::warn!("the journal cannot be read any more: {error}");
                     break;
@@ -223,7 +223,7 @@ impl Follower {
 
     fn outcome(&self, record: Record) -> Option<(MessageId, RedriveOutcome)> {
         if record.exchange == EVENTS {
-            // The routing key is all that the broker guards: another service may have handled the same event.
+            // The broker guards only the routing key: another service may have handled the same event.
             let publisher = record.routing_key.split('.').next();
             let is_foreign = self.foreign.iter().any(|foreign| *foreign == record.routing_key);
             if publisher != Some(&*self.service) || is_foreign {
@@ -262,9 +262,9 @@ mod tests {
         let part = Part { service: "cart", publishes, ..Part::default() };
         let (sent, id) = (SentIds::default(), MessageId::derived_from_text("sent"));
         sent.add(id);
-        let follower = Follower {
+        let follower = JournalFollower {
             service: "cart".to_owned(),
-            foreign: foreign(Some(&part)),
+            foreign: foreign_types(Some(&part)),
             run: Uuid::from_u128(7),
             sent,
         };

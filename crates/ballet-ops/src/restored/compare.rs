@@ -1,4 +1,4 @@
-//! Compares what a service published, as the journal has it, with what its database knows.
+//! Compares the events that a service published, according to the journal, with the rows in its database.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use ballet_core::topology::EVENTS;
 use ballet_core::{Part, StepPart};
 use ballet_store::calls::open;
 use ballet_store::ledger::entry::Entry;
-use ballet_store::ledger::recorded::{RecordedRow, Sagas, of_sagas};
-use ballet_store::ledger::standing::Declared;
-use ballet_stream::{Notice, Read, Reader, Start};
+use ballet_store::ledger::recorded_rows::{RecordedRow, SagaSelection, of_sagas};
+use ballet_store::ledger::standing::StepDeclaration;
+use ballet_stream::{JournalItem, JournalReader, Notice, Start};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -18,34 +18,33 @@ use uuid::Uuid;
 use crate::redrive::error::RedriveError;
 use crate::redrive::options::Progress;
 
-/// How long an event may take from its publisher to the ledger of a service that keeps up.
+/// The time that an event may take from its publisher to the ledger of a service that keeps up.
 pub const ON_ITS_WAY: SignedDuration = SignedDuration::from_mins(10);
 
-/// The sagas that are looked up together.
+/// The number of sagas that are looked up together.
 const LOOK_UP: usize = 1_000;
 
-/// Events of one saga that others have heard, and that the service's database does not know.
+/// The events of one saga that other services have received, and that the service's database does not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
+pub struct SagaDifference {
     /// The saga.
     pub saga: Uuid,
     /// The events that were published before.
     pub before: Vec<&'static str>,
-    /// The events that the database has instead. None if the service does not know the saga.
+    /// The events that the database has instead. Empty if the service does not know the saga.
     pub now: Vec<String>,
-    /// Whether it waits for an outside system, so that the events may still come.
+    /// Whether the saga waits for an outside system, so that the events may still come.
     pub is_open: bool,
 }
 
-/// What a comparison found.
+/// The result of a comparison.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Compared {
-    /// By their sagas.
-    pub differences: Vec<Difference>,
+pub struct RestoreComparison {
+    /// The differences, in the order of their sagas.
+    pub differences: Vec<SagaDifference>,
     /// The number of sagas in which the service published something.
     pub sagas: u64,
-    /// The number of events that it published outside of sagas, by type. Whether the database knows them
-    /// cannot be told.
+    /// The number of events that it published outside of sagas, by type. They cannot be compared.
     pub others: BTreeMap<&'static str, u64>,
     /// The time of the oldest event in the journal, if the journal does not reach back far enough.
     pub journal_begins: Option<Timestamp>,
@@ -53,8 +52,8 @@ pub struct Compared {
     pub unreadable: Vec<u64>,
 }
 
-/// Reads from the journal what the service that declares `part` published since a point in time and up to an
-/// offset, and looks it up in the service's database.
+/// Reads the events that the service that declares `part` published, in the journal from a point in time up to an
+/// offset, and looks them up in the service's database.
 ///
 /// # Errors
 ///
@@ -66,16 +65,16 @@ pub async fn compare(
     until: u64,
     db: &mut PgConnection,
     progress: Progress<'_>,
-) -> Result<Compared, RedriveError> {
-    let mut compared = Compared::default();
+) -> Result<RestoreComparison, RedriveError> {
+    let mut compared = RestoreComparison::default();
     let read = read(broker, part, since, until, &mut compared, progress).await?;
-    let Published { events: published, aborted } = read;
+    let PublishedEvents { events: published, aborted } = read;
     compared.sagas = published.len() as u64;
     let open = open::sagas(db).await?;
     let sagas: Vec<Uuid> = published.keys().copied().collect();
     for sagas in sagas.chunks(LOOK_UP) {
         let mut rows: HashMap<Uuid, Vec<RecordedRow>> = HashMap::new();
-        for (saga, row) in of_sagas(db, Sagas::These(sagas)).await? {
+        for (saga, row) in of_sagas(db, SagaSelection::These(sagas)).await? {
             rows.entry(saga).or_default().push(row);
         }
         for saga in sagas {
@@ -86,18 +85,20 @@ pub async fn compare(
             let held = held_outside(part, before, &now);
             let difference = difference(*saga, before, was_aborted, &held, &now);
             compared.differences.extend(
-                difference
-                    .map(|difference| Difference { is_open: open.contains(saga), ..difference }),
+                difference.map(|difference| SagaDifference {
+                    is_open: open.contains(saga),
+                    ..difference
+                }),
             );
         }
     }
     Ok(compared)
 }
 
-/// What the journal has.
+/// The events of the journal that concern the service.
 #[derive(Default)]
-struct Published {
-    /// The types of the events that the service published for each saga, as far as its ledger can tell.
+struct PublishedEvents {
+    /// The types of the events that the service published for each saga and has in its ledger.
     events: BTreeMap<Uuid, BTreeSet<&'static str>>,
     /// The sagas that somebody aborted.
     aborted: BTreeSet<Uuid>,
@@ -108,30 +109,30 @@ async fn read(
     part: &Part,
     since: Timestamp,
     until: u64,
-    compared: &mut Compared,
+    compared: &mut RestoreComparison,
     progress: Progress<'_>,
-) -> Result<Published, RedriveError> {
+) -> Result<PublishedEvents, RedriveError> {
     let (in_ledger, aborts) = (in_ledger(part), aborts(part));
     let emitted: BTreeSet<&'static str> = part.emits().iter().map(|event| event.name()).collect();
-    let mut published = Published::default();
-    let mut reader = Reader::open(broker, Start::Time(since - ON_ITS_WAY)).await?;
+    let mut published = PublishedEvents::default();
+    let mut reader = JournalReader::open(broker, Start::Time(since - ON_ITS_WAY)).await?;
     let mut number = 0;
     loop {
         let record = match reader.next().await? {
-            Read::Record(record) => record,
-            Read::Notice(Notice::Cut { time, .. }) => {
+            JournalItem::Record(record) => record,
+            JournalItem::Notice(Notice::Cut { time, .. }) => {
                 compared.journal_begins = time.filter(|time| *time > since);
                 continue;
             }
-            Read::Notice(Notice::Unreadable(offset)) => {
+            JournalItem::Notice(Notice::Unreadable(offset)) => {
                 compared.unreadable.push(offset);
                 if offset >= until {
                     break;
                 }
                 continue;
             }
-            Read::Notice(Notice::NothingSince) => break,
-            Read::Notice(Notice::Lost(_) | Notice::Back) => continue,
+            JournalItem::Notice(Notice::NothingSince) => break,
+            JournalItem::Notice(Notice::Lost(_) | Notice::Back) => continue,
         };
         if record.offset.is_some_and(|offset| offset > until) {
             break;
@@ -161,12 +162,12 @@ async fn read(
     Ok(published)
 }
 
-/// The events that abort a saga of the service.
+/// Returns the events that abort a saga of the service.
 fn aborts(part: &Part) -> BTreeSet<&'static str> {
     part.sagas.iter().filter_map(|saga| saga.abort).map(|event| event.name()).collect()
 }
 
-/// The events for which the service has a row in its ledger.
+/// Returns the events for which the service has a row in its ledger.
 fn in_ledger(part: &Part) -> BTreeSet<&'static str> {
     let mut types = BTreeSet::new();
     for saga in &part.sagas {
@@ -186,15 +187,16 @@ fn is_abort(row: &RecordedRow) -> bool {
     row.step.is_empty() && row.entry == Entry::Aborted
 }
 
-/// The outcomes of steps that took effect at another company, and that nobody has compensated: neither
-/// before, nor as the database knows it.
+/// Returns the outcomes of steps that took effect at another company, and that are compensated neither in the journal
+/// nor in the database.
 fn held_outside(
     part: &Part,
     before: &BTreeSet<&'static str>,
     now: &[RecordedRow],
 ) -> Vec<&'static str> {
     let steps = part.sagas.iter().flat_map(|saga| &saga.steps);
-    let can_be_compensated = |step: &&StepPart| Declared::Step(step.kind).can_be_compensated();
+    let can_be_compensated =
+        |step: &&StepPart| StepDeclaration::Step(step.kind).can_be_compensated();
     let calling = steps.filter(|step| step.runs.is_answered_later()).filter(can_be_compensated);
     let ended = |step: &StepPart| {
         let is_it = |row: &RecordedRow| {
@@ -206,15 +208,15 @@ fn held_outside(
     held.map(|step| step.done.name()).collect()
 }
 
-/// Where the database differs. A saga that was aborted has nothing left to do once the database knows that,
-/// whichever of its steps came before the abort, but for what is still held outside.
+/// Compares one saga. Once the database has the abort of a saga that was aborted, the saga has nothing left to do,
+/// whichever of its steps came before the abort, except for effects that are still held outside.
 fn difference(
     saga: Uuid,
     before: &BTreeSet<&'static str>,
     was_aborted: bool,
     held: &[&'static str],
     now: &[RecordedRow],
-) -> Option<Difference> {
+) -> Option<SagaDifference> {
     let known: BTreeSet<&str> = now.iter().filter_map(|row| row.event_type.as_deref()).collect();
     let missing: Vec<&'static str> =
         before.iter().copied().filter(|name| !known.contains(name)).collect();
@@ -224,14 +226,14 @@ fn difference(
         let now = now.iter().filter(|row| is_abort(row));
         let now = now.filter_map(|row| row.event_type.clone()).collect();
         let before = held.to_vec();
-        return (!held.is_empty()).then_some(Difference { saga, before, now, is_open: false });
+        return (!held.is_empty()).then_some(SagaDifference { saga, before, now, is_open: false });
     }
     if is_equal {
         return None;
     }
     let added = known.iter().filter(|name| !before.contains(*name));
     let now = added.map(|name| (*name).to_owned()).collect();
-    Some(Difference { saga, before: missing, now, is_open: false })
+    Some(SagaDifference { saga, before: missing, now, is_open: false })
 }
 
 #[cfg(test)]
@@ -267,7 +269,7 @@ mod tests {
         assert_eq!(of(false, std::slice::from_ref(&done)), None);
         assert_eq!(of(false, &[]), Some((vec![DONE], vec![])));
         assert_eq!(of(false, &[refused]), Some((vec![DONE], vec![REFUSED.to_owned()])));
-        // The abort was heard before the step this time.
+        // This time the abort arrived before the step.
         assert_eq!(of(true, std::slice::from_ref(&abort)), None);
         assert_eq!(of(true, &[done.clone(), abort.clone()]), None);
         // Nobody had aborted it.

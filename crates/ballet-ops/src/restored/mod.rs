@@ -1,11 +1,10 @@
 //! A service whose database was restored from a backup, while the broker and the other services went on.
 //!
-//! What it missed is sent to it again from the journal ([`crate::missed`]). What it does then need not be
-//! what it did before: others have heard the one, and hear the other. [`compare()`] finds where the two
-//! differ.
+//! The events that it missed are sent to it again from the journal ([`crate::missed`]). It may act on them in another
+//! way than before, and other services receive both outcomes. [`compare()`] finds the differences.
 
 mod compare;
-mod hold;
+mod postponed_events;
 
-pub use compare::{Compared, Difference, ON_ITS_WAY, compare};
-pub use hold::{after_the_beginning, held_back};
+pub use compare::{ON_ITS_WAY, RestoreComparison, SagaDifference, compare};
+pub use postponed_events::{after_the_beginning, held_back};

@@ -1,49 +1,49 @@
-//! Says what became of a step's call to the outside, where only a person can find that out: the other side may have
-//! forgotten its key, or answers nobody any more.
+//! Records a person's word on a step's call to the outside. Sometimes only a person can find out its outcome: the other
+//! side may have forgotten the key, or does not answer any more.
 //!
-//! It is one transaction, under the lock that the service takes for the saga: what is said, and the note about who says
-//! it. The service takes the answer in as if the other side had given it, through the step's own handler. So the outcome
-//! is published or, in a saga that was aborted meanwhile, compensated.
+//! One transaction, under the lock that the service takes for the saga, writes the outcome and the note about the
+//! person. The service handles the answer as if the other side had given it, through the step's own handler. So the
+//! outcome is published or, in a saga that was aborted meanwhile, compensated.
 
 use std::fmt;
 
 use ballet_core::{Part, Runs, SagaId};
 use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::calls::open::{self, OfStep, of_step};
-use ballet_store::calls::stored::Given;
+use ballet_store::calls::stored::StatedOutcome;
 use ballet_store::ledger::locks::lock_saga;
-use ballet_store::ledger::recorded::of_saga;
+use ballet_store::ledger::recorded_rows::of_saga;
 use ballet_store::operators::change::{as_service, change};
-use ballet_store::operators::interventions::{self, Act, Touched};
+use ballet_store::operators::interventions::{self, Act, TouchedMessage};
 use serde::de::IgnoredAny;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::redrive::Note;
-use crate::sagas::refused::{NotSolved, in_use};
-use crate::sagas::standing::{Standing, declared};
+use crate::sagas::ledger_step::{LedgerStep, declared};
+use crate::sagas::solve_error::{SolveError, in_use};
 
-/// What became of a call.
+/// The outcome of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallOutcome {
-    /// This is the answer, as JSON of the step's `Answer`. A "no" is one, too.
+    /// The other side gave this answer, as JSON of the step's `Answer`. A "no" is an answer, too.
     Answer(String),
     /// The other side has done nothing for it, and nothing is under way.
     NothingDone,
 }
 
-/// A call of which a person knows what became of it.
+/// A call whose outcome a person knows.
 #[derive(Debug)]
 pub struct KnownCall<'a> {
-    /// What the service declares.
+    /// The service's declarations.
     pub part: &'a Part,
     /// The saga.
     pub saga: SagaId,
     /// The step.
     pub step: &'a str,
-    /// Its key, if it has run for several.
+    /// The step's key, if it has run for several.
     pub key: Option<&'a str>,
-    /// What became of the call.
+    /// The outcome of the call.
     pub outcome: CallOutcome,
     /// Whether the other side has confirmed that it will not carry out the request that it has
     /// taken.
@@ -52,21 +52,21 @@ pub struct KnownCall<'a> {
     pub note: Note,
 }
 
-/// A call of which was said what became of it.
+/// A call whose outcome was recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnsweredCall {
     /// The step, with its key.
     pub step: String,
     /// The call's key.
     pub key: Uuid,
-    /// What the service does now.
-    pub then: CallThen,
+    /// The service's next action.
+    pub then: CallFollowUp,
 }
 
-/// What a service does with a call of which a person has said what became of it.
+/// A service's action on a call whose outcome a person has recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CallThen {
-    /// It takes the answer in.
+pub enum CallFollowUp {
+    /// It handles the answer.
     TakesIn,
     /// It ends the call. The saga is aborted, so there is nothing to compensate.
     Ends,
@@ -74,8 +74,8 @@ pub enum CallThen {
     Makes,
 }
 
-/// What a service does, as it is told to a person: `payments takes the answer in`.
-impl fmt::Display for CallThen {
+/// A predicate of the service: `payments takes the answer in`.
+impl fmt::Display for CallFollowUp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::TakesIn => "takes the answer in",
@@ -85,7 +85,7 @@ impl fmt::Display for CallThen {
     }
 }
 
-/// Says what became of a call. With `dry_run` it only says what would be done.
+/// Records the outcome of a call. With `dry_run` it only returns what would be done.
 ///
 /// # Errors
 ///
@@ -94,27 +94,27 @@ pub async fn answer(
     db: &mut PgConnection,
     known: &KnownCall<'_>,
     dry_run: bool,
-) -> Result<AnsweredCall, NotSolved> {
+) -> Result<AnsweredCall, SolveError> {
     let KnownCall { part, saga, step, key, outcome, is_called_off, note } = known;
     if let CallOutcome::Answer(answer) = outcome {
         serde_json::from_str::<IgnoredAny>(answer)
-            .map_err(|why| NotSolved::WrongAnswer(why.to_string()))?;
+            .map_err(|why| SolveError::WrongAnswer(why.to_string()))?;
     }
     let (saga_part, declared) =
         declared(part, step, "calls outside", |one| one.runs == Runs::CallsOutside)?;
     let mut transaction = change(db).await?;
     as_service(&mut transaction).await?;
-    let running = || NotSolved::Running {
+    let running = || SolveError::Running {
         service: part.service.to_owned(),
         work: format!("making the call of {step}"),
     };
     lock_saga(&mut transaction, *saga).await.map_err(|error| in_use(error, running()))?;
     let rows = of_saga(&mut transaction, saga.0).await?;
-    let standing = Standing::new(part, saga_part, declared, saga.0, &rows, *key)?;
+    let standing = LedgerStep::new(part, saga_part, declared, saga.0, &rows, *key)?;
     let is_taken_back = standing.calling()?;
     let call = of_step(&mut transaction, saga.0, standing.at(), false).await;
     let Some(call) = call.map_err(|error| in_use(error, running()))? else {
-        return Err(NotSolved::NotCalling {
+        return Err(SolveError::NotCalling {
             step: standing.name(),
             why: "its answer is taken in at this moment".to_owned(),
         });
@@ -125,15 +125,15 @@ pub async fn answer(
     }
     if is_taken && !is_set_aside && !is_called_off {
         let request = format!("the request of {}", standing.name());
-        return Err(NotSolved::Taken { request, key });
+        return Err(SolveError::Taken { request, key });
     }
     if error.is_none() {
-        return Err(NotSolved::NotFailing { call: format!("the call of {}", standing.name()) });
+        return Err(SolveError::NotFailing { call: format!("the call of {}", standing.name()) });
     }
     let then = match outcome {
-        CallOutcome::Answer(_) => CallThen::TakesIn,
-        CallOutcome::NothingDone if is_taken_back => CallThen::Ends,
-        CallOutcome::NothingDone => CallThen::Makes,
+        CallOutcome::Answer(_) => CallFollowUp::TakesIn,
+        CallOutcome::NothingDone if is_taken_back => CallFollowUp::Ends,
+        CallOutcome::NothingDone => CallFollowUp::Makes,
     };
     let answered = AnsweredCall { step: standing.name(), key, then };
     if dry_run {
@@ -141,16 +141,16 @@ pub async fn answer(
     }
     match (outcome, then) {
         (CallOutcome::Answer(answer), _) => {
-            open::give(&mut transaction, key, &Given::Answer(answer.clone())).await?;
+            open::give(&mut transaction, key, &StatedOutcome::Answer(answer.clone())).await?;
         }
-        (CallOutcome::NothingDone, CallThen::Ends) => {
-            open::give(&mut transaction, key, &Given::Nothing).await?;
+        (CallOutcome::NothingDone, CallFollowUp::Ends) => {
+            open::give(&mut transaction, key, &StatedOutcome::Nothing).await?;
         }
-        (CallOutcome::NothingDone, CallThen::TakesIn | CallThen::Makes) => {
+        (CallOutcome::NothingDone, CallFollowUp::TakesIn | CallFollowUp::Makes) => {
             open::ask_anew(&mut transaction, key).await?;
         }
     }
-    let touched = [Touched { message_id: key, saga_id: Some(saga.0), event_type: None }];
+    let touched = [TouchedMessage { message_id: key, saga_id: Some(saga.0), event_type: None }];
     interventions::insert(&mut transaction, note.of(Act::Answered), &touched).await?;
     fault::point(FaultPoint::BeforeTables, "answered");
     transaction.commit().await?;

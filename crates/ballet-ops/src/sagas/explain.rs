@@ -1,5 +1,4 @@
-//! Finds what a saga waits for, and why. There is no I/O here, so that made-up rows can be explained in
-//! tests.
+//! Explains what a saga waits for, and why. There is no I/O here, so that tests can explain made-up rows.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::OnceLock;
@@ -7,40 +6,42 @@ use std::sync::OnceLock;
 use ballet_core::envelope::Limits;
 use ballet_core::{EventType, Graph, Part, Runs, SagaPart, StepPart, System, id};
 use ballet_store::calls::open::OpenCall;
-use ballet_store::inbox::stuck::{Stuck, What};
+use ballet_store::inbox::stuck::{StuckEntry, StuckKind};
 use ballet_store::ledger::entry::Entry;
-use ballet_store::ledger::recorded::RecordedRow;
+use ballet_store::ledger::recorded_rows::RecordedRow;
 use ballet_store::operators::interventions::Intervention;
-use ballet_store::outbox::left_behind::Unpublished;
-use ballet_store::process::Alive;
+use ballet_store::outbox::left_behind::UnpublishedEvent;
+use ballet_store::process::Liveness;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::audit::ledger::{Left, Rows, Undecided, not_acted_on, published, undecided, unfinished};
+use crate::audit::ledger::{
+    RowsByService, UndecidedSaga, UnfinishedWork, not_acted_on, published, undecided, unfinished,
+};
 use crate::audit::read::discarded;
-use crate::sagas::saga_state::Wait;
-use crate::sagas::state::State;
+use crate::sagas::saga_state::SagaWait;
+use crate::sagas::service_state::ServiceState;
 
-/// Explains sagas by what each service shows of them.
+/// Explains sagas by the state of each service.
 pub(crate) struct Explainer<'a> {
     system: &'a System,
-    states: &'a BTreeMap<&'a str, State>,
+    states: &'a BTreeMap<&'a str, ServiceState>,
     /// By saga: the service and the failure.
-    failures: HashMap<Uuid, Vec<(&'a str, &'a Stuck)>>,
+    failures: HashMap<Uuid, Vec<(&'a str, &'a StuckEntry)>>,
     calls: HashMap<Uuid, Vec<(&'a str, &'a OpenCall)>>,
-    unpublished: HashMap<Uuid, Vec<(&'a str, &'a Unpublished)>>,
+    unpublished: HashMap<Uuid, Vec<(&'a str, &'a UnpublishedEvent)>>,
     /// By saga: the service, the type, and the reason.
     unpublishable: HashMap<Uuid, Vec<(&'a str, &'a str, &'a str)>>,
-    /// By saga: the service, and who has discarded what.
+    /// By saga: the service, and the intervention that discarded an event.
     discarded: HashMap<Uuid, Vec<(&'a str, &'a Intervention)>>,
     /// By saga: the owner, and when the first deadline passes.
     deadlines: HashMap<Uuid, (&'a str, Timestamp)>,
-    /// By the saga's name, if it has several: its versions. They are read when somebody asks.
+    /// The versions of each saga that has several, by its name. They are computed on the first use.
     versions: OnceLock<BTreeMap<&'static str, BTreeSet<u32>>>,
 }
 
 impl<'a> Explainer<'a> {
-    pub(crate) fn new(system: &'a System, states: &'a BTreeMap<&'a str, State>) -> Self {
+    pub(crate) fn new(system: &'a System, states: &'a BTreeMap<&'a str, ServiceState>) -> Self {
         let mut explainer = Self {
             system,
             states,
@@ -54,7 +55,7 @@ impl<'a> Explainer<'a> {
         };
         for (service, state) in states {
             for failure in &state.failures {
-                if let (Some(saga), What::Message { .. }) = (failure.saga_id, &failure.what) {
+                if let (Some(saga), StuckKind::Message { .. }) = (failure.saga_id, &failure.what) {
                     explainer.failures.entry(saga.0).or_default().push((*service, failure));
                 }
             }
@@ -85,26 +86,26 @@ impl<'a> Explainer<'a> {
         explainer
     }
 
-    /// The sagas that something waits for, also those that have no row in any ledger.
+    /// Returns the sagas that have open messages, calls or deadlines, also those without a row in any ledger.
     pub(crate) fn known(&self) -> BTreeSet<Uuid> {
         let Self { failures, calls, unpublished, unpublishable, deadlines, .. } = self;
         let known = failures.keys().chain(calls.keys()).chain(unpublished.keys());
         known.chain(unpublishable.keys()).chain(deadlines.keys()).copied().collect()
     }
 
-    /// When the services were read, by the latest of their clocks.
+    /// Returns when the services were read, by the latest of their clocks.
     pub(crate) fn now(&self) -> Option<Timestamp> {
         self.states.values().map(|state| state.at).max()
     }
 
-    /// When the owner's deadline for its decision passes.
+    /// Returns when the owner's deadline for its decision passes.
     pub(crate) fn deadline(&self, saga: Uuid) -> Option<Timestamp> {
         self.deadlines.get(&saga).map(|(_, due_at)| *due_at)
     }
 
-    /// What a saga waits for, the oldest first.
-    pub(crate) fn waits(&self, saga: Uuid, rows: &Rows<'_>) -> Vec<Wait> {
-        let mut left: Vec<Left<'_>> = Vec::new();
+    /// Returns what a saga waits for, the oldest first.
+    pub(crate) fn waits(&self, saga: Uuid, rows: &RowsByService<'_>) -> Vec<SagaWait> {
+        let mut left: Vec<UnfinishedWork<'_>> = Vec::new();
         for part in &self.system.parts {
             let Some(own) = rows.get(part.service) else { continue };
             let calls = || self.calls.get(&saga).into_iter().flatten();
@@ -115,26 +116,26 @@ impl<'a> Explainer<'a> {
             left.extend(unfinished(part, own, is_out));
         }
         left.extend(not_acted_on(self.system, rows, self.may_be_forgotten(saga, rows)));
-        // Of a service that was not read nothing is known.
+        // Nothing is known of a service that was not read.
         left.retain(|left| self.states.contains_key(left.service));
-        let mut waits: Vec<Wait> = Vec::new();
+        let mut waits: Vec<SagaWait> = Vec::new();
         for left in left {
-            let wait = self.left(saga, left);
+            let wait = self.unfinished_work(saga, left);
             if !waits.contains(&wait) {
                 waits.push(wait);
             }
         }
         for (service, failure) in self.failures.get(&saga).into_iter().flatten() {
-            let What::Message { event_type, .. } = &failure.what else { continue };
-            let is_named = |wait: &Wait| {
+            let StuckKind::Message { event_type, .. } = &failure.what else { continue };
+            let is_named = |wait: &SagaWait| {
                 wait.service == *service && wait.event_type.as_ref() == Some(event_type)
             };
             if !waits.iter().any(is_named) {
-                waits.push(self.failed(service, event_type, failure));
+                waits.push(self.failed_message(service, event_type, failure));
             }
         }
         for (service, call) in self.calls.get(&saga).into_iter().flatten() {
-            waits.push(self.called(service, call));
+            waits.push(self.open_call(service, call));
         }
         if waits.is_empty() {
             waits.extend(self.undecided(saga, rows));
@@ -143,18 +144,18 @@ impl<'a> Explainer<'a> {
             let what = format!("has not decided it; the deadline is {due_at}");
             let recorded = rows.values().flatten().map(|row| row.recorded_at).max();
             let since = recorded.or_else(|| id::time_of(saga)).unwrap_or(*due_at);
-            waits.push(Wait { why: self.silence(owner), ..self.wait(owner, what, since) });
+            waits.push(SagaWait { why: self.silence(owner), ..self.wait(owner, what, since) });
         }
         waits.sort_by_key(|wait| wait.since);
         waits
     }
 
-    /// The decisions that have not come, although nobody has anything left to do.
-    fn undecided(&self, saga: Uuid, rows: &Rows<'_>) -> Vec<Wait> {
+    /// Returns the decisions that have not come, although no service has anything left to do.
+    fn undecided(&self, saga: Uuid, rows: &RowsByService<'_>) -> Vec<SagaWait> {
         let mut waits = Vec::new();
         for part in &self.system.parts {
             let own = rows.get(part.service).map_or(&[][..], Vec::as_slice);
-            for Undecided { owner, mut expected, since } in undecided(part, own) {
+            for UndecidedSaga { owner, mut expected, since } in undecided(part, own) {
                 expected.retain(|event| self.may_come(event, part, rows));
                 let names: Vec<&str> = expected.iter().map(|event| event.name()).collect();
                 let mut what = match &names[..] {
@@ -164,16 +165,16 @@ impl<'a> Explainer<'a> {
                 if let Some((_, due_at)) = self.deadlines.get(&saga) {
                     what.push_str(&format!("; the deadline is {due_at}"));
                 }
-                let why = self.instead(&expected, rows).or_else(|| self.silence(owner));
-                waits.push(Wait { why, ..self.wait(owner, what, since) });
+                let why = self.published_instead(&expected, rows).or_else(|| self.silence(owner));
+                waits.push(SagaWait { why, ..self.wait(owner, what, since) });
             }
         }
         waits
     }
 
-    /// Whether an event may come: in the version under which its owner began the saga, and from a step that has
-    /// not ended with another event.
-    fn may_come(&self, event: &EventType, owner: &Part, rows: &Rows<'_>) -> bool {
+    /// Whether an event may still come: from a step of the version under which the owner began the saga, unless that
+    /// step has ended with another event.
+    fn may_come(&self, event: &EventType, owner: &Part, rows: &RowsByService<'_>) -> bool {
         let of = |service: &str| rows.get(service).map_or(&[][..], Vec::as_slice).iter();
         let began =
             |saga: &SagaPart| saga.versions_with(of(owner.service).map(|row| row.step.as_str()));
@@ -198,8 +199,8 @@ impl<'a> Explainer<'a> {
         })
     }
 
-    /// The version under which a saga runs, of each saga with its id that has several.
-    pub(crate) fn versions(&self, rows: &Rows<'_>) -> Vec<(&'static str, u32)> {
+    /// Returns the version under which each saga with this id runs, if that saga has several versions.
+    pub(crate) fn versions(&self, rows: &RowsByService<'_>) -> Vec<(&'static str, u32)> {
         let version = |(name, versions): (&&'static str, &BTreeSet<u32>)| {
             let parts = self.system.parts.iter();
             let mut owned =
@@ -222,8 +223,13 @@ impl<'a> Explainer<'a> {
         of_system.iter().filter_map(version).collect()
     }
 
-    /// What those who should publish an event have published in its place: events that nobody takes.
-    fn instead(&self, expected: &[&EventType], rows: &Rows<'_>) -> Option<String> {
+    /// Describes the events that nobody consumes, and that the publishers of the expected events published in their
+    /// place.
+    fn published_instead(
+        &self,
+        expected: &[&EventType],
+        rows: &RowsByService<'_>,
+    ) -> Option<String> {
         let parts = &self.system.parts;
         let consumed: BTreeSet<EventType> = parts.iter().flat_map(Part::consumes).collect();
         let is_asked = |part: &&Part| expected.iter().any(|event| event.service() == part.service);
@@ -241,8 +247,8 @@ impl<'a> Explainer<'a> {
         (!instead.is_empty()).then(|| format!("{}, which nobody takes", instead.join(", ")))
     }
 
-    fn wait(&self, service: &str, what: String, since: Timestamp) -> Wait {
-        Wait {
+    fn wait(&self, service: &str, what: String, since: Timestamp) -> SagaWait {
+        SagaWait {
             service: service.to_owned(),
             what,
             event_type: None,
@@ -250,66 +256,66 @@ impl<'a> Explainer<'a> {
             stays_open: false,
             since,
             why: None,
-            is_silent: self.states.get(service).is_some_and(|state| state.alive != Alive::Yes),
+            is_silent: self.states.get(service).is_some_and(|state| state.alive != Liveness::Yes),
             is_dead: false,
             next_at: None,
         }
     }
 
-    /// The same with the step of its service that would go on.
-    fn at_step(&self, wait: Wait, is_it: impl Fn(&StepPart) -> bool) -> Wait {
+    /// Adds the step of the service that would go on.
+    fn with_step(&self, wait: SagaWait, is_it: impl Fn(&StepPart) -> bool) -> SagaWait {
         let parts = self.system.parts.iter().filter(|part| part.service == wait.service);
         let mut steps = parts.flat_map(|part| &part.sagas).flat_map(|saga| &saga.steps);
         let Some(step) = steps.find(|step| is_it(step)) else { return wait };
-        Wait { step: Some(step.name), stays_open: step.runs == Runs::StaysOpen, ..wait }
+        SagaWait { step: Some(step.name), stays_open: step.runs == Runs::StaysOpen, ..wait }
     }
 
-    /// The same, of which this is the event that it has not acted on.
-    fn on(&self, wait: Wait, event_type: Option<String>) -> Wait {
+    /// Adds the event on which the service has not acted.
+    fn with_event(&self, wait: SagaWait, event_type: Option<String>) -> SagaWait {
         let is_on =
             |step: &StepPart| step.on.iter().any(|on| Some(on.name()) == event_type.as_deref());
-        let wait = self.at_step(wait, is_on);
-        Wait { event_type, ..wait }
+        let wait = self.with_step(wait, is_on);
+        SagaWait { event_type, ..wait }
     }
 
-    fn left(&self, saga: Uuid, left: Left<'_>) -> Wait {
-        let Left { service, what, event_type, since } = left;
+    fn unfinished_work(&self, saga: Uuid, left: UnfinishedWork<'_>) -> SagaWait {
+        let UnfinishedWork { service, what, event_type, since } = left;
         let failures = || self.failures.get(&saga).into_iter().flatten();
-        let is_it = |failure: &Stuck| match (&failure.what, &event_type) {
-            (What::Message { event_type: failed, .. }, Some(event)) => failed == event,
+        let is_it = |failure: &StuckEntry| match (&failure.what, &event_type) {
+            (StuckKind::Message { event_type: failed, .. }, Some(event)) => failed == event,
             _ => event_type.is_none(),
         };
         let failure = failures().find(|(of, failure)| *of == service && is_it(failure));
-        let wait = self.on(self.wait(service, what, since), event_type.clone());
+        let wait = self.with_event(self.wait(service, what, since), event_type.clone());
         if let Some((_, failure)) = failure {
-            return of_failure(failure, wait);
+            return with_failure(failure, wait);
         }
         let is_type = |other: &str| Some(other) == event_type.as_deref();
         let mut unpublishable = self.unpublishable.get(&saga).into_iter().flatten();
         if let Some((by, _, reason)) = unpublishable.find(|(_, other, _)| is_type(other)) {
-            return Wait { why: Some(format!("{by} cannot publish it: {reason}")), ..wait };
+            return SagaWait { why: Some(format!("{by} cannot publish it: {reason}")), ..wait };
         }
         let mut unpublished = self.unpublished.get(&saga).into_iter().flatten();
         if let Some((by, _)) = unpublished.find(|(_, event)| is_type(&event.event_type)) {
-            return Wait { why: Some(format!("{by} has not published it yet")), ..wait };
+            return SagaWait { why: Some(format!("{by} has not published it yet")), ..wait };
         }
         let mut of_saga = self.discarded.get(&saga).into_iter().flatten().copied();
         if let (Some(by), Some(event)) =
             (discarded(&mut of_saga, service, event_type.as_deref()), &event_type)
         {
             let what = format!("does not get {event}");
-            return Wait { what, why: Some(by), ..wait };
+            return SagaWait { what, why: Some(by), ..wait };
         }
-        Wait { why: self.silence(service), ..wait }
+        SagaWait { why: self.silence(service), ..wait }
     }
 
-    fn failed(&self, service: &str, event_type: &str, failure: &Stuck) -> Wait {
+    fn failed_message(&self, service: &str, event_type: &str, failure: &StuckEntry) -> SagaWait {
         let what = format!("has not handled {event_type}");
         let wait = self.wait(service, what, failure.since);
-        of_failure(failure, self.on(wait, Some(event_type.to_owned())))
+        with_failure(failure, self.with_event(wait, Some(event_type.to_owned())))
     }
 
-    fn called(&self, service: &str, call: &OpenCall) -> Wait {
+    fn open_call(&self, service: &str, call: &OpenCall) -> SagaWait {
         let undo = if call.undo { " to undo it" } else { "" };
         let what = format!("waits for the answer to its call of {}{undo}", call.step);
         let why = match &call.last_error {
@@ -319,17 +325,17 @@ impl<'a> Explainer<'a> {
         // Before its first failure it is under way.
         let next_at = call.next_at.filter(|_| call.last_error.is_some());
         let wait =
-            self.at_step(self.wait(service, what, call.since), |step| step.name == call.step);
-        Wait { why, next_at, ..wait }
+            self.with_step(self.wait(service, what, call.since), |step| step.name == call.step);
+        SagaWait { why, next_at, ..wait }
     }
 
-    /// That no process of a service is alive, if that is so.
+    /// Says that no process of a service is alive, if that is so.
     fn silence(&self, service: &str) -> Option<String> {
         self.states.get(service)?.alive.silence(service)
     }
 
     /// Whether a service may have forgotten a saga.
-    fn may_be_forgotten(&self, saga: Uuid, rows: &Rows<'_>) -> bool {
+    fn may_be_forgotten(&self, saga: Uuid, rows: &RowsByService<'_>) -> bool {
         let recorded = || rows.values().flatten().map(|row| row.recorded_at).min();
         let began = id::time_of(saga).or_else(recorded);
         let since = self.now().map(|now| now - Limits::default().saga_window);
@@ -337,14 +343,14 @@ impl<'a> Explainer<'a> {
     }
 }
 
-/// The same because of this failure. A failure without another attempt is a dead letter.
-fn of_failure(failure: &Stuck, wait: Wait) -> Wait {
-    let Stuck { detail, attempts, next_at, sent_back_at, .. } = failure;
+/// Adds a failure as the reason. A failure without another attempt is a dead letter.
+fn with_failure(failure: &StuckEntry, wait: SagaWait) -> SagaWait {
+    let StuckEntry { detail, attempts, next_at, sent_back_at, .. } = failure;
     let times = if *attempts == 1 { "attempt" } else { "attempts" };
     if let Some(at) = sent_back_at {
         let why = format!("it was sent back at {at:.0}, after: {detail} ({attempts} {times})");
-        return Wait { why: Some(why), ..wait };
+        return SagaWait { why: Some(why), ..wait };
     }
     let why = Some(format!("{detail} ({attempts} {times})"));
-    Wait { why, is_dead: next_at.is_none(), next_at: *next_at, ..wait }
+    SagaWait { why, is_dead: next_at.is_none(), next_at: *next_at, ..wait }
 }

@@ -1,21 +1,21 @@
-//! A cause that is known, and is not the saga's: a service that is paused or has no process, a provider that does not answer, a binding
-//! that is missing, a broker that takes nothing. Sagas that wait there are blocked, not stuck.
+//! The known causes outside of a saga that block it: a service that is paused or has no process, a provider that does
+//! not answer, a missing binding, a broker that takes nothing. Sagas that wait there are blocked, not stuck.
 
 use ballet_core::System;
 use ballet_store::calls::open;
-use ballet_store::operators::paused;
-use ballet_store::process::Alive;
+use ballet_store::operators::service_pause;
+use ballet_store::process::Liveness;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
 use crate::finding::Finding;
 
-/// What keeps the sagas that wait for a service, or for one of its steps, from going on.
+/// A cause that keeps the sagas that wait for a service, or for one of its steps, from going on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hindrance {
     /// The service.
     pub service: String,
-    /// The step. Without one it is the whole service.
+    /// The step. `None` for the whole service.
     pub step: Option<String>,
     /// The cause, as a sentence.
     pub why: String,
@@ -37,25 +37,25 @@ impl Hindrance {
     }
 }
 
-/// What hinders in a service, by its database.
+/// Reads the hindrances in a service from its database.
 ///
 /// # Errors
 ///
 /// If the database does not answer.
 pub async fn of_service(
     service: &str,
-    alive: Alive,
+    alive: Liveness,
     db: &mut PgConnection,
 ) -> Result<Vec<Hindrance>, sqlx::Error> {
-    if let Some(paused) = paused::now(db).await? {
+    if let Some(paused) = service_pause::now(db).await? {
         return Ok(vec![Hindrance::of_service(service, &format!("it is {paused}"))]);
     }
     match alive {
-        Alive::Yes => {}
-        Alive::Frozen(_) => {
+        Liveness::Yes => {}
+        Liveness::Frozen(_) => {
             return Ok(vec![Hindrance::of_service(service, "its process gives no sign of life")]);
         }
-        Alive::No(_) => return Ok(vec![Hindrance::of_service(service, "it has no process")]),
+        Liveness::No(_) => return Ok(vec![Hindrance::of_service(service, "it has no process")]),
     }
     // The provider of each of these steps is away.
     let away = |(step, error): (String, String)| {
@@ -64,7 +64,7 @@ pub async fn of_service(
     Ok(open::failing(db).await?.into_iter().map(away).collect())
 }
 
-/// What the broker's state hinders. `found` is what a look at it found.
+/// Returns the hindrances in the broker. `found` are the findings of a check of the broker.
 #[must_use]
 pub fn of_broker(system: &System, found: &[Finding]) -> Vec<Hindrance> {
     let mut all = Vec::new();

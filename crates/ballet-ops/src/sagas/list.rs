@@ -1,42 +1,42 @@
-//! The sagas of a system, those that began last first.
+//! The list of a system's sagas, the latest first.
 
 use std::collections::BTreeSet;
 
 use ballet_core::{System, id};
-use ballet_store::ledger::recorded::{RecordedRow, Sagas, before};
+use ballet_store::ledger::recorded_rows::{RecordedRow, SagaSelection, before};
 use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
 
-use crate::audit::ledger::{Rows, is_aborted, published};
+use crate::audit::ledger::{RowsByService, is_aborted, published};
 use crate::audit::window::rows;
-use crate::databases::{Source, Sources, answered};
+use crate::databases::{ServiceDatabase, ServiceDatabases, read_in_time};
 use crate::sagas::explain::Explainer;
 use crate::sagas::hindrance::Hindrance;
-use crate::sagas::looks;
-use crate::sagas::saga_state::{PATIENCE, Pressing, SagaState, Wait};
-use crate::sagas::state::{hindrances, states};
+use crate::sagas::repeated_reads;
+use crate::sagas::saga_state::{PATIENCE, PressingWait, SagaState, SagaWait};
+use crate::sagas::service_state::{hindrances, states};
 
-/// The number of sagas that are looked at together.
+/// The number of sagas that are judged together.
 const PAGE: u16 = 500;
 
-/// Which sagas are listed.
+/// The criteria for the sagas that are listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wanted {
-    /// Only those in whose events, as far as services publish them for the saga, a value is this text or
-    /// this number: an order's id, an email address.
+pub struct SagaQuery {
+    /// Only sagas with this text or number as a value in an event that a service published for the saga: an order's id,
+    /// an email address.
     pub value: Option<String>,
-    /// Only these.
+    /// Only these sagas.
     pub sagas: Option<BTreeSet<Uuid>>,
-    /// Only those that stand so.
+    /// Only sagas in these states.
     pub states: Option<BTreeSet<SagaState>>,
-    /// What hinders besides what the services' databases say.
+    /// Further hindrances, besides those in the services' databases.
     pub hindrances: Vec<Hindrance>,
-    /// Only those that come after this one in the list.
+    /// Only sagas after this one in the list.
     pub after: Option<Uuid>,
-    /// At most this many.
+    /// The most sagas to list.
     pub limit: usize,
 }
 
@@ -47,22 +47,22 @@ pub struct ListedSaga {
     pub saga: Uuid,
     /// When it began.
     pub began: Timestamp,
-    /// How it stands.
+    /// Its state.
     pub state: SagaState,
-    /// What hinders it, if it is blocked.
+    /// The hindrance, if it is blocked.
     pub hindered_by: Option<Hindrance>,
-    /// The event that was published last, and when it was recorded.
+    /// The event that was published last, and the time at which it was recorded.
     pub last: Option<(String, Timestamp)>,
-    /// The version under which it runs, of each saga with this id that has several.
+    /// The version under which each saga with this id runs, if that saga has several.
     pub versions: Vec<(&'static str, u32)>,
-    /// What it waits for, the oldest first.
-    pub waits: Vec<Wait>,
+    /// The causes of its waiting, the oldest first.
+    pub waits: Vec<SagaWait>,
 }
 
 /// A page of sagas.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListedSagas {
-    /// By their ids, the last first: for UUIDv7 those that began last come first.
+    /// By their ids in descending order: for UUIDv7 those that began last come first.
     pub sagas: Vec<ListedSaga>,
     /// Whether there are more.
     pub has_more: bool,
@@ -70,15 +70,15 @@ pub struct ListedSagas {
     pub away: Vec<String>,
 }
 
-/// Lists sagas that a service has recorded something of.
+/// Lists the sagas that have rows in a ledger.
 ///
 /// `databases` names each service with its database.
 pub async fn list(
     system: &System,
     databases: &[(String, PgConnectOptions)],
-    wanted: &Wanted,
+    wanted: &SagaQuery,
 ) -> ListedSagas {
-    let mut sources = Sources::open(databases).await;
+    let mut sources = ServiceDatabases::open(databases).await;
     let states = states(&mut sources).await;
     let mut hindrances = hindrances(&states);
     hindrances.extend_from_slice(&wanted.hindrances);
@@ -86,13 +86,13 @@ pub async fn list(
     let mut after = wanted.after;
     'pages: loop {
         let ids = page(&mut sources, after, wanted).await;
-        let mut rows = rows(&mut sources, Sagas::These(&ids)).await;
+        let mut rows = rows(&mut sources, SagaSelection::These(&ids)).await;
         rows.retain(|saga, _| wanted.sagas.as_ref().is_none_or(|sagas| sagas.contains(saga)));
-        let judge = |explainer: &Explainer<'_>, saga: Uuid, rows: &Rows<'_>| {
-            let one = stands(system, explainer, saga, rows, &hindrances);
+        let judge = |explainer: &Explainer<'_>, saga: Uuid, rows: &RowsByService<'_>| {
+            let one = judge_saga(system, explainer, saga, rows, &hindrances);
             (one.state.is_open(), one)
         };
-        let mut judged = looks::judge(&mut sources, system, &states, rows, judge).await;
+        let mut judged = repeated_reads::judge(&mut sources, system, &states, rows, judge).await;
         for saga in &ids {
             let Some(one) = judged.remove(saga) else { continue };
             if wanted.states.as_ref().is_some_and(|states| !states.contains(&one.state)) {
@@ -114,16 +114,20 @@ pub async fn list(
     listed
 }
 
-/// The ids that come next, of all services, the last first.
-async fn page(sources: &mut Sources<'_>, after: Option<Uuid>, wanted: &Wanted) -> Vec<Uuid> {
+/// Reads the next ids of all services, in descending order.
+async fn page(
+    sources: &mut ServiceDatabases<'_>,
+    after: Option<Uuid>,
+    wanted: &SagaQuery,
+) -> Vec<Uuid> {
     let value = wanted.value.as_deref();
     if let (Some(sagas), None) = (&wanted.sagas, value) {
         let comes = |saga: &&Uuid| after.is_none_or(|after| **saga < after);
         return sagas.iter().rev().filter(comes).take(usize::from(PAGE)).copied().collect();
     }
     let (mut ids, mut lost) = (BTreeSet::new(), Vec::new());
-    for Source { service, options, db } in &mut sources.open {
-        match answered(&[*options], ids_after(db, after, value)).await {
+    for ServiceDatabase { service, options, db } in &mut sources.open {
+        match read_in_time(&[*options], ids_after(db, after, value)).await {
             Ok(found) => ids.extend(found),
             Err(why) => lost.push((*service, why)),
         }
@@ -142,22 +146,22 @@ async fn ids_after(
     before(db, after, i64::from(PAGE), text.as_deref(), number.as_deref()).await
 }
 
-/// A regular expression for a number as a whole value of a JSON text.
+/// Returns a regular expression for a number as a whole value of a JSON text.
 fn number(value: &str) -> Option<String> {
     let is_number = serde_json::from_str::<Value>(value).is_ok_and(|value| value.is_number());
     is_number.then(|| format!("[:,[] *{} *[],}}]", value.replace('.', "[.]").replace('+', "[+]")))
 }
 
-fn stands(
+fn judge_saga(
     system: &System,
     explainer: &Explainer<'_>,
     saga: Uuid,
-    rows: &Rows<'_>,
+    rows: &RowsByService<'_>,
     hindrances: &[Hindrance],
 ) -> ListedSaga {
     let waits = explainer.waits(saga, rows);
     let parts = || system.parts.iter().filter_map(|part| Some((part, rows.get(part.service)?)));
-    let pressing = Pressing::of(&waits, explainer.deadline(saga), PATIENCE);
+    let pressing = PressingWait::of(&waits, explainer.deadline(saga), PATIENCE);
     let (state, hindered_by) = if let Some(pressing) = pressing {
         pressing.state(hindrances, explainer.now().unwrap_or_default())
     } else if parts().any(|(part, rows)| is_aborted(part, rows)) {

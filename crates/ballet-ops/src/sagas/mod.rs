@@ -1,33 +1,33 @@
-//! What sagas have done and what they wait for, as the ledgers of all services have it. A database that
-//! does not answer is named, and the rest is read.
+//! The past events of sagas and the reasons why they wait, from the ledgers of all services. A database that does not
+//! answer is named, and the rest is read.
 
 mod answer;
 mod explain;
 mod hindrance;
 pub mod journal;
-mod keyed;
+mod key_query;
+mod ledger_step;
 mod list;
-mod looks;
 mod open;
-mod refused;
+mod repeated_reads;
 mod saga_state;
+mod service_state;
 mod show;
 mod solve;
-mod standing;
-mod state;
+mod solve_error;
 mod stop;
 mod versions;
 
-pub use answer::{AnsweredCall, CallOutcome, CallThen, KnownCall, answer};
+pub use answer::{AnsweredCall, CallFollowUp, CallOutcome, KnownCall, answer};
 pub use hindrance::{
     Hindrance, of_broker as hindrances_of_broker, of_service as hindrances_of_service,
 };
-pub use keyed::{KeyIs, KeyedSagas, ending, keyed};
-pub use list::{ListedSaga, ListedSagas, Wanted, list};
+pub use key_query::{KeyQuery, KeyedSagas, ending, keyed};
+pub use list::{ListedSaga, ListedSagas, SagaQuery, list};
 pub use open::{OpenSaga, OpenSagas, open};
-pub use refused::NotSolved;
-pub use saga_state::{PATIENCE, Pressing, SagaState, Wait};
-pub use show::{Happened, Shown, show};
-pub use solve::{ByHand, EventOf, FailedMessage, SolvedStep, solve};
-pub use stop::{NotStopped, Stoppable, stop, stoppable};
-pub use versions::{Version, VersionRole, has_versions, versions};
+pub use saga_state::{PATIENCE, PressingWait, SagaState, SagaWait};
+pub use show::{SagaDetails, SagaEvent, show};
+pub use solve::{FailedMessageState, MakeEvent, ManualCompensation, SolvedStep, solve};
+pub use solve_error::SolveError;
+pub use stop::{StopError, StoppableSaga, stop, stoppable};
+pub use versions::{SagaVersion, VersionRole, has_versions, versions};

@@ -1,18 +1,18 @@
-//! The sagas that are open.
+//! Finds the sagas that are open.
 
 use ballet_core::{System, id};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
 
-use crate::audit::ledger::Rows;
+use crate::audit::ledger::RowsByService;
 use crate::audit::window::next_window;
-use crate::databases::Sources;
+use crate::databases::ServiceDatabases;
 use crate::sagas::explain::Explainer;
 use crate::sagas::hindrance::Hindrance;
-use crate::sagas::looks;
-use crate::sagas::saga_state::Wait;
-use crate::sagas::state::{hindrances, states};
+use crate::sagas::repeated_reads;
+use crate::sagas::saga_state::SagaWait;
+use crate::sagas::service_state::{hindrances, states};
 
 /// A saga that is open, and what it waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,22 +21,22 @@ pub struct OpenSaga {
     pub saga: Uuid,
     /// When it began.
     pub began: Timestamp,
-    /// The version under which it runs, of each saga with this id that has several.
+    /// The version under which each saga with this id runs, if that saga has several.
     pub versions: Vec<(&'static str, u32)>,
-    /// What it waits for, the oldest first.
-    pub waits: Vec<Wait>,
-    /// When the owner aborts it, if it has not decided until then.
+    /// The causes of its waiting, the oldest first.
+    pub waits: Vec<SagaWait>,
+    /// When the owner aborts it, unless it decides before.
     pub deadline: Option<Timestamp>,
 }
 
 /// The sagas that are open.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OpenSagas {
-    /// Those that began first come first.
+    /// The sagas, in the order of their beginnings.
     pub sagas: Vec<OpenSaga>,
-    /// What hinders in the services, as their databases say.
+    /// The hindrances in the services, from their databases.
     pub hindrances: Vec<Hindrance>,
-    /// The databases that could not be read, and why. What waits in their services is not listed.
+    /// The databases that could not be read, and why. Sagas that wait in their services are not listed.
     pub away: Vec<String>,
 }
 
@@ -49,7 +49,7 @@ pub async fn open(
     databases: &[(String, PgConnectOptions)],
     older_than: SignedDuration,
 ) -> OpenSagas {
-    let mut sources = Sources::open(databases).await;
+    let mut sources = ServiceDatabases::open(databases).await;
     let states = states(&mut sources).await;
     let hindrances = hindrances(&states);
     let explainer = Explainer::new(system, &states);
@@ -57,14 +57,14 @@ pub async fn open(
     let mut without_rows = explainer.known();
     let mut sagas = Vec::new();
     let mut after = None;
-    let judge = |explainer: &Explainer<'_>, saga: Uuid, rows: &Rows<'_>| {
-        let open = explained(explainer, saga, rows);
+    let judge = |explainer: &Explainer<'_>, saga: Uuid, rows: &RowsByService<'_>| {
+        let open = explain_saga(explainer, saga, rows);
         (open.is_some(), open)
     };
     loop {
         let (window, upper) = next_window(&mut sources, after).await;
         without_rows.retain(|saga| !window.contains_key(saga));
-        let judged = looks::judge(&mut sources, system, &states, window, judge).await;
+        let judged = repeated_reads::judge(&mut sources, system, &states, window, judge).await;
         sagas.extend(judged.into_values().flatten());
         if upper.is_none() {
             break;
@@ -72,8 +72,8 @@ pub async fn open(
         after = upper;
     }
     // Their messages failed before any step.
-    let without_rows = without_rows.into_iter().map(|saga| (saga, Rows::new())).collect();
-    let judged = looks::judge(&mut sources, system, &states, without_rows, judge).await;
+    let without_rows = without_rows.into_iter().map(|saga| (saga, RowsByService::new())).collect();
+    let judged = repeated_reads::judge(&mut sources, system, &states, without_rows, judge).await;
     sagas.extend(judged.into_values().flatten());
     sagas.retain(|saga| now.is_some_and(|now| now.duration_since(saga.began) >= older_than));
     sagas.sort_by_key(|saga| (saga.began, saga.saga));
@@ -82,8 +82,12 @@ pub async fn open(
     OpenSagas { sagas, hindrances, away }
 }
 
-/// The saga with what it waits for, or `None` if nothing is left to do for it.
-fn explained(explainer: &Explainer<'_>, saga: Uuid, rows: &Rows<'_>) -> Option<OpenSaga> {
+/// Explains a saga. Returns `None` if nothing is left to do for it.
+fn explain_saga(
+    explainer: &Explainer<'_>,
+    saga: Uuid,
+    rows: &RowsByService<'_>,
+) -> Option<OpenSaga> {
     let waits = explainer.waits(saga, rows);
     let first = waits.first()?.since;
     let recorded = rows.values().flatten().map(|row| row.recorded_at).min();

@@ -1,4 +1,4 @@
-//! What a saga waits for, the words for how it stands, and the rule for the three of an open one. docs/console.md
+//! The states of a saga, the causes of its waiting, and the rule for the three states of an open saga. docs/console.md
 //! defines them.
 
 use std::fmt;
@@ -8,15 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::sagas::hindrance::Hindrance;
 
-/// How long after its cause a step is late, if nothing is known to hinder it.
+/// The time after its cause at which a step is late, if nothing is known to hinder it.
 pub const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
-/// What a saga waits for in a service.
+/// The reason why a saga waits for a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wait {
+pub struct SagaWait {
     /// The service.
     pub service: String,
-    /// What it has not done, as a predicate: `has not acted on orders.order_placed.v1`.
+    /// The missing work, as a predicate of the service: `has not acted on orders.order_placed.v1`.
     pub what: String,
     /// The event on which it has not acted.
     pub event_type: Option<String>,
@@ -24,25 +24,25 @@ pub struct Wait {
     pub step: Option<&'static str>,
     /// Whether the step stays open by design, for as long as it takes.
     pub stays_open: bool,
-    /// Since when.
+    /// When the waiting began.
     pub since: Timestamp,
-    /// Why, if that is known.
+    /// The cause, if it is known.
     pub why: Option<String>,
     /// Whether no process of the service is alive.
     pub is_silent: bool,
     /// Whether its message is a dead letter, so that it goes on only when somebody acts.
     pub is_dead: bool,
-    /// When it is tried again, if something failed.
+    /// The time of the next attempt, if something failed.
     pub next_at: Option<Timestamp>,
 }
 
-/// How a saga stands.
+/// The state of a saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SagaState {
     /// A person has to act.
     Stuck,
-    /// The cause is known, and is not the saga's: it goes on by itself when that ends.
+    /// A known cause outside of the saga blocks it: it goes on by itself when that ends.
     Blocked,
     /// Something is due and on time.
     Waiting,
@@ -53,12 +53,12 @@ pub enum SagaState {
 }
 
 impl SagaState {
-    /// All of them, what a person has to act on first.
+    /// All states. Those that need a person come first.
     pub const ALL: [Self; 5] =
         [Self::Stuck, Self::Blocked, Self::Waiting, Self::Completed, Self::Aborted];
 
-    /// How an open saga stands. What needs a person needs one whatever else hinders; a known cause explains why
-    /// something is late.
+    /// Returns the state of an open saga. A saga that needs a person is stuck whatever else hinders it; a known cause
+    /// explains why something is late.
     #[must_use]
     pub const fn open(needs_person: bool, is_hindered: bool, is_late: bool) -> Self {
         match (needs_person, is_hindered, is_late) {
@@ -68,7 +68,7 @@ impl SagaState {
         }
     }
 
-    /// The word.
+    /// Returns the state as a word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -80,7 +80,7 @@ impl SagaState {
         }
     }
 
-    /// What the word stands for.
+    /// Parses a word of [`as_str`](Self::as_str).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == text)
@@ -99,20 +99,20 @@ impl fmt::Display for SagaState {
     }
 }
 
-/// What decides how an open saga stands.
+/// The wait that decides the state of an open saga.
 #[derive(Debug, Clone, Copy)]
-pub struct Pressing<'w> {
-    /// What it waits for. What a person has to act on comes first, then what is oldest.
-    pub wait: &'w Wait,
-    /// From when on it is late. A step that stays open by design never is.
+pub struct PressingWait<'w> {
+    /// The most pressing wait: one on which a person has to act, or else the oldest.
+    pub wait: &'w SagaWait,
+    /// The time from which on the saga is late. `None` if a step stays open by design.
     pub due: Option<Timestamp>,
 }
 
-impl<'w> Pressing<'w> {
-    /// What presses among these. Until the deadline the owner aborts the saga by itself.
+impl<'w> PressingWait<'w> {
+    /// Chooses the most pressing wait. A saga is not late before its deadline: then the owner aborts it by itself.
     #[must_use]
     pub fn of(
-        waits: &'w [Wait],
+        waits: &'w [SagaWait],
         deadline: Option<Timestamp>,
         patience: SignedDuration,
     ) -> Option<Self> {
@@ -123,14 +123,14 @@ impl<'w> Pressing<'w> {
         Some(Self { wait, due })
     }
 
-    /// How the saga stands, and what hinders it if it is blocked.
+    /// Returns the saga's state, and the hindrance if it is blocked.
     #[must_use]
     pub fn state<'h>(
         &self,
         hindrances: &'h [Hindrance],
         now: Timestamp,
     ) -> (SagaState, Option<&'h Hindrance>) {
-        let Wait { service, step, is_dead, .. } = self.wait;
+        let SagaWait { service, step, is_dead, .. } = self.wait;
         let hinders = hindrances.iter().find(|one| one.hinders(service, *step));
         let is_late = self.due.is_some_and(|due| due < now);
         let state = SagaState::open(*is_dead, hinders.is_some(), is_late);
@@ -144,8 +144,8 @@ mod tests {
 
     use super::*;
 
-    fn wait(service: &str, since: i64) -> Wait {
-        Wait {
+    fn wait(service: &str, since: i64) -> SagaWait {
+        SagaWait {
             service: service.to_owned(),
             what: String::new(),
             event_type: None,
@@ -167,8 +167,8 @@ mod tests {
             step: step.map(str::to_owned),
             why: "it has no process".to_owned(),
         };
-        let state = |waits: &[Wait], hindrances: &[Hindrance]| {
-            let pressing = Pressing::of(waits, None, PATIENCE).expect("it waits");
+        let state = |waits: &[SagaWait], hindrances: &[Hindrance]| {
+            let pressing = PressingWait::of(waits, None, PATIENCE).expect("it waits");
             pressing.state(hindrances, now).0
         };
         let (young, old) = (wait("stock", 900), wait("stock", 600));
@@ -177,9 +177,9 @@ mod tests {
         assert_eq!(state(from_ref(&old), &[hindrance(None)]), SagaState::Blocked);
         assert_eq!(state(from_ref(&young), &[hindrance(Some("reserve"))]), SagaState::Blocked);
         assert_eq!(state(from_ref(&old), &[hindrance(Some("ship"))]), SagaState::Stuck);
-        let dead = Wait { is_dead: true, ..young.clone() };
+        let dead = SagaWait { is_dead: true, ..young.clone() };
         assert_eq!(state(&[old.clone(), dead], &[hindrance(None)]), SagaState::Stuck);
-        let patient = Wait { stays_open: true, ..old };
+        let patient = SagaWait { stays_open: true, ..old };
         assert_eq!(state(&[patient], &[]), SagaState::Waiting);
     }
 
@@ -188,7 +188,7 @@ mod tests {
         let (now, waits) = (Timestamp::from_second(1_000).expect("a time"), [wait("stock", 0)]);
         let state = |deadline: i64| {
             let deadline = Timestamp::from_second(deadline).ok();
-            Pressing::of(&waits, deadline, PATIENCE).expect("it waits").state(&[], now).0
+            PressingWait::of(&waits, deadline, PATIENCE).expect("it waits").state(&[], now).0
         };
         assert_eq!((state(900), state(600)), (SagaState::Waiting, SagaState::Stuck));
     }

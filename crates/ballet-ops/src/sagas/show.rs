@@ -1,32 +1,32 @@
-//! One saga: what has happened in it, and what it waits for.
+//! One saga: its events, and the reasons why it waits.
 
 use std::collections::BTreeMap;
 
 use ballet_core::{Part, StepKind, System, id};
-use ballet_store::ledger::recorded::{Recorded, RecordedRow, of_saga};
+use ballet_store::ledger::recorded_rows::{RecordedRow, RowWithBody, of_saga};
+use ballet_store::operators::compensations_by_hand::{CompensationByHand, notes};
 use ballet_store::operators::interventions::{self, Intervention};
-use ballet_store::operators::solved::{Note, notes};
-use ballet_store::operators::stopped::{self, Stopped};
+use ballet_store::operators::stopped_sagas::{self, StoppedSaga};
 use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
 
-use crate::audit::ledger::{Rows, published};
-use crate::databases::{Source, Sources, answered};
+use crate::audit::ledger::{RowsByService, published};
+use crate::databases::{ServiceDatabase, ServiceDatabases, read_in_time};
 use crate::sagas::explain::Explainer;
 use crate::sagas::hindrance::Hindrance;
-use crate::sagas::looks;
-use crate::sagas::saga_state::Wait;
-use crate::sagas::state::{hindrances, states};
+use crate::sagas::repeated_reads;
+use crate::sagas::saga_state::SagaWait;
+use crate::sagas::service_state::{hindrances, states};
 
 /// An event of a saga.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Happened {
-    /// When it was recorded by the service that published it.
+pub struct SagaEvent {
+    /// The time at which the service that published it recorded it.
     pub at: Timestamp,
-    /// That service. Who publishes the event that begins a saga is not recorded: it is the service whose
-    /// name the event bears.
+    /// The service that published it. For the event that begins a saga it is the service whose name the event bears:
+    /// its publisher is not recorded.
     pub service: String,
     /// Its type.
     pub event_type: String,
@@ -34,38 +34,42 @@ pub struct Happened {
     pub body: Value,
 }
 
-/// One saga.
+/// The details of one saga.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Shown {
-    /// What has happened, in the order of time.
-    pub events: Vec<Happened>,
-    /// The version under which it runs, of each saga with this id that has several.
+pub struct SagaDetails {
+    /// Its events, in the order of time.
+    pub events: Vec<SagaEvent>,
+    /// The version under which each saga with this id runs, if that saga has several.
     pub versions: Vec<(&'static str, u32)>,
-    /// What it waits for, the oldest first.
-    pub waits: Vec<Wait>,
-    /// What a person has compensated by hand, each with the service, in their order.
-    pub solved: Vec<(String, Note)>,
-    /// What persons have done to its messages and calls, each with the service, in the order of time.
+    /// The causes of its waiting, the oldest first.
+    pub waits: Vec<SagaWait>,
+    /// The notes of compensations by hand, each with the service, in their order.
+    pub solved: Vec<(String, CompensationByHand)>,
+    /// The interventions in its messages and calls, each with the service, in the order of time.
     pub interventions: Vec<(String, Intervention)>,
-    /// Who has stopped it.
-    pub stopped: Vec<Stopped>,
-    /// When the owner aborts it, if it has not decided until then.
+    /// The notes of its stops.
+    pub stopped: Vec<StoppedSaga>,
+    /// When the owner aborts it, unless it decides before.
     pub deadline: Option<Timestamp>,
-    /// What hinders in the services, as their databases say.
+    /// The hindrances in the services, from their databases.
     pub hindrances: Vec<Hindrance>,
     /// The time by the databases' clocks.
     pub now: Option<Timestamp>,
-    /// The databases that could not be read, and why. What their services did and wait for is missing.
+    /// The databases that could not be read, and why. The events and waits of their services are missing.
     pub away: Vec<String>,
 }
 
-/// Reads what all services have recorded of a saga.
+/// Reads the records of all services about a saga.
 ///
 /// `databases` names each service with its database.
-pub async fn show(system: &System, databases: &[(String, PgConnectOptions)], saga: Uuid) -> Shown {
-    let mut sources = Sources::open(databases).await;
+pub async fn show(
+    system: &System,
+    databases: &[(String, PgConnectOptions)],
+    saga: Uuid,
+) -> SagaDetails {
+    let mut sources = ServiceDatabases::open(databases).await;
     let (mut shown, mut rows) = look(&mut sources, system, saga).await;
-    for _ in 1..looks::MOST {
+    for _ in 1..repeated_reads::MOST {
         if shown.waits.is_empty() {
             break;
         }
@@ -80,18 +84,22 @@ pub async fn show(system: &System, databases: &[(String, PgConnectOptions)], sag
     shown
 }
 
-/// What the services show of the saga, one after the other.
-async fn look<'a>(sources: &mut Sources<'a>, system: &System, saga: Uuid) -> (Shown, Rows<'a>) {
+/// Reads the services once, one after the other.
+async fn look<'a>(
+    sources: &mut ServiceDatabases<'a>,
+    system: &System,
+    saga: Uuid,
+) -> (SagaDetails, RowsByService<'a>) {
     let states = states(sources).await;
-    let (mut rows, mut lost) = (Rows::new(), Vec::new());
-    let mut shown = Shown::default();
-    for Source { service, options, db } in &mut sources.open {
+    let (mut rows, mut lost) = (RowsByService::new(), Vec::new());
+    let mut shown = SagaDetails::default();
+    for ServiceDatabase { service, options, db } in &mut sources.open {
         let read = async {
             let recorded = of_saga(db, saga).await?;
             let by_hand = (notes(db, saga).await?, interventions::of_saga(db, saga).await?);
-            Ok((recorded, by_hand, stopped::of_saga(db, saga).await?))
+            Ok((recorded, by_hand, stopped_sagas::of_saga(db, saga).await?))
         };
-        match answered(&[*options], read).await {
+        match read_in_time(&[*options], read).await {
             Ok((recorded, (solved, acts), by)) => {
                 shown
                     .interventions
@@ -100,7 +108,7 @@ async fn look<'a>(sources: &mut Sources<'a>, system: &System, saga: Uuid) -> (Sh
                 let solved = solved.into_iter().map(|note| ((*service).to_owned(), note));
                 shown.solved.extend(solved);
                 if let Some(part) = system.parts.iter().find(|part| part.service == *service) {
-                    shown.events.extend(happened(part, &recorded));
+                    shown.events.extend(saga_events(part, &recorded));
                 }
                 let of_service: Vec<RecordedRow> =
                     recorded.into_iter().map(|one| one.row).collect();
@@ -123,10 +131,10 @@ async fn look<'a>(sources: &mut Sources<'a>, system: &System, saga: Uuid) -> (Sh
     (shown, rows)
 }
 
-/// The events that a service published for the saga, and the one from outside with which it began it.
-fn happened(part: &Part, recorded: &[Recorded]) -> Vec<Happened> {
+/// Returns the events that a service published for the saga, and the event from outside with which it began.
+fn saga_events(part: &Part, recorded: &[RowWithBody]) -> Vec<SagaEvent> {
     let rows: Vec<RecordedRow> = recorded.iter().map(|one| one.row.clone()).collect();
-    let by_ordinal: BTreeMap<i32, &Recorded> =
+    let by_ordinal: BTreeMap<i32, &RowWithBody> =
         recorded.iter().map(|one| (one.row.ordinal, one)).collect();
     let mut events = Vec::new();
     for row in published(part, &rows) {
@@ -136,7 +144,7 @@ fn happened(part: &Part, recorded: &[Recorded]) -> Vec<Happened> {
         if let Some(begins) = origin.and_then(|step| step.on.first())
             && let Some(at) = recorded.cause.and_then(id::time_of)
         {
-            events.push(Happened {
+            events.push(SagaEvent {
                 at,
                 service: begins.service().to_owned(),
                 event_type: begins.name().to_owned(),
@@ -144,7 +152,7 @@ fn happened(part: &Part, recorded: &[Recorded]) -> Vec<Happened> {
             });
         }
         let body = recorded.body.as_deref().and_then(|body| serde_json::from_str(body).ok());
-        events.push(Happened {
+        events.push(SagaEvent {
             at: row.recorded_at,
             service: part.service.to_owned(),
             event_type: row.event_type.clone().unwrap_or_default(),

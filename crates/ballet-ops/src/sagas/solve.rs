@@ -1,10 +1,9 @@
-//! Marks a compensation as solved by hand: a person has done outside of the system what the service
-//! cannot do.
+//! Marks a compensation as solved by hand: a person has compensated the step outside of the system, since the service
+//! cannot.
 //!
-//! It is one transaction, under the lock that the service takes for the saga: the ledger's row, the event,
-//! the end of the open call, and the note about who did it. So either the service compensates, or the
-//! person has, and never both. The message that failed is left alone: it comes again, finds nothing to
-//! compensate, and its other handlers run.
+//! One transaction, under the lock that the service takes for the saga, writes the ledger's row, the event, the end of
+//! the open call, and the note about the person. So either the service compensates or the person has, never both. The
+//! message that failed is left alone: it comes again, finds nothing to compensate, and its other handlers run.
 
 use std::fmt;
 
@@ -15,24 +14,24 @@ use ballet_store::dead_events;
 use ballet_store::inbox::failures;
 use ballet_store::ledger::entry::StepKey;
 use ballet_store::ledger::locks::lock_saga;
-use ballet_store::ledger::recorded::{self, Recorded, of_saga};
-use ballet_store::ledger::standing::Declared;
+use ballet_store::ledger::recorded_rows::{self, RowWithBody, of_saga};
+use ballet_store::ledger::standing::StepDeclaration;
 use ballet_store::operators::change::{as_service, change};
-use ballet_store::operators::solved::{self, NewNote, insert};
+use ballet_store::operators::compensations_by_hand::{self, NewNote, insert};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::redrive::Note;
-use crate::sagas::refused::{NotSolved, in_use};
-use crate::sagas::standing::{Standing, Undo, declared};
+use crate::sagas::ledger_step::{LedgerStep, UndoKind, declared};
+use crate::sagas::solve_error::{SolveError, in_use};
 
-/// Returns the body of the event that says the step is compensated, made from the body of its outcome.
-/// None for no event.
-pub type EventOf<'a> = &'a (dyn Fn(EventType, &str) -> Result<Option<String>, String> + Sync);
+/// Makes the body of the event that the compensation publishes, from the body of the step's outcome. `None` for no
+/// event.
+pub type MakeEvent<'a> = &'a (dyn Fn(EventType, &str) -> Result<Option<String>, String> + Sync);
 
 /// A compensation that a person has done by hand.
-pub struct ByHand<'a> {
-    /// What the service declares.
+pub struct ManualCompensation<'a> {
+    /// The service's declarations.
     pub part: &'a Part,
     /// The saga.
     pub saga: SagaId,
@@ -40,8 +39,8 @@ pub struct ByHand<'a> {
     pub step: &'a str,
     /// Its key, if it has run for several.
     pub key: Option<&'a str>,
-    /// The event that says it, for a step that publishes one.
-    pub event: EventOf<'a>,
+    /// Makes the event of the compensation, for a step that publishes one.
+    pub event: MakeEvent<'a>,
     /// Whether the other side of its call has confirmed that it will not carry out the request that it
     /// has taken.
     pub is_called_off: bool,
@@ -53,10 +52,10 @@ pub struct ByHand<'a> {
     pub note_id: Uuid,
 }
 
-impl fmt::Debug for ByHand<'_> {
+impl fmt::Debug for ManualCompensation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { saga, step, note, .. } = self;
-        f.debug_struct("ByHand")
+        f.debug_struct("ManualCompensation")
             .field("saga", saga)
             .field("step", step)
             .field("note", note)
@@ -64,7 +63,7 @@ impl fmt::Debug for ByHand<'_> {
     }
 }
 
-/// What was marked as solved.
+/// A compensation that was marked as solved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SolvedStep {
     /// The step, with its key.
@@ -74,47 +73,47 @@ pub struct SolvedStep {
     /// The earlier steps that the service compensates now.
     pub earlier: Vec<String>,
     /// Whether a message has failed, and comes again or is a dead letter.
-    pub failed: Option<FailedMessage>,
+    pub failed: Option<FailedMessageState>,
 }
 
-/// What becomes of the message whose handler failed.
+/// The state of the message whose handler failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FailedMessage {
+pub enum FailedMessageState {
     /// It is tried again by itself.
     ComesAgain,
     /// It is a dead letter.
     IsDead,
 }
 
-/// Marks a compensation as solved. With `dry_run` it only says what would be done.
+/// Marks a compensation as solved. With `dry_run` it only returns what would be done.
 ///
 /// # Errors
 ///
 /// If there is nothing to solve, or the database has an error. Nothing is changed then.
 pub async fn solve(
     db: &mut PgConnection,
-    by_hand: &ByHand<'_>,
+    by_hand: &ManualCompensation<'_>,
     dry_run: bool,
-) -> Result<SolvedStep, NotSolved> {
-    let ByHand { part, saga, step, key, event, .. } = by_hand;
-    let can_be = |one: &StepPart| Declared::Step(one.kind).can_be_compensated();
+) -> Result<SolvedStep, SolveError> {
+    let ManualCompensation { part, saga, step, key, event, .. } = by_hand;
+    let can_be = |one: &StepPart| StepDeclaration::Step(one.kind).can_be_compensated();
     let (saga_part, declared) = declared(part, step, "can be compensated", can_be)?;
     let mut transaction = change(db).await?;
     as_service(&mut transaction).await?;
-    let running = || NotSolved::Running {
+    let running = || SolveError::Running {
         service: part.service.to_owned(),
         work: format!("compensating {step}"),
     };
     lock_saga(&mut transaction, *saga).await.map_err(|error| in_use(error, running()))?;
     let rows = of_saga(&mut transaction, saga.0).await?;
-    let standing = Standing::new(part, saga_part, declared, saga.0, &rows, *key)?;
+    let standing = LedgerStep::new(part, saga_part, declared, saga.0, &rows, *key)?;
     if let Some(at) = standing.compensated_at() {
         let how = how_compensated(&mut transaction, saga.0, step, standing.key()).await?;
-        return Err(NotSolved::Compensated { step: standing.name(), at, how });
+        return Err(SolveError::Compensated { step: standing.name(), at, how });
     }
     let (undo, done) = standing.undo()?;
     let mut last_error = None;
-    if undo == Undo::Calls {
+    if undo == UndoKind::Calls {
         let call = of_step(&mut transaction, saga.0, standing.at(), true).await;
         let call = call.map_err(|error| in_use(error, running()))?;
         if let Some(OfStep { key, is_out, is_taken, error, .. }) = call {
@@ -123,11 +122,11 @@ pub async fn solve(
             }
             if is_taken && !by_hand.is_called_off {
                 let request = format!("the request that compensates {}", standing.name());
-                return Err(NotSolved::Taken { request, key });
+                return Err(SolveError::Taken { request, key });
             }
             let Some(error) = error else {
                 let call = format!("the call that compensates {}", standing.name());
-                return Err(NotSolved::NotFailing { call });
+                return Err(SolveError::NotFailing { call });
             };
             last_error = Some(error);
             open::close(&mut transaction, key).await?;
@@ -135,7 +134,7 @@ pub async fn solve(
     }
     let event = match declared.compensated {
         Some(kind) => event(kind, done.body.as_deref().unwrap_or("{}"))
-            .map_err(NotSolved::WrongEvent)?
+            .map_err(SolveError::WrongEvent)?
             .map(|body| (kind, body)),
         None => None,
     };
@@ -163,7 +162,7 @@ async fn how_compensated(
     step: &str,
     key: &str,
 ) -> Result<String, sqlx::Error> {
-    let notes = solved::notes(db, saga).await?;
+    let notes = compensations_by_hand::notes(db, saga).await?;
     let note = notes.into_iter().find(|note| note.step == step && note.key == key);
     Ok(match note {
         Some(note) => format!("{} has solved it by hand ({})", note.by, note.why),
@@ -171,40 +170,40 @@ async fn how_compensated(
     })
 }
 
-/// The message that asked for the compensation and failed, with the reason.
+/// Returns the message that asked for the compensation and failed, with the reason.
 async fn failed_message(
     db: &mut PgConnection,
     saga: Uuid,
     saga_part: &SagaPart,
     step: &StepPart,
-) -> Result<Option<(FailedMessage, String)>, sqlx::Error> {
+) -> Result<Option<(FailedMessageState, String)>, sqlx::Error> {
     let asks: Vec<&str> =
         saga_part.abort.iter().chain(&step.compensated_by).map(|event| event.name()).collect();
     let failed = failures::of_saga(db, saga, &asks).await?;
     Ok(failed.map(|(is_dead, detail)| {
-        (if is_dead { FailedMessage::IsDead } else { FailedMessage::ComesAgain }, detail)
+        (if is_dead { FailedMessageState::IsDead } else { FailedMessageState::ComesAgain }, detail)
     }))
 }
 
 /// Writes the ledger's row, the event and the note.
 async fn write(
     db: &mut PgConnection,
-    by_hand: &ByHand<'_>,
-    standing: &Standing<'_>,
+    by_hand: &ManualCompensation<'_>,
+    standing: &LedgerStep<'_>,
     solved: &SolvedStep,
-    rows: &[Recorded],
+    rows: &[RowWithBody],
     last_error: Option<String>,
 ) -> Result<(), sqlx::Error> {
-    let ByHand { saga, step, note, message_id, note_id, .. } = by_hand;
+    let ManualCompensation { saga, step, note, message_id, note_id, .. } = by_hand;
     let ordinal = rows.iter().map(|one| one.row.ordinal).max().map_or(0, |last| last + 1);
-    let row = recorded::ByHand {
+    let row = recorded_rows::ByHand {
         saga: saga.0,
         at: StepKey { step, key: standing.key() },
         ordinal,
         event: solved.event.as_ref().map(|(kind, body)| (kind.name(), body.as_str())),
         cause: standing.cause(),
     };
-    recorded::compensated(db, &row).await?;
+    recorded_rows::compensated(db, &row).await?;
     if let Some((kind, body)) = &solved.event {
         let event = dead_events::NewEvent {
             message_id: *message_id,

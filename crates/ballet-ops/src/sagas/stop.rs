@@ -1,13 +1,13 @@
 //! Stops a saga that is not decided: its deadline passes now, so its owner aborts it.
 //!
-//! Nobody but the owner may publish the event that aborts. What it makes of a deadline that passes, it makes
-//! here, too: an event to itself, which it judges under the saga's lock, after what waits before it.
+//! Only the owner may publish the event that aborts. A stop works like a deadline that passes: the owner sends itself
+//! an event, and judges it under the saga's lock, after the messages that wait before it.
 
 use ballet_core::System;
 use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::deadlines;
 use ballet_store::operators::change::change;
-use ballet_store::operators::stopped;
+use ballet_store::operators::stopped_sagas;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -15,16 +15,16 @@ use crate::redrive::Note;
 
 /// A saga that can be stopped by its owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stoppable {
+pub struct StoppableSaga {
     /// The saga's name.
     pub saga: &'static str,
     /// The service that owns it.
     pub owner: &'static str,
 }
 
-/// Why a saga cannot be stopped. Nothing was changed.
+/// The reason why a saga cannot be stopped. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
-pub enum NotStopped {
+pub enum StopError {
     /// The owner has no deadline for it.
     #[error(
         "{owner} has no undecided {saga} {id}: it is decided or aborted, has not begun, or its deadline \
@@ -38,7 +38,7 @@ pub enum NotStopped {
         /// Its id.
         id: Uuid,
     },
-    /// Somebody stops it.
+    /// Somebody has stopped it already.
     #[error("{by} has stopped it ({why}): the owner aborts it within seconds if it runs")]
     Stopped {
         /// Who.
@@ -51,38 +51,38 @@ pub enum NotStopped {
     Database(#[from] sqlx::Error),
 }
 
-/// The sagas of a system that have a deadline, so that they can be stopped.
+/// Returns the sagas of a system that have a deadline, so that they can be stopped.
 #[must_use]
-pub fn stoppable(system: &System) -> Vec<Stoppable> {
+pub fn stoppable(system: &System) -> Vec<StoppableSaga> {
     let owned = system.parts.iter().flat_map(|part| {
         part.sagas.iter().filter(|saga| saga.owner == part.service && saga.deadline.is_some())
     });
-    owned.map(|saga| Stoppable { saga: saga.saga, owner: saga.owner }).collect()
+    owned.map(|saga| StoppableSaga { saga: saga.saga, owner: saga.owner }).collect()
 }
 
-/// Stops a saga, and keeps who did it and why. `db` is the owner's database. If the decision is committed
-/// before the owner has taken this up, the decision holds.
+/// Stops a saga, and records who did it and why. `db` is the owner's database. If the owner commits its decision before
+/// it handles the stop, the decision holds.
 ///
 /// # Errors
 ///
 /// If the saga is not open, or the database has an error. Nothing is changed then.
 pub async fn stop(
     db: &mut PgConnection,
-    saga: Stoppable,
+    saga: StoppableSaga,
     id: Uuid,
     note: &Note,
-) -> Result<(), NotStopped> {
+) -> Result<(), StopError> {
     let mut transaction = change(db).await?;
     if !deadlines::pass_now(&mut transaction, id, saga.saga).await? {
-        let stopped = stopped::pending(&mut transaction, id, saga.saga).await?;
+        let stopped = stopped_sagas::pending(&mut transaction, id, saga.saga).await?;
         let (owner, saga) = (saga.owner.to_owned(), saga.saga.to_owned());
         return Err(match stopped {
-            Some((by, why)) => NotStopped::Stopped { by, why },
-            None => NotStopped::NotOpen { owner, saga, id },
+            Some((by, why)) => StopError::Stopped { by, why },
+            None => StopError::NotOpen { owner, saga, id },
         });
     }
     let why = note.why.as_deref().unwrap_or_default();
-    stopped::insert(&mut transaction, id, saga.saga, &note.by, why).await?;
+    stopped_sagas::insert(&mut transaction, id, saga.saga, &note.by, why).await?;
     fault::point(FaultPoint::BeforeTables, "stopped");
     transaction.commit().await?;
     fault::point(FaultPoint::AfterTables, "stopped");

@@ -1,4 +1,5 @@
-//! The versions of each saga, and which of them has sagas left: the others can be removed from the code.
+//! The versions of each saga, and the number of sagas left under each. Versions without sagas can be removed from the
+//! code.
 
 use std::collections::BTreeMap;
 
@@ -10,34 +11,34 @@ use crate::sagas::open::open;
 
 /// One version of a saga that has several.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Version {
+pub struct SagaVersion {
     /// The saga.
     pub saga: &'static str,
     /// The number of the version.
     pub version: u32,
-    /// How many sagas run under it.
+    /// The number of sagas that run under it.
     pub open: usize,
     /// When the oldest of them began.
     pub oldest: Option<Timestamp>,
-    /// What the version is for.
+    /// The role of the version.
     pub role: VersionRole,
 }
 
-/// What a version of a saga is for.
+/// The role of a version of a saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VersionRole {
     /// Sagas begin under it.
     Begins,
-    /// Sagas begin under a later one, and those that are left end under this.
+    /// Sagas begin under a later version; those that are left end under this one.
     Ends,
-    /// None is left.
+    /// No saga is left.
     Over,
-    /// Sagas begin under an earlier one.
+    /// Sagas begin under an earlier version.
     Coming,
 }
 
 impl VersionRole {
-    /// The same in words.
+    /// Returns the role as a predicate.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -56,12 +57,12 @@ pub fn has_versions(system: &System) -> bool {
     graph.sagas().into_iter().any(|saga| graph.versions(saga).len() > 1)
 }
 
-/// The versions of the sagas that have several, and the databases that could not be read: while there is one, nobody can
-/// say that a version is over.
+/// Returns the versions of the sagas that have several, and the databases that could not be read. While a database is
+/// away, no version is known to be over.
 pub async fn versions(
     system: &System,
     databases: &[(String, PgConnectOptions)],
-) -> (Vec<Version>, Vec<String>) {
+) -> (Vec<SagaVersion>, Vec<String>) {
     let found = open(system, databases, SignedDuration::ZERO).await;
     let mut open: BTreeMap<(&str, u32), (usize, Timestamp)> = BTreeMap::new();
     for saga in &found.sagas {
@@ -87,7 +88,7 @@ pub async fn versions(
                 () => VersionRole::Ends,
             };
             let (open, oldest) = (left.map_or(0, |one| one.0), left.map(|one| one.1));
-            Version { saga, version, open, oldest, role }
+            SagaVersion { saga, version, open, oldest, role }
         }));
     }
     (all, found.away)

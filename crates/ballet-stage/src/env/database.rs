@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use reqwest::Url;
 
 use crate::env::clean_up::clean_up;
-use crate::env::databases::{Content, create, drop_all};
+use crate::env::databases::{DatabaseContent, create, drop_all};
 use crate::env::names::identifier;
-use crate::env::reader::Reader;
+use crate::env::reader::TableReader;
 use crate::error::Result;
 use crate::servers::postgres::Postgres;
 use crate::{random, url};
@@ -23,11 +23,11 @@ pub struct Database {
 impl Database {
     /// Creates a database with an owner of its own, named after the test.
     pub async fn new(postgres: &Postgres, name: &str) -> Result<Self> {
-        Self::with(postgres, name, Content::Nothing).await
+        Self::with(postgres, name, DatabaseContent::Nothing).await
     }
 
-    /// Creates a database for each service, as a service leaves it that has started once: with the framework's
-    /// tables. See [`TestEnv::prepared`](crate::TestEnv::prepared).
+    /// Creates a database with the framework's tables for each service, as after its first start. See
+    /// [`TestEnv::prepared`](crate::TestEnv::prepared).
     pub async fn prepared(
         postgres: &Postgres,
         test: &str,
@@ -36,13 +36,13 @@ impl Database {
         let mut made = BTreeMap::new();
         for service in services {
             let name = format!("{service}_{test}");
-            let database = Self::with(postgres, &name, Content::Prepared).await?;
+            let database = Self::with(postgres, &name, DatabaseContent::Prepared).await?;
             made.insert((*service).to_owned(), database);
         }
         Ok(made)
     }
 
-    async fn with(postgres: &Postgres, name: &str, content: Content) -> Result<Self> {
+    async fn with(postgres: &Postgres, name: &str, content: DatabaseContent) -> Result<Self> {
         let name = format!("{}_{}", identifier(name, 40), random::hex::<3>()?);
         let admin = postgres.admin().clone();
         let wanted = BTreeMap::from([(name.clone(), name.clone())]);
@@ -51,14 +51,14 @@ impl Database {
         Ok(Self { url, name, admin })
     }
 
-    /// The URL for its owner.
+    /// Returns the URL for its owner.
     pub fn url(&self) -> &str {
         self.url.as_str()
     }
 
-    /// Lets a reader hold all its tables, as `pg_dump` does.
-    pub async fn hold_tables(&self) -> Result<Reader> {
-        Reader::new(&url::with_path(&self.admin, &self.name), true).await
+    /// Lets a reader lock all its tables, as `pg_dump` does.
+    pub async fn hold_tables(&self) -> Result<TableReader> {
+        TableReader::new(&url::with_path(&self.admin, &self.name), true).await
     }
 }
 

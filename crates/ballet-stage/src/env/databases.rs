@@ -6,7 +6,7 @@ use reqwest::Url;
 use sqlx::PgConnection;
 
 use crate::env::administrators::in_session;
-use crate::env::prepared;
+use crate::env::template;
 use crate::error::Result;
 use crate::servers::postgres_access::run;
 use crate::servers::scram::verifier;
@@ -14,21 +14,21 @@ use crate::{random, url};
 
 /// A service's database. The role that owns it has the same name.
 #[derive(Debug, Clone)]
-pub(crate) struct ServiceDatabase {
+pub(crate) struct EnvDatabase {
     pub(crate) url: Url,
     pub(crate) admin_url: Url,
 }
 
-/// What is in a new database.
+/// The content of a new database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Content {
+pub(crate) enum DatabaseContent {
     Nothing,
     /// The framework's tables.
     Prepared,
 }
 
-/// Copying files takes half of the processor's time that writing all pages to the log takes. Older servers
-/// have no other way, and no word for it.
+/// The strategy that copies files: it takes half of the processor time of writing all pages to the log. Older servers
+/// have no other strategy, and no keyword for it.
 const BY_FILES: &str = " strategy file_copy";
 const HAS_STRATEGIES: u32 = 150_000;
 
@@ -38,8 +38,8 @@ const HAS_STRATEGIES: u32 = 150_000;
 pub(crate) async fn create(
     admin: &Url,
     wanted: &BTreeMap<String, String>,
-    content: Content,
-) -> Result<BTreeMap<String, ServiceDatabase>> {
+    content: DatabaseContent,
+) -> Result<BTreeMap<String, EnvDatabase>> {
     if wanted.is_empty() {
         return Ok(BTreeMap::new());
     }
@@ -55,13 +55,13 @@ async fn create_in(
     session: &mut PgConnection,
     admin: &Url,
     wanted: &BTreeMap<String, String>,
-    content: Content,
-) -> Result<BTreeMap<String, ServiceDatabase>> {
+    content: DatabaseContent,
+) -> Result<BTreeMap<String, EnvDatabase>> {
     let has_strategies = session.server_version_num() >= Some(HAS_STRATEGIES);
     let strategy = if has_strategies { BY_FILES } else { "" };
     let template = match content {
-        Content::Nothing => "template0".to_owned(),
-        Content::Prepared => prepared::template(session, admin).await?,
+        DatabaseContent::Nothing => "template0".to_owned(),
+        DatabaseContent::Prepared => template::template(session, admin).await?,
     };
     let mut databases = BTreeMap::new();
     for (service, name) in wanted {
@@ -75,13 +75,13 @@ async fn create_in(
             format!("revoke all on database {name} from public"),
             format!("alter database {name} set jit = off"),
         ];
-        if content == Content::Prepared {
-            statements.push(prepared::hand_over(name, &template));
+        if content == DatabaseContent::Prepared {
+            statements.push(template::hand_over(name, &template));
         }
         for statement in statements {
             run(session, admin, &format!("creating database {name}"), statement).await?;
         }
-        let database = ServiceDatabase {
+        let database = EnvDatabase {
             url: url::for_user(admin, name, &password, name),
             admin_url: url::with_path(admin, name),
         };
@@ -90,7 +90,7 @@ async fn create_in(
     Ok(databases)
 }
 
-/// Drops what [`create`] made, even if there are sessions. A missing database is no error.
+/// Drops the databases and roles that [`create`] made, even if there are sessions. A missing database is no error.
 pub(crate) async fn drop_all(admin: &Url, names: &[String]) -> Result<()> {
     if names.is_empty() {
         return Ok(());

@@ -6,15 +6,15 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::random;
-use crate::servers::definitions::{User, is_about, set_password};
+use crate::servers::definitions::{BrokerUser, is_about, set_password};
 use crate::servers::rabbitmq_access::OPS;
 
-/// The rewritten document, and what is in it.
+/// The rewritten document, with the names in it.
 #[derive(Debug)]
 pub(crate) struct EnvDefinitions {
     pub(crate) vhost: String,
     /// By their names in the original document.
-    pub(crate) users: BTreeMap<String, User>,
+    pub(crate) users: BTreeMap<String, BrokerUser>,
     pub(crate) exchanges: Vec<String>,
     pub(crate) queues: Vec<String>,
     pub(crate) document: Value,
@@ -33,7 +33,7 @@ pub(crate) fn rewrite(original: &Value, suffix: &str) -> Result<EnvDefinitions> 
     let new_vhost = format!("{vhost}{suffix}");
     let mut users = BTreeMap::new();
     for name in names(original, "users").into_iter().filter(|name| name != OPS) {
-        let user = User { name: format!("{name}{suffix}"), password: random::hex::<12>()? };
+        let user = BrokerUser { name: format!("{name}{suffix}"), password: random::hex::<12>()? };
         users.insert(name, user);
     }
     let sections = document.as_object_mut().into_iter().flatten();
@@ -57,7 +57,7 @@ fn names(document: &Value, section: &str) -> Vec<String> {
     entries.filter_map(|entry| Some(entry["name"].as_str()?.to_owned())).collect()
 }
 
-fn renew(entry: &mut Value, users: &BTreeMap<String, User>) -> Result<()> {
+fn renew(entry: &mut Value, users: &BTreeMap<String, BrokerUser>) -> Result<()> {
     let user = find(users, entry["name"].as_str(), "users")?;
     entry["name"] = json!(user.name);
     set_password(entry, user)?;
@@ -72,7 +72,7 @@ fn redirect(
     entry: &mut Value,
     section: &str,
     (old, new): (&str, &str),
-    users: &BTreeMap<String, User>,
+    users: &BTreeMap<String, BrokerUser>,
 ) -> Result<()> {
     if let Some(vhost) = entry.get("vhost") {
         if vhost != old {
@@ -88,10 +88,10 @@ fn redirect(
 }
 
 fn find<'a>(
-    users: &'a BTreeMap<String, User>,
+    users: &'a BTreeMap<String, BrokerUser>,
     name: Option<&str>,
     section: &str,
-) -> Result<&'a User> {
+) -> Result<&'a BrokerUser> {
     let name = name.unwrap_or_default();
     users.get(name).ok_or_else(|| {
         Error::Definitions(format!("{section} name a user {name:?} that is not among the users"))

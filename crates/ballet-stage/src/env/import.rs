@@ -7,13 +7,16 @@ use serde_json::Value;
 
 use crate::env::definitions::EnvDefinitions;
 use crate::error::{Error, Result};
-use crate::management::Management;
+use crate::management::ManagementClient;
 
-/// RabbitMQ 3.10 on a busy machine sometimes leaves out a queue, and reports success all the same.
+/// The most imports: RabbitMQ 3.10 on a busy machine sometimes leaves out a queue, and reports success all the same.
 const ATTEMPTS: usize = 3;
 
 /// Loads the definitions until everything is there.
-pub(crate) async fn apply(management: &Management, definitions: &EnvDefinitions) -> Result<()> {
+pub(crate) async fn apply(
+    management: &ManagementClient,
+    definitions: &EnvDefinitions,
+) -> Result<()> {
     for _ in 1..ATTEMPTS {
         if load(management, definitions).await.is_ok() {
             return Ok(());
@@ -22,17 +25,17 @@ pub(crate) async fn apply(management: &Management, definitions: &EnvDefinitions)
     load(management, definitions).await
 }
 
-/// Loads the definitions, and makes sure that everything is there.
-async fn load(management: &Management, definitions: &EnvDefinitions) -> Result<()> {
+/// Loads the definitions, and checks that everything is there.
+async fn load(management: &ManagementClient, definitions: &EnvDefinitions) -> Result<()> {
     management.call(Method::POST, &["definitions"], Some(&definitions.document)).await?;
     runs_everywhere(management, &definitions.vhost).await?;
     all_are_there(management, definitions).await?;
     all_may_enter(management, definitions).await
 }
 
-/// Makes sure that every exchange and queue is there. Two lists of the names cost the broker less than a connection in
-/// which each is looked up. RabbitMQ 4.3 leaves internal exchanges out of the definitions that it shows.
-async fn all_are_there(management: &Management, definitions: &EnvDefinitions) -> Result<()> {
+/// Checks that every exchange and queue is there. Two lists of names cost the broker less than a connection in which
+/// each is looked up. RabbitMQ 4.3 leaves internal exchanges out of the definitions that it shows.
+async fn all_are_there(management: &ManagementClient, definitions: &EnvDefinitions) -> Result<()> {
     let vhost = definitions.vhost.as_str();
     let exchanges = management.call(Method::GET, &["exchanges", vhost], None).await?;
     let found = management.call(Method::GET, &["definitions", vhost], None).await?;
@@ -54,8 +57,8 @@ async fn all_are_there(management: &Management, definitions: &EnvDefinitions) ->
     })
 }
 
-/// Makes sure that each user has its rights in the vhost.
-async fn all_may_enter(management: &Management, definitions: &EnvDefinitions) -> Result<()> {
+/// Checks that each user has its rights in the vhost.
+async fn all_may_enter(management: &ManagementClient, definitions: &EnvDefinitions) -> Result<()> {
     let path = ["vhosts", definitions.vhost.as_str(), "permissions"];
     let found = management.call(Method::GET, &path, None).await?;
     let granted: BTreeSet<&str> = texts(&found, "user").collect();
@@ -72,8 +75,8 @@ async fn all_may_enter(management: &Management, definitions: &EnvDefinitions) ->
     })
 }
 
-/// Makes sure that the vhost runs on each node: if not, the import has stopped half way.
-async fn runs_everywhere(management: &Management, vhost: &str) -> Result<()> {
+/// Checks that the vhost runs on each node: if not, the import has stopped half way.
+async fn runs_everywhere(management: &ManagementClient, vhost: &str) -> Result<()> {
     let found = management.call(Method::GET, &["vhosts", vhost], None).await?;
     let nodes = found["cluster_state"].as_object().into_iter().flatten();
     let down: Vec<&String> =
@@ -89,7 +92,7 @@ async fn runs_everywhere(management: &Management, vhost: &str) -> Result<()> {
     })
 }
 
-/// The texts that the entries of a list have under this name.
+/// Returns the texts that the entries of a list have under this name.
 fn texts<'a>(list: &'a Value, name: &'static str) -> impl Iterator<Item = &'a str> {
     list.as_array().into_iter().flatten().filter_map(move |entry| entry[name].as_str())
 }

@@ -1,4 +1,4 @@
-//! What one test has to itself on the servers.
+//! The environment of one test on the servers.
 
 mod administrators;
 mod clean_up;
@@ -8,11 +8,11 @@ mod definitions;
 mod idle_sessions;
 mod import;
 mod names;
-mod prepared;
 mod reader;
+mod template;
 pub(crate) mod test_env;
 
 pub use database::Database;
 pub use idle_sessions::IdleSessions;
-pub use reader::Reader;
+pub use reader::TableReader;
 pub use test_env::TestEnv;

@@ -1,4 +1,4 @@
-//! A reader that holds all tables of a database.
+//! A reader that locks all tables of a database.
 
 use reqwest::Url;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use crate::error::Result;
 use crate::servers::postgres_access::{connect, sql};
 
-/// Locks all tables that there are. Partitions are locked with their parents.
+/// The statement that locks all tables. Partitions are locked with their parents.
 const LOCK: &str = "do $$ declare tables text; begin
         select string_agg(c.oid::regclass::text, ', ') into tables from pg_class c
             join pg_namespace n on n.oid = c.relnamespace
@@ -16,15 +16,15 @@ const LOCK: &str = "do $$ declare tables text; begin
         end if;
     end $$";
 
-/// An open transaction with the locks of `pg_dump`, and its snapshot if asked for. They are gone when this
-/// is released or dropped.
+/// An open transaction with the locks of `pg_dump`, and perhaps its snapshot. They end when this is released or
+/// dropped.
 #[derive(Debug)]
-pub struct Reader {
+pub struct TableReader {
     session: PgConnection,
     url: Url,
 }
 
-impl Reader {
+impl TableReader {
     pub(crate) async fn new(url: &Url, with_snapshot: bool) -> Result<Self> {
         let mut session = connect(url).await?;
         let level = if with_snapshot { "repeatable read" } else { "read committed" };

@@ -7,14 +7,14 @@ use reqwest::{Method, Url};
 use serde_json::{Value, json};
 
 use crate::env::clean_up::clean_up;
-use crate::env::databases::{self, Content, ServiceDatabase};
+use crate::env::databases::{self, DatabaseContent, EnvDatabase};
 use crate::env::definitions::{EnvDefinitions, rewrite};
 use crate::env::import;
 use crate::env::names::{database_names, identifier};
-use crate::env::reader::Reader;
+use crate::env::reader::TableReader;
 use crate::error::{Error, Result};
-use crate::management::Management;
-use crate::servers::definitions::{User, administrator, push};
+use crate::management::ManagementClient;
+use crate::servers::definitions::{BrokerUser, administrator, push};
 use crate::servers::pair::Servers;
 use crate::servers::rabbitmq_access::OPS;
 use crate::{random, url};
@@ -26,15 +26,15 @@ pub struct TestEnv {
     vhost: String,
     amqp: BTreeMap<String, Url>,
     ops: Url,
-    databases: BTreeMap<String, ServiceDatabase>,
-    management: Management,
+    databases: BTreeMap<String, EnvDatabase>,
+    management: ManagementClient,
     leftovers: Option<Leftovers>,
 }
 
-/// What has to be removed, with the administrators' access to do it.
+/// The things to remove, with the administrators' access to do it.
 #[derive(Debug, Clone)]
 struct Leftovers {
-    management: Management,
+    management: ManagementClient,
     vhost: String,
     users: Vec<String>,
     postgres: Url,
@@ -51,20 +51,20 @@ impl TestEnv {
         definitions: &Value,
         services: &[&str],
     ) -> Result<Self> {
-        Self::of_test(servers, name, definitions, services, Content::Nothing).await
+        Self::of_test(servers, name, definitions, services, DatabaseContent::Nothing).await
     }
 
-    /// Creates the same with databases as a service leaves them that has started once: they have the
-    /// framework's tables. Their copies take a tenth of the time in which a service makes them.
+    /// Like [`new`](Self::new), but the databases have the framework's tables, as after a service's first start. They
+    /// are copies, which take a tenth of the time in which a service makes the tables.
     ///
-    /// The first such environment on a server leaves the database there from which others are copied.
+    /// The first such environment on a server leaves the template of the copies there.
     pub async fn prepared(
         servers: &Servers,
         name: &str,
         definitions: &Value,
         services: &[&str],
     ) -> Result<Self> {
-        Self::of_test(servers, name, definitions, services, Content::Prepared).await
+        Self::of_test(servers, name, definitions, services, DatabaseContent::Prepared).await
     }
 
     async fn of_test(
@@ -72,7 +72,7 @@ impl TestEnv {
         name: &str,
         definitions: &Value,
         services: &[&str],
-        content: Content,
+        content: DatabaseContent,
     ) -> Result<Self> {
         let suffix = format!("_{}_{}", identifier(name, 16), random::hex::<3>()?);
         Self::with(servers, &suffix, definitions, services, content).await
@@ -80,14 +80,14 @@ impl TestEnv {
 
     /// Creates an environment for people to look at: vhost, users and databases keep their names.
     ///
-    /// On servers that are not our own it is the same as [`TestEnv::new`].
+    /// On servers that are not our own this is the same as [`TestEnv::new`].
     pub async fn with_plain_names(
         servers: &Servers,
         definitions: &Value,
         services: &[&str],
     ) -> Result<Self> {
         if servers.rabbitmq().is_private() && servers.postgres().is_private() {
-            return Self::with(servers, "", definitions, services, Content::Nothing).await;
+            return Self::with(servers, "", definitions, services, DatabaseContent::Nothing).await;
         }
         Self::new(servers, "plain", definitions, services).await
     }
@@ -97,7 +97,7 @@ impl TestEnv {
         suffix: &str,
         definitions: &Value,
         services: &[&str],
-        content: Content,
+        content: DatabaseContent,
     ) -> Result<Self> {
         let mut rewritten = rewrite(definitions, suffix)?;
         if let Some(unknown) =
@@ -107,7 +107,7 @@ impl TestEnv {
         }
         let management = servers.rabbitmq().management().in_vhost(&rewritten.vhost);
         let server = servers.rabbitmq().url();
-        // With a suffix the administrator belongs to the environment, too, and goes with it.
+        // With a suffix the administrator belongs to the environment, too, and is removed with it.
         let ops = ops(server, &mut rewritten, suffix)?;
         if !suffix.is_empty() {
             push(&mut rewritten.document, "policies", quick_retries(&rewritten.vhost))?;
@@ -131,7 +131,7 @@ impl TestEnv {
             }),
             vhost: rewritten.vhost.clone(),
         };
-        // From here on dropping it removes what has been created.
+        // From here on a drop removes all that has been created.
         let (broker, databases) = tokio::join!(
             import::apply(&env.management, &rewritten),
             databases::create(servers.postgres().admin(), &wanted, content),
@@ -141,12 +141,12 @@ impl TestEnv {
         Ok(env)
     }
 
-    /// The vhost's name.
+    /// Returns the vhost's name.
     pub fn vhost(&self) -> &str {
         &self.vhost
     }
 
-    /// The broker's URL for a service, or for another user of the definitions.
+    /// Returns the broker's URL for a service, or for another user of the definitions.
     ///
     /// # Panics
     /// If the definitions have no such user.
@@ -158,12 +158,12 @@ impl TestEnv {
             .as_str()
     }
 
-    /// The broker's URL for an administrator of the vhost.
+    /// Returns the broker's URL for an administrator of the vhost.
     pub fn ops_amqp_url(&self) -> &str {
         self.ops.as_str()
     }
 
-    /// The URL of a service's database for the service, which owns it.
+    /// Returns the URL of a service's database for the service, which owns it.
     ///
     /// # Panics
     /// If the environment was created without that service.
@@ -171,7 +171,7 @@ impl TestEnv {
         self.database(service).url.as_str()
     }
 
-    /// The URL of a service's database for an administrator of the server.
+    /// Returns the URL of a service's database for an administrator of the server.
     ///
     /// # Panics
     /// If the environment was created without that service.
@@ -179,12 +179,12 @@ impl TestEnv {
         self.database(service).admin_url.as_str()
     }
 
-    /// Lets a reader hold all tables of a service's database, as `pg_dump` does.
+    /// Lets a reader lock all tables of a service's database, with a snapshot, as `pg_dump` does.
     ///
     /// # Panics
     /// If the environment was created without that service.
-    pub async fn hold_tables(&self, service: &str) -> Result<Reader> {
-        Reader::new(&self.database(service).admin_url, true).await
+    pub async fn hold_tables(&self, service: &str) -> Result<TableReader> {
+        TableReader::new(&self.database(service).admin_url, true).await
     }
 
     /// Lets a reader lock all tables of a service's database as `pg_dump` does, but without a snapshot
@@ -192,11 +192,11 @@ impl TestEnv {
     ///
     /// # Panics
     /// If the environment was created without that service.
-    pub async fn lock_tables(&self, service: &str) -> Result<Reader> {
-        Reader::new(&self.database(service).admin_url, false).await
+    pub async fn lock_tables(&self, service: &str) -> Result<TableReader> {
+        TableReader::new(&self.database(service).admin_url, false).await
     }
 
-    fn database(&self, service: &str) -> &ServiceDatabase {
+    fn database(&self, service: &str) -> &EnvDatabase {
         let known = || format!("{:?}", self.databases.keys());
         let found = self.databases.get(service);
         found.unwrap_or_else(|| {
@@ -204,8 +204,8 @@ impl TestEnv {
         })
     }
 
-    /// The management API for this vhost.
-    pub fn management(&self) -> &Management {
+    /// Returns the management API for this vhost.
+    pub fn management(&self) -> &ManagementClient {
         &self.management
     }
 
@@ -223,7 +223,7 @@ impl TestEnv {
         Ok(())
     }
 
-    /// The management API's address for the same administrator as [`TestEnv::ops_amqp_url`].
+    /// Returns the management API's address for the same administrator as [`TestEnv::ops_amqp_url`].
     pub fn management_url(&self) -> String {
         let mut url = self.management.address();
         // These fail only for URLs without a host.
@@ -242,7 +242,7 @@ impl TestEnv {
 }
 
 impl Drop for TestEnv {
-    /// For tests that fail or do not close it. Errors are ignored.
+    /// Cleans up after tests that fail or do not close it. Errors are ignored.
     fn drop(&mut self) {
         let Some(leftovers) = self.leftovers.take() else { return };
         clean_up(async move { leftovers.remove().await });
@@ -253,7 +253,7 @@ impl Leftovers {
     async fn remove(&self) -> Result<()> {
         let broker = async {
             self.delete(&["vhosts", &self.vhost]).await?;
-            // One that is missing may keep the others from being deleted together.
+            // A missing user may keep the others from being deleted together.
             let all = json!({ "users": self.users });
             let together = ["users", "bulk-delete"];
             if self.management.call(Method::POST, &together, Some(&all)).await.is_ok() {
@@ -277,7 +277,7 @@ impl Leftovers {
     }
 }
 
-/// The environment's administrator: a new user, or the server's own where names are plain.
+/// Adds the environment's administrator, a new user or, with plain names, the server's own. Returns its URL.
 fn ops(server: &Url, definitions: &mut EnvDefinitions, suffix: &str) -> Result<Url> {
     let name = format!("{OPS}{suffix}");
     let permission = json!({
@@ -287,20 +287,19 @@ fn ops(server: &Url, definitions: &mut EnvDefinitions, suffix: &str) -> Result<U
     if suffix.is_empty() {
         return Ok(url::with_path(server, &definitions.vhost));
     }
-    let user = User { name, password: random::hex::<12>()? };
+    let user = BrokerUser { name, password: random::hex::<12>()? };
     push(&mut definitions.document, "users", administrator(&user)?)?;
     let url = login(server, &user, definitions);
     definitions.users.insert(OPS.to_owned(), user);
     Ok(url)
 }
 
-/// A policy that makes retries come after moments: the shorter of the queue's time and the policy's
-/// applies.
+/// Returns a policy with which retries come after moments: the shorter of the queue's time and the policy's applies.
 fn quick_retries(vhost: &str) -> Value {
     json!({ "vhost": vhost, "name": "quick-retries", "pattern": r"^retry\.", "apply-to": "queues",
         "priority": 9, "definition": { "message-ttl": 300 } })
 }
 
-fn login(server: &Url, user: &User, definitions: &EnvDefinitions) -> Url {
+fn login(server: &Url, user: &BrokerUser, definitions: &EnvDefinitions) -> Url {
     url::for_user(server, &user.name, &user.password, &definitions.vhost)
 }

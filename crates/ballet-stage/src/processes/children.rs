@@ -11,11 +11,11 @@ use tokio::process::{Child as Process, ChildStdout, Command};
 
 use crate::error::{Result, machine};
 
-/// Waits for a line of input before it becomes the program. The watchdog learns of the process group
-/// first, so even a kill in between leaves no process behind.
+/// The shell script that waits for a line of input before it becomes the program. The watchdog learns of the process
+/// group first, so even a kill in between leaves no process behind.
 pub(crate) const GATE: &str = r#"read -r go && exec "$@" </dev/null"#;
 
-/// A shell in a group of its own, whose input closes when we end. The script waits for that.
+/// Makes the command for a shell in its own group, whose input closes when we end. The script waits for that.
 pub(crate) fn watchdog(script: &str) -> std::process::Command {
     use std::os::unix::process::CommandExt;
     let mut shell = std::process::Command::new("sh");
@@ -24,14 +24,14 @@ pub(crate) fn watchdog(script: &str) -> std::process::Command {
     shell
 }
 
-/// Starts processes, each as the leader of its own group, so Ctrl-C on the terminal reaches only us.
+/// A starter of processes. Each leads its own group, so Ctrl-C on the terminal reaches only us.
 #[derive(Debug, Clone)]
 pub struct Children {
-    /// The watchdog's input. When it closes, also because we die, the watchdog ends all children.
+    /// The watchdog's input. When it closes, even because we die, the watchdog ends all children.
     lifeline: Arc<Mutex<std::process::ChildStdin>>,
 }
 
-/// A process that we started, with all that it starts.
+/// A process that we started, with all its descendants.
 #[derive(Debug)]
 pub struct Child {
     process: Process,
@@ -44,7 +44,7 @@ impl Children {
     ///
     /// # Errors
     ///
-    /// There is no `sh`.
+    /// If there is no `sh`.
     pub fn new() -> Result<Self> {
         let mut watchdog = watchdog(include_str!("watchdog.sh"))
             .spawn()
@@ -60,7 +60,7 @@ impl Children {
     ///
     /// # Errors
     ///
-    /// There is no process for it. A program that cannot be run ends at once, and `sh` says why.
+    /// If the process cannot be made. A program that cannot be run ends at once, and `sh` says why.
     pub async fn start(
         &self,
         program: impl AsRef<std::ffi::OsStr>,
@@ -92,13 +92,13 @@ impl Children {
 }
 
 impl Child {
-    /// The process id while the process runs.
+    /// Returns the process id while the process runs.
     #[must_use]
     pub fn id(&self) -> Option<u32> {
         self.process.id()
     }
 
-    /// The standard output, if it was piped. It can be taken once.
+    /// Takes the standard output, if it was piped. That works once.
     pub fn stdout(&mut self) -> Option<ChildStdout> {
         self.process.stdout.take()
     }
@@ -110,7 +110,7 @@ impl Child {
         Ok(status)
     }
 
-    /// How the process ended, if it has.
+    /// Returns the process's exit status, if it has ended.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         let status = self.process.try_wait().ok().flatten();
         if status.is_some() {
@@ -119,7 +119,7 @@ impl Child {
         status
     }
 
-    /// Asks the process and all that it started to end, and kills what is left after `patience`.
+    /// Asks the process and its descendants to end, and kills those that are left after `patience`.
     pub async fn stop(mut self, patience: Duration) {
         self.signal(Signal::TERM);
         if tokio::time::timeout(patience, self.process.wait()).await.is_err() {
@@ -132,7 +132,7 @@ impl Child {
         self.forget();
     }
 
-    /// Sends a signal to the process and all that it started.
+    /// Sends a signal to the process and its descendants.
     pub fn signal(&self, signal: Signal) {
         if let Some(group) = self.group {
             // An error means that no process is left.

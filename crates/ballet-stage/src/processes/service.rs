@@ -12,12 +12,12 @@ use serde_json::Value;
 use crate::error::{Error, Result, machine};
 use crate::processes::children::{Child, Children};
 
-/// How long a service may take to create its tables and to connect: as long as a server, on a machine
-/// that has much else to do.
+/// The time that a service may take to create its tables and to connect, even on a busy machine. It is that of a
+/// server's start.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// How often a service is started again. More restarts point to a fault of the service.
+/// The most restarts of a service. More point to a fault of the service.
 const RESTARTS: u32 = 100;
-/// What an isolated process inherits: where programs, folders and languages are.
+/// The variables that an isolated process inherits, for programs, folders and languages.
 const KEPT: &[&str] = &[
     "HOME",
     "LANG",
@@ -30,46 +30,46 @@ const KEPT: &[&str] = &[
     "USER",
 ];
 
-/// What a service is started with.
+/// The program and settings with which a service is started.
 #[derive(Debug, Clone)]
-pub struct Launch {
+pub struct ServiceLaunch {
     /// The service's name.
     pub name: &'static str,
     /// Its program.
     pub program: PathBuf,
-    /// Variables besides those that every service gets.
+    /// Further variables, besides those that every service gets.
     pub env: Vec<(String, String)>,
     /// Whether it inherits none of our settings, such as the address of a payment provider.
     pub isolated: bool,
-    /// The broker, for this service.
+    /// The URL of the broker for this service.
     pub amqp_url: String,
-    /// Its database.
+    /// The URL of its database.
     pub database_url: String,
-    /// The file for all that it prints.
+    /// The file for its output.
     pub log: PathBuf,
 }
 
 /// A service that runs as a process. It ends with this value, and with this program, however that ends.
 #[derive(Debug)]
 pub struct ServiceProcess {
-    /// What it was started with, and is again.
-    pub launch: Launch,
-    /// `http://127.0.0.1:<port>`; empty until its log says so.
+    /// Its program and settings, also for a restart.
+    pub launch: ServiceLaunch,
+    /// Its URL, `http://127.0.0.1:<port>`; empty until its log tells the port.
     pub url: String,
     child: Child,
     restarts: u32,
 }
 
 impl ServiceProcess {
-    /// How long a service may take to stop.
+    /// The time that a service may take to stop.
     pub const DRAIN: Duration = Duration::from_secs(5);
 
-    /// Starts it on a free port. The log says which.
+    /// Starts it on a free port, which it writes to its log.
     ///
     /// # Errors
     ///
-    /// There is no process for it, or no file for its log.
-    pub async fn start(children: &Children, launch: Launch) -> Result<Self> {
+    /// If the process or the file for its log cannot be made.
+    pub async fn start(children: &Children, launch: ServiceLaunch) -> Result<Self> {
         let child = run(children, &launch, "127.0.0.1:0").await?;
         Ok(Self { launch, url: String::new(), child, restarts: 0 })
     }
@@ -78,7 +78,7 @@ impl ServiceProcess {
     ///
     /// # Errors
     ///
-    /// It ends again and again, or cannot be started.
+    /// If it ends again and again, or cannot be started.
     pub async fn revive(&mut self, children: &Children) -> Result<Option<String>> {
         let Some(status) = self.child.ended() else { return Ok(None) };
         self.restarts += 1;
@@ -94,7 +94,7 @@ impl ServiceProcess {
 
     /// Starts it again at the same address.
     pub async fn start_again(&mut self, children: &Children) -> Result<()> {
-        // It may have ended before anybody asked for it.
+        // It may have ended before anybody asked for its address.
         self.find_address();
         let listen = self.url.trim_start_matches("http://");
         let listen = if listen.is_empty() { "127.0.0.1:0" } else { listen };
@@ -102,7 +102,7 @@ impl ServiceProcess {
         Ok(())
     }
 
-    /// How the process ended, if it has.
+    /// Returns the process's exit status, if it has ended.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.ended()
     }
@@ -112,7 +112,7 @@ impl ServiceProcess {
         self.child.signal(signal);
     }
 
-    /// The process id; 0 when it has ended.
+    /// Returns the process id; 0 when it has ended.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id().unwrap_or_default()
@@ -122,7 +122,7 @@ impl ServiceProcess {
     ///
     /// # Errors
     ///
-    /// It has ended, or is not ready after five minutes. The error has the last lines of its log.
+    /// If it has ended, or is not ready after five minutes. The error has the last lines of its log.
     pub async fn ready(&mut self, http: &Client) -> Result<()> {
         let begun = Instant::now();
         let mut state = "it does not serve HTTP".to_owned();
@@ -146,7 +146,7 @@ impl ServiceProcess {
     ///
     /// # Errors
     ///
-    /// It has ended. The error has the last lines of its log.
+    /// If it has ended. The error has the last lines of its log.
     pub fn check(&mut self) -> Result<()> {
         match self.child.ended() {
             None => Ok(()),
@@ -159,7 +159,7 @@ impl ServiceProcess {
         self.child.stop(Self::DRAIN + Duration::from_secs(2)).await;
     }
 
-    /// Finds the address in the log, and says whether it is known.
+    /// Finds the address in the log. Returns whether it is known.
     pub fn find_address(&mut self) -> bool {
         if self.url.is_empty() {
             self.url = self.address().map(|at| format!("http://{at}")).unwrap_or_default();
@@ -176,7 +176,7 @@ impl ServiceProcess {
         })
     }
 
-    /// The last lines of the log.
+    /// Returns the last lines of the log.
     #[must_use]
     pub fn tail(&self) -> String {
         let log = fs::read(&self.launch.log).unwrap_or_default();
@@ -192,8 +192,8 @@ impl ServiceProcess {
 }
 
 /// Starts the program. The passwords go through the environment, which other users cannot read.
-async fn run(children: &Children, launch: &Launch, listen: &str) -> Result<Child> {
-    let Launch { name: _, program, env, isolated, amqp_url, database_url, log } = launch;
+async fn run(children: &Children, launch: &ServiceLaunch, listen: &str) -> Result<Child> {
+    let ServiceLaunch { name: _, program, env, isolated, amqp_url, database_url, log } = launch;
     let file = OpenOptions::new().create(true).append(true).open(log);
     let file = file.map_err(machine(format!("write {}", log.display())))?;
     let errors = file.try_clone().map_err(machine("share a log file"))?;

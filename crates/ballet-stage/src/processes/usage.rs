@@ -9,7 +9,7 @@ use crate::error::{Result, machine};
 const TICKS: f64 = 100.0;
 
 #[derive(Debug, Clone, Copy)]
-struct Process {
+struct ProcessTimes {
     parent: i32,
     ticks: u64,
     /// The ticks of children that have ended and were waited for.
@@ -18,12 +18,14 @@ struct Process {
 
 /// The processor time of all processes at one moment.
 #[derive(Debug)]
-pub struct Snapshot(HashMap<i32, Process>);
+pub struct CpuSnapshot(HashMap<i32, ProcessTimes>);
 
-impl Snapshot {
+impl CpuSnapshot {
+    /// Reads the processor time of all processes now.
+    ///
     /// # Errors
     ///
-    /// The machine has no `/proc`.
+    /// If the machine has no `/proc`.
     pub fn take() -> Result<Self> {
         let mut processes = HashMap::new();
         for entry in fs::read_dir("/proc").map_err(machine("read /proc"))? {
@@ -39,20 +41,20 @@ impl Snapshot {
         Ok(Self(processes))
     }
 
-    /// Milliseconds of processor time of these processes and all their descendants.
+    /// Returns the processor time of these processes and all their descendants, in milliseconds.
     #[must_use]
     pub fn milliseconds(&self, roots: &[i32]) -> f64 {
         let ours = self.0.keys().filter(|pid| self.belongs(**pid, roots));
         milliseconds(ours.map(|pid| self.0[pid].ticks + self.0[pid].ended).sum())
     }
 
-    /// The processes that this one has started, and those that they have.
+    /// Returns the descendants of a process.
     #[must_use]
     pub fn descendants(&self, root: i32) -> Vec<i32> {
         self.0.keys().copied().filter(|pid| *pid != root && self.belongs(*pid, &[root])).collect()
     }
 
-    /// Milliseconds of processor time of the children of a process that have ended.
+    /// Returns the processor time of the children of a process that have ended, in milliseconds.
     #[must_use]
     pub fn ended(&self, pid: i32) -> f64 {
         milliseconds(self.0.get(&pid).map_or(0, |process| process.ended))
@@ -77,18 +79,18 @@ fn milliseconds(ticks: u64) -> f64 {
 }
 
 /// Reads `/proc/<pid>/stat`. The name, which may contain spaces, ends with the last `) `.
-fn parse(stat: &str) -> Option<Process> {
+fn parse(stat: &str) -> Option<ProcessTimes> {
     let (_, rest) = stat.rsplit_once(") ")?;
     let fields: Vec<&str> = rest.split(' ').collect();
     let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
-    Some(Process {
+    Some(ProcessTimes {
         parent: fields.get(1)?.parse().ok()?,
         ticks: number(11)? + number(12)?,
         ended: number(13)? + number(14)?,
     })
 }
 
-/// The memory of a process and its peak, in megabytes.
+/// Reads the memory of a process and its peak, in megabytes.
 #[must_use]
 pub fn memory(pid: i32) -> Option<(f64, f64)> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
@@ -99,11 +101,11 @@ pub fn memory(pid: i32) -> Option<(f64, f64)> {
     Some((field("VmRSS:")? / 1024.0, field("VmHWM:")? / 1024.0))
 }
 
-/// The machine's load average of a minute.
+/// Reads the machine's load average of a minute.
 ///
 /// # Errors
 ///
-/// The machine has no `/proc`.
+/// If the machine has no `/proc`.
 pub fn load() -> Result<f64> {
     let text = fs::read_to_string("/proc/loadavg").map_err(machine("read /proc/loadavg"))?;
     let minute = text.split(' ').next().and_then(|minute| minute.parse().ok());
@@ -120,9 +122,9 @@ mod tests {
         let stat = "7 (a (b) c) S 1 7 7 0 -1 4194560 1 2 3 4 50 25 10 5 20 0 1 0 1 1 1";
         let process = parse(stat).expect("a line of /proc");
         assert_eq!((process.parent, process.ticks, process.ended), (1, 75, 15));
-        let child = Process { parent: 7, ticks: 10, ended: 0 };
-        let stranger = Process { parent: 1, ticks: 99, ended: 0 };
-        let all = Snapshot(HashMap::from([(7, process), (8, child), (9, stranger)]));
+        let child = ProcessTimes { parent: 7, ticks: 10, ended: 0 };
+        let stranger = ProcessTimes { parent: 1, ticks: 99, ended: 0 };
+        let all = CpuSnapshot(HashMap::from([(7, process), (8, child), (9, stranger)]));
         assert!((all.milliseconds(&[7]) - 1000.0).abs() < 1e-6);
         assert_eq!(all.descendants(7), [8]);
     }
@@ -132,6 +134,6 @@ mod tests {
         let own = i32::try_from(std::process::id()).expect("a pid");
         let (now, most) = memory(own).expect("our own memory");
         assert!(now > 0.0 && most >= now);
-        assert!(Snapshot::take().expect("/proc").0.contains_key(&own));
+        assert!(CpuSnapshot::take().expect("/proc").0.contains_key(&own));
     }
 }

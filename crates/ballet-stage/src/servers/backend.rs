@@ -1,4 +1,4 @@
-//! Whose a server is.
+//! The kinds of servers: external ones, and our own.
 
 use crate::servers::docker::Containers;
 

@@ -1,5 +1,5 @@
-//! A browser for the tests of pages: Chromium with its driver, found or installed. It is spoken to in the protocol of
-//! WebDriver, which is JSON over HTTP: the crates for it bring a licence that ours do not take, or a second HTTP client.
+//! A browser for the tests of pages: Chromium with its driver, found or installed. This speaks the WebDriver protocol,
+//! JSON over HTTP, itself: the crates for it bring a licence that we do not accept, or a second HTTP client.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::processes::children::{Child, Children};
 use crate::servers::install::{self, CHROMIUM};
 use crate::wait::wait_until;
 
-/// Names the directory with `chromedriver`; there is no search then.
+/// The variable that names the directory with `chromedriver`; then there is no search.
 const NAMED: &str = "BALLET_CHROMEDRIVER_BIN";
 const LONGEST_START: Duration = Duration::from_secs(60);
 /// The key of an element in the answers of the protocol.
@@ -27,11 +27,11 @@ pub struct WebBrowser {
 }
 
 impl WebBrowser {
-    /// Starts one.
+    /// Starts a browser.
     ///
     /// # Errors
     ///
-    /// There is none, and it cannot be installed; or it does not start.
+    /// If there is none and it cannot be installed, or if it does not start.
     pub async fn start() -> Result<Self, Error> {
         let found = install::programs(&CHROMIUM, NAMED, &["chromedriver"]).await?;
         let program = found.join("chromedriver");
@@ -94,17 +94,17 @@ impl WebBrowser {
     ///
     /// # Errors
     ///
-    /// There is none, or it cannot be clicked on.
+    /// If there is no such element, or it cannot be clicked on.
     pub async fn click(&self, selector: &str) -> Result<(), Error> {
         let element = self.find(selector).await?;
         self.ask(Method::POST, &format!("/element/{element}/click"), json!({})).await.map(drop)
     }
 
-    /// Types into an element, in place of what is there.
+    /// Types into an element, in place of its text.
     ///
     /// # Errors
     ///
-    /// There is none, or nothing can be typed there.
+    /// If there is no such element, or nothing can be typed there.
     pub async fn fill(&self, selector: &str, text: &str) -> Result<(), Error> {
         let element = self.find(selector).await?;
         self.ask(Method::POST, &format!("/element/{element}/clear"), json!({})).await?;
@@ -112,31 +112,31 @@ impl WebBrowser {
         self.ask(Method::POST, &format!("/element/{element}/value"), text).await.map(drop)
     }
 
-    /// What a script returns. It is the driver's: the page's own policy does not matter.
+    /// Runs a script, and returns its result. The driver runs it, so the page's own policy does not matter.
     pub async fn run(&self, script: &str) -> Result<Value, Error> {
         let body = json!({ "script": script, "args": [] });
         self.ask(Method::POST, "/execute/sync", body).await
     }
 
-    /// The text that a person sees.
+    /// Returns the text that a person sees.
     pub async fn text(&self) -> Result<String, Error> {
         let text = self.run("return document.body.innerText").await?;
         Ok(text.as_str().unwrap_or_default().to_owned())
     }
 
-    /// What the page has said on the browser's console since it was asked last: errors, and what its policy refused.
+    /// Returns the messages on the browser's console since the last call: errors, and refusals by the page's policy.
     pub async fn complaints(&self) -> Result<Vec<String>, Error> {
         let log = self.ask(Method::POST, "/se/log", json!({ "type": "browser" })).await?;
         let entries = log.as_array().into_iter().flatten();
         Ok(entries.filter_map(|entry| entry["message"].as_str().map(str::to_owned)).collect())
     }
 
-    /// Sets the width of the page, and whether a person wants it dark.
+    /// Sets the size of the page, and its colour scheme.
     pub async fn look(&self, width: u16, height: u16, dark: bool) -> Result<(), Error> {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500 });
         self.tool("Emulation.setDeviceMetricsOverride", size).await?;
         let scheme = if dark { "dark" } else { "light" };
-        // Without motion: nothing is seen half-way.
+        // Without motion, so that no picture is taken amid an animation.
         let features = json!({ "features": [
             { "name": "prefers-color-scheme", "value": scheme },
             { "name": "prefers-reduced-motion", "value": "reduce" },
@@ -144,14 +144,14 @@ impl WebBrowser {
         self.tool("Emulation.setEmulatedMedia", features).await.map(drop)
     }
 
-    /// A picture of the page, as PNG in base64; of all of it, or of what a person sees first.
+    /// Takes a picture of the page, as PNG in base64: of the whole page, or of the part that a person sees first.
     pub async fn picture(&self, whole: bool) -> Result<String, Error> {
         let how = json!({ "format": "png", "captureBeyondViewport": whole });
         let picture = self.tool("Page.captureScreenshot", how).await?;
         Ok(picture["data"].as_str().unwrap_or_default().to_owned())
     }
 
-    /// The accessibility tree, as a screen reader gets it.
+    /// Returns the accessibility tree, as a screen reader gets it.
     pub async fn for_screen_readers(&self) -> Result<Value, Error> {
         Ok(self.tool("Accessibility.getFullAXTree", json!({})).await?["nodes"].clone())
     }
@@ -161,7 +161,7 @@ impl WebBrowser {
         self.ask(Method::POST, "/goog/cdp/execute", body).await
     }
 
-    /// Ends it in order.
+    /// Ends the session in order.
     pub async fn close(self) -> Result<(), Error> {
         self.ask(Method::DELETE, "", Value::Null).await.map(drop)
     }

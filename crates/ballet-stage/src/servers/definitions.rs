@@ -8,7 +8,7 @@ use crate::random;
 
 /// A user of the broker.
 #[derive(Debug, Clone)]
-pub(crate) struct User {
+pub(crate) struct BrokerUser {
     pub(crate) name: String,
     pub(crate) password: String,
 }
@@ -22,21 +22,21 @@ pub(crate) fn push(document: &mut Value, section: &str, entry: Value) -> Result<
     Ok(())
 }
 
-/// The entry for an administrator.
-pub(crate) fn administrator(user: &User) -> Result<Value> {
+/// Makes the entry for an administrator.
+pub(crate) fn administrator(user: &BrokerUser) -> Result<Value> {
     let mut entry = json!({ "name": user.name, "tags": "administrator" });
     set_password(&mut entry, user)?;
     Ok(entry)
 }
 
-/// Whether an entry is a user's own, or grants that user something.
+/// Whether an entry defines a user, or grants that user something.
 pub(crate) fn is_about(entry: &Value, section: &str, user: &str) -> bool {
     let key = if section == "users" { "name" } else { "user" };
     entry[key] == user
 }
 
 /// Sets the password of a user's entry.
-pub(crate) fn set_password(entry: &mut Value, user: &User) -> Result<()> {
+pub(crate) fn set_password(entry: &mut Value, user: &BrokerUser) -> Result<()> {
     entry["password_hash"] = json!(password_hash(&user.password, random::bytes()?));
     entry["hashing_algorithm"] = json!("rabbit_password_hashing_sha256");
     Ok(())

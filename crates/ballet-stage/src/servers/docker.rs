@@ -9,20 +9,20 @@ use tokio::process::Command;
 
 use crate::error::{Error, Result, machine};
 use crate::servers::options::Progress;
-use crate::servers::run::Run;
+use crate::servers::server_set::ServerSet;
 
-/// What the servers' part of `compose.yaml` reads. A program that is installed has no checkout.
+/// The files that the servers' part of `compose.yaml` reads. A program that is installed has no checkout.
 const FILES: [(&str, &str); 3] = [
     ("compose.yaml", include_str!("../../compose.yaml")),
     ("broker/rabbitmq.conf", include_str!("../../broker/rabbitmq.conf")),
     ("broker/enabled_plugins", include_str!("../../broker/enabled_plugins")),
 ];
-/// A remote daemon that is dead may not answer at all.
+/// The limit for an answer of the daemon: a dead remote one may not answer at all.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The first start downloads the images.
+/// The limit for a start: the first one downloads the images.
 const DOWNLOAD: Duration = Duration::from_secs(600);
 
-/// One set of containers, under a project name of its own.
+/// One set of containers, under its own project name.
 #[derive(Debug, Clone)]
 pub(crate) struct Containers {
     project: String,
@@ -30,8 +30,8 @@ pub(crate) struct Containers {
     env: Vec<(&'static str, String)>,
 }
 
-/// Why Docker cannot be used, or `None`. It is quick even with a client that has no daemon.
-pub(crate) async fn missing() -> Option<&'static str> {
+/// Returns why Docker cannot be used, or `None` if it can. This is quick even with a client that has no daemon.
+pub(crate) async fn why_unusable() -> Option<&'static str> {
     if !answers(&["version", "--format", "{{.Server.Version}}"]).await {
         return Some("no Docker daemon answers");
     }
@@ -48,7 +48,7 @@ async fn answers(args: &[&str]) -> bool {
 
 impl Containers {
     /// Prepares containers; none is running yet.
-    pub(crate) fn new(run: &Run) -> Result<Self> {
+    pub(crate) fn new(run: &ServerSet) -> Result<Self> {
         let name = run.dir().file_name().unwrap_or_default().to_string_lossy();
         let project = format!("ballet-{}", name.trim_start_matches("ballet-"));
         let ports = run.ports();
@@ -66,7 +66,7 @@ impl Containers {
             written.map_err(machine(format!("write {}", path.display())))?;
         }
         let file = run.dir().join(FILES[0].0);
-        // Written first: the watchdog also takes down containers that came up half.
+        // Written first: the watchdog also takes down containers that came up only in part.
         let down = format!(
             "docker compose -p '{project}' -f '{}' down --volumes --timeout 5 >/dev/null 2>&1\n",
             file.display()
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn what_the_servers_are_given_is_all_that_compose_mounts_of_ours() -> Result<()> {
-        let run = Run::start()?;
+        let run = ServerSet::start()?;
         let containers = Containers::new(&run)?;
         let text = fs::read_to_string(&containers.file).expect("a file");
         let servers = text.split("\n  # The command,").next().unwrap_or_default();

@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
 use crate::error::{Error, Result};
-use crate::servers::version::{self, POSTGRES_NEEDED, RABBITMQ_NEEDED, Version};
+use crate::servers::version::{self, POSTGRES_NEEDED, RABBITMQ_NEEDED, ServerVersion};
 
-/// Names the directory with `rabbitmq-server`; there is no search then.
+/// The variable that names the directory with `rabbitmq-server`; then there is no search.
 pub(crate) const RABBITMQ_BIN: &str = "BALLET_RABBITMQ_BIN";
-/// Names the directory with `postgres` and `initdb`; there is no search then.
+/// The variable that names the directory with `postgres` and `initdb`; then there is no search.
 pub(crate) const POSTGRES_BIN: &str = "BALLET_POSTGRES_BIN";
 
-/// Where packages put RabbitMQ's own scripts, best first. `*` stands for one name.
+/// The directories in which packages put RabbitMQ's own scripts, best first. `*` stands for one name.
 const RABBITMQ_PLACES: &[&str] = &[
     "/usr/lib/rabbitmq/lib/*/sbin",
     "/opt/rabbitmq/sbin",
@@ -32,14 +32,14 @@ const POSTGRES_PLACES: &[&str] = &[
     "/Applications/Postgres.app/Contents/Versions/*/bin",
 ];
 
-/// Why there are no local programs that can be used.
+/// The reason why no local programs can be used.
 #[derive(Debug)]
-pub(crate) enum Absent {
+pub(crate) enum MissingPrograms {
     NotInstalled(&'static str),
     TooOld(String),
 }
 
-impl fmt::Display for Absent {
+impl fmt::Display for MissingPrograms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotInstalled(what) => write!(f, "{what} is not installed"),
@@ -48,11 +48,11 @@ impl fmt::Display for Absent {
     }
 }
 
-/// Finds RabbitMQ's start script. The inner error says why no local one can be used.
+/// Finds RabbitMQ's start script. The inner error says why no local script can be used.
 ///
 /// The command on the PATH is often a wrapper that switches to another user and reads the system's
 /// settings. RabbitMQ's own script has `rabbitmq-env` beside it.
-pub(crate) fn rabbitmq() -> Result<Result<PathBuf, Absent>> {
+pub(crate) fn rabbitmq() -> Result<Result<PathBuf, MissingPrograms>> {
     if let Some(dir) = env::var_os(RABBITMQ_BIN) {
         let script = Path::new(&dir).join("rabbitmq-server");
         return if script.is_file() { Ok(Ok(script)) } else { Err(wrong(RABBITMQ_BIN, &dir)) };
@@ -65,7 +65,7 @@ pub(crate) fn rabbitmq() -> Result<Result<PathBuf, Absent>> {
     // Newest first. The sort is stable, so the better place wins among equals.
     found.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
     let Some((version, dir)) = found.into_iter().next() else {
-        return Ok(Err(Absent::NotInstalled("rabbitmq-server")));
+        return Ok(Err(MissingPrograms::NotInstalled("rabbitmq-server")));
     };
     match version {
         Some(version) if version < RABBITMQ_NEEDED => Ok(Err(too_old(version, &dir))),
@@ -74,17 +74,17 @@ pub(crate) fn rabbitmq() -> Result<Result<PathBuf, Absent>> {
 }
 
 /// Reads the version from the directory of RabbitMQ's start script, which is named after it.
-pub(crate) fn installed_version(script: &Path) -> Option<Version> {
+pub(crate) fn installed_version(script: &Path) -> Option<ServerVersion> {
     let real = fs::canonicalize(script).ok()?;
     let of = |name: &OsStr| version::parse(name.to_str()?.strip_prefix("rabbitmq_server-")?);
     real.ancestors().find_map(|path| of(path.file_name()?))
 }
 
 /// Finds the directory of the newest Postgres. The inner error is that of [`rabbitmq`].
-pub(crate) async fn postgres() -> Result<Result<PathBuf, Absent>> {
+pub(crate) async fn postgres() -> Result<Result<PathBuf, MissingPrograms>> {
     let named = env::var_os(POSTGRES_BIN).map(PathBuf::from);
     let candidates = named.clone().map_or_else(|| places(POSTGRES_PLACES), |dir| vec![dir]);
-    let mut newest: Option<(Version, PathBuf)> = None;
+    let mut newest: Option<(ServerVersion, PathBuf)> = None;
     for dir in candidates {
         if !dir.join("postgres").exists() || !dir.join("initdb").exists() {
             continue;
@@ -96,7 +96,7 @@ pub(crate) async fn postgres() -> Result<Result<PathBuf, Absent>> {
     }
     match (newest, named) {
         (None, Some(dir)) => Err(wrong(POSTGRES_BIN, dir.as_os_str())),
-        (None, None) => Ok(Err(Absent::NotInstalled("postgres"))),
+        (None, None) => Ok(Err(MissingPrograms::NotInstalled("postgres"))),
         (Some((version, dir)), named) if version < POSTGRES_NEEDED => {
             if named.is_some() {
                 version::check_postgres(version, &dir.display().to_string())?;
@@ -107,7 +107,7 @@ pub(crate) async fn postgres() -> Result<Result<PathBuf, Absent>> {
     }
 }
 
-async fn postgres_version(program: &Path) -> Option<Version> {
+async fn postgres_version(program: &Path) -> Option<ServerVersion> {
     let output = Command::new(program).arg("--version").output().await.ok()?;
     version::parse_postgres_banner(&String::from_utf8_lossy(&output.stdout))
 }
@@ -132,14 +132,14 @@ pub(crate) fn on_path(program: &str) -> bool {
         .any(|dir| dir.join(program).is_file())
 }
 
-/// The common places and the PATH.
+/// Returns the common places and the PATH.
 pub(crate) fn places(patterns: &[&str]) -> Vec<PathBuf> {
     let mut dirs: Vec<_> = patterns.iter().flat_map(|pattern| expand(pattern)).collect();
     dirs.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
     dirs
 }
 
-/// The directories that match a pattern with at most one `*`.
+/// Returns the directories that match a pattern with at most one `*`.
 fn expand(pattern: &str) -> Vec<PathBuf> {
     let Some((before, after)) = pattern.split_once('*') else { return vec![pattern.into()] };
     let Some((parent, prefix)) = before.rsplit_once('/') else { return Vec::new() };
@@ -152,8 +152,8 @@ fn expand(pattern: &str) -> Vec<PathBuf> {
     dirs
 }
 
-fn too_old(version: Version, dir: &Path) -> Absent {
-    Absent::TooOld(format!("version {version} in {}", dir.display()))
+fn too_old(version: ServerVersion, dir: &Path) -> MissingPrograms {
+    MissingPrograms::TooOld(format!("version {version} in {}", dir.display()))
 }
 
 pub(crate) fn wrong(name: &'static str, dir: &OsStr) -> Error {

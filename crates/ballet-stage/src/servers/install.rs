@@ -1,4 +1,4 @@
-//! Installs a server, or what a test needs besides, with the system's package manager.
+//! Installs a server, or another program for tests, with the system's package manager.
 
 use std::env;
 use std::fs::{self, File, OpenOptions};
@@ -9,13 +9,12 @@ use std::sync::Arc;
 use tokio::process::Command;
 
 use crate::error::{Error, Result, machine};
-use crate::servers::find::{self, Absent};
+use crate::servers::find::{self, MissingPrograms};
 use crate::servers::options::Progress;
-use crate::servers::run::base_dir;
+use crate::servers::server_set::base_dir;
 
-/// A server as software: how it is found, and what package managers call it. An empty name means
-/// that we know none.
-pub(crate) struct Package {
+/// A server as software, with its names in package managers. An empty name means that we know none.
+pub(crate) struct SoftwarePackage {
     pub(crate) server: &'static str,
     pub(crate) advice: &'static str,
     apt: &'static str,
@@ -28,7 +27,7 @@ pub(crate) struct Package {
     user: &'static str,
 }
 
-pub(crate) const RABBITMQ: Package = Package {
+pub(crate) const RABBITMQ: SoftwarePackage = SoftwarePackage {
     server: "RabbitMQ",
     advice: "Install rabbitmq-server 3.10 or newer, start Docker, or set AMQP_URL.",
     apt: "rabbitmq-server",
@@ -39,7 +38,7 @@ pub(crate) const RABBITMQ: Package = Package {
     user: "rabbitmq",
 };
 
-pub(crate) const POSTGRES: Package = Package {
+pub(crate) const POSTGRES: SoftwarePackage = SoftwarePackage {
     server: "Postgres",
     advice: "Install PostgreSQL 14 or newer, start Docker, or set DATABASE_URL.",
     apt: "postgresql",
@@ -51,8 +50,8 @@ pub(crate) const POSTGRES: Package = Package {
     user: "",
 };
 
-/// What `examples/python-loyalty` is built on. It is no server.
-pub(crate) const PYTHON: Package = Package {
+/// The packages for `examples/python-loyalty`. It is no server.
+pub(crate) const PYTHON: SoftwarePackage = SoftwarePackage {
     server: "Python with pika and psycopg",
     advice: "Install the Debian packages python3-pika and python3-psycopg, or \
              `pip install pika \"psycopg[binary]\"` and name that Python in BALLET_PYTHON.",
@@ -64,8 +63,8 @@ pub(crate) const PYTHON: Package = Package {
     user: "",
 };
 
-/// What the tests of alarms ask. `promtool` comes with it.
-pub(crate) const PROMETHEUS: Package = Package {
+/// The server that the tests of alarms query. `promtool` comes with it.
+pub(crate) const PROMETHEUS: SoftwarePackage = SoftwarePackage {
     server: "Prometheus",
     advice: "Install the package prometheus, or name the directory with the programs prometheus and \
              promtool in BALLET_PROMETHEUS_BIN.",
@@ -77,8 +76,8 @@ pub(crate) const PROMETHEUS: Package = Package {
     user: "prometheus",
 };
 
-/// What the tests of pages look with.
-pub(crate) const CHROMIUM: Package = Package {
+/// The browser of the tests of pages.
+pub(crate) const CHROMIUM: SoftwarePackage = SoftwarePackage {
     server: "Chromium with its driver",
     advice: "Install the packages chromium and chromium-driver, or name the directory with the program \
              chromedriver in BALLET_CHROMEDRIVER_BIN.",
@@ -90,9 +89,9 @@ pub(crate) const CHROMIUM: Package = Package {
     user: "",
 };
 
-impl Package {
-    /// The server's programs on this machine. The inner error says why there are none to use.
-    pub(crate) async fn find(&self) -> Result<Result<PathBuf, Absent>> {
+impl SoftwarePackage {
+    /// Finds the server's programs on this machine. The inner error says why none can be used.
+    pub(crate) async fn find(&self) -> Result<Result<PathBuf, MissingPrograms>> {
         if self.server == RABBITMQ.server { find::rabbitmq() } else { find::postgres().await }
     }
 }
@@ -110,7 +109,10 @@ pub(crate) async fn lock(exclusive: bool) -> Result<File> {
 }
 
 /// Installs a server. The inner error says why that is not possible here.
-pub(crate) async fn install(package: &Package, progress: &Progress) -> Result<Result<(), String>> {
+pub(crate) async fn install(
+    package: &SoftwarePackage,
+    progress: &Progress,
+) -> Result<Result<(), String>> {
     let Some((name, mut command)) = plan(package).await else {
         return Ok(Err(
             "no package manager that may be used (apt-get, dnf or pacman as root or with \
@@ -136,10 +138,10 @@ pub(crate) async fn install(package: &Package, progress: &Progress) -> Result<Re
     Ok(Err(format!("installing {name} failed ({last}; all of it in {})", log.display())))
 }
 
-/// The directory with these programs: the one that the variable `named` names, or one of the `PATH`. Where they are
-/// not installed, the system's package manager is asked.
+/// Finds the directory with these programs: that in the variable `named`, or one of the `PATH`. If they are not
+/// installed, the system's package manager installs them.
 pub(crate) async fn programs(
-    package: &Package,
+    package: &SoftwarePackage,
     named: &'static str,
     programs: &[&str],
 ) -> Result<PathBuf> {
@@ -154,9 +156,9 @@ pub(crate) async fn programs(
     tool(package, async || find::places(&[]).into_iter().find(|dir| has_all(dir))).await
 }
 
-/// Finds what a test needs besides servers, or installs its package.
+/// Finds a program for tests that is no server, or installs its package.
 pub(crate) async fn tool(
-    package: &Package,
+    package: &SoftwarePackage,
     find: impl AsyncFn() -> Option<PathBuf>,
 ) -> Result<PathBuf> {
     if let Some(found) = find().await {
@@ -169,7 +171,7 @@ pub(crate) async fn tool(
         return Ok(found);
     }
     let progress: Progress = Arc::new(|line| eprintln!("{line}"));
-    let mut tried = vec![Absent::NotInstalled(package.server).to_string()];
+    let mut tried = vec![MissingPrograms::NotInstalled(package.server).to_string()];
     match install(package, &progress).await? {
         Ok(()) => match find().await {
             Some(found) => return Ok(found),
@@ -180,8 +182,8 @@ pub(crate) async fn tool(
     Err(Error::NoServer { server: package.server, tried, advice: package.advice })
 }
 
-/// The command that installs the package, if we may run one.
-async fn plan(package: &Package) -> Option<(&'static str, Command)> {
+/// Makes the command that installs the package, if we may run one.
+async fn plan(package: &SoftwarePackage) -> Option<(&'static str, Command)> {
     let system = [("apt-get", package.apt), ("dnf", package.dnf), ("pacman", package.pacman)];
     let usable = |(manager, name): &(&str, &str)| !name.is_empty() && find::on_path(manager);
     if let Some((_, name)) = system.into_iter().find(usable) {
@@ -198,7 +200,7 @@ async fn plan(package: &Package) -> Option<(&'static str, Command)> {
     Some((package.brew, command))
 }
 
-/// Begins a command that runs as root without asking for a password.
+/// Begins a command that runs as root without a password, if we may.
 async fn as_root() -> Option<Command> {
     if rustix::process::geteuid().is_root() {
         return Some(Command::new("env"));

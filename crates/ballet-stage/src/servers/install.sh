@@ -1,19 +1,19 @@
 # Installs the packages $1 and leaves no service of them behind, neither running now nor started at
 # the next boot: we start private nodes ourselves. $2 lists the units that they bring,
-# $3 is the user that they run as, if what runs as that user has to end.
+# $3 is the user that they run as, if that user's processes have to end.
 set -e
 packages=$1
 units=$2
 user=$3
 has() { command -v "$1" >/dev/null 2>&1; }
 
-# Processes of a user whom only the package makes are the package's.
+# If the package makes the user, that user's processes are the package's.
 [ -n "$user" ] && id -u "$user" >/dev/null 2>&1 && user=
 
 booted_with_systemd() { [ -d /run/systemd/system ] && has systemctl; }
 # A mask below /run keeps the package's scripts from starting the unit; it ends with this script.
 if booted_with_systemd; then
-    # What was there before (Erlang's epmd, say) is somebody's.
+    # Units that were there before, such as Erlang's epmd, are somebody else's.
     new=
     for unit in $units; do
         systemctl cat "$unit" >/dev/null 2>&1 || new="$new $unit"
@@ -24,7 +24,7 @@ if booted_with_systemd; then
 fi
 
 if has apt-get; then
-    # Where there is no systemd but a `runlevel`, packages look at it; 1 starts nothing.
+    # Without systemd, packages look at the `runlevel`; 1 starts nothing.
     export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
     apt-get -o DPkg::Lock::Timeout=300 update || :
     apt-get -o DPkg::Lock::Timeout=300 install --yes --no-install-recommends $packages
@@ -41,7 +41,7 @@ else
     for unit in $units; do
         has service && service "${unit%.*}" stop >/dev/null 2>&1 || :
     done
-    # The name server of Erlang goes on alone.
+    # Erlang's name server goes on without the server.
     for process in /proc/[0-9]*; do
         [ -n "$user" ] && [ "$(stat -c %U "$process" 2>/dev/null)" = "$user" ] &&
             kill "${process#/proc/}" || :

@@ -1,4 +1,4 @@
-//! Where a private RabbitMQ node lives: its directory, name, ports, and configuration files.
+//! The home of a private RabbitMQ node: its directory, name, ports, and configuration files.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,23 +8,24 @@ use crate::error::{Result, machine};
 use crate::servers::options::Options;
 use crate::servers::ports::Ports;
 use crate::servers::rabbitmq_access::OPS;
-use crate::servers::run::{Run, write_secret};
-use crate::servers::version::Version;
+use crate::servers::server_set::{ServerSet, write_secret};
+use crate::servers::version::ServerVersion;
 use crate::tls::ServerTls;
 
-/// Variables for the user's own broker and for Erlang, which must not reach ours.
+/// Prefixes of variables for the user's own broker and for Erlang, which must not reach ours.
 pub(crate) const FORGET: &str = "RABBITMQ_ ERL_ NODENAME CONF_ENV_FILE";
 
-/// The node listens on this machine only.
+/// Makes the node listen on this machine only.
 const LOOPBACK: &str = "-kernel inet_dist_use_interface {127,0,0,1}";
-/// Schedulers that have nothing to do sleep at once. By default each first spins for a moment, which takes the
-/// processors from the tests beside the node. Measurements are on a broker as users have it.
+/// Makes idle schedulers sleep at once. By default each first spins for a moment, which takes processor time from the
+/// tests. Measurements use the defaults, as users do.
 const NO_SPINNING: &str = "+sbwt none +sbwtdcpu none +sbwtdio none ";
 
-/// Tests wait for the management API's numbers and lists, which are five seconds old by default.
-fn statistics(version: Option<Version>) -> String {
+/// Returns settings for fresh statistics: tests wait for the management API's numbers and lists, which are five seconds
+/// old by default.
+fn statistics(version: Option<ServerVersion>) -> String {
     let tick = if may_tick_early(version) { "{quorum_tick_interval, 1000}, " } else { "" };
-    // Confirms come before the sync: what a killed node has written is there all the same.
+    // Confirms come before the sync: data that a killed node has written is there all the same.
     let sync = if is_3(version) { "{ra, [{wal_write_strategy, sync_after_notify}]}," } else { "" };
     format!(
         "[
@@ -36,36 +37,36 @@ fn statistics(version: Option<Version>) -> String {
     )
 }
 
-/// There a queue crashes for good that is asked for its numbers before its first entry is written, which
-/// takes half a second on a busy machine (seen on 3.10.8: `rabbit_quorum_queue:handle_tick`).
-fn is_3(version: Option<Version>) -> bool {
+/// Whether the version is 3: there a queue crashes for good if its numbers are read before its first entry is written.
+/// The write takes half a second on a busy machine (seen on 3.10.8: `rabbit_quorum_queue:handle_tick`).
+fn is_3(version: Option<ServerVersion>) -> bool {
     version.is_some_and(|version| version.major == 3)
 }
 
-/// In 4.0.0 to 4.0.5 a queue crashes when it is asked for its numbers before it is set up
-/// (rabbitmq-server#12950). Many such crashes at once keep the broker from making any queue
+/// Whether queues may report their numbers more often. In 4.0.0 to 4.0.5 a queue crashes when its numbers are read
+/// before it is set up (rabbitmq-server#12950). Many such crashes at once keep the broker from making any queue
 /// (rabbitmq-server#16652). There the broker's own interval stays.
-fn may_tick_early(version: Option<Version>) -> bool {
+fn may_tick_early(version: Option<ServerVersion>) -> bool {
     version.is_some_and(|version| (version.major, version.minor) != (4, 0) || version.patch > 5)
 }
 
-/// The place of a private node on this machine.
+/// The home of a private node on this machine.
 #[derive(Debug)]
 pub(crate) struct NodeHome {
-    pub(crate) run: Arc<Run>,
+    pub(crate) run: Arc<ServerSet>,
     number: usize,
     /// The first node has the ports of the run.
     own_ports: Option<Ports>,
 }
 
 impl NodeHome {
-    /// The home of the broker's first node.
-    pub(crate) fn first(run: &Arc<Run>) -> Self {
+    /// Makes the home of the broker's first node.
+    pub(crate) fn first(run: &Arc<ServerSet>) -> Self {
         Self { run: Arc::clone(run), number: 1, own_ports: None }
     }
 
-    /// The home of a further node.
-    pub(crate) fn further(run: &Arc<Run>, number: usize) -> Result<Self> {
+    /// Makes the home of a further node.
+    pub(crate) fn further(run: &Arc<ServerSet>, number: usize) -> Result<Self> {
         Ok(Self { run: Arc::clone(run), number, own_ports: Some(Ports::reserve()?) })
     }
 
@@ -77,12 +78,12 @@ impl NodeHome {
         self.own_ports.as_ref().unwrap_or_else(|| self.run.ports())
     }
 
-    /// The name of its files and directories.
+    /// Returns the name of its files and directories.
     pub(crate) fn label(&self) -> String {
         if self.is_first() { "rabbitmq".to_owned() } else { format!("rabbitmq-{}", self.number) }
     }
 
-    /// The node's name in Erlang.
+    /// Returns the node's name in Erlang.
     pub(crate) fn node(&self) -> String {
         let number = if self.is_first() { String::new() } else { format!("-{}", self.number) };
         format!("ballet{number}@localhost")
@@ -96,13 +97,13 @@ impl NodeHome {
         self.run.dir().join(format!("{}.log", self.label()))
     }
 
-    /// Shared by all nodes: it holds Erlang's cookie.
+    /// Returns the home directory that all nodes share: it holds Erlang's cookie.
     fn home(&self) -> PathBuf {
         self.run.dir().join("erlang")
     }
 
     /// Writes the node's configuration: the settings that all our brokers share, and its own.
-    pub(crate) fn prepare(&self, options: &Options, version: Option<Version>) -> Result<()> {
+    pub(crate) fn prepare(&self, options: &Options, version: Option<ServerVersion>) -> Result<()> {
         let dir = self.dir();
         for new in [&dir, &self.home()] {
             fs::create_dir_all(new).map_err(machine(format!("create {}", new.display())))?;
@@ -133,7 +134,7 @@ impl NodeHome {
         write_secret(&dir.join("advanced.config"), &advanced)
     }
 
-    /// A further node joins the first one at its first start.
+    /// Returns the settings of a cluster: a further node joins the first one at its first start.
     fn cluster_settings(&self) -> String {
         let mut settings = "cluster_partition_handling = pause_minority\n".to_owned();
         if !self.is_first() {
@@ -170,7 +171,7 @@ impl NodeHome {
         Ok(settings)
     }
 
-    /// Variables that keep the node within its own directory.
+    /// Returns variables that keep the node within its own directory.
     pub(crate) fn environment(&self, fast: bool) -> Vec<(&'static str, String)> {
         let dir = self.dir();
         let spinning = if fast { NO_SPINNING } else { "" };
@@ -202,7 +203,7 @@ mod tests {
 
     #[test]
     fn statistics_come_often_where_that_breaks_nothing() {
-        let version = |major, minor, patch| Some(Version { major, minor, patch });
+        let version = |major, minor, patch| Some(ServerVersion { major, minor, patch });
         for often in [version(3, 10, 8), version(4, 0, 6), version(4, 2, 0)] {
             assert!(statistics(often).contains("quorum_tick_interval"), "{often:?}");
             assert_eq!(statistics(often).contains("wal_write_strategy"), is_3(often), "{often:?}");

@@ -1,14 +1,14 @@
-//! How servers are brought up.
+//! The options of bringing servers up.
 
 use std::fmt;
 use std::sync::Arc;
 
-use crate::tls::{Authority, Identity, ServerTls};
+use crate::tls::{Authority, ServerTls, TlsIdentity};
 
 /// Receives a line for each step of bringing servers up.
 pub(crate) type Progress = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// How to bring up the servers that the environment does not name.
+/// The options of bringing up servers that the environment does not name.
 #[derive(Clone)]
 pub struct Options {
     pub(crate) fast: bool,
@@ -19,40 +19,39 @@ pub struct Options {
 }
 
 impl Options {
-    /// For people and measurements: Postgres writes through to the disk.
+    /// Options for people and measurements: Postgres writes through to the disk.
     #[must_use]
     pub fn durable() -> Self {
         let progress: Progress = Arc::new(|line| eprintln!("{line}"));
         Self { fast: false, nodes: 1, small_disks: false, tls: None, progress }
     }
 
-    /// For tests: Postgres survives `kill -9` but no power cut, and seldom looks for tables to vacuum; the broker
-    /// updates its statistics more often, and does not spin when it has nothing to do.
+    /// Options for tests: Postgres survives `kill -9` but no power cut, and seldom looks for tables to vacuum; the
+    /// broker updates its statistics more often, and does not spin when it is idle.
     #[must_use]
     pub fn fast() -> Self {
         Self { fast: true, ..Self::durable() }
     }
 
-    /// A broker of our own is a cluster of this many nodes; from local programs only.
+    /// Makes our own broker a cluster of this number of nodes; from local programs only.
     #[must_use]
     pub fn nodes(self, nodes: usize) -> Self {
         Self { nodes: nodes.max(1), ..self }
     }
 
-    /// Servers of our own have a disk each that can be filled; from local programs, for root on
-    /// Linux only.
+    /// Gives each of our own servers a disk that can be filled; from local programs, for root on Linux only.
     #[must_use]
     pub fn small_disks(self) -> Self {
         Self { small_disks: true, ..self }
     }
 
-    /// Servers from local programs also accept TLS, with this certificate.
+    /// Makes servers from local programs accept TLS, too, with this certificate.
     #[must_use]
-    pub fn tls(self, identity: &Identity) -> Self {
+    pub fn tls(self, identity: &TlsIdentity) -> Self {
         Self { tls: Some(ServerTls { identity: identity.clone(), clients: None }), ..self }
     }
 
-    /// The broker asks TLS clients for a certificate that this authority has signed.
+    /// Makes the broker ask TLS clients for a certificate that this authority has signed.
     #[must_use]
     pub fn client_authority(mut self, authority: &Authority) -> Self {
         if let Some(tls) = &mut self.tls {
@@ -61,7 +60,7 @@ impl Options {
         self
     }
 
-    /// Reports what is being done here, line by line, instead of on standard error.
+    /// Reports the steps to this function, line by line, instead of to standard error.
     #[must_use]
     pub fn progress(self, report: impl Fn(&str) + Send + Sync + 'static) -> Self {
         Self { progress: Arc::new(report), ..self }

@@ -9,9 +9,9 @@ use crate::error::{Error, Result};
 use crate::servers::options::Options;
 use crate::servers::postgres::Postgres;
 use crate::servers::rabbitmq::RabbitMq;
-use crate::servers::run::Run;
+use crate::servers::server_set::ServerSet;
 
-/// Where the broker that `AMQP_URL` names serves its metrics, if not at port 15692 of its host.
+/// The variable that names the address of the metrics of the broker in `AMQP_URL`, if it is not port 15692 of its host.
 const METRICS: &str = "RABBITMQ_METRICS_URL";
 
 /// A RabbitMQ and a Postgres.
@@ -24,7 +24,7 @@ pub struct Servers {
     /// The other nodes of a cluster.
     others: Vec<RabbitMq>,
     postgres: Postgres,
-    run: Option<Arc<Run>>,
+    run: Option<Arc<ServerSet>>,
 }
 
 impl Servers {
@@ -45,8 +45,8 @@ impl Servers {
         Self::with(&options, None, None).await
     }
 
-    /// A Postgres for the caller alone, beside the broker that all tests of this process share: a broker is what takes
-    /// longest to bring up.
+    /// Brings up a Postgres for the caller alone, beside the broker that all tests of this process share: a broker
+    /// takes longest to bring up.
     pub async fn own_postgres(options: Options) -> Result<Self> {
         let broker = &Self::shared().await.map_err(Error::Shared)?.rabbitmq;
         let (amqp, management) = (broker.amqp_url().to_owned(), broker.management_url().to_owned());
@@ -54,23 +54,23 @@ impl Servers {
         Self::with(&options, Some((amqp, Some(management), Some(metrics))), None).await
     }
 
-    /// A broker for the caller alone, beside the Postgres that all tests of this process share.
+    /// Brings up a broker for the caller alone, beside the Postgres that all tests of this process share.
     pub async fn own_broker(options: Options) -> Result<Self> {
         let postgres = Self::shared().await.map_err(Error::Shared)?.postgres.url().to_owned();
         Self::with(&options, None, Some(postgres)).await
     }
 
-    /// Uses these servers, as their administrator. Without an address of the management API it is port 15672
-    /// of the broker.
+    /// Uses these servers, as their administrator. The default for the management API is port 15672 of the broker's
+    /// host.
     ///
     /// # Errors
     ///
-    /// One of them cannot be reached, or is too old.
+    /// If one of them cannot be reached, or is too old.
     pub async fn at(amqp: String, management: Option<String>, database: String) -> Result<Self> {
         Self::with(&Options::durable(), Some((amqp, management, None)), Some(database)).await
     }
 
-    /// The servers that all tests of this process share. They end with the process.
+    /// Returns the servers that all tests of this process share. They end with the process.
     pub async fn shared() -> Result<&'static Self, &'static Error> {
         static SHARED: OnceCell<Result<Servers>> = OnceCell::const_new();
         SHARED.get_or_init(|| Self::acquire(Options::fast())).await.as_ref()
@@ -82,7 +82,7 @@ impl Servers {
         database: Option<String>,
     ) -> Result<Self> {
         let needed = amqp.is_none() || database.is_none();
-        let run = if needed { Some(Arc::new(Run::start()?)) } else { None };
+        let run = if needed { Some(Arc::new(ServerSet::start()?)) } else { None };
         let rabbitmq = async {
             match (&amqp, &run) {
                 (Some((url, management, metrics)), _) => {
@@ -111,7 +111,7 @@ impl Servers {
         }
     }
 
-    /// The broker; of a cluster its first node.
+    /// Returns the broker; the first node of a cluster.
     pub fn rabbitmq(&self) -> &RabbitMq {
         &self.rabbitmq
     }
@@ -121,17 +121,17 @@ impl Servers {
         std::iter::once(&self.rabbitmq).chain(&self.others)
     }
 
-    /// The database server.
+    /// Returns the database server.
     pub fn postgres(&self) -> &Postgres {
         &self.postgres
     }
 
-    /// The directory with data and logs of the servers that were brought up.
+    /// Returns the directory with data and logs of the servers that were brought up.
     pub fn dir(&self) -> Option<&Path> {
-        self.run.as_deref().map(Run::dir)
+        self.run.as_deref().map(ServerSet::dir)
     }
 
-    /// The variables with which another process acquires the same servers.
+    /// Returns the variables with which another process acquires the same servers.
     pub fn env(&self) -> [(&'static str, &str); 4] {
         [
             ("AMQP_URL", self.rabbitmq.amqp_url()),

@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, TcpListener};
 use crate::error::{Error, Result};
 use crate::random;
 
-/// Below the range that Linux uses for outgoing connections: a port there might be taken before a
-/// node binds it, or while the node restarts.
+/// The first port. All are below the range that Linux uses for outgoing connections: a port there might be taken
+/// before a node binds it, or while the node restarts.
 const FIRST: u16 = 20_000;
 const BLOCK: u16 = 8;
 const BLOCKS: u16 = 1_500;

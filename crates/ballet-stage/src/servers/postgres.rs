@@ -1,4 +1,4 @@
-//! A Postgres to work with: found or brought up, killed and frozen on request.
+//! A Postgres for tests: found or brought up, killed and frozen on request.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use crate::servers::backend::Backend;
 use crate::servers::install;
 use crate::servers::options::Options;
 use crate::servers::postgres_access::{check, connect, sql};
-use crate::servers::postgres_node::Node;
-use crate::servers::run::Run;
+use crate::servers::postgres_node::PostgresNode;
+use crate::servers::server_set::ServerSet;
 use crate::servers::small_disk::SmallDisk;
-use crate::servers::source::{self, Source};
-use crate::servers::version::{self, Version};
+use crate::servers::source::{self, ServerSource};
+use crate::servers::version::{self, ServerVersion};
 use crate::url;
 use crate::wait::wait_until;
 
@@ -31,36 +31,36 @@ const PATIENCE: Duration = Duration::from_secs(300);
 #[derive(Debug)]
 pub struct Postgres {
     url: Url,
-    version: Version,
-    backend: Backend<Node>,
+    version: ServerVersion,
+    backend: Backend<PostgresNode>,
 }
 
 impl Postgres {
-    /// The server that all tests of this process share if they need no broker: the one that
-    /// `DATABASE_URL` names, or one of our own that ends with the process.
+    /// Returns the server that the tests of this process share if they need no broker: the server that `DATABASE_URL`
+    /// names, or one of our own that ends with the process.
     pub async fn shared() -> Result<&'static Self, &'static Error> {
         static SHARED: OnceCell<Result<Postgres>> = OnceCell::const_new();
         let acquire = || async {
             match std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty()) {
                 Some(url) => Self::external(&url).await,
-                None => Self::bring_up(&Arc::new(Run::start()?), &Options::fast()).await,
+                None => Self::bring_up(&Arc::new(ServerSet::start()?), &Options::fast()).await,
             }
         };
         SHARED.get_or_init(acquire).await.as_ref()
     }
 
-    /// A server of a test's own, which it may kill or crash. It ends when this is dropped.
+    /// Brings up a server for one test, which may kill it. It ends when this is dropped.
     pub async fn private() -> Result<Self> {
-        Self::bring_up(&Arc::new(Run::start()?), &Options::fast()).await
+        Self::bring_up(&Arc::new(ServerSet::start()?), &Options::fast()).await
     }
 
-    /// The administrator's URL.
+    /// Returns the administrator's URL.
     pub fn url(&self) -> &str {
         self.url.as_str()
     }
 
-    /// The version that runs.
-    pub fn version(&self) -> Version {
+    /// Returns the version that runs.
+    pub fn version(&self) -> ServerVersion {
         self.version
     }
 
@@ -69,12 +69,12 @@ impl Postgres {
         !matches!(self.backend, Backend::External)
     }
 
-    /// Its log, if it is a file on this machine.
+    /// Returns its log, if it is a file on this machine.
     pub fn log(&self) -> Option<&Path> {
-        self.backend.local().map(Node::log)
+        self.backend.local().map(PostgresNode::log)
     }
 
-    /// Its main process. None if it is not ours, or in a container.
+    /// Returns its main process. Empty if it is not ours, or in a container.
     pub async fn pids(&self) -> Vec<i32> {
         match self.backend.local() {
             Some(node) => node.pids().await,
@@ -149,7 +149,7 @@ impl Postgres {
         self.execute("select pg_promote()").await.map(drop)
     }
 
-    /// Executes a statement as the administrator, and returns how many rows it has found or changed.
+    /// Executes a statement as the administrator, and returns the number of rows that it found or changed.
     async fn execute(&self, statement: &'static str) -> Result<u64> {
         let mut db = connect(&self.url).await?;
         let done = db.execute(statement).await;
@@ -186,7 +186,7 @@ impl Postgres {
         self.revive().await
     }
 
-    fn on_small_disk(&self, action: &'static str) -> Result<&Node> {
+    fn on_small_disk(&self, action: &'static str) -> Result<&PostgresNode> {
         let node = self.backend.local().filter(|node| node.disk().is_some());
         node.ok_or(Error::NotPrivate { server: NAME, action })
     }
@@ -212,19 +212,19 @@ impl Postgres {
     }
 
     /// Brings up a server of our own.
-    pub(crate) async fn bring_up(run: &Arc<Run>, options: &Options) -> Result<Self> {
+    pub(crate) async fn bring_up(run: &Arc<ServerSet>, options: &Options) -> Result<Self> {
         let url =
             url::local("postgres", "ops", run.password(), run.ports().postgres(), "postgres")?;
         let (version, backend) = match source::find(run, &install::POSTGRES, &options.progress)
             .await?
         {
-            Source::Local(programs) => {
+            ServerSource::Local(programs) => {
                 let place = programs.display();
                 (options.progress)(&format!("Postgres: starting a private server from {place}"));
-                let (node, version) = Node::start(run, programs, options, &url).await?;
+                let (node, version) = PostgresNode::start(run, programs, options, &url).await?;
                 (version, Backend::Local(node))
             }
-            Source::Containers(containers) => {
+            ServerSource::Containers(containers) => {
                 containers.up(SERVICE, &options.progress).await?;
                 let limit = PATIENCE;
                 let version = wait_until("Postgres to be ready", limit, || ready(&url)).await?;
@@ -237,6 +237,6 @@ impl Postgres {
     }
 }
 
-async fn ready(url: &Url) -> Result<Option<Version>> {
+async fn ready(url: &Url) -> Result<Option<ServerVersion>> {
     check(url).await.map(Some)
 }

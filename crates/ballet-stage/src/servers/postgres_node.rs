@@ -17,12 +17,12 @@ use crate::servers::in_memory;
 use crate::servers::options::Options;
 use crate::servers::ports::Ports;
 use crate::servers::postgres_access::check;
-use crate::servers::process::{Launch, Process, User, forget_env, start_failed};
-use crate::servers::run::{Run, write_secret};
+use crate::servers::process::{ServerLaunch, ServerProcess, SystemUser, forget_env, start_failed};
 use crate::servers::scram::verifier;
+use crate::servers::server_set::{ServerSet, write_secret};
 use crate::servers::small_disk::SmallDisk;
 use crate::servers::user;
-use crate::servers::version::Version;
+use crate::servers::version::ServerVersion;
 use crate::wait::wait_until;
 
 const NAME: &str = "Postgres";
@@ -41,15 +41,15 @@ const SETTINGS: &[&str] = &[
     // `drop database` waits for sessions that are being opened. A client that was killed meanwhile
     // would keep its session for a minute.
     "authentication_timeout=15s",
-    // It costs far more than it gains on short statements.
+    // JIT costs far more than it gains on short statements.
     "jit=off",
     "max_wal_size=2GB",
     "log_line_prefix=%m [%p] %q%u@%d ",
-    // It is in the data directory, and goes with it, even after `kill -9`.
+    // This memory is in the data directory, and goes with it, even after `kill -9`.
     "dynamic_shared_memory_type=mmap",
 ];
-/// Only a crash of the machine loses data by this; a killed process does not. That is not true of
-/// `synchronous_commit=off`, which keeps a commit in the process for a while.
+/// Settings with which only a crash of the machine loses data; a killed process does not. `synchronous_commit=off` is
+/// not among them: it keeps a commit in the process for a while.
 const FAST: &[&str] = &[
     "fsync=off",
     "full_page_writes=off",
@@ -60,27 +60,27 @@ const FAST: &[&str] = &[
 
 /// A private server.
 #[derive(Debug)]
-pub(crate) struct Node {
-    run: Arc<Run>,
+pub(crate) struct PostgresNode {
+    run: Arc<ServerSet>,
     /// The name of its directory.
     label: &'static str,
-    /// A standby has a port of its own.
+    /// The ports of a standby.
     _ports: Option<Ports>,
     programs: PathBuf,
     settings: Vec<String>,
     log: PathBuf,
-    user: Option<User>,
+    user: Option<SystemUser>,
     disk: Option<SmallDisk>,
-    server: Mutex<Process>,
+    server: Mutex<ServerProcess>,
 }
 
-impl Node {
+impl PostgresNode {
     pub(crate) async fn start(
-        run: &Arc<Run>,
+        run: &Arc<ServerSet>,
         programs: PathBuf,
         options: &Options,
         url: &Url,
-    ) -> Result<(Self, Version)> {
+    ) -> Result<(Self, ServerVersion)> {
         let log = run.dir().join("postgres.log");
         let user = user::for_postgres()?;
         let disk = init(run, &programs, options, user, &log).await?;
@@ -160,7 +160,7 @@ impl Node {
     }
 
     /// Waits until the administrator can log in, or the process ends.
-    async fn wait(&self, server: &Process, url: &Url) -> Result<Version, String> {
+    async fn wait(&self, server: &ServerProcess, url: &Url) -> Result<ServerVersion, String> {
         let outcome = wait_until("Postgres to be ready", PATIENCE, || async {
             if let Some(status) = server.exited() {
                 return Ok(Some(Err(format!("it ended with {status}"))));
@@ -176,16 +176,16 @@ impl Node {
     }
 }
 
-fn dir(run: &Run) -> PathBuf {
+fn dir(run: &ServerSet) -> PathBuf {
     run.dir().join(FIRST)
 }
 
 /// Makes the data directory, owned by the user that the server runs as.
 async fn init(
-    run: &Run,
+    run: &ServerSet,
     programs: &Path,
     options: &Options,
-    user: Option<User>,
+    user: Option<SystemUser>,
     log: &Path,
 ) -> Result<Option<SmallDisk>> {
     let dir = dir(run);
@@ -216,19 +216,19 @@ async fn init(
     Err(start_failed(NAME, format!("initdb ended with {}", output.status), log))
 }
 
-/// One of Postgres' programs, run in a directory as the server's user.
-fn command(program: &Path, dir: &Path, user: Option<User>) -> Command {
+/// Makes the command for one of Postgres' programs, run in a directory as the server's user.
+fn command(program: &Path, dir: &Path, user: Option<SystemUser>) -> Command {
     let mut command = std::process::Command::new(program);
     forget_env(&mut command, FORGET);
     let mut command = Command::from(command);
     command.current_dir(dir).stdin(Stdio::null()).kill_on_drop(true);
-    if let Some(User { uid, gid }) = user {
+    if let Some(SystemUser { uid, gid }) = user {
         command.uid(uid).gid(gid);
     }
     command
 }
 
-fn settings(run: &Run, options: &Options, user: Option<User>) -> Result<Vec<String>> {
+fn settings(run: &ServerSet, options: &Options, user: Option<SystemUser>) -> Result<Vec<String>> {
     let fast: &[&str] = if options.fast { FAST } else { &[] };
     let mut settings: Vec<String> =
         SETTINGS.iter().chain(fast).map(|setting| (*setting).to_owned()).collect();
@@ -248,24 +248,24 @@ fn settings(run: &Run, options: &Options, user: Option<User>) -> Result<Vec<Stri
     Ok(settings)
 }
 
-/// The server reads only files that belong to its user.
-fn give(path: &Path, user: Option<User>) -> Result<()> {
-    let Some(User { uid, gid }) = user else { return Ok(()) };
+/// Gives a file to the server's user: the server reads only its user's files.
+fn give(path: &Path, user: Option<SystemUser>) -> Result<()> {
+    let Some(SystemUser { uid, gid }) = user else { return Ok(()) };
     chown(path, Some(uid), Some(gid))
         .map_err(machine(format!("give {} to Postgres' user", path.display())))
 }
 
 fn launch(
-    run: &Run,
+    run: &ServerSet,
     label: &str,
     programs: &Path,
     settings: &[String],
     log: &Path,
-    user: Option<User>,
-) -> Result<Process> {
+    user: Option<SystemUser>,
+) -> Result<ServerProcess> {
     let mut args = vec!["-D".to_owned(), "data".to_owned()];
     args.extend(settings.iter().flat_map(|setting| ["-c".to_owned(), setting.clone()]));
-    Process::start(&Launch {
+    ServerProcess::start(&ServerLaunch {
         program: &programs.join("postgres"),
         args,
         env: Vec::new(),

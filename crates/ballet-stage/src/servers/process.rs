@@ -1,4 +1,4 @@
-//! A server's process: how it starts, and how it ends with all its children.
+//! A server's process: starts it, and ends it with all its children.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -16,21 +16,21 @@ use crate::error::{Error, Result, machine};
 use crate::processes::children::GATE;
 use crate::wait::wait_until;
 
-/// How long a family of processes may take to stand still.
+/// The time that a family of processes may take to stop.
 const LONGEST_SIGNAL: Duration = Duration::from_secs(10);
 
 /// A server's process.
 ///
-/// It leads a process group of its own, because Ctrl-C on the terminal is for the owner. Dropping this
-/// does not kill it; the watchdog does.
+/// It leads its own process group, because Ctrl-C on the terminal is for the owner. Dropping this does not kill it; the
+/// watchdog does.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub(crate) struct ServerProcess {
     pid: Pid,
     exit: Arc<OnceLock<String>>,
 }
 
-/// How to start a server's process.
-pub(crate) struct Launch<'a> {
+/// The program and settings of a server's process.
+pub(crate) struct ServerLaunch<'a> {
     pub(crate) program: &'a Path,
     pub(crate) args: Vec<String>,
     pub(crate) env: Vec<(&'static str, String)>,
@@ -38,7 +38,7 @@ pub(crate) struct Launch<'a> {
     pub(crate) forget_env: &'static str,
     pub(crate) dir: &'a Path,
     pub(crate) log: &'a Path,
-    pub(crate) user: Option<User>,
+    pub(crate) user: Option<SystemUser>,
     /// The file in which the watchdog finds the process group.
     pub(crate) group_file: PathBuf,
     pub(crate) stop_signal: &'static str,
@@ -46,13 +46,13 @@ pub(crate) struct Launch<'a> {
 
 /// The ordinary user that a server runs as when we are root.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct User {
+pub(crate) struct SystemUser {
     pub(crate) uid: u32,
     pub(crate) gid: u32,
 }
 
-impl Process {
-    pub(crate) fn start(launch: &Launch<'_>) -> Result<Self> {
+impl ServerProcess {
+    pub(crate) fn start(launch: &ServerLaunch<'_>) -> Result<Self> {
         let name = launch.program.display();
         let log = OpenOptions::new()
             .create(true)
@@ -99,14 +99,14 @@ impl Process {
         self.pid.as_raw_nonzero().get()
     }
 
-    /// How the process ended, if it has.
+    /// Returns the process's exit status in words, if it has ended.
     pub(crate) fn exited(&self) -> Option<&str> {
         self.exit.get().map(String::as_str)
     }
 
     /// Signals the process, its group, and its descendants in groups of their own.
     pub(crate) fn signal(&self, signal: Signal) {
-        // Its number may be another process' by now.
+        // Another process may have its number by now.
         if self.exited().is_some() {
             return;
         }
@@ -120,13 +120,13 @@ impl Process {
                 kill_process(*pid, signal).ok();
             }
             signalled.extend(family);
-            // A child may be born until its parent has stopped.
+            // A process may fork until it has stopped.
             let moves = |pid: &Pid| state(*pid).is_some_and(|state| !"TtZX".contains(state));
             let moving =
                 signal == Signal::STOP && (moves(&self.pid) || signalled.iter().any(moves));
             family = descendants(self.id());
             let done = !moving && family.iter().all(|pid| signalled.contains(pid));
-            // One that waits for its disk stops when it has it.
+            // A process that waits for its disk stops later.
             if done || begun.elapsed() > LONGEST_SIGNAL {
                 return;
             }
@@ -157,13 +157,13 @@ fn is_running(pid: Pid) -> bool {
     state(pid) != Some('Z')
 }
 
-/// The state of a process as a letter, from `/proc`.
+/// Reads the state of a process as a letter, from `/proc`.
 fn state(pid: Pid) -> Option<char> {
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
     stat.rsplit(')').next()?.trim_start().chars().next()
 }
 
-/// All descendants: Postgres' backends and Erlang's helpers leave the group of their parent.
+/// Finds all descendants: Postgres' backends and Erlang's helpers leave the group of their parent.
 fn descendants(root: i32) -> Vec<Pid> {
     let table = parents();
     let mut found = vec![root];
@@ -175,7 +175,7 @@ fn descendants(root: i32) -> Vec<Pid> {
     found.into_iter().skip(1).filter_map(Pid::from_raw).collect()
 }
 
-/// Every process with its parent: from `/proc`, or from `ps` where there is none.
+/// Reads every process with its parent: from `/proc`, or from `ps` if there is none.
 fn parents() -> Vec<(i32, i32)> {
     if let Ok(entries) = fs::read_dir("/proc") {
         let of = |pid: i32| {
@@ -207,7 +207,7 @@ pub(crate) fn forget_env(command: &mut Command, prefixes: &str) {
     }
 }
 
-/// The error for a node that did not come up, with the end of its log.
+/// Makes the error for a node that did not come up, with the end of its log.
 pub(crate) fn start_failed(server: &'static str, cause: String, log: &Path) -> Error {
     let text = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
@@ -228,7 +228,7 @@ mod tests {
         for _ in 0..5 {
             let mut command = Command::new("sh");
             let child = command.args(["-c", FORKS]).process_group(0).spawn().unwrap();
-            let forks = Process::watch(child);
+            let forks = ServerProcess::watch(child);
             while descendants(forks.id()).len() < 5 {
                 std::thread::yield_now();
             }

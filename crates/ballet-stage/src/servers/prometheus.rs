@@ -14,26 +14,26 @@ use crate::processes::children::{Child, Children};
 use crate::random;
 use crate::servers::install::{self, PROMETHEUS};
 use crate::servers::process::start_failed;
-use crate::servers::run::base_dir;
+use crate::servers::server_set::base_dir;
 use crate::wait::wait_until;
 
-/// Names the directory with `prometheus` and `promtool`; there is no search then.
+/// The variable that names the directory with `prometheus` and `promtool`; then there is no search.
 const NAMED: &str = "BALLET_PROMETHEUS_BIN";
-/// How often it scrapes and evaluates, and the limit for an answer.
+/// The time between two scrapes and evaluations, and the limit for an answer.
 const INTERVAL: &str = "1s";
 const LISTENS: &str = "msg=\"Listening on\" address=";
 const READY: &str = "Server is ready";
 const LONGEST_START: Duration = Duration::from_secs(120);
 
-/// What is scraped, and as which job.
+/// A process to scrape, and its job.
 #[derive(Debug, Clone)]
-pub struct Target {
+pub struct ScrapeTarget {
     job: String,
     url: Url,
 }
 
-impl Target {
-    /// A process by the URL of its metrics.
+impl ScrapeTarget {
+    /// Makes a target of the URL of its metrics.
     pub fn new(job: &str, url: &str) -> Result<Self, Error> {
         let url = crate::url::parse("the URL of a target", url, &["http"])?;
         Ok(Self { job: job.to_owned(), url })
@@ -45,8 +45,8 @@ impl Target {
     }
 }
 
-/// What Prometheus' configuration says of the targets of one job.
-fn scraped(job: &str, targets: &[&Target]) -> Value {
+/// Makes the scrape configuration of one job.
+fn scrape_config(job: &str, targets: &[&ScrapeTarget]) -> Value {
     let mut parameters = serde_json::Map::new();
     for (name, value) in targets.iter().flat_map(|target| target.url.query_pairs()) {
         let values = parameters.entry(name).or_insert_with(|| json!([]));
@@ -63,38 +63,41 @@ fn scraped(job: &str, targets: &[&Target]) -> Value {
 #[derive(Debug)]
 pub struct Prometheus {
     _child: Child,
-    _dir: Dir,
+    _dir: TemporaryDir,
     url: String,
 }
 
 /// A directory that goes with the server.
 #[derive(Debug)]
-struct Dir(PathBuf);
+struct TemporaryDir(PathBuf);
 
-impl Drop for Dir {
+impl Drop for TemporaryDir {
     fn drop(&mut self) {
         fs::remove_dir_all(&self.0).ok();
     }
 }
 
 impl Prometheus {
-    /// Starts one with these rules, in which a minute lasts as long as `minute`: how long a condition has to
-    /// hold, and how far back it looks.
+    /// Starts one with these rules. A minute in the rules, for conditions and ranges, lasts as long as `minute`.
     ///
     /// # Errors
     ///
-    /// There is none, and it cannot be installed; or it does not start with these rules.
-    pub async fn start(targets: &[Target], rules: &str, minute: Duration) -> Result<Self, Error> {
+    /// If there is none and it cannot be installed, or if it does not start with these rules.
+    pub async fn start(
+        targets: &[ScrapeTarget],
+        rules: &str,
+        minute: Duration,
+    ) -> Result<Self, Error> {
         let program = prometheus().await?.join("prometheus");
         let name = format!("prometheus-{}-{}", std::process::id(), random::hex::<3>()?);
-        let dir = Dir(base_dir().join(name));
+        let dir = TemporaryDir(base_dir().join(name));
         let made = fs::create_dir_all(&dir.0);
         made.map_err(machine(format!("create {}", dir.0.display())))?;
         let at = |name: &str| dir.0.join(name);
         let write = |name: &str, text: &str| {
             fs::write(at(name), text).map_err(machine(format!("write {}", at(name).display())))
         };
-        let mut jobs: BTreeMap<&str, Vec<&Target>> = BTreeMap::new();
+        let mut jobs: BTreeMap<&str, Vec<&ScrapeTarget>> = BTreeMap::new();
         for target in targets {
             jobs.entry(&target.job).or_default().push(target);
         }
@@ -104,9 +107,9 @@ impl Prometheus {
                 "evaluation_interval": INTERVAL,
             },
             "rule_files": ["rules.yml"],
-            "scrape_configs": jobs.iter().map(|(job, of)| scraped(job, of)).collect::<Vec<_>>(),
+            "scrape_configs": jobs.iter().map(|(job, of)| scrape_config(job, of)).collect::<Vec<_>>(),
         });
-        write("rules.yml", &hurried(rules, minute))?;
+        write("rules.yml", &with_short_minutes(rules, minute))?;
         // YAML has JSON in it.
         write("prometheus.yml", &config.to_string())?;
         let arguments = [
@@ -124,25 +127,25 @@ impl Prometheus {
         let url = wait_until("Prometheus to be ready", LONGEST_START, || {
             let said = fs::read_to_string(&log).unwrap_or_default();
             let ended = child.ended();
-            async move { listening(&said, ended.is_some()) }
+            async move { find_url(&said, ended.is_some()) }
         });
         let url = url.await.unwrap_or_else(|expired| Err(expired.to_string()));
         let url = url.map_err(|cause| start_failed(PROMETHEUS.server, cause, &log))?;
         Ok(Self { _child: child, _dir: dir, url })
     }
 
-    /// The names of the alarms that ring now.
+    /// Returns the names of the alarms that ring now.
     pub async fn ringing(&self) -> Result<BTreeSet<String>, Error> {
         let series = self.query("ALERTS{alertstate=\"firing\"}").await?;
         let name = |one: &Value| one["metric"]["alertname"].as_str().map(str::to_owned);
         Ok(series.iter().filter_map(name).collect())
     }
 
-    /// The series of an expression now.
+    /// Returns the series of an expression now.
     ///
     /// # Errors
     ///
-    /// It does not answer, or does not know what the expression means.
+    /// If it does not answer, or does not understand the expression.
     pub async fn query(&self, expression: &str) -> Result<Vec<Value>, Error> {
         let failed = |cause: String| Error::Server {
             what: format!("ask for {expression}"),
@@ -160,8 +163,8 @@ impl Prometheus {
     }
 }
 
-/// Its URL, or that it has ended, once its log says so.
-fn listening(log: &str, has_ended: bool) -> Result<Option<Result<String, String>>, String> {
+/// Reads its URL from its log, or notices that it has ended. The outer error means "not yet".
+fn find_url(log: &str, has_ended: bool) -> Result<Option<Result<String, String>>, String> {
     let address = log.lines().find_map(|line| line.split_once(LISTENS));
     match address.filter(|_| log.contains(READY)) {
         Some((_, address)) => Ok(Some(Ok(format!("http://{}", address.trim())))),
@@ -170,18 +173,18 @@ fn listening(log: &str, has_ended: bool) -> Result<Option<Result<String, String>
     }
 }
 
-/// The directory with `prometheus` and `promtool`. Where they are not installed, the system's package manager
-/// is asked.
+/// Finds the directory with `prometheus` and `promtool`. If they are not installed, the system's package manager
+/// installs them.
 ///
 /// # Errors
 ///
-/// There are none, and none can be installed.
+/// If there are none, and none can be installed.
 pub async fn prometheus() -> Result<PathBuf, Error> {
     install::programs(&PROMETHEUS, NAMED, &["prometheus", "promtool"]).await
 }
 
-/// The rules with other minutes.
-fn hurried(rules: &str, minute: Duration) -> String {
+/// Replaces the minutes in the rules.
+fn with_short_minutes(rules: &str, minute: Duration) -> String {
     let mut parts = rules.split_inclusive(|c: char| !c.is_ascii_digit()).peekable();
     let mut text = String::new();
     while let Some(part) = parts.next() {
@@ -203,6 +206,6 @@ mod tests {
     fn minutes_are_made_short_and_nothing_else() {
         let rules = "expr: 'increase(a{x=\"5m\"}[4m]) > 300'\nfor: 10m\n";
         let short = "expr: 'increase(a{x=\"5m\"}[8000ms]) > 300'\nfor: 20000ms\n";
-        assert_eq!(hurried(rules, Duration::from_secs(2)), short);
+        assert_eq!(with_short_minutes(rules, Duration::from_secs(2)), short);
     }
 }

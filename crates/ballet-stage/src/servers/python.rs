@@ -1,4 +1,4 @@
-//! Finds a Python for the programs of tests, or installs what it lacks.
+//! Finds a Python for the programs of tests, or installs its packages.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -9,12 +9,13 @@ use tokio::process::Command;
 use crate::error::{Error, Result};
 use crate::servers::install::{self, PYTHON};
 
-/// Names the interpreter; there is no search then.
+/// The variable that names the interpreter; then there is no search.
 const NAMED: &str = "BALLET_PYTHON";
-/// Packages of the system are for the system's Python, which may not be the first on the `PATH`.
+/// The interpreters to try. The system's packages are for the system's Python, which may not be the first on the
+/// `PATH`.
 const PLACES: [&str; 2] = ["python3", "/usr/bin/python3"];
 
-/// A Python interpreter that has `pika` and `psycopg`.
+/// Finds a Python interpreter that has `pika` and `psycopg`.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! A RabbitMQ to work with: found or brought up, killed and frozen on request.
+//! A RabbitMQ for tests: found or brought up, killed and frozen on request.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,18 +8,18 @@ use reqwest::{Method, Url};
 use rustix::process::Signal;
 
 use crate::error::{Error, Result};
-use crate::management::Management;
+use crate::management::ManagementClient;
 use crate::servers::backend::Backend;
 use crate::servers::install;
 use crate::servers::node_home::NodeHome;
 use crate::servers::options::Options;
 use crate::servers::ports::Ports;
-use crate::servers::rabbitmq_access::Access;
-use crate::servers::rabbitmq_node::Node;
-use crate::servers::run::Run;
+use crate::servers::rabbitmq_access::RabbitMqAccess;
+use crate::servers::rabbitmq_node::RabbitMqNode;
+use crate::servers::server_set::ServerSet;
 use crate::servers::small_disk::SmallDisk;
-use crate::servers::source::{self, Source};
-use crate::servers::version::{self, Version};
+use crate::servers::source::{self, ServerSource};
+use crate::servers::version::{self, ServerVersion};
 use crate::url;
 use crate::wait::wait_until;
 
@@ -31,44 +31,44 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// A RabbitMQ, or one node of a cluster, with an administrator's access.
 #[derive(Debug)]
 pub struct RabbitMq {
-    access: Access,
-    version: Version,
+    access: RabbitMqAccess,
+    version: ServerVersion,
     metrics: String,
-    backend: Backend<Node>,
+    backend: Backend<RabbitMqNode>,
 }
 
 impl RabbitMq {
-    /// The administrator's URL.
+    /// Returns the administrator's URL.
     pub fn amqp_url(&self) -> &str {
         self.access.amqp.as_str()
     }
 
-    /// Where the console and the management API are, without credentials.
+    /// Returns the address of the console and the management API, without credentials.
     pub fn management_url(&self) -> &str {
         self.access.management.url()
     }
 
-    /// Where it serves its metrics to Prometheus, without a path.
+    /// Returns the address at which it serves its metrics to Prometheus, without a path.
     pub fn metrics_url(&self) -> &str {
         &self.metrics
     }
 
-    /// The administrator's management API, for the vhost `/`.
-    pub fn management(&self) -> &Management {
+    /// Returns the administrator's management API, for the vhost `/`.
+    pub fn management(&self) -> &ManagementClient {
         &self.access.management
     }
 
-    /// The version that runs.
-    pub fn version(&self) -> Version {
+    /// Returns the version that runs.
+    pub fn version(&self) -> ServerVersion {
         self.version
     }
 
-    /// The node's name in its cluster, if it runs on this machine.
+    /// Returns the node's name in its cluster, if it runs on this machine.
     pub fn node_name(&self) -> Option<String> {
-        self.backend.local().map(Node::name)
+        self.backend.local().map(RabbitMqNode::name)
     }
 
-    /// The same URL at this node.
+    /// Returns a URL of the broker with this node's host and port.
     pub fn at_this_node(&self, amqp_url: &str) -> Result<String> {
         let mut url = url::parse("AMQP_URL", amqp_url, &["amqp"])?;
         // These fail only for URLs without a host.
@@ -82,17 +82,17 @@ impl RabbitMq {
         !matches!(self.backend, Backend::External)
     }
 
-    /// The port for TLS, if there is one.
+    /// Returns the port for TLS, if there is one.
     pub fn tls_port(&self) -> Option<u16> {
-        self.backend.local().and_then(Node::tls_port)
+        self.backend.local().and_then(RabbitMqNode::tls_port)
     }
 
-    /// Its log, if it is a file on this machine.
+    /// Returns its log, if it is a file on this machine.
     pub fn log(&self) -> Option<&Path> {
-        self.backend.local().map(Node::log)
+        self.backend.local().map(RabbitMqNode::log)
     }
 
-    /// Its processes, the server first. None if they are not ours, or in a container.
+    /// Returns its processes, the server first. Empty if they are not ours, or in a container.
     pub async fn pids(&self) -> Vec<i32> {
         match self.backend.local() {
             Some(node) => node.pids().await,
@@ -167,8 +167,8 @@ impl RabbitMq {
         }
     }
 
-    /// Makes room again, and starts the server anew, as an operator would: a node whose log could not
-    /// be written does not recover by itself.
+    /// Makes room again, and restarts the server, as an operator would: a node whose log could not be written does not
+    /// recover by itself.
     pub async fn free_disk(&self) -> Result<()> {
         let node = self.on_small_disk("free the disk of")?;
         if node.disk().map_or(Ok(false), SmallDisk::free)? {
@@ -177,7 +177,7 @@ impl RabbitMq {
         self.revive().await
     }
 
-    fn on_small_disk(&self, action: &'static str) -> Result<&Node> {
+    fn on_small_disk(&self, action: &'static str) -> Result<&RabbitMqNode> {
         let node = self.backend.local().filter(|node| node.disk().is_some());
         node.ok_or(Error::NotPrivate { server: NAME, action })
     }
@@ -215,8 +215,8 @@ impl RabbitMq {
             base.set_username(user).ok();
             base.set_password(Some(password)).ok();
         }
-        let management = Management::new(base)?;
-        let access = Access { amqp, management };
+        let management = ManagementClient::new(base)?;
+        let access = RabbitMqAccess { amqp, management };
         let version = access.check().await;
         let unusable = |why| Error::Named { name: "AMQP_URL", why: Box::new(why) };
         let version = version.map_err(unusable)?;
@@ -227,20 +227,20 @@ impl RabbitMq {
     }
 
     /// Brings up a broker of our own.
-    pub(crate) async fn bring_up(run: &Arc<Run>, options: &Options) -> Result<Self> {
-        let access = Access::ours(run, run.ports())?;
+    pub(crate) async fn bring_up(run: &Arc<ServerSet>, options: &Options) -> Result<Self> {
+        let access = RabbitMqAccess::ours(run, run.ports())?;
         let (version, backend) = match source::find(run, &install::RABBITMQ, &options.progress)
             .await?
         {
-            Source::Local(script) => {
+            ServerSource::Local(script) => {
                 let place = script.display().to_string();
                 (options.progress)(&format!("RabbitMQ: starting a private node from {place}"));
                 let home = NodeHome::first(run);
-                let (node, version) = Node::start(home, script, options, &access).await?;
+                let (node, version) = RabbitMqNode::start(home, script, options, &access).await?;
                 version::check_rabbitmq(version, &place)?;
                 (version, Backend::Local(node))
             }
-            Source::Containers(containers) => {
+            ServerSource::Containers(containers) => {
                 containers.up(SERVICE, &options.progress).await?;
                 let limit = PATIENCE;
                 let version = wait_until("RabbitMQ to be ready", limit, || ready(&access)).await?;
@@ -254,7 +254,11 @@ impl RabbitMq {
     }
 
     /// Brings up the cluster's other nodes, and waits until all have joined.
-    pub(crate) async fn others(&self, run: &Arc<Run>, options: &Options) -> Result<Vec<Self>> {
+    pub(crate) async fn others(
+        &self,
+        run: &Arc<ServerSet>,
+        options: &Options,
+    ) -> Result<Vec<Self>> {
         if options.nodes == 1 {
             return Ok(Vec::new());
         }
@@ -265,10 +269,10 @@ impl RabbitMq {
         })?;
         let others = (2..=options.nodes).map(|number| async move {
             let home = NodeHome::further(run, number)?;
-            let access = Access::ours(run, home.ports())?;
+            let access = RabbitMqAccess::ours(run, home.ports())?;
             let script = first.script().to_owned();
             let metrics = metrics_at(home.ports());
-            let (node, version) = Node::start(home, script, options, &access).await?;
+            let (node, version) = RabbitMqNode::start(home, script, options, &access).await?;
             Ok(Self { access, version, metrics, backend: Backend::Local(node) })
         });
         let others = futures_util::future::try_join_all(others).await?;
@@ -293,6 +297,6 @@ fn metrics_at(ports: &Ports) -> String {
     format!("http://127.0.0.1:{}", ports.prometheus())
 }
 
-async fn ready(access: &Access) -> Result<Option<Version>> {
+async fn ready(access: &RabbitMqAccess) -> Result<Option<ServerVersion>> {
     access.check().await.map(Some)
 }

@@ -1,4 +1,4 @@
-//! How the administrator reaches a RabbitMQ: over AMQP and over the management API.
+//! The administrator's access to a RabbitMQ: over AMQP and over the management API.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,34 +8,34 @@ use ballet_amqp::{Broker, RabbitMq, Session};
 use reqwest::{Method, Url};
 
 use crate::error::{Error, Result};
-use crate::management::Management;
+use crate::management::ManagementClient;
 use crate::servers::ports::Ports;
-use crate::servers::run::Run;
-use crate::servers::version::{self, Version};
+use crate::servers::server_set::ServerSet;
+use crate::servers::version::{self, ServerVersion};
 use crate::url;
 
 /// The administrator of servers that we bring up.
 pub(crate) const OPS: &str = "ops";
-/// A busy machine may need as long for a log-in.
+/// The limit for a log-in on a busy machine.
 const LOG_IN: Duration = Duration::from_secs(60);
 
 /// The administrator's access over both protocols.
 #[derive(Debug, Clone)]
-pub(crate) struct Access {
+pub(crate) struct RabbitMqAccess {
     pub(crate) amqp: Url,
-    pub(crate) management: Management,
+    pub(crate) management: ManagementClient,
 }
 
-impl Access {
-    pub(crate) fn ours(run: &Run, ports: &Ports) -> Result<Self> {
+impl RabbitMqAccess {
+    pub(crate) fn ours(run: &ServerSet, ports: &Ports) -> Result<Self> {
         let amqp = url::local("amqp", OPS, run.password(), ports.amqp(), "%2f")?;
         let base = url::local("http", OPS, run.password(), ports.management(), "")?;
-        let management = Management::new(base)?;
+        let management = ManagementClient::new(base)?;
         Ok(Self { amqp, management })
     }
 
     /// Logs in over both protocols, and returns the version.
-    pub(crate) async fn check(&self) -> Result<Version> {
+    pub(crate) async fn check(&self) -> Result<ServerVersion> {
         log_in(&self.amqp).await?.close().await;
         let overview = self.management.call(Method::GET, &["overview"], None).await?;
         let text = overview["rabbitmq_version"].as_str().unwrap_or_default();

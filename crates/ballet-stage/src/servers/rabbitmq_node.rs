@@ -12,10 +12,10 @@ use crate::servers::find;
 use crate::servers::in_memory;
 use crate::servers::node_home::{FORGET, NodeHome};
 use crate::servers::options::Options;
-use crate::servers::process::{Launch, Process, forget_env, start_failed};
-use crate::servers::rabbitmq_access::Access;
+use crate::servers::process::{ServerLaunch, ServerProcess, forget_env, start_failed};
+use crate::servers::rabbitmq_access::RabbitMqAccess;
 use crate::servers::small_disk::SmallDisk;
-use crate::servers::version::Version;
+use crate::servers::version::ServerVersion;
 use crate::wait::wait_until;
 
 const NAME: &str = "RabbitMQ";
@@ -23,24 +23,24 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A private node. The first one of a run has Erlang's name server with it.
 #[derive(Debug)]
-pub(crate) struct Node {
+pub(crate) struct RabbitMqNode {
     home: NodeHome,
     script: PathBuf,
     log: PathBuf,
     fast: bool,
     tls: bool,
     disk: Option<SmallDisk>,
-    epmd: Option<Process>,
-    server: Mutex<Process>,
+    epmd: Option<ServerProcess>,
+    server: Mutex<ServerProcess>,
 }
 
-impl Node {
+impl RabbitMqNode {
     pub(crate) async fn start(
         home: NodeHome,
         script: PathBuf,
         options: &Options,
-        access: &Access,
-    ) -> Result<(Self, Version)> {
+        access: &RabbitMqAccess,
+    ) -> Result<(Self, ServerVersion)> {
         home.prepare(options, find::installed_version(&script))?;
         let disk = match options.small_disks {
             true => Some(SmallDisk::mount(&home.dir().join("data"), None)?),
@@ -58,12 +58,12 @@ impl Node {
         Ok((node, version))
     }
 
-    /// Its name in the cluster.
+    /// Returns its name in the cluster.
     pub(crate) fn name(&self) -> String {
         self.home.node()
     }
 
-    /// The start script, for further nodes.
+    /// Returns the start script, for further nodes.
     pub(crate) fn script(&self) -> &Path {
         &self.script
     }
@@ -86,7 +86,7 @@ impl Node {
 
     pub(crate) async fn pids(&self) -> Vec<i32> {
         let server = self.server.lock().await.id();
-        std::iter::once(server).chain(self.epmd.as_ref().map(Process::id)).collect()
+        std::iter::once(server).chain(self.epmd.as_ref().map(ServerProcess::id)).collect()
     }
 
     pub(crate) async fn kill(&self) -> Result<()> {
@@ -106,7 +106,7 @@ impl Node {
             .args(["--node", &self.name(), "--timeout", "30"])
             .args(arguments)
             .envs(self.home.environment(self.fast))
-            // It is the server's own; the command would listen on the same port.
+            // This port is the server's; the command would listen on it, too.
             .env_remove("RABBITMQ_DIST_PORT")
             .current_dir(self.home.dir())
             .stdin(Stdio::null())
@@ -125,7 +125,7 @@ impl Node {
         })
     }
 
-    pub(crate) async fn start_again(&self, access: &Access) -> Result<()> {
+    pub(crate) async fn start_again(&self, access: &RabbitMqAccess) -> Result<()> {
         let mut server = self.server.lock().await;
         if server.exited().is_none() {
             let why = "it is running";
@@ -136,7 +136,7 @@ impl Node {
     }
 
     /// Waits until the administrator can log in, or the process ends.
-    async fn wait(&self, server: &Process, access: &Access) -> Result<Version> {
+    async fn wait(&self, server: &ServerProcess, access: &RabbitMqAccess) -> Result<ServerVersion> {
         let outcome = wait_until("RabbitMQ to be ready", PATIENCE, || async {
             if let Some(status) = server.exited() {
                 return Ok(Some(Err(format!("it ended with {status}"))));
@@ -151,8 +151,8 @@ impl Node {
     }
 }
 
-fn launch(home: &NodeHome, script: &Path, log: &Path, fast: bool) -> Result<Process> {
-    Process::start(&Launch {
+fn launch(home: &NodeHome, script: &Path, log: &Path, fast: bool) -> Result<ServerProcess> {
+    ServerProcess::start(&ServerLaunch {
         program: script,
         args: Vec::new(),
         env: home.environment(fast),
@@ -165,15 +165,15 @@ fn launch(home: &NodeHome, script: &Path, log: &Path, fast: bool) -> Result<Proc
     })
 }
 
-/// Starts a name server first: one that Erlang starts by itself would outlive the node.
-fn start_epmd(home: &NodeHome, log: &Path) -> Result<Process> {
+/// Starts a name server before the node: one that Erlang starts by itself would outlive the node.
+fn start_epmd(home: &NodeHome, log: &Path) -> Result<ServerProcess> {
     let program = find::epmd().ok_or_else(|| Error::NoServer {
         server: NAME,
         tried: vec!["Erlang's epmd is neither on the PATH nor beside erl".to_owned()],
         advice: "Put the directory with Erlang's programs on the PATH.",
     })?;
     let port = home.run.ports().epmd().to_string();
-    Process::start(&Launch {
+    ServerProcess::start(&ServerLaunch {
         program: &program,
         args: ["-port", &port, "-address", "127.0.0.1"].map(str::to_owned).to_vec(),
         env: Vec::new(),

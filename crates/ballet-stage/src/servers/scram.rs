@@ -14,12 +14,12 @@ use crate::random;
 
 const ROUNDS: u32 = 1;
 
-/// What `create role ... password` takes instead of the password itself.
+/// Returns the verifier that `create role ... password` takes instead of the password itself.
 pub(crate) fn verifier(password: &str) -> Result<String> {
     with_salt(password, &random::bytes::<16>()?, ROUNDS)
 }
 
-/// RFC 5803; the password has to be ASCII.
+/// Returns a verifier as in RFC 5803; the password has to be ASCII.
 fn with_salt(password: &str, salt: &[u8], rounds: u32) -> Result<String> {
     let mut round = keyed_hash(password.as_bytes(), &[salt, &1_u32.to_be_bytes()])?;
     let mut salted = round;
@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn hashes_as_postgres_does() {
-        // `alter role ... password 'pencil'`, as it is then in `pg_authid`.
+        // From `pg_authid`, after `alter role ... password 'pencil'`.
         let salt = STANDARD.decode("r6PO3y4UZIg7KNTHAc8hAA==").unwrap();
         let expected = "SCRAM-SHA-256$4096:r6PO3y4UZIg7KNTHAc8hAA==\
             $6MTobmDH1CAYsyF/dFsbccv9Bn/GRmrKx7fTz5UNPkc=\

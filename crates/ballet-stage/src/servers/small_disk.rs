@@ -1,4 +1,4 @@
-//! A disk of a server's own, small enough to fill. Only root can have one, on Linux.
+//! A server's own disk, small enough to fill. Only root can have one, on Linux.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::error::{Error, Result, machine};
-use crate::servers::process::User;
+use crate::servers::process::SystemUser;
 
-/// Enough for hours of tests, and soon filled.
+/// The size: enough for hours of tests, and soon filled.
 const SIZE: &str = "2g";
 const BALLAST: &str = "ballast";
 
@@ -20,10 +20,10 @@ pub(crate) struct SmallDisk {
 
 impl SmallDisk {
     /// Creates the directory, and mounts a file system in memory there.
-    pub(crate) fn mount(path: &Path, user: Option<User>) -> Result<Self> {
+    pub(crate) fn mount(path: &Path, user: Option<SystemUser>) -> Result<Self> {
         let what = || format!("mount a small disk at {}", path.display());
         fs::create_dir_all(path).map_err(machine(what()))?;
-        let owner = user.map(|User { uid, gid }| format!(",uid={uid},gid={gid}"));
+        let owner = user.map(|SystemUser { uid, gid }| format!(",uid={uid},gid={gid}"));
         let options = format!("size={SIZE},mode=0700{}", owner.unwrap_or_default());
         let output = Command::new("mount")
             .args(["-t", "tmpfs", "-o", &options, "ballet"])
@@ -44,7 +44,7 @@ impl SmallDisk {
     /// Fills it to the last byte.
     pub(crate) async fn fill(&self) -> Result<()> {
         let disk = self.clone();
-        // It takes seconds, and on a busy machine a minute.
+        // This takes seconds, and on a busy machine a minute.
         let filled = tokio::task::spawn_blocking(move || disk.fill_now()).await;
         filled.map_err(|lost| machine("fill a disk")(lost.into()))?
     }
@@ -61,7 +61,7 @@ impl SmallDisk {
         Ok(())
     }
 
-    /// Makes room again. Whether it was filled.
+    /// Makes room again. Returns whether it was filled.
     pub(crate) fn free(&self) -> Result<bool> {
         match fs::remove_file(self.path.join(BALLAST)) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),

@@ -1,17 +1,17 @@
-//! Where a server of our own comes from: programs on this machine, containers, or a package.
+//! The source of our own servers: programs on this machine, containers, or a package.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::servers::docker::{self, Containers};
-use crate::servers::find::Absent;
-use crate::servers::install::{self, Package};
+use crate::servers::find::MissingPrograms;
+use crate::servers::install::{self, SoftwarePackage};
 use crate::servers::options::Progress;
-use crate::servers::run::Run;
+use crate::servers::server_set::ServerSet;
 
-/// What a server of our own is started from.
-pub(crate) enum Source {
+/// The source from which one of our own servers is started.
+pub(crate) enum ServerSource {
     /// Programs on this machine.
     Local(PathBuf),
     /// The containers of `compose.yaml`.
@@ -19,29 +19,33 @@ pub(crate) enum Source {
 }
 
 /// Looks for local programs, then for Docker, then installs a package.
-pub(crate) async fn find(run: &Arc<Run>, package: &Package, progress: &Progress) -> Result<Source> {
+pub(crate) async fn find(
+    run: &Arc<ServerSet>,
+    package: &SoftwarePackage,
+    progress: &Progress,
+) -> Result<ServerSource> {
     let search = install::lock(false).await?;
     let found = package.find().await?;
     drop(search);
     let absent = match found {
-        Ok(programs) => return Ok(Source::Local(programs)),
+        Ok(programs) => return Ok(ServerSource::Local(programs)),
         Err(absent) => absent,
     };
-    let Some(why) = docker::missing().await else {
-        return Ok(Source::Containers(Containers::new(run)?));
+    let Some(why) = docker::why_unusable().await else {
+        return Ok(ServerSource::Containers(Containers::new(run)?));
     };
     let mut tried = vec![absent.to_string(), why.to_owned()];
-    if matches!(absent, Absent::TooOld(_)) {
+    if matches!(absent, MissingPrograms::TooOld(_)) {
         return Err(nothing_worked(package, tried));
     }
     let _lock = install::lock(true).await?;
     // Another process may have installed it while we waited for the lock.
     if let Ok(programs) = package.find().await? {
-        return Ok(Source::Local(programs));
+        return Ok(ServerSource::Local(programs));
     }
     match install::install(package, progress).await? {
         Ok(()) => match package.find().await? {
-            Ok(programs) => return Ok(Source::Local(programs)),
+            Ok(programs) => return Ok(ServerSource::Local(programs)),
             Err(why) => tried.push(format!("after the installation, {why}")),
         },
         Err(why) => tried.push(why),
@@ -49,6 +53,6 @@ pub(crate) async fn find(run: &Arc<Run>, package: &Package, progress: &Progress)
     Err(nothing_worked(package, tried))
 }
 
-fn nothing_worked(package: &Package, tried: Vec<String>) -> Error {
+fn nothing_worked(package: &SoftwarePackage, tried: Vec<String>) -> Error {
     Error::NoServer { server: package.server, tried, advice: package.advice }
 }

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::error::{Error, Result};
-use crate::servers::process::User;
+use crate::servers::process::SystemUser;
 
-/// The user for Postgres, which refuses to run as root; `None` if we are an ordinary user.
-pub(crate) fn for_postgres() -> Result<Option<User>> {
+/// Finds the user for Postgres, which refuses to run as root; `None` if we are an ordinary user.
+pub(crate) fn for_postgres() -> Result<Option<SystemUser>> {
     if !rustix::process::geteuid().is_root() {
         return Ok(None);
     }
@@ -23,7 +23,7 @@ pub(crate) fn for_postgres() -> Result<Option<User>> {
 }
 
 /// Whether that user may enter a directory, according to the system itself.
-pub(crate) fn may_enter(user: User, dir: &Path) -> bool {
+pub(crate) fn may_enter(user: SystemUser, dir: &Path) -> bool {
     Command::new("true")
         .current_dir(dir)
         .uid(user.uid)
@@ -33,10 +33,10 @@ pub(crate) fn may_enter(user: User, dir: &Path) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-fn find(accounts: &str, name: &str) -> Option<User> {
+fn find(accounts: &str, name: &str) -> Option<SystemUser> {
     let line = accounts.lines().find(|line| line.split(':').next() == Some(name))?;
     let mut numbers = line.split(':').skip(2).map(str::parse);
-    Some(User { uid: numbers.next()?.ok()?, gid: numbers.next()?.ok()? })
+    Some(SystemUser { uid: numbers.next()?.ok()?, gid: numbers.next()?.ok()? })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Versions of servers: how they are read, and which ones are new enough.
+//! Versions of servers: reads them, and checks that they are new enough.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 
 /// A server's version. The third number is always 0 for Postgres, which has only two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Version {
+pub struct ServerVersion {
     /// First number.
     pub major: u32,
     /// Second number.
@@ -15,10 +15,10 @@ pub struct Version {
     pub patch: u32,
 }
 
-pub(crate) const RABBITMQ_NEEDED: Version = Version { major: 3, minor: 10, patch: 0 };
-pub(crate) const POSTGRES_NEEDED: Version = Version { major: 14, minor: 0, patch: 0 };
+pub(crate) const RABBITMQ_NEEDED: ServerVersion = ServerVersion { major: 3, minor: 10, patch: 0 };
+pub(crate) const POSTGRES_NEEDED: ServerVersion = ServerVersion { major: 14, minor: 0, patch: 0 };
 
-impl fmt::Display for Version {
+impl fmt::Display for ServerVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.major, self.minor)?;
         if self.patch > 0 { write!(f, ".{}", self.patch) } else { Ok(()) }
@@ -26,38 +26,42 @@ impl fmt::Display for Version {
 }
 
 /// Reads `3.10.8`, `4.2.0-rc.1`, `17devel`: the leading numbers count.
-pub(crate) fn parse(text: &str) -> Option<Version> {
+pub(crate) fn parse(text: &str) -> Option<ServerVersion> {
     let mut numbers = text.split_whitespace().next()?.split('.').map_while(|part| {
         let digits: String = part.chars().take_while(char::is_ascii_digit).collect();
         digits.parse().ok()
     });
     let major = numbers.next()?;
-    Some(Version { major, minor: numbers.next().unwrap_or(0), patch: numbers.next().unwrap_or(0) })
+    Some(ServerVersion {
+        major,
+        minor: numbers.next().unwrap_or(0),
+        patch: numbers.next().unwrap_or(0),
+    })
 }
 
-/// Reads the output of `postgres --version`, including what a distribution adds.
-pub(crate) fn parse_postgres_banner(text: &str) -> Option<Version> {
+/// Reads the output of `postgres --version`, which may have the addition of a distribution.
+pub(crate) fn parse_postgres_banner(text: &str) -> Option<ServerVersion> {
     parse(text.split(") ").nth(1)?)
 }
 
 /// Reads Postgres' `server_version_num`, such as 150018.
-pub(crate) fn parse_postgres_number(number: u32) -> Version {
-    Version { major: number / 10_000, minor: number % 10_000, patch: 0 }
+pub(crate) fn parse_postgres_number(number: u32) -> ServerVersion {
+    ServerVersion { major: number / 10_000, minor: number % 10_000, patch: 0 }
 }
 
-pub(crate) fn check_rabbitmq(found: Version, place: &str) -> Result<()> {
+pub(crate) fn check_rabbitmq(found: ServerVersion, place: &str) -> Result<()> {
     check("RabbitMQ", found, RABBITMQ_NEEDED, place, "name a newer one in AMQP_URL or upgrade it")
 }
 
-pub(crate) fn check_postgres(found: Version, place: &str) -> Result<()> {
+pub(crate) fn check_postgres(found: ServerVersion, place: &str) -> Result<()> {
     let advice = "name a newer one in DATABASE_URL or upgrade it";
     check("Postgres", found, POSTGRES_NEEDED, place, advice)
 }
 
 fn check(
     server: &'static str,
-    found: Version,
-    need: Version,
+    found: ServerVersion,
+    need: ServerVersion,
     place: &str,
     advice: &'static str,
 ) -> Result<()> {
@@ -77,8 +81,8 @@ fn check(
 mod tests {
     use super::*;
 
-    fn version(major: u32, minor: u32, patch: u32) -> Version {
-        Version { major, minor, patch }
+    fn version(major: u32, minor: u32, patch: u32) -> ServerVersion {
+        ServerVersion { major, minor, patch }
     }
 
     #[test]

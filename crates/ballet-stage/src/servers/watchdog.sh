@@ -12,13 +12,13 @@ each_group() {
 }
 stop() { kill -s "$signal" -- "-$group" 2>/dev/null; }
 kill_now() { kill -s KILL -- "-$group" 2>/dev/null; }
-# What nobody reaps is dead all the same; only Linux tells.
+# A process that nobody reaps is dead all the same; only Linux shows that.
 alive() {
     kill -s 0 -- "-$group" 2>/dev/null || return
     [ -r /proc/self/stat ] || living=yes
     for stat in /proc/[0-9]*/stat; do
         read -r line <"$stat" || continue
-        # After the name, which may hold anything: state, parent, group.
+        # After the name, which may contain anything: state, parent, group.
         set -- ${line##*) }
         [ "$3" = "$group" ] && [ "$1" != Z ] && living=yes
     done
@@ -52,7 +52,7 @@ done
 
 for disk in "$dir"/*/data; do
     mountpoint -q "$disk" 2>/dev/null && umount -l "$disk"
-    # What is in memory is not kept.
+    # Data in memory is not kept.
     [ -L "$disk" ] && rm -rf "$(readlink "$disk")"
 done
 

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::http::StatusCode;
-use ballet_stage::{Management, Method};
+use ballet_stage::{ManagementClient, Method};
 use serde_json::json;
 use tokio::net::TcpListener;
 
-/// An API that refuses the first two calls, and the count of its calls.
-async fn busy() -> (Management, Arc<AtomicUsize>) {
+/// Starts an API that refuses the first two calls. Returns it with the count of its calls.
+async fn busy() -> (ManagementClient, Arc<AtomicUsize>) {
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);
     let answer = move || async move {
@@ -22,7 +22,7 @@ async fn busy() -> (Management, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(axum::serve(listener, Router::new().fallback(answer)).into_future());
-    (Management::at(&format!("http://ops:secret@{address}"), "shop").unwrap(), calls)
+    (ManagementClient::at(&format!("http://ops:secret@{address}"), "shop").unwrap(), calls)
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Private servers: kills, restarts, clusters, and what is left when their owner dies.
+//! Private servers: kills, restarts, clusters, and the end of their owner.
 
 use std::path::Path;
 use std::time::Duration;
@@ -76,12 +76,12 @@ async fn a_broker_imports_the_shops_definitions() {
     let management = servers.rabbitmq().management();
     management.call(Method::POST, &["definitions"], Some(&import)).await.unwrap();
     for section in ["exchanges", "queues", "bindings", "policies"] {
-        // Not as definitions: from those of a vhost 4.3 leaves internal exchanges out.
+        // Not from the definitions: RabbitMQ 4.3 leaves internal exchanges out of those of a vhost.
         let loaded = management.call(Method::GET, &[section, "shop"], None).await.unwrap();
         let meant = document[section].as_array().unwrap();
         assert!(!meant.is_empty());
         for entry in meant {
-            // The broker says more than it was told.
+            // The broker's entry has more fields.
             let same = |found: &&Value| {
                 entry.as_object().unwrap().iter().all(|(name, value)| found[name] == *value)
             };
@@ -134,15 +134,15 @@ async fn a_cluster_goes_on_without_the_node_that_leads_a_queue() {
     servers.stop().await.unwrap();
 }
 
-/// A program that has servers of its own, and what it said about them.
-struct Owner {
+/// A program with its own servers, and their addresses and processes.
+struct ServersOwner {
     process: Child,
     pids: Vec<i32>,
     dir: String,
     database_url: String,
 }
 
-async fn owner() -> Owner {
+async fn owner() -> ServersOwner {
     let mut process = Command::new(env!("CARGO_BIN_EXE_ballet-servers"))
         .env_remove("AMQP_URL")
         .env_remove("DATABASE_URL")
@@ -152,7 +152,7 @@ async fn owner() -> Owner {
         .unwrap();
     let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
     let mut owner =
-        Owner { process, pids: Vec::new(), dir: String::new(), database_url: String::new() };
+        ServersOwner { process, pids: Vec::new(), dir: String::new(), database_url: String::new() };
     while let Some(line) = lines.next_line().await.unwrap() {
         match line.split_once('=').unwrap() {
             ("PIDS", pids) => {
@@ -169,14 +169,14 @@ async fn owner() -> Owner {
     panic!("the owner ended without saying what it has");
 }
 
-/// Whether it lives: a container's first process may never reap what has died.
+/// Whether a process lives. Dead ones may stay: a container's first process may never reap them.
 fn is_there(pid: i32) -> bool {
     let known = rustix::process::Pid::from_raw(pid).unwrap();
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     rustix::process::test_kill_process(known).is_ok() && !stat.contains(") Z ")
 }
 
-async fn wait_until_gone(owner: &Owner) {
+async fn wait_until_gone(owner: &ServersOwner) {
     wait_until("everything of the owner to be gone", Duration::from_secs(60), || async {
         let left: Vec<_> = owner.pids.iter().filter(|pid| is_there(**pid)).collect();
         if left.is_empty() && !Path::new(&owner.dir).exists() {

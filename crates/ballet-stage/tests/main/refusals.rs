@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
-/// A directory with programs that are not what their names say.
+/// Makes a directory with programs that are not what their names say.
 fn fake(name: &str, programs: &[&str], script: &str) -> PathBuf {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::create_dir_all(&dir).unwrap();
@@ -16,7 +16,7 @@ fn fake(name: &str, programs: &[&str], script: &str) -> PathBuf {
     dir
 }
 
-/// What the program says when it is given these variables and cannot go on.
+/// Returns the error of the program with variables with which it cannot go on.
 async fn refusal(env: &[(&str, &str)]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_ballet-servers"))
         .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("refusals"))

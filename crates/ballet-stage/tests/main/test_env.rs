@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ballet_stage::{Management, Servers, TestEnv, wait_until};
+use ballet_stage::{ManagementClient, Servers, TestEnv, wait_until};
 use lapin::options::BasicGetOptions;
 use lapin::{Connection, ConnectionProperties};
 use serde_json::json;
@@ -20,7 +20,7 @@ async fn connect(url: &str, name: &str) -> Connection {
     Connection::connect(url, properties).await.unwrap()
 }
 
-pub(crate) async fn wait_for_ready(management: &Management, queue: &str, count: u64) {
+pub(crate) async fn wait_for_ready(management: &ManagementClient, queue: &str, count: u64) {
     let limit = Duration::from_secs(60);
     management.until_depth(queue, limit, |depth| depth.ready == count).await.unwrap();
 }

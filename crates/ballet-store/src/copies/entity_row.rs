@@ -13,7 +13,7 @@ pub struct EntityRow {
 
 /// A page of a run in which an owner publishes all its entities anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Page {
+pub struct RunPage {
     pub run: Uuid,
     /// The number of pages in the run, if it is the last one.
     pub pages: Option<i64>,

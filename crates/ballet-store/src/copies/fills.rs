@@ -1,4 +1,4 @@
-//! The table of how each copy is filled: whether it was filled, and when it was asked for.
+//! The table of the state of each copy: whether it was filled, and when its entities were requested.
 
 use sqlx::PgConnection;
 

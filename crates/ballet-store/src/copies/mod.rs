@@ -1,6 +1,6 @@
 //! Copies of others' entities, and what this service shares.
 
-pub mod copied;
+pub mod copy_writes;
 pub mod entity_row;
 pub mod fills;
 pub mod rebuild;

@@ -15,7 +15,7 @@ pub struct Rebuild {
 
 /// How far a rebuild is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Progress {
+pub struct RebuildProgress {
     /// Whether the owner has begun.
     pub has_begun: bool,
     /// The entities that the owner has published so far.
@@ -71,7 +71,7 @@ impl Rebuild {
         &mut self,
         reader: &mut PgConnection,
         owner: &mut PgConnection,
-    ) -> Result<Progress, sqlx::Error> {
+    ) -> Result<RebuildProgress, sqlx::Error> {
         let (begun, run, pages, published, failure): (i64, Option<Uuid>, i64, i64, Option<String>) =
             sqlx::query_as(
                 "select begun, run, pages, entities, coalesce(failure, case when begun >= $2 then left_out end) from ballet.republication \
@@ -92,7 +92,7 @@ impl Rebuild {
                 .await?;
         let (at, filled, seen) = fill.unwrap_or_default();
         let has_begun = self.run.is_some();
-        Ok(Progress {
+        Ok(RebuildProgress {
             has_begun,
             published: if has_begun { published } else { 0 },
             pages: if has_begun { pages } else { 0 },

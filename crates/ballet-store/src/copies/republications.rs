@@ -53,7 +53,7 @@ pub async fn next(
 
 /// A run, locked for its next page.
 #[derive(Debug, Clone)]
-pub struct Run {
+pub struct RepublicationRun {
     pub entity: String,
     pub requested: i64,
     pub begun: i64,
@@ -67,7 +67,10 @@ pub struct Run {
 }
 
 /// Takes the entity's run for its next page, unless another replica has it or it is not due.
-pub async fn take(db: &mut PgConnection, entity: &str) -> Result<Option<Run>, sqlx::Error> {
+pub async fn take(
+    db: &mut PgConnection,
+    entity: &str,
+) -> Result<Option<RepublicationRun>, sqlx::Error> {
     type Columns = (i64, i64, i64, Option<Uuid>, Option<String>, i64, i64, Option<String>);
     let take = format!(
         "select requested, begun, done, run, position, pages, entities, left_out \
@@ -79,12 +82,26 @@ pub async fn take(db: &mut PgConnection, entity: &str) -> Result<Option<Run>, sq
         sqlx::query_as(AssertSqlSafe(take)).bind(entity).fetch_optional(db).await?;
     Ok(row.map(|(requested, begun, done, run, position, pages, entities, left_out)| {
         let entity = entity.to_owned();
-        Run { entity, requested, begun, done, run, position, pages, entities, left_out }
+        RepublicationRun {
+            entity,
+            requested,
+            begun,
+            done,
+            run,
+            position,
+            pages,
+            entities,
+            left_out,
+        }
     }))
 }
 
 /// Records what a run has published. The next page is due after a pause.
-pub async fn advance(db: &mut PgConnection, run: &Run, pause: Duration) -> Result<(), sqlx::Error> {
+pub async fn advance(
+    db: &mut PgConnection,
+    run: &RepublicationRun,
+    pause: Duration,
+) -> Result<(), sqlx::Error> {
     sqlx::query(
         "update ballet.republication set begun = $2, done = $3, run = $4, position = $5, \
              pages = $6, entities = $7, left_out = $9, failure = null, \
@@ -130,7 +147,7 @@ pub async fn failed(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::migrated::migrated;
+    use crate::schema::migrated_database::migrated;
 
     /// A row of the service may hold such a character, and its decoder may say so.
     #[tokio::test]
@@ -140,7 +157,7 @@ mod tests {
         request(&mut db, "lamp").await.expect("asked for");
         let taken = take(&mut db, "lamp").await.expect("an answer").expect("a run");
         let why = "unknown variant `on\0off`";
-        let run = Run { begun: 1, left_out: Some(why.to_owned()), ..taken };
+        let run = RepublicationRun { begun: 1, left_out: Some(why.to_owned()), ..taken };
         advance(&mut db, &run, Duration::ZERO).await.expect("advanced");
         let pool = PgPool::connect(database.url()).await.expect("sessions");
         failed(&pool, "lamp", why, Duration::ZERO).await.expect("noted");

@@ -11,7 +11,7 @@ pub struct Source {
     view: String,
     /// The type of its ids. A comparison in this type can use their index.
     id_type: String,
-    /// How many entities the next page asks for at most. What it asks for and does not take is read for nothing.
+    /// How many entities the next page asks for at most. Entities that it does not take are read for nothing.
     asks: usize,
 }
 
@@ -22,7 +22,7 @@ pub type SourceVersion = (String, i64, bool);
 
 /// The next entities after an id, with their states.
 #[derive(Debug)]
-pub struct Page {
+pub struct EntityPage {
     /// The entities, in the order of their ids.
     pub rows: Vec<SourceRow>,
     /// Whether there are no others after them. Otherwise there may be.
@@ -50,15 +50,15 @@ impl Source {
         Ok(Self { view, id_type: id.unwrap_or_else(|| "text".to_owned()), asks: usize::MAX })
     }
 
-    /// Returns the next entities after an id, with their states: at most so many, and no more of them once the states
-    /// have so many bytes.
+    /// Returns the next entities after an id, with their states, within the limits of their number and of the bytes of
+    /// their states.
     pub async fn page(
         &mut self,
         db: &mut PgConnection,
         after: Option<&str>,
         most: usize,
         bytes: usize,
-    ) -> Result<Page, sqlx::Error> {
+    ) -> Result<EntityPage, sqlx::Error> {
         let asked = self.asks.min(most);
         let statement = self.next("state::text", after);
         let page = sqlx::query_as(AssertSqlSafe(statement));
@@ -71,12 +71,12 @@ impl Source {
             rows.push(row);
             if taken >= bytes {
                 self.asks = rows.len();
-                return Ok(Page { rows, is_last: false });
+                return Ok(EntityPage { rows, is_last: false });
             }
         }
         self.asks = asked.saturating_mul(2);
         let is_last = rows.len() < asked;
-        Ok(Page { rows, is_last })
+        Ok(EntityPage { rows, is_last })
     }
 
     /// Returns the versions of the next entities after an id.

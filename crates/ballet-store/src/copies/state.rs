@@ -9,7 +9,7 @@ use crate::copies::source::Source;
 
 /// A copy that a service keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Copy {
+pub struct CopyState {
     /// The entity's name.
     pub entity: String,
     /// The service that owns the entity.
@@ -29,7 +29,7 @@ pub struct Copy {
 }
 
 /// Lists the copies of the service that this database belongs to.
-pub async fn copies(db: &mut PgConnection) -> Result<Vec<Copy>, sqlx::Error> {
+pub async fn copies(db: &mut PgConnection) -> Result<Vec<CopyState>, sqlx::Error> {
     sqlx::query_as(
         "select f.*, size.entities, size.versions from ballet.copy_fill f, \
          lateral (select count(*) as entities, coalesce(sum(version), 0)::bigint as versions \
@@ -41,7 +41,7 @@ pub async fn copies(db: &mut PgConnection) -> Result<Vec<Copy>, sqlx::Error> {
 
 /// An entity that a service shares.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Share {
+pub struct SharedEntity {
     /// The number of entities, removed ones included.
     pub entities: i64,
     /// The sum of their versions, which is the number of changes so far.
@@ -55,14 +55,17 @@ pub struct Share {
 /// # Errors
 ///
 /// If the database does not answer, or the view that the service declares is missing.
-pub async fn share(db: &mut PgConnection, entity: &str) -> Result<Option<Share>, sqlx::Error> {
+pub async fn share(
+    db: &mut PgConnection,
+    entity: &str,
+) -> Result<Option<SharedEntity>, sqlx::Error> {
     let Some(source) = source(db, entity).await? else { return Ok(None) };
     let (entities, versions) = source.size(db).await?;
     let failure = sqlx::query_as(
         "select coalesce(failure, left_out) from ballet.republication where entity = $1",
     );
     let (failure,): (Option<String>,) = failure.bind(entity).fetch_one(db).await?;
-    Ok(Some(Share { entities, versions, failure }))
+    Ok(Some(SharedEntity { entities, versions, failure }))
 }
 
 /// The view from which an owner shares an entity, if it does.
@@ -75,7 +78,7 @@ pub async fn source(db: &mut PgConnection, entity: &str) -> Result<Option<Source
     }
 }
 
-impl FromRow<'_, PgRow> for Copy {
+impl FromRow<'_, PgRow> for CopyState {
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
         let filled_at: Option<jiff_sqlx::Timestamp> = row.try_get("filled_at")?;
         Ok(Self {

@@ -9,15 +9,15 @@ use crate::database::connection::in_time;
 
 /// A reading of the database's clock.
 #[derive(Debug, Clone, Copy)]
-pub struct Reading {
+pub struct ClockReading {
     pub now: Timestamp,
     /// False in a test, or where time is sped up on purpose.
     pub is_checked: bool,
 }
 
-/// A condition in SQL: the time that a row waits for has come. Or it is later than any pause or lease lasts: then this
-/// clock was ahead when it was written, and who waited for it would wait as long as the clock has leapt back since.
-/// What is a century away was set aside for good.
+/// Returns a condition in SQL: the time that a row waits for has come, or is later than any pause or lease lasts. In
+/// that case the clock was ahead when it was written, and to wait for it would take as long as the clock has leapt
+/// back since. A time a century away means that the row was set aside for good.
 pub fn has_come(time: &str, now: &str) -> String {
     format!(
         "({time} <= {now} or {time} between {now} + interval '2 hours' and {now} + interval '50 years')"
@@ -31,11 +31,11 @@ pub async fn now(db: &mut PgConnection) -> Result<Timestamp, sqlx::Error> {
 }
 
 /// Asks for the time. Returns it with the moments of question and answer.
-pub async fn read(pool: &PgPool) -> Result<(Reading, Instant, Instant), sqlx::Error> {
+pub async fn read(pool: &PgPool) -> Result<(ClockReading, Instant, Instant), sqlx::Error> {
     let mut db = in_time(pool.acquire()).await?;
     let asked = Instant::now();
     let select = sqlx::query_as("select ballet.now(), ballet.clock_is_checked()");
     let (now, is_checked): (jiff_sqlx::Timestamp, bool) =
         in_time(select.fetch_one(&mut *db)).await?;
-    Ok((Reading { now: now.to_jiff(), is_checked }, asked, Instant::now()))
+    Ok((ClockReading { now: now.to_jiff(), is_checked }, asked, Instant::now()))
 }

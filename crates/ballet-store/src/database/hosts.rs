@@ -21,7 +21,7 @@ const ANSWER: Duration = Duration::from_secs(3);
 /// The servers that a URL names, and the one that takes writes. The URL may be replaced.
 #[derive(Clone)]
 pub struct Hosts {
-    named: Arc<RwLock<Arc<Named>>>,
+    named: Arc<RwLock<Arc<UrlServers>>>,
     /// The changes to the options of all of them.
     changes: Vec<Arc<Change>>,
     current: Arc<AtomicUsize>,
@@ -31,13 +31,13 @@ pub struct Hosts {
 type Change = dyn Fn(PgConnectOptions) -> PgConnectOptions + Send + Sync;
 
 /// The servers that one URL names.
-struct Named {
+struct UrlServers {
     all: Vec<PgConnectOptions>,
     /// The connection to each server over which it was asked last.
     asked: Vec<Mutex<Option<PgConnection>>>,
 }
 
-impl Named {
+impl UrlServers {
     fn parse(url: &str, tls: &TlsFiles) -> Result<Self, sqlx::Error> {
         let all: Result<Vec<_>, _> =
             one_by_one(url)?.iter().map(|url| connect_options(url, tls)).collect();
@@ -58,24 +58,24 @@ impl Hosts {
     ///
     /// The URL is not a Postgres URL, or asks for a server that takes no writes.
     pub fn parse(url: &str, tls: &TlsFiles) -> Result<Self, sqlx::Error> {
-        let named = Arc::new(RwLock::new(Arc::new(Named::parse(url, tls)?)));
+        let named = Arc::new(RwLock::new(Arc::new(UrlServers::parse(url, tls)?)));
         let (current, seen) = (Arc::default(), Arc::default());
         Ok(Self { named, changes: Vec::new(), current, seen })
     }
 
     /// Takes the servers, and the login, from another URL from now on, here and wherever the options were
-    /// changed. Connections stay as they are. What was seen of other servers counts no more.
+    /// changed. Connections stay as they are. Earlier looks at other servers no longer count.
     ///
     /// # Errors
     ///
     /// As with [`parse`](Self::parse). Nothing is changed then.
     pub fn replace(&self, url: &str, tls: &TlsFiles) -> Result<(), sqlx::Error> {
-        let named = Arc::new(Named::parse(url, tls)?);
-        let before = self.named();
+        let named = Arc::new(UrlServers::parse(url, tls)?);
+        let before = self.url_servers();
         let are_others = named.servers().ne(before.servers());
         *self.named.write().unwrap_or_else(PoisonError::into_inner) = named;
         if are_others {
-            *self.seen() = Primaries::default();
+            *self.primaries() = Primaries::default();
         }
         Ok(())
     }
@@ -91,11 +91,11 @@ impl Hosts {
         changed
     }
 
-    fn named(&self) -> Arc<Named> {
+    fn url_servers(&self) -> Arc<UrlServers> {
         Arc::clone(&self.named.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn seen(&self) -> std::sync::MutexGuard<'_, Primaries> {
+    fn primaries(&self) -> std::sync::MutexGuard<'_, Primaries> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -105,7 +105,7 @@ impl Hosts {
 
     /// The options for the server that took writes last.
     pub fn options(&self) -> PgConnectOptions {
-        let named = self.named();
+        let named = self.url_servers();
         self.changed(&named.all[self.current().min(named.all.len() - 1)])
     }
 
@@ -115,7 +115,7 @@ impl Hosts {
     }
 
     pub fn are_several(&self) -> bool {
-        self.named().all.len() > 1
+        self.url_servers().all.len() > 1
     }
 
     /// Asks all servers which of them takes writes, and uses that one from now on. Returns true if it
@@ -125,14 +125,14 @@ impl Hosts {
     /// which one counts, and a warning names one that is passed over.
     pub async fn look(&self) -> bool {
         let before = self.current();
-        let named = self.named();
+        let named = self.url_servers();
         let asked = named.all.iter().map(|options| self.changed(options)).zip(&named.asked);
         let asked = asked
             .map(|(options, kept)| async move { timeout(ANSWER, primary(&options, kept)).await });
         let answers = join_all(asked).await.into_iter().map(|it| it.ok()?.ok()?);
         let writable: Vec<(usize, Primary)> =
             answers.enumerate().filter_map(|(at, primary)| Some((at, primary?))).collect();
-        let chosen = self.seen().choose(&writable, before, Instant::now());
+        let chosen = self.primaries().choose(&writable, before, Instant::now());
         for (at, why) in chosen.passed_over {
             let options = &named.all[at];
             // Connections go to the last one until another one counts.
@@ -150,12 +150,12 @@ impl Hosts {
 
 impl fmt::Debug for Hosts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named = self.named();
+        let named = self.url_servers();
         f.debug_list().entries(named.all.iter().map(PgConnectOptions::get_host)).finish()
     }
 }
 
-/// What a server that takes writes says of itself. `None` for one that takes none, such as a standby. The
+/// Asks a server that takes writes about itself. `None` for one that takes none, such as a standby. The
 /// connection is kept; one that no longer works is replaced.
 async fn primary(
     options: &PgConnectOptions,

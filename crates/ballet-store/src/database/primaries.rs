@@ -34,25 +34,25 @@ pub(super) struct Primaries {
 
 /// The server to use, if one counts.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Chosen {
+pub(super) struct ChosenServer {
     pub(super) at: Option<usize>,
-    /// Those that take writes and do not count, for the first time, and why.
+    /// The servers that take writes and, for the first time, do not count, and why.
     pub(super) passed_over: Vec<(usize, String)>,
 }
 
 impl Primaries {
-    /// Of one cluster the server with the latest timeline counts. One of an earlier timeline than was ever seen
-    /// does not, even if it is the only one. Timelines of two clusters say nothing of each other: another cluster
-    /// counts when for a while only that one takes writes, and then the known one does no more. A look that finds
-    /// nobody says nothing, and the time around it does not count.
+    /// Chooses the server with the latest timeline of a cluster. A server with an earlier timeline than the latest seen
+    /// does not count, even if it is the only one. Timelines of two clusters cannot be compared: another cluster counts
+    /// when only that one has taken writes for a while, and from then on the known one does not. A look that finds no
+    /// server says nothing, and the time around it does not count.
     ///
-    /// Of several with the same timeline the one in use stays.
+    /// Among several servers with the same timeline, the one in use stays.
     pub(super) fn choose(
         &mut self,
         writable: &[(usize, Primary)],
         in_use: usize,
         now: Instant,
-    ) -> Chosen {
+    ) -> ChosenServer {
         let known = self.latest.map(|latest| latest.cluster);
         let is_known = |primary: &Primary| known.is_none_or(|known| primary.cluster == known);
         let candidates: Vec<&(usize, Primary)> = writable
@@ -88,7 +88,7 @@ impl Primaries {
         let before = std::mem::replace(&mut self.passed_over, passed_over);
         let passed_over =
             self.passed_over.iter().filter(|one| !before.contains(one)).cloned().collect();
-        Chosen { at, passed_over }
+        ChosenServer { at, passed_over }
     }
 
     fn why_not(&self, primary: Primary) -> String {
@@ -116,9 +116,9 @@ impl Primaries {
 mod tests {
     use super::*;
 
-    /// As of a service whose old server does not answer.
+    /// The time between two looks of a service whose old server does not answer.
     const A_LOOK: Duration = Duration::from_secs(5);
-    /// After so many looks, the next one is half a minute after the first.
+    /// After this many looks, the next one is half a minute after the first.
     const LOOKS: u32 = 6;
 
     fn primary(cluster: i64, timeline: u32) -> Primary {

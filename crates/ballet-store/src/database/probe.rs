@@ -31,7 +31,7 @@ pub struct Probe {
     /// When the server that answered last was started, in microseconds since 1970.
     started: AtomicI64,
     /// Why the server refuses the login, if it does.
-    refusal: Refusal,
+    refusal: LoginRefusal,
 }
 
 /// A server: one that was started again is another.
@@ -40,9 +40,9 @@ pub struct Server(i64);
 
 /// Whether the server refuses the login, and why.
 #[derive(Debug, Clone, Default)]
-pub struct Refusal(Arc<std::sync::Mutex<Option<String>>>);
+pub struct LoginRefusal(Arc<std::sync::Mutex<Option<String>>>);
 
-impl Refusal {
+impl LoginRefusal {
     fn set(&self, why: Option<String>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = why;
     }
@@ -63,7 +63,7 @@ impl Probe {
             hosts,
             kept: Mutex::default(),
             started: AtomicI64::new(0),
-            refusal: Refusal::default(),
+            refusal: LoginRefusal::default(),
         }
     }
 
@@ -74,7 +74,7 @@ impl Probe {
     }
 
     /// Returns what knows whether the server refuses the login.
-    pub fn refusal(&self) -> &Refusal {
+    pub fn refusal(&self) -> &LoginRefusal {
         &self.refusal
     }
 

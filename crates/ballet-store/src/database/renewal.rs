@@ -14,7 +14,7 @@ use tokio::sync::watch;
 #[derive(Debug, Clone)]
 pub struct Renewal {
     begun: Instant,
-    /// In microseconds since `begun`.
+    /// The time, in microseconds since `begun`.
     not_before: Arc<AtomicU64>,
     /// How often the server was replaced.
     servers: Arc<watch::Sender<u64>>,
@@ -40,8 +40,8 @@ impl Renewal {
     }
 
     /// Watches for the next replacement of the server.
-    pub fn replaced(&self) -> Replaced {
-        Replaced(self.servers.subscribe())
+    pub fn replaced(&self) -> ReplacementFlag {
+        ReplacementFlag(self.servers.subscribe())
     }
 
     /// Returns true if a connection of this age must be replaced.
@@ -53,9 +53,9 @@ impl Renewal {
 
 /// Whether the server was replaced since.
 #[derive(Debug)]
-pub struct Replaced(watch::Receiver<u64>);
+pub struct ReplacementFlag(watch::Receiver<u64>);
 
-impl Replaced {
+impl ReplacementFlag {
     pub fn is_so(&self) -> bool {
         self.0.has_changed().unwrap_or(false)
     }

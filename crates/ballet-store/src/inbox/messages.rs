@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::ledger::locks;
 use crate::ledger::rows::{Ledger, split};
 use crate::schema::partitions;
-use crate::schema::partitions::Partitioned;
+use crate::schema::partitions::PartitionedTable;
 
 /// A message that a transaction records.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +29,7 @@ pub struct NewMessage {
 
 /// The inbox's knowledge of messages before a transaction recorded them.
 #[derive(Debug, Default)]
-pub struct Received {
+pub struct ReceiveResult {
     /// The messages that are new.
     pub fresh: HashSet<MessageId>,
     /// The hashes of the others, and perhaps of new ones, as far as they are known.
@@ -62,8 +62,8 @@ pub async fn receive(
     sagas: &[SagaId],
     messages: &[NewMessage],
     now: Timestamp,
-) -> Result<Received, sqlx::Error> {
-    let mut received = Received::default();
+) -> Result<ReceiveResult, sqlx::Error> {
+    let mut received = ReceiveResult::default();
     received.fresh.reserve(messages.len());
     let (timed, others) = places(messages);
     if !sagas.is_empty() || !timed.is_empty() {
@@ -80,7 +80,7 @@ async fn receive_timed(
     ledger: &mut Ledger,
     sagas: &[SagaId],
     timed: &[NewMessage],
-    received: &mut Received,
+    received: &mut ReceiveResult,
 ) -> Result<(), sqlx::Error> {
     let (timed_sagas, other_sagas) = split(sagas.iter().map(|saga| saga.0), |saga| *saga);
     let (timed_sagas, other_sagas) =
@@ -113,7 +113,7 @@ async fn receive_apart(
     db: &mut PgConnection,
     others: &[NewMessage],
     now: Timestamp,
-    received: &mut Received,
+    received: &mut ReceiveResult,
 ) -> Result<(), sqlx::Error> {
     let added = sqlx::query_scalar(RECEIVE_APART).bind(ids(others)).bind(contents(others));
     let added: Vec<Uuid> = added.bind(now.to_sqlx()).fetch_all(&mut *db).await?;
@@ -140,8 +140,8 @@ pub async fn forget(db: &mut PgConnection, messages: &[NewMessage]) -> Result<()
     Ok(())
 }
 
-/// The messages that are kept by their time, and those that are kept apart. Of those with one id the
-/// first counts. Without one order everywhere, two batches with the same ids could deadlock.
+/// The messages that are kept by their time, and those that are kept apart. The first of several with
+/// one id counts. Without one order everywhere, two batches with the same ids could deadlock.
 fn places(messages: &[NewMessage]) -> (Vec<NewMessage>, Vec<NewMessage>) {
     let is_timed = |message: &NewMessage| !message.apart && id::is_timed(message.id.0);
     let mut places: (Vec<_>, Vec<_>) = messages.iter().copied().partition(is_timed);
@@ -160,7 +160,7 @@ fn contents(messages: &[NewMessage]) -> Vec<i64> {
     messages.iter().map(|message| message.content).collect()
 }
 
-/// In the order of all locks.
+/// Sorts ids into the order of all locks, without duplicates.
 fn sorted(ids: impl Iterator<Item = Uuid>) -> Vec<Uuid> {
     let mut ids: Vec<Uuid> = ids.collect();
     ids.sort_unstable();
@@ -191,9 +191,9 @@ pub async fn hold(db: &mut PgConnection) -> Result<(), sqlx::Error> {
 
 /// The inbox's knowledge of a message whose id is old.
 #[derive(Debug, Clone, Copy)]
-pub struct Remembered {
+pub struct MessageMemory {
     /// Whether the inbox still has the messages of that time.
-    pub of_its_time: partitions::Memory,
+    pub of_its_time: partitions::PartitionMemory,
     /// Whether it was handled, and is kept with those of its time, or apart.
     pub handled: bool,
     pub handled_apart: bool,
@@ -206,10 +206,10 @@ pub async fn remembered(
     db: &mut PgConnection,
     limits: &Limits,
     ids: &[MessageId],
-) -> Result<Vec<Remembered>, sqlx::Error> {
+) -> Result<Vec<MessageMemory>, sqlx::Error> {
     let times: Vec<Timestamp> =
         ids.iter().map(|it| id::time_of(it.0).unwrap_or_default()).collect();
-    let inbox = Partitioned::inbox(limits);
+    let inbox = PartitionedTable::inbox(limits);
     let memories = partitions::memories(db, &inbox, &times).await?;
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     let rows: Vec<(bool, bool, bool)> = sqlx::query_as(
@@ -221,7 +221,7 @@ pub async fn remembered(
     .bind(ids)
     .fetch_all(db)
     .await?;
-    let remembered = |(of_its_time, (handled, handled_apart, failing))| Remembered {
+    let remembered = |(of_its_time, (handled, handled_apart, failing))| MessageMemory {
         of_its_time,
         handled,
         handled_apart,

@@ -16,11 +16,11 @@ use crate::inbox::messages::is_in_no_inbox;
 
 /// A message or a call that is not done because of a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stuck {
+pub struct StuckEntry {
     /// The saga that waits for it. A message outside of sagas has none.
     pub saga_id: Option<SagaId>,
     /// The message or call that is stuck.
-    pub what: What,
+    pub what: StuckKind,
     /// The step or the projection; `abort` for a compensation.
     pub handler: String,
     /// The reason as a code: `failed`, `permanent` or `not_yet` for a message, `call_failed` for a
@@ -40,7 +40,7 @@ pub struct Stuck {
     pub sent_back_at: Option<Timestamp>,
 }
 
-impl Stuck {
+impl StuckEntry {
     /// Whether it is the event of a deadline that cannot be published, and so in no queue. `what` names it
     /// like a message.
     #[must_use]
@@ -51,7 +51,7 @@ impl Stuck {
 
 /// The kind and id of something that is stuck.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
+pub enum StuckKind {
     /// A message is not handled.
     Message {
         /// Its id.
@@ -71,8 +71,8 @@ pub enum What {
 /// The reason of a call without an outcome of any attempt.
 pub const CALL_WAITS: &str = "call_waits";
 
-/// Of a call whose provider has the request, and no outcome yet: it is not stuck. Its attempts begin anew with each
-/// such answer.
+/// The condition that the provider of a call has the request, and no outcome yet: the call is not stuck. Its attempts
+/// begin anew with each such answer.
 pub(crate) const NO_OUTCOME_YET: &str = "(attempts = 0 and last_error is not null \
     and next_at > ballet.now() - interval '1 minute')";
 
@@ -87,7 +87,7 @@ pub(crate) const NO_OUTCOME_YET: &str = "(attempts = 0 and last_error is not nul
 /// # Ok(())
 /// # }
 /// ```
-pub async fn list(db: &mut PgConnection, limit: u32) -> Result<Vec<Stuck>, sqlx::Error> {
+pub async fn list(db: &mut PgConnection, limit: u32) -> Result<Vec<StuckEntry>, sqlx::Error> {
     // A retry may succeed at any moment, so this is only what is stuck now.
     sqlx::query_as(AssertSqlSafe(format!(
         "with sent_back as (select message_id, max(at) as at from ballet.intervention \
@@ -125,12 +125,12 @@ pub async fn forget(db: &mut PgConnection, messages: &[MessageId]) -> Result<u64
     Ok(forgotten.rows_affected())
 }
 
-impl FromRow<'_, PgRow> for Stuck {
+impl FromRow<'_, PgRow> for StuckEntry {
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
         let id: Uuid = row.try_get("id")?;
         let what = match row.try_get::<Option<String>, _>("event_type")? {
-            Some(event_type) => What::Message { message_id: MessageId(id), event_type },
-            None => What::Call { call_key: id, undo: row.try_get("undo")? },
+            Some(event_type) => StuckKind::Message { message_id: MessageId(id), event_type },
+            None => StuckKind::Call { call_key: id, undo: row.try_get("undo")? },
         };
         let attempts: i32 = row.try_get("attempts")?;
         let next_at: Option<jiff_sqlx::Timestamp> = row.try_get("next_at")?;

@@ -23,7 +23,7 @@ pub enum Entry {
 }
 
 impl Entry {
-    /// All of them, in this order.
+    /// All entries, in this order.
     pub(crate) const ALL: [Self; 7] = [
         Self::Arrived,
         Self::Calling,
@@ -34,7 +34,7 @@ impl Entry {
         Self::Aborted,
     ];
 
-    /// As the table has it.
+    /// Returns the text in the table.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

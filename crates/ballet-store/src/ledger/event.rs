@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 /// An event as JSON, with its type.
 #[derive(Debug, Clone)]
-pub struct Encoded {
+pub struct EncodedEvent {
     /// Its type.
     pub event_type: EventType,
     /// The JSON.

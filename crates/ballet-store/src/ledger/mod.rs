@@ -4,6 +4,6 @@ pub mod entry;
 pub mod event;
 pub mod locks;
 pub mod open_sagas;
-pub mod recorded;
+pub mod recorded_rows;
 pub mod rows;
 pub mod standing;

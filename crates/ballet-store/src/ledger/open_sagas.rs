@@ -29,19 +29,19 @@ pub struct Stages {
 
 /// Finds the open sagas of a ledger table.
 #[derive(Debug)]
-pub struct Open<'a> {
+pub struct OpenSagas<'a> {
     stages: &'a Stages,
     /// The time from which on it counts that a saga may still be aborted.
     since: Timestamp,
 }
 
-impl<'a> Open<'a> {
+impl<'a> OpenSagas<'a> {
     pub const fn new(stages: &'a Stages, since: Timestamp) -> Self {
         Self { stages, since }
     }
 
-    /// Queries for the ids of the open sagas, those first that mostly find one. `only` narrows them to some rows `r`, and begins with
-    /// `and` if it is not empty.
+    /// Queries for the ids of the open sagas, beginning with those that mostly find one. `only` narrows them to some
+    /// rows `r`, and begins with `and` if it is not empty.
     pub fn queries(table: &str, only: &str) -> [String; 5] {
         let of = |what: &str| {
             format!("exists (select from ballet.{table} e where e.saga_id = r.saga_id and {what})")
@@ -107,7 +107,7 @@ pub async fn any(
     db: &mut PgConnection,
     partition: &str,
     (from, to): (Uuid, Uuid),
-    open: &Open<'_>,
+    open: &OpenSagas<'_>,
 ) -> Result<bool, sqlx::Error> {
     // The small tables first.
     let statement = format!(
@@ -120,7 +120,7 @@ pub async fn any(
         return Ok(true);
     }
     // One by one: one that finds nothing reads the whole partition, which may be big.
-    for query in Open::queries(partition, "") {
+    for query in OpenSagas::queries(partition, "") {
         let statement = format!("select from (select) as one where exists ({query})");
         let query = open.bind(sqlx::query(AssertSqlSafe(statement)));
         let mut db = patient(db).await?;

@@ -17,25 +17,25 @@ use sqlx::{AssertSqlSafe, PgConnection, Postgres, Row as _};
 use uuid::Uuid;
 
 use crate::ledger::entry::{Entry, StepKey};
-use crate::ledger::event::Encoded;
-use crate::ledger::standing::{self, Recorded, RowFields};
+use crate::ledger::event::EncodedEvent;
+use crate::ledger::standing::{self, LedgerLine, RowFields};
 
 /// One row of the ledger. A row read from the table has no body at first.
 #[derive(Debug, Clone)]
-pub struct Row {
+pub struct LedgerRow {
     pub step: String,
     pub key: String,
     pub entry: Entry,
     /// The event that arrived for a join.
     pub arrived: String,
     pub ordinal: i32,
-    pub event: Option<Encoded>,
+    pub event: Option<EncodedEvent>,
     /// The body, once it was read from the table.
     stored: Option<String>,
     pub cause: Option<MessageId>,
 }
 
-impl Row {
+impl LedgerRow {
     /// Returns the body of the event, if it is in memory.
     pub fn body(&self) -> Option<Cow<'_, str>> {
         let added = self.event.as_ref().map(|event| String::from_utf8_lossy(&event.body));
@@ -43,7 +43,7 @@ impl Row {
     }
 }
 
-impl Recorded for Row {
+impl LedgerLine for LedgerRow {
     fn line(&self) -> RowFields<'_> {
         let Self { step, key, entry, ordinal, .. } = self;
         RowFields { at: StepKey { step, key }, entry: *entry, ordinal: *ordinal }
@@ -53,7 +53,7 @@ impl Recorded for Row {
 /// The ledger rows of the sagas that a transaction works on: those read and those added.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    rows: HashMap<SagaId, Vec<Row>>,
+    rows: HashMap<SagaId, Vec<LedgerRow>>,
     added: Vec<(SagaId, usize)>,
 }
 
@@ -61,7 +61,7 @@ impl Ledger {
     /// Takes in a row of `ballet.receive_batch`. Rows arrive saga by saga, each in its order.
     pub fn take_in(&mut self, row: &PgRow) -> Result<(), sqlx::Error> {
         let saga = SagaId(row.try_get("saga_id")?);
-        self.rows.entry(saga).or_default().push(Row {
+        self.rows.entry(saga).or_default().push(LedgerRow {
             step: row.try_get("step")?,
             key: row.try_get("key")?,
             entry: Entry::of(row)?,
@@ -75,7 +75,7 @@ impl Ledger {
     }
 
     /// Returns the rows under one saga id, in the order in which they were added.
-    pub fn rows(&self, saga: SagaId) -> &[Row] {
+    pub fn rows(&self, saga: SagaId) -> &[LedgerRow] {
         self.rows.get(&saga).map_or(&[], Vec::as_slice)
     }
 
@@ -105,7 +105,8 @@ impl Ledger {
 
     /// Returns how often a step has passed through a state.
     pub fn count(&self, saga: SagaId, at: StepKey<'_>, entry: Entry) -> usize {
-        let is_it = |row: &&Row| row.step == at.step && row.key == at.key && row.entry == entry;
+        let is_it =
+            |row: &&LedgerRow| row.step == at.step && row.key == at.key && row.entry == entry;
         self.rows(saga).iter().filter(is_it).count()
     }
 
@@ -114,7 +115,7 @@ impl Ledger {
     pub fn add(&mut self, saga: SagaId, row: NewRow<'_>) {
         let rows = self.rows.entry(saga).or_default();
         let ordinal = rows.last().map_or(0, |last| last.ordinal + 1);
-        rows.push(Row {
+        rows.push(LedgerRow {
             step: row.step.to_owned(),
             key: row.key.to_owned(),
             entry: row.entry,
@@ -128,7 +129,7 @@ impl Ledger {
     }
 
     /// Returns the rows that are not written yet.
-    pub fn added(&self) -> impl Iterator<Item = &Row> {
+    pub fn added(&self) -> impl Iterator<Item = &LedgerRow> {
         self.added.iter().map(|(saga, at)| &self.rows[saga][*at])
     }
 
@@ -137,7 +138,7 @@ impl Ledger {
         &self,
         db: &mut PgConnection,
         saga: SagaId,
-        row: &Row,
+        row: &LedgerRow,
     ) -> Result<Option<String>, sqlx::Error> {
         if let Some(body) = row.body() {
             return Ok(Some(body.into_owned()));
@@ -193,10 +194,10 @@ impl Ledger {
     }
 
     /// Returns the added rows, to be written.
-    pub fn to_write(&self) -> Added<'_> {
+    pub fn to_write(&self) -> AddedRows<'_> {
         let rows = self.added.iter().map(|(saga, at)| (*saga, &self.rows[saga][*at]));
         let (timed, other) = split(rows, |(saga, _)| saga.0);
-        Added { timed: Columns::of(timed), other: Columns::of(other) }
+        AddedRows { timed: Columns::of(timed), other: Columns::of(other) }
     }
 }
 
@@ -207,7 +208,7 @@ pub struct NewRow<'a> {
     pub key: &'a str,
     pub entry: Entry,
     pub arrived: &'a str,
-    pub event: Option<Encoded>,
+    pub event: Option<EncodedEvent>,
     pub cause: Option<MessageId>,
 }
 
@@ -224,13 +225,13 @@ pub fn split<T>(items: impl Iterator<Item = T>, id: impl Fn(&T) -> Uuid) -> (Vec
 
 /// Rows to write.
 #[derive(Debug)]
-pub struct Added<'a> {
+pub struct AddedRows<'a> {
     /// Rows that the statement that writes the outbox may include.
     pub timed: Columns<'a>,
     other: Columns<'a>,
 }
 
-impl Added<'_> {
+impl AddedRows<'_> {
     pub fn is_empty(&self) -> bool {
         self.timed.is_empty() && self.other.is_empty()
     }
@@ -269,7 +270,7 @@ pub struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    fn of(rows: Vec<(SagaId, &'a Row)>) -> Self {
+    fn of(rows: Vec<(SagaId, &'a LedgerRow)>) -> Self {
         let mut columns = Self::default();
         for (saga, row) in rows {
             columns.sagas.push(saga.0);

@@ -19,14 +19,14 @@ pub struct RowFields<'a> {
 }
 
 /// A row of the ledger, as somebody reads it.
-pub trait Recorded {
+pub trait LedgerLine {
     /// The fields that the rule reads.
     fn line(&self) -> RowFields<'_>;
 }
 
 /// A version's declaration of a step that the ledger names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Declared {
+pub enum StepDeclaration {
     /// It is a step of the saga.
     Step(StepKind),
     /// It is a step of another saga, which has the same id.
@@ -35,7 +35,7 @@ pub enum Declared {
     Unknown,
 }
 
-impl Declared {
+impl StepDeclaration {
     /// Looks up how a service declares a step, for one of its sagas.
     #[must_use]
     pub fn of(part: &Part, saga: &str, name: &str) -> Self {
@@ -61,11 +61,11 @@ impl Declared {
 }
 
 /// How far a step is: its furthest entry. `None` if it has not begun.
-pub fn state<'a, R: Recorded + 'a>(
+pub fn state<'a, R: LedgerLine + 'a>(
     rows: impl IntoIterator<Item = &'a R>,
     at: StepKey<'_>,
 ) -> Option<Entry> {
-    let lines = rows.into_iter().map(Recorded::line).filter(|line| line.at == at);
+    let lines = rows.into_iter().map(LedgerLine::line).filter(|line| line.at == at);
     lines.map(|line| line.entry).filter(|entry| is_of_progress(*entry)).max()
 }
 
@@ -75,9 +75,9 @@ const fn is_of_progress(entry: Entry) -> bool {
 }
 
 /// The [`state`] of each step that has begun. A saga may have many thousand repetitions of a step.
-fn states<R: Recorded>(rows: &[R]) -> HashMap<StepKey<'_>, Entry> {
+fn states<R: LedgerLine>(rows: &[R]) -> HashMap<StepKey<'_>, Entry> {
     let mut states = HashMap::new();
-    for RowFields { at, entry, .. } in rows.iter().map(Recorded::line) {
+    for RowFields { at, entry, .. } in rows.iter().map(LedgerLine::line) {
         if is_of_progress(entry) {
             let state = states.entry(at).or_insert(entry);
             *state = entry.max(*state);
@@ -87,9 +87,9 @@ fn states<R: Recorded>(rows: &[R]) -> HashMap<StepKey<'_>, Entry> {
 }
 
 /// The outcomes of the steps that took effect, can be compensated, and are not.
-pub fn standing<R: Recorded>(
+pub fn standing<R: LedgerLine>(
     rows: &[R],
-    declared: impl Fn(&str) -> Declared,
+    declared: impl Fn(&str) -> StepDeclaration,
 ) -> impl Iterator<Item = &R> {
     let states = states(rows);
     rows.iter().filter(move |row| {
@@ -100,9 +100,9 @@ pub fn standing<R: Recorded>(
     })
 }
 
-/// What is left to compensate in an aborted saga.
+/// The remaining compensations of an aborted saga.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Left<'a, R> {
+pub enum RemainingCompensations<'a, R> {
     /// A call is out, and its outcome takes up the rest.
     Call(&'a R),
     /// The outcomes of these steps are compensated, in this order. One that is compensated here changes nothing for
@@ -111,20 +111,23 @@ pub enum Left<'a, R> {
 }
 
 /// Compensations run one after the other, that of the latest step first, and none while a call is out.
-pub fn left<R: Recorded>(rows: &[R], declared: impl Fn(&str) -> Declared) -> Left<'_, R> {
+pub fn left<R: LedgerLine>(
+    rows: &[R],
+    declared: impl Fn(&str) -> StepDeclaration,
+) -> RemainingCompensations<'_, R> {
     let states = states(rows);
     let is_out = |row: &&R| {
         let RowFields { at, entry, .. } = row.line();
         matches!(entry, Entry::Calling | Entry::Compensating)
             && states.get(&at) == Some(&entry)
-            && declared(at.step) != Declared::OfAnotherSaga
+            && declared(at.step) != StepDeclaration::OfAnotherSaga
     };
     if let Some(row) = rows.iter().find(is_out) {
-        return Left::Call(row);
+        return RemainingCompensations::Call(row);
     }
     let mut steps: Vec<&R> = standing(rows, declared).collect();
     steps.sort_by_key(|row| Reverse(row.line().ordinal));
-    Left::Steps(steps)
+    RemainingCompensations::Steps(steps)
 }
 
 #[cfg(test)]
@@ -136,40 +139,40 @@ mod tests {
     use super::*;
 
     #[derive(Debug, Clone, PartialEq, Eq)]
-    struct Row {
+    struct TestRow {
         at: StepKey<'static>,
         entry: Entry,
         ordinal: i32,
     }
 
-    impl Recorded for Row {
+    impl LedgerLine for TestRow {
         fn line(&self) -> RowFields<'_> {
             RowFields { at: self.at, entry: self.entry, ordinal: self.ordinal }
         }
     }
 
-    fn row(step: &'static str, entry: Entry, ordinal: i32) -> Row {
-        Row { at: StepKey { step, key: "" }, entry, ordinal }
+    fn row(step: &'static str, entry: Entry, ordinal: i32) -> TestRow {
+        TestRow { at: StepKey { step, key: "" }, entry, ordinal }
     }
 
-    fn declared(name: &str) -> Declared {
+    fn declared(name: &str) -> StepDeclaration {
         match name {
-            "paint" => Declared::Unknown,
-            "deliver" => Declared::OfAnotherSaga,
-            "confirm" => Declared::Step(StepKind::Retriable),
-            "pay" => Declared::Step(StepKind::Pivot),
-            _ => Declared::Step(StepKind::Compensatable),
+            "paint" => StepDeclaration::Unknown,
+            "deliver" => StepDeclaration::OfAnotherSaga,
+            "confirm" => StepDeclaration::Step(StepKind::Retriable),
+            "pay" => StepDeclaration::Step(StepKind::Pivot),
+            _ => StepDeclaration::Step(StepKind::Compensatable),
         }
     }
 
     /// The rule in its shortest form, which is too slow for many rows: what comes next.
-    fn next(rows: &[Row]) -> Option<&Row> {
-        let is_out = |row: &&Row| {
+    fn next(rows: &[TestRow]) -> Option<&TestRow> {
+        let is_out = |row: &&TestRow| {
             matches!(row.entry, Entry::Calling | Entry::Compensating)
                 && state(rows, row.at) == Some(row.entry)
-                && declared(row.at.step) != Declared::OfAnotherSaga
+                && declared(row.at.step) != StepDeclaration::OfAnotherSaga
         };
-        let stands = |row: &&Row| {
+        let stands = |row: &&TestRow| {
             row.entry == Entry::Done
                 && state(rows, row.at) == Some(Entry::Done)
                 && declared(row.at.step).can_be_compensated()
@@ -188,23 +191,23 @@ mod tests {
             const KEYS: [&str; 3] = ["", "ann", "bob"];
             let mut known = HashSet::new();
             let entries = entries.into_iter().filter(|row| known.insert(*row));
-            let row = |(ordinal, (step, key, entry)): (i32, (usize, usize, usize))| Row {
+            let row = |(ordinal, (step, key, entry)): (i32, (usize, usize, usize))| TestRow {
                 at: StepKey { step: STEPS[step], key: KEYS[key] },
                 entry: Entry::ALL[entry],
                 ordinal,
             };
-            let mut rows: Vec<Row> = (0..).zip(entries).map(row).collect();
+            let mut rows: Vec<TestRow> = (0..).zip(entries).map(row).collect();
             let before = rows.clone();
             let steps = match left(&before, declared) {
-                Left::Call(row) => {
+                RemainingCompensations::Call(row) => {
                     prop_assert_eq!(next(&rows), Some(row));
                     return Ok(());
                 }
-                Left::Steps(steps) => steps,
+                RemainingCompensations::Steps(steps) => steps,
             };
             for (ordinal, step) in (100..).zip(steps) {
                 prop_assert_eq!(next(&rows), Some(step));
-                rows.push(Row { at: step.at, entry: Entry::Compensated, ordinal });
+                rows.push(TestRow { at: step.at, entry: Entry::Compensated, ordinal });
             }
             prop_assert_eq!(next(&rows), None);
         }
@@ -219,25 +222,28 @@ mod tests {
             row("confirm", Entry::Done, 2),
             row("deliver", Entry::Done, 3),
         ];
-        assert_eq!(left(&rows, declared), Left::Steps(vec![&pay, &reserve]));
+        assert_eq!(left(&rows, declared), RemainingCompensations::Steps(vec![&pay, &reserve]));
         rows.push(row("", Entry::Aborted, 4));
         rows.push(row("pay", Entry::Compensated, 5));
-        assert_eq!(left(&rows, declared), Left::Steps(vec![&reserve]));
+        assert_eq!(left(&rows, declared), RemainingCompensations::Steps(vec![&reserve]));
         rows.push(row("reserve", Entry::Compensated, 6));
-        assert_eq!(left(&rows, declared), Left::Steps(Vec::new()));
+        assert_eq!(left(&rows, declared), RemainingCompensations::Steps(Vec::new()));
     }
 
     #[test]
     fn an_unknown_step_is_not_passed_over() {
         let rows = [row("reserve", Entry::Done, 0), row("paint", Entry::Done, 1)];
-        assert_eq!(left(&rows, declared), Left::Steps(vec![&rows[1], &rows[0]]));
+        assert_eq!(left(&rows, declared), RemainingCompensations::Steps(vec![&rows[1], &rows[0]]));
     }
 
     #[test]
     fn nothing_is_compensated_while_a_call_of_the_saga_is_out() {
         let call = |step| [row("reserve", Entry::Done, 0), row(step, Entry::Calling, 1)];
         let (of_this, of_another) = (call("pay"), call("deliver"));
-        assert_eq!(left(&of_this, declared), Left::Call(&of_this[1]));
-        assert_eq!(left(&of_another, declared), Left::Steps(vec![&of_another[0]]));
+        assert_eq!(left(&of_this, declared), RemainingCompensations::Call(&of_this[1]));
+        assert_eq!(
+            left(&of_another, declared),
+            RemainingCompensations::Steps(vec![&of_another[0]])
+        );
     }
 }

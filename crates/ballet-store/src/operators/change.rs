@@ -16,7 +16,7 @@ pub async fn change(db: &mut PgConnection) -> Result<Transaction<'_, Postgres>, 
     Ok(transaction)
 }
 
-/// From now on the transaction has the rights of the service, and what it makes is the service's. An
+/// Gives the transaction the rights of the service from now on, so that the service owns what it makes. An
 /// administrator may connect as another user; of an outbox table that is not its own, the service can read
 /// nothing.
 pub async fn as_service(db: &mut PgConnection) -> Result<(), sqlx::Error> {

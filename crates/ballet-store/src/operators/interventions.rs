@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::database::stored_text::storable;
 
-/// What a person does to a message or a call.
+/// An act of a person on a message or a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
     /// Sends it to its service again.
@@ -36,12 +36,12 @@ impl Act {
     }
 }
 
-/// Who does it, and why.
+/// An act, with its author and the reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct By<'a> {
-    /// What is done.
+pub struct SignedAct<'a> {
+    /// The act.
     pub act: Act,
-    /// Who does it.
+    /// The name of the person.
     pub name: &'a str,
     /// The reason, if one is given.
     pub why: Option<&'a str>,
@@ -49,7 +49,7 @@ pub struct By<'a> {
 
 /// A message to which something is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Touched {
+pub struct TouchedMessage {
     /// Its id.
     pub message_id: Uuid,
     /// Its saga.
@@ -58,7 +58,7 @@ pub struct Touched {
     pub event_type: Option<String>,
 }
 
-/// What a person has done to a message or a call.
+/// The record of an act of a person on a message or a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Intervention {
     /// When.
@@ -80,13 +80,13 @@ pub struct Intervention {
 /// Notes what a person does to messages.
 pub async fn insert(
     db: &mut PgConnection,
-    by: By<'_>,
-    touched: &[Touched],
+    by: SignedAct<'_>,
+    touched: &[TouchedMessage],
 ) -> Result<(), sqlx::Error> {
     let messages: Vec<Uuid> = touched.iter().map(|one| one.message_id).collect();
     let sagas: Vec<Option<Uuid>> = touched.iter().map(|one| one.saga_id).collect();
     // A type is what a publisher wrote. One that is refused takes all messages of the statement with it.
-    let text = |one: &Touched| one.event_type.as_deref().map(storable);
+    let text = |one: &TouchedMessage| one.event_type.as_deref().map(storable);
     let types: Vec<Option<String>> = touched.iter().map(text).collect();
     sqlx::query(
         "insert into ballet.intervention (at, act, message_id, saga_id, event_type, done_by, why) \
@@ -104,8 +104,9 @@ pub async fn insert(
     .map(drop)
 }
 
-/// Notes again what persons had done before the database was restored, unless it knows. What it knows of an earlier time is
-/// another one: the message was sent again in between. Its clock may be a minute behind that of whoever did it.
+/// Notes again the acts of persons from before the database was restored, except those it still knows. A known act of
+/// an earlier time is another one: the message was sent again in between. The database's clock may be a minute behind
+/// the clock of the person's command.
 pub async fn insert_again(db: &mut PgConnection, all: &[Intervention]) -> Result<(), sqlx::Error> {
     let texts = |text: fn(&Intervention) -> Option<&str>| -> Vec<Option<String>> {
         all.iter().map(|one| text(one).map(storable)).collect()
@@ -134,7 +135,7 @@ pub async fn insert_again(db: &mut PgConnection, all: &[Intervention]) -> Result
     .map(drop)
 }
 
-/// What persons have done to the messages and calls of a saga, in the order of time.
+/// Returns the interventions in the messages and calls of a saga, in the order of time.
 pub async fn of_saga(db: &mut PgConnection, saga: Uuid) -> Result<Vec<Intervention>, sqlx::Error> {
     let of_saga = "select at, act, message_id, saga_id, event_type, done_by, why \
                    from ballet.intervention where saga_id = $1 order by at";
@@ -152,8 +153,8 @@ pub async fn discarded(db: &mut PgConnection) -> Result<Vec<Intervention>, sqlx:
     read(db, sqlx::query_as(discarded)).await
 }
 
-/// The calls whose outcome is what a person said: the saga, the step, who says so, and why. One that was made anew, since
-/// nothing was done, has the other side's.
+/// The calls whose outcome a person stated: the saga, the step, the person and the reason. A call that was made anew,
+/// since nothing was done, has the other side's outcome.
 pub async fn answered(
     db: &mut PgConnection,
 ) -> Result<Vec<(Uuid, String, String, Option<String>)>, sqlx::Error> {
@@ -181,7 +182,7 @@ async fn read(db: &mut PgConnection, query: Query<'_>) -> Result<Vec<Interventio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::migrated::migrated;
+    use crate::schema::migrated_database::migrated;
 
     #[tokio::test]
     async fn what_was_discarded_before_the_backup_and_again_since_is_noted_again_once() {

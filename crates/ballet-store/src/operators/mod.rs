@@ -1,8 +1,8 @@
 //! The records of interventions by operators.
 
 pub mod change;
+pub mod compensations_by_hand;
 pub mod interventions;
-pub mod paused;
-pub mod restored;
-pub mod solved;
-pub mod stopped;
+pub mod restored_database;
+pub mod service_pause;
+pub mod stopped_sagas;

@@ -15,7 +15,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
 use crate::ledger::rows::Columns;
-use crate::outbox::event::Emitted;
+use crate::outbox::event::EmittedEvent;
 
 /// The position of a mark among a batch's rows.
 pub const MARK: i32 = -1;
@@ -46,7 +46,7 @@ fn position(at: usize) -> i32 {
 pub async fn insert(
     db: &mut PgConnection,
     batch: BatchId,
-    events: &[Emitted],
+    events: &[EmittedEvent],
     ledger: &Columns<'_>,
     marks: &[BatchId],
     now: Timestamp,

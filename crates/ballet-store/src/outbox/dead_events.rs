@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, FromRow, PgConnection, Row};
 use uuid::Uuid;
 
 use crate::operators::change::{as_service, change};
-use crate::operators::interventions::By;
+use crate::operators::interventions::SignedAct;
 
 /// The events of one batch that is put back.
 const BATCH: i64 = 500;
@@ -36,7 +36,7 @@ pub struct DeadEvent {
 
 /// Selects events. An empty filter selects all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filter {
+pub struct DeadEventFilter {
     /// Only these message ids.
     pub messages: Vec<Uuid>,
     /// Only these sagas.
@@ -45,7 +45,7 @@ pub struct Filter {
     pub events: Vec<String>,
 }
 
-/// The condition of a [`Filter`], with parameters 1 to 3.
+/// The condition of a [`DeadEventFilter`], with parameters 1 to 3.
 const SELECTED: &str = "(cardinality($1::uuid[]) = 0 or message_id = any($1)) \
     and (cardinality($2::uuid[]) = 0 or saga_id = any($2)) \
     and (cardinality($3::text[]) = 0 or event_type = any($3))";
@@ -55,7 +55,7 @@ const CHOSEN: &str = "using unnest($1::bigint[], $2::bigint[], $3::int[]) as cho
     where (d.owner, d.batch, d.position) = (chosen.owner, chosen.batch, chosen.position)";
 
 /// Notes who deals with the events that are `gone` from the table, with three parameters from `first` on.
-fn noted(first: u32) -> String {
+fn note_statement(first: u32) -> String {
     format!(
         "insert into ballet.intervention (at, act, message_id, saga_id, event_type, done_by, why) \
          select ballet.now(), ${first}, message_id, saga_id, event_type, ${}, ${} from gone \
@@ -69,7 +69,7 @@ fn noted(first: u32) -> String {
 /// `limit`.
 pub async fn list(
     db: &mut PgConnection,
-    filter: &Filter,
+    filter: &DeadEventFilter,
     limit: u32,
 ) -> Result<Vec<DeadEvent>, sqlx::Error> {
     let statement = format!(
@@ -86,7 +86,7 @@ pub async fn list(
 }
 
 /// Counts the events that a filter selects.
-pub async fn count(db: &mut PgConnection, filter: &Filter) -> Result<i64, sqlx::Error> {
+pub async fn count(db: &mut PgConnection, filter: &DeadEventFilter) -> Result<i64, sqlx::Error> {
     let statement = format!("select count(*) from ballet.outbox_dead where {SELECTED}");
     let (count,): (i64,) = sqlx::query_as(AssertSqlSafe(statement))
         .bind(&filter.messages)
@@ -110,8 +110,8 @@ pub async fn count(db: &mut PgConnection, filter: &Filter) -> Result<i64, sqlx::
 /// If the database does not answer, or the service has not migrated it yet.
 pub async fn retry(
     db: &mut PgConnection,
-    filter: &Filter,
-    by: By<'_>,
+    filter: &DeadEventFilter,
+    by: SignedAct<'_>,
     mut progress: impl FnMut(u64),
 ) -> Result<u64, sqlx::Error> {
     // An event that dies again has the number of its step's process.
@@ -132,8 +132,8 @@ pub async fn retry(
 /// Puts back some events, but none that a step before this one has put back.
 async fn retry_step(
     db: &mut PgConnection,
-    filter: &Filter,
-    by: By<'_>,
+    filter: &DeadEventFilter,
+    by: SignedAct<'_>,
     steps: &mut Vec<i64>,
 ) -> Result<u64, sqlx::Error> {
     let mut transaction = change(db).await?;
@@ -143,7 +143,7 @@ async fn retry_step(
         "select owner, batch, position from ballet.outbox_dead where {SELECTED} and owner <> all($4) \
          order by owner, batch, position limit {STEP} for update skip locked"
     );
-    let chosen: Vec<Key> = sqlx::query_as(AssertSqlSafe(choose))
+    let chosen: Vec<DeadEventKey> = sqlx::query_as(AssertSqlSafe(choose))
         .bind(&filter.messages)
         .bind(&filter.sagas)
         .bind(&filter.events)
@@ -164,7 +164,7 @@ async fn retry_step(
              saga_id, causation_id, traceparent, body, created_at) \
          select $4, at / {BATCH}, (at % {BATCH})::int, message_id, event_type, saga_id, \
              causation_id, traceparent, body, created_at from ordered",
-        noted(5)
+        note_statement(5)
     );
     let (owners, batches, positions) = columns(&chosen);
     let put = sqlx::query(AssertSqlSafe(statement))
@@ -221,10 +221,13 @@ async fn take_table(db: &mut PgConnection) -> Result<(i64, i16), sqlx::Error> {
 }
 
 /// The place of an event in the table.
-pub type Key = (i64, i64, i32);
+pub type DeadEventKey = (i64, i64, i32);
 
 /// The events that a filter selects now, the oldest first.
-pub async fn keys(db: &mut PgConnection, filter: &Filter) -> Result<Vec<Key>, sqlx::Error> {
+pub async fn keys(
+    db: &mut PgConnection,
+    filter: &DeadEventFilter,
+) -> Result<Vec<DeadEventKey>, sqlx::Error> {
     let statement = format!(
         "select owner, batch, position from ballet.outbox_dead where {SELECTED} \
          order by created_at, owner, batch, position"
@@ -244,15 +247,15 @@ pub async fn keys(db: &mut PgConnection, filter: &Filter) -> Result<Vec<Key>, sq
 /// If the database does not answer, or what `keep` returns. Those of the batches before stay deleted.
 pub async fn forget<E: From<sqlx::Error>>(
     db: &mut PgConnection,
-    keys: &[Key],
-    by: By<'_>,
+    keys: &[DeadEventKey],
+    by: SignedAct<'_>,
     mut keep: impl FnMut(&[DeadEvent]) -> Result<(), E>,
 ) -> Result<u64, E> {
     let statement = format!(
         "with gone as (delete from ballet.outbox_dead d {CHOSEN} returning d.*), \
          noted as ({}) select message_id, event_type, saga_id, created_at, reason, body from gone \
          order by created_at, owner, batch, position",
-        noted(4)
+        note_statement(4)
     );
     let mut deleted = 0;
     for keys in keys.chunks(FORGOTTEN) {
@@ -276,7 +279,7 @@ pub async fn forget<E: From<sqlx::Error>>(
     Ok(deleted)
 }
 
-fn columns(keys: &[Key]) -> (Vec<i64>, Vec<i64>, Vec<i32>) {
+fn columns(keys: &[DeadEventKey]) -> (Vec<i64>, Vec<i64>, Vec<i32>) {
     keys.iter().copied().collect()
 }
 

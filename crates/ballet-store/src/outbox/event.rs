@@ -3,14 +3,14 @@
 use ballet_core::{MessageId, SagaId};
 use ballet_fault::WorksOn;
 
-use crate::ledger::event::Encoded;
+use crate::ledger::event::EncodedEvent;
 use crate::trace::Trace;
 
 /// An event that waits for its transaction to commit.
 #[derive(Debug, Clone)]
-pub struct Emitted {
+pub struct EmittedEvent {
     pub message_id: MessageId,
-    pub event: Encoded,
+    pub event: EncodedEvent,
     pub saga_id: Option<SagaId>,
     pub causation_id: Option<MessageId>,
     pub trace: Option<Trace>,
@@ -20,7 +20,7 @@ pub struct Emitted {
     pub noted: Option<u32>,
 }
 
-impl WorksOn for Emitted {
+impl WorksOn for EmittedEvent {
     fn names(&self) -> Vec<String> {
         vec![self.event.event_type.name().to_owned()]
     }

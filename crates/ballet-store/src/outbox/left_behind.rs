@@ -32,7 +32,7 @@ impl WorksOn for StoredEvent {
 
 /// A batch without a mark.
 #[derive(Debug, Clone, Copy)]
-pub struct Unmarked {
+pub struct UnmarkedBatch {
     pub batch: BatchId,
     pub events: i64,
     /// The bytes of its bodies.
@@ -43,11 +43,11 @@ pub struct Unmarked {
 
 /// The result of a look at a table.
 #[derive(Debug)]
-pub struct Look {
+pub struct TableLook {
     /// The number of batches without a mark, those of the caller's memory included.
     pub unmarked: i64,
     /// The oldest of them, except those that the caller excluded.
-    pub left: Vec<Unmarked>,
+    pub left: Vec<UnmarkedBatch>,
 }
 
 /// Finds batches without a mark. Lists at most `limit`, and neither those in `known` nor those of
@@ -58,7 +58,7 @@ pub async fn look(
     known: &[BatchId],
     alive: &[i64],
     limit: i64,
-) -> Result<Look, sqlx::Error> {
+) -> Result<TableLook, sqlx::Error> {
     let statement = format!(
         "with unmarked as materialized (select owner, batch, count(*) as events, \
          sum(octet_length(body)) as bytes, min(created_at) as since \
@@ -78,12 +78,12 @@ pub async fn look(
         .bind(limit)
         .fetch_all(db)
         .await?;
-    let mut found = Look { unmarked: 0, left: Vec::with_capacity(rows.len()) };
+    let mut found = TableLook { unmarked: 0, left: Vec::with_capacity(rows.len()) };
     for row in rows {
         found.unmarked = row.try_get(0)?;
         let (process, number): (Option<i64>, Option<i64>) = (row.try_get(1)?, row.try_get(2)?);
         let Some((process, number)) = process.zip(number) else { continue };
-        found.left.push(Unmarked {
+        found.left.push(UnmarkedBatch {
             batch: BatchId { process, number, table },
             events: row.try_get(3)?,
             bytes: row.try_get(4)?,
@@ -105,7 +105,7 @@ pub async fn first(db: &mut PgConnection, table: i16) -> Result<Option<(i64, i64
 
 /// An event that is committed and not yet known to be published.
 #[derive(Debug, Clone)]
-pub struct Unpublished {
+pub struct UnpublishedEvent {
     pub saga: Option<Uuid>,
     pub event_type: String,
     pub since: Timestamp,
@@ -116,7 +116,7 @@ pub async fn events(
     db: &mut PgConnection,
     table: i16,
     limit: i64,
-) -> Result<Vec<Unpublished>, sqlx::Error> {
+) -> Result<Vec<UnpublishedEvent>, sqlx::Error> {
     let left = format!(
         "select saga_id, event_type, created_at from (select *, min(position) over \
          (partition by owner, batch) as first from ballet.outbox_{table}) as event \
@@ -126,7 +126,7 @@ pub async fn events(
         sqlx::query_as(AssertSqlSafe(left)).bind(limit).fetch_all(db).await?;
     let event = |(saga, event_type, since): (_, _, jiff_sqlx::Timestamp)| {
         let since = since.to_jiff();
-        Unpublished { saga, event_type, since }
+        UnpublishedEvent { saga, event_type, since }
     };
     Ok(left.into_iter().map(event).collect())
 }
@@ -165,7 +165,7 @@ pub async fn has_unmarked(db: &mut PgConnection, table: i16) -> Result<bool, sql
 
 /// A batch that is read back.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct LoadedBatch {
     pub batch: BatchId,
     pub events: Vec<StoredEvent>,
     /// The position of each event in the batch.
@@ -189,7 +189,7 @@ pub async fn load(
     db: &mut PgConnection,
     table: i16,
     batches: &[BatchId],
-) -> Result<Vec<Loaded>, sqlx::Error> {
+) -> Result<Vec<LoadedBatch>, sqlx::Error> {
     let wanted = "unnest($1::bigint[], $2::bigint[]) with ordinality as wanted (owner, batch, at)";
     let rows = sqlx::query(select(table, wanted, "true"))
         .bind(batches.iter().map(|batch| batch.process).collect::<Vec<_>>())
@@ -204,7 +204,7 @@ pub async fn load_some(
     db: &mut PgConnection,
     table: i16,
     some: &[(BatchId, Vec<i32>)],
-) -> Result<Vec<Loaded>, sqlx::Error> {
+) -> Result<Vec<LoadedBatch>, sqlx::Error> {
     let wanted = "unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::int[]) \
          as wanted (owner, batch, at, position)";
     let all = || {
@@ -224,8 +224,8 @@ pub async fn load_some(
 }
 
 /// Sorts rows by their batches.
-fn loaded(batches: &[BatchId], rows: &[PgRow]) -> Result<Vec<Loaded>, sqlx::Error> {
-    let empty = |batch: &BatchId| Loaded {
+fn loaded(batches: &[BatchId], rows: &[PgRow]) -> Result<Vec<LoadedBatch>, sqlx::Error> {
+    let empty = |batch: &BatchId| LoadedBatch {
         batch: *batch,
         events: Vec::new(),
         positions: Vec::new(),

@@ -95,7 +95,7 @@ pub async fn release(db: &mut PgConnection, table: i16, process: i64) -> Result<
 
 /// How an attempt to empty a table ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Emptied {
+pub enum EmptyingResult {
     /// It is empty once the transaction has committed.
     Yes,
     /// It was empty before.
@@ -108,18 +108,21 @@ pub enum Emptied {
 ///
 /// It takes the lock before it looks for unmarked batches. A look before the lock would miss a
 /// batch that commits in between, and the truncation would lose that batch.
-pub async fn truncate(transaction: &mut PgConnection, table: i16) -> Result<Emptied, sqlx::Error> {
+pub async fn truncate(
+    transaction: &mut PgConnection,
+    table: i16,
+) -> Result<EmptyingResult, sqlx::Error> {
     if is_empty(&mut *transaction, table).await? {
-        return Ok(Emptied::Already);
+        return Ok(EmptyingResult::Already);
     }
     // Do not wait for a writer that holds the table: other writers would queue up behind us.
     sqlx::query("set local lock_timeout = '50ms'").execute(&mut *transaction).await?;
     let lock = format!("lock table ballet.outbox_{table} in access exclusive mode");
     sqlx::query(AssertSqlSafe(lock)).execute(&mut *transaction).await?;
     if has_unmarked(transaction, table).await? {
-        return Ok(Emptied::Unmarked);
+        return Ok(EmptyingResult::Unmarked);
     }
     let truncate = format!("truncate ballet.outbox_{table}");
     sqlx::query(AssertSqlSafe(truncate)).execute(transaction).await?;
-    Ok(Emptied::Yes)
+    Ok(EmptyingResult::Yes)
 }

@@ -18,7 +18,7 @@ const LEASE: &str = "60 seconds";
 
 /// An unsent copy.
 #[derive(Debug)]
-pub struct Unsent {
+pub struct UnsentCopy {
     pub id: Uuid,
     pub copy: Publish,
 }
@@ -81,9 +81,9 @@ pub async fn insert(
 
 /// A copy that was not published.
 #[derive(Debug)]
-pub struct Refused {
+pub struct RefusedCopy {
     pub id: Uuid,
-    /// As it was tried last.
+    /// The properties of the last attempt.
     pub properties: Vec<u8>,
     pub why: String,
     /// Whether the broker refuses the copy for what it is, and not for want of room.
@@ -96,7 +96,7 @@ pub async fn take(
     db: &mut PgConnection,
     count: i64,
     closed: &[String],
-) -> Result<Vec<Unsent>, sqlx::Error> {
+) -> Result<Vec<UnsentCopy>, sqlx::Error> {
     let take = format!(
         "update ballet.unsent_copy set next_at = now() + $1::interval where copy_id in ( \
              select copy_id from ballet.unsent_copy where {} \
@@ -116,7 +116,7 @@ pub async fn take(
             .ok()?;
         let mandatory = true;
         let copy = Publish { exchange, routing_key, mandatory, properties, body: body.into() };
-        Some(Unsent { id, copy })
+        Some(UnsentCopy { id, copy })
     });
     Ok(unsent.collect())
 }
@@ -129,7 +129,7 @@ pub async fn delete(db: &mut PgConnection, ids: &[Uuid]) -> Result<(), sqlx::Err
 
 /// Notes why a copy was not published, and lets it be tried again: soon, or, if it is refused for
 /// what it is, after as long as it has waited so far.
-pub async fn refuse(db: &mut PgConnection, refused: &Refused) -> Result<(), sqlx::Error> {
+pub async fn refuse(db: &mut PgConnection, refused: &RefusedCopy) -> Result<(), sqlx::Error> {
     sqlx::query(
         "update ballet.unsent_copy set properties = $2, why = $3, next_at = now() + \
              greatest($4::interval, case when $5 then least(now() - since, $6::interval) end) \

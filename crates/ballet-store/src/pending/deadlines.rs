@@ -112,7 +112,7 @@ fn micros(after: SignedDuration) -> i64 {
 
 /// A deadline that has passed.
 #[derive(Debug)]
-pub struct Passed {
+pub struct PassedDeadline {
     pub saga_id: SagaId,
     pub due_at: Timestamp,
     pub saga: String,
@@ -149,7 +149,7 @@ pub async fn due(
     sagas: &[&'static str],
     limit: usize,
     settled: Option<Timestamp>,
-) -> Result<Vec<Passed>, sqlx::Error> {
+) -> Result<Vec<PassedDeadline>, sqlx::Error> {
     type Columns = (Uuid, String, jiff_sqlx::Timestamp, Option<Uuid>, Option<String>, f64);
     let rows: Vec<Columns> = sqlx::query_as(
         "select saga_id, saga, due_at, message_id, traceparent, \
@@ -164,7 +164,7 @@ pub async fn due(
     .bind(settled.map(ToSqlx::to_sqlx))
     .fetch_all(db)
     .await?;
-    let passed = |(saga_id, saga, due_at, cause, traceparent, late): Columns| Passed {
+    let passed = |(saga_id, saga, due_at, cause, traceparent, late): Columns| PassedDeadline {
         saga_id: SagaId(saga_id),
         due_at: due_at.to_jiff(),
         saga,
@@ -244,8 +244,8 @@ pub async fn of_ended_sagas(
     Ok(rows.into_iter().map(|(saga, due_at, what)| (saga, due_at.to_jiff(), what)).collect())
 }
 
-/// The sagas with a deadline that is put off for good, each with the reason if that is still known. Only a person lets it
-/// pass. No deadline is set for as long as a year.
+/// The sagas with a deadline that is put off for good, each with the reason if that is still known. Only a person lets
+/// it pass. No deadline is set for as long as a year.
 pub async fn set_aside(
     db: &mut PgConnection,
     limit: i64,

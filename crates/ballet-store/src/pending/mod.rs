@@ -1,4 +1,4 @@
-//! What a service waits for: answers of other systems, deadlines, and how much work waits since when.
+//! The things that a service waits for: answers of other systems and deadlines, and the amount and age of waiting work.
 
 pub mod calls;
 pub mod deadlines;

@@ -9,7 +9,7 @@ use crate::outbox::{left_behind, tables};
 
 /// How much waits, and since when the oldest does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Waiting {
+pub struct WaitingCount {
     /// The number.
     pub count: u64,
     /// The time of the oldest.
@@ -20,36 +20,36 @@ pub struct Waiting {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OutboxWaits {
     /// Events that are committed and not known to be published.
-    pub events: Waiting,
+    pub events: WaitingCount,
     /// Dead letters and delayed messages that the broker did not take.
-    pub copies: Waiting,
+    pub copies: WaitingCount,
     /// Why the broker did not take the oldest of these.
     pub refused: Option<String>,
     /// Events that can never be published as they are.
-    pub unpublishable: Waiting,
+    pub unpublishable: WaitingCount,
 }
 
 /// The messages and calls that wait inside of a service.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct InboxWaits {
     /// Messages that failed and are tried again by themselves.
-    pub retries: Waiting,
+    pub retries: WaitingCount,
     /// The next attempt of any of them.
     pub next_at: Option<Timestamp>,
     /// Calls to the outside without an answer.
-    pub calls: Waiting,
+    pub calls: WaitingCount,
 }
 
 type Columns = (i64, Option<jiff_sqlx::Timestamp>);
 
-fn line((count, since): Columns) -> Waiting {
+fn line((count, since): Columns) -> WaitingCount {
     let since = since.map(jiff_sqlx::Timestamp::to_jiff);
-    Waiting { count: count.unsigned_abs(), since }
+    WaitingCount { count: count.unsigned_abs(), since }
 }
 
 /// Counts what waits in the outbox of the service of this database.
 pub async fn outbox(db: &mut PgConnection) -> Result<OutboxWaits, sqlx::Error> {
-    let mut events = Waiting::default();
+    let mut events = WaitingCount::default();
     for table in tables::present(&mut *db).await? {
         let (count, since) = left_behind::count(&mut *db, table).await?;
         events.count += count.unsigned_abs();

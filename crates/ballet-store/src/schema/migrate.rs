@@ -30,7 +30,7 @@ pub const FRAMEWORK: &[Migration] = &[
     framework!("0007_receive_batch"),
 ];
 
-/// Where the framework's migrations that were run are noted.
+/// The table of the framework's migrations that have run.
 const FRAMEWORK_TABLE: &str = "ballet._framework_migrations";
 
 /// After this long without a statement of it, a process that migrates is taken for frozen.
@@ -112,7 +112,7 @@ pub async fn migrate(mut db: PgConnection, service: &[Migration]) -> Result<(), 
         in_time(hindrances::list_own(&mut db)).await.ok();
         return Err(error);
     }
-    // What follows lets others in while it waits.
+    // The following statements let others in while they wait.
     in_time(sqlx::query("reset lock_timeout").execute(&mut db)).await?;
     hindrances::list_own(&mut db).await?;
     indexes::build(&mut db).await?;

@@ -5,6 +5,6 @@ pub mod hindrances;
 pub mod indexes;
 pub mod migrate;
 #[cfg(test)]
-pub(crate) mod migrated;
+pub(crate) mod migrated_database;
 pub mod migration;
 pub mod partitions;

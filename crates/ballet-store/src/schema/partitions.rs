@@ -26,13 +26,13 @@ pub const MAKING: i64 = 0x6261_6c6c_6574;
 
 /// A table with partitions.
 #[derive(Debug)]
-pub struct Partitioned {
+pub struct PartitionedTable {
     pub table: &'static str,
     days: i64,
     kept: SignedDuration,
 }
 
-impl Partitioned {
+impl PartitionedTable {
     pub const fn inbox(limits: &Limits) -> Self {
         Self { table: "inbox", days: 1, kept: limits.inbox_window }
     }
@@ -58,20 +58,20 @@ impl Partitioned {
         (bound(seconds), bound(seconds + self.days * DAY_SECONDS))
     }
 
-    fn at(&self, time: Timestamp) -> Wanted {
+    fn at(&self, time: Timestamp) -> WantedPartition {
         let step = self.days * DAY_SECONDS;
         self.number(time.as_second().div_euclid(step))
     }
 
-    fn number(&self, number: i64) -> Wanted {
+    fn number(&self, number: i64) -> WantedPartition {
         let step = self.days * DAY_SECONDS;
         let begins = Timestamp::from_second(number * step).unwrap_or(Timestamp::UNIX_EPOCH);
         let name = format!("{}_{}", self.table, begins.strftime("%Y%m%d"));
-        Wanted { table: self.table, name, from: number * step, to: (number + 1) * step }
+        WantedPartition { table: self.table, name, from: number * step, to: (number + 1) * step }
     }
 
     /// Returns the partitions that should exist, the oldest first.
-    pub fn wanted(&self, now: Timestamp) -> Vec<Wanted> {
+    pub fn wanted(&self, now: Timestamp) -> Vec<WantedPartition> {
         let step = self.days * DAY_SECONDS;
         // One more than is kept, since clocks differ.
         let first = (now - self.kept).as_second().div_euclid(step) - 1;
@@ -82,7 +82,7 @@ impl Partitioned {
 
 /// A partition that should exist, with its bounds in seconds.
 #[derive(Debug)]
-pub struct Wanted {
+pub struct WantedPartition {
     table: &'static str,
     pub name: String,
     from: i64,
@@ -97,14 +97,14 @@ pub fn bound(seconds: i64) -> Uuid {
 
 /// A table that is, was or will become a partition.
 #[derive(Debug)]
-pub struct Present {
+pub struct PresentPartition {
     pub name: String,
     pub attached: bool,
     /// The detach was interrupted.
     pub half_detached: bool,
 }
 
-impl Present {
+impl PresentPartition {
     /// Whether it takes rows.
     const fn is_there(&self) -> bool {
         self.attached && !self.half_detached
@@ -113,7 +113,10 @@ impl Present {
 
 /// Reads only the catalog, so it never waits for a lock. Half-detached partitions come first: no
 /// other partition can be detached before they are finished.
-pub async fn present(db: &mut PgConnection, table: &str) -> Result<Vec<Present>, sqlx::Error> {
+pub async fn present(
+    db: &mut PgConnection,
+    table: &str,
+) -> Result<Vec<PresentPartition>, sqlx::Error> {
     let statement = "select c.relname::text as name, i.inhparent is not null as attached, \
              coalesce(i.inhdetachpending, false) as half_detached \
          from pg_class c left join pg_inherits i on i.inhrelid = c.oid \
@@ -122,7 +125,8 @@ pub async fn present(db: &mut PgConnection, table: &str) -> Result<Vec<Present>,
          order by half_detached desc, c.relname";
     let rows: Vec<(String, bool, bool)> =
         in_time(sqlx::query_as(statement).bind(table).fetch_all(db)).await?;
-    let present = |(name, attached, half_detached)| Present { name, attached, half_detached };
+    let present =
+        |(name, attached, half_detached)| PresentPartition { name, attached, half_detached };
     Ok(rows.into_iter().map(present).collect())
 }
 
@@ -154,10 +158,10 @@ async fn missing(
     db: &mut PgConnection,
     limits: &Limits,
     now: Timestamp,
-) -> Result<Vec<Wanted>, sqlx::Error> {
+) -> Result<Vec<WantedPartition>, sqlx::Error> {
     let dropped = dropped(db).await?;
     let mut missing = Vec::new();
-    for partitioned in [Partitioned::inbox(limits), Partitioned::ledger(limits)] {
+    for partitioned in [PartitionedTable::inbox(limits), PartitionedTable::ledger(limits)] {
         let present = present(db, partitioned.table).await?;
         let is_there = |name: &String| present.iter().any(|it| it.is_there() && it.name == *name);
         let wanted = partitioned.wanted(now).into_iter();
@@ -205,7 +209,7 @@ pub async fn make(pool: &PgPool, limits: &Limits, now: Timestamp) -> Result<(), 
     in_time(turn.execute(&mut *db)).await?;
     // If a lock is held for longer, the next round tries again.
     in_time(sqlx::query("set local lock_timeout = '1s'").execute(&mut *db)).await?;
-    for Wanted { table, name, from, to } in missing(&mut db, limits, now).await? {
+    for WantedPartition { table, name, from, to } in missing(&mut db, limits, now).await? {
         finish_detaching(&mut db, table, &name).await?;
         let statement =
             format!("create table if not exists ballet.{name} (like ballet.{table} including all)");
@@ -221,7 +225,7 @@ pub async fn make(pool: &PgPool, limits: &Limits, now: Timestamp) -> Result<(), 
 /// Returns true if there are partitions for ids of a time.
 pub async fn cover(pool: &PgPool, limits: &Limits, time: Timestamp) -> Result<bool, sqlx::Error> {
     let mut db = pool.acquire().await?;
-    for partitioned in [Partitioned::inbox(limits), Partitioned::ledger(limits)] {
+    for partitioned in [PartitionedTable::inbox(limits), PartitionedTable::ledger(limits)] {
         let name = partitioned.at(time).name;
         let present = present(&mut db, partitioned.table).await?;
         if !present.iter().any(|found| found.attached && found.name == name) {
@@ -233,7 +237,7 @@ pub async fn cover(pool: &PgPool, limits: &Limits, time: Timestamp) -> Result<bo
 
 /// Whether a table still has the rows of a given time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Memory {
+pub enum PartitionMemory {
     /// There is a partition, and it has every row of that time.
     Whole,
     /// There is no partition. Of a time that is not old, it could not be made yet.
@@ -242,7 +246,7 @@ pub enum Memory {
     Dropped,
 }
 
-impl Memory {
+impl PartitionMemory {
     /// Whether something of that time may be forgotten, given whether the time is old.
     pub const fn is_forgotten(self, is_old: bool) -> bool {
         match self {
@@ -256,20 +260,20 @@ impl Memory {
 /// Returns what a table knows of each time.
 pub async fn memories(
     db: &mut PgConnection,
-    partitioned: &Partitioned,
+    partitioned: &PartitionedTable,
     times: &[Timestamp],
-) -> Result<Vec<Memory>, sqlx::Error> {
+) -> Result<Vec<PartitionMemory>, sqlx::Error> {
     let present = present(db, partitioned.table).await?;
-    // Read second: what was dropped in between is told so.
+    // Read second, so a partition that was dropped in between is reported as dropped.
     let dropped = dropped(db).await?;
     let memory = |time: &Timestamp| {
         let name = partitioned.at(*time).name;
         if present.iter().any(|it| it.is_there() && it.name == name) {
-            Memory::Whole
+            PartitionMemory::Whole
         } else if dropped.contains(&name) {
-            Memory::Dropped
+            PartitionMemory::Dropped
         } else {
-            Memory::Missing
+            PartitionMemory::Missing
         }
     };
     Ok(times.iter().map(memory).collect())
@@ -283,8 +287,8 @@ mod tests {
     fn the_bounds_of_a_partition_follow_from_its_name() {
         let now = Timestamp::from_second(1_763_625_600).expect("in range");
         let limits = Limits::default();
-        for partitioned in [Partitioned::inbox(&limits), Partitioned::ledger(&limits)] {
-            let Wanted { name, from, to, .. } = partitioned.at(now);
+        for partitioned in [PartitionedTable::inbox(&limits), PartitionedTable::ledger(&limits)] {
+            let WantedPartition { name, from, to, .. } = partitioned.at(now);
             assert_eq!(partitioned.bounds(&name), (bound(from), bound(to)));
         }
     }
@@ -292,14 +296,14 @@ mod tests {
     #[test]
     fn more_is_kept_than_the_window() {
         let limits = Limits::default();
-        assert_eq!(Partitioned::inbox(&limits).newer(), 8);
-        assert_eq!(Partitioned::ledger(&limits).newer(), 14);
+        assert_eq!(PartitionedTable::inbox(&limits).newer(), 8);
+        assert_eq!(PartitionedTable::ledger(&limits).newer(), 14);
     }
 
     #[test]
     fn partitions_cover_the_window_and_the_days_ahead_without_a_gap() {
         let now = Timestamp::from_second(1_763_625_600).expect("in range");
-        let inbox = Partitioned::inbox(&Limits::default());
+        let inbox = PartitionedTable::inbox(&Limits::default());
         let wanted = inbox.wanted(now);
         assert!(wanted.windows(2).all(|pair| pair[0].to == pair[1].from));
         assert!(wanted.windows(2).all(|pair| pair[0].name < pair[1].name));

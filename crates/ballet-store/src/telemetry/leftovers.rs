@@ -1,4 +1,4 @@
-//! What a reader of telemetry has missed, and what it set aside.
+//! The messages that a reader of telemetry has missed or set aside.
 
 use sqlx::PgConnection;
 
@@ -9,7 +9,7 @@ pub const MOST_ASIDE: i64 = 10_000;
 
 /// A message that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Aside {
+pub struct AsideMessage {
     pub offset: i64,
     /// A word for programs.
     pub reason: &'static str,
@@ -43,7 +43,7 @@ pub async fn set_aside(
     db: &mut PgConnection,
     reader: &str,
     stream: &str,
-    messages: &[Aside],
+    messages: &[AsideMessage],
 ) -> Result<(), sqlx::Error> {
     for message in messages {
         sqlx::query(

@@ -1,6 +1,6 @@
 //! The place of each reader in each stream, and the lease on it.
 //!
-//! Who holds the lease reads. Each write names the epoch of the lease: a process that was frozen while another
+//! The holder of the lease reads. Each write names the epoch of the lease: a process that was frozen while another
 //! took over writes nothing. Leases go by the database's clock.
 
 use std::time::Duration;
@@ -18,7 +18,7 @@ const LEASE_SECONDS: f64 = 10.0;
 
 /// A stream that this process may read, and where it begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
+pub struct HeldStream {
     pub stream: String,
     pub epoch: i64,
     /// The offset of the next message. `None`: from the beginning, or from `begins_at`.
@@ -29,7 +29,7 @@ pub struct Held {
     pub last_seen: Option<i64>,
 }
 
-/// Where a batch of a stream ends.
+/// The progress of a reader by one batch of a stream.
 #[derive(Debug, Clone)]
 pub struct Advance<'a> {
     pub reader: &'a str,
@@ -114,7 +114,7 @@ pub async fn take(
     streams: &[String],
     process: i64,
     most: usize,
-) -> Result<Vec<Held>, sqlx::Error> {
+) -> Result<Vec<HeldStream>, sqlx::Error> {
     type Columns = (String, i64, Option<i64>, Option<i64>, Option<i64>);
     let statement = format!(
         "with free as (select stream from ballet.telemetry_reader \
@@ -136,7 +136,7 @@ pub async fn take(
         .bind(LEASE_SECONDS)
         .fetch_all(db)
         .await?;
-    let held = |(stream, epoch, next, begins_at, last_seen)| Held {
+    let held = |(stream, epoch, next, begins_at, last_seen)| HeldStream {
         stream,
         epoch,
         next,
@@ -313,8 +313,8 @@ pub async fn reset(db: &mut PgConnection, reader: &str) -> Result<(), sqlx::Erro
     .map(drop)
 }
 
-/// How far a reader is behind in each of these streams: messages, and the age in seconds of what it has read last. Zero if it has
-/// read all.
+/// How far a reader is behind in each of these streams: messages, and the age in seconds of the last message that it
+/// has read. Zero if it has read all.
 pub async fn lags(
     db: &mut PgConnection,
     reader: &str,

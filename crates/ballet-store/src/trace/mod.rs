@@ -17,12 +17,12 @@ const SEPARATOR: char = '\n';
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trace {
     pub context: TraceContext,
-    pub carried: Carried,
+    pub carried: TraceExtras,
 }
 
 /// The `tracestate` and `baggage` beside a trace. It takes no memory of its own if there is neither.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Carried(Option<Arc<Texts>>);
+pub struct TraceExtras(Option<Arc<Texts>>);
 
 #[derive(Debug, PartialEq, Eq)]
 struct Texts {
@@ -30,7 +30,7 @@ struct Texts {
     baggage: Option<String>,
 }
 
-impl Carried {
+impl TraceExtras {
     /// Keeps the texts that are valid.
     pub fn new(tracestate: Option<&str>, baggage: Option<&str>) -> Self {
         let tracestate = tracestate.filter(|text| is_tracestate(text)).map(str::to_owned);
@@ -54,11 +54,11 @@ impl Trace {
         let mut texts = stored.split(SEPARATOR);
         let span = texts.next()?;
         let context = TraceContext::unpack(span, saga).or_else(|| TraceContext::parse(span))?;
-        Some(Self { context, carried: Carried::new(texts.next(), texts.next()) })
+        Some(Self { context, carried: TraceExtras::new(texts.next(), texts.next()) })
     }
 
-    /// The trace for a column: a shorter one beside the saga whose id it has. Earlier releases read no trace in that, so
-    /// the saga is left out where another process than the one that writes the row often reads it.
+    /// The trace for a column: a shorter text if the row also has the saga whose id it is. Earlier releases cannot read
+    /// the short form, so the saga is left out where a process often reads rows that another one has written.
     #[must_use]
     pub fn stored(&self, saga: Option<SagaId>) -> String {
         let Self { context, carried } = self;
@@ -85,7 +85,7 @@ mod tests {
         let texts = [None, Some("vendor=1,other=a b"), Some("user=7;p=\u{21}")];
         for tracestate in texts {
             for baggage in texts {
-                let trace = Trace { context, carried: Carried::new(tracestate, baggage) };
+                let trace = Trace { context, carried: TraceExtras::new(tracestate, baggage) };
                 for saga in [None, Some(SagaId(uuid::Uuid::from_u128(context.trace_id)))] {
                     let stored = trace.stored(saga);
                     assert_eq!(Trace::parse(&stored, saga), Some(trace.clone()), "{stored:?}");
@@ -103,7 +103,11 @@ mod tests {
     fn what_is_invalid_or_too_long_stays_behind() {
         let long = format!("k={}", "v".repeat(9_000));
         for text in ["", "?", "a=\n", "a=\u{e4}", &long] {
-            assert_eq!(Carried::new(Some(text), Some(text)), Carried::default(), "{text:?}");
+            assert_eq!(
+                TraceExtras::new(Some(text), Some(text)),
+                TraceExtras::default(),
+                "{text:?}"
+            );
         }
     }
 }

@@ -9,7 +9,7 @@ use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, PgConnection, Postgres};
 
 use crate::database::connection::{in_long_time, in_time, patient};
-use crate::ledger::open_sagas::{Open, Stages};
+use crate::ledger::open_sagas::{OpenSagas, Stages};
 use crate::upkeep::chores::Chores;
 
 /// The number of rows that one statement deletes, and the other rows of their sagas.
@@ -31,7 +31,7 @@ const INTERVENTIONS: &str = "delete from ballet.intervention where ctid = any(ar
 const CLOSED_CALLS: &str = "delete from ballet.call where ctid = any(array(select ctid \
      from ballet.call where closed_at < $1 limit $2 for update skip locked))";
 
-/// What was missed then is forgotten, too.
+/// Also forgets what was missed in a restore.
 const RESTORED: &str = "delete from ballet.restored where ctid = any(array(select ctid \
      from ballet.restored where restored_at < $1 limit $2 for update skip locked))";
 
@@ -78,9 +78,9 @@ async fn forget_sagas(
              and not exists ({}) \
              limit $9 for update skip locked)) returning saga_id) \
          insert into ballet.forgotten_saga select distinct saga_id from old on conflict do nothing",
-        Open::queries("ledger_other", "and r.saga_id = o.saga_id").join(" union all ")
+        OpenSagas::queries("ledger_other", "and r.saga_id = o.saga_id").join(" union all ")
     );
-    let open = Open::new(stages, now - limits.unsettled_window);
+    let open = OpenSagas::new(stages, now - limits.unsettled_window);
     let before = (now - limits.saga_window).to_sqlx();
     let query =
         || open.bind(sqlx::query(AssertSqlSafe(statement.clone()))).bind(before).bind(PORTION);
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
     use crate::database::clock::now;
     use crate::pending::deadlines::note;
-    use crate::schema::migrated::migrated;
+    use crate::schema::migrated_database::migrated;
 
     #[tokio::test]
     async fn the_note_of_a_deadline_goes_with_it_and_that_of_a_message_stays() {

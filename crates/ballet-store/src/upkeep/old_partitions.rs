@@ -10,13 +10,13 @@ use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::database::connection::{begin, in_time};
 use crate::ledger::open_sagas;
-use crate::ledger::open_sagas::{Open, Stages};
-use crate::schema::partitions::{Partitioned, Present, attach, present};
+use crate::ledger::open_sagas::{OpenSagas, Stages};
+use crate::schema::partitions::{PartitionedTable, PresentPartition, attach, present};
 use crate::upkeep::chores::Chores;
 
 /// A partition that may go.
-struct Old {
-    partition: Present,
+struct OldPartition {
+    partition: PresentPartition,
     /// Whether it may go with its rows.
     with_rows: bool,
 }
@@ -29,13 +29,13 @@ pub async fn drop_old(
     now: Timestamp,
     chores: &mut Chores,
 ) -> Result<(), sqlx::Error> {
-    let inbox = Partitioned::inbox(limits);
+    let inbox = PartitionedTable::inbox(limits);
     for old in old(db, &inbox, now).await? {
         let name = old.partition.name.clone();
         chores.took(&name, drop_from_inbox(db, &inbox, &old).await)?;
     }
-    let ledger = Partitioned::ledger(limits);
-    let open = Open::new(stages, now - limits.unsettled_window);
+    let ledger = PartitionedTable::ledger(limits);
+    let open = OpenSagas::new(stages, now - limits.unsettled_window);
     let mut kept = Vec::new();
     for old in old(db, &ledger, now).await? {
         let name = old.partition.name.clone();
@@ -56,8 +56,8 @@ pub async fn drop_old(
 
 async fn drop_from_inbox(
     db: &mut PgConnection,
-    inbox: &Partitioned,
-    Old { partition, with_rows }: &Old,
+    inbox: &PartitionedTable,
+    OldPartition { partition, with_rows }: &OldPartition,
 ) -> Result<(), sqlx::Error> {
     let name = &partition.name;
     forget_handled(db, name).await?;
@@ -73,11 +73,11 @@ async fn drop_from_inbox(
 /// Returns false if the partition is kept.
 async fn drop_from_ledger(
     db: &mut PgConnection,
-    ledger: &Partitioned,
-    Old { partition, with_rows }: &Old,
-    open: &Open<'_>,
+    ledger: &PartitionedTable,
+    OldPartition { partition, with_rows }: &OldPartition,
+    open: &OpenSagas<'_>,
 ) -> Result<bool, sqlx::Error> {
-    let Present { name, attached, half_detached } = partition;
+    let PresentPartition { name, attached, half_detached } = partition;
     let bounds = ledger.bounds(name);
     if *attached && !half_detached && open_sagas::any(db, name, bounds, open).await? {
         return Ok(false);
@@ -99,9 +99,9 @@ async fn drop_from_ledger(
 /// them. One that is detached or half detached is among them in any case: it goes, or comes back.
 async fn old(
     db: &mut PgConnection,
-    partitioned: &Partitioned,
+    partitioned: &PartitionedTable,
     now: Timestamp,
-) -> Result<Vec<Old>, sqlx::Error> {
+) -> Result<Vec<OldPartition>, sqlx::Error> {
     let Some(oldest) = partitioned.wanted(now).into_iter().next() else { return Ok(Vec::new()) };
     let present = present(db, partitioned.table).await?;
     if present.iter().all(|it| it.name >= oldest.name) {
@@ -126,7 +126,7 @@ async fn old(
         let with_rows = before.as_ref().is_some_and(|before| partition.name < *before);
         let is_whole = partition.attached && !partition.half_detached;
         if with_rows || !is_whole || !has_rows(db, &partition.name).await? {
-            old.push(Old { partition, with_rows });
+            old.push(OldPartition { partition, with_rows });
         }
     }
     Ok(old)
@@ -151,8 +151,8 @@ async fn forget_handled(db: &mut PgConnection, partition: &str) -> Result<(), sq
 /// Waits for readers of the table without blocking others. Cannot run in a transaction.
 async fn detach(
     db: &mut PgConnection,
-    Partitioned { table, .. }: &Partitioned,
-    Present { name, half_detached, .. }: &Present,
+    PartitionedTable { table, .. }: &PartitionedTable,
+    PresentPartition { name, half_detached, .. }: &PresentPartition,
 ) -> Result<(), sqlx::Error> {
     let how = if *half_detached { "finalize" } else { "concurrently" };
     let statement = format!("alter table ballet.{table} detach partition ballet.{name} {how}");

@@ -63,7 +63,7 @@ async fn is_known(session: &mut PgConnection, process: i64) -> Result<bool, sqlx
         match in_time(outbox_tables::writer(session, table)).await {
             Ok(writer) if writer == Some(process) => return Ok(true),
             Ok(_) => {}
-            // Nobody waits for who holds a table. It is hardly ours: numbers are drawn twice only after a restore.
+            // Do not wait for the holder of a table. It is hardly ours: numbers are drawn twice only after a restore.
             Err(error) if is_lock_timeout(&error) => {
                 tracing::warn!(table, "whose rows an outbox table holds is not known: {error}");
             }
@@ -102,7 +102,7 @@ pub async fn are_on_one_server(
     Ok(one == other)
 }
 
-/// Renews the lease of a process, which says of which version it is, and why it is not ready, if it is not.
+/// Renews the lease of a process, with its version and, if it is not ready, the reason.
 pub async fn renew(
     session: &mut PgConnection,
     process: i64,
@@ -136,8 +136,8 @@ pub async fn is_gone(db: &mut PgConnection, process: i64) -> Result<bool, sqlx::
 
 /// Whether a process of a service is alive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Alive {
-    /// One is.
+pub enum Liveness {
+    /// At least one process is alive.
     Yes,
     /// None is, and one still has its session: it gives no sign of life since then.
     Frozen(Timestamp),
@@ -145,7 +145,7 @@ pub enum Alive {
     No(Option<Timestamp>),
 }
 
-impl Alive {
+impl Liveness {
     /// Says that no process of a service is alive, if that is so.
     #[must_use]
     pub fn silence(self, service: &str) -> Option<String> {
@@ -162,7 +162,7 @@ impl Alive {
     }
 }
 
-/// What is the matter with a process that has a session, and an old lease.
+/// The state of a process that has a session and an old lease.
 const FROZEN: &str = "it is frozen, or waits for a lock in its database";
 
 /// Whether the process of a lease has its session, where `$1` is the class of the locks. A process that was killed
@@ -201,7 +201,7 @@ pub async fn replicas(db: &mut PgConnection) -> Result<Vec<Replicas>, sqlx::Erro
 }
 
 /// Returns whether a process is alive, for those who look from outside.
-pub async fn alive(db: &mut PgConnection) -> Result<Alive, sqlx::Error> {
+pub async fn alive(db: &mut PgConnection) -> Result<Liveness, sqlx::Error> {
     let statement = format!(
         "select coalesce(bool_or({IN_LEASE} and {HAS_SESSION}), false), \
          coalesce(bool_or({HAS_SESSION}), false), least(max(lease_until), ballet.now()) \
@@ -215,15 +215,15 @@ pub async fn alive(db: &mut PgConnection) -> Result<Alive, sqlx::Error> {
             .await?;
     let ended = ended.map(jiff_sqlx::Timestamp::to_jiff);
     Ok(match (is_alive, has_session, ended) {
-        (true, ..) => Alive::Yes,
-        (false, true, Some(ended)) => Alive::Frozen(ended),
-        (false, _, ended) => Alive::No(ended),
+        (true, ..) => Liveness::Yes,
+        (false, true, Some(ended)) => Liveness::Frozen(ended),
+        (false, _, ended) => Liveness::No(ended),
     })
 }
 
 /// A process that is not ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unready {
+pub struct UnreadyProcess {
     /// The process.
     pub process: i64,
     /// The reason.
@@ -249,7 +249,7 @@ impl fmt::Display for WhyUnready {
 }
 
 /// Returns the processes that are not ready, for those who look from outside.
-pub async fn unready(db: &mut PgConnection) -> Result<Vec<Unready>, sqlx::Error> {
+pub async fn unready(db: &mut PgConnection) -> Result<Vec<UnreadyProcess>, sqlx::Error> {
     let statement = format!(
         "select process, unready, {IN_LEASE} from ballet.process_lease \
          where {HAS_SESSION} and (unready is not null or not {IN_LEASE})"
@@ -259,7 +259,7 @@ pub async fn unready(db: &mut PgConnection) -> Result<Vec<Unready>, sqlx::Error>
         .bind(LONGEST_LEASE)
         .fetch_all(db)
         .await?;
-    let unready = |(process, told, in_lease): (_, Option<String>, _)| Unready {
+    let unready = |(process, told, in_lease): (_, Option<String>, _)| UnreadyProcess {
         process,
         why: told.filter(|_| in_lease).map_or(WhyUnready::Frozen, WhyUnready::Told),
     };

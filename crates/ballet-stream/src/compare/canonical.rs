@@ -1,4 +1,4 @@
-//! Bodies without what is new in every run: ids that services make, and times.
+//! Bodies in a form that is the same in every run: without times and the ids that services make.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,12 +9,12 @@ use uuid::Uuid;
 /// The length of a UUID in text.
 const LENGTH: usize = 36;
 
-/// Ids and times that come from outside: they are the same in every run.
+/// Ids and times from outside, which are the same in every run.
 #[derive(Debug, Default)]
-pub(super) struct Given(HashSet<String>);
+pub(super) struct GivenValues(HashSet<String>);
 
-impl Given {
-    /// Adds what is in the body of an event from outside.
+impl GivenValues {
+    /// Adds the ids and times in the body of an event from outside.
     pub(super) fn add(&mut self, body: &Value) {
         match body {
             Value::String(text) => drop(self.0.insert(text.clone())),
@@ -24,7 +24,7 @@ impl Given {
         }
     }
 
-    /// Takes out ids that are new in every run.
+    /// Removes ids that are new in every run.
     pub(super) fn remove(&mut self, ids: &[Uuid]) {
         if !ids.is_empty() {
             self.0.retain(|text| Uuid::try_parse(text).map_or(true, |id| !ids.contains(&id)));
@@ -32,12 +32,11 @@ impl Given {
     }
 }
 
-/// The names of the ids of one side, after the events that made them. An id has the same name wherever
-/// it stands.
+/// The names of the ids of one side, after the events that made them. An id has the same name at every place.
 #[derive(Debug, Default)]
-pub(super) struct Names<'a>(HashMap<Uuid, (Option<&'a str>, String)>);
+pub(super) struct IdNames<'a>(HashMap<Uuid, (Option<&'a str>, String)>);
 
-impl<'a> Names<'a> {
+impl<'a> IdNames<'a> {
     /// Names an id, unless it has a name. `maker` is the message that made it.
     pub(super) fn give(&mut self, id: Uuid, maker: Option<&'a str>, name: &str) {
         self.0.entry(id).or_insert_with(|| (maker, name.to_owned()));
@@ -47,7 +46,7 @@ impl<'a> Names<'a> {
     pub(super) fn give_in(
         &mut self,
         body: &Value,
-        given: &Given,
+        given: &GivenValues,
         maker: Option<&'a str>,
         place: &mut String,
     ) {
@@ -78,12 +77,12 @@ impl<'a> Names<'a> {
     }
 }
 
-/// The ids that a text is or contains, such as `parcel_0193f7a0-...`, and where they begin.
+/// Returns the ids in a text, such as `parcel_0193f7a0-...`, with their positions.
 fn ids_in(text: &str) -> impl Iterator<Item = (usize, Uuid)> {
     let mut at = 0;
     std::iter::from_fn(move || {
         while at + LENGTH <= text.len() {
-            // The first dash decides nearly always.
+            // The first dash nearly always decides.
             let part = text.get(at..at + LENGTH).filter(|part| part.as_bytes()[8] == b'-');
             let found = part.and_then(|part| Uuid::try_parse(part).ok());
             if let Some(id) = found {
@@ -96,16 +95,16 @@ fn ids_in(text: &str) -> impl Iterator<Item = (usize, Uuid)> {
     })
 }
 
-/// A text with nothing between date and time is no timestamp, and most are told so by that.
+/// Whether it is a timestamp. Most other texts fail the quick test for a separator of date and time.
 fn is_time(text: &str) -> bool {
     text.contains(['T', 't', ' ']) && text.parse::<Timestamp>().is_ok()
 }
 
-/// The body of a message with names for ids and a word for times.
+/// Returns the body of a message with names for ids and a word for times.
 pub(super) fn canonical(
     body: &Value,
-    given: &Given,
-    names: &Names<'_>,
+    given: &GivenValues,
+    names: &IdNames<'_>,
     message: Option<&str>,
 ) -> Value {
     match body {

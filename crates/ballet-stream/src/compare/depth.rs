@@ -1,11 +1,11 @@
-//! How deep an event of a saga stands: behind its cause, or behind all triggers of its join.
+//! The depth of an event in its saga: behind its cause, or behind all triggers of its join.
 
 use std::collections::HashMap;
 
 use crate::compare::joins::Joins;
 use crate::record::Record;
 
-/// Longer chains of causes are cut off, also those in a circle.
+/// The limit of a chain of causes. It also ends circles.
 pub(super) const LONGEST: usize = 64;
 
 /// The depths of the events of a saga.
@@ -19,14 +19,14 @@ pub(super) struct Depths<'a> {
 impl<'a> Depths<'a> {
     pub(super) fn new(by_id: &'a HashMap<&'a str, &'a Record>, joins: &'a Joins) -> Self {
         let mut by_type: HashMap<&str, Vec<&Record>> = HashMap::new();
-        // Without joins only causes are asked for.
+        // Without joins only causes matter.
         for record in by_id.values().filter(|_| !joins.are_none()) {
             by_type.entry(record.event_type()).or_default().push(record);
         }
         Self { by_id, by_type, joins, known: HashMap::new() }
     }
 
-    /// The number of events before this one.
+    /// Returns the number of events before this one.
     pub(super) fn of(&mut self, record: &'a Record) -> usize {
         self.up_to(record, LONGEST)
     }

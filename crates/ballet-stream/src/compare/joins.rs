@@ -1,4 +1,4 @@
-//! The events of joins: they wait for several triggers, and are caused by whichever comes last.
+//! The events of joins, which wait for several triggers and are caused by the last one.
 
 use std::collections::HashMap;
 
@@ -29,7 +29,7 @@ impl Joins {
         self.0.entry(event.to_owned()).or_default().push(triggers);
     }
 
-    /// The triggers of the join that published the event after this cause.
+    /// Returns the triggers of the join that published the event after this cause.
     pub(super) fn of_event(&self, event: &str, cause: &str) -> Option<&[String]> {
         let mut all = self.0.get(event)?.iter();
         all.find(|triggers| triggers.iter().any(|trigger| trigger == cause)).map(Vec::as_slice)

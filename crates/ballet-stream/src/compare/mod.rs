@@ -1,4 +1,4 @@
-//! Compares what services answer with what was recorded, saga by saga.
+//! Compares the answers of services with a recording, saga by saga.
 
 pub(crate) mod canonical;
 mod depth;

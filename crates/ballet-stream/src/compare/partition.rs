@@ -1,5 +1,5 @@
-//! Compares two recordings of any length: their sagas are spread over files, and each processor compares a
-//! file at a time.
+//! Compares two recordings of any length: their sagas are spread over files, and each processor compares one file at
+//! a time.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::{DirBuilder, File};
@@ -15,75 +15,74 @@ use uuid::Uuid;
 
 use crate::compare::difference::Difference;
 use crate::compare::joins::Joins;
-use crate::compare::saga::{self, Rules};
+use crate::compare::saga::{self, ComparisonRules};
 use crate::record::Record;
 use crate::recording::error::RecordingError;
 use crate::recording::line::{read_line, write_line};
 use crate::replay::made_keys::MadeKeys;
-use crate::replay::repeatable::Scope;
+use crate::replay::repeatable::SagaScope;
 
 /// The number of files for each side: a million events of a kilobyte make 8 MB each.
 const PARTS: u64 = 128;
 
-/// The sagas that are compared: the id in a stream, and the id where it was recorded.
-pub type Sagas = HashMap<Uuid, Uuid>;
+/// The sagas to compare: the id in the stream, and the id in the recording.
+pub type ComparedSagas = HashMap<Uuid, Uuid>;
 
-/// Compares what was expected with what came.
+/// Compares expected with actual events.
 #[derive(Debug)]
 pub struct Comparison {
     folder: PathBuf,
-    expected: Side,
-    actual: Side,
+    expected: PartitionSide,
+    actual: PartitionSide,
     ignored: HashSet<String>,
     joins: Joins,
     made: MadeKeys,
-    scopes: HashMap<Uuid, Scope>,
+    scopes: HashMap<Uuid, SagaScope>,
 }
 
-/// How many sagas were compared, and how many are not the same.
+/// The number of compared sagas, and of those that differ.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Compared {
-    /// All sagas.
+pub struct ComparisonCounts {
+    /// The number of sagas.
     pub sagas: u64,
-    /// Those with a difference.
+    /// The number of sagas with a difference.
     pub different: u64,
 }
 
 #[derive(Debug, Default)]
-struct Side {
-    /// The sagas by their ids in the stream. A number takes less room than an id in what is kept for
-    /// each message.
+struct PartitionSide {
+    /// The number of each saga, by its id in the stream. A number takes less memory per message than an id.
     sagas: HashMap<Uuid, u32>,
-    /// Their ids where they were recorded.
+    /// The ids in the recording, by number.
     recorded: Vec<Uuid>,
-    /// The files that have something in them, with their paths.
+    /// The files with records, with their paths.
     parts: HashMap<u64, (PathBuf, BufWriter<File>)>,
-    /// The beginning of the paths.
+    /// The prefix of the paths.
     begin: PathBuf,
-    /// The sagas of messages, for events that have no saga but a cause.
+    /// The sagas of messages, for events that have a cause but no saga.
     of_message: HashMap<Uuid, u32>,
     line: Vec<u8>,
 }
 
 impl Comparison {
-    /// Begins in a folder of its own, which is removed at the end. Only its owner can read it, because bodies may be
-    /// confidential. `expected` are the sagas as they were recorded, `actual` those that were sent. Fields of the
-    /// `ignored` names are left out.
+    /// Creates a comparison in a folder of its own, which is removed at the end. Only its owner can read it, because
+    /// bodies may be confidential. `expected` are the sagas of the recording, `actual` those that were sent. Fields
+    /// with `ignored` names are left out.
     ///
     /// # Errors
     ///
     /// If the folder exists, or cannot be written.
     pub fn new(
         folder: &Path,
-        expected: Sagas,
-        actual: Sagas,
+        expected: ComparedSagas,
+        actual: ComparedSagas,
         ignored: HashSet<String>,
     ) -> Result<Self, RecordingError> {
-        DirBuilder::new().mode(0o700).create(folder).map_err(|error| at(folder, error))?;
-        let side = |name: &str, all: Sagas| {
+        DirBuilder::new().mode(0o700).create(folder).map_err(|error| file_error(folder, error))?;
+        let side = |name: &str, all: ComparedSagas| {
             let (ids, recorded): (Vec<_>, _) = all.into_iter().unzip();
             let sagas = ids.into_iter().zip(0..).collect();
-            Side { sagas, recorded, begin: folder.join(name), ..Side::default() }
+            PartitionSide { sagas, recorded, begin: folder.join(name), ..PartitionSide::default() }
         };
         let (expected, actual) = (side("expected", expected), side("actual", actual));
         let folder = folder.to_owned();
@@ -91,56 +90,61 @@ impl Comparison {
         Ok(Self { folder, expected, actual, ignored, joins, made, scopes })
     }
 
-    /// Knows these joins: of their events it does not matter which trigger came last.
+    /// Sets the joins: which of a join's triggers came last does not matter.
     #[must_use]
     pub fn with_joins(mut self, joins: Joins) -> Self {
         self.joins = joins;
         self
     }
 
-    /// Knows these keys: their values are new in every run, also where they come from outside.
+    /// Sets the made keys: their values are new in every run, even if they come from outside.
     #[must_use]
     pub fn with_keys(mut self, made: MadeKeys) -> Self {
         self.made = made;
         self
     }
 
-    /// Compares no more of this saga, by its id where it was recorded.
-    pub fn limit(&mut self, saga: Uuid, scope: Scope) {
+    /// Limits the comparison of a saga, by its id in the recording.
+    pub fn limit(&mut self, saga: Uuid, scope: SagaScope) {
         self.scopes.insert(saga, scope);
     }
 
-    /// Adds a record of what was expected. Returns whether it belongs to a saga that is compared.
+    /// Adds an expected record. Returns whether it belongs to a compared saga.
     ///
     /// # Errors
     ///
     /// If it cannot be written.
     pub fn expect(&mut self, record: &Record) -> Result<bool, RecordingError> {
-        self.expected.add(record).map_err(|error| at(&self.folder, error))
+        self.expected.add(record).map_err(|error| file_error(&self.folder, error))
     }
 
-    /// Adds a record of what came. Returns whether it belongs to a saga that is compared.
+    /// Adds an actual record. Returns whether it belongs to a compared saga.
     ///
     /// # Errors
     ///
     /// If it cannot be written.
     pub fn came(&mut self, record: &Record) -> Result<bool, RecordingError> {
-        self.actual.add(record).map_err(|error| at(&self.folder, error))
+        self.actual.add(record).map_err(|error| file_error(&self.folder, error))
     }
 
-    /// Compares all sagas, and tells each difference.
+    /// Compares all sagas, and passes each difference to `tell`.
     ///
     /// # Errors
     ///
     /// If the files cannot be read.
-    pub fn finish(&mut self, mut tell: impl FnMut(Difference)) -> Result<Compared, RecordingError> {
+    pub fn finish(
+        &mut self,
+        mut tell: impl FnMut(Difference),
+    ) -> Result<ComparisonCounts, RecordingError> {
         let mut parts = Vec::new();
         for part in 0..PARTS {
-            let close = |side: &mut Side| side.close(part).map_err(|error| at(&self.folder, error));
+            let close = |side: &mut PartitionSide| {
+                side.close(part).map_err(|error| file_error(&self.folder, error))
+            };
             parts.push((close(&mut self.expected)?, close(&mut self.actual)?));
         }
         let workers = thread::available_parallelism().map_or(1, NonZero::get);
-        let (this, mut compared) = (&*self, Compared::default());
+        let (this, mut compared) = (&*self, ComparisonCounts::default());
         for parts in parts.chunks(workers) {
             let done = thread::scope(|scope| {
                 let run = |part| scope.spawn(move || this.compare(part));
@@ -151,7 +155,8 @@ impl Comparison {
                     .collect::<Vec<_>>()
             });
             for part in done {
-                let (of_part, differences) = part.map_err(|error| at(&self.folder, error))?;
+                let (of_part, differences) =
+                    part.map_err(|error| file_error(&self.folder, error))?;
                 compared.sagas += of_part.sagas;
                 compared.different += of_part.different;
                 differences.into_iter().for_each(&mut tell);
@@ -164,9 +169,10 @@ impl Comparison {
     fn compare(
         &self,
         (expected, actual): &(Option<PathBuf>, Option<PathBuf>),
-    ) -> io::Result<(Compared, Vec<Difference>)> {
-        let (mut compared, mut differences) = (Compared::default(), Vec::new());
-        let rules = Rules { ignored: &self.ignored, joins: &self.joins, made: &self.made };
+    ) -> io::Result<(ComparisonCounts, Vec<Difference>)> {
+        let (mut compared, mut differences) = (ComparisonCounts::default(), Vec::new());
+        let rules =
+            ComparisonRules { ignored: &self.ignored, joins: &self.joins, made: &self.made };
         let (mut expected, mut actual) = (read(expected.as_deref())?, read(actual.as_deref())?);
         let sagas: BTreeSet<Uuid> = expected.keys().chain(actual.keys()).copied().collect();
         for id in sagas {
@@ -185,12 +191,12 @@ impl Comparison {
 
 impl Drop for Comparison {
     fn drop(&mut self) {
-        // The rest of it is in the folder for temporary files.
+        // If this fails, the rest stays in the folder for temporary files.
         std::fs::remove_dir_all(&self.folder).ok();
     }
 }
 
-impl Side {
+impl PartitionSide {
     /// Writes the record to the file of its saga, if that is compared.
     fn add(&mut self, record: &Record) -> io::Result<bool> {
         let Some(saga) = self.saga(record) else { return Ok(false) };
@@ -199,7 +205,7 @@ impl Side {
         let recorded = recorded.copied().unwrap_or_default();
         self.line.clear();
         self.line.extend_from_slice(recorded.to_string().as_bytes());
-        write_line(&record.named(), &mut self.line);
+        write_line(&record.with_known_id(), &mut self.line);
         let part = part_of(recorded);
         if !self.parts.contains_key(&part) {
             let mut path = self.begin.clone().into_os_string();
@@ -214,7 +220,7 @@ impl Side {
         Ok(true)
     }
 
-    /// The number of the record's saga. What has none belongs to its cause.
+    /// Returns the number of the record's saga. A record without a saga belongs to that of its cause.
     fn saga(&self, record: &Record) -> Option<u32> {
         if let Some(number) = record.saga_id().and_then(|saga| self.sagas.get(&saga)) {
             return Some(*number);
@@ -223,9 +229,9 @@ impl Side {
         self.of_message.get(&cause).copied()
     }
 
-    /// The file of a part, if there is something in it.
+    /// Closes the file of a part, if it has records, and returns its path.
     fn close(&mut self, part: u64) -> io::Result<Option<PathBuf>> {
-        // No more records are asked about.
+        // No more records are looked up.
         self.of_message = HashMap::new();
         let Some((path, mut file)) = self.parts.remove(&part) else { return Ok(None) };
         file.flush()?;
@@ -233,7 +239,7 @@ impl Side {
     }
 }
 
-/// The sagas of a file.
+/// Reads the sagas of a file.
 fn read(path: Option<&Path>) -> io::Result<BTreeMap<Uuid, Vec<Record>>> {
     let mut sagas: BTreeMap<Uuid, Vec<Record>> = BTreeMap::new();
     let Some(path) = path else { return Ok(sagas) };
@@ -247,11 +253,11 @@ fn read(path: Option<&Path>) -> io::Result<BTreeMap<Uuid, Vec<Record>>> {
     Ok(sagas)
 }
 
-fn at(folder: &Path, error: io::Error) -> RecordingError {
+fn file_error(folder: &Path, error: io::Error) -> RecordingError {
     RecordingError::File { path: folder.to_owned(), error }
 }
 
-/// Where an id is random is up to who made it.
+/// Returns the part of a saga. Where an id is random depends on its maker, so all of it counts.
 fn part_of(saga: Uuid) -> u64 {
     let mut hasher = DefaultHasher::new();
     saga.hash(&mut hasher);

@@ -1,4 +1,4 @@
-//! The events of one saga, expected and actual.
+//! Compares the expected and actual events of one saga.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -6,37 +6,37 @@ use ballet_amqp::headers::{DEAD_REASON, text_header};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::compare::canonical::{Given, Names, canonical};
+use crate::compare::canonical::{GivenValues, IdNames, canonical};
 use crate::compare::depth::{Depths, LONGEST};
-use crate::compare::difference::{Change, Difference};
+use crate::compare::difference::{Difference, DifferenceKind};
 use crate::compare::joins::Joins;
 use crate::record::Record;
 use crate::replay::entry::is_event;
 use crate::replay::made_keys::MadeKeys;
-use crate::replay::repeatable::Scope;
+use crate::replay::repeatable::SagaScope;
 
-/// The types of the events that led to one, and its own.
-type Path = Vec<String>;
+/// The types of the events that led to one, then its own.
+type EventPath = Vec<String>;
 
-/// How sagas are compared.
-pub(super) struct Rules<'a> {
-    /// Fields of these names are left out.
+/// The rules for the comparison of sagas.
+pub(super) struct ComparisonRules<'a> {
+    /// The names of fields that are left out.
     pub(super) ignored: &'a HashSet<String>,
     pub(super) joins: &'a Joins,
-    /// Keys whose values are new in every run.
+    /// The keys whose values are new in every run.
     pub(super) made: &'a MadeKeys,
 }
 
-/// Compares one saga. Events are in order only where one causes the other.
+/// Compares one saga. Only an event and its cause have an order.
 pub(super) fn compare(
     saga: &str,
     expected: &[Record],
     actual: &[Record],
-    rules: &Rules<'_>,
-    scope: Scope,
+    rules: &ComparisonRules<'_>,
+    scope: SagaScope,
 ) -> Vec<Difference> {
-    let read = |records| Side::read(records, rules, scope.without);
-    let mut both: BTreeMap<Path, (Vec<SeenEvent>, Vec<SeenEvent>)> = BTreeMap::new();
+    let read = |records| SagaSide::read(records, rules, scope.without);
+    let mut both: BTreeMap<EventPath, (Vec<SeenEvent>, Vec<SeenEvent>)> = BTreeMap::new();
     for (path, events) in read(expected).events {
         both.entry(path).or_default().0 = events;
     }
@@ -45,7 +45,7 @@ pub(super) fn compare(
     }
     let mut differences = Vec::new();
     for (path, (mut missing, mut new)) in both {
-        // Events that are the same on both sides are a pair, whatever the order.
+        // Equal events on both sides are a pair in any order.
         missing.retain(|event| {
             let same = new.iter().position(|other| other.canonical == event.canonical);
             same.map(|at| new.remove(at)).is_none()
@@ -59,10 +59,10 @@ pub(super) fn compare(
             let mut pointer = String::new();
             fields(&expected, &actual, &mut pointer, &mut add);
         }
-        missing.into_iter().for_each(|event| add(Change::Missing { body: event.body }));
-        // Events after the end of the recording are not known.
+        missing.into_iter().for_each(|event| add(DifferenceKind::Missing { body: event.body }));
+        // A saga that was open at the end of the recording may have further events.
         let new = new.into_iter().filter(|_| !scope.is_open);
-        new.for_each(|event| add(Change::New { body: event.body }));
+        new.for_each(|event| add(DifferenceKind::New { body: event.body }));
     }
     differences
 }
@@ -74,18 +74,18 @@ struct SeenEvent {
 }
 
 /// The events of a saga on one side.
-struct Side {
-    events: BTreeMap<Path, Vec<SeenEvent>>,
+struct SagaSide {
+    events: BTreeMap<EventPath, Vec<SeenEvent>>,
 }
 
-impl Side {
-    fn read(records: &[Record], rules: &Rules<'_>, without: Option<&str>) -> Self {
+impl SagaSide {
+    fn read(records: &[Record], rules: &ComparisonRules<'_>, without: Option<&str>) -> Self {
         let joins = rules.joins;
-        let (mut given, mut new) = (Given::default(), Vec::new());
-        let mut names = Names::default();
+        let (mut given, mut new) = (GivenValues::default(), Vec::new());
+        let mut names = IdNames::default();
         let mut known = HashSet::new();
         let mut left_out = HashSet::new();
-        // A message may come twice, with the same id; its dead letters, one in each service, have that id, too.
+        // A message may come twice under one id; its dead letters, one in each service, have that id, too.
         let first: Vec<&Record> = records
             .iter()
             .filter(|record| without.is_none_or(|of| !is_answer(record, of, &mut left_out)))
@@ -99,12 +99,12 @@ impl Side {
             .filter(|record| is_event(record))
             .filter_map(|record| Some((record.message_id()?, *record)))
             .collect();
-        let mut events: BTreeMap<Path, Vec<SeenEvent>> = BTreeMap::new();
+        let mut events: BTreeMap<EventPath, Vec<SeenEvent>> = BTreeMap::new();
         let mut depths = Depths::new(&by_id, joins);
         let mut nodes = Vec::new();
         for record in &first {
             if record.is_dead_letter() {
-                // A dead letter is one with a reason; a note of a tool is none.
+                // A dead letter has a reason; a tool's note has none.
                 let Some(reason) = text_header(&record.properties, DEAD_REASON) else { continue };
                 let service = record.service().unwrap_or_default();
                 let dead = format!("dead in {service}: {reason}");
@@ -126,8 +126,8 @@ impl Side {
             nodes.push((depths.of(record), path(record, &by_id, joins), *record, body));
         }
         given.remove(&new);
-        // A cause comes before its effect, so an id belongs to the event that made it. Where
-        // neither does, the place in the stream is chance.
+        // A cause comes before its effect, so an id belongs to the event that made it. Without a cause between two
+        // events, their order in the stream is chance.
         nodes.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
         for (_, path, record, _) in &nodes {
             if let Some(id) = record.message_id().and_then(|id| Uuid::try_parse(id).ok()) {
@@ -145,8 +145,7 @@ impl Side {
     }
 }
 
-/// Whether a record is what this service answered, or what became of that. Answers of answers come behind
-/// them in the stream.
+/// Whether a record is an answer of this service, or follows from one. Answers to answers come later in the stream.
 fn is_answer<'a>(record: &'a Record, of: &str, left_out: &mut HashSet<&'a str>) -> bool {
     let Some(cause) = record.cause() else { return false };
     let is_answer = record.service() == Some(of) || left_out.contains(cause);
@@ -156,9 +155,9 @@ fn is_answer<'a>(record: &'a Record, of: &str, left_out: &mut HashSet<&'a str>) 
     is_answer
 }
 
-/// The types of what led to the event, and its own. An event of a join stands behind all triggers of it, in
-/// a fixed order: which of them came last is chance.
-fn path(record: &Record, by_id: &HashMap<&str, &Record>, joins: &Joins) -> Path {
+/// Returns the types of the events that led to this one, then its own. An event of a join follows all its triggers in
+/// a fixed order, because the last one is chance.
+fn path(record: &Record, by_id: &HashMap<&str, &Record>, joins: &Joins) -> EventPath {
     let mut path = vec![record.event_type().to_owned()];
     let mut at = record;
     while let Some(cause) = at.cause().and_then(|cause| by_id.get(cause))
@@ -175,7 +174,7 @@ fn path(record: &Record, by_id: &HashMap<&str, &Record>, joins: &Joins) -> Path 
     path
 }
 
-/// Takes fields of these names out.
+/// Removes the fields with these names.
 fn without_fields(body: &mut Value, ignored: &HashSet<String>) {
     match body {
         Value::Object(map) => {
@@ -187,12 +186,12 @@ fn without_fields(body: &mut Value, ignored: &HashSet<String>) {
     }
 }
 
-/// The values that differ, as they were, unless only their names tell the difference.
+/// Returns the values that differ, in their original form, unless only their names differ.
 fn fields(
     expected: &SeenEvent,
     actual: &SeenEvent,
     pointer: &mut String,
-    add: &mut impl FnMut(Change),
+    add: &mut impl FnMut(DifferenceKind),
 ) {
     if expected.canonical == actual.canonical {
         return;
@@ -233,7 +232,7 @@ fn pair(
     expected: Option<&SeenEvent>,
     actual: Option<&SeenEvent>,
     pointer: &mut String,
-    add: &mut impl FnMut(Change),
+    add: &mut impl FnMut(DifferenceKind),
 ) {
     match (expected, actual) {
         (Some(one), Some(other)) => fields(one, other, pointer, add),
@@ -245,12 +244,12 @@ fn pair_values(
     expected: Option<&SeenEvent>,
     actual: Option<&SeenEvent>,
     pointer: &str,
-    add: &mut impl FnMut(Change),
+    add: &mut impl FnMut(DifferenceKind),
 ) {
     // The names of ids say more than the ids, which are new in every run.
     let is_name =
         |seen: &SeenEvent| seen.canonical.as_str().is_some_and(|text| text.starts_with('<'));
     let value = |seen: &SeenEvent| if is_name(seen) { &seen.canonical } else { &seen.body }.clone();
     let (expected, actual) = (expected.map(value), actual.map(value));
-    add(Change::Field { pointer: pointer.to_owned(), expected, actual });
+    add(DifferenceKind::Field { pointer: pointer.to_owned(), expected, actual });
 }

@@ -1,31 +1,31 @@
-//! A bounded buffer of records that are not read yet. A record that comes while it is full is dropped and counted.
+//! A bounded buffer of unread records. A record that comes while it is full is dropped and counted.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::copy::copied::Copied;
+use crate::copy::copy_item::CopyItem;
 use crate::journal::error::JournalError;
 use crate::record::Record;
 
-/// The memory that a record takes besides its body.
+/// The memory of a record besides its body.
 const RECORD: usize = 1_024;
 
-/// Between the connection, which is read as fast as it goes, and a reader that may be slow.
+/// A buffer between the connection, which is read at full speed, and a reader that may be slow.
 #[derive(Debug)]
 pub(crate) struct Buffer {
     most: usize,
     most_bytes: usize,
-    held: Mutex<Buffered>,
+    held: Mutex<BufferState>,
     changed: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Buffered {
-    copied: VecDeque<Copied>,
+struct BufferState {
+    copied: VecDeque<CopyItem>,
     bytes: usize,
-    /// The records that were dropped behind the last of them.
+    /// The number of records dropped after the last buffered one.
     dropped: u64,
     end: Option<JournalError>,
 }
@@ -39,43 +39,43 @@ impl Buffer {
         Self { most, most_bytes, held: Mutex::default(), changed: Notify::new() }
     }
 
-    /// Adds a record, or drops it. Once it drops, it goes on until there is room for many.
+    /// Adds a record, or drops it. After a drop, it drops until there is room for many.
     pub(crate) fn add(&self, record: Record) {
-        let mut held = self.held();
+        let mut held = self.lock();
         let part = if held.dropped > 0 { 2 } else { 1 };
         let is_full = held.copied.len() >= self.most / part
             || held.bytes + size(&record) > self.most_bytes / part;
-        // One that is bigger than all of it has to pass.
+        // A record that is larger than the whole buffer has to pass.
         if is_full && !held.copied.is_empty() {
             held.dropped += 1;
         } else {
             held.note_dropped();
             held.bytes += size(&record);
-            held.copied.push_back(Copied::Record(record));
+            held.copied.push_back(CopyItem::Record(record));
         }
         self.changed.notify_one();
     }
 
-    /// Adds a notice. There are few.
-    pub(crate) fn notice(&self, notice: Copied) {
-        let mut held = self.held();
+    /// Adds a notice. Notices are few, so they are never dropped.
+    pub(crate) fn notice(&self, notice: CopyItem) {
+        let mut held = self.lock();
         held.note_dropped();
         held.copied.push_back(notice);
         self.changed.notify_one();
     }
 
-    /// Nothing comes any more.
+    /// Ends the buffer: no more records come.
     pub(crate) fn end(&self, error: JournalError) {
-        self.held().end = Some(error);
+        self.lock().end = Some(error);
         self.changed.notify_one();
     }
 
     /// Returns the next item. Dropping the future loses nothing.
-    pub(crate) async fn next(&self) -> Result<Copied, JournalError> {
+    pub(crate) async fn next(&self) -> Result<CopyItem, JournalError> {
         loop {
             let changed = self.changed.notified();
             {
-                let mut held = self.held();
+                let mut held = self.lock();
                 if let Some(copied) = held.take() {
                     return Ok(copied);
                 }
@@ -87,28 +87,28 @@ impl Buffer {
         }
     }
 
-    /// The records that were dropped and not told of yet.
+    /// Returns the number of dropped records that no notice has reported yet.
     pub(crate) fn dropped(&self) -> u64 {
-        let held = self.held();
+        let held = self.lock();
         let dropped = held.copied.iter().map(|copied| match copied {
-            Copied::Dropped(count) => *count,
+            CopyItem::Dropped(count) => *count,
             _ => 0,
         });
         dropped.sum::<u64>() + held.dropped
     }
 
-    fn held(&self) -> MutexGuard<'_, Buffered> {
+    fn lock(&self) -> MutexGuard<'_, BufferState> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Buffered {
-    fn take(&mut self) -> Option<Copied> {
+impl BufferState {
+    fn take(&mut self) -> Option<CopyItem> {
         if self.copied.is_empty() {
             self.note_dropped();
         }
         let copied = self.copied.pop_front()?;
-        if let Copied::Record(record) = &copied {
+        if let CopyItem::Record(record) = &copied {
             self.bytes -= size(record);
         }
         Some(copied)
@@ -116,7 +116,7 @@ impl Buffered {
 
     fn note_dropped(&mut self) {
         if self.dropped > 0 {
-            self.copied.push_back(Copied::Dropped(std::mem::take(&mut self.dropped)));
+            self.copied.push_back(CopyItem::Dropped(std::mem::take(&mut self.dropped)));
         }
     }
 }
@@ -140,7 +140,7 @@ mod tests {
 
     async fn read(buffer: &Buffer) -> String {
         match buffer.next().await.expect("something") {
-            Copied::Record(record) => record.body.len().to_string(),
+            CopyItem::Record(record) => record.body.len().to_string(),
             notice => format!("{notice:?}"),
         }
     }
@@ -155,7 +155,7 @@ mod tests {
         for body in 0..2 {
             assert_eq!(read(&buffer).await, body.to_string());
         }
-        // It is still half full.
+        // The buffer is still half full.
         buffer.add(record(10));
         assert_eq!(read(&buffer).await, "2");
         buffer.add(record(11));

@@ -1,4 +1,4 @@
-//! A queue of our own, bound as another queue is.
+//! A queue of our own with the bindings of another queue.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,28 +12,28 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::copy::buffer::Buffer;
-use crate::copy::copied::Copied;
+use crate::copy::copy_item::CopyItem;
 use crate::journal::error::JournalError;
 use crate::record::Record;
 
 /// The name of our connections.
 const CONNECTION: &str = "ballet tap";
-/// The queue cannot drop messages that are on their way to us.
+/// The prefetch. The queue cannot drop messages that are on their way to us.
 const PREFETCH: u16 = 200;
 const ACK_EVERY: u64 = 50;
-/// How often to look how much waits at the broker, at most.
+/// The least time between two looks at the number of messages that wait at the broker.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Copies of what goes into a queue from now on, by the bindings of that queue. The broker keeps few of
-/// them, so a reader that is slow fills neither its memory nor its disk.
+/// Copies of the messages that enter a queue from now on, by the bindings of that queue. The broker keeps few of
+/// them, so a slow reader fills neither its memory nor its disk.
 pub struct QueueCopy {
     buffer: Arc<Buffer>,
     task: JoinHandle<()>,
 }
 
 impl QueueCopy {
-    /// Makes a queue with these bindings. It goes with the connection, for whatever reason that ends. Its
-    /// name has the id, so that two taps of one queue have two.
+    /// Makes a queue with these bindings, which is deleted with the connection, however that ends. Its name contains
+    /// the id, so that two taps of one queue have separate queues.
     ///
     /// # Errors
     ///
@@ -45,7 +45,7 @@ impl QueueCopy {
         id: Uuid,
     ) -> Result<Self, JournalError> {
         let bindings = bindings.iter().map(|it| (it.source.clone(), it.key.clone())).collect();
-        let mut wanted = Wanted { broker, queue: queue.to_owned(), bindings, id, attempts: 0 };
+        let mut wanted = CopyRequest { broker, queue: queue.to_owned(), bindings, id, attempts: 0 };
         let opened = wanted.open().await?;
         let (most, most_bytes) = (MOST_COPIES as usize, MOST_COPIED_BYTES as usize);
         let buffer = Arc::new(Buffer::new(most, most_bytes));
@@ -53,16 +53,16 @@ impl QueueCopy {
         Ok(Self { buffer, task })
     }
 
-    /// The next message, or a notice. It waits without end. Dropping the future loses nothing.
+    /// Returns the next message, or a notice. It waits without limit. Dropping the future loses nothing.
     ///
     /// # Errors
     ///
     /// If the broker refuses. After a lost connection it tries again.
-    pub async fn next(&self) -> Result<Copied, JournalError> {
+    pub async fn next(&self) -> Result<CopyItem, JournalError> {
         self.buffer.next().await
     }
 
-    /// Ends the copying. Returns the number of messages that were dropped and not told of yet.
+    /// Ends the copy. Returns the number of dropped messages that no notice has reported.
     pub fn close(self) -> u64 {
         self.task.abort();
         self.buffer.dropped()
@@ -76,7 +76,7 @@ impl fmt::Debug for QueueCopy {
 }
 
 /// The copy to make: its queue and the bindings of that queue.
-struct Wanted {
+struct CopyRequest {
     broker: Arc<dyn Broker>,
     queue: String,
     bindings: Vec<(String, String)>,
@@ -84,14 +84,14 @@ struct Wanted {
     attempts: u64,
 }
 
-struct Opened {
+struct OpenedCopy {
     session: Arc<dyn Session>,
     name: String,
     deliveries: Deliveries,
 }
 
-impl Wanted {
-    async fn open(&mut self) -> Result<Opened, JournalError> {
+impl CopyRequest {
+    async fn open(&mut self) -> Result<OpenedCopy, JournalError> {
         let session = self.broker.connect(CONNECTION).await?;
         let opened = self.open_on(&session).await;
         if opened.is_err() {
@@ -100,13 +100,13 @@ impl Wanted {
         opened
     }
 
-    async fn open_on(&mut self, session: &Arc<dyn Session>) -> Result<Opened, JournalError> {
+    async fn open_on(&mut self, session: &Arc<dyn Session>) -> Result<OpenedCopy, JournalError> {
         let vhost = &session.peer().vhost;
         let object = Object::Queue(self.queue.clone());
         if session.find(&object).await? == Lookup::Absent {
             return Err(JournalError::NoQueue { queue: self.queue.clone(), vhost: vhost.clone() });
         }
-        // The broker may not have noticed yet that the connection before is gone.
+        // The broker may not have noticed yet that the last connection is gone.
         self.attempts += 1;
         let name = format!("{COPY}.{}.{}.{}", self.queue, self.id, self.attempts);
         let copy = CopyQueue {
@@ -128,18 +128,18 @@ impl Wanted {
             },
             error => error.into(),
         })?;
-        Ok(Opened { session: Arc::clone(session), name, deliveries })
+        Ok(OpenedCopy { session: Arc::clone(session), name, deliveries })
     }
 }
 
-/// Reads as fast as messages come, and connects again, until it is aborted or refused.
-async fn fill(mut wanted: Wanted, mut opened: Opened, buffer: Arc<Buffer>) {
+/// Reads at full speed, and connects again, until it is aborted or refused.
+async fn fill(mut wanted: CopyRequest, mut opened: OpenedCopy, buffer: Arc<Buffer>) {
     loop {
         let error = read(&mut opened, &buffer).await;
         if !error.is_loss() {
             return buffer.end(error.into());
         }
-        buffer.notice(Copied::Lost(error));
+        buffer.notice(CopyItem::Lost(error));
         let mut backoff = Backoff::default();
         opened = loop {
             tokio::time::sleep(backoff.wait()).await;
@@ -149,13 +149,13 @@ async fn fill(mut wanted: Wanted, mut opened: Opened, buffer: Arc<Buffer>) {
                 Err(error) => return buffer.end(error),
             }
         };
-        buffer.notice(Copied::Back);
+        buffer.notice(CopyItem::Back);
     }
 }
 
 /// Reads until the connection ends.
-async fn read(opened: &mut Opened, buffer: &Buffer) -> BrokerError {
-    let Opened { session, name, deliveries } = opened;
+async fn read(opened: &mut OpenedCopy, buffer: &Buffer) -> BrokerError {
+    let OpenedCopy { session, name, deliveries } = opened;
     let queue = Object::Queue(name.clone());
     let (mut looked, mut was_full) = (None::<Instant>, false);
     let (mut count, mut bytes) = (0_u64, 0_u64);
@@ -168,17 +168,18 @@ async fn read(opened: &mut Opened, buffer: &Buffer) -> BrokerError {
         count += 1;
         bytes += delivery.body.len() as u64;
         if delivery.tag.is_multiple_of(ACK_EVERY) {
-            // Before the broker may send more: while we read nothing, the queue stays as full as it was.
+            // The look comes before the broker may send more: while we read nothing, the queue stays as full as it
+            // was.
             if looked.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
                 looked = Some(Instant::now());
                 let ready = match session.find(&queue).await {
-                    // A user that may make this queue may count it; an absent one ends the copies elsewhere.
+                    // A user who may make this queue may count it; a missing queue ends the copies elsewhere.
                     Ok(found) => found.messages().unwrap_or_default(),
                     Err(error) => return error,
                 };
                 let is_full = may_drop(ready, bytes / count);
                 if is_full && !was_full {
-                    buffer.notice(Copied::MayBeDropped);
+                    buffer.notice(CopyItem::MayBeDropped);
                 }
                 was_full = is_full;
             }
@@ -190,8 +191,8 @@ async fn read(opened: &mut Opened, buffer: &Buffer) -> BrokerError {
     }
 }
 
-/// Whether the queue with the copies may have dropped some, if this many wait there. The broker counts
-/// bytes, but does not tell them over AMQP.
+/// Whether the queue of the copies may have dropped messages, with this many waiting. The broker counts bytes, but
+/// does not report them over AMQP.
 fn may_drop(ready: u32, mean_size: u64) -> bool {
     ready >= MOST_COPIES - u32::from(PREFETCH)
         || u64::from(ready) * mean_size >= u64::from(MOST_COPIED_BYTES) / 2

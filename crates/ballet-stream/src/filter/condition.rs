@@ -55,7 +55,7 @@ impl HeaderIs {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ValueIs {
     pointer: String,
-    /// As text, and as JSON if it is some.
+    /// The value as text, and as JSON if it is valid JSON.
     text: String,
     json: Option<Value>,
 }

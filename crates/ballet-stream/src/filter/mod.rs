@@ -1,20 +1,21 @@
-//! Which records are wanted.
+//! Selects records.
 
 pub(crate) mod condition;
 pub(crate) mod pattern;
 
 use crate::filter::condition::{HeaderIs, ValueIs};
-use crate::filter::pattern::Pattern;
+use crate::filter::pattern::TypePattern;
 use crate::record::Record;
 
-/// Which records are wanted: those that match one of each kind that is given.
+/// A selection of records: those that match one condition of each kind that is given.
 #[derive(Debug, Clone, Default)]
-pub struct Filter {
-    /// Types, as a binding of a topic exchange names them.
-    pub types: Vec<Pattern>,
-    /// The ids of sagas, as messages have them or as services derive them, or how they end: the last eight digits, say.
+pub struct RecordFilter {
+    /// Types, as the binding of a topic exchange names them.
+    pub types: Vec<TypePattern>,
+    /// The ids of sagas, as in messages or as services derive them, or the ends of ids, such as the last eight
+    /// digits.
     pub sagas: Vec<String>,
-    /// Publishers, or the services that dead letters are dead in.
+    /// Publishers, or the services in which dead letters died.
     pub services: Vec<String>,
     /// Headers with their values. All have to match.
     pub headers: Vec<HeaderIs>,
@@ -22,8 +23,8 @@ pub struct Filter {
     pub values: Vec<ValueIs>,
 }
 
-impl Filter {
-    /// Whether it wants everything.
+impl RecordFilter {
+    /// Whether it selects every record.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let Self { types, sagas, services, headers, values } = self;
@@ -34,7 +35,7 @@ impl Filter {
             && values.is_empty()
     }
 
-    /// Whether the record is wanted.
+    /// Whether it selects the record.
     #[must_use]
     pub fn matches(&self, record: &Record) -> bool {
         let ends = |is: &str, name: &String| {
@@ -71,7 +72,8 @@ mod tests {
         };
         let id = record.known_as().to_string();
         let found = |saga: &str| {
-            Filter { sagas: vec![saga.to_owned()], ..Filter::default() }.matches(&record)
+            RecordFilter { sagas: vec![saga.to_owned()], ..RecordFilter::default() }
+                .matches(&record)
         };
         assert!(found("order 17") && found(&id) && found(&id[28..]));
         assert!(!found("order 18") && !found(&Uuid::nil().to_string()));

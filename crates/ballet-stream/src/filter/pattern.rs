@@ -1,13 +1,13 @@
-//! Patterns of types, as the bindings of a topic exchange have them.
+//! Patterns for types, as in the bindings of a topic exchange.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Words between dots. `*` stands for one word, `#` for any number of words.
+/// A pattern of words between dots. `*` stands for one word, `#` for any number of words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pattern(Vec<String>);
+pub struct TypePattern(Vec<String>);
 
-impl FromStr for Pattern {
+impl FromStr for TypePattern {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -22,18 +22,18 @@ impl FromStr for Pattern {
     }
 }
 
-impl fmt::Display for Pattern {
+impl fmt::Display for TypePattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.join("."))
     }
 }
 
-impl Pattern {
-    /// Whether a type matches.
+impl TypePattern {
+    /// Whether it matches a type.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
         let words: Vec<&str> = name.split('.').collect();
-        // Which beginnings of the pattern match the words so far.
+        // The prefixes of the pattern that match the words so far.
         let mut reached = vec![false; self.0.len() + 1];
         reached[0] = true;
         self.skip_any(&mut reached);
@@ -52,7 +52,7 @@ impl Pattern {
         reached[self.0.len()]
     }
 
-    /// A `#` may stand for no word.
+    /// Skips each `#`, which may stand for no word.
     fn skip_any(&self, reached: &mut [bool]) {
         for (at, pattern) in self.0.iter().enumerate() {
             if reached[at] && pattern == "#" {
@@ -77,7 +77,7 @@ mod tests {
             ("#", &["", "a", "a.b"], &[]),
             ("#.b.#", &["b", "a.b", "b.c", "a.b.c"], &["a.c"]),
         ] {
-            let parsed: Pattern = pattern.parse().expect("a pattern");
+            let parsed: TypePattern = pattern.parse().expect("a pattern");
             for name in matching {
                 assert!(parsed.matches(name), "{pattern} {name}");
             }

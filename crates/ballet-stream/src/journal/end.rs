@@ -1,4 +1,5 @@
-//! Where the journal begins and ends. A stream does not tell: its number of messages is a few seconds old.
+//! The first and last message of the journal. A stream does not report them: its number of messages is a few seconds
+//! old.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,17 +13,16 @@ use crate::journal::error::{JournalError, refused};
 use crate::journal::records::{CONNECTION, is_undeliverable, starts_anew, takes_readers};
 use crate::record::Record;
 
-/// The first message of a stream that is not empty comes well within this time.
+/// The limit for the first message of a stream that is not empty.
 pub(super) const FIRST_LIMIT: Duration = Duration::from_secs(30);
-/// The time after which a stream that counts no messages is taken for empty. The count is up to five seconds
-/// old.
+/// The time after which a stream that counts no messages is taken for empty. The count is up to five seconds old.
 const EMPTY_LIMIT: Duration = Duration::from_secs(6);
-/// Between two looks at a stream that is just starting.
+/// The pause between two looks at a stream that is starting.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Chunks are not larger.
+/// The most messages of a chunk.
 const WHOLE_CHUNK: u16 = u16::MAX;
 
-/// The oldest message of the journal, or `None` if it is empty.
+/// Returns the oldest message of the journal, or `None` if it is empty.
 ///
 /// # Errors
 ///
@@ -38,7 +38,7 @@ pub async fn oldest(broker: &dyn Broker) -> Result<Option<Record>, JournalError>
     oldest
 }
 
-/// The offset of the journal's last message, or `None` if it is empty.
+/// Returns the offset of the journal's last message, or `None` if it is empty.
 ///
 /// # Errors
 ///
@@ -47,7 +47,7 @@ pub async fn end(broker: &Arc<dyn Broker>) -> Result<Option<u64>, JournalError> 
     Ok(last(broker).await?.and_then(|last| last.offset))
 }
 
-/// The journal's last message, or `None` if it is empty.
+/// Returns the journal's last message, or `None` if it is empty.
 pub(super) async fn last(broker: &Arc<dyn Broker>) -> Result<Option<Record>, JournalError> {
     let until = Instant::now() + FIRST_LIMIT;
     let mut takes_readers_now = false;
@@ -74,7 +74,7 @@ async fn read_last(broker: &dyn Broker) -> Result<Option<Record>, JournalError> 
     let last = async {
         let mut deliveries = consume(&*session, StreamStart::Last, WHOLE_CHUNK).await?;
         let Some(mut last) = first(&*session, &mut deliveries).await? else { return Ok(None) };
-        // The broker sends all that it has at once. What it has sent comes before its answer.
+        // The broker sends all messages at once. They arrive before its answer to this.
         session.cancel(CONNECTION).await?;
         while let Some(delivery) = deliveries.next().await {
             last = Record::from(delivery?);
@@ -95,7 +95,7 @@ pub(super) async fn consume(
     deliveries.map_err(|error| refused(error, &session.peer().vhost))
 }
 
-/// The first delivery; `None` if the stream is empty.
+/// Returns the first delivery; `None` if the stream is empty.
 async fn first(
     session: &dyn Session,
     deliveries: &mut Deliveries,
@@ -108,7 +108,7 @@ async fn first(
         }
         let journal = Object::Queue(JOURNAL.to_owned());
         let messages = session.find(&journal).await?.messages();
-        // A user who may not know how many there are waits for as long as the first one may take.
+        // A user who may not count the messages waits for the full limit.
         if messages == Some(0) || (messages.is_none() && limit == FIRST_LIMIT) {
             return Ok(None);
         }

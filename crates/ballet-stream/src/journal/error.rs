@@ -1,10 +1,10 @@
-//! Why the journal cannot be read.
+//! The errors of reading the journal.
 
 use ballet_amqp::BrokerError;
 
-use crate::journal::differs::Differs;
+use crate::journal::difference::JournalDifference;
 
-/// Why the journal cannot be read.
+/// An error of reading the journal.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JournalError {
@@ -43,13 +43,13 @@ pub enum JournalError {
         /// The broker's text.
         reason: String,
     },
-    /// The last messages are such that no reader gets them.
+    /// No reader gets the last messages.
     #[error(
         "the broker cannot deliver the last messages of the journal, so nobody knows where it ends: \
          begin at a time with --since, and end with --limit or --idle-timeout"
     )]
     NoEnd,
-    /// It was made anew while it was read.
+    /// The journal was made anew while it was read.
     #[error(
         "the journal was read up to offset {offset}, and the one that is there now {differs}: it is another \
          one. Begin again, with a new file if it is recorded"
@@ -57,8 +57,8 @@ pub enum JournalError {
     Another {
         /// The offset.
         offset: u64,
-        /// What tells the two apart.
-        differs: Differs,
+        /// The difference between the two journals.
+        differs: JournalDifference,
     },
     /// The broker cannot deliver any of many messages in a row.
     #[error(
@@ -79,7 +79,7 @@ const NO_RIGHT: &str =
     "the user needs the right to read the queue `journal`, as the user `tap` has";
 const NO_JOURNAL: &str = "apply broker/definitions.json with `ballet topology apply`";
 
-/// Says what a refused consumer lacks.
+/// Explains which permission a refused consumer lacks.
 pub(crate) fn refused(error: BrokerError, vhost: &str) -> JournalError {
     match error {
         BrokerError::ChannelClosed { code: code @ (403 | 404), text } => JournalError::Refused {

@@ -1,9 +1,9 @@
-//! Reads the journal: from a place on, past what no reader gets, and on after a lost connection.
+//! Reads the journal: from a given start, past undeliverable messages, and on after a lost connection.
 
-pub(crate) mod at;
-pub(crate) mod differs;
+pub(crate) mod difference;
 pub(crate) mod end;
 pub(crate) mod error;
-pub(crate) mod kept;
+pub(crate) mod lookup;
+pub(crate) mod range;
 pub(crate) mod reader;
 pub(crate) mod records;

@@ -1,4 +1,4 @@
-//! The journal as one sequence of records, over as many connections as it takes.
+//! The journal as one sequence of records, over any number of connections.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
@@ -9,73 +9,73 @@ use ballet_amqp::{Backoff, Broker, BrokerError, Delivery, StreamStart};
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
-use crate::journal::at::differs;
-use crate::journal::differs::Differs;
+use crate::journal::difference::JournalDifference;
 use crate::journal::end::{FIRST_LIMIT, last, oldest};
 use crate::journal::error::{JournalError, refused};
-use crate::journal::records::{CONNECTION, Records};
+use crate::journal::lookup::differs;
+use crate::journal::records::{CONNECTION, JournalRecords};
 use crate::record::Record;
 use crate::start::Start;
 
-/// For so long a journal that ends before what was read may be the same one: another replica of it, which lags behind.
+/// How long a journal that is too short may be a replica of the same one that lags behind.
 const LAGS: Duration = Duration::from_secs(30);
 
-/// An item that a [`Reader`] returns.
+/// An item that a [`JournalReader`] returns.
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "nearly all are records")]
-pub enum Read {
+pub enum JournalItem {
     /// The next message.
     Record(Record),
-    /// Something that the reader should know.
+    /// A notice.
     Notice(Notice),
 }
 
 /// An event that interrupts or limits the reading.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
-    /// The journal no longer has what was asked for.
+    /// The journal no longer has the requested start.
     Cut {
         /// The offset of the oldest message.
         oldest: u64,
-        /// Its time.
+        /// The time of that message.
         time: Option<Timestamp>,
     },
-    /// The connection is lost. The reader connects again, and goes on behind the last record.
+    /// The connection is lost. The reader connects again, and continues after the last record.
     Lost(BrokerError),
     /// The connection is back.
     Back,
     /// No reader gets the message with this offset.
     Unreadable(u64),
-    /// The journal has no message since the time that was asked for. The reader waits for the next one.
+    /// The journal has no message since the requested time. The reader waits for the next one.
     NothingSince,
 }
 
-/// Reads the journal. It has few messages in memory: the broker waits for a slow reader, and a
-/// stream keeps nothing back for it.
-pub struct Reader {
+/// Reads the journal. It holds few messages in memory: the broker waits for a slow reader, which costs a stream
+/// nothing.
+pub struct JournalReader {
     broker: Arc<dyn Broker>,
     vhost: String,
     begins: Start,
-    records: Records,
-    /// The time that was asked for, until the first record shows whether it is still there.
+    records: JournalRecords,
+    /// The requested time, until the first record shows whether the journal still has it.
     since: Option<Timestamp>,
-    /// When it is known that the journal has nothing since then: asked for a time after the last message, the broker waits
-    /// for the next one, and does not say so.
+    /// The time at which it is certain that the journal has nothing since the requested time: the broker then waits
+    /// for the next message, and does not say so.
     nothing_at: Option<Instant>,
     /// The next offset, if the stream has no gap.
     expected: Option<u64>,
     unreadable: usize,
-    /// The last message that was read, or was there when it began at the end.
+    /// The last message that was read, or that existed when the reader began at the end.
     last: Option<Record>,
     lost: Option<Backoff>,
-    /// Since when each look at the journal finds it to end before what was read.
+    /// The time since which each look finds that the journal ends too early.
     short_since: Option<Instant>,
-    /// A record behind a gap, until it is known whether something was cut.
+    /// A record behind a gap, until it is known whether messages were cut.
     behind_gap: Option<Record>,
-    waiting: VecDeque<Read>,
+    waiting: VecDeque<JournalItem>,
 }
 
-impl Reader {
+impl JournalReader {
     /// Finds the place to begin at.
     ///
     /// # Errors
@@ -86,7 +86,7 @@ impl Reader {
         let vhost = session.peer().vhost.clone();
         session.close().await;
         let (mut since, mut expected, mut end) = (None, None, None);
-        // An offset, so that a connection that is lost before the first message loses none.
+        // An offset, so that a connection lost before the first message loses none.
         let begins = match asked {
             Start::Last | Start::Next => {
                 end = last(&broker).await?;
@@ -94,7 +94,7 @@ impl Reader {
                 let behind = u64::from(asked == Start::Next);
                 Start::Offset(offset.map_or(0, |offset| offset + behind))
             }
-            // Asked for a time, the broker passes over the first message that an empty stream gets.
+            // A reader that asks for a time misses the first message of an empty stream.
             Start::Time(_) if matches!(oldest(&*broker).await, Ok(None)) => Start::Offset(0),
             Start::First | Start::Offset(_) | Start::Time(_) => asked,
         };
@@ -110,7 +110,7 @@ impl Reader {
             Start::First | Start::Last | Start::Next => StreamStart::Offset(0),
         };
         Ok(Self {
-            records: Records::new(Arc::clone(&broker), start, BTreeSet::new()),
+            records: JournalRecords::new(Arc::clone(&broker), start, BTreeSet::new()),
             broker,
             vhost,
             begins,
@@ -126,27 +126,27 @@ impl Reader {
         })
     }
 
-    /// Where it begins: an offset if the end was asked for.
+    /// Returns the start: an offset if the end was requested.
     #[must_use]
     pub fn begins(&self) -> Start {
         self.begins
     }
 
-    /// The next record, or a notice. It waits without end. Dropping the future loses nothing.
+    /// Returns the next record, or a notice. It waits without limit. Dropping the future loses nothing.
     ///
     /// # Errors
     ///
     /// If the broker refuses, or the journal was made anew. After a lost connection the reader tries again.
-    pub async fn next(&mut self) -> Result<Read, JournalError> {
+    pub async fn next(&mut self) -> Result<JournalItem, JournalError> {
         loop {
             if let Some(read) = self.waiting.pop_front() {
                 return Ok(read);
             }
             if let Some(record) = &self.behind_gap {
-                let cut = cut(&*self.broker, record, self.since).await?;
+                let cut = find_cut(&*self.broker, record, self.since).await?;
                 self.since = None;
-                self.waiting.extend(cut.map(Read::Notice));
-                self.waiting.extend(self.behind_gap.take().map(Read::Record));
+                self.waiting.extend(cut.map(JournalItem::Notice));
+                self.waiting.extend(self.behind_gap.take().map(JournalItem::Record));
                 continue;
             }
             if let Some(backoff) = &mut self.lost {
@@ -155,7 +155,7 @@ impl Reader {
                     Ok(true) => {}
                     Ok(false) => continue,
                     Err(JournalError::Broker(error)) if error.is_loss() => {
-                        // A broker that is away says nothing of its replicas.
+                        // A broker that is down says nothing about its replicas.
                         self.short_since = None;
                         continue;
                     }
@@ -164,20 +164,20 @@ impl Reader {
                 }
             }
             let Some(next) = self.delivery().await else {
-                return Ok(Read::Notice(Notice::NothingSince));
+                return Ok(JournalItem::Notice(Notice::NothingSince));
             };
             match next {
                 Ok(delivery) => {
                     let record = Record::from(delivery);
                     self.last = Some(record.clone());
                     if self.goes_on(&record) {
-                        return Ok(Read::Record(record));
+                        return Ok(JournalItem::Record(record));
                     }
                 }
                 Err(JournalError::Broker(error)) if error.is_loss() => {
                     if self.lost.is_none() {
                         self.lost = Some(Backoff::default());
-                        return Ok(Read::Notice(Notice::Lost(error)));
+                        return Ok(JournalItem::Notice(Notice::Lost(error)));
                     }
                 }
                 Err(JournalError::Broker(error)) => return Err(refused(error, &self.vhost)),
@@ -186,7 +186,7 @@ impl Reader {
         }
     }
 
-    /// The next message. `None` once it is known that the journal has none since the time that was asked for.
+    /// Returns the next message. `None` once it is certain that the journal has none since the requested time.
     async fn delivery(&mut self) -> Option<Result<Delivery, JournalError>> {
         loop {
             let next = match self.nothing_at {
@@ -198,7 +198,7 @@ impl Reader {
                 return None;
             };
             let is_there = matches!(next, Some(Ok(_)));
-            // A new connection has as long for its first message.
+            // A new connection has the full limit for its first message.
             self.nothing_at =
                 self.nothing_at.filter(|_| !is_there).map(|_| Instant::now() + FIRST_LIMIT);
             if next.is_some() {
@@ -207,13 +207,13 @@ impl Reader {
         }
     }
 
-    /// Ends the reading.
+    /// Closes the reader.
     pub async fn close(self) {
         self.records.close().await;
     }
 
-    /// Whether the journal is the one that was read before the connection was lost. Of another one the broker
-    /// delivers nothing until that has grown as long, and then goes on as if nothing had happened.
+    /// Whether the journal is the one that was read before the connection was lost. A new journal would deliver
+    /// nothing until it is as long, and then continue as if nothing had happened.
     async fn is_same(&mut self) -> Result<bool, JournalError> {
         let before = self.expected.and_then(|expected| expected.checked_sub(1));
         let offset = self.last.as_ref().map_or(before, |last| last.offset);
@@ -223,7 +223,7 @@ impl Reader {
                 self.short_since = None;
                 Ok(true)
             }
-            Some(Differs::EndsBefore)
+            Some(JournalDifference::EndsBefore)
                 if self.short_since.get_or_insert_with(Instant::now).elapsed() < LAGS =>
             {
                 Ok(false)
@@ -232,7 +232,7 @@ impl Reader {
         }
     }
 
-    /// Whether the record comes next, and there is nothing to say before it. Otherwise it waits.
+    /// Whether the record comes next, without a notice before it. Otherwise the record is set aside.
     fn goes_on(&mut self, record: &Record) -> bool {
         let (Some(offset), expected) = (record.offset, self.expected) else { return true };
         self.expected = Some(offset + 1);
@@ -246,26 +246,27 @@ impl Reader {
         let notices: Vec<_> = new.map(|offset| Notice::Unreadable(*offset)).collect();
         self.unreadable += notices.len();
         let back = self.lost.take().map(|_| Notice::Back);
-        self.waiting.extend(back.into_iter().chain(notices.into_iter().rev()).map(Read::Notice));
-        // A stream has small gaps where the broker keeps notes of its own.
+        self.waiting
+            .extend(back.into_iter().chain(notices.into_iter().rev()).map(JournalItem::Notice));
+        // A stream has small gaps where the broker keeps its own notes.
         if is_gap && offset > 0 {
             self.behind_gap = Some(record.clone());
         } else {
             self.since = None;
-            self.waiting.push_back(Read::Record(record.clone()));
+            self.waiting.push_back(JournalItem::Record(record.clone()));
         }
         false
     }
 }
 
-impl fmt::Debug for Reader {
+impl fmt::Debug for JournalReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reader").field("records", &self.records).finish_non_exhaustive()
+        f.debug_struct("JournalReader").field("records", &self.records).finish_non_exhaustive()
     }
 }
 
 /// Checks whether the journal has lost messages before this record: none, unless it is the oldest.
-async fn cut(
+async fn find_cut(
     broker: &dyn Broker,
     record: &Record,
     since: Option<Timestamp>,
@@ -275,7 +276,7 @@ async fn cut(
     }
     let oldest = match oldest(broker).await {
         Ok(oldest) => oldest,
-        // The next read says what is wrong.
+        // The next read reports the error.
         Err(JournalError::Broker(error)) if error.is_loss() => None,
         Err(error) => return Err(error),
     };

@@ -1,7 +1,7 @@
 //! Reads the journal past the messages that the broker cannot deliver.
 //!
-//! A stream takes some headers that the broker cannot write to a consumer, such as a number named
-//! `x-basic-type`. It closes the connection of every reader that comes to such a message.
+//! A stream accepts some headers that the broker cannot write to a consumer, such as a number named `x-basic-type`.
+//! The broker closes the connection of every reader that reaches such a message.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,76 +16,75 @@ use crate::journal::error::JournalError;
 
 /// The name of our connections.
 pub const CONNECTION: &str = "ballet journal";
-/// The broker says this of a message that it cannot deliver, and of its own faults.
+/// The broker's error for a message that it cannot deliver, and for its own faults.
 const INTERNAL_ERROR: u16 = 541;
-/// The connections that a message gets. RabbitMQ 3.10 sends a chunk of the stream at once, in
-/// packets of at least 1,414 bytes. What is in a packet with the message that it cannot send is not
-/// sent either. Connections that begin a little earlier have other packets: of as many as a packet has messages (8 of the
-/// smallest), one ends a packet before that message. A busy broker may end packets elsewhere, so there are three rounds.
-/// One more follows once it is known that the broker lets others read.
+/// The number of connections that a message gets. RabbitMQ 3.10 sends a chunk of the stream at once, in packets of at
+/// least 1,414 bytes. The packet that contains the undeliverable message is not sent at all. Connections that begin a
+/// little earlier have other packets: among as many as a packet has messages (8 of the smallest), one ends a packet
+/// just before that message. A busy broker may end packets elsewhere, so there are three rounds. One more connection
+/// follows once it is known that the broker lets others read.
 const ATTEMPTS: u64 = 24;
-/// More undeliverable messages in a row are a fault of the broker.
+/// The most undeliverable messages in a row. More are a fault of the broker.
 const MOST_IN_A_ROW: u32 = 1_000;
 
-/// The most messages that the broker may send ahead. It sends what it may as soon as a reader comes, and
-/// holds in memory what the reader has not taken: this many of the biggest are not much.
+/// The most messages that the broker may send ahead. It sends them as soon as a reader comes, and holds the unread
+/// ones in memory: this many of the largest are still acceptable.
 const MOST_AHEAD: u16 = 128;
-/// The messages that are read one by one after the broker has closed a connection.
+/// The number of messages read one by one after the broker has closed a connection.
 const SLOW: u64 = 100;
 
-/// How the deliveries are asked for.
+/// The way in which deliveries are requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asking {
-    /// As many at a time as are not too big together. One acknowledgement covers many.
+enum RequestMode {
+    /// Many at a time, limited by their total size. One acknowledgement covers many.
     Fast,
-    /// One by one, so that the broker does not begin with a message that ends the connection before
-    /// it has sent the one before.
+    /// One by one: the broker sends each message before it begins with one that ends the connection.
     Slow,
 }
 
 /// One connection to the journal.
-struct Reader {
+struct JournalConnection {
     session: Arc<dyn Session>,
     deliveries: Deliveries,
-    pace: Asking,
+    pace: RequestMode,
     ack_every: u64,
     read: u64,
-    /// The delivery whose acknowledgement asks for more.
+    /// The delivery whose acknowledgement requests more.
     to_ack: Option<u64>,
-    /// An acknowledgement that is being sent, by a task of its own: whoever waits for the next message may give up, and one
-    /// that is sent twice ends the channel.
+    /// The task that sends an acknowledgement. It is separate, because the caller may stop waiting for the next
+    /// message, and a repeated acknowledgement closes the channel.
     acking: Option<JoinHandle<Result<(), BrokerError>>>,
 }
 
-/// The messages of the journal. A lost connection is an error, after which the next [`attempt`](Self::attempt) connects
-/// again and goes on behind the last message.
-pub struct Records {
+/// The messages of the journal. A lost connection is an error, after which the next [`attempt`](Self::attempt)
+/// connects again and continues after the last message.
+pub struct JournalRecords {
     broker: Arc<dyn Broker>,
-    reader: Option<Reader>,
-    /// Where the next connection begins.
+    reader: Option<JournalConnection>,
+    /// The start of the next connection.
     start: StreamStart,
-    pace: Asking,
+    pace: RequestMode,
     ahead: Ahead,
-    /// Whether the next connection asks for another number of messages.
+    /// Whether the next connection uses another prefetch.
     adjusts: bool,
-    /// In seconds: how much earlier to begin if the first messages cannot be delivered.
+    /// The number of seconds to begin earlier if the first messages cannot be delivered.
     earlier: u64,
-    /// The connections in a row that got nothing.
+    /// The number of connections in a row that got nothing.
     attempts: u64,
     in_a_row: u32,
     unreadable: BTreeSet<u64>,
 }
 
-impl Records {
-    /// The messages since `start`. Those at the `unreadable` offsets are known to be undeliverable.
-    /// This does not connect yet.
+impl JournalRecords {
+    /// Creates a reader from `start`, without a connection yet. Messages at the `unreadable` offsets are known to be
+    /// undeliverable.
     #[must_use]
     pub fn new(broker: Arc<dyn Broker>, start: StreamStart, unreadable: BTreeSet<u64>) -> Self {
         Self {
             broker,
             reader: None,
             start,
-            pace: Asking::Fast,
+            pace: RequestMode::Fast,
             ahead: Ahead::new(MOST_AHEAD),
             adjusts: false,
             earlier: 1,
@@ -95,8 +94,7 @@ impl Records {
         }
     }
 
-    /// The next message that can be read. It waits for one without end. Dropping the future loses no
-    /// message.
+    /// Returns the next readable message. It waits without limit. Dropping the future loses no message.
     pub(super) async fn next(&mut self) -> Result<Delivery, JournalError> {
         loop {
             if let Some(delivery) = self.attempt().await? {
@@ -105,9 +103,9 @@ impl Records {
         }
     }
 
-    /// The next message, or `None` if the broker has closed the connection before one came: then the next attempt goes on.
-    /// A time limit belongs to each attempt, since a message that cannot be delivered takes many. Dropping the future
-    /// loses no message.
+    /// Returns the next message, or `None` if the broker has closed the connection before one came: then the next
+    /// attempt continues. A time limit belongs to each attempt, since an undeliverable message takes many. Dropping
+    /// the future loses no message.
     ///
     /// # Errors
     ///
@@ -131,7 +129,7 @@ impl Records {
         }
     }
 
-    /// Moves the start behind the message, unless the message is before it.
+    /// Moves the start past the message, unless the message is before the start.
     fn is_new(&mut self, delivery: &Delivery) -> bool {
         let offset = integer_header(&delivery.properties, STREAM_OFFSET);
         let Some(offset) = offset.and_then(|offset| u64::try_from(offset).ok()) else {
@@ -143,31 +141,32 @@ impl Records {
         self.start = StreamStart::Offset(offset + 1);
         if let Some(reader) = &mut self.reader {
             reader.read += 1;
-            // Then a new connection goes on behind this message.
+            // A new connection then begins after this message.
             self.ahead.delivered(delivery.body.len());
-            self.adjusts = reader.pace == Asking::Fast && self.ahead.adjusts();
+            self.adjusts = reader.pace == RequestMode::Fast && self.ahead.adjusts();
         }
         true
     }
 
-    /// The offsets of the messages that cannot be read.
+    /// Returns the offsets of the unreadable messages.
     #[must_use]
     pub fn unreadable(&self) -> &BTreeSet<u64> {
         &self.unreadable
     }
 
-    /// Ends the reading. Returns the offsets of the messages that cannot be read.
+    /// Closes the reader. Returns the offsets of the unreadable messages.
     pub async fn close(mut self) -> BTreeSet<u64> {
         self.disconnect().await;
         self.unreadable
     }
 
     async fn read(&mut self) -> Result<Delivery, JournalError> {
-        let is_past = |reader: &Reader| reader.pace == Asking::Slow && reader.read >= SLOW;
+        let is_past =
+            |reader: &JournalConnection| reader.pace == RequestMode::Slow && reader.read >= SLOW;
         let is_past = self.reader.as_ref().is_some_and(is_past);
         if is_past || self.adjusts {
             if is_past {
-                self.pace = Asking::Fast;
+                self.pace = RequestMode::Fast;
             }
             self.adjusts = false;
             self.disconnect().await;
@@ -178,20 +177,20 @@ impl Records {
                 let (start, pace) = match self.start {
                     StreamStart::Offset(offset) if self.attempts > 0 => {
                         let back = self.attempts % (readable_before(&self.unreadable, offset) + 1);
-                        (StreamStart::Offset(offset - back), Asking::Fast)
+                        (StreamStart::Offset(offset - back), RequestMode::Fast)
                     }
                     start => (start, self.pace),
                 };
                 none.insert(open(&*self.broker, start, pace, self.ahead.count()).await?)
             }
         };
-        // Asked for before the next delivery is taken: what is taken is returned at once.
+        // This comes before the next delivery is taken, which is returned at once.
         if let Some(tag) = reader.to_ack.take() {
             let session = Arc::clone(&reader.session);
             reader.acking = Some(tokio::spawn(async move { session.ack(tag, true).await }));
         }
         if let Some(acking) = &mut reader.acking {
-            // If the connection has ended, the next delivery says why. What came before counts.
+            // If the connection has ended, the next delivery has the error. Earlier deliveries count.
             acking.await.ok();
             reader.acking = None;
         }
@@ -203,11 +202,11 @@ impl Records {
         Ok(delivery)
     }
 
-    /// Decides where to begin again, after the broker has closed the connection.
+    /// Decides where to begin again after the broker has closed the connection.
     async fn go_on(&mut self, error: BrokerError) -> Result<(), JournalError> {
         let got_some = self.reader.as_ref().is_some_and(|reader| reader.read > 0);
         self.disconnect().await;
-        self.pace = Asking::Slow;
+        self.pace = RequestMode::Slow;
         if got_some {
             return Ok(());
         }
@@ -215,7 +214,7 @@ impl Records {
             // A read of the end stops there.
             StreamStart::Last => return Err(error.into()),
             StreamStart::Time(0) => self.start = StreamStart::Offset(0),
-            // The offset is known once something is read.
+            // The offset is known after the first message.
             StreamStart::Time(second) => {
                 self.takes_readers().await?;
                 self.start = StreamStart::Time(second.saturating_sub(self.earlier));
@@ -230,7 +229,7 @@ impl Records {
                 if self.unreadable.contains(&offset) || self.attempts > most {
                     self.skip(offset, error)?;
                 } else if self.attempts == most {
-                    // Then a last attempt follows. Without an answer all of them follow anew.
+                    // A last attempt follows. If the check gets no answer, all attempts follow again.
                     self.attempts = 0;
                     self.takes_readers().await?;
                     self.attempts = most;
@@ -264,7 +263,7 @@ impl Records {
     }
 }
 
-/// The number of offsets directly before this one where nothing is known to be unreadable.
+/// Returns the number of offsets directly before this one that are not known to be unreadable.
 fn readable_before(unreadable: &BTreeSet<u64>, offset: u64) -> u64 {
     let last = unreadable.range(..offset).next_back();
     last.map_or(offset, |last| offset - last - 1)
@@ -273,24 +272,33 @@ fn readable_before(unreadable: &BTreeSet<u64>, offset: u64) -> u64 {
 async fn open(
     broker: &dyn Broker,
     start: StreamStart,
-    pace: Asking,
+    pace: RequestMode,
     ahead: u16,
-) -> Result<Reader, BrokerError> {
+) -> Result<JournalConnection, BrokerError> {
     let prefetch = match pace {
-        Asking::Fast => ahead,
-        Asking::Slow => 1,
+        RequestMode::Fast => ahead,
+        RequestMode::Slow => 1,
     };
     let session = broker.connect(CONNECTION).await?;
     let deliveries = session.consume_stream(JOURNAL, CONNECTION, prefetch, start).await?;
     let ack_every = u64::from(prefetch / 4).max(1);
-    Ok(Reader { session, deliveries, pace, ack_every, read: 0, to_ack: None, acking: None })
+    Ok(JournalConnection {
+        session,
+        deliveries,
+        pace,
+        ack_every,
+        read: 0,
+        to_ack: None,
+        acking: None,
+    })
 }
 
-/// Whether the broker lets anybody read. While a stream's writer starts anew (its node or its leader did, or RabbitMQ 3.10 lost
-/// a file of another stream that was deleted), it closes the connection of each reader as at a message that it cannot deliver.
+/// Whether the broker lets anybody read. While a stream's writer restarts (with its node or its leader, or because
+/// RabbitMQ 3.10 lost a file of another, deleted stream), the broker closes the connection of each reader as it does
+/// at an undeliverable message.
 pub(super) async fn takes_readers(broker: &dyn Broker) -> Result<bool, BrokerError> {
     let session = broker.connect(CONNECTION).await?;
-    // Since a time that has not come yet it has nothing to deliver.
+    // There is nothing to deliver since a time in the future.
     let later = StreamStart::Time(u32::MAX.into());
     let consumed = session.consume_stream(JOURNAL, CONNECTION, 1, later).await;
     session.close().await;
@@ -301,19 +309,19 @@ pub(super) async fn takes_readers(broker: &dyn Broker) -> Result<bool, BrokerErr
     }
 }
 
-/// The error of who has waited for that for long enough.
+/// The error for a stream that does not start in time.
 pub(super) fn starts_anew() -> BrokerError {
     BrokerError::Lost("the broker is just starting the journal, and lets nobody read".to_owned())
 }
 
-/// Whether the broker has closed the connection because it could not deliver a message, or for a fault of its own.
+/// Whether the broker closed the connection because it could not deliver a message, or for a fault of its own.
 #[must_use]
 pub fn is_undeliverable(error: &BrokerError) -> bool {
     matches!(error, BrokerError::ConnectionClosed { code: INTERNAL_ERROR, .. })
 }
 
-impl std::fmt::Debug for Records {
+impl std::fmt::Debug for JournalRecords {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Records").field("start", &self.start).finish_non_exhaustive()
+        f.debug_struct("JournalRecords").field("start", &self.start).finish_non_exhaustive()
     }
 }

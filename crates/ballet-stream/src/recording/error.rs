@@ -15,7 +15,7 @@ pub enum RecordingError {
         /// The error of the operating system.
         error: io::Error,
     },
-    /// The file cannot take more. What is in it can be used.
+    /// The file cannot take more. Its content is still usable.
     #[error(
         "{}: {error}; {written} records were written before, all that it has can be used, and --append goes on \
          after them", path.display()
@@ -25,10 +25,10 @@ pub enum RecordingError {
         path: PathBuf,
         /// The error of the operating system.
         error: io::Error,
-        /// The number of records that were handed over in this run, and that the file has.
+        /// The number of records that were added in this run and are in the file.
         written: u64,
     },
-    /// A line is no record.
+    /// A line is not a record.
     #[error("{}, line {line}: {reason}", path.display())]
     Line {
         /// The file.
@@ -38,7 +38,7 @@ pub enum RecordingError {
         /// The reason.
         reason: String,
     },
-    /// The file is no recording.
+    /// The file is not a recording.
     #[error(
         "{} is no recording: {reason}; expected a file of `ballet record`, or messages that rabtap \
          has saved", path.display()

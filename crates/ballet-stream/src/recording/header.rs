@@ -7,26 +7,26 @@ use crate::start::Start;
 
 /// The name of the format.
 const FORMAT: &str = "ballet recording";
-/// The version that is written. A reader takes no later one.
+/// The version that is written. A reader accepts no later one.
 const VERSION: u32 = 1;
 
-/// The first line of a recording: what it is, and where it is from.
+/// The first line of a recording: its format and origin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Header {
+pub struct RecordingHeader {
     format: String,
     version: u32,
     /// The virtual host, which is named after the system.
     pub system: String,
     /// The broker's address.
     pub broker: String,
-    /// When the recording was begun.
+    /// The time at which the recording was begun.
     pub begun: Timestamp,
-    /// Where in the journal it begins.
+    /// Its start in the journal.
     pub from: Start,
 }
 
-impl Header {
-    /// The header of a recording that begins now.
+impl RecordingHeader {
+    /// Creates the header of a recording that begins now.
     #[must_use]
     pub fn new(
         system: impl Into<String>,
@@ -38,7 +38,7 @@ impl Header {
         Self { format: FORMAT.to_owned(), version: VERSION, system, broker, begun, from }
     }
 
-    /// Why this version cannot read the recording.
+    /// Returns the reason why this version cannot read the recording.
     pub(crate) fn problem(&self) -> Option<String> {
         if self.format != FORMAT {
             return Some(format!("its format is `{}`", self.format));

@@ -1,4 +1,4 @@
-//! A record as one line of JSON, and back: the same properties, header types and bytes.
+//! Converts a record to one line of JSON and back: with the same properties, header types and bytes.
 
 use std::borrow::Cow;
 
@@ -11,29 +11,29 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::record::Record;
-use crate::recording::value::Headers;
-use crate::recording::written::Written;
+use crate::recording::record_line::RecordLine;
+use crate::recording::value::ParsedHeaders;
 
 /// Adds the record's line to `out`.
 pub fn write_line(record: &Record, out: &mut Vec<u8>) {
     let begin = out.len();
-    if serde_json::to_writer(&mut *out, &Written::from(record)).is_err() {
-        // Neither the names nor the values can make this fail.
+    if serde_json::to_writer(&mut *out, &RecordLine::from(record)).is_err() {
+        // No name or value can make this fail.
         out.truncate(begin);
     }
     out.push(b'\n');
 }
 
-/// The record as JSON.
+/// Returns the record as JSON.
 pub(crate) fn as_json(record: &Record) -> Value {
-    serde_json::to_value(Written::from(record)).unwrap_or_default()
+    serde_json::to_value(RecordLine::from(record)).unwrap_or_default()
 }
 
-/// The record of a line.
+/// Parses the record of a line.
 pub(crate) fn read_line(line: &str) -> Result<Record, String> {
-    let line: Line<'_> = serde_json::from_str(line).map_err(|error| {
+    let line: ParsedLine<'_> = serde_json::from_str(line).map_err(|error| {
         let (said, column) = (error.to_string(), error.column());
-        // Its number of the line is that in this text.
+        // The line number in the error counts within this text.
         let what = said.split(" at line ").next().unwrap_or_default();
         format!("{what} (column {column})")
     })?;
@@ -42,25 +42,25 @@ pub(crate) fn read_line(line: &str) -> Result<Record, String> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Line<'a> {
+struct ParsedLine<'a> {
     offset: Option<u64>,
     time: Option<jiff::Timestamp>,
     exchange: String,
     routing_key: String,
     #[serde(borrow, default)]
-    properties: Properties<'a>,
+    properties: ParsedProperties<'a>,
     #[serde(borrow, default, deserialize_with = "present")]
     body: Option<&'a RawValue>,
     body_text: Option<String>,
     body_base64: Option<String>,
 }
 
-/// `null` is a body, too.
+/// Reads a body that may be `null`, which differs from an absent one.
 fn present<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(from).map(Some)
 }
 
-impl Line<'_> {
+impl ParsedLine<'_> {
     fn into_record(self) -> Result<Record, String> {
         let body = match (self.body, self.body_text, self.body_base64) {
             (Some(json), None, None) => json.get().as_bytes().to_vec(),
@@ -82,50 +82,50 @@ impl Line<'_> {
     }
 }
 
-/// All properties of AMQP 0-9-1 by their names there.
+/// The properties of AMQP 0-9-1, by their names there.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Properties<'a> {
+pub(crate) struct ParsedProperties<'a> {
     #[serde(borrow)]
-    pub(crate) message_id: Option<Text<'a>>,
+    pub(crate) message_id: Option<ParsedText<'a>>,
     #[serde(borrow, rename = "type")]
-    pub(crate) kind: Option<Text<'a>>,
+    pub(crate) kind: Option<ParsedText<'a>>,
     #[serde(borrow)]
-    pub(crate) correlation_id: Option<Text<'a>>,
+    pub(crate) correlation_id: Option<ParsedText<'a>>,
     #[serde(borrow)]
-    pub(crate) app_id: Option<Text<'a>>,
+    pub(crate) app_id: Option<ParsedText<'a>>,
     pub(crate) timestamp: Option<u64>,
     #[serde(borrow)]
-    pub(crate) content_type: Option<Text<'a>>,
+    pub(crate) content_type: Option<ParsedText<'a>>,
     #[serde(borrow)]
-    pub(crate) content_encoding: Option<Text<'a>>,
+    pub(crate) content_encoding: Option<ParsedText<'a>>,
     pub(crate) delivery_mode: Option<u8>,
     pub(crate) priority: Option<u8>,
     #[serde(borrow)]
-    pub(crate) reply_to: Option<Text<'a>>,
+    pub(crate) reply_to: Option<ParsedText<'a>>,
     #[serde(borrow)]
-    pub(crate) expiration: Option<Text<'a>>,
+    pub(crate) expiration: Option<ParsedText<'a>>,
     #[serde(borrow)]
-    pub(crate) user_id: Option<Text<'a>>,
+    pub(crate) user_id: Option<ParsedText<'a>>,
     #[serde(borrow)]
-    pub(crate) cluster_id: Option<Text<'a>>,
+    pub(crate) cluster_id: Option<ParsedText<'a>>,
     #[serde(borrow)]
-    pub(crate) headers: Option<Headers<'a>>,
-    /// Headers that were nested too deep for a line. They are for people.
+    pub(crate) headers: Option<ParsedHeaders<'a>>,
+    /// Headers nested too deep for a line, which are only for people.
     pub(crate) left_out_headers: IgnoredAny,
 }
 
-/// Text of a line, which is copied only if something in it is escaped.
+/// Text in a line, copied only if something in it is escaped.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+pub(crate) struct ParsedText<'a>(#[serde(borrow)] Cow<'a, str>);
 
-impl From<String> for Text<'_> {
+impl From<String> for ParsedText<'_> {
     fn from(text: String) -> Self {
         Self(text.into())
     }
 }
 
-impl Properties<'_> {
+impl ParsedProperties<'_> {
     pub(crate) fn into_basic(self) -> Result<BasicProperties, String> {
         let mut basic = BasicProperties::default();
         let short = |name: &str, text: &str| {

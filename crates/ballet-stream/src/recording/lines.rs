@@ -1,4 +1,4 @@
-//! The lines of a file, packed or not, up to where it is cut off.
+//! The lines of a file, packed or not, up to a cut.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read as _, Seek as _};
@@ -14,7 +14,7 @@ pub(crate) fn is_packed_by_name(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"))
 }
 
-/// Whether what is in the file is packed.
+/// Whether the content of the file is packed.
 pub(crate) fn is_packed(file: &mut File) -> io::Result<bool> {
     let mut first = Vec::new();
     file.by_ref().take(2).read_to_end(&mut first)?;
@@ -22,7 +22,7 @@ pub(crate) fn is_packed(file: &mut File) -> io::Result<bool> {
     Ok(first == GZIP)
 }
 
-/// Opens a file to read what is packed in it, or what is in it.
+/// Opens a file, and unpacks its content if it is packed.
 pub(crate) fn open(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
     let mut file = File::open(path)?;
     let is_packed = is_packed(&mut file)?;
@@ -34,17 +34,17 @@ pub(crate) fn open(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
     }
 }
 
-/// The next line.
+/// The result of a read.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Next {
-    /// It is in the buffer, without its end.
+pub(crate) enum NextLine {
+    /// A line is in the buffer, without its end.
     Line,
-    /// The file has ended. If it was cut off, this many bytes are left of its last line.
+    /// The file has ended. If it was cut off, its last line has this many bytes.
     End { left: usize },
 }
 
 /// Reads the next line into `line`.
-pub(crate) fn next(from: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<Next> {
+pub(crate) fn next(from: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<NextLine> {
     line.clear();
     match from.read_until(b'\n', line) {
         Ok(_) => {}
@@ -61,7 +61,7 @@ pub(crate) fn next(from: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<Nex
     }
     if line.last() == Some(&b'\n') {
         line.pop();
-        return Ok(Next::Line);
+        return Ok(NextLine::Line);
     }
-    Ok(Next::End { left: line.len() })
+    Ok(NextLine::End { left: line.len() })
 }

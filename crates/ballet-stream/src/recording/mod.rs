@@ -1,12 +1,12 @@
-//! Recordings: files of records that a person reads with `jq`, and that give back the same bytes.
+//! Recordings: files of records that people read with `jq`, and that preserve every byte.
 
-pub(crate) mod alone;
 pub(crate) mod error;
+pub(crate) mod file_lock;
 pub(crate) mod header;
 pub(crate) mod line;
 pub(crate) mod lines;
 pub(crate) mod rabtap;
 pub(crate) mod read;
+mod record_line;
 pub(crate) mod value;
 pub(crate) mod write;
-mod written;

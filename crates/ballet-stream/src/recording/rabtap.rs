@@ -1,4 +1,4 @@
-//! Messages that rabtap has saved: JSON objects, one after the other, with the body as base64.
+//! Messages saved by rabtap: JSON objects, one after the other, with the body as base64.
 
 use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
@@ -10,15 +10,15 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::record::Record;
-use crate::recording::line::Properties;
+use crate::recording::line::ParsedProperties;
 
 /// The Go zero time stands for no time.
 const NO_TIME: &str = "0001-01-01T00:00:00Z";
 
-/// A message as rabtap saves it. It writes an empty text for a property that is not there.
+/// A message in rabtap's format, which has an empty text for an absent property.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-struct Saved {
+struct RabtapMessage {
     headers: Option<Map<String, Value>>,
     content_type: String,
     content_encoding: String,
@@ -43,7 +43,7 @@ struct Saved {
     body: Option<String>,
 }
 
-impl Saved {
+impl RabtapMessage {
     fn into_record(self) -> Result<Record, String> {
         let some = |text: String| (!text.is_empty()).then(|| text.into());
         let number = |number: u8| (number > 0).then_some(number);
@@ -58,7 +58,7 @@ impl Saved {
         let body = self.body.ok_or("it has no `Body`")?;
         let body = STANDARD.decode(body);
         let body = body.map_err(|error| format!("`Body` is not base64: {error}"))?;
-        let properties = Properties {
+        let properties = ParsedProperties {
             message_id: some(self.message_id),
             kind: some(self.r#type),
             correlation_id: some(self.correlation_id),
@@ -72,7 +72,7 @@ impl Saved {
             expiration: some(self.expiration),
             user_id: some(self.user_id),
             headers: self.headers.map(Into::into),
-            ..Properties::default()
+            ..ParsedProperties::default()
         };
         let mut record = Record {
             offset: None,
@@ -87,27 +87,27 @@ impl Saved {
     }
 }
 
-/// Why a message cannot be read.
+/// The reason why a message cannot be read.
 #[derive(Debug, Clone)]
-pub(crate) struct Problem {
-    /// The number of the line, if the file is no JSON there.
+pub(crate) struct RabtapError {
+    /// The number of the line, if the file is not JSON there.
     pub(crate) line: Option<u64>,
     pub(crate) reason: String,
     /// Whether the file just ends.
     pub(crate) is_cut: bool,
 }
 
-/// The messages of a file.
+/// Reads the messages of a file.
 pub(crate) fn file(
     from: impl BufRead + Send,
-) -> impl Iterator<Item = Result<Record, Problem>> + Send {
-    let all = serde_json::Deserializer::from_reader(from).into_iter::<Saved>();
+) -> impl Iterator<Item = Result<Record, RabtapError>> + Send {
+    let all = serde_json::Deserializer::from_reader(from).into_iter::<RabtapMessage>();
     all.enumerate().map(|(at, saved)| match saved {
         Ok(saved) => saved.into_record().map_err(|reason| {
             let reason = format!("message {}: {reason}", at + 1);
-            Problem { line: None, reason, is_cut: false }
+            RabtapError { line: None, reason, is_cut: false }
         }),
-        Err(error) => Err(Problem {
+        Err(error) => Err(RabtapError {
             line: Some(error.line() as u64),
             reason: error.to_string(),
             is_cut: error.is_eof(),
@@ -115,10 +115,11 @@ pub(crate) fn file(
     })
 }
 
-/// The messages of a folder: a file for each, named after its time. The body is there, or in a file beside.
+/// Reads the messages of a folder: one file for each, named after its time. The body is in it, or in a file beside
+/// it.
 pub(crate) fn folder(
     folder: &Path,
-) -> io::Result<impl Iterator<Item = Result<Record, Problem>> + Send + use<>> {
+) -> io::Result<impl Iterator<Item = Result<Record, RabtapError>> + Send + use<>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
@@ -130,14 +131,14 @@ pub(crate) fn folder(
     Ok(files.into_iter().map(|path| {
         in_folder(&path).map_err(|reason| {
             let reason = format!("{}: {reason}", path.display());
-            Problem { line: None, reason, is_cut: false }
+            RabtapError { line: None, reason, is_cut: false }
         })
     }))
 }
 
 fn in_folder(path: &PathBuf) -> Result<Record, String> {
     let text = std::fs::read(path).map_err(|error| error.to_string())?;
-    let saved: Saved = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
+    let saved: RabtapMessage = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
     let mut record = saved.into_record()?;
     if record.body.is_empty() {
         match std::fs::read(path.with_extension("dat")) {

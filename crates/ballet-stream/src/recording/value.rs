@@ -1,5 +1,5 @@
-//! AMQP's header values as JSON. What JSON says by itself is plain: text, `true`, `null`, numbers of the
-//! widths that are usual, lists and tables. Any other type is a table with one name, `$` and the type.
+//! AMQP's header values as JSON. Values with a JSON type of their own are plain: text, `true`, `null`, numbers of the
+//! common widths, lists and tables. Any other type is a table with one name: `$` and the type.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-/// Headers may be nested this deep. A JSON reader stops at 128, and a tag may be around each value.
+/// The limit of nested headers. A JSON reader stops at 128, and a tag may be around each value.
 const DEEPEST: usize = 40;
 
 /// Whether a line can hold a header's value.
@@ -33,10 +33,10 @@ pub(super) fn is_shallow(value: &AMQPValue) -> bool {
     is_within(value, 0)
 }
 
-/// A header's value as it is written.
-pub(super) struct Json<'a>(pub(super) &'a AMQPValue);
+/// A header's value in its written form.
+pub(super) struct HeaderJson<'a>(pub(super) &'a AMQPValue);
 
-impl Serialize for Json<'_> {
+impl Serialize for HeaderJson<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self.0 {
             AMQPValue::Void => to.serialize_unit(),
@@ -47,13 +47,15 @@ impl Serialize for Json<'_> {
                 Ok(text) => to.serialize_str(text),
                 Err(_) => tagged_as(to, "$text", &STANDARD.encode(text.as_bytes())),
             },
-            AMQPValue::FieldArray(values) => to.collect_seq(values.as_slice().iter().map(Json)),
-            // One that looks like a tag is in one itself.
+            AMQPValue::FieldArray(values) => {
+                to.collect_seq(values.as_slice().iter().map(HeaderJson))
+            }
+            // A table that looks like a tag is itself put in a tag.
             AMQPValue::FieldTable(table) => {
                 let entries = table.inner().iter().map(|(name, value)| (name.as_str(), value));
                 match tag(entries) {
-                    Some(_) => tagged_as(to, "$table", &Table(table)),
-                    None => Table(table).serialize(to),
+                    Some(_) => tagged_as(to, "$table", &TableJson(table)),
+                    None => TableJson(table).serialize(to),
                 }
             }
             AMQPValue::ShortShortInt(value) => tagged_as(to, "$i8", value),
@@ -62,7 +64,7 @@ impl Serialize for Json<'_> {
             AMQPValue::ShortUInt(value) => tagged_as(to, "$u16", value),
             AMQPValue::LongUInt(value) => tagged_as(to, "$u32", value),
             AMQPValue::LongLongInt(value) => tagged_as(to, "$i64", value),
-            // The bits: JSON has no infinity, and a float is no double.
+            // The bits, because JSON has no infinity, and a float is not a double.
             AMQPValue::Float(value) => tagged_as(to, "$float_bits", &value.to_bits()),
             AMQPValue::Double(value) => tagged_as(to, "$double_bits", &value.to_bits()),
             AMQPValue::DecimalValue(value) => {
@@ -77,12 +79,12 @@ impl Serialize for Json<'_> {
     }
 }
 
-struct Table<'a>(&'a FieldTable);
+struct TableJson<'a>(&'a FieldTable);
 
-impl Serialize for Table<'_> {
+impl Serialize for TableJson<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let all = self.0.inner().iter();
-        to.collect_map(all.map(|(name, value)| (name.as_str(), Json(value))))
+        to.collect_map(all.map(|(name, value)| (name.as_str(), HeaderJson(value))))
     }
 }
 
@@ -94,24 +96,24 @@ fn tagged_as<S: Serializer>(
     to.collect_map([(tag, value)])
 }
 
-/// The headers of a line. What is usual needs no JSON in between.
+/// The headers of a line. Common values are read without intermediate JSON.
 #[derive(Debug)]
-pub(crate) struct Headers<'a>(Vec<(Cow<'a, str>, Header)>);
+pub(crate) struct ParsedHeaders<'a>(Vec<(Cow<'a, str>, HeaderValue)>);
 
 #[derive(Debug)]
-enum Header {
+enum HeaderValue {
     Text(LongString),
     Other(Value),
 }
 
-impl Headers<'_> {
-    /// The headers as a table.
+impl ParsedHeaders<'_> {
+    /// Returns the headers as a table.
     pub(super) fn into_table(self) -> Result<FieldTable, String> {
         let mut table = FieldTable::default();
         for (name, value) in self.0 {
             let value = match value {
-                Header::Text(text) => AMQPValue::LongString(text),
-                Header::Other(json) => from_json(&json)?,
+                HeaderValue::Text(text) => AMQPValue::LongString(text),
+                HeaderValue::Other(json) => from_json(&json)?,
             };
             table.insert(short(&name)?, value);
         }
@@ -119,28 +121,31 @@ impl Headers<'_> {
     }
 }
 
-impl From<Map<String, Value>> for Headers<'_> {
+impl From<Map<String, Value>> for ParsedHeaders<'_> {
     fn from(map: Map<String, Value>) -> Self {
-        Self(map.into_iter().map(|(name, json)| (name.into(), Header::Other(json))).collect())
+        Self(map.into_iter().map(|(name, json)| (name.into(), HeaderValue::Other(json))).collect())
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Headers<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for ParsedHeaders<'a> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct All<'a>(PhantomData<&'a ()>);
         impl<'de: 'a, 'a> Visitor<'de> for All<'a> {
-            type Value = Headers<'a>;
+            type Value = ParsedHeaders<'a>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a map of headers")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers<'a>, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<ParsedHeaders<'a>, A::Error> {
                 let mut all = Vec::new();
-                while let Some(Name(name)) = map.next_key()? {
+                while let Some(HeaderName(name)) = map.next_key()? {
                     all.push((name, map.next_value()?));
                 }
-                Ok(Headers(all))
+                Ok(ParsedHeaders(all))
             }
         }
         from.deserialize_map(All(PhantomData))
@@ -148,9 +153,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Headers<'a> {
 }
 
 #[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+struct HeaderName<'a>(#[serde(borrow)] Cow<'a, str>);
 
-impl<'de> Deserialize<'de> for Header {
+impl<'de> Deserialize<'de> for HeaderValue {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         match <&RawValue>::deserialize(from)?.get() {
             text if is_plain(text) => Ok(Self::Text(text[1..text.len() - 1].into())),
@@ -159,19 +164,19 @@ impl<'de> Deserialize<'de> for Header {
     }
 }
 
-/// Whether JSON is text with nothing escaped.
+/// Whether JSON is text without escapes.
 fn is_plain(json: &str) -> bool {
     json.starts_with('"') && !json.contains('\\')
 }
 
-/// The header's value that became this JSON.
+/// Returns the header value for a JSON value.
 fn from_json(json: &Value) -> Result<AMQPValue, String> {
     Ok(match json {
         Value::Null => AMQPValue::Void,
         Value::Bool(value) => AMQPValue::Boolean(*value),
         Value::String(text) => AMQPValue::LongString(text.as_str().into()),
         Value::Number(number) => match (number.as_i64(), number.as_f64()) {
-            // A value that a person or another tool has written may need more room.
+            // A value written by a person or another tool may be wider.
             (Some(number), _) => {
                 i32::try_from(number).map_or(AMQPValue::LongLongInt(number), AMQPValue::LongInt)
             }
@@ -191,7 +196,7 @@ fn from_json(json: &Value) -> Result<AMQPValue, String> {
     })
 }
 
-/// A table of headers.
+/// Returns a table of headers.
 fn to_table(json: &Map<String, Value>) -> Result<FieldTable, String> {
     let mut table = FieldTable::default();
     for (name, value) in json {
@@ -205,7 +210,7 @@ fn short(name: &str) -> Result<ShortString, String> {
         .map_err(|_| format!("the header `{name:.40}...` has a name of more than 255 bytes"))
 }
 
-/// The only entry of a table, if its name begins with `$`.
+/// Returns the only entry of a table, if its name begins with `$`.
 fn tag<'a, V>(mut table: impl Iterator<Item = (&'a str, V)>) -> Option<(&'a str, V)> {
     let first = table.next().filter(|(name, _)| name.starts_with('$'))?;
     table.next().is_none().then_some(first)

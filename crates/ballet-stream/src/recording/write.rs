@@ -1,4 +1,4 @@
-//! Writes a recording, so that a process that dies leaves a file that can be used and continued.
+//! Writes a recording. If the process dies, the file can still be used and continued.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -11,21 +11,21 @@ use flate2::bufread::GzDecoder;
 use flate2::write::GzEncoder;
 
 use crate::record::Record;
-use crate::recording::alone::alone;
 use crate::recording::error::RecordingError;
-use crate::recording::header::Header;
+use crate::recording::file_lock::lock_file;
+use crate::recording::header::RecordingHeader;
 use crate::recording::line::{read_line, write_line};
 use crate::recording::lines::{is_packed, is_packed_by_name};
 
-/// The bytes of lines that are written at once. If the file is packed, they are packed together.
+/// The bytes of lines that are written at once. In a packed file they are packed together.
 const BLOCK: usize = 256 * 1024;
 
-/// How a packed block begins.
+/// The first bytes of a packed block.
 const BEGIN: [u8; 3] = [0x1f, 0x8b, 8];
-/// What is read where no whole block is: it is cut off, or what is there was not written as it should.
+/// The errors of a read where no whole block is: a cut, or damaged content.
 const NO_BLOCK: [ErrorKind; 3] =
     [ErrorKind::UnexpectedEof, ErrorKind::InvalidInput, ErrorKind::InvalidData];
-/// The most bytes that are cut off of a packed file that is damaged. A machine that lost power has not written more.
+/// The most bytes that are cut off a damaged packed file. A machine that loses power has not written more.
 const TAIL: u64 = 64 * 1024 * 1024;
 
 /// Writes records to a file.
@@ -34,55 +34,59 @@ pub struct RecordingWriter {
     file: File,
     packed: bool,
     lines: Vec<u8>,
-    /// The records in `lines`.
+    /// The number of records in `lines`.
     waiting: u64,
     written: u64,
-    /// The length of what was written whole.
+    /// The length of the complete content.
     length: u64,
     last: Option<u64>,
 }
 
 impl RecordingWriter {
-    /// Begins a file, which must not exist. It is packed if asked, or if its name ends with `.gz`. Only its owner can
-    /// read it, because bodies may be confidential.
+    /// Creates a file, which must not exist. It is packed if requested, or if its name ends with `.gz`. Only its
+    /// owner can read it, because bodies may be confidential.
     ///
     /// # Errors
     ///
     /// If the file exists or cannot be written.
-    pub fn create(path: &Path, header: &Header, packed: bool) -> Result<Self, RecordingError> {
+    pub fn create(
+        path: &Path,
+        header: &RecordingHeader,
+        packed: bool,
+    ) -> Result<Self, RecordingError> {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        let file = file.map_err(|error| at(path, error))?;
-        // Two would write at the same place.
-        alone(&file).map_err(|error| at(path, error))?;
+        let file = file.map_err(|error| file_error(path, error))?;
+        // Two writers would write at the same place.
+        lock_file(&file).map_err(|error| file_error(path, error))?;
         let packed = packed || is_packed_by_name(path);
         let mut writer = Self::on(path, file, packed, 0, None);
-        let line = serde_json::to_vec(header).map_err(|error| at(path, error.into()))?;
+        let line = serde_json::to_vec(header).map_err(|error| file_error(path, error.into()))?;
         writer.lines = line;
         writer.lines.push(b'\n');
         match writer.flush() {
             Ok(()) => Ok(writer),
             Err(RecordingError::Full { error, .. }) => {
-                // A file without a header is of no use.
+                // A file without a header is useless.
                 std::fs::remove_file(path).ok();
-                Err(at(path, error))
+                Err(file_error(path, error))
             }
             Err(error) => Err(error),
         }
     }
 
-    /// Goes on with a file. What is not whole at its end is cut off. Returns the header and the last record, too.
+    /// Continues a file. An incomplete end is cut off. Returns the header and the last record, too.
     ///
     /// # Errors
     ///
     /// If the file is no recording, cannot be written, or another process writes to it.
-    pub fn append(path: &Path) -> Result<(Self, Header, Option<Record>), RecordingError> {
+    pub fn append(path: &Path) -> Result<(Self, RecordingHeader, Option<Record>), RecordingError> {
         let file = OpenOptions::new().read(true).write(true).open(path);
-        let mut file = file.map_err(|error| at(path, error))?;
-        alone(&file).map_err(|error| at(path, error))?;
-        let packed = is_packed(&mut file).map_err(|error| at(path, error))?;
-        let mut whole = Whole::default();
+        let mut file = file.map_err(|error| file_error(path, error))?;
+        lock_file(&file).map_err(|error| file_error(path, error))?;
+        let packed = is_packed(&mut file).map_err(|error| file_error(path, error))?;
+        let mut whole = CompleteLines::default();
         let scanned = if packed { whole.scan_packed(&mut file) } else { whole.scan(&mut file) };
-        scanned.map_err(|error| at(path, error))?;
+        scanned.map_err(|error| file_error(path, error))?;
         let foreign = |reason: &str| RecordingError::Foreign {
             path: path.to_owned(),
             reason: reason.to_owned(),
@@ -109,7 +113,7 @@ impl RecordingWriter {
             file.seek(SeekFrom::End(0))?;
             Ok(Self::on(path, file, packed, whole.length, offset))
         });
-        Ok((writer.map_err(|error| at(path, error))?, header, last))
+        Ok((writer.map_err(|error| file_error(path, error))?, header, last))
     }
 
     fn on(path: &Path, file: File, packed: bool, length: u64, last: Option<u64>) -> Self {
@@ -117,13 +121,13 @@ impl RecordingWriter {
         Self { path, file, packed, lines: Vec::new(), waiting: 0, written: 0, length, last }
     }
 
-    /// The offset of the last record.
+    /// Returns the offset of the last record.
     #[must_use]
     pub fn last(&self) -> Option<u64> {
         self.last
     }
 
-    /// The number of records that this writer has added.
+    /// Returns the number of records that this writer has added.
     #[must_use]
     pub fn added(&self) -> u64 {
         self.written + self.waiting
@@ -133,7 +137,7 @@ impl RecordingWriter {
     ///
     /// # Errors
     ///
-    /// If the file cannot be written. It can be used up to the last record before.
+    /// If the file cannot be written. It stays usable up to the previous record.
     pub fn add(&mut self, record: &Record) -> Result<(), RecordingError> {
         write_line(record, &mut self.lines);
         self.waiting += 1;
@@ -141,7 +145,7 @@ impl RecordingWriter {
         if self.lines.len() >= BLOCK { self.flush() } else { Ok(()) }
     }
 
-    /// Writes what was added. A process that dies afterwards loses none of it.
+    /// Writes the added records. A process that dies afterwards loses none of them.
     ///
     /// # Errors
     ///
@@ -151,7 +155,7 @@ impl RecordingWriter {
             return Ok(());
         }
         let wrote = if self.packed {
-            // Each block can be read by itself, and a file can be continued behind the last.
+            // Each block can be read by itself, and a file can be continued after the last.
             let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
             packer.write_all(&self.lines).and_then(|()| packer.finish()).and_then(|packed| {
                 self.file.write_all(&packed)?;
@@ -176,7 +180,7 @@ impl RecordingWriter {
         }
     }
 
-    /// Cuts off what is not whole after a failed write. If that fails, too, readers stop before it.
+    /// Cuts off an incomplete end after a failed write. If that fails, too, readers stop before it.
     fn keep_whole_lines(&mut self) {
         if let Ok(end) = self.file.stream_position()
             && !self.packed
@@ -191,14 +195,14 @@ impl RecordingWriter {
         self.file.set_len(self.length).ok();
     }
 
-    /// Ends the file, which then survives a loss of power.
+    /// Finishes the file, which then survives a loss of power.
     ///
     /// # Errors
     ///
     /// If the file cannot be written.
     pub fn finish(mut self) -> Result<u64, RecordingError> {
         self.flush()?;
-        self.file.sync_all().map_err(|error| at(&self.path, error))?;
+        self.file.sync_all().map_err(|error| file_error(&self.path, error))?;
         Ok(self.written)
     }
 }
@@ -209,26 +213,26 @@ impl fmt::Debug for RecordingWriter {
     }
 }
 
-fn at(path: &Path, error: io::Error) -> RecordingError {
+fn file_error(path: &Path, error: io::Error) -> RecordingError {
     RecordingError::File { path: path.to_owned(), error }
 }
 
-/// The whole lines of a file that may be cut off.
+/// The complete lines of a file that may be cut off.
 #[derive(Default)]
-struct Whole {
-    header: Option<Header>,
-    /// The last line behind the header.
+struct CompleteLines {
+    header: Option<RecordingHeader>,
+    /// The last line after the header.
     last: Vec<u8>,
     length: u64,
 }
 
-impl Whole {
+impl CompleteLines {
     fn scan(&mut self, file: &mut File) -> io::Result<()> {
         let mut from = BufReader::with_capacity(1 << 17, file);
         self.lines(&mut from)
     }
 
-    /// The whole lines of these bytes.
+    /// Adds the complete lines of these bytes.
     fn lines(&mut self, from: &mut dyn BufRead) -> io::Result<()> {
         let mut line = Vec::new();
         loop {
@@ -249,7 +253,7 @@ impl Whole {
         }
     }
 
-    /// The blocks that are whole. What is behind them is cut off, unless there are others in it.
+    /// Finds the complete blocks. The rest can be cut off; if it contains further blocks, this fails.
     fn scan_packed(&mut self, file: &mut File) -> io::Result<()> {
         let mut from = BufReader::with_capacity(1 << 17, &mut *file);
         let damage = loop {
@@ -283,7 +287,7 @@ impl Whole {
     }
 }
 
-/// Whether there is a whole block behind the begin of a damaged one.
+/// Whether there is a complete block behind the begin of a damaged one.
 fn has_block(rest: &[u8]) -> bool {
     let begins = (1..rest.len()).filter(|at| rest[*at..].starts_with(&BEGIN));
     begins

@@ -1,4 +1,4 @@
-//! Which records of a recording are sent.
+//! Selects the records of a recording that are sent.
 
 use std::collections::HashSet;
 
@@ -7,15 +7,15 @@ use ballet_core::topology::EVENTS;
 
 use crate::record::Record;
 
-/// Tells what came from outside of a system from what its services answered.
+/// Distinguishes events from outside of a system from the answers of its services.
 #[derive(Debug, Clone, Default)]
-pub struct Entries {
+pub struct OutsideEvents {
     /// The events that services publish by themselves, without a cause.
     by_themselves: HashSet<String>,
 }
 
-impl Entries {
-    /// Reads the declarations: deadlines that pass, and copies that are asked for and filled.
+impl OutsideEvents {
+    /// Reads the declarations: deadlines that pass, and copies that are requested and filled.
     #[must_use]
     pub fn of(system: &System) -> Self {
         let mut by_themselves = HashSet::new();
@@ -36,8 +36,7 @@ impl Entries {
     }
 }
 
-/// Whether the record is an event. Dead letters, and the notes about them, are never sent: services
-/// make their own.
+/// Whether the record is an event. Dead letters and the notes about them are never sent: services make their own.
 #[must_use]
 pub fn is_event(record: &Record) -> bool {
     record.exchange == EVENTS

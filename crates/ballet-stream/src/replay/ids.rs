@@ -1,4 +1,4 @@
-//! New ids for old ones: the same new id wherever the old one stands, in the same order.
+//! New ids for old ones: the same new id at every place of the old one, in the same order.
 
 use ballet_amqp::{AMQPValue, FieldTable, ShortString};
 use ballet_core::envelope::is_blank;
@@ -16,21 +16,21 @@ const TIME_BITS: u32 = 48;
 #[derive(Debug)]
 pub struct NewIds {
     survey: Survey,
-    /// In milliseconds: how much later a version 7 id is. Its other digits stay, so the order does too.
+    /// The number of milliseconds that a version 7 id is moved ahead. Its other digits stay, and so does the order.
     later: i64,
-    /// The namespace for all others.
+    /// The namespace for all other ids.
     run: Uuid,
 }
 
 impl NewIds {
-    /// Ids that are this many milliseconds later. `run` makes those without a time.
+    /// Creates ids that are this many milliseconds later. `run` makes those without a time.
     #[must_use]
     pub fn new(mut survey: Survey, later: i64, run: Uuid) -> Self {
         survey.sort();
         Self { survey, later, run }
     }
 
-    /// The new id.
+    /// Returns the new id.
     #[must_use]
     pub fn of(&self, old: Uuid) -> Uuid {
         if !is_timed(old) {
@@ -44,10 +44,10 @@ impl NewIds {
         Uuid::from_u128((u128::from(millis.min(most)) << (128 - TIME_BITS)) | rest)
     }
 
-    /// Replaces the ids of the record: in its properties, and wherever an id of a message or a saga of the
-    /// recording, or a key that is made in it, stands in its headers or its body.
+    /// Replaces the ids of the record: in its properties, and at every place in its headers or its body that has the
+    /// id of a message or a saga of the recording, or a made key.
     pub fn replace(&self, record: &mut Record) {
-        // Also of a message without one: what it caused has the id that services derived.
+        // A message without an id gets one, too: the messages that it caused have the id that services derived.
         let message = ShortString::from(self.of(record.known_as()).to_string());
         let mut properties = std::mem::take(&mut record.properties).with_message_id(message);
         let headers = properties.headers().as_ref().map(|headers| self.in_headers(headers));
@@ -86,7 +86,7 @@ impl NewIds {
     fn in_text(&self, text: &mut [u8]) {
         let mut at = 0;
         while at + LENGTH <= text.len() {
-            // The first dash decides nearly always.
+            // The first dash nearly always decides.
             if text[at + 8] != b'-' {
                 at += 1;
                 continue;

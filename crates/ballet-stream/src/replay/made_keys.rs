@@ -1,4 +1,4 @@
-//! The business keys that events make, by the declarations in contracts.
+//! The business keys that events make, from the declarations in contracts.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use uuid::Uuid;
 use crate::record::Record;
 use crate::replay::entry::is_event;
 
-/// The keys that are made by events, by the names of the events.
+/// The keys that events make, by the names of the events.
 #[derive(Debug, Clone, Default)]
 pub struct MadeKeys(BTreeMap<&'static str, Vec<Key>>);
 
 impl MadeKeys {
-    /// Those of these keys that are made by their events.
+    /// Selects from these keys those that their events make.
     #[must_use]
     pub fn of(keys: impl IntoIterator<Item = (EventType, Key)>) -> Self {
         let mut made: BTreeMap<_, Vec<_>> = BTreeMap::new();
@@ -24,7 +24,7 @@ impl MadeKeys {
         Self(made)
     }
 
-    /// The names of the keys, each with its events and fields, in order.
+    /// Returns the names of the keys, each with its events and fields, in order.
     #[must_use]
     pub fn words(&self) -> String {
         let one = |(event, keys): (&&str, &Vec<Key>)| {
@@ -34,7 +34,7 @@ impl MadeKeys {
         self.0.iter().map(one).collect::<Vec<_>>().join(", ")
     }
 
-    /// Takes the keys that the record makes: the name of each, and the value if it is a UUID.
+    /// Passes on the keys that the record makes: the name of each, and the value if it is a UUID.
     pub(crate) fn each(&self, record: &Record, take: impl FnMut(&'static str, Option<Uuid>)) {
         if self.0.contains_key(record.event_type())
             && is_event(record)
@@ -44,7 +44,7 @@ impl MadeKeys {
         }
     }
 
-    /// The same for the body of an event of this type.
+    /// Does the same for the body of an event of this type.
     pub(crate) fn each_in(
         &self,
         event_type: &str,

@@ -1,4 +1,4 @@
-//! Replays a recording: which records are sent, under which ids, and how they are sent.
+//! Replays a recording: selects records, gives them new ids, and sends them.
 
 pub(crate) mod entry;
 pub(crate) mod ids;

@@ -1,4 +1,4 @@
-//! Which sagas of a recording a replay can repeat, and how far, by the contracts.
+//! The sagas of a recording that a replay can repeat, and how far, by the contracts.
 
 use std::collections::HashMap;
 
@@ -9,54 +9,54 @@ use uuid::Uuid;
 use crate::record::Record;
 use crate::replay::entry::is_event;
 
-/// Why a replay cannot repeat a saga.
+/// The reason why a replay cannot repeat a saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Hindrance {
-    /// It needs a request to this service, which knows the saga by that request alone.
+    /// The saga needs a request to this service, which learns of it only by that request.
     Request(&'static str),
-    /// A deadline passed in it: only time repeats that.
+    /// A deadline passed in it, which only time repeats.
     Deadline,
 }
 
 /// The part of a saga that is compared.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Scope {
-    /// It was open when the recording ended, so more may come than was recorded.
+pub struct SagaScope {
+    /// The saga was open when the recording ended, so more events than the recorded ones may come.
     pub is_open: bool,
-    /// It began with a request to this service, whose own answers need what that request left there.
+    /// The saga began with a request to this service, whose own answers need data from that request.
     pub without: Option<&'static str>,
 }
 
-/// Judges the sagas of a recording. It keeps a few bytes of each.
+/// Judges the sagas of a recording. It keeps a few bytes for each.
 #[derive(Debug)]
 pub struct Repeatable {
     system: System,
-    /// The types of sagas, by their places in [`SeenSaga::types`].
+    /// The types of sagas, by their indexes in [`RecordedSaga::types`].
     places: HashMap<&'static str, usize>,
-    /// The events that services publish after requests, each with what a replay lacks then.
+    /// The events that services publish after requests, each with what a replay then lacks.
     requested: HashMap<&'static str, Lack>,
     deadlines: Vec<EventType>,
-    sagas: HashMap<Uuid, SeenSaga>,
+    sagas: HashMap<Uuid, RecordedSaga>,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Lack {
-    /// The service takes part in the saga, and does not know it.
+    /// The service takes part in the saga, but does not know it.
     Steps(&'static str),
     /// The service hears of the saga, and may answer.
     Answers(&'static str),
 }
 
-/// The records of a saga that were seen.
+/// The events of a saga that were seen.
 #[derive(Debug, Default)]
-struct SeenSaga {
+struct RecordedSaga {
     types: Vec<u64>,
     request: Option<&'static str>,
     without: Option<&'static str>,
 }
 
 impl Repeatable {
-    /// Judges by these declarations.
+    /// Creates a judge for these declarations.
     #[must_use]
     pub fn by(system: &System) -> Self {
         let graph = Graph::new(system.clone());
@@ -106,7 +106,7 @@ impl Repeatable {
         }
     }
 
-    /// Why the saga cannot be repeated, if it cannot.
+    /// Returns the reason why the saga cannot be repeated, if there is one.
     #[must_use]
     pub fn hindrance(&self, saga: Uuid) -> Option<Hindrance> {
         let seen = self.sagas.get(&saga)?;
@@ -116,14 +116,14 @@ impl Repeatable {
 
     /// Returns the part of the saga that is compared.
     #[must_use]
-    pub fn scope(&self, saga: Uuid) -> Scope {
-        let Some(seen) = self.sagas.get(&saga) else { return Scope::default() };
+    pub fn scope(&self, saga: Uuid) -> SagaScope {
+        let Some(seen) = self.sagas.get(&saga) else { return SagaScope::default() };
         let mut parts = self.system.parts.iter().flat_map(|part| &part.sagas);
         let is_open = parts.any(|part| is_open(part, |event| self.has(seen, event)));
-        Scope { is_open, without: seen.without }
+        SagaScope { is_open, without: seen.without }
     }
 
-    fn has(&self, seen: &SeenSaga, event: EventType) -> bool {
+    fn has(&self, seen: &RecordedSaga, event: EventType) -> bool {
         let place = self.places.get(event.name());
         place.is_some_and(|at| {
             seen.types.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1)
@@ -162,7 +162,7 @@ fn lack(part: &Part, event: EventType, graph: &Graph) -> Option<Lack> {
     answers.then_some(Lack::Answers(part.service))
 }
 
-/// The events that a service publishes in its part of a saga.
+/// Returns the events that a service publishes in its part of a saga.
 fn outcomes(part: &Part, saga: &SagaPart) -> impl Iterator<Item = EventType> {
     let outcomes = saga
         .steps
@@ -171,7 +171,7 @@ fn outcomes(part: &Part, saga: &SagaPart) -> impl Iterator<Item = EventType> {
     outcomes.chain(saga.abort.filter(|_| saga.owner == part.service))
 }
 
-/// Whether a service has something left to do in a saga with these events.
+/// Whether a service has work left in a saga with these events.
 fn is_open(saga: &SagaPart, has: impl Fn(EventType) -> bool) -> bool {
     let any = |events: &[EventType]| events.iter().any(|event| has(*event));
     let done = |kind| saga.steps.iter().any(|step| step.kind == kind && has(step.done));
@@ -184,7 +184,7 @@ fn is_open(saga: &SagaPart, has: impl Fn(EventType) -> bool) -> bool {
     }
     saga.steps.iter().any(|step| {
         let is_triggered = !step.on.is_empty() && step.on.iter().all(|event| has(*event));
-        // Of those that begin it on the same event, each under another version, one answers.
+        // Of several steps that begin it on the same event, each under another version, one answers.
         let has_begun = || step.kind == StepKind::Origin && done(StepKind::Origin);
         let is_answered = has(step.done) || step.refused.is_some_and(&has) || has_begun();
         let is_taken_back = is_aborted || any(&step.compensated_by);

@@ -1,21 +1,22 @@
-//! Sends messages with confirms in flight, over as many connections as it takes.
+//! Sends messages with several unconfirmed at a time, over any number of connections.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
 use ballet_amqp::{
-    Backoff, BasicProperties, Broker, BrokerError, Confirmed, Confirms, Outcome, Publish, Session,
+    Backoff, BasicProperties, Broker, BrokerError, Confirms, MessageConfirm, Publish,
+    PublishOutcome, Session,
 };
 use futures_util::StreamExt;
 
 use crate::record::Record;
 
-/// The messages that may be unconfirmed.
+/// The most unconfirmed messages.
 const IN_FLIGHT: usize = 1_000;
 const CONNECTION: &str = "ballet replay";
 
-/// Why the sending ends.
+/// The reason why the sending ends.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
@@ -38,36 +39,36 @@ pub enum SendError {
     NotTaken {
         /// The message's type.
         event_type: String,
-        /// Why.
+        /// The reason.
         reason: String,
     },
 }
 
 /// A connection, and the number of the first message in flight on it.
-struct Link {
+struct SenderLink {
     session: Arc<dyn Session>,
     confirms: Confirms,
     first: u64,
 }
 
-struct InFlight {
+struct UnconfirmedMessage {
     message: Publish,
     confirmed: bool,
 }
 
-/// Sends messages in order. After a lost connection it sends again what is not confirmed, so a message may
-/// arrive twice, under the same id.
+/// Sends messages in order. After a lost connection it sends the unconfirmed ones again, so a message may arrive
+/// twice, under the same id.
 pub struct Sender {
     broker: Arc<dyn Broker>,
-    link: Option<Link>,
+    link: Option<SenderLink>,
     backoff: Backoff,
-    /// The messages that are not confirmed, and those behind them.
-    flight: VecDeque<InFlight>,
+    /// The unconfirmed messages, and those after them.
+    flight: VecDeque<UnconfirmedMessage>,
     confirmed: u64,
 }
 
 impl Sender {
-    /// Connects.
+    /// Opens a connection.
     ///
     /// # Errors
     ///
@@ -78,7 +79,7 @@ impl Sender {
         Ok(Self { broker, link, backoff, flight, confirmed: 0 })
     }
 
-    /// The number of messages up to the first that is not confirmed.
+    /// Returns the number of messages before the first unconfirmed one.
     #[must_use]
     pub fn confirmed(&self) -> u64 {
         self.confirmed
@@ -94,7 +95,7 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// If the broker does not take a message.
+    /// If the broker refuses a message.
     pub async fn send(&mut self, message: Publish) -> Result<(), SendError> {
         while self.flight.len() >= IN_FLIGHT {
             self.wait().await?;
@@ -102,9 +103,9 @@ impl Sender {
         if let Some(link) = &self.link
             && let Err(error) = link.session.publish(message.clone())
         {
-            self.lost(error)?;
+            self.handle_loss(error)?;
         }
-        self.flight.push_back(InFlight { message, confirmed: false });
+        self.flight.push_back(UnconfirmedMessage { message, confirmed: false });
         Ok(())
     }
 
@@ -112,7 +113,7 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// If the broker does not take a message.
+    /// If the broker refuses a message.
     pub async fn finish(&mut self) -> Result<(), SendError> {
         while !self.flight.is_empty() {
             self.wait().await?;
@@ -123,11 +124,11 @@ impl Sender {
         Ok(())
     }
 
-    /// Waits for answers, or for a new connection. Dropping the future loses nothing.
+    /// Waits for confirms, or for a new connection. Dropping the future loses nothing.
     ///
     /// # Errors
     ///
-    /// If the broker does not take a message.
+    /// If the broker refuses a message.
     pub async fn wait(&mut self) -> Result<(), SendError> {
         let Some(link) = &mut self.link else { return self.connect_again().await };
         match link.confirms.next().await {
@@ -138,8 +139,8 @@ impl Sender {
                 }
                 Ok(())
             }
-            Some(Err(error)) => self.lost(error),
-            None => self.lost(BrokerError::Lost("the channel ended".to_owned())),
+            Some(Err(error)) => self.handle_loss(error),
+            None => self.handle_loss(BrokerError::Lost("the channel ended".to_owned())),
         }
     }
 
@@ -147,22 +148,22 @@ impl Sender {
         tokio::time::sleep(self.backoff.wait()).await;
         match connect(&*self.broker).await {
             Ok(link) => {
-                // Messages that were confirmed behind a gap go again, too: the numbers follow each other.
-                for InFlight { message, confirmed } in &mut self.flight {
+                // Messages confirmed after a gap are sent again, too: the numbers follow each other.
+                for UnconfirmedMessage { message, confirmed } in &mut self.flight {
                     *confirmed = false;
                     if let Err(error) = link.session.publish(message.clone()) {
-                        return self.lost(error);
+                        return self.handle_loss(error);
                     }
                 }
                 self.link = Some(link);
                 Ok(())
             }
-            Err(error) => self.lost(error),
+            Err(error) => self.handle_loss(error),
         }
     }
 
-    /// The connection is gone. It is an error if a new one would not help.
-    fn lost(&mut self, error: BrokerError) -> Result<(), SendError> {
+    /// Handles a lost connection. It is an error if a new one would not help.
+    fn handle_loss(&mut self, error: BrokerError) -> Result<(), SendError> {
         self.link = None;
         match error {
             error if error.is_loss() => Ok(()),
@@ -176,7 +177,10 @@ impl Sender {
         }
     }
 
-    fn take(&mut self, Confirmed { number, outcome }: Confirmed) -> Result<(), SendError> {
+    fn take(
+        &mut self,
+        MessageConfirm { number, outcome }: MessageConfirm,
+    ) -> Result<(), SendError> {
         let Some(link) = &mut self.link else { return Ok(()) };
         let at = number.checked_sub(link.first).and_then(|at| usize::try_from(at).ok());
         let Some(found) = at.and_then(|at| self.flight.get_mut(at)) else { return Ok(()) };
@@ -185,9 +189,9 @@ impl Sender {
             Err(SendError::NotTaken { event_type, reason })
         };
         match outcome {
-            Outcome::Ack => found.confirmed = true,
-            Outcome::Nack => return not_taken("a queue is full".to_owned()),
-            Outcome::Returned { code, text } => return not_taken(format!("{code} {text}")),
+            PublishOutcome::Ack => found.confirmed = true,
+            PublishOutcome::Nack => return not_taken("a queue is full".to_owned()),
+            PublishOutcome::Returned { code, text } => return not_taken(format!("{code} {text}")),
         }
         while self.flight.front().is_some_and(|first| first.confirmed) {
             self.flight.pop_front();
@@ -204,14 +208,14 @@ impl fmt::Debug for Sender {
     }
 }
 
-async fn connect(broker: &dyn Broker) -> Result<Link, BrokerError> {
+async fn connect(broker: &dyn Broker) -> Result<SenderLink, BrokerError> {
     let session = broker.connect(CONNECTION).await?;
     let confirms = session.confirms().await?;
-    Ok(Link { session, confirms, first: 1 })
+    Ok(SenderLink { session, confirms, first: 1 })
 }
 
-/// The record as it was published. The broker would refuse another user's `user_id`, and writes
-/// `cluster_id` no more.
+/// Returns the record as it was published, without `user_id`, which the broker would refuse for another user, and
+/// `cluster_id`, which it no longer writes.
 #[must_use]
 pub fn to_publish(record: Record) -> Publish {
     let properties = match record.properties.user_id() {

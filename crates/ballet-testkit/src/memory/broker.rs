@@ -1,32 +1,34 @@
-//! The broker: how a test builds it, looks inside, and makes it fail.
+//! The handle of the broker: a test builds it, looks inside, and makes it fail.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use ballet::EventType;
 use ballet::core::topology;
-use ballet_amqp::{BasicProperties, Broker, BrokerError, Outcome, Peer, Publish, Session};
+use ballet_amqp::{BasicProperties, Broker, BrokerError, Peer, Publish, PublishOutcome, Session};
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use serde_json::Value;
 
-use crate::memory::objects::{Binding, Exchange, Kind, Queue, QueueOptions, Target};
+use crate::memory::objects::{
+    BindingTarget, BrokerExchange, BrokerQueue, ExchangeBinding, ExchangeKind, QueueOptions,
+};
 use crate::memory::session::MemorySession;
-use crate::memory::state::{State, lock};
+use crate::memory::state::{BrokerState, lock};
 
-/// The broker. Clones share it.
+/// A broker in memory. Clones share its state.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryBroker {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<BrokerState>>,
 }
 
-/// Building it, and looking inside.
+/// Methods that build it and look inside.
 impl MemoryBroker {
-    /// An empty broker.
+    /// Creates an empty broker.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A broker with the exchanges, queues and bindings of generated definitions.
+    /// Creates a broker with the exchanges, queues and bindings of generated definitions.
     ///
     /// # Panics
     /// If an exchange has a kind that this broker does not know.
@@ -37,10 +39,10 @@ impl MemoryBroker {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         for exchange in list("exchanges") {
             let kind = match exchange["type"].as_str() {
-                Some("topic") => Kind::Topic,
-                Some("fanout") => Kind::Fanout,
-                Some("direct") => Kind::Direct,
-                Some("headers") => Kind::Headers,
+                Some("topic") => ExchangeKind::Topic,
+                Some("fanout") => ExchangeKind::Fanout,
+                Some("direct") => ExchangeKind::Direct,
+                Some("headers") => ExchangeKind::Headers,
                 other => panic!("the in-memory broker has no exchanges of kind {other:?}"),
             };
             let name = text(&exchange["name"]).unwrap_or_default();
@@ -65,8 +67,8 @@ impl MemoryBroker {
             let part = |name: &str| text(&binding[name]).unwrap_or_default();
             let (source, destination) = (part("source"), part("destination"));
             let target = match binding["destination_type"].as_str() {
-                Some("exchange") => Target::Exchange(destination),
-                _ => Target::Queue(destination),
+                Some("exchange") => BindingTarget::Exchange(destination),
+                _ => BindingTarget::Queue(destination),
             };
             let arguments = binding["arguments"].as_object().into_iter().flatten();
             let headers = arguments.filter(|(name, _)| *name != "x-match");
@@ -77,8 +79,8 @@ impl MemoryBroker {
     }
 
     /// Adds an exchange.
-    pub fn exchange(&self, name: &str, kind: Kind) {
-        let exchange = Exchange { kind, alternate: None, bindings: Vec::new() };
+    pub fn exchange(&self, name: &str, kind: ExchangeKind) {
+        let exchange = BrokerExchange { kind, alternate: None, bindings: Vec::new() };
         self.lock().exchanges.insert(name.to_owned(), exchange);
     }
 
@@ -96,28 +98,41 @@ impl MemoryBroker {
 
     /// Adds a queue.
     pub fn queue_with(&self, name: &str, options: QueueOptions) {
-        self.lock().queues.insert(name.to_owned(), Queue { options, ..Queue::default() });
+        self.lock()
+            .queues
+            .insert(name.to_owned(), BrokerQueue { options, ..BrokerQueue::default() });
     }
 
     /// Binds a queue to an exchange.
     pub fn bind(&self, exchange: &str, key: &str, queue: &str) {
-        self.bind_to(exchange, key, Vec::new(), Target::Queue(queue.to_owned()));
+        self.bind_to(exchange, key, Vec::new(), BindingTarget::Queue(queue.to_owned()));
     }
 
-    fn bind_to(&self, source: &str, key: &str, headers: Vec<(String, String)>, target: Target) {
+    fn bind_to(
+        &self,
+        source: &str,
+        key: &str,
+        headers: Vec<(String, String)>,
+        target: BindingTarget,
+    ) {
         if let Some(source) = self.lock().exchanges.get_mut(source) {
-            source.bindings.push(Binding { key: key.to_owned(), headers, target });
+            source.bindings.push(ExchangeBinding { key: key.to_owned(), headers, target });
         }
     }
 
     /// Publishes a message as another client would.
-    pub fn put(&self, message: &Publish) -> Outcome {
+    pub fn put(&self, message: &Publish) -> PublishOutcome {
         self.lock().accept(message)
     }
 
     /// Publishes an event of this type as a service would. See [`properties`](super::properties).
     #[doc(hidden)]
-    pub fn put_event(&self, of: EventType, properties: BasicProperties, body: Vec<u8>) -> Outcome {
+    pub fn put_event(
+        &self,
+        of: EventType,
+        properties: BasicProperties,
+        body: Vec<u8>,
+    ) -> PublishOutcome {
         self.put(&Publish {
             exchange: topology::EVENTS.to_owned(),
             routing_key: of.name().to_owned(),
@@ -127,7 +142,7 @@ impl MemoryBroker {
         })
     }
 
-    /// The messages of a queue that wait for a consumer.
+    /// Returns the messages of a queue that wait for a consumer.
     #[must_use]
     pub fn ready(&self, queue: &str) -> Vec<Publish> {
         let state = self.lock();
@@ -135,7 +150,7 @@ impl MemoryBroker {
         ready.into_iter().flatten().map(|message| message.publish.clone()).collect()
     }
 
-    /// How many messages of a queue are delivered and not acknowledged.
+    /// Returns how many messages of a queue are delivered but not acknowledged.
     #[must_use]
     pub fn unacked(&self, queue: &str) -> usize {
         let state = self.lock();
@@ -143,36 +158,36 @@ impl MemoryBroker {
         unacked.filter(|unacked| unacked.queue == queue).count()
     }
 
-    /// Every message that was accepted so far, in order.
+    /// Returns every message accepted so far, in order.
     #[must_use]
     pub fn taken(&self) -> Vec<Publish> {
         self.lock().taken.clone()
     }
 
-    /// How many messages were accepted so far: [`taken`](Self::taken) copies them all.
+    /// Returns how many messages were accepted so far, without the copies that [`taken`](Self::taken) makes.
     #[must_use]
     pub fn taken_count(&self) -> usize {
         self.lock().taken.len()
     }
 
-    /// The names of the connections, oldest first.
+    /// Returns the names of the connections, oldest first.
     #[must_use]
     pub fn connections(&self) -> Vec<String> {
         self.lock().connections.values().map(|connection| connection.name.clone()).collect()
     }
 
-    /// How many connections there were so far.
+    /// Returns how many connections there were so far.
     #[must_use]
     pub fn connects(&self) -> u64 {
         self.lock().next_connection
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, BrokerState> {
         lock(&self.state)
     }
 }
 
-/// Faults.
+/// Methods that inject faults.
 impl MemoryBroker {
     /// Drops every connection whose name contains `name`. Their messages are delivered again.
     pub fn drop_connections(&self, name: &str) {
@@ -189,8 +204,7 @@ impl MemoryBroker {
         self.lock().faults.unreachable = unreachable;
     }
 
-    /// Blocks publishing, as an alarm does. Messages that are published meanwhile are accepted once it
-    /// is unblocked.
+    /// Blocks publishing, as an alarm does. Messages published meanwhile are accepted when the block ends.
     pub fn block(&self, blocked: bool) {
         let mut state = self.lock();
         state.faults.blocked = blocked;
@@ -212,23 +226,22 @@ impl MemoryBroker {
         self.lock().faults.nack = count;
     }
 
-    /// Refuses a routing key: publishing with it ends the channel.
+    /// Refuses a routing key: publishing with it closes the channel.
     pub fn refuse_key(&self, key: &str) {
         self.lock().faults.refused_keys.push(key.to_owned());
     }
 
-    /// Takes a routing key for a spoilt frame: publishing with it ends the connection.
+    /// Treats a routing key as a malformed frame: publishing with it closes the connection.
     pub fn spoil_key(&self, key: &str) {
         self.lock().faults.spoilt_keys.push(key.to_owned());
     }
 
-    /// Says nothing any more of exchanges and queues of this name to those who ask, as to a user without
-    /// a right on them.
+    /// Hides exchanges and queues of this name from every query, as from a user without permission on them.
     pub fn hide(&self, name: &str) {
         self.lock().faults.hidden.push(name.to_owned());
     }
 
-    /// Refuses no routing key any more.
+    /// Stops refusing routing keys.
     pub fn refuse_no_key(&self) {
         self.lock().faults.refused_keys.clear();
     }
@@ -238,13 +251,12 @@ impl MemoryBroker {
         self.lock().faults.hold_confirms = true;
     }
 
-    /// Holds back the confirms of what is published with this routing key, as a queue without a leader
-    /// does.
+    /// Holds back the confirms of messages with this routing key, as a queue without a leader does.
     pub fn hold_confirms_of(&self, key: &str) {
         self.lock().faults.unconfirmed_keys.push(key.to_owned());
     }
 
-    /// Sends the confirms that were held back, and further ones at once.
+    /// Sends the held confirms, and sends further ones at once.
     pub fn release_confirms(&self) {
         let mut state = self.lock();
         state.faults.hold_confirms = false;
@@ -258,22 +270,22 @@ impl MemoryBroker {
         }
     }
 
-    /// Loses acknowledgements, as happens when a process dies, or stops losing them.
+    /// Loses acknowledgements, as when a process dies, or stops losing them.
     pub fn lose_acks(&self, lose: bool) {
         self.lock().faults.lose_acks = lose;
     }
 
-    /// Loses the next acknowledgements. Until their connection ends they seem to be done.
+    /// Loses the next acknowledgements. They seem done until their connection ends.
     pub fn lose_next_acks(&self, count: usize) {
         self.lock().faults.lose_next_acks = count;
     }
 
-    /// Sends consumers this many messages ahead at least, whatever they ask for.
+    /// Sends consumers at least this many messages ahead, whatever their prefetch.
     pub fn send_ahead(&self, count: u16) {
         self.lock().faults.send_ahead = count;
     }
 
-    /// Cancels the consumers of a queue without an error, as deleting the queue does.
+    /// Cancels the consumers of a queue without an error, as its deletion does.
     pub fn cancel_consumers(&self, queue: &str) {
         let mut state = self.lock();
         let mut cancelled = Vec::new();

@@ -11,6 +11,6 @@ mod state;
 mod system;
 
 pub use broker::MemoryBroker;
-pub use objects::{Kind, QueueOptions};
+pub use objects::{ExchangeKind, QueueOptions};
 #[doc(hidden)]
 pub use system::{MemorySystem, properties, until};

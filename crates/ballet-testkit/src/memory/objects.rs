@@ -1,4 +1,4 @@
-//! What the broker has: exchanges and queues, and the messages in these.
+//! The broker's objects: exchanges, bindings, queues and their messages.
 
 use std::collections::VecDeque;
 
@@ -7,63 +7,63 @@ use ballet_amqp::{AMQPValue, Delivery, FieldTable, Publish};
 
 /// How an exchange routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ExchangeKind {
     /// By patterns with `*` and `#`.
     Topic,
     /// To everything that is bound.
     Fanout,
     /// By the exact key.
     Direct,
-    /// By headers: all that the binding lists.
+    /// By headers: a message needs all those that the binding lists.
     Headers,
 }
 
-/// What a queue does with messages that come back to it.
+/// The limits of a queue for messages that come back to it.
 #[derive(Debug, Clone, Default)]
 pub struct QueueOptions {
-    /// The number of redeliveries after which a message is dead.
+    /// The number of redeliveries after which a message becomes a dead letter.
     pub delivery_limit: Option<i64>,
-    /// Exchange and routing key for dead messages. Without it they are lost.
+    /// The exchange and routing key for dead letters. Without them, dead letters are lost.
     pub dead_letter: Option<(String, String)>,
 }
 
 #[derive(Debug)]
-pub(super) struct Exchange {
-    pub(super) kind: Kind,
+pub(super) struct BrokerExchange {
+    pub(super) kind: ExchangeKind,
     pub(super) alternate: Option<String>,
-    pub(super) bindings: Vec<Binding>,
+    pub(super) bindings: Vec<ExchangeBinding>,
 }
 
-/// What an exchange passes on, and where to.
+/// A route from an exchange to a queue or to another exchange.
 #[derive(Debug)]
-pub(super) struct Binding {
+pub(super) struct ExchangeBinding {
     pub(super) key: String,
-    /// The headers that a message must have, for an exchange that routes by them.
+    /// The headers that a message must have, for an exchange of kind `headers`.
     pub(super) headers: Vec<(String, String)>,
-    pub(super) target: Target,
+    pub(super) target: BindingTarget,
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Target {
+pub(super) enum BindingTarget {
     Queue(String),
     Exchange(String),
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Queue {
+pub(super) struct BrokerQueue {
     pub(super) options: QueueOptions,
-    pub(super) ready: VecDeque<Message>,
-    /// Connection and consumer tag, in turn.
+    pub(super) ready: VecDeque<QueuedMessage>,
+    /// Connection and consumer tag of each consumer, in the order of their turns.
     pub(super) consumers: VecDeque<(u64, String)>,
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Message {
+pub(super) struct QueuedMessage {
     pub(super) publish: Publish,
     pub(super) earlier_deliveries: i64,
 }
 
-impl Message {
+impl QueuedMessage {
     pub(super) fn deliver(&self, tag: u64) -> Delivery {
         let publish = &self.publish;
         let mut properties = publish.properties.clone();

@@ -3,17 +3,17 @@
 use std::sync::{Arc, Mutex};
 
 use ballet_amqp::{
-    BrokerError, Confirms, Deliveries, Found, Lookup, Object, Peer, Publish, Session,
+    BrokerError, Confirms, Deliveries, FoundObject, Lookup, Object, Peer, Publish, Session,
 };
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use futures_util::stream::{self, StreamExt};
 use tokio::sync::{mpsc, watch};
 
-use crate::memory::state::{Connection, State, lock};
+use crate::memory::state::{BrokerState, ClientConnection, lock};
 
 #[derive(Debug)]
 pub(super) struct MemorySession {
-    pub(super) state: Arc<Mutex<State>>,
+    pub(super) state: Arc<Mutex<BrokerState>>,
     pub(super) id: u64,
     pub(super) peer: Peer,
     pub(super) blocked: watch::Receiver<bool>,
@@ -21,12 +21,12 @@ pub(super) struct MemorySession {
 }
 
 impl MemorySession {
-    /// A session of a new connection.
-    pub(super) fn open(state: &Arc<Mutex<State>>, name: &str, peer: Peer) -> Self {
+    /// Opens a session on a new connection.
+    pub(super) fn open(state: &Arc<Mutex<BrokerState>>, name: &str, peer: Peer) -> Self {
         let mut locked = lock(state);
         locked.next_connection += 1;
         let id = locked.next_connection;
-        let connection = Connection::new(name, locked.faults.blocked);
+        let connection = ClientConnection::new(name, locked.faults.blocked);
         let session = Self {
             state: Arc::clone(state),
             id,
@@ -53,7 +53,7 @@ impl Session for MemorySession {
         &self.peer
     }
 
-    /// Shown beside the connections, and it outlives this one.
+    /// The session of a further channel. It is listed beside the connections, and outlives this one.
     fn channel(&self) -> BoxFuture<'_, Result<Arc<dyn Session>, BrokerError>> {
         let name = lock(&self.state)
             .connections
@@ -79,7 +79,7 @@ impl Session for MemorySession {
         };
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let found = counts.map_or(Lookup::Absent, |(messages, consumers)| {
-            Lookup::Found(Found { messages: count(messages), consumers: count(consumers) })
+            Lookup::Found(FoundObject { messages: count(messages), consumers: count(consumers) })
         });
         ready(Ok(found)).boxed()
     }

@@ -4,25 +4,27 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ballet_amqp::headers::text_header;
-use ballet_amqp::{BrokerError, Confirmed, Delivery, Outcome, Publish};
-use ballet_stream::Pattern;
+use ballet_amqp::{BrokerError, Delivery, MessageConfirm, Publish, PublishOutcome};
+use ballet_stream::TypePattern;
 use tokio::sync::{mpsc, watch};
 
-use crate::memory::objects::{Binding, Exchange, Kind, Message, Queue, Target};
+use crate::memory::objects::{
+    BindingTarget, BrokerExchange, BrokerQueue, ExchangeBinding, ExchangeKind, QueuedMessage,
+};
 
 #[derive(Debug, Default)]
-pub(super) struct State {
-    pub(super) exchanges: BTreeMap<String, Exchange>,
-    pub(super) queues: BTreeMap<String, Queue>,
-    pub(super) connections: BTreeMap<u64, Connection>,
+pub(super) struct BrokerState {
+    pub(super) exchanges: BTreeMap<String, BrokerExchange>,
+    pub(super) queues: BTreeMap<String, BrokerQueue>,
+    pub(super) connections: BTreeMap<u64, ClientConnection>,
     pub(super) next_connection: u64,
-    /// Every message that was accepted, in order.
+    /// All accepted messages, in order.
     pub(super) taken: Vec<Publish>,
-    pub(super) faults: Faults,
+    pub(super) faults: BrokerFaults,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Faults {
+pub(super) struct BrokerFaults {
     pub(super) unreachable: bool,
     pub(super) blocked: bool,
     pub(super) hold_confirms: bool,
@@ -37,22 +39,22 @@ pub(super) struct Faults {
 }
 
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(super) struct ClientConnection {
     pub(super) name: String,
     pub(super) blocked: watch::Sender<bool>,
     pub(super) closed: watch::Sender<Option<BrokerError>>,
-    pub(super) confirms: Option<mpsc::UnboundedSender<Result<Confirmed, BrokerError>>>,
+    pub(super) confirms: Option<mpsc::UnboundedSender<Result<MessageConfirm, BrokerError>>>,
     pub(super) published: u64,
-    /// Published while the broker blocked.
+    /// Messages published while the broker blocked.
     pub(super) pending: Vec<(u64, Publish)>,
-    pub(super) held_confirms: VecDeque<Confirmed>,
-    pub(super) consumers: BTreeMap<String, Consumer>,
+    pub(super) held_confirms: VecDeque<MessageConfirm>,
+    pub(super) consumers: BTreeMap<String, QueueConsumer>,
     last_tag: u64,
     pub(super) unacked: BTreeMap<u64, Unacked>,
 }
 
 #[derive(Debug)]
-pub(super) struct Consumer {
+pub(super) struct QueueConsumer {
     pub(super) queue: String,
     prefetch: usize,
     unacked: usize,
@@ -63,10 +65,10 @@ pub(super) struct Consumer {
 pub(super) struct Unacked {
     pub(super) queue: String,
     consumer: String,
-    message: Message,
+    message: QueuedMessage,
 }
 
-impl Connection {
+impl ClientConnection {
     pub(super) fn new(name: &str, blocked: bool) -> Self {
         Self {
             name: name.to_owned(),
@@ -83,7 +85,7 @@ impl Connection {
     }
 }
 
-impl State {
+impl BrokerState {
     pub(super) fn publish(&mut self, connection: u64, number: u64, message: &Publish) {
         if self.faults.spoilt_keys.contains(&message.routing_key) {
             let text = "FRAME_ERROR - type 3, all octets = <<>>".to_owned();
@@ -106,7 +108,7 @@ impl State {
         }
         let outcome = self.accept(message);
         let Some(connection) = self.connections.get_mut(&connection) else { return };
-        let confirmed = Confirmed { number, outcome };
+        let confirmed = MessageConfirm { number, outcome };
         if self.faults.hold_confirms || self.faults.unconfirmed_keys.contains(&message.routing_key)
         {
             connection.held_confirms.push_back(confirmed);
@@ -116,10 +118,10 @@ impl State {
     }
 
     /// Routes a message.
-    pub(super) fn accept(&mut self, message: &Publish) -> Outcome {
+    pub(super) fn accept(&mut self, message: &Publish) -> PublishOutcome {
         if self.faults.nack > 0 {
             self.faults.nack -= 1;
-            return Outcome::Nack;
+            return PublishOutcome::Nack;
         }
         let mut queues = Vec::new();
         if message.exchange.is_empty() {
@@ -128,29 +130,31 @@ impl State {
             self.route(&message.exchange, message, &mut queues);
         }
         if queues.is_empty() && message.mandatory {
-            return Outcome::Returned { code: 312, text: "NO_ROUTE".to_owned() };
+            return PublishOutcome::Returned { code: 312, text: "NO_ROUTE".to_owned() };
         }
         self.taken.push(message.clone());
         for queue in queues {
             if let Some(queue) = self.queues.get_mut(&queue) {
-                let message = Message { publish: message.clone(), earlier_deliveries: 0 };
+                let message = QueuedMessage { publish: message.clone(), earlier_deliveries: 0 };
                 queue.ready.push_back(message);
             }
             self.dispatch(&queue);
         }
-        Outcome::Ack
+        PublishOutcome::Ack
     }
 
     fn route(&self, exchange: &str, message: &Publish, queues: &mut Vec<String>) {
         let key = &message.routing_key;
         let Some(exchange) = self.exchanges.get(exchange) else { return };
         let mut routed = false;
-        for Binding { key: pattern, headers, target } in &exchange.bindings {
+        for ExchangeBinding { key: pattern, headers, target } in &exchange.bindings {
             let takes = match exchange.kind {
-                Kind::Fanout => true,
-                Kind::Direct => pattern == key,
-                Kind::Topic => pattern.parse().is_ok_and(|pattern: Pattern| pattern.matches(key)),
-                Kind::Headers => headers
+                ExchangeKind::Fanout => true,
+                ExchangeKind::Direct => pattern == key,
+                ExchangeKind::Topic => {
+                    pattern.parse().is_ok_and(|pattern: TypePattern| pattern.matches(key))
+                }
+                ExchangeKind::Headers => headers
                     .iter()
                     .all(|(name, value)| text_header(&message.properties, name) == Some(value)),
             };
@@ -159,9 +163,9 @@ impl State {
             }
             routed = true;
             match target {
-                Target::Queue(queue) if queues.contains(queue) => {}
-                Target::Queue(queue) => queues.push(queue.clone()),
-                Target::Exchange(exchange) => self.route(exchange, message, queues),
+                BindingTarget::Queue(queue) if queues.contains(queue) => {}
+                BindingTarget::Queue(queue) => queues.push(queue.clone()),
+                BindingTarget::Exchange(exchange) => self.route(exchange, message, queues),
             }
         }
         if let (false, Some(alternate)) = (routed, &exchange.alternate) {
@@ -179,7 +183,7 @@ impl State {
         let (sender, receiver) = mpsc::unbounded_channel();
         let ahead = self.faults.send_ahead.max(prefetch);
         let prefetch = if prefetch == 0 { usize::MAX } else { usize::from(ahead) };
-        let consumer = Consumer { queue: queue.to_owned(), prefetch, unacked: 0, sender };
+        let consumer = QueueConsumer { queue: queue.to_owned(), prefetch, unacked: 0, sender };
         self.connections.get_mut(&connection)?.consumers.insert(tag.to_owned(), consumer);
         self.queues.get_mut(queue)?.consumers.push_back((connection, tag.to_owned()));
         self.dispatch(queue);
@@ -195,7 +199,7 @@ impl State {
         }
     }
 
-    /// Delivers to each consumer in turn, as far as their prefetch allows.
+    /// Delivers to the consumers in turn, up to their prefetch.
     fn dispatch(&mut self, name: &str) {
         let Some(queue) = self.queues.get_mut(name) else { return };
         let mut full = 0;
@@ -218,7 +222,7 @@ impl State {
         }
     }
 
-    /// Takes deliveries from a connection. `None` if it is gone, or a tag is unknown.
+    /// Takes deliveries back from a connection. `None` if it is gone, or a tag is unknown.
     fn take(&mut self, connection: u64, tags: &[u64]) -> Option<Vec<Unacked>> {
         let connection = self.connections.get_mut(&connection)?;
         tags.iter()
@@ -260,8 +264,7 @@ impl State {
         true
     }
 
-    /// Returns messages to the head of their queues, in order. Those beyond the delivery limit become
-    /// dead letters.
+    /// Returns messages to the head of their queues, in order. Those beyond the delivery limit become dead letters.
     fn requeue(&mut self, back: Vec<Unacked>) {
         let mut touched = Vec::new();
         for Unacked { queue: name, mut message, .. } in back.into_iter().rev() {
@@ -297,6 +300,6 @@ impl State {
     }
 }
 
-pub(super) fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+pub(super) fn lock(state: &Mutex<BrokerState>) -> MutexGuard<'_, BrokerState> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }

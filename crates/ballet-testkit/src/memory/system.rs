@@ -1,4 +1,4 @@
-//! Services that run in this process, each with a database of its own, on a broker in memory.
+//! Services in this process, each with its own database, on a broker in memory.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -15,28 +15,27 @@ use uuid::Uuid;
 use crate::looks::Looks;
 use crate::memory::broker::MemoryBroker;
 
-/// In which time something has to happen, after what happened last: for what hangs.
+/// The time limit of each wait, counted from the last change.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// What services need that run in this process: a database for each, with the tables of the framework, and a broker
-/// in memory.
+/// A broker in memory, and a database with the framework's tables for each of some services.
 #[derive(Debug)]
 pub struct MemorySystem {
-    // Before the databases, so that they are closed when those are dropped.
+    // This field stands before the databases, so that its sessions are closed before those are dropped.
     looks: Looks,
-    /// By the name of the service.
+    /// The databases, by the name of the service.
     pub databases: BTreeMap<String, Database>,
     pub broker: MemoryBroker,
     clock: Clock,
 }
 
 impl MemorySystem {
-    /// What these services need, on the Postgres of [`Postgres::shared`].
+    /// Prepares a system for these services, on the Postgres of [`Postgres::shared`].
     pub async fn new(test: &str, services: &[Participant]) -> Self {
         Self::on(Postgres::shared().await.expect("a Postgres"), test, services).await
     }
 
-    /// The same on another Postgres.
+    /// Does the same on another Postgres.
     pub async fn on(postgres: &Postgres, test: &str, services: &[Participant]) -> Self {
         let parts: Vec<_> = services.iter().map(Participant::part).collect();
         let names: Vec<_> = parts.iter().map(|part| part.service).collect();
@@ -46,12 +45,12 @@ impl MemorySystem {
         Self { looks: Looks::default(), databases, broker, clock: Clock::system() }
     }
 
-    /// Where the database of a service is.
+    /// Returns the URL of a service's database.
     pub fn url(&self, service: &str) -> &str {
         self.databases[service].url()
     }
 
-    /// A service that is to be started with [`settings`](Self::settings).
+    /// Makes a service that starts with [`settings`](Self::settings).
     pub fn service(&self, participant: Participant, tables: &'static [Migration]) -> Service {
         Service::new(participant).migrations(tables).broker(Arc::new(self.broker.clone()))
     }
@@ -76,7 +75,7 @@ impl MemorySystem {
         self.new_id_before(Duration::ZERO)
     }
 
-    /// An id that was made this long ago.
+    /// Makes an id as of this long ago.
     pub fn new_id_before(&self, before: Duration) -> Uuid {
         self.clock.new_id(self.clock.now() - before)
     }
@@ -85,7 +84,7 @@ impl MemorySystem {
         SagaId(self.new_id())
     }
 
-    /// The messages of a type that the broker took, in order.
+    /// Returns the messages of a type that the broker accepted, in order.
     pub fn taken<E: Event>(&self) -> Vec<Publish> {
         let mut taken = self.broker.taken();
         taken.retain(|m| m.exchange == topology::EVENTS && m.routing_key == E::TYPE.name());
@@ -103,23 +102,23 @@ impl MemorySystem {
         PgConnection::connect(self.url(service)).await.expect("a database")
     }
 
-    /// Executes statements in the database of a service. They leave nothing in the session: no transaction, lock or
-    /// setting. [`connect`](Self::connect) is for those that do.
+    /// Executes statements in the database of a service. They must leave no transaction, lock or setting behind:
+    /// those need a session from [`connect`](Self::connect).
     pub async fn execute(&self, service: &str, sql: &str) {
         self.looks.execute(self.url(service), sql).await.expect("executed");
     }
 
-    /// How many rows there are of what stands after `from`.
+    /// Counts the rows of `select count(*) from {what}`.
     pub async fn count(&self, service: &str, what: &str) -> i64 {
         self.try_count(service, what).await.expect("a count")
     }
 
-    /// The same while the database may be away.
+    /// Counts rows while the database may be away.
     pub async fn try_count(&self, service: &str, what: &str) -> Result<i64, sqlx::Error> {
         self.looks.value(self.url(service), &format!("select count(*) from {what}")).await
     }
 
-    /// Returns the only number that a query of a service's database yields.
+    /// Returns the single number that a query of a service's database yields.
     pub async fn number(&self, service: &str, sql: &str) -> i64 {
         self.looks.value(self.url(service), sql).await.expect("a number")
     }
@@ -129,13 +128,13 @@ impl MemorySystem {
         self.until(service, &format!("select count(*) from {what}"), expected).await;
     }
 
-    /// Waits until a query of a service's database yields this value, as text, and no other.
+    /// Waits until a query of a service's database yields this one value, as text.
     pub async fn until(&self, service: &str, sql: &str, expected: impl ToString) {
         self.looks.until(self.url(service), sql, &expected.to_string(), LIMIT).await;
     }
 }
 
-/// What the service that owns this type would say of such an event.
+/// Makes the properties with which the service that owns this type would publish such an event.
 #[must_use]
 pub fn properties(of: EventType, id: &str, saga: Option<SagaId>) -> BasicProperties {
     let properties = BasicProperties::default()
@@ -149,7 +148,7 @@ pub fn properties(of: EventType, id: &str, saga: Option<SagaId>) -> BasicPropert
     }
 }
 
-/// Waits until something has this value.
+/// Waits until `look` returns this value.
 pub async fn until<T: PartialEq + Debug>(what: &str, look: impl Fn() -> T, expected: T) {
     let reached = wait_until(what, LIMIT, || async {
         let now = look();

@@ -1,33 +1,33 @@
-//! An OpenAPI document, as far as requests and answers need it.
+//! The parts of an OpenAPI document that requests and answers need.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::openapi::judge::Judge;
+use crate::openapi::judge::SchemaJudge;
 use crate::openapi::schema::Schema;
 
-/// The methods that an operation can have.
+/// The methods of an operation.
 pub(super) const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// An OpenAPI document.
 #[derive(Debug)]
-pub(super) struct Document<'a> {
-    pub(super) operations: Vec<Operation<'a>>,
+pub(super) struct ApiDocument<'a> {
+    pub(super) operations: Vec<RouteOperation<'a>>,
     /// The methods of each path, in capitals.
     pub(super) methods: BTreeMap<&'a str, Vec<String>>,
 }
 
-/// A route.
+/// An operation on a route.
 #[derive(Debug)]
-pub(super) struct Operation<'a> {
+pub(super) struct RouteOperation<'a> {
     pub(super) id: &'a str,
     pub(super) method: String,
     pub(super) path: &'a str,
     pub(super) parameters: Vec<Parameter<'a>>,
-    /// The JSON body, and its example.
+    /// The JSON body, with its example.
     pub(super) body: Option<(Schema<'a>, &'a Value)>,
-    /// The answers by status: the content types with their schemas.
+    /// The answers by status: content types with their schemas.
     pub(super) answers: BTreeMap<u16, BTreeMap<&'a str, Schema<'a>>>,
 }
 
@@ -41,8 +41,8 @@ pub(super) struct Parameter<'a> {
     pub(super) schema: Schema<'a>,
 }
 
-impl<'a> Document<'a> {
-    pub(super) fn read(judge: &'a Judge<'a>) -> Result<Self, String> {
+impl<'a> ApiDocument<'a> {
+    pub(super) fn read(judge: &'a SchemaJudge<'a>) -> Result<Self, String> {
         let root = judge.root();
         if root["openapi"].as_str().is_none_or(|version| !version.starts_with("3.1.")) {
             return Err(format!("it is no OpenAPI 3.1 document: {}", root["openapi"]));
@@ -50,7 +50,7 @@ impl<'a> Document<'a> {
         let (mut operations, mut methods) = (Vec::new(), BTreeMap::new());
         for (path, item) in entries(&root["paths"]) {
             for method in METHODS.iter().filter(|method| item.get(**method).is_some()) {
-                let operation = Operation::read(judge, path, method, &item[*method])?;
+                let operation = RouteOperation::read(judge, path, method, &item[*method])?;
                 let all: &mut Vec<String> = methods.entry(path).or_default();
                 all.push(operation.method.clone());
                 operations.push(operation);
@@ -60,9 +60,9 @@ impl<'a> Document<'a> {
     }
 }
 
-impl<'a> Operation<'a> {
+impl<'a> RouteOperation<'a> {
     fn read(
-        judge: &'a Judge<'a>,
+        judge: &'a SchemaJudge<'a>,
         path: &'a str,
         method: &str,
         node: &'a Value,
@@ -93,7 +93,7 @@ impl<'a> Operation<'a> {
         for (status, answer) in entries(&node["responses"]) {
             let status = status.parse().map_err(|_| format!("{id}: {status} is no status"))?;
             let contents = entries(&answer["content"]);
-            // Of a stream each event is judged.
+            // A stream is judged event by event.
             let judged =
                 |content: &'a Value| content.get("x-item-schema").unwrap_or(&content["schema"]);
             let contents = contents.map(|(kind, content)| (kind, schema(judged(content))));
@@ -103,7 +103,7 @@ impl<'a> Operation<'a> {
     }
 }
 
-/// The fields of an object; none of what is no object.
+/// Returns the fields of an object, and nothing for other values.
 pub(super) fn entries(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
     value.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), value))
 }

@@ -1,4 +1,4 @@
-//! Whether a value fits a schema of a document.
+//! Judges whether a value fits a schema of a document.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,18 +7,18 @@ use std::sync::{Mutex, PoisonError};
 use boon::{Compiler, Format, Schemas, ValidationError};
 use serde_json::Value;
 
-/// The name under which the document is known to the validator.
+/// The URI of the document in the validator.
 const DOCUMENT: &str = "document:/";
 
 /// Judges values by the schemas of one document.
-pub(super) struct Judge<'a> {
+pub(super) struct SchemaJudge<'a> {
     root: &'a Value,
-    /// Where each part of the document is, by its address.
+    /// The JSON Pointer of each part of the document, by the part's address in memory.
     places: HashMap<usize, String>,
     compiled: Mutex<(Compiler, Schemas)>,
 }
 
-impl<'a> Judge<'a> {
+impl<'a> SchemaJudge<'a> {
     pub(super) fn new(root: &'a Value) -> Result<Self, String> {
         let mut compiler = Compiler::new();
         compiler.enable_format_assertions();
@@ -32,12 +32,12 @@ impl<'a> Judge<'a> {
         Ok(Self { root, places, compiled: Mutex::new((compiler, Schemas::new())) })
     }
 
-    /// The document.
+    /// Returns the document.
     pub(super) const fn root(&self) -> &'a Value {
         self.root
     }
 
-    /// What is wrong with a value, each with its place. `schema` is a part of the document.
+    /// Returns the faults of a value, each with its place. `schema` is a part of the document.
     pub(super) fn judge(&self, schema: &'a Value, value: &Value) -> Vec<String> {
         let Some(place) = self.places.get(&address(schema)) else {
             return vec![format!("the schema {schema} is no part of the document")];
@@ -50,21 +50,21 @@ impl<'a> Judge<'a> {
         };
         let mut wrong = Vec::new();
         if let Err(error) = schemas.validate(value, schema) {
-            tell(&error, &mut wrong);
+            report(&error, &mut wrong);
         }
         wrong
     }
 }
 
-impl fmt::Debug for Judge<'_> {
+impl fmt::Debug for SchemaJudge<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Judge").finish_non_exhaustive()
+        f.debug_struct("SchemaJudge").finish_non_exhaustive()
     }
 }
 
-/// The formats of whole numbers, which JSON Schema leaves to those who use it.
-type Fits = fn(&Value) -> Result<(), Box<dyn std::error::Error>>;
-const INTEGERS: &[(&str, Fits)] = &[
+/// A check for one of the formats of whole numbers, which JSON Schema does not define.
+type FormatCheck = fn(&Value) -> Result<(), Box<dyn std::error::Error>>;
+const INTEGERS: &[(&str, FormatCheck)] = &[
     ("int32", |value| is_in(value, i32::MIN.into(), i32::MAX.into())),
     ("uint32", |value| is_in(value, 0, u32::MAX.into())),
     ("int64", |value| is_in(value, i64::MIN.into(), i64::MAX.into())),
@@ -80,20 +80,20 @@ fn is_in(value: &Value, least: i128, most: i128) -> Result<(), Box<dyn std::erro
     }
 }
 
-/// Says the innermost faults: those around them only say that something inside is wrong.
-fn tell(error: &ValidationError<'_, '_>, wrong: &mut Vec<String>) {
+/// Reports the innermost faults. The outer ones only say that something inside is wrong.
+fn report(error: &ValidationError<'_, '_>, wrong: &mut Vec<String>) {
     if error.causes.is_empty() {
         wrong.push(format!("#{}: {}", error.instance_location, error.kind));
     }
-    error.causes.iter().for_each(|cause| tell(cause, wrong));
+    error.causes.iter().for_each(|cause| report(cause, wrong));
 }
 
-/// Parts of a document do not move while it is read.
+/// Returns an address that identifies a part: the document does not move while it is read.
 fn address(part: &Value) -> usize {
     std::ptr::from_ref(part).addr()
 }
 
-/// The JSON Pointer of each part, as a fragment of a URL has it.
+/// Collects the JSON Pointer of each part, as a URI fragment.
 fn collect(part: &Value, place: &mut String, places: &mut HashMap<usize, String>) {
     places.insert(address(part), place.clone());
     let length = place.len();
@@ -144,7 +144,7 @@ mod tests {
             },
         } } }, "$defs": { "Line": { "type": "integer", "minimum": 1, "maximum": 9 } } });
         let schema = &root["paths"]["/carts/{id}"]["schema"];
-        let judge = Judge::new(&root).expect("a document");
+        let judge = SchemaJudge::new(&root).expect("a document");
         let id = "0193f7a0-0000-7000-8000-000000000001";
         let fits = json!({ "id": id, "lines": [1, 9], "note": null, "at": "2026-01-01T00:00:00.5Z",
             "size": 7, "json": "7" });

@@ -1,5 +1,5 @@
-//! Whether a document is one that client generators understand: the objects of OpenAPI 3.1 with their
-//! fields, and the names, descriptions and schemas that a generated client is made of.
+//! Checks that client generators understand a document: the objects of OpenAPI 3.1 with their fields, and the names,
+//! descriptions and schemas that a generated client is made of.
 
 use std::collections::BTreeSet;
 
@@ -7,18 +7,18 @@ use serde_json::Value;
 
 use crate::openapi::document::{METHODS, entries};
 
-/// The fields of an object of OpenAPI 3.1, and those of them that must be there.
-type Fields = (&'static [&'static str], &'static [&'static str]);
+/// The fields of an object of OpenAPI 3.1, and those that are required.
+type ObjectFields = (&'static [&'static str], &'static [&'static str]);
 
-const ROOT: Fields = (
+const ROOT: ObjectFields = (
     &["openapi", "info", "servers", "paths", "components", "security", "tags", "externalDocs"],
     &["openapi", "info", "paths"],
 );
-const INFO: Fields = (
+const INFO: ObjectFields = (
     &["title", "summary", "description", "termsOfService", "contact", "license", "version"],
     &["title", "version"],
 );
-const OPERATION: Fields = (
+const OPERATION: ObjectFields = (
     &[
         "tags",
         "summary",
@@ -33,33 +33,33 @@ const OPERATION: Fields = (
     ],
     &["operationId", "summary", "tags", "responses"],
 );
-const PARAMETER: Fields = (
+const PARAMETER: ObjectFields = (
     &["name", "in", "description", "required", "deprecated", "schema", "style", "explode"],
     &["name", "in", "description", "required", "schema"],
 );
-const BODY: Fields = (&["description", "content", "required"], &["content"]);
-const ANSWER: Fields = (&["description", "headers", "content"], &["description"]);
-const HEADER: Fields =
+const BODY: ObjectFields = (&["description", "content", "required"], &["content"]);
+const ANSWER: ObjectFields = (&["description", "headers", "content"], &["description"]);
+const HEADER: ObjectFields =
     (&["description", "required", "deprecated", "schema"], &["description", "schema"]);
-const MEDIA: Fields = (&["schema", "example", "examples"], &["schema"]);
-/// What is read as text.
+const MEDIA: ObjectFields = (&["schema", "example", "examples"], &["schema"]);
+/// The content type of an event stream, whose schema describes text.
 const STREAM: &str = "text/event-stream";
 
-/// What is wrong with a document for those who generate clients, as sentences.
+/// Returns what would break client generators in a document, one sentence each.
 #[must_use]
 pub fn lint(document: &Value) -> Vec<String> {
-    let mut lint = Lint { document, found: Vec::new(), used: BTreeSet::new() };
+    let mut lint = DocumentLint { document, found: Vec::new(), used: BTreeSet::new() };
     lint.all();
     lint.found
 }
 
-struct Lint<'a> {
+struct DocumentLint<'a> {
     document: &'a Value,
     found: Vec<String>,
     used: BTreeSet<&'a str>,
 }
 
-impl<'a> Lint<'a> {
+impl<'a> DocumentLint<'a> {
     fn all(&mut self) {
         let document = self.document;
         self.fields("the document", document, ROOT);
@@ -154,7 +154,7 @@ impl<'a> Lint<'a> {
         }
     }
 
-    /// The body of a request or an answer. A generated client names its type by the component.
+    /// Checks the body of a request or an answer. A generated client names its type after the component.
     fn content(&mut self, at: &str, content: &'a Value) {
         for (kind, media) in entries(content) {
             let at = format!("{at}, {kind}");
@@ -168,7 +168,7 @@ impl<'a> Lint<'a> {
         }
     }
 
-    /// References lead somewhere, and a schema says what type its values have.
+    /// Checks that references resolve and that each schema has a type.
     fn schemas(&mut self, at: &str, value: &'a Value) {
         if let Some(place) = value.get("$ref").and_then(Value::as_str) {
             let place = place.strip_prefix('#').unwrap_or(place);
@@ -202,7 +202,7 @@ impl<'a> Lint<'a> {
         }
     }
 
-    fn fields(&mut self, at: &str, object: &Value, (known, needed): Fields) {
+    fn fields(&mut self, at: &str, object: &Value, (known, needed): ObjectFields) {
         for name in needed.iter().filter(|name| is_nothing(&object[**name])) {
             self.found.push(format!("{at} has no {name}"));
         }
@@ -214,7 +214,7 @@ impl<'a> Lint<'a> {
     }
 }
 
-/// Whether it is a name in the languages that clients are generated for.
+/// Whether an id is a valid name in the languages for which clients are generated.
 fn is_name(id: &str) -> bool {
     id.starts_with(|first: char| first.is_ascii_lowercase())
         && id.chars().all(|one| one.is_ascii_alphanumeric() || one == '_')

@@ -1,5 +1,5 @@
-//! Tries out a service's HTTP routes by its own OpenAPI document: requests that the document allows,
-//! requests that it forbids, and whether each answer is what the document says.
+//! Tries a service's HTTP routes against its own OpenAPI document: sends requests that the document allows and
+//! requests that it forbids, and compares each answer with the document.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), ballet_testkit::openapi::NoDocument> {
@@ -22,40 +22,39 @@ mod trial;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-use crate::openapi::document::Document;
-use crate::openapi::judge::Judge;
-use crate::openapi::trial::Trial;
+use crate::openapi::document::ApiDocument;
+use crate::openapi::judge::SchemaJudge;
+use crate::openapi::trial::ServiceTrial;
 
 pub use crate::openapi::lint::lint;
 
-/// The routes cannot be tried out, because there is no document of them.
+/// The error of a service without a usable document.
 #[derive(Debug, thiserror::Error)]
 #[error("the HTTP routes cannot be tried out: {0}")]
 pub struct NoDocument(String);
 
-/// Tries out all routes of the service at this URL, which serves its document, and returns what is
-/// wrong, as sentences. First of all the document is [linted](lint()). `seed` decides every request; `rounds` is how many of each kind are sent to
-/// each route.
+/// Tries all routes of the service at this URL, which serves its document, and returns the faults, one sentence each.
+/// The document itself is [linted](lint()) first. `seed` decides every request; `rounds` is the number of requests of
+/// each kind for each route.
 ///
-/// A route that can answer 401 has to answer it to all of these requests, which nobody has signed. A
-/// route with `If-Match` counts as tried out once only the version was wrong.
+/// A route that can answer 401 must answer it to every request here, because none is signed. A route with `If-Match`
+/// counts as tried once only the version was wrong.
 ///
-/// Values that occur in answers are used in later requests, so the routes should know a thing of
-/// each kind. A route that has not answered with success yet gets values that belong together: those of one object,
-/// or of a `Location`.
+/// Later requests use values from earlier answers, so the service should already have one object of each kind. A
+/// route that has not succeeded yet gets values that belong together: those of one object, or of a `Location`.
 ///
 /// # Errors
 ///
-/// If the service does not answer, or if its document is none.
+/// If the service does not answer, or does not serve a document.
 pub async fn try_out(url: &str, seed: u64, rounds: u32) -> Result<Vec<String>, NoDocument> {
     try_out_as(None, url, seed, rounds).await
 }
 
-/// The same, with these headers in every request: credentials, for example.
+/// Does the same with these headers in every request, for example credentials.
 ///
 /// # Errors
 ///
-/// If the service does not answer, or if its document is none.
+/// If the service does not answer, or does not serve a document.
 pub async fn try_out_with(
     headers: HeaderMap,
     url: &str,
@@ -78,9 +77,9 @@ async fn try_out_as(
     let unreadable = |error: reqwest::Error| NoDocument(format!("{url}/openapi.json: {error}"));
     let answer = client.get(format!("{url}/openapi.json")).send().await.map_err(unreadable)?;
     let root: Value = answer.json().await.map_err(unreadable)?;
-    let judge = Judge::new(&root).map_err(NoDocument)?;
-    let document = Document::read(&judge).map_err(NoDocument)?;
+    let judge = SchemaJudge::new(&root).map_err(NoDocument)?;
+    let document = ApiDocument::read(&judge).map_err(NoDocument)?;
     let mut findings = lint(&root);
-    findings.extend(Trial::new(client, url, &document, seed).run(is_known, rounds).await);
+    findings.extend(ServiceTrial::new(client, url, &document, seed).run(is_known, rounds).await);
     Ok(findings)
 }

@@ -1,22 +1,22 @@
-//! Texts that match a regular expression.
+//! Random texts that match a regular expression.
 
 use fastrand::Rng;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-/// How often an endless repetition is repeated at most beyond its least.
+/// The most repetitions beyond the minimum, where there is no maximum.
 const MORE: u32 = 8;
 
 /// A regular expression.
 #[derive(Debug)]
-pub(super) struct Pattern(Hir);
+pub(super) struct RegexPattern(Hir);
 
-impl Pattern {
+impl RegexPattern {
     pub(super) fn parse(pattern: &str) -> Result<Self, String> {
         let hir = regex_syntax::parse(pattern);
         hir.map(Self).map_err(|error| format!("the pattern {pattern:?} cannot be read: {error}"))
     }
 
-    /// A text that matches.
+    /// Returns a text that matches.
     pub(super) fn sample(&self, dice: &mut Rng) -> String {
         let mut text = String::new();
         write(&self.0, dice, &mut text);
@@ -38,7 +38,7 @@ fn write(hir: &Hir, dice: &mut Rng, text: &mut String) {
         }
         HirKind::Repetition(repetition) => {
             let most = repetition.max.unwrap_or(repetition.min + MORE);
-            // The ends are more likely than what is between them.
+            // The limits are drawn more often than the numbers between them.
             let times = match dice.usize(..4) {
                 0 => repetition.min,
                 1 => most,
@@ -75,7 +75,7 @@ mod tests {
     fn what_a_pattern_makes_matches_it() {
         let mut dice = Rng::with_seed(1);
         for pattern in ["^[A-Z]{3}$", "^[A-Za-z0-9._-]{1,64}$", "^(a|bc)+(-[0-9]+)*$", "x?y"] {
-            let (pattern, expected) = (Pattern::parse(pattern), Regex::new(pattern));
+            let (pattern, expected) = (RegexPattern::parse(pattern), Regex::new(pattern));
             let (pattern, expected) = (pattern.expect("a pattern"), expected.expect("a pattern"));
             for _ in 0..50 {
                 let text = pattern.sample(&mut dice);

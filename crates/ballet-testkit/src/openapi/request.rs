@@ -1,4 +1,4 @@
-//! A request, what came back, and whether a problem names the part of the request that is wrong.
+//! A request and its answer, and whether a problem document names the wrong part of the request.
 
 use std::fmt;
 
@@ -7,12 +7,12 @@ use serde_json::Value;
 
 use crate::openapi::document::Parameter;
 
-/// The most bytes of an answer that are read.
+/// The most bytes that are read of an answer.
 const MOST: usize = 4 << 20;
 
 /// A request to one route.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Request {
+pub(super) struct TrialRequest {
     pub(super) method: String,
     pub(super) path: String,
     pub(super) query: Vec<(String, String)>,
@@ -21,27 +21,27 @@ pub(super) struct Request {
     pub(super) body: Option<String>,
 }
 
-/// What came back.
+/// The answer to a request.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct HttpAnswer {
     pub(super) status: u16,
-    /// Without its parameters.
+    /// The content type without its parameters.
     pub(super) content_type: String,
     pub(super) allow: String,
-    /// The path of what was made.
+    /// The path of a created object, from `Location`.
     pub(super) location: String,
     pub(super) body: String,
 }
 
 /// A part of a request: a parameter's name, or a pointer into the body.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct RequestPart {
     pub(super) r#in: &'static str,
     pub(super) name: String,
 }
 
-impl Request {
-    /// Sets a parameter of the route with this path.
+impl TrialRequest {
+    /// Sets a parameter in a request to the route with this path.
     pub(super) fn set(&mut self, route: &str, parameter: &Parameter<'_>, text: &str) {
         let put = |list: &mut Vec<(String, String)>| {
             list.retain(|(name, _)| name != parameter.name);
@@ -64,13 +64,13 @@ impl Request {
         }
     }
 
-    /// Whether its body is more than the buffers of a connection may hold.
+    /// Whether the body may exceed the buffers of a connection.
     pub(super) fn is_large(&self) -> bool {
         self.body.as_ref().is_some_and(|body| body.len() > 1 << 20)
     }
 
-    /// Sends it. A stream of events is read up to the end of the first one.
-    pub(super) async fn send(&self, client: &Client, url: &str) -> Result<Answer, String> {
+    /// Sends it. A stream of events is read to the end of its first event.
+    pub(super) async fn send(&self, client: &Client, url: &str) -> Result<HttpAnswer, String> {
         let failed = |error: reqwest::Error| format!("there was no whole answer: {error:?}");
         let method =
             Method::from_bytes(self.method.as_bytes()).map_err(|error| error.to_string())?;
@@ -94,7 +94,7 @@ impl Request {
         let status = response.status().as_u16();
         let (allow, location) = (header("allow"), header("location"));
         let is_stream = content_type == "text/event-stream";
-        // An answer behind a certain event may have to wait for the next one.
+        // A stream that resumes after a given event may have to wait for the next one.
         let waits = is_stream && !self.headers.is_empty();
         let mut body = Vec::new();
         while !waits && body.len() < MOST {
@@ -105,12 +105,12 @@ impl Request {
             }
         }
         let body = String::from_utf8(body).map_err(|_| "the answer is not UTF-8".to_owned())?;
-        Ok(Answer { status, content_type, allow, location, body })
+        Ok(HttpAnswer { status, content_type, allow, location, body })
     }
 }
 
-impl Answer {
-    /// The body as JSON: an object of the first event's fields, if it is a stream.
+impl HttpAnswer {
+    /// Parses the body as JSON. A stream yields an object of its first event's fields.
     pub(super) fn json(&self) -> Result<Value, String> {
         if self.content_type == "text/event-stream" {
             let event = self.body.split("\n\n").next().unwrap_or_default();
@@ -122,13 +122,13 @@ impl Answer {
             .map_err(|error| format!("the body is not JSON ({error}): {text}"))
     }
 
-    /// The problem names a part of the request: this one, or a part of it.
-    pub(super) fn names(&self, place: Option<&Place>) -> Result<(), String> {
+    /// Checks that the problem names this part of the request, or a part inside it.
+    pub(super) fn names(&self, place: Option<&RequestPart>) -> Result<(), String> {
         let problem = self.json()?;
         let mut errors = problem["errors"].as_array().into_iter().flatten();
         let named = errors.any(|error| {
-            let Some(Place { r#in, name }) = place else { return true };
-            // A gateway sees that the path is wrong, and not which part of it.
+            let Some(RequestPart { r#in, name }) = place else { return true };
+            // A gateway sees that the path is wrong, but not which part of it.
             if *r#in == "path" && error["in"] == "path" && error.get("name").is_none() {
                 return true;
             }
@@ -141,7 +141,7 @@ impl Answer {
     }
 }
 
-impl fmt::Display for Request {
+impl fmt::Display for TrialRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { method, path, query, headers, content_type, body } = self;
         write!(f, "{method} {path} {query:?} {headers:?} {content_type:?}")?;
@@ -152,16 +152,16 @@ impl fmt::Display for Request {
     }
 }
 
-impl fmt::Display for Answer {
+impl fmt::Display for HttpAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let body: String = self.body.chars().take(2_000).collect();
         write!(f, "{} {:?} {body}", self.status, self.content_type)
     }
 }
 
-/// The text as a part of a path.
+/// Encodes a text as a segment of a path.
 fn encoded(text: &str) -> String {
-    // A segment of dots only would be a step up.
+    // A segment of dots alone would lead a folder up.
     let dots = if text.bytes().all(|byte| byte == b'.') { &b""[..] } else { b"." };
     let plain =
         |byte: u8| byte.is_ascii_alphanumeric() || b"-_~".contains(&byte) || dots.contains(&byte);
@@ -170,7 +170,7 @@ fn encoded(text: &str) -> String {
         .collect()
 }
 
-/// A value as it stands in a path, a query or a header.
+/// Formats a value for a path, a query or a header.
 pub(super) fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -1,19 +1,19 @@
-//! Values that fit a schema.
+//! Random values that fit a schema.
 
 use fastrand::Rng;
 use serde_json::{Map, Value, json};
 
-use crate::openapi::schema::{Kind, Schema};
+use crate::openapi::schema::{JsonType, Schema};
 
-/// How many more items or letters than the least, where there is no most.
+/// The most items or letters beyond the minimum, where there is no maximum.
 const MORE: usize = 4;
-/// Texts are made of these: letters of one to four bytes, and what needs quoting somewhere.
+/// The letters of texts: of one to four bytes, and those that need quoting in some format.
 const LETTERS: &[char] = &[
     'a', 'Z', '0', ' ', '-', '.', '_', '~', '/', '?', '&', '=', '%', '+', '"', '\'', '\\', '<',
     '>', '{', '}', ';', '$', 'ä', 'ß', 'é', '€', '中', '😀', '\u{202e}',
 ];
 
-/// A value that fits.
+/// Returns a value that fits.
 pub(super) fn sample(schema: Schema<'_>, dice: &mut Rng) -> Value {
     if let Some(values) = schema.values() {
         return dice.choice(&values).map_or(Value::Null, |value| (*value).clone());
@@ -31,7 +31,7 @@ pub(super) fn sample(schema: Schema<'_>, dice: &mut Rng) -> Value {
     let kinds = schema.kinds();
     let own = dice.choice(&kinds).map(|kind| of_kind(*kind, schema, dice));
     match own {
-        // What is flattened into an object.
+        // The fields of schemas that are flattened into an object.
         Some(Value::Object(mut whole)) => {
             let objects = parts.into_iter().filter_map(|part| match part {
                 Value::Object(object) => Some(object),
@@ -45,19 +45,19 @@ pub(super) fn sample(schema: Schema<'_>, dice: &mut Rng) -> Value {
     }
 }
 
-fn of_kind(kind: Kind, schema: Schema<'_>, dice: &mut Rng) -> Value {
+fn of_kind(kind: JsonType, schema: Schema<'_>, dice: &mut Rng) -> Value {
     match kind {
-        Kind::Null => Value::Null,
-        Kind::Boolean => Value::Bool(dice.bool()),
-        Kind::Integer => number(schema, dice),
-        Kind::Number => real(schema, dice),
-        Kind::Text => Value::String(text(schema, dice)),
-        Kind::Array => {
+        JsonType::Null => Value::Null,
+        JsonType::Boolean => Value::Bool(dice.bool()),
+        JsonType::Integer => number(schema, dice),
+        JsonType::Number => real(schema, dice),
+        JsonType::Text => Value::String(text(schema, dice)),
+        JsonType::Array => {
             let size = size(schema, "Items", dice);
             let item = |_| schema.items().map_or(Value::Null, |items| sample(items, dice));
             (0..size).map(item).collect()
         }
-        Kind::Object => {
+        JsonType::Object => {
             let mut object = Map::new();
             for (name, property) in schema.properties() {
                 if schema.requires(name) || dice.bool() {
@@ -69,7 +69,7 @@ fn of_kind(kind: Kind, schema: Schema<'_>, dice: &mut Rng) -> Value {
     }
 }
 
-/// The ends of a range are more likely than what is between them.
+/// Draws a whole number. The limits of the range are more likely than the rest.
 fn number(schema: Schema<'_>, dice: &mut Rng) -> Value {
     let (least, most) = schema.bounds();
     let number = match dice.usize(..6) {
@@ -85,7 +85,7 @@ fn number(schema: Schema<'_>, dice: &mut Rng) -> Value {
         .map_or_else(|_| json!(u64::try_from(number).unwrap_or_default()), Value::from)
 }
 
-/// The same for a number with a fraction. An end that does not belong to the range is left out.
+/// Draws a number with a fraction. An exclusive limit is left out.
 fn real(schema: Schema<'_>, dice: &mut Rng) -> Value {
     let (least, most) = schema.range();
     let end = match dice.usize(..6) {
@@ -136,7 +136,7 @@ fn text(schema: Schema<'_>, dice: &mut Rng) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::openapi::judge::Judge;
+    use crate::openapi::judge::SchemaJudge;
 
     #[test]
     fn what_is_made_for_a_schema_fits_it() {
@@ -159,7 +159,7 @@ mod tests {
             },
             "anyOf": [{ "type": "object", "required": ["more"], "properties": { "more": { "type": "boolean" } } }],
         });
-        let judge = Judge::new(&root).expect("a document");
+        let judge = SchemaJudge::new(&root).expect("a document");
         let schema = Schema::new(&judge, &root);
         let mut dice = Rng::with_seed(3);
         for _ in 0..200 {

@@ -1,16 +1,16 @@
-//! JSON Schemas as an OpenAPI 3.1 document has them, as far as services use them.
+//! The JSON Schemas of an OpenAPI 3.1 document, as far as services use them.
 
 use serde_json::Value;
 
-use crate::openapi::judge::Judge;
-use crate::openapi::pattern::Pattern;
+use crate::openapi::judge::SchemaJudge;
+use crate::openapi::pattern::RegexPattern;
 
-/// The largest of usual numbers.
+/// The largest number for a range without limits.
 const USUAL: f64 = 15_625.0;
 
 /// The types of JSON values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum JsonType {
     Null,
     Boolean,
     Integer,
@@ -23,13 +23,13 @@ pub(super) enum Kind {
 /// A schema, with references followed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Schema<'a> {
-    judge: &'a Judge<'a>,
+    judge: &'a SchemaJudge<'a>,
     pub(super) node: &'a Value,
 }
 
 impl<'a> Schema<'a> {
-    /// `node` is a part of the document by which the judge judges. References point into that.
-    pub(super) fn new(judge: &'a Judge<'a>, node: &'a Value) -> Self {
+    /// Makes the schema at `node`, which must be a part of the judge's document: references point into that.
+    pub(super) fn new(judge: &'a SchemaJudge<'a>, node: &'a Value) -> Self {
         let node = match node["$ref"].as_str().and_then(|path| path.strip_prefix('#')) {
             Some(path) => judge.root().pointer(path).unwrap_or(node),
             None => node,
@@ -37,7 +37,7 @@ impl<'a> Schema<'a> {
         Self { judge, node }
     }
 
-    /// What is wrong with a value, each with its place.
+    /// Returns the faults of a value, each with its place.
     pub(super) fn judge(self, value: &Value) -> Vec<String> {
         self.judge.judge(self.node, value)
     }
@@ -50,16 +50,16 @@ impl<'a> Schema<'a> {
         Self::new(self.judge, node)
     }
 
-    /// The kinds of values that its `type` allows; none if it has no `type`.
-    pub(super) fn kinds(self) -> Vec<Kind> {
+    /// Returns the types that `type` allows; none if there is no `type`.
+    pub(super) fn kinds(self) -> Vec<JsonType> {
         let kind = |name: &Value| match name.as_str() {
-            Some("null") => Some(Kind::Null),
-            Some("boolean") => Some(Kind::Boolean),
-            Some("integer") => Some(Kind::Integer),
-            Some("number") => Some(Kind::Number),
-            Some("string") => Some(Kind::Text),
-            Some("array") => Some(Kind::Array),
-            Some("object") => Some(Kind::Object),
+            Some("null") => Some(JsonType::Null),
+            Some("boolean") => Some(JsonType::Boolean),
+            Some("integer") => Some(JsonType::Integer),
+            Some("number") => Some(JsonType::Number),
+            Some("string") => Some(JsonType::Text),
+            Some("array") => Some(JsonType::Array),
+            Some("object") => Some(JsonType::Object),
             _ => None,
         };
         match &self.node["type"] {
@@ -73,7 +73,7 @@ impl<'a> Schema<'a> {
         parts.map(|part| self.at(part)).collect()
     }
 
-    /// The schemas that a value may fit: `oneOf` or `anyOf`.
+    /// Returns the alternatives of `oneOf` or `anyOf`.
     pub(super) fn choices(self) -> Vec<Self> {
         [self.list("oneOf"), self.list("anyOf")].concat()
     }
@@ -106,15 +106,15 @@ impl<'a> Schema<'a> {
         self.node["format"].as_str().unwrap_or_default()
     }
 
-    pub(super) fn pattern(self) -> Option<Result<Pattern, String>> {
-        self.node["pattern"].as_str().map(Pattern::parse)
+    pub(super) fn pattern(self) -> Option<Result<RegexPattern, String>> {
+        self.node["pattern"].as_str().map(RegexPattern::parse)
     }
 
     pub(super) fn size(self, keyword: &str) -> Option<usize> {
         self.node[keyword].as_u64().and_then(|size| usize::try_from(size).ok())
     }
 
-    /// The least and the greatest whole number.
+    /// Returns the least and the greatest whole number.
     pub(super) fn bounds(self) -> (i128, i128) {
         let (least, most) = match self.format() {
             "int32" => (i32::MIN.into(), i32::MAX.into()),
@@ -130,11 +130,11 @@ impl<'a> Schema<'a> {
     }
 
     fn number(self, keyword: &str) -> Option<i128> {
-        whole(&self.node[keyword])
+        as_whole_number(&self.node[keyword])
     }
 
-    /// The ends of the range of a number with a fraction, whether they belong to it or not. Without bounds
-    /// it is a range of usual numbers.
+    /// Returns the limits of a number with a fraction, inclusive or not. Without limits the range is one of usual
+    /// numbers.
     pub(super) fn range(self) -> (f64, f64) {
         let bound = |keyword: &str| self.node[keyword].as_f64();
         let least = bound("minimum").into_iter().chain(bound("exclusiveMinimum"));
@@ -148,7 +148,7 @@ impl<'a> Schema<'a> {
     }
 }
 
-/// The value as a whole number, if it is one.
-fn whole(value: &Value) -> Option<i128> {
+/// Returns the value as a whole number, if it is one.
+fn as_whole_number(value: &Value) -> Option<i128> {
     value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from))
 }

@@ -1,4 +1,4 @@
-//! Values that do not fit a schema, in one known place.
+//! Random values that break a schema in one known place.
 
 use fastrand::Rng;
 use serde_json::{Value, json};
@@ -6,18 +6,18 @@ use serde_json::{Value, json};
 use crate::openapi::document::Parameter;
 use crate::openapi::request::text_of;
 use crate::openapi::sample::sample;
-use crate::openapi::schema::{Kind, Schema};
+use crate::openapi::schema::{JsonType, Schema};
 
 /// A value with one wrong part.
 #[derive(Debug)]
-pub(super) struct Spoilt {
+pub(super) struct SpoiltValue {
     pub(super) value: Value,
-    /// Where it is wrong, as a JSON Pointer in a URI fragment.
+    /// The place of the wrong part, as a JSON Pointer in a URI fragment.
     pub(super) pointer: String,
 }
 
 /// Spoils one part of a value that fits.
-pub(super) fn spoil(schema: Schema<'_>, value: &Value, dice: &mut Rng) -> Option<Spoilt> {
+pub(super) fn spoil(schema: Schema<'_>, value: &Value, dice: &mut Rng) -> Option<SpoiltValue> {
     let mut places = Vec::new();
     collect(schema, value, "", &mut places);
     let (pointer, schema) = dice.choice(&places)?;
@@ -28,37 +28,37 @@ pub(super) fn spoil(schema: Schema<'_>, value: &Value, dice: &mut Rng) -> Option
         && dice.bool()
     {
         object.remove(*name);
-        return Some(Spoilt { value: spoilt, pointer: format!("#{pointer}/{name}") });
+        return Some(SpoiltValue { value: spoilt, pointer: format!("#{pointer}/{name}") });
     }
-    *part = wrong(*schema, part, dice)?;
-    Some(Spoilt { value: spoilt, pointer: format!("#{pointer}") })
+    *part = misfit(*schema, part, dice)?;
+    Some(SpoiltValue { value: spoilt, pointer: format!("#{pointer}") })
 }
 
-/// A text that no value of this parameter has.
+/// Returns a text that is no valid value of this parameter.
 pub(super) fn wrong_text(parameter: &Parameter<'_>, dice: &mut Rng) -> Option<String> {
     let fits = sample(parameter.schema, dice);
-    let text = text_of(&wrong(parameter.schema, &fits, dice)?);
+    let text = text_of(&misfit(parameter.schema, &fits, dice)?);
     // A path without the part is another route; a header holds visible letters only.
     let can_be_sent = match parameter.place {
         "path" => !text.is_empty(),
         "header" => text.chars().all(|letter| letter.is_ascii_graphic()),
         _ => true,
     };
-    // As text, a wrong type may be a right value.
+    // A value of the wrong type may be right once it is text.
     let is_wrong = |value: &Value| !parameter.schema.takes(value);
     let read = serde_json::from_str(&text).unwrap_or(Value::Null);
     let wrong = is_wrong(&Value::String(text.clone())) && is_wrong(&read);
     (can_be_sent && wrong).then_some(text)
 }
 
-/// A value that does not fit.
-fn wrong(schema: Schema<'_>, fits: &Value, dice: &mut Rng) -> Option<Value> {
-    let mut wrong = others(schema, fits);
+/// Returns a value that does not fit.
+fn misfit(schema: Schema<'_>, fits: &Value, dice: &mut Rng) -> Option<Value> {
+    let mut wrong = misfits(schema, fits);
     wrong.retain(|value| !schema.takes(value));
     dice.choice(&wrong).cloned()
 }
 
-/// All parts of the value, with their schemas.
+/// Collects all parts of the value with their schemas.
 fn collect<'a>(
     schema: Schema<'a>,
     value: &Value,
@@ -89,16 +89,16 @@ fn collect<'a>(
     }
 }
 
-/// Values of other types, beyond the bounds, and of another form.
-fn others(schema: Schema<'_>, fits: &Value) -> Vec<Value> {
+/// Returns values of other types, beyond the limits, and of another form.
+fn misfits(schema: Schema<'_>, fits: &Value) -> Vec<Value> {
     let mut others = vec![json!(true), json!({ "a": 1 }), json!([[]]), json!("?!"), json!(-1.5)];
     others.push(Value::Null);
-    if schema.kinds().contains(&Kind::Integer) {
+    if schema.kinds().contains(&JsonType::Integer) {
         let (least, most) = schema.bounds();
         others.extend(i64::try_from(least - 1).map(Value::from));
         others.extend(i64::try_from(most + 1).map(Value::from));
     }
-    if schema.kinds().contains(&Kind::Number) {
+    if schema.kinds().contains(&JsonType::Number) {
         // The ends themselves may be beyond the range.
         let (least, most) = schema.range();
         others.extend([least - 1.0, least, most, most + 1.0].map(Value::from));

@@ -1,24 +1,23 @@
-//! The plain values that occurred in answers: by their names, and what belongs together, because one object or one path
-//! had it.
+//! The plain values from earlier answers: by name, and grouped by the object or path in which they occurred.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use fastrand::Rng;
 use serde_json::{Map, Value};
 
-use crate::openapi::document::{Operation, Parameter};
+use crate::openapi::document::{Parameter, RouteOperation};
 use crate::openapi::schema::Schema;
 
-/// The most values of one name that are remembered.
+/// The most remembered values of one name.
 const OF_A_NAME: usize = 50;
-/// The most things that are remembered.
+/// The most remembered things.
 const REMEMBERED: usize = 200;
 
-/// The values that occurred, by their names.
+/// The values from earlier answers, by name.
 #[derive(Debug, Default)]
-pub(super) struct Known(BTreeMap<String, Vec<Value>>);
+pub(super) struct KnownValues(BTreeMap<String, Vec<Value>>);
 
-impl Known {
+impl KnownValues {
     /// Remembers the plain values in an answer.
     pub(super) fn learn(&mut self, value: &Value) {
         match value {
@@ -26,7 +25,7 @@ impl Known {
             Value::Object(object) => {
                 for (name, value) in object {
                     self.learn(value);
-                    // The way to the next page.
+                    // The link to the next page.
                     let name = if name == "next" { "after" } else { name };
                     let known = self.0.entry(name.to_owned()).or_default();
                     let is_plain = value.is_string() || value.is_number();
@@ -39,17 +38,17 @@ impl Known {
         }
     }
 
-    /// A value of the parameter's name, if the one that is drawn fits.
+    /// Draws a value of the parameter's name, and returns it if it fits.
     pub(super) fn any(&self, parameter: &Parameter<'_>, dice: &mut Rng) -> Option<&Value> {
         let known = self.0.get(parameter.name).map(Vec::as_slice).unwrap_or_default();
         dice.choice(known).filter(|value| parameter.schema.takes(value))
     }
 }
 
-/// Values by their names.
+/// The plain values of one object or path, by name.
 pub(super) type Thing = Map<String, Value>;
 
-/// The things that occurred in answers, the oldest first.
+/// The things from earlier answers, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Things(VecDeque<Thing>);
 
@@ -67,15 +66,15 @@ impl Things {
         }
     }
 
-    /// Remembers the parameters of a path, if it is one of these.
+    /// Remembers the parameters of a path if it matches one of the known paths.
     pub(super) fn learn_path<'p>(&mut self, path: &str, known: impl Iterator<Item = &'p str>) {
         for thing in known.filter_map(|template| parameters(template, path)) {
             self.add(thing);
         }
     }
 
-    /// A thing that has all parameters of the route's path, and as much as any of the body.
-    pub(super) fn any(&self, operation: &Operation<'_>, dice: &mut Rng) -> Option<&Thing> {
+    /// Draws a thing with all parameters of the route's path, and with as many of the body's fields as any other.
+    pub(super) fn any(&self, operation: &RouteOperation<'_>, dice: &mut Rng) -> Option<&Thing> {
         let has_path = |thing: &&Thing| {
             let mut path = operation.parameters.iter().filter(|one| one.place == "path");
             path.all(|one| value_of(thing, one).is_some())
@@ -89,7 +88,7 @@ impl Things {
     }
 
     fn add(&mut self, thing: Thing) {
-        // A value alone belongs to nothing.
+        // A single value says nothing about what belongs together.
         if thing.len() < 2 || self.0.contains(&thing) {
             return;
         }
@@ -100,12 +99,12 @@ impl Things {
     }
 }
 
-/// The thing's value of a parameter, if it has one that fits.
+/// Returns the thing's value for a parameter, if it has one that fits.
 pub(super) fn value_of<'t>(thing: &'t Thing, parameter: &Parameter<'_>) -> Option<&'t Value> {
     thing.get(parameter.name).filter(|value| parameter.schema.takes(value))
 }
 
-/// The thing's values for the fields of a body.
+/// Returns the thing's values for the fields of a body.
 pub(super) fn fields<'t>(
     body: Schema<'t>,
     thing: &'t Thing,

@@ -1,4 +1,4 @@
-//! The requests that are sent to each route, and what their answers have to be.
+//! The requests that a trial sends to each route, and its rules for the answers.
 
 use std::collections::BTreeSet;
 
@@ -6,52 +6,56 @@ use fastrand::Rng;
 use reqwest::Client;
 use serde_json::json;
 
-use crate::openapi::document::{Document, Operation};
-use crate::openapi::request::{Answer, Place, Request, text_of};
+use crate::openapi::document::{ApiDocument, RouteOperation};
+use crate::openapi::request::{HttpAnswer, RequestPart, TrialRequest, text_of};
 use crate::openapi::sample::sample;
 use crate::openapi::spoil::{spoil, wrong_text};
-use crate::openapi::things::{Known, Thing, Things, fields, value_of};
+use crate::openapi::things::{KnownValues, Thing, Things, fields, value_of};
 
 const PROBLEM: &str = "application/problem+json";
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 const UNAUTHORIZED: u16 = 401;
-/// Only the version was wrong, which is a matter of luck.
+/// The status for a wrong version, which depends on luck.
 const PRECONDITION_FAILED: u16 = 412;
-/// The most findings that are listed of each route.
+/// The most reported findings for one route.
 const FINDINGS: usize = 4;
-/// How often a large body is sent once more that had no answer.
+/// The number of retries of a large body that got no answer.
 const LARGE_TRIES: u32 = 4;
 
 /// A trial of all routes of a service.
-pub(super) struct Trial<'a> {
+pub(super) struct ServiceTrial<'a> {
     client: Client,
     url: &'a str,
-    document: &'a Document<'a>,
+    document: &'a ApiDocument<'a>,
     dice: Rng,
-    known: Known,
+    known: KnownValues,
     things: Things,
-    /// Decides about things, so that all else is as the dice say.
+    /// Random numbers for the choice of things, separate so that `dice` decides everything else.
     luck: Rng,
-    /// How many keys of requests were used.
+    /// The number of idempotency keys used so far.
     keys: u64,
-    /// The routes that answered with success, or would have for another version.
+    /// The routes that succeeded, or failed only by the version.
     succeeded: BTreeSet<&'a str>,
     findings: Vec<String>,
 }
 
-impl<'a> Trial<'a> {
-    pub(super) fn new(client: Client, url: &'a str, document: &'a Document<'a>, seed: u64) -> Self {
-        let (known, things) = (Known::default(), Things::default());
+impl<'a> ServiceTrial<'a> {
+    pub(super) fn new(
+        client: Client,
+        url: &'a str,
+        document: &'a ApiDocument<'a>,
+        seed: u64,
+    ) -> Self {
+        let (known, things) = (KnownValues::default(), Things::default());
         let (succeeded, findings) = (BTreeSet::new(), Vec::new());
         let (dice, luck) = (Rng::with_seed(seed), Rng::with_seed(!seed));
         Self { client, url, document, dice, known, things, luck, keys: 0, succeeded, findings }
     }
 
-    /// `is_known` says that the requests have credentials.
+    /// Runs the trial. `is_known` says that the requests carry credentials.
     pub(super) async fn run(mut self, is_known: bool, rounds: u32) -> Vec<String> {
-        // Who signs a request is not in the document, so without credentials such routes can only
-        // refuse it.
-        let (signed, operations): (Vec<&Operation<'_>>, Vec<_>) = self
+        // The document does not say how to sign a request, so such routes can only refuse one without credentials.
+        let (signed, operations): (Vec<&RouteOperation<'_>>, Vec<_>) = self
             .document
             .operations
             .iter()
@@ -82,8 +86,8 @@ impl<'a> Trial<'a> {
         self.findings
     }
 
-    /// No request is taken that nobody has signed: neither the example, nor another one.
-    async fn unsigned(&mut self, operation: &'a Operation<'a>, rounds: u32) {
+    /// A route refuses every unsigned request: the example and any other.
+    async fn unsigned(&mut self, operation: &'a RouteOperation<'a>, rounds: u32) {
         for round in 0..rounds {
             let mut request = self.request(operation);
             request.body = operation.body.map(|(schema, example)| match round {
@@ -98,9 +102,9 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// The document's own example is taken, unless the thing that it meets is not there or in another
-    /// state. Each route has to succeed at some time anyway.
-    async fn example(&mut self, operation: &'a Operation<'a>) {
+    /// A route accepts the document's own example, unless the object it names is missing or in another state. Each
+    /// route has to succeed at some time anyway.
+    async fn example(&mut self, operation: &'a RouteOperation<'a>) {
         let Some((schema, example)) = operation.body else { return };
         for what in schema.judge(example) {
             self.findings.push(format!("{}: the example of the body {what}", operation.id));
@@ -115,9 +119,9 @@ impl<'a> Trial<'a> {
         .await;
     }
 
-    /// A request that the document allows. It may be refused for what a schema cannot say, but not
-    /// as unreadable.
-    async fn allowed(&mut self, operation: &'a Operation<'a>) {
+    /// A route may refuse a request that the document allows for reasons that a schema cannot express, but not as
+    /// unreadable.
+    async fn allowed(&mut self, operation: &'a RouteOperation<'a>) {
         let mut request = self.request(operation);
         let thing = self.thing(operation).unwrap_or_default();
         for parameter in operation.parameters.iter().filter(|one| one.place == "path") {
@@ -147,10 +151,10 @@ impl<'a> Trial<'a> {
         .await;
     }
 
-    /// A request with one wrong part, which the problem names.
-    async fn forbidden(&mut self, operation: &'a Operation<'a>) {
+    /// A route refuses a request with one wrong part, and the problem names that part.
+    async fn forbidden(&mut self, operation: &'a RouteOperation<'a>) {
         let mut request = self.request(operation);
-        // The example is wrong in no other way, so the problem has to be about the spoilt part.
+        // The example has no other fault, so the problem has to be about the spoilt part.
         let by_example = self.dice.usize(..3) != 0;
         let mut body = operation.body.map(|(schema, example)| {
             let body = if by_example { example.clone() } else { sample(schema, &mut self.dice) };
@@ -161,12 +165,12 @@ impl<'a> Trial<'a> {
         let place = if let Some(parameter) = operation.parameters.get(chosen) {
             let Some(text) = wrong_text(parameter, &mut self.dice) else { return };
             request.set(operation.path, parameter, &text);
-            Some(Place { r#in: parameter.place, name: parameter.name.to_owned() })
+            Some(RequestPart { r#in: parameter.place, name: parameter.name.to_owned() })
         } else {
             let Some((schema, value)) = &mut body else { return };
             let Some(spoilt) = spoil(*schema, value, &mut self.dice) else { return };
             *value = spoilt.value;
-            by_example.then_some(Place { r#in: "body", name: spoilt.pointer })
+            by_example.then_some(RequestPart { r#in: "body", name: spoilt.pointer })
         };
         request.body = body.map(|(_, value)| value.to_string());
         self.send(operation, &request, |answer| match answer.status {
@@ -176,8 +180,8 @@ impl<'a> Trial<'a> {
         .await;
     }
 
-    /// Bodies that are no JSON, or too large, or of another type.
-    async fn unreadable(&mut self, operation: &'a Operation<'a>) {
+    /// A route refuses bodies that are not JSON, too large, or of another type.
+    async fn unreadable(&mut self, operation: &'a RouteOperation<'a>) {
         let json = Some("application/json");
         let (deep, large) = ("[".repeat(100_000), format!("\"{}\"", "x".repeat(8 << 20)));
         let cases = [
@@ -203,16 +207,15 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// A typing error in the name of a parameter, which would otherwise be answered with something
-    /// else than what was asked for.
-    async fn mistyped(&mut self, operation: &'a Operation<'a>) {
+    /// A route refuses a mistyped parameter name. Otherwise it would answer a different question.
+    async fn mistyped(&mut self, operation: &'a RouteOperation<'a>) {
         if !operation.parameters.iter().any(|parameter| parameter.place == "query") {
             return;
         }
         let mut request = self.request(operation);
         let name = "an_unknown_parameter".to_owned();
         request.query.push((name.clone(), "1".to_owned()));
-        let place = Place { r#in: "query", name };
+        let place = RequestPart { r#in: "query", name };
         self.send(operation, &request, |answer| match answer.status {
             400 => answer.names(Some(&place)),
             _ => Err("no such parameter is in the document".to_owned()),
@@ -220,7 +223,7 @@ impl<'a> Trial<'a> {
         .await;
     }
 
-    /// Methods and paths that the document does not have.
+    /// The service refuses methods and paths that the document does not have.
     async fn unknown_routes(&mut self) {
         for (path, methods) in &self.document.methods {
             let filled = path.split('/').map(|part| if part.starts_with('{') { "x" } else { part });
@@ -229,21 +232,24 @@ impl<'a> Trial<'a> {
                 if methods.iter().any(|one| one == method) {
                     continue;
                 }
-                // A gateway may look for it before the method.
+                // A gateway may check the key before the method.
                 let headers = vec![(IDEMPOTENCY_KEY.to_owned(), self.fresh_key())];
                 let (method, path) = (method.to_owned(), path.clone());
-                let request = Request { method, path, headers, ..Request::default() };
+                let request = TrialRequest { method, path, headers, ..TrialRequest::default() };
                 self.refused(&request, 405, methods).await;
             }
         }
         for path in ["/no/such/route", "/openapi.json/"] {
-            let request =
-                Request { method: "GET".to_owned(), path: path.to_owned(), ..Request::default() };
+            let request = TrialRequest {
+                method: "GET".to_owned(),
+                path: path.to_owned(),
+                ..TrialRequest::default()
+            };
             self.refused(&request, 404, &[]).await;
         }
     }
 
-    async fn refused(&mut self, request: &Request, status: u16, allowed: &[String]) {
+    async fn refused(&mut self, request: &TrialRequest, status: u16, allowed: &[String]) {
         let found = match request.send(&self.client, self.url).await {
             Ok(answer) => answer,
             Err(error) => return self.find(&request.path, &format!("{request}: {error}")),
@@ -258,19 +264,19 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// A request that the document allows, without its body.
-    fn request(&mut self, operation: &Operation<'_>) -> Request {
-        let mut request = Request {
+    /// Makes a request that the document allows, without a body.
+    fn request(&mut self, operation: &RouteOperation<'_>) -> TrialRequest {
+        let mut request = TrialRequest {
             method: operation.method.clone(),
             path: operation.path.to_owned(),
             content_type: operation.body.map(|_| "application/json"),
-            ..Request::default()
+            ..TrialRequest::default()
         };
         for parameter in &operation.parameters {
             if !parameter.required && self.dice.bool() {
                 continue;
             }
-            // A key that was used before would get the answer of another request.
+            // A key that was used before would get the answer of its first request.
             if parameter.name == IDEMPOTENCY_KEY {
                 let key = self.fresh_key();
                 request.set(operation.path, parameter, &key);
@@ -285,8 +291,8 @@ impl<'a> Trial<'a> {
         request
     }
 
-    /// Something that fits a route which has not answered with success yet: its values may have to belong together.
-    fn thing(&mut self, operation: &Operation<'_>) -> Option<Thing> {
+    /// Draws a thing for a route that has not succeeded yet, because its values may have to belong together.
+    fn thing(&mut self, operation: &RouteOperation<'_>) -> Option<Thing> {
         let is_meant = !self.succeeded.contains(operation.id) && self.luck.bool();
         let thing = if is_meant { self.things.any(operation, &mut self.luck) } else { None };
         thing.cloned()
@@ -299,12 +305,12 @@ impl<'a> Trial<'a> {
 
     async fn send(
         &mut self,
-        operation: &'a Operation<'a>,
-        request: &Request,
-        expect: impl FnOnce(&Answer) -> Result<(), String>,
+        operation: &'a RouteOperation<'a>,
+        request: &TrialRequest,
+        expect: impl FnOnce(&HttpAnswer) -> Result<(), String>,
     ) {
         let mut answer = request.send(&self.client, self.url).await;
-        // Who refuses a large body need not read it, and the answer may be lost with the connection.
+        // A server may refuse a large body without reading it, and the answer may be lost with the connection.
         for _ in 0..LARGE_TRIES {
             if answer.is_ok() || !request.is_large() {
                 break;
@@ -321,12 +327,12 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// The answer is one that the document has, and of its form.
+    /// Checks that the document has this answer in this form.
     fn as_declared(
         &mut self,
-        operation: &'a Operation<'a>,
-        request: &Request,
-        answer: &Answer,
+        operation: &'a RouteOperation<'a>,
+        request: &TrialRequest,
+        answer: &HttpAnswer,
     ) -> Result<(), String> {
         if answer.status >= 500 {
             return Err("the service failed".to_owned());

@@ -1,4 +1,4 @@
-//! What a participant owes, as far as it can be seen from the outside.
+//! The contract of a participant, as far as it can be checked from outside.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,92 +10,91 @@ use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-/// What stands for the saga's id in a body.
+/// The placeholder for the saga's id in a body.
 const SAGA: &str = "{saga}";
 
-/// What a program promises: one compensatable step, and what it leaves.
+/// The contract of a program: one compensatable step and its lasting effect.
 ///
 /// In the bodies, `{saga}` stands for the id of the saga. Their effects must differ from saga to saga, so that a
 /// query can find those of one.
 #[derive(Debug, Clone)]
 pub struct Contract {
-    /// The part that the program declares. Its queue, its bindings and its rights follow from it.
+    /// The part that the program declares. Its queue, bindings and permissions follow from it.
     pub part: Part,
-    /// The name of the step that is tried.
+    /// The name of the step to try.
     pub step: String,
-    /// The body of each event of the step, by its name: those that trigger it, what it publishes when it is done or
-    /// compensated, its refusal, and the abort.
+    /// The bodies of the step's events, by name: its triggers, the events it publishes when done or compensated, its
+    /// refusal, and the abort.
     pub bodies: BTreeMap<String, Value>,
-    /// The body of the trigger that makes the step refuse, if it may; of a join, of its last trigger.
+    /// The body of the trigger that makes the step refuse, if it may. For a join this is its last trigger.
     pub refused_by: Option<Value>,
-    /// SQL for rows that have to exist before the first message comes. The program has made its
-    /// tables by then.
+    /// SQL for rows that must exist before the first message comes. It runs when the program has made its tables.
     pub reference: String,
-    /// How the step's handler is made to fail although both servers work, so that what may work later is tried.
-    pub trouble: Option<Trouble>,
-    /// The other company, if the step calls one.
-    pub calls: Option<Calls>,
-    /// A query for what the step of a saga, `$1`, has left: one `bigint`. No row, null and 0 mean
-    /// that there is nothing, or that it is undone. Without a query it is what the provider did.
+    /// SQL that makes the step's handler fail while both servers work, to test retries.
+    pub trouble: Option<HandlerTrouble>,
+    /// The provider, if the step calls one.
+    pub calls: Option<ProviderCalls>,
+    /// A query for the effect that the step of a saga, `$1`, has left: one `bigint`. No row, null and 0 mean that
+    /// there is none, or that it is undone. Without a query the provider's own count is used.
     pub effect: Option<String>,
-    /// What the query finds when the step has taken effect once.
+    /// The result of the query when the step has taken effect once.
     pub effect_when_done: i64,
 }
 
-/// SQL under which the handler of the step fails, as it would without a row that it needs.
+/// SQL that makes the step's handler fail, as the lack of a required row would.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Trouble {
-    /// What makes it fail.
+pub struct HandlerTrouble {
+    /// Makes the handler fail.
     pub begin: String,
-    /// What lets it work again.
+    /// Lets the handler succeed again.
     pub end: String,
 }
 
-/// How the step calls another company over HTTP. The suite plays that company, and acts once for each
-/// `Idempotency-Key`. The saga's id has to be in each request.
+/// The HTTP calls of the step to a provider. The suite plays the provider, and acts once for each `Idempotency-Key`.
+/// Each request has to contain the saga's id.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Calls {
-    /// The variable of the program's environment that gets the company's address.
+pub struct ProviderCalls {
+    /// The environment variable that receives the provider's address.
     pub url: String,
-    /// What the step asks for.
-    pub step: Call,
+    /// The call of the step.
+    pub step: ProviderCall,
     /// The body of the answer that makes the step refuse, if it may.
     pub refusal: Option<Value>,
-    /// What its compensation asks for.
-    pub compensation: Call,
+    /// The call of its compensation.
+    pub compensation: ProviderCall,
 }
 
-/// A request, and its answer.
+/// A request and its answer.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Call {
+pub struct ProviderCall {
     /// Method and path, such as `POST /charges`.
     pub request: String,
-    /// The body of the answer, in which `{key}` stands for the request's key.
+    /// The body of the answer. `{key}` stands for the request's key.
     pub answer: Value,
 }
 
-/// A contract with its bodies, as a file has them.
+/// A contract with its bodies, as read from a file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Case {
-    /// The file of the service's contract, beside this one.
+struct ContractFile {
+    /// The path of the service's contract, relative to this file.
     contract: PathBuf,
     step: Option<String>,
     bodies: BTreeMap<String, Value>,
     refused_by: Option<Value>,
     #[serde(default)]
     reference: String,
-    trouble: Option<Trouble>,
-    calls: Option<Calls>,
+    trouble: Option<HandlerTrouble>,
+    calls: Option<ProviderCalls>,
     effect: Option<String>,
     #[serde(default = "once")]
     effect_when_done: i64,
 }
 
-/// What a provider did for a step that is done.
+/// The provider's count for a step that is done.
 const fn once() -> i64 {
     1
 }
@@ -103,7 +102,7 @@ const fn once() -> i64 {
 /// The types of the events in a contract.
 #[derive(Debug, Clone)]
 pub(crate) struct Types {
-    /// All of them, for a join.
+    /// All triggers: several for a join.
     pub(crate) triggers: Vec<EventType>,
     pub(crate) done: EventType,
     pub(crate) refused: Option<EventType>,
@@ -112,14 +111,14 @@ pub(crate) struct Types {
 }
 
 impl Contract {
-    /// Reads a file in JSON with the fields of this type, `contract` in place of `part`: the file of the service's
-    /// contract, beside it.
+    /// Reads a JSON file with the fields of this type, except that `contract` replaces `part`: the path of the
+    /// service's contract, relative to the file.
     ///
     /// # Errors
     ///
-    /// What is wrong with one of the files, in a sentence.
+    /// If one of the files is missing or wrong, in a sentence.
     pub fn read(file: &Path) -> Result<Self, String> {
-        let case: Case = parsed(file)?;
+        let case: ContractFile = parsed(file)?;
         let contract = file.parent().unwrap_or(Path::new("")).join(&case.contract);
         let part = parsed::<ServiceContract>(&contract)?.part();
         let part = part.map_err(|why| format!("{} cannot be used: {why}", contract.display()))?;
@@ -162,7 +161,7 @@ impl Contract {
         Ok(())
     }
 
-    /// The types of the step, or what is missing in the declaration.
+    /// Returns the types of the step, or an error that names what the declaration lacks.
     pub(crate) fn types(&self) -> Result<Types, String> {
         let service = self.part.service;
         let is_it = |step: &&StepPart| step.name == self.step;
@@ -183,12 +182,12 @@ impl Contract {
         })
     }
 
-    /// The body of an event in a saga.
+    /// Returns the body of an event in a saga.
     pub(crate) fn body(&self, event: EventType, saga: Uuid) -> Value {
         self.bodies.get(event.name()).map(|body| of_saga(body, saga)).unwrap_or_default()
     }
 
-    /// The body that makes the step refuse, in a saga.
+    /// Returns the body that makes the step refuse, in a saga.
     pub(crate) fn refused_by(&self, saga: Uuid) -> Option<Value> {
         self.refused_by.as_ref().map(|body| of_saga(body, saga))
     }
@@ -200,7 +199,7 @@ fn parsed<T: for<'de> Deserialize<'de>>(file: &Path) -> Result<T, String> {
     serde_json::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))
 }
 
-/// The body with the id of a saga in it.
+/// Returns the body with the id of a saga in it.
 fn of_saga(body: &Value, saga: Uuid) -> Value {
     match body {
         Value::String(text) => Value::String(text.replace(SAGA, &saga.to_string())),

@@ -1,4 +1,4 @@
-//! How a participant is started.
+//! The command that starts a participant.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// A program, by its path, or by its name on the `PATH`.
+    /// Creates a command for a program, given by path or by its name on the `PATH`.
     #[must_use]
     pub fn new(program: impl AsRef<OsStr>) -> Self {
         let program = program.as_ref().to_owned();
@@ -27,13 +27,13 @@ impl Program {
         self
     }
 
-    /// The directory in which it runs.
+    /// Sets the working directory.
     #[must_use]
     pub fn dir(self, dir: impl Into<PathBuf>) -> Self {
         Self { dir: Some(dir.into()), ..self }
     }
 
-    /// Adds a variable to its environment.
+    /// Adds an environment variable.
     #[must_use]
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));

@@ -1,19 +1,19 @@
-//! The scenarios, by name.
+//! The scenarios of the suite, by name.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::participant::contract::Contract;
 use crate::participant::program::Program;
-use crate::participant::rig::world::{World, Wrong, said};
+use crate::participant::rig::world::{ScenarioFailure, ScenarioWorld, to_failure};
 use crate::participant::scenarios::{aborts, calls, copies, deaths, ids, outages, poison, steps};
 use ballet_stage::{Options, Servers};
 
-/// What happens to the program. In each, every effect must be there once at the end, and every
-/// event must be published under one id. Each ends with a SIGTERM, which the program must obey.
+/// A scenario for the program. In each, every effect must exist once at the end, and every event must be published
+/// under one id. Each ends with a SIGTERM, which the program must obey.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scenario {
-    /// One message comes, and one with a field that is not known yet.
+    /// A message comes once, and another with a field that is not known yet.
     Once,
     /// The same message comes several times.
     Twice,
@@ -39,38 +39,38 @@ pub enum Scenario {
     KilledUnderLoad,
     /// The broker's confirmation of an event is lost with the connection.
     ConfirmLost,
-    /// No event is seen before its effect is committed.
+    /// No event becomes visible before its effect is committed.
     NotBeforeCommit,
     /// The process is asked to stop under load, and started again.
     Stopped,
     /// The connections to both servers break under load.
     ConnectionsLost,
-    /// The database is away for a while.
+    /// The database is unavailable for a while.
     DatabaseAway,
-    /// The broker is killed and started again. It has servers of its own.
+    /// The broker is killed and started again. This scenario has its own servers.
     BrokerRestarted,
     /// Messages come that cannot be handled.
     Poison,
-    /// The broker takes no dead letter for a while, and the process is killed meanwhile.
+    /// The broker refuses dead letters for a while, and the process is killed meanwhile.
     DeadLettersRefused,
-    /// The step fails for a while although the servers work, and later it does not.
+    /// The step fails for a while although the servers work, then succeeds.
     FailsForAWhile,
-    /// The id of a message comes again in another saga. Who remembers ids takes it for a copy.
+    /// The id of a message comes again in another saga. A program that remembers ids takes it for a copy.
     ReusedId,
     /// Ids are too old to be remembered, or lie in the future.
     OldIds,
-    /// The step refuses, is told so again, and its saga is aborted.
+    /// The step refuses, gets the trigger again, and its saga is aborted.
     Refused,
     /// The events of a join come in another order and more than once, and some after the abort.
     Join,
-    /// The provider that the step calls is away, its answer is lost, and the process is killed before it has one.
+    /// The provider is unavailable, its answer is lost, and the process is killed while it waits for one.
     CallUnknown,
-    /// The saga is aborted while the step's call is out.
+    /// The saga is aborted during the step's call.
     CallAborted,
 }
 
 impl Scenario {
-    /// All of them.
+    /// All scenarios.
     pub const ALL: [Self; 27] = [
         Self::KilledUnderLoad,
         Self::DeadLettersRefused,
@@ -101,7 +101,7 @@ impl Scenario {
         Self::BrokerRestarted,
     ];
 
-    /// Whether it is about something that the step of a contract does.
+    /// Whether the step of a contract does what the scenario is about.
     pub(crate) fn fits(self, contract: &Contract) -> bool {
         match self {
             Self::Refused => contract.refused_by.is_some(),
@@ -117,15 +117,15 @@ impl Scenario {
         program: &Program,
         contract: &Contract,
         patience: Duration,
-    ) -> Result<(), Wrong> {
+    ) -> Result<(), ScenarioFailure> {
         if self == Self::BrokerRestarted {
-            let servers = Servers::own_broker(Options::fast()).await.map_err(said)?;
-            let world = World::new(&servers, program, contract, patience).await?;
+            let servers = Servers::own_broker(Options::fast()).await.map_err(to_failure)?;
+            let world = ScenarioWorld::new(&servers, program, contract, patience).await?;
             outages::broker(world, &servers).await?;
-            return servers.stop().await.map_err(said);
+            return servers.stop().await.map_err(to_failure);
         }
-        let servers = Servers::shared().await.map_err(said)?;
-        let world = World::new(servers, program, contract, patience).await?;
+        let servers = Servers::shared().await.map_err(to_failure)?;
+        let world = ScenarioWorld::new(servers, program, contract, patience).await?;
         match self {
             Self::Once => copies::once(world).await,
             Self::Twice => copies::twice(world).await,

@@ -8,37 +8,37 @@ use crate::participant::contract::Contract;
 use crate::participant::program::Program;
 use crate::participant::scenario::Scenario;
 
-/// How many scenarios run at the same time.
+/// The number of scenarios that run at the same time.
 const AT_A_TIME: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How a scenario ended.
+/// The outcome of a scenario.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct ScenarioOutcome {
     /// The scenario.
     pub scenario: Scenario,
     /// How long it took.
     pub took: Duration,
-    /// What the program did wrong, if it did.
+    /// The program's fault, if there was one.
     pub wrong: Option<String>,
 }
 
-/// A program, and what it promises.
+/// The suite for a program and its contract.
 #[derive(Debug)]
-pub struct Suite {
+pub struct ProgramSuite {
     program: Program,
     contract: Contract,
     patience: Duration,
 }
 
-impl Suite {
-    /// A suite that waits for a minute before it takes something for lost.
+impl ProgramSuite {
+    /// Creates a suite that waits a minute for the end of a saga.
     #[must_use]
     pub const fn new(program: Program, contract: Contract) -> Self {
         Self { program, contract, patience: PATIENCE }
     }
 
-    /// Changes how long the suite waits for the end of a saga while nothing changes.
+    /// Sets how long the suite waits for the end of a saga while nothing changes.
     #[must_use]
     pub fn patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
@@ -48,25 +48,25 @@ impl Suite {
     ///
     /// # Errors
     ///
-    /// What the program did wrong.
+    /// If the program is at fault, in a sentence.
     pub async fn run(&self, scenario: Scenario) -> Result<(), String> {
         Box::pin(scenario.run(&self.program, &self.contract, self.patience)).await
     }
 
-    /// The scenarios that fit the step: one that never refuses is not made to, and one that waits for one event
-    /// is no join.
+    /// Returns the scenarios that fit the step: a step that never refuses is not made to, and one with a single
+    /// trigger is no join.
     #[must_use]
     pub fn scenarios(&self) -> Vec<Scenario> {
         let all = Scenario::ALL.into_iter();
         all.filter(|scenario| scenario.fits(&self.contract)).collect()
     }
 
-    /// Runs these scenarios, some at a time, and tells how each ended once it has.
-    pub async fn run_all(&self, scenarios: &[Scenario], mut told: impl FnMut(Outcome)) {
+    /// Runs these scenarios, some at a time, and passes the outcome of each to `told` when it ends.
+    pub async fn run_all(&self, scenarios: &[Scenario], mut told: impl FnMut(ScenarioOutcome)) {
         let outcomes = stream::iter(scenarios.iter().copied()).map(|scenario| async move {
             let begun = Instant::now();
             let wrong = self.run(scenario).await.err();
-            Outcome { scenario, took: begun.elapsed(), wrong }
+            ScenarioOutcome { scenario, took: begun.elapsed(), wrong }
         });
         let mut outcomes = outcomes.buffer_unordered(AT_A_TIME);
         while let Some(outcome) = outcomes.next().await {
@@ -78,11 +78,11 @@ impl Suite {
     ///
     /// # Panics
     ///
-    /// With all that the program did wrong, by scenario.
+    /// With every fault of the program, by scenario.
     pub async fn check(&self) {
         let service = self.contract.part.service;
         let mut failures = Vec::new();
-        let told = |Outcome { scenario, took, wrong }| {
+        let told = |ScenarioOutcome { scenario, took, wrong }| {
             let ended = if wrong.is_some() { "failed" } else { "passed" };
             eprintln!("{service}: {scenario} {ended}, {took:.1?}");
             failures.extend(wrong.map(|wrong| format!("{scenario}: {wrong}")));

@@ -1,7 +1,7 @@
 //! A suite of checks that every step of a saga has to pass.
 //!
-//! A step comes with a [`Case`]: events that make it done, refused, undone, or fail. What the step
-//! is declared as decides which checks apply:
+//! A step comes with a [`StepCase`]: events that make it done, refused, undone, or fail. The step's declaration decides
+//! which checks apply:
 //!
 //! | step | checks |
 //! |---|---|
@@ -13,14 +13,14 @@
 //! | a join | its events in another order, one of them twice |
 //! | decision | what is committed first wins |
 //!
-//! Each check runs the service in this process, over a broker in memory and a real database. It
-//! disturbs the service and compares the outcome with what the same events leave undisturbed.
+//! Each check runs the service in this process, over a broker in memory and a real database. It disturbs the service
+//! and compares the outcome with that of the same events undisturbed.
 
 mod checks;
 mod rig;
 #[expect(clippy::module_inception, reason = "the folder is the suite, the file is its type")]
 mod suite;
 
-pub use rig::case::{Case, Published, published};
+pub use rig::case::{PublishedEvent, StepCase, published};
 pub use rig::outside::Outside;
-pub use suite::Suite;
+pub use suite::StepSuite;

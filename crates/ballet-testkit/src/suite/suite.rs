@@ -5,24 +5,24 @@ use std::fmt;
 use ballet::{Participant, Service, Settings};
 
 use crate::suite::checks::run::failures;
-use crate::suite::rig::case::Case;
+use crate::suite::rig::case::StepCase;
 use crate::suite::rig::outside::Outside;
-use crate::suite::rig::subject::Subject;
+use crate::suite::rig::tested_service::TestedService;
 
 /// A service whose steps are to be checked.
-pub struct Suite {
-    subject: Subject,
+pub struct StepSuite {
+    subject: TestedService,
 }
 
-impl Suite {
-    /// A service and its part. The service has to make its calls through the [`Outside`].
+impl StepSuite {
+    /// Creates a suite for a service and its part. The service has to make its calls through the [`Outside`].
     #[must_use]
     pub fn new(
         participant: &Participant,
         service: impl Fn(&Settings, &Outside) -> Service + Send + Sync + 'static,
     ) -> Self {
         Self {
-            subject: Subject {
+            subject: TestedService {
                 part: participant.part(),
                 service: Box::new(service),
                 reference: "",
@@ -32,32 +32,32 @@ impl Suite {
         }
     }
 
-    /// SQL for rows that exist before any saga.
+    /// Adds SQL for rows that exist before any saga.
     #[must_use]
     pub const fn reference(mut self, sql: &'static str) -> Self {
         self.subject.reference = sql;
         self
     }
 
-    /// A query for the step's effects: a step that refused, or is undone, leaves none of them.
+    /// Adds a query for the step's effects: a refused or undone step leaves none of them.
     #[must_use]
     pub fn effects(mut self, name: &'static str, query: &'static str) -> Self {
         self.subject.effects.push((name, query));
         self
     }
 
-    /// A query for all other rows that a step writes, such as a note of what it refused.
+    /// Adds a query for all other rows that a step writes, such as a note of a refusal.
     #[must_use]
     pub fn records(mut self, name: &'static str, query: &'static str) -> Self {
         self.subject.records.push((name, query));
         self
     }
 
-    /// Runs all checks that apply to what the step is declared as.
+    /// Runs all checks that apply to the step's declaration.
     ///
     /// # Panics
     /// With all checks that failed, by name.
-    pub fn check(&self, step: &str, case: Case) {
+    pub fn check(&self, step: &str, case: StepCase) {
         let service = self.subject.part.service;
         let Some(part) = self.subject.steps().find(|part| part.name == step) else {
             panic!("{service} declares no step {step}: take it out of the suite, or rename it");
@@ -77,10 +77,10 @@ impl Suite {
         );
     }
 
-    /// Makes sure that each step that the service declares is among those that are checked.
+    /// Checks that the list has each step that the service declares.
     ///
     /// # Panics
-    /// If one is not.
+    /// If one is missing.
     pub fn covers(&self, steps: &[&str]) {
         let names = self.subject.steps().map(|part| part.name);
         let left: Vec<_> = names.filter(|name| !steps.contains(name)).collect();
@@ -94,16 +94,16 @@ impl Suite {
     }
 }
 
-impl fmt::Debug for Suite {
+impl fmt::Debug for StepSuite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Suite").field("part", &self.subject.part).finish_non_exhaustive()
+        f.debug_struct("StepSuite").field("part", &self.subject.part).finish_non_exhaustive()
     }
 }
 
-/// Tests for all steps of a service.
+/// Declares the tests for all steps of a service.
 ///
-/// It takes a function that makes the [`Suite`], and for each step a function of the step's name
-/// that makes its [`Case`]. A declared step that is not listed fails a test of its own.
+/// The macro takes a function that makes the [`StepSuite`], and for each step a function of the step's name that makes
+/// its [`StepCase`]. A declared step that is not listed fails its own test.
 #[macro_export]
 macro_rules! steps {
     ($suite:ident: $($step:ident),+ $(,)?) => {

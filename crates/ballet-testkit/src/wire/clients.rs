@@ -1,12 +1,12 @@
-//! A publisher and a consumer, and what comes out of them.
+//! A publisher and a consumer, and their reports.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ballet_amqp::{
     Arrival, BasicProperties, BatchId, Broker, ConnectionState, Consumer, ConsumerHandle,
-    ConsumerSettings, OutBatch, Publish, Published, Publisher, PublisherHandle, PublisherSettings,
-    Receipt,
+    ConsumerSettings, OutBatch, Publish, PublishedBatch, Publisher, PublisherHandle,
+    PublisherSettings, Receipt,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
@@ -27,14 +27,14 @@ pub fn batch(number: i64) -> BatchId {
     BatchId { process: 1, number, table: 0 }
 }
 
-/// A batch whose messages are named `<number>.<index>`.
+/// Makes a batch whose messages are named `<number>.<index>`.
 pub fn out(number: i64, keys: &[&str]) -> OutBatch {
     let messages =
         keys.iter().enumerate().map(|(index, key)| message(key, &format!("{number}.{index}")));
     OutBatch::new(batch(number), messages)
 }
 
-/// Has one message of a batch go to another exchange.
+/// Sends one message of a batch to another exchange.
 pub fn redirect(batch: &mut OutBatch, at: usize, exchange: &str) {
     let message = Publish { exchange: exchange.to_owned(), ..batch.messages[at].to_publish() };
     batch.messages[at] = Arc::new(message);
@@ -44,14 +44,14 @@ pub fn id(properties: &BasicProperties) -> String {
     properties.message_id().as_ref().map(ToString::to_string).unwrap_or_default()
 }
 
-/// A publisher, and what it reports.
+/// A publisher and its reports.
 #[derive(Debug)]
-pub struct Out {
+pub struct TestPublisher {
     pub handle: PublisherHandle,
-    reports: mpsc::UnboundedReceiver<Published>,
+    reports: mpsc::UnboundedReceiver<PublishedBatch>,
 }
 
-impl Out {
+impl TestPublisher {
     pub fn start(broker: impl Broker + 'static, settings: PublisherSettings) -> Self {
         let (sender, reports) = mpsc::unbounded_channel();
         // The test may have ended.
@@ -63,15 +63,15 @@ impl Out {
         Self::start(broker, PublisherSettings::new("orders", "one"))
     }
 
-    pub async fn published(&mut self) -> Published {
+    pub async fn published(&mut self) -> PublishedBatch {
         timeout(SOON, self.reports.recv())
             .await
             .expect("no batch was published")
             .expect("it goes on")
     }
 
-    /// The next one, however long it takes.
-    pub async fn any(&mut self) -> Published {
+    /// Returns the next report, however long it takes.
+    pub async fn any(&mut self) -> PublishedBatch {
         match self.reports.recv().await {
             Some(published) => published,
             None => std::future::pending().await,
@@ -87,14 +87,14 @@ impl Out {
     }
 }
 
-/// A consumer, and what it hands on.
+/// A consumer and the messages it hands on.
 #[derive(Debug)]
-pub struct In {
+pub struct TestConsumer {
     pub handle: ConsumerHandle,
     arrivals: mpsc::UnboundedReceiver<Arrival>,
 }
 
-impl In {
+impl TestConsumer {
     pub fn start(broker: impl Broker + 'static, settings: ConsumerSettings) -> Self {
         let (sender, arrivals) = mpsc::unbounded_channel();
         // The test may have ended.
@@ -114,7 +114,7 @@ impl In {
         (id(&arrival.delivery.properties), arrival.receipt)
     }
 
-    /// The next one, however long it takes.
+    /// Returns the next message, however long it takes.
     pub async fn any(&mut self) -> (String, Receipt) {
         match self.arrivals.recv().await {
             Some(arrival) => (id(&arrival.delivery.properties), arrival.receipt),
@@ -165,5 +165,5 @@ pub async fn until(what: &str, mut is: impl FnMut() -> bool) {
     timeout(SOON, wait).await.unwrap_or_else(|_| panic!("never: {what}"));
 }
 
-/// Something to note things in from a callback.
+/// A list to which a callback adds notes.
 pub type Notes = Arc<Mutex<Vec<String>>>;

@@ -1,4 +1,4 @@
-//! AMQP 0-9-1 by hand, for messages that no decent client sends.
+//! AMQP 0-9-1 by hand, for messages that no proper client sends.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ const HEADER: u8 = 2;
 const BODY: u8 = 3;
 const FRAME_END: u8 = 0xce;
 
-/// The place of a property among all, in the order of AMQP.
+/// A property, in the order of AMQP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Property {
     Headers = 2,
@@ -20,18 +20,17 @@ pub enum Property {
     AppId = 12,
 }
 
-/// A message with properties of any bytes.
+/// A message whose properties may be any bytes.
 #[derive(Debug)]
-pub struct Raw<'a> {
+pub struct RawMessage<'a> {
     pub queue: &'a str,
-    /// Each property with its text, in any order. The text of `Headers` is the entries of the
-    /// table, encoded.
+    /// Each property with its text, in any order. The text of `Headers` is the encoded entries of the table.
     pub properties: &'a [(Property, &'a [u8])],
     pub body: &'a [u8],
 }
 
-impl Raw<'_> {
-    /// The flags and the properties, encoded.
+impl RawMessage<'_> {
+    /// Encodes the flags and the properties.
     fn encoded(&self) -> Vec<u8> {
         let mut properties = self.properties.to_vec();
         properties.push((Property::DeliveryMode, &[2]));
@@ -49,8 +48,8 @@ impl Raw<'_> {
     }
 }
 
-/// Puts messages straight on a queue; returns when the broker has confirmed them.
-pub fn publish(url: &str, messages: &[Raw<'_>]) {
+/// Publishes messages straight to a queue, and returns when the broker has confirmed them.
+pub fn publish(url: &str, messages: &[RawMessage<'_>]) {
     let (user, rest) =
         url.strip_prefix("amqp://").and_then(|url| url.split_once('@')).expect("a URL");
     let (user, password) = user.split_once(':').expect("a password");

@@ -1,4 +1,4 @@
-//! The checks for steps and routes: what is right passes, and what is wrong is found.
+//! The checks for steps and routes: correct ones pass, and faults are found.
 
 // `cfg(test)` holds here anyway; written out, it tells clippy that the helper functions are test code.
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The trial of HTTP routes finds what a document is wrong about.
+//! The trial of HTTP routes finds where a document is wrong.
 
 use axum::Router;
 use axum::extract::{Path, Query};
@@ -9,7 +9,7 @@ use ballet_testkit::openapi::try_out;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-/// Serves these routes, and a document with one operation for each of these paths.
+/// Serves these routes, with a document that has one operation for each of these paths.
 async fn findings(routes: Router, paths: Value) -> String {
     let document = json!({ "openapi": "3.1.0", "paths": paths });
     let routes = routes.route("/openapi.json", get(|| async move { axum::Json(document) }));
@@ -59,7 +59,7 @@ async fn an_answer_that_the_document_does_not_have_is_found() {
 
 #[tokio::test]
 async fn a_refusal_that_names_nothing_is_found() {
-    // It takes only even numbers, which the document does not say, and refuses in plain text.
+    // The route accepts only even numbers, which the document does not say, and refuses in plain text.
     let read = |body: String| async move {
         match serde_json::from_str::<Value>(&body).ok().and_then(|body| body["n"].as_i64()) {
             Some(even) if even % 2 == 0 => axum::Json(even).into_response(),
@@ -90,7 +90,7 @@ async fn a_refusal_that_names_nothing_is_found() {
 
 #[tokio::test]
 async fn a_number_beyond_its_bounds_that_is_taken_is_found() {
-    // It reads any number, and refuses only what is none.
+    // The route accepts any number, and refuses only other types.
     let read = |body: String| async move {
         let body = serde_json::from_str::<Value>(&body).unwrap_or_default();
         if body["lat"].is_number() {
@@ -121,7 +121,7 @@ async fn a_number_beyond_its_bounds_that_is_taken_is_found() {
 
 #[tokio::test]
 async fn a_typing_error_in_a_parameter_that_is_ignored_is_found() {
-    // It looks at no other parameter than its own.
+    // The route ignores all parameters except its own.
     let list = |Query(query): Query<Vec<(String, String)>>| async move {
         let limit = query.iter().find(|(name, _)| name == "limit");
         if limit.is_none_or(|(_, limit)| limit.parse::<i64>().is_ok()) {
@@ -142,7 +142,7 @@ async fn a_typing_error_in_a_parameter_that_is_ignored_is_found() {
     found(&findings, "list: no such parameter is in the document");
 }
 
-/// Homes, and what opens the door of each.
+/// Homes, each with the key of its door.
 const HOMES: [(&str, &str); 3] = [("north", "7f3a"), ("south", "91c0"), ("west", "2e8b")];
 
 /// The room of a home. No other room has its name.
@@ -154,7 +154,7 @@ fn is_home(home: &str) -> bool {
     HOMES.iter().any(|(known, _)| *known == home)
 }
 
-/// Refuses what does not belong together.
+/// Refuses a room and a key that do not belong together.
 fn answered(fits: bool, answer: impl IntoResponse) -> Response {
     if fits {
         return answer.into_response();

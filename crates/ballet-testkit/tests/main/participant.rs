@@ -1,4 +1,4 @@
-//! The suite for programs, with steps that refuse and joins: what is right passes, and what is wrong is found.
+//! The suite for programs, with steps that refuse and joins: correct ones pass, and faults are found.
 //! `examples/loyalty` tries its other scenarios.
 
 use std::collections::BTreeMap;
@@ -8,14 +8,14 @@ use ballet::{
     Compensate, CompensateResult, Event, EventType, Migration, Never, Participant, Saga, Service,
     Settings, Step, StepResult, Tx, compensated, done, refused,
 };
-use ballet_testkit::participant::{Contract, Program, Scenario, Suite};
+use ballet_testkit::participant::{Contract, Program, ProgramSuite, Scenario};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use uuid::Uuid;
 
-/// Says which service a process of this program is.
+/// The environment variable that tells a process of this program which service it is.
 const KIND: &str = "BALLET_LODGE";
-/// A program with a fault loses something; the suite waits so long for it.
+/// How long the suite waits for an event that a faulty program loses.
 const SOON: Duration = Duration::from_secs(8);
 
 ballet_testkit::events! {
@@ -115,7 +115,7 @@ fn participant(kind: &str) -> Participant {
     })
 }
 
-/// No test: what the suite runs.
+/// Not a test, but the program that the suite runs.
 #[tokio::test]
 async fn program() {
     let variable = |name| std::env::var(name).ok();
@@ -129,8 +129,8 @@ async fn program() {
     running.stop().await;
 }
 
-/// The suite for a service of a kind, which promises what another kind declares.
-fn suite(kind: &str, promised: &str) -> Suite {
+/// A suite for one kind of service with the contract of another kind.
+fn suite(kind: &str, promised: &str) -> ProgramSuite {
     let stay = json!({ "stay": "{saga}" });
     let of = |event: EventType| (event.name().to_owned(), stay.clone());
     let mut bodies: BTreeMap<_, _> = [
@@ -156,7 +156,7 @@ fn suite(kind: &str, promised: &str) -> Suite {
     };
     let program = std::env::current_exe().expect("this program");
     let program = Program::new(program).args(["participant::program", "--exact", "--nocapture"]);
-    Suite::new(program.env(KIND, kind), contract).patience(SOON)
+    ProgramSuite::new(program.env(KIND, kind), contract).patience(SOON)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! The suite for a step that begins with a request: a good one passes, and one that writes nothing is found.
+//! The suite for a step that begins with a request: a correct one passes, and one that writes nothing is found.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -9,7 +9,7 @@ use ballet::{
     Failure, Handle, Migration, Never, Owner, Participant, SagaId, Service, Step, StepResult, Tx,
     done,
 };
-use ballet_testkit::suite::{Case, Suite, published};
+use ballet_testkit::suite::{StepCase, StepSuite, published};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -31,7 +31,7 @@ impl Owner for Desk {
     }
 }
 
-/// Decides what a request has begun.
+/// Decides a saga that a request has begun.
 struct Grant;
 
 impl Step for Grant {
@@ -78,10 +78,10 @@ fn service(writes: bool) -> Service {
     })
 }
 
-/// What the suite says of a desk with this sample; nothing if all is well.
-fn said_of(writes: bool, case: Case) -> String {
+/// Returns the suite's report on a desk with this sample; empty if it passes.
+fn said_of(writes: bool, case: StepCase) -> String {
     let check = || {
-        Suite::new(&desk(), move |_, _| service(writes))
+        StepSuite::new(&desk(), move |_, _| service(writes))
             .effects("wish", "select * from wish")
             .check("begin_wish", case);
     };
@@ -91,8 +91,8 @@ fn said_of(writes: bool, case: Case) -> String {
     }
 }
 
-fn wished() -> Case {
-    Case::done_by_request("/wishes", &json!({ "wish": "cup" }))
+fn wished() -> StepCase {
+    StepCase::done_by_request("/wishes", &json!({ "wish": "cup" }))
         .refused_by_request("/wishes", &json!({ "wish": "moon" }))
 }
 

@@ -1,4 +1,4 @@
-//! The suite for steps finds what is wrong with a step, and nothing with a good one.
+//! The suite for steps finds the faults of a step, and none in a correct one.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use ballet::{
     Compensate, CompensateResult, Compensated, Failure, Migration, Never, Outcome, Participant,
     Saga, Service, Step, StepResult, Tx, compensated, done, refused,
 };
-use ballet_testkit::suite::{Case, Outside, Suite, published};
+use ballet_testkit::suite::{Outside, StepCase, StepSuite, published};
 use sqlx::{Connection, PgConnection};
 use tokio::sync::Mutex;
 
@@ -28,7 +28,7 @@ const TABLES: &[Migration] = &[Migration {
     sql: "create table held (saga_id text not null); create table letter (saga_id text not null)",
 }];
 
-/// What is wrong with the shelf.
+/// The fault of the shelf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     None,
@@ -38,20 +38,20 @@ enum Fault {
     LeavesTraces,
     /// It writes through a connection of its own, so a rollback takes nothing back.
     WritesPastTheTransaction,
-    /// It posts another letter each time that it is asked.
+    /// It posts another letter each time it is asked.
     ForgetsKeys,
-    /// It is a bulk step, and all is well.
+    /// It is a correct bulk step.
     Bulk,
-    /// It is a bulk step, and gives one the outcome of another.
+    /// It is a bulk step that gives one message the outcome of another.
     MixesUp,
 }
 
-/// A step of the shelf, with its database and the way to the post.
+/// A step of the shelf, with its database and its path to the post.
 #[derive(Debug, Clone)]
 struct Hold {
     fault: Fault,
     url: String,
-    /// A connection of its own, kept, so that its batch takes no longer than others.
+    /// A connection that is kept open, so that its batch takes no longer than others.
     aside: Arc<Mutex<Option<PgConnection>>>,
 }
 
@@ -196,7 +196,7 @@ fn shelf(hold: Hold) -> Participant {
     })
 }
 
-/// It takes no part in the saga but by its letters, so what aborts others triggers it.
+/// A service that joins the saga only through its letters, so the event that aborts the others triggers it.
 fn post(hold: Hold, outside: Outside) -> Participant {
     struct Letters;
     impl Saga for Letters {
@@ -207,7 +207,7 @@ fn post(hold: Hold, outside: Outside) -> Participant {
     Participant::new("shelf").saga::<Letters>(|saga| saga.retriable(Post { hold, outside }))
 }
 
-/// What the suite says about a shelf with a fault; nothing if all is well.
+/// Returns the suite's report on a shelf with a fault; empty if it passes.
 fn said_of(fault: Fault) -> String {
     let hold = move |url: String| Hold { fault, url, aside: Arc::default() };
     let url = |settings: &ballet::Settings| settings.database_url().expect("a database");
@@ -216,20 +216,20 @@ fn said_of(fault: Fault) -> String {
     let check = || {
         if fault == Fault::ForgetsKeys {
             let part = post(hold(String::new()), Outside::default());
-            Suite::new(&part, move |settings, outside| {
+            StepSuite::new(&part, move |settings, outside| {
                 Service::new(post(hold(url(settings)), outside.clone())).migrations(TABLES)
             })
             .effects("letter", "select * from letter")
-            .check("post", Case::done_by(cancelled));
+            .check("post", StepCase::done_by(cancelled));
             return;
         }
-        Suite::new(&shelf(hold(String::new())), move |settings, _| {
+        StepSuite::new(&shelf(hold(String::new())), move |settings, _| {
             Service::new(shelf(hold(url(settings)))).migrations(TABLES)
         })
         .effects("held", "select * from held")
         .check(
             "hold",
-            Case::done_by(wanted("cup"))
+            StepCase::done_by(wanted("cup"))
                 .refused_by(wanted("moon"))
                 .aborted_by(cancelled)
                 .failing_on(|_| String::new(), wanted("trouble")),
@@ -271,7 +271,7 @@ fn the_suite_finds_what_an_undo_or_a_refusal_leaves() {
 
 #[test]
 fn the_suite_finds_what_happens_twice() {
-    // On a busy machine a batch may end, after its time, before the turn of the handler that fails.
+    // On a busy machine a batch may time out before the failing handler gets its turn.
     let words = "a failing handler among good ones: it differs from the undisturbed run";
     let mut said = String::new();
     for _ in 0..5 {
@@ -289,7 +289,7 @@ fn the_suite_finds_what_happens_twice() {
 
 #[test]
 fn a_step_without_a_case_is_named() {
-    let suite = Suite::new(
+    let suite = StepSuite::new(
         &shelf(Hold { fault: Fault::None, url: String::new(), aside: Arc::default() }),
         |_, _| unreachable!("nothing is started"),
     );

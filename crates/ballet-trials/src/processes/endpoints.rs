@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use ballet_ops::audit::BrokerSnapshot;
-use ballet_stage::{Management, TestEnv};
+use ballet_stage::{ManagementClient, TestEnv};
 use serde::{Deserialize, Serialize};
 
 /// The file in the directory of a run.
@@ -80,7 +80,7 @@ impl Endpoints {
     ///
     /// If the address of the management API is wrong.
     pub async fn broker(&self) -> Result<BrokerSnapshot> {
-        let management = Management::at(&self.management, &self.vhost)?;
+        let management = ManagementClient::at(&self.management, &self.vhost)?;
         let read = management.audited(DEAD_LETTERS).await;
         Ok(read.unwrap_or_else(|error| BrokerSnapshot {
             away: Some(error.to_string()),

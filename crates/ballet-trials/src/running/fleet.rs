@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use ballet_stage::{Children, Launch, ServiceProcess, wait_until};
+use ballet_stage::{Children, ServiceLaunch, ServiceProcess, wait_until};
 use ballet_terminal::ui;
 use reqwest::Client;
 use rustix::process::Signal;
@@ -121,7 +121,7 @@ impl Fleet {
             env.push(("BALLET_FAULTS", points.display().to_string()));
         }
         let env = env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        let launch = Launch {
+        let launch = ServiceLaunch {
             name,
             program: self.program.clone(),
             env,

@@ -9,7 +9,7 @@ use ballet::core::Role;
 use ballet::core::topology::EVENTS;
 use ballet::{Clock, Event};
 use ballet_amqp::{
-    BasicProperties, Broker, Confirms, Outcome, PERSISTENT, Publish, RabbitMq, Session,
+    BasicProperties, Broker, Confirms, PERSISTENT, Publish, PublishOutcome, RabbitMq, Session,
 };
 use futures_util::StreamExt;
 use serde::Serialize;
@@ -68,9 +68,9 @@ impl Producer {
             for answer in answers {
                 let id = self.open.remove(&answer.number);
                 match (id, answer.outcome) {
-                    (_, Outcome::Ack) | (None, _) => {}
-                    (Some(id), Outcome::Nack) => bail!("the broker refused message {id}"),
-                    (Some(id), Outcome::Returned { code, text }) => {
+                    (_, PublishOutcome::Ack) | (None, _) => {}
+                    (Some(id), PublishOutcome::Nack) => bail!("the broker refused message {id}"),
+                    (Some(id), PublishOutcome::Returned { code, text }) => {
                         bail!("the broker returned message {id}: {code} {text}")
                     }
                 }

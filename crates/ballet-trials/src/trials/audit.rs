@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
-use ballet_ops::audit::{Part, Report, Verdict};
+use ballet_ops::audit::{PartVerdict, Report, ReportPart};
 use ballet_terminal::{ask, is_interactive, ui};
 use jiff::SignedDuration;
 use rustix::process::{Pid, test_kill_process};
@@ -144,12 +144,12 @@ fn choose(files: &[PathBuf]) -> Result<PathBuf> {
 
 fn show(report: &Report, services: usize, quiescent_after: SignedDuration) {
     ui::print(&format!("{}: {}", ui::bold("The audit"), report.scope(services, quiescent_after)));
-    for Part { verdict, said, cases } in report.parts(quiescent_after) {
+    for ReportPart { verdict, said, cases } in report.parts(quiescent_after) {
         let (mark, colour): (_, fn(&str) -> String) = match verdict {
-            Verdict::Good => (ui::green("✓"), ui::green),
-            Verdict::Bad => (ui::red("✗"), ui::red),
-            Verdict::Open => (ui::yellow("·"), ui::yellow),
-            Verdict::Later => (ui::dim("·"), ui::dim),
+            PartVerdict::Good => (ui::green("✓"), ui::green),
+            PartVerdict::Bad => (ui::red("✗"), ui::red),
+            PartVerdict::Open => (ui::yellow("·"), ui::yellow),
+            PartVerdict::Later => (ui::dim("·"), ui::dim),
         };
         ui::print(&format!("  {mark} {said}"));
         ui::list(cases, colour);

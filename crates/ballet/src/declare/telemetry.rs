@@ -57,7 +57,7 @@ use crate::declare::handler::tx::Tx;
 pub trait TelemetryReader: Send + Sync + 'static {
     /// The reader's name: what it keeps. Its place in the streams is stored under this name.
     const NAME: &'static str;
-    /// What it reads.
+    /// The telemetry that it reads.
     type Reads: Telemetry;
 
     /// Writes what follows from a batch of one partition, in the order of the stream. There is one reading when
@@ -130,7 +130,7 @@ pub trait TelemetryReader: Send + Sync + 'static {
 pub trait TelemetryFollower: Send + Sync + 'static {
     /// The follower's name: what it keeps.
     const NAME: &'static str;
-    /// What it follows.
+    /// The telemetry that it follows.
     type Follows: Telemetry;
 
     /// How far back a process reads that starts.
@@ -159,7 +159,7 @@ pub(crate) type AnyReadings = Box<dyn Any + Send + Sync>;
 
 /// The place of a reading.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
+pub(crate) struct ReadingPlace {
     pub(crate) partition: u16,
     pub(crate) offset: u64,
     pub(crate) received: Timestamp,
@@ -173,7 +173,7 @@ pub(crate) struct Codec {
     /// An empty list for `decode`.
     pub(crate) none: fn() -> AnyReadings,
     /// Decodes a body, and adds it to the list.
-    pub(crate) decode: fn(&mut AnyReadings, Place, &[u8]) -> Result<(), String>,
+    pub(crate) decode: fn(&mut AnyReadings, ReadingPlace, &[u8]) -> Result<(), String>,
 }
 
 impl Codec {
@@ -189,10 +189,14 @@ impl Codec {
 
 const OF_ANOTHER: &str = "the list is of another reader";
 
-fn decode<T: Telemetry>(into: &mut AnyReadings, at: Place, body: &[u8]) -> Result<(), String> {
+fn decode<T: Telemetry>(
+    into: &mut AnyReadings,
+    at: ReadingPlace,
+    body: &[u8],
+) -> Result<(), String> {
     let list = into.downcast_mut::<Vec<Reading<T>>>().ok_or(OF_ANOTHER)?;
     let value = ballet_core::json::from_slice(body).map_err(|error| error.to_string())?;
-    let Place { partition, offset, received } = at;
+    let ReadingPlace { partition, offset, received } = at;
     list.push(Reading { value, partition, offset, received });
     Ok(())
 }

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ballet_store::operators::restored;
+use ballet_store::operators::restored_database;
 use sqlx::PgConnection;
 
 use crate::declare::handler::database_wait::answered;
@@ -21,7 +21,7 @@ impl AbortsHeld {
         if self.are_free.load(Ordering::Relaxed) {
             return Ok(());
         }
-        if answered(restored::holds_aborts(db)).await? {
+        if answered(restored_database::holds_aborts(db)).await? {
             return Err(Failure::not_yet(
                 "the database was restored from a backup: aborts wait until it has heard what it missed",
             ));

@@ -7,7 +7,7 @@
 
 use ballet_core::envelope::Limits;
 use ballet_core::{MessageId, SagaId, id};
-use ballet_store::partitions::{Memory, Partitioned, memories};
+use ballet_store::partitions::{PartitionMemory, PartitionedTable, memories};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
 
@@ -84,10 +84,11 @@ pub(crate) async fn forgotten(
     now: Timestamp,
 ) -> Result<Option<SagaId>, sqlx::Error> {
     let times = sagas.clone().filter_map(|saga| id::time_of(saga.0)).collect::<Vec<_>>();
-    let memories = memories(db, &Partitioned::ledger(limits), &times).await?;
+    let memories = memories(db, &PartitionedTable::ledger(limits), &times).await?;
     let mut sagas = sagas.zip(memories);
-    let is_forgotten =
-        |(saga, memory): &(SagaId, Memory)| memory.is_forgotten(is_old(limits, *saga, now));
+    let is_forgotten = |(saga, memory): &(SagaId, PartitionMemory)| {
+        memory.is_forgotten(is_old(limits, *saga, now))
+    };
     Ok(sagas.find(is_forgotten).map(|(saga, _)| saga))
 }
 

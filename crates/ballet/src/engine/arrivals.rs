@@ -23,8 +23,8 @@ use ballet_core::{AnyEvent, MessageId, SagaId, StepKind, StepPart, Versions};
 use ballet_store::calls::stored::NewCall;
 use ballet_store::deadlines::NewDeadline;
 use ballet_store::ledger::entry::{Entry, NO_KEY, StepKey};
-use ballet_store::ledger::event::Encoded;
-use ballet_store::ledger::rows::Row;
+use ballet_store::ledger::event::EncodedEvent;
+use ballet_store::ledger::rows::LedgerRow;
 
 use crate::declare::erased::call::CallHandlers;
 use crate::declare::erased::outcome::AnyOutcome;
@@ -32,7 +32,7 @@ use crate::declare::erased::step::AnyStep;
 use crate::declare::handler::failure::Failure;
 use crate::declare::participant::saga_entry::SagaEntry;
 use crate::declare::step::owner::Abort;
-use crate::engine::calls::open_calls::{Answer, Compensations};
+use crate::engine::calls::open_calls::{CallAnswer, Compensations};
 use crate::engine::compensation::{
     check_begun, check_held, compensate_next, compensate_wanted, go_on_apart, record_compensated,
     unknown_step,
@@ -98,7 +98,7 @@ pub(crate) async fn admits(
 
 /// Whether this step is a decision that was made. A saga is decided once, whatever the key under which that was.
 fn has_decided(transaction: &Transaction<'_>, part: &StepPart, saga_id: SagaId) -> bool {
-    let made = |row: &Row| row.step == part.name && row.entry == Entry::Done;
+    let made = |row: &LedgerRow| row.step == part.name && row.entry == Entry::Done;
     part.kind == StepKind::Decision && transaction.ledger.rows(saga_id).iter().any(made)
 }
 
@@ -131,7 +131,7 @@ async fn join(
     body: &[u8],
 ) -> Result<Option<Vec<AnyEvent>>, Failure> {
     let part = step.part();
-    let arrived: Vec<Row> = transaction
+    let arrived: Vec<LedgerRow> = transaction
         .ledger
         .rows(saga_id)
         .iter()
@@ -143,7 +143,7 @@ async fn join(
     if find(this.name()).is_some() {
         return Ok(None);
     }
-    let event_here = Encoded { event_type: this, body: bytes::Bytes::copy_from_slice(body) };
+    let event_here = EncodedEvent { event_type: this, body: bytes::Bytes::copy_from_slice(body) };
     let at = StepKey { step: part.name, key: NO_KEY };
     transaction.add_row(saga_id, at, Entry::Arrived, this.name(), Some(event_here));
     let mut events = Vec::with_capacity(part.on.len());
@@ -204,7 +204,7 @@ pub(crate) async fn abort_as_owner(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
     saga_id: SagaId,
-    abort_event: Encoded,
+    abort_event: EncodedEvent,
 ) -> Result<Abort, Failure> {
     check_held(transaction).await?;
     let Some(owner) = &saga.owner else {
@@ -232,7 +232,7 @@ pub(crate) async fn abort_as_owner(
 /// Takes in the answer to a call that this transaction has just closed, and compensates what waited for it.
 pub(crate) async fn answer(
     transaction: &mut Transaction<'_>,
-    answer: &mut Answer,
+    answer: &mut CallAnswer,
 ) -> Result<Effect, Failure> {
     let are_apart = answer.compensations == Compensations::Apart;
     if !are_apart {
@@ -250,7 +250,7 @@ pub(crate) async fn answer(
         return Ok(effect);
     }
     if !transaction.is_aborted(saga, saga_id) {
-        // Of one repetition there is nothing earlier, and a replica of before would not take it up apart.
+        // One repetition has no earlier steps, and a replica of an older release would not take it up apart.
         compensate_wanted(transaction, saga, at, saga_id).await?;
     } else if are_apart {
         go_on_apart(transaction, saga, at, saga_id).await?;
@@ -316,7 +316,7 @@ pub(crate) fn originated(
     saga: &SagaEntry,
     saga_id: SagaId,
     step: &str,
-    event: Encoded,
+    event: EncodedEvent,
 ) {
     transaction.add(saga_id, StepKey { step, key: NO_KEY }, Entry::Done, Some(event.clone()));
     let told = transaction.scope.emit(event);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ballet_amqp::metric::Counter;
 use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::calls::stored as calls;
-use ballet_store::calls::stored::{Given, NewCall};
+use ballet_store::calls::stored::{NewCall, StatedOutcome};
 use jiff::Timestamp;
 
 use crate::declare::erased::call::{AnyWatch, CallHandlers};
@@ -15,7 +15,7 @@ use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::{Failure, FailureKind};
 use crate::declare::handler::spans;
 use crate::engine::calls::open_calls::{
-    Answer, Claim, Compensations, FailedCall, QUIET_AFTER, Then,
+    CallAnswer, CallRetry, Claim, Compensations, FailedCall, QUIET_AFTER,
 };
 use crate::engine::crash_pauses;
 use crate::engine::engine::Engine;
@@ -25,7 +25,7 @@ use crate::engine::stopping::stopped;
 use crate::engine::transaction::Transaction;
 use crate::outgoing::spans::{Span, WorkKind};
 
-/// The pause until the other side is asked again that has no outcome yet.
+/// The pause before a side that has no outcome yet is asked again.
 const UNTIL_IT_KNOWS: Duration = Duration::from_secs(60);
 /// The longest pause that the other side may ask for until it has an outcome.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
@@ -48,56 +48,58 @@ pub(crate) fn make(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
 }
 
 /// Asks again later, after a failure to take in the answer.
-pub(crate) fn ask_again(engine: &Engine, answer: Answer, failure: &Failure) {
-    let Some(Answer { call, claim, .. }) = not_apart(engine, answer, failure) else { return };
+pub(crate) fn ask_again(engine: &Engine, answer: CallAnswer, failure: &Failure) {
+    let Some(CallAnswer { call, claim, .. }) = not_apart(engine, answer, failure) else { return };
     call.span().in_scope(|| tracing::warn!("an answer could not be taken in: {failure}"));
     failed(engine, call, claim, failure.to_string(), again(failure));
 }
 
 /// Asks again later, and at last sets a call aside, whose answer cannot be taken in: it may crash the
 /// database each time.
-pub(crate) fn after_crash(engine: &Engine, answer: Answer, failure: &Failure) {
-    let Some(Answer { call, claim, .. }) = not_apart(engine, answer, failure) else { return };
+pub(crate) fn after_crash(engine: &Engine, answer: CallAnswer, failure: &Failure) {
+    let Some(CallAnswer { call, claim, .. }) = not_apart(engine, answer, failure) else { return };
     if let Some(pause) = crash_pauses::pause(engine.calls.crashed(&call)) {
         let why = failure.to_string();
         call.span().in_scope(|| tracing::warn!(?pause, "an answer is taken in later: {why}"));
-        return failed(engine, call, claim, why, Then::After(pause));
+        return failed(engine, call, claim, why, CallRetry::After(pause));
     }
     let why = format!(
         "its answer could not be taken in, and may be what crashes the database; it waits for \
          `ballet inbox retry`: {failure}"
     );
-    failed(engine, call, claim, why, Then::SetAside);
+    failed(engine, call, claim, why, CallRetry::SetAside);
 }
 
 /// An answer counts, whatever becomes of the compensations that it sets off. So it is taken in without them
 /// first, if they may be what failed. Returns it if they are not.
-fn not_apart(engine: &Engine, answer: Answer, failure: &Failure) -> Option<Answer> {
+fn not_apart(engine: &Engine, answer: CallAnswer, failure: &Failure) -> Option<CallAnswer> {
     if answer.compensations != Compensations::Along {
         return Some(answer);
     }
     answer.call.span().in_scope(|| {
         tracing::warn!("an answer is taken in without the compensations that follow: {failure}");
     });
-    engine.calls.answered(Answer { compensations: Compensations::Apart, ..answer });
+    engine.calls.answered(CallAnswer { compensations: Compensations::Apart, ..answer });
     None
 }
 
-/// Hands over an attempt that failed, with what becomes of the call.
-fn failed(engine: &Engine, mut call: NewCall, claim: Claim, failure: String, then: Then) {
+/// Hands over a failed attempt, with the next attempt of the call.
+fn failed(engine: &Engine, mut call: NewCall, claim: Claim, failure: String, then: CallRetry) {
     call.attempts = match then {
         // The other side answers. So the attempts begin anew.
-        Then::Taken(_) => 0,
-        Then::Again | Then::After(_) | Then::SetAside => call.attempts.saturating_add(1),
+        CallRetry::Taken(_) => 0,
+        CallRetry::Again | CallRetry::After(_) | CallRetry::SetAside => {
+            call.attempts.saturating_add(1)
+        }
     };
-    if then == Then::SetAside {
+    if then == CallRetry::SetAside {
         call.span().in_scope(|| tracing::error!("a call is set aside: {failure}"));
     }
     engine.calls.failed(FailedCall { call, claim, failure, then });
 }
 
-fn again(failure: &Failure) -> Then {
-    failure.pause().map_or(Then::Again, |pause| Then::After(pause.min(LONGEST_PAUSE)))
+fn again(failure: &Failure) -> CallRetry {
+    failure.pause().map_or(CallRetry::Again, |pause| CallRetry::After(pause.min(LONGEST_PAUSE)))
 }
 
 /// The other side answers, but has no outcome yet.
@@ -105,7 +107,7 @@ fn wait(engine: &Engine, step: &'static str, call: NewCall, claim: Claim, failur
     call.span().in_scope(|| tracing::debug!("a call has no outcome yet: {failure}"));
     counted(step, "not_yet").increment(1);
     claim.answered();
-    let then = Then::Taken(failure.pause().unwrap_or(UNTIL_IT_KNOWS).min(LONGEST_WAIT));
+    let then = CallRetry::Taken(failure.pause().unwrap_or(UNTIL_IT_KNOWS).min(LONGEST_WAIT));
     failed(engine, call, claim, failure.to_string(), then);
 }
 
@@ -129,7 +131,7 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
     let asked = watched(
         engine.registry.service,
         step.name,
-        // All of it is code of the step: the look-ups, and what it makes of a refusal.
+        // All of it is the step's code: the look-ups, and its handling of a refusal.
         Box::pin(guarded(attempt(engine, saga.saga, step, &call))),
     );
     let asked = tokio::time::timeout(limit, asked).await;
@@ -141,15 +143,15 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
             record(engine, &call, begun, None);
             claim.answered();
             let answer = match known {
-                Attempted::Answer(answer) => Some(answer),
-                Attempted::Nothing => None,
-                Attempted::Forgotten(kept) => {
+                AttemptResult::Answer(answer) => Some(answer),
+                AttemptResult::Nothing => None,
+                AttemptResult::Forgotten(kept) => {
                     let why = forgotten(&call, kept);
-                    return failed(engine, call, claim, why, Then::SetAside);
+                    return failed(engine, call, claim, why, CallRetry::SetAside);
                 }
             };
             let compensations = Compensations::None;
-            engine.calls.answered(Answer { call, answer, claim, compensations });
+            engine.calls.answered(CallAnswer { call, answer, claim, compensations });
             return;
         }
         Ok(Err(failure)) => failure,
@@ -183,13 +185,13 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
 }
 
 /// Takes in what a person says of a call. Nobody is asked, so it says nothing of the provider.
-fn take_given(engine: &Engine, call: NewCall, claim: Claim, given: Given) {
+fn take_given(engine: &Engine, call: NewCall, claim: Claim, given: StatedOutcome) {
     call.span().in_scope(|| tracing::info!("a person has said what became of a call"));
     let answer = match given {
-        Given::Answer(answer) => Some(answer),
-        Given::Nothing => None,
+        StatedOutcome::Answer(answer) => Some(answer),
+        StatedOutcome::Nothing => None,
     };
-    engine.calls.answered(Answer { call, answer, claim, compensations: Compensations::None });
+    engine.calls.answered(CallAnswer { call, answer, claim, compensations: Compensations::None });
 }
 
 /// Why a call is set aside whose key the other side may have forgotten, and what to do.
@@ -214,7 +216,7 @@ pub(crate) fn counted(step: &'static str, outcome: &'static str) -> Counter {
 }
 
 /// The result of an attempt.
-enum Attempted {
+enum AttemptResult {
     Answer(String),
     /// The other side has done nothing for a call of an aborted saga.
     Nothing,
@@ -228,7 +230,7 @@ async fn attempt(
     saga: &str,
     handlers: &CallHandlers,
     call: &NewCall,
-) -> Result<Attempted, Failure> {
+) -> Result<AttemptResult, Failure> {
     let step = &handlers.step;
     let look_up = || handlers.look_up(call);
     // One that was stored while the clock was ahead is new.
@@ -237,13 +239,13 @@ async fn attempt(
     if let Some(kept) = step.keys_kept()
         && age >= kept
     {
-        // That the other side finds nothing may be because it has forgotten what was done.
+        // The other side may find nothing because it has forgotten what was done.
         let known = if step.looks_up() { look_up().await? } else { None };
-        return Ok(known.map_or(Attempted::Forgotten(kept), Attempted::Answer));
+        return Ok(known.map_or(AttemptResult::Forgotten(kept), AttemptResult::Answer));
     }
     let may_end = call.is_stored && !call.undo && step.looks_up();
     if may_end && is_unwanted(engine, saga, call).await? {
-        return Ok(look_up().await?.map_or(Attempted::Nothing, Attempted::Answer));
+        return Ok(look_up().await?.map_or(AttemptResult::Nothing, AttemptResult::Answer));
     }
     fault::point(FaultPoint::BeforeCall, call);
     let answer = match step.watch() {
@@ -253,7 +255,7 @@ async fn attempt(
     let failure = match answer {
         Ok(answer) => {
             fault::point(FaultPoint::AfterCall, call);
-            return Ok(Attempted::Answer(answer));
+            return Ok(AttemptResult::Answer(answer));
         }
         Err(failure) => failure,
     };
@@ -265,17 +267,17 @@ async fn attempt(
     if is_not_taken && !call.undo && step.looks_up() {
         // An attempt before may have been taken, and its answer lost.
         if let Some(answer) = look_up().await? {
-            return Ok(Attempted::Answer(answer));
+            return Ok(AttemptResult::Answer(answer));
         }
         if let Some(answer) = step.not_taken(&call.request, &failure.to_string())? {
-            return Ok(Attempted::Answer(answer));
+            return Ok(AttemptResult::Answer(answer));
         }
     }
     Err(failure)
 }
 
-/// Looks at the rows of a step that stays open. The transaction is rolled back: what counts is what a second look finds
-/// under the saga's lock.
+/// Looks at the rows of a step that stays open. The transaction is rolled back: only a second look, under the saga's
+/// lock, counts.
 async fn look(
     engine: &Arc<Engine>,
     watch: &dyn AnyWatch,
@@ -295,7 +297,7 @@ async fn is_unwanted(engine: &Engine, saga: &str, call: &NewCall) -> Result<bool
     Ok(is_quiet && answered(calls::is_taken_back(&engine.database.upkeep, saga, call)).await?)
 }
 
-/// Records an attempt that has ended, as a part of what the step that wants it set off.
+/// Records the span of an attempt that has ended, below the step that wants the call.
 fn record(engine: &Engine, call: &NewCall, begun: Timestamp, failure: Option<&Failure>) {
     let step = call.trace.as_ref().map(|trace| trace.context);
     let Some(step) = step.filter(|step| engine.spans.want(*step)) else { return };

@@ -8,10 +8,10 @@ use ballet_core::{EventType, StepKind};
 use ballet_fault::{self as fault, FaultPoint, WorksOn};
 use ballet_store::calls::stored as calls;
 use ballet_store::calls::stored::NewCall;
-use ballet_store::ledger::rows::{Added, Columns, Ledger};
+use ballet_store::ledger::rows::{AddedRows, Columns, Ledger};
 use ballet_store::outbox::batches as outbox;
 use ballet_store::outbox::batches::Mark;
-use ballet_store::outbox::event::Emitted;
+use ballet_store::outbox::event::EmittedEvent;
 use jiff::Timestamp;
 
 use crate::declare::handler::database_wait::answered;
@@ -23,16 +23,16 @@ use crate::engine::engine::Engine;
 use crate::engine::registry::Registry;
 use crate::engine::transaction::Transaction;
 use crate::outgoing::begun_batch::BegunBatch;
-use crate::outgoing::publishing::Publishing;
+use crate::outgoing::publishing::PublishSpans;
 use crate::outgoing::wire::OutgoingEvent;
 
-/// Writes ledger, calls, outbox and marks, and commits. What was emitted is on its way to the
-/// broker, and the calls are being made, when this returns. All marks are of one table, and are
-/// written only if that is the table that is written to.
+/// Writes ledger, calls, outbox and marks, and commits. The emitted events are on their way to the
+/// broker, and the calls are being made, when this returns. All marks belong to one table. They are
+/// written only if it is the current table.
 pub(crate) async fn commit(
     mut open: Transaction<'_>,
     marks: &[Mark],
-) -> Result<Committed, Failure> {
+) -> Result<CommitResult, Failure> {
     let engine = Arc::clone(&open.engine);
     let now = open.scope.now;
     open.check_open()?;
@@ -46,7 +46,7 @@ pub(crate) async fn commit(
     let added = ledger.to_write();
     write_ledger(&engine, &mut open, &added).await?;
     let claims = write_calls(&engine, &mut open).await?;
-    let Written { emitted, mut begun, marks, has_marks } =
+    let WrittenOutbox { emitted, mut begun, marks, has_marks } =
         write_outbox(&engine, &mut open, &added.timed, marks).await?;
     let Transaction { db, scope: Scope { hurried, .. }, calls, spans, .. } = open;
     let batch = begun.as_ref().map(|begun| begun.batch);
@@ -71,12 +71,12 @@ pub(crate) async fn commit(
     if hurried {
         engine.calls.look_now();
     }
-    Ok(Committed { batch, has_marks })
+    Ok(CommitResult { batch, has_marks })
 }
 
 /// The result of a commit.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Committed {
+pub(crate) struct CommitResult {
     /// The id of the batch of its events, if it has any.
     pub(crate) batch: Option<BatchId>,
     /// Whether the marks are written.
@@ -84,12 +84,12 @@ pub(crate) struct Committed {
 }
 
 /// Refuses events that the broker or their receivers would refuse: here it costs only this transaction.
-fn check_declared(engine: &Engine, emitted: &[Emitted]) -> Result<(), Failure> {
+fn check_declared(engine: &Engine, emitted: &[EmittedEvent]) -> Result<(), Failure> {
     let registry = &engine.registry;
     for emitted in emitted {
         let event = emitted.event.event_type;
-        // What the framework emits has its row in the ledger. Published beside it, others would act on what has not
-        // happened here.
+        // An event that the framework emits has a row in the ledger. If a handler published it without one, others
+        // would act on something that has not happened here.
         let is_declared = match emitted.by_handler {
             true => registry.publishes(event),
             false => registry.emits(event),
@@ -129,7 +129,7 @@ fn undeclared(registry: &Registry, event: EventType) -> String {
     }
 }
 
-/// As what the service emits an event that its handlers do not publish, and what to do.
+/// Says in which role the service emits an event that its handlers may not publish, and what to do.
 fn emitted_otherwise(registry: &Registry, event: EventType) -> Option<String> {
     for saga in &registry.sagas {
         let name = saga.saga;
@@ -141,7 +141,7 @@ fn emitted_otherwise(registry: &Registry, event: EventType) -> Option<String> {
         }
         let mut steps = saga.steps.iter().map(|step| step.part());
         if let Some(step) = steps.find(|step| step.has_outcome(event)) {
-            // What begins or decides a saga may not be declared so: the service would not start.
+            // An event that begins or decides a saga cannot be declared this way: the service would not start.
             let or_else = match step.kind {
                 StepKind::Origin | StepKind::Decision => "",
                 StepKind::Compensatable | StepKind::Pivot | StepKind::Retriable => {
@@ -159,7 +159,7 @@ fn emitted_otherwise(registry: &Registry, event: EventType) -> Option<String> {
 async fn write_ledger(
     engine: &Engine,
     open: &mut Transaction<'_>,
-    added: &Added<'_>,
+    added: &AddedRows<'_>,
 ) -> Result<(), Failure> {
     let Transaction { db, scope, deadlines, copied, .. } = open;
     let emits = !scope.emitted.is_empty();
@@ -189,8 +189,8 @@ async fn write_calls(
 }
 
 /// The events and the marks that a transaction has written.
-struct Written<'a> {
-    emitted: Vec<Emitted>,
+struct WrittenOutbox<'a> {
+    emitted: Vec<EmittedEvent>,
     /// The batch of the events, if there are any.
     begun: Option<BegunBatch<'a>>,
     marks: &'a [Mark],
@@ -202,7 +202,7 @@ async fn write_outbox<'a>(
     open: &mut Transaction<'_>,
     timed: &Columns<'_>,
     marks: &'a [Mark],
-) -> Result<Written<'a>, Failure> {
+) -> Result<WrittenOutbox<'a>, Failure> {
     let Transaction { db, scope, .. } = open;
     let now = scope.now;
     let emitted = std::mem::take(&mut scope.emitted);
@@ -225,14 +225,14 @@ async fn write_outbox<'a>(
             return Err(failure);
         }
     }
-    Ok(Written { emitted, begun, marks, has_marks })
+    Ok(WrittenOutbox { emitted, begun, marks, has_marks })
 }
 
 /// Gives the events to the lane of the broker.
-fn publish(engine: &Engine, batch: BatchId, emitted: Vec<Emitted>, now: Timestamp) {
+fn publish(engine: &Engine, batch: BatchId, emitted: Vec<EmittedEvent>, now: Timestamp) {
     let service = engine.registry.service;
     let relay = &engine.relay;
-    relay.begin_spans(batch, |spans, clock| Publishing::begin(spans, clock, &emitted));
+    relay.begin_spans(batch, |spans, clock| PublishSpans::begin(spans, clock, &emitted));
     let events = emitted.into_iter().map(|event| OutgoingEvent::emitted(service, event, now));
     relay.committed(OutBatch::new(batch, events));
 }
@@ -248,14 +248,14 @@ fn make(engine: &Arc<Engine>, calls: Vec<NewCall>, claims: Vec<Option<Claim>>) {
 }
 
 /// The rows that a transaction adds to the ledger, or else what it emits.
-fn what_it_works_on(ledger: &Ledger, emitted: &[Emitted]) -> Vec<String> {
+fn what_it_works_on(ledger: &Ledger, emitted: &[EmittedEvent]) -> Vec<String> {
     let rows: Vec<String> =
         ledger.added().map(|row| format!("{}:{}", row.entry.as_str(), row.step)).collect();
     if rows.is_empty() { emitted.names() } else { rows }
 }
 
-/// Says of an error of a handler's making that only the commit showed it: a deferred constraint,
-/// for instance. What is nobody's failure stays so. Only here may a lost connection hide what took effect.
+/// Adds to a handler's error that only the commit showed it, as with a deferred constraint. An error that is not the
+/// handler's stays as it is. Only here may a lost connection hide whether the transaction took effect.
 fn failed_at_commit(failure: Failure) -> Failure {
     match failure.kind() {
         FailureKind::Conflict

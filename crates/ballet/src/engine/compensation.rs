@@ -6,10 +6,10 @@ use std::time::Instant;
 use ballet_core::own_handlers::ABORT;
 use ballet_core::{SagaId, StepKind};
 use ballet_store::ledger::entry::{Entry, StepKey};
-use ballet_store::ledger::event::Encoded;
-use ballet_store::ledger::rows::Row;
-use ballet_store::ledger::standing::{Left, left};
-use ballet_store::operators::solved;
+use ballet_store::ledger::event::EncodedEvent;
+use ballet_store::ledger::rows::LedgerRow;
+use ballet_store::ledger::standing::{RemainingCompensations, left};
+use ballet_store::operators::compensations_by_hand;
 
 use crate::declare::erased::outcome::AnyCompensated;
 use crate::declare::erased::step::Handlers;
@@ -31,7 +31,7 @@ pub(crate) async fn abort_here(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
     saga_id: SagaId,
-    abort_event: Encoded,
+    abort_event: EncodedEvent,
 ) -> Result<Effect, Failure> {
     check_held(transaction).await?;
     let known = !entomb(transaction, saga, saga_id, abort_event);
@@ -40,7 +40,7 @@ pub(crate) async fn abort_here(
     Ok(if known { Effect::Nothing } else { Effect::Handled })
 }
 
-/// Fails while the service, whose database was restored, has not heard yet what it missed.
+/// Fails while the database was restored and the service has not yet heard what it missed.
 pub(crate) async fn check_held(transaction: &mut Transaction<'_>) -> Result<(), Failure> {
     let engine = Arc::clone(&transaction.engine);
     engine.aborts_held.check(transaction.db()).await
@@ -71,7 +71,7 @@ pub(crate) fn entomb(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
     saga_id: SagaId,
-    abort_event: Encoded,
+    abort_event: EncodedEvent,
 ) -> bool {
     let new = !transaction.is_aborted(saga, saga_id);
     if new {
@@ -89,17 +89,17 @@ pub(crate) async fn compensate_key(
     step: &str,
     key: &str,
     saga_id: SagaId,
-    event: Encoded,
+    event: EncodedEvent,
 ) -> Result<Effect, Failure> {
     check_held(transaction).await?;
-    // The row of an unknown saga would count as its beginning, and keep the real one from being taken in.
+    // The row of an unknown saga would count as its beginning, and block the real one.
     check_begun(transaction, saga, saga_id).await?;
     let at = StepKey { step, key };
     let known = transaction.is_taken_back(saga, saga_id, at);
     if !known {
         transaction.add(saga_id, at, Entry::Aborted, Some(event));
     }
-    // A compensation that another event has to see to is no reason for this one to fail.
+    // This one does not fail because of a compensation that belongs to another event.
     if !transaction.is_aborted(saga, saga_id) {
         compensate_wanted(transaction, saga, at, saga_id).await?;
     }
@@ -112,7 +112,7 @@ pub(crate) async fn compensate_key(
 pub(crate) async fn abort_all(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
-    aborts: Vec<Item<Encoded>>,
+    aborts: Vec<Item<EncodedEvent>>,
 ) -> Result<Vec<Effect>, RunFailure> {
     check_held(transaction).await?;
     let mut effects = Vec::with_capacity(aborts.len());
@@ -127,7 +127,7 @@ pub(crate) async fn abort_all(
     let begun = Instant::now();
     let mut last = vec![None; aborts.len()];
     loop {
-        let mut round: Vec<(String, Vec<(usize, Row)>)> = Vec::new();
+        let mut round: Vec<(String, Vec<(usize, LedgerRow)>)> = Vec::new();
         for (at, rows) in left.iter_mut().enumerate() {
             let Some(row) = rows.next() else { continue };
             last[at] = Some((row.step.clone(), row.key.clone()));
@@ -156,13 +156,13 @@ pub(crate) async fn abort_all(
     Ok(effects)
 }
 
-/// Compensates one step in several sagas. Returns the places of those of which a call is out.
+/// Compensates one step in several sagas. Returns the places of those that have a call out.
 async fn compensate_all(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
     name: &str,
-    aborts: &[Item<Encoded>],
-    rows: Vec<(usize, Row)>,
+    aborts: &[Item<EncodedEvent>],
+    rows: Vec<(usize, LedgerRow)>,
 ) -> Result<Vec<usize>, RunFailure> {
     let engine = Arc::clone(&transaction.engine);
     let step = saga.steps.iter().find(|step| step.part().name == name);
@@ -226,7 +226,7 @@ pub(crate) async fn compensate_next(
     Ok(())
 }
 
-/// Leaves what is left to compensate after a step to a transaction of its own.
+/// Leaves the remaining compensations after a step to a transaction of their own.
 pub(crate) async fn go_on_apart(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
@@ -234,11 +234,10 @@ pub(crate) async fn go_on_apart(
     saga_id: SagaId,
 ) -> Result<(), Failure> {
     let note_id = transaction.scope.clock.draw(transaction.scope.now);
-    answered(solved::go_on(transaction.db(), saga_id, saga.saga, at, note_id)).await
+    answered(compensations_by_hand::go_on(transaction.db(), saga_id, saga.saga, at, note_id)).await
 }
 
-/// Compensates what is left to compensate: all of a saga that is aborted, or else this repetition of a step, which
-/// was taken back alone.
+/// Compensates the remaining steps of an aborted saga, or else this repetition of a step, which was taken back alone.
 pub(crate) async fn compensate_wanted(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
@@ -265,7 +264,7 @@ pub(crate) async fn compensate_wanted(
 async fn compensate_one(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
-    done: &Row,
+    done: &LedgerRow,
     saga_id: SagaId,
 ) -> Result<bool, Failure> {
     let at = StepKey { step: &done.step, key: &done.key };
@@ -291,11 +290,11 @@ fn left_to_compensate(
     transaction: &Transaction<'_>,
     saga: &SagaEntry,
     saga_id: SagaId,
-) -> Vec<Row> {
+) -> Vec<LedgerRow> {
     let declared = |name: &str| transaction.engine.registry.declared(saga, name);
     match left(transaction.ledger.rows(saga_id), declared) {
-        Left::Steps(rows) => rows.into_iter().cloned().collect(),
-        Left::Call(_) => Vec::new(),
+        RemainingCompensations::Steps(rows) => rows.into_iter().cloned().collect(),
+        RemainingCompensations::Call(_) => Vec::new(),
     }
 }
 

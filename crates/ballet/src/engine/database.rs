@@ -58,7 +58,7 @@ impl Database {
         }
     }
 
-    /// Records that it does not answer. The log says so once, however many notice.
+    /// Records that the database does not answer. The log says so once, not once for each task that notices.
     pub(crate) fn is_away(&self, why: &Failure) {
         if self.now_answers(false) {
             tracing::warn!("the database is away, and what needs it waits: {why}");

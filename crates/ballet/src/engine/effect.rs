@@ -12,7 +12,7 @@ pub(crate) enum Effect {
 }
 
 impl Effect {
-    /// For metrics and spans.
+    /// Returns the word for metrics and spans.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Handled => "handled",

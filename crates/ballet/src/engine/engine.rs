@@ -11,18 +11,18 @@ use crate::engine::calls::open_calls::OpenCalls;
 use crate::engine::database::Database;
 use crate::engine::handlers::handler_limit::HandlerLimit;
 use crate::engine::registry::Registry;
-use crate::engine::shared_clock::Time;
+use crate::engine::shared_clock::ProcessClocks;
 use crate::outgoing::relay::Relay;
 use crate::outgoing::spans::Spans;
 
-/// The parts of a running service that its transactions work with. What needs one or two of them
-/// takes those.
+/// The parts of a running service that its transactions work with. Code that needs one or two of
+/// them takes those.
 pub(crate) struct Engine {
     /// The handlers of the service, by event and by step.
     pub(crate) registry: Registry,
     /// The limits of what it takes in, and of how long it remembers.
     pub(crate) limits: Limits,
-    pub(crate) time: Time,
+    pub(crate) time: ProcessClocks,
     pub(crate) database: Arc<Database>,
     /// The way of its events to the broker.
     pub(crate) relay: Arc<Relay>,

@@ -11,8 +11,8 @@ use ballet_core::{
     is_tombstone_of,
 };
 use ballet_store::ledger::open_sagas::Stages;
-use ballet_store::ledger::rows::Row;
-use ballet_store::ledger::standing::Declared;
+use ballet_store::ledger::rows::LedgerRow;
+use ballet_store::ledger::standing::StepDeclaration;
 use jiff::SignedDuration;
 
 use crate::declare::erased::call::CallHandlers;
@@ -142,14 +142,14 @@ impl Handler {
 }
 
 /// An event that this service handles.
-pub(crate) struct Known {
+pub(crate) struct HandledEvent {
     pub(crate) event_type: EventType,
     pub(crate) handlers: Vec<Handler>,
     /// If it begins sagas here: the longest deadline among them, zero without one.
     pub(crate) begins: Option<SignedDuration>,
 }
 
-impl Known {
+impl HandledEvent {
     fn new(event_type: EventType, handlers: Vec<Handler>) -> Self {
         let begins = handlers.iter().filter_map(|handler| match handler {
             Handler::Step { saga, step, .. } if step.part().kind == StepKind::Origin => {
@@ -224,7 +224,7 @@ pub(crate) struct Registry {
     pub(crate) sagas: Vec<Arc<SagaEntry>>,
     /// The events that it handles.
     pub(crate) events: KnownEvents,
-    known: HashMap<&'static str, Arc<Known>>,
+    known: HashMap<&'static str, Arc<HandledEvent>>,
     emits: HashSet<EventType>,
     publishes: HashSet<EventType>,
 }
@@ -276,7 +276,7 @@ impl Registry {
         let known = handlers
             .into_iter()
             .map(|(name, (event_type, handlers))| {
-                (name, Arc::new(Known::new(event_type, handlers)))
+                (name, Arc::new(HandledEvent::new(event_type, handlers)))
             })
             .collect();
         let emits = participant.part().emits().into_iter().collect();
@@ -284,7 +284,7 @@ impl Registry {
         Self { service: participant.service(), sagas, events, known, emits, publishes }
     }
 
-    pub(crate) fn known(&self, name: &str) -> Option<&Arc<Known>> {
+    pub(crate) fn known(&self, name: &str) -> Option<&Arc<HandledEvent>> {
         self.known.get(name)
     }
 
@@ -350,18 +350,18 @@ impl Registry {
     }
 
     /// Looks up how this version declares a step, for one of its sagas.
-    pub(crate) fn declared(&self, saga: &SagaEntry, name: &str) -> Declared {
+    pub(crate) fn declared(&self, saga: &SagaEntry, name: &str) -> StepDeclaration {
         match saga.steps.iter().map(|step| step.part()).find(|part| part.name == name) {
-            Some(part) => Declared::Step(part.kind),
-            None if saga.has_step(name) => Declared::Step(StepKind::Origin),
-            None if self.has_step(name) => Declared::OfAnotherSaga,
-            None => Declared::Unknown,
+            Some(part) => StepDeclaration::Step(part.kind),
+            None if saga.has_step(name) => StepDeclaration::Step(StepKind::Origin),
+            None if self.has_step(name) => StepDeclaration::OfAnotherSaga,
+            None => StepDeclaration::Unknown,
         }
     }
 
     /// Whether a row under a saga's id is of this saga, and not of another one with the same id. A
     /// row that this version cannot tell apart is of all: it was written by another version.
-    pub(crate) fn is_of(&self, saga: &SagaEntry, row: &Row) -> bool {
+    pub(crate) fn is_of(&self, saga: &SagaEntry, row: &LedgerRow) -> bool {
         if !row.step.is_empty() {
             return saga.has_step(&row.step) || !self.has_step(&row.step);
         }

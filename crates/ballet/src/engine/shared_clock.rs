@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use ballet_store::database::clock::Reading;
+use ballet_store::database::clock::ClockReading;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::declare::handler::clock::Clock;
@@ -18,21 +18,21 @@ const HELD: Duration = Duration::from_secs(24 * 60 * 60);
 /// The most by which this process's own clock may differ and still give new ids their time. It costs
 /// an id that much of the time for which receivers remember it.
 const WITNESS: SignedDuration = SignedDuration::from_hours(24);
-/// How long the database's clock has to stand where it was set ahead to before it lets a deadline
-/// pass. What is set back within that time has aborted no saga.
+/// How long the database's clock has to stay where it was set ahead to before it lets a deadline
+/// pass. A clock that is set back within that time has aborted no saga.
 const SETTLE: Duration = Duration::from_secs(60);
-/// Before the first answer.
+/// The value before the database's first answer.
 const UNKNOWN: i64 = i64::MIN;
 
 /// The clocks of a process.
 #[derive(Clone)]
-pub(crate) struct Time {
+pub(crate) struct ProcessClocks {
     /// Tells the time that all processes of the service share, and draws this process's ids.
     pub(crate) clock: Clock,
     pub(crate) shared: Arc<SharedClock>,
 }
 
-impl Time {
+impl ProcessClocks {
     pub(crate) fn new(own: Clock, bound: SignedDuration) -> Self {
         let shared = SharedClock::new(own, bound);
         Self { clock: shared.clock(), shared }
@@ -130,7 +130,7 @@ impl SharedClock {
         Timestamp::from_microsecond(at_origin.saturating_add(since)).ok()
     }
 
-    /// The time up to which deadlines pass: after a leap ahead that of before, for a while. `None` where
+    /// The time up to which deadlines pass: for a while after a leap ahead, the time before it. `None` where
     /// the database alone knows the time.
     pub(crate) fn settled(&self) -> Option<Timestamp> {
         self.settled_at(Instant::now())
@@ -152,7 +152,7 @@ impl SharedClock {
     }
 
     /// Takes in an answer of the database, which read its clock between these moments.
-    pub(crate) fn observe(&self, reading: Reading, asked: Instant, answered: Instant) {
+    pub(crate) fn observe(&self, reading: ClockReading, asked: Instant, answered: Instant) {
         let half = answered.saturating_duration_since(asked) / 2;
         let moment = asked + half;
         let unsure = SignedDuration::try_from(half).unwrap_or(SignedDuration::MAX);
@@ -173,7 +173,7 @@ impl SharedClock {
         let by = reading.now.duration_since(expected);
         let leapt = reading.is_checked && by.abs() > self.bound.saturating_add(unsure);
         if leapt && own.duration_since(expected).abs() <= self.bound.saturating_add(unsure) {
-            // Two witnesses against one. What the database says of the time is not followed.
+            // Two witnesses against one: the database's time is not followed.
             return;
         }
         if leapt {

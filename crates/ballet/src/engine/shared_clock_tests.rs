@@ -36,7 +36,7 @@ impl Pair {
         self.moment += Duration::from_secs(seconds);
         self.database += Duration::from_secs(seconds);
         self.own.fetch_add(i64::try_from(seconds).expect("few"), Ordering::Relaxed);
-        let reading = Reading { now: self.database, is_checked: self.is_checked };
+        let reading = ClockReading { now: self.database, is_checked: self.is_checked };
         self.shared.observe(reading, self.moment, self.moment);
     }
 
@@ -149,7 +149,7 @@ fn t208_a_process_that_starts_while_the_database_is_ahead_waits_as_well() {
     let shared = SharedClock::new(Clock::new(move || now, 1), BOUND);
     let (moment, by) = (shared.origin, SignedDuration::from_hours(2));
     let tell = |time, moment| {
-        shared.observe(Reading { now: time, is_checked: true }, moment, moment);
+        shared.observe(ClockReading { now: time, is_checked: true }, moment, moment);
     };
     tell(now + by, moment);
     assert_eq!(shared.settled_at(moment), Some(now));
@@ -185,7 +185,7 @@ fn what_is_not_ahead_of_this_process_is_not_ahead_while_time_passes_on_purpose()
 fn an_answer_that_took_long_changes_nothing_within_its_round_trip() {
     let pair = Pair::new();
     let asked = pair.moment;
-    let reading = Reading { now: pair.database, is_checked: true };
+    let reading = ClockReading { now: pair.database, is_checked: true };
     pair.shared.observe(reading, asked, asked + Duration::from_secs(4));
     assert_eq!(pair.now(), pair.database);
     assert_eq!(pair.doubt(), None);

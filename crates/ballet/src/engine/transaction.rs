@@ -5,16 +5,16 @@
 use std::sync::Arc;
 
 use ballet_core::{MessageId, SagaId};
-use ballet_store::calls::key::{CallKey, Purpose};
+use ballet_store::calls::key::{CallKey, CallPurpose};
 use ballet_store::calls::stored::NewCall;
-use ballet_store::copies::copied::Copied;
+use ballet_store::copies::copy_writes::CopyWrites;
 use ballet_store::database::connection::begin;
 use ballet_store::deadlines::Deadlines;
 use ballet_store::inbox::messages as inbox;
-use ballet_store::inbox::messages::{NewMessage, Received};
+use ballet_store::inbox::messages::{NewMessage, ReceiveResult};
 use ballet_store::ledger::entry::{Entry, StepKey};
-use ballet_store::ledger::event::Encoded;
-use ballet_store::ledger::rows::{Ledger, NewRow, Row};
+use ballet_store::ledger::event::EncodedEvent;
+use ballet_store::ledger::rows::{Ledger, LedgerRow, NewRow};
 use ballet_store::trace::Trace;
 use sqlx::{Connection, PgConnection, Postgres};
 
@@ -32,7 +32,7 @@ pub(crate) struct Transaction<'db> {
     pub(crate) ledger: Ledger,
     pub(crate) calls: Vec<NewCall>,
     pub(crate) deadlines: Deadlines,
-    pub(crate) copied: Copied,
+    pub(crate) copied: CopyWrites,
     /// The handlers that have run: they count once the transaction has committed.
     pub(crate) spans: Vec<Span>,
 }
@@ -64,12 +64,12 @@ impl<'db> Transaction<'db> {
     fn new(engine: Arc<Engine>, db: sqlx::Transaction<'db, Postgres>) -> Self {
         let scope = Scope::new(engine.time.clock.clone());
         let (ledger, calls, deadlines) = (Ledger::default(), Vec::new(), Deadlines::default());
-        let copied = Copied::default();
+        let copied = CopyWrites::default();
         Self { engine, db, scope, ledger, calls, deadlines, copied, spans: Vec::new() }
     }
 
-    /// Fails if a handler has ended the transaction. What came after would commit by itself, one
-    /// statement at a time. sqlx ends it if a savepoint of its own is cancelled while it begins.
+    /// Fails if a handler has ended the transaction: each later statement would commit by itself. sqlx
+    /// ends the transaction if a savepoint of its own is cancelled while it begins.
     pub(crate) fn check_open(&self) -> Result<(), Failure> {
         if self.db.is_in_transaction() {
             return Ok(());
@@ -98,7 +98,7 @@ impl<'db> Transaction<'db> {
         saga_id: SagaId,
         at: StepKey<'_>,
         entry: Entry,
-        event: Option<Encoded>,
+        event: Option<EncodedEvent>,
     ) {
         self.add_row(saga_id, at, entry, "", event);
     }
@@ -109,7 +109,7 @@ impl<'db> Transaction<'db> {
         at: StepKey<'_>,
         entry: Entry,
         arrived: &str,
-        event: Option<Encoded>,
+        event: Option<EncodedEvent>,
     ) {
         let (StepKey { step, key }, cause) = (at, self.scope.cause);
         self.ledger.add(saga_id, NewRow { step, key, entry, arrived, event, cause });
@@ -120,7 +120,7 @@ impl<'db> Transaction<'db> {
         &'a self,
         saga: &'a SagaEntry,
         saga_id: SagaId,
-    ) -> impl Iterator<Item = &'a Row> {
+    ) -> impl Iterator<Item = &'a LedgerRow> {
         let rows = self.ledger.rows(saga_id).iter();
         rows.filter(|row| self.engine.registry.is_of(saga, row))
     }
@@ -134,7 +134,7 @@ impl<'db> Transaction<'db> {
 
     /// Whether one repetition of a step, or the whole saga, is to be undone.
     pub(crate) fn is_taken_back(&self, saga: &SagaEntry, saga_id: SagaId, at: StepKey<'_>) -> bool {
-        let of_key = |row: &Row| row.step == at.step && row.key == at.key;
+        let of_key = |row: &LedgerRow| row.step == at.step && row.key == at.key;
         self.ledger.rows(saga_id).iter().any(|row| row.entry == Entry::Aborted && of_key(row))
             || self.is_aborted(saga, saga_id)
     }
@@ -149,7 +149,7 @@ impl<'db> Transaction<'db> {
         request: String,
     ) {
         let entry = if undo { Entry::Compensating } else { Entry::Calling };
-        let purpose = Purpose {
+        let purpose = CallPurpose {
             service: self.engine.registry.service,
             saga: saga.saga,
             saga_id,
@@ -178,7 +178,7 @@ impl<'db> Transaction<'db> {
     pub(crate) async fn stored_body(
         &mut self,
         saga_id: SagaId,
-        row: &Row,
+        row: &LedgerRow,
     ) -> Result<String, Failure> {
         let (db, ledger) = self.db_and_ledger();
         ledger.body(db, saga_id, row).await?.ok_or_else(|| {
@@ -205,7 +205,7 @@ impl<'db> Transaction<'db> {
         &mut self,
         sagas: &[SagaId],
         messages: &[NewMessage],
-    ) -> Result<Received, Failure> {
+    ) -> Result<ReceiveResult, Failure> {
         let now = self.engine.time.shared.latest();
         answered(inbox::receive(&mut self.db, &mut self.ledger, sagas, messages, now)).await
     }

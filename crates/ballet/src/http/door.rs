@@ -12,7 +12,7 @@ use crate::http::problem::{Advice, Problem};
 /// sends it.
 #[derive(Debug, Clone)]
 pub(crate) struct Door {
-    /// Of the gateway. `None`: the network is trusted.
+    /// The gateway's secrets. `None`: the network is trusted.
     pub(crate) secrets: Option<Secrets>,
     /// This machine's own, as the gateway has its own.
     pub(crate) clock: Clock,

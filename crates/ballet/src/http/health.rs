@@ -7,8 +7,8 @@ use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::routing::get;
 use ballet_amqp::ConnectionState;
-use ballet_store::database::probe::Refusal;
-use ballet_store::operators::paused::Paused;
+use ballet_store::database::probe::LoginRefusal;
+use ballet_store::operators::service_pause::ServicePause;
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -18,7 +18,7 @@ use crate::http::own_routes::OwnRoutes;
 use crate::telemetry::reading::state::ReaderStates;
 use crate::upkeep::broker::bindings::Bindings;
 use crate::upkeep::broker::declared_queues::DeclaredQueues;
-use crate::upkeep::progress::Progress;
+use crate::upkeep::progress::MessageProgress;
 
 /// The parts of a service that readiness depends on.
 #[derive(Debug, Clone)]
@@ -26,18 +26,18 @@ pub(crate) struct Health {
     /// The reason why the start waits, if it does.
     pub(crate) waits_for: watch::Receiver<Option<String>>,
     /// Set when the start is over.
-    pub(crate) parts: Arc<OnceLock<Parts>>,
+    pub(crate) parts: Arc<OnceLock<HealthParts>>,
 }
 
 #[derive(Debug)]
-pub(crate) struct Parts {
+pub(crate) struct HealthParts {
     pub(crate) database: watch::Receiver<bool>,
     /// Whether it refuses the login.
-    pub(crate) refusal: Refusal,
+    pub(crate) refusal: LoginRefusal,
     /// The reason why the service cannot work although the database answers, if there is one.
     pub(crate) hindered: watch::Receiver<Option<String>>,
     /// Whether a person has paused it: it takes no messages, and works for the rest.
-    pub(crate) paused: watch::Receiver<Option<Paused>>,
+    pub(crate) paused: watch::Receiver<Option<ServicePause>>,
     pub(crate) consume: watch::Receiver<ConnectionState>,
     pub(crate) publish: watch::Receiver<ConnectionState>,
     /// Why events wait at the publisher, if any do.
@@ -51,7 +51,7 @@ pub(crate) struct Parts {
     pub(crate) queues: watch::Receiver<DeclaredQueues>,
     /// How far the copies of others' entities are behind, if there are copies.
     pub(crate) copies: Option<watch::Receiver<String>>,
-    pub(crate) progress: Progress,
+    pub(crate) progress: MessageProgress,
     /// The readers of telemetry, if there are any.
     pub(crate) readers: Option<Arc<ReaderStates>>,
     pub(crate) service: &'static str,
@@ -109,7 +109,7 @@ impl Health {
         Some(why.chars().take(LONGEST_REASON).collect())
     }
 
-    /// What `/readyz` says now. The metric is as fresh as the last look, and each scrape is one.
+    /// Returns the answer of `/readyz`. Each call updates the metric, and each scrape makes one.
     fn readiness(&self) -> Readiness {
         let readiness = self.parts_now();
         ballet_amqp::gauge!("ballet_ready").set(if readiness.ready { 1.0 } else { 0.0 });

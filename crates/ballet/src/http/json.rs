@@ -26,7 +26,7 @@ pub struct OpenJson<T>(pub T);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MaxBody(pub(crate) usize);
 
-/// Where in a body an error is.
+/// An error in a body, with its path.
 type Unreadable = serde_path_to_error::Error<serde_json::Error>;
 
 impl<T: Serialize> IntoResponse for Json<T> {
@@ -56,7 +56,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for OpenJson<T> {
 enum Fields {
     /// Only those of the type.
     Known,
-    /// Also others, which are ignored.
+    /// Unknown fields are allowed, and ignored.
     Any,
 }
 

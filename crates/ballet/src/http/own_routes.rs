@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use crate::engine::handlers::guard::guarded;
 use crate::http::door::Door;
-use crate::http::problem::{Outdated, Problem};
+use crate::http::problem::{OutdatedStatement, Problem};
 use crate::http::trace::Tracer;
 
 /// The service's own routes, once it has started.
@@ -55,7 +55,7 @@ impl OwnRoutes {
             ));
         };
         let response = self.tracer.serve(request, |request| call(router, request)).await;
-        if response.extensions().get::<Outdated>().is_some() {
+        if response.extensions().get::<OutdatedStatement>().is_some() {
             self.renewal.renew();
         }
         response

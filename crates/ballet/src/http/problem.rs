@@ -33,20 +33,20 @@ pub struct Problem {
     #[serde(skip)]
     in_doubt: bool,
     #[serde(skip)]
-    outdated: Option<Outdated>,
+    outdated: Option<OutdatedStatement>,
     #[serde(skip)]
-    cause: Option<Cause>,
+    cause: Option<FailureCause>,
     #[serde(skip)]
     advice: Option<Advice>,
 }
 
-/// What the client is told to do, as a header of the answer.
+/// Advice to the client, as a header of the answer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Advice {
     TryAgain,
     SendJson,
     SendUnpacked,
-    /// To the gateway, which alone is believed.
+    /// Ask the gateway, which alone is believed.
     AskTheGateway,
 }
 
@@ -76,14 +76,14 @@ pub struct FieldError {
 
 /// Set on an answer if a statement of its request was prepared for a table that has changed since.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Outdated;
+pub(crate) struct OutdatedStatement;
 
 /// Set on an answer for the log: why the request failed. It is not for the caller. It is one pointer, as
 /// problems are returned as errors.
 #[derive(Debug, Clone)]
-pub(crate) struct Cause(Arc<String>);
+pub(crate) struct FailureCause(Arc<String>);
 
-impl Cause {
+impl FailureCause {
     /// Says which request failed, and why.
     pub(crate) fn log(&self, method: &Method, path: &str, status: StatusCode) {
         let (why, code) = (&self.0, status.as_u16());
@@ -161,7 +161,7 @@ impl Problem {
     /// Says in the log why the request failed.
     #[must_use]
     pub(crate) fn because(mut self, why: String) -> Self {
-        self.cause = Some(Cause(Arc::new(why)));
+        self.cause = Some(FailureCause(Arc::new(why)));
         self
     }
 
@@ -223,7 +223,7 @@ impl IntoResponse for Problem {
 
 impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
-        let cause = Some(Cause(Arc::new(failure.to_string())));
+        let cause = Some(FailureCause(Arc::new(failure.to_string())));
         match failure.kind() {
             FailureKind::ConnectionLost if failure.is_in_doubt() => {
                 let problem = Self::new(
@@ -240,7 +240,7 @@ impl From<Failure> for Problem {
                      committed nothing: try again",
                 );
                 Self {
-                    outdated: failure.is_stale_statement().then_some(Outdated),
+                    outdated: failure.is_stale_statement().then_some(OutdatedStatement),
                     cause,
                     ..problem
                 }
@@ -261,7 +261,7 @@ impl From<Failure> for Problem {
 impl From<TelemetryError> for Problem {
     /// Telemetry may be sent again at any time: its readers count what comes twice once.
     fn from(error: TelemetryError) -> Self {
-        let cause = Some(Cause(Arc::new(format!("{error:?}"))));
+        let cause = Some(FailureCause(Arc::new(format!("{error:?}"))));
         match error {
             TelemetryError::Unpublishable(_) => {
                 let problem = Self::new(

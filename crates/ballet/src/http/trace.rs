@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use axum::extract::Request;
 use axum::response::Response;
 use ballet_core::SagaId;
-use ballet_store::trace::{Carried, Trace};
+use ballet_store::trace::{Trace, TraceExtras};
 use ballet_store::trace_context::TraceContext;
 
 use crate::declare::handler::clock::Clock;
@@ -20,19 +20,19 @@ pub(crate) struct Tracer {
 }
 
 /// The request that this task serves.
-struct Current {
+struct CurrentRequest {
     given: Option<TraceContext>,
-    carried: Carried,
+    carried: TraceExtras,
     clock: Clock,
     /// Set by whatever asks first: a request without a trace joins that of its saga.
     context: OnceLock<TraceContext>,
 }
 
 tokio::task_local! {
-    static CURRENT: Current;
+    static CURRENT: CurrentRequest;
 }
 
-impl Current {
+impl CurrentRequest {
     fn context(&self, saga_id: Option<SagaId>) -> TraceContext {
         *self.context.get_or_init(|| match self.given {
             Some(given) => spans::child(given, &self.clock),
@@ -44,7 +44,7 @@ impl Current {
 /// The span of the request that is being served, which works on this saga; `None` outside of
 /// requests.
 pub(crate) fn current(saga_id: Option<SagaId>) -> Option<Trace> {
-    let trace = |current: &Current| Trace {
+    let trace = |current: &CurrentRequest| Trace {
         context: current.context(saga_id),
         carried: current.carried.clone(),
     };
@@ -65,8 +65,8 @@ impl Tracer {
             let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
             (method.clone(), vec![("http.request.method", method), ("url.path", path)])
         });
-        let given = given(&request);
-        let served_now = Current {
+        let given = incoming_context(&request);
+        let served_now = CurrentRequest {
             given,
             carried: carried(&request, given),
             clock: clock.clone(),
@@ -98,17 +98,17 @@ impl Tracer {
 }
 
 /// The trace context that a request brings, if it is one.
-fn given(request: &Request) -> Option<TraceContext> {
+fn incoming_context(request: &Request) -> Option<TraceContext> {
     TraceContext::parse(request.headers().get("traceparent")?.to_str().ok()?)
 }
 
 /// The `tracestate` and `baggage` of a request. Each header may come in several lines.
-fn carried(request: &Request, given: Option<TraceContext>) -> Carried {
+fn carried(request: &Request, given: Option<TraceContext>) -> TraceExtras {
     let lines = |name| {
         let lines = request.headers().get_all(name).iter().filter_map(|line| line.to_str().ok());
         lines.collect::<Vec<_>>().join(",")
     };
     // A `tracestate` belongs to its trace.
     let tracestate = given.map(|_| lines("tracestate"));
-    Carried::new(tracestate.as_deref(), Some(&lines("baggage")))
+    TraceExtras::new(tracestate.as_deref(), Some(&lines("baggage")))
 }

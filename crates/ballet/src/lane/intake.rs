@@ -1,4 +1,4 @@
-//! Where deliveries and answers to calls come in: each goes to the lane of its saga.
+//! The intake of deliveries and answers to calls: each goes to the lane of its saga.
 
 use std::sync::Arc;
 
@@ -6,25 +6,25 @@ use ballet_amqp::Arrival;
 use ballet_core::{Reason, Unacceptable};
 use tokio::sync::mpsc;
 
-use crate::engine::calls::open_calls::Answer;
+use crate::engine::calls::open_calls::CallAnswer;
 use crate::engine::engine::Engine;
-use crate::lane::dead_letters::dead_letter::{self, Original};
-use crate::lane::message::message::{Message, Work};
+use crate::lane::dead_letters::dead_letter::{self, OriginalMessage};
+use crate::lane::message::message::{LaneMessage, LaneWork};
 use crate::lane::message::refusals::Refusals;
 
 /// Hands work to the lanes.
 #[derive(Clone)]
 pub(crate) struct Lanes {
-    senders: Arc<[mpsc::UnboundedSender<Work>]>,
+    senders: Arc<[mpsc::UnboundedSender<LaneWork>]>,
     refusals: Arc<Refusals>,
 }
 
 /// The queue of one lane.
-pub(crate) type Queue = mpsc::UnboundedReceiver<Work>;
+pub(crate) type LaneQueue = mpsc::UnboundedReceiver<LaneWork>;
 
 impl Lanes {
     /// Makes `lanes` lanes, and returns their queues.
-    pub(crate) fn new(lanes: u16) -> (Self, Vec<Queue>) {
+    pub(crate) fn new(lanes: u16) -> (Self, Vec<LaneQueue>) {
         let (senders, queues): (Vec<_>, Vec<_>) =
             (0..lanes).map(|_| mpsc::unbounded_channel()).unzip();
         (Self { senders: senders.into(), refusals: Arc::default() }, queues)
@@ -40,16 +40,17 @@ impl Lanes {
                  the process; find the cause before it is redriven"
             );
             let why = Unacceptable::new(Reason::CrashLoop, detail);
-            let original = Original::unread(delivery, receipt);
+            let original = OriginalMessage::unread(delivery, receipt);
             dead_letter::set_aside(engine, original, why, None, 0);
             return;
         }
         let (clock, latest) = (&engine.time.clock, engine.time.shared.latest());
-        match Message::read(&engine.registry, &engine.limits, clock, latest, delivery, receipt) {
+        match LaneMessage::read(&engine.registry, &engine.limits, clock, latest, delivery, receipt)
+        {
             Ok(message) => {
                 let envelope = &message.envelope;
                 let serial = envelope.saga_id.map_or(envelope.message_id.0, |saga| saga.0);
-                self.send(serial.as_u128(), Work::Message(Box::new(message)));
+                self.send(serial.as_u128(), LaneWork::Message(Box::new(message)));
             }
             Err(unread) => {
                 let (unacceptable, delivery, receipt) = *unread;
@@ -57,18 +58,18 @@ impl Lanes {
                     receipt.settle();
                     return;
                 }
-                let original = Original::unread(delivery, receipt);
+                let original = OriginalMessage::unread(delivery, receipt);
                 dead_letter::set_aside(engine, original, unacceptable, None, 0);
             }
         }
     }
 
     /// Takes the answer to a call to its saga's lane.
-    pub(crate) fn answer(&self, answer: Answer) {
-        self.send(answer.call.saga_id.0.as_u128(), Work::Answer(Box::new(answer)));
+    pub(crate) fn answer(&self, answer: CallAnswer) {
+        self.send(answer.call.saga_id.0.as_u128(), LaneWork::Answer(Box::new(answer)));
     }
 
-    fn send(&self, serial: u128, work: Work) {
+    fn send(&self, serial: u128, work: LaneWork) {
         let lanes = self.senders.len().max(1) as u128;
         let lane = usize::try_from(serial % lanes).unwrap_or_default();
         if let Some(lane) = self.senders.get(lane)

@@ -16,11 +16,11 @@ use crate::engine::engine::Engine;
 use crate::engine::rollback::{BatchFailure, NotCommitted};
 use crate::engine::stopping::stopped;
 use crate::lane::batch::batch;
-use crate::lane::batch::batch::{Common, LaneState};
-use crate::lane::later::{after_conflict, later, later_or_never, left};
-use crate::lane::message::message::Work;
+use crate::lane::batch::batch::{LaneState, SharedLaneState};
+use crate::lane::fallback::{after_conflict, end_span, later, later_or_never};
+use crate::lane::message::message::LaneWork;
 use crate::lane::message::reused_ids;
-use crate::lane::part::{Part, pause, split};
+use crate::lane::part::{BatchPart, pause, split};
 
 /// How often a batch in conflict with another transaction is tried as a whole before it is split,
 /// and a single message before it waits in a retry queue.
@@ -51,9 +51,9 @@ const CATCH_UP: Duration = Duration::from_millis(100);
 /// Works until the channel closes.
 pub(crate) async fn run(
     engine: Arc<Engine>,
-    mut works: mpsc::UnboundedReceiver<Work>,
+    mut works: mpsc::UnboundedReceiver<LaneWork>,
     cautious: watch::Receiver<bool>,
-    common: Arc<Common>,
+    common: Arc<SharedLaneState>,
 ) {
     let mut stopping = engine.stopping.clone();
     let mut kept = LaneState::new(common);
@@ -125,8 +125,8 @@ fn count(items: usize) -> f64 {
     items as f64
 }
 
-async fn process(engine: &Arc<Engine>, batch: Vec<Work>, kept: &mut LaneState) {
-    let mut parts = VecDeque::from([Part::new(batch)]);
+async fn process(engine: &Arc<Engine>, batch: Vec<LaneWork>, kept: &mut LaneState) {
+    let mut parts = VecDeque::from([BatchPart::new(batch)]);
     while let Some(mut part) = parts.pop_front() {
         if *engine.stopping.borrow() {
             // The broker delivers again, and open calls are found in their table.
@@ -149,7 +149,7 @@ async fn process(engine: &Arc<Engine>, batch: Vec<Work>, kept: &mut LaneState) {
                 engine.handlers.last_work.note();
                 settle(engine, part.works);
                 if !rest.is_empty() {
-                    parts.push_front(Part::new(rest));
+                    parts.push_front(BatchPart::new(rest));
                 }
             }
             Err(NotCommitted::NotBegun(failure) | NotCommitted::ServerReplaced(failure)) => {
@@ -174,9 +174,9 @@ async fn process(engine: &Arc<Engine>, batch: Vec<Work>, kept: &mut LaneState) {
 /// Nobody knows when the lock will be free, and waiting in the lane holds up all that come later.
 async fn go_on_without(
     engine: &Arc<Engine>,
-    part: Part,
+    part: BatchPart,
     failed: BatchFailure,
-    parts: &mut VecDeque<Part>,
+    parts: &mut VecDeque<BatchPart>,
 ) {
     ballet_amqp::counter!("ballet_conflicts_total").increment(1);
     let attempts = part.conflicts + 1;
@@ -185,13 +185,17 @@ async fn go_on_without(
     }
     ballet_amqp::counter!("ballet_splits_total").increment(1);
     let mut works = part.works;
-    let rest: Vec<Part> = match failed.poison.filter(|at| *at < works.len()) {
+    let rest: Vec<BatchPart> = match failed.poison.filter(|at| *at < works.len()) {
         Some(at) => {
             let after = works.split_off(at + 1);
             after_conflict(engine, works.split_off(at), &failed, attempts).await;
-            [works, after].into_iter().filter(|works| !works.is_empty()).map(Part::new).collect()
+            [works, after]
+                .into_iter()
+                .filter(|works| !works.is_empty())
+                .map(BatchPart::new)
+                .collect()
         }
-        None => split(Part { works, ..part }, None),
+        None => split(BatchPart { works, ..part }, None),
     };
     for part in rest.into_iter().rev() {
         parts.push_front(part);
@@ -201,13 +205,13 @@ async fn go_on_without(
 /// Decides what becomes of a part that rolled back.
 async fn go_on(
     engine: &Arc<Engine>,
-    mut part: Part,
+    mut part: BatchPart,
     failed: BatchFailure,
     took: Duration,
     server: Option<Server>,
-    parts: &mut VecDeque<Part>,
+    parts: &mut VecDeque<BatchPart>,
 ) {
-    let split_up = |part: Part, parts: &mut VecDeque<Part>| {
+    let split_up = |part: BatchPart, parts: &mut VecDeque<BatchPart>| {
         ballet_amqp::counter!("ballet_splits_total").increment(1);
         for part in split(part, failed.poison).into_iter().rev() {
             parts.push_front(part);
@@ -300,7 +304,7 @@ async fn go_on(
 }
 
 /// Waits for a database that is away. No handler has failed.
-async fn until_it_works(engine: &Engine, part: &mut Part, failure: &Failure) {
+async fn until_it_works(engine: &Engine, part: &mut BatchPart, failure: &Failure) {
     part.waits += 1;
     let waits = part.waits;
     tracing::debug!(waits, "a batch waits for the database: {failure}");
@@ -309,13 +313,13 @@ async fn until_it_works(engine: &Engine, part: &mut Part, failure: &Failure) {
     engine.database.until_it_works().await;
 }
 
-fn settle(engine: &Engine, works: Vec<Work>) {
+fn settle(engine: &Engine, works: Vec<LaneWork>) {
     let now = engine.time.clock.now();
     let ages = ballet_amqp::histogram!("ballet_publish_to_commit_seconds");
     let mut newest = None;
     for work in works {
         match work {
-            Work::Message(message) => {
+            LaneWork::Message(message) => {
                 if let Some(made) = message.made_at() {
                     let age = now.duration_since(made).as_secs_f64().max(0.0);
                     ages.record(age);
@@ -325,10 +329,10 @@ fn settle(engine: &Engine, works: Vec<Work>) {
                 if message.reuses_id {
                     reused_ids::tell(&message);
                 }
-                left(engine, &message, Ok(outcome));
+                end_span(engine, &message, Ok(outcome));
                 message.receipt.settle();
             }
-            Work::Answer(answer) => drop(answer),
+            LaneWork::Answer(answer) => drop(answer),
         }
     }
     if let Some(newest) = newest {

@@ -2,9 +2,9 @@
 
 pub(crate) mod batch;
 pub(crate) mod dead_letters;
+pub(crate) mod fallback;
 pub(crate) mod intake;
 #[expect(clippy::module_inception, reason = "the file holds what the folder is named after")]
 pub(crate) mod lane;
-pub(crate) mod later;
 pub(crate) mod message;
 pub(crate) mod part;

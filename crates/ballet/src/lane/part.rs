@@ -9,7 +9,7 @@ use crate::declare::step::retry::Retry;
 use crate::engine::registry::Handler;
 use crate::engine::rollback::BatchFailure;
 use crate::lane::dead_letters::dead_letter::earlier_attempts;
-use crate::lane::message::message::Work;
+use crate::lane::message::message::LaneWork;
 
 /// How long a lane pauses before it tries again.
 const PAUSES: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
@@ -19,8 +19,8 @@ pub(crate) async fn pause(failures: u32) {
 }
 
 /// A part of a batch that is tried on its own.
-pub(crate) struct Part {
-    pub(crate) works: Vec<Work>,
+pub(crate) struct BatchPart {
+    pub(crate) works: Vec<LaneWork>,
     /// How often its handler failed, its transaction was in conflict with another, and it failed
     /// as if the database were away, though it was not.
     pub(crate) attempts: u32,
@@ -33,8 +33,8 @@ pub(crate) struct Part {
     pub(crate) waits: u32,
 }
 
-impl Part {
-    pub(crate) fn new(works: Vec<Work>) -> Self {
+impl BatchPart {
+    pub(crate) fn new(works: Vec<LaneWork>) -> Self {
         Self { works, attempts: 0, conflicts: 0, losses: 0, restarts: 0, waits: 0 }
     }
 
@@ -57,7 +57,7 @@ impl Part {
     /// How often its only message was tried, with the attempts before it waited in retry queues.
     pub(crate) fn attempts_in_all(&self) -> u32 {
         match &self.works[..] {
-            [Work::Message(message)] => self.attempts + earlier_attempts(&message.delivery),
+            [LaneWork::Message(message)] => self.attempts + earlier_attempts(&message.delivery),
             _ => self.attempts,
         }
     }
@@ -75,7 +75,7 @@ impl Part {
     pub(crate) fn blame(&self, failed: BatchFailure) -> BatchFailure {
         let is_of_handler = failed.is_of_commit && failed.failure.kind() != FailureKind::Conflict;
         let first = match &self.works[..] {
-            [Work::Message(message)] if is_of_handler && !message.is_duplicate => {
+            [LaneWork::Message(message)] if is_of_handler && !message.is_duplicate => {
                 message.known.handlers.first()
             }
             _ => None,
@@ -86,16 +86,16 @@ impl Part {
     /// The policy of the handler that failed.
     pub(crate) fn retry(&self, failed: &BatchFailure) -> Retry {
         match self.works.first() {
-            Some(Work::Message(message)) => message.known.retry(failed.handler),
-            Some(Work::Answer(_)) | None => Retry::DEFAULT,
+            Some(LaneWork::Message(message)) => message.known.retry(failed.handler),
+            Some(LaneWork::Answer(_)) | None => Retry::DEFAULT,
         }
     }
 }
 
 /// Splits into the messages before the poison, the poison, and those after it; into halves if no
-/// poison is known. What seemed to be the database's fault may be that of one of them.
-pub(crate) fn split(part: Part, poison: Option<usize>) -> Vec<Part> {
-    let Part { mut works, losses, restarts, .. } = part;
+/// poison is known. One of them may be to blame for what seemed to be the database's fault.
+pub(crate) fn split(part: BatchPart, poison: Option<usize>) -> Vec<BatchPart> {
+    let BatchPart { mut works, losses, restarts, .. } = part;
     let mut parts = Vec::with_capacity(3);
     match poison {
         Some(at) if at < works.len() => {
@@ -109,5 +109,5 @@ pub(crate) fn split(part: Part, poison: Option<usize>) -> Vec<Part> {
         }
     }
     parts.retain(|works| !works.is_empty());
-    parts.into_iter().map(|works| Part { losses, restarts, ..Part::new(works) }).collect()
+    parts.into_iter().map(|works| BatchPart { losses, restarts, ..BatchPart::new(works) }).collect()
 }

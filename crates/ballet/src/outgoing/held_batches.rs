@@ -26,15 +26,15 @@ pub(crate) struct HeldBatches(Mutex<BTreeMap<BatchId, HeldEvents>>);
 pub(crate) struct HeldEvents {
     rows: HeldRows,
     bytes: usize,
-    /// They may be tried again after more releases than these.
+    /// The number of releases after which, with one more, they may be tried again.
     releases: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum HeldRows {
-    /// Those at these positions: others are published.
+    /// The rows at these positions: the others are published.
     Scattered(Vec<i32>),
-    /// All of them, as many as there are.
+    /// All rows, and their number.
     Gathered(i32),
 }
 
@@ -64,13 +64,13 @@ impl From<LeftBehind> for HeldEvents {
 
 /// Batches to be gathered into one.
 #[derive(Debug)]
-pub(crate) struct Scattered {
+pub(crate) struct ScatteredBatches {
     pub(crate) held: Vec<(BatchId, HeldEvents)>,
     /// The id of that one. It follows the last of them.
     pub(crate) into: BatchId,
 }
 
-impl Scattered {
+impl ScatteredBatches {
     /// Returns what waits when they are gathered in this many rows.
     pub(crate) fn gathered(&self, rows: i32) -> HeldEvents {
         let releases = self.held.iter().map(|(_, one)| one.releases).min();
@@ -121,7 +121,7 @@ impl HeldBatches {
         process: i64,
         but: &BTreeSet<i16>,
         live: impl FnOnce() -> Vec<BatchId>,
-    ) -> Option<Scattered> {
+    ) -> Option<ScatteredBatches> {
         let mut held = self.lock();
         let is_scattered = |(batch, one): &(&BatchId, &HeldEvents)| {
             let has_room = (batch.number + 1) % STEP != 0;
@@ -145,8 +145,8 @@ impl HeldBatches {
         let first = portion(first, GATHERED_EVENTS, GATHERED_BYTES);
         let last = *first.last()?;
         let held = first.into_iter().filter_map(|batch| held.remove_entry(&batch)).collect();
-        // What waits stays in order, also for the next process.
-        Some(Scattered { held, into: BatchId { number: last.number + 1, ..last } })
+        // The waiting events stay in order, also for the next process.
+        Some(ScatteredBatches { held, into: BatchId { number: last.number + 1, ..last } })
     }
 
     /// Returns the tables in which events wait.
@@ -271,7 +271,7 @@ mod tests {
         for number in 0..1_200 {
             held.add(batch(number * STEP, table(number)), events(vec![0], 7));
         }
-        let tables = |taken: Option<Scattered>| taken.map(|taken| taken.into.table);
+        let tables = |taken: Option<ScatteredBatches>| taken.map(|taken| taken.into.table);
         let first = held.take_scattered(1, &BTreeSet::new(), Vec::new).expect("many");
         assert_eq!(first.into.table, 1);
         first.held.into_iter().for_each(|(batch, one)| held.add(batch, one));

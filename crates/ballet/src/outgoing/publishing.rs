@@ -1,7 +1,7 @@
 //! The spans of events that are being published.
 
 use ballet_core::{MessageId, SagaId};
-use ballet_store::outbox::event::Emitted;
+use ballet_store::outbox::event::EmittedEvent;
 use ballet_store::outbox::left_behind::StoredEvent;
 use ballet_store::trace_context::TraceContext;
 use jiff::Timestamp;
@@ -12,20 +12,20 @@ use crate::outgoing::spans::{Span, Spans, WorkKind};
 
 /// The events of a batch that the publisher has, by position.
 #[derive(Debug, Default)]
-pub(crate) struct Publishing(Vec<(i32, Span)>);
+pub(crate) struct PublishSpans(Vec<(i32, Span)>);
 
 /// The parts of an event that its span records.
-struct Event<'a> {
+struct SpanEvent<'a> {
     trace: Option<TraceContext>,
     event_type: &'a str,
     message_id: MessageId,
     saga_id: Option<SagaId>,
 }
 
-impl Publishing {
+impl PublishSpans {
     /// Starts the spans of events that this service just emitted.
-    pub(crate) fn begin(spans: &Spans, clock: &Clock, events: &[Emitted]) -> Self {
-        let event = |event: &Emitted| Event {
+    pub(crate) fn begin(spans: &Spans, clock: &Clock, events: &[EmittedEvent]) -> Self {
+        let event = |event: &EmittedEvent| SpanEvent {
             trace: event.trace.as_ref().map(|trace| trace.context),
             event_type: event.event.event_type.name(),
             message_id: event.message_id,
@@ -37,7 +37,7 @@ impl Publishing {
     /// Starts the spans of events that were read back from the outbox.
     pub(crate) fn begin_stored(spans: &Spans, clock: &Clock, events: &[StoredEvent]) -> Self {
         Self::of(spans, clock, events.len(), |at| {
-            events.get(at).map(|event| Event {
+            events.get(at).map(|event| SpanEvent {
                 trace: event.trace.as_ref().map(|trace| trace.context),
                 event_type: &event.event_type,
                 message_id: event.message_id,
@@ -55,7 +55,7 @@ impl Publishing {
         spans: &Spans,
         clock: &Clock,
         count: usize,
-        event: impl Fn(usize) -> Option<Event<'a>>,
+        event: impl Fn(usize) -> Option<SpanEvent<'a>>,
     ) -> Self {
         if !spans.are_on() {
             return Self::default();
@@ -82,7 +82,7 @@ impl Publishing {
     }
 }
 
-impl Event<'_> {
+impl SpanEvent<'_> {
     fn span(&self, step: TraceContext, context: TraceContext, now: Timestamp) -> Span {
         let mut attributes = vec![
             ("messaging.system", "rabbitmq".to_owned()),

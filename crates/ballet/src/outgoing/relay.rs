@@ -11,14 +11,14 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use ballet_amqp::{BatchId, Handed, LeftBehind, OutBatch, Published, PublisherHandle};
+use ballet_amqp::{BatchId, Handover, LeftBehind, OutBatch, PublishedBatch, PublisherHandle};
 use ballet_store::outbox::batches::Mark;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use crate::declare::handler::clock::Clock;
-use crate::outgoing::held_batches::{HeldBatches, HeldEvents, STEP, Scattered};
-use crate::outgoing::publishing::Publishing;
+use crate::outgoing::held_batches::{HeldBatches, HeldEvents, STEP, ScatteredBatches};
+use crate::outgoing::publishing::PublishSpans;
 use crate::outgoing::spans::Spans;
 use crate::outgoing::turns::Turns;
 
@@ -28,7 +28,7 @@ pub(crate) struct Relay {
     pub(crate) turns: Turns,
     next: AtomicI64,
     /// Batches from before their commit until after the commit of their mark.
-    live: Mutex<HashMap<BatchId, Live>>,
+    live: Mutex<HashMap<BatchId, LiveBatch>>,
     /// The batches in memory whose other events are left behind in their table.
     pub(crate) held: HeldBatches,
     marks: Mutex<Vec<Mark>>,
@@ -45,14 +45,14 @@ pub(crate) struct Relay {
 }
 
 /// A batch in memory.
-struct Live {
+struct LiveBatch {
     /// The events that are not published.
     events: usize,
     since: Timestamp,
     is_published: bool,
     /// Whether events of it wait in its table until somebody mends the broker.
     is_held: bool,
-    publishing: Publishing,
+    publishing: PublishSpans,
     /// The position of each message, if the batch was read back.
     positions: Vec<i32>,
     /// The rows that could not be read back or, if the batch is held, that can never be published.
@@ -61,14 +61,14 @@ struct Live {
     counted: usize,
 }
 
-impl Live {
+impl LiveBatch {
     fn new(events: usize, since: Timestamp) -> Self {
         Self {
             events,
             since,
             is_published: false,
             is_held: false,
-            publishing: Publishing::default(),
+            publishing: PublishSpans::default(),
             positions: Vec::new(),
             unreadable: Vec::new(),
             counted: 0,
@@ -101,7 +101,7 @@ impl Relay {
         }
     }
 
-    fn live(&self) -> MutexGuard<'_, HashMap<BatchId, Live>> {
+    fn live(&self) -> MutexGuard<'_, HashMap<BatchId, LiveBatch>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -126,7 +126,7 @@ impl Relay {
         let mut live = self.live();
         let number = self.next.fetch_add(STEP, Ordering::Relaxed);
         let batch = BatchId { process: self.process, number, table };
-        live.insert(batch, Live::new(events, now));
+        live.insert(batch, LiveBatch::new(events, now));
         self.turns.wrote(events);
         batch
     }
@@ -150,7 +150,7 @@ impl Relay {
     pub(crate) fn begin_spans(
         &self,
         batch: BatchId,
-        begin: impl FnOnce(&Spans, &Clock) -> Publishing,
+        begin: impl FnOnce(&Spans, &Clock) -> PublishSpans,
     ) {
         if self.spans.are_on() {
             let publishing = begin(&self.spans, &self.clock);
@@ -184,13 +184,13 @@ impl Relay {
         ballet_amqp::counter!("ballet_outbox_events_total").increment(out.messages.len() as u64);
         let batch = out.batch;
         let handed = self.publisher().map(|to| to.send(out));
-        if handed != Some(Handed::Queued) {
+        if handed != Some(Handover::Queued) {
             self.leave(batch);
         }
     }
 
     /// Records the publisher's report that a batch is published, or that the rest of it is left behind.
-    pub(crate) fn published(&self, published: Published) {
+    pub(crate) fn published(&self, published: PublishedBatch) {
         for event in &published.unpublishable {
             tracing::error!(
                 r#type = event.routing_key,
@@ -251,7 +251,7 @@ impl Relay {
     }
 
     /// Takes held batches of this process to gather them, if there are many outside of these tables.
-    pub(crate) fn take_scattered(&self, but: &BTreeSet<i16>) -> Option<Scattered> {
+    pub(crate) fn take_scattered(&self, but: &BTreeSet<i16>) -> Option<ScatteredBatches> {
         let live = self.live();
         let unpublished = || -> Vec<BatchId> {
             live.iter().filter(|(_, one)| !one.is_published).map(|(batch, _)| *batch).collect()
@@ -268,14 +268,15 @@ impl Relay {
     /// Forgets held batches. Their events were gathered into this one.
     pub(crate) fn gathered(&self, marks: &[Mark], into: BatchId, events: HeldEvents) {
         let mut live = self.live();
-        let old: Vec<Live> = marks.iter().filter_map(|mark| live.remove(&mark.batch)).collect();
-        let dead = old.iter().map(Live::uncounted).sum();
+        let old: Vec<LiveBatch> =
+            marks.iter().filter_map(|mark| live.remove(&mark.batch)).collect();
+        let dead = old.iter().map(LiveBatch::uncounted).sum();
         ballet_amqp::counter!("ballet_unpublishable_total").increment(dead);
         if let Some(since) = old.iter().map(|old| old.since).min()
             && events.len() > 0
         {
-            let one = Live::new(events.len(), since);
-            live.insert(into, Live { is_held: true, ..one });
+            let one = LiveBatch::new(events.len(), since);
+            live.insert(into, LiveBatch { is_held: true, ..one });
             self.held.add(into, events);
         }
     }
@@ -356,7 +357,7 @@ impl Relay {
         match self.live().entry(batch) {
             Entry::Occupied(_) => false,
             Entry::Vacant(place) => {
-                place.insert(Live::new(events, since));
+                place.insert(LiveBatch::new(events, since));
                 true
             }
         }

@@ -15,23 +15,23 @@ const TURN: SignedDuration = SignedDuration::from_secs(10);
 const FILL: u64 = 20_000;
 
 #[derive(Debug)]
-pub(crate) struct Turns(Mutex<Inner>);
+pub(crate) struct Turns(Mutex<TurnState>);
 
 #[derive(Debug)]
-struct Inner {
+struct TurnState {
     current: i16,
     begun: Timestamp,
     /// The events that were written in this turn.
     written: u64,
-    left: BTreeMap<i16, Left>,
+    left: BTreeMap<i16, LeftoverEvents>,
     notes: u64,
-    denied: Denied,
+    denied: DeniedEvents,
 }
 
 /// The events that gone processes left in tables that this one cannot take over, since somebody holds
 /// them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Denied {
+pub(crate) struct DeniedEvents {
     pub(crate) tables: usize,
     pub(crate) events: i64,
     /// The time of the oldest of them.
@@ -40,7 +40,7 @@ pub(crate) struct Denied {
 
 /// The events left behind in a table: committed, and in the memory of no living process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Left {
+pub(crate) struct LeftoverEvents {
     /// Tells this note from a later one about the same table.
     pub(crate) note: u64,
     /// The number of events, as far as it is known.
@@ -51,11 +51,18 @@ pub(crate) struct Left {
 
 impl Turns {
     pub(crate) fn new(first: i16, now: Timestamp) -> Self {
-        let (left, denied) = (BTreeMap::new(), Denied::default());
-        Self(Mutex::new(Inner { current: first, begun: now, written: 0, left, notes: 0, denied }))
+        let (left, denied) = (BTreeMap::new(), DeniedEvents::default());
+        Self(Mutex::new(TurnState {
+            current: first,
+            begun: now,
+            written: 0,
+            left,
+            notes: 0,
+            denied,
+        }))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, TurnState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -78,8 +85,8 @@ impl Turns {
         inner.written >= FILL || (inner.written > 0 && !waits && inner.has_had_its_time(now))
     }
 
-    /// Returns true if nothing was written for the time of a turn. If the table holds rows, others wrote them: a process
-    /// that was frozen when it lost the table.
+    /// Returns true if nothing was written for the time of a turn. If the table holds rows all the same, a process that
+    /// was frozen when it lost the table wrote them.
     pub(crate) fn is_idle(&self, now: Timestamp) -> bool {
         let inner = self.lock();
         inner.written == 0 && inner.has_had_its_time(now)
@@ -99,7 +106,7 @@ impl Turns {
     }
 
     /// Returns the tables that are to be looked at.
-    pub(crate) fn left(&self) -> BTreeMap<i16, Left> {
+    pub(crate) fn left(&self) -> BTreeMap<i16, LeftoverEvents> {
         self.lock().left.clone()
     }
 
@@ -108,7 +115,7 @@ impl Turns {
     pub(crate) fn looked(
         &self,
         table: i16,
-        at: Option<Left>,
+        at: Option<LeftoverEvents>,
         settled: bool,
         events: i64,
         since: Option<Timestamp>,
@@ -123,7 +130,7 @@ impl Turns {
                 inner.left.remove(&table);
             }
             Some(note) => {
-                inner.left.insert(table, Left { note, events, since });
+                inner.left.insert(table, LeftoverEvents { note, events, since });
             }
             None if settled => {}
             None => inner.note(table, events, since),
@@ -131,12 +138,12 @@ impl Turns {
     }
 
     /// Records what cannot be taken over.
-    pub(crate) fn deny(&self, denied: Denied) {
+    pub(crate) fn deny(&self, denied: DeniedEvents) {
         self.lock().denied = denied;
     }
 
     /// Returns what cannot be taken over.
-    pub(crate) fn denied(&self) -> Denied {
+    pub(crate) fn denied(&self) -> DeniedEvents {
         self.lock().denied
     }
 
@@ -148,7 +155,7 @@ impl Turns {
     }
 }
 
-impl Inner {
+impl TurnState {
     fn has_had_its_time(&self, now: Timestamp) -> bool {
         now.duration_since(self.begun).abs() >= TURN
     }
@@ -156,7 +163,7 @@ impl Inner {
     fn note(&mut self, table: i16, events: i64, since: Option<Timestamp>) {
         self.notes += 1;
         let before = self.left.get(&table).copied();
-        let left = Left {
+        let left = LeftoverEvents {
             note: self.notes,
             events: events + before.map_or(0, |left| left.events),
             since: before.and_then(|left| left.since).or(since),

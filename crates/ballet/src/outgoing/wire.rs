@@ -9,7 +9,7 @@ use ballet_amqp::{
 use ballet_core::envelope::CONTENT_TYPE;
 use ballet_core::topology::EVENTS;
 use ballet_core::{MessageId, SagaId};
-use ballet_store::outbox::event::Emitted;
+use ballet_store::outbox::event::EmittedEvent;
 use ballet_store::outbox::left_behind::StoredEvent;
 use ballet_store::trace::Trace;
 use bytes::Bytes;
@@ -40,7 +40,7 @@ pub(crate) struct OutgoingEvent {
 
 impl OutgoingEvent {
     /// An event that this service just emitted.
-    pub(crate) fn emitted(service: &'static str, event: Emitted, now: Timestamp) -> Self {
+    pub(crate) fn emitted(service: &'static str, event: EmittedEvent, now: Timestamp) -> Self {
         Self {
             service,
             message_id: event.message_id,
@@ -120,7 +120,7 @@ impl Outgoing for OutgoingEvent {
 #[cfg(test)]
 mod tests {
     use ballet_core::EventType;
-    use ballet_store::ledger::event::Encoded;
+    use ballet_store::ledger::event::EncodedEvent;
     use uuid::Uuid;
 
     use super::*;
@@ -129,10 +129,10 @@ mod tests {
     const PLACED: EventType = EventType::plain("orders.order_placed.v1");
     const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\na=1\nuser=7";
 
-    fn emitted() -> Emitted {
-        Emitted {
+    fn emitted() -> EmittedEvent {
+        EmittedEvent {
             message_id: MessageId(Uuid::from_u128(1)),
-            event: Encoded { event_type: PLACED, body: BODY.into() },
+            event: EncodedEvent { event_type: PLACED, body: BODY.into() },
             saga_id: Some(SagaId(Uuid::from_u128(2))),
             causation_id: Some(MessageId(Uuid::from_u128(3))),
             trace: Trace::parse(TRACE, None),
@@ -141,7 +141,7 @@ mod tests {
         }
     }
 
-    fn stored(event: Emitted, created_at: Timestamp) -> StoredEvent {
+    fn stored(event: EmittedEvent, created_at: Timestamp) -> StoredEvent {
         StoredEvent {
             message_id: event.message_id,
             event_type: event.event.event_type.name().to_owned(),
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn an_event_without_a_saga_is_correlated_with_itself() {
-        let alone = Emitted { saga_id: None, causation_id: None, trace: None, ..emitted() };
+        let alone = EmittedEvent { saga_id: None, causation_id: None, trace: None, ..emitted() };
         let message = OutgoingEvent::emitted("orders", alone, now()).to_publish();
         let Publish { properties, .. } = message;
         assert_eq!(properties.correlation_id(), properties.message_id());

@@ -69,7 +69,7 @@ fn wrong_value<'a>(program: &'a Command, error: &clap::Error) -> Option<(&'a Arg
     Some((argument, SettingsError::new(format!("{name}: {problem}"))))
 }
 
-/// A range as it is said of settings that a program has set itself.
+/// A range, in the words for settings that a program has set itself.
 fn in_words(why: &str) -> String {
     let range = why.split_once(" is not in ").and_then(|(value, range)| {
         let (low, high) = range.split_once("..=")?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ballet_amqp::{Broker, ConsumerHandle};
 use ballet_core::Part;
-use ballet_store::operators::paused::Paused;
+use ballet_store::operators::service_pause::ServicePause;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -14,13 +14,13 @@ use crate::declare::telemetry::{AnyFollower, AnyReader};
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 use crate::service::tasks::Tasks;
-use crate::telemetry::reading::follow::Following;
-use crate::telemetry::reading::follow_lag::{FollowLag, Followed};
+use crate::telemetry::reading::follow::StreamFollower;
+use crate::telemetry::reading::follow_lag::{FollowLag, FollowProgress};
 use crate::telemetry::reading::keeper::ReaderKeeper;
 use crate::telemetry::reading::state::{ReaderStates, all_are_followed, once_all_are_followed};
-use crate::upkeep::broker::bindings::{Bindings, Compare};
-use crate::upkeep::broker::declared_queues::{CompareQueues, DeclaredQueues};
-use crate::upkeep::broker::queues::Queues;
+use crate::upkeep::broker::bindings::{BindingComparer, Bindings};
+use crate::upkeep::broker::declared_queues::{DeclaredQueues, QueueComparer};
+use crate::upkeep::broker::queues::ServiceQueues;
 use crate::upkeep::copies::keeper;
 use crate::upkeep::copies::republish;
 use crate::upkeep::database::clock;
@@ -32,7 +32,7 @@ use crate::upkeep::outbox::outbox::Outbox;
 use crate::upkeep::outbox::sweeper;
 use crate::upkeep::outbox::turns;
 use crate::upkeep::outbox::unsent_copies;
-use crate::upkeep::progress::Progress;
+use crate::upkeep::progress::MessageProgress;
 use crate::upkeep::sagas::by_hand;
 use crate::upkeep::sagas::calls;
 use crate::upkeep::sagas::deadlines;
@@ -42,10 +42,10 @@ use crate::upkeep::sagas::stuck_count;
 const TURN: Duration = Duration::from_millis(25);
 
 /// The parts of a service that tasks beside the lanes look after.
-pub(super) struct Beside {
+pub(super) struct BackgroundParts {
     pub(super) engine: Arc<Engine>,
     pub(super) consumer: Arc<ConsumerHandle>,
-    pub(super) paused: Option<Paused>,
+    pub(super) paused: Option<ServicePause>,
     pub(super) broker: Arc<dyn Broker>,
     pub(super) part: Part,
     pub(super) shares: Vec<ShareEntry>,
@@ -59,22 +59,22 @@ pub(super) struct Beside {
 }
 
 /// The states of these tasks, as readiness reads them.
-pub(super) struct States {
-    pub(super) paused: watch::Receiver<Option<Paused>>,
+pub(super) struct TaskStates {
+    pub(super) paused: watch::Receiver<Option<ServicePause>>,
     pub(super) hindered: watch::Receiver<Option<String>>,
     pub(super) unpublishable: watch::Receiver<i64>,
     pub(super) bindings: watch::Receiver<Bindings>,
     pub(super) queues: watch::Receiver<DeclaredQueues>,
     /// None if there are no copies.
     pub(super) copies: Option<watch::Receiver<String>>,
-    pub(super) progress: Progress,
+    pub(super) progress: MessageProgress,
     /// None if the service reads no telemetry.
     pub(super) readers: Option<Arc<ReaderStates>>,
 }
 
-impl Beside {
+impl BackgroundParts {
     /// Starts all of it.
-    pub(super) fn spawn(self, work: &mut Tasks) -> States {
+    pub(super) fn spawn(self, work: &mut Tasks) -> TaskStates {
         let readers = self.spawn_readers(work);
         let Self { engine, consumer, paused, broker, part, shares, copies, republish_rate, .. } =
             self;
@@ -131,14 +131,15 @@ impl Beside {
 
         let (bindings_told, bindings) = watch::channel(Bindings::default());
         let (queues_told, declared_queues) = watch::channel(DeclaredQueues::default());
-        let declared = CompareQueues::new(&part, queues_told);
-        let compare = Compare::new(&part, broker, bindings_told, declared);
+        let declared = QueueComparer::new(&part, queues_told);
+        let compare = BindingComparer::new(&part, broker, bindings_told, declared);
         let compare = compare.run(engine.time.clock.clone(), stopping());
         work.spawn("the comparison with the broker", compare);
-        let queues = Queues::of(&engine, Arc::clone(&consumer));
+        let queues = ServiceQueues::of(&engine, Arc::clone(&consumer));
         work.spawn("the watch over the queues", queues.clone().watch(stopping()));
         let handlers = &engine.handlers;
-        let progress = Progress::new(consumer, Arc::clone(&handlers.last_work), handlers.time);
+        let progress =
+            MessageProgress::new(consumer, Arc::clone(&handlers.last_work), handlers.time);
         work.spawn("the watch over progress", progress.clone().watch(stopping()));
 
         if !shares.is_empty() {
@@ -156,7 +157,7 @@ impl Beside {
             work.spawn("the keeper of copies", in_turn.begin(keeper.run()));
             told
         });
-        States {
+        TaskStates {
             paused,
             hindered,
             unpublishable,
@@ -184,9 +185,9 @@ impl Beside {
                 followed: Vec::new(),
             };
             for partition in partitions(follower) {
-                let followed = Arc::new(Followed::default());
+                let followed = Arc::new(FollowProgress::default());
                 lag.followed.push(Arc::clone(&followed));
-                let following = Following {
+                let following = StreamFollower {
                     engine: Arc::clone(&self.engine),
                     broker: Arc::clone(&self.broker),
                     follower: Arc::clone(follower),

@@ -28,7 +28,7 @@ use crate::service::settings::tls::TlsSettings;
 use crate::service::settings::url_file::UrlFile;
 
 /// The checked settings, ready for use.
-pub(super) struct Checked {
+pub(super) struct CheckedSettings {
     pub(super) broker: Arc<dyn Broker>,
     pub(super) database: Hosts,
     pub(super) spans: Spans,
@@ -41,12 +41,12 @@ pub(super) struct Checked {
 ///
 /// # Errors
 ///
-/// All that is wrong, each with the name of its variable.
+/// All errors together, each with the name of its variable.
 pub(super) fn check(
     settings: &Settings,
     service: &str,
     broker: Option<Arc<dyn Broker>>,
-) -> Result<Checked, SettingsError> {
+) -> Result<CheckedSettings, SettingsError> {
     let broker = broker.map_or_else(|| rabbitmq(settings), Ok);
     let database = pool::options(settings, service);
     let spans = otlp::spans(settings.otlp_endpoint.as_deref());
@@ -56,7 +56,7 @@ pub(super) fn check(
     let gateway = settings.gateway_secrets();
     match (broker, database, spans, gateway) {
         (Ok(broker), Ok(database), Ok((spans, otlp)), Ok(gateway)) if wrong.is_empty() => {
-            Ok(Checked { broker, database, spans, otlp, gateway })
+            Ok(CheckedSettings { broker, database, spans, otlp, gateway })
         }
         (broker, database, spans, gateway) => {
             let errors = [broker.err(), database.err(), spans.err(), gateway.err()];

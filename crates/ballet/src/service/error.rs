@@ -75,7 +75,7 @@ pub enum StartError {
     Migrate(#[from] sqlx::migrate::MigrateError),
 }
 
-/// What the server says, and what to do if it refuses the login. The line that an error names is of the server's source.
+/// Returns the server's message, and advice if it refuses the login. Error lines refer to the server's source.
 fn refusal(error: &sqlx::Error) -> String {
     let Some(refused) = error.as_database_error() else { return format!(": {error}") };
     let why = refused.message();
@@ -88,7 +88,7 @@ fn refusal(error: &sqlx::Error) -> String {
     format!(": {why}")
 }
 
-/// One rule in its line, or several as a list.
+/// Writes one rule in its line, or several as a list.
 fn rules(problems: &[Problem]) -> String {
     match problems {
         [problem] => format!("a rule: {problem}"),

@@ -14,7 +14,7 @@ use crate::upkeep::database::hosts;
 use crate::upkeep::database::process;
 
 /// The frame of a service, before it works.
-pub(super) struct Frame {
+pub(super) struct ServiceFrame {
     pub(super) signals: Signals,
     pub(super) asked_to_stop: watch::Receiver<bool>,
     pub(super) stopping: watch::Receiver<bool>,
@@ -25,7 +25,7 @@ pub(super) struct Frame {
     pub(super) base: Tasks,
 }
 
-impl Frame {
+impl ServiceFrame {
     pub(super) fn new() -> Self {
         let (stop, asked_to_stop) = watch::channel(false);
         let (end, stopping) = watch::channel(false);

@@ -7,16 +7,16 @@ use std::sync::{Arc, OnceLock};
 use axum::Router;
 use tokio::sync::watch;
 
-use crate::http::health::{self, Health, Parts};
+use crate::http::health::{self, Health, HealthParts};
 use crate::http::own_routes::OwnRoutes;
 use crate::service::error::StartError;
-use crate::service::frame::Frame;
+use crate::service::frame::ServiceFrame;
 use crate::service::recorder;
 use crate::service::serve;
 use crate::service::settings::settings::Settings;
 
 /// The HTTP front of a service.
-pub(super) struct Front {
+pub(super) struct HttpFront {
     pub(super) address: SocketAddr,
     pub(super) health: Health,
     /// The reason why the start waits, for readiness.
@@ -24,10 +24,10 @@ pub(super) struct Front {
     own_routes: OwnRoutes,
 }
 
-impl Front {
+impl HttpFront {
     /// Serves health, readiness and metrics.
     pub(super) async fn open(
-        frame: &mut Frame,
+        frame: &mut ServiceFrame,
         service: &str,
         settings: &Settings,
         own_routes: OwnRoutes,
@@ -54,7 +54,7 @@ impl Front {
     }
 
     /// Takes the service's own routes, and shows the parts that readiness depends on.
-    pub(super) fn begin(self, routes: Router, parts: Parts) {
+    pub(super) fn begin(self, routes: Router, parts: HealthParts) {
         if !self.own_routes.serve(routes) || self.health.parts.set(parts).is_err() {
             tracing::error!("the service was started twice");
         }

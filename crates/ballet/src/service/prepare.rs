@@ -12,7 +12,7 @@ use ballet_store::copies::republications;
 use ballet_store::copies::source::Source;
 use ballet_store::database::connection::{in_time, is_lock_timeout};
 use ballet_store::database::hosts::Hosts;
-use ballet_store::operators::paused::{self, Paused};
+use ballet_store::operators::service_pause::{self, ServicePause};
 use ballet_store::outbox::tables as outbox_tables;
 use ballet_store::process;
 use ballet_store::schema::migrate;
@@ -24,7 +24,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::declare::handler::failure::server_is_away;
 use crate::declare::participant::copies::{CopyEntry, ShareEntry};
-use crate::engine::shared_clock::Time;
+use crate::engine::shared_clock::ProcessClocks;
 use crate::service::error::StartError;
 use crate::service::pool;
 use crate::upkeep::database::clock;
@@ -42,20 +42,20 @@ const CHECK_EVERY: Duration = Duration::from_secs(5);
 const MAX_MISSED: u32 = 3;
 
 /// The inputs for preparing the database.
-pub(super) struct Prepare<'a> {
+pub(super) struct PrepareInputs<'a> {
     pub(super) pool: &'a PgPool,
     pub(super) hosts: &'a Hosts,
     pub(super) migrations: &'a [Migration],
     pub(super) shares: &'a [ShareEntry],
     pub(super) copies: &'a [CopyEntry],
     pub(super) limits: &'a Limits,
-    pub(super) time: &'a Time,
+    pub(super) time: &'a ProcessClocks,
     /// The reason why the start waits, for readiness.
     pub(super) waits: &'a watch::Sender<Option<String>>,
 }
 
 /// The place of this process in the database.
-pub(super) struct Prepared {
+pub(super) struct ProcessPlace {
     /// The number of the process.
     pub(super) process: i64,
     /// The session that holds its lock.
@@ -63,12 +63,12 @@ pub(super) struct Prepared {
     /// The first outbox table to write to.
     pub(super) table: i16,
     /// Whether a person has paused the service.
-    pub(super) paused: Option<Paused>,
+    pub(super) paused: Option<ServicePause>,
 }
 
-impl Prepare<'_> {
+impl PrepareInputs<'_> {
     /// Prepares the database.
-    pub(super) async fn run(&self) -> Result<Prepared, StartError> {
+    pub(super) async fn run(&self) -> Result<ProcessPlace, StartError> {
         loop {
             self.reach().await?;
             let error = match self.attempt().await {
@@ -115,7 +115,7 @@ impl Prepare<'_> {
         })
     }
 
-    async fn attempt(&self) -> Result<Prepared, StartError> {
+    async fn attempt(&self) -> Result<ProcessPlace, StartError> {
         let mut db = migrate::connect(&self.hosts.options()).await?;
         let pid = migrate::pid(&mut db).await?;
         tokio::select! {
@@ -134,9 +134,9 @@ impl Prepare<'_> {
         check_lock(&mut session, &mut db, process).await?;
         let table = in_time(outbox_tables::take(&mut db, process)).await;
         let table = table.map_err(StartError::Database)?;
-        let paused = in_time(paused::in_own_database(&mut db)).await;
+        let paused = in_time(service_pause::in_own_database(&mut db)).await;
         let paused = paused.map_err(StartError::Database)?;
-        Ok(Prepared { process, session, table, paused })
+        Ok(ProcessPlace { process, session, table, paused })
     }
 
     /// Records the shared entities and the copies, for the command and for the replicas together.

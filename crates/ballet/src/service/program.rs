@@ -9,8 +9,8 @@ use crate::service::arguments::Arguments;
 use crate::service::logging;
 use crate::service::service::Service;
 use crate::service::settings::error::SettingsError;
+use crate::service::settings::redacted::printed;
 use crate::service::settings::settings::Settings;
-use crate::service::settings::shown::printed;
 
 /// Runs a service as a program: reads the arguments, starts the service, and stops it on SIGTERM or
 /// Ctrl-C.

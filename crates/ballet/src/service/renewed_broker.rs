@@ -16,7 +16,7 @@ use crate::service::settings::url_file::UrlFile;
 #[derive(Clone)]
 pub(super) struct BrokerUrls {
     pub(super) amqp: String,
-    /// That of the management API, if it is not the usual one.
+    /// The URL of the management API, if it is not the usual one.
     pub(super) management: Option<String>,
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use ballet_amqp::{
-    Broker, Consumer, ConsumerHandle, ConsumerSettings, Expected, Publisher, PublisherHandle,
-    PublisherSettings,
+    Broker, Consumer, ConsumerHandle, ConsumerSettings, ExpectedObjects, Publisher,
+    PublisherHandle, PublisherSettings,
 };
 use ballet_core::topology::{DEAD, EVENTS, TELEMETRY, dead_queue};
 use ballet_core::{Part, TelemetryType};
@@ -16,7 +16,7 @@ use crate::service::metrics::PUBLISH_TELEMETRY;
 pub(super) fn publish(engine: &Arc<Engine>, broker: Arc<dyn Broker>) -> PublisherHandle {
     let service = engine.registry.service;
     let mut settings = PublisherSettings::new(service, engine.relay.process.to_string());
-    settings.expected = Expected::new().exchange(EVENTS);
+    settings.expected = ExpectedObjects::new().exchange(EVENTS);
     settings.keys = engine.registry.emitted().map(|event| event.name().to_owned()).collect();
     let relay = Arc::downgrade(&engine.relay);
     let publisher = Publisher::start(
@@ -45,7 +45,7 @@ pub(super) fn publish_telemetry(
     let instance = format!("{} telemetry", engine.relay.process);
     let mut settings = PublisherSettings::new(part.service, instance);
     settings.role = PUBLISH_TELEMETRY;
-    settings.expected = Expected::new().exchange(TELEMETRY);
+    settings.expected = ExpectedObjects::new().exchange(TELEMETRY);
     let keys = |one: TelemetryType| (0..one.partition_count()).map(move |n| one.routing_key(n));
     settings.keys = part.telemetry.iter().copied().flat_map(keys).collect();
     Some(Publisher::start(broker, settings, Arc::new(|_| {})))
@@ -59,7 +59,7 @@ pub(super) fn consume(
 ) -> ConsumerHandle {
     let service = engine.registry.service;
     let mut settings = ConsumerSettings::new(service, engine.relay.process.to_string());
-    settings.expected = Expected::new().exchange(DEAD).queue(dead_queue(service));
+    settings.expected = ExpectedObjects::new().exchange(DEAD).queue(dead_queue(service));
     settings.prefetch = prefetch;
     settings.watched = vec![service.to_owned(), dead_queue(service)];
     let engine = Arc::clone(engine);

@@ -9,14 +9,14 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use ballet_listener::lingering::Lingering;
-use ballet_listener::serving::{self, Limits};
+use ballet_listener::lingering_body::LingeringBody;
+use ballet_listener::serving::{self, ListenerLimits};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::engine::stopping::stopped;
-use crate::http::problem::{Cause, Problem, RETRY_AFTER};
+use crate::http::problem::{FailureCause, Problem, RETRY_AFTER};
 use crate::http::refusal::in_words;
 use crate::service::error::StartError;
 use crate::service::settings::settings::Settings;
@@ -42,7 +42,7 @@ pub(super) async fn serve(
     tasks.spawn("HTTP", async move {
         let stopped = async move { stopped(&mut asked_to_stop).await };
         // This task is aborted when the time of a stop is over. Requests that are still in hand go on without it.
-        let served = serving::serve(listener, routes, Limits::new(connections), stopped);
+        let served = serving::serve(listener, routes, ListenerLimits::new(connections), stopped);
         if let Err(error) = tokio::spawn(served).await {
             tracing::error!("HTTP ended: {error}");
         }
@@ -65,8 +65,8 @@ async fn answer(
         }
         _ => {
             let (method, uri) = (request.method().clone(), request.uri().clone());
-            // What is left of the body when the request is answered is read on, so that the client gets the answer.
-            let request = Lingering::body_of(request).map(Body::new);
+            // The rest of the body is read after the request is answered, so that the client gets the answer.
+            let request = LingeringBody::body_of(request).map(Body::new);
             // A commit in progress is not cancelled with its request.
             let mut response = timeout(REQUEST, next.run(request)).await.unwrap_or_else(|_| {
                 let late = format!("no answer within {REQUEST:?}");
@@ -78,7 +78,7 @@ async fn answer(
                 // A read may always be tried again.
                 response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
             }
-            if let Some(cause) = response.extensions().get::<Cause>() {
+            if let Some(cause) = response.extensions().get::<FailureCause>() {
                 cause.log(&method, uri.path(), response.status());
             }
             in_words(response, &method, &uri)

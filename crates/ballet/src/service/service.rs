@@ -9,7 +9,7 @@ use ballet_amqp::{Broker, ConsumerHandle, PublisherHandle};
 use ballet_core::envelope::Limits;
 use ballet_core::{Part, Runs, ServiceContract};
 use ballet_signature::Secrets;
-use ballet_store::operators::paused::Paused;
+use ballet_store::operators::service_pause::ServicePause;
 use ballet_store::schema::migrate;
 use ballet_store::schema::migration::Migration;
 
@@ -23,27 +23,27 @@ use crate::engine::handlers::guard::panic_message;
 use crate::engine::handlers::handler_limit::HandlerLimit;
 use crate::engine::handlers::held_worker;
 use crate::engine::registry::Registry;
-use crate::engine::shared_clock::Time;
+use crate::engine::shared_clock::ProcessClocks;
 use crate::http::door::Door;
-use crate::http::health::Parts;
+use crate::http::health::HealthParts;
 use crate::http::json::MaxBody;
 use crate::http::own_routes::OwnRoutes;
 use crate::http::trace::Tracer;
 use crate::http::unit::Handle;
-use crate::lane::batch::batch::Common;
+use crate::lane::batch::batch::SharedLaneState;
 use crate::lane::intake::Lanes;
 use crate::lane::lane;
 use crate::outgoing::relay::Relay;
 use crate::outgoing::spans::Spans;
-use crate::service::background::{Beside, States};
-use crate::service::check::{Checked, check, check_declaration};
+use crate::service::background::{BackgroundParts, TaskStates};
+use crate::service::check::{CheckedSettings, check, check_declaration};
 use crate::service::error::StartError;
-use crate::service::frame::Frame;
-use crate::service::front::Front;
+use crate::service::frame::ServiceFrame;
+use crate::service::front::HttpFront;
 use crate::service::metrics;
 use crate::service::metrics::{CONSUME, PUBLISH, PUBLISH_TELEMETRY};
 use crate::service::pool;
-use crate::service::prepare::{Prepare, Prepared};
+use crate::service::prepare::{PrepareInputs, ProcessPlace};
 use crate::service::recorder;
 use crate::service::roles;
 use crate::service::running::Running;
@@ -107,7 +107,7 @@ impl Service {
     }
 
     /// Checks the settings before anything starts.
-    pub(super) fn check(&self, settings: &Settings) -> Result<Checked, SettingsError> {
+    pub(super) fn check(&self, settings: &Settings) -> Result<CheckedSettings, SettingsError> {
         check(settings, self.participant.service(), self.broker.clone())
     }
 
@@ -128,11 +128,12 @@ impl Service {
     pub async fn start(mut self, settings: Settings) -> Result<Running, StartError> {
         check_declaration(&self.participant)?;
         migrate::check(&self.migrations)?;
-        let Checked { broker, database: hosts, spans, otlp, gateway } = self.check(&settings)?;
+        let CheckedSettings { broker, database: hosts, spans, otlp, gateway } =
+            self.check(&settings)?;
         if hosts.are_several() {
             hosts.look().await;
         }
-        let mut frame = Frame::new();
+        let mut frame = ServiceFrame::new();
         let (database, bounded) = pool::database(
             &settings,
             &hosts,
@@ -140,8 +141,8 @@ impl Service {
             frame.stopping.clone(),
         );
         let limits = Limits { max_body: settings.max_body, ..Limits::default() };
-        let time = Time::new(self.clock.clone(), limits.clock_skew / 5);
-        // What is counted before it is nowhere.
+        let time = ProcessClocks::new(self.clock.clone(), limits.clock_skew / 5);
+        // Metrics that are counted before this are lost.
         recorder::install();
         metrics::begin(&self.participant.part());
 
@@ -151,7 +152,7 @@ impl Service {
             let read_again = pool::url_file(&settings, bounded.clone())?;
             frame.follow(bounded.clone(), read_again, &database);
         }
-        let prepare = Prepare {
+        let prepare = PrepareInputs {
             pool: &database.upkeep,
             hosts: &bounded,
             migrations: &self.migrations,
@@ -161,7 +162,7 @@ impl Service {
             time: &time,
             waits: &front.waits,
         };
-        let Prepared { process, session, table, paused } = prepare.run().await?;
+        let ProcessPlace { process, session, table, paused } = prepare.run().await?;
         let version = settings.service_version().map(str::to_owned);
         frame.keep(session, bounded, (process, version.clone()), front.health.clone());
         if let Some(otlp) = otlp {
@@ -198,7 +199,7 @@ impl Service {
             engine.calls.leave_new_ones();
         }
         let states = self.begin_work(&mut frame, &engine, (&consumer, paused), broker, &settings);
-        let common = Arc::new(Common::new(usize::from(settings.batch)));
+        let common = Arc::new(SharedLaneState::new(usize::from(settings.batch)));
         for works in queues {
             let lane =
                 lane::run(Arc::clone(&engine), works, consumer.cautious(), Arc::clone(&common));
@@ -219,7 +220,7 @@ impl Service {
         let routes = routes.layer(Extension(MaxBody(settings.max_body)));
         front.begin(routes, parts(&handle, &consumer, &publisher, states));
         let drain = settings.drain();
-        let Frame { signals, failed, http, work, base, .. } = frame;
+        let ServiceFrame { signals, failed, http, work, base, .. } = frame;
         Ok(Running {
             address,
             handle,
@@ -237,20 +238,20 @@ impl Service {
     /// Opens the HTTP front: it answers at once.
     async fn open_front(
         &self,
-        frame: &mut Frame,
+        frame: &mut ServiceFrame,
         settings: &Settings,
         database: &Database,
-        time: &Time,
+        time: &ProcessClocks,
         spans: &Spans,
         gateway: Option<Secrets>,
-    ) -> Result<Front, StartError> {
+    ) -> Result<HttpFront, StartError> {
         let door = Door { secrets: gateway, clock: self.clock.clone() };
         let trusts_network = !self.routes.is_empty() && door.secrets.is_none();
         let tracer = Tracer { clock: time.clock.clone(), spans: spans.clone() };
         let renewal = database.renewal.clone();
         let own_routes = OwnRoutes::new(settings.http_requests, renewal, tracer, door);
         let service = self.participant.service();
-        let front = Front::open(frame, service, settings, own_routes).await?;
+        let front = HttpFront::open(frame, service, settings, own_routes).await?;
         if trusts_network {
             front.warn_of_trust();
         }
@@ -260,16 +261,16 @@ impl Service {
     /// Starts what runs beside the lanes.
     fn begin_work(
         &mut self,
-        frame: &mut Frame,
+        frame: &mut ServiceFrame,
         engine: &Arc<Engine>,
-        (consumer, paused): (&Arc<ConsumerHandle>, Option<Paused>),
+        (consumer, paused): (&Arc<ConsumerHandle>, Option<ServicePause>),
         broker: Arc<dyn Broker>,
         settings: &Settings,
-    ) -> States {
+    ) -> TaskStates {
         let handlers = &engine.handlers;
         held_worker::watch(engine.registry.service, Arc::downgrade(&handlers.last_work));
         frame.base.spawn("the upkeep of metrics", recorder::upkeep(frame.stopping.clone()));
-        let beside = Beside {
+        let beside = BackgroundParts {
             engine: Arc::clone(engine),
             consumer: Arc::clone(consumer),
             paused,
@@ -315,11 +316,11 @@ fn parts(
     Handle { engine, telemetry, .. }: &Handle,
     consumer: &ConsumerHandle,
     publisher: &PublisherHandle,
-    states: States,
-) -> Parts {
-    let States { paused, hindered, unpublishable, bindings, queues, copies, progress, readers } =
+    states: TaskStates,
+) -> HealthParts {
+    let TaskStates { paused, hindered, unpublishable, bindings, queues, copies, progress, readers } =
         states;
-    Parts {
+    HealthParts {
         database: engine.database.state(),
         refusal: engine.database.probe.refusal().clone(),
         paused,

@@ -45,12 +45,12 @@ pub enum TelemetryError {
     /// The broker did not confirm it. It may be in the stream all the same, and a second time when it is sent again.
     #[error("the broker did not confirm it in time; it may be recorded: send it again")]
     Unconfirmed(String),
-    /// It can never be published: its type is not declared, its body is too large, or it is no JSON.
+    /// The measurement can never be published: its type is not declared, its body is too large, or it is no JSON.
     #[error("{0}")]
     Unpublishable(String),
 }
 
-/// What all publishers of a process share.
+/// The state that all publishers of telemetry in a process share.
 pub(crate) struct TelemetryLine {
     pub(crate) service: &'static str,
     pub(crate) declared: Vec<TelemetryType>,
@@ -71,7 +71,7 @@ impl TelemetryLine {
     }
 
     /// The publisher, if the type is declared.
-    fn declared(&self, telemetry: TelemetryType) -> Result<&PublisherHandle, TelemetryError> {
+    fn publisher_of(&self, telemetry: TelemetryType) -> Result<&PublisherHandle, TelemetryError> {
         let publisher = self.publisher.as_ref().filter(|_| self.declared.contains(&telemetry));
         publisher.ok_or_else(|| {
             TelemetryError::Unpublishable(format!(
@@ -83,7 +83,7 @@ impl TelemetryLine {
 
     /// The publisher, if it can take a message now.
     fn open(&self, telemetry: TelemetryType) -> Result<&PublisherHandle, TelemetryError> {
-        let publisher = self.declared(telemetry)?;
+        let publisher = self.publisher_of(telemetry)?;
         match *publisher.state().borrow() {
             ConnectionState::Ready => Ok(publisher),
             ConnectionState::Blocked => Err(TelemetryError::Blocked),
@@ -197,7 +197,7 @@ impl<T: Telemetry> TelemetryPublisher<T> {
         &self,
         measured: &T,
     ) -> Result<(PublisherHandle, OutgoingTelemetry, OwnedSemaphorePermit), TelemetryError> {
-        let publisher = self.line.declared(T::TYPE)?.clone();
+        let publisher = self.line.publisher_of(T::TYPE)?.clone();
         let message = self.message(measured)?;
         let turn = Arc::clone(&self.line.turns).try_acquire_owned();
         Ok((publisher, message, turn.map_err(|_| TelemetryError::Busy)?))

@@ -27,7 +27,7 @@ pub(crate) fn begin(part: &Part) {
             drop(aside(reader.name, reason));
         }
         let streams = (0..reader.reads.partition_count()).map(|n| reader.reads.routing_key(n));
-        // What is followed has no place in the database, so it misses nothing.
+        // A follower has no place in the database, so it misses nothing.
         if reader.in_memory {
             streams.for_each(|stream| follow_lag(reader.name, stream, (0.0, 0.0)));
             continue;

@@ -2,8 +2,8 @@
 
 use crate::declare::handler::failure::{Failure, FailureKind};
 
-/// Says what waits because of a failure. That the database is away is said once, by the task that notices
-/// first, so what fails because of that is not said again every few seconds.
+/// Logs what waits because of a failure. The task that notices first that the database is away logs it
+/// once, so later failures because of that are only debug lines.
 pub(crate) fn waits(what: &str, failure: &Failure) {
     if failure.kind() == FailureKind::ConnectionLost {
         tracing::debug!("{what}: {failure}");

@@ -23,7 +23,7 @@ const LONGEST: Duration = Duration::from_secs(25 * 60);
 
 /// Whether messages get on.
 #[derive(Debug, Clone)]
-pub(crate) struct Progress {
+pub(crate) struct MessageProgress {
     consumer: Arc<ConsumerHandle>,
     last_work: Arc<LastWork>,
     /// How long a message may be unsettled while no work ends.
@@ -32,7 +32,7 @@ pub(crate) struct Progress {
     alone: Duration,
 }
 
-impl Progress {
+impl MessageProgress {
     pub(crate) fn new(
         consumer: Arc<ConsumerHandle>,
         last_work: Arc<LastWork>,
@@ -95,14 +95,14 @@ mod tests {
     use super::*;
 
     /// A service whose stuck messages are kept, and the broker that delivers them.
-    struct Stage {
+    struct StuckService {
         broker: MemoryBroker,
         kept: Arc<Mutex<Vec<ballet_amqp::Receipt>>>,
         last_work: Arc<LastWork>,
-        progress: Progress,
+        progress: MessageProgress,
     }
 
-    impl Stage {
+    impl StuckService {
         fn new(handler_time: Duration) -> Self {
             let broker = MemoryBroker::new();
             broker.queue("hotel");
@@ -120,7 +120,7 @@ mod tests {
             });
             let settings = ConsumerSettings::new("hotel", "1");
             let consumer = Arc::new(Consumer::start(Arc::new(broker.clone()), settings, sink));
-            let progress = Progress::new(consumer, Arc::clone(&last_work), handler_time);
+            let progress = MessageProgress::new(consumer, Arc::clone(&last_work), handler_time);
             Self { broker, kept, last_work, progress }
         }
 
@@ -143,7 +143,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn t183_messages_that_stand_still_are_noticed() {
-        let stage = Stage::new(HANDLER);
+        let stage = StuckService::new(HANDLER);
         stage.put("stuck");
         sleep(Duration::from_secs(179)).await;
         assert_eq!(stage.progress.stands_still(), None);
@@ -156,7 +156,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn t183_a_message_that_stays_unsettled_is_noticed_while_others_go_on() {
-        let stage = Stage::new(HANDLER);
+        let stage = StuckService::new(HANDLER);
         stage.put("stuck");
         for _ in 0..14 {
             sleep(Duration::from_secs(60)).await;
@@ -172,7 +172,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn t183_a_batch_of_slow_handlers_does_not_stand_still() {
-        let stage = Stage::new(HANDLER);
+        let stage = StuckService::new(HANDLER);
         stage.put("stuck");
         for _ in 0..29 {
             sleep(HANDLER).await;
@@ -183,7 +183,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn t183_the_alarm_comes_before_the_broker_ends_the_channel() {
-        let stage = Stage::new(Duration::from_secs(3600));
+        let stage = StuckService::new(Duration::from_secs(3600));
         stage.put("stuck");
         sleep(Duration::from_secs(26 * 60)).await;
         assert!(stage.progress.stands_still().is_some());

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::rules::{read, rules};
 use crate::scrape::Sample;
 use crate::trip::TripBooked;
-use crate::watched::Watched;
+use crate::watched_world::WatchedWorld;
 
 const RECONNECTS: &str = "ballet_reconnects_total";
 
@@ -23,7 +23,7 @@ fn family(name: &str) -> &str {
     ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name)
 }
 
-/// What an expression asks for: each metric, with the labels that it wants. The gateway's are its own tests'.
+/// Returns the metrics of an expression, each with its labels. The gateway's metrics have tests of their own.
 fn selectors(expression: &str) -> BTreeSet<String> {
     let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
     let mut found = BTreeSet::new();
@@ -52,7 +52,7 @@ fn value(samples: &[Sample], name: &str, labels: &[(&str, &str)]) -> Option<f64>
 
 #[tokio::test]
 async fn every_metric_begins_at_zero() {
-    let hotel = Watched::beside("begins", &["hotel", "cars", "porter", "meter", "dial"]).await;
+    let hotel = WatchedWorld::beside("begins", &["hotel", "cars", "porter", "meter", "dial"]).await;
     // Nothing was sent to it, so nothing has happened but attempts to connect on a busy machine.
     let counters = hotel.first.iter().filter(|sample| sample.name.ends_with("_total"));
     for sample in counters.filter(|sample| sample.name != RECONNECTS) {
@@ -121,7 +121,7 @@ async fn every_metric_begins_at_zero() {
 
 #[tokio::test]
 async fn alarms_and_board_ask_only_for_what_is_there() {
-    let hotel = Watched::beside("asked", &["hotel", "cars", "porter", "meter", "dial"]).await;
+    let hotel = WatchedWorld::beside("asked", &["hotel", "cars", "porter", "meter", "dial"]).await;
     let saga = hotel.world.new_saga();
     hotel.world.publish(saga, &TripBooked { city: "Rome".into() }).await;
     hotel.until_value("sum(ballet_transaction_seconds_count{job=\"hotel\"}) > bool 0", "1").await;
@@ -145,7 +145,7 @@ async fn alarms_and_board_ask_only_for_what_is_there() {
         assert!(["critical", "warning"].contains(&rule.severity.as_str()), "{rule:?}");
         assert!(!rule.summary.is_empty() && !rule.description.is_empty(), "{rule:?}");
     }
-    // What somebody is woken for is drawn.
+    // The dashboard shows each metric that wakes somebody.
     let drawn: BTreeSet<String> = drawn.iter().flat_map(|expression| named(expression)).collect();
     let critical = rules.iter().filter(|rule| rule.severity == "critical");
     let rung: BTreeSet<String> = critical.flat_map(|rule| named(&rule.expression)).collect();

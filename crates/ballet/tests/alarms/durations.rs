@@ -203,7 +203,7 @@ async fn hold(tests: Vec<Value>) {
     assert!(output.status.success(), "{said}");
 }
 
-/// What the page tells an operator to load is valid.
+/// The configuration that the page tells an operator to load is valid.
 #[tokio::test]
 async fn the_configuration_that_is_shipped_is_valid() {
     let promtool = ballet_stage::prometheus().await.expect("a Prometheus").join("promtool");

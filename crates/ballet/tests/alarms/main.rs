@@ -18,7 +18,7 @@ mod scrape;
 #[allow(dead_code, reason = "the engine's tests use all of it")]
 #[path = "../engine/trip.rs"]
 mod trip;
-mod watched;
+mod watched_world;
 #[allow(dead_code, reason = "the engine's tests use all of it")]
 #[path = "../engine/world.rs"]
 mod world;

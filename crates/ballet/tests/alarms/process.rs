@@ -24,22 +24,22 @@ const AMQP: &str = "WATCHED_AMQP_URL";
 const DATABASE: &str = "WATCHED_DATABASE_URL";
 const MANAGEMENT: &str = "WATCHED_MANAGEMENT_URL";
 
-/// Where a service finds its servers.
+/// The addresses of a service's servers.
 #[derive(Debug, Clone)]
-pub(crate) struct Places {
+pub(crate) struct ServerAddresses {
     pub(crate) amqp: String,
     pub(crate) database: String,
     pub(crate) management: Option<String>,
 }
 
 /// A service in a process of its own. It ends with this.
-pub(crate) struct Process {
+pub(crate) struct ServiceProcess {
     process: OwnProcess,
     address: String,
 }
 
-impl Process {
-    pub(crate) async fn start(name: &str, places: &Places) -> Self {
+impl ServiceProcess {
+    pub(crate) async fn start(name: &str, places: &ServerAddresses) -> Self {
         let process = OwnProcess::start("process::service", |command| {
             command
                 .env(SERVICE, name)
@@ -64,7 +64,7 @@ impl Process {
         samples(&text.await.expect("metrics"))
     }
 
-    /// What `/readyz` says.
+    /// Returns the answer of `/readyz`.
     pub(crate) async fn readiness(&self) -> Value {
         let answer = reqwest::get(format!("{}/readyz", self.address)).await.expect("an answer");
         answer.json().await.expect("JSON")
@@ -158,7 +158,7 @@ impl TelemetryFollower for Dial {
 /// A service by its name.
 pub(crate) fn participant(name: &str) -> Participant {
     match name {
-        // What fails there fails for good.
+        // A failure there never ends.
         "hotel" => hotel(Trouble::default().times(u32::MAX)),
         // No car is ever rented.
         "cars" => cars(Rental { trouble: Trouble::default().times(u32::MAX), ..Rental::default() }),

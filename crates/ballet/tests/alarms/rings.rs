@@ -7,7 +7,7 @@ use sqlx::{Connection, Executor, PgConnection};
 
 use crate::rules::rules;
 use crate::trip::{HotelRenamed, RoomBooked, TripBooked};
-use crate::watched::Watched;
+use crate::watched_world::WatchedWorld;
 use crate::world::LONG;
 
 const DEAD_LETTERS: &str = "BalletDeadLetters";
@@ -38,7 +38,7 @@ fn to(city: &str) -> TripBooked {
 
 #[tokio::test]
 async fn dead_letters_ring_whether_a_handler_got_them_or_not_until_they_are_gone() {
-    let hotel = Watched::new("dead", "hotel").await;
+    let hotel = WatchedWorld::new("dead", "hotel").await;
     hotel.until_only(&[]).await;
     // No handler ever gets it, so it is in no list of stuck sagas.
     let properties = json!({ "content_type": "application/json", "type": TripBooked::TYPE.name() });
@@ -53,7 +53,7 @@ async fn dead_letters_ring_whether_a_handler_got_them_or_not_until_they_are_gone
 
 #[tokio::test]
 async fn a_step_that_fails_again_and_again_rings() {
-    let hotel = Watched::new("failing", "hotel").await;
+    let hotel = WatchedWorld::new("failing", "hotel").await;
     hotel.until_only(&[]).await;
     // Retries come after as long as for everybody: it does not die at once.
     let path = ["policies", hotel.world.env.vhost(), "quick-retries"];
@@ -64,7 +64,7 @@ async fn a_step_that_fails_again_and_again_rings() {
 
 #[tokio::test]
 async fn t226_a_provider_that_is_away_rings_alone_and_so_does_a_call_that_was_given_up() {
-    let cars = Watched::new("provider", "cars").await;
+    let cars = WatchedWorld::new("provider", "cars").await;
     cars.until_only(&[]).await;
     for _ in 0..3 {
         let saga = cars.world.new_saga();
@@ -86,7 +86,7 @@ async fn t226_a_provider_that_is_away_rings_alone_and_so_does_a_call_that_was_gi
 
 #[tokio::test]
 async fn an_event_that_can_never_be_published_rings() {
-    let hotel = Watched::new("unpublishable", "hotel").await;
+    let hotel = WatchedWorld::new("unpublishable", "hotel").await;
     hotel.until_only(&[]).await;
     // The broker takes little more than 1 MiB.
     hotel.process.rename(17 << 20).await;
@@ -95,7 +95,7 @@ async fn an_event_that_can_never_be_published_rings() {
 
 #[tokio::test]
 async fn a_binding_that_is_missing_rings_and_so_does_that_nobody_compares_them() {
-    let hotel = Watched::new("unbound", "hotel").await;
+    let hotel = WatchedWorld::new("unbound", "hotel").await;
     hotel.until_only(&[]).await;
     let (management, vhost) = (hotel.world.env.management(), hotel.world.env.vhost());
     let path = ["bindings", vhost, "e", "route", "q", "hotel"];
@@ -105,13 +105,14 @@ async fn a_binding_that_is_missing_rings_and_so_does_that_nobody_compares_them()
     let key = json!({ "routing_key": TripBooked::TYPE.name() });
     management.call(Method::POST, &path, Some(&key)).await.expect("bound");
     hotel.until_only(&[]).await;
-    let blind = Watched::with("blind", &["hotel"], None, |places| places.management = None).await;
+    let blind =
+        WatchedWorld::with("blind", &["hotel"], None, |places| places.management = None).await;
     blind.until_only(&[NOT_COMPARED]).await;
 }
 
 #[tokio::test]
 async fn events_that_no_queue_takes_ring() {
-    let hotel = Watched::new("returned", "hotel").await;
+    let hotel = WatchedWorld::new("returned", "hotel").await;
     hotel.until_only(&[]).await;
     let (management, vhost) = (hotel.world.env.management(), hotel.world.env.vhost());
     let path = ["exchanges", vhost, "events", "bindings", "source"];
@@ -131,7 +132,7 @@ async fn events_that_no_queue_takes_ring() {
 
 #[tokio::test]
 async fn events_that_wait_for_a_right_ring() {
-    let hotel = Watched::new("held", "hotel").await;
+    let hotel = WatchedWorld::new("held", "hotel").await;
     hotel.until_only(&[]).await;
     let (world, management) = (&hotel.world, hotel.world.env.management());
     let user =
@@ -149,7 +150,7 @@ async fn events_that_wait_for_a_right_ring() {
 
 #[tokio::test]
 async fn a_service_that_is_cut_off_from_the_broker_rings_alone_and_its_outbox_ages() {
-    let hotel = Watched::beside("away", &["hotel", "cars"]).await;
+    let hotel = WatchedWorld::beside("away", &["hotel", "cars"]).await;
     hotel.until_only(&[]).await;
     hotel.broker.set(Link::Refused);
     hotel.broker.cut();
@@ -172,7 +173,7 @@ async fn a_service_that_is_cut_off_from_the_broker_rings_alone_and_its_outbox_ag
 
 #[tokio::test]
 async fn an_outbox_that_ages_although_the_broker_is_connected_rings() {
-    let hotel = Watched::new("old", "hotel").await;
+    let hotel = WatchedWorld::new("old", "hotel").await;
     hotel.until_only(&[]).await;
     // Nothing comes back on the connection, and nobody knows yet that it is dead.
     hotel.broker.set(Link::Held);
@@ -183,7 +184,7 @@ async fn an_outbox_that_ages_although_the_broker_is_connected_rings() {
 
 #[tokio::test]
 async fn consuming_that_is_paused_without_a_database_rings() {
-    let hotel = Watched::new("paused", "hotel").await;
+    let hotel = WatchedWorld::new("paused", "hotel").await;
     hotel.until_only(&[]).await;
     hotel.database.set(Link::Refused);
     hotel.database.cut();
@@ -193,7 +194,7 @@ async fn consuming_that_is_paused_without_a_database_rings() {
 }
 
 /// Holds a table, so that handlers that write to it wait.
-async fn lock(watched: &Watched, service: &str, table: &str) -> PgConnection {
+async fn lock(watched: &WatchedWorld, service: &str, table: &str) -> PgConnection {
     let url = watched.world.env.database_url(service);
     let mut db = PgConnection::connect(url).await.expect("a connection");
     let lock = format!("begin; lock table {table} in access exclusive mode");
@@ -203,7 +204,7 @@ async fn lock(watched: &Watched, service: &str, table: &str) -> PgConnection {
 
 #[tokio::test]
 async fn a_queue_that_is_not_worked_off_rings_and_its_oldest_message_ages() {
-    let hotel = Watched::new("behind", "hotel").await;
+    let hotel = WatchedWorld::new("behind", "hotel").await;
     hotel.until_only(&[]).await;
     hotel.world.let_pass("hotel", 1).await;
     hotel.until_only(&[CLOCK]).await;
@@ -222,14 +223,14 @@ async fn a_queue_that_is_not_worked_off_rings_and_its_oldest_message_ages() {
 
 #[tokio::test]
 async fn a_copy_that_is_empty_rings() {
-    let porter = Watched::new("copies", "porter").await;
+    let porter = WatchedWorld::new("copies", "porter").await;
     // The house does not run.
     porter.until_only(&[COPY_EMPTY]).await;
 }
 
 #[tokio::test]
 async fn dead_letters_that_the_broker_does_not_take_ring() {
-    let hotel = Watched::new("unsent", "hotel").await;
+    let hotel = WatchedWorld::new("unsent", "hotel").await;
     hotel.until_only(&[]).await;
     let full = json!({ "pattern": r"^hotel\.dead$", "apply-to": "queues", "priority": 9,
         "definition": { "max-length": 1, "overflow": "reject-publish" } });
@@ -246,7 +247,7 @@ async fn dead_letters_that_the_broker_does_not_take_ring() {
 
 #[tokio::test]
 async fn an_id_that_comes_again_with_another_body_rings() {
-    let hotel = Watched::new("reused", "hotel").await;
+    let hotel = WatchedWorld::new("reused", "hotel").await;
     let (id, saga) = (hotel.world.new_id(), hotel.world.new_saga());
     for _ in 0..2 {
         hotel.world.publish_as(&id, saga, &to("Rome")).await;
@@ -259,7 +260,7 @@ async fn an_id_that_comes_again_with_another_body_rings() {
 
 #[tokio::test]
 async fn a_step_that_blocks_its_thread_rings() {
-    let guide = Watched::new("blocking", "guide").await;
+    let guide = WatchedWorld::new("blocking", "guide").await;
     guide.until_only(&[]).await;
     guide.world.publish(guide.world.new_saga(), &HotelRenamed { name: "Ritz".to_owned() }).await;
     guide.until_rings(BLOCKS).await;
@@ -267,7 +268,7 @@ async fn a_step_that_blocks_its_thread_rings() {
 
 #[tokio::test]
 async fn a_service_that_is_not_ready_rings_if_nothing_else_says_why() {
-    let hotel = Watched::new("unready", "hotel").await;
+    let hotel = WatchedWorld::new("unready", "hotel").await;
     hotel.until_only(&[]).await;
     let url = hotel.world.env.admin_database_url("hotel");
     let mut db = PgConnection::connect(url).await.expect("a connection");

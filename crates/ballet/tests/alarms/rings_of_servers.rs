@@ -5,7 +5,7 @@ use ballet_stage::{Link, Method};
 use serde_json::json;
 
 use crate::trip::RoomFreed;
-use crate::watched::Watched;
+use crate::watched_world::WatchedWorld;
 
 const BROKER: &str = "BalletBrokerAway";
 const DOWN: &str = "BalletServiceDown";
@@ -16,7 +16,7 @@ const UNROUTED: &str = "BalletEventsUnrouted";
 
 #[tokio::test]
 async fn t226_a_service_that_is_dead_rings_one_alarm() {
-    let mut hotel = Watched::beside("dead", &["hotel", "cars"]).await;
+    let mut hotel = WatchedWorld::beside("dead", &["hotel", "cars"]).await;
     hotel.until_only(&[]).await;
     hotel.process.kill().await;
     hotel.until_alone(DOWN).await;
@@ -24,7 +24,7 @@ async fn t226_a_service_that_is_dead_rings_one_alarm() {
 
 #[tokio::test]
 async fn t226_a_service_that_hangs_rings_one_alarm_until_it_goes_on() {
-    let hotel = Watched::beside("hangs", &["hotel", "cars"]).await;
+    let hotel = WatchedWorld::beside("hangs", &["hotel", "cars"]).await;
     hotel.until_only(&[]).await;
     hotel.process.freeze();
     hotel.until_alone(DOWN).await;
@@ -34,7 +34,7 @@ async fn t226_a_service_that_hangs_rings_one_alarm_until_it_goes_on() {
 
 #[tokio::test]
 async fn a_process_that_is_dead_beside_another_of_its_service_rings() {
-    let mut hotel = Watched::beside("replica", &["hotel", "hotel"]).await;
+    let mut hotel = WatchedWorld::beside("replica", &["hotel", "hotel"]).await;
     hotel.until_only(&[]).await;
     hotel.process.kill().await;
     hotel.until_only(&[PROCESS]).await;
@@ -43,13 +43,13 @@ async fn a_process_that_is_dead_beside_another_of_its_service_rings() {
 /// Prometheus knows no process of the cars, so none is missing.
 #[tokio::test]
 async fn a_queue_that_nobody_reads_rings() {
-    let hotel = Watched::with("unread", &["hotel"], Some("cars"), |_| {}).await;
+    let hotel = WatchedWorld::with("unread", &["hotel"], Some("cars"), |_| {}).await;
     hotel.until_only(&[UNREAD]).await;
 }
 
 #[tokio::test]
 async fn t226_an_outage_of_the_broker_rings_one_alarm_for_all_services() {
-    let hotel = Watched::beside("outage", &["hotel", "cars"]).await;
+    let hotel = WatchedWorld::beside("outage", &["hotel", "cars"]).await;
     hotel.until_only(&[]).await;
     let ways = || hotel.others.iter().map(|(_, broker, _)| broker).chain([&hotel.broker]);
     for way in ways() {
@@ -64,7 +64,7 @@ async fn t226_an_outage_of_the_broker_rings_one_alarm_for_all_services() {
 
 #[tokio::test]
 async fn a_journal_that_is_deleted_rings_one_alarm_for_all_services() {
-    let hotel = Watched::beside("journal", &["hotel", "cars"]).await;
+    let hotel = WatchedWorld::beside("journal", &["hotel", "cars"]).await;
     hotel.until_only(&[]).await;
     let (management, vhost) = (hotel.world.env.management(), hotel.world.env.vhost());
     management.call(Method::DELETE, &["queues", vhost, "journal"], None).await.expect("deleted");
@@ -73,7 +73,7 @@ async fn a_journal_that_is_deleted_rings_one_alarm_for_all_services() {
 
 #[tokio::test]
 async fn an_event_that_nobody_knows_rings() {
-    let hotel = Watched::new("unrouted", "hotel").await;
+    let hotel = WatchedWorld::new("unrouted", "hotel").await;
     hotel.until_only(&[]).await;
     let name = RoomFreed::TYPE.name().replace("freed", "feed");
     let properties = json!({ "content_type": "application/json", "type": name });

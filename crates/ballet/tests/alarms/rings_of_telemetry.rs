@@ -8,7 +8,7 @@ use sqlx::Executor;
 
 use crate::meter::{Beat, PARTITIONS, made_anew};
 use crate::process::SLOW;
-use crate::watched::Watched;
+use crate::watched_world::WatchedWorld;
 
 const BEHIND: &str = "BalletTelemetryBehind";
 const NOT_FOLLOWED: &str = "BalletTelemetryNotFollowed";
@@ -16,7 +16,7 @@ const MISSED: &str = "BalletTelemetryMissed";
 const NOT_TAKEN: &str = "BalletTelemetryNotTaken";
 
 /// Publishes a beat that is as old as this.
-async fn beat(meter: &Watched, partition: u16, number: i64, age_seconds: i64) {
+async fn beat(meter: &WatchedWorld, partition: u16, number: i64, age_seconds: i64) {
     let at = Clock::system().now().as_second() - age_seconds;
     let properties = json!({ "type": Beat::TYPE.name(), "timestamp": at, "delivery_mode": 2 });
     let body = json!({ "device": "bell", "number": number }).to_string();
@@ -27,9 +27,9 @@ async fn beat(meter: &Watched, partition: u16, number: i64, age_seconds: i64) {
 
 #[tokio::test]
 async fn a_reader_that_is_minutes_behind_rings_until_it_has_read_all() {
-    let meter = Watched::new("telemetry_behind", "meter").await;
+    let meter = WatchedWorld::new("telemetry_behind", "meter").await;
     meter.until_only(&[]).await;
-    // What a release before has left in a type that nobody reads any more is nobody's lag.
+    // Messages that an older release left in a type that nobody reads any more are no lag.
     let left = "insert into ballet.telemetry_reader (reader, stream, next_offset, end_offset, published_at) \
                 select distinct reader, 'meter.beat.v0.0', 1, 9, now() - interval '1 hour' \
                 from ballet.telemetry_reader";
@@ -49,7 +49,7 @@ async fn a_reader_that_is_minutes_behind_rings_until_it_has_read_all() {
 
 #[tokio::test]
 async fn a_follower_that_does_not_keep_up_rings_until_it_has_taken_all() {
-    let dial = Watched::beside("telemetry_not_followed", &["dial", "meter"]).await;
+    let dial = WatchedWorld::beside("telemetry_not_followed", &["dial", "meter"]).await;
     dial.until_only(&[]).await;
     for _ in 0..10 {
         beat(&dial, 0, SLOW, 600).await;
@@ -60,7 +60,7 @@ async fn a_follower_that_does_not_keep_up_rings_until_it_has_taken_all() {
 
 #[tokio::test]
 async fn a_stream_that_was_made_anew_rings() {
-    let meter = Watched::new("telemetry_missed", "meter").await;
+    let meter = WatchedWorld::new("telemetry_missed", "meter").await;
     for number in 100..110 {
         beat(&meter, 0, number, 0).await;
     }
@@ -75,7 +75,7 @@ async fn a_stream_that_was_made_anew_rings() {
 }
 
 /// Waits until this rings and nothing else, while the meter is asked to publish beats.
-async fn until_only_while_it_beats(meter: &Watched, alarms: &[&str]) {
+async fn until_only_while_it_beats(meter: &WatchedWorld, alarms: &[&str]) {
     let mut every = tokio::time::interval(std::time::Duration::from_millis(500));
     let beats = async {
         loop {
@@ -91,7 +91,7 @@ async fn until_only_while_it_beats(meter: &Watched, alarms: &[&str]) {
 
 #[tokio::test]
 async fn telemetry_that_the_broker_does_not_take_rings() {
-    let meter = Watched::new("telemetry_not_taken", "meter").await;
+    let meter = WatchedWorld::new("telemetry_not_taken", "meter").await;
     meter.until_only(&[]).await;
     until_only_while_it_beats(&meter, &[]).await;
     let (world, management) = (&meter.world, meter.world.env.management());
@@ -110,7 +110,7 @@ async fn telemetry_that_the_broker_does_not_take_rings() {
 
 #[tokio::test]
 async fn a_reader_that_has_never_committed_is_behind_since_there_was_something_to_read() {
-    let meter = Watched::new("telemetry_never", "meter").await;
+    let meter = WatchedWorld::new("telemetry_never", "meter").await;
     meter.until_only(&[]).await;
     let mut holder = meter.world.database("meter").await;
     holder.execute("begin; lock table beat in access exclusive mode").await.expect("locked");

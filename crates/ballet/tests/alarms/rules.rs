@@ -6,7 +6,7 @@ use yaml_rust2::YamlLoader;
 
 /// A rule.
 #[derive(Debug)]
-pub(crate) struct Rule {
+pub(crate) struct AlarmRule {
     pub(crate) alert: String,
     pub(crate) expression: String,
     pub(crate) minutes: u32,
@@ -25,7 +25,7 @@ pub(crate) fn read(path: &str) -> String {
 }
 
 /// All rules of the file.
-pub(crate) fn rules() -> Vec<Rule> {
+pub(crate) fn rules() -> Vec<AlarmRule> {
     let documents = YamlLoader::load_from_str(&read("docs/monitoring/alarms.yml")).expect("YAML");
     let groups = documents[0]["groups"].as_vec().expect("groups");
     let rules = groups.iter().flat_map(|group| group["rules"].as_vec().expect("rules"));
@@ -33,7 +33,7 @@ pub(crate) fn rules() -> Vec<Rule> {
         let text = |value: &yaml_rust2::Yaml| value.as_str().expect("a text").to_owned();
         let minutes = text(&rule["for"]);
         let minutes = minutes.strip_suffix('m').and_then(|minutes| minutes.parse().ok());
-        Rule {
+        AlarmRule {
             alert: text(&rule["alert"]),
             expression: text(&rule["expr"]),
             minutes: minutes.expect("minutes"),

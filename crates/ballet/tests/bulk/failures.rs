@@ -10,7 +10,7 @@ use ballet_amqp::headers::text_header;
 use ballet_stage::wait_until;
 
 use crate::hall::{self, OrderCancelled, OrderPlaced, SeatsFreed, SeatsHeld, Show, UsherWanted};
-use crate::stage::Stage;
+use crate::stage::BulkStage;
 
 /// Does what the orders wish, whatever comes of it.
 struct HoldMoodily {
@@ -74,17 +74,17 @@ impl BulkCompensate for HoldMoodily {
     }
 }
 
-async fn hall(name: &str) -> Stage {
+async fn hall(name: &str) -> BulkStage {
     let step = HoldMoodily { shaky: AtomicU32::new(2) };
     let hall = Participant::new("hall").saga::<Show>(|saga| saga.compensatable(step));
-    let mut stage = Stage::empty(name, hall).await;
+    let mut stage = BulkStage::empty(name, hall).await;
     stage.handler_seconds = 1;
     stage.start(1).await;
     stage
 }
 
 /// Places an order for each wish, all in one batch.
-async fn place(stage: &Stage, wishes: &[&str]) -> Vec<SagaId> {
+async fn place(stage: &BulkStage, wishes: &[&str]) -> Vec<SagaId> {
     let sagas: Vec<_> = wishes.iter().map(|_| stage.new_saga()).collect();
     stage
         .at_once(|stage| {
@@ -97,7 +97,7 @@ async fn place(stage: &Stage, wishes: &[&str]) -> Vec<SagaId> {
 }
 
 /// Handlers, reasons and details of the dead letters, in the order of the sagas.
-fn dead(stage: &Stage) -> Vec<[String; 3]> {
+fn dead(stage: &BulkStage) -> Vec<[String; 3]> {
     let mut dead = stage.taken("dead");
     dead.sort_by_key(|one| one.properties.correlation_id().as_ref().map(ToString::to_string));
     let line = |message: &Publish| {
@@ -190,7 +190,7 @@ async fn an_undo_that_fails_leaves_its_tombstone_and_the_others_are_undone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn aborts_that_take_longer_than_a_handler_may_end_in_several_transactions() {
-    let mut stage = Stage::empty("bulk_long", hall::bulk()).await;
+    let mut stage = BulkStage::empty("bulk_long", hall::bulk()).await;
     stage.handler_seconds = 1;
     stage.start(1).await;
     let sagas = [stage.new_saga(), stage.new_saga()];

@@ -15,14 +15,14 @@ use tokio::sync::Barrier;
 use crate::hall::{
     OrderCancelled, OrderConfirmed, OrderPlaced, SeatsFreed, SeatsHeld, SeatsSold, Show,
 };
-use crate::stage::Stage;
+use crate::stage::BulkStage;
 
 /// Takes two things from the shelf, one after the other.
 struct Take<const NAMED: bool> {
     meeting: Option<Arc<Meeting>>,
 }
 
-/// Where the first two batches wait for each other, each with its first row in hand.
+/// The point at which the first two batches wait for each other, each with its first row in hand.
 struct Meeting {
     arrived: AtomicU32,
     barrier: Barrier,
@@ -130,11 +130,11 @@ impl BulkStep for Polish {
     }
 }
 
-async fn shelf<const NAMED: bool>(name: &str, meeting: Option<Arc<Meeting>>) -> Stage {
+async fn shelf<const NAMED: bool>(name: &str, meeting: Option<Arc<Meeting>>) -> BulkStage {
     let take = Take::<NAMED> { meeting };
     let hall =
         Participant::new("hall").saga::<Show>(|saga| saga.compensatable(take).retriable(Polish));
-    Stage::empty(name, hall).await
+    BulkStage::empty(name, hall).await
 }
 
 fn order(seats: i64) -> OrderPlaced {

@@ -9,11 +9,11 @@ use proptest::test_runner::{Config, TestRunner};
 use crate::hall::{
     self, MOST, OrderCancelled, OrderConfirmed, OrderPlaced, UsherDeclined, UsherWanted,
 };
-use crate::stage::{Message, Stage};
+use crate::stage::{BulkStage, StageMessage};
 
 /// The messages that may come for a saga.
 #[derive(Debug, Clone)]
-enum Comes {
+enum SagaMessage {
     Placed {
         seats: i64,
         wish: &'static str,
@@ -26,46 +26,52 @@ enum Comes {
     Again(Index),
 }
 
-fn comes() -> impl Strategy<Value = Comes> {
+fn comes() -> impl Strategy<Value = SagaMessage> {
     let usher = || select(vec!["ann", "bob"]);
     let wish = prop_oneof![9 => Just("aisle"), 1 => Just("trouble")];
     prop_oneof![
-        5 => (1..MOST + 3, wish).prop_map(|(seats, wish)| Comes::Placed { seats, wish }),
-        2 => Just(Comes::Confirmed),
-        2 => Just(Comes::Cancelled),
-        2 => usher().prop_map(Comes::Wanted),
-        1 => usher().prop_map(Comes::Declined),
-        1 => any::<Index>().prop_map(Comes::Again),
+        5 => (1..MOST + 3, wish).prop_map(|(seats, wish)| SagaMessage::Placed { seats, wish }),
+        2 => Just(SagaMessage::Confirmed),
+        2 => Just(SagaMessage::Cancelled),
+        2 => usher().prop_map(SagaMessage::Wanted),
+        1 => usher().prop_map(SagaMessage::Declined),
+        1 => any::<Index>().prop_map(SagaMessage::Again),
     ]
 }
 
 /// Messages, each of one of a few sagas, in a few batches.
-fn streams() -> impl Strategy<Value = Vec<Vec<(usize, Comes)>>> {
+fn streams() -> impl Strategy<Value = Vec<Vec<(usize, SagaMessage)>>> {
     let batch = prop::collection::vec((0..5_usize, comes()), 1..30);
     prop::collection::vec(batch, 1..4)
 }
 
-fn messages(stage: &Stage, sagas: &[SagaId], stream: &[Vec<(usize, Comes)>]) -> Vec<Vec<Message>> {
-    let mut all: Vec<Message> = Vec::new();
+fn messages(
+    stage: &BulkStage,
+    sagas: &[SagaId],
+    stream: &[Vec<(usize, SagaMessage)>],
+) -> Vec<Vec<StageMessage>> {
+    let mut all: Vec<StageMessage> = Vec::new();
     let mut batches = Vec::new();
     for batch in stream {
         let mut messages = Vec::new();
         for (saga, comes) in batch {
             let (id, saga) = (stage.new_id(), sagas[*saga]);
             let message = match comes {
-                Comes::Placed { seats, wish } => {
-                    Message::of(id, saga, &OrderPlaced { seats: *seats, wish: (*wish).to_owned() })
+                SagaMessage::Placed { seats, wish } => StageMessage::of(
+                    id,
+                    saga,
+                    &OrderPlaced { seats: *seats, wish: (*wish).to_owned() },
+                ),
+                SagaMessage::Confirmed => StageMessage::of(id, saga, &OrderConfirmed {}),
+                SagaMessage::Cancelled => StageMessage::of(id, saga, &OrderCancelled {}),
+                SagaMessage::Wanted(usher) => {
+                    StageMessage::of(id, saga, &UsherWanted { usher: (*usher).to_owned() })
                 }
-                Comes::Confirmed => Message::of(id, saga, &OrderConfirmed {}),
-                Comes::Cancelled => Message::of(id, saga, &OrderCancelled {}),
-                Comes::Wanted(usher) => {
-                    Message::of(id, saga, &UsherWanted { usher: (*usher).to_owned() })
+                SagaMessage::Declined(usher) => {
+                    StageMessage::of(id, saga, &UsherDeclined { usher: (*usher).to_owned() })
                 }
-                Comes::Declined(usher) => {
-                    Message::of(id, saga, &UsherDeclined { usher: (*usher).to_owned() })
-                }
-                Comes::Again(_) if all.is_empty() => continue,
-                Comes::Again(which) => which.get(&all).clone(),
+                SagaMessage::Again(_) if all.is_empty() => continue,
+                SagaMessage::Again(which) => which.get(&all).clone(),
             };
             all.push(message.clone());
             messages.push(message);
@@ -76,7 +82,7 @@ fn messages(stage: &Stage, sagas: &[SagaId], stream: &[Vec<(usize, Comes)>]) -> 
 }
 
 /// All that there is of a saga.
-async fn left(stage: &Stage, saga: SagaId) -> Vec<String> {
+async fn left(stage: &BulkStage, saga: SagaId) -> Vec<String> {
     let mut left = Vec::new();
     for query in [
         "select 'done: ' || what from done where saga_id = $1 order by at",
@@ -111,8 +117,8 @@ async fn left(stage: &Stage, saga: SagaId) -> Vec<String> {
 fn the_same_messages_leave_the_same_whichever_form_the_steps_have() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let (ordinary, bulk) = runtime.block_on(async {
-        let ordinary = Stage::new("same_ordinary", hall::ordinary()).await;
-        (ordinary, Stage::new("same_bulk", hall::bulk()).await)
+        let ordinary = BulkStage::new("same_ordinary", hall::ordinary()).await;
+        (ordinary, BulkStage::new("same_bulk", hall::bulk()).await)
     });
     let mut runner =
         TestRunner::new(Config { cases: 24, max_shrink_iters: 40, ..Config::default() });
@@ -124,8 +130,8 @@ fn the_same_messages_leave_the_same_whichever_form_the_steps_have() {
                 for batch in &batches {
                     // Which messages are in one batch decides what comes before its cause.
                     let (id, saga) = (ordinary.new_id(), ordinary.new_saga());
-                    let first = Message::of(id, saga, &OrderCancelled {});
-                    let send = |stage: &Stage| batch.iter().for_each(|one| stage.put(one));
+                    let first = StageMessage::of(id, saga, &OrderCancelled {});
+                    let send = |stage: &BulkStage| batch.iter().for_each(|one| stage.put(one));
                     tokio::join!(
                         ordinary.at_once_behind(&first, send),
                         bulk.at_once_behind(&first, send)

@@ -16,7 +16,7 @@ use crate::hall::TABLES;
 
 const LONG: Duration = Duration::from_secs(120);
 
-pub(crate) struct Stage {
+pub(crate) struct BulkStage {
     // Before the database, so that they are gone when it is dropped.
     services: Vec<Running>,
     participant: Participant,
@@ -28,21 +28,21 @@ pub(crate) struct Stage {
 
 /// A message, to be sent once or again.
 #[derive(Debug, Clone)]
-pub(crate) struct Message {
+pub(crate) struct StageMessage {
     pub(crate) id: Uuid,
     pub(crate) saga: SagaId,
     pub(crate) event_type: EventType,
     pub(crate) body: String,
 }
 
-impl Message {
+impl StageMessage {
     pub(crate) fn of<E: Event>(id: Uuid, saga: SagaId, event: &E) -> Self {
         let body = serde_json::to_string(event).expect("JSON");
         Self { id, saga, event_type: E::TYPE, body }
     }
 }
 
-impl Stage {
+impl BulkStage {
     /// A service with one lane.
     pub(crate) async fn new(name: &str, participant: Participant) -> Self {
         let mut stage = Self::empty(name, participant).await;
@@ -98,18 +98,18 @@ impl Stage {
         SagaId(self.new_id())
     }
 
-    pub(crate) fn put(&self, message: &Message) {
+    pub(crate) fn put(&self, message: &StageMessage) {
         let mut headers = FieldTable::default();
         let trace = format!("00-{}-00000000000000aa-01", message.id.simple());
         headers.insert("traceparent".into(), AMQPValue::LongString(trace.into()));
-        let Message { id, saga, event_type, body } = message.clone();
+        let StageMessage { id, saga, event_type, body } = message.clone();
         let properties = properties(event_type, &id.to_string(), Some(saga)).with_headers(headers);
         self.broker.put_event(event_type, properties, body.into_bytes());
     }
 
     /// Publishes an event as the service that owns it would.
     pub(crate) fn tell<E: Event>(&self, saga: SagaId, event: &E) {
-        self.put(&Message::of(self.new_id(), saga, event));
+        self.put(&StageMessage::of(self.new_id(), saga, event));
     }
 
     /// Sends messages so that a lane finds them all ready, as one batch.
@@ -119,7 +119,7 @@ impl Stage {
     }
 
     /// The same behind a message with which the lane waits already, so that it takes all others together.
-    pub(crate) async fn at_once_behind(&self, first: &Message, send: impl FnOnce(&Self)) {
+    pub(crate) async fn at_once_behind(&self, first: &StageMessage, send: impl FnOnce(&Self)) {
         let waits = "select count(*) > 0 from pg_locks \
                      where relation = 'ballet.inbox'::regclass and not granted";
         self.locked(async || {

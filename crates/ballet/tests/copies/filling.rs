@@ -8,7 +8,7 @@ use ballet_stage::wait_until;
 use ballet_store::copies::rebuild::Rebuild;
 
 use crate::lamps::{HOUSE_TABLES, Lamp, change, house};
-use crate::stage::{LONG, Stage};
+use crate::stage::{CopiesStage, LONG};
 
 /// Lamps that were there before anybody copied them; each fifth is removed.
 const LAMPS: &str = "insert into lamp select 'old' || at, 1 + at % 3, \
@@ -17,20 +17,20 @@ const REQUESTED: &str = "select requested from ballet.republication";
 const DONE: &str = "select count(*) from ballet.republication where done = requested \
     and requested > 0";
 
-fn runs(stage: &Stage) -> BTreeSet<String> {
+fn runs(stage: &CopiesStage) -> BTreeSet<String> {
     let pages = stage.taken(Lamp::REPUBLISHED);
     pages.iter().map(|page| page["run"].as_str().expect("a run").to_owned()).collect()
 }
 
 /// How many entities were published anew.
-fn published(stage: &Stage) -> usize {
+fn published(stage: &CopiesStage) -> usize {
     let pages = stage.taken(Lamp::REPUBLISHED);
     pages.iter().map(|page| page["entities"].as_array().expect("entities").len()).sum()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn those_who_join_later_ask_and_one_run_serves_them_all() {
-    let stage = Stage::new("joined").await;
+    let stage = CopiesStage::new("joined").await;
     let _house = stage.house().await;
     stage.execute("house", LAMPS).await;
     // The next run waits until both have asked.
@@ -49,7 +49,7 @@ async fn those_who_join_later_ask_and_one_run_serves_them_all() {
 /// The database's clock was ahead when a page was published, and when a copy was asked for.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_was_ahead_holds_up_no_copy() {
-    let stage = Stage::new("ahead").await;
+    let stage = CopiesStage::new("ahead").await;
     let _house = stage.house().await;
     stage.execute("house", LAMPS).await;
     let ahead = "update ballet.republication set next_at = ballet.now() + interval '30 days'";
@@ -67,7 +67,7 @@ async fn a_clock_that_was_ahead_holds_up_no_copy() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_house_fills_its_readers() {
-    let stage = Stage::new("empty").await;
+    let stage = CopiesStage::new("empty").await;
     let _porter = stage.reader("porter").await;
     let _house = stage.house().await;
     stage.until_filled("porter").await;
@@ -76,7 +76,7 @@ async fn an_empty_house_fills_its_readers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_goes_on_after_a_crash_of_the_owner_while_changes_go_on() {
-    let stage = Stage::new("crash").await;
+    let stage = CopiesStage::new("crash").await;
     // At this rate the run takes ten seconds: it is not over when a busy machine looks for it.
     let slowly = |settings: &mut ballet::Settings| settings.republish_rate = 200;
     let first = stage.start(house(), HOUSE_TABLES, slowly).await;
@@ -105,7 +105,7 @@ async fn a_run_goes_on_after_a_crash_of_the_owner_while_changes_go_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rebuild_mends_what_no_event_would() {
-    let stage = Stage::new("mended").await;
+    let stage = CopiesStage::new("mended").await;
     let (_house, _porter) = (stage.house().await, stage.reader("porter").await);
     stage.execute("house", LAMPS).await;
     stage.until_filled("porter").await;
@@ -142,7 +142,7 @@ async fn a_rebuild_mends_what_no_event_would() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_owner_fills_an_emptied_copy() {
-    let stage = Stage::new("slow_owner").await;
+    let stage = CopiesStage::new("slow_owner").await;
     let (house, _porter) = (stage.slow_house().await, stage.reader("porter").await);
     stage.execute("house", LAMPS).await;
     stage.until_filled("porter").await;
@@ -156,7 +156,7 @@ async fn a_slow_owner_fills_an_emptied_copy() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rebuild_by_a_slow_replica_mends() {
-    let stage = Stage::new("slow_replica").await;
+    let stage = CopiesStage::new("slow_replica").await;
     let (first, _porter) = (stage.house().await, stage.reader("porter").await);
     stage.execute("house", LAMPS).await;
     stage.rebuild("porter").await;
@@ -170,7 +170,7 @@ async fn a_rebuild_by_a_slow_replica_mends() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_replicas_together_keep_the_rate() {
-    let stage = Stage::new("rate").await;
+    let stage = CopiesStage::new("rate").await;
     let slowly = |settings: &mut ballet::Settings| settings.republish_rate = 1_000;
     let _one = stage.start(house(), HOUSE_TABLES, slowly).await;
     let _two = stage.start(house(), HOUSE_TABLES, slowly).await;
@@ -185,7 +185,7 @@ async fn all_replicas_together_keep_the_rate() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_state_that_cannot_be_published_is_told_and_the_run_goes_on_when_it_is_mended() {
-    let stage = Stage::new("told").await;
+    let stage = CopiesStage::new("told").await;
     let _house = stage.house().await;
     stage.execute("house", LAMPS).await;
     stage
@@ -215,7 +215,7 @@ async fn a_state_that_cannot_be_published_is_told_and_the_run_goes_on_when_it_is
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_view_that_lacks_a_column_is_named_at_the_start() {
-    let stage = Stage::new("view").await;
+    let stage = CopiesStage::new("view").await;
     let wrong = ballet::Participant::new("house").shares::<Lamp>("lamp");
     let error = stage.try_start(wrong, HOUSE_TABLES).await.expect_err("a table without id");
     assert!(matches!(error, StartError::Source { entity: "lamp", view: "lamp", .. }), "{error}");
@@ -224,7 +224,7 @@ async fn a_view_that_lacks_a_column_is_named_at_the_start() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t230_an_entity_that_no_event_can_hold_does_not_keep_the_others_from_their_readers() {
-    let stage = Stage::new("too_big").await;
+    let stage = CopiesStage::new("too_big").await;
     let _house = stage.house().await;
     stage.execute("house", LAMPS).await;
     let big = "insert into lamp values ('old1000x', 1, repeat('a', 2 << 20))";
@@ -246,7 +246,7 @@ async fn t230_an_entity_that_no_event_can_hold_does_not_keep_the_others_from_the
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_no_event_can_hold_any_entity_a_copy_is_filled_once_that_is_mended() {
-    let stage = Stage::new("all_too_big").await;
+    let stage = CopiesStage::new("all_too_big").await;
     let _house = stage.house().await;
     // They are read in two portions, and a third one finds that there are no others.
     let big = "insert into lamp select 'old' || at, 1, repeat('a', 2 << 20) \

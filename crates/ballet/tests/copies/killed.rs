@@ -18,13 +18,13 @@ const AMQP: &str = "LAMPS_AMQP_URL";
 const DATABASE: &str = "LAMPS_DATABASE_URL";
 
 /// A service in a process of its own.
-struct Process {
+struct ReaderProcess {
     name: &'static str,
     process: OwnProcess,
     address: String,
 }
 
-impl Process {
+impl ReaderProcess {
     async fn start(name: &'static str, env: &TestEnv) -> Self {
         let process = OwnProcess::start("killed::service", |command| {
             command
@@ -61,11 +61,11 @@ async fn a_run_goes_on_after_its_owner_and_its_reader_were_killed() {
     let names = ["house", "porter", "gardener"];
     let env =
         TestEnv::prepared(servers, "lamps", &definitions, &names).await.expect("an environment");
-    let mut house = Process::start("house", &env).await;
+    let mut house = ReaderProcess::start("house", &env).await;
     let lamps = "insert into lamp select 'old' || at, 1 + at % 3, \
         case when at % 5 > 0 then 'text ' || at end from generate_series(1, 6000) as at";
     sqlx::query(lamps).execute(&mut db(&env, "house").await).await.expect("lamps");
-    let mut porter = Process::start("porter", &env).await;
+    let mut porter = ReaderProcess::start("porter", &env).await;
 
     // Against hangs only.
     let client = reqwest::Client::builder().timeout(LONG).build().expect("HTTP");

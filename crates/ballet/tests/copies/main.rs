@@ -1,9 +1,9 @@
 //! Copies: a service keeps another's entities, whatever happens to the events.
 
+mod copy_lag;
 mod filling;
 mod killed;
 mod lamps;
 mod property;
 mod stage;
-mod told;
 mod versions;

@@ -1,4 +1,4 @@
-//! Any order, duplicates and losses of an owner's events: what was not lost is copied, and a run
+//! Any order, duplicates and losses of an owner's events: those that were not lost are copied, and a run
 //! brings the rest.
 
 use ballet::core::Versioned;
@@ -8,32 +8,33 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
 use crate::lamps::{HOUSE_TABLES, Lamp, LampChanged, LampRemoved, house};
-use crate::stage::Stage;
+use crate::stage::CopiesStage;
 
 const CASES: usize = 400;
 
 /// The history of one lamp, and how its events arrive.
 #[derive(Debug, Clone)]
-struct Case {
+struct LampHistory {
     /// Whether each version has the lamp removed.
     removals: Vec<bool>,
     /// The versions that arrive, in this order, counted from zero.
     arrivals: Vec<usize>,
 }
 
-fn case() -> impl Strategy<Value = Case> {
+fn case() -> impl Strategy<Value = LampHistory> {
     prop::collection::vec(prop::bool::weighted(0.3), 1..6).prop_flat_map(|removals| {
         let versions = removals.len();
         let arrivals = prop::collection::vec(0..versions, 0..3 * versions);
-        (Just(removals), arrivals).prop_map(|(removals, arrivals)| Case { removals, arrivals })
+        (Just(removals), arrivals)
+            .prop_map(|(removals, arrivals)| LampHistory { removals, arrivals })
     })
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn any_order_and_duplication_and_loss_ends_with_an_equal_copy() {
-    let stage = Stage::new("property").await;
+    let stage = CopiesStage::new("property").await;
     let mut runner = TestRunner::deterministic();
-    let cases: Vec<Case> =
+    let cases: Vec<LampHistory> =
         (0..CASES).map(|_| case().new_tree(&mut runner).expect("a case").current()).collect();
     let porter = stage.reader("porter").await;
     let longest = cases.iter().map(|case| case.arrivals.len()).max().unwrap_or_default();
@@ -52,7 +53,7 @@ async fn any_order_and_duplication_and_loss_ends_with_an_equal_copy() {
     }
     stage.until_settled("porter").await;
     let copied = stage.copied("porter").await;
-    for (at, Case { removals, arrivals }) in cases.iter().enumerate() {
+    for (at, LampHistory { removals, arrivals }) in cases.iter().enumerate() {
         // The newest of those that came.
         let expected = arrivals.iter().max().map(|newest| {
             let number = i64::try_from(*newest).unwrap() + 1;
@@ -64,7 +65,7 @@ async fn any_order_and_duplication_and_loss_ends_with_an_equal_copy() {
 
     let _house = stage.start(house(), HOUSE_TABLES, |_| {}).await;
     let (mut ids, mut versions, mut texts) = (Vec::new(), Vec::new(), Vec::new());
-    for (at, Case { removals, .. }) in cases.iter().enumerate() {
+    for (at, LampHistory { removals, .. }) in cases.iter().enumerate() {
         let number = i64::try_from(removals.len()).unwrap();
         ids.push(format!("lamp{at}"));
         versions.push(number);

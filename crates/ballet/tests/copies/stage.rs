@@ -14,9 +14,9 @@ use crate::lamps::{HOUSE_TABLES, Lamp, Lamps, copied, house, owned, reader};
 
 pub(crate) const LONG: Duration = Duration::from_secs(120);
 
-pub(crate) struct Stage(MemorySystem);
+pub(crate) struct CopiesStage(MemorySystem);
 
-impl Deref for Stage {
+impl Deref for CopiesStage {
     type Target = MemorySystem;
 
     fn deref(&self) -> &MemorySystem {
@@ -24,7 +24,7 @@ impl Deref for Stage {
     }
 }
 
-impl Stage {
+impl CopiesStage {
     /// The house, the porter and the gardener; none of them runs.
     pub(crate) async fn new(name: &str) -> Self {
         Self(MemorySystem::new(name, &[house(), reader("porter"), reader("gardener")]).await)

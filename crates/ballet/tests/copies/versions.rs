@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lamps::{Lamp, LampChanged, LampRemoved, Lamps, change};
-use crate::stage::Stage;
+use crate::stage::CopiesStage;
 
 /// A lamp as the next release has it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -53,7 +53,7 @@ fn lamps(lamps: &[(&str, i64, Option<&str>)]) -> Lamps {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_older_or_equal_version_that_comes_late_changes_nothing() {
-    let stage = Stage::new("late").await;
+    let stage = CopiesStage::new("late").await;
     let _porter = stage.reader("porter").await;
     for event in [changed("hall", 2, "bright"), changed("hall", 1, "dark"), changed("hall", 2, "?")]
     {
@@ -68,7 +68,7 @@ async fn an_older_or_equal_version_that_comes_late_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_removed_entity_stays_removed() {
-    let stage = Stage::new("removed").await;
+    let stage = CopiesStage::new("removed").await;
     let porter = stage.reader("porter").await;
     stage.put(&changed("hall", 1, "bright"));
     stage.put(&removed("hall", 3));
@@ -94,7 +94,7 @@ async fn a_removed_entity_stays_removed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_replicas_that_share_the_events_end_with_the_newest_versions_and_no_conflicts() {
-    let stage = Stage::new("replicas").await;
+    let stage = CopiesStage::new("replicas").await;
     let two_lanes = |settings: &mut ballet::Settings| {
         settings.lanes = 2;
         settings.batch = 40;
@@ -123,7 +123,7 @@ async fn two_replicas_that_share_the_events_end_with_the_newest_versions_and_no_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_state_that_the_database_refuses_fails_alone() {
-    let stage = Stage::new("refused").await;
+    let stage = CopiesStage::new("refused").await;
     let _porter = stage.reader("porter").await;
     stage.put(&changed("hall", 1, "bright"));
     // JSON may have this character; Postgres has no place for it.
@@ -136,7 +136,7 @@ async fn a_state_that_the_database_refuses_fails_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_owner_changes_is_copied() {
-    let stage = Stage::new("changes").await;
+    let stage = CopiesStage::new("changes").await;
     let (house, _porter) = (stage.house().await, stage.reader("porter").await);
     for (id, text) in [("hall", Some("one")), ("hall", Some("two")), ("attic", Some("one"))] {
         change(house.handle(), id, text).await;
@@ -149,7 +149,7 @@ async fn what_the_owner_changes_is_copied() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t212_a_late_page_of_an_older_run_changes_nothing() {
-    let stage = Stage::new("older_run").await;
+    let stage = CopiesStage::new("older_run").await;
     let _porter = stage.reader("porter").await;
     let (older, newer) =
         (stage.run_before(Duration::from_secs(5)), stage.run_before(Duration::ZERO));
@@ -170,7 +170,7 @@ async fn t212_a_late_page_of_an_older_run_changes_nothing() {
         stage.page(run, &[("attic", 1, text)]);
         stage.until_settled("porter").await;
     }
-    // What is newer counts, whoever brings it.
+    // The newer version counts, also if an older page brings it.
     stage.page(older, &[("hall", 2, "newer")]);
     stage.until_settled("porter").await;
     let newest = lamps(&[("attic", 1, Some("right")), ("hall", 2, Some("newer"))]);
@@ -179,7 +179,7 @@ async fn t212_a_late_page_of_an_older_run_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t212_what_was_made_before_a_copy_was_emptied_changes_nothing() {
-    let stage = Stage::new("set_back").await;
+    let stage = CopiesStage::new("set_back").await;
     let _porter = stage.reader("porter").await;
     stage.put(&changed("hall", 9, "before the restore"));
     stage.until_settled("porter").await;
@@ -201,7 +201,7 @@ async fn t212_what_was_made_before_a_copy_was_emptied_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_replica_of_the_owner_takes_no_field_away() {
-    let stage = Stage::new("new_field").await;
+    let stage = CopiesStage::new("new_field").await;
     let next = Participant::new("porter").copies::<LitLamp>(|copy| copy.fed_by::<LitLampChanged>());
     let _porter = stage.start(next, &[], |_| {}).await;
     // It knows no field `lit`, and the view has it already.

@@ -8,16 +8,16 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::trip::{CarRented, DESK_TABLES, TripBooked, TripConfirmed, cancel, desk};
-use crate::world::{SOON, World, part};
+use crate::world::{SOON, TripWorld, part};
 
-async fn audited(world: &World) -> Report {
+async fn audited(world: &TripWorld) -> Report {
     let system = System { name: "trips", parts: vec![desk().part()] };
     let databases = [("desk".to_owned(), world.env.database_url("desk").to_owned())];
     let broker = BrokerSnapshot::default();
     audit::audit(&system, &databases, &broker, SignedDuration::ZERO).await
 }
 
-async fn put_deadline(world: &World, saga: SagaId, name: &str, minutes: i32) {
+async fn put_deadline(world: &TripWorld, saga: SagaId, name: &str, minutes: i32) {
     let mut db = world.database("desk").await;
     let put = "insert into ballet.deadline (saga_id, saga, due_at) \
                values ($1, $2, now() + $3 * interval '1 minute')";
@@ -27,7 +27,7 @@ async fn put_deadline(world: &World, saga: SagaId, name: &str, minutes: i32) {
 
 #[tokio::test]
 async fn a_deadline_that_outlives_its_saga_is_a_violation_and_one_that_nobody_tells_is_open() {
-    let mut world = World::new("leftovers", vec![part(desk(), DESK_TABLES)]).await;
+    let mut world = TripWorld::new("leftovers", vec![part(desk(), DESK_TABLES)]).await;
     let (confirmed, cancelled) = (world.begin(0).await, world.begin(0).await);
     world.publish(confirmed, &CarRented { car: "red".into() }).await;
     world.event::<TripConfirmed>(confirmed).await;
@@ -59,7 +59,7 @@ async fn a_deadline_that_outlives_its_saga_is_a_violation_and_one_that_nobody_te
 
 #[tokio::test]
 async fn a_dead_letter_is_seen_before_the_broker_has_counted_it() {
-    let world = World::prepared("uncounted", vec![part(desk(), DESK_TABLES)]).await;
+    let world = TripWorld::prepared("uncounted", vec![part(desk(), DESK_TABLES)]).await;
     let saga = world.new_saga();
     let properties = json!({ "type": TripBooked::TYPE.name(), "correlation_id": saga.to_string(),
         "headers": { "x-dead-reason": "failed", "x-dead-detail": "the line was cut" } });
@@ -76,7 +76,7 @@ async fn a_dead_letter_is_seen_before_the_broker_has_counted_it() {
 
 #[tokio::test]
 async fn t175_what_the_broker_cannot_dead_letter_is_a_violation_that_names_the_queue() {
-    let world = World::new("held", vec![part(desk(), DESK_TABLES)]).await;
+    let world = TripWorld::new("held", vec![part(desk(), DESK_TABLES)]).await;
     let management = world.env.management();
     let system = System { name: "trips", parts: vec![desk().part()] };
     let databases = [("desk".to_owned(), world.env.database_url("desk").to_owned())];

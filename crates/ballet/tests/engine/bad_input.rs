@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::trip::{DESK_TABLES, RoomBooked, TripBooked, desk};
-use crate::world::{World, part};
+use crate::world::{TripWorld, part};
 
 fn without(properties: &Value, name: &str) -> Value {
     let mut properties = properties.clone();
@@ -19,7 +19,7 @@ fn with(properties: &Value, name: &str, value: &str) -> Value {
 
 #[tokio::test]
 async fn t23_t24_t26_what_cannot_be_taken_is_a_dead_letter_with_its_reason() {
-    let world = World::hotel("bad").await;
+    let world = TripWorld::hotel("bad").await;
     let key = "desk.trip_booked.v1";
     let good = json!({
         "message_id": world.new_id(), "type": key, "correlation_id": world.new_id(),
@@ -76,7 +76,7 @@ async fn t23_t24_t26_what_cannot_be_taken_is_a_dead_letter_with_its_reason() {
 
 #[tokio::test]
 async fn a_dead_letter_loses_what_would_act_on_the_copy_but_keeps_the_words() {
-    let world = World::hotel("expires").await;
+    let world = TripWorld::hotel("expires").await;
     let properties = json!({
         "type": "desk.trip_booked.v1", "expiration": "60000",
         "headers": {"CC": ["somewhere.else"], "mine": "kept"},
@@ -93,7 +93,7 @@ async fn a_dead_letter_loses_what_would_act_on_the_copy_but_keeps_the_words() {
 
 #[tokio::test]
 async fn a_dead_letter_has_its_body_as_it_came_and_the_properties_that_were_derived() {
-    let world = World::new("hello", vec![part(desk(), DESK_TABLES)]).await;
+    let world = TripWorld::new("hello", vec![part(desk(), DESK_TABLES)]).await;
     let (key, body) = ("agency.trip_wanted.v1", "{ \"hello\" : 1 }");
     world.publish_raw(key, &json!({"delivery_mode": 1, "cluster_id": "c"}), body).await;
     let dead = world.dead_letters(1).await;
@@ -129,7 +129,7 @@ async fn a_dead_letter_has_its_body_as_it_came_and_the_properties_that_were_deri
 
 #[tokio::test]
 async fn t23_a_type_that_no_handler_knows_is_a_dead_letter() {
-    let world = World::hotel("unknown").await;
+    let world = TripWorld::hotel("unknown").await;
     let management = world.env.management();
     let events = ["desk.trip_dreamt.v1", "desk.trip_booked.v9"];
     for event in events {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::trip::TripBooked;
-use crate::world::{SOON, World, the_hotel};
+use crate::world::{SOON, TripWorld, the_hotel};
 
 /// Waits until readiness says this about the bindings, and returns the whole sentence.
 async fn says(address: SocketAddr, status: u16, words: &str) -> String {
@@ -30,7 +30,7 @@ static GAUGES: Mutex<()> = Mutex::const_new(());
 #[tokio::test]
 async fn t180_a_missing_binding_is_named_within_a_minute_until_it_is_back() {
     let _gauges = GAUGES.lock().await;
-    let mut world = World::hotel("unbound").await;
+    let mut world = TripWorld::hotel("unbound").await;
     // Without the address it cannot tell, and does not claim to.
     says(world.services[0].address(), 200, "not compared: RABBITMQ_MANAGEMENT_URL is not set")
         .await;
@@ -75,7 +75,7 @@ async fn t180_a_missing_binding_is_named_within_a_minute_until_it_is_back() {
 #[tokio::test]
 async fn the_address_of_the_management_api_is_read_again_from_its_file() {
     let _gauges = GAUGES.lock().await;
-    let mut world = World::hotel("management_file").await;
+    let mut world = TripWorld::hotel("management_file").await;
     let file = std::env::temp_dir().join(format!("ballet-management-{}", std::process::id()));
     let of_broker = reqwest::Url::parse(world.env.amqp_url("hotel")).expect("a URL");
     let with = |password: Option<&str>| {
@@ -98,7 +98,7 @@ async fn the_address_of_the_management_api_is_read_again_from_its_file() {
 #[tokio::test]
 async fn t221_a_policy_with_which_a_queue_loses_messages_makes_the_service_not_ready() {
     let _gauges = GAUGES.lock().await;
-    let mut world = World::hotel("policed").await;
+    let mut world = TripWorld::hotel("policed").await;
     let address = world.env.management().url().to_owned();
     world.start_with(the_hotel(), |settings| settings.management_url = Some(address)).await;
     let address = world.services[1].address();

@@ -9,7 +9,7 @@ use ballet_stage::wait_until;
 use ballet_testkit::health::{metrics, sample, until_ready};
 
 use crate::trip::HotelRenamed;
-use crate::world::{SOON, World, part};
+use crate::world::{SOON, TripWorld, part};
 
 const TABLES: &[Migration] =
     &[Migration { name: "0001_none", sql: "create table none (name text not null)" }];
@@ -33,7 +33,7 @@ impl Projection for Blocks {
 async fn t225_a_step_that_blocks_its_thread_is_named_by_readiness_and_a_metric_until_it_ends() {
     let blocks = Arc::new(AtomicBool::new(true));
     let guide = Participant::new("guide").projects(Blocks(Arc::clone(&blocks)));
-    let world = World::new("blocking", vec![part(guide, TABLES)]).await;
+    let world = TripWorld::new("blocking", vec![part(guide, TABLES)]).await;
     let address = world.services[0].address();
     let says = async |status: u16, words: &str| {
         until_ready(address, words, |found, told| {

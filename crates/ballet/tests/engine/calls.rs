@@ -1,10 +1,10 @@
 //! Calls to the outside, and joins.
 
 use crate::trip::{CarRented, Rental, RoomBooked, TripBooked, Trouble, cars};
-use crate::world::{World, part};
+use crate::world::{TripWorld, part};
 
-async fn cars_world(name: &str, rental: Rental) -> World {
-    World::new(name, vec![part(cars(rental), &[])]).await
+async fn cars_world(name: &str, rental: Rental) -> TripWorld {
+    TripWorld::new(name, vec![part(cars(rental), &[])]).await
 }
 
 fn booked() -> (TripBooked, RoomBooked) {

@@ -6,10 +6,10 @@ use ballet::{Failure, Never, Participant, SagaId, Tx, done};
 use ballet_stage::wait_until;
 
 use crate::trip::{CarRented, Rental, RoomBooked, Trip, TripBooked, Trouble, cars};
-use crate::world::{SOON, World, part};
+use crate::world::{SOON, TripWorld, part};
 
 /// A trip for which a car is to be rented.
-async fn wanted(world: &World) -> SagaId {
+async fn wanted(world: &TripWorld) -> SagaId {
     let saga = world.new_saga();
     world.publish(saga, &TripBooked { city: "Rome".into() }).await;
     world.publish(saga, &RoomBooked { room: 7 }).await;
@@ -35,7 +35,7 @@ const FAILED_ONCE: &str = "fuse where last_value >= 2";
 
 #[tokio::test]
 async fn a_call_that_could_not_be_taken_over_at_first_is_taken_over_later() {
-    let mut world = World::new("take_over", vec![part(cars(Rental::held()), &[])]).await;
+    let mut world = TripWorld::new("take_over", vec![part(cars(Rental::held()), &[])]).await;
     let saga = wanted(&world).await;
     world.until_count("cars", "ballet.call", 1).await;
     drop(world.services.pop());
@@ -50,7 +50,7 @@ async fn a_call_that_could_not_be_taken_over_at_first_is_taken_over_later() {
 #[tokio::test]
 async fn a_call_whose_failure_could_not_be_noted_at_first_is_made_again() {
     let rental = Rental { trouble: Trouble::default().times(1), ..Rental::default() };
-    let world = World::new("not_noted", vec![part(cars(rental.clone()), &[])]).await;
+    let world = TripWorld::new("not_noted", vec![part(cars(rental.clone()), &[])]).await;
     world.execute("cars", FUSE).await;
     let saga = wanted(&world).await;
     world.event::<CarRented>(saga).await;
@@ -93,7 +93,7 @@ async fn a_call_is_left_to_the_replica_that_knows_its_step() {
         |rental| Participant::new("cars").saga::<Trip>(|saga| saga.retriable(ParkCar(rental)));
     let both =
         |rental: Rental| cars(rental.clone()).saga::<Trip>(|saga| saga.retriable(ParkCar(rental)));
-    let mut world = World::new("unknown_step", vec![part(both(Rental::held()), &[])]).await;
+    let mut world = TripWorld::new("unknown_step", vec![part(both(Rental::held()), &[])]).await;
     let saga = wanted(&world).await;
     world.until_count("cars", "ballet.call", 1).await;
     world.publish(saga, &TripPaid {}).await;
@@ -115,7 +115,7 @@ async fn a_call_is_left_to_the_replica_that_knows_its_step() {
 #[tokio::test]
 async fn an_answer_whose_transaction_is_in_conflict_is_asked_for_again_until_it_is_taken_in() {
     let rental = Rental::default();
-    let world = World::new("conflict", vec![part(cars(rental.clone()), &[])]).await;
+    let world = TripWorld::new("conflict", vec![part(cars(rental.clone()), &[])]).await;
     let conflict = "create function conflict() returns trigger language plpgsql as $$ begin
             raise exception 'conflict' using errcode = '40001'; end $$;
         create trigger conflict before insert on ballet.ledger for each row

@@ -1,4 +1,4 @@
-//! A car hire outside that remembers what it did under each key, and can be asked about it.
+//! A car hire outside that remembers each request by its key, and can be asked about it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -12,7 +12,7 @@ use ballet::{Failure, Outcome, Participant, SagaId, Tx, compensated};
 use ballet_stage::wait_until;
 
 use crate::trip::{CarRefused, CarRented, CarReturned, Trip, TripBooked, TripCancelled};
-use crate::world::{SOON, World};
+use crate::world::{SOON, TripWorld};
 
 /// How long a car hire remembers a key, if not for ever.
 pub(crate) const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -128,21 +128,21 @@ impl CallCompensate for CarHire {
     }
 }
 
-pub(crate) async fn book(world: &World, city: &str) -> SagaId {
+pub(crate) async fn book(world: &TripWorld, city: &str) -> SagaId {
     let saga = world.new_saga();
     world.publish(saga, &TripBooked { city: city.into() }).await;
     saga
 }
 
 /// Cancels a trip, and waits until the service of the cars knows that.
-pub(crate) async fn cancel(world: &World, saga: SagaId) {
+pub(crate) async fn cancel(world: &TripWorld, saga: SagaId) {
     world.publish(saga, &TripCancelled { reason: "too late".into() }).await;
     let tombstone = format!("ballet.ledger where saga_id = '{saga}' and entry = 'aborted'");
     world.until_count("cars", &tombstone, 1).await;
 }
 
 /// Makes the only call more than a day old, and lets no attempt run that began before.
-pub(crate) async fn let_the_call_age(world: &World) {
+pub(crate) async fn let_the_call_age(world: &TripWorld) {
     wait_until("an age without an attempt that began before", SOON, || async {
         let age = "update ballet.call set created_at = now() - interval '25 hours' \
                    where owner = 0 and attempts > 0";

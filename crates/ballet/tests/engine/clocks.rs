@@ -14,7 +14,7 @@ use crate::trip::{
     DESK_TABLES, GUIDE_TABLES, RoomBooked, RoomFreed, RoomRefused, TripBooked, TripCancelled, desk,
     guide,
 };
-use crate::world::{Part, SOON, World, part, the_hotel};
+use crate::world::{SOON, TripWorld, WorldPart, part, the_hotel};
 
 /// The hours by which the clock of a process is wrong.
 const WRONG: [i64; 4] = [1, 30 * 24, 120 * 24, -120 * 24];
@@ -26,11 +26,11 @@ fn wrong(hours: i64) -> Clock {
     Clock::new(time, u64::try_from(seed).expect("64 bits"))
 }
 
-fn guide_part() -> Part {
+fn guide_part() -> WorldPart {
     part(guide(), GUIDE_TABLES)
 }
 
-async fn rename(world: &World, id: &str, name: &str) {
+async fn rename(world: &TripWorld, id: &str, name: &str) {
     let properties = json!({
         "message_id": id, "type": "hotel.hotel_renamed.v1", "app_id": "hotel",
         "content_type": "application/json", "delivery_mode": 2,
@@ -40,17 +40,17 @@ async fn rename(world: &World, id: &str, name: &str) {
 }
 
 /// The address of the newest service.
-fn newest(world: &World) -> SocketAddr {
+fn newest(world: &TripWorld) -> SocketAddr {
     world.services.last().expect("a service").address()
 }
 
-async fn until_clock(world: &World, expected: &str) {
+async fn until_clock(world: &TripWorld, expected: &str) {
     let is_it = |_, said: &Value| said.to_string().contains(expected);
     until_ready(newest(world), expected, is_it).await;
 }
 
 /// The services of other tests write the same metric.
-async fn until_metric(world: &World, expected: f64) {
+async fn until_metric(world: &TripWorld, expected: f64) {
     wait_until("the difference of the clocks", SOON, || async {
         let metrics = metrics(newest(world)).await.map_err(|error| error.to_string())?;
         let difference = sample(&metrics, "ballet_clock_difference_seconds ");
@@ -65,7 +65,7 @@ async fn until_metric(world: &World, expected: f64) {
 /// what they knew.
 #[tokio::test(flavor = "multi_thread")]
 async fn t184_a_wrong_clock_drops_doubles_and_stalls_nothing_and_is_told() {
-    let mut world = World::new("wrong", vec![guide_part()]).await;
+    let mut world = TripWorld::new("wrong", vec![guide_part()]).await;
     let first = world.new_id();
     rename(&world, &first, "Ritz").await;
     world.until_count("guide", "hotel_name", 1).await;
@@ -95,7 +95,7 @@ async fn t184_a_wrong_clock_drops_doubles_and_stalls_nothing_and_is_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t184_a_wrong_clock_forgets_no_saga_and_its_events_are_of_today() {
-    let mut world = World::hotel("wrong_ledger").await;
+    let mut world = TripWorld::hotel("wrong_ledger").await;
     let saga = world.new_saga();
     world.publish(saga, &TripBooked { city: "Rome".into() }).await;
     world.event::<RoomBooked>(saga).await;
@@ -130,7 +130,7 @@ fn of_today() -> [String; 2] {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t35_what_has_no_partition_gets_one_at_once() {
-    let world = World::hotel("no_partition").await;
+    let world = TripWorld::hotel("no_partition").await;
     for partition in of_today() {
         world.execute("hotel", &format!("drop table ballet.{partition}")).await;
         let saga = world.new_saga();
@@ -144,7 +144,7 @@ async fn t35_what_has_no_partition_gets_one_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t184_what_was_forgotten_too_early_is_told_and_nothing_is_done_twice() {
-    let mut world = World::hotel("too_early").await;
+    let mut world = TripWorld::hotel("too_early").await;
     let saga = world.new_saga();
     let id = world.publish(saga, &TripBooked { city: "Rome".into() }).await;
     world.event::<RoomBooked>(saga).await;
@@ -172,7 +172,7 @@ async fn t184_what_was_forgotten_too_early_is_told_and_nothing_is_done_twice() {
 /// A host boots with a clock that is ahead, and everything on it, the database too, believes it.
 #[tokio::test(flavor = "multi_thread")]
 async fn t184_a_clock_that_nobody_doubts_drops_no_memory_either() {
-    let mut world = World::new("undoubted", vec![guide_part()]).await;
+    let mut world = TripWorld::new("undoubted", vec![guide_part()]).await;
     let first = world.new_id();
     rename(&world, &first, "Ritz").await;
     world.until_count("guide", "hotel_name", 1).await;
@@ -202,7 +202,7 @@ async fn t184_a_clock_that_nobody_doubts_drops_no_memory_either() {
 /// A machine is suspended for weeks, or time is sped up.
 #[tokio::test(flavor = "multi_thread")]
 async fn t184_weeks_that_pass_at_once_are_caught_up_with_by_a_running_service() {
-    let world = World::new("caught_up", vec![guide_part()]).await;
+    let world = TripWorld::new("caught_up", vec![guide_part()]).await;
     let mut db = world.database("guide").await;
     old_partition(&mut db, 1).await;
     work_at_all_times(&mut db).await;
@@ -216,7 +216,7 @@ async fn t184_weeks_that_pass_at_once_are_caught_up_with_by_a_running_service() 
 /// A partition is missing, and cannot be made for a while.
 #[tokio::test(flavor = "multi_thread")]
 async fn t184_what_has_no_partition_yet_is_tried_again() {
-    let world = World::hotel("not_yet").await;
+    let world = TripWorld::hotel("not_yet").await;
     let mut holder = world.database("hotel").await;
     for (partition, table) in of_today().iter().zip(["inbox", "ledger"]) {
         world.execute("hotel", &format!("drop table ballet.{partition}")).await;
@@ -238,7 +238,7 @@ async fn t184_what_has_no_partition_yet_is_tried_again() {
 /// The detach of a partition was interrupted, and then the clock was set back: it is wanted again.
 #[tokio::test(flavor = "multi_thread")]
 async fn t184_a_partition_that_is_half_detached_comes_back_with_its_rows() {
-    let world = World::hotel("half").await;
+    let world = TripWorld::hotel("half").await;
     let saga = world.new_saga();
     let id = world.publish(saga, &TripBooked { city: "Rome".into() }).await;
     world.event::<RoomBooked>(saga).await;
@@ -259,7 +259,7 @@ async fn t184_a_partition_that_is_half_detached_comes_back_with_its_rows() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t184_what_may_still_be_aborted_is_remembered_for_longer() {
-    let mut world = World::hotel("undecided").await;
+    let mut world = TripWorld::hotel("undecided").await;
     let (undecided, ended) = (world.new_saga(), world.new_saga());
     world.publish(undecided, &TripBooked { city: "Rome".into() }).await;
     world.event::<RoomBooked>(undecided).await;
@@ -286,7 +286,7 @@ async fn t184_what_may_still_be_aborted_is_remembered_for_longer() {
 }
 
 /// Sets the database's clock ahead, as nobody meant to.
-async fn leap(world: &World, hours: i64) {
+async fn leap(world: &TripWorld, hours: i64) {
     let sql = format!(
         "create or replace function ballet.now() returns timestamptz language sql volatile \
          parallel safe as 'select pg_catalog.clock_timestamp() + interval ''{hours} hours''' "
@@ -297,7 +297,7 @@ async fn leap(world: &World, hours: i64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn t208_a_leap_of_the_databases_clock_lets_no_deadline_pass() {
     let desk = || part(desk(), DESK_TABLES);
-    let mut world = World::new("leap", vec![desk()]).await;
+    let mut world = TripWorld::new("leap", vec![desk()]).await;
     for _ in 0..3 {
         world.begin(0).await;
     }

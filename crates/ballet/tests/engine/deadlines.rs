@@ -15,21 +15,21 @@ use crate::trip::{
     CarRented, DESK_TABLES, RoomBooked, TripBooked, TripCancelled, TripConfirmed, TripOverdue,
     cancel, desk, desk_overdue, desk_within,
 };
-use crate::world::{SOON, World, part, the_hotel};
+use crate::world::{SOON, TripWorld, part, the_hotel};
 
 const LONG: SignedDuration = SignedDuration::from_hours(1);
 
 /// This many replicas of the desk, and nobody else: the services that book rooms and cars are silent.
-async fn desks(name: &str, replicas: usize, deadline: SignedDuration) -> World {
+async fn desks(name: &str, replicas: usize, deadline: SignedDuration) -> TripWorld {
     let desk = || part(desk_within(deadline), DESK_TABLES);
-    let mut world = World::new(name, vec![desk()]).await;
+    let mut world = TripWorld::new(name, vec![desk()]).await;
     for _ in 1..replicas {
         world.start(desk()).await;
     }
     world
 }
 
-async fn begin_many(world: &World, count: usize) -> Vec<SagaId> {
+async fn begin_many(world: &TripWorld, count: usize) -> Vec<SagaId> {
     let mut sagas = Vec::with_capacity(count);
     while sagas.len() < count {
         // Few at a time: who waits three seconds for one of the few connections is refused.
@@ -44,7 +44,7 @@ async fn all_become_due(db: &mut PgConnection) -> u64 {
     db.execute(due).await.expect("an answer").rows_affected()
 }
 
-/// How often each saga was told something, and under how many message ids.
+/// The number of deadline events of each saga, and of their message ids.
 fn told<E: Event>(seen: &[Value]) -> HashMap<String, Vec<&str>> {
     let mut told: HashMap<String, Vec<&str>> = HashMap::new();
     let text = |value: &'_ Value| value.as_str().unwrap_or_default().to_owned();
@@ -57,7 +57,7 @@ fn told<E: Event>(seen: &[Value]) -> HashMap<String, Vec<&str>> {
 }
 
 /// Waits until all sagas are cancelled, each told once that it is overdue and once that it ended.
-async fn all_overdue_once(world: &World, sagas: &[SagaId]) {
+async fn all_overdue_once(world: &TripWorld, sagas: &[SagaId]) {
     wait_until("cancelled trips", SOON, || async {
         let cancelled = told::<TripCancelled>(&world.seen().await).len();
         let all = cancelled == sagas.len();
@@ -89,7 +89,7 @@ async fn t105_a_deadline_that_passes_aborts_once_on_several_instances() {
 }
 
 /// Puts a deadline that is over back, as if it had been told before the saga ended.
-async fn is_told_late(world: &World, saga: SagaId) {
+async fn is_told_late(world: &TripWorld, saga: SagaId) {
     sqlx::query("insert into ballet.deadline (saga_id, saga, due_at) values ($1, 'trip', now())")
         .bind(saga.0)
         .execute(&mut world.database("desk").await)
@@ -121,7 +121,7 @@ async fn t106_an_old_deadline_of_a_saga_that_ended_does_nothing() {
 }
 
 /// Lets an open saga become overdue, and waits for its end.
-async fn is_told_late_first(world: &World, saga: SagaId) {
+async fn is_told_late_first(world: &TripWorld, saga: SagaId) {
     all_become_due(&mut world.database("desk").await).await;
     world.event::<TripCancelled>(saga).await;
 }
@@ -212,7 +212,7 @@ async fn t109_deadlines_that_became_due_while_nobody_ran_are_told_once() {
 #[tokio::test]
 async fn t131_the_databases_clock_decides_when_a_deadline_has_passed() {
     let desk = || part(desk_within(SignedDuration::from_secs(3)), DESK_TABLES);
-    let mut world = World::prepared("clocks", vec![desk()]).await;
+    let mut world = TripWorld::prepared("clocks", vec![desk()]).await;
     for minutes in [4, -4] {
         let clock = Clock::system();
         let skewed = move || clock.now() + SignedDuration::from_mins(minutes);
@@ -243,7 +243,7 @@ async fn t131_the_databases_clock_decides_when_a_deadline_has_passed() {
 }
 
 /// One replica has taken deadlines and does not go on; it holds up no others, and when it is gone
-/// they are told by who is there.
+/// another one publishes them.
 #[tokio::test(flavor = "multi_thread")]
 async fn t143_deadlines_in_the_hands_of_a_dead_replica_are_told_by_another() {
     let mut world = desks("leader", 1, LONG).await;
@@ -287,7 +287,7 @@ async fn what_was_waiting_when_a_deadline_passed_is_judged_first() {
 #[tokio::test]
 async fn a_participant_that_was_silent_takes_back_what_it_does_late() {
     let desk = part(desk_within(SignedDuration::from_secs(1)), DESK_TABLES);
-    let mut world = World::new("silent", vec![desk, the_hotel()]).await;
+    let mut world = TripWorld::new("silent", vec![desk, the_hotel()]).await;
     world.services.remove(1).stop().await;
     let saga = world.begin(0).await;
     world.event::<TripCancelled>(saga).await;
@@ -305,7 +305,7 @@ async fn t230_one_deadline_that_always_fails_costs_the_others_nothing() {
         assert!(!is_sick, "the event cannot be made");
         TripOverdue { due_at: due.at }
     });
-    let world = World::new("one_fails", vec![part(desk, DESK_TABLES)]).await;
+    let world = TripWorld::new("one_fails", vec![part(desk, DESK_TABLES)]).await;
     let mut sagas = begin_many(&world, 40).await;
     let poison = sagas.remove(20);
     *sick.lock().expect("no panic") = Some(poison);
@@ -329,7 +329,7 @@ async fn t230_one_deadline_that_always_fails_costs_the_others_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deadline_that_cannot_be_published_is_not_listed_any_more_once_its_saga_has_ended() {
     let desk = desk_overdue(LONG, |_| panic!("the event cannot be made"));
-    let world = World::new("note_ends", vec![part(desk, DESK_TABLES)]).await;
+    let world = TripWorld::new("note_ends", vec![part(desk, DESK_TABLES)]).await;
     let sagas = begin_many(&world, 4).await;
     all_become_due(&mut world.database("desk").await).await;
     world.until_count("desk", "ballet.failure where handler = 'deadline'", 4).await;

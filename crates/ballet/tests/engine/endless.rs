@@ -15,16 +15,16 @@ use crate::lifecycle::work_at_all_times;
 use crate::trip::{
     HOTEL_TABLES, RoomBooked, RoomFreed, RoomRefused, Trip, TripBooked, TripCancelled,
 };
-use crate::world::{Part, SOON, World, part};
+use crate::world::{SOON, TripWorld, WorldPart, part};
 
 /// A hotel that does not take back its rooms while it is closed.
 #[derive(Clone, Default)]
-struct Closed {
+struct ClosedHotel {
     closed: Arc<AtomicBool>,
     asked: Arc<AtomicUsize>,
 }
 
-impl Step for Closed {
+impl Step for ClosedHotel {
     const NAME: &'static str = "book_room";
     type On = TripBooked;
     type Done = RoomBooked;
@@ -38,7 +38,7 @@ impl Step for Closed {
     }
 }
 
-impl Compensate for Closed {
+impl Compensate for ClosedHotel {
     type Compensated = RoomFreed;
 
     async fn compensate(&self, tx: &mut Tx<'_>, _: RoomBooked) -> CompensateResult<Self> {
@@ -51,8 +51,8 @@ impl Compensate for Closed {
     }
 }
 
-impl Closed {
-    fn part(&self) -> Part {
+impl ClosedHotel {
+    fn part(&self) -> WorldPart {
         let step = self.clone();
         let hotel = Participant::new("hotel").saga::<Trip>(move |saga| saga.compensatable(step));
         part(hotel, HOTEL_TABLES)
@@ -72,8 +72,8 @@ impl Closed {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t192_a_compensation_that_fails_beyond_the_inboxs_memory_is_tried_again() {
-    let hotel = Closed::default();
-    let world = World::new("endless", vec![hotel.part()]).await;
+    let hotel = ClosedHotel::default();
+    let world = TripWorld::new("endless", vec![hotel.part()]).await;
     let saga = world.new_saga();
     world.publish(saga, &TripBooked { city: "Rome".into() }).await;
     world.event::<RoomBooked>(saga).await;
@@ -96,8 +96,8 @@ async fn t192_a_compensation_that_fails_beyond_the_inboxs_memory_is_tried_again(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t192_a_compensation_that_fails_beyond_all_memory_is_tried_again_and_listed() {
-    let hotel = Closed::default();
-    let mut world = World::new("very_endless", vec![hotel.part()]).await;
+    let hotel = ClosedHotel::default();
+    let mut world = TripWorld::new("very_endless", vec![hotel.part()]).await;
     let saga = world.new_saga();
     world.publish(saga, &TripBooked { city: "Rome".into() }).await;
     world.event::<RoomBooked>(saga).await;
@@ -140,8 +140,8 @@ async fn t192_a_compensation_that_fails_beyond_all_memory_is_tried_again_and_lis
 /// A message that failed before and cannot be read any more is no longer listed as tried again.
 #[tokio::test(flavor = "multi_thread")]
 async fn t192_what_is_given_up_before_a_handler_gets_it_is_listed_as_dead() {
-    let hotel = Closed::default();
-    let mut world = World::new("given_up", vec![hotel.part()]).await;
+    let hotel = ClosedHotel::default();
+    let mut world = TripWorld::new("given_up", vec![hotel.part()]).await;
     let saga = world.new_saga();
     world.publish(saga, &TripBooked { city: "Rome".into() }).await;
     world.event::<RoomBooked>(saga).await;
@@ -150,7 +150,7 @@ async fn t192_what_is_given_up_before_a_handler_gets_it_is_listed_as_dead() {
     hotel.until_asked_again().await;
     world.services.pop().expect("the hotel").stop().await;
     // A release that does not know the event any more.
-    let other = Participant::new("hotel").projects(Deaf);
+    let other = Participant::new("hotel").projects(DeafHotel);
     world.start(part(other, HOTEL_TABLES)).await;
     let dead = world.dead_letters(1).await;
     assert_eq!(dead[0]["properties"]["headers"]["x-dead-reason"], "unknown_type");
@@ -159,9 +159,9 @@ async fn t192_what_is_given_up_before_a_handler_gets_it_is_listed_as_dead() {
     assert_eq!(world.count("hotel", "ballet.failure").await, 1);
 }
 
-struct Deaf;
+struct DeafHotel;
 
-impl Projection for Deaf {
+impl Projection for DeafHotel {
     const NAME: &'static str = "deaf";
     type On = TripBooked;
 

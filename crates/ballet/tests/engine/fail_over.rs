@@ -8,7 +8,7 @@ use reqwest::Url;
 
 use crate::restarts::{Customers, SAGAS, all_ended_once};
 use crate::trip::{DESK_TABLES, HOTEL_TABLES, Rental, RoomBooked, Trip, TripBooked, cars, desk};
-use crate::world::{LONG, World, everybody, part, the_hotel};
+use crate::world::{LONG, TripWorld, everybody, part, the_hotel};
 
 fn port(server: &Postgres) -> u16 {
     Url::parse(server.url()).expect("a URL").port().expect("a port")
@@ -36,8 +36,8 @@ fn slow_hotel() -> Participant {
 }
 
 /// The services, each with both servers in its URL.
-async fn with_two_hosts(servers: &Servers, standby: &Postgres, name: &str) -> World {
-    let mut world = World::on(servers, name, everybody(Rental::default())).await;
+async fn with_two_hosts(servers: &Servers, standby: &Postgres, name: &str) -> TripWorld {
+    let mut world = TripWorld::on(servers, name, everybody(Rental::default())).await;
     for service in std::mem::take(&mut world.services) {
         service.stop().await;
     }
@@ -101,7 +101,7 @@ async fn t196_lanes_do_not_wait_for_a_server_that_was_replaced() {
     let servers = Servers::own_postgres(Options::fast()).await.expect("servers");
     let standby = servers.postgres().synchronous_standby().await.expect("a standby");
     let parts = vec![part(slow_hotel(), HOTEL_TABLES)];
-    let mut world = World::prepared_on(&servers, "half_open", parts).await;
+    let mut world = TripWorld::prepared_on(&servers, "half_open", parts).await;
     for _ in 0..TRIPS {
         world.publish(world.new_saga(), &TripBooked { city: "Rome".into() }).await;
     }
@@ -111,7 +111,7 @@ async fn t196_lanes_do_not_wait_for_a_server_that_was_replaced() {
         settings.handler_seconds = 120;
     };
     world.start_with(part(slow_hotel(), HOTEL_TABLES), two_hosts).await;
-    let rooms = async |world: &World, more_than: i64| {
+    let rooms = async |world: &TripWorld, more_than: i64| {
         wait_until("rooms", LONG, || async {
             let rooms = world.try_count("hotel", "room").await.map_err(|e| e.to_string())?;
             if rooms > more_than { Ok(Some(rooms)) } else { Err(format!("{rooms} rooms")) }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::trip::{
     DESK_TABLES, HOTEL_TABLES, RoomBooked, TripBooked, TripWanted, Trouble, desk, hotel,
 };
-use crate::world::{World, part};
+use crate::world::{TripWorld, part};
 
 const BOOKED: &str = "desk.trip_booked.v1";
 const ROME: &str = r#"{"city":"Rome"}"#;
@@ -30,14 +30,14 @@ fn body(message: &Value) -> Vec<u8> {
     }
 }
 
-async fn to_the_queue(world: &World, properties: &Value, body: impl AsRef<[u8]>) {
+async fn to_the_queue(world: &TripWorld, properties: &Value, body: impl AsRef<[u8]>) {
     let published = world.env.management().publish("amq.default", "hotel", properties, body).await;
     assert!(published.expect("published"));
 }
 
 #[tokio::test]
 async fn t178_messages_with_blank_ids_are_different_messages() {
-    let world = World::new("blank", vec![part(desk(), DESK_TABLES)]).await;
+    let world = TripWorld::new("blank", vec![part(desk(), DESK_TABLES)]).await;
     let mut sagas = 0;
     for blank in ["", "   ", "\t", "\u{3000}"] {
         let properties = json!({
@@ -57,7 +57,7 @@ async fn t178_messages_with_blank_ids_are_different_messages() {
 
 #[tokio::test]
 async fn a_cloud_event_is_understood_in_its_body_and_in_headers() {
-    let world = World::hotel("cloud").await;
+    let world = TripWorld::hotel("cloud").await;
     let saga = world.new_saga();
     let id = world.new_id();
     let event = json!({
@@ -104,7 +104,7 @@ async fn a_cloud_event_is_understood_in_its_body_and_in_headers() {
 async fn what_is_derived_is_written_into_the_copies_and_the_body_stays() {
     // As often as a step is tried at once.
     let trouble = Trouble::default().times(3);
-    let world = World::new("derived", vec![part(hotel(trouble), HOTEL_TABLES)]).await;
+    let world = TripWorld::new("derived", vec![part(hotel(trouble), HOTEL_TABLES)]).await;
     let properties =
         json!({"content_type": "application/cloudevents+json", "content_encoding": "gzip"});
     let event = |id: &str, saga: SagaId, city: &str| {
@@ -144,7 +144,7 @@ async fn what_is_derived_is_written_into_the_copies_and_the_body_stays() {
 
 #[tokio::test]
 async fn an_id_that_is_no_uuid_and_a_packed_body_are_understood() {
-    let world = World::hotel("packed").await;
+    let world = TripWorld::hotel("packed").await;
     let saga = world.new_saga();
     let properties = json!({
         "message_id": "booking-17", "correlation_id": saga.to_string(),
@@ -165,7 +165,7 @@ async fn an_id_that_is_no_uuid_and_a_packed_body_are_understood() {
 
 #[tokio::test]
 async fn what_ops_puts_straight_on_a_queue_needs_a_type() {
-    let world = World::hotel("straight").await;
+    let world = TripWorld::hotel("straight").await;
     let saga = world.new_saga();
     to_the_queue(&world, &json!({"type": BOOKED, "correlation_id": saga.to_string()}), ROME).await;
     world.event::<RoomBooked>(saga).await;
@@ -178,7 +178,7 @@ async fn what_ops_puts_straight_on_a_queue_needs_a_type() {
 
 #[tokio::test]
 async fn what_is_refused_says_why() {
-    let world = World::hotel("refused").await;
+    let world = TripWorld::hotel("refused").await;
     let saga = world.new_saga().to_string();
     let good = json!({"type": BOOKED, "correlation_id": saga});
     let with = |more: Value| {
@@ -252,7 +252,7 @@ async fn what_is_refused_says_why() {
 
 #[tokio::test]
 async fn t26_an_empty_body_can_be_mended_and_sent_again() {
-    let world = World::new("empty", vec![part(desk(), DESK_TABLES)]).await;
+    let world = TripWorld::new("empty", vec![part(desk(), DESK_TABLES)]).await;
     let key = "agency.trip_wanted.v1";
     world.publish_raw(key, &json!({}), "").await;
     let dead = world.dead_letters(1).await;

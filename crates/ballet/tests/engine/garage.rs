@@ -15,7 +15,7 @@ use ballet::{
 use tokio::sync::Semaphore;
 
 use crate::trip::{Trip, TripBooked};
-use crate::world::{Part, part};
+use crate::world::{WorldPart, part};
 
 ballet_testkit::events! {
     LiftHeld = "garage.lift_held.v1" { city: String }
@@ -34,12 +34,12 @@ const TABLES: &[Migration] = &[Migration {
           create table part (saga_id uuid primary key)",
 }];
 
-/// Whom the garage asks for parts: what it was asked, and how it behaves.
+/// The supplier of the garage's parts: the requests to it, and its behaviour.
 #[derive(Debug, Clone)]
-pub(crate) struct Supplier(Arc<State>);
+pub(crate) struct Supplier(Arc<SupplierState>);
 
 #[derive(Debug)]
-struct State {
+struct SupplierState {
     asked: Mutex<Vec<(CallKey, &'static str)>>,
     returns: Semaphore,
     unreadable: AtomicBool,
@@ -48,7 +48,7 @@ struct State {
 impl Supplier {
     /// One that takes back this many parts for now.
     pub(crate) fn new(returns: usize) -> Self {
-        Self(Arc::new(State {
+        Self(Arc::new(SupplierState {
             asked: Mutex::default(),
             returns: Semaphore::new(returns),
             unreadable: AtomicBool::new(false),
@@ -75,7 +75,7 @@ impl Supplier {
     }
 }
 
-pub(crate) fn garage(supplier: &Supplier) -> Part {
+pub(crate) fn garage(supplier: &Supplier) -> WorldPart {
     let supplier = supplier.clone();
     let garage = Participant::new("garage").saga::<Trip>(|saga| {
         saga.compensatable(HoldLift).compensatable(OrderPart { supplier }).retriable(MakeNote)

@@ -13,7 +13,7 @@ use crate::trip::{
     CarRented, HotelRenamed, RoomBooked, RoomFreed, RoomRefused, Trip, TripBooked, TripCancelled,
     TripConfirmed, Trouble, desk,
 };
-use crate::world::{World, part, the_hotel};
+use crate::world::{TripWorld, part, the_hotel};
 
 fn rome() -> TripBooked {
     TripBooked { city: "Rome".into() }
@@ -29,7 +29,7 @@ async fn a_commit_whose_caller_goes_away_still_publishes() {
               create constraint trigger slow after insert on trip deferrable initially deferred
                   for each row execute function slow()",
     }];
-    let world = World::new("gone", vec![part(desk(), SLOW)]).await;
+    let world = TripWorld::new("gone", vec![part(desk(), SLOW)]).await;
     let saga = world.new_saga();
     let mut unit = world.handle(0).saga_unit(saga).await.expect("a transaction");
     sqlx::query("insert into trip values ($1, 'booked')")
@@ -45,7 +45,7 @@ async fn a_commit_whose_caller_goes_away_still_publishes() {
 
 #[tokio::test]
 async fn a_long_value_of_the_wrong_shape_does_not_stop_the_service() {
-    let world = World::hotel("long").await;
+    let world = TripWorld::hotel("long").await;
     let body = format!("\"{}\"", "A".repeat(140_000));
     let properties = json!({"correlation_id": world.new_id()});
     world.publish_raw("desk.trip_booked.v1", &properties, &body).await;
@@ -56,7 +56,7 @@ async fn a_long_value_of_the_wrong_shape_does_not_stop_the_service() {
 
 #[tokio::test]
 async fn headers_that_leave_no_room_for_the_reason_are_dropped_with_a_word() {
-    let world = World::hotel("headers").await;
+    let world = TripWorld::hotel("headers").await;
     let properties = json!({"headers": {"bomb": "x".repeat(127_000)}});
     world.publish_raw("desk.trip_booked.v1", &properties, "?").await;
     let dead = world.dead_letters(1).await;
@@ -67,7 +67,7 @@ async fn headers_that_leave_no_room_for_the_reason_are_dropped_with_a_word() {
 
 #[tokio::test]
 async fn headers_that_leave_no_room_are_dropped_although_they_have_names_of_ours() {
-    let world = World::hotel("our_headers").await;
+    let world = TripWorld::hotel("our_headers").await;
     let big = "x".repeat(127_000);
     let many: Map<String, Value> =
         (0..308).map(|n| (format!("x-edited-{n}"), "x".repeat(400).into())).collect();
@@ -88,7 +88,7 @@ async fn headers_that_leave_no_room_are_dropped_although_they_have_names_of_ours
 
 #[tokio::test]
 async fn t162_a_type_other_than_the_guarded_routing_key_is_refused() {
-    let world = World::new("forged", vec![part(desk(), crate::trip::DESK_TABLES)]).await;
+    let world = TripWorld::new("forged", vec![part(desk(), crate::trip::DESK_TABLES)]).await;
     let saga = world.begin(0).await;
     let forged = json!({"type": "cars.car_rented.v1", "correlation_id": saga.to_string()});
     world.publish_raw("agency.trip_wanted.v1", &forged, r#"{"car":"forged"}"#).await;
@@ -99,7 +99,7 @@ async fn t162_a_type_other_than_the_guarded_routing_key_is_refused() {
 
 #[tokio::test]
 async fn a_trace_that_is_none_does_not_travel_on() {
-    let world = World::hotel("trace_bomb").await;
+    let world = TripWorld::hotel("trace_bomb").await;
     for trace in ["x".repeat(30_000), "a\u{0}b".to_owned()] {
         let saga = world.new_saga();
         let properties = json!({"correlation_id": saga.to_string(), "message_id": world.new_id(),
@@ -111,11 +111,11 @@ async fn a_trace_that_is_none_does_not_travel_on() {
 }
 
 /// Knows each name once; how it finds out is the difference.
-struct Known {
+struct UniqueNames {
     attempts: bool,
 }
 
-impl Projection for Known {
+impl Projection for UniqueNames {
     const NAME: &'static str = "known";
     type On = HotelRenamed;
 
@@ -134,13 +134,13 @@ impl Projection for Known {
 }
 
 /// Sends names, all in one batch. One of them is known.
-async fn names(name: &str, attempts: bool) -> World {
+async fn names(name: &str, attempts: bool) -> TripWorld {
     const UNIQUE: &[Migration] = &[Migration {
         name: "0001_name",
         sql: "create table hotel_name (name text not null constraint unique_name unique)",
     }];
-    let guide = Participant::new("guide").projects(Known { attempts });
-    let world = World::new(name, vec![part(guide, UNIQUE), the_hotel()]).await;
+    let guide = Participant::new("guide").projects(UniqueNames { attempts });
+    let world = TripWorld::new(name, vec![part(guide, UNIQUE), the_hotel()]).await;
     let mut db = world.database("guide").await;
     db.execute(
         "insert into hotel_name values ('known'); begin; lock table hotel_name in exclusive mode",
@@ -229,7 +229,7 @@ async fn t98_t119_an_undo_that_fails_leaves_the_tombstone_and_goes_on_until_it_w
     let trouble = Trouble::default().times(3);
     let hotel = Participant::new("hotel")
         .saga::<Trip>(|saga| saga.compensatable(Stubborn(trouble)).compensatable(Late));
-    let world = World::new("stubborn", vec![part(hotel, &[])]).await;
+    let world = TripWorld::new("stubborn", vec![part(hotel, &[])]).await;
     let saga = world.new_saga();
     world.publish(saga, &rome()).await;
     world.event::<RoomBooked>(saga).await;
@@ -238,7 +238,7 @@ async fn t98_t119_an_undo_that_fails_leaves_the_tombstone_and_goes_on_until_it_w
     world.publish(saga, &CarRented { car: "late".into() }).await;
     // By way of the retry queue.
     world.event::<RoomFreed>(saga).await;
-    // It has had all three, whichever came last.
+    // All three have come, in any order.
     world.until_count("hotel", "ballet.inbox", 3).await;
     assert_eq!(world.count("hotel", "ballet.ledger where step = 'late'").await, 0);
     assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));

@@ -3,7 +3,7 @@
 use ballet::{Never, Participant, Step, StepResult, Tx, done};
 
 use crate::trip::{RoomBooked, Trip, TripBooked};
-use crate::world::{World, part};
+use crate::world::{TripWorld, part};
 
 ballet_testkit::events! {
     TripPaid = "bank.trip_paid.v1"
@@ -35,7 +35,7 @@ joins! {
 async fn two_joins_that_share_an_event_both_run_in_any_order() {
     let cars = Participant::new("cars")
         .saga::<Trip>(|saga| saga.retriable(PackBags).retriable(InsureTrip));
-    let world = World::new("shared_event", vec![part(cars, &[])]).await;
+    let world = TripWorld::new("shared_event", vec![part(cars, &[])]).await;
     let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
     let sagas = orders.map(|order| (world.new_saga(), order));
     for (saga, order) in sagas {

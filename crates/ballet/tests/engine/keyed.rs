@@ -8,7 +8,7 @@ use ballet_stage::wait_until;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use crate::world::{Part, SOON, World, part};
+use crate::world::{SOON, TripWorld, WorldPart, part};
 
 ballet_testkit::events! {
     DriverWanted = "dispatch.driver_wanted.v1" { driver: String }
@@ -77,7 +77,7 @@ impl Compensate for ReserveDriver {
 const TABLES: &[Migration] =
     &[Migration { name: "0001_reserved", sql: "create table reserved (driver text primary key)" }];
 
-fn the_drivers() -> Part {
+fn the_drivers() -> WorldPart {
     let drivers = Participant::new("drivers").saga::<Ride>(|saga| {
         saga.repeating(ReserveDriver, |declined: &OfferDeclined| declined.driver.clone())
     });
@@ -85,11 +85,11 @@ fn the_drivers() -> Part {
     part(drivers, TABLES)
 }
 
-async fn drivers(name: &str) -> World {
-    World::new(name, vec![the_drivers()]).await
+async fn drivers(name: &str) -> TripWorld {
+    TripWorld::new(name, vec![the_drivers()]).await
 }
 
-async fn until_reserved(world: &World, expected: i64) {
+async fn until_reserved(world: &TripWorld, expected: i64) {
     world.until_count("drivers", "reserved", expected).await;
 }
 
@@ -149,7 +149,7 @@ async fn an_abort_undoes_every_repetition_with_its_own_outcome() {
     until_released(&world, saga, &["cem", "bob", "ann"]).await;
 }
 
-async fn until_released(world: &World, saga: SagaId, expected: &[&str]) {
+async fn until_released(world: &TripWorld, saga: SagaId, expected: &[&str]) {
     wait_until("all released", SOON, || async {
         let released = world.events::<DriverReleased>(saga).await;
         let names: Vec<_> = released.iter().map(|event| event.driver.as_str()).collect();
@@ -180,7 +180,7 @@ async fn an_abort_of_thousands_of_repetitions_ends() {
 
 #[tokio::test]
 async fn an_abort_that_takes_longer_than_a_handler_may_ends_in_several_transactions() {
-    let mut world = World::prepared("keyed_long", vec![the_drivers()]).await;
+    let mut world = TripWorld::prepared("keyed_long", vec![the_drivers()]).await;
     world.start_with(the_drivers(), |settings| settings.handler_seconds = 1).await;
     let saga = world.new_saga();
     let names = ["ann", "bob", "cem", "dot", "eva", "fay", "gus", "hal"];
@@ -288,7 +288,7 @@ async fn a_saga_begins_once_whatever_the_key_of_its_first_step() {
         .starts(BeginRide)
         .decides(ConfirmRide)
     });
-    let world = World::new("keyed_origin", vec![part(dispatch, &[])]).await;
+    let world = TripWorld::new("keyed_origin", vec![part(dispatch, &[])]).await;
     let saga = world.new_saga();
     for rider in ["ann", "ann", "bob"] {
         world.publish(saga, &RideWanted { rider: rider.to_owned() }).await;

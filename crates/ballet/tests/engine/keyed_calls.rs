@@ -8,12 +8,12 @@ use ballet::calls::{
     CompensateRequestResult, RequestResult, call,
 };
 use ballet::{Failure, Never, Participant, Saga, Tx, compensated, done};
-use ballet_ops::sagas::NotSolved;
+use ballet_ops::sagas::SolveError;
 use ballet_stage::wait_until;
 use tokio::sync::Semaphore;
 
-use crate::solved::by_hand_of_key;
-use crate::world::{SOON, World, part};
+use crate::compensations_by_hand::by_hand_of_key;
+use crate::world::{SOON, TripWorld, part};
 
 ballet_testkit::events! {
     RoomWanted = "tours.room_wanted.v1" { room: String }
@@ -31,7 +31,7 @@ impl Saga for Tour {
     type Abort = TourCancelled;
 }
 
-/// Rents rooms from somebody who takes his time. What he was told is kept in order.
+/// Rents rooms from somebody who takes his time. His orders are kept in order.
 #[derive(Clone)]
 struct RentRoom {
     told: Arc<Mutex<Vec<String>>>,
@@ -134,7 +134,7 @@ impl CallCompensate for RentRoom {
 async fn a_repetition_that_is_taken_back_while_its_call_is_out_is_undone_once_the_answer_is_there()
 {
     let rent = RentRoom::new(0);
-    let world = World::new("keyed_call", vec![part(rent.rooms(), &[])]).await;
+    let world = TripWorld::new("keyed_call", vec![part(rent.rooms(), &[])]).await;
     let (saga, room) = (world.new_saga(), "blue".to_owned());
     world.publish(saga, &RoomWanted { room: room.clone() }).await;
     rent.until_told(&["rent blue"]).await;
@@ -152,7 +152,7 @@ async fn a_repetition_that_is_taken_back_while_its_call_is_out_is_undone_once_th
 #[tokio::test]
 async fn a_repetition_that_is_taken_back_and_cannot_be_undone_keeps_its_call_open() {
     let rent = RentRoom::new(0);
-    let world = World::new("keyed_open", vec![part(rent.rooms(), &[])]).await;
+    let world = TripWorld::new("keyed_open", vec![part(rent.rooms(), &[])]).await;
     let (saga, room) = (world.new_saga(), "blue".to_owned());
     world.publish(saga, &RoomWanted { room: room.clone() }).await;
     rent.until_told(&["rent blue"]).await;
@@ -172,7 +172,7 @@ async fn a_repetition_that_is_taken_back_and_cannot_be_undone_keeps_its_call_ope
 #[tokio::test]
 async fn a_repetition_that_is_taken_back_in_an_aborted_saga_waits_for_the_call_of_a_later_one() {
     let rent = RentRoom::new(1);
-    let world = World::new("keyed_aborted", vec![part(rent.rooms(), &[])]).await;
+    let world = TripWorld::new("keyed_aborted", vec![part(rent.rooms(), &[])]).await;
     let (saga, blue) = (world.new_saga(), "blue".to_owned());
     world.publish(saga, &RoomWanted { room: blue.clone() }).await;
     assert_eq!(world.event::<RoomRented>(saga).await.room, "blue");
@@ -190,7 +190,7 @@ async fn a_repetition_that_is_taken_back_in_an_aborted_saga_waits_for_the_call_o
 #[tokio::test]
 async fn what_is_taken_back_and_never_ran_waits_for_no_compensation_that_fails() {
     let rent = RentRoom::new(1);
-    let world = World::new("keyed_unseen", vec![part(rent.rooms(), &[])]).await;
+    let world = TripWorld::new("keyed_unseen", vec![part(rent.rooms(), &[])]).await;
     let (saga, blue) = (world.new_saga(), "blue".to_owned());
     world.publish(saga, &RoomWanted { room: blue }).await;
     assert_eq!(world.event::<RoomRented>(saga).await.room, "blue");
@@ -207,7 +207,7 @@ async fn what_is_taken_back_and_never_ran_waits_for_no_compensation_that_fails()
 #[tokio::test]
 async fn what_is_taken_back_in_an_aborted_saga_is_taken_in_and_left_to_the_abort() {
     let rent = RentRoom::new(1);
-    let world = World::new("keyed_left", vec![part(rent.rooms(), &[])]).await;
+    let world = TripWorld::new("keyed_left", vec![part(rent.rooms(), &[])]).await;
     let (saga, blue) = (world.new_saga(), "blue".to_owned());
     world.publish(saga, &RoomWanted { room: blue.clone() }).await;
     assert_eq!(world.event::<RoomRented>(saga).await.room, "blue");
@@ -227,7 +227,7 @@ async fn what_is_taken_back_in_an_aborted_saga_is_taken_in_and_left_to_the_abort
 async fn t153_one_repetition_is_solved_by_hand_and_the_others_stay() {
     let rent = RentRoom::new(10);
     let rooms = rent.rooms();
-    let world = World::new("keyed_hand", vec![part(rent.rooms(), &[])]).await;
+    let world = TripWorld::new("keyed_hand", vec![part(rent.rooms(), &[])]).await;
     let saga = world.new_saga();
     for (room, done) in [("blue", 1), ("red", 2)] {
         world.publish(saga, &RoomWanted { room: room.to_owned() }).await;
@@ -240,10 +240,10 @@ async fn t153_one_repetition_is_solved_by_hand_and_the_others_stay() {
     let which = which.expect_err("one of two").to_string();
     assert!(which.contains("--key: blue, red"), "{which}");
     let other = by_hand_of_key(&world, &rooms, saga, "rent_room", Some("red")).await;
-    assert!(matches!(other, Err(NotSolved::NotAborted { .. })), "{other:?}");
+    assert!(matches!(other, Err(SolveError::NotAborted { .. })), "{other:?}");
     let solved = wait_until("a pause between two attempts", SOON, || async {
         match by_hand_of_key(&world, &rooms, saga, "rent_room", Some("blue")).await {
-            Err(NotSolved::Running { .. }) => Ok(None),
+            Err(SolveError::Running { .. }) => Ok(None),
             ended => ended.map(Some).map_err(|error| error.to_string()),
         }
     });

@@ -7,7 +7,7 @@ use sqlx::{Connection, Executor, PgConnection};
 use tokio::sync::Mutex;
 
 use crate::trip::{RoomBooked, TripBooked};
-use crate::world::{SOON, World, the_hotel};
+use crate::world::{SOON, TripWorld, the_hotel};
 
 /// The sessions that hold or want the lock of a process. There is one process.
 const LOCKS: &str = "pg_locks where locktype = 'advisory' and objsubid = 2 and classid = x'626c74'::int \
@@ -15,7 +15,7 @@ const LOCKS: &str = "pg_locks where locktype = 'advisory' and objsubid = 2 and c
 
 #[tokio::test]
 async fn t189_a_process_renews_its_lease_while_a_lost_session_keeps_its_lock() {
-    let world = World::hotel("half_open").await;
+    let world = TripWorld::hotel("half_open").await;
     let connect = async || PgConnection::connect(world.env.database_url("hotel")).await;
     let mut db = connect().await.expect("connected");
     let (process,): (i64,) = sqlx::query_as("select process from ballet.process_lease")
@@ -44,7 +44,7 @@ async fn t189_a_process_renews_its_lease_while_a_lost_session_keeps_its_lock() {
 
 #[tokio::test]
 async fn a_process_that_cannot_renew_its_lease_keeps_its_session_and_its_lock() {
-    let world = World::hotel("locked_lease").await;
+    let world = TripWorld::hotel("locked_lease").await;
     let connect = async || PgConnection::connect(world.env.database_url("hotel")).await;
     let (mut holder, mut db) = (connect().await.expect("one"), connect().await.expect("one"));
     holder
@@ -74,7 +74,7 @@ async fn a_process_that_cannot_renew_its_lease_keeps_its_session_and_its_lock() 
 
 #[tokio::test]
 async fn t189_a_freeze_during_the_start_is_not_taken_for_a_pooler() {
-    let mut world = World::prepared("frozen_start", vec![the_hotel()]).await;
+    let mut world = TripWorld::prepared("frozen_start", vec![the_hotel()]).await;
     // Twenty seconds pass from each look at the clock to the next, so the lease has run out.
     let jumps = "create sequence ballet.ticks; \
                  create or replace function ballet.now() returns timestamptz \
@@ -93,7 +93,7 @@ async fn t189_a_freeze_during_the_start_is_not_taken_for_a_pooler() {
 /// A database that was copied without its sequences draws numbers again.
 #[tokio::test]
 async fn the_number_of_a_process_that_left_events_behind_is_not_drawn_again() {
-    let mut world = World::hotel("number").await;
+    let mut world = TripWorld::hotel("number").await;
     world.services.remove(0).stop().await;
     let mut db = world.database("hotel").await;
     // The first left an event, the second a table, the third a lease.
@@ -117,7 +117,7 @@ async fn the_number_of_a_process_that_left_events_behind_is_not_drawn_again() {
 /// Nobody waits for a person's transaction.
 #[tokio::test]
 async fn a_process_starts_while_somebody_holds_an_outbox_table() {
-    let mut world = World::hotel("held_table").await;
+    let mut world = TripWorld::hotel("held_table").await;
     let mut holder = world.database("hotel").await;
     let table = "create table ballet.outbox_99 (like ballet.outbox_0); \
                  insert into ballet.outbox_table values (99, 999)";

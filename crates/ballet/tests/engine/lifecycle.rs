@@ -1,4 +1,4 @@
-//! A service's start, what it keeps in order while it runs, and its stop.
+//! A service's start, its upkeep while it runs, and its stop.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,15 +17,15 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::trip::{DESK_TABLES, HOTEL_TABLES, RoomBooked, TripBooked, Trouble, desk, hotel};
-use crate::world::{SOON, World, part, the_hotel};
+use crate::world::{SOON, TripWorld, part, the_hotel};
 
-fn settings(world: &World, service: &str) -> Settings {
+fn settings(world: &TripWorld, service: &str) -> Settings {
     let mut settings = Settings::new(world.env.amqp_url(service), world.env.database_url(service));
     settings.drain_seconds = 2;
     settings
 }
 
-async fn admin(world: &World, service: &str) -> PgConnection {
+async fn admin(world: &TripWorld, service: &str) -> PgConnection {
     PgConnection::connect(world.env.admin_database_url(service)).await.expect("the database")
 }
 
@@ -38,7 +38,7 @@ async fn names(db: &mut PgConnection, sql: &'static str) -> Vec<String> {
     rows.into_iter().map(|(name,)| name).collect()
 }
 
-async fn books_a_room(world: &World) {
+async fn books_a_room(world: &TripWorld) {
     let saga = world.new_saga();
     world.publish(saga, &TripBooked { city: "Rome".into() }).await;
     world.event::<RoomBooked>(saga).await;
@@ -46,7 +46,7 @@ async fn books_a_room(world: &World) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_ends_while_somebody_holds_a_transaction() {
-    let world = World::prepared("held", vec![the_hotel()]).await;
+    let world = TripWorld::prepared("held", vec![the_hotel()]).await;
     let service = Service::new(hotel(Trouble::default())).migrations(HOTEL_TABLES);
     let running = service.start(settings(&world, "hotel")).await.expect("started");
     let held = running.handle().saga_unit(world.new_saga()).await.expect("a transaction");
@@ -56,7 +56,7 @@ async fn a_stop_ends_while_somebody_holds_a_transaction() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_says_of_which_version_it_is() {
-    let world = World::prepared("version", vec![the_hotel()]).await;
+    let world = TripWorld::prepared("version", vec![the_hotel()]).await;
     for (given, said) in [("1.4.2", "version = '1.4.2'"), ("", "version is null")] {
         let service = Service::new(hotel(Trouble::default())).migrations(HOTEL_TABLES);
         let version = Some(given.to_owned());
@@ -88,7 +88,7 @@ async fn book_slowly(State(slow): State<SlowDesk>) -> Result<String, Problem> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_answers_the_requests_in_hand_and_publishes_their_events() {
-    let world = World::prepared("in_hand", vec![part(desk(), DESK_TABLES)]).await;
+    let world = TripWorld::prepared("in_hand", vec![part(desk(), DESK_TABLES)]).await;
     let (entered, let_go) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let (entering, waiting) = (Arc::clone(&entered), Arc::clone(&let_go));
     let service = Service::new(desk()).migrations(DESK_TABLES).routes(|desk| {
@@ -120,7 +120,7 @@ async fn a_stop_answers_the_requests_in_hand_and_publishes_their_events() {
 #[tokio::test(flavor = "multi_thread")]
 async fn t86_a_service_without_its_database_pauses_and_comes_back_and_stops() {
     let servers = Servers::own_postgres(Options::fast()).await.expect("servers");
-    let world = World::prepared_on(&servers, "away", vec![the_hotel()]).await;
+    let world = TripWorld::prepared_on(&servers, "away", vec![the_hotel()]).await;
     let service = Service::new(hotel(Trouble::default())).migrations(HOTEL_TABLES);
     let running = service.start(settings(&world, "hotel")).await.expect("started");
     let consumes = async |what: &str| {
@@ -175,7 +175,7 @@ async fn t123_replicas_that_start_at_once_on_an_empty_database_wait_for_each_oth
 
 #[tokio::test]
 async fn the_isolation_level_does_not_depend_on_the_database() {
-    let mut world = World::prepared("isolation", vec![the_hotel()]).await;
+    let mut world = TripWorld::prepared("isolation", vec![the_hotel()]).await;
     let mut db = admin(&world, "hotel").await;
     let database = names(&mut db, "select current_database()::text").await.remove(0);
     let sql = format!(
@@ -210,7 +210,7 @@ pub(crate) async fn old_partition(db: &mut PgConnection, day: u8) {
 /// Leaves a partition of the inbox as a replica leaves it that dies while it detaches it: somebody reads the inbox, and
 /// is waited for in vain.
 pub(crate) async fn half_detached(dying: &mut PgConnection, partition: &str) {
-    // That wait alone has an end. The command may take its time to get so far.
+    // Only this wait has a limit. The command may take its time to get here.
     execute(dying, "set lock_timeout = '100ms'".to_owned()).await;
     let detach =
         format!("alter table ballet.inbox detach partition ballet.{partition} concurrently");
@@ -252,8 +252,8 @@ pub(crate) async fn work_at_all_times(db: &mut PgConnection) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t35_partitions_come_and_go_while_somebody_reads_all_of_them() {
-    let mut world = World::hotel("partitions").await;
-    // It tidies up when it starts, and is not to do so in the midst of this.
+    let mut world = TripWorld::hotel("partitions").await;
+    // It tidies up when it starts, and must not do so in the middle of this.
     world.services.remove(0).stop().await;
     let mut db = admin(&world, "hotel").await;
     let all = names(&mut db, PARTITIONS).await;
@@ -285,7 +285,7 @@ async fn t35_partitions_come_and_go_while_somebody_reads_all_of_them() {
 
 #[tokio::test]
 async fn t35_what_has_no_time_in_its_id_is_cleaned_by_its_age() {
-    let mut world = World::hotel("cleaned").await;
+    let mut world = TripWorld::hotel("cleaned").await;
     let mut db = admin(&world, "hotel").await;
     execute(
         &mut db,
@@ -323,7 +323,7 @@ async fn t35_what_has_no_time_in_its_id_is_cleaned_by_its_age() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_of_which_a_part_has_died_says_so() {
-    let world = World::prepared("died", vec![the_hotel()]).await;
+    let world = TripWorld::prepared("died", vec![the_hotel()]).await;
     let broken = Arc::new(AtomicBool::new(false));
     let breaks = Arc::clone(&broken);
     let system = Clock::system();
@@ -352,7 +352,7 @@ async fn a_service_of_which_a_part_has_died_says_so() {
 async fn routes_and_migrations_that_are_given_twice_are_all_there() {
     const STARS: &[Migration] =
         &[Migration { name: "0002_stars", sql: "create table stars (count int not null)" }];
-    let world = World::hotel("given_twice").await;
+    let world = TripWorld::hotel("given_twice").await;
     let says = |path: &'static str| move |_| Router::new().route(path, get(async move || path));
     let service = Service::new(hotel(Trouble::default()))
         .migrations(STARS)

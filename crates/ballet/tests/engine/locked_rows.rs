@@ -10,7 +10,7 @@ use ballet_stage::wait_until;
 use sqlx::Executor;
 
 use crate::trip::{RoomBooked, RoomFreed, Trip, TripBooked};
-use crate::world::{World, part};
+use crate::world::{TripWorld, part};
 
 const TABLES: &[Migration] = &[Migration {
     name: "0001_house",
@@ -54,7 +54,7 @@ impl Compensate for BookHouse {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_locked_row_holds_up_nobody_who_does_not_need_it() {
-    let mut world = World::prepared("locked_row", vec![part(hotel(), TABLES)]).await;
+    let mut world = TripWorld::prepared("locked_row", vec![part(hotel(), TABLES)]).await;
     let mut operator = world.database("hotel").await;
     operator
         .execute("begin; select from house where city = 'Rome' for update")
@@ -110,7 +110,7 @@ async fn a_lock_that_nobody_waited_for_is_a_conflict_and_not_put_off() {
     let attempts = Arc::new(AtomicU32::new(0));
     let step = BookAtOnce(Arc::clone(&attempts));
     let hotel = Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(step));
-    let world = World::new("nowait", vec![part(hotel, TABLES)]).await;
+    let world = TripWorld::new("nowait", vec![part(hotel, TABLES)]).await;
     let mut operator = world.database("hotel").await;
     operator
         .execute("begin; select from house where city = 'Rome' for update")
@@ -122,10 +122,10 @@ async fn a_lock_that_nobody_waited_for_is_a_conflict_and_not_put_off() {
     assert_eq!((booked.room, attempts.load(Ordering::SeqCst)), (0, 2));
 }
 
-/// A restored service is told again since the oldest message that it had not handled.
+/// A restored service gets all messages again since the oldest one that it had not handled.
 #[tokio::test]
 async fn a_conflict_before_any_handler_is_noted() {
-    let world = World::new("before", vec![part(hotel(), TABLES)]).await;
+    let world = TripWorld::new("before", vec![part(hotel(), TABLES)]).await;
     let mut operator = world.database("hotel").await;
     operator.execute("begin; lock table ballet.ledger").await.expect("locked");
     let (saga, rome) = (world.new_saga(), TripBooked { city: "Rome".into() });

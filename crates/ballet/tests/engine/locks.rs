@@ -4,9 +4,9 @@ use ballet_stage::wait_until;
 use sqlx::PgConnection;
 
 use crate::trip::{RoomBooked, TripBooked};
-use crate::world::{SOON, World, the_hotel};
+use crate::world::{SOON, TripWorld, the_hotel};
 
-/// Who holds the lock of a process in the hotel's database: server process and number.
+/// Returns the holders of process locks in the hotel's database: server process and number.
 async fn holders(db: &mut PgConnection) -> Vec<(i32, i64)> {
     let held = "select pid, objid::bigint from pg_locks \
                 where locktype = 'advisory' and classid::bigint = 6450292 and granted \
@@ -17,7 +17,7 @@ async fn holders(db: &mut PgConnection) -> Vec<(i32, i64)> {
 
 #[tokio::test]
 async fn t127_a_killed_session_is_noticed_and_its_lock_is_taken_again_once() {
-    let mut world = World::hotel("locks").await;
+    let mut world = TripWorld::hotel("locks").await;
     world.start(the_hotel()).await;
     let mut db = world.database("hotel").await;
     let before = holders(&mut db).await;

@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::lifecycle::work_at_all_times;
 use crate::trip::{DESK_TABLES, desk};
-use crate::world::{SOON, World, part, the_hotel};
+use crate::world::{SOON, TripWorld, part, the_hotel};
 
 /// Sagas of the year 2000, each in a partition of its own: how many days ago its rows were made, the
 /// rows, and whether they keep the partition.
@@ -54,7 +54,7 @@ fn kept(sagas: &[(&str, i64, &str, bool)]) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_saga_that_its_owner_has_not_decided_is_kept() {
-    let mut world = World::new("owners_memory", vec![part(desk(), DESK_TABLES)]).await;
+    let mut world = TripWorld::new("owners_memory", vec![part(desk(), DESK_TABLES)]).await;
     let mut db = world.database("desk").await;
     make_old(&mut db, &OLD_AT_THE_OWNER).await;
     work_at_all_times(&mut db).await;
@@ -81,7 +81,7 @@ async fn until_partitions(db: &mut PgConnection, expected: &[String]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_ledger_partition_goes_unless_something_in_it_is_open() {
-    let mut world = World::hotel("memory").await;
+    let mut world = TripWorld::hotel("memory").await;
     let mut db = world.database("hotel").await;
     make_old(&mut db, &OLD).await;
     work_at_all_times(&mut db).await;
@@ -118,7 +118,7 @@ const WITHOUT_TIME: [(u32, &str, i64); 7] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn t177_a_saga_without_a_time_is_forgotten_as_a_whole_and_not_while_it_is_open() {
     // Its upkeep is not to come between the rows.
-    let mut world = World::prepared("timeless", vec![the_hotel()]).await;
+    let mut world = TripWorld::prepared("timeless", vec![the_hotel()]).await;
     let mut db = world.database("hotel").await;
     let saga = |number| format!("00000000-0000-4000-8000-00000000000{number}");
     for (number, entry, days) in WITHOUT_TIME {
@@ -155,7 +155,7 @@ async fn t177_a_saga_without_a_time_is_forgotten_as_a_whole_and_not_while_it_is_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_is_frozen_while_it_cleans_up_leaves_it_to_another_after_seconds() {
-    let mut world = World::hotel("frozen").await;
+    let mut world = TripWorld::hotel("frozen").await;
     world.services.truncate(0);
     let way = Proxy::to(world.env.database_url("hotel")).await.expect("a proxy");
     let mut holder = world.database("hotel").await;

@@ -13,7 +13,7 @@ use ballet::{
 };
 
 use crate::trip::{Trip, TripCancelled};
-use crate::world::{World, part};
+use crate::world::{TripWorld, part};
 
 ballet_testkit::events! {
     SampleTaken = "desk.sample_taken.v1" { values: Vec<f64>, trouble: String }
@@ -152,7 +152,7 @@ fn samples(count: usize) -> Vec<f64> {
 }
 
 /// Publishes a sample, and undoes everything once it was sent. Returns the numbers of each event.
-async fn there_and_back(world: &World, saga: SagaId, values: &[f64]) -> [Vec<u64>; 3] {
+async fn there_and_back(world: &TripWorld, saga: SagaId, values: &[f64]) -> [Vec<u64>; 3] {
     let sample = SampleTaken { values: values.to_vec(), trouble: String::new() };
     world.publish(saga, &sample).await;
     let sent: Sent = world.event(saga).await;
@@ -165,7 +165,7 @@ async fn there_and_back(world: &World, saga: SagaId, values: &[f64]) -> [Vec<u64
 #[tokio::test(flavor = "multi_thread")]
 async fn t181_every_finite_number_comes_back_bit_by_bit() {
     let outside = Outside::default();
-    let world = World::new("numbers", vec![part(lab(&outside), &[])]).await;
+    let world = TripWorld::new("numbers", vec![part(lab(&outside), &[])]).await;
     let samples = samples(16_007);
     let mut changed = 0;
     for values in samples.chunks(4_002) {
@@ -183,7 +183,7 @@ async fn t181_every_finite_number_comes_back_bit_by_bit() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t181_what_is_no_number_is_refused_at_the_step() {
-    let world = World::new("no_numbers", vec![part(lab(&Outside::default()), &[])]).await;
+    let world = TripWorld::new("no_numbers", vec![part(lab(&Outside::default()), &[])]).await;
     let told = [
         ("value", "lab.measured.v1 cannot be encoded: `values` is NaN"),
         ("mean", "lab.measured.v1 cannot be encoded: `mean` is -inf"),

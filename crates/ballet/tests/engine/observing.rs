@@ -3,11 +3,11 @@
 use ballet_testkit::health::until_ready;
 
 use crate::trip::{RoomBooked, TripBooked};
-use crate::world::World;
+use crate::world::TripWorld;
 
 #[tokio::test]
 async fn t155_health_readiness_and_metrics_tell_how_it_is() {
-    let world = World::hotel("health").await;
+    let world = TripWorld::hotel("health").await;
     let base = format!("http://{}", world.services[0].address());
     let get = |path: &str| reqwest::get(format!("{base}{path}"));
     assert_eq!(get("/healthz").await.expect("an answer").status(), 200);

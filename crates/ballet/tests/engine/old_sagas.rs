@@ -10,7 +10,7 @@ use crate::lifecycle::work_at_all_times;
 use crate::trip::{
     DESK_TABLES, RoomBooked, RoomFreed, RoomRefused, TripBooked, TripCancelled, TripWanted, desk,
 };
-use crate::world::{World, part, the_hotel};
+use crate::world::{TripWorld, part, the_hotel};
 
 /// How long ago the service runs whose memory the test looks at later.
 const EARLIER: SignedDuration = days(EARLIER_DAYS);
@@ -35,13 +35,13 @@ fn of_age(age: SignedDuration) -> SagaId {
 }
 
 /// Publishes the booking of a room, by a desk whose clock is late.
-async fn book(world: &World, late: SignedDuration, saga: SagaId, city: &str) {
+async fn book(world: &TripWorld, late: SignedDuration, saga: SagaId, city: &str) {
     let id = of_age(late).to_string();
     world.publish_as(&id, saga, &TripBooked { city: city.to_owned() }).await;
 }
 
 /// The dead letter of a saga.
-async fn dead_letter(world: &World, saga: SagaId, letters: usize) -> Value {
+async fn dead_letter(world: &TripWorld, saga: SagaId, letters: usize) -> Value {
     let dead = world.dead_letters(letters).await;
     let of_saga = |m: &&Value| m["properties"]["correlation_id"] == saga.to_string();
     dead.iter().find(of_saga).unwrap_or_else(|| panic!("none of {saga}: {dead:#?}")).clone()
@@ -54,7 +54,7 @@ fn reason_and_detail(letter: &Value) -> (&str, &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t177_a_saga_begins_only_while_all_of_it_can_end() {
-    let world = World::new("begins", vec![part(desk(), DESK_TABLES)]).await;
+    let world = TripWorld::new("begins", vec![part(desk(), DESK_TABLES)]).await;
     let latest = Limits::default().begins_within(Some(SignedDuration::from_hours(1)));
     assert_eq!(latest, days(76) - SignedDuration::from_hours(1));
     let (early, late) = (of_age(latest - MINUTE), of_age(latest + MINUTE));
@@ -82,7 +82,7 @@ async fn t177_a_saga_begins_only_while_all_of_it_can_end() {
 
 #[tokio::test]
 async fn a_saga_does_not_begin_in_the_future() {
-    let world = World::new("future", vec![part(desk(), DESK_TABLES)]).await;
+    let world = TripWorld::new("future", vec![part(desk(), DESK_TABLES)]).await;
     let begin = async |saga: SagaId| {
         let mut unit = world.handle(0).saga_unit(saga).await?;
         unit.originate(TripBooked { city: "Rome".into() }).await?;
@@ -101,7 +101,7 @@ async fn a_saga_does_not_begin_in_the_future() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t177_what_is_open_goes_on_at_any_age_and_what_is_forgotten_is_told() {
-    let mut world = World::hotel("goes_on").await;
+    let mut world = TripWorld::hotel("goes_on").await;
     world.services.pop().expect("the hotel").stop().await;
     // In the summer, one saga gets a room, and the message of another dies.
     world.let_pass("hotel", -EARLIER_DAYS).await;
@@ -114,7 +114,7 @@ async fn t177_what_is_open_goes_on_at_any_age_and_what_is_forgotten_is_told() {
     assert_eq!(reason_and_detail(&letter).0, "permanent");
     world.services.pop().expect("the hotel").stop().await;
 
-    // In the autumn, only what is open is remembered.
+    // In the autumn, only open sagas are remembered.
     world.let_pass("hotel", 0).await;
     world.start(the_hotel()).await;
     world.services.pop().expect("the hotel").stop().await;
@@ -135,7 +135,7 @@ async fn t177_what_is_open_goes_on_at_any_age_and_what_is_forgotten_is_told() {
     world.publish(dead, &TripCancelled { reason: "the customer".into() }).await;
     world.event::<RoomFreed>(dead).await;
 
-    // What is forgotten takes no effect, and is told, with what to do. The lane goes on.
+    // An event of a forgotten saga takes no effect, and its dead letter says what to do. The lane goes on.
     let unknown = of_age(days(121));
     world.publish(ended, &TripCancelled { reason: "the customer".into() }).await;
     book(&world, SignedDuration::ZERO, unknown, "Rome").await;

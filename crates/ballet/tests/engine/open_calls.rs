@@ -13,7 +13,7 @@ use sqlx::PgConnection;
 use crate::trip::{
     CarRented, CarReturned, HotelRenamed, Rental, RoomBooked, Trip, TripBooked, Trouble, cars,
 };
-use crate::world::{LONG, World, part};
+use crate::world::{LONG, TripWorld, part};
 
 /// A step whose call does not return as often as it has trouble.
 struct Hangs<const MILLIS: u64> {
@@ -77,7 +77,7 @@ fn hangs<const MILLIS: u64>(times: u32) -> Participant {
 
 #[tokio::test]
 async fn t189_a_call_that_hangs_is_cut_at_its_time_limit_and_made_again() {
-    let world = World::new("hangs", vec![part(hangs::<300>(1), &[])]).await;
+    let world = TripWorld::new("hangs", vec![part(hangs::<300>(1), &[])]).await;
     let saga = world.new_saga();
     world.publish(saga, &TripBooked { city: "Rome".into() }).await;
     let begun = Instant::now();
@@ -101,7 +101,7 @@ async fn t189_a_time_limit_that_is_zero_or_longer_than_an_hour_is_refused_at_the
 
 #[tokio::test]
 async fn t189_a_provider_that_hangs_does_not_hold_up_the_calls_of_another_step() {
-    let mut world = World::prepared("line", vec![part(hangs::<30_000>(u32::MAX), &[])]).await;
+    let mut world = TripWorld::prepared("line", vec![part(hangs::<30_000>(u32::MAX), &[])]).await;
     world.start_with(part(hangs::<30_000>(u32::MAX), &[]), |settings| settings.calls = 2).await;
     for _ in 0..20 {
         world.publish(world.new_saga(), &TripBooked { city: "Rome".into() }).await;
@@ -137,7 +137,7 @@ const AT_MOST: Duration = Duration::from_secs(5);
 #[tokio::test(flavor = "multi_thread")]
 async fn t189_messages_do_not_wait_while_100_000_calls_wait_for_a_provider_that_is_away() {
     let rental = Rental { trouble: Trouble::default().times(u32::MAX), ..Rental::default() };
-    let mut world = World::prepared("away", vec![part(cars(rental.clone()), &[])]).await;
+    let mut world = TripWorld::prepared("away", vec![part(cars(rental.clone()), &[])]).await;
     let proxy = Proxy::to(world.env.database_url("cars")).await.expect("a proxy");
     let url = proxy.url().to_owned();
     let away = part(cars(rental.clone()), &[]);
@@ -197,7 +197,7 @@ async fn updates(db: &mut PgConnection) -> i64 {
 #[tokio::test]
 async fn t189_calls_of_a_process_that_is_gone_do_not_wait_for_the_end_of_its_claims() {
     let held = Rental::held();
-    let mut world = World::new("claims", vec![part(cars(held), &[])]).await;
+    let mut world = TripWorld::new("claims", vec![part(cars(held), &[])]).await;
     let saga = world.new_saga();
     world.publish(saga, &TripBooked { city: "Rome".into() }).await;
     world.publish(saga, &RoomBooked { room: 7 }).await;
@@ -214,7 +214,7 @@ async fn t189_calls_of_a_process_that_is_gone_do_not_wait_for_the_end_of_its_cla
 #[tokio::test]
 async fn t189_a_clock_that_jumped_ahead_and_back_strands_no_call() {
     let rental = Rental { trouble: Trouble::default().times(u32::MAX), ..Rental::default() };
-    let world = World::new("jumped", vec![part(cars(rental.clone()), &[])]).await;
+    let world = TripWorld::new("jumped", vec![part(cars(rental.clone()), &[])]).await;
     world.let_pass("cars", 1).await;
     let saga = world.new_saga();
     world.publish(saga, &TripBooked { city: "Rome".into() }).await;
@@ -264,7 +264,7 @@ async fn what_a_watch_writes_and_publishes_is_kept_only_by_the_look_that_finds_i
     let hotel = Participant::new("hotel")
         .saga::<Trip>(|saga| saga.watches(Wavers::default()))
         .publishes::<HotelRenamed>();
-    let world = World::new("wavers", vec![part(hotel, TABLES)]).await;
+    let world = TripWorld::new("wavers", vec![part(hotel, TABLES)]).await;
     let saga = world.new_saga();
     world.publish(saga, &TripBooked { city: "Rome".into() }).await;
     let RoomBooked { room } = world.event(saga).await;

@@ -5,20 +5,20 @@ use std::time::Duration;
 
 use ballet::SagaId;
 use ballet_stage::{Link, Proxy, wait_until};
-use ballet_store::dead_events::{Filter, list, retry};
-use ballet_store::operators::interventions::{Act, By};
+use ballet_store::dead_events::{DeadEventFilter, list, retry};
+use ballet_store::operators::interventions::{Act, SignedAct};
 use ballet_testkit::health::{metrics, sample, until_ready, until_says};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::trip::{DESK_TABLES, TripBooked, desk};
-use crate::world::{LONG, SOON, World, part};
+use crate::world::{LONG, SOON, TripWorld, part};
 
-const BY: By<'static> = By { act: Act::Retried, name: "ada", why: None };
+const BY: SignedAct<'static> = SignedAct { act: Act::Retried, name: "ada", why: None };
 
 /// Two replicas of the desk, and an event that only the first has: the broker takes nothing from it.
-async fn with_an_event_left(name: &str) -> (World, Proxy, SagaId) {
+async fn with_an_event_left(name: &str) -> (TripWorld, Proxy, SagaId) {
     let desk = || part(desk(), DESK_TABLES);
-    let mut world = World::prepared(name, vec![desk()]).await;
+    let mut world = TripWorld::prepared(name, vec![desk()]).await;
     let way = Proxy::to(world.env.amqp_url("desk")).await.expect("a proxy");
     let url = way.url().to_owned();
     world.start_with(desk(), |settings| settings.amqp_url = Some(url)).await;
@@ -35,7 +35,7 @@ async fn session(url: &str) -> PgConnection {
 #[tokio::test(flavor = "multi_thread")]
 async fn t206_a_command_that_freezes_holds_up_neither_a_take_over_nor_a_start() {
     let (mut world, _way, saga) = with_an_event_left("frozen_command").await;
-    // What `ballet outbox retry` and `ballet sagas solved` do, and then nothing more.
+    // Do the first part of `ballet outbox retry` and `ballet sagas solved`, and nothing more.
     let mut operator = session(world.env.database_url("desk")).await;
     operator.execute("begin").await.expect("begun");
     let take = "select ballet.take_outbox(nextval('ballet.process'))";
@@ -72,7 +72,7 @@ async fn t206_what_cannot_be_taken_over_is_counted_and_makes_readiness_red() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t206_a_command_that_freezes_loses_its_locks_after_some_seconds() {
-    let world = World::new("frozen_retry", vec![part(desk(), DESK_TABLES)]).await;
+    let world = TripWorld::new("frozen_retry", vec![part(desk(), DESK_TABLES)]).await;
     let (url, saga) = (world.env.database_url("desk"), world.new_saga());
     let mut db = session(url).await;
     let dead = format!(
@@ -90,7 +90,9 @@ async fn t206_a_command_that_freezes_loses_its_locks_after_some_seconds() {
     let way = Proxy::to(url).await.expect("a proxy");
     let mut through = session(way.url()).await;
     let frozen = tokio::spawn(async move {
-        retry(&mut through, &Filter::default(), BY, |_| {}).await.map_err(|error| error.to_string())
+        retry(&mut through, &DeadEventFilter::default(), BY, |_| {})
+            .await
+            .map_err(|error| error.to_string())
     });
     let waits = "pg_locks where not granted and relation = 'ballet.outbox_dead'::regclass";
     world.until_count("desk", waits, 1).await;
@@ -98,7 +100,7 @@ async fn t206_a_command_that_freezes_loses_its_locks_after_some_seconds() {
     other.execute("rollback").await.expect("let go");
     // The event can be chosen again.
     let put = wait_until("the event to be put back", SOON, || async {
-        let put = retry(&mut session(url).await, &Filter::default(), BY, |_| {}).await;
+        let put = retry(&mut session(url).await, &DeadEventFilter::default(), BY, |_| {}).await;
         match put.map_err(|error| error.to_string())? {
             0 => Err("somebody else has it".to_owned()),
             put => Ok(Some(put)),
@@ -109,5 +111,5 @@ async fn t206_a_command_that_freezes_loses_its_locks_after_some_seconds() {
     way.set(Link::Open);
     let said = tokio::time::timeout(Duration::from_secs(60), frozen).await.expect("it ends");
     said.expect("no panic").expect_err("its session was ended");
-    assert_eq!(list(&mut db, &Filter::default(), 9).await.expect("an answer"), []);
+    assert_eq!(list(&mut db, &DeadEventFilter::default(), 9).await.expect("an answer"), []);
 }

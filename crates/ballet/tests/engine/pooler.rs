@@ -25,7 +25,7 @@ async fn pool(server: String) -> u16 {
         for number in 0_u8.. {
             let Ok((client, _)) = listener.accept().await else { return };
             let (lent, server) = (Arc::clone(&lent), server.clone());
-            // Whoever hangs up ends it.
+            // Either side ends it by hanging up.
             tokio::spawn(async move { serve(client, number, &lent, &server).await.ok() });
         }
     });
@@ -38,7 +38,7 @@ async fn serve(
     lent: &Lent,
     server: &str,
 ) -> std::io::Result<()> {
-    // What goes to and fro must not wait for acknowledgements of 40 ms.
+    // Packets must not wait 40 ms for acknowledgements.
     client.set_nodelay(true)?;
     let hello = loop {
         let length = client.read_u32().await?;
@@ -80,7 +80,7 @@ async fn serve(
             return Ok(());
         }
         let mut lent = lent.lock().await;
-        // Whoever has signed in to a session that is gone is hung up on.
+        // A client that has signed in to a session that is gone is disconnected.
         let Some(mut session) = lent.take() else { return Ok(()) };
         session.write_all(&renamed(asked, number)).await?;
         transaction(&mut client, &mut session, number).await?;

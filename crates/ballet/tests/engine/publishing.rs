@@ -1,4 +1,4 @@
-//! What a handler may publish: what its service declares so, and where it belongs.
+//! A handler may publish only events that its service declares for it, and only where they belong.
 
 use ballet::{
     Abort, Event, EventType, Failure, Handle, Participant, Projection, SagaId, Service, Tx,
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::trip::{
     DESK_TABLES, HotelRenamed, TripBooked, TripCancelled, TripConfirmed, TripOverdue, cancel, desk,
 };
-use crate::world::{World, part};
+use crate::world::{TripWorld, part};
 
 /// Publishes this alone, and returns why it is refused.
 async fn refused<E: Event>(handle: &Handle, saga: Option<SagaId>, event: E) -> String {
@@ -30,7 +30,7 @@ async fn refused<E: Event>(handle: &Handle, saga: Option<SagaId>, event: E) -> S
 
 #[tokio::test]
 async fn what_begins_ends_or_answers_in_a_saga_is_not_published_beside_it() {
-    let world = World::new("beside", vec![part(desk(), DESK_TABLES)]).await;
+    let world = TripWorld::new("beside", vec![part(desk(), DESK_TABLES)]).await;
     let (handle, saga) = (world.handle(0), world.new_saga());
     let reason = "test".to_owned();
     let said = refused(handle, Some(saga), TripCancelled { reason }).await;

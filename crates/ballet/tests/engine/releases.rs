@@ -5,7 +5,7 @@ use ballet::core::System;
 use ballet::{Clock, SagaId};
 use ballet_amqp::RabbitMq;
 use ballet_ops::audit::{self, BrokerSnapshot};
-use ballet_ops::redrive::{DeadLetters, Filter, Note, RedriveOptions};
+use ballet_ops::redrive::{DeadLetterFilter, DeadLetters, Note, RedriveOptions};
 use ballet_stage::wait_until;
 use ballet_store::inbox::stuck;
 use jiff::{SignedDuration, Timestamp};
@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use crate::trip::{
     CarRented, HotelRenamed, Rental, RoomBooked, RoomFreed, TripBooked, TripCancelled, TripOverdue,
 };
-use crate::world::{SOON, World, everybody, the_hotel};
+use crate::world::{SOON, TripWorld, everybody, the_hotel};
 
 /// The database dump that each release left behind, by service. A release adds its own, and changes none.
 const RELEASES: [(&str, &str); 3] = [
@@ -31,7 +31,7 @@ fn saga(number: u32) -> SagaId {
 
 #[tokio::test]
 async fn t128_rows_and_dead_letters_of_the_release_before_are_handled() {
-    let mut world = World::new("release", everybody(Rental::default())).await;
+    let mut world = TripWorld::new("release", everybody(Rental::default())).await;
     for service in std::mem::take(&mut world.services) {
         service.stop().await;
     }
@@ -73,22 +73,24 @@ async fn t128_rows_and_dead_letters_of_the_release_before_are_handled() {
     world.event::<TripCancelled>(saga(3)).await;
     let rented: CarRented = world.event(saga(4)).await;
     assert_eq!(rented.car, "a car in Rome");
-    // What a step left for its undo.
+    // The data that a step left for its undo.
     world.publish(saga(1), &TripCancelled { reason: "the customer".into() }).await;
     assert_eq!(world.event::<RoomFreed>(saga(1)).await.room, 7);
-    // What failed, and a dead letter.
+    // A failure, and a dead letter.
     let stuck = stuck::list(&mut world.database("hotel").await, 10).await.expect("a list");
     assert!(stuck.iter().any(|stuck| stuck.saga_id == Some(saga(2))), "{stuck:?}");
     redrive_all(&world).await;
     world.event::<RoomBooked>(saga(5)).await;
 }
 
-async fn redrive_all(world: &World) {
+async fn redrive_all(world: &TripWorld) {
     let broker = RabbitMq::new(world.env.amqp_url("redrive")).expect("a URL");
     let dead_letters = DeadLetters::new(broker, "hotel");
     let clock = Clock::system();
-    let plan =
-        dead_letters.plan(Filter::default(), None, Timestamp::UNIX_EPOCH).await.expect("a plan");
+    let plan = dead_letters
+        .plan(DeadLetterFilter::default(), None, Timestamp::UNIX_EPOCH)
+        .await
+        .expect("a plan");
     let group = plan.groups().biggest_first()[0].0.to_string();
     assert!(group.starts_with("failed in book_room, desk.trip_booked.v1, "), "{group}");
     let (_keep, stop) = watch::channel(false);
@@ -108,7 +110,7 @@ async fn redrive_all(world: &World) {
 }
 
 /// As if a release had renamed the step, or not.
-async fn rename(world: &World, from: &str, to: &str) {
+async fn rename(world: &TripWorld, from: &str, to: &str) {
     let rename = sqlx::query("update ballet.ledger set step = $2 where step = $1");
     let renamed = rename.bind(from).bind(to).execute(&mut world.database("hotel").await).await;
     assert_eq!(renamed.expect("renamed").rows_affected(), 1);
@@ -117,7 +119,7 @@ async fn rename(world: &World, from: &str, to: &str) {
 #[tokio::test]
 async fn t129_a_step_that_is_gone_from_the_code_is_reported_and_its_row_is_kept() {
     let system = System { name: "trips", parts: vec![the_hotel().participant.part()] };
-    let world = World::hotel("gone").await;
+    let world = TripWorld::hotel("gone").await;
     let saga = world.new_saga();
     world.publish(saga, &TripBooked { city: "Rome".into() }).await;
     world.event::<RoomBooked>(saga).await;

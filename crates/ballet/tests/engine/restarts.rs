@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::lifecycle::{old_partition, work_at_all_times};
 use crate::trip::{Rental, TripBooked, cars};
-use crate::world::{LONG, SOON, World, everybody, part, the_hotel};
+use crate::world::{LONG, SOON, TripWorld, everybody, part, the_hotel};
 
 /// A connection that hangs is given up after 40 seconds, its session by the server after 60, and
 /// then there is what has come in meanwhile.
@@ -99,7 +99,7 @@ async fn book(desk: &Handle) -> Result<(), Failure> {
 
 /// Every trip in the desk's books ended once, with every effect once. More may be in the books
 /// than customers were told, since an answer may have been lost; never fewer.
-pub(crate) async fn all_ended_once(world: &World, told: i64) {
+pub(crate) async fn all_ended_once(world: &TripWorld, told: i64) {
     let trips = world.count("desk", "trip").await;
     assert!(trips >= told, "{told} customers were told of a booking, {trips} are in the books");
     world.until_count("desk", "trip where state = 'confirmed'", trips).await;
@@ -114,7 +114,7 @@ pub(crate) async fn all_ended_once(world: &World, told: i64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn t135_services_survive_a_broker_that_is_killed_and_restarted() {
     let servers = Servers::own_broker(Options::fast()).await.expect("servers");
-    let world = World::on(&servers, "broker", everybody(Rental::default())).await;
+    let world = TripWorld::on(&servers, "broker", everybody(Rental::default())).await;
     let customers = Customers::come(world.handle(0));
     customers.booked(SAGAS).await;
     servers.rabbitmq().kill().await.expect("killed");
@@ -127,7 +127,7 @@ async fn t135_services_survive_a_broker_that_is_killed_and_restarted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn t50_services_survive_a_database_that_is_killed_and_restarted() {
     let servers = Servers::own_postgres(Options::fast()).await.expect("servers");
-    let world = World::on(&servers, "database", everybody(Rental::default())).await;
+    let world = TripWorld::on(&servers, "database", everybody(Rental::default())).await;
     let customers = Customers::come(world.handle(0));
     customers.booked(SAGAS).await;
     servers.postgres().kill().await.expect("killed");
@@ -140,7 +140,7 @@ async fn t50_services_survive_a_database_that_is_killed_and_restarted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn t136_connections_that_the_broker_closes_come_back() {
     let servers = Servers::shared().await.expect("servers");
-    let world = World::on(servers, "closed", everybody(Rental::default())).await;
+    let world = TripWorld::on(servers, "closed", everybody(Rental::default())).await;
     let customers = Customers::come(world.handle(0));
     customers.booked(SAGAS).await;
     let names = wait_until("two connections of each service", SOON, || async {
@@ -164,9 +164,9 @@ async fn t136_connections_that_the_broker_closes_come_back() {
 }
 
 /// The hotel with other ways to its servers than the desk and the cars have.
-async fn everybody_by(name: &str) -> (World, Proxy, Proxy) {
+async fn everybody_by(name: &str) -> (TripWorld, Proxy, Proxy) {
     let servers = Servers::shared().await.expect("servers");
-    let mut world = World::on(servers, name, everybody(Rental::default())).await;
+    let mut world = TripWorld::on(servers, name, everybody(Rental::default())).await;
     let hotel_before = world.services.remove(1);
     hotel_before.stop().await;
     let database = Proxy::to(world.env.database_url("hotel")).await.expect("a way");
@@ -210,10 +210,10 @@ async fn connections_to_the_broker_that_hang_for_ever_are_given_up() {
     all_ended_once(&world, customers.leave().await).await;
 }
 
-/// The same in the midst of the upkeep, where nobody waits for an answer.
+/// The same in the middle of the upkeep, where nobody waits for an answer.
 #[tokio::test(flavor = "multi_thread")]
 async fn upkeep_that_hangs_for_ever_is_given_up_and_done_again() {
-    let mut world = World::prepared("upkeep", vec![the_hotel()]).await;
+    let mut world = TripWorld::prepared("upkeep", vec![the_hotel()]).await;
     let mut db =
         PgConnection::connect(world.env.admin_database_url("hotel")).await.expect("a door");
     db.execute(
@@ -241,7 +241,7 @@ async fn upkeep_that_hangs_for_ever_is_given_up_and_done_again() {
 }
 
 /// Opens the way after a while, and waits until the hotel has made up for it.
-async fn comes_back(world: &World, customers: &Customers, way: &Proxy) {
+async fn comes_back(world: &TripWorld, customers: &Customers, way: &Proxy) {
     let booked = customers.rush();
     customers.booked(booked).await;
     way.set(Link::Open);
@@ -257,7 +257,7 @@ async fn comes_back(world: &World, customers: &Customers, way: &Proxy) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_is_dropped_in_mid_flow_is_carried_on_by_the_next() {
     let servers = Servers::shared().await.expect("servers");
-    let mut world = World::on(servers, "dropped", everybody(Rental::default())).await;
+    let mut world = TripWorld::on(servers, "dropped", everybody(Rental::default())).await;
     let customers = Customers::come(world.handle(0));
     customers.booked(SAGAS).await;
     world.services.truncate(1);

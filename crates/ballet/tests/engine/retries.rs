@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use crate::trip::{HOTEL_TABLES, HotelRenamed, RoomBooked, Trip, TripBooked};
-use crate::world::{LONG, SOON, World, part};
+use crate::world::{LONG, SOON, TripWorld, part};
 
 /// A porter who carries the luggage up when he can.
 #[derive(Clone, Default)]
@@ -26,8 +26,8 @@ impl Porter {
         Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(porter))
     }
 
-    async fn world(&self, name: &str) -> World {
-        World::new(name, vec![part(self.participant(), HOTEL_TABLES)]).await
+    async fn world(&self, name: &str) -> TripWorld {
+        TripWorld::new(name, vec![part(self.participant(), HOTEL_TABLES)]).await
     }
 
     async fn until_called(&self, times: usize) {
@@ -133,7 +133,7 @@ impl Step for Gossip {
 #[tokio::test]
 async fn what_fails_at_its_commit_for_good_is_of_its_step_and_listed_as_stuck() {
     let hotel = Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(Gossip));
-    let world = World::new("gossip", vec![part(hotel, HOTEL_TABLES)]).await;
+    let world = TripWorld::new("gossip", vec![part(hotel, HOTEL_TABLES)]).await;
     let saga = world.new_saga();
     world.publish(saga, &trip_to("Rome")).await;
     let dead = world.dead_letters(1).await;
@@ -163,7 +163,7 @@ impl Step for Clerk {
 #[tokio::test]
 async fn what_fails_before_any_handler_ran_is_of_no_step_and_tried_again() {
     let hotel = Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(Clerk));
-    let world = World::new("before", vec![part(hotel, HOTEL_TABLES)]).await;
+    let world = TripWorld::new("before", vec![part(hotel, HOTEL_TABLES)]).await;
     let cancelled = "create sequence fuse; \
         create function fuse() returns trigger language plpgsql as $$ begin \
             if nextval('fuse') = 1 then \
@@ -219,7 +219,7 @@ async fn t76_the_brokers_delivery_limit_does_not_cut_our_retries_short() {
     let patience = Patience(Porter::default());
     let called = Arc::clone(&patience.0.called);
     let hotel = Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(patience));
-    let world = World::new("patience", vec![part(hotel, HOTEL_TABLES)]).await;
+    let world = TripWorld::new("patience", vec![part(hotel, HOTEL_TABLES)]).await;
     let saga = world.new_saga();
     world.publish(saga, &trip_to("Rome")).await;
     wait_until("24 attempts", LONG, || async {
@@ -255,7 +255,7 @@ impl Step for Rivals {
 async fn a_conflict_that_does_not_end_makes_a_dead_letter_after_an_hour_of_retries() {
     let rivals = Rivals(Porter::default());
     let hotel = Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(rivals.clone()));
-    let world = World::new("rivals", vec![part(hotel, HOTEL_TABLES)]).await;
+    let world = TripWorld::new("rivals", vec![part(hotel, HOTEL_TABLES)]).await;
     world.publish(world.new_saga(), &trip_to("Rome")).await;
     wait_until("a dead letter", LONG, || async {
         let seen = world.seen().await;
@@ -302,7 +302,7 @@ async fn waits_for_another_event_and_retries_of_a_failure_do_not_use_each_other_
     let welcome = Welcome { called: Arc::default() };
     let step = welcome.clone();
     let hotel = Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(step));
-    let world = World::new("welcome", vec![part(hotel, HOTEL_TABLES)]).await;
+    let world = TripWorld::new("welcome", vec![part(hotel, HOTEL_TABLES)]).await;
     let saga = world.new_saga();
     world.publish(saga, &trip_to("Rome")).await;
     wait_until("the guest to be welcome", LONG, || async {
@@ -350,7 +350,7 @@ async fn t60_as_many_run_at_once_as_there_are_lanes_and_never_more() {
         let lift = lift.clone();
         Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(lift))
     };
-    let mut world = World::prepared("lift", vec![part(participant(), HOTEL_TABLES)]).await;
+    let mut world = TripWorld::prepared("lift", vec![part(participant(), HOTEL_TABLES)]).await;
     world.start_with(part(participant(), HOTEL_TABLES), |settings| settings.lanes = 3).await;
     let sagas: Vec<_> = (0..60).map(|_| world.new_saga()).collect();
     for saga in &sagas {

@@ -4,13 +4,13 @@
 use std::time::{Duration, Instant};
 
 use ballet::{Failure, Migration, Participant, Projection, Service, Settings, Tx};
-use ballet_stage::{Reader, Servers, wait_until};
+use ballet_stage::{Servers, TableReader, wait_until};
 use ballet_testkit::health::{readiness, until_ready};
 use sqlx::Executor;
 
 use crate::restarts::{Customers, SAGAS, all_ended_once};
 use crate::trip::{HOTEL_TABLES, Rental, RoomBooked, TripBooked, Trouble, hotel};
-use crate::world::{LONG, Part, World, everybody, part};
+use crate::world::{LONG, TripWorld, WorldPart, everybody, part};
 
 /// The time that a stop may take here: its limit, and as much again on a busy machine.
 const STOPPED: Duration = Duration::from_secs(40);
@@ -38,7 +38,7 @@ fn old() -> Participant {
 }
 
 /// Starts one more replica of the hotel and then stops the oldest, which has to end in time.
-async fn replace_oldest(world: &mut World, by: Part) {
+async fn replace_oldest(world: &mut TripWorld, by: WorldPart) {
     // Behind the desk: at the second place.
     world.start(by).await;
     let oldest = world.services.remove(1);
@@ -47,7 +47,7 @@ async fn replace_oldest(world: &mut World, by: Part) {
     assert!(begun.elapsed() < STOPPED, "{:?}", begun.elapsed());
 }
 
-async fn guests(world: &World, least: i64) -> i64 {
+async fn guests(world: &TripWorld, least: i64) -> i64 {
     wait_until("guests of the new version", LONG, || async {
         let guests = world.count("hotel", "guest").await;
         if guests >= least { Ok(Some(guests)) } else { Err(format!("{guests} of {least}")) }
@@ -59,7 +59,7 @@ async fn guests(world: &World, least: i64) -> i64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn t134_a_new_version_replaces_the_old_one_and_is_taken_back_under_load() {
     let servers = Servers::shared().await.expect("servers");
-    let mut world = World::on(servers, "rolling", everybody(Rental::default())).await;
+    let mut world = TripWorld::on(servers, "rolling", everybody(Rental::default())).await;
     // The cars stay where they are; behind the desk come three hotels.
     let cars = world.services.pop().expect("cars");
     for _ in 0..2 {
@@ -107,7 +107,7 @@ const ALTERED: &str = "information_schema.columns where column_name = 'stars'";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_migration_behind_a_dump_holds_up_nobody() {
-    let world = World::new("dump", vec![part(old(), HOTEL_TABLES)]).await;
+    let world = TripWorld::new("dump", vec![part(old(), HOTEL_TABLES)]).await;
     let dump = world.env.lock_tables("hotel").await.expect("a dump");
     let service = Service::new(old()).migrations(ALTERS);
     let settings = Settings::new(world.env.amqp_url("hotel"), world.env.database_url("hotel"));
@@ -118,7 +118,7 @@ async fn a_migration_behind_a_dump_holds_up_nobody() {
 }
 
 /// All goes on while the migration waits. Then the dump ends.
-async fn beside_the_dump(world: &World, dump: Reader) {
+async fn beside_the_dump(world: &TripWorld, dump: TableReader) {
     let waits = "pg_stat_activity where query like '%stars%' and wait_event_type = 'Lock' \
                  and datname = current_database() and pid <> pg_backend_pid()";
     world.until_count("hotel", waits, 1).await;
@@ -149,7 +149,7 @@ const LOOKS: Duration = Duration::from_secs(12);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_that_the_next_release_drops_does_not_make_the_last_one_unready() {
-    let world = World::new("drops", vec![part(old().projects(Guests), NEXT_TABLES)]).await;
+    let world = TripWorld::new("drops", vec![part(old().projects(Guests), NEXT_TABLES)]).await;
     let address = world.services[0].address();
     until_ready(address, "the last release", |status, _| status == 200).await;
     let mut reader = world.database("hotel").await;
@@ -183,7 +183,7 @@ const FAILS: &[Migration] = &[
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_migrations_before_one_that_fails_have_left_is_listed() {
-    let world = World::new("fails", vec![part(old().projects(Guests), NEXT_TABLES)]).await;
+    let world = TripWorld::new("fails", vec![part(old().projects(Guests), NEXT_TABLES)]).await;
     let next = Service::new(old()).migrations(FAILS);
     let settings = Settings::new(world.env.amqp_url("hotel"), world.env.database_url("hotel"));
     next.start(settings).await.expect_err("the last one fails");

@@ -6,7 +6,7 @@ use crate::trip::{
     CarRented, CarReturned, ConfirmTrip, DESK_TABLES, Desk, Rental, RoomBooked, RoomFreed,
     TripBooked, TripCancelled, TripConfirmed, TripWanted, cancel,
 };
-use crate::world::{World, everybody, part};
+use crate::world::{TripWorld, everybody, part};
 
 fn trip_to(city: &str) -> TripWanted {
     TripWanted { city: city.to_owned() }
@@ -14,7 +14,7 @@ fn trip_to(city: &str) -> TripWanted {
 
 #[tokio::test]
 async fn t88_a_saga_goes_to_its_end() {
-    let world = World::new("end", everybody(Rental::default())).await;
+    let world = TripWorld::new("end", everybody(Rental::default())).await;
     let saga = world.new_saga();
     world.publish(saga, &trip_to("Rome")).await;
     world.event::<TripConfirmed>(saga).await;
@@ -46,7 +46,7 @@ impl Step for ConfirmCar {
 async fn a_decision_with_a_key_is_made_once() {
     let desk = Participant::new("desk")
         .owns(Desk, |saga| saga.originates::<TripBooked>("book_trip").decides(ConfirmCar));
-    let world = World::new("keyed_decision", vec![part(desk, DESK_TABLES)]).await;
+    let world = TripWorld::new("keyed_decision", vec![part(desk, DESK_TABLES)]).await;
     let saga = world.begin(0).await;
     for car in ["red", "blue"] {
         world.publish(saga, &CarRented { car: car.to_owned() }).await;
@@ -60,7 +60,7 @@ async fn a_decision_with_a_key_is_made_once() {
 
 #[tokio::test]
 async fn t89_a_refusal_rolls_back_what_was_done_before() {
-    let world = World::new("refused", everybody(Rental::default())).await;
+    let world = TripWorld::new("refused", everybody(Rental::default())).await;
     let saga = world.new_saga();
     world.publish(saga, &trip_to("Carless")).await;
     let cancelled: TripCancelled = world.event(saga).await;
@@ -73,7 +73,7 @@ async fn t89_a_refusal_rolls_back_what_was_done_before() {
 
 #[tokio::test]
 async fn the_owners_own_refusal_is_the_abort() {
-    let world = World::new("own", everybody(Rental::default())).await;
+    let world = TripWorld::new("own", everybody(Rental::default())).await;
     let saga = world.new_saga();
     world.publish(saga, &trip_to("")).await;
     let cancelled: TripCancelled = world.event(saga).await;
@@ -85,7 +85,7 @@ async fn the_owners_own_refusal_is_the_abort() {
 #[tokio::test]
 async fn t92_a_cancel_while_a_call_is_out_is_carried_out_when_its_answer_comes() {
     let rental = Rental::held();
-    let world = World::new("cancel", everybody(rental.clone())).await;
+    let world = TripWorld::new("cancel", everybody(rental.clone())).await;
     let saga = world.new_saga();
     world.publish(saga, &trip_to("Rome")).await;
     world.event::<RoomBooked>(saga).await;
@@ -103,7 +103,7 @@ async fn t92_a_cancel_while_a_call_is_out_is_carried_out_when_its_answer_comes()
 
 #[tokio::test]
 async fn t41_what_a_request_originates_commits_with_its_own_rows() {
-    let world = World::new("origin", everybody(Rental::default())).await;
+    let world = TripWorld::new("origin", everybody(Rental::default())).await;
     let (saga, dropped) = (world.new_saga(), world.new_saga());
     for (saga, commits) in [(dropped, false), (saga, true)] {
         let mut unit = world.handle(0).saga_unit(saga).await.expect("a transaction");
@@ -128,7 +128,7 @@ async fn t41_what_a_request_originates_commits_with_its_own_rows() {
 
 #[tokio::test]
 async fn t114_a_saga_begins_once() {
-    let world = World::new("once", everybody(Rental::default())).await;
+    let world = TripWorld::new("once", everybody(Rental::default())).await;
     let saga = world.begin(0).await;
     world.event::<TripConfirmed>(saga).await;
     // A beginning that would be refused must not abort a saga that others began.

@@ -5,11 +5,11 @@ use ballet_store::schema::differences::differences;
 use sqlx::{Connection, Executor, PgConnection};
 
 use crate::trip::{HOTEL_TABLES, Rental, Trouble, cars, hotel};
-use crate::world::{World, part, the_hotel};
+use crate::world::{TripWorld, part, the_hotel};
 
 #[tokio::test]
 async fn t125_what_was_changed_by_hand_is_listed_and_additions_are_not() {
-    let world = World::hotel("schema").await;
+    let world = TripWorld::hotel("schema").await;
     let mut db = world.database("hotel").await;
     let as_made = differences(&mut db).await.expect("an answer");
     assert!(as_made.is_empty(), "schema.txt is not what the migrations make: {as_made:#?}");
@@ -47,7 +47,7 @@ async fn t125_what_was_changed_by_hand_is_listed_and_additions_are_not() {
 
 #[tokio::test]
 async fn a_database_of_other_migrations_is_named_at_the_start_with_what_to_do() {
-    let world = World::prepared("other", vec![the_hotel()]).await;
+    let world = TripWorld::prepared("other", vec![the_hotel()]).await;
     let url = world.env.database_url("hotel").to_owned();
     let mut db = PgConnection::connect(&url).await.expect("connected");
     let (database,): (String,) =
@@ -75,7 +75,7 @@ const CLOSED: &str = "insert into ballet.call (call_key, saga_id, step, key, und
 
 #[tokio::test]
 async fn t149_an_index_that_a_start_left_half_built_is_built_again_beside_writers() {
-    let world = World::prepared("index", vec![part(cars(Rental::default()), &[])]).await;
+    let world = TripWorld::prepared("index", vec![part(cars(Rental::default()), &[])]).await;
     let url = world.env.database_url("cars").to_owned();
     let connect = async || PgConnection::connect(&url).await.expect("connected");
     let (mut first, mut second) = (connect().await, connect().await);

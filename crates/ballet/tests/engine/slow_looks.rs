@@ -7,9 +7,9 @@ use jiff::SignedDuration;
 
 use crate::open_calls::Answers;
 use crate::trip::{CarRented, CarReturned, RoomBooked, Trip, TripBooked, Trouble};
-use crate::world::{World, part};
+use crate::world::{TripWorld, part};
 
-/// More than are looked at at a time, so that there is always another one to look at.
+/// More steps than are looked at in parallel, so that there is always another one to look at.
 const OPEN: i64 = 24;
 /// How often the call fails before it is answered.
 const FAILURES: u32 = 4;
@@ -37,7 +37,7 @@ async fn looks_that_take_long_hold_up_nothing_else() {
     let trouble = Trouble::default().times(FAILURES);
     let cars = Participant::new("cars")
         .saga::<Trip>(|saga| saga.watches(Crawls).retriable(Answers(trouble)));
-    let world = World::new("slow_looks", vec![part(cars, &[])]).await;
+    let world = TripWorld::new("slow_looks", vec![part(cars, &[])]).await;
     for _ in 0..OPEN {
         world.publish(world.new_saga(), &TripBooked { city: "Rome".into() }).await;
     }

@@ -6,7 +6,7 @@ use crate::trip::{
     GUIDE_TABLES, HOTEL_TABLES, HotelRenamed, Rental, RoomBooked, RoomFreed, RoomRefused,
     TripBooked, TripCancelled, TripConfirmed, TripWanted, Trouble, guide, hotel,
 };
-use crate::world::{World, everybody, part, the_hotel};
+use crate::world::{TripWorld, everybody, part, the_hotel};
 
 fn trip_to(city: &str) -> TripBooked {
     TripBooked { city: city.to_owned() }
@@ -18,7 +18,7 @@ fn cancelled() -> TripCancelled {
 
 #[tokio::test]
 async fn t112_a_step_tells_what_it_did_with_its_saga_and_cause() {
-    let world = World::hotel("tells").await;
+    let world = TripWorld::hotel("tells").await;
     let saga = world.new_saga();
     let cause = world.publish(saga, &trip_to("Rome")).await;
     let booked: RoomBooked = world.event(saga).await;
@@ -37,7 +37,7 @@ async fn t112_a_step_tells_what_it_did_with_its_saga_and_cause() {
 
 #[tokio::test]
 async fn t30_a_handled_event_is_not_handled_again() {
-    let world = World::hotel("twice").await;
+    let world = TripWorld::hotel("twice").await;
     let (saga, id) = (world.new_saga(), world.new_id());
     world.publish_as(&id, saga, &trip_to("Rome")).await;
     world.event::<RoomBooked>(saga).await;
@@ -54,7 +54,7 @@ async fn t30_a_handled_event_is_not_handled_again() {
 
 #[tokio::test]
 async fn a_refusal_is_an_event_and_leaves_no_rows() {
-    let world = World::hotel("refusal").await;
+    let world = TripWorld::hotel("refusal").await;
     let saga = world.new_saga();
     world.publish(saga, &trip_to("Full")).await;
     world.event::<RoomRefused>(saga).await;
@@ -66,7 +66,7 @@ async fn a_refusal_is_an_event_and_leaves_no_rows() {
 
 #[tokio::test]
 async fn t94_an_abort_undoes_the_step_once_with_its_own_outcome() {
-    let world = World::hotel("undo").await;
+    let world = TripWorld::hotel("undo").await;
     let saga = world.new_saga();
     world.publish(saga, &trip_to("Rome")).await;
     let booked: RoomBooked = world.event(saga).await;
@@ -84,7 +84,7 @@ async fn t94_an_abort_undoes_the_step_once_with_its_own_outcome() {
 
 #[tokio::test]
 async fn t95_t96_an_abort_that_comes_first_leaves_a_tombstone() {
-    let world = World::hotel("tombstone").await;
+    let world = TripWorld::hotel("tombstone").await;
     let saga = world.new_saga();
     world.publish(saga, &cancelled()).await;
     world.publish(saga, &trip_to("Rome")).await;
@@ -98,7 +98,7 @@ async fn t95_t96_an_abort_that_comes_first_leaves_a_tombstone() {
 #[tokio::test]
 async fn t66_a_transient_failure_is_tried_again_without_a_trace() {
     let hotel = hotel(Trouble::default().times(2));
-    let world = World::new("transient", vec![part(hotel, HOTEL_TABLES)]).await;
+    let world = TripWorld::new("transient", vec![part(hotel, HOTEL_TABLES)]).await;
     let saga = world.new_saga();
     world.publish(saga, &trip_to("Shaky")).await;
     world.event::<RoomBooked>(saga).await;
@@ -108,7 +108,7 @@ async fn t66_a_transient_failure_is_tried_again_without_a_trace() {
 
 #[tokio::test]
 async fn t37_t67_a_handler_that_panics_ends_as_one_dead_letter() {
-    let world = World::hotel("panic").await;
+    let world = TripWorld::hotel("panic").await;
     let saga = world.new_saga();
     world.publish(saga, &trip_to("Panic")).await;
     let dead = world.dead_letters(1).await;
@@ -126,7 +126,7 @@ async fn t37_t67_a_handler_that_panics_ends_as_one_dead_letter() {
 
 #[tokio::test]
 async fn a_projection_applies_a_plain_event_once() {
-    let world = World::new("projection", vec![part(guide(), GUIDE_TABLES), the_hotel()]).await;
+    let world = TripWorld::new("projection", vec![part(guide(), GUIDE_TABLES), the_hotel()]).await;
     let mut unit = world.handle(1).unit().await.expect("a transaction");
     unit.tx().publish(&HotelRenamed { name: "Ritz".into() }).await.expect("an event");
     unit.commit().await.expect("committed");
@@ -152,7 +152,7 @@ async fn t97_a_step_and_its_abort_at_once_on_two_replicas_leave_nothing_half_don
                   for each row execute function slow()",
     }];
     let replica = || part(hotel(Trouble::default()), SLOW);
-    let mut world = World::new("at_once", vec![replica()]).await;
+    let mut world = TripWorld::new("at_once", vec![replica()]).await;
     world.start(replica()).await;
     for _ in 0..SAGAS {
         let saga = world.new_saga();
@@ -170,7 +170,7 @@ async fn t97_a_step_and_its_abort_at_once_on_two_replicas_leave_nothing_half_don
 
 #[tokio::test]
 async fn t103_a_failure_that_is_no_refusal_aborts_nothing_by_itself() {
-    let world = World::new("no_refusal", everybody(Rental::default())).await;
+    let world = TripWorld::new("no_refusal", everybody(Rental::default())).await;
     let sagas = [world.new_saga(), world.new_saga()];
     for (saga, city) in sagas.into_iter().zip(["Broken", "Panic"]) {
         world.publish(saga, &TripWanted { city: city.into() }).await;
@@ -189,7 +189,7 @@ async fn t103_a_failure_that_is_no_refusal_aborts_nothing_by_itself() {
 
 #[tokio::test]
 async fn t118_business_rows_inbox_ledger_and_outbox_commit_together_or_not_at_all() {
-    let world = World::hotel("together").await;
+    let world = TripWorld::hotel("together").await;
     let tables = ["room", "ballet.inbox", "ballet.ledger"];
     let outbox = "ballet.outbox() where position >= 0";
     // The handler fails after it has written its row.

@@ -1,4 +1,4 @@
-//! Ids without a time: what is forgotten is told, never guessed at.
+//! Ids without a time: the service reports what it has forgotten, and never guesses.
 
 use ballet::SagaId;
 use serde_json::json;
@@ -6,11 +6,11 @@ use serde_json::json;
 use crate::trip::{
     DESK_TABLES, GUIDE_TABLES, RoomBooked, RoomFreed, TripBooked, TripCancelled, desk, guide,
 };
-use crate::world::{World, part, the_hotel};
+use crate::world::{TripWorld, part, the_hotel};
 
 const WANTED: &str = "agency.trip_wanted.v1";
 
-async fn told(world: &World, letters: usize) -> (String, String) {
+async fn told(world: &TripWorld, letters: usize) -> (String, String) {
     let dead = world.dead_letters(letters).await;
     let header = |name: &str| {
         let headers = &dead.last().expect("one")["properties"]["headers"];
@@ -21,7 +21,7 @@ async fn told(world: &World, letters: usize) -> (String, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t177_a_saga_without_a_time_that_is_forgotten_does_not_run_again() {
-    let mut world = World::hotel("forgotten").await;
+    let mut world = TripWorld::hotel("forgotten").await;
     let saga: SagaId = "5d3d2a70-97e1-4e0e-9a4e-1f0a7c3d1b11".parse().expect("a UUID");
     world.publish(saga, &TripBooked { city: "Rome".into() }).await;
     world.event::<RoomBooked>(saga).await;
@@ -50,7 +50,7 @@ async fn t177_a_saga_without_a_time_that_is_forgotten_does_not_run_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn t27_an_identical_body_after_the_inbox_has_forgotten_is_told() {
     let desk = || part(desk(), DESK_TABLES);
-    let mut world = World::new("identical", vec![desk()]).await;
+    let mut world = TripWorld::new("identical", vec![desk()]).await;
     let properties = json!({ "type": WANTED });
     world.publish_raw(WANTED, &properties, r#"{"city":"Rome"}"#).await;
     world.until_count("desk", "trip where state = 'booked'", 1).await;
@@ -76,12 +76,12 @@ async fn t27_an_identical_body_after_the_inbox_has_forgotten_is_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn t184_an_id_without_a_time_is_remembered_from_the_later_of_two_clocks() {
     let guide = || part(guide(), GUIDE_TABLES);
-    let mut world = World::new("set_back", vec![guide()]).await;
-    let rename = async |world: &World, id: &str| {
+    let mut world = TripWorld::new("set_back", vec![guide()]).await;
+    let rename = async |world: &TripWorld, id: &str| {
         let properties = json!({ "message_id": id, "type": "hotel.hotel_renamed.v1" });
         world.publish_raw("hotel.hotel_renamed.v1", &properties, r#"{"name":"Ritz"}"#).await;
     };
-    let set_back = async |world: &World, days: u8| {
+    let set_back = async |world: &TripWorld, days: u8| {
         let sql = format!(
             "create or replace function ballet.now() returns timestamptz language sql volatile \
              parallel safe as 'select pg_catalog.clock_timestamp() - interval ''{days} days'''"

@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::routing::post;
 use ballet::http::Problem;
 use ballet::{Event, Handle, Running, SagaId, Service, Settings};
-use ballet_testkit::{Collected, Collector};
+use ballet_testkit::{CollectedSpan, Collector};
 use jiff::SignedDuration;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -14,7 +14,7 @@ use crate::trip::{
     DESK_TABLES, HOTEL_TABLES, RoomBooked, TripBooked, TripCancelled, TripOverdue, TripWanted,
     Trouble, desk, desk_within, hotel,
 };
-use crate::world::{SOON, World, part, the_hotel};
+use crate::world::{SOON, TripWorld, part, the_hotel};
 
 const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -28,9 +28,9 @@ async fn book(State(desk): State<Handle>, Path(city): Path<String>) -> Result<St
 }
 
 /// A desk with a door, and a hotel that may have trouble.
-async fn agency(name: &str, trouble: Trouble, otlp: Option<&str>) -> (World, Running) {
+async fn agency(name: &str, trouble: Trouble, otlp: Option<&str>) -> (TripWorld, Running) {
     let parts = vec![part(desk(), DESK_TABLES), the_hotel()];
-    let mut world = World::prepared(name, parts).await;
+    let mut world = TripWorld::prepared(name, parts).await;
     let otlp_endpoint = otlp.map(str::to_owned);
     let hotel = part(hotel(trouble), HOTEL_TABLES);
     world.start_with(hotel, |settings| settings.otlp_endpoint.clone_from(&otlp_endpoint)).await;
@@ -51,7 +51,7 @@ async fn booked(desk: &Running, city: &str, trace: &str) -> SagaId {
 }
 
 /// Trace and span of the events of a saga, in order.
-async fn traces(world: &World, saga: SagaId) -> Vec<(String, String)> {
+async fn traces(world: &TripWorld, saga: SagaId) -> Vec<(String, String)> {
     let of_saga = |m: &&serde_json::Value| {
         m["exchange"] == "events" && m["properties"]["correlation_id"] == saga.to_string()
     };
@@ -86,7 +86,7 @@ fn beside(message: &serde_json::Value) -> [Option<&str>; 3] {
 #[tokio::test]
 async fn t164_what_comes_beside_a_trace_goes_on_with_it_and_what_is_invalid_stays_behind() {
     let desk = || part(desk_within(SignedDuration::from_secs(1)), DESK_TABLES);
-    let world = World::new("beside", vec![desk()]).await;
+    let world = TripWorld::new("beside", vec![desk()]).await;
     let (state, baggage) = ("vendor=1, other=2", "user=7;plan=free, page=a%20b");
     let long = format!("k={}", "v".repeat(8200));
     for (given, expected) in [
@@ -159,7 +159,7 @@ async fn t166_the_attempts_of_a_message_are_numbered_in_its_trace() {
     world.event::<RoomBooked>(saga).await;
     let id = world.seen().await.into_iter().find(|m| m["routing_key"] == "desk.trip_booked.v1");
     let id = id.expect("the trip")["properties"]["message_id"].clone();
-    let received = |spans: &[Collected]| {
+    let received = |spans: &[CollectedSpan]| {
         spans.iter().find(|span| span.name == "receive desk.trip_booked.v1").cloned()
     };
     let spans = collector.until(TRACE_ID, SOON, |spans| received(spans).is_some()).await;
@@ -168,7 +168,7 @@ async fn t166_the_attempts_of_a_message_are_numbered_in_its_trace() {
     assert_eq!(received.attributes["messaging.message.id"], id);
     let mut attempts: Vec<_> = spans.iter().filter(|span| span.name == "book_room").collect();
     attempts.sort_by_key(|span| span.time);
-    let told = |span: &&Collected| {
+    let told = |span: &&CollectedSpan| {
         assert_eq!(span.parent.as_ref(), Some(&received.span_id), "{spans:#?}");
         let said = |name: &str| span.attributes[name].clone();
         assert_eq!(said("ballet.saga_id"), saga.to_string());

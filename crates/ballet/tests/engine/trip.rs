@@ -188,12 +188,12 @@ impl Compensate for BookRoom {
     }
 }
 
-/// The car rental outside: what it was asked, and how it answers.
+/// The car rental outside: the requests to it, and its answers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rental {
     pub(crate) asked: Arc<Mutex<Vec<(CallKey, String)>>>,
     pub(crate) trouble: Trouble,
-    /// Where calls wait; `None` if they do not.
+    /// The permits that calls wait for; `None` if they do not wait.
     pub(crate) hold: Option<Arc<tokio::sync::Semaphore>>,
     /// The database of the rental's own book, which is the same whatever process asks.
     pub(crate) book: Option<String>,

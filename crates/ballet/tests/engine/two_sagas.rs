@@ -7,7 +7,7 @@ use ballet::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use crate::world::{World, part};
+use crate::world::{TripWorld, part};
 
 ballet_testkit::events! {
     DealWanted = starts_saga "agency.deal_wanted.v1"
@@ -130,7 +130,7 @@ fn depot() -> Participant {
 #[tokio::test(flavor = "multi_thread")]
 async fn t179_one_event_begins_two_sagas_and_the_end_of_one_leaves_the_other() {
     let parts = || vec![part(market(), &[]), part(depot(), &[])];
-    let mut world = World::new("two_sagas", parts()).await;
+    let mut world = TripWorld::new("two_sagas", parts()).await;
     world.services.pop().expect("the depot").stop().await;
     let saga = world.new_saga();
     world.publish(saga, &DealWanted {}).await;
@@ -162,7 +162,7 @@ async fn t179_one_event_begins_two_sagas_and_the_end_of_one_leaves_the_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t179_a_tombstone_that_comes_first_covers_its_own_saga_only() {
-    let world = World::new("own_tombstone", vec![part(depot(), &[])]).await;
+    let world = TripWorld::new("own_tombstone", vec![part(depot(), &[])]).await;
     let saga = world.new_saga();
     world.publish(saga, &PurchaseCancelled {}).await;
     world.until_count("depot", "ballet.ledger where entry = 'aborted'", 1).await;

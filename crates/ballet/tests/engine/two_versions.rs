@@ -17,7 +17,7 @@ use crate::trip::{
     HOTEL_TABLES, RentCar, Rental, RoomBooked, RoomFreed, RoomRefused, Trip, TripBooked,
     TripCancelled, TripOverdue, TripWanted, Trouble, cars, desk, hotel,
 };
-use crate::world::{Part, part};
+use crate::world::{WorldPart, part};
 
 ballet_testkit::events! {
     TripBookedV2 = "desk.trip_booked.v2" { city: String }
@@ -189,7 +189,7 @@ pub(crate) fn system(begins: u32) -> System {
 }
 
 /// A service of a release. Release 0 knows one version, 1 knows both, and 2 begins sagas under the second.
-pub(crate) fn released(service: &str, release: u32, rental: &Rental) -> Part {
+pub(crate) fn released(service: &str, release: u32, rental: &Rental) -> WorldPart {
     let tables: &[Migration] = match service {
         "desk" => DESK_TABLES,
         "hotel" => HOTEL_TABLES,

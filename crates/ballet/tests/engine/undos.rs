@@ -1,4 +1,4 @@
-//! Compensations: in reverse order, once, of what was done and of nothing else.
+//! Compensations: in reverse order, once each, and only of steps that were done.
 
 use ballet::{Failure, Projection, SagaId, Tx};
 use ballet_stage::wait_until;
@@ -7,7 +7,7 @@ use crate::garage::{
     LiftFreed, LiftHeld, NO_PART, NoteMade, PartOrdered, PartReturned, Supplier, garage,
 };
 use crate::trip::{HOTEL_TABLES, RoomBooked, RoomFreed, TripBooked, TripCancelled, Trouble, hotel};
-use crate::world::{SOON, World, part};
+use crate::world::{SOON, TripWorld, part};
 
 fn trip_to(city: &str) -> TripBooked {
     TripBooked { city: city.to_owned() }
@@ -18,7 +18,7 @@ fn cancelled() -> TripCancelled {
 }
 
 /// A saga in which the garage has done all of its steps.
-async fn all_done(world: &World, city: &str) -> SagaId {
+async fn all_done(world: &TripWorld, city: &str) -> SagaId {
     let saga = world.new_saga();
     world.publish(saga, &trip_to(city)).await;
     world.event::<NoteMade>(saga).await;
@@ -26,7 +26,7 @@ async fn all_done(world: &World, city: &str) -> SagaId {
 }
 
 /// Waits until everything before has been handled: the queue is worked off in order.
-async fn caught_up(world: &World) {
+async fn caught_up(world: &TripWorld) {
     let other = world.new_saga();
     world.publish(other, &trip_to(NO_PART)).await;
     world.event::<LiftHeld>(other).await;
@@ -35,7 +35,7 @@ async fn caught_up(world: &World) {
 #[tokio::test]
 async fn t91_t94_an_earlier_step_is_undone_only_after_the_undo_of_the_later_one_is_answered() {
     let supplier = Supplier::new(0);
-    let world = World::new("reverse", vec![garage(&supplier)]).await;
+    let world = TripWorld::new("reverse", vec![garage(&supplier)]).await;
     let saga = all_done(&world, "Rome").await;
     for _ in 0..3 {
         world.publish(saga, &cancelled()).await;
@@ -58,7 +58,7 @@ async fn t91_t94_an_earlier_step_is_undone_only_after_the_undo_of_the_later_one_
 
 #[tokio::test]
 async fn t101_a_step_without_a_compensation_is_left_as_it_is() {
-    let world = World::new("left", vec![garage(&Supplier::new(1))]).await;
+    let world = TripWorld::new("left", vec![garage(&Supplier::new(1))]).await;
     let saga = all_done(&world, "Rome").await;
     world.publish(saga, &cancelled()).await;
     world.event::<LiftFreed>(saga).await;
@@ -71,7 +71,7 @@ async fn t101_a_step_without_a_compensation_is_left_as_it_is() {
 #[tokio::test]
 async fn t102_what_a_step_need_not_do_is_neither_done_nor_undone() {
     let supplier = Supplier::new(1);
-    let world = World::new("needless", vec![garage(&supplier)]).await;
+    let world = TripWorld::new("needless", vec![garage(&supplier)]).await;
     let saga = all_done(&world, NO_PART).await;
     world.publish(saga, &cancelled()).await;
     world.event::<LiftFreed>(saga).await;
@@ -84,7 +84,7 @@ async fn t102_what_a_step_need_not_do_is_neither_done_nor_undone() {
 #[tokio::test]
 async fn t99_t100_t117_an_undo_that_cannot_be_done_is_a_dead_letter_until_a_person_acts() {
     let supplier = Supplier::new(1);
-    let mut world = World::new("stuck", vec![garage(&supplier)]).await;
+    let mut world = TripWorld::new("stuck", vec![garage(&supplier)]).await;
     let saga = all_done(&world, NO_PART).await;
     let mut db = world.database("garage").await;
     let mut lift_is = async |state: &str| {
@@ -117,7 +117,7 @@ async fn t99_t100_t117_an_undo_that_cannot_be_done_is_a_dead_letter_until_a_pers
 async fn t171_an_effect_outside_whose_record_rolled_back_is_undone_all_the_same() {
     let supplier = Supplier::new(1);
     supplier.unreadable(true);
-    let world = World::new("outside", vec![garage(&supplier)]).await;
+    let world = TripWorld::new("outside", vec![garage(&supplier)]).await;
     let saga = world.new_saga();
     world.publish(saga, &trip_to("Rome")).await;
     wait_until("an answer that rolled back", SOON, || async {
@@ -154,7 +154,7 @@ impl Projection for Follower {
 async fn t98_an_abort_is_not_given_up_because_another_handler_of_it_fails() {
     let follower = Follower(Trouble::default().times(4));
     let hotel = hotel(Trouble::default()).projects(follower);
-    let world = World::new("follower", vec![part(hotel, HOTEL_TABLES)]).await;
+    let world = TripWorld::new("follower", vec![part(hotel, HOTEL_TABLES)]).await;
     let saga = world.new_saga();
     world.publish(saga, &trip_to("Rome")).await;
     world.event::<RoomBooked>(saga).await;

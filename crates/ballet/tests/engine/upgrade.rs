@@ -17,14 +17,14 @@ use uuid::Uuid;
 
 use crate::trip::{Rental, TripWanted, Trouble, hotel};
 use crate::two_versions::{released, system};
-use crate::world::{LONG, World};
+use crate::world::{LONG, TripWorld};
 
 /// How many trips are wanted while two releases of a service work side by side.
 pub(crate) const TRIPS: usize = 15;
 /// The agency's pause between two of them.
 const PAUSE: Duration = Duration::from_millis(20);
 
-// What a process of its own finds in its environment.
+// The variables in the environment of a separate process.
 const SERVICE: &str = "UPGRADE_SERVICE";
 const RELEASE: &str = "UPGRADE_RELEASE";
 const AMQP: &str = "UPGRADE_AMQP_URL";
@@ -33,18 +33,18 @@ const BOOK: &str = "UPGRADE_RENTALS_BOOK";
 
 /// How a process is to end.
 #[derive(Clone, Copy)]
-pub(crate) enum End {
+pub(crate) enum ProcessEnd {
     /// By SIGKILL, in the middle of what it does: it is a process of its own.
     Killed,
     Stopped,
 }
 
-enum Process {
+enum ReleaseProcess {
     Own(OwnProcess),
     Here(Running),
 }
 
-impl Process {
+impl ReleaseProcess {
     async fn end(self) {
         match self {
             Self::Own(mut process) => process.kill().await.expect("killed"),
@@ -55,19 +55,19 @@ impl Process {
 
 /// The system in the middle of an upgrade: each service by the release that it runs.
 pub(crate) struct Upgrade {
-    pub(crate) world: World,
+    pub(crate) world: TripWorld,
     pub(crate) rental: Rental,
     processes: Vec<(String, OwnProcess)>,
 }
 
 impl Upgrade {
     /// Everybody runs the release before, which knows one version. The broker has what the next one needs.
-    pub(crate) async fn begin(name: &str, end: End) -> Self {
+    pub(crate) async fn begin(name: &str, end: ProcessEnd) -> Self {
         let servers = Servers::shared().await.expect("servers");
-        // What only the release before has stays, as the topology of a roll-out does.
+        // The objects of the old release stay, as the topology of a roll-out does.
         let mut parts = system(1).parts;
         parts[1].publishes.extend(hotel(Trouble::default()).part().publishes);
-        let world = World::asleep(servers, name, parts).await;
+        let world = TripWorld::asleep(servers, name, parts).await;
         let rental = Rental::with_book(world.env.admin_database_url("cars")).await;
         let mut upgrade = Self { world, rental, processes: Vec::new() };
         for service in ["desk", "hotel", "cars"] {
@@ -77,8 +77,8 @@ impl Upgrade {
     }
 
     /// Starts one more process.
-    pub(crate) async fn start(&mut self, service: &str, release: u32, end: End) {
-        if let End::Stopped = end {
+    pub(crate) async fn start(&mut self, service: &str, release: u32, end: ProcessEnd) {
+        if let ProcessEnd::Stopped = end {
             return self.world.start(released(service, release, &self.rental)).await;
         }
         let env = &self.world.env;
@@ -93,7 +93,13 @@ impl Upgrade {
     }
 
     /// Replaces the process of a service, which works beside the new one for some trips, and then ends as it is to.
-    pub(crate) async fn replace(&mut self, service: &str, release: u32, agency: &Agency, end: End) {
+    pub(crate) async fn replace(
+        &mut self,
+        service: &str,
+        release: u32,
+        agency: &Agency,
+        end: ProcessEnd,
+    ) {
         let oldest = self.taken(service);
         self.start(service, release, end).await;
         agency.more().await;
@@ -105,12 +111,12 @@ impl Upgrade {
         self.taken(service).end().await;
     }
 
-    fn taken(&mut self, service: &str) -> Process {
+    fn taken(&mut self, service: &str) -> ReleaseProcess {
         if let Some(at) = self.processes.iter().position(|(name, _)| name == service) {
-            return Process::Own(self.processes.remove(at).1);
+            return ReleaseProcess::Own(self.processes.remove(at).1);
         }
         let at = self.world.services.iter().position(|one| one.service() == service);
-        Process::Here(self.world.services.remove(at.expect("it runs")))
+        ReleaseProcess::Here(self.world.services.remove(at.expect("it runs")))
     }
 
     /// The open sagas, by the version under which they run.
@@ -125,7 +131,7 @@ impl Upgrade {
         open.sagas.into_iter().map(|saga| saga.versions).collect()
     }
 
-    /// Waits until no saga of this version is open, as whoever takes it out of the code does.
+    /// Waits until no saga of this version is open, as a developer does before removing it from the code.
     pub(crate) async fn until_ended(&self, version: u32) {
         let ended = wait_until("sagas to end", LONG, || async {
             let open = self.open().await;
@@ -160,7 +166,7 @@ pub(crate) struct Agency {
 }
 
 impl Agency {
-    pub(crate) fn open(world: &World) -> Self {
+    pub(crate) fn open(world: &TripWorld) -> Self {
         let (wanted, closed): (Arc<std::sync::Mutex<BTreeMap<_, _>>>, _) =
             (Arc::default(), Arc::new(AtomicBool::new(false)));
         let (all, is_closed) = (Arc::clone(&wanted), Arc::clone(&closed));

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::trip::{TripCancelled, TripConfirmed, TripWanted, cancel};
 use crate::two_versions::{TripBookedV2, VisaGranted, system};
-use crate::upgrade::{Agency, End, TRIPS, Upgrade};
+use crate::upgrade::{Agency, ProcessEnd, TRIPS, Upgrade};
 
 /// The saga by the end that it must have.
 fn expected(city: &str, is_second: bool) -> &'static str {
@@ -26,7 +26,7 @@ async fn t224_sagas_end_under_the_version_under_which_they_began_in_any_order_of
         all.parts.push(Participant::new("agency").publishes::<TripWanted>().part());
         assert_eq!(Graph::new(all).problems(), []);
     }
-    let mut upgrade = Upgrade::begin("versions", End::Killed).await;
+    let mut upgrade = Upgrade::begin("versions", ProcessEnd::Killed).await;
     let agency = Agency::open(&upgrade.world);
     agency.more().await;
     let orders = [
@@ -40,8 +40,8 @@ async fn t224_sagas_end_under_the_version_under_which_they_began_in_any_order_of
     for (round, order) in orders.into_iter().enumerate() {
         // How those end that start now, and those that the next round replaces.
         let (end, next) = match round % 2 {
-            0 => (End::Killed, End::Stopped),
-            _ => (End::Stopped, End::Killed),
+            0 => (ProcessEnd::Killed, ProcessEnd::Stopped),
+            _ => (ProcessEnd::Stopped, ProcessEnd::Killed),
         };
         for service in order {
             match service {
@@ -62,7 +62,7 @@ async fn t224_sagas_end_under_the_version_under_which_they_began_in_any_order_of
         }
     }
     for service in ["border", "desk", "hotel", "cars"] {
-        upgrade.start(service, 1, End::Stopped).await;
+        upgrade.start(service, 1, ProcessEnd::Stopped).await;
     }
     let wanted = agency.close().await;
     upgrade.world.until_count("desk", "trip", i64::try_from(wanted.len()).expect("few")).await;
@@ -91,7 +91,7 @@ async fn all_ended_as_they_began(upgrade: &Upgrade, wanted: &BTreeMap<Uuid, &str
         |city: &str, of: &BTreeSet<Uuid>| of.iter().filter(|saga| wanted[*saga] == city).count();
     let asked = upgrade.rental.booked("rent in Nowhere").await;
     assert_eq!(asked, number("Nowhere", &first), "the rental was asked for no other");
-    // What was held for a trip that is refused is given back.
+    // The reservations for a refused trip are given back.
     let refused_late =
         number("Carless", &first) + number("Carless", &second) + number("Nowhere", &second);
     let freed = upgrade.world.count("hotel", "room where freed").await;
@@ -100,7 +100,7 @@ async fn all_ended_as_they_began(upgrade: &Upgrade, wanted: &BTreeMap<Uuid, &str
     assert_eq!(returned, i64::try_from(number("Carless", &second)).expect("few"));
     let (dead, seen): (Vec<Value>, Vec<Value>) =
         upgrade.world.seen().await.into_iter().partition(|m| m["exchange"] == "dead");
-    // What a process that was killed had published comes again as a copy, maybe to an older release.
+    // The events of a killed process come again as copies, perhaps to an older release.
     let is_copy = |letter: &&Value| {
         let id = &letter["properties"]["message_id"];
         seen.iter().filter(|m| m["properties"]["message_id"] == *id).count() > 1
@@ -111,9 +111,9 @@ async fn all_ended_as_they_began(upgrade: &Upgrade, wanted: &BTreeMap<Uuid, &str
 
 #[tokio::test]
 async fn t224_an_owner_that_begins_a_version_too_early_is_told_and_nothing_is_rented() {
-    let mut upgrade = Upgrade::begin("too_early", End::Stopped).await;
+    let mut upgrade = Upgrade::begin("too_early", ProcessEnd::Stopped).await;
     upgrade.world.stop("desk").await;
-    upgrade.start("desk", 2, End::Stopped).await;
+    upgrade.start("desk", 2, ProcessEnd::Stopped).await;
     let saga = upgrade.world.new_saga();
     upgrade.world.publish(saga, &TripWanted { city: "Rome".into() }).await;
     // The hotel that knows one version says so; and the cars, in a letter of their own.
@@ -127,9 +127,9 @@ async fn t224_an_owner_that_begins_a_version_too_early_is_told_and_nothing_is_re
     upgrade.world.event::<TripCancelled>(saga).await;
     for service in ["hotel", "cars"] {
         upgrade.world.stop(service).await;
-        upgrade.start(service, 1, End::Stopped).await;
+        upgrade.start(service, 1, ProcessEnd::Stopped).await;
     }
-    upgrade.start("border", 1, End::Stopped).await;
+    upgrade.start("border", 1, ProcessEnd::Stopped).await;
     let saga = upgrade.world.new_saga();
     upgrade.world.publish(saga, &TripWanted { city: "Rome".into() }).await;
     upgrade.world.event::<VisaGranted>(saga).await;
@@ -139,19 +139,19 @@ async fn t224_an_owner_that_begins_a_version_too_early_is_told_and_nothing_is_re
 
 #[tokio::test]
 async fn t224_a_saga_keeps_its_version_whatever_is_published_under_its_id() {
-    let mut upgrade = Upgrade::begin("keeps", End::Stopped).await;
+    let mut upgrade = Upgrade::begin("keeps", ProcessEnd::Stopped).await;
     for service in ["desk", "hotel", "cars"] {
         upgrade.world.stop(service).await;
-        upgrade.start(service, 1, End::Stopped).await;
+        upgrade.start(service, 1, ProcessEnd::Stopped).await;
     }
-    upgrade.start("border", 1, End::Stopped).await;
+    upgrade.start("border", 1, ProcessEnd::Stopped).await;
     let saga = upgrade.world.new_saga();
     let wanted = TripWanted { city: "Rome".into() };
     upgrade.world.publish(saga, &wanted).await;
     upgrade.world.event::<TripConfirmed>(saga).await;
     // The agency asks once more, when the desk begins sagas under the next version.
     upgrade.world.stop("desk").await;
-    upgrade.start("desk", 2, End::Stopped).await;
+    upgrade.start("desk", 2, ProcessEnd::Stopped).await;
     upgrade.world.publish(saga, &wanted).await;
     // A visa for a trip that began without one.
     upgrade.world.publish(saga, &TripBookedV2 { city: "Rome".into() }).await;

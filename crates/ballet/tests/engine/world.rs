@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use ballet::{Clock, Event, Migration, Participant, SagaId, Service, Settings};
-use ballet_stage::{Depth, Servers, wait_until};
+use ballet_stage::{QueueDepth, Servers, wait_until};
 use ballet_store::schema::migrate;
 use ballet_testkit::TestSystem;
 use jiff::SignedDuration;
@@ -16,14 +16,14 @@ pub(crate) const SOON: Duration = Duration::from_secs(60);
 /// For many messages, or after something was broken.
 pub(crate) const LONG: Duration = Duration::from_secs(180);
 
-pub(crate) struct World {
+pub(crate) struct TripWorld {
     system: TestSystem,
     /// The port of the server that is asked for rows, if it is another one than at the start.
     pub(crate) asked_at: Option<u16>,
     clock: Clock,
 }
 
-impl Deref for World {
+impl Deref for TripWorld {
     type Target = TestSystem;
 
     fn deref(&self) -> &TestSystem {
@@ -31,33 +31,33 @@ impl Deref for World {
     }
 }
 
-impl DerefMut for World {
+impl DerefMut for TripWorld {
     fn deref_mut(&mut self) -> &mut TestSystem {
         &mut self.system
     }
 }
 
-pub(crate) struct Part {
+pub(crate) struct WorldPart {
     pub(crate) participant: Participant,
     pub(crate) tables: &'static [Migration],
 }
 
-pub(crate) fn part(participant: Participant, tables: &'static [Migration]) -> Part {
-    Part { participant, tables }
+pub(crate) fn part(participant: Participant, tables: &'static [Migration]) -> WorldPart {
+    WorldPart { participant, tables }
 }
 
 /// A hotel without trouble.
-pub(crate) fn the_hotel() -> Part {
+pub(crate) fn the_hotel() -> WorldPart {
     part(hotel(Trouble::default()), HOTEL_TABLES)
 }
 
 /// The desk, the hotel and the cars.
-pub(crate) fn everybody(rental: Rental) -> Vec<Part> {
+pub(crate) fn everybody(rental: Rental) -> Vec<WorldPart> {
     vec![part(desk(), DESK_TABLES), the_hotel(), part(cars(rental), &[])]
 }
 
-impl World {
-    pub(crate) async fn new(name: &str, parts: Vec<Part>) -> Self {
+impl TripWorld {
+    pub(crate) async fn new(name: &str, parts: Vec<WorldPart>) -> Self {
         let servers = Servers::shared().await.expect("servers");
         Self::on(servers, name, parts).await
     }
@@ -67,7 +67,7 @@ impl World {
         Self::new(name, vec![the_hotel()]).await
     }
 
-    pub(crate) async fn on(servers: &Servers, name: &str, parts: Vec<Part>) -> Self {
+    pub(crate) async fn on(servers: &Servers, name: &str, parts: Vec<WorldPart>) -> Self {
         let all = parts.iter().map(|part| part.participant.part()).collect();
         let system = TestSystem::prepared_on(servers, name, all).await;
         let mut world = Self { system, asked_at: None, clock: Clock::system() };
@@ -77,16 +77,16 @@ impl World {
         world
     }
 
-    /// What services leave behind that have run: all tables. None of them runs.
-    pub(crate) async fn prepared(name: &str, parts: Vec<Part>) -> Self {
+    /// A system whose services have run once and left all their tables. None of them is running.
+    pub(crate) async fn prepared(name: &str, parts: Vec<WorldPart>) -> Self {
         Self::prepared_on(Servers::shared().await.expect("servers"), name, parts).await
     }
 
     /// The same on these servers.
-    pub(crate) async fn prepared_on(servers: &Servers, name: &str, parts: Vec<Part>) -> Self {
+    pub(crate) async fn prepared_on(servers: &Servers, name: &str, parts: Vec<WorldPart>) -> Self {
         let all = parts.iter().map(|part| part.participant.part()).collect();
         let system = TestSystem::prepared_on(servers, name, all).await;
-        for Part { participant, tables } in parts {
+        for WorldPart { participant, tables } in parts {
             if !tables.is_empty() {
                 let url = system.env.database_url(participant.service());
                 let session = migrate::connect(&url.parse().expect("a URL")).await;
@@ -106,18 +106,18 @@ impl World {
         Self { system, asked_at: None, clock: Clock::system() }
     }
 
-    pub(crate) async fn start(&mut self, part: Part) {
+    pub(crate) async fn start(&mut self, part: WorldPart) {
         self.start_with(part, |_| {}).await;
     }
 
-    pub(crate) async fn start_with(&mut self, part: Part, set: impl FnOnce(&mut Settings)) {
+    pub(crate) async fn start_with(&mut self, part: WorldPart, set: impl FnOnce(&mut Settings)) {
         self.start_by(part, Clock::system(), set).await;
     }
 
     /// Starts a service that goes by another clock.
     pub(crate) async fn start_by(
         &mut self,
-        part: Part,
+        part: WorldPart,
         clock: Clock,
         set: impl FnOnce(&mut Settings),
     ) {
@@ -169,7 +169,7 @@ impl World {
 
     /// Waits until all messages of a queue are settled.
     pub(crate) async fn until_empty(&self, queue: &str) {
-        let is_empty = |depth: Depth| depth.ready + depth.unacked == 0;
+        let is_empty = |depth: QueueDepth| depth.ready + depth.unacked == 0;
         self.env.management().until_depth(queue, SOON, is_empty).await.expect("settled");
     }
 

@@ -12,13 +12,13 @@ use futures_util::future::{BoxFuture, FutureExt, ready};
 use tokio::sync::watch;
 
 #[derive(Debug, Clone)]
-pub(crate) struct Lossy {
+pub(crate) struct LossyBroker {
     pub(crate) memory: MemoryBroker,
-    acks: Arc<Acks>,
+    acks: Arc<AckLosses>,
 }
 
 #[derive(Debug, Default)]
-struct Acks {
+struct AckLosses {
     lost: AtomicBool,
     /// Whether the process that connects through here is taken for dead.
     dead: AtomicBool,
@@ -26,7 +26,7 @@ struct Acks {
     count: AtomicU64,
 }
 
-impl Lossy {
+impl LossyBroker {
     pub(crate) fn new(memory: MemoryBroker) -> Self {
         Self { memory, acks: Arc::default() }
     }
@@ -55,7 +55,7 @@ impl Lossy {
     }
 }
 
-impl Broker for Lossy {
+impl Broker for LossyBroker {
     fn connect<'a>(
         &'a self,
         name: &'a str,
@@ -76,18 +76,18 @@ impl Broker for Lossy {
 #[derive(Debug)]
 struct LossySession {
     inner: Arc<dyn Session>,
-    acks: Arc<Acks>,
-    acked: Mutex<Acked>,
+    acks: Arc<AckLosses>,
+    acked: Mutex<AckedTags>,
 }
 
 /// The acknowledgements so far: everything up to a tag, and tags above it one by one.
 #[derive(Debug, Default)]
-struct Acked {
+struct AckedTags {
     to: u64,
     apart: BTreeSet<u64>,
 }
 
-impl Acked {
+impl AckedTags {
     /// Returns how many deliveries that acknowledges.
     fn add(&mut self, tag: u64, multiple: bool) -> u64 {
         assert!(tag > self.to && !self.apart.contains(&tag), "no tag is acknowledged twice");

@@ -4,21 +4,26 @@ use ballet::{Event, SagaId};
 use ballet_stage::wait_until;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use crate::outside::{No, Outside};
-use crate::proxy::Proxy;
+use crate::outside::{RefusedRequest, SaleProvider};
+use crate::proxy::LossyProxy;
 use crate::sale::{Authorized, PAY_TABLES, Placed, calling, local};
-use crate::stage::{LONG, Stage, databases, left_by_a_gone_process};
+use crate::stage::{ExploreStage, LONG, databases, left_by_a_gone_process};
 
-async fn behind_a_proxy(name: &str, is_local: bool) -> (Stage, Proxy, SagaId) {
-    let outside = Outside::new();
+async fn behind_a_proxy(name: &str, is_local: bool) -> (ExploreStage, LossyProxy, SagaId) {
+    let outside = SaleProvider::new();
     let participant = if is_local { local(&outside) } else { calling(&outside) };
-    let mut stage =
-        Stage::new(&databases(name, &["pay"]).await, "pay", participant, PAY_TABLES, outside);
-    let proxy = Proxy::to(stage.url()).await;
+    let mut stage = ExploreStage::new(
+        &databases(name, &["pay"]).await,
+        "pay",
+        participant,
+        PAY_TABLES,
+        outside,
+    );
+    let proxy = LossyProxy::to(stage.url()).await;
     stage.connect_through(&proxy.url);
     stage.start(1).await;
     let saga = SagaId(stage.new_id());
-    stage.outside.open_account(saga.0, No::Never, &[], is_local);
+    stage.outside.open_account(saga.0, RefusedRequest::Never, &[], is_local);
     (stage, proxy, saga)
 }
 

@@ -2,19 +2,19 @@
 
 use std::fmt::Debug;
 
-use crate::orders::Action;
-use crate::outside::{Account, Ask};
+use crate::orders::ParticipantInput;
+use crate::outside::{ProviderAccount, ProviderRequest};
 use crate::sale::{Authorized, Captured, Declined, NotCaptured, Refunded, Released};
-use crate::stage::Facts;
+use crate::stage::SagaFacts;
 
-pub(crate) struct Case<'a> {
-    pub(crate) order: &'a [Action],
+pub(crate) struct ParticipantCase<'a> {
+    pub(crate) order: &'a [ParticipantInput],
     /// Whether the first step is local.
     pub(crate) local: bool,
     /// Whether each thing was over before the next one came.
     pub(crate) one_by_one: bool,
-    pub(crate) account: &'a Account,
-    pub(crate) facts: &'a Facts,
+    pub(crate) account: &'a ProviderAccount,
+    pub(crate) facts: &'a SagaFacts,
     /// Own rows: how many holds there are, and how many of them are not freed.
     pub(crate) holds: (i64, i64),
 }
@@ -27,11 +27,11 @@ fn never(what: &str, is: bool) -> Result<(), String> {
     if is { Err(what.to_owned()) } else { Ok(()) }
 }
 
-impl Case<'_> {
+impl ParticipantCase<'_> {
     pub(crate) fn judge(&self) -> Result<(), String> {
         equal("asked outside", &self.account.wrong.join(", "), &String::new())?;
         self.each_thing_once()?;
-        if self.at(&[Action::Abort, Action::AbortCopy]).is_some() {
+        if self.at(&[ParticipantInput::Abort, ParticipantInput::AbortCopy]).is_some() {
             self.nothing_is_left()?;
         } else {
             self.everything_stands()?;
@@ -39,12 +39,12 @@ impl Case<'_> {
         if self.one_by_one { self.told_what_happened_before_the_abort() } else { Ok(()) }
     }
 
-    fn at(&self, actions: &[Action]) -> Option<usize> {
+    fn at(&self, actions: &[ParticipantInput]) -> Option<usize> {
         self.order.iter().position(|action| actions.contains(action))
     }
 
     fn each_thing_once(&self) -> Result<(), String> {
-        let Facts { ledger, calls, told } = self.facts;
+        let SagaFacts { ledger, calls, told } = self.facts;
         for (event, ids) in told {
             never(&format!("{event} became a dead letter"), event.starts_with("dead"))?;
             let ours = event.starts_with("pay.");
@@ -55,7 +55,12 @@ impl Case<'_> {
             let same = calls.iter().filter(|(s, u, _)| s == step && u == undo).count();
             never(&format!("{step} called {same} times, undo: {undo}"), same > 1)?;
         }
-        for ask in [Ask::Authorize, Ask::Capture, Ask::Void, Ask::Refund] {
+        for ask in [
+            ProviderRequest::Authorize,
+            ProviderRequest::Capture,
+            ProviderRequest::Void,
+            ProviderRequest::Refund,
+        ] {
             let keys = self.account.answers.values().filter(|(asked, _)| *asked == ask).count();
             never(&format!("{ask:?} under {keys} keys"), keys > 1)?;
         }
@@ -108,7 +113,8 @@ impl Case<'_> {
         equal("authorized told", &facts.told::<Authorized>(), &usize::from(account.authorized))?;
         equal("declined told", &facts.told::<Declined>(), &usize::from(!account.authorized))?;
         equal("captured told", &facts.told::<Captured>(), &usize::from(account.captured))?;
-        let not = self.at(&[Action::Second, Action::SecondCopy]).is_some() && !account.captured;
+        let not = self.at(&[ParticipantInput::Second, ParticipantInput::SecondCopy]).is_some()
+            && !account.captured;
         equal("not captured told", &facts.told::<NotCaptured>(), &usize::from(not))
     }
 
@@ -117,11 +123,12 @@ impl Case<'_> {
     fn told_what_happened_before_the_abort(&self) -> Result<(), String> {
         let facts = self.facts;
         let end = self.order.len();
-        let abort = self.at(&[Action::Abort, Action::AbortCopy]).unwrap_or(end);
-        let first = self.at(&[Action::First, Action::FirstCopy]).unwrap_or(end);
-        let second = self.at(&[Action::Second, Action::SecondCopy]).unwrap_or(end);
+        let abort = self.at(&[ParticipantInput::Abort, ParticipantInput::AbortCopy]).unwrap_or(end);
+        let first = self.at(&[ParticipantInput::First, ParticipantInput::FirstCopy]).unwrap_or(end);
+        let second =
+            self.at(&[ParticipantInput::Second, ParticipantInput::SecondCopy]).unwrap_or(end);
         let answer = |action| self.at(&[action]).unwrap_or(0);
-        let answer_first = if self.local { 0 } else { answer(Action::AnswerFirst) };
+        let answer_first = if self.local { 0 } else { answer(ParticipantInput::AnswerFirst) };
         let ran = |step: &str| facts.ledger.iter().any(|row| row.step == step);
         equal("the first step ran", &ran("first"), &(first < abort))?;
         equal("the second step ran", &ran("second"), &(second < abort))?;
@@ -129,7 +136,7 @@ impl Case<'_> {
         let known = first < abort && first.max(answer_first) < abort;
         equal("the first step's outcome was told", &told, &usize::from(known))?;
         let told = facts.told::<Captured>() + facts.told::<NotCaptured>();
-        let known = second < abort && second.max(answer(Action::AnswerSecond)) < abort;
+        let known = second < abort && second.max(answer(ParticipantInput::AnswerSecond)) < abort;
         equal("the second step's outcome was told", &told, &usize::from(known))
     }
 }

@@ -2,7 +2,7 @@
 
 /// Something that happens to a saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Action {
+pub(crate) enum ParticipantInput {
     /// The first step's trigger; when it occurs twice, under the same id.
     First,
     /// The same event under another id.

@@ -1,4 +1,4 @@
-//! The provider outside: what it did for each saga, and when it answers.
+//! The provider outside: its work for each saga, and the time of its answers.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -11,16 +11,16 @@ use uuid::Uuid;
 
 /// A request to the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub(crate) enum Ask {
+pub(crate) enum ProviderRequest {
     Authorize,
     Capture,
     Void,
     Refund,
 }
 
-/// To what it says no.
+/// The request that the provider refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum No {
+pub(crate) enum RefusedRequest {
     Never,
     First,
     Second,
@@ -28,12 +28,12 @@ pub(crate) enum No {
 
 /// One saga as the provider sees it.
 #[derive(Debug, Clone)]
-pub(crate) struct Account {
-    no: No,
+pub(crate) struct ProviderAccount {
+    no: RefusedRequest,
     /// The requests that are answered only later.
-    held: BTreeSet<Ask>,
-    /// The requests by their keys, with the answers: the same however often one is asked.
-    pub(crate) answers: BTreeMap<CallKey, (Ask, bool)>,
+    held: BTreeSet<ProviderRequest>,
+    /// The requests by their keys, with the answers: a repeated request gets the same answer.
+    pub(crate) answers: BTreeMap<CallKey, (ProviderRequest, bool)>,
     /// How often it was asked anything, also the same again.
     pub(crate) asked: u32,
     pub(crate) authorized: bool,
@@ -44,26 +44,32 @@ pub(crate) struct Account {
     pub(crate) wrong: Vec<String>,
 }
 
-/// It does at once what it is asked, and answers when the test lets it: between the two the effect
+/// The provider does each request at once, and answers when the test lets it: in between, the effect
 /// is there and the service does not know.
 #[derive(Debug, Clone)]
-pub(crate) struct Outside {
-    accounts: Arc<Mutex<HashMap<Uuid, Account>>>,
+pub(crate) struct SaleProvider {
+    accounts: Arc<Mutex<HashMap<Uuid, ProviderAccount>>>,
     let_go: Arc<watch::Sender<()>>,
 }
 
-impl Outside {
+impl SaleProvider {
     pub(crate) fn new() -> Self {
         Self { accounts: Arc::default(), let_go: Arc::new(watch::Sender::new(())) }
     }
 
-    fn accounts(&self) -> MutexGuard<'_, HashMap<Uuid, Account>> {
+    fn accounts(&self) -> MutexGuard<'_, HashMap<Uuid, ProviderAccount>> {
         self.accounts.lock().expect("not poisoned")
     }
 
     /// `authorized`: for captures without an authorization that the provider knows of.
-    pub(crate) fn open_account(&self, saga: Uuid, no: No, held: &[Ask], authorized: bool) {
-        let account = Account {
+    pub(crate) fn open_account(
+        &self,
+        saga: Uuid,
+        no: RefusedRequest,
+        held: &[ProviderRequest],
+        authorized: bool,
+    ) {
+        let account = ProviderAccount {
             no,
             held: held.iter().copied().collect(),
             answers: BTreeMap::new(),
@@ -77,12 +83,12 @@ impl Outside {
         self.accounts().insert(saga, account);
     }
 
-    pub(crate) fn account(&self, saga: Uuid) -> Account {
+    pub(crate) fn account(&self, saga: Uuid) -> ProviderAccount {
         self.accounts()[&saga].clone()
     }
 
     /// Lets the answers through; takes effect with [`tell`](Self::tell).
-    pub(crate) fn answer(&self, saga: Uuid, asked: &[Ask]) {
+    pub(crate) fn answer(&self, saga: Uuid, asked: &[ProviderRequest]) {
         if let Some(account) = self.accounts().get_mut(&saga) {
             account.held.retain(|held| !asked.contains(held));
         }
@@ -97,11 +103,16 @@ impl Outside {
         self.let_go.send_replace(());
     }
 
-    pub(crate) fn holds(&self, saga: Uuid, ask: Ask) -> bool {
+    pub(crate) fn holds(&self, saga: Uuid, ask: ProviderRequest) -> bool {
         self.accounts().get(&saga).is_some_and(|account| account.held.contains(&ask))
     }
 
-    pub(crate) async fn ask(&self, key: CallKey, saga: Uuid, ask: Ask) -> Result<bool, Failure> {
+    pub(crate) async fn ask(
+        &self,
+        key: CallKey,
+        saga: Uuid,
+        ask: ProviderRequest,
+    ) -> Result<bool, Failure> {
         let mut told = self.let_go.subscribe();
         let answer = match self.accounts().get_mut(&saga) {
             Some(account) => account.take(key, ask),
@@ -114,8 +125,8 @@ impl Outside {
     }
 }
 
-impl Account {
-    fn take(&mut self, key: CallKey, ask: Ask) -> bool {
+impl ProviderAccount {
+    fn take(&mut self, key: CallKey, ask: ProviderRequest) -> bool {
         self.asked += 1;
         if let Some((_, answer)) = self.answers.get(&key) {
             return *answer;
@@ -126,25 +137,25 @@ impl Account {
             }
         };
         let answer = match ask {
-            Ask::Authorize => {
+            ProviderRequest::Authorize => {
                 wrong(self.authorized, "authorized twice");
-                self.authorized = self.no != No::First;
+                self.authorized = self.no != RefusedRequest::First;
                 self.authorized
             }
-            Ask::Capture => {
+            ProviderRequest::Capture => {
                 wrong(self.captured, "captured twice");
-                let takes = self.authorized && !self.voided && self.no != No::Second;
+                let takes = self.authorized && !self.voided && self.no != RefusedRequest::Second;
                 self.captured |= takes;
                 takes
             }
-            Ask::Void => {
+            ProviderRequest::Void => {
                 wrong(self.captured, "void of a captured payment");
                 wrong(!self.authorized, "void of nothing");
                 wrong(self.voided, "voided twice");
                 self.voided = true;
                 true
             }
-            Ask::Refund => {
+            ProviderRequest::Refund => {
                 wrong(!self.captured, "refund of nothing");
                 wrong(self.refunded, "refunded twice");
                 self.refunded = true;

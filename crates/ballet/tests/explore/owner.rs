@@ -12,17 +12,17 @@ use futures_util::stream::{self, StreamExt};
 use uuid::Uuid;
 
 use crate::orders::orders;
-use crate::outside::Outside;
+use crate::outside::SaleProvider;
 use crate::sale::{
     Cancelled, Captured, Confirmed, Gifted, NotCaptured, Overdue, Placed, Praised, Sale, Ungifted,
     Wanted,
 };
 use crate::sales::{SALES_TABLES, sales};
-use crate::stage::{Databases, Dies, Facts, LONG, Stage, databases};
+use crate::stage::{Databases, DeathPoint, ExploreStage, LONG, SagaFacts, databases};
 
 /// The things that can reach the owner once a sale has begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Thing {
+enum OwnerInput {
     /// The beginning once more, under another id.
     Again,
     Refusal,
@@ -38,36 +38,36 @@ enum Thing {
     /// The trigger of the owner's own step.
     Praise,
 }
-use Thing::{
+use OwnerInput::{
     Again, Cancel, Deadline, DeadlineCopy, Pivot, PivotCopy, Praise, Refusal, RefusalCopy,
 };
 
-struct Run {
+struct OwnerRun {
     saga: SagaId,
-    order: Vec<Thing>,
-    ids: BTreeMap<Thing, Uuid>,
+    order: Vec<OwnerInput>,
+    ids: BTreeMap<OwnerInput, Uuid>,
 }
 
-struct Exploration {
-    stage: Stage,
-    runs: Vec<Run>,
+struct OwnerExploration {
+    stage: ExploreStage,
+    runs: Vec<OwnerRun>,
     answers: Mutex<HashMap<Uuid, Abort>>,
     /// Sagas whose time is over.
     due: Mutex<Vec<Uuid>>,
     one_by_one: bool,
 }
 
-impl Exploration {
+impl OwnerExploration {
     fn new(databases: &Arc<Databases>, name: &str) -> Self {
-        let stage = Stage::new(databases, name, sales(), SALES_TABLES, Outside::new());
+        let stage = ExploreStage::new(databases, name, sales(), SALES_TABLES, SaleProvider::new());
         let (answers, due) = (Mutex::default(), Mutex::default());
         Self { stage, runs: Vec::new(), answers, due, one_by_one: true }
     }
 
-    fn every_order_of(&mut self, things: &[Thing]) {
+    fn every_order_of(&mut self, things: &[OwnerInput]) {
         for order in orders(things) {
             let ids = order.iter().map(|thing| (*thing, self.stage.new_id())).collect();
-            self.runs.push(Run { saga: SagaId(self.stage.new_id()), order, ids });
+            self.runs.push(OwnerRun { saga: SagaId(self.stage.new_id()), order, ids });
         }
     }
 
@@ -136,7 +136,7 @@ impl Exploration {
         self.runs.iter().map(|run| run.order.len()).max().unwrap_or_default()
     }
 
-    async fn act_out(&mut self, crash: Option<(usize, Dies)>) {
+    async fn act_out(&mut self, crash: Option<(usize, DeathPoint)>) {
         self.begin().await;
         for at in 0..self.longest() {
             let dies = crash.filter(|(after, _)| *after == at).map(|(_, dies)| dies);
@@ -172,7 +172,7 @@ impl Exploration {
         for run in &self.runs {
             let facts = &facts[&run.saga.0];
             let (_, state, endings, gifts, taken_back) = &rows[&run.saga.0];
-            let case = Case {
+            let case = OwnerCase {
                 order: &run.order,
                 one_by_one: self.one_by_one,
                 facts,
@@ -197,10 +197,10 @@ impl Exploration {
     }
 }
 
-struct Case<'a> {
-    order: &'a [Thing],
+struct OwnerCase<'a> {
+    order: &'a [OwnerInput],
     one_by_one: bool,
-    facts: &'a Facts,
+    facts: &'a SagaFacts,
     state: &'a str,
     endings: &'a [String],
     gifts: i64,
@@ -208,7 +208,7 @@ struct Case<'a> {
     answer: Option<Abort>,
 }
 
-impl Case<'_> {
+impl OwnerCase<'_> {
     fn judge(&self) -> Result<(), String> {
         let confirmed = self.state == "confirmed";
         self.told::<Placed>(true)?;
@@ -239,7 +239,7 @@ impl Case<'_> {
     }
 
     fn the_first_wins(&self) -> Result<(), String> {
-        let at = |things: &[Thing]| self.order.iter().position(|thing| things.contains(thing));
+        let at = |things: &[OwnerInput]| self.order.iter().position(|thing| things.contains(thing));
         let end = self.order.len();
         let refusal = at(&[Refusal, RefusalCopy]).unwrap_or(end);
         let pivot = at(&[Pivot, PivotCopy]).unwrap_or(end);
@@ -277,7 +277,7 @@ fn check(what: &str, is: bool) -> Result<(), String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_order_at_the_owner() {
     let began = Instant::now();
-    let mut all = Exploration::new(&databases("owner", &["sales"]).await, "sales");
+    let mut all = OwnerExploration::new(&databases("owner", &["sales"]).await, "sales");
     all.stage.start(1).await;
     all.every_order_of(&[Refusal, Refusal, RefusalCopy, Pivot, PivotCopy, Cancel, Praise]);
     all.every_order_of(&[Again, Refusal, Pivot, PivotCopy, Cancel, Praise]);
@@ -290,10 +290,10 @@ async fn every_order_at_the_owner() {
 async fn every_order_at_the_owner_with_a_crash_after_every_commit() {
     const STAGES: [&str; 5] = ["after_0", "after_1", "after_2", "after_3", "after_4"];
     let databases = databases("owner_crash", &STAGES).await;
-    for dies in [Dies::BeforePublishing, Dies::BeforeConfirms] {
+    for dies in [DeathPoint::BeforePublishing, DeathPoint::BeforeConfirms] {
         let crashes = STAGES.iter().enumerate().map(async |(after, name)| {
             let began = Instant::now();
-            let mut all = Exploration::new(&databases, name);
+            let mut all = OwnerExploration::new(&databases, name);
             all.stage.start(1).await;
             all.every_order_of(&[Refusal, RefusalCopy, Pivot, Cancel, Praise]);
             all.every_order_of(&[Refusal, Pivot, PivotCopy, Cancel, Praise]);
@@ -311,7 +311,7 @@ async fn every_order_at_the_owner_with_a_crash_after_every_commit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_order_at_once_at_two_owners() {
     let began = Instant::now();
-    let mut all = Exploration::new(&databases("owners", &["sales"]).await, "sales");
+    let mut all = OwnerExploration::new(&databases("owners", &["sales"]).await, "sales");
     all.stage.start(2).await;
     all.stage.start(2).await;
     all.one_by_one = false;

@@ -8,51 +8,52 @@ use ballet::SagaId;
 use futures_util::future::join_all;
 use uuid::Uuid;
 
-use crate::judge::Case;
-use crate::orders::Action::{
+use crate::judge::ParticipantCase;
+use crate::orders::ParticipantInput::{
     self, Abort, AbortCopy, AnswerFirst, AnswerSecond, AnswerUndo, First, FirstCopy, Second,
     SecondCopy,
 };
 use crate::orders::orders;
-use crate::outside::{Ask, No, Outside};
+use crate::outside::{ProviderRequest, RefusedRequest, SaleProvider};
 use crate::sale::{Cancelled, PAY_TABLES, Packed, Placed, calling, local};
-use crate::stage::{Databases, Dies, Stage, databases};
+use crate::stage::{Databases, DeathPoint, ExploreStage, databases};
 
 /// One saga: an order of things, and how the provider answers.
-pub(crate) struct Run {
+pub(crate) struct ParticipantRun {
     saga: SagaId,
-    order: Vec<Action>,
-    no: No,
-    ids: BTreeMap<Action, Uuid>,
+    order: Vec<ParticipantInput>,
+    no: RefusedRequest,
+    ids: BTreeMap<ParticipantInput, Uuid>,
 }
 
-pub(crate) struct Exploration {
-    pub(crate) stage: Stage,
-    pub(crate) runs: Vec<Run>,
+pub(crate) struct ParticipantExploration {
+    pub(crate) stage: ExploreStage,
+    pub(crate) runs: Vec<ParticipantRun>,
     local: bool,
     one_by_one: bool,
 }
 
-impl Exploration {
+impl ParticipantExploration {
     pub(crate) fn new(databases: &Arc<Databases>, name: &str, is_local: bool) -> Self {
-        let outside = Outside::new();
+        let outside = SaleProvider::new();
         let participant = if is_local { local(&outside) } else { calling(&outside) };
-        let stage = Stage::new(databases, name, participant, PAY_TABLES, outside);
+        let stage = ExploreStage::new(databases, name, participant, PAY_TABLES, outside);
         Self { stage, runs: Vec::new(), local: is_local, one_by_one: true }
     }
 
     /// Adds a saga for every order of these things.
-    pub(crate) fn every_order_of(&mut self, things: &[Action], no: No) {
-        let held: Vec<Ask> = things.iter().flat_map(|thing| asks(*thing)).copied().collect();
+    pub(crate) fn every_order_of(&mut self, things: &[ParticipantInput], no: RefusedRequest) {
+        let held: Vec<ProviderRequest> =
+            things.iter().flat_map(|thing| asks(*thing)).copied().collect();
         for order in orders(things) {
             let saga = SagaId(self.stage.new_id());
             self.stage.outside.open_account(saga.0, no, &held, self.local);
             let ids = order.iter().map(|action| (*action, self.stage.new_id())).collect();
-            self.runs.push(Run { saga, order, no, ids });
+            self.runs.push(ParticipantRun { saga, order, no, ids });
         }
     }
 
-    fn act(&self, run: &Run, action: Action) {
+    fn act(&self, run: &ParticipantRun, action: ParticipantInput) {
         let (stage, id) = (&self.stage, run.ids[&action]);
         match action {
             First | FirstCopy => stage.put(id, run.saga, &Placed {}),
@@ -87,7 +88,7 @@ impl Exploration {
     }
 
     /// The same, and after one of the things the service dies before anybody hears of its commits.
-    async fn with_a_crash(&mut self, after: usize, dies: Dies) {
+    async fn with_a_crash(&mut self, after: usize, dies: DeathPoint) {
         for at in 0..self.longest() {
             if at == after {
                 self.stage.doom(dies);
@@ -138,7 +139,7 @@ impl Exploration {
         for run in &self.runs {
             let facts = facts.remove(&run.saga.0).unwrap_or_default();
             let account = self.stage.outside.account(run.saga.0);
-            let case = Case {
+            let case = ParticipantCase {
                 order: &run.order,
                 local: self.local,
                 one_by_one: self.one_by_one,
@@ -161,11 +162,11 @@ impl Exploration {
     }
 }
 
-fn asks(action: Action) -> &'static [Ask] {
+fn asks(action: ParticipantInput) -> &'static [ProviderRequest] {
     match action {
-        AnswerFirst => &[Ask::Authorize],
-        AnswerSecond => &[Ask::Capture],
-        AnswerUndo => &[Ask::Void, Ask::Refund],
+        AnswerFirst => &[ProviderRequest::Authorize],
+        AnswerSecond => &[ProviderRequest::Capture],
+        AnswerUndo => &[ProviderRequest::Void, ProviderRequest::Refund],
         First | FirstCopy | Second | SecondCopy | Abort | AbortCopy => &[],
     }
 }
@@ -173,17 +174,17 @@ fn asks(action: Action) -> &'static [Ask] {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_order_of_triggers_copies_abort_and_answers() {
     let began = Instant::now();
-    let mut all = Exploration::new(&databases("orders", &["pay"]).await, "pay", false);
+    let mut all = ParticipantExploration::new(&databases("orders", &["pay"]).await, "pay", false);
     all.stage.start(1).await;
     all.every_order_of(
         &[First, First, FirstCopy, Abort, Second, AnswerFirst, AnswerSecond],
-        No::Never,
+        RefusedRequest::Never,
     );
     all.every_order_of(
         &[First, Abort, AbortCopy, Second, AnswerFirst, AnswerSecond, AnswerUndo],
-        No::Never,
+        RefusedRequest::Never,
     );
-    for no in [No::First, No::Second] {
+    for no in [RefusedRequest::First, RefusedRequest::Second] {
         all.every_order_of(&[First, FirstCopy, Abort, Second, AnswerFirst, AnswerSecond], no);
     }
     all.one_by_one().await;
@@ -193,9 +194,9 @@ async fn every_order_of_triggers_copies_abort_and_answers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_order_without_an_abort() {
     let began = Instant::now();
-    let mut all = Exploration::new(&databases("no_abort", &["pay"]).await, "pay", false);
+    let mut all = ParticipantExploration::new(&databases("no_abort", &["pay"]).await, "pay", false);
     all.stage.start(1).await;
-    for no in [No::Never, No::First, No::Second] {
+    for no in [RefusedRequest::Never, RefusedRequest::First, RefusedRequest::Second] {
         all.every_order_of(&[First, FirstCopy, Second, SecondCopy, AnswerFirst, AnswerSecond], no);
     }
     all.one_by_one().await;
@@ -205,9 +206,9 @@ async fn every_order_without_an_abort() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_order_with_a_local_first_step() {
     let began = Instant::now();
-    let mut all = Exploration::new(&databases("local", &["pay"]).await, "pay", true);
+    let mut all = ParticipantExploration::new(&databases("local", &["pay"]).await, "pay", true);
     all.stage.start(1).await;
-    for no in [No::Never, No::Second] {
+    for no in [RefusedRequest::Never, RefusedRequest::Second] {
         all.every_order_of(&[First, FirstCopy, Abort, Second, AnswerSecond, AnswerUndo], no);
     }
     all.one_by_one().await;
@@ -219,10 +220,13 @@ async fn every_order_at_once() {
     let databases = databases("at_once", &["calling", "local"]).await;
     for (name, is_local) in [("calling", false), ("local", true)] {
         let began = Instant::now();
-        let mut all = Exploration::new(&databases, name, is_local);
+        let mut all = ParticipantExploration::new(&databases, name, is_local);
         all.stage.start(1).await;
-        all.every_order_of(&[First, First, FirstCopy, Abort, Second, AnswerSecond], No::Never);
-        for no in [No::Never, No::First, No::Second] {
+        all.every_order_of(
+            &[First, First, FirstCopy, Abort, Second, AnswerSecond],
+            RefusedRequest::Never,
+        );
+        for no in [RefusedRequest::Never, RefusedRequest::First, RefusedRequest::Second] {
             all.every_order_of(&[First, FirstCopy, Abort, Second, AnswerFirst, AnswerSecond], no);
         }
         all.at_once();
@@ -236,12 +240,14 @@ async fn every_order_with_a_crash_after_every_commit() {
     let copies = [First, FirstCopy, Abort, Second, AnswerFirst, AnswerSecond];
     let undos = [First, Abort, Second, AnswerFirst, AnswerSecond, AnswerUndo];
     let databases = databases("crash", &STAGES).await;
-    for (dies, things) in [(Dies::BeforePublishing, copies), (Dies::BeforeConfirms, undos)] {
+    for (dies, things) in
+        [(DeathPoint::BeforePublishing, copies), (DeathPoint::BeforeConfirms, undos)]
+    {
         let crashes = STAGES.iter().enumerate().map(async |(after, name)| {
             let began = Instant::now();
-            let mut all = Exploration::new(&databases, name, false);
+            let mut all = ParticipantExploration::new(&databases, name, false);
             all.stage.start(1).await;
-            all.every_order_of(&things, No::Never);
+            all.every_order_of(&things, RefusedRequest::Never);
             all.with_a_crash(after, dies).await;
             all.judge(&format!("a crash after thing {after}, {dies:?}"), began).await;
         });

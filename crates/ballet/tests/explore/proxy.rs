@@ -11,14 +11,14 @@ use tokio::sync::{Notify, Semaphore};
 /// With this a batch begins. A connection sends the text once, so only its first batch is known.
 const BATCH: &[u8] = b"ballet.receive";
 
-pub(crate) struct Proxy {
+pub(crate) struct LossyProxy {
     /// The database's URL by this way.
     pub(crate) url: String,
-    doubt: Arc<Doubt>,
+    doubt: Arc<ProxyFaults>,
 }
 
 #[derive(Debug)]
-struct Doubt {
+struct ProxyFaults {
     loses: AtomicBool,
     lost: Notify,
     drops: AtomicBool,
@@ -26,7 +26,7 @@ struct Doubt {
     release: Semaphore,
 }
 
-impl Proxy {
+impl LossyProxy {
     pub(crate) async fn to(url: &str) -> Self {
         let mut url: reqwest::Url = url.parse().expect("a URL");
         let host = url.host_str().expect("a host").to_owned();
@@ -36,7 +36,7 @@ impl Proxy {
         let port = listener.local_addr().expect("an address").port();
         url.set_host(Some("127.0.0.1")).expect("a host");
         url.set_port(Some(port)).expect("a port");
-        let doubt = Arc::new(Doubt {
+        let doubt = Arc::new(ProxyFaults {
             loses: AtomicBool::new(false),
             lost: Notify::new(),
             drops: AtomicBool::new(false),
@@ -77,7 +77,7 @@ impl Proxy {
     }
 }
 
-async fn pass(mut client: TcpStream, mut server: TcpStream, doubt: Arc<Doubt>) {
+async fn pass(mut client: TcpStream, mut server: TcpStream, doubt: Arc<ProxyFaults>) {
     let (mut from_client, mut from_server) = (vec![0; 65_536], vec![0; 65_536]);
     let mut is_batch = false;
     loop {

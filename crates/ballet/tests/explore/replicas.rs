@@ -2,27 +2,30 @@
 
 use std::time::Instant;
 
-use crate::orders::Action::{
+use crate::orders::ParticipantInput::{
     Abort, AnswerFirst, AnswerSecond, AnswerUndo, First, FirstCopy, Second,
 };
-use crate::outside::No;
-use crate::participant::Exploration;
+use crate::outside::RefusedRequest;
+use crate::participant::ParticipantExploration;
 use crate::stage::databases;
 
 async fn explore(name: &str, replicas: usize, dies: bool) {
     let databases = databases(name, &["calling", "local"]).await;
     for (database, local) in [("calling", false), ("local", true)] {
         let began = Instant::now();
-        let mut all = Exploration::new(&databases, database, local);
+        let mut all = ParticipantExploration::new(&databases, database, local);
         for _ in 0..replicas {
             all.stage.start(2).await;
         }
         all.every_order_of(
             &[First, FirstCopy, Abort, Second, AnswerFirst, AnswerSecond],
-            No::Never,
+            RefusedRequest::Never,
         );
-        all.every_order_of(&[First, Abort, Second, AnswerFirst, AnswerUndo], No::Second);
-        all.every_order_of(&[First, FirstCopy, Second, AnswerSecond], No::Never);
+        all.every_order_of(
+            &[First, Abort, Second, AnswerFirst, AnswerUndo],
+            RefusedRequest::Second,
+        );
+        all.every_order_of(&[First, FirstCopy, Second, AnswerSecond], RefusedRequest::Never);
         all.twice_saga_by_saga();
         if dies {
             all.stage.lose_one().await;

@@ -11,7 +11,7 @@ use ballet::{
 };
 use uuid::Uuid;
 
-use crate::outside::{Ask, Outside};
+use crate::outside::{ProviderRequest, SaleProvider};
 
 ballet_testkit::events! {
     Placed = "sales.placed.v1"
@@ -48,14 +48,14 @@ pub(crate) const PAY_TABLES: &[Migration] = &[Migration {
 }];
 
 /// Payments whose first step asks outside.
-pub(crate) fn calling(outside: &Outside) -> Participant {
+pub(crate) fn calling(outside: &SaleProvider) -> Participant {
     Participant::new("pay").saga::<Sale>(|saga| {
         saga.compensatable(Authorize(outside.clone())).pivot(Capture(outside.clone()))
     })
 }
 
 /// Payments whose first step is local.
-pub(crate) fn local(outside: &Outside) -> Participant {
+pub(crate) fn local(outside: &SaleProvider) -> Participant {
     Participant::new("pay")
         .saga::<Sale>(|saga| saga.compensatable(Hold).pivot(Capture(outside.clone())))
 }
@@ -64,7 +64,7 @@ pub(crate) fn saga(tx: &Tx<'_>) -> Result<Uuid, Failure> {
     tx.saga_id().map(|saga| saga.0).ok_or_else(|| Failure::permanent("no saga"))
 }
 
-struct Authorize(Outside);
+struct Authorize(SaleProvider);
 
 impl CallStep for Authorize {
     const NAME: &'static str = "first";
@@ -79,7 +79,7 @@ impl CallStep for Authorize {
     }
 
     async fn call(&self, key: CallKey, saga: &Uuid) -> Result<bool, Failure> {
-        self.0.ask(key, *saga, Ask::Authorize).await
+        self.0.ask(key, *saga, ProviderRequest::Authorize).await
     }
 
     async fn answered(&self, _: &mut Tx<'_>, _: Uuid, yes: bool) -> CallStepResult<Self> {
@@ -108,7 +108,7 @@ impl CallCompensate for Authorize {
     }
 
     async fn compensate_call(&self, key: CallKey, saga: &Uuid) -> Result<bool, Failure> {
-        self.0.ask(key, *saga, Ask::Void).await
+        self.0.ask(key, *saga, ProviderRequest::Void).await
     }
 
     async fn compensate_answered(
@@ -149,7 +149,7 @@ impl Compensate for Hold {
     }
 }
 
-struct Capture(Outside);
+struct Capture(SaleProvider);
 
 impl CallStep for Capture {
     const NAME: &'static str = "second";
@@ -164,7 +164,7 @@ impl CallStep for Capture {
     }
 
     async fn call(&self, key: CallKey, saga: &Uuid) -> Result<bool, Failure> {
-        self.0.ask(key, *saga, Ask::Capture).await
+        self.0.ask(key, *saga, ProviderRequest::Capture).await
     }
 
     async fn answered(&self, tx: &mut Tx<'_>, saga: Uuid, yes: bool) -> CallStepResult<Self> {
@@ -190,7 +190,7 @@ impl CallCompensate for Capture {
     }
 
     async fn compensate_call(&self, key: CallKey, saga: &Uuid) -> Result<bool, Failure> {
-        self.0.ask(key, *saga, Ask::Refund).await
+        self.0.ask(key, *saga, ProviderRequest::Refund).await
     }
 
     async fn compensate_answered(

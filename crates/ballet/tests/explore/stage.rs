@@ -1,4 +1,4 @@
-//! Where sagas are explored: a service on a real database and the broker in memory, which can be
+//! The stage on which sagas are explored: a service on a real database and the broker in memory, which can be
 //! brought to rest, and to a crash.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -13,19 +13,19 @@ use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use uuid::Uuid;
 
-use crate::broker::Lossy;
-use crate::outside::{Ask, Outside};
+use crate::broker::LossyBroker;
+use crate::outside::{ProviderRequest, SaleProvider};
 
 pub(crate) const LONG: Duration = Duration::from_secs(120);
 
-pub(crate) struct Stage {
+pub(crate) struct ExploreStage {
     // Before the databases, so that the services are gone when their database is dropped.
     services: Vec<Running>,
     participant: Participant,
     tables: &'static [Migration],
-    pub(crate) broker: Lossy,
+    pub(crate) broker: LossyBroker,
     pub(crate) db: PgPool,
-    pub(crate) outside: Outside,
+    pub(crate) outside: SaleProvider,
     context: Clock,
     url: String,
     _databases: Arc<Databases>,
@@ -40,26 +40,26 @@ pub(crate) async fn databases(test: &str, stages: &[&str]) -> Arc<Databases> {
     Arc::new(Database::prepared(postgres, test, stages).await.expect("databases"))
 }
 
-/// At which point of a commit's way out the service dies.
+/// The point of a commit's way out at which the service dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Dies {
+pub(crate) enum DeathPoint {
     /// Committed; nothing is published or acknowledged.
     BeforePublishing,
     /// Committed and published; nothing is confirmed or acknowledged.
     BeforeConfirms,
 }
 
-impl Stage {
+impl ExploreStage {
     pub(crate) fn new(
         databases: &Arc<Databases>,
         name: &str,
         participant: Participant,
         tables: &'static [Migration],
-        outside: Outside,
+        outside: SaleProvider,
     ) -> Self {
         let system = System { name: "sales", parts: vec![participant.part()] };
         let definitions = topology::definitions(&system, |_| String::new());
-        let broker = Lossy::new(MemoryBroker::with_definitions(&definitions));
+        let broker = LossyBroker::new(MemoryBroker::with_definitions(&definitions));
         let url = databases[name].url().to_owned();
         let db = PgPoolOptions::new().max_connections(2).connect_lazy(&url).expect("a URL");
         let (services, context) = (Vec::new(), Clock::system());
@@ -75,7 +75,7 @@ impl Stage {
         let mut settings = Settings::new("amqp://in.memory", &self.url);
         settings.lanes = lanes;
         settings.database_connections = Some(7 + u32::from(lanes));
-        // Who loses its acknowledgements gets no further than this.
+        // A process that loses its acknowledgements gets no further than this.
         settings.prefetch = Some(u16::MAX);
         // As many as may be held at a time.
         settings.calls = u16::MAX;
@@ -152,10 +152,10 @@ impl Stage {
             .map_err(|error| error.to_string())?;
             let expected = open.iter().filter(|(saga, step, undo)| {
                 let ask = match (step.as_str(), undo) {
-                    ("first", false) => Ask::Authorize,
-                    ("first", true) => Ask::Void,
-                    (_, false) => Ask::Capture,
-                    (_, true) => Ask::Refund,
+                    ("first", false) => ProviderRequest::Authorize,
+                    ("first", true) => ProviderRequest::Void,
+                    (_, false) => ProviderRequest::Capture,
+                    (_, true) => ProviderRequest::Refund,
                 };
                 self.outside.holds(*saga, ask)
             });
@@ -180,11 +180,11 @@ impl Stage {
     }
 
     /// From here on the service commits, and nobody hears of it.
-    pub(crate) fn doom(&self, dies: Dies) {
+    pub(crate) fn doom(&self, dies: DeathPoint) {
         self.broker.lose_acks(true);
         match dies {
-            Dies::BeforePublishing => self.broker.memory.block(true),
-            Dies::BeforeConfirms => self.broker.memory.hold_confirms(),
+            DeathPoint::BeforePublishing => self.broker.memory.block(true),
+            DeathPoint::BeforeConfirms => self.broker.memory.hold_confirms(),
         }
     }
 
@@ -200,14 +200,14 @@ impl Stage {
     }
 
     pub(crate) async fn revive(&mut self) {
-        self.broker = Lossy::new(self.broker.memory.clone());
+        self.broker = LossyBroker::new(self.broker.memory.clone());
         self.broker.memory.block(false);
         self.broker.memory.release_confirms();
         self.start(1).await;
         self.settle().await;
     }
 
-    /// One of the replicas dies in the midst of its work.
+    /// One of the replicas dies in the middle of its work.
     pub(crate) async fn lose_one(&mut self) {
         wait_until("some work done", LONG, || async {
             let done =
@@ -221,8 +221,8 @@ impl Stage {
     }
 
     /// Reads what there is of all sagas.
-    pub(crate) async fn facts(&self) -> HashMap<Uuid, Facts> {
-        let mut facts: HashMap<Uuid, Facts> = HashMap::new();
+    pub(crate) async fn facts(&self) -> HashMap<Uuid, SagaFacts> {
+        let mut facts: HashMap<Uuid, SagaFacts> = HashMap::new();
         let rows: Vec<(Uuid, String, String, i32)> = sqlx::query_as(
             "select saga_id, step, entry, ordinal from ballet.ledger order by saga_id, ordinal",
         )
@@ -230,7 +230,7 @@ impl Stage {
         .await
         .expect("the ledger");
         for (saga, step, entry, ordinal) in rows {
-            facts.entry(saga).or_default().ledger.push(Row { step, entry, ordinal });
+            facts.entry(saga).or_default().ledger.push(LedgerFact { step, entry, ordinal });
         }
         let rows: Vec<(Uuid, String, bool, bool)> =
             sqlx::query_as("select saga_id, step, undo, closed_at is not null from ballet.call")
@@ -255,8 +255,8 @@ impl Stage {
 
 /// The records of one saga.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Facts {
-    pub(crate) ledger: Vec<Row>,
+pub(crate) struct SagaFacts {
+    pub(crate) ledger: Vec<LedgerFact>,
     /// Step, whether for its undo, whether closed.
     pub(crate) calls: Vec<(String, bool, bool)>,
     /// The ids of what went through the broker, by type.
@@ -264,18 +264,18 @@ pub(crate) struct Facts {
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct Row {
+pub(crate) struct LedgerFact {
     pub(crate) step: String,
     pub(crate) entry: String,
     pub(crate) ordinal: i32,
 }
 
-impl Facts {
+impl SagaFacts {
     pub(crate) fn told<E: Event>(&self) -> usize {
         self.told.get(E::TYPE.name()).map_or(0, BTreeSet::len)
     }
 
-    /// Where in the order of its entries a step has this one.
+    /// Returns the ordinal of this entry of a step.
     pub(crate) fn entry(&self, step: &str, entry: &str) -> Option<i32> {
         let row = self.ledger.iter().find(|row| row.step == step && row.entry == entry);
         row.map(|row| row.ordinal)

@@ -3,22 +3,22 @@
 use ballet::{Event, SagaId};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use crate::outside::Outside;
-use crate::proxy::Proxy;
+use crate::outside::SaleProvider;
+use crate::proxy::LossyProxy;
 use crate::sale::{Authorized, PAY_TABLES, Placed, local};
-use crate::stage::{Stage, databases, left_by_a_gone_process};
+use crate::stage::{ExploreStage, databases, left_by_a_gone_process};
 
-async fn stage(name: &str) -> Stage {
-    let outside = Outside::new();
+async fn stage(name: &str) -> ExploreStage {
+    let outside = SaleProvider::new();
     let participant = local(&outside);
-    Stage::new(&databases(name, &["pay"]).await, "pay", participant, PAY_TABLES, outside)
+    ExploreStage::new(&databases(name, &["pay"]).await, "pay", participant, PAY_TABLES, outside)
 }
 
-async fn connect(stage: &Stage) -> PgConnection {
+async fn connect(stage: &ExploreStage) -> PgConnection {
     PgConnection::connect(stage.url()).await.expect("a database")
 }
 
-async fn authorized_once(stage: &Stage, saga: SagaId) {
+async fn authorized_once(stage: &ExploreStage, saga: SagaId) {
     stage.publish_all().await;
     let taken = stage.broker.memory.taken();
     let of_saga = taken.iter().filter(|message| {
@@ -107,7 +107,7 @@ async fn a_batch_that_rolls_back_keeps_its_marks_and_publishes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_whose_answer_is_lost_is_published() {
     let mut stage = stage("doubt").await;
-    let proxy = Proxy::to(stage.url()).await;
+    let proxy = LossyProxy::to(stage.url()).await;
     stage.connect_through(&proxy.url);
     stage.start(1).await;
     let saga = SagaId(stage.new_id());

@@ -3,31 +3,36 @@
 use ballet::{Abort, SagaId};
 use sqlx::{Connection, Executor, PgConnection};
 
-use crate::outside::{Ask, No, Outside};
+use crate::outside::{ProviderRequest, RefusedRequest, SaleProvider};
 use crate::sale::{
     Authorized, Cancelled, Captured, Confirmed, PAY_TABLES, Packed, Placed, Released, Sale, Wanted,
     calling, local,
 };
 use crate::sales::{SALES_TABLES, sales};
-use crate::stage::{Stage, databases};
+use crate::stage::{ExploreStage, databases};
 
 /// A service alone on its stage, with one saga for which the provider is prepared.
-async fn stage(name: &str, is_local: bool, held: &[Ask]) -> (Stage, SagaId) {
-    let outside = Outside::new();
+async fn stage(name: &str, is_local: bool, held: &[ProviderRequest]) -> (ExploreStage, SagaId) {
+    let outside = SaleProvider::new();
     let participant = if is_local { local(&outside) } else { calling(&outside) };
-    let mut stage =
-        Stage::new(&databases(name, &["pay"]).await, "pay", participant, PAY_TABLES, outside);
+    let mut stage = ExploreStage::new(
+        &databases(name, &["pay"]).await,
+        "pay",
+        participant,
+        PAY_TABLES,
+        outside,
+    );
     stage.start(1).await;
     let saga = SagaId(stage.new_id());
-    stage.outside.open_account(saga.0, No::Never, held, is_local);
+    stage.outside.open_account(saga.0, RefusedRequest::Never, held, is_local);
     (stage, saga)
 }
 
-async fn connect(stage: &Stage) -> PgConnection {
+async fn connect(stage: &ExploreStage) -> PgConnection {
     PgConnection::connect(stage.url()).await.expect("a database")
 }
 
-/// Who waits for a lock.
+/// Counts the waiters for locks.
 const WAITING: &str = "select count(*) from pg_locks l join pg_database d on d.oid = l.database \
                        where d.datname = current_database() and not granted";
 
@@ -69,7 +74,8 @@ async fn an_abort_and_a_step_on_two_replicas_are_one_after_the_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancel_and_the_pivots_outcome_are_one_after_the_other() {
     let databases = databases("arbiter", &["sales"]).await;
-    let mut stage = Stage::new(&databases, "sales", sales(), SALES_TABLES, Outside::new());
+    let mut stage =
+        ExploreStage::new(&databases, "sales", sales(), SALES_TABLES, SaleProvider::new());
     stage.start(1).await;
     let saga = SagaId(stage.new_id());
     stage.put(stage.new_id(), saga, &Wanted {});
@@ -114,7 +120,7 @@ async fn nothing_is_acknowledged_before_its_dead_letter_is_confirmed() {
     stage.put(stage.new_id(), saga, &Placed {});
     stage.until("select count(*) from hold", 1).await;
     assert_eq!(stage.broker.memory.ready("pay.dead").len(), 1);
-    // What comes after it is done with, so it holds up the watermark.
+    // Later deliveries are settled, so it holds up the watermark.
     assert_eq!(stage.broker.memory.unacked("pay"), 2, "the copy is not confirmed yet");
     stage.broker.memory.release_confirms();
     stage.settle().await;
@@ -122,7 +128,8 @@ async fn nothing_is_acknowledged_before_its_dead_letter_is_confirmed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_two_processes_make_has_one_outcome() {
-    let (mut stage, saga) = stage("twice", false, &[Ask::Authorize, Ask::Void]).await;
+    let (mut stage, saga) =
+        stage("twice", false, &[ProviderRequest::Authorize, ProviderRequest::Void]).await;
     stage.start(1).await;
     stage.put(stage.new_id(), saga, &Placed {});
     stage.settle().await;
@@ -133,7 +140,7 @@ async fn a_call_that_two_processes_make_has_one_outcome() {
     ballet_stage::wait_until("both to ask", crate::stage::LONG, asked).await.expect("asked");
     stage.put(stage.new_id(), saga, &cancelled());
     stage.settle().await;
-    stage.outside.answer(saga.0, &[Ask::Authorize]);
+    stage.outside.answer(saga.0, &[ProviderRequest::Authorize]);
     stage.outside.tell();
     stage.until("select count(*) from ballet.ledger where entry = 'undoing'", 1).await;
     stage.settle().await;

@@ -8,7 +8,7 @@ use ballet::{Clock, Participant, Running};
 use ballet_stage::wait_until;
 use ballet_testkit::memory::until;
 
-use crate::stage::{SOON, Stage};
+use crate::stage::{OutboxStage, SOON};
 use crate::trip::{Rental, cars};
 
 ballet_testkit::events! {
@@ -31,7 +31,7 @@ async fn count_lots(running: &Running, batches: std::ops::Range<i64>, lots: i64)
 }
 
 /// Rows of the outbox tables that were written and that were read, since the database began.
-async fn written_and_read(stage: &Stage) -> (i64, i64) {
+async fn written_and_read(stage: &OutboxStage) -> (i64, i64) {
     sqlx::query_as(
         "select sum(n_tup_ins)::bigint, sum(seq_tup_read)::bigint from pg_stat_user_tables \
          where schemaname = 'ballet' and relname ~ '^outbox_[0-9]+$'",
@@ -42,7 +42,7 @@ async fn written_and_read(stage: &Stage) -> (i64, i64) {
 }
 
 /// The same, once this many written rows are reported: a session reports what it did now and then.
-async fn until_reported(stage: &Stage, rows: i64) -> (i64, i64) {
+async fn until_reported(stage: &OutboxStage, rows: i64) -> (i64, i64) {
     wait_until("the statistics", SOON, || async {
         let (written, read) = written_and_read(stage).await;
         let all = (written >= rows).then_some((written, read));
@@ -68,7 +68,7 @@ async fn t187_beside_a_dump_looks_cost_what_is_written_and_all_is_emptied_when_i
     /// As much as one table takes.
     const TURN: i64 = 42;
     let rental = Rental::default();
-    let stage = Stage::new("dump", &[service(&rental)]).await;
+    let stage = OutboxStage::new("dump", &[service(&rental)]).await;
     let running = stage.start_by(service(&rental), &[], Clock::system(), |_| {}).await;
     count_lots(&running, 0..TURN, 500).await;
     let mut events = 21_000;
@@ -102,7 +102,7 @@ async fn t188_what_waits_behind_an_outage_drains_in_order_and_in_linear_time() {
     let batches = std::env::var("BALLET_BACKLOG").ok().and_then(|set| set.parse().ok());
     let batches: i64 = batches.unwrap_or(600);
     let rental = Rental::default();
-    let stage = Stage::new("outage", &[service(&rental)]).await;
+    let stage = OutboxStage::new("outage", &[service(&rental)]).await;
     let running = stage.start_by(service(&rental), &[], Clock::system(), |_| {}).await;
     stage.broker.unreachable(true);
     stage.broker.drop_connections("");

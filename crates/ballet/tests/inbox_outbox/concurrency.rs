@@ -7,13 +7,13 @@ use ballet_testkit::memory::until;
 use tokio::sync::Semaphore;
 
 use crate::notes::{Notes, TABLES, renamed};
-use crate::stage::Stage;
+use crate::stage::OutboxStage;
 use crate::trip::{HotelRenamed, Rental, RoomBooked, TripBooked, cars};
 
 #[tokio::test]
 async fn t63_a_deadlock_and_a_serialization_failure_are_nobodys_failure() {
     let notes = Notes::default();
-    let stage = Stage::new("conflicts", &[notes.guide()]).await;
+    let stage = OutboxStage::new("conflicts", &[notes.guide()]).await;
     let _running = stage.start(notes.guide(), TABLES).await;
     for (handled, code) in (1..).zip(["40P01", "40001"]) {
         // A failure of the handler's own would be a dead letter after three attempts.
@@ -66,7 +66,7 @@ async fn t64_of_two_updates_of_one_version_one_is_done_again_and_none_is_lost() 
         let counts = Counts { read: Arc::clone(&read), go_on: Arc::clone(&go_on) };
         Participant::new("guide").projects(counts)
     };
-    let stage = Stage::new("versions", &[counts()]).await;
+    let stage = OutboxStage::new("versions", &[counts()]).await;
     let _running = stage.start(counts(), COUNTER).await;
     stage.put(&stage.new_id(), None, &renamed("Ritz"));
     read.acquire().await.expect("open").forget();
@@ -82,7 +82,7 @@ async fn t64_of_two_updates_of_one_version_one_is_done_again_and_none_is_lost() 
 async fn t65_two_first_events_of_a_saga_at_the_same_time_are_both_applied() {
     const SAGAS: usize = 20;
     let rental = Rental::default();
-    let stage = Stage::new("first_two", &[cars(rental.clone())]).await;
+    let stage = OutboxStage::new("first_two", &[cars(rental.clone())]).await;
     let _replicas = [
         stage.start(cars(rental.clone()), &[]).await,
         stage.start(cars(rental.clone()), &[]).await,

@@ -3,11 +3,11 @@
 use ballet_testkit::memory::until;
 
 use crate::notes::{NotePrinted, Notes, TABLES, renamed};
-use crate::stage::Stage;
+use crate::stage::OutboxStage;
 
 /// Two copies of each of three messages: with an id that has a time, with a text for an id, and with
 /// none at all.
-fn put_copies(stage: &Stage, timed: &str) {
+fn put_copies(stage: &OutboxStage, timed: &str) {
     for _ in 0..2 {
         stage.put(timed, None, &renamed("timed"));
         stage.put("note 17", None, &renamed("text"));
@@ -18,7 +18,7 @@ fn put_copies(stage: &Stage, timed: &str) {
 #[tokio::test]
 async fn t27_copies_in_one_batch_and_in_the_next_take_effect_once() {
     let notes = Notes::held();
-    let stage = Stage::new("copies", &[notes.guide()]).await;
+    let stage = OutboxStage::new("copies", &[notes.guide()]).await;
     let one_lane = |settings: &mut ballet::Settings| settings.lanes = 1;
     let _running = stage.start_with(notes.guide(), TABLES, one_lane).await;
     stage.put(&stage.new_id(), None, &renamed("first"));

@@ -5,13 +5,13 @@ use ballet_amqp::headers::text_header;
 use ballet_testkit::memory::until;
 
 use crate::notes::{NotePrinted, Notes, TABLES, renamed};
-use crate::stage::Stage;
+use crate::stage::OutboxStage;
 use crate::trip::{HotelRenamed, Trouble};
 
 #[tokio::test]
 async fn t31_of_two_deliveries_at_the_same_moment_one_runs_and_the_other_waits() {
     let notes = Notes::held();
-    let stage = Stage::new("same_moment", &[notes.guide()]).await;
+    let stage = OutboxStage::new("same_moment", &[notes.guide()]).await;
     let _replicas =
         [stage.start(notes.guide(), TABLES).await, stage.start(notes.guide(), TABLES).await];
     until("two consumers", || stage.broker.connections().len(), 4).await;
@@ -29,7 +29,7 @@ async fn t31_of_two_deliveries_at_the_same_moment_one_runs_and_the_other_waits()
 #[tokio::test]
 async fn t32_t42_a_handler_that_fails_leaves_nothing_and_runs_again() {
     let notes = Notes::default();
-    let stage = Stage::new("fails", &[notes.guide()]).await;
+    let stage = OutboxStage::new("fails", &[notes.guide()]).await;
     let _running = stage.start(notes.guide(), TABLES).await;
     let _ = notes.trouble.clone().times(2);
     stage.put(&stage.new_id(), None, &renamed("Ritz"));
@@ -40,7 +40,7 @@ async fn t32_t42_a_handler_that_fails_leaves_nothing_and_runs_again() {
     stage.until_settled("guide").await;
     assert_eq!(stage.count("guide", "note").await, 1);
     assert_eq!(stage.count("guide", "ballet.inbox").await, 1);
-    // What is published after it would come after what a failed attempt published.
+    // Events that are published after it would follow the events of a failed attempt.
     stage.put(&stage.new_id(), None, &renamed("Savoy"));
     let printed = stage.until_taken::<NotePrinted>(2).await;
     assert_eq!(printed[0].body, r#"{"name":"Ritz"}"#);
@@ -65,7 +65,7 @@ async fn t33_of_two_handlers_of_an_event_each_takes_effect_once_when_one_fails()
     let notes = Notes::default();
     let second = Second(Trouble::default().times(2));
     let guide: Participant = notes.guide().projects(second);
-    let stage = Stage::new("two_handlers", &[notes.guide()]).await;
+    let stage = OutboxStage::new("two_handlers", &[notes.guide()]).await;
     let _running = stage.start(guide, TABLES).await;
     stage.put(&stage.new_id(), None, &renamed("Ritz"));
     stage.until_settled("guide").await;
@@ -77,7 +77,7 @@ async fn t33_of_two_handlers_of_an_event_each_takes_effect_once_when_one_fails()
 #[tokio::test]
 async fn t38_a_handler_that_hangs_is_rolled_back_and_its_attempts_are_counted() {
     let notes = Notes { trouble: Trouble::default().times(1000), ..Notes::default() };
-    let stage = Stage::new("hangs", &[notes.guide()]).await;
+    let stage = OutboxStage::new("hangs", &[notes.guide()]).await;
     let limit = |settings: &mut ballet::Settings| settings.handler_seconds = 1;
     let _running = stage.start_with(notes.guide(), TABLES, limit).await;
     stage.put(&stage.new_id(), None, &renamed("Hangs"));
@@ -98,7 +98,7 @@ async fn t38_a_handler_that_hangs_is_rolled_back_and_its_attempts_are_counted() 
 #[tokio::test]
 async fn t39_a_copy_that_the_broker_delivers_meanwhile_does_not_run_beside_the_first() {
     let notes = Notes::held();
-    let stage = Stage::new("meanwhile", &[notes.guide()]).await;
+    let stage = OutboxStage::new("meanwhile", &[notes.guide()]).await;
     let _slow = stage.start(notes.guide(), TABLES).await;
     until("a connection each way", || stage.broker.connections().len(), 2).await;
     let slow = stage.broker.connections();

@@ -1,9 +1,9 @@
 //! Events that the publisher did not get, or could not hold, are published all the same.
 
 use ballet::{Clock, Event};
-use ballet_testkit::memory::{Kind, until};
+use ballet_testkit::memory::{ExchangeKind, until};
 
-use crate::stage::{Stage, book, execute, left_by_a_gone_process};
+use crate::stage::{OutboxStage, book, execute, left_by_a_gone_process};
 use crate::trip::{DESK_TABLES, Trip, TripBooked, TripCancelled, TripWanted, desk};
 
 /// Batches without a mark.
@@ -27,7 +27,7 @@ fn rows(batches: u32, events: u32) -> String {
 
 #[tokio::test]
 async fn what_a_sweep_finds_and_memory_has_no_room_for_is_found_again() {
-    let stage = Stage::new("no_room_to_sweep", &[desk()]).await;
+    let stage = OutboxStage::new("no_room_to_sweep", &[desk()]).await;
     let _running = stage.start(desk(), DESK_TABLES).await;
     // The publisher holds 6,000 messages: the second batch and the third do not fit beside the first.
     stage.execute("desk", &left(3, 4000)).await;
@@ -37,7 +37,7 @@ async fn what_a_sweep_finds_and_memory_has_no_room_for_is_found_again() {
 
 #[tokio::test]
 async fn what_is_committed_while_memory_has_no_room_is_published_by_the_next_sweep() {
-    let stage = Stage::new("no_room_to_commit", &[desk()]).await;
+    let stage = OutboxStage::new("no_room_to_commit", &[desk()]).await;
     let running = stage.start(desk(), DESK_TABLES).await;
     stage.broker.hold_confirms();
     stage.execute("desk", &left(1, 6000)).await;
@@ -64,7 +64,7 @@ const FUSE: &str = "
 
 #[tokio::test]
 async fn what_could_not_be_read_back_at_first_is_read_by_the_next_sweep() {
-    let stage = Stage::new("read_back", &[desk()]).await;
+    let stage = OutboxStage::new("read_back", &[desk()]).await;
     let _running = stage.start(desk(), DESK_TABLES).await;
     let mut db = stage.connect("desk").await;
     let fuse =
@@ -76,7 +76,7 @@ async fn what_could_not_be_read_back_at_first_is_read_by_the_next_sweep() {
 
 #[tokio::test]
 async fn a_batch_that_a_gone_process_left_is_found_among_any_number_of_living_ones() {
-    let stage = Stage::new("among_living", &[desk()]).await;
+    let stage = OutboxStage::new("among_living", &[desk()]).await;
     let running = stage.start(desk(), DESK_TABLES).await;
     stage.broker.hold_confirms();
     // Older batches that wait for their confirms.
@@ -103,7 +103,7 @@ fn in_current(what: &str) -> String {
 
 #[tokio::test]
 async fn what_a_gone_process_wrote_to_the_table_of_an_idle_one_is_published() {
-    let stage = Stage::new("idle", &[desk()]).await;
+    let stage = OutboxStage::new("idle", &[desk()]).await;
     let _running = stage.start_by(desk(), DESK_TABLES, Clock::system(), |_| {}).await;
     // As one that was frozen, lost the table, and committed to it once more before it was killed.
     let row = rows(1, 1).replace("outbox_left", "outbox_%s").replace('\'', "''");
@@ -114,7 +114,7 @@ async fn what_a_gone_process_wrote_to_the_table_of_an_idle_one_is_published() {
 
 #[tokio::test]
 async fn an_event_that_can_never_be_published_is_kept_when_the_next_batch_brings_its_mark() {
-    let stage = Stage::new("kept_aside", &[desk()]).await;
+    let stage = OutboxStage::new("kept_aside", &[desk()]).await;
     let running = stage.start(desk(), DESK_TABLES).await;
     // An event that is not in memory is damaged in its table.
     stage.broker.hold_confirms();
@@ -139,10 +139,10 @@ async fn an_event_that_can_never_be_published_is_kept_when_the_next_batch_brings
 
 #[tokio::test]
 async fn an_event_that_no_queue_takes_waits_until_one_does() {
-    let stage = Stage::new("no_queue_at_all", &[desk()]).await;
+    let stage = OutboxStage::new("no_queue_at_all", &[desk()]).await;
     let running = stage.start(desk(), DESK_TABLES).await;
     // Without any binding but this one.
-    stage.broker.exchange("events", Kind::Topic);
+    stage.broker.exchange("events", ExchangeKind::Topic);
     stage.broker.queue("late");
     stage.broker.bind("events", TripCancelled::TYPE.name(), "late");
     let saga = stage.new_saga();
@@ -172,7 +172,7 @@ const SEALED: &str = "
 
 #[tokio::test]
 async fn marks_of_a_table_that_cannot_be_written_keep_no_batch_from_committing() {
-    let stage = Stage::new("sealed", &[desk()]).await;
+    let stage = OutboxStage::new("sealed", &[desk()]).await;
     let _running = stage.start(desk(), DESK_TABLES).await;
     stage.execute("desk", SEALED).await;
     // It is published, and its mark waits.
@@ -200,7 +200,7 @@ const SPARE: &str = "
 
 #[tokio::test]
 async fn empty_tables_that_an_outage_left_cost_no_statement_each() {
-    let stage = Stage::new("spare", &[desk()]).await;
+    let stage = OutboxStage::new("spare", &[desk()]).await;
     let _running = stage.start(desk(), DESK_TABLES).await;
     stage.execute("desk", SPARE).await;
     let transactions =
@@ -212,15 +212,15 @@ async fn empty_tables_that_an_outage_left_cost_no_statement_each() {
         stage.execute("desk", &left(1, 1).replace("99999", &(99_990 + sweep).to_string())).await;
         stage.until_taken::<TripBooked>(sweep).await;
     }
-    // What a session has counted is seen after a second.
+    // The counts of a session are visible after a second.
     let (after,): (i64,) = sqlx::query_as(transactions).fetch_one(&mut db).await.expect("a count");
-    // With one for each table the four sweeps would have 1,200. What else a service does goes by the clock.
+    // With one for each table the four sweeps would have 1,200. The service's other transactions go by the clock.
     assert!(after - before < 600, "{} transactions", after - before);
 }
 
 #[tokio::test]
 async fn upkeep_that_waits_for_a_table_keeps_no_other_upkeep_waiting() {
-    let stage = Stage::new("held", &[desk()]).await;
+    let stage = OutboxStage::new("held", &[desk()]).await;
     let _running = stage.start(desk(), DESK_TABLES).await;
     let mut holder = stage.connect("desk").await;
     let made = "create table held as select clock_timestamp() as since";

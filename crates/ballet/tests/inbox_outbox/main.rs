@@ -4,15 +4,15 @@
 mod backlog;
 mod concurrency;
 mod copies;
-mod held;
 mod inbox;
 mod left_behind;
 mod notes;
 mod outbox;
+mod refused_keys;
 mod relay;
 mod savepoints;
 mod stage;
 #[expect(dead_code, reason = "shared with the tests of the engine")]
 #[path = "../engine/trip.rs"]
 mod trip;
-mod unsent;
+mod unsent_dead_letters;

@@ -25,7 +25,7 @@ pub(crate) fn renamed(name: &str) -> HotelRenamed {
 pub(crate) struct Notes {
     pub(crate) trouble: Trouble,
     pub(crate) entered: Arc<AtomicUsize>,
-    /// Where handlers wait; `None` if they do not.
+    /// The permits that handlers wait for; `None` if they do not wait.
     pub(crate) hold: Option<Arc<Semaphore>>,
 }
 

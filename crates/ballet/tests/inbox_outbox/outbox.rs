@@ -4,7 +4,7 @@ use ballet::SagaId;
 use ballet_amqp::headers::text_header;
 
 use crate::notes::{NotePrinted, Notes, TABLES, renamed};
-use crate::stage::{Stage, TRACE, book, execute, left_by_a_gone_process};
+use crate::stage::{OutboxStage, TRACE, book, execute, left_by_a_gone_process};
 use crate::trip::{DESK_TABLES, HOTEL_TABLES, Rental, RoomBooked, TripBooked, Trouble, cars};
 use crate::trip::{desk, hotel};
 
@@ -14,7 +14,7 @@ const UNMARKED: &str = "(select from ballet.outbox() group by owner, batch \
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t43_what_is_committed_before_a_crash_and_not_sent_is_sent_by_the_next() {
-    let stage = Stage::new("not_sent", &[desk()]).await;
+    let stage = OutboxStage::new("not_sent", &[desk()]).await;
     let running = stage.start(desk(), DESK_TABLES).await;
     stage.broker.unreachable(true);
     stage.broker.drop_connections("");
@@ -32,7 +32,7 @@ async fn t43_what_is_committed_before_a_crash_and_not_sent_is_sent_by_the_next()
 async fn t44_t53_what_was_sent_and_not_marked_comes_again_the_same_and_is_dropped() {
     let rental = Rental::default();
     let parts = [hotel(Trouble::default()), cars(rental.clone())];
-    let stage = Stage::new("not_marked", &parts).await;
+    let stage = OutboxStage::new("not_marked", &parts).await;
     let running = stage.start(hotel(Trouble::default()), HOTEL_TABLES).await;
     let _cars = stage.start(cars(rental.clone()), &[]).await;
     stage.broker.hold_confirms();
@@ -59,7 +59,8 @@ async fn t44_t53_what_was_sent_and_not_marked_comes_again_the_same_and_is_droppe
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trace_with_the_id_of_its_saga_is_short_in_the_outbox_and_read_back_whole() {
     let stage =
-        Stage::new("sagas_trace", &[hotel(Trouble::default()), cars(Rental::default())]).await;
+        OutboxStage::new("sagas_trace", &[hotel(Trouble::default()), cars(Rental::default())])
+            .await;
     let running = stage.start(hotel(Trouble::default()), HOTEL_TABLES).await;
     stage.broker.hold_confirms();
     let saga: SagaId = TRACE[3..35].parse().expect("a UUID");
@@ -80,7 +81,7 @@ async fn a_trace_with_the_id_of_its_saga_is_short_in_the_outbox_and_read_back_wh
 
 #[tokio::test]
 async fn t49_while_the_broker_is_away_commits_go_on_and_drain_in_order() {
-    let stage = Stage::new("broker_away", &[desk()]).await;
+    let stage = OutboxStage::new("broker_away", &[desk()]).await;
     let running = stage.start(desk(), DESK_TABLES).await;
     stage.broker.unreachable(true);
     stage.broker.drop_connections("");
@@ -118,7 +119,7 @@ const OTHERS: &str = "
 #[tokio::test]
 async fn t35_an_outbox_table_is_emptied_when_all_of_it_is_published_and_nobody_waits() {
     let notes = Notes::default();
-    let stage = Stage::new("emptied", &[notes.guide()]).await;
+    let stage = OutboxStage::new("emptied", &[notes.guide()]).await;
     let _running = stage.start(notes.guide(), TABLES).await;
     let mut living = stage.connect("guide").await;
     execute(&mut living, LIVING).await;
@@ -157,7 +158,7 @@ const DAMAGED: &str = r#"
 #[tokio::test]
 async fn outbox_rows_that_cannot_be_read_are_set_aside_and_the_others_leave() {
     let notes = Notes::default();
-    let stage = Stage::new("damaged", &[notes.guide()]).await;
+    let stage = OutboxStage::new("damaged", &[notes.guide()]).await;
     let _running = stage.start(notes.guide(), TABLES).await;
     stage.execute("guide", &left_by_a_gone_process(DAMAGED)).await;
     let printed = stage.until_taken::<NotePrinted>(3).await;

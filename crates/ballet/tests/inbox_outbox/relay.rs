@@ -1,4 +1,4 @@
-//! Publishing what is committed: by whom, when, and how it is remembered.
+//! Publishing committed events: by whom, when, and how it is remembered.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use ballet_testkit::memory::until;
 use sqlx::Connection;
 use tokio::time::timeout;
 
-use crate::stage::{SOON, Stage, book, execute, left_by_a_gone_process};
+use crate::stage::{OutboxStage, SOON, book, execute, left_by_a_gone_process};
 use crate::trip::{DESK_TABLES, TripBooked, TripWanted, desk};
 
 const MARKS: &str = "ballet.outbox() where position = -1";
@@ -16,8 +16,8 @@ const UNMARKED: &str = "(select from ballet.outbox() group by owner, batch \
                         having min(position) >= 0) as batch";
 
 /// One desk whose broker takes messages without a word.
-async fn unconfirmed(name: &str) -> (Stage, Running) {
-    let stage = Stage::new(name, &[desk()]).await;
+async fn unconfirmed(name: &str) -> (OutboxStage, Running) {
+    let stage = OutboxStage::new(name, &[desk()]).await;
     let running = stage.start(desk(), DESK_TABLES).await;
     stage.broker.hold_confirms();
     book(&running, stage.new_saga()).await;
@@ -38,8 +38,8 @@ async fn t45_t46_t47_a_slow_publish_of_a_living_process_is_not_taken_over() {
                 where owner = 99999); end $$";
     let have_swept = "(select owner from ballet.outbox_table where owner is not null \
                       group by owner having count(*) > 1) as process";
-    // Both have swept when each has taken over what a process left that is gone. Whoever is first waits in the
-    // midst of its sweep for a table that is locked, so the next table falls to the other.
+    // Both have swept when each has taken over a table of a process that is gone. The first one waits in the
+    // middle of its sweep for a locked table, so the next table falls to the other.
     let mut written = 1;
     while stage.count("desk", have_swept).await < 2 {
         let mut lives = stage.connect("desk").await;
@@ -82,7 +82,7 @@ async fn t48_no_transaction_is_open_while_the_broker_takes_its_time() {
 
 #[tokio::test]
 async fn t51_an_event_that_amqp_cannot_carry_is_kept_aside_and_those_behind_it_go_on() {
-    let stage = Stage::new("poison", &[desk()]).await;
+    let stage = OutboxStage::new("poison", &[desk()]).await;
     let _running = stage.start(desk(), DESK_TABLES).await;
     let left = "insert into ballet.outbox_left select 99999, batch, position, gen_random_uuid(), \
                     case when position = 0 and batch = 1 then repeat('x', 300) \
@@ -97,7 +97,7 @@ async fn t51_an_event_that_amqp_cannot_carry_is_kept_aside_and_those_behind_it_g
 
 #[tokio::test]
 async fn messages_wait_while_too_much_of_what_they_caused_is_not_published() {
-    let stage = Stage::new("catch_up", &[desk()]).await;
+    let stage = OutboxStage::new("catch_up", &[desk()]).await;
     let alone = |settings: &mut ballet::Settings| settings.batch = 1;
     let _running = stage.start_with(desk(), DESK_TABLES, alone).await;
     stage.broker.hold_confirms();
@@ -137,7 +137,7 @@ async fn t54_a_mark_that_cannot_be_written_is_written_later_and_nothing_is_sent_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t55_a_stop_records_what_is_confirmed_and_leaves_the_rest_to_the_next() {
-    let stage = Stage::new("stop", &[desk()]).await;
+    let stage = OutboxStage::new("stop", &[desk()]).await;
     let soon = |settings: &mut ballet::Settings| settings.drain_seconds = 1;
     let running = stage.start_with(desk(), DESK_TABLES, soon).await;
     book(&running, stage.new_saga()).await;

@@ -3,7 +3,7 @@
 use ballet::{Failure, Participant, Projection, Tx};
 
 use crate::notes::{NotePrinted, TABLES, renamed};
-use crate::stage::Stage;
+use crate::stage::OutboxStage;
 use crate::trip::HotelRenamed;
 
 /// Follows the words of a text: `save`, `release` and `back` go with a savepoint, the others are
@@ -54,7 +54,7 @@ const SCRIPTS: [(&str, &[&str]); 5] = [
 #[tokio::test]
 async fn an_event_leaves_only_if_the_savepoint_that_it_was_published_in_is_kept() {
     let guide = || Participant::new("guide").projects(Script).publishes::<NotePrinted>();
-    let stage = Stage::new("savepoints", &[guide()]).await;
+    let stage = OutboxStage::new("savepoints", &[guide()]).await;
     let _running = stage.start(guide(), TABLES).await;
     for (script, _) in SCRIPTS {
         stage.put(&stage.new_id(), None, &renamed(script));

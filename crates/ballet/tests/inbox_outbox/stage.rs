@@ -14,13 +14,13 @@ pub(crate) const SOON: Duration = Duration::from_secs(60);
 /// The trace of the messages from outside.
 pub(crate) const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-pub(crate) struct Stage {
+pub(crate) struct OutboxStage {
     system: MemorySystem,
     /// Held by whatever of a service still runs, in the order of their starts.
     alive: Mutex<Vec<Weak<MemoryBroker>>>,
 }
 
-impl Deref for Stage {
+impl Deref for OutboxStage {
     type Target = MemorySystem;
 
     fn deref(&self) -> &MemorySystem {
@@ -28,7 +28,7 @@ impl Deref for Stage {
     }
 }
 
-impl Stage {
+impl OutboxStage {
     pub(crate) async fn new(name: &str, parts: &[Participant]) -> Self {
         Self { system: MemorySystem::new(name, parts).await, alive: Mutex::default() }
     }

@@ -2,11 +2,11 @@
 
 use ballet::Event;
 use ballet_stage::wait_until;
-use ballet_testkit::logged::{log_here, text};
+use ballet_testkit::process_log::{log_here, text};
 use serde_json::json;
 
 use crate::trip::{HOTEL_TABLES, Rental, RoomBooked, TripBooked, Trouble, cars, hotel};
-use crate::world::{SOON, World, part};
+use crate::world::{SOON, TripWorld, part};
 
 /// A text that must not appear in a log.
 const SECRET: &str = "xyzzy-7391";
@@ -18,11 +18,11 @@ async fn t160_bodies_and_header_values_are_not_logged() {
         part(hotel(Trouble::default().times(4)), HOTEL_TABLES),
         part(cars(Rental::default()), &[]),
     ];
-    let world = World::new("logs", parts).await;
+    let world = TripWorld::new("logs", parts).await;
     let saga = world.new_saga();
     world.publish(saga, &TripBooked { city: SECRET.into() }).await;
     world.event::<RoomBooked>(saga).await;
-    // What is refused, and what fails again and again, is told at length.
+    // A refusal, and a failure that repeats, are logged at length.
     let wrong = [
         // A text where a number belongs: serde quotes it.
         (RoomBooked::TYPE.name(), json!({ "room": SECRET }).to_string(), "application/json"),

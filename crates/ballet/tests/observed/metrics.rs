@@ -9,10 +9,10 @@ use ballet_store::inbox::stuck;
 use ballet_testkit::health::metrics;
 
 use crate::trip::{Rental, RoomBooked, TripBooked, Trouble, cars};
-use crate::world::{SOON, World, part, the_hotel};
+use crate::world::{SOON, TripWorld, part, the_hotel};
 
 /// Waits until this many sagas are shown to be stuck: tried again by themselves, and not.
-async fn are_stuck(world: &World, tried_again: u32, for_good: u32) {
+async fn are_stuck(world: &TripWorld, tried_again: u32, for_good: u32) {
     let address = world.services[0].address();
     let line = |again, count| format!(r#"ballet_sagas_stuck{{tried_again="{again}"}} {count}"#);
     let lines = [line("no", for_good), line("yes", tried_again)];
@@ -28,10 +28,10 @@ async fn are_stuck(world: &World, tried_again: u32, for_good: u32) {
 
 #[tokio::test]
 async fn t167_sagas_that_are_stuck_are_counted_by_whether_they_are_tried_again() {
-    // One after the other: what a process counts, it counts for all services in it.
+    // One after the other, because a process counts for all services in it.
     let rental = Rental { trouble: Trouble::default().times(u32::MAX), ..Rental::default() };
     let cars = || part(cars(rental.clone()), &[]);
-    let mut world = World::new("stuck", vec![the_hotel(), cars()]).await;
+    let mut world = TripWorld::new("stuck", vec![the_hotel(), cars()]).await;
     world.services.remove(1).stop().await;
     are_stuck(&world, 0, 0).await;
     let mut broken = Vec::new();

@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::trip::{
     CarRented, DESK_TABLES, Rental, RoomBooked, TripBooked, TripCancelled, cars, desk_within,
 };
-use crate::world::{SOON, World, part, the_hotel};
+use crate::world::{SOON, TripWorld, part, the_hotel};
 
 /// Panics when a metric is registered, or only when a value is recorded.
 struct Panics {
@@ -85,7 +85,7 @@ async fn all_goes_on(name: &str, recorder: &Panics) {
     let desk = desk_within(SignedDuration::from_secs(3));
     let hotel = the_hotel();
     let parts = vec![part(desk, DESK_TABLES), hotel, part(cars(Rental::default()), &[])];
-    let world = World::new(name, parts).await;
+    let world = TripWorld::new(name, parts).await;
     for round in 1..=2 {
         let saga = world.new_saga();
         world.publish(saga, &TripBooked { city: "Rome".into() }).await;
@@ -99,7 +99,7 @@ async fn all_goes_on(name: &str, recorder: &Panics) {
         unit.originate(TripBooked { city: "Full".into() }).await.expect("originated");
         unit.commit().await.expect("committed");
         world.event::<TripCancelled>(overdue).await;
-        // What is registered with a connection is registered again.
+        // A metric that is registered with a connection is registered again.
         let management = world.env.management();
         // The list lags.
         let names = wait_until("the hotel's connections", SOON, || async {

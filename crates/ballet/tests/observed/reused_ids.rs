@@ -5,13 +5,13 @@ use std::io::Write;
 use ballet::{Event, MessageId, SagaId};
 use ballet_stage::wait_until;
 use ballet_testkit::health::metrics;
-use ballet_testkit::logged::{log_here, text};
+use ballet_testkit::process_log::{log_here, text};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Executor};
 use tokio::sync::Mutex;
 
 use crate::trip::{RoomBooked, TripBooked, TripCancelled};
-use crate::world::{SOON, World, the_hotel};
+use crate::world::{SOON, TripWorld, the_hotel};
 
 const METRIC: &str = "ballet_reused_ids_total ";
 const ROME: &str = r#"{"city":"Rome"}"#;
@@ -19,13 +19,13 @@ const OSLO: &str = r#"{"city":"Oslo"}"#;
 
 /// A hotel, and one trip whose messages may share ids.
 struct Reuse {
-    world: World,
+    world: TripWorld,
     saga: SagaId,
 }
 
 impl Reuse {
     async fn new(name: &str) -> Self {
-        let world = World::hotel(name).await;
+        let world = TripWorld::hotel(name).await;
         let saga = world.new_saga();
         Self { world, saga }
     }
@@ -61,7 +61,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     packer.finish().expect("packed")
 }
 
-async fn counted(world: &World) -> u64 {
+async fn counted(world: &TripWorld) -> u64 {
     let text = metrics(world.services[0].address()).await.expect("metrics");
     let line = text.lines().find_map(|line| line.strip_prefix(METRIC));
     line.expect("the metric begins at zero").parse().expect("a number")
@@ -97,7 +97,7 @@ async fn an_id_that_comes_again_with_another_body_is_counted_and_logged_and_noth
         packed["headers"] = json!({ "traceparent": "another" });
         world.publish_raw(name, &packed, gzip(ROME.as_bytes())).await;
     }
-    // Of a row without a hash nobody knows what came under its id.
+    // A row without a hash does not tell what came under its id.
     let old = world.new_id();
     let mut db = world.database("hotel").await;
     let rows = format!(
@@ -108,7 +108,7 @@ async fn an_id_that_comes_again_with_another_body_is_counted_and_logged_and_noth
     db.execute(sqlx::raw_sql(AssertSqlSafe(rows))).await.expect("rows");
     reuse.publish(&old, OSLO).await;
     reuse.publish("old", OSLO).await;
-    // What failed for good did not take effect: an operator mends it under its id.
+    // A message that failed for good did not take effect: an operator mends it under its id.
     let mended = world.new_id();
     let other = world.new_saga();
     world.publish_as(&mended, other, &TripBooked { city: "Broken".into() }).await;

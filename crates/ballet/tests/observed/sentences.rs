@@ -1,8 +1,8 @@
-//! What the log and the dead letter say of a failure: a sentence that helps.
+//! The log and the dead letter explain a failure in a sentence that helps.
 
 use ballet::{Event, EventType, Failure, Participant, Projection, Retry, Service, Tx};
 use ballet_testkit::TestSystem;
-use ballet_testkit::logged::{log_here, text};
+use ballet_testkit::process_log::{log_here, text};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

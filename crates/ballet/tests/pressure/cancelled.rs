@@ -11,7 +11,7 @@ use ballet_stage::{Link, Proxy};
 use sqlx::Executor;
 
 use crate::hotel::hotel;
-use crate::stage::Stage;
+use crate::stage::PressureStage;
 
 /// Polls a request this often, then drops it. Returns whether it was over.
 async fn hangs_up_after(polls: u32, request: impl Future<Output = ()>) -> bool {
@@ -32,7 +32,7 @@ const ROLLED_BACK: &str = "insert into room (saga_id, city) values (gen_random_u
 
 /// Drops requests at each of their awaits. After each, what a later one is told to be stored must
 /// be stored, whatever the one after that rolls back.
-async fn all_of_it_clean(stage: &Stage, running: &Running, request: impl AsyncFn(&Handle)) {
+async fn all_of_it_clean(stage: &PressureStage, running: &Running, request: impl AsyncFn(&Handle)) {
     let handle = running.handle();
     let mut stored = stage.count("room where city = 'plain'").await;
     for polls in 1.. {
@@ -59,7 +59,7 @@ async fn all_of_it_clean(stage: &Stage, running: &Running, request: impl AsyncFn
 const CONNECTIONS: u32 = 1;
 
 /// Starts the service behind a network on which every answer takes a moment.
-async fn start(stage: &Stage) -> (Running, Proxy) {
+async fn start(stage: &PressureStage) -> (Running, Proxy) {
     let proxy = Proxy::to(stage.url()).await.expect("a proxy");
     proxy.set(Link::Slow(Duration::from_millis(1)));
     let set = |settings: &mut Settings| {
@@ -71,7 +71,7 @@ async fn start(stage: &Stage) -> (Running, Proxy) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t194_a_unit_that_is_dropped_at_any_await_leaves_a_clean_connection() {
-    let stage = Stage::new("dropped_unit", &hotel()).await;
+    let stage = PressureStage::new("dropped_unit", &hotel()).await;
     let (running, _proxy) = start(&stage).await;
     all_of_it_clean(&stage, &running, async |handle| {
         let mut unit = handle.unit().await.expect("a transaction");
@@ -85,7 +85,7 @@ async fn t194_a_unit_that_is_dropped_at_any_await_leaves_a_clean_connection() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t194_a_saga_unit_that_is_dropped_at_any_await_leaves_a_clean_connection() {
-    let stage = Stage::new("dropped_saga_unit", &hotel()).await;
+    let stage = PressureStage::new("dropped_saga_unit", &hotel()).await;
     let (running, _proxy) = start(&stage).await;
     let saga = stage.new_saga();
     all_of_it_clean(&stage, &running, async |handle| {
@@ -99,7 +99,7 @@ async fn t194_a_saga_unit_that_is_dropped_at_any_await_leaves_a_clean_connection
 #[tokio::test(flavor = "multi_thread")]
 #[expect(clippy::disallowed_methods, reason = "what a handler had better not do")]
 async fn t194_whoever_uses_the_pool_itself_leaves_a_clean_connection_too() {
-    let stage = Stage::new("dropped_pool", &hotel()).await;
+    let stage = PressureStage::new("dropped_pool", &hotel()).await;
     let (running, _proxy) = start(&stage).await;
     all_of_it_clean(&stage, &running, async |handle| {
         let mut transaction = handle.db().begin().await.expect("a transaction");

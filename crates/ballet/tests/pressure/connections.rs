@@ -9,11 +9,11 @@ use tokio::time::timeout;
 
 use crate::hotel::hotel;
 use crate::requests::{WAITING, routes};
-use crate::stage::{SOON, Stage};
+use crate::stage::{PressureStage, SOON};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t190_connections_without_a_request_keep_nobody_out() {
-    let stage = Stage::new("connections", &hotel()).await;
+    let stage = PressureStage::new("connections", &hotel()).await;
     let few = |settings: &mut Settings| {
         settings.http_requests = 1;
         settings.http_connections = 2;

@@ -11,7 +11,7 @@ use reqwest::Url;
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::sync::Semaphore;
 
-use crate::stage::{BOOK, RoomBooked, Stage, Trip, TripBooked};
+use crate::stage::{BOOK, PressureStage, RoomBooked, Trip, TripBooked};
 
 /// Kills the server process of its caller, whom the server then takes for crashed: it ends all sessions,
 /// and recovers.
@@ -73,7 +73,7 @@ impl Step for Guest {
 }
 
 /// Creates the function as an administrator, whose connection it returns.
-pub(crate) async fn let_crash(postgres: &Postgres, stage: &Stage) -> PgConnection {
+pub(crate) async fn let_crash(postgres: &Postgres, stage: &PressureStage) -> PgConnection {
     let mut url = Url::parse(postgres.url()).expect("a URL");
     url.set_path(Url::parse(stage.url()).expect("a URL").path());
     let mut operator = PgConnection::connect(url.as_str()).await.expect("connected");
@@ -85,7 +85,7 @@ pub(crate) async fn let_crash(postgres: &Postgres, stage: &Stage) -> PgConnectio
 async fn t185_a_statement_that_crashes_the_server_fails_by_itself() {
     let postgres = Postgres::private().await.expect("a Postgres of its own");
     let guest = Guest::new();
-    let stage = Stage::on(&postgres, "crash", &guest.hotel()).await;
+    let stage = PressureStage::on(&postgres, "crash", &guest.hotel()).await;
     let_crash(&postgres, &stage).await;
     // All are there when the lanes take their first batches.
     for trip in 0..200 {
@@ -112,7 +112,7 @@ async fn t185_a_statement_that_crashes_the_server_fails_by_itself() {
 async fn t185_who_is_at_work_on_another_lane_during_each_crash_is_not_charged() {
     let postgres = Postgres::private().await.expect("a Postgres of its own");
     let guest = Guest::new();
-    let stage = Stage::on(&postgres, "crash_beside", &guest.hotel()).await;
+    let stage = PressureStage::on(&postgres, "crash_beside", &guest.hotel()).await;
     let_crash(&postgres, &stage).await;
     // One on each of two lanes.
     let mut sagas = [stage.new_saga(), stage.new_saga()];
@@ -131,7 +131,7 @@ async fn t185_who_is_at_work_on_another_lane_during_each_crash_is_not_charged() 
     running.stop().await;
 }
 
-/// A step with a statement that crashes the server: that of its request, or that which takes its answer in.
+/// A step whose request, or whose handling of the answer, has a statement that crashes the server.
 #[derive(Clone, Default)]
 pub(crate) struct Pays(Arc<AtomicUsize>);
 
@@ -172,7 +172,7 @@ async fn t211_an_answer_whose_statement_crashes_the_server_is_set_aside() {
     let pays = Pays::default();
     let crashes = Arc::clone(&pays.0);
     let hotel = || Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(pays.clone()));
-    let stage = Stage::on(&postgres, "crash_answer", &hotel()).await;
+    let stage = PressureStage::on(&postgres, "crash_answer", &hotel()).await;
     let_crash(&postgres, &stage).await;
     let running = stage.start(hotel()).await;
     stage.book("crash");
@@ -198,7 +198,7 @@ async fn t211_an_answer_whose_statement_crashes_the_server_is_set_aside() {
 async fn a_server_that_goes_away_twice_charges_nobody() {
     let postgres = Postgres::private().await.expect("a Postgres of its own");
     let guest = Guest::new();
-    let stage = Stage::on(&postgres, "goes_away", &guest.hotel()).await;
+    let stage = PressureStage::on(&postgres, "goes_away", &guest.hotel()).await;
     let running = stage.start(guest.hotel()).await;
     for _ in 0..9 {
         stage.book("Rome");
@@ -221,7 +221,7 @@ async fn a_server_that_goes_away_twice_charges_nobody() {
 async fn t209_a_server_that_is_started_anew_any_number_of_times_charges_nobody() {
     let postgres = Postgres::private().await.expect("a Postgres of its own");
     let guest = Guest::new();
-    let stage = Stage::on(&postgres, "restarts", &guest.hotel()).await;
+    let stage = PressureStage::on(&postgres, "restarts", &guest.hotel()).await;
     let running = stage.start(guest.hotel()).await;
     for _ in 0..9 {
         stage.book("Rome");

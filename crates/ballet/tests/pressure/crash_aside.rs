@@ -10,7 +10,7 @@ use ballet::{
 };
 use ballet_ops::audit::{BrokerSnapshot, audit};
 use ballet_ops::redrive::Note;
-use ballet_ops::sagas::{Stoppable, stop};
+use ballet_ops::sagas::{StoppableSaga, stop};
 use ballet_stage::Postgres;
 use ballet_store::copies::rebuild::Rebuild;
 use ballet_testkit::memory::{properties, until};
@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::Executor;
 
 use crate::crash::{Pays, let_crash};
-use crate::stage::{RoomBooked, Stage, Trip, TripBooked, TripCancelled};
+use crate::stage::{PressureStage, RoomBooked, Trip, TripBooked, TripCancelled};
 
 /// The most crashes until it is known what crashes the server.
 const FEW: usize = 18;
@@ -36,7 +36,7 @@ fn when(table: &str, what: &str, condition: &str) -> String {
 }
 
 /// Lets the server crash, and does this as an administrator.
-async fn set(postgres: &Postgres, stage: &Stage, sql: &str) {
+async fn set(postgres: &Postgres, stage: &PressureStage, sql: &str) {
     let mut operator = let_crash(postgres, stage).await;
     operator.execute(sqlx::AssertSqlSafe(sql.to_owned())).await.expect("set");
 }
@@ -45,7 +45,7 @@ async fn set(postgres: &Postgres, stage: &Stage, sql: &str) {
 async fn t211_a_request_whose_statement_crashes_the_server_is_set_aside() {
     let postgres = Postgres::private().await.expect("a Postgres of its own");
     let hotel = || Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(Pays::default()));
-    let stage = Stage::on(&postgres, "crash_request", &hotel()).await;
+    let stage = PressureStage::on(&postgres, "crash_request", &hotel()).await;
     let_crash(&postgres, &stage).await;
     for trip in 0..30 {
         stage.book(if trip == 20 { "crash at once" } else { "Rome" });
@@ -86,7 +86,7 @@ impl EntityEvent for LampChanged {
 }
 
 /// Puts an event of no saga.
-fn put(stage: &Stage, event: EventType, body: Vec<u8>) {
+fn put(stage: &PressureStage, event: EventType, body: Vec<u8>) {
     let id = stage.new_saga().to_string();
     stage.broker.put_event(event, properties(event, &id, None), body);
 }
@@ -95,7 +95,7 @@ fn put(stage: &Stage, event: EventType, body: Vec<u8>) {
 async fn t211_a_copys_event_whose_statement_crashes_the_server_is_set_aside() {
     let postgres = Postgres::private().await.expect("a Postgres of its own");
     let hotel = || Participant::new("hotel").copies::<Lamp>(|copy| copy.fed_by::<LampChanged>());
-    let stage = Stage::on(&postgres, "crash_copy", &hotel()).await;
+    let stage = PressureStage::on(&postgres, "crash_copy", &hotel()).await;
     let running = stage.start(hotel()).await;
     set(&postgres, &stage, &when("ballet.copy", "insert", "new.id = 'lamp 20'")).await;
     for at in 0..30 {
@@ -157,7 +157,7 @@ async fn t211_a_deadline_whose_statement_crashes_the_server_is_set_aside() {
                 .decides(Confirm)
         })
     };
-    let stage = Stage::on(&postgres, "crash_deadline", &desk()).await;
+    let stage = PressureStage::on(&postgres, "crash_deadline", &desk()).await;
     let running = stage.start(desk()).await;
     let begin = async || {
         let saga = stage.new_saga();
@@ -194,7 +194,7 @@ async fn t211_a_deadline_whose_statement_crashes_the_server_is_set_aside() {
     assert_eq!(tries(), crashes);
     // Once the cause is mended, a person lets it pass.
     set(&postgres, &stage, "drop trigger crashes on ballet.deadline").await;
-    let trip = Stoppable { saga: "trip", owner: "desk" };
+    let trip = StoppableSaga { saga: "trip", owner: "desk" };
     let note = Note { by: "ada".to_owned(), why: None, at: ballet::Clock::system().now() };
     stop(&mut stage.connect().await, trip, poison.0, &note).await.expect("stopped");
     stage.until_count("ballet.deadline", 0).await;
@@ -213,7 +213,7 @@ const LAMPS: &[Migration] = &[Migration {
 async fn t211_an_entity_that_crashes_the_server_is_not_published_anew_without_end() {
     let postgres = Postgres::private().await.expect("a Postgres of its own");
     let desk = || Participant::new("desk").shares::<Lamp>("shared_lamp");
-    let stage = Stage::on(&postgres, "crash_share", &desk()).await;
+    let stage = PressureStage::on(&postgres, "crash_share", &desk()).await;
     let start = async || {
         let broker = Arc::new(stage.broker.clone());
         let service = Service::new(desk()).migrations(LAMPS).broker(broker);

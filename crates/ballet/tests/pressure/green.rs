@@ -10,7 +10,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
 
 use crate::hotel::hotel;
-use crate::stage::Stage;
+use crate::stage::PressureStage;
 
 /// Two looks of the service, with a second to spare.
 const LOOKS: Duration = Duration::from_secs(11);
@@ -30,7 +30,7 @@ const END: &str = "select pg_terminate_backend(pid) from pg_stat_activity \
 
 /// Breaks something, without a single message, and mends it.
 async fn is_red(name: &str, breaks: &str, said: &str, mends: &str) {
-    let stage = Stage::new(name, &hotel()).await;
+    let stage = PressureStage::new(name, &hotel()).await;
     let running = stage.start(hotel()).await;
     stage.book("Rome");
     stage.until_count("room", 1).await;
@@ -91,7 +91,7 @@ async fn t222_a_search_path_that_is_gone_makes_readiness_red() {
 /// if the service starts while that is away.
 #[tokio::test(flavor = "multi_thread")]
 async fn t222_only_what_the_service_has_made_itself_makes_readiness_red_when_it_is_gone() {
-    let stage = Stage::new("scratch", &hotel()).await;
+    let stage = PressureStage::new("scratch", &hotel()).await;
     stage.start(hotel()).await.stop().await;
     let mut db = stage.connect().await;
     db.execute("alter table room rename to room_away").await.expect("renamed");
@@ -110,7 +110,7 @@ async fn t222_only_what_the_service_has_made_itself_makes_readiness_red_when_it_
 #[tokio::test(flavor = "multi_thread")]
 async fn t222_a_table_of_others_may_be_held_and_its_rights_may_go() {
     let postgres = Postgres::shared().await.expect("Postgres");
-    let stage = Stage::on(postgres, "others", &hotel()).await;
+    let stage = PressureStage::on(postgres, "others", &hotel()).await;
     let database = stage.url().parse::<PgConnectOptions>().expect("a URL");
     let database = database.get_database().expect("a name");
     let administrator = postgres.url().parse::<PgConnectOptions>().expect("a URL");
@@ -142,7 +142,7 @@ async fn t222_a_full_disk_makes_readiness_red() {
     if !postgres.has_small_disk() {
         return;
     }
-    let stage = Stage::on(postgres, "full", &hotel()).await;
+    let stage = PressureStage::on(postgres, "full", &hotel()).await;
     let running = stage.start(hotel()).await;
     until_says(running.address(), 200, "\"database\":\"ok\"").await;
     postgres.fill_disk().await.expect("full");

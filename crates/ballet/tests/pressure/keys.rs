@@ -4,7 +4,7 @@ use ballet::bulk::{BulkResult, BulkStep, BulkTx, Item};
 use ballet::{Never, Outcome, Participant, Retry};
 use ballet_testkit::memory::until;
 
-use crate::stage::{RoomBooked, Stage, Trip, TripBooked};
+use crate::stage::{PressureStage, RoomBooked, Trip, TripBooked};
 
 struct BadKey;
 
@@ -38,7 +38,7 @@ fn hotel() -> Participant {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t185_a_key_that_panics_costs_only_its_own_message() {
-    let stage = Stage::new("bad_key", &hotel()).await;
+    let stage = PressureStage::new("bad_key", &hotel()).await;
     for at in 0..41 {
         stage.book(if at == 20 { "Oslo" } else { "city of Rome" });
     }

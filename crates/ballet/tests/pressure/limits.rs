@@ -3,7 +3,7 @@
 use axum::Router;
 use ballet::{Never, Participant, Service, Settings, Step, StepResult, Tx, done};
 
-use crate::stage::{BOOK, RoomBooked, Stage, Trip, TripBooked};
+use crate::stage::{BOOK, PressureStage, RoomBooked, Trip, TripBooked};
 
 /// Books a room in a town named after how long a statement, and a pause, may take.
 struct Limits;
@@ -36,7 +36,7 @@ type Set = fn(&mut Settings);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t210_a_handler_may_take_its_time_in_one_statement_and_between_two() {
-    let stage = Stage::new("handler_time", &hotel()).await;
+    let stage = PressureStage::new("handler_time", &hotel()).await;
     for (seconds, limits) in [(1, "30/60"), (30, "30/60"), (31, "31/61"), (1500, "1500/1530")] {
         let set = |settings: &mut Settings| settings.handler_seconds = seconds;
         let running = stage.start_with(hotel(), |_| Router::new(), set).await;
@@ -73,7 +73,7 @@ async fn t210_each_setting_works_at_the_ends_of_its_range() {
         |s| s.handler_seconds = 1500,
         |s| s.drain_seconds = 3600,
     ];
-    let stage = Stage::new("ends", &hotel()).await;
+    let stage = PressureStage::new("ends", &hotel()).await;
     let alone = low.iter().chain(high).map(std::slice::from_ref);
     let mut rooms = 0;
     for together in alone.chain([low, high]) {

@@ -1,6 +1,7 @@
 //! A service under pressure: poisonous messages, slow handlers, slow requests and callers that hang
 //! up, tables that change. The databases are real, the broker is in memory.
 
+mod added_column;
 mod cancelled;
 mod connections;
 mod crash;
@@ -13,4 +14,3 @@ mod poison;
 mod requests;
 mod slow;
 mod stage;
-mod widened;

@@ -9,7 +9,7 @@ use ballet_testkit::health::until_says;
 use ballet_testkit::memory::until;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
-use crate::stage::{BOOK, RoomBooked, Stage, Trip, TripBooked};
+use crate::stage::{BOOK, PressureStage, RoomBooked, Trip, TripBooked};
 
 /// Fails as the city says.
 struct Sick;
@@ -121,7 +121,7 @@ fn hotel() -> Participant {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t185_a_message_fails_by_itself_however_it_fails_while_the_database_works() {
-    let stage = Stage::new("poison", &hotel()).await;
+    let stage = PressureStage::new("poison", &hotel()).await;
     stage.execute(CHECKED).await;
     // All are there when the lane takes its first batch.
     for (city, _) in POISONS {
@@ -148,14 +148,14 @@ async fn t185_a_message_fails_by_itself_however_it_fails_while_the_database_work
 }
 
 /// Sets whether new sessions may write, and ends those that there are.
-async fn read_only(stage: &Stage, on: bool) {
+async fn read_only(stage: &PressureStage, on: bool) {
     let mut db = stage.connect().await;
     let set = if on {
         "set default_transaction_read_only = on"
     } else {
         "reset default_transaction_read_only"
     };
-    // Of its own sessions only: a vacuum that the server began here may be ended by nobody else.
+    // End only the service's own sessions: a vacuum that the server began here must not be ended.
     let end = "select pg_terminate_backend(pid) from pg_stat_activity \
         where usename = current_user and pid <> pg_backend_pid()";
     // For this session, whatever it is for others.
@@ -167,7 +167,7 @@ async fn read_only(stage: &Stage, on: bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t198_a_server_that_takes_no_writes_makes_no_dead_letters() {
-    let stage = Stage::new("no_writes", &hotel()).await;
+    let stage = PressureStage::new("no_writes", &hotel()).await;
     let running = stage.start(hotel()).await;
     stage.book("Rome");
     stage.until_count("room", 1).await;

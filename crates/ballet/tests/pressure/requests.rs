@@ -10,8 +10,8 @@ use axum::routing::post;
 use ballet::http::{Json, Problem};
 use ballet::{Handle, Settings};
 use ballet_stage::{Proxy, wait_until};
-use ballet_testkit::logged::{log_here, text};
 use ballet_testkit::memory::until;
+use ballet_testkit::process_log::{log_here, text};
 use reqwest::StatusCode;
 use sqlx::Executor;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::hotel::hotel;
-use crate::stage::{SOON, Stage};
+use crate::stage::{PressureStage, SOON};
 
 /// Holds a connection for as long as somebody else holds the lock.
 async fn hold(State(hotel): State<Handle>) -> Result<&'static str, Problem> {
@@ -66,13 +66,13 @@ pub(crate) fn routes(hotel: Handle) -> Router {
         .with_state(hotel)
 }
 
-/// What waits for the lock that `/hold` waits for.
+/// The waiters for the lock that `/hold` waits for.
 pub(crate) const WAITING: &str = "pg_locks where locktype = 'advisory' and objid = 7 and not granted \
     and database = (select oid from pg_database where datname = current_database())";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t190_slow_requests_take_no_connection_from_messages() {
-    let stage = Stage::new("slow_requests", &hotel()).await;
+    let stage = PressureStage::new("slow_requests", &hotel()).await;
     let running =
         stage.start_with(hotel(), routes, |settings| settings.database_connections = Some(9)).await;
     let url = |path: &str| format!("http://{}{path}", running.address());
@@ -126,7 +126,7 @@ async fn t190_slow_requests_take_no_connection_from_messages() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t190_requests_beyond_the_limit_are_refused_at_once() {
-    let stage = Stage::new("many_requests", &hotel()).await;
+    let stage = PressureStage::new("many_requests", &hotel()).await;
     let running = stage.start_with(hotel(), routes, |settings| settings.http_requests = 3).await;
     let url = |path: &str| format!("http://{}{path}", running.address());
     let mut lock = stage.connect().await;
@@ -146,7 +146,7 @@ async fn t190_requests_beyond_the_limit_are_refused_at_once() {
         assert!(answer.headers().contains_key("retry-after"), "{:?}", answer.headers());
     })
     .expect("refused");
-    // What the service says about itself is not of them.
+    // The service's own pages do not count as requests.
     let alive = client.get(url("/healthz")).send().await.expect("an answer");
     assert_eq!(alive.status(), StatusCode::OK);
     lock.execute("select pg_advisory_unlock(7)").await.expect("unlocked");
@@ -160,7 +160,7 @@ async fn t190_requests_beyond_the_limit_are_refused_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_panics_is_answered_and_gives_back_what_it_held() {
-    let stage = Stage::new("panics", &hotel()).await;
+    let stage = PressureStage::new("panics", &hotel()).await;
     let one_at_a_time = |settings: &mut Settings| {
         settings.http_requests = 1;
         settings.database_connections = Some(8);
@@ -191,7 +191,7 @@ const WAITS: &str = "create function waits() returns trigger language plpgsql as
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_knows_what_became_of_a_request_only_if_the_answer_to_its_commit_is_lost() {
-    let stage = Stage::new("lost_commit", &hotel()).await;
+    let stage = PressureStage::new("lost_commit", &hotel()).await;
     let proxy = Proxy::to(stage.url()).await.expect("a proxy");
     let set = |settings: &mut Settings| {
         settings.database_url = Some(proxy.url().to_owned());
@@ -247,7 +247,7 @@ async fn until_said(client: &mut TcpStream, text: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_sends_too_much_before_it_reads_is_told_so() {
-    let stage = Stage::new("too_much", &hotel()).await;
+    let stage = PressureStage::new("too_much", &hotel()).await;
     let running = stage.start_with(hotel(), routes, |settings| settings.max_body = 1000).await;
     let (address, body) = (running.address(), "x".repeat(LARGE));
     let long = format!("Content-Length: {LARGE}");
@@ -268,7 +268,7 @@ async fn a_client_that_sends_too_much_before_it_reads_is_told_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_whose_body_nobody_wants_is_not_told_to_send_it() {
-    let stage = Stage::new("not_wanted", &hotel()).await;
+    let stage = PressureStage::new("not_wanted", &hotel()).await;
     let running = stage.start_with(hotel(), routes, |_| {}).await;
     let waits = "Expect: 100-continue\r\nContent-Length: 7";
     let mut client = client(running.address(), "/nowhere", waits).await;
@@ -282,7 +282,7 @@ async fn a_client_whose_body_nobody_wants_is_not_told_to_send_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_is_not_answered_in_time_is_given_up_and_logged() {
     log_here();
-    let stage = Stage::new("given_up", &hotel()).await;
+    let stage = PressureStage::new("given_up", &hotel()).await;
     let running = stage.start_with(hotel(), routes, |_| {}).await;
     // The rest of its body never comes.
     let mut client = client(running.address(), "/length", "Content-Length: 7").await;

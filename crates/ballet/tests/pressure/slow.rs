@@ -11,7 +11,7 @@ use ballet::{
 use sqlx::Executor;
 use tokio::sync::Semaphore;
 
-use crate::stage::{BOOK, RoomBooked, Stage, Trip, TripBooked};
+use crate::stage::{BOOK, PressureStage, RoomBooked, Trip, TripBooked};
 
 /// Books rooms, slowly.
 #[derive(Clone, Default)]
@@ -140,7 +140,7 @@ const WAITING: &str =
     "pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
 
 /// Waits for this many rooms. Returns the most that were booked in one transaction.
-async fn most_at_once_until(stage: &Stage, rooms: i64) -> i64 {
+async fn most_at_once_until(stage: &PressureStage, rooms: i64) -> i64 {
     stage.until_count("room", rooms).await;
     let most = sqlx::query_scalar(MOST_AT_ONCE).fetch_one(&mut stage.connect().await).await;
     most.expect("an answer")
@@ -153,7 +153,7 @@ async fn t191_a_batch_of_slow_handlers_commits_and_goes_on_with_the_rest() {
         Participant::new("hotel").saga::<Trip>(move |saga| saga.retriable(slow))
     };
     let slow = Slow::default();
-    let stage = Stage::new("slow_steps", &hotel(&slow)).await;
+    let stage = PressureStage::new("slow_steps", &hotel(&slow)).await;
     let sagas = stage.book_many(60);
     let running = stage.start(hotel(&slow)).await;
     stage.until_count("(select from room limit 1) as one", 1).await;
@@ -183,7 +183,7 @@ async fn t191_runs_of_a_slow_bulk_step_become_short() {
         Participant::new("hotel").saga::<Trip>(move |saga| saga.retriable(slow))
     };
     let slow = SlowBulk::default();
-    let stage = Stage::new("slow_bulk", &hotel(&slow)).await;
+    let stage = PressureStage::new("slow_bulk", &hotel(&slow)).await;
     stage.book_many(20);
     let running = stage.start(hotel(&slow)).await;
     // A run that has begun is not cut, but what it took is known from then on.
@@ -204,7 +204,7 @@ fn hotel_with_a_diary(quick: &QuickBulk) -> Participant {
 #[tokio::test(flavor = "multi_thread")]
 async fn t191_a_slow_handler_beside_a_bulk_step_is_cut_by_time() {
     let quick = QuickBulk::default();
-    let stage = Stage::new("slow_beside_bulk", &hotel_with_a_diary(&quick)).await;
+    let stage = PressureStage::new("slow_beside_bulk", &hotel_with_a_diary(&quick)).await;
     let running = stage.start(hotel_with_a_diary(&quick)).await;
     // The lane waits for a saga until all others are there.
     let saga = stage.new_saga();
@@ -225,7 +225,7 @@ async fn t191_a_slow_handler_beside_a_bulk_step_is_cut_by_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_quick_handler_beside_a_bulk_step_leaves_it_long_runs() {
     let quick = QuickBulk::default();
-    let stage = Stage::new("quick_beside_bulk", &hotel_with_a_diary(&quick)).await;
+    let stage = PressureStage::new("quick_beside_bulk", &hotel_with_a_diary(&quick)).await;
     stage.book_many(250);
     let running = stage.start(hotel_with_a_diary(&quick)).await;
     stage.until_count("room", 250).await;
@@ -245,7 +245,7 @@ async fn t191_answers_that_did_not_fit_into_a_turn_are_taken_in_once() {
         let slow = slow.clone();
         Participant::new("hotel").saga::<Trip>(move |saga| saga.retriable(slow))
     };
-    let stage = Stage::new("slow_answers", &hotel()).await;
+    let stage = PressureStage::new("slow_answers", &hotel()).await;
     let running = stage.start(hotel()).await;
     stage.book_many(30);
     stage.until_count("ballet.call where closed_at is null", 30).await;

@@ -38,13 +38,13 @@ pub(crate) const BOOK: &str = "insert into room (saga_id, city) values ($1, $2)"
 
 type Routes = fn(Handle) -> Router;
 
-pub(crate) struct Stage {
+pub(crate) struct PressureStage {
     system: MemorySystem,
     service: &'static str,
     pub(crate) broker: MemoryBroker,
 }
 
-impl Stage {
+impl PressureStage {
     pub(crate) async fn new(name: &str, participant: &Participant) -> Self {
         Self::on(Postgres::shared().await.expect("Postgres"), name, participant).await
     }

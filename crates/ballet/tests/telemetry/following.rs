@@ -23,18 +23,18 @@ const UNLUCKY: i64 = 13;
 
 /// The last number of each device.
 #[derive(Clone)]
-struct Last {
+struct LastNumbers {
     numbers: Arc<Mutex<BTreeMap<String, i64>>>,
     reaches_back: SignedDuration,
 }
 
-impl Default for Last {
+impl Default for LastNumbers {
     fn default() -> Self {
         Self { numbers: Arc::default(), reaches_back: SignedDuration::from_mins(10) }
     }
 }
 
-impl TelemetryFollower for Last {
+impl TelemetryFollower for LastNumbers {
     const NAME: &'static str = "last_beats";
     type Follows = Beat;
 
@@ -52,7 +52,7 @@ impl TelemetryFollower for Last {
     }
 }
 
-impl Last {
+impl LastNumbers {
     /// Waits until these are the devices, each with this number.
     async fn until(&self, devices: usize, number: i64) {
         let all = wait_until("all beats are followed", Duration::from_secs(60), || async {
@@ -64,12 +64,12 @@ impl Last {
     }
 }
 
-async fn replica(system: &TestSystem) -> (Running, Last) {
-    let last = Last::default();
+async fn replica(system: &TestSystem) -> (Running, LastNumbers) {
+    let last = LastNumbers::default();
     (following(system, last.clone()).await, last)
 }
 
-async fn following(system: &TestSystem, last: Last) -> Running {
+async fn following(system: &TestSystem, last: LastNumbers) -> Running {
     let follows = Participant::new("meter").publishes_telemetry::<Beat>().follows_telemetry(last);
     let service = Service::new(follows).migrations(METER_TABLES);
     service.start(settings(system)).await.unwrap()
@@ -124,7 +124,8 @@ async fn a_stream_whose_last_message_is_old_and_has_no_time_is_followed_to_its_e
     publisher.publish_now(old, Duration::from_secs(20)).await.unwrap();
     publisher.stop(Duration::from_secs(1)).await;
     // As if a minute had passed since, and this were all that is of interest.
-    let last = Last { reaches_back: SignedDuration::from_mins(-1), ..Last::default() };
+    let last =
+        LastNumbers { reaches_back: SignedDuration::from_mins(-1), ..LastNumbers::default() };
     let running = following(&system, last).await;
     until_ready(running.address(), "all is followed", |status, _| status == 200).await;
     running.stop().await;
@@ -171,7 +172,7 @@ impl Projection for Bills {
 async fn a_replica_that_cannot_follow_takes_no_messages() {
     let bills = || {
         let meter = Participant::new("meter").publishes_telemetry::<Beat>();
-        let bills = meter.follows_telemetry(Last::default()).projects(Bills);
+        let bills = meter.follows_telemetry(LastNumbers::default()).projects(Bills);
         Service::new(bills).migrations(METER_TABLES)
     };
     let mut system = TestSystem::asleep("telemetry_not_followed", vec![bills().part()]).await;

@@ -1,4 +1,4 @@
-//! Where streams end is seen of many, also if most are empty.
+//! A reader finds the ends of many streams, even if most are empty.
 
 use ballet::{
     Failure, Participant, Reading, Service, Telemetry, TelemetryReader, TelemetryType, Tx,

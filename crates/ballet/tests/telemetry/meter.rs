@@ -45,21 +45,21 @@ fn device<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
 /// database answers with an internal error, and with 57 it ends the connection.
 #[derive(Default)]
 pub(crate) struct Beats {
-    pub(crate) stops: Option<Stops>,
+    pub(crate) stops: Option<StopSwitch>,
     /// Its reset takes two seconds.
     pub(crate) resets_slowly: bool,
     /// With 70 it crashes the database this often. Of each time, how many readings it had.
     pub(crate) crashes: Option<(usize, Arc<Mutex<Vec<usize>>>)>,
 }
 
-/// Where a reader stops for good, in the midst of a batch: as a process does that is killed.
+/// Stops a reader for good in the middle of a batch, as if its process were killed.
 #[derive(Clone)]
-pub(crate) struct Stops {
+pub(crate) struct StopSwitch {
     left: Arc<Semaphore>,
     stopped: Arc<Notify>,
 }
 
-impl Stops {
+impl StopSwitch {
     /// After this many batches, with the rows of the next one written and not committed.
     pub(crate) fn after(batches: usize) -> Self {
         Self { left: Arc::new(Semaphore::new(batches)), stopped: Arc::new(Notify::new()) }
@@ -154,7 +154,7 @@ pub(crate) async fn started(system: &TestSystem, most: u16) -> Running {
 }
 
 /// As [`started`], with a reader that stops.
-pub(crate) async fn started_to_stop(system: &TestSystem, most: u16, stops: &Stops) -> Running {
+pub(crate) async fn started_to_stop(system: &TestSystem, most: u16, stops: &StopSwitch) -> Running {
     running(system, Beats { stops: Some(stops.clone()), ..Beats::default() }, most).await
 }
 

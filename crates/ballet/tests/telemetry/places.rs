@@ -1,6 +1,6 @@
 //! A reader that was away says what it missed, and one that is rewound makes the same rows again.
 
-use ballet_store::telemetry::listed::{RewindTo, rewind};
+use ballet_store::telemetry::reader_places::{RewindTo, rewind};
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 

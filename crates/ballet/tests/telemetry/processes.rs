@@ -1,4 +1,4 @@
-//! Processes that read, killed (SIGKILL) in the midst of a batch, and frozen while another one takes over.
+//! Processes that read, killed (SIGKILL) in the middle of a batch, and frozen while another one takes over.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use ballet::Settings;
 use ballet_stage::{OwnProcess, wait_until};
 use ballet_testkit::TestSystem;
 
-use crate::meter::{Beats, Stops, asleep, published, publisher, service, started};
+use crate::meter::{Beats, StopSwitch, asleep, published, publisher, service, started};
 
 const AMQP: &str = "METER_AMQP_URL";
 const DATABASE: &str = "METER_DATABASE_URL";
@@ -36,7 +36,7 @@ fn meter() {
     let (Some(amqp), Some(database)) = (setting(AMQP), setting(DATABASE)) else { return };
     let mut settings = Settings::new(amqp, database);
     settings.telemetry_batch = 20;
-    let stops = setting(STOPS_AFTER).map(|batches| Stops::after(batches.parse().unwrap()));
+    let stops = setting(STOPS_AFTER).map(|batches| StopSwitch::after(batches.parse().unwrap()));
     OwnProcess::serve(|| service(Beats { stops, ..Beats::default() }), settings);
 }
 

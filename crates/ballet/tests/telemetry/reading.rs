@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::meter::{
-    BOMB, Beat, Beats, Stops, asleep, published, publisher, sent, service, started,
+    BOMB, Beat, Beats, StopSwitch, asleep, published, publisher, sent, service, started,
     started_to_stop, stream,
 };
 
@@ -130,12 +130,12 @@ async fn what_is_set_aside_for_a_type_with_a_zero_character_does_not_stop_the_re
 async fn a_crash_at_any_moment_of_a_backlog_counts_nothing_twice_and_nothing_never() {
     let system = asleep("telemetry_crash").await;
     // Nothing is read while they are published.
-    let running = started_to_stop(&system, 20, &Stops::after(0)).await;
+    let running = started_to_stop(&system, 20, &StopSwitch::after(0)).await;
     published(&running, 50, 100..140).await;
     drop(running);
     let mut crashes = 0;
     loop {
-        let stops = Stops::after(20);
+        let stops = StopSwitch::after(20);
         let running = started_to_stop(&system, 20, &stops).await;
         // A process that is gone keeps its lease for a while. A test does not wait for it.
         system.execute("meter", "update ballet.telemetry_reader set held_until = null").await;
@@ -155,7 +155,7 @@ async fn a_crash_at_any_moment_of_a_backlog_counts_nothing_twice_and_nothing_nev
     assert_eq!(system.value::<i64>("meter", ALL).await, 2000);
 }
 
-/// Each beat waits at the commit for whoever holds this lock.
+/// Each beat waits at the commit for the holder of this lock.
 const WAITS: &str = "create function waits() returns trigger language plpgsql as $$ begin
         perform set_config('lock_timeout', '0', true);
         perform pg_advisory_xact_lock_shared(7);
@@ -177,7 +177,7 @@ async fn a_beat_counts_once_if_the_answer_to_its_commit_is_lost() {
     lock.execute("select pg_advisory_lock(7)").await.unwrap();
     published(&running, 1, 1..2).await;
     system.until("meter", WAITING, 1).await;
-    // The server commits all the same, and the database works for whoever asks.
+    // The server commits all the same, and the database works for others.
     proxy.cut();
     lock.execute("select pg_advisory_unlock(7)").await.unwrap();
     published(&running, 1, 2..3).await;
@@ -210,7 +210,7 @@ async fn a_table_that_is_locked_holds_the_reader_up_and_sets_nothing_aside() {
     let mut holder = PgConnection::connect(system.env.database_url("meter")).await.unwrap();
     holder.execute("begin; lock table beat in access exclusive mode").await.unwrap();
     published(&running, 1, 101..103).await;
-    // More than five attempts, each of which waits for three seconds.
+    // More than five attempts of three seconds each.
     let since: String = system.value("meter", "select ballet.now()::text").await;
     let long = format!("select ballet.now() > timestamptz '{since}' + interval '35 seconds'");
     system.until("meter", &long, true).await;

@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 
 use crate::scene::{asleep_on, in_queue, message, rome, session};
 use crate::trip::RoomBooked;
-use crate::world::{World, the_hotel};
+use crate::world::{TripWorld, the_hotel};
 
 /// Headers on which the broker's dead-lettering fails, in some version.
 fn crashing() -> Vec<FieldTable> {
@@ -31,7 +31,7 @@ fn crashing() -> Vec<FieldTable> {
 }
 
 /// Publishes through the exchange, and straight to the queue.
-async fn publish(world: &World, properties: &BasicProperties) {
+async fn publish(world: &TripWorld, properties: &BasicProperties) {
     for (exchange, key) in [("events", "desk.trip_booked.v1"), ("", "hotel")] {
         let session = session(world.env.ops_amqp_url()).await;
         let mut confirms = session.confirms().await.unwrap();
@@ -52,7 +52,7 @@ async fn publish(world: &World, properties: &BasicProperties) {
 }
 
 /// A message in a retry queue comes back to its service.
-async fn retries_come_back(world: &World) {
+async fn retries_come_back(world: &TripWorld) {
     let session = session(world.env.amqp_url("hotel")).await;
     let mut confirms = session.confirms().await.unwrap();
     let saga = world.new_saga();
@@ -70,7 +70,7 @@ async fn t175_foreign_headers_never_reach_the_brokers_dead_lettering() {
     // On a broker of its own: where the test fails, the whole broker dead-letters nothing any more.
     let servers = Servers::own_broker(Options::fast()).await.unwrap();
     let mut hit = asleep_on(&servers, "hit", vec![the_hotel()]).await;
-    let other = World::on(&servers, "other", vec![the_hotel()]).await;
+    let other = TripWorld::on(&servers, "other", vec![the_hotel()]).await;
     for headers in crashing() {
         let expiring = BasicProperties::default().with_headers(headers.clone());
         publish(&hit, &expiring.with_expiration("1".into())).await;
@@ -83,7 +83,7 @@ async fn t175_foreign_headers_never_reach_the_brokers_dead_lettering() {
     for world in [&other, &hit] {
         retries_come_back(world).await;
     }
-    // What did not expire is there: the decimals as dead letters, the others handled.
+    // The messages that did not expire are there: the decimals as dead letters, the others handled.
     hit.until_count("hotel", "room", 5).await;
     let dead = in_queue(&hit, "hotel.dead", 2).await;
     for dead in dead {
@@ -94,7 +94,7 @@ async fn t175_foreign_headers_never_reach_the_brokers_dead_lettering() {
 /// A handler's failure makes copies: without the headers, which are described.
 #[tokio::test]
 async fn t175_a_copy_carries_no_header_that_the_broker_acts_on() {
-    let world = World::hotel("no_deaths").await;
+    let world = TripWorld::hotel("no_deaths").await;
     let mut headers = crashing().remove(0);
     for name in ["x-first-death-reason", "x-delay", "x-stream-filter-value", "x-opt-deaths"] {
         headers.insert(name.into(), AMQPValue::LongString("forged".into()));
@@ -127,7 +127,7 @@ const HELD_BY_THE_WORKER: usize = 32;
 
 #[tokio::test]
 async fn t175_messages_for_a_queue_that_is_gone_do_not_stop_the_retries_of_others() {
-    let world = World::hotel("gone").await;
+    let world = TripWorld::hotel("gone").await;
     let session = session(world.env.ops_amqp_url()).await;
     let mut confirms = session.confirms().await.unwrap();
     for _ in 0..2 * HELD_BY_THE_WORKER {

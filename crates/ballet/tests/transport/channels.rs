@@ -3,13 +3,13 @@
 use std::sync::{Arc, Mutex};
 
 use ballet_amqp::{Broker, BrokerError, ConsumerSettings, RabbitMq, Session};
-use ballet_stage::Depth;
-use ballet_testkit::wire::clients::{In, SOON};
+use ballet_stage::QueueDepth;
+use ballet_testkit::wire::clients::{SOON, TestConsumer};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::scene::{asleep, trips_published};
-use crate::world::{World, the_hotel};
+use crate::world::{TripWorld, the_hotel};
 
 /// The real broker, of whose sessions the test keeps the last in hand.
 #[derive(Debug)]
@@ -32,8 +32,8 @@ impl Broker for InHand {
     }
 }
 
-async fn until_depth(world: &World, ready: u64, unacked: u64) {
-    let is = |depth: Depth| (depth.ready, depth.unacked) == (ready, unacked);
+async fn until_depth(world: &TripWorld, ready: u64, unacked: u64) {
+    let is = |depth: QueueDepth| (depth.ready, depth.unacked) == (ready, unacked);
     world.env.management().until_depth("hotel", SOON, is).await.unwrap();
 }
 
@@ -44,7 +44,7 @@ async fn t137_t138_a_dead_channel_is_rebuilt_and_its_receipts_settle_nothing() {
     let last = Arc::default();
     let broker = RabbitMq::new(world.env.amqp_url("hotel")).unwrap();
     let broker = InHand { broker, last: Arc::clone(&last) };
-    let mut consumer = In::start(broker, ConsumerSettings::new("hotel", "one"));
+    let mut consumer = TestConsumer::start(broker, ConsumerSettings::new("hotel", "one"));
     let old = consumer.take(3).await;
     let session = last.lock().unwrap().clone().unwrap();
     // The broker closes the channel over a tag that it never gave out.

@@ -9,8 +9,8 @@ use ballet_stage::{OwnProcess, wait_until};
 
 use crate::scene::{asleep, message, ops, trip_to_rome};
 use crate::trip::{HOTEL_TABLES, RoomBooked, Trip, TripBooked};
-use crate::world::{LONG, World, part};
-use ballet_testkit::wire::clients::{Out, batch, id};
+use crate::world::{LONG, TripWorld, part};
+use ballet_testkit::wire::clients::{TestPublisher, batch, id};
 
 const AMQP: &str = "CRASH_LOOP_AMQP_URL";
 const DATABASE: &str = "CRASH_LOOP_DATABASE_URL";
@@ -52,16 +52,16 @@ async fn t77_a_crash_loop_ends_at_the_delivery_limit_and_costs_one_message() {
     let name = id(&poison.properties);
     let mut messages: Vec<_> = (0..GOOD).map(|_| trip_to_rome(&world)).collect();
     messages.insert(GOOD / 2, poison);
-    let mut publisher = Out::usual(ops(&world));
+    let mut publisher = TestPublisher::usual(ops(&world));
     publisher.handle.send(OutBatch::new(batch(1), messages));
     assert_eq!(tokio::time::timeout(LONG, publisher.any()).await.unwrap().unpublishable, []);
 
     let mut deaths = 0;
-    let mut service = Process::start(&world);
+    let mut service = HotelProcess::start(&world);
     while service.died_before_all_is_done(&world).await {
         deaths += 1;
         assert!(deaths <= MOST_LIVES, "the poison lives on");
-        service = Process::start(&world);
+        service = HotelProcess::start(&world);
     }
 
     println!("the service died {deaths} times");
@@ -76,10 +76,10 @@ async fn t77_a_crash_loop_ends_at_the_delivery_limit_and_costs_one_message() {
     assert_eq!((sagas, world.count("hotel", "room").await), (500, 500), "each once");
 }
 
-struct Process(OwnProcess);
+struct HotelProcess(OwnProcess);
 
-impl Process {
-    fn start(world: &World) -> Self {
+impl HotelProcess {
+    fn start(world: &TripWorld) -> Self {
         let process = OwnProcess::start("crash_loop::service", |command| {
             command
                 .env(AMQP, world.env.amqp_url("hotel"))
@@ -90,7 +90,7 @@ impl Process {
     }
 
     /// Waits until it has died, or there is nothing left to do.
-    async fn died_before_all_is_done(&mut self, world: &World) -> bool {
+    async fn died_before_all_is_done(&mut self, world: &TripWorld) -> bool {
         let ended = wait_until("a death, or the end", LONG, || {
             let died = self.0.has_ended().unwrap();
             async move {

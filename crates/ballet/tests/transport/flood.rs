@@ -12,8 +12,8 @@ use ballet::core::System;
 use ballet::{MessageId, Migration, Participant};
 use ballet_amqp::{AMQPValue, BasicProperties, Deliveries, OutBatch, RabbitMq, Session};
 use ballet_ops::audit::{self, BrokerSnapshot};
-use ballet_testkit::wire::clients::{Out, batch};
-use ballet_testkit::wire::raw_amqp::{self, Raw};
+use ballet_testkit::wire::clients::{TestPublisher, batch};
+use ballet_testkit::wire::raw_amqp::{self, RawMessage};
 use futures_util::StreamExt;
 use jiff::SignedDuration;
 use reqwest::Method;
@@ -21,10 +21,10 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use crate::flood::message::{Fate, Flood, Message};
+use crate::flood::message::{Flood, FloodMessage, MessageFate};
 use crate::scene::{asleep, rome, session};
 use crate::trip::{Names, Trouble, hotel};
-use crate::world::{LONG, World, part};
+use crate::world::{LONG, TripWorld, part};
 
 #[path = "flood_draft.rs"]
 mod draft;
@@ -44,7 +44,7 @@ const PORTION: u64 = 500;
 /// it is a small part of that.
 const AT_ONCE: Duration = Duration::from_secs(5);
 const OF_THE_FLOOD: u32 = 8;
-/// When no dead letter has come for so long, it is looked what is still missing.
+/// After this long without a dead letter, the test checks which messages are still missing.
 const PAUSE: Duration = Duration::from_millis(300);
 
 fn number(name: &str, otherwise: u64) -> u64 {
@@ -81,19 +81,19 @@ async fn whatever_floods_in_is_applied_or_a_duplicate_or_a_dead_letter() {
         let applied = inbox.contains(&id.0);
         let what = || format!("seed {seed}, message {number}: {:?}", flood.message(number));
         let became = match fate {
-            Fate::Applied => {
+            MessageFate::Applied => {
                 assert!(applied && letters.is_empty(), "{letters:?}, {}", what());
                 "applied"
             }
-            Fate::Duplicate => {
+            MessageFate::Duplicate => {
                 assert!(applied && letters.is_empty(), "{letters:?}, {}", what());
                 "duplicate"
             }
-            Fate::Dead(reason) => {
+            MessageFate::Dead(reason) => {
                 assert!(!applied && letters == [*reason], "{letters:?}, {}", what());
                 reason
             }
-            Fate::Random => {
+            MessageFate::Random => {
                 assert_ne!(applied, letters.len() == 1, "{letters:?}, {}", what());
                 assert!(letters.len() <= 1, "{letters:?}, {}", what());
                 if applied { "random, applied" } else { "random, a dead letter" }
@@ -118,7 +118,7 @@ async fn whatever_floods_in_is_applied_or_a_duplicate_or_a_dead_letter() {
 }
 
 /// How long the next good message takes.
-async fn next_good_one(world: &World, at_most: Duration) -> Duration {
+async fn next_good_one(world: &TripWorld, at_most: Duration) -> Duration {
     let (saga, began) = (world.new_saga(), Instant::now());
     world.publish(saga, &rome()).await;
     let room = format!("room where saga_id = '{saga}'");
@@ -129,7 +129,7 @@ async fn next_good_one(world: &World, at_most: Duration) -> Duration {
 }
 
 /// Publishes everything, and says what is to become of each message.
-async fn publish(world: &World, flood: &Flood, count: u64) -> Vec<(MessageId, Fate)> {
+async fn publish(world: &TripWorld, flood: &Flood, count: u64) -> Vec<(MessageId, MessageFate)> {
     let mut users = Users::new(world).await;
     let mut expected = Vec::new();
     let mut in_flight = 0;
@@ -150,16 +150,16 @@ async fn publish(world: &World, flood: &Flood, count: u64) -> Vec<(MessageId, Fa
     expected
 }
 
-/// Who publishes: an agency that may publish the event that begins a trip and nothing else, the
-/// hotel's own user, and the operators, who may put anything on a queue.
+/// The publishers: an agency that may publish only the event that begins a trip, the hotel's own
+/// user, and the operators, who may put anything on a queue.
 struct Users {
-    publishers: [Out; 3],
+    publishers: [TestPublisher; 3],
     ops_url: String,
     by_hand: VecDeque<JoinHandle<()>>,
 }
 
 impl Users {
-    async fn new(world: &World) -> Self {
+    async fn new(world: &TripWorld) -> Self {
         let (vhost, management) = (world.env.vhost(), world.env.management());
         let agency = format!("{vhost}-agency");
         let put = async |path: &[&str], body| {
@@ -174,17 +174,17 @@ impl Users {
         let ops_url = world.env.ops_amqp_url().to_owned();
         let (_, host) = ops_url.split_once('@').unwrap();
         let agency_url = format!("amqp://{agency}:agency@{host}");
-        let of = |url: &str| Out::usual(RabbitMq::new(url).unwrap());
+        let of = |url: &str| TestPublisher::usual(RabbitMq::new(url).unwrap());
         let publishers = [of(&agency_url), of(world.env.amqp_url("hotel")), of(&ops_url)];
         Self { publishers, ops_url, by_hand: VecDeque::new() }
     }
 
     /// Sends what each may send. What no client can send goes by hand.
-    fn send(&mut self, number: u64, portion: Vec<Message>) {
+    fn send(&mut self, number: u64, portion: Vec<FloodMessage>) {
         let (odd, portion): (Vec<_>, Vec<_>) =
             portion.into_iter().partition(|message| message.raw.is_some());
         let mut messages: [Vec<_>; 3] = Default::default();
-        for Message { publish, .. } in portion {
+        for FloodMessage { publish, .. } in portion {
             let headers = publish.properties.headers().clone().unwrap_or_default();
             // RabbitMQ 4.3 asks for the right to each key that these name.
             let is_copied = ["CC", "BCC"].iter().any(|name| headers.contains_key(name));
@@ -214,14 +214,14 @@ impl Users {
     }
 }
 
-fn by_hand(url: &str, messages: &[Message]) {
+fn by_hand(url: &str, messages: &[FloodMessage]) {
     let properties: Vec<_> =
         messages.iter().map(|message| message.raw_properties().unwrap()).collect();
     let properties: Vec<Vec<_>> = properties
         .iter()
         .map(|each| each.iter().map(|(of, bytes)| (*of, &bytes[..])).collect())
         .collect();
-    let raw = messages.iter().zip(&properties).map(|(message, properties)| Raw {
+    let raw = messages.iter().zip(&properties).map(|(message, properties)| RawMessage {
         queue: "hotel",
         properties,
         body: &message.publish.body,
@@ -233,15 +233,15 @@ fn by_hand(url: &str, messages: &[Message]) {
 /// limit as long as there is progress. The numbers of the queues lag, so the dead letters themselves
 /// are read, as they come.
 async fn until_settled(
-    world: &World,
-    expected: &[(MessageId, Fate)],
+    world: &TripWorld,
+    expected: &[(MessageId, MessageFate)],
 ) -> (HashSet<Uuid>, HashMap<u64, Vec<String>>) {
     let mut letters = Letters::of(world).await;
     let (mut fewest, mut since) = (usize::MAX, Instant::now());
     loop {
         letters.read().await;
         let inbox = inbox(world).await;
-        let settled = |(number, (id, _)): &(usize, &(MessageId, Fate))| {
+        let settled = |(number, (id, _)): &(usize, &(MessageId, MessageFate))| {
             inbox.contains(&id.0) || letters.found.contains_key(&(*number as u64))
         };
         let open: Vec<_> = expected.iter().enumerate().filter(|m| !settled(m)).collect();
@@ -264,7 +264,7 @@ async fn until_settled(
     }
 }
 
-async fn inbox(world: &World) -> HashSet<Uuid> {
+async fn inbox(world: &TripWorld) -> HashSet<Uuid> {
     let mut db = world.database("hotel").await;
     let ids: Vec<Uuid> = sqlx::query_scalar(
         "select message_id from ballet.inbox union all select message_id from ballet.inbox_other",
@@ -287,7 +287,7 @@ struct Letters {
 }
 
 impl Letters {
-    async fn of(world: &World) -> Self {
+    async fn of(world: &TripWorld) -> Self {
         let session = session(world.env.ops_amqp_url()).await;
         let coming = session.consume("hotel.dead", "auditor", 2000).await.unwrap();
         Self { session, coming, found: HashMap::new() }

@@ -5,7 +5,7 @@ use std::io::Write;
 use ballet::MessageId;
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
 
-use crate::flood::message::{Fate, Message, NUMBER};
+use crate::flood::message::{FloodMessage, MessageFate, NUMBER};
 
 /// A message in the making.
 pub(super) struct Draft {
@@ -49,7 +49,7 @@ impl Draft {
         Self { body: body.into(), ..self }
     }
 
-    pub(super) fn message(mut self, number: u64, id: MessageId, fate: Fate) -> Message {
+    pub(super) fn message(mut self, number: u64, id: MessageId, fate: MessageFate) -> FloodMessage {
         let bears = AMQPValue::LongLongInt(i64::try_from(number).unwrap());
         self.headers.insert(NUMBER.into(), bears);
         let publish = Publish {
@@ -59,6 +59,6 @@ impl Draft {
             properties: self.properties.with_headers(self.headers).with_delivery_mode(2),
             body: self.body.into(),
         };
-        Message { id, fate, publish, raw: None }
+        FloodMessage { id, fate, publish, raw: None }
     }
 }

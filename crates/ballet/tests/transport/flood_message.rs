@@ -20,7 +20,7 @@ const NEARLY: u128 = DAY / 4;
 
 /// The expected fate of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum MessageFate {
     Applied,
     Duplicate,
     Dead(&'static str),
@@ -29,16 +29,16 @@ pub(super) enum Fate {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Message {
+pub(super) struct FloodMessage {
     /// The id by which the inbox knows it.
     pub(super) id: MessageId,
-    pub(super) fate: Fate,
+    pub(super) fate: MessageFate,
     pub(super) publish: Publish,
     /// The bytes of a property that is no text, instead of the same property in `publish`.
     pub(super) raw: Option<(Property, Vec<u8>)>,
 }
 
-impl Message {
+impl FloodMessage {
     /// The properties of a message with one that no client can send, encoded.
     pub(super) fn raw_properties(&self) -> Option<Vec<(Property, Vec<u8>)>> {
         let (odd, bytes) = self.raw.clone()?;
@@ -83,7 +83,7 @@ impl Flood {
         Uuid::from_u128(time | 0x7 << 76 | 0x2 << 62 | u128::from(number))
     }
 
-    pub(super) fn message(&self, number: u64) -> Message {
+    pub(super) fn message(&self, number: u64) -> FloodMessage {
         let mut dice = self.dice(number);
         match dice.roll(100) {
             0..55 => self.good(number, number),
@@ -94,10 +94,10 @@ impl Flood {
     }
 
     /// An earlier message once more, if that one was good.
-    fn again(&self, number: u64, dice: &mut Dice) -> Message {
+    fn again(&self, number: u64, dice: &mut Dice) -> FloodMessage {
         let earlier = number.saturating_sub(1 + dice.roll(2000));
         if earlier < number && self.dice(earlier).roll(100) < 55 {
-            return Message { fate: Fate::Duplicate, ..self.good(number, earlier) };
+            return FloodMessage { fate: MessageFate::Duplicate, ..self.good(number, earlier) };
         }
         self.good(number, number)
     }
@@ -133,7 +133,7 @@ impl Flood {
     }
 
     /// A message that is to be taken, in one of the forms that are understood.
-    fn good(&self, number: u64, content: u64) -> Message {
+    fn good(&self, number: u64, content: u64) -> FloodMessage {
         let mut dice = Dice(self.seed ^ content.wrapping_mul(7919));
         let in_saga = dice.roll(2) == 0;
         let draft = self.draft(content, in_saga);
@@ -225,11 +225,11 @@ impl Flood {
                 (draft.with(known), plain)
             }
         };
-        draft.message(number, id, Fate::Applied)
+        draft.message(number, id, MessageFate::Applied)
     }
 
     /// A message that is to be refused, for a reason that is known beforehand.
-    fn bad(&self, number: u64, dice: &mut Dice) -> Message {
+    fn bad(&self, number: u64, dice: &mut Dice) -> FloodMessage {
         let good = || self.draft(number, true);
         let deep = || "[".repeat(70);
         let (reason, draft) = match dice.roll(30) {
@@ -289,16 +289,16 @@ impl Flood {
                 let message = good().straight().message(
                     number,
                     MessageId(self.id(number)),
-                    Fate::Dead("unreadable_properties"),
+                    MessageFate::Dead("unreadable_properties"),
                 );
-                return Message { raw: Some((odd, bytes)), ..message };
+                return FloodMessage { raw: Some((odd, bytes)), ..message };
             }
             _ => {
                 let kind = "application/cloudevents+json";
                 ("not_a_cloud_event", good().with(|p| p.with_content_type(kind.into())))
             }
         };
-        draft.message(number, MessageId(self.id(number)), Fate::Dead(reason))
+        draft.message(number, MessageId(self.id(number)), MessageFate::Dead(reason))
     }
 
     /// The id of a saga that is forgotten.
@@ -307,7 +307,7 @@ impl Flood {
     }
 
     /// A good message with some things changed at random.
-    fn random(&self, number: u64, dice: &mut Dice) -> Message {
+    fn random(&self, number: u64, dice: &mut Dice) -> FloodMessage {
         let in_saga = dice.roll(2) == 0;
         let mut draft = self.draft(number, in_saga);
         if dice.roll(3) == 0 {
@@ -355,6 +355,6 @@ impl Flood {
             let value = value(dice, 0);
             draft.headers.insert(short(&name), value);
         }
-        draft.message(number, MessageId(self.id(number)), Fate::Random)
+        draft.message(number, MessageId(self.id(number)), MessageFate::Random)
     }
 }

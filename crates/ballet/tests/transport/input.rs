@@ -13,7 +13,7 @@ use crate::trip::{
     DESK_TABLES, GUIDE_TABLES, HotelRenamed, RoomBooked, TripBooked, TripWanted, Trouble, desk,
     guide, hotel,
 };
-use crate::world::{World, part, the_hotel};
+use crate::world::{TripWorld, part, the_hotel};
 
 #[tokio::test]
 async fn t08_an_event_that_expires_stays_in_the_journal_and_stops_nobody() {
@@ -38,7 +38,7 @@ async fn t08_an_event_that_expires_stays_in_the_journal_and_stops_nobody() {
 
 #[tokio::test]
 async fn t10_a_foreign_message_without_an_envelope_is_taken_and_its_headers_stay_behind() {
-    let world = World::new("foreign", vec![part(desk(), DESK_TABLES)]).await;
+    let world = TripWorld::new("foreign", vec![part(desk(), DESK_TABLES)]).await;
     let foreign = json!({"headers": {"x-vendor": "7", "causation_id": "none of ours"}});
     world.publish_raw(TripWanted::TYPE.name(), &foreign, r#"{"city":"Rome","pets":2}"#).await;
     world.until_count("desk", "trip", 1).await;
@@ -81,7 +81,7 @@ async fn t14_a_body_that_is_too_big_is_a_dead_letter_and_is_never_sent() {
 /// Tools that move messages encode numbers as they like.
 #[tokio::test]
 async fn an_attempt_count_that_another_tool_encoded_anew_is_kept() {
-    let world = World::hotel("encoded").await;
+    let world = TripWorld::hotel("encoded").await;
     let session = session(world.env.ops_amqp_url()).await;
     let mut confirms = session.confirms().await.unwrap();
     let counts = [AMQPValue::LongLongInt(5), AMQPValue::ShortShortInt(7), AMQPValue::LongUInt(9)];
@@ -131,7 +131,7 @@ impl Projection for Traps {
 
 #[tokio::test]
 async fn t25_a_decoder_that_panics_makes_a_dead_letter() {
-    let world = World::new("trap", vec![part(guide().projects(Traps), GUIDE_TABLES)]).await;
+    let world = TripWorld::new("trap", vec![part(guide().projects(Traps), GUIDE_TABLES)]).await;
     world.publish_raw(TrapSprung::TYPE.name(), &json!({}), "{}").await;
     world.publish(world.new_saga(), &HotelRenamed { name: "Ritz".into() }).await;
     world.until_count("guide", "hotel_name", 1).await;
@@ -161,7 +161,7 @@ async fn t28_two_handlers_of_one_type_each_run_once_for_one_message() {
         sql: "create table hotel_name (name text not null); create table letters (count int)",
     }];
     let both: Participant = guide().projects(Letters);
-    let world = World::new("both", vec![part(both, TABLES)]).await;
+    let world = TripWorld::new("both", vec![part(both, TABLES)]).await;
     let (id, saga) = (world.new_id(), world.new_saga());
     for _ in 0..2 {
         world.publish_as(&id, saga, &HotelRenamed { name: "Ritz".into() }).await;
@@ -197,7 +197,7 @@ async fn t29_old_consumers_handle_what_they_know_beside_a_new_version() {
         &[Migration { name: "0001_words", sql: "create table words (count int)" }];
     let critic = Participant::new("critic").projects(Words);
     let parts = vec![part(guide(), GUIDE_TABLES), part(critic, TABLES)];
-    let world = World::new("versions", parts).await;
+    let world = TripWorld::new("versions", parts).await;
     let saga = world.new_saga();
     world.publish(saga, &HotelRenamed2 { words: vec!["Grand".into(), "Hotel".into()] }).await;
     // The old version with a field that is newer than its consumer.

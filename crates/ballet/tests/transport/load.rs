@@ -4,16 +4,19 @@ use std::collections::BTreeSet;
 
 use ballet::{Failure, Migration, Participant, Projection, Tx};
 use ballet_amqp::{ConsumerSettings, OutBatch, RabbitMq};
-use ballet_stage::{Depth, wait_until};
-use ballet_testkit::wire::clients::{In, Out, SOON, batch};
+use ballet_stage::{QueueDepth, wait_until};
+use ballet_testkit::wire::clients::{SOON, TestConsumer, TestPublisher, batch};
 
 use crate::scene::{asleep, message, ops, rome, start, trips_published};
 use crate::trip::{CarRented, DESK_TABLES, Rental, TripBooked, cars, desk};
-use crate::world::{LONG, World, part, the_hotel};
+use crate::world::{LONG, TripWorld, part, the_hotel};
 
-fn consumer(world: &World, service: &str, instance: &str, prefetch: u16) -> In {
+fn consumer(world: &TripWorld, service: &str, instance: &str, prefetch: u16) -> TestConsumer {
     let broker = RabbitMq::new(world.env.amqp_url(service)).unwrap();
-    In::start(broker, ConsumerSettings { prefetch, ..ConsumerSettings::new(service, instance) })
+    TestConsumer::start(
+        broker,
+        ConsumerSettings { prefetch, ..ConsumerSettings::new(service, instance) },
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -34,7 +37,7 @@ async fn t13_no_more_is_unacknowledged_than_the_prefetch_allows() {
     slow.next().await.1.settle();
     let _held = slow.take(7).await;
     // 7 of 39 in hand.
-    let as_allowed = |depth: Depth| (depth.unacked, depth.ready) == (7, 32);
+    let as_allowed = |depth: QueueDepth| (depth.unacked, depth.ready) == (7, 32);
     world.env.management().until_depth("hotel", SOON, as_allowed).await.unwrap();
     assert!(slow.try_next().is_err());
 }
@@ -120,7 +123,7 @@ async fn t57_effects_of_one_saga_appear_in_the_order_of_publishing() {
     let mut settings = crate::scene::settings(&world, "notary");
     (settings.lanes, settings.batch) = (4, 1);
     let _notary = start(notary(), settings).await;
-    let mut publisher = Out::usual(ops(&world));
+    let mut publisher = TestPublisher::usual(ops(&world));
     let mut messages = Vec::new();
     for _ in 0..12 {
         let saga = world.new_saga();
@@ -137,7 +140,7 @@ async fn t57_effects_of_one_saga_appear_in_the_order_of_publishing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t58_a_burst_reaches_the_broker_in_the_order_of_commits() {
-    let world = World::new("burst", vec![part(desk(), DESK_TABLES)]).await;
+    let world = TripWorld::new("burst", vec![part(desk(), DESK_TABLES)]).await;
     let mut committed = Vec::new();
     for _ in 0..300 {
         committed.push(world.begin(0).await.to_string());

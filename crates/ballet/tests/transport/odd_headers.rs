@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use ballet_amqp::headers::ORIGINAL_HEADERS;
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
-use ballet_testkit::wire::raw_amqp::{self, Property, Raw, long, short};
+use ballet_testkit::wire::raw_amqp::{self, Property, RawMessage, long, short};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
 use crate::scene::{in_queue, rome, session};
 use crate::trip::{GUIDE_TABLES, RoomBooked, guide};
-use crate::world::{World, part, the_hotel};
+use crate::world::{TripWorld, part, the_hotel};
 
 /// Generous for a busy machine. Before, it took minutes or never came.
 const AT_ONCE: Duration = Duration::from_secs(5);
@@ -43,7 +43,7 @@ fn every_type() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 /// A good message is handled at once, and then nothing is left in the queue.
-async fn goes_on(world: &World) {
+async fn goes_on(world: &TripWorld) {
     let (saga, begun) = (world.new_saga(), Instant::now());
     world.publish(saga, &rome()).await;
     world.event::<RoomBooked>(saga).await;
@@ -57,7 +57,7 @@ fn header<'a>(dead: &'a Value, name: &str) -> &'a Value {
 
 #[tokio::test]
 async fn t173_a_header_of_any_type_is_kept_once_and_stops_nobody() {
-    let world = World::hotel("every_type").await;
+    let world = TripWorld::hotel("every_type").await;
     let mut tables = Vec::new();
     for (name, value) in every_type() {
         let plain = [&short(name.as_bytes())[..], &value].concat();
@@ -70,7 +70,7 @@ async fn t173_a_header_of_any_type_is_kept_once_and_stops_nobody() {
     let count = tables.len();
     tokio::task::spawn_blocking(move || {
         let each: Vec<_> = tables.iter().map(|table| [(Property::Headers, &table[..])]).collect();
-        let raw = |properties| Raw { queue: "hotel", properties, body: b"?" };
+        let raw = |properties| RawMessage { queue: "hotel", properties, body: b"?" };
         let messages: Vec<_> = each.iter().map(|properties| raw(properties)).collect();
         raw_amqp::publish(&url, &messages);
     })
@@ -95,7 +95,7 @@ fn headers(name: &str, value: AMQPValue) -> BasicProperties {
 /// A stream refuses a decimal, after the queues have got the message.
 #[tokio::test]
 async fn t173_what_the_journal_cannot_keep_is_refused_by_the_service() {
-    let world = World::hotel("unkept").await;
+    let world = TripWorld::hotel("unkept").await;
     let decimal = lapin::types::DecimalValue { scale: 2, value: 999 };
     for (name, value) in [
         ("price", AMQPValue::DecimalValue(decimal)),
@@ -133,7 +133,7 @@ async fn t173_what_the_journal_cannot_keep_is_refused_by_the_service() {
 #[tokio::test]
 async fn t174_what_comes_by_cc_or_bcc_is_refused_and_stops_nobody() {
     let parts = vec![the_hotel(), part(guide(), GUIDE_TABLES)];
-    let world = World::new("carbon_copy", parts).await;
+    let world = TripWorld::new("carbon_copy", parts).await;
     for field in ["CC", "BCC"] {
         let properties = json!({"message_id": world.new_id(), "correlation_id": world.new_id(),
             "headers": {field: ["hotel.hotel_renamed.v1", "hotel", "retry.5s", "journal", "#"]}});

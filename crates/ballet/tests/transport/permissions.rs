@@ -5,11 +5,11 @@ use ballet_testkit::health::{until_ready, until_says};
 use serde_json::json;
 
 use crate::trip::{RoomBooked, TripBooked};
-use crate::world::World;
+use crate::world::TripWorld;
 
 #[tokio::test]
 async fn t186_events_wait_for_a_permission_and_the_service_says_so() {
-    let world = World::hotel("permission").await;
+    let world = TripWorld::hotel("permission").await;
     let management = world.env.management();
     let user = world.env.amqp_url("hotel").split_once("://").unwrap().1.split_once(':').unwrap().0;
     let path = ["permissions", world.env.vhost(), user];

@@ -3,20 +3,23 @@
 use std::time::{Duration, Instant};
 
 use ballet::{Event, SagaId};
-use ballet_stage::Depth;
-use ballet_testkit::wire::raw_amqp::{Property, Raw, long, publish, short};
+use ballet_stage::QueueDepth;
+use ballet_testkit::wire::raw_amqp::{Property, RawMessage, long, publish, short};
 use serde_json::json;
 
 use crate::scene::{asleep, rome};
 use crate::trip::{RoomBooked, TripBooked};
-use crate::world::{World, the_hotel};
+use crate::world::{TripWorld, the_hotel};
 
 const DEAD: Duration = Duration::from_secs(240);
 /// Five good messages take well below a second; an end of the connection takes seconds.
 const DELAYED: Duration = Duration::from_secs(10);
 
 /// The sagas of the others come with the world.
-async fn is_dead_and_others_go_on(mut world: World, poison: Raw<'_>) -> (World, Vec<SagaId>) {
+async fn is_dead_and_others_go_on(
+    mut world: TripWorld,
+    poison: RawMessage<'_>,
+) -> (TripWorld, Vec<SagaId>) {
     let url = world.env.ops_amqp_url().to_owned();
     publish(&url, &[poison]);
     let sagas: Vec<_> = (0..50).map(|_| world.new_saga()).collect();
@@ -27,7 +30,7 @@ async fn is_dead_and_others_go_on(mut world: World, poison: Raw<'_>) -> (World, 
     world.until_count("hotel", "room", 50).await;
     let management = world.env.management();
     management.until_depth("hotel.dead", DEAD, |depth| depth.ready == 1).await.unwrap();
-    let is_empty = |depth: Depth| depth.ready + depth.unacked == 0;
+    let is_empty = |depth: QueueDepth| depth.ready + depth.unacked == 0;
     management.until_depth("hotel", DEAD, is_empty).await.unwrap();
     world.until_count("hotel", "room", 50).await;
     (world, sagas)
@@ -36,7 +39,7 @@ async fn is_dead_and_others_go_on(mut world: World, poison: Raw<'_>) -> (World, 
 /// Five kinds of messages whose properties no AMQP client can read, and after each of them a good one.
 #[tokio::test]
 async fn t176_properties_that_are_no_text_are_dead_letters_at_once_and_others_go_on() {
-    let world = World::hotel("no_text").await;
+    let world = TripWorld::hotel("no_text").await;
     let (saga, id) = (world.new_saga().to_string(), world.new_id());
     let good = |kind: Property| match kind {
         Property::Type => TripBooked::TYPE.name().as_bytes(),
@@ -53,7 +56,10 @@ async fn t176_properties_that_are_no_text_are_dead_letters_at_once_and_others_go
         let others = all.iter().filter(|other| *other != of).map(|other| (*other, good(*other)));
         let properties: Vec<_> = others.chain([(*of, *bytes)]).collect();
         let body = br#"{"city":"Rome"}"#;
-        publish(world.env.ops_amqp_url(), &[Raw { queue: "hotel", properties: &properties, body }]);
+        publish(
+            world.env.ops_amqp_url(),
+            &[RawMessage { queue: "hotel", properties: &properties, body }],
+        );
         let saga = world.new_saga();
         world.publish(saga, &rome()).await;
         world.event::<RoomBooked>(saga).await;
@@ -85,7 +91,7 @@ async fn t176_properties_that_are_no_text_are_dead_letters_at_once_and_others_go
 /// management API it takes longer ones still.
 #[tokio::test]
 async fn t176_properties_longer_than_a_frame_are_dead_letters_at_once_and_others_go_on() {
-    let world = World::hotel("long_frame").await;
+    let world = TripWorld::hotel("long_frame").await;
     let began = Instant::now();
     for payload in [131_065, 131_072] {
         let header = |size| [&short(b"h")[..], b"S", &long(&vec![b'a'; size])].concat();
@@ -93,7 +99,10 @@ async fn t176_properties_longer_than_a_frame_are_dead_letters_at_once_and_others
         let others = 12 + 2 + 4 + 1 + header(0).len();
         let header = header(payload - others);
         let properties = &[(Property::Headers, &header[..])];
-        publish(world.env.ops_amqp_url(), &[Raw { queue: "hotel", properties, body: b"{}" }]);
+        publish(
+            world.env.ops_amqp_url(),
+            &[RawMessage { queue: "hotel", properties, body: b"{}" }],
+        );
     }
     let properties = json!({"headers": {"h": "a".repeat(2 * 1024 * 1024)}});
     let published = world.env.management().publish("amq.default", "hotel", &properties, "{}").await;
@@ -120,7 +129,7 @@ async fn headers_that_are_nested_without_end_are_refused() {
     }
     let kind = TripBooked::TYPE.name().as_bytes();
     let properties = [(Property::Type, kind), (Property::Headers, &headers)];
-    let poison = Raw { queue: "hotel", properties: &properties, body: b"{}" };
+    let poison = RawMessage { queue: "hotel", properties: &properties, body: b"{}" };
     let (world, sagas) = is_dead_and_others_go_on(world, poison).await;
     for saga in sagas {
         world.event::<RoomBooked>(saga).await;

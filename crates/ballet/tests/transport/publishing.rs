@@ -7,8 +7,8 @@ use ballet::Event;
 use ballet_amqp::{AMQPValue, FieldTable, OutBatch, Publish, PublishError};
 use ballet_stage::wait_until;
 use ballet_testkit::health::until_ready;
-use ballet_testkit::memory::{Kind, MemoryBroker};
-use ballet_testkit::wire::clients::{Out, SOON, batch, id, message as small, out, until};
+use ballet_testkit::memory::{ExchangeKind, MemoryBroker};
+use ballet_testkit::wire::clients::{SOON, TestPublisher, batch, id, message as small, out, until};
 use futures_util::StreamExt;
 use serde_json::Value;
 use sqlx::AssertSqlSafe;
@@ -18,13 +18,13 @@ use crate::scene::{
     OUTBOX, asleep, hotel_in_memory, in_queue, message, ops, rome, session, taken, trip_to_rome,
 };
 use crate::trip::{HotelRenamed, RoomBooked};
-use crate::world::{World, the_hotel};
+use crate::world::{TripWorld, the_hotel};
 
 #[tokio::test]
 async fn t01_a_message_arrives_as_it_was_published() {
     let world = asleep("as_it_was", vec![the_hotel()]).await;
     let sent = trip_to_rome(&world);
-    let publisher = Out::usual(ops(&world));
+    let publisher = TestPublisher::usual(ops(&world));
     publisher.handle.publish_now(sent.clone(), SOON).await.unwrap();
     let hotel = session(world.env.amqp_url("hotel")).await;
     let mut arriving = hotel.consume("hotel", "test", 10).await.unwrap();
@@ -35,7 +35,7 @@ async fn t01_a_message_arrives_as_it_was_published() {
 
 #[tokio::test]
 async fn t07_headers_keep_every_character_also_in_a_dead_letter() {
-    let world = World::hotel("characters").await;
+    let world = TripWorld::hotel("characters").await;
     let texts = ["Grüße, 世界 🎭", "\"quoted\" \\ 'and' ;,=", "tab\t line\r\n bell\u{7}"];
     let mut headers = FieldTable::default();
     for (at, text) in texts.iter().enumerate() {
@@ -45,7 +45,7 @@ async fn t07_headers_keep_every_character_also_in_a_dead_letter() {
     let mut sent = message(&world, world.new_saga(), &rome());
     sent.properties = sent.properties.with_headers(headers.clone());
     sent.body = "?".into();
-    let publisher = Out::usual(ops(&world));
+    let publisher = TestPublisher::usual(ops(&world));
     publisher.handle.publish_now(sent, SOON).await.unwrap();
     let hotel = session(world.env.amqp_url("hotel")).await;
     let mut dead = hotel.consume("hotel.dead", "test", 10).await.unwrap();
@@ -57,7 +57,7 @@ async fn t07_headers_keep_every_character_also_in_a_dead_letter() {
 }
 
 /// A trip with a header that bears its name.
-fn with_header(world: &World, value: AMQPValue) -> Publish {
+fn with_header(world: &TripWorld, value: AMQPValue) -> Publish {
     let mut headers = FieldTable::default();
     headers.insert("x-mine".into(), value);
     let mut sent = trip_to_rome(world);
@@ -106,7 +106,7 @@ async fn a_header_that_the_broker_cannot_read_is_refused_and_its_neighbours_go_t
     for (at, value) in unreadable.iter().enumerate() {
         messages.insert(2 * at, with_header(&world, value.clone()));
     }
-    let mut publisher = Out::usual(ops(&world));
+    let mut publisher = TestPublisher::usual(ops(&world));
     publisher.handle.send(OutBatch::new(batch(1), messages));
     let refused = publisher.published().await.unpublishable;
     let places: Vec<_> = refused.iter().map(|refused| refused.position).collect();
@@ -129,7 +129,7 @@ async fn a_header_that_the_broker_cannot_read_is_refused_and_its_neighbours_go_t
 
 #[tokio::test]
 async fn t05_an_event_that_nobody_needs_is_published_and_one_that_nobody_knows_is_kept() {
-    let world = World::hotel("nobody").await;
+    let world = TripWorld::hotel("nobody").await;
     let mut unit = world.handle(0).unit().await.unwrap();
     unit.tx().publish(&HotelRenamed { name: "Ritz".into() }).await.unwrap();
     unit.commit().await.unwrap();
@@ -151,11 +151,11 @@ async fn t05_an_event_that_nobody_needs_is_published_and_one_that_nobody_knows_i
 #[tokio::test]
 async fn t06_a_confirm_that_never_comes_ends_the_wait_and_publishes_again_with_the_channel() {
     let broker = MemoryBroker::new();
-    broker.exchange("events", Kind::Topic);
+    broker.exchange("events", ExchangeKind::Topic);
     broker.queue("all");
     broker.bind("events", "#", "all");
     broker.hold_confirms();
-    let mut publisher = Out::usual(broker.clone());
+    let mut publisher = TestPublisher::usual(broker.clone());
     publisher.handle.send(out(1, &["a.x"]));
     until("taken", || broker.taken_count() == 1).await;
     let moment = Duration::from_millis(50);
@@ -198,7 +198,7 @@ const SPOILT: &str = "do $do$ begin execute replace($left$
 
 #[tokio::test]
 async fn t230_outbox_rows_that_always_fail_cost_the_others_of_their_batch_nothing() {
-    let world = World::hotel("spoilt").await;
+    let world = TripWorld::hotel("spoilt").await;
     world.execute("hotel", SPOILT).await;
     wait_until("the others", SOON, || async {
         let seen = world.seen().await;

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use ballet::Event;
 use ballet_amqp::{BasicProperties, Publish};
-use ballet_stage::Depth;
+use ballet_stage::QueueDepth;
 use futures_util::StreamExt;
 use tokio::time::Instant;
 
@@ -46,7 +46,7 @@ async fn t229_who_waits_behind_a_flood_of_refused_messages_does_not_wait_for_cop
     world.start(clerk()).await;
     world.until_count("clerk", "wish", 1).await;
     println!("the good one behind {many} waited for {:?}", begun.elapsed());
-    let are_dead = |depth: Depth| BOUND.contains(&depth.ready);
+    let are_dead = |depth: QueueDepth| BOUND.contains(&depth.ready);
     world.env.management().until_depth("clerk.dead", LONG, are_dead).await.unwrap();
     session.close().await;
 }

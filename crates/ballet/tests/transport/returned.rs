@@ -8,7 +8,7 @@ use ballet_amqp::headers::{
     DEAD_DETAIL, DEAD_REASON, DEAD_SERVICE, REDRIVES, count_header, text_header,
 };
 use ballet_amqp::{BasicProperties, RabbitMq};
-use ballet_ops::redrive::{DeadLetters, Filter, Note, RedriveOptions};
+use ballet_ops::redrive::{DeadLetterFilter, DeadLetters, Note, RedriveOptions};
 use ballet_stage::{Method, Proxy, wait_until};
 use jiff::Timestamp;
 use lapin::message::BasicGetMessage;
@@ -21,7 +21,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::watch;
 
 use crate::scene::in_queue;
-use crate::world::{Part, SOON, World, part};
+use crate::world::{SOON, TripWorld, WorldPart, part};
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct WishMade {
@@ -70,11 +70,11 @@ impl Projection for Fairs {
     }
 }
 
-pub(crate) fn clerk() -> Part {
+pub(crate) fn clerk() -> WorldPart {
     part(Participant::new("clerk").projects(Wishes).projects(Fairs), TABLES)
 }
 
-/// What the shop's example sends, with a field that it does not know.
+/// The event of the shop's example, with a field that the shop does not know.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 struct CheckedOut {
     coupon: String,
@@ -98,14 +98,14 @@ impl Projection for Checkouts {
 /// A producer, with its own user.
 struct Producer<'a> {
     name: &'static str,
-    world: &'a World,
+    world: &'a TripWorld,
     channel: Channel,
     // Closed with this.
     _connection: Connection,
 }
 
 impl<'a> Producer<'a> {
-    async fn new(world: &'a World, name: &'static str) -> Self {
+    async fn new(world: &'a TripWorld, name: &'static str) -> Self {
         let url = world.env.amqp_url(name);
         let connection = Connection::connect(url, ConnectionProperties::default()).await.unwrap();
         let channel = connection.create_channel().await.unwrap();
@@ -151,7 +151,7 @@ fn id(message: &BasicGetMessage) -> &str {
 
 #[tokio::test]
 async fn a_producer_gets_its_dead_letters_back_with_its_own_user() {
-    let world = World::new("returned", vec![clerk()]).await;
+    let world = TripWorld::new("returned", vec![clerk()]).await;
     let agency = Producer::new(&world, "agency").await;
     // Wrong, with and without a name, with a forged one, and one that a handler refuses.
     let wrong = r#"{ "wish": 7 }"#;
@@ -172,8 +172,8 @@ async fn a_producer_gets_its_dead_letters_back_with_its_own_user() {
     }
     in_queue(&world, "clerk.dead", 4).await;
 
-    // Of two producers the name tells which one, and nothing comes back without it. The event's own
-    // service and an operator are no producers.
+    // The name tells two producers apart, and nothing comes back without it. The event's own service
+    // and an operator are no producers.
     let fair = Producer::new(&world, "fair").await;
     let opened = FairOpened::TYPE;
     agency.publish(opened, None, "{}").await;
@@ -197,7 +197,7 @@ async fn a_producer_gets_its_dead_letters_back_with_its_own_user() {
 
 #[tokio::test]
 async fn a_producer_that_never_reads_holds_up_nobody_and_keeps_the_latest() {
-    let world = World::new("unread", vec![clerk()]).await;
+    let world = TripWorld::new("unread", vec![clerk()]).await;
     let full = json!({ "pattern": r"^agency\.returned$", "apply-to": "queues", "priority": 9,
         "definition": { "max-length": 2, "overflow": "drop-head" } });
     let path = ["policies", world.env.vhost(), "full"];
@@ -217,7 +217,7 @@ async fn a_producer_that_never_reads_holds_up_nobody_and_keeps_the_latest() {
 
 #[tokio::test]
 async fn what_a_tool_does_with_a_dead_letter_does_not_come_back_but_another_death_does() {
-    let world = World::new("again", vec![clerk()]).await;
+    let world = TripWorld::new("again", vec![clerk()]).await;
     let agency = Producer::new(&world, "agency").await;
     let moon = agency.publish(WishMade::TYPE, Some("agency"), r#"{"wish":"the moon"}"#).await;
     assert_eq!(id(&agency.returned().await), moon);
@@ -239,7 +239,7 @@ async fn what_a_tool_does_with_a_dead_letter_does_not_come_back_but_another_deat
             each: &|_| {},
         }
     };
-    let plan = || dead_letters.plan(Filter::default(), None, Timestamp::UNIX_EPOCH);
+    let plan = || dead_letters.plan(DeadLetterFilter::default(), None, Timestamp::UNIX_EPOCH);
     let summary = dead_letters.redrive(&plan().await.unwrap(), &options()).await.unwrap();
     assert_eq!((summary.removed, summary.failed), (1, 0), "{summary:?}");
     // It has died again: the same message.
@@ -257,7 +257,7 @@ async fn what_a_tool_does_with_a_dead_letter_does_not_come_back_but_another_deat
 #[tokio::test]
 async fn the_example_in_python_shows_what_came_back() {
     let till = part(Participant::new("till").projects(Checkouts), &[]);
-    let world = World::new("example", vec![till]).await;
+    let world = TripWorld::new("example", vec![till]).await;
     let python = ballet_stage::python().await.unwrap();
     let run = async |arguments: &[&str]| {
         let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/producer.py");
@@ -282,7 +282,7 @@ async fn the_example_in_python_shows_what_came_back() {
 #[tokio::test]
 async fn the_example_in_python_sends_again_under_the_same_id_after_a_lost_connection() {
     let till = part(Participant::new("till").projects(Checkouts), &[]);
-    let world = World::new("example-lost", vec![till]).await;
+    let world = TripWorld::new("example-lost", vec![till]).await;
     let proxy = Proxy::to(world.env.amqp_url("storefront")).await.unwrap();
     let python = ballet_stage::python().await.unwrap();
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/producer.py");

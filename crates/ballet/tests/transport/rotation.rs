@@ -6,29 +6,29 @@ use std::path::{Path, PathBuf};
 use ballet::core::SagaId;
 use ballet::core::topology::dead_queue;
 use ballet::{Event, Running, Service, Settings};
-use ballet_stage::{Authority, Identity, Method, Options, wait_until};
+use ballet_stage::{Authority, Method, Options, TlsIdentity, wait_until};
 use ballet_testkit::health::until_ready;
-use ballet_testkit::logged::{log_here, text};
+use ballet_testkit::process_log::{log_here, text};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::scene::{asleep, rome};
 use crate::tls::{Files, amqps, world};
 use crate::trip::{HOTEL_TABLES, RoomBooked};
-use crate::world::{LONG, World, the_hotel};
+use crate::world::{LONG, TripWorld, the_hotel};
 
 const HOTEL: &str = "hotel";
 
-/// A hotel whose URLs are in files, and what it was asked for.
-struct Scene {
-    world: World,
+/// A hotel whose URLs are in files, and its bookings.
+struct RotatedHotel {
+    world: TripWorld,
     files: Files,
     running: Running,
     sagas: Vec<SagaId>,
 }
 
-impl Scene {
-    async fn open(world: World, files: Files, urls: [String; 2], ca: Option<PathBuf>) -> Self {
+impl RotatedHotel {
+    async fn open(world: TripWorld, files: Files, urls: [String; 2], ca: Option<PathBuf>) -> Self {
         let mut settings = Settings::new("", "");
         (settings.amqp_url, settings.database_url) = (None, None);
         settings.amqp_url_file = Some(files.file("amqp", &urls[0]));
@@ -124,7 +124,7 @@ async fn t228_replaced_passwords_are_taken_from_their_files_and_a_refused_login_
     let [amqp, database] = [world.env.amqp_url(HOTEL), world.env.database_url(HOTEL)];
     let urls = [amqp.to_owned(), database.to_owned()];
     let files = Files::new("rotation");
-    let mut scene = Scene::open(world, files, urls.clone(), None).await;
+    let mut scene = RotatedHotel::open(world, files, urls.clone(), None).await;
 
     // The broker's comes first, the file later.
     let change = json!({ "password": "of-tomorrow", "tags": "management" });
@@ -158,7 +158,7 @@ async fn t228_replaced_passwords_are_taken_from_their_files_and_a_refused_login_
 }
 
 /// Replaces the certificate of both servers.
-fn replace(folder: &Path, identity: &Identity) -> usize {
+fn replace(folder: &Path, identity: &TlsIdentity) -> usize {
     let mut replaced = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -186,9 +186,9 @@ async fn t228_certificates_of_another_authority_are_taken_from_the_same_files() 
     let ca = files.file("ca.pem", old.certificate());
     let database = world.env.database_url(HOTEL).replace("127.0.0.1", "localhost");
     let urls = [amqps(&world, &servers, "localhost"), database];
-    let mut scene = Scene::open(world, files, urls, Some(ca)).await;
+    let mut scene = RotatedHotel::open(world, files, urls, Some(ca)).await;
 
-    // Whoever trusts both can be asked to show either.
+    // A client that trusts both certificates accepts either.
     let both = format!("{}{}", old.certificate(), new.certificate());
     scene.files.file("ca.pem", &both);
     let identity = new.identity(&["localhost"]).unwrap();

@@ -9,29 +9,29 @@ use ballet_amqp::{
 };
 use ballet_stage::{Servers, wait_until};
 use ballet_testkit::memory::MemoryBroker;
-use ballet_testkit::wire::clients::{Out, batch, id};
+use ballet_testkit::wire::clients::{TestPublisher, batch, id};
 use futures_util::StreamExt;
 use lapin::options::{BasicConsumeOptions, BasicQosOptions};
 use lapin::{Connection, ConnectionProperties};
 
 use crate::trip::{HOTEL_TABLES, TripBooked};
-use crate::world::{LONG, Part, SOON, World, the_hotel};
+use crate::world::{LONG, SOON, TripWorld, WorldPart, the_hotel};
 
 /// All outbox rows of events.
 pub(crate) const OUTBOX: &str = "ballet.outbox() as row where row.position >= 0";
 
 /// A world in which nobody runs: the queues and all tables are there.
-pub(crate) async fn asleep(name: &str, parts: Vec<Part>) -> World {
+pub(crate) async fn asleep(name: &str, parts: Vec<WorldPart>) -> TripWorld {
     asleep_on(Servers::shared().await.unwrap(), name, parts).await
 }
 
-/// The same, on servers of one's own.
-pub(crate) async fn asleep_on(servers: &Servers, name: &str, parts: Vec<Part>) -> World {
-    World::prepared_on(servers, name, parts).await
+/// The same, on the test's own servers.
+pub(crate) async fn asleep_on(servers: &Servers, name: &str, parts: Vec<WorldPart>) -> TripWorld {
+    TripWorld::prepared_on(servers, name, parts).await
 }
 
 /// The hotel alone, on a broker in memory.
-pub(crate) async fn hotel_in_memory(name: &str) -> (World, MemoryBroker, Running) {
+pub(crate) async fn hotel_in_memory(name: &str) -> (TripWorld, MemoryBroker, Running) {
     let world = asleep(name, vec![the_hotel()]).await;
     let part = the_hotel().participant;
     let system = System { name: "trips", parts: vec![part.part()] };
@@ -41,7 +41,7 @@ pub(crate) async fn hotel_in_memory(name: &str) -> (World, MemoryBroker, Running
     (world, broker, running)
 }
 
-pub(crate) fn settings(world: &World, service: &str) -> Settings {
+pub(crate) fn settings(world: &TripWorld, service: &str) -> Settings {
     Settings::new(world.env.amqp_url(service), world.env.database_url(service))
 }
 
@@ -59,11 +59,11 @@ pub(crate) async fn session(url: &str) -> Arc<dyn Session> {
 }
 
 /// The operator's address, who may publish anything.
-pub(crate) fn ops(world: &World) -> RabbitMq {
+pub(crate) fn ops(world: &TripWorld) -> RabbitMq {
     RabbitMq::new(world.env.ops_amqp_url()).unwrap()
 }
 
-pub(crate) fn message<E: Event>(world: &World, saga: SagaId, event: &E) -> Publish {
+pub(crate) fn message<E: Event>(world: &TripWorld, saga: SagaId, event: &E) -> Publish {
     Publish {
         exchange: "events".to_owned(),
         routing_key: E::TYPE.name().to_owned(),
@@ -80,13 +80,13 @@ pub(crate) fn rome() -> TripBooked {
     TripBooked { city: "Rome".into() }
 }
 
-pub(crate) fn trip_to_rome(world: &World) -> Publish {
+pub(crate) fn trip_to_rome(world: &TripWorld) -> Publish {
     message(world, world.new_saga(), &rome())
 }
 
 /// Publishes trips, and waits for the confirms.
-pub(crate) async fn trips_published(world: &World, count: usize) {
-    let mut publisher = Out::usual(ops(world));
+pub(crate) async fn trips_published(world: &TripWorld, count: usize) {
+    let mut publisher = TestPublisher::usual(ops(world));
     let trips = (0..count).map(|_| trip_to_rome(world));
     publisher.handle.send(OutBatch::new(batch(1), trips));
     assert_eq!(tokio::time::timeout(LONG, publisher.any()).await.unwrap().unpublishable, []);
@@ -99,7 +99,11 @@ pub(crate) fn taken<E: Event>(broker: &MemoryBroker) -> Vec<String> {
 }
 
 /// Waits for a queue to hold this many messages, and shows them.
-pub(crate) async fn in_queue(world: &World, queue: &str, count: usize) -> Vec<serde_json::Value> {
+pub(crate) async fn in_queue(
+    world: &TripWorld,
+    queue: &str,
+    count: usize,
+) -> Vec<serde_json::Value> {
     wait_until(queue, SOON, || async {
         let found = world.env.management().peek(queue, 1000).await.map_err(|e| e.to_string())?;
         if found.len() == count { Ok(Some(found)) } else { Err(format!("{found:?}")) }
@@ -109,7 +113,7 @@ pub(crate) async fn in_queue(world: &World, queue: &str, count: usize) -> Vec<se
 }
 
 /// Waits for the journal to hold this many messages, and returns the ids of the first ones.
-pub(crate) async fn in_journal(world: &World, count: usize) -> Vec<String> {
+pub(crate) async fn in_journal(world: &TripWorld, count: usize) -> Vec<String> {
     let url = world.env.amqp_url("tap");
     let connection = Connection::connect(url, ConnectionProperties::default()).await.unwrap();
     let channel = connection.create_channel().await.unwrap();

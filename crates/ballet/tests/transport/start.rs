@@ -10,10 +10,10 @@ use tokio::time::timeout;
 
 use crate::scene::{asleep, rome, settings};
 use crate::trip::{HOTEL_TABLES, RoomBooked, Trouble, hotel};
-use crate::world::{LONG, World, the_hotel};
+use crate::world::{LONG, TripWorld, the_hotel};
 
 /// Columns, indexes and applied migrations.
-async fn schema(world: &World) -> Vec<String> {
+async fn schema(world: &TripWorld) -> Vec<String> {
     let mut db = world.database("hotel").await;
     let sql = "select concat_ws(' ', table_schema, table_name, column_name, data_type, is_nullable) \
                from information_schema.columns where table_schema in ('ballet', 'public') \
@@ -34,7 +34,7 @@ async fn schema(world: &World) -> Vec<String> {
 
 #[tokio::test]
 async fn t122_a_start_makes_the_schema_and_the_next_changes_nothing() {
-    let mut world = World::hotel("schema").await;
+    let mut world = TripWorld::hotel("schema").await;
     world.services.remove(0).stop().await;
     let made = schema(&world).await;
     assert!(made.iter().any(|row| row.starts_with("public room saga_id uuid")), "{made:#?}");
@@ -90,14 +90,14 @@ const HELD: &[Migration] = &[
 /// The words of readiness about migrations that somebody holds up.
 const WAITS: &str = "the migrations wait for others to end: server process ";
 
-/// A hotel that is in the midst of a migration, and cannot go on before it is let go.
-struct Held {
-    world: World,
+/// A hotel in the middle of a migration, which cannot go on before the test lets it.
+struct MigratingHotel {
+    world: TripWorld,
     way: Proxy,
     address: SocketAddr,
 }
 
-impl Held {
+impl MigratingHotel {
     async fn waiting(&self, count: i64) {
         waiting(&self.world, count).await;
     }
@@ -108,7 +108,7 @@ impl Held {
 }
 
 /// Waits until this many sessions of the hotel wait for an advisory lock.
-async fn waiting(world: &World, count: i64) {
+async fn waiting(world: &TripWorld, count: i64) {
     // The server shows the locks of all its databases, and others test there, too.
     let locks = "pg_locks where locktype = 'advisory' and not granted and database = \
                  (select oid from pg_database where datname = current_database())";
@@ -124,17 +124,17 @@ async fn database_is(address: SocketAddr, state: &str) {
 }
 
 /// Starts a hotel, has trouble while it migrates, lets it go on, and sees that it works.
-async fn starts_in_spite_of(name: &str, trouble: impl AsyncFnOnce(&Held)) {
+async fn starts_in_spite_of(name: &str, trouble: impl AsyncFnOnce(&MigratingHotel)) {
     let world = asleep(name, vec![the_hotel()]).await;
     let mut holder = world.database("hotel").await;
     holder.execute("select pg_advisory_lock(4711)").await.unwrap();
     let way = Proxy::to(world.env.database_url("hotel")).await.unwrap();
-    // Of a service that has not started nobody else can say where it listens.
+    // Only the service itself knows its address before it has started.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut settings = settings(&world, "hotel");
     settings.database_url = Some(way.url().to_owned());
     settings.listen = address;
-    let held = Held { world, way, address };
+    let held = MigratingHotel { world, way, address };
     let service = Service::new(the_hotel().participant).migrations(HELD);
     let (running, ()) = tokio::join!(timeout(3 * LONG, Box::pin(service.start(settings))), async {
         held.waiting(1).await;
@@ -165,7 +165,7 @@ async fn a_start_whose_migration_is_never_answered_says_so_and_begins_again() {
     Box::pin(starts_in_spite_of("silent", async |held| {
         held.way.set(Link::Silent);
         held.database_is("away").await;
-        // What was connected hangs for ever, what is connected now does not.
+        // Old connections hang for ever, new ones do not.
         held.way.set(Link::Open);
     }))
     .await;
@@ -209,7 +209,7 @@ async fn t231_a_process_that_is_frozen_in_a_migration_keeps_the_next_waiting_for
     let next = async {
         waiting(&world, 1).await;
         way.set(Link::Held);
-        // What the server answers does not arrive.
+        // The server's answers do not arrive.
         holder.close().await.unwrap();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut settings = settings(&world, "hotel");

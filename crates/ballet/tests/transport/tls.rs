@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::scene::rome;
 use crate::trip::{HOTEL_TABLES, RoomBooked};
-use crate::world::{World, the_hotel};
+use crate::world::{TripWorld, the_hotel};
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -41,7 +41,7 @@ impl Drop for Files {
 
 /// A world on servers with TLS whose services are stopped; none where servers cannot be had from
 /// local programs.
-pub(crate) async fn world(name: &str, options: Options) -> Option<(World, Servers)> {
+pub(crate) async fn world(name: &str, options: Options) -> Option<(TripWorld, Servers)> {
     let servers = Servers::private(options).await.unwrap();
     if servers.rabbitmq().tls_port().is_none() {
         use std::io::Write;
@@ -49,21 +49,21 @@ pub(crate) async fn world(name: &str, options: Options) -> Option<(World, Server
         writeln!(std::io::stderr(), "SKIPPED {name}: TLS needs servers from local programs").ok();
         return None;
     }
-    let mut world = World::on(&servers, name, vec![the_hotel()]).await;
+    let mut world = TripWorld::on(&servers, name, vec![the_hotel()]).await;
     for service in std::mem::take(&mut world.services) {
         service.stop().await;
     }
     Some((world, servers))
 }
 
-pub(crate) fn amqps(world: &World, servers: &Servers, host: &str) -> String {
+pub(crate) fn amqps(world: &TripWorld, servers: &Servers, host: &str) -> String {
     let url = world.env.amqp_url("hotel").replace("amqp://", "amqps://");
     let (before, after) = url.split_once("@127.0.0.1:").unwrap();
     let (_, vhost) = after.split_once('/').unwrap();
     format!("{before}@{host}:{}/{vhost}", servers.rabbitmq().tls_port().unwrap())
 }
 
-fn database(world: &World, host: &str) -> String {
+fn database(world: &TripWorld, host: &str) -> String {
     world.env.database_url("hotel").replace("127.0.0.1", host)
 }
 
@@ -196,7 +196,7 @@ async fn t161_an_expired_certificate_and_a_missing_one_of_ours_are_told() {
 }
 
 /// From now on the hotel's role is let in only with TLS and a certificate that this CA signed.
-async fn asks_for_certificates(world: &World, servers: &Servers, ca: &std::path::Path) {
+async fn asks_for_certificates(world: &TripWorld, servers: &Servers, ca: &std::path::Path) {
     let mut db = PgConnection::connect(servers.postgres().url()).await.unwrap();
     let role = url_user(world.env.database_url("hotel"));
     let trusted = format!("alter system set ssl_ca_file = '{}'", ca.display());
@@ -230,7 +230,7 @@ async fn t161_a_database_that_asks_for_a_certificate_gets_ours_or_it_is_told_wha
     let files = Files::new("t161-client");
     let ca = files.file("ca.pem", authority.certificate());
     asks_for_certificates(&world, &servers, &ca).await;
-    let shown = |name: &str, identity: Option<ballet_stage::Identity>| {
+    let shown = |name: &str, identity: Option<ballet_stage::TlsIdentity>| {
         let amqp = world.env.amqp_url("hotel").to_owned();
         let mut settings = Settings::new(amqp, database(&world, "localhost"));
         settings.tls.database_ca_file = Some(ca.clone());

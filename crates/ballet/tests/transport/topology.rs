@@ -1,4 +1,4 @@
-//! Who gets what, and who owns the broker's objects.
+//! The receivers of events, and the owners of the broker's objects.
 
 use std::collections::BTreeSet;
 
@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use crate::scene::{asleep, in_journal, in_queue, rome};
 use crate::trip::{GUIDE_TABLES, HotelRenamed, RoomBooked, guide};
-use crate::world::{SOON, World, part, the_hotel};
+use crate::world::{SOON, TripWorld, part, the_hotel};
 
 #[tokio::test]
 async fn t02_nothing_of_one_topic_arrives_at_the_consumers_of_another() {
-    let world = World::new("topics", vec![the_hotel(), part(guide(), GUIDE_TABLES)]).await;
+    let world = TripWorld::new("topics", vec![the_hotel(), part(guide(), GUIDE_TABLES)]).await;
     // Each topic comes before the other, too: what went astray is handled before the last that did not.
     for _ in 0..2 {
         let saga = world.new_saga();
@@ -97,7 +97,7 @@ async fn t17_a_queue_gets_the_keys_that_it_is_bound_by_and_no_similar_ones() {
 }
 
 /// Exchanges, queues, bindings and policies, in an order of our own.
-async fn objects(world: &World) -> (Value, BTreeSet<String>) {
+async fn objects(world: &TripWorld) -> (Value, BTreeSet<String>) {
     let path = ["definitions", world.env.vhost()];
     let whole = world.env.management().call(Method::GET, &path, None).await.unwrap();
     let mut objects = BTreeSet::new();

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use ballet_amqp::BasicProperties;
 use ballet_stage::{Method, wait_until};
 use ballet_testkit::health::until_ready;
-use ballet_testkit::wire::raw_amqp::{self, Property, Raw, long, short};
+use ballet_testkit::wire::raw_amqp::{self, Property, RawMessage, long, short};
 use serde_json::{Value, json};
 
 use crate::scene::{asleep, rome};
 use crate::trip::RoomBooked;
-use crate::world::{SOON, World, the_hotel};
+use crate::world::{SOON, TripWorld, the_hotel};
 
 /// More than the prefetch.
 const BROKEN: usize = 700;
@@ -26,7 +26,7 @@ const FILLING: &str = "no dead letter";
 
 /// Lets the broker take no dead letter. A queue says only after it has written its messages that it is
 /// full, and takes what comes in one go until then: so it is full before the first dead letter comes.
-async fn no_room(world: &World) {
+async fn no_room(world: &TripWorld) {
     room_for(world, 1).await;
     let management = world.env.management();
     wait_until("a full queue", SOON, || async {
@@ -40,25 +40,25 @@ async fn no_room(world: &World) {
 }
 
 /// The dead letters that are in their queue.
-async fn dead_letters(world: &World) -> Vec<Value> {
+async fn dead_letters(world: &TripWorld) -> Vec<Value> {
     let mut found = world.env.management().peek("hotel.dead", 2_000).await.unwrap();
     found.retain(|message| message["payload"] != FILLING);
     found
 }
 
 /// Sets how many dead letters the broker takes.
-async fn room_for(world: &World, count: u32) {
+async fn room_for(world: &TripWorld, count: u32) {
     let full = json!({"pattern": r"^hotel\.dead$", "apply-to": "queues", "priority": 9,
         "definition": {"max-length": count, "overflow": "reject-publish"}});
     let policy = ["policies", world.env.vhost(), "full"];
     world.env.management().call(Method::PUT, &policy, Some(&full)).await.unwrap();
 }
 
-async fn publish_broken(world: &World, count: usize) {
+async fn publish_broken(world: &TripWorld, count: usize) {
     let url = world.env.ops_amqp_url().to_owned();
     let broken = move || {
         let bodies: Vec<_> = (0..count).map(|number| format!("broken {number}")).collect();
-        let raw = |body| Raw { queue: "hotel", properties: &[], body };
+        let raw = |body| RawMessage { queue: "hotel", properties: &[], body };
         let messages: Vec<_> = bodies.iter().map(|body| raw(body.as_bytes())).collect();
         raw_amqp::publish(&url, &messages);
     };
@@ -67,7 +67,7 @@ async fn publish_broken(world: &World, count: usize) {
 
 #[tokio::test]
 async fn t173_dead_letters_that_the_broker_does_not_take_stop_nobody_and_are_not_lost() {
-    let world = World::hotel("unsent").await;
+    let world = TripWorld::hotel("unsent").await;
     no_room(&world).await;
     publish_broken(&world, BROKEN).await;
     let (saga, begun) = (world.new_saga(), Instant::now());
@@ -89,7 +89,7 @@ async fn t173_dead_letters_that_the_broker_does_not_take_stop_nobody_and_are_not
 /// room.
 #[tokio::test]
 async fn t173_a_copy_that_needs_room_and_fewer_headers_is_sent_when_there_is_room() {
-    let world = World::hotel("unsent_headers").await;
+    let world = TripWorld::hotel("unsent_headers").await;
     no_room(&world).await;
     publish_broken(&world, 10).await;
     world.until_count("hotel", ANY, 1).await;
@@ -98,7 +98,10 @@ async fn t173_a_copy_that_needs_room_and_fewer_headers_is_sent_when_there_is_roo
     let publish = move || {
         let header = [&short(b"foreign")[..], b"S", &long(&[b'x'; 127_500])].concat();
         let properties = [(Property::Headers, &header[..])];
-        raw_amqp::publish(&url, &[Raw { queue: "hotel", properties: &properties, body: b"big" }]);
+        raw_amqp::publish(
+            &url,
+            &[RawMessage { queue: "hotel", properties: &properties, body: b"big" }],
+        );
     };
     tokio::task::spawn_blocking(publish).await.unwrap();
     world.until_count("hotel", "ballet.unsent_copy where body = 'big'", 1).await;
@@ -112,7 +115,7 @@ async fn t173_a_copy_that_needs_room_and_fewer_headers_is_sent_when_there_is_roo
 }
 
 /// Sets which dead letters the hotel may write, and returns which it could before.
-async fn may_write_dead_letters(world: &World, keys: &Value) -> Value {
+async fn may_write_dead_letters(world: &TripWorld, keys: &Value) -> Value {
     let management = world.env.management();
     let user = world.env.amqp_url("hotel").split_once("://").unwrap().1.split_once(':').unwrap().0;
     let path = ["topic-permissions", world.env.vhost(), user];
@@ -126,13 +129,16 @@ async fn may_write_dead_letters(world: &World, keys: &Value) -> Value {
 
 #[tokio::test]
 async fn t186_a_copy_waits_for_the_right_to_its_key_with_all_its_headers() {
-    let world = World::hotel("unsent_right").await;
+    let world = TripWorld::hotel("unsent_right").await;
     let keys = may_write_dead_letters(&world, &json!("^nothing$")).await;
     let url = world.env.ops_amqp_url().to_owned();
     let publish = move || {
         let header = [&short(b"foreign")[..], b"S", &long(b"kept")].concat();
         let properties = [(Property::Headers, &header[..])];
-        raw_amqp::publish(&url, &[Raw { queue: "hotel", properties: &properties, body: b"?" }]);
+        raw_amqp::publish(
+            &url,
+            &[RawMessage { queue: "hotel", properties: &properties, body: b"?" }],
+        );
     };
     tokio::task::spawn_blocking(publish).await.unwrap();
     world.until_count("hotel", "ballet.unsent_copy", 1).await;
@@ -174,7 +180,7 @@ async fn without_a_place_for_dead_letters_a_service_goes_on_after_a_reconnect_an
 
 #[tokio::test]
 async fn t173_copies_for_a_full_queue_do_not_hold_up_those_for_another() {
-    let world = World::hotel("unsent_others").await;
+    let world = TripWorld::hotel("unsent_others").await;
     no_room(&world).await;
     publish_broken(&world, 10).await;
     world.until_count("hotel", ANY, 1).await;

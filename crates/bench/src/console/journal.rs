@@ -7,7 +7,8 @@ use anyhow::{Result, bail};
 use ballet::Clock;
 use ballet::core::topology::{DEAD, EVENTS};
 use ballet_amqp::{
-    AMQPValue, BasicProperties, Broker, Confirms, FieldTable, Outcome, Publish, RabbitMq, Session,
+    AMQPValue, BasicProperties, Broker, Confirms, FieldTable, Publish, PublishOutcome, RabbitMq,
+    Session,
 };
 use ballet_stage::TestEnv;
 use futures_util::StreamExt as _;
@@ -99,7 +100,7 @@ impl JournalPublisher {
                     bail!("the broker has closed the connection");
                 };
                 for one in confirmed? {
-                    if one.outcome != Outcome::Ack {
+                    if one.outcome != PublishOutcome::Ack {
                         bail!("the broker does not take a message: {one:?}");
                     }
                     open -= 1;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use ballet::core::topology::REDRIVE;
 use ballet_amqp::{Broker, RabbitMq};
 use ballet_stage::{TestEnv, WebBrowser};
-use ballet_stream::{Read, Reader, Start, end};
+use ballet_stream::{JournalItem, JournalReader, Start, end};
 use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 use tokio::time::sleep;
@@ -90,10 +90,10 @@ async fn follow(stage: &BenchStage, env: &TestEnv, events: usize) -> Result<Foll
     let all = sagas.len() * EACH;
     let broker = Arc::new(RabbitMq::new(env.amqp_url(REDRIVE))?);
     let begun = Instant::now();
-    let mut reader = Reader::open(broker, Start::First).await?;
+    let mut reader = JournalReader::open(broker, Start::First).await?;
     let mut read = 0;
     while read < all {
-        if let Read::Record(_) = reader.next().await? {
+        if let JournalItem::Record(_) = reader.next().await? {
             read += 1;
         }
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use ballet_testkit::{Collected, Collector};
+use ballet_testkit::{CollectedSpan, Collector};
 use tokio::time::sleep;
 
 use crate::contestants::contestant::Contestant;
@@ -57,8 +57,8 @@ fn milliseconds(from: u64, to: u64) -> f64 {
     Duration::from_nanos(to.saturating_sub(from)).as_secs_f64() * 1e3
 }
 
-fn read(spans: &[Collected]) -> Vec<Hop> {
-    let message = |span: &Collected| span.attributes.get("messaging.message.id").cloned();
+fn read(spans: &[CollectedSpan]) -> Vec<Hop> {
+    let message = |span: &CollectedSpan| span.attributes.get("messaging.message.id").cloned();
     let (mut published, mut steps, mut sent) = (HashMap::new(), HashMap::new(), HashMap::new());
     for span in spans {
         match &*span.kind {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use ballet_stage::usage::Snapshot;
+use ballet_stage::usage::CpuSnapshot;
 use tokio::time::{Instant, sleep};
 
 use crate::contestants::contestant::Contestant;
@@ -68,9 +68,9 @@ async fn measure_usage(
     extent: IdleExtent,
 ) -> Result<[f64; 3]> {
     sleep(extent.settled).await;
-    let (before, begun) = (Snapshot::take()?, Instant::now());
+    let (before, begun) = (CpuSnapshot::take()?, Instant::now());
     sleep(extent.window).await;
-    let (after, seconds) = (Snapshot::take()?, begun.elapsed().as_secs_f64());
+    let (after, seconds) = (CpuSnapshot::take()?, begun.elapsed().as_secs_f64());
     let services: Vec<i32> = systems.iter().flat_map(ContestantServices::pids).collect();
     let (postgres, broker) =
         (stage.servers.postgres().pids().await, stage.servers.rabbitmq().pids().await);

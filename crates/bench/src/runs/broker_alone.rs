@@ -18,7 +18,7 @@ use crate::contestants::system::system;
 use crate::runs::figures::{Cpu, RunFigures};
 use crate::runs::stage::BenchStage;
 use crate::saga4::contract::SERVICES;
-use ballet_stage::usage::Snapshot;
+use ballet_stage::usage::CpuSnapshot;
 
 const WINDOW: usize = 1000;
 const ACK_EVERY: u64 = 50;
@@ -148,9 +148,9 @@ async fn pass_on(
         Ok(sent - before)
     };
     step(Instant::now() + time / 4).await?;
-    let (before, since) = (Snapshot::take()?, Instant::now());
+    let (before, since) = (CpuSnapshot::take()?, Instant::now());
     let messages = step(since + time).await?;
-    let (after, seconds) = (Snapshot::take()?, since.elapsed().as_secs_f64());
+    let (after, seconds) = (CpuSnapshot::take()?, since.elapsed().as_secs_f64());
     consumers.iter().for_each(tokio::task::JoinHandle::abort);
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let messages = messages as f64;

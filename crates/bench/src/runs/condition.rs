@@ -1,7 +1,7 @@
 //! The conditions in a contestant's databases: old rows, a held snapshot, locked tables.
 
 use anyhow::Result;
-use ballet_stage::{Reader, TestEnv};
+use ballet_stage::{TableReader, TestEnv};
 use ballet_store::inbox::messages;
 use ballet_store::old_rows::{OF_INBOX, OF_LEDGER};
 use futures_util::future::try_join_all;
@@ -90,7 +90,7 @@ pub(crate) async fn hold_snapshots(env: &TestEnv) -> Result<Vec<PgConnection>> {
 
 /// Lets a reader lock all tables of each database as `pg_dump` does. It holds no snapshot: that would slow down the
 /// business updates of 1,000 rows, which no contestant can help.
-pub(crate) async fn lock_tables(env: &TestEnv) -> Result<Vec<Reader>> {
+pub(crate) async fn lock_tables(env: &TestEnv) -> Result<Vec<TableReader>> {
     Ok(try_join_all(SERVICES.map(|service| env.lock_tables(service))).await?)
 }
 

@@ -54,7 +54,7 @@ impl ConsoleProcess {
 
     /// The milliseconds of processor time that it has used.
     pub(crate) fn cpu(&self) -> Result<f64> {
-        Ok(usage::Snapshot::take()?.milliseconds(&[self.pid()?]))
+        Ok(usage::CpuSnapshot::take()?.milliseconds(&[self.pid()?]))
     }
 
     /// Its memory and its peak memory, in megabytes.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use ballet::core::topology::{DEAD, EVENTS, ROUTE};
-use ballet_amqp::{BasicProperties, Broker, Confirms, Outcome, Publish, RabbitMq, Session};
+use ballet_amqp::{BasicProperties, Broker, Confirms, Publish, PublishOutcome, RabbitMq, Session};
 use ballet_stage::TestEnv;
 use fastrand::Rng;
 use futures_util::{FutureExt, StreamExt};
@@ -284,10 +284,10 @@ impl SagaLoad {
 }
 
 fn confirmed(
-    answers: Option<Result<Vec<ballet_amqp::Confirmed>, ballet_amqp::BrokerError>>,
+    answers: Option<Result<Vec<ballet_amqp::MessageConfirm>, ballet_amqp::BrokerError>>,
 ) -> Result<usize> {
     let answers = answers.context("the broker closed the connection")??;
-    match answers.iter().find(|answer| answer.outcome != Outcome::Ack) {
+    match answers.iter().find(|answer| answer.outcome != PublishOutcome::Ack) {
         Some(answer) => bail!("the broker refused a message: {:?}", answer.outcome),
         None => Ok(answers.len()),
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use ballet_stage::usage::{self, Snapshot};
+use ballet_stage::usage::{self, CpuSnapshot};
 use ballet_stage::{Child, Children};
 use rustix::process::Signal;
 use tokio::process::Command;
@@ -57,12 +57,12 @@ impl MeasuredProcess {
 
     /// The milliseconds of processor time that it has used.
     pub(crate) fn processor(&self) -> Result<f64> {
-        Ok(Snapshot::take()?.milliseconds(&[self.root()]))
+        Ok(CpuSnapshot::take()?.milliseconds(&[self.root()]))
     }
 
     /// The peak memory of all its processes together, in megabytes.
     pub(crate) fn memory(&self) -> Result<f64> {
-        let started = Snapshot::take()?.descendants(self.root());
+        let started = CpuSnapshot::take()?.descendants(self.root());
         let all = started.into_iter().chain([self.root()]);
         Ok(all.filter_map(usage::memory).map(|(_, most)| most).sum())
     }

@@ -15,7 +15,7 @@ use crate::runs::services::{self, ContestantServices, ServiceSetting};
 use crate::runs::stage::{BenchStage, admin};
 use crate::runs::{condition, oracle};
 use crate::saga4::contract::{MESSAGES, SERVICES};
-use ballet_stage::usage::Snapshot;
+use ballet_stage::usage::CpuSnapshot;
 
 /// A run: the contestant, its load, and the times.
 #[derive(Debug, Clone, Copy)]
@@ -157,7 +157,7 @@ async fn sample_usage(db: &mut PgConnection) -> Result<UsageSample> {
         sqlx::query_as("select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint")
             .fetch_one(db)
             .await?;
-    Ok(UsageSample { at: Instant::now(), cpu: Snapshot::take()?, wal })
+    Ok(UsageSample { at: Instant::now(), cpu: CpuSnapshot::take()?, wal })
 }
 
 /// The commits in the contestant's databases, after all sessions have ended.
@@ -176,6 +176,6 @@ async fn commits(env: &TestEnv) -> Result<i64> {
 
 struct UsageSample {
     at: Instant,
-    cpu: Snapshot,
+    cpu: CpuSnapshot,
     wal: i64,
 }

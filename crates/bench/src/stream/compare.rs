@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use ballet_stream::{Change, Comparison, Difference, Recording, Sagas};
+use ballet_stream::{ComparedSagas, Comparison, Difference, DifferenceKind, Recording};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -43,8 +43,9 @@ pub fn compare(
 ) -> Result<ComparisonResult> {
     let begun = Instant::now();
     let recorded = |order| saga(expected.1, order);
-    let all: Sagas = (0..sagas).map(|order| (recorded(order), recorded(order))).collect();
-    let sent: Sagas = (0..sagas).map(|order| (saga(came.1, order), recorded(order))).collect();
+    let all: ComparedSagas = (0..sagas).map(|order| (recorded(order), recorded(order))).collect();
+    let sent: ComparedSagas =
+        (0..sagas).map(|order| (saga(came.1, order), recorded(order))).collect();
     let mut comparison = Comparison::new(folder, all, sent, HashSet::new())?;
     for record in Recording::open(expected.0)? {
         comparison.expect(&record?)?;
@@ -74,13 +75,13 @@ fn is_on_purpose(difference: &Difference) -> bool {
     let Ok(saga) = Uuid::try_parse(&difference.saga) else { return false };
     let event = difference.path.last().map(String::as_str);
     match (fault(order_of(saga)), &difference.change) {
-        (Some(OrderFault::Missing), Change::Missing { .. }) => {
+        (Some(OrderFault::Missing), DifferenceKind::Missing { .. }) => {
             event == Some("orders.order_completed.v1")
         }
-        (Some(OrderFault::New), Change::New { .. }) => {
+        (Some(OrderFault::New), DifferenceKind::New { .. }) => {
             event == Some("payments.payment_refunded.v1")
         }
-        (Some(OrderFault::Value), Change::Field { pointer, .. }) => {
+        (Some(OrderFault::Value), DifferenceKind::Field { pointer, .. }) => {
             event == Some("payments.payment_captured.v1") && pointer == "/amount/amount_minor"
         }
         _ => false,

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use anyhow::{Context, Result, bail};
 use ballet::core::{System, topology};
 use ballet_stage::TestEnv;
-use ballet_stream::{Header, RecordingWriter, Start};
+use ballet_stream::{RecordingHeader, RecordingWriter, Start};
 
 use crate::runs::stage::BenchStage;
 use crate::stream::compare::ComparisonResult;
@@ -89,7 +89,8 @@ async fn env(stage: &BenchStage) -> Result<TestEnv> {
 
 /// Writes the events of a run to a file, in the format of `ballet record`.
 fn write(run: OrderRun, orders: u64, file: &Path) -> Result<()> {
-    let header = Header::new("shop", "nowhere", "2026-11-22T09:00:00Z".parse()?, Start::First);
+    let header =
+        RecordingHeader::new("shop", "nowhere", "2026-11-22T09:00:00Z".parse()?, Start::First);
     let mut writer = RecordingWriter::create(file, &header, false)?;
     for record in run.events(orders) {
         writer.add(&record?)?;

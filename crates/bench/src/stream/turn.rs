@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio::process::{Child, Command};
 use tokio::time::{MissedTickBehavior, interval};
 
-use ballet_stage::usage::{self, Snapshot};
+use ballet_stage::usage::{self, CpuSnapshot};
 
 /// The interval between two looks at its memory. The system's own peak can only be read while it runs.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -104,5 +104,5 @@ pub(crate) async fn run(program: &Path, args: &[&str]) -> Result<ProcessCost> {
 }
 
 fn ended() -> Result<f64> {
-    Ok(Snapshot::take()?.ended(i32::try_from(std::process::id())?))
+    Ok(CpuSnapshot::take()?.ended(i32::try_from(std::process::id())?))
 }

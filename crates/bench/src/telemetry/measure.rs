@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use ballet::core::{System, topology};
 use ballet::{Running, Service, Settings, Telemetry};
 use ballet_stage::{TestEnv, wait_until};
-use ballet_store::telemetry::listed;
+use ballet_store::telemetry::reader_places;
 use sqlx::{Connection, PgConnection};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
@@ -171,7 +171,7 @@ async fn has_read(env: &TestEnv, service: &str, messages: u32) -> Result<()> {
     let db = tokio::sync::Mutex::new(PgConnection::connect(env.admin_database_url(service)).await?);
     wait_until("all to be read", LIMIT, || async {
         let mut db = db.lock().await;
-        let read: i64 = listed::all(&mut db).await?.iter().map(|one| one.read_count).sum();
+        let read: i64 = reader_places::all(&mut db).await?.iter().map(|one| one.read_count).sum();
         if read == i64::from(messages) {
             return Ok(Some(()));
         }

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::routing::get;
 use axum::{Json, Router};
-use ballet_listener::serving::{Limits, serve};
+use ballet_listener::serving::{ListenerLimits, serve};
 use metrics::Gauge;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
@@ -51,7 +51,7 @@ pub(crate) async fn run(
         .route("/readyz", get(ready))
         .route("/metrics", get(render_metrics))
         .with_state(PrivateState { current, metrics, stopping });
-    serve(listener, routes, Limits::new(CONNECTIONS), pending()).await;
+    serve(listener, routes, ListenerLimits::new(CONNECTIONS), pending()).await;
 }
 
 async fn ready(State(parts): State<PrivateState>) -> (StatusCode, Json<Readiness>) {

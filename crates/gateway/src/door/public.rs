@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use ballet_listener::accepting::accept;
 use ballet_listener::head_timer::HeadTimer;
-use ballet_listener::holding::Holding;
-use ballet_listener::lingering::{LONGEST, MOST};
-use ballet_listener::patient::Patient;
+use ballet_listener::holding_body::HoldingBody;
+use ballet_listener::lingering_body::{LONGEST, MOST};
+use ballet_listener::patient_stream::PatientStream;
 use http_body_util::BodyExt;
 use hyper::StatusCode;
 use hyper::server::conn::http1;
@@ -96,14 +96,14 @@ async fn connection(
     mut stopping: watch::Receiver<bool>,
 ) {
     let Gate { config, .. } = &*current.get();
-    let mut socket = WithholdingStream::new(Patient::new(stream, config.timeouts.idle.0));
+    let mut socket = WithholdingStream::new(PatientStream::new(stream, config.timeouts.idle.0));
     let ours = socket.ours();
     let ended = {
         let service = service_fn(|request| {
             let (current, held) = (current.clone(), ours.begin());
             async move {
                 let answer = serve(&current, peer, request).await;
-                let answer = answer.map(|body| Holding { body, held });
+                let answer = answer.map(|body| HoldingBody { body, held });
                 Ok::<_, std::convert::Infallible>(answer)
             }
         });

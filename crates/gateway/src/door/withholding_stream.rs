@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll};
 
-use ballet_listener::patient::Patient;
+use ballet_listener::patient_stream::PatientStream;
 use hyper::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -34,13 +34,13 @@ impl OwnAnswer {
 
 #[derive(Debug)]
 pub(crate) struct WithholdingStream {
-    inner: Patient,
+    inner: PatientStream,
     ours: OwnAnswer,
     withheld: Option<StatusCode>,
 }
 
 impl WithholdingStream {
-    pub(crate) fn new(inner: Patient) -> Self {
+    pub(crate) fn new(inner: PatientStream) -> Self {
         Self { inner, ours: OwnAnswer::default(), withheld: None }
     }
 
@@ -55,7 +55,7 @@ impl WithholdingStream {
         self.withheld.or(is_http2.then_some(StatusCode::HTTP_VERSION_NOT_SUPPORTED))
     }
 
-    pub(crate) fn into_inner(self) -> Patient {
+    pub(crate) fn into_inner(self) -> PatientStream {
         self.inner
     }
 

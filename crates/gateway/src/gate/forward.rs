@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_listener::lingering::Lingering;
+use ballet_listener::lingering_body::LingeringBody;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Incoming};
@@ -37,7 +37,7 @@ pub(crate) async fn forward(
     exchange: &Exchange<'_>,
     identity: Option<&Identity>,
     under_way: &Arc<RequestGuard>,
-    request: Request<Lingering<Incoming>>,
+    request: Request<LingeringBody<Incoming>>,
 ) -> Result<Answer, Problem> {
     let too_large = request.body().size_hint().lower() > route.body as u64;
     if too_large {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use ballet_listener::lingering::Lingering;
+use ballet_listener::lingering_body::LingeringBody;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
@@ -28,7 +28,7 @@ pub(crate) async fn serve(
 ) -> Answer {
     // The config in force when the request comes.
     let gate = &current.get();
-    let request = Lingering::body_of(request);
+    let request = LingeringBody::body_of(request);
     let config = &gate.config;
     let address = peer::client(peer.ip(), request.headers(), &config.listen.trusted_proxies);
     let mut exchange = Exchange::begin(&request, address);
@@ -54,7 +54,7 @@ async fn decide<'gate>(
     gate: &'gate Gate,
     exchange: &mut Exchange<'gate>,
     origin: Option<&HeaderValue>,
-    request: Request<Lingering<Incoming>>,
+    request: Request<LingeringBody<Incoming>>,
 ) -> Result<Answer, Problem> {
     check::check(&request, &gate.config.limits)?;
     let path = request.uri().path();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ballet_stage::{Database, Link, Postgres, Prometheus, Proxy, Target, wait_until};
+use ballet_stage::{Database, Link, Postgres, Prometheus, Proxy, ScrapeTarget, wait_until};
 use serde_json::Value;
 
 use crate::support::gateway::{Folder, Gateway, LIMIT};
@@ -25,7 +25,7 @@ fn shipped(name: &str) -> String {
 }
 
 async fn watch(gateway: &Gateway) -> Prometheus {
-    let target = Target::new("gateway", &format!("{}/metrics", gateway.private)).unwrap();
+    let target = ScrapeTarget::new("gateway", &format!("{}/metrics", gateway.private)).unwrap();
     Prometheus::start(&[target], &shipped("alarms.yml"), MINUTE).await.unwrap()
 }
 

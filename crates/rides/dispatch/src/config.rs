@@ -1,6 +1,6 @@
 //! The settings of the service `dispatch`.
 
-use ballet_openapi::Limits;
+use ballet_openapi::WatchLimits;
 use clap::Args;
 use jiff::SignedDuration;
 
@@ -35,11 +35,11 @@ pub struct DispatchSettings {
     pub rides_of_one: u16,
 
     /// The most clients that watch rides at a time. Others are answered with 503.
-    #[arg(long, env = "RIDE_WATCHERS", default_value_t = Limits::DEFAULT.all, value_name = "CLIENTS")]
+    #[arg(long, env = "RIDE_WATCHERS", default_value_t = WatchLimits::DEFAULT.all, value_name = "CLIENTS")]
     pub ride_watchers: u16,
 
     /// The most clients of one rider that watch rides at a time. Others are answered with 429.
-    #[arg(long, env = "RIDE_WATCHERS_OF_ONE", default_value_t = Limits::DEFAULT.owner, value_name = "CLIENTS", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, env = "RIDE_WATCHERS_OF_ONE", default_value_t = WatchLimits::DEFAULT.owner, value_name = "CLIENTS", value_parser = clap::value_parser!(u16).range(1..))]
     pub ride_watchers_of_one: u16,
 }
 
@@ -50,8 +50,8 @@ impl Default for DispatchSettings {
             offer_seconds: ANSWER,
             offers_per_ride: DRIVERS,
             rides_of_one: OF_ONE,
-            ride_watchers: Limits::DEFAULT.all,
-            ride_watchers_of_one: Limits::DEFAULT.owner,
+            ride_watchers: WatchLimits::DEFAULT.all,
+            ride_watchers_of_one: WatchLimits::DEFAULT.owner,
         }
     }
 }
@@ -63,8 +63,8 @@ impl DispatchSettings {
         SignedDuration::from_secs(self.ride_deadline_seconds)
     }
 
-    pub(crate) const fn watchers(&self) -> Limits {
-        Limits { all: self.ride_watchers, owner: self.ride_watchers_of_one }
+    pub(crate) const fn watchers(&self) -> WatchLimits {
+        WatchLimits { all: self.ride_watchers, owner: self.ride_watchers_of_one }
     }
 
     /// Returns the time that a driver has to answer.

@@ -5,7 +5,8 @@ use axum::http::StatusCode;
 use ballet::http::{Json, Path, Place, Problem, Query};
 use ballet::{Handle, Tx};
 use ballet_openapi::{
-    Api, Either, Found, IfMatch, IfNoneMatch, Known, New, NoContent, Operation, json,
+    Api, Either, FoundThing, IfMatch, IfNoneMatch, NewThing, NoContent, Operation, UnchangedThing,
+    json,
 };
 use paging::{Limit, Page};
 use schemars::JsonSchema;
@@ -158,13 +159,13 @@ async fn read(
     State(handle): State<Handle>,
     Path(sku): Path<Sku>,
     known: IfNoneMatch,
-) -> Result<Either<Found<Products>, Known<Products>>, Problem> {
+) -> Result<Either<FoundThing<Products>, UnchangedThing<Products>>, Problem> {
     let stored = product::find(handle.db(), &sku).await?;
     let product = for_sale(&sku, stored)?;
     if known.has(product.version) {
-        Ok(Either::That(Known(product)))
+        Ok(Either::That(UnchangedThing(product)))
     } else {
-        Ok(Either::This(Found(product)))
+        Ok(Either::This(FoundThing(product)))
     }
 }
 
@@ -172,7 +173,7 @@ async fn read(
 async fn publish(
     State(handle): State<Handle>,
     Json(draft): Json<ProductDraft>,
-) -> Result<Either<New<Products>, Found<Products>>, Problem> {
+) -> Result<Either<NewThing<Products>, FoundThing<Products>>, Problem> {
     let draft = draft.checked().map_err(invalid)?;
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
@@ -181,9 +182,9 @@ async fn publish(
         Some(product) => {
             let event = ProductPublished(product);
             tx.publish(&event).await?;
-            Either::This(New(event.0))
+            Either::This(NewThing(event.0))
         }
-        None => Either::That(Found(published_before(&mut tx, &draft).await?)),
+        None => Either::That(FoundThing(published_before(&mut tx, &draft).await?)),
     };
     unit.commit().await?;
     Ok(answer)
@@ -207,7 +208,7 @@ async fn set_price(
     Path(sku): Path<Sku>,
     of: IfMatch,
     Json(price): Json<Money>,
-) -> Result<Either<Found<Products>, VersionMismatch>, Problem> {
+) -> Result<Either<FoundThing<Products>, VersionMismatch>, Problem> {
     let price = checked_price(price).map_err(invalid)?;
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
@@ -222,7 +223,7 @@ async fn set_price(
         product = event.0;
     }
     unit.commit().await?;
-    Ok(Either::This(Found(product)))
+    Ok(Either::This(FoundThing(product)))
 }
 
 async fn withdraw(

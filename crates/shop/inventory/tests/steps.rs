@@ -2,15 +2,15 @@
 
 use ballet::SagaId;
 use ballet_testkit::steps;
-use ballet_testkit::suite::{Case, Published, Suite, published};
+use ballet_testkit::suite::{PublishedEvent, StepCase, StepSuite, published};
 use shop_events::orders::{OrderConfirmed, OrderPlaced};
 use shop_events::{OrderId, OrderLine};
 use shop_rig::samples::{cancelled, money, placed};
 
 steps!(inventory: reserve_stock, commit_stock);
 
-fn inventory() -> Suite {
-    Suite::new(&inventory::participant(), |_, _| inventory::service())
+fn inventory() -> StepSuite {
+    StepSuite::new(&inventory::participant(), |_, _| inventory::service())
         .reference(
             "insert into stock (sku, on_hand, received, created_at)
              values ('mug', 1000, 1000, now()), ('spoon', 500, 500, now())",
@@ -24,8 +24,8 @@ fn inventory() -> Suite {
 }
 
 /// Holds the goods, or refuses if there are too few.
-fn reserve_stock() -> Case {
-    Case::done_by(|saga| vec![wanted(saga, 2)])
+fn reserve_stock() -> StepCase {
+    StepCase::done_by(|saga| vec![wanted(saga, 2)])
         .refused_by(|saga| vec![wanted(saga, 2_000)])
         .aborted_by(cancelled)
         // A row with the key that the order's own row needs.
@@ -38,13 +38,13 @@ fn reserve_stock() -> Case {
 }
 
 /// Sells the goods that are held, and fails if there are none.
-fn commit_stock() -> Case {
-    Case::done_by(confirmed)
+fn commit_stock() -> StepCase {
+    StepCase::done_by(confirmed)
         .after(|saga| vec![wanted(saga, 2)])
         .failing_on(|_| String::new(), confirmed)
 }
 
-fn wanted(saga: SagaId, mugs: u32) -> Published {
+fn wanted(saga: SagaId, mugs: u32) -> PublishedEvent {
     let line = |sku: &str, quantity| OrderLine {
         sku: sku.parse().expect("a SKU"),
         quantity,
@@ -58,6 +58,6 @@ fn wanted(saga: SagaId, mugs: u32) -> Published {
     })
 }
 
-fn confirmed(saga: SagaId) -> Vec<Published> {
+fn confirmed(saga: SagaId) -> Vec<PublishedEvent> {
     vec![published(&OrderConfirmed { order_id: OrderId(saga.0), total: money(1_500) })]
 }

@@ -1,6 +1,6 @@
 //! The settings of the service `orders`.
 
-use ballet_openapi::Limits;
+use ballet_openapi::WatchLimits;
 use clap::Args;
 use jiff::SignedDuration;
 use shop_access::unpaid::UnpaidLimit;
@@ -16,11 +16,11 @@ pub struct OrderSettings {
     pub order_deadline_seconds: i64,
 
     /// The most clients that watch orders at a time. Further ones are answered with 503.
-    #[arg(long, env = "ORDER_WATCHERS", default_value_t = Limits::DEFAULT.all, value_name = "CLIENTS")]
+    #[arg(long, env = "ORDER_WATCHERS", default_value_t = WatchLimits::DEFAULT.all, value_name = "CLIENTS")]
     pub order_watchers: u16,
 
     /// The most clients of one customer that watch orders at a time. Further ones are answered with 429.
-    #[arg(long, env = "ORDER_WATCHERS_OF_ONE", default_value_t = Limits::DEFAULT.owner, value_name = "CLIENTS", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, env = "ORDER_WATCHERS_OF_ONE", default_value_t = WatchLimits::DEFAULT.owner, value_name = "CLIENTS", value_parser = clap::value_parser!(u16).range(1..))]
     pub order_watchers_of_one: u16,
 
     /// The bound on the stock in one customer's unpaid orders.
@@ -33,16 +33,16 @@ impl From<SignedDuration> for OrderSettings {
     fn from(deadline: SignedDuration) -> Self {
         Self {
             order_deadline_seconds: deadline.as_secs(),
-            order_watchers: Limits::DEFAULT.all,
-            order_watchers_of_one: Limits::DEFAULT.owner,
+            order_watchers: WatchLimits::DEFAULT.all,
+            order_watchers_of_one: WatchLimits::DEFAULT.owner,
             unpaid: UnpaidLimit::default(),
         }
     }
 }
 
 impl OrderSettings {
-    pub(crate) const fn watchers(&self) -> Limits {
-        Limits { all: self.order_watchers, owner: self.order_watchers_of_one }
+    pub(crate) const fn watchers(&self) -> WatchLimits {
+        WatchLimits { all: self.order_watchers, owner: self.order_watchers_of_one }
     }
 
     /// The time within which an order must be paid.

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use ballet::http::{Json, LastEventId, Path, Place, Problem, Query};
 use ballet::{Abort, Handle, SagaId};
 use ballet_openapi::{
-    Accepted, Api, Created, Either, Events, IdempotencyKey, NoContent, Operation, Watchers,
+    Accepted, Api, Created, Either, EventStream, IdempotencyKey, NoContent, Operation, Watchers,
 };
 use paging::{CURSOR, Limit, Page, cursor};
 use schemars::JsonSchema;
@@ -231,14 +231,14 @@ async fn watch(
     caller: Caller,
     Path(order_id): Path<OrderId>,
     LastEventId(seen): LastEventId<u32>,
-) -> Result<Either<Events<StatusChange>, NoContent>, Problem> {
+) -> Result<Either<EventStream<StatusChange>, NoContent>, Problem> {
     let find = async {
         let history = store::history(handle.db(), order_id).await?;
         let own = history.filter(|history| caller.is_allowed(history.customer_id));
         own.ok_or_else(|| unknown(order_id, handle.now()))
     };
     let changes = watchers.watch(&caller, seen.unwrap_or(0), find).await?;
-    Ok(changes.map_or(Either::That(NoContent), |changes| Either::This(Events::new(changes))))
+    Ok(changes.map_or(Either::That(NoContent), |changes| Either::This(EventStream::new(changes))))
 }
 
 async fn cancel(

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ballet::core::{System, topology};
 use ballet::{Clock, Event};
-use ballet_stage::{Depth, Link, Proxy, Servers, TestEnv, wait_until};
+use ballet_stage::{Link, Proxy, QueueDepth, Servers, TestEnv, wait_until};
 use orders::config::DEADLINE;
 use serde_json::{Value, json};
 use shop_events::cart::CartCheckedOut;
@@ -89,7 +89,7 @@ impl OrdersProgram {
     /// Waits until every message is settled. An unsettled one comes again after each outage, and is suspect in the
     /// end.
     async fn settled(&self) {
-        let is_settled = |depth: Depth| depth.ready + depth.unacked == 0;
+        let is_settled = |depth: QueueDepth| depth.ready + depth.unacked == 0;
         self.env.management().until_depth("orders", SOON, is_settled).await.expect("settled");
     }
 

@@ -2,7 +2,7 @@
 
 use ballet::SagaId;
 use ballet_testkit::steps;
-use ballet_testkit::suite::{Case, Published, Suite, published};
+use ballet_testkit::suite::{PublishedEvent, StepCase, StepSuite, published};
 use orders::config::DEADLINE;
 use shop_events::cart::CartCheckedOut;
 use shop_events::inventory::{ReservationFailure, StockCommitted, StockReservationFailed};
@@ -19,8 +19,8 @@ const MUG: &str = r#"insert into ballet.copy (entity, id, version, state) values
     "price": {"amount_minor": 1500, "currency": "EUR"},
     "published_at": "2026-01-01T00:00:00Z", "changed_at": "2026-01-01T00:00:00Z"}')"#;
 
-fn orders() -> Suite {
-    Suite::new(&orders::participant(DEADLINE), |_, _| orders::service(DEADLINE))
+fn orders() -> StepSuite {
+    StepSuite::new(&orders::participant(DEADLINE), |_, _| orders::service(DEADLINE))
         .reference(MUG)
         .effects(
             "order",
@@ -30,13 +30,13 @@ fn orders() -> Suite {
 }
 
 /// Places an order by a request.
-fn place_order() -> Case {
-    Case::done_by_request("/orders", &checkout(2)).refused_by_request("/orders", &checkout(0))
+fn place_order() -> StepCase {
+    StepCase::done_by_request("/orders", &checkout(2)).refused_by_request("/orders", &checkout(0))
 }
 
 /// Places an order by a message. An impossible order is cancelled at once.
-fn accept_checkout() -> Case {
-    Case::done_by(|_| vec![published(&checkout(2))])
+fn accept_checkout() -> StepCase {
+    StepCase::done_by(|_| vec![published(&checkout(2))])
         .refused_by(|_| vec![published(&checkout(0))])
         .aborted_by(short)
         // A row with the key that the order's own row needs.
@@ -54,16 +54,16 @@ fn accept_checkout() -> Case {
 }
 
 /// Confirms the order, and fails if the saga has not begun.
-fn confirm_order() -> Case {
-    Case::done_by(captured)
+fn confirm_order() -> StepCase {
+    StepCase::done_by(captured)
         .after(|_| placed())
         .aborted_by(short)
         .failing_on(|_| String::new(), captured)
 }
 
 /// Completes the order, and fails if it is not confirmed.
-fn complete_order() -> Case {
-    Case::done_by(delivered)
+fn complete_order() -> StepCase {
+    StepCase::done_by(delivered)
         .after(|saga| [placed(), captured(saga)].concat())
         .failing_on(|_| String::new(), |saga| [placed(), delivered(saga)].concat())
 }
@@ -90,11 +90,11 @@ fn checkout(mugs: u32) -> CartCheckedOut {
     }
 }
 
-fn captured(saga: SagaId) -> Vec<Published> {
+fn captured(saga: SagaId) -> Vec<PublishedEvent> {
     vec![published(&PaymentCaptured { order_id: OrderId(saga.0), amount: money(3_000) })]
 }
 
-fn delivered(saga: SagaId) -> Vec<Published> {
+fn delivered(saga: SagaId) -> Vec<PublishedEvent> {
     let order_id = OrderId(saga.0);
     let delivered_at = "2026-01-01T00:00:00Z".parse().expect("a time");
     let committed = StockCommitted { order_id, lines: Vec::new() };
@@ -106,7 +106,7 @@ fn delivered(saga: SagaId) -> Vec<Published> {
 }
 
 /// The goods are short, which makes orders abort.
-fn short(saga: SagaId) -> Vec<Published> {
+fn short(saga: SagaId) -> Vec<PublishedEvent> {
     vec![published(&StockReservationFailed {
         order_id: OrderId(saga.0),
         reason: ReservationFailure::OutOfStock,
@@ -117,7 +117,7 @@ fn short(saga: SagaId) -> Vec<Published> {
 }
 
 /// The order of a checkout is placed.
-fn placed() -> Vec<Published> {
+fn placed() -> Vec<PublishedEvent> {
     vec![published(&checkout(2))]
 }
 

@@ -3,7 +3,7 @@
 use ballet::SagaId;
 use ballet::calls::CallKey;
 use ballet_testkit::steps;
-use ballet_testkit::suite::{Case, Outside, Published, Suite, published};
+use ballet_testkit::suite::{Outside, PublishedEvent, StepCase, StepSuite, published};
 use cards::Sandbox;
 use cards::{
     Authorization, Authorize, Capture, Provider, ProviderError, Refund, Reply, Settle, Void,
@@ -16,8 +16,8 @@ use shop_rig::samples::{cancelled, placed};
 
 steps!(payments: authorize_payment, capture_payment);
 
-fn payments() -> Suite {
-    Suite::new(&payments::participant(Sandbox::default()), |settings, outside| {
+fn payments() -> StepSuite {
+    StepSuite::new(&payments::participant(Sandbox::default()), |settings, outside| {
         let sandbox = Sandbox::new(settings.database_url().expect("a database"));
         payments::service(WatchedProvider { sandbox, outside: outside.clone() })
     })
@@ -43,15 +43,15 @@ fn payments() -> Suite {
 }
 
 /// Authorises the payment, once the goods are held.
-fn authorize_payment() -> Case {
-    Case::done_by(|saga| reserved(saga, "card_approved"))
+fn authorize_payment() -> StepCase {
+    StepCase::done_by(|saga| reserved(saga, "card_approved"))
         .refused_by(|saga| reserved(saga, "card_declined"))
         .aborted_by(cancelled)
 }
 
 /// Captures the money, once the parcel is booked, and fails without a payment.
-fn capture_payment() -> Case {
-    Case::done_by(scheduled)
+fn capture_payment() -> StepCase {
+    StepCase::done_by(scheduled)
         .after(|saga| reserved(saga, "card_approved"))
         .refused_by(scheduled)
         .refused_after(|saga| reserved(saga, "card_capture_fails"))
@@ -59,13 +59,13 @@ fn capture_payment() -> Case {
         .failing_on(|_| String::new(), scheduled)
 }
 
-fn reserved(saga: SagaId, card: &str) -> Vec<Published> {
+fn reserved(saga: SagaId, card: &str) -> Vec<PublishedEvent> {
     let placed = OrderPlaced { card_token: card.to_owned(), ..placed(saga) };
     let order_id = placed.order_id;
     vec![published(&placed), published(&StockReserved { order_id, lines: Vec::new() })]
 }
 
-fn scheduled(saga: SagaId) -> Vec<Published> {
+fn scheduled(saga: SagaId) -> Vec<PublishedEvent> {
     let (order_id, shipment_id) = (OrderId(saga.0), ShipmentId(saga.0));
     vec![published(&ShipmentScheduled { order_id, shipment_id })]
 }

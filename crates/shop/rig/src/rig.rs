@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ballet::core::Part;
 use ballet::{Clock, Service};
-use ballet_store::inbox::stuck::{self, Stuck};
+use ballet_store::inbox::stuck::{self, StuckEntry};
 use ballet_testkit::TestSystem;
 use outside::{ApiConnection, Secrets};
 use reqwest::{Client, Response};
@@ -77,7 +77,7 @@ impl Rig {
     }
 
     /// Returns the list of stuck work.
-    pub async fn stuck(&self) -> Vec<Stuck> {
+    pub async fn stuck(&self) -> Vec<StuckEntry> {
         let db = PgConnection::connect(self.env.database_url(self.name)).await;
         stuck::list(&mut db.expect("connected"), 100).await.expect("a list")
     }

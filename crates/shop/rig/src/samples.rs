@@ -1,7 +1,7 @@
 //! Sample events for the step tests of several services.
 
 use ballet::SagaId;
-use ballet_testkit::suite::{Published, published};
+use ballet_testkit::suite::{PublishedEvent, published};
 use shop_events::orders::{CancelReason, OrderCancelled, OrderPlaced};
 use shop_events::{Address, CustomerId, Money, OrderId};
 
@@ -25,7 +25,7 @@ pub fn placed(saga: SagaId) -> OrderPlaced {
 }
 
 /// Returns the event that the customer cancels.
-pub fn cancelled(saga: SagaId) -> Vec<Published> {
+pub fn cancelled(saga: SagaId) -> Vec<PublishedEvent> {
     let (order_id, reason) = (OrderId(saga.0), CancelReason::CustomerCancelled);
     vec![published(&OrderCancelled { order_id, reason, failed_step: None, detail: None })]
 }

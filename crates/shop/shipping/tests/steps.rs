@@ -5,7 +5,7 @@ use std::time::Duration;
 use ballet::SagaId;
 use ballet::calls::CallKey;
 use ballet_testkit::steps;
-use ballet_testkit::suite::{Case, Outside, Published, Suite, published};
+use ballet_testkit::suite::{Outside, PublishedEvent, StepCase, StepSuite, published};
 use shipping::carrier::{
     Booking, BookingCancelled, BookingRequest, Carrier, CarrierError, Parcel, ParcelDelivered,
     Reply,
@@ -19,8 +19,8 @@ use shop_rig::samples::{cancelled, money, placed};
 
 steps!(shipping: schedule_shipment, dispatch_shipment, deliver_shipment);
 
-fn shipping() -> Suite {
-    Suite::new(&shipping::participant(Sandbox::default()), |_, outside| {
+fn shipping() -> StepSuite {
+    StepSuite::new(&shipping::participant(Sandbox::default()), |_, outside| {
         let sandbox = Sandbox::new(Duration::ZERO);
         shipping::service(WatchedCarrier { sandbox, outside: outside.clone() })
     })
@@ -33,22 +33,22 @@ fn shipping() -> Suite {
 }
 
 /// Books the carrier, who does not go to Antarctica.
-fn schedule_shipment() -> Case {
-    Case::done_by(|saga| authorized(saga, "IE"))
+fn schedule_shipment() -> StepCase {
+    StepCase::done_by(|saga| authorized(saga, "IE"))
         .refused_by(|saga| authorized(saga, "AQ"))
         .aborted_by(cancelled)
 }
 
 /// Hands the parcel over, and fails without a booking. The delivery follows.
-fn dispatch_shipment() -> Case {
-    Case::done_by(confirmed)
+fn dispatch_shipment() -> StepCase {
+    StepCase::done_by(confirmed)
         .after(|saga| authorized(saga, "IE"))
         .failing_on(|_| String::new(), confirmed)
 }
 
 /// Waits for the delivery of the parcel.
-fn deliver_shipment() -> Case {
-    Case::done_by(|saga| {
+fn deliver_shipment() -> StepCase {
+    StepCase::done_by(|saga| {
         let (order_id, shipment_id) = (OrderId(saga.0), ShipmentId(saga.0));
         vec![published(&ShipmentDispatched {
             order_id,
@@ -66,14 +66,14 @@ fn deliver_shipment() -> Case {
     })
 }
 
-fn authorized(saga: SagaId, country: &str) -> Vec<Published> {
+fn authorized(saga: SagaId, country: &str) -> Vec<PublishedEvent> {
     let mut placed = placed(saga);
     placed.ship_to.country = country.parse().expect("a country");
     let (order_id, amount) = (placed.order_id, placed.total);
     vec![published(&placed), published(&PaymentAuthorized { order_id, amount })]
 }
 
-fn confirmed(saga: SagaId) -> Vec<Published> {
+fn confirmed(saga: SagaId) -> Vec<PublishedEvent> {
     vec![published(&OrderConfirmed { order_id: OrderId(saga.0), total: money(1_500) })]
 }
 

@@ -190,7 +190,7 @@ fn through_globs(
         for target in walk(tree, at, &one.path.segments, NameScope::Scope, seen) {
             match target {
                 PathTarget::Module(module) => {
-                    found.extend(lookup(tree, module, name, wanted, seen))
+                    found.extend(lookup(tree, module, name, wanted, seen));
                 }
                 PathTarget::Item { name: of, file } if has_variant(tree, &of, file, name) => {
                     found.push(PathTarget::Item { name: of, file });

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::fs;
 
 use ballet_stage::Servers;
-use ballet_stage::usage::Snapshot;
+use ballet_stage::usage::CpuSnapshot;
 
 /// Measures the processor time of each program at its end: the system adds a child's time to its parent's once the
 /// parent has waited for it.
@@ -24,14 +24,14 @@ impl Meter {
 
 fn ended() -> f64 {
     let own = std::process::id().cast_signed();
-    Snapshot::take().map_or(0.0, |snapshot| snapshot.ended(own) / 1000.0)
+    CpuSnapshot::take().map_or(0.0, |snapshot| snapshot.ended(own) / 1000.0)
 }
 
 /// The processor seconds of the broker and of Postgres, if we started them.
 pub(crate) async fn of_servers(servers: &Servers) -> (f64, f64) {
     let (broker, postgres) = (servers.rabbitmq().pids().await, servers.postgres().pids().await);
     let seconds = |pids: &[i32]| {
-        Snapshot::take().map_or(0.0, |snapshot| snapshot.milliseconds(pids) / 1000.0)
+        CpuSnapshot::take().map_or(0.0, |snapshot| snapshot.milliseconds(pids) / 1000.0)
     };
     (seconds(&broker), seconds(&postgres))
 }

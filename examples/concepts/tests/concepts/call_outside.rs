@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use concepts::call_outside::{self, CardRefunded};
 use concepts::ticket_order::{CardCharged, CardDeclined, SeatsHeld, TicketsOrdered};
-use outside::{Client, Connection, Secrets};
+use outside::{ApiClient, ApiConnection, Secrets};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -33,7 +33,7 @@ struct Memory {
 
 impl Processor {
     /// Serves the processor's API on this machine.
-    pub(crate) async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> ApiClient {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let routes = Router::new()
@@ -58,7 +58,7 @@ impl Processor {
         let key = Secrets::of("PROCESSOR_KEY", Some("our-key"), None, 1).expect("a key");
         let (url, key) = (url.parse().expect("a URL"), key.expect("a key"));
         let timeout = Duration::from_secs(10);
-        Client::new(Connection { url, key, ca_file: None, timeout }).expect("a client")
+        ApiClient::new(ApiConnection { url, key, ca_file: None, timeout }).expect("a client")
     }
 
     fn act(&self, path: &'static str, headers: &HeaderMap, body: &str) -> (StatusCode, String) {

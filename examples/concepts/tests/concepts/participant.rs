@@ -4,13 +4,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use ballet::{Event, Settings};
-use ballet_testkit::participant::{Call, Calls, Contract, Outcome, Program, Scenario, Suite};
+use ballet_testkit::participant::{
+    Contract, Program, ProgramSuite, ProviderCall, ProviderCalls, Scenario, ScenarioOutcome,
+};
 use clap::Parser;
 use concepts::call_outside::{self, CardRefunded};
 use concepts::ticket_order::{
     CardCharged, CardDeclined, OrderCancelled, SeatsHeld, TicketsOrdered,
 };
-use outside::{Client, Connection, Secrets};
+use outside::{ApiClient, ApiConnection, Secrets};
 use serde_json::json;
 
 const PROCESSOR: &str = "PROCESSOR_URL";
@@ -34,11 +36,11 @@ fn program() -> ExitCode {
     ballet::main(|args: Args| (args.ballet, call_outside::service(processor(&url))))
 }
 
-fn processor(url: &str) -> Client {
+fn processor(url: &str) -> ApiClient {
     let key = Secrets::of("PROCESSOR_KEY", Some("our-key"), None, 1).expect("a key");
     let (url, key) = (url.parse().expect("a URL"), key.expect("a key"));
     let timeout = Duration::from_secs(10);
-    Client::new(Connection { url, key, ca_file: None, timeout }).expect("a client")
+    ApiClient::new(ApiConnection { url, key, ca_file: None, timeout }).expect("a client")
 }
 
 fn contract() -> Contract {
@@ -56,7 +58,7 @@ fn contract() -> Contract {
     ];
     let call = |request: &str, result: &str| {
         let answer = json!({ "idempotency_key": "{key}", "result": result });
-        Call { request: request.to_owned(), answer }
+        ProviderCall { request: request.to_owned(), answer }
     };
     Contract {
         part: call_outside::service(processor("http://127.0.0.1:1")).part(),
@@ -65,7 +67,7 @@ fn contract() -> Contract {
         refused_by: Some(json!({ "order_id": "{saga}", "show": "premiere", "seats": 1 })),
         reference: String::new(),
         trouble: None,
-        calls: Some(Calls {
+        calls: Some(ProviderCalls {
             url: PROCESSOR.to_owned(),
             step: call("POST /charges", "charged"),
             refusal: Some(json!({ "idempotency_key": "{key}", "result": "declined",
@@ -81,11 +83,11 @@ fn contract() -> Contract {
 async fn a_step_that_joins_refuses_and_calls_keeps_what_a_participant_owes() {
     let program = Program::new(std::env::current_exe().expect("this program"));
     let program = program.args(["participant::program", "--exact", "--nocapture"]);
-    let suite = Suite::new(program.env("LOG", "warn"), contract());
+    let suite = ProgramSuite::new(program.env("LOG", "warn"), contract());
     let own = [Scenario::Refused, Scenario::Join, Scenario::CallUnknown, Scenario::CallAborted];
     assert!(own.iter().all(|scenario| suite.scenarios().contains(scenario)), "they fit");
     let mut wrong = Vec::new();
-    let told = |outcome: Outcome| {
+    let told = |outcome: ScenarioOutcome| {
         eprintln!("{}: {:.1?}", outcome.scenario, outcome.took);
         wrong.extend(outcome.wrong.map(|wrong| format!("{}: {wrong}", outcome.scenario)));
     };

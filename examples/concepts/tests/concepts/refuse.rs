@@ -4,7 +4,7 @@
 use ballet::{Participant, SagaId};
 use ballet_testkit::TestSystem;
 use ballet_testkit::steps;
-use ballet_testkit::suite::{Case, Published, Suite, published};
+use ballet_testkit::suite::{PublishedEvent, StepCase, StepSuite, published};
 use concepts::refuse::{self, HoldSeats, SeatsFreed};
 use concepts::ticket_order::{SeatsHeld, SoldOut, TicketOrder, TicketsOrdered};
 
@@ -37,16 +37,16 @@ async fn the_last_seats_are_held_and_whoever_comes_after_is_refused() {
 
 steps!(hall: hold_seats);
 
-fn hall() -> Suite {
+fn hall() -> StepSuite {
     let hall = Participant::new("hall").saga::<TicketOrder>(|saga| saga.compensatable(HoldSeats));
-    Suite::new(&hall, |_, _| refuse::service())
+    StepSuite::new(&hall, |_, _| refuse::service())
         // The suite empties all tables, also of what a migration wrote.
         .reference("insert into show values ('premiere', 1000)")
         .effects("seats", "select show, free from show")
 }
 
-fn hold_seats() -> Case {
-    Case::done_by(|saga| wanted(saga, 2))
+fn hold_seats() -> StepCase {
+    StepCase::done_by(|saga| wanted(saga, 2))
         .refused_by(|saga| wanted(saga, 2_000))
         .aborted_by(|saga| vec![published(&cancelled(saga.0))])
         // A row that cannot be changed.
@@ -64,6 +64,6 @@ fn hold_seats() -> Case {
         )
 }
 
-fn wanted(saga: SagaId, seats: u16) -> Vec<Published> {
+fn wanted(saga: SagaId, seats: u16) -> Vec<PublishedEvent> {
     vec![published(&ordered(saga.0, seats, 0))]
 }

@@ -4,7 +4,7 @@ use ballet_testkit::TestSystem;
 use std::fs;
 use std::process::Command;
 
-use ballet_stage::{Children, Launch, ServiceProcess, wait_until};
+use ballet_stage::{Children, ServiceLaunch, ServiceProcess, wait_until};
 use clap::{CommandFactory, FromArgMatches};
 use concepts::settings::{self, FoyerFilled, FoyerSettings, GuestGreeted};
 use concepts::ticket_order::OrderConfirmed;
@@ -32,7 +32,7 @@ async fn the_program_takes_its_settings_from_the_environment() {
     let children = Children::new().expect("a watchdog");
     let log = format!("{}/{}.log", env!("CARGO_TARGET_TMPDIR"), system.env.vhost());
     let set = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let launch = Launch {
+    let launch = ServiceLaunch {
         name: "foyer",
         program: FOYER.into(),
         env: vec![set("FOYER_GREETING", "Good evening"), set("FOYER_CAPACITY", "5")],

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ballet_stage::python;
-use ballet_testkit::participant::{Program, Suite};
+use ballet_testkit::participant::{Program, ProgramSuite};
 use futures_util::{StreamExt, stream};
 use tokio::sync::Mutex;
 
@@ -36,14 +36,14 @@ async fn program_in_python(dir: &Path) -> Program {
 async fn the_service_in_rust_keeps_the_contract_whatever_happens_to_it() {
     let _turn = TURN.lock().await;
     let program = Program::new(env!("CARGO_BIN_EXE_loyalty")).env("LOG", "warn");
-    Suite::new(program, contract(loyalty::participant().part())).check().await;
+    ProgramSuite::new(program, contract(loyalty::participant().part())).check().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_service_in_python_keeps_the_contract_whatever_happens_to_it() {
     let _turn = TURN.lock().await;
     let program = program_in_python(&faults::original()).await;
-    Suite::new(program, in_python()).check().await;
+    ProgramSuite::new(program, in_python()).check().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,7 +57,7 @@ async fn each_fault_is_found_by_its_scenario() {
         .map(|fault| async move {
             let copy = fault.copy("tried");
             let program = program_in_python(copy.dir()).await;
-            let suite = Suite::new(program, in_python()).patience(SOON);
+            let suite = ProgramSuite::new(program, in_python()).patience(SOON);
             let mut ended = suite.run(fault.scenario).await;
             eprintln!("{}: {} ended", fault.name, fault.scenario);
             if !ended.as_ref().is_err_and(|wrong| wrong.contains(fault.says)) {
@@ -88,7 +88,7 @@ fn each_fault_fits_the_program() {
 #[test]
 fn each_scenario_can_fail() {
     // Loyalty neither refuses nor joins nor calls: a test of `ballet-testkit` and the cashier of `concepts` do.
-    let suite = Suite::new(Program::new("none"), in_python());
+    let suite = ProgramSuite::new(Program::new("none"), in_python());
     for scenario in suite.scenarios() {
         let found = FAULTS.iter().any(|fault| fault.scenario == scenario);
         assert!(found, "no fault shows that {scenario} finds something");

@@ -4,7 +4,7 @@ use ballet_core::envelope::unreadable::{UnreadablePart, describe};
 
 use crate::headers::names::ORIGINAL_BYTES;
 use crate::rabbitmq::frames::cursor::Cursor;
-use crate::rabbitmq::frames::table::{Header, Problem, table_problem};
+use crate::rabbitmq::frames::table::{TableHeader, TableProblem, table_problem};
 
 /// Class, weight and the size of the body.
 const START: usize = 12;
@@ -16,7 +16,7 @@ const TOO_LONG: &str = "do not fit into a frame";
 
 /// How a property is encoded.
 #[derive(Debug, Clone, Copy)]
-enum Form {
+enum PropertyForm {
     Text,
     Table,
     Octet,
@@ -24,21 +24,21 @@ enum Form {
 }
 
 /// The properties in the order in which they are encoded.
-const PROPERTIES: [(&str, Form); 14] = [
-    ("content_type", Form::Text),
-    ("content_encoding", Form::Text),
-    ("headers", Form::Table),
-    ("delivery_mode", Form::Octet),
-    ("priority", Form::Octet),
-    ("correlation_id", Form::Text),
-    ("reply_to", Form::Text),
-    ("expiration", Form::Text),
-    ("message_id", Form::Text),
-    ("timestamp", Form::Time),
-    ("type", Form::Text),
-    ("user_id", Form::Text),
-    ("app_id", Form::Text),
-    ("cluster_id", Form::Text),
+const PROPERTIES: [(&str, PropertyForm); 14] = [
+    ("content_type", PropertyForm::Text),
+    ("content_encoding", PropertyForm::Text),
+    ("headers", PropertyForm::Table),
+    ("delivery_mode", PropertyForm::Octet),
+    ("priority", PropertyForm::Octet),
+    ("correlation_id", PropertyForm::Text),
+    ("reply_to", PropertyForm::Text),
+    ("expiration", PropertyForm::Text),
+    ("message_id", PropertyForm::Text),
+    ("timestamp", PropertyForm::Time),
+    ("type", PropertyForm::Text),
+    ("user_id", PropertyForm::Text),
+    ("app_id", PropertyForm::Text),
+    ("cluster_id", PropertyForm::Text),
 ];
 
 const fn flag(place: usize) -> u16 {
@@ -47,8 +47,8 @@ const fn flag(place: usize) -> u16 {
 
 /// Returns true if lapin can parse the payload of a content header.
 pub(super) fn is_sound(payload: &[u8]) -> bool {
-    fn problem(payload: &[u8]) -> Option<Problem> {
-        let malformed = Some(Problem::Malformed);
+    fn problem(payload: &[u8]) -> Option<TableProblem> {
+        let malformed = Some(TableProblem::Malformed);
         let mut cursor = Cursor(payload);
         let Some(flags) = cursor.take(START).and_then(|_| cursor.short()) else {
             return malformed;
@@ -67,7 +67,7 @@ pub(super) fn is_sound(payload: &[u8]) -> bool {
     problem(payload).is_none()
 }
 
-impl Form {
+impl PropertyForm {
     /// The value, without its length.
     fn read<'a>(self, cursor: &mut Cursor<'a>) -> Option<&'a [u8]> {
         match self {
@@ -78,9 +78,9 @@ impl Form {
         }
     }
 
-    fn problem(self, value: &[u8]) -> Option<Problem> {
+    fn problem(self, value: &[u8]) -> Option<TableProblem> {
         match self {
-            Self::Text => std::str::from_utf8(value).is_err().then_some(Problem::NotUtf8),
+            Self::Text => std::str::from_utf8(value).is_err().then_some(TableProblem::NotUtf8),
             Self::Table => table_problem(value, 0),
             Self::Octet | Self::Time => None,
         }
@@ -106,7 +106,7 @@ pub(super) fn repaired(
         let from = cursor;
         let Some(value) = form.read(&mut cursor) else { break };
         match (form, form.problem(value)) {
-            (Form::Table, _) => readable.headers = sound_headers(value, &mut others),
+            (PropertyForm::Table, _) => readable.headers = sound_headers(value, &mut others),
             (_, None) => readable.properties.push((place, cursor.since(from))),
             (_, Some(problem)) => {
                 others.push(UnreadablePart::new(name, problem.text(), value));
@@ -114,7 +114,7 @@ pub(super) fn repaired(
         }
     }
     if !cursor.0.is_empty() {
-        others.push(UnreadablePart::new("properties", Problem::Malformed.text(), cursor.0));
+        others.push(UnreadablePart::new("properties", TableProblem::Malformed.text(), cursor.0));
     }
     let mut note = describe(&others);
     if readable.size(&note) > room {
@@ -153,8 +153,8 @@ fn sound_headers(table: &[u8], unreadable: &mut Vec<UnreadablePart>) -> Vec<u8> 
     let (mut sound, mut cursor) = (Vec::new(), Cursor(table));
     while !cursor.0.is_empty() {
         let from = cursor;
-        let Some(header) = Header::read(&mut cursor) else {
-            let problem = Problem::Malformed.text();
+        let Some(header) = TableHeader::read(&mut cursor) else {
+            let problem = TableProblem::Malformed.text();
             unreadable.push(UnreadablePart::new("headers", problem, from.0));
             break;
         };

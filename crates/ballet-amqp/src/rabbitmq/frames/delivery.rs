@@ -3,7 +3,7 @@
 use ballet_core::envelope::unreadable::UnreadablePart;
 
 use crate::rabbitmq::frames::cursor::Cursor;
-use crate::rabbitmq::frames::table::Problem;
+use crate::rabbitmq::frames::table::TableProblem;
 
 /// Class and method of Basic.Deliver.
 pub(super) const DELIVER: [u8; 4] = [0, 60, 0, 60];
@@ -16,7 +16,7 @@ pub(super) fn make_readable(payload: &mut [u8]) -> Vec<UnreadablePart> {
     for (what, from, to) in names {
         let Some(name) = payload.get_mut(from..to) else { continue };
         if std::str::from_utf8(name).is_err() {
-            unreadable.push(UnreadablePart::new(what, Problem::NotUtf8.text(), name));
+            unreadable.push(UnreadablePart::new(what, TableProblem::NotUtf8.text(), name));
             for byte in name.iter_mut().filter(|byte| !byte.is_ascii()) {
                 *byte = b'?';
             }
@@ -25,7 +25,7 @@ pub(super) fn make_readable(payload: &mut [u8]) -> Vec<UnreadablePart> {
     unreadable
 }
 
-/// Where the names are.
+/// Returns the names with their positions in the payload.
 fn names(payload: &[u8]) -> Option<[(&'static str, usize, usize); 3]> {
     let mut cursor = Cursor(payload);
     cursor.take(DELIVER.len())?;

@@ -48,14 +48,14 @@ pub(super) struct FrameFilter {
 }
 
 /// The start of a frame.
-struct Head {
+struct FrameHead {
     kind: u8,
     channel: [u8; 2],
     /// The length of the frame.
     length: usize,
 }
 
-impl Head {
+impl FrameHead {
     fn read(bytes: &[u8]) -> Option<Self> {
         let [kind, c1, c2, size @ ..] = bytes.first_chunk::<HEAD>()?;
         let size = usize::try_from(u32::from_be_bytes(*size)).unwrap_or(usize::MAX);
@@ -72,7 +72,7 @@ impl Head {
 }
 
 impl FrameFilter {
-    /// With the `frame_max` that the address asks for, if it does.
+    /// Makes a filter with the `frame_max` that the address asks for, if it does.
     pub(super) fn new(frame_max: Option<u32>) -> Self {
         Self {
             bytes: vec![0; CHUNK],
@@ -135,7 +135,7 @@ impl FrameFilter {
             self.drop_some();
             let rest = self.bytes.get(self.checked..self.end).unwrap_or_default();
             let is_inside = self.pass > 0 || self.drop > 0;
-            let Some(head) = Head::read(rest).filter(|_| !is_inside) else { return };
+            let Some(head) = FrameHead::read(rest).filter(|_| !is_inside) else { return };
             if head.is_too_long() {
                 if rest.len() < HEAD + NEEDED {
                     return;
@@ -153,7 +153,7 @@ impl FrameFilter {
     }
 
     /// Looks at the next frame, which is there as a whole. Returns its length now.
-    fn look_at(&mut self, head: &Head) -> usize {
+    fn look_at(&mut self, head: &FrameHead) -> usize {
         let (start, end) = (self.checked + HEAD, self.checked + head.length - 1);
         if head.kind == METHOD {
             let Some(payload) = self.bytes.get_mut(start..end) else { return head.length };
@@ -182,7 +182,7 @@ impl FrameFilter {
 
     /// Replaces a content header that is too long to be looked at by a short frame, and drops all but the
     /// start of it.
-    fn shorten(&mut self, head: &Head) {
+    fn shorten(&mut self, head: &FrameHead) {
         let names = self.take_names(head.channel);
         let start = self.checked + HEAD;
         let Some(kept) = self.bytes.get(start..start + NEEDED) else { return };

@@ -14,7 +14,7 @@ use crate::rabbitmq::frames::filter::FrameFilter;
 /// Ready when the connection is open, or with an error when nobody waits for it any more.
 pub(super) type Opening = Shared<oneshot::Receiver<()>>;
 
-/// A stream to the broker. What comes in goes through a [`FrameFilter`].
+/// A stream to the broker. Its input goes through a [`FrameFilter`].
 ///
 /// It fails if nobody waits for the connection to open any more: lapin's thread would read from a silent
 /// server for ever.

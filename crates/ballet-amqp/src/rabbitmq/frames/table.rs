@@ -7,13 +7,13 @@ const DEEPEST: usize = 32;
 
 /// Why lapin cannot parse a part, or should not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Problem {
+pub(super) enum TableProblem {
     NotUtf8,
     TooDeep,
     Malformed,
 }
 
-impl Problem {
+impl TableProblem {
     pub(super) const fn text(self) -> &'static str {
         match self {
             Self::NotUtf8 => "is not UTF-8",
@@ -25,33 +25,33 @@ impl Problem {
 
 /// One header, which may hold others.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Header<'a> {
+pub(super) struct TableHeader<'a> {
     pub(super) name: &'a [u8],
-    value: Value<'a>,
+    value: HeaderValue<'a>,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Value<'a> {
+enum HeaderValue<'a> {
     Plain,
     Table(&'a [u8]),
     Array(&'a [u8]),
 }
 
-impl<'a> Header<'a> {
+impl<'a> TableHeader<'a> {
     /// Steps over a header without a look at what is nested in it.
     pub(super) fn read(cursor: &mut Cursor<'a>) -> Option<Self> {
-        Some(Self { name: cursor.short_text()?, value: Value::read(cursor)? })
+        Some(Self { name: cursor.short_text()?, value: HeaderValue::read(cursor)? })
     }
 
-    pub(super) fn problem(self, depth: usize) -> Option<Problem> {
+    pub(super) fn problem(self, depth: usize) -> Option<TableProblem> {
         if std::str::from_utf8(self.name).is_err() {
-            return Some(Problem::NotUtf8);
+            return Some(TableProblem::NotUtf8);
         }
         self.value.problem(depth)
     }
 }
 
-impl<'a> Value<'a> {
+impl<'a> HeaderValue<'a> {
     fn read(cursor: &mut Cursor<'a>) -> Option<Self> {
         let size = match cursor.octet()? {
             b'V' => 0,
@@ -72,16 +72,16 @@ impl<'a> Value<'a> {
         Some(Self::Plain)
     }
 
-    fn problem(self, depth: usize) -> Option<Problem> {
+    fn problem(self, depth: usize) -> Option<TableProblem> {
         match self {
             Self::Plain => None,
-            Self::Table(_) | Self::Array(_) if depth >= DEEPEST => Some(Problem::TooDeep),
+            Self::Table(_) | Self::Array(_) if depth >= DEEPEST => Some(TableProblem::TooDeep),
             Self::Table(bytes) => table_problem(bytes, depth + 1),
             Self::Array(bytes) => {
                 let mut cursor = Cursor(bytes);
                 while !cursor.0.is_empty() {
-                    let Some(value) = Value::read(&mut cursor) else {
-                        return Some(Problem::Malformed);
+                    let Some(value) = HeaderValue::read(&mut cursor) else {
+                        return Some(TableProblem::Malformed);
                     };
                     if let Some(problem) = value.problem(depth + 1) {
                         return Some(problem);
@@ -94,10 +94,12 @@ impl<'a> Value<'a> {
 }
 
 /// Returns the first problem of the headers in a table.
-pub(super) fn table_problem(bytes: &[u8], depth: usize) -> Option<Problem> {
+pub(super) fn table_problem(bytes: &[u8], depth: usize) -> Option<TableProblem> {
     let mut cursor = Cursor(bytes);
     while !cursor.0.is_empty() {
-        let Some(header) = Header::read(&mut cursor) else { return Some(Problem::Malformed) };
+        let Some(header) = TableHeader::read(&mut cursor) else {
+            return Some(TableProblem::Malformed);
+        };
         if let Some(problem) = header.problem(depth) {
             return Some(problem);
         }

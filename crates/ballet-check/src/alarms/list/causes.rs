@@ -1,38 +1,39 @@
-//! What explains other alarms.
+//! The causes that explain other alarms.
 
-use crate::alarms::alarm::Cause;
+use crate::alarms::alarm::AlarmCause;
 
 /// No service at all reaches the broker.
-pub(super) const BROKER_AWAY: Cause =
-    Cause { on: "", holds: "max(ballet_connected{role=\"publish\"}) < 1" };
+pub(super) const BROKER_AWAY: AlarmCause =
+    AlarmCause { on: "", holds: "max(ballet_connected{role=\"publish\"}) < 1" };
 
 /// No process of the service answers.
-pub(super) const DOWN: Cause = Cause { on: "job", holds: "max by (job) (up) < 1" };
+pub(super) const DOWN: AlarmCause = AlarmCause { on: "job", holds: "max by (job) (up) < 1" };
 
 /// The service does not reach the broker.
-pub(super) const CUT_OFF: Cause =
-    Cause { on: "job", holds: "ballet_connected{role=\"publish\"} < 1" };
+pub(super) const CUT_OFF: AlarmCause =
+    AlarmCause { on: "job", holds: "ballet_connected{role=\"publish\"} < 1" };
 
 /// The service takes no messages, or publishes none.
-pub(super) const DISCONNECTED: Cause =
-    Cause { on: "job", holds: "ballet_connected{role=~\"consume|publish\"} < 1" };
+pub(super) const DISCONNECTED: AlarmCause =
+    AlarmCause { on: "job", holds: "ballet_connected{role=~\"consume|publish\"} < 1" };
 
-/// Its own queue is missing or stands still.
-pub(super) const QUEUE_DIFFERS: Cause = Cause {
+/// The service's own queue is missing or stands still.
+pub(super) const QUEUE_DIFFERS: AlarmCause = AlarmCause {
     on: "job",
     holds: "label_replace(ballet_queue_differs > 0, \"job\", \"$1\", \"queue\", \"(.+)\")",
 };
 
-/// One of its steps holds a thread.
-pub(super) const BLOCKED: Cause = Cause { on: "job", holds: "ballet_worker_held_seconds > 0" };
+/// A step of the service blocks a thread.
+pub(super) const BLOCKED: AlarmCause =
+    AlarmCause { on: "job", holds: "ballet_worker_held_seconds > 0" };
 
 /// A message is neither handled nor set aside.
-pub(super) const STANDS_STILL: Cause =
-    Cause { on: "job", holds: "ballet_unsettled_oldest_seconds > 300" };
+pub(super) const STANDS_STILL: AlarmCause =
+    AlarmCause { on: "job", holds: "ballet_unsettled_oldest_seconds > 300" };
 
-/// Events wait for an exchange or a right.
-pub(super) const HELD: Cause =
-    Cause { on: "job", holds: "ballet_publish_held{role=\"publish\"} > 0" };
+/// Events wait for an exchange or a permission.
+pub(super) const HELD: AlarmCause =
+    AlarmCause { on: "job", holds: "ballet_publish_held{role=\"publish\"} > 0" };
 
 /// The service is not ready.
-pub(super) const UNREADY: Cause = Cause { on: "job", holds: "ballet_ready < 1" };
+pub(super) const UNREADY: AlarmCause = AlarmCause { on: "job", holds: "ballet_ready < 1" };

@@ -1,5 +1,5 @@
-//! The alarms. One cause rings one alarm: what follows from another alarm's cause does not ring beside it.
-//! An expression says so itself, because an inhibition is the Alertmanager's, which not everybody has.
+//! The alarms. Each cause rings one alarm, and no alarm that only follows from it. The expressions say so themselves,
+//! because not every Prometheus has an Alertmanager with inhibitions.
 
 mod causes;
 mod parts;
@@ -8,7 +8,7 @@ mod servers;
 
 use crate::alarms::alarm::{Alarm, Severity};
 
-/// All alarms, the worst first.
+/// Returns all alarms, the most severe first.
 pub(crate) fn alarms() -> Vec<&'static Alarm> {
     let all: Vec<_> = servers::ALARMS.iter().chain(parts::ALARMS).chain(sagas::ALARMS).collect();
     let (critical, warnings): (Vec<_>, Vec<_>) =

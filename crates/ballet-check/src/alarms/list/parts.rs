@@ -1,7 +1,7 @@
-//! Alarms about what a service can do: be ready, take messages, publish, handle.
+//! Alarms about the duties of a service: to be ready, take messages, publish, handle.
 
 use crate::alarms::alarm::Severity::{Critical, Warning};
-use crate::alarms::alarm::{Alarm, Cause};
+use crate::alarms::alarm::{Alarm, AlarmCause};
 use crate::alarms::list::causes::{
     BLOCKED, BROKER_AWAY, CUT_OFF, DISCONNECTED, HELD, QUEUE_DIFFERS, STANDS_STILL,
 };
@@ -34,7 +34,10 @@ pub(super) const ALARMS: &[Alarm] = &[
             HELD,
             BLOCKED,
             STANDS_STILL,
-            Cause { on: "job", holds: "ballet_queue_differs > 0 or ballet_binding_missing > 0" },
+            AlarmCause {
+                on: "job",
+                holds: "ballet_queue_differs > 0 or ballet_binding_missing > 0",
+            },
         ],
         minutes: 1,
         summary: "{job} is not ready, for a reason that no other alarm has",
@@ -45,7 +48,7 @@ pub(super) const ALARMS: &[Alarm] = &[
         name: "BalletEventsReturned",
         severity: Critical,
         rings: "sum by (job) (increase(ballet_returned_total[5m])) > 0",
-        unless: &[Cause { on: "", holds: "max(ballet_binding_missing) > 0" }],
+        unless: &[AlarmCause { on: "", holds: "max(ballet_binding_missing) > 0" }],
         minutes: 0,
         summary: "{job} publishes events for which the broker has no queue; they are tried again",
         action: "`ballet topology check`, then `ballet topology apply`",
@@ -68,7 +71,7 @@ pub(super) const ALARMS: &[Alarm] = &[
         unless: &[
             BROKER_AWAY,
             CUT_OFF,
-            Cause {
+            AlarmCause {
                 on: "job, type",
                 holds: "sum by (job, type) \
                         (increase(ballet_telemetry_published_total{outcome=\"confirmed\"}[5m])) > 0",

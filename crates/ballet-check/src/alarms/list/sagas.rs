@@ -1,7 +1,7 @@
-//! Alarms about sagas: what waits for a person, for a provider, or for data.
+//! Alarms about sagas that wait for a person, for a provider, or for data.
 
 use crate::alarms::alarm::Severity::{Critical, Warning};
-use crate::alarms::alarm::{Alarm, Cause};
+use crate::alarms::alarm::{Alarm, AlarmCause};
 use crate::alarms::list::causes::BROKER_AWAY;
 
 pub(super) const ALARMS: &[Alarm] = &[
@@ -18,8 +18,8 @@ pub(super) const ALARMS: &[Alarm] = &[
         name: "BalletSagasStuck",
         severity: Critical,
         rings: "max by (job) (ballet_sagas_stuck{tried_again=\"no\"}) > 0",
-        // A dead letter of a handler is both.
-        unless: &[Cause { on: "job", holds: "ballet_dead_queue_messages > 0" }],
+        // A dead letter of a handler fits both alarms.
+        unless: &[AlarmCause { on: "job", holds: "ballet_dead_queue_messages > 0" }],
         minutes: 0,
         summary: "{job} has sagas that wait for a person, because a call to the outside is set aside",
         action: "`ballet sagas stuck` lists them with the reasons",
@@ -36,9 +36,9 @@ pub(super) const ALARMS: &[Alarm] = &[
     Alarm {
         name: "BalletProviderAway",
         severity: Critical,
-        // Calls that fail for long wait five minutes between two attempts: a shorter time would see none.
+        // Calls that have failed for long wait five minutes between two attempts: a shorter window would see none.
         rings: "sum by (job, step) (increase(ballet_calls_total{outcome=\"failed\"}[7m])) > 0",
-        unless: &[Cause {
+        unless: &[AlarmCause {
             on: "job, step",
             holds: "sum by (job, step) (increase(ballet_calls_total{outcome!=\"failed\"}[4m])) > 0",
         }],
@@ -51,7 +51,7 @@ pub(super) const ALARMS: &[Alarm] = &[
         name: "BalletSagasFailing",
         severity: Warning,
         rings: "max by (job) (ballet_sagas_stuck{tried_again=\"yes\"}) > 0",
-        unless: &[Cause {
+        unless: &[AlarmCause {
             on: "job",
             holds: "sum by (job, step) (increase(ballet_calls_total{outcome=\"failed\"}[7m])) > 0 \
                     unless on (job, step) \

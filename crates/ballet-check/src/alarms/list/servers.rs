@@ -1,7 +1,7 @@
-//! Alarms about what services stand on: their processes, the broker and its objects, the gateway.
+//! Alarms about the foundations of services: processes, the broker and its objects, the gateway.
 
 use crate::alarms::alarm::Severity::{Critical, Warning};
-use crate::alarms::alarm::{Alarm, Cause};
+use crate::alarms::alarm::{Alarm, AlarmCause};
 use crate::alarms::list::causes::{BROKER_AWAY, DISCONNECTED, DOWN, UNREADY};
 
 pub(super) const ALARMS: &[Alarm] = &[
@@ -19,7 +19,7 @@ pub(super) const ALARMS: &[Alarm] = &[
         name: "BalletServiceDown",
         severity: Critical,
         rings: "max by (job) (up) < 1",
-        unless: &[Cause {
+        unless: &[AlarmCause {
             on: "job",
             holds: "label_replace(max(ballet_connected{role=\"publish\"}) < 1, \"job\", \"rabbitmq\", \
                     \"\", \"\")",
@@ -31,7 +31,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     Alarm {
         name: "BalletQueueUnread",
         severity: Critical,
-        // A queue with dead letters of its own is a service's.
+        // A queue with a dead-letter queue beside it belongs to a service.
         rings: "label_replace(max by (vhost, queue) (rabbitmq_detailed_queue_consumers) < 1, \
                 \"job\", \"$1\", \"queue\", \"(.+)\") and on (vhost, job) \
                 label_replace(rabbitmq_detailed_queue_consumers{queue=~\".+[.]dead\"}, \
@@ -65,7 +65,7 @@ pub(super) const ALARMS: &[Alarm] = &[
         name: "BalletBindingMissing",
         severity: Critical,
         rings: "max by (exchange, to, key) (ballet_binding_missing) > 0",
-        unless: &[Cause {
+        unless: &[AlarmCause {
             on: "to",
             holds: "label_replace(ballet_queue_differs > 0, \"to\", \"$1\", \"queue\", \"(.+)\")",
         }],

@@ -1,11 +1,11 @@
-//! Copies: what the release before keeps of another's entities.
+//! Copies: the rows that the previous release keeps of another service's entities.
 
 use super::*;
 
 const PAGE: &str = "orders.carts_republished.v1";
 const ASKED: &str = "inventory.carts_requested.v1";
 
-/// A page whose states have these fields, these of them always.
+/// A page whose states have the given fields, some of them always.
 fn page(fields: &[&str], always: &[&str]) -> Value {
     let text = json!({ "type": "string" });
     let fields: serde_json::Map<_, _> =
@@ -20,7 +20,7 @@ fn page(fields: &[&str], always: &[&str]) -> Value {
     })
 }
 
-/// Orders share their carts with the field `gift`, and the copy of inventory does not have it.
+/// Orders share their carts with the field `gift`, which the copy of inventory does not have.
 fn with_copy(mut services: [Value; 2]) -> [Value; 2] {
     let event = |name: &str, of: Value| json!({ "name": name, "role": "plain", "schema": of });
     let [orders, inventory] = &mut services;
@@ -36,8 +36,8 @@ fn with_copy(mut services: [Value; 2]) -> [Value; 2] {
     services
 }
 
-/// A release of inventory that knows both fields, and always needs these; and what breaks by it.
-fn release(before: &[Value; 2], always: &[&str]) -> ([Value; 2], Vec<Change>) {
+/// A release of inventory that knows both fields and requires some of them, with the breaking changes.
+fn release(before: &[Value; 2], always: &[&str]) -> ([Value; 2], Vec<ContractChange>) {
     let mut after = before.clone();
     *schema(&mut after, "inventory", PAGE) = page(&["name", "gift"], always);
     let found = Diff::of_systems(&contracts(before), &contracts(&after)).breaking;
@@ -52,7 +52,7 @@ fn a_field_that_a_copy_will_require_is_not_in_its_rows() {
     assert_eq!(found[0].what, "in the rows of inventory's copy, there is no `entities.state.gift`");
     assert!(found[0].advice.starts_with("make it optional in inventory first"), "{found:?}");
     assert_eq!(rows(found), one("field_removed", PAGE, "entities.state.gift", "inventory"));
-    // A rebuild brings it to a release that need not have it.
+    // The release that rebuilds the copy must not require the field.
     let (optional, found) = release(&before, &["name"]);
     assert_eq!(found, []);
     let (_, found) = release(&optional, &["name", "gift"]);

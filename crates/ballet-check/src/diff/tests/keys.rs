@@ -1,4 +1,4 @@
-//! Business keys that are declared otherwise.
+//! Business keys whose declaration changes.
 
 use super::*;
 
@@ -12,7 +12,7 @@ fn a_key_that_goes_or_moves_breaks_nobody_and_is_named() {
     let said = |before: Value, after: Value| {
         let found = Diff::of_systems(&with(before), &with(after));
         assert_eq!(found.breaking, []);
-        let row = |change: &Change| format!("{}: {}", change.rule.name(), change.what);
+        let row = |change: &ContractChange| format!("{}: {}", change.rule.name(), change.what);
         found.compatible.iter().map(row).collect::<Vec<_>>()
     };
     let order = json!({ "name": "order", "field": "order_id" });

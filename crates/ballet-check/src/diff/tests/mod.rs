@@ -1,4 +1,4 @@
-//! A test for each rule of the difference, each with a change that only just breaks nobody.
+//! A test for each rule of the difference, each beside a similar change that breaks nobody.
 
 use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -96,7 +96,7 @@ fn system() -> [Value; 2] {
     [orders, inventory]
 }
 
-/// The contracts of these services, by way of files.
+/// The contracts of these services, read from files.
 fn contracts(services: &[Value]) -> Contracts {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -140,13 +140,13 @@ fn diff(change: impl FnOnce(&mut [Value; 2])) -> Diff {
     Diff::of_systems(&contracts(&system()), &contracts(&after))
 }
 
-/// What breaks: the rule, the subject, the field, and who.
+/// The breaking changes: rule, subject, field, and the services that break.
 fn broken(change: impl FnOnce(&mut [Value; 2])) -> Vec<(&'static str, String, String, String)> {
     rows(diff(change).breaking)
 }
 
-fn rows(changes: Vec<Change>) -> Vec<(&'static str, String, String, String)> {
-    let row = |change: Change| {
+fn rows(changes: Vec<ContractChange>) -> Vec<(&'static str, String, String, String)> {
+    let row = |change: ContractChange| {
         (change.rule.name(), change.subject, change.field, change.breaks.join(" "))
     };
     changes.into_iter().map(row).collect()
@@ -161,7 +161,7 @@ fn one(
     vec![(rule, subject.to_owned(), field.to_owned(), who.to_owned())]
 }
 
-/// It breaks nobody, and it is listed.
+/// The compatible changes, after the assertion that none breaks a service.
 fn compatible(change: impl FnOnce(&mut [Value; 2])) -> Vec<String> {
     let found = diff(change);
     assert_eq!(found.breaking, [], "nobody breaks");
@@ -232,9 +232,9 @@ fn a_value_that_a_reader_does_not_know_breaks_it() {
     };
     let found = broken(|all| channels(all, "orders", json!(["web", "shop", "phone"])));
     assert_eq!(found, one("value", PLACED, "channel", "inventory"));
-    // The values that a publisher gives up are missed by nobody.
+    // Nobody misses the values that a publisher no longer writes.
     assert!(!compatible(|all| channels(all, "orders", json!(["web"]))).is_empty());
-    // Those that a reader gives up may come.
+    // The values that a reader no longer accepts may still come.
     let found = broken(|all| channels(all, "inventory", json!(["web"])));
     assert_eq!(found, one("value", PLACED, "channel", "inventory"));
     assert!(
@@ -285,7 +285,7 @@ fn a_reader_that_takes_no_other_fields_breaks_by_a_new_one() {
     schema(&mut after, "orders", PLACED)["properties"]["wrap"] = json!({ "type": "boolean" });
     let found = Diff::of_systems(&contracts(&before), &contracts(&after)).breaking;
     assert_eq!(found.len(), 1);
-    assert_eq!((found[0].rule, found[0].field.as_str()), (Rule::FieldUnknown, "wrap"));
+    assert_eq!((found[0].rule, found[0].field.as_str()), (ChangeRule::FieldUnknown, "wrap"));
 }
 
 #[test]
@@ -350,7 +350,7 @@ fn an_event_that_nobody_publishes_any_more_breaks_who_waits_for_it() {
     };
     let found = broken(rename);
     assert!(found.contains(&one("not_published", RESERVED, "", "orders")[0]), "{found:?}");
-    // Nobody waits for what the compensation emits.
+    // No step waits for the compensation's event.
     let found = compatible(|all| {
         let text = all[1].to_string().replace("stock_released.v1", "stock_released.v2");
         all[1] = serde_json::from_str(&text).expect("JSON");
@@ -388,11 +388,11 @@ fn of_one_service_somebody_may_read_all_that_it_wrote() {
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(
         (found[0].rule, found[0].breaks.join(" ").as_str()),
-        (Rule::FieldRemoved, "anybody")
+        (ChangeRule::FieldRemoved, "anybody")
     );
     let found = alone(|orders| require(&mut orders["events"][2]["schema"], "shelf"));
     assert_eq!(found.len(), 1, "{found:?}");
-    assert_eq!(found[0].rule, Rule::FieldRemoved);
+    assert_eq!(found[0].rule, ChangeRule::FieldRemoved);
     let found = alone(|orders| {
         orders["events"][1]["schema"]["properties"]["gift"] = json!({ "type": "boolean" });
     });

@@ -1,4 +1,4 @@
-//! What holds for contracts of any shape.
+//! Properties of contracts of any shape.
 
 use ballet_core::Incoming;
 use jiff::Timestamp;
@@ -6,10 +6,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::takes::{Doubt, not_taken};
+use crate::takes::{Doubt, mismatches};
 use crate::validate::Validator;
 
-/// A schema of any shape, as derived types have them.
+/// A schema of any shape that derived types can have.
 fn any_schema() -> impl Strategy<Value = Value> {
     let scalar = prop_oneof![
         Just(json!(true)),
@@ -49,7 +49,7 @@ fn any_schema() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A system in which one service writes the one schema, and another reads the other.
+/// A system in which one service writes one schema, and another reads the other.
 fn written_and_read(writes: &Value, reads: &Value) -> [Value; 2] {
     let whole = |schema: &Value| {
         json!({
@@ -126,7 +126,7 @@ fn body_of(schema: &Value, dice: &mut u64) -> Value {
     }
 }
 
-/// Whether everybody in this system takes the body.
+/// Whether every service in this system accepts the body.
 fn fits(system: &[Value; 2], body: &Value) -> bool {
     let validator = Validator::new(&contracts(system));
     let (text, now) = (json!({ "a": body }).to_string(), Timestamp::UNIX_EPOCH);
@@ -163,7 +163,7 @@ proptest! {
         prop_assert_eq!(found.compatible.len(), 1);
     }
 
-    /// What both sides agree on may be wider at the reader, and narrower at the writer.
+    /// A schema that both sides share may become wider at the reader, and narrower at the writer.
     #[test]
     fn a_reader_may_take_more_and_a_writer_write_less(schema in any_schema()) {
         let before = written_and_read(&schema, &schema);
@@ -178,8 +178,8 @@ proptest! {
         prop_assert_eq!(found.breaking, Vec::new());
     }
 
-    /// The judgement of whole schemas is that of single bodies: what a writer may write, a reader takes
-    /// if nothing speaks against it.
+    /// The comparison of schemas agrees with single bodies: without a breaking change, the reader accepts each body
+    /// that the writer may write.
     #[test]
     fn a_body_that_a_writer_may_write_fits_a_reader_that_takes_all(
         writes in any_schema(), other in any_schema(), way in 0_usize..3, dice: [u64; 8],
@@ -191,7 +191,7 @@ proptest! {
         };
         let [writer, reader] = written_and_read(&writes, &reads);
         let schema = |service: &Value| service["events"][0]["schema"].clone();
-        if not_taken(&schema(&reader), &schema(&writer), Doubt::Against).is_empty() {
+        if mismatches(&schema(&reader), &schema(&writer), Doubt::Against).is_empty() {
             let (alone, both) = (written_and_read(&writes, &writes), [writer, reader]);
             for mut dice in dice {
                 let body = body_of(&writes, &mut dice);

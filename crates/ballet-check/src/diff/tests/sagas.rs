@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 
-/// What a change breaks if the compensation tells nobody, before and after.
+/// The breaking changes if the compensation emits no event, before or after.
 fn broken_silently(
     change: impl FnOnce(&mut [Value; 2]),
 ) -> Vec<(&'static str, String, String, String)> {
@@ -41,7 +41,8 @@ fn a_step_that_waits_for_something_else_breaks_open_sagas() {
     let mut after = before.clone();
     saga(&mut after, "inventory")["steps"][0]["on"] = join.clone();
     let found = Diff::of_systems(&contracts(&before), &contracts(&after)).breaking;
-    let waits = found.iter().find(|change| change.rule == Rule::StepTrigger).expect("it breaks");
+    let waits =
+        found.iter().find(|change| change.rule == ChangeRule::StepTrigger).expect("it breaks");
     assert_eq!(waits.subject, "inventory.reserve");
     // The same events in another order.
     let mut turned = after.clone();
@@ -64,7 +65,7 @@ fn a_step_that_can_be_undone_keeps_its_outcome() {
     assert!(found.contains(outcome), "{found:?}");
     let found = broken_silently(|all| new_outcome(all, "inventory", 0));
     assert!(found.contains(outcome), "{found:?}");
-    // What cannot be undone leaves nothing that has to be read again, and nobody waits for this one.
+    // A step that cannot be undone leaves no outcome to read again, and no step waits for this one.
     assert!(!compatible(|all| new_outcome(all, "orders", 1)).is_empty());
 }
 
@@ -104,7 +105,7 @@ fn a_compensation_that_is_gone_breaks_open_sagas() {
 
 #[test]
 fn a_step_whose_calls_are_open_goes_on_making_them() {
-    // Nobody else asks for the answers that the release before did not get.
+    // Nobody else repeats the calls whose answers the previous release did not get.
     for open in ["calls_outside", "stays_open"] {
         let mut before = system();
         let reserve = &mut saga(&mut before, "inventory")["steps"][0];
@@ -120,7 +121,7 @@ fn a_step_whose_calls_are_open_goes_on_making_them() {
 const SHORT: &str = "inventory.stock_short.v1";
 const GONE: &str = "inventory.stock_gone.v1";
 
-/// Reserving stock may be refused with this, and the owner aborts on it.
+/// Reserving stock may be refused with this event, on which the owner aborts.
 fn refused_with(all: &mut [Value; 2], refusal: &str) {
     saga(all, "inventory")["steps"][0]["refused"] = json!(refusal);
     saga(all, "orders")["aborts_on"] = json!([refusal]);
@@ -142,20 +143,20 @@ fn a_refusal_that_may_be_on_its_way_aborts() {
     let diff = |before: &[Value], after: &[Value]| {
         rows(Diff::of_systems(&contracts(before), &contracts(after)).breaking)
     };
-    // It goes with the abort on it, or it is called otherwise.
+    // The refusal goes together with its abort, or is renamed.
     assert_eq!(diff(&that_refuses(), &system()), open("order"));
     let mut renamed = system();
     refused_with(&mut renamed, GONE);
     let both = [open("inventory.reserve"), open("order")].concat();
     assert_eq!(diff(&that_refuses(), &renamed), both);
-    // The owner still aborts on that of the old name. Its replica from before does not know the new one.
+    // The owner still aborts on the old name. Its old replica does not know the new one.
     saga(&mut renamed, "orders")["aborts_on"] = json!([SHORT, GONE]);
     let line = event(&mut that_refuses(), "orders", SHORT).clone();
     renamed[0]["events"].as_array_mut().expect("events").push(line);
     let found = diff(&that_refuses(), &renamed);
     assert!(found.contains(&open("inventory.reserve")[0]), "{found:?}");
     assert!(!found.contains(&open("order")[0]), "{found:?}");
-    // The file of the owner alone.
+    // Only the owner's file.
     let [before, after] = [that_refuses(), system()].map(|[orders, _]| contracts(&[orders]));
     assert_eq!(rows(Diff::of_services(&before, &after).breaking), open("order"));
 }
@@ -166,7 +167,7 @@ fn a_step_that_may_refuse_from_now_on_is_of_a_new_version() {
     assert_eq!(broken(|all| refused_with(all, SHORT)), open);
     let [before, after] = [system(), that_refuses()].map(|[_, inventory]| contracts(&[inventory]));
     assert_eq!(rows(Diff::of_services(&before, &after).breaking), open);
-    // The owner that runs aborts on it already.
+    // The running owner aborts on it already.
     let mut known = that_refuses();
     saga(&mut known, "inventory")["steps"][0].as_object_mut().expect("a step").remove("refused");
     let after = contracts(&that_refuses());

@@ -1,8 +1,8 @@
-//! Bodies: maps, whose fields no schema names, and contracts that are written by hand.
+//! Bodies: maps, whose fields no schema names, and contracts written by hand.
 
 use super::*;
 
-/// Orders write labels of the one form, and inventory reads labels of the other.
+/// Orders write labels of one form, and inventory reads labels of another.
 fn labelled(writes: &Value, reads: &Value) -> [Value; 2] {
     let mut all = system();
     for (service, labels) in [("orders", writes), ("inventory", reads)] {
@@ -26,7 +26,7 @@ fn a_map_whose_values_may_be_anything_breaks_who_reads_text() {
     for (before, after) in [(&texts, &any), (&any, &texts)] {
         assert!(changed(&any, before, after).is_empty(), "{before} {after}");
     }
-    // Beside fields with names it forbids no other, and a reader may be the first to know of one.
+    // Beside named fields it forbids no others, and a reader may be the first to know one.
     let mut open = json!({ "type": "object", "properties": { "size": { "type": "string" } } });
     open["additionalProperties"] = json!(true);
     let [before, after] = [&open, &named].map(|reads| contracts(&labelled(&open, reads)));
@@ -58,7 +58,7 @@ fn a_map_with_other_keys_cannot_be_compared() {
     assert_eq!(found, one("unclear", PLACED, "labels", "inventory"));
 }
 
-/// What `ballet check` says of what inventory reads.
+/// The report of `ballet check` on the bodies that inventory reads.
 fn said(services: &[Value; 2]) -> Vec<String> {
     let problems = contracts(services).problems().into_iter();
     let of_bodies = problems.filter(|one| one.rule == "a consumer reads what the publisher writes");
@@ -79,7 +79,7 @@ fn a_contract_by_hand_need_not_say_how_wide_a_number_is() {
         };
         assert_eq!(said(&labelled(&writes, &reads)), [""; 0], "{reads}");
     }
-    // What it says counts.
+    // An explicit format counts.
     let reads = json!({ "type": "integer", "format": "uint32", "minimum": 0 });
     let writes = json!({ "type": "integer", "minimum": -1 });
     assert_eq!(

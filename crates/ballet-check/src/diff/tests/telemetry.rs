@@ -1,4 +1,4 @@
-//! Telemetry: who reads it, over how many streams, in which form, and what is kept.
+//! Telemetry: its readers, number of streams, form, and retention.
 
 use super::*;
 
@@ -27,7 +27,7 @@ fn difference(change: impl FnOnce(&mut [Value; 2])) -> Diff {
 }
 
 fn breaks(change: impl FnOnce(&mut [Value; 2])) -> Vec<(&'static str, String, String, String)> {
-    let row = |change: Change| {
+    let row = |change: ContractChange| {
         (change.rule.name(), change.subject, change.field, change.breaks.join(" "))
     };
     difference(change).breaking.into_iter().map(row).collect()
@@ -65,7 +65,7 @@ fn telemetry_that_is_read_must_be_published() {
     let alone = Diff::of_services(&contracts(&[before]), &contracts(&after[..1])).breaking;
     assert_eq!(
         (alone[0].rule, &*alone[0].breaks),
-        (Rule::NotPublished, &["anybody".to_owned()][..])
+        (ChangeRule::NotPublished, &["anybody".to_owned()][..])
     );
 }
 
@@ -84,7 +84,7 @@ fn another_number_of_streams_breaks_who_reads_them() {
 
 const NEXT_BEAT: &str = "orders.beat.v2";
 
-/// Publishes the next version beside the first, and lets these readers read it.
+/// Publishes the next version beside the first, with these readers.
 fn next_beat(all: &mut [Value; 2], readers: &Value) {
     all[0]["publishes_telemetry"] = json!([BEAT, NEXT_BEAT]);
     all[1]["reads_telemetry"] = readers.clone();
@@ -123,7 +123,7 @@ fn a_field_that_a_reader_requires_stays() {
         listed(|all| drop_field(&mut all[0]["telemetry"][0]["schema"], "colour")),
         ["orders.beat.v1: orders writes no field `colour` any more"]
     );
-    // What an older release has published is in the stream for days.
+    // Messages of an older release stay in the stream for days.
     let found = breaks(|all| {
         for one in all {
             let schema = &mut one["telemetry"][0]["schema"];
@@ -146,7 +146,7 @@ fn streams_that_keep_less_are_told() {
         listed(|all| all[0]["telemetry"][0]["kept_bytes"] = json!(9_000)),
         ["orders.beat.v1: its streams keep more"]
     );
-    // Only the publisher's word counts.
+    // Only the publisher's declaration counts.
     assert_eq!(listed(|all| all[1]["telemetry"][0]["kept_days"] = json!(2)), [""; 0]);
 }
 

@@ -1,4 +1,4 @@
-//! A saga gets a second version, sagas begin under it, and the first goes.
+//! A saga gets a second version, sagas begin under it, and the first version is removed.
 
 use serde_json::json;
 
@@ -20,7 +20,7 @@ fn steps<'a>(all: &'a mut [Value; 2], service: &str) -> &'a mut Vec<Value> {
     saga(all, service)["steps"].as_array_mut().expect("steps")
 }
 
-/// In the second version, stock is checked before it is reserved, and that may be refused.
+/// In the second version, stock is checked before it is reserved, and the check may refuse.
 fn in_two_versions(all: &mut [Value; 2]) {
     name_event(all, "orders", PLACED_2, PLACED);
     name_event(all, "orders", DOUBTED, RESERVED);
@@ -90,7 +90,10 @@ fn t224_what_would_leave_out_one_of_these_changes_breaks_open_sagas() {
     let second = after(&[in_two_versions, |all| begins(all, 2), without_the_first]);
     let found = Diff::of_systems(&contracts(&one), &contracts(&begun)).breaking;
     let [early] = &found[..] else { panic!("{found:?}") };
-    assert_eq!((early.rule, &*early.subject, &*early.service), (Rule::Version, "order", "orders"));
+    assert_eq!(
+        (early.rule, &*early.subject, &*early.service),
+        (ChangeRule::Version, "order", "orders")
+    );
     assert!(early.what.ends_with(
         "does not know inventory.check, inventory.reserve_v2, orders.place_v2, the abort by orders on \
          inventory.stock_doubted.v1"
@@ -104,7 +107,7 @@ fn t224_what_would_leave_out_one_of_these_changes_breaks_open_sagas() {
 #[test]
 fn t224_a_step_is_told_how_it_may_change() {
     let found = diff(|all| saga(all, "inventory")["steps"][0]["on"] = json!([RELEASED]));
-    let trigger = found.breaking.iter().find(|change| change.rule == Rule::StepTrigger);
+    let trigger = found.breaking.iter().find(|change| change.rule == ChangeRule::StepTrigger);
     let advice = &trigger.expect("it breaks").advice;
     assert!(
         advice.starts_with("keep it with `.until(1, ..)`, and declare what is new with"),
@@ -141,7 +144,7 @@ fn a_step_of_a_later_version_breaks_open_sagas_also_without_the_owners_contract(
         let [before, after] =
             [&begun, &changed].map(|[_, inventory]| contracts(std::slice::from_ref(inventory)));
         let found = Diff::of_services(&before, &after).breaking;
-        let rows = found.iter().filter(|change| change.rule == Rule::StepRemoved);
+        let rows = found.iter().filter(|change| change.rule == ChangeRule::StepRemoved);
         rows.map(|change| change.subject.clone()).collect::<Vec<_>>()
     };
     let without_reserve_v2 =
@@ -154,7 +157,7 @@ fn a_step_of_a_later_version_breaks_open_sagas_also_without_the_owners_contract(
         }),
         ["inventory.check", "inventory.reserve_v2"]
     );
-    // One of the first, which the new release still has.
+    // A step of the first version, which the new release still has.
     let not_yet = |all: &mut [Value; 2]| {
         let mut kept = steps(all, "inventory")[0].clone();
         kept["name"] = json!("reserve_slowly");
@@ -183,7 +186,7 @@ fn a_refusal_and_the_abort_on_it_go_with_the_version_whose_steps_refuse_so() {
     without_the_first(&mut second);
     saga(&mut second, "orders")["aborts_on"] = json!([DOUBTED]);
     assert_eq!(rules(&begun, &second), Vec::<&str>::new());
-    // While the first is open, it stays.
+    // It must stay while sagas of the first version are open.
     let mut early = begun.clone();
     saga(&mut early, "orders")["aborts_on"] = json!([DOUBTED]);
     assert!(rules(&begun, &early).contains(&"saga"));

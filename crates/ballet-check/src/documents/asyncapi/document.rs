@@ -8,12 +8,12 @@ use serde_json::{Map, Value, json};
 
 use crate::documents::asyncapi::facts::{of_received, of_sent};
 use crate::documents::asyncapi::messages::message;
-use crate::documents::asyncapi::schemas::Schemas;
+use crate::documents::asyncapi::schemas::ComponentSchemas;
 
 /// The version of the AMQP bindings.
 const BINDING: &str = "0.3.0";
 
-pub(super) struct Document {
+pub(super) struct AsyncApiDocument {
     vhost: &'static str,
     title: String,
     about: String,
@@ -21,11 +21,11 @@ pub(super) struct Document {
     channels: BTreeMap<String, Value>,
     operations: BTreeMap<String, Value>,
     messages: BTreeMap<&'static str, Value>,
-    schemas: Schemas,
+    schemas: ComponentSchemas,
 }
 
-impl Document {
-    /// A document without operations. It has all events of the contracts.
+impl AsyncApiDocument {
+    /// Creates a document without operations, but with all events of the contracts.
     pub(super) fn new<'a>(
         system: &'static str,
         service: Option<&str>,
@@ -51,7 +51,7 @@ impl Document {
             channels: BTreeMap::new(),
             operations: BTreeMap::new(),
             messages: BTreeMap::new(),
-            schemas: Schemas::default(),
+            schemas: ComponentSchemas::default(),
         };
         let mut events: Vec<(bool, String, EventType, Value)> = Vec::new();
         let mut keys: Vec<(EventType, Key)> = Vec::new();
@@ -63,7 +63,7 @@ impl Document {
                 (is_others, contract.service().to_owned(), event, schema.to_value())
             }));
         }
-        // The service that an event is named after knows it best.
+        // The declaration of the service that an event is named after comes first.
         events.sort_by(|one, other| (one.0, &one.1, one.2).cmp(&(other.0, &other.1, other.2)));
         for (_, _, event, schema) in events {
             if !document.schemas.has(event) {
@@ -99,7 +99,7 @@ impl Document {
             });
             self.operations.insert(format!("{service}.receive.{}", event.name()), operation);
         }
-        // A contract is structs, lists, and maps with text as keys, so it can always be written.
+        // A contract consists of structs, lists, and maps with text as keys, so it can always be written.
         let whole = serde_json::to_value(contract).unwrap_or_default();
         let keys = ["service", "sagas", "subscriptions", "shares", "copies"];
         let entries =
@@ -129,7 +129,7 @@ impl Document {
         self.operations.insert(format!("{publisher}.send.{}", event.name()), operation);
     }
 
-    /// The channel of an event: the exchange of all events, with the event's name as the routing key.
+    /// Returns the channel of an event: the exchange of all events, with the event's name as the routing key.
     fn routing_key(&mut self, event: EventType) -> String {
         let name = event.name();
         let channel = json!({
@@ -148,7 +148,7 @@ impl Document {
         name.to_owned()
     }
 
-    /// The channel of a service's queue.
+    /// Adds the channel of a service's queue.
     fn queue(&mut self, service: &str, events: &[EventType]) {
         let messages = events
             .iter()
@@ -168,7 +168,7 @@ impl Document {
         self.channels.insert(service.to_owned(), channel);
     }
 
-    /// The document as JSON for people. It is the same text in every build.
+    /// Returns the document as JSON for people, the same text in every build.
     pub(super) fn text(self) -> String {
         let mut document = json!({
             "asyncapi": "3.0.0",
@@ -194,7 +194,7 @@ impl Document {
             },
             "x-ballet-services": self.services.into_values().collect::<Vec<_>>(),
         });
-        // A map's own order depends on how serde_json was built.
+        // The order of a map depends on how serde_json was built.
         document.sort_all_objects();
         format!("{document:#}\n")
     }

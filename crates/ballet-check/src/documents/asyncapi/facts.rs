@@ -1,9 +1,9 @@
-//! What a service does with an event: the part of it that AsyncAPI has no word for.
+//! The uses of an event in a service for which AsyncAPI has no field.
 
 use ballet_core::{EventType, Part, Runs};
 use serde_json::{Value, json};
 
-/// What the service publishes the event for.
+/// Returns the purposes for which the service publishes the event.
 pub(super) fn of_sent(part: &Part, event: EventType) -> Vec<Value> {
     let mut facts = Vec::new();
     for saga in &part.sagas {
@@ -33,7 +33,7 @@ pub(super) fn of_sent(part: &Part, event: EventType) -> Vec<Value> {
     facts
 }
 
-/// What the service consumes the event for.
+/// Returns the purposes for which the service consumes the event.
 pub(super) fn of_received(part: &Part, event: EventType) -> Vec<Value> {
     let mut facts = Vec::new();
     for saga in &part.sagas {

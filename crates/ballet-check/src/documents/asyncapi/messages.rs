@@ -1,10 +1,9 @@
-//! An event as a message: its properties and headers, and where its saga's id is.
+//! An event as a message: its properties and headers, and the place of its saga's id.
 
 use ballet_core::{EventType, Key, Role};
 use serde_json::{Value, json};
 
-/// The message of an event with these business keys. `schema` is its body's, for what it says about
-/// itself.
+/// Returns the message of an event with these business keys. `schema` is that of its body, whose description is used.
 pub(super) fn message(event: EventType, schema: &Value, keys: &[Key]) -> Value {
     let name = event.name();
     let mut message = json!({
@@ -39,7 +38,7 @@ pub(super) fn message(event: EventType, schema: &Value, keys: &[Key]) -> Value {
     message
 }
 
-/// The AMQP properties of a message, and its headers.
+/// Returns the schema of a message's AMQP properties and headers.
 fn headers(event: EventType) -> Value {
     let text = |format: &str, about: &str| {
         let mut schema = json!({ "type": "string", "description": about });

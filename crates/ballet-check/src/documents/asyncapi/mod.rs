@@ -1,4 +1,4 @@
-//! AsyncAPI 3 documents: what a service, or a whole system, sends and receives over the broker.
+//! AsyncAPI 3 documents: the messages that a service, or a whole system, sends and receives over the broker.
 
 mod document;
 mod facts;
@@ -9,22 +9,21 @@ mod tests;
 
 use ballet_core::{Part, ServiceContract, System};
 
-use crate::documents::asyncapi::document::Document;
+use crate::documents::asyncapi::document::AsyncApiDocument;
 
-/// The document of one service of a system. `None` if the system has no such service.
+/// Returns the document of one service. `None` if the system has no such service.
 #[must_use]
 pub fn of_service(system: &System, contracts: &[ServiceContract], service: &str) -> Option<String> {
     let (part, contract) = both(system, contracts).find(|(part, _)| part.service == service)?;
-    let mut document = Document::new(system.name, Some(service), [contract]);
+    let mut document = AsyncApiDocument::new(system.name, Some(service), [contract]);
     document.service(part, contract);
     Some(document.text())
 }
 
-/// The document of a whole system. The body of an event is as the service declares it that the event
-/// is named after.
+/// Returns the document of a whole system. The body of an event is that of the service that the event is named after.
 #[must_use]
 pub fn of_system(system: &System, contracts: &[ServiceContract]) -> String {
-    let mut document = Document::new(system.name, None, contracts);
+    let mut document = AsyncApiDocument::new(system.name, None, contracts);
     for (part, contract) in both(system, contracts) {
         document.service(part, contract);
     }

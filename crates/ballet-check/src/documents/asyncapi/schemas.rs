@@ -5,24 +5,24 @@ use std::collections::BTreeMap;
 use ballet_core::EventType;
 use serde_json::{Map, Value};
 
-/// Where a schema's own definitions are.
+/// The address of a schema's own definitions.
 const OWN: &str = "#/$defs/";
 
 /// The schemas of a document, by name.
 #[derive(Debug, Default)]
-pub(super) struct Schemas(BTreeMap<String, Value>);
+pub(super) struct ComponentSchemas(BTreeMap<String, Value>);
 
-impl Schemas {
-    /// Adds the body of an event, and the types that it refers to. A type of the same name and
-    /// another shape gets the event's name before its own.
+impl ComponentSchemas {
+    /// Adds the body of an event and the types in it. A type whose name is taken by another shape gets the event's
+    /// name as a prefix.
     pub(super) fn add(&mut self, event: EventType, schema: &Value) {
         let own = schema["$defs"].as_object().cloned().unwrap_or_default();
         let mut names: BTreeMap<String, String> =
             own.keys().map(|name| (name.clone(), component(name))).collect();
-        // A type that refers to one with another name has another shape, too.
+        // A type changes its shape, too, if it refers to a renamed one.
         while let Some(taken) = own.iter().find_map(|(name, schema)| {
             let known = self.0.get(names.get(name)?)?;
-            (*known != moved(schema, &names)).then_some(name)
+            (*known != with_component_references(schema, &names)).then_some(name)
         }) {
             let longer = format!("{}.{}", event.name(), component(taken));
             if names.insert(taken.clone(), longer.clone()) == Some(longer) {
@@ -31,10 +31,10 @@ impl Schemas {
         }
         for (name, schema) in &own {
             if let Some(new) = names.get(name) {
-                self.0.insert(new.clone(), moved(schema, &names));
+                self.0.insert(new.clone(), with_component_references(schema, &names));
             }
         }
-        let mut body = moved(schema, &names);
+        let mut body = with_component_references(schema, &names);
         if let Value::Object(body) = &mut body {
             for key in ["$defs", "$schema", "examples"] {
                 body.remove(key);
@@ -52,14 +52,14 @@ impl Schemas {
     }
 }
 
-/// The characters that a component's name may have.
+/// Replaces the characters that a component's name may not have.
 fn component(name: &str) -> String {
     let allowed = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
     name.chars().map(allowed).collect()
 }
 
-/// The schema with references to the document's components.
-fn moved(schema: &Value, names: &BTreeMap<String, String>) -> Value {
+/// Returns the schema with references to the document's components.
+fn with_component_references(schema: &Value, names: &BTreeMap<String, String>) -> Value {
     match schema {
         Value::Object(object) => {
             let entries = object.iter().map(|(key, value)| {
@@ -67,13 +67,15 @@ fn moved(schema: &Value, names: &BTreeMap<String, String>) -> Value {
                 let name = target.filter(|_| key == "$ref").and_then(|target| names.get(target));
                 let value = match name {
                     Some(name) => Value::from(format!("#/components/schemas/{name}")),
-                    None => moved(value, names),
+                    None => with_component_references(value, names),
                 };
                 (key.clone(), value)
             });
             Value::Object(entries.collect())
         }
-        Value::Array(items) => Value::Array(items.iter().map(|one| moved(one, names)).collect()),
+        Value::Array(items) => {
+            Value::Array(items.iter().map(|one| with_component_references(one, names)).collect())
+        }
         scalar => scalar.clone(),
     }
 }

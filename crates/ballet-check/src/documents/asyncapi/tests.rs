@@ -1,9 +1,9 @@
-//! The documents of a small system. Whether they are AsyncAPI is asked in `tests/asyncapi.rs`.
+//! The documents of a small system. `tests/asyncapi.rs` checks that they are valid AsyncAPI.
 
 use schemars::Schema;
 use serde_json::{Value, json};
 
-use super::schemas::Schemas;
+use super::schemas::ComponentSchemas;
 use super::*;
 
 fn system() -> (System, Vec<ServiceContract>) {
@@ -105,8 +105,8 @@ fn types_of_one_name_and_two_shapes_stay_apart() {
     assert_eq!(schemas["stock.stock_held.v1.Line"]["type"], "string");
     let line = &schemas["stock.stock_held.v1"]["properties"]["line"]["$ref"];
     assert_eq!(line, "#/components/schemas/stock.stock_held.v1.Line");
-    // Also where only what they refer to differs.
-    let mut schemas = Schemas::default();
+    // The same holds where only the referenced types differ.
+    let mut schemas = ComponentSchemas::default();
     for (name, inner) in [("a.something_done.v1", "string"), ("b.something_done.v1", "integer")] {
         let schema = json!({ "$ref": "#/$defs/Outer", "$defs": {
             "Outer": { "items": { "$ref": "#/$defs/Inner" } }, "Inner": { "type": inner } } });

@@ -5,18 +5,20 @@ use std::fmt::{Arguments, Write};
 use ballet_core::StepKind;
 
 use crate::pages::lanes::marks::MarksOf;
-use crate::pages::lanes::place::{Frame, Plan, Style};
-use crate::pages::lanes::route::{BOX, HEAD, LANE, LINE, Line, PAD, Routed, height, middle};
+use crate::pages::lanes::plan::{BoxFrame, LanePlan, LineStyle};
+use crate::pages::lanes::route::{
+    BOX, HEAD, LANE, LINE, PAD, RoutedLine, RoutedPlan, height, middle,
+};
 use crate::pages::lanes::text::{escaped, lines};
 
-/// Around the lanes.
+/// The space around the lanes.
 const MARGIN: usize = 8;
-/// The characters of a note for each lane.
+/// The characters of a note that fit below each lane.
 const NOTE: usize = 19;
-/// The least width of a picture, for its notes.
+/// The least width of a picture in lanes, to leave room for the notes.
 const LEAST: usize = 3;
 
-/// The colours of the lanes. They can be told apart on light and dark ground.
+/// The colours of the lanes, distinguishable on light and dark ground.
 const COLOURS: [&str; 8] =
     ["#3b82f6", "#10b981", "#f59e0b", "#a855f7", "#06b6d4", "#ec4899", "#84cc16", "#f97316"];
 
@@ -34,13 +36,13 @@ impl Picture {
         writeln!(self.0, "{element}").ok();
     }
 
-    fn text(&mut self, (x, y): (usize, usize), style: Style, anchor: &str, text: &str) {
+    fn text(&mut self, (x, y): (usize, usize), style: LineStyle, anchor: &str, text: &str) {
         let (class, weight) = match style {
-            Style::Name => ("name", " font-weight=\"bold\""),
-            Style::Kind => ("kind", " font-style=\"italic\""),
-            Style::Done => ("done", ""),
-            Style::Refused => ("refused", ""),
-            Style::Compensated => ("compensated", ""),
+            LineStyle::Name => ("name", " font-weight=\"bold\""),
+            LineStyle::Kind => ("kind", " font-style=\"italic\""),
+            LineStyle::Done => ("done", ""),
+            LineStyle::Refused => ("refused", ""),
+            LineStyle::Compensated => ("compensated", ""),
         };
         let text = escaped(text);
         self.add(format_args!(
@@ -49,11 +51,16 @@ impl Picture {
     }
 }
 
-/// Draws it: with its own style, or with marks for a page that has one.
-pub(super) fn svg(plan: &Plan, routed: &Routed, saga: &str, marks: Option<MarksOf<'_>>) -> String {
+/// Draws the picture with its own style, or with marks for a page that has a style.
+pub(super) fn svg(
+    plan: &LanePlan,
+    routed: &RoutedPlan,
+    saga: &str,
+    marks: Option<MarksOf<'_>>,
+) -> String {
     let lanes = plan.lanes.len().max(LEAST);
     let width = lanes * LANE;
-    let notes: Vec<(Style, String)> = plan
+    let notes: Vec<(LineStyle, String)> = plan
         .notes
         .iter()
         .flat_map(|(style, note)| {
@@ -90,9 +97,9 @@ pub(super) fn svg(plan: &Plan, routed: &Routed, saga: &str, marks: Option<MarksO
         picture.add(format_args!(
             "<path d=\"M{x} {HEAD}h{wide}\" stroke=\"{colour}\" stroke-width=\"2\"/>"
         ));
-        picture.text((middle(at), HEAD - 12), Style::Name, "middle", service);
+        picture.text((middle(at), HEAD - 12), LineStyle::Name, "middle", service);
     }
-    routed.lines.iter().for_each(|line| way(&mut picture, line));
+    routed.lines.iter().for_each(|line| draw_line(&mut picture, line));
     for one in &plan.boxes {
         let (x, y) = (one.lane * LANE + (LANE - BOX) / 2, routed.tops[one.row]);
         let tall = height(one.lines.len());
@@ -106,7 +113,7 @@ pub(super) fn svg(plan: &Plan, routed: &Routed, saga: &str, marks: Option<MarksO
             picture.text(at, *style, "middle", text);
         }
         if let Some(marks) = &marks {
-            picture.add(format_args!("{}</a>", marks.drawn((x, y + tall))));
+            picture.add(format_args!("{}</a>", marks.elements((x, y + tall))));
         }
     }
     for (number, (style, note)) in notes.iter().enumerate() {
@@ -120,7 +127,7 @@ fn colour(lane: usize) -> &'static str {
     COLOURS[lane % COLOURS.len()]
 }
 
-fn way(picture: &mut Picture, line: &Line) {
+fn draw_line(picture: &mut Picture, line: &RoutedLine) {
     let (colour, at) = (colour(line.lane), line.lane % COLOURS.len());
     let corners: Vec<String> = line.corners.iter().map(|(x, y)| format!("{x} {y}")).collect();
     picture.add(format_args!(
@@ -130,14 +137,20 @@ fn way(picture: &mut Picture, line: &Line) {
     ));
 }
 
-/// A frame by the kind of what is in it: the pivot's is double, the decision's has cut corners.
-fn frame(picture: &mut Picture, frame: Frame, (x, y): (usize, usize), tall: usize, colour: &str) {
+/// Draws the frame of a box: double for the pivot, with cut corners for the decision.
+fn frame(
+    picture: &mut Picture,
+    frame: BoxFrame,
+    (x, y): (usize, usize),
+    tall: usize,
+    colour: &str,
+) {
     let round = match frame {
-        Frame::Event | Frame::Step(StepKind::Origin | StepKind::Retriable) => 12,
-        Frame::Step(_) => 3,
+        BoxFrame::Event | BoxFrame::Step(StepKind::Origin | StepKind::Retriable) => 12,
+        BoxFrame::Step(_) => 3,
     };
-    let dashes = if frame == Frame::Event { " stroke-dasharray=\"4 3\"" } else { "" };
-    if frame == Frame::Step(StepKind::Decision) {
+    let dashes = if frame == BoxFrame::Event { " stroke-dasharray=\"4 3\"" } else { "" };
+    if frame == BoxFrame::Step(StepKind::Decision) {
         let (right, low, cut) = (x + BOX, y + tall, 8);
         picture.add(format_args!(
             "<path class=\"box\" d=\"M{} {y}H{}L{right} {}V{}L{} {low}H{}L{x} {}V{}z\" \
@@ -157,7 +170,7 @@ fn frame(picture: &mut Picture, frame: Frame, (x, y): (usize, usize), tall: usiz
         "<rect class=\"box\" x=\"{x}\" y=\"{y}\" width=\"{BOX}\" height=\"{tall}\" rx=\"{round}\" \
          stroke=\"{colour}\" stroke-width=\"2\"{dashes}/>"
     ));
-    if frame == Frame::Step(StepKind::Pivot) {
+    if frame == BoxFrame::Step(StepKind::Pivot) {
         let (x, y, wide, tall) = (x + 3, y + 3, BOX - 6, tall - 6);
         picture.add(format_args!(
             "<rect x=\"{x}\" y=\"{y}\" width=\"{wide}\" height=\"{tall}\" fill=\"none\" \

@@ -1,9 +1,9 @@
-//! Marks on the steps of a picture: how many runs are there, and how often the step runs.
+//! Marks on the steps of a picture: the number of runs there, and the rate of the step.
 
 use crate::pages::lanes::route::{BOX, LINE, PAD};
 use crate::pages::lanes::text::escaped;
 
-/// The lines that marks take below what a step says of itself.
+/// The lines that marks take below the text of a step.
 pub(super) const LINES: usize = 2;
 /// The most marks that fit.
 const MOST: usize = 3;
@@ -16,7 +16,7 @@ pub struct Mark {
     pub class: &'static str,
     /// The number.
     pub count: u64,
-    /// What it counts.
+    /// The meaning of the number.
     pub says: &'static str,
 }
 
@@ -26,17 +26,17 @@ pub(super) type MarksOf<'a> = &'a dyn Fn(&str, &str) -> Marks;
 /// The marks of a step.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Marks {
-    /// Where a click leads.
+    /// The target of a click.
     pub link: String,
-    /// How often the step runs, in words. Empty for nothing.
+    /// The rate of the step, in words. Empty for none.
     pub rate: String,
-    /// The first three are drawn.
+    /// The marks; only the first three are drawn.
     pub marks: Vec<Mark>,
 }
 
 impl Marks {
-    /// The elements, for a box that begins at `x` and ends at `low`.
-    pub(super) fn drawn(&self, (x, low): (usize, usize)) -> String {
+    /// Returns the elements for a box that begins at `x` and ends at `low`.
+    pub(super) fn elements(&self, (x, low): (usize, usize)) -> String {
         let (middle, line) = (x + BOX / 2, low - PAD - LINE - 2);
         let mut drawn = format!(
             "<text x=\"{middle}\" y=\"{}\" class=\"rate\" text-anchor=\"middle\">{}</text>",
@@ -62,7 +62,7 @@ impl Marks {
     }
 }
 
-/// A number that fits: of at most four characters, the last of which is narrow.
+/// Shortens a number to at most four characters; the last of four is narrow.
 fn short(count: u64) -> String {
     match count {
         0..1_000 => count.to_string(),

@@ -1,10 +1,10 @@
-//! The way of each line between two boxes: along the gaps between rows, and the gutters beside lanes.
+//! The path of each line between two boxes: along the gaps between rows, and the gutters beside lanes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::pages::lanes::place::Plan;
+use crate::pages::lanes::plan::LanePlan;
 
-/// Measures in pixels.
+/// The width of a lane. This and the next constants are in pixels.
 pub(super) const LANE: usize = 136;
 pub(super) const BOX: usize = 112;
 pub(super) const LINE: usize = 15;
@@ -13,18 +13,18 @@ pub(super) const HEAD: usize = 34;
 const GAP: usize = 18;
 const TRACK: usize = 8;
 
-/// Where everything is.
+/// The coordinates of rows and lines.
 #[derive(Debug)]
-pub(super) struct Routed {
+pub(super) struct RoutedPlan {
     /// The upper edge of each row.
     pub(super) tops: Vec<usize>,
     pub(super) bottom: usize,
-    pub(super) lines: Vec<Line>,
+    pub(super) lines: Vec<RoutedLine>,
 }
 
-/// A line from the box that publishes an event to one that it triggers: its corners.
+/// The corners of a line from the box that publishes an event to one that it triggers.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct RoutedLine {
     /// The lane of the publisher, which gives the colour.
     pub(super) lane: usize,
     pub(super) corners: Vec<(usize, usize)>,
@@ -33,7 +33,7 @@ pub(super) struct Line {
 /// The tracks in the gap above a row, or in the gutter on the left of a lane: one for each publisher.
 type Tracks = BTreeMap<usize, BTreeSet<usize>>;
 
-pub(super) fn route(plan: &Plan) -> Routed {
+pub(super) fn route(plan: &LanePlan) -> RoutedPlan {
     let (mut gaps, mut gutters) = (Tracks::new(), Tracks::new());
     for (to, target) in plan.boxes.iter().enumerate() {
         for from in &target.causes {
@@ -78,14 +78,14 @@ pub(super) fn route(plan: &Plan) -> Routed {
             }
             corners.push((into, tops[target.row]));
             corners.dedup();
-            lines.push(Line { lane: source.lane, corners });
+            lines.push(RoutedLine { lane: source.lane, corners });
         }
     }
-    Routed { tops, bottom: y, lines }
+    RoutedPlan { tops, bottom: y, lines }
 }
 
 /// Whether there is a row between them.
-fn is_far(plan: &Plan, from: usize, to: usize) -> bool {
+fn is_far(plan: &LanePlan, from: usize, to: usize) -> bool {
     plan.boxes[to].row > plan.boxes[from].row + 1
 }
 
@@ -93,7 +93,7 @@ pub(super) const fn height(lines: usize) -> usize {
     lines * LINE + 2 * PAD
 }
 
-/// The middle of a lane.
+/// Returns the middle of a lane.
 pub(super) const fn middle(lane: usize) -> usize {
     lane * LANE + LANE / 2
 }

@@ -1,4 +1,4 @@
-//! The picture of a small saga, and where its boxes are.
+//! The picture of a small saga, and the places of its boxes.
 
 use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart, System};
 
@@ -30,7 +30,7 @@ fn graph() -> Graph {
 
 #[test]
 fn every_step_is_below_its_causes_in_the_lane_of_its_service() {
-    let plan = place::plan(&graph(), "order", 0);
+    let plan = plan::plan(&graph(), "order", 0);
     assert_eq!(plan.lanes, ["orders", "stock"]);
     let places: Vec<(usize, usize)> = plan.boxes.iter().map(|one| (one.lane, one.row)).collect();
     // The event from outside, then place, hold and confirm.
@@ -40,7 +40,7 @@ fn every_step_is_below_its_causes_in_the_lane_of_its_service() {
 
 #[test]
 fn lines_cross_no_box() {
-    let plan = place::plan(&graph(), "order", 0);
+    let plan = plan::plan(&graph(), "order", 0);
     let routed = route::route(&plan);
     assert_eq!(routed.lines.len(), 4);
     for line in &routed.lines {

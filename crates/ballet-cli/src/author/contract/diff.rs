@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use ballet_check::Contracts;
-use ballet_check::diff::{Change, Diff};
+use ballet_check::diff::{ContractChange, Diff};
 use ballet_terminal::{Cell, Table};
 use console::Style;
 use serde_json::{Value, json};
@@ -93,14 +93,14 @@ fn show(diff: &Diff, options: &GlobalOptions) {
 }
 
 /// The problem, and what to do instead.
-fn advice_on(change: &Change) -> String {
+fn advice_on(change: &ContractChange) -> String {
     match change.advice.as_str() {
         "" => change.what.clone(),
         advice => format!("{}. Instead: {advice}", change.what),
     }
 }
 
-fn row(change: &Change) -> Value {
+fn row(change: &ContractChange) -> Value {
     json!({
         "breaking": !change.breaks.is_empty(),
         "rule": change.rule.name(),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use ballet::core::{Incoming, Unacceptable};
-use ballet_check::validate::{Validator, Verdict};
+use ballet_check::validate::{MessageVerdict, Validator};
 use serde_json::{Value, json};
 
 use crate::author::validate::message::FileMessage;
@@ -111,7 +111,7 @@ fn judge(
 }
 
 impl TextVerdict {
-    fn of(Verdict { event, message_id, faults }: Verdict) -> Self {
+    fn of(MessageVerdict { event, message_id, faults }: MessageVerdict) -> Self {
         let event = event.map(|event| event.name());
         let fault =
             |Unacceptable { reason, detail }| MessageFault { reason: reason.code(), detail };

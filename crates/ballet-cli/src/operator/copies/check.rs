@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use ballet_ops::copies::{Check, Difference};
-use ballet_store::copies::state::Copy;
+use ballet_ops::copies::{CopyCheck, CopyDifference};
+use ballet_store::copies::state::CopyState;
 use ballet_terminal::{Cell, Table};
 use serde_json::{Value, json};
 use sqlx::Connection;
@@ -34,10 +34,10 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let mut done = ExitStatus::All;
     for kept in &found {
         let (mut reader, mut owner) = reader_and_owner(kept, options).await?;
-        let Copy { entity, .. } = &kept.copy;
+        let CopyState { entity, .. } = &kept.copy;
         let progress = Progress::endless(&format!("comparing {entity} of {}", kept.service));
         let patience = Duration::from_secs(args.patience);
-        let check = Check { patience, most: args.limit.max(1) };
+        let check = CopyCheck { patience, most: args.limit.max(1) };
         let report = check.run(&mut reader, &mut owner, entity, |at| progress.show(at)).await;
         drop(progress);
         let context = || format!("{entity} of {}", kept.service);
@@ -77,9 +77,9 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     Ok(done)
 }
 
-fn show_differences(all: &[(&ServiceCopy, Difference)], options: &GlobalOptions) {
+fn show_differences(all: &[(&ServiceCopy, CopyDifference)], options: &GlobalOptions) {
     if options.output != Output::Table {
-        let row = |(kept, one): &(&ServiceCopy, Difference)| -> Value {
+        let row = |(kept, one): &(&ServiceCopy, CopyDifference)| -> Value {
             json!({
                 "service": kept.service, "entity": kept.copy.entity, "owner": kept.copy.owner,
                 "id": one.id, "problem": one.kind.as_str(), "version": one.copy,

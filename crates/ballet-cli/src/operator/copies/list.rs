@@ -1,7 +1,7 @@
 //! `ballet copies list`.
 
 use anyhow::{Context as _, Result};
-use ballet_store::copies::state::{self as copies, Copy, Share};
+use ballet_store::copies::state::{self as copies, CopyState, SharedEntity};
 use ballet_terminal::{Cell, Table};
 use serde_json::json;
 use sqlx::Connection;
@@ -21,12 +21,12 @@ pub(super) async fn run(selection: &CopySelection, options: &GlobalOptions) -> R
         rows.push((kept, share.with_context(|| format!("the database of {owner}"))?));
         db.close().await?;
     }
-    let behind = |kept: &ServiceCopy, share: &Option<Share>| {
+    let behind = |kept: &ServiceCopy, share: &Option<SharedEntity>| {
         share.as_ref().map(|share| share.versions.saturating_sub(kept.copy.versions).max(0))
     };
     if options.output != Output::Table {
-        let row = |(kept, share): &(&ServiceCopy, Option<Share>)| {
-            let Copy { entity, owner, entities, filled_at, .. } = &kept.copy;
+        let row = |(kept, share): &(&ServiceCopy, Option<SharedEntity>)| {
+            let CopyState { entity, owner, entities, filled_at, .. } = &kept.copy;
             json!({
                 "service": kept.service, "entity": entity, "owner": owner, "entities": entities,
                 "owner_entities": share.as_ref().map(|share| share.entities),
@@ -43,7 +43,7 @@ pub(super) async fn run(selection: &CopySelection, options: &GlobalOptions) -> R
         return Ok(ExitStatus::All);
     }
     let now = options.clock.now();
-    let row = |(kept, share): &(&ServiceCopy, Option<Share>)| {
+    let row = |(kept, share): &(&ServiceCopy, Option<SharedEntity>)| {
         let copy = &kept.copy;
         let number = |number: i64| grouped(number.unsigned_abs());
         let state = match (copy.filled_at, share.as_ref().map(|share| &share.failure)) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ballet_store::copies::rebuild::Rebuild;
-use ballet_store::copies::state::{self as copies, Copy};
+use ballet_store::copies::state::{self as copies, CopyState};
 use tokio::time::{Instant, sleep};
 
 use crate::base::exit::{ExitStatus, usage};
@@ -47,7 +47,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     }
     let mut done = ExitStatus::All;
     for kept in &found {
-        let Copy { entity, owner, entities, .. } = &kept.copy;
+        let CopyState { entity, owner, entities, .. } = &kept.copy;
         if args.dry_run {
             let emptied = if args.empty { ", which is emptied first," } else { "" };
             ui::print(&format!(
@@ -72,7 +72,7 @@ async fn rebuild_one(
     args: &Args,
     options: &GlobalOptions,
 ) -> Result<ExitStatus> {
-    let Copy { entity, owner: from, .. } = &kept.copy;
+    let CopyState { entity, owner: from, .. } = &kept.copy;
     let (mut reader, mut owner) = reader_and_owner(kept, options).await?;
     let Some(share) = copies::share(&mut owner, entity).await? else {
         ui::say(&format!("{} {}", ui::bad("error:"), not_shared(&kept.copy)));

@@ -1,7 +1,7 @@
 //! The copies that a command works on, and their databases.
 
 use anyhow::{Context as _, Result};
-use ballet_store::copies::state::{self as copies, Copy};
+use ballet_store::copies::state::{self as copies, CopyState};
 use sqlx::{Connection, PgConnection};
 
 use crate::base::exit::without_databases;
@@ -21,7 +21,7 @@ pub(crate) struct CopySelection {
 /// A copy, with the database of the service that keeps it.
 pub(super) struct ServiceCopy {
     pub(super) service: String,
-    pub(super) copy: Copy,
+    pub(super) copy: CopyState,
 }
 
 impl CopySelection {
@@ -33,7 +33,8 @@ impl CopySelection {
             let copies = copies::copies(&mut db).await;
             let copies = copies.with_context(|| format!("the database of {service}"))?;
             db.close().await?;
-            let wanted = |copy: &Copy| self.entity.is_empty() || self.entity.contains(&copy.entity);
+            let wanted =
+                |copy: &CopyState| self.entity.is_empty() || self.entity.contains(&copy.entity);
             let of_service = copies.into_iter().filter(wanted);
             found.extend(of_service.map(|copy| ServiceCopy { service: service.clone(), copy }));
         }
@@ -56,7 +57,7 @@ pub(super) async fn reader_and_owner(
     Ok((connect(&kept.service, options).await?, connect(&kept.copy.owner, options).await?))
 }
 
-pub(super) fn not_shared(copy: &Copy) -> String {
-    let Copy { entity, owner, .. } = copy;
+pub(super) fn not_shared(copy: &CopyState) -> String {
+    let CopyState { entity, owner, .. } = copy;
     format!("{owner} does not share {entity}: no release of it that does has started yet")
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use ballet_ops::redrive::{DeadLetter, Lines};
+use ballet_ops::redrive::{ArchiveFile, DeadLetter};
 use ballet_store::operators::interventions::Act;
 
 use crate::base::confirm::confirm;
@@ -59,7 +59,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         PathBuf::from(format!("discarded-{}.jsonl", now.strftime("%Y-%m-%dT%H%M%SZ")))
     });
     // Once for all services: if another command wrote to the file in between, the later services could not be finished.
-    let mut archive = Lines::open(&file)
+    let mut archive = ArchiveFile::open(&file)
         .with_context(|| format!("cannot write {}: nothing was discarded", file.display()))?;
     let stop = stop_on_ctrl_c();
     let (mut done, mut stopped) = (0, false);

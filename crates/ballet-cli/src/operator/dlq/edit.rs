@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use ballet::core::Incoming;
 use ballet::core::json::syntax_in_words;
 use ballet_check::validate::Validator;
-use ballet_ops::redrive::{DeadLetter, Filter};
+use ballet_ops::redrive::{DeadLetter, DeadLetterFilter};
 use ballet_store::operators::interventions::Act;
 use ballet_terminal::plain;
 use jiff::Timestamp;
@@ -71,7 +71,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let id = dead_letter.id.to_string();
     // Somebody else may have edited it while the editor was open.
     let seen = Some(dead_letters.iter().map(DeadLetter::mark).collect());
-    let filter = Filter { ids: vec![id.clone()], seen, ..Filter::default() };
+    let filter = DeadLetterFilter { ids: vec![id.clone()], seen, ..DeadLetterFilter::default() };
     let queues = dead_letters::open(options, std::slice::from_ref(&dead_letter.service)).await?;
     let Some(queue) = queues.into_iter().next() else { bail!("the queue is gone") };
     let plan = queue.dead_letters.plan(filter, None, Timestamp::UNIX_EPOCH).await?;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anyhow::Result;
 use ballet::MessageId;
 use ballet_ops::redrive::DeadLetters;
-use ballet_store::inbox::stuck::{self, What};
-use ballet_store::operators::interventions::{Act, Touched, insert};
+use ballet_store::inbox::stuck::{self, StuckKind};
+use ballet_store::operators::interventions::{Act, TouchedMessage, insert};
 use ballet_store::waiting;
 use sqlx::Connection;
 
@@ -48,7 +48,7 @@ pub(super) async fn give_up(
     let ids = all.iter().flat_map(|(_, lost)| lost).map(|one| MessageId(one.message_id));
     selection.require_whole_ids(ids)?;
     for (service, lost) in &all {
-        for Touched { message_id, .. } in lost {
+        for TouchedMessage { message_id, .. } in lost {
             ui::say(&format!("{message_id} failed in {service}, and is in no queue any more"));
         }
     }
@@ -77,7 +77,7 @@ async fn lost(
     selection: &DeadLetterSelection,
     service: &str,
     options: &GlobalOptions,
-) -> Result<Vec<Touched>> {
+) -> Result<Vec<TouchedMessage>> {
     let Some(mut db) = options.connect(service).await? else { return Ok(Vec::new()) };
     let noted = stuck::list(&mut db, MOST).await?;
     let unsent = waiting::outbox(&mut db).await?.copies.count;
@@ -88,16 +88,18 @@ async fn lost(
         return Ok(Vec::new());
     }
     let now = options.clock.now();
-    let is_lost = |one: &stuck::Stuck| {
+    let is_lost = |one: &stuck::StuckEntry| {
         !one.is_deadline() && one.next_at.is_none_or(|at| is_overdue(Some(at), now))
     };
     let lost = noted.into_iter().filter(is_lost).filter_map(|one| match one.what {
-        What::Message { message_id, event_type } if selection.names(message_id) => Some(Touched {
-            message_id: message_id.0,
-            saga_id: one.saga_id.map(|saga| saga.0),
-            event_type: Some(event_type),
-        }),
-        What::Message { .. } | What::Call { .. } => None,
+        StuckKind::Message { message_id, event_type } if selection.names(message_id) => {
+            Some(TouchedMessage {
+                message_id: message_id.0,
+                saga_id: one.saga_id.map(|saga| saga.0),
+                event_type: Some(event_type),
+            })
+        }
+        StuckKind::Message { .. } | StuckKind::Call { .. } => None,
     });
     Ok(lost.collect())
 }

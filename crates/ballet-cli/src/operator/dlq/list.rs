@@ -113,7 +113,7 @@ pub(crate) async fn groups(args: &GroupsArgs, options: &GlobalOptions) -> Result
     let mut all = Vec::new();
     for queue in dead_letters::open(options, &args.selection.service).await? {
         queue.warn_of_readers();
-        let mut groups = redrive::Groups::default();
+        let mut groups = redrive::DeadLetterGroups::default();
         if queue.status.dead_letters > 0 {
             let add = |dead_letter| {
                 if filter.matches(&dead_letter) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use ballet_ops::redrive::{DeadLetter, Filter};
+use ballet_ops::redrive::{DeadLetter, DeadLetterFilter};
 
 use crate::base::exit::usage;
 use crate::base::options::GlobalOptions;
@@ -16,7 +16,7 @@ pub(crate) async fn message(
     services: &[String],
     options: &GlobalOptions,
 ) -> Result<Vec<DeadLetter>> {
-    let filter = Filter { ids: vec![id.to_owned()], ..Filter::default() };
+    let filter = DeadLetterFilter { ids: vec![id.to_owned()], ..DeadLetterFilter::default() };
     let mut found = Vec::new();
     for queue in dead_letters::open(options, services).await? {
         queue.warn_of_readers();

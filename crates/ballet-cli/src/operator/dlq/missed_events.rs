@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use ballet::core::Part;
 use ballet::core::envelope::Limits;
-use ballet_ops::missed::{self, Journal, Missed};
+use ballet_ops::missed::{self, MissedEvents, ServiceJournal};
 use ballet_ops::redrive::DeadLetter;
 use ballet_store::operators::interventions::Act;
 use ballet_terminal::{Cell, Table};
@@ -61,7 +61,7 @@ pub(crate) async fn run(
         return Err(usage("say since when: --since"));
     };
     let since = time_in_memory("--since", since, floor, options)?;
-    let journal = Journal::new(options.broker()?, part(service)?, since);
+    let journal = ServiceJournal::new(options.broker()?, part(service)?, since);
     let Some(mut inbox) = options.connect(service).await? else {
         return Err(without_databases(&format!(
             "only the inbox of {service} tells what was missed"
@@ -155,7 +155,7 @@ pub(crate) fn time_in_memory(
     Ok(since)
 }
 
-pub(crate) fn warn(missed: &Missed, service: &str, since: Timestamp) {
+pub(crate) fn warn(missed: &MissedEvents, service: &str, since: Timestamp) {
     if let Some(begins) = missed.journal_begins {
         ui::note(&format!(
             "the journal begins at {begins}; what was missed between {since} and then is \
@@ -196,7 +196,7 @@ pub(crate) fn warn(missed: &Missed, service: &str, since: Timestamp) {
     }
 }
 
-pub(crate) fn show_missed(missed: &Missed, service: &str, options: &GlobalOptions) {
+pub(crate) fn show_missed(missed: &MissedEvents, service: &str, options: &GlobalOptions) {
     if options.output != Output::Table {
         let rows = missed.events().into_iter().map(|event| {
             json!({ "service": service, "id": event.id.to_string(), "type": event.event_type,

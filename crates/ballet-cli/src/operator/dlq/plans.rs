@@ -3,7 +3,7 @@
 use anyhow::Result;
 use ballet::MessageId;
 use ballet::core::envelope::Limits;
-use ballet_ops::redrive::Plan;
+use ballet_ops::redrive::DeadLetterPlan;
 use sqlx::Connection;
 
 use crate::base::options::GlobalOptions;
@@ -15,7 +15,7 @@ use crate::operator::dlq::selection::DeadLetterSelection;
 /// The plan for one service.
 pub(crate) struct ServicePlan {
     pub(crate) queue: ServiceQueue,
-    pub(crate) plan: Plan,
+    pub(crate) plan: DeadLetterPlan,
 }
 
 /// Reads the queues and plans for the selected dead letters.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Error, Result};
 use ballet_ops::redrive::{
-    Canary, DeadLetter, Outcomes, Plan, RedriveOptions, RedriveOutcome, SentBack, Watching,
-    send_back,
+    Canary, DeadLetter, DeadLetterPlan, OutcomeWatch, RedriveOptions, RedriveOutcome,
+    RedriveOutcomeCounts, SendBackResult, send_back,
 };
 use ballet_store::operators::interventions::Act;
 use ballet_terminal::{ask, is_interactive, plain};
@@ -48,7 +48,7 @@ pub(crate) struct Args {
 struct Totals {
     sent: u64,
     /// The outcomes of the messages that were sent.
-    outcomes: Outcomes,
+    outcomes: RedriveOutcomeCounts,
     /// The number of messages not sent, without the forged ones.
     left: u64,
     /// The number of forged messages, which are never sent.
@@ -126,14 +126,16 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         let redrive_options = args.sending.redrive_options(options, stop.clone(), &show, &note);
         let redrive_options = RedriveOptions { beyond_memory, ..redrive_options };
         let patience = Duration::from_secs(args.sending.patience);
-        let watching = Watching { inboxes, patience, known: &known };
+        let watching = OutcomeWatch { inboxes, patience, known: &known };
         let (letters, plan) = (&planned.queue.dead_letters, &mut planned.plan);
         let sent = send_back(letters, plan, !args.no_canary, &redrive_options, watching).await;
         notes.close().await;
         let mut sent = match sent {
             Ok(sent) => sent,
             // The report counts what was sent to other services.
-            Err(error) if totals.sent > 0 => SentBack { error: Some(error), ..SentBack::default() },
+            Err(error) if totals.sent > 0 => {
+                SendBackResult { error: Some(error), ..SendBackResult::default() }
+            }
             Err(error) => return Err(error.into()),
         };
         drop((progress, ends));
@@ -173,7 +175,7 @@ async fn inboxes(service: &str, options: &GlobalOptions) -> Result<[Option<PgCon
 }
 
 impl Totals {
-    fn add(&mut self, plan: &Plan, sent: SentBack) {
+    fn add(&mut self, plan: &DeadLetterPlan, sent: SendBackResult) {
         self.sent += sent.summary.removed;
         self.left += to_send(plan).saturating_sub(sent.summary.removed);
         self.stopped |= sent.summary.stopped;
@@ -198,7 +200,7 @@ fn show(planned: &[ServicePlan], options: &GlobalOptions) {
 }
 
 /// The number of dead letters that may be sent.
-fn to_send(plan: &Plan) -> u64 {
+fn to_send(plan: &DeadLetterPlan) -> u64 {
     plan.dead_letters() - plan.forged()
 }
 

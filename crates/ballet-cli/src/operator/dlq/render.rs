@@ -1,6 +1,6 @@
 //! Dead letters in tables, and their groups as JSON.
 
-use ballet_ops::redrive::{Group, GroupKey};
+use ballet_ops::redrive::{DeadLetterGroup, GroupKey};
 use ballet_terminal::{Cell, Table};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ pub(crate) fn pretty(text: &str) -> String {
     pretty.unwrap_or_else(|| text.to_owned())
 }
 
-pub(crate) fn group(service: &str, key: &GroupKey, group: &Group) -> Value {
+pub(crate) fn group(service: &str, key: &GroupKey, group: &DeadLetterGroup) -> Value {
     json!({
         "service": service, "dead_letters": group.count, "reason": key.reason, "step": key.step,
         "type": key.event_type, "first": group.first.map(|at| at.to_string()),
@@ -29,7 +29,12 @@ pub(crate) fn groups_table() -> Table {
     Table::new(header)
 }
 
-pub(crate) fn group_row(service: &str, key: &GroupKey, group: &Group, now: Timestamp) -> [Cell; 7] {
+pub(crate) fn group_row(
+    service: &str,
+    key: &GroupKey,
+    group: &DeadLetterGroup,
+    now: Timestamp,
+) -> [Cell; 7] {
     let detail = group.detail.as_ref().map(|detail| match key.is_edited {
         true => format!("edited since; it was: {detail}"),
         false => detail.clone(),

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use ballet::MessageId;
 use ballet::core::Reason;
-use ballet_ops::missed::Missed;
-use ballet_ops::redrive::Filter;
+use ballet_ops::missed::MissedEvents;
+use ballet_ops::redrive::DeadLetterFilter;
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 
@@ -49,9 +49,9 @@ pub(crate) struct DeadLetterSelection {
 }
 
 impl DeadLetterSelection {
-    pub(crate) fn filter(&self, now: Timestamp) -> Filter {
+    pub(crate) fn filter(&self, now: Timestamp) -> DeadLetterFilter {
         let ago = |age| now.checked_sub(age).unwrap_or(Timestamp::MIN);
-        Filter {
+        DeadLetterFilter {
             reason: self.reason.clone(),
             step: self.step.clone(),
             event_type: self.event_type.clone(),
@@ -65,7 +65,7 @@ impl DeadLetterSelection {
     }
 
     /// Keeps only the missed events that are selected.
-    pub(crate) fn narrow(&self, missed: &mut Missed) -> Result<()> {
+    pub(crate) fn narrow(&self, missed: &mut MissedEvents) -> Result<()> {
         self.require_whole_ids(missed.events().into_iter().map(|event| event.id))?;
         missed.retain(|event| {
             self.event_type.as_ref().is_none_or(|wanted| *wanted == event.event_type)

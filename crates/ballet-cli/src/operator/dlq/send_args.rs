@@ -1,6 +1,6 @@
 //! The options of every command that sends messages.
 
-use ballet_ops::redrive::{Each, Note, Progress, RedriveOptions, Stop};
+use ballet_ops::redrive::{Note, OnDeadLetter, Progress, RedriveOptions, Stop};
 use clap::Args;
 
 use crate::base::options::GlobalOptions;
@@ -32,7 +32,7 @@ impl SendArgs {
         options: &GlobalOptions,
         stop: Stop,
         progress: Progress<'a>,
-        each: Each<'a>,
+        each: OnDeadLetter<'a>,
     ) -> RedriveOptions<'a> {
         let redrive_options = self.record.redrive_options(options, stop, progress, each);
         RedriveOptions { rate: self.rate, ..redrive_options }

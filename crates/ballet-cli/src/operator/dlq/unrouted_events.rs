@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use ballet_ops::redrive::{DeadLetter, Unrouted};
+use ballet_ops::redrive::{DeadLetter, UnroutedEvents};
 use ballet_store::operators::interventions::Act;
 use ballet_terminal::{Cell, Table, plain};
 use serde_json::json;
@@ -31,7 +31,7 @@ pub(crate) async fn run(
     sending: &SendArgs,
     options: &GlobalOptions,
 ) -> Result<ExitStatus> {
-    let unrouted = Unrouted::new(options.broker()?, system()?.parts.clone());
+    let unrouted = UnroutedEvents::new(options.broker()?, system()?.parts.clone());
     let filter = selection.filter(options.clock.now());
     // The number of events by type and services.
     let mut found: EventCounts = BTreeMap::new();

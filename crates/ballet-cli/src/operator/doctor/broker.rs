@@ -98,18 +98,18 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::operator::doctor::finding::State;
+    use crate::operator::doctor::finding::FindingState;
 
     #[test]
     fn a_version_is_compared_as_numbers() {
         let of = |version: &str| version_state(version);
-        assert_eq!(of("3.9.29"), State::Bad);
-        assert_eq!(of("3.10.0"), State::Well);
-        assert_eq!(of("4.1.0"), State::Well);
-        assert_eq!(of("unknown"), State::Unknown);
+        assert_eq!(of("3.9.29"), FindingState::Bad);
+        assert_eq!(of("3.10.0"), FindingState::Well);
+        assert_eq!(of("4.1.0"), FindingState::Well);
+        assert_eq!(of("unknown"), FindingState::Unknown);
     }
 
-    fn version_state(version: &str) -> State {
+    fn version_state(version: &str) -> FindingState {
         super::version(&json!({ "rabbitmq_version": version })).state
     }
 
@@ -118,7 +118,7 @@ mod tests {
         let well = json!({ "name": "rabbit@a", "running": true, "partitions": [], "mem_alarm": false,
             "disk_free_alarm": false, "fd_used": 10, "fd_total": 100 });
         let found = nodes(&json!([well]));
-        assert_eq!((found.len(), found[0].state), (1, State::Well));
+        assert_eq!((found.len(), found[0].state), (1, FindingState::Well));
         for (field, value, check) in [
             ("running", json!(false), "nodes"),
             ("partitions", json!(["rabbit@b"]), "partitions"),
@@ -129,7 +129,10 @@ mod tests {
             let mut node = well.clone();
             node[field] = value;
             let found = nodes(&json!([node]));
-            assert_eq!((found.len(), found[0].state, found[0].check), (1, State::Bad, check));
+            assert_eq!(
+                (found.len(), found[0].state, found[0].check),
+                (1, FindingState::Bad, check)
+            );
             assert!(!found[0].advice.is_empty());
         }
     }

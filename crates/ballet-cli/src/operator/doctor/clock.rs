@@ -38,19 +38,19 @@ pub(super) fn judge(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operator::doctor::finding::State;
+    use crate::operator::doctor::finding::FindingState;
 
     #[test]
     fn a_clock_is_wrong_by_more_than_it_took_to_ask() {
         let at = |second: i64| Timestamp::from_second(second).expect("a time");
         let asked = |there: i64| judge("orders", at(there), SECOND, at(1000), at(1003));
         for there in [994, 999, 1001, 1008] {
-            assert_eq!(asked(there).state, State::Well, "{there}");
+            assert_eq!(asked(there).state, FindingState::Well, "{there}");
         }
         assert_eq!(asked(993).found, "it is 6 s behind this machine's clock");
         assert_eq!(asked(1009).found, "it is 6 s ahead of this machine's clock");
-        assert_eq!(asked(1009).state, State::Warning);
-        assert_eq!(asked(1303).state, State::Bad);
-        assert_eq!(asked(699).state, State::Bad);
+        assert_eq!(asked(1009).state, FindingState::Warning);
+        assert_eq!(asked(1303).state, FindingState::Bad);
+        assert_eq!(asked(699).state, FindingState::Bad);
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ballet_store::inbox::stuck;
-use ballet_store::operators::paused;
-use ballet_store::process::{Unready, WhyUnready, unready};
+use ballet_store::operators::service_pause;
+use ballet_store::process::{UnreadyProcess, WhyUnready, unready};
 use ballet_store::schema::differences::differences;
 use ballet_store::{dead_events, partitions as kept};
 use jiff::{SignedDuration, Timestamp};
@@ -105,12 +105,12 @@ async fn inside(
     let wrong = differences(db).await?;
     findings.push(tables(service, &wrong));
     if wrong.is_empty() {
-        if let Some(paused) = paused::now(db).await? {
+        if let Some(paused) = service_pause::now(db).await? {
             let found = format!("it takes no messages: it is {paused}");
             let advice = format!("when that is over: `{} inbox resume {service}`", ui::ballet());
             findings.push(Finding::warning("paused", service, &found, &advice));
         }
-        for Unready { process, why } in unready(db).await? {
+        for UnreadyProcess { process, why } in unready(db).await? {
             let found = format!("its process {process} is not ready: {why}");
             let advice = match why {
                 WhyUnready::Frozen => {
@@ -196,7 +196,7 @@ fn partitions(service: &str, names: &BTreeSet<String>, now: Timestamp) -> Findin
 /// Counts the unpublishable events in the outbox, and what is stuck.
 async fn count_backlog(db: &mut PgConnection, service: &str) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
-    let unpublished = dead_events::count(db, &dead_events::Filter::default()).await?;
+    let unpublished = dead_events::count(db, &dead_events::DeadEventFilter::default()).await?;
     if unpublished > 0 {
         let found = format!("{} could not be published", ui::counted(unpublished, "event"));
         let advice = "see why with `ballet outbox list`, mend it, and `ballet outbox retry`";
@@ -218,24 +218,24 @@ async fn count_backlog(db: &mut PgConnection, service: &str) -> Result<Vec<Findi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operator::doctor::finding::State;
+    use crate::operator::doctor::finding::FindingState;
 
     #[test]
     fn a_day_without_a_partition_is_named() {
         let now: Timestamp = "2026-11-22T23:30:00Z".parse().expect("a time");
         let names = |all: &[&str]| all.iter().map(|name| (*name).to_owned()).collect();
         let both = partitions("orders", &names(&["inbox_20261122", "inbox_20261123"]), now);
-        assert_eq!(both.state, State::Well);
+        assert_eq!(both.state, FindingState::Well);
         let one = partitions("orders", &names(&["inbox_20261122", "inbox_20261124"]), now);
-        assert_eq!(one.state, State::Bad);
+        assert_eq!(one.state, FindingState::Bad);
         assert!(one.found.starts_with("ballet.inbox_20261123 is missing"), "{one:?}");
     }
 
     #[test]
     fn an_old_postgres_and_changed_tables_are_named() {
-        assert_eq!(postgres("orders", 130_011, "13.11").state, State::Bad);
-        assert_eq!(postgres("orders", 140_000, "14.0").state, State::Well);
-        assert_eq!(tables("orders", &[]).state, State::Well);
+        assert_eq!(postgres("orders", 130_011, "13.11").state, FindingState::Bad);
+        assert_eq!(postgres("orders", 140_000, "14.0").state, FindingState::Well);
+        assert_eq!(tables("orders", &[]).state, FindingState::Well);
         let changed = tables("orders", &["index a is missing".to_owned(), "b".to_owned()]);
         assert_eq!(changed.found, "index a is missing; and 1 more");
     }

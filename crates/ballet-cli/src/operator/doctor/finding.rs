@@ -1,6 +1,6 @@
 //! Helpers that the checks share.
 
-pub(super) use ballet_ops::finding::{Finding, State};
+pub(super) use ballet_ops::finding::{Finding, FindingState};
 
 /// Reads a number in the management API's answers.
 pub(super) fn number(value: &serde_json::Value) -> u64 {

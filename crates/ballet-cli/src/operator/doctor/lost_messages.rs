@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ballet_ops::redrive::DeadLetters;
-use ballet_store::inbox::stuck::{self, Stuck, What};
+use ballet_store::inbox::stuck::{self, StuckEntry, StuckKind};
 use ballet_store::waiting;
 use serde_json::Value;
 use sqlx::Connection;
@@ -46,7 +46,7 @@ pub(super) async fn check(
             again.into_iter().filter(|one| id(one).is_some_and(|id| ids.contains(&id))).collect(),
         )
     });
-    let lost: Vec<Stuck> = match asked.await {
+    let lost: Vec<StuckEntry> = match asked.await {
         Ok(Ok(lost)) => lost,
         // Other checks report a database or a broker that does not answer.
         Ok(Err(_)) => return None,
@@ -67,21 +67,21 @@ pub(super) async fn check(
     Some(Finding::bad("lost", service, &found, &advice))
 }
 
-fn id(stuck: &Stuck) -> Option<Uuid> {
+fn id(stuck: &StuckEntry) -> Option<Uuid> {
     match &stuck.what {
-        What::Message { message_id, .. } if !stuck.is_deadline() => Some(message_id.0),
-        What::Message { .. } | What::Call { .. } => None,
+        StuckKind::Message { message_id, .. } if !stuck.is_deadline() => Some(message_id.0),
+        StuckKind::Message { .. } | StuckKind::Call { .. } => None,
     }
 }
 
 /// The messages that are neither dead letters nor about to be tried again, the oldest first.
-async fn look(service: &str, options: &GlobalOptions) -> Result<Vec<Stuck>> {
+async fn look(service: &str, options: &GlobalOptions) -> Result<Vec<StuckEntry>> {
     let Some(mut db) = options.connect(service).await? else { return Ok(Vec::new()) };
     let noted = stuck::list(&mut db, MOST).await?;
     // Copies that the broker has not taken yet are dead letters, too.
     let unsent = waiting::outbox(&mut db).await?.copies.count;
     db.close().await?;
-    let (mut dead, waits): (Vec<Stuck>, Vec<Stuck>) = noted
+    let (mut dead, waits): (Vec<StuckEntry>, Vec<StuckEntry>) = noted
         .into_iter()
         .filter(|one| id(one).is_some() && one.sent_back_at.is_none())
         .partition(|one| one.next_at.is_none());

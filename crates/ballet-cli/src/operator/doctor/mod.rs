@@ -14,7 +14,7 @@ mod waiting_sagas;
 
 use anyhow::Result;
 use ballet::core::System;
-use ballet::core::topology::drift::Found;
+use ballet::core::topology::drift::BrokerObjects;
 use ballet_terminal::{Cell, Table};
 use console::Style;
 use futures_util::future::join_all;
@@ -25,7 +25,7 @@ use crate::base::exit::{ExitStatus, error_text};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::contracts;
 use crate::base::ui::{self, Output};
-use crate::operator::doctor::finding::{Finding, State};
+use crate::operator::doctor::finding::{Finding, FindingState};
 use crate::operator::topology::management::{self, SOON, VhostManagement};
 
 pub(crate) const EXAMPLES: &str = "\
@@ -69,7 +69,7 @@ pub(crate) async fn findings(
     let address = management::address(management_url);
     let management = VhostManagement::within(SOON, &address, &vhost)?;
     let mut queues = None;
-    let is_connected = findings.iter().all(|finding| finding.state == State::Well);
+    let is_connected = findings.iter().all(|finding| finding.state == FindingState::Well);
     let of_journal = async { if is_connected { journal::check(options).await } else { None } };
     let of_broker = on_broker(&management, system, &vhost, options, &mut queues);
     let databases = system.parts.iter().map(|part| databases::check(part.service, options));
@@ -90,7 +90,7 @@ fn explain_by_pause(findings: &mut [Finding]) {
     let lags =
         findings.iter_mut().filter(|one| one.check == "lag" && paused.contains(&one.subject));
     for lag in lags {
-        (lag.state, lag.advice) = (State::Warning, String::new());
+        (lag.state, lag.advice) = (FindingState::Warning, String::new());
     }
 }
 
@@ -163,7 +163,7 @@ async fn on_broker(
     match management.read_objects().await {
         Ok(found) => {
             findings.extend(topology::judge(system, vhost, &found));
-            let Found { queues: listed, .. } = found;
+            let BrokerObjects { queues: listed, .. } = found;
             findings.extend(queues::judge(system, &listed));
             *queues = Some(listed);
         }
@@ -195,7 +195,7 @@ fn open(check: &'static str, error: &anyhow::Error) -> Finding {
 fn show(mut findings: Vec<Finding>, args: &Args, options: &GlobalOptions) {
     let all = findings.len();
     if args.quiet {
-        findings.retain(|finding| finding.state != State::Well);
+        findings.retain(|finding| finding.state != FindingState::Well);
     }
     if options.output != Output::Table {
         let row = |finding: &Finding| {
@@ -208,9 +208,9 @@ fn show(mut findings: Vec<Finding>, args: &Args, options: &GlobalOptions) {
     let mut table = Table::new(["state", "check", "of", "found"]).whole();
     for finding in &findings {
         let style = match finding.state {
-            State::Well => Style::new().green(),
-            State::Warning => Style::new().yellow(),
-            State::Bad | State::Unknown => Style::new().red(),
+            FindingState::Well => Style::new().green(),
+            FindingState::Warning => Style::new().yellow(),
+            FindingState::Bad | FindingState::Unknown => Style::new().red(),
         };
         let found = match finding.advice.as_str() {
             "" => finding.found.clone(),
@@ -228,9 +228,9 @@ fn show(mut findings: Vec<Finding>, args: &Args, options: &GlobalOptions) {
     } else {
         ui::show(&table);
     }
-    let found = |is: fn(State) -> bool| findings.iter().filter(|one| is(one.state)).count();
-    let bad = found(State::needs_somebody);
-    let warnings = found(|state| state == State::Warning);
+    let found = |is: fn(FindingState) -> bool| findings.iter().filter(|one| is(one.state)).count();
+    let bad = found(FindingState::needs_somebody);
+    let warnings = found(|state| state == FindingState::Warning);
     if bad + warnings > 0 {
         let warnings = ui::counted(warnings, "warning");
         ui::say(&format!("of {all} checks: {bad} bad or not possible, {warnings}"));

@@ -90,9 +90,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::operator::doctor::finding::{State, system_of};
+    use crate::operator::doctor::finding::{FindingState, system_of};
 
-    fn found(ready: u64, consumers: u64, dead: u64, unrouted: u64) -> Vec<(&'static str, State)> {
+    fn found(
+        ready: u64,
+        consumers: u64,
+        dead: u64,
+        unrouted: u64,
+    ) -> Vec<(&'static str, FindingState)> {
         let system = system_of(vec![Part { service: "orders", ..Part::default() }]);
         let queues = [
             json!({ "name": "orders", "messages_ready": ready, "consumers": consumers }),
@@ -104,12 +109,15 @@ mod tests {
 
     #[test]
     fn a_queue_without_readers_or_with_a_backlog_is_named() {
-        assert_eq!(found(3, 1, 0, 0), [("lag", State::Well)]);
-        assert_eq!(found(10_000, 1, 0, 0), [("lag", State::Well)]);
-        assert_eq!(found(10_001, 1, 0, 0), [("lag", State::Bad)]);
-        assert_eq!(found(0, 0, 0, 0), [("lag", State::Bad)]);
-        let aside =
-            [("lag", State::Well), ("dead letters", State::Warning), ("unrouted", State::Warning)];
+        assert_eq!(found(3, 1, 0, 0), [("lag", FindingState::Well)]);
+        assert_eq!(found(10_000, 1, 0, 0), [("lag", FindingState::Well)]);
+        assert_eq!(found(10_001, 1, 0, 0), [("lag", FindingState::Bad)]);
+        assert_eq!(found(0, 0, 0, 0), [("lag", FindingState::Bad)]);
+        let aside = [
+            ("lag", FindingState::Well),
+            ("dead letters", FindingState::Warning),
+            ("unrouted", FindingState::Warning),
+        ];
         assert_eq!(found(0, 2, 1, 1), aside);
     }
 }

@@ -109,7 +109,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::operator::doctor::finding::{State, system_of};
+    use crate::operator::doctor::finding::{FindingState, system_of};
 
     #[test]
     fn a_right_that_is_missing_or_too_wide_is_named() {
@@ -119,9 +119,9 @@ mod tests {
             judge(&system, "shop", permissions, topics, &json!([])).remove(0)
         };
         let (permissions, topics) = (&wanted["permissions"], &wanted["topic_permissions"]);
-        assert_eq!(asked(permissions, topics).state, State::Well);
+        assert_eq!(asked(permissions, topics).state, FindingState::Well);
         let nobody = asked(&json!([]), topics);
-        assert_eq!(nobody.state, State::Bad);
+        assert_eq!(nobody.state, FindingState::Bad);
         assert!(nobody.found.contains("has no rights here"), "{nobody:?}");
         let mut earlier = permissions.clone();
         for entry in earlier.as_array_mut().expect("a list") {
@@ -130,7 +130,7 @@ mod tests {
             }
         }
         let of_tap = judge(&system, "shop", &earlier, topics, &json!([])).into_iter();
-        let of_tap: Vec<_> = of_tap.filter(|finding| finding.state == State::Bad).collect();
+        let of_tap: Vec<_> = of_tap.filter(|finding| finding.state == FindingState::Bad).collect();
         assert_eq!(
             (of_tap.len(), &*of_tap[0].subject),
             (1, "tap"),
@@ -143,7 +143,7 @@ mod tests {
         let wide = asked(&wide, topics);
         assert_eq!(wide.found, "configure is \".*\" and should be \"^$\"");
         let unlimited = asked(permissions, &json!([]));
-        assert_eq!(unlimited.state, State::Bad);
+        assert_eq!(unlimited.state, FindingState::Bad);
         assert!(unlimited.found.contains("no limits of routing keys at events"), "{unlimited:?}");
     }
 
@@ -168,7 +168,7 @@ mod tests {
         let users = json!([{ "name": "guest", "tags": ["administrator"] },
             { "name": "legacy", "tags": ["management"] }, { "name": "reader", "tags": [] }]);
         let found = judge(&system, "shop", &permissions, &wanted["topic_permissions"], &users);
-        let bad = found.iter().filter(|finding| finding.state == State::Bad);
+        let bad = found.iter().filter(|finding| finding.state == FindingState::Bad);
         let bad: Vec<_> = bad.map(|finding| &*finding.subject).collect();
         assert_eq!(bad, ["legacy", "reader"], "{found:?}");
         let legacy = found.iter().find(|finding| finding.subject == "legacy").expect("it");

@@ -1,14 +1,14 @@
 //! The broker's objects against the declarations, as `ballet topology check` compares them.
 
 use ballet::core::System;
-use ballet::core::topology::drift::{Difference, Found, Kind, compare};
+use ballet::core::topology::drift::{BrokerObjects, Difference, ObjectKind, compare};
 use ballet::core::{contract, topology};
 use ballet_ops::audit;
 
 use crate::operator::doctor::finding::Finding;
 use crate::operator::topology::abandoned_queues::abandoned_queues;
 
-pub(super) fn judge(system: &System, vhost: &str, found: &Found) -> Vec<Finding> {
+pub(super) fn judge(system: &System, vhost: &str, found: &BrokerObjects) -> Vec<Finding> {
     let here = contract::system(vhost, system.parts.clone());
     let differences = compare(&topology::definitions(&here, |_| String::new()), found);
     let is_told = |difference: &&Difference| {
@@ -31,10 +31,11 @@ pub(super) fn judge(system: &System, vhost: &str, found: &Found) -> Vec<Finding>
 
 /// Whether a binding is gone because its queue or exchange is gone.
 fn follows(binding: &Difference, cause: &Difference) -> bool {
-    let Difference::Missing { kind: Kind::Binding, wanted: binding } = binding else {
+    let Difference::Missing { kind: ObjectKind::Binding, wanted: binding } = binding else {
         return false;
     };
-    let Difference::Missing { kind: Kind::Exchange | Kind::Queue, wanted } = cause else {
+    let Difference::Missing { kind: ObjectKind::Exchange | ObjectKind::Queue, wanted } = cause
+    else {
         return false;
     };
     ["source", "destination"].into_iter().any(|end| binding[end] == wanted["name"])
@@ -45,7 +46,7 @@ fn finding(difference: &Difference) -> Finding {
         Difference::Policed { remedies, .. } if !remedies.is_empty() => {
             format!("as an administrator: {}", remedies.join(", "))
         }
-        Difference::Other { kind: Kind::Exchange | Kind::Queue, .. } => {
+        Difference::Other { kind: ObjectKind::Exchange | ObjectKind::Queue, .. } => {
             "it cannot be changed: `ballet topology check` says how to make it anew".to_owned()
         }
         Difference::Unwanted { .. } | Difference::Other { keeps_less: true, .. } => {
@@ -55,7 +56,7 @@ fn finding(difference: &Difference) -> Finding {
         _ => "mend it with `ballet topology apply`".to_owned(),
     };
     let mut finding = Finding::bad("topology", "the broker", &difference.to_string(), &advice);
-    if let Difference::Missing { kind: Kind::Binding, wanted } = difference {
+    if let Difference::Missing { kind: ObjectKind::Binding, wanted } = difference {
         let text = |field: &str| wanted[field].as_str().map(str::to_owned);
         finding.binding = text("destination").zip(text("routing_key"));
     }
@@ -73,7 +74,7 @@ mod tests {
     #[test]
     fn what_is_gone_is_named_without_its_bindings() {
         let system = system_of(vec![Part { service: "orders", ..Part::default() }]);
-        let found = judge(&system, "shop", &Found::default());
+        let found = judge(&system, "shop", &BrokerObjects::default());
         let is_named = |name: &str| found.iter().any(|one| one.found.contains(name));
         assert!(is_named("queue `orders` is missing") && is_named("exchange `events` is missing"));
         assert!(!is_named("the binding of"), "{found:?}");
@@ -89,10 +90,10 @@ mod tests {
                 json!({ "source": source, "destination": to, "destination_type": "queue",
                     "routing_key": "loyalty", "arguments": {} })
             };
-            let found = Found {
+            let found = BrokerObjects {
                 queues: vec![queue("loyalty", consumers), queue("loyalty.dead", 0)],
                 bindings: vec![binding(source, "loyalty"), binding("dead", "loyalty.dead")],
-                ..Found::default()
+                ..BrokerObjects::default()
             };
             let found = judge(&system, "shop", &found);
             let abandoned = found.into_iter().filter(|one| one.check == "abandoned");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ballet::core::System;
-use ballet_ops::sagas::{self, OpenSaga, Wait};
+use ballet_ops::sagas::{self, OpenSaga, SagaWait};
 use jiff::SignedDuration;
 use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
@@ -33,7 +33,7 @@ pub(super) async fn check(
             "look again when fewer wait, or with `ballet sagas open`, which takes its time";
         return vec![Finding::unknown("sagas", "the databases", &found, advice)];
     };
-    let mut lost: BTreeMap<&str, Vec<&Wait>> = BTreeMap::new();
+    let mut lost: BTreeMap<&str, Vec<&SagaWait>> = BTreeMap::new();
     let mut undecided = 0;
     for OpenSaga { waits, .. } in &open.sagas {
         for wait in waits {
@@ -68,7 +68,7 @@ pub(super) fn is_idle(queues: Option<&[Value]>, service: &str) -> bool {
     queue.is_some_and(|queue| number(&queue["messages"]) == 0)
 }
 
-fn finding(service: &str, waits: &[&Wait]) -> Option<Finding> {
+fn finding(service: &str, waits: &[&SagaWait]) -> Option<Finding> {
     let first = waits.iter().min_by_key(|wait| wait.since)?;
     let sagas = ui::acting(waits.len(), "saga", "wait");
     let found =

@@ -1,7 +1,7 @@
 //! `ballet inbox list`: messages and calls that failed and are not done, one by one.
 
 use anyhow::{Context as _, Result};
-use ballet_store::inbox::stuck::{self, Stuck, What};
+use ballet_store::inbox::stuck::{self, StuckEntry, StuckKind};
 use ballet_terminal::{Cell, Table};
 use serde_json::{Value, json};
 use sqlx::Connection;
@@ -55,7 +55,11 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
 }
 
 /// Reads one more than the limit, if there are more.
-async fn read(service: &str, limit: u32, options: &GlobalOptions) -> Result<Option<Vec<Stuck>>> {
+async fn read(
+    service: &str,
+    limit: u32,
+    options: &GlobalOptions,
+) -> Result<Option<Vec<StuckEntry>>> {
     let Some(mut db) = options.connect(service).await? else { return Ok(None) };
     let read = async {
         let listed = stuck::list(&mut db, limit.saturating_add(1)).await?;
@@ -66,17 +70,17 @@ async fn read(service: &str, limit: u32, options: &GlobalOptions) -> Result<Opti
 }
 
 /// The id, and the kind of thing that it identifies.
-fn id_and_kind(what: &What) -> (String, &str) {
+fn id_and_kind(what: &StuckKind) -> (String, &str) {
     match what {
-        What::Message { message_id, event_type } => (message_id.to_string(), event_type),
-        What::Call { call_key, undo: false } => (call_key.to_string(), "a call"),
-        What::Call { call_key, undo: true } => (call_key.to_string(), "an undo's call"),
+        StuckKind::Message { message_id, event_type } => (message_id.to_string(), event_type),
+        StuckKind::Call { call_key, undo: false } => (call_key.to_string(), "a call"),
+        StuckKind::Call { call_key, undo: true } => (call_key.to_string(), "an undo's call"),
     }
 }
 
-fn show(all: &[(String, Stuck)], options: &GlobalOptions) {
+fn show(all: &[(String, StuckEntry)], options: &GlobalOptions) {
     if options.output != Output::Table {
-        let row = |(service, stuck): &(String, Stuck)| -> Value {
+        let row = |(service, stuck): &(String, StuckEntry)| -> Value {
             let (id, what) = id_and_kind(&stuck.what);
             json!({
                 "service": service, "id": id, "what": what,

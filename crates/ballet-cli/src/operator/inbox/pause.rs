@@ -1,7 +1,7 @@
 //! `ballet inbox pause` and `ballet inbox resume`: stops and restarts the intake of a service.
 
 use anyhow::{Context as _, Result};
-use ballet_store::operators::paused;
+use ballet_store::operators::service_pause;
 use ballet_terminal::plain;
 use sqlx::{Connection, PgConnection};
 
@@ -42,8 +42,8 @@ pub(super) async fn pause(args: &PauseArgs, options: &GlobalOptions) -> Result<E
     let note = args.record.note_with_reason("say why it is paused", options)?;
     let mut db = connect(service, options).await?;
     let why = note.why.as_deref().unwrap_or_default();
-    let done = paused::pause(&mut db, &note.by, why).await.context("nothing was changed")?;
-    let now = paused::now(&mut db).await?;
+    let done = service_pause::pause(&mut db, &note.by, why).await.context("nothing was changed")?;
+    let now = service_pause::now(&mut db).await?;
     db.close().await.ok();
     match now {
         Some(now) if !done => ui::say(&plain(&format!("{service} was {now}"))),
@@ -58,7 +58,7 @@ pub(super) async fn pause(args: &PauseArgs, options: &GlobalOptions) -> Result<E
 pub(super) async fn resume(args: &ResumeArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let service = &args.service;
     let mut db = connect(service, options).await?;
-    let done = paused::resume(&mut db).await.context("nothing was changed")?;
+    let done = service_pause::resume(&mut db).await.context("nothing was changed")?;
     db.close().await.ok();
     let says = if done { "takes messages again within seconds" } else { "was not paused" };
     ui::say(&format!("{service} {says}"));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use ballet::core::topology::dead_queue;
 use ballet_amqp::{Broker, Lookup, Object};
-use ballet_ops::redrive::{DeadLetter, Note, RedriveOptions, Waiting};
+use ballet_ops::redrive::{DeadLetter, Note, PendingRetries, RedriveOptions};
 use ballet_store::operators::interventions::Act;
 use sqlx::Connection;
 use uuid::Uuid;
@@ -58,7 +58,8 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         return Err(usage("say what to try again: --saga, --id, or --all"));
     }
     let Args { service, saga, id, .. } = args;
-    let waiting = Waiting { service: service.clone(), sagas: saga.clone(), messages: id.clone() };
+    let waiting =
+        PendingRetries { service: service.clone(), sagas: saga.clone(), messages: id.clone() };
     let broker = options.broker()?;
     check(service, &broker).await?;
     if args.dry_run {
@@ -112,7 +113,11 @@ async fn check(service: &str, broker: &Arc<dyn Broker>) -> Result<()> {
 }
 
 /// Makes the calls to the outside due. Without a note it only counts them.
-async fn say_calls(waiting: &Waiting, options: &GlobalOptions, note: Option<&Note>) -> Result<()> {
+async fn say_calls(
+    waiting: &PendingRetries,
+    options: &GlobalOptions,
+    note: Option<&Note>,
+) -> Result<()> {
     let service = &waiting.service;
     let Some(mut db) = options.connect(service).await? else {
         ui::say("calls to the outside are in the service's database: set DATABASE_URL for them");

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use ballet::core::topology::dead_queue;
-use ballet_amqp::{Found, Lookup, Object, Session};
-use ballet_store::process::{Alive, alive};
-use ballet_store::waiting::{self, InboxWaits, Waiting};
+use ballet_amqp::{FoundObject, Lookup, Object, Session};
+use ballet_store::process::{Liveness, alive};
+use ballet_store::waiting::{self, InboxWaits, WaitingCount};
 use ballet_terminal::{Cell, Table};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -50,10 +50,10 @@ pub(crate) struct Args {
 /// The figures of one service. A figure that could not be read is `None`.
 struct InboxRow {
     service: String,
-    queue: Option<Found>,
+    queue: Option<FoundObject>,
     /// The messages that processes have taken and not handled.
     taken: Option<u64>,
-    dead: Option<Found>,
+    dead: Option<FoundObject>,
     tables: Option<(bool, InboxWaits)>,
 }
 
@@ -117,7 +117,7 @@ async fn unacknowledged_counts(args: &Args, vhost: &str) -> Result<Option<BTreeM
 
 /// RabbitMQ reports a quorum queue as empty and without readers if it cannot find out within 250 ms, so such a queue is
 /// asked again.
-async fn find(session: &Arc<dyn Session>, name: String) -> Result<Found> {
+async fn find(session: &Arc<dyn Session>, name: String) -> Result<FoundObject> {
     let queue = Object::Queue(name.clone());
     let mut asked = 0;
     loop {
@@ -137,7 +137,7 @@ async fn find(session: &Arc<dyn Session>, name: String) -> Result<Found> {
 async fn read(service: &str, options: &GlobalOptions) -> Result<Option<(bool, InboxWaits)>> {
     let Some(mut db) = options.connect(service).await? else { return Ok(None) };
     let read = async {
-        let is_alive = alive(&mut db).await? == Alive::Yes;
+        let is_alive = alive(&mut db).await? == Liveness::Yes;
         let waits = waiting::inbox(&mut db).await?;
         db.close().await?;
         Ok::<_, sqlx::Error>((is_alive, waits))
@@ -185,7 +185,7 @@ fn show(rows: &[InboxRow], options: &GlobalOptions) {
     let mut table = Table::new(header).right([1, 2, 3, 4, 7, 9]);
     for row in rows {
         let count = |count: Option<u64>| Cell::from(count.map(ui::grouped));
-        let line = |line: fn(&InboxWaits) -> Waiting| {
+        let line = |line: fn(&InboxWaits) -> WaitingCount| {
             let line = waits(row).as_ref().map(line);
             let age = line.and_then(|line| line.since).map(|at| ui::ago(Some(at), now));
             (count(line.map(|line| line.count)), Cell::from(age))

@@ -5,8 +5,8 @@ mod waiting;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use ballet_ops::redrive::Lines;
-use ballet_store::dead_events::{self, DeadEvent, Filter};
+use ballet_ops::redrive::ArchiveFile;
+use ballet_store::dead_events::{self, DeadEvent, DeadEventFilter};
 use ballet_store::operators::interventions::Act;
 use ballet_terminal::{Cell, Table};
 use clap::Subcommand;
@@ -109,9 +109,9 @@ enum OutboxAction<'a> {
 }
 
 impl EventSelection {
-    fn filter(&self) -> Filter {
+    fn filter(&self) -> DeadEventFilter {
         let Self { id, saga, event, .. } = self;
-        Filter { messages: id.clone(), sagas: saga.clone(), events: event.clone() }
+        DeadEventFilter { messages: id.clone(), sagas: saga.clone(), events: event.clone() }
     }
 
     /// Connects to the databases of the services.
@@ -186,7 +186,7 @@ async fn change(
     way: OutboxAction<'_>,
 ) -> Result<ExitStatus> {
     let filter = args.selection.filter();
-    if filter == Filter::default() && !args.all {
+    if filter == DeadEventFilter::default() && !args.all {
         return Err(usage("say which events: --id, --saga, --event, or --all"));
     }
     let mut databases = args.selection.databases(options).await?;
@@ -217,7 +217,7 @@ async fn change(
         confirm(args.yes, "delete", &question, "forget")?;
         record = record.or_ask_reason("Why are they deleted?", args.yes);
         let cannot = || format!("cannot write {}: nothing was deleted", to.display());
-        kept = Some(Lines::open(to).with_context(cannot)?);
+        kept = Some(ArchiveFile::open(to).with_context(cannot)?);
     }
     let note = record.note(options);
     let mut done = ExitStatus::All;
@@ -260,7 +260,7 @@ async fn change(
 }
 
 /// Writes events to the file, before they are deleted.
-fn keep(kept: &mut Lines, service: &str, gone: &[DeadEvent]) -> Result<()> {
+fn keep(kept: &mut ArchiveFile, service: &str, gone: &[DeadEvent]) -> Result<()> {
     for event in gone {
         kept.add(&as_json(service, event))?;
     }

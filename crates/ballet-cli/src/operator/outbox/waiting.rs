@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use ballet_store::process::{Alive, alive};
-use ballet_store::waiting::{self, OutboxWaits, Waiting};
+use ballet_store::process::{Liveness, alive};
+use ballet_store::waiting::{self, OutboxWaits, WaitingCount};
 use ballet_terminal::{Cell, Table};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -63,7 +63,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
 async fn read(service: &str, options: &GlobalOptions) -> Result<Option<OutboxRow>> {
     let Some(mut db) = options.connect(service).await? else { return Ok(None) };
     let read = async {
-        let is_silent = alive(&mut db).await? != Alive::Yes;
+        let is_silent = alive(&mut db).await? != Liveness::Yes;
         let waits = waiting::outbox(&mut db).await?;
         db.close().await?;
         Ok::<_, sqlx::Error>(OutboxRow { service: service.to_owned(), waits, is_silent })
@@ -109,7 +109,7 @@ fn show(rows: &[OutboxRow], broker: Option<&str>, options: &GlobalOptions) {
     let now = options.clock.now();
     if options.output != Output::Table {
         let row = |row: &OutboxRow| -> Value {
-            let at = |line: &Waiting| line.since.map(|at| at.to_string());
+            let at = |line: &WaitingCount| line.since.map(|at| at.to_string());
             let OutboxWaits { events, copies, unpublishable, .. } = &row.waits;
             json!({
                 "service": row.service, "waiting": events.count, "since": at(events),
@@ -125,7 +125,7 @@ fn show(rows: &[OutboxRow], broker: Option<&str>, options: &GlobalOptions) {
     let mut table = Table::new(header).right([1, 3, 5]);
     for row in rows {
         let OutboxWaits { events, copies, unpublishable, .. } = &row.waits;
-        let age = |line: &Waiting| Cell::from(line.since.map(|at| ui::ago(Some(at), now)));
+        let age = |line: &WaitingCount| Cell::from(line.since.map(|at| ui::ago(Some(at), now)));
         table.row([
             Cell::from(&row.service),
             Cell::from(ui::grouped(events.count)),

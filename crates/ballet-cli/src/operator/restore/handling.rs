@@ -7,14 +7,14 @@ use std::time::Duration;
 use anyhow::Result;
 use ballet::core::{MessageId, Part};
 use ballet_amqp::Broker;
-use ballet_ops::missed::{Missed, MissedEvent};
-use ballet_ops::redrive::{Stop, Waiting};
+use ballet_ops::missed::{MissedEvent, MissedEvents};
+use ballet_ops::redrive::{PendingRetries, Stop};
 use ballet_ops::restored;
 use ballet_store::calls::open::sagas_answered_soon;
-use ballet_store::inbox::stuck::{self, What};
-use ballet_store::ledger::recorded::{Sagas, of_sagas};
-use ballet_store::operators::restored::held_until;
-use ballet_store::process::{Alive, alive};
+use ballet_store::inbox::stuck::{self, StuckKind};
+use ballet_store::ledger::recorded_rows::{SagaSelection, of_sagas};
+use ballet_store::operators::restored_database::held_until;
+use ballet_store::process::{Liveness, alive};
 use jiff::Timestamp;
 use sqlx::PgConnection;
 use tokio::time::Instant;
@@ -35,7 +35,7 @@ const MOST_STUCK: u32 = 10_000;
 /// Watches a restored service handle what it was sent.
 pub(super) struct HandlingWatch<'a> {
     part: &'a Part,
-    missed: &'a Missed,
+    missed: &'a MissedEvents,
     /// The sagas whose calls to the outside are made again. Those of new sagas come and go all the time, and do not
     /// count.
     sagas: BTreeSet<Uuid>,
@@ -49,7 +49,7 @@ impl<'a> HandlingWatch<'a> {
     /// For a service that is not started yet.
     pub(super) async fn new(
         part: &'a Part,
-        missed: &'a Missed,
+        missed: &'a MissedEvents,
         broker: &'a Arc<dyn Broker>,
         sending: &'a SendArgs,
         stop: &'a Stop,
@@ -103,7 +103,8 @@ impl<'a> HandlingWatch<'a> {
         if self.missed.events().is_empty() {
             return Ok(());
         }
-        let waiting = Waiting { service: self.part.service.to_owned(), ..Waiting::default() };
+        let waiting =
+            PendingRetries { service: self.part.service.to_owned(), ..PendingRetries::default() };
         let hurry = self.sending.redrive_options(options, self.stop.clone(), &|_| {}, &|_| {});
         let hurried = waiting.hurry(self.broker, &hurry).await;
         hurried.map(drop).map_err(with_advice)
@@ -155,7 +156,7 @@ impl<'a> HandlingWatch<'a> {
         let mut renewed: Option<Instant> = None;
         loop {
             // A service that is being started makes no progress.
-            if !has_started && alive(db).await? == Alive::Yes {
+            if !has_started && alive(db).await? == Liveness::Yes {
                 (has_started, news) = (true, Instant::now());
             }
             let counts = |event: &MissedEvent| counts(event) && !without_saga.contains(&event.id);
@@ -205,7 +206,8 @@ async fn put_off_without_saga(db: &mut PgConnection, part: &Part) -> Result<Hash
     let mut put_off = HashMap::new();
     for stuck in stuck::list(db, MOST_STUCK).await? {
         // A step may wait for another event for reasons of its own.
-        if let (What::Message { message_id, event_type }, Some(saga)) = (stuck.what, stuck.saga_id)
+        if let (StuckKind::Message { message_id, event_type }, Some(saga)) =
+            (stuck.what, stuck.saga_id)
             && stuck.reason == "not_yet"
             && after_the_beginning.contains(&*event_type)
         {
@@ -213,7 +215,7 @@ async fn put_off_without_saga(db: &mut PgConnection, part: &Part) -> Result<Hash
         }
     }
     let sagas: Vec<Uuid> = put_off.values().copied().collect();
-    let rows = of_sagas(db, Sagas::These(&sagas)).await?;
+    let rows = of_sagas(db, SagaSelection::These(&sagas)).await?;
     let known: HashSet<Uuid> = rows.into_iter().map(|(saga, _)| saga).collect();
     put_off.retain(|_, saga| !known.contains(saga));
     Ok(put_off.into_keys().collect())
@@ -239,7 +241,10 @@ async fn failing(db: &mut PgConnection) -> Result<String> {
     let stuck = stuck::list(db, 1_000).await?;
     let again = stuck.iter().filter_map(|one| Some((one.next_at?, &one.detail))).min();
     let again = again.map_or_else(String::new, |(next, why)| {
-        format!(". What failed is tried again, next at {next:.0}: {}", ballet_terminal::plain(why))
+        format!(
+            ". StuckKind failed is tried again, next at {next:.0}: {}",
+            ballet_terminal::plain(why)
+        )
     });
     let dead = stuck.iter().filter(|one| one.next_at.is_none()).count();
     let dead = match dead {

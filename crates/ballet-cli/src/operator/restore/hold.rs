@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use ballet_store::deadlines::put_off_all;
-use ballet_store::operators::restored::hold_aborts;
+use ballet_store::operators::restored_database::hold_aborts;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
 

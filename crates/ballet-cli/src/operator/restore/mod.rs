@@ -10,14 +10,14 @@ use anyhow::{Result, bail};
 use ballet::core::envelope::Limits;
 use ballet::core::{MessageId, Part};
 use ballet_amqp::Broker;
-use ballet_ops::missed::{self, Journal, Missed};
+use ballet_ops::missed::{self, MissedEvents, ServiceJournal};
 use ballet_ops::redrive::{DeadLetter, Stop};
-use ballet_ops::restored::{self, Compared, Difference, ON_ITS_WAY};
+use ballet_ops::restored::{self, ON_ITS_WAY, RestoreComparison, SagaDifference};
 use ballet_store::inbox::backlog::oldest_unhandled;
 use ballet_store::inbox::stuck;
 use ballet_store::operators::interventions::{Act, insert_again};
-use ballet_store::operators::restored::end_hold;
-use ballet_store::process::{Alive, alive};
+use ballet_store::operators::restored_database::end_hold;
+use ballet_store::process::{Liveness, alive};
 use ballet_stream::end;
 use ballet_terminal::{Cell, Table};
 use jiff::Timestamp;
@@ -135,9 +135,9 @@ async fn tell_again(
     db: &mut PgConnection,
     stop: &Stop,
     options: &GlobalOptions,
-) -> Result<Option<Missed>> {
+) -> Result<Option<MissedEvents>> {
     let service = part.service;
-    if alive(db).await? == Alive::Yes {
+    if alive(db).await? == Liveness::Yes {
         return Err(usage(format!(
             "a process of {service} is running on this database: stop it, so that it hears first what \
              it missed (or --check, to compare only)"
@@ -146,7 +146,7 @@ async fn tell_again(
     let floor = options.clock.now() - Limits::default().inbox_window;
     let unhandled = oldest_unhandled(db).await?.map_or(backup, |oldest| oldest.min(backup));
     let begin = (unhandled - ON_ITS_WAY).max(floor);
-    let journal = Journal::new(Arc::clone(broker), part.clone(), begin).of_restored();
+    let journal = ServiceJournal::new(Arc::clone(broker), part.clone(), begin).of_restored();
     let progress = ui::Progress::endless(&format!("searching the journal for {service}"));
     let show = |read: u64| progress.show(read);
     let search_options = args.sending.redrive_options(options, stop.clone(), &show, &|_| {});
@@ -202,10 +202,10 @@ async fn tell_again(
     Ok(Some(missed))
 }
 
-fn tell(service: &str, backup: Timestamp, compared: &Compared, options: &GlobalOptions) {
-    let Compared { differences, sagas, others, journal_begins, unreadable } = compared;
+fn tell(service: &str, backup: Timestamp, compared: &RestoreComparison, options: &GlobalOptions) {
+    let RestoreComparison { differences, sagas, others, journal_begins, unreadable } = compared;
     if options.output != Output::Table {
-        let row = |one: &Difference| {
+        let row = |one: &SagaDifference| {
             json!({ "saga": one.saga, "published_before": one.before, "now": one.now,
                 "waits_for_a_call": one.is_open })
         };

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use ballet::SagaId;
-use ballet_ops::sagas::{AnsweredCall, CallOutcome, CallThen, KnownCall, NotSolved, answer};
+use ballet_ops::sagas::{AnsweredCall, CallFollowUp, CallOutcome, KnownCall, SolveError, answer};
 use serde_json::json;
 use sqlx::Connection;
 
@@ -46,7 +46,7 @@ pub(super) async fn run(
     let end = Instant::now() + Duration::from_secs(args.patience);
     let answered = loop {
         match answer(&mut db, &known, args.dry_run).await {
-            Err(NotSolved::Running { .. }) if Instant::now() < end => {
+            Err(SolveError::Running { .. }) if Instant::now() < end => {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
             ended => break ended,
@@ -64,9 +64,9 @@ fn show(args: &Args, known: &KnownCall<'_>, answered: &AnsweredCall, options: &G
     let AnsweredCall { step, key, then } = answered;
     if options.output != Output::Table {
         let then = match then {
-            CallThen::TakesIn => "takes_in",
-            CallThen::Ends => "ends",
-            CallThen::Makes => "makes",
+            CallFollowUp::TakesIn => "takes_in",
+            CallFollowUp::Ends => "ends",
+            CallFollowUp::Makes => "makes",
         };
         let row = json!({
             "saga": saga, "service": service, "step": step, "call": key, "by": note.by,

@@ -1,7 +1,7 @@
 //! `ballet sagas list`: all sagas, open and ended, the latest first.
 
 use anyhow::Result;
-use ballet_ops::sagas::{self, ListedSaga, ListedSagas, SagaState, Wanted};
+use ballet_ops::sagas::{self, ListedSaga, ListedSagas, SagaQuery, SagaState};
 use ballet_terminal::{Cell, Table};
 use clap::ValueEnum;
 use jiff::Timestamp;
@@ -88,7 +88,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         }
         sagas = Some(found.sagas);
     }
-    let wanted = Wanted {
+    let wanted = SagaQuery {
         sagas,
         value: args.with.clone(),
         states: args

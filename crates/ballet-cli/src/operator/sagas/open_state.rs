@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use ballet_ops::sagas::{Hindrance, PATIENCE, Pressing, SagaState, Wait, hindrances_of_broker};
+use ballet_ops::sagas::{
+    Hindrance, PATIENCE, PressingWait, SagaState, SagaWait, hindrances_of_broker,
+};
 use console::Style;
 use jiff::Timestamp;
 use tokio::time::timeout;
@@ -23,12 +25,12 @@ pub(super) async fn hindered_by_broker(options: &GlobalOptions) -> Vec<Hindrance
 
 /// The state of a saga with these waits, and what hinders it if it is blocked.
 pub(super) fn open_state<'h>(
-    waits: &[Wait],
+    waits: &[SagaWait],
     deadline: Option<Timestamp>,
     hindrances: &'h [Hindrance],
     now: Timestamp,
 ) -> Option<(SagaState, Option<&'h Hindrance>)> {
-    Pressing::of(waits, deadline, PATIENCE).map(|pressing| pressing.state(hindrances, now))
+    PressingWait::of(waits, deadline, PATIENCE).map(|pressing| pressing.state(hindrances, now))
 }
 
 /// The hindrance in words.

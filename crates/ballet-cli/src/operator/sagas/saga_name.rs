@@ -7,8 +7,8 @@ use anyhow::{Result, bail};
 use ballet::core::topology::TAP;
 use ballet::core::{EventType, Key, Role};
 use ballet_console::index::{Index, IndexState};
-use ballet_ops::sagas::{KeyIs, KeyedSagas, ending, keyed};
-use ballet_stream::{Filter, Start};
+use ballet_ops::sagas::{KeyQuery, KeyedSagas, ending, keyed};
+use ballet_stream::{RecordFilter, Start};
 use uuid::Uuid;
 
 use crate::base::exit::usage;
@@ -113,14 +113,15 @@ impl SagaName {
                 warn_of(&away);
                 let mut is_partial = !away.is_empty();
                 if sagas.is_empty() {
-                    let filter = Filter { sagas: vec![digits.clone()], ..Filter::default() };
+                    let filter =
+                        RecordFilter { sagas: vec![digits.clone()], ..RecordFilter::default() };
                     is_partial |= add_of_journal(&mut sagas, filter, None, options).await;
                 }
                 return Ok(NamedSagas { sagas, is_partial });
             }
             Self::Key { name, value } => (name, value),
         };
-        let key = KeyIs { fields: fields(name)?, value: value.clone() };
+        let key = KeyQuery { fields: fields(name)?, value: value.clone() };
         if let Some(sagas) = self.in_index(options).await {
             return Ok(NamedSagas { sagas, is_partial: false });
         }
@@ -134,7 +135,7 @@ impl SagaName {
             let names: BTreeSet<&str> = key.fields.iter().map(|(event, _)| event.name()).collect();
             // The name of an event is a pattern without wildcards.
             let types = names.into_iter().filter_map(|name| name.parse().ok()).collect();
-            let filter = Filter { types, ..Filter::default() };
+            let filter = RecordFilter { types, ..RecordFilter::default() };
             is_partial |= add_of_journal(&mut sagas, filter, Some(&key), options).await;
         }
         Ok(NamedSagas { sagas, is_partial })
@@ -194,8 +195,8 @@ fn fields(name: &str) -> Result<Vec<(EventType, Key)>> {
 /// was told.
 async fn add_of_journal(
     sagas: &mut BTreeSet<Uuid>,
-    filter: Filter,
-    key: Option<&KeyIs>,
+    filter: RecordFilter,
+    key: Option<&KeyQuery>,
     options: &GlobalOptions,
 ) -> bool {
     match of_journal(filter, key, options).await {
@@ -211,8 +212,8 @@ async fn add_of_journal(
 }
 
 async fn of_journal(
-    filter: Filter,
-    key: Option<&KeyIs>,
+    filter: RecordFilter,
+    key: Option<&KeyQuery>,
     options: &GlobalOptions,
 ) -> Result<BTreeSet<Uuid>> {
     let (range, plain) = (JournalRange::until_the_end(), plain()?);

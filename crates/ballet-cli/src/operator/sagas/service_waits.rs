@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use anyhow::{Context as _, Result};
 use ballet::MessageId;
 use ballet_ops::sagas::{Hindrance, hindrances_of_service};
-use ballet_store::dead_events::{self, DeadEvent, Filter};
-use ballet_store::inbox::stuck::{self, Stuck, What};
+use ballet_store::dead_events::{self, DeadEvent, DeadEventFilter};
+use ballet_store::inbox::stuck::{self, StuckEntry, StuckKind};
 use ballet_store::process::alive;
 use ballet_store::waiting;
 use sqlx::Connection;
@@ -48,8 +48,8 @@ pub(super) async fn read_waits(
         let alive = alive(&mut db).await?;
         let hindrances = hindrances_of_service(service, alive, &mut db).await?;
         let stuck = stuck::list(&mut db, MOST).await?;
-        let unpublished = dead_events::list(&mut db, &Filter::default(), limit).await?;
-        let whole = dead_events::count(&mut db, &Filter::default()).await?;
+        let unpublished = dead_events::list(&mut db, &DeadEventFilter::default(), limit).await?;
+        let whole = dead_events::count(&mut db, &DeadEventFilter::default()).await?;
         let has_unsent = waiting::outbox(&mut db).await?.copies.count > 0;
         db.close().await?;
         let noted = in_sagas(service, stuck, unpublished, whole);
@@ -62,14 +62,14 @@ pub(super) async fn read_waits(
 /// Keeps the entries that belong to sagas.
 fn in_sagas(
     service: &str,
-    stuck: Vec<Stuck>,
+    stuck: Vec<StuckEntry>,
     unpublished: Vec<DeadEvent>,
     whole: i64,
 ) -> ServiceWaits {
     let mut noted = ServiceWaits::default();
     for stuck in stuck {
         let (at, is_deadline) = (published_at(&stuck), stuck.is_deadline());
-        let Stuck {
+        let StuckEntry {
             saga_id,
             what,
             handler,
@@ -81,12 +81,12 @@ fn in_sagas(
             sent_back_at,
         } = stuck;
         let (what, published) = match what {
-            What::Message { message_id, event_type } => {
+            StuckKind::Message { message_id, event_type } => {
                 noted.messages.insert(message_id);
                 (event_type, Some((message_id, at)).filter(|_| !is_deadline))
             }
-            What::Call { undo: false, .. } => ("a call".to_owned(), None),
-            What::Call { undo: true, .. } => ("an undo's call".to_owned(), None),
+            StuckKind::Call { undo: false, .. } => ("a call".to_owned(), None),
+            StuckKind::Call { undo: true, .. } => ("an undo's call".to_owned(), None),
         };
         let Some(saga) = saga_id else { continue };
         noted.waiting.push(StuckSaga {

@@ -3,11 +3,11 @@
 use anyhow::Result;
 use ballet::core::{Graph, id};
 use ballet_ops::redrive::DeadLetter;
-use ballet_ops::sagas::{self, Happened, Hindrance, SagaState, Shown, Wait};
+use ballet_ops::sagas::{self, Hindrance, SagaDetails, SagaEvent, SagaState, SagaWait};
+use ballet_store::operators::compensations_by_hand::CompensationByHand;
 use ballet_store::operators::interventions::{Act, Intervention};
-use ballet_store::operators::solved::Note;
-use ballet_store::operators::stopped::Stopped;
-use ballet_terminal::lanes::{self, Happened as Event};
+use ballet_store::operators::stopped_sagas::StoppedSaga;
+use ballet_terminal::lanes::{self, LaneEvent as Event};
 use ballet_terminal::{Table, columns, plain};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -70,7 +70,7 @@ pub(super) async fn look(
     saga: Uuid,
     hindrances: &[Hindrance],
     options: &GlobalOptions,
-) -> Result<(Graph, Shown)> {
+) -> Result<(Graph, SagaDetails)> {
     let databases = options.databases(&services()?)?;
     let system = system()?;
     let mut shown = sagas::show(system, &databases, saga).await;
@@ -79,11 +79,11 @@ pub(super) async fn look(
 }
 
 /// Whether a service has recorded something of the saga, if only that its first event was discarded.
-pub(super) const fn is_known_to(shown: &Shown) -> bool {
+pub(super) const fn is_known_to(shown: &SagaDetails) -> bool {
     has_begun(shown) || !shown.interventions.is_empty()
 }
 
-const fn has_begun(shown: &Shown) -> bool {
+const fn has_begun(shown: &SagaDetails) -> bool {
     !shown.events.is_empty() || !shown.waits.is_empty()
 }
 
@@ -107,7 +107,7 @@ async fn dead_letters(saga: Uuid, options: &GlobalOptions) -> Result<Vec<DeadLet
 }
 
 /// Adds the dead letters that no table of a service explains.
-fn add(shown: &mut Shown, dead_letters: &[DeadLetter]) {
+fn add(shown: &mut SagaDetails, dead_letters: &[DeadLetter]) {
     for letter in dead_letters {
         let detail = letter.detail.as_deref().unwrap_or(&letter.reason);
         let why = Some(detail.to_owned());
@@ -121,7 +121,7 @@ fn add(shown: &mut Shown, dead_letters: &[DeadLetter]) {
             Some(wait) => (wait.why, wait.is_dead) = (why, true),
             None => {
                 let event = letter.event_type.as_deref().unwrap_or("a message without a type");
-                shown.waits.push(Wait {
+                shown.waits.push(SagaWait {
                     service: letter.service.clone(),
                     what: format!("has not handled {event}"),
                     event_type: letter.event_type.clone(),
@@ -138,8 +138,8 @@ fn add(shown: &mut Shown, dead_letters: &[DeadLetter]) {
     }
 }
 
-pub(super) fn show(saga: Uuid, shown: &Shown, graph: &Graph, options: &GlobalOptions) {
-    let Shown { events, waits, deadline, .. } = shown;
+pub(super) fn show(saga: Uuid, shown: &SagaDetails, graph: &Graph, options: &GlobalOptions) {
+    let SagaDetails { events, waits, deadline, .. } = shown;
     if options.output != Output::Table {
         ui::print_json(options.output, [as_json(saga, shown)]);
         return;
@@ -158,7 +158,7 @@ pub(super) fn show(saga: Uuid, shown: &Shown, graph: &Graph, options: &GlobalOpt
         ui::print(&plain(&format!("blocked by {}", hindrance_text(hindrance))));
     }
     if !events.is_empty() {
-        let event = |happened: &Happened| happened.at.as_millisecond();
+        let event = |happened: &SagaEvent| happened.at.as_millisecond();
         let events: Vec<Event<'_>> = events
             .iter()
             .map(|happened| Event {
@@ -189,11 +189,11 @@ pub(super) fn show(saga: Uuid, shown: &Shown, graph: &Graph, options: &GlobalOpt
         let said = format!("{what} ({id}) of {service}: {act} by {by} {ago} ago{why}");
         ui::print(&plain(&said));
     }
-    for Stopped { saga, by, why, at } in &shown.stopped {
+    for StoppedSaga { saga, by, why, at } in &shown.stopped {
         let ago = ui::ago(Some(*at), now);
         ui::print(&plain(&format!("{saga} stopped by {by} {ago} ago: {why}")));
     }
-    for (service, Note { step, key, by, why, at, .. }) in &shown.solved {
+    for (service, CompensationByHand { step, key, by, why, at, .. }) in &shown.solved {
         let key = if key.is_empty() { String::new() } else { format!(" {key}") };
         let ago = ui::ago(Some(*at), now);
         let said = format!("{step}{key} of {service}: solved by hand by {by} {ago} ago: {why}");
@@ -222,14 +222,14 @@ pub(super) fn show(saga: Uuid, shown: &Shown, graph: &Graph, options: &GlobalOpt
     }
 }
 
-fn as_json(saga: Uuid, shown: &Shown) -> Value {
-    let event = |happened: &Happened| {
+fn as_json(saga: Uuid, shown: &SagaDetails) -> Value {
+    let event = |happened: &SagaEvent| {
         json!({
             "at": happened.at.to_string(), "service": happened.service,
             "event": happened.event_type, "body": happened.body,
         })
     };
-    let solved = |(service, solved): &(String, Note)| {
+    let solved = |(service, solved): &(String, CompensationByHand)| {
         json!({
             "service": service, "step": solved.step, "key": solved.key, "by": solved.by,
             "why": solved.why, "at": solved.at.to_string(), "last_error": solved.last_error,
@@ -241,8 +241,8 @@ fn as_json(saga: Uuid, shown: &Shown) -> Value {
             "event": one.event_type, "by": one.by, "why": one.why, "at": one.at.to_string(),
         })
     };
-    let stopped = |stopped: &Stopped| {
-        let Stopped { saga, by, why, at } = stopped;
+    let stopped = |stopped: &StoppedSaga| {
+        let StoppedSaga { saga, by, why, at } = stopped;
         json!({ "saga": saga, "by": by, "why": why, "at": at.to_string() })
     };
     let stands =

@@ -8,7 +8,7 @@ use ballet::SagaId;
 use ballet::core::{EventType, Part};
 use ballet_check::solved_event;
 use ballet_ops::redrive::Note;
-use ballet_ops::sagas::{ByHand, FailedMessage, NotSolved, SolvedStep, solve};
+use ballet_ops::sagas::{FailedMessageState, ManualCompensation, SolveError, SolvedStep, solve};
 use serde_json::{Value, json};
 use sqlx::Connection;
 use uuid::Uuid;
@@ -103,7 +103,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let Some(mut db) = options.connect(part.service).await? else {
         return Err(without_databases("the saga is in the service's database"));
     };
-    let by_hand = ByHand {
+    let by_hand = ManualCompensation {
         part: &part,
         saga: SagaId(args.saga),
         step: &args.step,
@@ -117,7 +117,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let end = Instant::now() + Duration::from_secs(args.patience);
     let solved = loop {
         match solve(&mut db, &by_hand, args.dry_run).await {
-            Err(NotSolved::Running { .. }) if Instant::now() < end => {
+            Err(SolveError::Running { .. }) if Instant::now() < end => {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
             ended => break ended,
@@ -200,8 +200,10 @@ fn show(args: &Args, part: &Part, note: &Note, solved: &SolvedStep, options: &Gl
         ui::say(&format!("{service} goes on with {}", earlier.join(", ")));
     }
     let (next, verb) = match failed {
-        Some(FailedMessage::ComesAgain) => ("inbox retry", "comes again and is done then; now"),
-        Some(FailedMessage::IsDead) => {
+        Some(FailedMessageState::ComesAgain) => {
+            ("inbox retry", "comes again and is done then; now")
+        }
+        Some(FailedMessageState::IsDead) => {
             ("dlq redrive", "is a dead letter; it is done when it is sent back")
         }
         None => return,

@@ -1,7 +1,7 @@
 //! `ballet sagas stop`: an operator has a saga aborted by its owner.
 
 use anyhow::{Context as _, Result};
-use ballet_ops::sagas::{Stoppable, stop, stoppable};
+use ballet_ops::sagas::{StoppableSaga, stop, stoppable};
 use sqlx::Connection;
 use uuid::Uuid;
 
@@ -47,7 +47,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     Ok(ExitStatus::All)
 }
 
-fn stoppable_saga(args: &Args) -> Result<Stoppable> {
+fn stoppable_saga(args: &Args) -> Result<StoppableSaga> {
     let mut all = stoppable(system()?);
     let names: Vec<&str> = all.iter().map(|saga| saga.saga).collect();
     let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };

@@ -1,7 +1,7 @@
 //! `ballet sagas versions`: the versions of each saga, and whether one can be removed.
 
 use anyhow::Result;
-use ballet_ops::sagas::{self, Version, VersionRole};
+use ballet_ops::sagas::{self, SagaVersion, VersionRole};
 use ballet_terminal::{Cell, Table};
 use serde_json::{Value, json};
 
@@ -19,10 +19,10 @@ pub(super) async fn run(options: &GlobalOptions) -> Result<ExitStatus> {
     Ok(if away.is_empty() { ExitStatus::All } else { ExitStatus::Partly })
 }
 
-fn show(all: &[Version], options: &GlobalOptions) {
+fn show(all: &[SagaVersion], options: &GlobalOptions) {
     if options.output != Output::Table {
-        let row = |one: &Version| {
-            let Version { saga, version, open, oldest, role } = one;
+        let row = |one: &SagaVersion| {
+            let SagaVersion { saga, version, open, oldest, role } = one;
             let oldest = oldest.map(|at| at.to_string());
             json!({
                 "saga": saga, "version": version, "begins": *role == VersionRole::Begins,

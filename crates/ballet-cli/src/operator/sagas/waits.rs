@@ -1,6 +1,6 @@
 //! The waits of sagas, as rows of a table and as JSON.
 
-use ballet_ops::sagas::{Hindrance, Wait};
+use ballet_ops::sagas::{Hindrance, SagaWait};
 use ballet_terminal::Cell;
 use console::Style;
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use crate::operator::sagas::open_state::hindrance_text;
 pub(super) const HEADER: [&str; 5] = ["service", "for", "waits because it", "next attempt", "why"];
 
 /// The cells of a wait. The hindrance is the reason of a wait that has none of its own.
-pub(super) fn cells(wait: &Wait, hindrance: Option<&Hindrance>, now: Timestamp) -> [Cell; 5] {
+pub(super) fn cells(wait: &SagaWait, hindrance: Option<&Hindrance>, now: Timestamp) -> [Cell; 5] {
     let next = match wait.next_at {
         Some(at) => Some(format!("in {}", ui::ago(Some(now), at))),
         None => wait.is_dead.then(|| "a dead letter".to_owned()),
@@ -29,7 +29,7 @@ pub(super) fn cells(wait: &Wait, hindrance: Option<&Hindrance>, now: Timestamp) 
     ]
 }
 
-pub(super) fn json(wait: &Wait) -> Value {
+pub(super) fn json(wait: &SagaWait) -> Value {
     json!({
         "service": wait.service, "what": wait.what, "event": wait.event_type,
         "since": wait.since.to_string(), "why": wait.why, "silent": wait.is_silent,

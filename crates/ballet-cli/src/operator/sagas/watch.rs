@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use ballet::core::Graph;
-use ballet_ops::sagas::{Happened, Shown};
+use ballet_ops::sagas::{SagaDetails, SagaEvent};
 use jiff::SignedDuration;
 use serde_json::json;
 use uuid::Uuid;
@@ -52,7 +52,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
             redraw(saga, &shown, &graph, options);
         } else {
             // A service that was away reports its events late: the new ones are not always the last.
-            let key = |e: &Happened| (e.at, e.service.clone(), e.event_type.clone());
+            let key = |e: &SagaEvent| (e.at, e.service.clone(), e.event_type.clone());
             let events = shown.events.iter();
             events.filter(|event| told.insert(key(event))).for_each(|event| tell(event, options));
         }
@@ -73,7 +73,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     }
 }
 
-fn redraw(saga: Uuid, shown: &Shown, graph: &Graph, options: &GlobalOptions) {
+fn redraw(saga: Uuid, shown: &SagaDetails, graph: &Graph, options: &GlobalOptions) {
     ui::raw(CLEAR);
     if is_known_to(shown) {
         show(saga, shown, graph, options);
@@ -82,7 +82,7 @@ fn redraw(saga: Uuid, shown: &Shown, graph: &Graph, options: &GlobalOptions) {
     }
 }
 
-fn tell(Happened { at, service, event_type, body }: &Happened, options: &GlobalOptions) {
+fn tell(SagaEvent { at, service, event_type, body }: &SagaEvent, options: &GlobalOptions) {
     if options.output == Output::Table {
         // The ledgers do not have the body of a foreign event that began the saga.
         let body = if body.is_null() { String::new() } else { format!("  {body}") };

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use ballet::core::topology::drift::{Difference, Found};
+use ballet::core::topology::drift::{BrokerObjects, Difference};
 use ballet::core::topology::{COPY, DEAD, ROUTE, dead_queue};
 use serde_json::Value;
 
@@ -18,7 +18,10 @@ pub(crate) struct AbandonedQueue {
 }
 
 /// Finds the abandoned queues among the differences.
-pub(crate) fn abandoned_queues(differences: &[Difference], found: &Found) -> Vec<AbandonedQueue> {
+pub(crate) fn abandoned_queues(
+    differences: &[Difference],
+    found: &BrokerObjects,
+) -> Vec<AbandonedQueue> {
     let bound = differences.iter().filter_map(|difference| match difference {
         Difference::Strange { found }
             if (found["source"] == ROUTE || found["source"] == DEAD)
@@ -78,7 +81,7 @@ mod tests {
             let binding = json!({ "source": ROUTE, "destination": name,
                 "destination_type": "queue", "routing_key": name, "arguments": {} });
             let queue = json!({ "name": name, "vhost": "shop", "consumers": consumers });
-            let found = Found { queues: vec![queue], ..Found::default() };
+            let found = BrokerObjects { queues: vec![queue], ..BrokerObjects::default() };
             !abandoned_queues(&[Difference::Strange { found: binding }], &found).is_empty()
         };
         assert!(is_named("loyalty", json!(0)) && is_named("tap-offers", json!(0)));

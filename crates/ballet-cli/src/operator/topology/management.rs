@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Error, Result, anyhow, bail};
 use ballet::core::mask::masked;
 use ballet::core::topology::OPS;
-use ballet::core::topology::drift::{Difference, Found, Kind};
+use ballet::core::topology::drift::{BrokerObjects, Difference, ObjectKind};
 use ballet_amqp::{ManagementApi, ManagementError};
 use ballet_check::definitions::development_password;
 use jiff::Timestamp;
@@ -55,8 +55,8 @@ impl VhostManagement {
         Ok(Self { api, shown, vhost: vhost.to_owned() })
     }
 
-    pub(crate) async fn read_objects(&self) -> Result<Found> {
-        Ok(Found {
+    pub(crate) async fn read_objects(&self) -> Result<BrokerObjects> {
+        Ok(BrokerObjects {
             exchanges: self.list("exchanges").await?,
             queues: self.queues().await?,
             bindings: self.list("bindings").await?,
@@ -103,7 +103,7 @@ impl VhostManagement {
         let text =
             |object: &Value, field: &str| object[field].as_str().unwrap_or_default().to_owned();
         match difference {
-            Difference::Missing { kind: Kind::Binding, wanted } => {
+            Difference::Missing { kind: ObjectKind::Binding, wanted } => {
                 let (from, to) = (text(wanted, "source"), text(wanted, "destination"));
                 let path = ["bindings", vhost, "e", &from, end(wanted), &to];
                 let binding = json!({ "routing_key": wanted["routing_key"],
@@ -111,12 +111,12 @@ impl VhostManagement {
                 self.call(Method::POST, &path, Some(&binding)).await?;
             }
             Difference::Missing { kind, wanted }
-            | Difference::Other { kind: kind @ Kind::Policy, wanted, .. } => {
+            | Difference::Other { kind: kind @ ObjectKind::Policy, wanted, .. } => {
                 let section = match kind {
-                    Kind::Exchange => "exchanges",
-                    Kind::Queue => "queues",
-                    Kind::Policy => "policies",
-                    Kind::Binding => "bindings",
+                    ObjectKind::Exchange => "exchanges",
+                    ObjectKind::Queue => "queues",
+                    ObjectKind::Policy => "policies",
+                    ObjectKind::Binding => "bindings",
                 };
                 let path = [section, vhost, &text(wanted, "name")];
                 self.call(Method::PUT, &path, Some(wanted)).await?;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use ballet::core::topology;
-use ballet::core::topology::drift::{Difference, Kind, compare};
+use ballet::core::topology::drift::{Difference, ObjectKind, compare};
 use ballet_check::definitions;
 use ballet_ops::audit;
 use clap::Subcommand;
@@ -114,8 +114,8 @@ async fn apply(args: &ApplyArgs, options: &GlobalOptions) -> Result<ExitStatus> 
         done += 1;
         is_policed |= matches!(
             difference,
-            Difference::Missing { kind: Kind::Policy, .. }
-                | Difference::Other { kind: Kind::Policy, .. }
+            Difference::Missing { kind: ObjectKind::Policy, .. }
+                | Difference::Other { kind: ObjectKind::Policy, .. }
         );
         ui::say(&format!("{}: {}", past(difference), difference.object()));
     }
@@ -179,7 +179,7 @@ fn action(difference: &Difference) -> &'static str {
     match difference {
         Difference::Missing { .. } => "create",
         Difference::Unwanted { .. } | Difference::Other { keeps_less: true, .. } => PRUNE,
-        Difference::Other { kind: Kind::Policy, .. } => "change",
+        Difference::Other { kind: ObjectKind::Policy, .. } => "change",
         Difference::Other { .. } => "by hand",
         Difference::Policed { .. } => "policy",
         Difference::Strange { .. } => "leave",

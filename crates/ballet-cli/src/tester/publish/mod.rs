@@ -6,7 +6,7 @@ use anyhow::Result;
 use ballet::Clock;
 use ballet::core::{Incoming, topology};
 use ballet_check::validate::Validator;
-use ballet_ops::publish::{Defaults, Outgoing, Sent, outgoing, send};
+use ballet_ops::publish::{MessageDefaults, OutgoingMessage, PublishOutcome, outgoing, send};
 use serde_json::{Value, json};
 
 use crate::author::validate::message::FileMessage;
@@ -51,7 +51,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let messages = read.into_iter().filter_map(|(text, message)| Some((text, message.ok()?)));
     let messages: Vec<_> = messages.collect();
     if args.dry_run {
-        show(&messages, &vec![Sent::NotTried; messages.len()], options);
+        show(&messages, &vec![PublishOutcome::NotTried; messages.len()], options);
         return Ok(ExitStatus::All);
     }
     let broker = options.broker_as(topology::OPS)?;
@@ -61,7 +61,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     drop(progress);
     let sent = sent.map_err(|error| with_advice(error.into()))?;
     show(&messages, &sent, options);
-    let confirmed = sent.iter().filter(|sent| **sent == Sent::Confirmed).count();
+    let confirmed = sent.iter().filter(|sent| **sent == PublishOutcome::Confirmed).count();
     Ok(match confirmed {
         all if all == messages.len() => ExitStatus::All,
         0 => ExitStatus::Failed,
@@ -75,9 +75,9 @@ fn complete(
     args: &Args,
     validator: &Validator,
     clock: &Clock,
-) -> Result<Outgoing, Vec<String>> {
+) -> Result<OutgoingMessage, Vec<String>> {
     let saga = args.saga.map(|saga| saga.to_string());
-    let defaults = Defaults { saga: saga.as_deref(), app_id: args.app_id.as_deref() };
+    let defaults = MessageDefaults { saga: saga.as_deref(), app_id: args.app_id.as_deref() };
     if let Some(name) = args.event.as_deref() {
         let given = Incoming { event_type: Some(name), body: text.text, ..Incoming::default() };
         return outgoing(given, None, defaults, validator, clock);
@@ -87,12 +87,15 @@ fn complete(
 }
 
 /// Prints the problems of each message in the file.
-fn refuse(read: &[(&MessageText<'_>, Result<Outgoing, Vec<String>>)], options: &GlobalOptions) {
+fn refuse(
+    read: &[(&MessageText<'_>, Result<OutgoingMessage, Vec<String>>)],
+    options: &GlobalOptions,
+) {
     let (mut rows, mut wrong) = (Vec::new(), 0);
     for (text, message) in read {
         let place = &text.place;
         match message {
-            Ok(message) => rows.push(row(text, message, &Sent::NotTried)),
+            Ok(message) => rows.push(row(text, message, &PublishOutcome::NotTried)),
             Err(why) => {
                 wrong += 1;
                 for why in why {
@@ -111,7 +114,11 @@ fn refuse(read: &[(&MessageText<'_>, Result<Outgoing, Vec<String>>)], options: &
     }
 }
 
-fn show(messages: &[(&MessageText<'_>, Outgoing)], sent: &[Sent], options: &GlobalOptions) {
+fn show(
+    messages: &[(&MessageText<'_>, OutgoingMessage)],
+    sent: &[PublishOutcome],
+    options: &GlobalOptions,
+) {
     let both = messages.iter().zip(sent);
     if options.output != Output::Table {
         ui::print_json(
@@ -120,14 +127,17 @@ fn show(messages: &[(&MessageText<'_>, Outgoing)], sent: &[Sent], options: &Glob
         );
         return;
     }
-    for ((MessageText { place, .. }, Outgoing { event, message_id, .. }), sent) in both {
+    for ((MessageText { place, .. }, OutgoingMessage { event, message_id, .. }), sent) in both {
         match sent {
-            Sent::NotTried => ui::print(&format!("{place}would publish {event}, id {message_id}")),
-            Sent::Confirmed => {
+            PublishOutcome::NotTried => {
+                ui::print(&format!("{place}would publish {event}, id {message_id}"));
+            }
+            PublishOutcome::Confirmed => {
                 ui::print(&format!("{place}{} {event}, id {message_id}", ui::green("published")));
             }
-            Sent::No(why) | Sent::Unknown(why) => {
-                let word = if matches!(sent, Sent::No(_)) { "not published" } else { "unknown" };
+            PublishOutcome::No(why) | PublishOutcome::Unknown(why) => {
+                let word =
+                    if matches!(sent, PublishOutcome::No(_)) { "not published" } else { "unknown" };
                 let (word, id) = (ui::red(word), message_id);
                 ui::print(&format!("{place}{word} {event}, id {id}: {why}"));
             }
@@ -135,12 +145,12 @@ fn show(messages: &[(&MessageText<'_>, Outgoing)], sent: &[Sent], options: &Glob
     }
 }
 
-fn row(text: &MessageText<'_>, message: &Outgoing, sent: &Sent) -> Value {
+fn row(text: &MessageText<'_>, message: &OutgoingMessage, sent: &PublishOutcome) -> Value {
     let (state, why) = match sent {
-        Sent::NotTried => ("valid", None),
-        Sent::Confirmed => ("published", None),
-        Sent::No(why) => ("not_published", Some(why)),
-        Sent::Unknown(why) => ("unknown", Some(why)),
+        PublishOutcome::NotTried => ("valid", None),
+        PublishOutcome::Confirmed => ("published", None),
+        PublishOutcome::No(why) => ("not_published", Some(why)),
+        PublishOutcome::Unknown(why) => ("unknown", Some(why)),
     };
     json!({
         "place": text.place.trim_end_matches(": "),

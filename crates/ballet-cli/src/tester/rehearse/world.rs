@@ -5,7 +5,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 
 use anyhow::{Context as _, Result};
 use ballet::core::System;
-use ballet_stage::{Launch, Options, Servers, Stage, write_exports};
+use ballet_stage::{Options, Servers, ServiceLaunch, Stage, write_exports};
 use uuid::Uuid;
 
 use crate::base::ui;
@@ -44,7 +44,7 @@ pub(crate) async fn start(
     ui::say(&format!("starting {} at the virtual host {vhost}", names.join(", ")));
     for (name, program) in programs {
         let launch = stage.launch(name, program, setting::of_service(settings, name));
-        stage.start(Launch { isolated: true, ..launch }).await?;
+        stage.start(ServiceLaunch { isolated: true, ..launch }).await?;
     }
     Ok(stage.ready_or_consuming().await?)
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use ballet::core::StepPart;
-use ballet_stream::{Change, Difference};
+use ballet_stream::{Difference, DifferenceKind};
 use serde_json::json;
 
 use crate::base::systems::loaded_system;
@@ -24,14 +24,14 @@ pub(crate) struct DifferenceReport {
     last: String,
     /// The events that differ in that saga, by their paths.
     of_last: Vec<Vec<String>>,
-    kinds: HashMap<String, DifferenceKind>,
+    kinds: HashMap<String, KindCounts>,
     /// The number of differences that only follow from others.
     following: u64,
 }
 
 /// A kind of difference: the same change of the same event.
 #[derive(Default)]
-struct DifferenceKind {
+struct KindCounts {
     sagas: u64,
     last: String,
     /// The fewest events before it. The earliest difference is closest to the cause.
@@ -134,9 +134,11 @@ impl DifferenceReport {
     fn add(&mut self, difference: &Difference, step: Option<&str>) {
         let event = difference.path.last().map_or("", String::as_str);
         let what = match &difference.change {
-            Change::Missing { .. } => format!("- {event} is missing"),
-            Change::New { .. } => format!("+ {event} is new"),
-            Change::Field { pointer, .. } => format!("~ {event} {}", without_places(pointer)),
+            DifferenceKind::Missing { .. } => format!("- {event} is missing"),
+            DifferenceKind::New { .. } => format!("+ {event} is new"),
+            DifferenceKind::Field { pointer, .. } => {
+                format!("~ {event} {}", without_places(pointer))
+            }
         };
         let step = step.map_or(String::new(), |step| format!("  (in {step})"));
         let name = ballet_terminal::plain(&format!("{what}{step}")).to_string();

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use ballet_stream::{
-    Entries, Filter, Hindrance, MadeKeys, Record, Recording, Repeatable, is_event,
+    Hindrance, MadeKeys, OutsideEvents, Record, RecordFilter, Recording, Repeatable, is_event,
 };
 use uuid::Uuid;
 
@@ -22,8 +22,8 @@ pub(crate) fn nothing_to_compare(recording: &Path) -> anyhow::Error {
 
 /// Selects the events to send.
 pub(crate) struct EventSelector {
-    filter: Filter,
-    outside: Option<Entries>,
+    filter: RecordFilter,
+    outside: Option<OutsideEvents>,
     /// The sagas that can be repeated, if that matters.
     repeatable: Option<Repeatable>,
     /// Whether the sagas that cannot be repeated are left out.
@@ -41,7 +41,7 @@ impl EventSelector {
         from_outside: bool,
         options: &GlobalOptions,
     ) -> Result<Self> {
-        let outside = if from_outside { Some(Entries::of(system()?)) } else { None };
+        let outside = if from_outside { Some(OutsideEvents::of(system()?)) } else { None };
         let made = if new_ids { made_keys(options)? } else { MadeKeys::default() };
         let mut words = selection.words();
         for (is_set, flag) in [(from_outside, "--from-outside"), (new_ids, "--new-ids")] {

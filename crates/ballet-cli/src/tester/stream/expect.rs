@@ -10,8 +10,8 @@ use anyhow::Result;
 use ballet_amqp::Broker;
 use ballet_ops::coverage::Sightings;
 use ballet_stream::{
-    Compared, Comparison, Joins, MadeKeys, NewIds, Notice, Read, Reader, Record, Recording,
-    Repeatable, Sagas, Start,
+    ComparedSagas, Comparison, ComparisonCounts, Joins, JournalItem, JournalReader, MadeKeys,
+    NewIds, Notice, Record, Recording, Repeatable, Start,
 };
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -93,8 +93,8 @@ impl Expectation {
         made: MadeKeys,
         (run, output): (Uuid, Output),
     ) -> Result<Self> {
-        let recorded: Sagas = sagas.0.iter().map(|saga| (*saga, *saga)).collect();
-        let sent: Sagas =
+        let recorded: ComparedSagas = sagas.0.iter().map(|saga| (*saga, *saga)).collect();
+        let sent: ComparedSagas =
             sagas.0.iter().map(|saga| (ids.map_or(*saga, |ids| ids.of(*saga)), *saga)).collect();
         let ignored = args.comparing.ignore.iter().cloned().collect();
         let folder = std::env::temp_dir().join(format!("ballet-replay-{run}"));
@@ -115,7 +115,7 @@ impl Expectation {
         if let Some(repeatable) = &repeatable {
             unrepeatable::limit(&mut comparison, &sagas.0, repeatable);
         }
-        let reader = Reader::open(broker, Start::Next).await.map_err(of_journal)?;
+        let reader = JournalReader::open(broker, Start::Next).await.map_err(of_journal)?;
         let (sent, all_sent) = oneshot::channel();
         let gathering = tokio::spawn(gather(reader, comparison, all_sent, args.comparing.settle));
         Ok(Self { gathering, sent, output, recorded: seen })
@@ -137,7 +137,7 @@ impl Expectation {
         let mut shown = DifferenceReport::new(self.output);
         let compared = comparison.finish(|difference| shown.show(&difference))?;
         shown.end();
-        let Compared { sagas, different } = compared;
+        let ComparisonCounts { sagas, different } = compared;
         steps_not_run::say(&self.recorded);
         if different == 0 {
             ui::say(&format!("{} of {} are the same", ui::grouped(sagas), ui::grouped(sagas)));
@@ -151,7 +151,7 @@ impl Expectation {
 
 /// Gathers the answers until all events are sent and no more answers come for `settle`.
 async fn gather(
-    mut reader: Reader,
+    mut reader: JournalReader,
     mut comparison: Comparison,
     mut all_sent: oneshot::Receiver<()>,
     settle: Duration,
@@ -160,13 +160,13 @@ async fn gather(
     loop {
         tokio::select! {
             read = reader.next() => match read.map_err(of_journal)? {
-                Read::Record(record) => {
+                JournalItem::Record(record) => {
                     if comparison.came(&record)? {
                         quiet.as_mut().reset(Instant::now() + settle);
                     }
                 }
-                Read::Notice(Notice::Lost(error)) => ui::say(&format!("{error}; trying again")),
-                Read::Notice(_) => {}
+                JournalItem::Notice(Notice::Lost(error)) => ui::say(&format!("{error}; trying again")),
+                JournalItem::Notice(_) => {}
             },
             _ = &mut all_sent, if !is_sent => {
                 is_sent = true;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use anyhow::Result;
 use ballet_amqp::Broker;
 use ballet_stream::{
-    Copied, Filter, JournalError, Notice, QueueCopy, Read, Reader, Record, Start, end,
+    CopyItem, JournalError, JournalItem, JournalReader, Notice, QueueCopy, Record, RecordFilter,
+    Start, end,
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, Sleep, sleep};
@@ -30,14 +31,14 @@ pub(crate) enum StopReason {
 
 /// The source of the events.
 enum EventSource {
-    Journal(Box<Reader>),
+    Journal(Box<JournalReader>),
     Copy(QueueCopy),
 }
 
 /// Reads events, and reports trouble with the reading on standard error.
 pub(crate) struct EventFeed {
     source: EventSource,
-    filter: Filter,
+    filter: RecordFilter,
     left: u64,
     seen: u64,
     /// The last offset that is wanted.
@@ -54,7 +55,7 @@ impl EventFeed {
     pub(crate) async fn open(
         broker: Arc<dyn Broker>,
         start: Start,
-        filter: Filter,
+        filter: RecordFilter,
         range: &JournalRange,
     ) -> Result<Self> {
         let mut last = None;
@@ -70,17 +71,17 @@ impl EventFeed {
             (Start::Offset(offset), Some(last)) => range.until_now() && offset > last,
             (_, last) => range.until_now() && last.is_none(),
         };
-        let reader = Reader::open(broker, start).await.map_err(of_journal)?;
+        let reader = JournalReader::open(broker, start).await.map_err(of_journal)?;
         let feed = Self::of(EventSource::Journal(Box::new(reader)), filter, range);
         Ok(Self { end: last.filter(|_| range.until_now()), at_end, behind: last, ..feed })
     }
 
     /// Reads what goes into a queue from now on.
-    pub(crate) fn of_queue(copy: QueueCopy, filter: Filter, range: &JournalRange) -> Self {
+    pub(crate) fn of_queue(copy: QueueCopy, filter: RecordFilter, range: &JournalRange) -> Self {
         Self::of(EventSource::Copy(copy), filter, range)
     }
 
-    fn of(source: EventSource, filter: Filter, range: &JournalRange) -> Self {
+    fn of(source: EventSource, filter: RecordFilter, range: &JournalRange) -> Self {
         let idle = range.idle_timeout.unwrap_or(NEVER);
         Self {
             source,
@@ -117,8 +118,8 @@ impl EventFeed {
                 () = &mut self.interrupt => return Ok(Err(StopReason::Interrupted)),
             };
             let record = match read.map_err(of_journal)? {
-                FeedItem::Read(read) => self.take(read),
-                FeedItem::Copied(copied) => record_or_note(copied),
+                FeedItem::JournalItem(read) => self.take(read),
+                FeedItem::CopyItem(copied) => record_or_note(copied),
             };
             let Some(record) = record else { continue };
             if self.end.is_some_and(|end| record.offset.is_some_and(|offset| offset >= end)) {
@@ -157,21 +158,21 @@ impl EventFeed {
     }
 
     /// Returns the record, or reports the notice.
-    fn take(&mut self, read: Read) -> Option<Record> {
+    fn take(&mut self, read: JournalItem) -> Option<Record> {
         match read {
-            Read::Record(record) => return Some(record),
-            Read::Notice(Notice::Cut { oldest, time }) => {
+            JournalItem::Record(record) => return Some(record),
+            JournalItem::Notice(Notice::Cut { oldest, time }) => {
                 let from = time.map_or(String::new(), |time| format!(", from {time:.3}"));
                 ui::say(&format!(
                     "the journal no longer has what was asked for: its oldest event has offset \
                      {oldest}{from}"
                 ));
             }
-            Read::Notice(Notice::Lost(error)) => ui::say(&format!("{error}; trying again")),
-            Read::Notice(Notice::Back) => ui::say("connected again"),
+            JournalItem::Notice(Notice::Lost(error)) => ui::say(&format!("{error}; trying again")),
+            JournalItem::Notice(Notice::Back) => ui::say("connected again"),
             // All events that were there at the beginning are from before that time.
-            Read::Notice(Notice::NothingSince) => self.at_end = self.end.is_some(),
-            Read::Notice(Notice::Unreadable(offset)) => {
+            JournalItem::Notice(Notice::NothingSince) => self.at_end = self.end.is_some(),
+            JournalItem::Notice(Notice::Unreadable(offset)) => {
                 self.at_end |= self.end.is_some_and(|end| offset >= end);
                 ui::say(&format!(
                     "RabbitMQ cannot deliver the message with offset {offset} to anybody; its log \
@@ -196,28 +197,28 @@ fn check_begin(range: &JournalRange, last: Option<u64>) -> Result<()> {
 }
 
 enum FeedItem {
-    Read(Read),
-    Copied(Copied),
+    JournalItem(JournalItem),
+    CopyItem(CopyItem),
 }
 
 async fn read(source: &mut EventSource) -> Result<FeedItem, JournalError> {
     Ok(match source {
-        EventSource::Journal(reader) => FeedItem::Read(reader.next().await?),
-        EventSource::Copy(copy) => FeedItem::Copied(copy.next().await?),
+        EventSource::Journal(reader) => FeedItem::JournalItem(reader.next().await?),
+        EventSource::Copy(copy) => FeedItem::CopyItem(copy.next().await?),
     })
 }
 
 /// Returns the message of a queue, or reports the notice.
-fn record_or_note(copied: Copied) -> Option<Record> {
+fn record_or_note(copied: CopyItem) -> Option<Record> {
     match copied {
-        Copied::Record(record) => return Some(record),
-        Copied::Dropped(count) => say_dropped(count),
-        Copied::MayBeDropped => ui::say(
+        CopyItem::Record(record) => return Some(record),
+        CopyItem::Dropped(count) => say_dropped(count),
+        CopyItem::MayBeDropped => ui::say(
             "the broker may have dropped some copies here, because this command read too slowly; it \
              does not tell how many. The queue itself has them",
         ),
-        Copied::Lost(error) => ui::say(&format!("{error}; trying again")),
-        Copied::Back => {
+        CopyItem::Lost(error) => ui::say(&format!("{error}; trying again")),
+        CopyItem::Back => {
             ui::say("connected again; what went into the queue meanwhile is not shown");
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use ballet::core::topology::TAP;
 use ballet_amqp::{Broker, Peer};
-use ballet_stream::{Header, RecordingError, RecordingWriter, Start, differs};
+use ballet_stream::{RecordingError, RecordingHeader, RecordingWriter, Start, differs};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::base::exit::{ExitStatus, of_journal, usage};
@@ -68,7 +68,7 @@ pub(crate) async fn run(args: RecordArgs, options: &GlobalOptions) -> Result<Exi
     } else {
         let start = asked.unwrap_or(Start::Next);
         let feed = EventFeed::open(broker, start, filter, &args.range).await?;
-        let header = Header::new(&peer.vhost, &peer.address, begun, feed.begins());
+        let header = RecordingHeader::new(&peer.vhost, &peer.address, begun, feed.begins());
         (feed, RecordingWriter::create(&args.file, &header, args.pack).map_err(with_file_advice)?)
     };
     let stopped = record(&mut feed, &mut writer).await;

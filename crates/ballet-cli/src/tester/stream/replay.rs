@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use ballet::core::topology::{EVENTS, OPS};
 use ballet_amqp::{Broker, Lookup, Object, Peer};
-use ballet_stream::{At, Header, NewIds, Record, Recording, Survey, at};
+use ballet_stream::{JournalEntry, NewIds, Record, Recording, RecordingHeader, Survey, at};
 use ballet_terminal::{ask, is_interactive};
 
 use crate::base::exit::{ExitStatus, of_journal, usage};
@@ -241,7 +241,7 @@ enum RecordingOrigin {
 async fn origin(
     broker: &Arc<dyn Broker>,
     here: &Peer,
-    header: Option<&Header>,
+    header: Option<&RecordingHeader>,
     last: Option<&Record>,
 ) -> RecordingOrigin {
     let Some(header) = header else { return RecordingOrigin::Unknown };
@@ -255,9 +255,9 @@ async fn origin(
         return RecordingOrigin::Unknown;
     };
     match at(broker, offset).await {
-        Ok(At::Record(there)) if there.is_same_message_as(last) => RecordingOrigin::Here,
-        Ok(At::Record(_) | At::Beyond) => RecordingOrigin::Elsewhere,
-        Ok(At::Gone) | Err(_) => RecordingOrigin::Unknown,
+        Ok(JournalEntry::Record(there)) if there.is_same_message_as(last) => RecordingOrigin::Here,
+        Ok(JournalEntry::Record(_) | JournalEntry::Beyond) => RecordingOrigin::Elsewhere,
+        Ok(JournalEntry::Gone) | Err(_) => RecordingOrigin::Unknown,
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ballet::core::{EventType, System};
-use ballet_stream::{Filter, HeaderIs, Pattern, Start, ValueIs};
+use ballet_stream::{HeaderIs, RecordFilter, Start, TypePattern, ValueIs};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
@@ -19,7 +19,7 @@ use crate::base::ui;
 pub(crate) struct StreamSelection {
     /// Types; * stands for one word, # for any number: 'orders.#' or '*.*.v2'
     #[arg(value_name = "TYPE")]
-    types: Vec<Pattern>,
+    types: Vec<TypePattern>,
     /// Only this saga: its id, or the last digits of it
     #[arg(long, value_name = "ID", help_heading = "Selection", value_parser = NonEmptyStringValueParser::new())]
     saga: Vec<String>,
@@ -36,9 +36,9 @@ pub(crate) struct StreamSelection {
 }
 
 impl StreamSelection {
-    pub(crate) fn filter(&self) -> Filter {
+    pub(crate) fn filter(&self) -> RecordFilter {
         let Self { types, saga, service, header, value } = self;
-        Filter {
+        RecordFilter {
             types: types.clone(),
             sagas: saga.clone(),
             services: service.clone(),
@@ -53,8 +53,9 @@ impl StreamSelection {
         if declared.is_empty() {
             return;
         }
-        let is_undeclared =
-            |wanted: &&Pattern| !declared.iter().any(|declared| wanted.matches(declared.name()));
+        let is_undeclared = |wanted: &&TypePattern| {
+            !declared.iter().any(|declared| wanted.matches(declared.name()))
+        };
         for wanted in self.types.iter().filter(is_undeclared) {
             let wanted = wanted.to_string();
             let longer = |declared: &&EventType| declared.name().starts_with(&wanted);

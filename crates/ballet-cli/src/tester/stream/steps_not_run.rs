@@ -1,7 +1,7 @@
 //! Reports steps that no recorded saga has run: a comparison without differences says nothing about them.
 
 use ballet::core::System;
-use ballet_ops::coverage::{Coverage, Declared, Point, Sightings};
+use ballet_ops::coverage::{Coverage, CoveragePoint, OutcomeKind, Sightings};
 
 use crate::base::systems::loaded_system;
 use crate::base::ui;
@@ -15,17 +15,19 @@ pub(crate) fn say(recorded: &Sightings) {
 
 fn never(system: &System, recorded: &Sightings) -> Vec<String> {
     let points = Coverage::of(system, recorded).points;
-    let never = |declared: Declared| {
-        let is_never = move |point: &&Point| point.declared == declared && point.seen.count == 0;
-        let places: Vec<String> = points.iter().filter(is_never).map(Point::place).collect();
+    let never = |declared: OutcomeKind| {
+        let is_never =
+            move |point: &&CoveragePoint| point.declared == declared && point.seen.count == 0;
+        let places: Vec<String> =
+            points.iter().filter(is_never).map(CoveragePoint::place).collect();
         places
     };
-    let ran = never(Declared::Step);
+    let ran = never(OutcomeKind::Step);
     // This is all that can be said of a step that has not run.
     let rest =
         |declared| never(declared).into_iter().filter(|place| !ran.contains(place)).collect();
     let (refused, compensated): (Vec<_>, Vec<_>) =
-        (rest(Declared::Refusal), rest(Declared::Compensation));
+        (rest(OutcomeKind::Refusal), rest(OutcomeKind::Compensation));
     [
         ("no recorded saga ran", &ran),
         ("none was refused by", &refused),
@@ -39,7 +41,7 @@ fn never(system: &System, recorded: &Sightings) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use ballet_ops::coverage::{Seen, Sight};
+    use ballet_ops::coverage::{Sighting, SightingCount};
 
     use super::*;
 
@@ -49,7 +51,7 @@ mod tests {
         let mut some = Sightings::default();
         let untried = ["inventory.stock_released.v1", "payments.payment_capture_failed.v1"];
         for event in system.known_types().iter().filter(|event| !untried.contains(&event.name())) {
-            some.add(Sight::Published, "", event.name(), Seen { count: 1, last: None });
+            some.add(Sighting::Published, "", event.name(), SightingCount { count: 1, last: None });
         }
         let expected = [
             "not tried: none was refused by capture_payment of payments",

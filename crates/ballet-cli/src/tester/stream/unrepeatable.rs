@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use ballet_stream::{Comparison, Hindrance, Repeatable, Scope};
+use ballet_stream::{Comparison, Hindrance, Repeatable, SagaScope};
 use uuid::Uuid;
 
 use crate::base::ui;
@@ -16,7 +16,7 @@ pub(crate) fn limit(comparison: &mut Comparison, sagas: &HashSet<Uuid>, repeatab
     let mut without: BTreeMap<&str, BTreeSet<Uuid>> = BTreeMap::new();
     for saga in sagas {
         let scope = repeatable.scope(*saga);
-        if scope != Scope::default() {
+        if scope != SagaScope::default() {
             comparison.limit(*saga, scope);
         }
         if scope.is_open {

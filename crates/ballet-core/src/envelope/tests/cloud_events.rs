@@ -21,7 +21,7 @@ fn a_structured_cloud_event_is_split() {
             "traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
             "data":{{"lines": [1]}}}}"#
     );
-    let Received { envelope, body } = received(&structured(&event)).expect("accepted");
+    let ReceivedEvent { envelope, body } = received(&structured(&event)).expect("accepted");
     assert_eq!(envelope.event_type, CHECKED_OUT);
     assert_eq!(envelope.message_id.to_string(), SOME_ID);
     assert!(envelope.saga_id.is_some_and(|saga| saga.to_string().ends_with("02")));

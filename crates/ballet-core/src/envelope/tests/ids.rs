@@ -39,7 +39,7 @@ fn the_id_of_a_message_needs_no_clock() {
         let id = Envelope::message_id_of(&message, &limits);
         assert_eq!(id, read(&message).expect("accepted").message_id);
     }
-    // What is refused has an id too.
+    // A refused message has an id too.
     let unknown = Incoming { event_type: Some("a.b.v1"), message_id: None, ..placed() };
     assert_eq!(reason(&unknown), Reason::ForgedType);
     let derived = MessageId::derived_from_content("a.b.v1", Some(SOME_ID), b"{}");

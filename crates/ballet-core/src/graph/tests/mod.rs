@@ -290,7 +290,7 @@ fn a_saga_with_neither_a_decision_nor_a_deadline_is_found() {
     parts[0].sagas[0].steps.pop();
     parts[0].sagas[0].aborts_on = vec![SHORT];
     assert_eq!(broken(parts.clone()), ["a saga comes to an end"]);
-    // What is never aborted is over when its steps are done.
+    // A saga that is never aborted is over when its steps are done.
     for part in &mut parts {
         part.sagas[0].abort = None;
         part.sagas[0].aborts_on.clear();

@@ -108,7 +108,7 @@ fn a_join_that_is_never_complete_is_found() {
     };
     assert_eq!(broken(with(&[PAID, UNPAID])), [rule]);
     assert_eq!(broken(with(&[RESERVED, UNPAID])), [""; 0]);
-    // What is paid was reserved before.
+    // A paid order was reserved before.
     assert_eq!(broken(with(&[PAID, SHORT])), [rule]);
     let graph = Graph::new(System { name: "shop", parts: with(&[PAID, SHORT]) });
     assert_eq!(
@@ -131,7 +131,7 @@ fn a_join_that_is_never_complete_is_found() {
     let mut parts = with(&[PAID, UNPAID]);
     parts[1].sagas[0].steps[0].compensated_by = vec![PLACED];
     assert_eq!(broken(parts), [""; 0]);
-    // Whoever waits so acts on no refusal.
+    // A step that waits for both acts on no refusal.
     let mut parts = with(&[PAID, UNPAID]);
     parts[0].sagas[0].aborts_on = vec![SHORT];
     assert_eq!(broken(parts), ["every refusal has somebody who acts on it", rule]);

@@ -1,8 +1,8 @@
-//! A saga as the journal tells it. There is no I/O here: whoever has read the journal brings its entries.
+//! A saga as the journal tells it. There is no I/O here: the caller reads the journal.
 
+mod journal_saga;
 mod path;
 mod rows;
-mod seen;
 
+pub use journal_saga::{JournalEntry, JournalSaga, MessageFate};
 pub use path::{PathStep, StepStanding, path};
-pub use seen::{Entry, SeenSaga, What};

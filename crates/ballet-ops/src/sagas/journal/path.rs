@@ -1,15 +1,15 @@
-//! The path that a saga should take, and how far it is.
+//! The path that a saga should take, and its position on it.
 
 use ballet_core::StepKind;
 use ballet_core::graph::Node;
 use ballet_store::ledger::entry::Entry;
-use ballet_store::ledger::recorded::RecordedRow;
+use ballet_store::ledger::recorded_rows::RecordedRow;
 use jiff::Timestamp;
 
 use crate::audit::ledger::aborts;
-use crate::sagas::journal::seen::SeenSaga;
+use crate::sagas::journal::journal_saga::JournalSaga;
 
-/// How a step of a saga stands.
+/// The standing of a step in a saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StepStanding {
     /// It is done.
@@ -20,7 +20,7 @@ pub enum StepStanding {
     Undoing,
     /// It is undone.
     Undone,
-    /// All that it waits for is there.
+    /// Its events have come.
     Expected,
     /// Something comes before it.
     Later,
@@ -37,40 +37,44 @@ pub struct PathStep {
     pub step: &'static str,
     /// Its kind.
     pub kind: StepKind,
-    /// How it stands.
+    /// Its standing.
     pub standing: StepStanding,
-    /// When that came to be, or since when it is expected.
+    /// The time of its outcome, or the time since which it is expected.
     pub at: Option<Timestamp>,
-    /// The event that says it.
+    /// The event of the outcome.
     pub event: Option<String>,
-    /// How often it has had an outcome.
+    /// The number of its outcomes.
     pub times: usize,
 }
 
-/// The steps of one of the sagas with this id, each after those that it waits for.
+/// Returns the steps of one of the sagas with this id, each after those that it waits for.
 #[must_use]
-pub fn path(seen: &SeenSaga<'_>, saga: &str) -> Vec<PathStep> {
+pub fn path(seen: &JournalSaga<'_>, saga: &str) -> Vec<PathStep> {
     let graph = seen.graph;
-    // The version under which it runs: steps that have run are never left out.
-    let version = graph.begun_version(saga);
+    // The steps of the version under which it runs, and all steps that have run.
+    let own = seen.versions.iter().find(|(name, _)| *name == saga);
+    let version = own.map_or_else(|| graph.begun_version(saga), |(_, version)| *version);
     let in_order = graph.in_order(saga);
     let has_run = |node: &Node<'_>| of_step(seen, node).next().is_some();
     let is_origin = |node: &Node<'_>| node.step.kind == StepKind::Origin;
     let has_begun = in_order.iter().any(|node| is_origin(node) && has_run(node));
-    // Of those that may begin it, one has.
+    // Once one origin has begun the saga, the others will not run.
     let is_spare = |node: &Node<'_>| is_origin(node) && has_begun;
     let may_run = |node: &Node<'_>| node.step.versions.has(version) && !is_spare(node);
     let shown = in_order.iter().filter(|node| has_run(node) || may_run(node));
     shown.map(|node| step(seen, node)).collect()
 }
 
-fn of_step<'s>(seen: &'s SeenSaga<'_>, node: &Node<'_>) -> impl Iterator<Item = &'s RecordedRow> {
+fn of_step<'s>(
+    seen: &'s JournalSaga<'_>,
+    node: &Node<'_>,
+) -> impl Iterator<Item = &'s RecordedRow> {
     let own = seen.rows.get(node.service).map_or(&[][..], Vec::as_slice);
     let name = node.step.name;
     own.iter().filter(move |row| row.step == name && row.entry != Entry::Arrived)
 }
 
-fn step(seen: &SeenSaga<'_>, node: &Node<'_>) -> PathStep {
+fn step(seen: &JournalSaga<'_>, node: &Node<'_>) -> PathStep {
     let last = |entry: Entry| of_step(seen, node).filter(move |row| row.entry == entry).last();
     let own = || seen.rows.get(node.service).into_iter().flatten();
     let mut parts = seen.graph.system().parts.iter();
@@ -105,5 +109,50 @@ fn step(seen: &SeenSaga<'_>, node: &Node<'_>) -> PathStep {
         at: row.map(|row| row.recorded_at).or_else(|| wait.map(|one| one.since)),
         event: row.and_then(|row| row.event_type.clone()),
         times,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet_core::{EventType, Graph, Part, SagaPart, StepPart, System, Versions};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::sagas::journal::{JournalEntry, MessageFate};
+
+    const PLACED: EventType = EventType::in_saga("orders.placed.v1");
+    const TAKEN: EventType = EventType::in_saga("orders.taken.v1");
+    const CONFIRMED: EventType = EventType::in_saga("orders.confirmed.v1");
+    const APPROVED: EventType = EventType::in_saga("orders.approved.v1");
+
+    #[test]
+    fn a_saga_of_an_older_version_has_the_steps_of_its_own_version() {
+        let step = |name, kind, on: &[EventType], done, versions| StepPart {
+            versions,
+            ..StepPart::new(name, kind, on.to_vec(), done)
+        };
+        let (old, new) = (Versions::ALL.until(1), Versions::ALL.since(2));
+        let steps = vec![
+            step("place", StepKind::Origin, &[], PLACED, old),
+            step("confirm", StepKind::Decision, &[PLACED], CONFIRMED, old),
+            step("take", StepKind::Origin, &[], TAKEN, new),
+            step("approve", StepKind::Decision, &[TAKEN], APPROVED, new),
+        ];
+        let saga = SagaPart { begins: 2, ..SagaPart::new("order", "orders", steps) };
+        let part = Part { service: "orders", sagas: vec![saga], ..Part::default() };
+        let graph = Graph::new(System { name: "shop", parts: vec![part] });
+
+        for (event, expected) in [(PLACED, ["place", "confirm"]), (TAKEN, ["take", "approve"])] {
+            let entries = [JournalEntry {
+                at: "2026-11-28T00:00:00Z".parse().expect("a time"),
+                service: "orders".to_owned(),
+                event_type: event.name().to_owned(),
+                message_id: "1".to_owned(),
+                what: MessageFate::Published,
+            }];
+            let seen = JournalSaga::judge(&graph, Uuid::from_u128(1), &entries);
+            let steps: Vec<&str> = path(&seen, "order").iter().map(|step| step.step).collect();
+            assert_eq!(steps, expected, "{event:?}");
+        }
     }
 }

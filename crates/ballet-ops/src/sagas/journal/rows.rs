@@ -1,32 +1,32 @@
-//! The rows that the ledgers have, or will have, by the events of a saga. What a service does without an event is
-//! taken for done as soon as it can be: it adds an arrival to a join, it takes back a step whose compensation is silent.
+//! Derives the rows that the ledgers have, or will have, from the events of a saga. Work that publishes no event counts
+//! as done as soon as it can be: an arrival at a join, and a compensation that is silent.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use ballet_core::{EventType, Part, SagaPart, StepPart, System};
 use ballet_store::ledger::entry::Entry;
-use ballet_store::ledger::recorded::RecordedRow;
+use ballet_store::ledger::recorded_rows::RecordedRow;
 use jiff::Timestamp;
 
-use crate::audit::ledger::Rows;
+use crate::audit::ledger::RowsByService;
 
-/// The rows of a service, and what the next ones of each step follow from.
+/// The rows of a service, and the state from which the next rows of each step follow.
 #[derive(Default)]
-struct Own {
+struct ServiceRows {
     rows: Vec<RecordedRow>,
     steps: HashMap<String, Repetitions>,
 }
 
-/// The repetitions of a step. They are counted as they come: a saga may have very many.
+/// The repetitions of a step. They are counted as they come: a saga may have thousands.
 #[derive(Default)]
 struct Repetitions {
-    /// How many have an outcome.
+    /// The number of those that have an outcome.
     outcomes: usize,
     /// The keys of those that are done and not undone.
     standing: Vec<String>,
 }
 
-impl Own {
+impl ServiceRows {
     fn add(&mut self, row: RecordedRow) {
         let of_step = self.steps.entry(row.step.clone()).or_default();
         match row.entry {
@@ -42,7 +42,7 @@ impl Own {
         self.rows.push(RecordedRow { ordinal, ..row });
     }
 
-    /// The key of the last repetition that is done and not undone.
+    /// Returns the key of the last repetition that is done and not undone.
     fn standing_key(&self, step: &StepPart) -> Option<String> {
         self.steps.get(step.name)?.standing.last().cloned()
     }
@@ -55,12 +55,12 @@ impl Own {
     }
 }
 
-/// The rows after these events, in the order in which they were published.
+/// Returns the rows after these events, in the order in which they were published.
 pub(super) fn rows<'a>(
     system: &'a System,
     published: &(impl Iterator<Item = (&'a str, Timestamp)> + Clone),
-) -> Rows<'a> {
-    let mut rows: BTreeMap<&str, Own> = BTreeMap::new();
+) -> RowsByService<'a> {
+    let mut rows: BTreeMap<&str, ServiceRows> = BTreeMap::new();
     let come: HashSet<&str> = published.clone().map(|(name, _)| name).collect();
     let has_come = |event: &EventType| come.contains(event.name());
     for (name, at) in published.clone() {
@@ -68,15 +68,15 @@ pub(super) fn rows<'a>(
         for part in &system.parts {
             for saga in &part.sagas {
                 let own = rows.entry(part.service).or_default();
-                is_of_a_step |= of_steps(saga, own, (name, at), &has_come);
+                is_of_a_step |= add_step_rows(saga, own, (name, at), &has_come);
                 if saga.abort.is_some_and(|abort| abort.name() == name) {
                     is_of_a_step = true;
-                    aborted(part, saga, own, name, at);
+                    add_abort(part, saga, own, name, at);
                 }
             }
         }
         if !is_of_a_step && let Some(part) = named_after(system, name) {
-            // It is in no ledger. A row without a step is a published event, and nothing else.
+            // No ledger has it. A row without a step stands for a published event alone.
             let row = row(("", ""), Entry::Compensated, Some(name), at);
             rows.entry(part.service).or_default().add(row);
         }
@@ -100,7 +100,7 @@ pub(super) fn rows<'a>(
     rows.filter(|(_, own)| !own.is_empty()).collect()
 }
 
-/// The service that an event is named after. One that is not of this system is consumed by another.
+/// Returns the service that an event is named after or, for a service outside of this system, a consumer of the event.
 fn named_after<'a>(system: &'a System, name: &str) -> Option<&'a Part> {
     let service = name.split('.').next();
     let consumes = |part: &&Part| part.consumes().iter().any(|event| event.name() == name);
@@ -108,10 +108,10 @@ fn named_after<'a>(system: &'a System, name: &str) -> Option<&'a Part> {
     named.next().or_else(|| system.parts.iter().find(consumes))
 }
 
-/// Adds what an event says of a service's steps. Returns whether one of them publishes it.
-fn of_steps(
+/// Adds the rows that an event shows in a service. Returns whether one of its steps publishes the event.
+fn add_step_rows(
     saga: &SagaPart,
-    own: &mut Own,
+    own: &mut ServiceRows,
     (name, at): (&str, Timestamp),
     has_come: &dyn Fn(&EventType) -> bool,
 ) -> bool {
@@ -121,7 +121,7 @@ fn of_steps(
     for step in &saga.steps {
         let is_refused = step.refused.as_ref().is_some_and(is);
         is_of_a_step |= is_refused;
-        // The event with which an origin refuses may also be the abort of what it has begun.
+        // The event with which an origin refuses may also be the abort of the saga that it has begun.
         let is_abort = saga.abort.as_ref().is_some_and(is) && !own.rows.is_empty();
         let outcome = match () {
             () if done_by.contains(&step.name) => Some(Entry::Done),
@@ -129,7 +129,7 @@ fn of_steps(
             () => None,
         };
         if let Some(outcome) = outcome {
-            // Of a step that repeats, the key is in no header: each outcome counts as one of its own.
+            // No header has the key of a step that repeats: each outcome counts as a repetition.
             let key = own.next_key(step);
             own.add(row((step.name, &key), outcome, Some(name), at));
         }
@@ -142,14 +142,14 @@ fn of_steps(
         if step.compensated_by.iter().any(is) {
             let key = own.standing_key(step).unwrap_or_default();
             own.add(row((step.name, &key), Entry::Aborted, None, at));
-            silently_undone(own, step, at);
+            add_silent_compensations(own, step, at);
         }
     }
     is_of_a_step
 }
 
-/// The steps that have published this outcome. Where several may have begun a saga with it, it is the one whose event
-/// has come, or else the one that waits for none.
+/// Returns the steps that have published this outcome. If several may have begun a saga with it, these are the steps
+/// whose event has come, or else those that wait for none.
 fn done_by(
     saga: &SagaPart,
     name: &str,
@@ -166,14 +166,14 @@ fn done_by(
 }
 
 /// Adds the tombstones: the owner's is published, those of the others follow it.
-fn aborted(part: &Part, saga: &SagaPart, own: &mut Own, name: &str, at: Timestamp) {
+fn add_abort(part: &Part, saga: &SagaPart, own: &mut ServiceRows, name: &str, at: Timestamp) {
     let published = (saga.owner == part.service).then_some(name);
     own.add(row(("", saga.saga), Entry::Aborted, published, at));
-    saga.steps.iter().for_each(|step| silently_undone(own, step, at));
+    saga.steps.iter().for_each(|step| add_silent_compensations(own, step, at));
 }
 
-/// Takes a step back whose compensation publishes nothing.
-fn silently_undone(own: &mut Own, step: &StepPart, at: Timestamp) {
+/// Adds the compensations of a step whose compensation publishes nothing.
+fn add_silent_compensations(own: &mut ServiceRows, step: &StepPart, at: Timestamp) {
     if step.compensated.is_some() || !step.kind.can_be_compensated() {
         return;
     }

@@ -7,12 +7,12 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::pending::calls::key::CallKey;
-use crate::pending::calls::stored::{Given, NewCall};
+use crate::pending::calls::stored::{NewCall, StatedOutcome};
 use crate::trace::Trace;
 
 /// The room that a process has for calls of one step, or of its compensation.
 #[derive(Debug)]
-pub struct Room {
+pub struct CallRoom {
     pub step: &'static str,
     pub undo: bool,
     /// Whether it is for calls that were asked before, or for those that were not.
@@ -30,7 +30,7 @@ pub struct Room {
 pub async fn claim(
     db: &mut PgConnection,
     process: i64,
-    rooms: &[Room],
+    rooms: &[CallRoom],
     held: &[Uuid],
 ) -> Result<Vec<NewCall>, sqlx::Error> {
     type Columns = (
@@ -104,7 +104,7 @@ pub async fn claim(
             attempts: u32::try_from(attempts).unwrap_or_default(),
             is_repeated: again,
             is_stored: true,
-            given: Given::read(given.as_deref(), answer),
+            given: StatedOutcome::read(given.as_deref(), answer),
         }
     };
     Ok(rows.into_iter().map(call).collect())
@@ -130,7 +130,7 @@ const TOLERANCE: Duration = Duration::from_secs(60);
 
 /// A line of calls, and the longest time to the next claim that it gives them.
 #[derive(Debug)]
-pub struct Reach {
+pub struct LineReach {
     pub step: &'static str,
     pub undo: bool,
     pub longest: Duration,
@@ -142,7 +142,7 @@ pub struct Reach {
 /// waits for at most `longest_claim`.
 pub async fn end_unreachable(
     pool: &PgPool,
-    lines: &[Reach],
+    lines: &[LineReach],
     longest_wait: Duration,
     longest_claim: Duration,
 ) -> Result<u64, sqlx::Error> {
@@ -170,7 +170,7 @@ mod tests {
     use sqlx::Executor;
 
     use super::*;
-    use crate::schema::migrated::migrated;
+    use crate::schema::migrated_database::migrated;
 
     #[tokio::test]
     async fn a_claim_of_another_release_is_left_alone_for_as_long_as_any_may_last() {
@@ -185,7 +185,7 @@ mod tests {
                              ('no outcome', 0, 0, 31, '202'), ('no outcome too long', 0, 0, 63, '202') \
                          ) as call (key, owner, attempts, minutes, error)";
         pool.execute(calls).await.expect("calls");
-        let lines = [Reach { step: "pay", undo: false, longest: Duration::from_secs(5 * 60) }];
+        let lines = [LineReach { step: "pay", undo: false, longest: Duration::from_secs(5 * 60) }];
         let (hour, claim) = (Duration::from_secs(60 * 60), Duration::from_secs(60 * 60 + 30));
         let ended = end_unreachable(&pool, &lines, hour, claim).await.expect("an answer");
         let due = "select key from ballet.call where next_at <= ballet.now() order by key";

@@ -16,7 +16,7 @@ pub struct CallKey(pub Uuid);
 
 /// The purpose of a call.
 #[derive(Debug, Clone, Copy)]
-pub struct Purpose<'a> {
+pub struct CallPurpose<'a> {
     pub service: &'a str,
     pub saga: &'a str,
     pub saga_id: SagaId,
@@ -29,8 +29,8 @@ pub struct Purpose<'a> {
 
 impl CallKey {
     /// The key of the call for this purpose, which is the same whenever it is derived.
-    pub fn of(purpose: Purpose<'_>) -> Self {
-        let Purpose { service, saga, saga_id, step, step_key, undo, ordinal } = purpose;
+    pub fn of(purpose: CallPurpose<'_>) -> Self {
+        let CallPurpose { service, saga, saga_id, step, step_key, undo, ordinal } = purpose;
         let direction = if undo { "undo" } else { "do" };
         // No name contains the separator, and the key of the step comes last.
         let text = format!("call\0{service}\0{saga}\0{step}\0{direction}\0{ordinal}\0{step_key}");
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     const SAGA: SagaId = SagaId(Uuid::from_u128(0x0193_f7a0_0000_7000_8000_0000_0000_0001));
-    const PURPOSE: Purpose<'_> = Purpose {
+    const PURPOSE: CallPurpose<'_> = CallPurpose {
         service: "cars",
         saga: "trip",
         saga_id: SAGA,
@@ -64,13 +64,13 @@ mod tests {
         let other_saga = SagaId(Uuid::from_u128(SAGA.0.as_u128() + 1));
         let purposes = [
             PURPOSE,
-            Purpose { service: "trains", ..PURPOSE },
-            Purpose { saga: "tour", ..PURPOSE },
-            Purpose { saga_id: other_saga, ..PURPOSE },
-            Purpose { step: "park_car", ..PURPOSE },
-            Purpose { step_key: "1", ..PURPOSE },
-            Purpose { undo: true, ..PURPOSE },
-            Purpose { ordinal: 1, ..PURPOSE },
+            CallPurpose { service: "trains", ..PURPOSE },
+            CallPurpose { saga: "tour", ..PURPOSE },
+            CallPurpose { saga_id: other_saga, ..PURPOSE },
+            CallPurpose { step: "park_car", ..PURPOSE },
+            CallPurpose { step_key: "1", ..PURPOSE },
+            CallPurpose { undo: true, ..PURPOSE },
+            CallPurpose { ordinal: 1, ..PURPOSE },
         ];
         let keys: Vec<CallKey> = purposes.into_iter().map(CallKey::of).collect();
         for (at, key) in keys.iter().enumerate() {

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::inbox::stuck::NO_OUTCOME_YET;
 use crate::ledger::entry::StepKey;
-use crate::operators::interventions::By;
-use crate::pending::calls::stored::Given;
+use crate::operators::interventions::SignedAct;
+use crate::pending::calls::stored::StatedOutcome;
 
 /// A call to the outside that has no answer yet.
 #[derive(Debug, Clone)]
@@ -118,9 +118,13 @@ pub async fn of_step(
     }))
 }
 
-/// Notes what a person says of an open call that nobody makes at this moment. The service takes that in at once: it is
-/// the first of the calls of its step that are due, of which there may be many that fail for long.
-pub async fn give(db: &mut PgConnection, key: Uuid, given: &Given) -> Result<(), sqlx::Error> {
+/// Notes the outcome that a person states of an open call that nobody makes at this moment. The service takes it in at
+/// once: the call comes before the other due calls of its step, even if many of those have failed for long.
+pub async fn give(
+    db: &mut PgConnection,
+    key: Uuid,
+    given: &StatedOutcome,
+) -> Result<(), sqlx::Error> {
     let give = "update ballet.call c set given = $2, answer = $3, owner = 0, \
                     next_at = least(ballet.now(), (select min(o.next_at) from ballet.call o \
                         where o.closed_at is null and o.step = c.step and o.undo = c.undo) \
@@ -159,7 +163,7 @@ pub async fn hurry(
     db: &mut PgConnection,
     sagas: &[Uuid],
     messages: &[Uuid],
-    by: By<'_>,
+    by: SignedAct<'_>,
 ) -> Result<u64, sqlx::Error> {
     let hurry = format!(
         "with due as (update ballet.call set next_at = ballet.now() where call_key in ( \
@@ -199,7 +203,7 @@ mod tests {
     use sqlx::Executor;
 
     use super::*;
-    use crate::schema::migrated::migrated;
+    use crate::schema::migrated_database::migrated;
 
     #[tokio::test]
     async fn a_step_fails_when_no_call_of_it_gets_an_answer_and_is_one_row_however_many_wait() {

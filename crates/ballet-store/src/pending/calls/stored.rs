@@ -44,21 +44,21 @@ pub struct NewCall {
     pub is_repeated: bool,
     /// Whether it was read back from its table. Its saga may have gone on since.
     pub is_stored: bool,
-    /// What a person says of it.
-    pub given: Option<Given>,
+    /// The outcome that a person has stated.
+    pub given: Option<StatedOutcome>,
 }
 
-/// What a person says of a call, so that it is not made.
+/// The outcome of a call that a person states, so that the call is not made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Given {
+pub enum StatedOutcome {
     /// The answer of the other side, as JSON.
     Answer(String),
     /// The other side has done nothing. The call's saga is aborted.
     Nothing,
 }
 
-impl Given {
-    /// As the table has it: its kind, and the answer.
+impl StatedOutcome {
+    /// Returns the columns of the table: its kind, and the answer.
     pub(crate) fn stored(&self) -> (&'static str, Option<&str>) {
         match self {
             Self::Answer(answer) => ("answer", Some(answer)),
@@ -192,7 +192,7 @@ pub async fn close(
 }
 
 /// Opens calls again that this transaction has closed, and whose answers it does not handle after
-/// all. What a person says of one still counts.
+/// all. An outcome that a person has stated still counts.
 pub async fn reopen(db: &mut PgConnection, keys: &[CallKey]) -> Result<(), sqlx::Error> {
     if keys.is_empty() {
         return Ok(());

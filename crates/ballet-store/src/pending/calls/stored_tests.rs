@@ -6,10 +6,10 @@ use sqlx::Executor;
 
 use super::*;
 use crate::ledger::entry::{NO_KEY, StepKey};
-use crate::operators::restored::hold_aborts;
-use crate::pending::calls::claims::{Room, claim};
+use crate::operators::restored_database::hold_aborts;
+use crate::pending::calls::claims::{CallRoom, claim};
 use crate::pending::calls::open::{ask_anew, give, of_step};
-use crate::schema::migrated::migrated;
+use crate::schema::migrated_database::migrated;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -130,7 +130,7 @@ async fn a_saga_without_a_time_that_is_first_heard_of_after_a_restore_was_not_as
 
 /// Claims a call that was not made before, or one that failed. It is due again at once.
 async fn claimed(db: &mut PgConnection, is_repeated: bool) -> NewCall {
-    let room = Room {
+    let room = CallRoom {
         step: "pay",
         undo: false,
         is_repeated,
@@ -147,7 +147,7 @@ async fn what_a_person_says_of_a_call_stays_until_it_is_taken_in() {
     let mut call = call_of(None, 1, now);
     insert(&mut db, 1, std::slice::from_mut(&mut call), &[None], now).await.expect("stored");
     assert_eq!(claimed(&mut db, false).await.given, None);
-    for given in [Given::Nothing, Given::Answer("\"yes\"".to_owned())] {
+    for given in [StatedOutcome::Nothing, StatedOutcome::Answer("\"yes\"".to_owned())] {
         give(&mut db, call.key.0, &given).await.expect("given");
         assert_eq!(claimed(&mut db, false).await.given, Some(given.clone()));
         // A batch takes it in, and leaves it to the next one.
@@ -183,14 +183,14 @@ async fn what_a_person_says_of_a_call_is_taken_in_before_the_calls_that_are_due_
     let (_database, mut db, now) = tables("given_first").await;
     let mut calls = [1, 2].map(|number| call_of(None, number, now));
     insert(&mut db, 1, &mut calls, &[None, None], now).await.expect("stored");
-    // So many fail that one has been due since before the other was requested.
+    // Enough calls fail that one has been due since before the other was requested.
     let failed = "update ballet.call set attempts = 1, last_error = '500', next_at = case \
                       when call_key = $1 then created_at - interval '1 hour' else 'infinity' end";
     let [longest, aside] = calls.map(|call| call.key);
     sqlx::query(failed).bind(longest.0).execute(&mut db).await.expect("failed");
     assert_eq!(claimed(&mut db, true).await.key, longest);
     sqlx::query(failed).bind(longest.0).execute(&mut db).await.expect("failed");
-    give(&mut db, aside.0, &Given::Nothing).await.expect("given");
+    give(&mut db, aside.0, &StatedOutcome::Nothing).await.expect("given");
     let first = claimed(&mut db, true).await;
-    assert_eq!((first.key, first.given), (aside, Some(Given::Nothing)));
+    assert_eq!((first.key, first.given), (aside, Some(StatedOutcome::Nothing)));
 }

@@ -1,11 +1,11 @@
-//! A message of a saga, as the services publish it that the suite stands for.
+//! Messages of a saga, as the services published them that the suite stands in for.
 
 use ballet::Clock;
 use ballet::core::EventType;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// The properties with which an event of a saga is published.
+/// Makes the properties of an event in a saga.
 pub(crate) fn properties(event: EventType, saga: Uuid, id: Uuid) -> Value {
     let trace = format!("00-{}-00f067aa0ba902b7-01", saga.simple());
     let clock = Clock::system();

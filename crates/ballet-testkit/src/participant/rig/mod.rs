@@ -1,4 +1,4 @@
-//! The world of one scenario: processes, links to the servers, what was sent and published.
+//! The world of one scenario: processes, links to the servers, sent and published messages.
 
 pub(crate) mod message;
 pub(crate) mod process;

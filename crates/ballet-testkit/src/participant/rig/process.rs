@@ -12,23 +12,23 @@ use tokio::process::{Child, Command};
 use crate::participant::program::Program;
 use ballet_stage::{Error, Result};
 
-/// How much of its output is kept for an error message.
+/// The number of output lines kept for an error message.
 const LINES: usize = 20;
-/// Kills the process when we are gone, however that comes.
+/// A shell script that kills the process when the test process is gone, for whatever reason.
 const WATCHDOG: &str = r#"read -r _; kill -9 -- "-$1""#;
 
-/// A process that runs. Dropping it kills it.
+/// A running process. Dropping it kills it.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub(crate) struct ProgramProcess {
     child: Child,
     pid: Pid,
-    output: Output,
+    output: OutputLines,
     _watchdog: Child,
 }
 
-type Output = Arc<Mutex<VecDeque<String>>>;
+type OutputLines = Arc<Mutex<VecDeque<String>>>;
 
-impl Process {
+impl ProgramProcess {
     pub(crate) fn start(program: &Program, amqp_url: &str, database_url: &str) -> Result<Self> {
         let what = || format!("start {}", program.program.display());
         let mut command = Command::new(&program.program);
@@ -62,14 +62,14 @@ impl Process {
             .map_err(|source| {
                 cannot("start sh, which watches over the program".to_owned(), source)
             })?;
-        let output = Output::default();
+        let output = OutputLines::default();
         keep(child.stdout.take(), &output);
         keep(child.stderr.take(), &output);
         Ok(Self { child, pid, output, _watchdog: watchdog })
     }
 
-    /// How it has ended, if it has, with what it said last.
-    pub(crate) fn ended(&mut self) -> Option<String> {
+    /// Returns how it ended, with its last output, if it has ended.
+    pub(crate) fn exit(&mut self) -> Option<String> {
         let status = self.child.try_wait().ok().flatten()?;
         Some(self.end(status))
     }
@@ -81,11 +81,14 @@ impl Process {
         self.child.wait().await.ok();
     }
 
-    /// Asks it to stop, and waits until it has. It must end well.
+    /// Asks it to stop, and waits for its end, which must be a success.
     pub(crate) async fn stop(mut self, patience: Duration) -> Result<(), String> {
         kill_process(self.pid, Signal::TERM).map_err(|error| format!("it has ended: {error}"))?;
         let Ok(ended) = tokio::time::timeout(patience, self.child.wait()).await else {
-            return Err(format!("it runs {patience:?} after SIGTERM; it said\n{}", self.said()));
+            return Err(format!(
+                "it runs {patience:?} after SIGTERM; it said\n{}",
+                self.last_output()
+            ));
         };
         match ended {
             Ok(status) if status.success() => Ok(()),
@@ -95,17 +98,17 @@ impl Process {
     }
 
     fn end(&self, status: ExitStatus) -> String {
-        format!("the program ended with {status}; it said\n{}", self.said())
+        format!("the program ended with {status}; it said\n{}", self.last_output())
     }
 
-    /// What it said last.
-    pub(crate) fn said(&self) -> String {
+    /// Returns its last output.
+    pub(crate) fn last_output(&self) -> String {
         let lines = self.output.lock().unwrap_or_else(PoisonError::into_inner);
         lines.iter().map(|line| format!("    {line}\n")).collect()
     }
 }
 
-fn keep(from: Option<impl AsyncRead + Send + Unpin + 'static>, output: &Output) {
+fn keep(from: Option<impl AsyncRead + Send + Unpin + 'static>, output: &OutputLines) {
     let Some(from) = from else { return };
     let output = Arc::clone(output);
     tokio::spawn(async move {

@@ -1,28 +1,28 @@
-//! The program's processes: those that run, and whether one has ended by itself.
+//! The running processes of a program, and whether one has ended by itself.
 
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::participant::program::Program;
-use crate::participant::rig::process::Process;
+use crate::participant::rig::process::ProgramProcess;
 use ballet_stage::wait_until;
 
 /// The processes of one program.
-pub(crate) struct Processes {
+pub(crate) struct ProgramProcesses {
     program: Program,
-    running: Mutex<Vec<Process>>,
+    running: Mutex<Vec<ProgramProcess>>,
 }
 
-impl Processes {
-    /// None runs so far.
+impl ProgramProcesses {
+    /// Starts with no process.
     pub(crate) fn of(program: Program) -> Self {
         Self { program, running: Mutex::default() }
     }
 
-    /// Starts one more; how many run.
+    /// Starts one more process. Returns how many run.
     pub(crate) fn start(&self, amqp_url: &str, database_url: &str) -> Result<u64, String> {
-        let process = Process::start(&self.program, amqp_url, database_url);
+        let process = ProgramProcess::start(&self.program, amqp_url, database_url);
         let process = process.map_err(|error| error.to_string())?;
         let mut running = self.running();
         running.push(process);
@@ -31,14 +31,14 @@ impl Processes {
 
     /// Kills all.
     pub(crate) async fn kill(&self) {
-        for process in self.taken() {
+        for process in self.take_all() {
             process.kill().await;
         }
     }
 
     /// Asks all to stop, and waits until they have.
     pub(crate) async fn stop(&self, patience: Duration) -> Result<(), String> {
-        for process in self.taken() {
+        for process in self.take_all() {
             process.stop(patience).await?;
         }
         Ok(())
@@ -54,7 +54,7 @@ impl Processes {
     where
         F: Future<Output = Result<Option<T>, String>>,
     {
-        let ended = || self.running().iter_mut().find_map(Process::ended);
+        let ended = || self.running().iter_mut().find_map(ProgramProcess::exit);
         let found = wait_until(what, limit, || {
             let (ended, next) = (ended(), probe());
             async move {
@@ -67,17 +67,17 @@ impl Processes {
         match found.await {
             Ok(found) => found,
             Err(error) => {
-                let said: String = self.running().iter().map(Process::said).collect();
+                let said: String = self.running().iter().map(ProgramProcess::last_output).collect();
                 Err(format!("{error}\n  the program said\n{said}"))
             }
         }
     }
 
-    fn taken(&self) -> Vec<Process> {
+    fn take_all(&self) -> Vec<ProgramProcess> {
         std::mem::take(&mut *self.running())
     }
 
-    fn running(&self) -> MutexGuard<'_, Vec<Process>> {
+    fn running(&self) -> MutexGuard<'_, Vec<ProgramProcess>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! The other company of a participant that calls outside: what it was asked, what it did, and how it answers.
+//! The provider that a participant calls: the requests it received, their effects, and its answers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
@@ -13,59 +13,59 @@ use serde_json::Value;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::participant::contract::{Call, Calls};
+use crate::participant::contract::{ProviderCall, ProviderCalls};
 
-/// What stands for a request's key in an answer.
+/// The placeholder for the request's key in an answer.
 const KEY: &str = "{key}";
 const HEADER: &str = "idempotency-key";
 
-/// What it does with a request.
+/// The provider's reaction to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mood {
+pub(crate) enum ProviderMode {
     Answers,
-    /// It answers 503, and does nothing.
+    /// Answers 503, and does nothing.
     Away,
-    /// It does what it is asked, and a proxy before it answers 504.
+    /// Does what is asked, but a proxy in front answers 504.
     Loses,
-    /// It does what it is asked, and never answers.
+    /// Does what is asked, but never answers.
     Silent,
-    /// It does nothing until its mood changes.
+    /// Does nothing until the mode changes.
     Waits,
 }
 
 /// An HTTP server that acts once for each key.
 #[derive(Debug, Clone)]
-pub(crate) struct Provider {
+pub(crate) struct TestProvider {
     url: String,
-    shared: Arc<Shared>,
+    shared: Arc<ProviderState>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    calls: Calls,
-    mood: watch::Sender<Mood>,
-    asked: Mutex<Vec<Asked>>,
-    /// The sagas that it refuses.
+struct ProviderState {
+    calls: ProviderCalls,
+    mode: watch::Sender<ProviderMode>,
+    asked: Mutex<Vec<ReceivedRequest>>,
+    /// The sagas whose step it refuses.
     refused: Mutex<Vec<Uuid>>,
 }
 
 #[derive(Debug, Clone, Default)]
-struct Asked {
+struct ReceivedRequest {
     /// Method and path.
     request: String,
     compensates: bool,
     key: String,
-    /// Where the saga's id is.
+    /// The request's text, which contains the saga's id.
     text: String,
     done: bool,
 }
 
-impl Provider {
-    /// Serves on this machine.
-    pub(crate) async fn start(calls: &Calls) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared {
+impl TestProvider {
+    /// Starts a server on this machine.
+    pub(crate) async fn start(calls: &ProviderCalls) -> std::io::Result<Self> {
+        let shared = Arc::new(ProviderState {
             calls: calls.clone(),
-            mood: watch::Sender::new(Mood::Answers),
+            mode: watch::Sender::new(ProviderMode::Answers),
             asked: Mutex::default(),
             refused: Mutex::default(),
         });
@@ -80,8 +80,8 @@ impl Provider {
         &self.url
     }
 
-    pub(crate) fn set(&self, mood: Mood) {
-        self.shared.mood.send_replace(mood);
+    pub(crate) fn set(&self, mode: ProviderMode) {
+        self.shared.mode.send_replace(mode);
     }
 
     /// Answers the step of a saga with a refusal.
@@ -89,43 +89,43 @@ impl Provider {
         self.shared.refused.lock().unwrap_or_else(PoisonError::into_inner).push(saga);
     }
 
-    /// Whether it was asked for something of a saga.
+    /// Whether it received a request for a saga.
     pub(crate) fn was_asked(&self, saga: Uuid) -> bool {
-        self.asked().iter().any(|asked| asked.is_of(saga))
+        self.requests().iter().any(|asked| asked.is_of(saga))
     }
 
-    /// How often it did what the step wants for a saga, less how often it took that back.
+    /// Returns how often the step's effect was made for a saga, less how often it was undone.
     pub(crate) fn effect(&self, saga: Uuid) -> i64 {
-        let asked = self.asked();
+        let asked = self.requests();
         let of_saga = asked.iter().filter(|asked| asked.done && asked.is_of(saga));
         let done: BTreeSet<_> = of_saga.map(|asked| (&asked.key, asked.compensates)).collect();
         done.iter().map(|(_, compensates)| if *compensates { -1 } else { 1 }).sum()
     }
 
-    /// What the program did wrong with the provider, in these sagas.
-    pub(crate) fn wrong(&self, sagas: impl Iterator<Item = Uuid>) -> Vec<String> {
-        wrong(&self.asked(), sagas)
+    /// Returns the program's mistakes in its calls for these sagas.
+    pub(crate) fn mistakes(&self, sagas: impl Iterator<Item = Uuid>) -> Vec<String> {
+        mistakes(&self.requests(), sagas)
     }
 
-    fn asked(&self) -> Vec<Asked> {
+    fn requests(&self) -> Vec<ReceivedRequest> {
         self.shared.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-impl Shared {
-    fn refuses(&self, asked: &Asked) -> bool {
+impl ProviderState {
+    fn refuses(&self, asked: &ReceivedRequest) -> bool {
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         !asked.compensates && refused.iter().any(|saga| asked.is_of(*saga))
     }
 }
 
-impl Asked {
+impl ReceivedRequest {
     fn is_of(&self, saga: Uuid) -> bool {
         self.text.contains(&saga.to_string())
     }
 }
 
-fn wrong(asked: &[Asked], sagas: impl Iterator<Item = Uuid>) -> Vec<String> {
+fn mistakes(asked: &[ReceivedRequest], sagas: impl Iterator<Item = Uuid>) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut by_key: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for asked in asked {
@@ -165,44 +165,45 @@ fn wrong(asked: &[Asked], sagas: impl Iterator<Item = Uuid>) -> Vec<String> {
 }
 
 async fn answer(
-    State(shared): State<Arc<Shared>>,
+    State(shared): State<Arc<ProviderState>>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     let request = format!("{method} {}", uri.path());
-    let Calls { step, compensation, .. } = &shared.calls;
-    let is_it = |call: &&Call| call.request == request;
+    let ProviderCalls { step, compensation, .. } = &shared.calls;
+    let is_it = |call: &&ProviderCall| call.request == request;
     let Some(call) = [step, compensation].into_iter().find(is_it) else {
         let known = format!("there are {} and {}", step.request, compensation.request);
         return (StatusCode::NOT_IMPLEMENTED, known).into_response();
     };
     let key = headers.get(HEADER).and_then(|key| key.to_str().ok()).unwrap_or_default();
-    let mut asked = Asked {
+    let mut asked = ReceivedRequest {
         compensates: call.request == compensation.request,
         key: key.to_owned(),
         text: format!("{uri} {}", String::from_utf8_lossy(&body)),
         request,
         done: false,
     };
-    let note =
-        |asked: Asked| shared.asked.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
-    note(asked.clone());
-    let mut mood = shared.mood.subscribe();
-    let mood = match mood.wait_for(|mood| *mood != Mood::Waits).await {
-        Ok(mood) => *mood,
-        Err(_) => Mood::Away,
+    let note = |asked: ReceivedRequest| {
+        shared.asked.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
     };
-    if mood == Mood::Away {
+    note(asked.clone());
+    let mut mode = shared.mode.subscribe();
+    let mode = match mode.wait_for(|mode| *mode != ProviderMode::Waits).await {
+        Ok(mode) => *mode,
+        Err(_) => ProviderMode::Away,
+    };
+    if mode == ProviderMode::Away {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
     let refusal = shared.calls.refusal.as_ref().filter(|_| shared.refuses(&asked));
     asked.done = refusal.is_none();
     note(asked);
-    match mood {
-        Mood::Silent => pending().await,
-        Mood::Loses => StatusCode::GATEWAY_TIMEOUT.into_response(),
+    match mode {
+        ProviderMode::Silent => pending().await,
+        ProviderMode::Loses => StatusCode::GATEWAY_TIMEOUT.into_response(),
         _ => axum::Json(with_key(refusal.unwrap_or(&call.answer), key)).into_response(),
     }
 }
@@ -216,15 +217,21 @@ fn with_key(answer: &Value, key: &str) -> Value {
 mod tests {
     use super::*;
 
-    fn asked(saga: Uuid, key: &str, compensates: bool) -> Asked {
+    fn asked(saga: Uuid, key: &str, compensates: bool) -> ReceivedRequest {
         let request = if compensates { "POST /refunds" } else { "POST /charges" }.to_owned();
-        Asked { request, compensates, key: key.to_owned(), text: saga.to_string(), done: true }
+        ReceivedRequest {
+            request,
+            compensates,
+            key: key.to_owned(),
+            text: saga.to_string(),
+            done: true,
+        }
     }
 
     #[test]
     fn keys_that_change_or_are_shared_or_missing_are_named() {
         let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        let said = |asked: &[Asked]| wrong(asked, [one, two].into_iter()).join("\n");
+        let said = |asked: &[ReceivedRequest]| mistakes(asked, [one, two].into_iter()).join("\n");
         let good = [
             asked(one, "a", false),
             asked(one, "a", false),

@@ -1,4 +1,4 @@
-//! What has been published to some exchanges, as a queue beside the system's own has it.
+//! The messages published to some exchanges, read from an extra queue beside the system's own.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -8,18 +8,18 @@ use uuid::Uuid;
 
 use ballet_stage::{Result, TestEnv};
 
-/// As many as one request takes: what it took is kept if the next one fails.
+/// The batch size of one request. A batch is kept even if the next request fails.
 const MANY: u32 = 1_000;
 
 /// A message as it was published.
 #[derive(Debug, Clone)]
-pub(crate) struct Seen {
+pub(crate) struct PublishedMessage {
     pub(crate) routing_key: String,
     pub(crate) properties: Value,
     pub(crate) body: String,
 }
 
-impl Seen {
+impl PublishedMessage {
     pub(crate) fn property(&self, name: &str) -> &str {
         self.properties[name].as_str().unwrap_or_default()
     }
@@ -33,16 +33,16 @@ impl Seen {
     }
 }
 
-/// All messages that have come so far.
+/// A record of all messages that have come so far.
 #[derive(Debug)]
-pub(crate) struct Record {
+pub(crate) struct MessageRecord {
     /// The queue that gets a copy of each.
     queue: &'static str,
-    seen: Mutex<Vec<Seen>>,
+    seen: Mutex<Vec<PublishedMessage>>,
 }
 
-impl Record {
-    /// Keeps what is published from now on, by exchange and binding key.
+impl MessageRecord {
+    /// Starts to record, by exchange and binding key.
     pub(crate) async fn begin(
         env: &TestEnv,
         queue: &'static str,
@@ -58,12 +58,12 @@ impl Record {
         Ok(Self { queue, seen: Mutex::default() })
     }
 
-    /// Reads what has come since, and returns all.
-    pub(crate) async fn read(&self, env: &TestEnv) -> Result<Vec<Seen>> {
+    /// Reads the new messages, and returns all.
+    pub(crate) async fn read(&self, env: &TestEnv) -> Result<Vec<PublishedMessage>> {
         loop {
             let some = env.management().take(self.queue, MANY).await?;
             let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            all.extend(some.iter().map(seen));
+            all.extend(some.iter().map(parse_message));
             if some.len() < MANY as usize {
                 return Ok(all.clone());
             }
@@ -71,9 +71,9 @@ impl Record {
     }
 }
 
-fn seen(message: &Value) -> Seen {
+fn parse_message(message: &Value) -> PublishedMessage {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    Seen {
+    PublishedMessage {
         routing_key: text(&message["routing_key"]),
         properties: message["properties"].clone(),
         body: text(&message["payload"]),

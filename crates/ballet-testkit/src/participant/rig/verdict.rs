@@ -1,4 +1,4 @@
-//! Whether what was published for a saga is what the contract promises, and a dead letter what a participant owes.
+//! Checks that the events of a saga are those that the contract promises, and that a dead letter is as it must be.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,35 +7,36 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::participant::contract::{Contract, Types};
-use crate::participant::rig::record::Seen;
+use crate::participant::rig::record::PublishedMessage;
 
-/// How a saga has to end in the participant.
+/// The required end of a saga in the participant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum SagaEnd {
     /// The step is done.
     Done,
     /// The step was done, and is undone.
     Undone,
     /// The step never took effect.
     Never,
-    /// One of the last two.
+    /// Either `Undone` or `Never`.
     Aborted,
     /// The step refused.
     Refused,
 }
 
-/// How often each event was published, by the ids.
+/// The number of ids under which each event was published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Counts {
+struct EventCounts {
     done: usize,
     compensated: usize,
     refused: usize,
 }
 
-impl Counts {
-    fn of(types: &Types, saga: Uuid, all: &[Seen]) -> Self {
+impl EventCounts {
+    fn of(types: &Types, saga: Uuid, all: &[PublishedMessage]) -> Self {
         let count = |event: EventType| {
-            let of_saga = |seen: &&Seen| seen.is_of(saga) && seen.routing_key == event.name();
+            let of_saga =
+                |seen: &&PublishedMessage| seen.is_of(saga) && seen.routing_key == event.name();
             let ids: BTreeSet<&str> =
                 all.iter().filter(of_saga).map(|seen| seen.property("message_id")).collect();
             ids.len()
@@ -48,21 +49,21 @@ impl Counts {
     }
 }
 
-impl End {
-    /// Says what differs if effect and events of a saga are not those of this end.
+impl SagaEnd {
+    /// Returns what is wrong if the effect and events of a saga do not fit this end.
     pub(crate) fn check(
         self,
         contract: &Contract,
         types: &Types,
         saga: Uuid,
         effect: i64,
-        seen: &[Seen],
+        seen: &[PublishedMessage],
     ) -> Result<(), String> {
-        let counts = Counts::of(types, saga, seen);
+        let counts = EventCounts::of(types, saga, seen);
         if self.is(contract, effect, counts) {
             return Ok(());
         }
-        let Counts { done, compensated, refused } = counts;
+        let EventCounts { done, compensated, refused } = counts;
         Err(format!(
             "saga {saga} should be {self:?}: its effect is {effect} (done: {}), published are \
              {done} of {}, {compensated} of {} and {refused} refusals, counted by ids",
@@ -70,37 +71,37 @@ impl End {
         ))
     }
 
-    fn is(self, contract: &Contract, effect: i64, counts: Counts) -> bool {
-        let of = |done, compensated| counts == Counts { done, compensated, refused: 0 };
+    fn is(self, contract: &Contract, effect: i64, counts: EventCounts) -> bool {
+        let of = |done, compensated| counts == EventCounts { done, compensated, refused: 0 };
         match self {
             Self::Done => effect == contract.effect_when_done && of(1, 0),
             Self::Undone => effect == 0 && of(1, 1),
             Self::Never => effect == 0 && of(0, 0),
-            // What a call did after the abort is taken back, and was never said to be done.
+            // The effect of a call after the abort is undone, and its step was never reported as done.
             Self::Aborted => {
                 let late = contract.calls.is_some() && of(0, 1);
                 effect == 0 && (of(1, 1) || of(0, 0) || late)
             }
             Self::Refused => {
-                effect == 0 && counts == Counts { done: 0, compensated: 0, refused: 1 }
+                effect == 0 && counts == EventCounts { done: 0, compensated: 0, refused: 1 }
             }
         }
     }
 }
 
-/// Says what is wrong if not all that was published is what the contract promises. `sent` are the ids of what was sent,
-/// by saga.
+/// Returns what is wrong if some published event is not what the contract promises. `sent` holds the ids of the sent
+/// messages, by saga.
 pub(crate) fn check_events(
     contract: &Contract,
     types: &Types,
-    seen: &[Seen],
+    seen: &[PublishedMessage],
     sent: &BTreeMap<Uuid, Vec<Uuid>>,
 ) -> Result<(), String> {
     for event in seen {
         let saga = sent.iter().find(|(saga, _)| event.is_of(**saga));
         let (saga, sent) =
             saga.ok_or_else(|| format!("`correlation_id` is of no saga: {event:?}"))?;
-        let wrong = lacks(contract, types, event, *saga, sent);
+        let wrong = event_faults(contract, types, event, *saga, sent);
         if !wrong.is_empty() {
             return Err(wrong.join("\n"));
         }
@@ -108,11 +109,11 @@ pub(crate) fn check_events(
     Ok(())
 }
 
-/// What an event lacks that the contract promises of each.
-fn lacks(
+/// Returns what an event lacks of the promises for every event.
+fn event_faults(
     contract: &Contract,
     types: &Types,
-    seen: &Seen,
+    seen: &PublishedMessage,
     saga: Uuid,
     sent: &[Uuid],
 ) -> Vec<String> {
@@ -146,7 +147,7 @@ fn lacks(
     wrong
 }
 
-/// Whether one of these is the dead letter of a message, with this reason and the body as it came.
+/// Checks that one of these is the dead letter of a message, with this reason and the unchanged body.
 pub(crate) fn check_letter(
     letters: &[Value],
     id: &Value,

@@ -1,4 +1,4 @@
-//! One participant on servers of its own name: what is sent to it, and how it has to end.
+//! The world of one participant on its own servers: the messages for it, and the required end of each saga.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -18,66 +18,69 @@ use uuid::Uuid;
 use crate::participant::contract::{Contract, Types};
 use crate::participant::program::Program;
 use crate::participant::rig::message::properties;
-use crate::participant::rig::processes::Processes;
-use crate::participant::rig::provider::Provider;
-use crate::participant::rig::record::{Record, Seen};
-use crate::participant::rig::verdict::{End, check_events};
-use ballet_stage::{Depth, Proxy, Servers, TestEnv};
+use crate::participant::rig::processes::ProgramProcesses;
+use crate::participant::rig::provider::TestProvider;
+use crate::participant::rig::record::{MessageRecord, PublishedMessage};
+use crate::participant::rig::verdict::{SagaEnd, check_events};
+use ballet_stage::{Proxy, QueueDepth, Servers, TestEnv};
 
-/// What went wrong, in a sentence.
-pub(crate) type Wrong = String;
+/// The reason why a scenario failed, in a sentence.
+pub(crate) type ScenarioFailure = String;
 
-/// The counts of a queue are at most a second old. Queues that were empty for longer are.
+/// A queue that was empty for this long is really empty: its counts are at most a second old.
 const CALM: Duration = Duration::from_millis(2_500);
-/// For what comes in any case, unless the program hangs.
+/// The limit for something that always happens unless the program hangs.
 const SURELY: Duration = Duration::from_secs(60);
 
-/// A participant, alone in its system.
-pub(crate) struct World<'a> {
+/// The world of a scenario: one participant, alone in its system.
+pub(crate) struct ScenarioWorld<'a> {
     pub(crate) contract: &'a Contract,
     pub(crate) types: Types,
     pub(crate) env: TestEnv,
-    /// The program's links to its servers. The suite itself has others.
+    /// The program's links to its servers. The suite uses others.
     pub(crate) amqp: Proxy,
     pub(crate) database: Proxy,
-    processes: Processes,
-    provider: Option<Provider>,
+    processes: ProgramProcesses,
+    provider: Option<TestProvider>,
     patience: Duration,
     probe: Mutex<PgConnection>,
-    record: Record,
+    record: MessageRecord,
     sent: BTreeMap<Uuid, Vec<Uuid>>,
-    /// How each saga has to end.
-    expected: Vec<(Uuid, End)>,
+    /// The required end of each saga.
+    expected: Vec<(Uuid, SagaEnd)>,
 }
 
-impl<'a> World<'a> {
-    /// One in which a process of the program runs.
+impl<'a> ScenarioWorld<'a> {
+    /// Creates a world in which one process of the program runs.
     pub(crate) async fn new(
         servers: &Servers,
         program: &Program,
         contract: &'a Contract,
         patience: Duration,
-    ) -> Result<Self, Wrong> {
+    ) -> Result<Self, ScenarioFailure> {
         let service = contract.part.service;
         let system = System { name: "suite", parts: vec![contract.part.clone()] };
         let definitions = topology::definitions(&system, |_| String::new());
-        let env = TestEnv::new(servers, service, &definitions, &[service]).await.map_err(said)?;
+        let env =
+            TestEnv::new(servers, service, &definitions, &[service]).await.map_err(to_failure)?;
         let own = format!("{service}.#");
-        let record = Record::begin(&env, "record", &[(EVENTS, &own)]).await.map_err(said)?;
-        let probe = PgConnection::connect(env.admin_database_url(service)).await.map_err(said)?;
+        let record =
+            MessageRecord::begin(&env, "record", &[(EVENTS, &own)]).await.map_err(to_failure)?;
+        let probe =
+            PgConnection::connect(env.admin_database_url(service)).await.map_err(to_failure)?;
         let (mut program, mut provider) = (program.clone(), None);
         if let Some(calls) = &contract.calls {
-            let company = Provider::start(calls).await.map_err(said)?;
+            let company = TestProvider::start(calls).await.map_err(to_failure)?;
             program = program.env(&calls.url, company.url());
             provider = Some(company);
         }
         let mut world = Self {
             contract,
             types: contract.types()?,
-            amqp: Proxy::to(env.amqp_url(service)).await.map_err(said)?,
-            database: Proxy::to(env.database_url(service)).await.map_err(said)?,
+            amqp: Proxy::to(env.amqp_url(service)).await.map_err(to_failure)?,
+            database: Proxy::to(env.database_url(service)).await.map_err(to_failure)?,
             env,
-            processes: Processes::of(program),
+            processes: ProgramProcesses::of(program),
             provider,
             patience,
             probe: Mutex::new(probe),
@@ -91,8 +94,8 @@ impl<'a> World<'a> {
         Ok(world)
     }
 
-    /// The company that the step calls.
-    pub(crate) fn provider(&self) -> Result<Provider, Wrong> {
+    /// Returns the provider that the step calls.
+    pub(crate) fn provider(&self) -> Result<TestProvider, ScenarioFailure> {
         self.provider.clone().ok_or_else(|| "the contract names no `calls`".to_owned())
     }
 
@@ -100,8 +103,8 @@ impl<'a> World<'a> {
         self.contract.part.service
     }
 
-    /// Starts a process beside those that run, and waits until it consumes.
-    pub(crate) async fn start(&mut self) -> Result<(), Wrong> {
+    /// Starts one more process, and waits until it consumes.
+    pub(crate) async fn start(&mut self) -> Result<(), ScenarioFailure> {
         let expected = self.processes.start(self.amqp.url(), self.database.url())?;
         self.until("the program to consume from its queue", || async {
             let consumers = self.depth().await?.consumers;
@@ -111,17 +114,17 @@ impl<'a> World<'a> {
     }
 
     /// Executes statements of the contract in the program's database.
-    pub(crate) async fn execute(&self, sql: &str) -> Result<(), Wrong> {
+    pub(crate) async fn execute(&self, sql: &str) -> Result<(), ScenarioFailure> {
         let mut db = self.probe.lock().await;
         let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut *db).await;
-        done.map(drop).map_err(said)
+        done.map(drop).map_err(to_failure)
     }
 
-    /// Starts a process after others have ended, and waits until it has handled a message: the
-    /// broker's count of consumers may still have those that are gone.
-    pub(crate) async fn start_again(&mut self) -> Result<(), Wrong> {
+    /// Starts a process after others have ended, and waits until it has handled a message: the broker's count of
+    /// consumers may still include the ended ones.
+    pub(crate) async fn start_again(&mut self) -> Result<(), ScenarioFailure> {
         self.processes.start(self.amqp.url(), self.database.url())?;
-        let saga = self.saga(End::Done);
+        let saga = self.saga(SagaEnd::Done);
         self.trigger(saga).await?;
         self.is_done(saga).await
     }
@@ -132,60 +135,68 @@ impl<'a> World<'a> {
     }
 
     /// Asks all processes to stop, and waits until they have.
-    pub(crate) async fn stop(&self) -> Result<(), Wrong> {
+    pub(crate) async fn stop(&self) -> Result<(), ScenarioFailure> {
         self.processes.stop(SURELY).await
     }
 
-    async fn depth(&self) -> Result<Depth, Wrong> {
-        self.env.management().depth(self.service()).await.map_err(said)
+    async fn depth(&self) -> Result<QueueDepth, ScenarioFailure> {
+        self.env.management().depth(self.service()).await.map_err(to_failure)
     }
 
     /// Waits for a condition. A process that ends by itself ends the wait.
-    pub(crate) async fn until<T, F>(&self, what: &str, probe: impl FnMut() -> F) -> Result<T, Wrong>
+    pub(crate) async fn until<T, F>(
+        &self,
+        what: &str,
+        probe: impl FnMut() -> F,
+    ) -> Result<T, ScenarioFailure>
     where
-        F: Future<Output = Result<Option<T>, Wrong>>,
+        F: Future<Output = Result<Option<T>, ScenarioFailure>>,
     {
         self.processes.wait(SURELY, what, probe).await
     }
 
-    /// The same for what a program with a fault does not do: it is waited for as long as for the end of a saga.
+    /// Waits as long as for the end of a saga, because a faulty program may never meet the condition.
     pub(crate) async fn patiently<T, F>(
         &self,
         what: &str,
         probe: impl FnMut() -> F,
-    ) -> Result<T, Wrong>
+    ) -> Result<T, ScenarioFailure>
     where
-        F: Future<Output = Result<Option<T>, Wrong>>,
+        F: Future<Output = Result<Option<T>, ScenarioFailure>>,
     {
         self.processes.wait(self.patience, what, probe).await
     }
 
-    /// A new saga, which has to end like this.
-    pub(crate) fn saga(&mut self, end: End) -> Uuid {
+    /// Makes a new saga with this required end.
+    pub(crate) fn saga(&mut self, end: SagaEnd) -> Uuid {
         let saga = Self::new_id();
         self.expects(saga, end);
         saga
     }
 
-    /// Notes how a saga has to end.
-    pub(crate) fn expects(&mut self, saga: Uuid, end: End) {
+    /// Records the required end of a saga.
+    pub(crate) fn expects(&mut self, saga: Uuid, end: SagaEnd) {
         self.expected.push((saga, end));
     }
 
-    /// The id of a new saga, or of a new message.
+    /// Returns a new id for a saga or a message.
     pub(crate) fn new_id() -> Uuid {
         let clock = Clock::system();
         clock.new_id(clock.now())
     }
 
-    /// Triggers the step of a saga; the messages' ids.
-    pub(crate) async fn trigger(&mut self, saga: Uuid) -> Result<Vec<Uuid>, Wrong> {
+    /// Triggers the step of a saga. Returns the ids of the messages.
+    pub(crate) async fn trigger(&mut self, saga: Uuid) -> Result<Vec<Uuid>, ScenarioFailure> {
         let ids: Vec<Uuid> = self.types.triggers.iter().map(|_| Self::new_id()).collect();
         self.trigger_as(saga, &ids).await.map(|()| ids)
     }
 
-    /// The same under given message ids.
-    pub(crate) async fn trigger_as(&mut self, saga: Uuid, ids: &[Uuid]) -> Result<(), Wrong> {
+    /// Triggers the step under given message ids.
+    pub(crate) async fn trigger_as(
+        &mut self,
+        saga: Uuid,
+        ids: &[Uuid],
+    ) -> Result<(), ScenarioFailure> {
         for (event, id) in self.types.triggers.clone().into_iter().zip(ids) {
             let body = self.contract.body(event, saga);
             self.send(event, saga, *id, &body).await?;
@@ -193,12 +204,12 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    /// Triggers the step so that it refuses, under given message ids or new ones.
+    /// Makes the step refuse, with triggers under given message ids or new ones.
     pub(crate) async fn trigger_refused(
         &mut self,
         saga: Uuid,
         ids: Option<&[Uuid]>,
-    ) -> Result<Vec<Uuid>, Wrong> {
+    ) -> Result<Vec<Uuid>, ScenarioFailure> {
         let events = self.types.triggers.clone();
         let ids =
             ids.map_or_else(|| events.iter().map(|_| Self::new_id()).collect(), <[_]>::to_vec);
@@ -214,41 +225,45 @@ impl<'a> World<'a> {
         Ok(ids)
     }
 
-    /// The event that triggers the step; of a join, the first.
+    /// Returns the type of the step's trigger; for a join, of the first.
     pub(crate) fn trigger_type(&self) -> EventType {
         self.types.triggers[0]
     }
 
     /// Publishes one event of a saga.
-    pub(crate) async fn send_event(&mut self, event: EventType, saga: Uuid) -> Result<(), Wrong> {
+    pub(crate) async fn send_event(
+        &mut self,
+        event: EventType,
+        saga: Uuid,
+    ) -> Result<(), ScenarioFailure> {
         let body = self.contract.body(event, saga);
         self.send(event, saga, Self::new_id(), &body).await
     }
 
-    /// Aborts a saga; the message's id.
-    pub(crate) async fn abort(&mut self, saga: Uuid) -> Result<Uuid, Wrong> {
+    /// Aborts a saga. Returns the id of the message.
+    pub(crate) async fn abort(&mut self, saga: Uuid) -> Result<Uuid, ScenarioFailure> {
         let id = Self::new_id();
         self.abort_as(saga, id).await.map(|()| id)
     }
 
-    /// The same under a given message id.
-    pub(crate) async fn abort_as(&mut self, saga: Uuid, id: Uuid) -> Result<(), Wrong> {
+    /// Aborts a saga under a given message id.
+    pub(crate) async fn abort_as(&mut self, saga: Uuid, id: Uuid) -> Result<(), ScenarioFailure> {
         let abort = self.types.abort;
         let body = self.contract.body(abort, saga);
         self.send(abort, saga, id, &body).await
     }
 
-    /// Publishes an event as the service does that it is named after.
+    /// Publishes an event as the service that its name begins with.
     pub(crate) async fn send(
         &mut self,
         event: EventType,
         saga: Uuid,
         id: Uuid,
         body: &Value,
-    ) -> Result<(), Wrong> {
+    ) -> Result<(), ScenarioFailure> {
         self.sent.entry(saga).or_default().push(id);
         let (properties, body) = (properties(event, saga, id), body.to_string());
-        // An answer that is lost costs a copy, which does no harm.
+        // A lost answer costs a copy, which does no harm.
         self.until("the broker to take a message", || async {
             self.publish("events", event.name(), &properties, &body).await.map(Some)
         })
@@ -262,13 +277,13 @@ impl<'a> World<'a> {
         routing_key: &str,
         properties: &Value,
         body: impl AsRef<[u8]>,
-    ) -> Result<(), Wrong> {
+    ) -> Result<(), ScenarioFailure> {
         let routed = self.env.management().publish(exchange, routing_key, properties, body).await;
-        if routed.map_err(said)? { Ok(()) } else { Err(format!("nobody gets {routing_key}")) }
+        if routed.map_err(to_failure)? { Ok(()) } else { Err(format!("nobody gets {routing_key}")) }
     }
 
-    /// What the step of a saga has left.
-    pub(crate) async fn effect(&self, saga: Uuid) -> Result<i64, Wrong> {
+    /// Returns the effect that the step of a saga has left.
+    pub(crate) async fn effect(&self, saga: Uuid) -> Result<i64, ScenarioFailure> {
         let Some(query) = &self.contract.effect else { return Ok(self.provider()?.effect(saga)) };
         let mut db = self.probe.lock().await;
         let found: Result<Option<Option<i64>>, _> =
@@ -276,21 +291,21 @@ impl<'a> World<'a> {
                 .bind(saga)
                 .fetch_optional(&mut *db)
                 .await;
-        Ok(found.map_err(said)?.flatten().unwrap_or_default())
+        Ok(found.map_err(to_failure)?.flatten().unwrap_or_default())
     }
 
-    /// All events that have been published.
-    pub(crate) async fn seen(&self) -> Result<Vec<Seen>, Wrong> {
-        self.record.read(&self.env).await.map_err(said)
+    /// Returns all events that have been published.
+    pub(crate) async fn seen(&self) -> Result<Vec<PublishedMessage>, ScenarioFailure> {
+        self.record.read(&self.env).await.map_err(to_failure)
     }
 
-    /// The same, although a busy broker may have to be asked again.
-    pub(crate) async fn surely_seen(&self) -> Result<Vec<Seen>, Wrong> {
+    /// Returns all events, even if a busy broker has to be asked again.
+    pub(crate) async fn surely_seen(&self) -> Result<Vec<PublishedMessage>, ScenarioFailure> {
         self.until("the events so far", || async { self.seen().await.map(Some) }).await
     }
 
-    /// Waits until a saga is at an end.
-    pub(crate) async fn becomes(&self, saga: Uuid, end: End) -> Result<(), Wrong> {
+    /// Waits until a saga has this end.
+    pub(crate) async fn becomes(&self, saga: Uuid, end: SagaEnd) -> Result<(), ScenarioFailure> {
         self.patiently(&format!("a saga to be {end:?}"), || async {
             self.is(saga, end, &self.seen().await?).await.map(Some)
         })
@@ -298,33 +313,43 @@ impl<'a> World<'a> {
     }
 
     /// Waits until the step of a saga is done.
-    pub(crate) async fn is_done(&self, saga: Uuid) -> Result<(), Wrong> {
-        self.becomes(saga, End::Done).await
+    pub(crate) async fn is_done(&self, saga: Uuid) -> Result<(), ScenarioFailure> {
+        self.becomes(saga, SagaEnd::Done).await
     }
 
-    /// Whether the program's queue is there, and has a leader.
-    pub(crate) async fn is_there(&self) -> Result<bool, Wrong> {
+    /// Whether the program's queue exists and has a leader.
+    pub(crate) async fn is_there(&self) -> Result<bool, ScenarioFailure> {
         let path = ["queues", self.env.vhost(), self.service()];
-        let queue = self.env.management().call(Method::GET, &path, None).await.map_err(said)?;
+        let queue =
+            self.env.management().call(Method::GET, &path, None).await.map_err(to_failure)?;
         Ok(queue["state"] == "running")
     }
 
-    async fn is(&self, saga: Uuid, end: End, seen: &[Seen]) -> Result<(), Wrong> {
+    async fn is(
+        &self,
+        saga: Uuid,
+        end: SagaEnd,
+        seen: &[PublishedMessage],
+    ) -> Result<(), ScenarioFailure> {
         end.check(self.contract, &self.types, saga, self.effect(saga).await?, seen)
     }
 
-    /// Waits until nothing is in the program's queue, nor in its hands.
-    pub(crate) async fn is_quiet(&self) -> Result<(), Wrong> {
+    /// Waits until no message is in the program's queue or unacknowledged.
+    pub(crate) async fn is_quiet(&self) -> Result<(), ScenarioFailure> {
         self.queue_has("the program's queue to be empty", |_| false).await
     }
 
-    /// Waits until the program has a message in its hands, or has acknowledged it.
-    pub(crate) async fn is_delivered(&self) -> Result<(), Wrong> {
+    /// Waits until the program holds a message, or has acknowledged it.
+    pub(crate) async fn is_delivered(&self) -> Result<(), ScenarioFailure> {
         self.queue_has("the program to get a message", |depth| depth.unacked > 0).await
     }
 
-    /// Waits until the program's queue is as wanted, or empty for so long that it is sure.
-    async fn queue_has(&self, what: &str, wanted: impl Fn(Depth) -> bool) -> Result<(), Wrong> {
+    /// Waits until the depth of the program's queue is as wanted, or 0 for long enough to be certain.
+    async fn queue_has(
+        &self,
+        what: &str,
+        wanted: impl Fn(QueueDepth) -> bool,
+    ) -> Result<(), ScenarioFailure> {
         let since = SyncMutex::new(None::<Instant>);
         self.until(what, || async {
             let depth = self.depth().await?;
@@ -342,14 +367,17 @@ impl<'a> World<'a> {
         .await
     }
 
-    /// The messages in the program's dead-letter queue.
-    pub(crate) async fn dead_letters(&self) -> Result<Vec<Value>, Wrong> {
+    /// Returns the messages in the program's dead-letter queue.
+    pub(crate) async fn dead_letters(&self) -> Result<Vec<Value>, ScenarioFailure> {
         let queue = topology::dead_queue(self.service());
-        self.env.management().peek(&queue, 100).await.map_err(said)
+        self.env.management().peek(&queue, 100).await.map_err(to_failure)
     }
 
-    /// The same, once there are as many.
-    pub(crate) async fn some_dead_letters(&self, count: usize) -> Result<Vec<Value>, Wrong> {
+    /// Waits for `count` dead letters, and returns them.
+    pub(crate) async fn some_dead_letters(
+        &self,
+        count: usize,
+    ) -> Result<Vec<Value>, ScenarioFailure> {
         self.patiently("the dead letters", || async {
             let letters = self.dead_letters().await?;
             let there = letters.len() >= count;
@@ -358,14 +386,14 @@ impl<'a> World<'a> {
         .await
     }
 
-    /// Waits until all sagas are at their ends, stops the program, and looks again: by then nothing
-    /// can come any more.
-    pub(crate) async fn ends(self) -> Result<(), Wrong> {
+    /// Waits until all sagas are at their ends, stops the program, and looks again, because now nothing more can
+    /// come.
+    pub(crate) async fn ends(self) -> Result<(), ScenarioFailure> {
         self.ends_with(0).await
     }
 
-    /// The same with dead letters.
-    pub(crate) async fn ends_with(self, dead: usize) -> Result<(), Wrong> {
+    /// Does the same, and expects this many dead letters.
+    pub(crate) async fn ends_with(self, dead: usize) -> Result<(), ScenarioFailure> {
         for (saga, end) in &self.expected {
             self.becomes(*saga, *end).await?;
         }
@@ -376,7 +404,7 @@ impl<'a> World<'a> {
             self.is(*saga, *end, &seen).await?;
         }
         let company = self.provider.as_ref();
-        let wrong = company.map(|company| company.wrong(self.sent.keys().copied()));
+        let wrong = company.map(|company| company.mistakes(self.sent.keys().copied()));
         if let Some(wrong) = wrong.filter(|wrong| !wrong.is_empty()) {
             return Err(wrong.join("\n"));
         }
@@ -390,10 +418,10 @@ impl<'a> World<'a> {
                 letters.len()
             ));
         }
-        self.env.close().await.map_err(said)
+        self.env.close().await.map_err(to_failure)
     }
 }
 
-pub(crate) fn said(error: impl Display) -> Wrong {
+pub(crate) fn to_failure(error: impl Display) -> ScenarioFailure {
     error.to_string()
 }

@@ -1,13 +1,13 @@
-//! Sagas that are aborted: after the step, before it, again, and at the same moment.
+//! Sagas that are aborted: after the step, before it, twice, and at the same moment.
 
-use crate::participant::rig::verdict::End;
-use crate::participant::rig::world::{World, Wrong};
+use crate::participant::rig::verdict::SagaEnd;
+use crate::participant::rig::world::{ScenarioFailure, ScenarioWorld};
 use crate::participant::scenarios::deaths::SLOW;
 use ballet_stage::Link;
 
 /// The step is done, then the saga is aborted.
-pub(crate) async fn after(mut world: World<'_>) -> Result<(), Wrong> {
-    let (aborted, other) = (world.saga(End::Undone), world.saga(End::Done));
+pub(crate) async fn after(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+    let (aborted, other) = (world.saga(SagaEnd::Undone), world.saga(SagaEnd::Done));
     for saga in [aborted, other] {
         world.trigger(saga).await?;
         world.is_done(saga).await?;
@@ -17,8 +17,8 @@ pub(crate) async fn after(mut world: World<'_>) -> Result<(), Wrong> {
 }
 
 /// The abort overtakes the event that triggers the step.
-pub(crate) async fn before(mut world: World<'_>) -> Result<(), Wrong> {
-    let saga = world.saga(End::Never);
+pub(crate) async fn before(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+    let saga = world.saga(SagaEnd::Never);
     world.abort(saga).await?;
     world.is_quiet().await?;
     let ids = world.trigger(saga).await?;
@@ -28,35 +28,35 @@ pub(crate) async fn before(mut world: World<'_>) -> Result<(), Wrong> {
 }
 
 /// The abort comes several times, under the same id and under others.
-pub(crate) async fn twice(mut world: World<'_>) -> Result<(), Wrong> {
-    let saga = world.saga(End::Undone);
+pub(crate) async fn twice(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+    let saga = world.saga(SagaEnd::Undone);
     world.trigger(saga).await?;
     world.is_done(saga).await?;
     let id = world.abort(saga).await?;
     world.abort_as(saga, id).await?;
-    world.becomes(saga, End::Undone).await?;
+    world.becomes(saga, SagaEnd::Undone).await?;
     world.abort(saga).await?;
     world.ends().await
 }
 
-/// The event that triggers the step comes again, after the step was undone.
-pub(crate) async fn then_again(mut world: World<'_>) -> Result<(), Wrong> {
-    let saga = world.saga(End::Undone);
+/// The event that triggers the step comes again after the compensation.
+pub(crate) async fn then_again(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+    let saga = world.saga(SagaEnd::Undone);
     let ids = world.trigger(saga).await?;
     world.is_done(saga).await?;
     world.abort(saga).await?;
-    world.becomes(saga, End::Undone).await?;
+    world.becomes(saga, SagaEnd::Undone).await?;
     world.trigger_as(saga, &ids).await?;
     world.trigger(saga).await?;
     world.ends().await
 }
 
 /// Two processes get the event and the abort at the same time.
-pub(crate) async fn meanwhile(mut world: World<'_>) -> Result<(), Wrong> {
+pub(crate) async fn meanwhile(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
     world.start().await?;
     world.database.set(Link::Slow(SLOW));
     for number in 0..20 {
-        let saga = world.saga(End::Aborted);
+        let saga = world.saga(SagaEnd::Aborted);
         if number % 2 == 0 {
             world.trigger(saga).await?;
             world.abort(saga).await?;

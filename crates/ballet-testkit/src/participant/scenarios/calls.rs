@@ -1,22 +1,22 @@
-//! A step that calls another company.
+//! A step that calls a provider.
 
 use uuid::Uuid;
 
-use crate::participant::rig::provider::{Mood, Provider};
-use crate::participant::rig::verdict::End;
-use crate::participant::rig::world::{World, Wrong};
+use crate::participant::rig::provider::{ProviderMode, TestProvider};
+use crate::participant::rig::verdict::SagaEnd;
+use crate::participant::rig::world::{ScenarioFailure, ScenarioWorld};
 
-/// The provider is away, its answer is lost, and the process is killed while it waits for one. It is asked again
-/// under the same key until its answer is known.
-pub(crate) async fn unknown(mut world: World<'_>) -> Result<(), Wrong> {
+/// The provider is unavailable, its answer is lost, and the process is killed while it waits. The program asks again
+/// under the same key until it knows the answer.
+pub(crate) async fn unknown(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
     let provider = world.provider()?;
-    for mood in [Mood::Away, Mood::Loses, Mood::Silent] {
-        let saga = out(&mut world, &provider, mood, End::Done).await?;
-        if mood == Mood::Silent {
+    for mode in [ProviderMode::Away, ProviderMode::Loses, ProviderMode::Silent] {
+        let saga = call_in_progress(&mut world, &provider, mode, SagaEnd::Done).await?;
+        if mode == ProviderMode::Silent {
             world.kill().await;
         }
-        provider.set(Mood::Answers);
-        if mood == Mood::Silent {
+        provider.set(ProviderMode::Answers);
+        if mode == ProviderMode::Silent {
             world.start_again().await?;
         }
         world.is_done(saga).await?;
@@ -24,29 +24,31 @@ pub(crate) async fn unknown(mut world: World<'_>) -> Result<(), Wrong> {
     world.ends().await
 }
 
-/// The saga is aborted while the call is out. What the provider did is taken back, also by the next process.
-pub(crate) async fn aborted(mut world: World<'_>) -> Result<(), Wrong> {
+/// The saga is aborted during the call. The provider's effect is undone, even by a new process.
+pub(crate) async fn aborted(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
     let provider = world.provider()?;
-    let waited = out(&mut world, &provider, Mood::Waits, End::Aborted).await?;
+    let waited =
+        call_in_progress(&mut world, &provider, ProviderMode::Waits, SagaEnd::Aborted).await?;
     world.abort(waited).await?;
-    provider.set(Mood::Answers);
-    world.becomes(waited, End::Aborted).await?;
-    let killed = out(&mut world, &provider, Mood::Silent, End::Aborted).await?;
+    provider.set(ProviderMode::Answers);
+    world.becomes(waited, SagaEnd::Aborted).await?;
+    let killed =
+        call_in_progress(&mut world, &provider, ProviderMode::Silent, SagaEnd::Aborted).await?;
     world.abort(killed).await?;
     world.kill().await;
-    provider.set(Mood::Answers);
+    provider.set(ProviderMode::Answers);
     world.start_again().await?;
     world.ends().await
 }
 
-/// A saga whose call is out, at a provider in this mood.
-async fn out(
-    world: &mut World<'_>,
-    provider: &Provider,
-    mood: Mood,
-    end: End,
-) -> Result<Uuid, Wrong> {
-    provider.set(mood);
+/// Starts a saga whose call waits for a provider in this mode.
+async fn call_in_progress(
+    world: &mut ScenarioWorld<'_>,
+    provider: &TestProvider,
+    mode: ProviderMode,
+    end: SagaEnd,
+) -> Result<Uuid, ScenarioFailure> {
+    provider.set(mode);
     let saga = world.saga(end);
     world.trigger(saga).await?;
     let asked = world

@@ -1,33 +1,34 @@
-//! Processes that die, or are asked to stop, at moments that matter.
+//! Processes that die, or are asked to stop, at critical moments.
 
 use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::participant::rig::verdict::End;
-use crate::participant::rig::world::{World, Wrong};
+use crate::participant::rig::verdict::SagaEnd;
+use crate::participant::rig::world::{ScenarioFailure, ScenarioWorld};
 use ballet::Clock;
 use ballet_stage::Link;
 
-/// A race is tried so often: a program may have said something to a server in between.
+/// The number of tries of a race: a program may have contacted a server in between.
 pub(super) const ROUNDS: usize = 3;
-/// So many moments after an event are tried, this far apart: some are in the midst of the next message.
+/// The number of moments after an event that are tried, this far apart. Some fall into the handling of the next
+/// message.
 const MOMENTS: u32 = 8;
 const APART: Duration = Duration::from_millis(200);
-/// Each statement takes so long that two processes meet in their transactions.
+/// The delay of each statement, long enough for two processes to meet in their transactions.
 pub(super) const SLOW: Duration = Duration::from_millis(15);
-/// A program with a handful of statements for a message takes a second for each.
+/// A longer delay: a program with a handful of statements for each message needs half a second for one.
 const SLOWER: Duration = Duration::from_millis(100);
-/// Longer than it takes to look at the effect after an event was seen.
+/// A delay longer than a look at the effect of an event takes.
 const VERY_SLOW: Duration = Duration::from_millis(400);
 
-/// It dies while it handles a message: one of several is done, the others are not.
-pub(crate) async fn before_the_commit(mut world: World<'_>) -> Result<(), Wrong> {
+/// The process dies while it handles a message: one of several is done, the others are not.
+pub(crate) async fn before_the_commit(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
     for moment in 0..MOMENTS {
         world.database.set(Link::Slow(SLOWER));
         let before = world.surely_seen().await?.len();
         for _ in 0..6 {
-            let saga = world.saga(End::Done);
+            let saga = world.saga(SagaEnd::Done);
             world.trigger(saga).await?;
         }
         world
@@ -43,15 +44,15 @@ pub(crate) async fn before_the_commit(mut world: World<'_>) -> Result<(), Wrong>
     world.ends().await
 }
 
-/// It dies when it has committed, and could not publish yet.
-pub(crate) async fn after_the_commit(mut world: World<'_>) -> Result<(), Wrong> {
+/// The process dies after its commit, before it could publish.
+pub(crate) async fn after_the_commit(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
     for moment in (0..MOMENTS).take(ROUNDS) {
-        let saga = world.saga(End::Done);
+        let saga = world.saga(SagaEnd::Done);
         in_hand(&mut world, saga).await?;
         world.amqp.set(Link::Silent);
         world.database.set(Link::Open);
         committed(&world, saga).await?;
-        // It may still be about to take the event out of its outbox.
+        // The program may be about to remove the event from its outbox.
         tokio::time::sleep(APART * moment).await;
         world.kill().await;
         world.amqp.set(Link::Open);
@@ -60,10 +61,12 @@ pub(crate) async fn after_the_commit(mut world: World<'_>) -> Result<(), Wrong> 
     world.ends().await
 }
 
-/// The broker gets the event, and its confirmation is lost with the connection.
-pub(crate) async fn without_the_confirm(mut world: World<'_>) -> Result<(), Wrong> {
+/// The broker gets the event, but its confirm is lost with the connection.
+pub(crate) async fn without_the_confirm(
+    mut world: ScenarioWorld<'_>,
+) -> Result<(), ScenarioFailure> {
     for _ in 0..ROUNDS {
-        let saga = world.saga(End::Done);
+        let saga = world.saga(SagaEnd::Done);
         in_hand(&mut world, saga).await?;
         world.amqp.set(Link::Deaf);
         world.database.set(Link::Open);
@@ -75,20 +78,22 @@ pub(crate) async fn without_the_confirm(mut world: World<'_>) -> Result<(), Wron
             .await?;
         world.amqp.cut();
         world.amqp.set(Link::Open);
-        world.becomes(saga, End::Done).await?;
+        world.becomes(saga, SagaEnd::Done).await?;
         // The program is back when it handles another message.
-        let next = world.saga(End::Done);
+        let next = world.saga(SagaEnd::Done);
         world.trigger(next).await?;
         world.is_done(next).await?;
     }
     world.ends().await
 }
 
-/// An event must not be seen before what it says is committed.
-pub(crate) async fn not_before_the_commit(mut world: World<'_>) -> Result<(), Wrong> {
+/// An event must not be visible before its effect is committed.
+pub(crate) async fn not_before_the_commit(
+    mut world: ScenarioWorld<'_>,
+) -> Result<(), ScenarioFailure> {
     world.database.set(Link::Slow(VERY_SLOW));
     for _ in 0..ROUNDS {
-        let saga = world.saga(End::Done);
+        let saga = world.saga(SagaEnd::Done);
         world.trigger(saga).await?;
         let effect = world
             .until("an event", || async {
@@ -109,8 +114,8 @@ pub(crate) async fn not_before_the_commit(mut world: World<'_>) -> Result<(), Wr
     world.ends().await
 }
 
-/// It is killed again and again while messages, copies and aborts come.
-pub(crate) async fn under_load(mut world: World<'_>) -> Result<(), Wrong> {
+/// The process is killed again and again while messages, copies and aborts come.
+pub(crate) async fn under_load(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
     world.database.set(Link::Slow(SLOW));
     for _ in 0..6 {
         load(&mut world).await?;
@@ -121,8 +126,8 @@ pub(crate) async fn under_load(mut world: World<'_>) -> Result<(), Wrong> {
     world.ends().await
 }
 
-/// It is asked to stop while messages come, and started again.
-pub(crate) async fn by_request(mut world: World<'_>) -> Result<(), Wrong> {
+/// The process is asked to stop while messages come, and started again.
+pub(crate) async fn by_request(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
     world.database.set(Link::Slow(SLOW));
     for _ in 0..2 {
         load(&mut world).await?;
@@ -134,11 +139,11 @@ pub(crate) async fn by_request(mut world: World<'_>) -> Result<(), Wrong> {
 }
 
 /// Publishes for some more sagas, and waits until a random part of them is handled.
-pub(crate) async fn load(world: &mut World<'_>) -> Result<(), Wrong> {
+pub(crate) async fn load(world: &mut ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
     let before = world.surely_seen().await?.len();
     for number in 0..8 {
         let kind = number % 4;
-        let saga = world.saga(if kind < 2 { End::Done } else { End::Aborted });
+        let saga = world.saga(if kind < 2 { SagaEnd::Done } else { SagaEnd::Aborted });
         let ids = world.trigger(saga).await?;
         if kind == 1 {
             world.trigger_as(saga, &ids).await?;
@@ -160,13 +165,16 @@ pub(crate) async fn load(world: &mut World<'_>) -> Result<(), Wrong> {
         .await
 }
 
-/// Triggers a step while the database's link is held, and waits until the program has the message
-/// and has asked the database for something.
-pub(super) async fn in_hand(world: &mut World<'_>, saga: Uuid) -> Result<(), Wrong> {
-    // What is in its hands from then on is this message.
+/// Triggers a step while the database's link is blocked, and waits until the program holds the message and has sent a
+/// statement to the database.
+pub(super) async fn in_hand(
+    world: &mut ScenarioWorld<'_>,
+    saga: Uuid,
+) -> Result<(), ScenarioFailure> {
+    // From then on, the message that it holds is this one.
     world.is_quiet().await?;
     let held = world.database.held();
-    // The answer to what it asks at times goes through: else it would wait for that, and never ask again.
+    // The answers to periodic queries must pass: a program that waits for one would send nothing else.
     world.database.set(Link::Mute);
     world.trigger(saga).await?;
     world.is_delivered().await?;
@@ -177,7 +185,7 @@ pub(super) async fn in_hand(world: &mut World<'_>, saga: Uuid) -> Result<(), Wro
         .await
 }
 
-async fn committed(world: &World<'_>, saga: Uuid) -> Result<(), Wrong> {
+async fn committed(world: &ScenarioWorld<'_>, saga: Uuid) -> Result<(), ScenarioFailure> {
     world
         .until("the effect to be committed", || async {
             let effect = world.effect(saga).await?;

@@ -1,4 +1,4 @@
-//! Ids of messages and sagas: one that comes again, and those that nobody can remember.
+//! Ids of messages and sagas: one that comes again, and those that cannot be remembered.
 
 use ballet::Clock;
 use ballet::core::Reason;
@@ -6,37 +6,37 @@ use jiff::SignedDuration;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::participant::rig::verdict::{End, check_letter};
-use crate::participant::rig::world::{World, Wrong};
+use crate::participant::rig::verdict::{SagaEnd, check_letter};
+use crate::participant::rig::world::{ScenarioFailure, ScenarioWorld};
 
-/// The id of a message comes again in another saga. Under one id there is one message, so the second has no effect.
-pub(crate) async fn reused(mut world: World<'_>) -> Result<(), Wrong> {
-    let (first, second) = (world.saga(End::Done), world.saga(End::Never));
+/// The id of a message comes again in another saga. An id stands for one message, so the second has no effect.
+pub(crate) async fn reused(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+    let (first, second) = (world.saga(SagaEnd::Done), world.saga(SagaEnd::Never));
     let ids = world.trigger(first).await?;
     world.is_done(first).await?;
     world.trigger_as(second, &ids).await?;
-    let last = world.saga(End::Done);
+    let last = world.saga(SagaEnd::Done);
     world.trigger(last).await?;
     world.ends().await
 }
 
-/// A message that is older than the inbox, one of a saga that is older than the ledger, and one from the future are
-/// dead letters: nobody knows whether they were handled.
-pub(crate) async fn old(mut world: World<'_>) -> Result<(), Wrong> {
+/// A message older than the inbox, one of a saga older than the ledger, and one from the future become dead letters:
+/// the program cannot know whether they were handled.
+pub(crate) async fn old(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
     let days = |days: i64| id_of(SignedDuration::from_hours(24 * days));
     let wrong = [
-        (Reason::TooOldToDeduplicate, World::new_id(), days(-8)),
-        // A saga is forgotten after 90 days at the earliest: a ledger may go by whole weeks.
-        (Reason::SagaTooOld, days(-104), World::new_id()),
-        (Reason::ClockAhead, World::new_id(), id_of(SignedDuration::from_hours(1))),
+        (Reason::TooOldToDeduplicate, ScenarioWorld::new_id(), days(-8)),
+        // A saga is kept for at least 90 days; the ledger may drop whole weeks.
+        (Reason::SagaTooOld, days(-104), ScenarioWorld::new_id()),
+        (Reason::ClockAhead, ScenarioWorld::new_id(), id_of(SignedDuration::from_hours(1))),
     ];
     let trigger = world.trigger_type();
     for (_, saga, id) in &wrong {
         let body = world.contract.body(trigger, *saga);
         world.send(trigger, *saga, *id, &body).await?;
-        world.expects(*saga, End::Never);
+        world.expects(*saga, SagaEnd::Never);
     }
-    let last = world.saga(End::Done);
+    let last = world.saga(SagaEnd::Done);
     world.trigger(last).await?;
     let found = world.some_dead_letters(wrong.len()).await?;
     for (reason, saga, id) in &wrong {
@@ -46,7 +46,7 @@ pub(crate) async fn old(mut world: World<'_>) -> Result<(), Wrong> {
     world.ends_with(wrong.len()).await
 }
 
-/// An id of another time than now.
+/// Makes an id as of another time.
 fn id_of(from_now: SignedDuration) -> Uuid {
     let clock = Clock::system();
     clock.new_id(clock.now() + from_now)

@@ -1,4 +1,4 @@
-//! What happens to a participant, one function for each scenario.
+//! The scenarios as functions, one for each.
 
 pub(crate) mod aborts;
 pub(crate) mod calls;

@@ -1,15 +1,15 @@
-//! Servers that go away and come back.
+//! Servers that become unavailable and return.
 
-use crate::participant::rig::verdict::End;
-use crate::participant::rig::world::{World, Wrong, said};
+use crate::participant::rig::verdict::SagaEnd;
+use crate::participant::rig::world::{ScenarioFailure, ScenarioWorld, to_failure};
 use crate::participant::scenarios::deaths::{ROUNDS, SLOW, in_hand, load};
 use ballet_stage::{Link, Servers};
 
-/// So often the program has to ask for a server that is away.
+/// The number of attempts to connect that the program must make.
 const ATTEMPTS: u64 = 3;
 
-/// Its connections break again and again while messages come.
-pub(crate) async fn connections(mut world: World<'_>) -> Result<(), Wrong> {
+/// The connections break again and again while messages come.
+pub(crate) async fn connections(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
     world.database.set(Link::Slow(SLOW));
     for round in 0..6 {
         load(&mut world).await?;
@@ -24,16 +24,16 @@ pub(crate) async fn connections(mut world: World<'_>) -> Result<(), Wrong> {
     world.ends().await
 }
 
-/// Its database is away while messages come: none of them is a failure.
-pub(crate) async fn database(mut world: World<'_>) -> Result<(), Wrong> {
+/// The database is unavailable while messages come: none of them counts as a failure.
+pub(crate) async fn database(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
     for _ in 0..ROUNDS {
-        // An idle program may see that its connection is gone, and then takes no message.
-        let in_its_hands = world.saga(End::Done);
+        // An idle program may notice the lost connection, and then take no message.
+        let in_its_hands = world.saga(SagaEnd::Done);
         in_hand(&mut world, in_its_hands).await?;
         let wanted = world.database.refused() + ATTEMPTS;
         world.database.set(Link::Refused);
         for _ in 0..3 {
-            let saga = world.saga(End::Done);
+            let saga = world.saga(SagaEnd::Done);
             world.trigger(saga).await?;
         }
         world
@@ -49,9 +49,12 @@ pub(crate) async fn database(mut world: World<'_>) -> Result<(), Wrong> {
 }
 
 /// The broker is killed, and comes back later.
-pub(crate) async fn broker(mut world: World<'_>, servers: &Servers) -> Result<(), Wrong> {
+pub(crate) async fn broker(
+    mut world: ScenarioWorld<'_>,
+    servers: &Servers,
+) -> Result<(), ScenarioFailure> {
     load(&mut world).await?;
-    servers.rabbitmq().kill().await.map_err(said)?;
+    servers.rabbitmq().kill().await.map_err(to_failure)?;
     world.amqp.set(Link::Refused);
     world
         .until("the program to look for its broker", || async {
@@ -59,7 +62,7 @@ pub(crate) async fn broker(mut world: World<'_>, servers: &Servers) -> Result<()
             if refused >= ATTEMPTS { Ok(Some(())) } else { Err(format!("{refused} attempts")) }
         })
         .await?;
-    servers.rabbitmq().start().await.map_err(said)?;
+    servers.rabbitmq().start().await.map_err(to_failure)?;
     world.amqp.set(Link::Open);
     world
         .until("the broker to have the queue again", || async {

@@ -1,4 +1,4 @@
-//! Messages that cannot be handled: between others that can, and while the broker takes no dead letter.
+//! Messages that cannot be handled: between others that can, and while the broker refuses dead letters.
 
 use ballet::core::Reason;
 use ballet::core::topology::{DEAD, dead_queue};
@@ -6,23 +6,23 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::participant::rig::message::properties;
-use crate::participant::rig::record::Record;
-use crate::participant::rig::verdict::{End, check_letter};
-use crate::participant::rig::world::{World, Wrong, said};
+use crate::participant::rig::record::MessageRecord;
+use crate::participant::rig::verdict::{SagaEnd, check_letter};
+use crate::participant::rig::world::{ScenarioFailure, ScenarioWorld, to_failure};
 
 const BROKEN: &str = "{\"broken\":";
-/// A program may have taken some before it notices that it is refused.
+/// More than one message, because a program may have acknowledged some before it notices the refusal.
 const MANY: usize = 5;
 
-/// Each becomes one dead letter with the reason, and holds up nobody.
-pub(crate) async fn poison(mut world: World<'_>) -> Result<(), Wrong> {
+/// Each message becomes one dead letter with the reason, and delays no other.
+pub(crate) async fn poison(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
     let (service, trigger) = (world.contract.part.service, world.trigger_type());
-    let (first, last) = (world.saga(End::Done), world.saga(End::Done));
+    let (first, last) = (world.saga(SagaEnd::Done), world.saga(SagaEnd::Done));
     world.trigger(first).await?;
-    let saga = world.saga(End::Never);
+    let saga = world.saga(SagaEnd::Never);
     let good = world.contract.body(trigger, saga).to_string();
     let of = |change: fn(&mut Value)| {
-        let mut properties = properties(trigger, saga, World::new_id());
+        let mut properties = properties(trigger, saga, ScenarioWorld::new_id());
         change(&mut properties);
         properties
     };
@@ -37,11 +37,11 @@ pub(crate) async fn poison(mut world: World<'_>) -> Result<(), Wrong> {
         (Reason::WrongContentType, of(|of| of["content_type"] = json!("text/html")), good),
     ];
     for (_, properties, body) in &poison {
-        // The default exchange, as an operator sends it: no type is checked on the way.
+        // The default exchange, as an operator would use: the type is not checked on the way.
         world.publish("amq.default", service, properties, body).await?;
     }
     world.trigger(last).await?;
-    world.becomes(last, End::Done).await?;
+    world.becomes(last, SagaEnd::Done).await?;
     let found = world.some_dead_letters(poison.len()).await?;
     for (reason, properties, body) in &poison {
         check_letter(&found, &properties["message_id"], *reason, body)?;
@@ -55,28 +55,29 @@ fn remove(properties: &mut Value, name: &str) {
     }
 }
 
-/// The queue of dead letters is full, so none is confirmed. The process is killed once it has tried. When there is
-/// room again, each message has to be a dead letter: none was acknowledged before. Copies are allowed.
-pub(crate) async fn dead_letters(mut world: World<'_>) -> Result<(), Wrong> {
-    let tried = Record::begin(&world.env, "tried", &[(DEAD, "#")]).await.map_err(said)?;
+/// The dead-letter queue is full, so no dead letter is confirmed. The process is killed once it has tried. When there
+/// is room again, each message has to become a dead letter, because none was acknowledged. Copies are allowed.
+pub(crate) async fn dead_letters(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+    let tried =
+        MessageRecord::begin(&world.env, "tried", &[(DEAD, "#")]).await.map_err(to_failure)?;
     let filling = fill(&world).await?;
     let (service, trigger) = (world.contract.part.service, world.trigger_type());
     let mut poison = Vec::new();
     for _ in 0..MANY {
-        let (saga, id) = (world.saga(End::Never), World::new_id());
+        let (saga, id) = (world.saga(SagaEnd::Never), ScenarioWorld::new_id());
         let properties = properties(trigger, saga, id);
         world.publish("amq.default", service, &properties, BROKEN).await?;
         poison.push(id);
     }
     world
         .until("the program to publish a dead letter", || async {
-            let copies = tried.read(&world.env).await.map_err(said)?;
+            let copies = tried.read(&world.env).await.map_err(to_failure)?;
             Ok((!copies.is_empty()).then_some(()))
         })
         .await?;
     world.kill().await;
     let policy = ["policies", world.env.vhost(), "full"];
-    world.env.management().call(Method::DELETE, &policy, None).await.map_err(said)?;
+    world.env.management().call(Method::DELETE, &policy, None).await.map_err(to_failure)?;
     world.start_again().await?;
     world
         .patiently("the dead letters", || async {
@@ -92,13 +93,13 @@ pub(crate) async fn dead_letters(mut world: World<'_>) -> Result<(), Wrong> {
     world.ends_with(all).await
 }
 
-/// Fills the queue of dead letters until it takes no more; with how many.
-async fn fill(world: &World<'_>) -> Result<usize, Wrong> {
+/// Fills the dead-letter queue until it refuses more. Returns how many it took.
+async fn fill(world: &ScenarioWorld<'_>) -> Result<usize, ScenarioFailure> {
     let (management, dead) = (world.env.management(), dead_queue(world.contract.part.service));
     let full = json!({ "pattern": format!("^{}$", dead.replace('.', "\\.")), "apply-to": "queues",
         "priority": 9, "definition": { "max-length": 1, "overflow": "reject-publish" } });
     let policy = ["policies", world.env.vhost(), "full"];
-    management.call(Method::PUT, &policy, Some(&full)).await.map_err(said)?;
+    management.call(Method::PUT, &policy, Some(&full)).await.map_err(to_failure)?;
     world
         .until("a full queue", || async {
             match management.publish("amq.default", &dead, &json!({}), "no dead letter").await {

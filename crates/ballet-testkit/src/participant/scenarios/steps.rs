@@ -1,22 +1,22 @@
-//! A step that refuses, one that waits for several events, and one that fails for a while although both servers work.
+//! A step that refuses, a join, and a step that fails for a while although both servers work.
 
 use ballet::core::topology::RETRIES;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::participant::rig::record::Record;
-use crate::participant::rig::verdict::End;
-use crate::participant::rig::world::{World, Wrong, said};
+use crate::participant::rig::record::MessageRecord;
+use crate::participant::rig::verdict::SagaEnd;
+use crate::participant::rig::world::{ScenarioFailure, ScenarioWorld, to_failure};
 
-/// How long a copy waits, in milliseconds. The trouble ends while it waits for the first time, or soon after.
+/// The delay of a retry, in milliseconds. The trouble ends during the first delay, or soon after.
 const WAITS: u32 = 3_000;
 
-/// A refusal is published once, leaves nothing, and is nothing to compensate. The saga is not tried again.
-pub(crate) async fn refused(mut world: World<'_>) -> Result<(), Wrong> {
-    let (refused, done) = (world.saga(End::Refused), world.saga(End::Done));
+/// A refusal is published once, leaves no effect, and needs no compensation. The saga is not tried again.
+pub(crate) async fn refused(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+    let (refused, done) = (world.saga(SagaEnd::Refused), world.saga(SagaEnd::Done));
     let ids = world.trigger_refused(refused, None).await?;
     world.trigger(done).await?;
-    world.becomes(refused, End::Refused).await?;
+    world.becomes(refused, SagaEnd::Refused).await?;
     world.trigger_refused(refused, Some(&ids)).await?;
     world.trigger_refused(refused, None).await?;
     world.is_quiet().await?;
@@ -25,11 +25,11 @@ pub(crate) async fn refused(mut world: World<'_>) -> Result<(), Wrong> {
     world.ends().await
 }
 
-/// A join runs once, with all of its events, in whatever order and however often they come; and not when one of them
-/// comes after the abort, or does not come.
-pub(crate) async fn join(mut world: World<'_>) -> Result<(), Wrong> {
-    let (backwards, again) = (world.saga(End::Done), world.saga(End::Done));
-    let (aborted, waiting) = (world.saga(End::Never), world.saga(End::Never));
+/// A join runs once, with all of its events, in any order and with any number of copies. It does not run when one of
+/// them is missing or comes after the abort.
+pub(crate) async fn join(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+    let (backwards, again) = (world.saga(SagaEnd::Done), world.saga(SagaEnd::Done));
+    let (aborted, waiting) = (world.saga(SagaEnd::Never), world.saga(SagaEnd::Never));
     let mut events = world.types.triggers.clone();
     let first = events[0];
     for event in events.iter().rev() {
@@ -49,23 +49,24 @@ pub(crate) async fn join(mut world: World<'_>) -> Result<(), Wrong> {
     world.ends().await
 }
 
-/// A message whose step fails waits in a retry queue, and is handled when the trouble is over. It is no dead letter.
-pub(crate) async fn later(mut world: World<'_>) -> Result<(), Wrong> {
+/// A message whose step fails waits in a retry queue, and is handled when the trouble is over. It does not become a
+/// dead letter.
+pub(crate) async fn later(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
     let trouble = world.contract.trouble.as_ref().ok_or("the contract names no `trouble`")?;
     let policy = json!({ "pattern": r"^retry\.", "apply-to": "queues", "priority": 10,
         "definition": { "message-ttl": WAITS } });
     let path = ["policies", world.env.vhost(), "slower-retries"];
-    world.env.management().call(Method::PUT, &path, Some(&policy)).await.map_err(said)?;
+    world.env.management().call(Method::PUT, &path, Some(&policy)).await.map_err(to_failure)?;
     let retries = RETRIES.map(|(retry, _)| (retry, "#"));
-    let waited = Record::begin(&world.env, "waited", &retries).await.map_err(said)?;
-    let (before, saga) = (world.saga(End::Done), world.saga(End::Done));
+    let waited = MessageRecord::begin(&world.env, "waited", &retries).await.map_err(to_failure)?;
+    let (before, saga) = (world.saga(SagaEnd::Done), world.saga(SagaEnd::Done));
     world.trigger(before).await?;
     world.is_done(before).await?;
     world.execute(&trouble.begin).await?;
     let ids = world.trigger(saga).await?;
     world
         .patiently("a copy in a retry queue", || async {
-            let copies = waited.read(&world.env).await.map_err(said)?;
+            let copies = waited.read(&world.env).await.map_err(to_failure)?;
             let id = |copy: &str| ids.iter().any(|id| copy.parse() == Ok(*id));
             Ok(copies.iter().any(|copy| id(copy.property("message_id"))).then_some(()))
         })

@@ -1,29 +1,29 @@
-//! Many messages in one batch leave what they leave one by one.
+//! Many messages in one batch must leave the same as one by one.
 //!
 //! A bulk step gets them in runs, and must give each message its own outcome.
 
 use std::collections::VecDeque;
 
-use crate::suite::checks::check::{Check, check};
-use crate::suite::rig::case::Published;
+use crate::suite::checks::check::{StepCheck, check};
+use crate::suite::rig::case::PublishedEvent;
+use crate::suite::rig::check_result::CheckResult;
 use crate::suite::rig::observe::snapshot;
-use crate::suite::rig::snapshot::{Snapshot, same};
+use crate::suite::rig::snapshot::{RunSnapshot, same};
 use crate::suite::rig::step_rig::StepRig;
-use crate::suite::rig::world::{Sent, World};
-use crate::suite::rig::wrong::Checked;
+use crate::suite::rig::world::{SentMessage, ServiceWorld};
 
-/// How many sagas have each ending.
+/// The number of sagas with each ending.
 const EACH: usize = 3;
-/// More than there are messages.
+/// A prefetch above the number of messages.
 const PREFETCH: u16 = 1_000;
 
-pub(crate) fn checks() -> Vec<Check> {
+pub(crate) fn checks() -> Vec<StepCheck> {
     vec![check!("many at once, as one by one", as_one_by_one)]
 }
 
-/// How a saga ends.
+/// The ending of a saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ending {
+enum SagaEnding {
     Done,
     Refused,
     /// The abort comes first.
@@ -32,33 +32,33 @@ enum Ending {
     Compensated,
 }
 
-/// A saga's next message.
-enum Next {
-    New(Published),
-    /// Its first message, published again.
+/// The next message of a saga.
+enum NextMessage {
+    New(PublishedEvent),
+    /// A copy of its first message.
     Again,
 }
 
-async fn as_one_by_one(rig: &StepRig<'_>) -> Checked {
-    let expected = left(rig, Some(1)).await?;
-    same(&left(rig, None).await?, &expected)
+async fn as_one_by_one(rig: &StepRig<'_>) -> CheckResult {
+    let expected = snapshot_of_batches(rig, Some(1)).await?;
+    same(&snapshot_of_batches(rig, None).await?, &expected)
 }
 
-/// What two batches leave; the second one aborts sagas. `size` limits the transactions.
-async fn left(rig: &StepRig<'_>, size: Option<u16>) -> Checked<Snapshot> {
-    let mut endings = vec![Ending::Done; EACH];
+/// Returns the snapshot after two batches; the second one aborts sagas. `size` limits the transactions.
+async fn snapshot_of_batches(rig: &StepRig<'_>, size: Option<u16>) -> CheckResult<RunSnapshot> {
+    let mut endings = vec![SagaEnding::Done; EACH];
     if rig.part.refused.is_some() {
-        endings.extend([Ending::Refused; EACH]);
+        endings.extend([SagaEnding::Refused; EACH]);
     }
     if rig.part.kind.can_be_compensated() {
-        endings.extend([Ending::Aborted; EACH]);
-        endings.extend([Ending::Compensated; EACH]);
+        endings.extend([SagaEnding::Aborted; EACH]);
+        endings.extend([SagaEnding::Compensated; EACH]);
     }
-    let mut world = World::empty(rig, endings.len()).await?;
+    let mut world = ServiceWorld::empty(rig, endings.len()).await?;
     if let Some(size) = size {
         world.limits = Some((size, PREFETCH));
     }
-    world.begin(|at| endings[at] == Ending::Refused).await?;
+    world.begin(|at| endings[at] == SagaEnding::Refused).await?;
     let mut seed = 1;
     for second in [false, true] {
         let mut queues = Vec::with_capacity(endings.len());
@@ -76,32 +76,35 @@ async fn left(rig: &StepRig<'_>, size: Option<u16>) -> Checked<Snapshot> {
 
 fn comes(
     rig: &StepRig<'_>,
-    world: &World<'_>,
+    world: &ServiceWorld<'_>,
     at: usize,
-    ending: Ending,
+    ending: SagaEnding,
     second: bool,
-) -> Checked<VecDeque<Next>> {
+) -> CheckResult<VecDeque<NextMessage>> {
     let saga = world.sagas[at];
-    let triggers = |ending: Ending| -> Checked<Vec<Published>> {
-        Ok(if ending == Ending::Refused { rig.refused()?(saga) } else { rig.done()?(saga) })
+    let triggers = |ending: SagaEnding| -> CheckResult<Vec<PublishedEvent>> {
+        Ok(if ending == SagaEnding::Refused { rig.refused()?(saga) } else { rig.done()?(saga) })
     };
-    let mut comes: Vec<Published> = Vec::new();
+    let mut comes: Vec<PublishedEvent> = Vec::new();
     match (ending, second) {
-        (Ending::Aborted, false) | (Ending::Compensated, true) => comes.extend(rig.abort()?(saga)),
-        (Ending::Done | Ending::Refused | Ending::Compensated, _) | (Ending::Aborted, true) => {}
+        (SagaEnding::Aborted, false) | (SagaEnding::Compensated, true) => {
+            comes.extend(rig.abort()?(saga));
+        }
+        (SagaEnding::Done | SagaEnding::Refused | SagaEnding::Compensated, _)
+        | (SagaEnding::Aborted, true) => {}
     }
-    // The second time under new ids.
+    // The second time the triggers have new ids.
     comes.extend(triggers(ending)?);
-    let mut comes: VecDeque<Next> = comes.into_iter().map(Next::New).collect();
+    let mut comes: VecDeque<NextMessage> = comes.into_iter().map(NextMessage::New).collect();
     if at % 2 == 1 {
-        comes.push_back(Next::Again);
+        comes.push_back(NextMessage::Again);
     }
     Ok(comes)
 }
 
-/// Publishes all messages, mixed, but each saga's in order.
-fn publish_mixed(world: &World<'_>, mut queues: Vec<VecDeque<Next>>, seed: &mut u64) {
-    let mut first: Vec<Option<Sent>> = vec![None; queues.len()];
+/// Publishes all messages, mixed, but with each saga's in order.
+fn publish_mixed(world: &ServiceWorld<'_>, mut queues: Vec<VecDeque<NextMessage>>, seed: &mut u64) {
+    let mut first: Vec<Option<SentMessage>> = vec![None; queues.len()];
     loop {
         let left: Vec<usize> = (0..queues.len()).filter(|at| !queues[*at].is_empty()).collect();
         if left.is_empty() {
@@ -109,17 +112,17 @@ fn publish_mixed(world: &World<'_>, mut queues: Vec<VecDeque<Next>>, seed: &mut 
         }
         let at = left[next(seed) % left.len()];
         match queues[at].pop_front() {
-            Some(Next::New(event)) => {
+            Some(NextMessage::New(event)) => {
                 let sent = world.publish_one(world.sagas[at], &event);
                 first[at].get_or_insert(sent);
             }
-            Some(Next::Again) => world.publish_again(first[at].as_slice()),
+            Some(NextMessage::Again) => world.publish_again(first[at].as_slice()),
             None => {}
         }
     }
 }
 
-/// A sequence that is the same each time, with Knuth's constants for MMIX.
+/// Draws from a sequence that is always the same, with Knuth's constants for MMIX.
 fn next(seed: &mut u64) -> usize {
     *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     usize::try_from(*seed >> 33).unwrap_or_default()

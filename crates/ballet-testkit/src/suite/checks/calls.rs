@@ -1,19 +1,19 @@
-//! Calls to the outside that are lost, held, or made twice.
+//! Calls to a provider that are lost, held, or made twice.
 
-use crate::suite::checks::check::{Check, check};
+use crate::suite::checks::check::{StepCheck, check};
+use crate::suite::rig::check_result::{CheckResult, ensure};
 use crate::suite::rig::observe::{leaves, snapshot};
-use crate::suite::rig::outside::Leg;
+use crate::suite::rig::outside::CallLeg;
 use crate::suite::rig::snapshot::same;
 use crate::suite::rig::step_rig::{Phase, StepRig};
-use crate::suite::rig::world::World;
-use crate::suite::rig::wrong::{Checked, ensure};
+use crate::suite::rig::world::ServiceWorld;
 
-pub(crate) fn checks(phase: Phase) -> Vec<Check> {
+pub(crate) fn checks(phase: Phase) -> Vec<StepCheck> {
     let mut checks = vec![
-        check!(phase.named("asked again after a lost call"), asked_again, phase, Leg::Request),
-        check!(phase.named("asked again after a lost answer"), asked_again, phase, Leg::Answer),
-        check!(phase.named("crash with the call on its way"), crash, phase, Leg::Request),
-        check!(phase.named("crash with the answer on its way"), crash, phase, Leg::Answer),
+        check!(phase.named("asked again after a lost call"), asked_again, phase, CallLeg::Request),
+        check!(phase.named("asked again after a lost answer"), asked_again, phase, CallLeg::Answer),
+        check!(phase.named("crash with the call on its way"), crash, phase, CallLeg::Request),
+        check!(phase.named("crash with the answer on its way"), crash, phase, CallLeg::Answer),
         check!(phase.named("answered twice"), answered_twice, phase),
     ];
     if phase == Phase::Undo {
@@ -22,8 +22,8 @@ pub(crate) fn checks(phase: Phase) -> Vec<Check> {
     checks
 }
 
-/// Checks of aborts that come during the step's call.
-pub(crate) fn checks_of_aborts(may_refuse: bool) -> Vec<Check> {
+/// Returns the checks for aborts during the step's call.
+pub(crate) fn checks_of_aborts(may_refuse: bool) -> Vec<StepCheck> {
     let mut checks = vec![check!("aborted while it asks", aborted_meanwhile, Phase::Run)];
     if may_refuse {
         checks.push(check!("aborted while it asks, refusing", aborted_meanwhile, Phase::Refusal));
@@ -31,8 +31,8 @@ pub(crate) fn checks_of_aborts(may_refuse: bool) -> Vec<Check> {
     checks
 }
 
-async fn asked_again(rig: &StepRig<'_>, phase: Phase, leg: Leg) -> Checked {
-    let mut world = World::before(rig, phase).await?;
+async fn asked_again(rig: &StepRig<'_>, phase: Phase, leg: CallLeg) -> CheckResult {
+    let mut world = ServiceWorld::before(rig, phase).await?;
     let earlier = world.outside.asked().len();
     world.outside.lose_one(leg);
     world.publish(0, rig.events(phase)?);
@@ -41,8 +41,8 @@ async fn asked_again(rig: &StepRig<'_>, phase: Phase, leg: Leg) -> Checked {
     same(&snapshot(&mut world).await?, rig.after(phase))
 }
 
-async fn crash(rig: &StepRig<'_>, phase: Phase, leg: Leg) -> Checked {
-    let mut world = World::before(rig, phase).await?;
+async fn crash(rig: &StepRig<'_>, phase: Phase, leg: CallLeg) -> CheckResult {
+    let mut world = ServiceWorld::before(rig, phase).await?;
     let earlier = world.outside.asked().len();
     let reached = world.outside.reached(leg);
     world.outside.hold(Some(leg));
@@ -56,12 +56,12 @@ async fn crash(rig: &StepRig<'_>, phase: Phase, leg: Leg) -> Checked {
     same(&snapshot(&mut world).await?, rig.after(phase))
 }
 
-/// An owner that lost its session counts as gone while it lives: two processes make the call, and
-/// both get an answer.
-async fn answered_twice(rig: &StepRig<'_>, phase: Phase) -> Checked {
-    let mut world = World::before(rig, phase).await?;
+/// An owner that lost its session counts as dead while it lives on: two processes make the call, and both get an
+/// answer.
+async fn answered_twice(rig: &StepRig<'_>, phase: Phase) -> CheckResult {
+    let mut world = ServiceWorld::before(rig, phase).await?;
     let (asked, answered) = (world.outside.asked().len(), world.outside.answered());
-    world.outside.hold(Some(Leg::Request));
+    world.outside.hold(Some(CallLeg::Request));
     world.publish(0, rig.events(phase)?);
     world.until("the call", || world.outside.asked().len() > asked).await?;
     world.orphan_calls().await?;
@@ -71,19 +71,19 @@ async fn answered_twice(rig: &StepRig<'_>, phase: Phase) -> Checked {
     world.until("both answers", || world.outside.answered() > answered + 1).await?;
     under_one_key(&world, asked)?;
     world.until_idle().await?;
-    // What comes later in the same lanes also comes after the second answer.
+    // Later messages in the same lanes are handled after the second answer.
     world.publish(0, rig.events(phase)?);
     world.publish(0, rig.events(phase)?);
     leaves(&mut world, rig.after(phase)).await
 }
 
-/// What took effect is undone, and only the undo is published.
-async fn aborted_meanwhile(rig: &StepRig<'_>, phase: Phase) -> Checked {
-    let mut world = World::before(rig, phase).await?;
-    let earlier = world.outside.reached(Leg::Answer);
-    world.outside.hold(Some(Leg::Answer));
+/// The effect is undone, and only the undo is published.
+async fn aborted_meanwhile(rig: &StepRig<'_>, phase: Phase) -> CheckResult {
+    let mut world = ServiceWorld::before(rig, phase).await?;
+    let earlier = world.outside.reached(CallLeg::Answer);
+    world.outside.hold(Some(CallLeg::Answer));
     world.publish(0, rig.events(phase)?);
-    world.until("the call", || world.outside.reached(Leg::Answer) > earlier).await?;
+    world.until("the call", || world.outside.reached(CallLeg::Answer) > earlier).await?;
     world.publish(0, rig.abort()?);
     world.until_acknowledged().await?;
     world.outside.hold(None);
@@ -93,7 +93,7 @@ async fn aborted_meanwhile(rig: &StepRig<'_>, phase: Phase) -> Checked {
     if phase == Phase::Run {
         return same(&left, &rig.expected.compensated.clone().without_event(rig.part.done.name()));
     }
-    let mut world = World::before(rig, phase).await?;
+    let mut world = ServiceWorld::before(rig, phase).await?;
     world.publish(0, rig.refused()?);
     world.until_idle().await?;
     world.publish(0, rig.abort()?);
@@ -103,10 +103,10 @@ async fn aborted_meanwhile(rig: &StepRig<'_>, phase: Phase) -> Checked {
     same(&left, &undisturbed.without_event(refused))
 }
 
-async fn aborted_again(rig: &StepRig<'_>) -> Checked {
-    let mut world = World::before(rig, Phase::Undo).await?;
+async fn aborted_again(rig: &StepRig<'_>) -> CheckResult {
+    let mut world = ServiceWorld::before(rig, Phase::Undo).await?;
     let earlier = world.outside.asked().len();
-    world.outside.hold(Some(Leg::Request));
+    world.outside.hold(Some(CallLeg::Request));
     let sent = world.publish(0, rig.abort()?);
     world.until("the call", || world.outside.asked().len() > earlier).await?;
     world.publish_again(&sent);
@@ -117,8 +117,8 @@ async fn aborted_again(rig: &StepRig<'_>) -> Checked {
     leaves(&mut world, &rig.expected.compensated).await
 }
 
-/// The first call after the earlier ones was made again, under the same key.
-fn under_one_key(world: &World<'_>, earlier: usize) -> Checked {
+/// The first call after the earlier ones was repeated under the same key.
+fn under_one_key(world: &ServiceWorld<'_>, earlier: usize) -> CheckResult {
     let asked = world.outside.asked().split_off(earlier);
     ensure(asked.len() >= 2 && asked[0] == asked[1], || {
         format!("the call is not made again under the same key: {asked:?}")

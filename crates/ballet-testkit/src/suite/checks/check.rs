@@ -1,34 +1,34 @@
-//! What a check is: a name, and a function over the step's rig.
+//! The type of a check: a name, and a function over the step's rig.
 
 use futures_util::future::LocalBoxFuture;
 
+use crate::suite::rig::check_result::CheckResult;
 use crate::suite::rig::step_rig::StepRig;
-use crate::suite::rig::wrong::Checked;
 
-type RunCheck = dyn for<'b> Fn(&'b StepRig<'b>) -> LocalBoxFuture<'b, Checked>;
+type RunCheck = dyn for<'b> Fn(&'b StepRig<'b>) -> LocalBoxFuture<'b, CheckResult>;
 
-/// A check, with the name that a failure is reported under.
-pub(crate) struct Check {
+/// A check, with the name for its failures.
+pub(crate) struct StepCheck {
     pub(crate) name: String,
     pub(crate) run: Box<RunCheck>,
 }
 
-impl Check {
+impl StepCheck {
     pub(crate) fn new(
         name: impl Into<String>,
-        run: impl for<'b> Fn(&'b StepRig<'b>) -> LocalBoxFuture<'b, Checked> + 'static,
+        run: impl for<'b> Fn(&'b StepRig<'b>) -> LocalBoxFuture<'b, CheckResult> + 'static,
     ) -> Self {
         Self { name: name.into(), run: Box::new(run) }
     }
 }
 
-/// Makes a check of an async function.
+/// Makes a check from an async function.
 macro_rules! check {
     ($name:expr, $run:expr) => {
-        $crate::suite::checks::check::Check::new($name, |rig| Box::pin($run(rig)))
+        $crate::suite::checks::check::StepCheck::new($name, |rig| Box::pin($run(rig)))
     };
     ($name:expr, $run:expr, $($with:expr),+) => {
-        $crate::suite::checks::check::Check::new($name, move |rig| Box::pin($run(rig, $($with),+)))
+        $crate::suite::checks::check::StepCheck::new($name, move |rig| Box::pin($run(rig, $($with),+)))
     };
 }
 pub(crate) use check;

@@ -1,4 +1,4 @@
-//! The checks of the suite, a file for each kind of disturbance.
+//! The checks of the suite, one file for each kind of disturbance.
 
 mod batches;
 mod calls;

@@ -1,21 +1,22 @@
-//! A step beside others: failing messages in its batch, the other events of its join.
+//! A step with neighbours: failing messages in its batch, the other events of its join.
 
-use crate::suite::checks::check::{Check, check};
-use crate::suite::rig::case::Published;
+use crate::suite::checks::check::{StepCheck, check};
+use crate::suite::rig::case::PublishedEvent;
+use crate::suite::rig::check_result::{CheckResult, ensure};
 use crate::suite::rig::observe::snapshot;
-use crate::suite::rig::snapshot::{Snapshot, list, same};
+use crate::suite::rig::snapshot::{RunSnapshot, list, same};
 use crate::suite::rig::step_rig::{Phase, StepRig, missing};
-use crate::suite::rig::world::World;
-use crate::suite::rig::wrong::{Checked, ensure};
+use crate::suite::rig::world::ServiceWorld;
 
-/// How many good messages there are.
+/// The number of good messages.
 const GOOD: usize = 6;
 
-pub(crate) fn checks(rig: &StepRig<'_>) -> Vec<Check> {
-    let mut checks = vec![check!("an unreadable message among good ones", among, Bad::Unreadable)];
-    // A step that calls outside may do nothing before the call that can fail.
+pub(crate) fn checks(rig: &StepRig<'_>) -> Vec<StepCheck> {
+    let mut checks =
+        vec![check!("an unreadable message among good ones", among, BadMessage::Unreadable)];
+    // A step with a call may have nothing before the call that can fail.
     if !rig.part.runs.is_answered_later() || rig.case.failing.is_some() {
-        checks.push(check!("a failing handler among good ones", among, Bad::Failing));
+        checks.push(check!("a failing handler among good ones", among, BadMessage::Failing));
     }
     if rig.part.on.len() > 1 {
         checks.push(check!("its events in another order", in_another_order));
@@ -25,14 +26,14 @@ pub(crate) fn checks(rig: &StepRig<'_>) -> Vec<Check> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Bad {
+enum BadMessage {
     Unreadable,
     Failing,
 }
 
-/// The good messages do what they do without the bad one, which ends as one dead letter.
-async fn among(rig: &StepRig<'_>, bad: Bad) -> Checked {
-    if bad == Bad::Failing && rig.case.failing.is_none() {
+/// The good messages have the same effect as without the bad one, which becomes one dead letter.
+async fn among(rig: &StepRig<'_>, bad: BadMessage) -> CheckResult {
+    if bad == BadMessage::Failing && rig.case.failing.is_none() {
         return Err(missing("`failing_on`: a handler may always fail"));
     }
     let expected = batch(rig, bad, false).await?;
@@ -42,11 +43,11 @@ async fn among(rig: &StepRig<'_>, bad: Bad) -> Checked {
     ensure(dead.len() == 1, || format!("there should be one dead letter:{}", list(&dead)))
 }
 
-/// What good messages in one batch leave, with or without a bad one among them.
-async fn batch(rig: &StepRig<'_>, bad: Bad, with_bad: bool) -> Checked<Snapshot> {
-    let mut world = World::open(rig, GOOD, false).await?;
+/// Returns the snapshot of a batch of good messages, with or without a bad one among them.
+async fn batch(rig: &StepRig<'_>, bad: BadMessage, with_bad: bool) -> CheckResult<RunSnapshot> {
+    let mut world = ServiceWorld::open(rig, GOOD, false).await?;
     world.sagas.push(rig.new_saga());
-    if let (Bad::Failing, Some((rows, _))) = (bad, &rig.case.failing) {
+    if let (BadMessage::Failing, Some((rows, _))) = (bad, &rig.case.failing) {
         world.execute(rows(world.sagas[GOOD])).await?;
     }
     let held = world.hold_lanes().await?;
@@ -60,25 +61,25 @@ async fn batch(rig: &StepRig<'_>, bad: Bad, with_bad: bool) -> Checked<Snapshot>
     held.release().await?;
     world.until_idle().await?;
     let left = snapshot(&mut world).await?;
-    // Of the bad one only its end matters.
+    // For the bad message, only its end matters.
     let (astray, bad) = (left.astray.clone(), format!("saga{}", GOOD + 1));
-    Ok(Snapshot { astray, ..left.without(&bad) })
+    Ok(RunSnapshot { astray, ..left.without(&bad) })
 }
 
-fn publish_bad(world: &World<'_>, bad: Bad) -> Checked {
+fn publish_bad(world: &ServiceWorld<'_>, bad: BadMessage) -> CheckResult {
     let saga = world.sagas[GOOD];
-    if let (Bad::Failing, Some((_, events))) = (bad, &world.rig.case.failing) {
+    if let (BadMessage::Failing, Some((_, events))) = (bad, &world.rig.case.failing) {
         world.publish(GOOD, events);
         return Ok(());
     }
     let good = world.rig.done()?(saga);
     let last = good.into_iter().last().ok_or_else(|| missing("an event that makes it done"))?;
-    world.publish_one(saga, &Published { body: "{\"cut".to_owned(), ..last });
+    world.publish_one(saga, &PublishedEvent { body: "{\"cut".to_owned(), ..last });
     Ok(())
 }
 
-async fn in_another_order(rig: &StepRig<'_>) -> Checked {
-    let mut world = World::before(rig, Phase::Run).await?;
+async fn in_another_order(rig: &StepRig<'_>) -> CheckResult {
+    let mut world = ServiceWorld::before(rig, Phase::Run).await?;
     let saga = world.sagas[0];
     for event in rig.done()?(saga).iter().rev() {
         world.publish_one(saga, event);
@@ -88,9 +89,9 @@ async fn in_another_order(rig: &StepRig<'_>) -> Checked {
 }
 
 /// A join needs each of its events, however often one of them comes.
-async fn one_twice(rig: &StepRig<'_>) -> Checked {
+async fn one_twice(rig: &StepRig<'_>) -> CheckResult {
     for missing in 0..rig.part.on.len() {
-        let mut world = World::before(rig, Phase::Run).await?;
+        let mut world = ServiceWorld::before(rig, Phase::Run).await?;
         let saga = world.sagas[0];
         let events = rig.done()?(saga);
         let others = || events.iter().enumerate().filter(|(at, _)| *at != missing);

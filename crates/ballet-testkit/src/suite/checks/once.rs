@@ -1,12 +1,12 @@
-//! A step takes effect once, however often it is delivered and wherever the process dies.
+//! Checks that a step takes effect once, with copies and crashes at any point.
 
-use crate::suite::checks::check::{Check, check};
+use crate::suite::checks::check::{StepCheck, check};
+use crate::suite::rig::check_result::CheckResult;
 use crate::suite::rig::observe::leaves;
 use crate::suite::rig::step_rig::{Phase, StepRig};
-use crate::suite::rig::world::World;
-use crate::suite::rig::wrong::Checked;
+use crate::suite::rig::world::ServiceWorld;
 
-pub(crate) fn checks(phase: Phase) -> Vec<Check> {
+pub(crate) fn checks(phase: Phase) -> Vec<StepCheck> {
     vec![
         check!(phase.named("delivered twice"), twice, phase),
         check!(phase.named("delivered twice in one batch"), twice_at_once, phase),
@@ -16,9 +16,9 @@ pub(crate) fn checks(phase: Phase) -> Vec<Check> {
     ]
 }
 
-/// Under the same ids, then under new ones.
-async fn twice(rig: &StepRig<'_>, phase: Phase) -> Checked {
-    let mut world = World::before(rig, phase).await?;
+/// Delivers everything twice: under the same ids, then under new ones.
+async fn twice(rig: &StepRig<'_>, phase: Phase) -> CheckResult {
+    let mut world = ServiceWorld::before(rig, phase).await?;
     let sent = world.publish(0, rig.events(phase)?);
     world.until_idle().await?;
     world.publish_again(&sent);
@@ -27,8 +27,8 @@ async fn twice(rig: &StepRig<'_>, phase: Phase) -> Checked {
     leaves(&mut world, rig.after(phase)).await
 }
 
-async fn twice_at_once(rig: &StepRig<'_>, phase: Phase) -> Checked {
-    let mut world = World::before(rig, phase).await?;
+async fn twice_at_once(rig: &StepRig<'_>, phase: Phase) -> CheckResult {
+    let mut world = ServiceWorld::before(rig, phase).await?;
     let held = world.hold_lanes().await?;
     let sent = world.publish(0, rig.events(phase)?);
     world.publish_again(&sent);
@@ -38,8 +38,8 @@ async fn twice_at_once(rig: &StepRig<'_>, phase: Phase) -> Checked {
     leaves(&mut world, rig.after(phase)).await
 }
 
-async fn crash_before_ack(rig: &StepRig<'_>, phase: Phase) -> Checked {
-    let mut world = World::before(rig, phase).await?;
+async fn crash_before_ack(rig: &StepRig<'_>, phase: Phase) -> CheckResult {
+    let mut world = ServiceWorld::before(rig, phase).await?;
     world.broker.lose_acks(true);
     let sent = world.publish(0, rig.events(phase)?);
     world.until_committed(&sent).await?;
@@ -49,8 +49,8 @@ async fn crash_before_ack(rig: &StepRig<'_>, phase: Phase) -> Checked {
     leaves(&mut world, rig.after(phase)).await
 }
 
-async fn crash_before_publish(rig: &StepRig<'_>, phase: Phase) -> Checked {
-    let mut world = World::before(rig, phase).await?;
+async fn crash_before_publish(rig: &StepRig<'_>, phase: Phase) -> CheckResult {
+    let mut world = ServiceWorld::before(rig, phase).await?;
     world.broker.block(true);
     world.publish(0, rig.events(phase)?);
     world.until_acknowledged().await?;
@@ -61,8 +61,8 @@ async fn crash_before_publish(rig: &StepRig<'_>, phase: Phase) -> Checked {
 }
 
 /// The broker delivers in turn, so both replicas get messages of the same saga.
-async fn to_two_replicas(rig: &StepRig<'_>, phase: Phase) -> Checked {
-    let mut world = World::before(rig, phase).await?;
+async fn to_two_replicas(rig: &StepRig<'_>, phase: Phase) -> CheckResult {
+    let mut world = ServiceWorld::before(rig, phase).await?;
     world.start_replica().await?;
     let sent = world.publish(0, rig.events(phase)?);
     world.publish_again(&sent);

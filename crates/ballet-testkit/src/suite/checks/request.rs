@@ -2,15 +2,15 @@
 
 use serde_json::Value;
 
-use crate::suite::checks::check::{Check, check};
-use crate::suite::rig::case::Trigger;
+use crate::suite::checks::check::{StepCheck, check};
+use crate::suite::rig::case::CaseTrigger;
+use crate::suite::rig::check_result::{CheckResult, ensure};
 use crate::suite::rig::observe::{leaves, snapshot};
 use crate::suite::rig::snapshot::{emitted, list, nothing_astray, visible};
 use crate::suite::rig::step_rig::{StepRig, missing};
-use crate::suite::rig::world::World;
-use crate::suite::rig::wrong::{Checked, ensure};
+use crate::suite::rig::world::ServiceWorld;
 
-pub(crate) fn checks(rig: &StepRig<'_>) -> Vec<Check> {
+pub(crate) fn checks(rig: &StepRig<'_>) -> Vec<StepCheck> {
     let mut checks = vec![
         check!("crash between commit and publish", crash_before_publish),
         check!("requested twice", twice),
@@ -21,8 +21,8 @@ pub(crate) fn checks(rig: &StepRig<'_>) -> Vec<Check> {
     checks
 }
 
-/// The undisturbed runs of a step that a request triggers.
-pub(crate) async fn undisturbed(rig: &mut StepRig<'_>) -> Checked {
+/// Runs a step that a request triggers without disturbance.
+pub(crate) async fn undisturbed(rig: &mut StepRig<'_>) -> CheckResult {
     let unusable = rig.case.of_a_known_saga();
     ensure(unusable.is_empty(), || {
         format!(
@@ -31,8 +31,8 @@ pub(crate) async fn undisturbed(rig: &mut StepRig<'_>) -> Checked {
             unusable.join(", ")
         )
     })?;
-    rig.expected.before = snapshot(&mut World::open(rig, 0, false).await?).await?;
-    let mut world = World::open(rig, 0, false).await?;
+    rig.expected.before = snapshot(&mut ServiceWorld::open(rig, 0, false).await?).await?;
+    let mut world = ServiceWorld::open(rig, 0, false).await?;
     ask(&world, rig).await?;
     world.until_idle().await?;
     let done = snapshot(&mut world).await?;
@@ -48,13 +48,13 @@ pub(crate) async fn undisturbed(rig: &mut StepRig<'_>) -> Checked {
     Ok(())
 }
 
-async fn ask(world: &World<'_>, rig: &StepRig<'_>) -> Checked {
+async fn ask(world: &ServiceWorld<'_>, rig: &StepRig<'_>) -> CheckResult {
     let status = post(world, Some(&rig.case.trigger)).await?;
     ensure((200..300).contains(&status), || format!("the request is answered with {status}"))
 }
 
-async fn post(world: &World<'_>, request: Option<&Trigger>) -> Checked<u16> {
-    let Some(Trigger::Request(path, body)) = request else {
+async fn post(world: &ServiceWorld<'_>, request: Option<&CaseTrigger>) -> CheckResult<u16> {
+    let Some(CaseTrigger::Request(path, body)) = request else {
         return Err(missing("the request"));
     };
     let address = world.running.first().map(ballet::Running::address);
@@ -64,8 +64,8 @@ async fn post(world: &World<'_>, request: Option<&Trigger>) -> Checked<u16> {
     Ok(reqwest::Client::new().post(url).json(body).send().await?.status().as_u16())
 }
 
-async fn crash_before_publish(rig: &StepRig<'_>) -> Checked {
-    let mut world = World::open(rig, 0, false).await?;
+async fn crash_before_publish(rig: &StepRig<'_>) -> CheckResult {
+    let mut world = ServiceWorld::open(rig, 0, false).await?;
     world.broker.block(true);
     ask(&world, rig).await?;
     world.crash().await?;
@@ -75,8 +75,8 @@ async fn crash_before_publish(rig: &StepRig<'_>) -> Checked {
 }
 
 /// Two requests are two sagas.
-async fn twice(rig: &StepRig<'_>) -> Checked {
-    let mut world = World::open(rig, 0, false).await?;
+async fn twice(rig: &StepRig<'_>) -> CheckResult {
+    let mut world = ServiceWorld::open(rig, 0, false).await?;
     ask(&world, rig).await?;
     ask(&world, rig).await?;
     world.until_idle().await?;
@@ -89,8 +89,8 @@ async fn twice(rig: &StepRig<'_>) -> Checked {
     })
 }
 
-async fn refused(rig: &StepRig<'_>) -> Checked {
-    let mut world = World::open(rig, 0, false).await?;
+async fn refused(rig: &StepRig<'_>) -> CheckResult {
+    let mut world = ServiceWorld::open(rig, 0, false).await?;
     let status = post(&world, rig.case.refused.as_ref()).await?;
     ensure((400..500).contains(&status), || format!("the request is answered with {status}"))?;
     leaves(&mut world, &rig.expected.before).await

@@ -1,17 +1,21 @@
-//! Runs the checks that apply to a step.
+//! Chooses and runs the checks that apply to a step.
 
 use ballet::core::part::{StepKind, StepPart};
 
-use crate::suite::checks::check::Check;
+use crate::suite::checks::check::StepCheck;
 use crate::suite::checks::undisturbed::undisturbed;
 use crate::suite::checks::{batches, calls, neighbours, once, request, undo};
-use crate::suite::rig::case::{Case, Trigger};
-use crate::suite::rig::snapshot::Snapshot;
+use crate::suite::rig::case::{CaseTrigger, StepCase};
+use crate::suite::rig::snapshot::RunSnapshot;
 use crate::suite::rig::step_rig::{Phase, StepRig};
-use crate::suite::rig::subject::Subject;
+use crate::suite::rig::tested_service::TestedService;
 
 /// Runs all checks that apply, and describes those that failed.
-pub(crate) async fn failures(subject: &Subject, part: &StepPart, case: Case) -> Vec<String> {
+pub(crate) async fn failures(
+    subject: &TestedService,
+    part: &StepPart,
+    case: StepCase,
+) -> Vec<String> {
     let mut rig = match Box::pin(StepRig::new(subject, part, case)).await {
         Ok(rig) => rig,
         Err(wrong) => return vec![format!("the service did not start: {wrong}")],
@@ -20,7 +24,7 @@ pub(crate) async fn failures(subject: &Subject, part: &StepPart, case: Case) -> 
         return vec![format!("undisturbed: {wrong}")];
     }
     let mut failed = Vec::new();
-    for Check { name, run } in of(&rig) {
+    for StepCheck { name, run } in checks_for(&rig) {
         if let Err(wrong) = run(&rig).await {
             failed.push(format!("{name}: {wrong}"));
         }
@@ -28,10 +32,10 @@ pub(crate) async fn failures(subject: &Subject, part: &StepPart, case: Case) -> 
     failed
 }
 
-/// The checks for what the step is declared as.
-fn of(rig: &StepRig<'_>) -> Vec<Check> {
+/// Returns the checks for the step's declaration.
+fn checks_for(rig: &StepRig<'_>) -> Vec<StepCheck> {
     let part = rig.part;
-    if let Trigger::Request(..) = rig.case.trigger {
+    if let CaseTrigger::Request(..) = rig.case.trigger {
         return request::checks(rig);
     }
     let mut phases = vec![Phase::Run];
@@ -66,6 +70,6 @@ fn of(rig: &StepRig<'_>) -> Vec<Check> {
 /// Whether a phase makes a call: an undo may find that no call is needed.
 fn asks(rig: &StepRig<'_>, phase: Phase) -> bool {
     let undo = format!("undo of {}", rig.part.name);
-    let undoes = |left: &Snapshot| left.calls.iter().any(|call| call.ends_with(&undo));
+    let undoes = |left: &RunSnapshot| left.calls.iter().any(|call| call.ends_with(&undo));
     phase != Phase::Undo || undoes(&rig.expected.compensated)
 }

@@ -1,22 +1,24 @@
-//! The undisturbed runs of a step, which the checks compare with.
+//! The undisturbed runs of a step, with which the checks compare.
 
 use ballet::core::part::StepKind;
 
 use crate::suite::checks::request;
-use crate::suite::rig::case::Trigger;
+use crate::suite::rig::case::CaseTrigger;
+use crate::suite::rig::check_result::{CheckFailure, CheckResult, ensure};
 use crate::suite::rig::observe::snapshot;
-use crate::suite::rig::snapshot::{Snapshot, emitted, list, nothing_astray, same_effects, visible};
+use crate::suite::rig::snapshot::{
+    RunSnapshot, emitted, list, nothing_astray, same_effects, visible,
+};
 use crate::suite::rig::step_rig::{Phase, StepRig};
-use crate::suite::rig::world::World;
-use crate::suite::rig::wrong::{Checked, Wrong, ensure};
+use crate::suite::rig::world::ServiceWorld;
 
-/// Runs the step without any disturbance, and keeps what the runs leave.
-pub(crate) async fn undisturbed(rig: &mut StepRig<'_>) -> Checked {
-    if matches!(rig.case.trigger, Trigger::Request(..)) {
+/// Runs the step without disturbance, and keeps the snapshots.
+pub(crate) async fn undisturbed(rig: &mut StepRig<'_>) -> CheckResult {
+    if matches!(rig.case.trigger, CaseTrigger::Request(..)) {
         return request::undisturbed(rig).await;
     }
     let part = rig.part;
-    rig.expected.before = snapshot(&mut World::open(rig, 1, false).await?).await?;
+    rig.expected.before = snapshot(&mut ServiceWorld::open(rig, 1, false).await?).await?;
     rig.expected.done = left_by(rig, Phase::Run).await?;
     let done = &rig.expected.done;
     emitted(done, "done", part.done.name())?;
@@ -25,18 +27,18 @@ pub(crate) async fn undisturbed(rig: &mut StepRig<'_>) -> Checked {
     })?;
     visible(done, &rig.expected.before)?;
     if let Some(refused) = part.refused {
-        let before = snapshot(&mut World::open(rig, 1, true).await?).await?;
+        let before = snapshot(&mut ServiceWorld::open(rig, 1, true).await?).await?;
         rig.expected.refused = left_by(rig, Phase::Refusal).await?;
         emitted(&rig.expected.refused, "refused", refused.name())?;
-        same_effects(&rig.expected.refused, &before).map_err(|Wrong(words)| {
-            Wrong(format!("the refusal is not without effects: {words}"))
+        same_effects(&rig.expected.refused, &before).map_err(|CheckFailure(words)| {
+            CheckFailure(format!("the refusal is not without effects: {words}"))
         })?;
     }
     let origin = part.kind == StepKind::Origin;
     if part.kind == StepKind::Retriable || (origin && rig.case.abort.is_none()) {
         return Ok(());
     }
-    let mut world = World::open(rig, 1, false).await?;
+    let mut world = ServiceWorld::open(rig, 1, false).await?;
     if !origin {
         world.publish(0, rig.abort()?);
         world.until_idle().await?;
@@ -60,12 +62,13 @@ pub(crate) async fn undisturbed(rig: &mut StepRig<'_>) -> Checked {
     if part.kind == StepKind::Decision {
         return Ok(());
     }
-    same_effects(undone, &rig.expected.aborted)
-        .map_err(|Wrong(words)| Wrong(format!("the undo does not take everything back: {words}")))
+    same_effects(undone, &rig.expected.aborted).map_err(|CheckFailure(words)| {
+        CheckFailure(format!("the undo does not take everything back: {words}"))
+    })
 }
 
-async fn left_by(rig: &StepRig<'_>, phase: Phase) -> Checked<Snapshot> {
-    let mut world = World::before(rig, phase).await?;
+async fn left_by(rig: &StepRig<'_>, phase: Phase) -> CheckResult<RunSnapshot> {
+    let mut world = ServiceWorld::before(rig, phase).await?;
     world.publish(0, rig.events(phase)?);
     world.until_idle().await?;
     let left = snapshot(&mut world).await?;

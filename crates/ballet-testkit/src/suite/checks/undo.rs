@@ -2,20 +2,20 @@
 
 use ballet::core::part::{StepKind, StepPart};
 
-use crate::suite::checks::check::{Check, check};
+use crate::suite::checks::check::{StepCheck, check};
+use crate::suite::rig::check_result::{CheckResult, ensure};
 use crate::suite::rig::observe::{leaves, snapshot};
 use crate::suite::rig::snapshot::{list, same, same_effects};
 use crate::suite::rig::step_rig::{Phase, StepRig};
-use crate::suite::rig::world::World;
-use crate::suite::rig::wrong::{Checked, ensure};
+use crate::suite::rig::world::ServiceWorld;
 
-/// How many sagas are triggered and aborted at the same time.
+/// The number of sagas that are triggered and aborted at the same time.
 const RACES: usize = 12;
 
-pub(crate) fn checks(part: &StepPart) -> Vec<Check> {
+pub(crate) fn checks(part: &StepPart) -> Vec<StepCheck> {
     let mut checks = vec![check!("run after undo", run_after_undo)];
     if !part.kind.can_be_compensated() {
-        // The owner ignores an abort of what has not begun.
+        // The owner ignores the abort of a saga that has not begun.
         return checks;
     }
     checks.extend([
@@ -29,7 +29,7 @@ pub(crate) fn checks(part: &StepPart) -> Vec<Check> {
     checks
 }
 
-pub(crate) fn checks_of_decision() -> Vec<Check> {
+pub(crate) fn checks_of_decision() -> Vec<StepCheck> {
     vec![
         check!("the abort first", undo_before_run),
         check!("the abort too late", abort_too_late),
@@ -37,9 +37,9 @@ pub(crate) fn checks_of_decision() -> Vec<Check> {
     ]
 }
 
-/// The tombstone covers what comes later.
-async fn undo_before_run(rig: &StepRig<'_>) -> Checked {
-    let mut world = World::open(rig, 1, false).await?;
+/// The tombstone covers later messages.
+async fn undo_before_run(rig: &StepRig<'_>) -> CheckResult {
+    let mut world = ServiceWorld::open(rig, 1, false).await?;
     world.publish(0, rig.abort()?);
     world.until_idle().await?;
     let sent = world.publish(0, rig.done()?);
@@ -49,8 +49,8 @@ async fn undo_before_run(rig: &StepRig<'_>) -> Checked {
     leaves(&mut world, &rig.expected.aborted).await
 }
 
-async fn undo_before_run_at_once(rig: &StepRig<'_>) -> Checked {
-    let mut world = World::open(rig, 1, false).await?;
+async fn undo_before_run_at_once(rig: &StepRig<'_>) -> CheckResult {
+    let mut world = ServiceWorld::open(rig, 1, false).await?;
     let held = world.hold_lanes().await?;
     world.publish(0, rig.abort()?);
     world.publish(0, rig.done()?);
@@ -59,16 +59,16 @@ async fn undo_before_run_at_once(rig: &StepRig<'_>) -> Checked {
     leaves(&mut world, &rig.expected.aborted).await
 }
 
-async fn run_after_undo(rig: &StepRig<'_>) -> Checked {
-    let mut world = World::before(rig, Phase::Undo).await?;
+async fn run_after_undo(rig: &StepRig<'_>) -> CheckResult {
+    let mut world = ServiceWorld::before(rig, Phase::Undo).await?;
     world.publish(0, rig.abort()?);
     world.until_idle().await?;
     world.publish(0, rig.done()?);
     leaves(&mut world, &rig.expected.compensated).await
 }
 
-async fn refused_then_aborted(rig: &StepRig<'_>) -> Checked {
-    let mut world = World::before(rig, Phase::Refusal).await?;
+async fn refused_then_aborted(rig: &StepRig<'_>) -> CheckResult {
+    let mut world = ServiceWorld::before(rig, Phase::Refusal).await?;
     world.publish(0, rig.refused()?);
     world.until_idle().await?;
     world.publish(0, rig.abort()?);
@@ -81,13 +81,13 @@ async fn refused_then_aborted(rig: &StepRig<'_>) -> Checked {
     })
 }
 
-async fn abort_too_late(rig: &StepRig<'_>) -> Checked {
+async fn abort_too_late(rig: &StepRig<'_>) -> CheckResult {
     same(&rig.expected.compensated, &rig.expected.done)
 }
 
-/// Whichever comes first, an aborted saga leaves nothing, and no saga is both decided and aborted.
-async fn race(rig: &StepRig<'_>) -> Checked {
-    let mut world = World::open(rig, RACES, false).await?;
+/// An aborted saga leaves no effect in either order, and no saga is both decided and aborted.
+async fn race(rig: &StepRig<'_>) -> CheckResult {
+    let mut world = ServiceWorld::open(rig, RACES, false).await?;
     for at in 0..RACES {
         world.publish(at, rig.abort()?);
     }
@@ -95,7 +95,7 @@ async fn race(rig: &StepRig<'_>) -> Checked {
     let aborted = snapshot(&mut world).await?;
     drop(world);
 
-    let mut world = World::open(rig, RACES, false).await?;
+    let mut world = ServiceWorld::open(rig, RACES, false).await?;
     world.start_replica().await?;
     for at in 0..RACES {
         if at % 2 == 0 {

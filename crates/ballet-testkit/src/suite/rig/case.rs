@@ -1,4 +1,4 @@
-//! A step's sample: the events and rows under which the suite runs it.
+//! A step's sample: the events and rows with which the suite runs it.
 
 use std::fmt;
 
@@ -6,21 +6,21 @@ use ballet::{Event, SagaId};
 use serde::Serialize;
 use serde_json::Value;
 
-/// An event that somebody tells.
+/// An event as a publisher would send it.
 #[derive(Debug, Clone)]
-pub struct Published {
+pub struct PublishedEvent {
     pub(crate) event_type: &'static str,
     pub(crate) publisher: &'static str,
     pub(crate) body: String,
 }
 
-/// An event that somebody tells.
+/// Encodes an event for a [`StepCase`].
 ///
 /// # Panics
 /// If it cannot be written as JSON.
-pub fn published<E: Event>(event: &E) -> Published {
+pub fn published<E: Event>(event: &E) -> PublishedEvent {
     let (event_type, body) = (E::TYPE, json(event).to_string());
-    Published { event_type: event_type.name(), publisher: event_type.service(), body }
+    PublishedEvent { event_type: event_type.name(), publisher: event_type.service(), body }
 }
 
 fn json(sample: &impl Serialize) -> Value {
@@ -28,13 +28,13 @@ fn json(sample: &impl Serialize) -> Value {
         .unwrap_or_else(|error| panic!("a sample cannot be written as JSON: {error}"))
 }
 
-/// Events for a saga.
-pub(crate) type Events = Box<dyn Fn(SagaId) -> Vec<Published> + Send + Sync>;
-/// SQL for a saga.
+/// A function that makes the events for a saga.
+pub(crate) type Events = Box<dyn Fn(SagaId) -> Vec<PublishedEvent> + Send + Sync>;
+/// A function that makes the SQL for a saga.
 pub(crate) type Statement = Box<dyn Fn(SagaId) -> String + Send + Sync>;
 
-/// What triggers a step.
-pub(crate) enum Trigger {
+/// The trigger of a step.
+pub(crate) enum CaseTrigger {
     Events(Events),
     /// A request that begins a saga: path and body.
     Request(&'static str, Value),
@@ -42,40 +42,40 @@ pub(crate) enum Trigger {
 
 /// A sample for one step: events that make it done, refused, undone, or fail.
 ///
-/// All are functions of the saga, because the suite runs each of them with many sagas.
-pub struct Case {
-    pub(crate) trigger: Trigger,
+/// Every part is a function of the saga, because the suite runs each of them with many sagas.
+pub struct StepCase {
+    pub(crate) trigger: CaseTrigger,
     pub(crate) rows: Option<Statement>,
     pub(crate) after: Option<Events>,
-    pub(crate) refused: Option<Trigger>,
+    pub(crate) refused: Option<CaseTrigger>,
     pub(crate) refused_after: Option<Events>,
     pub(crate) abort: Option<Events>,
     pub(crate) failing: Option<(Statement, Events)>,
 }
 
-impl Case {
-    /// A step that these events make done: one of each type that the step declares, in its order.
+impl StepCase {
+    /// Creates a case for a step that these events make done: one of each type that the step declares, in its order.
     #[must_use]
-    pub fn done_by(events: impl Fn(SagaId) -> Vec<Published> + Send + Sync + 'static) -> Self {
-        Self::new(Trigger::Events(Box::new(events)))
+    pub fn done_by(events: impl Fn(SagaId) -> Vec<PublishedEvent> + Send + Sync + 'static) -> Self {
+        Self::new(CaseTrigger::Events(Box::new(events)))
     }
 
-    /// A step that begins a saga, made done by `POST path` with this body. Besides it takes only
-    /// [`refused_by_request`](Self::refused_by_request): nobody knows the saga before the request.
+    /// Creates a case for a step that begins a saga, made done by `POST path` with this body. It combines only with
+    /// [`refused_by_request`](Self::refused_by_request): nothing knows the saga before the request.
     #[must_use]
     ///
     /// # Panics
     /// If the body cannot be written as JSON.
     pub fn done_by_request(path: &'static str, body: &impl Serialize) -> Self {
-        Self::new(Trigger::Request(path, json(body)))
+        Self::new(CaseTrigger::Request(path, json(body)))
     }
 
-    /// The parts that are functions of a saga, which a request has not begun yet.
+    /// The parts that need a known saga, so they do not fit a request.
     pub(crate) fn of_a_known_saga(&self) -> Vec<&'static str> {
         let parts = [
             ("`given`", self.rows.is_some()),
             ("`after`", self.after.is_some()),
-            ("`refused_by`", matches!(self.refused, Some(Trigger::Events(_)))),
+            ("`refused_by`", matches!(self.refused, Some(CaseTrigger::Events(_)))),
             ("`refused_after`", self.refused_after.is_some()),
             ("`aborted_by`", self.abort.is_some()),
             ("`failing_on`", self.failing.is_some()),
@@ -83,7 +83,7 @@ impl Case {
         parts.into_iter().filter(|(_, is_there)| *is_there).map(|(name, _)| name).collect()
     }
 
-    fn new(trigger: Trigger) -> Self {
+    fn new(trigger: CaseTrigger) -> Self {
         Self {
             trigger,
             rows: None,
@@ -99,7 +99,7 @@ impl Case {
     #[must_use]
     pub fn after(
         mut self,
-        events: impl Fn(SagaId) -> Vec<Published> + Send + Sync + 'static,
+        events: impl Fn(SagaId) -> Vec<PublishedEvent> + Send + Sync + 'static,
     ) -> Self {
         self.after = Some(Box::new(events));
         self
@@ -116,19 +116,19 @@ impl Case {
     #[must_use]
     pub fn refused_by(
         mut self,
-        events: impl Fn(SagaId) -> Vec<Published> + Send + Sync + 'static,
+        events: impl Fn(SagaId) -> Vec<PublishedEvent> + Send + Sync + 'static,
     ) -> Self {
-        self.refused = Some(Trigger::Events(Box::new(events)));
+        self.refused = Some(CaseTrigger::Events(Box::new(events)));
         self
     }
 
-    /// A body that makes the request refused.
+    /// A body that makes the service refuse the request.
     #[must_use]
     ///
     /// # Panics
     /// If the body cannot be written as JSON.
     pub fn refused_by_request(mut self, path: &'static str, body: &impl Serialize) -> Self {
-        self.refused = Some(Trigger::Request(path, json(body)));
+        self.refused = Some(CaseTrigger::Request(path, json(body)));
         self
     }
 
@@ -137,36 +137,36 @@ impl Case {
     #[must_use]
     pub fn refused_after(
         mut self,
-        events: impl Fn(SagaId) -> Vec<Published> + Send + Sync + 'static,
+        events: impl Fn(SagaId) -> Vec<PublishedEvent> + Send + Sync + 'static,
     ) -> Self {
         self.refused_after = Some(Box::new(events));
         self
     }
 
-    /// The event that aborts the saga; for the owner, one that makes it abort.
+    /// The event that aborts the saga; for the owner, the event that makes it abort.
     #[must_use]
     pub fn aborted_by(
         mut self,
-        events: impl Fn(SagaId) -> Vec<Published> + Send + Sync + 'static,
+        events: impl Fn(SagaId) -> Vec<PublishedEvent> + Send + Sync + 'static,
     ) -> Self {
         self.abort = Some(Box::new(events));
         self
     }
 
-    /// Events that the step's handler always fails on, with SQL for the rows that make it fail.
+    /// Events on which the step's handler always fails, with SQL for the rows that make it fail.
     #[must_use]
     pub fn failing_on(
         mut self,
         rows: impl Fn(SagaId) -> String + Send + Sync + 'static,
-        events: impl Fn(SagaId) -> Vec<Published> + Send + Sync + 'static,
+        events: impl Fn(SagaId) -> Vec<PublishedEvent> + Send + Sync + 'static,
     ) -> Self {
         self.failing = Some((Box::new(rows), Box::new(events)));
         self
     }
 }
 
-impl fmt::Debug for Case {
+impl fmt::Debug for StepCase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Case").finish_non_exhaustive()
+        f.debug_struct("StepCase").finish_non_exhaustive()
     }
 }

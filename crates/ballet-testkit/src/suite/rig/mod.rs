@@ -1,11 +1,11 @@
-//! What the checks are made with: samples, a service under test, its disturbances, its outcome.
+//! The rig of the checks: samples, a service under test, its disturbances, its outcome.
 
 pub(super) mod case;
+pub(super) mod check_result;
 pub(super) mod observe;
 pub(super) mod outside;
 pub(super) mod snapshot;
 pub(super) mod step_rig;
-pub(super) mod subject;
+pub(super) mod tested_service;
 pub(super) mod wire;
 pub(super) mod world;
-pub(super) mod wrong;

@@ -1,50 +1,50 @@
-//! Reads what a run has left: in the database, on the broker, among its calls.
+//! Reads the outcome of a run: from the database, from the broker, and from its calls.
 
 use std::collections::HashSet;
 
 use ballet::core::topology::{EVENTS, RETRIES, UNROUTED, dead_queue};
 use ballet_amqp::{Publish, ShortString};
 use ballet_store::calls::open;
-use ballet_store::ledger::recorded;
+use ballet_store::ledger::recorded_rows;
 use sqlx::AssertSqlSafe;
 
-use crate::suite::rig::snapshot::{Snapshot, same};
-use crate::suite::rig::world::{World, message_id};
-use crate::suite::rig::wrong::Checked;
+use crate::suite::rig::check_result::CheckResult;
+use crate::suite::rig::snapshot::{RunSnapshot, same};
+use crate::suite::rig::world::{ServiceWorld, message_id};
 
-/// What the run has left so far.
-pub(crate) async fn snapshot(world: &mut World<'_>) -> Checked<Snapshot> {
+/// Takes a snapshot of the run so far.
+pub(crate) async fn snapshot(world: &mut ServiceWorld<'_>) -> CheckResult<RunSnapshot> {
     let subject = world.rig.subject;
     let mut taken =
-        Snapshot { events: events(world), astray: astray(world), ..Snapshot::default() };
+        RunSnapshot { events: events(world), astray: astray(world), ..RunSnapshot::default() };
     for (name, query) in &subject.effects {
         taken.effects.extend(rows(world, name, query).await?);
     }
     for (name, query) in &subject.records {
         taken.records.extend(rows(world, name, query).await?);
     }
-    taken.ledger = recorded::furthest(&mut world.db).await?;
+    taken.ledger = recorded_rows::furthest(&mut world.db).await?;
     taken.calls = open::all_in_words(&mut world.db).await?;
     Ok(taken.named(&world.sagas))
 }
 
-/// The run must have left this when nothing is left to do.
-pub(crate) async fn leaves(world: &mut World<'_>, expected: &Snapshot) -> Checked {
+/// Checks that the run has this outcome when no work is left.
+pub(crate) async fn leaves(world: &mut ServiceWorld<'_>, expected: &RunSnapshot) -> CheckResult {
     world.until_idle().await?;
     same(&snapshot(world).await?, expected)
 }
 
-async fn rows(world: &mut World<'_>, name: &str, query: &str) -> Checked<Vec<String>> {
+async fn rows(world: &mut ServiceWorld<'_>, name: &str, query: &str) -> CheckResult<Vec<String>> {
     let rows = lines(world, format!("select row::text from ({query}) as row")).await?;
     Ok(rows.into_iter().map(|row| format!("{name} {row}")).collect())
 }
 
-async fn lines(world: &mut World<'_>, query: String) -> Checked<Vec<String>> {
+async fn lines(world: &mut ServiceWorld<'_>, query: String) -> CheckResult<Vec<String>> {
     Ok(sqlx::query_scalar(AssertSqlSafe(query)).fetch_all(&mut world.db).await?)
 }
 
-/// What the service published, each event once. It asks for its copies when it likes, and no step does.
-fn events(world: &World<'_>) -> Vec<String> {
+/// Returns the published events, each once, without requests for copies: those come at any time and from no step.
+fn events(world: &ServiceWorld<'_>) -> Vec<String> {
     let service = world.queue();
     let asks = |message: &Publish| {
         let copies = &world.rig.subject.part.copies;
@@ -63,8 +63,8 @@ fn events(world: &World<'_>) -> Vec<String> {
     published.filter(|message| known.insert(message_id(message))).map(|one| line(&one)).collect()
 }
 
-/// Messages that ended in a retry queue, among the dead letters, or in no queue of a service.
-fn astray(world: &World<'_>) -> Vec<String> {
+/// Returns the messages that ended in a retry queue, as dead letters, or in no queue of a service.
+fn astray(world: &ServiceWorld<'_>) -> Vec<String> {
     let mut astray = Vec::new();
     let dead = dead_queue(world.queue());
     let others = RETRIES.iter().map(|(name, _)| *name).chain([UNROUTED, dead.as_str()]);

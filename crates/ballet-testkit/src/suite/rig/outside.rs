@@ -7,54 +7,53 @@ use tokio::sync::watch;
 
 /// The half of a call that the suite disturbs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Leg {
+pub(crate) enum CallLeg {
     /// Before the call takes effect outside.
     Request,
     /// After it has taken effect.
     Answer,
 }
 
-/// The way to the outside world. A service under test makes its calls through it, so the suite can
+/// The path of a service's calls to the outside. A service under test makes its calls through it, so the suite can
 /// hold calls, lose them, and lose their answers.
 #[derive(Debug, Clone)]
 pub struct Outside {
-    held: Arc<watch::Sender<Option<Leg>>>,
-    calls: Arc<Mutex<Calls>>,
+    held: Arc<watch::Sender<Option<CallLeg>>>,
+    calls: Arc<Mutex<CallState>>,
 }
 
 #[derive(Debug, Default)]
-struct Calls {
+struct CallState {
     asked: Vec<CallKey>,
     requests: usize,
     answers: usize,
     answered: usize,
-    /// The next call is lost there.
-    lose: Option<Leg>,
+    /// The point at which the next call is lost.
+    lose: Option<CallLeg>,
 }
 
 impl Default for Outside {
-    /// Calls that nobody disturbs.
+    /// Creates a path that disturbs no call.
     fn default() -> Self {
         Self { held: Arc::new(watch::Sender::new(None)), calls: Arc::default() }
     }
 }
 
 impl Outside {
-    /// Makes a call. `None` means that the request or the answer was lost, so the caller does not
-    /// know the outcome.
+    /// Makes a call. `None` means that the request or the answer was lost, so the caller does not know the outcome.
     pub async fn ask<T>(&self, key: CallKey, call: impl Future<Output = T>) -> Option<T> {
         self.calls().asked.push(key);
-        self.pass(Leg::Request).await?;
+        self.pass(CallLeg::Request).await?;
         let answer = call.await;
-        self.pass(Leg::Answer).await?;
+        self.pass(CallLeg::Answer).await?;
         self.calls().answered += 1;
         Some(answer)
     }
 
-    async fn pass(&self, leg: Leg) -> Option<()> {
+    async fn pass(&self, leg: CallLeg) -> Option<()> {
         match leg {
-            Leg::Request => self.calls().requests += 1,
-            Leg::Answer => self.calls().answers += 1,
+            CallLeg::Request => self.calls().requests += 1,
+            CallLeg::Answer => self.calls().answers += 1,
         }
         let mut held = self.held.subscribe();
         // An error means that the suite is gone.
@@ -63,34 +62,34 @@ impl Outside {
     }
 
     /// Holds calls at this point from now on; `None` releases them.
-    pub(crate) fn hold(&self, leg: Option<Leg>) {
+    pub(crate) fn hold(&self, leg: Option<CallLeg>) {
         self.held.send_replace(leg);
     }
 
     /// Loses the next call at this point.
-    pub(crate) fn lose_one(&self, leg: Leg) {
+    pub(crate) fn lose_one(&self, leg: CallLeg) {
         self.calls().lose = Some(leg);
     }
 
-    /// The keys of all calls so far, in order.
+    /// Returns the keys of all calls so far, in order.
     pub(crate) fn asked(&self) -> Vec<CallKey> {
         self.calls().asked.clone()
     }
 
-    /// How many calls have reached this point.
-    pub(crate) fn reached(&self, leg: Leg) -> usize {
+    /// Returns how many calls have reached this point.
+    pub(crate) fn reached(&self, leg: CallLeg) -> usize {
         match leg {
-            Leg::Request => self.calls().requests,
-            Leg::Answer => self.calls().answers,
+            CallLeg::Request => self.calls().requests,
+            CallLeg::Answer => self.calls().answers,
         }
     }
 
-    /// How many answers the service has received.
+    /// Returns how many answers the service has received.
     pub(crate) fn answered(&self) -> usize {
         self.calls().answered
     }
 
-    fn calls(&self) -> MutexGuard<'_, Calls> {
+    fn calls(&self) -> MutexGuard<'_, CallState> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,18 +1,17 @@
-//! What a run leaves behind, in a form in which two runs can be compared.
+//! The outcome of a run, in a form that can be compared with that of another run.
 
 use std::collections::HashMap;
 
 use ballet::SagaId;
 
-use crate::suite::rig::wrong::{Checked, Wrong, ensure};
+use crate::suite::rig::check_result::{CheckFailure, CheckResult, ensure};
 
-/// Length of a UUID's text.
+/// The length of a UUID's text.
 const UUID: usize = 36;
 
-/// What a run left behind, as lines of text. Names replace the ids, so runs with other sagas and
-/// other new ids can be compared.
+/// The outcome of a run, as lines of text. Names replace the ids, so runs with different ids can be compared.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Snapshot {
+pub(crate) struct RunSnapshot {
     /// Rows that an undone or refused step must not leave.
     pub(crate) effects: Vec<String>,
     /// Other business rows, such as a note of a refusal.
@@ -27,7 +26,7 @@ pub(crate) struct Snapshot {
     pub(crate) astray: Vec<String>,
 }
 
-impl Snapshot {
+impl RunSnapshot {
     fn parts(&self) -> [(&'static str, &[String]); 6] {
         [
             ("effects", &self.effects),
@@ -44,11 +43,11 @@ impl Snapshot {
         [effects, records, ledger, calls, events, astray]
     }
 
-    /// Replaces ids by names, and sorts everything in an order that does not depend on ids.
+    /// Replaces ids by names, and sorts everything independently of ids.
     pub(crate) fn named(mut self, sagas: &[SagaId]) -> Self {
-        let sagas: Names =
+        let sagas: IdNames =
             sagas.iter().zip(1..).map(|(id, at)| (id.to_string(), format!("saga{at}"))).collect();
-        let mut ids = Names::new();
+        let mut ids = IdNames::new();
         for part in self.parts_mut() {
             for line in part.iter_mut() {
                 *line = rename(line, |id| sagas.get(id).cloned());
@@ -64,7 +63,7 @@ impl Snapshot {
         self
     }
 
-    /// The same without one saga.
+    /// Removes the lines of one saga.
     pub(crate) fn without(mut self, saga: &str) -> Self {
         for part in self.parts_mut() {
             part.retain(|line| !line.contains(saga));
@@ -72,18 +71,18 @@ impl Snapshot {
         self
     }
 
-    /// The same without the events of one type.
+    /// Removes the events of one type.
     pub(crate) fn without_event(mut self, event_type: &str) -> Self {
         self.events.retain(|line| !is_event(line, event_type));
         self
     }
 
-    /// How many events of one type there are.
+    /// Counts the events of one type.
     pub(crate) fn count(&self, event_type: &str) -> usize {
         self.events.iter().filter(|line| is_event(line, event_type)).count()
     }
 
-    /// How many sagas have this entry for the step in the ledger.
+    /// Counts the sagas with this entry for the step in the ledger.
     pub(crate) fn at(&self, step: &str, entry: &str) -> usize {
         let end = format!(" {step} {entry}");
         self.ledger.iter().filter(|line| line.ends_with(&end)).count()
@@ -102,49 +101,49 @@ impl Snapshot {
     }
 }
 
-/// Two runs must have left the same.
-pub(crate) fn same(found: &Snapshot, expected: &Snapshot) -> Checked {
+/// Checks that two runs have left the same.
+pub(crate) fn same(found: &RunSnapshot, expected: &RunSnapshot) -> CheckResult {
     match found.difference(expected) {
         None => Ok(()),
-        Some(words) => Err(Wrong(format!("it differs from the undisturbed run:{words}"))),
+        Some(words) => Err(CheckFailure(format!("it differs from the undisturbed run:{words}"))),
     }
 }
 
-/// Two runs must have left the same effects.
-pub(crate) fn same_effects(found: &Snapshot, expected: &Snapshot) -> Checked {
+/// Checks that two runs have left the same effects.
+pub(crate) fn same_effects(found: &RunSnapshot, expected: &RunSnapshot) -> CheckResult {
     ensure(found.effects == expected.effects, || {
         let (should, are) = (list(&expected.effects), list(&found.effects));
         format!("effects should be:{should}\n  and are:{are}")
     })
 }
 
-/// A step that is done must have left an effect that the suite's queries show.
-pub(crate) fn visible(done: &Snapshot, before: &Snapshot) -> Checked {
+/// Checks that a done step has left an effect that the suite's queries show.
+pub(crate) fn visible(done: &RunSnapshot, before: &RunSnapshot) -> CheckResult {
     ensure(done.effects != before.effects, || {
         "no effect is visible: the suite's queries do not show what the step does".to_owned()
     })
 }
 
-/// An undisturbed run must have sent no message elsewhere.
-pub(crate) fn nothing_astray(left: &Snapshot) -> Checked {
+/// Checks that an undisturbed run sent no message elsewhere.
+pub(crate) fn nothing_astray(left: &RunSnapshot) -> CheckResult {
     ensure(left.astray.is_empty(), || format!("messages went astray:{}", list(&left.astray)))
 }
 
-/// A run must have emitted exactly one event of a type.
-pub(crate) fn emitted(snapshot: &Snapshot, what: &str, event_type: &str) -> Checked {
+/// Checks that a run emitted exactly one event of a type.
+pub(crate) fn emitted(snapshot: &RunSnapshot, what: &str, event_type: &str) -> CheckResult {
     let count = snapshot.count(event_type);
     ensure(count == 1, || {
         format!("{what}, it emits {event_type} {count} times:{}", list(&snapshot.events))
     })
 }
 
-type Names = HashMap<String, String>;
+type IdNames = HashMap<String, String>;
 
 fn is_event(line: &str, event_type: &str) -> bool {
     line.split(' ').nth(1) == Some(event_type)
 }
 
-/// Lines for a failure's text, indented.
+/// Formats lines for a failure's text, indented.
 pub(crate) fn list(lines: &[String]) -> String {
     if lines.is_empty() {
         return " (none)".to_owned();
@@ -178,11 +177,11 @@ fn is_uuid(word: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn seen(saga: SagaId, other: &str) -> Snapshot {
-        Snapshot {
+    fn seen(saga: SagaId, other: &str) -> RunSnapshot {
+        RunSnapshot {
             effects: vec![format!("stock (ü,{other})"), format!("order ({saga})")],
             events: vec![format!("{saga} a.b.v1 {{\"id\":\"{other}\"}}")],
-            ..Snapshot::default()
+            ..RunSnapshot::default()
         }
     }
 

@@ -1,4 +1,4 @@
-//! One step under test: its database, its sample, and what its undisturbed runs leave.
+//! One step under test: its database, its sample, and the snapshots of its undisturbed runs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,39 +11,39 @@ use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 
 use crate::memory::broker::MemoryBroker;
-use crate::suite::rig::case::{Case, Events, Trigger};
+use crate::suite::rig::case::{CaseTrigger, Events, StepCase};
+use crate::suite::rig::check_result::{CheckFailure, CheckResult};
 use crate::suite::rig::outside::Outside;
-use crate::suite::rig::snapshot::Snapshot;
-use crate::suite::rig::subject::Subject;
-use crate::suite::rig::wrong::{Checked, Wrong};
+use crate::suite::rig::snapshot::RunSnapshot;
+use crate::suite::rig::tested_service::TestedService;
 use ballet_stage::Database;
 use ballet_stage::Postgres;
 
-/// Distinguishes the suite's own sessions and messages from those of the service.
+/// The name that marks the suite's own sessions and messages.
 pub(crate) const SESSIONS: &str = "suite";
 
-/// One step under test. All its checks use it.
+/// One step under test, which all its checks use.
 pub(crate) struct StepRig<'a> {
-    pub(crate) subject: &'a Subject,
+    pub(crate) subject: &'a TestedService,
     pub(crate) part: &'a StepPart,
-    pub(crate) case: Case,
+    pub(crate) case: StepCase,
     pub(crate) definitions: Value,
     database: Database,
     context: Clock,
     starts: AtomicU64,
-    pub(crate) expected: Expected,
+    pub(crate) expected: ExpectedSnapshots,
 }
 
-/// What undisturbed runs leave; the checks compare with it.
+/// The snapshots of undisturbed runs, with which the checks compare.
 #[derive(Debug, Default)]
-pub(crate) struct Expected {
-    pub(crate) before: Snapshot,
-    pub(crate) done: Snapshot,
-    pub(crate) refused: Snapshot,
-    /// Aborted, and never triggered.
-    pub(crate) aborted: Snapshot,
-    /// Done, then aborted.
-    pub(crate) compensated: Snapshot,
+pub(crate) struct ExpectedSnapshots {
+    pub(crate) before: RunSnapshot,
+    pub(crate) done: RunSnapshot,
+    pub(crate) refused: RunSnapshot,
+    /// The saga is aborted, and the step never triggered.
+    pub(crate) aborted: RunSnapshot,
+    /// The step is done, then the saga is aborted.
+    pub(crate) compensated: RunSnapshot,
 }
 
 /// The part of a step's life that a check disturbs.
@@ -55,7 +55,7 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
-    /// The name of a check in this phase.
+    /// Returns the name of a check in this phase.
     pub(crate) fn named(self, check: &str) -> String {
         let of = match self {
             Self::Run => "",
@@ -67,11 +67,15 @@ impl Phase {
 }
 
 impl<'a> StepRig<'a> {
-    pub(crate) async fn new(subject: &'a Subject, part: &'a StepPart, case: Case) -> Checked<Self> {
+    pub(crate) async fn new(
+        subject: &'a TestedService,
+        part: &'a StepPart,
+        case: StepCase,
+    ) -> CheckResult<Self> {
         let postgres = Postgres::shared().await?;
         let service = subject.part.service;
         let mut made = Database::prepared(postgres, part.name, &[service]).await?;
-        let missing = || Wrong(format!("no database was made for {service}"));
+        let missing = || CheckFailure(format!("no database was made for {service}"));
         let database = made.remove(service).ok_or_else(missing)?;
         let system = System { name: "suite", parts: vec![subject.part.clone()] };
         let system_context = Clock::system();
@@ -85,7 +89,7 @@ impl<'a> StepRig<'a> {
             database,
             context: Clock::standing(now, 0),
             starts: AtomicU64::new(1),
-            expected: Expected::default(),
+            expected: ExpectedSnapshots::default(),
         };
         // A first start creates the service's tables.
         let nobody = Arc::new(MemoryBroker::new());
@@ -93,13 +97,13 @@ impl<'a> StepRig<'a> {
         Ok(rig)
     }
 
-    /// Starts the service as a further process would.
+    /// Starts the service as one more process.
     pub(crate) async fn start(
         &self,
         outside: &Outside,
         broker: Arc<dyn ballet_amqp::Broker>,
         limits: Option<(u16, u16)>,
-    ) -> Checked<ballet::Running> {
+    ) -> CheckResult<ballet::Running> {
         // New ids must differ from those of an earlier process.
         let seed = self.starts.fetch_add(1, Ordering::Relaxed);
         let now = self.context.now();
@@ -112,7 +116,7 @@ impl<'a> StepRig<'a> {
         Ok(service.clock(context).broker(broker).start(settings).await?)
     }
 
-    pub(crate) async fn connect(&self) -> Checked<PgConnection> {
+    pub(crate) async fn connect(&self) -> CheckResult<PgConnection> {
         let options: PgConnectOptions = self.database.url().parse()?;
         Ok(options.application_name(SESSIONS).connect().await?)
     }
@@ -125,34 +129,34 @@ impl<'a> StepRig<'a> {
         self.context.new_id(self.context.now()).to_string()
     }
 
-    /// The events that make the step done. A request is no event.
-    pub(crate) fn done(&self) -> Checked<&Events> {
+    /// Returns the events that make the step done. A request has none.
+    pub(crate) fn done(&self) -> CheckResult<&Events> {
         match &self.case.trigger {
-            Trigger::Events(events) => Ok(events),
-            Trigger::Request(..) => Err(missing("events that make it done")),
+            CaseTrigger::Events(events) => Ok(events),
+            CaseTrigger::Request(..) => Err(missing("events that make it done")),
         }
     }
 
-    pub(crate) fn refused(&self) -> Checked<&Events> {
+    pub(crate) fn refused(&self) -> CheckResult<&Events> {
         match &self.case.refused {
-            Some(Trigger::Events(events)) => Ok(events),
-            Some(Trigger::Request(..)) | None => Err(missing("`refused_by`: it may refuse")),
+            Some(CaseTrigger::Events(events)) => Ok(events),
+            Some(CaseTrigger::Request(..)) | None => Err(missing("`refused_by`: it may refuse")),
         }
     }
 
-    pub(crate) fn abort(&self) -> Checked<&Events> {
+    pub(crate) fn abort(&self) -> CheckResult<&Events> {
         self.case.abort.as_ref().ok_or_else(|| missing("`aborted_by`: it may be aborted"))
     }
 
-    /// The event that aborts the saga.
+    /// Returns the type of the event that aborts the saga.
     pub(crate) fn abort_event(&self) -> Option<EventType> {
         let sagas = &self.subject.part.sagas;
         let saga = sagas.iter().find(|saga| saga.steps.contains(self.part));
         saga.and_then(|saga| saga.abort)
     }
 
-    /// The events that begin a phase.
-    pub(crate) fn events(&self, phase: Phase) -> Checked<&Events> {
+    /// Returns the events that begin a phase.
+    pub(crate) fn events(&self, phase: Phase) -> CheckResult<&Events> {
         match phase {
             Phase::Run => self.done(),
             Phase::Refusal => self.refused(),
@@ -160,8 +164,8 @@ impl<'a> StepRig<'a> {
         }
     }
 
-    /// What a phase leaves when nothing disturbs it.
-    pub(crate) const fn after(&self, phase: Phase) -> &Snapshot {
+    /// Returns the snapshot of an undisturbed phase.
+    pub(crate) const fn after(&self, phase: Phase) -> &RunSnapshot {
         match phase {
             Phase::Run => &self.expected.done,
             Phase::Refusal => &self.expected.refused,
@@ -170,6 +174,6 @@ impl<'a> StepRig<'a> {
     }
 }
 
-pub(crate) fn missing(what: &str) -> Wrong {
-    Wrong(format!("the sample lacks {what}"))
+pub(crate) fn missing(what: &str) -> CheckFailure {
+    CheckFailure(format!("the sample lacks {what}"))
 }

@@ -8,8 +8,8 @@ use futures_util::future::{BoxFuture, FutureExt, ready};
 
 use crate::memory::broker::MemoryBroker;
 
-/// The way from one process to the broker. Once it is cut nothing passes: what is left of the
-/// process cannot reach the broker.
+/// The connection from one process to the broker. Once it is cut, what is left of the process cannot reach the
+/// broker.
 #[derive(Debug, Clone)]
 pub(crate) struct Wire {
     broker: MemoryBroker,
@@ -21,7 +21,7 @@ impl Wire {
         Self { broker: broker.clone(), cut: Arc::default() }
     }
 
-    /// Cuts this wire, and closes all connections to the broker.
+    /// Cuts this connection, and closes all connections to the broker.
     pub(crate) fn cut(&self) {
         self.cut.store(true, Ordering::SeqCst);
         self.broker.drop_connections("");

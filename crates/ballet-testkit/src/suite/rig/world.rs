@@ -15,42 +15,46 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use uuid::Uuid;
 
 use crate::memory::broker::MemoryBroker;
-use crate::suite::rig::case::{Events, Published};
+use crate::suite::rig::case::{Events, PublishedEvent};
+use crate::suite::rig::check_result::{CheckFailure, CheckResult};
 use crate::suite::rig::outside::Outside;
 use crate::suite::rig::step_rig::{Phase, SESSIONS, StepRig};
 use crate::suite::rig::wire::Wire;
-use crate::suite::rig::wrong::{Checked, Wrong};
 
 const SOON: Duration = Duration::from_secs(60);
 
-/// A message that was published, to be published again.
+/// A published message, which can be published again.
 #[derive(Debug, Clone)]
-pub(crate) struct Sent(Publish);
+pub(crate) struct SentMessage(Publish);
 
-/// One run.
-pub(crate) struct World<'a> {
+/// One run of the service under test.
+pub(crate) struct ServiceWorld<'a> {
     pub(crate) rig: &'a StepRig<'a>,
     pub(crate) broker: MemoryBroker,
     pub(crate) outside: Outside,
     pub(crate) running: Vec<Running>,
-    /// The largest batch and the prefetch, where they are not the usual ones.
+    /// The largest batch and the prefetch, if not the defaults.
     pub(crate) limits: Option<(u16, u16)>,
     wires: Vec<Wire>,
     pub(crate) sagas: Vec<SagaId>,
     pub(crate) db: PgConnection,
 }
 
-impl<'a> World<'a> {
-    /// Empties the tables, starts the service, and brings the sagas to the point where the step's
-    /// trigger may come; with `refused`, to the point where the step will refuse.
-    pub(crate) async fn open(rig: &'a StepRig<'_>, sagas: usize, refused: bool) -> Checked<Self> {
+impl<'a> ServiceWorld<'a> {
+    /// Empties the tables, starts the service, and brings the sagas to the point where the step's trigger may come
+    /// or, with `refused`, where the step will refuse.
+    pub(crate) async fn open(
+        rig: &'a StepRig<'_>,
+        sagas: usize,
+        refused: bool,
+    ) -> CheckResult<Self> {
         let mut world = Self::empty(rig, sagas).await?;
         world.begin(|_| refused).await?;
         Ok(world)
     }
 
-    /// A world with one saga in which a phase may begin.
-    pub(crate) async fn before(rig: &'a StepRig<'_>, phase: Phase) -> Checked<Self> {
+    /// Prepares a run with one saga in which a phase may begin.
+    pub(crate) async fn before(rig: &'a StepRig<'_>, phase: Phase) -> CheckResult<Self> {
         let mut world = Self::open(rig, 1, phase == Phase::Refusal).await?;
         if phase == Phase::Undo {
             world.publish(0, rig.done()?);
@@ -59,8 +63,8 @@ impl<'a> World<'a> {
         Ok(world)
     }
 
-    /// Empties the tables, and names sagas that nothing has happened to.
-    pub(crate) async fn empty(rig: &'a StepRig<'_>, sagas: usize) -> Checked<Self> {
+    /// Empties the tables, and names sagas to which nothing has happened yet.
+    pub(crate) async fn empty(rig: &'a StepRig<'_>, sagas: usize) -> CheckResult<Self> {
         let mut world = Self {
             rig,
             broker: MemoryBroker::with_definitions(&rig.definitions),
@@ -76,9 +80,9 @@ impl<'a> World<'a> {
         Ok(world)
     }
 
-    /// Starts the service, and brings each saga to the point where the step's trigger may come, or
-    /// where the step will refuse.
-    pub(crate) async fn begin(&mut self, refused: impl Fn(usize) -> bool) -> Checked {
+    /// Starts the service, and brings each saga to the point where the step's trigger may come, or where the step
+    /// will refuse.
+    pub(crate) async fn begin(&mut self, refused: impl Fn(usize) -> bool) -> CheckResult {
         let rig = self.rig;
         self.execute(rig.subject.reference.to_owned()).await?;
         for at in 0..self.sagas.len() {
@@ -96,10 +100,10 @@ impl<'a> World<'a> {
         self.until_idle().await
     }
 
-    /// Empties all tables except those of the migrations, and the list of outbox tables.
-    async fn empty_tables(&mut self) -> Checked {
+    /// Empties all tables except those of the migrations and the list of outbox tables.
+    async fn empty_tables(&mut self) -> CheckResult {
         let statement: Option<(String,)> = sqlx::query_as(
-            // There are many tables and few rows: truncating would take longer.
+            // There are many tables with few rows each, so truncating would take longer.
             "select string_agg(format('delete from %I.%I', n.nspname, c.relname), '; ') \
              from pg_class c join pg_namespace n on n.oid = c.relnamespace \
              where n.nspname in ('public', 'ballet') and c.relkind in ('r', 'p') \
@@ -114,13 +118,13 @@ impl<'a> World<'a> {
         }
     }
 
-    pub(crate) async fn execute(&mut self, sql: String) -> Checked {
+    pub(crate) async fn execute(&mut self, sql: String) -> CheckResult {
         self.db.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await?;
         Ok(())
     }
 
     /// Starts the service, or one more replica of it.
-    pub(crate) async fn start(&mut self) -> Checked {
+    pub(crate) async fn start(&mut self) -> CheckResult {
         let wire = Wire::to(&self.broker);
         self.wires.push(wire.clone());
         self.running.push(self.rig.start(&self.outside, Arc::new(wire), self.limits).await?);
@@ -128,7 +132,7 @@ impl<'a> World<'a> {
     }
 
     /// Starts one more replica, and waits until it consumes.
-    pub(crate) async fn start_replica(&mut self) -> Checked {
+    pub(crate) async fn start_replica(&mut self) -> CheckResult {
         let consumers = |name: &String| name.contains(" consume ");
         let before = self.broker.connections().iter().filter(|name| consumers(name)).count();
         self.start().await?;
@@ -137,7 +141,7 @@ impl<'a> World<'a> {
     }
 
     /// Ends all replicas as `kill -9` would, and waits until nothing of them is left.
-    pub(crate) async fn crash(&mut self) -> Checked {
+    pub(crate) async fn crash(&mut self) -> CheckResult {
         self.wires.drain(..).for_each(|wire| wire.cut());
         self.running.clear();
         self.sessions_end().await?;
@@ -145,15 +149,15 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    async fn sessions_end(&mut self) -> Checked {
-        // A session goes on with its statement for a moment after its client is gone.
+    async fn sessions_end(&mut self) -> CheckResult {
+        // A server process continues its statement for a moment after its client is gone.
         let end = "select count(*) from pg_stat_activity where datname = current_database() \
                    and application_name <> $1 and backend_type = 'client backend'";
         self.becomes("the sessions of a service that is gone to end", end, 0).await
     }
 
-    /// Waits until a count in the database is as given.
-    async fn becomes(&mut self, what: &str, count: &'static str, expected: i64) -> Checked {
+    /// Waits until a count in the database has a value.
+    async fn becomes(&mut self, what: &str, count: &'static str, expected: i64) -> CheckResult {
         let db = tokio::sync::Mutex::new(&mut self.db);
         wait_until(what, SOON, || async {
             let mut db = db.lock().await;
@@ -166,22 +170,22 @@ impl<'a> World<'a> {
     }
 
     /// Publishes events of a saga, each under a new id.
-    pub(crate) fn publish(&self, saga: usize, events: &Events) -> Vec<Sent> {
+    pub(crate) fn publish(&self, saga: usize, events: &Events) -> Vec<SentMessage> {
         let saga = self.sagas[saga];
         events(saga).iter().map(|event| self.publish_one(saga, event)).collect()
     }
 
-    pub(crate) fn publish_one(&self, saga: SagaId, event: &Published) -> Sent {
+    pub(crate) fn publish_one(&self, saga: SagaId, event: &PublishedEvent) -> SentMessage {
         let properties = BasicProperties::default()
             .with_message_id(self.rig.new_id().into())
             .with_type(event.event_type.into())
             .with_correlation_id(saga.to_string().into())
             .with_app_id(event.publisher.into())
-            // The service's own events have none, which distinguishes them.
+            // Only the suite's events have a reply address, which distinguishes them from the service's own.
             .with_reply_to(SESSIONS.into())
             .with_content_type("application/json".into())
             .with_delivery_mode(2);
-        let sent = Sent(Publish {
+        let sent = SentMessage(Publish {
             exchange: EVENTS.to_owned(),
             routing_key: event.event_type.to_owned(),
             mandatory: true,
@@ -192,34 +196,34 @@ impl<'a> World<'a> {
         sent
     }
 
-    /// Publishes the same messages again, under the same ids.
-    pub(crate) fn publish_again(&self, sent: &[Sent]) {
-        for Sent(message) in sent {
+    /// Publishes the same messages again under the same ids.
+    pub(crate) fn publish_again(&self, sent: &[SentMessage]) {
+        for SentMessage(message) in sent {
             self.broker.put(message);
         }
     }
 
-    /// Keeps the lanes from committing: what arrives meanwhile collects in them.
-    pub(crate) async fn hold_lanes(&self) -> Checked<HeldLanes> {
+    /// Keeps the lanes from committing, so that messages collect in them.
+    pub(crate) async fn hold_lanes(&self) -> CheckResult<HeldLanes> {
         let mut db = self.rig.connect().await?;
         messages::hold(&mut db).await?;
         Ok(HeldLanes(db))
     }
 
     /// Waits until the service has received every message.
-    pub(crate) async fn until_delivered(&self) -> Checked {
+    pub(crate) async fn until_delivered(&self) -> CheckResult {
         self.until("all messages to be delivered", || self.waiting() == 0).await
     }
 
     /// Waits for a condition that needs no database.
-    pub(crate) async fn until(&self, what: &str, is: impl Fn() -> bool) -> Checked {
+    pub(crate) async fn until(&self, what: &str, is: impl Fn() -> bool) -> CheckResult {
         wait_until(what, SOON, || std::future::ready(Ok::<_, String>(is().then_some(())))).await?;
         Ok(())
     }
 
     /// Waits until these messages are committed, acknowledged or not.
-    pub(crate) async fn until_committed(&mut self, sent: &[Sent]) -> Checked {
-        let ids = sent.iter().filter_map(|Sent(one)| message_id(one)?.parse().ok());
+    pub(crate) async fn until_committed(&mut self, sent: &[SentMessage]) -> CheckResult {
+        let ids = sent.iter().filter_map(|SentMessage(one)| message_id(one)?.parse().ok());
         let ids: Vec<Uuid> = ids.collect();
         let db = tokio::sync::Mutex::new(&mut self.db);
         wait_until("the commit", SOON, || async {
@@ -240,13 +244,13 @@ impl<'a> World<'a> {
     }
 
     /// Waits until all messages are acknowledged; calls may still be open.
-    pub(crate) async fn until_acknowledged(&self) -> Checked {
+    pub(crate) async fn until_acknowledged(&self) -> CheckResult {
         let is = || self.waiting() + self.broker.unacked(self.queue()) == 0;
         self.until("all messages to be acknowledged", is).await
     }
 
-    /// Waits until the service has nothing left to do: no message, no call, nothing to publish.
-    pub(crate) async fn until_idle(&mut self) -> Checked {
+    /// Waits until the service has no work left: no message, no call, nothing to publish.
+    pub(crate) async fn until_idle(&mut self) -> CheckResult {
         let (queue, broker) = (self.queue(), self.broker.clone());
         let db = tokio::sync::Mutex::new(&mut self.db);
         wait_until("the service to be idle", SOON, || async {
@@ -259,7 +263,7 @@ impl<'a> World<'a> {
             if ready + unacked == 0 && calls + outbox == 0 && broker.taken_count() == taken {
                 return Ok(Some(()));
             }
-            Err(Wrong(format!(
+            Err(CheckFailure(format!(
                 "{ready} messages wait, {unacked} are unacknowledged, {calls} calls are open, \
                  {outbox} batches are unpublished"
             )))
@@ -269,7 +273,7 @@ impl<'a> World<'a> {
     }
 
     /// Ends the claims on open calls, as if the process that makes them were gone.
-    pub(crate) async fn orphan_calls(&mut self) -> Checked {
+    pub(crate) async fn orphan_calls(&mut self) -> CheckResult {
         Ok(end_all_claims(&mut self.db).await?)
     }
 }
@@ -278,7 +282,7 @@ impl<'a> World<'a> {
 pub(crate) struct HeldLanes(PgConnection);
 
 impl HeldLanes {
-    pub(crate) async fn release(self) -> Checked {
+    pub(crate) async fn release(self) -> CheckResult {
         Ok(self.0.close().await?)
     }
 }

@@ -3,7 +3,7 @@
 use ballet::EventType;
 use ballet::core::topology::{DEAD, RETRIES, TELEMETRY};
 use ballet::core::{Part, StepPart};
-use ballet_fault::{About, FaultPoint};
+use ballet_fault::{FaultPoint, PointSubject};
 
 /// The operation by which a process takes over the calls of a process that is gone.
 pub(crate) const CLAIMS: &str = "claims";
@@ -58,13 +58,13 @@ pub(crate) fn of(part: &Part) -> Vec<Aim> {
     aims
 }
 
-fn operations_at(part: &Part, about: About) -> Vec<String> {
+fn operations_at(part: &Part, about: PointSubject) -> Vec<String> {
     let steps = || part.sagas.iter().flat_map(|saga| &saga.steps);
     let names = |types: Vec<EventType>| types.iter().map(|e| e.name().to_owned()).collect();
     match about {
-        About::Delivery => names(part.consumes()),
-        About::Event => names(part.emits()),
-        About::Row => {
+        PointSubject::Delivery => names(part.consumes()),
+        PointSubject::Event => names(part.emits()),
+        PointSubject::Row => {
             let mut rows: Vec<String> = names(part.publishes.clone());
             rows.extend(names(part.shares.iter().map(|share| share.republished).collect()));
             rows.extend(names(part.copies.iter().filter_map(|copy| copy.request).collect()));
@@ -76,20 +76,20 @@ fn operations_at(part: &Part, about: About) -> Vec<String> {
             }
             rows
         }
-        About::Call => {
+        PointSubject::Call => {
             let calls = steps().filter(|step| step.runs.is_answered_later()).flat_map(|step| {
                 let undo = step.kind.can_be_compensated().then(|| format!("undo:{}", step.name));
                 [Some(step.name.to_owned()), undo]
             });
             calls.flatten().collect()
         }
-        About::Copy => {
+        PointSubject::Copy => {
             let retries = RETRIES.iter().map(|(name, _)| (*name).to_owned());
             std::iter::once(DEAD.to_owned()).chain(retries).collect()
         }
-        About::Tables => ["partitions", "truncate", CLAIMS].map(str::to_owned).into(),
+        PointSubject::Tables => ["partitions", "truncate", CLAIMS].map(str::to_owned).into(),
         // Only tools do this, not services.
-        About::Letter => Vec::new(),
+        PointSubject::Letter => Vec::new(),
     }
 }
 

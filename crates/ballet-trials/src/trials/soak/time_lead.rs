@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use ballet::Clock;
 use ballet_stage::wait_until;
-use ballet_store::database::ahead::set_ahead;
+use ballet_store::database::clock_ahead::set_ahead;
 use jiff::SignedDuration;
 use sqlx::{Connection, PgConnection};
 

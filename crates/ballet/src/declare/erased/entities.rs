@@ -3,8 +3,8 @@
 use std::marker::PhantomData;
 
 use ballet_core::{AnyEvent, Entity, EntityEvent, EventType, Republished, Trigger, Versioned};
-use ballet_store::copies::entity_row::{EntityRow, Page};
-use ballet_store::ledger::event::Encoded;
+use ballet_store::copies::entity_row::{EntityRow, RunPage};
+use ballet_store::ledger::event::EncodedEvent;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -24,7 +24,7 @@ pub(crate) trait AnyFeed: Send + Sync {
     fn event_type(&self) -> EventType;
     fn decode(&self, body: &[u8]) -> Result<AnyEvent, serde_json::Error>;
     /// The versions that the event carries, and its page if it belongs to a run.
-    fn versions(&self, event: AnyEvent) -> Result<(Vec<EntityRow>, Option<Page>), Failure>;
+    fn versions(&self, event: AnyEvent) -> Result<(Vec<EntityRow>, Option<RunPage>), Failure>;
 }
 
 /// An event of the owner's own.
@@ -49,7 +49,7 @@ impl<T: EntityEvent> AnyFeed for Feed<T> {
         <T as Trigger>::decode(0, body)
     }
 
-    fn versions(&self, event: AnyEvent) -> Result<(Vec<EntityRow>, Option<Page>), Failure> {
+    fn versions(&self, event: AnyEvent) -> Result<(Vec<EntityRow>, Option<RunPage>), Failure> {
         let event = assemble::<T>(T::Entity::NAME, vec![event])?;
         Ok((vec![row(event.into_version())?], None))
     }
@@ -77,11 +77,11 @@ impl<E: Entity> AnyFeed for RepublishedFeed<E> {
         <Republished<E> as Trigger>::decode(0, body)
     }
 
-    fn versions(&self, event: AnyEvent) -> Result<(Vec<EntityRow>, Option<Page>), Failure> {
+    fn versions(&self, event: AnyEvent) -> Result<(Vec<EntityRow>, Option<RunPage>), Failure> {
         let Republished { run, pages, entities } =
             assemble::<Republished<E>>(E::NAME, vec![event])?;
         let rows = entities.into_iter().map(row).collect::<Result<_, _>>()?;
-        Ok((rows, Some(Page { run, pages })))
+        Ok((rows, Some(RunPage { run, pages })))
     }
 }
 
@@ -115,7 +115,7 @@ pub(crate) struct Portion {
 #[derive(Debug, Default)]
 pub(crate) struct PageEvents {
     /// At least one if the run ends with them.
-    pub(crate) events: Vec<Encoded>,
+    pub(crate) events: Vec<EncodedEvent>,
     /// The entities that no event can hold, each with the reason.
     pub(crate) left_out: Vec<String>,
 }
@@ -162,9 +162,9 @@ impl<E: Entity> AnyShare for TypedShare<E> {
             }
         }
         let of = PhantomData::<fn(E)>;
-        let mut fitting = Fitting { run, max_body, pages: Vec::new(), left_out, of };
+        let mut fitting = FittingPages { run, max_body, pages: Vec::new(), left_out, of };
         pages.into_iter().for_each(|page| fitting.add(page));
-        let Fitting { mut pages, left_out, .. } = fitting;
+        let FittingPages { mut pages, left_out, .. } = fitting;
         if are_last {
             // Only the last page tells how many there are.
             let entities = pages.pop().map(|(entities, _)| entities).unwrap_or_default();
@@ -178,15 +178,15 @@ impl<E: Entity> AnyShare for TypedShare<E> {
 }
 
 /// The pages that can be published.
-struct Fitting<E> {
+struct FittingPages<E> {
     run: Uuid,
     max_body: usize,
-    pages: Vec<(Vec<Versioned<State>>, Encoded)>,
+    pages: Vec<(Vec<Versioned<State>>, EncodedEvent)>,
     left_out: Vec<String>,
     of: PhantomData<fn(E)>,
 }
 
-impl<E: Entity> Fitting<E> {
+impl<E: Entity> FittingPages<E> {
     /// Adds a page, or what of it can be published.
     fn add(&mut self, entities: Vec<Versioned<State>>) {
         let page = Republished { run: self.run, pages: None, entities };
@@ -228,11 +228,11 @@ fn entity<E: Entity>(row: EntityRow) -> Result<Versioned<State>, Failure> {
     Ok(Versioned { id, version, state })
 }
 
-fn encoded<E: Entity>(page: &Republished<State>) -> Result<Encoded, Failure> {
+fn encoded<E: Entity>(page: &Republished<State>) -> Result<EncodedEvent, Failure> {
     let event_type = E::REPUBLISHED;
     let body = json::encode(page)
         .map_err(|why| Failure::permanent(format!("{event_type} cannot be encoded: {why}")))?;
-    Ok(Encoded { event_type, body: body.into() })
+    Ok(EncodedEvent { event_type, body: body.into() })
 }
 
 #[cfg(test)]
@@ -271,7 +271,7 @@ mod tests {
     }
 
     fn decoded(made: PageEvents) -> Vec<Republished<Lamp>> {
-        let decode = |page: Encoded| serde_json::from_slice(&page.body).expect("a page");
+        let decode = |page: EncodedEvent| serde_json::from_slice(&page.body).expect("a page");
         made.events.into_iter().map(decode).collect()
     }
 

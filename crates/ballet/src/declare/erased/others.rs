@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use ballet_core::{AnyEvent, Event, EventType, Saga, Trigger};
-use ballet_store::ledger::event::Encoded;
+use ballet_store::ledger::event::EncodedEvent;
 
 use crate::declare::erased::codec::{assemble, storable_key};
 use crate::declare::erased::outcome::Future;
@@ -37,7 +37,7 @@ impl<O: Owner> AnyOwner for TypedOwner<O> {
 pub(crate) trait AnyRefusal: Send + Sync {
     fn event_type(&self) -> EventType;
     fn decode(&self, body: &[u8]) -> Result<AnyEvent, serde_json::Error>;
-    fn abort_event(&self, refusal: AnyEvent) -> Result<Encoded, Failure>;
+    fn abort_event(&self, refusal: AnyEvent) -> Result<EncodedEvent, Failure>;
 }
 
 pub(crate) struct TypedRefusal<E, F> {
@@ -59,7 +59,7 @@ where
         E::decode(0, body)
     }
 
-    fn abort_event(&self, refusal: AnyEvent) -> Result<Encoded, Failure> {
+    fn abort_event(&self, refusal: AnyEvent) -> Result<EncodedEvent, Failure> {
         encoded(&(self.abort_event)(assemble::<E>(E::TYPE.name(), vec![refusal])?))
     }
 }

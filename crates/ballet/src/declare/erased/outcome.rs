@@ -1,6 +1,6 @@
 //! The outcomes of handlers without their types.
 
-use ballet_store::ledger::event::Encoded;
+use ballet_store::ledger::event::EncodedEvent;
 use futures_util::future::BoxFuture;
 
 use crate::declare::handler::failure::Failure;
@@ -11,15 +11,15 @@ pub(crate) type Future<'a, T> = BoxFuture<'a, Result<T, Failure>>;
 /// The outcome of a step, or the call that it waits for.
 #[derive(Debug)]
 pub(crate) enum AnyOutcome {
-    Done(Encoded),
-    Refused(Encoded),
+    Done(EncodedEvent),
+    Refused(EncodedEvent),
     Call(String),
 }
 
 /// The outcome of a compensation, or the call that it waits for.
 #[derive(Debug)]
 pub(crate) enum AnyCompensated {
-    With(Encoded),
+    With(EncodedEvent),
     Silently,
     Call(String),
 }

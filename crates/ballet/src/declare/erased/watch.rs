@@ -24,7 +24,7 @@ const NO_REQUEST: &str = "null";
 
 /// Erases a watch.
 pub(crate) fn watching<W: Watch>(watch: W) -> ErasedStep {
-    let step = Arc::new(Watched(watch));
+    let step = Arc::new(WatchStep(watch));
     let handlers = Handlers::Call(CallHandlers { name: W::NAME, step, compensation: None });
     ErasedStep::new::<W::On, W::Done, Never>(
         W::NAME,
@@ -37,9 +37,9 @@ pub(crate) fn watching<W: Watch>(watch: W) -> ErasedStep {
 }
 
 /// A [`Watch`] as a step with an answer that comes later.
-struct Watched<W>(W);
+struct WatchStep<W>(W);
 
-impl<W: Watch> AnyCall for Watched<W> {
+impl<W: Watch> AnyCall for WatchStep<W> {
     fn request<'a>(&'a self, mut tx: Tx<'a>, events: Vec<AnyEvent>) -> Future<'a, AnyOutcome> {
         Box::pin(async move {
             let on = assemble::<W::On>(W::NAME, events)?;
@@ -61,7 +61,7 @@ impl<W: Watch> AnyCall for Watched<W> {
             sqlx::query("savepoint look").execute(tx.db()).await?;
             let (end, outcome) = match self.0.look(&mut tx).await? {
                 Look::Over(event) => ("release savepoint look", AnyOutcome::Done(encoded(&event)?)),
-                // A sign of life came between the two looks. What else is in the transaction stays.
+                // A sign of life came between the two looks. The rest of the transaction stays.
                 Look::Open(_) => {
                     ("rollback to savepoint look", AnyOutcome::Call(NO_REQUEST.to_owned()))
                 }
@@ -92,7 +92,7 @@ impl<W: Watch> AnyCall for Watched<W> {
     }
 }
 
-impl<W: Watch> AnyWatch for Watched<W> {
+impl<W: Watch> AnyWatch for WatchStep<W> {
     fn look<'a>(&'a self, mut tx: Tx<'a>) -> Future<'a, Option<Duration>> {
         Box::pin(async move {
             Ok(match self.0.look(&mut tx).await? {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use ballet_core::{Entity, Versioned};
-use ballet_store::copies::copied::{CopiedRow, rows};
+use ballet_store::copies::copy_writes::{CopiedRow, rows};
 use ballet_store::copies::fills;
 use sqlx::PgConnection;
 
@@ -12,7 +12,7 @@ use crate::declare::handler::failure::Failure;
 /// Reads an entity from this service's copy: `None` if the copy does not know it, and a version
 /// without a state if it was removed.
 ///
-/// It reads what was committed before. Events that the same batch brings are written at its end.
+/// Only committed entities are read. Events that the same batch brings are written at its end.
 ///
 /// # Errors
 ///

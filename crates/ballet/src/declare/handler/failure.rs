@@ -61,7 +61,7 @@ impl Failure {
     /// retried after 5 seconds, after 30 seconds and then every 5 minutes. After an hour it becomes
     /// a dead letter with the reason `not_yet`.
     ///
-    /// Of a call to the outside it says that the other side answers, but has no outcome yet. The call
+    /// For a call to the outside it means that the other side answers, but has no outcome yet. The call
     /// is made again after a minute, or after [`again_after`](Self::again_after), and is not listed as
     /// stuck.
     #[must_use]

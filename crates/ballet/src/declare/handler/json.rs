@@ -3,7 +3,7 @@
 use std::fmt::{self, Display};
 
 use ballet_core::Event;
-use ballet_store::ledger::event::Encoded;
+use ballet_store::ledger::event::EncodedEvent;
 use serde::ser::{
     self, Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant,
     SerializeTuple, SerializeTupleStruct, SerializeTupleVariant, Serializer,
@@ -18,16 +18,16 @@ use crate::declare::handler::failure::Failure;
 pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, String> {
     let json = serde_json::to_vec(value).map_err(|error| error.to_string())?;
     if json.windows(4).any(|bytes| bytes == b"null") {
-        value.serialize(Finite).map_err(|error| error.to_string())?;
+        value.serialize(FiniteCheck).map_err(|error| error.to_string())?;
     }
     Ok(json)
 }
 
 /// Goes through a value, writes nothing, and fails at the first number that is not finite.
 #[derive(Debug, Clone, Copy)]
-struct Finite;
+struct FiniteCheck;
 
-/// Where a number is not finite, or why a value cannot be serialized.
+/// A number that is not finite, or a value that cannot be serialized.
 #[derive(Debug)]
 struct NotFinite {
     /// The fields that lead to it.
@@ -77,7 +77,7 @@ macro_rules! nothing_to_check {
     )+};
 }
 
-impl Serializer for Finite {
+impl Serializer for FiniteCheck {
     type Ok = ();
     type Error = NotFinite;
     type SerializeSeq = Self;
@@ -184,7 +184,7 @@ impl Serializer for Finite {
 
 macro_rules! elements {
     ($($of:ident::$method:ident)+) => {$(
-        impl $of for Finite {
+        impl $of for FiniteCheck {
             type Ok = ();
             type Error = NotFinite;
 
@@ -208,7 +208,7 @@ elements! {
 
 macro_rules! fields {
     ($($of:ident)+) => {$(
-        impl $of for Finite {
+        impl $of for FiniteCheck {
             type Ok = ();
             type Error = NotFinite;
 
@@ -229,7 +229,7 @@ macro_rules! fields {
 
 fields! { SerializeStruct SerializeStructVariant }
 
-impl SerializeMap for Finite {
+impl SerializeMap for FiniteCheck {
     type Ok = ();
     type Error = NotFinite;
 
@@ -248,10 +248,10 @@ impl SerializeMap for Finite {
 }
 
 /// Encodes an event.
-pub(crate) fn encoded<E: Event>(event: &E) -> Result<Encoded, Failure> {
+pub(crate) fn encoded<E: Event>(event: &E) -> Result<EncodedEvent, Failure> {
     let body = encode(event)
         .map_err(|why| Failure::permanent(format!("{} cannot be encoded: {why}", E::TYPE)))?;
-    Ok(Encoded { event_type: E::TYPE, body: body.into() })
+    Ok(EncodedEvent { event_type: E::TYPE, body: body.into() })
 }
 
 #[cfg(test)]

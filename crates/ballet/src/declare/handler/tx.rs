@@ -3,8 +3,8 @@
 use ballet_core::id::derived_in_saga;
 use ballet_core::{Event, MessageId, Role, SagaId};
 use ballet_store::calls::stored as calls;
-use ballet_store::ledger::event::Encoded;
-use ballet_store::outbox::event::Emitted;
+use ballet_store::ledger::event::EncodedEvent;
+use ballet_store::outbox::event::EmittedEvent;
 use ballet_store::trace::Trace;
 use jiff::Timestamp;
 use sqlx::PgConnection;
@@ -36,7 +36,7 @@ pub(crate) struct Scope {
     pub(crate) is_plain: bool,
     pub(crate) cause: Option<MessageId>,
     pub(crate) trace: Option<Trace>,
-    pub(crate) emitted: Vec<Emitted>,
+    pub(crate) emitted: Vec<EmittedEvent>,
     pub(crate) witness: Witness,
     /// Whether an open call was made due, so that it is looked for once this has committed.
     pub(crate) hurried: bool,
@@ -65,13 +65,13 @@ impl Scope {
     }
 
     /// Emits an event that belongs to the transaction as a whole.
-    pub(crate) fn emit(&mut self, event: Encoded) -> MessageId {
+    pub(crate) fn emit(&mut self, event: EncodedEvent) -> MessageId {
         self.add(event, false, None)
     }
 
-    fn add(&mut self, event: Encoded, by_handler: bool, noted: Option<u32>) -> MessageId {
+    fn add(&mut self, event: EncodedEvent, by_handler: bool, noted: Option<u32>) -> MessageId {
         let message_id = MessageId(self.clock.draw(self.now));
-        self.emitted.push(Emitted {
+        self.emitted.push(EmittedEvent {
             message_id,
             event,
             saga_id: self.saga_id,

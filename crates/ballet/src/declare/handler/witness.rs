@@ -5,7 +5,7 @@
 //! too: an event leaves only if the number that was noted with it is still there. Events with no
 //! statement between them share a number.
 
-use ballet_store::outbox::event::Emitted;
+use ballet_store::outbox::event::EmittedEvent;
 use sqlx::PgConnection;
 
 const NOTE: &str = "select set_config('ballet.published', concat_ws(',', \
@@ -33,7 +33,7 @@ impl Witness {
     pub(crate) async fn note(
         &mut self,
         db: &mut PgConnection,
-        emitted: &mut Vec<Emitted>,
+        emitted: &mut Vec<EmittedEvent>,
     ) -> Result<Option<u32>, sqlx::Error> {
         if self.is_stale {
             self.last += 1;
@@ -49,7 +49,7 @@ impl Witness {
     pub(crate) async fn check(
         &self,
         db: &mut PgConnection,
-        emitted: &mut Vec<Emitted>,
+        emitted: &mut Vec<EmittedEvent>,
     ) -> Result<(), sqlx::Error> {
         if self.is_stale && emitted.iter().any(|event| event.noted.is_some()) {
             let (noted,): (Option<String>,) = sqlx::query_as(READ).fetch_one(db).await?;
@@ -60,7 +60,7 @@ impl Witness {
 }
 
 /// Numbers are noted in ascending order, and a savepoint takes back the last ones.
-fn keep(noted: &str, emitted: &mut Vec<Emitted>) {
+fn keep(noted: &str, emitted: &mut Vec<EmittedEvent>) {
     let noted: Vec<u32> = noted.split(',').filter_map(|number| number.parse().ok()).collect();
     emitted.retain(|event| event.noted.is_none_or(|number| noted.binary_search(&number).is_ok()));
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ballet_core::SagaId;
 use ballet_core::part::DeadlinePart;
-use ballet_store::ledger::event::Encoded;
+use ballet_store::ledger::event::EncodedEvent;
 use jiff::Timestamp;
 
 use crate::declare::erased::others::AnyRefusal;
@@ -23,6 +23,6 @@ pub struct Due {
 #[derive(Clone)]
 pub(crate) struct Deadline {
     pub(crate) part: DeadlinePart,
-    pub(crate) passed_event: Arc<dyn Fn(Due) -> Result<Encoded, Failure> + Send + Sync>,
+    pub(crate) passed_event: Arc<dyn Fn(Due) -> Result<EncodedEvent, Failure> + Send + Sync>,
     pub(crate) abort_event: Arc<dyn AnyRefusal>,
 }

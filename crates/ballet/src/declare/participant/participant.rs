@@ -248,7 +248,7 @@ impl Participant {
         }
     }
 
-    /// What reads telemetry, and whether into memory.
+    /// Returns the codecs of the readers and followers of telemetry; true marks a follower, which reads into memory.
     fn codecs(&self) -> impl Iterator<Item = (Codec, bool)> {
         let readers = self.readers.iter().map(|reader| (reader.codec(), false));
         readers.chain(self.followers.iter().map(|follower| (follower.codec(), true)))

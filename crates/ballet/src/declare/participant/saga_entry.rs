@@ -63,13 +63,13 @@ impl SagaEntry {
         self.parts().any(|part| part.name == name)
     }
 
-    /// The versions of which a step of that name is.
+    /// Returns the versions that a step of that name belongs to.
     pub(crate) fn versions_of(&self, name: &str) -> Option<Versions> {
         self.parts().find(|part| part.name == name).map(|part| part.versions)
     }
 
-    /// Whether a step runs on its triggers. Of several that begin the saga on the same event, only one does: that of
-    /// the version under which sagas begin.
+    /// Whether a step runs on its triggers. If several steps begin the saga on the same event, only the step of the
+    /// version under which sagas begin does.
     pub(crate) fn runs(&self, step: &StepPart) -> bool {
         let is_rival = |other: &StepPart| {
             other.kind == StepKind::Origin

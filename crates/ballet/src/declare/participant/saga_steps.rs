@@ -19,7 +19,7 @@ use crate::declare::step::watch::Watch;
 /// Collects a service's steps of one saga.
 pub struct SagaSteps<Sg> {
     pub(crate) entry: SagaEntry,
-    /// The versions that the steps are of which are added now.
+    /// The versions of the steps that are added now.
     versions: Versions,
     saga: PhantomData<fn(Sg)>,
 }
@@ -154,8 +154,8 @@ impl<Sg> fmt::Debug for SagaSteps<Sg> {
 pub struct OwnerSteps<Sg>(pub(crate) SagaSteps<Sg>);
 
 impl<Sg: Saga> OwnerSteps<Sg> {
-    /// Begins sagas under this version, and not under 1. All services know it by then: it is a release of its own, after
-    /// the one in which they declare the version's steps.
+    /// Begins sagas under this version, and not under 1. All services must know it by then: this change is a release of
+    /// its own, after the one in which they declare the version's steps.
     #[must_use]
     pub fn begins(mut self, version: u32) -> Self {
         self.0.entry.begins = version;

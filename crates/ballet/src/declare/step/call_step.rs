@@ -113,12 +113,11 @@ pub trait CallStep: Send + Sync + 'static {
         async { Err(Failure::transient("the step cannot look it up")) }
     }
 
-    /// The answer that stands for a request which the other side does not take, given why it does
-    /// not: a "no", in general. It counts once the request was not taken five times in a row, as one process saw
-    /// them, and [`look_up`](Self::look_up) has said that nothing was done. With several replicas, each of which may
-    /// make the next attempt, that takes more attempts, and so it does of more than 50,000 such calls at once: beyond
-    /// those a call is refused at its tenth attempt, whatever the others ended with. `None` if a person has to look: the
-    /// call is listed as stuck, and made again.
+    /// Returns the answer that stands for a request which the other side does not take, given its
+    /// reason: usually a "no". It counts once one process saw the request not taken five times in a row, and
+    /// [`look_up`](Self::look_up) has said that nothing was done. With several replicas it takes more attempts, since
+    /// each may make the next one. Beyond 50,000 such calls at once, a call is refused at its tenth attempt, whatever
+    /// the other attempts ended with. `None` if a person has to look: the call is listed as stuck, and made again.
     fn not_taken(&self, _request: &Self::Request, _why: &str) -> Option<Self::Answer> {
         None
     }

@@ -14,8 +14,9 @@ use ballet_core::topology::RETRIES;
 ///
 /// The policy applies to [transient](crate::FailureKind::Transient) failures. A permanent failure
 /// makes a dead letter at once. A database that is away counts as no attempt, nor does a conflict of
-/// transactions, for about an hour. An event that waits for another one has [its own delays](crate::Failure::not_yet). None
-/// of these waits uses up a delay of the policy. A compensation is retried until it is done.
+/// transactions, for about an hour. An event that waits for another one has
+/// [its own delays](crate::Failure::not_yet). None of these waits uses up a delay of the policy. A
+/// compensation is retried until it is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
     at_once: u32,

@@ -81,8 +81,8 @@ pub trait Watch: Send + Sync + 'static {
         on: Self::On,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Looks whether it is over. What it writes is kept only if it is: otherwise the transaction is
-    /// rolled back. If it is, it is asked once more, under the saga's lock, and that answer counts.
+    /// Looks whether the step is over. If it is not, the transaction with the look's writes is rolled
+    /// back. If it is, the watch looks once more, under the saga's lock, and that answer counts.
     ///
     /// A look that takes longer than five seconds is given up and made again, and so is one that fails. A process
     /// makes at most four looks of a watch at a time.
@@ -102,7 +102,7 @@ pub async fn look_now<W: Watch>(tx: &mut Tx<'_>, saga_id: SagaId) -> Result<bool
     tx.hurry(saga_id, W::NAME).await
 }
 
-/// What a [`Watch`] finds.
+/// The result of one look of a [`Watch`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Look<Done> {
     /// It is not over. The next look is after this time, at least a second and at most an hour, or when there is a

@@ -4,11 +4,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ballet_store::calls::claims::{Reach, Room};
+use ballet_store::calls::claims::{CallRoom, LineReach};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
-use crate::engine::calls::provider::Provider;
+use crate::engine::calls::provider::ProviderState;
 
 /// How long a claimed call may wait in memory for its turn.
 const WAIT: Duration = Duration::from_secs(30);
@@ -32,19 +32,19 @@ pub(crate) struct LineOf {
 
 /// The calls of one step, or of its compensation: those that were asked before, or those that were not.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub(crate) struct CallLine {
     of: LineOf,
     is_repeated: bool,
-    /// Those of both lines.
+    /// The permits of both lines.
     permits: Arc<Semaphore>,
-    /// Of a line of calls that were asked before: the others always find some.
+    /// The permits of a line of calls that were asked before: the others always find some.
     own_permits: Option<Semaphore>,
     pace: Mutex<LineState>,
 }
 
 /// The turn of a call.
 #[derive(Debug)]
-pub(crate) struct Turn<'a> {
+pub(crate) struct CallTurn<'a> {
     _own: Option<SemaphorePermit<'a>>,
     _of_both: SemaphorePermit<'a>,
 }
@@ -54,14 +54,14 @@ struct LineState {
     /// The number of calls that are made, wait for their turn, or have an answer that is not
     /// committed.
     held: usize,
-    provider: Provider,
+    provider: ProviderState,
     /// When to look for due calls, if some are expected.
     look_at: Option<Instant>,
     /// Whether calls may wait in the table for room. New calls then queue behind them.
     is_behind: bool,
 }
 
-impl Line {
+impl CallLine {
     /// The line of the calls that were not asked before, and that of those that were.
     pub(crate) fn of(of: LineOf) -> [Self; 2] {
         let permits = Arc::new(Semaphore::new(of.limit));
@@ -92,18 +92,18 @@ impl Line {
     }
 
     /// Returns the longest time to the next claim of a call: its longest pause, or its claim.
-    pub(crate) fn reach(&self, longest_pause: Duration) -> Reach {
+    pub(crate) fn reach(&self, longest_pause: Duration) -> LineReach {
         let longest = self.claim_time().max(longest_pause);
-        Reach { step: self.of.step, undo: self.of.undo, longest }
+        LineReach { step: self.of.step, undo: self.of.undo, longest }
     }
 
     /// Waits for the turn of a call.
-    pub(crate) async fn turn(&self) -> Option<Turn<'_>> {
+    pub(crate) async fn turn(&self) -> Option<CallTurn<'_>> {
         let own = match &self.own_permits {
             Some(permits) => Some(permits.acquire().await.ok()?),
             None => None,
         };
-        Some(Turn { _own: own, _of_both: self.permits.acquire().await.ok()? })
+        Some(CallTurn { _own: own, _of_both: self.permits.acquire().await.ok()? })
     }
 
     /// Whether a new call may be held without a look at the table. If not, it waits there. While
@@ -156,9 +156,9 @@ impl Line {
     }
 
     /// Returns the room for due calls, if it is time to look for them.
-    pub(crate) fn rooms(&self, now: Instant, all_look: bool) -> Vec<Room> {
+    pub(crate) fn rooms(&self, now: Instant, all_look: bool) -> Vec<CallRoom> {
         let Some(count) = self.count_now(now, all_look) else { return Vec::new() };
-        let room = |newest_first, count| Room {
+        let room = |newest_first, count| CallRoom {
             step: self.of.step,
             undo: self.of.undo,
             is_repeated: self.is_repeated,

@@ -6,27 +6,27 @@ use super::*;
 
 const LIMIT: usize = 20;
 
-fn lines() -> [Line; 2] {
+fn lines() -> [CallLine; 2] {
     let time_limit = Duration::from_secs(30);
-    Line::of(LineOf { step: "rent_car", undo: false, limit: LIMIT, time_limit })
+    CallLine::of(LineOf { step: "rent_car", undo: false, limit: LIMIT, time_limit })
 }
 
-fn line() -> Line {
+fn line() -> CallLine {
     let [first, _] = lines();
     first
 }
 
-fn room(line: &Line) -> usize {
+fn room(line: &CallLine) -> usize {
     line.rooms(Instant::now(), true).iter().map(|room| room.count).sum()
 }
 
 /// The room for due calls, if it looks for them by itself.
-fn own_room(line: &Line) -> Option<usize> {
+fn own_room(line: &CallLine) -> Option<usize> {
     line.count_now(Instant::now(), false)
 }
 
-/// As if this many calls were claimed and failed.
-fn fail(line: &Line, count: usize) {
+/// Claims and fails this many calls.
+fn fail(line: &CallLine, count: usize) {
     line.looked(count, count);
     for _ in 0..count {
         line.failed();
@@ -55,15 +55,15 @@ async fn t189_a_line_slows_down_while_every_call_fails_and_goes_on_with_the_firs
 }
 
 /// Holds calls until there is no room.
-fn fill(line: &Line) {
+fn fill(line: &CallLine) {
     for _ in 0..LIMIT * HELD {
         assert!(line.has_room_for_new());
         line.add();
     }
 }
 
-/// As if calls were answered as fast as new ones come. Returns the room for due calls.
-fn room_under_load(line: &Line) -> Option<usize> {
+/// Answers calls as fast as new ones come. Returns the room for due calls.
+fn room_under_load(line: &CallLine) -> Option<usize> {
     (0..LIMIT * HELD).find_map(|_| {
         line.remove();
         if line.has_room_for_new() {
@@ -145,7 +145,7 @@ async fn t205_calls_that_failed_take_no_turn_of_those_that_were_not_asked_before
 #[tokio::test(start_paused = true)]
 async fn t205_while_all_fail_half_of_a_portion_is_for_the_newest() {
     let both = lines();
-    let rooms = |line: &Line| -> Vec<(bool, usize)> {
+    let rooms = |line: &CallLine| -> Vec<(bool, usize)> {
         let rooms = line.rooms(Instant::now(), true).into_iter();
         rooms.map(|room| (room.newest_first, room.count)).collect()
     };

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ballet_store::calls::claims::{self, Reach, Room};
+use ballet_store::calls::claims::{self, CallRoom, LineReach};
 use ballet_store::calls::key::CallKey;
 use ballet_store::calls::stored::{self, NewCall};
 use sqlx::PgConnection;
@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
 use crate::declare::erased::step::Handlers;
-use crate::engine::calls::line::{Line, LineOf};
+use crate::engine::calls::line::{CallLine, LineOf};
 use crate::engine::registry::Registry;
 
 /// How often every line looks for calls that are due: those of processes that are gone, and those
@@ -36,9 +36,9 @@ const NOT_TAKEN_AFTER: u32 = 5;
 /// reach the other side.
 pub(crate) const QUIET_AFTER: u32 = 9;
 
-/// The number of calls of which it is remembered how often something went wrong with them.
+/// The most calls whose failures are counted.
 const MOST_COUNTED: usize = 50_000;
-/// How long that is remembered if there are so many. Another process may have ended the call since.
+/// How long a count is kept when there are that many. Another process may have ended the call since.
 const COUNTED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How often something went wrong with a call, and when it was the last time.
@@ -46,7 +46,7 @@ type Counts = Mutex<HashMap<CallKey, (u32, Instant)>>;
 
 /// The answer to a call.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct CallAnswer {
     pub(crate) call: NewCall,
     /// None if it is known that the other side has done nothing, of a call of an aborted saga.
     pub(crate) answer: Option<String>,
@@ -59,7 +59,7 @@ pub(crate) struct Answer {
 pub(crate) enum Compensations {
     /// The transaction that took it in last has begun none.
     None,
-    /// That transaction has begun them, so they may be what failed.
+    /// That transaction has begun them, so they may be the cause of its failure.
     Along,
     /// They are left to a transaction of their own.
     Apart,
@@ -70,13 +70,13 @@ pub(crate) enum Compensations {
 pub(crate) struct FailedCall {
     pub(crate) call: NewCall,
     pub(crate) failure: String,
-    pub(crate) then: Then,
+    pub(crate) then: CallRetry,
     pub(crate) claim: Claim,
 }
 
 /// The fate of a call after a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Then {
+pub(crate) enum CallRetry {
     /// It is made again after the usual pause.
     Again,
     /// It is made again when the other side asks for it.
@@ -89,8 +89,8 @@ pub(crate) enum Then {
 
 /// The calls that this process holds.
 pub(crate) struct OpenCalls {
-    /// By step, whether it compensates, and whether the calls were asked before.
-    lines: HashMap<(&'static str, bool, bool), Arc<Line>>,
+    /// The lines by step, whether it compensates, and whether the calls were asked before.
+    lines: HashMap<(&'static str, bool, bool), Arc<CallLine>>,
     held: Mutex<HashSet<CallKey>>,
     failed: Mutex<Vec<FailedCall>>,
     /// How often the answer to a call may have crashed the database.
@@ -102,7 +102,7 @@ pub(crate) struct OpenCalls {
     /// Whether new calls are left to other processes: this one does not follow its streams yet.
     leaves_new: AtomicBool,
     /// Takes the answer to a call to the lane of its saga.
-    answers: Box<dyn Fn(Answer) + Send + Sync>,
+    answers: Box<dyn Fn(CallAnswer) + Send + Sync>,
 }
 
 impl OpenCalls {
@@ -110,7 +110,7 @@ impl OpenCalls {
     pub(crate) fn new(
         registry: &Registry,
         limit: u16,
-        answers: impl Fn(Answer) + Send + Sync + 'static,
+        answers: impl Fn(CallAnswer) + Send + Sync + 'static,
     ) -> Arc<Self> {
         let steps = registry.sagas.iter().flat_map(|saga| &saga.steps);
         let calling = steps.filter_map(|step| match &step.handlers {
@@ -123,7 +123,7 @@ impl OpenCalls {
         let lines = calling.flat_map(|(name, limit, time_limit)| {
             [false, true].into_iter().flat_map(move |undo| {
                 let of = LineOf { step: name, undo, limit, time_limit };
-                let [first, repeated] = Line::of(of);
+                let [first, repeated] = CallLine::of(of);
                 [((name, undo, false), Arc::new(first)), ((name, undo, true), Arc::new(repeated))]
             })
         });
@@ -168,7 +168,7 @@ impl OpenCalls {
         self: &Arc<Self>,
         db: &mut PgConnection,
         process: i64,
-        rooms: &[Room],
+        rooms: &[CallRoom],
         held: &[Uuid],
     ) -> Result<Vec<(NewCall, Option<Claim>)>, sqlx::Error> {
         let found = claims::claim(db, process, rooms, held).await?;
@@ -183,7 +183,7 @@ impl OpenCalls {
         Ok(found)
     }
 
-    fn hold(self: &Arc<Self>, key: CallKey, line: &Arc<Line>) -> Option<Claim> {
+    fn hold(self: &Arc<Self>, key: CallKey, line: &Arc<CallLine>) -> Option<Claim> {
         if !lock(&self.held).insert(key) {
             return None;
         }
@@ -192,7 +192,7 @@ impl OpenCalls {
         Some(Claim { calls: Arc::clone(self), line: Arc::clone(line), key, until })
     }
 
-    fn line(&self, call: &NewCall) -> Option<&Arc<Line>> {
+    fn line(&self, call: &NewCall) -> Option<&Arc<CallLine>> {
         // The map's keys are the names of steps of this version.
         self.lines.values().find(|line| line.is_of(&call.step, call.undo, call.is_repeated))
     }
@@ -212,9 +212,9 @@ impl OpenCalls {
         count(&self.crashes, call).map_or(call.attempts, |count| count - 1)
     }
 
-    /// Counts that the other side has not taken the request of a call, and returns whether that was so often enough in
-    /// a row. Another process counts anew. Without a count all failed attempts count, also those without an answer: then
-    /// it takes so many that none of them is under way.
+    /// Counts that the other side has not taken the request of a call, and returns whether that happened often enough
+    /// in a row. Another process counts anew. Without a count all failed attempts count, also those without an answer:
+    /// then it takes enough of them that none is still under way.
     pub(crate) fn is_not_taken(&self, call: &NewCall) -> bool {
         match count(&self.refusals, call) {
             Some(count) => count >= NOT_TAKEN_AFTER,
@@ -242,7 +242,7 @@ impl OpenCalls {
     }
 
     /// Hands over an answer, for a transaction to take it in.
-    pub(crate) fn answered(&self, answer: Answer) {
+    pub(crate) fn answered(&self, answer: CallAnswer) {
         (self.answers)(answer);
     }
 
@@ -282,7 +282,7 @@ impl OpenCalls {
     }
 
     /// Returns the room of each line that looks for due calls now.
-    pub(crate) fn rooms(&self) -> Vec<Room> {
+    pub(crate) fn rooms(&self) -> Vec<CallRoom> {
         let now = Instant::now();
         let mut next_look = lock(&self.next_look);
         let all_look = *next_look <= now;
@@ -293,9 +293,9 @@ impl OpenCalls {
     }
 
     /// Tells the lines how many due calls were found in their room.
-    pub(crate) fn looked(&self, rooms: &[Room], found: &[(NewCall, Option<Claim>)]) {
+    pub(crate) fn looked(&self, rooms: &[CallRoom], found: &[(NewCall, Option<Claim>)]) {
         for line in self.lines.values() {
-            let is_of = |room: &&Room| line.is_of(room.step, room.undo, room.is_repeated);
+            let is_of = |room: &&CallRoom| line.is_of(room.step, room.undo, room.is_repeated);
             let count: usize = rooms.iter().filter(is_of).map(|room| room.count).sum();
             let is_of = |(call, _): &&(NewCall, Option<Claim>)| {
                 line.is_of(&call.step, call.undo, call.is_repeated)
@@ -307,8 +307,8 @@ impl OpenCalls {
     }
 
     /// Returns the longest time to the next claim of each line's calls, given their longest pause.
-    pub(crate) fn reaches(&self, longest_pause: Duration) -> Vec<Reach> {
-        // Of those that were asked before and of those that were not it is the same.
+    pub(crate) fn reaches(&self, longest_pause: Duration) -> Vec<LineReach> {
+        // Calls that were asked before and new ones have the same reach.
         let lines = self.lines.iter().filter(|((_, _, is_repeated), _)| !is_repeated);
         lines.map(|(_, line)| line.reach(longest_pause)).collect()
     }
@@ -349,7 +349,7 @@ fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 #[derive(Debug)]
 pub(crate) struct Claim {
     calls: Arc<OpenCalls>,
-    pub(crate) line: Arc<Line>,
+    pub(crate) line: Arc<CallLine>,
     key: CallKey,
     until: Instant,
 }

@@ -12,7 +12,7 @@ const PROCESS: i64 = 7;
 
 fn calls() -> Arc<OpenCalls> {
     let time_limit = Duration::from_secs(5);
-    let of = Line::of(LineOf { step: STEP, undo: false, limit: 8, time_limit });
+    let of = CallLine::of(LineOf { step: STEP, undo: false, limit: 8, time_limit });
     let lines = of.into_iter().zip([false, true]);
     Arc::new(OpenCalls {
         lines: lines.map(|(line, again)| ((STEP, false, again), Arc::new(line))).collect(),

@@ -15,7 +15,7 @@ const PROBE_EVERY: Duration = Duration::from_millis(250);
 
 /// The availability of a provider, judged by its recent answers.
 #[derive(Debug, Default)]
-pub(crate) struct Provider {
+pub(crate) struct ProviderState {
     failures_in_a_row: usize,
     /// The number of portions since the provider is away.
     portions: u32,
@@ -25,7 +25,7 @@ pub(crate) struct Provider {
     probed_at: Option<Instant>,
 }
 
-impl Provider {
+impl ProviderState {
     pub(crate) const fn is_away(&self) -> bool {
         self.not_before.is_some()
     }

@@ -12,7 +12,7 @@ use ballet_core::SagaId;
 use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::calls::key::CallKey;
 use ballet_store::calls::stored as calls;
-use ballet_store::database::renewal::Replaced;
+use ballet_store::database::renewal::ReplacementFlag;
 use ballet_store::inbox::messages as inbox;
 use ballet_store::inbox::messages::NewMessage;
 use ballet_store::outbox::batches::Mark;
@@ -24,7 +24,7 @@ use tracing::Instrument;
 
 use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::{Failure, FailureKind};
-use crate::engine::commit::{Committed, commit};
+use crate::engine::commit::{CommitResult, commit};
 use crate::engine::engine::Engine;
 use crate::engine::handlers::guard::guarded;
 use crate::engine::rollback::{BatchFailure, NotCommitted};
@@ -34,8 +34,8 @@ use crate::lane::batch::named_rows::lock_named;
 use crate::lane::batch::old_messages::{self, forget_failures, new_message, new_messages};
 use crate::lane::batch::outcome_counts::OutcomeCounts;
 use crate::lane::batch::pace::{Pace, TURN};
-use crate::lane::batch::plan::{Slot, plan};
-use crate::lane::message::message::Work;
+use crate::lane::batch::plan::{BatchSlot, plan};
+use crate::lane::message::message::LaneWork;
 use crate::lane::message::reused_ids::is_reused;
 
 /// How long a lane hurries after a lock was not free in time.
@@ -46,14 +46,14 @@ const A_MOMENT: &str = "set local lock_timeout = '100ms'";
 const AS_USUAL: &str = "set local lock_timeout to default";
 
 /// A connection of a lane.
-pub(crate) struct Connection {
+pub(crate) struct LaneConnection {
     db: PoolConnection<Postgres>,
     /// Whether its server was replaced since.
-    replaced: Replaced,
+    replaced: ReplacementFlag,
 }
 
 /// The state that the lanes of a service share.
-pub(crate) struct Common {
+pub(crate) struct SharedLaneState {
     /// The most messages of one transaction.
     pub(crate) most: usize,
     /// Held by a lane while it runs a batch that was lost with its connection before. One of them may
@@ -61,7 +61,7 @@ pub(crate) struct Common {
     pub(crate) suspects: Mutex<()>,
 }
 
-impl Common {
+impl SharedLaneState {
     pub(crate) fn new(most: usize) -> Self {
         Self { most, suspects: Mutex::default() }
     }
@@ -69,11 +69,11 @@ impl Common {
 
 /// The state that a lane keeps from one batch to the next.
 pub(crate) struct LaneState {
-    pub(crate) common: Arc<Common>,
+    pub(crate) common: Arc<SharedLaneState>,
     /// Its connection. Whenever one comes back, the pool asks whether it still works, which costs
     /// as much as a small batch's own statements. One on which a batch failed does go back, or is
     /// closed if the failure may be that of the connection.
-    pub(crate) connection: Option<Connection>,
+    pub(crate) connection: Option<LaneConnection>,
     /// The events of the last batch, if it had any.
     pub(crate) emitted: Option<BatchId>,
     /// Until when handlers wait only a moment for a lock, because somebody holds one for long.
@@ -82,7 +82,7 @@ pub(crate) struct LaneState {
 }
 
 impl LaneState {
-    pub(crate) fn new(common: Arc<Common>) -> Self {
+    pub(crate) fn new(common: Arc<SharedLaneState>) -> Self {
         Self { common, connection: None, emitted: None, hurried: None, pace: Pace::default() }
     }
 
@@ -109,13 +109,13 @@ impl LaneState {
 /// the connection was lost during the commit: then the inbox knows.
 pub(crate) async fn run(
     engine: &Arc<Engine>,
-    works: &mut Vec<Work>,
+    works: &mut Vec<LaneWork>,
     kept: &mut LaneState,
-) -> Result<Vec<Work>, NotCommitted> {
+) -> Result<Vec<LaneWork>, NotCommitted> {
     let mut connection = connection(engine, kept).await.map_err(NotCommitted::NotBegun)?;
     let marks = engine.relay.take_marks(engine.relay.turns.current());
     let span = tracing::info_span!("batch", service = engine.registry.service, size = works.len());
-    let Connection { db, replaced } = &mut connection;
+    let LaneConnection { db, replaced } = &mut connection;
     let ran = guarded(in_one_transaction(engine, works, &marks, kept, db));
     let ran = tokio::select! {
         biased;
@@ -124,7 +124,7 @@ pub(crate) async fn run(
         error = replaced.error() => Err(NotCommitted::ServerReplaced(error.into())),
     };
     match ran {
-        Ok(Ran { rest, has_marks }) => {
+        Ok(TransactionResult { rest, has_marks }) => {
             match has_marks {
                 true => engine.relay.marks_committed(&marks),
                 false => engine.relay.give_back(marks),
@@ -138,7 +138,7 @@ pub(crate) async fn run(
             if failed.failure().is_missing_partition() {
                 make_partitions(engine).await;
                 for work in works {
-                    if let Work::Message(message) = work {
+                    if let LaneWork::Message(message) = work {
                         message.age.is_doubtful = true;
                     }
                 }
@@ -149,7 +149,7 @@ pub(crate) async fn run(
 }
 
 /// The connection that a lane keeps, or else another one.
-async fn connection(engine: &Engine, kept: &mut LaneState) -> Result<Connection, Failure> {
+async fn connection(engine: &Engine, kept: &mut LaneState) -> Result<LaneConnection, Failure> {
     if let Some(mut connection) = kept.connection.take() {
         if !connection.replaced.is_so() {
             return Ok(connection);
@@ -159,7 +159,7 @@ async fn connection(engine: &Engine, kept: &mut LaneState) -> Result<Connection,
     // Before the connection is made: a server may be replaced meanwhile.
     let replaced = engine.database.renewal.replaced();
     let db = answered(engine.database.lanes.acquire()).await?;
-    Ok(Connection { db, replaced })
+    Ok(LaneConnection { db, replaced })
 }
 
 /// Closes a connection that may be what failed: the next user of it would fail, too.
@@ -185,7 +185,7 @@ pub(crate) async fn make_partitions(engine: &Engine) {
 }
 
 /// Takes the works at these places out of the others.
-fn take_out(works: &mut Vec<Work>, places: &[usize]) -> Vec<Work> {
+fn take_out(works: &mut Vec<LaneWork>, places: &[usize]) -> Vec<LaneWork> {
     let mut taken = Vec::with_capacity(places.len());
     if places.is_empty() {
         return taken;
@@ -198,7 +198,7 @@ fn take_out(works: &mut Vec<Work>, places: &[usize]) -> Vec<Work> {
 }
 
 /// The result of one transaction.
-struct Ran {
+struct TransactionResult {
     /// The places of the works that have not run, in order.
     rest: Vec<usize>,
     /// Whether it has written the marks.
@@ -207,11 +207,11 @@ struct Ran {
 
 async fn in_one_transaction(
     engine: &Arc<Engine>,
-    works: &mut [Work],
+    works: &mut [LaneWork],
     marks: &[Mark],
     kept: &mut LaneState,
     connection: &mut PgConnection,
-) -> Result<Ran, NotCommitted> {
+) -> Result<TransactionResult, NotCommitted> {
     let mut counted = OutcomeCounts::default();
     let hurried = kept.is_hurried();
     let begun = Transaction::begin_on(Arc::clone(engine), connection).await;
@@ -230,21 +230,21 @@ async fn in_one_transaction(
     if hurried {
         answered(sqlx::query(AS_USUAL).execute(transaction.db())).await?;
     }
-    let Committed { batch, has_marks } =
+    let CommitResult { batch, has_marks } =
         commit(transaction, marks).await.map_err(BatchFailure::of_commit)?;
     kept.emitted = batch;
     kept.pace.learn(live.len() - rest.len(), took, kept.common.most);
     counted.publish();
-    Ok(Ran { rest, has_marks })
+    Ok(TransactionResult { rest, has_marks })
 }
 
 /// Locks the sagas, and notes the messages and the answers. Returns the places of those that are new.
 async fn take_in(
     transaction: &mut Transaction<'_>,
-    works: &mut [Work],
+    works: &mut [LaneWork],
     counted: &mut OutcomeCounts,
 ) -> Result<Vec<usize>, NotCommitted> {
-    let sagas: Vec<SagaId> = works.iter().filter_map(Work::saga).collect();
+    let sagas: Vec<SagaId> = works.iter().filter_map(LaneWork::saga).collect();
     old_messages::check_messages(transaction, works).await?;
     let mut received = transaction.receive(&sagas, &new_messages(works)).await?;
     let answers: Vec<(CallKey, Option<&str>)> = works.iter().filter_map(answer).collect();
@@ -254,14 +254,14 @@ async fn take_in(
     let mut live = Vec::with_capacity(works.len());
     for at in 0..works.len() {
         let is_live = match &works[at] {
-            Work::Message(message) => received.fresh.remove(&message.envelope.message_id),
-            Work::Answer(answer) => open.remove(&answer.call.key),
+            LaneWork::Message(message) => received.fresh.remove(&message.envelope.message_id),
+            LaneWork::Answer(answer) => open.remove(&answer.call.key),
         };
         let reuses_id = !is_live && is_reused(works, at, &received);
         if is_live {
             live.push(at);
         }
-        if let Work::Message(message) = &mut works[at] {
+        if let LaneWork::Message(message) = &mut works[at] {
             // It may have been in a batch before, which was rolled back.
             (message.is_duplicate, message.reuses_id) = (!is_live, reuses_id);
             if !is_live {
@@ -277,12 +277,12 @@ async fn take_in(
 /// Runs handlers until the turn is over. Returns the places of what has not run, in order.
 async fn run_a_turn(
     transaction: &mut Transaction<'_>,
-    works: &mut [Work],
+    works: &mut [LaneWork],
     live: &[usize],
     counted: &mut OutcomeCounts,
 ) -> Result<Vec<usize>, NotCommitted> {
     let begun = Instant::now();
-    let mut runs = plan(live.iter().map(|at| Slot::of(*at, &works[*at]))).into_iter();
+    let mut runs = plan(live.iter().map(|at| BatchSlot::of(*at, &works[*at]))).into_iter();
     for run in runs.by_ref() {
         bulk_runs::handle(transaction, works, &run, counted).await?;
         if begun.elapsed() >= TURN {
@@ -297,7 +297,7 @@ async fn run_a_turn(
 /// Leaves works to the next transaction, as if this one had not taken them in.
 async fn give_back(
     transaction: &mut Transaction<'_>,
-    works: &[Work],
+    works: &[LaneWork],
     rest: &[usize],
 ) -> Result<(), Failure> {
     if rest.is_empty() {
@@ -310,9 +310,9 @@ async fn give_back(
     answered(calls::reopen(transaction.db(), &calls)).await
 }
 
-fn answer(work: &Work) -> Option<(CallKey, Option<&str>)> {
+fn answer(work: &LaneWork) -> Option<(CallKey, Option<&str>)> {
     match work {
-        Work::Message(_) => None,
-        Work::Answer(answer) => Some((answer.call.key, answer.answer.as_deref())),
+        LaneWork::Message(_) => None,
+        LaneWork::Answer(answer) => Some((answer.call.key, answer.answer.as_deref())),
     }
 }

@@ -19,7 +19,7 @@ use crate::declare::handler::item::{Item, Lineage};
 use crate::declare::participant::saga_entry::SagaEntry;
 use crate::declare::step::bulk::BulkTx;
 use crate::engine::arrivals::{self, admits};
-use crate::engine::calls::open_calls::Answer;
+use crate::engine::calls::open_calls::CallAnswer;
 use crate::engine::compensation::abort_all;
 use crate::engine::effect::Effect;
 use crate::engine::handlers::guard::caught;
@@ -29,26 +29,28 @@ use crate::engine::transaction::Transaction;
 use crate::lane::batch::dispatch;
 use crate::lane::batch::outcome_counts::OutcomeCounts;
 use crate::lane::batch::run_items::{abort_events, begin_step, items, message};
-use crate::lane::message::message::Work;
-use crate::lane::message::spans::Open;
+use crate::lane::message::message::LaneWork;
+use crate::lane::message::spans::OpenSpan;
 use crate::outgoing::spans::WorkKind;
 
 /// Handles a run; one that no bulk step takes has one item.
 pub(crate) async fn handle(
     transaction: &mut Transaction<'_>,
-    works: &mut [Work],
+    works: &mut [LaneWork],
     run: &[usize],
     counted: &mut OutcomeCounts,
 ) -> Result<(), BatchFailure> {
     let Some(first) = run.first().and_then(|at| works.get_mut(*at)) else { return Ok(()) };
     let (known, span) = match first {
-        Work::Answer(answer) => {
+        LaneWork::Answer(answer) => {
             let failed = |failure| RunFailure::of(0, failure).in_batch(run, None);
             take_answer(transaction, answer).await.map_err(failed)?;
             return transaction.check_open().map_err(failed);
         }
-        Work::Message(message) if run.len() == 1 => (Arc::clone(&message.known), message.span()),
-        Work::Message(message) => {
+        LaneWork::Message(message) if run.len() == 1 => {
+            (Arc::clone(&message.known), message.span())
+        }
+        LaneWork::Message(message) => {
             let (name, size) = (message.envelope.event_type.name(), run.len());
             (Arc::clone(&message.known), tracing::info_span!("run", r#type = name, size))
         }
@@ -74,7 +76,7 @@ pub(crate) async fn handle(
 /// Runs one handler for a run.
 async fn run_handler(
     transaction: &mut Transaction<'_>,
-    works: &mut [Work],
+    works: &mut [LaneWork],
     run: &[usize],
     handler: &Handler,
     place: usize,
@@ -106,7 +108,7 @@ async fn run_handler(
 
 async fn one_by_one(
     transaction: &mut Transaction<'_>,
-    works: &mut [Work],
+    works: &mut [LaneWork],
     run: &[usize],
     handler: &Handler,
     place: usize,
@@ -131,12 +133,12 @@ async fn one_by_one(
 /// Takes the answer to a call in. It is one more run of the step that asked.
 async fn take_answer(
     transaction: &mut Transaction<'_>,
-    answer: &mut Answer,
+    answer: &mut CallAnswer,
 ) -> Result<(), Failure> {
     let engine = Arc::clone(&transaction.engine);
     let (call, clock) = (&answer.call, &engine.time.clock);
     let asked = call.trace.as_ref().map(|trace| trace.context);
-    let open = Open::after(asked, call.saga_id.0, clock, clock.now());
+    let open = OpenSpan::after(asked, call.saga_id.0, clock, clock.now());
     let carried = call.trace.as_ref().map(|trace| trace.carried.clone()).unwrap_or_default();
     let trace = Trace { context: open.context, carried };
     transaction.enter(Some(call.saga_id), call.cause, Some(trace));
@@ -165,7 +167,7 @@ async fn take_answer(
 /// the others run again.
 fn end_steps(
     transaction: &mut Transaction<'_>,
-    works: &mut [Work],
+    works: &mut [LaneWork],
     run: &[usize],
     handler: &Handler,
     ran: &Result<Vec<Effect>, BatchFailure>,
@@ -224,7 +226,7 @@ async fn run_all(
     for ((at, key), outcome) in of.into_iter().zip(outcomes) {
         transaction.tx().enter(&key);
         let place = StepKey { step: step.part().name, key: &key.event };
-        // What is done is only noted. A refusal may run a handler by itself: the owner's abort.
+        // An outcome `done` is only noted. A refusal may run a handler by itself: the owner's abort.
         let is_done = matches!(outcome, AnyOutcome::Done(_));
         let taken = arrivals::take_outcome(transaction, saga, place, key.saga_id, outcome);
         let taken = pin!(taken);

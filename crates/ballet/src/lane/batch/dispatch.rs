@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ballet_store::copies::republications;
-use ballet_store::ledger::event::Encoded;
+use ballet_store::ledger::event::EncodedEvent;
 use bytes::Bytes;
 
 use crate::declare::handler::database_wait::answered;
@@ -17,14 +17,14 @@ use crate::engine::effect::Effect;
 use crate::engine::engine::Engine;
 use crate::engine::registry::Handler;
 use crate::engine::transaction::Transaction;
-use crate::lane::message::message::Message;
+use crate::lane::message::message::LaneMessage;
 
 /// Runs one of a message's handlers.
 pub(crate) async fn handle(
     transaction: &mut Transaction<'_>,
     handler: &Handler,
     at: usize,
-    message: &mut Message,
+    message: &mut LaneMessage,
 ) -> Result<Effect, Failure> {
     let event = message.event(at)?;
     let saga_id = || {
@@ -39,7 +39,7 @@ pub(crate) async fn handle(
         }
         Handler::Abort { saga } => {
             let body = Bytes::copy_from_slice(message.body());
-            let abort_event = Encoded { event_type: message.envelope.event_type, body };
+            let abort_event = EncodedEvent { event_type: message.envelope.event_type, body };
             abort_here(transaction, saga, saga_id()?, abort_event).await
         }
         Handler::Refusal { saga, refusal } => {
@@ -62,7 +62,7 @@ pub(crate) async fn handle(
         Handler::KeyedCompensation { saga, undo } => {
             let (saga_id, key) = (saga_id()?, undo.key(event)?);
             let body = Bytes::copy_from_slice(message.body());
-            let event = Encoded { event_type: message.envelope.event_type, body };
+            let event = EncodedEvent { event_type: message.envelope.event_type, body };
             compensate_key(transaction, saga, undo.step(), &key, saga_id, event).await
         }
         Handler::Projection(projection) => {
@@ -84,10 +84,10 @@ pub(crate) async fn handle(
 /// Commits the tombstones that an abort leaves, and nothing else of it.
 pub(crate) async fn entomb(
     engine: &Arc<Engine>,
-    message: &Message,
+    message: &LaneMessage,
     may_be_forgotten: bool,
 ) -> Result<(), Failure> {
-    let Message { envelope, known, .. } = message;
+    let LaneMessage { envelope, known, .. } = message;
     let Some(saga_id) = envelope.saga_id else { return Ok(()) };
     let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
     match check_held(&mut transaction).await {
@@ -108,7 +108,7 @@ pub(crate) async fn entomb(
     // Nothing is emitted.
     transaction.enter(Some(saga_id), Some(envelope.message_id), None);
     let body = Bytes::copy_from_slice(message.body());
-    let abort_event = Encoded { event_type: envelope.event_type, body };
+    let abort_event = EncodedEvent { event_type: envelope.event_type, body };
     for handler in &known.handlers {
         if let Handler::Abort { saga } = handler {
             compensation::entomb(&mut transaction, saga, saga_id, abort_event.clone());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ballet_core::{AnyEvent, SagaId};
 use ballet_store::ledger::entry::Entry;
 use ballet_store::ledger::locks::lock_keys;
-use ballet_store::ledger::rows::Row;
+use ballet_store::ledger::rows::LedgerRow;
 
 use crate::declare::erased::step::AnyStep;
 use crate::declare::handler::failure::Failure;
@@ -13,13 +13,13 @@ use crate::declare::handler::item::Item;
 use crate::declare::step::row_locks::Rows;
 use crate::engine::rollback::BatchFailure;
 use crate::engine::transaction::Transaction;
-use crate::lane::message::message::Work;
+use crate::lane::message::message::LaneWork;
 
 /// Locks the rows named by the steps that a batch triggers, and by those that it may compensate.
 /// Runs after the ledger is read and before any handler.
 pub(crate) async fn lock_named(
     transaction: &mut Transaction<'_>,
-    works: &mut [Work],
+    works: &mut [LaneWork],
     live: &[usize],
 ) -> Result<(), BatchFailure> {
     let engine = Arc::clone(&transaction.engine);
@@ -32,7 +32,7 @@ pub(crate) async fn lock_named(
         .iter()
         .map(|at| &works[*at])
         .filter(|w| w.compensates())
-        .filter_map(Work::saga)
+        .filter_map(LaneWork::saga)
         .collect();
     sagas.sort_unstable();
     sagas.dedup();
@@ -49,16 +49,16 @@ pub(crate) async fn lock_named(
 type Triggers<'a> = Vec<(Arc<AnyStep>, Vec<Item<&'a AnyEvent>>)>;
 
 /// The steps that are triggered, each with its triggers.
-fn triggers<'a>(works: &'a mut [Work], live: &[usize]) -> Result<Triggers<'a>, BatchFailure> {
+fn triggers<'a>(works: &'a mut [LaneWork], live: &[usize]) -> Result<Triggers<'a>, BatchFailure> {
     for at in live {
-        let Work::Message(message) = &mut works[*at] else { continue };
+        let LaneWork::Message(message) = &mut works[*at] else { continue };
         for place in 0..message.known.handlers.len() {
             message.prepare(place).map_err(|failure| BatchFailure::of_work(*at, failure))?;
         }
     }
     let mut triggers: Triggers<'_> = Vec::new();
     for at in live {
-        let Work::Message(message) = &works[*at] else { continue };
+        let LaneWork::Message(message) = &works[*at] else { continue };
         for (place, handler) in message.known.handlers.iter().enumerate() {
             // One event of a join does not say what the join will do.
             let (step, on) = (handler.step_of_one(), message.prepared(place));
@@ -84,7 +84,7 @@ async fn outcomes(
     let engine = Arc::clone(&transaction.engine);
     let steps: Vec<_> = engine.registry.compensated_here().collect();
     let names: Vec<&str> = steps.iter().map(|step| step.part().name).collect();
-    let is_done = |row: &Row| row.entry == Entry::Done && names.contains(&row.step.as_str());
+    let is_done = |row: &LedgerRow| row.entry == Entry::Done && names.contains(&row.step.as_str());
     let (db, ledger) = transaction.db_and_ledger();
     let mut done: Vec<SagaId> = sagas.to_vec();
     done.retain(|saga| ledger.rows(*saga).iter().any(is_done));

@@ -1,14 +1,14 @@
 //! Looks up old messages in the inbox before a batch handles them: this service may have forgotten them.
 //!
-//! Without a memory, a message that was handled looks like one that was not. Such a message is a
-//! dead letter that says so. What is noted as failing here was not handled, however old it is. A
-//! partition that could not be made yet has forgotten nothing: its messages are tried again.
+//! Without a memory, a message that was handled looks like one that was not. Such a message becomes
+//! a dead letter that says so. A message that is noted as failing here was not handled, however old
+//! it is. A partition that could not be made yet has forgotten nothing: its messages are tried again.
 
 use std::sync::Arc;
 
 use ballet_core::{MessageId, Reason, SagaId, id};
 use ballet_store::inbox::failures;
-use ballet_store::inbox::messages::{NewMessage, Remembered, remembered};
+use ballet_store::inbox::messages::{MessageMemory, NewMessage, remembered};
 
 use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
@@ -16,12 +16,12 @@ use crate::engine::age::{forgotten, why_forgotten, why_repeated, why_too_old};
 use crate::engine::registry::Handler;
 use crate::engine::rollback::BatchFailure;
 use crate::engine::transaction::Transaction;
-use crate::lane::message::message::{Message, Work};
+use crate::lane::message::message::{LaneMessage, LaneWork};
 
 /// Fails if the inbox may have forgotten a message, and decides where old ones are kept.
 pub(crate) async fn check_messages(
     transaction: &mut Transaction<'_>,
-    works: &mut [Work],
+    works: &mut [LaneWork],
 ) -> Result<(), BatchFailure> {
     let old: Vec<(usize, MessageId)> = messages(works)
         .filter(|(_, message)| message.age.id_is_old || message.age.is_doubtful)
@@ -35,8 +35,8 @@ pub(crate) async fn check_messages(
     let ids: Vec<MessageId> = old.iter().map(|(_, message_id)| *message_id).collect();
     let memories = answered(remembered(transaction.db(), &engine.limits, &ids)).await?;
     for ((at, message_id), memory) in old.into_iter().zip(memories) {
-        let Work::Message(message) = &mut works[at] else { continue };
-        let Remembered { of_its_time, handled, handled_apart, failing } = memory;
+        let LaneWork::Message(message) = &mut works[at] else { continue };
+        let MessageMemory { of_its_time, handled, handled_apart, failing } = memory;
         let is_known = handled || handled_apart || failing;
         let is_gone = of_its_time.is_forgotten(message.age.id_is_old);
         if !is_known && (message.age.id_is_old || is_gone) {
@@ -52,19 +52,19 @@ pub(crate) async fn check_messages(
 }
 
 /// The messages of a batch, as the inbox records them.
-pub(crate) fn new_messages(works: &[Work]) -> Vec<NewMessage> {
+pub(crate) fn new_messages(works: &[LaneWork]) -> Vec<NewMessage> {
     works.iter().filter_map(new_message).collect()
 }
 
 /// A message, as the inbox records it; `None` for an answer.
-pub(crate) fn new_message(work: &Work) -> Option<NewMessage> {
+pub(crate) fn new_message(work: &LaneWork) -> Option<NewMessage> {
     match work {
-        Work::Message(message) => Some(NewMessage {
+        LaneWork::Message(message) => Some(NewMessage {
             id: message.envelope.message_id,
             apart: message.age.is_apart,
             content: message.content,
         }),
-        Work::Answer(_) => None,
+        LaneWork::Answer(_) => None,
     }
 }
 
@@ -72,13 +72,13 @@ pub(crate) fn new_message(work: &Work) -> Option<NewMessage> {
 /// before anybody looks whether it was handled.
 pub(crate) async fn forget_failures(
     transaction: &mut Transaction<'_>,
-    works: &[Work],
+    works: &[LaneWork],
     handled: impl Iterator<Item = usize>,
 ) -> Result<(), BatchFailure> {
     let old: Vec<MessageId> = handled
         .filter_map(|at| match &works[at] {
-            Work::Message(message) => Some(message),
-            Work::Answer(_) => None,
+            LaneWork::Message(message) => Some(message),
+            LaneWork::Answer(_) => None,
         })
         .filter(|message| message.age.id_is_old || message.age.is_apart)
         .map(|message| message.envelope.message_id)
@@ -93,15 +93,15 @@ pub(crate) async fn forget_failures(
 /// what was done cannot be told from what was not.
 pub(crate) async fn check_sagas(
     transaction: &mut Transaction<'_>,
-    works: &[Work],
+    works: &[LaneWork],
     live: &[usize],
 ) -> Result<(), BatchFailure> {
     let engine = Arc::clone(&transaction.engine);
     let of_saga = |at: &usize| match &works[*at] {
-        Work::Message(message) => Some((*at, &**message, message.saga()?)),
-        Work::Answer(_) => None,
+        LaneWork::Message(message) => Some((*at, &**message, message.saga()?)),
+        LaneWork::Answer(_) => None,
     };
-    let fail = |(at, message, _): (usize, &Message, SagaId), reason, why| BatchFailure {
+    let fail = |(at, message, _): (usize, &LaneMessage, SagaId), reason, why| BatchFailure {
         poison: Some(at),
         handler: message.known.handlers.first().map(Handler::name),
         reason: Some(reason),
@@ -144,7 +144,7 @@ pub(crate) async fn check_sagas(
 
 /// Whether a message that gives its saga its own id has run here before, so that the inbox has
 /// forgotten it, and the ledger has not.
-fn began_before(transaction: &Transaction<'_>, message: &Message, saga: SagaId) -> bool {
+fn began_before(transaction: &Transaction<'_>, message: &LaneMessage, saga: SagaId) -> bool {
     saga.0 == message.envelope.message_id.0
         && message.known.handlers.iter().any(|handler| match handler {
             Handler::Step { step, .. } => {
@@ -154,9 +154,9 @@ fn began_before(transaction: &Transaction<'_>, message: &Message, saga: SagaId) 
         })
 }
 
-fn messages(works: &[Work]) -> impl Iterator<Item = (usize, &Message)> {
+fn messages(works: &[LaneWork]) -> impl Iterator<Item = (usize, &LaneMessage)> {
     works.iter().enumerate().filter_map(|(at, work)| match work {
-        Work::Message(message) => Some((at, &**message)),
-        Work::Answer(_) => None,
+        LaneWork::Message(message) => Some((at, &**message)),
+        LaneWork::Answer(_) => None,
     })
 }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-/// How long handlers run until their transaction commits. What has not run yet comes next.
+/// How long handlers run until their transaction commits. The remaining messages come next.
 pub(crate) const TURN: Duration = Duration::from_millis(100);
 
 /// How many messages fit into one turn; `None` while that is no limit.

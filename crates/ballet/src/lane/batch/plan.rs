@@ -9,11 +9,11 @@ use std::collections::{HashMap, HashSet};
 
 use ballet_core::SagaId;
 
-use crate::lane::message::message::Work;
+use crate::lane::message::message::LaneWork;
 
 /// A piece of work among those of its batch, as far as it matters for the order.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Slot {
+pub(crate) struct BatchSlot {
     at: usize,
     saga: Option<SagaId>,
     /// The type with whose other messages it may be handled at once.
@@ -22,17 +22,17 @@ pub(crate) struct Slot {
     is_mixed: bool,
 }
 
-impl Slot {
-    pub(crate) fn of(at: usize, work: &Work) -> Self {
+impl BatchSlot {
+    pub(crate) fn of(at: usize, work: &LaneWork) -> Self {
         match work {
-            Work::Message(message) => {
+            LaneWork::Message(message) => {
                 let (saga, known) = (message.envelope.saga_id, &message.known);
                 // A message that came without a saga is refused alone.
                 let runs = known.runs() && saga.is_some();
                 let runs_with = runs.then(|| known.event_type.name());
                 Self { at, saga, runs_with, is_mixed: runs && !known.is_all_bulk() }
             }
-            Work::Answer(answer) => {
+            LaneWork::Answer(answer) => {
                 let saga = Some(answer.call.saga_id);
                 Self { at, saga, runs_with: None, is_mixed: false }
             }
@@ -45,7 +45,7 @@ impl Slot {
 /// The messages that a bulk step takes at once stay together. A run with a handler that takes messages one by
 /// one is cut into parts, each twice as long as the one before it: the transaction may end after each
 /// of them, and the bulk step has few of them.
-pub(crate) fn plan(places: impl Iterator<Item = Slot>) -> Vec<Vec<usize>> {
+pub(crate) fn plan(places: impl Iterator<Item = BatchSlot>) -> Vec<Vec<usize>> {
     let mut mixed = HashSet::new();
     let places = places.inspect(|slot| {
         if slot.is_mixed {
@@ -70,11 +70,11 @@ fn parts(mut run: &[usize]) -> Vec<Vec<usize>> {
     parts
 }
 
-fn whole_runs(places: impl Iterator<Item = Slot>) -> Vec<Vec<usize>> {
+fn whole_runs(places: impl Iterator<Item = BatchSlot>) -> Vec<Vec<usize>> {
     let mut runs: Vec<Vec<usize>> = Vec::new();
     // Where the last of a saga, and the last run of a type, is.
     let (mut of_saga, mut of_type) = (HashMap::new(), HashMap::new());
-    for Slot { at, saga, runs_with, .. } in places {
+    for BatchSlot { at, saga, runs_with, .. } in places {
         let after = saga.and_then(|saga| of_saga.get(&saga)).copied();
         let joins = runs_with
             .and_then(|name| of_type.get(name).copied())
@@ -105,14 +105,14 @@ mod tests {
     const TYPES: [&str; 3] = ["started", "closing", "cancelled"];
     const MIXED: usize = 2;
 
-    fn place((at, (saga, runs_with)): (usize, (Option<u128>, Option<usize>))) -> Slot {
+    fn place((at, (saga, runs_with)): (usize, (Option<u128>, Option<usize>))) -> BatchSlot {
         let saga = saga.map(|saga| SagaId(uuid::Uuid::from_u128(saga)));
         // A message without a saga runs alone.
         let runs_with = runs_with.filter(|_| saga.is_some()).map(|at| TYPES[at]);
-        Slot { at, saga, runs_with, is_mixed: runs_with == Some(TYPES[MIXED]) }
+        BatchSlot { at, saga, runs_with, is_mixed: runs_with == Some(TYPES[MIXED]) }
     }
 
-    fn places(arrivals: Vec<(Option<u128>, Option<usize>)>) -> Vec<Slot> {
+    fn places(arrivals: Vec<(Option<u128>, Option<usize>)>) -> Vec<BatchSlot> {
         arrivals.into_iter().enumerate().map(place).collect()
     }
 

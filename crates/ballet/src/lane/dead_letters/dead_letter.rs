@@ -14,7 +14,7 @@ use ballet_amqp::headers::{
 use ballet_amqp::{AMQPValue, Delivery, PERSISTENT, Publish, Receipt, ShortString, incoming};
 use ballet_core::envelope::foreign_producer;
 use ballet_core::topology::{DEAD, DEAD_PRODUCER, DELIVERY_LIMIT, ROUTE};
-use ballet_core::{Envelope, Incoming, Reason, Received, Unacceptable};
+use ballet_core::{Envelope, Incoming, Reason, ReceivedEvent, Unacceptable};
 use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::inbox::failures;
 use ballet_store::inbox::failures::FailedMessage;
@@ -27,15 +27,15 @@ use crate::lane::dead_letters::copies;
 
 /// A message that goes on as a copy. It stays unacknowledged until the broker has confirmed the copy, so
 /// it cannot be lost.
-pub(crate) struct Original {
+pub(crate) struct OriginalMessage {
     pub(crate) delivery: Delivery,
     pub(crate) receipt: Receipt,
     /// The span that its log lines share.
     pub(crate) span: Span,
 }
 
-impl Original {
-    /// One that could not be read: what is said of it is what its properties say.
+impl OriginalMessage {
+    /// A message that could not be read: its description is what its properties say.
     pub(crate) fn unread(delivery: Delivery, receipt: Receipt) -> Self {
         let properties = &delivery.properties;
         let said = |text: &Option<ShortString>| text.as_ref().map(ToString::to_string);
@@ -53,7 +53,7 @@ impl Original {
 /// confirmed it.
 pub(crate) fn set_aside(
     engine: &Arc<Engine>,
-    original: Original,
+    original: OriginalMessage,
     why: Unacceptable,
     step: Option<&'static str>,
     attempts: u32,
@@ -61,7 +61,7 @@ pub(crate) fn set_aside(
     let delivery = &original.delivery;
     let attempts = attempts + earlier_attempts(delivery);
     let Unacceptable { reason, detail } = why;
-    // What a handler or the engine says of its work; the rest is said of a message that was not read.
+    // These are reasons of a handler or the engine; the others are of messages that were not read.
     let was_handled = matches!(reason, Reason::Permanent | Reason::Failed | Reason::NotYet);
     let reason = reason.code();
     ballet_amqp::counter!("ballet_dead_letters_total", "reason" => reason).increment(1);
@@ -92,14 +92,14 @@ pub(crate) fn set_aside(
     });
     // A message that no handler ever got is not listed as stuck; it is among the dead letters.
     let failed = match step {
-        Some(handler) => Some(Noted::FailedMessage(FailedMessage {
+        Some(handler) => Some(FailureRecord::FailedMessage(FailedMessage {
             handler,
             reason,
             detail,
             attempts,
             wait: None,
         })),
-        None => (waits(delivery) > 0).then_some(Noted::GivenUp { reason, detail }),
+        None => (waits(delivery) > 0).then_some(FailureRecord::GivenUp { reason, detail }),
     };
     publish_copy(engine, DEAD, original, headers, attempts, failed);
 }
@@ -107,18 +107,18 @@ pub(crate) fn set_aside(
 /// Publishes the message to a retry queue, from which it comes back after the delay.
 pub(crate) fn retry_later(
     engine: &Arc<Engine>,
-    original: Original,
+    original: OriginalMessage,
     why: Unacceptable,
     step: Option<&'static str>,
-    wait: Wait,
+    wait: RetryWait,
     attempts: u32,
 ) {
     let delivery = &original.delivery;
     let attempts = attempts + earlier_attempts(delivery);
     let waits = waits(delivery) + 1;
     let (delay, failed_waits) = match wait {
-        Wait::AfterFailure(delay) => (delay, failed_waits(delivery) + 1),
-        Wait::Other(delay) => (delay, failed_waits(delivery)),
+        RetryWait::AfterFailure(delay) => (delay, failed_waits(delivery) + 1),
+        RetryWait::Other(delay) => (delay, failed_waits(delivery)),
     };
     let queue = delay.queue();
     ballet_amqp::counter!("ballet_failures_total", "then" => queue).increment(1);
@@ -136,31 +136,31 @@ pub(crate) fn retry_later(
     ];
     let wait = Some(delay.time());
     let failed = |handler| FailedMessage { handler, reason: reason.code(), detail, attempts, wait };
-    let failed = step.map(|handler| Noted::FailedMessage(failed(handler)));
+    let failed = step.map(|handler| FailureRecord::FailedMessage(failed(handler)));
     publish_copy(engine, queue, original, headers, attempts, failed);
 }
 
 /// Why a message waits in a retry queue, and how long. The two are counted apart: neither uses up the
 /// other.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Wait {
+pub(crate) enum RetryWait {
     /// Its handler has failed.
     AfterFailure(Delay),
-    /// For another event, a lock or a server; or it compensates, and is tried without end.
+    /// It waits for another event, a lock or a server; or it compensates, and is tried without end.
     Other(Delay),
 }
 
 fn publish_copy(
     engine: &Arc<Engine>,
     exchange: &'static str,
-    original: Original,
+    original: OriginalMessage,
     headers: Vec<(&'static str, AMQPValue)>,
     attempts: u32,
-    noted: Option<Noted>,
+    noted: Option<FailureRecord>,
 ) {
     let engine = Arc::clone(engine);
     let mut stopping = engine.stopping.clone();
-    let Original { delivery, receipt, span } = original;
+    let OriginalMessage { delivery, receipt, span } = original;
     let copied = async move {
         let copied = async {
             let Some(publisher) = engine.relay.publisher() else { return };
@@ -183,7 +183,7 @@ fn publish_copy(
 }
 
 /// The record of a message that could not be handled.
-enum Noted {
+enum FailureRecord {
     FailedMessage(FailedMessage),
     /// It failed before, and became a dead letter before a handler got it again.
     GivenUp {
@@ -193,14 +193,14 @@ enum Noted {
 }
 
 /// Lists a failure as stuck. The copy carries the ids that were derived from its message.
-async fn note(engine: &Engine, letter: &Publish, noted: &Noted) {
+async fn note(engine: &Engine, letter: &Publish, noted: &FailureRecord) {
     let text = |value: &Option<_>| value.as_ref().map(ToString::to_string);
     let properties = &letter.properties;
     let id = text(properties.message_id()).and_then(|id| id.parse().ok());
     let Some(id) = id else { return };
     let failed = match noted {
-        Noted::FailedMessage(failed) => failed,
-        Noted::GivenUp { reason, detail } => {
+        FailureRecord::FailedMessage(failed) => failed,
+        FailureRecord::GivenUp { reason, detail } => {
             return failures::give_up(&engine.database.upkeep, id, reason, detail).await;
         }
     };
@@ -209,8 +209,8 @@ async fn note(engine: &Engine, letter: &Publish, noted: &Noted) {
     failures::record(&engine.database.upkeep, id, saga, &event_type, failed).await;
 }
 
-/// Whether the message was delivered so often, and never settled, that reading it may be what ends
-/// the process.
+/// Whether the message was delivered often and never settled: reading it may be what ends the
+/// process.
 pub(crate) fn is_crash_loop(delivery: &Delivery) -> bool {
     delivery.earlier_deliveries() >= DELIVERY_LIMIT
 }
@@ -280,7 +280,7 @@ fn copy(
     let read = (!is_crash_loop(&delivery))
         .then(|| Envelope::read(&incoming, events, &engine.limits, engine.time.shared.latest()));
     match read {
-        Some(Ok(Received { envelope, .. })) => {
+        Some(Ok(ReceivedEvent { envelope, .. })) => {
             properties = properties
                 .with_type(envelope.event_type.name().into())
                 .with_message_id(envelope.message_id.to_string().into());

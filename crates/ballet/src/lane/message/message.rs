@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ballet_amqp::{Delivery, Receipt, incoming};
 use ballet_core::envelope::Limits;
-use ballet_core::{AnyEvent, Envelope, Incoming, Reason, Received, SagaId, Unacceptable};
+use ballet_core::{AnyEvent, Envelope, Incoming, Reason, ReceivedEvent, SagaId, Unacceptable};
 use ballet_fault::WorksOn;
 use jiff::Timestamp;
 use tracing::field::display;
@@ -13,21 +13,21 @@ use tracing::field::display;
 use crate::declare::handler::clock::Clock;
 use crate::declare::handler::failure::Failure;
 use crate::engine::age::{id_is_old, is_old, too_old_to_begin};
-use crate::engine::calls::open_calls::Answer;
-use crate::engine::registry::{Known, Registry};
+use crate::engine::calls::open_calls::CallAnswer;
+use crate::engine::registry::{HandledEvent, Registry};
 use crate::lane::dead_letters::dead_letter::earlier_attempts;
 use crate::lane::message::content;
-use crate::lane::message::spans::Traced;
+use crate::lane::message::spans::MessageTrace;
 
 /// A piece of work for a lane.
-pub(crate) enum Work {
-    Message(Box<Message>),
-    Answer(Box<Answer>),
+pub(crate) enum LaneWork {
+    Message(Box<LaneMessage>),
+    Answer(Box<CallAnswer>),
 }
 
 /// How much of a message may be forgotten here.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Age {
+pub(crate) struct MessageAge {
     /// Whether the ledger may have forgotten the saga.
     pub(crate) saga_is_old: bool,
     /// Whether the inbox may have forgotten the message.
@@ -39,14 +39,14 @@ pub(crate) struct Age {
 }
 
 /// A message that could be read.
-pub(crate) struct Message {
+pub(crate) struct LaneMessage {
     pub(crate) envelope: Envelope,
-    pub(crate) known: Arc<Known>,
+    pub(crate) known: Arc<HandledEvent>,
     pub(crate) delivery: Delivery,
     pub(crate) receipt: Receipt,
-    pub(crate) traced: Traced,
+    pub(crate) traced: MessageTrace,
     /// How much of it may be forgotten.
-    pub(crate) age: Age,
+    pub(crate) age: MessageAge,
     /// The hash of its type and of the event as JSON.
     pub(crate) content: i64,
     /// Whether it was handled before.
@@ -55,13 +55,13 @@ pub(crate) struct Message {
     pub(crate) reuses_id: bool,
     /// The event as JSON, where that is not the delivery's body as it came.
     body: Option<Vec<u8>>,
-    /// One for each handler; taken when it runs, and decoded again if it has to run again.
+    /// The event for each handler; taken when it runs, and decoded again if it has to run again.
     events: Vec<Option<AnyEvent>>,
 }
 
-impl Message {
-    /// Reads a delivery. What cannot be read leaves before any transaction. What is ahead is told by
-    /// the latest time that any clock tells.
+impl LaneMessage {
+    /// Reads a delivery. An unreadable one leaves before any transaction. Whether an id is ahead is
+    /// judged by the latest time of any clock.
     pub(crate) fn read(
         registry: &Registry,
         limits: &Limits,
@@ -73,7 +73,7 @@ impl Message {
         let now = clock.now();
         let incoming = Incoming { reader: Some(registry.service), ..incoming(&delivery) };
         let read = Envelope::read(&incoming, &registry.events, limits, latest);
-        let read = read.and_then(|Received { envelope, body }| {
+        let read = read.and_then(|ReceivedEvent { envelope, body }| {
             let name = envelope.event_type.name();
             let known = registry
                 .known(name)
@@ -90,11 +90,12 @@ impl Message {
         });
         match read {
             Ok((envelope, known, content, body, events)) => {
-                let traced = Traced::arrived(&envelope, earlier_attempts(&delivery), clock, now);
-                let age = Age {
+                let traced =
+                    MessageTrace::arrived(&envelope, earlier_attempts(&delivery), clock, now);
+                let age = MessageAge {
                     saga_is_old: envelope.saga_id.is_some_and(|saga| is_old(limits, saga, now)),
                     id_is_old: id_is_old(limits, envelope.message_id, now),
-                    ..Age::default()
+                    ..MessageAge::default()
                 };
                 Ok(Self {
                     envelope,
@@ -177,7 +178,7 @@ impl Message {
 
 /// A saga does not begin so late that it could be forgotten before it ends.
 fn check_age(
-    known: &Known,
+    known: &HandledEvent,
     envelope: &Envelope,
     limits: &Limits,
     now: Timestamp,
@@ -189,7 +190,7 @@ fn check_age(
     }
 }
 
-impl Work {
+impl LaneWork {
     pub(crate) fn saga(&self) -> Option<SagaId> {
         match self {
             Self::Message(message) => message.saga(),
@@ -214,7 +215,7 @@ impl Work {
     }
 }
 
-impl WorksOn for Work {
+impl WorksOn for LaneWork {
     fn names(&self) -> Vec<String> {
         match self {
             Self::Message(message) => vec![message.envelope.event_type.name().to_owned()],

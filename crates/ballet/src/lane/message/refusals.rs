@@ -16,20 +16,20 @@ use ballet_core::envelope::KnownEvents;
 use ballet_core::topology::EVENTS;
 use tokio::time::Instant;
 
-/// As much as the queue of a producer keeps of what comes back to it.
+/// The messages that a producer's queue of returned messages keeps.
 const MESSAGES: f64 = 10_000.0;
 const BYTES: f64 = 100_000_000.0;
-/// The time in which so much may become dead letters again.
+/// The time after which that much may become dead letters again.
 const WITHIN: Duration = Duration::from_secs(60 * 60);
-/// How often what was left out is told.
+/// How often the messages that were left out are logged.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// The rest of the bounds, by event.
 #[derive(Debug, Default)]
-pub(crate) struct Refusals(Mutex<HashMap<&'static str, Left>>);
+pub(crate) struct Refusals(Mutex<HashMap<&'static str, CopyAllowance>>);
 
 #[derive(Debug)]
-struct Left {
+struct CopyAllowance {
     messages: f64,
     bytes: f64,
     at: Instant,
@@ -50,7 +50,7 @@ impl Refusals {
         };
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        let left = all.entry(event.name()).or_insert_with(|| Left::new(now));
+        let left = all.entry(event.name()).or_insert_with(|| CopyAllowance::new(now));
         let headers = delivery.properties.headers().as_ref().map_or(0, encoded_size);
         if left.takes(delivery.body.len() + headers, now) {
             return true;
@@ -67,7 +67,7 @@ impl Refusals {
     }
 }
 
-impl Left {
+impl CopyAllowance {
     fn new(now: Instant) -> Self {
         Self { messages: MESSAGES, bytes: BYTES, at: now, untold: 0, told: None }
     }
@@ -87,7 +87,7 @@ impl Left {
         takes
     }
 
-    /// How many were left out since that was told, if it is time to tell it.
+    /// How many were left out since the last log line, if the next one is due.
     fn untold_by(&mut self, now: Instant) -> Option<u64> {
         self.untold += 1;
         if self.told.is_some_and(|told| now.duration_since(told) < TELL_EVERY) {

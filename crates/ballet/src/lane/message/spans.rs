@@ -1,7 +1,7 @@
 //! The spans of a message: its way through the service, and the runs of its handlers.
 
 use ballet_core::Envelope;
-use ballet_store::trace::{Carried, Trace};
+use ballet_store::trace::{Trace, TraceExtras};
 use ballet_store::trace_context::TraceContext;
 use jiff::Timestamp;
 
@@ -10,28 +10,28 @@ use crate::declare::handler::spans;
 use crate::engine::effect::Effect;
 use crate::outgoing::spans::{Span, Spans, WorkKind};
 
-/// Where a message is in its trace.
+/// The place of a message in its trace.
 #[derive(Debug)]
-pub(crate) struct Traced {
-    /// From the message's arrival until it is settled.
-    received: Open,
+pub(crate) struct MessageTrace {
+    /// The span from the message's arrival until it is settled.
+    received: OpenSpan,
     /// The handler that is running, or ran last.
-    step: Open,
+    step: OpenSpan,
     /// How often a handler has failed with the message so far.
     failures: u32,
     /// The `tracestate` and `baggage` that came beside the trace.
-    carried: Carried,
+    carried: TraceExtras,
 }
 
 /// A span that has begun.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Open {
+pub(crate) struct OpenSpan {
     pub(crate) context: TraceContext,
     parent: Option<u64>,
     begun: Timestamp,
 }
 
-impl Open {
+impl OpenSpan {
     /// Begins a span that follows from the given one, or else a trace.
     pub(crate) fn after(
         given: Option<TraceContext>,
@@ -66,7 +66,7 @@ impl Open {
     }
 }
 
-impl Traced {
+impl MessageTrace {
     /// A message has arrived.
     pub(crate) fn arrived(
         envelope: &Envelope,
@@ -76,10 +76,10 @@ impl Traced {
     ) -> Self {
         let given = envelope.traceparent.as_deref().and_then(TraceContext::parse);
         let id = envelope.saga_id.map_or(envelope.message_id.0, |saga| saga.0);
-        let received = Open::after(given, id, clock, now);
+        let received = OpenSpan::after(given, id, clock, now);
         // A `tracestate` belongs to its trace.
         let tracestate = envelope.tracestate.as_deref().filter(|_| given.is_some());
-        let carried = Carried::new(tracestate, envelope.baggage.as_deref());
+        let carried = TraceExtras::new(tracestate, envelope.baggage.as_deref());
         Self { received, step: received, failures, carried }
     }
 

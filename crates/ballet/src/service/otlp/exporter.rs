@@ -79,7 +79,7 @@ impl Otlp {
                 }
             }
             if *leaving.borrow() {
-                // What is there is taken; the loop ends when the queue is empty.
+                // The spans in the queue are still taken; the loop ends when it is empty.
                 self.queue.close();
             }
             while batch.len() < BATCH

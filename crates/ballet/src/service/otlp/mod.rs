@@ -18,7 +18,7 @@ use crate::service::otlp::exporter::exporter;
 use crate::outgoing::spans::Spans;
 use crate::service::settings::error::SettingsError;
 
-/// Where spans go, and what takes them to the collector at this address if there is one.
+/// Returns the receiver of spans and, if there is a collector's address, the exporter to it.
 pub(super) fn spans(endpoint: Option<&str>) -> Result<(Spans, Option<Otlp>), SettingsError> {
     let Some(endpoint) = endpoint.map(str::trim).filter(|endpoint| !endpoint.is_empty()) else {
         return Ok((Spans::off(), None));

@@ -15,7 +15,7 @@ use crate::service::recorder::absent as kept;
 #[cfg(feature = "prometheus")]
 use crate::service::recorder::prometheus as kept;
 
-/// From now on metrics are kept, unless the program has a recorder of its own.
+/// Installs the recorder of metrics, unless the program has one of its own.
 pub(super) fn install() {
     kept::install();
 }

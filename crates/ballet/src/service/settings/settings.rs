@@ -244,7 +244,7 @@ impl Settings {
     ///
     /// If there is none, or if its file cannot be read.
     pub fn amqp_url(&self) -> Result<String, SettingsError> {
-        given(
+        value_or_file(
             "the broker's URL",
             "AMQP_URL",
             self.amqp_url.as_ref(),
@@ -267,7 +267,7 @@ impl Settings {
     ///
     /// If there is none, or if its file cannot be read.
     pub fn database_url(&self) -> Result<String, SettingsError> {
-        given(
+        value_or_file(
             "the database's URL",
             "DATABASE_URL",
             self.database_url.as_ref(),
@@ -284,7 +284,7 @@ impl Settings {
     }
 }
 
-fn given(
+fn value_or_file(
     what: &str,
     name: &str,
     value: Option<&String>,

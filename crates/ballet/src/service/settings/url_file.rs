@@ -12,7 +12,7 @@ pub(crate) struct UrlFile {
 }
 
 impl UrlFile {
-    /// The file of a setting, of which this URL is in use.
+    /// The file of a setting. This URL of it is in use.
     pub(crate) fn new(setting: &'static str, file: PathBuf, url: String) -> Self {
         Self { setting, file, last: Mutex::new((url, None)) }
     }

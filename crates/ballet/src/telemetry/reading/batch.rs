@@ -3,10 +3,10 @@
 use ballet_amqp::Delivery;
 use ballet_amqp::headers::{STREAM_OFFSET, integer_header};
 use ballet_core::telemetry::fingerprint;
-use ballet_store::telemetry::leftovers::Aside;
+use ballet_store::telemetry::leftovers::AsideMessage;
 use jiff::Timestamp;
 
-use crate::declare::telemetry::{AnyReadings, Codec, Place};
+use crate::declare::telemetry::{AnyReadings, Codec, ReadingPlace};
 use crate::engine::handlers::guard::caught;
 use crate::telemetry::series::{BODY_DOES_NOT_MATCH, BODY_TOO_BIG, UNKNOWN_TYPE};
 
@@ -18,7 +18,7 @@ const KEPT_DETAIL: usize = 500;
 
 /// The last message of a part of a batch.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Seen {
+pub(super) struct SeenMessage {
     pub(super) offset: i64,
     pub(super) fingerprint: i64,
     pub(super) published_at: Option<Timestamp>,
@@ -27,12 +27,12 @@ pub(super) struct Seen {
 }
 
 /// Messages of one stream, in order.
-pub(super) struct Batch {
+pub(super) struct ReadingBatch {
     pub(super) readings: AnyReadings,
     /// Every message, also those that could not be decoded.
-    pub(super) seen: Vec<Seen>,
+    pub(super) seen: Vec<SeenMessage>,
     pub(super) bodies: Vec<Vec<u8>>,
-    pub(super) aside: Vec<Aside>,
+    pub(super) aside: Vec<AsideMessage>,
     /// The offsets that did not come: each from the first to the one before the second.
     pub(super) missed: Vec<(i64, i64)>,
 }
@@ -42,14 +42,14 @@ pub(super) fn offset_of(delivery: &Delivery) -> Option<i64> {
     integer_header(&delivery.properties, STREAM_OFFSET)
 }
 
-/// What tells a message from the one that has its place in a stream that was made anew.
+/// Returns a hash that tells a message from the one at its offset in a recreated stream.
 pub(super) fn fingerprint_of(delivery: &Delivery) -> i64 {
     let id = delivery.properties.message_id().as_ref().map(|id| id.as_str().as_bytes());
     let hash = fingerprint([id.unwrap_or_default(), &delivery.body]);
     i64::from_ne_bytes(hash.to_ne_bytes())
 }
 
-impl Batch {
+impl ReadingBatch {
     pub(super) fn new(codec: Codec) -> Self {
         let (seen, bodies, aside) = (Vec::new(), Vec::new(), Vec::new());
         Self { readings: (codec.none)(), seen, bodies, aside, missed: Vec::new() }
@@ -62,7 +62,7 @@ impl Batch {
         let received = published_at.unwrap_or(Timestamp::UNIX_EPOCH);
         let fingerprint = fingerprint_of(&delivery);
         let place =
-            Place { partition, offset: u64::try_from(offset).unwrap_or_default(), received };
+            ReadingPlace { partition, offset: u64::try_from(offset).unwrap_or_default(), received };
         let readings = self.seen.last().map_or(0, |last| last.readings);
         let decoded = self.decode(codec, place, &delivery);
         let readings = readings + usize::from(decoded.is_ok());
@@ -71,7 +71,7 @@ impl Batch {
             Ok(()) => self.bodies.push(delivery.body),
             Err((reason, detail)) => self.aside.push(aside(offset, reason, &detail, delivery.body)),
         }
-        self.seen.push(Seen { offset, fingerprint, published_at, readings });
+        self.seen.push(SeenMessage { offset, fingerprint, published_at, readings });
     }
 
     /// Sets the message of one of its readings aside.
@@ -86,7 +86,7 @@ impl Batch {
     fn decode(
         &mut self,
         codec: Codec,
-        place: Place,
+        place: ReadingPlace,
         delivery: &Delivery,
     ) -> Result<(), (&'static str, String)> {
         let wanted = codec.reads();
@@ -108,8 +108,13 @@ impl Batch {
 }
 
 /// A message that is set aside.
-pub(super) fn aside(offset: i64, reason: &'static str, detail: &str, mut body: Vec<u8>) -> Aside {
+pub(super) fn aside(
+    offset: i64,
+    reason: &'static str,
+    detail: &str,
+    mut body: Vec<u8>,
+) -> AsideMessage {
     body.truncate(KEPT_BODY);
     let detail = detail.chars().take(KEPT_DETAIL).collect();
-    Aside { offset, reason, detail, body }
+    AsideMessage { offset, reason, detail, body }
 }

@@ -16,10 +16,10 @@ use crate::engine::engine::Engine;
 use crate::engine::handlers::guard::caught;
 use crate::engine::handlers::held_worker::watched;
 use crate::engine::stopping::stopped;
-use crate::telemetry::reading::batch::Batch;
-use crate::telemetry::reading::follow_lag::Followed;
+use crate::telemetry::reading::batch::ReadingBatch;
+use crate::telemetry::reading::follow_lag::FollowProgress;
 use crate::telemetry::reading::receive::{Receiver, received};
-use crate::telemetry::reading::start::Since;
+use crate::telemetry::reading::start::MessagesSince;
 use crate::telemetry::reading::state::{ReaderStates, name_of};
 use crate::telemetry::series;
 use crate::telemetry::series::READER_FAILED;
@@ -31,30 +31,30 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 const FIRST: Duration = Duration::from_secs(15);
 
 /// A follower, in one stream.
-pub(crate) struct Following {
+pub(crate) struct StreamFollower {
     pub(crate) engine: Arc<Engine>,
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) follower: Arc<dyn AnyFollower>,
     pub(crate) states: Arc<ReaderStates>,
     /// How far it is, for its lag.
-    pub(crate) followed: Arc<Followed>,
+    pub(crate) followed: Arc<FollowProgress>,
     pub(crate) partition: u16,
     pub(crate) most: u16,
     /// Whether it was at the end once.
     pub(crate) is_followed: bool,
 }
 
-/// Where it begins in a stream.
-struct Place {
+/// The position in a stream from which it is followed.
+struct StartPlace {
     /// The name of its connections.
     connection: String,
-    /// Since when, in seconds.
+    /// The time from which messages count, in seconds since 1970.
     begins_at: i64,
-    /// What was there then.
-    since: Since,
+    /// The messages published since then.
+    since: MessagesSince,
 }
 
-impl Following {
+impl StreamFollower {
     /// Follows until the service stops. After a lost connection it reads back as far as a process that starts, so a
     /// gap, and a stream that was made anew, need nothing more.
     pub(crate) async fn run(mut self) {
@@ -100,23 +100,23 @@ impl Following {
             Ok(session) => session,
             Err(error) => return error,
         };
-        let place = Place { connection, begins_at, since };
+        let place = StartPlace { connection, begins_at, since };
         let lost = Box::pin(self.follow(&session, &queue, name, place, has_followed)).await;
         session.close().await;
         lost.err().unwrap_or_else(|| BrokerError::Lost("it ended".to_owned()))
     }
 
-    /// What is there. A session of its own looks: if a consumer that waits in an empty stream
-    /// is followed by another one of the same session, the broker may deliver what comes just then before it says that
-    /// the second consumes, and nobody gets it.
+    /// Looks for the messages since this time, in a session of its own: if a second consumer of one session begins
+    /// while the first waits in an empty stream, the broker may deliver a message before it confirms the second
+    /// consumer, and the message is lost.
     async fn since(
         &self,
         connection: &str,
         queue: &str,
         seconds: i64,
-    ) -> Result<Since, BrokerError> {
+    ) -> Result<MessagesSince, BrokerError> {
         let session = self.broker.connect(connection).await?;
-        let since = Since::find_surely(&*session, queue, seconds).await;
+        let since = MessagesSince::find_surely(&*session, queue, seconds).await;
         session.close().await;
         since
     }
@@ -126,7 +126,7 @@ impl Following {
         session: &Arc<dyn Session>,
         queue: &str,
         name: &str,
-        Place { connection, begins_at, since: Since { start, end } }: Place,
+        StartPlace { connection, begins_at, since: MessagesSince { start, end } }: StartPlace,
         has_followed: &mut bool,
     ) -> Result<(), BrokerError> {
         let codec = self.follower.codec();
@@ -176,7 +176,7 @@ impl Following {
     }
 
     /// Takes the readings of a batch, and returns how many it could take. One with which it panics goes aside.
-    async fn take(&self, batch: &mut Batch) -> usize {
+    async fn take(&self, batch: &mut ReadingBatch) -> usize {
         let all = batch.seen.last().map_or(0, |last| last.readings);
         if self.take_some(batch, 0..all).await.is_ok() {
             return all;
@@ -191,7 +191,7 @@ impl Following {
         taken
     }
 
-    async fn take_some(&self, batch: &Batch, range: Range<usize>) -> Result<(), Failure> {
+    async fn take_some(&self, batch: &ReadingBatch, range: Range<usize>) -> Result<(), Failure> {
         let (service, name) = (self.engine.registry.service, self.follower.codec().name);
         let now = self.engine.time.clock.now();
         let take =
@@ -200,8 +200,8 @@ impl Following {
     }
 }
 
-/// Whether nothing comes of what seemed to be there. The last message may have no time, or that of another clock than the
-/// broker's. If it is too old by that one, the broker waits for the next message, and does not say so.
+/// Whether none of the expected messages comes. The last message may have no time, or the time of another clock than
+/// the broker's. If it is too old by the broker's clock, the broker silently waits for the next message.
 async fn nothing_comes(receiver: &mut Receiver) -> Result<bool, BrokerError> {
     if receiver.next.is_some() {
         return Ok(false);

@@ -12,8 +12,8 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use crate::declare::telemetry::AnyFollower;
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
-use crate::telemetry::reading::batch::Seen;
-use crate::telemetry::reading::start::{LOOKS_AT_A_TIME, Since};
+use crate::telemetry::reading::batch::SeenMessage;
+use crate::telemetry::reading::start::{LOOKS_AT_A_TIME, MessagesSince};
 use crate::telemetry::series;
 
 /// How often it looks, and how long a look may take.
@@ -22,28 +22,28 @@ const LOOK: Duration = Duration::from_secs(10);
 
 /// How far a stream is followed.
 #[derive(Debug, Default)]
-pub(crate) struct Followed(Mutex<Option<Place>>);
+pub(crate) struct FollowProgress(Mutex<Option<FollowPlace>>);
 
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct FollowPlace {
     /// The offset that comes next.
     next: i64,
     /// When the last was published, or when the process began.
     at: Timestamp,
 }
 
-impl Followed {
+impl FollowProgress {
     /// The process follows the stream from now on, unless it did before.
     pub(super) fn begins(&self, now: Timestamp) {
-        self.place().get_or_insert(Place { next: 0, at: now });
+        self.place().get_or_insert(FollowPlace { next: 0, at: now });
     }
 
-    /// It has taken all up to this message.
-    pub(super) fn is_at(&self, last: &Seen) {
+    /// The follower has taken all messages up to this one.
+    pub(super) fn is_at(&self, last: &SeenMessage) {
         let mut place = self.place();
         let before = place.map_or(Timestamp::UNIX_EPOCH, |place| place.at);
         let at = last.published_at.unwrap_or(before);
-        *place = Some(Place { next: last.offset + 1, at });
+        *place = Some(FollowPlace { next: last.offset + 1, at });
     }
 
     /// There is nothing for it up to this offset.
@@ -65,7 +65,7 @@ impl Followed {
         }
     }
 
-    fn place(&self) -> std::sync::MutexGuard<'_, Option<Place>> {
+    fn place(&self) -> std::sync::MutexGuard<'_, Option<FollowPlace>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -75,13 +75,13 @@ pub(crate) struct FollowLag {
     pub(crate) engine: Arc<Engine>,
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) follower: Arc<dyn AnyFollower>,
-    /// One for each stream, in the order of the partitions.
-    pub(crate) followed: Vec<Arc<Followed>>,
+    /// The progress in each stream, in the order of the partitions.
+    pub(crate) followed: Vec<Arc<FollowProgress>>,
 }
 
 impl FollowLag {
-    /// Looks until the service stops. What it cannot see it leaves as it was: a follower without the broker fails, and
-    /// that is told otherwise.
+    /// Looks until the service stops. A lag that it cannot see stays as it was: a follower without the broker fails,
+    /// and readiness reports that.
     pub(crate) async fn run(self) {
         let mut stopping = self.engine.stopping.clone();
         let mut every = interval(EVERY);
@@ -104,7 +104,7 @@ impl FollowLag {
     async fn show(&self, looks: &mut Option<Arc<dyn Session>>) -> Result<(), BrokerError> {
         let codec = self.follower.codec();
         let now = self.engine.time.clock.now();
-        // What is older is not looked for.
+        // Older messages do not count.
         let since = (now - self.follower.reaches_back()).as_second();
         let session = match looks.take() {
             Some(session) => session,
@@ -117,11 +117,11 @@ impl FollowLag {
         for some in streams.chunks(LOOKS_AT_A_TIME) {
             let found = some.iter().map(|(stream, _)| {
                 let queue = format!("{TELEMETRY}.{stream}");
-                async move { Since::find(connection, &queue, since).await }
+                async move { MessagesSince::find(connection, &queue, since).await }
             });
             for ((stream, followed), found) in some.iter().zip(join_all(found).await) {
                 match found {
-                    Ok(Since { end, .. }) => {
+                    Ok(MessagesSince { end, .. }) => {
                         let lag = followed.lag(end, self.engine.time.clock.now());
                         series::follow_lag(codec.name, stream.clone(), lag);
                     }
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn what_is_too_old_to_be_followed_is_no_lag() {
-        let (followed, now) = (Followed::default(), Timestamp::UNIX_EPOCH);
+        let (followed, now) = (FollowProgress::default(), Timestamp::UNIX_EPOCH);
         followed.begins(now);
         assert_eq!(followed.lag(Some(4), now), (5.0, 0.0));
         followed.passes(4);

@@ -9,7 +9,7 @@ use ballet_amqp::{Broker, Session};
 use ballet_core::topology::TELEMETRY;
 use ballet_store::database::connection::be_patient;
 use ballet_store::telemetry::places;
-use ballet_store::telemetry::places::{Held, LEASE};
+use ballet_store::telemetry::places::{HeldStream, LEASE};
 use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -27,7 +27,7 @@ use crate::engine::transaction::Transaction;
 use crate::telemetry::reading::batch::offset_of;
 use crate::telemetry::reading::start::{LOOKS_AT_A_TIME, about_the_last};
 use crate::telemetry::reading::state::{ReaderStates, name_of};
-use crate::telemetry::reading::stream::{Left, Reading, pause_after};
+use crate::telemetry::reading::stream::{ReadingEnd, StreamReader, pause_after};
 use crate::telemetry::reading::suspects::Suspects;
 use crate::telemetry::series;
 
@@ -44,23 +44,23 @@ pub(crate) struct ReaderKeeper {
 }
 
 /// A stream that this process reads.
-struct Kept {
+struct KeptStream {
     release: watch::Sender<bool>,
 }
 
-/// What a keeper knows.
-struct Keeping {
+/// The state of a keeper.
+struct KeeperState {
     streams: Vec<String>,
-    kept: BTreeMap<String, Kept>,
-    /// Of each stream, what may crash the database.
+    kept: BTreeMap<String, KeptStream>,
+    /// The messages of each stream that may crash the database.
     suspects: BTreeMap<String, Arc<Suspects>>,
-    tasks: JoinSet<(String, Left)>,
+    tasks: JoinSet<(String, ReadingEnd)>,
     /// Until when this process leaves the streams to others, as it cannot read.
     paused: Option<Instant>,
     failures: u32,
     /// The streams of other processes, each with the epoch and since when it is seen.
     others: BTreeMap<String, (i64, Instant)>,
-    /// For the ends of the streams.
+    /// The session that looks for the ends of the streams.
     looks: Option<Arc<dyn Session>>,
 }
 
@@ -72,7 +72,7 @@ impl ReaderKeeper {
         let (kept, suspects, tasks) = (BTreeMap::new(), BTreeMap::new(), JoinSet::new());
         let (paused, failures, others, looks) = (None, 0, BTreeMap::new(), None);
         let mut keeping =
-            Keeping { streams, kept, suspects, tasks, paused, failures, others, looks };
+            KeeperState { streams, kept, suspects, tasks, paused, failures, others, looks };
         let mut stopping = self.engine.stopping.clone();
         let mut every = interval(EVERY);
         loop {
@@ -87,7 +87,7 @@ impl ReaderKeeper {
                     self.look_at_ends(&mut keeping).await;
                     self.show_lags(&keeping.streams).await;
                 }
-                Some(left) = keeping.tasks.join_next() => Self::left(&mut keeping, left),
+                Some(left) = keeping.tasks.join_next() => Self::stream_ended(&mut keeping, left),
                 () = stopped(&mut stopping) => break,
             }
         }
@@ -102,7 +102,10 @@ impl ReaderKeeper {
         }
     }
 
-    fn left(keeping: &mut Keeping, left: Result<(String, Left), tokio::task::JoinError>) {
+    fn stream_ended(
+        keeping: &mut KeeperState,
+        left: Result<(String, ReadingEnd), tokio::task::JoinError>,
+    ) {
         match left {
             Ok((stream, left)) => {
                 keeping.kept.remove(&stream);
@@ -118,7 +121,7 @@ impl ReaderKeeper {
     }
 
     /// Takes streams up to this process's fair share, and gives back what is more.
-    async fn share(&self, keeping: &mut Keeping) -> Result<(), Failure> {
+    async fn share(&self, keeping: &mut KeeperState) -> Result<(), Failure> {
         let (name, process) = (self.reader.name(), self.engine.relay.process);
         if keeping.paused.is_some_and(|until| Instant::now() < until) {
             return Ok(());
@@ -161,9 +164,9 @@ impl ReaderKeeper {
         Ok(())
     }
 
-    /// What another process keeps is its business: whether it stands still, that process says. One that fails
-    /// at once as well keeps nothing.
-    fn leave_to(&self, keeping: &mut Keeping, others: Vec<(String, i64)>) {
+    /// Leaves streams to the processes that read them: each reports its own standstill. A process that fails at once as
+    /// well keeps no stream.
+    fn leave_to(&self, keeping: &mut KeeperState, others: Vec<(String, i64)>) {
         let before = std::mem::take(&mut keeping.others);
         for (stream, epoch) in others {
             let known = before.get(&stream).filter(|(known, _)| *known == epoch);
@@ -175,11 +178,11 @@ impl ReaderKeeper {
         }
     }
 
-    fn begin(&self, keeping: &mut Keeping, held: Held) {
+    fn begin(&self, keeping: &mut KeeperState, held: HeldStream) {
         let stream = held.stream.clone();
         let place = keeping.streams.iter().position(|one| *one == stream).unwrap_or_default();
         let (release, released) = watch::channel(false);
-        let reading = Reading {
+        let reading = StreamReader {
             engine: Arc::clone(&self.engine),
             broker: Arc::clone(&self.broker),
             reader: Arc::clone(&self.reader),
@@ -189,12 +192,12 @@ impl ReaderKeeper {
             most: self.most,
             suspects: Arc::clone(keeping.suspects.entry(stream.clone()).or_default()),
         };
-        keeping.kept.insert(stream.clone(), Kept { release });
+        keeping.kept.insert(stream.clone(), KeptStream { release });
         keeping.tasks.spawn(async move { (stream, reading.run(released).await) });
     }
 
-    /// Deletes the reader's rows and sets all its places to the beginning, in one transaction. Who reads under an
-    /// older epoch writes nothing more. It may take minutes: all that was ever read goes at once.
+    /// Deletes the reader's rows and sets all its places to the beginning, in one transaction. A process with an older
+    /// epoch writes nothing more. The transaction may take minutes, because it deletes everything that was ever read.
     async fn reset(&self) -> Result<(), Failure> {
         let name = self.reader.name();
         let mut transaction = Transaction::begin(Arc::clone(&self.engine)).await?;
@@ -217,7 +220,7 @@ impl ReaderKeeper {
     }
 
     /// Notes where the streams that it holds end, for the lag.
-    async fn look_at_ends(&self, keeping: &mut Keeping) {
+    async fn look_at_ends(&self, keeping: &mut KeeperState) {
         if keeping.kept.is_empty() {
             return;
         }
@@ -234,10 +237,10 @@ impl ReaderKeeper {
     /// Takes the session, and gives it back if it still works. A stream that is not there leaves the others to be seen.
     async fn ends(
         &self,
-        keeping: &mut Keeping,
+        keeping: &mut KeeperState,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let name = self.reader.name();
-        let Keeping { kept, looks, .. } = keeping;
+        let KeeperState { kept, looks, .. } = keeping;
         let session = match looks.take() {
             Some(session) => session,
             None => {
@@ -273,8 +276,8 @@ impl ReaderKeeper {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Shows how far the reader is in each of its streams, whoever reads it: else what this process has shown of a
-    /// stream that it has left would stay. What another release read under this name is nobody's lag.
+    /// Shows how far the reader is in each of its streams, also in those that other processes read: otherwise the
+    /// gauge of a stream that this process has left would stay. A stream of another release of the reader has no lag.
     async fn show_lags(&self, streams: &[String]) {
         let name = self.reader.name();
         let asked = async {

@@ -7,7 +7,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc;
 
 use crate::declare::telemetry::Codec;
-use crate::telemetry::reading::batch::{Batch, offset_of};
+use crate::telemetry::reading::batch::{ReadingBatch, offset_of};
 
 /// Receives the messages of one stream.
 pub(super) struct Receiver {
@@ -30,7 +30,10 @@ pub(super) struct Receiver {
 impl Receiver {
     /// Gives batches to the writer until the connection is lost or the writer ends. While it writes one, the next is
     /// received and decoded.
-    pub(super) async fn run(mut self, batches: mpsc::Sender<Batch>) -> Result<(), BrokerError> {
+    pub(super) async fn run(
+        mut self,
+        batches: mpsc::Sender<ReadingBatch>,
+    ) -> Result<(), BrokerError> {
         loop {
             let Ok(place) = batches.reserve().await else { return Ok(()) };
             let batch = self.batch().await?;
@@ -41,8 +44,8 @@ impl Receiver {
     }
 
     /// The next batch. It may be empty.
-    pub(super) async fn batch(&mut self) -> Result<Batch, BrokerError> {
-        let mut batch = Batch::new(self.codec);
+    pub(super) async fn batch(&mut self) -> Result<ReadingBatch, BrokerError> {
+        let mut batch = ReadingBatch::new(self.codec);
         let first = match self.first.take() {
             Some(first) => first,
             None => received(self.deliveries.next().await)?,
@@ -60,7 +63,7 @@ impl Receiver {
         Ok(batch)
     }
 
-    fn add(&mut self, batch: &mut Batch, delivery: Delivery) {
+    fn add(&mut self, batch: &mut ReadingBatch, delivery: Delivery) {
         let Some(offset) = offset_of(&delivery) else {
             tracing::error!("the broker delivered a message of a stream without an offset");
             return;
@@ -74,10 +77,10 @@ impl Receiver {
         }
         self.begins_at = None;
         match self.next {
-            // The broker begins with what was written together with the first message.
+            // The broker begins with the messages that were written together with the first one.
             Some(next) if offset < next => return,
-            // The broker keeps what it knows of publishers at the beginning of each segment, as an entry with an
-            // offset of its own. Who is overtaken by the retention loses whole segments.
+            // The broker keeps its state of publishers at the beginning of each segment, as an entry with an
+            // offset of its own. A reader that the retention overtakes loses whole segments.
             Some(next) if offset > next + i64::from(self.is_continuous) => {
                 batch.missed.push((next, offset));
             }

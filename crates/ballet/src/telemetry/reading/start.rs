@@ -1,10 +1,9 @@
-//! Where a reader begins in its stream, and what it finds there: the place of before, a gap, or another stream with
-//! the same name.
+//! A reader's start in its stream: it finds the place where it stopped, a gap, or another stream of the same name.
 
 use std::time::Duration;
 
 use ballet_amqp::{Broker, BrokerError, Deliveries, Delivery, Object, Session, StreamStart};
-use ballet_store::telemetry::places::Held;
+use ballet_store::telemetry::places::HeldStream;
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout};
 
@@ -14,7 +13,7 @@ use crate::telemetry::reading::batch::{fingerprint_of, offset_of};
 const FIRST: Duration = Duration::from_secs(2);
 /// A pause after which no more comes of what was written together.
 const QUIET: Duration = Duration::from_millis(700);
-/// For so long a stream that is silent and counts messages is looked at again.
+/// The time for which a stream that is silent, but counts messages, is looked at again.
 const SLOW: Duration = Duration::from_secs(15);
 /// How many streams one connection looks at at a time: a look at an empty stream takes as long as that pause.
 pub(super) const LOOKS_AT_A_TIME: usize = 16;
@@ -22,13 +21,13 @@ pub(super) const LOOKS_AT_A_TIME: usize = 16;
 const TOGETHER: u16 = 10_000;
 
 /// A stream, opened at the reader's place.
-pub(super) struct Opened {
+pub(super) struct OpenedStream {
     pub(super) deliveries: Deliveries,
-    pub(super) found: Found,
+    pub(super) found: ResumePoint,
 }
 
-/// What is at the reader's place.
-pub(super) enum Found {
+/// The content of a stream at the reader's place.
+pub(super) enum ResumePoint {
     /// Nothing to compare with: it reads what comes.
     Begin,
     /// The message before is there: it goes on behind this delivery.
@@ -44,9 +43,9 @@ pub(super) async fn open(
     session: &dyn Session,
     broker: &dyn Broker,
     queue: &str,
-    held: &Held,
+    held: &HeldStream,
     prefetch: u16,
-) -> Result<Opened, BrokerError> {
+) -> Result<OpenedStream, BrokerError> {
     let at = |offset: i64| StreamStart::Offset(u64::try_from(offset).unwrap_or_default());
     let start = match (held.next, held.last_seen, held.begins_at) {
         // The message before the place shows whether it is the same stream.
@@ -54,7 +53,7 @@ pub(super) async fn open(
         (Some(next), None, _) => at(next),
         (None, _, Some(seconds)) => {
             let looks = broker.connect(&format!("{queue} end")).await?;
-            let since = Since::find(&*looks, queue, seconds).await;
+            let since = MessagesSince::find(&*looks, queue, seconds).await;
             looks.close().await;
             since?.start
         }
@@ -62,33 +61,33 @@ pub(super) async fn open(
     };
     let mut deliveries = session.consume_stream(queue, queue, prefetch, start).await?;
     let (Some(next), Some(last_seen)) = (held.next, held.last_seen) else {
-        return Ok(Opened { deliveries, found: Found::Begin });
+        return Ok(OpenedStream { deliveries, found: ResumePoint::Begin });
     };
     loop {
         match timeout(FIRST, deliveries.next()).await {
             Ok(Some(first)) => {
                 let found = judge(first?, next, last_seen);
-                return Ok(Opened { deliveries, found });
+                return Ok(OpenedStream { deliveries, found });
             }
             Ok(None) => return Err(BrokerError::Lost("the consumer was cancelled".to_owned())),
             Err(_) => {
                 // The broker has nothing at this place, or is slow. Two looks have to agree.
                 let looks = [newest(broker, queue).await?, newest(broker, queue).await?];
                 if looks.iter().all(|newest| newest.is_some_and(|newest| newest < next - 1)) {
-                    return Ok(Opened { deliveries, found: Found::MadeAnew });
+                    return Ok(OpenedStream { deliveries, found: ResumePoint::MadeAnew });
                 }
             }
         }
     }
 }
 
-fn judge(first: Delivery, next: i64, last_seen: i64) -> Found {
+fn judge(first: Delivery, next: i64, last_seen: i64) -> ResumePoint {
     match offset_of(&first) {
         Some(offset) if offset == next - 1 && fingerprint_of(&first) == last_seen => {
-            Found::Same { tag: first.tag }
+            ResumePoint::Same { tag: first.tag }
         }
-        Some(offset) if offset >= next => Found::Later(Box::new(first)),
-        _ => Found::MadeAnew,
+        Some(offset) if offset >= next => ResumePoint::Later(Box::new(first)),
+        _ => ResumePoint::MadeAnew,
     }
 }
 
@@ -106,15 +105,15 @@ async fn newest(broker: &dyn Broker, queue: &str) -> Result<Option<i64>, BrokerE
     Ok(newest)
 }
 
-/// What was published since a time.
-pub(super) struct Since {
-    /// Where to begin. What is older is for the reader to pass over.
+/// The messages of a stream that were published since a time.
+pub(super) struct MessagesSince {
+    /// The place to begin at. The reader passes over older messages.
     pub(super) start: StreamStart,
     /// The offset of about the last message. `None` if there is none.
     pub(super) end: Option<i64>,
 }
 
-impl Since {
+impl MessagesSince {
     /// Looks on a channel of its own.
     pub(super) async fn find(
         connection: &dyn Session,
@@ -125,8 +124,8 @@ impl Since {
         Ok(Self::behind_message(last.as_ref(), since))
     }
 
-    /// The same for who acts as if there were nothing: a broker that is only slow says nothing of what is there, but
-    /// counts it.
+    /// The same for a caller that treats silence as an empty stream: a broker that is only slow delivers nothing, but
+    /// still counts the messages.
     pub(super) async fn find_surely(
         connection: &dyn Session,
         queue: &str,
@@ -194,7 +193,7 @@ mod tests {
     #[test]
     fn where_nothing_is_as_young_reading_begins_at_what_is_there() {
         let since = |last, published_at| {
-            let Since { start, end } = Since::behind(last, published_at, 1_000);
+            let MessagesSince { start, end } = MessagesSince::behind(last, published_at, 1_000);
             (start, end)
         };
         assert_eq!(since(None, None), (StreamStart::Offset(0), None));

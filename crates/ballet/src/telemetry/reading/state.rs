@@ -12,7 +12,7 @@ use crate::engine::stopping::stopped;
 /// After this long without success a reader stands still.
 const STANDS_STILL: Duration = Duration::from_secs(30);
 
-/// What a reader of a stream is called.
+/// Returns the name of a reader of one stream.
 pub(crate) fn name_of(reader: &str, stream: &str) -> String {
     format!("{reader} of {stream}")
 }
@@ -41,12 +41,12 @@ pub(crate) async fn once_all_are_followed(
 /// The readers that fail, and how many streams are not followed to their ends yet.
 #[derive(Debug)]
 pub(crate) struct ReaderStates {
-    failing: Mutex<BTreeMap<String, Failing>>,
+    failing: Mutex<BTreeMap<String, FailingReader>>,
     behind: watch::Sender<usize>,
 }
 
 #[derive(Debug)]
-struct Failing {
+struct FailingReader {
     since: Instant,
     why: String,
     /// Whether it could not write what it has received: then it has not gone on before it writes.
@@ -54,7 +54,7 @@ struct Failing {
 }
 
 impl ReaderStates {
-    /// The states when so many streams are to be followed to their ends.
+    /// The states when `behind` streams are to be followed to their ends.
     pub(crate) fn new(behind: usize) -> Self {
         Self { failing: Mutex::default(), behind: watch::Sender::new(behind) }
     }
@@ -76,7 +76,7 @@ impl ReaderStates {
 
     fn note(&self, what: &str, why: &str, to_write: bool) {
         let mut failing = self.failing();
-        let new = || Failing { since: Instant::now(), why: String::new(), to_write };
+        let new = || FailingReader { since: Instant::now(), why: String::new(), to_write };
         let known = failing.entry(what.to_owned()).or_insert_with(new);
         why.clone_into(&mut known.why);
         known.to_write |= to_write;
@@ -95,7 +95,7 @@ impl ReaderStates {
         self.failing().remove(what);
     }
 
-    fn failing(&self) -> MutexGuard<'_, BTreeMap<String, Failing>> {
+    fn failing(&self) -> MutexGuard<'_, BTreeMap<String, FailingReader>> {
         self.failing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -109,7 +109,7 @@ impl ReaderStates {
 
     fn fails_for_long(&self) -> Option<String> {
         let failing = self.failing();
-        let (what, Failing { since, why, .. }) =
+        let (what, FailingReader { since, why, .. }) =
             failing.iter().min_by_key(|(_, failing)| failing.since)?;
         let lasts = since.elapsed();
         (lasts > STANDS_STILL)

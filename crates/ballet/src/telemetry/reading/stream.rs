@@ -9,7 +9,7 @@ use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::database::connection::begin;
 use ballet_store::telemetry::leftovers;
 use ballet_store::telemetry::places;
-use ballet_store::telemetry::places::{Held, LEASE};
+use ballet_store::telemetry::places::{HeldStream, LEASE};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, interval, sleep};
 
@@ -19,23 +19,23 @@ use crate::declare::telemetry::AnyReader;
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 use crate::telemetry::reading::receive::Receiver;
-use crate::telemetry::reading::start::{Found, Opened, open};
+use crate::telemetry::reading::start::{OpenedStream, ResumePoint, open};
 use crate::telemetry::reading::state::{ReaderStates, name_of};
-use crate::telemetry::reading::suspects::{Lost, Suspects};
-use crate::telemetry::reading::write::{Ended, Writer, note};
+use crate::telemetry::reading::suspects::{LostMessages, Suspects};
+use crate::telemetry::reading::write::{LeaseEnd, Writer, note};
 use crate::telemetry::series;
 use crate::upkeep::database::crashes::Blame;
 
-/// The broker's code for what is not there.
+/// The broker's code for an object that does not exist.
 const NOT_FOUND: u16 = 404;
 
 /// The place of a reader in one stream, held by this process.
-pub(super) struct Reading {
+pub(super) struct StreamReader {
     pub(super) engine: Arc<Engine>,
     pub(super) broker: Arc<dyn Broker>,
     pub(super) reader: Arc<dyn AnyReader>,
     pub(super) states: Arc<ReaderStates>,
-    pub(super) held: Held,
+    pub(super) held: HeldStream,
     pub(super) partition: u16,
     pub(super) most: u16,
     pub(super) suspects: Arc<Suspects>,
@@ -43,50 +43,53 @@ pub(super) struct Reading {
 
 /// Why a process reads a stream no more.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Left {
+pub(super) enum ReadingEnd {
     #[error("another process reads it")]
     Fenced,
     #[error("{0}")]
     Broker(#[from] BrokerError),
     #[error("{0}")]
-    Database(Failure, Option<Lost>),
+    Database(Failure, Option<LostMessages>),
     #[error("it is given back")]
     Released,
 }
 
-impl Left {
+impl ReadingEnd {
     /// Whether there is no such stream. It keeps the process from reading no other one.
     const fn is_missing(&self) -> bool {
         matches!(self, Self::Broker(BrokerError::ChannelClosed { code: NOT_FOUND, .. }))
     }
 }
 
-impl Reading {
+impl StreamReader {
     /// Reads until the lease, the broker or the database is lost, or until it shall give the stream back.
-    pub(super) async fn run(self, mut release: tokio::sync::watch::Receiver<bool>) -> Left {
+    pub(super) async fn run(self, mut release: tokio::sync::watch::Receiver<bool>) -> ReadingEnd {
         let mut stopping = self.engine.stopping.clone();
         let left = tokio::select! {
             left = self.connected() => left,
-            () = stopped(&mut release) => Left::Released,
-            () = stopped(&mut stopping) => Left::Released,
+            () = stopped(&mut release) => ReadingEnd::Released,
+            () = stopped(&mut stopping) => ReadingEnd::Released,
         };
         let name = name_of(self.reader.name(), &self.held.stream);
         match &left {
-            Left::Broker(_) | Left::Database(..) => self.states.fails(&name, &left.to_string()),
-            Left::Fenced | Left::Released => self.states.works(&name),
+            ReadingEnd::Broker(_) | ReadingEnd::Database(..) => {
+                self.states.fails(&name, &left.to_string());
+            }
+            ReadingEnd::Fenced | ReadingEnd::Released => self.states.works(&name),
         }
         tracing::info!("{name} is left: {left}");
         let mut put_off = Duration::ZERO;
-        if let Left::Database(failure, Some(lost)) = &left {
+        if let ReadingEnd::Database(failure, Some(lost)) = &left {
             match self.suspects.lost(&self.engine.database, *lost, failure).await {
                 Blame::None | Blame::SetAside => {}
                 Blame::PutOff(pause) => put_off = pause,
             }
-            let Held { stream, epoch, .. } = &self.held;
+            let HeldStream { stream, epoch, .. } = &self.held;
             let why = failure.to_string();
             note(&self.engine, self.reader.name(), stream, *epoch, &why).await;
         }
-        // Its lease is kept meanwhile, and lasts longer: others would take it for their share, and not what is there.
+        // Its lease is kept meanwhile, and lasts longer: otherwise others would count it as their share, and read
+        // nothing.
         if left.is_missing() {
             tokio::select! {
                 () = sleep(LEASE / 2) => {}
@@ -97,7 +100,7 @@ impl Reading {
         // A commit that is on its way may not have come through yet: nobody waits for it. Its row is locked until then.
         let released = async {
             let mut db = self.engine.database.upkeep.acquire().await?;
-            let Held { stream, epoch, .. } = &self.held;
+            let HeldStream { stream, epoch, .. } = &self.held;
             places::release(&mut db, self.reader.name(), stream, *epoch).await
         };
         if let Err(failure) = answered(released).await {
@@ -114,41 +117,41 @@ impl Reading {
         left
     }
 
-    async fn connected(&self) -> Left {
+    async fn connected(&self) -> ReadingEnd {
         let queue = format!("{TELEMETRY}.{}", self.held.stream);
         let (service, name) = (self.engine.registry.service, self.reader.name());
         let process = self.engine.relay.process;
         let connection = format!("{service} reads {} {name} {process}", self.held.stream);
         let session = match self.broker.connect(&connection).await {
             Ok(session) => session,
-            Err(error) => return Left::Broker(error),
+            Err(error) => return ReadingEnd::Broker(error),
         };
         let left = Box::pin(self.read(&session, &queue)).await;
         session.close().await;
         left
     }
 
-    async fn read(&self, session: &Arc<dyn Session>, queue: &str) -> Left {
+    async fn read(&self, session: &Arc<dyn Session>, queue: &str) -> ReadingEnd {
         let prefetch = self.most.saturating_mul(2).max(2);
         let opened = tokio::select! {
             opened = open(&**session, &*self.broker, queue, &self.held, prefetch) => opened,
             left = self.renewed() => return left,
         };
-        let Opened { deliveries, found } = match opened {
+        let OpenedStream { deliveries, found } = match opened {
             Ok(opened) => opened,
-            Err(error) => return Left::Broker(error),
+            Err(error) => return ReadingEnd::Broker(error),
         };
-        let is_continuous = matches!(found, Found::Same { .. });
+        let is_continuous = matches!(found, ResumePoint::Same { .. });
         let first = match found {
-            Found::Begin => None,
-            Found::Later(first) => Some(*first),
-            Found::Same { tag } => {
+            ResumePoint::Begin => None,
+            ResumePoint::Later(first) => Some(*first),
+            ResumePoint::Same { tag } => {
                 if let Err(error) = session.ack(tag, false).await {
-                    return Left::Broker(error);
+                    return ReadingEnd::Broker(error);
                 }
                 None
             }
-            Found::MadeAnew => return self.begin_anew().await,
+            ResumePoint::MadeAnew => return self.begin_anew().await,
         };
         let writer = Writer {
             engine: Arc::clone(&self.engine),
@@ -173,12 +176,12 @@ impl Reading {
         let (batches, received) = mpsc::channel(1);
         tokio::select! {
             ended = receiver.run(batches) => match ended {
-                Ok(()) => Left::Released,
-                Err(error) => Left::Broker(error),
+                Ok(()) => ReadingEnd::Released,
+                Err(error) => ReadingEnd::Broker(error),
             },
             ended = writer.write_all(received) => match ended {
-                Ended::Fenced => Left::Fenced,
-                Ended::DatabaseLost(failure, lost) => Left::Database(failure, lost),
+                LeaseEnd::Fenced => ReadingEnd::Fenced,
+                LeaseEnd::DatabaseLost(failure, lost) => ReadingEnd::Database(failure, lost),
             },
             // Also while a batch is written: it may take longer than a lease lasts.
             left = self.renewed() => left,
@@ -187,7 +190,7 @@ impl Reading {
 
     /// Renews the lease until it is lost. A renewal that fails is tried again for as long as the lease may last: the
     /// row is locked while a batch commits.
-    async fn renewed(&self) -> Left {
+    async fn renewed(&self) -> ReadingEnd {
         let mut renew = interval(LEASE / 4);
         let mut holds_since = Instant::now();
         loop {
@@ -195,13 +198,13 @@ impl Reading {
             let asked = Instant::now();
             match self.renew().await {
                 Ok(true) => holds_since = asked,
-                Ok(false) => return Left::Fenced,
-                // Nobody keeps it locked for so long but who resets the reader.
+                Ok(false) => return ReadingEnd::Fenced,
+                // Only a reset of the reader keeps it locked for this long.
                 Err(failure) if holds_since.elapsed() > LEASE && failure.is_lock_timeout() => {
-                    return Left::Fenced;
+                    return ReadingEnd::Fenced;
                 }
                 Err(failure) if holds_since.elapsed() > LEASE => {
-                    return Left::Database(failure, None);
+                    return ReadingEnd::Database(failure, None);
                 }
                 Err(failure) => {
                     tracing::debug!("a lease of {} is not renewed: {failure}", self.held.stream);
@@ -211,7 +214,7 @@ impl Reading {
     }
 
     async fn renew(&self) -> Result<bool, Failure> {
-        let Held { stream, epoch, .. } = &self.held;
+        let HeldStream { stream, epoch, .. } = &self.held;
         let renewed = async {
             let mut db = self.engine.database.upkeep.acquire().await?;
             places::renew(&mut db, self.reader.name(), stream, *epoch).await
@@ -220,8 +223,8 @@ impl Reading {
     }
 
     /// Notes that the stream is another one. The next holder begins at its beginning.
-    async fn begin_anew(&self) -> Left {
-        let (name, Held { stream, epoch, next, .. }) = (self.reader.name(), &self.held);
+    async fn begin_anew(&self) -> ReadingEnd {
+        let (name, HeldStream { stream, epoch, next, .. }) = (self.reader.name(), &self.held);
         let begun = async {
             let mut db = begin(&self.engine.database.upkeep).await?;
             if !places::begin_anew(&mut db, name, stream, *epoch).await? {
@@ -242,24 +245,24 @@ impl Reading {
                     "{name} of {stream}: the stream was made anew; what it had not read of the old one is lost, \
                      and it begins at the new one's beginning"
                 );
-                Left::Released
+                ReadingEnd::Released
             }
-            Ok(false) => Left::Fenced,
-            Err(failure) => Left::Database(failure, None),
+            Ok(false) => ReadingEnd::Fenced,
+            Err(failure) => ReadingEnd::Database(failure, None),
         }
     }
 }
 
 /// How long a process that could not read leaves the stream to others.
-pub(super) fn pause_after(left: &Left, failures: u32) -> Option<Instant> {
+pub(super) fn pause_after(left: &ReadingEnd, failures: u32) -> Option<Instant> {
     let longest = LEASE + LEASE / 2;
     match left {
         left if left.is_missing() => None,
-        Left::Broker(_) | Left::Database(..) => {
+        ReadingEnd::Broker(_) | ReadingEnd::Database(..) => {
             let pause = Duration::from_millis(500) * 2_u32.saturating_pow(failures.min(6));
             Some(Instant::now() + pause.min(longest))
         }
-        Left::Fenced | Left::Released => None,
+        ReadingEnd::Fenced | ReadingEnd::Released => None,
     }
 }
 
@@ -271,11 +274,11 @@ mod tests {
     async fn a_stream_that_is_missing_keeps_nobody_from_reading_the_others() {
         let closed = |code| {
             let text = "no queue 'telemetry.meter.beat.v1.0' in vhost 'home'".to_owned();
-            Left::Broker(BrokerError::ChannelClosed { code, text })
+            ReadingEnd::Broker(BrokerError::ChannelClosed { code, text })
         };
         assert_eq!(pause_after(&closed(404), 3), None);
         assert!(pause_after(&closed(403), 0).is_some(), "another process may have the right");
-        let lost = Left::Broker(BrokerError::Lost("it is gone".to_owned()));
+        let lost = ReadingEnd::Broker(BrokerError::Lost("it is gone".to_owned()));
         assert!(pause_after(&lost, 0).is_some());
     }
 }

@@ -1,5 +1,5 @@
-//! What of a stream was being written when the database was lost: it may be what crashes the server. It outlives the
-//! lease, because the lease is lost with the database.
+//! The messages of a stream that were being written when the database was lost: they may crash the server. They are
+//! remembered beyond the lease, because the lease is lost with the database.
 
 use ballet_store::database::probe::Server;
 use tokio::sync::Mutex;
@@ -10,7 +10,7 @@ use crate::upkeep::database::crashes::{Blame, Crashes};
 
 /// The messages under which the database was lost.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Lost {
+pub(super) struct LostMessages {
     pub(super) first: i64,
     pub(super) last: i64,
     /// The server when it began.
@@ -19,10 +19,10 @@ pub(super) struct Lost {
 
 /// The suspects of one stream.
 #[derive(Debug, Default)]
-pub(super) struct Suspects(Mutex<Known>);
+pub(super) struct Suspects(Mutex<SuspectState>);
 
 #[derive(Debug, Default)]
-struct Known {
+struct SuspectState {
     /// Up to this offset, messages are written one by one.
     until: Option<i64>,
     crashes: Crashes<i64>,
@@ -42,18 +42,23 @@ impl Suspects {
         known.condemned.as_ref().filter(|(at, _)| *at == offset).map(|(_, why)| why.clone())
     }
 
-    /// All up to this offset is written.
+    /// Notes that all messages up to this offset are written.
     pub(super) async fn are_written(&self, last: i64) {
         let mut known = self.0.lock().await;
         if known.until.is_some_and(|until| until <= last) {
-            *known = Known::default();
+            *known = SuspectState::default();
         }
     }
 
     /// The database was lost under these messages. Of several, each is written alone from now on. Returns when the
     /// database works again, with what becomes of a single one.
-    pub(super) async fn lost(&self, database: &Database, lost: Lost, failure: &Failure) -> Blame {
-        let Lost { first, last, server } = lost;
+    pub(super) async fn lost(
+        &self,
+        database: &Database,
+        lost: LostMessages,
+        failure: &Failure,
+    ) -> Blame {
+        let LostMessages { first, last, server } = lost;
         let mut known = self.0.lock().await;
         known.until = known.until.max(Some(last));
         if first != last {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ballet_amqp::Backoff;
 use ballet_store::telemetry::leftovers;
-use ballet_store::telemetry::leftovers::Aside;
+use ballet_store::telemetry::leftovers::AsideMessage;
 use ballet_store::telemetry::places;
 use ballet_store::telemetry::places::Advance;
 use tokio::sync::mpsc;
@@ -18,9 +18,9 @@ use crate::declare::telemetry::AnyReader;
 use crate::engine::commit::commit;
 use crate::engine::engine::Engine;
 use crate::engine::transaction::Transaction;
-use crate::telemetry::reading::batch::{Batch, Seen, aside};
+use crate::telemetry::reading::batch::{ReadingBatch, SeenMessage, aside};
 use crate::telemetry::reading::state::{ReaderStates, name_of};
-use crate::telemetry::reading::suspects::{Lost, Suspects};
+use crate::telemetry::reading::suspects::{LostMessages, Suspects};
 use crate::telemetry::series;
 use crate::telemetry::series::READER_FAILED;
 
@@ -31,12 +31,12 @@ const CONFLICTS: u32 = 3;
 
 /// Why nothing more may be written under this lease.
 #[derive(Debug)]
-pub(super) enum Ended {
+pub(super) enum LeaseEnd {
     /// Another process has the lease.
     Fenced,
-    /// The database was lost, and nobody knows whether a commit took effect. Its rows say so. What was being written
-    /// may be to blame.
-    DatabaseLost(Failure, Option<Lost>),
+    /// The database was lost, and only its rows can tell whether a commit took effect. The messages that were being
+    /// written may be to blame.
+    DatabaseLost(Failure, Option<LostMessages>),
 }
 
 /// Writes the batches of one stream under one lease.
@@ -53,12 +53,12 @@ pub(super) struct Writer {
 struct Piece {
     messages: Range<usize>,
     /// The reading of the single message is not given to the reader, but set aside.
-    without: Option<Aside>,
+    without: Option<AsideMessage>,
 }
 
 impl Writer {
     /// Writes the batches as they come.
-    pub(super) async fn write_all(&self, mut received: mpsc::Receiver<Batch>) -> Ended {
+    pub(super) async fn write_all(&self, mut received: mpsc::Receiver<ReadingBatch>) -> LeaseEnd {
         while let Some(batch) = received.recv().await {
             if let Err(ended) = self.write(&batch).await {
                 return ended;
@@ -69,7 +69,7 @@ impl Writer {
     }
 
     /// Writes a batch, in pieces if it fails as a whole.
-    async fn write(&self, batch: &Batch) -> Result<(), Ended> {
+    async fn write(&self, batch: &ReadingBatch) -> Result<(), LeaseEnd> {
         let mut left = vec![Piece { messages: 0..batch.seen.len(), without: None }];
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         let mut tries = 0;
@@ -82,12 +82,12 @@ impl Writer {
                     backoff.reset();
                     continue;
                 }
-                Err(Stopped::Fenced) => return Err(Ended::Fenced),
-                Err(Stopped::NotBegun(failure)) => {
+                Err(PieceFailure::Fenced) => return Err(LeaseEnd::Fenced),
+                Err(PieceFailure::NotBegun(failure)) => {
                     self.states.fails_to_write(&self.name(), &failure.to_string());
-                    return Err(Ended::DatabaseLost(failure, None));
+                    return Err(LeaseEnd::DatabaseLost(failure, None));
                 }
-                Err(Stopped::Failed(failure)) => failure,
+                Err(PieceFailure::Failed(failure)) => failure,
             };
             tries += 1;
             let why = failure.to_string();
@@ -99,8 +99,8 @@ impl Writer {
                 && (failure.is_in_doubt() || !self.engine.database.probe.works().await)
             {
                 let lost = offsets(batch, &piece.messages);
-                let lost = lost.map(|(first, last)| Lost { first, last, server });
-                return Err(Ended::DatabaseLost(failure, lost));
+                let lost = lost.map(|(first, last)| LostMessages { first, last, server });
+                return Err(LeaseEnd::DatabaseLost(failure, lost));
             }
             let many = piece.messages.len() > 1;
             let is_conflict = failure.kind() == FailureKind::Conflict;
@@ -130,7 +130,12 @@ impl Writer {
     }
 
     /// The first message of the piece, if one of these may crash the database. The rest stays for later.
-    async fn one_if_suspect(&self, batch: &Batch, piece: Piece, left: &mut Vec<Piece>) -> Piece {
+    async fn one_if_suspect(
+        &self,
+        batch: &ReadingBatch,
+        piece: Piece,
+        left: &mut Vec<Piece>,
+    ) -> Piece {
         let Some((first, _)) = offsets(batch, &piece.messages) else { return piece };
         if piece.without.is_some() || !self.suspects.are_from(first).await {
             return piece;
@@ -150,12 +155,12 @@ impl Writer {
         name_of(self.reader.name(), &self.stream)
     }
 
-    async fn piece(&self, batch: &Batch, piece: &Piece) -> Result<(), Stopped> {
-        let Some(part) = Part::of(batch, piece) else { return Ok(()) };
+    async fn piece(&self, batch: &ReadingBatch, piece: &Piece) -> Result<(), PieceFailure> {
+        let Some(part) = PieceContent::of(batch, piece) else { return Ok(()) };
         let (engine, reader) = (&self.engine, &self.reader);
         let name = reader.name();
         let begun = Transaction::begin(Arc::clone(engine)).await;
-        let mut transaction = begun.map_err(Stopped::NotBegun)?;
+        let mut transaction = begun.map_err(PieceFailure::NotBegun)?;
         transaction.enter(None, None, None);
         if !part.readings.is_empty() {
             let read = reader.read(transaction.tx(), &batch.readings, part.readings.clone());
@@ -185,22 +190,22 @@ impl Writer {
             missed,
         };
         if !answered(places::advance(db, &to)).await? {
-            return Err(Stopped::Fenced);
+            return Err(PieceFailure::Fenced);
         }
         commit(transaction, &[]).await?;
         self.suspects.are_written(part.last.offset).await;
-        self.told(&part);
+        self.report(&part);
         Ok(())
     }
 
-    /// What has committed is told.
-    fn told(&self, part: &Part) {
+    /// Logs and counts a committed part.
+    fn report(&self, part: &PieceContent) {
         let name = self.reader.name();
         self.states.works(&self.name());
         let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         series::read(name).increment(number(part.readings.len()));
         for aside in &part.aside {
-            let Aside { offset, reason, detail, .. } = aside;
+            let AsideMessage { offset, reason, detail, .. } = aside;
             series::aside(name, reason).increment(1);
             tracing::warn!(
                 offset,
@@ -234,37 +239,37 @@ pub(super) async fn note(engine: &Engine, reader: &str, stream: &str, epoch: i64
 }
 
 /// Why a piece was not written.
-enum Stopped {
+enum PieceFailure {
     Fenced,
-    /// There was no connection: what was to be written is not to blame.
+    /// There was no connection, so the messages are not to blame.
     NotBegun(Failure),
     Failed(Failure),
 }
 
-impl From<Failure> for Stopped {
+impl From<Failure> for PieceFailure {
     fn from(failure: Failure) -> Self {
         Self::Failed(failure)
     }
 }
 
-/// The part of a batch that a piece is.
-struct Part {
+/// The content of a piece of a batch.
+struct PieceContent {
     readings: Range<usize>,
-    last: Seen,
-    aside: Vec<Aside>,
+    last: SeenMessage,
+    aside: Vec<AsideMessage>,
     missed: Vec<(i64, i64)>,
 }
 
-impl Part {
-    fn of(batch: &Batch, piece: &Piece) -> Option<Self> {
+impl PieceContent {
+    fn of(batch: &ReadingBatch, piece: &Piece) -> Option<Self> {
         let Range { start, end } = piece.messages;
         let last = *batch.seen.get(end.checked_sub(1)?)?;
         let first = batch.seen.get(start)?.offset;
         let before = |at: usize| at.checked_sub(1).and_then(|at| batch.seen.get(at));
         let from = before(start).map_or(0, |seen| seen.readings);
         let to = if piece.without.is_some() { from } else { last.readings };
-        let in_piece = |aside: &&Aside| (first..=last.offset).contains(&aside.offset);
-        let mut aside: Vec<Aside> = batch.aside.iter().filter(in_piece).cloned().collect();
+        let in_piece = |aside: &&AsideMessage| (first..=last.offset).contains(&aside.offset);
+        let mut aside: Vec<AsideMessage> = batch.aside.iter().filter(in_piece).cloned().collect();
         aside.extend(piece.without.clone());
         let missed = if start == 0 { batch.missed.clone() } else { Vec::new() };
         Some(Self { readings: from..to, last, aside, missed })
@@ -272,13 +277,13 @@ impl Part {
 }
 
 /// The offsets of the first and the last of these messages.
-fn offsets(batch: &Batch, messages: &Range<usize>) -> Option<(i64, i64)> {
+fn offsets(batch: &ReadingBatch, messages: &Range<usize>) -> Option<(i64, i64)> {
     let last = batch.seen.get(messages.end.checked_sub(1)?)?;
     Some((batch.seen.get(messages.start)?.offset, last.offset))
 }
 
 /// The piece of one message whose reading goes aside.
-fn without_reading(batch: &Batch, messages: Range<usize>, why: &str) -> Piece {
+fn without_reading(batch: &ReadingBatch, messages: Range<usize>, why: &str) -> Piece {
     let seen = batch.seen.get(messages.start);
     let body = seen.and_then(|seen| batch.bodies.get(seen.readings.checked_sub(1)?));
     let offset = seen.map_or(0, |seen| seen.offset);

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use crate::declare::handler::clock::Clock;
 use crate::engine::stopping::stopped;
-use crate::upkeep::broker::declared_queues::CompareQueues;
+use crate::upkeep::broker::declared_queues::QueueComparer;
 
 /// A missing binding is known within a minute, even if the broker is slow to answer once.
 const COMPARE_EVERY: Duration = Duration::from_secs(20);
@@ -27,7 +27,7 @@ const COMPARE_EVERY: Duration = Duration::from_secs(20);
 pub(crate) struct Bindings {
     service: &'static str,
     missing: Vec<Binding>,
-    /// Those of the journal that are missing. The service works without them.
+    /// The journal's bindings that are missing. The service works without them.
     unrecorded: Vec<Binding>,
     /// When all bindings were last seen.
     whole_at: Option<Timestamp>,
@@ -83,9 +83,9 @@ fn list(f: &mut fmt::Formatter<'_>, bindings: &[Binding]) -> fmt::Result {
 }
 
 /// Compares the broker's bindings and queues with the declared ones.
-pub(crate) struct Compare {
+pub(crate) struct BindingComparer {
     broker: Arc<dyn Broker>,
-    queues: CompareQueues,
+    queues: QueueComparer,
     /// The declared bindings, each with the gauge that is 1 while it is missing.
     needed: Vec<(Binding, Gauge)>,
     compared: Gauge,
@@ -94,12 +94,12 @@ pub(crate) struct Compare {
     state: watch::Sender<Bindings>,
 }
 
-impl Compare {
+impl BindingComparer {
     pub(crate) fn new(
         part: &Part,
         broker: Arc<dyn Broker>,
         state: watch::Sender<Bindings>,
-        queues: CompareQueues,
+        queues: QueueComparer,
     ) -> Self {
         let gauge = |binding: &Binding| {
             ballet_amqp::gauge!("ballet_binding_missing", "exchange" => binding.source.clone(),
@@ -171,7 +171,7 @@ impl Compare {
     }
 }
 
-/// Those that the broker does not have.
+/// Returns the bindings that the broker does not have.
 fn missing(wanted: &[(Binding, Gauge)], found: &[Binding]) -> Vec<Binding> {
     let mut missing = Vec::new();
     for (binding, gauge) in wanted {

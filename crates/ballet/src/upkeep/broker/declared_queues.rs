@@ -58,24 +58,24 @@ impl fmt::Display for DeclaredQueues {
 }
 
 /// The declared queues, compared again and again.
-pub(crate) struct CompareQueues {
-    needed: Vec<Compared>,
+pub(crate) struct QueueComparer {
+    needed: Vec<ComparedQueue>,
     state: watch::Sender<DeclaredQueues>,
 }
 
-struct Compared {
+struct ComparedQueue {
     queue: NeededQueue,
     /// It is 1 while the broker's queue differs.
     gauge: Gauge,
     was_silent: bool,
 }
 
-impl CompareQueues {
+impl QueueComparer {
     pub(crate) fn new(part: &Part, state: watch::Sender<DeclaredQueues>) -> Self {
         let compared = |queue: NeededQueue| {
             let gauge =
                 ballet_amqp::gauge!("ballet_queue_differs", "queue" => queue.name().to_owned());
-            Compared { queue, gauge, was_silent: false }
+            ComparedQueue { queue, gauge, was_silent: false }
         };
         Self { needed: queues_needed_by(part).into_iter().map(compared).collect(), state }
     }
@@ -83,7 +83,7 @@ impl CompareQueues {
     pub(crate) fn take(&mut self, found: Result<Vec<Value>, NotListed>) {
         let mut now = self.state.borrow().clone();
         match found {
-            // What differed when the broker last answered still counts.
+            // The differences of the broker's last answer still count.
             Err(NotListed(why)) => now.unknown = Some(why),
             Ok(found) => {
                 let differ = self.needed.iter_mut().filter_map(|one| one.compare(&found)).collect();
@@ -100,7 +100,7 @@ impl CompareQueues {
     }
 }
 
-impl Compared {
+impl ComparedQueue {
     fn compare(&mut self, listed: &[Value]) -> Option<QueueDifference> {
         let mut found = self.queue.compare(listed);
         let is_silent = |one: &QueueDifference| one.standstill == Some(Standstill::Silent);

@@ -27,7 +27,7 @@ pub(crate) struct Backlog {
 
 /// The queues of a service.
 #[derive(Clone)]
-pub(crate) struct Queues {
+pub(crate) struct ServiceQueues {
     service: &'static str,
     consumer: Arc<ConsumerHandle>,
     last_work: Arc<LastWork>,
@@ -35,7 +35,7 @@ pub(crate) struct Queues {
     started: Timestamp,
 }
 
-impl Queues {
+impl ServiceQueues {
     pub(crate) fn of(engine: &Engine, consumer: Arc<ConsumerHandle>) -> Self {
         let clock = engine.time.clock.clone();
         let last_work = Arc::clone(&engine.handlers.last_work);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ballet_core::CopyPart;
 use ballet_store::copies::fills as copy_fills;
 use ballet_store::copies::fills::Fill;
-use ballet_store::ledger::event::Encoded;
+use ballet_store::ledger::event::EncodedEvent;
 use bytes::Bytes;
 use tokio::sync::watch;
 
@@ -19,7 +19,7 @@ use crate::engine::engine::Engine;
 use crate::engine::handlers::guard::guarded;
 use crate::engine::stopping::stopped;
 use crate::engine::transaction::Transaction;
-use crate::upkeep::broker::queues::{Backlog, Queues};
+use crate::upkeep::broker::queues::{Backlog, ServiceQueues};
 use crate::upkeep::failure_log;
 
 const EVERY: Duration = Duration::from_secs(5);
@@ -27,7 +27,7 @@ const EVERY: Duration = Duration::from_secs(5);
 /// Looks after copies.
 pub(crate) struct CopyKeeper {
     pub(crate) engine: Arc<Engine>,
-    pub(crate) queues: Queues,
+    pub(crate) queues: ServiceQueues,
     pub(crate) copies: Vec<CopyPart>,
     /// The state of the copies, for readiness.
     pub(crate) state: watch::Sender<String>,
@@ -65,7 +65,7 @@ impl CopyKeeper {
                 let turn = copy_fills::take_turn_to_ask(transaction.db(), entity);
                 if answered(turn).await? {
                     let body = Bytes::from_static(b"{}");
-                    transaction.scope.emit(Encoded { event_type: request, body });
+                    transaction.scope.emit(EncodedEvent { event_type: request, body });
                     commit(transaction, &[]).await?;
                     tracing::info!("asked {owner} for all entities named {entity}");
                 }

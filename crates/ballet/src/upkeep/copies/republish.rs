@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use ballet_store::copies::entity_row::EntityRow;
 use ballet_store::copies::republications;
-use ballet_store::copies::republications::Run;
-use ballet_store::copies::source::{Page, Source};
+use ballet_store::copies::republications::RepublicationRun;
+use ballet_store::copies::source::{EntityPage, Source};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -130,12 +130,12 @@ async fn publish_portion(
     let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
     let taken = answered(republications::take(transaction.db(), share.part.entity)).await?;
     let Some(taken) = taken else { return Ok(false) };
-    let mut run = begun(taken, || engine.time.clock.draw(transaction.scope.now));
+    let mut run = begin_run(taken, || engine.time.clock.draw(transaction.scope.now));
     let Some(id) = run.run else { return Ok(false) };
     let source = source(transaction.db(), share, sources).await?;
     let after = run.position.as_deref();
     let page = source.page(transaction.db(), after, PORTION, PORTION_BYTES);
-    let Page { rows, is_last } = answered(page).await?;
+    let EntityPage { rows, is_last } = answered(page).await?;
     let read = rows.len();
     if let Some((last, ..)) = rows.last() {
         run.position = Some(last.clone());
@@ -178,12 +178,12 @@ async fn publish_portion(
 
 /// The run that goes on, or a new one. One that has published nothing yet serves also those who
 /// asked since it began.
-fn begun(taken: Run, new_id: impl FnOnce() -> Uuid) -> Run {
+fn begin_run(taken: RepublicationRun, new_id: impl FnOnce() -> Uuid) -> RepublicationRun {
     let goes_on = taken.begun > taken.done && taken.run.is_some();
     match (goes_on, &taken.position) {
         (true, Some(_)) => taken,
-        (true, None) => Run { begun: taken.requested, ..taken },
-        (false, _) => Run {
+        (true, None) => RepublicationRun { begun: taken.requested, ..taken },
+        (false, _) => RepublicationRun {
             begun: taken.requested,
             run: Some(above(taken.run, new_id())),
             position: None,
@@ -224,7 +224,7 @@ mod tests {
     fn a_run_that_begins_is_above_the_last_one_whatever_the_clock_says() {
         let id = Uuid::from_u128;
         let begun_after = |last: Option<Uuid>, drawn: Uuid| {
-            let ended = Run {
+            let ended = RepublicationRun {
                 entity: "lamp".to_owned(),
                 requested: 2,
                 begun: 1,
@@ -235,7 +235,7 @@ mod tests {
                 entities: 9,
                 left_out: None,
             };
-            begun(ended, || drawn).run
+            begin_run(ended, || drawn).run
         };
         assert_eq!(begun_after(None, id(3)), Some(id(3)));
         assert_eq!(begun_after(Some(id(7)), id(9)), Some(id(9)));

@@ -13,7 +13,7 @@ use crate::engine::database::Database;
 
 /// After this many losses of the connection under one piece of work, the work may be to blame.
 const LOSSES: u32 = 3;
-/// For how long work is set aside: until a person has it tried again.
+/// The time for which work is set aside: until a person has it tried again.
 pub(crate) const FOR_GOOD: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// The treatment of work under which the connection was lost.
@@ -33,9 +33,9 @@ pub(crate) struct Crashes<W>(HashMap<W, Losses>);
 
 #[derive(Debug, Default)]
 struct Losses {
-    /// Of connections to a server that went on.
+    /// Losses of connections to a server that went on.
     crashes: u32,
-    /// Of those that ended with their server.
+    /// Losses of connections that ended with their server.
     restarts: u32,
 }
 

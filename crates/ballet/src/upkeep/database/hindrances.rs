@@ -24,7 +24,7 @@ const EVERY: Duration = Duration::from_secs(5);
 const ROOM_EVERY: Duration = Duration::from_secs(30);
 /// How long somebody may hold a table. Messages that need it wait in retry queues meanwhile.
 const LOCKED: Duration = Duration::from_secs(30);
-/// What says which tables the service's migrations have made.
+/// The tables that list the tables of the service's migrations.
 const LISTS: [&str; 2] = ["ballet.own_table", "ballet._service_migrations"];
 /// The most hindrances that are named.
 const NAMED: usize = 3;

@@ -16,7 +16,7 @@ use sqlx::PgPool;
 use tokio::sync::watch;
 
 use crate::declare::handler::clock::Clock;
-use crate::engine::shared_clock::Time;
+use crate::engine::shared_clock::ProcessClocks;
 use crate::engine::stopping::stopped;
 use crate::upkeep::database::clock;
 
@@ -67,7 +67,7 @@ pub(crate) async fn prepare(
 pub(crate) struct PartitionKeeper {
     pub(crate) pool: PgPool,
     pub(crate) limits: Limits,
-    pub(crate) time: Time,
+    pub(crate) time: ProcessClocks,
     /// The steps that tell whether a saga has ended.
     pub(crate) stages: Stages,
 }

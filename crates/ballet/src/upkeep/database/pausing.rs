@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::ConsumerHandle;
-use ballet_store::operators::paused::{self, Paused};
+use ballet_store::operators::service_pause::{self, ServicePause};
 use tokio::sync::watch;
 use tokio::sync::watch::error::RecvError;
 use tokio::time::timeout;
@@ -28,7 +28,7 @@ const BACK: Duration = Duration::from_secs(1);
 pub(crate) async fn run(
     database: Arc<Database>,
     consumer: Arc<ConsumerHandle>,
-    paused: watch::Sender<Option<Paused>>,
+    paused: watch::Sender<Option<ServicePause>>,
     followed: impl Future<Output = ()>,
     mut stopping: watch::Receiver<bool>,
 ) {
@@ -50,7 +50,7 @@ pub(crate) async fn run(
 /// Whatever pauses it ends last lets it go on.
 async fn switch(
     mut away: watch::Receiver<bool>,
-    mut paused: watch::Receiver<Option<Paused>>,
+    mut paused: watch::Receiver<Option<ServicePause>>,
     consumer: &ConsumerHandle,
 ) {
     loop {
@@ -73,10 +73,11 @@ async fn switch(
 
 /// Looks regularly whether a person has paused the service, which the start has looked for. A database that does not
 /// answer changes nothing.
-async fn follow_person(database: &Database, paused: watch::Sender<Option<Paused>>) {
+async fn follow_person(database: &Database, paused: watch::Sender<Option<ServicePause>>) {
     loop {
         tokio::time::sleep(EVERY).await;
-        let now = async { paused::in_own_database(&mut *database.upkeep.acquire().await?).await };
+        let now =
+            async { service_pause::in_own_database(&mut *database.upkeep.acquire().await?).await };
         if let Ok(Ok(now)) = timeout(PATIENCE, now).await {
             paused.send_if_modified(|before| {
                 let is_new = *before != now;

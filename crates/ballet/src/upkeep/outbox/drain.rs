@@ -7,18 +7,18 @@
 
 use std::time::{Duration, Instant};
 
-use ballet_amqp::{BatchId, Handed, OutBatch, Published};
+use ballet_amqp::{BatchId, Handover, OutBatch, PublishedBatch};
 use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::database::connection::patient;
 use ballet_store::outbox::left_behind;
-use ballet_store::outbox::left_behind::{Loaded, Look, Unmarked};
+use ballet_store::outbox::left_behind::{LoadedBatch, TableLook, UnmarkedBatch};
 
 use crate::declare::handler::database_wait::{answered, patiently};
 use crate::declare::handler::failure::Failure;
 use crate::engine::stopping::stopped;
-use crate::outgoing::publishing::Publishing;
+use crate::outgoing::publishing::PublishSpans;
 use crate::outgoing::wire::OutgoingEvent;
-use crate::upkeep::outbox::other_processes::Others;
+use crate::upkeep::outbox::other_processes::OtherProcesses;
 use crate::upkeep::outbox::outbox::Outbox;
 
 /// The most batches that a look lists.
@@ -31,7 +31,7 @@ const WAIT_FOR_ROOM: Duration = Duration::from_secs(2);
 
 /// How the look at a table ended.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Drained {
+pub(crate) enum DrainResult {
     /// All that was left behind is on its way. The table is `settled` if each of its batches was
     /// marked already.
     Done { took: Duration, settled: bool },
@@ -43,8 +43,8 @@ pub(crate) enum Drained {
 pub(crate) async fn drain(
     outbox: &Outbox,
     table: i16,
-    others: &mut Others,
-) -> Result<Drained, Failure> {
+    others: &mut OtherProcesses,
+) -> Result<DrainResult, Failure> {
     let relay = &outbox.relay;
     loop {
         let noted = relay.turns.left().get(&table).copied();
@@ -59,7 +59,7 @@ pub(crate) async fn drain(
                 let events = left.iter().map(|batch| batch.events).sum();
                 let since = left.iter().map(|batch| batch.since).min();
                 relay.turns.looked(table, noted, settled, events, since);
-                return Ok(Drained::NoRoom);
+                return Ok(DrainResult::NoRoom);
             }
             let (portion, rest) = left.split_at(portion(left));
             publish(outbox, table, portion).await?;
@@ -67,7 +67,7 @@ pub(crate) async fn drain(
         }
         relay.turns.looked(table, noted, settled, 0, None);
         if is_whole {
-            return Ok(Drained::Done { took, settled });
+            return Ok(DrainResult::Done { took, settled });
         }
     }
 }
@@ -98,7 +98,11 @@ pub(crate) async fn read_back(outbox: &Outbox) -> Result<(), Failure> {
 }
 
 /// Lists what is left behind in a table.
-async fn look(outbox: &Outbox, table: i16, others: &mut Others) -> Result<Look, Failure> {
+async fn look(
+    outbox: &Outbox,
+    table: i16,
+    others: &mut OtherProcesses,
+) -> Result<TableLook, Failure> {
     let relay = &outbox.relay;
     let mut db = answered(outbox.database.upkeep.acquire()).await?;
     loop {
@@ -115,7 +119,7 @@ async fn look(outbox: &Outbox, table: i16, others: &mut Others) -> Result<Look, 
         if others.check_new(&mut db, relay.process, owners).await? {
             continue;
         }
-        found.left.retain(|Unmarked { batch, .. }| {
+        found.left.retain(|UnmarkedBatch { batch, .. }| {
             let ours = batch.process == relay.process;
             if ours { batch.number < next } else { others.knows_gone(batch.process) }
         });
@@ -124,9 +128,9 @@ async fn look(outbox: &Outbox, table: i16, others: &mut Others) -> Result<Look, 
 }
 
 /// Returns how many of the batches make a portion.
-fn portion(left: &[Unmarked]) -> usize {
+fn portion(left: &[UnmarkedBatch]) -> usize {
     let (mut events, mut bytes) = (0, 0);
-    let fits = |batch: &&Unmarked| {
+    let fits = |batch: &&UnmarkedBatch| {
         events += usize::try_from(batch.events).unwrap_or_default();
         bytes += usize::try_from(batch.bytes).unwrap_or_default();
         events <= PORTION_EVENTS && bytes <= PORTION_BYTES
@@ -147,8 +151,8 @@ async fn has_room(outbox: &Outbox) -> bool {
 }
 
 /// Reads batches back, and hands them to the publisher.
-async fn publish(outbox: &Outbox, table: i16, portion: &[Unmarked]) -> Result<(), Failure> {
-    let adopt = |left: &&Unmarked| {
+async fn publish(outbox: &Outbox, table: i16, portion: &[UnmarkedBatch]) -> Result<(), Failure> {
+    let adopt = |left: &&UnmarkedBatch| {
         outbox.relay.adopt(left.batch, usize::try_from(left.events).unwrap_or_default(), left.since)
     };
     let left: Vec<BatchId> = portion.iter().filter(adopt).map(|left| left.batch).collect();
@@ -165,24 +169,24 @@ async fn publish(outbox: &Outbox, table: i16, portion: &[Unmarked]) -> Result<()
 }
 
 /// Hands what was read back to the publisher.
-fn hand_over(outbox: &Outbox, table: i16, loaded: Vec<Loaded>) {
+fn hand_over(outbox: &Outbox, table: i16, loaded: Vec<LoadedBatch>) {
     let relay = &outbox.relay;
     let Some(publisher) = relay.publisher() else { return };
     let events: usize = loaded.iter().map(|loaded| loaded.events.len()).sum();
     let batches = loaded.len();
     tracing::info!(batches, events, table, "publishing events that were left behind");
-    for Loaded { batch, events, positions, unreadable } in loaded {
+    for LoadedBatch { batch, events, positions, unreadable } in loaded {
         relay.read_back(batch, positions, unreadable);
         if events.is_empty() {
-            relay.published(Published { batch, unpublishable: Vec::new(), left_behind: None });
+            relay.published(PublishedBatch { batch, unpublishable: Vec::new(), left_behind: None });
             continue;
         }
         fault::remember(&batch, &*events);
         fault::point(FaultPoint::BeforeSweep, &*events);
         let service = outbox.service;
-        relay.begin_spans(batch, |spans, clock| Publishing::begin_stored(spans, clock, &events));
+        relay.begin_spans(batch, |spans, clock| PublishSpans::begin_stored(spans, clock, &events));
         let events = events.into_iter().map(|event| OutgoingEvent::stored(service, event));
-        if publisher.send(OutBatch::new(batch, events)) != Handed::Queued {
+        if publisher.send(OutBatch::new(batch, events)) != Handover::Queued {
             relay.leave(batch);
         }
     }

@@ -17,7 +17,7 @@ use sqlx::{Postgres, Transaction};
 
 use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
-use crate::outgoing::held_batches::Scattered;
+use crate::outgoing::held_batches::ScatteredBatches;
 use crate::upkeep::outbox::outbox::Outbox;
 
 /// Gathers held batches while there are many. A table that fails is left out until the next call, so that it
@@ -36,7 +36,7 @@ pub(crate) async fn gather(outbox: &Outbox) -> Result<(), Failure> {
 }
 
 /// Gathers batches of one table into one.
-async fn gather_some(outbox: &Outbox, scattered: Scattered) -> Result<(), Failure> {
+async fn gather_some(outbox: &Outbox, scattered: ScatteredBatches) -> Result<(), Failure> {
     let relay = &outbox.relay;
     let marks: Vec<Mark> =
         scattered.held.iter().map(|(batch, _)| relay.mark_of_held(*batch)).collect();
@@ -62,7 +62,7 @@ async fn gather_some(outbox: &Outbox, scattered: Scattered) -> Result<(), Failur
 /// Writes the rows of one batch, and the marks of the others.
 async fn write(
     outbox: &Outbox,
-    scattered: &Scattered,
+    scattered: &ScatteredBatches,
     marks: &[Mark],
 ) -> Result<(Transaction<'static, Postgres>, i32), sqlx::Error> {
     let held = scattered.held.iter();

@@ -11,9 +11,9 @@ use crate::declare::handler::failure::Failure;
 
 /// The other processes seen during one sweep, and whether each is gone.
 #[derive(Debug, Default)]
-pub(crate) struct Others(HashMap<i64, bool>);
+pub(crate) struct OtherProcesses(HashMap<i64, bool>);
 
-impl Others {
+impl OtherProcesses {
     pub(crate) async fn is_gone(
         &mut self,
         db: &mut PgConnection,

@@ -18,11 +18,11 @@ use sqlx::PgConnection;
 use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::{Failure, FailureKind};
 use crate::engine::stopping::stopped;
-use crate::outgoing::turns::{Denied, Left};
+use crate::outgoing::turns::{DeniedEvents, LeftoverEvents};
 use crate::upkeep::failure_log;
-use crate::upkeep::outbox::drain::{Drained, drain, read_back};
+use crate::upkeep::outbox::drain::{DrainResult, drain, read_back};
 use crate::upkeep::outbox::gathering::gather;
-use crate::upkeep::outbox::other_processes::Others;
+use crate::upkeep::outbox::other_processes::OtherProcesses;
 use crate::upkeep::outbox::outbox::Outbox;
 
 const EVERY: Duration = Duration::from_secs(2);
@@ -60,7 +60,7 @@ pub(crate) async fn run(outbox: Outbox) {
 struct Sweeper {
     outbox: Outbox,
     /// The tables that were looked at and hold rows, as far as it is known.
-    looks: HashMap<i16, Schedule>,
+    looks: HashMap<i16, LookSchedule>,
     /// The first batch of each table that was to be looked at.
     firsts: HashMap<i16, Option<(i64, i64)>>,
     /// The tables of processes that are gone which could not be taken over.
@@ -78,7 +78,7 @@ struct DeniedTable {
 
 /// When a table is looked at again.
 #[derive(Debug, Clone, Copy)]
-struct Schedule {
+struct LookSchedule {
     next: Instant,
     pause: Duration,
     /// The note that the last look knew.
@@ -89,7 +89,7 @@ impl Sweeper {
     /// Looks at the tables that are due. An error in one table leaves the others alone.
     async fn sweep(&mut self) -> Result<(), Failure> {
         let mut result = read_back(&self.outbox).await.and(gather(&self.outbox).await);
-        let mut others = Others::default();
+        let mut others = OtherProcesses::default();
         let mut tables = self.tables(&mut others).await?;
         self.looks.retain(|table, _| tables.contains(table));
         self.firsts.retain(|table, _| tables.contains(table));
@@ -104,11 +104,11 @@ impl Sweeper {
         let held = self.outbox.relay.held.tables();
         for table in self.in_order(tables).await? {
             match drain(&self.outbox, table, &mut others).await {
-                Ok(Drained::Done { took, settled }) => {
+                Ok(DrainResult::Done { took, settled }) => {
                     let is_quiet = settled || held.contains(&table);
                     self.schedule(table, left.get(&table), took, is_quiet);
                 }
-                Ok(Drained::NoRoom) => break,
+                Ok(DrainResult::NoRoom) => break,
                 Err(failure) => {
                     self.schedule(table, left.get(&table), EVERY, true);
                     if failure.kind() == FailureKind::ConnectionLost {
@@ -126,7 +126,7 @@ impl Sweeper {
     }
 
     /// Returns the tables that this process is to look at, and takes over those of dead processes.
-    async fn tables(&mut self, others: &mut Others) -> Result<Vec<i16>, Failure> {
+    async fn tables(&mut self, others: &mut OtherProcesses) -> Result<Vec<i16>, Failure> {
         let relay = &self.outbox.relay;
         let mut db = answered(self.outbox.database.upkeep.acquire()).await?;
         // Also tables that it has lost to another, while it seemed to be dead.
@@ -175,7 +175,7 @@ impl Sweeper {
                 true
             }
             Ok(false) => false,
-            // Somebody holds the list. What is taken over already is looked at all the same.
+            // Somebody holds the list. The tables that are taken over already are looked at all the same.
             Err(failure) => {
                 let table = table.number;
                 tracing::warn!(table, "an outbox table cannot be taken over: {failure}");
@@ -209,7 +209,7 @@ impl Sweeper {
             }
         }
         let held = || self.denied.values().filter(|held| held.events > 0);
-        self.outbox.relay.turns.deny(Denied {
+        self.outbox.relay.turns.deny(DeniedEvents {
             tables: held().count(),
             events: held().map(|held| held.events).sum(),
             since: held().filter_map(|held| held.since).min(),
@@ -218,7 +218,7 @@ impl Sweeper {
 
     /// A look reads a whole table, so a table is looked at again when something more was left behind, or
     /// when what the last look found is published.
-    fn is_due(&self, table: i16, noted: Option<&Left>) -> bool {
+    fn is_due(&self, table: i16, noted: Option<&LeftoverEvents>) -> bool {
         let Some(look) = self.looks.get(&table) else { return true };
         (noted.is_some() && noted.map(|left| left.note) != look.note)
             || (look.next <= Instant::now() && !self.outbox.relay.is_under_way(table))
@@ -226,12 +226,18 @@ impl Sweeper {
 
     /// Puts the next look off. A quiet table, in which there is nothing to do but which cannot be
     /// emptied, is looked at more and more seldom: a commit that came late may still bring something.
-    fn schedule(&mut self, table: i16, noted: Option<&Left>, took: Duration, is_quiet: bool) {
+    fn schedule(
+        &mut self,
+        table: i16,
+        noted: Option<&LeftoverEvents>,
+        took: Duration,
+        is_quiet: bool,
+    ) {
         let note = noted.map(|left| left.note);
         let before = self.looks.get(&table).filter(|_| is_quiet);
         let pause = before.map_or(EVERY, |look| LONGEST_PAUSE.min(look.pause * 2));
         let next = Instant::now() + pause.max(took * SHARE);
-        self.looks.insert(table, Schedule { next, pause, note });
+        self.looks.insert(table, LookSchedule { next, pause, note });
     }
 
     /// Sorts tables by the order in which they were written to.

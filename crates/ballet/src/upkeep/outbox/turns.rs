@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::database::connection::patient;
 use ballet_store::outbox::tables as outbox_tables;
-use ballet_store::outbox::tables::Emptied;
+use ballet_store::outbox::tables::EmptyingResult;
 use sqlx::PgConnection;
 
 use crate::declare::handler::database_wait::{answered, patiently};
@@ -70,7 +70,7 @@ impl TurnKeeper {
         Ok(())
     }
 
-    /// Empties the tables whose events are all published. What cannot be emptied now, since
+    /// Empties the tables whose events are all published. A table that cannot be emptied now, since
     /// somebody reads it, is tried again.
     async fn empty(&mut self) -> Result<(), Failure> {
         let outbox = self.outbox.clone();
@@ -91,13 +91,13 @@ impl TurnKeeper {
                 continue;
             }
             match truncate(&mut db, number).await {
-                Ok(Emptied::Yes | Emptied::Already) if self.spare.len() < SPARE => {
+                Ok(EmptyingResult::Yes | EmptyingResult::Already) if self.spare.len() < SPARE => {
                     self.spare.push(number);
                 }
-                Ok(Emptied::Yes | Emptied::Already) => {
+                Ok(EmptyingResult::Yes | EmptyingResult::Already) => {
                     answered(outbox_tables::release(&mut db, number, relay.process)).await?;
                 }
-                Ok(Emptied::Unmarked) => relay.turns.note_left(number, 0, None),
+                Ok(EmptyingResult::Unmarked) => relay.turns.note_left(number, 0, None),
                 Err(failure) => {
                     tracing::debug!(
                         table = number,
@@ -134,10 +134,10 @@ async fn holds_rows(db: &mut PgConnection, table: i16) -> bool {
     answered(outbox_tables::is_empty(db, table)).await.is_ok_and(|is_empty| !is_empty)
 }
 
-async fn truncate(db: &mut PgConnection, table: i16) -> Result<Emptied, Failure> {
+async fn truncate(db: &mut PgConnection, table: i16) -> Result<EmptyingResult, Failure> {
     let mut transaction = patient(db).await?;
     let emptied = patiently(outbox_tables::truncate(&mut transaction, table)).await?;
-    if emptied == Emptied::Yes {
+    if emptied == EmptyingResult::Yes {
         fault::point(FaultPoint::BeforeTables, "truncate");
         answered(transaction.commit()).await?;
         fault::point(FaultPoint::AfterTables, "truncate");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ballet_amqp::{PublishError, PublisherHandle, jittered};
 use ballet_store::outbox::unsent_copies;
-use ballet_store::outbox::unsent_copies::{Refused, Unsent};
+use ballet_store::outbox::unsent_copies::{RefusedCopy, UnsentCopy};
 use futures_util::future::join_all;
 use sqlx::PgPool;
 use tokio::sync::watch;
@@ -67,27 +67,27 @@ async fn sweep(pool: &PgPool, publisher: &PublisherHandle) -> Result<(), Failure
 
 /// The outcomes of copies. Those that may have been published are in none: their lease has to end.
 #[derive(Default)]
-struct Tried {
+struct CopyOutcomes {
     sent: Vec<Uuid>,
     untried: Vec<Uuid>,
-    refused: Vec<Refused>,
+    refused: Vec<RefusedCopy>,
 }
 
 /// Tries one copy for each exchange, and the others for those that took one.
 async fn attempt(
     publisher: &PublisherHandle,
-    unsent: Vec<Unsent>,
+    unsent: Vec<UnsentCopy>,
     closed: &mut Vec<String>,
-) -> Result<Tried, Failure> {
-    let mut tried = Tried::default();
+) -> Result<CopyOutcomes, Failure> {
+    let mut tried = CopyOutcomes::default();
     let mut seen = HashSet::new();
     let (first, rest): (Vec<_>, Vec<_>) =
-        unsent.into_iter().partition(|Unsent { copy, .. }| seen.insert(copy.exchange.clone()));
+        unsent.into_iter().partition(|UnsentCopy { copy, .. }| seen.insert(copy.exchange.clone()));
     for group in [first, rest] {
         let (open, others): (Vec<_>, Vec<_>) =
             group.into_iter().partition(|unsent| !closed.contains(&unsent.copy.exchange));
         tried.untried.extend(others.into_iter().map(|unsent| unsent.id));
-        let attempts = open.into_iter().map(async |Unsent { id, mut copy }| {
+        let attempts = open.into_iter().map(async |UnsentCopy { id, mut copy }| {
             let published = copies::publish(publisher, &mut copy, ATTEMPT).await;
             (id, copy, published)
         });
@@ -104,7 +104,7 @@ async fn attempt(
             if !matches!(error, PublishError::TimedOut { .. } | PublishError::Stopped) {
                 let (properties, why) =
                     (unsent_copies::encode(&copy.properties)?, error.to_string());
-                tried.refused.push(Refused { id, properties, why, is_unpublishable });
+                tried.refused.push(RefusedCopy { id, properties, why, is_unpublishable });
             }
         }
     }

@@ -15,8 +15,8 @@ use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::database::connection::begin;
 use ballet_store::inbox::failures;
 use ballet_store::inbox::failures::FailedMessage;
-use ballet_store::operators::solved;
-use ballet_store::operators::solved::Solved;
+use ballet_store::operators::compensations_by_hand;
+use ballet_store::operators::compensations_by_hand::DueCompensation;
 use uuid::Uuid;
 
 use crate::declare::handler::database_wait::answered;
@@ -70,7 +70,7 @@ async fn all_due(
 ) -> Result<(), Failure> {
     while !*engine.stopping.borrow() {
         let mut db = engine.database.upkeep.acquire().await?;
-        let next = answered(solved::next(&mut db, sagas)).await?;
+        let next = answered(compensations_by_hand::next(&mut db, sagas)).await?;
         drop(db);
         let Some(solved) = next else { return Ok(()) };
         let saga = engine.registry.sagas.iter().find(|saga| saga.saga == solved.saga);
@@ -92,12 +92,16 @@ async fn all_due(
     Ok(())
 }
 
-async fn go_on(engine: &Arc<Engine>, saga: &SagaEntry, solved: &Solved) -> Result<(), Failure> {
-    let Solved { saga_id, note_id, .. } = solved;
+async fn go_on(
+    engine: &Arc<Engine>,
+    saga: &SagaEntry,
+    solved: &DueCompensation,
+) -> Result<(), Failure> {
+    let DueCompensation { saga_id, note_id, .. } = solved;
     let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
     transaction.receive(&[*saga_id], &[]).await?;
     // Another replica may have come first. The saga's lock says who.
-    if !answered(solved::take(transaction.db(), solved)).await? {
+    if !answered(compensations_by_hand::take(transaction.db(), solved)).await? {
         return Ok(());
     }
     transaction.enter(Some(*saga_id), None, None);
@@ -115,7 +119,7 @@ async fn go_on(engine: &Arc<Engine>, saga: &SagaEntry, solved: &Solved) -> Resul
 async fn put_off(
     engine: &Engine,
     saga: &SagaEntry,
-    solved: &Solved,
+    solved: &DueCompensation,
     failure: &Failure,
 ) -> Result<(), Failure> {
     let pause = jittered(PAUSES.after(solved.attempts.saturating_add(1)));
@@ -134,7 +138,7 @@ async fn put_off(
     // be listed for ever.
     noted(&engine.database, || async {
         let mut db = begin(&engine.database.upkeep).await?;
-        if answered(solved::put_off(&mut db, solved, pause)).await? {
+        if answered(compensations_by_hand::put_off(&mut db, solved, pause)).await? {
             answered(failures::insert(&mut *db, note, Some(saga_id), event, &failed)).await?;
         }
         fault::point(FaultPoint::BeforeTables, "put_off");

@@ -13,7 +13,7 @@ use ballet_core::{Reason, SagaId};
 use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::database::connection::begin;
 use ballet_store::deadlines;
-use ballet_store::deadlines::Passed;
+use ballet_store::deadlines::PassedDeadline;
 use ballet_store::inbox::failures;
 use ballet_store::inbox::failures::FailedMessage;
 
@@ -42,7 +42,7 @@ const AGAIN: Duration = Duration::from_secs(60);
 /// Whether a deadline is what crashes the database's server.
 #[derive(Default)]
 struct Suspicion {
-    /// By the oldest deadline of a portion.
+    /// The losses, by the oldest deadline of a portion.
     crashes: Crashes<SagaId>,
     /// Whether one of several is to blame. Until it is found, each is published alone.
     is_strong: bool,
@@ -136,12 +136,12 @@ async fn publish_portion(
     engine: &Arc<Engine>,
     sagas: &[&'static str],
     most: usize,
-    passed: &mut Vec<Passed>,
+    passed: &mut Vec<PassedDeadline>,
 ) -> Result<(), Failure> {
     let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
     let settled = engine.time.shared.settled();
     *passed = answered(deadlines::due(transaction.db(), sagas, most, settled)).await?;
-    for Passed { saga_id, due_at, saga, cause, trace, .. } in &*passed {
+    for PassedDeadline { saga_id, due_at, saga, cause, trace, .. } in &*passed {
         let declared = engine.registry.with_deadline().find(|declared| declared.saga == saga);
         let Some(declared) = declared else { continue };
         let Some(deadline) = &declared.deadline else { continue };
@@ -154,11 +154,11 @@ async fn publish_portion(
         return Ok(());
     }
     commit(transaction, &[]).await?;
-    for Passed { saga_id, due_at, saga, .. } in &*passed {
+    for PassedDeadline { saga_id, due_at, saga, .. } in &*passed {
         tracing::info!(saga = %saga_id, %due_at, "the deadline of {saga} has passed");
     }
     ballet_amqp::counter!("ballet_deadlines_passed_total").increment(passed.len() as u64);
-    for Passed { late, .. } in &*passed {
+    for PassedDeadline { late, .. } in &*passed {
         ballet_amqp::histogram!("ballet_deadline_late_seconds").record(*late);
     }
     Ok(())
@@ -167,11 +167,11 @@ async fn publish_portion(
 /// Puts off a deadline whose event cannot be published, and lists its saga as stuck.
 async fn put_off(
     engine: &Engine,
-    passed: &Passed,
+    passed: &PassedDeadline,
     failure: &Failure,
     pause: Duration,
 ) -> Result<(), Failure> {
-    let Passed { saga_id, saga, .. } = passed;
+    let PassedDeadline { saga_id, saga, .. } = passed;
     tracing::error!(
         saga = %saga_id,
         "the deadline of {saga} has passed and cannot be published; trying again in {pause:?}: \
@@ -181,7 +181,11 @@ async fn put_off(
 }
 
 /// Puts off for good a deadline that may be what crashes the database's server each time.
-async fn set_aside(engine: &Engine, passed: &Passed, failure: &Failure) -> Result<(), Failure> {
+async fn set_aside(
+    engine: &Engine,
+    passed: &PassedDeadline,
+    failure: &Failure,
+) -> Result<(), Failure> {
     let why = format!(
         "to publish that its deadline has passed may be what crashes the database; it waits for \
          `ballet sagas stop`: {failure}"
@@ -192,11 +196,11 @@ async fn set_aside(engine: &Engine, passed: &Passed, failure: &Failure) -> Resul
 
 async fn later(
     engine: &Engine,
-    passed: &Passed,
+    passed: &PassedDeadline,
     detail: &str,
     wait: Option<Duration>,
 ) -> Result<(), Failure> {
-    let Passed { saga_id, saga, .. } = passed;
+    let PassedDeadline { saga_id, saga, .. } = passed;
     let detail = detail.to_owned();
     let declared = engine.registry.with_deadline().find(|declared| declared.saga == saga);
     let event = declared.and_then(|saga| saga.deadline.as_ref()).map(|it| it.part.passed);

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use ballet::http::{Json, LastEventId, Path, Place, Problem, Query};
 use ballet::{Abort, Failure, SagaId, Tx, copies};
-use ballet_openapi::{Accepted, Created, Either, Events, NoContent};
+use ballet_openapi::{Accepted, Created, Either, EventStream, NoContent};
 use jiff::SignedDuration;
 use paging::{After, Page};
 use rides_access::RiderCaller;
@@ -114,14 +114,14 @@ pub(crate) async fn watch(
     caller: RiderCaller,
     Path(ride_id): Path<RideId>,
     LastEventId(seen): LastEventId<u32>,
-) -> Result<Either<Events<StatusChange>, NoContent>, Problem> {
+) -> Result<Either<EventStream<StatusChange>, NoContent>, Problem> {
     let find = async {
         let history = ride::history(handle.db(), ride_id).await?;
         let own = history.filter(|history| caller.is_allowed(history.rider_id));
         own.ok_or_else(|| no_ride(ride_id))
     };
     let changes = watchers.watch(&caller, seen.unwrap_or(0), find).await?;
-    Ok(changes.map_or(Either::That(NoContent), |changes| Either::This(Events::new(changes))))
+    Ok(changes.map_or(Either::That(NoContent), |changes| Either::This(EventStream::new(changes))))
 }
 
 /// Returns the ride if the caller may see it.

@@ -94,7 +94,7 @@ impl Car<'_> {
             },
             Activity::Thinking(ride, until) if Instant::now() >= until => self.answer(ride).await?,
             Activity::Ignoring(ride) if self.open_offer() != Some(ride) => {
-                self.doing = Activity::Cruising
+                self.doing = Activity::Cruising;
             }
             Activity::ToPickup(ride) if self.advance(DRIVES) => self.pick_up(ride).await?,
             Activity::ToPickup(ride) if self.is_over(ride) => self.doing = Activity::Cruising,

@@ -5,7 +5,7 @@ use axum::extract::State;
 use ballet::core::Versioned;
 use ballet::http::{Json, Path, Place, Problem};
 use ballet::{Handle, Tx, copies};
-use ballet_openapi::{Found, New};
+use ballet_openapi::{FoundThing, NewThing};
 use shop_access::Caller;
 use shop_events::cart::{CartCleared, ClearReason};
 use shop_events::catalog::Product;
@@ -19,7 +19,7 @@ pub(crate) async fn open(
     State(handle): State<Handle>,
     caller: Caller,
     Json(cart): Json<NewCart>,
-) -> Result<New<Cart>, Problem> {
+) -> Result<NewThing<Cart>, Problem> {
     caller.may_act_for(cart.customer_id, Place::body(["customer_id"]))?;
     let NewCart { customer_id, items } = cart.checked()?;
     let mut unit = handle.unit().await?;
@@ -43,7 +43,7 @@ pub(crate) async fn open(
     check_total(&cart)?;
     store::cart::open(tx.db(), &cart).await?;
     unit.commit().await?;
-    Ok(New(cart))
+    Ok(NewThing(cart))
 }
 
 /// Does nothing if the cart has the same quantity at the same price.
@@ -52,7 +52,7 @@ pub(crate) async fn put_item(
     caller: Caller,
     Path(ItemPath { cart_id, sku }): Path<ItemPath>,
     Json(quantity): Json<Quantity>,
-) -> Result<Found<Cart>, Problem> {
+) -> Result<FoundThing<Cart>, Problem> {
     let quantity = quantity.checked()?;
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
@@ -64,14 +64,14 @@ pub(crate) async fn put_item(
         store::cart::save(tx.db(), &mut cart, now).await?;
     }
     unit.commit().await?;
-    Ok(Found(cart))
+    Ok(FoundThing(cart))
 }
 
 pub(crate) async fn remove_item(
     State(handle): State<Handle>,
     caller: Caller,
     Path(ItemPath { cart_id, sku }): Path<ItemPath>,
-) -> Result<Found<Cart>, Problem> {
+) -> Result<FoundThing<Cart>, Problem> {
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
     let now = tx.now();
@@ -80,14 +80,14 @@ pub(crate) async fn remove_item(
         store::cart::save(tx.db(), &mut cart, now).await?;
     }
     unit.commit().await?;
-    Ok(Found(cart))
+    Ok(FoundThing(cart))
 }
 
 pub(crate) async fn clear(
     State(handle): State<Handle>,
     caller: Caller,
     Path(cart_id): Path<CartId>,
-) -> Result<Found<Cart>, Problem> {
+) -> Result<FoundThing<Cart>, Problem> {
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
     let now = tx.now();
@@ -98,7 +98,7 @@ pub(crate) async fn clear(
         tx.publish(&CartCleared { cart_id, customer_id, reason, order_id: None }).await?;
     }
     unit.commit().await?;
-    Ok(Found(cart))
+    Ok(FoundThing(cart))
 }
 
 /// Locks an open cart for a change.

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use ballet::Handle;
 use ballet::http::{Json, Path, Problem, Query};
-use ballet_openapi::{Either, Found, IfNoneMatch, Known};
+use ballet_openapi::{Either, FoundThing, IfNoneMatch, UnchangedThing};
 use paging::{After, Page};
 use shop_access::Caller;
 use shop_events::{CartId, OrderId};
@@ -26,13 +26,13 @@ pub(crate) async fn read(
     caller: Caller,
     Path(cart_id): Path<CartId>,
     known: IfNoneMatch,
-) -> Result<Either<Found<Cart>, Known<Cart>>, Problem> {
+) -> Result<Either<FoundThing<Cart>, UnchangedThing<Cart>>, Problem> {
     let cart = store::cart::find(handle.db(), cart_id).await?;
     let cart = refusals::own(cart, cart_id, &caller)?;
     if known.has(cart.version) {
-        Ok(Either::That(Known(cart)))
+        Ok(Either::That(UnchangedThing(cart)))
     } else {
-        Ok(Either::This(Found(cart)))
+        Ok(Either::This(FoundThing(cart)))
     }
 }
 

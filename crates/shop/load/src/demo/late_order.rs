@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use ballet::{Clock, Event};
-use ballet_stage::{Launch, ServiceProcess};
+use ballet_stage::{ServiceLaunch, ServiceProcess};
 use reqwest::StatusCode;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -45,10 +45,10 @@ pub(crate) async fn play(shop: &OpenShop, tap: &Tap, orders: &DemoOrders) -> Res
 }
 
 /// Returns the launch of a second process of `orders`, with a short deadline.
-fn hurried(shop: &OpenShop) -> Result<Launch> {
+fn hurried(shop: &OpenShop) -> Result<ServiceLaunch> {
     let orders = shop.stage.services.iter().find(|service| service.launch.name == "orders");
     let orders = orders.context("orders is not running")?;
-    Ok(Launch {
+    Ok(ServiceLaunch {
         env: vec![("ORDER_DEADLINE_SECONDS".to_owned(), DEADLINE_SECONDS.to_owned())],
         log: shop.logs().join("orders-short-deadline.log"),
         ..orders.launch.clone()

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::cases::in_event;
 use anyhow::Result;
-use ballet_terminal::lanes::{self, Happened};
+use ballet_terminal::lanes::{self, LaneEvent};
 use ballet_terminal::{Cell, Table, columns};
 use shop_events::orders::CancelReason;
 use uuid::Uuid;
@@ -121,9 +121,9 @@ fn sagas(journal: &Journal, orders: &DemoOrders) {
     }
 }
 
-fn happened(entry: &JournalEvent) -> Happened<'_> {
+fn happened(entry: &JournalEvent) -> LaneEvent<'_> {
     let JournalEvent { millis, publisher, name, body, .. } = entry;
-    Happened { millis: *millis, publisher, event_type: name, body }
+    LaneEvent { millis: *millis, publisher, event_type: name, body }
 }
 
 /// Prints a line for each invariant. Returns whether all hold.

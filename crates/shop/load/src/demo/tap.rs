@@ -8,7 +8,7 @@ use ballet::EventType;
 use ballet::core::topology::TAP;
 use ballet_amqp::RabbitMq;
 use ballet_stage::TestEnv;
-use ballet_stream::{Read as Next, Start};
+use ballet_stream::{JournalItem, Start};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -43,15 +43,15 @@ impl Tap {
     /// Reads everything that is published in this environment.
     pub(crate) async fn start(env: &TestEnv, shop: Arc<dyn Witness>) -> Result<Self> {
         let broker = Arc::new(RabbitMq::new(env.amqp_url(TAP))?);
-        let mut reader = ballet_stream::Reader::open(broker, Start::First).await?;
+        let mut reader = ballet_stream::JournalReader::open(broker, Start::First).await?;
         let read = Arc::new(Mutex::new(TapState { journal: Journal::new(shop), failed: None }));
         let shared = Arc::clone(&read);
         let task = tokio::spawn(async move {
             let failed = loop {
                 match reader.next().await {
-                    Ok(Next::Record(record)) => lock(&shared).journal.add(&record),
+                    Ok(JournalItem::Record(record)) => lock(&shared).journal.add(&record),
                     // The reader logs a notice itself, and goes on.
-                    Ok(Next::Notice(_)) => {}
+                    Ok(JournalItem::Notice(_)) => {}
                     Err(error) => break error.to_string(),
                 }
             };

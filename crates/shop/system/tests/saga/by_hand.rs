@@ -2,7 +2,7 @@
 
 use ballet::{Clock, SagaId};
 use ballet_ops::redrive::Note;
-use ballet_ops::sagas::{ByHand, solve};
+use ballet_ops::sagas::{ManualCompensation, solve};
 use ballet_stage::wait_until;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ async fn solved(shop: &Shop, order_id: &str, step: &str, event: &Value, why: &st
     let clock = Clock::system();
     let part = shop::system().parts.into_iter().find(|part| part.service == "payments");
     let event = event.to_string();
-    let by_hand = ByHand {
+    let by_hand = ManualCompensation {
         part: &part.expect("payments"),
         saga: SagaId(order_id.parse().expect("an id")),
         step,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ballet::{Event, Settings};
 use ballet_amqp::{
-    AMQPValue, BasicProperties, Broker, BrokerError, FieldTable, Outcome, Publish, RabbitMq,
+    AMQPValue, BasicProperties, Broker, BrokerError, FieldTable, Publish, PublishOutcome, RabbitMq,
 };
 use ballet_stage::wait_until;
 use futures_util::StreamExt;
@@ -22,7 +22,7 @@ async fn publish(
     user: &str,
     exchange: &str,
     key: &str,
-) -> Result<Outcome, BrokerError> {
+) -> Result<PublishOutcome, BrokerError> {
     let message = Publish {
         exchange: exchange.to_owned(),
         routing_key: key.to_owned(),
@@ -33,7 +33,11 @@ async fn publish(
     publish_this(shop, user, message).await
 }
 
-async fn publish_this(shop: &Shop, user: &str, message: Publish) -> Result<Outcome, BrokerError> {
+async fn publish_this(
+    shop: &Shop,
+    user: &str,
+    message: Publish,
+) -> Result<PublishOutcome, BrokerError> {
     let session = RabbitMq::new(shop.env.amqp_url(user))?.connect(user).await?;
     let mut confirms = session.confirms().await?;
     session.publish(message)?;
@@ -53,7 +57,7 @@ async fn refusal(shop: &Shop, user: &str, exchange: &str, key: &str) -> String {
 async fn a_foreign_producer_may_write_its_events_and_nothing_else() {
     let shop = Shop::asleep("storefront", USUAL).await;
     let written = publish(&shop, "storefront", "events", "cart.checked_out.v1").await;
-    assert_eq!(written, Ok(Outcome::Ack));
+    assert_eq!(written, Ok(PublishOutcome::Ack));
     for key in ["orders.order_placed.v1", "payments.payment_captured.v1", "cart.checked_out.v2"] {
         let refused = refusal(&shop, "storefront", "events", key).await;
         assert!(refused.contains("ACCESS_REFUSED") && refused.contains(key), "{refused}");
@@ -69,7 +73,7 @@ async fn a_foreign_producer_may_write_its_events_and_nothing_else() {
 async fn a_service_may_write_its_own_events_and_read_its_own_queues() {
     let shop = Shop::asleep("services", USUAL).await;
     let written = publish(&shop, "inventory", "events", "inventory.stock_received.v1").await;
-    assert_eq!(written, Ok(Outcome::Ack));
+    assert_eq!(written, Ok(PublishOutcome::Ack));
     for (exchange, key) in [
         ("events", "payments.payment_captured.v1"),
         ("dead", "payments"),
@@ -116,7 +120,7 @@ async fn a_service_cannot_send_another_services_event_through_a_retry_queue() {
     };
     match publish_this(&shop, "inventory", forged).await {
         Ok(answer) => {
-            assert_eq!(answer, Outcome::Ack);
+            assert_eq!(answer, PublishOutcome::Ack);
             let dead = wait_until("a dead letter", SOON, || async {
                 let found = shop.env.management().peek("orders.dead", 10).await;
                 Ok::<_, String>(found.map_err(|error| error.to_string())?.pop())

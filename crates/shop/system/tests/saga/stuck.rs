@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ballet::{Clock, Event, EventType, SagaId};
 use ballet_stage::wait_until;
-use ballet_store::inbox::stuck::{self, Stuck, What};
+use ballet_store::inbox::stuck::{self, StuckEntry, StuckKind};
 use reqwest::StatusCode;
 use serde_json::json;
 use shop_events::inventory::StockCommitted;
@@ -33,7 +33,7 @@ async fn allow(shop: &Shop) {
     db.execute("drop trigger forbid on reservation").await.expect("allowed");
 }
 
-async fn list_stuck(shop: &Shop, service: &str) -> sqlx::Result<Vec<Stuck>> {
+async fn list_stuck(shop: &Shop, service: &str) -> sqlx::Result<Vec<StuckEntry>> {
     let url = shop.env.database_url(service);
     let mut db = shop.looks.session(url).await?;
     let stuck = stuck::list(&mut db, 100).await?;
@@ -42,7 +42,7 @@ async fn list_stuck(shop: &Shop, service: &str) -> sqlx::Result<Vec<Stuck>> {
 }
 
 /// Returns the stuck work of inventory.
-async fn stuck(shop: &Shop) -> Vec<Stuck> {
+async fn stuck(shop: &Shop) -> Vec<StuckEntry> {
     list_stuck(shop, "inventory").await.expect("a list")
 }
 
@@ -53,7 +53,7 @@ async fn is_stuck(shop: &Shop, order_id: &str, on: EventType, handler: &str) {
     });
     let stuck = stuck.await.expect("a stuck order");
     assert_eq!(stuck.saga_id.map(|saga| saga.to_string()).as_deref(), Some(order_id));
-    let What::Message { event_type, .. } = &stuck.what else { panic!("{stuck:?} is a call") };
+    let StuckKind::Message { event_type, .. } = &stuck.what else { panic!("{stuck:?} is a call") };
     assert_eq!((event_type.as_str(), stuck.handler.as_str()), (on.name(), handler));
     assert!(stuck.detail.contains("the warehouse is locked"), "{stuck:?}");
     // Three attempts at once; a later one may have come since.

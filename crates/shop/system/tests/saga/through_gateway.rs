@@ -2,7 +2,7 @@
 
 use ballet::{Clock, Settings};
 use ballet_amqp::RabbitMq;
-use ballet_ops::redrive::{DeadLetters, Filter, Note, RedriveOptions};
+use ballet_ops::redrive::{DeadLetterFilter, DeadLetters, Note, RedriveOptions};
 use ballet_stage::wait_until;
 use jiff::Timestamp;
 use reqwest::StatusCode;
@@ -111,8 +111,10 @@ async fn f11_an_order_that_a_poison_event_holds_up_is_completed_after_a_redrive(
     shop.stop("inventory").await;
     shop.start("inventory").await;
     let clock = Clock::system();
-    let plan =
-        dead_letters.plan(Filter::default(), None, Timestamp::UNIX_EPOCH).await.expect("a plan");
+    let plan = dead_letters
+        .plan(DeadLetterFilter::default(), None, Timestamp::UNIX_EPOCH)
+        .await
+        .expect("a plan");
     let (_keep, stop) = watch::channel(false);
     let note = Note { by: "a test".to_owned(), why: None, at: clock.now() };
     let run_id = clock.new_id(clock.now());

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ballet::core::SagaId;
-use ballet_testkit::Collected;
+use ballet_testkit::CollectedSpan;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ async fn t164_one_trace_leads_from_the_checkout_over_four_services_to_the_last_e
     // The checkout came without a trace, so it has the saga's id.
     let saga: SagaId = order_id.parse().expect("an id");
     let trace_id = saga.0.simple().to_string();
-    let complete = |spans: &[Collected]| {
+    let complete = |spans: &[CollectedSpan]| {
         let ids: BTreeSet<&String> = spans.iter().map(|span| &span.span_id).collect();
         let is_whole =
             spans.iter().filter_map(|span| span.parent.as_ref()).all(|parent| ids.contains(parent));
@@ -44,7 +44,7 @@ async fn t164_one_trace_leads_from_the_checkout_over_four_services_to_the_last_e
 
     // The allowed parents of each kind: a step belongs to a received message or to the answer to a step's call; its
     // events and calls, and their receipts by others, follow from it.
-    let by_id: BTreeMap<&String, &Collected> =
+    let by_id: BTreeMap<&String, &CollectedSpan> =
         spans.iter().map(|span| (&span.span_id, span)).collect();
     for span in &spans {
         let Some(parent) = span.parent.as_ref().map(|id| by_id[id]) else { continue };

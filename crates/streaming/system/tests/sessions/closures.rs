@@ -1,7 +1,7 @@
 //! Closures of accounts: nothing is left of the person in any table, queue, journal or log.
 
 use ballet_stage::Method;
-use ballet_testkit::logged;
+use ballet_testkit::process_log;
 use playback::config::PlaybackSettings;
 use reqwest::StatusCode;
 use serde_json::json;
@@ -84,7 +84,7 @@ async fn s8_a_closure_ends_what_plays_and_leaves_nothing_of_the_person() {
         assert!(!published.contains(needle), "{needle} was published");
     }
     // All services of this process write one log, here down to the level `debug`.
-    let logged = logged::text();
+    let logged = process_log::text();
     assert!(logged.contains(&playing), "the log does not have session {playing}");
     let says = |line: &&str| needles.iter().any(|needle| line.contains(needle));
     let lines: Vec<&str> = logged.lines().filter(says).collect();

@@ -3,7 +3,7 @@
 use ballet::Service;
 use ballet_stage::Method;
 use ballet_testkit::TestSystem;
-use ballet_testkit::logged::log_here;
+use ballet_testkit::process_log::log_here;
 use jiff::{SignedDuration, Timestamp};
 use playback::config::PlaybackSettings;
 use reqwest::StatusCode;

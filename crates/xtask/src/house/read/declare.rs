@@ -75,7 +75,7 @@ fn walk(
             found(path.segments.last().cloned(), path);
         }
         UseTree::Rename(one) => {
-            found(Some(without_raw_prefix(&one.rename)), path(before, &one.ident))
+            found(Some(without_raw_prefix(&one.rename)), path(before, &one.ident));
         }
         UseTree::Glob(one) => {
             let line = one.star_token.spans[0].start().line;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
-use ballet_stage::{Management, Method, RabbitMq};
+use ballet_stage::{ManagementClient, Method, RabbitMq};
 use serde_json::{Map, Value};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
@@ -77,7 +77,7 @@ impl Baseline {
     }
 
     /// Imports the broker's definitions that are missing or changed.
-    pub(super) async fn define(&self, management: &Management) -> Result<()> {
+    pub(super) async fn define(&self, management: &ManagementClient) -> Result<()> {
         management.call(Method::POST, &["definitions"], Some(&self.definitions)).await?;
         // A busy broker omits a queue now and then, and reports success all the same.
         let now = definitions(management).await?;
@@ -129,7 +129,7 @@ impl DatabaseRole {
 }
 
 /// The broker's definitions in these sections, in a stable order.
-async fn definitions(management: &Management) -> Result<Value> {
+async fn definitions(management: &ManagementClient) -> Result<Value> {
     let mut all = management.call(Method::GET, &["definitions"], None).await?;
     let mut found = Map::new();
     for section in SECTIONS {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Error, Result};
-use ballet_stage::{Management, Method, Proxy, wait_until};
+use ballet_stage::{ManagementClient, Method, Proxy, wait_until};
 use serde_json::Value;
 
 use crate::dice::Dice;
@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The connections of a service's user. The list of all connections lacks those of the last seconds, and a service that
 /// is killed every other second has no older ones.
-async fn open(management: &Management, service: &str) -> Result<Vec<Value>> {
+async fn open(management: &ManagementClient, service: &str) -> Result<Vec<Value>> {
     let open = management.call(Method::GET, &["connections", "username", service], None).await?;
     Ok(open.as_array().cloned().unwrap_or_default())
 }
@@ -53,7 +53,7 @@ pub(crate) async fn close(run: &LongRun, dice: &mut Dice) -> Result<Option<Strin
 
 /// Closes these connections of a service, or all if none of these exists any more. Returns the number.
 async fn close_these(
-    management: &Management,
+    management: &ManagementClient,
     service: &str,
     connections: &[Value],
 ) -> Result<usize> {
@@ -95,7 +95,7 @@ pub(crate) async fn permission(run: &LongRun, dice: &mut Dice) -> Result<Option<
 
 /// A permission that was taken from a service.
 pub(super) struct TakenPermission<'a> {
-    management: &'a Management,
+    management: &'a ManagementClient,
     path: [&'a str; 3],
     full: Value,
     /// The number of connections that were closed for it. With none nobody has noticed.

@@ -1,0 +1,51 @@
+//! The messages that a service knows: those that it has handled, those that it will try again, and
+//! those whose dead letters the broker has not taken yet.
+
+use std::collections::HashSet;
+
+use ballet_amqp::Delivery;
+use ballet_core::MessageId;
+use ballet_store::inbox::failures;
+use ballet_store::inbox::messages::handled;
+use ballet_store::outbox::unsent_copies;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::missed::journal::FailureRecord;
+use crate::redrive::dead_letter::DeadLetter;
+
+/// The most minutes by which a message may come back late from a retry queue. After that it is lost, for instance
+/// because somebody purged the queue.
+const LATE: i32 = 10;
+
+/// Returns those of these messages that the service has handled or is about to try again. Dead letters are found in
+/// the journal and in their queue.
+pub(super) async fn known(
+    db: &mut PgConnection,
+    ids: &[MessageId],
+    memory: FailureRecord,
+) -> Result<HashSet<MessageId>, sqlx::Error> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let mut known = handled(&mut *db, &ids).await?;
+    if memory == FailureRecord::True {
+        known.extend(failures::tried_again(db, &ids, LATE).await?);
+    }
+    Ok(known)
+}
+
+/// Returns the messages whose copies, as dead letters or delayed messages, wait in the service's database until the
+/// broker takes them. The journal does not have them before that.
+pub(super) async fn unsent(
+    db: &mut PgConnection,
+    service: &str,
+) -> Result<HashSet<MessageId>, sqlx::Error> {
+    let mut unsent = HashSet::new();
+    unsent_copies::each(db, |exchange, routing_key, properties, body| {
+        // The service itself reports copies that it cannot read.
+        let Ok(properties) = serde_json::from_slice(&properties) else { return };
+        let copy = Delivery { tag: 0, redelivered: false, exchange, routing_key, properties, body };
+        unsent.insert(DeadLetter::read(service, copy).id);
+    })
+    .await?;
+    Ok(unsent)
+}

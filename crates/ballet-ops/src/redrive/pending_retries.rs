@@ -1,0 +1,147 @@
+//! Tries the messages in the retry queues again now.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use ballet_amqp::headers::{ACQUIRED_COUNT, DELIVERY_COUNT};
+use ballet_amqp::{Broker, FieldTable, Publish};
+use ballet_core::MessageId;
+use ballet_core::topology::RETRIES;
+use ballet_store::calls::open;
+use ballet_store::operators::interventions::Act;
+use jiff::Timestamp;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::redrive::action::PassAction;
+use crate::redrive::dead_letter::DeadLetter;
+use crate::redrive::error::RedriveError;
+use crate::redrive::note::Note;
+use crate::redrive::options::RedriveOptions;
+use crate::redrive::passes;
+use crate::redrive::queue::DeadQueue;
+use crate::redrive::summary::Summary;
+use crate::redrive::tool_run::ToolRun;
+
+/// On the default exchange the routing key is the name of a queue.
+const DEFAULT_EXCHANGE: &str = "";
+
+/// The messages and calls that a service would try again later, and is to try again now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PendingRetries {
+    /// The service.
+    pub service: String,
+    /// Only messages and calls of these sagas; all if this is empty.
+    pub sagas: Vec<Uuid>,
+    /// Only these messages; all if this is empty.
+    pub messages: Vec<Uuid>,
+}
+
+impl PendingRetries {
+    /// Counts the messages in the retry queues.
+    ///
+    /// # Errors
+    ///
+    /// If the broker does not answer, or denies access.
+    pub async fn count(&self, broker: &Arc<dyn Broker>) -> Result<u64, RedriveError> {
+        let mut count = 0;
+        for (queue, _) in RETRIES {
+            let each = |message: DeadLetter| count += u64::from(self.matches(&message));
+            DeadQueue::of_retries(broker, queue).browse(each).await?;
+        }
+        Ok(count)
+    }
+
+    /// Moves the messages from the retry queues to the queue of the service. They keep their ids and the
+    /// counts of their attempts, so a message that fails again waits as long as it would have. A message
+    /// that is sent twice after an interruption is handled once. The journal has a note of each.
+    ///
+    /// # Errors
+    ///
+    /// If the broker does not answer, or denies access. Messages that were moved before stay moved.
+    pub async fn hurry(
+        &self,
+        broker: &Arc<dyn Broker>,
+        options: &RedriveOptions<'_>,
+    ) -> Result<Summary, RedriveError> {
+        let (run, summary) = (ToolRun::new(options, Timestamp::MIN), Summary::default());
+        let mut hurry = HurryAction { waiting: self, run, moved: HashSet::new(), summary };
+        // In this order: a message that fails meanwhile goes on to the next queue.
+        for (queue, _) in RETRIES {
+            let queue = DeadQueue::of_retries(broker, queue);
+            if passes::run(&queue, &mut hurry, options.pace(), options).await? {
+                return Ok(Summary { stopped: true, ..hurry.summary });
+            }
+        }
+        Ok(hurry.summary)
+    }
+
+    /// Makes waiting calls to the outside due, some at a time, and returns their number. They are repeated under the
+    /// same keys. A call that is being made is left alone. The database has a note of each.
+    ///
+    /// # Errors
+    ///
+    /// If the database does not answer.
+    pub async fn hurry_calls(
+        &self,
+        db: &mut PgConnection,
+        note: &Note,
+    ) -> Result<u64, sqlx::Error> {
+        open::hurry(db, &self.sagas, &self.messages, note.of(Act::Retried)).await
+    }
+
+    /// Counts the calls to the outside that wait for their next attempt.
+    ///
+    /// # Errors
+    ///
+    /// If the database does not answer.
+    pub async fn count_calls(&self, db: &mut PgConnection) -> Result<u64, sqlx::Error> {
+        open::count_waiting(db, &self.sagas, &self.messages).await
+    }
+
+    fn matches(&self, message: &DeadLetter) -> bool {
+        let saga = || message.saga.as_deref().and_then(|saga| Uuid::try_parse(saga).ok());
+        message.service == self.service
+            && (self.messages.is_empty() || self.messages.contains(&message.id.0))
+            && (self.sagas.is_empty() || saga().is_some_and(|saga| self.sagas.contains(&saga)))
+    }
+}
+
+struct HurryAction<'a> {
+    waiting: &'a PendingRetries,
+    run: ToolRun,
+    /// The messages that were moved: one that fails and waits again is not moved in circles.
+    moved: HashSet<MessageId>,
+    summary: Summary,
+}
+
+impl PassAction for HurryAction<'_> {
+    fn replacements(&mut self, message: &DeadLetter) -> Option<Vec<Publish>> {
+        if !self.waiting.matches(message) || !self.moved.insert(message.id) {
+            return None;
+        }
+        let mut properties = message.properties.clone();
+        if let Some(headers) = properties.headers() {
+            let mut kept = FieldTable::default();
+            for (name, value) in headers.inner() {
+                // The broker writes these when it delivers.
+                if ![DELIVERY_COUNT, ACQUIRED_COUNT].contains(&name.as_str()) {
+                    kept.insert(name.clone(), value.clone());
+                }
+            }
+            properties = properties.with_headers(kept);
+        }
+        let retried = Publish {
+            exchange: DEFAULT_EXCHANGE.to_owned(),
+            routing_key: message.service.clone(),
+            mandatory: true,
+            properties,
+            body: message.body.clone().into(),
+        };
+        Some(vec![self.run.retried(message), retried])
+    }
+
+    fn summary(&mut self) -> &mut Summary {
+        &mut self.summary
+    }
+}

@@ -1,0 +1,258 @@
+//! Sends the events that no binding took to the services that consume them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use ballet_amqp::headers::{RETRY_EXCHANGE, RETRY_ROUTING_KEY};
+use ballet_amqp::{Broker, Publish};
+use ballet_core::Part;
+use ballet_core::envelope::KnownEvents;
+use ballet_core::topology::{RETRIES, ROUTE};
+use jiff::Timestamp;
+
+use crate::redrive::action::PassAction;
+use crate::redrive::dead_letter::DeadLetter;
+use crate::redrive::error::RedriveError;
+use crate::redrive::filter::DeadLetterFilter;
+use crate::redrive::options::RedriveOptions;
+use crate::redrive::passes;
+use crate::redrive::queue::{DeadQueue, QueueStatus};
+use crate::redrive::summary::Summary;
+use crate::redrive::tool_run::ToolRun;
+
+/// The events that no binding took: of a misspelt type, or published while a binding was missing.
+pub struct UnroutedEvents {
+    queue: DeadQueue,
+    consumers: Vec<EventConsumer>,
+}
+
+/// A service, and the events that it consumes.
+struct EventConsumer {
+    part: Part,
+    events: KnownEvents,
+}
+
+impl UnroutedEvents {
+    /// Makes a handle on the queue, for the services that declare these parts. This does not connect yet.
+    pub fn new(broker: Arc<dyn Broker>, parts: Vec<Part>) -> Self {
+        let consumer = |part: Part| {
+            let events = part.consumes().into_iter().collect();
+            EventConsumer { part, events }
+        };
+        let consumers = parts.into_iter().map(consumer).collect();
+        Self { queue: DeadQueue::of_unrouted(broker), consumers }
+    }
+
+    /// Counts the events in the queue.
+    ///
+    /// # Errors
+    ///
+    /// If the broker does not answer, or has no such queue.
+    pub async fn status(&self) -> Result<QueueStatus, RedriveError> {
+        self.queue.status().await
+    }
+
+    /// Passes every event to `each`, in the order of the queue, and leaves it there.
+    ///
+    /// # Errors
+    ///
+    /// If the broker does not answer, or has no such queue.
+    pub async fn browse(&self, each: impl FnMut(DeadLetter)) -> Result<(), RedriveError> {
+        self.queue.browse(each).await
+    }
+
+    /// Returns the services that get the event: those that consume it, unless it is [forged](Self::forgery). A retry
+    /// whose queue was gone goes to its own service alone.
+    #[must_use]
+    pub fn consumers(&self, event: &DeadLetter) -> Vec<&'static str> {
+        self.consumers_of(event).map(|consumer| consumer.part.service).collect()
+    }
+
+    /// Returns why it is not sent to the services that consume it, if it is forged: its type is not its routing key.
+    /// The broker checks only the routing key against the rights of its publisher, and a service does not compare the
+    /// two in a message that is sent again.
+    #[must_use]
+    pub fn forgery(&self, event: &DeadLetter) -> Option<String> {
+        let (key, event_type) = (key_of(event), type_of(event));
+        let is_forged = !came_back(event) && event_type != key;
+        let is_consumed = self.consumers.iter().any(|consumer| consumer.events.get(key).is_some());
+        (is_forged && is_consumed).then(|| {
+            format!("its type is {event_type:?}, but it was published with the routing key {key:?}")
+        })
+    }
+
+    fn consumers_of(&self, event: &DeadLetter) -> impl Iterator<Item = &EventConsumer> {
+        let (key, event_type) = (key_of(event), type_of(event));
+        let may_be_sent = came_back(event) || event_type == key;
+        let may_have =
+            move |one: &EventConsumer| may_be_sent || is_retry_of(one.part.service, event);
+        let consumers = self.consumers.iter();
+        consumers.filter(move |one| may_have(one) && one.events.get(event_type).is_some())
+    }
+
+    /// Sends the events that match the filter to all services that consume them. An event that
+    /// nobody consumes stays. This may be interrupted: a service that gets an event twice drops it.
+    ///
+    /// # Errors
+    ///
+    /// If the broker does not answer, or denies access. Events that were sent before stay sent.
+    pub async fn redrive(
+        &self,
+        filter: &DeadLetterFilter,
+        options: &RedriveOptions<'_>,
+    ) -> Result<Summary, RedriveError> {
+        let mut route = RouteAction {
+            unrouted: self,
+            filter,
+            run: ToolRun::new(options, Timestamp::MIN),
+            summary: Summary::default(),
+        };
+        let stopped = passes::run(&self.queue, &mut route, options.pace(), options).await?;
+        Ok(Summary { stopped, ..route.summary })
+    }
+}
+
+impl fmt::Debug for UnroutedEvents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnroutedEvents").finish_non_exhaustive()
+    }
+}
+
+fn key_of(event: &DeadLetter) -> &str {
+    event.routing_key.as_deref().unwrap_or_default()
+}
+
+fn type_of(event: &DeadLetter) -> &str {
+    event.event_type.as_deref().unwrap_or_default()
+}
+
+/// Whether somebody put it straight into a retry queue: then its routing key is the queue's name.
+fn came_back(event: &DeadLetter) -> bool {
+    RETRIES.iter().any(|(retry, _)| *retry == key_of(event))
+}
+
+/// Whether this service put it into a retry queue: the broker lets nobody else write there under its name.
+fn is_retry_of(service: &str, event: &DeadLetter) -> bool {
+    event.exchange.as_deref() == Some(ROUTE) && key_of(event) == service
+}
+
+/// Makes the event for this service. For a retry it takes the first exchange and routing key from headers that are not
+/// sent on: they say to which producer it is returned if it dies again.
+fn of_service(service: &str, event: &DeadLetter) -> DeadLetter {
+    let mut sent = event.for_service(service);
+    let first = event.header(RETRY_EXCHANGE).zip(event.header(RETRY_ROUTING_KEY));
+    if let Some((exchange, key)) = first.filter(|_| is_retry_of(service, event)) {
+        sent.exchange = Some(exchange.to_owned());
+        sent.routing_key = Some(key.to_owned());
+    }
+    sent
+}
+
+/// Sends each event to the services that consume it.
+struct RouteAction<'a> {
+    unrouted: &'a UnroutedEvents,
+    filter: &'a DeadLetterFilter,
+    run: ToolRun,
+    summary: Summary,
+}
+
+impl PassAction for RouteAction<'_> {
+    fn replacements(&mut self, event: &DeadLetter) -> Option<Vec<Publish>> {
+        if !self.filter.matches(event) {
+            return None;
+        }
+        let send = |consumer: &EventConsumer| {
+            let part = &consumer.part;
+            self.run.redriven(&of_service(part.service, event), Some(part))
+        };
+        let messages: Vec<Publish> = self.unrouted.consumers_of(event).flat_map(send).collect();
+        (!messages.is_empty()).then_some(messages)
+    }
+
+    fn summary(&mut self) -> &mut Summary {
+        &mut self.summary
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet_amqp::BasicProperties;
+    use ballet_amqp::headers::{DEAD_EXCHANGE, DEAD_ROUTING_KEY, text_header};
+    use ballet_core::topology::EVENTS;
+    use ballet_core::{EventType, SubscriptionPart};
+    use ballet_testkit::memory::MemoryBroker;
+
+    use super::*;
+    use crate::redrive::sample::{delivered, long_string};
+
+    const RUNG: &str = "bell.rung.v1";
+    const PAID: &str = "payments.paid.v1";
+
+    fn event(
+        exchange: &str,
+        key: &str,
+        kind: Option<&str>,
+        headers: &[(&str, &str)],
+    ) -> DeadLetter {
+        let mut properties = BasicProperties::default();
+        if let Some(kind) = kind {
+            properties = properties.with_type(kind.into());
+        }
+        let headers: Vec<_> =
+            headers.iter().map(|(name, value)| (*name, long_string(value))).collect();
+        DeadLetter::unrouted("unrouted", delivered(exchange, key, properties, &headers))
+    }
+
+    /// The broker has checked only the routing key against the rights of the publisher.
+    #[test]
+    fn an_event_whose_type_is_not_its_routing_key_is_sent_to_nobody() {
+        let subscriptions =
+            [RUNG, PAID].map(|name| SubscriptionPart { name: "all", on: EventType::plain(name) });
+        let part =
+            Part { service: "desk", subscriptions: subscriptions.to_vec(), ..Part::default() };
+        let unrouted = UnroutedEvents::new(Arc::new(MemoryBroker::new()), vec![part]);
+        let death = [(DEAD_EXCHANGE, EVENTS), (DEAD_ROUTING_KEY, PAID)];
+        for (event, is_sent, is_forged) in [
+            (event(EVENTS, RUNG, Some(RUNG), &[]), true, false),
+            (event(EVENTS, RUNG, None, &[]), true, false),
+            (event(EVENTS, RUNG, None, &death), true, false),
+            (event(EVENTS, RUNG, Some(PAID), &[]), false, true),
+            (event(EVENTS, RUNG, Some("bell.wrung.v1"), &[]), false, true),
+            (event(EVENTS, "bell.wrung.v1", Some(PAID), &[]), false, false),
+            (event(ROUTE, "retry.5s", Some(RUNG), &[]), true, false),
+            (event(ROUTE, "desk", Some(RUNG), &[]), true, false),
+            (event(ROUTE, "desk", Some("bell.wrung.v1"), &[]), false, false),
+            (event(ROUTE, "bell", Some(RUNG), &[]), false, false),
+            (event(EVENTS, "desk", Some(RUNG), &[]), false, false),
+        ] {
+            assert_eq!(!unrouted.consumers(&event).is_empty(), is_sent, "{event:?}");
+            assert_eq!(unrouted.forgery(&event).is_some(), is_forged, "{event:?}");
+            let run = ToolRun::new(&RedriveOptions::plain(), Timestamp::MIN);
+            if is_sent {
+                let sent = run.redriven(&of_service("desk", &event), None);
+                let kind = sent.last().and_then(|message| message.properties.kind().as_ref());
+                assert_eq!(kind.map(|kind| kind.as_str()), Some(RUNG));
+            }
+        }
+    }
+
+    /// If it dies again, its first routing key says to which producer it is returned.
+    #[test]
+    fn a_retry_says_where_it_was_published_first_and_other_events_do_not_choose_it() {
+        let first = [(RETRY_EXCHANGE, EVENTS), (RETRY_ROUTING_KEY, RUNG)];
+        let paid = [(RETRY_EXCHANGE, EVENTS), (RETRY_ROUTING_KEY, PAID)];
+        let run = ToolRun::new(&RedriveOptions::plain(), Timestamp::MIN);
+        for (event, exchange, key) in [
+            (event(ROUTE, "desk", Some(RUNG), &first), EVENTS, RUNG),
+            (event(ROUTE, "desk", Some(RUNG), &[]), ROUTE, "desk"),
+            (event(ROUTE, "bell", Some(RUNG), &first), ROUTE, "bell"),
+            (event(EVENTS, RUNG, Some(RUNG), &paid), EVENTS, RUNG),
+        ] {
+            for message in run.redriven(&of_service("desk", &event), None) {
+                let written = |name| text_header(&message.properties, name);
+                assert_eq!(written(DEAD_EXCHANGE), Some(exchange), "{event:?}");
+                assert_eq!(written(DEAD_ROUTING_KEY), Some(key), "{event:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! The record that the database was restored from a backup: aborts wait until it has heard what it missed.
+
+use jiff::{SignedDuration, Timestamp};
+use jiff_sqlx::ToSqlx;
+use sqlx::PgConnection;
+
+/// Whether aborts are to be put off now.
+pub async fn holds_aborts(db: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let holds = "select exists (select from ballet.restored where hold_until > ballet.now())";
+    sqlx::query_scalar(holds).fetch_one(db).await
+}
+
+/// Makes the service put off aborts for `longest`, unless [`end_hold`] comes first. `backup` is the time up to which
+/// the backup had everything: the service does not know what it did after that.
+pub async fn hold_aborts(
+    db: &mut PgConnection,
+    backup: Timestamp,
+    longest: SignedDuration,
+) -> Result<(), sqlx::Error> {
+    // The backup may be of an earlier release, and the service migrates it when it starts.
+    let keeps_backup = "select exists (select from pg_attribute where attname = 'backup_at' \
+                        and attrelid = 'ballet.restored'::regclass and not attisdropped)";
+    if sqlx::query_scalar(keeps_backup).fetch_one(&mut *db).await? {
+        // The losses of an earlier restore are still not known, nor is their time, if that restore did not note it. A
+        // hold that goes on without a time is this restore's, from before the service migrated.
+        let keep = "insert into ballet.restored (restored_at, hold_until, backup_at) \
+                    values (ballet.now(), ballet.now(), $1) \
+                    on conflict (only_one) do update set restored_at = excluded.restored_at, \
+                        backup_at = case \
+                        when restored.backup_at is null and restored.hold_until <= ballet.now() \
+                        then 'epoch' else least(restored.backup_at, excluded.backup_at) end";
+        sqlx::query(keep).bind(backup.to_sqlx()).execute(&mut *db).await?;
+    }
+    let hold = "insert into ballet.restored (restored_at, hold_until) \
+                values (ballet.now(), ballet.now() + $1 * interval '1 second') \
+                on conflict (only_one) do update set restored_at = excluded.restored_at, \
+                    hold_until = excluded.hold_until";
+    sqlx::query(hold).bind(longest.as_secs_f64()).execute(db).await.map(drop)
+}
+
+/// Until when aborts are put off. None if they are not.
+pub async fn held_until(db: &mut PgConnection) -> Result<Option<Timestamp>, sqlx::Error> {
+    let until = "select hold_until from ballet.restored where hold_until > ballet.now()";
+    let until: Option<jiff_sqlx::Timestamp> = sqlx::query_scalar(until).fetch_optional(db).await?;
+    Ok(until.map(jiff_sqlx::Timestamp::to_jiff))
+}
+
+/// Lets the service take aborts in.
+pub async fn end_hold(db: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let end = "update ballet.restored set hold_until = ballet.now()";
+    sqlx::query(end).execute(db).await.map(drop)
+}

@@ -1,0 +1,27 @@
+//! The service under test, and the queries that show what its steps do.
+
+use ballet::core::part::{Part, StepPart};
+use ballet::{Service, Settings};
+
+use crate::suite::rig::outside::Outside;
+
+/// Makes the service for a broker and a database; its calls go through the [`Outside`].
+pub(crate) type MakeService = Box<dyn Fn(&Settings, &Outside) -> Service + Send + Sync>;
+
+/// A service whose steps are checked.
+pub(crate) struct TestedService {
+    pub(crate) part: Part,
+    pub(crate) service: MakeService,
+    /// SQL for rows that exist before any saga.
+    pub(crate) reference: &'static str,
+    /// Queries, by name, for what a refused or undone step must not leave.
+    pub(crate) effects: Vec<(&'static str, &'static str)>,
+    /// Queries, by name, for all other rows that a step writes.
+    pub(crate) records: Vec<(&'static str, &'static str)>,
+}
+
+impl TestedService {
+    pub(crate) fn steps(&self) -> impl Iterator<Item = &StepPart> {
+        self.part.sagas.iter().flat_map(|saga| &saga.steps)
+    }
+}

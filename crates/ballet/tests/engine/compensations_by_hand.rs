@@ -1,0 +1,323 @@
+//! A compensation that cannot succeed any more, and that a person has done by hand.
+
+use std::sync::atomic::Ordering;
+
+use ballet::calls::CallKey;
+use ballet::core::EventType;
+use ballet::{Clock, Participant, SagaId};
+use ballet_ops::redrive::Note;
+use ballet_ops::sagas::{FailedMessageState, ManualCompensation, SolveError, SolvedStep, solve};
+use ballet_stage::wait_until;
+use ballet_store::inbox::stuck;
+use sqlx::{Connection, PgConnection};
+
+use crate::huts::{GuideHired, GuidePaidOff, HutLeft, Huts};
+use crate::trip::{Rental, TripBooked, TripCancelled};
+use crate::world::{SOON, TripWorld, part};
+
+fn trip() -> TripBooked {
+    TripBooked { city: "Zermatt".into() }
+}
+
+fn cancelled() -> TripCancelled {
+    TripCancelled { reason: "the weather".into() }
+}
+
+/// A saga whose hut is held and whose guide is hired.
+async fn hired(name: &str, huts: &Huts) -> (TripWorld, SagaId) {
+    let world = TripWorld::new(name, vec![part(huts.guided(), &[])]).await;
+    let saga = world.new_saga();
+    world.publish(saga, &trip()).await;
+    world.event::<GuideHired>(saga).await;
+    (world, saga)
+}
+
+/// Records that Ada, an operator, has compensated a step by hand.
+async fn by_hand(
+    world: &TripWorld,
+    participant: &Participant,
+    saga: SagaId,
+    step: &str,
+) -> Result<SolvedStep, SolveError> {
+    by_hand_of_key(world, participant, saga, step, None).await
+}
+
+pub(crate) async fn by_hand_of_key(
+    world: &TripWorld,
+    participant: &Participant,
+    saga: SagaId,
+    step: &str,
+    key: Option<&str>,
+) -> Result<SolvedStep, SolveError> {
+    solve_as(world, participant, saga, (step, key), false).await
+}
+
+async fn solve_as(
+    world: &TripWorld,
+    participant: &Participant,
+    saga: SagaId,
+    (step, key): (&str, Option<&str>),
+    is_called_off: bool,
+) -> Result<SolvedStep, SolveError> {
+    let url = world.env.database_url(participant.service());
+    let mut db = PgConnection::connect(url).await.expect("connected");
+    let clock = Clock::system();
+    let same = |_: EventType, outcome: &str| Ok(Some(outcome.to_owned()));
+    let by_hand = ManualCompensation {
+        part: &participant.part(),
+        saga,
+        step,
+        key,
+        event: &same,
+        is_called_off,
+        note: Note { by: "ada".into(), why: Some("carried down".into()), at: clock.now() },
+        message_id: clock.new_id(clock.now()),
+        note_id: clock.new_id(clock.now()),
+    };
+    solve(&mut db, &by_hand, false).await
+}
+
+async fn stuck_in(world: &TripWorld) -> Vec<stuck::StuckEntry> {
+    let mut db = world.database("huts").await;
+    stuck::list(&mut db, 100).await.expect("a list")
+}
+
+/// Waits until the saga is stuck for this reason.
+async fn until_stuck(world: &TripWorld, reason: &str) {
+    wait_until(reason, SOON, || async {
+        let stuck = stuck_in(world).await;
+        let is_it = stuck.iter().any(|one| one.detail.contains(reason));
+        if is_it { Ok(Some(())) } else { Err(format!("{stuck:?}")) }
+    })
+    .await
+    .expect("stuck");
+}
+
+async fn until_nothing_is_stuck(world: &TripWorld) {
+    wait_until("nothing to be stuck", SOON, || async {
+        let stuck = stuck_in(world).await;
+        if stuck.is_empty() { Ok(Some(())) } else { Err(format!("{stuck:?}")) }
+    })
+    .await
+    .expect("nothing");
+}
+
+/// Tries until no attempt is in the way.
+async fn when_free(
+    world: &TripWorld,
+    part: &Participant,
+    saga: SagaId,
+    step: &str,
+    is_called_off: bool,
+) -> Result<SolvedStep, SolveError> {
+    wait_until("a pause between two attempts", SOON, || async {
+        match solve_as(world, part, saga, (step, None), is_called_off).await {
+            Err(SolveError::Running { .. }) => Ok::<_, String>(None),
+            ended => Ok(Some(ended)),
+        }
+    })
+    .await
+    .expect("an end")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t153_an_undo_that_calls_a_provider_who_is_gone_is_solved_and_the_earlier_steps_go_on() {
+    let huts = Huts::default();
+    let part_of = huts.guided();
+    let (world, saga) = hired("solved", &huts).await;
+    let early = by_hand(&world, &part_of, saga, "hire_guide").await;
+    assert!(matches!(early, Err(SolveError::NotAborted { .. })), "{early:?}");
+
+    huts.gone.store(true, Ordering::SeqCst);
+    huts.snow.store(true, Ordering::SeqCst);
+    world.publish(saga, &cancelled()).await;
+    until_stuck(&world, "moved away").await;
+    let order = by_hand(&world, &part_of, saga, "hold_hut").await;
+    let order = order.expect_err("the guide comes first").to_string();
+    assert!(order.contains("hire_guide comes first") && order.contains("reverse"), "{order}");
+
+    let solved = when_free(&world, &part_of, saga, "hire_guide", false).await.expect("solved");
+    assert_eq!((solved.earlier, solved.failed), (vec!["hold_hut".to_owned()], None));
+    assert_eq!(world.event::<GuidePaidOff>(saga).await, GuidePaidOff { city: "Zermatt".into() });
+    world.until_count("huts", "ballet.call where closed_at is null", 0).await;
+    let again = by_hand(&world, &part_of, saga, "hire_guide").await.expect_err("once").to_string();
+    assert!(again.contains("ada has solved it by hand (carried down)"), "{again}");
+
+    // The earlier step fails, too, and is tried again until it succeeds.
+    until_stuck(&world, "it snows").await;
+    huts.snow.store(false, Ordering::SeqCst);
+    assert_eq!(world.event::<HutLeft>(saga).await, HutLeft { city: "Zermatt".into() });
+    until_nothing_is_stuck(&world).await;
+
+    // The guide is back; late copies of the abort do nothing.
+    huts.gone.store(false, Ordering::SeqCst);
+    for _ in 0..3 {
+        world.publish(saga, &cancelled()).await;
+    }
+    world.until_count("huts", "ballet.inbox", 6).await;
+    assert_eq!(huts.letters.asked(), Vec::<String>::new(), "nobody asks the guide any more");
+    assert_eq!(world.events::<GuidePaidOff>(saga).await.len(), 1);
+    assert_eq!(world.events::<HutLeft>(saga).await.len(), 1);
+    assert_eq!(world.count("huts", "ballet.solved where solved_by = 'ada'").await, 1);
+    assert_eq!(world.dead_letters(0).await.len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t153_while_the_call_of_an_undo_is_out_nobody_can_solve_it_and_the_answer_wins() {
+    let huts = Huts { letters: Rental::held(), ..Huts::default() };
+    let part_of = huts.guided();
+    let (world, saga) = hired("answered", &huts).await;
+    world.publish(saga, &cancelled()).await;
+    world.until_count("huts", "ballet.call where undo and closed_at is null", 1).await;
+    let running = by_hand(&world, &part_of, saga, "hire_guide").await;
+    assert!(matches!(running, Err(SolveError::Running { .. })), "{running:?}");
+    // A process that froze: its claim is over, but its call is still out.
+    world.execute("huts", "update ballet.call set next_at = now() where undo").await;
+    huts.letters.let_go();
+    world.event::<HutLeft>(saga).await;
+    let late = by_hand(&world, &part_of, saga, "hire_guide").await.expect_err("it is").to_string();
+    assert!(late.contains("the service has done it"), "{late}");
+    assert_eq!(world.events::<GuidePaidOff>(saga).await.len(), 1);
+    assert_eq!(world.count("huts", "ballet.solved").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_answer_of_an_undo_counts_while_the_compensation_of_an_earlier_step_fails() {
+    let huts = Huts::default();
+    huts.snow.store(true, Ordering::SeqCst);
+    let part_of = huts.guided();
+    let (world, saga) = hired("undo_counts", &huts).await;
+    world.publish(saga, &cancelled()).await;
+    until_stuck(&world, "it snows").await;
+    let stuck = stuck_in(&world).await;
+    assert_eq!(stuck.iter().map(|one| &*one.handler).collect::<Vec<_>>(), ["abort"]);
+    world.event::<GuidePaidOff>(saga).await;
+    assert_eq!(world.count("huts", "ballet.call where closed_at is null").await, 0);
+    assert_eq!(huts.letters.asked().len(), 1);
+
+    // A failing compensation can be solved by hand, and one that was done is not called again.
+    let guide = by_hand(&world, &part_of, saga, "hire_guide").await.expect_err("it is");
+    assert!(guide.to_string().contains("the service has done it"), "{guide}");
+    let hut = when_free(&world, &part_of, saga, "hold_hut", false).await.expect("solved");
+    assert_eq!(hut.earlier, Vec::<String>::new());
+    world.event::<HutLeft>(saga).await;
+    until_nothing_is_stuck(&world).await;
+    world.until_count("huts", "ballet.solved where next_at is null and solved_by = 'ada'", 1).await;
+    assert_eq!(world.count("huts", "ballet.solved").await, 1, "only a person's is kept");
+    assert_eq!(world.events::<GuidePaidOff>(saga).await.len(), 1);
+    assert_eq!(world.events::<HutLeft>(saga).await.len(), 1);
+    assert_eq!(huts.letters.asked().len(), 1);
+}
+
+/// A guide who has the letter, and will pay himself off some day.
+async fn taken(name: &str) -> (TripWorld, Huts, SagaId) {
+    let huts = Huts::default();
+    let (world, saga) = hired(name, &huts).await;
+    huts.takes.store(true, Ordering::SeqCst);
+    world.publish(saga, &cancelled()).await;
+    (world, huts, saga)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t207_what_the_other_side_has_taken_is_not_solved_by_hand_until_it_is_called_off() {
+    let (world, huts, saga) = taken("taken").await;
+    let taken = "ballet.call where undo and owner = 0 and attempts = 0 and last_error is not null";
+    world.until_count("huts", taken, 1).await;
+    let part_of = huts.guided();
+    let solved = by_hand(&world, &part_of, saga, "hire_guide").await;
+    assert!(matches!(solved, Err(SolveError::Taken { .. })), "{solved:?}");
+    // A failure after that changes nothing: the letter is with him.
+    huts.takes.store(false, Ordering::SeqCst);
+    huts.gone.store(true, Ordering::SeqCst);
+    world.execute("huts", "update ballet.call set next_at = now() where undo").await;
+    until_stuck(&world, "moved away").await;
+    let solved = when_free(&world, &part_of, saga, "hire_guide", false).await;
+    assert!(matches!(solved, Err(SolveError::Taken { .. })), "{solved:?}");
+    assert_eq!(world.count("huts", "ballet.solved").await, 0);
+    let solved = when_free(&world, &part_of, saga, "hire_guide", true).await;
+    assert_eq!(solved.expect("solved").earlier, ["hold_hut"]);
+    world.event::<HutLeft>(saga).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t207_after_a_hint_nobody_solves_it_while_the_attempt_before_may_be_out() {
+    let huts = Huts { letters: Rental::held(), ..Huts::default() };
+    let part_of = huts.guided();
+    let (world, saga) = hired("hinted", &huts).await;
+    huts.gone.store(true, Ordering::SeqCst);
+    world.publish(saga, &cancelled()).await;
+    until_stuck(&world, "moved away").await;
+    huts.gone.store(false, Ordering::SeqCst);
+    world.execute("huts", "update ballet.call set next_at = now() where undo and owner = 0").await;
+    world.until_count("huts", "ballet.call where undo and owner <> 0 and next_at > now()", 1).await;
+    let key = undo_key(&world).await;
+    let mut unit = world.handle(0).unit().await.expect("a transaction");
+    assert!(unit.ask_again(key).await.expect("an answer"));
+    unit.commit().await.expect("committed");
+    let solved = by_hand(&world, &part_of, saga, "hire_guide").await;
+    assert!(matches!(solved, Err(SolveError::Running { .. })), "{solved:?}");
+    huts.letters.let_go();
+    world.event::<HutLeft>(saga).await;
+    assert_eq!(world.count("huts", "ballet.solved").await, 0);
+    assert_eq!(world.events::<GuidePaidOff>(saga).await.len(), 1);
+}
+
+async fn undo_key(world: &TripWorld) -> CallKey {
+    let mut db = world.database("huts").await;
+    let key = sqlx::query_scalar("select call_key from ballet.call where undo");
+    CallKey(key.fetch_one(&mut db).await.expect("a key"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t153_of_the_service_and_several_operators_exactly_one_compensates() {
+    let huts = Huts::default();
+    huts.snow.store(true, Ordering::SeqCst);
+    let part_of = huts.alone();
+    let world = TripWorld::new("one_wins", vec![part(huts.alone(), &[])]).await;
+    let mut sagas = Vec::new();
+    for _ in 0..24 {
+        let saga = world.new_saga();
+        world.publish(saga, &trip()).await;
+        sagas.push(saga);
+    }
+    world.until_count("huts", "ballet.ledger where entry = 'done'", 24).await;
+    for saga in &sagas {
+        world.publish(*saga, &cancelled()).await;
+    }
+    world.until_count("huts", "ballet.failure", 24).await;
+    let mut solved = 0;
+    for (at, saga) in sagas.iter().enumerate() {
+        // For half of them the service cannot win.
+        if at == 12 {
+            huts.snow.store(false, Ordering::SeqCst);
+        }
+        let (first, second) = tokio::join!(
+            by_hand(&world, &part_of, *saga, "hold_hut"),
+            by_hand(&world, &part_of, *saga, "hold_hut"),
+        );
+        for ended in [first, second] {
+            match ended {
+                Ok(one) => {
+                    assert!(
+                        matches!(one.failed, Some(FailedMessageState::ComesAgain) | None),
+                        "{one:?}"
+                    );
+                    solved += 1;
+                }
+                Err(SolveError::Compensated { .. }) => {}
+                Err(other) => panic!("{other}"),
+            }
+        }
+    }
+    // Each abort comes again, and is handled.
+    world.until_count("huts", "ballet.inbox", 48).await;
+    until_nothing_is_stuck(&world).await;
+    assert!(solved >= 12, "{solved} by hand");
+    assert_eq!(huts.left.load(Ordering::SeqCst) + solved, 24);
+    assert_eq!(world.count("huts", "ballet.solved").await, i64::try_from(solved).expect("few"));
+    assert_eq!(world.count("huts", "ballet.ledger where entry = 'undone'").await, 24);
+    for saga in sagas {
+        world.event::<HutLeft>(saga).await;
+        assert_eq!(world.events::<HutLeft>(saga).await.len(), 1, "{saga}");
+    }
+}

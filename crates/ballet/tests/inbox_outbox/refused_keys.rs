@@ -1,0 +1,146 @@
+//! A key that the broker refuses for long: its events wait, and all others go on.
+
+use std::collections::HashMap;
+
+use ballet::{Clock, Event, Participant, Running};
+use ballet_amqp::Publish;
+use ballet_testkit::memory::until;
+use serde_json::Value;
+
+use crate::stage::OutboxStage;
+use crate::trip::{Rental, cars};
+
+ballet_testkit::events! {
+    LotCounted = plain "cars.lot_counted.v1" { lot: i64, count: i64 }
+    LotClosed = plain "cars.lot_closed.v1" { lot: i64, count: i64 }
+}
+
+fn service() -> Participant {
+    cars(Rental::default()).publishes::<LotCounted>().publishes::<LotClosed>()
+}
+
+const BATCHES: i64 = 40;
+const LOTS: i64 = 250;
+/// As many as there are of each type: more than the publisher holds in memory.
+const EVENTS: usize = 10_000;
+
+/// Commits batches with one event of each type for each lot.
+async fn close_lots(running: &Running, batches: std::ops::Range<i64>, lots: i64) {
+    for count in batches {
+        let mut unit = running.handle().unit().await.expect("a transaction");
+        for lot in 0..lots {
+            unit.tx().publish(&LotCounted { lot, count }).await.expect("published");
+            unit.tx().publish(&LotClosed { lot, count }).await.expect("published");
+        }
+        unit.commit().await.expect("committed");
+    }
+}
+
+/// Closes all lots, some at a time, so that there is always room in the publisher's memory for what comes next: what
+/// finds none is swept, out of order.
+async fn close_all_lots(stage: &OutboxStage, running: &Running) {
+    for begun in (0..BATCHES).step_by(10) {
+        close_lots(running, begun..begun + 10, LOTS).await;
+        let closed = usize::try_from((begun + 10) * LOTS).expect("few");
+        stage.until_taken::<LotClosed>(closed).await;
+    }
+}
+
+/// Whether each lot's events are there once and in order.
+fn assert_once_and_in_order(events: &[Publish], batches: i64, lots: i64) {
+    let mut counts: HashMap<i64, Vec<i64>> = HashMap::new();
+    for event in events {
+        let body: Value = serde_json::from_slice(&event.body).expect("JSON");
+        let number = |name: &str| body[name].as_i64().expect("a number");
+        counts.entry(number("lot")).or_default().push(number("count"));
+    }
+    assert_eq!(counts.len(), usize::try_from(lots).expect("few"));
+    for (lot, counts) in &counts {
+        assert!(counts.iter().copied().eq(0..batches), "lot {lot}: {counts:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t186_a_refused_key_holds_up_no_other_however_many_of_its_events_wait() {
+    let stage = OutboxStage::new("refused_key", &[service()]).await;
+    stage.broker.refuse_key(LotCounted::TYPE.name());
+    let running = stage.start_by(service(), &[], Clock::system(), |_| {}).await;
+    close_all_lots(&stage, &running).await;
+    assert_once_and_in_order(&stage.taken::<LotClosed>(), BATCHES, LOTS);
+    assert_eq!(stage.taken::<LotCounted>().len(), 0);
+    // It stays so.
+    close_lots(&running, BATCHES..BATCHES + 1, LOTS).await;
+    let one_more = EVENTS + EVENTS / 40;
+    stage.until_taken::<LotClosed>(one_more).await;
+    stage.broker.refuse_no_key();
+    let counted = stage.until_taken::<LotCounted>(one_more).await;
+    assert_once_and_in_order(&counted, BATCHES + 1, LOTS);
+    // The events that were published meanwhile did not come again.
+    stage.until_count("cars", "ballet.outbox()", 0).await;
+    until("each once", || stage.broker.taken().len(), 2 * one_more).await;
+    assert_eq!(stage.count("cars", "ballet.outbox_dead").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t186_what_waits_for_a_refused_key_is_published_by_another_process_after_a_crash() {
+    let stage = OutboxStage::new("refused_and_gone", &[service()]).await;
+    stage.broker.refuse_key(LotCounted::TYPE.name());
+    let running = stage.start_by(service(), &[], Clock::system(), |_| {}).await;
+    close_all_lots(&stage, &running).await;
+    stage.crash(running).await;
+    stage.broker.refuse_no_key();
+    let _running = stage.start_by(service(), &[], Clock::system(), |_| {}).await;
+    let counted = stage.until_taken::<LotCounted>(EVENTS).await;
+    assert_once_and_in_order(&counted, BATCHES, LOTS);
+    stage.until_count("cars", "ballet.outbox()", 0).await;
+}
+
+/// The number of small batches: many more are left behind than a process keeps one by one.
+const SMALL_BATCHES: i64 = 1_500;
+const FEW_LOTS: i64 = 4;
+const EVENTS_OF_SMALL: usize = 6_000;
+/// The most unmarked batches: those that the publisher holds, those kept one by one, and gathered ones.
+const MOST_UNMARKED: i64 = 900;
+
+/// Commits small batches while a key is refused, and waits until most of what waits for it is gathered.
+async fn until_gathered(stage: &OutboxStage, running: &Running) {
+    for begun in (0..SMALL_BATCHES).step_by(100) {
+        close_lots(running, begun..begun + 100, FEW_LOTS).await;
+        let closed = usize::try_from((begun + 100) * FEW_LOTS).expect("few");
+        stage.until_taken::<LotClosed>(closed).await;
+    }
+    let few = format!(
+        "(select from (select from ballet.outbox() group by owner, batch having min(position) >= 0) \
+         as batch having count(*) < {MOST_UNMARKED}) as few"
+    );
+    stage.until_count("cars", &few, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_in_very_many_batches_is_gathered_and_published_once_and_in_order() {
+    let stage = OutboxStage::new("gathered", &[service()]).await;
+    stage.broker.refuse_key(LotCounted::TYPE.name());
+    let running = stage.start_by(service(), &[], Clock::system(), |_| {}).await;
+    until_gathered(&stage, &running).await;
+    stage.broker.refuse_no_key();
+    let counted = stage.until_taken::<LotCounted>(EVENTS_OF_SMALL).await;
+    assert_once_and_in_order(&counted, SMALL_BATCHES, FEW_LOTS);
+    stage.until_count("cars", "ballet.outbox()", 0).await;
+    until("each once", || stage.broker.taken().len(), 2 * EVENTS_OF_SMALL).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_gathered_batches_another_process_publishes_only_what_waits() {
+    let stage = OutboxStage::new("gathered_and_gone", &[service()]).await;
+    stage.broker.refuse_key(LotCounted::TYPE.name());
+    let running = stage.start_by(service(), &[], Clock::system(), |_| {}).await;
+    until_gathered(&stage, &running).await;
+    stage.crash(running).await;
+    stage.broker.refuse_no_key();
+    let _running = stage.start_by(service(), &[], Clock::system(), |_| {}).await;
+    let counted = stage.until_taken::<LotCounted>(EVENTS_OF_SMALL).await;
+    assert_once_and_in_order(&counted, SMALL_BATCHES, FEW_LOTS);
+    stage.until_count("cars", "ballet.outbox()", 0).await;
+    let closed = i64::try_from(stage.taken::<LotClosed>().len()).expect("few");
+    assert!(closed < (SMALL_BATCHES + MOST_UNMARKED) * FEW_LOTS, "{closed}");
+}

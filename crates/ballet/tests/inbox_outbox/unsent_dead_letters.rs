@@ -1,0 +1,147 @@
+//! Dead letters that the broker does not take: an original is settled only when its copy is published
+//! or kept, and a copy is published once.
+
+use ballet::Event;
+use ballet_amqp::{BasicProperties, Publish};
+use ballet_testkit::memory::{ExchangeKind, until};
+
+use crate::notes::{Notes, TABLES, renamed};
+use crate::stage::{OutboxStage, execute};
+use crate::trip::HotelRenamed;
+
+const MANY: usize = 1_000_000;
+
+/// Notes that fail for good, and a message that waits for it.
+async fn about_to_fail(name: &str) -> (Notes, OutboxStage, ballet::Running) {
+    let notes = Notes::held();
+    let _ = notes.trouble.clone().times(1000);
+    let stage = OutboxStage::new(name, &[notes.guide()]).await;
+    let running = stage.start(notes.guide(), TABLES).await;
+    stage.put(&stage.new_id(), None, &renamed("Broken"));
+    until("the handler", || notes.entered(), 1).await;
+    (notes, stage, running)
+}
+
+async fn until_dead(stage: &OutboxStage, count: usize) -> Vec<Publish> {
+    until("the dead letters", || stage.broker.ready("guide.dead").len(), count).await;
+    stage.broker.ready("guide.dead")
+}
+
+#[tokio::test]
+async fn an_original_stays_until_its_copy_is_published_or_kept() {
+    let (notes, stage, _running) = about_to_fail("neither_nor").await;
+    let mut db = stage.connect("guide").await;
+    let closed = "create sequence tried;
+        create function closed() returns trigger language plpgsql as $$ begin
+            perform nextval('tried'); raise exception 'closed'; end $$;
+        create trigger closed before insert on ballet.unsent_copy
+            for each row execute function closed()";
+    execute(&mut db, closed).await;
+    stage.broker.nack(MANY);
+    notes.let_go();
+    stage.until_count("guide", "tried where last_value >= 2", 1).await;
+    assert_eq!(stage.broker.unacked("guide"), 1, "settled, and its copy is nowhere");
+    stage.broker.nack(0);
+    let dead = until_dead(&stage, 1).await;
+    assert_eq!(dead[0].properties.delivery_mode(), &Some(2));
+    stage.until_settled("guide").await;
+}
+
+#[tokio::test]
+async fn a_copy_that_no_queue_takes_is_kept_until_one_does() {
+    let (notes, stage, _running) = about_to_fail("no_queue").await;
+    // Without any binding.
+    stage.broker.exchange("dead", ExchangeKind::Topic);
+    notes.let_go();
+    stage.until_settled("guide").await;
+    assert_eq!(stage.count("guide", "ballet.unsent_copy").await, 1);
+    // It is tried once more, and put off again.
+    let tried = "ballet.unsent_copy where next_at between since + interval '15 seconds' \
+                 and since + interval '45 seconds'";
+    stage.until_count("guide", tried, 1).await;
+    stage.broker.bind("dead", "guide", "guide.dead");
+    until_dead(&stage, 1).await;
+    stage.until_count("guide", "ballet.unsent_copy", 0).await;
+}
+
+#[tokio::test]
+async fn t173_copies_during_an_alarm_of_the_broker_hold_up_no_other_message() {
+    const UNREADABLE: usize = 20;
+    let notes = Notes::default();
+    let stage = OutboxStage::new("alarm", &[notes.guide()]).await;
+    let running = stage.start_with(notes.guide(), TABLES, |settings| settings.prefetch = Some(4));
+    let _running = running.await;
+    stage.broker.block(true);
+    for number in 0..UNREADABLE {
+        stage.broker.put(&Publish {
+            exchange: "events".to_owned(),
+            routing_key: HotelRenamed::TYPE.name().to_owned(),
+            mandatory: false,
+            properties: BasicProperties::default().with_content_type("application/json".into()),
+            body: format!("unreadable {number}").into(),
+        });
+    }
+    stage.put(&stage.new_id(), None, &renamed("Ritz"));
+    stage.until_count("guide", "note where name = 'Ritz'", 1).await;
+    stage.until_settled("guide").await;
+    stage.until_count("guide", "ballet.unsent_copy", 20).await;
+    stage.broker.block(false);
+    until_dead(&stage, UNREADABLE).await;
+    stage.until_count("guide", "ballet.unsent_copy", 0).await;
+    until_dead(&stage, UNREADABLE).await;
+}
+
+#[tokio::test]
+async fn a_copy_that_is_made_again_after_a_crash_is_kept_once() {
+    let (notes, stage, running) = about_to_fail("made_again").await;
+    stage.broker.nack(MANY);
+    stage.broker.lose_acks(true);
+    notes.let_go();
+    stage.until_count("guide", "ballet.unsent_copy", 1).await;
+    stage.crash(running).await;
+    stage.broker.lose_acks(false);
+    let _next = stage.start(notes.guide(), TABLES).await;
+    until("the handler again", || notes.entered(), 2).await;
+    stage.until_settled("guide").await;
+    assert_eq!(stage.count("guide", "ballet.unsent_copy").await, 1);
+    stage.broker.nack(0);
+    until_dead(&stage, 1).await;
+    stage.until_count("guide", "ballet.unsent_copy", 0).await;
+    until_dead(&stage, 1).await;
+}
+
+/// A copy that is due after a time.
+async fn keep(stage: &OutboxStage, body: &str, after: &str) {
+    let insert = "insert into ballet.unsent_copy select gen_random_uuid(), 'dead', 'guide', $1, \
+                  $2, 'full', now(), now() + $3::interval";
+    let properties = serde_json::to_vec(&BasicProperties::default()).expect("JSON");
+    let insert = sqlx::query(insert).bind(properties).bind(body.as_bytes()).bind(after);
+    insert.execute(&mut stage.connect("guide").await).await.expect("inserted");
+}
+
+#[tokio::test]
+async fn a_copy_that_was_put_off_while_the_clock_was_ahead_is_published() {
+    let notes = Notes::default();
+    let stage = OutboxStage::new("ahead", &[notes.guide()]).await;
+    keep(&stage, "one", "30 days").await;
+    let _running = stage.start(notes.guide(), TABLES).await;
+    until_dead(&stage, 1).await;
+}
+
+#[tokio::test]
+async fn a_copy_that_one_replica_publishes_is_left_alone_by_the_others() {
+    let notes = Notes::default();
+    let stage = OutboxStage::new("leased", &[notes.guide()]).await;
+    let _first = stage.start(notes.guide(), TABLES).await;
+    stage.broker.hold_confirms();
+    keep(&stage, "one", "-1 minute").await;
+    // The first replica waits for the confirm.
+    until_dead(&stage, 1).await;
+    let _second = stage.start(notes.guide(), TABLES).await;
+    keep(&stage, "two", "-1 minute").await;
+    let dead = until_dead(&stage, 2).await;
+    assert_eq!(dead.iter().map(|dead| &dead.body[..]).collect::<Vec<_>>(), [b"one", b"two"]);
+    stage.broker.release_confirms();
+    stage.until_count("guide", "ballet.unsent_copy", 0).await;
+    until_dead(&stage, 2).await;
+}
