@@ -155,7 +155,7 @@ impl fmt::Debug for Hosts {
     }
 }
 
-/// Asks a server that takes writes about itself. `None` for one that takes none, such as a standby. The
+/// Asks a server about itself. `None` for one that takes no writes, such as a standby. The
 /// connection is kept; one that no longer works is replaced.
 async fn primary(
     options: &PgConnectOptions,
