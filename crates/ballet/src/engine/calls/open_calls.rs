@@ -70,13 +70,13 @@ pub(crate) enum Compensations {
 pub(crate) struct FailedCall {
     pub(crate) call: NewCall,
     pub(crate) failure: String,
-    pub(crate) then: CallRetry,
+    pub(crate) then: CallFate,
     pub(crate) claim: Claim,
 }
 
 /// The fate of a call after a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CallRetry {
+pub(crate) enum CallFate {
     /// It is made again after the usual pause.
     Again,
     /// It is made again when the other side asks for it.
