@@ -215,7 +215,6 @@ pub(crate) fn counted(step: &'static str, outcome: &'static str) -> Counter {
     ballet_amqp::counter!("ballet_calls_total", "step" => step, "outcome" => outcome)
 }
 
-/// The result of an attempt.
 enum AttemptResult {
     Answer(String),
     /// The other side has done nothing for a call of an aborted saga.

@@ -44,7 +44,6 @@ const COUNTED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often something went wrong with a call, and when it was the last time.
 type Counts = Mutex<HashMap<CallKey, (u32, Instant)>>;
 
-/// The answer to a call.
 #[derive(Debug)]
 pub(crate) struct CallAnswer {
     pub(crate) call: NewCall,
