@@ -50,7 +50,7 @@ pub(super) enum ConsumeEnd {
 
 /// The number of messages that the broker may send ahead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum SendWindow {
+enum PrefetchWindow {
     /// One, because no message has shown yet that more are safe.
     Probing,
     /// The number that the settings allow, or fewer if the messages are big.
@@ -67,7 +67,7 @@ pub(super) struct ConsumeChannel<'a> {
     state: &'a watch::Sender<ConnectionState>,
     cautious: &'a watch::Sender<bool>,
     settling: Arc<Settling>,
-    pace: SendWindow,
+    window: PrefetchWindow,
     ahead: Ahead,
     consumers: u32,
     /// Received but not handed on. Used only when cautious.
@@ -95,7 +95,7 @@ impl<'a> ConsumeChannel<'a> {
             state,
             cautious,
             settling,
-            pace: SendWindow::Probing,
+            window: PrefetchWindow::Probing,
             ahead: Ahead::new(settings.prefetch),
             consumers: 0,
             held: VecDeque::new(),
@@ -173,7 +173,7 @@ impl<'a> ConsumeChannel<'a> {
     /// Returns true if the pending acks may be sent a little later.
     fn acks_may_wait(&self) -> bool {
         let enough = u64::from(self.ahead.count()) / ACK_SHARE;
-        self.pace == SendWindow::Open && self.settling.has_only_acks_below(enough)
+        self.window == PrefetchWindow::Open && self.settling.has_only_acks_below(enough)
     }
 
     async fn take_in(
@@ -183,7 +183,7 @@ impl<'a> ConsumeChannel<'a> {
     ) -> Result<(), BrokerError> {
         let delivery = next.ok_or_else(|| cancelled(&self.settings.queue))??;
         self.receive(delivery, deliveries).await?;
-        if self.pace == SendWindow::Open && self.ahead.adjusts() {
+        if self.window == PrefetchWindow::Open && self.ahead.adjusts() {
             self.open_up(deliveries).await?;
         }
         Ok(())
@@ -196,8 +196,8 @@ impl<'a> ConsumeChannel<'a> {
     ) -> Result<(), BrokerError> {
         self.settling.delivered(delivery.tag);
         self.ahead.delivered(delivery.body.len());
-        match self.pace {
-            SendWindow::Open | SendWindow::Probing if is_suspect(&delivery) => {
+        match self.window {
+            PrefetchWindow::Open | PrefetchWindow::Probing if is_suspect(&delivery) => {
                 tracing::warn!(
                     queue = self.settings.queue,
                     routing_key = delivery.routing_key,
@@ -207,7 +207,7 @@ impl<'a> ConsumeChannel<'a> {
                 );
                 self.cautious.send_replace(true);
                 self.held.push_back(delivery);
-                if self.pace == SendWindow::Open {
+                if self.window == PrefetchWindow::Open {
                     // Stop sending ahead. Hold the messages that are already on their way.
                     self.session.cancel(&self.tag()).await?;
                     while let Some(delivery) = deliveries.next().await {
@@ -217,18 +217,18 @@ impl<'a> ConsumeChannel<'a> {
                     }
                     *deliveries = self.consume(1).await?;
                 }
-                self.pace = SendWindow::Cautious;
+                self.window = PrefetchWindow::Cautious;
                 self.release(deliveries).await
             }
-            SendWindow::Open => {
+            PrefetchWindow::Open => {
                 self.hand_on(delivery);
                 Ok(())
             }
-            SendWindow::Probing => {
+            PrefetchWindow::Probing => {
                 self.hand_on(delivery);
                 self.open_up(deliveries).await
             }
-            SendWindow::Cautious => {
+            PrefetchWindow::Cautious => {
                 self.held.push_back(delivery);
                 self.release(deliveries).await
             }
@@ -238,7 +238,8 @@ impl<'a> ConsumeChannel<'a> {
     /// When cautious, hands on the next message once nothing else is unsettled. Ends the caution
     /// when no held message is suspect.
     async fn release(&mut self, deliveries: &mut Deliveries) -> Result<(), BrokerError> {
-        if self.pace != SendWindow::Cautious || self.settling.outstanding() > self.held.len() {
+        if self.window != PrefetchWindow::Cautious || self.settling.outstanding() > self.held.len()
+        {
             return Ok(());
         }
         let Some(next) = self.held.pop_front() else { return Ok(()) };
@@ -261,7 +262,7 @@ impl<'a> ConsumeChannel<'a> {
     /// Lets the broker send ahead. A prefetch applies only to new consumers, so this starts a new
     /// one.
     async fn open_up(&mut self, deliveries: &mut Deliveries) -> Result<(), BrokerError> {
-        self.pace = SendWindow::Open;
+        self.window = PrefetchWindow::Open;
         if self.settings.prefetch <= 1 {
             return Ok(());
         }

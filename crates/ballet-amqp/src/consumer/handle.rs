@@ -16,7 +16,7 @@ use crate::consumer::wish::ConsumerWish;
 use crate::session::seam::Broker;
 use crate::session::state::ConnectionState;
 
-/// The result of a stop.
+/// How a consumer stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StopResult {
     /// The number of deliveries handed on but not settled in time. The broker delivers them again.

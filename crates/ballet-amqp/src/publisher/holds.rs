@@ -38,7 +38,6 @@ struct Hold {
     is_told: bool,
 }
 
-/// The next attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum NextAttempt {
     At(Instant),

@@ -304,7 +304,7 @@ impl PublishQueue {
         salvaged
     }
 
-    /// Returns what to hold back, since messages of its kind up to this number are not confirmed in time.
+    /// Returns the kinds of messages to hold back: those of which one up to this number is not confirmed in time.
     fn overdue(&self, number: u64) -> Vec<HeldMessages> {
         let mut overdue: Vec<HeldMessages> = Vec::new();
         for entry in self.flight.up_to(number) {

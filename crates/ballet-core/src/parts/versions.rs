@@ -26,13 +26,13 @@ impl Versions {
     /// Every version: what a step is of that says nothing.
     pub const ALL: Self = Self { since: FIRST, until: None };
 
-    /// Returns the versions of these from this one on.
+    /// Limits the versions to those from this one on.
     #[must_use]
     pub fn since(self, version: u32) -> Self {
         Self { since: self.since.max(version), ..self }
     }
 
-    /// Returns the versions of these up to and including this one.
+    /// Limits the versions to those up to and including this one.
     #[must_use]
     pub fn until(self, version: u32) -> Self {
         Self { until: Some(self.until.map_or(version, |until| until.min(version))), ..self }

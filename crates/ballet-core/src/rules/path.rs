@@ -180,7 +180,8 @@ fn check_aborting(
     }
 }
 
-/// Whether the saga is decided whenever a step runs: a publisher of each of its triggers decides, or runs after that.
+/// Whether the saga is decided whenever a step runs: every publisher of one of its triggers decides, or runs after
+/// that.
 fn is_decided(nodes: &[Node<'_>], at: usize) -> bool {
     let mut decided: BTreeSet<usize> = BTreeSet::new();
     let is_late = |decided: &BTreeSet<usize>, event: &EventType| {

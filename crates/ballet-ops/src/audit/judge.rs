@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ballet_core::envelope::Limits;
 use ballet_core::{System, id, topology};
 use ballet_store::calls::open::OpenCall;
-use ballet_store::operators::compensations_by_hand::WaitingCompensation;
+use ballet_store::operators::compensations_by_hand::WaitingSaga;
 use ballet_store::outbox::left_behind::UnpublishedEvent;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -250,8 +250,8 @@ fn describe_call(call: &OpenCall) -> String {
 }
 
 /// Describes the compensations that are left, as a predicate of their service.
-fn describe_compensations(left: &WaitingCompensation) -> String {
-    let WaitingCompensation { saga_id: _, step, next_at, attempts, last_failure } = left;
+fn describe_compensations(left: &WaitingSaga) -> String {
+    let WaitingSaga { saga_id: _, step, next_at, attempts, last_failure } = left;
     let failed = match last_failure {
         Some(failure) if *attempts > 0 => {
             format!(", after {}: {failure}", counted(*attempts, "attempt"))

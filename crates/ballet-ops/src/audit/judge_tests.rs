@@ -167,7 +167,7 @@ fn a_call_that_is_set_aside_needs_a_person() {
 
 #[test]
 fn a_compensation_that_is_tried_again_is_on_its_way() {
-    let left = |last_failure: Option<&str>, saga_id| WaitingCompensation {
+    let left = |last_failure: Option<&str>, saga_id| WaitingSaga {
         saga_id,
         step: "pack".to_owned(),
         next_at: Timestamp::UNIX_EPOCH,

@@ -3,7 +3,7 @@
 use ballet_store::calls::open::{self, OpenCall};
 use ballet_store::database::clock::now;
 use ballet_store::ledger::recorded_rows::without_message;
-use ballet_store::operators::compensations_by_hand::{self, WaitingCompensation};
+use ballet_store::operators::compensations_by_hand::{self, WaitingSaga};
 use ballet_store::operators::interventions::{self, Intervention};
 use ballet_store::outbox::left_behind::{self, UnpublishedEvent};
 use ballet_store::outbox::{batches, tables};
@@ -22,7 +22,7 @@ const SURELY_IN_INBOX: SignedDuration = SignedDuration::from_hours(5 * 24);
 pub(crate) struct PendingWork {
     pub(crate) calls: Vec<OpenCall>,
     /// The sagas that have compensations left, after an answer or after a person's intervention.
-    pub(crate) compensations: Vec<WaitingCompensation>,
+    pub(crate) compensations: Vec<WaitingSaga>,
     /// The oldest unpublished events, up to a limit for each table.
     pub(crate) unpublished: Vec<UnpublishedEvent>,
     pub(crate) unpublished_count: i64,

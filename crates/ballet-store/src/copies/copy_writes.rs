@@ -45,7 +45,6 @@ impl CopyVersion {
     }
 }
 
-/// Pages of one run.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct RunPages {
     run: Uuid,

@@ -7,8 +7,8 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{Acquire, PgConnection, Postgres, Transaction};
 
 /// Time limit for an answer. The server ends each of our statements within 30 seconds, or the time that a
-/// handler may take, so a later answer never comes. A connection whose other end lost power is never
-/// closed, and without a limit a caller would wait forever.
+/// handler may take. None of ours takes longer, so a later answer never comes. A connection whose other
+/// end lost power is never closed, and without a limit a caller would wait forever.
 pub const ANSWERED: Duration = Duration::from_secs(40);
 
 /// Time limit for an answer to a statement that may run for ten minutes.

@@ -21,11 +21,11 @@ const ANSWER: Duration = Duration::from_secs(3);
 /// The servers that a URL names, and the one that takes writes. The URL may be replaced.
 #[derive(Clone)]
 pub struct Hosts {
-    named: Arc<RwLock<Arc<UrlServers>>>,
+    url_servers: Arc<RwLock<Arc<UrlServers>>>,
     /// The changes to the options of all of them.
     changes: Vec<Arc<Change>>,
     current: Arc<AtomicUsize>,
-    seen: Arc<std::sync::Mutex<Primaries>>,
+    primaries: Arc<std::sync::Mutex<Primaries>>,
 }
 
 type Change = dyn Fn(PgConnectOptions) -> PgConnectOptions + Send + Sync;
@@ -58,9 +58,9 @@ impl Hosts {
     ///
     /// The URL is not a Postgres URL, or asks for a server that takes no writes.
     pub fn parse(url: &str, tls: &TlsFiles) -> Result<Self, sqlx::Error> {
-        let named = Arc::new(RwLock::new(Arc::new(UrlServers::parse(url, tls)?)));
-        let (current, seen) = (Arc::default(), Arc::default());
-        Ok(Self { named, changes: Vec::new(), current, seen })
+        let url_servers = Arc::new(RwLock::new(Arc::new(UrlServers::parse(url, tls)?)));
+        let (current, primaries) = (Arc::default(), Arc::default());
+        Ok(Self { url_servers, changes: Vec::new(), current, primaries })
     }
 
     /// Takes the servers, and the login, from another URL from now on, here and wherever the options were
@@ -73,7 +73,7 @@ impl Hosts {
         let named = Arc::new(UrlServers::parse(url, tls)?);
         let before = self.url_servers();
         let are_others = named.servers().ne(before.servers());
-        *self.named.write().unwrap_or_else(PoisonError::into_inner) = named;
+        *self.url_servers.write().unwrap_or_else(PoisonError::into_inner) = named;
         if are_others {
             *self.primaries() = Primaries::default();
         }
@@ -92,11 +92,11 @@ impl Hosts {
     }
 
     fn url_servers(&self) -> Arc<UrlServers> {
-        Arc::clone(&self.named.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.url_servers.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn primaries(&self) -> std::sync::MutexGuard<'_, Primaries> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        self.primaries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn changed(&self, options: &PgConnectOptions) -> PgConnectOptions {
@@ -155,7 +155,7 @@ impl fmt::Debug for Hosts {
     }
 }
 
-/// Asks a server that takes writes about itself. `None` for one that takes none, such as a standby. The
+/// Asks a server about itself. `None` for one that takes no writes, such as a standby. The
 /// connection is kept; one that no longer works is replaced.
 async fn primary(
     options: &PgConnectOptions,

@@ -73,7 +73,7 @@ impl Probe {
         (started != 0).then_some(Server(started))
     }
 
-    /// Returns what knows whether the server refuses the login.
+    /// Returns the last refusal of the login, which later answers of the server change.
     pub fn refusal(&self) -> &LoginRefusal {
         &self.refusal
     }

@@ -16,7 +16,7 @@ use crate::ledger::entry::StepKey;
 
 /// A saga with compensations that are left, after this step.
 #[derive(Debug)]
-pub struct DueCompensation {
+pub struct DueSaga {
     pub saga_id: SagaId,
     /// The saga's name.
     pub saga: String,
@@ -27,7 +27,7 @@ pub struct DueCompensation {
     pub attempts: u32,
 }
 
-impl DueCompensation {
+impl DueSaga {
     /// The step with its key.
     pub fn at(&self) -> StepKey<'_> {
         StepKey { step: &self.step, key: &self.key }
@@ -39,7 +39,7 @@ impl DueCompensation {
 pub async fn next(
     db: &mut PgConnection,
     sagas: &[&'static str],
-) -> Result<Option<DueCompensation>, sqlx::Error> {
+) -> Result<Option<DueSaga>, sqlx::Error> {
     type Columns = (Uuid, String, String, String, Uuid, i32);
     let due = format!(
         "select saga_id, saga, step, key, note_id, attempts from ballet.solved \
@@ -48,7 +48,7 @@ pub async fn next(
     );
     let due: Option<Columns> =
         sqlx::query_as(AssertSqlSafe(due)).bind(sagas).fetch_optional(db).await?;
-    Ok(due.map(|(saga_id, saga, step, key, note_id, attempts)| DueCompensation {
+    Ok(due.map(|(saga_id, saga, step, key, note_id, attempts)| DueSaga {
         saga_id: SagaId(saga_id),
         saga,
         step,
@@ -60,7 +60,7 @@ pub async fn next(
 
 /// A saga with compensations that are left, as an audit sees it.
 #[derive(Debug, Clone)]
-pub struct WaitingCompensation {
+pub struct WaitingSaga {
     /// The saga.
     pub saga_id: Uuid,
     /// The step after which it goes on.
@@ -74,7 +74,7 @@ pub struct WaitingCompensation {
 }
 
 /// Returns all sagas with compensations that are left.
-pub async fn waiting(db: &mut PgConnection) -> Result<Vec<WaitingCompensation>, sqlx::Error> {
+pub async fn waiting(db: &mut PgConnection) -> Result<Vec<WaitingSaga>, sqlx::Error> {
     type Columns = (Uuid, String, jiff_sqlx::Timestamp, i32, Option<String>);
     let waiting = "select s.saga_id, s.step, s.next_at, s.attempts, f.detail from ballet.solved s \
                    left join ballet.failure f on f.message_id = s.note_id \
@@ -82,20 +82,20 @@ pub async fn waiting(db: &mut PgConnection) -> Result<Vec<WaitingCompensation>, 
     let rows: Vec<Columns> = sqlx::query_as(waiting).fetch_all(db).await?;
     let waiting = |(saga_id, step, next_at, attempts, last_failure): Columns| {
         let attempts = u32::try_from(attempts).unwrap_or_default();
-        WaitingCompensation { saga_id, step, next_at: next_at.to_jiff(), attempts, last_failure }
+        WaitingSaga { saga_id, step, next_at: next_at.to_jiff(), attempts, last_failure }
     };
     Ok(rows.into_iter().map(waiting).collect())
 }
 
 /// Takes it. Returns false if another process has taken it before.
-pub async fn take(db: &mut PgConnection, solved: &DueCompensation) -> Result<bool, sqlx::Error> {
+pub async fn take(db: &mut PgConnection, due: &DueSaga) -> Result<bool, sqlx::Error> {
     let take = "with over as (delete from ballet.solved where saga_id = $1 and step = $2 and key = $3 \
                     and next_at is not null and solved_by = '' returning 1), \
                 taken as (update ballet.solved set next_at = null where saga_id = $1 and step = $2 and key = $3 \
                     and next_at is not null and solved_by <> '' returning 1) \
                 select exists (select from over) or exists (select from taken)";
-    let taken = sqlx::query_scalar(take).bind(solved.saga_id.0).bind(&solved.step);
-    taken.bind(&solved.key).fetch_one(db).await
+    let taken = sqlx::query_scalar(take).bind(due.saga_id.0).bind(&due.step);
+    taken.bind(&due.key).fetch_one(db).await
 }
 
 /// Lets an aborted saga go on with its compensations after those of this step. A replica of a version
@@ -118,7 +118,7 @@ pub async fn go_on(
 /// Tries it again later. Returns false if another process has taken it before.
 pub async fn put_off(
     db: &mut PgConnection,
-    solved: &DueCompensation,
+    due: &DueSaga,
     pause: Duration,
 ) -> Result<bool, sqlx::Error> {
     let put_off = sqlx::query(
@@ -126,9 +126,9 @@ pub async fn put_off(
              next_at = ballet.now() + make_interval(secs => $4) \
          where saga_id = $1 and step = $2 and key = $3 and next_at is not null",
     )
-    .bind(solved.saga_id.0)
-    .bind(&solved.step)
-    .bind(&solved.key)
+    .bind(due.saga_id.0)
+    .bind(&due.step)
+    .bind(&due.key)
     .bind(pause.as_secs_f64());
     Ok(put_off.execute(db).await?.rows_affected() > 0)
 }

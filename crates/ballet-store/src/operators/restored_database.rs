@@ -1,4 +1,5 @@
-//! The record that the database was restored from a backup: aborts wait until it has heard what it missed.
+//! The record that the database was restored from a backup: aborts wait until the service has heard what it
+//! missed.
 
 use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;

@@ -16,7 +16,7 @@ const LONGEST_PAUSE: &str = "1 hour";
 /// How long a process that tries to publish a copy has it to itself. Two attempts are shorter.
 const LEASE: &str = "60 seconds";
 
-/// An unsent copy.
+/// A copy that the broker did not take, and that is tried again.
 #[derive(Debug)]
 pub struct UnsentCopy {
     pub id: Uuid,

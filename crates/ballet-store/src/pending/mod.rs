@@ -1,4 +1,4 @@
-//! The things that a service waits for: answers of other systems and deadlines, and the amount and age of waiting work.
+//! The answers of other systems and the deadlines that a service waits for, and the amount and age of its waiting work.
 
 pub mod calls;
 pub mod deadlines;

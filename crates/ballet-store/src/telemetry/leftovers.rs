@@ -7,7 +7,7 @@ use crate::database::stored_text::storable;
 /// The most messages that are kept aside for a reader.
 pub const MOST_ASIDE: i64 = 10_000;
 
-/// A message that could not be read.
+/// A message that a reader sets aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AsideMessage {
     pub offset: i64,

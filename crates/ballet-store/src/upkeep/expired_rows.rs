@@ -31,7 +31,7 @@ const INTERVENTIONS: &str = "delete from ballet.intervention where ctid = any(ar
 const CLOSED_CALLS: &str = "delete from ballet.call where ctid = any(array(select ctid \
      from ballet.call where closed_at < $1 limit $2 for update skip locked))";
 
-/// Also forgets what was missed in a restore.
+/// Forgets an old restore, and with it what the service has missed since the backup.
 const RESTORED: &str = "delete from ballet.restored where ctid = any(array(select ctid \
      from ballet.restored where restored_at < $1 limit $2 for update skip locked))";
 

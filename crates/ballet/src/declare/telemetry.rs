@@ -157,7 +157,7 @@ pub struct Reading<T> {
 /// Readings of one type, without it.
 pub(crate) type AnyReadings = Box<dyn Any + Send + Sync>;
 
-/// The place of a reading.
+/// The position of a reading in its telemetry, and the time when it was received.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ReadingPlace {
     pub(crate) partition: u16,

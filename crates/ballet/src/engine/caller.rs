@@ -15,7 +15,7 @@ use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::{Failure, FailureKind};
 use crate::declare::handler::spans;
 use crate::engine::calls::open_calls::{
-    CallAnswer, CallRetry, Claim, Compensations, FailedCall, QUIET_AFTER,
+    CallAnswer, CallFate, Claim, Compensations, FailedCall, QUIET_AFTER,
 };
 use crate::engine::crash_pauses;
 use crate::engine::engine::Engine;
@@ -61,13 +61,13 @@ pub(crate) fn after_crash(engine: &Engine, answer: CallAnswer, failure: &Failure
     if let Some(pause) = crash_pauses::pause(engine.calls.crashed(&call)) {
         let why = failure.to_string();
         call.span().in_scope(|| tracing::warn!(?pause, "an answer is taken in later: {why}"));
-        return failed(engine, call, claim, why, CallRetry::After(pause));
+        return failed(engine, call, claim, why, CallFate::After(pause));
     }
     let why = format!(
         "its answer could not be taken in, and may be what crashes the database; it waits for \
          `ballet inbox retry`: {failure}"
     );
-    failed(engine, call, claim, why, CallRetry::SetAside);
+    failed(engine, call, claim, why, CallFate::SetAside);
 }
 
 /// An answer counts, whatever becomes of the compensations that it sets off. So it is taken in without them
@@ -83,23 +83,23 @@ fn not_apart(engine: &Engine, answer: CallAnswer, failure: &Failure) -> Option<C
     None
 }
 
-/// Hands over a failed attempt, with the next attempt of the call.
-fn failed(engine: &Engine, mut call: NewCall, claim: Claim, failure: String, then: CallRetry) {
+/// Hands over a failed attempt, with the fate of the call.
+fn failed(engine: &Engine, mut call: NewCall, claim: Claim, failure: String, then: CallFate) {
     call.attempts = match then {
         // The other side answers. So the attempts begin anew.
-        CallRetry::Taken(_) => 0,
-        CallRetry::Again | CallRetry::After(_) | CallRetry::SetAside => {
+        CallFate::Taken(_) => 0,
+        CallFate::Again | CallFate::After(_) | CallFate::SetAside => {
             call.attempts.saturating_add(1)
         }
     };
-    if then == CallRetry::SetAside {
+    if then == CallFate::SetAside {
         call.span().in_scope(|| tracing::error!("a call is set aside: {failure}"));
     }
     engine.calls.failed(FailedCall { call, claim, failure, then });
 }
 
-fn again(failure: &Failure) -> CallRetry {
-    failure.pause().map_or(CallRetry::Again, |pause| CallRetry::After(pause.min(LONGEST_PAUSE)))
+fn again(failure: &Failure) -> CallFate {
+    failure.pause().map_or(CallFate::Again, |pause| CallFate::After(pause.min(LONGEST_PAUSE)))
 }
 
 /// The other side answers, but has no outcome yet.
@@ -107,7 +107,7 @@ fn wait(engine: &Engine, step: &'static str, call: NewCall, claim: Claim, failur
     call.span().in_scope(|| tracing::debug!("a call has no outcome yet: {failure}"));
     counted(step, "not_yet").increment(1);
     claim.answered();
-    let then = CallRetry::Taken(failure.pause().unwrap_or(UNTIL_IT_KNOWS).min(LONGEST_WAIT));
+    let then = CallFate::Taken(failure.pause().unwrap_or(UNTIL_IT_KNOWS).min(LONGEST_WAIT));
     failed(engine, call, claim, failure.to_string(), then);
 }
 
@@ -147,7 +147,7 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
                 AttemptResult::Nothing => None,
                 AttemptResult::Forgotten(kept) => {
                     let why = forgotten(&call, kept);
-                    return failed(engine, call, claim, why, CallRetry::SetAside);
+                    return failed(engine, call, claim, why, CallFate::SetAside);
                 }
             };
             let compensations = Compensations::None;
@@ -215,7 +215,6 @@ pub(crate) fn counted(step: &'static str, outcome: &'static str) -> Counter {
     ballet_amqp::counter!("ballet_calls_total", "step" => step, "outcome" => outcome)
 }
 
-/// The result of an attempt.
 enum AttemptResult {
     Answer(String),
     /// The other side has done nothing for a call of an aborted saga.

@@ -74,7 +74,6 @@ pub(crate) async fn commit(
     Ok(CommitResult { batch, has_marks })
 }
 
-/// The result of a commit.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CommitResult {
     /// The id of the batch of its events, if it has any.

@@ -40,7 +40,7 @@ pub(crate) async fn abort_here(
     Ok(if known { Effect::Nothing } else { Effect::Handled })
 }
 
-/// Fails while the database was restored and the service has not yet heard what it missed.
+/// Fails as long as the service, whose database was restored, has not heard yet what it missed.
 pub(crate) async fn check_held(transaction: &mut Transaction<'_>) -> Result<(), Failure> {
     let engine = Arc::clone(&transaction.engine);
     engine.aborts_held.check(transaction.db()).await

@@ -24,7 +24,6 @@ const SETTLE: Duration = Duration::from_secs(60);
 /// The value before the database's first answer.
 const UNKNOWN: i64 = i64::MIN;
 
-/// The clocks of a process.
 #[derive(Clone)]
 pub(crate) struct ProcessClocks {
     /// Tells the time that all processes of the service share, and draws this process's ids.

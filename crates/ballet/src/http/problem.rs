@@ -46,7 +46,7 @@ pub(crate) enum Advice {
     TryAgain,
     SendJson,
     SendUnpacked,
-    /// Ask the gateway, which alone is believed.
+    /// Send the request to the gateway: only the gateway is believed.
     AskTheGateway,
 }
 

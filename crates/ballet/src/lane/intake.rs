@@ -19,7 +19,6 @@ pub(crate) struct Lanes {
     refusals: Arc<Refusals>,
 }
 
-/// The queue of one lane.
 pub(crate) type LaneQueue = mpsc::UnboundedReceiver<LaneWork>;
 
 impl Lanes {

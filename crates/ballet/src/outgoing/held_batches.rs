@@ -26,7 +26,7 @@ pub(crate) struct HeldBatches(Mutex<BTreeMap<BatchId, HeldEvents>>);
 pub(crate) struct HeldEvents {
     rows: HeldRows,
     bytes: usize,
-    /// The number of releases after which, with one more, they may be tried again.
+    /// The publisher's count of releases when they were left behind. After a further one they may be tried again.
     releases: u64,
 }
 

@@ -10,7 +10,7 @@ use crate::declare::handler::clock::Clock;
 use crate::declare::handler::spans;
 use crate::outgoing::spans::{Span, Spans, WorkKind};
 
-/// The events of a batch that the publisher has, by position.
+/// The spans of the events of a batch that the publisher has, by the events' positions.
 #[derive(Debug, Default)]
 pub(crate) struct PublishSpans(Vec<(i32, Span)>);
 

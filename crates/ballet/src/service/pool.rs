@@ -67,7 +67,7 @@ fn invalid(error: sqlx::Error) -> String {
     format!("DATABASE_URL is invalid: {why}; expected postgres://user:password@host:5432/database")
 }
 
-/// Returns what reads the file again that holds the URL, if one does: the servers are taken from the new one.
+/// Returns a function that reads the URL's file again, if the URL is in a file, and takes the servers from the new URL.
 pub(super) fn url_file(
     settings: &Settings,
     hosts: Hosts,

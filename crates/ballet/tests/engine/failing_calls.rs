@@ -182,7 +182,7 @@ async fn a_restored_service_makes_no_call_whose_key_may_be_forgotten_since_the_b
     book_before().await;
     world.until_count("cars", "ballet.call where next_at = 'infinity'", 1).await;
     assert_eq!(rental.rented(), 0, "it may have been rented since, and the key be forgotten");
-    // The calls of later sagas were never made.
+    // A saga that begins after the backup has made no call before.
     let new = book(&world, "Rome").await;
     world.event::<CarRented>(new).await;
 

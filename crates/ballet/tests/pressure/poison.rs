@@ -155,7 +155,7 @@ async fn read_only(stage: &PressureStage, on: bool) {
     } else {
         "reset default_transaction_read_only"
     };
-    // End only the service's own sessions: a vacuum that the server began here must not be ended.
+    // End only this user's sessions: it has no right to end a vacuum that the server began here.
     let end = "select pg_terminate_backend(pid) from pg_stat_activity \
         where usename = current_user and pid <> pg_backend_pid()";
     // For this session, whatever it is for others.

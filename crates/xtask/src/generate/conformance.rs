@@ -1,5 +1,5 @@
 //! Compares the conformance page with the tests. A row that names a missing test, a test that no row
-//! names, a row without a test and a reason, and a missing row are errors.
+//! names, a row without a test and a reason, a missing row and one that is there twice are errors.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -60,7 +60,8 @@ fn mismatches(text: &str, tests: &Tests) -> Vec<String> {
             let name = path.rsplit("::").next().unwrap_or(path);
             named.extend(numbers.iter().map(|number| (*number, name.to_owned())));
         }
-        rows.extend(numbers);
+        let twice = numbers.into_iter().filter(|number| !rows.insert(*number));
+        mismatches.extend(twice.map(|number| format!("T{number:02} has two rows")));
     }
     for (name, paths) in tests {
         for number in numbers_of_a_test(name) {
@@ -219,10 +220,11 @@ mod tests {
     #[test]
     fn mismatches_are_named() {
         let tests = known(&["ballet::engine::steps::t02_it_stays"]);
-        let page = "- **T01, T03 to T4** a: b\n- **T01** a: `x::t01_gone`";
+        let page = "- **T01, T03 to T4** a: b\n- **T01** a: `x::t01_gone`\n- **T01** a (open: no)";
         let said = mismatches(page, &tests).join("\n");
         assert!(said.contains("T01 names x::t01_gone"), "{said}");
         assert!(said.contains("T02 does not name ballet::engine::steps::t02_it_stays"), "{said}");
+        assert!(said.contains("T01 has two rows"), "{said}");
         assert!(said.contains("T232 is missing"), "{said}");
     }
 

@@ -4,7 +4,7 @@ use ballet_core::envelope::unreadable::{UnreadablePart, describe};
 
 use crate::headers::names::ORIGINAL_BYTES;
 use crate::rabbitmq::frames::cursor::Cursor;
-use crate::rabbitmq::frames::table::{TableHeader, TableProblem, table_problem};
+use crate::rabbitmq::frames::table::{PartProblem, TableHeader, table_problem};
 
 /// Class, weight and the size of the body.
 const START: usize = 12;
@@ -47,8 +47,8 @@ const fn flag(place: usize) -> u16 {
 
 /// Returns true if lapin can parse the payload of a content header.
 pub(super) fn is_sound(payload: &[u8]) -> bool {
-    fn problem(payload: &[u8]) -> Option<TableProblem> {
-        let malformed = Some(TableProblem::Malformed);
+    fn problem(payload: &[u8]) -> Option<PartProblem> {
+        let malformed = Some(PartProblem::Malformed);
         let mut cursor = Cursor(payload);
         let Some(flags) = cursor.take(START).and_then(|_| cursor.short()) else {
             return malformed;
@@ -78,9 +78,9 @@ impl PropertyForm {
         }
     }
 
-    fn problem(self, value: &[u8]) -> Option<TableProblem> {
+    fn problem(self, value: &[u8]) -> Option<PartProblem> {
         match self {
-            Self::Text => std::str::from_utf8(value).is_err().then_some(TableProblem::NotUtf8),
+            Self::Text => std::str::from_utf8(value).is_err().then_some(PartProblem::NotUtf8),
             Self::Table => table_problem(value, 0),
             Self::Octet | Self::Time => None,
         }
@@ -114,7 +114,7 @@ pub(super) fn repaired(
         }
     }
     if !cursor.0.is_empty() {
-        others.push(UnreadablePart::new("properties", TableProblem::Malformed.text(), cursor.0));
+        others.push(UnreadablePart::new("properties", PartProblem::Malformed.text(), cursor.0));
     }
     let mut note = describe(&others);
     if readable.size(&note) > room {
@@ -154,7 +154,7 @@ fn sound_headers(table: &[u8], unreadable: &mut Vec<UnreadablePart>) -> Vec<u8> 
     while !cursor.0.is_empty() {
         let from = cursor;
         let Some(header) = TableHeader::read(&mut cursor) else {
-            let problem = TableProblem::Malformed.text();
+            let problem = PartProblem::Malformed.text();
             unreadable.push(UnreadablePart::new("headers", problem, from.0));
             break;
         };

@@ -3,7 +3,7 @@
 use ballet_core::envelope::unreadable::UnreadablePart;
 
 use crate::rabbitmq::frames::cursor::Cursor;
-use crate::rabbitmq::frames::table::TableProblem;
+use crate::rabbitmq::frames::table::PartProblem;
 
 /// Class and method of Basic.Deliver.
 pub(super) const DELIVER: [u8; 4] = [0, 60, 0, 60];
@@ -16,7 +16,7 @@ pub(super) fn make_readable(payload: &mut [u8]) -> Vec<UnreadablePart> {
     for (what, from, to) in names {
         let Some(name) = payload.get_mut(from..to) else { continue };
         if std::str::from_utf8(name).is_err() {
-            unreadable.push(UnreadablePart::new(what, TableProblem::NotUtf8.text(), name));
+            unreadable.push(UnreadablePart::new(what, PartProblem::NotUtf8.text(), name));
             for byte in name.iter_mut().filter(|byte| !byte.is_ascii()) {
                 *byte = b'?';
             }

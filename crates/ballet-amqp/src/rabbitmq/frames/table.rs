@@ -7,13 +7,13 @@ const DEEPEST: usize = 32;
 
 /// Why lapin cannot parse a part, or should not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TableProblem {
+pub(super) enum PartProblem {
     NotUtf8,
     TooDeep,
     Malformed,
 }
 
-impl TableProblem {
+impl PartProblem {
     pub(super) const fn text(self) -> &'static str {
         match self {
             Self::NotUtf8 => "is not UTF-8",
@@ -43,9 +43,9 @@ impl<'a> TableHeader<'a> {
         Some(Self { name: cursor.short_text()?, value: HeaderValue::read(cursor)? })
     }
 
-    pub(super) fn problem(self, depth: usize) -> Option<TableProblem> {
+    pub(super) fn problem(self, depth: usize) -> Option<PartProblem> {
         if std::str::from_utf8(self.name).is_err() {
-            return Some(TableProblem::NotUtf8);
+            return Some(PartProblem::NotUtf8);
         }
         self.value.problem(depth)
     }
@@ -72,16 +72,16 @@ impl<'a> HeaderValue<'a> {
         Some(Self::Plain)
     }
 
-    fn problem(self, depth: usize) -> Option<TableProblem> {
+    fn problem(self, depth: usize) -> Option<PartProblem> {
         match self {
             Self::Plain => None,
-            Self::Table(_) | Self::Array(_) if depth >= DEEPEST => Some(TableProblem::TooDeep),
+            Self::Table(_) | Self::Array(_) if depth >= DEEPEST => Some(PartProblem::TooDeep),
             Self::Table(bytes) => table_problem(bytes, depth + 1),
             Self::Array(bytes) => {
                 let mut cursor = Cursor(bytes);
                 while !cursor.0.is_empty() {
                     let Some(value) = HeaderValue::read(&mut cursor) else {
-                        return Some(TableProblem::Malformed);
+                        return Some(PartProblem::Malformed);
                     };
                     if let Some(problem) = value.problem(depth + 1) {
                         return Some(problem);
@@ -94,11 +94,11 @@ impl<'a> HeaderValue<'a> {
 }
 
 /// Returns the first problem of the headers in a table.
-pub(super) fn table_problem(bytes: &[u8], depth: usize) -> Option<TableProblem> {
+pub(super) fn table_problem(bytes: &[u8], depth: usize) -> Option<PartProblem> {
     let mut cursor = Cursor(bytes);
     while !cursor.0.is_empty() {
         let Some(header) = TableHeader::read(&mut cursor) else {
-            return Some(TableProblem::Malformed);
+            return Some(PartProblem::Malformed);
         };
         if let Some(problem) = header.problem(depth) {
             return Some(problem);

@@ -14,7 +14,7 @@ use uuid::Uuid;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallKey(pub Uuid);
 
-/// The purpose of a call.
+/// Tells a call from all others: its key is derived from this.
 #[derive(Debug, Clone, Copy)]
 pub struct CallPurpose<'a> {
     pub service: &'a str,

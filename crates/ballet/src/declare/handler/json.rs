@@ -27,7 +27,7 @@ pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, String> {
 #[derive(Debug, Clone, Copy)]
 struct FiniteCheck;
 
-/// A number that is not finite, or a value that cannot be serialized.
+/// The place of a number that is not finite, or the reason why a value cannot be serialized.
 #[derive(Debug)]
 struct NotFinite {
     /// The fields that lead to it.

@@ -42,7 +42,7 @@ pub(crate) struct CallLine {
     pace: Mutex<LineState>,
 }
 
-/// The turn of a call.
+/// The permission to make a call, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct CallTurn<'a> {
     _own: Option<SemaphorePermit<'a>>,

@@ -25,7 +25,7 @@ fn own_room(line: &CallLine) -> Option<usize> {
     line.count_now(Instant::now(), false)
 }
 
-/// Claims and fails this many calls.
+/// Claims this many calls, and all of them fail.
 fn fail(line: &CallLine, count: usize) {
     line.looked(count, count);
     for _ in 0..count {

@@ -44,7 +44,6 @@ const COUNTED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often something went wrong with a call, and when it was the last time.
 type Counts = Mutex<HashMap<CallKey, (u32, Instant)>>;
 
-/// The answer to a call.
 #[derive(Debug)]
 pub(crate) struct CallAnswer {
     pub(crate) call: NewCall,
@@ -70,13 +69,13 @@ pub(crate) enum Compensations {
 pub(crate) struct FailedCall {
     pub(crate) call: NewCall,
     pub(crate) failure: String,
-    pub(crate) then: CallRetry,
+    pub(crate) then: CallFate,
     pub(crate) claim: Claim,
 }
 
 /// The fate of a call after a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CallRetry {
+pub(crate) enum CallFate {
     /// It is made again after the usual pause.
     Again,
     /// It is made again when the other side asks for it.

@@ -45,7 +45,6 @@ const HURRY: Duration = Duration::from_secs(60);
 const A_MOMENT: &str = "set local lock_timeout = '100ms'";
 const AS_USUAL: &str = "set local lock_timeout to default";
 
-/// A connection of a lane.
 pub(crate) struct LaneConnection {
     db: PoolConnection<Postgres>,
     /// Whether its server was replaced since.
@@ -197,7 +196,6 @@ fn take_out(works: &mut Vec<LaneWork>, places: &[usize]) -> Vec<LaneWork> {
     taken
 }
 
-/// The result of one transaction.
 struct TransactionResult {
     /// The places of the works that have not run, in order.
     rest: Vec<usize>,

@@ -35,7 +35,7 @@ pub(crate) struct OriginalMessage {
 }
 
 impl OriginalMessage {
-    /// A message that could not be read: its description is what its properties say.
+    /// A message that could not be read: its log lines describe it by its properties.
     pub(crate) fn unread(delivery: Delivery, receipt: Receipt) -> Self {
         let properties = &delivery.properties;
         let said = |text: &Option<ShortString>| text.as_ref().map(ToString::to_string);
@@ -61,7 +61,7 @@ pub(crate) fn set_aside(
     let delivery = &original.delivery;
     let attempts = attempts + earlier_attempts(delivery);
     let Unacceptable { reason, detail } = why;
-    // These are reasons of a handler or the engine; the others are of messages that were not read.
+    // A handler or the engine gives these reasons; the others are those of messages that were not read.
     let was_handled = matches!(reason, Reason::Permanent | Reason::Failed | Reason::NotYet);
     let reason = reason.code();
     ballet_amqp::counter!("ballet_dead_letters_total", "reason" => reason).increment(1);

@@ -24,7 +24,7 @@ const WITHIN: Duration = Duration::from_secs(60 * 60);
 /// How often the messages that were left out are logged.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
-/// The rest of the bounds, by event.
+/// The allowance that is left of the bounds, by event.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals(Mutex<HashMap<&'static str, CopyAllowance>>);
 

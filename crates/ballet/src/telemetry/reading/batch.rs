@@ -16,7 +16,7 @@ const KEPT_BODY: usize = 16 * 1024;
 /// How much of a reason is kept.
 const KEPT_DETAIL: usize = 500;
 
-/// The last message of a part of a batch.
+/// A message of a batch. The batch may be cut after it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SeenMessage {
     pub(super) offset: i64,

@@ -48,7 +48,6 @@ struct KeptStream {
     release: watch::Sender<bool>,
 }
 
-/// The state of a keeper.
 struct KeeperState {
     streams: Vec<String>,
     kept: BTreeMap<String, KeptStream>,

@@ -29,7 +29,7 @@ use crate::upkeep::database::crashes::Blame;
 /// The broker's code for an object that does not exist.
 const NOT_FOUND: u16 = 404;
 
-/// The place of a reader in one stream, held by this process.
+/// A reader in one stream, with its place there, which this process holds.
 pub(super) struct StreamReader {
     pub(super) engine: Arc<Engine>,
     pub(super) broker: Arc<dyn Broker>,

@@ -8,7 +8,7 @@ use crate::declare::handler::failure::Failure;
 use crate::engine::database::Database;
 use crate::upkeep::database::crashes::{Blame, Crashes};
 
-/// The messages under which the database was lost.
+/// The messages that were being written when the database was lost.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LostMessages {
     pub(super) first: i64,

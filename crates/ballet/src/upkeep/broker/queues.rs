@@ -25,7 +25,7 @@ pub(crate) struct Backlog {
     pub(crate) seconds: f64,
 }
 
-/// The queues of a service.
+/// Looks at the queues of a service.
 #[derive(Clone)]
 pub(crate) struct ServiceQueues {
     service: &'static str,

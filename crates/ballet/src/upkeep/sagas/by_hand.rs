@@ -16,7 +16,7 @@ use ballet_store::database::connection::begin;
 use ballet_store::inbox::failures;
 use ballet_store::inbox::failures::FailedMessage;
 use ballet_store::operators::compensations_by_hand;
-use ballet_store::operators::compensations_by_hand::DueCompensation;
+use ballet_store::operators::compensations_by_hand::DueSaga;
 use uuid::Uuid;
 
 use crate::declare::handler::database_wait::answered;
@@ -72,45 +72,40 @@ async fn all_due(
         let mut db = engine.database.upkeep.acquire().await?;
         let next = answered(compensations_by_hand::next(&mut db, sagas)).await?;
         drop(db);
-        let Some(solved) = next else { return Ok(()) };
-        let saga = engine.registry.sagas.iter().find(|saga| saga.saga == solved.saga);
+        let Some(due) = next else { return Ok(()) };
+        let saga = engine.registry.sagas.iter().find(|saga| saga.saga == due.saga);
         let Some(saga) = saga.map(Arc::clone) else { return Ok(()) };
         let server = engine.database.probe.server();
-        let Err(failure) = Box::pin(go_on(engine, &saga, &solved)).await else {
-            crashes.forget(&solved.note_id);
+        let Err(failure) = Box::pin(go_on(engine, &saga, &due)).await else {
+            crashes.forget(&due.note_id);
             continue;
         };
         // A compensation that crashes the server is put off like any other.
         if failure.kind() == FailureKind::ConnectionLost
-            && crashes.blame(&engine.database, solved.note_id, server, &failure).await
-                == Blame::None
+            && crashes.blame(&engine.database, due.note_id, server, &failure).await == Blame::None
         {
             return Ok(());
         }
-        put_off(engine, &saga, &solved, &failure).await?;
+        put_off(engine, &saga, &due, &failure).await?;
     }
     Ok(())
 }
 
-async fn go_on(
-    engine: &Arc<Engine>,
-    saga: &SagaEntry,
-    solved: &DueCompensation,
-) -> Result<(), Failure> {
-    let DueCompensation { saga_id, note_id, .. } = solved;
+async fn go_on(engine: &Arc<Engine>, saga: &SagaEntry, due: &DueSaga) -> Result<(), Failure> {
+    let DueSaga { saga_id, note_id, .. } = due;
     let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
     transaction.receive(&[*saga_id], &[]).await?;
     // Another replica may have come first. The saga's lock says who.
-    if !answered(compensations_by_hand::take(transaction.db(), solved)).await? {
+    if !answered(compensations_by_hand::take(transaction.db(), due)).await? {
         return Ok(());
     }
     transaction.enter(Some(*saga_id), None, None);
-    let wanted = compensate_wanted(&mut transaction, saga, solved.at(), *saga_id);
+    let wanted = compensate_wanted(&mut transaction, saga, due.at(), *saga_id);
     engine.handlers.run(ABORT, wanted).await?;
     answered(failures::forget(transaction.db(), &[MessageId(*note_id)])).await?;
     commit(transaction, &[]).await?;
     tracing::info!(
-        saga = %saga_id, step = solved.step, "the compensations after that of a step went on"
+        saga = %saga_id, step = due.step, "the compensations after that of a step went on"
     );
     Ok(())
 }
@@ -119,11 +114,11 @@ async fn go_on(
 async fn put_off(
     engine: &Engine,
     saga: &SagaEntry,
-    solved: &DueCompensation,
+    due: &DueSaga,
     failure: &Failure,
 ) -> Result<(), Failure> {
-    let pause = jittered(PAUSES.after(solved.attempts.saturating_add(1)));
-    let (saga_id, attempts) = (solved.saga_id, solved.attempts.saturating_add(1));
+    let pause = jittered(PAUSES.after(due.attempts.saturating_add(1)));
+    let (saga_id, attempts) = (due.saga_id, due.attempts.saturating_add(1));
     tracing::warn!(saga = %saga_id, attempts, "an earlier step is not compensated: {failure}");
     let failed = FailedMessage {
         handler: ABORT,
@@ -133,12 +128,12 @@ async fn put_off(
         wait: Some(pause),
     };
     let event = saga.abort.map_or("", |abort| abort.name());
-    let note = MessageId(solved.note_id);
+    let note = MessageId(due.note_id);
     // Together: what is put off and not listed would stand still in silence, and what is listed and not left would
     // be listed for ever.
     noted(&engine.database, || async {
         let mut db = begin(&engine.database.upkeep).await?;
-        if answered(compensations_by_hand::put_off(&mut db, solved, pause)).await? {
+        if answered(compensations_by_hand::put_off(&mut db, due, pause)).await? {
             answered(failures::insert(&mut *db, note, Some(saga_id), event, &failed)).await?;
         }
         fault::point(FaultPoint::BeforeTables, "put_off");

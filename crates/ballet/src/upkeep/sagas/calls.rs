@@ -16,7 +16,7 @@ use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
 use crate::engine::caller::{LONGEST_PAUSE, LONGEST_WAIT, make};
 use crate::engine::calls::line::LONGEST_CLAIM;
-use crate::engine::calls::open_calls::{CallRetry, FailedCall};
+use crate::engine::calls::open_calls::{CallFate, FailedCall};
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 use crate::upkeep::failure_log;
@@ -64,9 +64,9 @@ async fn note_failures(engine: &Engine) -> Result<(), Failure> {
     }
     let note = |failed: &FailedCall| match failed.then {
         // Not before the other side wants it.
-        CallRetry::After(pause) | CallRetry::Taken(pause) => Some(pause + jittered(GATHER)),
-        CallRetry::Again => Some(jittered(PAUSES.after(failed.call.attempts))),
-        CallRetry::SetAside => None,
+        CallFate::After(pause) | CallFate::Taken(pause) => Some(pause + jittered(GATHER)),
+        CallFate::Again => Some(jittered(PAUSES.after(failed.call.attempts))),
+        CallFate::SetAside => None,
     };
     let pauses: Vec<Option<Duration>> = failed.iter().map(note).collect();
     let notes: Vec<_> = failed
@@ -76,7 +76,7 @@ async fn note_failures(engine: &Engine) -> Result<(), Failure> {
             call: &failed.call,
             failure: &failed.failure,
             pause: *pause,
-            is_taken: matches!(failed.then, CallRetry::Taken(_)),
+            is_taken: matches!(failed.then, CallFate::Taken(_)),
         })
         .collect();
     fault::point(FaultPoint::BeforeNote, &*failed);
