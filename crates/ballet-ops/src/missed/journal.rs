@@ -21,8 +21,8 @@ use crate::redrive::tool_run::ToolRun;
 
 /// The most seconds by which the clocks of the broker and of this machine may differ.
 const SKEW: i64 = 60;
-/// The longest silence of the journal: it has our note. A message that cannot be delivered takes many attempts, each
-/// with this limit.
+/// The longest wait for an entry: the journal has at least our note. A message that cannot be delivered takes many
+/// attempts, each with this limit.
 const SILENCE: Duration = Duration::from_secs(30);
 const SILENT: &str = "it was written, but did not come back; the clocks of this machine and the \
                       broker may differ by more than a minute";

@@ -238,7 +238,7 @@ struct JournalSearch {
     /// The events that were read, and not yet looked up.
     asked: Vec<MissedEvent>,
     dead: HashSet<MessageId>,
-    /// The messages that a person discarded last of all, with the note.
+    /// The messages whose last entry so far is a discard, with the person's note.
     discarded: HashMap<MessageId, Option<Intervention>>,
     /// The number of checks in a row in which the service had handled nothing more.
     quiet: u32,
