@@ -34,7 +34,7 @@ pub struct ServiceJournal {
     pub(super) part: Part,
     events: KnownEvents,
     pub(super) since: Timestamp,
-    pub(super) memory: FailureRecord,
+    pub(super) failure_record: FailureRecord,
 }
 
 /// How far a service's record of its failed messages can be trusted.
@@ -62,14 +62,14 @@ impl ServiceJournal {
     /// Makes a journal on `broker` from `since` on, for the service that declares `part`. This does not connect yet.
     pub fn new(broker: Arc<dyn Broker>, part: Part, since: Timestamp) -> Self {
         let events = part.consumes().into_iter().collect();
-        Self { broker, part, events, since, memory: FailureRecord::True }
+        Self { broker, part, events, since, failure_record: FailureRecord::True }
     }
 
     /// Marks the service's database as restored: the messages that it was about to try again may have been handled
     /// since the backup, and are not tried again.
     #[must_use]
     pub fn of_restored(self) -> Self {
-        Self { memory: FailureRecord::Restored, ..self }
+        Self { failure_record: FailureRecord::Restored, ..self }
     }
 
     /// Returns the name of the service.
