@@ -120,7 +120,6 @@ async fn connection(
     }
 }
 
-/// The open connections.
 #[derive(Debug)]
 struct OpenConnections {
     most: usize,
