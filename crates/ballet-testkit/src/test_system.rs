@@ -65,8 +65,8 @@ impl TestSystem {
         system
     }
 
-    /// Prepares a virtual host and databases for services with these parts, with the framework's tables, as if the services
-    /// had run before. None of them runs.
+    /// Prepares a virtual host and databases for services with these parts, with the framework's tables, as if the
+    /// services had run before. None of them runs.
     pub async fn asleep(test: &str, parts: Vec<Part>) -> Self {
         Self::prepared_on(Servers::shared().await.expect("servers"), test, parts).await
     }
