@@ -30,7 +30,7 @@ struct IdleState {
 }
 
 impl IdleTime {
-    /// Begins for a new connection. Times are counted from `begun`.
+    /// Creates the idle time of a new connection. Times are counted from `begun`.
     pub(crate) fn new(begun: Instant) -> Self {
         let idle = Self(Arc::new(IdleState {
             begun,

@@ -1,4 +1,5 @@
-//! Serves a router, with limits for the number of connections and for their idle time, and ends them in order.
+//! Serves a router, with limits for the number of connections and for their idle time. At a stop, the requests in
+//! progress are answered first.
 //!
 //! Anybody who reaches the port may open connections, and a client may vanish without closing its own. Each takes a
 //! file descriptor, which the process needs for the broker and the databases, too. At the limit the connection that
@@ -119,7 +120,6 @@ async fn connection(
     }
 }
 
-/// The open connections.
 #[derive(Debug)]
 struct OpenConnections {
     most: usize,

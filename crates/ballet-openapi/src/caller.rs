@@ -35,8 +35,8 @@ pub trait Owners: Send + Sync + 'static {
 pub struct Caller<O: Owners>(Option<O::Id>);
 
 impl<O: Owners> Caller<O> {
-    /// Returns true if the caller may see and change this owner's things. Only a caller with everything may see
-    /// things whose owner is unknown.
+    /// Returns true if the caller may see and change this owner's things. Only a caller who sees
+    /// everything may see things whose owner is unknown.
     #[must_use]
     pub fn is_allowed(&self, owner: impl Into<Option<O::Id>>) -> bool {
         let owner: Option<O::Id> = owner.into();

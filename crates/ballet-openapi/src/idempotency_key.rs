@@ -13,8 +13,8 @@ const HEADER: &str = "Idempotency-Key";
 /// The most characters. A gateway prefixes the key with its client.
 const LONGEST: usize = 512;
 
-/// The key that the client has chosen for this request, from its header `Idempotency-Key`. The service does once what
-/// a key asks for.
+/// The key that the client has chosen for this request, from its header `Idempotency-Key`. The service acts once
+/// for each key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey(Option<String>);
 

@@ -37,7 +37,7 @@ pub use journal::{
     difference::JournalDifference,
     end::{end, oldest},
     error::JournalError,
-    lookup::{JournalEntry, at, differs},
+    lookup::{LookupResult, at, differs},
     range::{begins, begins_too_late},
     reader::{JournalItem, JournalReader, Notice},
     records::{CONNECTION as JOURNAL_CONNECTION, JournalRecords, is_undeliverable},

@@ -65,20 +65,20 @@ impl TestSystem {
         system
     }
 
-    /// Prepares a broker and databases for services with these parts, with the framework's tables, as if the services
-    /// had run before. None of them runs.
+    /// Prepares a virtual host and databases for services with these parts, with the framework's tables, as if the
+    /// services had run before. None of them runs.
     pub async fn asleep(test: &str, parts: Vec<Part>) -> Self {
         Self::prepared_on(Servers::shared().await.expect("servers"), test, parts).await
     }
 
-    /// Does the same on these servers, but leaves the databases empty.
+    /// Like [`asleep`](Self::asleep) on these servers, but with empty databases.
     pub async fn asleep_on(servers: &Servers, test: &str, parts: Vec<Part>) -> Self {
         let (definitions, names) = definitions_of(parts);
         let env = TestEnv::new(servers, test, &definitions, &names).await;
         Self::in_env(env.expect("an environment"))
     }
 
-    /// Does the same as [`asleep`](Self::asleep) on these servers.
+    /// Like [`asleep`](Self::asleep), on these servers.
     pub async fn prepared_on(servers: &Servers, test: &str, parts: Vec<Part>) -> Self {
         let (definitions, names) = definitions_of(parts);
         let env = TestEnv::prepared(servers, test, &definitions, &names).await;

@@ -13,7 +13,7 @@ pub(crate) struct Alarm {
     pub(crate) unless: &'static [AlarmCause],
     /// The number of minutes that the condition has to hold.
     pub(crate) minutes: u32,
-    /// A sentence about the event. A label is written `{job}`.
+    /// A sentence about what has happened. A label is written `{job}`.
     pub(crate) summary: &'static str,
     /// The steps for a person to take.
     pub(crate) action: &'static str,

@@ -25,7 +25,7 @@ enum ReleasePair {
 }
 
 /// The name for a publisher or a reader without a contract.
-const ANYBODY: &str = "anybody";
+pub(super) const ANYBODY: &str = "anybody";
 
 pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<ContractChange> {
     let (old, new) = (Promises::of(old), Promises::of(new));

@@ -46,7 +46,7 @@ pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Cont
 
 /// Returns the versions in which a saga may be open and has to end: the one under which sagas begin, and the older
 /// ones that the new contracts still have. An older version that is gone was removed on purpose, and no saga has
-/// begun under a later one. Contracts without the owner's do not tell the begun version, so all may be open.
+/// begun under a later one. Without the owner's contract it is unknown which have begun, so all may be open.
 fn open_versions([old, new]: &[Graph; 2], saga: &str) -> Vec<u32> {
     let (begun, kept) = (old.begun_version(saga), new.versions(saga));
     let is_kept = |version: &u32| *version == begun || (*version < begun && kept.contains(version));

@@ -7,7 +7,7 @@ use ballet_core::{Part, ReaderPart};
 
 use crate::contracts::Contracts;
 use crate::contracts::bodies::BodyType;
-use crate::diff::bodies::next_major;
+use crate::diff::bodies::{ANYBODY, next_major};
 use crate::diff::change::{ChangeRule, ContractChange};
 use crate::diff::promise::Promises;
 
@@ -111,10 +111,10 @@ fn moved_on(service: &'static str, before: &Part, after: &Part, found: &mut Vec<
     }
 }
 
-/// Returns who breaks: `ANYBODY` if the readers are not known.
+/// Returns who breaks: the readers or, if one contract is compared alone and names none, [`ANYBODY`].
 fn broken_readers(readers: BTreeSet<&'static str>, alone: bool) -> Vec<String> {
     let readers: Vec<String> = readers.into_iter().map(str::to_owned).collect();
-    if alone && readers.is_empty() { vec!["anybody".to_owned()] } else { readers }
+    if alone && readers.is_empty() { vec![ANYBODY.to_owned()] } else { readers }
 }
 
 fn change(

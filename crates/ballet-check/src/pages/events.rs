@@ -116,7 +116,7 @@ fn telemetry(page: &mut String, graph: &Graph, catalog: &Catalog, shown: &mut Pr
     }
 }
 
-/// Returns the publishers of an event, unless that is only the service it is named after.
+/// Returns a sentence about the publishers of an event. `None` if its only publisher is the service it is named after.
 fn published_by(graph: &Graph, event: EventType) -> Option<String> {
     let foreign = event.foreign_producers();
     let services = publishers(graph.system(), event);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ballet_amqp::Broker;
 use ballet_store::database::connection::in_time;
-use ballet_stream::{JournalEntry, at};
+use ballet_stream::{LookupResult, at};
 use sqlx::PgExecutor;
 
 use crate::error::ConsoleError;
@@ -21,8 +21,8 @@ pub(crate) async fn is_another(
     // Nothing has been read yet.
     let Ok(place) = u64::try_from(place) else { return Ok(false) };
     Ok(match at(broker, place).await? {
-        JournalEntry::Record(record) => last.is_some_and(|(_, id)| record.known_as() != id),
-        JournalEntry::Beyond => true,
-        JournalEntry::Gone => false,
+        LookupResult::Record(record) => last.is_some_and(|(_, id)| record.known_as() != id),
+        LookupResult::Beyond => true,
+        LookupResult::Gone => false,
     })
 }

@@ -6,7 +6,7 @@ use axum::Form;
 use axum::extract::Path;
 use ballet_check::validate::Validator;
 use ballet_core::Incoming;
-use ballet_ops::publish::{MessageDefaults, OutgoingMessage, PublishOutcome, outgoing, send};
+use ballet_ops::publish::{MessageDefaults, MessageOutcome, OutgoingMessage, outgoing, send};
 use uuid::Uuid;
 
 use crate::actions::running_actions::ActionOutcome;
@@ -75,15 +75,15 @@ async fn published(
         let id = message.message_id;
         match send(publisher, vec![message.publish], &|_| {}).await {
             Ok(sent) => match sent.first() {
-                Some(PublishOutcome::Confirmed) => {
+                Some(MessageOutcome::Confirmed) => {
                     ActionOutcome::new(ActionState::Done, format!("The broker has it, under the id {id}."))
                 }
-                Some(PublishOutcome::No(why)) => ActionOutcome::failed(&format!("It was not published: {why}")),
-                Some(PublishOutcome::Unknown(why)) => ActionOutcome::failed(&format!(
+                Some(MessageOutcome::No(why)) => ActionOutcome::failed(&format!("It was not published: {why}")),
+                Some(MessageOutcome::Unknown(why)) => ActionOutcome::failed(&format!(
                     "It is not known whether the broker has it: {why}. Publish it once more under its id {id} with the \
                      command: services handle it once."
                 )),
-                Some(PublishOutcome::NotTried) | None => ActionOutcome::failed("It was not published."),
+                Some(MessageOutcome::NotTried) | None => ActionOutcome::failed("It was not published."),
             },
             Err(error) => ActionOutcome::failed(&format!("It was not published: {error}")),
         }

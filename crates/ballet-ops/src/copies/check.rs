@@ -19,7 +19,7 @@ const AGAIN: Duration = Duration::from_millis(500);
 
 /// The way in which a row of a copy differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DifferenceKind {
+pub enum CopyDifferenceKind {
     /// The owner has the entity, and the copy does not.
     Missing,
     /// The copy has an older version.
@@ -34,7 +34,7 @@ pub enum DifferenceKind {
     Unknown,
 }
 
-impl DifferenceKind {
+impl CopyDifferenceKind {
     /// Returns the difference in words.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -55,7 +55,7 @@ pub struct CopyDifference {
     /// The entity's id.
     pub id: String,
     /// The way in which it differs.
-    pub kind: DifferenceKind,
+    pub kind: CopyDifferenceKind,
     /// Its version in the copy.
     pub copy: Option<i64>,
     /// Its version at the owner.
@@ -200,26 +200,26 @@ fn difference(
     copy: Option<VersionState>,
     owner: Option<VersionState>,
     first: Option<i64>,
-) -> Option<DifferenceKind> {
+) -> Option<CopyDifferenceKind> {
     let (owned, owner_removed) = match (copy, owner) {
         (None, None) => return None,
-        (Some(_), None) => return Some(DifferenceKind::Unknown),
+        (Some(_), None) => return Some(CopyDifferenceKind::Unknown),
         (_, Some(owner)) => owner,
     };
-    let Some((copied, copy_removed)) = copy else { return Some(DifferenceKind::Missing) };
+    let Some((copied, copy_removed)) = copy else { return Some(CopyDifferenceKind::Missing) };
     let reached = copied >= first.unwrap_or(owned);
     match copied.cmp(&owned) {
-        std::cmp::Ordering::Greater => Some(DifferenceKind::Newer),
+        std::cmp::Ordering::Greater => Some(CopyDifferenceKind::Newer),
         std::cmp::Ordering::Equal if owner_removed && !copy_removed => {
-            Some(DifferenceKind::NotRemoved)
+            Some(CopyDifferenceKind::NotRemoved)
         }
         std::cmp::Ordering::Equal if copy_removed && !owner_removed => {
-            Some(DifferenceKind::Removed)
+            Some(CopyDifferenceKind::Removed)
         }
         std::cmp::Ordering::Less if !reached && owner_removed && !copy_removed => {
-            Some(DifferenceKind::NotRemoved)
+            Some(CopyDifferenceKind::NotRemoved)
         }
-        std::cmp::Ordering::Less if !reached => Some(DifferenceKind::Older),
+        std::cmp::Ordering::Less if !reached => Some(CopyDifferenceKind::Older),
         // Changes since the first check may still be under way.
         std::cmp::Ordering::Less | std::cmp::Ordering::Equal => None,
     }
@@ -242,13 +242,13 @@ mod tests {
             (Some((2, HERE)), Some((2, HERE)), Some(2), None),
             // One more change since the first check.
             (Some((2, HERE)), Some((3, HERE)), Some(2), None),
-            (Some((1, HERE)), Some((3, HERE)), Some(2), Some(DifferenceKind::Older)),
-            (Some((1, HERE)), Some((2, REMOVED)), Some(2), Some(DifferenceKind::NotRemoved)),
-            (Some((2, HERE)), Some((2, REMOVED)), Some(2), Some(DifferenceKind::NotRemoved)),
-            (Some((2, REMOVED)), Some((2, HERE)), Some(2), Some(DifferenceKind::Removed)),
-            (Some((3, HERE)), Some((2, HERE)), Some(2), Some(DifferenceKind::Newer)),
-            (None, Some((1, HERE)), Some(1), Some(DifferenceKind::Missing)),
-            (Some((1, HERE)), None, None, Some(DifferenceKind::Unknown)),
+            (Some((1, HERE)), Some((3, HERE)), Some(2), Some(CopyDifferenceKind::Older)),
+            (Some((1, HERE)), Some((2, REMOVED)), Some(2), Some(CopyDifferenceKind::NotRemoved)),
+            (Some((2, HERE)), Some((2, REMOVED)), Some(2), Some(CopyDifferenceKind::NotRemoved)),
+            (Some((2, REMOVED)), Some((2, HERE)), Some(2), Some(CopyDifferenceKind::Removed)),
+            (Some((3, HERE)), Some((2, HERE)), Some(2), Some(CopyDifferenceKind::Newer)),
+            (None, Some((1, HERE)), Some(1), Some(CopyDifferenceKind::Missing)),
+            (Some((1, HERE)), None, None, Some(CopyDifferenceKind::Unknown)),
             (None, None, Some(1), None),
         ] {
             assert_eq!(difference(copy, owner, first), kind, "{copy:?} {owner:?} {first:?}");

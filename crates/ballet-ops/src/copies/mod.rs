@@ -2,4 +2,4 @@
 
 mod check;
 
-pub use check::{CopyCheck, CopyComparison, CopyDifference, DifferenceKind};
+pub use check::{CopyCheck, CopyComparison, CopyDifference, CopyDifferenceKind};

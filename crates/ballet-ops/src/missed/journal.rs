@@ -21,8 +21,8 @@ use crate::redrive::tool_run::ToolRun;
 
 /// The most seconds by which the clocks of the broker and of this machine may differ.
 const SKEW: i64 = 60;
-/// The longest silence of the journal: it has our note. A message that cannot be delivered takes many attempts, each
-/// with this limit.
+/// The longest wait for an entry: the journal has at least our note. A message that cannot be delivered takes many
+/// attempts, each with this limit.
 const SILENCE: Duration = Duration::from_secs(30);
 const SILENT: &str = "it was written, but did not come back; the clocks of this machine and the \
                       broker may differ by more than a minute";
@@ -34,7 +34,7 @@ pub struct ServiceJournal {
     pub(super) part: Part,
     events: KnownEvents,
     pub(super) since: Timestamp,
-    pub(super) memory: FailureRecord,
+    pub(super) failure_record: FailureRecord,
 }
 
 /// How far a service's record of its failed messages can be trusted.
@@ -62,14 +62,14 @@ impl ServiceJournal {
     /// Makes a journal on `broker` from `since` on, for the service that declares `part`. This does not connect yet.
     pub fn new(broker: Arc<dyn Broker>, part: Part, since: Timestamp) -> Self {
         let events = part.consumes().into_iter().collect();
-        Self { broker, part, events, since, memory: FailureRecord::True }
+        Self { broker, part, events, since, failure_record: FailureRecord::True }
     }
 
     /// Marks the service's database as restored: the messages that it was about to try again may have been handled
     /// since the backup, and are not tried again.
     #[must_use]
     pub fn of_restored(self) -> Self {
-        Self { memory: FailureRecord::Restored, ..self }
+        Self { failure_record: FailureRecord::Restored, ..self }
     }
 
     /// Returns the name of the service.

@@ -23,11 +23,11 @@ const LATE: i32 = 10;
 pub(super) async fn known(
     db: &mut PgConnection,
     ids: &[MessageId],
-    memory: FailureRecord,
+    failure_record: FailureRecord,
 ) -> Result<HashSet<MessageId>, sqlx::Error> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     let mut known = handled(&mut *db, &ids).await?;
-    if memory == FailureRecord::True {
+    if failure_record == FailureRecord::True {
         known.extend(failures::tried_again(db, &ids, LATE).await?);
     }
     Ok(known)

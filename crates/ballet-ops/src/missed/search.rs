@@ -51,7 +51,7 @@ pub struct MissedEvents {
     /// Whether another reader held dead letters. Then it is unknown which have left their queue: no dead letter counts
     /// as missed, and [`discarded`](Self::discarded) is empty.
     pub is_held: bool,
-    memory: FailureRecord,
+    failure_record: FailureRecord,
     /// The run that wrote the note at which the search ended.
     pub(super) run: ToolRun,
     /// The number of events in the journal that the service consumes.
@@ -113,7 +113,7 @@ impl MissedEvents {
         let ids: Vec<MessageId> = counted.map(|event| event.id).collect();
         let mut known_count = 0;
         for ids in ids.chunks(LOOK_UP) {
-            known_count += known(inbox, ids, self.memory).await?.len();
+            known_count += known(inbox, ids, self.failure_record).await?.len();
         }
         Ok((ids.len() - known_count) as u64)
     }
@@ -157,7 +157,7 @@ pub async fn search(
         }
     };
     // In a restored database these are old, too: the journal tells their fate.
-    if journal.memory == FailureRecord::True {
+    if journal.failure_record == FailureRecord::True {
         search.missed.events.retain(|id, _| !unsent.contains(id));
     }
     if !search.missed.events.is_empty() {
@@ -176,7 +176,7 @@ async fn read(
     inbox: &mut PgConnection,
     progress: Progress<'_>,
 ) -> Result<JournalSearch, RedriveError> {
-    let mut search = JournalSearch::of(run, journal.memory);
+    let mut search = JournalSearch::of(run, journal.failure_record);
     search.missed.journal_begins = journal.begins().await?;
     let mut entries = journal.open(BTreeSet::new());
     while let Some(entry) = entries.next(run).await? {
@@ -238,20 +238,20 @@ struct JournalSearch {
     /// The events that were read, and not yet looked up.
     asked: Vec<MissedEvent>,
     dead: HashSet<MessageId>,
-    /// The messages that a person discarded last of all, with the note.
+    /// The messages whose last entry so far is a discard, with the person's note.
     discarded: HashMap<MessageId, Option<Intervention>>,
     /// The number of checks in a row in which the service had handled nothing more.
     quiet: u32,
 }
 
 impl JournalSearch {
-    fn of(run: &ToolRun, memory: FailureRecord) -> Self {
+    fn of(run: &ToolRun, failure_record: FailureRecord) -> Self {
         let missed = MissedEvents {
             events: HashMap::new(),
             edited: HashMap::new(),
             discarded: Vec::new(),
             is_held: false,
-            memory,
+            failure_record,
             run: run.clone(),
             searched: 0,
             too_old: 0,
@@ -287,7 +287,7 @@ impl JournalSearch {
 
     async fn look_up(&mut self, inbox: &mut PgConnection) -> Result<(), sqlx::Error> {
         let ids: Vec<MessageId> = self.asked.iter().map(|event| event.id).collect();
-        let known = known(inbox, &ids, self.missed.memory).await?;
+        let known = known(inbox, &ids, self.missed.failure_record).await?;
         let unknown = self.asked.drain(..).filter(|event| !known.contains(&event.id));
         self.missed.events.extend(unknown.map(|event| (event.id, event)));
         Ok(())
@@ -297,7 +297,7 @@ impl JournalSearch {
     /// it, and their sagas wait for them.
     async fn forget_dead(&mut self, journal: &ServiceJournal) -> Result<(), RedriveError> {
         let Self { missed, dead, discarded, .. } = self;
-        let is_restored = missed.memory == FailureRecord::Restored && !discarded.is_empty();
+        let is_restored = missed.failure_record == FailureRecord::Restored && !discarded.is_empty();
         if is_restored || missed.events.keys().any(|id| dead.contains(id)) {
             let queue = DeadQueue::of(Arc::clone(&journal.broker), journal.service().to_owned());
             let mut there = HashSet::new();
@@ -324,15 +324,15 @@ impl JournalSearch {
         inbox: &mut PgConnection,
         service: &str,
     ) -> Result<(), sqlx::Error> {
-        let MissedEvents { events, memory, .. } = &mut self.missed;
-        if *memory == FailureRecord::True {
+        let MissedEvents { events, failure_record, .. } = &mut self.missed;
+        if *failure_record == FailureRecord::True {
             for id in unsent(inbox, service).await? {
                 events.remove(&id);
             }
         }
         let ids: Vec<MessageId> = events.keys().copied().collect();
         for ids in ids.chunks(LOOK_UP) {
-            for id in known(inbox, ids, *memory).await? {
+            for id in known(inbox, ids, *failure_record).await? {
                 events.remove(&id);
             }
         }

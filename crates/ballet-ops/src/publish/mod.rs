@@ -4,4 +4,4 @@ mod outgoing;
 mod sending;
 
 pub use outgoing::{MessageDefaults, OutgoingMessage, outgoing};
-pub use sending::{PublishOutcome, send};
+pub use sending::{MessageOutcome, send};

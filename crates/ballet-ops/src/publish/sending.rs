@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The result of publishing a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PublishOutcome {
+pub enum MessageOutcome {
     /// It was not tried.
     NotTried,
     /// The broker has it.
@@ -35,7 +35,7 @@ pub async fn send(
     broker: Arc<dyn Broker>,
     messages: Vec<Publish>,
     progress: &(dyn Fn(u64) + Send + Sync),
-) -> Result<Vec<PublishOutcome>, BrokerError> {
+) -> Result<Vec<MessageOutcome>, BrokerError> {
     // One attempt of our own: the publisher would try for ever.
     let session = broker.connect("ballet publish").await?;
     session.close().await;
@@ -52,16 +52,16 @@ pub async fn send(
     Ok(sent)
 }
 
-async fn one(publisher: PublisherHandle, message: Publish) -> PublishOutcome {
+async fn one(publisher: PublisherHandle, message: Publish) -> MessageOutcome {
     let answer = publisher.try_publish(message, PATIENCE).await;
     match answer {
-        Ok(()) => PublishOutcome::Confirmed,
+        Ok(()) => MessageOutcome::Confirmed,
         Err(error @ (PublishError::Unpublishable { .. } | PublishError::NotTaken { .. })) => {
-            PublishOutcome::No(format!(
+            MessageOutcome::No(format!(
                 "{error}. Check that AMQP_URL names a user that may publish it, and that `ballet \
                  topology check` finds nothing"
             ))
         }
-        Err(error) => PublishOutcome::Unknown(error.to_string()),
+        Err(error) => MessageOutcome::Unknown(error.to_string()),
     }
 }

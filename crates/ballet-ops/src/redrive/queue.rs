@@ -89,20 +89,20 @@ impl MessageSource for DeadQueue {
 }
 
 impl DeadQueue {
-    /// Makes the dead-letter queue of a service.
+    /// Makes a handle on the dead-letter queue of a service.
     pub(crate) fn of(broker: Arc<dyn Broker>, service: String) -> Self {
         let name = dead_queue(&service);
         Self { broker, name, service, letter: DeadLetter::read, is_of_retries: false }
     }
 
-    /// Makes the queue of events that no binding took.
+    /// Makes a handle on the queue of events that no binding took.
     pub(crate) fn of_unrouted(broker: Arc<dyn Broker>) -> Self {
         let name = UNROUTED.to_owned();
         let service = name.clone();
         Self { broker, service, name, letter: DeadLetter::unrouted, is_of_retries: false }
     }
 
-    /// Makes a retry queue.
+    /// Makes a handle on a retry queue.
     pub(crate) fn of_retries(broker: &Arc<dyn Broker>, name: &str) -> Self {
         let (broker, name) = (Arc::clone(broker), name.to_owned());
         let service = name.clone();

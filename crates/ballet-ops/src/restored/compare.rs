@@ -98,7 +98,7 @@ pub async fn compare(
 /// The events of the journal that concern the service.
 #[derive(Default)]
 struct PublishedEvents {
-    /// The types of the events that the service published for each saga and has in its ledger.
+    /// The types of the events that the service published for each saga, of those that leave rows in its ledger.
     events: BTreeMap<Uuid, BTreeSet<&'static str>>,
     /// The sagas that somebody aborted.
     aborted: BTreeSet<Uuid>,
@@ -167,7 +167,7 @@ fn aborts(part: &Part) -> BTreeSet<&'static str> {
     part.sagas.iter().filter_map(|saga| saga.abort).map(|event| event.name()).collect()
 }
 
-/// Returns the events for which the service has a row in its ledger.
+/// Returns the types of the events that leave a row in the service's ledger.
 fn in_ledger(part: &Part) -> BTreeSet<&'static str> {
     let mut types = BTreeSet::new();
     for saga in &part.sagas {

@@ -86,7 +86,8 @@ impl<'a> Explainer<'a> {
         explainer
     }
 
-    /// Returns the sagas that have open messages, calls or deadlines, also those without a row in any ledger.
+    /// Returns the sagas with failed messages, unpublished events, open calls or deadlines, also those without a row in
+    /// any ledger.
     pub(crate) fn known(&self) -> BTreeSet<Uuid> {
         let Self { failures, calls, unpublished, unpublishable, deadlines, .. } = self;
         let known = failures.keys().chain(calls.keys()).chain(unpublished.keys());

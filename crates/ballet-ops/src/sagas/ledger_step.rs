@@ -117,7 +117,7 @@ impl<'a> LedgerStep<'a> {
         of_key.or_else(|| self.abort()).and_then(|one| one.cause)
     }
 
-    /// Returns the way of the compensation that is due and not done, with the outcome that it compensates.
+    /// Returns the kind of the compensation that is due and not done, with the outcome that it compensates.
     pub(crate) fn undo(&self) -> Result<(UndoKind, &'a RowWithBody), SolveError> {
         let not_done = |why: &str| SolveError::NotDone { step: self.name(), why: why.to_owned() };
         let state = state(self.rows, self.at());

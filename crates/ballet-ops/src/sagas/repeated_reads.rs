@@ -19,8 +19,8 @@ pub(crate) const MOST: usize = 4;
 /// Judges each of these sagas by rows and states of one moment. `judge` returns whether the saga is open, and a result.
 ///
 /// A ledger only grows. So when the rows of all services are the same in two looks, they were the same between them,
-/// when the states were read. A saga with nothing left to do cannot have been read at two moments. A saga that moves on
-/// in each look is judged by the last.
+/// when the states were read. Rows of different moments never look like a saga with nothing left to do. A saga that
+/// moves on in each look is judged by the last.
 pub(crate) async fn judge<'a, T>(
     sources: &mut ServiceDatabases<'a>,
     system: &System,

@@ -48,30 +48,30 @@ async fn answers(args: &[&str]) -> bool {
 
 impl Containers {
     /// Prepares containers; none is running yet.
-    pub(crate) fn new(run: &ServerSet) -> Result<Self> {
-        let name = run.dir().file_name().unwrap_or_default().to_string_lossy();
+    pub(crate) fn new(set: &ServerSet) -> Result<Self> {
+        let name = set.dir().file_name().unwrap_or_default().to_string_lossy();
         let project = format!("ballet-{}", name.trim_start_matches("ballet-"));
-        let ports = run.ports();
+        let ports = set.ports();
         let env = vec![
             ("BALLET_AMQP_PORT", ports.amqp().to_string()),
             ("BALLET_MANAGEMENT_PORT", ports.management().to_string()),
             ("BALLET_PROMETHEUS_PORT", ports.prometheus().to_string()),
             ("BALLET_POSTGRES_PORT", ports.postgres().to_string()),
-            ("BALLET_OPS_PASSWORD", run.password().to_owned()),
+            ("BALLET_OPS_PASSWORD", set.password().to_owned()),
         ];
         for (path, text) in FILES {
-            let path = run.dir().join(path);
+            let path = set.dir().join(path);
             let dir = path.parent().map_or(Ok(()), fs::create_dir_all);
             let written = dir.and_then(|()| fs::write(&path, text));
             written.map_err(machine(format!("write {}", path.display())))?;
         }
-        let file = run.dir().join(FILES[0].0);
+        let file = set.dir().join(FILES[0].0);
         // Written first: the watchdog also takes down containers that came up only in part.
         let down = format!(
             "docker compose -p '{project}' -f '{}' down --volumes --timeout 5 >/dev/null 2>&1\n",
             file.display()
         );
-        fs::write(run.compose_file(), down).map_err(machine("note the containers to stop"))?;
+        fs::write(set.compose_file(), down).map_err(machine("note the containers to stop"))?;
         Ok(Self { project, file, env })
     }
 
@@ -118,8 +118,8 @@ mod tests {
 
     #[test]
     fn what_the_servers_are_given_is_all_that_compose_mounts_of_ours() -> Result<()> {
-        let run = ServerSet::start()?;
-        let containers = Containers::new(&run)?;
+        let set = ServerSet::start()?;
+        let containers = Containers::new(&set)?;
         let text = fs::read_to_string(&containers.file).expect("a file");
         let servers = text.split("\n  # The command,").next().unwrap_or_default();
         assert!(servers.contains("\n  rabbitmq:") && servers.contains("\n  postgres:"), "{text}");
@@ -127,7 +127,7 @@ mod tests {
         let mounts: Vec<_> = mounts.filter_map(|mount| mount.split(':').next()).collect();
         assert_eq!(mounts, ["broker/rabbitmq.conf", "broker/enabled_plugins"]);
         for mount in mounts {
-            assert!(run.dir().join(mount).is_file(), "{mount}");
+            assert!(set.dir().join(mount).is_file(), "{mount}");
         }
         Ok(())
     }

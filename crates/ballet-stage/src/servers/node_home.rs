@@ -53,21 +53,21 @@ fn may_tick_early(version: Option<ServerVersion>) -> bool {
 /// The home of a private node on this machine.
 #[derive(Debug)]
 pub(crate) struct NodeHome {
-    pub(crate) run: Arc<ServerSet>,
+    pub(crate) set: Arc<ServerSet>,
     number: usize,
-    /// The first node has the ports of the run.
+    /// The first node has the ports of the set.
     own_ports: Option<Ports>,
 }
 
 impl NodeHome {
     /// Makes the home of the broker's first node.
-    pub(crate) fn first(run: &Arc<ServerSet>) -> Self {
-        Self { run: Arc::clone(run), number: 1, own_ports: None }
+    pub(crate) fn first(set: &Arc<ServerSet>) -> Self {
+        Self { set: Arc::clone(set), number: 1, own_ports: None }
     }
 
     /// Makes the home of a further node.
-    pub(crate) fn further(run: &Arc<ServerSet>, number: usize) -> Result<Self> {
-        Ok(Self { run: Arc::clone(run), number, own_ports: Some(Ports::reserve()?) })
+    pub(crate) fn further(set: &Arc<ServerSet>, number: usize) -> Result<Self> {
+        Ok(Self { set: Arc::clone(set), number, own_ports: Some(Ports::reserve()?) })
     }
 
     pub(crate) fn is_first(&self) -> bool {
@@ -75,7 +75,7 @@ impl NodeHome {
     }
 
     pub(crate) fn ports(&self) -> &Ports {
-        self.own_ports.as_ref().unwrap_or_else(|| self.run.ports())
+        self.own_ports.as_ref().unwrap_or_else(|| self.set.ports())
     }
 
     /// Returns the name of its files and directories.
@@ -90,16 +90,16 @@ impl NodeHome {
     }
 
     pub(crate) fn dir(&self) -> PathBuf {
-        self.run.dir().join(self.label())
+        self.set.dir().join(self.label())
     }
 
     pub(crate) fn log(&self) -> PathBuf {
-        self.run.dir().join(format!("{}.log", self.label()))
+        self.set.dir().join(format!("{}.log", self.label()))
     }
 
     /// Returns the home directory that all nodes share: it holds Erlang's cookie.
     fn home(&self) -> PathBuf {
-        self.run.dir().join("erlang")
+        self.set.dir().join("erlang")
     }
 
     /// Writes the node's configuration: the settings that all our brokers share, and its own.
@@ -119,7 +119,7 @@ impl NodeHome {
             ports.amqp(),
             ports.management(),
             ports.prometheus(),
-            self.run.password(),
+            self.set.password(),
         );
         if options.nodes > 1 {
             settings += &self.cluster_settings();
@@ -142,7 +142,7 @@ impl NodeHome {
                 "cluster_formation.peer_discovery_backend = classic_config\n\
                  cluster_formation.classic_config.nodes.1 = {}\n\
                  cluster_formation.classic_config.nodes.2 = {}\n",
-                Self::first(&self.run).node(),
+                Self::first(&self.set).node(),
                 self.node(),
             );
         }
@@ -181,7 +181,7 @@ impl NodeHome {
             ("HOSTNAME", "localhost".to_owned()),
             ("RABBITMQ_NODENAME", self.node()),
             ("RABBITMQ_DIST_PORT", self.ports().distribution().to_string()),
-            ("ERL_EPMD_PORT", self.run.ports().epmd().to_string()),
+            ("ERL_EPMD_PORT", self.set.ports().epmd().to_string()),
             ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
             ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", format!("{spinning}{LOOPBACK}")),
             ("RABBITMQ_MNESIA_BASE", path("data")),

@@ -24,7 +24,7 @@ pub struct Servers {
     /// The other nodes of a cluster.
     others: Vec<RabbitMq>,
     postgres: Postgres,
-    run: Option<Arc<ServerSet>>,
+    set: Option<Arc<ServerSet>>,
 }
 
 impl Servers {
@@ -82,30 +82,30 @@ impl Servers {
         database: Option<String>,
     ) -> Result<Self> {
         let needed = amqp.is_none() || database.is_none();
-        let run = if needed { Some(Arc::new(ServerSet::start()?)) } else { None };
+        let set = if needed { Some(Arc::new(ServerSet::start()?)) } else { None };
         let rabbitmq = async {
-            match (&amqp, &run) {
+            match (&amqp, &set) {
                 (Some((url, management, metrics)), _) => {
                     let named = RabbitMq::external(url, management.as_deref(), metrics.clone());
                     Ok((named.await?, Vec::new()))
                 }
-                (None, Some(run)) => {
-                    let first = RabbitMq::bring_up(run, options).await?;
-                    let others = first.others(run, options).await?;
+                (None, Some(set)) => {
+                    let first = RabbitMq::bring_up(set, options).await?;
+                    let others = first.others(set, options).await?;
                     Ok((first, others))
                 }
-                (None, None) => unreachable!("a run is made where a server is not named"),
+                (None, None) => unreachable!("a set is made where a server is not named"),
             }
         };
         let postgres = async {
-            match (&database, &run) {
+            match (&database, &set) {
                 (Some(url), _) => Postgres::external(url).await,
-                (None, Some(run)) => Postgres::bring_up(run, options).await,
-                (None, None) => unreachable!("a run is made where a server is not named"),
+                (None, Some(set)) => Postgres::bring_up(set, options).await,
+                (None, None) => unreachable!("a set is made where a server is not named"),
             }
         };
         match Box::pin(async { tokio::join!(rabbitmq, postgres) }).await {
-            (Ok((rabbitmq, others)), Ok(postgres)) => Ok(Self { rabbitmq, others, postgres, run }),
+            (Ok((rabbitmq, others)), Ok(postgres)) => Ok(Self { rabbitmq, others, postgres, set }),
             (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
             (Err(one), Err(other)) => Err(Error::Both(Box::new(one), Box::new(other))),
         }
@@ -128,7 +128,7 @@ impl Servers {
 
     /// Returns the directory with data and logs of the servers that were brought up.
     pub fn dir(&self) -> Option<&Path> {
-        self.run.as_deref().map(ServerSet::dir)
+        self.set.as_deref().map(ServerSet::dir)
     }
 
     /// Returns the variables with which another process acquires the same servers.
@@ -143,8 +143,8 @@ impl Servers {
 
     /// Ends the servers that were brought up, and waits until they and their data are gone.
     pub async fn stop(self) -> Result<()> {
-        match &self.run {
-            Some(run) => run.stop().await,
+        match &self.set {
+            Some(set) => set.stop().await,
             None => Ok(()),
         }
     }

@@ -212,16 +212,16 @@ impl Postgres {
     }
 
     /// Brings up a server of our own.
-    pub(crate) async fn bring_up(run: &Arc<ServerSet>, options: &Options) -> Result<Self> {
+    pub(crate) async fn bring_up(set: &Arc<ServerSet>, options: &Options) -> Result<Self> {
         let url =
-            url::local("postgres", "ops", run.password(), run.ports().postgres(), "postgres")?;
-        let (version, backend) = match source::find(run, &install::POSTGRES, &options.progress)
+            url::local("postgres", "ops", set.password(), set.ports().postgres(), "postgres")?;
+        let (version, backend) = match source::find(set, &install::POSTGRES, &options.progress)
             .await?
         {
             ServerSource::Local(programs) => {
                 let place = programs.display();
                 (options.progress)(&format!("Postgres: starting a private server from {place}"));
-                let (node, version) = PostgresNode::start(run, programs, options, &url).await?;
+                let (node, version) = PostgresNode::start(set, programs, options, &url).await?;
                 (version, Backend::Local(node))
             }
             ServerSource::Containers(containers) => {

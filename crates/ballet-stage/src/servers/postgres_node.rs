@@ -61,7 +61,7 @@ const FAST: &[&str] = &[
 /// A private server.
 #[derive(Debug)]
 pub(crate) struct PostgresNode {
-    run: Arc<ServerSet>,
+    set: Arc<ServerSet>,
     /// The name of its directory.
     label: &'static str,
     /// The ports of a standby.
@@ -76,19 +76,19 @@ pub(crate) struct PostgresNode {
 
 impl PostgresNode {
     pub(crate) async fn start(
-        run: &Arc<ServerSet>,
+        set: &Arc<ServerSet>,
         programs: PathBuf,
         options: &Options,
         url: &Url,
     ) -> Result<(Self, ServerVersion)> {
-        let log = run.dir().join("postgres.log");
+        let log = set.dir().join("postgres.log");
         let user = user::for_postgres()?;
-        let disk = init(run, &programs, options, user, &log).await?;
-        let mut settings = settings(run, options, user)?;
-        settings.push(format!("port={}", run.ports().postgres()));
-        let server = Mutex::new(launch(run, FIRST, &programs, &settings, &log, user)?);
-        let (run, label, ports) = (Arc::clone(run), FIRST, None);
-        let node = Self { run, label, _ports: ports, programs, settings, log, user, disk, server };
+        let disk = init(set, &programs, options, user, &log).await?;
+        let mut settings = settings(set, options, user)?;
+        settings.push(format!("port={}", set.ports().postgres()));
+        let server = Mutex::new(launch(set, FIRST, &programs, &settings, &log, user)?);
+        let (set, label, ports) = (Arc::clone(set), FIRST, None);
+        let node = Self { set, label, _ports: ports, programs, settings, log, user, disk, server };
         let version = node.wait(&*node.server.lock().await, url).await;
         let version = version.map_err(|cause| node.failed(cause))?;
         Ok((node, version))
@@ -96,8 +96,8 @@ impl PostgresNode {
 
     /// Starts a standby that follows this server, with a copy of its data.
     pub(crate) async fn standby(&self, label: &'static str, url: &Url) -> Result<(Self, Url)> {
-        let (run, user) = (Arc::clone(&self.run), self.user);
-        let dir = run.dir().join(label);
+        let (set, user) = (Arc::clone(&self.set), self.user);
+        let dir = set.dir().join(label);
         fs::create_dir(&dir).map_err(machine(format!("create {}", dir.display())))?;
         give(&dir, user)?;
         let mut command = command(&self.programs.join("pg_basebackup"), &dir, user);
@@ -115,10 +115,10 @@ impl PostgresNode {
         let mut settings = self.settings.clone();
         settings.retain(|setting| !setting.starts_with("port="));
         settings.push(format!("port={}", ports.postgres()));
-        let (log, programs) = (run.dir().join(format!("{label}.log")), self.programs.clone());
-        let server = Mutex::new(launch(&run, label, &programs, &settings, &log, user)?);
+        let (log, programs) = (set.dir().join(format!("{label}.log")), self.programs.clone());
+        let server = Mutex::new(launch(&set, label, &programs, &settings, &log, user)?);
         let (ports, disk) = (Some(ports), None);
-        let node = Self { run, label, _ports: ports, programs, settings, log, user, disk, server };
+        let node = Self { set, label, _ports: ports, programs, settings, log, user, disk, server };
         let ready = node.wait(&*node.server.lock().await, &own).await;
         ready.map_err(|cause| node.failed(cause))?;
         Ok((node, own))
@@ -154,8 +154,8 @@ impl PostgresNode {
             let why = "it is running";
             return Err(Error::WrongState { server: NAME, action: "start", why });
         }
-        let Self { run, label, programs, settings, log, user, .. } = self;
-        *server = launch(run, label, programs, settings, log, *user)?;
+        let Self { set, label, programs, settings, log, user, .. } = self;
+        *server = launch(set, label, programs, settings, log, *user)?;
         self.wait(&server, url).await.map(drop).map_err(|cause| self.failed(cause))
     }
 
@@ -171,27 +171,27 @@ impl PostgresNode {
     }
 
     fn failed(&self, cause: String) -> Error {
-        self.run.keep();
+        self.set.keep();
         start_failed(NAME, cause, &self.log)
     }
 }
 
-fn dir(run: &ServerSet) -> PathBuf {
-    run.dir().join(FIRST)
+fn dir(set: &ServerSet) -> PathBuf {
+    set.dir().join(FIRST)
 }
 
 /// Makes the data directory, owned by the user that the server runs as.
 async fn init(
-    run: &ServerSet,
+    set: &ServerSet,
     programs: &Path,
     options: &Options,
     user: Option<SystemUser>,
     log: &Path,
 ) -> Result<Option<SmallDisk>> {
-    let dir = dir(run);
+    let dir = dir(set);
     fs::create_dir(&dir).map_err(machine(format!("create {}", dir.display())))?;
     let password_file = dir.join("password");
-    write_secret(&password_file, &verifier(run.password())?)?;
+    write_secret(&password_file, &verifier(set.password())?)?;
     for path in [&dir, &password_file] {
         give(path, user)?;
     }
@@ -212,7 +212,7 @@ async fn init(
         return Ok(disk);
     }
     fs::write(log, [output.stdout, output.stderr].concat()).ok();
-    run.keep();
+    set.keep();
     Err(start_failed(NAME, format!("initdb ended with {}", output.status), log))
 }
 
@@ -228,7 +228,7 @@ fn command(program: &Path, dir: &Path, user: Option<SystemUser>) -> Command {
     command
 }
 
-fn settings(run: &ServerSet, options: &Options, user: Option<SystemUser>) -> Result<Vec<String>> {
+fn settings(set: &ServerSet, options: &Options, user: Option<SystemUser>) -> Result<Vec<String>> {
     let fast: &[&str] = if options.fast { FAST } else { &[] };
     let mut settings: Vec<String> =
         SETTINGS.iter().chain(fast).map(|setting| (*setting).to_owned()).collect();
@@ -239,7 +239,7 @@ fn settings(run: &ServerSet, options: &Options, user: Option<SystemUser>) -> Res
             ("ssl_key_file", "server.key", &tls.identity.key),
         ];
         for (setting, name, text) in files {
-            let path = dir(run).join(name);
+            let path = dir(set).join(name);
             write_secret(&path, text)?;
             give(&path, user)?;
             settings.push(format!("{setting}={}", path.display()));
@@ -256,7 +256,7 @@ fn give(path: &Path, user: Option<SystemUser>) -> Result<()> {
 }
 
 fn launch(
-    run: &ServerSet,
+    set: &ServerSet,
     label: &str,
     programs: &Path,
     settings: &[String],
@@ -270,10 +270,10 @@ fn launch(
         args,
         env: Vec::new(),
         forget_env: FORGET,
-        dir: &run.dir().join(label),
+        dir: &set.dir().join(label),
         log,
         user,
-        group_file: run.group_file(label),
+        group_file: set.group_file(label),
         // An immediate shutdown is as final as KILL, but removes the shared memory.
         stop_signal: "QUIT",
     })

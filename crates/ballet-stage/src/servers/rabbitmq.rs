@@ -227,15 +227,15 @@ impl RabbitMq {
     }
 
     /// Brings up a broker of our own.
-    pub(crate) async fn bring_up(run: &Arc<ServerSet>, options: &Options) -> Result<Self> {
-        let access = RabbitMqAccess::ours(run, run.ports())?;
-        let (version, backend) = match source::find(run, &install::RABBITMQ, &options.progress)
+    pub(crate) async fn bring_up(set: &Arc<ServerSet>, options: &Options) -> Result<Self> {
+        let access = RabbitMqAccess::ours(set, set.ports())?;
+        let (version, backend) = match source::find(set, &install::RABBITMQ, &options.progress)
             .await?
         {
             ServerSource::Local(script) => {
                 let place = script.display().to_string();
                 (options.progress)(&format!("RabbitMQ: starting a private node from {place}"));
-                let home = NodeHome::first(run);
+                let home = NodeHome::first(set);
                 let (node, version) = RabbitMqNode::start(home, script, options, &access).await?;
                 version::check_rabbitmq(version, &place)?;
                 (version, Backend::Local(node))
@@ -249,14 +249,14 @@ impl RabbitMq {
         };
         let console = access.management.url();
         (options.progress)(&format!("RabbitMQ: {version} is ready, its console is {console}"));
-        let metrics = metrics_at(run.ports());
+        let metrics = metrics_at(set.ports());
         Ok(Self { access, version, metrics, backend })
     }
 
     /// Brings up the cluster's other nodes, and waits until all have joined.
     pub(crate) async fn others(
         &self,
-        run: &Arc<ServerSet>,
+        set: &Arc<ServerSet>,
         options: &Options,
     ) -> Result<Vec<Self>> {
         if options.nodes == 1 {
@@ -268,8 +268,8 @@ impl RabbitMq {
             advice: "Install rabbitmq-server 3.10 or newer.",
         })?;
         let others = (2..=options.nodes).map(|number| async move {
-            let home = NodeHome::further(run, number)?;
-            let access = RabbitMqAccess::ours(run, home.ports())?;
+            let home = NodeHome::further(set, number)?;
+            let access = RabbitMqAccess::ours(set, home.ports())?;
             let script = first.script().to_owned();
             let metrics = metrics_at(home.ports());
             let (node, version) = RabbitMqNode::start(home, script, options, &access).await?;

@@ -27,9 +27,9 @@ pub(crate) struct RabbitMqAccess {
 }
 
 impl RabbitMqAccess {
-    pub(crate) fn ours(run: &ServerSet, ports: &Ports) -> Result<Self> {
-        let amqp = url::local("amqp", OPS, run.password(), ports.amqp(), "%2f")?;
-        let base = url::local("http", OPS, run.password(), ports.management(), "")?;
+    pub(crate) fn ours(set: &ServerSet, ports: &Ports) -> Result<Self> {
+        let amqp = url::local("amqp", OPS, set.password(), ports.amqp(), "%2f")?;
+        let base = url::local("http", OPS, set.password(), ports.management(), "")?;
         let management = ManagementClient::new(base)?;
         Ok(Self { amqp, management })
     }

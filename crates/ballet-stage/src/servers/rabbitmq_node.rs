@@ -21,7 +21,7 @@ use crate::wait::wait_until;
 const NAME: &str = "RabbitMQ";
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// A private node. The first one of a run has Erlang's name server with it.
+/// A private node. The first one of a set has Erlang's name server with it.
 #[derive(Debug)]
 pub(crate) struct RabbitMqNode {
     home: NodeHome,
@@ -145,7 +145,7 @@ impl RabbitMqNode {
         });
         let outcome = outcome.await.unwrap_or_else(|expired| Err(expired.to_string()));
         outcome.map_err(|cause| {
-            self.home.run.keep();
+            self.home.set.keep();
             start_failed(NAME, cause, &self.log)
         })
     }
@@ -160,7 +160,7 @@ fn launch(home: &NodeHome, script: &Path, log: &Path, fast: bool) -> Result<Serv
         dir: &home.dir(),
         log,
         user: None,
-        group_file: home.run.group_file(&home.label()),
+        group_file: home.set.group_file(&home.label()),
         stop_signal: "KILL",
     })
 }
@@ -172,7 +172,7 @@ fn start_epmd(home: &NodeHome, log: &Path) -> Result<ServerProcess> {
         tried: vec!["Erlang's epmd is neither on the PATH nor beside erl".to_owned()],
         advice: "Put the directory with Erlang's programs on the PATH.",
     })?;
-    let port = home.run.ports().epmd().to_string();
+    let port = home.set.ports().epmd().to_string();
     ServerProcess::start(&ServerLaunch {
         program: &program,
         args: ["-port", &port, "-address", "127.0.0.1"].map(str::to_owned).to_vec(),
@@ -181,7 +181,7 @@ fn start_epmd(home: &NodeHome, log: &Path) -> Result<ServerProcess> {
         dir: &home.dir(),
         log,
         user: None,
-        group_file: home.run.group_file("epmd"),
+        group_file: home.set.group_file("epmd"),
         stop_signal: "KILL",
     })
 }

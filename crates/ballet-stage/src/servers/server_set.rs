@@ -81,7 +81,7 @@ impl ServerSet {
     }
 }
 
-/// Returns the directory for the runs of the workspace for which cargo runs this program.
+/// Returns the directory for the server sets of the workspace for which cargo runs this program.
 pub(crate) fn base_dir() -> PathBuf {
     let named = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     let target = target(named, workspace(), built_in());
@@ -108,7 +108,7 @@ fn built_in() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Makes the directory of a run, `target/servers/<run>`.
+/// Makes the directory of a set, `target/servers/<name>`.
 ///
 /// If root works in a place that Postgres' user may not enter, it is a temporary directory.
 fn make_dir() -> Result<PathBuf> {

@@ -20,7 +20,7 @@ pub(crate) enum ServerSource {
 
 /// Looks for local programs, then for Docker, then installs a package.
 pub(crate) async fn find(
-    run: &Arc<ServerSet>,
+    set: &Arc<ServerSet>,
     package: &SoftwarePackage,
     progress: &Progress,
 ) -> Result<ServerSource> {
@@ -32,7 +32,7 @@ pub(crate) async fn find(
         Err(absent) => absent,
     };
     let Some(why) = docker::why_unusable().await else {
-        return Ok(ServerSource::Containers(Containers::new(run)?));
+        return Ok(ServerSource::Containers(Containers::new(set)?));
     };
     let mut tried = vec![absent.to_string(), why.to_owned()];
     if matches!(absent, MissingPrograms::TooOld(_)) {

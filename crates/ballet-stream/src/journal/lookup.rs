@@ -16,7 +16,7 @@ use crate::record::Record;
 /// The result of a look at an offset of the journal.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(clippy::large_enum_variant, reason = "nearly all are records")]
-pub enum JournalEntry {
+pub enum LookupResult {
     /// The message.
     Record(Record),
     /// The offset is beyond the end of the journal.
@@ -37,11 +37,11 @@ pub async fn differs(
     last: Option<&Record>,
 ) -> Result<Option<JournalDifference>, JournalError> {
     Ok(match at(broker, offset).await? {
-        JournalEntry::Beyond => Some(JournalDifference::EndsBefore),
-        JournalEntry::Record(there) if last.is_some_and(|last| !there.is_same_message_as(last)) => {
+        LookupResult::Beyond => Some(JournalDifference::EndsBefore),
+        LookupResult::Record(there) if last.is_some_and(|last| !there.is_same_message_as(last)) => {
             Some(JournalDifference::HasAnother)
         }
-        JournalEntry::Record(_) | JournalEntry::Gone => None,
+        LookupResult::Record(_) | LookupResult::Gone => None,
     })
 }
 
@@ -50,12 +50,12 @@ pub async fn differs(
 /// # Errors
 ///
 /// If the broker does not answer or refuses.
-pub async fn at(broker: &Arc<dyn Broker>, offset: u64) -> Result<JournalEntry, JournalError> {
+pub async fn at(broker: &Arc<dyn Broker>, offset: u64) -> Result<LookupResult, JournalError> {
     // A message that is not there yet would never be delivered.
     match last(broker).await {
-        Ok(Some(last)) if last.offset == Some(offset) => return Ok(JournalEntry::Record(last)),
+        Ok(Some(last)) if last.offset == Some(offset) => return Ok(LookupResult::Record(last)),
         Ok(Some(last)) if last.offset.is_some_and(|last| offset < last) => {}
-        Ok(_) => return Ok(JournalEntry::Beyond),
+        Ok(_) => return Ok(LookupResult::Beyond),
         // The messages at the end cannot be delivered. This one may be before them.
         Err(JournalError::NoEnd) => {}
         Err(error) => return Err(error),
@@ -64,12 +64,12 @@ pub async fn at(broker: &Arc<dyn Broker>, offset: u64) -> Result<JournalEntry, J
     let found = async {
         let mut deliveries = consume(&*session, StreamStart::Offset(offset), 1).await?;
         let Ok(Some(next)) = timeout(FIRST_LIMIT, deliveries.next()).await else {
-            return Ok(JournalEntry::Gone);
+            return Ok(LookupResult::Gone);
         };
         match next.map(Record::from) {
-            Ok(record) if record.offset == Some(offset) => Ok(JournalEntry::Record(record)),
-            Ok(_) => Ok(JournalEntry::Gone),
-            Err(error) if is_undeliverable(&error) => Ok(JournalEntry::Gone),
+            Ok(record) if record.offset == Some(offset) => Ok(LookupResult::Record(record)),
+            Ok(_) => Ok(LookupResult::Gone),
+            Err(error) if is_undeliverable(&error) => Ok(LookupResult::Gone),
             Err(error) => Err(error.into()),
         }
     };

@@ -1,4 +1,4 @@
-//! The range that the journal still has: its begin, and whether it has lost messages that its policy promises to
+//! The range that the journal still has: its beginning, and whether it has lost messages that its policy promises to
 //! keep.
 
 use std::collections::BTreeSet;

@@ -42,7 +42,6 @@ enum RequestMode {
     Slow,
 }
 
-/// One connection to the journal.
 struct JournalConnection {
     session: Arc<dyn Session>,
     deliveries: Deliveries,

@@ -44,7 +44,7 @@ impl MadeKeys {
         }
     }
 
-    /// Does the same for the body of an event of this type.
+    /// Passes on the keys in the body of an event of this type.
     pub(crate) fn each_in(
         &self,
         event_type: &str,

@@ -35,7 +35,7 @@ impl MemorySystem {
         Self::on(Postgres::shared().await.expect("a Postgres"), test, services).await
     }
 
-    /// Does the same on another Postgres.
+    /// Like [`new`](Self::new), on another Postgres.
     pub async fn on(postgres: &Postgres, test: &str, services: &[Participant]) -> Self {
         let parts: Vec<_> = services.iter().map(Participant::part).collect();
         let names: Vec<_> = parts.iter().map(|part| part.service).collect();
@@ -108,12 +108,12 @@ impl MemorySystem {
         self.looks.execute(self.url(service), sql).await.expect("executed");
     }
 
-    /// Counts the rows of `select count(*) from {what}`.
+    /// Returns the result of `select count(*) from {what}`.
     pub async fn count(&self, service: &str, what: &str) -> i64 {
         self.try_count(service, what).await.expect("a count")
     }
 
-    /// Counts rows while the database may be away.
+    /// Like [`count`](Self::count), while the database may be away.
     pub async fn try_count(&self, service: &str, what: &str) -> Result<i64, sqlx::Error> {
         self.looks.value(self.url(service), &format!("select count(*) from {what}")).await
     }

@@ -50,7 +50,7 @@ pub async fn try_out(url: &str, seed: u64, rounds: u32) -> Result<Vec<String>, N
     try_out_as(None, url, seed, rounds).await
 }
 
-/// Does the same with these headers in every request, for example credentials.
+/// Like [`try_out`], with these headers in every request, for example credentials.
 ///
 /// # Errors
 ///

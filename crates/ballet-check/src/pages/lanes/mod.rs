@@ -24,8 +24,8 @@ pub fn svg(graph: &Graph, saga: &str) -> String {
     draw::svg(&plan, &route::route(&plan), saga, None)
 }
 
-/// Does the same with marks on each step, for a page with its own style: the picture has only the class `lanes`. `of`
-/// returns the marks of a service's step.
+/// Like [`svg`], but with marks on each step, and without a style: it has the class `lanes` for the style of its page.
+/// `of` returns the marks of a service's step.
 #[must_use]
 pub fn marked(graph: &Graph, saga: &str, of: &dyn Fn(&str, &str) -> Marks) -> String {
     let graph = graph.in_version(saga, graph.begun_version(saga));

@@ -6,7 +6,7 @@ use anyhow::Result;
 use ballet::Clock;
 use ballet::core::{Incoming, topology};
 use ballet_check::validate::Validator;
-use ballet_ops::publish::{MessageDefaults, OutgoingMessage, PublishOutcome, outgoing, send};
+use ballet_ops::publish::{MessageDefaults, MessageOutcome, OutgoingMessage, outgoing, send};
 use serde_json::{Value, json};
 
 use crate::author::validate::message::FileMessage;
@@ -51,7 +51,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let messages = read.into_iter().filter_map(|(text, message)| Some((text, message.ok()?)));
     let messages: Vec<_> = messages.collect();
     if args.dry_run {
-        show(&messages, &vec![PublishOutcome::NotTried; messages.len()], options);
+        show(&messages, &vec![MessageOutcome::NotTried; messages.len()], options);
         return Ok(ExitStatus::All);
     }
     let broker = options.broker_as(topology::OPS)?;
@@ -61,7 +61,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     drop(progress);
     let sent = sent.map_err(|error| with_advice(error.into()))?;
     show(&messages, &sent, options);
-    let confirmed = sent.iter().filter(|sent| **sent == PublishOutcome::Confirmed).count();
+    let confirmed = sent.iter().filter(|sent| **sent == MessageOutcome::Confirmed).count();
     Ok(match confirmed {
         all if all == messages.len() => ExitStatus::All,
         0 => ExitStatus::Failed,
@@ -95,7 +95,7 @@ fn refuse(
     for (text, message) in read {
         let place = &text.place;
         match message {
-            Ok(message) => rows.push(row(text, message, &PublishOutcome::NotTried)),
+            Ok(message) => rows.push(row(text, message, &MessageOutcome::NotTried)),
             Err(why) => {
                 wrong += 1;
                 for why in why {
@@ -116,7 +116,7 @@ fn refuse(
 
 fn show(
     messages: &[(&MessageText<'_>, OutgoingMessage)],
-    sent: &[PublishOutcome],
+    sent: &[MessageOutcome],
     options: &GlobalOptions,
 ) {
     let both = messages.iter().zip(sent);
@@ -129,15 +129,15 @@ fn show(
     }
     for ((MessageText { place, .. }, OutgoingMessage { event, message_id, .. }), sent) in both {
         match sent {
-            PublishOutcome::NotTried => {
+            MessageOutcome::NotTried => {
                 ui::print(&format!("{place}would publish {event}, id {message_id}"));
             }
-            PublishOutcome::Confirmed => {
+            MessageOutcome::Confirmed => {
                 ui::print(&format!("{place}{} {event}, id {message_id}", ui::green("published")));
             }
-            PublishOutcome::No(why) | PublishOutcome::Unknown(why) => {
+            MessageOutcome::No(why) | MessageOutcome::Unknown(why) => {
                 let word =
-                    if matches!(sent, PublishOutcome::No(_)) { "not published" } else { "unknown" };
+                    if matches!(sent, MessageOutcome::No(_)) { "not published" } else { "unknown" };
                 let (word, id) = (ui::red(word), message_id);
                 ui::print(&format!("{place}{word} {event}, id {id}: {why}"));
             }
@@ -145,12 +145,12 @@ fn show(
     }
 }
 
-fn row(text: &MessageText<'_>, message: &OutgoingMessage, sent: &PublishOutcome) -> Value {
+fn row(text: &MessageText<'_>, message: &OutgoingMessage, sent: &MessageOutcome) -> Value {
     let (state, why) = match sent {
-        PublishOutcome::NotTried => ("valid", None),
-        PublishOutcome::Confirmed => ("published", None),
-        PublishOutcome::No(why) => ("not_published", Some(why)),
-        PublishOutcome::Unknown(why) => ("unknown", Some(why)),
+        MessageOutcome::NotTried => ("valid", None),
+        MessageOutcome::Confirmed => ("published", None),
+        MessageOutcome::No(why) => ("not_published", Some(why)),
+        MessageOutcome::Unknown(why) => ("unknown", Some(why)),
     };
     json!({
         "place": text.place.trim_end_matches(": "),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use ballet::core::topology::{EVENTS, OPS};
 use ballet_amqp::{Broker, Lookup, Object, Peer};
-use ballet_stream::{JournalEntry, NewIds, Record, Recording, RecordingHeader, Survey, at};
+use ballet_stream::{LookupResult, NewIds, Record, Recording, RecordingHeader, Survey, at};
 use ballet_terminal::{ask, is_interactive};
 
 use crate::base::exit::{ExitStatus, of_journal, usage};
@@ -255,9 +255,9 @@ async fn origin(
         return RecordingOrigin::Unknown;
     };
     match at(broker, offset).await {
-        Ok(JournalEntry::Record(there)) if there.is_same_message_as(last) => RecordingOrigin::Here,
-        Ok(JournalEntry::Record(_) | JournalEntry::Beyond) => RecordingOrigin::Elsewhere,
-        Ok(JournalEntry::Gone) | Err(_) => RecordingOrigin::Unknown,
+        Ok(LookupResult::Record(there)) if there.is_same_message_as(last) => RecordingOrigin::Here,
+        Ok(LookupResult::Record(_) | LookupResult::Beyond) => RecordingOrigin::Elsewhere,
+        Ok(LookupResult::Gone) | Err(_) => RecordingOrigin::Unknown,
     }
 }
 

@@ -392,7 +392,7 @@ impl<'a> ScenarioWorld<'a> {
         self.ends_with(0).await
     }
 
-    /// Does the same, and expects this many dead letters.
+    /// Like [`ends`](Self::ends), but with this many dead letters.
     pub(crate) async fn ends_with(self, dead: usize) -> Result<(), ScenarioFailure> {
         for (saga, end) in &self.expected {
             self.becomes(*saga, *end).await?;
@@ -403,8 +403,8 @@ impl<'a> ScenarioWorld<'a> {
         for (saga, end) in &self.expected {
             self.is(*saga, *end, &seen).await?;
         }
-        let company = self.provider.as_ref();
-        let wrong = company.map(|company| company.mistakes(self.sent.keys().copied()));
+        let provider = self.provider.as_ref();
+        let wrong = provider.map(|provider| provider.mistakes(self.sent.keys().copied()));
         if let Some(wrong) = wrong.filter(|wrong| !wrong.is_empty()) {
             return Err(wrong.join("\n"));
         }

@@ -21,7 +21,6 @@ pub(crate) fn checks() -> Vec<StepCheck> {
     vec![check!("many at once, as one by one", as_one_by_one)]
 }
 
-/// The ending of a saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SagaEnding {
     Done,
