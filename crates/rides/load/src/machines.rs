@@ -54,7 +54,7 @@ pub(crate) struct Machines {
     stands: [OnceCell<Uuid>; STANDS],
     /// The stand of each machine, and when its position was last sent.
     seen: Mutex<HashMap<Uuid, (usize, Instant)>>,
-    /// The number of offers that were made to machines.
+    /// The ids of the offers that were made to machines.
     offers: Mutex<HashSet<MessageId>>,
     heard: mpsc::UnboundedSender<PendingAnswer>,
     to_say: tokio::sync::Mutex<mpsc::UnboundedReceiver<PendingAnswer>>,

@@ -91,7 +91,7 @@ impl Partner {
         self.memory.lock().expect("not poisoned")
     }
 
-    /// Sets the moods of the next requests at a path. Later requests have none.
+    /// Lets the next requests at a path meet these misbehaviours, one each. Later requests meet none.
     pub fn misbehave(&self, path: &str, moods: &[Misbehaviour]) {
         self.memory().moods.insert(path.to_owned(), moods.iter().copied().collect());
     }

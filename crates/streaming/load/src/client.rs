@@ -12,7 +12,7 @@ const PUBLISHES: &str = "titles:write";
 /// The most attempts of a sign-up whose answers are lost.
 const SIGN_UPS: usize = 20;
 
-/// A viewer with a number.
+/// A viewer of a trial.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct StreamingClient<'a> {
     pub(crate) http: SiteClient<'a>,

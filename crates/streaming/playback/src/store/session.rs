@@ -195,7 +195,7 @@ pub(crate) async fn find_to_change(
     Ok(session.bind(session_id.0).fetch_optional(db).await?)
 }
 
-/// Returns a page of sessions, the newest first: all, those of one account, or only those that are not over.
+/// Returns a page of sessions, the newest first: of all accounts or of one, and all or only those that are not over.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     of: Option<AccountId>,
