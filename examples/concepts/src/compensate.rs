@@ -42,7 +42,7 @@ impl Step for PutPopcornAside {
     const NAME: &'static str = "put_popcorn_aside";
     type On = TicketsOrdered;
     type Done = PopcornPutAside;
-    // What is missing is popped: there is no reason to refuse.
+    // Missing popcorn is popped: there is no reason to refuse.
     type Refused = Never;
 
     async fn run(&self, tx: &mut Tx<'_>, order: TicketsOrdered) -> StepResult<Self> {

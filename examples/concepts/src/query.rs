@@ -38,7 +38,7 @@ impl Projection for NoteSale {
 struct Sale {
     /// The order.
     order_id: Uuid,
-    /// How many seats it has.
+    /// The number of seats.
     seats: i32,
 }
 

@@ -24,7 +24,7 @@ pub struct LampShone {
 impl Telemetry for LampShone {
     const TYPE: TelemetryType = TelemetryType::new("projectors.lamp_shone.v1");
 
-    /// What one projector says comes in order.
+    /// The telemetry of one projector comes in order.
     fn key(&self) -> impl AsRef<[u8]> {
         &self.projector
     }

@@ -8,7 +8,7 @@ use ballet::{Event, EventType, Failure, Migration, Participant, Projection, Serv
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Who may publish these events. The turnstiles are no service of ours, and have a broker user of their own.
+/// The publishers of these events. The turnstiles are no service of ours, and have a broker user of their own.
 const TURNSTILES: &[&str] = &["turnstile"];
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

@@ -72,7 +72,7 @@ impl Step for StartFilm {
     }
 }
 
-/// A room in which nobody has sat for so long is empty.
+/// Ends the screening in a room in which nobody has sat for this long.
 #[derive(Debug)]
 pub struct WatchRoom(pub SignedDuration);
 

@@ -23,11 +23,11 @@ pub(crate) struct Processor(Arc<Mutex<Memory>>);
 
 #[derive(Default)]
 struct Memory {
-    /// What was done under each key: the path and the answer.
+    /// The operation under each key: its path and its answer.
     done: BTreeMap<Uuid, (&'static str, Value)>,
     /// The keys of all requests, in order.
     asked: Vec<Uuid>,
-    /// How many answers are lost from now on.
+    /// The number of answers that are lost from now on.
     lost: usize,
 }
 
@@ -89,7 +89,7 @@ impl Processor {
         }
     }
 
-    /// The paths of all that was done.
+    /// Returns the paths of all operations.
     pub(crate) fn done(&self) -> Vec<&'static str> {
         let memory = self.0.lock().expect("a memory");
         let mut done: Vec<_> = memory.done.values().map(|(path, _)| *path).collect();
@@ -103,7 +103,7 @@ async fn a_card_is_charged_once_although_answers_are_lost_and_refunded_under_ano
     let processor = Processor::default();
     let system =
         TestSystem::new("charge", vec![call_outside::service(processor.client().await)]).await;
-    // Of a call, both the answer and that to the question what became of it; twice.
+    // For two attempts, the answer is lost, and so is the answer to the look-up.
     processor.0.lock().expect("a memory").lost = 4;
     let order_id = system.new_id();
     let held = SeatsHeld { order_id, show: "premiere".to_owned(), seats: 1 };

@@ -17,7 +17,7 @@ use serde_json::json;
 
 const PROCESSOR: &str = "PROCESSOR_URL";
 
-/// What the program is called with, and the settings of every service.
+/// The arguments of the program, with the settings of every service.
 #[derive(Debug, Parser)]
 struct Args {
     #[command(flatten)]
@@ -29,7 +29,7 @@ struct Args {
     nocapture: bool,
 }
 
-/// No test: what the suite runs. Without a processor it does nothing.
+/// Not a test, but the program that the suite runs. Without a processor it does nothing.
 #[test]
 fn program() -> ExitCode {
     let Ok(url) = std::env::var(PROCESSOR) else { return ExitCode::SUCCESS };

@@ -52,7 +52,7 @@ async fn a_hint_ends_it_at_once_and_only_once() {
     }
     let emptied: RoomEmptied = system.event(screening).await;
     assert_eq!(emptied.reason, "the film is over");
-    // What comes late revives nothing.
+    // Late events revive nothing.
     tell(&system, screening, "sit").await;
     tell(&system, screening, "leave").await;
     tell(&system, other, "leave").await;

@@ -12,7 +12,7 @@ pub(crate) struct Fault {
     pub(crate) name: &'static str,
     pub(crate) scenario: Scenario,
     pub(crate) says: &'static str,
-    /// The file, what is there, and what is there instead.
+    /// The file, the text in it, and the text in its place.
     changes: &'static [(&'static str, &'static str, &'static str)],
 }
 
@@ -32,7 +32,7 @@ impl Drop for Copy {
     }
 }
 
-/// Where the service in Python is.
+/// Returns the directory of the service in Python.
 pub(crate) fn original() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../python-loyalty")
 }

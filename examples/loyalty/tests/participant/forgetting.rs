@@ -1,10 +1,10 @@
-//! What the service in Python no longer needs to remember.
+//! The rows that the service in Python no longer needs.
 
 use serde_json::json;
 
 use crate::alone::{self, TRIGGER};
 
-/// A delete of so many that it would take too long is cancelled, as `statement_timeout` does it.
+/// Many old rows. A delete of too many of them is cancelled, as `statement_timeout` does it.
 const OLD_ROWS: &str = "
     insert into inbox (message_id, received_at)
         select gen_random_uuid(), now() - interval '30 days' from generate_series(1, 12000);

@@ -21,9 +21,9 @@ use crate::faults::FAULTS;
 
 /// The tests take turns, since each keeps the machine busy.
 static TURN: Mutex<()> = Mutex::const_new(());
-/// A program with a fault loses something; the suite waits so long for it.
+/// The time that the suite waits for something that a program with a fault has lost.
 const SOON: Duration = Duration::from_secs(12);
-/// In how many shares the faults are, if `BALLET_TURN` says which one is tried.
+/// The number of shares of the faults. `BALLET_TURN` says which one is tried; without it all are.
 const SHARES: usize = 4;
 
 async fn program_in_python(dir: &Path) -> Program {

@@ -21,7 +21,7 @@ async fn what_fails_each_time_waits_in_every_retry_queue_and_then_is_a_dead_lett
     let letter = system.dead_letters(1).await.remove(0);
     assert_eq!(letter["payload"], BODY);
     let (properties, headers) = (&letter["properties"], &letter["properties"]["headers"]);
-    // What the message did not say was derived from it before it first waited.
+    // The missing properties were derived from the message before it first waited.
     assert_eq!(properties["type"], TRIGGER);
     assert_eq!(properties["correlation_id"], SAGA);
     // As every consumer derives it, in whatever language: the same body in another saga is another message.
