@@ -1,4 +1,4 @@
-//! The interface to a card processor. It calls whatever is paid for an order, and its id `order_id`.
+//! The interface to a card processor. To the processor, whatever is paid is an order with an `order_id`, also a ride.
 
 use std::fmt;
 use std::future::Future;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::types::Uuid;
 use values::Money;
 
-/// The reason of a refusal that we made ourselves: the provider does not accept the request.
+/// The reason for a refusal of our own: the provider does not accept the request.
 pub const NOT_TAKEN: &str = "request_not_taken";
 
 /// A card processor. Each request has an idempotency key: it takes effect once and has one answer, however often it
@@ -47,7 +47,7 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
     ) -> Reply<'a, Option<Capture>> {
         cannot_look_up()
     }
-    /// Returns for how long the provider remembers a key; `None` if for as long as we may ask.
+    /// Returns how long the provider remembers a key. `None` means for as long as we may ask.
     fn keys_kept(&self) -> Option<Duration> {
         None
     }

@@ -17,7 +17,7 @@ const LONGEST: usize = 64 * 1024;
 
 /// The state of routes that take webhooks.
 pub trait WebhookReceiver {
-    /// Returns the check of webhooks' signatures.
+    /// Returns the check of webhook signatures.
     fn webhooks(&self) -> &Webhooks;
     /// Returns the time.
     fn now(&self) -> Timestamp;

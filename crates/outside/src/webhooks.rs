@@ -1,11 +1,11 @@
-//! The check of webhooks' signatures.
+//! The check of webhook signatures.
 
 use axum::http::StatusCode;
 use ballet::http::Problem;
 use ballet_signature::Secrets;
 use jiff::Timestamp;
 
-/// The secrets of the senders of webhooks.
+/// Checks the signatures of webhooks by the secrets of their senders.
 #[derive(Debug, Clone)]
 pub struct Webhooks {
     secrets: Option<Secrets>,

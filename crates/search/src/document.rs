@@ -61,7 +61,7 @@ fn pairs(text: &str) -> impl Iterator<Item = String> {
     pairs.into_iter()
 }
 
-/// Passes every spelling of every word of a text to `found`, and whether the next spelling is of the next word.
+/// Passes every spelling of every word of a text to `found`, and whether it is the first of the next word.
 fn read(text: &str, mut found: impl FnMut(String, bool)) {
     for chunk in text.split_whitespace() {
         let parts = words(chunk);

@@ -3,7 +3,7 @@
 /// The longest text, in characters.
 const MAX_TEXT: usize = 200;
 
-/// The error of a text.
+/// The reason why a text is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WrongText {
     /// The text is required.
@@ -21,7 +21,7 @@ pub enum WrongText {
 ///
 /// # Errors
 ///
-/// Returns the error of the text.
+/// Returns the reason if the text is not accepted.
 pub fn check_text(text: &str) -> Result<(), WrongText> {
     if text.trim().is_empty() {
         Err(WrongText::Empty)

@@ -20,11 +20,11 @@ use crate::upcast::GuestsCounted;
 /// The settings of the foyer, besides those of every service.
 #[derive(Debug, Clone, clap::Args)]
 pub struct FoyerSettings {
-    /// How guests are greeted.
+    /// The greeting of guests.
     #[arg(long, env = "FOYER_GREETING", default_value = "Welcome")]
     pub foyer_greeting: String,
 
-    /// How many guests have room.
+    /// The number of guests that there is room for.
     #[arg(long, env = "FOYER_CAPACITY", default_value_t = 300, value_parser = clap::value_parser!(u16).range(1..))]
     pub foyer_capacity: u16,
 }

@@ -53,7 +53,7 @@ impl Owner for NoRows {
     }
 }
 
-/// How a party began before. It has another name than the one that takes its place: the ledger knows steps by them.
+/// The first step of a party before. Its successor has another name, because the ledger knows steps by their names.
 #[derive(Debug)]
 pub struct AcceptPartyV1;
 
@@ -130,7 +130,7 @@ impl Compensate for HoldLoungeV1 {
     }
 }
 
-/// The same step behind the new one. What it publishes is the same in both versions, and all that follows, too.
+/// The same step behind the new one. Its event is the same in both versions, and so is everything after it.
 #[derive(Debug)]
 pub struct HoldLounge;
 
@@ -183,7 +183,7 @@ impl Step for ConfirmParty {
     }
 }
 
-/// `begins` is 1 in the first release, and 2 in the next. A third one leaves out what is of version 1.
+/// `begins` is 1 in the first release, and 2 in the next. A third one leaves out version 1.
 #[must_use]
 pub fn participant(begins: u32) -> Participant {
     Participant::new("lounge").owns(NoRows, |saga| {

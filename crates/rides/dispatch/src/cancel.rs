@@ -35,7 +35,7 @@ pub(crate) fn payment_declined(event: PaymentDeclined) -> RideCancelled {
     }
 }
 
-/// No driver is near, or only drivers who did not accept before.
+/// No free driver is near, or only ones who did not accept before.
 pub(crate) fn no_driver_nearby(event: NoDriverNearby) -> RideCancelled {
     let NoDriverNearby { ride_id, attempt } = event;
     let (reason, detail) = match attempt {

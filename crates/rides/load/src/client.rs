@@ -22,7 +22,7 @@ pub(crate) const BEHIND: &str = "rides:all";
 const COLUMNS: usize = 600;
 const ROWS: usize = 200;
 
-/// A customer with a number.
+/// A customer of a trial: a rider and its drivers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RidesClient<'a> {
     pub(crate) http: SiteClient<'a>,

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::cases::RideScenario;
 use crate::client::RidesClient;
 
-/// Longer than dispatch takes to look for the first time whether a ride is over.
+/// The time in the car. Dispatch first looks whether the ride is over before that.
 const LONG_RIDE: Duration = Duration::from_secs(1);
 
 /// Plays one scenario. Under faults an offer may end before its driver has answered. Then the ride ends as the driver

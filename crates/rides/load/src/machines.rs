@@ -54,23 +54,23 @@ pub(crate) struct Machines {
     stands: [OnceCell<Uuid>; STANDS],
     /// The stand of each machine, and when its position was last sent.
     seen: Mutex<HashMap<Uuid, (usize, Instant)>>,
-    /// The number of offers that were made to machines.
+    /// The ids of the offers that were made to machines.
     offers: Mutex<HashSet<MessageId>>,
-    heard: mpsc::UnboundedSender<PendingAnswer>,
-    to_say: tokio::sync::Mutex<mpsc::UnboundedReceiver<PendingAnswer>>,
+    answers: mpsc::UnboundedSender<PendingAnswer>,
+    pending: tokio::sync::Mutex<mpsc::UnboundedReceiver<PendingAnswer>>,
     /// The number of rides that wait for a machine.
     waiting: AtomicU32,
 }
 
 impl Default for Machines {
     fn default() -> Self {
-        let (heard, to_say) = mpsc::unbounded_channel();
+        let (answers, pending) = mpsc::unbounded_channel();
         Self {
             stands: Default::default(),
             seen: Mutex::default(),
             offers: Mutex::default(),
-            heard,
-            to_say: tokio::sync::Mutex::new(to_say),
+            answers,
+            pending: tokio::sync::Mutex::new(pending),
             waiting: AtomicU32::new(0),
         }
     }
@@ -135,19 +135,19 @@ impl Machines {
             "complete"
         };
         // Once the trial is over, the receiver is gone.
-        self.heard.send(PendingAnswer { stand, ride, driver, what }).ok();
+        self.answers.send(PendingAnswer { stand, ride, driver, what }).ok();
     }
 
     /// Sends the machines' answers and positions until the given time, and for as long as a ride waits.
     pub(crate) async fn answer(&self, site: &Site, until: Instant) -> Result<()> {
-        let mut to_say = self.to_say.lock().await;
-        let (mut saying, mut looks) = (FuturesUnordered::new(), tokio::time::interval(LOOK));
+        let mut pending = self.pending.lock().await;
+        let (mut sending, mut looks) = (FuturesUnordered::new(), tokio::time::interval(LOOK));
         while Instant::now() < until || self.are_wanted() {
             tokio::select! {
-                Some(says) = to_say.recv(), if saying.len() < SIDE_BY_SIDE => {
-                    saying.push(send(site, says));
+                Some(answer) = pending.recv(), if sending.len() < SIDE_BY_SIDE => {
+                    sending.push(send(site, answer));
                 }
-                Some(()) = saying.next() => {}
+                Some(()) = sending.next() => {}
                 _ = looks.tick() => self.send_positions(site).await?,
             }
         }
@@ -175,8 +175,8 @@ impl Machines {
 }
 
 /// Sends a request until there is an answer, which is a refusal if the offer is over by then.
-async fn send(site: &Site, says: PendingAnswer) {
-    let PendingAnswer { stand, ride, driver, what } = says;
+async fn send(site: &Site, answer: PendingAnswer) {
+    let PendingAnswer { stand, ride, driver, what } = answer;
     while RidesClient::new(site, FIRST + stand).act(ride, driver, what).await.is_err() {}
 }
 

@@ -183,7 +183,7 @@ impl Customer {
         }
     }
 
-    /// The status of an order.
+    /// Returns the status of an order.
     pub(crate) async fn status(&self, order: Uuid) -> Result<String> {
         let path = format!("/orders/{order}");
         let (status, body) = patiently(|| self.get(&path)).await?;

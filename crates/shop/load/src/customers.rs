@@ -22,8 +22,8 @@ const STOREFRONT: &str = "storefront";
 const PATIENCE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Places an order through the gateway. Orders that the catalog does not know are published by the shop front
-/// instead.
+/// Places an order through the gateway. The shop front publishes orders without goods, or with goods that catalog
+/// does not know.
 pub(crate) async fn order_through_gateway(
     case: &OrderCase,
     number: usize,

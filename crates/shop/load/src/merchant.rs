@@ -39,7 +39,7 @@ impl Merchant {
         Ok(())
     }
 
-    /// Returns a line unless each delivery note has counted once. The count is read from the database, because
+    /// Returns a violation unless each delivery note has counted once. The count is read from the database, because
     /// inventory may answer only its gateway. A note without an answer may have counted.
     pub(crate) async fn audit(&self, databases: &BTreeMap<String, String>) -> Result<Vec<String>> {
         let (begun, confirmed) =

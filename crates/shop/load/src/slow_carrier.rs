@@ -12,7 +12,7 @@ use shipping::sandbox::Sandbox;
 
 /// The slow country: Greenland.
 pub(crate) const COUNTRY: &str = "GL";
-/// The time that a delivery takes there. No deadline of an order is longer than 30 days.
+/// The time after which the carrier books a parcel there. No deadline of an order is longer than 30 days.
 const TAKES: SignedDuration = SignedDuration::from_hours(40 * 24);
 
 #[derive(Debug)]

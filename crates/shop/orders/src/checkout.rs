@@ -76,7 +76,7 @@ pub(crate) enum InvalidCheckout {
     Text {
         /// The text's field.
         field: String,
-        /// The error of the text.
+        /// The reason.
         wrong: WrongText,
     },
 }

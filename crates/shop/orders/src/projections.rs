@@ -38,8 +38,8 @@ notes! {
     NoteWithdrawal = "note_withdrawal" on ProductWithdrawn: |_| None;
 }
 
-/// Stores the prices of a page that fills the copy: no other message may ever have them. The page does not say
-/// since when a withdrawn product is withdrawn.
+/// Stores the prices of a page that fills the copy, because perhaps no other message ever has them. The page does not
+/// say when a product was withdrawn.
 #[derive(Debug)]
 pub(crate) struct NotePage;
 

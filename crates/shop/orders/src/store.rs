@@ -206,7 +206,7 @@ pub(crate) async fn history(
     Ok(history)
 }
 
-/// Returns the histories of those of these orders that no longer have their status.
+/// Returns the histories of the orders whose status has changed since `seen`.
 pub(crate) async fn changed(
     db: impl PgExecutor<'_>,
     seen: &[OrderHistory],

@@ -31,7 +31,7 @@ pub struct PaymentSettings {
 }
 
 impl PaymentSettings {
-    /// Returns the check of webhooks' signatures.
+    /// Returns the check of webhook signatures.
     ///
     /// # Errors
     ///

@@ -5,7 +5,7 @@
 //! products would be if the products were independent. A bestseller is in many orders with everything, which is no
 //! surprise. Unlike a plain lift, G² does not overrate pairs that were seen once or twice.
 
-/// The numbers of orders with two products.
+/// The numbers of orders with two products, or with one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CoOccurrence {
     /// The orders with both products.

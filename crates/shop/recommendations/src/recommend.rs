@@ -16,7 +16,7 @@ use crate::store::candidates::{bought, partners, popular};
 const WEIGHED_FOR_ONE: i64 = 500;
 /// The same for each product that a customer bought.
 const WEIGHED_FOR_EACH: i64 = 50;
-/// The most recent purchases of a customer that are used to find others.
+/// The number of a customer's latest purchases by which other products are found.
 const LAST_BOUGHT: usize = 30;
 
 /// The most products of a list.

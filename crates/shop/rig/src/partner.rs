@@ -61,7 +61,7 @@ pub struct PartnerOperation {
 #[derive(Debug, Default)]
 struct PartnerMemory {
     done: BTreeMap<Uuid, PartnerOperation>,
-    moods: BTreeMap<String, VecDeque<Misbehaviour>>,
+    misbehaviours: BTreeMap<String, VecDeque<Misbehaviour>>,
 }
 
 /// Decides the result of an operation from its path, key and request.
@@ -91,13 +91,15 @@ impl Partner {
         self.memory.lock().expect("not poisoned")
     }
 
-    /// Sets the moods of the next requests at a path. Later requests have none.
-    pub fn misbehave(&self, path: &str, moods: &[Misbehaviour]) {
-        self.memory().moods.insert(path.to_owned(), moods.iter().copied().collect());
+    /// Lets the next requests at a path meet these misbehaviours, one each. Later requests meet none.
+    pub fn misbehave(&self, path: &str, misbehaviours: &[Misbehaviour]) {
+        self.memory()
+            .misbehaviours
+            .insert(path.to_owned(), misbehaviours.iter().copied().collect());
     }
 
-    fn mood(&self, path: &str) -> Option<Misbehaviour> {
-        self.memory().moods.get_mut(path)?.pop_front()
+    fn next_misbehaviour(&self, path: &str) -> Option<Misbehaviour> {
+        self.memory().misbehaviours.get_mut(path)?.pop_front()
     }
 
     /// Returns the operations for an order at a path, each with its key.
@@ -146,18 +148,22 @@ async fn request_operation(
     }
     let key = headers["idempotency-key"].to_str().expect("text").parse().expect("a UUID");
     let request: Value = serde_json::from_slice(&body).expect("JSON");
-    let mood = partner.mood(path);
-    match mood {
+    let misbehaviour = partner.next_misbehaviour(path);
+    match misbehaviour {
         Some(Misbehaviour::Hangs) => std::future::pending().await,
         Some(Misbehaviour::Says(status)) => return status_response(status),
         _ => {}
     }
-    let done = partner.act(path, key, &request, mood != Some(Misbehaviour::Later));
-    if let Some(mood) = mood { respond_badly(mood, done).await } else { operation_response(&done) }
+    let done = partner.act(path, key, &request, misbehaviour != Some(Misbehaviour::Later));
+    if let Some(misbehaviour) = misbehaviour {
+        respond_badly(misbehaviour, done).await
+    } else {
+        operation_response(&done)
+    }
 }
 
 async fn read_operation(State(partner): State<Partner>, Path(key): Path<Uuid>) -> Response {
-    match partner.mood("/operations") {
+    match partner.next_misbehaviour("/operations") {
         Some(Misbehaviour::Says(status)) => return status_response(status),
         Some(_) => std::future::pending().await,
         None => {}
@@ -166,9 +172,9 @@ async fn read_operation(State(partner): State<Partner>, Path(key): Path<Uuid>) -
     done.map_or_else(|| status_response(404), |done| operation_response(&done))
 }
 
-async fn respond_badly(mood: Misbehaviour, mut done: PartnerOperation) -> Response {
+async fn respond_badly(misbehaviour: Misbehaviour, mut done: PartnerOperation) -> Response {
     let text = done.answer.to_string();
-    match mood {
+    match misbehaviour {
         Misbehaviour::Hangs | Misbehaviour::ActsAndHangs => std::future::pending().await,
         Misbehaviour::Says(status) | Misbehaviour::ActsAndSays(status) => status_response(status),
         Misbehaviour::ActsAndBreaks => {

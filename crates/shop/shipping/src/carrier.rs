@@ -10,7 +10,7 @@ use ballet::calls::CallKey;
 use serde::{Deserialize, Serialize};
 use shop_events::{Address, OrderId, ShipmentId};
 
-/// The reason of a refusal that we made ourselves: the carrier does not accept the request.
+/// The reason for a refusal of our own: the carrier does not accept the request.
 pub(crate) const NOT_TAKEN: &str = "request_not_taken";
 
 /// A carrier. Each request has an idempotency key: it takes effect once and has one answer, however often it is
@@ -37,7 +37,7 @@ pub trait Carrier: fmt::Debug + Send + Sync + 'static {
             Err(CarrierError::Unavailable("it cannot be asked what it did".to_owned()))
         })
     }
-    /// Returns for how long the carrier remembers a key; `None` if for as long as we may ask.
+    /// Returns how long the carrier remembers a key. `None` means for as long as we may ask.
     fn keys_kept(&self) -> Option<Duration> {
         None
     }

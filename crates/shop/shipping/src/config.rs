@@ -98,7 +98,7 @@ impl CarrierSettings {
         Sandbox::new(Duration::from_millis(self.sandbox_transit_millis))
     }
 
-    /// Returns the check of webhooks' signatures.
+    /// Returns the check of webhook signatures.
     ///
     /// # Errors
     ///

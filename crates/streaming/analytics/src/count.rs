@@ -53,12 +53,12 @@ impl HeartbeatCounts {
         known: &HashMap<SessionId, SessionCount>,
         beats: &[ReceivedHeartbeat],
     ) -> Self {
-        let mut run = Self::default();
+        let mut counts = Self::default();
         for ReceivedHeartbeat { heartbeat, received } in beats {
             let session = heartbeat.session_id;
             let number = heartbeat.number.min(MOST);
             let watched = heartbeat.watched_seconds.min(MOST);
-            let before = run.sessions.get(&session).or_else(|| known.get(&session)).copied();
+            let before = counts.sessions.get(&session).or_else(|| known.get(&session)).copied();
             // A heartbeat with this number or a later one was counted before.
             if before.is_some_and(|before| before.number >= number) {
                 continue;
@@ -72,9 +72,9 @@ impl HeartbeatCounts {
             let closes_at = hour + SignedDuration::from_hours(1) + LATENESS;
             if *received >= closes_at {
                 let came = floor(*received, Unit::Hour);
-                *run.late.entry((hour, title_id, came)).or_default() += i64::from(gained);
+                *counts.late.entry((hour, title_id, came)).or_default() += i64::from(gained);
             } else {
-                let gain = run.minutes.entry((minute, title_id)).or_default();
+                let gain = counts.minutes.entry((minute, title_id)).or_default();
                 gain.viewers += i32::from(is_new_minute);
                 gain.watched_seconds += i64::from(gained);
             }
@@ -84,9 +84,9 @@ impl HeartbeatCounts {
                 watched_seconds: watched.max(before.map_or(0, |it| it.watched_seconds)),
                 minute: before.map_or(minute, |before| before.minute.max(minute)),
             };
-            run.sessions.insert(session, counted);
+            counts.sessions.insert(session, counted);
         }
-        run
+        counts
     }
 }
 
@@ -120,32 +120,32 @@ mod tests {
         }
     }
 
-    fn total(run: &HeartbeatCounts) -> (i32, i64, i64) {
-        let minutes = run.minutes.values();
+    fn total(counts: &HeartbeatCounts) -> (i32, i64, i64) {
+        let minutes = counts.minutes.values();
         let viewers = minutes.clone().map(|gain| gain.viewers).sum();
-        (viewers, minutes.map(|gain| gain.watched_seconds).sum(), run.late.values().sum())
+        (viewers, minutes.map(|gain| gain.watched_seconds).sum(), counts.late.values().sum())
     }
 
     #[test]
     fn duplicates_and_disorder_change_nothing() {
         let beats =
             [beat(1, 1, 10, 10), beat(1, 3, 30, 30), beat(1, 2, 20, 20), beat(1, 3, 30, 30)];
-        let run = HeartbeatCounts::count(&HashMap::new(), &beats);
-        assert_eq!(total(&run), (1, 30, 0));
-        let again = HeartbeatCounts::count(&run.sessions, &beats);
+        let counts = HeartbeatCounts::count(&HashMap::new(), &beats);
+        assert_eq!(total(&counts), (1, 30, 0));
+        let again = HeartbeatCounts::count(&counts.sessions, &beats);
         assert_eq!(total(&again), (0, 0, 0));
         assert!(again.sessions.is_empty());
     }
 
     #[test]
     fn no_more_is_counted_than_a_row_holds() {
-        let run = HeartbeatCounts::count(&HashMap::new(), &[beat(1, u32::MAX, u32::MAX, 10)]);
-        assert_eq!(total(&run), (1, i64::from(MOST), 0));
-        let counted = run.sessions.values().map(|it| (it.number, it.watched_seconds));
+        let counts = HeartbeatCounts::count(&HashMap::new(), &[beat(1, u32::MAX, u32::MAX, 10)]);
+        assert_eq!(total(&counts), (1, i64::from(MOST), 0));
+        let counted = counts.sessions.values().map(|it| (it.number, it.watched_seconds));
         assert_eq!(counted.collect::<Vec<_>>(), [(MOST, MOST)]);
         // As it is read back from the row: the same heartbeat adds nothing.
         assert_eq!(
-            total(&HeartbeatCounts::count(&run.sessions, &[beat(1, u32::MAX, u32::MAX, 10)])),
+            total(&HeartbeatCounts::count(&counts.sessions, &[beat(1, u32::MAX, u32::MAX, 10)])),
             (0, 0, 0)
         );
     }
@@ -154,8 +154,8 @@ mod tests {
     fn a_viewer_counts_once_a_minute() {
         let beats =
             [beat(1, 1, 10, 10), beat(2, 1, 10, 11), beat(1, 2, 70, 70), beat(1, 3, 80, 80)];
-        let run = HeartbeatCounts::count(&HashMap::new(), &beats);
-        let viewers: Vec<i32> = run.minutes.values().map(|gain| gain.viewers).collect();
+        let counts = HeartbeatCounts::count(&HashMap::new(), &beats);
+        let viewers: Vec<i32> = counts.minutes.values().map(|gain| gain.viewers).collect();
         assert_eq!(viewers, [2, 1]);
     }
 

@@ -12,7 +12,7 @@ const PUBLISHES: &str = "titles:write";
 /// The most attempts of a sign-up whose answers are lost.
 const SIGN_UPS: usize = 20;
 
-/// A viewer with a number.
+/// A viewer of a trial.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct StreamingClient<'a> {
     pub(crate) http: SiteClient<'a>,
@@ -38,7 +38,7 @@ impl TitlePublisher {
         Ok(Self { token: site.token(&site.new_id().to_string(), PUBLISHES).await? })
     }
 
-    /// This client with the publisher's token.
+    /// Returns this client with the publisher's token.
     pub(crate) fn at<'a>(&'a self, client: StreamingClient<'a>) -> StreamingClient<'a> {
         StreamingClient { http: client.http.with(self.token.as_deref()) }
     }
@@ -59,7 +59,7 @@ impl Household {
         })
     }
 
-    /// This client with the account's token.
+    /// Returns this client with the account's token.
     pub(crate) fn at<'a>(&'a self, client: StreamingClient<'a>) -> StreamingClient<'a> {
         StreamingClient { http: client.http.with(self.token.as_deref()) }
     }
@@ -140,9 +140,9 @@ impl<'a> StreamingClient<'a> {
         watched: u32,
     ) -> Result<StatusCode> {
         let path = format!("/sessions/{session}/heartbeats");
-        let sign =
+        let heartbeat =
             json!({ "number": number, "position_seconds": watched, "watched_seconds": watched });
-        Ok(self.http.ask(Method::POST, "playback", &path, &sign).await?.0)
+        Ok(self.http.ask(Method::POST, "playback", &path, &heartbeat).await?.0)
     }
 
     /// Stops a session, and returns it.

@@ -125,10 +125,10 @@ async fn watch(
     viewer: StreamingClient<'_>,
     home: &Household,
     shelf: &Shelf,
-    signs: &[(u32, u32)],
+    heartbeats: &[(u32, u32)],
 ) -> Result<BegunSaga> {
     let session = start_session(viewer, home, 0, &shelf.any).await?;
-    for (number, watched) in signs {
+    for (number, watched) in heartbeats {
         viewer.beat(&session, *number, *watched).await?;
     }
     viewer.stop(&session).await?;

@@ -195,8 +195,9 @@ async fn beat(
     let found =
         require_visible(session::find(handle.db(), session_id).await?, session_id, &caller)?;
     let (title_id, at) = (found.title_id, handle.now());
-    let sign = Heartbeat { session_id, title_id, number, position_seconds, watched_seconds, at };
-    let Some(believed) = session::note(handle.db(), sign).await? else {
+    let heartbeat =
+        Heartbeat { session_id, title_id, number, position_seconds, watched_seconds, at };
+    let Some(believed) = session::note(handle.db(), heartbeat).await? else {
         let now = session::find(handle.db(), session_id).await?.unwrap_or(found);
         return Err(not_playing(&now, at));
     };

@@ -7,10 +7,10 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use uuid::Uuid;
 
-/// For what hangs: nothing here takes long.
+/// The limit for waits that hang: nothing here takes long.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 
-/// The answer to a request that began something: its id.
+/// Returns the id in the answer to a request that began something.
 pub(crate) fn id((status, body): (StatusCode, Value)) -> Uuid {
     assert!(status.is_success(), "{status}: {body}");
     serde_json::from_value(body).expect("an id")

@@ -11,13 +11,13 @@ use crate::faults;
 
 pub(crate) const TRIGGER: &str = "orders.order_placed.v1";
 
-/// All that it needs. It does not run yet.
+/// Creates everything that the service needs. The service does not run yet.
 pub(crate) async fn asleep(name: &str) -> TestSystem {
     let servers = Servers::shared().await.expect("servers");
     TestSystem::asleep_on(servers, name, vec![in_python().part]).await
 }
 
-/// It ends when this is dropped.
+/// Starts the service. It ends when the returned value is dropped.
 pub(crate) async fn start(system: &TestSystem) -> Child {
     Command::new(python().await.expect("a Python with pika and psycopg"))
         .args(["-m", "loyalty"])

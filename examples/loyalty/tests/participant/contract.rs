@@ -8,12 +8,12 @@ use ballet_testkit::participant::Contract;
 /// The file that `ballet participant try` reads, too. Its part is from the contract that was written by hand.
 const CASE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../python-loyalty/participant.json");
 
-/// An order of 25 euros for a customer of its own, and its points, of the service in Python.
+/// Returns the contract of the service in Python: an order of 25 euros for a customer of its own, and its points.
 pub(crate) fn in_python() -> Contract {
     Contract::read(Path::new(CASE)).expect("a contract")
 }
 
-/// The same of a service with this part.
+/// Returns the same contract for a service with this part.
 pub(crate) fn contract(part: Part) -> Contract {
     Contract { part, ..in_python() }
 }

@@ -23,7 +23,7 @@ use crate::faults::FAULTS;
 static TURN: Mutex<()> = Mutex::const_new(());
 /// The time for which the suite waits for what a program with a fault loses.
 const SOON: Duration = Duration::from_secs(12);
-/// In how many shares the faults are, if `BALLET_TURN` says which one is tried.
+/// The number of shares of the faults. `BALLET_TURN` says which one is tried; without it all are.
 const SHARES: usize = 4;
 
 async fn program_in_python(dir: &Path) -> Program {

@@ -61,7 +61,7 @@ fn rides(api: Api<DispatchState>) -> Api<DispatchState> {
                  that is declined cancels it. The quote is one that `quote` returned.",
             )
             .example(json!({ "quote_id": "0190a000-0000-7000-8000-000000000002" }))
-            .answers(StatusCode::CREATED, "The ride. Once the rider's card holds its price, the search for a driver begins.")
+            .answers(StatusCode::CREATED, "The ride. Once its price is held on the rider's card, the search for a driver begins.")
             .refuses(StatusCode::GONE, "The quote is too old.")
             .try_again(
                 StatusCode::TOO_MANY_REQUESTS,

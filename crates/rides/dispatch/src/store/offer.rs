@@ -131,7 +131,7 @@ pub(crate) async fn to(
     Ok(offer.bind(ride_id.0).bind(driver_id.0).fetch_optional(db).await?)
 }
 
-/// Returns a page of offers, those of the newest rides first: all, those of one driver, or only live ones.
+/// Returns a page of offers, those of the newest rides first: of all drivers or of one, and all or only the live ones.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     driver_id: Option<DriverId>,

@@ -55,7 +55,7 @@ struct Car<'a> {
     dice: Dice,
     at: MapPoint,
     way: VecDeque<MapPoint>,
-    doing: Activity,
+    activity: Activity,
     /// The ticks for which the car still stands.
     stands: u32,
     /// The ticks since the last position.
@@ -67,8 +67,8 @@ pub(crate) async fn drive(town: &SharedTown, number: usize, person: Resident) ->
     let mut dice = Dice::new(1, u64::try_from(number).unwrap_or_default());
     let at = town.plan.corner(town.crossing(&mut dice));
     let client = RidesClient::new(&town.site, number).with(person.token.as_deref());
-    let (id, doing, way) = (person.id, Activity::Cruising, VecDeque::new());
-    let mut car = Car { town, client, id, dice, at, way, doing, stands: 0, unseen: 0 };
+    let (id, activity, way) = (person.id, Activity::Cruising, VecDeque::new());
+    let mut car = Car { town, client, id, dice, at, way, activity, stands: 0, unseen: 0 };
     let shift = json!({ "seats": 4, "at": at.on_earth() });
     client.http.ask(Method::POST, "location", &format!("/drivers/{id}/online"), &shift).await?;
     let mut ticks = tokio::time::interval(TICK);
@@ -83,24 +83,24 @@ pub(crate) async fn drive(town: &SharedTown, number: usize, person: Resident) ->
 
 impl Car<'_> {
     async fn step(&mut self) -> Result<()> {
-        let doing = self.doing;
-        match doing {
+        let activity = self.activity;
+        match activity {
             Activity::Cruising => match self.open_offer() {
                 Some(ride) => {
                     let thinks = Instant::now() + self.dice.millis(900, 2_600);
-                    self.doing = Activity::Thinking(ride, thinks);
+                    self.activity = Activity::Thinking(ride, thinks);
                 }
                 None => self.cruise(),
             },
             Activity::Thinking(ride, until) if Instant::now() >= until => self.answer(ride).await?,
             Activity::Ignoring(ride) if self.open_offer() != Some(ride) => {
-                self.doing = Activity::Cruising;
+                self.activity = Activity::Cruising;
             }
             Activity::ToPickup(ride) if self.advance(DRIVES) => self.pick_up(ride).await?,
-            Activity::ToPickup(ride) if self.is_over(ride) => self.doing = Activity::Cruising,
+            Activity::ToPickup(ride) if self.is_over(ride) => self.activity = Activity::Cruising,
             Activity::Riding(ride) if self.advance(DRIVES) => {
                 self.client.act(ride, self.id, "complete").await?;
-                self.doing = Activity::Cruising;
+                self.activity = Activity::Cruising;
             }
             Activity::Thinking(..)
             | Activity::Ignoring(_)
@@ -159,7 +159,7 @@ impl Car<'_> {
     async fn answer(&mut self, ride: Uuid) -> Result<()> {
         let (what, then) = match self.dice.below(100) {
             0..6 => {
-                self.doing = Activity::Ignoring(ride);
+                self.activity = Activity::Ignoring(ride);
                 return Ok(());
             }
             6..20 => ("decline", Activity::Cruising),
@@ -167,8 +167,8 @@ impl Car<'_> {
         };
         let (status, _) = self.client.act(ride, self.id, what).await?;
         // The offer or the ride may be over by then.
-        self.doing = if status.is_success() { then } else { Activity::Ignoring(ride) };
-        if let Activity::ToPickup(_) = self.doing {
+        self.activity = if status.is_success() { then } else { Activity::Ignoring(ride) };
+        if let Activity::ToPickup(_) = self.activity {
             let TripAnswer { ride } = serde_json::from_value(self.client.trip(ride).await?)?;
             self.go_to(ride.pickup);
         }
@@ -178,7 +178,7 @@ impl Car<'_> {
     async fn pick_up(&mut self, ride: Uuid) -> Result<()> {
         let (status, _) = self.client.act(ride, self.id, "start").await?;
         // Dispatch may not know yet that the ride has its driver, or the ride is cancelled.
-        self.doing = if status == StatusCode::CONFLICT {
+        self.activity = if status == StatusCode::CONFLICT {
             if self.is_over(ride) { Activity::Cruising } else { Activity::ToPickup(ride) }
         } else {
             let TripAnswer { ride: journey } =

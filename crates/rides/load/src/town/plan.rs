@@ -200,7 +200,7 @@ impl TownPlan {
         corners.into_iter().map(|corner| corner.map(|corner| self.corners[*corner])).collect()
     }
 
-    /// Removes the corners that cannot be reached from the first one, so that no car gets stuck.
+    /// Removes the streets between corners that cannot be reached from the first one, so that no car gets stuck there.
     fn keep_what_is_connected(&mut self) {
         let mut reached = BTreeSet::from([0]);
         let mut open = vec![0];

@@ -18,7 +18,7 @@ use crate::town::plan::{HEIGHT, MapPoint, WIDTH};
 const PAUSE: Duration = Duration::from_millis(500);
 /// The last outcomes that are shown.
 const OUTCOMES: usize = 12;
-/// The number of the newest rides that are read. All rides under way are among them.
+/// The number of rides that are read, the newest ones. All rides under way are among them.
 const RIDES: u16 = 200;
 
 /// A ride, as dispatch lists it.

@@ -16,7 +16,7 @@ const DRIVER: &str = "driver_id, version, state, is_leaving, seats, changed_at, 
     select ride_id from work where work.driver_id = driver.driver_id and work.state in ('reserved', 'riding')
 ) as ride_id";
 
-/// Brings a driver online. For a driver with a ride only the wish to leave is withdrawn.
+/// Brings a driver online. A driver with a ride keeps it, and no longer goes offline after it.
 pub(crate) async fn online(
     db: &mut PgConnection,
     driver_id: DriverId,

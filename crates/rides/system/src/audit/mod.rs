@@ -18,7 +18,7 @@ use jiff::SignedDuration;
 ///
 /// # Errors
 ///
-/// A database does not answer.
+/// Returns an error if a database does not answer.
 pub async fn audit_beside(
     framework: &Report,
     databases: &BTreeMap<String, String>,

@@ -12,7 +12,7 @@ use crate::town::Town;
 #[tokio::test]
 async fn a_ride_that_is_driven_is_charged_once_what_the_rider_was_told() {
     let town = Town::new("rides_paid").await;
-    // The first attempt of each request is lost on the way, and the answer to the second.
+    // Of each operation the first request is lost on the way, and then the first answer.
     let (rider, driver) = (town.rider_with("card_flaky").await, town.driver(1).await);
     let ride = town.request(rider).await;
     town.until_asked(ride, driver).await;

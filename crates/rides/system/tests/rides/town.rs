@@ -142,8 +142,8 @@ impl Town {
         driver: Uuid,
         what: &str,
     ) -> (StatusCode, Value) {
-        let says = json!({ "driver_id": driver });
-        self.system.post("dispatch", &format!("/trips/{ride}/{what}"), &says).await
+        let body = json!({ "driver_id": driver });
+        self.system.post("dispatch", &format!("/trips/{ride}/{what}"), &body).await
     }
 
     /// Sends a driver's action twice. Both must succeed, and the second changes nothing.

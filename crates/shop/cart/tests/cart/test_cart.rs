@@ -39,7 +39,12 @@ impl TestCart {
     }
 
     /// Publishes an event to the exchange for events.
-    pub(crate) async fn drop_event(&self, event_type: &str, saga_id: Option<&str>, body: &Value) {
+    pub(crate) async fn publish_event(
+        &self,
+        event_type: &str,
+        saga_id: Option<&str>,
+        body: &Value,
+    ) {
         let mut properties = json!({ "type": event_type, "message_id": new_id(),
             "content_type": "application/json" });
         if let Some(saga_id) = saga_id {
@@ -63,7 +68,7 @@ impl TestCart {
         let product = json!({ "sku": sku, "version": version, "title": format!("A {sku}"),
             "description": "", "price": price, "category": "home", "tags": [],
             "published_at": "2026-01-01T00:00:00Z", "changed_at": "2026-01-01T00:00:00Z" });
-        self.drop_event(&format!("catalog.product_{what}.v1"), None, &product).await;
+        self.publish_event(&format!("catalog.product_{what}.v1"), None, &product).await;
         let known = format!(
             "select count(*) > 0 from ballet.copy where id = '{sku}' and version >= {version}"
         );
@@ -158,13 +163,13 @@ impl TestCart {
     /// Publishes that an order is cancelled for a reason.
     pub(crate) async fn cancel_order(&self, order_id: &str, reason: &str) {
         let event = json!({ "order_id": order_id, "reason": reason, "detail": "because" });
-        self.drop_event("orders.order_cancelled.v1", Some(order_id), &event).await;
+        self.publish_event("orders.order_cancelled.v1", Some(order_id), &event).await;
     }
 
     /// Publishes that an order is paid.
     pub(crate) async fn confirm_order(&self, order_id: &str) {
         let event = json!({ "order_id": order_id, "total": euros(1_250) });
-        self.drop_event("orders.order_confirmed.v1", Some(order_id), &event).await;
+        self.publish_event("orders.order_confirmed.v1", Some(order_id), &event).await;
     }
 
     /// Waits until a cart has a status.

@@ -30,7 +30,7 @@ impl Address {
     ///
     /// # Errors
     ///
-    /// Returns an error with the first wrong field and its error.
+    /// Returns the first wrong field, and what is wrong with it.
     pub fn check(&self) -> Result<(), (&'static str, WrongText)> {
         let Self { name, street, postal_code, city, country: _ } = self;
         for (field, text) in [("name", name), ("street", street), ("city", city)] {

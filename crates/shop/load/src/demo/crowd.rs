@@ -40,39 +40,39 @@ impl Crowd {
 
     /// Runs customers for ever.
     pub(crate) async fn shop(&self) {
-        let mut experience = LastOutcomes::default();
+        let mut outcomes = LastOutcomes::default();
         let mut last = vec![None; self.customers.len()];
         for (number, case) in self.cases.iter().cycle().enumerate() {
             let at = number % self.customers.len();
             let customer = &self.customers[at];
             let before = last[at].take();
-            let order = visit(customer, number, case, before.as_ref(), &mut experience).await;
+            let order = visit(customer, number, case, before.as_ref(), &mut outcomes).await;
             last[at] = order.or(before);
             tokio::time::sleep(PAUSE).await;
         }
     }
 }
 
-/// One customer searches, reads the page, fills a cart, checks it out, and reads the page of their last order.
+/// One customer searches, reads the page, fills a cart, checks it out, and reads the page of the order before.
 async fn visit(
     customer: &Customer,
     number: usize,
     case: &OrderCase,
     last: Option<&String>,
-    experience: &mut LastOutcomes,
+    outcomes: &mut LastOutcomes,
 ) -> Option<String> {
     let checkout = customer.checkout(case, number).ok()?;
     let sku = checkout.lines.first()?.sku.as_str();
-    experience.of("search", customer.get(&format!("/products/search?q={sku}"))).await;
-    experience.of("a product's page", customer.get(&format!("/pages/product/{sku}"))).await;
+    outcomes.of("search", customer.get(&format!("/products/search?q={sku}"))).await;
+    outcomes.of("a product's page", customer.get(&format!("/pages/product/{sku}"))).await;
     let cart = customer.post_json("/carts", &cart_of(&checkout));
-    let placed = match experience.of("a cart", cart).await {
-        Some(cart) => experience.of("a checkout", customer.check_out(&cart, &checkout)).await,
+    let placed = match outcomes.of("a cart", cart).await {
+        Some(cart) => outcomes.of("a checkout", customer.check_out(&cart, &checkout)).await,
         // A client without a cart can still order.
-        None => experience.of("an order", customer.post_json("/orders", &checkout)).await,
+        None => outcomes.of("an order", customer.post_json("/orders", &checkout)).await,
     };
     if let Some(last) = last {
-        experience.of("an order's page", customer.get(&format!("/pages/order/{last}"))).await;
+        outcomes.of("an order's page", customer.get(&format!("/pages/order/{last}"))).await;
     }
     Some(placed?["order_id"].as_str()?.to_owned())
 }

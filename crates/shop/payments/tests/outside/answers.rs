@@ -22,15 +22,15 @@ const LOST: [Misbehaviour; 9] = [
 #[tokio::test]
 async fn whatever_happens_to_an_answer_the_money_is_held_once() {
     let service = TestPayments::new("lost_answers").await;
-    for mood in LOST {
+    for misbehaviour in LOST {
         // At first the look-up by the key fails as well.
         service.partner.misbehave("/operations", &[Misbehaviour::Says(503)]);
-        service.partner.misbehave("/authorizations", &[mood, mood]);
+        service.partner.misbehave("/authorizations", &[misbehaviour, misbehaviour]);
         let order_id = service.order("card_approved").await;
         service.payment_is(order_id, "authorized").await;
         let key = service.only_effect("/authorizations", order_id);
         eprintln!(
-            "{mood:?}: {:?}",
+            "{misbehaviour:?}: {:?}",
             service.partner.operations("/authorizations", &order_id.to_string())
         );
         assert_eq!(service.count(&format!("ballet.call where call_key = '{key}'")).await, 1);
@@ -116,9 +116,9 @@ async fn t205_a_card_token_that_the_processor_does_not_take_is_a_refusal() {
 
     // An earlier attempt was accepted, and its answer lost.
     service.partner.misbehave("/operations", &[Misbehaviour::Says(503)]);
-    let mut moods = vec![Misbehaviour::ActsAndHangs];
-    moods.extend([Misbehaviour::Says(422); 100]);
-    service.partner.misbehave("/authorizations", &moods);
+    let mut misbehaviours = vec![Misbehaviour::ActsAndHangs];
+    misbehaviours.extend([Misbehaviour::Says(422); 100]);
+    service.partner.misbehave("/authorizations", &misbehaviours);
     let order_id = service.order("card_approved").await;
     service.payment_is(order_id, "authorized").await;
     service.only_effect("/authorizations", order_id);
@@ -128,7 +128,7 @@ async fn t205_a_card_token_that_the_processor_does_not_take_is_a_refusal() {
 #[tokio::test]
 async fn an_answer_that_is_not_ours_is_refused_and_said() {
     let service = TestPayments::new("foreign").await;
-    for (mood, why) in [
+    for (misbehaviour, why) in [
         (Misbehaviour::OtherKey, "its answer is not ours: we asked under the key"),
         (Misbehaviour::OtherOrder, "its answer is not ours: it is about order"),
         (Misbehaviour::OtherAmount, "its answer is not ours: it is about 1 EUR"),
@@ -136,10 +136,14 @@ async fn an_answer_that_is_not_ours_is_refused_and_said() {
         (Misbehaviour::Says(401), "it refuses the request with 401: it is 401, ***"),
         (Misbehaviour::Says(404), "it refuses the request with 404"),
     ] {
-        service.partner.misbehave("/authorizations", &[mood; 1000]);
+        service.partner.misbehave("/authorizations", &[misbehaviour; 1000]);
         let order_id = service.order("card_approved").await;
         service.is_stuck(order_id, why).await;
-        assert_eq!(service.payment(order_id).await["status"], 404, "{mood:?}: nothing is recorded");
+        assert_eq!(
+            service.payment(order_id).await["status"],
+            404,
+            "{misbehaviour:?}: nothing is recorded"
+        );
         service.partner.misbehave("/authorizations", &[]);
         service.payment_is(order_id, "authorized").await;
         service.only_effect("/authorizations", order_id);

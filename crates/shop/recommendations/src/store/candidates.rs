@@ -6,7 +6,7 @@ use sqlx::types::Text;
 
 use crate::association::CoOccurrence;
 
-/// The most recent orders of a customer that count.
+/// The number of a customer's latest orders that count.
 const LAST_ORDERS: i64 = 20;
 
 /// A product that was bought together with another.

@@ -20,10 +20,10 @@ const LOST: [Misbehaviour; 6] = [
 #[tokio::test]
 async fn whatever_happens_to_an_answer_a_parcel_is_booked_and_cancelled_once() {
     let service = TestShipping::new("booked_once").await;
-    for mood in LOST {
+    for misbehaviour in LOST {
         service.partner.misbehave("/operations", &[Misbehaviour::Says(503); 2]);
-        service.partner.misbehave("/shipments", &[mood]);
-        service.partner.misbehave("/cancellations", &[mood]);
+        service.partner.misbehave("/shipments", &[misbehaviour]);
+        service.partner.misbehave("/cancellations", &[misbehaviour]);
         let order_id = service.order("IE").await;
         service.shipment_is(order_id, "scheduled").await;
         let (order, reason) = (OrderId(order_id), CancelReason::CustomerCancelled);
@@ -32,7 +32,7 @@ async fn whatever_happens_to_an_answer_a_parcel_is_booked_and_cancelled_once() {
         service.publish(order_id, &cancelled).await;
         service.shipment_is(order_id, "cancelled").await;
         let booked = service.only_effect("/shipments", order_id);
-        assert_ne!(booked, service.only_effect("/cancellations", order_id), "{mood:?}");
+        assert_ne!(booked, service.only_effect("/cancellations", order_id), "{misbehaviour:?}");
     }
     service.close().await;
 }
@@ -43,12 +43,12 @@ async fn a_carrier_who_refuses_is_no_failure_and_one_who_answers_for_another_is_
     let refused = service.order("AQ").await;
     let shipment = service.shipment_is(refused, "rejected").await;
     assert_eq!(shipment["reason"], "no_service_to_country");
-    for (mood, why) in [
+    for (misbehaviour, why) in [
         (Misbehaviour::OtherKey, "the carrier: its answer is not ours: we asked under the key"),
         (Misbehaviour::OtherOrder, "the carrier: its answer is not ours: it is about order"),
         (Misbehaviour::Says(409), "the carrier: it refuses the request with 409"),
     ] {
-        service.partner.misbehave("/shipments", &[mood; 1000]);
+        service.partner.misbehave("/shipments", &[misbehaviour; 1000]);
         let order_id = service.order("IE").await;
         wait_until(why, SOON, || async {
             let stuck = service.stuck().await;
@@ -57,7 +57,7 @@ async fn a_carrier_who_refuses_is_no_failure_and_one_who_answers_for_another_is_
         })
         .await
         .expect("stuck");
-        assert_eq!(service.shipment(order_id).await["status"], 404, "{mood:?}");
+        assert_eq!(service.shipment(order_id).await["status"], 404, "{misbehaviour:?}");
         service.partner.misbehave("/shipments", &[]);
         service.shipment_is(order_id, "scheduled").await;
         service.only_effect("/shipments", order_id);

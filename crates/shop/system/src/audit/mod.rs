@@ -1,5 +1,5 @@
 //! The audit of the shop: the invariants between its services, read from their databases. [`ballet_ops::audit`]
-//! checks those that the databases and the broker show alone.
+//! checks the framework's own tables and the broker.
 //!
 //! Invariants that hold at any moment, for instance that the stock adds up, are always checked. Invariants of
 //! quiescent orders are checked only for orders that have not changed for a while; the others are listed as open. A

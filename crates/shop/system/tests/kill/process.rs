@@ -17,7 +17,7 @@ use tracing_subscriber::filter::LevelFilter;
 const SERVICE: &str = "SHOP_SERVICE";
 const AMQP: &str = "SHOP_SERVICE_AMQP_URL";
 const DATABASE: &str = "SHOP_SERVICE_DATABASE_URL";
-/// The URL of the payment provider's API. Without it, payments uses the sandbox.
+/// The variable with the URL of the payment provider's API. Without it, payments uses the sandbox.
 const PROVIDER: &str = "SHOP_SERVICE_PROVIDER_URL";
 
 /// A service's process, and the directory in which it notes its fault points.

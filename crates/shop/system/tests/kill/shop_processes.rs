@@ -124,7 +124,7 @@ impl ShopProcesses {
         shop::system().parts.iter().map(url).collect()
     }
 
-    /// Waits until every published event is handled, and checks that none is dead or unknown.
+    /// Waits until all queues are empty: every published event is handled, and none is dead or unknown.
     pub(crate) async fn is_quiet(&self) {
         let management = self.env.management();
         let quiet = wait_until("empty queues", SOON, || async {

@@ -35,7 +35,7 @@ async fn provider_is_asked(shop: &Shop, order_id: &str, step: &str) {
     shop.until("payments", &open).await;
 }
 
-/// Waits until the order is cancelled because of its deadline, and nothing of it stays held.
+/// Waits until the order is cancelled, and checks that its deadline is the reason.
 async fn ends_overdue(shop: &Shop, order_id: &str) {
     let order = shop.order_is(order_id, "cancelled").await;
     assert_eq!(order["reason"], "deadline_passed", "{order}");
@@ -63,9 +63,9 @@ pub(crate) async fn participant_is_silent(shop: &mut Shop) {
     payment_is(shop, &order_id, "authorized").await;
     becomes_due(shop, &order_id).await;
     ends_overdue(shop, &order_id).await;
-    // The others undo their parts without it.
+    // The others undo their parts without shipping.
     payment_is(shop, &order_id, "voided").await;
-    // It first gets the order, and then the cancellation.
+    // Shipping first gets the order, and then the cancellation.
     shop.start("shipping").await;
     shop.is_sound().await;
     assert_eq!(shop.stock("mug").await, before);

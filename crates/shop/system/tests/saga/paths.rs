@@ -32,7 +32,7 @@ async fn alone(name: &str, scenario: impl AsyncFnOnce(&mut Shop)) {
     shop.close().await;
 }
 
-/// Checks that an order ends as cancelled with this reason, and nothing stays held.
+/// Places an order, and checks that it is cancelled with this reason and nothing stays held.
 async fn fails(shop: &Shop, checkout: &Value, reason: &str, failed_step: &str, payment: &str) {
     let before = shop.stock("mug").await;
     let order_id = shop.place_order(checkout).await;

@@ -108,9 +108,9 @@ async fn t202_whoever_checks_out_pays_what_catalog_offers() {
 #[tokio::test]
 async fn t202_a_checkout_that_comes_late_has_the_prices_of_its_own_time() {
     let shop = Shop::open("t202late").await;
-    // The data of a fill are stored, too: no event has them afterwards.
+    // The prices of a fill are stored, too: no event brings them afterwards.
     rebuild(&shop, false).await;
-    // The mug is made to have this price for an hour.
+    // Dates the price of the mug back by an hour, in orders and in catalog.
     let mut orders = shop.database("orders").await;
     let aged = "update offer set since = since - interval '1 hour'";
     orders.execute(aged).await.expect("aged");

@@ -10,7 +10,7 @@ use sqlx::Connection;
 use crate::shop::{CUSTOMER, SOON, Shop, ShopOptions, USUAL, mugs};
 
 const OTHER: &str = "0193f7a0-0000-7000-8000-00000000c002";
-/// The bound in these tests.
+/// The bound in these tests, in pieces.
 const PIECES: u32 = 5;
 
 /// The status of an answer, and its body.

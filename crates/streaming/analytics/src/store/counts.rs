@@ -45,11 +45,11 @@ pub(crate) async fn of_sessions(
 }
 
 /// Adds the counts of a batch of heartbeats.
-pub(crate) async fn add(db: &mut PgConnection, run: &HeartbeatCounts) -> Result<(), Failure> {
-    if run.sessions.is_empty() {
+pub(crate) async fn add(db: &mut PgConnection, counts: &HeartbeatCounts) -> Result<(), Failure> {
+    if counts.sessions.is_empty() {
         return Ok(());
     }
-    let mut sessions: Vec<_> = run.sessions.iter().collect();
+    let mut sessions: Vec<_> = counts.sessions.iter().collect();
     sessions.sort_by_key(|(session, _)| session.0);
     let small = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
     sqlx::query(
@@ -65,15 +65,15 @@ pub(crate) async fn add(db: &mut PgConnection, run: &HeartbeatCounts) -> Result<
     .bind(sessions.iter().map(|(_, counted)| counted.minute.to_sqlx()).collect::<Vec<_>>())
     .execute(&mut *db)
     .await?;
-    add_minutes(db, run).await?;
-    add_late(db, run).await?;
+    add_minutes(db, counts).await?;
+    add_late(db, counts).await?;
     let ids: Vec<Uuid> = sessions.iter().map(|(session, _)| session.0).collect();
     correct_ends(db, Some(&ids)).await
 }
 
-async fn add_minutes(db: &mut PgConnection, run: &HeartbeatCounts) -> Result<(), Failure> {
-    let Some((newest, _)) = run.minutes.keys().next_back() else { return Ok(()) };
-    let minutes: Vec<_> = run.minutes.iter().collect();
+async fn add_minutes(db: &mut PgConnection, counts: &HeartbeatCounts) -> Result<(), Failure> {
+    let Some((newest, _)) = counts.minutes.keys().next_back() else { return Ok(()) };
+    let minutes: Vec<_> = counts.minutes.iter().collect();
     let hour = |at: Timestamp| floor(at, Unit::Hour).to_sqlx();
     sqlx::query(
         "with gained as materialized (
@@ -111,8 +111,8 @@ async fn add_minutes(db: &mut PgConnection, run: &HeartbeatCounts) -> Result<(),
     Ok(())
 }
 
-async fn add_late(db: &mut PgConnection, run: &HeartbeatCounts) -> Result<(), Failure> {
-    let late: Vec<_> = run.late.iter().filter(|(_, seconds)| **seconds > 0).collect();
+async fn add_late(db: &mut PgConnection, counts: &HeartbeatCounts) -> Result<(), Failure> {
+    let late: Vec<_> = counts.late.iter().filter(|(_, seconds)| **seconds > 0).collect();
     if late.is_empty() {
         return Ok(());
     }

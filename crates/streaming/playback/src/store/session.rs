@@ -116,9 +116,9 @@ pub(crate) async fn refuse(
 /// licence has ended. A `seen_at` from a clock that was ahead is set back to now.
 pub(crate) async fn note(
     db: impl PgExecutor<'_>,
-    sign: Heartbeat,
+    heartbeat: Heartbeat,
 ) -> Result<Option<Heartbeat>, Failure> {
-    let number = sign.number.min(MOST);
+    let number = heartbeat.number.min(MOST);
     let believed: Option<(i32, i32)> = sqlx::query_as(
         "update session set
              seen_at = case when seen_at > $2 + interval '5 seconds' then $2
@@ -132,18 +132,18 @@ pub(crate) async fn note(
          returning least($4, length_seconds),
              greatest(least($5, extract(epoch from $2 - started_at)::int), 0)",
     )
-    .bind(sign.session_id.0)
-    .bind(sign.at.to_sqlx())
+    .bind(heartbeat.session_id.0)
+    .bind(heartbeat.at.to_sqlx())
     .bind(i32::try_from(number)?)
-    .bind(i32::try_from(sign.position_seconds.min(MOST))?)
-    .bind(i32::try_from(sign.watched_seconds.min(MOST))?)
+    .bind(i32::try_from(heartbeat.position_seconds.min(MOST))?)
+    .bind(i32::try_from(heartbeat.watched_seconds.min(MOST))?)
     .fetch_optional(db)
     .await?;
     let believed = believed.map(|(position, watched)| Heartbeat {
         number,
         position_seconds: position.unsigned_abs(),
         watched_seconds: watched.unsigned_abs(),
-        ..sign
+        ..heartbeat
     });
     Ok(believed)
 }
@@ -195,7 +195,7 @@ pub(crate) async fn find_to_change(
     Ok(session.bind(session_id.0).fetch_optional(db).await?)
 }
 
-/// Returns a page of sessions, the newest first: all, those of one account, or only those that are not over.
+/// Returns a page of sessions, the newest first: of all accounts or of one, and all or only those that are not over.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     of: Option<AccountId>,

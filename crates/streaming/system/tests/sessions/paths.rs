@@ -55,8 +55,9 @@ async fn a_session_counts_no_longer_than_it_is_old_whatever_its_device_says() {
     for (device, (number, watched)) in [(u32::MAX, u32::MAX), (1, 1_000_000)].iter().enumerate() {
         let session = world.play(&home, device, &title).await;
         let path = format!("/sessions/{session}/heartbeats");
-        let sign = json!({ "number": number, "position_seconds": 1, "watched_seconds": watched });
-        assert_eq!(world.system.post("playback", &path, &sign).await.0, StatusCode::OK);
+        let heartbeat =
+            json!({ "number": number, "position_seconds": 1, "watched_seconds": watched });
+        assert_eq!(world.system.post("playback", &path, &heartbeat).await.0, StatusCode::OK);
         sessions.push(session);
     }
     world.system.until("analytics", "select count(*) from session_count where number > 0", 2).await;

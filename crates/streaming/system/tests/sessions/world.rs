@@ -122,10 +122,10 @@ impl StreamingWorld {
         number: u32,
         position: u32,
     ) -> (StatusCode, Value) {
-        let sign = json!({
+        let heartbeat = json!({
             "number": number, "position_seconds": position, "watched_seconds": position,
         });
-        self.system.post("playback", &format!("/sessions/{session}/heartbeats"), &sign).await
+        self.system.post("playback", &format!("/sessions/{session}/heartbeats"), &heartbeat).await
     }
 
     pub(crate) async fn stop(&self, session: &str) -> StatusCode {
