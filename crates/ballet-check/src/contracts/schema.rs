@@ -161,7 +161,7 @@ mod tests {
     struct Line {
         /// How many.
         quantity: u32,
-        /// What for.
+        /// The purpose.
         #[serde(default)]
         note: Option<String>,
         /// Earlier ones.

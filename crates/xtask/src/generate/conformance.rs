@@ -246,8 +246,11 @@ mod tests {
     fn modules_have_the_paths_that_cargo_prints() {
         let module = |path: &str| module_of(Path::new(path));
         assert_eq!(module("crates/shop/system/tests/saga/paths.rs"), "shop::saga::paths");
-        assert_eq!(module("crates/ballet/tests/engine/main.rs"), "ballet::engine");
+        assert_eq!(module("crates/ballet-tests/tests/engine/main.rs"), "ballet_tests::engine");
         assert_eq!(module("crates/ballet-core/src/id.rs"), "ballet_core::id::tests");
-        assert_eq!(module("crates/ballet/tests/compile_fail.rs"), "ballet::compile_fail");
+        assert_eq!(
+            module("crates/ballet-tests/tests/compile_fail.rs"),
+            "ballet_tests::compile_fail"
+        );
     }
 }

@@ -88,14 +88,14 @@ mod tests {
     #[test]
     fn only_a_test_program_runs_again() {
         let program = |args: &[&str]| TestProgram {
-            name: "ballet engine".to_owned(),
+            name: "ballet-tests engine".to_owned(),
             file: "engine".into(),
             args: args.iter().map(|&arg| arg.to_owned()).collect(),
             dir: "/w".into(),
         };
         let one = ["a::one".to_owned()];
         let again = only(&program(&[]), &one).expect("again");
-        assert_eq!(again.name, "ballet engine, alone");
+        assert_eq!(again.name, "ballet-tests engine, alone");
         assert_eq!(again.args, ["a::one", "--exact", "--test-threads=1"]);
         assert_eq!(only(&program(&[]), &[]), None);
         assert_eq!(only(&program(&["test", "--doc"]), &one), None);

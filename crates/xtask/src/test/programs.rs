@@ -13,21 +13,21 @@ const EXAMPLES: &str = "examples in the documentation";
 /// The programs that take longest by the clock, longest first. They start first, so that no processor is idle at the
 /// end.
 const LONGEST: &[&str] = &[
-    "ballet engine",
+    "ballet-tests engine",
     "ballet-cli dlq",
     "loyalty participant",
-    "ballet alarms",
+    "ballet-tests alarms",
     "shop saga",
     "xtask chaos",
-    "ballet transport",
+    "ballet-tests transport",
     "xtask kills",
     "ballet-cli stream",
     "ballet-cli new",
-    "ballet telemetry",
-    "ballet pressure",
-    "ballet inbox_outbox",
+    "ballet-tests telemetry",
+    "ballet-tests pressure",
+    "ballet-tests inbox_outbox",
     "xtask degradation",
-    "ballet explore",
+    "ballet-tests explore",
     "xtask walk",
     "ballet-gateway main",
     "ballet-testkit main",
@@ -127,8 +127,8 @@ mod tests {
             })
         };
         let name = |id, kind, test| program(&message(id, kind, test)).map(|program| program.name);
-        let one = Some("ballet engine".to_owned());
-        assert_eq!(name("path+file:///w/crates/ballet#0.1.0", "test", true), one);
+        let one = Some("ballet-tests engine".to_owned());
+        assert_eq!(name("path+file:///w/crates/ballet-tests#0.1.0", "test", true), one);
         let unit = Some("shop engine, unit tests".to_owned());
         assert_eq!(name("path+file:///w/crates/shop/system#shop@0.1.0", "lib", true), unit);
         assert_eq!(name("path+file:///w/crates/ballet#0.1.0", "bin", false), None);

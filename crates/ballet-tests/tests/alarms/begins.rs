@@ -160,9 +160,9 @@ async fn alarms_and_board_ask_only_for_what_is_there() {
 #[test]
 fn every_alarm_is_rung_by_a_test() {
     let tests = [
-        "crates/ballet/tests/alarms/rings.rs",
-        "crates/ballet/tests/alarms/rings_of_servers.rs",
-        "crates/ballet/tests/alarms/rings_of_telemetry.rs",
+        "crates/ballet-tests/tests/alarms/rings.rs",
+        "crates/ballet-tests/tests/alarms/rings_of_servers.rs",
+        "crates/ballet-tests/tests/alarms/rings_of_telemetry.rs",
         "crates/gateway/tests/main/alarms.rs",
     ];
     let tests = tests.map(read).concat();

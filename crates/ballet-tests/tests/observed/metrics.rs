@@ -85,7 +85,7 @@ fn every_metric_is_on_the_page_about_metrics_and_no_other() {
     let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = std::fs::read_to_string(crate_dir.join("../../docs/metrics.md")).expect("a page");
     let mut code = String::new();
-    for of in ["src", "../ballet-amqp/src"] {
+    for of in ["../ballet/src", "../ballet-amqp/src"] {
         sources(&crate_dir.join(of), &mut code);
     }
     assert_eq!(names(&page, '`'), names(&code, '"'));
@@ -96,7 +96,7 @@ fn every_metric_is_on_the_page_about_metrics_and_no_other() {
 fn t167_every_metric_is_recorded_through_the_containment() {
     let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut code = String::new();
-    for of in ["src", "../ballet-amqp/src", "../ballet-ops/src"] {
+    for of in ["../ballet/src", "../ballet-amqp/src", "../ballet-ops/src"] {
         sources(&crate_dir.join(of), &mut code);
     }
     for kind in ["counter!", "gauge!", "histogram!"] {
