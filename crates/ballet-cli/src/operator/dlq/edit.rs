@@ -102,7 +102,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
 }
 
 /// The objections of the services' contracts to the new body. Without contracts, or if none knows the event, there are
-/// none: only the redrive shows.
+/// none: then only the redrive shows whether the body is accepted.
 fn faults(dead_letter: &DeadLetter, body: &str, options: &GlobalOptions) -> Vec<String> {
     let Ok(contracts) = contracts() else { return Vec::new() };
     let validator = Validator::new(contracts);

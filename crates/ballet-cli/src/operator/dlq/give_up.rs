@@ -1,5 +1,5 @@
-//! Gives up messages that failed and are in no queue any more, because somebody purged it. Only the record is left to
-//! discard: for it `ballet sagas stuck` lists them and an alarm rings.
+//! Gives up messages that failed and are in no queue any more, because somebody purged it. Only the record of them is
+//! left to discard. As long as it is there, `ballet sagas stuck` lists them and an alarm rings.
 
 use std::sync::Arc;
 

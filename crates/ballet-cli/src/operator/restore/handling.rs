@@ -242,7 +242,7 @@ async fn failing(db: &mut PgConnection) -> Result<String> {
     let again = stuck.iter().filter_map(|one| Some((one.next_at?, &one.detail))).min();
     let again = again.map_or_else(String::new, |(next, why)| {
         format!(
-            ". StuckKind failed is tried again, next at {next:.0}: {}",
+            ". What failed is tried again, next at {next:.0}: {}",
             ballet_terminal::plain(why)
         )
     });
