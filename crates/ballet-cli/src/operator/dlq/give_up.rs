@@ -29,7 +29,7 @@ pub(super) async fn give_up(
     selection: &DeadLetterSelection,
     yes: bool,
     dry_run: bool,
-    record: &NoteArgs,
+    note_args: &NoteArgs,
     options: &GlobalOptions,
 ) -> Result<ExitStatus> {
     let mut all = Vec::new();
@@ -57,7 +57,7 @@ pub(super) async fn give_up(
         return Ok(ExitStatus::All);
     }
     confirm(yes, "discard", "Discard the records of them?", "discard")?;
-    let note = record.or_ask_reason("Why are they given up?", yes).note(options);
+    let note = note_args.or_ask_reason("Why are they given up?", yes).note(options);
     for (service, lost) in &all {
         if let Some(mut db) = options.connect(service).await? {
             insert(&mut db, note.of(Act::Discarded), lost).await?;

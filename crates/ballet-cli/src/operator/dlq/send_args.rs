@@ -18,13 +18,13 @@ pub(crate) struct SendArgs {
     #[arg(long)]
     pub(crate) dry_run: bool,
     #[command(flatten)]
-    record: NoteArgs,
+    note_args: NoteArgs,
 }
 
 impl SendArgs {
     /// The note on who sends, when and why.
     pub(crate) fn note(&self, options: &GlobalOptions) -> Note {
-        self.record.note(options)
+        self.note_args.note(options)
     }
 
     pub(crate) fn redrive_options<'a>(
@@ -34,7 +34,7 @@ impl SendArgs {
         progress: Progress<'a>,
         each: OnDeadLetter<'a>,
     ) -> RedriveOptions<'a> {
-        let redrive_options = self.record.redrive_options(options, stop, progress, each);
+        let redrive_options = self.note_args.redrive_options(options, stop, progress, each);
         RedriveOptions { rate: self.rate, ..redrive_options }
     }
 }
