@@ -35,7 +35,7 @@ pub(crate) struct ActionContext {
 
 impl fmt::Debug for ActionContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Means").field("archive", &self.archive).finish_non_exhaustive()
+        f.debug_struct("ActionContext").field("archive", &self.archive).finish_non_exhaustive()
     }
 }
 
