@@ -176,13 +176,13 @@ impl Console {
     /// One of its tasks has panicked.
     pub async fn run(self) -> Result<(), ConsoleError> {
         let Self { options, pool, listener, .. } = self;
-        let known = Arc::new(ContractIndex::new(options.contracts));
+        let contract_index = Arc::new(ContractIndex::new(options.contracts));
         let (trouble, hindrances, added) =
             (watch::Sender::new(None), watch::Sender::new(Vec::new()), Arc::new(Notify::new()));
         let unjudged = watch::Sender::new(None);
         let secret = accounts::secret(&pool, &token::new()?).await?;
-        let means = ActionContext {
-            known: Arc::clone(&known),
+        let context = ActionContext {
+            contract_index: Arc::clone(&contract_index),
             broker: Arc::clone(&options.broker),
             publisher: options.publisher.clone(),
             databases: options.databases.clone(),
@@ -191,18 +191,18 @@ impl Console {
             running: Arc::new(RunningActions::default()),
         };
         let site = Arc::new(Site {
-            means,
+            context,
             secret,
             trusted: options.trusted.clone(),
             pool: pool.clone(),
-            known: Arc::clone(&known),
+            contract_index: Arc::clone(&contract_index),
             clock: options.clock.clone(),
             hindrances: hindrances.subscribe(),
             trouble: trouble.subscribe(),
             unjudged: unjudged.subscribe(),
             now: TimedValue::new(live::FRESH),
             parts: watch::Sender::new(Arc::default()),
-            dead: DeadLetterReader::new(Arc::clone(&options.broker), known.services()),
+            dead: DeadLetterReader::new(Arc::clone(&options.broker), contract_index.services()),
             looked: SystemLook::new(options.looks.clone()),
             attempts: Attempts::default(),
             hashing: Semaphore::new(HASHED_AT_ONCE),
@@ -212,7 +212,7 @@ impl Console {
         let observer = follow::Observer {
             pool: pool.clone(),
             broker: Arc::clone(&options.broker),
-            known: Arc::clone(&known),
+            contract_index: Arc::clone(&contract_index),
             keep: options.keep,
             trouble,
             is_behind: Arc::clone(&is_behind),
@@ -223,7 +223,7 @@ impl Console {
         tasks.spawn(observer.follow());
         tasks.spawn(judge::judge(
             pool.clone(),
-            known,
+            contract_index,
             options.patience,
             added,
             is_behind,
@@ -239,10 +239,15 @@ impl Console {
         tasks.spawn(ledger_check::ask(
             site.pool.clone(),
             options.databases.clone(),
-            Arc::clone(&site.known),
+            Arc::clone(&site.contract_index),
         ));
         let (databases, looks) = (options.databases, options.looks);
-        tasks.spawn(hindrances::watch(databases, looks, Arc::clone(&site.known), hindrances));
+        tasks.spawn(hindrances::watch(
+            databases,
+            looks,
+            Arc::clone(&site.contract_index),
+            hindrances,
+        ));
         tasks.spawn(live::keep(Arc::clone(&site)));
         let limits = ListenerLimits::new(CONNECTIONS);
         tasks.spawn(serve(listener, routes::router(site), limits, pending()));

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The resources of actions.
 #[derive(Clone)]
 pub(crate) struct ActionContext {
-    pub(crate) known: Arc<ContractIndex>,
+    pub(crate) contract_index: Arc<ContractIndex>,
     pub(crate) broker: Arc<dyn Broker>,
     /// The broker as a user who may publish events, if there is one.
     pub(crate) publisher: Option<Arc<dyn Broker>>,
@@ -35,7 +35,7 @@ pub(crate) struct ActionContext {
 
 impl fmt::Debug for ActionContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Means").field("archive", &self.archive).finish_non_exhaustive()
+        f.debug_struct("ActionContext").field("archive", &self.archive).finish_non_exhaustive()
     }
 }
 
@@ -57,7 +57,7 @@ impl ActionContext {
 
     /// Returns the declarations of a service.
     pub(crate) fn part(&self, service: &str) -> Option<&Part> {
-        self.known.system().parts.iter().find(|part| part.service == service)
+        self.contract_index.system().parts.iter().find(|part| part.service == service)
     }
 
     /// Returns the options of an action that is done at once and as a whole.

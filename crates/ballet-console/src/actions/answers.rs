@@ -39,14 +39,14 @@ impl GivenAnswer {
     /// Makes the service accept the answer. With `dry_run` it only returns what would be done.
     pub(crate) async fn give(
         &self,
-        means: &ActionContext,
+        context: &ActionContext,
         note: Note,
         dry_run: bool,
     ) -> Result<AnsweredCall, String> {
         let outcome = self.outcome()?;
         let service = &*self.service;
         let part =
-            means.part(service).ok_or_else(|| format!("the system has no service {service}"))?;
+            context.part(service).ok_or_else(|| format!("the system has no service {service}"))?;
         let known = KnownCall {
             part,
             saga: SagaId(self.saga),
@@ -56,7 +56,7 @@ impl GivenAnswer {
             is_called_off: self.is_called_off,
             note,
         };
-        let mut db = means.connect(service).await?;
+        let mut db = context.connect(service).await?;
         let end = Instant::now() + PATIENCE;
         let answered = loop {
             match sagas::answer(&mut db, &known, dry_run).await {

@@ -40,33 +40,36 @@ pub(crate) struct ChosenLetters {
 }
 
 impl ChosenLetters {
-    fn letters(&self, means: &ActionContext) -> DeadLetters {
-        DeadLetters::on(Arc::clone(&means.broker), &self.service)
+    fn letters(&self, context: &ActionContext) -> DeadLetters {
+        DeadLetters::on(Arc::clone(&context.broker), &self.service)
     }
 
     /// Returns what would be done, and changes nothing.
-    pub(crate) async fn plan(&self, means: &ActionContext) -> Result<DeadLetterPlan, RedriveError> {
-        let floor = means.clock.now() - Limits::default().inbox_window;
-        let part = means.part(&self.service).cloned();
-        self.letters(means).plan(self.filter.clone(), part, floor).await
+    pub(crate) async fn plan(
+        &self,
+        context: &ActionContext,
+    ) -> Result<DeadLetterPlan, RedriveError> {
+        let floor = context.clock.now() - Limits::default().inbox_window;
+        let part = context.part(&self.service).cloned();
+        self.letters(context).plan(self.filter.clone(), part, floor).await
     }
 
     /// Sends the selected dead letters back, and waits for their outcomes.
     pub(crate) async fn redrive(
         &self,
-        means: &ActionContext,
+        context: &ActionContext,
         note: Note,
         sending: SendOptions,
         stop: Stop,
         says: &ProgressText,
     ) -> ActionOutcome {
-        let notes = self.notes(means, Act::Redriven, &note).await;
-        let sent = self.send(means, note, sending, stop, says, &notes).await;
+        let notes = self.notes(context, Act::Redriven, &note).await;
+        let sent = self.send(context, note, sending, stop, says, &notes).await;
         let noted = notes.close().await;
         let mut ended = match sent {
             Ok((whole, sent)) => {
                 let mut ended = sent_back(whole, &sent);
-                self.forget(means, &sent.summary, &mut ended).await;
+                self.forget(context, &sent.summary, &mut ended).await;
                 ended
             }
             Err(error) => ActionOutcome::failed(&error),
@@ -77,14 +80,14 @@ impl ChosenLetters {
 
     async fn send(
         &self,
-        means: &ActionContext,
+        context: &ActionContext,
         note: Note,
         sending: SendOptions,
         stop: Stop,
         says: &ProgressText,
         notes: &NoteWriter,
     ) -> Result<(u64, SendBackResult), RedriveError> {
-        let mut plan = self.plan(means).await?;
+        let mut plan = self.plan(context).await?;
         let whole = plan.dead_letters() - plan.forged();
         let progress = |done: u64| says.say(format!("{done} of {whole} sent"));
         let known = |of: u64| {
@@ -92,14 +95,14 @@ impl ChosenLetters {
         };
         let each = |sent: &DeadLetter| notes.add(sent);
         let SendOptions { has_canary, rate, beyond_memory } = sending;
-        let options = means.options(note, stop, &progress, &each);
+        let options = context.options(note, stop, &progress, &each);
         let options = RedriveOptions { rate, beyond_memory, ..options };
         if has_canary {
             says.say("one of each group is sent first".to_owned());
         }
-        let inbox = || async { means.connect(&self.service).await.ok() };
+        let inbox = || async { context.connect(&self.service).await.ok() };
         let inboxes = [inbox().await, inbox().await];
-        let letters = self.letters(means);
+        let letters = self.letters(context);
         let watching = OutcomeWatch { inboxes, patience: PATIENCE, known: &known };
         let sent = send_back(&letters, &mut plan, has_canary, &options, watching).await?;
         Ok((whole, sent))
@@ -108,13 +111,13 @@ impl ChosenLetters {
     /// Writes the dead letters of the plan to a file, and removes them.
     pub(crate) async fn discard(
         &self,
-        means: &ActionContext,
+        context: &ActionContext,
         plan: DeadLetterPlan,
         note: Note,
         stop: Stop,
         says: &ProgressText,
     ) -> ActionOutcome {
-        let file = archive(means, note.at);
+        let file = archive(context, note.at);
         let mut lines = match ArchiveFile::open(&file) {
             Ok(lines) => lines,
             Err(error) => {
@@ -126,10 +129,10 @@ impl ChosenLetters {
         };
         let whole = plan.dead_letters();
         let progress = |done: u64| says.say(format!("{done} of {whole} discarded"));
-        let notes = self.notes(means, Act::Discarded, &note).await;
+        let notes = self.notes(context, Act::Discarded, &note).await;
         let each = |gone: &DeadLetter| notes.add(gone);
-        let options = means.options(note, stop, &progress, &each);
-        let discarded = self.letters(means).discard(&plan, &mut lines, &options).await;
+        let options = context.options(note, stop, &progress, &each);
+        let discarded = self.letters(context).discard(&plan, &mut lines, &options).await;
         let noted = notes.close().await;
         let mut ended = match discarded {
             Ok(summary) => {
@@ -138,7 +141,7 @@ impl ChosenLetters {
                     format!("{done} of {whole} were discarded. They are in {}.", file.display());
                 let mut ended = ActionOutcome::new(standing(done, whole), says);
                 say_failures(&summary, &mut ended);
-                self.forget(means, &summary, &mut ended).await;
+                self.forget(context, &summary, &mut ended).await;
                 ended
             }
             Err(error) => ActionOutcome::failed(&error),
@@ -150,12 +153,12 @@ impl ChosenLetters {
     /// Gives the selected dead letter another body.
     pub(crate) async fn edit(
         &self,
-        means: &ActionContext,
+        context: &ActionContext,
         note: Note,
         body: String,
         stop: Stop,
     ) -> ActionOutcome {
-        let letters = self.letters(means);
+        let letters = self.letters(context);
         let plan = match letters.plan(self.filter.clone(), None, Timestamp::UNIX_EPOCH).await {
             Ok(plan) => plan,
             Err(error) => return ActionOutcome::failed(&error),
@@ -165,9 +168,9 @@ impl ChosenLetters {
                 "It was not changed: it is forged, and is not sent back whatever its body. Discard it.",
             );
         }
-        let notes = self.notes(means, Act::Edited, &note).await;
+        let notes = self.notes(context, Act::Edited, &note).await;
         let each = |edited: &DeadLetter| notes.add(edited);
-        let options = means.options(note, stop, &|_| {}, &each);
+        let options = context.options(note, stop, &|_| {}, &each);
         let edited = letters.edit(&plan, body.into(), &options).await;
         let noted = notes.close().await;
         let mut ended = match edited {
@@ -189,8 +192,8 @@ impl ChosenLetters {
         ended
     }
 
-    async fn notes(&self, means: &ActionContext, act: Act, note: &Note) -> NoteWriter {
-        NoteWriter::open(means.connect(&self.service).await, act, note.clone())
+    async fn notes(&self, context: &ActionContext, act: Act, note: &Note) -> NoteWriter {
+        NoteWriter::open(context.connect(&self.service).await, act, note.clone())
     }
 
     fn say_unnoted(&self, noted: Result<(), String>, ended: &mut ActionOutcome) {
@@ -203,12 +206,12 @@ impl ChosenLetters {
     }
 
     /// Removes messages that will not come again from the list of stuck ones.
-    async fn forget(&self, means: &ActionContext, summary: &Summary, ended: &mut ActionOutcome) {
+    async fn forget(&self, context: &ActionContext, summary: &Summary, ended: &mut ActionOutcome) {
         if summary.retired.is_empty() {
             return;
         }
         let forgotten = async {
-            let mut db = means.connect(&self.service).await?;
+            let mut db = context.connect(&self.service).await?;
             let text = |error: sqlx::Error| error.to_string();
             stuck::forget(&mut db, &summary.retired).await.map_err(text)?;
             db.close().await.map_err(text)
@@ -219,8 +222,8 @@ impl ChosenLetters {
     }
 }
 
-fn archive(means: &ActionContext, at: Timestamp) -> PathBuf {
-    means.archive.join(format!("discarded-{}.jsonl", at.strftime("%Y%m%dT%H%M%S%3fZ")))
+fn archive(context: &ActionContext, at: Timestamp) -> PathBuf {
+    context.archive.join(format!("discarded-{}.jsonl", at.strftime("%Y%m%dT%H%M%S%3fZ")))
 }
 
 fn standing(done: u64, whole: u64) -> ActionState {

@@ -23,13 +23,13 @@ pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Makes the owner of a saga abort it.
 pub(crate) async fn stop(
-    means: &ActionContext,
+    context: &ActionContext,
     saga: StoppableSaga,
     id: Uuid,
     note: &Note,
 ) -> ActionOutcome {
     let stopped = async {
-        let mut db = means.connect(saga.owner).await?;
+        let mut db = context.connect(saga.owner).await?;
         let stopped = sagas::stop(&mut db, saga, id, note).await;
         db.close().await.ok();
         stopped.map_err(|error| error.to_string())
@@ -63,15 +63,15 @@ impl GivenSolution {
     /// Marks the step as compensated. With `dry_run` it only returns what would be done.
     pub(crate) async fn solve(
         &self,
-        means: &ActionContext,
+        context: &ActionContext,
         note: Note,
         dry_run: bool,
     ) -> Result<SolvedStep, String> {
         let service = &*self.service;
         let part =
-            means.part(service).ok_or_else(|| format!("the system has no service {service}"))?;
-        let now = means.clock.now();
-        let contracts = means.known.contracts;
+            context.part(service).ok_or_else(|| format!("the system has no service {service}"))?;
+        let now = context.clock.now();
+        let contracts = context.contract_index.contracts;
         let body = |kind: EventType, outcome: &str| {
             if self.is_silent {
                 return Ok(None);
@@ -86,10 +86,10 @@ impl GivenSolution {
             event: &body,
             is_called_off: self.is_called_off,
             note,
-            message_id: means.clock.new_id(now),
-            note_id: means.clock.new_id(now),
+            message_id: context.clock.new_id(now),
+            note_id: context.clock.new_id(now),
         };
-        let mut db = means.connect(service).await?;
+        let mut db = context.connect(service).await?;
         let end = Instant::now() + PATIENCE;
         let solved = loop {
             match sagas::solve(&mut db, &by_hand, dry_run).await {
@@ -139,10 +139,10 @@ impl RetryScope {
     }
 
     /// Counts the work that would be retried, and changes nothing.
-    pub(crate) async fn count(&self, means: &ActionContext) -> WaitCounts {
+    pub(crate) async fn count(&self, context: &ActionContext) -> WaitCounts {
         let waiting = self.waiting();
-        let messages = waiting.count(&means.broker).await.map_err(|error| error.to_string());
-        let (calls, events) = match means.connect(&self.service).await {
+        let messages = waiting.count(&context.broker).await.map_err(|error| error.to_string());
+        let (calls, events) = match context.connect(&self.service).await {
             Ok(mut db) => {
                 let text = |error: sqlx::Error| error.to_string();
                 let calls = waiting.count_calls(&mut db).await.map_err(text);
@@ -158,18 +158,18 @@ impl RetryScope {
     /// Retries messages and calls now.
     pub(crate) async fn inbox(
         &self,
-        means: &ActionContext,
+        context: &ActionContext,
         note: Note,
         stop: Stop,
         says: &ProgressText,
     ) -> ActionOutcome {
         let service = &*self.service;
         let waiting = self.waiting();
-        let notes = NoteWriter::open(means.connect(service).await, Act::Retried, note.clone());
+        let notes = NoteWriter::open(context.connect(service).await, Act::Retried, note.clone());
         let each = |moved: &DeadLetter| notes.add(moved);
         let progress = |done: u64| says.say(format!("{} moved", counted(done, "message")));
-        let options = means.options(note.clone(), stop, &progress, &each);
-        let moved = waiting.hurry(&means.broker, &options).await;
+        let options = context.options(note.clone(), stop, &progress, &each);
+        let moved = waiting.hurry(&context.broker, &options).await;
         let noted = notes.close().await;
         let mut ended = match moved {
             Ok(summary) => {
@@ -189,7 +189,7 @@ impl RetryScope {
             ended.say(&format!("Who did it is not in the database of {service}: {why}."));
         }
         let calls = async {
-            let mut db = means.connect(service).await?;
+            let mut db = context.connect(service).await?;
             let calls = waiting.hurry_calls(&mut db, &note).await;
             db.close().await.ok();
             calls.map_err(|error| error.to_string())
@@ -206,10 +206,10 @@ impl RetryScope {
     }
 
     /// Publishes again the events that could not be published.
-    pub(crate) async fn outbox(&self, means: &ActionContext, note: &Note) -> ActionOutcome {
+    pub(crate) async fn outbox(&self, context: &ActionContext, note: &Note) -> ActionOutcome {
         let service = &*self.service;
         let put = async {
-            let mut db = means.connect(service).await?;
+            let mut db = context.connect(service).await?;
             let put =
                 dead_events::retry(&mut db, &self.unpublished(), note.of(Act::Retried), |_| {})
                     .await;

@@ -9,9 +9,9 @@ use crate::actions::running_actions::ActionOutcome;
 use crate::store::actions::ActionState;
 
 /// Makes a service take no messages until it is resumed.
-pub(crate) async fn pause(means: &ActionContext, service: &str, note: &Note) -> ActionOutcome {
+pub(crate) async fn pause(context: &ActionContext, service: &str, note: &Note) -> ActionOutcome {
     let paused = async {
-        let mut db = means.connect(service).await?;
+        let mut db = context.connect(service).await?;
         let why = note.why.as_deref().unwrap_or_default();
         let done = service_pause::pause(&mut db, &note.by, why)
             .await
@@ -35,9 +35,9 @@ pub(crate) async fn pause(means: &ActionContext, service: &str, note: &Note) -> 
 }
 
 /// Resumes a paused service.
-pub(crate) async fn resume(means: &ActionContext, service: &str) -> ActionOutcome {
+pub(crate) async fn resume(context: &ActionContext, service: &str) -> ActionOutcome {
     let resumed = async {
-        let mut db = means.connect(service).await?;
+        let mut db = context.connect(service).await?;
         let done = service_pause::resume(&mut db).await.map_err(|error| error.to_string())?;
         db.close().await.ok();
         Ok::<_, String>(done)

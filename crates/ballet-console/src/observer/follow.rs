@@ -32,7 +32,7 @@ const LINGER: Duration = Duration::from_millis(250);
 pub(crate) struct Observer {
     pub(crate) pool: PgPool,
     pub(crate) broker: Arc<dyn Broker>,
-    pub(crate) known: Arc<ContractIndex>,
+    pub(crate) contract_index: Arc<ContractIndex>,
     pub(crate) keep: SignedDuration,
     /// The reason why it cannot follow, in words.
     pub(crate) trouble: watch::Sender<Option<String>>,
@@ -125,7 +125,7 @@ impl Observer {
                     to = place(record.offset).map_or(to, |place| place + 1);
                     records += 1;
                     bytes += record.body.len();
-                    journal_rows::add(&mut batch, &self.known, &record, (floor, now));
+                    journal_rows::add(&mut batch, &self.contract_index, &record, (floor, now));
                 }
                 // Another journal may be there afterwards, so it is checked before following goes on.
                 JournalItem::Notice(Notice::Lost(error)) => {

@@ -55,7 +55,7 @@ struct DatabaseLook {
 pub(crate) async fn watch(
     databases: Vec<(String, PgConnectOptions)>,
     looks: Option<Arc<dyn Inspector>>,
-    known: Arc<ContractIndex>,
+    contract_index: Arc<ContractIndex>,
     hindrances: watch::Sender<Vec<Hindrance>>,
 ) {
     let looked = |(service, options): (String, PgConnectOptions)| {
@@ -77,7 +77,7 @@ pub(crate) async fn watch(
         if let (0, Some(looks)) = (round, &looks) {
             let found = timeout(PATIENCE, looks.broker()).await;
             let found = found.ok().and_then(Result::ok).unwrap_or_default();
-            of_broker = hindrances_of_broker(known.system(), &found);
+            of_broker = hindrances_of_broker(contract_index.system(), &found);
         }
         now.extend(of_broker.iter().cloned());
         hindrances.send_if_modified(|before| {

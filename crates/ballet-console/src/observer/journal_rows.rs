@@ -30,7 +30,7 @@ const KEY: usize = 200;
 /// Adds a record to the batch. Records from before `floor` are left out, and times in the future become now.
 pub(super) fn add(
     batch: &mut EntryBatch,
-    known: &ContractIndex,
+    contract_index: &ContractIndex,
     record: &Record,
     (floor, now): (Timestamp, Timestamp),
 ) {
@@ -41,7 +41,7 @@ pub(super) fn add(
     let Some(place) = record.offset.and_then(|place| i64::try_from(place).ok()) else { return };
     let (kind, service) = kind(record);
     let unpacked = unpacked(record);
-    let event = known.event(record.event_type());
+    let event = contract_index.event(record.event_type());
     let saga = saga(record, event.map(|event| event.role()));
     // A forged record is stored without its saga: a publisher may name any.
     let saga = saga.filter(|_| !record.is_forged());
@@ -78,9 +78,9 @@ pub(super) fn add(
         body: unpacked[..unpacked.len().min(MOST_KEPT)].to_vec(),
         size: i32::try_from(unpacked.len()).unwrap_or(i32::MAX),
     };
-    if let (true, Some(saga)) = (known.is_of_saga(&row), saga) {
+    if let (true, Some(saga)) = (contract_index.is_of_saga(&row), saga) {
         batch.changed.insert(saga);
-        let keys = known.keys(&row.event_type);
+        let keys = contract_index.keys(&row.event_type);
         if let (false, Ok(body)) = (keys.is_empty(), serde_json::from_slice::<Value>(&unpacked)) {
             for key in keys {
                 let values = key.values(&body).into_iter();

@@ -44,7 +44,7 @@ pub(crate) struct JudgingFault {
 /// Judges forever.
 pub(crate) async fn judge(
     pool: PgPool,
-    known: Arc<ContractIndex>,
+    contract_index: Arc<ContractIndex>,
     patience: SignedDuration,
     added: Arc<Notify>,
     is_behind: Arc<AtomicBool>,
@@ -52,7 +52,7 @@ pub(crate) async fn judge(
     clock: Clock,
 ) {
     loop {
-        let judged = page(&pool, &known, patience).await;
+        let judged = page(&pool, &contract_index, patience).await;
         let error = judged.as_ref().err().map(ToString::to_string);
         unjudged.send_if_modified(|unjudged| {
             let since = unjudged.as_ref().map_or_else(|| clock.now(), |before| before.since);
@@ -87,7 +87,7 @@ pub(crate) async fn judge(
 /// Judges the sagas of some changes. Returns the number of changes.
 async fn page(
     pool: &PgPool,
-    known: &ContractIndex,
+    contract_index: &ContractIndex,
     patience: SignedDuration,
 ) -> Result<i64, sqlx::Error> {
     let mut db = begin(pool).await?;
@@ -98,7 +98,8 @@ async fn page(
     if taken == 0 {
         return Ok(0);
     }
-    let of_rows = sagas.iter().filter_map(|(saga, rows)| judged_by(known, *saga, rows, patience));
+    let of_rows =
+        sagas.iter().filter_map(|(saga, rows)| judged_by(contract_index, *saga, rows, patience));
     let too_long = too_long.iter().map(|(saga, last)| too_long_to_judge(*saga, last));
     let judged: Vec<Judgement<'_>> = of_rows.chain(too_long).collect();
     in_time(judgements::write(&mut db, &judged)).await?;
@@ -107,16 +108,16 @@ async fn page(
 }
 
 fn judged_by<'a>(
-    known: &ContractIndex,
+    contract_index: &ContractIndex,
     saga: Uuid,
     rows: &'a [EntryRow],
     patience: SignedDuration,
 ) -> Option<Judgement<'a>> {
-    let mut of_saga = rows.iter().filter(|row| known.is_of_saga(row));
+    let mut of_saga = rows.iter().filter(|row| contract_index.is_of_saga(row));
     let began = of_saga.clone().map(|row| row.at).min()?;
     let last = of_saga.next_back()?;
     let entries: Vec<JournalEntry> = rows.iter().filter_map(EntryRow::entry).collect();
-    let seen = JournalSaga::judge(&known.graph, saga, &entries);
+    let seen = JournalSaga::judge(&contract_index.graph, saga, &entries);
     let waits = PressingWait::of(&seen.waits, seen.deadline, patience);
     Some(Judgement {
         saga,

@@ -22,13 +22,13 @@ const MOST: u16 = 500;
 pub(crate) async fn ask(
     pool: PgPool,
     databases: Vec<(String, PgConnectOptions)>,
-    known: Arc<ContractIndex>,
+    contract_index: Arc<ContractIndex>,
 ) {
     if databases.is_empty() {
         return;
     }
     loop {
-        match timeout(PATIENCE, round(&pool, &databases, &known)).await {
+        match timeout(PATIENCE, round(&pool, &databases, &contract_index)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!("how late sagas stand cannot be kept: {error}"),
             Err(_late) => tracing::warn!("the services' databases do not say how sagas stand"),
@@ -40,7 +40,7 @@ pub(crate) async fn ask(
 async fn round(
     pool: &PgPool,
     databases: &[(String, PgConnectOptions)],
-    known: &ContractIndex,
+    contract_index: &ContractIndex,
 ) -> Result<(), sqlx::Error> {
     let late = late::next(pool, MOST).await?;
     if late.is_empty() {
@@ -51,7 +51,7 @@ async fn round(
         limit: late.len(),
         ..SagaQuery::default()
     };
-    let listed = sagas::list(known.system(), databases, &wanted).await;
+    let listed = sagas::list(contract_index.system(), databases, &wanted).await;
     // A service whose ledger cannot be read may still have work to do.
     if !listed.away.is_empty() {
         return Ok(());

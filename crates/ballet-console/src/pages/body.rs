@@ -13,13 +13,13 @@ pub(crate) const MASK: &str = "•••";
 
 /// Returns the text of a body, as far as this person may see it. `whole` is false if only its beginning is there.
 pub(crate) fn text(
-    known: &ContractIndex,
+    contract_index: &ContractIndex,
     event: &str,
     body: &[u8],
     whole: bool,
     sight: BodySight,
 ) -> Result<String, &'static str> {
-    let schema = known.events.get(event).map(|listed| &listed.schema);
+    let schema = contract_index.events.get(event).map(|listed| &listed.schema);
     let parsed = whole.then(|| serde_json::from_slice::<Value>(body).ok()).flatten();
     match (schema, parsed) {
         (Some(schema), Some(mut value)) => {
@@ -39,14 +39,14 @@ pub(crate) fn text(
 
 /// Shows a body with its size.
 pub(crate) fn shown(
-    known: &ContractIndex,
+    contract_index: &ContractIndex,
     event: &str,
     (body, size): (&[u8], usize),
     sight: BodySight,
 ) -> Markup {
     let is_whole = body.len() >= size;
     html! {
-        @match text(known, event, body, is_whole, sight) {
+        @match text(contract_index, event, body, is_whole, sight) {
             _ if size == 0 => { p.quiet { "It has no body." } }
             Ok(text) => { pre.body tabindex="0" dir="auto" { (text) } }
             Err(why) => { p.quiet { (why) } }
@@ -74,9 +74,9 @@ pub(crate) fn has_personal(schema: &Value) -> bool {
 }
 
 /// Returns a body with masks in place of personal values.
-pub(crate) fn masked(known: &ContractIndex, event: &str, body: &Value) -> Value {
+pub(crate) fn masked(contract_index: &ContractIndex, event: &str, body: &Value) -> Value {
     let mut masked = body.clone();
-    if let Some(listed) = known.events.get(event) {
+    if let Some(listed) = contract_index.events.get(event) {
         mask(&mut masked, &[&listed.schema], &listed.schema["$defs"]);
     }
     masked

@@ -73,7 +73,7 @@ fn group(of: &LetterGroup, person: &Person, now: Timestamp) -> Markup {
 
 /// Shows one in full.
 pub(crate) fn one(
-    known: &ContractIndex,
+    contract_index: &ContractIndex,
     letter: &Letter,
     actions: &[RecordedAction],
     person: &Person,
@@ -97,7 +97,7 @@ pub(crate) fn one(
             @if let Some(exchange) = &letter.exchange { dt { "published to" } dd dir="auto" { (exchange) @if let Some(key) = &letter.routing_key { " with " code { (key) } } } }
         }
         h2 { "Its body" }
-        (body::shown(known, named, (&letter.body, letter.size), sight))
+        (body::shown(contract_index, named, (&letter.body, letter.size), sight))
         @if person.is_operator() && !sight.is_unmasked { (unmask(&format!("/dead-letters/{}/{}/unmasked", letter.service, letter.id), person)) }
         details {
             summary { (letter.headers.len()) " headers" }

@@ -11,11 +11,11 @@ use crate::pages::words::{ago, event};
 use crate::store::counts::SeenType;
 
 /// Shows all events.
-pub(crate) fn events(known: &ContractIndex, seen: &[SeenType], now: Timestamp) -> Markup {
+pub(crate) fn events(contract_index: &ContractIndex, seen: &[SeenType], now: Timestamp) -> Markup {
     html! {
         h1 { "Events" }
         ul.rows.events {
-            @for listed in known.events.values() {
+            @for listed in contract_index.events.values() {
                 li.row {
                     div.first { a href={ "/events/" (listed.event.name()) } { (event(listed.event.name())) } }
                     div.what { (listed.meaning) }

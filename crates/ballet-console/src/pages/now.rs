@@ -33,11 +33,13 @@ pub(crate) struct NowPage {
 }
 
 /// Returns the parts that are sent to an open page, each with the id of its element.
-pub(crate) fn parts(known: &ContractIndex, now: &NowPage) -> Vec<(String, String)> {
-    let maps = known.graph.sagas().into_iter().map(|saga| {
+pub(crate) fn parts(contract_index: &ContractIndex, now: &NowPage) -> Vec<(String, String)> {
+    let maps = contract_index.graph.sagas().into_iter().map(|saga| {
         (
             format!("map-{saga}"),
-            marked(&known.graph, saga, &|service, step| marks(known, now, service, step)),
+            marked(&contract_index.graph, saga, &|service, step| {
+                marks(contract_index, now, service, step)
+            }),
         )
     });
     let own = [
@@ -48,8 +50,8 @@ pub(crate) fn parts(known: &ContractIndex, now: &NowPage) -> Vec<(String, String
 }
 
 /// Shows the page.
-pub(crate) fn now(known: &ContractIndex, now: &NowPage) -> Markup {
-    let (parts, is_live) = (parts(known, now), now.chosen.is_none());
+pub(crate) fn now(contract_index: &ContractIndex, now: &NowPage) -> Markup {
+    let (parts, is_live) = (parts(contract_index, now), now.chosen.is_none());
     let part = |id: &str| {
         let found = parts.iter().find(|(name, _)| name == id);
         // The parts were made by the same macro, or by the drawing, which escapes too.
@@ -70,9 +72,9 @@ pub(crate) fn now(known: &ContractIndex, now: &NowPage) -> Markup {
                         (state(one)) " " (means(one)) " "
                     }
                 }
-                (undeclared(known, now))
+                (undeclared(contract_index, now))
             }
-            div.maps { @for saga in known.graph.sagas() { section.map {
+            div.maps { @for saga in contract_index.graph.sagas() { section.map {
                 h2 { (saga) " " a.quiet href={ "/sagas?saga=" (saga) } { "its sagas" } }
                 div.scroll tabindex="0" role="region" aria-label={ "The lanes of " (saga) } {
                     div id={ "map-" (saga) } data-live[is_live] { (part(&format!("map-{saga}"))) }
@@ -186,7 +188,7 @@ fn address(cause: &CauseGroup) -> String {
 }
 
 /// Returns the marks of a step: the open sagas that are there.
-fn marks(known: &ContractIndex, now: &NowPage, service: &str, step: &str) -> Marks {
+fn marks(contract_index: &ContractIndex, now: &NowPage, service: &str, step: &str) -> Marks {
     let of_state = |state: SagaState| {
         let here = now.causes.iter().filter(|cause| {
             cause.state == state
@@ -197,7 +199,7 @@ fn marks(known: &ContractIndex, now: &NowPage, service: &str, step: &str) -> Mar
         let count = u64::try_from(count).unwrap_or_default();
         (count > 0).then_some(Mark { class: state.as_str(), count, says: state.as_str() })
     };
-    let parts = known.system().parts.iter().filter(|part| part.service == service);
+    let parts = contract_index.system().parts.iter().filter(|part| part.service == service);
     let mut steps = parts.flat_map(|part| &part.sagas).flat_map(|saga| &saga.steps);
     let done = steps.find(|known| known.name == step).map(|step| step.done.name());
     let rate = now.rates.iter().find(|(name, _)| Some(&**name) == done);
@@ -212,10 +214,10 @@ fn marks(known: &ContractIndex, now: &NowPage, service: &str, step: &str) -> Mar
 }
 
 /// Shows events that are in no contract, and declared ones that were never seen.
-fn undeclared(known: &ContractIndex, now: &NowPage) -> Markup {
+fn undeclared(contract_index: &ContractIndex, now: &NowPage) -> Markup {
     let foreign: Vec<&SeenType> =
-        now.types.iter().filter(|seen| !known.events.contains_key(&*seen.name)).collect();
-    let unseen: Vec<&str> = known
+        now.types.iter().filter(|seen| !contract_index.events.contains_key(&*seen.name)).collect();
+    let unseen: Vec<&str> = contract_index
         .events
         .keys()
         .copied()

@@ -21,7 +21,7 @@ use crate::store::saga_row::SagaRow;
 
 /// The data of the page.
 pub(crate) struct SagaPage<'a> {
-    pub(crate) known: &'a ContractIndex,
+    pub(crate) contract_index: &'a ContractIndex,
     pub(crate) found: &'a SagaRow,
     /// All entries without their bodies. If they are too many to judge, any of them, one more than the limit.
     pub(crate) all: &'a [EntryRow],
@@ -42,7 +42,19 @@ pub(crate) struct SagaPage<'a> {
 
 /// Shows the page.
 pub(crate) fn saga(seen: &SagaPage<'_>) -> Markup {
-    let SagaPage { known, found, all, rows, keys, judged, sight, now, person, actions, .. } = seen;
+    let SagaPage {
+        contract_index,
+        found,
+        all,
+        rows,
+        keys,
+        judged,
+        sight,
+        now,
+        person,
+        actions,
+        ..
+    } = seen;
     let count = match all.len() {
         count @ ..=MOST => grouped(count),
         _ => format!("more than {}", grouped(MOST)),
@@ -60,7 +72,7 @@ pub(crate) fn saga(seen: &SagaPage<'_>) -> Markup {
             p.trouble { "These are too many entries to judge it by. Look at what it repeats." }
         }
         (waits(seen))
-        @if person.is_operator() && found.state.is_open() { (saga_actions::links(known.system(), found.id, &found.names, &next(seen))) }
+        @if person.is_operator() && found.state.is_open() { (saga_actions::links(contract_index.system(), found.id, &found.names, &next(seen))) }
         @for name in &judged.names {
             section {
                 h2 { "The path of " (name) }
@@ -72,7 +84,7 @@ pub(crate) fn saga(seen: &SagaPage<'_>) -> Markup {
             @if all.len() > rows.len() {
                 p.quiet { "The first " (grouped(EDGE)) " and the last " (grouped(EDGE)) " of " (count) " entries." }
             }
-            (timeline(known, rows, *sight))
+            (timeline(contract_index, rows, *sight))
             @if person.is_operator() && !sight.is_unmasked { (unmask(&format!("/sagas/{}/unmasked", found.id), person)) }
         }
         section {

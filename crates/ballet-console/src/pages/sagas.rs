@@ -98,16 +98,16 @@ impl SagasQuery {
 
 /// Shows the list.
 pub(crate) fn sagas(
-    known: &ContractIndex,
+    contract_index: &ContractIndex,
     asked: &SagasQuery,
     listed: &SagaList,
     has_more: bool,
     now: Timestamp,
 ) -> Markup {
     let sagas: Vec<(&str, &str)> =
-        known.graph.sagas().into_iter().map(|name| (name, name)).collect();
+        contract_index.graph.sagas().into_iter().map(|name| (name, name)).collect();
     let services: Vec<(&str, &str)> =
-        known.services().into_iter().map(|name| (name, name)).collect();
+        contract_index.services().into_iter().map(|name| (name, name)).collect();
     let states: Vec<(&str, &str)> =
         SagaState::ALL.map(|state| (state.as_str(), state.as_str())).to_vec();
     html! {

@@ -39,7 +39,7 @@ impl TailQuery {
 
 /// Shows the page.
 pub(crate) fn tail(
-    known: &ContractIndex,
+    contract_index: &ContractIndex,
     asked: &TailQuery,
     rows: &[EntryRow],
     sight: BodySight,
@@ -50,7 +50,7 @@ pub(crate) fn tail(
             input name="type" value=(asked.event_type) placeholder="A part of the type" aria-label="type" dir="auto";
             select name="service" aria-label="service" {
                 option value="" { "any service" }
-                @for service in known.services() { option value=(service) selected[service == asked.service] { (service) } }
+                @for service in contract_index.services() { option value=(service) selected[service == asked.service] { (service) } }
             }
             select name="kind" aria-label="kind" {
                 option value="" { "everything" }
@@ -61,14 +61,14 @@ pub(crate) fn tail(
         }
         p.quiet { "The last first. It goes on by itself; without scripts, " a href=(asked.address("/tail")) { "look again" } "." }
         div data-live-from=(asked.address("/tail/live")) data-live-adds {
-            ol.rows #tail aria-live="off" { @for row in rows.iter().rev() { (one(known, row, sight)) } }
+            ol.rows #tail aria-live="off" { @for row in rows.iter().rev() { (one(contract_index, row, sight)) } }
         }
         @if rows.is_empty() { p.quiet { "Nothing like that is in the journal yet." } }
     }
 }
 
 /// Shows an entry.
-pub(crate) fn one(known: &ContractIndex, row: &EntryRow, sight: BodySight) -> Markup {
+pub(crate) fn one(contract_index: &ContractIndex, row: &EntryRow, sight: BodySight) -> Markup {
     html! {
         li.row.{ "tail-" (row.kind.as_str()) } {
             div.first dir="auto" { strong { (row.service) } " " (row.kind.as_str()) " " (event(&row.event_type)) }
@@ -78,7 +78,7 @@ pub(crate) fn one(known: &ContractIndex, row: &EntryRow, sight: BodySight) -> Ma
             }
             @if let Some(detail) = &row.detail { div.detail dir="auto" { (detail) } }
             details { summary { "body" }
-                (body::shown(known, &row.event_type, (&row.body, usize::try_from(row.size).unwrap_or_default()), sight)) }
+                (body::shown(contract_index, &row.event_type, (&row.body, usize::try_from(row.size).unwrap_or_default()), sight)) }
             div.when { time datetime=(row.at) title=(exact(row.at)) { (row.at.strftime("%H:%M:%S%.3f")) } }
         }
     }

@@ -27,7 +27,11 @@ pub(crate) fn lanes(rows: &[EntryRow]) -> Vec<&str> {
 }
 
 /// Shows the entries in the order of the journal.
-pub(crate) fn timeline(known: &ContractIndex, rows: &[EntryRow], sight: BodySight) -> Markup {
+pub(crate) fn timeline(
+    contract_index: &ContractIndex,
+    rows: &[EntryRow],
+    sight: BodySight,
+) -> Markup {
     let lanes = lanes(rows);
     let lane =
         |row: &EntryRow| lanes.iter().position(|name| *name == row.service).unwrap_or(0) % LANES;
@@ -56,7 +60,7 @@ pub(crate) fn timeline(known: &ContractIndex, rows: &[EntryRow], sight: BodySigh
                             @if let Some(why) = &row.why { dt { "why" } dd dir="auto" { (why) } }
                             dt { "journal" } dd { (row.place) }
                         }
-                        (body::shown(known, &row.event_type, (&row.body, usize::try_from(row.size).unwrap_or_default()), sight))
+                        (body::shown(contract_index, &row.event_type, (&row.body, usize::try_from(row.size).unwrap_or_default()), sight))
                     }
                 }
             }

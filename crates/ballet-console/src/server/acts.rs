@@ -60,7 +60,7 @@ where
     let refused = || visit.refused("Say why: the reason is kept in the trail.");
     let why = reason(why).ok_or_else(refused)?;
     let Visit { site, person } = visit;
-    let (means, note) = (site.means.clone(), site.means.note(&person.name, &why));
+    let (context, note) = (site.context.clone(), site.context.note(&person.name, &why));
     let new = NewAction {
         id: site.clock.new_id(note.at),
         by: &person.name,
@@ -71,8 +71,8 @@ where
         message: deed.message.as_deref(),
         why: &why,
     };
-    let work = |stop, says| work(means, note, stop, says);
-    visit.read(begin(&site.pool, &site.means.running, &new, work).await)?;
+    let work = |stop, says| work(context, note, stop, says);
+    visit.read(begin(&site.pool, &site.context.running, &new, work).await)?;
     Ok(new.id)
 }
 
@@ -144,7 +144,7 @@ pub(super) async fn live(
 }
 
 pub(super) async fn stop(visit: Visit, Path(id): Path<Uuid>) -> Answer {
-    if visit.site.means.running.stop(id) {
+    if visit.site.context.running.stop(id) {
         return Ok(Redirect::to(&format!("/actions/{id}")).into_response());
     }
     Err(visit.refused("It has ended already, or another console does it: stop it there."))

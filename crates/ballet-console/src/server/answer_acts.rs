@@ -43,7 +43,8 @@ impl AnswerForm {
 
 pub(super) async fn form(visit: Visit, Path(id): Path<Uuid>) -> Answer {
     let given = AnswerForm::default().given(id);
-    let content = pages::answer(&visit.site.known.system().parts, &given, None, &visit.person);
+    let content =
+        pages::answer(&visit.site.contract_index.system().parts, &given, None, &visit.person);
     visit.page("/sagas", TITLE, &content)
 }
 
@@ -55,16 +56,16 @@ pub(super) async fn answer(
 ) -> Answer {
     let given = form.given(id);
     if form.of.act != "answer" {
-        let note = visit.site.means.note(&visit.person.name, "a look");
-        let checked = given.give(&visit.site.means, note, true).await;
-        let parts = &visit.site.known.system().parts;
+        let note = visit.site.context.note(&visit.person.name, "a look");
+        let checked = given.give(&visit.site.context, note, true).await;
+        let parts = &visit.site.contract_index.system().parts;
         let content = pages::answer(parts, &given, Some(&checked), &visit.person);
         return visit.page("/sagas", TITLE, &content);
     }
     let what = format!("the call of {} of saga", given.step);
     let deed = deed("answers", id, &given.service, &what);
-    begin_and_show(&visit, &form.of.why, &deed, |means, note, _, _| async move {
-        match given.give(&means, note, false).await {
+    begin_and_show(&visit, &form.of.why, &deed, |context, note, _, _| async move {
+        match given.give(&context, note, false).await {
             Ok(AnsweredCall { step, then, .. }) => {
                 let service = &given.service;
                 let noted = format!("What became of the call of {step} is noted.");

@@ -39,7 +39,7 @@ fn chosen(meant: &LetterSelection) -> ChosenLetters {
 pub(super) async fn plan(visit: Visit, Query(meant): Query<LetterSelection>) -> Answer {
     visit.service(&meant.service)?;
     let _turn = visit.site.dead.turn().await;
-    let plan = chosen(&meant).plan(&visit.site.means).await;
+    let plan = chosen(&meant).plan(&visit.site.context).await;
     let plan = plan.map_err(|error| visit.refused(&error.to_string()))?;
     let content = pages::act(&meant, &plan, &visit.person, visit.site.clock.now());
     visit.page("/dead-letters", "Dead letters", &content)
@@ -88,13 +88,18 @@ pub(super) async fn act(visit: Visit, Form(act): Form<LettersForm>) -> Answer {
                 rate,
                 beyond_memory: act.beyond_memory == "yes",
             };
-            begin_and_show(&visit, why, &deed("sends back"), |means, note, stop, says| async move {
-                chosen.redrive(&means, note, sending, stop, &says).await
-            })
+            begin_and_show(
+                &visit,
+                why,
+                &deed("sends back"),
+                |context, note, stop, says| async move {
+                    chosen.redrive(&context, note, sending, stop, &says).await
+                },
+            )
             .await
         }
         "discard" => {
-            let plan = chosen.plan(&visit.site.means).await;
+            let plan = chosen.plan(&visit.site.context).await;
             let plan = plan.map_err(|error| visit.refused(&error.to_string()))?;
             let whole = plan.dead_letters();
             if act.sure.trim() != whole.to_string() {
@@ -102,8 +107,8 @@ pub(super) async fn act(visit: Visit, Form(act): Form<LettersForm>) -> Answer {
                     format!("There are {whole}, and {:?} was typed. Look at them again.", act.sure);
                 return Err(visit.refused(&text));
             }
-            begin_and_show(&visit, why, &deed("discards"), |means, note, stop, says| async move {
-                chosen.discard(&means, plan, note, stop, &says).await
+            begin_and_show(&visit, why, &deed("discards"), |context, note, stop, says| async move {
+                chosen.discard(&context, plan, note, stop, &says).await
             })
             .await
         }
@@ -132,7 +137,8 @@ async fn editable(visit: &Visit, service: &str, id: &str) -> Result<Letter, Resp
 /// Returns the old body with personal values masked, as far as this person may see it.
 fn old_text(site: &Site, letter: &Letter, person: &Person) -> String {
     let name = letter.event_type.as_deref().unwrap_or_default();
-    let shown = body::text(&site.known, name, &letter.body, true, BodySight::masked(person.role));
+    let shown =
+        body::text(&site.contract_index, name, &letter.body, true, BodySight::masked(person.role));
     let pretty = |text: String| {
         let value = serde_json::from_str::<Value>(&text).ok();
         value.and_then(|value| serde_json::to_string_pretty(&value).ok()).unwrap_or(text)
@@ -185,8 +191,8 @@ pub(super) async fn edit(
             saga: letter.saga_id(),
             message: Some(letter.id.clone()),
         };
-        return begin_and_show(&visit, &given.why, &deed, |means, note, stop, _| async move {
-            chosen.edit(&means, note, body, stop).await
+        return begin_and_show(&visit, &given.why, &deed, |context, note, stop, _| async move {
+            chosen.edit(&context, note, body, stop).await
         })
         .await;
     }
@@ -204,10 +210,10 @@ fn check_body(site: &Site, letter: &Letter, given: &str) -> Result<(String, Stri
     let mut sent = shown.clone();
     let before = serde_json::from_slice::<Value>(&letter.body).ok();
     let name = letter.event_type.as_deref().unwrap_or_default();
-    let masked = before.as_ref().map(|before| body::masked(&site.known, name, before));
+    let masked = before.as_ref().map(|before| body::masked(&site.contract_index, name, before));
     masked_edit::put_back(&mut sent, before.as_ref().zip(masked.as_ref()), "body").map_err(one)?;
     let body = sent.to_string();
-    if let Some(event) = site.known.event(name) {
+    if let Some(event) = site.contract_index.event(name) {
         let message = Incoming {
             event_type: Some(name),
             app_id: Some(event.service()),
@@ -216,7 +222,8 @@ fn check_body(site: &Site, letter: &Letter, given: &str) -> Result<(String, Stri
             body: body.as_bytes(),
             ..Incoming::default()
         };
-        let judged = Validator::new(site.known.contracts).judge(&message, site.clock.now());
+        let judged =
+            Validator::new(site.contract_index.contracts).judge(&message, site.clock.now());
         let faults: Vec<String> = judged.faults.into_iter().map(|fault| fault.detail).collect();
         if !faults.is_empty() {
             return Err(faults);
@@ -242,6 +249,7 @@ pub(super) async fn unmasked(
     record_unmasking(&visit, &why, &deed).await?;
     let Visit { site, person } = &visit;
     let sight = BodySight { role: person.role, is_unmasked: true };
-    let content = dead_letters::one(&site.known, &letter, &[], person, sight, site.clock.now());
+    let content =
+        dead_letters::one(&site.contract_index, &letter, &[], person, sight, site.clock.now());
     visit.page("/dead-letters", "Dead letter", &content)
 }

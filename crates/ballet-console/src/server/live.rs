@@ -66,7 +66,7 @@ pub(crate) async fn keep(site: Arc<Site>) {
         }
         match &*seen(&site, None).await {
             Ok(now) => {
-                let parts: Parts = parts(&site.known, now).into_iter().collect();
+                let parts: Parts = parts(&site.contract_index, now).into_iter().collect();
                 site.parts.send_if_modified(|before| {
                     let is_new = **before != parts;
                     *before = Arc::new(parts);

@@ -54,7 +54,7 @@ impl MinuteQuery {
 
 pub(super) async fn now(visit: Visit, Query(asked): Query<MinuteQuery>) -> Answer {
     match &*live::seen(&visit.site, asked.chosen(visit.site.clock.now())).await {
-        Ok(found) => visit.page("/", "Now", &now::now(&visit.site.known, found)),
+        Ok(found) => visit.page("/", "Now", &now::now(&visit.site.contract_index, found)),
         Err(error) => Err(visit.site.away(Some(&visit.person), error)),
     }
 }
@@ -67,7 +67,7 @@ pub(super) async fn sagas(visit: Visit, Query(asked): Query<SagasQuery>) -> Answ
     let most = usize::try_from(PER_PAGE).unwrap_or_default();
     let has_more = listed.found.len() > most && asked.page < LAST_PAGE;
     listed.found.truncate(most);
-    let content = sagas::sagas(&site.known, &asked, &listed, has_more, now);
+    let content = sagas::sagas(&site.contract_index, &asked, &listed, has_more, now);
     visit.page("/sagas", "Sagas", &content)
 }
 
@@ -103,11 +103,11 @@ pub(super) async fn saga_page(visit: &Visit, id: &str, sight: BodySight) -> Answ
     let can_be_judged = all.len() <= judgements::MOST;
     let of_all = all.iter().filter(|_| can_be_judged);
     let entries: Vec<JournalEntry> = of_all.filter_map(EntryRow::entry).collect();
-    let judged = JournalSaga::judge(&site.known.graph, id, &entries);
+    let judged = JournalSaga::judge(&site.contract_index.graph, id, &entries);
     let live = services_view(site, id).await;
     let hindrances = site.hindrances.borrow().clone();
     let seen = saga::SagaPage {
-        known: &site.known,
+        contract_index: &site.contract_index,
         hindrances: &hindrances,
         actions: &actions,
         person,
@@ -148,11 +148,11 @@ async fn read(site: &Site, id: Uuid) -> Result<Option<StoredSaga>, sqlx::Error> 
 
 /// Returns the services' view of a saga, if their databases are known and answer soon.
 async fn services_view(site: &Site, id: Uuid) -> Option<SagaDetails> {
-    let databases = &site.means.databases;
+    let databases = &site.context.databases;
     if databases.is_empty() {
         return None;
     }
-    timeout(PATIENCE, live_sagas::show(site.known.system(), databases, id)).await.ok()
+    timeout(PATIENCE, live_sagas::show(site.contract_index.system(), databases, id)).await.ok()
 }
 
 pub(super) async fn dead_letters(visit: Visit) -> Answer {
@@ -172,7 +172,7 @@ pub(super) async fn dead_letter(
     let letter = letter.ok_or_else(|| visit.not_found(GONE))?;
     let actions = visit.read(actions::of_message(&site.pool, &letter.id).await)?;
     let (sight, now) = (BodySight::masked(person.role), site.clock.now());
-    let content = dead_letters::one(&site.known, &letter, &actions, person, sight, now);
+    let content = dead_letters::one(&site.contract_index, &letter, &actions, person, sight, now);
     visit.page("/dead-letters", "Dead letter", &content)
 }
 
@@ -190,13 +190,13 @@ pub(super) async fn coverage(
     let now = visit.site.clock.now();
     let since = window.parse::<SignedDuration>().ok().and_then(|age| now.checked_sub(age).ok());
     let sightings = visit.read(flow::sightings(&visit.site.pool, since).await)?;
-    let covered = Coverage::of(visit.site.known.system(), &sightings);
+    let covered = Coverage::of(visit.site.contract_index.system(), &sightings);
     visit.page("/coverage", "Coverage", &coverage::coverage(&covered, &window, now))
 }
 
 pub(super) async fn events(visit: Visit) -> Answer {
     let seen = visit.read(counts::types(&visit.site.pool).await)?;
-    let content = events::events(&visit.site.known, &seen, visit.site.clock.now());
+    let content = events::events(&visit.site.contract_index, &seen, visit.site.clock.now());
     visit.page("/events", "Events", &content)
 }
 

@@ -19,8 +19,13 @@ use crate::store::actions::ActionState;
 pub(super) async fn form(visit: Visit, Path(name): Path<String>) -> Answer {
     let listed = visit.event(&name)?;
     let typed = TypedEvent { body: pages::example(&listed.schema), ..TypedEvent::default() };
-    let content =
-        pages::publish(visit.site.known.system().name, listed, &typed, None, &visit.person);
+    let content = pages::publish(
+        visit.site.contract_index.system().name,
+        listed,
+        &typed,
+        None,
+        &visit.person,
+    );
     visit.page("/events", "Publish", &content)
 }
 
@@ -39,7 +44,7 @@ pub(super) async fn publish(
                 let OutgoingMessage { message_id, saga, .. } = message;
                 AcceptedMessage { message_id, saga }
             });
-            let system = visit.site.known.system().name;
+            let system = visit.site.contract_index.system().name;
             let content = pages::publish(system, listed, &typed, Some(&accepted), &visit.person);
             visit.page("/events", "Publish", &content)
         }
@@ -47,7 +52,7 @@ pub(super) async fn publish(
 }
 
 fn completed(site: &Site, name: &str, typed: &TypedEvent) -> Result<OutgoingMessage, Vec<String>> {
-    let validator = Validator::new(site.known.contracts);
+    let validator = Validator::new(site.contract_index.contracts);
     let body = typed.body.trim();
     let given = Incoming { event_type: Some(name), body: body.as_bytes(), ..Incoming::default() };
     let (saga, app_id) = (not_blank(&typed.saga), not_blank(&typed.app_id));
@@ -61,7 +66,7 @@ async fn published(
     typed: &TypedEvent,
     message: OutgoingMessage,
 ) -> Answer {
-    let Some(publisher) = visit.site.means.publisher.as_ref().map(Arc::clone) else {
+    let Some(publisher) = visit.site.context.publisher.as_ref().map(Arc::clone) else {
         return Err(visit.refused("This console has no user of the broker who may publish."));
     };
     let deed = Deed {

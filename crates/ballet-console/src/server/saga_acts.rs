@@ -27,7 +27,7 @@ pub(super) fn deed(act: &'static str, id: Uuid, service: &str, what: &str) -> De
 }
 
 fn can_stop(site: &Site) -> Vec<StoppableSaga> {
-    stoppable(site.known.system())
+    stoppable(site.contract_index.system())
 }
 
 pub(super) async fn stop_form(visit: Visit, Path(id): Path<Uuid>) -> Answer {
@@ -51,8 +51,8 @@ pub(super) async fn stop(
         return Err(visit.refused("No saga of that name can be stopped."));
     };
     let deed = deed("stops", id, saga.owner, saga.saga);
-    begin_and_show(&visit, &why, &deed, |means, note, _, _| async move {
-        sagas::stop(&means, saga, id, &note).await
+    begin_and_show(&visit, &why, &deed, |context, note, _, _| async move {
+        sagas::stop(&context, saga, id, &note).await
     })
     .await
 }
@@ -83,7 +83,7 @@ pub(super) async fn service_retry_form(visit: Visit, Path(service): Path<String>
 
 async fn retry_page(visit: &Visit, retry: &RetryScope) -> Answer {
     visit.service(&retry.service)?;
-    let waits = retry.count(&visit.site.means).await;
+    let waits = retry.count(&visit.site.context).await;
     let at = if retry.saga.is_some() { "/sagas" } else { "/services" };
     visit.page(at, "Try again", &pages::retry(retry, &waits, &visit.person))
 }
@@ -128,15 +128,15 @@ async fn begin_retry(visit: &Visit, retry: RetryScope, again: RetryForm) -> Answ
     match &*what {
         "inbox" => {
             let deed = deed("what waits");
-            begin_and_show(visit, &why, &deed, |means, note, stop, says| async move {
-                retry.inbox(&means, note, stop, &says).await
+            begin_and_show(visit, &why, &deed, |context, note, stop, says| async move {
+                retry.inbox(&context, note, stop, &says).await
             })
             .await
         }
         "outbox" => {
             let deed = deed("the unpublished events");
-            begin_and_show(visit, &why, &deed, |means, note, _, _| async move {
-                retry.outbox(&means, &note).await
+            begin_and_show(visit, &why, &deed, |context, note, _, _| async move {
+                retry.outbox(&context, &note).await
             })
             .await
         }
@@ -203,7 +203,8 @@ impl SolvedForm {
 
 pub(super) async fn solved_form(visit: Visit, Path(id): Path<Uuid>) -> Answer {
     let solved = SolvedForm::default().solved(id);
-    let content = pages::solved(&visit.site.known.system().parts, &solved, None, &visit.person);
+    let content =
+        pages::solved(&visit.site.contract_index.system().parts, &solved, None, &visit.person);
     visit.page("/sagas", "Solved by hand", &content)
 }
 
@@ -215,15 +216,19 @@ pub(super) async fn solved(
 ) -> Answer {
     let solved = given.solved(id);
     if given.of.act != "solve" {
-        let note = visit.site.means.note(&visit.person.name, "a look");
-        let checked = solved.solve(&visit.site.means, note, true).await;
-        let content =
-            pages::solved(&visit.site.known.system().parts, &solved, Some(&checked), &visit.person);
+        let note = visit.site.context.note(&visit.person.name, "a look");
+        let checked = solved.solve(&visit.site.context, note, true).await;
+        let content = pages::solved(
+            &visit.site.contract_index.system().parts,
+            &solved,
+            Some(&checked),
+            &visit.person,
+        );
         return visit.page("/sagas", "Solved by hand", &content);
     }
     let deed = deed("solves", id, &solved.service, &format!("{} of saga", solved.step));
-    begin_and_show(&visit, &given.of.why, &deed, |means, note, _, _| async move {
-        match solved.solve(&means, note, false).await {
+    begin_and_show(&visit, &given.of.why, &deed, |context, note, _, _| async move {
+        match solved.solve(&context, note, false).await {
             Ok(step) => {
                 let service = &solved.service;
                 let mut ended = ActionOutcome::new(

@@ -28,12 +28,12 @@ pub(crate) const HASHED_AT_ONCE: usize = 2;
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) pool: PgPool,
-    pub(crate) known: Arc<ContractIndex>,
+    pub(crate) contract_index: Arc<ContractIndex>,
     pub(crate) clock: Clock,
     /// The hindrances of sagas.
     pub(crate) hindrances: watch::Receiver<Vec<Hindrance>>,
     /// The resources of actions.
-    pub(crate) means: ActionContext,
+    pub(crate) context: ActionContext,
     /// The secret of the forms' tokens.
     pub(crate) secret: Vec<u8>,
     /// The gateway that may name a person.
@@ -68,7 +68,7 @@ impl Site {
 
     pub(crate) fn frame<'a>(&self, person: Option<&'a Person>) -> PageFrame<'a> {
         PageFrame {
-            system: self.known.system().name,
+            system: self.contract_index.system().name,
             person,
             // Strangers see no details.
             trouble: self.trouble.borrow().clone().filter(|_| person.is_some()),

@@ -17,7 +17,7 @@ use crate::store::{audits, counts};
 
 pub(super) async fn services(visit: Visit) -> Answer {
     let Visit { site, person } = &visit;
-    let (system, databases) = (site.known.system(), &site.means.databases);
+    let (system, databases) = (site.contract_index.system(), &site.context.databases);
     let found = site.looked.look(system, databases, site.clock.now()).await;
     let open = visit.read(counts::open(&site.pool).await)?;
     let hindrances = site.hindrances.borrow().clone();
@@ -26,7 +26,7 @@ pub(super) async fn services(visit: Visit) -> Answer {
         found_at: found.at,
         figures: &found.figures,
         hindrances: &hindrances,
-        services: &site.known.services(),
+        services: &site.contract_index.services(),
         open: &open,
         versions: &found.versions,
         person,
@@ -58,8 +58,12 @@ pub(super) async fn switch(
         service: Some(service.to_owned()),
         ..Deed::default()
     };
-    begin_and_show(&visit, &why, &deed, |means, note, _, _| async move {
-        if is_pause { pause(&means, service, &note).await } else { resume(&means, service).await }
+    begin_and_show(&visit, &why, &deed, |context, note, _, _| async move {
+        if is_pause {
+            pause(&context, service, &note).await
+        } else {
+            resume(&context, service).await
+        }
     })
     .await
 }

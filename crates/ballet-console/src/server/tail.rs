@@ -38,7 +38,7 @@ pub(super) async fn tail(visit: Visit, Query(asked): Query<TailQuery>) -> Answer
     let rows = entries(&visit.site.pool, &following(&asked), None, MOST).await;
     let (rows, _) = visit.read(rows)?;
     let sight = BodySight::masked(visit.person.role);
-    visit.page("/tail", "Tail", &pages::tail(&visit.site.known, &asked, &rows, sight))
+    visit.page("/tail", "Tail", &pages::tail(&visit.site.contract_index, &asked, &rows, sight))
 }
 
 /// Streams new entries.
@@ -60,7 +60,7 @@ pub(super) async fn live(
             if rows.is_empty() {
                 continue;
             }
-            let one = |row: &EntryRow| pages::one(&site.known, row, sight).into_string();
+            let one = |row: &EntryRow| pages::one(&site.contract_index, row, sight).into_string();
             let shown: String = rows.iter().rev().map(one).collect();
             let parts = std::collections::BTreeMap::from([("tail", shown)]);
             let event = Event::default().json_data(parts).unwrap_or_default();

@@ -41,13 +41,13 @@ impl Visit {
     /// Returns the service with this name, or the page that says that there is none.
     pub(super) fn service(&self, name: &str) -> Result<&'static str, Response> {
         let missing = || self.not_found("No contract knows such a service.");
-        self.site.means.part(name).map(|part| part.service).ok_or_else(missing)
+        self.site.context.part(name).map(|part| part.service).ok_or_else(missing)
     }
 
     /// Returns the event with this name, or the page that says that there is none.
     pub(super) fn event(&self, name: &str) -> Result<&ListedEvent, Response> {
         let missing = || self.not_found("No contract declares such an event.");
-        self.site.known.events.get(name).ok_or_else(missing)
+        self.site.contract_index.events.get(name).ok_or_else(missing)
     }
 
     /// Returns a page that says what is wrong.

@@ -76,8 +76,8 @@ create table if not exists console.key (
 );
 create index if not exists key_prefix on console.key (lower(value) text_pattern_ops);
 
--- The counts of events: by minute, after some hours by hour, and in one row at '-infinity' for times before all
--- other data.
+-- The counts of events: by minute, after some hours by hour, and at '-infinity' for all times of which the console
+-- keeps nothing else.
 create table if not exists console.flow (
     minute timestamptz not null,
     what text not null,

@@ -14,6 +14,7 @@ use crate::store::saga_row::{STATE, SagaRow};
 const MOST_HITS: usize = 500;
 /// The shortest text for a search in errors. A shorter one is in too many.
 const SHORTEST_PART: usize = 3;
+/// The fewest last digits of an id to search for. Fewer are in too many.
 const SHORTEST_DIGITS: usize = 4;
 
 /// The filters of a list.

@@ -40,38 +40,38 @@ impl<T> Default for Generations<T> {
 }
 
 impl<T: Clone> Generations<T> {
-    fn find(&mut self, print: &TokenDigest) -> Option<T> {
-        if let Some(known) = self.young.get(print) {
+    fn find(&mut self, token: &TokenDigest) -> Option<T> {
+        if let Some(known) = self.young.get(token) {
             return Some(known.clone());
         }
-        let known = self.old.remove(print)?;
-        self.add(*print, known.clone());
+        let known = self.old.remove(token)?;
+        self.add(*token, known.clone());
         Some(known)
     }
 
-    fn add(&mut self, print: TokenDigest, known: T) {
+    fn add(&mut self, token: TokenDigest, known: T) {
         if self.young.len() >= GENERATION {
             self.old = std::mem::take(&mut self.young);
         }
-        self.young.insert(print, known);
+        self.young.insert(token, known);
     }
 }
 
 impl VerifiedTokens {
     pub(crate) fn find(&self, text: &str) -> Option<Arc<VerifiedToken>> {
-        let print = print(text)?;
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).find(&print)
+        let token = token_digest(text)?;
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).find(&token)
     }
 
     pub(crate) fn add(&self, text: &str, known: VerifiedToken) {
-        if let Some(print) = print(text) {
+        if let Some(token) = token_digest(text) {
             let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            all.add(print, Arc::new(known));
+            all.add(token, Arc::new(known));
         }
     }
 }
 
-fn print(text: &str) -> Option<TokenDigest> {
+fn token_digest(text: &str) -> Option<TokenDigest> {
     digest::digest(&digest::SHA256, text.as_bytes()).as_ref().try_into().ok()
 }
 
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn what_is_used_stays_and_there_is_an_end_to_the_rest() {
         let mut all = Generations::default();
-        let name = |number: usize| print(&number.to_string()).unwrap();
+        let name = |number: usize| token_digest(&number.to_string()).unwrap();
         for number in 0..5 * GENERATION {
             all.add(name(number), number);
             assert_eq!(all.find(&name(0)), Some(0), "after {number}");

@@ -19,7 +19,7 @@ pub(crate) struct Arguments {
     /// The folder with `signing-key.json`.
     #[arg(long)]
     keys: PathBuf,
-    /// The subject of the token. Repeated, it makes a token on a line for each.
+    /// The subject of the token. If it is given several times, each gets a token on a line of its own.
     #[arg(long, required = true)]
     subject: Vec<String>,
     /// The scopes, separated by spaces.

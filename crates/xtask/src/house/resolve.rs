@@ -139,7 +139,7 @@ fn further(
     }
 }
 
-/// The things that a name stands for within one module.
+/// The meanings of a name within one module.
 fn lookup(
     tree: &Tree,
     at: usize,

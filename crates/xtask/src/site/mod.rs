@@ -22,7 +22,7 @@ const STYLE: &str = include_str!("style.css");
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Where the site is written; `index.html` is its first page.
+    /// The directory of the site; `index.html` in it is the first page.
     #[arg(long, default_value = "target/site")]
     out: PathBuf,
     /// Write nothing, and only look where the links lead.

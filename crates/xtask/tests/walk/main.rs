@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use crate::demo::RunningDemo;
 
 const PAGES: [&str; 2] = ["README.md", "docs/shop/try-it.md"];
-/// The command that starts the demo for all others.
+/// The command that starts the demo, on which all other commands work.
 const DEMO: &str = "cargo xtask demo";
 /// One demo at a time: each has a broker, a database server and many processes.
 static ALONE: Mutex<()> = Mutex::const_new(());

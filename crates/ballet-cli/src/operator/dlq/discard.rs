@@ -34,7 +34,7 @@ pub(crate) struct Args {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    record: NoteArgs,
+    note_args: NoteArgs,
 }
 
 pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
@@ -43,8 +43,8 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let whole: u64 = planned.iter().map(|planned| planned.plan.dead_letters()).sum();
     if whole == 0 {
         args.selection.require_known_reason()?;
-        let Args { selection, yes, dry_run, record, .. } = args;
-        return give_up::give_up(selection, *yes, *dry_run, record, options).await;
+        let Args { selection, yes, dry_run, note_args, .. } = args;
+        return give_up::give_up(selection, *yes, *dry_run, note_args, options).await;
     }
     plans::show(&planned, options);
     if args.dry_run {
@@ -53,7 +53,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     }
     let question = format!("Discard {}?", ui::counted(whole, "dead letter"));
     confirm(args.yes, "discard", &question, "discard")?;
-    let record = args.record.or_ask_reason("Why are they discarded?", args.yes);
+    let note_args = args.note_args.or_ask_reason("Why are they discarded?", args.yes);
     let now = options.clock.now();
     let file = args.to.clone().unwrap_or_else(|| {
         PathBuf::from(format!("discarded-{}.jsonl", now.strftime("%Y-%m-%dT%H%M%SZ")))
@@ -67,9 +67,10 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         let service = planned.queue.service();
         let progress = ui::Progress::new(&format!("discarding from {service}"), whole);
         let show = |count: u64| progress.show(count);
-        let notes = NoteWriter::open(service, Act::Discarded, record.note(options), options).await;
+        let notes =
+            NoteWriter::open(service, Act::Discarded, note_args.note(options), options).await;
         let note = |discarded: &DeadLetter| notes.add(discarded);
-        let redrive_options = record.redrive_options(options, stop.clone(), &show, &note);
+        let redrive_options = note_args.redrive_options(options, stop.clone(), &show, &note);
         let summary =
             planned.queue.dead_letters.discard(&planned.plan, &mut archive, &redrive_options).await;
         notes.close().await;

@@ -37,7 +37,7 @@ pub(crate) struct Args {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    record: NoteArgs,
+    note_args: NoteArgs,
 }
 
 pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
@@ -75,10 +75,11 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let queues = dead_letters::open(options, std::slice::from_ref(&dead_letter.service)).await?;
     let Some(queue) = queues.into_iter().next() else { bail!("the queue is gone") };
     let plan = queue.dead_letters.plan(filter, None, Timestamp::UNIX_EPOCH).await?;
-    let record = args.record.or_ask_reason("Why is it changed?", args.body.is_some());
-    let notes = NoteWriter::open(queue.service(), Act::Edited, record.note(options), options).await;
+    let note_args = args.note_args.or_ask_reason("Why is it changed?", args.body.is_some());
+    let notes =
+        NoteWriter::open(queue.service(), Act::Edited, note_args.note(options), options).await;
     let note = |edited: &DeadLetter| notes.add(edited);
-    let redrive_options = record.redrive_options(options, stop_on_ctrl_c(), &|_| {}, &note);
+    let redrive_options = note_args.redrive_options(options, stop_on_ctrl_c(), &|_| {}, &note);
     let faults = faults(dead_letter, &body, options);
     let edited = queue.dead_letters.edit(&plan, body.clone().into(), &redrive_options).await;
     notes.close().await;
@@ -102,7 +103,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
 }
 
 /// The objections of the services' contracts to the new body. Without contracts, or if none knows the event, there are
-/// none: only the redrive shows.
+/// none: then only the redrive shows whether the body is accepted.
 fn faults(dead_letter: &DeadLetter, body: &str, options: &GlobalOptions) -> Vec<String> {
     let Ok(contracts) = contracts() else { return Vec::new() };
     let validator = Validator::new(contracts);

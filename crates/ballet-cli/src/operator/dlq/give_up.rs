@@ -1,5 +1,5 @@
-//! Gives up messages that failed and are in no queue any more, because somebody purged it. Only the record is left to
-//! discard: for it `ballet sagas stuck` lists them and an alarm rings.
+//! Gives up messages that failed and are in no queue any more, because somebody purged it. Only the record of them is
+//! left to discard. As long as it is there, `ballet sagas stuck` lists them and an alarm rings.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub(super) async fn give_up(
     selection: &DeadLetterSelection,
     yes: bool,
     dry_run: bool,
-    record: &NoteArgs,
+    note_args: &NoteArgs,
     options: &GlobalOptions,
 ) -> Result<ExitStatus> {
     let mut all = Vec::new();
@@ -57,7 +57,7 @@ pub(super) async fn give_up(
         return Ok(ExitStatus::All);
     }
     confirm(yes, "discard", "Discard the records of them?", "discard")?;
-    let note = record.or_ask_reason("Why are they given up?", yes).note(options);
+    let note = note_args.or_ask_reason("Why are they given up?", yes).note(options);
     for (service, lost) in &all {
         if let Some(mut db) = options.connect(service).await? {
             insert(&mut db, note.of(Act::Discarded), lost).await?;

@@ -11,20 +11,20 @@ pub(crate) struct SendArgs {
     /// Send at most this many per second [default: no limit]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: Option<u32>,
-    /// Stop waiting after this many seconds without news of a message, or for a service that is behind
+    /// Stop waiting after this many seconds in which no outcome became known, or a service was behind
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(..=86_400))]
     pub(crate) patience: u64,
     /// Show what would be sent, and send nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
     #[command(flatten)]
-    record: NoteArgs,
+    note_args: NoteArgs,
 }
 
 impl SendArgs {
     /// The note on who sends, when and why.
     pub(crate) fn note(&self, options: &GlobalOptions) -> Note {
-        self.record.note(options)
+        self.note_args.note(options)
     }
 
     pub(crate) fn redrive_options<'a>(
@@ -34,7 +34,7 @@ impl SendArgs {
         progress: Progress<'a>,
         each: OnDeadLetter<'a>,
     ) -> RedriveOptions<'a> {
-        let redrive_options = self.record.redrive_options(options, stop, progress, each);
+        let redrive_options = self.note_args.redrive_options(options, stop, progress, each);
         RedriveOptions { rate: self.rate, ..redrive_options }
     }
 }

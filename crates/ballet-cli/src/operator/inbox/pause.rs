@@ -27,7 +27,7 @@ pub(crate) struct PauseArgs {
     #[arg(value_name = "SERVICE")]
     service: String,
     #[command(flatten)]
-    record: NoteArgs,
+    note_args: NoteArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -39,7 +39,7 @@ pub(crate) struct ResumeArgs {
 
 pub(super) async fn pause(args: &PauseArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let service = &args.service;
-    let note = args.record.note_with_reason("say why it is paused", options)?;
+    let note = args.note_args.note_with_reason("say why it is paused", options)?;
     let mut db = connect(service, options).await?;
     let why = note.why.as_deref().unwrap_or_default();
     let done = service_pause::pause(&mut db, &note.by, why).await.context("nothing was changed")?;

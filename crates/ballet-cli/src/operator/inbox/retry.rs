@@ -50,7 +50,7 @@ pub(crate) struct Args {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    record: NoteArgs,
+    note_args: NoteArgs,
 }
 
 pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
@@ -74,10 +74,10 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let stop = stop_on_ctrl_c();
     let progress = ui::Progress::endless(&format!("messages moved to {service}"));
     let show = |done: u64| progress.show(done);
-    let note = args.record.note(options);
+    let note = args.note_args.note(options);
     let notes = NoteWriter::open(service, Act::Retried, note.clone(), options).await;
     let each = |moved: &DeadLetter| notes.add(moved);
-    let hurry = args.record.redrive_options(options, stop, &show, &each);
+    let hurry = args.note_args.redrive_options(options, stop, &show, &each);
     let hurry = RedriveOptions { rate: args.rate.map(NonZeroU32::get), ..hurry };
     let summary = waiting.hurry(&broker, &hurry).await;
     drop(progress);

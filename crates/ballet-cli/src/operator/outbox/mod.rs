@@ -73,7 +73,7 @@ pub(crate) struct ChangeArgs {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    record: NoteArgs,
+    note_args: NoteArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -183,7 +183,7 @@ fn as_json(service: &str, event: &DeadEvent) -> Value {
 async fn change(
     args: &ChangeArgs,
     options: &GlobalOptions,
-    way: OutboxAction<'_>,
+    action: OutboxAction<'_>,
 ) -> Result<ExitStatus> {
     let filter = args.selection.filter();
     if filter == DeadEventFilter::default() && !args.all {
@@ -210,16 +210,16 @@ async fn change(
         ui::say("nothing was changed");
         return Ok(ExitStatus::All);
     }
-    let mut record = args.record.clone();
+    let mut note_args = args.note_args.clone();
     let mut kept = None;
-    if let OutboxAction::Forget(to) = way {
+    if let OutboxAction::Forget(to) = action {
         let question = format!("Delete {} for good?", events(whole));
         confirm(args.yes, "delete", &question, "forget")?;
-        record = record.or_ask_reason("Why are they deleted?", args.yes);
+        note_args = note_args.or_ask_reason("Why are they deleted?", args.yes);
         let cannot = || format!("cannot write {}: nothing was deleted", to.display());
         kept = Some(ArchiveFile::open(to).with_context(cannot)?);
     }
-    let note = record.note(options);
+    let note = note_args.note(options);
     let mut done = ExitStatus::All;
     for ((service, mut db), keys) in databases.into_iter().zip(meant) {
         let count = keys.len() as u64;
@@ -233,7 +233,7 @@ async fn change(
             put.map_err(Into::into)
         };
         let changed = changed.with_context(|| format!("the database of {service}"))?;
-        match way {
+        match action {
             _ if changed == 0 => {}
             OutboxAction::Retry => ui::say(&format!(
                 "{} put back into the outbox of {service}, which publishes within seconds",
@@ -246,7 +246,7 @@ async fn change(
             )),
         }
         let left = count.saturating_sub(changed);
-        if way == OutboxAction::Retry && left > 0 {
+        if action == OutboxAction::Retry && left > 0 {
             ui::note(&format!(
                 "not put back: {} of {service}, which another retry holds (also one that was killed, for a \
                  moment); run it again",

@@ -29,7 +29,7 @@ pub(super) async fn run(
     outcome: CallOutcome,
     options: &GlobalOptions,
 ) -> Result<ExitStatus> {
-    let note = args.record.note_with_reason("say how that is known", options)?;
+    let note = args.note_args.note_with_reason("say how that is known", options)?;
     let part = part(args)?;
     let Some(mut db) = options.connect(part.service).await? else {
         return Err(without_databases("the call is in the service's database"));

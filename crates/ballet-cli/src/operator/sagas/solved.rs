@@ -80,11 +80,11 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(super) dry_run: bool,
     #[command(flatten)]
-    pub(super) record: NoteArgs,
+    pub(super) note_args: NoteArgs,
 }
 
 pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
-    let note = args.record.note_with_reason("say what was done instead, and why", options)?;
+    let note = args.note_args.note_with_reason("say what was done instead, and why", options)?;
     let part = part(args)?;
     let given = args.event.as_deref().map(read).transpose()?;
     let given = given.map(String::from_utf8).transpose().context("the body is not UTF-8")?;

@@ -30,11 +30,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     saga: Option<String>,
     #[command(flatten)]
-    record: NoteArgs,
+    note_args: NoteArgs,
 }
 
 pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
-    let note = args.record.note_with_reason("say why it is stopped", options)?;
+    let note = args.note_args.note_with_reason("say why it is stopped", options)?;
     let saga = stoppable_saga(args)?;
     let Some(mut db) = options.connect(saga.owner).await? else {
         return Err(without_databases("the saga is in its owner's database"));

@@ -25,8 +25,8 @@ Examples:
   jq -c '.[]' orders.json | ballet publish - --type orders.order_placed.v1 --saga 0190...
 
 A message in the file has `type` and `body`, and may have `message_id`, `correlation_id`, `app_id` and
-`headers`. One without an id gets a new one, which is printed: in doubt whether it
-was published, publish it again with that id. If one message is wrong, none is published.";
+`headers`. One without an id gets a new one, which is printed: if you cannot tell whether it was
+published, publish it again with that id. If one message is wrong, none is published.";
 
 pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let validator = Validator::new(contracts()?);

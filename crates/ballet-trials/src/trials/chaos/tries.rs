@@ -33,8 +33,8 @@ impl FaultTries {
         self.caused(kind) == 0 && self.tried.get(&kind).is_some_and(|tried| *tried < SEVERAL)
     }
 
-    /// Whether it is open if these kinds work: one had few attempts and no success, or was `chosen` and not tried.
-    /// Kills are tried all the time.
+    /// Whether it is not known yet that all of these kinds work: one had few attempts and no success, or was `chosen`
+    /// and not tried. Kills are tried all the time.
     pub(crate) fn are_open(&self, kinds: &[FaultKind], chosen: bool) -> bool {
         let untried = |kind: &FaultKind| chosen && !self.tried.contains_key(kind);
         let mut kinds = kinds.iter().filter(|kind| **kind != FaultKind::Kill);

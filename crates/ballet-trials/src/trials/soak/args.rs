@@ -21,7 +21,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_secs(5);
 /// The options of `soak`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// How long customers come, in hours.
+    /// The time for which customers come, in hours.
     #[arg(long, default_value_t = 2.0, value_name = "N")]
     hours: f64,
     /// The same in minutes, for a short trial.
@@ -38,7 +38,7 @@ pub struct Args {
     /// Processes of each service.
     #[arg(long, default_value_t = 2, value_name = "N")]
     pub(crate) replicas: usize,
-    /// Where the samples and plots are written. By default a directory of its own in `target/soak`.
+    /// The directory for samples and plots. By default a new one in `target/soak`.
     #[arg(long, value_name = "DIRECTORY")]
     pub(crate) out: Option<PathBuf>,
     /// Print the figures as JSON.

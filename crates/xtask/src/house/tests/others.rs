@@ -87,7 +87,7 @@ fn a_file_says_first_what_it_is() {
         ("src/lib.rs", "//! The crate.\nmod a;\nmod b;\nmod c;"),
         ("src/a.rs", "// Words, but no docs.\n//! Too late.\n"),
         ("src/b.rs", "use std::fmt;\n"),
-        ("src/c.rs", "//! The things that live here.\n"),
+        ("src/c.rs", "//! The steps of a saga.\n"),
     ];
     let found = judged(&files.map(|(path, text)| (path.to_owned(), text.to_owned())).into());
     let wanted = ["src/a.rs", "src/b.rs"].map(|file| {

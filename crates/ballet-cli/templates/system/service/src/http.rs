@@ -17,7 +17,7 @@ use crate::events::{RequestCancelled, RequestHandling, RequestId, RequestMade};
 /// The most characters of a wish.
 const LONGEST: usize = 1_000;
 
-/// A client's wish.
+/// A request as a client makes it.
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Wish {
     /// The text of the request.
