@@ -7,9 +7,13 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// The pause after a connection that could not be accepted.
 const AGAIN: Duration = Duration::from_millis(20);
+/// The number of failures in a row for one line of the log: a process without file descriptors writes a line in ten
+/// seconds.
+const FAILURES_OF_A_LINE: u32 = 500;
 
 /// Waits for the next connection, and returns it with its peer's address.
 pub async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    let mut failures = 0_u32;
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
@@ -19,7 +23,10 @@ pub async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
             }
             Err(error) => {
                 // The process is out of file descriptors, or the client is gone again.
-                tracing::warn!("a connection was not accepted: {error}");
+                if failures.is_multiple_of(FAILURES_OF_A_LINE) {
+                    tracing::warn!("a connection was not accepted: {error}");
+                }
+                failures = failures.wrapping_add(1);
                 tokio::time::sleep(AGAIN).await;
             }
         }
