@@ -119,7 +119,8 @@ async fn passes(scene: &KillsScene<'_>, overdue: OverdueDeadline) -> Result<Opti
     let OverdueDeadline { owner, without, reason, case, .. } = overdue;
     let cases = scene.subject.cases.iter();
     let case = cases.map(|case| case.name).position(|name| name == case);
-    let case = case.context("no case begins a saga whose deadline passes (`OverdueDeadline::case`)")?;
+    let case =
+        case.context("no case begins a saga whose deadline passes (`OverdueDeadline::case`)")?;
     scene.run.of(without).signal(Signal::STOP).await;
     let passed = pass(scene, owner, case).await;
     let ended = match &passed {

@@ -27,12 +27,16 @@ pub(in crate::house) fn headers(files: &BTreeSet<String>, sources: &Sources) -> 
 pub(in crate::house) fn docs(sources: &Sources) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (file, text) in sources {
-        let mut before = "";
+        let mut before = None;
         for (at, line) in text.lines().map(doc).enumerate() {
-            let begins = line.starts_with("What ") || line.starts_with("Whoever ");
-            if before.is_empty() && begins {
-                let text = format!("{file}:{} `{line}`: begin with the subject or a verb", at + 1);
-                findings.push(Finding { rule: Rule::Docs, text });
+            if let Some((kind, text)) = line {
+                let goes_on =
+                    before.is_some_and(|(of, text): (&str, &str)| of == kind && !text.is_empty());
+                if !goes_on && (text.starts_with("What ") || text.starts_with("Whoever ")) {
+                    let text =
+                        format!("{file}:{} `{text}`: begin with the subject or a verb", at + 1);
+                    findings.push(Finding { rule: Rule::Docs, text });
+                }
             }
             before = line;
         }
@@ -40,10 +44,10 @@ pub(in crate::house) fn docs(sources: &Sources) -> Vec<Finding> {
     findings
 }
 
-/// Returns the text of a line of a doc comment, or nothing for any other line.
-fn doc(line: &str) -> &str {
-    let line = line.trim_start();
-    line.strip_prefix("///").or_else(|| line.strip_prefix("//!")).map_or("", str::trim)
+/// Returns the kind of a line of a doc comment, and its text.
+fn doc(line: &str) -> Option<(&str, &str)> {
+    let (kind, text) = line.trim_start().split_at_checked(3)?;
+    matches!(kind, "///" | "//!").then(|| (kind, text.trim()))
 }
 
 /// Checks that only the store has SQL on the schema `ballet`.
