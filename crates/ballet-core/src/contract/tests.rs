@@ -174,7 +174,7 @@ fn each_event_of_the_service_is_in_it_once_with_its_schema() {
     assert_eq!(names.len(), 12, "{names:?}");
     assert_eq!(names[..2], ["desk.room_wanted.v1", "desk.room_held.v1"]);
     let wanted = schemas[0].1.as_value();
-    assert_eq!(wanted["properties"]["guests"]["description"], "For how many.");
+    assert_eq!(wanted["properties"]["guests"]["description"], "The number of guests.");
 }
 
 #[test]
