@@ -25,6 +25,7 @@ pub use error::{Error, Result};
 pub use management::{ManagementClient, QueueDepth};
 pub use own_process::OwnProcess;
 pub use processes::{
+    cargo::cargo_variables,
     children::{Child, Children},
     service::{ServiceLaunch, ServiceProcess},
     usage,

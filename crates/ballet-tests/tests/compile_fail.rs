@@ -10,6 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use ballet_stage::cargo_variables;
 use serde_json::Value;
 
 const CASES: &str = "tests/compile_fail";
@@ -45,12 +46,8 @@ fn wrong_declarations_do_not_compile() {
 fn libraries() -> Vec<(&'static str, PathBuf)> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
-    // Build scripts watch these: a cargo that inherits them builds what depends on the scripts again.
-    for (name, _) in env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
-            build.env_remove(&name);
-        }
+    for name in cargo_variables() {
+        build.env_remove(name);
     }
     let built = build
         .args(["test", "--workspace", "--test", "compile_fail", "--no-run", "--offline"])

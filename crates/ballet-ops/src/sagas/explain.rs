@@ -202,25 +202,14 @@ impl<'a> Explainer<'a> {
 
     /// Returns the version under which each saga with this id runs, if that saga has several versions.
     pub(crate) fn versions(&self, rows: &RowsByService<'_>) -> Vec<(&'static str, u32)> {
-        let version = |(name, versions): (&&'static str, &BTreeSet<u32>)| {
-            let parts = self.system.parts.iter();
-            let mut owned =
-                parts.flat_map(|part| part.sagas.iter().map(move |saga| (part.service, saga)));
-            let (owner, saga) =
-                owned.find(|(service, saga)| saga.saga == *name && saga.owner == *service)?;
-            let is_of_saga =
-                |row: &&RecordedRow| saga.steps.iter().any(|step| step.name == row.step);
-            let ran: Vec<&str> =
-                rows.get(owner)?.iter().filter(is_of_saga).map(|row| &*row.step).collect();
-            let ran_in = saga.versions_with(ran.iter().copied());
-            let last = versions.iter().rev().find(|version| ran_in.has(**version))?;
-            (!ran.is_empty()).then_some((*name, *last))
-        };
         let of_system = self.versions.get_or_init(|| {
             let graph = Graph::new(self.system.clone());
             let versions = graph.sagas().into_iter().map(|saga| (saga, graph.versions(saga)));
             versions.filter(|(_, versions)| versions.len() > 1).collect()
         });
+        let version = |(name, versions): (&&'static str, &BTreeSet<u32>)| {
+            Some((*name, version_of(self.system, name, versions, rows)?))
+        };
         of_system.iter().filter_map(version).collect()
     }
 
@@ -354,4 +343,23 @@ fn with_failure(failure: &StuckEntry, wait: SagaWait) -> SagaWait {
     }
     let why = Some(format!("{detail} ({attempts} {times})"));
     SagaWait { why, is_dead: next_at.is_none(), next_at: *next_at, ..wait }
+}
+
+/// Returns the last of these versions under which a saga may run, by the steps that have run in its owner; `None` if
+/// none has.
+pub(crate) fn version_of(
+    system: &System,
+    name: &str,
+    versions: &BTreeSet<u32>,
+    rows: &RowsByService<'_>,
+) -> Option<u32> {
+    let parts = system.parts.iter();
+    let mut owned = parts.flat_map(|part| part.sagas.iter().map(move |saga| (part.service, saga)));
+    let (owner, saga) =
+        owned.find(|(service, saga)| saga.saga == name && saga.owner == *service)?;
+    let is_of_saga = |row: &&RecordedRow| saga.steps.iter().any(|step| step.name == row.step);
+    let ran: Vec<&str> = rows.get(owner)?.iter().filter(is_of_saga).map(|row| &*row.step).collect();
+    let ran_in = saga.versions_with(ran.iter().copied());
+    let last = versions.iter().rev().find(|version| ran_in.has(**version))?;
+    (!ran.is_empty()).then_some(*last)
 }

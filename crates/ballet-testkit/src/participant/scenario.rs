@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::participant::contract::Contract;
 use crate::participant::program::Program;
-use crate::participant::rig::world::{ScenarioFailure, ScenarioWorld, to_failure};
+use crate::participant::rig::world::{ScenarioResult, ScenarioWorld, to_failure};
 use crate::participant::scenarios::{aborts, calls, copies, deaths, ids, outages, poison, steps};
 use ballet_stage::{Options, Servers};
 
@@ -117,7 +117,7 @@ impl Scenario {
         program: &Program,
         contract: &Contract,
         patience: Duration,
-    ) -> Result<(), ScenarioFailure> {
+    ) -> ScenarioResult<()> {
         if self == Self::BrokerRestarted {
             let servers = Servers::own_broker(Options::fast()).await.map_err(to_failure)?;
             let world = ScenarioWorld::new(&servers, program, contract, patience).await?;

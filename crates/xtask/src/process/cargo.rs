@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use ballet_stage::Children;
+use ballet_stage::{Children, cargo_variables};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -33,14 +33,10 @@ pub(crate) fn program() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-/// Removes the variables that `cargo run` sets for this package. A cargo that we start would pass them on to build
-/// scripts, and rebuild everything.
+/// Removes the variables that `cargo run` sets for this package.
 pub(crate) fn clean(command: &mut Command) {
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
-            command.env_remove(&name);
-        }
+    for name in cargo_variables() {
+        command.env_remove(name);
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
-use ballet_stage::wait_until;
+use ballet_stage::{cargo_variables, wait_until};
 use tokio::process::{Child, Command};
 
 pub(crate) const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
@@ -189,12 +189,9 @@ fn shell(root: &Path, place: &Path, script: &str) -> Command {
     shell
 }
 
-/// Removes cargo's variables, as from a shell: a build script that sees them runs again.
+/// Removes cargo's variables, as from a shell.
 fn without_cargo(command: &mut Command) {
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
-            command.env_remove(&name);
-        }
+    for name in cargo_variables() {
+        command.env_remove(name);
     }
 }

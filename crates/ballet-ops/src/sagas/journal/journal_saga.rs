@@ -58,8 +58,6 @@ pub enum MessageFate {
 pub struct JournalSaga<'a> {
     pub(super) graph: &'a Graph,
     pub(super) rows: RowsByService<'a>,
-    /// The version under which each of its sagas runs, if that saga has several.
-    pub(super) versions: Vec<(&'static str, u32)>,
     /// The sagas with this id. They share it, and nothing else.
     pub names: Vec<&'static str>,
     /// The state in which it has ended, if it has.
@@ -89,9 +87,7 @@ impl<'a> JournalSaga<'a> {
         let began = id::time_of(saga).or_else(|| published.clone().map(|(_, at)| at).min());
         let deadline = began.and_then(|began| deadline(system, &rows, began));
         let states = states(system, saga, entries, &rows, deadline);
-        let explainer = Explainer::new(system, &states);
-        let mut waits = explainer.waits(saga, &rows);
-        let versions = explainer.versions(&rows);
+        let mut waits = Explainer::new(system, &states).waits(saga, &rows);
         let is_thrown_away = is_thrown_away(graph, entries, &waits);
         if is_thrown_away {
             waits.clear();
@@ -105,7 +101,6 @@ impl<'a> JournalSaga<'a> {
         Self {
             names: names(graph, &published.map(|(event, _)| event).collect()),
             waits,
-            versions,
             deadline: deadline.map(|(_, at)| at),
             graph,
             rows,

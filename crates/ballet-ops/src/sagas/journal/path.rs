@@ -7,6 +7,7 @@ use ballet_store::ledger::recorded_rows::RecordedRow;
 use jiff::Timestamp;
 
 use crate::audit::ledger::aborts;
+use crate::sagas::explain::version_of;
 use crate::sagas::journal::journal_saga::JournalSaga;
 
 /// The standing of a step in a saga.
@@ -52,8 +53,8 @@ pub struct PathStep {
 pub fn path(seen: &JournalSaga<'_>, saga: &str) -> Vec<PathStep> {
     let graph = seen.graph;
     // The steps of the version under which it runs, and all steps that have run.
-    let own = seen.versions.iter().find(|(name, _)| *name == saga);
-    let version = own.map_or_else(|| graph.begun_version(saga), |(_, version)| *version);
+    let version = version_of(graph.system(), saga, &graph.versions(saga), &seen.rows)
+        .unwrap_or_else(|| graph.begun_version(saga));
     let in_order = graph.in_order(saga);
     let has_run = |node: &Node<'_>| of_step(seen, node).next().is_some();
     let is_origin = |node: &Node<'_>| node.step.kind == StepKind::Origin;

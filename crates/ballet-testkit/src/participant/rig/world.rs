@@ -26,6 +26,8 @@ use ballet_stage::{Proxy, QueueDepth, Servers, TestEnv};
 
 /// The reason why a scenario failed, in a sentence.
 pub(crate) type ScenarioFailure = String;
+/// The result of a part of a scenario.
+pub(crate) type ScenarioResult<T> = Result<T, ScenarioFailure>;
 
 /// A queue that was empty for this long is really empty: its counts are at most a second old.
 const CALM: Duration = Duration::from_millis(2_500);
@@ -57,7 +59,7 @@ impl<'a> ScenarioWorld<'a> {
         program: &Program,
         contract: &'a Contract,
         patience: Duration,
-    ) -> Result<Self, ScenarioFailure> {
+    ) -> ScenarioResult<Self> {
         let service = contract.part.service;
         let system = System { name: "suite", parts: vec![contract.part.clone()] };
         let definitions = topology::definitions(&system, |_| String::new());
@@ -95,7 +97,7 @@ impl<'a> ScenarioWorld<'a> {
     }
 
     /// Returns the provider that the step calls.
-    pub(crate) fn provider(&self) -> Result<TestProvider, ScenarioFailure> {
+    pub(crate) fn provider(&self) -> ScenarioResult<TestProvider> {
         self.provider.clone().ok_or_else(|| "the contract names no `calls`".to_owned())
     }
 
@@ -104,7 +106,7 @@ impl<'a> ScenarioWorld<'a> {
     }
 
     /// Starts one more process, and waits until it consumes.
-    pub(crate) async fn start(&mut self) -> Result<(), ScenarioFailure> {
+    pub(crate) async fn start(&mut self) -> ScenarioResult<()> {
         let expected = self.processes.start(self.amqp.url(), self.database.url())?;
         self.until("the program to consume from its queue", || async {
             let consumers = self.depth().await?.consumers;
@@ -114,7 +116,7 @@ impl<'a> ScenarioWorld<'a> {
     }
 
     /// Executes statements of the contract in the program's database.
-    pub(crate) async fn execute(&self, sql: &str) -> Result<(), ScenarioFailure> {
+    pub(crate) async fn execute(&self, sql: &str) -> ScenarioResult<()> {
         let mut db = self.probe.lock().await;
         let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut *db).await;
         done.map(drop).map_err(to_failure)
@@ -122,7 +124,7 @@ impl<'a> ScenarioWorld<'a> {
 
     /// Starts a process after others have ended, and waits until it has handled a message: the broker's count of
     /// consumers may still include the ended ones.
-    pub(crate) async fn start_again(&mut self) -> Result<(), ScenarioFailure> {
+    pub(crate) async fn start_again(&mut self) -> ScenarioResult<()> {
         self.processes.start(self.amqp.url(), self.database.url())?;
         let saga = self.saga(SagaEnd::Done);
         self.trigger(saga).await?;
@@ -135,11 +137,11 @@ impl<'a> ScenarioWorld<'a> {
     }
 
     /// Asks all processes to stop, and waits until they have.
-    pub(crate) async fn stop(&self) -> Result<(), ScenarioFailure> {
+    pub(crate) async fn stop(&self) -> ScenarioResult<()> {
         self.processes.stop(SURELY).await
     }
 
-    async fn depth(&self) -> Result<QueueDepth, ScenarioFailure> {
+    async fn depth(&self) -> ScenarioResult<QueueDepth> {
         self.env.management().depth(self.service()).await.map_err(to_failure)
     }
 
@@ -148,9 +150,9 @@ impl<'a> ScenarioWorld<'a> {
         &self,
         what: &str,
         probe: impl FnMut() -> F,
-    ) -> Result<T, ScenarioFailure>
+    ) -> ScenarioResult<T>
     where
-        F: Future<Output = Result<Option<T>, ScenarioFailure>>,
+        F: Future<Output = ScenarioResult<Option<T>>>,
     {
         self.processes.wait(SURELY, what, probe).await
     }
@@ -160,9 +162,9 @@ impl<'a> ScenarioWorld<'a> {
         &self,
         what: &str,
         probe: impl FnMut() -> F,
-    ) -> Result<T, ScenarioFailure>
+    ) -> ScenarioResult<T>
     where
-        F: Future<Output = Result<Option<T>, ScenarioFailure>>,
+        F: Future<Output = ScenarioResult<Option<T>>>,
     {
         self.processes.wait(self.patience, what, probe).await
     }
@@ -186,17 +188,13 @@ impl<'a> ScenarioWorld<'a> {
     }
 
     /// Triggers the step of a saga. Returns the ids of the messages.
-    pub(crate) async fn trigger(&mut self, saga: Uuid) -> Result<Vec<Uuid>, ScenarioFailure> {
+    pub(crate) async fn trigger(&mut self, saga: Uuid) -> ScenarioResult<Vec<Uuid>> {
         let ids: Vec<Uuid> = self.types.triggers.iter().map(|_| Self::new_id()).collect();
         self.trigger_as(saga, &ids).await.map(|()| ids)
     }
 
     /// Triggers the step under given message ids.
-    pub(crate) async fn trigger_as(
-        &mut self,
-        saga: Uuid,
-        ids: &[Uuid],
-    ) -> Result<(), ScenarioFailure> {
+    pub(crate) async fn trigger_as(&mut self, saga: Uuid, ids: &[Uuid]) -> ScenarioResult<()> {
         for (event, id) in self.types.triggers.clone().into_iter().zip(ids) {
             let body = self.contract.body(event, saga);
             self.send(event, saga, *id, &body).await?;
@@ -209,7 +207,7 @@ impl<'a> ScenarioWorld<'a> {
         &mut self,
         saga: Uuid,
         ids: Option<&[Uuid]>,
-    ) -> Result<Vec<Uuid>, ScenarioFailure> {
+    ) -> ScenarioResult<Vec<Uuid>> {
         let events = self.types.triggers.clone();
         let ids =
             ids.map_or_else(|| events.iter().map(|_| Self::new_id()).collect(), <[_]>::to_vec);
@@ -231,23 +229,19 @@ impl<'a> ScenarioWorld<'a> {
     }
 
     /// Publishes one event of a saga.
-    pub(crate) async fn send_event(
-        &mut self,
-        event: EventType,
-        saga: Uuid,
-    ) -> Result<(), ScenarioFailure> {
+    pub(crate) async fn send_event(&mut self, event: EventType, saga: Uuid) -> ScenarioResult<()> {
         let body = self.contract.body(event, saga);
         self.send(event, saga, Self::new_id(), &body).await
     }
 
     /// Aborts a saga. Returns the id of the message.
-    pub(crate) async fn abort(&mut self, saga: Uuid) -> Result<Uuid, ScenarioFailure> {
+    pub(crate) async fn abort(&mut self, saga: Uuid) -> ScenarioResult<Uuid> {
         let id = Self::new_id();
         self.abort_as(saga, id).await.map(|()| id)
     }
 
     /// Aborts a saga under a given message id.
-    pub(crate) async fn abort_as(&mut self, saga: Uuid, id: Uuid) -> Result<(), ScenarioFailure> {
+    pub(crate) async fn abort_as(&mut self, saga: Uuid, id: Uuid) -> ScenarioResult<()> {
         let abort = self.types.abort;
         let body = self.contract.body(abort, saga);
         self.send(abort, saga, id, &body).await
@@ -260,7 +254,7 @@ impl<'a> ScenarioWorld<'a> {
         saga: Uuid,
         id: Uuid,
         body: &Value,
-    ) -> Result<(), ScenarioFailure> {
+    ) -> ScenarioResult<()> {
         self.sent.entry(saga).or_default().push(id);
         let (properties, body) = (properties(event, saga, id), body.to_string());
         // A lost answer costs a copy, which does no harm.
@@ -277,13 +271,13 @@ impl<'a> ScenarioWorld<'a> {
         routing_key: &str,
         properties: &Value,
         body: impl AsRef<[u8]>,
-    ) -> Result<(), ScenarioFailure> {
+    ) -> ScenarioResult<()> {
         let routed = self.env.management().publish(exchange, routing_key, properties, body).await;
         if routed.map_err(to_failure)? { Ok(()) } else { Err(format!("nobody gets {routing_key}")) }
     }
 
     /// Returns the effect that the step of a saga has left.
-    pub(crate) async fn effect(&self, saga: Uuid) -> Result<i64, ScenarioFailure> {
+    pub(crate) async fn effect(&self, saga: Uuid) -> ScenarioResult<i64> {
         let Some(query) = &self.contract.effect else { return Ok(self.provider()?.effect(saga)) };
         let mut db = self.probe.lock().await;
         let found: Result<Option<Option<i64>>, _> =
@@ -295,17 +289,17 @@ impl<'a> ScenarioWorld<'a> {
     }
 
     /// Returns all events that have been published.
-    pub(crate) async fn seen(&self) -> Result<Vec<PublishedMessage>, ScenarioFailure> {
+    pub(crate) async fn seen(&self) -> ScenarioResult<Vec<PublishedMessage>> {
         self.record.read(&self.env).await.map_err(to_failure)
     }
 
     /// Returns all events, even if a busy broker has to be asked again.
-    pub(crate) async fn surely_seen(&self) -> Result<Vec<PublishedMessage>, ScenarioFailure> {
+    pub(crate) async fn surely_seen(&self) -> ScenarioResult<Vec<PublishedMessage>> {
         self.until("the events so far", || async { self.seen().await.map(Some) }).await
     }
 
     /// Waits until a saga has this end.
-    pub(crate) async fn becomes(&self, saga: Uuid, end: SagaEnd) -> Result<(), ScenarioFailure> {
+    pub(crate) async fn becomes(&self, saga: Uuid, end: SagaEnd) -> ScenarioResult<()> {
         self.patiently(&format!("a saga to be {end:?}"), || async {
             self.is(saga, end, &self.seen().await?).await.map(Some)
         })
@@ -313,34 +307,29 @@ impl<'a> ScenarioWorld<'a> {
     }
 
     /// Waits until the step of a saga is done.
-    pub(crate) async fn is_done(&self, saga: Uuid) -> Result<(), ScenarioFailure> {
+    pub(crate) async fn is_done(&self, saga: Uuid) -> ScenarioResult<()> {
         self.becomes(saga, SagaEnd::Done).await
     }
 
     /// Whether the program's queue exists and has a leader.
-    pub(crate) async fn is_there(&self) -> Result<bool, ScenarioFailure> {
+    pub(crate) async fn is_there(&self) -> ScenarioResult<bool> {
         let path = ["queues", self.env.vhost(), self.service()];
         let queue =
             self.env.management().call(Method::GET, &path, None).await.map_err(to_failure)?;
         Ok(queue["state"] == "running")
     }
 
-    async fn is(
-        &self,
-        saga: Uuid,
-        end: SagaEnd,
-        seen: &[PublishedMessage],
-    ) -> Result<(), ScenarioFailure> {
+    async fn is(&self, saga: Uuid, end: SagaEnd, seen: &[PublishedMessage]) -> ScenarioResult<()> {
         end.check(self.contract, &self.types, saga, self.effect(saga).await?, seen)
     }
 
     /// Waits until no message is in the program's queue or unacknowledged.
-    pub(crate) async fn is_quiet(&self) -> Result<(), ScenarioFailure> {
+    pub(crate) async fn is_quiet(&self) -> ScenarioResult<()> {
         self.queue_has("the program's queue to be empty", |_| false).await
     }
 
     /// Waits until the program holds a message, or has acknowledged it.
-    pub(crate) async fn is_delivered(&self) -> Result<(), ScenarioFailure> {
+    pub(crate) async fn is_delivered(&self) -> ScenarioResult<()> {
         self.queue_has("the program to get a message", |depth| depth.unacked > 0).await
     }
 
@@ -349,7 +338,7 @@ impl<'a> ScenarioWorld<'a> {
         &self,
         what: &str,
         wanted: impl Fn(QueueDepth) -> bool,
-    ) -> Result<(), ScenarioFailure> {
+    ) -> ScenarioResult<()> {
         let since = SyncMutex::new(None::<Instant>);
         self.until(what, || async {
             let depth = self.depth().await?;
@@ -368,16 +357,13 @@ impl<'a> ScenarioWorld<'a> {
     }
 
     /// Returns the messages in the program's dead-letter queue.
-    pub(crate) async fn dead_letters(&self) -> Result<Vec<Value>, ScenarioFailure> {
+    pub(crate) async fn dead_letters(&self) -> ScenarioResult<Vec<Value>> {
         let queue = topology::dead_queue(self.service());
         self.env.management().peek(&queue, 100).await.map_err(to_failure)
     }
 
     /// Waits for `count` dead letters, and returns them.
-    pub(crate) async fn some_dead_letters(
-        &self,
-        count: usize,
-    ) -> Result<Vec<Value>, ScenarioFailure> {
+    pub(crate) async fn some_dead_letters(&self, count: usize) -> ScenarioResult<Vec<Value>> {
         self.patiently("the dead letters", || async {
             let letters = self.dead_letters().await?;
             let there = letters.len() >= count;
@@ -388,12 +374,12 @@ impl<'a> ScenarioWorld<'a> {
 
     /// Waits until all sagas are at their ends, stops the program, and looks again, because now nothing more can
     /// come.
-    pub(crate) async fn ends(self) -> Result<(), ScenarioFailure> {
+    pub(crate) async fn ends(self) -> ScenarioResult<()> {
         self.ends_with(0).await
     }
 
     /// Like [`ends`](Self::ends), but with this many dead letters.
-    pub(crate) async fn ends_with(self, dead: usize) -> Result<(), ScenarioFailure> {
+    pub(crate) async fn ends_with(self, dead: usize) -> ScenarioResult<()> {
         for (saga, end) in &self.expected {
             self.becomes(*saga, *end).await?;
         }

@@ -1,12 +1,12 @@
 //! Sagas that are aborted: after the step, before it, twice, and at the same moment.
 
 use crate::participant::rig::verdict::SagaEnd;
-use crate::participant::rig::world::{ScenarioFailure, ScenarioWorld};
+use crate::participant::rig::world::{ScenarioResult, ScenarioWorld};
 use crate::participant::scenarios::deaths::SLOW;
 use ballet_stage::Link;
 
 /// The step is done, then the saga is aborted.
-pub(crate) async fn after(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+pub(crate) async fn after(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let (aborted, other) = (world.saga(SagaEnd::Undone), world.saga(SagaEnd::Done));
     for saga in [aborted, other] {
         world.trigger(saga).await?;
@@ -17,7 +17,7 @@ pub(crate) async fn after(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFa
 }
 
 /// The abort overtakes the event that triggers the step.
-pub(crate) async fn before(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+pub(crate) async fn before(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let saga = world.saga(SagaEnd::Never);
     world.abort(saga).await?;
     world.is_quiet().await?;
@@ -28,7 +28,7 @@ pub(crate) async fn before(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioF
 }
 
 /// The abort comes several times, under the same id and under others.
-pub(crate) async fn twice(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+pub(crate) async fn twice(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let saga = world.saga(SagaEnd::Undone);
     world.trigger(saga).await?;
     world.is_done(saga).await?;
@@ -40,7 +40,7 @@ pub(crate) async fn twice(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFa
 }
 
 /// The event that triggers the step comes again after the compensation.
-pub(crate) async fn then_again(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+pub(crate) async fn then_again(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let saga = world.saga(SagaEnd::Undone);
     let ids = world.trigger(saga).await?;
     world.is_done(saga).await?;
@@ -52,7 +52,7 @@ pub(crate) async fn then_again(mut world: ScenarioWorld<'_>) -> Result<(), Scena
 }
 
 /// Two processes get the event and the abort at the same time.
-pub(crate) async fn meanwhile(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+pub(crate) async fn meanwhile(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     world.start().await?;
     world.database.set(Link::Slow(SLOW));
     for number in 0..20 {

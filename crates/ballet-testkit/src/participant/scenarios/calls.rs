@@ -4,11 +4,11 @@ use uuid::Uuid;
 
 use crate::participant::rig::provider::{ProviderMode, TestProvider};
 use crate::participant::rig::verdict::SagaEnd;
-use crate::participant::rig::world::{ScenarioFailure, ScenarioWorld};
+use crate::participant::rig::world::{ScenarioResult, ScenarioWorld};
 
 /// The provider is unavailable, its answer is lost, and the process is killed while it waits. The program asks again
 /// under the same key until it knows the answer.
-pub(crate) async fn unknown(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+pub(crate) async fn unknown(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let provider = world.provider()?;
     for mode in [ProviderMode::Away, ProviderMode::Loses, ProviderMode::Silent] {
         let saga = call_in_progress(&mut world, &provider, mode, SagaEnd::Done).await?;
@@ -25,7 +25,7 @@ pub(crate) async fn unknown(mut world: ScenarioWorld<'_>) -> Result<(), Scenario
 }
 
 /// The saga is aborted during the call. The provider's effect is undone, even by a new process.
-pub(crate) async fn aborted(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+pub(crate) async fn aborted(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let provider = world.provider()?;
     let waited =
         call_in_progress(&mut world, &provider, ProviderMode::Waits, SagaEnd::Aborted).await?;
@@ -47,7 +47,7 @@ async fn call_in_progress(
     provider: &TestProvider,
     mode: ProviderMode,
     end: SagaEnd,
-) -> Result<Uuid, ScenarioFailure> {
+) -> ScenarioResult<Uuid> {
     provider.set(mode);
     let saga = world.saga(end);
     world.trigger(saga).await?;

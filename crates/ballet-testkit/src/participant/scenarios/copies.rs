@@ -3,12 +3,12 @@
 use serde_json::json;
 
 use crate::participant::rig::verdict::SagaEnd;
-use crate::participant::rig::world::{ScenarioFailure, ScenarioWorld};
+use crate::participant::rig::world::{ScenarioResult, ScenarioWorld};
 use crate::participant::scenarios::deaths::SLOW;
 use ballet_stage::Link;
 
 /// One message comes, and one with a field that this version of the program does not know.
-pub(crate) async fn once(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+pub(crate) async fn once(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let (plain, extended) = (world.saga(SagaEnd::Done), world.saga(SagaEnd::Done));
     world.trigger(plain).await?;
     for event in world.types.triggers.clone() {
@@ -20,7 +20,7 @@ pub(crate) async fn once(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFai
 }
 
 /// The same message comes several times, also after it was handled.
-pub(crate) async fn twice(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+pub(crate) async fn twice(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let saga = world.saga(SagaEnd::Done);
     let ids = world.trigger(saga).await?;
     world.trigger_as(saga, &ids).await?;
@@ -30,7 +30,7 @@ pub(crate) async fn twice(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFa
 }
 
 /// The same event comes under another message id, as from a tool that has lost the first id.
-pub(crate) async fn under_another_id(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+pub(crate) async fn under_another_id(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let saga = world.saga(SagaEnd::Done);
     world.trigger(saga).await?;
     world.is_done(saga).await?;
@@ -39,7 +39,7 @@ pub(crate) async fn under_another_id(mut world: ScenarioWorld<'_>) -> Result<(),
 }
 
 /// Two processes get copies at the same time.
-pub(crate) async fn two_processes(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+pub(crate) async fn two_processes(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     world.start().await?;
     world.database.set(Link::Slow(SLOW));
     for _ in 0..20 {

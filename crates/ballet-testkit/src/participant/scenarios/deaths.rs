@@ -5,7 +5,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::participant::rig::verdict::SagaEnd;
-use crate::participant::rig::world::{ScenarioFailure, ScenarioWorld};
+use crate::participant::rig::world::{ScenarioResult, ScenarioWorld};
 use ballet::Clock;
 use ballet_stage::Link;
 
@@ -23,7 +23,7 @@ const SLOWER: Duration = Duration::from_millis(100);
 const VERY_SLOW: Duration = Duration::from_millis(400);
 
 /// The process dies while it handles a message: one of several is done, the others are not.
-pub(crate) async fn before_the_commit(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+pub(crate) async fn before_the_commit(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     for moment in 0..MOMENTS {
         world.database.set(Link::Slow(SLOWER));
         let before = world.surely_seen().await?.len();
@@ -45,7 +45,7 @@ pub(crate) async fn before_the_commit(mut world: ScenarioWorld<'_>) -> Result<()
 }
 
 /// The process dies after its commit, before it could publish.
-pub(crate) async fn after_the_commit(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+pub(crate) async fn after_the_commit(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     for moment in (0..MOMENTS).take(ROUNDS) {
         let saga = world.saga(SagaEnd::Done);
         in_hand(&mut world, saga).await?;
@@ -62,9 +62,7 @@ pub(crate) async fn after_the_commit(mut world: ScenarioWorld<'_>) -> Result<(),
 }
 
 /// The broker gets the event, but its confirm is lost with the connection.
-pub(crate) async fn without_the_confirm(
-    mut world: ScenarioWorld<'_>,
-) -> Result<(), ScenarioFailure> {
+pub(crate) async fn without_the_confirm(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     for _ in 0..ROUNDS {
         let saga = world.saga(SagaEnd::Done);
         in_hand(&mut world, saga).await?;
@@ -88,9 +86,7 @@ pub(crate) async fn without_the_confirm(
 }
 
 /// An event must not be visible before its effect is committed.
-pub(crate) async fn not_before_the_commit(
-    mut world: ScenarioWorld<'_>,
-) -> Result<(), ScenarioFailure> {
+pub(crate) async fn not_before_the_commit(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     world.database.set(Link::Slow(VERY_SLOW));
     for _ in 0..ROUNDS {
         let saga = world.saga(SagaEnd::Done);
@@ -115,7 +111,7 @@ pub(crate) async fn not_before_the_commit(
 }
 
 /// The process is killed again and again while messages, copies and aborts come.
-pub(crate) async fn under_load(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+pub(crate) async fn under_load(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     world.database.set(Link::Slow(SLOW));
     for _ in 0..6 {
         load(&mut world).await?;
@@ -127,7 +123,7 @@ pub(crate) async fn under_load(mut world: ScenarioWorld<'_>) -> Result<(), Scena
 }
 
 /// The process is asked to stop while messages come, and started again.
-pub(crate) async fn by_request(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+pub(crate) async fn by_request(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     world.database.set(Link::Slow(SLOW));
     for _ in 0..2 {
         load(&mut world).await?;
@@ -139,7 +135,7 @@ pub(crate) async fn by_request(mut world: ScenarioWorld<'_>) -> Result<(), Scena
 }
 
 /// Publishes for some more sagas, and waits until a random part of them is handled.
-pub(crate) async fn load(world: &mut ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+pub(crate) async fn load(world: &mut ScenarioWorld<'_>) -> ScenarioResult<()> {
     let before = world.surely_seen().await?.len();
     for number in 0..8 {
         let kind = number % 4;
@@ -167,10 +163,7 @@ pub(crate) async fn load(world: &mut ScenarioWorld<'_>) -> Result<(), ScenarioFa
 
 /// Triggers a step while the database's link is blocked, and waits until the program holds the message and has sent a
 /// statement to the database.
-pub(super) async fn in_hand(
-    world: &mut ScenarioWorld<'_>,
-    saga: Uuid,
-) -> Result<(), ScenarioFailure> {
+pub(super) async fn in_hand(world: &mut ScenarioWorld<'_>, saga: Uuid) -> ScenarioResult<()> {
     // From then on, the message that it holds is this one.
     world.is_quiet().await?;
     let held = world.database.held();
@@ -185,7 +178,7 @@ pub(super) async fn in_hand(
         .await
 }
 
-async fn committed(world: &ScenarioWorld<'_>, saga: Uuid) -> Result<(), ScenarioFailure> {
+async fn committed(world: &ScenarioWorld<'_>, saga: Uuid) -> ScenarioResult<()> {
     world
         .until("the effect to be committed", || async {
             let effect = world.effect(saga).await?;

@@ -7,10 +7,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::participant::rig::verdict::{SagaEnd, check_letter};
-use crate::participant::rig::world::{ScenarioFailure, ScenarioWorld};
+use crate::participant::rig::world::{ScenarioResult, ScenarioWorld};
 
 /// The id of a message comes again in another saga. An id stands for one message, so the second has no effect.
-pub(crate) async fn reused(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+pub(crate) async fn reused(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let (first, second) = (world.saga(SagaEnd::Done), world.saga(SagaEnd::Never));
     let ids = world.trigger(first).await?;
     world.is_done(first).await?;
@@ -22,7 +22,7 @@ pub(crate) async fn reused(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioF
 
 /// A message older than the inbox, one of a saga older than the ledger, and one from the future become dead letters:
 /// the program cannot know whether they were handled.
-pub(crate) async fn old(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+pub(crate) async fn old(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let days = |days: i64| id_of(SignedDuration::from_hours(24 * days));
     let wrong = [
         (Reason::TooOldToDeduplicate, ScenarioWorld::new_id(), days(-8)),

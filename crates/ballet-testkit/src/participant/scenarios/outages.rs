@@ -1,7 +1,7 @@
 //! Servers that become unavailable and return.
 
 use crate::participant::rig::verdict::SagaEnd;
-use crate::participant::rig::world::{ScenarioFailure, ScenarioWorld, to_failure};
+use crate::participant::rig::world::{ScenarioResult, ScenarioWorld, to_failure};
 use crate::participant::scenarios::deaths::{ROUNDS, SLOW, in_hand, load};
 use ballet_stage::{Link, Servers};
 
@@ -9,7 +9,7 @@ use ballet_stage::{Link, Servers};
 const ATTEMPTS: u64 = 3;
 
 /// The connections break again and again while messages come.
-pub(crate) async fn connections(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+pub(crate) async fn connections(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     world.database.set(Link::Slow(SLOW));
     for round in 0..6 {
         load(&mut world).await?;
@@ -25,7 +25,7 @@ pub(crate) async fn connections(mut world: ScenarioWorld<'_>) -> Result<(), Scen
 }
 
 /// The database is unavailable while messages come: none of them counts as a failure.
-pub(crate) async fn database(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+pub(crate) async fn database(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     for _ in 0..ROUNDS {
         // An idle program may notice the lost connection, and then take no message.
         let in_its_hands = world.saga(SagaEnd::Done);
@@ -49,10 +49,7 @@ pub(crate) async fn database(mut world: ScenarioWorld<'_>) -> Result<(), Scenari
 }
 
 /// The broker is killed, and comes back later.
-pub(crate) async fn broker(
-    mut world: ScenarioWorld<'_>,
-    servers: &Servers,
-) -> Result<(), ScenarioFailure> {
+pub(crate) async fn broker(mut world: ScenarioWorld<'_>, servers: &Servers) -> ScenarioResult<()> {
     load(&mut world).await?;
     servers.rabbitmq().kill().await.map_err(to_failure)?;
     world.amqp.set(Link::Refused);

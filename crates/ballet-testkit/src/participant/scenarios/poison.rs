@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use crate::participant::rig::message::properties;
 use crate::participant::rig::record::MessageRecord;
 use crate::participant::rig::verdict::{SagaEnd, check_letter};
-use crate::participant::rig::world::{ScenarioFailure, ScenarioWorld, to_failure};
+use crate::participant::rig::world::{ScenarioResult, ScenarioWorld, to_failure};
 
 const BROKEN: &str = "{\"broken\":";
 /// More than one message, because a program may have acknowledged some before it notices the refusal.
 const MANY: usize = 5;
 
 /// Each message becomes one dead letter with the reason, and delays no other.
-pub(crate) async fn poison(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+pub(crate) async fn poison(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let (service, trigger) = (world.contract.part.service, world.trigger_type());
     let (first, last) = (world.saga(SagaEnd::Done), world.saga(SagaEnd::Done));
     world.trigger(first).await?;
@@ -57,7 +57,7 @@ fn remove(properties: &mut Value, name: &str) {
 
 /// The dead-letter queue is full, so no dead letter is confirmed. The process is killed once it has tried. When there
 /// is room again, each message has to become a dead letter, because none was acknowledged. Copies are allowed.
-pub(crate) async fn dead_letters(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+pub(crate) async fn dead_letters(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let tried =
         MessageRecord::begin(&world.env, "tried", &[(DEAD, "#")]).await.map_err(to_failure)?;
     let filling = fill(&world).await?;
@@ -94,7 +94,7 @@ pub(crate) async fn dead_letters(mut world: ScenarioWorld<'_>) -> Result<(), Sce
 }
 
 /// Fills the dead-letter queue until it refuses more. Returns how many it took.
-async fn fill(world: &ScenarioWorld<'_>) -> Result<usize, ScenarioFailure> {
+async fn fill(world: &ScenarioWorld<'_>) -> ScenarioResult<usize> {
     let (management, dead) = (world.env.management(), dead_queue(world.contract.part.service));
     let full = json!({ "pattern": format!("^{}$", dead.replace('.', "\\.")), "apply-to": "queues",
         "priority": 9, "definition": { "max-length": 1, "overflow": "reject-publish" } });

@@ -6,13 +6,13 @@ use serde_json::json;
 
 use crate::participant::rig::record::MessageRecord;
 use crate::participant::rig::verdict::SagaEnd;
-use crate::participant::rig::world::{ScenarioFailure, ScenarioWorld, to_failure};
+use crate::participant::rig::world::{ScenarioResult, ScenarioWorld, to_failure};
 
 /// The delay of a retry, in milliseconds. The trouble ends during the first delay, or soon after.
 const WAITS: u32 = 3_000;
 
 /// A refusal is published once, leaves no effect, and needs no compensation. The saga is not tried again.
-pub(crate) async fn refused(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+pub(crate) async fn refused(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let (refused, done) = (world.saga(SagaEnd::Refused), world.saga(SagaEnd::Done));
     let ids = world.trigger_refused(refused, None).await?;
     world.trigger(done).await?;
@@ -27,7 +27,7 @@ pub(crate) async fn refused(mut world: ScenarioWorld<'_>) -> Result<(), Scenario
 
 /// A join runs once, with all of its events, in any order and with any number of copies. It does not run when one of
 /// them is missing or comes after the abort.
-pub(crate) async fn join(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+pub(crate) async fn join(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let (backwards, again) = (world.saga(SagaEnd::Done), world.saga(SagaEnd::Done));
     let (aborted, waiting) = (world.saga(SagaEnd::Never), world.saga(SagaEnd::Never));
     let mut events = world.types.triggers.clone();
@@ -51,7 +51,7 @@ pub(crate) async fn join(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFai
 
 /// A message whose step fails waits in a retry queue, and is handled when the trouble is over. It does not become a
 /// dead letter.
-pub(crate) async fn later(mut world: ScenarioWorld<'_>) -> Result<(), ScenarioFailure> {
+pub(crate) async fn later(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let trouble = world.contract.trouble.as_ref().ok_or("the contract names no `trouble`")?;
     let policy = json!({ "pattern": r"^retry\.", "apply-to": "queues", "priority": 10,
         "definition": { "message-ttl": WAITS } });
