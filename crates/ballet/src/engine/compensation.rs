@@ -43,7 +43,7 @@ pub(crate) async fn abort_here(
 /// Fails as long as the service, whose database was restored, has not heard yet what it missed.
 pub(crate) async fn check_held(transaction: &mut Transaction<'_>) -> Result<(), Failure> {
     let engine = Arc::clone(&transaction.engine);
-    engine.aborts_held.check(transaction.db()).await
+    engine.aborts_held.check(transaction.db(), engine.time.shared.settled()).await
 }
 
 /// The owner begins its sagas, so it knows every one of them. An event of an unknown saga must not
@@ -233,7 +233,7 @@ pub(crate) async fn go_on_apart(
     at: StepKey<'_>,
     saga_id: SagaId,
 ) -> Result<(), Failure> {
-    let note_id = transaction.scope.clock.draw(transaction.scope.now);
+    let note_id = transaction.scope.clock.new_id(transaction.scope.now);
     answered(compensations_by_hand::go_on(transaction.db(), saga_id, saga.saga, at, note_id)).await
 }
 

@@ -51,7 +51,7 @@ impl Handle {
     /// A new id (UUIDv7).
     #[must_use]
     pub fn new_id<Id: From<Uuid>>(&self) -> Id {
-        self.engine.time.clock.draw(self.now()).into()
+        self.engine.time.clock.new_id(self.now()).into()
     }
 
     /// Publishes telemetry of this type, which the participant declares with

@@ -164,7 +164,8 @@ impl Service {
         };
         let ProcessPlace { process, session, table, paused } = prepare.run().await?;
         let version = settings.service_version().map(str::to_owned);
-        frame.keep(session, bounded, (process, version.clone()), front.health.clone());
+        let (named, health) = ((process, version.clone()), front.health.clone());
+        frame.keep(session, bounded, named, health, Arc::clone(&time.shared));
         if let Some(otlp) = otlp {
             let export =
                 otlp.run(self.participant.service(), (process, version), frame.leaving.clone());

@@ -99,7 +99,7 @@ impl TelemetryLine {
             service: self.service,
             telemetry,
             routing_key: telemetry.routing_key(telemetry.partition_of(key)),
-            message_id: MessageId(self.clock.draw(now)),
+            message_id: MessageId(self.clock.new_id(now)),
             measured_at: now,
             body,
         }

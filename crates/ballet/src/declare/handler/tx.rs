@@ -70,7 +70,7 @@ impl Scope {
     }
 
     fn add(&mut self, event: EncodedEvent, by_handler: bool, noted: Option<u32>) -> MessageId {
-        let message_id = MessageId(self.clock.draw(self.now));
+        let message_id = MessageId(self.clock.new_id(self.now));
         self.emitted.push(EmittedEvent {
             message_id,
             event,
@@ -141,7 +141,7 @@ impl<'a> Tx<'a> {
     /// Returns a new id (UUIDv7), for example `tx.new_id::<ShipmentId>()`.
     #[must_use]
     pub fn new_id<Id: From<Uuid>>(&self) -> Id {
-        self.scope.clock.draw(self.scope.now).into()
+        self.scope.clock.new_id(self.scope.now).into()
     }
 
     /// Returns the id of what there is once in the current saga under this name, for example

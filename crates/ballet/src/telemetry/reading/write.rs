@@ -9,6 +9,7 @@ use ballet_store::telemetry::leftovers;
 use ballet_store::telemetry::leftovers::AsideMessage;
 use ballet_store::telemetry::places;
 use ballet_store::telemetry::places::Advance;
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
@@ -168,10 +169,11 @@ impl Writer {
             transaction.check_open()?;
         }
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-        let missed = part.missed.iter().map(|(from, to)| to - from).sum();
+        let missed = part.missed.iter().map(count_of).sum();
         let db = transaction.db();
         for (from, to) in &part.missed {
-            let noted = leftovers::missed(db, name, &self.stream, *from, Some(*to), "retention");
+            let why = if to.is_some() { "retention" } else { "made_anew" };
+            let noted = leftovers::missed(db, name, &self.stream, *from, *to, why);
             answered(noted).await?;
         }
         if !part.aside.is_empty() {
@@ -184,7 +186,7 @@ impl Writer {
             epoch: self.epoch,
             next: part.last.offset + 1,
             last_seen: part.last.fingerprint,
-            published_at: part.last.published_at,
+            published_at: part.published_at,
             read: count(part.readings.len()),
             aside: count(part.aside.len()),
             missed,
@@ -214,15 +216,16 @@ impl Writer {
                 self.name()
             );
         }
-        for (from, to) in &part.missed {
-            let missed = to - from;
+        for offsets in &part.missed {
+            let (missed, (from, to)) = (count_of(offsets), offsets);
             series::missed(name).increment(u64::try_from(missed).unwrap_or_default());
-            tracing::error!(
-                from,
-                to,
-                "{} has missed at most {missed} messages: the stream no longer keeps them",
-                self.name()
-            );
+            let what = match to {
+                Some(_) => format!("at most {missed} messages: the stream no longer keeps them"),
+                None => "what it had not read: the stream was made anew, or lost its newest messages; it reads on with \
+                         what was published since"
+                    .to_owned(),
+            };
+            tracing::error!(from, to, "{} has missed {what}", self.name());
         }
     }
 }
@@ -256,8 +259,10 @@ impl From<Failure> for PieceFailure {
 struct PieceContent {
     readings: Range<usize>,
     last: SeenMessage,
+    /// When the newest message was published.
+    published_at: Option<Timestamp>,
     aside: Vec<AsideMessage>,
-    missed: Vec<(i64, i64)>,
+    missed: Vec<(i64, Option<i64>)>,
 }
 
 impl PieceContent {
@@ -272,8 +277,15 @@ impl PieceContent {
         let mut aside: Vec<AsideMessage> = batch.aside.iter().filter(in_piece).cloned().collect();
         aside.extend(piece.without.clone());
         let missed = if start == 0 { batch.missed.clone() } else { Vec::new() };
-        Some(Self { readings: from..to, last, aside, missed })
+        let times = batch.seen.get(start..end)?.iter().filter_map(|seen| seen.published_at);
+        let published_at = times.max();
+        Some(Self { readings: from..to, last, published_at, aside, missed })
     }
+}
+
+/// How many messages were missed at most, as far as that is known.
+fn count_of((from, to): &(i64, Option<i64>)) -> i64 {
+    to.map_or(1, |to| to - from)
 }
 
 /// The offsets of the first and the last of these messages.

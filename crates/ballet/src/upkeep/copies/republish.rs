@@ -130,7 +130,7 @@ async fn publish_portion(
     let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
     let taken = answered(republications::take(transaction.db(), share.part.entity)).await?;
     let Some(taken) = taken else { return Ok(false) };
-    let mut run = begin_run(taken, || engine.time.clock.draw(transaction.scope.now));
+    let mut run = begin_run(taken, || engine.time.clock.new_id(transaction.scope.now));
     let Some(id) = run.run else { return Ok(false) };
     let source = source(transaction.db(), share, sources).await?;
     let after = run.position.as_deref();

@@ -7,6 +7,7 @@ mod old_rows;
 
 use ballet_stage::{Database, Link, Postgres, Proxy};
 use reqwest::{Client, Response};
+use sqlx::{Connection, Executor, PgConnection};
 use tokio::io::AsyncWriteExt;
 
 use crate::support::gateway::{Folder, Gateway, command, problem};
@@ -98,6 +99,30 @@ async fn the_same_request_takes_effect_once() {
     }
     let safe = Client::new().get(shop.gateway.at("/a")).header("x-api-key", &shop.key);
     assert_eq!(safe.send().await.unwrap().text().await.unwrap(), "order 3");
+}
+
+#[tokio::test]
+async fn a_key_does_not_end_with_the_databases_clock() {
+    let service = counting(201).await;
+    let mut shop = shop(&service.upstream("a"), "").await;
+    assert_eq!(shop.post("k", "x").await.status(), 201);
+    // Before the system's own function, the next gateway finds this one.
+    let name = shop.database.url().rsplit_once('/').unwrap().1;
+    let ahead = format!(
+        "create schema ahead; create function ahead.now() returns timestamptz language sql as \
+         $$select pg_catalog.now() + interval '25 hours'$$; \
+         alter database \"{name}\" set search_path = ahead, pg_catalog, public"
+    );
+    let mut database = PgConnection::connect(shop.database.url()).await.unwrap();
+    database.execute(sqlx::AssertSqlSafe(ahead)).await.unwrap();
+    shop.gateway = shop.another().await;
+    assert_eq!(shop.post("new", "x").await.status(), 201);
+    let until = "select bool_and(expires_at > now() + interval '20 hours') \
+                 from gateway.idempotent_request where key = 'new'";
+    let late: bool = sqlx::query_scalar(until).fetch_one(&mut database).await.unwrap();
+    assert!(late, "the gateway sees the other time");
+    assert_eq!(shop.post("k", "x").await.headers()["idempotency-replayed"], "true");
+    assert_eq!(service.got().len(), 2);
 }
 
 #[tokio::test]

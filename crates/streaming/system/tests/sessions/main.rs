@@ -1,6 +1,7 @@
 //! Whole sessions, end to end, and all their failure paths, which docs/streaming/failure-paths.md lists.
 
 mod away;
+mod clocks;
 mod closures;
 mod paths;
 mod routes;
