@@ -115,6 +115,7 @@ async fn a_start_while_the_databases_clock_is_ahead_ends_no_offer() {
     town.start_dispatch(patient()).await;
     let ended: OfferEnded = town.system.event(over).await;
     assert_eq!((ended.driver_id.0, ended.reason), (others[0], NotAccepted::Expired));
+    town.until_cancelled(over, "unfulfilled").await;
     town.system.execute("dispatch", &clock(0)).await;
     town.until_asked(open, drivers[0]).await;
     town.drive(open, drivers[0]).await;
