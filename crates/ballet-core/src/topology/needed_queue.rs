@@ -97,7 +97,6 @@ mod tests {
             needed.iter().filter_map(|queue| queue.compare(listed)).collect()
         };
         assert_eq!(compared(&listed), []);
-        listed[0]["arguments"]["x-queue-type"] = json!("classic");
         let dead = json!({"max-length": 100_000, "max-length-bytes": 1_000_000_000_u64,
             "overflow": "reject-publish"});
         listed[1]["effective_policy_definition"] = dead.clone();
@@ -108,6 +107,7 @@ mod tests {
             listed[1]["effective_policy_definition"] = definition;
             assert_eq!(compared(&listed).iter().map(|one| one.loses).collect::<Vec<_>>(), [loses]);
         }
+        listed[0]["arguments"]["x-queue-type"] = json!("classic");
         listed[1]["effective_policy_definition"] = dead;
         listed[1]["effective_policy_definition"]["message-ttl"] = json!(500);
         listed[2]["effective_policy_definition"]["max-age"] = json!("1h");

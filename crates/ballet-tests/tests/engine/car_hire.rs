@@ -110,7 +110,7 @@ impl CallCompensate for CarHire {
     }
 
     async fn compensate_call(&self, key: CallKey, car: &String) -> Result<(), Failure> {
-        (self.deals)(car)?;
+        (self.deals)(&format!("back from {car}"))?;
         self.returned.lock().expect("not poisoned").push(key);
         Ok(())
     }
