@@ -107,7 +107,7 @@ async fn t221_a_policy_with_which_a_queue_loses_messages_makes_the_service_not_r
     let metrics = || async { metrics(address).await.expect("metrics") };
     for (queue, definition, words) in [
         ("hotel", json!({ "message-ttl": 60_000 }), "message-ttl is 60000, but should be none"),
-        ("hotel.dead", json!({ "max-length": 1_000 }), "max-length is 1000, but should be none"),
+        ("hotel.dead", json!({ "max-length": 1_000 }), "max-length is 1000, but should be 100000"),
         ("retry.5s", json!({ "expires": 900_000 }), "expires is 900000, but should be none"),
     ] {
         let policy = json!({ "pattern": format!("^{}$", queue.replace('.', r"\.")),

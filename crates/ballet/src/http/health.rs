@@ -45,8 +45,8 @@ pub(crate) struct HealthParts {
     /// The connection of telemetry that is published, and why some of it waits, if there is such.
     pub(crate) publish_telemetry:
         Option<(watch::Receiver<ConnectionState>, watch::Receiver<Option<String>>)>,
-    /// The number of events that can never be published.
-    pub(crate) unpublishable: watch::Receiver<i64>,
+    /// How the outbox is.
+    pub(crate) outbox: watch::Receiver<String>,
     pub(crate) bindings: watch::Receiver<Bindings>,
     pub(crate) queues: watch::Receiver<DeclaredQueues>,
     /// How far the copies of others' entities are behind, if there are copies.
@@ -173,11 +173,7 @@ impl Health {
                 Some(reason) if publish.is_ready() => format!("events wait: {reason}"),
                 _ => word(&publish),
             },
-            outbox: match *parts.unpublishable.borrow() {
-                0 => "ok".to_owned(),
-                1 => "1 event can never be published: ballet outbox list".to_owned(),
-                many => format!("{many} events can never be published: ballet outbox list"),
-            },
+            outbox: parts.outbox.borrow().clone(),
             bindings: bindings.to_string(),
             queues: queues.to_string(),
             messages: stands_still.unwrap_or_else(|| "ok".to_owned()),

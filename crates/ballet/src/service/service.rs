@@ -319,7 +319,7 @@ fn parts(
     publisher: &PublisherHandle,
     states: TaskStates,
 ) -> HealthParts {
-    let TaskStates { paused, hindered, unpublishable, bindings, queues, copies, progress, readers } =
+    let TaskStates { paused, hindered, outbox, bindings, queues, copies, progress, readers } =
         states;
     HealthParts {
         database: engine.database.state(),
@@ -330,7 +330,7 @@ fn parts(
         publish: publisher.state(),
         held: publisher.held(),
         publish_telemetry: telemetry.publisher.as_ref().map(|it| (it.state(), it.held())),
-        unpublishable,
+        outbox,
         bindings,
         queues,
         copies,

@@ -19,7 +19,6 @@ fn calls() -> Arc<OpenCalls> {
         held: Mutex::default(),
         failed: Mutex::default(),
         crashes: Mutex::default(),
-        refusals: Mutex::default(),
         next_look: Mutex::new(Instant::now()),
         changed: Notify::new(),
         leaves_new: AtomicBool::new(false),
@@ -104,22 +103,4 @@ async fn of_more_calls_than_are_counted_all_attempts_may_have_crashed_the_databa
     }
     assert_eq!(calls.crashed(&numbered(MOST_COUNTED, 0)), 0);
     assert_eq!(calls.crashed(&numbered(MOST_COUNTED, 3)), 3);
-}
-
-#[tokio::test]
-async fn more_calls_than_are_counted_are_refused_too() {
-    let calls = calls();
-    for attempts in 0..=QUIET_AFTER {
-        let not_taken = |key: &usize| calls.is_not_taken(&numbered(*key, attempts));
-        let refused = (0..=MOST_COUNTED).filter(not_taken).count();
-        let expected = match attempts {
-            0..4 => 0,
-            4..QUIET_AFTER => MOST_COUNTED,
-            _ => MOST_COUNTED + 1,
-        };
-        assert_eq!(refused, expected, "after {attempts} attempts");
-    }
-    // Its attempts before had no answer, and may still be under way.
-    assert!(!calls.is_not_taken(&numbered(MOST_COUNTED + 1, QUIET_AFTER - 1)));
-    assert!(calls.is_not_taken(&numbered(MOST_COUNTED + 1, QUIET_AFTER)));
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
 use ballet::{Failure, Never, Tx, done};
-use cards::{Capture, NOT_TAKEN, Provider, ProviderError, Settle};
+use cards::{Capture, Provider, ProviderError, Settle};
 use rides_events::RideId;
 use rides_events::dispatch::{FareCharged, RideCompleted};
 
@@ -39,10 +39,6 @@ impl CallStep for ChargeFare {
 
     async fn look_up(&self, key: CallKey, request: &Settle) -> Result<Option<Capture>, Failure> {
         self.0.look_up_capture(key, request).await.map_err(ProviderError::failure)
-    }
-
-    fn not_taken(&self, _: &Settle, _: &str) -> Option<Capture> {
-        Some(Capture::Failed { reason: NOT_TAKEN.to_owned() })
     }
 
     fn keys_kept(&self) -> Option<Duration> {

@@ -8,7 +8,7 @@ use ballet::calls::{
     CompensateRequestResult, RequestResult, call,
 };
 use ballet::{Failure, Tx, compensated, copies, done, refused};
-use cards::{Authorization, Authorize, Capture, NOT_TAKEN, Provider, ProviderError, Settle, Void};
+use cards::{Authorization, Authorize, Capture, Provider, ProviderError, Settle, Void};
 use rides_events::RideId;
 use rides_events::dispatch::{
     DriverWanted, FareHeld, FareReleased, PaymentDeclined, RideRequested,
@@ -74,10 +74,6 @@ impl CallStep for HoldFare {
         request: &Authorize,
     ) -> Result<Option<Authorization>, Failure> {
         self.0.look_up_authorization(key, request).await.map_err(ProviderError::failure)
-    }
-
-    fn not_taken(&self, _: &Authorize, _: &str) -> Option<Authorization> {
-        Some(Authorization::Declined { reason: NOT_TAKEN.to_owned() })
     }
 
     fn keys_kept(&self) -> Option<Duration> {
