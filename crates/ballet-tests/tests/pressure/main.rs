@@ -5,7 +5,6 @@ mod added_column;
 mod cancelled;
 mod connections;
 mod crash;
-mod crash_aside;
 mod green;
 mod hotel;
 mod keys;

@@ -30,7 +30,6 @@ use crate::http::json::MaxBody;
 use crate::http::own_routes::OwnRoutes;
 use crate::http::trace::Tracer;
 use crate::http::unit::Handle;
-use crate::lane::batch::batch::SharedLaneState;
 use crate::lane::intake::Lanes;
 use crate::lane::lane;
 use crate::outgoing::relay::Relay;
@@ -199,10 +198,9 @@ impl Service {
             engine.calls.leave_new_ones();
         }
         let states = self.begin_work(&mut frame, &engine, (&consumer, paused), broker, &settings);
-        let common = Arc::new(SharedLaneState::new(usize::from(settings.batch)));
         for works in queues {
-            let lane =
-                lane::run(Arc::clone(&engine), works, consumer.cautious(), Arc::clone(&common));
+            let most = usize::from(settings.batch);
+            let lane = lane::run(Arc::clone(&engine), works, consumer.cautious(), most);
             let (readers, stopping) = (states.readers.clone(), frame.stopping.clone());
             frame.work.spawn("a lane", once_all_are_followed(readers, stopping, lane));
         }

@@ -34,9 +34,9 @@ pub enum FailureKind {
     /// [`Transient`](Self::Transient).
     Conflict,
     /// The database may be away, or unable to work. If it is, no attempt is counted. If it happens to
-    /// the same message three times in a row, and the database works all the same or has come back
-    /// in between, this is [`Transient`](Self::Transient). A server that was started anew each time is
-    /// no failure of the message: it waits in the retry queues.
+    /// the same message three times in a row, and the database works all the same, this is
+    /// [`Transient`](Self::Transient). If the database was away and came back each time, it is a
+    /// [`Conflict`](Self::Conflict).
     ConnectionLost,
 }
 

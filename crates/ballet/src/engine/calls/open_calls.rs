@@ -92,8 +92,6 @@ pub(crate) struct OpenCalls {
     lines: HashMap<(&'static str, bool, bool), Arc<CallLine>>,
     held: Mutex<HashSet<CallKey>>,
     failed: Mutex<Vec<FailedCall>>,
-    /// How often the answer to a call may have crashed the database.
-    crashes: Counts,
     /// How often in a row the other side has not taken the request of a call from this process.
     refusals: Counts,
     next_look: Mutex<Instant>,
@@ -130,7 +128,6 @@ impl OpenCalls {
             lines: lines.collect(),
             held: Mutex::default(),
             failed: Mutex::default(),
-            crashes: Mutex::default(),
             refusals: Mutex::default(),
             next_look: Mutex::new(Instant::now()),
             changed: Notify::new(),
@@ -203,12 +200,6 @@ impl OpenCalls {
         if let Some(repeated) = repeated {
             repeated.be_away();
         }
-    }
-
-    /// Returns how often the answer to a call may have crashed the database before, and counts it once more. Without a
-    /// count all failed attempts count: then it is set aside in the end.
-    pub(crate) fn crashed(&self, call: &NewCall) -> u32 {
-        count(&self.crashes, call).map_or(call.attempts, |count| count - 1)
     }
 
     /// Counts that the other side has not taken the request of a call, and returns whether that happened often enough
