@@ -10,6 +10,7 @@ mod hotel;
 mod keys;
 mod limits;
 mod poison;
+mod refusals;
 mod requests;
 mod slow;
 mod stage;

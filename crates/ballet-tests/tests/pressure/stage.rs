@@ -7,10 +7,10 @@ use ballet::{Event, Handle, Migration, Participant, Saga, SagaId};
 use ballet::{Running, Settings};
 use ballet_amqp::Publish;
 use ballet_amqp::headers::text_header;
-use ballet_stage::{Postgres, wait_until};
+use ballet_stage::Postgres;
 use ballet_testkit::memory::{MemoryBroker, MemorySystem, properties};
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use sqlx::PgConnection;
 
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 

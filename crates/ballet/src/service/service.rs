@@ -176,7 +176,11 @@ impl Service {
         let relay = Relay::new(process, table, time.clock.clone(), spans.clone());
         let engine = Arc::new(Engine {
             calls: OpenCalls::new(&registry, settings.calls, move |answer| answers.answer(answer)),
-            handlers: HandlerLimit::new(registry.service, settings.handler_time()),
+            handlers: HandlerLimit::new(
+                registry.service,
+                settings.handler_time(),
+                database.upkeep.clone(),
+            ),
             registry,
             limits,
             time,
@@ -335,6 +339,7 @@ fn parts(
         readers,
         service: engine.registry.service,
         shared_clock: Arc::clone(&engine.time.shared),
+        wrong_statements: Arc::clone(&engine.handlers.wrong_statements),
     }
 }
 

@@ -106,6 +106,23 @@ impl Failure {
         database_error(&*self.error).is_some_and(is_stale_statement)
     }
 
+    /// Returns true if a statement does not fit the database as it is written: an unknown table or column, a wrong type.
+    pub(crate) fn is_wrong_statement(&self) -> bool {
+        match database_error(&*self.error) {
+            // Syntax error or access rule violation, but for insufficient_privilege.
+            Some(sqlx::Error::Database(error)) => {
+                error.code().is_some_and(|code| code.starts_with("42") && code != "42501")
+            }
+            Some(sqlx::Error::ColumnDecode { source, .. }) => {
+                source.to_string().starts_with("mismatched types")
+            }
+            Some(error) => {
+                matches!(error, sqlx::Error::ColumnNotFound(_) | sqlx::Error::TypeNotFound { .. })
+            }
+            None => false,
+        }
+    }
+
     /// Returns true if one of the framework's tables had no partition for a row.
     pub(crate) fn is_missing_partition(&self) -> bool {
         database_error(&*self.error).is_some_and(is_missing_partition)

@@ -1,4 +1,4 @@
-//! Names of the rows that a step will touch, which prevent deadlocks between batches.
+//! Names of the rows that a step will touch, which are locked while it runs.
 //!
 //! A batch runs many handlers in one transaction, and each handler locks the rows it changes. Two
 //! batches could lock the same rows in different orders. When steps name their rows, the batch
