@@ -82,7 +82,8 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Exi
 fn chosen_scenarios(suite: &ProgramSuite, only: &[String]) -> Result<Vec<Scenario>> {
     let fitting = suite.scenarios();
     let left_out = suite.left_out();
-    if let Some((scenario, why)) = left_out.iter().find(|(one, _)| only.contains(&one.to_string())) {
+    if let Some((scenario, why)) = left_out.iter().find(|(one, _)| only.contains(&one.to_string()))
+    {
         return Err(usage(format!("{scenario} cannot be tried: {why}")));
     }
     let names: BTreeSet<String> = fitting.iter().map(ToString::to_string).collect();

@@ -101,7 +101,7 @@ impl Scenario {
         Self::BrokerRestarted,
     ];
 
-    /// What the file or the step lacks of what the scenario is about.
+    /// Says what the scenario needs and the file or the step does not have.
     pub(crate) fn lacks(self, contract: &Contract) -> Option<&'static str> {
         let (has, what) = match self {
             Self::Refused => (contract.refused_by.is_some(), "the file has no `refused_by`"),

@@ -61,7 +61,7 @@ impl ProgramSuite {
         all.filter(|scenario| scenario.lacks(&self.contract).is_none()).collect()
     }
 
-    /// Returns the other scenarios, each with what the file or the step lacks for it.
+    /// Returns the scenarios that do not fit, each with the reason.
     #[must_use]
     pub fn left_out(&self) -> Vec<(Scenario, &'static str)> {
         let all = Scenario::ALL.into_iter();

@@ -222,10 +222,14 @@ async fn a_row_that_all_steps_name_is_locked_also_if_it_is_the_only_one() {
     stage.execute("create table city (name text primary key, count int not null)").await;
     stage.execute("insert into city values ('Rome', 0)").await;
     let running = stage
-        .start_with(hotel(), |_| axum::Router::new(), |settings| {
-            settings.lanes = 4;
-            settings.batch = 3;
-        })
+        .start_with(
+            hotel(),
+            |_| axum::Router::new(),
+            |settings| {
+                settings.lanes = 4;
+                settings.batch = 3;
+            },
+        )
         .await;
     stage.book_many(200);
     stage.until_count("ballet.ledger", 200).await;
@@ -258,7 +262,8 @@ async fn a_statement_that_does_not_fit_the_database_is_told_at_its_first_failure
     stage.book("Rome");
     let said = until_says(address, 503, "a statement of book_room does not fit").await;
     let said = said["handlers"].as_str().expect("text");
-    for part in ["\"rooms_by_city\" does not exist", "insert into rooms_by_city (city) values ($1)"] {
+    for part in ["\"rooms_by_city\" does not exist", "insert into rooms_by_city (city) values ($1)"]
+    {
         assert!(said.contains(part), "{said}");
     }
     assert_eq!((stage.dead_letters(), stage.put_off()), (Vec::new(), 0), "it is told before");

@@ -109,6 +109,12 @@ struct UnitEnding {
     is_said: bool,
 }
 
+impl UnitEnding {
+    fn said(mut self) {
+        self.is_said = true;
+    }
+}
+
 impl Drop for UnitEnding {
     fn drop(&mut self) {
         if !self.is_said {
@@ -211,12 +217,13 @@ impl Unit {
     /// # Errors
     ///
     /// A failure if nothing was committed, or if the database's answer was lost and nobody knows.
-    pub async fn commit(mut self) -> Result<(), Failure> {
-        self.ending.is_said = true;
+    pub async fn commit(self) -> Result<(), Failure> {
+        let Self { transaction, ending, .. } = self;
+        ending.said();
         // On a task of its own: a commit goes on when its request is dropped.
         let committed = tokio::spawn(async move {
-            let engine = Arc::clone(&self.transaction.engine);
-            let committed = commit(self.transaction, &[]).await.map(drop);
+            let engine = Arc::clone(&transaction.engine);
+            let committed = commit(transaction, &[]).await.map(drop);
             if let Err(failure) = &committed
                 && failure.is_missing_partition()
             {
@@ -230,8 +237,8 @@ impl Unit {
     }
 
     /// Ends without effect: for a success that changes nothing.
-    pub fn rollback(mut self) {
-        self.ending.is_said = true;
+    pub fn rollback(self) {
+        self.ending.said();
     }
 }
 

@@ -86,12 +86,7 @@ pub(super) async fn after_conflict(
 }
 
 /// Tries again later, without end.
-async fn later(
-    engine: &Arc<Engine>,
-    works: Vec<LaneWork>,
-    failed: &BatchFailure,
-    attempts: u32,
-) {
+async fn later(engine: &Arc<Engine>, works: Vec<LaneWork>, failed: &BatchFailure, attempts: u32) {
     for work in works {
         match work {
             LaneWork::Message(message) => {

@@ -276,7 +276,12 @@ async fn go_on(
             ballet_amqp::counter!("ballet_failures_total", "then" => "again").increment(1);
             let (step, attempts) = (failed.handler, part.attempts_in_all());
             part.span().in_scope(|| {
-                tracing::warn!(step, attempts, "a handler failed; trying again: {}", failed.failure);
+                tracing::warn!(
+                    step,
+                    attempts,
+                    "a handler failed; trying again: {}",
+                    failed.failure
+                );
             });
             pause(part.attempts).await;
             parts.push_front(part);

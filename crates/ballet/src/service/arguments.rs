@@ -46,8 +46,15 @@ pub(super) fn read(
 }
 
 /// Values of which some parser takes one: what is required and not given gets the first that fits.
-const STAND_INS: [&str; 7] =
-    ["stand-in", "1", "1s", "http://127.0.0.1:1", "127.0.0.1:1", "true", "00000000-0000-0000-0000-000000000000"];
+const STAND_INS: [&str; 7] = [
+    "stand-in",
+    "1",
+    "1s",
+    "http://127.0.0.1:1",
+    "127.0.0.1:1",
+    "true",
+    "00000000-0000-0000-0000-000000000000",
+];
 
 /// The program without the need for any value: a contract does not depend on settings.
 pub(super) fn without_required(program: Command) -> Command {
@@ -153,7 +160,8 @@ mod tests {
         let given = program.clone().try_get_matches_from(["program"]).expect("stand-ins");
         let read = Demanding::from_arg_matches(&given).expect("arguments");
         assert_eq!((read.limit.get(), &*read.mode, &*read.place), (1, "fast", "here"));
-        let given = program.try_get_matches_from(["program", "--provider", "http://bank", "--limit", "7"]);
+        let given =
+            program.try_get_matches_from(["program", "--provider", "http://bank", "--limit", "7"]);
         let read = Demanding::from_arg_matches(&given.expect("arguments")).expect("arguments");
         assert_eq!((read.limit.get(), read.provider.host()), (7, Some("bank")));
     }

@@ -2,7 +2,6 @@
 //! mends none of them. So the log says it at the first failure, and readiness while it goes on.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,25 +24,20 @@ const FAILED: &str = "select query from pg_stat_activity where datname = current
 #[derive(Debug)]
 pub(crate) struct WrongStatements {
     database: PgPool,
-    any: AtomicBool,
     of_steps: Mutex<BTreeMap<&'static str, (String, Instant)>>,
 }
 
 impl WrongStatements {
     pub(crate) fn new(database: PgPool) -> Self {
-        Self { database, any: AtomicBool::new(false), of_steps: Mutex::default() }
+        Self { database, of_steps: Mutex::default() }
     }
 
     /// Takes in how a run of a step ended, before its transaction is rolled back.
     pub(super) async fn ran<T>(&self, step: &'static str, ended: &Result<T, Failure>) {
         match ended {
-            Ok(_) if self.any.load(Ordering::Relaxed) => {
-                let mut of_steps = self.of_steps();
-                of_steps.remove(step);
-                self.any.store(!of_steps.is_empty(), Ordering::Relaxed);
-            }
+            Ok(_) => drop(self.of_steps().remove(step)),
             Err(failure) if failure.is_wrong_statement() => self.failed(step, failure).await,
-            Ok(_) | Err(_) => {}
+            Err(_) => {}
         }
     }
 
@@ -68,7 +62,6 @@ impl WrongStatements {
             }
         };
         self.of_steps().insert(step, (why, Instant::now()));
-        self.any.store(true, Ordering::Relaxed);
     }
 
     /// Says which statement of which step is wrong, if one is.

@@ -5,8 +5,8 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use ballet_core::own_handlers::ABORT;
 use ballet_core::Role;
+use ballet_core::own_handlers::ABORT;
 use ballet_store::ledger::entry::StepKey;
 use ballet_store::trace::Trace;
 use tracing::Instrument;

@@ -67,8 +67,7 @@ impl ReaderKeeper {
         let streams = (0..reads.partition_count()).map(|n| reads.routing_key(n)).collect();
         let (kept, tasks) = (BTreeMap::new(), JoinSet::new());
         let (paused, failures, others, looks) = (None, 0, BTreeMap::new(), None);
-        let mut keeping =
-            KeeperState { streams, kept, tasks, paused, failures, others, looks };
+        let mut keeping = KeeperState { streams, kept, tasks, paused, failures, others, looks };
         let mut stopping = self.engine.stopping.clone();
         let mut every = interval(EVERY);
         loop {
