@@ -38,6 +38,7 @@ use crate::engine::compensation::{
     unknown_step,
 };
 use crate::engine::effect::Effect;
+use crate::engine::refusal;
 use crate::engine::transaction::Transaction;
 
 /// Runs a step whose trigger arrived.
@@ -61,7 +62,11 @@ pub(crate) async fn trigger(
             None => return Ok(Effect::Handled),
         },
     };
+    let before = refusal::before(transaction, step.part()).await?;
     let outcome = step.run(transaction.tx(), events).await?;
+    if let (Some(before), AnyOutcome::Refused(_)) = (&before, &outcome) {
+        refusal::take_back(transaction, before).await?;
+    }
     let at = StepKey { step: step.part().name, key: &key };
     take_outcome(transaction, saga, at, saga_id, outcome).await
 }
@@ -289,7 +294,16 @@ async fn take_in(
         transaction.add(saga_id, at, Entry::Refused, None);
         return Ok(Effect::Refused);
     };
-    match step.step.answered(transaction.tx(), &call.request, answer).await? {
+    let engine = Arc::clone(&transaction.engine);
+    let before = match engine.registry.step(at.step) {
+        Some((_, step)) => refusal::before(transaction, step.part()).await?,
+        None => None,
+    };
+    let outcome = step.step.answered(transaction.tx(), &call.request, answer).await?;
+    if let (Some(before), AnyOutcome::Refused(_)) = (&before, &outcome) {
+        refusal::take_back(transaction, before).await?;
+    }
+    match outcome {
         // It is open for longer, under the row that it has.
         AnyOutcome::Call(request) => {
             transaction.call(saga, saga_id, at, false, request);

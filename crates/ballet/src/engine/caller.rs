@@ -17,7 +17,6 @@ use crate::declare::handler::spans;
 use crate::engine::calls::open_calls::{
     CallAnswer, CallFate, Claim, Compensations, FailedCall, QUIET_AFTER,
 };
-use crate::engine::crash_pauses;
 use crate::engine::engine::Engine;
 use crate::engine::handlers::guard::guarded;
 use crate::engine::handlers::held_worker::watched;
@@ -52,22 +51,6 @@ pub(crate) fn ask_again(engine: &Engine, answer: CallAnswer, failure: &Failure) 
     let Some(CallAnswer { call, claim, .. }) = not_apart(engine, answer, failure) else { return };
     call.span().in_scope(|| tracing::warn!("an answer could not be taken in: {failure}"));
     failed(engine, call, claim, failure.to_string(), again(failure));
-}
-
-/// Asks again later, and at last sets a call aside, whose answer cannot be taken in: it may crash the
-/// database each time.
-pub(crate) fn after_crash(engine: &Engine, answer: CallAnswer, failure: &Failure) {
-    let Some(CallAnswer { call, claim, .. }) = not_apart(engine, answer, failure) else { return };
-    if let Some(pause) = crash_pauses::pause(engine.calls.crashed(&call)) {
-        let why = failure.to_string();
-        call.span().in_scope(|| tracing::warn!(?pause, "an answer is taken in later: {why}"));
-        return failed(engine, call, claim, why, CallFate::After(pause));
-    }
-    let why = format!(
-        "its answer could not be taken in, and may be what crashes the database; it waits for \
-         `ballet inbox retry`: {failure}"
-    );
-    failed(engine, call, claim, why, CallFate::SetAside);
 }
 
 /// An answer counts, whatever becomes of the compensations that it sets off. So it is taken in without them

@@ -36,8 +36,6 @@ pub(crate) async fn commit(
     let engine = Arc::clone(&open.engine);
     let now = open.scope.now;
     open.check_open()?;
-    let Scope { witness, emitted, .. } = &mut open.scope;
-    answered(witness.check(&mut open.db, emitted)).await?;
     let works_on = fault::works_on(|| what_it_works_on(&open.ledger, &open.scope.emitted));
     fault::point(FaultPoint::AfterHandler, &works_on);
     check_declared(&engine, &open.scope.emitted)?;

@@ -13,6 +13,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::engine::handlers::held_worker;
+use crate::engine::handlers::wrong_statements::WrongStatements;
 use crate::engine::shared_clock::SharedClock;
 use crate::http::own_routes::OwnRoutes;
 use crate::telemetry::reading::state::ReaderStates;
@@ -56,6 +57,7 @@ pub(crate) struct HealthParts {
     pub(crate) readers: Option<Arc<ReaderStates>>,
     pub(crate) service: &'static str,
     pub(crate) shared_clock: Arc<SharedClock>,
+    pub(crate) wrong_statements: Arc<WrongStatements>,
 }
 
 #[derive(Debug, Serialize)]
@@ -69,7 +71,7 @@ struct Readiness {
     bindings: String,
     queues: String,
     messages: String,
-    /// Says which step holds a thread.
+    /// Says which step holds a thread, or has a statement that does not fit the database.
     handlers: String,
     /// Says why nothing is removed by age. The service works all the same.
     clock: String,
@@ -152,7 +154,7 @@ impl Health {
         let queues = parts.queues.borrow().clone();
         let held = parts.held.borrow().clone();
         let stands_still = parts.progress.stands_still();
-        let holds = held_worker::held(parts.service);
+        let fails = held_worker::held(parts.service).or_else(|| parts.wrong_statements.said());
         let reading = parts.readers.as_ref().map(|readers| readers.stands_still());
         let reads = !matches!(reading, Some(Some(_)));
         let paused = parts.paused.borrow().clone();
@@ -162,7 +164,7 @@ impl Health {
         let works = hindered.is_none()
             && held.is_none()
             && stands_still.is_none()
-            && holds.is_none()
+            && fails.is_none()
             && reads
             && queues.serve();
         Readiness {
@@ -177,7 +179,7 @@ impl Health {
             bindings: bindings.to_string(),
             queues: queues.to_string(),
             messages: stands_still.unwrap_or_else(|| "ok".to_owned()),
-            handlers: holds.unwrap_or_else(|| "ok".to_owned()),
+            handlers: fails.unwrap_or_else(|| "ok".to_owned()),
             clock: parts.shared_clock.doubt().unwrap_or_else(|| "ok".to_owned()),
             copies: parts.copies.as_ref().map(|copies| copies.borrow().clone()),
             telemetry: reading.map(|stands| stands.unwrap_or_else(|| "ok".to_owned())),

@@ -137,7 +137,6 @@ mod tests {
             causation_id: Some(MessageId(Uuid::from_u128(3))),
             trace: Trace::parse(TRACE, None),
             by_handler: false,
-            noted: None,
         }
     }
 

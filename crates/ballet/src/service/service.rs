@@ -30,7 +30,6 @@ use crate::http::json::MaxBody;
 use crate::http::own_routes::OwnRoutes;
 use crate::http::trace::Tracer;
 use crate::http::unit::Handle;
-use crate::lane::batch::batch::SharedLaneState;
 use crate::lane::intake::Lanes;
 use crate::lane::lane;
 use crate::outgoing::relay::Relay;
@@ -178,7 +177,11 @@ impl Service {
         let relay = Relay::new(process, table, time.clock.clone(), spans.clone());
         let engine = Arc::new(Engine {
             calls: OpenCalls::new(&registry, settings.calls, move |answer| answers.answer(answer)),
-            handlers: HandlerLimit::new(registry.service, settings.handler_time()),
+            handlers: HandlerLimit::new(
+                registry.service,
+                settings.handler_time(),
+                database.upkeep.clone(),
+            ),
             registry,
             limits,
             time,
@@ -200,10 +203,9 @@ impl Service {
             engine.calls.leave_new_ones();
         }
         let states = self.begin_work(&mut frame, &engine, (&consumer, paused), broker, &settings);
-        let common = Arc::new(SharedLaneState::new(usize::from(settings.batch)));
         for works in queues {
-            let lane =
-                lane::run(Arc::clone(&engine), works, consumer.cautious(), Arc::clone(&common));
+            let most = usize::from(settings.batch);
+            let lane = lane::run(Arc::clone(&engine), works, consumer.cautious(), most);
             let (readers, stopping) = (states.readers.clone(), frame.stopping.clone());
             frame.work.spawn("a lane", once_all_are_followed(readers, stopping, lane));
         }
@@ -338,6 +340,7 @@ fn parts(
         readers,
         service: engine.registry.service,
         shared_clock: Arc::clone(&engine.time.shared),
+        wrong_statements: Arc::clone(&engine.handlers.wrong_statements),
     }
 }
 

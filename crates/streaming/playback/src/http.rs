@@ -125,6 +125,7 @@ async fn start(
         let before = session::find_asked(unit.tx().db(), key.text().unwrap_or_default()).await?;
         let wanted = (Some(account_id), Some(device_id), title_id);
         let is_same = |old: &Session| (old.account_id, old.device_id, old.title_id) == wanted;
+        unit.rollback();
         return before.filter(is_same).map(created).ok_or_else(IdempotencyKey::taken);
     }
     let stored = session::find(unit.tx().db(), session_id).await?;

@@ -126,8 +126,7 @@ pub trait CallStep: Send + Sync + 'static {
     /// Handles the answer. If this fails, also with [`Failure::permanent`], the saga is listed as stuck, and the
     /// other side is asked again under the same key until it succeeds: after at most a minute, or at most five if the
     /// failure asks for that or the database was lost. If [`keys_kept`](Self::keys_kept) has passed, the call is looked
-    /// up instead, and waits for a person if that finds nothing. So does a call whose answer crashes the database again
-    /// and again. There is no dead letter, because an answer counts.
+    /// up instead, and waits for a person if that finds nothing. There is no dead letter, because an answer counts.
     fn answered(
         &self,
         tx: &mut Tx<'_>,

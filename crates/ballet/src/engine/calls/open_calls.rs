@@ -34,14 +34,6 @@ pub(crate) const LOOKS: u16 = 4;
 /// reach the other side.
 pub(crate) const QUIET_AFTER: u32 = 9;
 
-/// The most calls whose failures are counted.
-const MOST_COUNTED: usize = 50_000;
-/// How long a count is kept when there are that many. Another process may have ended the call since.
-const COUNTED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// How often something went wrong with a call, and when it was the last time.
-type Counts = Mutex<HashMap<CallKey, (u32, Instant)>>;
-
 #[derive(Debug)]
 pub(crate) struct CallAnswer {
     pub(crate) call: NewCall,
@@ -90,8 +82,6 @@ pub(crate) struct OpenCalls {
     lines: HashMap<(&'static str, bool, bool), Arc<CallLine>>,
     held: Mutex<HashSet<CallKey>>,
     failed: Mutex<Vec<FailedCall>>,
-    /// How often the answer to a call may have crashed the database.
-    crashes: Counts,
     next_look: Mutex<Instant>,
     changed: Notify,
     /// Whether new calls are left to other processes: this one does not follow its streams yet.
@@ -126,7 +116,6 @@ impl OpenCalls {
             lines: lines.collect(),
             held: Mutex::default(),
             failed: Mutex::default(),
-            crashes: Mutex::default(),
             next_look: Mutex::new(Instant::now()),
             changed: Notify::new(),
             leaves_new: AtomicBool::new(false),
@@ -191,10 +180,6 @@ impl OpenCalls {
         self.lines.values().find(|line| line.is_of(&call.step, call.undo, call.is_repeated))
     }
 
-    /// Returns how often the answer to a call may have crashed the database before, and counts it once more. Without a
-    /// count all failed attempts count: then it is set aside in the end.
-    pub(crate) fn crashed(&self, call: &NewCall) -> u32 {
-        count(&self.crashes, call).map_or(call.attempts, |count| count - 1)
     }
 
     /// Makes the call's line look for due calls after a time.
@@ -291,21 +276,6 @@ impl fmt::Debug for OpenCalls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OpenCalls").field("held", &self.held).finish_non_exhaustive()
     }
-}
-
-/// Counts once more for a call. With too many calls a further one has no count.
-fn count(counts: &Counts, call: &NewCall) -> Option<u32> {
-    let mut counts = lock(counts);
-    let now = Instant::now();
-    if counts.len() >= MOST_COUNTED && !counts.contains_key(&call.key) {
-        counts.retain(|_, (_, last)| now - *last < COUNTED_FOR);
-        if counts.len() >= MOST_COUNTED {
-            return None;
-        }
-    }
-    let (count, last) = counts.entry(call.key).or_insert((0, now));
-    (*count, *last) = (*count + 1, now);
-    Some(*count)
 }
 
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {

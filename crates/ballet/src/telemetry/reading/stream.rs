@@ -18,9 +18,7 @@ use crate::engine::stopping::stopped;
 use crate::telemetry::reading::receive::Receiver;
 use crate::telemetry::reading::start::{OpenedStream, ResumePoint, open};
 use crate::telemetry::reading::state::{ReaderStates, name_of};
-use crate::telemetry::reading::suspects::{LostMessages, Suspects};
 use crate::telemetry::reading::write::{LeaseEnd, Writer, note};
-use crate::upkeep::database::crashes::Blame;
 
 /// The broker's code for an object that does not exist.
 const NOT_FOUND: u16 = 404;
@@ -34,7 +32,6 @@ pub(super) struct StreamReader {
     pub(super) held: HeldStream,
     pub(super) partition: u16,
     pub(super) most: u16,
-    pub(super) suspects: Arc<Suspects>,
 }
 
 /// Why a process reads a stream no more.
@@ -45,7 +42,7 @@ pub(super) enum ReadingEnd {
     #[error("{0}")]
     Broker(#[from] BrokerError),
     #[error("{0}")]
-    Database(Failure, Option<LostMessages>),
+    Database(Failure),
     #[error("it is given back")]
     Released,
     #[error("it has other messages than were read, or fewer")]
@@ -73,7 +70,7 @@ impl StreamReader {
         };
         let name = name_of(self.reader.name(), &self.held.stream);
         match &left {
-            ReadingEnd::Broker(_) | ReadingEnd::Database(..) => {
+            ReadingEnd::Broker(_) | ReadingEnd::Database(_) => {
                 self.states.fails(&name, &left.to_string());
             }
             ReadingEnd::Fenced | ReadingEnd::Released | ReadingEnd::Other => {
@@ -81,12 +78,7 @@ impl StreamReader {
             }
         }
         tracing::info!("{name} is left: {left}");
-        let mut put_off = Duration::ZERO;
-        if let ReadingEnd::Database(failure, Some(lost)) = &left {
-            match self.suspects.lost(&self.engine.database, *lost, failure).await {
-                Blame::None | Blame::SetAside => {}
-                Blame::PutOff(pause) => put_off = pause,
-            }
+        if let ReadingEnd::Database(failure) = &left {
             let HeldStream { stream, epoch, .. } = &self.held;
             let why = failure.to_string();
             note(&self.engine, self.reader.name(), stream, *epoch, &why).await;
@@ -108,14 +100,6 @@ impl StreamReader {
         };
         if let Err(failure) = answered(released).await {
             tracing::debug!("{name} cannot be given back: {failure}");
-        }
-        if !put_off.is_zero() {
-            tracing::warn!("{name} goes on in {put_off:?}: it may be what crashes the database");
-            tokio::select! {
-                () = sleep(put_off) => {}
-                () = stopped(&mut release) => {}
-                () = stopped(&mut stopping) => {}
-            }
         }
         left
     }
@@ -177,7 +161,6 @@ impl StreamReader {
             states: Arc::clone(&self.states),
             stream: self.held.stream.clone(),
             epoch: self.held.epoch,
-            suspects: Arc::clone(&self.suspects),
         };
         self.states.receives(&writer.name());
         let receiver = Receiver {
@@ -200,7 +183,7 @@ impl StreamReader {
             },
             ended = writer.write_all(received) => match ended {
                 LeaseEnd::Fenced => ReadingEnd::Fenced,
-                LeaseEnd::DatabaseLost(failure, lost) => ReadingEnd::Database(failure, lost),
+                LeaseEnd::DatabaseLost(failure) => ReadingEnd::Database(failure),
             },
             // Also while a batch is written: it may take longer than a lease lasts.
             left = self.renewed() => left,
@@ -223,7 +206,7 @@ impl StreamReader {
                     return ReadingEnd::Fenced;
                 }
                 Err(failure) if holds_since.elapsed() > LEASE => {
-                    return ReadingEnd::Database(failure, None);
+                    return ReadingEnd::Database(failure);
                 }
                 Err(failure) => {
                     tracing::debug!("a lease of {} is not renewed: {failure}", self.held.stream);
@@ -247,7 +230,7 @@ pub(super) fn pause_after(left: &ReadingEnd, failures: u32) -> Option<Instant> {
     let longest = LEASE + LEASE / 2;
     match left {
         left if left.is_missing() => None,
-        ReadingEnd::Broker(_) | ReadingEnd::Database(..) => {
+        ReadingEnd::Broker(_) | ReadingEnd::Database(_) => {
             let pause = Duration::from_millis(500) * 2_u32.saturating_pow(failures.min(6));
             Some(Instant::now() + pause.min(longest))
         }

@@ -21,7 +21,6 @@ use crate::engine::engine::Engine;
 use crate::engine::transaction::Transaction;
 use crate::telemetry::reading::batch::{ReadingBatch, SeenMessage, aside};
 use crate::telemetry::reading::state::{ReaderStates, name_of};
-use crate::telemetry::reading::suspects::{LostMessages, Suspects};
 use crate::telemetry::series;
 use crate::telemetry::series::READER_FAILED;
 
@@ -35,9 +34,8 @@ const CONFLICTS: u32 = 3;
 pub(super) enum LeaseEnd {
     /// Another process has the lease.
     Fenced,
-    /// The database was lost, and only its rows can tell whether a commit took effect. The messages that were being
-    /// written may be to blame.
-    DatabaseLost(Failure, Option<LostMessages>),
+    /// The database was lost, and only its rows can tell whether a commit took effect.
+    DatabaseLost(Failure),
 }
 
 /// Writes the batches of one stream under one lease.
@@ -47,7 +45,6 @@ pub(super) struct Writer {
     pub(super) states: Arc<ReaderStates>,
     pub(super) stream: String,
     pub(super) epoch: i64,
-    pub(super) suspects: Arc<Suspects>,
 }
 
 /// A part of a batch, by its messages.
@@ -75,8 +72,6 @@ impl Writer {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         let mut tries = 0;
         while let Some(piece) = left.pop() {
-            let piece = self.one_if_suspect(batch, piece, &mut left).await;
-            let server = self.engine.database.probe.server();
             let failure = match self.piece(batch, &piece).await {
                 Ok(()) => {
                     tries = 0;
@@ -86,7 +81,7 @@ impl Writer {
                 Err(PieceFailure::Fenced) => return Err(LeaseEnd::Fenced),
                 Err(PieceFailure::NotBegun(failure)) => {
                     self.states.fails_to_write(&self.name(), &failure.to_string());
-                    return Err(LeaseEnd::DatabaseLost(failure, None));
+                    return Err(LeaseEnd::DatabaseLost(failure));
                 }
                 Err(PieceFailure::Failed(failure)) => failure,
             };
@@ -99,9 +94,7 @@ impl Writer {
             if failure.kind() == FailureKind::ConnectionLost
                 && (failure.is_in_doubt() || !self.engine.database.probe.works().await)
             {
-                let lost = offsets(batch, &piece.messages);
-                let lost = lost.map(|(first, last)| LostMessages { first, last, server });
-                return Err(LeaseEnd::DatabaseLost(failure, lost));
+                return Err(LeaseEnd::DatabaseLost(failure));
             }
             let many = piece.messages.len() > 1;
             let is_conflict = failure.kind() == FailureKind::Conflict;
@@ -128,27 +121,6 @@ impl Writer {
             left.push(piece);
         }
         Ok(())
-    }
-
-    /// The first message of the piece, if one of these may crash the database. The rest stays for later.
-    async fn one_if_suspect(
-        &self,
-        batch: &ReadingBatch,
-        piece: Piece,
-        left: &mut Vec<Piece>,
-    ) -> Piece {
-        let Some((first, _)) = offsets(batch, &piece.messages) else { return piece };
-        if piece.without.is_some() || !self.suspects.are_from(first).await {
-            return piece;
-        }
-        let Range { start, end } = piece.messages;
-        if start + 1 < end {
-            left.push(Piece { messages: start + 1..end, without: None });
-        }
-        match self.suspects.condemned(first).await {
-            Some(why) => without_reading(batch, start..start + 1, &why),
-            None => Piece { messages: start..start + 1, without: None },
-        }
     }
 
     /// The reader and its stream, as people read it.
@@ -195,7 +167,6 @@ impl Writer {
             return Err(PieceFailure::Fenced);
         }
         commit(transaction, &[]).await?;
-        self.suspects.are_written(part.last.offset).await;
         self.report(&part);
         Ok(())
     }
@@ -286,12 +257,6 @@ impl PieceContent {
 /// How many messages were missed at most, as far as that is known.
 fn count_of((from, to): &(i64, Option<i64>)) -> i64 {
     to.map_or(1, |to| to - from)
-}
-
-/// The offsets of the first and the last of these messages.
-fn offsets(batch: &ReadingBatch, messages: &Range<usize>) -> Option<(i64, i64)> {
-    let last = batch.seen.get(messages.end.checked_sub(1)?)?;
-    Some((batch.seen.get(messages.start)?.offset, last.offset))
 }
 
 /// The piece of one message whose reading goes aside.

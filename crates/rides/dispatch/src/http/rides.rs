@@ -73,6 +73,7 @@ pub(crate) async fn request(
     let quoted = quoted.filter(|quoted| caller.is_allowed(quoted.rider_id));
     let quoted = quoted.ok_or_else(|| no_quote(quote_id))?;
     if let Some(before) = ride::find(tx.db(), ride_id).await? {
+        unit.rollback();
         return Ok(created(before));
     }
     if quoted.valid_until < now {

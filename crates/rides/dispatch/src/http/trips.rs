@@ -95,6 +95,7 @@ pub(crate) async fn read(
     let rider = copies::get::<Rider>(tx.db(), &ride.quote.rider_id.to_string()).await?;
     let rider = rider.and_then(|rider| rider.state);
     let rider_rating = rider.as_ref().map(|rider| rider.rating);
+    unit.rollback();
     Ok(Json(Trip { offer, ride, rider_name: rider.map(|rider| rider.name), rider_rating }))
 }
 
@@ -153,6 +154,7 @@ async fn perform(
     let mut tx = unit.tx();
     let now = tx.now();
     if !action.is_new(&offer, &ride, now)? {
+        unit.rollback();
         return Ok((offer, ride));
     }
     match action {
