@@ -65,12 +65,27 @@ impl Scope {
     }
 
     /// Emits an event that belongs to the transaction as a whole.
-    pub(crate) fn emit(&mut self, event: EncodedEvent) -> MessageId {
-        self.add(event, false, None)
+    pub(crate) fn emit(&mut self, event: EncodedEvent) {
+        self.emit_as(self.draw(), event);
     }
 
-    fn add(&mut self, event: EncodedEvent, by_handler: bool, noted: Option<u32>) -> MessageId {
-        let message_id = MessageId(self.clock.draw(self.now));
+    /// Draws an id for an event that is emitted later.
+    pub(crate) fn draw(&self) -> MessageId {
+        MessageId(self.clock.draw(self.now))
+    }
+
+    /// Emits an event under an id that was drawn for it.
+    pub(crate) fn emit_as(&mut self, message_id: MessageId, event: EncodedEvent) {
+        self.add(message_id, event, false, None);
+    }
+
+    fn add(
+        &mut self,
+        message_id: MessageId,
+        event: EncodedEvent,
+        by_handler: bool,
+        noted: Option<u32>,
+    ) {
         self.emitted.push(EmittedEvent {
             message_id,
             event,
@@ -80,7 +95,6 @@ impl Scope {
             by_handler,
             noted,
         });
-        message_id
     }
 }
 
@@ -206,7 +220,7 @@ impl<'a> Tx<'a> {
         let event = encoded(event)?;
         let Scope { witness, emitted, .. } = &mut *self.scope;
         let noted = witness.note(self.db, emitted).await?;
-        self.scope.add(event, true, noted);
+        self.scope.add(self.scope.draw(), event, true, noted);
         Ok(())
     }
 }
