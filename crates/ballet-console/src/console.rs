@@ -143,15 +143,6 @@ impl Console {
         Ok(Self { options, pool, listener, address, first })
     }
 
-    /// Forgets everything derived from the journal, and reads it again from its beginning.
-    ///
-    /// # Errors
-    ///
-    /// The database does not answer.
-    pub async fn rebuild(&self) -> Result<(), ConsoleError> {
-        Ok(prepare::empty(&self.pool).await?)
-    }
-
     /// Creates an account, or gives it another password and role.
     ///
     /// # Errors

@@ -143,7 +143,7 @@ fn options_of(
 }
 
 /// Connects, unless the server does not answer in time.
-async fn connect_in_time(options: &PgConnectOptions) -> Result<PgConnection, String> {
+pub(crate) async fn connect_in_time(options: &PgConnectOptions) -> Result<PgConnection, String> {
     match timeout(PATIENCE, PgConnection::connect_with(options)).await {
         Ok(connected) => connected.map_err(|error| error.to_string()),
         Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),

@@ -13,6 +13,7 @@ pub mod finding;
 pub mod missed;
 pub mod publish;
 pub mod redrive;
+pub mod repair;
 pub mod restored;
 pub mod sagas;
 pub mod words;

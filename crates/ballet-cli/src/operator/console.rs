@@ -28,7 +28,6 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   ballet console
   ballet console --listen 127.0.0.1:9000 --keep 14d
-  ballet console --rebuild
   ballet console account ada --role viewer
 
 It listens on this machine alone unless --listen says otherwise; then put it behind HTTPS, and say
@@ -61,10 +60,6 @@ pub(crate) struct Args {
     /// The time after its cause from which a step is late, if nothing is known to hinder it
     #[arg(long, value_name = "AGE", default_value = "5min", value_parser = age)]
     patience: SignedDuration,
-    /// Forget what was read, and read the journal again from its beginning. Open sagas that are older than the journal
-    /// are then known to `ballet sagas open` alone
-    #[arg(long)]
-    rebuild: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -134,9 +129,6 @@ async fn serve(
         clock: options.clock.clone(),
     })
     .await?;
-    if args.rebuild {
-        console.rebuild().await?;
-    }
     ui::say(&format!("the console is at http://{}", console.address));
     if let Some(first) = &console.first {
         ui::say(&format!("log in as {} with the password {}", first.name, first.password));

@@ -30,5 +30,5 @@ pub(crate) fn resend_command(service: &str, since: Timestamp) -> String {
     let floor = TimestampRound::new().smallest(Unit::Second).mode(RoundMode::Floor);
     // A message is published a moment after it was recorded.
     let since = since.round(floor).unwrap_or(since);
-    format!("{} dlq redrive --from-journal {service} --since {since}", ui::ballet())
+    format!("{} dlq redrive --from-ledgers {service} --since {since}", ui::ballet())
 }

@@ -29,6 +29,7 @@ pub const FRAMEWORK: &[Migration] = &[
     framework!("0006_given"),
     framework!("0007_receive_batch"),
     framework!("0008_settled_at"),
+    framework!("0009_emitted_id"),
 ];
 
 /// The table of the framework's migrations that have run.

@@ -24,7 +24,7 @@ use crate::engine::registry::Registry;
 use crate::engine::transaction::Transaction;
 use crate::outgoing::begun_batch::BegunBatch;
 use crate::outgoing::publishing::PublishSpans;
-use crate::outgoing::wire::OutgoingEvent;
+use ballet_store::outbox::wire::OutgoingEvent;
 
 /// Writes ledger, calls, outbox and marks, and commits. The emitted events are on their way to the
 /// broker, and the calls are being made, when this returns. All marks belong to one table. They are

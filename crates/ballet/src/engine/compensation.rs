@@ -304,13 +304,13 @@ pub(crate) fn record_compensated(
     at: StepKey<'_>,
     compensated: AnyCompensated,
 ) {
-    let event = match compensated {
-        AnyCompensated::With(event) => Some(event),
-        AnyCompensated::Silently | AnyCompensated::Call(_) => None,
-    };
-    transaction.add(saga_id, at, Entry::Compensated, event.clone());
-    if let Some(event) = event {
-        transaction.scope.emit(event);
+    match compensated {
+        AnyCompensated::With(event) => {
+            transaction.tell(saga_id, at, Entry::Compensated, event);
+        }
+        AnyCompensated::Silently | AnyCompensated::Call(_) => {
+            transaction.add(saga_id, at, Entry::Compensated, None);
+        }
     }
 }
 

@@ -16,8 +16,8 @@ use tokio::time::timeout;
 
 use crate::declare::handler::clock::Clock;
 use crate::declare::handler::json::encode;
-use crate::outgoing::wire::properties;
 use crate::telemetry::series;
+use ballet_store::outbox::wire::properties;
 
 /// The most messages of a process that wait for their confirm.
 const IN_FLIGHT: usize = 2_000;

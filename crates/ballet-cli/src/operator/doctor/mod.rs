@@ -70,7 +70,9 @@ pub(crate) async fn findings(
     let management = VhostManagement::within(SOON, &address, &vhost)?;
     let mut queues = None;
     let is_connected = findings.iter().all(|finding| finding.state == FindingState::Well);
-    let of_journal = async { if is_connected { journal::check(options).await } else { None } };
+    let of_journal = async {
+        if is_connected { journal::check(system, &management, options).await } else { Vec::new() }
+    };
     let of_broker = on_broker(&management, system, &vhost, options, &mut queues);
     let databases = system.parts.iter().map(|part| databases::check(part.service, options));
     let (of_broker, of_journal, databases) = join!(of_broker, of_journal, join_all(databases));

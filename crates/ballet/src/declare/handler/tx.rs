@@ -80,12 +80,21 @@ impl Scope {
     }
 
     /// Emits an event that belongs to the transaction as a whole.
-    pub(crate) fn emit(&mut self, event: EncodedEvent) -> MessageId {
-        self.add(event, false)
+    pub(crate) fn emit(&mut self, event: EncodedEvent) {
+        self.emit_as(self.draw(), event);
     }
 
-    fn add(&mut self, event: EncodedEvent, by_handler: bool) -> MessageId {
-        let message_id = MessageId(self.clock.new_id(self.now));
+    /// Draws an id for an event that is emitted later.
+    pub(crate) fn draw(&self) -> MessageId {
+        MessageId(self.clock.new_id(self.now))
+    }
+
+    /// Emits an event under an id that was drawn for it.
+    pub(crate) fn emit_as(&mut self, message_id: MessageId, event: EncodedEvent) {
+        self.add(message_id, event, false);
+    }
+
+    fn add(&mut self, message_id: MessageId, event: EncodedEvent, by_handler: bool) {
         self.emitted.push(EmittedEvent {
             message_id,
             event,
@@ -94,7 +103,6 @@ impl Scope {
             trace: self.trace.clone(),
             by_handler,
         });
-        message_id
     }
 }
 
@@ -217,7 +225,7 @@ impl<'a> Tx<'a> {
                 E::TYPE
             )));
         }
-        self.scope.add(encoded(event)?, true);
+        self.scope.add(self.scope.draw(), encoded(event)?, true);
         Ok(())
     }
 }
