@@ -3,13 +3,12 @@
 use std::path::Path;
 
 use ballet_signature::{BODY_HASH, REQUEST_HEADER, Secrets, body_hash, message, sign};
-use hyper::HeaderMap;
 use hyper::header::HeaderName;
+use hyper::{HeaderMap, Method};
 
 use crate::auth::wall_clock::unix_seconds;
 use crate::config::file::Signing;
 use crate::http::headers::set;
-use crate::upstream::outgoing::OutgoingRequest;
 
 /// The shortest secret, in characters.
 const LEAST: usize = 32;
@@ -54,16 +53,18 @@ impl Signer {
     /// If the secret cannot be read.
     pub(crate) async fn sign(
         &self,
-        request: &OutgoingRequest,
+        method: &Method,
+        path: &str,
+        body: &[u8],
         headers: &mut HeaderMap,
     ) -> Result<(), String> {
         let Some(secrets) = &self.0 else { return Ok(()) };
         let secrets = secrets.current().await?;
-        if !request.body.is_empty() {
-            set(headers, HeaderName::from_static(BODY_HASH), &body_hash(&request.body));
+        if !body.is_empty() {
+            set(headers, HeaderName::from_static(BODY_HASH), &body_hash(body));
         }
         let named = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-        let signed = message(request.method.as_str(), request.path.as_str(), named);
+        let signed = message(method.as_str(), path, named);
         let secret = secrets.first().map_or("", String::as_str);
         let name = HeaderName::from_static(REQUEST_HEADER);
         set(headers, name, &sign(secret, unix_seconds(), &signed));

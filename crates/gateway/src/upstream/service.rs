@@ -148,7 +148,8 @@ impl UpstreamService {
             false => request.headers.clone(),
         };
         // Each attempt is signed anew, since a signature has a time.
-        let signed = self.signer.sign(request, &mut headers).await;
+        let (method, path) = (&request.method, request.path.as_str());
+        let signed = self.signer.sign(method, path, &request.body, &mut headers).await;
         signed.map_err(UpstreamFailure::Unreachable)?;
         let mut built = build(request, headers, server).map_err(UpstreamFailure::Unreachable)?;
         let sent_by = request.sent_by;

@@ -289,7 +289,7 @@ async fn what_services_are_told_is_signed_for_each_of_them_with_all_that_decides
         check(got, path, left_out, more, secret).unwrap_err();
     }
     for (wrong, why) in [
-        ("file:short-{upstream}", "signing.secret of a: GATEWAY_SECRET: a secret has 5 characters"),
+        ("file:short-{upstream}", "signing.secret of a: GATEWAY_SECRET_FILE: a secret has 5"),
         ("file:none-{upstream}", "none-a cannot be read"),
         ("file:secret-a", "expected \"file:PATH\" or \"env:NAME\" with {upstream} in it"),
         ("env:GATEWAY_SECRET", "expected \"file:PATH\" or \"env:NAME\" with {upstream} in it"),
