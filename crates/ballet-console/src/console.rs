@@ -54,6 +54,8 @@ pub struct Options {
     pub databases: Vec<(String, PgConnectOptions)>,
     /// The address on which it listens.
     pub listen: SocketAddr,
+    /// The names by which browsers reach it, if they are others than addresses and `localhost`.
+    pub hosts: Vec<String>,
     /// Whether browsers reach it through HTTPS, so that the cookie is for HTTPS only.
     pub is_behind_tls: bool,
     /// The time for which entries are kept.
@@ -87,6 +89,7 @@ impl Options {
             database,
             databases: Vec::new(),
             listen: ([127, 0, 0, 1], 0).into(),
+            hosts: Vec::new(),
             is_behind_tls: false,
             keep: SignedDuration::from_hours(7 * 24),
             patience: PATIENCE,
@@ -197,6 +200,7 @@ impl Console {
             looked: SystemLook::new(options.looks.clone()),
             attempts: Attempts::default(),
             hashing: Semaphore::new(HASHED_AT_ONCE),
+            hosts: options.hosts.clone(),
             is_behind_tls: options.is_behind_tls,
         });
         let is_behind = Arc::new(AtomicBool::default());

@@ -230,7 +230,7 @@ impl<'a> BodySchema<'a> {
         }
         let value = Value::from(text);
         match self.part["format"].as_str() {
-            Some("uuid") if text.parse::<MessageId>().is_err() => {
+            Some("uuid") if serde_json::from_value::<MessageId>(text.into()).is_err() => {
                 return Some(fault(place, &in_words("UUID parsing failed")));
             }
             Some("date-time") if text.parse::<Timestamp>().is_err() => {

@@ -31,7 +31,7 @@ Examples:
   ballet console account ada --role viewer
 
 It listens on this machine alone unless --listen says otherwise; then put it behind HTTPS, and say
---behind-tls. Its database is `console` beside those of the services (DATABASE_URL). The first start makes an account
+--behind-tls and its --host. Its database is `console` beside those of the services (DATABASE_URL). The first start makes an account
 and prints its password once.";
 
 #[derive(Debug, clap::Args)]
@@ -41,6 +41,9 @@ pub(crate) struct Args {
     /// The address to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7070")]
     listen: SocketAddr,
+    /// A name by which browsers reach it, besides addresses and `localhost`; it answers by no other
+    #[arg(long, value_name = "NAME")]
+    host: Vec<String>,
     /// Browsers reach it through HTTPS: restrict its cookie to that
     #[arg(long)]
     behind_tls: bool,
@@ -116,6 +119,7 @@ async fn serve(
         database,
         databases,
         listen: args.listen,
+        hosts: args.host.clone(),
         is_behind_tls: args.behind_tls,
         keep: args.keep,
         patience: args.patience,

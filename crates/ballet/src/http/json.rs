@@ -38,16 +38,16 @@ impl<T: Serialize> IntoResponse for Json<T> {
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        read(request, state, Fields::Known).await.map(Self)
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        read(request, Fields::Known).await.map(Self)
     }
 }
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for OpenJson<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        read(request, state, Fields::Any).await.map(Self)
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        read(request, Fields::Any).await.map(Self)
     }
 }
 
@@ -60,20 +60,21 @@ enum Fields {
     Any,
 }
 
-async fn read<T: DeserializeOwned, S: Send + Sync>(
-    request: Request,
-    state: &S,
-    fields: Fields,
-) -> Result<T, Problem> {
+async fn read<T: DeserializeOwned>(request: Request, fields: Fields) -> Result<T, Problem> {
     check_kind(request.headers())?;
-    let most = request.extensions().get::<MaxBody>().copied();
-    let bytes = Bytes::from_request(request, state).await;
-    let bytes = bytes.map_err(|rejection| incomplete(&rejection, most))?;
+    let bytes = bytes(request).await?;
     let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
     let body = deserialize(&mut deserializer, fields);
     let body = body.map_err(|error| unreadable::<T>(&error, &bytes, fields))?;
     deserializer.end().map_err(|error| no_json(&error))?;
     Ok(body)
+}
+
+/// The whole body.
+pub(crate) async fn bytes(request: Request) -> Result<Bytes, Problem> {
+    let most = request.extensions().get::<MaxBody>().copied();
+    let bytes = Bytes::from_request(request, &()).await;
+    bytes.map_err(|rejection| incomplete(&rejection, most))
 }
 
 fn deserialize<'de, T: DeserializeOwned>(

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn;
 use axum::{Extension, Router};
 use ballet_amqp::{Broker, ConsumerHandle, PublisherHandle};
 use ballet_core::envelope::Limits;
@@ -24,7 +25,7 @@ use crate::engine::handlers::handler_limit::HandlerLimit;
 use crate::engine::handlers::held_worker;
 use crate::engine::registry::Registry;
 use crate::engine::shared_clock::ProcessClocks;
-use crate::http::door::Door;
+use crate::http::door::{Door, with_its_body};
 use crate::http::health::HealthParts;
 use crate::http::json::MaxBody;
 use crate::http::own_routes::OwnRoutes;
@@ -145,6 +146,7 @@ impl Service {
         recorder::install();
         metrics::begin(&self.participant.part());
 
+        let signed = gateway.is_some();
         let front = self.open_front(&mut frame, &settings, &database, &time, &spans, gateway);
         let front = front.await?;
         if hosts.are_several() || settings.database_url_file.is_some() {
@@ -218,7 +220,10 @@ impl Service {
         let address = front.address;
         let asked_to_stop = frame.asked_to_stop.clone();
         let handle = Handle { engine, asked_to_stop, telemetry: Arc::new(telemetry) };
-        let routes = merged(self.routes, &handle)?;
+        let mut routes = merged(self.routes, &handle)?;
+        if signed {
+            routes = routes.layer(from_fn(with_its_body));
+        }
         let routes = routes.layer(DefaultBodyLimit::max(settings.max_body));
         let routes = routes.layer(Extension(MaxBody(settings.max_body)));
         front.begin(routes, parts(&handle, &consumer, &publisher, states));

@@ -311,6 +311,11 @@ fn enter(root: &Path, place: &str, name: &str, container: &str) -> Result<()> {
         ),
         ("compose.yaml", "\n      SERVICES: ", format!("{name} ")),
         ("compose.yaml", "adds its service here.\n", container.to_owned()),
+        (
+            "compose.yaml",
+            "adds its secret here.\n",
+            format!("      GATEWAY_SECRET_{name}: {name}-development-secret-of-the-gateway\n"),
+        ),
     ] {
         let file = root.join(path);
         if !file.exists() {

@@ -41,6 +41,7 @@ async fn shop(upstream: &str, more: &str) -> KeyedShop {
         database.url()
     );
     let folder = Folder::new();
+    folder.write("secret-a", "a-secret-of-these-tests-32-characters");
     let gateway = Gateway::start(&folder, &config).await;
     gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
     KeyedShop { database, folder, gateway, key, other }
