@@ -79,6 +79,11 @@ pub(crate) async fn forward(
         sent_by: None,
     };
     let (service, idle) = (&route.service, route.idle);
+    if route.deduplicates && let Some(text) = &idempotency_key {
+        // The key is this client's only: another client may use the same text.
+        let client = identity.map_or("public", |identity| &*identity.client);
+        set(&mut outgoing.headers, key::HEADER, &key::at_service(client, text));
+    }
     let Some((text, identity)) = idempotency_key.zip(identity) else {
         if !body.is_end_stream() {
             let (bounded, progress) = bounded(body);
@@ -94,11 +99,6 @@ pub(crate) async fn forward(
     };
     let (method, path) = (&outgoing.method, outgoing.path.as_str());
     let fingerprint = key::fingerprint(method, path, &outgoing.headers, &bytes);
-    if route.deduplicates {
-        // The key is this client's only: another client may use the same text.
-        let at_service = key::at_service(&identity.client, &text);
-        set(&mut outgoing.headers, key::HEADER, &at_service);
-    }
     outgoing.payload = whole(bytes);
     let keyed = KeyedRequest {
         client: (*identity.client).to_owned(),
