@@ -79,6 +79,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "0004_history",
         sql: include_str!("../../../../migrations/dispatch/0004_history.sql"),
     },
+    Migration {
+        name: "0008_erased_rider",
+        sql: include_str!("../../../../migrations/dispatch/0008_erased_rider.sql"),
+    },
 ];
 
 /// Returns the service: its participant, its tables, its HTTP routes.

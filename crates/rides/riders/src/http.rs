@@ -33,6 +33,7 @@ pub(crate) fn api() -> Api<Handle> {
             Operation::new("register_rider", "Register")
                 .about("The rider is the one who is signed in.")
                 .example(example.clone())
+                .answers(StatusCode::CREATED, "The rider.")
                 .refuses(StatusCode::CONFLICT, "The rider is registered."),
         )
         .get(

@@ -10,8 +10,8 @@ pub(crate) async fn rides(db: impl PgExecutor<'_>) -> Result<bool, Failure> {
     let erased = sqlx::query(
         "with over as (
              select ride_id, quote_id from ride
-             where status in ('completed', 'cancelled') and rider_id in (
-                 select id::uuid from ballet.copy where entity = 'rider' and state is null)
+             where status in ('completed', 'cancelled')
+                 and rider_id in (select rider_id from erased_rider)
              order by ride_id limit 500 for no key update
          ), places as (
              update quote set rider_id = $1,

@@ -1,4 +1,4 @@
-//! What riders own: changes of the version that they have read, erasure, and texts that name nobody.
+//! Changes of riders by those who have read them, their erasure, and texts that name nobody.
 
 use ballet_stage::Method;
 use reqwest::{Client, StatusCode};

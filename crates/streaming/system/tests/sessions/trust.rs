@@ -1,4 +1,4 @@
-//! What a caller may say, as docs/streaming/trust.md lists it. The other rows have tests elsewhere.
+//! The words of callers that count, as docs/streaming/trust.md lists them. The other rows have tests elsewhere.
 
 use ballet_stage::Method;
 use reqwest::{Client, StatusCode};
