@@ -121,7 +121,11 @@ fn split<'a>(
     limits: &Limits,
 ) -> Result<(Attributes<'static>, Cow<'a, [u8]>), Unacceptable> {
     let event: StructuredEvent<'_> = serde_json::from_slice(body).map_err(|error| {
-        if error.is_data() { wrong(&in_words(&error.to_string())) } else { Unacceptable::not_json(&error) }
+        if error.is_data() {
+            wrong(&in_words(&error.to_string()))
+        } else {
+            Unacceptable::not_json(&error)
+        }
     })?;
     let data = match (event.data, event.data_base64) {
         (Some(_), Some(_)) => return Err(wrong("it has both data and data_base64")),

@@ -216,7 +216,10 @@ mod tests {
                 "a whole number from -128 to 127 is wanted, but there is a number",
             ),
             ("invalid type: null, expected a string", "a string is wanted, but there is null"),
-            ("invalid type: boolean `true`, expected f64", "a number is wanted, but there is true or false"),
+            (
+                "invalid type: boolean `true`, expected f64",
+                "a number is wanted, but there is true or false",
+            ),
             (
                 "invalid type: map, expected a sequence",
                 "an array is wanted, but there is an object",
@@ -256,7 +259,6 @@ mod tests {
                 "invalid type: string \"a, expected b\", expected a boolean",
                 "true or false is wanted, but there is a string",
             ),
-
         ] {
             assert_eq!(in_words(serde), words);
         }
@@ -268,7 +270,10 @@ mod tests {
             ("\"Ada \\\"L\\\" Byron\" is not a code", "a.b: \"***\" is not a code"),
             ("\"Ada\" is not \"Eve\"", "a.b: \"***\" is not \"***\""),
             ("failed to read \"Ada", "a.b: failed to read \"***"),
-            ("invalid type: string \"Ada\", expected u8", "a.b: a whole number from 0 to 255 is wanted, but there is a string"),
+            (
+                "invalid type: string \"Ada\", expected u8",
+                "a.b: a whole number from 0 to 255 is wanted, but there is a string",
+            ),
         ] {
             assert_eq!(at("a.b", said), shown);
         }

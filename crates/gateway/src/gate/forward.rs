@@ -79,7 +79,9 @@ pub(crate) async fn forward(
         sent_by: None,
     };
     let (service, idle) = (&route.service, route.idle);
-    if route.deduplicates && let Some(text) = &idempotency_key {
+    if route.deduplicates
+        && let Some(text) = &idempotency_key
+    {
         // The key is this client's only: another client may use the same text.
         let client = identity.map_or("public", |identity| &*identity.client);
         set(&mut outgoing.headers, key::HEADER, &key::at_service(client, text));

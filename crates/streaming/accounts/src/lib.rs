@@ -16,9 +16,7 @@ use ballet_openapi::Document;
 use streaming_events::PlaybackSession;
 use streaming_events::accounts::{AccountClosed, AccountOpened, DeviceRemoved, PlanChanged};
 
-use crate::steps::{
-    AccountClosureOwner, AdmitViewer, CompleteErasure, ReleaseSlot, ReserveSlot,
-};
+use crate::steps::{AccountClosureOwner, AdmitViewer, CompleteErasure, ReleaseSlot, ReserveSlot};
 
 /// Declares the steps of accounts in sagas, and the other events that it publishes.
 #[must_use]

@@ -92,7 +92,9 @@ pub(crate) fn too_many(most: i64) -> Problem {
 
 /// The refusal of a heartbeat that says that the session was watched for longer than it is old.
 pub(crate) fn incredible(session_id: SessionId) -> Problem {
-    let detail = format!("session {session_id} is not so old: send the seconds since its start, without pauses");
+    let detail = format!(
+        "session {session_id} is not so old: send the seconds since its start, without pauses"
+    );
     Problem::unprocessable(detail).at(Place::body(["watched_seconds"]))
 }
 

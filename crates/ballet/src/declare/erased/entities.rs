@@ -50,8 +50,7 @@ impl<T: EntityEvent, E: Entity + From<T::Entity>> AnyFeed for Feed<T, E> {
     }
 
     fn versions(&self, event: AnyEvent) -> Result<(Vec<EntityRow>, Option<RunPage>), Failure> {
-        let Versioned { id, version, state } =
-            assemble::<T>(E::NAME, vec![event])?.into_version();
+        let Versioned { id, version, state } = assemble::<T>(E::NAME, vec![event])?.into_version();
         Ok((vec![row(Versioned { id, version, state: state.map(E::from) })?], None))
     }
 }

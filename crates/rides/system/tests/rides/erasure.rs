@@ -23,8 +23,10 @@ async fn rows_with(town: &Town, text: &str) -> [i64; 4] {
         ("dispatch", "ride join quote using (quote_id)"),
     ];
     for (at, (service, table)) in tables.into_iter().enumerate() {
-        let of = format!("(select to_jsonb(t)::text as row from (select * from {table}) t) as rows \
-                          where row like '%{text}%'");
+        let of = format!(
+            "(select to_jsonb(t)::text as row from (select * from {table}) t) as rows \
+                          where row like '%{text}%'"
+        );
         found[at] = count(town, service, &of).await;
     }
     found
@@ -170,7 +172,8 @@ async fn the_reason_of_a_dead_letter_has_no_value_of_the_message() {
         said.push(headers.to_string());
     }
     for service in ["dispatch", "location"] {
-        let noted = "select coalesce(string_agg(to_jsonb(failure)::text, ' '), '') from ballet.failure";
+        let noted =
+            "select coalesce(string_agg(to_jsonb(failure)::text, ' '), '') from ballet.failure";
         said.push(town.system.value::<String>(service, noted).await);
     }
     for text in &said {

@@ -61,7 +61,8 @@ pub(crate) async fn want(
     if !account.try_get::<bool, _>("is_known")? {
         return Ok(Err(SlotDenial::UnknownDevice));
     }
-    let (Text(region), max_age) = (account.try_get("region")?, account.try_get::<i16, _>("max_age")?);
+    let (Text(region), max_age) =
+        (account.try_get("region")?, account.try_get::<i16, _>("max_age")?);
     sqlx::query(
         "insert into slot (session_id, account_id, device_id, state, taken_at)
          values ($1, $2, $3, $4, $5)",

@@ -17,10 +17,7 @@ use crate::session::Session;
 const MOST: u32 = i32::MAX.unsigned_abs();
 
 /// Makes other requests of the account wait until this transaction ends.
-pub(crate) async fn take_turn(
-    db: &mut PgConnection,
-    account_id: AccountId,
-) -> Result<(), Failure> {
+pub(crate) async fn take_turn(db: &mut PgConnection, account_id: AccountId) -> Result<(), Failure> {
     sqlx::query("select pg_advisory_xact_lock(hashtextextended('sessions of ' || $1::text, 0))")
         .bind(account_id.0)
         .execute(db)

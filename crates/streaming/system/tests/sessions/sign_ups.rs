@@ -12,9 +12,8 @@ async fn a_sign_up_that_is_sent_again_is_the_same_account() {
     let world = StreamingWorld::open("sign_up_again").await;
     let person =
         json!({ "email": "ada@example.org", "name": "Ada", "plan": "duo", "region": "DE" });
-    let signs_up = async |key, person| {
-        world.system.post_under_key("accounts", "/sign-up", key, person).await
-    };
+    let signs_up =
+        async |key, person| world.system.post_under_key("accounts", "/sign-up", key, person).await;
     let (status, first) = signs_up("k1", &person).await;
     assert_eq!(status, StatusCode::CREATED, "{first}");
     let (status, again) = signs_up("k1", &person).await;

@@ -59,7 +59,8 @@ async fn s1_a_request_that_is_refused_ends_no_other_session() {
             world.over(&session, "refused", reason).await;
         }
     }
-    let none = Home { account: home.account.clone(), devices: vec![world.system.new_id().to_string()] };
+    let none =
+        Home { account: home.account.clone(), devices: vec![world.system.new_id().to_string()] };
     let session = world.request(&none, 0, &title).await;
     world.over(&session, "refused", "unknown_device").await;
     let ended = "select count(*) from slot where state = 'displaced'";
@@ -89,11 +90,10 @@ async fn an_account_starts_no_more_sessions_in_a_minute_than_anybody_watches() {
     let world = StreamingWorld::with("starts", settings).await;
     let (home, other) = (world.home("family", 1).await, world.home("family", 1).await);
     let title = world.any_title().await;
-    let wants = |home: &Home| {
-        json!({ "account_id": home.account, "device_id": home.devices[0], "title_id": title })
-    };
+    let wants = |home: &Home| json!({ "account_id": home.account, "device_id": home.devices[0], "title_id": title });
     let wanted = wants(&home);
-    let (status, session) = world.system.post_under_key("playback", "/sessions", "k", &wanted).await;
+    let (status, session) =
+        world.system.post_under_key("playback", "/sessions", "k", &wanted).await;
     assert_eq!(status, StatusCode::CREATED, "{session}");
     let all = join_all((0..20).map(|_| world.system.post("playback", "/sessions", &wanted))).await;
     let (taken, refused): (Vec<_>, Vec<_>) =
