@@ -32,7 +32,7 @@ async fn what_does_not_fit_between_two_contracts_is_found_without_any_code() {
         .expect("written");
     let said = place.ballet(&["check"], "harbour").await.ends_with(3).both();
     let unknown =
-        "pantry.json is not a contract: sagas[0].steps[0].refuses: `refuses` is not known, only ";
+        "pantry.json is not a contract: sagas[0].steps[0].refuses: it is not known, only ";
     assert!(said.contains(unknown), "{said}");
 
     let mut elsewhere = place.command(BALLET, &["check"], "");

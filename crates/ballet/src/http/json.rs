@@ -203,19 +203,11 @@ mod tests {
 
     #[tokio::test]
     async fn whatever_stands_in_place_of_an_enum_the_choices_are_named() {
-        for (value, found) in [
-            ("7", "7"),
-            ("null", "null"),
-            ("true", "true"),
-            ("[1]", "[1]"),
-            ("{}", "{}"),
-            ("\"tiny\"", "tiny"),
-        ] {
+        for value in ["7", "null", "true", "[1]", "{}", "\"tiny\""] {
             let body = format!(r#"[{{"size":"small"}},{{"size":{value}}}]"#);
             let problem = refused("application/json", &body).await;
             assert_eq!(problem.status, 422, "{body}: {}", problem.detail);
-            let expected = format!("`{found}` is none of `small` or `large`");
-            assert_eq!(problem.errors[0].detail, expected, "{body}");
+            assert_eq!(problem.errors[0].detail, "it is none of `small` or `large`", "{body}");
             assert_eq!(problem.errors[0].place, Place::body(["1", "size"]), "{body}");
         }
     }
@@ -246,7 +238,7 @@ mod tests {
         assert_eq!(read(more).await.expect("shirts"), 2);
         for (wrong, what) in [
             (r#"[{"wash":{"at":40}}]"#, "it is missing"),
-            (r#"[{"wash":{"at":40},"size":7}]"#, "`7` is none of `small` or `large`"),
+            (r#"[{"wash":{"at":40},"size":7}]"#, "it is none of `small` or `large`"),
         ] {
             let problem = read(wrong).await.expect_err("no shirt");
             assert_eq!(problem.errors[0].detail, what, "{wrong}");

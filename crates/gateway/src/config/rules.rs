@@ -255,8 +255,9 @@ fn route(config: &Config, route: &RouteConfig, before: &[RouteConfig]) -> Result
     if route.idempotency == IdempotencyKey::Off {
         return Ok(());
     }
-    if route.public {
-        let what = "keys belong to a client that signs in: expected \"off\" on a public route";
+    if route.public && !route.deduplicates {
+        let what = "the gateway keeps keys of clients that sign in: expected \"off\" on a public route, \
+                    or a service that recognises them (deduplicates)";
         return Err(("idempotency", what.to_owned()));
     }
     if config.database.is_none() {

@@ -75,6 +75,13 @@ pub(crate) async fn forward(
         sent_by: None,
     };
     let (service, idle) = (&route.service, route.idle);
+    if route.deduplicates
+        && let Some(text) = &idempotency_key
+    {
+        // The key is this client's only: another client may use the same text.
+        let client = identity.map_or("public", |identity| &*identity.client);
+        set(&mut outgoing.headers, key::HEADER, &key::at_service(client, text));
+    }
     let Some((text, identity)) = idempotency_key.zip(identity) else {
         let is_safe = matches!(outgoing.method, Method::GET | Method::HEAD);
         let sent = send(service, outgoing, idle).await;
@@ -83,11 +90,6 @@ pub(crate) async fn forward(
     };
     let (method, path) = (&outgoing.method, outgoing.path.as_str());
     let fingerprint = key::fingerprint(method, path, &outgoing.headers, &outgoing.body);
-    if route.deduplicates {
-        // The key is this client's only: another client may use the same text.
-        let at_service = key::at_service(&identity.client, &text);
-        set(&mut outgoing.headers, key::HEADER, &at_service);
-    }
     let keyed = KeyedRequest {
         client: (*identity.client).to_owned(),
         key: text,

@@ -28,7 +28,7 @@ use cards::Provider;
 use rides_events::dispatch::{
     DriverWanted, OfferAccepted, OfferEnded, RideRequested, RiderPickedUp,
 };
-use rides_events::riders::{Rider, RiderChanged, RiderRegistered};
+use rides_events::riders::{Rider, RiderChanged, RiderErased, RiderRegistered};
 
 use crate::config::DispatchSettings;
 use crate::projections::EndOffer;
@@ -42,7 +42,9 @@ pub fn participant(settings: DispatchSettings, provider: impl Provider) -> Parti
 
 fn participant_with(settings: DispatchSettings, provider: Arc<dyn Provider>) -> Participant {
     Participant::new("dispatch")
-        .copies::<Rider>(|copy| copy.fed_by::<RiderRegistered>().fed_by::<RiderChanged>())
+        .copies::<Rider>(|copy| {
+            copy.fed_by::<RiderRegistered>().fed_by::<RiderChanged>().fed_by::<RiderErased>()
+        })
         .projects(EndOffer)
         .owns(RideRow, |saga| {
             saga.originates::<RideRequested>("request_ride")
@@ -76,6 +78,10 @@ const MIGRATIONS: &[Migration] = &[
     Migration {
         name: "0004_history",
         sql: include_str!("../../../../migrations/dispatch/0004_history.sql"),
+    },
+    Migration {
+        name: "0008_erased_rider",
+        sql: include_str!("../../../../migrations/dispatch/0008_erased_rider.sql"),
     },
 ];
 

@@ -264,6 +264,36 @@ async fn a_service_that_recognises_keys_is_asked_again() {
 }
 
 #[tokio::test]
+async fn a_public_route_passes_keys_on_to_a_service_that_recognises_them() {
+    let service = TestService::ok().await;
+    let folder = Folder::new();
+    let config = |more: &str| {
+        format!(
+            "[database]\nurl = \"postgres://nobody@127.0.0.1:1/nothing\"\n{}[[route]]\n\
+             prefix = \"/a\"\nmethods = [\"POST\"]\nupstream = \"a\"\npublic = true\n\
+             idempotency = \"optional\"\nrate = \"keys\"\n{more}{RATE}",
+            service.upstream("a")
+        )
+    };
+    let path = folder.write("public.toml", &config(""));
+    let (is_good, told, said) = command(&["check", path.to_str().unwrap()]);
+    assert!(!is_good && (told + &said).contains("a service that recognises them"), "{said}");
+    // The gateway remembers nothing of it, and needs no memory for it.
+    let gateway = Gateway::start(&folder, &config("deduplicates = true\n")).await;
+    let post = |key: &str| {
+        let request = Client::new().post(gateway.at("/a")).header("idempotency-key", key);
+        request.body("x").send()
+    };
+    for key in ["k", "k"] {
+        assert_eq!(post(key).await.unwrap().status(), 200);
+    }
+    problem(post("sub:ada k").await.unwrap(), 400).await;
+    let [first, second] = &service.got()[..] else { panic!("two requests") };
+    let key = first.header("idempotency-key");
+    assert_eq!((key, second.header("idempotency-key")), (Some("public:k"), key));
+}
+
+#[tokio::test]
 async fn an_answer_too_large_to_be_kept_reaches_the_first_client_only() {
     let service = TestService::start(|_| text(200, &"x".repeat(300 * 1024))).await;
     let shop = shop(&service.upstream("a"), "").await;

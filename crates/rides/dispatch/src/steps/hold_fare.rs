@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
-    CompensateRequestResult, RequestResult, call,
+    CompensateRequestResult, RequestResult, call, known,
 };
 use ballet::{Failure, Tx, compensated, copies, done, refused};
 use cards::{Authorization, Authorize, Capture, Provider, ProviderError, Settle, Void};
@@ -53,9 +53,13 @@ impl CallStep for HoldFare {
     async fn request(&self, tx: &mut Tx<'_>, requested: RideRequested) -> RequestResult<Self> {
         let RideRequested { ride_id, rider_id, price, .. } = requested;
         let rider = copies::get::<Rider>(tx.db(), &rider_id.to_string()).await?;
-        let rider = rider.and_then(|rider| rider.state).ok_or_else(|| {
+        let rider = rider.ok_or_else(|| {
             Failure::not_yet(format!("the copy of riders has no rider {rider_id}, who is to pay"))
         })?;
+        let Some(rider) = rider.state else {
+            let reason = "the rider is erased".to_owned();
+            return known(refused(PaymentDeclined { ride_id, reason }));
+        };
         let card_token = rider.payment_token.into_inner();
         call(Authorize { order_id: ride_id.0, amount: price, card_token })
     }

@@ -2,6 +2,7 @@
 
 mod bank;
 mod copies;
+mod erasure;
 mod offers;
 mod paths;
 mod payments;
