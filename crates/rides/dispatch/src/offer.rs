@@ -30,10 +30,9 @@ pub(crate) enum OfferState {
 }
 
 impl OfferState {
-    /// Whether the driver may see the ride: because the offer is open, or because this driver drives or drove. Nobody
-    /// else may know where a rider goes.
+    /// Whether this driver drives or drove. Nobody else may know who the rider is, and where the rider goes.
     pub(crate) const fn shows_ride(self) -> bool {
-        matches!(self, Self::Open | Self::Accepted | Self::Driven)
+        matches!(self, Self::Accepted | Self::Driven)
     }
 }
 
@@ -62,6 +61,8 @@ pub(crate) struct Offer {
     pub(crate) expires_at: Timestamp,
     /// Whether the driver went offline while the offer was open.
     pub(crate) is_gone: bool,
+    /// Whether the driver has looked at the offer.
+    pub(crate) is_seen: bool,
 }
 
 impl FromRow<'_, PgRow> for Offer {
@@ -74,6 +75,7 @@ impl FromRow<'_, PgRow> for Offer {
             state,
             expires_at: row.try_get::<jiff_sqlx::Timestamp, _>("expires_at")?.to_jiff(),
             is_gone: row.try_get("is_gone")?,
+            is_seen: row.try_get("is_seen")?,
         })
     }
 }

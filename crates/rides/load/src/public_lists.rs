@@ -19,9 +19,14 @@ pub(crate) struct LiveOffer {
     pub(crate) state: String,
 }
 
+/// The most pages of a list that are read.
+const PAGES: usize = 20;
+
 #[derive(Debug, Deserialize)]
 struct Items<T> {
     items: Vec<T>,
+    #[serde(default)]
+    next: Option<String>,
 }
 
 /// The services' public lists, for a client that may see everything.
@@ -41,16 +46,35 @@ impl<'a> PublicLists<'a> {
         self.list("dispatch", "/trips?live=true&limit=1000").await
     }
 
-    /// Reads the items of a list.
+    /// Reads a list page after page. Returns the items, and whether these are all.
+    pub(crate) async fn all<T: DeserializeOwned>(
+        &self,
+        service: &str,
+        path: &str,
+    ) -> Result<(Vec<T>, bool)> {
+        let (mut all, mut after) = (Vec::new(), String::new());
+        for _ in 0..PAGES {
+            let Items { items, next } = self.page(service, &format!("{path}{after}")).await?;
+            all.extend(items);
+            let Some(next) = next else { return Ok((all, true)) };
+            after = format!("&after={next}");
+        }
+        Ok((all, false))
+    }
+
+    /// Reads the items of a list, at most one page.
     pub(crate) async fn list<T: DeserializeOwned>(
         &self,
         service: &str,
         path: &str,
     ) -> Result<Vec<T>> {
+        Ok(self.page(service, path).await?.items)
+    }
+
+    async fn page<T: DeserializeOwned>(&self, service: &str, path: &str) -> Result<Items<T>> {
         let client = SiteClient::new(self.site, 0).with(self.token.as_deref());
         let request = client.request(Method::GET, service, path, &Value::Null).await?;
         let answer = request.send().await?.error_for_status()?;
-        let list: Items<T> = serde_json::from_slice(&answer.bytes().await?)?;
-        Ok(list.items)
+        Ok(serde_json::from_slice(&answer.bytes().await?)?)
     }
 }

@@ -7,14 +7,15 @@ use rides_events::dispatch::{RideCompleted, RideStarted};
 
 use crate::offer::OfferState;
 use crate::store::{offer, ride};
+use crate::verifier::Verifier;
 
 /// The interval between two looks. When the driver completes the ride, the watch looks at once.
 const AGAIN: SignedDuration = SignedDuration::from_mins(10);
 
-/// Completes a ride when its driver has said that it is over. There is no time limit, and the driver's positions may
-/// stop meanwhile.
+/// Completes a ride when its driver has said that it is over, or when it is under way for much longer than estimated.
+/// The driver's positions may stop meanwhile.
 #[derive(Debug)]
-pub struct WatchRide;
+pub struct WatchRide(pub(crate) Verifier);
 
 impl Watch for WatchRide {
     const NAME: &'static str = "watch_ride";
@@ -30,6 +31,12 @@ impl Watch for WatchRide {
         let ride_id = tx.saga_id().map(|saga| RideId(saga.0));
         let ride_id = ride_id.ok_or_else(|| Failure::permanent("a watch without a saga"))?;
         let now = tx.now();
+        if let Some(ride) = ride::find(tx.db(), ride_id).await?
+            && ride.arrived_at.is_none()
+            && let Some(end) = self.0.end_overdue(tx.db(), &ride, now).await?
+        {
+            ride::arrive(tx.db(), ride_id, &end, now).await?;
+        }
         let Some(ride) = ride::complete(tx.db(), ride_id, now).await? else {
             return Ok(Look::Open(AGAIN));
         };
@@ -38,6 +45,6 @@ impl Watch for WatchRide {
         }
         let driver_id =
             ride.driver_id.ok_or_else(|| Failure::permanent("a ride was driven by nobody"))?;
-        Ok(Look::Over(RideCompleted { ride_id, driver_id, fare: ride.quote.price }))
+        Ok(Look::Over(RideCompleted { ride_id, driver_id, fare: ride.charged() }))
     }
 }

@@ -99,8 +99,12 @@ impl Car<'_> {
             Activity::ToPickup(ride) if self.advance(DRIVES) => self.pick_up(ride).await?,
             Activity::ToPickup(ride) if self.is_over(ride) => self.activity = Activity::Cruising,
             Activity::Riding(ride) if self.advance(DRIVES) => {
-                self.client.act(ride, self.id, "complete").await?;
-                self.activity = Activity::Cruising;
+                let (status, _) = self.client.act(ride, self.id, "complete").await?;
+                if status == StatusCode::CONFLICT && !self.is_over(ride) {
+                    self.unseen = STANDING;
+                } else {
+                    self.activity = Activity::Cruising;
+                }
             }
             Activity::Thinking(..)
             | Activity::Ignoring(_)
@@ -116,8 +120,10 @@ impl Car<'_> {
         seen.offers.get(&self.id).filter(|offer| offer.state == "open").map(|offer| offer.ride_id)
     }
 
+    /// Whether an accepted ride is over: it was listed as open, and is no more.
     fn is_over(&self, ride: Uuid) -> bool {
-        self.town.seen.borrow().rides.get(&ride).is_none_or(super::snapshot::ListedRide::is_over)
+        let seen = self.town.seen.borrow();
+        !seen.is_partial && !seen.rides.contains_key(&ride)
     }
 
     fn cruise(&mut self) {
@@ -177,8 +183,9 @@ impl Car<'_> {
 
     async fn pick_up(&mut self, ride: Uuid) -> Result<()> {
         let (status, _) = self.client.act(ride, self.id, "start").await?;
-        // Dispatch may not know yet that the ride has its driver, or the ride is cancelled.
+        // Dispatch may not know yet that the ride has its driver or where the driver is, or the ride is cancelled.
         self.activity = if status == StatusCode::CONFLICT {
+            self.unseen = STANDING;
             if self.is_over(ride) { Activity::Cruising } else { Activity::ToPickup(ride) }
         } else {
             let TripAnswer { ride: journey } =

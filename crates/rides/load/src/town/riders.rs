@@ -63,13 +63,22 @@ async fn order(
     let mut cancelled = false;
     let end = loop {
         seen.changed().await?;
-        let (status, reason) = match seen.borrow_and_update().rides.get(&ride) {
-            Some(ride) => (ride.status.clone(), ride.reason.clone()),
-            None => continue,
+        let listed = seen.borrow_and_update().rides.get(&ride).cloned();
+        // The list leaves out what is over, and what was requested a moment ago.
+        let listed = match listed {
+            Some(listed) => listed,
+            None => serde_json::from_value(client.read(ride).await?)?,
         };
-        match (&*status, reason) {
-            ("completed", _) => break End::Completed,
-            ("cancelled", Some(reason)) => break End::aborted(&reason),
+        match (&*listed.status, &listed.reason) {
+            ("completed", _) => {
+                town.ended.send(listed)?;
+                break End::Completed;
+            }
+            ("cancelled", Some(reason)) => {
+                let end = End::aborted(reason);
+                town.ended.send(listed)?;
+                break end;
+            }
             ("assigned", _) if intent == RiderIntent::CancelsWhenAssigned && !cancelled => {
                 tokio::time::sleep(Duration::from_secs(2)).await;
                 client.cancel(ride).await?;
