@@ -56,16 +56,11 @@ pub(crate) fn behind(many: i64, since: SignedDuration) -> Problem {
 }
 
 /// Refuses with a retry: a position that was just sent is here in a moment.
-pub(crate) fn not_seen(driver_id: DriverId) -> Problem {
+pub(crate) fn not_at_pickup(ride_id: RideId, meters: Option<f64>) -> Problem {
+    let seen = meters.map_or("nowhere lately".to_owned(), |meters| format!("{meters:.0} m away"));
     let detail =
-        format!("driver {driver_id} was not seen lately: send the position, and try again");
+        format!("you were seen {seen}: send your position from the pickup of ride {ride_id}");
     Problem::conflict(detail).try_again()
-}
-
-pub(crate) fn elsewhere(ride_id: RideId, meters: f64) -> Problem {
-    Problem::conflict(format!(
-        "you are {meters:.0} m from the pickup of ride {ride_id}: drive there, and send your position"
-    ))
 }
 
 pub(crate) fn no_fare(price: Money) -> Problem {

@@ -87,7 +87,7 @@ pub(crate) struct Ride {
     /// When the rider arrived at the destination.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) arrived_at: Option<Timestamp>,
-    /// The amount that the rider pays for a ride that has arrived: the quoted price, or the part of it that is verified.
+    /// The amount that the rider pays for a ride that has ended: the quoted price, or the part of it that is verified.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) fare: Option<Money>,
     /// When something was changed last.

@@ -4,11 +4,11 @@
 use ballet::Failure;
 use ballet::http::Problem;
 use jiff::{SignedDuration, Timestamp};
-use rides_events::{DriverId, Money, Point};
+use rides_events::{Money, Point};
 use sqlx::PgConnection;
 
 use crate::fare::{RouteEstimate, Tariff};
-use crate::refusals::{elsewhere, not_seen};
+use crate::refusals::not_at_pickup;
 use crate::ride::{Quote, Ride, RideEnd};
 use crate::seen_drivers::SeenDrivers;
 use crate::store::quote;
@@ -17,6 +17,8 @@ use crate::store::quote;
 const THERE_METERS: f64 = 500.0;
 /// The time that a ride may take beyond twice its estimate.
 const MARGIN: SignedDuration = SignedDuration::from_mins(30);
+/// The time for which a driver who says that the rider is there may still be seen there.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
 /// The time that is added to that of a ride: the clocks of two replicas differ.
 const SLACK_SECONDS: f64 = 10.0;
 
@@ -28,89 +30,68 @@ pub(crate) struct Verifier {
 }
 
 impl Verifier {
-    /// Refuses unless the driver was seen lately at the pickup.
-    pub(crate) fn require_at_pickup(
-        &self,
-        ride: &Ride,
-        driver_id: DriverId,
-        now: Timestamp,
-    ) -> Result<(), Problem> {
-        let meters = self.require_seen(driver_id, now)?.meters_to(ride.quote.pickup);
-        if meters <= THERE_METERS { Ok(()) } else { Err(elsewhere(ride.ride_id, meters)) }
+    /// Refuses unless the driver of a ride was seen lately at its pickup.
+    pub(crate) fn require_at_pickup(&self, ride: &Ride, now: Timestamp) -> Result<(), Problem> {
+        let seen = ride.driver_id.and_then(|driver_id| self.seen.lately(driver_id, now));
+        let meters = seen.map(|seen| seen.at.meters_to(ride.quote.pickup));
+        let is_there = meters.is_some_and(|meters| meters <= THERE_METERS);
+        if is_there { Ok(()) } else { Err(not_at_pickup(ride.ride_id, meters)) }
     }
 
-    /// Returns the place of a driver. Refuses if nobody knows it.
-    pub(crate) fn require_seen(
-        &self,
-        driver_id: DriverId,
-        now: Timestamp,
-    ) -> Result<Point, Problem> {
-        let seen = self.seen.lately(driver_id, now).ok_or_else(|| not_seen(driver_id))?;
-        Ok(seen.at)
-    }
-
-    /// Returns the end of a ride whose driver says that the rider is there.
+    /// Returns the end of a ride that is under way. `None` if it goes on, or if a position may come that shows more.
     pub(crate) async fn end(
-        &self,
-        db: &mut PgConnection,
-        ride: &Ride,
-        at: Option<Point>,
-        now: Timestamp,
-    ) -> Result<RideEnd, Failure> {
-        let tariff = quote::tariff_of(db, ride.quote.tariff).await?;
-        let took = ride.started_at.map_or(0.0, |started| now.duration_since(started).as_secs_f64());
-        Ok(verified(&ride.quote, &tariff, at, took, f64::from(self.kilometers_per_hour)))
-    }
-
-    /// Returns the end of a ride that is under way for much longer than estimated. `None` if it is not.
-    pub(crate) async fn end_overdue(
         &self,
         db: &mut PgConnection,
         ride: &Ride,
         now: Timestamp,
     ) -> Result<Option<RideEnd>, Failure> {
+        let (Some(started_at), Some(driver_id)) = (ride.started_at, ride.driver_id) else {
+            return Ok(None);
+        };
         let limit = SignedDuration::from_secs(2 * ride.quote.seconds) + MARGIN;
-        let Some(driver_id) = ride.driver_id else { return Ok(None) };
-        if ride.started_at.is_none_or(|started| now < started + limit) {
+        let ends_at =
+            ride.arrived_at.map_or(started_at + limit, |arrived_at| arrived_at + PATIENCE);
+        let said_at = ride.arrived_at.unwrap_or(now);
+        if ride.arrived_at.is_none() && now < ends_at {
             return Ok(None);
         }
-        let at = self.seen.last(driver_id).map(|seen| seen.at);
-        self.end(db, ride, at, now).await.map(Some)
+        if let Some(fare) = ride.fare {
+            let detail =
+                (fare != ride.quote.price).then(|| "an operator named the fare".to_owned());
+            return Ok(Some(RideEnd { fare, detail }));
+        }
+        let seen = self.seen.last(driver_id).filter(|seen| seen.seen_at >= started_at);
+        let took = said_at.duration_since(started_at).as_secs_f64() + SLACK_SECONDS;
+        let reach = took * f64::from(self.kilometers_per_hour) / 3.6;
+        let tariff = quote::tariff_of(db, ride.quote.tariff).await?;
+        let end = verified(&ride.quote, &tariff, seen.map(|seen| seen.at), reach);
+        let is_last = now >= ends_at || seen.is_some_and(|seen| seen.seen_at >= said_at);
+        Ok(Some(end).filter(|end| is_last || end.detail.is_none()))
     }
 }
 
-/// Returns the quoted price if the driver is at the destination, after a time in which a car can be there. Otherwise
-/// the price of the way from the pickup to where the driver is, as far as a car gets in that time.
-fn verified(
-    quote: &Quote,
-    tariff: &Tariff,
-    at: Option<Point>,
-    took_seconds: f64,
-    kilometers_per_hour: f64,
-) -> RideEnd {
+/// Returns the quoted price if the driver is at the destination, and a car gets that far. Otherwise the price of the
+/// way from the pickup to where the driver is, or as far as a car gets.
+fn verified(quote: &Quote, tariff: &Tariff, at: Option<Point>, reach_meters: f64) -> RideEnd {
     let price = quote.price;
     let nothing = Money { amount_minor: 0, ..price };
     let Some(at) = at else {
-        return RideEnd { fare: nothing, detail: Some("the driver was not seen".to_owned()) };
+        let detail = Some("the driver was not seen since the pickup".to_owned());
+        return RideEnd { fare: nothing, detail };
     };
     let way = quote.pickup.meters_to(quote.destination);
     let (driven, left) = (quote.pickup.meters_to(at), at.meters_to(quote.destination));
-    let reach = (took_seconds.max(0.0) + SLACK_SECONDS) * kilometers_per_hour / 3.6;
-    if left <= THERE_METERS.min(way / 2.0) && way <= reach {
+    if left <= THERE_METERS.min(way / 2.0) && way <= reach_meters {
         return RideEnd { fare: price, detail: None };
     }
-    let proven = driven.min(reach);
-    let fare = if proven < THERE_METERS {
-        nothing
-    } else {
-        let part = tariff.price(RouteEstimate::along(proven)).unwrap_or(price);
-        Money { amount_minor: part.amount_minor.min(price.amount_minor), ..price }
-    };
+    let proven = driven.min(reach_meters);
+    let part = tariff.price(RouteEstimate::along(proven)).filter(|_| proven >= THERE_METERS);
+    let amount_minor = part.unwrap_or(nothing).amount_minor.min(price.amount_minor);
     let detail = format!(
-        "the driver was seen {driven:.0} m from the pickup and {left:.0} m from the destination, \
-         {took_seconds:.0} s after the pickup"
+        "the driver was seen {driven:.0} m from the pickup and {left:.0} m from the destination, and a car gets \
+         {reach_meters:.0} m in that time"
     );
-    RideEnd { fare, detail: Some(detail) }
+    RideEnd { fare: Money { amount_minor, ..price }, detail: Some(detail) }
 }
 
 #[cfg(test)]
@@ -124,7 +105,7 @@ mod tests {
         Point::new(lat, 13.4).expect("on Earth")
     }
 
-    fn cents(to: f64, at: Option<f64>, took_seconds: f64) -> i64 {
+    fn cents(to: f64, at: Option<f64>, seconds: f64) -> i64 {
         let tariff = Tariff {
             version: 1,
             currency: "EUR".parse().expect("a currency"),
@@ -148,7 +129,7 @@ mod tests {
             tariff: 1,
             valid_until: Timestamp::UNIX_EPOCH,
         };
-        verified(&quote, &tariff, at.map(point), took_seconds, 150.0).fare.amount_minor
+        verified(&quote, &tariff, at.map(point), seconds * 150.0 / 3.6).fare.amount_minor
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::http::state::DispatchState;
 use crate::offer::{Offer, OfferState};
 use crate::refusals::{no_fare, no_ride, no_trip, offer_is, ride_is};
 use crate::requests::{ActingDriver, RideArrival};
-use crate::ride::{Quote, Ride, RideEnd, RideStatus};
+use crate::ride::{Quote, Ride, RideStatus};
 use crate::search::continue_search;
 use crate::steps::WatchRide;
 use crate::store::{offer, ride};
@@ -156,12 +156,11 @@ impl TripAction {
             | (Self::Complete(_), _, RideStatus::PickedUp | RideStatus::Riding)
                 if is_driver =>
             {
-                Ok(ride.arrived_at.is_none())
+                Ok(true)
             }
-            (Self::Start | Self::Complete(_), OfferState::Open, status) => {
-                Err(ride_is(ride_id, status))
-            }
-            (Self::Start | Self::Complete(_), state, _) if !state.shows_ride() => {
+            (Self::Start | Self::Complete(_), state, _)
+                if state != OfferState::Open && !state.shows_ride() =>
+            {
                 Err(offer_is(ride_id, state))
             }
             (Self::Start | Self::Complete(_), _, status) => Err(ride_is(ride_id, status)),
@@ -199,25 +198,18 @@ async fn perform(
         TripAction::Start => {
             // The word of an operator counts.
             if caller.only().is_some() {
-                verifier.require_at_pickup(&ride, driver_id, now)?;
+                verifier.require_at_pickup(&ride, now)?;
             }
             ride::pick_up(tx.db(), ride_id, now).await?;
             tx.publish(&RiderPickedUp { ride_id, driver_id }).await?;
         }
-        TripAction::Complete(fare) => {
-            let price = ride.quote.price;
-            let end = if caller.only().is_some() {
-                let at = verifier.require_seen(driver_id, now)?;
-                verifier.end(tx.db(), &ride, Some(at), now).await?
-            } else {
-                let amount_minor = fare.unwrap_or(price.amount_minor);
-                if !(0..=price.amount_minor).contains(&amount_minor) {
-                    return Err(no_fare(price));
-                }
-                let detail = fare.map(|_| "an operator named the fare".to_owned());
-                RideEnd { fare: Money { amount_minor, ..price }, detail }
-            };
-            ride::arrive(tx.db(), ride_id, &end, now).await?;
+        TripAction::Complete(named) => {
+            let price = ride.quote.price.amount_minor;
+            let fare = caller.only().is_none().then(|| named.unwrap_or(price));
+            if fare.is_some_and(|fare| !(0..=price).contains(&fare)) {
+                return Err(no_fare(ride.quote.price));
+            }
+            ride::arrive(tx.db(), ride_id, fare, now).await?;
             look_now::<WatchRide>(&mut tx, SagaId(ride_id.0)).await?;
         }
     }

@@ -229,41 +229,44 @@ pub(crate) async fn start(
     require_one_row(advanced.rows_affected(), ride_id, RideStatus::Riding)
 }
 
-/// Stores that the rider arrived, and what the ride costs.
+/// Stores that somebody says that the rider arrived. Only an operator names the fare.
 pub(crate) async fn arrive(
     db: &mut PgConnection,
     ride_id: RideId,
-    end: &RideEnd,
+    fare_minor: Option<i64>,
     now: Timestamp,
 ) -> Result<(), Failure> {
     sqlx::query(
-        "update ride set arrived_at = $2, changed_at = $2, fare_minor = $3, detail = $4
-         where ride_id = $1 and arrived_at is null and status in ('picked_up', 'riding')",
+        "update ride set arrived_at = coalesce(arrived_at, $2), changed_at = $2,
+             fare_minor = coalesce($3, fare_minor)
+         where ride_id = $1 and status in ('picked_up', 'riding')",
     )
     .bind(ride_id.0)
     .bind(now.to_sqlx())
-    .bind(end.fare.amount_minor)
-    .bind(&end.detail)
+    .bind(fare_minor)
     .execute(db)
     .await?;
     Ok(())
 }
 
-/// Completes a ride that has arrived. `None` if it has not.
+/// Completes a ride that is under way.
 pub(crate) async fn complete(
     db: &mut PgConnection,
     ride_id: RideId,
+    end: &RideEnd,
     now: Timestamp,
-) -> Result<Option<Ride>, Failure> {
-    let completed = sqlx::query(
-        "update ride set status = 'completed', changed_at = $2
-         where ride_id = $1 and status = 'riding' and arrived_at is not null",
-    )
-    .bind(ride_id.0)
-    .bind(now.to_sqlx())
-    .execute(&mut *db)
-    .await?;
-    if completed.rows_affected() == 1 { find(db, ride_id).await } else { Ok(None) }
+) -> Result<(), Failure> {
+    let statement = "update ride set status = 'completed', fare_minor = $3, detail = $4,
+             arrived_at = coalesce(arrived_at, $2), changed_at = $2
+         where ride_id = $1 and status = 'riding'";
+    let completed = sqlx::query(statement)
+        .bind(ride_id.0)
+        .bind(now.to_sqlx())
+        .bind(end.fare.amount_minor)
+        .bind(&end.detail)
+        .execute(db)
+        .await?;
+    require_one_row(completed.rows_affected(), ride_id, RideStatus::Completed)
 }
 
 /// Cancels a ride whose rider is not in the car. Returns false if the rider is.

@@ -87,6 +87,9 @@ impl Car<'_> {
         match activity {
             Activity::Cruising => match self.open_offer() {
                 Some(ride) => {
+                    // The time of an offer begins when its driver looks at it.
+                    let path = format!("/trips/{ride}");
+                    self.client.http.once(Method::GET, "dispatch", &path, &json!(null)).await?;
                     let thinks = Instant::now() + self.dice.millis(900, 2_600);
                     self.activity = Activity::Thinking(ride, thinks);
                 }
@@ -99,12 +102,9 @@ impl Car<'_> {
             Activity::ToPickup(ride) if self.advance(DRIVES) => self.pick_up(ride).await?,
             Activity::ToPickup(ride) if self.is_over(ride) => self.activity = Activity::Cruising,
             Activity::Riding(ride) if self.advance(DRIVES) => {
-                let (status, _) = self.client.act(ride, self.id, "complete").await?;
-                if status == StatusCode::CONFLICT && !self.is_over(ride) {
-                    self.unseen = STANDING;
-                } else {
-                    self.activity = Activity::Cruising;
-                }
+                self.client.act(ride, self.id, "complete").await?;
+                // The car is seen where it is now.
+                (self.unseen, self.activity) = (STANDING, Activity::Cruising);
             }
             Activity::Thinking(..)
             | Activity::Ignoring(_)
