@@ -61,8 +61,6 @@ pub(crate) struct Offer {
     pub(crate) expires_at: Timestamp,
     /// Whether the driver went offline while the offer was open.
     pub(crate) is_gone: bool,
-    /// Whether the driver has looked at the offer.
-    pub(crate) is_seen: bool,
 }
 
 impl FromRow<'_, PgRow> for Offer {
@@ -75,7 +73,6 @@ impl FromRow<'_, PgRow> for Offer {
             state,
             expires_at: row.try_get::<jiff_sqlx::Timestamp, _>("expires_at")?.to_jiff(),
             is_gone: row.try_get("is_gone")?,
-            is_seen: row.try_get("is_seen")?,
         })
     }
 }

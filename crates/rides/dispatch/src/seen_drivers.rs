@@ -41,8 +41,7 @@ impl TelemetryFollower for SeenDrivers {
 
     fn take(&self, now: Timestamp, batch: &[Reading<Position>]) {
         let mut seen = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let is_full = seen.len() >= MANY && seen.len() == seen.capacity();
-        if is_full {
+        if seen.len() >= MANY && seen.len() == seen.capacity() {
             seen.retain(|_, seen| now.duration_since(seen.seen_at).abs() <= KEPT);
         }
         // The stream has a driver's positions in their order.

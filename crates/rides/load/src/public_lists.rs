@@ -41,9 +41,9 @@ impl<'a> PublicLists<'a> {
         Ok(Self { site, token: site.token(&site.new_id().to_string(), BEHIND).await? })
     }
 
-    /// Lists all live offers. One statement reads them.
-    pub(crate) async fn live(&self) -> Result<Vec<LiveOffer>> {
-        self.list("dispatch", "/trips?live=true&limit=1000").await
+    /// Lists all live offers. One statement reads a thousand of them.
+    pub(crate) async fn live(&self) -> Result<(Vec<LiveOffer>, bool)> {
+        self.all("dispatch", "/trips?live=true&limit=1000").await
     }
 
     /// Reads a list page after page. Returns the items, and whether these are all.
@@ -52,29 +52,17 @@ impl<'a> PublicLists<'a> {
         service: &str,
         path: &str,
     ) -> Result<(Vec<T>, bool)> {
-        let (mut all, mut after) = (Vec::new(), String::new());
+        let client = SiteClient::new(self.site, 0).with(self.token.as_deref());
+        let (mut all, mut path) = (Vec::new(), path.to_owned());
         for _ in 0..PAGES {
-            let Items { items, next } = self.page(service, &format!("{path}{after}")).await?;
+            let request = client.request(Method::GET, service, &path, &Value::Null).await?;
+            let answer = request.send().await?.error_for_status()?;
+            let Items::<T> { items, next } = serde_json::from_slice(&answer.bytes().await?)?;
             all.extend(items);
             let Some(next) = next else { return Ok((all, true)) };
-            after = format!("&after={next}");
+            let list = path.split("&after=").next().unwrap_or(&path);
+            path = format!("{list}&after={next}");
         }
         Ok((all, false))
-    }
-
-    /// Reads the items of a list, at most one page.
-    pub(crate) async fn list<T: DeserializeOwned>(
-        &self,
-        service: &str,
-        path: &str,
-    ) -> Result<Vec<T>> {
-        Ok(self.page(service, path).await?.items)
-    }
-
-    async fn page<T: DeserializeOwned>(&self, service: &str, path: &str) -> Result<Items<T>> {
-        let client = SiteClient::new(self.site, 0).with(self.token.as_deref());
-        let request = client.request(Method::GET, service, path, &Value::Null).await?;
-        let answer = request.send().await?.error_for_status()?;
-        Ok(serde_json::from_slice(&answer.bytes().await?)?)
     }
 }

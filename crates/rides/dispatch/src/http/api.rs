@@ -173,8 +173,8 @@ fn trips(api: Api<DispatchState>) -> Api<DispatchState> {
         trips::complete,
         operation("complete_ride", "Say that the rider is there", "The ride is over.")
             .about(
-                "The request may be repeated. The ride is over as soon as the driver's positions show it, or half a minute later: the rider then \
-                 pays the way so far. An operator may name any part of the price.",
+                "The request may be repeated. The ride is over as soon as the driver's positions show it, or half a \
+                 minute later: the rider then pays the way so far. An operator may name any part of the price.",
             )
             .refuses(StatusCode::FORBIDDEN, "A driver names a fare.")
             .refuses(StatusCode::UNPROCESSABLE_ENTITY, "The fare is more than the price.")

@@ -34,9 +34,6 @@ pub(crate) struct Trip {
     meters: i64,
     /// The price.
     price: Money,
-    /// The place where the driver was seen last, by which the beginning and the end of the ride are judged.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    driver_at: Option<Point>,
     /// The ride, for the driver who has accepted it.
     #[serde(skip_serializing_if = "Option::is_none")]
     ride: Option<Ride>,
@@ -71,15 +68,10 @@ pub(crate) async fn list(
     caller: DriverCaller,
     Query(OfferFilter { live, after, limit }): Query<OfferFilter>,
 ) -> Result<Json<Page<Offer>>, Problem> {
-    let page = || offer::page(handle.db(), caller.only(), live, after, limit);
-    let mut offers = page().await?;
-    let is_new = |offer: &Offer| offer.state == OfferState::Open && !offer.is_seen;
-    if let Some(driver_id) = caller.only()
-        && offers.iter().any(is_new)
-    {
+    if let Some(driver_id) = caller.only() {
         offer::see(handle.db(), driver_id, handle.now() + settings.answer()).await?;
-        offers = page().await?;
     }
+    let offers = offer::page(handle.db(), caller.only(), live, after, limit).await?;
     Ok(Json(Page::new(offers, limit, |offer| format!("{}-{}", offer.ride_id, offer.attempt))))
 }
 
@@ -95,7 +87,7 @@ fn offer_cursor<'de, D: Deserializer<'de>>(
 }
 
 pub(crate) async fn read(
-    State(DispatchState { handle, settings, verifier, .. }): State<DispatchState>,
+    State(DispatchState { handle, settings, .. }): State<DispatchState>,
     caller: DriverCaller,
     Path(ride_id): Path<RideId>,
 ) -> Result<Json<Trip>, Problem> {
@@ -117,11 +109,10 @@ pub(crate) async fn read(
     let rider = rider.and_then(|rider| rider.state);
     let rider_rating = rider.as_ref().map(|rider| rider.rating);
     let Quote { pickup, meters, price, .. } = ride.quote;
-    let driver_at = verifier.seen.last(offer.driver_id).map(|seen| seen.at);
     let is_shown = caller.only().is_none() || offer.state.shows_ride();
     let rider_name = rider.map(|rider| rider.name).filter(|_| is_shown);
     let ride = Some(ride).filter(|_| is_shown);
-    Ok(Json(Trip { offer, pickup, meters, price, driver_at, ride, rider_name, rider_rating }))
+    Ok(Json(Trip { offer, pickup, meters, price, ride, rider_name, rider_rating }))
 }
 
 /// The actions of a driver on a ride.
@@ -174,7 +165,7 @@ async fn perform(
     DispatchState { handle, settings, verifier, .. }: DispatchState,
     caller: DriverCaller,
     ride_id: RideId,
-    driver_id: DriverId,
+    ActingDriver { driver_id }: ActingDriver,
 ) -> Result<(Offer, Ride), Problem> {
     caller.may_act_for(driver_id, Place::body(["driver_id"]))?;
     let mut unit = handle.saga_unit(SagaId(ride_id.0)).await?;
@@ -234,20 +225,18 @@ pub(crate) async fn accept(
     State(dispatch): State<DispatchState>,
     caller: DriverCaller,
     Path(ride_id): Path<RideId>,
-    Json(ActingDriver { driver_id }): Json<ActingDriver>,
+    Json(body): Json<ActingDriver>,
 ) -> Result<Json<Offer>, Problem> {
-    perform(TripAction::Accept, dispatch, caller, ride_id, driver_id)
-        .await
-        .map(|(offer, _)| Json(offer))
+    perform(TripAction::Accept, dispatch, caller, ride_id, body).await.map(|(offer, _)| Json(offer))
 }
 
 pub(crate) async fn decline(
     State(dispatch): State<DispatchState>,
     caller: DriverCaller,
     Path(ride_id): Path<RideId>,
-    Json(ActingDriver { driver_id }): Json<ActingDriver>,
+    Json(body): Json<ActingDriver>,
 ) -> Result<Json<Offer>, Problem> {
-    perform(TripAction::Decline, dispatch, caller, ride_id, driver_id)
+    perform(TripAction::Decline, dispatch, caller, ride_id, body)
         .await
         .map(|(offer, _)| Json(offer))
 }
@@ -256,11 +245,9 @@ pub(crate) async fn start(
     State(dispatch): State<DispatchState>,
     caller: DriverCaller,
     Path(ride_id): Path<RideId>,
-    Json(ActingDriver { driver_id }): Json<ActingDriver>,
+    Json(body): Json<ActingDriver>,
 ) -> Result<Json<Ride>, Problem> {
-    perform(TripAction::Start, dispatch, caller, ride_id, driver_id)
-        .await
-        .map(|(_, ride)| Json(ride))
+    perform(TripAction::Start, dispatch, caller, ride_id, body).await.map(|(_, ride)| Json(ride))
 }
 
 pub(crate) async fn complete(
@@ -272,6 +259,6 @@ pub(crate) async fn complete(
     if fare_minor.is_some() {
         caller.must_be_behind().map_err(|problem| problem.at(Place::body(["fare_minor"])))?;
     }
-    let action = TripAction::Complete(fare_minor);
-    perform(action, dispatch, caller, ride_id, driver_id).await.map(|(_, ride)| Json(ride))
+    let (action, body) = (TripAction::Complete(fare_minor), ActingDriver { driver_id });
+    perform(action, dispatch, caller, ride_id, body).await.map(|(_, ride)| Json(ride))
 }

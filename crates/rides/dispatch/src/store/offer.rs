@@ -129,7 +129,7 @@ pub(crate) async fn live(
     ride_id: RideId,
 ) -> Result<Option<Offer>, Failure> {
     let offer = sqlx::query_as(
-        "select ride_id, attempt, driver_id, state, expires_at, is_gone, is_seen from offer
+        "select ride_id, attempt, driver_id, state, expires_at, is_gone from offer
          where ride_id = $1 and state in ('open', 'accepted')",
     );
     Ok(offer.bind(ride_id.0).fetch_optional(db).await?)
@@ -142,7 +142,7 @@ pub(crate) async fn to(
     driver_id: DriverId,
 ) -> Result<Option<Offer>, Failure> {
     let offer = sqlx::query_as(
-        "select ride_id, attempt, driver_id, state, expires_at, is_gone, is_seen from offer
+        "select ride_id, attempt, driver_id, state, expires_at, is_gone from offer
          where ride_id = $1 and driver_id = $2 order by attempt desc limit 1",
     );
     Ok(offer.bind(ride_id.0).bind(driver_id.0).fetch_optional(db).await?)
@@ -158,7 +158,7 @@ pub(crate) async fn page(
 ) -> Result<Vec<Offer>, Failure> {
     let (ride_id, attempt) = after.unzip();
     let offers = sqlx::query_as(
-        "select ride_id, attempt, driver_id, state, expires_at, is_gone, is_seen from offer
+        "select ride_id, attempt, driver_id, state, expires_at, is_gone from offer
          where (ride_id, attempt)
                  < (coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff'), coalesce($2, 32767))
              and ($3::uuid is null or driver_id = $3)

@@ -69,23 +69,19 @@ async fn order(
             Some(listed) => listed,
             None => serde_json::from_value(client.read(ride).await?)?,
         };
-        match (&*listed.status, &listed.reason) {
-            ("completed", _) => {
-                town.ended.send(listed)?;
-                break End::Completed;
-            }
-            ("cancelled", Some(reason)) => {
-                let end = End::aborted(reason);
-                town.ended.send(listed)?;
-                break end;
-            }
+        let end = match (&*listed.status, &listed.reason) {
+            ("completed", _) => End::Completed,
+            ("cancelled", Some(reason)) => End::aborted(reason),
             ("assigned", _) if intent == RiderIntent::CancelsWhenAssigned && !cancelled => {
                 tokio::time::sleep(Duration::from_secs(2)).await;
                 client.cancel(ride).await?;
                 cancelled = true;
+                continue;
             }
-            _ => {}
-        }
+            _ => continue,
+        };
+        town.ended.send(listed)?;
+        break end;
     };
     let what = match intent {
         RiderIntent::Waits => "in town",

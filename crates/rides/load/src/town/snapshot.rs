@@ -108,14 +108,6 @@ struct RideOutcome {
     paid: Option<Money>,
 }
 
-/// The lists of the services at one moment.
-struct Lists {
-    near: Vec<DriverPlace>,
-    offers: Vec<LiveOffer>,
-    rides: Vec<ListedRide>,
-    is_partial: bool,
-}
-
 /// Takes snapshots until this future is dropped. One that fails leaves the picture as it is, and says its age, because
 /// a service may be down.
 pub(crate) async fn look(
@@ -130,9 +122,9 @@ pub(crate) async fn look(
         while let Ok(ride) = over.try_recv() {
             next.shown.count(&ride);
         }
-        if let Ok(listed) = read(&lists).await {
+        if let Ok(is_partial) = next.read(&lists).await {
             read_at = Instant::now();
-            next.take(listed);
+            (next.is_partial, next.shown.is_partial) = (is_partial, is_partial);
         }
         next.shown.age_seconds = read_at.elapsed().as_secs();
         seen.send_replace(Arc::new(next));
@@ -140,25 +132,22 @@ pub(crate) async fn look(
     }
 }
 
-async fn read(lists: &PublicLists<'_>) -> Result<Lists> {
-    let middle = MapPoint { x: WIDTH / 2.0, y: HEIGHT / 2.0 }.on_earth().context("a town")?;
-    let near = format!("/near?lat={}&lon={}&limit={NEAR}", middle.lat(), middle.lon());
-    let near: Vec<DriverPlace> = lists.list("location", &near).await?;
-    // The offers first: a ride's status is not older than its offer.
-    let (offers, has_offers) = lists.all("dispatch", "/trips?live=true&limit=1000").await?;
-    let (mut rides, has_rides) =
-        lists.all::<ListedRide>("dispatch", "/rides?live=true&limit=1000").await?;
-    rides.retain(|ride| MapPoint::in_town(ride.pickup).is_some());
-    let is_partial = !has_offers || !has_rides || near.len() >= NEAR;
-    Ok(Lists { near, offers, rides, is_partial })
-}
-
 impl TownSnapshot {
-    fn take(&mut self, Lists { near, offers, rides, is_partial }: Lists) {
+    /// Reads everything from the services. Returns whether there is more.
+    async fn read(&mut self, lists: &PublicLists<'_>) -> Result<bool> {
+        let middle = MapPoint { x: WIDTH / 2.0, y: HEIGHT / 2.0 }.on_earth().context("a town")?;
+        let near = format!("/near?lat={}&lon={}&limit={NEAR}", middle.lat(), middle.lon());
+        let (near, _): (Vec<DriverPlace>, _) = lists.all("location", &near).await?;
+        // The offers first: a ride's status is not older than its offer.
+        let (offers, has_offers) = lists.live().await?;
+        let (mut rides, has_rides) =
+            lists.all::<ListedRide>("dispatch", "/rides?live=true&limit=1000").await?;
+        rides.retain(|ride| MapPoint::in_town(ride.pickup).is_some());
+        let is_partial = !has_offers || !has_rides || near.len() >= NEAR;
         self.shown.draw(near, &offers, &rides);
         self.offers = offers.into_iter().map(|offer| (offer.driver_id, offer)).collect();
         self.rides = rides.into_iter().map(|ride| (ride.ride_id, ride)).collect();
-        (self.is_partial, self.shown.is_partial) = (is_partial, is_partial);
+        Ok(is_partial)
     }
 }
 

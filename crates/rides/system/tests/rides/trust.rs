@@ -1,12 +1,11 @@
 //! Who may say what: docs/rides/trust.md has a row for each of these tests.
 
-use ballet_stage::wait_until;
 use dispatch::config::DispatchSettings;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::town::{LIMIT, Town, patient, place};
+use crate::town::{Town, patient, place};
 
 /// Requests a ride whose only driver, this many steps away, has accepted it.
 async fn assigned(town: &Town, steps: u8) -> (Uuid, Uuid) {
@@ -57,7 +56,7 @@ async fn a_driver_who_is_there_faster_than_a_car_is_paid_nothing() {
     let (ride, driver) = riding(&town).await;
     let hours = "update ride set started_at = started_at - interval '7 hours'";
     town.system.execute("dispatch", hours).await;
-    moves(&town, ride, driver, 20).await;
+    moves(&town, driver, 20).await;
     let (status, answer) = town.says(ride, driver, "complete").await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     let (quoted, charged) = ended(&town, ride, "paid").await;
@@ -69,7 +68,53 @@ async fn a_driver_who_is_there_faster_than_a_car_is_paid_nothing() {
 async fn arrives(town: &Town, ride: Uuid, driver: Uuid, steps: u8) {
     let (status, answer) = town.says(ride, driver, "complete").await;
     assert_eq!(status, StatusCode::OK, "{answer}");
-    moves(town, ride, driver, steps).await;
+    moves(town, driver, steps).await;
+}
+
+/// Moves a driver this many steps from the pickup.
+async fn moves(town: &Town, driver: Uuid, steps: u8) {
+    let path = format!("/drivers/{driver}/position");
+    let (status, answer) =
+        town.system.request(Method::PUT, "location", &path, Some(&place(steps))).await;
+    assert_eq!(status, StatusCode::NO_CONTENT, "{answer}");
+}
+
+#[tokio::test]
+async fn a_driver_who_never_moved_is_paid_nothing() {
+    let town = Town::new("rides_never_moved").await;
+    let (ride, driver) = riding(&town).await;
+    arrives(&town, ride, driver, 0).await;
+    let (quoted, charged) = ended(&town, ride, "released").await;
+    assert_eq!(charged, 0);
+    assert_eq!(town.at_the_bank(ride).await, format!("approved {quoted}, voided {quoted}"));
+    town.until_driver(driver, "free").await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn a_driver_who_is_there_faster_than_a_car_is_paid_nothing() {
+    let settings = DispatchSettings { fastest_kilometers_per_hour: 1, ..patient() };
+    let town = Town::with("rides_too_fast", settings).await;
+    let (ride, driver) = riding(&town).await;
+    arrives(&town, ride, driver, 20).await;
+    assert_eq!(ended(&town, ride, "released").await.1, 0);
+    // The same positions, in the time that the way takes.
+    let (ride, driver) = riding(&town).await;
+    let hours = "update ride set started_at = started_at - interval '7 hours'";
+    town.system.execute("dispatch", hours).await;
+    moves(&town, driver, 20).await;
+    let (status, answer) = town.says(ride, driver, "complete").await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    let (quoted, charged) = ended(&town, ride, "paid").await;
+    assert_eq!(charged, quoted);
+    town.close().await;
+}
+
+/// Says that the rider is there, and moves the driver of the ride to this place only then.
+async fn arrives(town: &Town, ride: Uuid, driver: Uuid, steps: u8) {
+    let (status, answer) = town.says(ride, driver, "complete").await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    moves(town, driver, steps).await;
 }
 
 /// Moves the driver of a ride this many steps from the pickup. Waits until dispatch sees it there.
@@ -107,7 +152,7 @@ async fn a_ride_begins_where_its_driver_is_seen() {
     let (status, answer) = town.says(ride, driver, "start").await;
     assert_eq!(status, StatusCode::CONFLICT, "{answer}");
     assert!(answer["detail"].to_string().contains("m away"), "{answer}");
-    moves(&town, ride, driver, 1).await;
+    moves(&town, driver, 1).await;
     town.until_heard(ride, driver, "start").await;
     town.close().await;
 }
