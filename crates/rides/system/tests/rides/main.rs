@@ -10,4 +10,5 @@ mod places;
 mod routes;
 mod tariffs;
 mod town;
+mod trust;
 mod watching;
