@@ -90,7 +90,7 @@ async fn a_stream_that_lost_its_tail_is_read_on_and_nothing_counts_twice() {
         let waits = "select count(*) from ballet.telemetry_reader where next_offset < end_offset";
         system.until("meter", waits, 0).await;
     }
-    let twice = "select count(*) - count(distinct (meter, number)) from beat";
+    let twice = "select count(*) - count(distinct (device, number)) from beat";
     assert_eq!(system.value::<i64>("meter", twice).await, 0);
     running.stop().await;
     system.close(0).await;

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderName};
 
+use crate::auth::api_key;
 use crate::auth::identity::Identity;
 use crate::auth::jwt::{ExpectedClaims, TokenError, UncheckedToken};
 use crate::auth::key_set::{KeyLookup, KeySet};
 use crate::auth::key_source::KeySource;
 use crate::auth::verified_tokens::{VerifiedToken, VerifiedTokens};
-use crate::auth::{api_key, wall_clock};
 use crate::config::file::{ApiKey, Config, Jwt, WideScope};
 use crate::http::headers::single;
 use crate::http::problem::Problem;
+use crate::http::wall_clock;
 
 /// The header with an API key.
 pub(crate) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");

@@ -6,9 +6,9 @@ use ballet_signature::{BODY_HASH, REQUEST_HEADER, Secrets, body_hash, message, s
 use hyper::header::HeaderName;
 use hyper::{HeaderMap, Method};
 
-use crate::auth::wall_clock::unix_seconds;
 use crate::config::file::Signing;
 use crate::http::headers::set;
+use crate::http::wall_clock::unix_seconds;
 
 /// The shortest secret, in characters.
 const LEAST: usize = 32;

@@ -8,3 +8,4 @@ pub(crate) mod path;
 pub(crate) mod problem;
 pub(crate) mod quiet_body;
 pub(crate) mod trace;
+pub(crate) mod wall_clock;

@@ -7,9 +7,9 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use ring::signature::Ed25519KeyPair;
 use serde_json::{Value, json};
 
-use crate::auth::wall_clock::unix_seconds;
 use crate::config::read::read_file;
 use crate::config::units::Span;
+use crate::http::wall_clock::unix_seconds;
 use crate::program::keys::{SIGNING_KEY, SigningKey};
 
 #[derive(Debug, clap::Args)]

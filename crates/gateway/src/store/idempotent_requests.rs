@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::{PgConnection, PgPool};
 
-use crate::auth::wall_clock::unix_seconds;
+use crate::http::wall_clock::unix_seconds;
 
 /// A client's key. Clients do not see each other's keys.
 #[derive(Debug, Clone)]

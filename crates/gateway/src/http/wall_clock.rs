@@ -1,4 +1,4 @@
-//! The time of day, for the times in tokens.
+//! The time of day, for the times in tokens and of keys.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
