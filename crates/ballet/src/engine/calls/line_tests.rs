@@ -132,7 +132,8 @@ async fn t205_calls_that_failed_take_no_turn_of_those_that_were_not_asked_before
     }
     assert_eq!(turns.len(), LIMIT - LIMIT / 4, "all that they may take");
     for _ in 0..LIMIT {
-        (first.failed(), repeated.failed());
+        first.failed();
+        repeated.failed();
     }
     assert_eq!(room(&repeated), 0, "it slows down");
     assert!(first.has_room_for_new() && room(&first) > 0, "each is made once, at once");
