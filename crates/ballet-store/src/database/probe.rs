@@ -51,11 +51,7 @@ impl LoginRefusal {
 
 impl Probe {
     pub fn new(hosts: Hosts) -> Self {
-        Self {
-            hosts,
-            kept: Mutex::default(),
-            refusal: LoginRefusal::default(),
-        }
+        Self { hosts, kept: Mutex::default(), refusal: LoginRefusal::default() }
     }
 
     /// Returns the last refusal of the login, which later answers of the server change.

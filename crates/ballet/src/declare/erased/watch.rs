@@ -59,10 +59,12 @@ impl<W: Watch> AnyCall for WatchStep<W> {
     fn answered<'a>(&'a self, mut tx: Tx<'a>, _: &'a str, _: &'a str) -> Future<'a, AnyOutcome> {
         Box::pin(async move {
             sqlx::query("savepoint look").execute(tx.db()).await?;
+            let published = tx.published();
             let (end, outcome) = match self.0.look(&mut tx).await? {
                 Look::Over(event) => ("release savepoint look", AnyOutcome::Done(encoded(&event)?)),
                 // A sign of life came between the two looks. The rest of the transaction stays.
                 Look::Open(_) => {
+                    tx.unpublish(published);
                     ("rollback to savepoint look", AnyOutcome::Call(NO_REQUEST.to_owned()))
                 }
             };

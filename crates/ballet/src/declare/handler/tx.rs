@@ -192,6 +192,16 @@ impl<'a> Tx<'a> {
         Ok(is_open)
     }
 
+    /// Returns how many events wait for the commit.
+    pub(crate) fn published(&self) -> usize {
+        self.scope.emitted.len()
+    }
+
+    /// Takes back the events beyond this many, as a savepoint does with rows.
+    pub(crate) fn unpublish(&mut self, beyond: usize) {
+        self.scope.emitted.truncate(beyond);
+    }
+
     /// Returns the view of one item of a run.
     pub(crate) fn enter<E>(&mut self, item: &Item<E>) -> Tx<'_> {
         let Lineage { cause, trace } = item.lineage.clone();
