@@ -113,7 +113,7 @@ fn surroundings(system: &System, definitions: &str, port: u16) -> String {
         keys = own("keys"),
         gateway = own("gateway"),
     );
-    for service in services {
+    for service in &services {
         // Writing to a string cannot fail.
         writeln!(text, "      {service}: {{condition: service_healthy}}").ok();
     }
