@@ -80,58 +80,6 @@ async fn moves(town: &Town, driver: Uuid, steps: u8) {
 }
 
 #[tokio::test]
-async fn a_driver_who_never_moved_is_paid_nothing() {
-    let town = Town::new("rides_never_moved").await;
-    let (ride, driver) = riding(&town).await;
-    arrives(&town, ride, driver, 0).await;
-    let (quoted, charged) = ended(&town, ride, "released").await;
-    assert_eq!(charged, 0);
-    assert_eq!(town.at_the_bank(ride).await, format!("approved {quoted}, voided {quoted}"));
-    town.until_driver(driver, "free").await;
-    town.close().await;
-}
-
-#[tokio::test]
-async fn a_driver_who_is_there_faster_than_a_car_is_paid_nothing() {
-    let settings = DispatchSettings { fastest_kilometers_per_hour: 1, ..patient() };
-    let town = Town::with("rides_too_fast", settings).await;
-    let (ride, driver) = riding(&town).await;
-    arrives(&town, ride, driver, 20).await;
-    assert_eq!(ended(&town, ride, "released").await.1, 0);
-    // The same positions, in the time that the way takes.
-    let (ride, driver) = riding(&town).await;
-    let hours = "update ride set started_at = started_at - interval '7 hours'";
-    town.system.execute("dispatch", hours).await;
-    moves(&town, driver, 20).await;
-    let (status, answer) = town.says(ride, driver, "complete").await;
-    assert_eq!(status, StatusCode::OK, "{answer}");
-    let (quoted, charged) = ended(&town, ride, "paid").await;
-    assert_eq!(charged, quoted);
-    town.close().await;
-}
-
-/// Says that the rider is there, and moves the driver of the ride to this place only then.
-async fn arrives(town: &Town, ride: Uuid, driver: Uuid, steps: u8) {
-    let (status, answer) = town.says(ride, driver, "complete").await;
-    assert_eq!(status, StatusCode::OK, "{answer}");
-    moves(town, driver, steps).await;
-}
-
-/// Moves the driver of a ride this many steps from the pickup. Waits until dispatch sees it there.
-async fn moves(town: &Town, ride: Uuid, driver: Uuid, steps: u8) {
-    let path = format!("/drivers/{driver}/position");
-    let (status, answer) =
-        town.system.request(Method::PUT, "location", &path, Some(&place(steps))).await;
-    assert_eq!(status, StatusCode::NO_CONTENT, "{answer}");
-    let seen = wait_until("the driver is seen", LIMIT, || async {
-        let (_, trip) = town.system.get("dispatch", &format!("/trips/{ride}")).await;
-        let is_there = trip["driver_at"] == place(steps);
-        if is_there { Ok(Some(())) } else { Err(trip.to_string()) }
-    });
-    seen.await.unwrap_or_else(|error| panic!("{error}"));
-}
-
-#[tokio::test]
 async fn a_ride_that_ends_on_the_way_costs_the_way_so_far() {
     let town = Town::new("rides_part_of_the_way").await;
     let (ride, driver) = riding(&town).await;
