@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet::core::topology::EVENTS;
+use ballet::core::topology::ROUTE;
 use ballet_amqp::RabbitMq;
 use ballet_check::Contracts;
 use ballet_console::{Console, Options as ConsoleOptions};
@@ -62,7 +62,9 @@ impl WatchingConsole {
         let task = tokio::spawn(async move { console.run().await.expect("it runs") });
         let http = Client::builder().redirect(redirect::Policy::none()).build().expect("a client");
         let login = http.post(format!("{at}/login")).header(header::ORIGIN, &at);
-        let login = login.form(&[("name", first.name), ("password", &*first.password)]);
+        let form = format!("name={}&password={}", first.name, first.password);
+        let login =
+            login.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(form);
         let answer = login.send().await.expect("an answer");
         let cookie = answer.headers()[header::SET_COOKIE].to_str().expect("text");
         let cookie = cookie.split(';').next().expect("a cookie").to_owned();
@@ -108,13 +110,11 @@ impl Watched {
         let patient = ExaminedSystem::new(servers).await;
         patient.is_well().await;
         let url = patient.world.env.database_url("counter").parse().expect("a URL");
-        let console = WatchingConsole::new(
-            &patient.world.place.join("clocks"),
-            patient.world.env.amqp_url("redrive"),
-            patient.world.env.management_url(),
-            vec![("counter".to_owned(), url)],
-        );
-        let console = console.await;
+        let contracts = patient.world.place.join("clocks");
+        let databases = vec![("counter".to_owned(), url)];
+        let env = &patient.world.env;
+        let (amqp, management) = (env.amqp_url("redrive"), env.management_url());
+        let console = WatchingConsole::new(&contracts, amqp, management, databases).await;
         let watched = Self { patient, console };
         watched.are_well().await;
         watched
@@ -177,7 +177,7 @@ async fn each_fault_of_the_broker_has_one_name_in_all_places() {
     let patient = &watched.patient;
     let vhost = patient.world.env.vhost().to_owned();
 
-    patient.delete(&["bindings", "e", EVENTS, "q", "counter", TICKED]).await;
+    patient.delete(&["bindings", "e", ROUTE, "q", "counter", TICKED]).await;
     watched.name("binding", Places::All).await;
     patient.apply().await;
     watched.are_well().await;
@@ -200,7 +200,7 @@ async fn each_fault_of_the_broker_has_one_name_in_all_places() {
         patient.call(Method::PUT, &["users", "counter"], &user).await;
         if is_wrong {
             let rabbitmq = servers.rabbitmq();
-            let close = ["close_all_connections", "--vhost", &vhost, "a test"];
+            let close = ["close_all_connections", "--vhost", &*vhost, "a test"];
             rabbitmq.control(&close).await.expect("closed");
             watched.name("broker login", Places::All).await;
         }

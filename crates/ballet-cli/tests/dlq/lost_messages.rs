@@ -124,13 +124,9 @@ async fn t220_a_saga_whose_message_was_purged_is_named_and_goes_on() {
     });
     let advice = advice.await.expect("it is named");
     // The command and the console call it stuck, too, and say the same.
-    let console = WatchingConsole::new(
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/contracts/shop"),
-        shop.env.amqp_url("redrive"),
-        shop.env.management_url(),
-        shop.databases(),
-    );
-    let console = console.await;
+    let contracts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/contracts/shop");
+    let (amqp, management) = (shop.env.amqp_url("redrive"), shop.env.management_url());
+    let console = WatchingConsole::new(&contracts, amqp, management, shop.databases()).await;
     console.shows(&format!("/sagas/{id}"), "Its message is in no queue any more").await;
     console.shows("/sagas?state=stuck", &id).await;
     let mut stuck = shop.command(&["sagas", "stuck", &id]);

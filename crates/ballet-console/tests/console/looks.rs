@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ballet_console::Auditor;
-use ballet_core::topology::EVENTS;
+use ballet_core::topology::ROUTE;
 use ballet_ops::audit::Report;
 use ballet_stage::{Database, Method, Servers};
 use ballet_store::process;
@@ -41,7 +41,7 @@ async fn what_is_found_of_services_is_shown_and_blocks_what_it_hinders() {
     let dead = world.dead("payments", RESERVED, world.id(), "no shelf 17", b"{}");
     world.publish(vec![dead]).await;
     let (management, vhost) = (world.env.management(), world.env.vhost());
-    let path = ["bindings", vhost, "e", EVENTS, "q", "inventory", PLACED];
+    let path = ["bindings", vhost, "e", ROUTE, "q", "inventory", PLACED];
     management.call(Method::DELETE, &path, None).await.expect("deleted");
     world.publish(vec![world.event(PLACED, saga, None, "{}")]).await;
     browser.until("/sagas?state=blocked", &saga.to_string()).await;

@@ -58,6 +58,11 @@ fn finding(difference: &Difference) -> Finding {
     };
     let text = |object: &Value, field: &str| object[field].as_str().unwrap_or_default().to_owned();
     let (cause, hinders) = match difference {
+        Difference::Missing { kind: ObjectKind::Binding, wanted }
+            if wanted["destination"] == topology::ROUTE =>
+        {
+            (Cause::Binding, Hinders::All)
+        }
         Difference::Missing { kind: ObjectKind::Binding, wanted } => {
             let hinders = Hinders::Event(text(wanted, "destination"), text(wanted, "routing_key"));
             (Cause::Binding, hinders)

@@ -76,5 +76,7 @@ fn of_process(
             (Cause::of_reason(why).unwrap_or(Cause::Ready), "mend what it says; its log has more")
         }
     };
-    Finding::bad(cause, service, &found, advice).hinders(hinders.clone())
+    let unready = Finding::bad(cause, service, &found, advice);
+    // What it misses by a binding, the broker's finding says for each event.
+    if cause == Cause::Binding { unready } else { unready.hinders(hinders.clone()) }
 }
