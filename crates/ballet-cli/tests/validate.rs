@@ -56,7 +56,7 @@ fn a_bare_body_is_judged_in_the_words_of_dead_letters() {
     wrong.as_object_mut().expect("an object").remove("card_token");
     let wrong = ballet(&validate, &format!("{wrong:#}")).ends_with(1).prints(&[
         "wrong_shape: the body does not have the shape of cart.checked_out.v1: lines[0].quantity: a \
-         whole number from 1 to 10000 is wanted, but there is \"two\"",
+         whole number from 1 to 10000 is wanted, but there is a string",
         "card_token: it is missing",
         "ship_to.country: a string that matches",
     ]);

@@ -55,6 +55,8 @@ pub struct Options {
     pub databases: Vec<(String, PgConnectOptions)>,
     /// The address on which it listens.
     pub listen: SocketAddr,
+    /// The names by which browsers reach it, if they are others than addresses and `localhost`.
+    pub hosts: Vec<String>,
     /// Whether browsers reach it through HTTPS, so that the cookie is for HTTPS only.
     pub is_behind_tls: bool,
     /// The time for which entries are kept.
@@ -90,6 +92,7 @@ impl Options {
             database,
             databases: Vec::new(),
             listen: ([127, 0, 0, 1], 0).into(),
+            hosts: Vec::new(),
             is_behind_tls: false,
             keep: SignedDuration::from_hours(7 * 24),
             patience: PATIENCE,
@@ -145,15 +148,6 @@ impl Console {
         let made = accounts::first(&pool, FIRST, &password::hash_new(&password)?).await?;
         let first = made.then_some(Account { name: FIRST, password });
         Ok(Self { options, pool, listener, address, first })
-    }
-
-    /// Forgets everything derived from the journal, and reads it again from its beginning.
-    ///
-    /// # Errors
-    ///
-    /// The database does not answer.
-    pub async fn rebuild(&self) -> Result<(), ConsoleError> {
-        Ok(prepare::empty(&self.pool).await?)
     }
 
     /// Creates an account, or gives it another password and role.
@@ -219,6 +213,7 @@ impl Console {
             auditor: options.auditor.clone().map(Mutex::new),
             attempts: Attempts::default(),
             hashing: Semaphore::new(HASHED_AT_ONCE),
+            hosts: options.hosts.clone(),
             is_behind_tls: options.is_behind_tls,
         });
         let is_behind = Arc::new(AtomicBool::default());

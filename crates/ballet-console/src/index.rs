@@ -30,7 +30,7 @@ pub struct Index {
 pub enum IndexState {
     /// There is one, and it has everything that the journal has.
     Index(Index),
-    /// It lacks recent events: no console runs, it has not caught up, or it has read another journal.
+    /// It lacks recent events: no console runs, it has not caught up, or the journal has lost some.
     Behind,
     /// There is none.
     None,
@@ -42,7 +42,7 @@ impl Index {
         let Ok(Ok(mut db)) = timeout(PATIENCE, PgConnection::connect_with(options)).await else {
             return IndexState::None;
         };
-        let Ok(Ok(mut next)) = timeout(PATIENCE, append::next(&mut db)).await else {
+        let Ok(Ok(read)) = timeout(PATIENCE, append::read(&mut db)).await else {
             return IndexState::None;
         };
         let Ok(Ok(false)) = timeout(PATIENCE, is_another(&mut db, broker)).await else {
@@ -50,8 +50,9 @@ impl Index {
         };
         let Ok(Ok(end)) = timeout(PATIENCE, end(broker)).await else { return IndexState::Behind };
         let wanted = end.map_or(0, |end| end + 1);
+        let mut next = read.next;
         let until = Instant::now() + CATCHES_UP;
-        while u64::try_from(next).is_ok_and(|next| next < wanted) {
+        while u64::try_from(next - read.shift).is_ok_and(|next| next < wanted) {
             if Instant::now() > until {
                 return IndexState::Behind;
             }

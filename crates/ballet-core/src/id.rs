@@ -37,7 +37,10 @@ macro_rules! ids {
             fn deserialize<D: $crate::private::serde::Deserializer<'de>>(
                 from: D,
             ) -> ::std::result::Result<Self, D::Error> {
-                $crate::private::serde::Deserialize::deserialize(from).map(Self)
+                // In braces it would be the same id at another address, and in another place of a cache.
+                let id: $crate::private::uuid::fmt::Hyphenated =
+                    $crate::private::serde::Deserialize::deserialize(from)?;
+                ::std::result::Result::Ok(Self(id.into_uuid()))
             }
         }
 
@@ -204,6 +207,18 @@ mod tests {
         assert_eq!(time_of(id), None);
         let timeless = saga("0193f7a0-0000-4000-8000-000000000001");
         assert_eq!(derived_in_saga(timeless, "parcel").get_version_num(), 5);
+    }
+
+    #[test]
+    fn an_id_is_read_in_one_form() {
+        let id = "0193f7a0-0000-7000-8000-00000000abcd";
+        let read = |text: &str| serde_json::from_value::<SagaId>(text.into());
+        assert_eq!(read(id).expect("an id").to_string(), id);
+        let plain = id.replace('-', "");
+        for other in [format!("{{{id}}}"), format!("urn:uuid:{id}"), plain, "x".to_owned()] {
+            let error = read(&other).expect_err("another form").to_string();
+            assert!(error.starts_with("UUID parsing failed"), "{other}: {error}");
+        }
     }
 
     #[test]

@@ -114,7 +114,7 @@ impl<S: Clone + Send + Sync + 'static> Api<S> {
 #[cfg(test)]
 mod tests {
     use axum::http::StatusCode;
-    use ballet::http::{Json, Path, Problem};
+    use ballet::http::{Json, OpenJson, Path, Problem};
     use schemars::JsonSchema;
     use serde::{Deserialize, Serialize};
     use serde_json::json;
@@ -124,6 +124,24 @@ mod tests {
     #[derive(Serialize, Deserialize, JsonSchema)]
     struct Note {
         text: String,
+        #[serde(default)]
+        parts: Vec<Part>,
+    }
+
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    struct Part {
+        count: u32,
+        parts: Vec<Self>,
+    }
+
+    #[derive(Deserialize, JsonSchema)]
+    #[expect(dead_code, reason = "only its schema is read")]
+    struct Hint {
+        about: String,
+    }
+
+    async fn hint(OpenJson(_): OpenJson<Hint>) -> Result<Json<Note>, Problem> {
+        Err(Problem::not_found("no"))
     }
 
     /// A note, by its number.
@@ -132,11 +150,11 @@ mod tests {
     struct Number(#[expect(dead_code, reason = "only its schema is read")] u16);
 
     async fn read(Path(_): Path<Number>) -> Result<Json<Note>, Problem> {
-        Ok(Json(Note { text: String::new() }))
+        Ok(Json(Note { text: String::new(), parts: Vec::new() }))
     }
 
     async fn bare(Path(_): Path<u16>) -> Result<Json<Note>, Problem> {
-        Ok(Json(Note { text: String::new() }))
+        Ok(Json(Note { text: String::new(), parts: Vec::new() }))
     }
 
     async fn write(Json(note): Json<Note>) -> Result<Json<Note>, Problem> {
@@ -152,7 +170,8 @@ mod tests {
         let written = Operation::new("write_note", "Write").example(json!({ "text": "buy milk" }));
         let api = Api::new("notes", "Notes.")
             .get("/notes/{number}", read, Operation::new("read_note", "Read"))
-            .post("/notes", write, written);
+            .post("/notes", write, written)
+            .post("/hints", hint, Operation::new("hint", "Hint").example(json!({ "about": "x" })));
         assert_eq!(mistakes(&api), [""; 0]);
         let document: Value = serde_json::from_str(&api.document().text()).expect("JSON");
         let read = &document["paths"]["/notes/{number}"]["get"];
@@ -162,6 +181,11 @@ mod tests {
         let note = json!({ "$ref": "#/components/schemas/Note" });
         assert_eq!(read["responses"]["200"]["content"]["application/json"]["schema"], note);
         let write = &document["paths"]["/notes"]["post"];
+        let schemas = &document["components"]["schemas"];
+        assert_eq!(schemas["Note"]["additionalProperties"], false, "an unknown field gets 422");
+        assert_eq!(schemas["Part"]["additionalProperties"], false, "on each level");
+        assert_eq!(schemas["Part"]["properties"]["count"]["maximum"], u32::MAX);
+        assert_eq!(schemas["Hint"].get("additionalProperties"), None, "may have more fields");
         assert_eq!(write["requestBody"]["content"]["application/json"]["schema"], note);
         let statuses: Vec<&String> =
             write["responses"].as_object().expect("answers").keys().collect();

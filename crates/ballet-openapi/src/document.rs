@@ -80,6 +80,19 @@ impl Document {
     }
 }
 
+/// Adds the bounds that a number's format implies: not all tools know the formats.
+fn bound(schema: &mut Map<String, Value>) {
+    let (least, most): (Value, Value) = match schema.get("format").and_then(Value::as_str) {
+        Some("int32") => (i32::MIN.into(), i32::MAX.into()),
+        Some("uint32") => (0.into(), u32::MAX.into()),
+        Some("int64") => (i64::MIN.into(), i64::MAX.into()),
+        Some("uint64") => (0.into(), u64::MAX.into()),
+        _ => return,
+    };
+    schema.entry("minimum").or_insert(least);
+    schema.entry("maximum").or_insert(most);
+}
+
 /// Returns a description in its final form and order. The order of a map depends on how serde_json was built.
 fn described(value: Value) -> Value {
     let mut value = enumerated(value);
@@ -94,6 +107,7 @@ fn enumerated(value: Value) -> Value {
         Value::Object(object) => {
             let entries = object.into_iter().map(|(name, value)| (name, enumerated(value)));
             let mut object: Map<String, Value> = entries.collect();
+            bound(&mut object);
             if let Some((texts, about)) = choice(&object) {
                 object.remove("oneOf");
                 object.insert("type".to_owned(), "string".into());

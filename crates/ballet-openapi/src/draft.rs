@@ -48,9 +48,20 @@ impl<'a> Draft<'a> {
         T::json_schema(self.generator).to_value()
     }
 
-    /// Adds a JSON body of the request.
+    /// Adds a JSON body of the request whose objects have no fields but those of its types.
     pub fn body<T: JsonSchema>(&mut self) {
+        let mut schema = self.schema::<T>();
+        close(self.generator.definitions_mut(), &mut schema);
+        self.put_body(&schema);
+    }
+
+    /// Adds a JSON body of the request that may have more fields than are read.
+    pub fn open_body<T: JsonSchema>(&mut self) {
         let schema = self.schema::<T>();
+        self.put_body(&schema);
+    }
+
+    fn put_body(&mut self, schema: &Value) {
         self.body = Some(json!({
             "required": true,
             "content": { "application/json": { "schema": schema } },
@@ -128,7 +139,6 @@ impl<'a> Draft<'a> {
         let data = self.schema::<T>();
         let name = data["$ref"].as_str().and_then(|place| place.strip_prefix(COMPONENTS));
         let kind = name.map_or("a value".to_owned(), |name| format!("the schema `{name}`"));
-        // OpenAPI 3.1 describes only the whole stream. The extension is named after `itemSchema` of 3.2.
         let item = json!({
             "type": "object",
             "required": ["id", "data"],
@@ -144,9 +154,10 @@ impl<'a> Draft<'a> {
         let schema = json!({
             "type": "string",
             "description": format!("Server-sent events. The `data` of each is JSON: {}.", kind),
+            "contentMediaType": "text/event-stream",
+            "contentSchema": { "type": "array", "items": item },
         });
-        let media = json!({ "schema": schema, "x-item-schema": item });
-        let content = json!({ "text/event-stream": media });
+        let content = json!({ "text/event-stream": { "schema": schema } });
         self.answer(status, json!({ "description": when, "content": content }));
     }
 
@@ -266,6 +277,27 @@ impl<'a> Draft<'a> {
         if described != named {
             mistake(format!("the path has {named:?}, the handler takes {described:?}"));
         }
+    }
+}
+
+/// Closes the objects of a schema, and of those that it refers to: a field that they do not have is refused.
+fn close(definitions: &mut Map<String, Value>, schema: &mut Value) {
+    match schema {
+        Value::Array(schemas) => schemas.iter_mut().for_each(|one| close(definitions, one)),
+        Value::Object(object) => {
+            let name = object.get("$ref").and_then(Value::as_str);
+            let name = name.and_then(|place| place.strip_prefix(COMPONENTS));
+            // One that refers to itself is not found again.
+            if let Some((name, mut named)) = name.and_then(|name| definitions.remove_entry(name)) {
+                close(definitions, &mut named);
+                definitions.insert(name, named);
+            }
+            object.values_mut().for_each(|one| close(definitions, one));
+            if object.get("properties").is_some_and(Value::is_object) {
+                object.entry("additionalProperties").or_insert(false.into());
+            }
+        }
+        _ => {}
     }
 }
 

@@ -25,19 +25,24 @@ impl<S> Takes for State<S> {
 impl<T: JsonSchema> Takes for Json<T> {
     fn describe(draft: &mut Draft<'_>) {
         draft.body::<T>();
-        draft.refuses(StatusCode::BAD_REQUEST, "The body is not JSON.");
-        draft.refuses(StatusCode::PAYLOAD_TOO_LARGE, "The body is too large.");
-        draft.refuses(StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body is not JSON, or is packed.");
-        draft.refuses(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "The body is JSON, but one of its fields is missing or wrong.",
-        );
+        refuses_bodies(draft);
     }
+}
+
+fn refuses_bodies(draft: &mut Draft<'_>) {
+    draft.refuses(StatusCode::BAD_REQUEST, "The body is not JSON.");
+    draft.refuses(StatusCode::PAYLOAD_TOO_LARGE, "The body is too large.");
+    draft.refuses(StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body is not JSON, or is packed.");
+    draft.refuses(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "The body is JSON, but one of its fields is missing or wrong.",
+    );
 }
 
 impl<T: JsonSchema> Takes for OpenJson<T> {
     fn describe(draft: &mut Draft<'_>) {
-        Json::<T>::describe(draft);
+        draft.open_body::<T>();
+        refuses_bodies(draft);
     }
 }
 

@@ -16,6 +16,7 @@ pub mod management;
 pub mod missed;
 pub mod publish;
 pub mod redrive;
+pub mod repair;
 pub mod restored;
 pub mod sagas;
 pub mod standing;

@@ -7,7 +7,9 @@ mod secrets;
 mod signature;
 mod wrong_setting;
 
-pub use request::{CHALLENGE, HEADER as REQUEST_HEADER, message};
+pub use request::{
+    BODY_HASH, CHALLENGE, HEADER as REQUEST_HEADER, VALID as REQUEST_VALID, body_hash, message,
+};
 pub use secrets::Secrets;
-pub use signature::{check, sign};
+pub use signature::{VALID, check, sign};
 pub use wrong_setting::WrongSetting;

@@ -1,5 +1,11 @@
-//! The parts of a request that a gateway signs: where it goes, and all that only a gateway says. The body is not in it:
-//! it passes while it comes.
+//! The parts of a request that a gateway signs: where it goes, the hash of its body, and all headers that decide what
+//! becomes of it.
+
+use std::time::Duration;
+
+use ring::digest::{SHA256, digest};
+
+use crate::signature::hexadecimal;
 
 /// The header with the signature.
 pub const HEADER: &str = "x-ballet-signature";
@@ -8,9 +14,24 @@ pub const HEADER: &str = "x-ballet-signature";
 /// nothing of the client.
 pub const CHALLENGE: &str = "Ballet-Gateway";
 
-/// Whether a header comes from a gateway alone, and is signed.
+/// How far the time of a request's signature may be from the service's, either way: as long as a gateway waits for an
+/// answer.
+pub const VALID: Duration = Duration::from_secs(10);
+
+/// The header with the [`body_hash`] of a body. A request without it has none.
+pub const BODY_HASH: &str = "x-ballet-body";
+
+/// The SHA-256 of a body, in hexadecimal.
+#[must_use]
+pub fn body_hash(body: &[u8]) -> String {
+    hexadecimal(digest(&SHA256, body).as_ref())
+}
+
+/// Whether a header is signed: those that only a gateway writes, conditions, and others that handlers read.
 fn is_signed(name: &str) -> bool {
-    (name.starts_with("x-ballet-") && name != HEADER) || name == "idempotency-key"
+    (name.starts_with("x-ballet-") && name != HEADER)
+        || name.starts_with("if-")
+        || matches!(name, "content-type" | "idempotency-key" | "last-event-id")
 }
 
 /// The message that the signature of a request is of. `path` has the query; the names of the headers are in
@@ -39,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_only_the_gateway_says_is_in_it_in_any_order_and_nothing_else() {
+    fn what_decides_is_in_it_in_any_order_and_nothing_else() {
         let of = |headers: &[(&str, &str)]| {
             let headers = headers.iter().map(|(name, value)| (*name, value.as_bytes()));
             String::from_utf8(message("POST", "/orders?a=1", headers)).expect("text")
@@ -49,6 +70,9 @@ mod tests {
         assert_eq!(of(&all), expected);
         let other = [("idempotency-key", "sub:7:k"), (HEADER, "t=1"), ("x-ballet-scopes", "")];
         assert_eq!(of(&other), expected);
+        let put = [("if-match", "\"2\""), ("x-ballet-body", "00"), ("content-type", "a/b")];
+        let expected = "POST /orders?a=1\ncontent-type:a/b\nif-match:\"2\"\nx-ballet-body:00";
+        assert_eq!(of(&put), expected);
         // Without scopes a request comes from within: it must not look like one that has none.
         assert_ne!(of(&all[1..]), expected);
     }

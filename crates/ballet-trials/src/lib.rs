@@ -41,9 +41,7 @@ pub use customers::operation::{Attempt, ClientAnswer, Operation, judge, seen};
 pub use dice::Dice;
 pub use load::percentile::at_share;
 pub use processes::endpoints::Endpoints;
-pub use processes::gateway::{
-    ConfiguredProgram, GATEWAY, Gateway, GatewaySetup, SECRET, drawn_secret,
-};
+pub use processes::gateway::{ConfiguredProgram, GATEWAY, Gateway, GatewaySetup, secret};
 pub use processes::program::{SERVICE, ServiceProgram};
 pub use running::run_dir::run_dir;
 pub use running::stop::Stop;

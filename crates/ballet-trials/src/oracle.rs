@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use ballet::EventType;
 use ballet::core::System;
 use ballet_ops::audit::{self, LedgerComparison, Report};
+use ballet_terminal::ui;
 use jiff::SignedDuration;
 use serde::Serialize;
 use uuid::Uuid;
@@ -26,6 +27,8 @@ const RENEWALS: u32 = 5;
 /// The time for a verdict, which reads all rows: there are millions after a long run.
 const VERDICT: Duration = Duration::from_secs(15 * 60);
 const LOOK: Duration = Duration::from_millis(250);
+/// How often somebody who waits is told for what.
+const TELL: Duration = Duration::from_secs(15);
 /// Everything is checked once no new event has come for this long.
 const QUIET: Duration = Duration::from_millis(800);
 
@@ -49,7 +52,12 @@ pub(crate) struct OracleVerdict {
 
 impl OracleVerdict {
     pub(crate) fn holds(&self) -> bool {
-        [&self.lost, &self.doubled, &self.broken, &self.unfinished].iter().all(|all| all.is_empty())
+        self.first().is_none()
+    }
+
+    /// The first of all that is wrong.
+    fn first(&self) -> Option<&String> {
+        [&self.lost, &self.doubled, &self.broken, &self.unfinished].into_iter().flatten().next()
     }
 }
 
@@ -72,12 +80,16 @@ pub(crate) async fn check_when_quiescent(
     known: &KnownFacts,
 ) -> Result<OracleVerdict> {
     let begun = Instant::now();
-    let (mut last, mut news) = ((0, 0), begun);
+    let (mut last, mut news, mut told) = ((0, 0), begun, begun);
     loop {
         let now = (load.open().0, recorder.record().messages.len());
         if now != last {
             (last, news) = (now, Instant::now());
         }
+        let mut waits_for = match now.0 {
+            0 => "the last events".to_owned(),
+            open => format!("{open} {}, which are open", subject.sagas),
+        };
         let late = news.elapsed() > PATIENCE || begun.elapsed() > PATIENCE * RENEWALS;
         let quiet = load.open().0 == 0 && recorder.record().quiet_for() > QUIET;
         if quiet || late {
@@ -88,8 +100,13 @@ pub(crate) async fn check_when_quiescent(
                 Ok(verdict) if late || verdict.holds() => return Ok(verdict),
                 Err(error) if late => return Err(error),
                 // Something is on its way, or a server or a service is not back yet.
-                Ok(_) | Err(_) => {}
+                Ok(verdict) => waits_for.extend(verdict.first().map(|wrong| format!("; {wrong}"))),
+                Err(error) => waits_for = format!("an answer: {error:#}"),
             }
+        }
+        if told.elapsed() > TELL {
+            ui::say(&format!("waiting for {waits_for}"));
+            told = Instant::now();
         }
         tokio::time::sleep(LOOK).await;
     }

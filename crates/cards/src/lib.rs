@@ -10,8 +10,7 @@ pub mod sandbox;
 
 pub use config::ProviderSettings;
 pub use provider::{
-    Authorization, Authorize, Capture, NOT_TAKEN, Provider, ProviderError, Refund, Reply, Settle,
-    Void,
+    Authorization, Authorize, Capture, Provider, ProviderError, Refund, Reply, Settle, Void,
 };
 pub use remote::RemoteProvider;
 pub use sandbox::Sandbox;

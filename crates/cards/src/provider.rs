@@ -11,9 +11,6 @@ use serde::{Deserialize, Serialize};
 use sqlx::types::Uuid;
 use values::Money;
 
-/// The reason for a refusal of our own: the provider does not accept the request.
-pub const NOT_TAKEN: &str = "request_not_taken";
-
 /// A card processor. Each request has an idempotency key: it takes effect once and has one answer, however often it
 /// is repeated.
 pub trait Provider: fmt::Debug + Send + Sync + 'static {

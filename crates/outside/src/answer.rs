@@ -20,6 +20,12 @@ struct OperationKey {
     idempotency_key: String,
 }
 
+impl OperationKey {
+    fn is(&self, key: CallKey) -> bool {
+        self.idempotency_key.eq_ignore_ascii_case(&key.to_string())
+    }
+}
+
 /// Reads the operation that was requested under `key`. Errors do not quote `secret`.
 pub(crate) fn operation<T: DeserializeOwned>(
     key: CallKey,
@@ -44,11 +50,16 @@ pub(crate) fn operation<T: DeserializeOwned>(
     }
 }
 
+/// Whether a body is about the request under `key`. A server in between may answer in JSON, but knows no key.
+pub(crate) fn names(key: CallKey, body: &Bytes) -> bool {
+    serde_json::from_slice(body).is_ok_and(|operation: OperationKey| operation.is(key))
+}
+
 fn read<T: DeserializeOwned>(key: CallKey, body: &Bytes, secret: &str) -> Result<T, NoAnswer> {
     let garbage =
         |error: serde_json::Error| NoAnswer::NotUnderstood(without(secret, &error.to_string()));
-    let OperationKey { idempotency_key } = serde_json::from_slice(body).map_err(garbage)?;
-    if !idempotency_key.eq_ignore_ascii_case(&key.to_string()) {
+    let operation: OperationKey = serde_json::from_slice(body).map_err(garbage)?;
+    if !operation.is(key) {
         return Err(NoAnswer::Foreign(format!("we asked under the key {key}")));
     }
     serde_json::from_slice(body).map_err(garbage)

@@ -19,7 +19,7 @@ use rustls::{ClientConfig, RootCertStore};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::answer::operation;
+use crate::answer::{names, operation};
 use crate::no_answer::NoAnswer;
 use crate::url::BaseUrl;
 
@@ -165,11 +165,12 @@ impl ApiClient {
             }
         })?;
         let body = body.to_bytes();
-        // A page of a server in between, which does not know the API, is not the API's answer.
-        let is_told =
-            || serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&body).is_ok();
-        if is_question && head.status == StatusCode::NOT_FOUND && is_told() {
-            return Err(NoAnswer::NoOperation);
+        if is_question && head.status == StatusCode::NOT_FOUND {
+            return Err(if names(key, &body) {
+                NoAnswer::NoOperation
+            } else {
+                NoAnswer::NotUnderstood("404 without the key, which may be a proxy's".to_owned())
+            });
         }
         operation(key, head.status, &head.headers, &body, secret)
     }

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use ballet::http::Problem;
-use ballet_signature::Secrets;
+use ballet_signature::{Secrets, VALID};
 use jiff::Timestamp;
 
 /// Checks the signatures of webhooks by the secrets of their senders.
@@ -39,7 +39,8 @@ impl Webhooks {
         let Some(header) = header else {
             return Err(refused("there is no single header Webhook-Signature"));
         };
-        ballet_signature::check(&secrets, header, now.as_second(), body).map_err(refused)
+        let now = now.as_second();
+        ballet_signature::check(&secrets, header, now, VALID, body).map_err(refused)
     }
 }
 

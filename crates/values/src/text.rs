@@ -23,7 +23,7 @@ pub enum WrongText {
 ///
 /// Returns the reason if the text is not accepted.
 pub fn check_text(text: &str) -> Result<(), WrongText> {
-    if text.trim().is_empty() {
+    if text.chars().all(shows_nothing) {
         Err(WrongText::Empty)
     } else if text.chars().nth(MAX_TEXT).is_some() {
         Err(WrongText::TooLong)
@@ -35,6 +35,17 @@ pub fn check_text(text: &str) -> Result<(), WrongText> {
     }
 }
 
+/// Whether a character is invisible by itself: white space, and what Unicode lets programs ignore, which is a part of
+/// others such as emoji.
+fn shows_nothing(letter: char) -> bool {
+    letter.is_whitespace()
+        || matches!(letter,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{e0000}'..='\u{e0fff}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,7 +53,13 @@ mod tests {
     #[test]
     fn texts_have_bounds() {
         assert_eq!(check_text(&"ü".repeat(200)), Ok(()));
-        assert_eq!(check_text("  "), Err(WrongText::Empty));
+        for nothing in
+            ["", "  ", "\u{200b}", "\u{200b} \u{2060}\u{feff}", "\u{3164}", "\u{2800}\u{ad}"]
+        {
+            assert_eq!(check_text(nothing), Err(WrongText::Empty), "{nothing:?}");
+        }
+        // A family of three is three people and two of these.
+        assert_eq!(check_text("\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}"), Ok(()));
         assert_eq!(check_text(&"ü".repeat(201)), Err(WrongText::TooLong));
         assert_eq!(check_text("a\0b"), Err(WrongText::ControlCharacters));
     }

@@ -12,6 +12,7 @@ use ballet::{
     Service, Step, StepResult, Tx, Watch, done, look_now,
 };
 use jiff::SignedDuration;
+use jiff_sqlx::ToSqlx;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::types::Uuid;
@@ -82,17 +83,19 @@ impl Watch for WatchRoom {
     type Done = RoomEmptied;
 
     async fn begin(&self, tx: &mut Tx<'_>, _: FilmStarted) -> Result<(), Failure> {
-        let insert = "insert into screening (screening_id, seated_at) values ($1, now())";
-        sqlx::query(insert).bind(tx.saga_id().map(|saga| saga.0)).execute(tx.db()).await?;
+        let insert = "insert into screening (screening_id, seated_at) values ($1, $2)";
+        let insert = sqlx::query(insert).bind(tx.saga_id().map(|saga| saga.0));
+        insert.bind(tx.now().to_sqlx()).execute(tx.db()).await?;
         Ok(())
     }
 
     async fn look(&self, tx: &mut Tx<'_>) -> Result<Look<RoomEmptied>, Failure> {
         let (is_over, empty_for): (bool, f64) = sqlx::query_as(
-            "select is_over, extract(epoch from now() - seated_at)::float8 from screening \
+            "select is_over, extract(epoch from $2 - seated_at)::float8 from screening \
              where screening_id = $1",
         )
         .bind(tx.saga_id().map(|saga| saga.0))
+        .bind(tx.now().to_sqlx())
         .fetch_one(tx.db())
         .await?;
         let reason = if is_over {
@@ -119,8 +122,8 @@ async fn take(
 
 /// A sign of life costs one row, however often it comes.
 async fn sit(State(handle): State<Handle>, Path(screening_id): Path<Uuid>) -> Result<(), Problem> {
-    let sign = "update screening set seated_at = now() where screening_id = $1";
-    sqlx::query(sign).bind(screening_id).execute(handle.db()).await?;
+    let sign = "update screening set seated_at = $2 where screening_id = $1";
+    sqlx::query(sign).bind(screening_id).bind(handle.now().to_sqlx()).execute(handle.db()).await?;
     Ok(())
 }
 

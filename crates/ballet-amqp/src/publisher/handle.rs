@@ -11,7 +11,7 @@ use crate::publisher::batch::{BatchId, OnPublished, OutBatch};
 use crate::publisher::batches::{Batches, NotSent};
 use crate::publisher::memory::BatchMemory;
 use crate::publisher::outgoing::Outgoing;
-use crate::publisher::queue::{PublishCommand, PublishQueue};
+use crate::publisher::queue::{NO_QUEUE_TOOK_IT, PublishCommand, PublishQueue};
 use crate::publisher::settings::PublisherSettings;
 use crate::publisher::supervisor::PublishSupervisor;
 use crate::session::seam::Broker;
@@ -69,6 +69,14 @@ pub enum PublishError {
     /// The publisher has been stopped.
     #[error("the publisher is stopped; the message may not have been published")]
     Stopped,
+}
+
+impl PublishError {
+    /// Whether a queue refuses the message, because it is full.
+    #[must_use]
+    pub fn is_of_a_queue(&self) -> bool {
+        matches!(self, Self::NotTaken { reason, .. } if reason == NO_QUEUE_TOOK_IT)
+    }
 }
 
 /// The publish role.

@@ -12,7 +12,9 @@ use crate::backoff::{Backoff, until};
 use crate::metric::{Counter, Gauge};
 use crate::publisher::batches::InFlight;
 use crate::publisher::outgoing::Outgoing;
-use crate::publisher::queue::{PublishCommand, PublishQueue, UNTIL_MENDED, UNTIL_TAKEN};
+use crate::publisher::queue::{
+    NO_QUEUE_TOOK_IT, PublishCommand, PublishQueue, UNTIL_MENDED, UNTIL_TAKEN,
+};
 use crate::publisher::settings::PublisherSettings;
 use crate::publisher::stop::{StopRequest, Stopping};
 use crate::session::error::BrokerError;
@@ -217,7 +219,7 @@ impl<'a> PublishLoop<'a> {
                 self.nacked.increment(1);
                 let problem = "the broker did not accept a message (full queue?); trying again";
                 self.alarm.raise(&*entry.message, problem);
-                self.again_or_never(entry, &UNTIL_TAKEN, "a queue did not take it");
+                self.again_or_never(entry, &UNTIL_TAKEN, NO_QUEUE_TOOK_IT);
             }
             PublishOutcome::Returned { .. } => {
                 self.returned.increment(1);

@@ -17,6 +17,8 @@ use crate::publisher::poison::{BlamedMessages, Matcher, blame};
 use crate::session::error::BrokerError;
 use crate::session::message::{Publish, text_of};
 
+/// The reason why a message is not taken that a queue refuses: it is full.
+pub(super) const NO_QUEUE_TOOK_IT: &str = "a queue did not take it";
 /// Backoff for a message that the broker did not accept, for example because of a full queue.
 pub(super) const UNTIL_TAKEN: Backoff =
     Backoff::new(Duration::from_millis(100), Duration::from_secs(5));

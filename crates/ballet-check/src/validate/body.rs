@@ -94,7 +94,7 @@ impl<'a> BodySchema<'a> {
             return faults.push(unwanted(place, &self.in_words(first), value));
         }
         if let Some(known) = self.values().filter(|known| !known.contains(&value)) {
-            return faults.push(none_of(place, value, &known));
+            return faults.push(none_of(place, &known));
         }
         for part in self.list("allOf") {
             part.fit(value, place, faults);
@@ -150,7 +150,7 @@ impl<'a> BodySchema<'a> {
         }
         judged.sort_by_key(|(is_null, faults)| (*is_null, faults.len()));
         match value {
-            Value::String(_) if listed.len() > 1 => faults.push(none_of(place, value, &listed)),
+            Value::String(_) if listed.len() > 1 => faults.push(none_of(place, &listed)),
             _ => faults.extend(judged.into_iter().next().into_iter().flat_map(|(_, said)| said)),
         }
     }
@@ -165,7 +165,7 @@ impl<'a> BodySchema<'a> {
         if parts.is_empty() {
             let rest = self.part.get("additionalProperties");
             if rest == Some(&Value::Bool(false)) {
-                return faults.push(fault(place, &self.unknown(name)));
+                return faults.push(fault(place, &self.unknown()));
             }
             parts.extend(rest);
         }
@@ -175,14 +175,14 @@ impl<'a> BodySchema<'a> {
     }
 
     /// Returns the fault about an unknown field, in a service's words.
-    fn unknown(self, name: &str) -> String {
+    fn unknown(self) -> String {
         let known = self.part["properties"].as_object().into_iter().flatten();
         let known: Vec<String> = known.map(|(name, _)| format!("`{name}`")).collect();
         if known.is_empty() {
-            return format!("`{name}` is not known");
+            return "it is not known".to_owned();
         }
         let between = if known.len() == 2 { " or " } else { ", " };
-        format!("`{name}` is not known, only {}", known.join(between))
+        format!("it is not known, only {}", known.join(between))
     }
 
     fn fit_items(self, items: &[Value], place: &str, faults: &mut Vec<String>) {
@@ -215,7 +215,7 @@ impl<'a> BodySchema<'a> {
         } else {
             format!("below {}", broken("exclusiveMaximum", f64::ge)?)
         };
-        Some(fault(place, &format!("a number {bound} is wanted, but there is {number}")))
+        Some(fault(place, &format!("a number {bound} is wanted")))
     }
 
     fn fault_of_text(self, text: &str, place: &str) -> Option<String> {
@@ -230,7 +230,7 @@ impl<'a> BodySchema<'a> {
         }
         let value = Value::from(text);
         match self.part["format"].as_str() {
-            Some("uuid") if text.parse::<MessageId>().is_err() => {
+            Some("uuid") if serde_json::from_value::<MessageId>(text.into()).is_err() => {
                 return Some(fault(place, &in_words("UUID parsing failed")));
             }
             Some("date-time") if text.parse::<Timestamp>().is_err() => {
@@ -271,21 +271,28 @@ fn fault(place: &str, what: &str) -> String {
 }
 
 fn unwanted(place: &str, wanted: &str, value: &Value) -> String {
-    fault(place, &format!("{wanted} is wanted, but there is {}", there(value)))
+    let found = there(value);
+    let other = if wanted.starts_with(found) { "another one" } else { found };
+    fault(place, &format!("{wanted} is wanted, but there is {other}"))
 }
 
-fn there(value: &Value) -> String {
+/// The type of a value: the value itself may be about a person.
+fn there(value: &Value) -> &'static str {
     match value {
-        Value::Array(_) => "an array".to_owned(),
-        Value::Object(_) => "an object".to_owned(),
-        other => other.to_string(),
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(number) if number.is_f64() => "a number",
+        Value::Number(_) => "a whole number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
     }
 }
 
-fn none_of(place: &str, value: &Value, known: &[&Value]) -> String {
+fn none_of(place: &str, known: &[&Value]) -> String {
     let known: Vec<String> = known.iter().map(|one| format!("`{}`", plain(one))).collect();
     let between = if known.len() == 2 { " or " } else { ", " };
-    fault(place, &format!("`{}` is none of {}", plain(value), known.join(between)))
+    fault(place, &format!("it is none of {}", known.join(between)))
 }
 
 /// Returns a text without its quotation marks, and other JSON as it is.

@@ -55,14 +55,8 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Exi
     let suite = ProgramSuite::new(program, contract).patience(Duration::from_secs(patience));
     let scenarios = chosen_scenarios(&suite, &only)?;
     ui::say(&format!("{service} goes through {} scenarios", scenarios.len()));
-    let fitting = suite.scenarios();
-    let left_out = Scenario::ALL.iter().filter(|one| !fitting.contains(one));
-    let left_out: Vec<String> = left_out.map(ToString::to_string).collect();
-    if !left_out.is_empty() {
-        let names = left_out.join(", ");
-        ui::say(&format!(
-            "not tried, since the file has nothing for it (`refused_by`, `trouble`, `calls`), or no join: {names}"
-        ));
+    for (scenario, why) in suite.left_out() {
+        ui::say(&format!("{scenario} is not tried: {why}"));
     }
     let mut outcomes = Vec::new();
     let told = |outcome: ScenarioOutcome| {
@@ -87,6 +81,11 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Exi
 /// The scenarios that were asked for, or all that fit.
 fn chosen_scenarios(suite: &ProgramSuite, only: &[String]) -> Result<Vec<Scenario>> {
     let fitting = suite.scenarios();
+    let left_out = suite.left_out();
+    if let Some((scenario, why)) = left_out.iter().find(|(one, _)| only.contains(&one.to_string()))
+    {
+        return Err(usage(format!("{scenario} cannot be tried: {why}")));
+    }
     let names: BTreeSet<String> = fitting.iter().map(ToString::to_string).collect();
     if let Some(unknown) = only.iter().find(|name| !names.contains(*name)) {
         let names: Vec<_> = names.into_iter().collect();

@@ -28,11 +28,10 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   ballet console
   ballet console --listen 127.0.0.1:9000 --keep 14d
-  ballet console --rebuild
   ballet console account ada --role viewer
 
 It listens on this machine alone unless --listen says otherwise; then put it behind HTTPS, and say
---behind-tls. Its database is `console` beside those of the services (DATABASE_URL). The first start makes an account
+--behind-tls and its --host. Its database is `console` beside those of the services (DATABASE_URL). The first start makes an account
 and prints its password once.";
 
 #[derive(Debug, clap::Args)]
@@ -42,6 +41,9 @@ pub(crate) struct Args {
     /// The address to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7070")]
     listen: SocketAddr,
+    /// A name by which browsers reach it, besides addresses and `localhost`; it answers by no other
+    #[arg(long, value_name = "NAME")]
+    host: Vec<String>,
     /// Browsers reach it through HTTPS: restrict its cookie to that
     #[arg(long)]
     behind_tls: bool,
@@ -61,10 +63,6 @@ pub(crate) struct Args {
     /// The time after its cause from which a step is late, if nothing is known to hinder it
     #[arg(long, value_name = "AGE", default_value = "5min", value_parser = age)]
     patience: SignedDuration,
-    /// Forget what was read, and read the journal again from its beginning. Open sagas that are older than the journal
-    /// are then known to `ballet sagas open` alone
-    #[arg(long)]
-    rebuild: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -121,6 +119,7 @@ async fn serve(
         database,
         databases,
         listen: args.listen,
+        hosts: args.host.clone(),
         is_behind_tls: args.behind_tls,
         keep: args.keep,
         patience: args.patience,
@@ -135,9 +134,6 @@ async fn serve(
         clock: options.clock.clone(),
     })
     .await?;
-    if args.rebuild {
-        console.rebuild().await?;
-    }
     ui::say(&format!("the console is at http://{}", console.address));
     if let Some(first) = &console.first {
         ui::say(&format!("log in as {} with the password {}", first.name, first.password));

@@ -135,7 +135,8 @@ async fn list(options: &GlobalOptions) -> Result<ExitStatus> {
                 to - 1
             ),
             (None, "made_anew") => format!(
-                "missed what it had not read of {stream} from offset {from_offset} on: the stream was made anew"
+                "missed what it had not read of {stream} from offset {from_offset} on: the stream was made anew, or lost \
+                 its newest messages"
             ),
             (None, reason) => format!("missed {stream} from offset {from_offset} on ({reason})"),
         };

@@ -3,12 +3,13 @@
 use ballet_amqp::{Broker, RabbitMq};
 use ballet_stage::{Method, wait_until};
 use ballet_testkit::command::{CommandOutput, ended};
+use ballet_testkit::until_yields;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
 use crate::interruptions::{dies_at, points};
 use crate::publish::contracts;
-use crate::shop::{ShopWorld, checkout};
+use crate::shop::{ShopWorld, checkout, declined_checkout};
 use crate::upgrade::topology;
 use crate::world::{CounterWorld, FOR_A_WHILE, SOON, TICKED, ballet};
 
@@ -25,7 +26,14 @@ impl ShopWorld {
 
     /// The command with the rights to repair the topology.
     pub(crate) async fn topology(&self, verb: &str) -> CommandOutput {
-        ended(topology(&self.env, &self.place, &[verb]).await).await
+        self.topology_with(&[verb]).await
+    }
+
+    async fn topology_with(&self, arguments: &[&str]) -> CommandOutput {
+        let mut command = topology(&self.env, &self.place, arguments).await;
+        let database = self.env.admin_database_url("orders").replace("/orders", "/{service}");
+        command.env("DATABASE_URL", database);
+        ended(command).await
     }
 
     /// Publishes orders with bodies that differ from all others.
@@ -217,6 +225,131 @@ async fn t180_what_was_handled_under_any_id_is_not_missed() {
     let come = management.until_depth("orders.dead", SOON, |depth| depth.ready == 4).await;
     come.expect("dead letters of orders");
     assert_eq!(shop.missed_by("orders").await, Vec::<Value>::new());
+    shop.close().await;
+}
+
+impl ShopWorld {
+    /// What `ballet doctor` says against the journal.
+    async fn doctor_on_journal(&self) -> Vec<Value> {
+        let mut command = self.command(&["doctor", "--quiet", "-o", "json"]);
+        command.env("RABBITMQ_MANAGEMENT_URL", self.env.management_url());
+        let mut found: Vec<Value> = ended(command).await.json();
+        found.retain(|finding| finding["check"] == "journal");
+        found
+    }
+
+    /// Loses the journal, as a broker without its disks does. It is made anew without what it had.
+    pub(crate) async fn lose_the_journal(&self) {
+        let path = ["queues", self.env.vhost(), "journal"];
+        self.env.management().call(Method::DELETE, &path, None).await.expect("lost");
+        self.topology("apply").await.ends_with(0);
+    }
+}
+
+/// "It is not in the journal" is believed only if the databases of the services say the same.
+#[tokio::test]
+async fn what_the_broker_lost_with_its_disks_is_sent_from_the_ledgers() {
+    let mut shop = ShopWorld::open("lost_disks").await;
+    shop.receive("note-2", 100).await;
+    let before = shop.order(2).await;
+    shop.all_are(&before, "completed").await;
+    // What a person gave up stays so, although the journal forgets it.
+    shop.stop("shipping").await;
+    shop.start("shipping", Some(10)).await;
+    let given_up = shop.order(1).await;
+    shop.dead("shipping").await;
+    shop.ballet(&["dlq", "discard", "--all", "--yes"]).await.ends_with(0);
+    shop.stop("shipping").await;
+    shop.start("shipping", None).await;
+
+    shop.unbind("shipping", CONFIRMED).await;
+    let orders = shop.order(5).await;
+    shop.all_are(&orders, "confirmed").await;
+    shop.lose_the_journal().await;
+    let after = shop.order(1).await;
+    shop.all_are(&after, "completed").await;
+    let of_journal = shop.doctor_on_journal().await;
+    assert!(
+        of_journal[0]["found"].as_str().is_some_and(|it| it.contains("it lacks")),
+        "{of_journal:?}"
+    );
+    let since = ["shipping", "--since", "1h"];
+    let from_journal = [&["dlq", "redrive", "--from-journal"], &since[..]].concat();
+    shop.ballet(&from_journal).await.ends_with(0).says(&["shipping has missed nothing"]);
+
+    let from_ledgers = [&["dlq", "redrive", "--from-ledgers"], &since[..]].concat();
+    let preview = [&from_ledgers[..], &["--dry-run", "-o", "json"]].concat();
+    let missed: Vec<Value> = shop.ballet(&preview).await.ends_with(3).json();
+    assert_eq!(missed.len(), orders.len(), "{missed:?}");
+    for event in &missed {
+        assert_eq!(event["type"], CONFIRMED);
+        assert!(orders.iter().any(|order| event["saga"] == order.as_str()), "{event}");
+    }
+    let one = missed[0]["id"].as_str().expect("an id");
+    let few = shop.ballet(&[&from_ledgers[..], &["--id", one]].concat()).await;
+    // Other services may have missed what no ledger has.
+    few.ends_with(3).says(&["1 event sent to shipping", "the broker has lost a part of it"]);
+    // What doctor advises brings all of it back.
+    let advice = of_journal[0]["do"].as_str().expect("an advice");
+    let command = advice.split('`').nth(1).expect("a command");
+    let words: Vec<&str> = command.split(' ').skip_while(|word| *word != "repair").collect();
+    shop.topology_with(&words).await.ends_with(3).says(&["4 of 4 events sent"]);
+    shop.all_are(&orders, "completed").await;
+    shop.ballet(&from_ledgers).await.ends_with(3).says(&["shipping has missed nothing"]);
+    shop.order_is(&given_up[0], "placed").await;
+    let of_orders = ["dlq", "redrive", "--from-ledgers", "orders", "--since", "1h"];
+    shop.ballet(&of_orders).await.ends_with(3).says(&["No ledger has cart.checked_out.v1"]);
+    shop.close().await;
+}
+
+/// A journal that has everything is confirmed by the databases, and the ends are those of `--from-journal`.
+#[tokio::test]
+async fn ledgers_that_agree_with_the_journal_say_that_nothing_is_lost() {
+    let shop = ShopWorld::open("ledgers_agree").await;
+    let orders = shop.order(3).await;
+    shop.all_are(&orders, "completed").await;
+    let declined = shop.new_order(&declined_checkout()).await;
+    shop.order_is(&declined, "cancelled").await;
+    for service in ["orders", "inventory", "payments", "shipping"] {
+        // Each outcome is kept with the id under which it was published. The abort came before some of the declined order.
+        let without = format!(
+            "select count(*) from ballet.ledger where emitted_id is null and event_type is not null \
+             and (entry in ('refused', 'undone') or entry = 'done' and saga_id <> '{declined}')"
+        );
+        until_yields(shop.env.admin_database_url(service), &without, "0", SOON).await;
+        let redrive = ["dlq", "redrive", "--from-ledgers", service, "--since", "1h"];
+        let nothing = format!("{service} has missed nothing");
+        shop.ballet(&redrive).await.ends_with(0).says(&[&nothing]);
+    }
+    let aborts =
+        "select count(*) from ballet.ledger where entry = 'aborted' and emitted_id is not null";
+    until_yields(shop.env.admin_database_url("orders"), aborts, "1", SOON).await;
+    assert_eq!(shop.doctor_on_journal().await, Vec::<Value>::new());
+    shop.close().await;
+}
+
+/// One command does all three: what is missing at the broker, what was missed, and what no binding took.
+#[tokio::test]
+async fn a_repair_creates_what_is_missing_and_sends_all_that_was_lost() {
+    let shop = ShopWorld::open("repair").await;
+    shop.receive("note-2", 100).await;
+    shop.unbind("shipping", CONFIRMED).await;
+    let missed = shop.order(3).await;
+    shop.all_are(&missed, "confirmed").await;
+    shop.unbind("orders", "cart.checked_out.v1").await;
+    let unrouted = shop.order(2).await;
+    let come = shop.env.management().until_depth("unrouted", SOON, |depth| depth.ready == 2).await;
+    come.expect("events without a binding");
+    let preview = shop.topology_with(&["repair", "--since", "1h", "--dry-run"]).await.ends_with(0);
+    preview.says(&["5 events would be sent, 2 of them from `unrouted`; nothing was sent"]);
+    shop.all_are(&missed, "confirmed").await;
+    let repaired = shop.topology_with(&["repair", "--since", "1h"]).await.ends_with(0);
+    repaired.says(&["5 of 5 events sent"]);
+    shop.all_are(&missed, "completed").await;
+    shop.all_are(&unrouted, "completed").await;
+    let again = shop.topology_with(&["repair"]).await.ends_with(0);
+    again.says(&["0 of 0 events sent"]);
+    shop.is_sound().await;
     shop.close().await;
 }
 

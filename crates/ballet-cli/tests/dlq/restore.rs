@@ -124,6 +124,32 @@ async fn a_restored_participant_hears_what_it_missed_and_is_where_the_others_are
     shop.close().await;
 }
 
+/// A stream is not flushed to disk: a broker that crashes loses the end of its journal, and what others know is all that
+/// tells it.
+#[tokio::test]
+async fn a_restore_does_not_believe_a_journal_that_has_lost_its_end() {
+    let mut shop = ShopWorld::open("restored_lost").await;
+    let before = shop.order(2).await;
+    shop.all_are(&before, "completed").await;
+    let backup = Backup::of(&mut shop, "payments").await;
+    let after = shop.order(3).await;
+    shop.all_are(&after, "completed").await;
+    shop.lose_the_journal().await;
+    let later = shop.order(1).await;
+    shop.all_are(&later, "completed").await;
+    shop.stop("payments").await;
+    backup.restore().await;
+    let check = ["restore", "payments", "--backup", &backup.taken, "--check"];
+    shop.ballet(&check).await.ends_with(3).says(&["the broker has lost a part of it"]);
+    // What steps have published is in the ledgers of the others, so payments is where they are.
+    let restored = restored(&mut shop, "payments", &backup.taken).await.ends_with(3);
+    restored.says(&["the journal lacks", "what the broker has lost cannot be compared"]);
+    let paid = "select count(*) from payment where state = 'captured'";
+    until_yields(shop.env.admin_database_url("payments"), paid, "6", SOON).await;
+    shop.is_sound().await;
+    shop.close().await;
+}
+
 /// Waits until a company was asked for a step of an order, and has not answered.
 pub(crate) async fn is_asked(shop: &ShopWorld, service: &str, step: &str, order: &str) {
     let asked = format!(

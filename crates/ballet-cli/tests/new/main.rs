@@ -32,11 +32,88 @@ async fn what_does_not_fit_between_two_contracts_is_found_without_any_code() {
         .expect("written");
     let said = place.ballet(&["check"], "harbour").await.ends_with(3).both();
     let unknown =
-        "pantry.json is not a contract: sagas[0].steps[0].refuses: `refuses` is not known, only ";
+        "pantry.json is not a contract: sagas[0].steps[0].refuses: it is not known, only ";
     assert!(said.contains(unknown), "{said}");
 
     let mut elsewhere = place.command(BALLET, &["check"], "");
     said_by(&mut elsewhere).await.ends_with(2).tells(&["there are no contracts of services here"]);
+}
+
+/// The names and marks of the templates. None of them may survive.
+const PLACEHOLDERS: [&str; 17] = [
+    "my_service",
+    "my_system",
+    "MY_SERVICE",
+    "my_saga",
+    "my_owner",
+    "MySaga",
+    "MyTrigger",
+    "MyAbort",
+    "_OF_TRIGGER",
+    "_OF_ABORT",
+    "LINTS",
+    "BALLET_DEPENDENCIES",
+    "BALLET_INSTALL",
+    "BALLET_COPY",
+    "BALLET_CONTEXT",
+    "BALLET_SOURCE",
+    "FIELDS_OF",
+];
+
+#[tokio::test]
+async fn no_placeholder_survives_in_what_is_written() {
+    let place = TestDirectory::new("placeholders");
+    place.ballet(&["new", "system", "harbour"], "").await.ends_with(0);
+    place.ballet(&["new", "service", "pantry"], "harbour").await.ends_with(0);
+    let (mut folders, mut read) = (vec![place.at("harbour")], 0);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let (name, text) = (path.display().to_string(), fs::read_to_string(&path));
+            let text = text.expect("text");
+            for placeholder in PLACEHOLDERS {
+                assert!(!text.contains(placeholder), "{placeholder} is in {name}");
+                assert!(!name.contains(placeholder), "{placeholder} is in the name {name}");
+            }
+            read += 1;
+        }
+    }
+    assert!(read > 30, "{read} files");
+}
+
+#[tokio::test]
+async fn a_refusal_that_the_decision_does_not_wait_for_is_found_in_a_new_system() {
+    let place = TestDirectory::new("refuses");
+    place.ballet(&["new", "system", "harbour"], "").await.ends_with(0);
+    place.ballet(&["new", "service", "pantry"], "harbour").await.ends_with(0);
+    place.ballet(&["check"], "harbour").await.ends_with(0);
+    let contract = |name: &str| place.at(&format!("harbour/contracts/harbour/{name}.json"));
+    let edited = |name: &str, edit: &dyn Fn(&mut Value)| {
+        let text = fs::read_to_string(contract(name)).expect("a contract");
+        let mut value: Value = serde_json::from_str(&text).expect("JSON");
+        edit(&mut value);
+        fs::write(contract(name), serde_json::to_string_pretty(&value).expect("JSON"))
+            .expect("written");
+    };
+    let none_left = "pantry.none_left.v1";
+    edited("pantry", &|pantry| {
+        pantry["sagas"][0]["steps"][0]["refused"] = json!(none_left);
+        let event = json!({ "name": none_left, "role": "in_saga", "schema": { "type": "object" } });
+        pantry["events"].as_array_mut().expect("events").push(event);
+    });
+    edited("desk", &|desk| {
+        let aborts_on = desk["sagas"][0]["aborts_on"].as_array_mut().expect("refusals");
+        aborts_on.push(json!(none_left));
+        let event = json!({ "name": none_left, "role": "in_saga", "schema": { "type": "object" } });
+        desk["events"].as_array_mut().expect("events").push(event);
+    });
+    let said = place.ballet(&["check"], "harbour").await.ends_with(1).both();
+    let found = "pantry.do_part may refuse with pantry.none_left.v1, but does not come before confirm_request";
+    assert!(said.contains(found), "{said}");
 }
 
 #[tokio::test]

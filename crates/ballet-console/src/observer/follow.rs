@@ -13,13 +13,13 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgPool;
 use tokio::sync::{Notify, mpsc, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::contract_index::ContractIndex;
 use crate::error::ConsoleError;
-use crate::observer::journal_identity::is_another;
+use crate::observer::journal_identity::{go_on, is_another};
 use crate::observer::journal_rows;
-use crate::store::append::{self, EntryBatch};
+use crate::store::append::{self, EntryBatch, ReadJournal};
 use crate::store::times::times;
 
 /// The most records, and the most bytes, of a batch.
@@ -27,6 +27,8 @@ const MOST: usize = 2_000;
 const MOST_BYTES: usize = 8 * 1024 * 1024;
 /// The time in which records are collected into a batch: services need the processor more than a page needs the news.
 const LINGER: Duration = Duration::from_millis(250);
+/// How long a journal without what was read last may be a replica that lags behind.
+const LAGS: Duration = Duration::from_secs(20);
 
 /// Follows the journal.
 pub(crate) struct Observer {
@@ -45,10 +47,10 @@ pub(crate) struct Observer {
 impl Observer {
     /// Follows the journal forever. When a connection ends, the pages say why, and it connects again.
     pub(crate) async fn follow(self) {
-        let mut backoff = Backoff::default();
+        let (mut backoff, mut another_since) = (Backoff::default(), None);
         loop {
             let before = in_time(append::next(&self.pool)).await.ok();
-            match self.read().await {
+            match self.read(&mut another_since).await {
                 Ok(()) => {}
                 Err(error) => {
                     tracing::warn!("the console does not follow: {error}");
@@ -63,23 +65,30 @@ impl Observer {
     }
 
     /// Follows until something fails, or another console writes.
-    async fn read(&self) -> Result<(), ConsoleError> {
-        let mut next = in_time(append::next(&self.pool)).await?;
-        let begin = u64::try_from(next).unwrap_or_default();
-        if is_another(&self.pool, &self.broker).await? {
-            let another = "it does not have what was read last, so it is another journal: start the console with \
-                           --rebuild";
-            self.trouble.send_replace(Some(another.to_owned()));
-            return Ok(());
+    async fn read(&self, another_since: &mut Option<Instant>) -> Result<(), ConsoleError> {
+        let mut db = in_time(self.pool.acquire()).await?;
+        if is_another(&mut db, &self.broker).await? {
+            if another_since.get_or_insert_with(Instant::now).elapsed() < LAGS {
+                let another = "the journal does not have what was read last";
+                self.trouble.send_replace(Some(another.to_owned()));
+                return Ok(());
+            }
+            go_on(&self.pool, &self.broker).await?;
         }
-        let start = if next == 0 { Start::First } else { Start::Offset(begin) };
+        drop(db);
+        *another_since = None;
+        let ReadJournal { mut next, shift, .. } = in_time(append::read(&self.pool)).await?;
+        let begin = u64::try_from(next - shift).unwrap_or_default();
+        let start = if begin == 0 { Start::First } else { Start::Offset(begin) };
         let mut reader = JournalReader::open(Arc::clone(&self.broker), start).await?;
         self.trouble.send_replace(None);
         // While the database takes one batch, the next is read, and no more.
         let (send, mut batches) = mpsc::channel(1);
         let reading = async {
             loop {
-                let Some((batch, to)) = self.batch(&mut reader, next).await? else { continue };
+                let Some((batch, to)) = self.batch(&mut reader, next, shift).await? else {
+                    continue;
+                };
                 if send.send((batch, (next, to))).await.is_err() {
                     return Ok(());
                 }
@@ -107,6 +116,7 @@ impl Observer {
         &self,
         reader: &mut JournalReader,
         from: i64,
+        shift: i64,
     ) -> Result<Option<(EntryBatch, i64)>, ConsoleError> {
         let (mut batch, mut to, mut records, mut bytes) = (EntryBatch::default(), from, 0, 0);
         let mut read = match timeout(LINGER, reader.next()).await {
@@ -122,16 +132,21 @@ impl Observer {
         let is_full = loop {
             match read {
                 JournalItem::Record(record) => {
-                    to = place(record.offset).map_or(to, |place| place + 1);
                     records += 1;
                     bytes += record.body.len();
-                    journal_rows::add(&mut batch, &self.contract_index, &record, (floor, now));
+                    if let Some(place) = place(record.offset, shift) {
+                        to = place + 1;
+                        let index = &self.contract_index;
+                        journal_rows::add(&mut batch, index, place, &record, (floor, now));
+                    }
                 }
                 // Another journal may be there afterwards, so it is checked before following goes on.
                 JournalItem::Notice(Notice::Lost(error)) => {
                     return Err(JournalError::from(error).into());
                 }
-                JournalItem::Notice(notice) => to = record_notice(&mut batch, &notice, from, to),
+                JournalItem::Notice(notice) => {
+                    to = record_notice(&mut batch, &notice, (from, to), shift)
+                }
             }
             if records >= MOST || bytes >= MOST_BYTES {
                 break true;
@@ -177,7 +192,12 @@ impl Observer {
 }
 
 /// Records a notice. Returns the place behind the known entries.
-fn record_notice(batch: &mut EntryBatch, notice: &Notice, from: i64, to: i64) -> i64 {
+fn record_notice(
+    batch: &mut EntryBatch,
+    notice: &Notice,
+    (from, to): (i64, i64),
+    shift: i64,
+) -> i64 {
     match *notice {
         Notice::Lost(_) | Notice::Back | Notice::NothingSince => {}
         // The first reading of a journal misses nothing.
@@ -187,12 +207,12 @@ fn record_notice(batch: &mut EntryBatch, notice: &Notice, from: i64, to: i64) ->
         )),
         Notice::Unreadable(offset) => {
             batch.gaps.push(format!("no reader gets the entry {offset} of the journal"));
-            return place(Some(offset)).map_or(to, |place| to.max(place + 1));
+            return place(Some(offset), shift).map_or(to, |place| to.max(place + 1));
         }
     }
     to
 }
 
-fn place(offset: Option<u64>) -> Option<i64> {
-    offset.and_then(|offset| i64::try_from(offset).ok())
+fn place(offset: Option<u64>, shift: i64) -> Option<i64> {
+    i64::try_from(offset?).ok()?.checked_add(shift)
 }

@@ -31,6 +31,7 @@ const KEY: usize = 200;
 pub(super) fn add(
     batch: &mut EntryBatch,
     contract_index: &ContractIndex,
+    place: i64,
     record: &Record,
     (floor, now): (Timestamp, Timestamp),
 ) {
@@ -38,7 +39,6 @@ pub(super) fn add(
     if at < floor {
         return;
     }
-    let Some(place) = record.offset.and_then(|place| i64::try_from(place).ok()) else { return };
     let (kind, service) = kind(record);
     let unpacked = unpacked(record);
     let event = contract_index.event(record.event_type());

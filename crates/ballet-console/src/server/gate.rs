@@ -1,6 +1,6 @@
 //! The checks of every request: its session, the origin of a form, and the headers of the answer.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, ORIGIN, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -61,6 +62,32 @@ pub(super) async fn headers(request: Request, next: Next) -> Response {
     response
 }
 
+/// Answers only by an address or a name of the console's own. The page of another site, whose name its owner lets lead
+/// here, would otherwise count as one of ours, with headers that it chooses.
+pub(super) async fn own_hosts(
+    State(site): State<Arc<Site>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    if is_own_host(host, &site.hosts) {
+        return next.run(request).await;
+    }
+    let text = format!(
+        "The console does not answer by the name {host:?}. If that is its name, start it with \
+         `--host NAME`."
+    );
+    site.message(None, StatusCode::MISDIRECTED_REQUEST, "Not a name of the console", &text)
+}
+
+fn is_own_host(host: &str, names: &[String]) -> bool {
+    let Ok(authority) = host.parse::<Authority>() else { return false };
+    let name = authority.host().trim_start_matches('[').trim_end_matches(']');
+    name.parse::<IpAddr>().is_ok()
+        || name.eq_ignore_ascii_case("localhost")
+        || names.iter().any(|own| own.eq_ignore_ascii_case(name))
+}
+
 /// Accepts a form only from one of our pages. The browser names the sender, and other sites' pages cannot change that.
 pub(super) async fn own_forms(
     State(site): State<Arc<Site>>,
@@ -88,10 +115,15 @@ fn is_from_here(headers: &HeaderMap) -> bool {
 
 /// Returns the token of the request's session.
 pub(super) fn session(headers: &HeaderMap) -> Option<&str> {
+    cookie_of(headers, NAME)
+}
+
+/// Returns the value of a cookie.
+pub(super) fn cookie_of<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     let cookies = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
     let mut pairs =
         cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == NAME).map(|(_, token)| token)
+    pairs.find(|(name, _)| *name == wanted).map(|(_, value)| value)
 }
 
 /// Accepts only persons who have logged in or are named by a gateway.

@@ -1,7 +1,10 @@
 //! The pages that only read: each handler reads the database and passes the data to its page.
 
-use axum::extract::{Path, Query};
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use axum::response::Response;
 use ballet_ops::coverage::Coverage;
 use ballet_ops::sagas::journal::{JournalEntry, JournalSaga};
 use ballet_ops::sagas::{self as live_sagas, SagaDetails, SagaState};
@@ -50,6 +53,12 @@ impl MinuteQuery {
         let ago = minute(now).duration_since(at).as_mins();
         (1..=MINUTES).contains(&ago).then_some(at)
     }
+}
+
+/// The answer at an address without a page.
+pub(super) async fn unknown(State(site): State<Arc<Site>>) -> Response {
+    let text = "The console has no page at this address.";
+    site.message(None, StatusCode::NOT_FOUND, "No such page", text)
 }
 
 pub(super) async fn now(visit: Visit, Query(asked): Query<MinuteQuery>) -> Answer {

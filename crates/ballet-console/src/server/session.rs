@@ -6,20 +6,24 @@ use std::sync::Arc;
 use axum::Form;
 use axum::extract::{ConnectInfo, Query, State};
 use axum::http::header::SET_COOKIE;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::response::{AppendHeaders, Html, IntoResponse, Redirect, Response};
 use jiff::SignedDuration;
 use serde::Deserialize;
 
-use crate::access::{password, token};
+use crate::access::attempts::Attempter;
+use crate::access::{form_token, password, token};
 use crate::error::ConsoleError;
 use crate::pages::login::login;
-use crate::server::gate::{NAME, session};
+use crate::server::gate::{NAME, cookie_of, session};
 use crate::server::site::Site;
 use crate::store::accounts;
 
 /// The time after which a session ends: a working day.
 const LASTS: SignedDuration = SignedDuration::from_hours(12);
+/// The cookie of a browser from which an account has logged in before, and the seconds for which it stays.
+const KNOWN: &str = "ballet_console_known";
+const KNOWN_LASTS: i64 = 365 * 24 * 60 * 60;
 /// The header to which a proxy appends the address of its client.
 const FORWARDED: &str = "x-forwarded-for";
 
@@ -55,16 +59,25 @@ pub(super) async fn log_in(
     headers: HeaderMap,
     Form(given): Form<LoginForm>,
 ) -> Response {
-    let address = address(from.ip(), &headers, site.is_behind_tls);
-    if !site.attempts.begin(address, &given.name) {
+    let knows = form_token::token_of(&site.secret, &format!("known {}", given.name));
+    let is_known = cookie_of(&headers, KNOWN)
+        .is_some_and(|shown| form_token::is_same(&site.secret, shown, &knows));
+    let whose = match is_known {
+        true => Attempter::Known(given.name.clone()),
+        false => Attempter::at(address(from.ip(), &headers, site.is_behind_tls)),
+    };
+    if !site.attempts.begin(&whose) {
         let wrong = "That was tried too often. Wait a minute.";
         return shown(&site, StatusCode::TOO_MANY_REQUESTS, &given.next, Some(wrong));
     }
     match begin(&site, &given).await {
         Ok(Some(token)) => {
-            site.attempts.forget(address, &given.name);
-            (cookie(&site, &token, LASTS.as_secs()), Redirect::to(console_address(&given.next)))
-                .into_response()
+            site.attempts.forget(&whose);
+            let cookies = AppendHeaders([
+                cookie(&site, NAME, &token, LASTS.as_secs()),
+                cookie(&site, KNOWN, &knows, KNOWN_LASTS),
+            ]);
+            (cookies, Redirect::to(console_address(&given.next))).into_response()
         }
         Ok(None) => {
             let wrong = "The name or the password is wrong.";
@@ -116,14 +129,14 @@ pub(super) async fn log_out(State(site): State<Arc<Site>>, headers: HeaderMap) -
     {
         return site.away(None, &error);
     }
-    (cookie(&site, "", 0), Redirect::to("/login")).into_response()
+    ([cookie(&site, NAME, "", 0)], Redirect::to("/login")).into_response()
 }
 
-fn cookie(site: &Site, token: &str, seconds: i64) -> [(axum::http::HeaderName, String); 1] {
+fn cookie(site: &Site, name: &str, value: &str, seconds: i64) -> (HeaderName, String) {
     let secure = if site.is_behind_tls { "; Secure" } else { "" };
     let cookie =
-        format!("{NAME}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}");
-    [(SET_COOKIE, cookie)]
+        format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}");
+    (SET_COOKIE, cookie)
 }
 
 /// Returns an address of the console. A login never leads elsewhere.
@@ -136,7 +149,7 @@ fn console_address(next: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::{HeaderName, HeaderValue};
+    use axum::http::HeaderValue;
 
     use super::*;
 

@@ -52,6 +52,8 @@ pub(crate) struct Site {
     pub(crate) auditor: Option<Mutex<Arc<dyn Auditor>>>,
     pub(crate) attempts: Attempts,
     pub(crate) hashing: Semaphore,
+    /// The names by which browsers may reach it, besides addresses and `localhost`.
+    pub(crate) hosts: Vec<String>,
     /// Whether the cookie is only for HTTPS.
     pub(crate) is_behind_tls: bool,
 }

@@ -41,17 +41,46 @@ pub(crate) async fn next(db: impl PgExecutor<'_>) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("select next from console.progress").fetch_one(db).await
 }
 
-/// Returns the next place of the journal to read, and the last entry with the id of its message.
-pub(crate) async fn read(
+/// What was read of the journal.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ReadJournal {
+    /// The next place to read.
+    pub(crate) next: i64,
+    /// The difference between places and offsets.
+    pub(crate) shift: i64,
+    /// The first place of this journal. Earlier ones are of another.
+    pub(crate) begins: i64,
+}
+
+/// Returns what was read of the journal.
+pub(crate) async fn read(db: impl PgExecutor<'_>) -> Result<ReadJournal, sqlx::Error> {
+    let select = "select next, shift, begins from console.progress";
+    let (next, shift, begins) = sqlx::query_as(select).fetch_one(db).await?;
+    Ok(ReadJournal { next, shift, begins })
+}
+
+/// Returns the last entry of this journal before a place, with the id of its message.
+pub(crate) async fn entry_before(
     db: impl PgExecutor<'_>,
-) -> Result<(i64, Option<(i64, Uuid)>), sqlx::Error> {
-    let (next, place, id): (i64, Option<i64>, Option<Uuid>) = sqlx::query_as(
-        "select next, place, message_id from console.progress left join lateral \
-             (select place, message_id from console.entry order by place desc limit 1) last on true",
-    )
-    .fetch_one(db)
-    .await?;
-    Ok((next, place.zip(id)))
+    before: i64,
+) -> Result<Option<(i64, Uuid)>, sqlx::Error> {
+    let statement = "select place, message_id from console.entry where place < $1 \
+                     and place >= (select begins from console.progress) order by place desc limit 1";
+    sqlx::query_as(statement).bind(before).fetch_optional(db).await
+}
+
+/// Goes on at this offset of a journal that has lost what came behind it. Consoles that read on in the one before find
+/// that their place is gone.
+pub(crate) async fn go_on_at(
+    pool: &PgPool,
+    next: i64,
+    offset: i64,
+    why: &str,
+) -> Result<(), sqlx::Error> {
+    let go_on = "with moved as (update console.progress set next = next + 1, begins = next + 1, \
+                     shift = next + 1 - $2 where next = $1 returning 1) \
+                 insert into console.gap (what) select $3 from moved";
+    sqlx::query(go_on).bind(next).bind(offset).bind(why).execute(pool).await.map(drop)
 }
 
 /// Adds a batch that was read from `from` on, up to `to`. Returns false if another console has added entries from there

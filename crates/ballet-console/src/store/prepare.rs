@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 const SCHEMA: &str = include_str!("schema.sql");
 /// The version of the tables that are derived from the journal. Tables of another version are built again.
-const VERSION: i32 = 6;
+const VERSION: i32 = 7;
 /// The key of the lock for creating the tables ("blt" and the console's number).
 const LOCK: i64 = 0x62_6c_74_30;
 /// The limit of a statement: nobody waits longer for a page.
@@ -66,18 +66,6 @@ async fn version(db: &mut PgConnection) -> Result<i32, sqlx::Error> {
     let new = "insert into console.progress (version) values ($1) on conflict do nothing";
     sqlx::query(new).bind(VERSION).execute(&mut *db).await?;
     sqlx::query_scalar("select version from console.progress").fetch_one(db).await
-}
-
-/// Forgets everything derived from the journal, so that it is read again from its beginning.
-pub(crate) async fn empty(pool: &PgPool) -> Result<(), sqlx::Error> {
-    let mut transaction = ballet_store::database::connection::begin(pool).await?;
-    // An observer that is writing holds this row, and then finds that its place is gone.
-    let again = "update console.progress set next = 0, entry_at = null, written_at = null";
-    transaction.execute(again).await?;
-    // A task that judges takes the lock on the first table first, too.
-    let tables = "truncate console.changed, console.gap, console.entry, console.saga, console.key, console.flow";
-    transaction.execute(tables).await?;
-    transaction.commit().await
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Access to the pages.
 
-use ballet_console::{Console, Role};
+use ballet_console::{Console, Role, TrustedHeader};
 use reqwest::{Method, StatusCode};
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::time::timeout;
@@ -56,12 +56,76 @@ async fn a_password_is_tried_a_few_times_and_a_form_from_elsewhere_not_at_all() 
         .await
         .expect("an answer");
     assert_eq!(foreign.status(), StatusCode::FORBIDDEN);
+    let password = &console.first.as_ref().expect("an account").password;
+    let mut operator = console.browser().await;
     for _ in 0..5 {
         assert_eq!(stranger.log_in("operator", "guess").await, StatusCode::UNAUTHORIZED);
     }
-    let password = &console.first.as_ref().expect("an account").password;
     assert_eq!(stranger.log_in("operator", password).await, StatusCode::TOO_MANY_REQUESTS);
     assert!(stranger.cookie.is_none());
+    // That keeps nobody out but the stranger's address, and there nobody who has been here before.
+    let mut elsewhere = console.stranger_at([127, 0, 0, 2]);
+    assert_eq!(elsewhere.log_in("operator", password).await, StatusCode::SEE_OTHER);
+    assert_eq!(operator.log_in("operator", password).await, StatusCode::SEE_OTHER);
+    // Nor may such a browser guess without end, or for another account.
+    assert_eq!(operator.log_in("ada", "guess").await, StatusCode::TOO_MANY_REQUESTS);
+    for _ in 0..5 {
+        assert_eq!(operator.log_in("operator", "guess").await, StatusCode::UNAUTHORIZED);
+    }
+    assert_eq!(operator.log_in("operator", password).await, StatusCode::TOO_MANY_REQUESTS);
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_console_answers_by_its_own_names_alone() {
+    let world = TestConsole::new("console_hosts").await;
+    let console = world
+        .console_with(|options| {
+            options.hosts = vec!["console.example".to_owned()];
+            let from = Vec::new();
+            options.trusted = Some(TrustedHeader { header: "x-forwarded-user".to_owned(), from });
+        })
+        .await;
+    let stranger = console.stranger();
+    // A page of a site that lets its name lead here speaks to its own origin: it may send any header.
+    for host in
+        ["evil.example", "evil.example:7070", "127.0.0.1.evil.example", "localhost.evil", "a b"]
+    {
+        for (method, path) in [
+            (Method::GET, "/"),
+            (Method::GET, "/login"),
+            (Method::POST, "/login"),
+            (Method::GET, "/live"),
+        ] {
+            let request = stranger.request(method, path).header("host", host);
+            let request = request.header("x-forwarded-user", "operator");
+            let request = request.header("sec-fetch-site", "same-origin").body("name=a&password=b");
+            let answer = request.send().await.expect("an answer");
+            assert_eq!(answer.status(), StatusCode::MISDIRECTED_REQUEST, "{host} {path}");
+            assert!(answer.text().await.expect("text").contains("--host NAME"), "{host} {path}");
+        }
+    }
+    for host in
+        ["console.example", "Console.Example:443", "localhost:7070", "[::1]:7070", "10.0.0.7"]
+    {
+        let request = stranger.request(Method::GET, "/").header("host", host);
+        let answer = request.header("x-forwarded-user", "ada").send().await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::OK, "{host}");
+    }
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_without_a_page_says_so() {
+    let world = TestConsole::new("console_unknown").await;
+    let console = world.console().await;
+    for browser in [console.stranger(), console.browser().await] {
+        for path in ["/nowhere", "/sagas/a/b/c", "/login/again", "/logout"] {
+            let (status, page) = browser.get(path).await;
+            assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
+            assert!(page.contains("no page at this address"), "{path}: {page}");
+        }
+    }
     world.close().await;
 }
 

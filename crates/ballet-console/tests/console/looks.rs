@@ -54,7 +54,7 @@ async fn what_is_found_of_services_is_shown_and_blocks_what_it_hinders() {
     let page = browser.until("/services", "1 dead letter waits in payments.dead").await;
     for says in [
         "<strong>binding</strong>",
-        "Do: mend it with `ballet topology apply`",
+        "Do: `ballet topology repair` creates it",
         "On these pages: <a href=\"/dead-letters/act?service=payments\">",
         "order_fulfillment</a>: 1 open",
     ] {
@@ -154,8 +154,8 @@ async fn a_service_is_shown_in_figures_and_is_paused_and_goes_on() {
     browser.until("/services", "Pause inventory").await;
 
     let options: PgConnectOptions = of.url().parse().expect("a URL");
-    let (process, mut session) = process::begin(&options).await.expect("a process");
-    process::renew(&mut session, process, Some("1.4.2"), None).await.expect("a lease");
+    let (process, mut session) = process::begin(&options, None).await.expect("a process");
+    process::renew(&mut session, process, Some("1.4.2"), None, None).await.expect("a lease");
     // Nobody renews it while the page shows the earlier findings.
     db.execute("update ballet.process_lease set lease_until = now() + interval '50 seconds' where version = '1.4.2'")
         .await

@@ -1,7 +1,7 @@
 //! The environment of a test: a broker with a journal, a database, a console, and a browser that keeps its cookie.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -251,8 +251,13 @@ impl RunningConsole {
 
     /// Returns a browser that has not logged in.
     pub(crate) fn stranger(&self) -> Browser {
-        let client =
-            Client::builder().redirect(redirect::Policy::none()).build().expect("a client");
+        self.stranger_at([127, 0, 0, 1])
+    }
+
+    /// Returns one that connects from this address.
+    pub(crate) fn stranger_at(&self, address: [u8; 4]) -> Browser {
+        let client = Client::builder().redirect(redirect::Policy::none());
+        let client = client.local_address(IpAddr::from(address)).build().expect("a client");
         Browser { client, at: format!("http://{}", self.address), cookie: None }
     }
 }
@@ -304,8 +309,12 @@ impl Browser {
     pub(crate) async fn log_in(&mut self, name: &str, password: &str) -> StatusCode {
         let answer = self.form("/login", &format!("name={name}&password={password}"));
         let answer = answer.send().await.expect("an answer");
-        let cookie = answer.headers().get("set-cookie").and_then(|cookie| cookie.to_str().ok());
-        self.cookie = cookie.and_then(|cookie| cookie.split(';').next()).map(str::to_owned);
+        let set = answer.headers().get_all("set-cookie").into_iter();
+        let set = set.filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
+        let set: Vec<&str> = set.collect();
+        if !set.is_empty() {
+            self.cookie = Some(set.join("; "));
+        }
         answer.status()
     }
 

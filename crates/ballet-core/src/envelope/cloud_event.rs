@@ -22,6 +22,7 @@ use crate::envelope::blank::is_blank;
 use crate::envelope::body::{self, BodyForm};
 use crate::envelope::limits::Limits;
 use crate::envelope::unacceptable::{Reason, Unacceptable};
+use crate::json::in_words;
 
 /// The prefixes of binary mode: two that the AMQP binding allows, and the one of HTTP.
 const PREFIXES: [&str; 3] = ["cloudEvents_", "cloudEvents:", "ce-"];
@@ -120,7 +121,11 @@ fn split<'a>(
     limits: &Limits,
 ) -> Result<(Attributes<'static>, Cow<'a, [u8]>), Unacceptable> {
     let event: StructuredEvent<'_> = serde_json::from_slice(body).map_err(|error| {
-        if error.is_data() { wrong(&error.to_string()) } else { Unacceptable::not_json(&error) }
+        if error.is_data() {
+            wrong(&in_words(&error.to_string()))
+        } else {
+            Unacceptable::not_json(&error)
+        }
     })?;
     let data = match (event.data, event.data_base64) {
         (Some(_), Some(_)) => return Err(wrong("it has both data and data_base64")),

@@ -155,9 +155,9 @@ mod tests {
                 named,
                 "",
                 "shapes[0].Named.points[1].x: a whole number from -2147483648 to 2147483647 is \
-                 wanted, but there is \"two\"",
+                 wanted, but there is a string",
             ),
-            (r#""Circle""#, "", "shapes[0]: `Circle` is none of `Nothing`, `Dot`, `Line`, `Named`"),
+            (r#""Circle""#, "", "shapes[0]: it is none of `Nothing`, `Dot`, `Line`, `Named`"),
             ("7", "", "shapes[0]: a string, or an object with one field, is wanted"),
             ("", r#","by_name":{"a":{}}"#, "by_name.a.x: it is missing"),
             ("", r#","by_name":[]"#, "by_name: an object is wanted, but there is an array"),
@@ -167,7 +167,7 @@ mod tests {
         }
         let error = from_slice::<Drawing>(b"7").unwrap_err();
         assert!(error.is_data());
-        assert_eq!(error.to_string(), "an object is wanted, but there is 7");
+        assert_eq!(error.to_string(), "an object is wanted, but there is a whole number");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Serde's errors about a wrong shape, in the words of JSON: the author of the text may not know Rust.
+//! Serde's errors about a wrong shape, in the words of JSON: the author of the text may not know Rust. They name the place
+//! and what is wanted there, and never the value: it may be about a person, and dead letters and logs keep the words.
 
 /// Says at which place what is wrong. `place` is a path such as `lines[2].quantity`, or `.`.
 pub(super) fn at(place: &str, what: &str) -> String {
@@ -14,14 +15,15 @@ pub(super) fn at(place: &str, what: &str) -> String {
     if let Some(field) = quoted(what, "duplicate field ") {
         return format!("{}: it is there twice", inner(field));
     }
+    let what = without_quotes(&in_words(what));
     match place {
-        "." => in_words(what),
-        place => format!("{place}: {}", in_words(what)),
+        "." => what,
+        place => format!("{place}: {what}"),
     }
 }
 
 /// Says in the words of JSON what an error of serde says in those of Rust. The place in the text,
-/// `at line 1 column 7`, is left out.
+/// `at line 1 column 7`, and the value are left out.
 #[must_use]
 pub fn in_words(what: &str) -> String {
     let what = without_position(what);
@@ -46,7 +48,9 @@ pub fn in_words(what: &str) -> String {
     let mismatch =
         found.strip_prefix("invalid type: ").or_else(|| found.strip_prefix("invalid value: "));
     if let Some(found) = mismatch {
-        return format!("{} is wanted, but there is {}", wanted_in_words(wanted), kind(found));
+        let (wanted, found) = (wanted_in_words(wanted), kind(found));
+        let other = if wanted.starts_with(found) { "another one" } else { found };
+        return format!("{wanted} is wanted, but there is {other}");
     }
     if let Some(length) = found.strip_prefix("invalid length ") {
         return match wanted_in_words(wanted) {
@@ -56,13 +60,30 @@ pub fn in_words(what: &str) -> String {
         };
     }
     let known = wanted.strip_prefix("one of ").unwrap_or(wanted);
-    if let Some(variant) = quoted(found, "unknown variant ") {
-        return format!("`{variant}` is none of {known}");
+    if quoted(found, "unknown variant ").is_some() {
+        return format!("it is none of {known}");
     }
     match quoted(found, "unknown field ") {
-        Some(field) => format!("`{field}` is not known, only {known}"),
+        Some(_) => format!("it is not known, only {known}"),
         None => what.to_owned(),
     }
+}
+
+/// Masks what stands in quotation marks: errors of other types quote the value.
+fn without_quotes(what: &str) -> String {
+    let (mut shown, mut is_inside, mut is_escaped) = (String::new(), false, false);
+    for letter in what.chars() {
+        match letter {
+            '"' if !is_escaped => {
+                shown.push_str(if is_inside { "\"" } else { "\"***" });
+                is_inside = !is_inside;
+            }
+            _ if is_inside => {}
+            letter => shown.push(letter),
+        }
+        is_escaped = letter == '\\' && !is_escaped;
+    }
+    shown
 }
 
 /// Says why a text is not JSON, and where.
@@ -156,21 +177,17 @@ fn whole_numbers(of: &str) -> Option<(String, String)> {
     bounds!(u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize)
 }
 
-/// The value that was found, as JSON writes it or names its type.
-fn kind(found: &str) -> &str {
-    if let Some(text) = found.strip_prefix("string ") {
-        return text;
-    }
-    for name in ["integer ", "floating point ", "boolean ", "number ", "character "] {
-        if let Some(value) = quoted(found, name) {
-            return value;
-        }
-    }
-    match found {
+/// The type that JSON has for what was found.
+fn kind(found: &str) -> &'static str {
+    match found.split(' ').next().unwrap_or_default() {
+        "string" | "character" => "a string",
+        "integer" => "a whole number",
+        "floating" | "number" => "a number",
+        "boolean" => "true or false",
         "sequence" => "an array",
         "map" => "an object",
-        "unit value" | "Option value" => "null",
-        other => other,
+        "unit" | "Option" | "null" => "null",
+        _ => "something else",
     }
 }
 
@@ -188,25 +205,28 @@ mod tests {
         for (serde, words) in [
             (
                 "invalid type: string \"two\", expected u32 at line 1 column 7",
-                "a whole number from 0 to 4294967295 is wanted, but there is \"two\"",
+                "a whole number from 0 to 4294967295 is wanted, but there is a string",
             ),
             (
                 "invalid value: integer `-1`, expected a nonzero u8",
-                "a whole number from 1 to 255 is wanted, but there is -1",
+                "a whole number from 1 to 255 is wanted, but there is another one",
             ),
             (
                 "invalid type: floating point `1.5`, expected i8",
-                "a whole number from -128 to 127 is wanted, but there is 1.5",
+                "a whole number from -128 to 127 is wanted, but there is a number",
             ),
             ("invalid type: null, expected a string", "a string is wanted, but there is null"),
-            ("invalid type: boolean `true`, expected f64", "a number is wanted, but there is true"),
+            (
+                "invalid type: boolean `true`, expected f64",
+                "a number is wanted, but there is true or false",
+            ),
             (
                 "invalid type: map, expected a sequence",
                 "an array is wanted, but there is an object",
             ),
             (
                 "invalid type: integer `7`, expected struct CartCheckedOut with 5 elements",
-                "an object is wanted, but there is 7",
+                "an object is wanted, but there is a whole number",
             ),
             (
                 "invalid length 1, expected a tuple of size 2",
@@ -214,11 +234,11 @@ mod tests {
             ),
             (
                 "unknown variant `GBP`, expected one of `EUR`, `USD`, `CHF`",
-                "`GBP` is none of `EUR`, `USD`, `CHF`",
+                "it is none of `EUR`, `USD`, `CHF`",
             ),
             (
                 "unknown field `page`, expected `limit` or `after`",
-                "`page` is not known, only `limit` or `after`",
+                "it is not known, only `limit` or `after`",
             ),
             ("a SKU has at most 64 characters", "a SKU has at most 64 characters"),
             ("missing field `q`", "it is missing"),
@@ -237,10 +257,25 @@ mod tests {
             ),
             (
                 "invalid type: string \"a, expected b\", expected a boolean",
-                "true or false is wanted, but there is \"a, expected b\"",
+                "true or false is wanted, but there is a string",
             ),
         ] {
             assert_eq!(in_words(serde), words);
+        }
+    }
+
+    #[test]
+    fn what_an_error_quotes_is_masked() {
+        for (said, shown) in [
+            ("\"Ada \\\"L\\\" Byron\" is not a code", "a.b: \"***\" is not a code"),
+            ("\"Ada\" is not \"Eve\"", "a.b: \"***\" is not \"***\""),
+            ("failed to read \"Ada", "a.b: failed to read \"***"),
+            (
+                "invalid type: string \"Ada\", expected u8",
+                "a.b: a whole number from 0 to 255 is wanted, but there is a string",
+            ),
+        ] {
+            assert_eq!(at("a.b", said), shown);
         }
     }
 }

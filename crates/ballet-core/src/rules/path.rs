@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::events::event::EventType;
 use crate::parts::node::{Node, nodes, parts_of, sagas, upstream};
-use crate::parts::part::{StepKind, System};
+use crate::parts::part::{Part, StepKind, System};
 use crate::problem::Problem;
 
 /// The rules that no further step could mend.
@@ -163,8 +163,8 @@ fn check_aborting(
         let is_too_late = |decision: &usize| {
             nodes[*decision].step.kind == StepKind::Decision
                 && *decision != at
-                && is_known(nodes, before, *decision)
                 && !before[*decision].contains(&at)
+                && !is_vouched_for(system, nodes, before, (*decision, at))
         };
         for decision in (0..nodes.len()).filter(is_too_late) {
             let decision = nodes[decision].step.name;
@@ -203,13 +203,24 @@ fn is_decided(nodes: &[Node<'_>], at: usize) -> bool {
     }
 }
 
-/// Whether it is known what comes before a step: everything there waits for an outcome `done` of a step of the saga,
-/// not for a refusal or an event from outside.
-fn is_known(nodes: &[Node<'_>], before: &[BTreeSet<usize>], at: usize) -> bool {
-    let is_done = |event: &EventType| nodes.iter().any(|node| node.step.done == *event);
-    let mut steps = before[at].iter().chain([&at]).map(|at| nodes[*at].step);
-    steps.all(|step| {
-        step.kind == StepKind::Origin || (!step.on.is_empty() && step.on.iter().all(is_done))
+/// Whether a decision waits for an event that a service publishes beside its steps, and that service runs the step or
+/// hears of it, so it knows whether to publish. Somebody outside of the system knows nothing of the step.
+fn is_vouched_for(
+    system: &System,
+    nodes: &[Node<'_>],
+    before: &[BTreeSet<usize>],
+    (decision, step): (usize, usize),
+) -> bool {
+    let hears = |part: &&Part| {
+        let of_part = |at: &usize| nodes[*at].service == part.service;
+        (0..nodes.len()).filter(of_part).any(|at| at == step || before[at].contains(&step))
+            || part.subscriptions.iter().any(|one| one.on == nodes[step].step.done)
+    };
+    let mut on = before[decision].iter().chain([&decision]).flat_map(|at| &nodes[*at].step.on);
+    on.any(|event| {
+        event.foreign_producers().is_empty()
+            && !nodes.iter().any(|node| node.publishes(event))
+            && system.parts.iter().filter(hears).any(|part| part.publishes.contains(event))
     })
 }
 

@@ -8,8 +8,9 @@ use crate::parts::part::{Part, System};
 use crate::topology::binding::{self, Binding};
 use crate::topology::names::{
     COPY, COPY_EXPIRES, DEAD, DEAD_PRODUCER, EVENTS, JOURNAL, JOURNAL_BYTES, JOURNAL_DAYS,
-    JOURNAL_POLICY, LOOK_LIMIT, MOST_COPIED_BYTES, MOST_COPIES, OPS, REDRIVE, RETRIES, RETURNED,
-    ROUTE, TAP, TOPOLOGY, UNROUTED, dead_queue, returned_queue,
+    JOURNAL_POLICY, LOOK_LIMIT, MOST_COPIED_BYTES, MOST_COPIES, MOST_DEAD, MOST_RETRIES,
+    MOST_SET_ASIDE_BYTES, OPS, REDRIVE, RETRIES, RETURNED, ROUTE, TAP, TOPOLOGY, UNROUTED,
+    dead_queue, returned_queue,
 };
 use crate::topology::telemetry;
 
@@ -222,6 +223,21 @@ pub(crate) fn policies(vhost: &str) -> Vec<Value> {
         // Above the policy `journal` that an earlier release left in the broker.
         policy(JOURNAL_POLICY, "^journal$", 2, kept),
         policy("unrouted", "^unrouted$", 1, json!({"max-length": 10_000})),
+        // One service must not fill the disk of all. What is refused waits in the database of its service. The
+        // queues of retries have the overflow among their arguments.
+        policy(
+            "retries",
+            r"^retry\.",
+            1,
+            json!({"max-length": MOST_RETRIES, "max-length-bytes": MOST_SET_ASIDE_BYTES}),
+        ),
+        policy(
+            "dead",
+            r"\.dead$",
+            1,
+            json!({"max-length": MOST_DEAD, "max-length-bytes": MOST_SET_ASIDE_BYTES,
+                "overflow": "reject-publish"}),
+        ),
         // A producer that never reads must not fill the disk. The oldest go: no service ever waits.
         policy(
             "returned",

@@ -28,6 +28,13 @@ pub const JOURNAL_BYTES: u64 = 20_000_000_000;
 /// message returns to.
 pub const RETRIES: [(&str, u32); 3] =
     [("retry.5s", 5_000), ("retry.30s", 30_000), ("retry.5m", 300_000)];
+/// The bytes of bodies that each queue of retries, and each of dead letters, takes. Beyond these bounds the broker
+/// refuses what comes, and the service keeps it in its database until there is room.
+pub(crate) const MOST_SET_ASIDE_BYTES: u64 = 1_000_000_000;
+/// The messages that each queue of retries takes.
+pub(crate) const MOST_RETRIES: u32 = 1_000_000;
+/// The messages that each queue of dead letters takes: fewer, because outsiders choose their headers.
+pub(crate) const MOST_DEAD: u32 = 100_000;
 /// How often a message comes again before the service takes it for the cause of a crash loop, and
 /// sets it aside.
 pub const DELIVERY_LIMIT: u32 = 20;

@@ -97,8 +97,19 @@ mod tests {
             needed.iter().filter_map(|queue| queue.compare(listed)).collect()
         };
         assert_eq!(compared(&listed), []);
+        let dead = json!({"max-length": 100_000, "max-length-bytes": 1_000_000_000_u64,
+            "overflow": "reject-publish"});
+        listed[1]["effective_policy_definition"] = dead.clone();
+        assert_eq!(compared(&listed), []);
+        // The policy of the release before, which had none, keeps more, and nothing overflows. One that lets the
+        // oldest go loses them.
+        for (definition, loses) in [(json!({}), false), (json!({"max-length": 200_000}), true)] {
+            listed[1]["effective_policy_definition"] = definition;
+            assert_eq!(compared(&listed).iter().map(|one| one.loses).collect::<Vec<_>>(), [loses]);
+        }
         listed[0]["arguments"]["x-queue-type"] = json!("classic");
-        listed[1]["effective_policy_definition"] = json!({"message-ttl": 500});
+        listed[1]["effective_policy_definition"] = dead;
+        listed[1]["effective_policy_definition"]["message-ttl"] = json!(500);
         listed[2]["effective_policy_definition"]["max-age"] = json!("1h");
         listed.truncate(5);
         let found: Vec<(String, bool)> =

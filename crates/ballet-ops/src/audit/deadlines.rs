@@ -1,7 +1,7 @@
 //! Judges deadlines: each ends with its saga, and is published when it has passed.
 
 use ballet_core::{Part, StepKind};
-use ballet_store::deadlines::{of_ended_sagas, passed, set_aside};
+use ballet_store::deadlines::{of_ended_sagas, passed};
 use jiff::SignedDuration;
 use sqlx::PgConnection;
 
@@ -26,13 +26,6 @@ pub(crate) async fn judge(
     for (saga, due_at, what) in of_ended_sagas(db, &decisions, MOST).await? {
         report.violations.push(format!(
             "saga {saga}: {service} has {what}, but the deadline at {due_at} is still set"
-        ));
-    }
-    for (saga, why) in set_aside(db, MOST).await? {
-        report.does_not_settle(saga, true);
-        let why = why.map_or_else(String::new, |why| format!(": {why}"));
-        report.stuck.push(format!(
-            "saga {saga}: {service} has set its deadline aside, which passes only by `ballet sagas stop`{why}"
         ));
     }
     let declared: Vec<&str> =

@@ -46,7 +46,7 @@ pub async fn standing(servers: &SystemServers) -> Standing {
 /// Looks at the rest: the journal, rights, clocks, versions and tables, and messages that are lost. It ends within a
 /// minute.
 pub async fn rest(servers: &SystemServers, standing: &Standing) -> Vec<Finding> {
-    let SystemServers { system, broker, databases, clock, .. } = servers;
+    let SystemServers { system, databases, clock, .. } = servers;
     let is_found = |causes: &[Cause]| {
         let bad = standing.findings.iter().filter(|one| one.state.needs_somebody());
         bad.into_iter().any(|one| causes.contains(&one.cause))
@@ -54,7 +54,10 @@ pub async fn rest(servers: &SystemServers, standing: &Standing) -> Vec<Finding> 
     let of_journal = async {
         match is_found(&[Cause::Broker, Cause::BrokerLogin]) {
             true => None,
-            false => Some(journal::check(broker, clock.now()).await),
+            false => {
+                let management = management(servers, &standing.vhost).ok();
+                Some(journal::check(servers, management.as_ref()).await)
+            }
         }
     };
     let of_broker = async {

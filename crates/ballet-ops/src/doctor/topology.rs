@@ -54,6 +54,9 @@ fn finding(difference: &Difference) -> Finding {
             "once no process of the release before runs, mend it with `ballet topology apply --prune`"
                 .to_owned()
         }
+        Difference::Missing { .. } => {
+            "`ballet topology repair` creates it, and sends what services have missed".to_owned()
+        }
         _ => "mend it with `ballet topology apply`".to_owned(),
     };
     let text = |object: &Value, field: &str| object[field].as_str().unwrap_or_default().to_owned();

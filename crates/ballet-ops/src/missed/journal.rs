@@ -13,6 +13,7 @@ use ballet_core::{MessageId, Part};
 use ballet_stream::{JOURNAL_CONNECTION as CONNECTION, JournalRecords};
 use futures_util::StreamExt;
 use jiff::Timestamp;
+use sqlx::postgres::PgConnectOptions;
 use tokio::time::timeout;
 
 use crate::redrive::dead_letter::{DeadLetter, LetterIdentity, message_id};
@@ -20,7 +21,7 @@ use crate::redrive::error::RedriveError;
 use crate::redrive::tool_run::ToolRun;
 
 /// The most seconds by which the clocks of the broker and of this machine may differ.
-const SKEW: i64 = 60;
+pub(super) const SKEW: i64 = 60;
 /// The longest wait for an entry: the journal has at least our note. A message that cannot be delivered takes many
 /// attempts, each with this limit.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -35,6 +36,9 @@ pub struct ServiceJournal {
     events: KnownEvents,
     pub(super) since: Timestamp,
     pub(super) failure_record: FailureRecord,
+    /// The services' databases, if they are asked as well, and all declarations.
+    pub(super) databases: Vec<(String, PgConnectOptions)>,
+    pub(super) parts: Vec<Part>,
 }
 
 /// How far a service's record of its failed messages can be trusted.
@@ -50,6 +54,8 @@ pub(super) enum FailureRecord {
 pub(super) enum ServiceEntry {
     /// An event that the service consumes.
     Event(MessageId, Box<Delivery>),
+    /// Another event.
+    Other(MessageId),
     /// The service could not handle the message, or a person has edited its dead letter.
     Dead(Box<DeadLetter>),
     /// The dead letter was sent to the service again, under its id.
@@ -62,7 +68,9 @@ impl ServiceJournal {
     /// Makes a journal on `broker` from `since` on, for the service that declares `part`. This does not connect yet.
     pub fn new(broker: Arc<dyn Broker>, part: Part, since: Timestamp) -> Self {
         let events = part.consumes().into_iter().collect();
-        Self { broker, part, events, since, failure_record: FailureRecord::True }
+        let (databases, parts) = (Vec::new(), Vec::new());
+        let failure_record = FailureRecord::True;
+        Self { broker, part, events, since, failure_record, databases, parts }
     }
 
     /// Marks the service's database as restored: the messages that it was about to try again may have been handled
@@ -70,6 +78,19 @@ impl ServiceJournal {
     #[must_use]
     pub fn of_restored(self) -> Self {
         Self { failure_record: FailureRecord::Restored, ..self }
+    }
+
+    /// Also asks the databases of the services that declare these parts: they have what steps have published, also if
+    /// the journal has lost it.
+    #[must_use]
+    pub fn and_ledgers(self, databases: Vec<(String, PgConnectOptions)>, parts: Vec<Part>) -> Self {
+        Self { databases, parts, ..self }
+    }
+
+    /// Returns the point in time.
+    #[must_use]
+    pub const fn since(&self) -> Timestamp {
+        self.since
     }
 
     /// Returns the name of the service.
@@ -149,11 +170,12 @@ impl ServiceEntries<'_> {
             let next = next.map_err(|_| RedriveError::NoJournal(SILENT.to_owned()))??;
             let Some(delivery) = next else { continue };
             if delivery.exchange == EVENTS {
+                let id = message_id(&delivery);
                 // The service refused an event whose type is not its routing key. Sent again, it would be accepted.
                 if Envelope::type_of(&incoming(&delivery), events).is_some() {
-                    let id = message_id(&delivery);
                     return Ok(Some(ServiceEntry::Event(id, Box::new(delivery))));
                 }
+                return Ok(Some(ServiceEntry::Other(id)));
             } else if delivery.exchange == DEAD {
                 if delivery.routing_key == part.service {
                     let dead_letter = DeadLetter::read(part.service, delivery);
@@ -169,8 +191,9 @@ impl ServiceEntries<'_> {
                     return Ok(Some(ServiceEntry::Discarded(Box::new(dead_letter))));
                 }
                 let of = text_header(&delivery.properties, REDRIVE_ID);
-                if delivery.routing_key.starts_with("searched.") && of == Some(&run.id.to_string())
-                {
+                // A repair searches for one service after the other.
+                let is_note = delivery.routing_key.strip_prefix("searched.") == Some(part.service);
+                if is_note && of == Some(&run.id.to_string()) {
                     return Ok(None);
                 }
             }
@@ -203,6 +226,7 @@ pub(super) fn wanted(
             *dead_letter
         }
         ServiceEntry::Event(..)
+        | ServiceEntry::Other(_)
         | ServiceEntry::Dead(_)
         | ServiceEntry::Redriven(_)
         | ServiceEntry::Discarded(_) => {

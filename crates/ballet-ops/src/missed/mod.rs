@@ -1,16 +1,20 @@
 //! Finds the events that a service has missed, in the journal, and sends them. Their binding was missing, or they were
 //! lost on their way to its queue.
 //!
-//! The journal has every event, and the service's inbox has every message that it handled. An event is missed if the
-//! service consumes it and its inbox does not have it, unless it waits for a retry, is a dead letter, or was discarded
-//! by a person. An event is sent with its own message id, so a mistake costs nothing: the service drops messages that
-//! it has handled before.
+//! The journal has every event, unless the broker has lost a part of it: a stream is not flushed to disk. What steps
+//! have published is in the databases of their services as well. The service's inbox has every message that it handled.
+//! An event is missed if the service consumes it and its inbox does not have it, unless it waits for a retry, is a dead
+//! letter, or was discarded by a person. An event is sent with its own message id, so a mistake costs nothing: the
+//! service drops messages that it has handled before.
 
 mod journal;
+pub(crate) mod journal_check;
 mod known_messages;
+mod ledgers;
 mod search;
 mod send;
 
 pub use journal::ServiceJournal;
+pub use journal_check::{JournalLoss, lost_before};
 pub use search::{MissedEvent, MissedEvents, search};
 pub use send::send;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use ballet_amqp::headers::{DISCARDED, EDITED};
 use ballet_amqp::{Backoff, Delivery, Object, incoming};
 use ballet_core::{MessageId, id};
-use ballet_store::operators::interventions::{Act, Intervention, TouchedMessage};
+use ballet_store::operators::interventions::{self, Act, Intervention, TouchedMessage};
+use ballet_store::outbox::left_behind::StoredEvent;
 use ballet_stream::JOURNAL_CONNECTION as CONNECTION;
 use jiff::Timestamp;
 use sqlx::PgConnection;
@@ -15,6 +16,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::missed::journal::{FailureRecord, ServiceEntry, ServiceJournal};
 use crate::missed::known_messages::{known, unsent};
+use crate::missed::ledgers::{kept_by_nobody, told};
 use crate::redrive::dead_letter::{DeadLetter, LetterIdentity, saga_of};
 use crate::redrive::error::RedriveError;
 use crate::redrive::note::Note;
@@ -68,6 +70,13 @@ pub struct MissedEvents {
     /// The offsets of the messages in the journal that the broker cannot deliver to any reader. Their contents are
     /// unknown, so the service may have missed them.
     pub unreadable: BTreeSet<u64>,
+    /// The number of events that the services' databases have as published, and that the journal lacks.
+    pub lost_by_journal: u64,
+    /// The types that the service consumes and that are in no ledger, if the journal lacks some events: whether it
+    /// lacks any of these is unknown.
+    pub kept_by_nobody: BTreeSet<&'static str>,
+    /// The services whose databases cannot be read, and why.
+    pub away: BTreeMap<String, String>,
 }
 
 impl MissedEvents {
@@ -77,6 +86,14 @@ impl MissedEvents {
         let mut events: Vec<&MissedEvent> = self.events.values().collect();
         events.sort_unstable_by_key(|event| event.id.0);
         events
+    }
+
+    /// Whether all that was missed is known, as far as the witnesses agree.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        let Self { is_held, journal_begins, unreadable, lost_by_journal, away, .. } = self;
+        let journal_is_whole = journal_begins.is_none() && *lost_by_journal == 0;
+        journal_is_whole && unreadable.is_empty() && away.is_empty() && !is_held
     }
 
     /// Returns the number of missed events of each type.
@@ -143,10 +160,12 @@ pub async fn search(
     let run = ToolRun::new(options, floor);
     // Before the note: a copy that has left the table by now is in the journal before the note.
     let unsent = unsent(inbox, journal.service()).await?;
+    // Also before: what is published by now is in the journal before the note.
+    let (told, away) = told(&journal.databases, (journal.since, Timestamp::MAX), None).await;
     journal.mark(&run).await?;
     let (mut backoff, mut losses) = (Backoff::default(), 0);
     let mut search = loop {
-        match read(journal, &run, inbox, options.progress).await {
+        match read(journal, &run, told.clone(), inbox, options.progress).await {
             Ok(search) => break search,
             Err(RedriveError::Broker(error)) if error.is_loss() && losses < MOST_LOSSES => {
                 losses += 1;
@@ -164,6 +183,7 @@ pub async fn search(
         search.missed.waiting = wait_for_the_service(journal, &mut search, inbox, patience).await?;
     }
     let mut missed = search.missed;
+    missed.away = away.into_iter().map(|(service, why)| (service.to_owned(), why)).collect();
     let found = missed.events.len();
     missed.events.retain(|id, _| id::time_of(id.0).is_none_or(|made| made >= floor));
     missed.too_old = (found - missed.events.len()) as u64;
@@ -173,6 +193,7 @@ pub async fn search(
 async fn read(
     journal: &ServiceJournal,
     run: &ToolRun,
+    mut told: HashMap<MessageId, StoredEvent>,
     inbox: &mut PgConnection,
     progress: Progress<'_>,
 ) -> Result<JournalSearch, RedriveError> {
@@ -190,7 +211,9 @@ async fn read(
             ServiceEntry::Discarded(letter) => {
                 search.discarded.insert(letter.id, discard(&letter));
             }
+            ServiceEntry::Other(id) => drop(told.remove(&id)),
             ServiceEntry::Event(id, delivery) => {
+                told.remove(&id);
                 search.discarded.remove(&id);
                 search.add(id, &delivery);
                 progress(search.missed.searched);
@@ -201,8 +224,15 @@ async fn read(
         }
     }
     search.missed.unreadable = entries.close().await;
+    search.add_lost(journal, told);
     search.look_up(inbox).await?;
     search.forget_dead(journal).await?;
+    if search.missed.lost_by_journal > 0 {
+        // The journal may have lost the notes on what persons have discarded.
+        for Intervention { message_id, .. } in interventions::discarded(inbox).await? {
+            search.missed.events.remove(&MessageId(message_id));
+        }
+    }
     Ok(search)
 }
 
@@ -258,6 +288,9 @@ impl JournalSearch {
             journal_begins: None,
             waiting: Some(0),
             unreadable: BTreeSet::new(),
+            lost_by_journal: 0,
+            kept_by_nobody: BTreeSet::new(),
+            away: BTreeMap::new(),
         };
         let (asked, dead, discarded) = (Vec::new(), HashSet::new(), HashMap::new());
         Self { missed, asked, dead, discarded, quiet: 0 }
@@ -275,6 +308,22 @@ impl JournalSearch {
         });
     }
 
+    /// Adds what the databases have and the journal has not.
+    fn add_lost(&mut self, journal: &ServiceJournal, lost: HashMap<MessageId, StoredEvent>) {
+        let ServiceJournal { part, parts, .. } = journal;
+        self.missed.lost_by_journal = lost.len() as u64;
+        if !lost.is_empty() {
+            self.missed.kept_by_nobody = kept_by_nobody(part, parts);
+        }
+        let consumed: BTreeSet<&str> = part.consumes().iter().map(|event| event.name()).collect();
+        let of_service = |event: &StoredEvent| consumed.contains(&*event.event_type);
+        self.asked.extend(lost.into_values().filter(of_service).map(|event| MissedEvent {
+            id: event.message_id,
+            event_type: event.event_type,
+            saga: event.saga_id.map(|saga| saga.0.to_string()),
+        }));
+    }
+
     fn died(&mut self, dead_letter: &DeadLetter) {
         let id = dead_letter.id;
         self.dead.insert(id);
@@ -287,7 +336,10 @@ impl JournalSearch {
 
     async fn look_up(&mut self, inbox: &mut PgConnection) -> Result<(), sqlx::Error> {
         let ids: Vec<MessageId> = self.asked.iter().map(|event| event.id).collect();
-        let known = known(inbox, &ids, self.missed.failure_record).await?;
+        let mut known = HashSet::new();
+        for ids in ids.chunks(LOOK_UP) {
+            known.extend(self::known(inbox, ids, self.missed.failure_record).await?);
+        }
         let unknown = self.asked.drain(..).filter(|event| !known.contains(&event.id));
         self.missed.events.extend(unknown.map(|event| (event.id, event)));
         Ok(())

@@ -8,8 +8,10 @@ use ballet_amqp::{Publish, Session};
 use ballet_core::MessageId;
 use ballet_stream::JOURNAL_CONNECTION as CONNECTION;
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
-use crate::missed::journal::{ServiceEntries, ServiceJournal, WantedMessages, wanted};
+use crate::missed::journal::{ServiceJournal, WantedMessages, wanted};
+use crate::missed::ledgers;
 use crate::missed::search::MissedEvents;
 use crate::redrive::action::PassAction;
 use crate::redrive::dead_letter::DeadLetter;
@@ -84,9 +86,7 @@ impl MessageSource for MissedSource {
         let wanted = Arc::clone(&self.wanted);
         let unreadable = self.unreadable.clone();
         let task = tokio::spawn(async move {
-            let entries = journal.open(unreadable);
-            let forwarded = forward(entries, journal.service(), &run, &wanted, &sender).await;
-            if let Err(error) = forwarded {
+            if let Err(error) = forward(&journal, unreadable, &run, &wanted, &sender).await {
                 // This fails only if nobody reads any more.
                 sender.send(Err(error)).await.ok();
             }
@@ -106,13 +106,15 @@ impl MessageSource for MissedSource {
 
 type LetterSender = mpsc::Sender<Result<DeadLetter, RedriveError>>;
 
+/// Sends what is wanted of the journal, and then what only the databases have.
 async fn forward(
-    mut entries: ServiceEntries<'_>,
-    service: &str,
+    journal: &ServiceJournal,
+    unreadable: BTreeSet<u64>,
     run: &ToolRun,
     ids: &WantedMessages,
     sender: &LetterSender,
 ) -> Result<(), RedriveError> {
+    let (service, mut entries) = (journal.service(), journal.open(unreadable));
     let mut seen = HashSet::new();
     loop {
         let entry = tokio::select! {
@@ -127,7 +129,11 @@ async fn forward(
         }
     }
     entries.close().await;
-    Ok(())
+    let left: Vec<Uuid> = ids.keys().filter(|id| !seen.contains(id)).map(|id| id.0).collect();
+    if left.is_empty() {
+        return Ok(());
+    }
+    ledgers::forward(journal, &left, sender).await
 }
 
 /// Sends each event, and remembers the events that the broker has confirmed.

@@ -168,7 +168,7 @@ fn aborts(part: &Part) -> BTreeSet<&'static str> {
 }
 
 /// Returns the types of the events that leave a row in the service's ledger.
-fn in_ledger(part: &Part) -> BTreeSet<&'static str> {
+pub(crate) fn in_ledger(part: &Part) -> BTreeSet<&'static str> {
     let mut types = BTreeSet::new();
     for saga in &part.sagas {
         for step in &saga.steps {

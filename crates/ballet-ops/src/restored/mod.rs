@@ -6,5 +6,6 @@
 mod compare;
 mod postponed_events;
 
+pub(crate) use compare::in_ledger;
 pub use compare::{ON_ITS_WAY, RestoreComparison, SagaDifference, compare};
 pub use postponed_events::{after_the_beginning, held_back};

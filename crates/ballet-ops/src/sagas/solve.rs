@@ -200,7 +200,7 @@ async fn write(
         saga: saga.0,
         at: StepKey { step, key: standing.key() },
         ordinal,
-        event: solved.event.as_ref().map(|(kind, body)| (kind.name(), body.as_str())),
+        event: solved.event.as_ref().map(|(kind, body)| (kind.name(), body.as_str(), *message_id)),
         cause: standing.cause(),
     };
     recorded_rows::compensated(db, &row).await?;

@@ -110,7 +110,8 @@ impl TestEnv {
         // With a suffix the administrator belongs to the environment, too, and is removed with it.
         let ops = ops(server, &mut rewritten, suffix)?;
         if !suffix.is_empty() {
-            push(&mut rewritten.document, "policies", quick_retries(&rewritten.vhost))?;
+            let quick = quick_retries(&rewritten);
+            push(&mut rewritten.document, "policies", quick)?;
         }
         let wanted = database_names(services, suffix);
         let mut env = Self {
@@ -294,10 +295,15 @@ fn ops(server: &Url, definitions: &mut EnvDefinitions, suffix: &str) -> Result<U
     Ok(url)
 }
 
-/// Returns a policy with which retries come after moments: the shorter of the queue's time and the policy's applies.
-fn quick_retries(vhost: &str) -> Value {
-    json!({ "vhost": vhost, "name": "quick-retries", "pattern": r"^retry\.", "apply-to": "queues",
-        "priority": 9, "definition": { "message-ttl": 300 } })
+/// Returns a policy with which retries come after moments: the shorter of the queue's time and the policy's applies. It
+/// takes the place of the declared one, with its limits.
+fn quick_retries(rewritten: &EnvDefinitions) -> Value {
+    let policies = rewritten.document["policies"].as_array();
+    let declared = policies.and_then(|all| all.iter().find(|policy| policy["name"] == "retries"));
+    let mut definition = declared.map_or_else(|| json!({}), |policy| policy["definition"].clone());
+    definition["message-ttl"] = json!(300);
+    json!({ "vhost": rewritten.vhost, "name": "quick-retries", "pattern": r"^retry\.",
+        "apply-to": "queues", "priority": 9, "definition": definition })
 }
 
 fn login(server: &Url, user: &BrokerUser, definitions: &EnvDefinitions) -> Url {

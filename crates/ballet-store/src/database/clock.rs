@@ -13,6 +13,8 @@ pub struct ClockReading {
     pub now: Timestamp,
     /// False in a test, or where time is sped up on purpose.
     pub is_checked: bool,
+    /// The last time that a process of the service took for settled, if one is known.
+    pub settled: Option<Timestamp>,
 }
 
 /// Returns a condition in SQL: the time that a row waits for has come, or is later than any pause or lease lasts. In
@@ -34,8 +36,11 @@ pub async fn now(db: &mut PgConnection) -> Result<Timestamp, sqlx::Error> {
 pub async fn read(pool: &PgPool) -> Result<(ClockReading, Instant, Instant), sqlx::Error> {
     let mut db = in_time(pool.acquire()).await?;
     let asked = Instant::now();
-    let select = sqlx::query_as("select ballet.now(), ballet.clock_is_checked()");
-    let (now, is_checked): (jiff_sqlx::Timestamp, bool) =
-        in_time(select.fetch_one(&mut *db)).await?;
-    Ok((ClockReading { now: now.to_jiff(), is_checked }, asked, Instant::now()))
+    type Columns = (jiff_sqlx::Timestamp, bool, Option<jiff_sqlx::Timestamp>);
+    let select = "select ballet.now(), ballet.clock_is_checked(), \
+                  (select max(settled_at) from ballet.process_lease)";
+    let (now, is_checked, settled): Columns =
+        in_time(sqlx::query_as(select).fetch_one(&mut *db)).await?;
+    let settled = settled.map(jiff_sqlx::Timestamp::to_jiff);
+    Ok((ClockReading { now: now.to_jiff(), is_checked, settled }, asked, Instant::now()))
 }

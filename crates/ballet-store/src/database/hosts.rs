@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ballet_amqp::TlsFiles;
 use futures_util::future::join_all;
@@ -132,7 +132,7 @@ impl Hosts {
         let answers = join_all(asked).await.into_iter().map(|it| it.ok()?.ok()?);
         let writable: Vec<(usize, Primary)> =
             answers.enumerate().filter_map(|(at, primary)| Some((at, primary?))).collect();
-        let chosen = self.primaries().choose(&writable, before, Instant::now());
+        let chosen = self.primaries().choose(&writable, before);
         for (at, why) in chosen.passed_over {
             let options = &named.all[at];
             // Connections go to the last one until another one counts.

@@ -1,7 +1,6 @@
 //! Asks the database whether it works, over a connection of its own: those of the pools may be in
 //! use, or broken.
 
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -15,9 +14,9 @@ use crate::database::hosts::Hosts;
 /// Time limit for an answer. Nothing is behind a connection that does not answer in this time.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// After a fail-over a server may answer that takes no writes. Which server it is shows when it was started.
-const TAKES_WRITES: &str = "select current_setting('transaction_read_only') = 'off', \
-     (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint, pg_is_in_recovery()";
+/// After a fail-over a server may answer that takes no writes.
+const TAKES_WRITES: &str =
+    "select current_setting('transaction_read_only') = 'off', pg_is_in_recovery()";
 /// Needs half a megabyte on the disk, for a sort, and leaves nothing: neither there nor in the catalogs.
 /// From Postgres 17 on a sort of a single column of text does not count its memory, and stays there, so this has two.
 pub const NEEDS_ROOM: &str = "begin; set local work_mem = '64kB'; \
@@ -29,14 +28,8 @@ pub const NEEDS_ROOM: &str = "begin; set local work_mem = '64kB'; \
 pub struct Probe {
     hosts: Hosts,
     kept: Mutex<Option<PgConnection>>,
-    /// When the server that answered last was started, in microseconds since 1970.
-    started: AtomicI64,
     refusal: Refusal,
 }
-
-/// A server: one that was started again is another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Server(i64);
 
 /// Why the server lets the service not work although there is one, if that is known.
 #[derive(Debug, Clone, Default)]
@@ -75,18 +68,7 @@ fn refusal(error: &sqlx::Error) -> Option<(Cause, String)> {
 
 impl Probe {
     pub fn new(hosts: Hosts) -> Self {
-        Self {
-            hosts,
-            kept: Mutex::default(),
-            started: AtomicI64::new(0),
-            refusal: Refusal::default(),
-        }
-    }
-
-    /// Returns the server that answered last, if any has.
-    pub fn server(&self) -> Option<Server> {
-        let started = self.started.load(Ordering::Relaxed);
-        (started != 0).then_some(Server(started))
+        Self { hosts, kept: Mutex::default(), refusal: Refusal::default() }
     }
 
     /// Returns why the server refuses to work, which its later answers change.
@@ -101,9 +83,7 @@ impl Probe {
     }
 
     async fn takes_writes(&self, db: &mut PgConnection) -> Result<bool, sqlx::Error> {
-        let (works, started, recovers): (bool, i64, bool) =
-            sqlx::query_as(TAKES_WRITES).fetch_one(db).await?;
-        self.started.store(started, Ordering::Relaxed);
+        let (works, recovers): (bool, bool) = sqlx::query_as(TAKES_WRITES).fetch_one(db).await?;
         let recovery = || (Cause::Recovery, "its server is a standby, or recovers".to_owned());
         self.refusal.set(recovers.then(recovery));
         Ok(works)

@@ -68,7 +68,7 @@ impl FromRow<'_, PgRow> for RecordedRow {
 }
 
 /// Both tables of the ledger.
-const BOTH: &str =
+pub(crate) const BOTH: &str =
     "(select * from ballet.ledger union all select * from ballet.ledger_other) as row";
 
 /// Reads the rows of one saga, in the order in which they were added.
@@ -227,8 +227,8 @@ pub struct ByHand<'a> {
     pub at: StepKey<'a>,
     /// The place of the row.
     pub ordinal: i32,
-    /// The type and body of the event that says it.
-    pub event: Option<(&'a str, &'a str)>,
+    /// The type, body and message id of the event that says it.
+    pub event: Option<(&'a str, &'a str, Uuid)>,
     /// The message that asked for it.
     pub cause: Option<Uuid>,
 }
@@ -238,7 +238,8 @@ pub async fn compensated(db: &mut PgConnection, by_hand: &ByHand<'_>) -> Result<
     let ByHand { saga, at, ordinal, event, cause } = by_hand;
     let statement = format!(
         "insert into ballet.{} (saga_id, step, key, entry, arrived, ordinal, event_type, body, \
-         message_id, recorded_at) values ($1, $2, $3, $4, '', $5, $6, $7, $8, ballet.now())",
+         message_id, emitted_id, recorded_at) \
+         values ($1, $2, $3, $4, '', $5, $6, $7, $8, $9, ballet.now())",
         table(*saga)
     );
     sqlx::query(AssertSqlSafe(statement))
@@ -247,9 +248,10 @@ pub async fn compensated(db: &mut PgConnection, by_hand: &ByHand<'_>) -> Result<
         .bind(at.key)
         .bind(Entry::Compensated.as_str())
         .bind(ordinal)
-        .bind(event.map(|(event_type, _)| event_type))
-        .bind(event.map(|(_, body)| body))
+        .bind(event.map(|(event_type, ..)| event_type))
+        .bind(event.map(|(_, body, _)| body))
         .bind(cause)
+        .bind(event.map(|(.., id)| id))
         .execute(db)
         .await
         .map(drop)

@@ -30,6 +30,8 @@ pub struct LedgerRow {
     pub arrived: String,
     pub ordinal: i32,
     pub event: Option<EncodedEvent>,
+    /// The message id of the event, if it was emitted. It is not read from the table.
+    emitted: Option<MessageId>,
     /// The body, once it was read from the table.
     stored: Option<String>,
     pub cause: Option<MessageId>,
@@ -68,6 +70,7 @@ impl Ledger {
             arrived: row.try_get("arrived")?,
             ordinal: row.try_get("ordinal")?,
             event: None,
+            emitted: None,
             stored: None,
             cause: None,
         });
@@ -122,6 +125,7 @@ impl Ledger {
             arrived: row.arrived.to_owned(),
             ordinal,
             event: row.event,
+            emitted: row.emitted,
             stored: None,
             cause: row.cause,
         });
@@ -209,6 +213,8 @@ pub struct NewRow<'a> {
     pub entry: Entry,
     pub arrived: &'a str,
     pub event: Option<EncodedEvent>,
+    /// The message id under which the event is emitted.
+    pub emitted: Option<MessageId>,
     pub cause: Option<MessageId>,
 }
 
@@ -252,8 +258,8 @@ impl AddedRows<'_> {
     }
 }
 
-static INSERT: LazyLock<String> = LazyLock::new(|| Columns::insert("ledger", 1, 10));
-static INSERT_OTHER: LazyLock<String> = LazyLock::new(|| Columns::insert("ledger_other", 1, 10));
+static INSERT: LazyLock<String> = LazyLock::new(|| Columns::insert("ledger", 1, 11));
+static INSERT_OTHER: LazyLock<String> = LazyLock::new(|| Columns::insert("ledger_other", 1, 11));
 
 /// Rows for one table, column by column.
 #[derive(Debug, Default)]
@@ -267,6 +273,7 @@ pub struct Columns<'a> {
     types: Vec<Option<&'static str>>,
     bodies: Vec<Option<Cow<'a, str>>>,
     causes: Vec<Option<Uuid>>,
+    emitted: Vec<Option<Uuid>>,
 }
 
 impl<'a> Columns<'a> {
@@ -283,6 +290,7 @@ impl<'a> Columns<'a> {
             let body = row.event.as_ref().map(|event| String::from_utf8_lossy(&event.body));
             columns.bodies.push(body);
             columns.causes.push(row.cause.map(|id| id.0));
+            columns.emitted.push(row.emitted.map(|id| id.0));
         }
         columns
     }
@@ -294,12 +302,12 @@ impl<'a> Columns<'a> {
     /// Returns the insert statement. Its parameters start with number `first`, and `now` is the
     /// number of the time parameter.
     pub fn insert(table: &str, first: u8, now: u8) -> String {
-        let types = "uuid text text text text int text text uuid".split(' ');
+        let types = "uuid text text text text int text text uuid uuid".split(' ');
         let arrays: Vec<String> =
             (first..).zip(types).map(|(number, of)| format!("${number}::{of}[]")).collect();
         format!(
             "insert into ballet.{table} (saga_id, step, key, entry, arrived, ordinal, event_type, \
-             body, message_id, recorded_at) select *, ${now} from unnest({})",
+             body, message_id, emitted_id, recorded_at) select *, ${now} from unnest({})",
             arrays.join(", ")
         )
     }
@@ -319,5 +327,6 @@ impl<'a> Columns<'a> {
             .bind(&self.types)
             .bind(&self.bodies)
             .bind(&self.causes)
+            .bind(&self.emitted)
     }
 }

@@ -16,8 +16,6 @@ pub struct EmittedEvent {
     pub trace: Option<Trace>,
     /// Whether a handler published it by itself: it is not what the framework emits for it.
     pub by_handler: bool,
-    /// The number that was noted in the transaction when the event was published.
-    pub noted: Option<u32>,
 }
 
 impl WorksOn for EmittedEvent {

@@ -248,7 +248,7 @@ fn loaded(batches: &[BatchId], rows: &[PgRow]) -> Result<Vec<LoadedBatch>, sqlx:
 }
 
 /// Reads an event back, or says why it is none. A row may have been changed by hand.
-fn read(row: &PgRow) -> Result<Result<StoredEvent, String>, sqlx::Error> {
+pub(crate) fn read(row: &PgRow) -> Result<Result<StoredEvent, String>, sqlx::Error> {
     let (message_id, event_type, body) = (row.try_get(1)?, row.try_get(2)?, row.try_get(6)?);
     let missing = |what: &str| Ok(Err(format!("it has no {what}")));
     let Some(message_id) = message_id else { return missing("message id") };

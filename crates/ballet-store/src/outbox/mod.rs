@@ -4,5 +4,7 @@ pub mod batches;
 pub mod dead_events;
 pub mod event;
 pub mod left_behind;
+pub mod published;
 pub mod tables;
 pub mod unsent_copies;
+pub mod wire;

@@ -244,19 +244,6 @@ pub async fn of_ended_sagas(
     Ok(rows.into_iter().map(|(saga, due_at, what)| (saga, due_at.to_jiff(), what)).collect())
 }
 
-/// The sagas with a deadline that is put off for good, each with the reason if that is still known. Only a person lets
-/// it pass. No deadline is set for as long as a year.
-pub async fn set_aside(
-    db: &mut PgConnection,
-    limit: i64,
-) -> Result<Vec<(Uuid, Option<String>)>, sqlx::Error> {
-    let aside = "select saga_id, (select detail from ballet.failure f \
-                     where f.saga_id = d.saga_id and handler = 'deadline' and next_at is null limit 1) \
-                 from ballet.deadline d where due_at > ballet.now() + interval '1 year' \
-                 order by due_at limit $1";
-    sqlx::query_as(aside).bind(limit).fetch_all(db).await
-}
-
 /// The deadlines that passed more than `ago` ago, by saga: its name, whether the saga is declared
 /// with a deadline, their number, and the first of them.
 pub async fn passed(

@@ -43,7 +43,8 @@ pub async fn list_own(db: &mut PgConnection) -> Result<(), sqlx::Error> {
         own as (select c.relname as name from pg_class c \
             join pg_namespace n on n.oid = c.relnamespace \
             where c.relkind in ('r', 'p', 'S') and not c.relispartition \
-                and c.relpersistence <> 't' and n.nspname <> 'ballet' and pg_table_is_visible(c.oid) \
+                and c.relpersistence <> 't' and n.nspname not in ('ballet', 'information_schema') \
+                and left(n.nspname, 3) <> 'pg_' and pg_table_is_visible(c.oid) \
                 and c.relowner = (select oid from pg_roles where rolname = current_user)), \
         gone as (delete from ballet.own_table using listed \
             where name not in (select name from own)) \

@@ -28,6 +28,8 @@ pub const FRAMEWORK: &[Migration] = &[
     framework!("0005_asked_since"),
     framework!("0006_given"),
     framework!("0007_receive_batch"),
+    framework!("0008_settled_at"),
+    framework!("0009_emitted_id"),
 ];
 
 /// The table of the framework's migrations that have run.

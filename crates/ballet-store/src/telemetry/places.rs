@@ -15,6 +15,9 @@ use crate::database::stored_text::storable;
 /// How long a lease lasts without a sign of its holder.
 pub const LEASE: Duration = Duration::from_secs(10);
 const LEASE_SECONDS: f64 = 10.0;
+/// The seconds after the time of the newest message in which one that was read may have been published: times are whole
+/// seconds, and messages of several publishers come out of their order.
+const DISORDER: i64 = 2;
 
 /// A stream that this process may read, and where it begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +30,8 @@ pub struct HeldStream {
     pub begins_at: Option<i64>,
     /// The fingerprint of the message before.
     pub last_seen: Option<i64>,
+    /// The time in seconds before which everything was read.
+    pub read_until: Option<i64>,
 }
 
 /// The progress of a reader by one batch of a stream.
@@ -37,7 +42,7 @@ pub struct Advance<'a> {
     pub epoch: i64,
     pub next: i64,
     pub last_seen: i64,
-    /// When the last message was published, if it says so.
+    /// When the newest of the messages was published, if they say so.
     pub published_at: Option<Timestamp>,
     pub read: i64,
     pub aside: i64,
@@ -115,7 +120,7 @@ pub async fn take(
     process: i64,
     most: usize,
 ) -> Result<Vec<HeldStream>, sqlx::Error> {
-    type Columns = (String, i64, Option<i64>, Option<i64>, Option<i64>);
+    type Columns = (String, i64, Option<i64>, Option<i64>, Option<i64>, Option<i64>);
     let statement = format!(
         "with free as (select stream from ballet.telemetry_reader \
             where reader = $1 and stream = any($2) and not reset_wanted \
@@ -125,7 +130,8 @@ pub async fn take(
             held_until = ballet.now() + $5 * interval '1 second' \
         from free where r.reader = $1 and r.stream = free.stream \
         returning r.stream, epoch, next_offset, \
-            floor(extract(epoch from begins_at))::bigint, last_seen",
+            floor(extract(epoch from begins_at))::bigint, last_seen, \
+            floor(extract(epoch from published_at))::bigint + {DISORDER}",
         has_come("held_until", "ballet.now()")
     );
     let rows: Vec<Columns> = sqlx::query_as(AssertSqlSafe(statement))
@@ -136,12 +142,13 @@ pub async fn take(
         .bind(LEASE_SECONDS)
         .fetch_all(db)
         .await?;
-    let held = |(stream, epoch, next, begins_at, last_seen)| HeldStream {
+    let held = |(stream, epoch, next, begins_at, last_seen, read_until)| HeldStream {
         stream,
         epoch,
         next,
         begins_at,
         last_seen,
+        read_until,
     };
     Ok(rows.into_iter().map(held).collect())
 }
@@ -191,7 +198,7 @@ pub async fn release(
 pub async fn advance(db: &mut PgConnection, to: &Advance<'_>) -> Result<bool, sqlx::Error> {
     let moved = sqlx::query(
         "update ballet.telemetry_reader set next_offset = $4, last_seen = $5, \
-             published_at = coalesce($6, published_at), read_at = ballet.now(), \
+             published_at = coalesce(least($6, ballet.now() + interval '5 minutes'), published_at), read_at = ballet.now(), \
              read_count = read_count + $7, aside_count = aside_count + $8, \
              missed_count = missed_count + $9, begins_at = null, failure = null, \
              end_offset = greatest(end_offset, $4), \
@@ -211,27 +218,6 @@ pub async fn advance(db: &mut PgConnection, to: &Advance<'_>) -> Result<bool, sq
     .execute(db)
     .await?;
     Ok(moved.rows_affected() == 1)
-}
-
-/// Sets the place to the beginning of a stream that was made anew. Returns false if the lease is lost.
-pub async fn begin_anew(
-    db: &mut PgConnection,
-    reader: &str,
-    stream: &str,
-    epoch: i64,
-) -> Result<bool, sqlx::Error> {
-    let begun = sqlx::query(
-        "update ballet.telemetry_reader \
-         set next_offset = null, last_seen = null, end_offset = null, \
-             missed_count = missed_count + 1 \
-         where reader = $1 and stream = $2 and epoch = $3",
-    )
-    .bind(reader)
-    .bind(stream)
-    .bind(epoch)
-    .execute(db)
-    .await?;
-    Ok(begun.rows_affected() == 1)
 }
 
 /// Notes why a stream is not read on, for people.

@@ -9,6 +9,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
 
@@ -31,7 +32,10 @@ fn lock_key(process: i64) -> i32 {
 }
 
 /// Draws a process number, and opens the session that holds its lock and begins its lease.
-pub async fn begin(options: &PgConnectOptions) -> Result<(i64, PgConnection), sqlx::Error> {
+pub async fn begin(
+    options: &PgConnectOptions,
+    settled: Option<Timestamp>,
+) -> Result<(i64, PgConnection), sqlx::Error> {
     let mut session = connect(options).await?;
     loop {
         let draw = sqlx::query_scalar("select nextval('ballet.process')").fetch_one(&mut session);
@@ -40,7 +44,7 @@ pub async fn begin(options: &PgConnectOptions) -> Result<(i64, PgConnection), sq
         // a process of this number may be alive, or may have left events behind.
         if in_time(try_lock(&mut session, process)).await? {
             if !is_known(&mut session, process).await? {
-                in_time(renew(&mut session, process, None, Some("it starts"))).await?;
+                in_time(renew(&mut session, process, None, Some("it starts"), settled)).await?;
                 return Ok((process, session));
             }
             let free = sqlx::query("select pg_advisory_unlock($1, $2)");
@@ -102,19 +106,20 @@ pub async fn are_on_one_server(
     Ok(one == other)
 }
 
-/// Renews the lease of a process, with its version and, if it is not ready, the reason.
+/// Renews the lease of a process, with its version, the reason if it is not ready, and the time that it goes by.
 pub async fn renew(
     session: &mut PgConnection,
     process: i64,
     version: Option<&str>,
     unready: Option<&str>,
+    settled: Option<Timestamp>,
 ) -> Result<(), sqlx::Error> {
-    let renew = "insert into ballet.process_lease (process, lease_until, version, unready) \
-                 values ($1, ballet.now() + $2::interval, $3, $4) on conflict (process) do update \
+    let renew = "insert into ballet.process_lease (process, lease_until, version, unready, settled_at) \
+                 values ($1, ballet.now() + $2::interval, $3, $4, $5) on conflict (process) do update \
                  set lease_until = excluded.lease_until, version = excluded.version, \
-                 unready = excluded.unready";
+                 unready = excluded.unready, settled_at = excluded.settled_at";
     let renew = sqlx::query(renew).bind(process).bind(LEASE).bind(version).bind(unready);
-    renew.execute(session).await.map(drop)
+    renew.bind(settled.map(ToSqlx::to_sqlx)).execute(session).await.map(drop)
 }
 
 /// Returns true if the process with this number is gone. Call it outside of a transaction, as

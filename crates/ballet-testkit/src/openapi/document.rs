@@ -94,8 +94,10 @@ impl<'a> RouteOperation<'a> {
             let status = status.parse().map_err(|_| format!("{id}: {status} is no status"))?;
             let contents = entries(&answer["content"]);
             // A stream is judged event by event.
-            let judged =
-                |content: &'a Value| content.get("x-item-schema").unwrap_or(&content["schema"]);
+            let judged = |content: &'a Value| match &content["schema"]["contentSchema"]["items"] {
+                Value::Null => &content["schema"],
+                event => event,
+            };
             let contents = contents.map(|(kind, content)| (kind, schema(judged(content))));
             answers.insert(status, contents.collect());
         }

@@ -101,15 +101,21 @@ impl Scenario {
         Self::BrokerRestarted,
     ];
 
-    /// Whether the step of a contract does what the scenario is about.
-    pub(crate) fn fits(self, contract: &Contract) -> bool {
-        match self {
-            Self::Refused => contract.refused_by.is_some(),
-            Self::Join => contract.types().is_ok_and(|types| types.triggers.len() > 1),
-            Self::FailsForAWhile => contract.trouble.is_some(),
-            Self::CallUnknown | Self::CallAborted => contract.calls.is_some(),
-            _ => true,
-        }
+    /// Says what the scenario needs and the file or the step does not have.
+    pub(crate) fn lacks(self, contract: &Contract) -> Option<&'static str> {
+        let (has, what) = match self {
+            Self::Refused => (contract.refused_by.is_some(), "the file has no `refused_by`"),
+            Self::Join => {
+                let joins = contract.types().is_ok_and(|types| types.triggers.len() > 1);
+                (joins, "the step waits for one event only")
+            }
+            Self::FailsForAWhile => (contract.trouble.is_some(), "the file has no `trouble`"),
+            Self::CallUnknown | Self::CallAborted => {
+                (contract.calls.is_some(), "the file has no `calls`")
+            }
+            _ => return None,
+        };
+        (!has).then_some(what)
     }
 
     pub(crate) async fn run(

@@ -58,7 +58,14 @@ impl ProgramSuite {
     #[must_use]
     pub fn scenarios(&self) -> Vec<Scenario> {
         let all = Scenario::ALL.into_iter();
-        all.filter(|scenario| scenario.fits(&self.contract)).collect()
+        all.filter(|scenario| scenario.lacks(&self.contract).is_none()).collect()
+    }
+
+    /// Returns the scenarios that do not fit, each with the reason.
+    #[must_use]
+    pub fn left_out(&self) -> Vec<(Scenario, &'static str)> {
+        let all = Scenario::ALL.into_iter();
+        all.filter_map(|scenario| Some((scenario, scenario.lacks(&self.contract)?))).collect()
     }
 
     /// Runs these scenarios, some at a time, and passes the outcome of each to `told` when it ends.

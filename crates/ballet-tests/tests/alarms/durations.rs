@@ -184,6 +184,29 @@ async fn a_provider_that_is_away_rings_without_a_break_while_its_calls_wait_at_t
     .await;
 }
 
+#[tokio::test]
+async fn a_provider_that_was_away_rings_once_also_if_nobody_calls_it_after_its_first_answers() {
+    let firing = "count(ALERTS{alertname='BalletProviderAway',alertstate='firing'}) or vector(0)";
+    let is = |minute: u32, firing_now: u32| {
+        json!({
+            "expr": firing, "eval_time": format!("{minute}m"),
+            "exp_samples": [{ "labels": "{}", "value": firing_now }],
+        })
+    };
+    // It fails for 20 minutes, then answers all that waited, and is asked no more.
+    let series = |outcome: &str, values: &str| {
+        let series = format!("ballet_calls_total{{job='a',step='b',outcome='{outcome}'}}");
+        json!({ "series": series, "values": values })
+    };
+    hold(vec![json!({
+        "interval": "15s",
+        "input_series": [series("failed", "0+1x80 80x120"), series("answered", "0x80 9x120")],
+        "promql_expr_test":
+            (8..20).map(|minute| is(minute, 1)).chain((21..45).map(|minute| is(minute, 0))).collect::<Vec<_>>(),
+    })])
+    .await;
+}
+
 /// Has `promtool` judge the shipped rules by these tests.
 async fn hold(tests: Vec<Value>) {
     let name = format!("ballet-alarms-{}-{}.yml", std::process::id(), tests.len());

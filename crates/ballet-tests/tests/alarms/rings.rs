@@ -237,10 +237,8 @@ async fn dead_letters_that_the_broker_does_not_take_ring() {
     let policy = ["policies", hotel.world.env.vhost(), "full"];
     let management = hotel.world.env.management();
     management.call(Method::PUT, &policy, Some(&full)).await.expect("full");
-    let properties = json!({ "content_type": "application/json", "type": TripBooked::TYPE.name() });
-    for number in 0..20 {
-        let body = format!("broken {number}");
-        hotel.world.publish_raw(TripBooked::TYPE.name(), &properties, body).await;
+    for _ in 0..20 {
+        hotel.world.publish(hotel.world.new_saga(), &to("Broken")).await;
     }
     hotel.until_only(&[DEAD_LETTERS, UNSENT, DIFFERS]).await;
 }

@@ -6,7 +6,7 @@ use reqwest::{Method, Url};
 use serde_json::{Value, json};
 use sqlx::Executor;
 
-use crate::meter::{Beat, PARTITIONS, made_anew};
+use crate::meter::{Beat, PARTITIONS, made_anew, until_later};
 use crate::process::SLOW;
 use crate::watched_world::WatchedWorld;
 
@@ -66,6 +66,7 @@ async fn a_stream_that_was_made_anew_rings() {
     }
     meter.world.until("meter", "select count(*) from beat", 10).await;
     meter.until_only(&[]).await;
+    until_later(&meter.world).await;
     for partition in 0..PARTITIONS {
         made_anew(&meter.world, partition, json!({})).await;
     }

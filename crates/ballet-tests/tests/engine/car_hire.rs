@@ -87,10 +87,6 @@ impl CallStep for CarHire {
         Ok((!self.is_forgetful && rented.contains_key(&key)).then_some(true))
     }
 
-    fn not_taken(&self, _: &String, _: &str) -> Option<bool> {
-        Some(false)
-    }
-
     fn keys_kept(&self) -> Option<Duration> {
         self.kept
     }
@@ -113,7 +109,8 @@ impl CallCompensate for CarHire {
         call(rented.car)
     }
 
-    async fn compensate_call(&self, key: CallKey, _: &String) -> Result<(), Failure> {
+    async fn compensate_call(&self, key: CallKey, car: &String) -> Result<(), Failure> {
+        (self.deals)(&format!("back from {car}"))?;
         self.returned.lock().expect("not poisoned").push(key);
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Calls that always fail, that the other side does not take, or that nobody wants any more.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ballet::calls::CallKey;
 use ballet::core::System;
@@ -63,38 +64,43 @@ async fn t205_hundreds_of_calls_that_always_fail_do_not_hold_up_those_that_would
     }
 }
 
+/// Takes no request, neither to rent nor to return, until it does again.
+fn a_bad_day() -> (Arc<AtomicBool>, CarHire) {
+    let is_bad = Arc::new(AtomicBool::new(true));
+    let day = Arc::clone(&is_bad);
+    let deals = move |_: &str| match day.load(Ordering::SeqCst) {
+        true => Err(Failure::permanent("400: a broken release")),
+        false => Ok(()),
+    };
+    (is_bad, CarHire::new(deals))
+}
+
+/// Waits until the only call, or the one that undoes it, was not taken this often and is listed as stuck.
+async fn until_not_taken(world: &TripWorld, undo: bool) {
+    let often = format!("ballet.call where undo = {undo} and closed_at is null and attempts > 6");
+    world.until_count("cars", &often, 1).await;
+    let mut db = world.database("cars").await;
+    let stuck = stuck::list(&mut db, 10).await.expect("a list");
+    assert!(stuck[0].detail.contains("400: a broken release"), "{stuck:?}");
+    assert!(stuck[0].next_at.is_some(), "it is tried again: {stuck:?}");
+}
+
 #[tokio::test]
-async fn t205_a_request_that_is_not_taken_several_times_is_refused_if_nothing_was_done() {
-    let rental = CarHire::new(deals);
+async fn t205_a_request_that_is_not_taken_is_stuck_and_decides_nothing() {
+    let (is_bad, rental) = a_bad_day();
     let world = TripWorld::new("not_taken", vec![part(rental.cars(), &[])]).await;
-    let saga = book(&world, "Nowhere").await;
-    world.event::<CarRefused>(saga).await;
-    assert_eq!(world.count("cars", "ballet.call where closed_at is not null").await, 1);
-    assert_eq!(world.count("cars", "ballet.call where attempts >= 4").await, 1, "not at once");
-
-    // A request that an earlier attempt completed is not refused.
-    let done_before = book(&world, "Nowhere").await;
-    rental.rent_unheard(key_of(&world, done_before).await);
-    world.event::<CarRented>(done_before).await;
-}
-
-/// Refuses every other time, and takes the sixth request.
-fn deals_in_the_end(_: &str) -> Result<(), Failure> {
-    static ASKED: AtomicU32 = AtomicU32::new(0);
-    match ASKED.fetch_add(1, Ordering::SeqCst) {
-        0 | 2 | 4 => Err(Failure::permanent("400: not like this")),
-        1 | 3 => Err(Failure::transient("503: nobody is here")),
-        _ => Ok(()),
-    }
-}
-
-#[tokio::test]
-async fn a_request_is_refused_only_if_it_is_not_taken_several_times_in_a_row() {
-    let rental = CarHire::new(deals_in_the_end);
-    let world = TripWorld::new("in_a_row", vec![part(rental.cars(), &[])]).await;
     let saga = book(&world, "Rome").await;
+    until_not_taken(&world, false).await;
+    is_bad.store(false, Ordering::SeqCst);
     world.event::<CarRented>(saga).await;
     assert_eq!(world.events::<CarRefused>(saga).await, []);
+
+    is_bad.store(true, Ordering::SeqCst);
+    cancel(&world, saga).await;
+    until_not_taken(&world, true).await;
+    is_bad.store(false, Ordering::SeqCst);
+    world.event::<CarReturned>(saga).await;
+    assert_eq!(rental.returned.lock().expect("not poisoned").len(), 1);
 }
 
 #[tokio::test]
@@ -102,20 +108,23 @@ async fn t205_a_call_of_an_aborted_saga_ends_once_it_is_known_that_nothing_was_d
     let rental = CarHire::new(deals);
     let world = TripWorld::new("unwanted", vec![part(rental.cars(), &[])]).await;
     let (nothing, unheard) = (book(&world, "Atlantis").await, book(&world, "Atlantis").await);
-    for saga in [nothing, unheard] {
+    let not_taken = book(&world, "Nowhere").await;
+    for saga in [nothing, unheard, not_taken] {
         cancel(&world, saga).await;
     }
     rental.rent_unheard(key_of(&world, unheard).await);
-    for saga in [nothing, unheard] {
+    for saga in [nothing, unheard, not_taken] {
         attempts(&world, saga, 9).await;
     }
     world.until_count("cars", "ballet.call where closed_at is null", 0).await;
     // An attempt whose answer was lost is compensated.
     world.event::<CarReturned>(unheard).await;
     assert_eq!(rental.returned.lock().expect("not poisoned").len(), 1);
-    let refused = format!("ballet.ledger where saga_id = '{nothing}' and entry = 'refused'");
-    assert_eq!(world.count("cars", &refused).await, 1);
-    assert_eq!(world.events::<CarRefused>(nothing).await, [], "nobody waits for it");
+    for saga in [nothing, not_taken] {
+        let refused = format!("ballet.ledger where saga_id = '{saga}' and entry = 'refused'");
+        assert_eq!(world.count("cars", &refused).await, 1);
+        assert_eq!(world.events::<CarRefused>(saga).await, [], "nobody waits for it");
+    }
 }
 
 #[tokio::test]

@@ -10,7 +10,6 @@ mod notes;
 mod outbox;
 mod refused_keys;
 mod relay;
-mod savepoints;
 mod stage;
 #[expect(dead_code, reason = "shared with the tests of the engine")]
 #[path = "../engine/trip.rs"]

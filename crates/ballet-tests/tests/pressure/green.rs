@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use ballet::Running;
+use axum::Router;
+use ballet::{Running, Settings};
 use ballet_stage::{Options, Postgres, Servers};
 use ballet_store::schema::hindrances::locks;
 use ballet_testkit::health::{readiness, until_says};
+use reqwest::Url;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
 
@@ -130,6 +132,20 @@ async fn t222_a_table_of_others_may_be_held_and_its_rights_may_go() {
     assert_eq!(locked.iter().map(|lock| &*lock.table).collect::<Vec<_>>(), ["room"]);
     others.execute("rollback").await.expect("let go");
     others.execute("revoke all on report from public").await.expect("revoked");
+    stays_green(&running).await;
+    running.stop().await;
+}
+
+/// The tables of the server itself are its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_as_the_first_superuser_of_its_server_is_ready() {
+    let postgres = Postgres::shared().await.expect("Postgres");
+    let stage = PressureStage::on(postgres, "superuser", &hotel()).await;
+    let mut url = Url::parse(postgres.url()).expect("a URL");
+    url.set_path(Url::parse(stage.url()).expect("a URL").path());
+    let set = |settings: &mut Settings| settings.database_url = Some(url.to_string());
+    let running = stage.start_with(hotel(), |_| Router::new(), set).await;
+    until_says(running.address(), 200, "\"database\":\"ok\"").await;
     stays_green(&running).await;
     running.stop().await;
 }

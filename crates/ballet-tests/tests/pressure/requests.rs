@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::routing::post;
 use ballet::http::{Json, Problem};
 use ballet::{Handle, Settings};
@@ -52,6 +52,24 @@ async fn book(State(hotel): State<Handle>) -> Result<&'static str, Problem> {
     Ok("booked")
 }
 
+/// Forgets to commit.
+async fn forget(State(hotel): State<Handle>) -> Result<&'static str, Problem> {
+    let mut unit = hotel.unit().await?;
+    let book = "insert into room (saga_id, city) values (gen_random_uuid(), 'Rome')";
+    unit.tx().db().execute(book).await?;
+    Ok("booked")
+}
+
+/// Finds out that there is nothing to do, or that it must not.
+async fn leave(State(hotel): State<Handle>, Path(to): Path<String>) -> Result<String, Problem> {
+    let unit = hotel.unit().await?;
+    if to == "nowhere" {
+        return Err(Problem::not_found("there is no such place"));
+    }
+    unit.rollback();
+    Ok(to)
+}
+
 async fn length(Json(text): Json<String>) -> Json<usize> {
     Json(text.len())
 }
@@ -62,6 +80,8 @@ pub(crate) fn routes(hotel: Handle) -> Router {
         .route("/lose", post(lose))
         .route("/panics", post(panics))
         .route("/book", post(book))
+        .route("/forget", post(forget))
+        .route("/leave/{to}", post(leave))
         .route("/length", post(length))
         .with_state(hotel)
 }
@@ -121,6 +141,24 @@ async fn t190_slow_requests_take_no_connection_from_messages() {
     // They do so again.
     let again = client.post(url("/hold")).send().await.expect("an answer");
     assert_eq!(again.status(), StatusCode::OK);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_success_of_which_nothing_was_committed_is_an_error() {
+    let stage = PressureStage::new("forgotten_commit", &hotel()).await;
+    let running = stage.start_with(hotel(), routes, |_| {}).await;
+    let client = reqwest::Client::new();
+    for (path, status) in [
+        ("/forget", StatusCode::INTERNAL_SERVER_ERROR),
+        ("/leave/Rome", StatusCode::OK),
+        ("/leave/nowhere", StatusCode::NOT_FOUND),
+        ("/book", StatusCode::OK),
+    ] {
+        let asked = client.post(format!("http://{}{path}", running.address())).send();
+        assert_eq!(asked.await.expect("an answer").status(), status, "{path}");
+    }
+    assert_eq!(stage.count("room").await, 1);
     running.stop().await;
 }
 

@@ -7,10 +7,10 @@ use ballet::{Event, Handle, Migration, Participant, Saga, SagaId};
 use ballet::{Running, Settings};
 use ballet_amqp::Publish;
 use ballet_amqp::headers::text_header;
-use ballet_stage::{Postgres, wait_until};
+use ballet_stage::Postgres;
 use ballet_testkit::memory::{MemoryBroker, MemorySystem, properties};
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use sqlx::PgConnection;
 
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 
@@ -130,22 +130,5 @@ impl PressureStage {
 
     pub(crate) async fn until_count(&self, what: &str, expected: i64) {
         self.system.until_count(self.service, what, expected).await;
-    }
-
-    /// Waits for one row. What waits for its time is made due meanwhile, in a table's column.
-    pub(crate) async fn until_hurried(&self, what: &str, (table, column): (&str, &str)) {
-        let hurry = format!(
-            "update {table} set {column} = now() - interval '1 minute' \
-             where {column} > now() and {column} < now() + interval '1 day'"
-        );
-        wait_until(what, 2 * SOON, || async {
-            let mut db = PgConnection::connect(self.url()).await?;
-            db.execute(AssertSqlSafe(hurry.clone())).await?;
-            Ok::<_, sqlx::Error>(
-                (self.system.try_count(self.service, what).await? == 1).then_some(()),
-            )
-        })
-        .await
-        .expect("the row");
     }
 }

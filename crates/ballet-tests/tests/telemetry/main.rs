@@ -3,7 +3,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
 
-mod crash;
 mod following;
 mod leases;
 mod many;

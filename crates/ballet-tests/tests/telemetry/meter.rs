@@ -1,6 +1,6 @@
 //! A service that publishes and reads the beats of devices.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use ballet::core::topology::telemetry_stream;
 use ballet::{
@@ -48,8 +48,6 @@ pub(crate) struct Beats {
     pub(crate) stops: Option<StopSwitch>,
     /// Its reset takes two seconds.
     pub(crate) resets_slowly: bool,
-    /// With 70 it crashes the database this often. Of each time, how many readings it had.
-    pub(crate) crashes: Option<(usize, Arc<Mutex<Vec<usize>>>)>,
 }
 
 /// Stops a reader for good in the middle of a batch, as if its process were killed.
@@ -95,13 +93,6 @@ impl TelemetryReader for Beats {
             let raise =
                 "do $$ begin raise exception 'a block is damaged' using errcode = 'XX001'; end $$";
             sqlx::query(raise).execute(tx.db()).await?;
-        }
-        if let Some((most, before)) = &self.crashes
-            && batch.iter().any(|one| one.value.number == 70)
-            && before.lock().expect("nobody panics").len() < *most
-        {
-            before.lock().expect("nobody panics").push(batch.len());
-            sqlx::query("select crash()").execute(tx.db()).await?;
         }
         if batch.iter().any(|one| one.value.number == 57) {
             sqlx::query("select pg_terminate_backend(pg_backend_pid())").execute(tx.db()).await?;
@@ -216,6 +207,13 @@ pub(crate) async fn sent<T: Telemetry>(publisher: &TelemetryPublisher<T>, measur
 
 pub(crate) fn stream(partition: u16) -> String {
     telemetry_stream(Beat::TYPE, partition)
+}
+
+/// Waits until what is published is younger than all that was read.
+pub(crate) async fn until_later(system: &TestSystem) {
+    let later = "select coalesce(bool_and(published_at < now() - interval '3 seconds'), true)::int \
+                 from ballet.telemetry_reader";
+    system.until("meter", later, 1).await;
 }
 
 /// Makes a stream anew, with these arguments.

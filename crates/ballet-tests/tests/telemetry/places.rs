@@ -4,7 +4,7 @@ use ballet_store::telemetry::reader_places::{RewindTo, rewind};
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
-use crate::meter::{Beats, asleep, made_anew, published, service, settings, started};
+use crate::meter::{Beats, asleep, made_anew, published, service, settings, started, until_later};
 
 const ALL: &str = "select count(*) from beat";
 const READS: &str = "select count(*) from ballet.telemetry_reader where held_until > ballet.now()";
@@ -44,6 +44,8 @@ async fn what_the_stream_no_longer_keeps_is_told_and_the_reader_goes_on() {
     system.close(0).await;
 }
 
+const TOLD: &str = "select count(*) from ballet.telemetry_missed where reason = 'made_anew'";
+
 #[tokio::test]
 async fn a_stream_that_was_made_anew_is_noticed_and_read_from_its_beginning() {
     let system = asleep("telemetry_anew").await;
@@ -51,6 +53,7 @@ async fn a_stream_that_was_made_anew_is_noticed_and_read_from_its_beginning() {
     published(&running, 10, 100..120).await;
     system.until("meter", ALL, 200).await;
     running.stop().await;
+    until_later(&system).await;
     for partition in [0, 1] {
         made_anew(&system, partition, json!({})).await;
     }
@@ -58,8 +61,37 @@ async fn a_stream_that_was_made_anew_is_noticed_and_read_from_its_beginning() {
     // Fewer than before, so that their offsets were read already.
     published(&running, 10, 200..205).await;
     system.until("meter", ALL, 250).await;
-    let told = "select count(*) from ballet.telemetry_missed where reason = 'made_anew'";
-    assert_eq!(system.value::<i64>("meter", told).await, 2);
+    assert_eq!(system.value::<i64>("meter", TOLD).await, 2);
+    running.stop().await;
+    system.close(0).await;
+}
+
+/// The broker lost power, and with it what it had not written to the disk: as if the reader had read more of the stream
+/// than there is, or other messages at its place.
+#[tokio::test]
+async fn a_stream_that_lost_its_tail_is_read_on_and_nothing_counts_twice() {
+    let system = asleep("telemetry_tail").await;
+    let mut running = started(&system, 100).await;
+    published(&running, 10, 100..120).await;
+    system.until("meter", ALL, 200).await;
+    for (round, lost) in (1..).zip([
+        // Nothing has come since. Then others have, beyond the place.
+        "next_offset = next_offset + 40, last_seen = 7",
+        "last_seen = 7",
+    ]) {
+        running.stop().await;
+        until_later(&system).await;
+        let before = 150 + round * 50;
+        system.execute("meter", &format!("update ballet.telemetry_reader set {lost}")).await;
+        running = started(&system, 100).await;
+        published(&running, 10, before..before + 5).await;
+        system.until("meter", ALL, 200 + 50 * i64::from(round)).await;
+        assert_eq!(system.value::<i64>("meter", TOLD).await, 2 * i64::from(round));
+        let waits = "select count(*) from ballet.telemetry_reader where next_offset < end_offset";
+        system.until("meter", waits, 0).await;
+    }
+    let twice = "select count(*) - count(distinct (meter, number)) from beat";
+    assert_eq!(system.value::<i64>("meter", twice).await, 0);
     running.stop().await;
     system.close(0).await;
 }

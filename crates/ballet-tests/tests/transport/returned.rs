@@ -157,7 +157,12 @@ async fn a_producer_gets_its_dead_letters_back_with_its_own_user() {
     let wrong = r#"{ "wish": 7 }"#;
     let wish = WishMade::TYPE;
     for (app_id, body, reason, said) in [
-        (Some("agency"), wrong, "wrong_shape", "wish: a string is wanted, but there is 7"),
+        (
+            Some("agency"),
+            wrong,
+            "wrong_shape",
+            "wish: a string is wanted, but there is a whole number",
+        ),
         (None, wrong, "wrong_shape", "wish: a string is wanted"),
         (Some("porter"), r#"{"wish":"tea"}"#, "forged_app_id", "may not publish"),
         (Some("agency"), r#"{"wish":"the moon"}"#, "permanent", "nobody sells it"),

@@ -50,6 +50,33 @@ async fn t15_the_journal_is_a_stream_with_retention_and_all_else_is_a_quorum_que
     .unwrap();
 }
 
+/// No service, and nobody who publishes to it, fills the disk of all with what waits or is set aside.
+#[tokio::test]
+async fn t217_each_queue_of_retries_and_of_dead_letters_refuses_what_is_too_much() {
+    let world = asleep("bounded", vec![the_hotel()]).await;
+    let queues = ["hotel.dead", "retry.5s", "retry.30s", "retry.5m"];
+    wait_until("the bounds", SOON, || async {
+        let path = ["queues", world.env.vhost()];
+        let shown = world.env.management().call(Method::GET, &path, None).await;
+        let shown = shown.map_err(|error| error.to_string())?;
+        let unbounded = queues.into_iter().filter(|name| {
+            let queue = shown.as_array().unwrap().iter().find(|queue| queue["name"] == *name);
+            let (policy, arguments) = match queue {
+                Some(queue) => (&queue["effective_policy_definition"], &queue["arguments"]),
+                None => return true,
+            };
+            let limits = ["max-length", "max-length-bytes"].map(|limit| policy[limit].is_u64());
+            limits != [true, true]
+                || (&policy["overflow"] != "reject-publish"
+                    && &arguments["x-overflow"] != "reject-publish")
+        });
+        let unbounded: Vec<_> = unbounded.collect();
+        if unbounded.is_empty() { Ok(Some(())) } else { Err(format!("{unbounded:?}")) }
+    })
+    .await
+    .unwrap();
+}
+
 #[tokio::test]
 async fn the_console_says_that_the_journal_is_no_backlog_and_what_the_user_tap_is_for() {
     let world = asleep("console", vec![the_hotel()]).await;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use ballet::Event;
 use ballet_amqp::BasicProperties;
 use ballet_stage::{Method, wait_until};
 use ballet_testkit::health::until_ready;
@@ -10,7 +11,7 @@ use ballet_testkit::wire::raw_amqp::{self, Property, RawMessage, long, short};
 use serde_json::{Value, json};
 
 use crate::scene::{asleep, rome};
-use crate::trip::RoomBooked;
+use crate::trip::{RoomBooked, TripBooked};
 use crate::world::{SOON, TripWorld, the_hotel};
 
 /// More than the prefetch.
@@ -83,6 +84,35 @@ async fn t173_dead_letters_that_the_broker_does_not_take_stop_nobody_and_are_not
     let bodies: BTreeSet<_> = dead.iter().map(|dead| dead["payload"].to_string()).collect();
     assert_eq!((dead.len(), bodies.len()), (BROKEN, BROKEN), "each once");
     assert!(dead.iter().all(|dead| dead["properties"]["headers"]["x-dead-reason"] == "no_type"));
+}
+
+/// An outsider who may publish one event fills neither the broker nor the database of who takes it.
+#[tokio::test]
+async fn t217_beside_a_full_queue_what_no_handler_got_is_left_in_the_journal_and_the_rest_is_kept()
+{
+    let world = TripWorld::hotel("unsent_unread").await;
+    no_room(&world).await;
+    for number in 0..50 {
+        let broken = format!("broken {number}");
+        world.publish_raw(TripBooked::TYPE.name(), &json!({}), broken).await;
+    }
+    let saga = world.new_saga();
+    world.publish(saga, &TripBooked { city: "Broken".into() }).await;
+    let kept = format!("ballet.unsent_copy where convert_from(properties, 'utf8') like '%{saga}%'");
+    world.until_count("hotel", &kept, 1).await;
+    world.until_empty("hotel").await;
+    assert_eq!(world.count("hotel", "ballet.unsent_copy").await, 1);
+    let refused = "that the broker does not take: 1";
+    until_ready(world.services[0].address(), "readiness to say so", |status, said| {
+        status == 200 && said["outbox"].to_string().contains(refused)
+    })
+    .await;
+    room_for(&world, 100_000).await;
+    world.until_count("hotel", "ballet.unsent_copy", 0).await;
+    let dead = dead_letters(&world).await;
+    assert_eq!(dead.len(), 1, "{dead:?}");
+    until_ready(world.services[0].address(), "nothing to say", |_, said| said["outbox"] == "ok")
+        .await;
 }
 
 /// The headers fill a frame, so the copy is refused with them, and without them while there is no

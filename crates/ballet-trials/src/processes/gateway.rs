@@ -24,8 +24,10 @@ const DATABASE: &str = "\"env:GATEWAY_DATABASE_URL\"";
 const DOCUMENTS: &str = "documents = \"";
 /// The gateway's name in [`SERVICE`](crate::SERVICE), in its database's name and in reports.
 pub const GATEWAY: &str = "gateway";
-/// The variable with the key for signatures, in the environment of the gateway and of the services.
-pub const SECRET: &str = "GATEWAY_SECRET";
+/// The folder of the services' secrets, beside the config.
+const SECRETS: &str = "secrets";
+/// The field of the config that says where they are.
+const SIGNING: &str = "secret = \"env:GATEWAY_SECRET_{upstream}\"";
 /// The time that a request waits for the database, which is on this machine. The machine may be busy.
 const DATABASE_TIMEOUT: &str = "10s";
 /// The time that the gateway has to start on a busy machine.
@@ -52,12 +54,29 @@ pub struct ConfiguredProgram {
     pub env: Vec<(&'static str, String)>,
 }
 
-/// Draws a secret for this run, with which the gateway signs.
-#[must_use]
-pub fn drawn_secret() -> String {
-    let clock = Clock::system();
-    let id = || clock.new_id(clock.now()).simple().to_string();
-    id() + &id()
+/// The setting of a service in a run with this directory: the secret by which the gateway signs what it sends there. It
+/// is drawn for the first process, and the gateway reads it from a file.
+///
+/// # Errors
+///
+/// If the file cannot be written or read.
+pub fn secret(dir: &Path, service: &str) -> Result<(&'static str, String)> {
+    let file = dir.join(SECRETS).join(service);
+    if !file.exists() {
+        let clock = Clock::system();
+        let id = || clock.new_id(clock.now()).simple().to_string();
+        fs::create_dir_all(dir.join(SECRETS)).context("cannot make the folder of secrets")?;
+        write_private(&file, &(id() + &id()))?;
+    }
+    let drawn = fs::read_to_string(&file);
+    Ok(("GATEWAY_SECRET", drawn.with_context(|| format!("cannot read {}", file.display()))?))
+}
+
+/// Writes a file that only this user may read.
+fn write_private(path: &Path, text: &str) -> Result<()> {
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
+    written.with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// The gateway's process. Dropping it removes its database.
@@ -92,11 +111,8 @@ impl Gateway {
         let database = Database::new(stage.servers.postgres(), GATEWAY).await?;
         let text = config(&front.config, database.url(), services)?;
         let path = dir.join(CONFIG_FILE);
-        // Only this user may read the file: the database's password is in it.
-        let file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
-        let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
-        written.with_context(|| format!("cannot write {}", path.display()))?;
+        // The database's password is in it.
+        write_private(&path, &text)?;
         command(&program, &["keys", &dir.join(KEYS).display().to_string()]).await?;
         let child = run(children, &program, dir, ["127.0.0.1:0", "127.0.0.1:0"]).await?;
         let (url, private, child) = (String::new(), String::new(), Mutex::new(child));
@@ -248,7 +264,8 @@ fn config(file: &Path, database_url: &str, services: &[(&str, &str)]) -> Result<
     let dir = file.parent().unwrap_or(file);
     let text = text.replace(DOCUMENTS, &format!("{DOCUMENTS}{}/", dir.display()));
     let database = format!("\"{database_url}\"\ntimeout = \"{DATABASE_TIMEOUT}\"");
-    let mut text = text.replace(DATABASE, &database);
+    let signing = format!("secret = \"file:{SECRETS}/{{upstream}}\"");
+    let mut text = text.replace(DATABASE, &database).replace(SIGNING, &signing);
     for (service, url) in services {
         text = text.replace(&format!("\"http://{service}:8080\""), &format!("\"{url}\""));
     }

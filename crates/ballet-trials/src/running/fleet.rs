@@ -14,6 +14,7 @@ use rustix::process::Signal;
 use tokio::sync::Mutex;
 
 use crate::dice::Dice;
+use crate::processes::gateway::secret;
 use crate::processes::program::SERVICE;
 use crate::running::clock;
 use crate::running::ends::ProcessEnds;
@@ -72,6 +73,8 @@ pub(crate) struct Fleet {
     number: AtomicUsize,
     /// The point at which each process dies at first, in a run that uses fault points.
     pub(crate) first_aim: Option<&'static str>,
+    /// Whether the processes take only what their gateway has signed.
+    pub(crate) signed: bool,
     /// [`SOON`], or less in tests.
     soon: Duration,
     /// [`PATIENCE`], or less in tests.
@@ -94,6 +97,7 @@ impl Fleet {
             ends: Mutex::default(),
             number: 0.into(),
             first_aim: None,
+            signed: false,
             soon: SOON,
             patience: PATIENCE,
         })
@@ -113,6 +117,9 @@ impl Fleet {
             (clock::FILE, clock::file(&log).display().to_string()),
         ];
         env.extend(self.env.iter().cloned());
+        if self.signed {
+            env.push(secret(&self.logs, name)?);
+        }
         if let Some(aim) = self.first_aim {
             let points = log.with_extension(POINTS);
             let written =

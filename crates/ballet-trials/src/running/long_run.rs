@@ -15,7 +15,7 @@ use reqwest::Client;
 use serde_json::Value;
 
 use crate::processes::endpoints::Endpoints;
-use crate::processes::gateway::{ConfiguredProgram, GATEWAY, Gateway, GatewaySetup, SECRET};
+use crate::processes::gateway::{ConfiguredProgram, GATEWAY, Gateway, GatewaySetup};
 use crate::processes::program::SERVICE;
 use crate::running::fleet::Fleet;
 use crate::running::fleet::service_fleet::ServiceFleet;
@@ -42,8 +42,8 @@ pub(crate) struct RunPlan {
     pub(crate) beside_others: bool,
     /// The fault point at which each process dies at its first start, in a run that uses fault points.
     pub(crate) first_aim: Option<&'static str>,
-    /// The key with which requests to the services must be signed, if there is a gateway.
-    pub(crate) secret: Option<String>,
+    /// Whether a gateway signs the requests to the services, which take no others.
+    pub(crate) signed: bool,
     /// The size in bytes at which the journal drops its oldest messages, if it differs from the definitions'.
     pub(crate) journal: Option<u64>,
 }
@@ -61,7 +61,7 @@ impl RunPlan {
             own_servers: false,
             beside_others: false,
             first_aim: None,
-            secret: None,
+            signed: false,
             journal: None,
         }
     }
@@ -94,11 +94,10 @@ pub(crate) struct LongRun {
     pub(crate) stage: Stage,
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) proxies: BTreeMap<&'static str, ServiceProxies>,
-    pub(crate) secret: Option<String>,
 }
 
 impl LongRun {
-    pub(crate) async fn set_up(system: &System, mut plan: RunPlan) -> Result<Self> {
+    pub(crate) async fn set_up(system: &System, plan: RunPlan) -> Result<Self> {
         let program = std::env::current_exe().context("cannot find this program")?;
         let logs = run_dir(Some(&program), plan.kind)?;
         let options = Options::durable().nodes(plan.nodes).progress(ui::say);
@@ -114,11 +113,10 @@ impl LongRun {
         });
         let setting = if plan.beside_others { setting.named(plan.kind) } else { setting };
         let mut stage = setting.on(servers, logs).await?;
-        plan.env.extend(plan.secret.iter().map(|secret| (SECRET, secret.clone())));
         let http = Client::builder().no_proxy().timeout(Duration::from_secs(10)).build();
         stage.http = http.context("cannot set up HTTP")?;
         let mut fleet = Fleet::new(stage.children.clone(), &stage.logs, plan.env)?;
-        fleet.first_aim = plan.first_aim;
+        (fleet.first_aim, fleet.signed) = (plan.first_aim, plan.signed);
         let fleet = Arc::new(fleet);
         let (servers, env) = (&stage.servers, &stage.env);
         let mut proxies = BTreeMap::new();
@@ -130,8 +128,7 @@ impl LongRun {
             new.broker.rotate_left(number % plan.nodes);
             proxies.insert(name, new);
         }
-        let secret = plan.secret;
-        let run = Self { system: system.clone(), stage, fleet, proxies, secret };
+        let run = Self { system: system.clone(), stage, fleet, proxies };
         for name in run.services() {
             for _ in 0..plan.replicas.max(1) {
                 run.add(name).await?;
@@ -143,8 +140,7 @@ impl LongRun {
     /// Starts the gateway. The services must be ready, with known addresses.
     pub(crate) async fn open(&self, front: &GatewaySetup) -> Result<Gateway> {
         let path = std::env::current_exe().context("cannot find this program")?;
-        let mut env = vec![(SERVICE, GATEWAY.to_owned())];
-        env.extend(self.secret.iter().map(|secret| (SECRET, secret.clone())));
+        let env = vec![(SERVICE, GATEWAY.to_owned())];
         let services = self.endpoints().await?.services;
         let services: Vec<_> = services.iter().map(|(name, url)| (&**name, &**url)).collect();
         Gateway::start(&self.stage, ConfiguredProgram { path, env }, front, &services).await

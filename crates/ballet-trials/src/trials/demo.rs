@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use crate::customers::begun_saga::End;
 use crate::load::load::{CustomerMix, Load};
 use crate::oracle::{self, KnownFacts, OracleVerdict};
-use crate::processes::gateway::{GATEWAY, Gateway, drawn_secret};
+use crate::processes::gateway::{GATEWAY, Gateway};
 use crate::processes::program::SERVICE;
 use crate::running::long_run::{LongRun, RunPlan};
 use crate::running::stop::Stop;
@@ -60,8 +60,8 @@ pub struct Args {
 /// If it cannot be started, or something hangs.
 pub async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode> {
     let mut stop = Stop::listen()?;
-    let secret = subject.tried.front().is_some().then(drawn_secret);
-    let plan = RunPlan { secret, ..RunPlan::new("demo", subject.tried.env(false)) };
+    let signed = subject.tried.front().is_some();
+    let plan = RunPlan { signed, ..RunPlan::new("demo", subject.tried.env(false)) };
     let run = tokio::select! {
         run = Box::pin(LongRun::set_up(&subject.system, plan)) => run?,
         () = stop.asked() => return Ok(ExitCode::from(130)),

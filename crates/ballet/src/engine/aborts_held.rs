@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ballet_store::operators::restored_database;
+use jiff::Timestamp;
 use sqlx::PgConnection;
 
 use crate::declare::handler::database_wait::answered;
@@ -17,11 +18,15 @@ pub(crate) struct AbortsHeld {
 
 impl AbortsHeld {
     /// Fails while aborts wait.
-    pub(crate) async fn check(&self, db: &mut PgConnection) -> Result<(), Failure> {
+    pub(crate) async fn check(
+        &self,
+        db: &mut PgConnection,
+        settled: Option<Timestamp>,
+    ) -> Result<(), Failure> {
         if self.are_free.load(Ordering::Relaxed) {
             return Ok(());
         }
-        if answered(restored_database::holds_aborts(db)).await? {
+        if answered(restored_database::holds_aborts(db, settled)).await? {
             return Err(Failure::not_yet(
                 "the database was restored from a backup: aborts wait until it has heard what it missed",
             ));

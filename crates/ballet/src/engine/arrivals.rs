@@ -38,6 +38,7 @@ use crate::engine::compensation::{
     unknown_step,
 };
 use crate::engine::effect::Effect;
+use crate::engine::refusal;
 use crate::engine::transaction::Transaction;
 
 /// Runs a step whose trigger arrived.
@@ -61,7 +62,11 @@ pub(crate) async fn trigger(
             None => return Ok(Effect::Handled),
         },
     };
+    let before = refusal::before(transaction, step.part()).await?;
     let outcome = step.run(transaction.tx(), events).await?;
+    if let (Some(before), AnyOutcome::Refused(_)) = (&before, &outcome) {
+        refusal::take_back(transaction, before).await?;
+    }
     let at = StepKey { step: step.part().name, key: &key };
     take_outcome(transaction, saga, at, saga_id, outcome).await
 }
@@ -145,7 +150,7 @@ async fn join(
     }
     let event_here = EncodedEvent { event_type: this, body: bytes::Bytes::copy_from_slice(body) };
     let at = StepKey { step: part.name, key: NO_KEY };
-    transaction.add_row(saga_id, at, Entry::Arrived, this.name(), Some(event_here));
+    transaction.add_row(saga_id, at, Entry::Arrived, this.name(), Some(event_here), None);
     let mut events = Vec::with_capacity(part.on.len());
     let mut event = Some(event);
     for (at, expected) in part.on.iter().enumerate() {
@@ -172,8 +177,7 @@ pub(crate) async fn take_outcome(
 ) -> Result<Effect, Failure> {
     match outcome {
         AnyOutcome::Done(event) => {
-            transaction.add(saga_id, at, Entry::Done, Some(event.clone()));
-            let told = transaction.scope.emit(event);
+            let told = transaction.tell(saga_id, at, Entry::Done, event);
             keep_deadline(transaction, saga, at.step, saga_id, told);
             Ok(Effect::Handled)
         }
@@ -186,8 +190,7 @@ pub(crate) async fn take_outcome(
             Ok(Effect::Refused)
         }
         AnyOutcome::Refused(event) => {
-            transaction.add(saga_id, at, Entry::Refused, Some(event.clone()));
-            transaction.scope.emit(event);
+            transaction.tell(saga_id, at, Entry::Refused, event);
             Ok(Effect::Refused)
         }
         AnyOutcome::Call(request) => {
@@ -220,12 +223,14 @@ pub(crate) async fn abort_as_owner(
         return Ok(Abort::TooLate);
     }
     check_begun(transaction, saga, saga_id).await?;
-    transaction.add(saga_id, StepKey::whole(saga.saga), Entry::Aborted, Some(abort_event.clone()));
+    let (whole, id) = (StepKey::whole(saga.saga), transaction.scope.draw());
+    let told = Some(abort_event.clone());
+    transaction.add_row(saga_id, whole, Entry::Aborted, "", told, Some(id));
     let owner = Arc::clone(owner);
     owner.abort(transaction.tx(), &abort_event.body).await?;
     compensate_next(transaction, saga, saga_id).await?;
     end_deadline(transaction, saga, saga_id);
-    transaction.scope.emit(abort_event);
+    transaction.scope.emit_as(id, abort_event);
     Ok(Abort::Aborted)
 }
 
@@ -289,7 +294,16 @@ async fn take_in(
         transaction.add(saga_id, at, Entry::Refused, None);
         return Ok(Effect::Refused);
     };
-    match step.step.answered(transaction.tx(), &call.request, answer).await? {
+    let engine = Arc::clone(&transaction.engine);
+    let before = match engine.registry.step(at.step) {
+        Some((_, step)) => refusal::before(transaction, step.part()).await?,
+        None => None,
+    };
+    let outcome = step.step.answered(transaction.tx(), &call.request, answer).await?;
+    if let (Some(before), AnyOutcome::Refused(_)) = (&before, &outcome) {
+        refusal::take_back(transaction, before).await?;
+    }
+    match outcome {
         // It is open for longer, under the row that it has.
         AnyOutcome::Call(request) => {
             transaction.call(saga, saga_id, at, false, request);
@@ -318,8 +332,7 @@ pub(crate) fn originated(
     step: &str,
     event: EncodedEvent,
 ) {
-    transaction.add(saga_id, StepKey { step, key: NO_KEY }, Entry::Done, Some(event.clone()));
-    let told = transaction.scope.emit(event);
+    let told = transaction.tell(saga_id, StepKey { step, key: NO_KEY }, Entry::Done, event);
     begin_deadline(transaction, saga, saga_id, told);
 }
 

@@ -17,7 +17,6 @@ use crate::declare::handler::spans;
 use crate::engine::calls::open_calls::{
     CallAnswer, CallFate, Claim, Compensations, FailedCall, QUIET_AFTER,
 };
-use crate::engine::crash_pauses;
 use crate::engine::engine::Engine;
 use crate::engine::handlers::guard::guarded;
 use crate::engine::handlers::held_worker::watched;
@@ -52,22 +51,6 @@ pub(crate) fn ask_again(engine: &Engine, answer: CallAnswer, failure: &Failure) 
     let Some(CallAnswer { call, claim, .. }) = not_apart(engine, answer, failure) else { return };
     call.span().in_scope(|| tracing::warn!("an answer could not be taken in: {failure}"));
     failed(engine, call, claim, failure.to_string(), again(failure));
-}
-
-/// Asks again later, and at last sets a call aside, whose answer cannot be taken in: it may crash the
-/// database each time.
-pub(crate) fn after_crash(engine: &Engine, answer: CallAnswer, failure: &Failure) {
-    let Some(CallAnswer { call, claim, .. }) = not_apart(engine, answer, failure) else { return };
-    if let Some(pause) = crash_pauses::pause(engine.calls.crashed(&call)) {
-        let why = failure.to_string();
-        call.span().in_scope(|| tracing::warn!(?pause, "an answer is taken in later: {why}"));
-        return failed(engine, call, claim, why, CallFate::After(pause));
-    }
-    let why = format!(
-        "its answer could not be taken in, and may be what crashes the database; it waits for \
-         `ballet inbox retry`: {failure}"
-    );
-    failed(engine, call, claim, why, CallFate::SetAside);
 }
 
 /// An answer counts, whatever becomes of the compensations that it sets off. So it is taken in without them
@@ -139,7 +122,6 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
     let failure = match asked {
         Ok(Ok(known)) => {
             counted(step.name, "answered").increment(1);
-            engine.calls.may_be_taken(call.key);
             record(engine, &call, begun, None);
             claim.answered();
             let answer = match known {
@@ -155,10 +137,7 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
             return;
         }
         Ok(Err(failure)) => failure,
-        Err(_elapsed) => {
-            engine.calls.may_be_taken(call.key);
-            Failure::transient(format!("no answer within {limit:?}"))
-        }
+        Err(_elapsed) => Failure::transient(format!("no answer within {limit:?}")),
     };
     record(engine, &call, begun, Some(&failure));
     match failure.kind() {
@@ -167,12 +146,10 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
         FailureKind::Permanent => claim.answered(),
         FailureKind::Transient | FailureKind::Conflict | FailureKind::ConnectionLost => {
             if line.failed() {
-                engine.calls.provider_is_away(&call);
                 tracing::warn!(
                     step = call.step,
                     undo = call.undo,
-                    repeated = call.is_repeated,
-                    "every call fails; they are made in small portions until one is answered"
+                    "every call that is made again fails; they are made in small portions until one is answered"
                 );
             }
         }
@@ -250,29 +227,9 @@ async fn attempt(
     let answer = match step.watch() {
         Some(watch) => look(engine, watch, call).await,
         None => handlers.call(call).await,
-    };
-    let failure = match answer {
-        Ok(answer) => {
-            fault::point(FaultPoint::AfterCall, call);
-            return Ok(AttemptResult::Answer(answer));
-        }
-        Err(failure) => failure,
-    };
-    if failure.kind() != FailureKind::Permanent {
-        engine.calls.may_be_taken(call.key);
-        return Err(failure);
-    }
-    let is_not_taken = engine.calls.is_not_taken(call);
-    if is_not_taken && !call.undo && step.looks_up() {
-        // An attempt before may have been taken, and its answer lost.
-        if let Some(answer) = look_up().await? {
-            return Ok(AttemptResult::Answer(answer));
-        }
-        if let Some(answer) = step.not_taken(&call.request, &failure.to_string())? {
-            return Ok(AttemptResult::Answer(answer));
-        }
-    }
-    Err(failure)
+    }?;
+    fault::point(FaultPoint::AfterCall, call);
+    Ok(AttemptResult::Answer(answer))
 }
 
 /// Looks at the rows of a step that stays open. The transaction is rolled back: only a second look, under the saga's

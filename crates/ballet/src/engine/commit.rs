@@ -24,7 +24,7 @@ use crate::engine::registry::Registry;
 use crate::engine::transaction::Transaction;
 use crate::outgoing::begun_batch::BegunBatch;
 use crate::outgoing::publishing::PublishSpans;
-use crate::outgoing::wire::OutgoingEvent;
+use ballet_store::outbox::wire::OutgoingEvent;
 
 /// Writes ledger, calls, outbox and marks, and commits. The emitted events are on their way to the
 /// broker, and the calls are being made, when this returns. All marks belong to one table. They are
@@ -36,8 +36,6 @@ pub(crate) async fn commit(
     let engine = Arc::clone(&open.engine);
     let now = open.scope.now;
     open.check_open()?;
-    let Scope { witness, emitted, .. } = &mut open.scope;
-    answered(witness.check(&mut open.db, emitted)).await?;
     let works_on = fault::works_on(|| what_it_works_on(&open.ledger, &open.scope.emitted));
     fault::point(FaultPoint::AfterHandler, &works_on);
     check_declared(&engine, &open.scope.emitted)?;

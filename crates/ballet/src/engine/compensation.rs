@@ -43,7 +43,7 @@ pub(crate) async fn abort_here(
 /// Fails as long as the service, whose database was restored, has not heard yet what it missed.
 pub(crate) async fn check_held(transaction: &mut Transaction<'_>) -> Result<(), Failure> {
     let engine = Arc::clone(&transaction.engine);
-    engine.aborts_held.check(transaction.db()).await
+    engine.aborts_held.check(transaction.db(), engine.time.shared.settled()).await
 }
 
 /// The owner begins its sagas, so it knows every one of them. An event of an unknown saga must not
@@ -233,7 +233,7 @@ pub(crate) async fn go_on_apart(
     at: StepKey<'_>,
     saga_id: SagaId,
 ) -> Result<(), Failure> {
-    let note_id = transaction.scope.clock.draw(transaction.scope.now);
+    let note_id = transaction.scope.clock.new_id(transaction.scope.now);
     answered(compensations_by_hand::go_on(transaction.db(), saga_id, saga.saga, at, note_id)).await
 }
 
@@ -304,13 +304,13 @@ pub(crate) fn record_compensated(
     at: StepKey<'_>,
     compensated: AnyCompensated,
 ) {
-    let event = match compensated {
-        AnyCompensated::With(event) => Some(event),
-        AnyCompensated::Silently | AnyCompensated::Call(_) => None,
-    };
-    transaction.add(saga_id, at, Entry::Compensated, event.clone());
-    if let Some(event) = event {
-        transaction.scope.emit(event);
+    match compensated {
+        AnyCompensated::With(event) => {
+            transaction.tell(saga_id, at, Entry::Compensated, event);
+        }
+        AnyCompensated::Silently | AnyCompensated::Call(_) => {
+            transaction.add(saga_id, at, Entry::Compensated, None);
+        }
     }
 }
 

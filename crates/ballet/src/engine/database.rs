@@ -92,9 +92,4 @@ impl Database {
             }
         }
     }
-
-    /// Whether the service stops, and waits for nothing any more.
-    pub(crate) fn is_stopping(&self) -> bool {
-        *self.stopping.borrow()
-    }
 }

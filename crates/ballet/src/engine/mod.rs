@@ -7,12 +7,12 @@ pub(crate) mod caller;
 pub(crate) mod calls;
 pub(crate) mod commit;
 pub(crate) mod compensation;
-pub(crate) mod crash_pauses;
 pub(crate) mod database;
 pub(crate) mod effect;
 #[expect(clippy::module_inception, reason = "the file holds what the folder is named after")]
 pub(crate) mod engine;
 pub(crate) mod handlers;
+pub(crate) mod refusal;
 pub(crate) mod registry;
 pub(crate) mod rollback;
 pub(crate) mod shared_clock;

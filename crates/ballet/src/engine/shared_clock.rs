@@ -1,10 +1,9 @@
-//! The time that the processes of a service share: that of its database.
+//! The time that the processes of a service share: that of its database, once it is settled.
 //!
-//! A process asks the database every few seconds and counts on by a clock that nobody sets. Its own
-//! clock is a witness. While it and the database disagree, one of them is wrong: nothing is removed by
-//! age, no message is refused that either clock allows, and new ids get the earlier time.
+//! A process asks the database every few seconds and counts on by a clock that nobody sets. Its own clock is the
+//! second witness: without it, no answer moves the time. So whatever ends by time ends late rather than early while
+//! the clocks differ, and nothing is removed by age.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,16 +12,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::declare::handler::clock::Clock;
 
-/// How long nothing is removed after the database's clock has leapt: time for people to see it.
-const HELD: Duration = Duration::from_secs(24 * 60 * 60);
-/// The most by which this process's own clock may differ and still give new ids their time. It costs
-/// an id that much of the time for which receivers remember it.
-const WITNESS: SignedDuration = SignedDuration::from_hours(24);
-/// How long the database's clock has to stay where it was set ahead to before it lets a deadline
-/// pass. A clock that is set back within that time has aborted no saga.
-const SETTLE: Duration = Duration::from_secs(60);
-/// The value before the database's first answer.
-const UNKNOWN: i64 = i64::MIN;
+/// How long both clocks have to tell another time before it is followed.
+const SETTLE: Duration = Duration::from_secs(5 * 60);
+/// By how much this process's own clock may be behind where nobody knows an earlier time: ids that are older count as
+/// forgotten elsewhere.
+const BEHIND: SignedDuration = SignedDuration::from_hours(24);
 
 #[derive(Clone)]
 pub(crate) struct ProcessClocks {
@@ -44,43 +38,26 @@ pub(crate) struct SharedClock {
     /// The most by which two clocks may differ that agree.
     bound: SignedDuration,
     origin: Instant,
-    /// The database's time at the origin, in microseconds.
-    at_origin: AtomicI64,
-    /// False while time passes on purpose: then only the database knows it.
-    is_checked: AtomicBool,
-    seen: Mutex<ClockComparison>,
+    /// `None` before the database's first answer.
+    seen: Mutex<Option<ClockComparison>>,
 }
 
 /// The comparison of the clocks by the last answers of the database.
-#[derive(Debug, Clone, Copy, Default)]
-struct ClockComparison {
-    /// How far this process's clock is ahead of the database's.
-    ahead: Option<SignedDuration>,
-    leap: Option<Leap>,
-    /// The last leaps ahead, which no deadline follows yet.
-    unsettled: Option<Leap>,
-}
-
-impl ClockComparison {
-    /// Takes in a leap that is followed.
-    fn unsettle(&mut self, by: SignedDuration, answered: Instant) {
-        let before = self.unsettled.filter(|leap| answered < leap.until);
-        let by = before.map_or(by, |before| before.by.saturating_add(by));
-        self.unsettled = by.is_positive().then(|| Leap { by, until: answered + SETTLE });
-    }
-}
-
 #[derive(Debug, Clone, Copy)]
-struct Leap {
-    by: SignedDuration,
-    until: Instant,
+struct ClockComparison {
+    /// The settled time at the origin.
+    at_origin: Timestamp,
+    /// How far this process's clock is ahead of the database's.
+    ahead: SignedDuration,
+    /// False while time passes on purpose: then only the database knows it.
+    is_checked: bool,
+    /// By how much both clocks tell another time, which is not followed yet, and since when.
+    leap: Option<(SignedDuration, Instant)>,
 }
 
 impl SharedClock {
     pub(crate) fn new(own: Clock, bound: SignedDuration) -> Arc<Self> {
-        let (origin, at_origin) = (Instant::now(), AtomicI64::new(UNKNOWN));
-        let is_checked = AtomicBool::new(true);
-        Arc::new(Self { own, bound, origin, at_origin, is_checked, seen: Mutex::default() })
+        Arc::new(Self { own, bound, origin: Instant::now(), seen: Mutex::default() })
     }
 
     /// Returns a clock that tells the shared time and draws ids from this process's source.
@@ -88,31 +65,18 @@ impl SharedClock {
         if self.own.stands_still() {
             return self.own.clone();
         }
-        let (shared, of_ids) = (Arc::clone(self), Arc::clone(self));
-        self.own.with_time(move || shared.now(), move |now| of_ids.of_ids(now))
+        let shared = Arc::clone(self);
+        self.own.with_time(move || shared.now())
     }
 
-    /// The later of the two clocks: what is ahead of both is ahead.
+    /// The latest of all clocks: what is ahead of them is ahead.
     pub(crate) fn latest(&self) -> Timestamp {
+        let own = self.own.now();
         if self.own.stands_still() {
-            return self.own.now();
+            return own;
         }
-        self.own.now().max(self.now())
-    }
-
-    /// The time of a new id: the earlier of the two clocks, so that nobody takes the id for one that
-    /// is ahead. A clock that differs by more than a day does not count: receivers would take the id
-    /// for an old one.
-    fn of_ids(&self, shared: Timestamp) -> Timestamp {
-        match self.witness() {
-            Some(own) if own.duration_since(shared).abs() <= WITNESS => own.min(shared),
-            Some(_) | None => shared,
-        }
-    }
-
-    /// This process's own clock, if it counts beside the database's.
-    fn witness(&self) -> Option<Timestamp> {
-        self.is_checked.load(Ordering::Relaxed).then(|| self.own.now())
+        let of_database = self.ahead().and_then(|ahead| own.checked_sub(ahead).ok());
+        own.max(self.now()).max(of_database.unwrap_or(own))
     }
 
     fn now(&self) -> Timestamp {
@@ -121,33 +85,18 @@ impl SharedClock {
 
     /// The shared time at a moment, if the database has ever answered.
     fn at(&self, moment: Instant) -> Option<Timestamp> {
-        let at_origin = self.at_origin.load(Ordering::Relaxed);
-        if at_origin == UNKNOWN {
-            return None;
-        }
-        let since = micros(moment.saturating_duration_since(self.origin));
-        Timestamp::from_microsecond(at_origin.saturating_add(since)).ok()
+        self.seen()?.at_origin.checked_add(moment.saturating_duration_since(self.origin)).ok()
     }
 
-    /// The time up to which deadlines pass: for a while after a leap ahead, the time before it. `None` where
-    /// the database alone knows the time.
+    fn seen(&self) -> Option<ClockComparison> {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The shared time, where statements would go by the database's otherwise. `None` where the database alone knows
+    /// the time.
     pub(crate) fn settled(&self) -> Option<Timestamp> {
-        self.settled_at(Instant::now())
-    }
-
-    fn settled_at(&self, moment: Instant) -> Option<Timestamp> {
-        if self.own.stands_still() || !self.is_checked.load(Ordering::Relaxed) {
-            return None;
-        }
-        let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let unsettled = seen.unsettled.filter(|leap| moment < leap.until);
-        let by = unsettled.map_or(SignedDuration::ZERO, |leap| leap.by);
-        self.at(moment)?.checked_sub(by).ok()
-    }
-
-    fn set(&self, moment: Instant, time: Timestamp) {
-        let since = micros(moment.saturating_duration_since(self.origin));
-        self.at_origin.store(time.as_microsecond().saturating_sub(since), Ordering::Relaxed);
+        let is_checked = self.seen().is_some_and(|seen| seen.is_checked);
+        (is_checked && !self.own.stands_still()).then(|| self.now())
     }
 
     /// Takes in an answer of the database, which read its clock between these moments.
@@ -157,72 +106,77 @@ impl SharedClock {
         let unsure = SignedDuration::try_from(half).unwrap_or(SignedDuration::MAX);
         let own = self.own.now();
         let ahead = own.duration_since(reading.now).saturating_sub(unsure);
+        let is_near = |by: SignedDuration| by.abs() <= self.bound.saturating_add(unsure);
+        let expected = self.at(moment);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.ahead = Some(ahead);
-        self.is_checked.store(reading.is_checked, Ordering::Relaxed);
-        let Some(expected) = self.at(moment) else {
-            // This process knows no time before this one. Its own clock is the only other witness.
-            let bound = self.bound.saturating_add(unsure);
-            let by = reading.now.duration_since(own);
-            if reading.is_checked && by > bound {
-                seen.unsettle(by, answered);
+        let mut leap = None;
+        let now = match expected {
+            _ if !reading.is_checked => reading.now,
+            None if is_near(ahead) => reading.now,
+            None => self.first(reading, own),
+            Some(expected) if !is_near(ahead) => expected,
+            Some(expected) => {
+                let by = reading.now.duration_since(expected);
+                if is_near(by) {
+                    // Within its own round trip an answer tells nothing new.
+                    if by.abs() > unsure { reading.now } else { expected }
+                } else {
+                    let known = seen.and_then(|seen| seen.leap);
+                    let known = known.filter(|(before, _)| is_near(before.saturating_sub(by)));
+                    let since = known.map_or(answered, |(_, since)| since);
+                    let is_settled = answered.saturating_duration_since(since) >= SETTLE;
+                    leap = (!is_settled).then_some((by, since));
+                    if is_settled { reading.now } else { expected }
+                }
             }
-            return self.set(moment, reading.now);
         };
-        let by = reading.now.duration_since(expected);
-        let leapt = reading.is_checked && by.abs() > self.bound.saturating_add(unsure);
-        if leapt && own.duration_since(expected).abs() <= self.bound.saturating_add(unsure) {
-            // Two witnesses against one: the database's time is not followed.
-            return;
-        }
-        if leapt {
-            seen.leap = Some(Leap { by, until: answered + HELD });
-            seen.unsettle(by, answered);
-        }
-        // Within its own round trip an answer tells nothing new.
-        if by.abs() > unsure {
-            self.set(moment, reading.now);
-        }
+        let since = moment.saturating_duration_since(self.origin);
+        let at_origin = now.checked_sub(since).unwrap_or(now);
+        *seen = Some(ClockComparison { at_origin, ahead, is_checked: reading.is_checked, leap });
+    }
+
+    /// The time at the first answer, if the clocks differ: the earlier, unless processes of the service have seen a
+    /// later time. Then that clock is wrong.
+    fn first(&self, reading: ClockReading, own: Timestamp) -> Timestamp {
+        let slack = self.bound.saturating_mul(2);
+        let known = reading.settled.map_or(reading.now - BEHIND, |settled| settled - slack);
+        let possible = [own, reading.now].into_iter().filter(|time| *time >= known);
+        possible.min().unwrap_or(reading.now)
     }
 
     /// How far this process's clock is ahead of the database's, if that has answered.
     pub(crate) fn ahead(&self) -> Option<SignedDuration> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).ahead
+        self.seen().map(|seen| seen.ahead)
     }
 
-    /// Says why nothing may be removed by age, if so.
+    /// Says why the time is not settled, and nothing may be removed by age, if so.
     pub(crate) fn doubt(&self) -> Option<String> {
         self.doubt_at(Instant::now())
     }
 
     fn doubt_at(&self, moment: Instant) -> Option<String> {
-        let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(ahead) = seen.ahead else {
+        let Some(ClockComparison { ahead, is_checked, leap, .. }) = self.seen() else {
             return Some("the database has not told its time yet".to_owned());
         };
-        if !self.is_checked.load(Ordering::Relaxed) {
+        if !is_checked {
             return None;
         }
         if ahead.abs() > self.bound {
             let (by, where_to) =
                 (words(ahead), if ahead.is_negative() { "behind" } else { "ahead of" });
             return Some(format!(
-                "the clock of this process is {by} {where_to} the database's: set the wrong one; \
-                 nothing old is removed by this process until they agree"
+                "the clock of this process is {by} {where_to} the database's: set the wrong one; until they agree, \
+                 time goes on as before, and nothing old is removed by this process"
             ));
         }
-        let leap = seen.leap.filter(|leap| moment < leap.until)?;
-        let (by, to) = (words(leap.by), if leap.by.is_negative() { "back" } else { "ahead" });
-        let hours = leap.until.saturating_duration_since(moment).as_secs().div_ceil(60 * 60);
+        let (by, since) = leap?;
+        let left = SETTLE.saturating_sub(moment.saturating_duration_since(since)).as_secs();
+        let (by, to) = (words(by), if by.is_negative() { "back" } else { "ahead" });
         Some(format!(
-            "the clock of the database was set {by} {to}: nothing old is removed by this process \
-             for another {hours} h, or until it is restarted"
+            "the clocks of the database and of this process were set {by} {to}: time goes on as before for another \
+             {left} s, and follows if they stay; nothing old is removed by this process until then"
         ))
     }
-}
-
-fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 fn words(duration: SignedDuration) -> String {

@@ -1,5 +1,7 @@
 //! Clocks that differ, and clocks that are set.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use super::*;
 
 const BOUND: SignedDuration = SignedDuration::from_mins(1);
@@ -36,7 +38,8 @@ impl Pair {
         self.moment += Duration::from_secs(seconds);
         self.database += Duration::from_secs(seconds);
         self.own.fetch_add(i64::try_from(seconds).expect("few"), Ordering::Relaxed);
-        let reading = ClockReading { now: self.database, is_checked: self.is_checked };
+        let (now, is_checked) = (self.database, self.is_checked);
+        let reading = ClockReading { now, is_checked, settled: None };
         self.shared.observe(reading, self.moment, self.moment);
     }
 
@@ -78,10 +81,6 @@ fn t184_two_clocks_that_differ_refuse_only_what_is_ahead_of_both() {
         let close = SignedDuration::from_secs(60);
         let latest = pair.shared.latest();
         assert!(latest.duration_since(own.max(shared)).abs() < close, "{hours}: {latest}");
-        let earliest = if hours.abs() <= 24 { own.min(shared) } else { shared };
-        let drawn = pair.shared.clock().draw(shared);
-        let drawn = ballet_core::id::time_of(drawn).expect("a time");
-        assert!(drawn.duration_since(earliest).abs() < close, "{hours}: {drawn}");
     }
 }
 
@@ -102,62 +101,66 @@ fn t184_a_database_that_leaps_alone_is_not_followed() {
 }
 
 #[test]
-fn t184_after_a_leap_of_both_nothing_is_removed_for_a_day() {
-    let mut pair = Pair::new();
-    pair.set_own(DAY * 30);
-    pair.database += DAY * 30;
-    pair.go_on(5);
-    assert_eq!(pair.now(), pair.database);
-    assert!(pair.doubt().expect("told").contains("set 720h ahead"));
-    pair.go_on(24 * 60 * 60);
-    assert_eq!(pair.doubt(), None);
-}
-
-#[test]
-fn t208_a_leap_ahead_lets_no_deadline_pass_until_it_has_stood_for_a_minute() {
+fn t208_a_leap_is_followed_once_both_clocks_have_told_it_for_minutes() {
     let hours = SignedDuration::from_hours;
     // The database alone: it is not followed at all.
     let mut pair = Pair::new();
-    let settled = |pair: &Pair| pair.shared.settled_at(pair.moment).expect("a time");
     pair.database += hours(2);
-    pair.go_on(5);
-    assert_eq!(settled(&pair), pair.database - hours(2));
+    pair.go_on(24 * 60 * 60);
+    assert_eq!(pair.now(), pair.database - hours(2));
     // Both leap, as on one machine, and are set back.
     let mut pair = Pair::new();
     pair.database += hours(2);
     pair.set_own(hours(2));
-    pair.go_on(5);
-    assert_eq!((pair.now(), settled(&pair)), (pair.database, pair.database - hours(2)));
+    pair.go_on(200);
+    assert_eq!(pair.now(), pair.database - hours(2));
     pair.database -= hours(2);
     pair.set_own(hours(-2));
     pair.go_on(5);
-    assert_eq!(settled(&pair), pair.database);
-    // Both were wrong before, and stay.
+    assert_eq!((pair.now(), pair.doubt()), (pair.database, None));
+    // Both were wrong before, and stay. The time before counts for nothing.
     pair.database += hours(2);
     pair.set_own(hours(2));
-    for passed in [5, 30, 24] {
+    for passed in [5, 200, 95] {
         pair.go_on(passed);
-        assert_eq!(settled(&pair), pair.database - hours(2));
+        assert_eq!(pair.now(), pair.database - hours(2));
+        assert!(pair.doubt().expect("told").contains("nothing old is removed"));
     }
     pair.go_on(10);
-    assert_eq!(settled(&pair), pair.database);
+    assert_eq!((pair.now(), pair.doubt()), (pair.database, None));
 }
 
 #[test]
-fn t208_a_process_that_starts_while_the_database_is_ahead_waits_as_well() {
+fn t208_a_process_that_starts_while_the_clocks_differ_takes_the_earlier_that_is_possible() {
+    let hours = SignedDuration::from_hours;
     let now = Timestamp::from_second(1_800_000_000).expect("in range");
-    let shared = SharedClock::new(Clock::new(move || now, 1), BOUND);
-    let (moment, by) = (shared.origin, SignedDuration::from_hours(2));
-    let tell = |time, moment| {
-        shared.observe(ClockReading { now: time, is_checked: true }, moment, moment);
-    };
-    tell(now + by, moment);
-    assert_eq!(shared.settled_at(moment), Some(now));
-    let later = moment + SETTLE;
-    assert_eq!(shared.settled_at(later), Some(now + by + SETTLE), "its own clock is wrong");
-    tell(now + Duration::from_secs(5), moment + Duration::from_secs(5));
-    let then = moment + Duration::from_secs(5);
-    assert_eq!(shared.settled_at(then), Some(now + Duration::from_secs(5)));
+    // By how much its own clock and the database's are wrong, since when the last process knew the time, and the
+    // error of the time that it begins with.
+    for (own, database, known, expected) in [
+        (0, 2, Some(0), 0),
+        (0, 25, Some(-5), 0),
+        (0, 24 * 30, Some(-24), 0),
+        (2, 0, Some(-5), 0),
+        (-2, 0, Some(0), 0),
+        (-24 * 120, 0, Some(-24), 0),
+        (0, -2, Some(0), 0),
+        // Nobody was there in the time that the clocks differ by.
+        (-2, 0, Some(-5), -2),
+        // The last one was wrong.
+        (0, -2, Some(5), -2),
+        // There is no last one.
+        (0, 2, None, 0),
+        (-2, 0, None, -2),
+        (-48, 0, None, 0),
+    ] {
+        let shared = SharedClock::new(Clock::new(move || now + hours(own), 1), BOUND);
+        let settled = known.map(|known| now + hours(known));
+        let reading = ClockReading { now: now + hours(database), is_checked: true, settled };
+        shared.observe(reading, shared.origin, shared.origin);
+        let begins = shared.at(shared.origin).expect("a time");
+        assert_eq!(begins, now + hours(expected), "{own} {database} {known:?}");
+        assert!(shared.doubt_at(shared.origin).expect("told").contains("time goes on"));
+    }
 }
 
 #[test]
@@ -167,7 +170,7 @@ fn time_that_passes_on_purpose_is_followed() {
     pair.database += DAY * 30;
     pair.go_on(5);
     assert_eq!(pair.now(), pair.database);
-    assert_eq!((pair.doubt(), pair.shared.settled_at(pair.moment)), (None, None));
+    assert_eq!((pair.doubt(), pair.shared.settled()), (None, None));
 }
 
 /// Its own clock may be the first to know that days have passed.
@@ -185,7 +188,7 @@ fn what_is_not_ahead_of_this_process_is_not_ahead_while_time_passes_on_purpose()
 fn an_answer_that_took_long_changes_nothing_within_its_round_trip() {
     let pair = Pair::new();
     let asked = pair.moment;
-    let reading = ClockReading { now: pair.database, is_checked: true };
+    let reading = ClockReading { now: pair.database, is_checked: true, settled: None };
     pair.shared.observe(reading, asked, asked + Duration::from_secs(4));
     assert_eq!(pair.now(), pair.database);
     assert_eq!(pair.doubt(), None);

@@ -100,7 +100,21 @@ impl<'db> Transaction<'db> {
         entry: Entry,
         event: Option<EncodedEvent>,
     ) {
-        self.add_row(saga_id, at, entry, "", event);
+        self.add_row(saga_id, at, entry, "", event, None);
+    }
+
+    /// Emits an event, and records it as the outcome under its message id.
+    pub(crate) fn tell(
+        &mut self,
+        saga_id: SagaId,
+        at: StepKey<'_>,
+        entry: Entry,
+        event: EncodedEvent,
+    ) -> MessageId {
+        let id = self.scope.draw();
+        self.add_row(saga_id, at, entry, "", Some(event.clone()), Some(id));
+        self.scope.emit_as(id, event);
+        id
     }
 
     pub(crate) fn add_row(
@@ -110,9 +124,10 @@ impl<'db> Transaction<'db> {
         entry: Entry,
         arrived: &str,
         event: Option<EncodedEvent>,
+        emitted: Option<MessageId>,
     ) {
         let (StepKey { step, key }, cause) = (at, self.scope.cause);
-        self.ledger.add(saga_id, NewRow { step, key, entry, arrived, event, cause });
+        self.ledger.add(saga_id, NewRow { step, key, entry, arrived, event, emitted, cause });
     }
 
     /// The rows of one saga. Another saga may have the same id.

@@ -14,6 +14,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::engine::handlers::held_worker;
+use crate::engine::handlers::wrong_statements::WrongStatements;
 use crate::engine::shared_clock::SharedClock;
 use crate::http::own_routes::OwnRoutes;
 use crate::telemetry::reading::state::ReaderStates;
@@ -46,8 +47,8 @@ pub(crate) struct HealthParts {
     /// The connection of telemetry that is published, and why some of it waits, if there is such.
     pub(crate) publish_telemetry:
         Option<(watch::Receiver<ConnectionState>, watch::Receiver<Option<String>>)>,
-    /// The number of events that can never be published.
-    pub(crate) unpublishable: watch::Receiver<i64>,
+    /// How the outbox is.
+    pub(crate) outbox: watch::Receiver<String>,
     pub(crate) bindings: watch::Receiver<Bindings>,
     pub(crate) queues: watch::Receiver<DeclaredQueues>,
     /// How far the copies of others' entities are behind, if there are copies.
@@ -57,6 +58,7 @@ pub(crate) struct HealthParts {
     pub(crate) readers: Option<Arc<ReaderStates>>,
     pub(crate) service: &'static str,
     pub(crate) shared_clock: Arc<SharedClock>,
+    pub(crate) wrong_statements: Arc<WrongStatements>,
 }
 
 #[derive(Debug, Serialize)]
@@ -73,7 +75,7 @@ struct Readiness {
     bindings: String,
     queues: String,
     messages: String,
-    /// Says which step holds a thread.
+    /// Says which step holds a thread, or has a statement that does not fit the database.
     handlers: String,
     /// Says why nothing is removed by age. The service works all the same.
     clock: String,
@@ -139,7 +141,7 @@ impl Health {
         let queues = parts.queues.borrow().clone();
         let held = parts.held.borrow().clone();
         let stands_still = parts.progress.stands_still();
-        let holds = held_worker::held(parts.service);
+        let fails = held_worker::held(parts.service).or_else(|| parts.wrong_statements.said());
         let reading = parts.readers.as_ref().map(|readers| readers.stands_still());
         let paused = parts.paused.borrow().clone();
         let mut reasons: Vec<(Cause, String)> = Vec::new();
@@ -176,7 +178,7 @@ impl Health {
         }
         let others = [
             (Cause::Standstill, stands_still.clone()),
-            (Cause::Handler, holds.clone()),
+            (Cause::Handler, fails.clone()),
             (Cause::Telemetry, reading.clone().flatten()),
         ];
         reasons.extend(others.into_iter().filter_map(|(cause, said)| Some((cause, said?))));
@@ -186,15 +188,11 @@ impl Health {
             database,
             consume: paused.map_or_else(|| connection(&consume).1, |paused| paused.to_string()),
             publish: publish_word,
-            outbox: match *parts.unpublishable.borrow() {
-                0 => "ok".to_owned(),
-                1 => "1 event can never be published: ballet outbox list".to_owned(),
-                many => format!("{many} events can never be published: ballet outbox list"),
-            },
+            outbox: parts.outbox.borrow().clone(),
             bindings: bindings.to_string(),
             queues: queues.to_string(),
             messages: stands_still.unwrap_or_else(|| "ok".to_owned()),
-            handlers: holds.unwrap_or_else(|| "ok".to_owned()),
+            handlers: fails.unwrap_or_else(|| "ok".to_owned()),
             clock: parts.shared_clock.doubt().unwrap_or_else(|| "ok".to_owned()),
             copies: parts.copies.as_ref().map(|copies| copies.borrow().clone()),
             telemetry: reading.map(|stands| stands.unwrap_or_else(|| "ok".to_owned())),

@@ -1,15 +1,18 @@
 //! The span of the request that is being served, for the events that it causes.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::Request;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use ballet_core::SagaId;
 use ballet_store::trace::{Trace, TraceExtras};
 use ballet_store::trace_context::TraceContext;
 
 use crate::declare::handler::clock::Clock;
+use crate::declare::handler::failure::Failure;
 use crate::declare::handler::spans;
+use crate::http::problem::Problem;
 use crate::outgoing::spans::{Span, Spans, WorkKind};
 
 /// Records the spans of requests.
@@ -26,6 +29,8 @@ struct CurrentRequest {
     clock: Clock,
     /// Set by whatever asks first: a request without a trace joins that of its saga.
     context: OnceLock<TraceContext>,
+    /// Whether a unit was dropped that was neither committed nor rolled back.
+    left_open: AtomicBool,
 }
 
 tokio::task_local! {
@@ -51,6 +56,26 @@ pub(crate) fn current(saga_id: Option<SagaId>) -> Option<Trace> {
     CURRENT.try_with(trace).ok()
 }
 
+/// Notes that a unit was dropped that was neither committed nor rolled back. With an error that is as it should be.
+pub(super) fn unit_left_open() {
+    // Outside of requests nobody waits for an answer.
+    let _in_request = CURRENT.try_with(|current| current.left_open.store(true, Ordering::Relaxed));
+}
+
+/// A success, unless what it reports was not committed.
+fn honest(response: Response) -> Response {
+    let left_open = CURRENT.try_with(|current| current.left_open.load(Ordering::Relaxed));
+    let status = response.status();
+    if !left_open.unwrap_or(false) || status.is_client_error() || status.is_server_error() {
+        return response;
+    }
+    Problem::from(Failure::permanent(format!(
+        "the handler answered {status} and dropped its unit: nothing of it is kept. Call `unit.commit()`, or \
+         `unit.rollback()` if nothing shall change"
+    )))
+    .into_response()
+}
+
 impl Tracer {
     /// Serves a request under a span of its own.
     pub(super) async fn serve<F: Future<Output = Response>>(
@@ -71,9 +96,10 @@ impl Tracer {
             carried: carried(&request, given),
             clock: clock.clone(),
             context: OnceLock::new(),
+            left_open: AtomicBool::new(false),
         };
         let served = async {
-            let response = serve(request).await;
+            let response = honest(serve(request).await);
             (response, current(None))
         };
         let (response, context) = CURRENT.scope(served_now, served).await;

@@ -22,7 +22,7 @@ use crate::engine::commit::commit;
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 use crate::engine::transaction::Transaction;
-use crate::http::trace::current;
+use crate::http::trace::{current, unit_left_open};
 use crate::telemetry::publishing::{TelemetryLine, TelemetryPublisher};
 
 /// A running service, as its HTTP handlers see it.
@@ -51,7 +51,7 @@ impl Handle {
     /// A new id (UUIDv7).
     #[must_use]
     pub fn new_id<Id: From<Uuid>>(&self) -> Id {
-        self.engine.time.clock.draw(self.now()).into()
+        self.engine.time.clock.new_id(self.now()).into()
     }
 
     /// Publishes telemetry of this type, which the participant declares with
@@ -76,7 +76,7 @@ impl Handle {
     pub async fn unit(&self) -> Result<Unit, Failure> {
         let mut transaction = Transaction::begin_for_request(Arc::clone(&self.engine)).await?;
         transaction.enter(None, None, current(None));
-        Ok(Unit { transaction, saga_id: None })
+        Ok(Unit { transaction, saga_id: None, ending: UnitEnding::default() })
     }
 
     /// Opens a transaction for one saga and takes its lock, so that nothing else in this service
@@ -89,16 +89,38 @@ impl Handle {
         let mut transaction = Transaction::begin_for_request(Arc::clone(&self.engine)).await?;
         transaction.receive(&[saga_id], &[]).await?;
         transaction.enter(Some(saga_id), None, current(Some(saga_id)));
-        Ok(Unit { transaction, saga_id: Some(saga_id) })
+        Ok(Unit { transaction, saga_id: Some(saga_id), ending: UnitEnding::default() })
     }
 }
 
 /// A transaction of an HTTP handler: its rows and its events commit together, or not at all.
-/// Dropping it rolls back.
+/// Dropping it rolls back. An answer that reports success although a unit was dropped without
+/// [`commit`](Self::commit) or [`rollback`](Self::rollback) becomes a 500.
 #[derive(Debug)]
 pub struct Unit {
     transaction: Transaction<'static>,
     saga_id: Option<SagaId>,
+    ending: UnitEnding,
+}
+
+/// Whether the handler has said how its unit ends.
+#[derive(Debug, Default)]
+struct UnitEnding {
+    is_said: bool,
+}
+
+impl UnitEnding {
+    fn said(mut self) {
+        self.is_said = true;
+    }
+}
+
+impl Drop for UnitEnding {
+    fn drop(&mut self) {
+        if !self.is_said {
+            unit_left_open();
+        }
+    }
 }
 
 impl Unit {
@@ -196,10 +218,12 @@ impl Unit {
     ///
     /// A failure if nothing was committed, or if the database's answer was lost and nobody knows.
     pub async fn commit(self) -> Result<(), Failure> {
+        let Self { transaction, ending, .. } = self;
+        ending.said();
         // On a task of its own: a commit goes on when its request is dropped.
         let committed = tokio::spawn(async move {
-            let engine = Arc::clone(&self.transaction.engine);
-            let committed = commit(self.transaction, &[]).await.map(drop);
+            let engine = Arc::clone(&transaction.engine);
+            let committed = commit(transaction, &[]).await.map(drop);
             if let Err(failure) = &committed
                 && failure.is_missing_partition()
             {
@@ -210,6 +234,11 @@ impl Unit {
             committed
         });
         committed.await.unwrap_or_else(|error| Err(Failure::transient(error)))
+    }
+
+    /// Ends without effect: for a success that changes nothing.
+    pub fn rollback(self) {
+        self.ending.said();
     }
 }
 

@@ -6,7 +6,7 @@ use ballet_core::{Reason, Unacceptable};
 
 use crate::declare::handler::failure::FailureKind;
 use crate::declare::step::retry::Delay;
-use crate::engine::caller::{after_crash, ask_again};
+use crate::engine::caller::ask_again;
 use crate::engine::engine::Engine;
 use crate::engine::registry::Handler;
 use crate::engine::rollback::BatchFailure;
@@ -59,18 +59,14 @@ pub(super) async fn later_or_never(
                     }
                 }
             }
-            // Work that crashes the database again and again is not tried for ever.
-            LaneWork::Answer(answer) if failed.failure.kind() == FailureKind::ConnectionLost => {
-                after_crash(engine, *answer, &failed.failure);
-            }
             // A call is never given up: its answer is asked for again under the same key.
             LaneWork::Answer(answer) => ask_again(engine, *answer, &failed.failure),
         }
     }
 }
 
-/// Tries work that is in conflict with another transaction again later, for about an hour. Then it has
-/// failed like any other.
+/// Tries work that is in conflict with another transaction, or lost its server several times, again later, for
+/// about an hour. Then it has failed like any other.
 pub(super) async fn after_conflict(
     engine: &Arc<Engine>,
     works: Vec<LaneWork>,
@@ -90,12 +86,7 @@ pub(super) async fn after_conflict(
 }
 
 /// Tries again later, without end.
-pub(super) async fn later(
-    engine: &Arc<Engine>,
-    works: Vec<LaneWork>,
-    failed: &BatchFailure,
-    attempts: u32,
-) {
+async fn later(engine: &Arc<Engine>, works: Vec<LaneWork>, failed: &BatchFailure, attempts: u32) {
     for work in works {
         match work {
             LaneWork::Message(message) => {

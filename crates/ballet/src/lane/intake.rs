@@ -10,14 +10,10 @@ use crate::engine::calls::open_calls::CallAnswer;
 use crate::engine::engine::Engine;
 use crate::lane::dead_letters::dead_letter::{self, OriginalMessage};
 use crate::lane::message::message::{LaneMessage, LaneWork};
-use crate::lane::message::refusals::Refusals;
 
 /// Hands work to the lanes.
 #[derive(Clone)]
-pub(crate) struct Lanes {
-    senders: Arc<[mpsc::UnboundedSender<LaneWork>]>,
-    refusals: Arc<Refusals>,
-}
+pub(crate) struct Lanes(Arc<[mpsc::UnboundedSender<LaneWork>]>);
 
 pub(crate) type LaneQueue = mpsc::UnboundedReceiver<LaneWork>;
 
@@ -26,7 +22,7 @@ impl Lanes {
     pub(crate) fn new(lanes: u16) -> (Self, Vec<LaneQueue>) {
         let (senders, queues): (Vec<_>, Vec<_>) =
             (0..lanes).map(|_| mpsc::unbounded_channel()).unzip();
-        (Self { senders: senders.into(), refusals: Arc::default() }, queues)
+        (Self(senders.into()), queues)
     }
 
     /// Takes a delivery to its lane, or sets it aside if it cannot be read.
@@ -53,10 +49,6 @@ impl Lanes {
             }
             Err(unread) => {
                 let (unacceptable, delivery, receipt) = *unread;
-                if !self.refusals.keeps(&engine.registry.events, &delivery) {
-                    receipt.settle();
-                    return;
-                }
                 let original = OriginalMessage::unread(delivery, receipt);
                 dead_letter::set_aside(engine, original, unacceptable, None, 0);
             }
@@ -69,9 +61,9 @@ impl Lanes {
     }
 
     fn send(&self, serial: u128, work: LaneWork) {
-        let lanes = self.senders.len().max(1) as u128;
+        let lanes = self.0.len().max(1) as u128;
         let lane = usize::try_from(serial % lanes).unwrap_or_default();
-        if let Some(lane) = self.senders.get(lane)
+        if let Some(lane) = self.0.get(lane)
             && lane.send(work).is_err()
         {
             tracing::debug!("a lane has stopped; the broker delivers its messages again");

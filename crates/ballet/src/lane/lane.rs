@@ -8,7 +8,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ballet_store::database::probe::Server;
 use tokio::sync::{mpsc, watch};
 
 use crate::declare::handler::failure::{Failure, FailureKind};
@@ -16,8 +15,8 @@ use crate::engine::engine::Engine;
 use crate::engine::rollback::{BatchFailure, NotCommitted};
 use crate::engine::stopping::stopped;
 use crate::lane::batch::batch;
-use crate::lane::batch::batch::{LaneState, SharedLaneState};
-use crate::lane::fallback::{after_conflict, end_span, later, later_or_never};
+use crate::lane::batch::batch::LaneState;
+use crate::lane::fallback::{after_conflict, end_span, later_or_never};
 use crate::lane::message::message::LaneWork;
 use crate::lane::message::reused_ids;
 use crate::lane::part::{BatchPart, pause, split};
@@ -32,10 +31,8 @@ const LONG_WAIT: Duration = Duration::from_secs(1);
 /// least this long. A handler may wait less, or not at all (`nowait`), which is a short conflict.
 const LOCK_WAIT: Duration = Duration::from_millis(2900);
 /// How often a batch may lose its connection, or fail as if it had, while the database works or comes
-/// back in between. Then one of its messages is to blame: the batch is split, and a single message
-/// has failed like any other. It may crash the server. A database that is away for long loses a
-/// batch once. If the server was started anew meanwhile, a person may have done that: then a single
-/// message waits in a retry queue, and has not failed.
+/// back in between. Then one of its messages may be to blame: the batch is split. A single message has failed like
+/// any other if the database works; if the server went away with it, it waits in a retry queue.
 const LOSSES: u32 = 3;
 /// How long a lane keeps its connection. The pool tests connections that were idle this long, and
 /// replaces old ones.
@@ -53,10 +50,10 @@ pub(crate) async fn run(
     engine: Arc<Engine>,
     mut works: mpsc::UnboundedReceiver<LaneWork>,
     cautious: watch::Receiver<bool>,
-    common: Arc<SharedLaneState>,
+    most: usize,
 ) {
     let mut stopping = engine.stopping.clone();
-    let mut kept = LaneState::new(common);
+    let mut kept = LaneState::new(most);
     let mut last = 0;
     let mut took = Duration::ZERO;
     let mut kept_since = Instant::now();
@@ -135,12 +132,8 @@ async fn process(engine: &Arc<Engine>, batch: Vec<LaneWork>, kept: &mut LaneStat
         if let Some(others) = part.split_off(kept.limit()) {
             parts.push_front(others);
         }
-        let common = Arc::clone(&kept.common);
-        let turn = if part.losses > 0 { Some(common.suspects.lock().await) } else { None };
-        let server = engine.database.probe.server();
         let (begun, hurried) = (Instant::now(), kept.is_hurried());
         let ran = batch::run(engine, &mut part.works, kept).await;
-        drop(turn);
         let took = begun.elapsed();
         ballet_amqp::histogram!("ballet_transaction_seconds").record(took.as_secs_f64());
         match ran {
@@ -164,7 +157,7 @@ async fn process(engine: &Arc<Engine>, batch: Vec<LaneWork>, kept: &mut LaneStat
             }
             Err(NotCommitted::RolledBack(failed)) => {
                 let failed = part.blame(failed);
-                go_on(engine, part, failed, took, server, &mut parts).await;
+                go_on(engine, part, failed, took, &mut parts).await;
             }
         }
     }
@@ -208,7 +201,6 @@ async fn go_on(
     mut part: BatchPart,
     failed: BatchFailure,
     took: Duration,
-    server: Option<Server>,
     parts: &mut VecDeque<BatchPart>,
 ) {
     let split_up = |part: BatchPart, parts: &mut VecDeque<BatchPart>| {
@@ -217,24 +209,20 @@ async fn go_on(
             parts.push_front(part);
         }
     };
-    let mut is_down = false;
     if failed.failure.kind() == FailureKind::ConnectionLost {
         let is_stale = failed.failure.is_stale_statement();
-        is_down = !is_stale && !engine.database.probe.works().await;
+        let is_down = !is_stale && !engine.database.probe.works().await;
         part.losses += 1;
         let losses = part.losses;
         if is_down {
             // If the batch was committed after all, the inbox drops the rerun.
             until_it_works(engine, &mut part, &failed.failure).await;
         }
-        if server.is_some() && engine.database.probe.server() != server {
-            part.restarts += 1;
-        }
-        if part.is_single() && part.restarts >= LOSSES {
+        if part.is_single() && losses >= LOSSES && is_down {
             let attempts = part.attempts;
-            return later(engine, part.works, &failed, attempts).await;
+            return after_conflict(engine, part.works, &failed, attempts).await;
         }
-        if part.crashes() < LOSSES || !part.is_single() {
+        if losses < LOSSES || !part.is_single() {
             if !is_down {
                 let failure = &failed.failure;
                 let size = part.works.len();
@@ -282,14 +270,18 @@ async fn go_on(
             split_up(part, parts);
         }
         FailureKind::Transient | FailureKind::ConnectionLost
-            // Work that may have crashed the server does not crash it again at once.
-            if !is_down && part.retry(&failed).again_at_once(part.attempts + 1) =>
+            if part.retry(&failed).again_at_once(part.attempts + 1) =>
         {
             part.attempts += 1;
             ballet_amqp::counter!("ballet_failures_total", "then" => "again").increment(1);
             let (step, attempts) = (failed.handler, part.attempts_in_all());
             part.span().in_scope(|| {
-                tracing::warn!(step, attempts, "a handler failed; trying again: {}", failed.failure);
+                tracing::warn!(
+                    step,
+                    attempts,
+                    "a handler failed; trying again: {}",
+                    failed.failure
+                );
             });
             pause(part.attempts).await;
             parts.push_front(part);

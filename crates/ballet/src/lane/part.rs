@@ -26,28 +26,19 @@ pub(crate) struct BatchPart {
     pub(crate) attempts: u32,
     pub(crate) conflicts: u32,
     pub(crate) losses: u32,
-    /// How many of the losses were with a server that was started anew since. That is nobody's failure,
-    /// or it cannot be told whose.
-    pub(crate) restarts: u32,
     /// How often the database was away.
     pub(crate) waits: u32,
 }
 
 impl BatchPart {
     pub(crate) fn new(works: Vec<LaneWork>) -> Self {
-        Self { works, attempts: 0, conflicts: 0, losses: 0, restarts: 0, waits: 0 }
+        Self { works, attempts: 0, conflicts: 0, losses: 0, waits: 0 }
     }
 
     /// Keeps this many, and returns the others, if there are any.
     pub(crate) fn split_off(&mut self, most: usize) -> Option<Self> {
         let others = self.works.len() > most;
         others.then(|| Self { works: self.works.split_off(most), ..*self })
-    }
-
-    /// How often it was lost with its connection while the server went on, or recovered by itself. One
-    /// of its messages may crash a session of the server.
-    pub(crate) const fn crashes(&self) -> u32 {
-        self.losses - self.restarts
     }
 
     pub(crate) fn is_single(&self) -> bool {
@@ -95,7 +86,7 @@ impl BatchPart {
 /// Splits into the messages before the poison, the poison, and those after it; into halves if no
 /// poison is known. One of them may be to blame for what seemed to be the database's fault.
 pub(crate) fn split(part: BatchPart, poison: Option<usize>) -> Vec<BatchPart> {
-    let BatchPart { mut works, losses, restarts, .. } = part;
+    let BatchPart { mut works, losses, .. } = part;
     let mut parts = Vec::with_capacity(3);
     match poison {
         Some(at) if at < works.len() => {
@@ -109,5 +100,5 @@ pub(crate) fn split(part: BatchPart, poison: Option<usize>) -> Vec<BatchPart> {
         }
     }
     parts.retain(|works| !works.is_empty());
-    parts.into_iter().map(|works| BatchPart { losses, restarts, ..BatchPart::new(works) }).collect()
+    parts.into_iter().map(|works| BatchPart { losses, ..BatchPart::new(works) }).collect()
 }

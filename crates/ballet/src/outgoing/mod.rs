@@ -6,4 +6,3 @@ pub(crate) mod publishing;
 pub(crate) mod relay;
 pub(crate) mod spans;
 pub(crate) mod turns;
-pub(crate) mod wire;

@@ -45,6 +45,44 @@ pub(super) fn read(
     }
 }
 
+/// Values of which some parser takes one: what is required and not given gets the first that fits.
+const STAND_INS: [&str; 7] = [
+    "stand-in",
+    "1",
+    "1s",
+    "http://127.0.0.1:1",
+    "127.0.0.1:1",
+    "true",
+    "00000000-0000-0000-0000-000000000000",
+];
+
+/// The program without the need for any value: a contract does not depend on settings.
+pub(super) fn without_required(program: Command) -> Command {
+    program.mut_args(|argument| {
+        if !argument.is_required_set() {
+            return argument;
+        }
+        let parser = argument.get_value_parser();
+        let named: Vec<String> = parser
+            .possible_values()
+            .into_iter()
+            .flatten()
+            .map(|value| value.get_name().to_owned())
+            .collect();
+        let fits = |value: &&str| {
+            let alone = Arg::new("value").value_parser(parser.clone());
+            let alone = Command::new("alone").no_binary_name(true).arg(alone);
+            alone.try_get_matches_from([*value]).is_ok()
+        };
+        let fitting = named.iter().map(String::as_str).chain(STAND_INS).find(fits);
+        match fitting {
+            // It lives as long as the program, which prints its contract and ends.
+            Some(value) => argument.required(false).default_value(&*String::from(value).leak()),
+            None => argument,
+        }
+    })
+}
+
 /// The argument whose value is wrong, and why.
 fn wrong_value<'a>(program: &'a Command, error: &clap::Error) -> Option<(&'a Arg, SettingsError)> {
     let text = |kind| match error.get(kind) {
@@ -101,6 +139,32 @@ mod tests {
 
     use super::*;
     use crate::service::settings::settings::Settings;
+
+    #[derive(Debug, clap::Parser)]
+    struct Demanding {
+        #[arg(long)]
+        provider: axum::http::Uri,
+        #[arg(long)]
+        limit: std::num::NonZeroU8,
+        #[arg(long, value_parser = ["fast", "slow"])]
+        mode: String,
+        #[arg(long, default_value = "here")]
+        place: String,
+    }
+
+    #[test]
+    fn a_program_prints_its_contract_without_what_it_requires_to_run() {
+        use clap::{CommandFactory as _, FromArgMatches as _};
+        assert!(Demanding::command().try_get_matches_from(["program"]).is_err());
+        let program = without_required(Demanding::command());
+        let given = program.clone().try_get_matches_from(["program"]).expect("stand-ins");
+        let read = Demanding::from_arg_matches(&given).expect("arguments");
+        assert_eq!((read.limit.get(), &*read.mode, &*read.place), (1, "fast", "here"));
+        let given =
+            program.try_get_matches_from(["program", "--provider", "http://bank", "--limit", "7"]);
+        let read = Demanding::from_arg_matches(&given.expect("arguments")).expect("arguments");
+        assert_eq!((read.limit.get(), read.provider.host()), (7, Some("bank")));
+    }
 
     #[test]
     fn every_wrong_value_is_named_and_the_rest_is_read() {

@@ -62,7 +62,7 @@ pub(super) struct BackgroundParts {
 pub(super) struct TaskStates {
     pub(super) paused: watch::Receiver<Option<ServicePause>>,
     pub(super) hindered: watch::Receiver<Option<(Cause, String)>>,
-    pub(super) unpublishable: watch::Receiver<i64>,
+    pub(super) outbox: watch::Receiver<String>,
     pub(super) bindings: watch::Receiver<Bindings>,
     pub(super) queues: watch::Receiver<DeclaredQueues>,
     /// None if there are no copies.
@@ -102,8 +102,8 @@ impl BackgroundParts {
             stages: engine.registry.stages(),
         };
         work.spawn("the upkeep of partitions", partitions::keep(keeper, stopping()));
-        let (count, unpublishable) = watch::channel(0);
-        work.spawn("the count of stuck sagas", stuck_count::keep_count(pool(), count, stopping()));
+        let (told, outbox_state) = watch::channel("ok".to_owned());
+        work.spawn("the count of stuck sagas", stuck_count::keep_count(pool(), told, stopping()));
 
         let outbox = Outbox::of(&engine);
         work.spawn("the sweeper", in_turn.begin(sweeper::run(outbox.clone())));
@@ -160,7 +160,7 @@ impl BackgroundParts {
         TaskStates {
             paused,
             hindered,
-            unpublishable,
+            outbox: outbox_state,
             bindings,
             queues: declared_queues,
             copies,

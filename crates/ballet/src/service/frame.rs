@@ -7,6 +7,7 @@ use sqlx::PgConnection;
 use tokio::sync::watch;
 
 use crate::engine::database::Database;
+use crate::engine::shared_clock::SharedClock;
 use crate::http::health::Health;
 use crate::service::running::Signals;
 use crate::service::tasks::Tasks;
@@ -55,9 +56,10 @@ impl ServiceFrame {
         hosts: Hosts,
         process: (i64, Option<String>),
         of: Health,
+        shared: Arc<SharedClock>,
     ) {
-        let why_unready = Box::new(move || of.why_unready());
-        let keep = process::keep(session, hosts, process, why_unready, self.leaving.clone());
+        let (why_unready, leaving) = (Box::new(move || of.why_unready()), self.leaving.clone());
+        let keep = process::keep(session, hosts, process, why_unready, shared, leaving);
         self.base.spawn("the process's session", keep);
     }
 }

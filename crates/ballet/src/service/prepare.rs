@@ -128,7 +128,7 @@ impl PrepareInputs<'_> {
         prepared.map_err(StartError::Database)?;
         pool::log_schema_differences(self.pool).await;
         self.register().await?;
-        let begun = process::begin(&self.hosts.options()).await;
+        let begun = process::begin(&self.hosts.options(), self.time.shared.settled()).await;
         let (process, mut session) = begun.map_err(StartError::Database)?;
         let mut db = self.pool.acquire().await.map_err(StartError::Database)?;
         check_lock(&mut session, &mut db, process).await?;
@@ -253,7 +253,7 @@ mod tests {
         let db = migrate::connect(&options).await.expect("a session");
         migrate::migrate(db, &[]).await.expect("the tables");
         let mut db = migrate::connect(&options).await.expect("a session");
-        let (process, mut session) = process::begin(&options).await.expect("begun");
+        let (process, mut session) = process::begin(&options, None).await.expect("begun");
         check_lock(&mut session, &mut db, process).await.expect("it is held");
         session.execute("select pg_advisory_unlock_all()").await.expect("given up");
         let error = check_lock(&mut session, &mut db, process).await.expect_err("it is free");

@@ -15,7 +15,10 @@ use crate::service::settings::settings::Settings;
 /// Runs a service as a program: reads the arguments, starts the service, and stops it on SIGTERM or
 /// Ctrl-C.
 pub fn main<A: Parser>(build: impl FnOnce(A) -> (Settings, Service)) -> ExitCode {
-    let program = A::command();
+    let mut program = A::command();
+    if std::env::args_os().any(|arg| arg == "--print-contract") {
+        program = arguments::without_required(program);
+    }
     let Arguments { given, mut wrong } =
         match arguments::read(program.clone(), std::env::args_os().collect()) {
             Ok(arguments) => arguments,

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn;
 use axum::{Extension, Router};
 use ballet_amqp::{Broker, ConsumerHandle, PublisherHandle};
 use ballet_core::envelope::Limits;
@@ -24,13 +25,12 @@ use crate::engine::handlers::handler_limit::HandlerLimit;
 use crate::engine::handlers::held_worker;
 use crate::engine::registry::Registry;
 use crate::engine::shared_clock::ProcessClocks;
-use crate::http::door::Door;
+use crate::http::door::{Door, with_its_body};
 use crate::http::health::HealthParts;
 use crate::http::json::MaxBody;
 use crate::http::own_routes::OwnRoutes;
 use crate::http::trace::Tracer;
 use crate::http::unit::Handle;
-use crate::lane::batch::batch::SharedLaneState;
 use crate::lane::intake::Lanes;
 use crate::lane::lane;
 use crate::outgoing::relay::Relay;
@@ -146,6 +146,7 @@ impl Service {
         recorder::install();
         metrics::begin(&self.participant.part());
 
+        let signed = gateway.is_some();
         let front = self.open_front(&mut frame, &settings, &database, &time, &spans, gateway);
         let front = front.await?;
         if hosts.are_several() || settings.database_url_file.is_some() {
@@ -164,7 +165,8 @@ impl Service {
         };
         let ProcessPlace { process, session, table, paused } = prepare.run().await?;
         let version = settings.service_version().map(str::to_owned);
-        frame.keep(session, bounded, (process, version.clone()), front.health.clone());
+        let (named, health) = ((process, version.clone()), front.health.clone());
+        frame.keep(session, bounded, named, health, Arc::clone(&time.shared));
         if let Some(otlp) = otlp {
             let export =
                 otlp.run(self.participant.service(), (process, version), frame.leaving.clone());
@@ -177,7 +179,11 @@ impl Service {
         let relay = Relay::new(process, table, time.clock.clone(), spans.clone());
         let engine = Arc::new(Engine {
             calls: OpenCalls::new(&registry, settings.calls, move |answer| answers.answer(answer)),
-            handlers: HandlerLimit::new(registry.service, settings.handler_time()),
+            handlers: HandlerLimit::new(
+                registry.service,
+                settings.handler_time(),
+                database.upkeep.clone(),
+            ),
             registry,
             limits,
             time,
@@ -199,10 +205,9 @@ impl Service {
             engine.calls.leave_new_ones();
         }
         let states = self.begin_work(&mut frame, &engine, (&consumer, paused), broker, &settings);
-        let common = Arc::new(SharedLaneState::new(usize::from(settings.batch)));
         for works in queues {
-            let lane =
-                lane::run(Arc::clone(&engine), works, consumer.cautious(), Arc::clone(&common));
+            let most = usize::from(settings.batch);
+            let lane = lane::run(Arc::clone(&engine), works, consumer.cautious(), most);
             let (readers, stopping) = (states.readers.clone(), frame.stopping.clone());
             frame.work.spawn("a lane", once_all_are_followed(readers, stopping, lane));
         }
@@ -215,7 +220,10 @@ impl Service {
         let address = front.address;
         let asked_to_stop = frame.asked_to_stop.clone();
         let handle = Handle { engine, asked_to_stop, telemetry: Arc::new(telemetry) };
-        let routes = merged(self.routes, &handle)?;
+        let mut routes = merged(self.routes, &handle)?;
+        if signed {
+            routes = routes.layer(from_fn(with_its_body));
+        }
         let routes = routes.layer(DefaultBodyLimit::max(settings.max_body));
         let routes = routes.layer(Extension(MaxBody(settings.max_body)));
         front.begin(routes, parts(&handle, &consumer, &publisher, states));
@@ -318,7 +326,7 @@ fn parts(
     publisher: &PublisherHandle,
     states: TaskStates,
 ) -> HealthParts {
-    let TaskStates { paused, hindered, unpublishable, bindings, queues, copies, progress, readers } =
+    let TaskStates { paused, hindered, outbox, bindings, queues, copies, progress, readers } =
         states;
     HealthParts {
         database: engine.database.state(),
@@ -329,7 +337,7 @@ fn parts(
         publish: publisher.state(),
         held: publisher.held(),
         publish_telemetry: telemetry.publisher.as_ref().map(|it| (it.state(), it.held())),
-        unpublishable,
+        outbox,
         bindings,
         queues,
         copies,
@@ -337,6 +345,7 @@ fn parts(
         readers,
         service: engine.registry.service,
         shared_clock: Arc::clone(&engine.time.shared),
+        wrong_statements: Arc::clone(&engine.handlers.wrong_statements),
     }
 }
 

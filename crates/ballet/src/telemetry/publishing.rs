@@ -16,8 +16,8 @@ use tokio::time::timeout;
 
 use crate::declare::handler::clock::Clock;
 use crate::declare::handler::json::encode;
-use crate::outgoing::wire::properties;
 use crate::telemetry::series;
+use ballet_store::outbox::wire::properties;
 
 /// The most messages of a process that wait for their confirm.
 const IN_FLIGHT: usize = 2_000;
@@ -99,7 +99,7 @@ impl TelemetryLine {
             service: self.service,
             telemetry,
             routing_key: telemetry.routing_key(telemetry.partition_of(key)),
-            message_id: MessageId(self.clock.draw(now)),
+            message_id: MessageId(self.clock.new_id(now)),
             measured_at: now,
             body,
         }

@@ -95,6 +95,9 @@ enum Scopes {
     List(Vec<String>),
 }
 
+/// The end of the year 9999. A token beyond it would never expire.
+const LATEST: f64 = 253_402_300_799.0;
+
 /// The times between which a token is valid.
 #[derive(Debug, Clone, Copy)]
 struct TokenTimes {
@@ -159,6 +162,9 @@ impl<'a> UncheckedToken<'a> {
             return Err(TokenError::Signature);
         }
         let claims: Claims = decode(self.claims)?;
+        if claims.exp > LATEST {
+            return Err(TokenError::Malformed);
+        }
         let times = TokenTimes { exp: claims.exp, nbf: claims.nbf };
         times.hold(expected)?;
         if claims.iss != expected.issuer {

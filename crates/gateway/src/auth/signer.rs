@@ -1,30 +1,36 @@
-//! Signs the gateway's headers of a request, so that a service can tell them from forged ones.
+//! Signs requests to a service, so that it can tell them from forged ones.
 
 use std::path::Path;
 
-use ballet_signature::{REQUEST_HEADER, Secrets, message, sign};
+use ballet_signature::{BODY_HASH, REQUEST_HEADER, Secrets, body_hash, message, sign};
 use hyper::header::HeaderName;
 use hyper::{HeaderMap, Method};
 
 use crate::auth::wall_clock::unix_seconds;
-use crate::config::file::Config;
+use crate::config::file::Signing;
 use crate::http::headers::set;
 
 /// The shortest secret, in characters.
 const LEAST: usize = 32;
 
-/// The gateway's signature. Without secrets it signs nothing.
+/// The gateway's signature for one upstream. Without secrets it signs nothing.
 #[derive(Debug, Clone)]
 pub(crate) struct Signer(Option<Secrets>);
 
 impl Signer {
     /// # Errors
     ///
-    /// If the secret is missing, or is too short.
-    pub(crate) fn new(config: &Config, place: &Path) -> Result<Self, String> {
-        let Some(signing) = &config.signing else { return Ok(Self(None)) };
+    /// If the upstream's secret is missing, or is too short.
+    pub(crate) fn new(
+        signing: Option<&Signing>,
+        place: &Path,
+        upstream: &str,
+    ) -> Result<Self, String> {
+        let Some(signing) = signing else { return Ok(Self(None)) };
+        let failed = |why: &dyn std::fmt::Display| format!("signing.secret of {upstream}: {why}");
+        let secret = signing.secret.of(upstream);
+        let text = secret.reveal().map_err(|why| failed(&why))?;
         let named = "GATEWAY_SECRET";
-        let text = signing.secret.reveal().map_err(|why| format!("signing.secret: {why}"))?;
         let secrets = match text.strip_prefix("file:") {
             Some(file) => {
                 let folder = place.parent().unwrap_or(Path::new(""));
@@ -32,7 +38,7 @@ impl Signer {
             }
             None => Secrets::of(named, Some(&text), None, LEAST),
         };
-        secrets.map(Self).map_err(|wrong| format!("signing.secret: {wrong}"))
+        secrets.map(Self).map_err(|wrong| failed(&wrong))
     }
 
     /// Whether it signs anything.
@@ -40,7 +46,7 @@ impl Signer {
         self.0.is_some()
     }
 
-    /// Adds the signature. Of several secrets the first signs.
+    /// Adds the body's hash and the signature. Of several secrets the first signs.
     ///
     /// # Errors
     ///
@@ -49,10 +55,14 @@ impl Signer {
         &self,
         method: &Method,
         path: &str,
+        body: &[u8],
         headers: &mut HeaderMap,
     ) -> Result<(), String> {
         let Some(secrets) = &self.0 else { return Ok(()) };
         let secrets = secrets.current().await?;
+        if !body.is_empty() {
+            set(headers, HeaderName::from_static(BODY_HASH), &body_hash(body));
+        }
         let named = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
         let signed = message(method.as_str(), path, named);
         let secret = secrets.first().map_or("", String::as_str);

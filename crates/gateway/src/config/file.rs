@@ -111,11 +111,11 @@ pub(crate) struct Jwt {
     pub(crate) leeway: Span,
 }
 
-/// The gateway's signature on its headers to services.
+/// The gateway's signature on its requests to services.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Signing {
-    /// `env:NAME` or `file:PATH`, beside the config file if it is relative.
+    /// `env:NAME` or `file:PATH`, beside the config file if it is relative; `{upstream}` stands for an upstream's name.
     pub(crate) secret: Secret,
 }
 

@@ -96,6 +96,11 @@ fn server(config: &Config) -> CheckResult {
         known("rate", rate, config.rates.iter().map(|rate| &*rate.name))
             .map_err(|what| broken("openapi", 0, "rate", what))?;
     }
+    if config.signing.as_ref().is_some_and(|signing| !signing.secret.is_of_each_upstream()) {
+        let what = "expected \"file:PATH\" or \"env:NAME\" with {upstream} in it: who knows the \
+                    secret of one service must not be believed by another";
+        return Err(broken("signing", 0, "secret", what.to_owned()));
+    }
     if let Some(Jwt { keys, .. }) = &config.jwt
         && keys.starts_with("https://")
     {
@@ -250,8 +255,9 @@ fn route(config: &Config, route: &RouteConfig, before: &[RouteConfig]) -> Result
     if route.idempotency == IdempotencyKey::Off {
         return Ok(());
     }
-    if route.public {
-        let what = "keys belong to a client that signs in: expected \"off\" on a public route";
+    if route.public && !route.deduplicates {
+        let what = "the gateway keeps keys of clients that sign in: expected \"off\" on a public route, \
+                    or a service that recognises them (deduplicates)";
         return Err(("idempotency", what.to_owned()));
     }
     if config.database.is_none() {

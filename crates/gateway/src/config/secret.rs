@@ -9,7 +9,21 @@ use serde::{Deserialize, Serialize, Serializer};
 #[serde(transparent)]
 pub(crate) struct Secret(String);
 
+/// Stands for an upstream's name.
+const UPSTREAM: &str = "{upstream}";
+
 impl Secret {
+    /// Whether it says where the secret of each upstream is.
+    pub(crate) fn is_of_each_upstream(&self) -> bool {
+        let is_elsewhere = self.0.starts_with("env:") || self.0.starts_with("file:");
+        is_elsewhere && self.0.contains(UPSTREAM)
+    }
+
+    /// The one of an upstream.
+    pub(crate) fn of(&self, upstream: &str) -> Self {
+        Self(self.0.replace(UPSTREAM, upstream))
+    }
+
     /// Returns the text, from the environment if the file says so.
     pub(crate) fn reveal(&self) -> Result<String, String> {
         let Some(name) = self.0.strip_prefix("env:") else { return Ok(self.0.clone()) };

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_listener::lingering_body::LingeringBody;
-use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Incoming};
 use hyper::http::uri::PathAndQuery;
@@ -16,7 +15,7 @@ use crate::gate::exchange::Exchange;
 use crate::gate::in_force::Gate;
 use crate::gate::table::Route;
 use crate::http::body::Answer;
-use crate::http::bounded_body::{BodyFault, BodyProgress, BoundedBody};
+use crate::http::bounded_body::{self, BodyFault};
 use crate::http::headers::{
     FORWARDED_FOR, FORWARDED_HOST, HeaderSetter, REQUEST_ID, clean_request, clean_response, set,
 };
@@ -26,8 +25,8 @@ use crate::http::quiet_body::QuietBody;
 use crate::idempotency::key;
 use crate::idempotency::remember::{self, KeyedRequest};
 use crate::limits::at_once::RequestGuard;
-use crate::upstream::failure::{UpstreamFailure, body_problem};
-use crate::upstream::outgoing::{self, OutgoingRequest, Payload};
+use crate::upstream::failure::{UpstreamFailure, body_problem, sent_again};
+use crate::upstream::outgoing::{self, OutgoingRequest};
 use crate::upstream::service::UpstreamService;
 
 /// Serves a request by a route.
@@ -65,41 +64,32 @@ pub(crate) async fn forward(
         .map_err(|failure| failure.report(route.service.name(), &exchange.id))?;
     let headers = outgoing_headers(exchange, identity, head.headers);
     let time = gate.config.timeouts.body.0;
-    let bounded = |body| {
-        let progress = Arc::new(BodyProgress::of(route.body));
-        (BoundedBody::new(body, time, Arc::clone(&progress)), progress)
-    };
+    let body = bounded_body::read(body, route.body, time).await.map_err(body_problem)?;
     let mut outgoing = OutgoingRequest {
         method: head.method,
         path,
         headers,
-        payload: Payload::Empty,
+        body,
         signed_in: route.access.scopes.is_some(),
         timeout: route.timeout,
         sent_by: None,
     };
     let (service, idle) = (&route.service, route.idle);
+    if route.deduplicates
+        && let Some(text) = &idempotency_key
+    {
+        // The key is this client's only: another client may use the same text.
+        let client = identity.map_or("public", |identity| &*identity.client);
+        set(&mut outgoing.headers, key::HEADER, &key::at_service(client, text));
+    }
     let Some((text, identity)) = idempotency_key.zip(identity) else {
-        if !body.is_end_stream() {
-            let (bounded, progress) = bounded(body);
-            outgoing.payload = Payload::Stream(bounded.boxed_unsync(), progress, time);
-        }
+        let is_safe = matches!(outgoing.method, Method::GET | Method::HEAD);
         let sent = send(service, outgoing, idle).await;
-        return sent.map_err(|failure| failure.report(service.name(), &exchange.id));
-    };
-    let (bounded, progress) = bounded(body);
-    let bytes = match bounded.collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(_) => return Err(body_problem(progress.fault().unwrap_or(BodyFault::Broken))),
+        let told = |failure: UpstreamFailure| failure.report(service.name(), &exchange.id);
+        return sent.map_err(|failure| sent_again(told(failure), is_safe));
     };
     let (method, path) = (&outgoing.method, outgoing.path.as_str());
-    let fingerprint = key::fingerprint(method, path, &outgoing.headers, &bytes);
-    if route.deduplicates {
-        // The key is this client's only: another client may use the same text.
-        let at_service = key::at_service(&identity.client, &text);
-        set(&mut outgoing.headers, key::HEADER, &at_service);
-    }
-    outgoing.payload = whole(bytes);
+    let fingerprint = key::fingerprint(method, path, &outgoing.headers, &outgoing.body);
     let keyed = KeyedRequest {
         client: (*identity.client).to_owned(),
         key: text,
@@ -117,13 +107,15 @@ pub(crate) async fn forward(
     // one of the client's requests.
     let working = (gate.lasting.in_flight.begin(), Arc::clone(under_way));
     let (service, underway) = (Arc::clone(service), gate.lasting.underway.clone());
+    let deduplicates = route.deduplicates;
     let running = tokio::spawn(async move {
         let _working = working;
         let sending = async |by| {
             outgoing.sent_by = Some(by);
             send(&service, outgoing, idle).await
         };
-        remember::once(&database, &underway, keyed, sending).await
+        let answer = remember::once(&database, &underway, keyed, sending).await;
+        answer.map_err(|problem| sent_again(problem, deduplicates))
     });
     running.await.unwrap_or_else(|error| {
         tracing::error!("a request with an Idempotency-Key failed: {error}");
@@ -134,10 +126,6 @@ pub(crate) async fn forward(
 fn is_packed(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
     codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
-}
-
-fn whole(bytes: Bytes) -> Payload {
-    if bytes.is_empty() { Payload::Empty } else { Payload::Whole(bytes) }
 }
 
 /// Returns the path at the service, with the query.

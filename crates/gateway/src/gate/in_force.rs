@@ -26,7 +26,6 @@ pub(crate) struct ProcessState {
     pub(crate) limiter: Arc<Limiter>,
     pub(crate) at_once: ClientRequests,
     pub(crate) refused: Arc<RefusedSignIns>,
-    pub(crate) signer: Signer,
     pub(crate) in_flight: InFlight,
     pub(crate) underway: KeysInUse,
     /// Whether the gateway is about to stop.
@@ -50,7 +49,7 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// If a key file or a service's document cannot be read.
+    /// If a key file, a secret or a service's document cannot be read.
     pub(crate) async fn new(
         config: Config,
         place: &Path,
@@ -59,11 +58,13 @@ impl Gate {
     ) -> Result<Self, String> {
         let known = before.map(|before| before.services.as_slice()).unwrap_or_default();
         let service = |upstream: &Upstream| {
-            let same = known.iter().find(|service| service.config == *upstream);
-            same.cloned()
-                .unwrap_or_else(|| Arc::new(UpstreamService::new(upstream, lasting.signer.clone())))
+            if let Some(same) = known.iter().find(|service| service.config == *upstream) {
+                return Ok(Arc::clone(same));
+            }
+            let signer = Signer::new(config.signing.as_ref(), place, &upstream.name)?;
+            Ok::<_, String>(Arc::new(UpstreamService::new(upstream, signer)))
         };
-        let services: Vec<_> = config.upstreams.iter().map(service).collect();
+        let services = config.upstreams.iter().map(service).collect::<Result<Vec<_>, _>>()?;
         let sign_in = SignIn::new(&config, place, before.map(|before| &before.sign_in)).await?;
         let table = RouteTable::new(&config, &services, assemble::of(&config, place)?)?;
         let hsts = config.security.hsts.map(|hsts| format!("max-age={}", hsts.0.as_secs()));

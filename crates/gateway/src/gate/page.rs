@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::join_all;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
@@ -19,8 +20,8 @@ use crate::gate::table::{Page, PagePart};
 use crate::http::body::{Answer, json};
 use crate::http::headers::single;
 use crate::http::problem::Problem;
-use crate::upstream::failure::UpstreamFailure;
-use crate::upstream::outgoing::{self, OutgoingRequest, Payload};
+use crate::upstream::failure::{UpstreamFailure, sent_again};
+use crate::upstream::outgoing::{self, OutgoingRequest};
 
 const LARGEST_PART: usize = 1024 * 1024;
 const LARGEST_PROBLEM: usize = 16 * 1024;
@@ -111,7 +112,7 @@ async fn fetch(
         method: Method::GET,
         path: outgoing::path(path).map_err(told)?,
         headers: outgoing_headers(exchange, identity, headers),
-        payload: Payload::Empty,
+        body: Bytes::new(),
         signed_in: page.access.scopes.is_some(),
         timeout: part.timeout,
         sent_by: None,
@@ -145,8 +146,7 @@ async fn fetch(
         serde_json::from_slice(&bytes).map_err(|_| bad(format!("{name}: {upstream} sent no JSON")))
     };
     let limit = part.timeout;
-    tokio::time::timeout(limit, answered).await.unwrap_or_else(|_| {
-        let detail = format!("{upstream} did not answer within {limit:?}");
-        Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, detail))
-    })
+    let answer = tokio::time::timeout(limit, answered).await;
+    let answer = answer.unwrap_or_else(|_| Err(told(UpstreamFailure::TooSlow(limit))));
+    answer.map_err(|problem| sent_again(problem, true))
 }

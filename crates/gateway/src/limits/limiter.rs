@@ -19,8 +19,6 @@ use crate::store::rate_windows::{self, LeaseRequest};
 
 /// From this many clients on, those whose window is over are forgotten now and then.
 const MANY: usize = 10_000;
-/// More than this many within a window are an attack: all are forgotten, and lease again.
-const TOO_MANY: usize = 200_000;
 /// The largest portion of a rate of at most this many a second. No portion exceeds a twentieth of its rate.
 const PORTION: i32 = 64;
 const SHARE: i32 = 20;
@@ -128,9 +126,6 @@ impl Limiter {
             };
             for clients in buckets.all.values_mut() {
                 clients.retain(|_, slot| in_use(slot));
-            }
-            if buckets.count() >= TOO_MANY {
-                buckets.all.clear();
             }
             // With this the cost of sweeps per new client is constant.
             buckets.sweep_at = MANY.max(buckets.count() * 2);

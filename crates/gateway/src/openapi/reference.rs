@@ -113,7 +113,8 @@ fn described(operation: &Value) -> String {
     }
     let rows = object(&operation["responses"]).map(|(status, answer)| {
         let types = object(&answer["content"]).map(|(kind, media)| {
-            let event = &media["x-item-schema"]["properties"]["data"]["contentSchema"];
+            let event =
+                &media["schema"]["contentSchema"]["items"]["properties"]["data"]["contentSchema"];
             let event = (!event.is_null()).then(|| format!(", events of {}", type_of(event)));
             format!("{}: {}{}", escaped(kind), type_of(&media["schema"]), event.unwrap_or_default())
         });

@@ -71,7 +71,7 @@ fn refusals(config: &Config, demands: Demands, responses: &mut Map<String, Value
             true,
             504,
             "The service did not answer in time. What changes something may have taken effect: look \
-             before you send it again.",
+             before you send it again. What may be sent again at once has `Retry-After`.",
         ),
     ];
     for (_, status, when) in all.into_iter().filter(|(answered, ..)| *answered) {
@@ -79,7 +79,7 @@ fn refusals(config: &Config, demands: Demands, responses: &mut Map<String, Value
         let described =
             |text: &str, schema: Value| json!({ "description": text, "schema": schema });
         let text = || json!({ "type": "string" });
-        if matches!(status, 409 | 429 | 503) {
+        if matches!(status, 409 | 429 | 503 | 504) {
             let seconds = json!({ "type": "integer", "minimum": 0 });
             let wait = described("The seconds to wait before the next try.", seconds);
             header(responses, status, RETRY_AFTER, wait);

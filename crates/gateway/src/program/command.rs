@@ -76,7 +76,9 @@ pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn check(file: &Path, print_config: bool) -> Result<String, String> {
     let config = read(file).map_err(|error| error.to_string())?;
     key_source::check(&config, file)?;
-    Signer::new(&config, file)?;
+    for upstream in &config.upstreams {
+        Signer::new(config.signing.as_ref(), file, &upstream.name)?;
+    }
     assemble::of(&config, file)?;
     if print_config {
         return toml::to_string(&config).map_err(|error| error.to_string());

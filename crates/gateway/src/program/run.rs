@@ -10,7 +10,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::auth::refused_sign_ins::RefusedSignIns;
-use crate::auth::signer::Signer;
 use crate::config::file::Config;
 use crate::config::read::read;
 use crate::door::{private, public};
@@ -84,7 +83,6 @@ async fn run(
         at_once: ClientRequests::default(),
         database: database.clone(),
         refused: Arc::new(RefusedSignIns::new()),
-        signer: Signer::new(&config, file)?,
         in_flight: InFlight::new(),
         underway: KeysInUse::default(),
         stopping: stopping.clone(),

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use sqlx::{PgConnection, PgPool};
 
+use crate::auth::wall_clock::unix_seconds;
+
 /// A client's key. Clients do not see each other's keys.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestKey {
@@ -39,16 +41,18 @@ pub(crate) enum KeyState {
 /// Whether it is this attempt's, whether the request is the same, the seconds left of its lease, status, headers, body.
 type KeyRow = (bool, bool, f64, Option<i32>, Option<String>, Option<Vec<u8>>);
 
+/// A key expires when the database's clock and the gateway's own say so.
 const BEGIN: &str = "
     with mine as (
         insert into gateway.idempotent_request as r
             (client, key, fingerprint, attempt, lease_until, expires_at)
-        values ($1, $2, $3, $4, now() + $5 * interval '1 second', now() + $6 * interval '1 second')
+        values ($1, $2, $3, $4, now() + $5 * interval '1 second',
+            greatest(now(), to_timestamp($8::bigint)) + $6 * interval '1 second')
         on conflict (client, key) do update set
             fingerprint = excluded.fingerprint, attempt = excluded.attempt,
             lease_until = excluded.lease_until, expires_at = excluded.expires_at,
             status = null, headers = null, body = null
-        where r.expires_at <= now()
+        where r.expires_at <= least(now(), to_timestamp($8::bigint))
             or ($7 and r.status is null and r.fingerprint = excluded.fingerprint)
         returning 1
     )
@@ -80,6 +84,7 @@ pub(crate) async fn begin(
             .bind(lease.as_secs_f64())
             .bind(kept_for.as_secs_f64())
             .bind(again)
+            .bind(unix_seconds())
             .fetch_optional(&mut *connection)
             .await?;
         // Another transaction has just inserted a row: it conflicts, but is not visible yet.
@@ -132,11 +137,12 @@ pub(crate) async fn end_without_answer(pool: &PgPool, key: &RequestKey) -> Resul
 /// Keys that another gateway uses or removes right now are skipped.
 const REMOVE_OLD: &str = "
     delete from gateway.idempotent_request where (client, key) in (
-        select client, key from gateway.idempotent_request where expires_at < now()
+        select client, key from gateway.idempotent_request
+        where expires_at < least(now(), to_timestamp($2::bigint))
         limit $1 for update skip locked)";
 
 /// Removes expired keys. Returns how many.
 pub(crate) async fn remove_old(pool: &PgPool, most: u32) -> Result<u64, sqlx::Error> {
-    let removed = sqlx::query(REMOVE_OLD).bind(i64::from(most)).execute(pool).await?;
-    Ok(removed.rows_affected())
+    let remove = sqlx::query(REMOVE_OLD).bind(i64::from(most)).bind(unix_seconds());
+    Ok(remove.execute(pool).await?.rows_affected())
 }

@@ -19,7 +19,6 @@ pub(crate) enum UpstreamFailure {
     TooSlow(Duration),
     /// The service refuses the gateway's signature: their secrets or clocks differ.
     NotBelieved,
-    Client(BodyFault),
 }
 
 impl UpstreamFailure {
@@ -40,7 +39,6 @@ impl UpstreamFailure {
             Self::Broken(_) => "broken",
             Self::TooSlow(_) => "too_slow",
             Self::NotBelieved => "not_believed",
-            Self::Client(_) => "client",
         }
     }
 
@@ -54,7 +52,7 @@ impl UpstreamFailure {
                 tracing::warn!(upstream, request_id, "no answer within {limit:?}");
             }
             // `NotBelieved` was logged with the server's name.
-            Self::LeftAlone(_) | Self::TooLate | Self::NotBelieved | Self::Client(_) => {}
+            Self::LeftAlone(_) | Self::TooLate | Self::NotBelieved => {}
         }
         self.problem(upstream)
     }
@@ -95,8 +93,15 @@ impl UpstreamFailure {
                 );
                 Problem::new(StatusCode::BAD_GATEWAY, detail)
             }
-            Self::Client(fault) => body_problem(*fault),
         }
+    }
+}
+
+/// Says when to send a request again whose answer took too long, if it takes effect once however often it is sent.
+pub(crate) fn sent_again(problem: Problem, is_repeatable: bool) -> Problem {
+    match problem.status {
+        StatusCode::GATEWAY_TIMEOUT if is_repeatable => problem.retry_after(Duration::from_secs(1)),
+        _ => problem,
     }
 }
 

@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::auth::signer::Signer;
 use crate::config::file::Upstream;
-use crate::http::body::Body;
+use crate::http::body::{Body, empty, full};
 use crate::http::ids::random_number;
 use crate::upstream::breaker::Breaker;
 use crate::upstream::budget::RetryBudget;
@@ -86,7 +86,7 @@ impl UpstreamService {
         mut request: OutgoingRequest,
     ) -> Result<Response<Incoming>, UpstreamFailure> {
         let safe = matches!(request.method, Method::GET | Method::HEAD);
-        let mut retries = if safe && request.payload.is_empty() { self.config.retries } else { 0 };
+        let mut retries = if safe && request.body.is_empty() { self.config.retries } else { 0 };
         let deadline = Instant::now() + request.timeout;
         self.budget.request();
         loop {
@@ -143,37 +143,20 @@ impl UpstreamService {
         let Some(server) = self.servers.next() else {
             return Err(UpstreamFailure::Unreachable("no server".to_owned()));
         };
-        let (body, stream) = request.payload.take();
         let mut headers = match is_last {
             true => std::mem::take(&mut request.headers),
             false => request.headers.clone(),
         };
         // Each attempt is signed anew, since a signature has a time.
-        let signed = self.signer.sign(&request.method, request.path.as_str(), &mut headers).await;
+        let (method, path) = (&request.method, request.path.as_str());
+        let signed = self.signer.sign(method, path, &request.body, &mut headers).await;
         signed.map_err(UpstreamFailure::Unreachable)?;
-        let mut built =
-            build(request, headers, server, body).map_err(UpstreamFailure::Unreachable)?;
+        let mut built = build(request, headers, server).map_err(UpstreamFailure::Unreachable)?;
         let sent_by = request.sent_by;
         let sent_by =
             sent_by.map(|time| SendDeadline { time, connection: capture_connection(&mut built) });
         let sent = self.client.request(built);
-        let outcome = match &stream {
-            None => within(deadline, request.timeout, sent, sent_by.as_ref()).await,
-            Some((progress, time)) => {
-                // The upstream's time begins when the client has sent everything.
-                let whole = Instant::now() + *time + request.timeout;
-                let outcome = tokio::select! {
-                    outcome = within(whole, request.timeout, sent, sent_by.as_ref()) => outcome,
-                    () = async { progress.over().await; sleep(request.timeout).await } => {
-                        Err(UpstreamFailure::TooSlow(request.timeout))
-                    }
-                };
-                match progress.fault() {
-                    Some(fault) if outcome.is_err() => Err(UpstreamFailure::Client(fault)),
-                    _ => outcome,
-                }
-            }
-        };
+        let outcome = within(deadline, request.timeout, sent, sent_by.as_ref()).await;
         let is_refused = |answer: &Response<Incoming>| {
             answer.status() == StatusCode::UNAUTHORIZED
                 && (is_for_a_gateway(answer.headers()) || request.signed_in && self.signer.signs())
@@ -184,8 +167,6 @@ impl UpstreamService {
         };
         match &outcome {
             Ok(answer) => permit.judge(!is_away(answer.status())),
-            // A client's fault says nothing about the service.
-            Err(UpstreamFailure::Client(_)) => drop(permit),
             Err(UpstreamFailure::TooLate) => {
                 tracing::warn!(upstream = %self.config.name, %server, "a request with a key was not sent in its time");
                 drop(permit);
@@ -274,7 +255,6 @@ fn build(
     request: &OutgoingRequest,
     headers: HeaderMap,
     server: &Authority,
-    body: Body,
 ) -> Result<Request<Body>, String> {
     let uri = Uri::builder()
         .scheme(Scheme::HTTP)
@@ -282,11 +262,13 @@ fn build(
         .path_and_query(request.path.clone())
         .build()
         .map_err(|error| error.to_string())?;
-    let mut built = Request::new(body);
+    let body = &request.body;
+    let sent = if body.is_empty() { empty() } else { full(body.clone()) };
+    let mut built = Request::new(sent);
     *built.method_mut() = request.method.clone();
     *built.uri_mut() = uri;
     *built.headers_mut() = headers;
-    if request.payload.is_empty() && matches!(request.method, Method::GET | Method::HEAD) {
+    if body.is_empty() && matches!(request.method, Method::GET | Method::HEAD) {
         built.headers_mut().remove(header::CONTENT_LENGTH);
     }
     Ok(built)
@@ -304,7 +286,6 @@ mod tests {
 
     use super::*;
     use crate::config::file::Config;
-    use crate::upstream::outgoing::Payload;
 
     /// Longer than anything that a test waits for.
     const LONG: Duration = Duration::from_secs(60);
@@ -322,8 +303,9 @@ mod tests {
             "[[upstream]]\nname = \"a\"\nservers = [\"http://{address}\"]\nconnect = \"1m\"\n"
         );
         let config: Config = toml::from_str(&config).unwrap();
-        let signer = Signer::new(&config, Path::new("")).unwrap();
-        (UpstreamService::new(&config.upstreams[0], signer), listener, fills)
+        let upstream = &config.upstreams[0];
+        let signer = Signer::new(None, Path::new(""), &upstream.name).unwrap();
+        (UpstreamService::new(upstream, signer), listener, fills)
     }
 
     fn keyed(timeout: Duration, sent_by: Instant) -> OutgoingRequest {
@@ -331,7 +313,7 @@ mod tests {
             method: Method::POST,
             path: hyper::http::uri::PathAndQuery::from_static("/a"),
             headers: HeaderMap::new(),
-            payload: Payload::Whole(Bytes::from_static(b"x")),
+            body: Bytes::from_static(b"x"),
             signed_in: false,
             timeout,
             sent_by: Some(sent_by),

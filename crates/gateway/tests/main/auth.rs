@@ -141,6 +141,9 @@ async fn each_kind_of_bad_token_is_refused() {
     for (claims, sentence) in [
         (with("exp", json!(now() - 60)), "the token has expired: get a new one"),
         (with("exp", json!(null)), malformed),
+        // It would never expire.
+        (with("exp", json!(1e300)), malformed),
+        (with("exp", json!(253_402_300_800_i64)), malformed),
         (with("exp", json!((now() + 600).to_string())), malformed),
         (with("nbf", json!(now() + 120)), "the token is not valid yet"),
         // A time in quotes must not count as absent.

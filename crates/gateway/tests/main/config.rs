@@ -184,7 +184,11 @@ fn the_shops_own_file_is_in_order_once_there_are_keys() {
     let documents = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi");
     let text = std::fs::read_to_string(SHOP).unwrap().replace("../../docs/openapi", documents);
     let text = text.replace("env:GATEWAY_DATABASE_URL", "postgres://gateway@localhost/gateway");
-    let text = text.replace("env:GATEWAY_SECRET", "a-secret-of-thirty-two-characters");
+    let text = text.replace("env:GATEWAY_SECRET_{upstream}", "file:{upstream}.secret");
+    for name in text.lines().filter_map(|line| line.strip_prefix("name = \"")) {
+        let file = name.trim_end_matches('"').to_owned() + ".secret";
+        folder.write(&file, "a-secret-of-thirty-two-characters");
+    }
     let file = folder.write("shop.toml", &text);
     let (good, _, error) = command(&["check", file.to_str().unwrap()]);
     let keys = folder.path().join("keys");
@@ -222,7 +226,8 @@ fn the_file_on_the_page_is_in_order_and_names_the_defaults() {
     let (text, _) = block.split_once("```").unwrap();
     let folder = Folder::new();
     assert!(command(&["keys", folder.path().join("keys").to_str().unwrap()]).0);
-    folder.write("secret", "a-secret-of-thirty-two-characters");
+    std::fs::create_dir(folder.path().join("secrets")).unwrap();
+    folder.write("secrets/orders", "a-secret-of-thirty-two-characters");
     let documents = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi");
     let text = text.replace("\"openapi\"", &format!("\"{documents}\""));
     let text = text.replace("env:GATEWAY_DATABASE", "postgres://gateway@localhost/gateway");

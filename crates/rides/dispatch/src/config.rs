@@ -4,6 +4,9 @@ use ballet_openapi::WatchLimits;
 use clap::Args;
 use jiff::SignedDuration;
 
+use crate::seen_drivers::SeenDrivers;
+use crate::verifier::Verifier;
+
 /// The seconds within which a rider must be picked up, by default.
 const DEADLINE: i64 = 45 * 60;
 /// The seconds that a driver has to answer, by default.
@@ -13,6 +16,8 @@ const DRIVERS: u16 = 5;
 
 /// The most rides that one rider may have at a time, by default.
 const OF_ONE: u16 = 3;
+/// The speed of the fastest car, by default.
+const FASTEST: u32 = 150;
 
 /// The settings of dispatch, besides those of every service.
 #[derive(Debug, Clone, Copy, Args)]
@@ -21,7 +26,8 @@ pub struct DispatchSettings {
     #[arg(long, env = "RIDE_DEADLINE_SECONDS", default_value_t = DEADLINE, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(1..=24 * 60 * 60))]
     pub ride_deadline_seconds: i64,
 
-    /// The seconds that a driver has to answer an offer.
+    /// The seconds that a driver has to answer an offer, from the first time that the driver looks at it. An offer that
+    /// its driver does not look at ends after three times as long.
     #[arg(long, env = "OFFER_SECONDS", default_value_t = ANSWER, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(1..=60 * 60))]
     pub offer_seconds: i64,
 
@@ -33,6 +39,10 @@ pub struct DispatchSettings {
     /// riders have no limit.
     #[arg(long, env = "RIDES_OF_ONE", default_value_t = OF_ONE, value_name = "RIDES", value_parser = clap::value_parser!(u16).range(1..))]
     pub rides_of_one: u16,
+
+    /// The speed of the fastest car. A driver who is at the destination sooner is paid for the way that such a car gets.
+    #[arg(long, env = "FASTEST_KILOMETERS_PER_HOUR", default_value_t = FASTEST, value_name = "KILOMETERS", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub fastest_kilometers_per_hour: u32,
 
     /// The most clients that watch rides at a time. Others are answered with 503.
     #[arg(long, env = "RIDE_WATCHERS", default_value_t = WatchLimits::DEFAULT.all, value_name = "CLIENTS")]
@@ -50,6 +60,7 @@ impl Default for DispatchSettings {
             offer_seconds: ANSWER,
             offers_per_ride: DRIVERS,
             rides_of_one: OF_ONE,
+            fastest_kilometers_per_hour: FASTEST,
             ride_watchers: WatchLimits::DEFAULT.all,
             ride_watchers_of_one: WatchLimits::DEFAULT.owner,
         }
@@ -67,9 +78,19 @@ impl DispatchSettings {
         WatchLimits { all: self.ride_watchers, owner: self.ride_watchers_of_one }
     }
 
-    /// Returns the time that a driver has to answer.
-    #[must_use]
-    pub const fn answer(&self) -> SignedDuration {
+    /// Returns the time that a driver has to answer who has seen the offer.
+    pub(crate) const fn answer(&self) -> SignedDuration {
         SignedDuration::from_secs(self.offer_seconds)
+    }
+
+    /// Returns the time for which an offer is open that its driver does not see.
+    pub(crate) const fn unseen(&self) -> SignedDuration {
+        SignedDuration::from_secs(3 * self.offer_seconds)
+    }
+
+    /// Returns a verifier that has seen no driver yet.
+    pub(crate) fn verifier(&self) -> Verifier {
+        let kilometers_per_hour = self.fastest_kilometers_per_hour;
+        Verifier { seen: SeenDrivers::default(), kilometers_per_hour }
     }
 }

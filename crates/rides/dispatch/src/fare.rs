@@ -32,8 +32,13 @@ pub(crate) struct RouteEstimate {
 
 impl RouteEstimate {
     pub(crate) fn between(from: Point, to: Point) -> Self {
+        Self::along(from.meters_to(to))
+    }
+
+    /// Estimates a way between places that are this far apart as the crow flies.
+    pub(crate) fn along(crow_meters: f64) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "a distance on the Earth")]
-        let crow = from.meters_to(to).round() as i64;
+        let crow = crow_meters.round() as i64;
         let meters = crow * DETOUR_PERCENT / 100;
         Self { meters, seconds: meters * 3_600 / METERS_PER_HOUR }
     }

@@ -17,8 +17,10 @@ mod refusals;
 mod requests;
 mod ride;
 mod search;
+mod seen_drivers;
 pub mod steps;
 mod store;
+mod verifier;
 
 use std::sync::Arc;
 
@@ -28,32 +30,40 @@ use cards::Provider;
 use rides_events::dispatch::{
     DriverWanted, OfferAccepted, OfferEnded, RideRequested, RiderPickedUp,
 };
-use rides_events::riders::{Rider, RiderChanged, RiderRegistered};
+use rides_events::riders::{Rider, RiderChanged, RiderErased, RiderRegistered};
 
 use crate::config::DispatchSettings;
 use crate::projections::EndOffer;
 use crate::steps::{AssignDriver, ChargeFare, HoldFare, OfferRide, RideRow, StartRide, WatchRide};
+use crate::verifier::Verifier;
 
 /// Declares the steps of dispatch in the saga, and the other events that it publishes.
 #[must_use]
 pub fn participant(settings: DispatchSettings, provider: impl Provider) -> Participant {
-    participant_with(settings, Arc::new(provider))
+    participant_with(settings, Arc::new(provider), settings.verifier())
 }
 
-fn participant_with(settings: DispatchSettings, provider: Arc<dyn Provider>) -> Participant {
+fn participant_with(
+    settings: DispatchSettings,
+    provider: Arc<dyn Provider>,
+    verifier: Verifier,
+) -> Participant {
     Participant::new("dispatch")
-        .copies::<Rider>(|copy| copy.fed_by::<RiderRegistered>().fed_by::<RiderChanged>())
+        .copies::<Rider>(|copy| {
+            copy.fed_by::<RiderRegistered>().fed_by::<RiderChanged>().fed_by::<RiderErased>()
+        })
         .projects(EndOffer)
+        .follows_telemetry(verifier.seen.clone())
         .owns(RideRow, |saga| {
             saga.originates::<RideRequested>("request_ride")
                 .aborts_on(cancel::payment_declined)
                 .aborts_on(cancel::no_driver_nearby)
                 .deadline(settings.deadline(), cancel::overdue, cancel::deadline_passed)
                 .compensatable(HoldFare(Arc::clone(&provider)))
-                .compensatable(OfferRide(settings.answer()))
+                .compensatable(OfferRide(settings.unseen()))
                 .compensatable(AssignDriver)
                 .decides(StartRide)
-                .watches(WatchRide)
+                .watches(WatchRide(verifier))
                 .retriable(ChargeFare(provider))
         })
         .publishes::<DriverWanted>()
@@ -77,14 +87,23 @@ const MIGRATIONS: &[Migration] = &[
         name: "0004_history",
         sql: include_str!("../../../../migrations/dispatch/0004_history.sql"),
     },
+    Migration {
+        name: "0005_one_word",
+        sql: include_str!("../../../../migrations/dispatch/0005_one_word.sql"),
+    },
+    Migration {
+        name: "0006_erased_rider",
+        sql: include_str!("../../../../migrations/dispatch/0006_erased_rider.sql"),
+    },
 ];
 
 /// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]
 pub fn service(settings: DispatchSettings, provider: Arc<dyn Provider>) -> Service {
-    Service::new(participant_with(settings, provider))
+    let verifier = settings.verifier();
+    Service::new(participant_with(settings, provider, verifier.clone()))
         .migrations(MIGRATIONS)
-        .routes(move |handle| http::routes(handle, settings))
+        .routes(move |handle| http::routes(handle, settings, verifier))
 }
 
 /// Returns the OpenAPI document of the HTTP routes.

@@ -30,10 +30,9 @@ pub(crate) enum OfferState {
 }
 
 impl OfferState {
-    /// Whether the driver may see the ride: because the offer is open, or because this driver drives or drove. Nobody
-    /// else may know where a rider goes.
+    /// Whether this driver drives or drove. Nobody else may know who the rider is, and where the rider goes.
     pub(crate) const fn shows_ride(self) -> bool {
-        matches!(self, Self::Open | Self::Accepted | Self::Driven)
+        matches!(self, Self::Accepted | Self::Driven)
     }
 }
 

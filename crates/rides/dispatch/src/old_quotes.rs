@@ -1,4 +1,5 @@
-//! Deletes old quotes that led to no ride. Several replicas may do so at the same time.
+//! Deletes old quotes that led to no ride, and whose rides were of riders who are erased. Several replicas may do so at
+//! the same time.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use jiff::SignedDuration;
 use rides_events::QuoteId;
 use sqlx::types::Uuid;
 
-use crate::store::quote;
+use crate::store::{erasure, quote};
 
 /// The time for which quotes are kept. They are valid for minutes. Until they are deleted, a late request is told that
 /// its quote is too old.
@@ -21,9 +22,12 @@ pub(crate) async fn run(handle: Handle) {
     let forget = async {
         let mut last = QuoteId(Uuid::nil());
         loop {
+            // What is left is still there; the next pass may succeed.
             if let Err(failure) = forget(&handle, &mut last).await {
-                // The quotes are still there; the next pass may succeed.
                 tracing::debug!("old quotes could not be forgotten: {failure}");
+            }
+            if let Err(failure) = erase(&handle).await {
+                tracing::warn!("rides of erased riders still have their riders: {failure}");
             }
             tokio::time::sleep(PAUSE).await;
         }
@@ -40,5 +44,11 @@ async fn forget(handle: &Handle, last: &mut QuoteId) -> Result<(), Failure> {
     while let Some(next) = quote::forget(handle.db(), *last, handle.now() - KEPT).await? {
         *last = next;
     }
+    Ok(())
+}
+
+/// Makes the rides of erased riders nobody's, once they are over.
+async fn erase(handle: &Handle) -> Result<(), Failure> {
+    while erasure::rides(handle.db()).await? {}
     Ok(())
 }

@@ -2,7 +2,8 @@
 
 use axum::http::StatusCode;
 use ballet::http::{Place, Problem};
-use rides_events::{DriverId, QuoteId, RideId, RiderId};
+use jiff::SignedDuration;
+use rides_events::{DriverId, Money, QuoteId, RideId, RiderId};
 
 use crate::offer::OfferState;
 use crate::ride::RideStatus;
@@ -42,8 +43,31 @@ pub(crate) fn no_tariff() -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no tariff is valid at the moment")
 }
 
-pub(crate) fn no_price() -> Problem {
-    Problem::unprocessable("the way is too long for a price").at(Place::body(["destination"]))
+pub(crate) fn too_far(meters: i64, most: i64) -> Problem {
+    let detail = format!("the way is {meters} m long, and a ride goes {most} m at most");
+    Problem::unprocessable(detail).at(Place::body(["destination"]))
+}
+
+/// Refuses with a retry, which a 503 has by itself.
+pub(crate) fn behind(many: i64, since: SignedDuration) -> Problem {
+    let detail =
+        format!("{many} rides and more wait for {since:#} and nobody is asked to drive them");
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+}
+
+/// Refuses with a retry: a position that was just sent is here in a moment.
+pub(crate) fn not_at_pickup(ride_id: RideId, meters: Option<f64>) -> Problem {
+    let seen = meters.map_or("nowhere lately".to_owned(), |meters| format!("{meters:.0} m away"));
+    let detail =
+        format!("you were seen {seen}: send your position from the pickup of ride {ride_id}");
+    Problem::conflict(detail).try_again()
+}
+
+pub(crate) fn no_fare(price: Money) -> Problem {
+    let Money { amount_minor, currency } = price;
+    let detail =
+        format!("fare_minor has to be between 0 and {amount_minor} (in {currency}), the price");
+    Problem::unprocessable(detail).at(Place::body(["fare_minor"]))
 }
 
 pub(crate) fn in_the_car(ride_id: RideId) -> Problem {

@@ -22,6 +22,17 @@ pub(crate) struct RideRequest {
     pub(crate) quote_id: QuoteId,
 }
 
+/// The driver who says that the rider is there.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+pub(crate) struct RideArrival {
+    /// The driver.
+    pub(crate) driver_id: DriverId,
+    /// The fare, from nothing to the quoted price. Only operators of rides name it.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub(crate) fare_minor: Option<i64>,
+}
+
 /// The driver who acts on a ride.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 pub(crate) struct ActingDriver {

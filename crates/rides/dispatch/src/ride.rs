@@ -87,13 +87,16 @@ pub(crate) struct Ride {
     /// When the rider arrived at the destination.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) arrived_at: Option<Timestamp>,
+    /// The amount that the rider pays for a ride that has ended: the quoted price, or the part of it that is verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) fare: Option<Money>,
     /// When something was changed last.
     pub(crate) changed_at: Timestamp,
     /// Why the ride is cancelled.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<CancelReason>")]
     pub(crate) reason: Option<String>,
-    /// The exact cause, as a sentence.
+    /// The exact cause of a cancellation, or of a fare that is not the quoted price, as a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) detail: Option<String>,
     /// The fee for a late cancellation.
@@ -106,7 +109,7 @@ impl Ride {
     pub(crate) fn charged(&self) -> Money {
         let nothing = Money { amount_minor: 0, ..self.quote.price };
         match self.status {
-            RideStatus::Completed => self.quote.price,
+            RideStatus::Completed => self.fare.unwrap_or(self.quote.price),
             RideStatus::Cancelled => self.fee.unwrap_or(nothing),
             RideStatus::Requested
             | RideStatus::Searching
@@ -117,6 +120,13 @@ impl Ride {
             | RideStatus::Riding => nothing,
         }
     }
+}
+
+/// The fare of a ride that has ended, and why it is not the quoted price.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RideEnd {
+    pub(crate) fare: Money,
+    pub(crate) detail: Option<String>,
 }
 
 /// The receipt of a ride.
@@ -178,7 +188,9 @@ impl FromRow<'_, PgRow> for Ride {
         let quote = Quote::from_row(row)?;
         let (driver_id, asked): (Option<Uuid>, Vec<Uuid>) =
             (row.try_get("driver_id")?, row.try_get("asked")?);
-        let fee: Option<i64> = row.try_get("fee_minor")?;
+        let (fare, fee): (Option<i64>, Option<i64>) =
+            (row.try_get("fare_minor")?, row.try_get("fee_minor")?);
+        let money = |amount_minor| Money { amount_minor, ..quote.price };
         Ok(Self {
             ride_id: RideId(row.try_get("ride_id")?),
             status,
@@ -192,7 +204,8 @@ impl FromRow<'_, PgRow> for Ride {
             changed_at: time(row, "changed_at")?,
             reason: row.try_get("reason")?,
             detail: row.try_get("detail")?,
-            fee: fee.map(|amount_minor| Money { amount_minor, ..quote.price }),
+            fare: fare.map(money),
+            fee: fee.map(money),
             quote,
         })
     }

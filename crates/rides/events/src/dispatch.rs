@@ -123,7 +123,7 @@ pub struct RideOffered {
     pub attempt: u16,
     /// The driver.
     pub driver_id: DriverId,
-    /// The time until which the driver can accept.
+    /// The time until which the driver can accept. It comes earlier for a driver who looks at the offer before.
     pub expires_at: Timestamp,
 }
 
@@ -252,7 +252,7 @@ impl Event for RideStarted {
     const KEYS: &'static [Key] = &[RIDE, DRIVER];
 }
 
-/// The rider has arrived, and pays the quoted price.
+/// The rider has arrived, and pays the quoted price or the part of it that is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RideCompleted {
     /// The ride.

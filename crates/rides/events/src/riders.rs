@@ -47,6 +47,25 @@ impl Entity for Rider {
     ];
 }
 
+/// The part of a rider that location keeps in its copy. It needs no name, and no token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RiderNeeds {
+    /// The rider's requirements of a car.
+    pub needs: Needs,
+}
+
+impl From<Rider> for RiderNeeds {
+    fn from(rider: Rider) -> Self {
+        Self { needs: rider.needs }
+    }
+}
+
+impl Entity for RiderNeeds {
+    const NAME: &'static str = Rider::NAME;
+    const REPUBLISHED: EventType = Rider::REPUBLISHED;
+    const REQUESTS: &'static [EventType] = Rider::REQUESTS;
+}
+
 /// Somebody signed up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
@@ -80,5 +99,27 @@ impl EntityEvent for RiderChanged {
 
     fn into_version(self) -> Versioned<Rider> {
         Versioned::of(self.0.rider_id.to_string(), self.0.version, self.0)
+    }
+}
+
+/// A rider is erased: copies keep the id and the version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RiderErased {
+    /// The rider.
+    pub rider_id: RiderId,
+    /// 1 more than before.
+    pub version: i64,
+}
+
+impl Event for RiderErased {
+    const TYPE: EventType = EventType::plain("riders.rider_erased.v1");
+    const KEYS: &'static [Key] = &[RIDER];
+}
+
+impl EntityEvent for RiderErased {
+    type Entity = Rider;
+
+    fn into_version(self) -> Versioned<Rider> {
+        Versioned::removed(self.rider_id.to_string(), self.version)
     }
 }

@@ -4,8 +4,7 @@ use ballet_core::Saga;
 
 use crate::dispatch::RideCancelled;
 
-/// A ride from the request to the end: drivers are asked one after the other, and one picks the rider up. The ride
-/// itself has no time limit.
+/// A ride from the request to the end: drivers are asked one after the other, and one picks the rider up.
 #[derive(Debug)]
 pub struct RideDispatch;
 

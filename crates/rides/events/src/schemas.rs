@@ -16,6 +16,7 @@ pub fn schemas() -> Vec<(EventType, Schema)> {
     let mut schemas = of![
         riders::RiderRegistered,
         riders::RiderChanged,
+        riders::RiderErased,
         Republished<Rider>,
         location::DriverOnline,
         location::DriverOffline,

@@ -19,9 +19,14 @@ pub(crate) struct LiveOffer {
     pub(crate) state: String,
 }
 
+/// The most pages of a list that are read.
+const PAGES: usize = 20;
+
 #[derive(Debug, Deserialize)]
 struct Items<T> {
     items: Vec<T>,
+    #[serde(default)]
+    next: Option<String>,
 }
 
 /// The services' public lists, for a client that may see everything.
@@ -36,21 +41,28 @@ impl<'a> PublicLists<'a> {
         Ok(Self { site, token: site.token(&site.new_id().to_string(), BEHIND).await? })
     }
 
-    /// Lists all live offers. One statement reads them.
-    pub(crate) async fn live(&self) -> Result<Vec<LiveOffer>> {
-        self.list("dispatch", "/trips?live=true&limit=1000").await
+    /// Lists all live offers. One statement reads a thousand of them.
+    pub(crate) async fn live(&self) -> Result<(Vec<LiveOffer>, bool)> {
+        self.all("dispatch", "/trips?live=true&limit=1000").await
     }
 
-    /// Reads the items of a list.
-    pub(crate) async fn list<T: DeserializeOwned>(
+    /// Reads a list page after page. Returns the items, and whether these are all.
+    pub(crate) async fn all<T: DeserializeOwned>(
         &self,
         service: &str,
         path: &str,
-    ) -> Result<Vec<T>> {
+    ) -> Result<(Vec<T>, bool)> {
         let client = SiteClient::new(self.site, 0).with(self.token.as_deref());
-        let request = client.request(Method::GET, service, path, &Value::Null).await?;
-        let answer = request.send().await?.error_for_status()?;
-        let list: Items<T> = serde_json::from_slice(&answer.bytes().await?)?;
-        Ok(list.items)
+        let (mut all, mut path) = (Vec::new(), path.to_owned());
+        for _ in 0..PAGES {
+            let request = client.request(Method::GET, service, &path, &Value::Null).await?;
+            let answer = request.send().await?.error_for_status()?;
+            let Items::<T> { items, next } = serde_json::from_slice(&answer.bytes().await?)?;
+            all.extend(items);
+            let Some(next) = next else { return Ok((all, true)) };
+            let list = path.split("&after=").next().unwrap_or(&path);
+            path = format!("{list}&after={next}");
+        }
+        Ok((all, false))
     }
 }

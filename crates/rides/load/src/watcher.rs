@@ -30,7 +30,7 @@ pub(crate) async fn watch(site: &Site, machines: &Machines, until: Instant) -> R
     let before = machines.offers();
     let mut reserved = location(&lists).await.ok();
     while Instant::now() < until || machines.are_wanted() {
-        if let Ok(live) = lists.live().await {
+        if let Ok((live, _)) = lists.live().await {
             let by_driver = rides_by_driver(&live)?;
             // A driver with the same ride before and after that look had no other ride in between.
             let after = location(&lists).await.ok();
@@ -87,7 +87,7 @@ async fn location(lists: &PublicLists<'_>) -> Result<HashMap<Uuid, Uuid>> {
     let mut rides = HashMap::new();
     for state in ["reserved", "riding"] {
         let path = format!("/drivers?state={state}&limit=1000");
-        for BusyDriver { driver_id, ride_id } in lists.list("location", &path).await? {
+        for BusyDriver { driver_id, ride_id } in lists.all("location", &path).await?.0 {
             rides.extend(ride_id.map(|ride| (driver_id, ride)));
         }
     }

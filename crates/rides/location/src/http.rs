@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::driver::{Driver, DriverState};
 use crate::index::{DriverIndex, NearDriver};
-use crate::refusals::{no_driver, only_behind, riding};
+use crate::refusals::{no_driver, riding};
 use crate::requests::Shift;
 use crate::store::driver;
 
@@ -112,7 +112,7 @@ async fn list(
     caller: DriverCaller,
     Query(DriverFilter { state, after, limit }): Query<DriverFilter>,
 ) -> Result<Json<Page<Driver>>, Problem> {
-    only_behind(&caller)?;
+    caller.must_be_behind()?;
     let drivers = driver::page(handle.db(), state, after, limit).await?;
     Ok(Json(Page::new(drivers, limit, |driver| driver.driver_id)))
 }

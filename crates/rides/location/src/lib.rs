@@ -20,7 +20,7 @@ use ballet_openapi::Document;
 use rides_events::RideDispatch;
 use rides_events::dispatch::OfferEnded;
 use rides_events::location::{DriverOffline, DriverOnline, Position};
-use rides_events::riders::{Rider, RiderChanged, RiderRegistered};
+use rides_events::riders::{RiderChanged, RiderErased, RiderNeeds, RiderRegistered};
 
 use crate::config::LocationSettings;
 use crate::follower::FollowPositions;
@@ -32,7 +32,9 @@ use crate::steps::{ReleaseDriver, ReserveDriver};
 #[must_use]
 pub fn participant(index: DriverIndex) -> Participant {
     Participant::new("location")
-        .copies::<Rider>(|copy| copy.fed_by::<RiderRegistered>().fed_by::<RiderChanged>())
+        .copies::<RiderNeeds>(|copy| {
+            copy.fed_by::<RiderRegistered>().fed_by::<RiderChanged>().fed_by::<RiderErased>()
+        })
         .saga::<RideDispatch>(|saga| {
             saga.repeating(ReserveDriver(index.clone()), |ended: &OfferEnded| {
                 ended.attempt.to_string()
@@ -67,6 +69,10 @@ const MIGRATIONS: &[Migration] = &[
     Migration {
         name: "0005_rider_of_work",
         sql: include_str!("../../../../migrations/location/0005_rider_of_work.sql"),
+    },
+    Migration {
+        name: "0006_needs_of_riders",
+        sql: include_str!("../../../../migrations/location/0006_needs_of_riders.sql"),
     },
 ];
 

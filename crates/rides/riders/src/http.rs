@@ -4,15 +4,15 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::Handle;
 use ballet::http::{Json, Path, Problem, Query};
-use ballet_openapi::{Api, Created, Operation, json};
+use ballet_openapi::{Api, FoundThing, IfMatch, NewThing, NoContent, Operation, json};
 use paging::{After, Page};
 use rides_access::RiderCaller;
 use rides_events::RiderId;
-use rides_events::riders::{RiderChanged, RiderRegistered};
+use rides_events::riders::{RiderChanged, RiderErased, RiderRegistered};
 
-use crate::refusals::{no_rider, only_behind, registered_before};
+use crate::refusals::{no_rider, only_behind, other_version, registered_before};
 use crate::requests::AboutRider;
-use crate::rider::RegisteredRider;
+use crate::rider::{RegisteredRider, Riders};
 use crate::store;
 
 pub(crate) fn api() -> Api<Handle> {
@@ -40,7 +40,6 @@ pub(crate) fn api() -> Api<Handle> {
             "/riders/{rider_id}",
             read,
             Operation::new("read_rider", "Read a rider")
-                .answers(ok, "The rider.")
                 .refuses(missing, none),
         )
         .put(
@@ -49,7 +48,19 @@ pub(crate) fn api() -> Api<Handle> {
             Operation::new("change_rider", "Change a rider")
                 .about("The change applies to rides that are requested later, and to the rest of a ride under way.")
                 .example(example)
-                .answers(ok, "The rider as it is now.")
+                .refuses(missing, none)
+                .refuses(StatusCode::PRECONDITION_FAILED, "The rider has another version."),
+        )
+        .delete(
+            "/riders/{rider_id}",
+            erase,
+            Operation::new("erase_rider", "Erase a rider")
+                .about(
+                    "Name and token are deleted before the answer, and soon in all copies. A ride that has a \
+                     driver goes on to its end, and one that looks for a driver is cancelled. Rides that are \
+                     over become nobody's within an hour.",
+                )
+                .answers(StatusCode::NO_CONTENT, "The rider is erased.")
                 .refuses(missing, none),
         )
 }
@@ -68,7 +79,7 @@ async fn register(
     State(handle): State<Handle>,
     caller: RiderCaller,
     Json(about): Json<AboutRider>,
-) -> Result<Created<RegisteredRider>, Problem> {
+) -> Result<NewThing<Riders>, Problem> {
     let about = about.checked()?;
     let rider_id = caller.only().unwrap_or_else(|| handle.new_id());
     let mut unit = handle.unit().await?;
@@ -78,24 +89,26 @@ async fn register(
     let registered = registered.ok_or_else(|| registered_before(rider_id))?;
     tx.publish(&RiderRegistered(registered.rider.clone())).await?;
     unit.commit().await?;
-    Ok(Created { location: format!("/riders/{rider_id}"), body: registered })
+    Ok(NewThing(registered))
 }
 
 async fn read(
     State(handle): State<Handle>,
     caller: RiderCaller,
     Path(rider_id): Path<RiderId>,
-) -> Result<Json<RegisteredRider>, Problem> {
+) -> Result<FoundThing<Riders>, Problem> {
     let rider = store::find(handle.db(), rider_id).await?;
-    rider.filter(|_| caller.is_allowed(rider_id)).map(Json).ok_or_else(|| no_rider(rider_id))
+    let rider = rider.filter(|_| caller.is_allowed(rider_id));
+    rider.map(FoundThing).ok_or_else(|| no_rider(rider_id))
 }
 
 async fn change(
     State(handle): State<Handle>,
     caller: RiderCaller,
     Path(rider_id): Path<RiderId>,
+    of: Option<IfMatch>,
     Json(about): Json<AboutRider>,
-) -> Result<Json<RegisteredRider>, Problem> {
+) -> Result<FoundThing<Riders>, Problem> {
     let about = about.checked()?;
     if !caller.is_allowed(rider_id) {
         return Err(no_rider(rider_id));
@@ -103,9 +116,30 @@ async fn change(
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
     let now = tx.now();
-    let changed = store::change(tx.db(), rider_id, &about, now).await?;
-    let changed = changed.ok_or_else(|| no_rider(rider_id))?;
+    let versions = of.as_ref().map(IfMatch::versions);
+    let Some(changed) = store::change(tx.db(), rider_id, &about, versions, now).await? else {
+        let other = store::find(tx.db(), rider_id).await?;
+        return Err(other.map_or_else(|| no_rider(rider_id), |it| other_version(&it.rider)));
+    };
     tx.publish(&RiderChanged(changed.rider.clone())).await?;
     unit.commit().await?;
-    Ok(Json(changed))
+    Ok(FoundThing(changed))
+}
+
+async fn erase(
+    State(handle): State<Handle>,
+    caller: RiderCaller,
+    Path(rider_id): Path<RiderId>,
+) -> Result<NoContent, Problem> {
+    if !caller.is_allowed(rider_id) {
+        return Err(no_rider(rider_id));
+    }
+    let mut unit = handle.unit().await?;
+    let mut tx = unit.tx();
+    let now = tx.now();
+    let version = store::erase(tx.db(), rider_id, now).await?;
+    let version = version.ok_or_else(|| no_rider(rider_id))?;
+    tx.publish(&RiderErased { rider_id, version }).await?;
+    unit.commit().await?;
+    Ok(NoContent)
 }

@@ -10,7 +10,7 @@ mod store;
 
 use ballet::{Migration, Participant, Service};
 use ballet_openapi::Document;
-use rides_events::riders::{Rider, RiderChanged, RiderRegistered};
+use rides_events::riders::{Rider, RiderChanged, RiderErased, RiderRegistered};
 
 /// Declares the events that riders publishes.
 #[must_use]
@@ -18,14 +18,21 @@ pub fn participant() -> Participant {
     Participant::new("riders")
         .publishes::<RiderRegistered>()
         .publishes::<RiderChanged>()
+        .publishes::<RiderErased>()
         .shares::<Rider>("shared_rider")
 }
 
 /// The service's tables.
-const MIGRATIONS: &[Migration] = &[Migration {
-    name: "0001_rider",
-    sql: include_str!("../../../../migrations/riders/0001_rider.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "0001_rider",
+        sql: include_str!("../../../../migrations/riders/0001_rider.sql"),
+    },
+    Migration {
+        name: "0002_erased",
+        sql: include_str!("../../../../migrations/riders/0002_erased.sql"),
+    },
+];
 
 /// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]

@@ -5,12 +5,14 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use paging::Limit;
 use rides_events::RiderId;
-use sqlx::{PgConnection, PgExecutor};
+use sqlx::postgres::PgArguments;
+use sqlx::query::QueryAs;
+use sqlx::{PgConnection, PgExecutor, Postgres};
 
 use crate::requests::AboutRider;
 use crate::rider::RegisteredRider;
 
-/// Registers a rider. `None` if there is one with this id.
+/// Registers a rider, also one who was erased. `None` if there is one with this id.
 pub(crate) async fn register(
     db: &mut PgConnection,
     rider_id: RiderId,
@@ -20,42 +22,60 @@ pub(crate) async fn register(
     let insert = "insert into rider
              (rider_id, version, name, payment_token, rating, needs, registered_at, changed_at)
          values ($1, 1, $2, $3, 50, $4, $5, $5)
-         on conflict (rider_id) do nothing
+         on conflict (rider_id) do update set version = rider.version + 1, name = $2,
+             payment_token = $3, rating = 50, needs = $4, registered_at = $5, changed_at = $5,
+             erased_at = null
+         where rider.erased_at is not null
          returning *";
-    write(db, insert, rider_id, about, now).await
+    let rider = bound(insert, rider_id, about, now);
+    Ok(rider.fetch_optional(db).await?)
 }
 
-/// Changes a rider. `None` if there is none with this id.
+/// Changes a rider who has one of these versions, or any. `None` if there is none.
 pub(crate) async fn change(
     db: &mut PgConnection,
     rider_id: RiderId,
     about: &AboutRider,
+    versions: Option<&[i64]>,
     now: Timestamp,
 ) -> Result<Option<RegisteredRider>, Failure> {
     let update =
         "update rider set version = version + 1, name = $2, payment_token = $3, needs = $4,
              changed_at = $5
-         where rider_id = $1
+         where rider_id = $1 and erased_at is null
+             and ($6::bigint[] is null or version = any($6))
          returning *";
-    write(db, update, rider_id, about, now).await
+    let rider = bound(update, rider_id, about, now).bind(versions);
+    Ok(rider.fetch_optional(db).await?)
 }
 
-async fn write(
-    db: &mut PgConnection,
+fn bound<'a>(
     statement: &'static str,
     rider_id: RiderId,
-    about: &AboutRider,
+    about: &'a AboutRider,
     now: Timestamp,
-) -> Result<Option<RegisteredRider>, Failure> {
-    let rider = sqlx::query_as(statement)
+) -> QueryAs<'a, Postgres, RegisteredRider, PgArguments> {
+    sqlx::query_as(statement)
         .bind(rider_id.0)
         .bind(about.name.as_str())
         .bind(about.payment_token.as_str())
         .bind(TextEnum(about.needs))
         .bind(now.to_sqlx())
-        .fetch_optional(db)
-        .await?;
-    Ok(rider)
+}
+
+/// Erases a rider. Returns the version of the erasure, or `None` if there is none with this id.
+pub(crate) async fn erase(
+    db: &mut PgConnection,
+    rider_id: RiderId,
+    now: Timestamp,
+) -> Result<Option<i64>, Failure> {
+    let version = sqlx::query_scalar(
+        "update rider set version = version + 1, name = null, payment_token = null, rating = 50,
+             needs = 'any', registered_at = $2, changed_at = $2, erased_at = $2
+         where rider_id = $1 and erased_at is null
+         returning version",
+    );
+    Ok(version.bind(rider_id.0).bind(now.to_sqlx()).fetch_optional(db).await?)
 }
 
 /// Returns a rider, if there is one.
@@ -63,8 +83,8 @@ pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     rider_id: RiderId,
 ) -> Result<Option<RegisteredRider>, Failure> {
-    let rider = sqlx::query_as("select * from rider where rider_id = $1").bind(rider_id.0);
-    Ok(rider.fetch_optional(db).await?)
+    let rider = sqlx::query_as("select * from rider where rider_id = $1 and erased_at is null");
+    Ok(rider.bind(rider_id.0).fetch_optional(db).await?)
 }
 
 /// Returns a page of riders, the newest first.
@@ -76,6 +96,7 @@ pub(crate) async fn page(
     let riders = sqlx::query_as(
         "select * from rider
          where rider_id < coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+             and erased_at is null
          order by rider_id desc limit $2",
     )
     .bind(after.map(|rider| rider.0))

@@ -11,7 +11,7 @@ use crate::stock::fill_shelves;
 use crate::system::SERVICES;
 use crate::trial::gateway;
 use ballet_terminal::ui;
-use ballet_trials::{ConfiguredProgram, Endpoints, GATEWAY, Gateway, SECRET, drawn_secret};
+use ballet_trials::{ConfiguredProgram, Endpoints, GATEWAY, Gateway, secret};
 
 /// The interval at which the services are checked.
 const WATCH: Duration = Duration::from_millis(200);
@@ -36,14 +36,9 @@ impl OpenShop {
         services: &[&'static str],
         program: impl Fn(&str) -> Result<ConfiguredProgram>,
     ) -> Result<Self> {
-        let secret = drawn_secret();
-        let signed = |name: &str| {
-            let ConfiguredProgram { path, mut env } = program(name)?;
-            env.push((SECRET, secret.clone()));
-            anyhow::Ok(ConfiguredProgram { path, env })
-        };
         for name in services.iter().copied() {
-            let ConfiguredProgram { path, env } = signed(name)?;
+            let ConfiguredProgram { path, mut env } = program(name)?;
+            env.push(secret(&stage.logs, name)?);
             let env = env.into_iter().map(|(name, value)| (name.to_owned(), value));
             let launch = stage.launch(name, path, env);
             stage.start(launch).await?;
@@ -51,7 +46,7 @@ impl OpenShop {
         stage.ready().await?;
         let own = stage.services.iter().filter(|service| SERVICES.contains(&service.launch.name));
         let urls: Vec<_> = own.map(|service| (service.launch.name, &*service.url)).collect();
-        let gateway = Gateway::start(&stage, signed(GATEWAY)?, &gateway(), &urls).await?;
+        let gateway = Gateway::start(&stage, program(GATEWAY)?, &gateway(), &urls).await?;
         let customers = Customer::several(&gateway).await?;
         let merchant = Customer::new(&gateway, SELLS, PATIENCE).await?;
         fill_shelves(&merchant.http, &merchant.shop).await?;

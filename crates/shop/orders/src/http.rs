@@ -144,7 +144,9 @@ async fn place(
     };
     let is_new = store::place(unit.tx().db(), &order, request).await?;
     if let Some(request) = request.filter(|_| !is_new) {
-        return placed_before(unit.tx().db(), request).await;
+        let before = placed_before(unit.tx().db(), request).await;
+        unit.rollback();
+        return before;
     }
     // The key is checked first: a repeated request gets its order, whatever the prices and the unpaid orders are
     // now.

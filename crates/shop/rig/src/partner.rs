@@ -169,7 +169,10 @@ async fn read_operation(State(partner): State<Partner>, Path(key): Path<Uuid>) -
         None => {}
     }
     let done = partner.memory().done.get(&key).cloned();
-    done.map_or_else(|| status_response(404), |done| operation_response(&done))
+    done.map_or_else(
+        || (StatusCode::NOT_FOUND, json!({ "idempotency_key": key }).to_string()).into_response(),
+        |done| operation_response(&done),
+    )
 }
 
 async fn respond_badly(misbehaviour: Misbehaviour, mut done: PartnerOperation) -> Response {

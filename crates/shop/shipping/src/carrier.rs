@@ -10,9 +10,6 @@ use ballet::calls::CallKey;
 use serde::{Deserialize, Serialize};
 use shop_events::{Address, OrderId, ShipmentId};
 
-/// The reason for a refusal of our own: the carrier does not accept the request.
-pub(crate) const NOT_TAKEN: &str = "request_not_taken";
-
 /// A carrier. Each request has an idempotency key: it takes effect once and has one answer, however often it is
 /// repeated.
 pub trait Carrier: fmt::Debug + Send + Sync + 'static {

@@ -100,6 +100,7 @@ async fn take_webhook(
     let mut tx = unit.tx();
     let now = tx.now();
     if !webhook::insert(tx.db(), &webhook, now).await? {
+        unit.rollback();
         return Ok(NoContent);
     }
     if let (FINISHED, Some(key)) = (webhook.r#type.as_str(), webhook.idempotency_key) {

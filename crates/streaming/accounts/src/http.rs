@@ -3,8 +3,8 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::http::{Json, Path, Problem, Query};
-use ballet::{Handle, SagaId, broken_constraint};
-use ballet_openapi::{Accepted, Api, Created, NoContent, Operation, json};
+use ballet::{Handle, SagaId};
+use ballet_openapi::{Accepted, Api, Created, IdempotencyKey, NoContent, Operation, json};
 use paging::{After, Limit, Page, cursor};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -13,7 +13,7 @@ use streaming_events::accounts::{AccountClosed, AccountOpened, DeviceRemoved, Pl
 use streaming_events::{AccountId, ClosureId, DeviceId};
 
 use crate::account::{Closure, Device, Plan, StoredAccount};
-use crate::refusals::{address_taken, no_device, no_plan, require_open, too_many_devices};
+use crate::refusals::{no_device, no_plan, require_open, too_many_devices};
 use crate::requests::{NewAccount, NewDevice, NewPlan, OneDevice, checked};
 use crate::store::{account, closure, device};
 
@@ -41,8 +41,11 @@ pub(crate) fn api() -> Api<Handle> {
                 .example(json!({
                     "email": "ada@example.org", "name": "Ada", "plan": "duo", "region": "DE",
                 }))
-                .answers(StatusCode::CREATED, "The account.")
-                .refuses(StatusCode::CONFLICT, "There is an account with this address."),
+                .about(
+                    "With an `Idempotency-Key` the request may be sent again when no answer came: it gets the \
+                     same account.",
+                )
+                .answers(StatusCode::CREATED, "The account."),
         )
         .get(
             "/accounts/{account_id}",
@@ -134,24 +137,30 @@ async fn list(
 
 async fn sign_up(
     State(handle): State<Handle>,
+    key: IdempotencyKey,
     Json(new): Json<NewAccount>,
 ) -> Result<Created<StoredAccount>, Problem> {
     let new = new.checked()?;
-    let account_id = handle.new_id::<AccountId>();
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
-    let now = tx.now();
-    let opened = tx.attempt(async |db| account::open(db, account_id, &new, now).await).await;
-    let opened = match opened {
-        Ok(opened) => opened.ok_or_else(|| no_plan(&new.plan))?,
-        Err(error) if broken_constraint(&error) == Some("account_by_email") => {
-            return Err(address_taken());
-        }
-        Err(error) => return Err(ballet::Failure::from(error).into()),
+    if !account::has_plan(tx.db(), &new.plan).await? {
+        return Err(no_plan(&new.plan));
+    }
+    let (account_id, now) = (handle.new_id::<AccountId>(), tx.now());
+    let Some(opened) = account::open(tx.db(), account_id, &new, key.text(), now).await? else {
+        let before = account::find_asked(tx.db(), key.text().unwrap_or_default()).await?;
+        let is_same = |old: &StoredAccount| {
+            (&old.email, &old.name) == (&Some(new.email.clone()), &Some(new.name.clone()))
+        };
+        return before.filter(is_same).map(opened_account).ok_or_else(IdempotencyKey::taken);
     };
     tx.publish(&AccountOpened(opened.event())).await?;
     unit.commit().await?;
-    Ok(Created { location: format!("/accounts/{account_id}"), body: opened })
+    Ok(opened_account(opened))
+}
+
+fn opened_account(body: StoredAccount) -> Created<StoredAccount> {
+    Created { location: format!("/accounts/{}", body.account_id), body }
 }
 
 async fn read(

@@ -6,7 +6,6 @@
 
 mod account;
 mod http;
-mod projections;
 mod refusals;
 mod requests;
 pub mod steps;
@@ -17,30 +16,34 @@ use ballet_openapi::Document;
 use streaming_events::PlaybackSession;
 use streaming_events::accounts::{AccountClosed, AccountOpened, DeviceRemoved, PlanChanged};
 
-use crate::projections::{NoteAnalytics, NotePlayback, NoteTitles};
-use crate::steps::{AccountClosureOwner, CompleteErasure, ReleaseSlot, ReserveSlot};
+use crate::steps::{AccountClosureOwner, AdmitViewer, CompleteErasure, ReleaseSlot, ReserveSlot};
 
 /// Declares the steps of accounts in sagas, and the other events that it publishes.
 #[must_use]
 pub fn participant() -> Participant {
     Participant::new("accounts")
-        .saga::<PlaybackSession>(|saga| saga.compensatable(ReserveSlot).retriable(ReleaseSlot))
+        .saga::<PlaybackSession>(|saga| {
+            saga.compensatable(AdmitViewer).compensatable(ReserveSlot).retriable(ReleaseSlot)
+        })
         .owns(AccountClosureOwner, |saga| {
             saga.originates::<AccountClosed>("close_account").retriable(CompleteErasure)
         })
-        .projects(NotePlayback)
-        .projects(NoteTitles)
-        .projects(NoteAnalytics)
         .publishes::<AccountOpened>()
         .publishes::<PlanChanged>()
         .publishes::<DeviceRemoved>()
 }
 
 /// The service's tables.
-const MIGRATIONS: &[Migration] = &[Migration {
-    name: "0001_account",
-    sql: include_str!("../../../../migrations/accounts/0001_account.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "0001_account",
+        sql: include_str!("../../../../migrations/accounts/0001_account.sql"),
+    },
+    Migration {
+        name: "0002_wanted",
+        sql: include_str!("../../../../migrations/accounts/0002_wanted.sql"),
+    },
+];
 
 /// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]

@@ -29,11 +29,6 @@ pub(crate) fn no_plan(plan: &Slug) -> Problem {
     Problem::unprocessable(detail).at(Place::body(["plan"]))
 }
 
-pub(crate) fn address_taken() -> Problem {
-    let detail = "there is an account with this address: sign in, or use another address";
-    Problem::conflict(detail).at(Place::body(["email"]))
-}
-
 pub(crate) fn too_many_devices() -> Problem {
     let detail = format!("the account has {MAX_DEVICES} devices: remove one that is not used");
     Problem::conflict(detail)

@@ -6,11 +6,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use streaming_events::{AccountId, Country, DeviceId, Slug, check_text};
 
+/// A name and a host, without control characters.
+const EMAIL: &str = r"^[^@\x00-\x1F\x7F-\x9F]+@[^\x00-\x1F\x7F-\x9F]+$";
+
 /// The data of a person who signs up.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub(crate) struct NewAccount {
     /// The person's mail address.
-    #[schemars(length(min = 3, max = 200))]
+    #[schemars(length(min = 3, max = 200), regex(pattern = EMAIL))]
     pub(crate) email: Personal<String>,
     /// The person's name.
     #[schemars(length(min = 1, max = 200))]

@@ -9,24 +9,20 @@ mod http;
 mod projections;
 mod ranking;
 mod reader;
-pub mod steps;
 mod store;
 mod window;
 
 use ballet::{Migration, Participant, Service};
 use ballet_openapi::Document;
-use streaming_events::AccountClosure;
 use streaming_events::titles::{Title, TitlePublished, TitleWithdrawn};
 
 use crate::projections::{NoteEnd, NoteStart};
 use crate::reader::CountHeartbeats;
-use crate::steps::ConfirmErasure;
 
-/// Declares the events and telemetry that analytics reads, and its step in the closure of an account.
+/// Declares the events and telemetry that analytics reads.
 #[must_use]
 pub fn participant() -> Participant {
     Participant::new("analytics")
-        .saga::<AccountClosure>(|saga| saga.retriable(ConfirmErasure))
         .projects(NoteStart)
         .projects(NoteEnd)
         .copies::<Title>(|copy| copy.fed_by::<TitlePublished>().fed_by::<TitleWithdrawn>())

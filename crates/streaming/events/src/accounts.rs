@@ -53,6 +53,24 @@ impl Event for PlanChanged {
     const KEYS: &'static [Key] = &[ACCOUNT];
 }
 
+/// The account is open and has the device. The session has no slot yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ViewerAdmitted {
+    /// The session.
+    pub session_id: SessionId,
+    /// The title of the session.
+    pub title_id: TitleId,
+    /// The account's region.
+    pub region: Country,
+    /// The age up to which the plan shows titles.
+    pub max_age: u8,
+}
+
+impl Event for ViewerAdmitted {
+    const TYPE: EventType = EventType::in_saga("accounts.viewer_admitted.v1");
+    const KEYS: &'static [Key] = &[SESSION, TITLE];
+}
+
 /// A session has one of the plan's slots.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StreamSlotReserved {
@@ -60,20 +78,14 @@ pub struct StreamSlotReserved {
     pub session_id: SessionId,
     /// The account.
     pub account_id: AccountId,
-    /// The title of the session.
-    pub title_id: TitleId,
-    /// The account's region.
-    pub region: Country,
-    /// The age up to which the plan shows titles.
-    pub max_age: u8,
-    /// The session that had the slot before, if the plan stops the oldest.
+    /// The session that had the slot before: that of the same device, or the oldest if the plan stops it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub displaced: Option<SessionId>,
 }
 
 impl Event for StreamSlotReserved {
     const TYPE: EventType = EventType::in_saga("accounts.stream_slot_reserved.v1");
-    const KEYS: &'static [Key] = &[SESSION, ACCOUNT, TITLE];
+    const KEYS: &'static [Key] = &[SESSION, ACCOUNT];
 }
 
 /// A session gets no slot.

@@ -7,8 +7,9 @@
 //! ```text
 //! playback_session:
 //! POST /sessions -> playback.playback_requested
-//!   -> accounts.stream_slot_reserved      | stream_slot_denied
+//!   -> accounts.viewer_admitted           | stream_slot_denied
 //!   -> titles.playback_license_granted    | playback_license_denied
+//!   -> accounts.stream_slot_reserved      | stream_slot_denied
 //!   -> playback.playback_started                                      the decision
 //!   -> playback.playback_ended, hours later
 //!   -> accounts.stream_slot_released
@@ -21,14 +22,12 @@
 //!
 //! account_closure:
 //! accounts.account_closed -> playback.viewer_erased, when all its sessions are over
-//!   -> titles.viewer_erased, analytics.viewer_erased
 //!   -> accounts.account_erased
 //! ```
 
 #![warn(missing_docs)]
 
 pub mod accounts;
-pub mod analytics;
 mod keys;
 pub mod playback;
 mod sagas;

@@ -3,7 +3,7 @@
 use ballet_core::{CopyRequested, Entity, Event, EventType, Republished};
 use schemars::{Schema, schema_for};
 
-use crate::{accounts, analytics, playback, titles};
+use crate::{accounts, playback, titles};
 
 /// Returns every event of streaming with its JSON schema, by service and then in the order of the sagas. The
 /// requests for copies come last.
@@ -16,13 +16,13 @@ pub fn schemas() -> Vec<(EventType, Schema)> {
         accounts::AccountOpened,
         accounts::PlanChanged,
         accounts::DeviceRemoved,
+        accounts::ViewerAdmitted,
         accounts::StreamSlotReserved,
         accounts::StreamSlotDenied,
         accounts::StreamSlotCancelled,
         accounts::StreamSlotReleased,
         accounts::AccountClosed,
         accounts::AccountErased,
-        analytics::ViewerErased,
         playback::PlaybackRequested,
         playback::PlaybackStarted,
         playback::PlaybackRefused,
@@ -36,7 +36,6 @@ pub fn schemas() -> Vec<(EventType, Schema)> {
         titles::PlaybackLicenseGranted,
         titles::PlaybackLicenseDenied,
         titles::PlaybackLicenseCancelled,
-        titles::ViewerErased,
         Republished<titles::Title>,
     ];
     let requests = titles::Title::REQUESTS.iter();

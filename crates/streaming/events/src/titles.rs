@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use values::{Country, Slug};
 
-use crate::keys::{ACCOUNT, CLOSURE, SESSION, TITLE, WITHDRAWAL};
-use crate::values::ids::{AccountId, ClosureId, SessionId, TitleId, WithdrawalId};
+use crate::keys::{SESSION, TITLE, WITHDRAWAL};
+use crate::values::ids::{SessionId, TitleId, WithdrawalId};
 
 /// The whole state of a title after one change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -186,18 +186,4 @@ pub struct PlaybackLicenseCancelled {
 impl Event for PlaybackLicenseCancelled {
     const TYPE: EventType = EventType::in_saga("titles.playback_license_cancelled.v1");
     const KEYS: &'static [Key] = &[SESSION];
-}
-
-/// Titles has no data about this account any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ViewerErased {
-    /// The closure.
-    pub closure_id: ClosureId,
-    /// The account.
-    pub account_id: AccountId,
-}
-
-impl Event for ViewerErased {
-    const TYPE: EventType = EventType::in_saga("titles.viewer_erased.v1");
-    const KEYS: &'static [Key] = &[CLOSURE, ACCOUNT];
 }

@@ -1,6 +1,6 @@
 //! Viewers, each with an account and devices, and publishers.
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use ballet_trials::{Site, SiteClient};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -9,8 +9,6 @@ use serde_json::{Value, json};
 const WATCHES: &str = "streaming:watch";
 /// The scope of a publisher.
 const PUBLISHES: &str = "titles:write";
-/// The most attempts of a sign-up whose answers are lost.
-const SIGN_UPS: usize = 20;
 
 /// A viewer of a trial.
 #[derive(Debug, Clone, Copy)]
@@ -79,7 +77,9 @@ impl<'a> StreamingClient<'a> {
 
     /// Signs up, and adds devices.
     pub(crate) async fn home(&self, plan: &str, devices: usize) -> Result<Household> {
-        let account = self.sign_up(plan).await?;
+        let email = format!("{}@example.org", self.http.site.new_id());
+        let person = json!({ "email": email, "name": "Viewer", "plan": plan, "region": "DE" });
+        let account = self.make("accounts", "/sign-up", "account_id", &person).await?;
         let token = self.http.site.token(&account, WATCHES).await?;
         let mut home = Household { account, devices: Vec::new(), token };
         for number in 0..devices {
@@ -89,22 +89,6 @@ impl<'a> StreamingClient<'a> {
             home.devices.push(device);
         }
         Ok(home)
-    }
-
-    async fn sign_up(&self, plan: &str) -> Result<String> {
-        for _ in 0..SIGN_UPS {
-            let email = format!("{}@example.org", self.http.site.new_id());
-            let person = json!({ "email": email, "name": "Viewer", "plan": plan, "region": "DE" });
-            let (status, answer) =
-                self.http.ask(Method::POST, "accounts", "/sign-up", &person).await?;
-            match (status, answer["account_id"].as_str()) {
-                (StatusCode::CREATED, Some(account)) => return Ok(account.to_owned()),
-                // An earlier request, whose answer was lost, has taken the address.
-                (StatusCode::CONFLICT, _) => {}
-                _ => bail!("a sign-up is answered with {status}: {answer}"),
-            }
-        }
-        bail!("{SIGN_UPS} addresses were taken");
     }
 
     /// Publishes a title.

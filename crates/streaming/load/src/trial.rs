@@ -78,6 +78,8 @@ impl Trial for Streaming {
             // Sessions must not run into the deadline while a service is killed every few seconds.
             ("START_DEADLINE_SECONDS", "600".to_owned()),
             ("LOST_AFTER_SECONDS", "10".to_owned()),
+            // One account tries all operations, many times a second.
+            ("STARTS_PER_MINUTE", "1000000".to_owned()),
         ]
     }
 

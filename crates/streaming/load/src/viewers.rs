@@ -5,7 +5,7 @@ use ballet::Event;
 use ballet_trials::{BegunSaga, End, Site};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use streaming_events::accounts::StreamSlotReserved;
+use streaming_events::accounts::ViewerAdmitted;
 
 use crate::cases::ViewerScenario;
 use crate::client::{Household, StreamingClient, TitlePublisher};
@@ -62,7 +62,7 @@ pub(crate) async fn play(
             let session = viewer.request(&home, 0, &shelf.any).await?;
             // While the licence is granted, or sooner.
             if client.http.number.is_multiple_of(2) {
-                client.http.site.wait_for(session.parse()?, StreamSlotReserved::TYPE).await;
+                client.http.site.wait_for(session.parse()?, ViewerAdmitted::TYPE).await;
             }
             let stopped = viewer.stop(&session).await?;
             match stopped["status"].as_str() {

@@ -10,18 +10,28 @@ pub struct PlaybackSettings {
     #[arg(long, env = "START_DEADLINE_SECONDS", default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(1..=3600))]
     pub start_deadline_seconds: i64,
 
-    /// The seconds between two heartbeats of a session.
+    /// The seconds between two heartbeats of a session. A session that is lost after less than three of them is asked
+    /// for more.
     #[arg(long, env = "HEARTBEAT_SECONDS", default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(1..=3600))]
     pub heartbeat_seconds: i64,
 
     /// The seconds without a heartbeat after which a session is lost.
-    #[arg(long, env = "LOST_AFTER_SECONDS", default_value_t = 35, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(1..=86400))]
+    #[arg(long, env = "LOST_AFTER_SECONDS", default_value_t = 35, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(3..=86400))]
     pub lost_after_seconds: i64,
+
+    /// The most sessions that an account may request in a minute.
+    #[arg(long, env = "STARTS_PER_MINUTE", default_value_t = 30, value_name = "NUMBER", value_parser = clap::value_parser!(i64).range(1..=1_000_000))]
+    pub starts_per_minute: i64,
 }
 
 impl Default for PlaybackSettings {
     fn default() -> Self {
-        Self { start_deadline_seconds: 30, heartbeat_seconds: 10, lost_after_seconds: 35 }
+        Self {
+            start_deadline_seconds: 30,
+            heartbeat_seconds: 10,
+            lost_after_seconds: 35,
+            starts_per_minute: 30,
+        }
     }
 }
 
@@ -32,5 +42,10 @@ impl PlaybackSettings {
 
     pub(crate) const fn lost_after(&self) -> SignedDuration {
         SignedDuration::from_secs(self.lost_after_seconds)
+    }
+
+    /// The seconds after which a device has to send its next heartbeat. Two of them may be lost.
+    pub(crate) fn next_in_seconds(&self) -> i64 {
+        self.heartbeat_seconds.min(self.lost_after_seconds / 3)
     }
 }

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use ballet::http::{Json, Path, Place, Problem, Query};
 use ballet::{Abort, Handle, SagaId, TelemetryPublisher};
 use ballet_openapi::{Accepted, Api, Created, Either, IdempotencyKey, Operation, json};
+use jiff::SignedDuration;
 use paging::{Limit, Page, cursor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,9 +16,14 @@ use streaming_events::{AccountId, DeviceId, PlaybackSession, SessionId, TitleId}
 
 use crate::config::PlaybackSettings;
 use crate::ending;
-use crate::refusals::{cancelled, not_playing, require_visible};
+use crate::refusals::{cancelled, incredible, not_playing, require_visible, too_many};
 use crate::session::{Session, SessionStatus, WatchPosition};
 use crate::store::{position, session};
+
+/// The time in which an account may request so many sessions.
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+/// The seconds by which a device may count more than the session is old: its clock may be fast.
+const TOLERANCE: SignedDuration = SignedDuration::from_mins(1);
 
 /// The state that the handlers share.
 #[derive(Debug, Clone)]
@@ -57,6 +63,7 @@ pub(crate) fn api() -> Api<PlaybackState> {
                     "title_id": "0193f7a0-0000-7000-8000-00000000f001",
                 }))
                 .answers(StatusCode::CREATED, "The session is requested.")
+                .try_again(StatusCode::TOO_MANY_REQUESTS, "The account starts too many.")
                 .refuses(StatusCode::FORBIDDEN, "The session is for another account."),
         )
         .get(
@@ -76,6 +83,7 @@ pub(crate) fn api() -> Api<PlaybackState> {
                 )
                 .example(json!({ "number": 7, "position_seconds": 65, "watched_seconds": 60 }))
                 .answers(ok, "The session lives.")
+                .refuses(StatusCode::UNPROCESSABLE_ENTITY, "It cannot be true.")
                 .refuses(StatusCode::NOT_FOUND, none)
                 .refuses(StatusCode::CONFLICT, "The session has not started.")
                 .refuses(StatusCode::GONE, "The session is over: nothing revives it.")
@@ -111,7 +119,7 @@ struct NewSession {
 }
 
 async fn start(
-    State(PlaybackState { handle, .. }): State<PlaybackState>,
+    State(PlaybackState { handle, settings, .. }): State<PlaybackState>,
     caller: Caller,
     key: IdempotencyKey,
     Json(NewSession { account_id, device_id, title_id }): Json<NewSession>,
@@ -121,11 +129,18 @@ async fn start(
     let mut unit = handle.saga_unit(SagaId(session_id.0)).await?;
     let requested_at = unit.tx().now();
     let requested = PlaybackRequested { session_id, account_id, device_id, title_id, requested_at };
+    session::take_turn(unit.tx().db(), account_id).await?;
     if !session::request(unit.tx().db(), &requested, key.text()).await? {
         let before = session::find_asked(unit.tx().db(), key.text().unwrap_or_default()).await?;
         let wanted = (Some(account_id), Some(device_id), title_id);
         let is_same = |old: &Session| (old.account_id, old.device_id, old.title_id) == wanted;
+        unit.rollback();
         return before.filter(is_same).map(created).ok_or_else(IdempotencyKey::taken);
+    }
+    let most = settings.starts_per_minute;
+    let before = session::requested_before(unit.tx().db(), account_id, most).await?;
+    if before.is_some_and(|before| requested_at.duration_since(before) < MINUTE) {
+        return Err(too_many(most));
     }
     let stored = session::find(unit.tx().db(), session_id).await?;
     unit.originate(requested).await?;
@@ -195,6 +210,12 @@ async fn beat(
     let found =
         require_visible(session::find(handle.db(), session_id).await?, session_id, &caller)?;
     let (title_id, at) = (found.title_id, handle.now());
+    if found.status == SessionStatus::Playing
+        && let Some(started_at) = found.started_at
+        && i64::from(watched_seconds) > (at + TOLERANCE).duration_since(started_at).as_secs()
+    {
+        return Err(incredible(session_id));
+    }
     let heartbeat =
         Heartbeat { session_id, title_id, number, position_seconds, watched_seconds, at };
     let Some(believed) = session::note(handle.db(), heartbeat).await? else {
@@ -202,7 +223,7 @@ async fn beat(
         return Err(not_playing(&now, at));
     };
     heartbeats.send(&believed).await?;
-    Ok(Json(HeartbeatAnswer { next_in_seconds: settings.heartbeat_seconds }))
+    Ok(Json(HeartbeatAnswer { next_in_seconds: settings.next_in_seconds() }))
 }
 
 async fn stop(

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use ballet::Due;
-use ballet::http::Problem;
+use ballet::http::{Place, Problem};
 use jiff::Timestamp;
 use streaming_access::Caller;
 use streaming_events::SessionId;
@@ -12,11 +12,12 @@ use streaming_events::titles::{LicenseDenial, PlaybackLicenseDenied};
 
 use crate::session::{Session, SessionStatus};
 
-/// The account has no slot for the session.
+/// The account may not watch, or has no slot for the session.
 pub(crate) fn slot_denied(event: StreamSlotDenied) -> PlaybackRefused {
     let StreamSlotDenied { session_id, reason, streams } = event;
-    let (reason, detail) = match reason {
+    let (step, reason, detail) = match reason {
         SlotDenial::NoSlot => (
+            "reserve_slot",
             Refusal::NoSlot,
             format!(
                 "the plan has {} streams at once, and all are used: stop one from the list of \
@@ -24,15 +25,18 @@ pub(crate) fn slot_denied(event: StreamSlotDenied) -> PlaybackRefused {
                 streams.unwrap_or_default()
             ),
         ),
-        SlotDenial::NoAccount => {
-            (Refusal::NoAccount, "the account is closed: sign up to watch".to_owned())
-        }
+        SlotDenial::NoAccount => (
+            "admit_viewer",
+            Refusal::NoAccount,
+            "the account is closed: sign up to watch".to_owned(),
+        ),
         SlotDenial::UnknownDevice => (
+            "admit_viewer",
             Refusal::UnknownDevice,
             "the account does not have this device: add it, and start again".to_owned(),
         ),
     };
-    by_step(session_id, reason, "reserve_slot", detail)
+    by_step(session_id, reason, step, detail)
 }
 
 /// The title may not be shown to the account.
@@ -76,6 +80,22 @@ pub(crate) fn deadline_passed(event: PlaybackDeadlinePassed) -> PlaybackRefused 
 
 fn by_step(session_id: SessionId, reason: Refusal, step: &str, detail: String) -> PlaybackRefused {
     PlaybackRefused { session_id, reason, failed_step: Some(step.to_owned()), detail }
+}
+
+/// The account requests sessions faster than anybody watches.
+pub(crate) fn too_many(most: i64) -> Problem {
+    let detail = format!(
+        "the account has requested {most} sessions within a minute, the limit (STARTS_PER_MINUTE): try again later"
+    );
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).try_again()
+}
+
+/// The refusal of a heartbeat that says that the session was watched for longer than it is old.
+pub(crate) fn incredible(session_id: SessionId) -> Problem {
+    let detail = format!(
+        "session {session_id} is not so old: send the seconds since its start, without pauses"
+    );
+    Problem::unprocessable(detail).at(Place::body(["watched_seconds"]))
 }
 
 /// Returns the session if the caller may see it.

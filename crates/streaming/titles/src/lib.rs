@@ -12,18 +12,17 @@ mod title;
 
 use ballet::{Migration, Participant, Service};
 use ballet_openapi::Document;
+use streaming_events::PlaybackSession;
 use streaming_events::titles::{PlaybackLicenseRevoked, Title, TitlePublished, TitleWithdrawn};
-use streaming_events::{AccountClosure, PlaybackSession};
 
 use crate::projections::EndLicense;
-use crate::steps::{EraseViewer, GrantLicense, RevokeLicenses, TitleWithdrawalOwner};
+use crate::steps::{GrantLicense, RevokeLicenses, TitleWithdrawalOwner};
 
 /// Declares the steps of titles in sagas, and the other events that it publishes.
 #[must_use]
 pub fn participant() -> Participant {
     Participant::new("titles")
         .saga::<PlaybackSession>(|saga| saga.compensatable(GrantLicense))
-        .saga::<AccountClosure>(|saga| saga.retriable(EraseViewer))
         .owns(TitleWithdrawalOwner, |saga| {
             saga.originates::<TitleWithdrawn>("withdraw_title").retriable(RevokeLicenses)
         })
@@ -44,6 +43,10 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../../migrations/titles/0002_title_words.sql"),
     },
     Migration { name: "0003_word", sql: search::WORDS },
+    Migration {
+        name: "0004_no_account",
+        sql: include_str!("../../../../migrations/titles/0004_no_account.sql"),
+    },
 ];
 
 /// Returns the service: its participant, its tables, its HTTP routes.

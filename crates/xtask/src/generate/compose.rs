@@ -117,14 +117,16 @@ fn surroundings(system: &System, definitions: &str, port: u16) -> String {
         // Writing to a string cannot fail.
         writeln!(text, "      {service}: {{condition: service_healthy}}").ok();
     }
+    let secrets =
+        services.iter().map(|name| format!("      GATEWAY_SECRET_{name}: {}\n", secret(name)));
+    let secrets: Vec<String> = secrets.collect();
     write!(
         text,
         "    command: [\"ballet-gateway\", \"run\", \"/etc/gateway/{name}.toml\"]
     environment:
       GATEWAY_PUBLIC: 0.0.0.0:8080
-      GATEWAY_SECRET: *gateway-secret
       GATEWAY_DATABASE_URL: postgres://{database}:{database}-development@postgres:5432/{database}
-    volumes:
+{secrets}    volumes:
       - ./crates/gateway/{name}.toml:/etc/gateway/{name}.toml:ro,z
       # Where the `../../docs/openapi` of {name}.toml leads.
       - ./docs/openapi:/docs/openapi:ro,z
@@ -136,9 +138,15 @@ fn surroundings(system: &System, definitions: &str, port: u16) -> String {
       test: [\"CMD\", \"ready\", \"9080\"]
 ",
         keys = own("keys"),
+        secrets = secrets.concat(),
     )
     .ok();
     text
+}
+
+/// The secret that a service shares with its gateway.
+fn secret(service: &str) -> String {
+    format!("${{BALLET_GATEWAY_SECRET_{service}:-{service}-development-secret-of-the-gateway}}")
 }
 
 /// A container for each service.
@@ -147,6 +155,7 @@ fn services(system: &System) -> String {
     let (definitions, databases) = (container(vhost, "definitions"), container(vhost, "databases"));
     for part in &system.parts {
         let name = part.service;
+        let secret = secret(name);
         // Writing to a string cannot fail.
         write!(
             text,
@@ -163,7 +172,7 @@ fn services(system: &System) -> String {
       LISTEN: 0.0.0.0:8080
       AMQP_URL: amqp://{name}:{name}-development@rabbitmq:5672/{vhost}
       RABBITMQ_MANAGEMENT_URL: http://rabbitmq:15672
-      GATEWAY_SECRET: *gateway-secret
+      GATEWAY_SECRET: {secret}
       DATABASE_URL: postgres://{name}:{name}-development@postgres:5432/{name}
 "
         )

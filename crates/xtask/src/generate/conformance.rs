@@ -12,7 +12,8 @@ use crate::rust_files::rust_files;
 /// The page that is compared.
 const PAGE: &str = "docs/conformance.md";
 /// Pages that cite tests, and rows of the conformance page.
-const CITING: [&str; 2] = ["README.md", "docs/guarantees.md"];
+const CITING: [&str; 4] =
+    ["README.md", "docs/guarantees.md", "docs/rides/trust.md", "docs/shop/trust.md"];
 /// The number of rows; they are numbered from 1.
 const ROWS: u32 = 232;
 /// The beginnings of a reason for a row without a test: it does not apply here, or is still to be written.

@@ -43,7 +43,9 @@ impl Rule {
             Self::Impls => "the inherent `impl` blocks of a type are in the type's file",
             Self::Headers => "a file begins with `//!`, which says what lives there",
             Self::Docs => "a doc begins with its subject, not with `What`",
-            Self::Sql => "SQL on the schema `ballet` is in `ballet-store`, and nowhere else",
+            Self::Sql => {
+                "SQL on the schema `ballet` is in `ballet-store`; handlers ask no database for the time"
+            }
             Self::Paths => "a package has its files in its own folder",
             Self::Tests => "a target with `test = false` has no tests",
         }

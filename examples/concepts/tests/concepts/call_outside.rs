@@ -85,7 +85,7 @@ impl Processor {
         }
         match memory.done.get(&key) {
             Some((_, answer)) => (StatusCode::OK, answer.to_string()),
-            None => (StatusCode::NOT_FOUND, json!({ "detail": "no such operation" }).to_string()),
+            None => (StatusCode::NOT_FOUND, json!({ "idempotency_key": key }).to_string()),
         }
     }
 

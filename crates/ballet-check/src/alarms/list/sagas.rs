@@ -44,10 +44,19 @@ pub(super) const ALARMS: &[Alarm] = &[
         severity: Critical,
         // Calls that have failed for long wait five minutes between two attempts: a shorter window would see none.
         rings: "sum by (job, step) (increase(ballet_calls_total{outcome=\"failed\"}[7m])) > 0",
-        unless: &[AlarmCause {
-            on: "job, step",
-            holds: "sum by (job, step) (increase(ballet_calls_total{outcome!=\"failed\"}[4m])) > 0",
-        }],
+        unless: &[
+            AlarmCause {
+                on: "job, step",
+                holds: "sum by (job, step) (increase(ballet_calls_total{outcome!=\"failed\"}[4m])) > 0",
+            },
+            // It was back, and nobody has called it since: what failed before rings no second time.
+            AlarmCause {
+                on: "job, step",
+                holds: "sum by (job, step) (increase(ballet_calls_total{outcome!=\"failed\"}[7m])) > 0 \
+                        unless on (job, step) \
+                        (sum by (job, step) (increase(ballet_calls_total{outcome=\"failed\"}[4m])) > 0)",
+            },
+        ],
         minutes: 1,
         summary: "the provider that {step} of {job} calls has answered nothing for five minutes",
         action: "look whether the provider is away, or refuses us: `ballet sagas stuck` has the reasons. Calls \

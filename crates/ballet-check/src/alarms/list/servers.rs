@@ -54,8 +54,8 @@ pub(super) const ALARMS: &[Alarm] = &[
         unless: &[],
         minutes: 0,
         summary: "the journal is missing or stands still, or a policy makes it lose events",
-        action: "back up the databases at once: what is not in the journal cannot be sent again. Then \
-                 `ballet doctor` says what is wrong, and `ballet topology apply` makes it anew",
+        action: "back up the databases at once: what is not in the journal is sent again from ledgers alone. Then \
+                 `ballet doctor` says what is wrong; `ballet topology repair` makes it anew, and sends what was missed",
     },
     Alarm {
         name: "BalletQueueDiffers",
@@ -79,7 +79,7 @@ pub(super) const ALARMS: &[Alarm] = &[
         }],
         minutes: 0,
         summary: "{to} misses the events {key}, because the broker lacks a binding of {exchange}",
-        action: "`ballet topology apply`; `/readyz` has the command that sends what was missed",
+        action: "`ballet topology repair` creates it, and sends what was missed and what is in `unrouted`",
     },
     Alarm {
         name: "BalletEventsUnrouted",
@@ -89,9 +89,8 @@ pub(super) const ALARMS: &[Alarm] = &[
         unless: &[],
         minutes: 0,
         summary: "in {vhost} are events that no service takes: a type that nobody knows, or a binding is missing",
-        action: "`ballet topology check` names a binding that is missing. When the cause is mended, \
-                 `ballet dlq redrive --from-unrouted` sends them to the services that consume them, and names those \
-                 that no contract knows: a type was misspelt; purge what then is left in the queue",
+        action: "`ballet topology repair` creates a binding that is missing, and sends them to the services that \
+                 consume them. `ballet dlq redrive --from-unrouted` names those that no contract knows: a type was misspelt; purge what then is left in the queue",
     },
     Alarm {
         name: "BalletUpstreamAway",

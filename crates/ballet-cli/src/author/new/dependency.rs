@@ -110,16 +110,16 @@ impl Dependency {
     pub(super) fn meaning(&self) -> String {
         match self {
             Self::Path { .. } => format!(
-                "it takes ballet from {self}: whoever clones it needs a checkout there. With --ballet VERSION, \
+                "It takes ballet from {self}: whoever clones it needs a checkout there. With --ballet VERSION, \
                  or --ballet URL#REVISION of a git repository, a clone is enough"
             ),
             Self::Git { revision: None, .. } => {
                 format!(
-                    "it takes ballet from {self}: Cargo.lock keeps the commit that it is built with first"
+                    "It takes ballet from {self}: Cargo.lock keeps the commit that it is built with first"
                 )
             }
             Self::Version(_) | Self::Git { .. } => {
-                format!("it takes ballet from {self}: a clone is enough")
+                format!("It takes ballet from {self}: a clone is enough")
             }
         }
     }

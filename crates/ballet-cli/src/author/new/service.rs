@@ -105,7 +105,7 @@ pub(super) fn run(args: &ServiceArgs) -> Result<ExitStatus> {
     files.push(words.file(&format!("{below}/my_service.json"), CONTRACT));
     writing::write(root, &files)?;
     join(root, &place)?;
-    enter(root, &place, name)?;
+    enter(root, &place, name, &words.fill(CONTAINER))?;
     define(root, folder)?;
     writing::lock(root);
     ui::say(&format!(
@@ -297,7 +297,7 @@ fn manifest(root: &Path) -> Result<String> {
 }
 
 /// Adds the service to the workspace's lists of all services: trials, containers.
-fn enter(root: &Path, place: &str, name: &str) -> Result<()> {
+fn enter(root: &Path, place: &str, name: &str, container: &str) -> Result<()> {
     for (path, marker, line) in [
         (
             "trials/Cargo.toml",
@@ -310,7 +310,12 @@ fn enter(root: &Path, place: &str, name: &str) -> Result<()> {
             format!("            ServiceProgram::of({name}::service),\n"),
         ),
         ("compose.yaml", "\n      SERVICES: ", format!("{name} ")),
-        ("compose.yaml", "adds its service here.\n", CONTAINER.replace("my_service", name)),
+        ("compose.yaml", "adds its service here.\n", container.to_owned()),
+        (
+            "compose.yaml",
+            "adds its secret here.\n",
+            format!("      GATEWAY_SECRET_{name}: {name}-development-secret-of-the-gateway\n"),
+        ),
     ] {
         let file = root.join(path);
         if !file.exists() {

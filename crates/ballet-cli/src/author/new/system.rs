@@ -86,7 +86,7 @@ pub(super) fn run(args: &SystemArgs) -> Result<ExitStatus> {
         ("BALLET_INSTALL", dependency.install(GATEWAY, GATEWAY_FOLDER)),
         ("BALLET_COPY\n", copy),
         ("BALLET_CONTEXT\n", context),
-        ("BALLET_SOURCE", dependency.to_string()),
+        ("BALLET_SOURCE", dependency.meaning()),
     ]);
     let mut files: Vec<_> =
         TEMPLATES.iter().map(|(path, template)| words.file(path, template)).collect();

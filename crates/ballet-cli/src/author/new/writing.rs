@@ -39,7 +39,7 @@ impl Replacements {
         NewFile { path: self.fill(path), text: self.fill(template) }
     }
 
-    fn fill(&self, template: &str) -> String {
+    pub(super) fn fill(&self, template: &str) -> String {
         let fill = |text: String, (name, word): &(&str, String)| text.replace(name, word);
         self.0.iter().fold(template.to_owned(), fill)
     }

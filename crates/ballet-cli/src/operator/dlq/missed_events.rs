@@ -1,4 +1,4 @@
-//! `ballet dlq redrive --from-journal`: sends a service the events that it has missed.
+//! `ballet dlq redrive --from-journal` and `--from-ledgers`: sends a service the events that it has missed.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use ballet_terminal::{Cell, Table};
 use jiff::Timestamp;
 use serde_json::json;
 use sqlx::Connection;
+use sqlx::postgres::PgConnectOptions;
 
 use crate::base::exit::{ExitStatus, usage, with_advice, without_databases};
 use crate::base::options::GlobalOptions;
@@ -41,27 +42,59 @@ pub(crate) const OTHERS: [&str; 9] = [
 pub(crate) struct FromJournal {
     /// Instead of dead letters, send what this service has missed: events that it consumes, that the journal has, and
     /// that its inbox does not know
-    #[arg(long, value_name = "SERVICE", requires = "since", conflicts_with_all = OTHERS,
+    #[arg(long, value_name = "SERVICE", group = "missed_by", requires = "since", conflicts_with_all = OTHERS,
         help_heading = "Other sources")]
-    pub(crate) from_journal: Option<String>,
-    /// Search the journal from this time on: `2026-02-01T12:00:00Z`, or an age such as `2h`
-    #[arg(long, value_name = "TIME", requires = "from_journal", help_heading = "Other sources")]
+    from_journal: Option<String>,
+    /// As --from-journal, and also what only the databases of the services still have: the broker may have lost the
+    /// journal, or its end
+    #[arg(long, value_name = "SERVICE", group = "missed_by", requires = "since", conflicts_with_all = OTHERS,
+        help_heading = "Other sources")]
+    from_ledgers: Option<String>,
+    /// Search from this time on: `2026-02-01T12:00:00Z`, or an age such as `2h`
+    #[arg(long, value_name = "TIME", requires = "missed_by", help_heading = "Other sources")]
     since: Option<TimeOrAge>,
 }
 
+impl FromJournal {
+    /// The journal to search, if one of these sources is asked for.
+    pub(crate) fn journal(&self, options: &GlobalOptions) -> Result<Option<ServiceJournal>> {
+        let Self { from_journal, from_ledgers, since } = self;
+        let (Some(service), Some(since)) = (from_journal.as_ref().or(from_ledgers.as_ref()), since)
+        else {
+            return Ok(None);
+        };
+        let since = time_in_memory("--since", *since, floor(options), options)?;
+        let journal = ServiceJournal::new(options.broker()?, part(service)?, since);
+        Ok(Some(if from_ledgers.is_some() { and_ledgers(journal, options)? } else { journal }))
+    }
+}
+
+/// The journal, with the databases of all services beside it.
+pub(crate) fn and_ledgers(
+    journal: ServiceJournal,
+    options: &GlobalOptions,
+) -> Result<ServiceJournal> {
+    Ok(journal.and_ledgers(databases(options)?, system()?.parts.clone()))
+}
+
+/// The databases of all services.
+pub(crate) fn databases(options: &GlobalOptions) -> Result<Vec<(String, PgConnectOptions)>> {
+    let services = system()?.parts.iter().map(|part| part.service.to_owned());
+    options.databases(&services.collect::<Vec<_>>())
+}
+
+/// The time up to which inboxes remember what was handled.
+pub(crate) fn floor(options: &GlobalOptions) -> Timestamp {
+    options.clock.now() - Limits::default().inbox_window
+}
+
 pub(crate) async fn run(
-    service: &str,
-    args: &FromJournal,
+    journal: &ServiceJournal,
     selection: &DeadLetterSelection,
     sending: &SendArgs,
     options: &GlobalOptions,
 ) -> Result<ExitStatus> {
-    let floor = options.clock.now() - Limits::default().inbox_window;
-    let Some(since) = args.since else {
-        return Err(usage("say since when: --since"));
-    };
-    let since = time_in_memory("--since", since, floor, options)?;
-    let journal = ServiceJournal::new(options.broker()?, part(service)?, since);
+    let (service, since, floor) = (journal.service(), journal.since(), floor(options));
     let Some(mut inbox) = options.connect(service).await? else {
         return Err(without_databases(&format!(
             "only the inbox of {service} tells what was missed"
@@ -74,7 +107,7 @@ pub(crate) async fn run(
     let patience = Duration::from_secs(sending.patience);
     let mut stopped = stop.clone();
     let missed = tokio::select! {
-        missed = missed::search(&journal, &search_options, &mut inbox, floor, patience) => missed,
+        missed = missed::search(journal, &search_options, &mut inbox, floor, patience) => missed,
         _ = stopped.wait_for(|stop| *stop) => {
             ui::say("stopped; nothing was sent");
             return Ok(ExitStatus::Partly);
@@ -83,13 +116,11 @@ pub(crate) async fn run(
     drop(progress);
     let mut missed = missed.map_err(with_advice)?;
     inbox.close().await.ok();
-    warn(&missed, journal.service(), since);
+    warn(&missed, service, since);
     selection.narrow(&mut missed)?;
     show_missed(&missed, service, options);
     let whole = missed.events().len() as u64;
-    let is_whole =
-        missed.unreadable.is_empty() && missed.journal_begins.is_none() && !missed.is_held;
-    let done = if is_whole { ExitStatus::All } else { ExitStatus::Partly };
+    let done = if missed.is_whole() { ExitStatus::All } else { ExitStatus::Partly };
     if whole == 0 {
         ui::say(&format!(
             "{service} has missed nothing; it consumes {} of the events in the journal since {since}",
@@ -106,7 +137,7 @@ pub(crate) async fn run(
     let notes = NoteWriter::open(service, Act::Redriven, sending.note(options), options).await;
     let note = |sent: &DeadLetter| notes.add(sent);
     let send_options = sending.redrive_options(options, stop, &show, &note);
-    let summary = missed::send(&journal, &missed, &send_options).await;
+    let summary = missed::send(journal, &missed, &send_options).await;
     drop(progress);
     notes.close().await;
     let summary = summary.map_err(with_advice)?;
@@ -161,6 +192,22 @@ pub(crate) fn warn(missed: &MissedEvents, service: &str, since: Timestamp) {
             "the journal begins at {begins}; what was missed between {since} and then is \
              not in it"
         ));
+    }
+    if missed.lost_by_journal > 0 {
+        let kept_by_nobody: Vec<&str> = missed.kept_by_nobody.iter().copied().collect();
+        let unseen = match &kept_by_nobody[..] {
+            [] => String::new(),
+            types => {
+                format!(". No ledger has {}: which of these it lacks is unknown", types.join(", "))
+            }
+        };
+        ui::note(&format!(
+            "the journal lacks {} that services have published since {since}: the broker has lost a part of it{unseen}",
+            ui::counted(missed.lost_by_journal, "event")
+        ));
+    }
+    for (of, why) in &missed.away {
+        ui::note(&format!("what only the ledger of {of} has is not seen: {why}"));
     }
     if !missed.unreadable.is_empty() {
         let messages = ui::counted(missed.unreadable.len(), "message");

@@ -7,9 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use ballet::core::MessageId;
 use ballet::core::envelope::Limits;
-use ballet::core::{MessageId, Part};
-use ballet_amqp::Broker;
 use ballet_ops::missed::{self, MissedEvents, ServiceJournal};
 use ballet_ops::redrive::{DeadLetter, Stop};
 use ballet_ops::restored::{self, ON_ITS_WAY, RestoreComparison, SagaDifference};
@@ -29,7 +28,7 @@ use crate::base::options::GlobalOptions;
 use crate::base::time_or_age::TimeOrAge;
 use crate::base::ui::{self, Output};
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
-use crate::operator::dlq::missed_events::{part, show_missed, time_in_memory, warn};
+use crate::operator::dlq::missed_events::{and_ledgers, part, show_missed, time_in_memory, warn};
 use crate::operator::dlq::send_args::SendArgs;
 use crate::operator::interventions::NoteWriter;
 use crate::operator::restore::handling::HandlingWatch;
@@ -77,14 +76,30 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         )
     };
     let mut stop = stop_on_ctrl_c();
-    let mut is_held = false;
+    if !args.check && alive(&mut db).await? == Liveness::Yes {
+        return Err(usage(format!(
+            "a process of {0} is running on this database: stop it, so that it hears first what \
+             it missed (or --check, to compare only)",
+            args.service
+        )));
+    }
+    let unhandled = oldest_unhandled(&mut db).await?.map_or(backup, |oldest| oldest.min(backup));
+    let begin = (unhandled - ON_ITS_WAY).max(floor);
+    let journal = ServiceJournal::new(Arc::clone(&broker), part.clone(), begin).of_restored();
+    let journal = and_ledgers(journal, options)?;
+    let found = search(&journal, floor, args, &mut db, &stop, options).await?;
+    let Some(missed) = found else { return Ok(ExitStatus::Partly) };
+    warn(&missed, &args.service, backup);
     if !args.check {
-        let sent = tell_again(args, &part, &broker, backup, &mut db, &stop, options).await?;
-        let Some(missed) = sent else { return Ok(ExitStatus::Partly) };
+        show_missed(&missed, &args.service, options);
         if args.sending.dry_run {
+            let whole = ui::counted(missed.events().len(), "event");
+            ui::say(&format!("{whole} would be sent; nothing was sent"));
             return Ok(ExitStatus::All);
         }
-        is_held = missed.is_held;
+        if !tell_again(&journal, &missed, args, backup, &mut db, &stop, options).await? {
+            return Ok(ExitStatus::Partly);
+        }
         let handled =
             HandlingWatch::new(&part, &missed, &broker, &args.sending, &stop, backup, &mut db)
                 .await?;
@@ -107,14 +122,16 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     drop(progress);
     db.close().await.ok();
     let compared = compared.map_err(with_advice)?;
-    tell(&args.service, backup, &compared, options);
+    tell(&args.service, backup, &compared, &missed, options);
     if !compared.differences.is_empty()
         || !compared.unreadable.is_empty()
         || compared.journal_begins.is_some()
+        || missed.lost_by_journal > 0
+        || !missed.away.is_empty()
     {
         return Ok(ExitStatus::Different);
     }
-    if is_held {
+    if missed.is_held && !args.check {
         // The first note was printed before the wait for the service, which may have been long.
         ui::note(&format!(
             "another program was reading {0}.dead: what was purged from it was not sent, and what persons have \
@@ -126,47 +143,41 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     Ok(ExitStatus::All)
 }
 
-/// Sends the service what it missed. Returns None if the user stopped it.
-async fn tell_again(
+/// Searches what the service missed. Returns None if the user stopped it.
+async fn search(
+    journal: &ServiceJournal,
+    floor: Timestamp,
     args: &Args,
-    part: &Part,
-    broker: &Arc<dyn Broker>,
-    backup: Timestamp,
     db: &mut PgConnection,
     stop: &Stop,
     options: &GlobalOptions,
 ) -> Result<Option<MissedEvents>> {
-    let service = part.service;
-    if alive(db).await? == Liveness::Yes {
-        return Err(usage(format!(
-            "a process of {service} is running on this database: stop it, so that it hears first what \
-             it missed (or --check, to compare only)"
-        )));
-    }
-    let floor = options.clock.now() - Limits::default().inbox_window;
-    let unhandled = oldest_unhandled(db).await?.map_or(backup, |oldest| oldest.min(backup));
-    let begin = (unhandled - ON_ITS_WAY).max(floor);
-    let journal = ServiceJournal::new(Arc::clone(broker), part.clone(), begin).of_restored();
-    let progress = ui::Progress::endless(&format!("searching the journal for {service}"));
+    let progress = ui::Progress::endless(&format!("searching the journal for {}", args.service));
     let show = |read: u64| progress.show(read);
     let search_options = args.sending.redrive_options(options, stop.clone(), &show, &|_| {});
     let mut stopped = stop.clone();
-    let missed = tokio::select! {
-        missed = missed::search(&journal, &search_options, db, floor, Duration::ZERO) => missed,
+    tokio::select! {
+        missed = missed::search(journal, &search_options, db, floor, Duration::ZERO) => {
+            Ok(Some(missed.map_err(with_advice)?))
+        }
         _ = stopped.wait_for(|stop| *stop) => {
             ui::say("stopped; nothing was sent");
-            return Ok(None);
+            Ok(None)
         }
-    };
-    drop(progress);
-    let missed = missed.map_err(with_advice)?;
-    warn(&missed, service, backup);
-    show_missed(&missed, service, options);
-    let whole = missed.events().len() as u64;
-    if args.sending.dry_run {
-        ui::say(&format!("{} would be sent; nothing was sent", ui::counted(whole, "event")));
-        return Ok(Some(missed));
     }
+}
+
+/// Sends the service what it missed. Returns false if the user stopped it.
+async fn tell_again(
+    journal: &ServiceJournal,
+    missed: &MissedEvents,
+    args: &Args,
+    backup: Timestamp,
+    db: &mut PgConnection,
+    stop: &Stop,
+    options: &GlobalOptions,
+) -> Result<bool> {
+    let (service, whole) = (journal.service(), missed.events().len() as u64);
     // Only the journal still says that people gave these up.
     let given_up: Vec<_> = missed.discarded.iter().map(|one| MessageId(one.message_id)).collect();
     stuck::forget(db, &given_up).await?;
@@ -181,7 +192,7 @@ async fn tell_again(
     let notes = NoteWriter::open(service, Act::Redriven, args.sending.note(options), options).await;
     let note = |sent: &DeadLetter| notes.add(sent);
     let send_options = args.sending.redrive_options(options, stop.clone(), &show, &note);
-    let summary = missed::send(&journal, &missed, &send_options).await;
+    let summary = missed::send(journal, missed, &send_options).await;
     drop(progress);
     notes.close().await;
     let summary = summary.map_err(with_advice)?;
@@ -191,7 +202,7 @@ async fn tell_again(
             ui::grouped(summary.removed),
             ui::grouped(whole)
         ));
-        return Ok(None);
+        return Ok(false);
     }
     // The sending may have taken long.
     hold(db, backup).await?;
@@ -199,10 +210,16 @@ async fn tell_again(
         "{} sent to {service}: start {service} now; this waits until it has handled them",
         ui::counted(whole, "event")
     ));
-    Ok(Some(missed))
+    Ok(true)
 }
 
-fn tell(service: &str, backup: Timestamp, compared: &RestoreComparison, options: &GlobalOptions) {
+fn tell(
+    service: &str,
+    backup: Timestamp,
+    compared: &RestoreComparison,
+    missed: &MissedEvents,
+    options: &GlobalOptions,
+) {
     let RestoreComparison { differences, sagas, others, journal_begins, unreadable } = compared;
     if options.output != Output::Table {
         let row = |one: &SagaDifference| {
@@ -243,6 +260,10 @@ fn tell(service: &str, backup: Timestamp, compared: &RestoreComparison, options:
     }
     let sagas = ui::grouped(*sagas);
     let words = match differences.len() {
+        0 if missed.lost_by_journal > 0 => format!(
+            "{service} knows what the journal has of what it published, in {sagas} sagas; what the broker has lost \
+             cannot be compared"
+        ),
         0 => format!("{service} knows what it published in {sagas} sagas since the backup"),
         number => format!(
             "{number} of {sagas} sagas differ. What still differs after a restore has sent all that was \

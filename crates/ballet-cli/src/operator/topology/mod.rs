@@ -1,5 +1,7 @@
 //! `ballet topology`: compares the broker with what the system declares, and repairs it.
 
+mod repair;
+
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -16,7 +18,9 @@ use serde_json::{Value, json};
 use crate::base::exit::ExitStatus;
 use crate::base::options::{GlobalOptions, management_url};
 use crate::base::systems::system;
+use crate::base::time_or_age::TimeOrAge;
 use crate::base::ui::{self, Output};
+use crate::operator::dlq::send_args::SendArgs;
 
 /// The longest time until a policy is in force.
 const IN_FORCE: Duration = Duration::from_secs(10);
@@ -30,6 +34,8 @@ pub(crate) enum Command {
     Check(DefinitionsArgs),
     /// Create what is missing, and change policies; --prune also removes, and lets policies keep less
     Apply(ApplyArgs),
+    /// Do all that a loss of messages needs: apply, then send what no binding took and what services have missed
+    Repair(RepairArgs),
     /// Print the definitions of the broker as a file, with passwords for one machine
     Definitions {
         /// Only the rights of the users, who already exist: their passwords stay
@@ -65,10 +71,26 @@ pub(crate) struct ApplyArgs {
     dry_run: bool,
 }
 
+#[derive(Debug, clap::Args)]
+pub(crate) struct RepairArgs {
+    #[command(flatten)]
+    source: DefinitionsArgs,
+    /// The time from which on messages may be lost, `2026-02-01T12:00:00Z`, or an age such as `2h` [default: as far
+    /// back as inboxes remember]
+    #[arg(long, value_name = "TIME")]
+    since: Option<TimeOrAge>,
+    #[command(flatten)]
+    sending: SendArgs,
+}
+
 pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<ExitStatus> {
     match command {
         Command::Check(source) => check(&source, options).await,
-        Command::Apply(args) => apply(&args, options).await,
+        Command::Apply(args) => apply(&args.source, args.prune, args.dry_run, options).await,
+        Command::Repair(RepairArgs { source, since, sending }) => {
+            let applied = apply(&source, false, sending.dry_run, options).await?;
+            repair::run(applied, since, &sending, options).await
+        }
         Command::Definitions { rights } => {
             let text = match rights {
                 true => definitions::rights(system()?, "ballet topology definitions --rights"),
@@ -92,11 +114,16 @@ async fn check(source: &DefinitionsArgs, options: &GlobalOptions) -> Result<Exit
     Ok(if is_whole { ExitStatus::All } else { ExitStatus::Failed })
 }
 
-async fn apply(args: &ApplyArgs, options: &GlobalOptions) -> Result<ExitStatus> {
-    let (definitions, management) = args.source.open()?;
+async fn apply(
+    source: &DefinitionsArgs,
+    prune: bool,
+    dry_run: bool,
+    options: &GlobalOptions,
+) -> Result<ExitStatus> {
+    let (definitions, management) = source.open()?;
     let differences = compare(&definitions, &management.read_objects().await?);
-    let is_asked = |difference: &Difference| args.prune || action(difference) != PRUNE;
-    if args.dry_run {
+    let is_asked = |difference: &Difference| prune || action(difference) != PRUNE;
+    if dry_run {
         show(&differences, &[], &[], options);
         ui::say("nothing was changed");
         return Ok(ExitStatus::All);
@@ -245,9 +272,9 @@ fn show(
              the TIME, let the service empty the queue, stop it, move what is left to another queue (in \
              RabbitMQ's console), delete the queue, run `{ballet} topology apply`, move back what was left, and \
              start the service. What came meanwhile is in the journal: \
-             `{ballet} dlq redrive --from-journal SERVICE --since TIME` sends it, and shows it before with \
+             `{ballet} dlq redrive --from-ledgers SERVICE --since TIME` sends it, and shows it before with \
              --dry-run. A queue of retries becomes empty by itself: wait for that before you delete it. After \
-             it or an exchange was made anew, send what is in the journal to each service"
+             it or an exchange was made anew: `{ballet} topology repair --since TIME`"
         ));
     }
 }

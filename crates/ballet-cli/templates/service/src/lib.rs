@@ -10,7 +10,7 @@ use ballet::{
 use crate::events::{MySaga, MyTrigger, PartDone, PartTakenBack};
 
 /// Does the part. It never refuses: a step that may has an event for it as `Refused`, on which the
-/// saga's owner aborts.
+/// saga's owner aborts, and the owner's decision waits for its event `Done`.
 #[derive(Debug)]
 pub struct DoPart;
 

@@ -61,15 +61,35 @@ fn a_refusal_that_does_not_abort_may_come_after_the_decision() {
 }
 
 #[test]
-fn a_refusal_is_not_judged_by_a_decision_of_which_nobody_knows_what_comes_before() {
+fn a_refusal_beside_or_after_a_decision_that_waits_for_somebody_outside_is_found() {
     let asked = EventType::in_saga("orders.order_accepted.v1").also_from(&["clerk"]);
-    // The clerk accepts what he was asked for.
+    let wrapped = EventType::in_saga("gifts.gift_wrapped.v1");
+    let no_paper = EventType::in_saga("gifts.no_paper.v1");
+    // The clerk may accept whatever he knows, and whenever: the decision has to wait for the outcome itself.
+    let decided_on = |on: &[EventType]| {
+        let mut parts = without_a_pivot(PLACED);
+        parts[0].sagas[0].steps[1].on = [&[RESERVED, PAID], on].concat();
+        broken(parts)
+    };
+    let rule = "nothing refusable beside or after the decision";
+    for on in [&[asked][..], &[]] {
+        assert_eq!(decided_on(on), [rule], "{on:?}");
+    }
+    assert_eq!(decided_on(&[asked, wrapped]), [""; 0]);
+    let mut parts = without_a_pivot(CONFIRMED);
+    parts[0].sagas[0].steps[1].on = vec![RESERVED, PAID, asked];
+    assert_eq!(broken(parts), [rule]);
+    // A service that publishes beside its steps knows of those that it hears of.
+    let sealed = EventType::in_saga("orders.order_sealed.v1");
     let mut parts = without_a_pivot(PLACED);
-    parts[0].sagas[0].steps[1].on = vec![asked];
+    parts[0].publishes = vec![sealed];
+    parts[0].sagas[0].steps[1].on = vec![PAID, sealed];
+    assert_eq!(broken(parts.clone()), [rule]);
+    parts[0].subscriptions.push(SubscriptionPart { name: "gifts", on: wrapped });
     assert_eq!(broken(parts), [""; 0]);
     // After a refusal another step goes on.
     let mut parts = without_a_pivot(PLACED);
-    let no_paper = parts[0].sagas[0].aborts_on.pop().expect("a refusal");
+    parts[0].sagas[0].aborts_on.pop();
     parts[0].sagas[0].steps[1].on.push(no_paper);
     assert_eq!(broken(parts), [""; 0]);
 }

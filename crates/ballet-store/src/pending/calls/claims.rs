@@ -17,9 +17,6 @@ pub struct CallRoom {
     pub undo: bool,
     /// Whether it is for calls that were asked before, or for those that were not.
     pub is_repeated: bool,
-    /// Whether to claim those with the fewest attempts first, and of these the newest, not those that have
-    /// waited longest.
-    pub newest_first: bool,
     /// The most calls to claim.
     pub count: usize,
     pub claim_for: Duration,
@@ -52,25 +49,17 @@ pub async fn claim(
     // and then kept, reads all of it.
     let rows: Vec<Columns> = sqlx::query_as(
         "with room as (select * from unnest($1::text[], $2::boolean[], $3::bigint[], $4::float8[], \
-             $7::boolean[], $8::boolean[]) \
-         as room (step, undo, count, claim_for, is_repeated, newest_first)), \
-         longest as materialized (select due.ctid from room cross join lateral ( \
-             select c.ctid from ballet.call c where not room.newest_first \
-             and c.closed_at is null and c.step = room.step \
+             $7::boolean[]) as room (step, undo, count, claim_for, is_repeated)), \
+         due as materialized (select due.ctid from room cross join lateral ( \
+             select c.ctid from ballet.call c where c.closed_at is null and c.step = room.step \
              and c.undo = room.undo and c.next_at <= (select ballet.now()) \
              and (c.last_error is not null) = room.is_repeated \
              and c.call_key <> all($6) order by c.next_at \
-             limit room.count for update skip locked) as due), \
-         newest as materialized (select due.ctid from room cross join lateral ( \
-             select c.ctid from ballet.call c where room.newest_first \
-             and c.closed_at is null and c.step = room.step \
-             and c.undo = room.undo and c.next_at <= (select ballet.now()) \
-             and (c.last_error is not null) = room.is_repeated \
-             and c.call_key <> all($6) order by c.attempts, c.next_at desc limit room.count for update skip locked) as due) \
+             limit room.count for update skip locked) as due) \
          update ballet.call c set owner = $5, out_until = case when c.owner <> 0 \
              then greatest(c.out_until, ballet.now() + make_interval(secs => room.claim_for)) else c.out_until end, \
          next_at = ballet.now() + make_interval(secs => room.claim_for) from room \
-         where c.ctid = any(array(select ctid from longest union select ctid from newest)) \
+         where c.ctid = any(array(select ctid from due)) \
          and c.step = room.step and c.undo = room.undo \
          returning call_key, saga_id, c.step, key, c.undo, request, message_id, traceparent, \
          attempts, last_error is not null, least(asked_since, created_at), given, answer",
@@ -84,7 +73,6 @@ pub async fn claim(
     .bind(process)
     .bind(held)
     .bind(rooms.iter().map(|room| room.is_repeated).collect::<Vec<_>>())
-    .bind(rooms.iter().map(|room| room.newest_first).collect::<Vec<_>>())
     .persistent(false)
     .fetch_all(db)
     .await?;

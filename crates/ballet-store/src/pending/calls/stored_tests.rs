@@ -130,14 +130,8 @@ async fn a_saga_without_a_time_that_is_first_heard_of_after_a_restore_was_not_as
 
 /// Claims a call that was not made before, or one that failed. It is due again at once.
 async fn claimed(db: &mut PgConnection, is_repeated: bool) -> NewCall {
-    let room = CallRoom {
-        step: "pay",
-        undo: false,
-        is_repeated,
-        newest_first: false,
-        count: 1,
-        claim_for: Duration::ZERO,
-    };
+    let room =
+        CallRoom { step: "pay", undo: false, is_repeated, count: 1, claim_for: Duration::ZERO };
     claim(db, 1, &[room], &[]).await.expect("claimed").pop().expect("a call")
 }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 use ballet_terminal::ui;
 
-use crate::processes::gateway::{GATEWAY, drawn_secret};
+use crate::processes::gateway::GATEWAY;
 use crate::running::long_run::{LongRun, RunPlan};
 use crate::running::stop::Stop;
 use crate::system::subject::Subject;
@@ -45,7 +45,7 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
     let mut stop = Stop::listen()?;
     let plan = RunPlan {
         beside_others: true,
-        secret: front.is_some().then(drawn_secret),
+        signed: front.is_some(),
         ..RunPlan::new("degradation", subject.tried.env(false))
     };
     let run = tokio::select! {

@@ -60,8 +60,6 @@ pub(crate) trait AnyCall: Send + Sync {
     fn call_time(&self) -> Duration;
     /// Whether the step can look up what became of its call.
     fn looks_up(&self) -> bool;
-    /// Returns the answer that stands for a request which the other side does not take.
-    fn not_taken(&self, request: &str, why: &str) -> Result<Option<String>, Failure>;
     /// Returns how long the other side remembers a key.
     fn keys_kept(&self) -> Option<Duration>;
     /// Returns the step as one that looks at its service's rows and calls nobody, if it is one.
@@ -134,12 +132,6 @@ impl<S: CallStep> AnyCall for S {
 
     fn looks_up(&self) -> bool {
         CallStep::looks_up(self)
-    }
-
-    fn not_taken(&self, request: &str, why: &str) -> Result<Option<String>, Failure> {
-        let request = decode_stored(S::NAME, "request", request)?;
-        let answer = CallStep::not_taken(self, &request, why);
-        answer.map(|answer| encode_json(S::NAME, &answer)).transpose()
     }
 
     fn keys_kept(&self) -> Option<Duration> {

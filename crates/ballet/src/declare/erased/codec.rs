@@ -60,7 +60,7 @@ pub(crate) fn decode_stored<T: DeserializeOwned>(
     what: &str,
     text: &str,
 ) -> Result<T, Failure> {
-    serde_json::from_str(text).map_err(|error| {
+    ballet_core::json::from_slice(text.as_bytes()).map_err(|error| {
         Failure::permanent(format!("the stored {what} of {name} cannot be decoded: {error}"))
     })
 }

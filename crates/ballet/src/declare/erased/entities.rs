@@ -27,18 +27,18 @@ pub(crate) trait AnyFeed: Send + Sync {
     fn versions(&self, event: AnyEvent) -> Result<(Vec<EntityRow>, Option<RunPage>), Failure>;
 }
 
-/// An event of the owner's own.
-pub(crate) struct Feed<T>(PhantomData<fn(T)>);
+/// An event of the owner's own, of which the reader keeps an `E`.
+pub(crate) struct Feed<T, E>(PhantomData<fn(T) -> E>);
 
-impl<T> Feed<T> {
+impl<T, E> Feed<T, E> {
     pub(crate) const fn new() -> Self {
         Self(PhantomData)
     }
 }
 
-impl<T: EntityEvent> AnyFeed for Feed<T> {
+impl<T: EntityEvent, E: Entity + From<T::Entity>> AnyFeed for Feed<T, E> {
     fn entity(&self) -> &'static str {
-        T::Entity::NAME
+        E::NAME
     }
 
     fn event_type(&self) -> EventType {
@@ -50,8 +50,8 @@ impl<T: EntityEvent> AnyFeed for Feed<T> {
     }
 
     fn versions(&self, event: AnyEvent) -> Result<(Vec<EntityRow>, Option<RunPage>), Failure> {
-        let event = assemble::<T>(T::Entity::NAME, vec![event])?;
-        Ok((vec![row(event.into_version())?], None))
+        let Versioned { id, version, state } = assemble::<T>(E::NAME, vec![event])?.into_version();
+        Ok((vec![row(Versioned { id, version, state: state.map(E::from) })?], None))
     }
 }
 

@@ -73,7 +73,7 @@ impl AnyStep {
         }
     }
 
-    /// Runs the step once. A bulk step gets a run of one.
+    /// Runs the step once. A bulk step takes runs only.
     pub(crate) async fn run(
         &self,
         tx: Tx<'_>,
@@ -82,11 +82,7 @@ impl AnyStep {
         match &self.handlers {
             Handlers::Local(local) => local.step.run(tx, events).await,
             Handlers::Call(call) => call.step.request(tx, events).await,
-            Handlers::Bulk(bulk) => {
-                let items = events.into_iter().map(|event| tx.item(event));
-                let items = items.collect::<Result<_, _>>()?;
-                only(bulk.step.run_all(BulkTx::new(tx), items).await?)
-            }
+            Handlers::Bulk(bulk) => Err(Failure::permanent(format!("{} takes runs", bulk.name))),
         }
     }
 

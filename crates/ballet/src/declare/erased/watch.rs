@@ -79,10 +79,6 @@ impl<W: Watch> AnyCall for WatchStep<W> {
         false
     }
 
-    fn not_taken(&self, _: &str, _: &str) -> Result<Option<String>, Failure> {
-        Ok(None)
-    }
-
     fn keys_kept(&self) -> Option<Duration> {
         None
     }

@@ -13,8 +13,6 @@ pub struct Clock {
     time: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     ids: Arc<Ids>,
     stands_still: bool,
-    /// Brings a time closer to that of other clocks, for new ids.
-    of_ids: Option<Arc<dyn Fn(Timestamp) -> Timestamp + Send + Sync>>,
 }
 
 struct Ids {
@@ -41,7 +39,7 @@ impl Clock {
     #[must_use]
     pub fn new(time: impl Fn() -> Timestamp + Send + Sync + 'static, seed: u64) -> Self {
         let ids = Ids { seed, drawn: AtomicU64::new(0), spans: AtomicU64::new(0) };
-        Self { time: Arc::new(time), ids: Arc::new(ids), stands_still: false, of_ids: None }
+        Self { time: Arc::new(time), ids: Arc::new(ids), stands_still: false }
     }
 
     /// Creates a clock that stands still, for repeatable runs. A service that runs with it goes by
@@ -51,20 +49,9 @@ impl Clock {
         Self { stands_still: true, ..Self::new(move || at, seed) }
     }
 
-    /// Returns a clock that tells another time, with ids from the same source. `of_ids` says for a
-    /// time which one a new id gets.
-    pub(crate) fn with_time(
-        &self,
-        time: impl Fn() -> Timestamp + Send + Sync + 'static,
-        of_ids: impl Fn(Timestamp) -> Timestamp + Send + Sync + 'static,
-    ) -> Self {
-        let (ids, of_ids) = (Arc::clone(&self.ids), Some(Arc::new(of_ids) as Arc<_>));
-        Self { time: Arc::new(time), ids, stands_still: false, of_ids }
-    }
-
-    /// Returns a new UUIDv7 at this time of the clock, for what others receive.
-    pub(crate) fn draw(&self, now: Timestamp) -> Uuid {
-        self.new_id(self.of_ids.as_ref().map_or(now, |of_ids| of_ids(now)))
+    /// Returns a clock that tells another time, with ids from the same source.
+    pub(crate) fn with_time(&self, time: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self { time: Arc::new(time), ids: Arc::clone(&self.ids), stands_still: false }
     }
 
     pub(crate) const fn stands_still(&self) -> bool {

@@ -50,7 +50,8 @@ pub async fn is_filled<E: Entity>(db: &mut PgConnection) -> Result<bool, Failure
 }
 
 fn decoded<E: Entity>((id, version, state): CopiedRow) -> Result<Versioned<E>, Failure> {
-    let state = state.map(|state| serde_json::from_str(&state)).transpose().map_err(|error| {
+    let read = |state: String| ballet_core::json::from_slice(state.as_bytes());
+    let state = state.map(read).transpose().map_err(|error| {
         Failure::permanent(format!(
             "the copy of {} {id:?} cannot be decoded; `ballet copies rebuild` brings it anew: {error}",
             E::NAME

@@ -34,9 +34,9 @@ pub enum FailureKind {
     /// [`Transient`](Self::Transient).
     Conflict,
     /// The database may be away, or unable to work. If it is, no attempt is counted. If it happens to
-    /// the same message three times in a row, and the database works all the same or has come back
-    /// in between, this is [`Transient`](Self::Transient). A server that was started anew each time is
-    /// no failure of the message: it waits in the retry queues.
+    /// the same message three times in a row, and the database works all the same, this is
+    /// [`Transient`](Self::Transient). If the database was away and came back each time, it is a
+    /// [`Conflict`](Self::Conflict).
     ConnectionLost,
 }
 
@@ -104,6 +104,23 @@ impl Failure {
     /// a table was altered. It fails on this connection until it is prepared anew.
     pub(crate) fn is_stale_statement(&self) -> bool {
         database_error(&*self.error).is_some_and(is_stale_statement)
+    }
+
+    /// Returns true if a statement does not fit the database as it is written: an unknown table or column, a wrong type.
+    pub(crate) fn is_wrong_statement(&self) -> bool {
+        match database_error(&*self.error) {
+            // Syntax error or access rule violation, but for insufficient_privilege.
+            Some(sqlx::Error::Database(error)) => {
+                error.code().is_some_and(|code| code.starts_with("42") && code != "42501")
+            }
+            Some(sqlx::Error::ColumnDecode { source, .. }) => {
+                source.to_string().starts_with("mismatched types")
+            }
+            Some(error) => {
+                matches!(error, sqlx::Error::ColumnNotFound(_) | sqlx::Error::TypeNotFound { .. })
+            }
+            None => false,
+        }
     }
 
     /// Returns true if one of the framework's tables had no partition for a row.

@@ -8,4 +8,3 @@ pub(crate) mod item;
 pub(crate) mod json;
 pub(crate) mod spans;
 pub(crate) mod tx;
-pub(crate) mod witness;

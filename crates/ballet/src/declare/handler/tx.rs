@@ -15,7 +15,6 @@ use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
 use crate::declare::handler::item::{Item, Lineage};
 use crate::declare::handler::json::encoded;
-use crate::declare::handler::witness::Witness;
 
 /// A handler's view: the transaction in which the inbox, the ledger, the handler's own rows and the
 /// outbox commit together. A handler uses no other clock, no other randomness and no network.
@@ -37,18 +36,34 @@ pub(crate) struct Scope {
     pub(crate) cause: Option<MessageId>,
     pub(crate) trace: Option<Trace>,
     pub(crate) emitted: Vec<EmittedEvent>,
-    pub(crate) witness: Witness,
     /// Whether an open call was made due, so that it is looked for once this has committed.
     pub(crate) hurried: bool,
+    /// Whether a handler was given the connection since this was unset.
+    pub(crate) has_statements: bool,
+    /// Whether each step that may refuse has a savepoint.
+    pub(crate) is_careful: bool,
+    pub(crate) has_savepoint: bool,
+    /// Whether a step has refused that may have written.
+    pub(crate) needs_care: bool,
 }
 
 impl Scope {
     pub(crate) fn new(clock: Clock) -> Self {
         let now = clock.now();
-        let (emitted, witness) = (Vec::new(), Witness::default());
-        let (saga_id, cause, trace) = (None, None, None);
-        let (is_plain, hurried) = (false, false);
-        Self { clock, now, saga_id, is_plain, cause, trace, emitted, witness, hurried }
+        Self {
+            clock,
+            now,
+            saga_id: None,
+            is_plain: false,
+            cause: None,
+            trace: None,
+            emitted: Vec::new(),
+            hurried: false,
+            has_statements: false,
+            is_careful: false,
+            has_savepoint: false,
+            needs_care: false,
+        }
     }
 
     /// Sets the saga and the message that later events belong to.
@@ -65,12 +80,21 @@ impl Scope {
     }
 
     /// Emits an event that belongs to the transaction as a whole.
-    pub(crate) fn emit(&mut self, event: EncodedEvent) -> MessageId {
-        self.add(event, false, None)
+    pub(crate) fn emit(&mut self, event: EncodedEvent) {
+        self.emit_as(self.draw(), event);
     }
 
-    fn add(&mut self, event: EncodedEvent, by_handler: bool, noted: Option<u32>) -> MessageId {
-        let message_id = MessageId(self.clock.draw(self.now));
+    /// Draws an id for an event that is emitted later.
+    pub(crate) fn draw(&self) -> MessageId {
+        MessageId(self.clock.new_id(self.now))
+    }
+
+    /// Emits an event under an id that was drawn for it.
+    pub(crate) fn emit_as(&mut self, message_id: MessageId, event: EncodedEvent) {
+        self.add(message_id, event, false);
+    }
+
+    fn add(&mut self, message_id: MessageId, event: EncodedEvent, by_handler: bool) {
         self.emitted.push(EmittedEvent {
             message_id,
             event,
@@ -78,9 +102,7 @@ impl Scope {
             causation_id: self.cause,
             trace: self.trace.clone(),
             by_handler,
-            noted,
         });
-        message_id
     }
 }
 
@@ -91,7 +113,7 @@ impl<'a> Tx<'a> {
 
     /// Returns the connection of the transaction. The framework commits or rolls back.
     pub fn db(&mut self) -> &mut PgConnection {
-        self.scope.witness.statements();
+        self.scope.has_statements = true;
         self.db
     }
 
@@ -120,7 +142,7 @@ impl<'a> Tx<'a> {
         &mut self,
         statements: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, sqlx::Error> {
-        self.scope.witness.statements();
+        self.scope.has_statements = true;
         sqlx::query("savepoint attempt").execute(&mut *self.db).await?;
         let result = statements(self.db).await;
         let end = if result.is_ok() {
@@ -141,7 +163,7 @@ impl<'a> Tx<'a> {
     /// Returns a new id (UUIDv7), for example `tx.new_id::<ShipmentId>()`.
     #[must_use]
     pub fn new_id<Id: From<Uuid>>(&self) -> Id {
-        self.scope.clock.draw(self.scope.now).into()
+        self.scope.clock.new_id(self.scope.now).into()
     }
 
     /// Returns the id of what there is once in the current saga under this name, for example
@@ -164,7 +186,7 @@ impl<'a> Tx<'a> {
 
     /// Makes the open call of a saga's step due once this transaction has committed. Returns whether it is open.
     pub(crate) async fn hurry(&mut self, saga_id: SagaId, step: &str) -> Result<bool, Failure> {
-        self.scope.witness.statements();
+        self.scope.has_statements = true;
         let is_open = answered(calls::hurry_step(self.db, saga_id, step)).await?;
         self.scope.hurried |= is_open;
         Ok(is_open)
@@ -185,8 +207,8 @@ impl<'a> Tx<'a> {
         Ok(Item { saga_id, event, lineage })
     }
 
-    /// Publishes an event in addition to a step's outcome, once the transaction has committed. An
-    /// event that is published after a savepoint is taken back with it. The participant declares
+    /// Publishes an event in addition to a step's outcome, once the transaction has committed. It is not taken back
+    /// with a savepoint of the handler's own: use [`attempt`](Self::attempt). The participant declares
     /// the event with [`Participant::publishes`](crate::Participant::publishes): nothing of the transaction commits
     /// otherwise. A saga begins with [`Unit::originate`](crate::Unit::originate) or a step that starts it, is decided
     /// by a step, and is aborted with [`Unit::abort`](crate::Unit::abort), and not by their events.
@@ -194,7 +216,7 @@ impl<'a> Tx<'a> {
     /// # Errors
     ///
     /// A permanent failure if the event cannot be encoded as JSON, or if it is one of a running saga and there is
-    /// [none](Self::saga_id) here; a failure of the transaction.
+    /// [none](Self::saga_id) here.
     pub async fn publish<E: Event>(&mut self, event: &E) -> Result<(), Failure> {
         if E::TYPE.role() == Role::InSaga && self.saga_id().is_none() {
             return Err(Failure::permanent(format!(
@@ -203,10 +225,7 @@ impl<'a> Tx<'a> {
                 E::TYPE
             )));
         }
-        let event = encoded(event)?;
-        let Scope { witness, emitted, .. } = &mut *self.scope;
-        let noted = witness.note(self.db, emitted).await?;
-        self.scope.add(event, true, noted);
+        self.scope.add(self.scope.draw(), encoded(event)?, true);
         Ok(())
     }
 }

@@ -18,10 +18,14 @@ pub struct CopyOf<E> {
 }
 
 impl<E: Entity> CopyOf<E> {
-    /// Feeds the copy with this event of the owner.
+    /// Feeds the copy with this event of the owner. A type of the reader's own, with the entity's names, keeps the part
+    /// of the state that the reader uses.
     #[must_use]
-    pub fn fed_by<T: EntityEvent<Entity = E>>(mut self) -> Self {
-        self.feeds.push(Arc::new(Feed::<T>::new()));
+    pub fn fed_by<T: EntityEvent>(mut self) -> Self
+    where
+        E: From<T::Entity>,
+    {
+        self.feeds.push(Arc::new(Feed::<T, E>::new()));
         self.events.push(EventSchema::of::<T>());
         self
     }

@@ -23,7 +23,8 @@ use crate::declare::step::step::{Compensated, Outcome};
 ///
 /// Sagas have no order among each other: a run may include a message before an earlier one of
 /// another type and saga. If the handler fails, the whole run is rolled back. It is retried in
-/// parts until the failing message is alone, so the good ones commit.
+/// parts until the failing message is alone, so the good ones commit. If some refuse, the run is taken back, and
+/// runs again without them.
 ///
 /// ```
 /// # use ballet::bulk::*;

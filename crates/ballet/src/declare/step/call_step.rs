@@ -88,8 +88,10 @@ pub trait CallStep: Send + Sync + 'static {
     /// Makes the call. A failure means that the outcome is unknown, and the call is repeated later
     /// under the same key. [`Failure::not_yet`] says that the other side has no outcome yet, and
     /// [`Unit::ask_again`](crate::Unit::ask_again) makes the call again when there is a hint that it
-    /// has. [`Failure::permanent`] says that the other side does not take this request, however often
-    /// it is repeated. Two calls with the same key may run at the same time.
+    /// has. [`Failure::permanent`] says that the other side answers, and does not take this request: also that may
+    /// be the fault of a bad day, so it decides nothing. The call is listed as stuck and made again, until it is
+    /// answered, its saga is aborted, or a person says what became of it. A reason of the business that the other side
+    /// names is a "no", and so an answer. Two calls with the same key may run at the same time.
     fn call(
         &self,
         key: CallKey,
@@ -102,8 +104,8 @@ pub trait CallStep: Send + Sync + 'static {
     }
 
     /// Asks what became of the call under this key, without making it: `None` if nothing was done,
-    /// and nothing is under way. Asked before a call of an aborted saga is made after all, when the
-    /// other side does not take a request again and again, and when it may have forgotten the key.
+    /// and nothing is under way. An answer that does not name the key says neither: fail then. Asked before a call of
+    /// an aborted saga is made after all, and when the other side may have forgotten the key.
     /// Only asked if the step [`looks_up`](Self::looks_up).
     fn look_up(
         &self,
@@ -111,15 +113,6 @@ pub trait CallStep: Send + Sync + 'static {
         _request: &Self::Request,
     ) -> impl Future<Output = Result<Option<Self::Answer>, Failure>> + Send {
         async { Err(Failure::transient("the step cannot look it up")) }
-    }
-
-    /// Returns the answer that stands for a request which the other side does not take, given its
-    /// reason: usually a "no". It counts once one process saw the request not taken five times in a row, and
-    /// [`look_up`](Self::look_up) has said that nothing was done. With several replicas it takes more attempts, since
-    /// each may make the next one. Beyond 50,000 such calls at once, a call is refused at its tenth attempt, whatever
-    /// the other attempts ended with. `None` if a person has to look: the call is listed as stuck, and made again.
-    fn not_taken(&self, _request: &Self::Request, _why: &str) -> Option<Self::Answer> {
-        None
     }
 
     /// How long the other side remembers a key; `None` if for as long as we may ask. A call, or a
@@ -133,8 +126,7 @@ pub trait CallStep: Send + Sync + 'static {
     /// Handles the answer. If this fails, also with [`Failure::permanent`], the saga is listed as stuck, and the
     /// other side is asked again under the same key until it succeeds: after at most a minute, or at most five if the
     /// failure asks for that or the database was lost. If [`keys_kept`](Self::keys_kept) has passed, the call is looked
-    /// up instead, and waits for a person if that finds nothing. So does a call whose answer crashes the database again
-    /// and again. There is no dead letter, because an answer counts.
+    /// up instead, and waits for a person if that finds nothing. There is no dead letter, because an answer counts.
     fn answered(
         &self,
         tx: &mut Tx<'_>,

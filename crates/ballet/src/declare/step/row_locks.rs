@@ -1,4 +1,4 @@
-//! Names of the rows that a step will touch, which prevent deadlocks between batches.
+//! Names of the rows that a step will touch, which are locked while it runs.
 //!
 //! A batch runs many handlers in one transaction, and each handler locks the rows it changes. Two
 //! batches could lock the same rows in different orders. When steps name their rows, the batch
@@ -50,11 +50,8 @@ impl Rows {
         self.0.extend(others.0);
     }
 
-    /// Returns the keys of the locks to take. A transaction that touches a single row needs none:
-    /// it holds nothing else that others wait for.
     pub(crate) fn into_lock_keys(self) -> Vec<i64> {
-        let alone = self.0.first().is_none_or(|first| self.0.iter().all(|key| key == first));
-        if alone { Vec::new() } else { self.0 }
+        self.0
     }
 }
 

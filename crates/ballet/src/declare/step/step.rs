@@ -91,8 +91,8 @@ pub trait Step: Send + Sync + 'static {
     }
 
     /// Names the rows that the step will touch for these triggers, which come from all sagas of a
-    /// batch. The names prevent deadlocks between transactions that touch the same rows. Only rows
-    /// that several sagas touch, in several lanes or replicas, need a name. The function may read,
+    /// batch. Each name is locked before any handler runs, until the transaction ends: steps that name the same row
+    /// do not run beside each other. Only rows that several sagas touch, in several lanes or replicas, need a name. The function may read,
     /// but takes no locks: the framework takes them before any handler runs. It is not called for a
     /// join.
     fn touches(
@@ -134,8 +134,8 @@ pub trait Compensate: Step {
 pub enum Outcome<D, R> {
     /// The step took effect.
     Done(D),
-    /// A business "no". Rows that the step wrote before are kept, so a step should refuse before it
-    /// writes.
+    /// A business "no". What the step wrote and published before is taken back. A step that looks before it writes
+    /// refuses at less cost.
     Refused(R),
 }
 

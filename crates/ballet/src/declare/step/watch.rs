@@ -23,6 +23,7 @@ use crate::declare::step::retry::Retry;
 /// ```
 /// # use ballet::*;
 /// # use jiff::SignedDuration;
+/// # use jiff_sqlx::ToSqlx;
 /// # use schemars::JsonSchema;
 /// # use serde::{Deserialize, Serialize};
 /// # #[derive(Serialize, Deserialize, JsonSchema)] struct SessionStarted {}
@@ -42,8 +43,9 @@ use crate::declare::step::retry::Retry;
 ///     type Done = SessionEnded;
 ///
 ///     async fn begin(&self, tx: &mut Tx<'_>, _: SessionStarted) -> Result<(), Failure> {
-///         sqlx::query("insert into session (id, seen_at) values ($1, now())")
+///         sqlx::query("insert into session (id, seen_at) values ($1, $2)")
 ///             .bind(tx.saga_id().map(|saga| saga.0))
+///             .bind(tx.now().to_sqlx())
 ///             .execute(tx.db())
 ///             .await?;
 ///         Ok(())
@@ -51,9 +53,10 @@ use crate::declare::step::retry::Retry;
 ///
 ///     async fn look(&self, tx: &mut Tx<'_>) -> Result<Look<SessionEnded>, Failure> {
 ///         let silent: f64 = sqlx::query_scalar(
-///             "select extract(epoch from now() - seen_at)::float8 from session where id = $1",
+///             "select extract(epoch from $2 - seen_at)::float8 from session where id = $1",
 ///         )
 ///         .bind(tx.saga_id().map(|saga| saga.0))
+///         .bind(tx.now().to_sqlx())
 ///         .fetch_one(tx.db())
 ///         .await?;
 ///         if silent < 60.0 {

@@ -108,13 +108,9 @@ impl CallLine {
 
     /// Whether a new call may be held without a look at the table. If not, it waits there. While
     /// calls wait there for room, no new call overtakes them: each freed place would be taken at
-    /// once, and they would wait as long as the line is busy. But while all of them fail, one does now
-    /// and then: what fails may be their own fault.
+    /// once, and they would wait as long as the line is busy.
     pub(crate) fn has_room_for_new(&self) -> bool {
         let mut pace = self.pace();
-        if pace.provider.is_away() {
-            return pace.held < self.of.limit && pace.provider.begin_probe(Instant::now());
-        }
         let is_full = pace.held >= self.most_held(&pace);
         let is_late = pace.look_at.is_some_and(|at| self.count(&pace) == 0 && at <= Instant::now());
         pace.is_behind |= is_full || is_late;
@@ -156,25 +152,7 @@ impl CallLine {
     }
 
     /// Returns the room for due calls, if it is time to look for them.
-    pub(crate) fn rooms(&self, now: Instant, all_look: bool) -> Vec<CallRoom> {
-        let Some(count) = self.count_now(now, all_look) else { return Vec::new() };
-        let room = |newest_first, count| CallRoom {
-            step: self.of.step,
-            undo: self.of.undo,
-            is_repeated: self.is_repeated,
-            newest_first,
-            count,
-            claim_for: self.claim_time(),
-        };
-        // While all fail, what fails may be their own fault. So one that has just come waits neither
-        // behind a burst of those nor behind those that have failed for long; nor are they forgotten
-        // over new ones.
-        let newest = self.pace().provider.half_of(count);
-        let rooms = [room(false, count - newest), room(true, newest)];
-        rooms.into_iter().filter(|room| room.count > 0).collect()
-    }
-
-    fn count_now(&self, now: Instant, all_look: bool) -> Option<usize> {
+    pub(crate) fn room(&self, now: Instant, all_look: bool) -> Option<CallRoom> {
         let mut pace = self.pace();
         let is_time = pace.look_at.is_some_and(|at| at <= now);
         let is_early = pace.provider.not_before().is_some_and(|at| at > now);
@@ -188,7 +166,13 @@ impl CallLine {
             return None;
         }
         pace.look_at = pace.look_at.filter(|at| *at > now);
-        Some(count)
+        Some(CallRoom {
+            step: self.of.step,
+            undo: self.of.undo,
+            is_repeated: self.is_repeated,
+            count,
+            claim_for: self.claim_time(),
+        })
     }
 
     /// Returns when to look for due calls, if some are expected and there is room.
@@ -211,8 +195,7 @@ impl CallLine {
         if found > 0 {
             pace.provider.begin_portion(now);
         }
-        // One may have been found twice.
-        pace.is_behind = found >= if self.is_repeated { count.div_ceil(2) } else { count };
+        pace.is_behind = found >= count;
         if pace.is_behind {
             // There may be more.
             pace.look_at = Some(now);
@@ -229,14 +212,10 @@ impl CallLine {
         was_away
     }
 
-    /// Notes that the provider counts as away, by what others found.
-    pub(crate) fn be_away(&self) {
-        self.pace().provider.be_away();
-    }
-
-    /// Notes a failed attempt. Returns true if the provider counts as away from now on.
+    /// Notes a failed attempt. Returns true if the provider counts as away from now on. It never does for calls that
+    /// were not asked before: those that failed may be at fault, and each of the others is made once.
     pub(crate) fn failed(&self) -> bool {
-        self.pace().provider.failed(self.of.limit)
+        self.is_repeated && self.pace().provider.failed(self.of.limit)
     }
 }
 

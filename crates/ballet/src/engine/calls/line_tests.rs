@@ -17,12 +17,12 @@ fn line() -> CallLine {
 }
 
 fn room(line: &CallLine) -> usize {
-    line.rooms(Instant::now(), true).iter().map(|room| room.count).sum()
+    line.room(Instant::now(), true).map_or(0, |room| room.count)
 }
 
 /// The room for due calls, if it looks for them by itself.
 fn own_room(line: &CallLine) -> Option<usize> {
-    line.count_now(Instant::now(), false)
+    line.room(Instant::now(), false).map(|room| room.count)
 }
 
 /// Claims this many calls, and all of them fail.
@@ -35,16 +35,13 @@ fn fail(line: &CallLine, count: usize) {
 
 #[tokio::test(start_paused = true)]
 async fn t189_a_line_slows_down_while_every_call_fails_and_goes_on_with_the_first_answer() {
-    let line = line();
+    let [_, line] = lines();
     assert_eq!(room(&line), LIMIT * HELD);
-    assert!(line.has_room_for_new());
     fail(&line, LIMIT - 1);
     assert_eq!(room(&line), LIMIT * HELD, "some failures are not an outage");
     fail(&line, 1);
     for pause in [1, 2, 4, 8, 10, 10] {
         assert_eq!(room(&line), 0);
-        assert!(line.has_room_for_new(), "a new one may be better than those that wait");
-        assert!(!line.has_room_for_new(), "but only one in a while");
         sleep(Duration::from_secs(pause)).await;
         assert_eq!(room(&line), LIMIT / 2, "a portion after {pause} s");
         fail(&line, LIMIT / 2);
@@ -134,27 +131,13 @@ async fn t205_calls_that_failed_take_no_turn_of_those_that_were_not_asked_before
         turns.push(turn);
     }
     assert_eq!(turns.len(), LIMIT - LIMIT / 4, "all that they may take");
-    fail(&repeated, LIMIT);
-    assert!(first.has_room_for_new() && room(&first) > 0, "the other line is not away");
+    for _ in 0..LIMIT {
+        (first.failed(), repeated.failed());
+    }
+    assert_eq!(room(&repeated), 0, "it slows down");
+    assert!(first.has_room_for_new() && room(&first) > 0, "each is made once, at once");
     for _ in 0..LIMIT / 4 {
         let turn = tokio::time::timeout(Duration::ZERO, first.turn()).await;
         turns.push(turn.expect("a turn is left"));
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn t205_while_all_fail_half_of_a_portion_is_for_the_newest() {
-    let both = lines();
-    let rooms = |line: &CallLine| -> Vec<(bool, usize)> {
-        let rooms = line.rooms(Instant::now(), true).into_iter();
-        rooms.map(|room| (room.newest_first, room.count)).collect()
-    };
-    for line in &both {
-        assert_eq!(rooms(line), [(false, LIMIT * HELD)]);
-        fail(line, LIMIT);
-    }
-    sleep(Duration::from_secs(1)).await;
-    for line in &both {
-        assert_eq!(rooms(line), [(false, LIMIT / 4), (true, LIMIT / 4)]);
     }
 }

@@ -30,19 +30,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// The most looks of a [`Watch`](crate::Watch) at a time. Each takes a connection of upkeep, which has as many more: a
 /// look that hangs holds up no deadline, no event, and no other step.
 pub(crate) const LOOKS: u16 = 4;
-/// A request that the other side does not take this many times in a row counts as not taken.
-const NOT_TAKEN_AFTER: u32 = 5;
 /// After this many attempts the pause before the next one is longer than an attempt before takes to
 /// reach the other side.
 pub(crate) const QUIET_AFTER: u32 = 9;
-
-/// The most calls whose failures are counted.
-const MOST_COUNTED: usize = 50_000;
-/// How long a count is kept when there are that many. Another process may have ended the call since.
-const COUNTED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// How often something went wrong with a call, and when it was the last time.
-type Counts = Mutex<HashMap<CallKey, (u32, Instant)>>;
 
 #[derive(Debug)]
 pub(crate) struct CallAnswer {
@@ -92,10 +82,6 @@ pub(crate) struct OpenCalls {
     lines: HashMap<(&'static str, bool, bool), Arc<CallLine>>,
     held: Mutex<HashSet<CallKey>>,
     failed: Mutex<Vec<FailedCall>>,
-    /// How often the answer to a call may have crashed the database.
-    crashes: Counts,
-    /// How often in a row the other side has not taken the request of a call from this process.
-    refusals: Counts,
     next_look: Mutex<Instant>,
     changed: Notify,
     /// Whether new calls are left to other processes: this one does not follow its streams yet.
@@ -130,8 +116,6 @@ impl OpenCalls {
             lines: lines.collect(),
             held: Mutex::default(),
             failed: Mutex::default(),
-            crashes: Mutex::default(),
-            refusals: Mutex::default(),
             next_look: Mutex::new(Instant::now()),
             changed: Notify::new(),
             leaves_new: AtomicBool::new(false),
@@ -196,34 +180,6 @@ impl OpenCalls {
         self.lines.values().find(|line| line.is_of(&call.step, call.undo, call.is_repeated))
     }
 
-    /// Slows down the calls of the same step that were asked before, too. The first of those to be
-    /// answered ends it.
-    pub(crate) fn provider_is_away(&self, call: &NewCall) {
-        let repeated = self.lines.values().find(|line| line.is_of(&call.step, call.undo, true));
-        if let Some(repeated) = repeated {
-            repeated.be_away();
-        }
-    }
-
-    /// Returns how often the answer to a call may have crashed the database before, and counts it once more. Without a
-    /// count all failed attempts count: then it is set aside in the end.
-    pub(crate) fn crashed(&self, call: &NewCall) -> u32 {
-        count(&self.crashes, call).map_or(call.attempts, |count| count - 1)
-    }
-
-    /// Counts that the other side has not taken the request of a call, and returns whether that happened often enough
-    /// in a row. Another process counts anew. Without a count all failed attempts count, also those without an answer:
-    /// then it takes enough of them that none is still under way.
-    pub(crate) fn is_not_taken(&self, call: &NewCall) -> bool {
-        match count(&self.refusals, call) {
-            Some(count) => count >= NOT_TAKEN_AFTER,
-            None => call.attempts >= QUIET_AFTER,
-        }
-    }
-
-    /// An attempt of a call has ended in another way.
-    pub(crate) fn may_be_taken(&self, key: CallKey) {
-        lock(&self.refusals).remove(&key);
     }
 
     /// Makes the call's line look for due calls after a time.
@@ -288,20 +244,18 @@ impl OpenCalls {
         if all_look {
             *next_look = now + ballet_amqp::jittered(LOOK_EVERY);
         }
-        self.lines.values().flat_map(|line| line.rooms(now, all_look)).collect()
+        self.lines.values().filter_map(|line| line.room(now, all_look)).collect()
     }
 
     /// Tells the lines how many due calls were found in their room.
     pub(crate) fn looked(&self, rooms: &[CallRoom], found: &[(NewCall, Option<Claim>)]) {
         for line in self.lines.values() {
             let is_of = |room: &&CallRoom| line.is_of(room.step, room.undo, room.is_repeated);
-            let count: usize = rooms.iter().filter(is_of).map(|room| room.count).sum();
+            let Some(room) = rooms.iter().find(is_of) else { continue };
             let is_of = |(call, _): &&(NewCall, Option<Claim>)| {
                 line.is_of(&call.step, call.undo, call.is_repeated)
             };
-            if count > 0 {
-                line.looked(count, found.iter().filter(is_of).count());
-            }
+            line.looked(room.count, found.iter().filter(is_of).count());
         }
     }
 
@@ -322,21 +276,6 @@ impl fmt::Debug for OpenCalls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OpenCalls").field("held", &self.held).finish_non_exhaustive()
     }
-}
-
-/// Counts once more for a call. With too many calls a further one has no count.
-fn count(counts: &Counts, call: &NewCall) -> Option<u32> {
-    let mut counts = lock(counts);
-    let now = Instant::now();
-    if counts.len() >= MOST_COUNTED && !counts.contains_key(&call.key) {
-        counts.retain(|_, (_, last)| now - *last < COUNTED_FOR);
-        if counts.len() >= MOST_COUNTED {
-            return None;
-        }
-    }
-    let (count, last) = counts.entry(call.key).or_insert((0, now));
-    (*count, *last) = (*count + 1, now);
-    Some(*count)
 }
 
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {

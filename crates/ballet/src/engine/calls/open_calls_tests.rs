@@ -18,8 +18,6 @@ fn calls() -> Arc<OpenCalls> {
         lines: lines.map(|(line, again)| ((STEP, false, again), Arc::new(line))).collect(),
         held: Mutex::default(),
         failed: Mutex::default(),
-        crashes: Mutex::default(),
-        refusals: Mutex::default(),
         next_look: Mutex::new(Instant::now()),
         changed: Notify::new(),
         leaves_new: AtomicBool::new(false),
@@ -87,39 +85,4 @@ async fn a_hint_while_a_watch_looks_is_not_lost_to_a_claim_that_began_before() {
     let (rooms, held) = (calls.rooms(), calls.held());
     let found = calls.claim(&mut db, PROCESS, &rooms, &held).await.expect("claimed");
     assert!(matches!(&found[..], [(found, Some(_))] if found.key == call.key), "{found:?}");
-}
-
-fn numbered(key: usize, attempts: u32) -> NewCall {
-    let key = CallKey(Uuid::from_u128(u128::try_from(key).expect("a number")));
-    NewCall { key, attempts, ..call() }
-}
-
-#[tokio::test]
-async fn of_more_calls_than_are_counted_all_attempts_may_have_crashed_the_database() {
-    let calls = calls();
-    for before in 0..2 {
-        for key in 0..MOST_COUNTED {
-            assert_eq!(calls.crashed(&numbered(key, 7)), before);
-        }
-    }
-    assert_eq!(calls.crashed(&numbered(MOST_COUNTED, 0)), 0);
-    assert_eq!(calls.crashed(&numbered(MOST_COUNTED, 3)), 3);
-}
-
-#[tokio::test]
-async fn more_calls_than_are_counted_are_refused_too() {
-    let calls = calls();
-    for attempts in 0..=QUIET_AFTER {
-        let not_taken = |key: &usize| calls.is_not_taken(&numbered(*key, attempts));
-        let refused = (0..=MOST_COUNTED).filter(not_taken).count();
-        let expected = match attempts {
-            0..4 => 0,
-            4..QUIET_AFTER => MOST_COUNTED,
-            _ => MOST_COUNTED + 1,
-        };
-        assert_eq!(refused, expected, "after {attempts} attempts");
-    }
-    // Its attempts before had no answer, and may still be under way.
-    assert!(!calls.is_not_taken(&numbered(MOST_COUNTED + 1, QUIET_AFTER - 1)));
-    assert!(calls.is_not_taken(&numbered(MOST_COUNTED + 1, QUIET_AFTER)));
 }

@@ -10,9 +10,6 @@ const AWAY_AFTER: usize = 10;
 /// The pause between portions of attempts while the provider is away.
 const PORTIONS: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(10));
 
-/// How often a new call is tried at once while the provider is away.
-const PROBE_EVERY: Duration = Duration::from_millis(250);
-
 /// The availability of a provider, judged by its recent answers.
 #[derive(Debug, Default)]
 pub(crate) struct ProviderState {
@@ -21,8 +18,6 @@ pub(crate) struct ProviderState {
     portions: u32,
     /// While the provider is away: when the next portion begins.
     not_before: Option<Instant>,
-    /// While the provider is away: when a new call was last tried at once.
-    probed_at: Option<Instant>,
 }
 
 impl ProviderState {
@@ -43,21 +38,6 @@ impl ProviderState {
         }
     }
 
-    /// Whether a new call may be tried at once, though the provider is away.
-    pub(crate) fn begin_probe(&mut self, now: Instant) -> bool {
-        let may_probe = self.probed_at.is_none_or(|at| now - at >= PROBE_EVERY);
-        if may_probe {
-            self.probed_at = Some(now);
-        }
-        may_probe
-    }
-
-    /// Half of a portion while the provider is away, or else nothing. Of a single one it is each second.
-    pub(crate) const fn half_of(&self, portion: usize) -> usize {
-        let odd = if self.portions.is_multiple_of(2) { 0 } else { 1 };
-        if self.is_away() { (portion + odd) / 2 } else { 0 }
-    }
-
     /// Notes that the provider answered. Returns true if it counted as away.
     pub(crate) fn answered(&mut self) -> bool {
         let was_away = self.is_away();
@@ -71,16 +51,9 @@ impl ProviderState {
         self.failures_in_a_row += 1;
         let is_new = self.failures_in_a_row >= limit.max(AWAY_AFTER) && !self.is_away();
         if is_new {
-            self.be_away();
-        }
-        is_new
-    }
-
-    /// Notes that the provider counts as away.
-    pub(crate) fn be_away(&mut self) {
-        if !self.is_away() {
             self.portions = 1;
             self.not_before = Some(Instant::now() + PORTIONS.after(1));
         }
+        is_new
     }
 }

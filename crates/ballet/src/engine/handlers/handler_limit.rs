@@ -4,10 +4,13 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::PgPool;
+
 use crate::declare::handler::failure::Failure;
 use crate::engine::handlers::guard::guarded;
 use crate::engine::handlers::held_worker::watched;
 use crate::engine::handlers::last_work::LastWork;
+use crate::engine::handlers::wrong_statements::WrongStatements;
 
 /// Runs handlers within their time.
 pub(crate) struct HandlerLimit {
@@ -15,11 +18,14 @@ pub(crate) struct HandlerLimit {
     /// How long one handler may take with one message.
     pub(crate) time: Duration,
     pub(crate) last_work: Arc<LastWork>,
+    pub(crate) wrong_statements: Arc<WrongStatements>,
 }
 
 impl HandlerLimit {
-    pub(crate) fn new(service: &'static str, time: Duration) -> Self {
-        Self { service, time, last_work: Arc::new(LastWork::new()) }
+    /// The pool is for questions about failed statements.
+    pub(crate) fn new(service: &'static str, time: Duration, upkeep: PgPool) -> Self {
+        let wrong_statements = Arc::new(WrongStatements::new(upkeep));
+        Self { service, time, last_work: Arc::new(LastWork::new()), wrong_statements }
     }
 
     /// Fails a handler of this step that takes too long, or panics. However it ends, work has gone on.
@@ -33,10 +39,12 @@ impl HandlerLimit {
         let handler = watched(self.service, step, handler);
         let ended = tokio::time::timeout(limit, guarded(handler)).await;
         self.last_work.note();
-        ended.unwrap_or_else(|_| {
+        let ended = ended.unwrap_or_else(|_| {
             Err(Failure::transient(format!(
                 "the handler took longer than {limit:?}, the limit (HANDLER_SECONDS)"
             )))
-        })
+        });
+        self.wrong_statements.ran(step, &ended).await;
+        ended
     }
 }

@@ -19,7 +19,6 @@ use ballet_store::outbox::batches::Mark;
 use ballet_store::partitions;
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, Postgres};
-use tokio::sync::Mutex;
 use tracing::Instrument;
 
 use crate::declare::handler::database_wait::answered;
@@ -40,6 +39,8 @@ use crate::lane::message::reused_ids::is_reused;
 
 /// How long a lane hurries after a lock was not free in time.
 const HURRY: Duration = Duration::from_secs(60);
+/// How long a lane takes care after a step refused that may have written.
+const CARE: Duration = Duration::from_secs(5);
 /// The wait for a lock in the handlers of a lane that hurries. The locks of sagas and of named rows
 /// are waited for longer: only batches hold them.
 const A_MOMENT: &str = "set local lock_timeout = '100ms'";
@@ -51,24 +52,10 @@ pub(crate) struct LaneConnection {
     replaced: ReplacementFlag,
 }
 
-/// The state that the lanes of a service share.
-pub(crate) struct SharedLaneState {
-    /// The most messages of one transaction.
-    pub(crate) most: usize,
-    /// Held by a lane while it runs a batch that was lost with its connection before. One of them may
-    /// crash the server each time, and then it is known which.
-    pub(crate) suspects: Mutex<()>,
-}
-
-impl SharedLaneState {
-    pub(crate) fn new(most: usize) -> Self {
-        Self { most, suspects: Mutex::default() }
-    }
-}
-
 /// The state that a lane keeps from one batch to the next.
 pub(crate) struct LaneState {
-    pub(crate) common: Arc<SharedLaneState>,
+    /// The maximum number of messages in one transaction.
+    most: usize,
     /// Its connection. Whenever one comes back, the pool asks whether it still works, which costs
     /// as much as a small batch's own statements. One on which a batch failed does go back, or is
     /// closed if the failure may be that of the connection.
@@ -77,17 +64,20 @@ pub(crate) struct LaneState {
     pub(crate) emitted: Option<BatchId>,
     /// Until when handlers wait only a moment for a lock, because somebody holds one for long.
     hurried: Option<Instant>,
+    /// Until when each step that may refuse has a savepoint.
+    careful: Option<Instant>,
     pace: Pace,
 }
 
 impl LaneState {
-    pub(crate) fn new(common: Arc<SharedLaneState>) -> Self {
-        Self { common, connection: None, emitted: None, hurried: None, pace: Pace::default() }
+    pub(crate) fn new(most: usize) -> Self {
+        let (connection, emitted, hurried, careful) = (None, None, None, None);
+        Self { most, connection, emitted, hurried, careful, pace: Pace::default() }
     }
 
     /// The most messages of the next transaction.
     pub(crate) fn limit(&self) -> usize {
-        self.pace.limit(self.common.most)
+        self.pace.limit(self.most)
     }
 
     /// A lock was not free in time. For a while, handlers wait only a moment for one. A lock that is
@@ -100,6 +90,10 @@ impl LaneState {
 
     pub(crate) fn is_hurried(&self) -> bool {
         self.hurried.is_some_and(|until| Instant::now() < until)
+    }
+
+    fn is_careful(&self) -> bool {
+        self.careful.is_some_and(|until| Instant::now() < until)
     }
 }
 
@@ -210,10 +204,28 @@ async fn in_one_transaction(
     kept: &mut LaneState,
     connection: &mut PgConnection,
 ) -> Result<TransactionResult, NotCommitted> {
+    loop {
+        // It runs twice at most: what is careful does not run again.
+        let ran = once(engine, works, marks, kept, connection).await?;
+        if let Some(ran) = ran {
+            return Ok(ran);
+        }
+    }
+}
+
+/// Returns `None` if it was rolled back, because it has to run with care.
+async fn once(
+    engine: &Arc<Engine>,
+    works: &mut [LaneWork],
+    marks: &[Mark],
+    kept: &mut LaneState,
+    connection: &mut PgConnection,
+) -> Result<Option<TransactionResult>, NotCommitted> {
     let mut counted = OutcomeCounts::default();
-    let hurried = kept.is_hurried();
+    let (hurried, is_careful) = (kept.is_hurried(), kept.is_careful());
     let begun = Transaction::begin_on(Arc::clone(engine), connection).await;
     let mut transaction = begun.map_err(NotCommitted::NotBegun)?;
+    transaction.scope.is_careful = is_careful;
     fault::point(FaultPoint::AfterBegin, &*works);
     let live = take_in(&mut transaction, works, &mut counted).await?;
     if hurried {
@@ -222,6 +234,12 @@ async fn in_one_transaction(
     let begun = Instant::now();
     let rest = run_a_turn(&mut transaction, works, &live, &mut counted).await?;
     let took = begun.elapsed();
+    if transaction.scope.needs_care {
+        kept.careful = Some(Instant::now() + CARE);
+        if !is_careful {
+            return Ok(None);
+        }
+    }
     give_back(&mut transaction, works, &rest).await?;
     let handled = live.iter().copied().filter(|at| rest.binary_search(at).is_err());
     forget_failures(&mut transaction, works, handled).await?;
@@ -231,9 +249,9 @@ async fn in_one_transaction(
     let CommitResult { batch, has_marks } =
         commit(transaction, marks).await.map_err(BatchFailure::of_commit)?;
     kept.emitted = batch;
-    kept.pace.learn(live.len() - rest.len(), took, kept.common.most);
+    kept.pace.learn(live.len() - rest.len(), took, kept.most);
     counted.publish();
-    Ok(TransactionResult { rest, has_marks })
+    Ok(Some(TransactionResult { rest, has_marks }))
 }
 
 /// Locks the sagas, and notes the messages and the answers. Returns the places of those that are new.
@@ -283,7 +301,8 @@ async fn run_a_turn(
     let mut runs = plan(live.iter().map(|at| BatchSlot::of(*at, &works[*at]))).into_iter();
     for run in runs.by_ref() {
         bulk_runs::handle(transaction, works, &run, counted).await?;
-        if begun.elapsed() >= TURN {
+        let runs_again = transaction.scope.needs_care && !transaction.scope.is_careful;
+        if runs_again || begun.elapsed() >= TURN {
             break;
         }
     }

@@ -5,8 +5,8 @@
 use std::pin::pin;
 use std::sync::Arc;
 
+use ballet_core::Role;
 use ballet_core::own_handlers::ABORT;
-use ballet_core::{AnyEvent, Role};
 use ballet_store::ledger::entry::StepKey;
 use ballet_store::trace::Trace;
 use tracing::Instrument;
@@ -15,7 +15,7 @@ use crate::declare::erased::bulk::BulkHandlers;
 use crate::declare::erased::outcome::AnyOutcome;
 use crate::declare::erased::step::{AnyStep, Handlers};
 use crate::declare::handler::failure::Failure;
-use crate::declare::handler::item::{Item, Lineage};
+use crate::declare::handler::item::Lineage;
 use crate::declare::participant::saga_entry::SagaEntry;
 use crate::declare::step::bulk::BulkTx;
 use crate::engine::arrivals::{self, admits};
@@ -23,6 +23,7 @@ use crate::engine::calls::open_calls::CallAnswer;
 use crate::engine::compensation::abort_all;
 use crate::engine::effect::Effect;
 use crate::engine::handlers::guard::caught;
+use crate::engine::refusal;
 use crate::engine::registry::Handler;
 use crate::engine::rollback::{BatchFailure, RunFailure};
 use crate::engine::transaction::Transaction;
@@ -85,8 +86,7 @@ async fn run_handler(
     match handler {
         Handler::Step { saga, step, .. } => match &step.handlers {
             Handlers::Bulk(bulk) => {
-                let items = items(works, run, place, &engine.time.clock)?;
-                run_all(transaction, saga, step, bulk, items).await
+                run_all(transaction, works, run, place, (saga, step, bulk)).await
             }
             Handlers::Local(_) | Handlers::Call(_) => {
                 one_by_one(transaction, works, run, handler, place).await
@@ -200,30 +200,59 @@ fn end_steps(
 /// A bulk step's trigger arrived for several sagas.
 async fn run_all(
     transaction: &mut Transaction<'_>,
-    saga: &SagaEntry,
-    step: &Arc<AnyStep>,
-    bulk: &BulkHandlers,
-    items: Vec<Item<AnyEvent>>,
+    works: &mut [LaneWork],
+    run: &[usize],
+    place: usize,
+    (saga, step, bulk): (&SagaEntry, &Arc<AnyStep>, &BulkHandlers),
 ) -> Result<Vec<Effect>, RunFailure> {
+    let engine = Arc::clone(&transaction.engine);
+    let items = items(works, run, place, &engine.time.clock)?;
     let mut effects = vec![Effect::Nothing; items.len()];
     let mut admitted = Vec::with_capacity(items.len());
-    let mut of = Vec::with_capacity(items.len());
     for (at, item) in items.into_iter().enumerate() {
         let key = caught("the key of the step", || step.key(&item.event)).flatten();
         let key = key.map_err(|failure| RunFailure::of(at, failure))?;
         let admits = admits(transaction, saga, step, item.saga_id, &key).await;
         if admits.map_err(|failure| RunFailure::of(at, failure))? {
-            of.push((at, item.with(key)));
-            admitted.push(item);
+            admitted.push((at, item.with(key), item.event));
         }
     }
     if admitted.is_empty() {
         return Ok(effects);
     }
-    let engine = Arc::clone(&transaction.engine);
-    let tx = BulkTx::new(transaction.tx());
-    let outcomes = engine.handlers.run(step.part().name, bulk.step.run_all(tx, admitted)).await?;
-    for ((at, key), outcome) in of.into_iter().zip(outcomes) {
+    let before = refusal::before(transaction, step.part()).await?;
+    let mut outcomes = Vec::with_capacity(admitted.len());
+    while !admitted.is_empty() {
+        let (of, items): (Vec<_>, Vec<_>) = std::mem::take(&mut admitted)
+            .into_iter()
+            .map(|(at, key, event)| {
+                let item = key.with(event);
+                ((at, key), item)
+            })
+            .unzip();
+        let tx = BulkTx::new(transaction.tx());
+        let ran = engine.handlers.run(step.part().name, bulk.step.run_all(tx, items)).await?;
+        let ran = of.into_iter().zip(ran);
+        let (refused, ran): (Vec<_>, Vec<_>) =
+            ran.partition(|(_, outcome)| matches!(outcome, AnyOutcome::Refused(_)));
+        let is_taken_back = match &before {
+            Some(before) if !refused.is_empty() => refusal::take_back(transaction, before).await?,
+            Some(_) | None => false,
+        };
+        outcomes.extend(refused);
+        if !is_taken_back {
+            outcomes.extend(ran);
+            break;
+        }
+        // What the others have written is gone, too: they run again without those that refused.
+        for ((at, key), _) in ran {
+            let Some(message) = message(works, run[at]) else { continue };
+            let event = message.event(place).map_err(|failure| RunFailure::of(at, failure))?;
+            admitted.push((at, key, event));
+        }
+    }
+    outcomes.sort_unstable_by_key(|((at, _), _)| *at);
+    for ((at, key), outcome) in outcomes {
         transaction.tx().enter(&key);
         let place = StepKey { step: step.part().name, key: &key.event };
         // An outcome `done` is only noted. A refusal may run a handler by itself: the owner's abort.

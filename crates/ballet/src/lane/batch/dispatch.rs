@@ -48,7 +48,10 @@ pub(crate) async fn handle(
             if abort == Abort::TooLate {
                 let (id, event_type) = (message.envelope.message_id, message.envelope.event_type);
                 tracing::error!(
-                    %id, saga = %saga_id, "{event_type} came after the pivot: check the graph's rules"
+                    %id, saga = %saga_id,
+                    "{event_type} came after the decision, and aborts nothing: {} ends well without that step. Let \
+                     the decision wait for the step, as `ballet check` says",
+                    saga.saga
                 );
             }
             Ok(if abort == Abort::Aborted { Effect::Handled } else { Effect::Nothing })

@@ -18,13 +18,24 @@ const CONFIRM: Duration = Duration::from_secs(30);
 /// How long to wait before the next attempt, when neither the broker nor the database takes a copy.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Returns when the copy is in the broker, or in the table.
-pub(super) async fn send(engine: &Arc<Engine>, publisher: &PublisherHandle, mut copy: Publish) {
+/// Returns when the copy is in the broker, or in the table. One that is in the journal besides is left there when the
+/// broker refuses it: whoever may publish an event could fill the database.
+pub(super) async fn send(
+    engine: &Arc<Engine>,
+    publisher: &PublisherHandle,
+    mut copy: Publish,
+    is_in_journal: bool,
+) {
     loop {
         let error = match publish(publisher, &mut copy, CONFIRM).await {
             Ok(()) => return,
             Err(error) => error,
         };
+        if is_in_journal && error.is_of_a_queue() {
+            ballet_amqp::counter!("ballet_refused_uncopied_total").increment(1);
+            tracing::error!("a message that cannot be taken is left in the journal: {error}");
+            return;
+        }
         if error != PublishError::Stopped {
             let why = error.to_string();
             match keep(engine, &copy, &why).await {

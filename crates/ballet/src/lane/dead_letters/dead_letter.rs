@@ -13,7 +13,7 @@ use ballet_amqp::headers::{
 };
 use ballet_amqp::{AMQPValue, Delivery, PERSISTENT, Publish, Receipt, ShortString, incoming};
 use ballet_core::envelope::foreign_producer;
-use ballet_core::topology::{DEAD, DEAD_PRODUCER, DELIVERY_LIMIT, ROUTE};
+use ballet_core::topology::{DEAD, DEAD_PRODUCER, DELIVERY_LIMIT, EVENTS, ROUTE};
 use ballet_core::{Envelope, Incoming, Reason, ReceivedEvent, Unacceptable};
 use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::inbox::failures;
@@ -164,12 +164,14 @@ fn publish_copy(
     let copied = async move {
         let copied = async {
             let Some(publisher) = engine.relay.publisher() else { return };
+            // A second copy of what no handler got.
+            let is_in_journal = exchange == DEAD && noted.is_none() && delivery.exchange == EVENTS;
             let letter = copy(&engine, exchange, delivery, &headers, attempts);
             fault::point(FaultPoint::BeforeCopy, exchange);
             if let Some(noted) = noted {
                 note(&engine, &letter, &noted).await;
             }
-            copies::send(&engine, publisher, letter).await;
+            copies::send(&engine, publisher, letter, is_in_journal).await;
             fault::point(FaultPoint::AfterCopy, exchange);
             receipt.settle();
         };

@@ -33,8 +33,9 @@ pub(super) struct ReadingBatch {
     pub(super) seen: Vec<SeenMessage>,
     pub(super) bodies: Vec<Vec<u8>>,
     pub(super) aside: Vec<AsideMessage>,
-    /// The offsets that did not come: each from the first to the one before the second.
-    pub(super) missed: Vec<(i64, i64)>,
+    /// The offsets that did not come: each from the first to the one before the second. Without a second, nobody knows
+    /// what the stream lost.
+    pub(super) missed: Vec<(i64, Option<i64>)>,
 }
 
 /// The offset of a delivery. The broker gives one to each.

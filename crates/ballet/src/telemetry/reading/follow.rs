@@ -141,6 +141,7 @@ impl StreamFollower {
             begins_at: Some(begins_at),
             is_continuous: true,
             first: None,
+            lost: None,
         };
         *has_followed = true;
         self.states.works(name);

@@ -28,7 +28,6 @@ use crate::telemetry::reading::batch::offset_of;
 use crate::telemetry::reading::start::{LOOKS_AT_A_TIME, about_the_last};
 use crate::telemetry::reading::state::{ReaderStates, name_of};
 use crate::telemetry::reading::stream::{ReadingEnd, StreamReader, pause_after};
-use crate::telemetry::reading::suspects::Suspects;
 use crate::telemetry::series;
 
 /// How often it looks for streams that nobody reads, and for the ends of its own.
@@ -51,8 +50,6 @@ struct KeptStream {
 struct KeeperState {
     streams: Vec<String>,
     kept: BTreeMap<String, KeptStream>,
-    /// The messages of each stream that may crash the database.
-    suspects: BTreeMap<String, Arc<Suspects>>,
     tasks: JoinSet<(String, ReadingEnd)>,
     /// Until when this process leaves the streams to others, as it cannot read.
     paused: Option<Instant>,
@@ -68,10 +65,9 @@ impl ReaderKeeper {
     pub(crate) async fn run(self) {
         let reads = self.reader.reads();
         let streams = (0..reads.partition_count()).map(|n| reads.routing_key(n)).collect();
-        let (kept, suspects, tasks) = (BTreeMap::new(), BTreeMap::new(), JoinSet::new());
+        let (kept, tasks) = (BTreeMap::new(), JoinSet::new());
         let (paused, failures, others, looks) = (None, 0, BTreeMap::new(), None);
-        let mut keeping =
-            KeeperState { streams, kept, suspects, tasks, paused, failures, others, looks };
+        let mut keeping = KeeperState { streams, kept, tasks, paused, failures, others, looks };
         let mut stopping = self.engine.stopping.clone();
         let mut every = interval(EVERY);
         loop {
@@ -189,7 +185,6 @@ impl ReaderKeeper {
             held,
             partition: u16::try_from(place).unwrap_or_default(),
             most: self.most,
-            suspects: Arc::clone(keeping.suspects.entry(stream.clone()).or_default()),
         };
         keeping.kept.insert(stream.clone(), KeptStream { release });
         keeping.tasks.spawn(async move { (stream, reading.run(released).await) });

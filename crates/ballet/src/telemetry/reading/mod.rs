@@ -10,5 +10,4 @@ mod receive;
 mod start;
 pub(crate) mod state;
 mod stream;
-mod suspects;
 mod write;

@@ -25,6 +25,8 @@ pub(super) struct Receiver {
     pub(super) is_continuous: bool,
     /// A message that was received already.
     pub(super) first: Option<Delivery>,
+    /// The offset from which on the stream has lost what was read. The first message that comes tells it.
+    pub(super) lost: Option<i64>,
 }
 
 impl Receiver {
@@ -76,13 +78,14 @@ impl Receiver {
             return;
         }
         self.begins_at = None;
+        batch.missed.extend(self.lost.take().map(|from| (from, None)));
         match self.next {
             // The broker begins with the messages that were written together with the first one.
             Some(next) if offset < next => return,
             // The broker keeps its state of publishers at the beginning of each segment, as an entry with an
             // offset of its own. A reader that the retention overtakes loses whole segments.
             Some(next) if offset > next + i64::from(self.is_continuous) => {
-                batch.missed.push((next, offset));
+                batch.missed.push((next, Some(offset)));
             }
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! A reader's start in its stream: it finds the place where it stopped, a gap, or another stream of the same name.
+//! A reader's start in its stream: it finds the place where it stopped, a gap, or other messages than it has read.
 
 use std::time::Duration;
 
@@ -34,8 +34,8 @@ pub(super) enum ResumePoint {
     Same { tag: u64 },
     /// The messages before are gone. This is the first that is left.
     Later(Box<Delivery>),
-    /// Another stream has the name: its messages are others, or fewer.
-    MadeAnew,
+    /// Its messages are others, or fewer: the stream was made anew, or has lost its newest ones.
+    Other,
 }
 
 /// Opens a stream at the place.
@@ -74,7 +74,7 @@ pub(super) async fn open(
                 // The broker has nothing at this place, or is slow. Two looks have to agree.
                 let looks = [newest(broker, queue).await?, newest(broker, queue).await?];
                 if looks.iter().all(|newest| newest.is_some_and(|newest| newest < next - 1)) {
-                    return Ok(OpenedStream { deliveries, found: ResumePoint::MadeAnew });
+                    return Ok(OpenedStream { deliveries, found: ResumePoint::Other });
                 }
             }
         }
@@ -87,7 +87,7 @@ fn judge(first: Delivery, next: i64, last_seen: i64) -> ResumePoint {
             ResumePoint::Same { tag: first.tag }
         }
         Some(offset) if offset >= next => ResumePoint::Later(Box::new(first)),
-        _ => ResumePoint::MadeAnew,
+        _ => ResumePoint::Other,
     }
 }
 

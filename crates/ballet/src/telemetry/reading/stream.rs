@@ -5,9 +5,6 @@ use std::time::Duration;
 
 use ballet_amqp::{Broker, BrokerError, Session};
 use ballet_core::topology::TELEMETRY;
-use ballet_fault::{self as fault, FaultPoint};
-use ballet_store::database::connection::begin;
-use ballet_store::telemetry::leftovers;
 use ballet_store::telemetry::places;
 use ballet_store::telemetry::places::{HeldStream, LEASE};
 use tokio::sync::mpsc;
@@ -21,10 +18,7 @@ use crate::engine::stopping::stopped;
 use crate::telemetry::reading::receive::Receiver;
 use crate::telemetry::reading::start::{OpenedStream, ResumePoint, open};
 use crate::telemetry::reading::state::{ReaderStates, name_of};
-use crate::telemetry::reading::suspects::{LostMessages, Suspects};
 use crate::telemetry::reading::write::{LeaseEnd, Writer, note};
-use crate::telemetry::series;
-use crate::upkeep::database::crashes::Blame;
 
 /// The broker's code for an object that does not exist.
 const NOT_FOUND: u16 = 404;
@@ -38,7 +32,6 @@ pub(super) struct StreamReader {
     pub(super) held: HeldStream,
     pub(super) partition: u16,
     pub(super) most: u16,
-    pub(super) suspects: Arc<Suspects>,
 }
 
 /// Why a process reads a stream no more.
@@ -49,9 +42,11 @@ pub(super) enum ReadingEnd {
     #[error("{0}")]
     Broker(#[from] BrokerError),
     #[error("{0}")]
-    Database(Failure, Option<LostMessages>),
+    Database(Failure),
     #[error("it is given back")]
     Released,
+    #[error("it has other messages than were read, or fewer")]
+    Other,
 }
 
 impl ReadingEnd {
@@ -63,27 +58,27 @@ impl ReadingEnd {
 
 impl StreamReader {
     /// Reads until the lease, the broker or the database is lost, or until it shall give the stream back.
-    pub(super) async fn run(self, mut release: tokio::sync::watch::Receiver<bool>) -> ReadingEnd {
+    pub(super) async fn run(
+        mut self,
+        mut release: tokio::sync::watch::Receiver<bool>,
+    ) -> ReadingEnd {
         let mut stopping = self.engine.stopping.clone();
         let left = tokio::select! {
-            left = self.connected() => left,
+            left = self.read_on() => left,
             () = stopped(&mut release) => ReadingEnd::Released,
             () = stopped(&mut stopping) => ReadingEnd::Released,
         };
         let name = name_of(self.reader.name(), &self.held.stream);
         match &left {
-            ReadingEnd::Broker(_) | ReadingEnd::Database(..) => {
+            ReadingEnd::Broker(_) | ReadingEnd::Database(_) => {
                 self.states.fails(&name, &left.to_string());
             }
-            ReadingEnd::Fenced | ReadingEnd::Released => self.states.works(&name),
+            ReadingEnd::Fenced | ReadingEnd::Released | ReadingEnd::Other => {
+                self.states.works(&name);
+            }
         }
         tracing::info!("{name} is left: {left}");
-        let mut put_off = Duration::ZERO;
-        if let ReadingEnd::Database(failure, Some(lost)) = &left {
-            match self.suspects.lost(&self.engine.database, *lost, failure).await {
-                Blame::None | Blame::SetAside => {}
-                Blame::PutOff(pause) => put_off = pause,
-            }
+        if let ReadingEnd::Database(failure) = &left {
             let HeldStream { stream, epoch, .. } = &self.held;
             let why = failure.to_string();
             note(&self.engine, self.reader.name(), stream, *epoch, &why).await;
@@ -106,18 +101,25 @@ impl StreamReader {
         if let Err(failure) = answered(released).await {
             tracing::debug!("{name} cannot be given back: {failure}");
         }
-        if !put_off.is_zero() {
-            tracing::warn!("{name} goes on in {put_off:?}: it may be what crashes the database");
-            tokio::select! {
-                () = sleep(put_off) => {}
-                () = stopped(&mut release) => {}
-                () = stopped(&mut stopping) => {}
-            }
-        }
         left
     }
 
-    async fn connected(&self) -> ReadingEnd {
+    /// Reads on from the place, or from the time up to which all was read if the place holds another message. The
+    /// place in the database stays until the first message comes.
+    async fn read_on(&mut self) -> ReadingEnd {
+        let left = self.connected(None).await;
+        if !matches!(left, ReadingEnd::Other) {
+            return left;
+        }
+        let HeldStream { next, last_seen, begins_at, read_until, .. } = &mut self.held;
+        *begins_at = *read_until;
+        *last_seen = None;
+        let lost = next.take();
+        self.connected(lost).await
+    }
+
+    /// Reads in a session of its own. `lost` is the offset from which on it does not know the stream any more.
+    async fn connected(&self, lost: Option<i64>) -> ReadingEnd {
         let queue = format!("{TELEMETRY}.{}", self.held.stream);
         let (service, name) = (self.engine.registry.service, self.reader.name());
         let process = self.engine.relay.process;
@@ -126,12 +128,12 @@ impl StreamReader {
             Ok(session) => session,
             Err(error) => return ReadingEnd::Broker(error),
         };
-        let left = Box::pin(self.read(&session, &queue)).await;
+        let left = Box::pin(self.read(&session, &queue, lost)).await;
         session.close().await;
         left
     }
 
-    async fn read(&self, session: &Arc<dyn Session>, queue: &str) -> ReadingEnd {
+    async fn read(&self, session: &Arc<dyn Session>, queue: &str, lost: Option<i64>) -> ReadingEnd {
         let prefetch = self.most.saturating_mul(2).max(2);
         let opened = tokio::select! {
             opened = open(&**session, &*self.broker, queue, &self.held, prefetch) => opened,
@@ -151,7 +153,7 @@ impl StreamReader {
                 }
                 None
             }
-            ResumePoint::MadeAnew => return self.begin_anew().await,
+            ResumePoint::Other => return ReadingEnd::Other,
         };
         let writer = Writer {
             engine: Arc::clone(&self.engine),
@@ -159,7 +161,6 @@ impl StreamReader {
             states: Arc::clone(&self.states),
             stream: self.held.stream.clone(),
             epoch: self.held.epoch,
-            suspects: Arc::clone(&self.suspects),
         };
         self.states.receives(&writer.name());
         let receiver = Receiver {
@@ -172,6 +173,7 @@ impl StreamReader {
             begins_at: self.held.begins_at,
             is_continuous,
             first,
+            lost,
         };
         let (batches, received) = mpsc::channel(1);
         tokio::select! {
@@ -181,7 +183,7 @@ impl StreamReader {
             },
             ended = writer.write_all(received) => match ended {
                 LeaseEnd::Fenced => ReadingEnd::Fenced,
-                LeaseEnd::DatabaseLost(failure, lost) => ReadingEnd::Database(failure, lost),
+                LeaseEnd::DatabaseLost(failure) => ReadingEnd::Database(failure),
             },
             // Also while a batch is written: it may take longer than a lease lasts.
             left = self.renewed() => left,
@@ -204,7 +206,7 @@ impl StreamReader {
                     return ReadingEnd::Fenced;
                 }
                 Err(failure) if holds_since.elapsed() > LEASE => {
-                    return ReadingEnd::Database(failure, None);
+                    return ReadingEnd::Database(failure);
                 }
                 Err(failure) => {
                     tracing::debug!("a lease of {} is not renewed: {failure}", self.held.stream);
@@ -221,36 +223,6 @@ impl StreamReader {
         };
         answered(renewed).await
     }
-
-    /// Notes that the stream is another one. The next holder begins at its beginning.
-    async fn begin_anew(&self) -> ReadingEnd {
-        let (name, HeldStream { stream, epoch, next, .. }) = (self.reader.name(), &self.held);
-        let begun = async {
-            let mut db = begin(&self.engine.database.upkeep).await?;
-            if !places::begin_anew(&mut db, name, stream, *epoch).await? {
-                return Ok(false);
-            }
-            let from = next.unwrap_or_default();
-            leftovers::missed(&mut db, name, stream, from, None, "made_anew").await?;
-            fault::point(FaultPoint::BeforeTables, "telemetry");
-            db.commit().await?;
-            fault::point(FaultPoint::AfterTables, "telemetry");
-            Ok::<_, sqlx::Error>(true)
-        };
-        match answered(begun).await {
-            Ok(true) => {
-                series::missed(name).increment(1);
-                tracing::error!(
-                    next,
-                    "{name} of {stream}: the stream was made anew; what it had not read of the old one is lost, \
-                     and it begins at the new one's beginning"
-                );
-                ReadingEnd::Released
-            }
-            Ok(false) => ReadingEnd::Fenced,
-            Err(failure) => ReadingEnd::Database(failure, None),
-        }
-    }
 }
 
 /// How long a process that could not read leaves the stream to others.
@@ -258,11 +230,11 @@ pub(super) fn pause_after(left: &ReadingEnd, failures: u32) -> Option<Instant> {
     let longest = LEASE + LEASE / 2;
     match left {
         left if left.is_missing() => None,
-        ReadingEnd::Broker(_) | ReadingEnd::Database(..) => {
+        ReadingEnd::Broker(_) | ReadingEnd::Database(_) => {
             let pause = Duration::from_millis(500) * 2_u32.saturating_pow(failures.min(6));
             Some(Instant::now() + pause.min(longest))
         }
-        ReadingEnd::Fenced | ReadingEnd::Released => None,
+        ReadingEnd::Fenced | ReadingEnd::Released | ReadingEnd::Other => None,
     }
 }
 

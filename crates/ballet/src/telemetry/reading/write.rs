@@ -9,6 +9,7 @@ use ballet_store::telemetry::leftovers;
 use ballet_store::telemetry::leftovers::AsideMessage;
 use ballet_store::telemetry::places;
 use ballet_store::telemetry::places::Advance;
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
@@ -20,7 +21,6 @@ use crate::engine::engine::Engine;
 use crate::engine::transaction::Transaction;
 use crate::telemetry::reading::batch::{ReadingBatch, SeenMessage, aside};
 use crate::telemetry::reading::state::{ReaderStates, name_of};
-use crate::telemetry::reading::suspects::{LostMessages, Suspects};
 use crate::telemetry::series;
 use crate::telemetry::series::READER_FAILED;
 
@@ -34,9 +34,8 @@ const CONFLICTS: u32 = 3;
 pub(super) enum LeaseEnd {
     /// Another process has the lease.
     Fenced,
-    /// The database was lost, and only its rows can tell whether a commit took effect. The messages that were being
-    /// written may be to blame.
-    DatabaseLost(Failure, Option<LostMessages>),
+    /// The database was lost, and only its rows can tell whether a commit took effect.
+    DatabaseLost(Failure),
 }
 
 /// Writes the batches of one stream under one lease.
@@ -46,7 +45,6 @@ pub(super) struct Writer {
     pub(super) states: Arc<ReaderStates>,
     pub(super) stream: String,
     pub(super) epoch: i64,
-    pub(super) suspects: Arc<Suspects>,
 }
 
 /// A part of a batch, by its messages.
@@ -74,8 +72,6 @@ impl Writer {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         let mut tries = 0;
         while let Some(piece) = left.pop() {
-            let piece = self.one_if_suspect(batch, piece, &mut left).await;
-            let server = self.engine.database.probe.server();
             let failure = match self.piece(batch, &piece).await {
                 Ok(()) => {
                     tries = 0;
@@ -85,7 +81,7 @@ impl Writer {
                 Err(PieceFailure::Fenced) => return Err(LeaseEnd::Fenced),
                 Err(PieceFailure::NotBegun(failure)) => {
                     self.states.fails_to_write(&self.name(), &failure.to_string());
-                    return Err(LeaseEnd::DatabaseLost(failure, None));
+                    return Err(LeaseEnd::DatabaseLost(failure));
                 }
                 Err(PieceFailure::Failed(failure)) => failure,
             };
@@ -98,9 +94,7 @@ impl Writer {
             if failure.kind() == FailureKind::ConnectionLost
                 && (failure.is_in_doubt() || !self.engine.database.probe.works().await)
             {
-                let lost = offsets(batch, &piece.messages);
-                let lost = lost.map(|(first, last)| LostMessages { first, last, server });
-                return Err(LeaseEnd::DatabaseLost(failure, lost));
+                return Err(LeaseEnd::DatabaseLost(failure));
             }
             let many = piece.messages.len() > 1;
             let is_conflict = failure.kind() == FailureKind::Conflict;
@@ -129,27 +123,6 @@ impl Writer {
         Ok(())
     }
 
-    /// The first message of the piece, if one of these may crash the database. The rest stays for later.
-    async fn one_if_suspect(
-        &self,
-        batch: &ReadingBatch,
-        piece: Piece,
-        left: &mut Vec<Piece>,
-    ) -> Piece {
-        let Some((first, _)) = offsets(batch, &piece.messages) else { return piece };
-        if piece.without.is_some() || !self.suspects.are_from(first).await {
-            return piece;
-        }
-        let Range { start, end } = piece.messages;
-        if start + 1 < end {
-            left.push(Piece { messages: start + 1..end, without: None });
-        }
-        match self.suspects.condemned(first).await {
-            Some(why) => without_reading(batch, start..start + 1, &why),
-            None => Piece { messages: start..start + 1, without: None },
-        }
-    }
-
     /// The reader and its stream, as people read it.
     pub(super) fn name(&self) -> String {
         name_of(self.reader.name(), &self.stream)
@@ -168,10 +141,11 @@ impl Writer {
             transaction.check_open()?;
         }
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-        let missed = part.missed.iter().map(|(from, to)| to - from).sum();
+        let missed = part.missed.iter().map(count_of).sum();
         let db = transaction.db();
         for (from, to) in &part.missed {
-            let noted = leftovers::missed(db, name, &self.stream, *from, Some(*to), "retention");
+            let why = if to.is_some() { "retention" } else { "made_anew" };
+            let noted = leftovers::missed(db, name, &self.stream, *from, *to, why);
             answered(noted).await?;
         }
         if !part.aside.is_empty() {
@@ -184,7 +158,7 @@ impl Writer {
             epoch: self.epoch,
             next: part.last.offset + 1,
             last_seen: part.last.fingerprint,
-            published_at: part.last.published_at,
+            published_at: part.published_at,
             read: count(part.readings.len()),
             aside: count(part.aside.len()),
             missed,
@@ -193,7 +167,6 @@ impl Writer {
             return Err(PieceFailure::Fenced);
         }
         commit(transaction, &[]).await?;
-        self.suspects.are_written(part.last.offset).await;
         self.report(&part);
         Ok(())
     }
@@ -214,15 +187,16 @@ impl Writer {
                 self.name()
             );
         }
-        for (from, to) in &part.missed {
-            let missed = to - from;
+        for offsets in &part.missed {
+            let (missed, (from, to)) = (count_of(offsets), offsets);
             series::missed(name).increment(u64::try_from(missed).unwrap_or_default());
-            tracing::error!(
-                from,
-                to,
-                "{} has missed at most {missed} messages: the stream no longer keeps them",
-                self.name()
-            );
+            let what = match to {
+                Some(_) => format!("at most {missed} messages: the stream no longer keeps them"),
+                None => "what it had not read: the stream was made anew, or lost its newest messages; it reads on with \
+                         what was published since"
+                    .to_owned(),
+            };
+            tracing::error!(from, to, "{} has missed {what}", self.name());
         }
     }
 }
@@ -256,8 +230,10 @@ impl From<Failure> for PieceFailure {
 struct PieceContent {
     readings: Range<usize>,
     last: SeenMessage,
+    /// When the newest message was published.
+    published_at: Option<Timestamp>,
     aside: Vec<AsideMessage>,
-    missed: Vec<(i64, i64)>,
+    missed: Vec<(i64, Option<i64>)>,
 }
 
 impl PieceContent {
@@ -272,14 +248,15 @@ impl PieceContent {
         let mut aside: Vec<AsideMessage> = batch.aside.iter().filter(in_piece).cloned().collect();
         aside.extend(piece.without.clone());
         let missed = if start == 0 { batch.missed.clone() } else { Vec::new() };
-        Some(Self { readings: from..to, last, aside, missed })
+        let times = batch.seen.get(start..end)?.iter().filter_map(|seen| seen.published_at);
+        let published_at = times.max();
+        Some(Self { readings: from..to, last, published_at, aside, missed })
     }
 }
 
-/// The offsets of the first and the last of these messages.
-fn offsets(batch: &ReadingBatch, messages: &Range<usize>) -> Option<(i64, i64)> {
-    let last = batch.seen.get(messages.end.checked_sub(1)?)?;
-    Some((batch.seen.get(messages.start)?.offset, last.offset))
+/// How many messages were missed at most, as far as that is known.
+fn count_of((from, to): &(i64, Option<i64>)) -> i64 {
+    to.map_or(1, |to| to - from)
 }
 
 /// The piece of one message whose reading goes aside.

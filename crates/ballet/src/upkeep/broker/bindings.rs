@@ -41,12 +41,12 @@ impl Bindings {
         self.missing.is_empty()
     }
 
-    /// The command that sends what was missed since all bindings were last seen.
-    fn redrive(&self) -> String {
+    /// The command that creates what is missing, and sends what was missed since all bindings were last seen.
+    fn repair(&self) -> String {
         let second = TimestampRound::new().smallest(Unit::Second).mode(RoundMode::Floor);
         let since = self.whole_at.and_then(|at| at.round(second).ok());
         let since = since.map_or_else(|| "TIME".to_owned(), |at| at.to_string());
-        format!("`ballet dlq redrive --from-journal {} --since {since}`", self.service)
+        format!("`ballet topology repair --since {since}`")
     }
 }
 
@@ -67,11 +67,7 @@ impl fmt::Display for Bindings {
             };
         }
         list(f, &self.missing)?;
-        write!(
-            f,
-            " missing: `ballet topology apply` creates it again, then {} sends what was missed",
-            self.redrive()
-        )
+        write!(f, " missing: {} creates it again, and sends what was missed", self.repair())
     }
 }
 
@@ -156,9 +152,9 @@ impl BindingComparer {
                 }
                 if now.missing.is_empty() {
                     if !before.missing.is_empty() {
-                        let redrive = before.redrive();
+                        let repair = before.repair();
                         tracing::warn!(
-                            "all bindings are there again; {redrive} sends what was missed"
+                            "all bindings are there again; {repair} sends what was missed"
                         );
                     }
                     now.whole_at = Some(asked_at);

@@ -26,7 +26,6 @@ use crate::engine::engine::Engine;
 use crate::engine::handlers::guard::guarded;
 use crate::engine::stopping::stopped;
 use crate::engine::transaction::Transaction;
-use crate::upkeep::database::crashes::{Blame, Crashes, FOR_GOOD, noted};
 use crate::upkeep::failure_log;
 
 /// The longest time between two looks at the requests. Those that come meanwhile share a run.
@@ -44,9 +43,9 @@ const PORTION_BYTES: usize = 8 * 1024 * 1024;
 /// together publish at most `rate` entities per second.
 pub(crate) async fn run(engine: Arc<Engine>, shares: Vec<ShareEntry>, rate: u32) {
     let mut stopping = engine.stopping.clone();
-    let (mut sources, mut crashes) = (HashMap::new(), Crashes::default());
+    let mut sources = HashMap::new();
     loop {
-        let published = publish_due(&engine, &shares, &mut sources, &mut crashes, rate);
+        let published = publish_due(&engine, &shares, &mut sources, rate);
         let pause = match published.await {
             Ok(pause) => pause,
             Err(failure) => {
@@ -69,7 +68,6 @@ async fn publish_due(
     engine: &Arc<Engine>,
     shares: &[ShareEntry],
     sources: &mut HashMap<&'static str, Source>,
-    crashes: &mut Crashes<&'static str>,
     rate: u32,
 ) -> Result<Duration, Failure> {
     let names: Vec<&str> = shares.iter().map(|share| share.part.entity).collect();
@@ -86,37 +84,15 @@ async fn publish_due(
     let Some(share) = shares.iter().find(|share| share.part.entity == entity) else {
         return Ok(EVERY);
     };
-    let server = engine.database.probe.server();
     let failure = match Box::pin(guarded(publish_portion(engine, share, sources, rate))).await {
-        Ok(has_published) => {
-            crashes.forget(&share.part.entity);
-            return Ok(if has_published { Duration::ZERO } else { SOON });
-        }
+        Ok(has_published) => return Ok(if has_published { Duration::ZERO } else { SOON }),
+        Err(failure) if failure.kind() == FailureKind::ConnectionLost => return Err(failure),
         Err(failure) => failure,
     };
-    let pause = match crashes.blame(&engine.database, share.part.entity, server, &failure).await {
-        _ if failure.kind() != FailureKind::ConnectionLost => {
-            sources.remove(share.part.entity);
-            Some(AFTER_FAILURE)
-        }
-        Blame::None => return Ok(EVERY),
-        Blame::PutOff(pause) => Some(pause),
-        Blame::SetAside => None,
-    };
-    let why = if let Some(pause) = pause {
-        tracing::error!("{entity} cannot be published anew; trying again in {pause:?}: {failure}");
-        failure.to_string()
-    } else {
-        let why = format!(
-            "to publish it anew may be what crashes the database; it waits for \
-             `ballet copies rebuild`: {failure}"
-        );
-        tracing::error!("{entity} is set aside: {why}");
-        why
-    };
-    let pause = pause.unwrap_or(FOR_GOOD);
-    let note = || answered(republications::failed(&engine.database.upkeep, &entity, &why, pause));
-    noted(&engine.database, note).await?;
+    sources.remove(share.part.entity);
+    let (upkeep, why, pause) = (&engine.database.upkeep, failure.to_string(), AFTER_FAILURE);
+    tracing::error!("{entity} cannot be published anew; trying again in {pause:?}: {why}");
+    answered(republications::failed(upkeep, &entity, &why, pause)).await?;
     Ok(EVERY)
 }
 
@@ -130,7 +106,7 @@ async fn publish_portion(
     let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
     let taken = answered(republications::take(transaction.db(), share.part.entity)).await?;
     let Some(taken) = taken else { return Ok(false) };
-    let mut run = begin_run(taken, || engine.time.clock.draw(transaction.scope.now));
+    let mut run = begin_run(taken, || engine.time.clock.new_id(transaction.scope.now));
     let Some(id) = run.run else { return Ok(false) };
     let source = source(transaction.db(), share, sources).await?;
     let after = run.position.as_deref();

@@ -1,15 +1,18 @@
 //! Shows that this process is alive, and whether it is ready: renews its lease, and holds its lock.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_store::database::connection::is_lock_timeout;
 use ballet_store::database::hosts::Hosts;
 use ballet_store::process::{connect, renew, try_lock};
+use jiff::Timestamp;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use crate::engine::shared_clock::SharedClock;
 use crate::engine::stopping::stopped;
 
 const BEAT: Duration = Duration::from_secs(2);
@@ -27,6 +30,7 @@ pub(crate) async fn keep(
     hosts: Hosts,
     (process, version): (i64, Option<String>),
     why_unready: WhyUnready,
+    shared: Arc<SharedClock>,
     mut stopping: watch::Receiver<bool>,
 ) {
     let (mut session, mut has_lock) = (Some(session), true);
@@ -42,7 +46,7 @@ pub(crate) async fn keep(
             session = None;
         }
         let options = hosts.options();
-        let says = (process, version.as_deref(), why_unready());
+        let says = (process, version.as_deref(), why_unready(), shared.settled());
         let beat = timeout(PATIENCE, beat(&mut session, &mut has_lock, &options, says));
         let done = tokio::select! {
             done = beat => done,
@@ -81,7 +85,7 @@ async fn beat(
     session: &mut Option<PgConnection>,
     has_lock: &mut bool,
     options: &PgConnectOptions,
-    (process, version, unready): (i64, Option<&str>, Option<String>),
+    (process, version, unready, settled): (i64, Option<&str>, Option<String>, Option<Timestamp>),
 ) -> Result<(), sqlx::Error> {
     let session = match session {
         Some(session) => session,
@@ -90,7 +94,7 @@ async fn beat(
             session.insert(connect(options).await?)
         }
     };
-    renew(session, process, version, unready.as_deref()).await?;
+    renew(session, process, version, unready.as_deref(), settled).await?;
     if !*has_lock {
         *has_lock = try_lock(session, process).await?;
     }

@@ -17,9 +17,9 @@ use crate::declare::handler::database_wait::{answered, patiently};
 use crate::declare::handler::failure::Failure;
 use crate::engine::stopping::stopped;
 use crate::outgoing::publishing::PublishSpans;
-use crate::outgoing::wire::OutgoingEvent;
 use crate::upkeep::outbox::other_processes::OtherProcesses;
 use crate::upkeep::outbox::outbox::Outbox;
+use ballet_store::outbox::wire::OutgoingEvent;
 
 /// The most batches that a look lists.
 const LIST: i64 = 50_000;

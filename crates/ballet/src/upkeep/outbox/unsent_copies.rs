@@ -49,9 +49,6 @@ async fn sweep(pool: &PgPool, publisher: &PublisherHandle) -> Result<(), Failure
         let mut db = answered(pool.acquire()).await?;
         let unsent = answered(unsent_copies::take(&mut db, PORTION, &closed)).await?;
         if unsent.is_empty() {
-            let left = answered(unsent_copies::count(&mut db)).await?;
-            #[expect(clippy::cast_precision_loss, reason = "a gauge")]
-            ballet_amqp::gauge!("ballet_copies_unsent").set(left as f64);
             return Ok(());
         }
         drop(db);

@@ -17,7 +17,6 @@ use ballet_store::inbox::failures;
 use ballet_store::inbox::failures::FailedMessage;
 use ballet_store::operators::compensations_by_hand;
 use ballet_store::operators::compensations_by_hand::DueSaga;
-use uuid::Uuid;
 
 use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::{Failure, FailureKind};
@@ -27,7 +26,6 @@ use crate::engine::compensation::compensate_wanted;
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 use crate::engine::transaction::Transaction;
-use crate::upkeep::database::crashes::{Blame, Crashes, noted};
 use crate::upkeep::failure_log;
 
 /// How many of these sagas go on at a time: a compensation that hangs does not hold up all others. Each takes a
@@ -48,9 +46,8 @@ pub(crate) fn is_needed(sagas: &[Arc<SagaEntry>]) -> bool {
 pub(crate) async fn run(engine: Arc<Engine>) {
     let sagas: Vec<&'static str> = engine.registry.sagas.iter().map(|saga| saga.saga).collect();
     let mut stopping = engine.stopping.clone();
-    let mut crashes = Crashes::default();
     loop {
-        if let Err(failure) = all_due(&engine, &sagas, &mut crashes).await {
+        if let Err(failure) = all_due(&engine, &sagas).await {
             if failure.kind() == FailureKind::ConnectionLost {
                 engine.database.is_away(&failure);
             }
@@ -63,11 +60,7 @@ pub(crate) async fn run(engine: Arc<Engine>) {
     }
 }
 
-async fn all_due(
-    engine: &Arc<Engine>,
-    sagas: &[&'static str],
-    crashes: &mut Crashes<Uuid>,
-) -> Result<(), Failure> {
+async fn all_due(engine: &Arc<Engine>, sagas: &[&'static str]) -> Result<(), Failure> {
     while !*engine.stopping.borrow() {
         let mut db = engine.database.upkeep.acquire().await?;
         let next = answered(compensations_by_hand::next(&mut db, sagas)).await?;
@@ -75,18 +68,11 @@ async fn all_due(
         let Some(due) = next else { return Ok(()) };
         let saga = engine.registry.sagas.iter().find(|saga| saga.saga == due.saga);
         let Some(saga) = saga.map(Arc::clone) else { return Ok(()) };
-        let server = engine.database.probe.server();
-        let Err(failure) = Box::pin(go_on(engine, &saga, &due)).await else {
-            crashes.forget(&due.note_id);
-            continue;
-        };
-        // A compensation that crashes the server is put off like any other.
-        if failure.kind() == FailureKind::ConnectionLost
-            && crashes.blame(&engine.database, due.note_id, server, &failure).await == Blame::None
-        {
-            return Ok(());
+        match Box::pin(go_on(engine, &saga, &due)).await {
+            Ok(()) => {}
+            Err(failure) if failure.kind() == FailureKind::ConnectionLost => return Err(failure),
+            Err(failure) => put_off(engine, &saga, &due, &failure).await?,
         }
-        put_off(engine, &saga, &due, &failure).await?;
     }
     Ok(())
 }
@@ -131,15 +117,12 @@ async fn put_off(
     let note = MessageId(due.note_id);
     // Together: what is put off and not listed would stand still in silence, and what is listed and not left would
     // be listed for ever.
-    noted(&engine.database, || async {
-        let mut db = begin(&engine.database.upkeep).await?;
-        if answered(compensations_by_hand::put_off(&mut db, due, pause)).await? {
-            answered(failures::insert(&mut *db, note, Some(saga_id), event, &failed)).await?;
-        }
-        fault::point(FaultPoint::BeforeTables, "put_off");
-        answered(db.commit()).await?;
-        fault::point(FaultPoint::AfterTables, "put_off");
-        Ok(())
-    })
-    .await
+    let mut db = begin(&engine.database.upkeep).await?;
+    if answered(compensations_by_hand::put_off(&mut db, due, pause)).await? {
+        answered(failures::insert(&mut *db, note, Some(saga_id), event, &failed)).await?;
+    }
+    fault::point(FaultPoint::BeforeTables, "put_off");
+    answered(db.commit()).await?;
+    fault::point(FaultPoint::AfterTables, "put_off");
+    Ok(())
 }

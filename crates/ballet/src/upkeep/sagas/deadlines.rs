@@ -8,8 +8,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ballet_core::Reason;
 use ballet_core::own_handlers::DEADLINE;
-use ballet_core::{Reason, SagaId};
 use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::database::connection::begin;
 use ballet_store::deadlines;
@@ -25,7 +25,6 @@ use crate::engine::engine::Engine;
 use crate::engine::handlers::guard::guarded;
 use crate::engine::stopping::stopped;
 use crate::engine::transaction::Transaction;
-use crate::upkeep::database::crashes::{Blame, Crashes, FOR_GOOD, noted};
 use crate::upkeep::failure_log;
 
 /// The longest time between two checks, since another replica may have set an earlier deadline.
@@ -39,22 +38,12 @@ const PORTION: usize = 500;
 /// When a deadline is tried again that could not be published.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// Whether a deadline is what crashes the database's server.
-#[derive(Default)]
-struct Suspicion {
-    /// The losses, by the oldest deadline of a portion.
-    crashes: Crashes<SagaId>,
-    /// Whether one of several is to blame. Until it is found, each is published alone.
-    is_strong: bool,
-}
-
 /// Publishes deadlines that have passed, until the service stops.
 pub(crate) async fn run(engine: Arc<Engine>) {
     let sagas: Vec<&'static str> = engine.registry.with_deadline().map(|saga| saga.saga).collect();
     let mut stopping = engine.stopping.clone();
-    let mut suspicion = Suspicion::default();
     loop {
-        let pause = match publish_all(&engine, &sagas, &mut suspicion).await {
+        let pause = match publish_all(&engine, &sagas).await {
             Ok(pause) => pause,
             Err(failure) => {
                 if failure.kind() == FailureKind::ConnectionLost {
@@ -72,12 +61,8 @@ pub(crate) async fn run(engine: Arc<Engine>) {
 }
 
 /// Publishes all due deadlines. Returns the time until the next check. One that cannot be published is
-/// put off, and costs the others a smaller portion. One that crashes the server is set aside.
-async fn publish_all(
-    engine: &Arc<Engine>,
-    sagas: &[&'static str],
-    suspicion: &mut Suspicion,
-) -> Result<Duration, Failure> {
+/// put off, and costs the others a smaller portion.
+async fn publish_all(engine: &Arc<Engine>, sagas: &[&'static str]) -> Result<Duration, Failure> {
     let mut most = PORTION;
     loop {
         let settled = engine.time.shared.settled();
@@ -86,46 +71,23 @@ async fn publish_all(
         drop(db);
         let pause = pause.unwrap_or(EVERY);
         if !pause.is_zero() {
-            suspicion.is_strong = false;
             return Ok(pause.clamp(MIN_PAUSE, EVERY));
         }
-        if suspicion.is_strong {
-            most = 1;
-        }
-        let server = engine.database.probe.server();
         let mut passed = Vec::new();
         let published = Box::pin(guarded(publish_portion(engine, sagas, most, &mut passed))).await;
         let failure = match published {
             Ok(()) if passed.is_empty() => return Ok(SOON),
             Ok(()) => {
-                passed.iter().for_each(|passed| suspicion.crashes.forget(&passed.saga_id));
                 most = PORTION.min(most * 2);
                 continue;
             }
             Err(failure) => failure,
         };
         match (failure.kind(), &passed[..]) {
-            (FailureKind::Conflict, _) | (_, []) => return Err(failure),
-            (FailureKind::ConnectionLost, [oldest, others @ ..]) => {
-                let blame = suspicion
-                    .crashes
-                    .blame(&engine.database, oldest.saga_id, server, &failure)
-                    .await;
-                if blame != Blame::None {
-                    suspicion.is_strong = !others.is_empty();
-                }
-                match blame {
-                    Blame::PutOff(pause) if others.is_empty() => {
-                        noted(&engine.database, || put_off(engine, oldest, &failure, pause))
-                            .await?;
-                    }
-                    Blame::SetAside if others.is_empty() => {
-                        set_aside(engine, oldest, &failure).await?;
-                    }
-                    _ => {}
-                }
+            (FailureKind::Conflict | FailureKind::ConnectionLost, _) | (_, []) => {
+                return Err(failure);
             }
-            (_, [passed]) => put_off(engine, passed, &failure, AGAIN).await?,
+            (_, [passed]) => put_off(engine, passed, &failure).await?,
             (_, _) => most = 1,
         }
     }
@@ -169,54 +131,27 @@ async fn put_off(
     engine: &Engine,
     passed: &PassedDeadline,
     failure: &Failure,
-    pause: Duration,
 ) -> Result<(), Failure> {
     let PassedDeadline { saga_id, saga, .. } = passed;
     tracing::error!(
         saga = %saga_id,
-        "the deadline of {saga} has passed and cannot be published; trying again in {pause:?}: \
+        "the deadline of {saga} has passed and cannot be published; trying again in {AGAIN:?}: \
          {failure}"
     );
-    later(engine, passed, &failure.to_string(), Some(pause)).await
-}
-
-/// Puts off for good a deadline that may be what crashes the database's server each time.
-async fn set_aside(
-    engine: &Engine,
-    passed: &PassedDeadline,
-    failure: &Failure,
-) -> Result<(), Failure> {
-    let why = format!(
-        "to publish that its deadline has passed may be what crashes the database; it waits for \
-         `ballet sagas stop`: {failure}"
-    );
-    tracing::error!(saga = %passed.saga_id, "a deadline is set aside: {why}");
-    noted(&engine.database, || later(engine, passed, &why, None)).await
-}
-
-async fn later(
-    engine: &Engine,
-    passed: &PassedDeadline,
-    detail: &str,
-    wait: Option<Duration>,
-) -> Result<(), Failure> {
-    let PassedDeadline { saga_id, saga, .. } = passed;
-    let detail = detail.to_owned();
     let declared = engine.registry.with_deadline().find(|declared| declared.saga == saga);
     let event = declared.and_then(|saga| saga.deadline.as_ref()).map(|it| it.part.passed);
     let failed = FailedMessage {
         handler: DEADLINE,
         reason: Reason::Failed.code(),
-        detail,
+        detail: failure.to_string(),
         attempts: 1,
-        wait,
+        wait: Some(AGAIN),
     };
     let event = event.map_or("", |event| event.name());
     // Together: what is put off and not listed would stand still in silence, and that of a saga which has ended
     // meanwhile would be listed for ever.
     let mut db = begin(&engine.database.upkeep).await?;
-    let pause = wait.unwrap_or(FOR_GOOD);
-    if answered(deadlines::put_off(&mut db, *saga_id, saga, pause)).await? {
+    if answered(deadlines::put_off(&mut db, *saga_id, saga, AGAIN)).await? {
         let note = deadlines::note(*saga_id, saga);
         answered(failures::insert(&mut *db, note, Some(*saga_id), event, &failed)).await?;
     }

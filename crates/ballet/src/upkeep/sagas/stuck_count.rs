@@ -1,10 +1,11 @@
-//! Counts what waits for a person: stuck sagas, and events that can never be published.
+//! Counts what waits for a person: stuck sagas, events that can never be published, and copies of messages that the
+//! broker does not take.
 
 use std::time::Duration;
 
 use ballet_amqp::jittered;
 use ballet_store::inbox::failures;
-use ballet_store::outbox::batches as outbox;
+use ballet_store::outbox::{batches as outbox, unsent_copies};
 use sqlx::{PgConnection, PgPool};
 use tokio::sync::watch;
 
@@ -20,13 +21,14 @@ struct StuckCounts {
     tried_again: f64,
     for_good: f64,
     unpublishable: i64,
+    unsent: i64,
 }
 
-/// Counts for the metrics, and for readiness, until the service stops. The counts come from the
+/// Counts for the metrics, and says to readiness how the outbox is, until the service stops. The counts come from the
 /// database, so every replica reports the same numbers.
 pub(crate) async fn keep_count(
     pool: PgPool,
-    unpublishable: watch::Sender<i64>,
+    outbox: watch::Sender<String>,
     mut stopping: watch::Receiver<bool>,
 ) {
     let mut pause = jittered(FIRST);
@@ -38,11 +40,12 @@ pub(crate) async fn keep_count(
         let counted = async { count(&mut *pool.acquire().await?).await };
         match answered(counted).await {
             Ok(counted) => {
-                let StuckCounts { tried_again, for_good, unpublishable: dead } = counted;
+                let StuckCounts { tried_again, for_good, unpublishable, unsent } = counted;
                 ballet_amqp::gauge!("ballet_sagas_stuck", "tried_again" => "yes").set(tried_again);
                 ballet_amqp::gauge!("ballet_sagas_stuck", "tried_again" => "no").set(for_good);
-                ballet_amqp::gauge!("ballet_outbox_dead").set(dead as f64);
-                unpublishable.send_replace(dead);
+                ballet_amqp::gauge!("ballet_outbox_dead").set(unpublishable as f64);
+                ballet_amqp::gauge!("ballet_copies_unsent").set(unsent as f64);
+                outbox.send_replace(said(unpublishable, unsent));
             }
             Err(failure) => tracing::debug!("stuck sagas could not be counted: {failure}"),
         }
@@ -52,5 +55,21 @@ pub(crate) async fn keep_count(
 async fn count(db: &mut PgConnection) -> Result<StuckCounts, sqlx::Error> {
     let (tried_again, for_good) = failures::count(db).await?;
     let unpublishable = outbox::count_dead(db).await?;
-    Ok(StuckCounts { tried_again, for_good, unpublishable })
+    let unsent = unsent_copies::count(db).await?;
+    Ok(StuckCounts { tried_again, for_good, unpublishable, unsent })
+}
+
+fn said(unpublishable: i64, unsent: i64) -> String {
+    let mut said = Vec::new();
+    if unpublishable > 0 {
+        said.push(format!(
+            "events that can never be published: {unpublishable} (`ballet outbox list`)"
+        ));
+    }
+    if unsent > 0 {
+        said.push(format!(
+            "dead letters and delayed messages that the broker does not take: {unsent} (`ballet outbox waiting`)"
+        ));
+    }
+    if said.is_empty() { "ok".to_owned() } else { said.join("; ") }
 }

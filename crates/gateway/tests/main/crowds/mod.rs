@@ -243,34 +243,61 @@ async fn the_document_is_sent_packed_once_and_not_without_end() {
 }
 
 #[tokio::test]
-async fn what_services_are_told_is_signed() {
-    let (service, folder) = (TestService::ok().await, Folder::new());
+async fn what_services_are_told_is_signed_for_each_of_them_with_all_that_decides() {
+    let (a, b, folder) = (TestService::ok().await, TestService::ok().await, Folder::new());
     let secrets = ["a-secret-of-thirty-two-characters", "another-of-thirty-two-characters!"];
-    folder.write("secret", &secrets.join("\n"));
-    let config = format!("[signing]\nsecret = \"file:secret\"\n{}{ROUTE}", service.upstream("a"));
+    folder.write("secret-a", &secrets.join("\n"));
+    folder.write("secret-b", "the-secret-of-b-has-32-characters");
+    let signing = "[signing]\nsecret = \"file:secret-{upstream}\"\n";
+    let (upstreams, more) = (a.upstream("a") + &b.upstream("b"), ROUTE.replace("\"a", "\"b"));
+    let more = more.replace("\"/a\"", "\"/b\"");
+    let config = format!("{signing}{upstreams}{ROUTE}{more}");
     let gateway = Gateway::start(&folder, &config).await;
-    let forged = Client::new().get(gateway.at("/a?b=c")).header("x-ballet-signature", "t=1,v1=00");
-    assert_eq!(forged.send().await.unwrap().status(), 200);
-    let got = service.got().remove(0);
-    let signature = got.header("x-ballet-signature").unwrap();
-    let check = |path: &str, scopes: Option<&str>, secret: &str| {
-        let named = scopes.map(|scopes| ("x-ballet-scopes", scopes.as_bytes()));
-        let message = ballet_signature::message("GET", path, named.into_iter());
-        ballet_signature::check(&[secret.to_owned()], signature, now(), &message)
-    };
-    assert_eq!(got.headers.get_all("x-ballet-signature").iter().count(), 1);
-    assert_eq!(check("/a?b=c", Some(""), secrets[0]), Ok(()));
-    for (path, scopes, secret) in [
-        ("/a?b=d", Some(""), secrets[0]),
-        ("/a?b=c", Some("orders:all"), secrets[0]),
-        ("/a?b=c", None, secrets[0]),
-        ("/a?b=c", Some(""), secrets[1]),
-    ] {
-        check(path, scopes, secret).unwrap_err();
+    for (service, path) in [(&a, "/a?b=c"), (&b, "/b")] {
+        let sent = Client::new().post(gateway.at(path)).body("good").header("if-match", "\"1\"");
+        let forged = sent.header("x-ballet-signature", "t=1,v1=00").header("x-ballet-body", "00");
+        assert_eq!(forged.send().await.unwrap().status(), 200);
+        assert_eq!(service.got().len(), 1);
     }
-    folder.write("short", "short");
-    let wrong = format!("[signing]\nsecret = \"file:short\"\n{}{ROUTE}", service.upstream("a"));
-    let file = folder.write("wrong.toml", &wrong);
-    let (good, _, said) = command(&["check", file.to_str().unwrap()]);
-    assert!(!good && said.contains("a secret has 5 characters"), "{said}");
+    let check = |got: &ReceivedRequest, path: &str, left_out: &str, more: &str, secret: &str| {
+        let signed = ["x-ballet-body", "x-ballet-scopes", "if-match", "content-type"];
+        let named = signed.iter().filter(|name| **name != left_out);
+        let named = named.filter_map(|name| Some((*name, got.header(name)?.as_bytes())));
+        let more = [(more, &b""[..])];
+        let more = more.into_iter().filter(|(name, _)| !name.is_empty());
+        let message = ballet_signature::message("POST", path, named.chain(more));
+        let signature = got.header("x-ballet-signature").unwrap();
+        let valid = ballet_signature::REQUEST_VALID;
+        ballet_signature::check(&[secret.to_owned()], signature, now(), valid, &message)
+    };
+    let (to_a, to_b) = (a.got().remove(0), b.got().remove(0));
+    assert_eq!(to_a.headers.get_all("x-ballet-signature").iter().count(), 1);
+    let hash = ballet_signature::body_hash(b"good");
+    assert_eq!(to_a.header("x-ballet-body"), Some(&*hash));
+    assert_eq!(check(&to_a, "/a?b=c", "", "", secrets[0]), Ok(()));
+    assert_eq!(check(&to_b, "/b", "", "", "the-secret-of-b-has-32-characters"), Ok(()));
+    for (got, path, left_out, more, secret) in [
+        (&to_a, "/a?b=d", "", "", secrets[0]),
+        (&to_a, "/a?b=c", "x-ballet-scopes", "", secrets[0]),
+        (&to_a, "/a?b=c", "x-ballet-body", "", secrets[0]),
+        (&to_a, "/a?b=c", "if-match", "", secrets[0]),
+        (&to_a, "/a?b=c", "", "x-ballet-subject", secrets[0]),
+        (&to_a, "/a?b=c", "", "idempotency-key", secrets[0]),
+        (&to_a, "/a?b=c", "", "", secrets[1]),
+        (&to_b, "/b", "", "", secrets[0]),
+    ] {
+        check(got, path, left_out, more, secret).unwrap_err();
+    }
+    for (wrong, why) in [
+        ("file:short-{upstream}", "signing.secret of a: GATEWAY_SECRET_FILE: a secret has 5"),
+        ("file:none-{upstream}", "none-a cannot be read"),
+        ("file:secret-a", "expected \"file:PATH\" or \"env:NAME\" with {upstream} in it"),
+        ("env:GATEWAY_SECRET", "expected \"file:PATH\" or \"env:NAME\" with {upstream} in it"),
+        ("one-secret-of-all-services-{upstream}", "expected \"file:PATH\" or \"env:NAME\""),
+    ] {
+        folder.write("short-a", "short");
+        let file = folder.write("wrong.toml", &config.replace("file:secret-{upstream}", wrong));
+        let (good, _, said) = command(&["check", file.to_str().unwrap()]);
+        assert!(!good && said.contains(why), "{said}");
+    }
 }

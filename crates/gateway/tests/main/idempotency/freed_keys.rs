@@ -47,7 +47,7 @@ async fn a_key_that_was_stored_after_the_gateway_gave_up_is_free_again() {
 }
 
 /// The gateway signs.
-const SIGNING: &str = "[signing]\nsecret = \"a-secret-of-these-tests-32-characters\"\n";
+const SIGNING: &str = "[signing]\nsecret = \"file:secret-{upstream}\"\n";
 
 #[tokio::test]
 async fn a_service_that_refuses_the_gateways_signature_has_done_nothing_and_says_nothing_of_the_client()

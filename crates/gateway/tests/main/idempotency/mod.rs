@@ -7,6 +7,7 @@ mod old_rows;
 
 use ballet_stage::{Database, Link, Postgres, Proxy};
 use reqwest::{Client, Response};
+use sqlx::{Connection, Executor, PgConnection};
 use tokio::io::AsyncWriteExt;
 
 use crate::support::gateway::{Folder, Gateway, command, problem};
@@ -40,6 +41,7 @@ async fn shop(upstream: &str, more: &str) -> KeyedShop {
         database.url()
     );
     let folder = Folder::new();
+    folder.write("secret-a", "a-secret-of-these-tests-32-characters");
     let gateway = Gateway::start(&folder, &config).await;
     gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
     KeyedShop { database, folder, gateway, key, other }
@@ -98,6 +100,30 @@ async fn the_same_request_takes_effect_once() {
     }
     let safe = Client::new().get(shop.gateway.at("/a")).header("x-api-key", &shop.key);
     assert_eq!(safe.send().await.unwrap().text().await.unwrap(), "order 3");
+}
+
+#[tokio::test]
+async fn a_key_does_not_end_with_the_databases_clock() {
+    let service = counting(201).await;
+    let mut shop = shop(&service.upstream("a"), "").await;
+    assert_eq!(shop.post("k", "x").await.status(), 201);
+    // Before the system's own function, the next gateway finds this one.
+    let name = shop.database.url().rsplit_once('/').unwrap().1;
+    let ahead = format!(
+        "create schema ahead; create function ahead.now() returns timestamptz language sql as \
+         $$select pg_catalog.now() + interval '25 hours'$$; \
+         alter database \"{name}\" set search_path = ahead, pg_catalog, public"
+    );
+    let mut database = PgConnection::connect(shop.database.url()).await.unwrap();
+    database.execute(sqlx::AssertSqlSafe(ahead)).await.unwrap();
+    shop.gateway = shop.another().await;
+    assert_eq!(shop.post("new", "x").await.status(), 201);
+    let until = "select bool_and(expires_at > now() + interval '20 hours') \
+                 from gateway.idempotent_request where key = 'new'";
+    let late: bool = sqlx::query_scalar(until).fetch_one(&mut database).await.unwrap();
+    assert!(late, "the gateway sees the other time");
+    assert_eq!(shop.post("k", "x").await.headers()["idempotency-replayed"], "true");
+    assert_eq!(service.got().len(), 2);
 }
 
 #[tokio::test]
@@ -235,6 +261,36 @@ async fn a_service_that_recognises_keys_is_asked_again() {
     let [first, second] = &service.got()[..] else { panic!("two requests") };
     let key = first.header("idempotency-key");
     assert_eq!((key, second.header("idempotency-key")), (Some("key:first:k"), key));
+}
+
+#[tokio::test]
+async fn a_public_route_passes_keys_on_to_a_service_that_recognises_them() {
+    let service = TestService::ok().await;
+    let folder = Folder::new();
+    let config = |more: &str| {
+        format!(
+            "[database]\nurl = \"postgres://nobody@127.0.0.1:1/nothing\"\n{}[[route]]\n\
+             prefix = \"/a\"\nmethods = [\"POST\"]\nupstream = \"a\"\npublic = true\n\
+             idempotency = \"optional\"\nrate = \"keys\"\n{more}{RATE}",
+            service.upstream("a")
+        )
+    };
+    let path = folder.write("public.toml", &config(""));
+    let (is_good, told, said) = command(&["check", path.to_str().unwrap()]);
+    assert!(!is_good && (told + &said).contains("a service that recognises them"), "{said}");
+    // The gateway remembers nothing of it, and needs no memory for it.
+    let gateway = Gateway::start(&folder, &config("deduplicates = true\n")).await;
+    let post = |key: &str| {
+        let request = Client::new().post(gateway.at("/a")).header("idempotency-key", key);
+        request.body("x").send()
+    };
+    for key in ["k", "k"] {
+        assert_eq!(post(key).await.unwrap().status(), 200);
+    }
+    problem(post("sub:ada k").await.unwrap(), 400).await;
+    let [first, second] = &service.got()[..] else { panic!("two requests") };
+    let key = first.header("idempotency-key");
+    assert_eq!((key, second.header("idempotency-key")), (Some("public:k"), key));
 }
 
 #[tokio::test]

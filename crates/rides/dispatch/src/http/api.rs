@@ -11,14 +11,15 @@ use crate::http::state::DispatchState;
 use crate::http::{rides, trips};
 use crate::old_quotes;
 use crate::store::ride;
+use crate::verifier::Verifier;
 
-pub(crate) fn routes(handle: Handle, settings: DispatchSettings) -> Router {
+pub(crate) fn routes(handle: Handle, settings: DispatchSettings, verifier: Verifier) -> Router {
     tokio::spawn(expiry::run(handle.clone(), settings.offers_per_ride));
     tokio::spawn(old_quotes::run(handle.clone()));
     let watchers = Watchers::new(handle.clone(), settings.watchers(), |handle, known| {
         Box::pin(async move { ride::changed(handle.db(), &known).await })
     });
-    api().router(DispatchState { handle, settings, watchers })
+    api().router(DispatchState { handle, settings, watchers, verifier })
 }
 
 pub(crate) fn api() -> Api<DispatchState> {
@@ -42,6 +43,7 @@ fn rides(api: Api<DispatchState>) -> Api<DispatchState> {
             }))
             .answers(StatusCode::CREATED, "The quote.")
             .refuses(StatusCode::FORBIDDEN, "It is for another rider.")
+            .refuses(StatusCode::UNPROCESSABLE_ENTITY, "The way is longer than a ride goes.")
             .not_yet("A rider who registered a moment ago may not be known here yet.")
             .refuses(StatusCode::SERVICE_UNAVAILABLE, "No tariff is valid."),
     )
@@ -49,7 +51,7 @@ fn rides(api: Api<DispatchState>) -> Api<DispatchState> {
         "/rides",
         rides::list,
         Operation::new("list_rides", "List rides")
-            .about("The newest come first. A rider has only its own.")
+            .about("The newest come first. A rider has only its own. `live` leaves out those that are over.")
             .answers(ok, "A page of rides."),
     )
     .post(
@@ -63,6 +65,7 @@ fn rides(api: Api<DispatchState>) -> Api<DispatchState> {
             .example(json!({ "quote_id": "0190a000-0000-7000-8000-000000000002" }))
             .answers(StatusCode::CREATED, "The ride. Once its price is held on the rider's card, the search for a driver begins.")
             .refuses(StatusCode::GONE, "The quote is too old.")
+            .refuses(StatusCode::SERVICE_UNAVAILABLE, "The search for drivers is behind.")
             .try_again(
                 StatusCode::TOO_MANY_REQUESTS,
                 "The rider has too many rides that are not over.",
@@ -111,8 +114,8 @@ fn rides(api: Api<DispatchState>) -> Api<DispatchState> {
 fn trips(api: Api<DispatchState>) -> Api<DispatchState> {
     let (ok, missing, none) =
         (StatusCode::OK, StatusCode::NOT_FOUND, "The ride was not offered to this driver.");
-    let accepted = "A ride that was just accepted gets its driver in a moment: try again after \
-                    `Retry-After`.";
+    let accepted = "A ride that was just accepted gets its driver in a moment, and a position that was just sent \
+                    counts in a moment: try again after `Retry-After`.";
     let says = json!({ "driver_id": "0190a000-0000-7000-8000-000000000003" });
     let operation = |id, summary, done| {
         Operation::new(id, summary)
@@ -126,15 +129,21 @@ fn trips(api: Api<DispatchState>) -> Api<DispatchState> {
         "/trips",
         trips::list,
         Operation::new("list_trips", "List the offers to drivers")
-            .about("Those of the newest rides come first. A driver has only its own.")
+            .about(
+                "Those of the newest rides come first. A driver has only its own, and the time of an open offer \
+                 begins when its driver looks at it for the first time.",
+            )
             .answers(ok, "A page of offers."),
     )
     .get(
         "/trips/{ride_id}",
         trips::read,
         Operation::new("read_trip", "Read a ride as its driver sees it")
-            .about("A driver sees the ride from the offer on. Once the offer is over, only the driver who drove sees it.")
-            .answers(ok, "The ride, with the rider's name and rating.")
+            .about(
+                "A driver who is asked sees the pickup, the length and the price. The rider and the destination are \
+                 shown to who has accepted.",
+            )
+            .answers(ok, "The offer, and for its driver the ride with the rider's name.")
             .refuses(missing, "The ride is not offered to this driver, and this driver did not drive it."),
     )
     .post(
@@ -153,13 +162,22 @@ fn trips(api: Api<DispatchState>) -> Api<DispatchState> {
         "/trips/{ride_id}/start",
         trips::start,
         operation("start_ride", "Say that the rider is in the car", "The ride begins.")
-            .refuses(StatusCode::CONFLICT, "The ride is cancelled, or over.")
+            .refuses(
+                StatusCode::CONFLICT,
+                "The ride is cancelled, or over, or the driver is not at the pickup.",
+            )
             .try_again(StatusCode::CONFLICT, accepted),
     )
     .post(
         "/trips/{ride_id}/complete",
         trips::complete,
         operation("complete_ride", "Say that the rider is there", "The ride is over.")
+            .about(
+                "The request may be repeated. The ride is over as soon as the driver's positions show it, or half a \
+                 minute later: the rider then pays the way so far. An operator may name any part of the price.",
+            )
+            .refuses(StatusCode::FORBIDDEN, "A driver names a fare.")
+            .refuses(StatusCode::UNPROCESSABLE_ENTITY, "The fare is more than the price.")
             .refuses(StatusCode::CONFLICT, "The ride has not begun.")
             .try_again(StatusCode::CONFLICT, accepted),
     )

@@ -5,23 +5,31 @@ use ballet::http::{Json, LastEventId, Path, Place, Problem, Query};
 use ballet::{Abort, Failure, SagaId, Tx, copies};
 use ballet_openapi::{Accepted, Created, Either, EventStream, NoContent};
 use jiff::SignedDuration;
-use paging::{After, Page};
+use paging::{Limit, Page, cursor};
 use rides_access::RiderCaller;
 use rides_events::dispatch::RideRequested;
 use rides_events::riders::Rider;
 use rides_events::{Money, QuoteId, RideDispatch, RideId};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use crate::cancel;
 use crate::fare::RouteEstimate;
 use crate::history::StatusChange;
 use crate::http::state::DispatchState;
 use crate::refusals::{
-    in_the_car, no_price, no_quote, no_ride, no_rider, no_tariff, not_over, too_many, too_old,
+    behind, in_the_car, no_quote, no_ride, no_rider, no_tariff, not_over, too_far, too_many,
+    too_old,
 };
 use crate::requests::{Journey, RideRequest};
 use crate::ride::{Quote, Receipt, Ride, RideStatus};
 use crate::store::{payment, quote, ride};
 
+/// The length of the longest way.
+const FARTHEST_METERS: i64 = 200_000;
+/// The search is behind if this many rides wait for this long, and nobody is asked yet.
+const MANY: i64 = 20;
+const LONG: SignedDuration = SignedDuration::from_secs(30);
 /// The time for which a quoted price is valid.
 const VALID: SignedDuration = SignedDuration::from_mins(10);
 
@@ -39,8 +47,9 @@ pub(crate) async fn quote(
     rider.and_then(|rider| rider.state).ok_or_else(|| no_rider(rider_id))?;
     let tariff = quote::tariff(tx.db(), now).await?.ok_or_else(no_tariff)?;
     let way = RouteEstimate::between(pickup, destination);
-    let price = tariff.price(way).ok_or_else(no_price)?;
     let RouteEstimate { meters, seconds } = way;
+    let price = tariff.price(way).filter(|_| meters <= FARTHEST_METERS);
+    let price = price.ok_or_else(|| too_far(meters, FARTHEST_METERS))?;
     let (tariff, valid_until) = (tariff.version, now + VALID);
     let quoted = Quote {
         quote_id,
@@ -73,12 +82,16 @@ pub(crate) async fn request(
     let quoted = quoted.filter(|quoted| caller.is_allowed(quoted.rider_id));
     let quoted = quoted.ok_or_else(|| no_quote(quote_id))?;
     if let Some(before) = ride::find(tx.db(), ride_id).await? {
+        unit.rollback();
         return Ok(created(before));
     }
     if quoted.valid_until < now {
         return Err(too_old(quote_id));
     }
     let Quote { rider_id, pickup, destination, price, tariff, .. } = quoted;
+    if ride::are_waiting(tx.db(), MANY, now - LONG).await? {
+        return Err(behind(MANY, LONG));
+    }
     // Each ride takes a driver away from others, and an early cancellation costs nothing.
     let most = settings.rides_of_one;
     if caller.only().is_some() && ride::open_of(tx.db(), rider_id).await? >= most.into() {
@@ -134,12 +147,26 @@ fn require_visible(
     ride.ok_or_else(|| no_ride(ride_id))
 }
 
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RideFilter {
+    /// Only rides that are not over.
+    #[serde(default)]
+    live: bool,
+    /// The `next` of the page before. Without it, the list begins.
+    #[serde(default, deserialize_with = "cursor")]
+    after: Option<RideId>,
+    /// The most items on the page.
+    #[serde(default)]
+    limit: Limit,
+}
+
 pub(crate) async fn list(
     State(DispatchState { handle, .. }): State<DispatchState>,
     caller: RiderCaller,
-    Query(After { after, limit }): Query<After<RideId>>,
+    Query(RideFilter { live, after, limit }): Query<RideFilter>,
 ) -> Result<Json<Page<Ride>>, Problem> {
-    let rides = ride::page(handle.db(), caller.only(), after, limit).await?;
+    let rides = ride::page(handle.db(), caller.only(), live, after, limit).await?;
     Ok(Json(Page::new(rides, limit, |ride| ride.ride_id)))
 }
 

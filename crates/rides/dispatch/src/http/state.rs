@@ -5,11 +5,13 @@ use ballet_openapi::Watchers;
 
 use crate::config::DispatchSettings;
 use crate::history::RideHistory;
+use crate::verifier::Verifier;
 
-/// The running service, its settings, and the clients that watch rides.
+/// The running service, its settings, the clients that watch rides, and the places of drivers.
 #[derive(Debug, Clone)]
 pub(crate) struct DispatchState {
     pub(crate) handle: Handle,
     pub(crate) settings: DispatchSettings,
     pub(crate) watchers: Watchers<RideHistory>,
+    pub(crate) verifier: Verifier,
 }

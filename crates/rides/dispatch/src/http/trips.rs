@@ -9,16 +9,16 @@ use paging::{CURSOR, Limit, Page};
 use rides_access::DriverCaller;
 use rides_events::dispatch::{NotAccepted, OfferAccepted, RiderPickedUp};
 use rides_events::riders::Rider;
-use rides_events::{DriverId, RideId};
+use rides_events::{DriverId, Money, Point, RideId};
 use schemars::JsonSchema;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::http::state::DispatchState;
 use crate::offer::{Offer, OfferState};
-use crate::refusals::{no_ride, no_trip, offer_is, ride_is};
-use crate::requests::ActingDriver;
-use crate::ride::{Ride, RideStatus};
+use crate::refusals::{no_fare, no_ride, no_trip, offer_is, ride_is};
+use crate::requests::{ActingDriver, RideArrival};
+use crate::ride::{Quote, Ride, RideStatus};
 use crate::search::continue_search;
 use crate::steps::WatchRide;
 use crate::store::{offer, ride};
@@ -28,9 +28,16 @@ use crate::store::{offer, ride};
 pub(crate) struct Trip {
     /// The offer.
     offer: Offer,
-    /// The ride.
-    ride: Ride,
-    /// The name by which the driver calls the rider.
+    /// The place where the rider waits.
+    pickup: Point,
+    /// The length of the way.
+    meters: i64,
+    /// The price.
+    price: Money,
+    /// The ride, for the driver who has accepted it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ride: Option<Ride>,
+    /// The name by which the driver who has accepted the ride calls the rider.
     #[serde(skip_serializing_if = "Option::is_none")]
     rider_name: Option<Personal<String>>,
     /// The mean of the drivers' ratings of the rider, in tenths.
@@ -57,10 +64,13 @@ pub(crate) struct OfferFilter {
 }
 
 pub(crate) async fn list(
-    State(DispatchState { handle, .. }): State<DispatchState>,
+    State(DispatchState { handle, settings, .. }): State<DispatchState>,
     caller: DriverCaller,
     Query(OfferFilter { live, after, limit }): Query<OfferFilter>,
 ) -> Result<Json<Page<Offer>>, Problem> {
+    if let Some(driver_id) = caller.only() {
+        offer::see(handle.db(), driver_id, handle.now() + settings.answer()).await?;
+    }
     let offers = offer::page(handle.db(), caller.only(), live, after, limit).await?;
     Ok(Json(Page::new(offers, limit, |offer| format!("{}-{}", offer.ride_id, offer.attempt))))
 }
@@ -77,16 +87,19 @@ fn offer_cursor<'de, D: Deserializer<'de>>(
 }
 
 pub(crate) async fn read(
-    State(DispatchState { handle, .. }): State<DispatchState>,
+    State(DispatchState { handle, settings, .. }): State<DispatchState>,
     caller: DriverCaller,
     Path(ride_id): Path<RideId>,
 ) -> Result<Json<Trip>, Problem> {
+    if let Some(driver_id) = caller.only() {
+        offer::see(handle.db(), driver_id, handle.now() + settings.answer()).await?;
+    }
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
     let offer = match caller.only() {
         Some(driver_id) => {
             let offer = offer::to(tx.db(), ride_id, driver_id).await?;
-            offer.filter(|offer| offer.state.shows_ride())
+            offer.filter(|offer| offer.state == OfferState::Open || offer.state.shows_ride())
         }
         None => offer::live(tx.db(), ride_id).await?,
     };
@@ -95,7 +108,12 @@ pub(crate) async fn read(
     let rider = copies::get::<Rider>(tx.db(), &ride.quote.rider_id.to_string()).await?;
     let rider = rider.and_then(|rider| rider.state);
     let rider_rating = rider.as_ref().map(|rider| rider.rating);
-    Ok(Json(Trip { offer, ride, rider_name: rider.map(|rider| rider.name), rider_rating }))
+    unit.rollback();
+    let Quote { pickup, meters, price, .. } = ride.quote;
+    let is_shown = caller.only().is_none() || offer.state.shows_ride();
+    let rider_name = rider.map(|rider| rider.name).filter(|_| is_shown);
+    let ride = Some(ride).filter(|_| is_shown);
+    Ok(Json(Trip { offer, pickup, meters, price, ride, rider_name, rider_rating }))
 }
 
 /// The actions of a driver on a ride.
@@ -104,7 +122,8 @@ enum TripAction {
     Accept,
     Decline,
     Start,
-    Complete,
+    /// An operator names the fare.
+    Complete(Option<i64>),
 }
 
 impl TripAction {
@@ -120,21 +139,23 @@ impl TripAction {
             (Self::Decline, OfferState::Open, _) => Ok(true),
             (Self::Accept | Self::Decline, state, _) => Err(offer_is(ride_id, state)),
             (Self::Start, _, RideStatus::PickedUp | RideStatus::Riding)
-            | (Self::Complete, _, RideStatus::Completed)
+            | (Self::Complete(_), _, RideStatus::Completed)
                 if is_driver =>
             {
                 Ok(false)
             }
             (Self::Start, _, RideStatus::Assigned)
-            | (Self::Complete, _, RideStatus::PickedUp | RideStatus::Riding)
+            | (Self::Complete(_), _, RideStatus::PickedUp | RideStatus::Riding)
                 if is_driver =>
             {
                 Ok(true)
             }
-            (Self::Start | Self::Complete, state, _) if !state.shows_ride() => {
+            (Self::Start | Self::Complete(_), state, _)
+                if state != OfferState::Open && !state.shows_ride() =>
+            {
                 Err(offer_is(ride_id, state))
             }
-            (Self::Start | Self::Complete, _, status) => Err(ride_is(ride_id, status)),
+            (Self::Start | Self::Complete(_), _, status) => Err(ride_is(ride_id, status)),
         }
     }
 }
@@ -142,7 +163,7 @@ impl TripAction {
 /// Performs a driver's action under the lock of the ride's saga. Returns the offer and the ride as they are afterwards.
 async fn perform(
     action: TripAction,
-    DispatchState { handle, settings, .. }: DispatchState,
+    DispatchState { handle, settings, verifier, .. }: DispatchState,
     caller: DriverCaller,
     ride_id: RideId,
     ActingDriver { driver_id }: ActingDriver,
@@ -153,6 +174,7 @@ async fn perform(
     let mut tx = unit.tx();
     let now = tx.now();
     if !action.is_new(&offer, &ride, now)? {
+        unit.rollback();
         return Ok((offer, ride));
     }
     match action {
@@ -167,11 +189,20 @@ async fn perform(
             continue_search(&mut unit, &ride, &offer, NotAccepted::Declined, most).await?;
         }
         TripAction::Start => {
+            // The word of an operator counts.
+            if caller.only().is_some() {
+                verifier.require_at_pickup(&ride, now)?;
+            }
             ride::pick_up(tx.db(), ride_id, now).await?;
             tx.publish(&RiderPickedUp { ride_id, driver_id }).await?;
         }
-        TripAction::Complete => {
-            ride::arrive(tx.db(), ride_id, now).await?;
+        TripAction::Complete(named) => {
+            let price = ride.quote.price.amount_minor;
+            let fare = caller.only().is_none().then(|| named.unwrap_or(price));
+            if fare.is_some_and(|fare| !(0..=price).contains(&fare)) {
+                return Err(no_fare(ride.quote.price));
+            }
+            ride::arrive(tx.db(), ride_id, fare, now).await?;
             look_now::<WatchRide>(&mut tx, SagaId(ride_id.0)).await?;
         }
     }
@@ -225,7 +256,11 @@ pub(crate) async fn complete(
     State(dispatch): State<DispatchState>,
     caller: DriverCaller,
     Path(ride_id): Path<RideId>,
-    Json(body): Json<ActingDriver>,
+    Json(RideArrival { driver_id, fare_minor }): Json<RideArrival>,
 ) -> Result<Json<Ride>, Problem> {
-    perform(TripAction::Complete, dispatch, caller, ride_id, body).await.map(|(_, ride)| Json(ride))
+    if fare_minor.is_some() {
+        caller.must_be_behind().map_err(|problem| problem.at(Place::body(["fare_minor"])))?;
+    }
+    let (action, body) = (TripAction::Complete(fare_minor), ActingDriver { driver_id });
+    perform(action, dispatch, caller, ride_id, body).await.map(|(_, ride)| Json(ride))
 }

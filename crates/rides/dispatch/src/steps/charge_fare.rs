@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
 use ballet::{Failure, Never, Tx, done};
-use cards::{Capture, NOT_TAKEN, Provider, ProviderError, Settle};
-use rides_events::RideId;
+use cards::{Provider, ProviderError};
 use rides_events::dispatch::{FareCharged, RideCompleted};
 
+use crate::steps::hold_fare::{ReleaseAnswer, ReleaseRequest};
 use crate::store::payment;
 
-/// Captures the quoted price from the hold. If the processor refuses, the rider owes the price, because the ride has
-/// taken place.
+/// Captures the fare from the hold, or releases the hold if the ride costs nothing. If the processor refuses, the rider
+/// owes the fare, because the ride has taken place.
 #[derive(Debug, Clone)]
 pub struct ChargeFare(pub Arc<dyn Provider>);
 
@@ -21,28 +21,36 @@ impl CallStep for ChargeFare {
     type On = RideCompleted;
     type Done = FareCharged;
     type Refused = Never;
-    type Request = Settle;
-    type Answer = Capture;
+    type Request = ReleaseRequest;
+    type Answer = ReleaseAnswer;
 
     async fn request(&self, tx: &mut Tx<'_>, completed: RideCompleted) -> RequestResult<Self> {
         let RideCompleted { ride_id, fare, .. } = completed;
-        call(payment::find_held(tx.db(), ride_id).await?.settle(fare))
+        call(ReleaseRequest::of(payment::find_held(tx.db(), ride_id).await?, fare))
     }
 
-    async fn call(&self, key: CallKey, request: &Settle) -> Result<Capture, Failure> {
-        self.0.capture(key, request).await.map_err(ProviderError::failure)
+    async fn call(&self, key: CallKey, request: &ReleaseRequest) -> Result<ReleaseAnswer, Failure> {
+        request.ask(&*self.0, key).await
     }
 
     fn looks_up(&self) -> bool {
         self.0.looks_up()
     }
 
-    async fn look_up(&self, key: CallKey, request: &Settle) -> Result<Option<Capture>, Failure> {
-        self.0.look_up_capture(key, request).await.map_err(ProviderError::failure)
-    }
-
-    fn not_taken(&self, _: &Settle, _: &str) -> Option<Capture> {
-        Some(Capture::Failed { reason: NOT_TAKEN.to_owned() })
+    async fn look_up(
+        &self,
+        key: CallKey,
+        request: &ReleaseRequest,
+    ) -> Result<Option<ReleaseAnswer>, Failure> {
+        match request {
+            // A hold is released under the same key as often as one asks.
+            ReleaseRequest::All(_) => request.ask(&*self.0, key).await.map(Some),
+            ReleaseRequest::AllBut(due) => {
+                let known = self.0.look_up_capture(key, due).await;
+                let known = known.map_err(ProviderError::failure)?;
+                Ok(known.map(ReleaseAnswer::AllBut))
+            }
+        }
     }
 
     fn keys_kept(&self) -> Option<Duration> {
@@ -52,12 +60,10 @@ impl CallStep for ChargeFare {
     async fn answered(
         &self,
         tx: &mut Tx<'_>,
-        request: Settle,
-        answer: Capture,
+        request: ReleaseRequest,
+        answer: ReleaseAnswer,
     ) -> CallStepResult<Self> {
-        let now = tx.now();
-        let settled = payment::settle(tx.db(), &request, &answer, now).await?;
-        let payment::Settlement { paid, owed } = settled;
-        done(FareCharged { ride_id: RideId(request.order_id), paid, owed })
+        let (ride_id, payment::Settlement { paid, owed }) = request.settle(tx, answer).await?;
+        done(FareCharged { ride_id, paid, owed })
     }
 }

@@ -5,30 +5,31 @@ use std::time::Duration;
 
 use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
-    CompensateRequestResult, RequestResult, call,
+    CompensateRequestResult, RequestResult, call, known,
 };
 use ballet::{Failure, Tx, compensated, copies, done, refused};
-use cards::{Authorization, Authorize, Capture, NOT_TAKEN, Provider, ProviderError, Settle, Void};
-use rides_events::RideId;
+use cards::{Authorization, Authorize, Capture, Provider, ProviderError, Settle, Void};
 use rides_events::dispatch::{
     DriverWanted, FareHeld, FareReleased, PaymentDeclined, RideRequested,
 };
 use rides_events::riders::Rider;
+use rides_events::{Money, RideId};
 use serde::{Deserialize, Serialize};
 
+use crate::payment::Payment;
 use crate::store::{payment, ride};
 
 /// Asks the card processor to hold the price. Once it does, the search for a driver begins.
 #[derive(Debug, Clone)]
 pub struct HoldFare(pub Arc<dyn Provider>);
 
-/// The request to the card processor when a ride is cancelled.
+/// The request to the card processor when a ride is over or cancelled.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReleaseRequest {
     /// Release the whole hold.
     All(Settle),
-    /// Capture the fee for a late cancellation, and release the rest.
+    /// Capture the fare, or the fee for a late cancellation, and release the rest.
     AllBut(Settle),
 }
 
@@ -42,6 +43,49 @@ pub enum ReleaseAnswer {
     AllBut(Capture),
 }
 
+impl ReleaseRequest {
+    /// Returns the request that ends a hold: captures the amount due, if any, and releases the rest.
+    pub(crate) fn of(held: Payment, due: Money) -> Self {
+        if due.amount_minor > 0 {
+            return Self::AllBut(held.settle(due));
+        }
+        let all = held.held;
+        Self::All(held.settle(all))
+    }
+
+    /// Sends the request to the card processor.
+    pub(crate) async fn ask(
+        &self,
+        provider: &dyn Provider,
+        key: CallKey,
+    ) -> Result<ReleaseAnswer, Failure> {
+        match self {
+            Self::All(held) => provider.void(key, held).await.map(ReleaseAnswer::All),
+            Self::AllBut(due) => provider.capture(key, due).await.map(ReleaseAnswer::AllBut),
+        }
+        .map_err(ProviderError::failure)
+    }
+
+    /// Stores the card processor's answer.
+    pub(crate) async fn settle(
+        self,
+        tx: &mut Tx<'_>,
+        answer: ReleaseAnswer,
+    ) -> Result<(RideId, payment::Settlement), Failure> {
+        let now = tx.now();
+        let (Self::All(request) | Self::AllBut(request)) = self;
+        let settled = match answer {
+            ReleaseAnswer::All(Void::Voided | Void::EndedBefore) => {
+                payment::release(tx.db(), &request, now).await?
+            }
+            ReleaseAnswer::AllBut(answer) => {
+                payment::settle(tx.db(), &request, &answer, now).await?
+            }
+        };
+        Ok((RideId(request.order_id), settled))
+    }
+}
+
 impl CallStep for HoldFare {
     const NAME: &'static str = "hold_fare";
     type On = RideRequested;
@@ -53,9 +97,13 @@ impl CallStep for HoldFare {
     async fn request(&self, tx: &mut Tx<'_>, requested: RideRequested) -> RequestResult<Self> {
         let RideRequested { ride_id, rider_id, price, .. } = requested;
         let rider = copies::get::<Rider>(tx.db(), &rider_id.to_string()).await?;
-        let rider = rider.and_then(|rider| rider.state).ok_or_else(|| {
+        let rider = rider.ok_or_else(|| {
             Failure::not_yet(format!("the copy of riders has no rider {rider_id}, who is to pay"))
         })?;
+        let Some(rider) = rider.state else {
+            let reason = "the rider is erased".to_owned();
+            return known(refused(PaymentDeclined { ride_id, reason }));
+        };
         let card_token = rider.payment_token.into_inner();
         call(Authorize { order_id: ride_id.0, amount: price, card_token })
     }
@@ -74,10 +122,6 @@ impl CallStep for HoldFare {
         request: &Authorize,
     ) -> Result<Option<Authorization>, Failure> {
         self.0.look_up_authorization(key, request).await.map_err(ProviderError::failure)
-    }
-
-    fn not_taken(&self, _: &Authorize, _: &str) -> Option<Authorization> {
-        Some(Authorization::Declined { reason: NOT_TAKEN.to_owned() })
     }
 
     fn keys_kept(&self) -> Option<Duration> {
@@ -117,10 +161,8 @@ impl CallCompensate for HoldFare {
     ) -> CompensateRequestResult<Self> {
         let held = payment::find_held(tx.db(), ride_id).await?;
         let fee = ride::find(tx.db(), ride_id).await?.and_then(|ride| ride.fee);
-        call(match fee {
-            Some(fee) => ReleaseRequest::AllBut(held.settle(fee)),
-            None => ReleaseRequest::All(held.settle(amount)),
-        })
+        let due = fee.unwrap_or(Money { amount_minor: 0, ..amount });
+        call(ReleaseRequest::of(held, due))
     }
 
     async fn compensate_call(
@@ -128,13 +170,7 @@ impl CallCompensate for HoldFare {
         key: CallKey,
         request: &ReleaseRequest,
     ) -> Result<ReleaseAnswer, Failure> {
-        match request {
-            ReleaseRequest::All(held) => self.0.void(key, held).await.map(ReleaseAnswer::All),
-            ReleaseRequest::AllBut(fee) => {
-                self.0.capture(key, fee).await.map(ReleaseAnswer::AllBut)
-            }
-        }
-        .map_err(ProviderError::failure)
+        request.ask(&*self.0, key).await
     }
 
     async fn compensate_answered(
@@ -143,17 +179,7 @@ impl CallCompensate for HoldFare {
         request: ReleaseRequest,
         answer: ReleaseAnswer,
     ) -> CallCompensateResult<Self> {
-        let now = tx.now();
-        let (ReleaseRequest::All(request) | ReleaseRequest::AllBut(request)) = request;
-        let settled = match answer {
-            ReleaseAnswer::All(Void::Voided | Void::EndedBefore) => {
-                payment::release(tx.db(), &request, now).await?
-            }
-            ReleaseAnswer::AllBut(answer) => {
-                payment::settle(tx.db(), &request, &answer, now).await?
-            }
-        };
-        let payment::Settlement { paid, owed } = settled;
-        compensated(FareReleased { ride_id: RideId(request.order_id), paid, owed })
+        let (ride_id, payment::Settlement { paid, owed }) = request.settle(tx, answer).await?;
+        compensated(FareReleased { ride_id, paid, owed })
     }
 }

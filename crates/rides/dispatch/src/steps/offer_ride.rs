@@ -11,7 +11,7 @@ use rides_events::location::DriverReserved;
 use crate::offer::OfferState;
 use crate::store::{offer, ride};
 
-/// Offers the ride to a driver, who has this time to answer.
+/// Offers the ride to a driver, who has this time to look at it.
 #[derive(Debug)]
 pub struct OfferRide(pub SignedDuration);
 

@@ -7,14 +7,18 @@ use rides_events::dispatch::{RideCompleted, RideStarted};
 
 use crate::offer::OfferState;
 use crate::store::{offer, ride};
+use crate::verifier::Verifier;
 
 /// The interval between two looks. When the driver completes the ride, the watch looks at once.
 const AGAIN: SignedDuration = SignedDuration::from_mins(10);
 
-/// Completes a ride when its driver has said that it is over. There is no time limit, and the driver's positions may
-/// stop meanwhile.
+/// The interval once the driver has, and is not seen there yet.
+const SOON: SignedDuration = SignedDuration::from_secs(1);
+
+/// Completes a ride when its driver has said that it is over, or when it is under way for much longer than estimated.
+/// The driver's positions may stop meanwhile.
 #[derive(Debug)]
-pub struct WatchRide;
+pub struct WatchRide(pub(crate) Verifier);
 
 impl Watch for WatchRide {
     const NAME: &'static str = "watch_ride";
@@ -30,14 +34,18 @@ impl Watch for WatchRide {
         let ride_id = tx.saga_id().map(|saga| RideId(saga.0));
         let ride_id = ride_id.ok_or_else(|| Failure::permanent("a watch without a saga"))?;
         let now = tx.now();
-        let Some(ride) = ride::complete(tx.db(), ride_id, now).await? else {
+        let Some(ride) = ride::find(tx.db(), ride_id).await? else {
             return Ok(Look::Open(AGAIN));
         };
+        let Some(end) = self.0.end(tx.db(), &ride, now).await? else {
+            return Ok(Look::Open(if ride.arrived_at.is_some() { SOON } else { AGAIN }));
+        };
+        ride::complete(tx.db(), ride_id, &end, now).await?;
         if let Some(live) = offer::live(tx.db(), ride_id).await? {
             offer::end(tx.db(), ride_id, live.attempt, OfferState::Driven, now).await?;
         }
         let driver_id =
             ride.driver_id.ok_or_else(|| Failure::permanent("a ride was driven by nobody"))?;
-        Ok(Look::Over(RideCompleted { ride_id, driver_id, fare: ride.quote.price }))
+        Ok(Look::Over(RideCompleted { ride_id, driver_id, fare: end.fare }))
     }
 }

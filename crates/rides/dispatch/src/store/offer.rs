@@ -87,6 +87,23 @@ pub(crate) async fn make_due(
     Ok(())
 }
 
+/// Begins the time of the open offer to a driver, who sees it now. A further look changes nothing.
+pub(crate) async fn see(
+    db: impl PgExecutor<'_>,
+    driver_id: DriverId,
+    expires_at: Timestamp,
+) -> Result<(), Failure> {
+    sqlx::query(
+        "update offer set is_seen = true, expires_at = $2
+         where driver_id = $1 and state = 'open' and not is_seen and not is_gone",
+    )
+    .bind(driver_id.0)
+    .bind(expires_at.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
 /// Returns the rides, except `others`, whose open offers were not answered in time.
 pub(crate) async fn due(
     db: impl PgExecutor<'_>,

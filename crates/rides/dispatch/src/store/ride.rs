@@ -10,11 +10,11 @@ use rides_events::{DriverId, QuoteId, RideId, RiderId};
 use sqlx::{AssertSqlSafe, PgConnection, PgExecutor};
 
 use crate::history::RideHistory;
-use crate::ride::{Ride, RideStatus};
+use crate::ride::{Ride, RideEnd, RideStatus};
 
 const RIDE: &str =
     "ride.ride_id, ride.status, ride.driver_id, ride.attempt, ride.asked, ride.requested_at,
-    ride.assigned_at, ride.started_at, ride.arrived_at, ride.changed_at, ride.reason, ride.detail,
+    ride.assigned_at, ride.started_at, ride.arrived_at, ride.fare_minor, ride.changed_at, ride.reason, ride.detail,
     ride.fee_minor, quote.*";
 
 /// Stores a new ride.
@@ -48,6 +48,21 @@ pub(crate) async fn open_of(db: &mut PgConnection, rider_id: RiderId) -> Result<
         "select count(*) from ride where rider_id = $1 and status not in ('completed', 'cancelled')",
     );
     Ok(open.bind(rider_id.0).fetch_one(db).await?)
+}
+
+/// Whether this many rides wait since this time, and nobody is asked to drive them.
+pub(crate) async fn are_waiting(
+    db: &mut PgConnection,
+    many: i64,
+    since: Timestamp,
+) -> Result<bool, Failure> {
+    let waiting = sqlx::query_scalar(
+        "select count(*) = $1 from (
+             select from ride
+             where status in ('requested', 'searching') and changed_at < $2 limit $1
+         ) as waiting",
+    );
+    Ok(waiting.bind(many).bind(since.to_sqlx()).fetch_one(db).await?)
 }
 
 /// Returns a ride, if there is one.
@@ -89,17 +104,19 @@ pub(crate) async fn changed(
     Ok(changed)
 }
 
-/// Returns a page of rides, the newest first: all, or those of one rider.
+/// Returns a page of rides, the newest first: of all riders or of one, and all or only those that are not over.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     rider_id: Option<RiderId>,
+    only_live: bool,
     after: Option<RideId>,
     limit: Limit,
 ) -> Result<Vec<Ride>, Failure> {
+    let live = if only_live { " and status not in ('completed', 'cancelled')" } else { "" };
     let statement = format!(
         "select {RIDE} from ride join quote using (quote_id)
          where ride_id < coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-             and ($2::uuid is null or ride.rider_id = $2)
+             and ($2::uuid is null or ride.rider_id = $2){live}
          order by ride_id desc limit $3"
     );
     let rides = sqlx::query_as(AssertSqlSafe(statement))
@@ -212,38 +229,44 @@ pub(crate) async fn start(
     require_one_row(advanced.rows_affected(), ride_id, RideStatus::Riding)
 }
 
-/// Stores that the rider arrived.
+/// Stores that somebody says that the rider arrived. Only an operator names the fare.
 pub(crate) async fn arrive(
     db: &mut PgConnection,
     ride_id: RideId,
+    fare_minor: Option<i64>,
     now: Timestamp,
 ) -> Result<(), Failure> {
     sqlx::query(
-        "update ride set arrived_at = $2, changed_at = $2
-         where ride_id = $1 and arrived_at is null and status in ('picked_up', 'riding')",
+        "update ride set arrived_at = coalesce(arrived_at, $2), changed_at = $2,
+             fare_minor = coalesce($3, fare_minor)
+         where ride_id = $1 and status in ('picked_up', 'riding')",
     )
     .bind(ride_id.0)
     .bind(now.to_sqlx())
+    .bind(fare_minor)
     .execute(db)
     .await?;
     Ok(())
 }
 
-/// Completes a ride that has arrived. `None` if it has not.
+/// Completes a ride that is under way.
 pub(crate) async fn complete(
     db: &mut PgConnection,
     ride_id: RideId,
+    end: &RideEnd,
     now: Timestamp,
-) -> Result<Option<Ride>, Failure> {
-    let completed = sqlx::query(
-        "update ride set status = 'completed', changed_at = $2
-         where ride_id = $1 and status = 'riding' and arrived_at is not null",
-    )
-    .bind(ride_id.0)
-    .bind(now.to_sqlx())
-    .execute(&mut *db)
-    .await?;
-    if completed.rows_affected() == 1 { find(db, ride_id).await } else { Ok(None) }
+) -> Result<(), Failure> {
+    let statement = "update ride set status = 'completed', fare_minor = $3, detail = $4,
+             arrived_at = coalesce(arrived_at, $2), changed_at = $2
+         where ride_id = $1 and status = 'riding'";
+    let completed = sqlx::query(statement)
+        .bind(ride_id.0)
+        .bind(now.to_sqlx())
+        .bind(end.fare.amount_minor)
+        .bind(&end.detail)
+        .execute(db)
+        .await?;
+    require_one_row(completed.rows_affected(), ride_id, RideStatus::Completed)
 }
 
 /// Cancels a ride whose rider is not in the car. Returns false if the rider is.

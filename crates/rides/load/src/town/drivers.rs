@@ -87,6 +87,9 @@ impl Car<'_> {
         match activity {
             Activity::Cruising => match self.open_offer() {
                 Some(ride) => {
+                    // The time of an offer begins when its driver looks at it.
+                    let path = format!("/trips/{ride}");
+                    self.client.http.once(Method::GET, "dispatch", &path, &json!(null)).await?;
                     let thinks = Instant::now() + self.dice.millis(900, 2_600);
                     self.activity = Activity::Thinking(ride, thinks);
                 }
@@ -100,7 +103,8 @@ impl Car<'_> {
             Activity::ToPickup(ride) if self.is_over(ride) => self.activity = Activity::Cruising,
             Activity::Riding(ride) if self.advance(DRIVES) => {
                 self.client.act(ride, self.id, "complete").await?;
-                self.activity = Activity::Cruising;
+                // The car is seen where it is now.
+                (self.unseen, self.activity) = (STANDING, Activity::Cruising);
             }
             Activity::Thinking(..)
             | Activity::Ignoring(_)
@@ -116,8 +120,10 @@ impl Car<'_> {
         seen.offers.get(&self.id).filter(|offer| offer.state == "open").map(|offer| offer.ride_id)
     }
 
+    /// Whether an accepted ride is over: it was listed as open, and is no more.
     fn is_over(&self, ride: Uuid) -> bool {
-        self.town.seen.borrow().rides.get(&ride).is_none_or(super::snapshot::ListedRide::is_over)
+        let seen = self.town.seen.borrow();
+        !seen.is_partial && !seen.rides.contains_key(&ride)
     }
 
     fn cruise(&mut self) {
@@ -177,8 +183,9 @@ impl Car<'_> {
 
     async fn pick_up(&mut self, ride: Uuid) -> Result<()> {
         let (status, _) = self.client.act(ride, self.id, "start").await?;
-        // Dispatch may not know yet that the ride has its driver, or the ride is cancelled.
+        // Dispatch may not know yet that the ride has its driver or where the driver is, or the ride is cancelled.
         self.activity = if status == StatusCode::CONFLICT {
+            self.unseen = STANDING;
             if self.is_over(ride) { Activity::Cruising } else { Activity::ToPickup(ride) }
         } else {
             let TripAnswer { ride: journey } =

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use ballet_trials::{Dice, Site};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 use crate::town::plan::TownPlan;
-use crate::town::snapshot::TownSnapshot;
+use crate::town::snapshot::{ListedRide, TownSnapshot};
 
 /// The state of the town that its residents share.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(crate) struct SharedTown {
     pub(crate) plan: Arc<TownPlan>,
     pub(crate) crossings: Vec<usize>,
     pub(crate) seen: watch::Receiver<Arc<TownSnapshot>>,
+    /// Takes the rides of the town that are over.
+    pub(crate) ended: mpsc::UnboundedSender<ListedRide>,
     /// While it is calm, nobody orders a ride.
     pub(crate) calm: watch::Receiver<bool>,
 }

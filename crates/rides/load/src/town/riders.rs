@@ -63,20 +63,25 @@ async fn order(
     let mut cancelled = false;
     let end = loop {
         seen.changed().await?;
-        let (status, reason) = match seen.borrow_and_update().rides.get(&ride) {
-            Some(ride) => (ride.status.clone(), ride.reason.clone()),
-            None => continue,
+        let listed = seen.borrow_and_update().rides.get(&ride).cloned();
+        // The list leaves out what is over, and what was requested a moment ago.
+        let listed = match listed {
+            Some(listed) => listed,
+            None => serde_json::from_value(client.read(ride).await?)?,
         };
-        match (&*status, reason) {
-            ("completed", _) => break End::Completed,
-            ("cancelled", Some(reason)) => break End::aborted(&reason),
+        let end = match (&*listed.status, &listed.reason) {
+            ("completed", _) => End::Completed,
+            ("cancelled", Some(reason)) => End::aborted(reason),
             ("assigned", _) if intent == RiderIntent::CancelsWhenAssigned && !cancelled => {
                 tokio::time::sleep(Duration::from_secs(2)).await;
                 client.cancel(ride).await?;
                 cancelled = true;
+                continue;
             }
-            _ => {}
-        }
+            _ => continue,
+        };
+        town.ended.send(listed)?;
+        break end;
     };
     let what = match intent {
         RiderIntent::Waits => "in town",

@@ -1,15 +1,15 @@
 //! Snapshots of the town, read from the services' public lists again and again. They are drawn as the map, and tell
 //! riders and drivers what others did.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use ballet_trials::Site;
 use rides_events::{Money, Point};
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 use crate::public_lists::{LiveOffer, PublicLists};
@@ -18,8 +18,8 @@ use crate::town::plan::{HEIGHT, MapPoint, WIDTH};
 const PAUSE: Duration = Duration::from_millis(500);
 /// The last outcomes that are shown.
 const OUTCOMES: usize = 12;
-/// The number of rides that are read, the newest ones. All rides under way are among them.
-const RIDES: u16 = 200;
+/// The most drivers who are read.
+const NEAR: usize = 1_000;
 
 /// A ride, as dispatch lists it.
 #[derive(Debug, Clone, Deserialize)]
@@ -30,15 +30,10 @@ pub(crate) struct ListedRide {
     pub(crate) destination: Point,
     #[serde(default)]
     pub(crate) reason: Option<String>,
-    price: Money,
+    #[serde(default)]
+    fare: Option<Money>,
     #[serde(default)]
     fee: Option<Money>,
-}
-
-impl ListedRide {
-    pub(crate) fn is_over(&self) -> bool {
-        matches!(&*self.status, "completed" | "cancelled")
-    }
 }
 
 /// A driver with the last position that location has.
@@ -51,7 +46,10 @@ struct DriverPlace {
 /// The town at one moment.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct TownSnapshot {
+    /// The rides that are not over.
     pub(crate) rides: HashMap<Uuid, ListedRide>,
+    /// Whether more rides are open than were read.
+    pub(crate) is_partial: bool,
     /// The live offers by driver.
     pub(crate) offers: HashMap<Uuid, LiveOffer>,
     pub(crate) shown: MapState,
@@ -60,6 +58,10 @@ pub(crate) struct TownSnapshot {
 /// The contents of the map.
 #[derive(Debug, Default, Clone, Serialize)]
 pub(crate) struct MapState {
+    /// Whether there is more than is shown.
+    is_partial: bool,
+    /// The age of the snapshot.
+    age_seconds: u64,
     drivers: Vec<MapDriver>,
     rides: Vec<MapRide>,
     /// The counts of ended rides since the demo began.
@@ -106,71 +108,72 @@ struct RideOutcome {
     paid: Option<Money>,
 }
 
-/// Takes snapshots until this future is dropped. A failed one is skipped, because a service may be down.
-pub(crate) async fn look(site: &Site, seen: &watch::Sender<Arc<TownSnapshot>>) -> Result<()> {
+/// Takes snapshots until this future is dropped. One that fails leaves the picture as it is, and says its age, because
+/// a service may be down.
+pub(crate) async fn look(
+    site: &Site,
+    seen: &watch::Sender<Arc<TownSnapshot>>,
+    over: &mut mpsc::UnboundedReceiver<ListedRide>,
+) -> Result<()> {
     let lists = PublicLists::of(site).await?;
-    let mut over = HashSet::new();
+    let mut read_at = Instant::now();
     loop {
-        if let Ok((near, offers, rides)) = read(&lists).await {
-            let mut shown = seen.borrow().shown.clone();
-            shown.count(&rides, &mut over);
-            shown.draw(near, &offers, &rides);
-            let offers = offers.into_iter().map(|offer| (offer.driver_id, offer)).collect();
-            let rides = rides.into_iter().map(|ride| (ride.ride_id, ride)).collect();
-            seen.send_replace(Arc::new(TownSnapshot { rides, offers, shown }));
+        let mut next = TownSnapshot::clone(&seen.borrow());
+        while let Ok(ride) = over.try_recv() {
+            next.shown.count(&ride);
         }
+        if let Ok(is_partial) = next.read(&lists).await {
+            read_at = Instant::now();
+            (next.is_partial, next.shown.is_partial) = (is_partial, is_partial);
+        }
+        next.shown.age_seconds = read_at.elapsed().as_secs();
+        seen.send_replace(Arc::new(next));
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-async fn read(
-    lists: &PublicLists<'_>,
-) -> Result<(Vec<DriverPlace>, Vec<LiveOffer>, Vec<ListedRide>)> {
-    let middle = MapPoint { x: WIDTH / 2.0, y: HEIGHT / 2.0 }.on_earth().context("a town")?;
-    let near = format!("/near?lat={}&lon={}&limit=1000", middle.lat(), middle.lon());
-    let rides = format!("/rides?limit={RIDES}");
-    let near = lists.list("location", &near).await?;
-    // The offers first: a ride's status is not older than its offer.
-    let offers = lists.live().await?;
-    let rides = lists.list::<ListedRide>("dispatch", &rides).await?;
-    let in_town = |ride: &ListedRide| MapPoint::in_town(ride.pickup).is_some();
-    Ok((near, offers, rides.into_iter().filter(in_town).collect()))
+impl TownSnapshot {
+    /// Reads everything from the services. Returns whether there is more.
+    async fn read(&mut self, lists: &PublicLists<'_>) -> Result<bool> {
+        let middle = MapPoint { x: WIDTH / 2.0, y: HEIGHT / 2.0 }.on_earth().context("a town")?;
+        let near = format!("/near?lat={}&lon={}&limit={NEAR}", middle.lat(), middle.lon());
+        let (near, _): (Vec<DriverPlace>, _) = lists.all("location", &near).await?;
+        // The offers first: a ride's status is not older than its offer.
+        let (offers, has_offers) = lists.live().await?;
+        let (mut rides, has_rides) =
+            lists.all::<ListedRide>("dispatch", "/rides?live=true&limit=1000").await?;
+        rides.retain(|ride| MapPoint::in_town(ride.pickup).is_some());
+        let is_partial = !has_offers || !has_rides || near.len() >= NEAR;
+        self.shown.draw(near, &offers, &rides);
+        self.offers = offers.into_iter().map(|offer| (offer.driver_id, offer)).collect();
+        self.rides = rides.into_iter().map(|ride| (ride.ride_id, ride)).collect();
+        Ok(is_partial)
+    }
 }
 
 impl MapState {
-    /// Counts the rides that have ended since the snapshot before.
-    fn count(&mut self, rides: &[ListedRide], over: &mut HashSet<Uuid>) {
-        for ride in rides.iter().rev().filter(|ride| ride.is_over()) {
-            let (Some(from), Some(to)) =
-                (MapPoint::in_town(ride.pickup), MapPoint::in_town(ride.destination))
-            else {
-                continue;
-            };
-            if !over.insert(ride.ride_id) {
-                continue;
+    /// Counts a ride that has ended.
+    fn count(&mut self, ride: &ListedRide) {
+        let (Some(from), Some(to)) =
+            (MapPoint::in_town(ride.pickup), MapPoint::in_town(ride.destination))
+        else {
+            return;
+        };
+        let (how, paid) = match ride.reason.as_deref() {
+            None => {
+                self.ended.completed += 1;
+                ("completed", ride.fare)
             }
-            let (how, paid) = match ride.reason.as_deref() {
-                None => {
-                    self.ended.completed += 1;
-                    ("completed", Some(ride.price))
-                }
-                Some(reason) if reason.contains("rider") => {
-                    self.ended.cancelled += 1;
-                    (reason, ride.fee)
-                }
-                Some(reason) => {
-                    self.ended.unfulfilled += 1;
-                    (reason, ride.fee)
-                }
-            };
-            self.last.push_front(RideOutcome {
-                id: ride.ride_id,
-                how: how.to_owned(),
-                from,
-                to,
-                paid,
-            });
-        }
+            Some(reason) if reason.contains("rider") => {
+                self.ended.cancelled += 1;
+                (reason, ride.fee)
+            }
+            Some(reason) => {
+                self.ended.unfulfilled += 1;
+                (reason, ride.fee)
+            }
+        };
+        self.last.push_front(RideOutcome { id: ride.ride_id, how: how.to_owned(), from, to, paid });
         self.last.truncate(OUTCOMES);
     }
 
@@ -205,7 +208,6 @@ impl MapState {
             .collect();
         self.rides = rides
             .iter()
-            .filter(|ride| !ride.is_over())
             .filter_map(|ListedRide { ride_id, status, pickup, destination, .. }| {
                 Some(MapRide {
                     id: *ride_id,

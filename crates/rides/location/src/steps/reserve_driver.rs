@@ -8,7 +8,7 @@ use ballet::{
 use rides_events::DriverId;
 use rides_events::dispatch::DriverWanted;
 use rides_events::location::{DriverReserved, NoDriverNearby, ReservationCancelled};
-use rides_events::riders::{Needs, Rider};
+use rides_events::riders::{Needs, RiderNeeds};
 
 use crate::index::{DriverIndex, NearDriver};
 use crate::store::work::{self, ReservationRequest};
@@ -34,11 +34,13 @@ impl Step for ReserveDriver {
 
     async fn run(&self, tx: &mut Tx<'_>, wanted: DriverWanted) -> StepResult<Self> {
         let DriverWanted { ride_id, attempt, rider_id, pickup, not } = wanted;
-        let rider = copies::get::<Rider>(tx.db(), &rider_id.to_string()).await?;
-        let Some(rider) = rider.and_then(|rider| rider.state) else {
+        let rider = copies::get::<RiderNeeds>(tx.db(), &rider_id.to_string()).await?;
+        let Some(rider) = rider else {
             let why = format!("the copy of riders does not know {rider_id} yet");
             return Err(Failure::not_yet(why));
         };
+        // Nobody is driven who was erased.
+        let Some(rider) = rider.state else { return refused(NoDriverNearby { ride_id, attempt }) };
         let seats = if rider.needs == Needs::Large { LARGE } else { 1 };
         let wanted = ReservationRequest { ride_id, attempt, rider_id, seats };
         let (now, mut looked_at) = (tx.now(), HashSet::<DriverId>::from_iter(not));

@@ -28,7 +28,7 @@ pub(super) struct AuditedRide {
     pub(super) status: String,
     pub(super) driver_id: Option<Uuid>,
     pub(super) changed_at: Timestamp,
-    /// The quoted price, in minor units.
+    /// The quoted price, or the part of it that the ride costs, in minor units.
     pub(super) price: i64,
     /// The fee for the cancellation, in minor units.
     pub(super) fee: i64,
@@ -86,7 +86,8 @@ pub(super) async fn read(databases: &BTreeMap<String, String>) -> sqlx::Result<R
         sqlx::query_scalar("select now()").fetch_one(&mut dispatch).await?;
     rows.read_at = now.to_jiff();
     let rides = sqlx::query(
-        "select ride_id, status, driver_id, changed_at, price_minor, coalesce(fee_minor, 0) as fee_minor
+        "select ride_id, status, driver_id, changed_at, coalesce(fare_minor, price_minor) as price_minor,
+             coalesce(fee_minor, 0) as fee_minor
          from ride join quote using (quote_id)",
     );
     for row in rides.fetch_all(&mut dispatch).await? {

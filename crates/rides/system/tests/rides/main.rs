@@ -2,6 +2,7 @@
 
 mod bank;
 mod copies;
+mod erasure;
 mod offers;
 mod paths;
 mod payments;
@@ -9,4 +10,5 @@ mod places;
 mod routes;
 mod tariffs;
 mod town;
+mod trust;
 mod watching;

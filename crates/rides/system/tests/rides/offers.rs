@@ -1,7 +1,7 @@
 //! Offers that are not accepted: what the drivers who were asked still see, and what becomes of other offers.
 
 use dispatch::config::DispatchSettings;
-use reqwest::{Client, Method, StatusCode};
+use reqwest::{Method, StatusCode};
 use rides_events::dispatch::{NotAccepted, OfferEnded};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -10,18 +10,10 @@ use crate::town::{Town, patient};
 
 /// Sends a request as a driver who is signed in at the gateway. Returns the status and the body.
 async fn signed_in(town: &Town, driver: Uuid, method: Method, path: &str) -> (StatusCode, Value) {
-    let url = format!("{}{path}", town.system.url("dispatch"));
-    let request = Client::new()
-        .request(method.clone(), url)
-        .header("x-ballet-subject", driver.to_string())
-        .header("x-ballet-scopes", "rides:drive");
-    let request = if method == Method::POST {
-        request.json(&json!({ "driver_id": driver }))
-    } else {
-        request
-    };
-    let answer = request.send().await.expect("an answer");
-    (answer.status(), answer.json().await.expect("JSON"))
+    let by = (driver, "rides:drive");
+    let body = if method == Method::POST { json!({ "driver_id": driver }) } else { Value::Null };
+    let (status, _, answer) = town.signed_in(by, method, ("dispatch", path), &body).await;
+    (status, answer)
 }
 
 #[tokio::test]
@@ -31,12 +23,20 @@ async fn who_does_not_drive_knows_nothing_of_the_ride_any_more() {
     let (one, other) = (drivers[0], drivers[1]);
     let trip = format!("/trips/{ride}");
     town.until_asked(ride, one).await;
+    // Whether a driver takes a ride depends neither on who it is nor on where the ride goes.
     let (status, shown) = signed_in(&town, one, Method::GET, &trip).await;
-    assert_eq!((status, &shown["rider_name"]), (StatusCode::OK, &json!("Ada")), "{shown}");
+    assert_eq!((status, &shown["rider_rating"]), (StatusCode::OK, &json!(50)), "{shown}");
+    let text = shown.to_string();
+    assert!(!text.contains("Ada") && !text.contains("rider_id") && !text.contains("destination"));
     assert_eq!(signed_in(&town, other, Method::GET, &trip).await.0, StatusCode::NOT_FOUND);
     town.act(ride, one, "decline").await;
     town.until_asked(ride, other).await;
     town.accept(ride, other).await;
+    let (_, shown) = signed_in(&town, other, Method::GET, &trip).await;
+    assert_eq!(
+        (&shown["rider_name"], &shown["ride"]["status"]),
+        (&json!("Ada"), &json!("assigned"))
+    );
     town.act(ride, other, "start").await;
     let (status, shown) = signed_in(&town, one, Method::GET, &trip).await;
     assert_eq!(status, StatusCode::NOT_FOUND, "{shown}");
@@ -87,5 +87,38 @@ async fn an_offer_that_cannot_be_ended_leaves_the_others_alone() {
     town.until_asked(held, drivers[1]).await;
     town.system.execute("dispatch", "update ballet.restored set hold_until = now()").await;
     town.until_cancelled(held, "unfulfilled").await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn a_start_while_the_databases_clock_is_ahead_ends_no_offer() {
+    let mut town = Town::new("rides_ahead").await;
+    let (open, drivers) = town.request_with_drivers(&[1]).await;
+    town.until_asked(open, drivers[0]).await;
+    let (over, others) = town.request_with_drivers(&[2]).await;
+    town.until_asked(over, others[0]).await;
+    town.system.stop("dispatch").await;
+    let clock = |hours: u8| {
+        format!(
+            "create or replace function ballet.now() returns timestamptz language sql volatile
+             parallel safe as 'select pg_catalog.clock_timestamp() + interval ''{hours} hours'''"
+        )
+    };
+    // The time of one offer is really over. It comes last.
+    let passed = format!(
+        "update offer set expires_at = clock_timestamp() - interval '1 second' where ride_id = '{over}';
+         update offer set expires_at = clock_timestamp() + interval '5 minutes' where ride_id = '{open}'"
+    );
+    for statement in [clock(2), passed] {
+        town.system.execute("dispatch", &statement).await;
+    }
+    town.start_dispatch(patient()).await;
+    let ended: OfferEnded = town.system.event(over).await;
+    assert_eq!((ended.driver_id.0, ended.reason), (others[0], NotAccepted::Expired));
+    town.until_cancelled(over, "unfulfilled").await;
+    town.system.execute("dispatch", &clock(0)).await;
+    town.until_asked(open, drivers[0]).await;
+    town.drive(open, drivers[0]).await;
+    town.until(open, "completed").await;
     town.close().await;
 }

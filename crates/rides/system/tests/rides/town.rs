@@ -8,7 +8,7 @@ use ballet_stage::{Method, Servers, wait_until};
 use ballet_testkit::TestSystem;
 use dispatch::config::DispatchSettings;
 use location::config::LocationSettings;
-use reqwest::StatusCode;
+use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -73,6 +73,44 @@ impl Town {
             if is_so(&near) { Ok(Some(())) } else { Err(format!("{near:?}")) }
         });
         found.await.unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// Sends a request as a person who is signed in at the gateway with this scope. Returns the status, whether the
+    /// answer has `Retry-After`, and the body.
+    pub(crate) async fn signed_in(
+        &self,
+        (person, scope): (Uuid, &str),
+        method: Method,
+        (service, path): (&str, &str),
+        body: &Value,
+    ) -> (StatusCode, bool, Value) {
+        let request = Client::new()
+            .request(method, format!("{}{path}", self.system.url(service)))
+            .header("x-ballet-subject", person.to_string())
+            .header("x-ballet-scopes", scope);
+        let request = if body.is_null() { request } else { request.json(body) };
+        let answer = request.send().await.expect("an answer");
+        let (status, waits) = (answer.status(), answer.headers().contains_key("retry-after"));
+        (status, waits, answer.json().await.expect("JSON"))
+    }
+
+    /// Sends a driver's action, as the driver who is signed in.
+    pub(crate) async fn says(&self, ride: Uuid, driver: Uuid, what: &str) -> (StatusCode, Value) {
+        let path = format!("/trips/{ride}/{what}");
+        let by = (driver, "rides:drive");
+        let body = json!({ "driver_id": driver });
+        let (status, _, answer) =
+            self.signed_in(by, Method::POST, ("dispatch", &path), &body).await;
+        (status, answer)
+    }
+
+    /// Repeats a driver's action until it is not refused: dispatch learns of a position in a moment.
+    pub(crate) async fn until_heard(&self, ride: Uuid, driver: Uuid, what: &str) -> Value {
+        let heard = wait_until(what, LIMIT, || async {
+            let (status, answer) = self.says(ride, driver, what).await;
+            if status.is_success() { Ok(Some(answer)) } else { Err(answer.to_string()) }
+        });
+        heard.await.unwrap_or_else(|error| panic!("{error}"))
     }
 
     pub(crate) async fn offline(&self, driver: Uuid) -> (StatusCode, Value) {
@@ -215,7 +253,7 @@ impl Town {
 }
 
 /// Returns a place this many steps of 300 meters from the riders.
-fn place(steps: u8) -> Value {
+pub(crate) fn place(steps: u8) -> Value {
     json!({ "lat": 52.5 + 0.0027 * f64::from(steps), "lon": 13.4 })
 }
 

@@ -36,6 +36,7 @@ pub(crate) async fn check_out(
     let cart = store::cart::find_to_change(tx.db(), cart_id).await?;
     let mut cart = refusals::own(cart, cart_id, &caller)?;
     if let Some(before) = earlier(&mut tx, cart_id, &of, &terms).await? {
+        unit.rollback();
         return Ok(before);
     }
     if !of.has(cart.version) {

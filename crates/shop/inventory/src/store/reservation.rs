@@ -15,7 +15,7 @@ use sqlx::PgConnection;
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ReservationState {
     /// The stock is held for the order.
-    HoldOutcome,
+    Held,
     /// The stock is on hand again.
     Released,
     /// The stock is sold.

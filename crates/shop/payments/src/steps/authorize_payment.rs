@@ -15,7 +15,7 @@ use shop_events::payments::{PaymentAuthorized, PaymentDeclined, PaymentVoided};
 
 use crate::state::PaymentState;
 use crate::store::payment as store;
-use cards::{Authorization, Authorize, NOT_TAKEN, Provider, ProviderError, Settle, Void};
+use cards::{Authorization, Authorize, Provider, ProviderError, Settle, Void};
 
 /// Asks the provider to hold the order's total, once the goods are held.
 #[derive(Debug, Clone)]
@@ -52,10 +52,6 @@ impl CallStep for AuthorizePayment {
         request: &Authorize,
     ) -> Result<Option<Authorization>, Failure> {
         self.0.look_up_authorization(key, request).await.map_err(ProviderError::failure)
-    }
-
-    fn not_taken(&self, _: &Authorize, _: &str) -> Option<Authorization> {
-        Some(Authorization::Declined { reason: NOT_TAKEN.to_owned() })
     }
 
     fn keys_kept(&self) -> Option<Duration> {

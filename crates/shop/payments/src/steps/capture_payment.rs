@@ -14,7 +14,7 @@ use shop_events::shipping::ShipmentScheduled;
 
 use crate::state::PaymentState;
 use crate::store::{payment as store, webhook};
-use cards::{Capture, NOT_TAKEN, Provider, ProviderError, Refund, Settle};
+use cards::{Capture, Provider, ProviderError, Refund, Settle};
 
 /// Asks the provider to capture the money, once the carrier is booked.
 #[derive(Debug, Clone)]
@@ -49,10 +49,6 @@ impl CallStep for CapturePayment {
 
     async fn look_up(&self, key: CallKey, request: &Settle) -> Result<Option<Capture>, Failure> {
         self.0.look_up_capture(key, request).await.map_err(ProviderError::failure)
-    }
-
-    fn not_taken(&self, _: &Settle, _: &str) -> Option<Capture> {
-        Some(Capture::Failed { reason: NOT_TAKEN.to_owned() })
     }
 
     fn keys_kept(&self) -> Option<Duration> {

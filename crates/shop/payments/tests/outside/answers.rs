@@ -1,9 +1,9 @@
 //! Lost, broken and foreign answers: each effect happens once, and no answer is mistaken for another.
 
+use std::collections::BTreeSet;
+
 use crate::test_payments::TestPayments;
 use serde_json::json;
-use shop_events::OrderId;
-use shop_events::orders::{CancelReason, OrderCancelled};
 use shop_rig::partner::Misbehaviour;
 
 /// The ways to lose the outcome of a request.
@@ -74,10 +74,7 @@ async fn capture_refund_and_void_happen_once_under_a_key_each() {
     service.payment_is(captured, "captured").await;
     service.payment_is(held, "authorized").await;
     for order_id in [captured, held] {
-        let (order, reason) = (OrderId(order_id), CancelReason::CustomerCancelled);
-        let (failed_step, detail) = (None, None);
-        let cancelled = OrderCancelled { order_id: order, reason, failed_step, detail };
-        service.publish(order_id, &cancelled).await;
+        service.cancel(order_id).await;
     }
     service.payment_is(captured, "refunded").await;
     service.payment_is(held, "voided").await;
@@ -106,22 +103,49 @@ async fn a_declined_card_is_a_refusal_and_not_a_failure() {
 }
 
 #[tokio::test]
-async fn t205_a_card_token_that_the_processor_does_not_take_is_a_refusal() {
+async fn t205_a_processor_that_takes_no_request_for_a_while_costs_no_order() {
     let service = TestPayments::new("not_taken").await;
-    service.partner.misbehave("/authorizations", &[Misbehaviour::Says(400); 100]);
-    let order_id = service.order("card_unheard_of").await;
-    let payment = service.payment_is(order_id, "declined").await;
-    assert_eq!(payment["reason"], json!("request_not_taken"));
-    assert_eq!(service.partner.operations("/authorizations", &order_id.to_string()).len(), 0);
+    for status in [400, 413, 422] {
+        let refused = [Misbehaviour::Says(status); 7];
+        service.partner.misbehave("/authorizations", &refused);
+        service.partner.misbehave("/captures", &refused);
+        let order_id = service.order("card_approved").await;
+        service.is_stuck(order_id, &format!("it refuses the request with {status}")).await;
+        service.payment_is(order_id, "authorized").await;
+        service.ship(order_id).await;
+        service.payment_is(order_id, "captured").await;
+        service.only_effect("/captures", order_id);
+    }
+    let events = service.events(6).await;
+    let names: BTreeSet<_> = events.iter().map(|(name, _)| &**name).collect();
+    let told = ["payments.payment_authorized.v1", "payments.payment_captured.v1"];
+    assert_eq!(names, BTreeSet::from(told), "no refusal");
+    service.close().await;
+}
 
-    // An earlier attempt was accepted, and its answer lost.
-    service.partner.misbehave("/operations", &[Misbehaviour::Says(503)]);
-    let mut misbehaviours = vec![Misbehaviour::ActsAndHangs];
-    misbehaviours.extend([Misbehaviour::Says(422); 100]);
-    service.partner.misbehave("/authorizations", &misbehaviours);
+#[tokio::test]
+async fn a_look_up_whose_answer_does_not_name_the_key_says_nothing_of_the_money() {
+    let service = TestPayments::new("no_key").await;
+    // The processor acts, and its answers are lost. A proxy answers the look-ups, in JSON.
+    service.partner.misbehave("/operations", &[Misbehaviour::Says(404); 1000]);
+    service.partner.misbehave("/authorizations", &[Misbehaviour::ActsAndSays(503); 1000]);
     let order_id = service.order("card_approved").await;
-    service.payment_is(order_id, "authorized").await;
-    service.only_effect("/authorizations", order_id);
+    service.is_asked("/authorizations", order_id).await;
+    service.cancel(order_id).await;
+    let aborted = format!(
+        "select count(*) from ballet.ledger where saga_id = '{order_id}' and entry = 'aborted'"
+    );
+    service.until("payments", &aborted, 1).await;
+    // As if it had been made often enough that no attempt is still under way.
+    let failed = "select count(*) from ballet.call where owner = 0 and attempts > 0";
+    service.until("payments", failed, 1).await;
+    let skip = "update ballet.call set attempts = 9, next_at = now(), owner = 0";
+    service.execute("payments", skip).await;
+    service.is_stuck(order_id, "404 without the key").await;
+    service.partner.misbehave("/operations", &[]);
+    service.execute("payments", "update ballet.call set next_at = now() where owner = 0").await;
+    service.payment_is(order_id, "voided").await;
+    service.only_effect("/voids", order_id);
     service.close().await;
 }
 

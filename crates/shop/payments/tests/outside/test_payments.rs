@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use shop_events::OrderId;
 use shop_events::ShipmentId;
 use shop_events::inventory::StockReserved;
-use shop_events::orders::OrderPlaced;
+use shop_events::orders::{CancelReason, OrderCancelled, OrderPlaced};
 use shop_events::shipping::ShipmentScheduled;
 use shop_rig::partner::{KEY, Partner};
 use shop_rig::rig::{Rig, SOON, connection, new_id, now, secrets};
@@ -74,6 +74,14 @@ impl TestPayments {
     pub(crate) async fn ship(&self, order_id: Uuid) {
         let (order, shipment_id) = (OrderId(order_id), ShipmentId(order_id));
         self.publish(order_id, &ShipmentScheduled { order_id: order, shipment_id }).await;
+    }
+
+    /// Publishes that the order is cancelled.
+    pub(crate) async fn cancel(&self, order_id: Uuid) {
+        let (order, reason) = (OrderId(order_id), CancelReason::CustomerCancelled);
+        let (failed_step, detail) = (None, None);
+        let cancelled = OrderCancelled { order_id: order, reason, failed_step, detail };
+        self.publish(order_id, &cancelled).await;
     }
 
     /// Returns the payment of an order.

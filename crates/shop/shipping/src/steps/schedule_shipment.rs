@@ -12,9 +12,7 @@ use shop_events::orders::OrderPlaced;
 use shop_events::payments::PaymentAuthorized;
 use shop_events::shipping::{ShipmentCancelled, ShipmentRejected, ShipmentScheduled};
 
-use crate::carrier::{
-    Booking, BookingCancelled, BookingRequest, Carrier, CarrierError, NOT_TAKEN, Parcel,
-};
+use crate::carrier::{Booking, BookingCancelled, BookingRequest, Carrier, CarrierError, Parcel};
 use crate::state::ShipmentState;
 use crate::store::shipment as store;
 
@@ -53,10 +51,6 @@ impl CallStep for ScheduleShipment {
         request: &BookingRequest,
     ) -> Result<Option<Booking>, Failure> {
         self.0.look_up_booking(key, request).await.map_err(CarrierError::failure)
-    }
-
-    fn not_taken(&self, _: &BookingRequest, _: &str) -> Option<Booking> {
-        Some(Booking::Refused { reason: NOT_TAKEN.to_owned() })
     }
 
     fn keys_kept(&self) -> Option<Duration> {

@@ -20,8 +20,11 @@ const ARGUMENTS: &str = "SHOP_GATEWAY_ARGUMENTS";
 const BUYS: &str = "orders:read orders:write products:write stock:write";
 /// The scopes of the operators of the shop.
 pub(crate) const EVERYTHING: &str = "orders:all products:write stock:write";
-/// The secret with which the gateway signs requests.
-pub(crate) const SECRET: &str = "a-secret-of-the-gateway-in-tests";
+/// The secret with which the gateway signs requests to a service.
+pub(crate) fn secret(service: &str) -> String {
+    format!("a-secret-of-the-gateway-for-{service}")
+}
+
 /// The directory of the keys, beside the config.
 const KEYS: &str = "keys";
 /// The keys, and so the tokens, are the same for all gateways of these tests: making them takes a process.
@@ -52,6 +55,7 @@ impl Gateway {
         std::fs::create_dir_all(&place).expect("a folder");
         let mut text = std::fs::read_to_string(CONFIG).expect("the shop's file");
         for (name, url) in services {
+            std::fs::write(place.join(format!("secret-{name}")), secret(name)).expect("a file");
             text = text.replace(&format!("http://{name}:8080"), url);
         }
         for (from, to) in [
@@ -63,6 +67,7 @@ impl Gateway {
             ("[database]", "[timeouts]\nupstream = \"60s\"\n\n[database]"),
             ("timeout = \"1s\"", "timeout = \"60s\""),
             ("requests = 60", "requests = 100000"),
+            ("env:GATEWAY_SECRET_{upstream}", "file:secret-{upstream}"),
         ] {
             assert!(text.contains(from), "the shop's file has {from}");
             text = text.replace(from, to);
@@ -189,7 +194,6 @@ fn serve(place: &Path, database: &Database) -> Child {
     let log = std::fs::File::create(place.join("log")).expect("a log");
     gateway(place, &["run", "shop.toml"])
         .env("GATEWAY_DATABASE_URL", database.url())
-        .env("GATEWAY_SECRET", SECRET)
         .stdout(Stdio::null())
         .stderr(log)
         .spawn()

@@ -1,8 +1,9 @@
 //! The step `complete_erasure`, which ends the closure of an account.
 
 use ballet::{Failure, Never, Owner, Step, StepResult, Tx, done};
+use streaming_events::AccountClosure;
 use streaming_events::accounts::AccountErased;
-use streaming_events::{AccountClosure, analytics, playback, titles};
+use streaming_events::playback::ViewerErased;
 
 use crate::store::closure;
 
@@ -18,21 +19,17 @@ impl Owner for AccountClosureOwner {
     }
 }
 
-/// Removes the last rows of the account, after every other service has erased its data.
+/// Removes the last rows of the account, after playback has erased its data.
 #[derive(Debug)]
 pub struct CompleteErasure;
 
 impl Step for CompleteErasure {
     const NAME: &'static str = "complete_erasure";
-    type On = (playback::ViewerErased, titles::ViewerErased, analytics::ViewerErased);
+    type On = ViewerErased;
     type Done = AccountErased;
     type Refused = Never;
 
-    async fn run(
-        &self,
-        tx: &mut Tx<'_>,
-        (erased, ..): (playback::ViewerErased, titles::ViewerErased, analytics::ViewerErased),
-    ) -> StepResult<Self> {
+    async fn run(&self, tx: &mut Tx<'_>, erased: ViewerErased) -> StepResult<Self> {
         let (closure_id, account_id, now) = (erased.closure_id, erased.account_id, tx.now());
         if !closure::complete(tx.db(), closure_id, account_id, now).await? {
             let why = format!("account {account_id} has a session whose slot is not free yet");

@@ -6,39 +6,35 @@ use ballet::{
 };
 use sqlx::PgConnection;
 use streaming_events::accounts::{StreamSlotCancelled, StreamSlotDenied, StreamSlotReserved};
-use streaming_events::playback::PlaybackRequested;
+use streaming_events::titles::PlaybackLicenseGranted;
 
 use crate::store::slot::{self, SlotOutcome, SlotState};
 
-/// Takes a slot of the account's plan. At the limit the plan refuses, or the oldest session loses its slot.
+/// Takes a slot of the account's plan for a session that may show its title. A device plays one title. At the limit the
+/// plan refuses, or the oldest session loses its slot.
 #[derive(Debug)]
 pub struct ReserveSlot;
 
 impl Step for ReserveSlot {
     const NAME: &'static str = "reserve_slot";
-    type On = PlaybackRequested;
+    type On = PlaybackLicenseGranted;
     type Done = StreamSlotReserved;
     type Refused = StreamSlotDenied;
 
     async fn touches(
-        _: &mut PgConnection,
-        sessions: &[Item<&PlaybackRequested>],
+        db: &mut PgConnection,
+        licensed: &[Item<&PlaybackLicenseGranted>],
     ) -> Result<Rows, Failure> {
-        Ok(slot::rows(sessions.iter().map(|session| session.account_id)))
+        let sessions = licensed.iter().map(|licensed| licensed.session_id);
+        Ok(slot::rows(slot::accounts_of(db, sessions).await?))
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, session: PlaybackRequested) -> StepResult<Self> {
-        let PlaybackRequested { session_id, account_id, title_id, .. } = session;
-        let now = tx.now();
-        match slot::take(tx.db(), &session, now).await? {
-            SlotOutcome::Taken { region, max_age, displaced } => done(StreamSlotReserved {
-                session_id,
-                account_id,
-                title_id,
-                region,
-                max_age,
-                displaced,
-            }),
+    async fn run(&self, tx: &mut Tx<'_>, licensed: PlaybackLicenseGranted) -> StepResult<Self> {
+        let (session_id, now) = (licensed.session_id, tx.now());
+        match slot::take(tx.db(), session_id, now).await? {
+            SlotOutcome::Taken { account_id, displaced } => {
+                done(StreamSlotReserved { session_id, account_id, displaced })
+            }
             SlotOutcome::Denied { reason, streams } => {
                 refused(StreamSlotDenied { session_id, reason, streams })
             }

@@ -17,19 +17,28 @@ pub(crate) async fn plans(db: impl PgExecutor<'_>) -> Result<Vec<Plan>, Failure>
     Ok(plans.fetch_all(db).await?)
 }
 
-/// Opens an account. `None` if there is no such plan.
+/// Whether there is such a plan.
+pub(crate) async fn has_plan(db: impl PgExecutor<'_>, plan: &Slug) -> Result<bool, Failure> {
+    let has = sqlx::query_scalar("select exists (select from plan where plan = $1)");
+    Ok(has.bind(plan.as_str()).fetch_one(db).await?)
+}
+
+/// Opens an account of an existing plan. `None` if there is one that was opened under the same key.
 pub(crate) async fn open(
     db: &mut PgConnection,
     account_id: AccountId,
     new: &NewAccount,
+    key: Option<&str>,
     now: Timestamp,
-) -> Result<Option<StoredAccount>, sqlx::Error> {
-    sqlx::query_as(
+) -> Result<Option<StoredAccount>, Failure> {
+    let opened = sqlx::query_as(
         "insert into account
              (account_id, version, plan, streams, at_limit, max_age, region, email, name,
-              opened_at, changed_at)
-         select $1, 1, plan, streams, at_limit, max_age, $3, $4, $5, $6, $6
+              opened_at, changed_at, asked)
+         select $1, 1, plan, streams, at_limit, max_age, $3, $4, $5, $6, $6,
+             sha256(convert_to($7, 'UTF8'))
          from plan where plan = $2
+         on conflict (asked) do nothing
          returning *",
     )
     .bind(account_id.0)
@@ -38,8 +47,20 @@ pub(crate) async fn open(
     .bind(&*new.email)
     .bind(&*new.name)
     .bind(now.to_sqlx())
+    .bind(key)
     .fetch_optional(db)
-    .await
+    .await?;
+    Ok(opened)
+}
+
+/// Returns the account that was opened under this key.
+pub(crate) async fn find_asked(
+    db: impl PgExecutor<'_>,
+    key: &str,
+) -> Result<Option<StoredAccount>, Failure> {
+    let account =
+        sqlx::query_as("select * from account where asked = sha256(convert_to($1, 'UTF8'))");
+    Ok(account.bind(key).fetch_optional(db).await?)
 }
 
 /// Returns an account, if there is one.
@@ -74,7 +95,7 @@ pub(crate) async fn change_plan(
         .await?;
     let Some(streams) = streams else { return Ok(None) };
     let beyond = i64::from((account.live - streams).max(0));
-    let displaced = slot::displace(db, account.account_id, beyond, now).await?;
+    let displaced = slot::displace(db, account.account_id, None, beyond, now).await?;
     let changed = sqlx::query_as(
         "update account set plan = plan.plan, streams = plan.streams, at_limit = plan.at_limit,
              max_age = plan.max_age, version = version + 1, changed_at = $3

@@ -1,4 +1,4 @@
-//! The closures of accounts, with the services that have erased their data.
+//! The closures of accounts. Playback is the one other service that keeps anything of an account.
 
 use ballet::Failure;
 use jiff::{SignedDuration, Timestamp};
@@ -12,18 +12,8 @@ use crate::account::Closure;
 /// The time in which every service has to erase the account's data.
 const DUE_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
-const CLOSURE: &str = "closure_id, account_id, closed_at, due_at, erased_at, array_remove(array[
-    case when playback_at is null then 'playback' end,
-    case when titles_at is null then 'titles' end,
-    case when analytics_at is null then 'analytics' end], null) as missing";
-
-/// A service that erases the data of a closed account.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum ErasingService {
-    Playback,
-    Titles,
-    Analytics,
-}
+const CLOSURE: &str = "closure_id, account_id, closed_at, due_at, erased_at,
+    case when erased_at is null then array['playback'] else '{}'::text[] end as missing";
 
 /// Closes an open account. This transaction deletes the person's data.
 pub(crate) async fn close(
@@ -50,22 +40,6 @@ pub(crate) async fn close(
     .bind((now + DUE_AFTER).to_sqlx())
     .execute(db)
     .await?;
-    Ok(())
-}
-
-/// Records that a service has erased its data.
-pub(crate) async fn note(
-    db: &mut PgConnection,
-    closure_id: ClosureId,
-    service: ErasingService,
-    now: Timestamp,
-) -> Result<(), Failure> {
-    let statement = match service {
-        ErasingService::Playback => "update closure set playback_at = $2 where closure_id = $1",
-        ErasingService::Titles => "update closure set titles_at = $2 where closure_id = $1",
-        ErasingService::Analytics => "update closure set analytics_at = $2 where closure_id = $1",
-    };
-    sqlx::query(statement).bind(closure_id.0).bind(now.to_sqlx()).execute(db).await?;
     Ok(())
 }
 

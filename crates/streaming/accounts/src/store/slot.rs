@@ -9,7 +9,7 @@ use sqlx::types::{Text, Uuid};
 use sqlx::{PgConnection, Row};
 use streaming_events::accounts::SlotDenial;
 use streaming_events::playback::PlaybackRequested;
-use streaming_events::{AccountId, Country, SessionId};
+use streaming_events::{AccountId, Country, DeviceId, SessionId};
 
 use crate::account::AtLimit;
 
@@ -17,6 +17,8 @@ use crate::account::AtLimit;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum SlotState {
+    /// The session waits for the licence of its title.
+    Wanted,
     /// The session has the slot.
     Live,
     /// Another session took the slot, or the plan has fewer slots now.
@@ -30,7 +32,7 @@ pub(crate) enum SlotState {
 /// The outcome of a session's request for a slot.
 #[derive(Debug)]
 pub(crate) enum SlotOutcome {
-    Taken { region: Country, max_age: u8, displaced: Option<SessionId> },
+    Taken { account_id: AccountId, displaced: Option<SessionId> },
     Denied { reason: SlotDenial, streams: Option<u16> },
 }
 
@@ -39,67 +41,94 @@ pub(crate) fn rows(accounts: impl IntoIterator<Item = AccountId>) -> Rows {
     Rows::of("account", accounts.into_iter().map(|account| account.to_string()))
 }
 
-/// Takes a slot for a session, if there is one or the plan stops the oldest.
-pub(crate) async fn take(
+/// Notes that a session wants a slot, if the account is open and has the device. Returns its region and age.
+pub(crate) async fn want(
     db: &mut PgConnection,
     session: &PlaybackRequested,
+    now: Timestamp,
+) -> Result<Result<(Country, u8), SlotDenial>, Failure> {
+    // With a lock, so that the account's last rows go after this one.
+    let account = sqlx::query(
+        "select max_age, region, exists (
+             select from device where device_id = $2 and account_id = $1) as is_known
+         from account where account_id = $1 and closed_at is null for key share",
+    )
+    .bind(session.account_id.0)
+    .bind(session.device_id.0)
+    .fetch_optional(&mut *db)
+    .await?;
+    let Some(account) = account else { return Ok(Err(SlotDenial::NoAccount)) };
+    if !account.try_get::<bool, _>("is_known")? {
+        return Ok(Err(SlotDenial::UnknownDevice));
+    }
+    let (Text(region), max_age) =
+        (account.try_get("region")?, account.try_get::<i16, _>("max_age")?);
+    sqlx::query(
+        "insert into slot (session_id, account_id, device_id, state, taken_at)
+         values ($1, $2, $3, $4, $5)",
+    )
+    .bind(session.session_id.0)
+    .bind(session.account_id.0)
+    .bind(session.device_id.0)
+    .bind(TextEnum(SlotState::Wanted))
+    .bind(now.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(Ok((region, u8::try_from(max_age)?)))
+}
+
+/// Takes a slot for a session that wants one: that of its device's session before, a free one, or that of the oldest
+/// session if the plan stops it.
+pub(crate) async fn take(
+    db: &mut PgConnection,
+    session_id: SessionId,
     now: Timestamp,
 ) -> Result<SlotOutcome, Failure> {
     // The lock comes first, so that the count includes the slot of the session before.
     let account = sqlx::query(
-        "select streams, live, at_limit, max_age, region from account
-         where account_id = $1 and closed_at is null for update",
+        "select account_id, slot.device_id, streams, live, at_limit
+         from account join slot using (account_id)
+         where session_id = $1 and state = 'wanted' and closed_at is null for update of account",
     )
-    .bind(session.account_id.0)
+    .bind(session_id.0)
     .fetch_optional(&mut *db)
     .await?;
     let Some(account) = account else {
         return Ok(SlotOutcome::Denied { reason: SlotDenial::NoAccount, streams: None });
     };
+    let account_id = AccountId(account.try_get("account_id")?);
     let (streams, live): (i32, i32) = (account.try_get("streams")?, account.try_get("live")?);
     let TextEnum::<AtLimit>(at_limit) = account.try_get("at_limit")?;
-    let Text(region) = account.try_get("region")?;
-    let max_age: i16 = account.try_get("max_age")?;
-    let not = |reason| Ok(SlotOutcome::Denied { reason, streams: u16::try_from(streams).ok() });
-    let known = sqlx::query("select from device where device_id = $1 and account_id = $2")
-        .bind(session.device_id.0)
-        .bind(session.account_id.0)
-        .fetch_optional(&mut *db)
-        .await?;
-    if known.is_none() {
-        return not(SlotDenial::UnknownDevice);
-    }
-    let mut displaced = None;
-    if live >= streams {
+    let device_id = DeviceId(account.try_get("device_id")?);
+    let mut displaced = displace(db, account_id, Some(device_id), 1, now).await?.pop();
+    if displaced.is_none() && live >= streams {
         if at_limit == AtLimit::Refuse {
-            return not(SlotDenial::NoSlot);
+            let streams = u16::try_from(streams).ok();
+            return Ok(SlotOutcome::Denied { reason: SlotDenial::NoSlot, streams });
         }
-        displaced = displace(db, session.account_id, 1, now).await?.pop();
+        displaced = displace(db, account_id, None, 1, now).await?.pop();
     }
-    sqlx::query(
-        "insert into slot (session_id, account_id, device_id, state, taken_at)
-         values ($1, $2, $3, 'live', $4)",
-    )
-    .bind(session.session_id.0)
-    .bind(session.account_id.0)
-    .bind(session.device_id.0)
-    .bind(now.to_sqlx())
-    .execute(db)
-    .await?;
-    Ok(SlotOutcome::Taken { region, max_age: u8::try_from(max_age)?, displaced })
+    sqlx::query("update slot set state = 'live', taken_at = $2 where session_id = $1")
+        .bind(session_id.0)
+        .bind(now.to_sqlx())
+        .execute(db)
+        .await?;
+    Ok(SlotOutcome::Taken { account_id, displaced })
 }
 
-/// Takes the slots of the oldest sessions of an account, this many of them.
+/// Takes the slots of the oldest sessions of an account, or of one of its devices, this many of them.
 pub(crate) async fn displace(
     db: &mut PgConnection,
     account_id: AccountId,
+    device_id: Option<DeviceId>,
     count: i64,
     now: Timestamp,
 ) -> Result<Vec<SessionId>, Failure> {
     let displaced: Vec<Uuid> = sqlx::query_scalar(
         "update slot set state = 'displaced', ended_at = $3
          where session_id in (
-             select session_id from slot where account_id = $1 and state = 'live'
+             select session_id from slot
+             where account_id = $1 and state = 'live' and ($4::uuid is null or device_id = $4)
              order by taken_at, session_id limit $2
          )
          returning session_id",
@@ -107,12 +136,13 @@ pub(crate) async fn displace(
     .bind(account_id.0)
     .bind(count)
     .bind(now.to_sqlx())
+    .bind(device_id.map(|device| device.0))
     .fetch_all(db)
     .await?;
     Ok(displaced.into_iter().map(SessionId).collect())
 }
 
-/// Ends a live slot. A missing or ended slot is left alone. The account's row is locked before the slot, in the order
+/// Ends a slot that is live or wanted. A missing or ended slot is left alone. The account's row is locked before the slot, in the order
 /// of a change of the plan: the trigger alone would lock it after the slot.
 pub(crate) async fn end(
     db: &mut PgConnection,
@@ -127,7 +157,8 @@ pub(crate) async fn end(
              for no key update
          )
          update slot set state = $2, ended_at = $3 from locked
-         where slot.account_id = locked.account_id and session_id = $1 and state = 'live'",
+         where slot.account_id = locked.account_id and session_id = $1
+             and state in ('wanted', 'live')",
     )
     .bind(session_id.0)
     .bind(TextEnum(state))

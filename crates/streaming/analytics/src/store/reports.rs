@@ -54,7 +54,7 @@ pub(crate) struct WatchedTitle {
     pub(crate) watched_seconds: i64,
 }
 
-/// Returns the titles that were watched most in a window up to now.
+/// Returns the titles that were watched most in a window up to now, without those that were withdrawn.
 pub(crate) async fn most_watched(
     db: &mut PgConnection,
     window: RankingWindow,
@@ -82,16 +82,15 @@ pub(crate) async fn most_watched(
     let ids: Vec<String> = rows.iter().map(|(title, _)| title.to_string()).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let titles = ballet::copies::get_all::<Title>(db, &ids).await?;
-    let name = |title: Uuid| {
-        let known = titles.get(&title.to_string())?;
-        known.state.as_ref().map(|state| state.name.clone())
+    let watched = |(title, watched_seconds): (Uuid, i64)| {
+        let known = titles.get(&title.to_string());
+        let name = match known {
+            Some(known) => Some(known.state.as_ref()?.name.clone()),
+            None => None,
+        };
+        Some(WatchedTitle { title_id: TitleId(title), name, watched_seconds })
     };
-    let watched = |(title, watched_seconds)| WatchedTitle {
-        title_id: TitleId(title),
-        name: name(title),
-        watched_seconds,
-    };
-    Ok(rows.into_iter().map(watched).collect())
+    Ok(rows.into_iter().filter_map(watched).collect())
 }
 
 /// Returns the hours of a title, the newest first.

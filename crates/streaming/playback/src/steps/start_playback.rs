@@ -21,8 +21,8 @@ impl Owner for SessionRow {
     }
 }
 
-/// Starts the session. This step also waits for the event of the slot, so that the session that lost the slot to it is
-/// marked to end by then.
+/// Starts the session, which has a licence by the time it gets a slot. The session that lost the slot to it is marked to
+/// end by then.
 #[derive(Debug)]
 pub struct StartPlayback;
 

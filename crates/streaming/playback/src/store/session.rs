@@ -16,6 +16,32 @@ use crate::session::Session;
 /// The maximum of the counts in a row.
 const MOST: u32 = i32::MAX.unsigned_abs();
 
+/// Makes other requests of the account wait until this transaction ends.
+pub(crate) async fn take_turn(db: &mut PgConnection, account_id: AccountId) -> Result<(), Failure> {
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended('sessions of ' || $1::text, 0))")
+        .bind(account_id.0)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Returns when the account requested the session before its last so many, if it has requested that many.
+pub(crate) async fn requested_before(
+    db: &mut PgConnection,
+    account_id: AccountId,
+    last: i64,
+) -> Result<Option<Timestamp>, Failure> {
+    let before: Option<jiff_sqlx::Timestamp> = sqlx::query_scalar(
+        "select requested_at from session where account_id = $1
+         order by session_id desc offset $2 limit 1",
+    )
+    .bind(account_id.0)
+    .bind(last)
+    .fetch_optional(db)
+    .await?;
+    Ok(before.map(jiff_sqlx::Timestamp::to_jiff))
+}
+
 /// Stores a new session. Returns false if there is one that was requested under the same key.
 pub(crate) async fn request(
     db: &mut PgConnection,

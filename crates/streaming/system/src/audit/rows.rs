@@ -96,11 +96,6 @@ pub(super) async fn read(databases: &BTreeMap<String, String>) -> sqlx::Result<S
              select account_id from session union all select account_id from position)
              as held where account_id = any($1)",
         ),
-        (
-            "titles",
-            &mut titles,
-            "select account_id, 1::bigint from license where account_id = any($1)",
-        ),
     ] {
         let held: Vec<(Uuid, i64)> =
             sqlx::query_as(count).bind(&erased).fetch_all(&mut *db).await?;

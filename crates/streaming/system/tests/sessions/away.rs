@@ -68,7 +68,7 @@ async fn s12_a_refusal_after_slot_and_license_takes_both_back() {
         requested_at: world.system.handle(0).now(),
     };
     world.system.publish(saga, &requested).await;
-    world.system.until("titles", "select count(*) from license where state = 'live'", 1).await;
+    world.system.until("accounts", "select count(*) from slot where state = 'live'", 1).await;
     let refused = PlaybackRefused {
         session_id,
         reason: Refusal::Cancelled,

@@ -1,10 +1,13 @@
 //! Whole sessions, end to end, and all their failure paths, which docs/streaming/failure-paths.md lists.
 
 mod away;
+mod clocks;
 mod closures;
 mod paths;
 mod routes;
+mod sign_ups;
 mod slots;
 mod titles;
+mod trust;
 mod withdrawals;
 mod world;

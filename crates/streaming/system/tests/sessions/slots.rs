@@ -2,10 +2,12 @@
 
 use ballet_stage::Method;
 use futures_util::future::{join, join_all};
+use jiff::SignedDuration;
+use playback::config::PlaybackSettings;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::world::StreamingWorld;
+use crate::world::{Home, PATIENT, StreamingWorld};
 
 const LIVE: &str = "select count(*) from session where status = 'playing' and ending is null";
 
@@ -36,6 +38,78 @@ async fn s1_a_plan_that_stops_the_oldest_stops_it() {
     world.until(&second, "playing").await;
     let (status, answer) = world.beat(&first, 1, 1).await;
     assert_eq!((status, &answer["reason"]), (StatusCode::GONE, &"displaced".into()));
+    world.system.close(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s1_a_request_that_is_refused_ends_no_other_session() {
+    let world = StreamingWorld::open("ends_nothing").await;
+    let (home, title) = (world.home("basic", 2).await, world.any_title().await);
+    let playing = world.play(&home, 0, &title).await;
+    let (now, hour) = (world.system.handle(0).now(), SignedDuration::from_hours(1));
+    for (title, reason) in [
+        (world.system.new_id().to_string(), "unknown_title"),
+        (world.title_in("FR", now, now + hour, 0).await, "region"),
+        (world.title_in("DE", now + hour, now + hour + hour, 0).await, "not_in_period"),
+        (world.title(hour, 19).await, "age"),
+    ] {
+        // From the device that plays, and from another.
+        for device in [0, 1] {
+            let session = world.request(&home, device, &title).await;
+            world.over(&session, "refused", reason).await;
+        }
+    }
+    let none =
+        Home { account: home.account.clone(), devices: vec![world.system.new_id().to_string()] };
+    let session = world.request(&none, 0, &title).await;
+    world.over(&session, "refused", "unknown_device").await;
+    let ended = "select count(*) from slot where state = 'displaced'";
+    assert_eq!(world.system.value::<i64>("accounts", ended).await, 0);
+    let (status, answer) = world.beat(&playing, 1, 1).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    world.system.close(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s1_a_device_plays_one_title_at_a_time() {
+    let world = StreamingWorld::open("one_a_device").await;
+    let title = world.any_title().await;
+    for plan in ["basic", "duo", "family"] {
+        let home = world.home(plan, 1).await;
+        let first = world.play(&home, 0, &title).await;
+        let second = world.play(&home, 0, &title).await;
+        world.over(&first, "ended", "displaced").await;
+        assert_eq!(world.beat(&second, 1, 1).await.0, StatusCode::OK);
+    }
+    world.system.close(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_starts_no_more_sessions_in_a_minute_than_anybody_watches() {
+    let settings = PlaybackSettings { starts_per_minute: 5, ..PATIENT };
+    let world = StreamingWorld::with("starts", settings).await;
+    let (home, other) = (world.home("family", 1).await, world.home("family", 1).await);
+    let title = world.any_title().await;
+    let wants = |home: &Home| json!({ "account_id": home.account, "device_id": home.devices[0], "title_id": title });
+    let wanted = wants(&home);
+    let (status, session) =
+        world.system.post_under_key("playback", "/sessions", "k", &wanted).await;
+    assert_eq!(status, StatusCode::CREATED, "{session}");
+    let all = join_all((0..20).map(|_| world.system.post("playback", "/sessions", &wanted))).await;
+    let (taken, refused): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|(status, _)| *status == StatusCode::CREATED);
+    assert_eq!((taken.len(), refused.len()), (4, 16), "{refused:?}");
+    assert!(refused.iter().all(|(status, _)| *status == StatusCode::TOO_MANY_REQUESTS));
+    // What was requested before is there, and another account is not slowed down.
+    let (status, again) = world.system.post_under_key("playback", "/sessions", "k", &wanted).await;
+    assert_eq!((status, &again["session_id"]), (StatusCode::CREATED, &session["session_id"]));
+    let (status, _) = world.system.post("playback", "/sessions", &wants(&other)).await;
+    assert_eq!(status, StatusCode::CREATED);
+    // A minute later it may go on.
+    let earlier = "update session set requested_at = requested_at - interval '1 minute'";
+    world.system.execute("playback", earlier).await;
+    let (status, answer) = world.system.post("playback", "/sessions", &wanted).await;
+    assert_eq!(status, StatusCode::CREATED, "{answer}");
     world.system.close(0).await;
 }
 

@@ -1,7 +1,11 @@
 //! Withdrawals of titles while sessions play them, or start to.
 
+use std::time::Duration;
+
+use ballet_stage::wait_until;
 use futures_util::future::join;
 use reqwest::StatusCode;
+use serde_json::{Value, json};
 use streaming_events::titles::TitleLicensesRevoked;
 
 use crate::world::StreamingWorld;
@@ -24,6 +28,30 @@ async fn a_withdrawal_ends_what_is_watched_of_the_title() {
     let late = world.request(&home, 0, &title).await;
     world.over(&late, "refused", "withdrawn").await;
     assert_eq!(world.delete("titles", &format!("/titles/{title}")).await.0, StatusCode::GONE);
+    world.system.close(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_title_that_was_withdrawn_is_no_longer_among_the_most_watched() {
+    let world = StreamingWorld::whole("withdrawn_rank").await;
+    let (home, title) = (world.home("family", 1).await, world.any_title().await);
+    let session = world.play(&home, 0, &title).await;
+    let older = "update session set started_at = started_at - interval '1 hour'";
+    world.system.execute("playback", older).await;
+    assert_eq!(world.beat(&session, 1, 60).await.0, StatusCode::OK);
+    let shows = async |expected: Value| {
+        let looks = || async {
+            let (_, ranking) = world.system.get("analytics", "/most-watched").await;
+            let names: Vec<&Value> =
+                ranking["titles"].as_array().into_iter().flatten().map(|it| &it["name"]).collect();
+            if json!(names) == expected { Ok(Some(())) } else { Err(ranking.to_string()) }
+        };
+        let looked = wait_until("the ranking", Duration::from_secs(60), looks).await;
+        looked.unwrap_or_else(|error| panic!("{error}"));
+    };
+    shows(json!(["The Harbour"])).await;
+    assert_eq!(world.delete("titles", &format!("/titles/{title}")).await.0, StatusCode::ACCEPTED);
+    shows(json!([])).await;
     world.system.close(0).await;
 }
 

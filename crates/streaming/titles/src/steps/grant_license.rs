@@ -5,7 +5,7 @@ use ballet::{
     Compensate, CompensateResult, Failure, Rows, Step, StepResult, Tx, compensated, done, refused,
 };
 use sqlx::PgConnection;
-use streaming_events::accounts::StreamSlotReserved;
+use streaming_events::accounts::ViewerAdmitted;
 use streaming_events::titles::{
     PlaybackLicenseCancelled, PlaybackLicenseDenied, PlaybackLicenseGranted,
 };
@@ -20,19 +20,19 @@ pub struct GrantLicense;
 
 impl Step for GrantLicense {
     const NAME: &'static str = "grant_license";
-    type On = StreamSlotReserved;
+    type On = ViewerAdmitted;
     type Done = PlaybackLicenseGranted;
     type Refused = PlaybackLicenseDenied;
 
     async fn touches(
         _: &mut PgConnection,
-        sessions: &[Item<&StreamSlotReserved>],
+        sessions: &[Item<&ViewerAdmitted>],
     ) -> Result<Rows, Failure> {
         Ok(title::rows(sessions.iter().map(|session| session.title_id)))
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, session: StreamSlotReserved) -> StepResult<Self> {
-        let StreamSlotReserved { session_id, title_id, .. } = session;
+    async fn run(&self, tx: &mut Tx<'_>, session: ViewerAdmitted) -> StepResult<Self> {
+        let ViewerAdmitted { session_id, title_id, .. } = session;
         let now = tx.now();
         // The row is locked, so that either a withdrawal sees this licence, or this step sees the withdrawal.
         let stored = title::find_to_license(tx.db(), title_id).await?;

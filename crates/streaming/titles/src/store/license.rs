@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 use streaming_events::titles::PlaybackLicenseGranted;
-use streaming_events::{AccountId, SessionId, TitleId};
+use streaming_events::{SessionId, TitleId};
 
 /// The state of a licence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ pub(crate) enum LicenseState {
     Revoked,
 }
 
-/// Stores a licence without its account: a licence may be granted after the account is erased.
+/// Stores a licence. It names nobody: it may be granted after the account is erased.
 pub(crate) async fn grant(
     db: &mut PgConnection,
     granted: &PlaybackLicenseGranted,
@@ -70,14 +70,4 @@ pub(crate) async fn revoke_all(
     .await?;
     sessions.sort_unstable();
     Ok(sessions.into_iter().map(SessionId).collect())
-}
-
-/// Removes an account from the licences of earlier releases, which stored it. Once no replica of such a release runs,
-/// and none of its licences is left, the column can go.
-pub(crate) async fn forget(db: &mut PgConnection, account_id: AccountId) -> Result<(), Failure> {
-    sqlx::query("update license set account_id = null where account_id = $1")
-        .bind(account_id.0)
-        .execute(db)
-        .await?;
-    Ok(())
 }

@@ -50,7 +50,8 @@ fn doc(line: &str) -> Option<(&str, &str)> {
     matches!(kind, "///" | "//!").then(|| (kind, text.trim()))
 }
 
-/// Checks that only the store has SQL on the schema `ballet`.
+/// Checks that only the store has SQL on the schema `ballet`, and that no file with handlers asks a database for the
+/// time, also in a doc.
 pub(in crate::house) fn sql(
     package: &str,
     files: &BTreeSet<String>,
@@ -66,8 +67,19 @@ pub(in crate::house) fn sql(
             let text = format!("{file}:{} `{}`: ask a function of {OWNER}", at + 1, line.trim());
             findings.push(Finding { rule: Rule::Sql, text });
         }
+        let handles = text.contains("Tx<'") && !file.contains("tests/");
+        for (at, line) in text.lines().enumerate().filter(|(_, line)| handles && asks_time(line)) {
+            let text = format!("{file}:{} `{}`: bind `tx.now()`", at + 1, line.trim());
+            findings.push(Finding { rule: Rule::Sql, text });
+        }
     }
     findings
+}
+
+/// Whether a line has SQL that asks the database for the time.
+fn asks_time(line: &str) -> bool {
+    let before = ["(", ", ", "= ", "< ", "> ", "from ", "select "];
+    line.match_indices(CALLS[0]).any(|(at, _)| before.iter().any(|sql| line[..at].ends_with(sql)))
 }
 
 /// Whether a line of code names a table of the schema as SQL does, or calls one of its functions.

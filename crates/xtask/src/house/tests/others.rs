@@ -122,13 +122,19 @@ fn sql_on_the_schema_is_the_stores() {
                 "/// Reads from ballet.inbox.\nconst A: &str = \"select 1 from ballet.inbox i\";
                 const B: &str = \"delete from only_mine where at < ballet.now()\";",
             ),
-            ("b.rs", "const C: &str = \"an event is kept in ballet.outbox_dead: ballet.saga_id\";"),
+            (
+                "b.rs",
+                "const C: &str = \"an event is kept in ballet.outbox_dead: ballet.saga_id\";
+                /// sqlx::query(\"insert into a values (now())\")
+                fn run(tx: &mut Tx<'_>) { tx.now(); Instant::now(); }",
+            ),
         ],
         Rule::Sql,
     );
-    assert_eq!(found.len(), 2, "{found:#?}");
+    assert_eq!(found.len(), 3, "{found:#?}");
     assert!(found[0].starts_with("src/a.rs:3 `const A"), "{found:#?}");
     assert!(found[1].starts_with("src/a.rs:4 `const B"), "{found:#?}");
+    assert!(found[2].starts_with("src/b.rs:2 `/// sqlx"), "{found:#?}");
 }
 
 #[test]

@@ -95,7 +95,9 @@ async fn make(
             return Err(IdempotencyKey::taken());
         }
         // Uses this connection: with another one each request would need two.
-        return Ok(created(find(unit.tx().db(), RequestId(request_id)).await?));
+        let before = find(unit.tx().db(), RequestId(request_id)).await?;
+        unit.rollback();
+        return Ok(created(before));
     }
     unit.originate(RequestMade { request_id, text, places }).await?;
     unit.commit().await?;

@@ -22,7 +22,8 @@ const TABLES: &[Migration] = &[Migration {
 }];
 
 /// Everything that the service does. A refusal of another service, once there is one, cancels the
-/// request with a further `.aborts_on(..)`.
+/// request with a further `.aborts_on(..)`, and `ConfirmRequest` waits for that step's event, too: after the
+/// decision nothing is cancelled.
 #[must_use]
 pub fn participant(deadline: SignedDuration) -> Participant {
     Participant::new("my_service").owns(Requests, |saga| {

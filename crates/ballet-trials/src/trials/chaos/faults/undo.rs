@@ -109,7 +109,7 @@ mod tests {
         let logs = servers.dir().expect("a directory").join("logs");
         let stage = Stage::of(&system).on(servers, logs).await.expect("a stage");
         let fleet = Fleet::new(stage.children.clone(), &stage.logs, Vec::new()).expect("a fleet");
-        LongRun { system, stage, fleet: Arc::new(fleet), proxies: BTreeMap::new(), secret: None }
+        LongRun { system, stage, fleet: Arc::new(fleet), proxies: BTreeMap::new() }
     }
 
     #[tokio::test]

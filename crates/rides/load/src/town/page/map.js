@@ -7,7 +7,7 @@ const pen = canvas.getContext("2d");
 const ground = document.createElement("canvas");
 const still = new URLSearchParams(location.search).has("still");
 const cars = new Map();
-let plan = null, town = { drivers: [], rides: [], ended: {}, last: [] }, paint = {}, view = null;
+let plan = null, town = { age_seconds: 0, drivers: [], rides: [], ended: {}, last: [] }, paint = {}, view = null;
 
 const byId = (id) => document.getElementById(id);
 const colours = () => {
@@ -17,14 +17,14 @@ const colours = () => {
   return Object.fromEntries(names.map((name) => [name, style.getPropertyValue("--" + name).trim()]));
 };
 
-// Fits the town to the canvas. A narrow screen shows the middle of the town at its full height.
+// Fits the whole town to the canvas.
 function fit() {
   const ratio = window.devicePixelRatio || 1;
   const { width, height } = canvas.getBoundingClientRect();
   canvas.width = Math.round(width * ratio);
   canvas.height = Math.round(height * ratio);
-  const scale = Math.max(canvas.width / plan.width, canvas.height / plan.height);
-  const left = Math.max(0, Math.min(plan.width - canvas.width / scale, 2900 - canvas.width / scale / 2));
+  const scale = Math.min(canvas.width / plan.width, canvas.height / plan.height);
+  const left = (plan.width - canvas.width / scale) / 2;
   const top = (plan.height - canvas.height / scale) / 2;
   view = { scale, ratio, x: (x) => (x - left) * scale, y: (y) => (y - top) * scale };
   paint = colours();
@@ -210,6 +210,14 @@ function outcome(ride) {
   return item;
 }
 
+// Says how old the picture is, unless it is of now and whole.
+function tellAge(quiet) {
+  const age = town.age_seconds + quiet;
+  if (age >= 3) live("as of " + age + " s ago: no answer", false);
+  else if (town.is_partial) live(cars.size + " drivers, only a part", false);
+  else live(cars.size + " drivers, live", true);
+}
+
 function live(text, on) {
   byId("live").textContent = text;
   byId("live").className = on ? "on" : "";
@@ -224,13 +232,15 @@ async function begin() {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { fit(); draw(); });
   if (still) {
     take(await (await fetch("now.json")).json());
-    live(cars.size + " drivers, live", true);
+    tellAge(0);
     draw();
     return;
   }
   const events = new EventSource("events");
-  events.onmessage = (event) => { take(JSON.parse(event.data)); live(cars.size + " drivers, live", true); };
+  let came = Date.now();
+  events.onmessage = (event) => { take(JSON.parse(event.data)); came = Date.now(); tellAge(0); };
   events.onerror = () => live("the demo has ended, or does not answer", false);
+  setInterval(() => { if (events.readyState === EventSource.OPEN) tellAge(Math.floor((Date.now() - came) / 1000)); }, 1000);
   const frame = () => { draw(); requestAnimationFrame(frame); };
   requestAnimationFrame(frame);
 }

@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+use crate::outbox::event::EmittedEvent;
+use crate::outbox::left_behind::StoredEvent;
+use crate::trace::Trace;
 use ballet_amqp::headers::{BAGGAGE, CAUSATION_ID, TRACEPARENT, TRACESTATE, insert_text};
 use ballet_amqp::{
     AMQPValue, BasicProperties, FieldTable, Outgoing, PERSISTENT, Publish, ShortString,
@@ -9,14 +12,11 @@ use ballet_amqp::{
 use ballet_core::envelope::CONTENT_TYPE;
 use ballet_core::topology::EVENTS;
 use ballet_core::{MessageId, SagaId};
-use ballet_store::outbox::event::EmittedEvent;
-use ballet_store::outbox::left_behind::StoredEvent;
-use ballet_store::trace::Trace;
 use bytes::Bytes;
 use jiff::Timestamp;
 
 /// The properties that all messages of a service have.
-pub(crate) fn properties(service: &str, message_id: MessageId, at: Timestamp) -> BasicProperties {
+pub fn properties(service: &str, message_id: MessageId, at: Timestamp) -> BasicProperties {
     BasicProperties::default()
         .with_message_id(message_id.to_string().into())
         .with_app_id(service.into())
@@ -27,7 +27,7 @@ pub(crate) fn properties(service: &str, message_id: MessageId, at: Timestamp) ->
 
 /// An event on its way to the broker.
 #[derive(Debug)]
-pub(crate) struct OutgoingEvent {
+pub struct OutgoingEvent {
     service: &'static str,
     message_id: MessageId,
     event_type: Cow<'static, str>,
@@ -40,7 +40,7 @@ pub(crate) struct OutgoingEvent {
 
 impl OutgoingEvent {
     /// An event that this service just emitted.
-    pub(crate) fn emitted(service: &'static str, event: EmittedEvent, now: Timestamp) -> Self {
+    pub fn emitted(service: &'static str, event: EmittedEvent, now: Timestamp) -> Self {
         Self {
             service,
             message_id: event.message_id,
@@ -54,7 +54,7 @@ impl OutgoingEvent {
     }
 
     /// The same event when it was read back from the outbox.
-    pub(crate) fn stored(service: &'static str, event: StoredEvent) -> Self {
+    pub fn stored(service: &'static str, event: StoredEvent) -> Self {
         Self {
             service,
             message_id: event.message_id,
@@ -119,8 +119,8 @@ impl Outgoing for OutgoingEvent {
 
 #[cfg(test)]
 mod tests {
+    use crate::ledger::event::EncodedEvent;
     use ballet_core::EventType;
-    use ballet_store::ledger::event::EncodedEvent;
     use uuid::Uuid;
 
     use super::*;
@@ -137,7 +137,6 @@ mod tests {
             causation_id: Some(MessageId(Uuid::from_u128(3))),
             trace: Trace::parse(TRACE, None),
             by_handler: false,
-            noted: None,
         }
     }
 

@@ -1,0 +1,61 @@
+//! `ballet topology repair`: sends everything that was lost by the broker, once what was missing there is created.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use ballet_ops::repair::Repair;
+
+use crate::base::exit::{ExitStatus, with_advice};
+use crate::base::options::GlobalOptions;
+use crate::base::systems::system;
+use crate::base::time_or_age::TimeOrAge;
+use crate::base::ui;
+use crate::operator::dlq::interrupt::stop_on_ctrl_c;
+use crate::operator::dlq::missed_events::{databases, floor, time_in_memory, warn};
+use crate::operator::dlq::send_args::SendArgs;
+
+pub(crate) async fn run(
+    applied: ExitStatus,
+    since: Option<TimeOrAge>,
+    sending: &SendArgs,
+    options: &GlobalOptions,
+) -> Result<ExitStatus> {
+    let floor = floor(options);
+    let since =
+        since.map_or(Ok(floor), |since| time_in_memory("--since", since, floor, options))?;
+    let (broker, parts) = (options.broker()?, system()?.parts.clone());
+    let patience = Duration::from_secs(sending.patience);
+    let databases = databases(options)?;
+    let repair = Repair { broker, parts, databases, since, floor, patience };
+    let progress = ui::Progress::endless("searching what was missed");
+    let show = |done: u64| progress.show(done);
+    let redrive_options = sending.redrive_options(options, stop_on_ctrl_c(), &show, &|_| {});
+    let result = repair.run(&redrive_options, sending.dry_run).await;
+    drop(progress);
+    let result = result.map_err(with_advice)?;
+    for (service, missed) in &result.missed {
+        warn(missed, service, since);
+        for (event_type, count) in missed.by_type() {
+            ui::say(&format!("{service} has missed {} of {event_type}", ui::grouped(count)));
+        }
+    }
+    result.failures.iter().for_each(|why| ui::note(&ballet_terminal::plain(why)));
+    if result.unclaimed > 0 {
+        ui::note(&format!(
+            "{} in `unrouted`: `{} dlq redrive --from-unrouted --dry-run` says why",
+            ui::acting(result.unclaimed, "event", "stay"),
+            ui::ballet()
+        ));
+    }
+    let (found, unrouted) = (result.found(), ui::grouped(result.unrouted));
+    let events = ui::counted(found, "event");
+    ui::say(&match sending.dry_run {
+        true => {
+            format!("{events} would be sent, {unrouted} of them from `unrouted`; nothing was sent")
+        }
+        false => format!("{} of {events} sent", ui::grouped(result.sent)),
+    });
+    let is_done = sending.dry_run || result.sent >= found;
+    let is_whole = matches!(applied, ExitStatus::All) && result.is_whole();
+    Ok(if is_done && is_whole { ExitStatus::All } else { ExitStatus::Partly })
+}

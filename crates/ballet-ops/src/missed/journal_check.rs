@@ -1,0 +1,69 @@
+//! Checks whether the journal has what the databases know as published. A broker that crashes loses the end of a stream.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet_amqp::{Broker, StreamStart};
+use ballet_core::id::time_of;
+use ballet_stream::{JournalRecords, Record, end};
+use jiff::{SignedDuration, Timestamp};
+use sqlx::postgres::PgConnectOptions;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::missed::journal::SKEW;
+use crate::missed::ledgers::told;
+use crate::redrive::error::RedriveError;
+
+/// The number of events that are looked for: a crash loses the newest.
+const NEWEST: i64 = 20;
+/// The longest wait for a message of the journal.
+const SILENCE: Duration = Duration::from_secs(10);
+/// The time from the commit of an event to its publication, if the broker was down meanwhile.
+const ON_ITS_WAY: SignedDuration = SignedDuration::from_mins(10);
+
+/// Some events that services have published, and that the journal lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JournalLoss {
+    /// The time of the first of them.
+    pub since: Timestamp,
+    /// Their number, and that of the events that were looked for.
+    pub lacks: (usize, usize),
+}
+
+/// Looks in the journal for the events that services published last before a time: the start of the broker, or of the
+/// journal itself.
+///
+/// # Errors
+///
+/// If the broker does not answer, or denies access.
+pub async fn lost_before(
+    broker: &Arc<dyn Broker>,
+    databases: &[(String, PgConnectOptions)],
+    until: Timestamp,
+) -> Result<Option<JournalLoss>, RedriveError> {
+    let Some(end) = end(broker).await? else { return Ok(None) };
+    let (told, _) = told(databases, (Timestamp::UNIX_EPOCH, until), Some(NEWEST)).await;
+    let mut newest: Vec<(Timestamp, Uuid)> =
+        told.into_keys().filter_map(|id| Some((time_of(id.0)?, id.0))).collect();
+    newest.sort_unstable_by(|one, other| other.cmp(one));
+    newest.truncate(usize::try_from(NEWEST).unwrap_or_default());
+    let Some((first, _)) = newest.last() else { return Ok(None) };
+    let begin = u64::try_from(first.as_second() - SKEW).unwrap_or_default();
+    let mut left: HashSet<Uuid> = newest.iter().map(|(_, id)| *id).collect();
+    let mut records =
+        JournalRecords::new(Arc::clone(broker), StreamStart::Time(begin), BTreeSet::new());
+    while !left.is_empty() {
+        let Ok(next) = timeout(SILENCE, records.attempt()).await else { break };
+        let Some(record) = next?.map(Record::from) else { continue };
+        left.remove(&record.known_as());
+        let is_behind = record.time.is_some_and(|time| time > until + ON_ITS_WAY);
+        if is_behind || record.offset >= Some(end) {
+            break;
+        }
+    }
+    records.close().await;
+    let since = newest.iter().filter(|(_, id)| left.contains(id)).map(|(at, _)| *at).min();
+    Ok(since.map(|since| JournalLoss { since, lacks: (left.len(), newest.len()) }))
+}

@@ -1,0 +1,77 @@
+//! Statements that the database does not take as they are written: an unknown table or column, a wrong type. A retry
+//! mends none of them. So the log says it at the first failure, and readiness while it goes on.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sqlx::PgPool;
+use tokio::time::Instant;
+
+use crate::declare::handler::database_wait::answered;
+use crate::declare::handler::failure::Failure;
+
+/// A step whose statement was wrong this long ago is no longer named: its message is a dead letter by then.
+const NAMED_FOR: Duration = Duration::from_secs(15 * 60);
+/// The maximum length of a statement that is shown.
+const LONGEST: usize = 500;
+/// The statement that failed last in a transaction which still waits for its rollback.
+const FAILED: &str = "select query from pg_stat_activity where datname = current_database() \
+     and usename = current_user and state = 'idle in transaction (aborted)' \
+     order by state_change desc limit 1";
+
+/// The steps whose last run had a wrong statement.
+#[derive(Debug)]
+pub(crate) struct WrongStatements {
+    database: PgPool,
+    of_steps: Mutex<BTreeMap<&'static str, (String, Instant)>>,
+}
+
+impl WrongStatements {
+    pub(crate) fn new(database: PgPool) -> Self {
+        Self { database, of_steps: Mutex::default() }
+    }
+
+    /// Takes in how a run of a step ended, before its transaction is rolled back.
+    pub(super) async fn ran<T>(&self, step: &'static str, ended: &Result<T, Failure>) {
+        match ended {
+            Ok(_) => drop(self.of_steps().remove(step)),
+            Err(failure) if failure.is_wrong_statement() => self.failed(step, failure).await,
+            Err(_) => {}
+        }
+    }
+
+    async fn failed(&self, step: &'static str, failure: &Failure) {
+        let known = self.of_steps().get(step).map(|(why, _)| why.clone());
+        let why = match known {
+            Some(why) => why,
+            None => {
+                let asked = async {
+                    let mut db = self.database.acquire().await?;
+                    sqlx::query_scalar::<_, String>(FAILED).fetch_optional(&mut *db).await
+                };
+                let statement = answered(asked).await.ok().flatten();
+                let statement = statement.map_or_else(String::new, |statement| {
+                    format!(": {}", statement.chars().take(LONGEST).collect::<String>())
+                });
+                let why = format!(
+                    "a statement of {step} does not fit the database: {failure}{statement}"
+                );
+                tracing::error!(step, "{why}");
+                why
+            }
+        };
+        self.of_steps().insert(step, (why, Instant::now()));
+    }
+
+    /// Says which statement of which step is wrong, if one is.
+    pub(crate) fn said(&self) -> Option<String> {
+        let of_steps = self.of_steps();
+        let mut recent = of_steps.values().filter(|(_, last)| last.elapsed() < NAMED_FOR);
+        recent.next().map(|(why, _)| why.clone())
+    }
+
+    fn of_steps(&self) -> MutexGuard<'_, BTreeMap<&'static str, (String, Instant)>> {
+        self.of_steps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

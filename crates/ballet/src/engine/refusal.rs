@@ -1,0 +1,59 @@
+//! A refusal leaves nothing of its step but the event.
+//!
+//! Most steps are done, and most that refuse look before they write. So a batch begins without savepoints. If a step
+//! refuses that may have written, the batch is rolled back and runs again with care: each step that may refuse has a
+//! savepoint. Its lane goes on with care for a while.
+
+use ballet_core::StepPart;
+
+use crate::declare::handler::database_wait::answered;
+use crate::declare::handler::failure::Failure;
+use crate::engine::transaction::Transaction;
+
+const FIRST: &str = "savepoint ballet_step";
+/// One savepoint at a time: the server is slow with many.
+const NEXT: &str = "release savepoint ballet_step; savepoint ballet_step";
+const BACK: &str = "rollback to savepoint ballet_step";
+
+/// The state of a transaction before a step that may refuse.
+pub(crate) struct BeforeStep {
+    emitted: usize,
+    hurried: bool,
+}
+
+/// Notes the state before a step. One that cannot refuse has nothing to take back.
+pub(crate) async fn before(
+    transaction: &mut Transaction<'_>,
+    step: &StepPart,
+) -> Result<Option<BeforeStep>, Failure> {
+    if step.refused.is_none() {
+        return Ok(None);
+    }
+    let Transaction { db, scope, .. } = transaction;
+    scope.has_statements = false;
+    if scope.is_careful {
+        let savepoint = if scope.has_savepoint { NEXT } else { FIRST };
+        answered(sqlx::raw_sql(savepoint).execute(&mut **db)).await?;
+        scope.has_savepoint = true;
+    }
+    Ok(Some(BeforeStep { emitted: scope.emitted.len(), hurried: scope.hurried }))
+}
+
+/// Takes back what was written and published since. Returns false if there was nothing, or if the batch runs again.
+pub(crate) async fn take_back(
+    transaction: &mut Transaction<'_>,
+    before: &BeforeStep,
+) -> Result<bool, Failure> {
+    let Transaction { db, scope, .. } = transaction;
+    if !scope.has_statements && scope.emitted.len() == before.emitted {
+        return Ok(false);
+    }
+    scope.needs_care = true;
+    if !scope.is_careful {
+        return Ok(false);
+    }
+    answered(sqlx::raw_sql(BACK).execute(&mut **db)).await?;
+    scope.emitted.truncate(before.emitted);
+    scope.hurried = before.hurried;
+    Ok(true)
+}

@@ -1,0 +1,153 @@
+//! The check of what a driver says against where the driver was seen, and against the time. A driver's word alone
+//! neither begins a ride nor earns its price.
+
+use ballet::Failure;
+use ballet::http::Problem;
+use jiff::{SignedDuration, Timestamp};
+use rides_events::{Money, Point};
+use sqlx::PgConnection;
+
+use crate::fare::{RouteEstimate, Tariff};
+use crate::refusals::not_at_pickup;
+use crate::ride::{Quote, Ride, RideEnd};
+use crate::seen_drivers::SeenDrivers;
+use crate::store::quote;
+
+/// The distance up to which a driver is at a place. A receiver in a town is that wrong at times.
+const THERE_METERS: f64 = 500.0;
+/// The time that a ride may take beyond twice its estimate.
+const MARGIN: SignedDuration = SignedDuration::from_mins(30);
+/// The time for which a driver who says that the rider is there may still be seen there.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
+/// The time that is added to that of a ride: the clocks of two replicas differ.
+const SLACK_SECONDS: f64 = 10.0;
+
+/// Knows where drivers are, and how fast a car is.
+#[derive(Debug, Clone)]
+pub(crate) struct Verifier {
+    pub(crate) seen: SeenDrivers,
+    pub(crate) kilometers_per_hour: u32,
+}
+
+impl Verifier {
+    /// Refuses unless the driver of a ride was seen lately at its pickup.
+    pub(crate) fn require_at_pickup(&self, ride: &Ride, now: Timestamp) -> Result<(), Problem> {
+        let seen = ride.driver_id.and_then(|driver_id| self.seen.lately(driver_id, now));
+        let meters = seen.map(|seen| seen.at.meters_to(ride.quote.pickup));
+        let is_there = meters.is_some_and(|meters| meters <= THERE_METERS);
+        if is_there { Ok(()) } else { Err(not_at_pickup(ride.ride_id, meters)) }
+    }
+
+    /// Returns the end of a ride that is under way. `None` if it goes on, or if a position may come that shows more.
+    pub(crate) async fn end(
+        &self,
+        db: &mut PgConnection,
+        ride: &Ride,
+        now: Timestamp,
+    ) -> Result<Option<RideEnd>, Failure> {
+        let (Some(started_at), Some(driver_id)) = (ride.started_at, ride.driver_id) else {
+            return Ok(None);
+        };
+        let limit = SignedDuration::from_secs(2 * ride.quote.seconds) + MARGIN;
+        let ends_at =
+            ride.arrived_at.map_or(started_at + limit, |arrived_at| arrived_at + PATIENCE);
+        let said_at = ride.arrived_at.unwrap_or(now);
+        if ride.arrived_at.is_none() && now < ends_at {
+            return Ok(None);
+        }
+        if let Some(fare) = ride.fare {
+            let detail =
+                (fare != ride.quote.price).then(|| "an operator named the fare".to_owned());
+            return Ok(Some(RideEnd { fare, detail }));
+        }
+        let seen = self.seen.last(driver_id).filter(|seen| seen.seen_at >= started_at);
+        let took = said_at.duration_since(started_at).as_secs_f64() + SLACK_SECONDS;
+        let reach = took * f64::from(self.kilometers_per_hour) / 3.6;
+        let tariff = quote::tariff_of(db, ride.quote.tariff).await?;
+        let end = verified(&ride.quote, &tariff, seen.map(|seen| seen.at), reach);
+        let is_last = now >= ends_at || seen.is_some_and(|seen| seen.seen_at >= said_at);
+        Ok(Some(end).filter(|end| is_last || end.detail.is_none()))
+    }
+}
+
+/// Returns the quoted price if the driver is at the destination, and a car gets that far. Otherwise the price of the
+/// way from the pickup to where the driver is, or as far as a car gets.
+fn verified(quote: &Quote, tariff: &Tariff, at: Option<Point>, reach_meters: f64) -> RideEnd {
+    let price = quote.price;
+    let nothing = Money { amount_minor: 0, ..price };
+    let Some(at) = at else {
+        let detail = Some("the driver was not seen since the pickup".to_owned());
+        return RideEnd { fare: nothing, detail };
+    };
+    let way = quote.pickup.meters_to(quote.destination);
+    let (driven, left) = (quote.pickup.meters_to(at), at.meters_to(quote.destination));
+    if left <= THERE_METERS.min(way / 2.0) && way <= reach_meters {
+        return RideEnd { fare: price, detail: None };
+    }
+    let proven = driven.min(reach_meters);
+    let part = tariff.price(RouteEstimate::along(proven)).filter(|_| proven >= THERE_METERS);
+    let amount_minor = part.unwrap_or(nothing).amount_minor.min(price.amount_minor);
+    let detail = format!(
+        "the driver was seen {driven:.0} m from the pickup and {left:.0} m from the destination, and a car gets \
+         {reach_meters:.0} m in that time"
+    );
+    RideEnd { fare: Money { amount_minor, ..price }, detail: Some(detail) }
+}
+
+#[cfg(test)]
+mod tests {
+    use rides_events::{QuoteId, RiderId};
+    use sqlx::types::Uuid;
+
+    use super::*;
+
+    fn point(lat: f64) -> Point {
+        Point::new(lat, 13.4).expect("on Earth")
+    }
+
+    fn cents(to: f64, at: Option<f64>, seconds: f64) -> i64 {
+        let tariff = Tariff {
+            version: 1,
+            currency: "EUR".parse().expect("a currency"),
+            base_minor: 250,
+            kilometer_minor: 160,
+            minute_minor: 35,
+            least_minor: 600,
+            free_minutes: 2,
+            late_minor: 450,
+        };
+        let (pickup, destination) = (point(52.0), point(to));
+        let way = RouteEstimate::between(pickup, destination);
+        let quote = Quote {
+            quote_id: QuoteId(Uuid::nil()),
+            rider_id: RiderId(Uuid::nil()),
+            pickup,
+            destination,
+            meters: way.meters,
+            seconds: way.seconds,
+            price: tariff.price(way).expect("a price"),
+            tariff: 1,
+            valid_until: Timestamp::UNIX_EPOCH,
+        };
+        verified(&quote, &tariff, at.map(point), seconds * 150.0 / 3.6).fare.amount_minor
+    }
+
+    #[test]
+    fn a_ride_costs_what_is_verified_of_it() {
+        let (far, hour) = (52.1, 3_600.0);
+        let price = cents(far, Some(far), hour);
+        assert!(price > 3_000, "{price}");
+        assert_eq!(cents(far, Some(52.097), hour), price, "there, as far as a receiver can tell");
+        assert_eq!(cents(far, Some(52.0), hour), 0, "never moved");
+        assert_eq!(cents(far, None, hour), 0, "never seen");
+        assert_eq!(cents(far, Some(far), 1.0), 0, "there faster than a car");
+        let half = cents(far, Some(52.05), hour);
+        assert!((price / 3..price * 2 / 3).contains(&half), "half of the way: {half}");
+        assert_eq!(cents(far, Some(53.0), hour), price, "beyond the destination");
+        let early = cents(far, Some(far), 120.0);
+        assert!((1..price).contains(&early), "as far as a car gets in two minutes: {early}");
+        // Of a short way, being near both ends is no proof.
+        assert_eq!(cents(52.003, Some(52.0), hour), 0);
+        assert_eq!(cents(52.003, Some(52.003), hour), 600);
+    }
+}

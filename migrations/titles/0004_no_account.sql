@@ -1,0 +1,2 @@
+-- A licence names nobody.
+alter table license drop column account_id;
