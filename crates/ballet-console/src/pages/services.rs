@@ -75,11 +75,11 @@ fn service_row(service: &str, found: &[&Finding], page: &ServicesPage<'_>) -> Ma
     let known = figures.and_then(|figures| figures.as_ref().ok());
     let cell = |at: usize, content: Markup| html! { td data-of=(HEAD[at]) { (content) } };
     html! {
-        tr.(others.first().map_or("well", |one| class(one.state))) id=(anchor(service)) {
+        tr.(others.first().map_or(if known.is_some() { "well" } else { "quiet" }, |one| class(one.state))) id=(anchor(service)) {
             th scope="row" { (service) }
             (cell(1, html! {
                 @for one in &others { (row(one, page.person)) }
-                @if others.is_empty() && known.is_some() { span.calm { span aria-hidden="true" { "✓ " } "well" } }
+                @if others.is_empty() { @if known.is_some() { span.calm { span aria-hidden="true" { "✓ " } "well" } } @else { span.quiet { "not known" } } }
                 @if let Some(Err(why)) = figures { p.quiet dir="auto" { "no figures: " (why) } }
                 @if let Some(figures) = known { (retry_link(service, figures, page)) (switch(service, figures, page)) }
                 @if !well.is_empty() { details {
