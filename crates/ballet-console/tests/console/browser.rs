@@ -223,10 +223,9 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
         })
         .await;
     let person = BrowserPerson { at: format!("http://{}", looked.address), ..person };
-    for (page, name, says) in [
-        ("/services", "services", ", looked at"),
-        ("/audit", "audit", "Audit"),
-    ] {
+    for (page, name, says) in
+        [("/services", "services", ", looked at"), ("/audit", "audit", "Audit")]
+    {
         person.finds(page, says).await;
         person.looks(name).await;
     }
