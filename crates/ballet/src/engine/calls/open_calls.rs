@@ -180,8 +180,6 @@ impl OpenCalls {
         self.lines.values().find(|line| line.is_of(&call.step, call.undo, call.is_repeated))
     }
 
-    }
-
     /// Makes the call's line look for due calls after a time.
     pub(crate) fn look_after(&self, call: &NewCall, time: Duration) {
         if let Some(line) = self.line(call) {
