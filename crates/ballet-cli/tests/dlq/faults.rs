@@ -250,7 +250,7 @@ async fn each_fault_of_a_database_or_a_service_has_one_name_in_all_places() {
     // A frozen process keeps its session, and renews no lease.
     let options: PgConnectOptions =
         watched.patient.world.env.database_url("counter").parse().expect("a URL");
-    let (_, session) = process::begin(&options).await.expect("a process");
+    let (_, session) = process::begin(&options, None).await.expect("a process");
     db.execute("update ballet.process_lease set lease_until = now() - interval '1 minute'")
         .await
         .expect("an old lease");
