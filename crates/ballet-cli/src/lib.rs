@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::anyhow;
-use ballet_console::Inspector;
+use ballet_console::Auditor;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -23,7 +23,7 @@ use crate::author::{
 use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::{exit, systems, ui};
-use crate::operator::looks::CommandInspector;
+use crate::operator::auditor::CommandAuditor;
 use crate::operator::{
     audit, console, copies, coverage, dlq, doctor, inbox, outbox, restore, sagas, telemetry,
     topology,
@@ -154,20 +154,20 @@ pub struct SystemAddresses<'a> {
     pub database_url: &'a str,
 }
 
-/// Returns the checks of `ballet doctor` and `ballet audit` for a console that another program has started.
+/// Returns `ballet audit` for a console that another program has started.
 ///
 /// # Errors
 ///
 /// The contracts cannot be read.
-pub fn looks(addresses: SystemAddresses<'_>) -> anyhow::Result<Arc<dyn Inspector>> {
+pub fn auditor(addresses: SystemAddresses<'_>) -> anyhow::Result<Arc<dyn Auditor>> {
     let SystemAddresses { contracts, amqp_url, management_url, database_url } = addresses;
     let given =
         [("--contracts", contracts), ("--amqp-url", amqp_url), ("--database-url", database_url)];
     let given = given.into_iter().flat_map(|(option, value)| [option, value]);
-    let args = Args::try_parse_from(["ballet"].into_iter().chain(given).chain(["doctor"]))?;
+    let args = Args::try_parse_from(["ballet"].into_iter().chain(given).chain(["audit"]))?;
     systems::name(args.options.contracts.as_deref());
     systems::contracts()?;
-    Ok(Arc::new(CommandInspector::new(args.options, Some(management_url.to_owned()))))
+    Ok(Arc::new(CommandAuditor::new(args.options, Some(management_url.to_owned()))))
 }
 
 /// Runs the command with the arguments of this process.

@@ -11,12 +11,13 @@ use ballet::Clock;
 use ballet_amqp::Broker;
 use ballet_check::Contracts;
 use ballet_listener::serving::{ListenerLimits, serve};
+use ballet_ops::doctor::SystemServers;
 use ballet_ops::sagas::PATIENCE;
 use jiff::SignedDuration;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Mutex, Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::access::attempts::Attempts;
@@ -25,13 +26,13 @@ use crate::access::trusted_header::TrustedHeader;
 use crate::access::{password, token};
 use crate::actions::action_context::ActionContext;
 use crate::actions::running_actions::RunningActions;
+use crate::auditor::Auditor;
 use crate::contract_index::ContractIndex;
 use crate::error::ConsoleError;
-use crate::inspector::Inspector;
-use crate::observer::{follow, hindrances, judge, ledger_check, upkeep};
+use crate::observer::system_findings::{self, SystemFindings};
+use crate::observer::{follow, judge, ledger_check, upkeep};
 use crate::server::dead_letters::DeadLetterReader;
 use crate::server::site::{HASHED_AT_ONCE, Site};
-use crate::server::system_look::SystemLook;
 use crate::server::timed_value::TimedValue;
 use crate::server::{live, routes};
 use crate::store::{accounts, prepare};
@@ -62,8 +63,10 @@ pub struct Options {
     pub keep: SignedDuration,
     /// The time after its cause at which a step is late, if no hindrance is known.
     pub patience: SignedDuration,
-    /// The view of the running system for the pages of services and audits.
-    pub looks: Option<Arc<dyn Inspector>>,
+    /// The address of the broker's management API, with user and password.
+    pub management: Option<String>,
+    /// The auditor of the page of audits.
+    pub auditor: Option<Arc<dyn Auditor>>,
     /// The broker as a user who may publish events, if there is one.
     pub publisher: Option<Arc<dyn Broker>>,
     /// The header in which a gateway names the person.
@@ -93,7 +96,8 @@ impl Options {
             is_behind_tls: false,
             keep: SignedDuration::from_hours(7 * 24),
             patience: PATIENCE,
-            looks: None,
+            management: None,
+            auditor: None,
             publisher: None,
             trusted: None,
             archive: std::env::temp_dir(),
@@ -171,8 +175,16 @@ impl Console {
     pub async fn run(self) -> Result<(), ConsoleError> {
         let Self { options, pool, listener, .. } = self;
         let contract_index = Arc::new(ContractIndex::new(options.contracts));
-        let (trouble, hindrances, added) =
-            (watch::Sender::new(None), watch::Sender::new(Vec::new()), Arc::new(Notify::new()));
+        let (trouble, added) = (watch::Sender::new(None), Arc::new(Notify::new()));
+        let (found, again) =
+            (watch::Sender::new(SystemFindings::default()), Arc::new(Notify::new()));
+        let servers = SystemServers {
+            system: options.contracts.system(),
+            broker: Arc::clone(&options.broker),
+            management: options.management.clone(),
+            databases: options.databases.clone(),
+            clock: options.clock.clone(),
+        };
         let unjudged = watch::Sender::new(None);
         let secret = accounts::secret(&pool, &token::new()?).await?;
         let context = ActionContext {
@@ -191,13 +203,14 @@ impl Console {
             pool: pool.clone(),
             contract_index: Arc::clone(&contract_index),
             clock: options.clock.clone(),
-            hindrances: hindrances.subscribe(),
+            found: found.subscribe(),
+            again: Arc::clone(&again),
             trouble: trouble.subscribe(),
             unjudged: unjudged.subscribe(),
             now: TimedValue::new(live::FRESH),
             parts: watch::Sender::new(Arc::default()),
             dead: DeadLetterReader::new(Arc::clone(&options.broker), contract_index.services()),
-            looked: SystemLook::new(options.looks.clone()),
+            auditor: options.auditor.clone().map(Mutex::new),
             attempts: Attempts::default(),
             hashing: Semaphore::new(HASHED_AT_ONCE),
             hosts: options.hosts.clone(),
@@ -225,24 +238,14 @@ impl Console {
             unjudged,
             options.clock.clone(),
         ));
-        tasks.spawn(upkeep::keep_moments(
-            pool.clone(),
-            options.clock.clone(),
-            site.hindrances.clone(),
-        ));
+        tasks.spawn(upkeep::keep_moments(pool.clone(), options.clock.clone(), site.found.clone()));
         tasks.spawn(upkeep::keep_up(pool, options.keep));
         tasks.spawn(ledger_check::ask(
             site.pool.clone(),
             options.databases.clone(),
             Arc::clone(&site.contract_index),
         ));
-        let (databases, looks) = (options.databases, options.looks);
-        tasks.spawn(hindrances::watch(
-            databases,
-            looks,
-            Arc::clone(&site.contract_index),
-            hindrances,
-        ));
+        tasks.spawn(system_findings::watch(servers, Arc::new(found), again));
         tasks.spawn(live::keep(Arc::clone(&site)));
         let limits = ListenerLimits::new(CONNECTIONS);
         tasks.spawn(serve(listener, routes::router(site), limits, pending()));

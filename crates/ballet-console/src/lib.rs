@@ -5,11 +5,11 @@
 
 mod access;
 mod actions;
+mod auditor;
 mod console;
 mod contract_index;
 mod error;
 pub mod index;
-mod inspector;
 mod observer;
 mod pages;
 mod server;
@@ -17,6 +17,6 @@ mod store;
 
 pub use access::role::Role;
 pub use access::trusted_header::TrustedHeader;
+pub use auditor::Auditor;
 pub use console::{Account, Console, Options};
 pub use error::ConsoleError;
-pub use inspector::Inspector;

@@ -15,6 +15,7 @@
 //! | [`own_handlers`] | what the framework calls its own handlers, so no step or projection is called so |
 //! | [`versions`] | [`Versions`]: the versions of a saga that a step is of |
 //! | [`personal`] | [`Personal`](personal::Personal): a value that is about a person |
+//! | [`Cause`] | a cause for which a system does not work, with its one name |
 //! | [`contract`] | [`ServiceContract`]: the same as a file, with the schemas of the events |
 //! | [`topology`] | the broker's exchanges, queues and rights that follow from the declarations |
 //! | [`topology::drift`] | how a running broker differs from them |
@@ -25,6 +26,7 @@
 
 #![warn(missing_docs)]
 
+mod cause;
 pub mod contract;
 pub mod envelope;
 mod events;
@@ -37,6 +39,7 @@ mod problem;
 pub mod rules;
 pub mod topology;
 
+pub use cause::Cause;
 pub use contract::{ContractError, ServiceContract};
 pub use envelope::cloud_event;
 pub use envelope::{Envelope, Incoming, KnownEvents, Reason, ReceivedEvent, Unacceptable};

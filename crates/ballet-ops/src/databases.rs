@@ -40,7 +40,7 @@ impl<'a> ServiceDatabases<'a> {
         for (service, options, connected) in join_all(connects).await {
             match connected {
                 Ok(db) => sources.open.push(ServiceDatabase { service, options, db }),
-                Err(why) => sources.lose(service, why),
+                Err(error) => sources.lose(service, error.to_string()),
             }
         }
         sources
@@ -83,7 +83,8 @@ pub(crate) async fn read_in_time<T>(
             Ok(read) => return read.map_err(|error| error.to_string()),
             Err(_) => {
                 for options in servers {
-                    let probe = connect_in_time(options).await?;
+                    let probe =
+                        connect_in_time(options).await.map_err(|error| error.to_string())?;
                     timeout(PATIENCE, probe.close()).await.ok();
                 }
             }
@@ -142,10 +143,37 @@ fn options_of(
     url.parse()
 }
 
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unconnected {
+    /// The server starts, recovers, or stops.
+    #[error("its database's server recovers, or stops: {0}")]
+    Recovers(String),
+    /// The server refuses the login.
+    #[error("the login is refused: {0}")]
+    Refuses(String),
+    /// The server cannot be reached, or refuses for another reason.
+    #[error("{0}")]
+    Other(String),
+}
+
 /// Connects, unless the server does not answer in time.
-pub(crate) async fn connect_in_time(options: &PgConnectOptions) -> Result<PgConnection, String> {
-    match timeout(PATIENCE, PgConnection::connect_with(options)).await {
-        Ok(connected) => connected.map_err(|error| error.to_string()),
-        Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
-    }
+pub(crate) async fn connect_in_time(
+    options: &PgConnectOptions,
+) -> Result<PgConnection, Unconnected> {
+    let connected = timeout(PATIENCE, PgConnection::connect_with(options)).await;
+    let cannot = |why: &str| {
+        let (host, port) = (options.get_host(), options.get_port());
+        Unconnected::Other(format!("Postgres at {host}:{port} cannot be reached: {why}"))
+    };
+    let silence = |_| cannot(&format!("no answer within {} s", PATIENCE.as_secs()));
+    connected.map_err(silence)?.map_err(|error| {
+        let code = error.as_database_error().and_then(|error| error.code());
+        match (code.as_deref(), &error) {
+            (Some(code), _) if code.starts_with("57P") => Unconnected::Recovers(error.to_string()),
+            (Some(code), _) if code.starts_with("28") => Unconnected::Refuses(error.to_string()),
+            (_, sqlx::Error::Io(cause)) => cannot(&cause.to_string()),
+            _ => Unconnected::Other(error.to_string()),
+        }
+    })
 }

@@ -1,59 +1,74 @@
-//! The findings of a check of a system's servers, with advice.
+//! The findings on a running system: each has a cause, a subject, the time since when, and what to do. All pages and
+//! commands that say what is wrong show these.
 
-/// The checks. A possible cause comes before its effects.
-const ORDER: [&str; 22] = [
-    "connection",
-    "management",
-    "nodes",
-    "partitions",
-    "memory",
-    "disk",
-    "locks",
-    "topology",
-    "rights",
-    "journal",
-    "tables",
-    "durability",
-    "clock",
-    "version",
-    "ready",
-    "paused",
-    "lag",
-    "held",
-    "outbox",
-    "lost",
-    "sagas",
-    "stuck",
-];
+use ballet_core::Cause;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+/// The subject of findings on the broker as a whole.
+pub const BROKER: &str = "the broker";
 
 /// The state of the thing that was checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FindingState {
-    /// There is nothing to do.
-    Well,
-    /// Somebody should look at it; the system works.
-    Warning,
     /// Somebody has to act.
     Bad,
     /// It could not be checked.
     Unknown,
+    /// Somebody should look at it; the system works.
+    Warning,
+    /// There is nothing to do.
+    Well,
+}
+
+/// The sagas that a finding keeps from going on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Hinders {
+    /// None.
+    #[default]
+    Nothing,
+    /// All.
+    All,
+    /// Those that wait for a service.
+    Service(String),
+    /// Those that wait for a step of a service.
+    Step(String, String),
+    /// Those that wait for an event in a queue.
+    Event(String, String),
+}
+
+/// The part of the system that a finding is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Area {
+    /// The broker, its nodes, users and queues.
+    Broker,
+    /// The services' databases.
+    Databases,
+    /// The services.
+    Services,
+    /// The other sides of calls to the outside.
+    Providers,
 }
 
 /// The result of one check of one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The name of the check.
-    pub check: &'static str,
+    /// The cause: what was checked.
+    pub cause: Cause,
     /// A service, a node, or the broker.
     pub subject: String,
     /// The state of the subject.
     pub state: FindingState,
+    /// Since when, if that is known.
+    pub since: Option<Timestamp>,
     /// The finding, in words.
     pub found: String,
     /// The advice. Empty if there is nothing to do.
     pub advice: String,
-    /// The queue and the event of a binding that is missing.
-    pub binding: Option<(String, String)>,
+    /// The sagas that it keeps from going on.
+    pub hinders: Hinders,
+    /// The sagas whose messages are lost, which wait for a person.
+    pub sagas: Vec<Uuid>,
 }
 
 impl FindingState {
@@ -75,52 +90,92 @@ impl FindingState {
     }
 }
 
+impl Area {
+    /// All areas.
+    pub const ALL: [Self; 4] = [Self::Broker, Self::Databases, Self::Services, Self::Providers];
+
+    /// Returns the name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Broker => "broker",
+            Self::Databases => "databases",
+            Self::Services => "services",
+            Self::Providers => "providers",
+        }
+    }
+}
+
 impl Finding {
     /// Returns the sort key: the worst finding comes first, and a cause before its effects.
     #[must_use]
-    pub fn rank(&self) -> (u8, usize) {
-        let state = match self.state {
-            FindingState::Bad => 0,
-            FindingState::Unknown => 1,
-            FindingState::Warning => 2,
-            FindingState::Well => 3,
+    pub const fn rank(&self) -> (FindingState, Cause) {
+        (self.state, self.cause)
+    }
+
+    /// Returns the part of the system that it is about.
+    #[must_use]
+    pub fn area(&self) -> Area {
+        use Cause::{
+            Copies, DeadLetters, Frozen, Handler, Ids, Lag, Lost, Outbox, Paused, Process,
+            Publishing, Ready, Standstill, Start, Stuck, Telemetry, Undecided,
         };
-        let at = ORDER.iter().position(|check| *check == self.check);
-        (state, at.unwrap_or(ORDER.len()))
+        use Cause::{
+            Database, DatabaseLogin, Durability, Lock, Partitions, Provider, Recovery, Right, Room,
+            Tables,
+        };
+        match self.cause {
+            Provider => Area::Providers,
+            Database | DatabaseLogin | Recovery | Lock | Right | Room | Tables | Durability
+            | Partitions => Area::Databases,
+            Copies | DeadLetters | Frozen | Handler | Ids | Lag | Lost | Outbox | Paused
+            | Process | Publishing | Ready | Standstill | Start | Stuck | Telemetry | Undecided => {
+                Area::Services
+            }
+            Cause::Clock | Cause::Version if self.subject != BROKER => Area::Databases,
+            _ => Area::Broker,
+        }
     }
 
     /// Makes a finding that all is well.
     #[must_use]
-    pub fn well(check: &'static str, subject: &str, found: &str) -> Self {
-        Self::new(check, subject, FindingState::Well, found, "")
+    pub fn well(cause: Cause, subject: &str, found: &str) -> Self {
+        Self::new(cause, subject, FindingState::Well, found, "")
     }
 
     /// Makes a finding that somebody should look at.
     #[must_use]
-    pub fn warning(check: &'static str, subject: &str, found: &str, advice: &str) -> Self {
-        Self::new(check, subject, FindingState::Warning, found, advice)
+    pub fn warning(cause: Cause, subject: &str, found: &str, advice: &str) -> Self {
+        Self::new(cause, subject, FindingState::Warning, found, advice)
     }
 
     /// Makes a finding that something is wrong.
     #[must_use]
-    pub fn bad(check: &'static str, subject: &str, found: &str, advice: &str) -> Self {
-        Self::new(check, subject, FindingState::Bad, found, advice)
+    pub fn bad(cause: Cause, subject: &str, found: &str, advice: &str) -> Self {
+        Self::new(cause, subject, FindingState::Bad, found, advice)
     }
 
     /// Makes a finding that the subject could not be checked.
     #[must_use]
-    pub fn unknown(check: &'static str, subject: &str, found: &str, advice: &str) -> Self {
-        Self::new(check, subject, FindingState::Unknown, found, advice)
+    pub fn unknown(cause: Cause, subject: &str, found: &str, advice: &str) -> Self {
+        Self::new(cause, subject, FindingState::Unknown, found, advice)
     }
 
-    fn new(
-        check: &'static str,
-        subject: &str,
-        state: FindingState,
-        found: &str,
-        advice: &str,
-    ) -> Self {
+    /// Adds the time since when it is so.
+    #[must_use]
+    pub fn since(self, since: impl Into<Option<Timestamp>>) -> Self {
+        Self { since: since.into(), ..self }
+    }
+
+    /// Adds the sagas that it keeps from going on.
+    #[must_use]
+    pub fn hinders(self, hinders: Hinders) -> Self {
+        Self { hinders, ..self }
+    }
+
+    fn new(cause: Cause, subject: &str, state: FindingState, found: &str, advice: &str) -> Self {
         let (subject, found, advice) = (subject.to_owned(), found.to_owned(), advice.to_owned());
-        Self { check, subject, state, found, advice, binding: None }
+        let (since, hinders, sagas) = (None, Hinders::Nothing, Vec::new());
+        Self { cause, subject, state, since, found, advice, hinders, sagas }
     }
 }

@@ -1,5 +1,6 @@
 //! The operations on a running system: handle dead letters, send events that a service missed, audit
-//! the services' tables, explain what a saga waits for, and find stuck sagas and unpublishable events.
+//! the services' tables, explain what a saga waits for, find stuck sagas and unpublishable events, and say what is
+//! wrong with the servers and services.
 //! The `ballet` command is built on this crate.
 
 #![warn(missing_docs)]
@@ -8,12 +9,15 @@ pub mod audit;
 pub mod copies;
 pub mod coverage;
 mod databases;
+pub mod doctor;
 pub mod figures;
 pub mod finding;
+pub mod management;
 pub mod missed;
 pub mod publish;
 pub mod redrive;
 pub mod repair;
 pub mod restored;
 pub mod sagas;
+pub mod standing;
 pub mod words;

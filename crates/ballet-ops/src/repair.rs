@@ -35,14 +35,14 @@ pub struct Repair {
     pub patience: Duration,
 }
 
-/// What was found, and what was sent of it.
+/// The events that were found, and how many of them were sent.
 #[derive(Debug, Default)]
 pub struct RepairResult {
     /// The number of events that no binding took and that a service consumes.
     pub unrouted: u64,
     /// The number of events that no binding took and that stay: no service consumes them, or they are forged.
     pub unclaimed: u64,
-    /// What each service has missed.
+    /// The events that each service has missed.
     pub missed: Vec<(&'static str, MissedEvents)>,
     /// The number of events that were sent.
     pub sent: u64,
@@ -122,7 +122,7 @@ impl Repair {
     ) -> Result<(), String> {
         let database = self.databases.iter().find(|(service, _)| service == part.service);
         let (_, database) = database.ok_or("its database is not given")?;
-        let mut inbox = connect_in_time(database).await?;
+        let mut inbox = connect_in_time(database).await.map_err(|error| error.to_string())?;
         let journal = ServiceJournal::new(Arc::clone(&self.broker), part.clone(), self.since)
             .and_ledgers(self.databases.clone(), self.parts.clone());
         let text = |error: RedriveError| error.to_string();

@@ -1,4 +1,4 @@
-//! Numbers in sentences.
+//! Numbers and names in sentences.
 
 /// Formats a number with its digits in groups of three. A negative number becomes 0.
 #[must_use]
@@ -35,4 +35,15 @@ pub fn counted(number: impl TryInto<u64>, thing: &str) -> String {
 pub fn acting(number: impl TryInto<u64>, thing: &str, act: &str) -> String {
     let number = number.try_into().unwrap_or(u64::MAX);
     format!("{} {act}{}", counted(number, thing), if number == 1 { "s" } else { "" })
+}
+
+/// Returns a text without control characters as one word of a command to paste, safe for the shell.
+#[must_use]
+pub fn shell_word(text: &str) -> String {
+    let text: String = text.chars().filter(|c| !c.is_control()).collect();
+    let is_safe = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
+    if !text.is_empty() && text.chars().all(is_safe) {
+        return text;
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
 }

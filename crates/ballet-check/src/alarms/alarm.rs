@@ -1,10 +1,14 @@
 //! An alarm: its condition, and the action for the person who gets it.
 
+use ballet_core::Cause;
+
 /// An alarm: its condition, and the action for the person who gets it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Alarm {
     /// The name.
     pub(crate) name: &'static str,
+    /// The cause, by the name that findings and readiness have.
+    pub(crate) cause: Cause,
     /// How urgent it is.
     pub(crate) severity: Severity,
     /// The condition, as a Prometheus expression.

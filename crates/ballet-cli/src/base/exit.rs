@@ -3,6 +3,7 @@
 use std::fmt;
 
 use ballet_amqp::BrokerError;
+use ballet_ops::management::ManagementFault;
 use ballet_ops::redrive::RedriveError;
 use ballet_stream::JournalError;
 
@@ -110,6 +111,11 @@ pub(crate) fn code(error: &anyhow::Error) -> u8 {
             Some(CommandError::Usage(_)) => return Some(USAGE),
             Some(CommandError::Unreachable(_) | CommandError::Tls(_)) => return Some(UNREACHABLE),
             None => {}
+        }
+        match error.downcast_ref() {
+            Some(ManagementFault::Address) => return Some(USAGE),
+            Some(ManagementFault::Unreachable(_)) => return Some(UNREACHABLE),
+            Some(ManagementFault::Refused(_)) | None => {}
         }
         let broker = match error.downcast_ref::<RedriveError>() {
             Some(RedriveError::Broker(error)) => Some(error),

@@ -7,9 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use ballet::Clock;
-use ballet::core::topology::REDRIVE;
+use ballet::core::Part;
+use ballet::core::topology::{OPS, REDRIVE};
 use ballet::settings::TlsSettings;
 use ballet_amqp::{Broker, RabbitMq, tls};
+use ballet_check::definitions::development_password;
+use ballet_ops::doctor::SystemServers;
 use ballet_store::database::connection::connect_options;
 use clap::Args;
 use sqlx::postgres::PgConnectOptions;
@@ -34,6 +37,12 @@ pub(crate) fn management_url(given: Option<&String>) -> Option<String> {
         .cloned()
         .or_else(|| named("BALLET_MANAGEMENT_URL"))
         .or_else(|| named("RABBITMQ_MANAGEMENT_URL"))
+}
+
+/// The same, else that of a broker on this machine with the development users.
+pub(crate) fn management_address(given: Option<&String>) -> String {
+    let development = || format!("http://{OPS}:{}@127.0.0.1:15672", development_password(OPS));
+    management_url(given).unwrap_or_else(development)
 }
 
 /// The options of every command.
@@ -132,6 +141,24 @@ impl GlobalOptions {
         })?;
         let databases = databases.replace("%7Bservice%7D", SERVICE).replace(SERVICE, "postgres");
         Ok((broker, databases))
+    }
+
+    /// The servers of the system, for those who judge what is wrong. Without a URL the databases are left out.
+    pub(crate) fn system_servers(&self, management_url: Option<&String>) -> Result<SystemServers> {
+        let named =
+            |part: &Part| Ok(self.database(part.service)?.map(|of| (part.service.to_owned(), of)));
+        let system = system()?;
+        Ok(SystemServers {
+            system,
+            broker: self.broker()?,
+            management: Some(management_address(management_url)),
+            databases: system
+                .parts
+                .iter()
+                .filter_map(|part| named(part).transpose())
+                .collect::<Result<_>>()?,
+            clock: self.clock.clone(),
+        })
     }
 
     /// Whether the databases' URL is given.

@@ -3,6 +3,7 @@
 
 use std::io::IsTerminal;
 
+use ballet_ops::words;
 pub(crate) use ballet_ops::words::{acting, counted, grouped};
 pub(crate) use ballet_terminal::Progress;
 pub(crate) use ballet_terminal::ui::{
@@ -54,12 +55,7 @@ pub(crate) fn cell(text: Option<&str>) -> String {
 
 /// The text as one word of a command to paste, safe for the shell and for the reader: it may come from a message.
 pub(crate) fn shell_word(text: &str) -> String {
-    let text = plain(text);
-    let is_safe = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
-    if !text.is_empty() && text.chars().all(is_safe) {
-        return text;
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
+    words::shell_word(&plain(text))
 }
 
 /// Prints a note beside the result.

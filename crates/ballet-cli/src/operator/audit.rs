@@ -11,10 +11,9 @@ use serde_json::json;
 
 use crate::author::trials;
 use crate::base::exit::{ExitStatus, usage};
-use crate::base::options::GlobalOptions;
+use crate::base::options::{GlobalOptions, management_address};
 use crate::base::systems::{contracts, services};
 use crate::base::ui::{self, Output};
-use crate::operator::topology::management;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -99,7 +98,7 @@ async fn broker(
         }
         Err(_) => system.to_owned(),
     };
-    let address = management::address(management_url);
+    let address = management_address(management_url);
     let read = ManagementClient::at(&address, &vhost)?.audited(DEAD_LETTERS).await;
     Ok(read.unwrap_or_else(|error| BrokerSnapshot {
         away: Some(error.to_string()),

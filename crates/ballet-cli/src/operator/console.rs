@@ -14,10 +14,10 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::base::exit::{ExitStatus, usage};
-use crate::base::options::GlobalOptions;
+use crate::base::options::{GlobalOptions, management_address};
 use crate::base::systems::{contracts, services};
 use crate::base::ui::{self, age};
-use crate::operator::looks::CommandInspector;
+use crate::operator::auditor::CommandAuditor;
 
 /// The name of the console's database, in place of a service's name.
 const DATABASE: &str = "console";
@@ -123,7 +123,8 @@ async fn serve(
         is_behind_tls: args.behind_tls,
         keep: args.keep,
         patience: args.patience,
-        looks: Some(Arc::new(CommandInspector::new(options.clone(), None))),
+        management: Some(management_address(None)),
+        auditor: Some(Arc::new(CommandAuditor::new(options.clone(), None))),
         publisher: Some(options.broker_as(OPS)?),
         trusted: args.trust_header.clone().map(|header| {
             let header = header.to_lowercase();

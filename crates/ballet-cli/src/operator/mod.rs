@@ -1,6 +1,7 @@
 //! Subcommands for the people who run a system: they read its broker and databases, and repair.
 
 pub(crate) mod audit;
+pub(crate) mod auditor;
 pub(crate) mod console;
 pub(crate) mod copies;
 pub(crate) mod coverage;
@@ -9,8 +10,6 @@ pub(crate) mod dlq;
 pub(crate) mod doctor;
 pub(crate) mod inbox;
 pub(crate) mod interventions;
-pub(crate) mod looks;
-pub(crate) mod lost_messages;
 pub(crate) mod outbox;
 pub(crate) mod restore;
 pub(crate) mod sagas;

@@ -79,7 +79,7 @@ impl ExaminedSystem {
         for row in &rows {
             assert!(row["state"] == "warning" || !text(row, "do").is_empty(), "{row}");
         }
-        (ended.code, rows.iter().map(|row| (text(row, "check"), text(row, "found"))).collect())
+        (ended.code, rows.iter().map(|row| (text(row, "cause"), text(row, "found"))).collect())
     }
 
     /// Waits until this check finds this, before all others.
@@ -135,7 +135,11 @@ impl ExaminedSystem {
         wait_until("a queue without readers", SOON, || async {
             let (_, all) = self.examined().await;
             let checks: Vec<&str> = all.iter().map(|(check, _)| check.as_str()).collect();
-            if checks == ["partitions", "lag"] { Ok(Some(())) } else { Err(format!("{all:?}")) }
+            if checks == ["process", "partitions", "lag"] {
+                Ok(Some(()))
+            } else {
+                Err(format!("{all:?}"))
+            }
         })
         .await
         .expect("both are found");
@@ -198,7 +202,7 @@ async fn each_thing_that_is_broken_is_named_with_what_to_do() {
 
     let url =
         std::mem::replace(&mut patient.database, "postgres://nobody@127.0.0.1:1/none".to_owned());
-    patient.has("connection", "Postgres at 127.0.0.1:1 cannot be reached").await;
+    patient.has("database", "Postgres at 127.0.0.1:1 cannot be reached").await;
     patient.database = url;
     let address =
         std::mem::replace(&mut patient.management, "http://ops:ops@127.0.0.1:1".to_owned());
@@ -216,13 +220,13 @@ async fn t220_t221_whatever_is_deleted_remade_or_policed_at_the_broker_is_named_
 
     patient.delete(&["exchanges", "route"]).await;
     patient.has("topology", "exchange `route` is missing").await;
-    patient.has_also("ready", "bindings: the binding of").await;
+    patient.has_also("binding", "binding: the binding of").await;
     patient.apply().await;
     patient.is_well().await;
 
     // The journal records nothing; the service works.
     patient.delete(&["queues", topology::JOURNAL]).await;
-    patient.has("topology", "queue `journal` is missing").await;
+    patient.has("queue", "queue `journal` is missing").await;
     patient.apply().await;
     patient.begin_journal(1).await;
     patient.is_well().await;
@@ -233,9 +237,9 @@ async fn t220_t221_whatever_is_deleted_remade_or_policed_at_the_broker_is_named_
     let vhost = patient.world.env.vhost().to_owned();
     let classic = json!({ "durable": true, "arguments": { "x-queue-type": "classic" } });
     patient.call(Method::PUT, &["queues", &vhost, "counter"], &classic).await;
-    patient.has("topology", "x-queue-type is \"classic\", but should be \"quorum\"").await;
+    patient.has("queue", "x-queue-type is \"classic\", but should be \"quorum\"").await;
     patient.delete(&["queues", "counter"]).await;
-    patient.has("topology", "queue `counter` is missing").await;
+    patient.has("queue", "queue `counter` is missing").await;
     patient.apply().await;
     patient.world.start().await;
     patient.is_well().await;
@@ -244,9 +248,9 @@ async fn t220_t221_whatever_is_deleted_remade_or_policed_at_the_broker_is_named_
         let short = json!({ "pattern": "^counter$", "apply-to": "queues", "priority": 9,
             "definition": { "message-ttl": 500, "max-length": 20 } });
         patient.call(Method::PUT, &[kind, &vhost, "short"], &short).await;
-        patient.has("topology", "queue `counter`: message-ttl is 500, but should be none").await;
-        patient.has("topology", &format!("in force: {word} `short`")).await;
-        patient.has_also("ready", "queues: queue `counter`: message-ttl is 500").await;
+        patient.has("policy", "queue `counter`: message-ttl is 500, but should be none").await;
+        patient.has("policy", &format!("in force: {word} `short`")).await;
+        patient.has_also("policy", "policy: queue `counter`: message-ttl is 500").await;
         patient.delete(&[kind, "short"]).await;
         patient.is_well().await;
     }
@@ -271,7 +275,7 @@ async fn t220_a_queue_whose_process_at_the_broker_is_gone_is_named_by_readiness_
     );
     assert_eq!(rabbitmq.control(&["eval", &kill]).await.expect("killed").trim(), "undefined");
     patient.has("queue", "counter stands still").await;
-    patient.has_also("ready", "queues: queue `counter`: its process at the broker does not").await;
+    patient.has_also("queue", "queue: queue `counter`: its process at the broker does not").await;
     // The advised remedy.
     rabbitmq.kill().await.expect("killed");
     rabbitmq.start().await.expect("started");
@@ -298,7 +302,7 @@ async fn t220_a_locked_table_and_commits_that_are_not_kept_are_named_first_in_bo
         db.execute(sqlx::AssertSqlSafe(lock)).await.expect("locked");
         // Each run ends, although every query on such a table waits.
         let name = table.rsplit('.').next().expect("a name");
-        patient.has("locks", &format!(".{name} is locked by the server process")).await;
+        patient.has("lock", &format!(".{name} is locked by the server process")).await;
         db.execute("rollback").await.expect("free");
         patient.is_well().await;
     }
@@ -307,8 +311,8 @@ async fn t220_a_locked_table_and_commits_that_are_not_kept_are_named_first_in_bo
     let mut db = patient.world.database().await;
     let lock = "begin; lock table ballet.process_lease in exclusive mode";
     db.execute(lock).await.expect("locked");
-    patient.has("locks", "ballet.process_lease is locked").await;
-    patient.has_also("ready", "it gives no sign of life").await;
+    patient.has("lock", "ballet.process_lease is locked").await;
+    patient.has_also("frozen", "it gives no sign of life").await;
     db.execute("rollback").await.expect("free");
     patient.is_well().await;
     patient.world.close().await;

@@ -1,12 +1,15 @@
 //! Messages that somebody purged or that the journal lost: `ballet doctor` and `ballet sagas stuck` name them, with the
 //! command that brings them back.
 
+use std::path::Path;
+
 use ballet::core::topology::JOURNAL;
 use ballet_stage::{Method, Options, Servers, wait_until};
 use ballet_testkit::command::ended;
 use serde_json::{Value, json};
 
 use crate::doctor::ExaminedSystem;
+use crate::faults::WatchingConsole;
 use crate::sagas::until_said;
 use crate::shop::{ShopWorld, checkout};
 use crate::world::{FOR_A_WHILE, SOON, TICKED};
@@ -34,7 +37,7 @@ async fn t217_a_journal_that_has_lost_what_it_promises_is_named() {
         let properties = json!({ "message_id": patient.world.new_id(), "type": TICKED });
         patient.world.publish(TICKED, &properties, &body).await;
     }
-    patient.has("topology", "max-length-bytes is 200000").await;
+    patient.has("policy", "max-length-bytes is 200000").await;
     patient.delete(&["policies", "small"]).await;
     // The journal is as declared again, but the loss remains.
     patient.has("journal", "what is older is lost to redrive, restore and tap").await;
@@ -51,7 +54,7 @@ async fn t220_messages_that_failed_and_were_purged_are_named_and_come_again() {
         let advice = wait_until("the advice", SOON, || async {
             let found = ended(patient.command(&["doctor", "--quiet", "-o", "json"])).await;
             let rows: Vec<Value> = found.json();
-            let is_it = |row: &&Value| row["check"] == "lost" && row["state"] == "bad";
+            let is_it = |row: &&Value| row["cause"] == "lost" && row["state"] == "bad";
             let advice = rows.iter().find(is_it).and_then(|row| row["do"].as_str());
             advice.map(|advice| Some(advice.to_owned())).ok_or(format!("{found:?}"))
         });
@@ -112,7 +115,7 @@ async fn t220_a_saga_whose_message_was_purged_is_named_and_goes_on() {
         command.env("RABBITMQ_MANAGEMENT_URL", shop.env.management_url());
         let found = ended(command).await;
         let rows: Vec<Value> = found.json();
-        let is_it = |row: &&Value| row["check"] == "sagas" && row["subject"] == "payments";
+        let is_it = |row: &&Value| row["cause"] == "lost" && row["subject"] == "payments";
         let row = rows.iter().find(is_it).filter(|row| row["state"] == "bad");
         match row.and_then(|row| row["do"].as_str()) {
             Some(advice) if found.code == Some(3) => Ok(Some(advice.to_owned())),
@@ -120,6 +123,16 @@ async fn t220_a_saga_whose_message_was_purged_is_named_and_goes_on() {
         }
     });
     let advice = advice.await.expect("it is named");
+    // The command and the console call it stuck, too, and say the same.
+    let contracts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/contracts/shop");
+    let (amqp, management) = (shop.env.amqp_url("redrive"), shop.env.management_url());
+    let console = WatchingConsole::new(&contracts, amqp, management, shop.databases()).await;
+    console.shows(&format!("/sagas/{id}"), "Its message is in no queue any more").await;
+    console.shows("/sagas?state=stuck", &id).await;
+    let mut stuck = shop.command(&["sagas", "stuck", &id]);
+    stuck.env("RABBITMQ_MANAGEMENT_URL", shop.env.management_url());
+    let stuck = ended(stuck).await.ends_with(0);
+    assert!(stuck.out.contains("lost") && stuck.err.contains("lost: payments: "), "{stuck:?}");
     shop.ballet(&advised(&advice)).await.ends_with(0);
     shop.order_is(&id, "completed").await;
     shop.close().await;

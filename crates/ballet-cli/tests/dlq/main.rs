@@ -6,6 +6,7 @@ mod bodies;
 mod causes;
 mod companies;
 mod doctor;
+mod faults;
 mod handling;
 mod headers;
 mod hostile;

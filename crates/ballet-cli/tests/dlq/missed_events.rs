@@ -229,12 +229,12 @@ async fn t180_what_was_handled_under_any_id_is_not_missed() {
 }
 
 impl ShopWorld {
-    /// What `ballet doctor` says against the journal.
+    /// The finding of `ballet doctor` on the journal.
     async fn doctor_on_journal(&self) -> Vec<Value> {
         let mut command = self.command(&["doctor", "--quiet", "-o", "json"]);
         command.env("RABBITMQ_MANAGEMENT_URL", self.env.management_url());
         let mut found: Vec<Value> = ended(command).await.json();
-        found.retain(|finding| finding["check"] == "journal");
+        found.retain(|finding| finding["cause"] == "journal");
         found
     }
 

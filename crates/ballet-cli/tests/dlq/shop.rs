@@ -15,6 +15,7 @@ use jiff::SignedDuration;
 use reqwest::{Client, Url};
 use serde_json::{Value, json};
 use shop::audit::{Report, audit_beside};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 use tokio::process::Command;
 
@@ -116,6 +117,13 @@ impl ShopWorld {
     pub(crate) async fn receive(&self, receipt: &str, quantity: u64) {
         let note = json!({ "receipt": receipt, "quantity": quantity });
         self.post("inventory", "/stock/mug/receive", &note).await;
+    }
+
+    /// The databases of all services, for an administrator.
+    pub(crate) fn databases(&self) -> Vec<(String, PgConnectOptions)> {
+        let options =
+            |service: &String| self.env.admin_database_url(service).parse().expect("a URL");
+        self.databases.keys().map(|service| (service.clone(), options(service))).collect()
     }
 
     /// A service's database, for an administrator.

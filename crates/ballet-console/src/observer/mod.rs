@@ -1,9 +1,9 @@
 //! Follows the journal: stores its entries, and judges their sagas.
 
 pub(crate) mod follow;
-pub(crate) mod hindrances;
 pub(crate) mod journal_identity;
 mod journal_rows;
 pub(crate) mod judge;
 pub(crate) mod ledger_check;
+pub(crate) mod system_findings;
 pub(crate) mod upkeep;

@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use ballet::Clock;
-use ballet_ops::sagas::Hindrance;
 use ballet_store::database::connection::{in_long_time, in_time};
 use jiff::SignedDuration;
 use sqlx::PgPool;
 use tokio::sync::watch;
 
+use crate::observer::system_findings::SystemFindings;
 use crate::store::moments::{self, Moment};
-use crate::store::saga_row::places;
 use crate::store::{counts, days};
 
 const EVERY: Duration = Duration::from_secs(60);
@@ -33,12 +32,15 @@ pub(crate) async fn keep_up(pool: PgPool, keep: SignedDuration) {
 pub(crate) async fn keep_moments(
     pool: PgPool,
     clock: Clock,
-    hindrances: watch::Receiver<Vec<Hindrance>>,
+    found: watch::Receiver<SystemFindings>,
 ) {
     loop {
-        let (now, hindrances) = (clock.now(), hindrances.borrow().clone());
+        let (now, hindrances, places) = {
+            let found = found.borrow();
+            (clock.now(), found.hindrances.clone(), found.places())
+        };
         let kept = async {
-            let causes = counts::causes(&pool, &places(&hindrances)).await?;
+            let causes = counts::causes(&pool, &places).await?;
             moments::keep(&pool, now, &Moment { causes, hindrances }).await
         };
         if let Err(error) = in_time(kept).await {

@@ -23,6 +23,7 @@ pub(crate) mod saga_actions;
 pub(crate) mod saga_answer;
 pub(crate) mod sagas;
 pub(crate) mod services;
+pub(crate) mod standing;
 pub(crate) mod tail;
 pub(crate) mod timeline;
 pub(crate) mod words;

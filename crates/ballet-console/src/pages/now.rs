@@ -2,6 +2,8 @@
 //! each step. Each part is made on its own, so that an open page gets only the changed parts.
 
 use ballet_check::lanes::{Mark, Marks, marked};
+use ballet_core::Cause;
+use ballet_ops::finding::{Area, Finding};
 use ballet_ops::sagas::{Hindrance, SagaState};
 use ballet_ops::words::grouped;
 use jiff::{SignedDuration, Timestamp};
@@ -10,6 +12,7 @@ use maud::{Markup, PreEscaped, html};
 use crate::contract_index::ContractIndex;
 use crate::pages::hour::hour;
 use crate::pages::remedy::remedy;
+use crate::pages::standing::{PartsStanding, standing};
 use crate::pages::words::{ago, encoded, event, sign, since, span, state};
 use crate::store::counts::{CauseGroup, JournalProgress, SeenType};
 
@@ -25,6 +28,8 @@ pub(crate) struct NowPage {
     pub(crate) progress: JournalProgress,
     /// The hindrances of sagas.
     pub(crate) hindrances: Vec<Hindrance>,
+    /// How the parts of the system stand.
+    pub(crate) standing: PartsStanding,
     /// The events of each minute of the last hour.
     pub(crate) minutes: Vec<(Timestamp, i64)>,
     /// The chosen minute, if it is not now, and whether the console stored its state.
@@ -43,6 +48,7 @@ pub(crate) fn parts(contract_index: &ContractIndex, now: &NowPage) -> Vec<(Strin
         )
     });
     let own = [
+        ("standing".to_owned(), stands(now).into_string()),
         ("numbers".to_owned(), numbers(now).into_string()),
         ("causes".to_owned(), causes(now).into_string()),
     ];
@@ -61,12 +67,13 @@ pub(crate) fn now(contract_index: &ContractIndex, now: &NowPage) -> Markup {
         h1.hidden { "Now" }
         div.now data-live-from=[is_live.then_some("/live")] {
             div {
-                (hour(&now.minutes, now.chosen.map(|(at, _)| at), now.at))
+                div #standing data-live[is_live] { (part("standing")) }
                 @if let Some((_, false)) = now.chosen {
                     p.trouble { "No console ran at that minute: what hung then is not known." }
                 }
                 @if !matches!(now.chosen, Some((_, false))) { div #numbers data-live[is_live] { (part("numbers")) } }
                 div #causes data-live[is_live] { (part("causes")) }
+                (hour(&now.minutes, now.chosen.map(|(at, _)| at), now.at))
                 p.legend {
                     @for one in [SagaState::Waiting, SagaState::Blocked, SagaState::Stuck] {
                         (state(one)) " " (means(one)) " "
@@ -84,12 +91,24 @@ pub(crate) fn now(contract_index: &ContractIndex, now: &NowPage) -> Markup {
     }
 }
 
+/// Shows how the parts of the system stand, or at an earlier minute what hindered sagas.
+fn stands(now: &NowPage) -> Markup {
+    html! {
+        @if now.chosen.is_none() { (standing(&now.standing, &Area::ALL, now.at)) }
+        @else { @for one in &now.hindrances {
+            p.away dir="auto" { strong { (one.service) @if let Some(step) = &one.step { " · " (step) } ": " } (one.why) }
+        } }
+    }
+}
+
 /// Explains a state in one sentence.
 pub(crate) const fn means(state: SagaState) -> &'static str {
     match state {
-        SagaState::Stuck => "a person has to act.",
+        SagaState::Stuck => {
+            "a person has to act: a dead letter, a lost message, or a step that is late."
+        }
         SagaState::Blocked => {
-            "the cause is known, and is not the saga's: no process, a pause, no answer of a provider, no binding, or an alarm."
+            "the cause is known, and is not the saga's: it is named above, and they go on when it ends."
         }
         SagaState::Waiting => "something is due, and on time.",
         SagaState::Completed => "it has ended as it should.",
@@ -123,9 +142,6 @@ fn numbers(now: &NowPage) -> Markup {
             @else { "The journal has no entry yet." }
             @for gap in &now.progress.gaps { " " (gap) "." }
         }
-        @for one in &now.hindrances {
-            p.away dir="auto" { strong { (one.service) @if let Some(step) = &one.step { " · " (step) } ": " } (one.why) }
-        }
     }
 }
 
@@ -139,7 +155,7 @@ fn causes(now: &NowPage) -> Markup {
         now.causes.iter().filter(|cause| cause.state != SagaState::Waiting).take(20).collect();
     html! {
         @if let Some((_, false)) = now.chosen {} @else if pressing.is_empty() {
-            p.calm { span aria-hidden="true" { "✓ " } "Nothing hangs." }
+            p.calm { span aria-hidden="true" { "✓ " } "No saga hangs." }
         } @else {
             h2 { "What hangs, and why" }
             ol.causes {
@@ -155,10 +171,11 @@ fn causes(now: &NowPage) -> Markup {
                                 @if let Some(step) = &cause.step { " · " code { (step) } }
                                 @if let Some(reason) = &cause.reason { " · " (reason) }
                             }
-                            span.why dir="auto" { (why(cause, &now.hindrances)) }
+                            span.why dir="auto" { (why(cause, now)) }
                             @if let Some(at) = cause.since { span.quiet { "for " (since(at, seen_at)) } }
                         }
-                        @if let Some(remedy) = cause.service.as_deref().and_then(|service| {
+                        @if let Some(lost) = lost(cause, now) { p.remedy { "Do: " (lost.advice) } }
+                        @else if let Some(remedy) = cause.service.as_deref().and_then(|service| {
                             remedy(cause.state, service, cause.reason.as_deref(), cause.cause.as_deref())
                         }) { (remedy) }
                     }
@@ -169,14 +186,24 @@ fn causes(now: &NowPage) -> Markup {
 }
 
 /// Returns why they hang: their hindrance, the error that they died of, or else what they wait for.
-fn why<'a>(cause: &'a CauseGroup, hindrances: &'a [Hindrance]) -> &'a str {
+fn why<'a>(cause: &'a CauseGroup, now: &'a NowPage) -> &'a str {
     let step = cause.step.as_deref();
     let hinders = |one: &&Hindrance| {
         cause.service.as_deref().is_some_and(|service| one.hinders(service, step))
     };
-    let hindrance = hindrances.iter().find(hinders).filter(|_| cause.state == SagaState::Blocked);
+    let hindrance = now.hindrances.iter().find(hinders);
+    let hindrance = hindrance.filter(|_| cause.state == SagaState::Blocked);
     let of_cause = || cause.detail.as_deref().or(cause.what.as_deref());
-    hindrance.map(|one| &*one.why).or_else(of_cause).unwrap_or_default()
+    let lost = lost(cause, now).map(|lost| &*lost.found);
+    hindrance.map(|one| &*one.why).or(lost).or_else(of_cause).unwrap_or_default()
+}
+
+/// Returns the finding that the messages are lost for which they wait.
+fn lost<'a>(cause: &CauseGroup, now: &'a NowPage) -> Option<&'a Finding> {
+    let is_it =
+        |one: &&Finding| one.cause == Cause::Lost && cause.service.as_ref() == Some(&one.subject);
+    let is_stuck = cause.state == SagaState::Stuck && cause.reason.is_none();
+    now.standing.unwell.iter().find(is_it).filter(|_| is_stuck && now.chosen.is_none())
 }
 
 fn address(cause: &CauseGroup) -> String {

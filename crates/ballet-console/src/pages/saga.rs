@@ -1,13 +1,14 @@
 //! One saga: its state and the reason, its expected path, its history, and its dead letters.
 
 use ballet_ops::sagas::journal::{JournalSaga, PathStep, StepStanding, path as path_of};
-use ballet_ops::sagas::{Hindrance, SagaDetails, SagaWait};
+use ballet_ops::sagas::{SagaDetails, SagaWait};
 use ballet_ops::words::grouped;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
 use crate::access::role::BodySight;
 use crate::contract_index::ContractIndex;
+use crate::observer::system_findings::SystemFindings;
 use crate::pages::forms::{token, why};
 use crate::pages::layout::Person;
 use crate::pages::timeline::{timeline, tree};
@@ -31,8 +32,8 @@ pub(crate) struct SagaPage<'a> {
     pub(crate) judged: &'a JournalSaga<'a>,
     /// The present view of the services' databases, if the console knows them.
     pub(crate) live: Option<&'a SagaDetails>,
-    /// The hindrances of sagas.
-    pub(crate) hindrances: &'a [Hindrance],
+    /// The findings on the running system.
+    pub(crate) system: &'a SystemFindings,
     pub(crate) sight: BodySight,
     pub(crate) person: &'a Person,
     /// The actions on it through the console.
@@ -155,13 +156,15 @@ fn waits(seen: &SagaPage<'_>) -> Markup {
 /// Shows what a person can do about it.
 fn advice(wait: &SagaWait, seen: &SagaPage<'_>) -> Markup {
     let (now, service) = (seen.now, &wait.service);
-    let hindrance = seen.hindrances.iter().find(|one| one.hinders(service, wait.step));
+    let hindrance = seen.system.hindrances.iter().find(|one| one.hinders(service, wait.step));
     html! {
         @if let Some(one) = hindrance.filter(|_| !wait.is_dead) {
             (one.service) ": " (one.why) ". It goes on when that is over: " a href={ "/services#" (service) } { "look at " (service) } "."
         } @else if wait.is_dead {
             "It is a dead letter. When its cause is mended, send it back from " a href="/dead-letters" { "its page" } ", or with "
             code { "ballet dlq redrive --service " (wait.service) } "."
+        } @else if let Some(lost) = seen.system.lost(seen.found.id, service) {
+            "Its message is in no queue any more. Do: " (lost.advice) "."
         } @else if let Some(at) = wait.next_at {
             "It is tried again in " (span(at.duration_since(now))) "."
         } @else if wait.is_silent {

@@ -1,83 +1,146 @@
-//! The services, the broker and the databases: their figures, the findings on each, and the remedies.
+//! The services in a table, the worst first, with what is wrong and the remedies; broker and databases above.
 
-use std::collections::BTreeMap;
-
+use ballet_core::Cause;
 use ballet_ops::figures::ServiceFigures;
-use ballet_ops::finding::{Finding, FindingState};
-use ballet_ops::sagas::{Hindrance, SagaState, SagaVersion};
+use ballet_ops::finding::{Area, Finding, FindingState};
+use ballet_ops::sagas::SagaState;
 use ballet_ops::words::grouped;
 use ballet_store::waiting::WaitingCount;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
 use crate::actions::sagas::RetryScope;
+use crate::observer::system_findings::SystemFindings;
 use crate::pages::forms::{token, why};
 use crate::pages::layout::Person;
 use crate::pages::letter_selection::LetterSelection;
+use crate::pages::standing::{PartsStanding, class, standing};
 use crate::pages::words::{ago, since};
 
 /// The data of the page.
-#[derive(Debug)]
 pub(crate) struct ServicesPage<'a> {
-    /// The findings, or why there are none.
-    pub(crate) findings: Result<&'a [Finding], &'a str>,
-    pub(crate) found_at: Timestamp,
-    /// The figures of each service, or why there are none.
-    pub(crate) figures: &'a BTreeMap<String, Result<ServiceFigures, String>>,
-    /// The hindrances of sagas.
-    pub(crate) hindrances: &'a [Hindrance],
+    pub(crate) found: &'a SystemFindings,
+    pub(crate) standing: &'a PartsStanding,
     /// The services of the contracts.
     pub(crate) services: &'a [&'static str],
     /// The number of open sagas, by name.
     pub(crate) open: &'a [(String, i64)],
-    /// The sagas with several versions.
-    pub(crate) versions: &'a [SagaVersion],
     pub(crate) person: &'a Person,
     pub(crate) now: Timestamp,
 }
 
 /// Shows the page.
 pub(crate) fn services(page: &ServicesPage<'_>) -> Markup {
-    let findings = page.findings.unwrap_or_default();
-    let mut of: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
-    for finding in findings {
-        of.entry(&finding.subject).or_default().push(finding);
-    }
-    // Other names are the broker, one of its nodes or users, or the databases together.
-    let around = of.keys().copied().filter(|name| !page.services.contains(name));
-    let all: Vec<&str> = page.services.iter().copied().chain(around).collect();
-    let is_unwell = |name: &&&str| {
-        of.get(**name).into_iter().flatten().any(|one| one.state != FindingState::Well)
+    let all = page.found.all();
+    let of = |service: &str| -> Vec<&Finding> {
+        all.iter().filter(|one| one.subject == service).copied().collect()
     };
-    let unwell: Vec<&&str> = all.iter().filter(is_unwell).collect();
+    let mut services: Vec<(&str, Vec<&Finding>)> =
+        page.services.iter().map(|service| (*service, of(service))).collect();
+    // The worst comes first.
+    services.sort_by_key(|(_, found)| {
+        found
+            .iter()
+            .map(|one| one.rank())
+            .min()
+            .filter(|(state, _)| *state != FindingState::Well)
+            .map_or((1, None), |rank| (0, Some(rank)))
+    });
+    let around: Vec<&Finding> =
+        all.iter().filter(|one| !page.services.contains(&&*one.subject)).copied().collect();
     html! {
         h1 { "Services" }
-        @match page.findings {
-            Err(why) => p.trouble role="status" { "What " code { "ballet doctor" } " finds is not known: " (why) },
-            Ok(_) => p.quiet { "As " code { "ballet doctor" } " found it " (ago(page.found_at, page.now)) "." },
-        }
-        @if !unwell.is_empty() {
-            p { "Not well: " @for (at, name) in unwell.iter().enumerate() {
-                @if at > 0 { ", " }
-                a href={ "#" (anchor(name)) } { (name) }
-            } }
-        }
-        @for name in &all {
-            section.service {
-                h2 id=(anchor(name)) { (name) }
-                @match page.figures.get(*name) {
-                    Some(Ok(figures)) => { (shown(figures, page.now)) (retry_link(name, figures, page)) (switch(name, figures, page)) },
-                    Some(Err(why)) => p.trouble { "There are no figures of it: " (why) },
-                    None => {},
-                }
-                @for one in page.hindrances.iter().filter(|one| one.service == **name) {
-                    p.away dir="auto" { @if let Some(step) = &one.step { strong { (step) } ": " } (one.why) }
-                }
-                @if let Some(findings) = of.get(name) { (list(findings, page.person)) }
-                @else if page.findings.is_ok() { p.quiet { "Nothing was found of it." } }
-            }
+        (standing(page.standing, &[Area::Broker, Area::Databases], page.now))
+        (list(&around, page.person))
+        p.quiet { "As " code { "ballet doctor" } " finds it"
+            @if let Some(at) = page.found.at { ", looked at " (ago(at, page.now)) } "." }
+        table.services {
+            thead { tr { @for name in HEAD { th scope="col" { (name) } } } }
+            tbody { @for (service, found) in &services { (service_row(service, found, page)) } }
         }
         (drain(page))
+    }
+}
+
+/// The columns of the table.
+const HEAD: [&str; 7] =
+    ["service", "stands", "processes", "queue", "tried again", "calls", "copies and telemetry"];
+
+/// Shows a service in a row: well, or why not.
+fn service_row(service: &str, found: &[&Finding], page: &ServicesPage<'_>) -> Markup {
+    let now = page.now;
+    let (well, others): (Vec<&Finding>, Vec<&Finding>) =
+        found.iter().partition(|one| one.state == FindingState::Well);
+    let figures = page.found.figures.get(service);
+    let known = figures.and_then(|figures| figures.as_ref().ok());
+    let cell = |at: usize, content: Markup| html! { td data-of=(HEAD[at]) { (content) } };
+    html! {
+        tr.(others.first().map_or(if known.is_some() { "well" } else { "quiet" }, |one| class(one.state))) id=(anchor(service)) {
+            th scope="row" { (service) }
+            (cell(1, html! {
+                @for one in &others { (row(one, page.person)) }
+                @if others.is_empty() { @if known.is_some() { span.calm { span aria-hidden="true" { "✓ " } "well" } } @else { span.quiet { "not known" } } }
+                @if let Some(Err(why)) = figures { p.quiet dir="auto" { "no figures: " (why) } }
+                @if let Some(figures) = known { (retry_link(service, figures, page)) (switch(service, figures, page)) }
+                @if !well.is_empty() { details {
+                    summary { (well.len()) @if well.len() == 1 { " check is" } @else { " checks are" } " well" }
+                    @for one in &well { (row(one, page.person)) }
+                } }
+            }))
+            (cell(2, html! { @if let Some(figures) = known { (processes(figures)) } }))
+            (cell(3, html! {
+                @match page.found.depth(service) { Some(depth) => (grouped(depth)), None => "–" }
+                @if let Some(figures) = known { (outgoing(figures, now)) }
+            }))
+            (cell(4, html! { @if let Some(figures) = known { (waits(&figures.inbox.retries, now)) } }))
+            (cell(5, html! { @if let Some(figures) = known { (waits(&figures.inbox.calls, now)) } }))
+            (cell(6, html! { @if let Some(figures) = known { (copies(figures)) } }))
+        }
+    }
+}
+
+/// Shows the processes and their releases.
+fn processes(ServiceFigures { replicas, unready, .. }: &ServiceFigures) -> Markup {
+    html! {
+        (replicas.iter().map(|of| of.count).sum::<u64>())
+        @for of in replicas { @if let Some(version) = &of.version {
+            span.quiet dir="auto" { " · " (of.count) " of " (version) }
+        } }
+        @if !unready.is_empty() { span.quiet { " · " (unready.len()) " not ready" } }
+    }
+}
+
+/// Shows what is on its way out of a service, if anything is.
+fn outgoing(ServiceFigures { outbox, .. }: &ServiceFigures, now: Timestamp) -> Markup {
+    html! {
+        @if outbox.events.count > 0 { span.quiet { " · on its way out: " (waits(&outbox.events, now)) } }
+        @if outbox.copies.count > 0 { span.quiet { " · " (outbox.copies.count) " copies of messages" } }
+        @if outbox.unpublishable.count > 0 { span.quiet { " · " (outbox.unpublishable.count) " can never be published" } }
+    }
+}
+
+/// Shows how far copies and readers are behind.
+fn copies(ServiceFigures { copies, readers, .. }: &ServiceFigures) -> Markup {
+    html! {
+        @for (copy, behind) in copies { p {
+            "copy of " (copy.entity) " of " (copy.owner) ": " (grouped(copy.entities))
+            span.quiet { " · " @match (copy.filled_at, behind) {
+                (None, _) => "being filled",
+                (_, Some(0)) => "up to date",
+                (_, Some(behind)) => { (grouped(*behind)) " changes behind" },
+                (_, None) => "how far behind is not known",
+            } }
+        } }
+        @for one in readers { p {
+            (one.reader) " of " (one.stream) ": "
+            @match one.behind() {
+                Some(behind) => { (grouped(behind)) span.quiet { " behind" } },
+                None => span.quiet { "how far behind is not known" },
+            }
+            @if one.missed_count > 0 { span.quiet { " · " (grouped(one.missed_count)) " missed" } }
+            @if one.holder.is_none() { span.quiet { " · nobody reads" } }
+            @if let Some(why) = &one.failure { span.quiet dir="auto" { " · " (why) } }
+        } }
     }
 }
 
@@ -86,69 +149,19 @@ fn anchor(name: &str) -> String {
     name.replace(' ', "-")
 }
 
-/// Shows the bad findings, and the rest folded.
+/// Shows the findings on what is no service: those that somebody should know of, and the rest folded.
 fn list(findings: &[&Finding], person: &Person) -> Markup {
     let (well, others): (Vec<&Finding>, Vec<&Finding>) =
         findings.iter().partition(|one| one.state == FindingState::Well);
     html! {
-        @if !others.is_empty() { ul.rows { @for one in &others { (row(one, person)) } } }
+        @for one in &others { (row(one, person)) }
         @if !well.is_empty() {
             details {
                 summary { (well.len()) @if well.len() == 1 { " check is" } @else { " checks are" } " well" }
-                ul.rows { @for one in &well { (row(one, person)) } }
+                @for one in &well { (row(one, person)) }
             }
         }
     }
-}
-
-/// Shows a service in figures.
-fn shown(figures: &ServiceFigures, now: Timestamp) -> Markup {
-    let ServiceFigures { replicas, unready, outbox, inbox, copies, readers, days, .. } = figures;
-    html! {
-        dl.figures {
-            (figure("processes", &html! {
-                (replicas.iter().map(|of| of.count).sum::<u64>())
-                @for of in replicas { @if let Some(version) = &of.version {
-                    span.quiet dir="auto" { " · " (of.count) " of " (version) }
-                } }
-                @if !unready.is_empty() { span.quiet { " · " (unready.len()) " not ready" } }
-            }))
-            (figure("on its way out", &html! {
-                (waits(&outbox.events, now))
-                @if outbox.copies.count > 0 { span.quiet { " · " (outbox.copies.count) " copies of messages" } }
-                @if outbox.unpublishable.count > 0 { span.quiet { " · " (outbox.unpublishable.count) " can never be published" } }
-            }))
-            (figure("to be tried again", &waits(&inbox.retries, now)))
-            (figure("calls without an answer", &waits(&inbox.calls, now)))
-            (figure("days with a partition", &html! { (days) }))
-            @for (copy, behind) in copies {
-                (figure(&format!("copy of {} of {}", copy.entity, copy.owner), &html! {
-                    (grouped(copy.entities))
-                    span.quiet { " · " @match (copy.filled_at, behind) {
-                        (None, _) => "being filled",
-                        (_, Some(0)) => "up to date",
-                        (_, Some(behind)) => { (grouped(*behind)) " changes behind" },
-                        (_, None) => "how far behind is not known",
-                    } }
-                }))
-            }
-            @for one in readers {
-                (figure(&format!("{} of {}", one.reader, one.stream), &html! {
-                    @match one.behind() {
-                        Some(behind) => { (grouped(behind)) span.quiet { " behind" } },
-                        None => span.quiet { "how far behind is not known" },
-                    }
-                    @if one.missed_count > 0 { span.quiet { " · " (grouped(one.missed_count)) " missed" } }
-                    @if one.holder.is_none() { span.quiet { " · nobody reads" } }
-                    @if let Some(why) = &one.failure { span.quiet dir="auto" { " · " (why) } }
-                }))
-            }
-        }
-    }
-}
-
-fn figure(name: &str, value: &Markup) -> Markup {
-    html! { div { dt { (name) } dd { (value) } } }
 }
 
 fn waits(waiting: &WaitingCount, now: Timestamp) -> Markup {
@@ -209,8 +222,8 @@ fn drain(page: &ServicesPage<'_>) -> Markup {
                     li { a href={ "/sagas?saga=" (saga) "&state=waiting" } { (saga) } ": " (grouped(*count)) " open" }
                 } }
             }
-            @if !page.versions.is_empty() {
-                ul { @for one in page.versions {
+            @if !page.found.versions.is_empty() {
+                ul { @for one in &page.found.versions {
                     li { (one.saga) " " strong { "version " (one.version) } ": " (one.open) " open, " (one.role.as_str())
                         @if let Some(at) = one.oldest { span.quiet { ", the oldest began " (ago(at, page.now)) } } }
                 } }
@@ -220,14 +233,9 @@ fn drain(page: &ServicesPage<'_>) -> Markup {
 }
 
 fn row(finding: &Finding, person: &Person) -> Markup {
-    let class = match finding.state {
-        FindingState::Bad | FindingState::Unknown => "stuck",
-        FindingState::Warning => "blocked",
-        FindingState::Well => "completed",
-    };
     html! {
-        li.row.(class) {
-            div.first { strong { (finding.check) } " " span.quiet { (finding.state.name()) } }
+        div.row.(class(finding.state)) {
+            div.first { strong { (finding.cause) } " " span.quiet { (finding.subject) " · " (finding.state.name()) } }
             div.what dir="auto" { (finding.found) }
             @if !finding.advice.is_empty() { div.detail dir="auto" { "Do: " (finding.advice) } }
             @if let Some((address, says)) = page_of_advice(finding).filter(|_| person.is_operator()) { div.detail { "On these pages: " a href=(address) { (says) } } }
@@ -238,24 +246,24 @@ fn row(finding: &Finding, person: &Person) -> Markup {
 /// Returns the page that does what the advice has a command for.
 fn page_of_advice(finding: &Finding) -> Option<(String, String)> {
     let service = &*finding.subject;
-    match finding.check {
-        "dead letters" => Some((
+    match finding.cause {
+        Cause::DeadLetters => Some((
             LetterSelection::all(service).address(),
             "send them back, or discard them".to_owned(),
         )),
-        "outbox" => {
+        Cause::Outbox => {
             let retry = RetryScope { service: service.to_owned(), saga: None };
             Some((retry.address(), "publish them now".to_owned()))
         }
-        "stuck" => {
+        Cause::Stuck => {
             let retry = RetryScope { service: service.to_owned(), saga: None };
             Some((retry.address(), "try them again now".to_owned()))
         }
-        "sagas" => {
+        Cause::Undecided => {
             let address = format!("/sagas?state={}", SagaState::Waiting);
             Some((address, "the sagas that are open".to_owned()))
         }
-        "paused" => Some((format!("#{}", anchor(service)), format!("“Resume {service}”, above"))),
+        Cause::Paused => Some((format!("#{}", anchor(service)), format!("“Resume {service}”"))),
         _ => None,
     }
 }

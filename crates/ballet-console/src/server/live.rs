@@ -10,11 +10,12 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{Stream, unfold};
 use jiff::Timestamp;
 
+use crate::observer::system_findings::SystemFindings;
 use crate::pages::now::{NowPage, parts};
+use crate::pages::standing::PartsStanding;
 use crate::server::parts::Parts;
 use crate::server::site::Site;
 use crate::store::moments::{self, Moment};
-use crate::store::saga_row::places;
 use crate::store::{counts, flow};
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -34,10 +35,13 @@ pub(super) async fn seen(
 
 async fn find(site: &Site, chosen: Option<Timestamp>) -> Result<NowPage, sqlx::Error> {
     let (pool, at) = (&site.pool, site.clock.now());
-    let hung = async {
+    let (hindrances, places, standing) = {
+        let found = site.found.borrow();
+        (found.hindrances.clone(), found.places(), standing(&found))
+    };
+    let hung = async move {
         let Some(chosen) = chosen else {
-            let hindrances = site.hindrances.borrow().clone();
-            let causes = counts::causes(pool, &places(&hindrances)).await?;
+            let causes = counts::causes(pool, &places).await?;
             return Ok((Moment { causes, hindrances }, true));
         };
         let was = moments::at(pool, chosen).await?;
@@ -54,7 +58,13 @@ async fn find(site: &Site, chosen: Option<Timestamp>) -> Result<NowPage, sqlx::E
     )?;
     let (Moment { causes, hindrances }, is_kept) = hung;
     let chosen = chosen.map(|chosen| (chosen, is_kept));
-    Ok(NowPage { causes, types, rates, ended, progress, hindrances, minutes, chosen, at })
+    Ok(NowPage { causes, types, rates, ended, progress, hindrances, standing, minutes, chosen, at })
+}
+
+/// Returns how the parts of the system stand.
+pub(super) fn standing(found: &SystemFindings) -> PartsStanding {
+    let has_databases = !found.figures.is_empty();
+    PartsStanding { unwell: found.unwell(), at: found.at, has_databases }
 }
 
 /// Reads the data as long as somebody has the page open.

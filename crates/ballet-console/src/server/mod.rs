@@ -15,7 +15,6 @@ mod saga_acts;
 mod session;
 pub(crate) mod site;
 mod system;
-pub(crate) mod system_look;
 mod tail;
 pub(crate) mod timed_value;
 mod visit;

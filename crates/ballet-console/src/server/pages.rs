@@ -23,7 +23,7 @@ use crate::server::visit::{Answer, Visit};
 use crate::store::actions::{self, RecordedAction};
 use crate::store::entry_row::EntryRow;
 use crate::store::flow::{self, minute};
-use crate::store::saga_row::{SagaRow, places};
+use crate::store::saga_row::SagaRow;
 use crate::store::search::{SagaFilter, SagaList, search};
 use crate::store::{counts, judgements, saga_entries};
 
@@ -70,7 +70,7 @@ pub(super) async fn now(visit: Visit, Query(asked): Query<MinuteQuery>) -> Answe
 
 pub(super) async fn sagas(visit: Visit, Query(asked): Query<SagasQuery>) -> Answer {
     let site = &visit.site;
-    let (away, asked) = (places(&site.hindrances.borrow()), asked.cleaned());
+    let (away, asked) = (site.found.borrow().places(), asked.cleaned());
     let now = site.clock.now();
     let mut listed = visit.read(search(&site.pool, &away, &filter(&asked, now)).await)?;
     let most = usize::try_from(PER_PAGE).unwrap_or_default();
@@ -114,22 +114,24 @@ pub(super) async fn saga_page(visit: &Visit, id: &str, sight: BodySight) -> Answ
     let entries: Vec<JournalEntry> = of_all.filter_map(EntryRow::entry).collect();
     let judged = JournalSaga::judge(&site.contract_index.graph, id, &entries);
     let live = services_view(site, id).await;
-    let hindrances = site.hindrances.borrow().clone();
-    let seen = saga::SagaPage {
-        contract_index: &site.contract_index,
-        hindrances: &hindrances,
-        actions: &actions,
-        person,
-        found: &found,
-        all: &all,
-        rows: &rows,
-        keys: &keys,
-        judged: &judged,
-        live: live.as_ref(),
-        sight,
-        now: site.clock.now(),
+    let content = {
+        let system = site.found.borrow();
+        saga::saga(&saga::SagaPage {
+            contract_index: &site.contract_index,
+            system: &system,
+            actions: &actions,
+            person,
+            found: &found,
+            all: &all,
+            rows: &rows,
+            keys: &keys,
+            judged: &judged,
+            live: live.as_ref(),
+            sight,
+            now: site.clock.now(),
+        })
     };
-    visit.page("/sagas", &format!("Saga {id}"), &saga::saga(&seen))
+    visit.page("/sagas", &format!("Saga {id}"), &content)
 }
 
 /// The data on a saga in the console's database.
@@ -143,7 +145,7 @@ struct StoredSaga {
 }
 
 async fn read(site: &Site, id: Uuid) -> Result<Option<StoredSaga>, sqlx::Error> {
-    let away = places(&site.hindrances.borrow());
+    let away = site.found.borrow().places();
     let this = SagaFilter { text: Some(id.to_string()), limit: 100, ..SagaFilter::default() };
     // Other sagas may have the id as a key.
     let SagaList { found, .. } = search(&site.pool, &away, &this).await?;

@@ -5,20 +5,20 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use ballet::Clock;
-use ballet_ops::sagas::Hindrance;
 use sqlx::PgPool;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Mutex, Notify, Semaphore, watch};
 
 use crate::access::attempts::Attempts;
 use crate::access::trusted_header::TrustedHeader;
 use crate::actions::action_context::ActionContext;
+use crate::auditor::Auditor;
 use crate::contract_index::ContractIndex;
 use crate::observer::judge::JudgingFault;
+use crate::observer::system_findings::SystemFindings;
 use crate::pages::layout::{PageFrame, Person, message};
 use crate::pages::now::NowPage;
 use crate::server::dead_letters::DeadLetterReader;
 use crate::server::parts::Parts;
-use crate::server::system_look::SystemLook;
 use crate::server::timed_value::TimedValue;
 
 /// The most passwords that are hashed at once: each takes 19 MiB.
@@ -30,8 +30,10 @@ pub(crate) struct Site {
     pub(crate) pool: PgPool,
     pub(crate) contract_index: Arc<ContractIndex>,
     pub(crate) clock: Clock,
-    /// The hindrances of sagas.
-    pub(crate) hindrances: watch::Receiver<Vec<Hindrance>>,
+    /// The findings on the running system.
+    pub(crate) found: watch::Receiver<SystemFindings>,
+    /// Asks for a look at once.
+    pub(crate) again: Arc<Notify>,
     /// The resources of actions.
     pub(crate) context: ActionContext,
     /// The secret of the forms' tokens.
@@ -46,7 +48,8 @@ pub(crate) struct Site {
     pub(crate) now: TimedValue<Result<NowPage, sqlx::Error>>,
     pub(crate) parts: watch::Sender<Arc<Parts>>,
     pub(crate) dead: DeadLetterReader,
-    pub(crate) looked: SystemLook,
+    /// The auditor, if there is one. It makes one audit at a time.
+    pub(crate) auditor: Option<Mutex<Arc<dyn Auditor>>>,
     pub(crate) attempts: Attempts,
     pub(crate) hashing: Semaphore,
     /// The names by which browsers may reach it, besides addresses and `localhost`.

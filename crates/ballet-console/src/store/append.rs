@@ -41,7 +41,7 @@ pub(crate) async fn next(db: impl PgExecutor<'_>) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("select next from console.progress").fetch_one(db).await
 }
 
-/// What was read of the journal.
+/// The part of the journal that was read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ReadJournal {
     /// The next place to read.

@@ -1,24 +1,16 @@
 //! Sagas as the lists show them, and the SQL of their states.
 
-use ballet_ops::sagas::{Hindrance, SagaState};
+use ballet_ops::sagas::SagaState;
 use jiff::Timestamp;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
-/// The state of a row of `console.saga`, by the rule of [`SagaState::open`]. `$1` are the places with hindrances, as
-/// [`places`] returns them.
-pub(crate) const STATE: &str = "case when ended is not null then ended when is_dead then 'stuck' \
+/// The state of a row of `console.saga`, by the rule of [`SagaState::open`]. `$1` are the places with hindrances, and
+/// the sagas whose messages are lost, each with its service.
+pub(crate) const STATE: &str = "case when ended is not null then ended \
+    when is_dead or id || '/' || service = any($1) then 'stuck' \
     when service = any($1) or service || '/' || step = any($1) then 'blocked' when due < now() then 'stuck' else 'waiting' end";
-
-/// Returns the places with hindrances, as [`STATE`] compares them.
-pub(crate) fn places(hindrances: &[Hindrance]) -> Vec<String> {
-    let place = |one: &Hindrance| match &one.step {
-        Some(step) => format!("{}/{step}", one.service),
-        None => one.service.clone(),
-    };
-    hindrances.iter().map(place).collect()
-}
 
 /// A saga of a list.
 #[derive(Debug, Clone)]
@@ -70,29 +62,29 @@ mod tests {
         let servers = Servers::shared().await.expect("servers");
         let database = Database::new(servers.postgres(), "console_words").await.expect("one");
         let mut db = PgConnection::connect(database.url()).await.expect("a session");
-        let hindrance = |step: Option<&str>| Hindrance {
-            service: "stock".to_owned(),
-            step: step.map(str::to_owned),
-            why: String::new(),
-        };
+        let id = "0193f7a0-0000-7000-8000-000000000001";
         let statement = format!(
-            "select {STATE} from (values (null::text, $2::boolean, 'stock', 'reserve', \
-                 now() + $3 * interval '1 hour')) as saga (ended, is_dead, service, step, due)"
+            "select {STATE} from (values ('{id}'::uuid, null::text, $2::boolean, 'stock', 'reserve', \
+                 now() + $3 * interval '1 hour')) as saga (id, ended, is_dead, service, step, due)"
         );
-        let all = [vec![], vec![hindrance(None)], vec![hindrance(Some("reserve"))]];
-        let others = vec![hindrance(Some("ship"))];
-        for hindrances in all.iter().chain([&others]) {
+        let lost = format!("{id}/stock");
+        for (place, is_lost, hinders) in [
+            (None, false, false),
+            (Some("stock"), false, true),
+            (Some("stock/reserve"), false, true),
+            (Some("stock/ship"), false, false),
+            (Some(&*lost), true, false),
+        ] {
             for (is_dead, due) in [(false, 1), (false, -1), (true, 1), (true, -1)] {
                 let word: String = sqlx::query_scalar(AssertSqlSafe(statement.clone()))
-                    .bind(places(hindrances))
+                    .bind(place.into_iter().collect::<Vec<_>>())
                     .bind(is_dead)
                     .bind(due)
                     .fetch_one(&mut db)
                     .await
                     .expect("a word");
-                let hinders = hindrances.iter().any(|one| one.hinders("stock", Some("reserve")));
-                let rule = SagaState::open(is_dead, hinders, due < 0);
-                assert_eq!(word, rule.as_str(), "{is_dead} {due} {hindrances:?}");
+                let rule = SagaState::open(is_dead || is_lost, hinders, due < 0);
+                assert_eq!(word, rule.as_str(), "{is_dead} {due} {place:?}");
             }
         }
     }

@@ -12,7 +12,7 @@ use ballet_stage::{WebBrowser, wait_until};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::looks::FaultyInspector;
+use crate::looks::FaultyAuditor;
 use crate::test_console::{PLACED, RESERVED, RunningConsole, SOON, TestConsole};
 
 const ACCESSIBLE: &str = include_str!("accessible.js");
@@ -184,7 +184,7 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
     person.sees("1 of 1 were sent back: 1 handled, 0 dead again").await;
     person.finds(&format!("/sagas/{saga}"), "waiting").await;
     person.sees("by operator").await;
-    person.finds("/", "Nothing hangs.").await;
+    person.finds("/", "No saga hangs.").await;
     for (page, name) in [
         ("/actions", "actions"),
         ("/coverage", "coverage"),
@@ -216,11 +216,17 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
     .expect("the tail goes on by itself");
 
     // Another console, which knows the faults around the services. One session is for both.
-    let looks = Arc::new(FaultyInspector("a saga".to_owned()));
-    let looked = world.console_with(|options| options.looks = Some(looks)).await;
+    let looked = world
+        .console_with(|options| {
+            options.auditor = Some(Arc::new(FaultyAuditor("a saga".to_owned())));
+            options.management = Some(world.env.management_url());
+        })
+        .await;
     let person = BrowserPerson { at: format!("http://{}", looked.address), ..person };
-    for (page, name) in [("/services", "services"), ("/audit", "audit")] {
-        person.opens(page).await;
+    for (page, name, says) in
+        [("/services", "services", ", looked at"), ("/audit", "audit", "Audit")]
+    {
+        person.finds(page, says).await;
         person.looks(name).await;
     }
 

@@ -1,44 +1,24 @@
-//! The pages of services and audits, and blocked sagas, by the findings on the running system.
+//! The pages of services and audits, and blocked sagas, by the findings on the running system and by an audit.
 
 use std::sync::Arc;
 
-use ballet_console::Inspector;
+use ballet_console::Auditor;
+use ballet_core::topology::ROUTE;
 use ballet_ops::audit::Report;
-use ballet_ops::finding::Finding;
-use ballet_stage::{Database, Servers};
+use ballet_stage::{Database, Method, Servers};
 use ballet_store::process;
 use futures_util::future::BoxFuture;
 use reqwest::StatusCode;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, Executor, PgConnection};
 
-use crate::test_console::{PLACED, TestConsole};
+use crate::test_console::{PLACED, RESERVED, TestConsole};
 
-/// A system whose broker has lost a binding of the inventory, and in which an audit finds something.
+/// An audit that finds something.
 #[derive(Debug)]
-pub(crate) struct FaultyInspector(pub(crate) String);
+pub(crate) struct FaultyAuditor(pub(crate) String);
 
-impl FaultyInspector {
-    fn binding() -> Finding {
-        let mut finding =
-            Finding::bad("topology", "the broker", "<b>a binding</b> is missing", "mend it");
-        finding.binding = Some(("inventory".to_owned(), PLACED.to_owned()));
-        finding
-    }
-}
-
-impl Inspector for FaultyInspector {
-    fn findings(&self) -> BoxFuture<'_, Result<Vec<Finding>, String>> {
-        let lag = Finding::well("lag", "payments", "3 messages wait for 2 processes");
-        let user = Finding::well("user", "user shop", "it may do what it has to");
-        let dead = Finding::warning("dead letters", "shipping", "3 wait", "`ballet dlq groups`");
-        Box::pin(async { Ok(vec![user, Self::binding(), lag, dead]) })
-    }
-
-    fn broker(&self) -> BoxFuture<'_, Result<Vec<Finding>, String>> {
-        Box::pin(async { Ok(vec![Self::binding()]) })
-    }
-
+impl Auditor for FaultyAuditor {
     fn audit(&self) -> BoxFuture<'_, Result<Report, String>> {
         let violations = vec![format!("inventory: {} is both done and refused", self.0)];
         Box::pin(async { Ok(Report { rows: 17, violations, ..Report::default() }) })
@@ -51,41 +31,38 @@ async fn what_is_found_of_services_is_shown_and_blocks_what_it_hinders() {
     let (saga, late) = (world.id(), jiff::SignedDuration::ZERO);
     let console = world
         .console_with(|options| {
-            options.looks = Some(Arc::new(FaultyInspector(saga.to_string())));
+            options.auditor = Some(Arc::new(FaultyAuditor(saga.to_string())));
+            options.management = Some(world.env.management_url());
             // Without the known cause it would be stuck at once.
             options.patience = late;
         })
         .await;
     let browser = console.browser().await;
+    let dead = world.dead("payments", RESERVED, world.id(), "no shelf 17", b"{}");
+    world.publish(vec![dead]).await;
+    let (management, vhost) = (world.env.management(), world.env.vhost());
+    let path = ["bindings", vhost, "e", ROUTE, "q", "inventory", PLACED];
+    management.call(Method::DELETE, &path, None).await.expect("deleted");
     world.publish(vec![world.event(PLACED, saga, None, "{}")]).await;
     browser.until("/sagas?state=blocked", &saga.to_string()).await;
-    let why = "the binding that leads orders.order_placed.v1 to it is missing";
+    let why = "binding: the binding of";
     browser.until("/", &format!("<span class=\"why\" dir=\"auto\">{why}")).await;
+    browser.until("/", "<strong>the broker: binding</strong>").await;
     let page = browser.until(&format!("/sagas/{saga}"), &format!("inventory: {why}")).await;
     assert!(!page.contains("Nothing is known to hinder it"), "{page}");
 
-    let (status, page) = browser.get("/services").await;
-    assert_eq!(status, StatusCode::OK);
+    let page = browser.until("/services", "1 dead letter waits in payments.dead").await;
     for says in [
-        "&lt;b&gt;a binding&lt;/b&gt; is missing",
-        "Do: mend it",
-        "reserve_stock</strong>: the binding that leads",
-        "3 messages wait for 2 processes",
-        "On these pages: <a href=\"/dead-letters/act?service=shipping\">",
+        "<strong>binding</strong>",
+        "Do: `ballet topology repair` creates it",
+        "On these pages: <a href=\"/dead-letters/act?service=payments\">",
         "order_fulfillment</a>: 1 open",
     ] {
         assert!(page.contains(says), "{says}: {page}");
     }
-
-    // The services come first; each fault is named above all of them.
+    // The broker comes first, then the services, the worst first.
     let at = |says: &str| page.find(says).unwrap_or_else(|| panic!("{says}: {page}"));
-    let order = [
-        "Not well: ",
-        "id=\"inventory\"",
-        "id=\"payments\"",
-        "id=\"the-broker\"",
-        "id=\"user-shop\"",
-    ];
+    let order = ["<strong>binding</strong>", "<table", "id=\"payments\"", "order_fulfillment</a>"];
     assert!(order.map(at).is_sorted(), "{page}");
 
     let (_, page) = browser.get("/audit").await;
@@ -107,8 +84,8 @@ async fn without_somebody_who_looks_the_pages_say_so() {
     let world = TestConsole::new("console_blind").await;
     let console = world.console().await;
     let browser = console.browser().await;
-    let (_, page) = browser.get("/services").await;
-    assert!(page.contains("finds is not known") && page.contains("No saga is open."), "{page}");
+    let page = browser.until("/services", "its address is not given").await;
+    assert!(page.contains("No saga is open.") && page.contains("not known: the console"), "{page}");
     let (_, page) = browser.get("/audit").await;
     assert!(!page.contains("Run it now"), "{page}");
     let with_a_form = "/events/orders.order_placed.v1/publish";

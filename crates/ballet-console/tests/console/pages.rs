@@ -82,7 +82,7 @@ async fn a_saga_that_hangs_is_found_from_the_first_page_and_ends_when_it_goes_on
     world.publish(vec![world.event(RESERVED, saga, None, "{}")]).await;
     let page = browser.until(&format!("/sagas/{saga}"), "state waiting").await;
     assert!(page.contains("payments"), "{page}");
-    browser.until("/", "Nothing hangs.").await;
+    browser.until("/", "No saga hangs.").await;
     world.close().await;
 }
 
@@ -178,7 +178,7 @@ async fn the_page_of_now_draws_the_lanes_counts_and_goes_on_by_itself() {
     sqlx::query(before).execute(&mut db).await.expect("minutes");
     let (_, page) = browser.get("/?minute=-12").await;
     for says in
-        ["As it was at", "Nothing hangs.", "<strong>shipping: </strong>it has no process", "/?at="]
+        ["As it was at", "No saga hangs.", "<strong>shipping: </strong>it has no process", "/?at="]
     {
         assert!(page.contains(says), "{says}: {page}");
     }

@@ -8,7 +8,7 @@
 //! service drops messages that it has handled before.
 
 mod journal;
-mod journal_check;
+pub(crate) mod journal_check;
 mod known_messages;
 mod ledgers;
 mod search;

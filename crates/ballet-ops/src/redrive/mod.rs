@@ -25,7 +25,7 @@ mod archive_file;
 mod broker_death;
 mod cause;
 pub(crate) mod dead_letter;
-mod dead_letters;
+pub(crate) mod dead_letters;
 mod declarations;
 pub(crate) mod error;
 mod filter;

@@ -14,10 +14,10 @@ use crate::audit::ledger::{RowsByService, is_aborted, published};
 use crate::audit::window::rows;
 use crate::databases::{ServiceDatabase, ServiceDatabases, read_in_time};
 use crate::sagas::explain::Explainer;
-use crate::sagas::hindrance::Hindrance;
 use crate::sagas::repeated_reads;
 use crate::sagas::saga_state::{PATIENCE, PressingWait, SagaState, SagaWait};
-use crate::sagas::service_state::{hindrances, states};
+use crate::sagas::service_state::states;
+use crate::standing::hindrance::Hindrance;
 
 /// The number of sagas that are judged together.
 const PAGE: u16 = 500;
@@ -32,7 +32,7 @@ pub struct SagaQuery {
     pub sagas: Option<BTreeSet<Uuid>>,
     /// Only sagas in these states.
     pub states: Option<BTreeSet<SagaState>>,
-    /// Further hindrances, besides those in the services' databases.
+    /// The hindrances of sagas.
     pub hindrances: Vec<Hindrance>,
     /// Only sagas after this one in the list.
     pub after: Option<Uuid>,
@@ -80,8 +80,6 @@ pub async fn list(
 ) -> ListedSagas {
     let mut sources = ServiceDatabases::open(databases).await;
     let states = states(&mut sources).await;
-    let mut hindrances = hindrances(&states);
-    hindrances.extend_from_slice(&wanted.hindrances);
     let mut listed = ListedSagas::default();
     let mut after = wanted.after;
     'pages: loop {
@@ -89,7 +87,7 @@ pub async fn list(
         let mut rows = rows(&mut sources, SagaSelection::These(&ids)).await;
         rows.retain(|saga, _| wanted.sagas.as_ref().is_none_or(|sagas| sagas.contains(saga)));
         let judge = |explainer: &Explainer<'_>, saga: Uuid, rows: &RowsByService<'_>| {
-            let one = judge_saga(system, explainer, saga, rows, &hindrances);
+            let one = judge_saga(system, explainer, saga, rows, &wanted.hindrances);
             (one.state.is_open(), one)
         };
         let mut judged = repeated_reads::judge(&mut sources, system, &states, rows, judge).await;

@@ -3,14 +3,13 @@
 
 mod answer;
 mod explain;
-mod hindrance;
 pub mod journal;
 mod key_query;
 mod ledger_step;
 mod list;
-mod open;
+pub(crate) mod open;
 mod repeated_reads;
-mod saga_state;
+pub(crate) mod saga_state;
 mod service_state;
 mod show;
 mod solve;
@@ -18,10 +17,8 @@ mod solve_error;
 mod stop;
 mod versions;
 
+pub use crate::standing::hindrance::{Hindrance, hindrances};
 pub use answer::{AnsweredCall, CallFollowUp, CallOutcome, KnownCall, answer};
-pub use hindrance::{
-    Hindrance, of_broker as hindrances_of_broker, of_service as hindrances_of_service,
-};
 pub use key_query::{KeyQuery, KeyedSagas, ending, keyed};
 pub use list::{ListedSaga, ListedSagas, SagaQuery, list};
 pub use open::{OpenSaga, OpenSagas, open};

@@ -9,10 +9,9 @@ use crate::audit::ledger::RowsByService;
 use crate::audit::window::next_window;
 use crate::databases::ServiceDatabases;
 use crate::sagas::explain::Explainer;
-use crate::sagas::hindrance::Hindrance;
 use crate::sagas::repeated_reads;
 use crate::sagas::saga_state::SagaWait;
-use crate::sagas::service_state::{hindrances, states};
+use crate::sagas::service_state::states;
 
 /// A saga that is open, and what it waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,8 +33,6 @@ pub struct OpenSaga {
 pub struct OpenSagas {
     /// The sagas, in the order of their beginnings.
     pub sagas: Vec<OpenSaga>,
-    /// The hindrances in the services, from their databases.
-    pub hindrances: Vec<Hindrance>,
     /// The databases that could not be read, and why. Sagas that wait in their services are not listed.
     pub away: Vec<String>,
 }
@@ -51,7 +48,6 @@ pub async fn open(
 ) -> OpenSagas {
     let mut sources = ServiceDatabases::open(databases).await;
     let states = states(&mut sources).await;
-    let hindrances = hindrances(&states);
     let explainer = Explainer::new(system, &states);
     let now = explainer.now();
     let mut without_rows = explainer.known();
@@ -79,7 +75,7 @@ pub async fn open(
     sagas.sort_by_key(|saga| (saga.began, saga.saga));
     let away = sources.why_away();
     sources.close().await;
-    OpenSagas { sagas, hindrances, away }
+    OpenSagas { sagas, away }
 }
 
 /// Explains a saga. Returns `None` if nothing is left to do for it.

@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::sagas::hindrance::Hindrance;
+use crate::standing::hindrance::Hindrance;
 
 /// The time after its cause at which a step is late, if nothing is known to hinder it.
 pub const PATIENCE: SignedDuration = SignedDuration::from_mins(5);

@@ -12,7 +12,6 @@ use uuid::Uuid;
 
 use crate::audit::read::{PendingWork, pending};
 use crate::databases::{ServiceDatabase, ServiceDatabases, read_in_time};
-use crate::sagas::hindrance::{self, Hindrance};
 
 /// The most failures that are read of one service.
 const MOST: u32 = 100_000;
@@ -27,25 +26,17 @@ pub(crate) struct ServiceState {
     /// The saga of each deadline, and when it passes.
     pub(crate) deadlines: Vec<(Uuid, Timestamp)>,
     pub(crate) alive: Liveness,
-    /// The causes that keep its sagas from going on.
-    pub(crate) hindrances: Vec<Hindrance>,
 }
 
 impl ServiceState {
-    async fn read(service: &str, db: &mut PgConnection) -> Result<Self, sqlx::Error> {
+    async fn read(db: &mut PgConnection) -> Result<Self, sqlx::Error> {
         let at = now(db).await?;
         let alive = alive(db).await?;
         let pending = pending(db).await?;
-        let hindrances = hindrance::of_service(service, alive, db).await?;
         let failures = stuck::list(db, MOST).await?;
         let deadlines = deadlines::all(db).await?;
-        Ok(Self { at, pending, failures, deadlines, alive, hindrances })
+        Ok(Self { at, pending, failures, deadlines, alive })
     }
-}
-
-/// Returns the hindrances in the services that were read.
-pub(crate) fn hindrances(states: &BTreeMap<&str, ServiceState>) -> Vec<Hindrance> {
-    states.values().flat_map(|state| &state.hindrances).cloned().collect()
 }
 
 /// Reads the state of each service.
@@ -54,7 +45,7 @@ pub(crate) async fn states<'a>(
 ) -> BTreeMap<&'a str, ServiceState> {
     let (mut states, mut lost) = (BTreeMap::new(), Vec::new());
     for ServiceDatabase { service, options, db } in &mut sources.open {
-        match read_in_time(&[*options], ServiceState::read(service, db)).await {
+        match read_in_time(&[*options], ServiceState::read(db)).await {
             Ok(state) => {
                 states.insert(*service, state);
             }

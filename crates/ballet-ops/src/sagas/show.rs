@@ -15,10 +15,10 @@ use uuid::Uuid;
 use crate::audit::ledger::{RowsByService, published};
 use crate::databases::{ServiceDatabase, ServiceDatabases, read_in_time};
 use crate::sagas::explain::Explainer;
-use crate::sagas::hindrance::Hindrance;
 use crate::sagas::repeated_reads;
 use crate::sagas::saga_state::SagaWait;
-use crate::sagas::service_state::{hindrances, states};
+use crate::sagas::service_state::states;
+use crate::standing::hindrance::Hindrance;
 
 /// An event of a saga.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,7 +51,7 @@ pub struct SagaDetails {
     pub stopped: Vec<StoppedSaga>,
     /// When the owner aborts it, unless it decides before.
     pub deadline: Option<Timestamp>,
-    /// The hindrances in the services, from their databases.
+    /// The hindrances of sagas, as far as the caller has looked for them.
     pub hindrances: Vec<Hindrance>,
     /// The time by the databases' clocks.
     pub now: Option<Timestamp>,
@@ -125,7 +125,6 @@ async fn look<'a>(
     let explainer = Explainer::new(system, &states);
     shown.versions = explainer.versions(&rows);
     shown.waits = explainer.waits(saga, &rows);
-    shown.hindrances = hindrances(&states);
     shown.deadline = explainer.deadline(saga);
     shown.now = explainer.now();
     (shown, rows)

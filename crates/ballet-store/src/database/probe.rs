@@ -4,6 +4,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use ballet_core::Cause;
 use sqlx::{ConnectOptions, Executor, PgConnection};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -14,7 +15,8 @@ use crate::database::hosts::Hosts;
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// After a fail-over a server may answer that takes no writes.
-const TAKES_WRITES: &str = "select current_setting('transaction_read_only') = 'off'";
+const TAKES_WRITES: &str =
+    "select current_setting('transaction_read_only') = 'off', pg_is_in_recovery()";
 /// Needs half a megabyte on the disk, for a sort, and leaves nothing: neither there nor in the catalogs.
 /// From Postgres 17 on a sort of a single column of text does not count its memory, and stays there, so this has two.
 pub const NEEDS_ROOM: &str = "begin; set local work_mem = '64kB'; \
@@ -26,51 +28,65 @@ pub const NEEDS_ROOM: &str = "begin; set local work_mem = '64kB'; \
 pub struct Probe {
     hosts: Hosts,
     kept: Mutex<Option<PgConnection>>,
-    /// Why the server refuses the login, if it does.
-    refusal: LoginRefusal,
+    refusal: Refusal,
 }
 
-/// Whether the server refuses the login, and why.
+/// Why the server lets the service not work although there is one, if that is known.
 #[derive(Debug, Clone, Default)]
-pub struct LoginRefusal(Arc<std::sync::Mutex<Option<String>>>);
+pub struct Refusal(Arc<std::sync::Mutex<Option<(Cause, String)>>>);
 
-impl LoginRefusal {
-    fn set(&self, why: Option<String>) {
+impl Refusal {
+    fn set(&self, why: Option<(Cause, String)>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = why;
     }
 
-    /// Returns in a sentence that the server refuses the login, if it did when it was asked last.
-    pub fn why(&self) -> Option<String> {
-        let why = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
-        Some(format!(
-            "refuses the login: {why}. Set the database's URL to the new password (DATABASE_URL; the file \
-             of DATABASE_URL_FILE is read again)"
-        ))
+    /// Returns the cause, as it was when the server was asked last, with a sentence.
+    pub fn why(&self) -> Option<(Cause, String)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// Whether the server recovers, or is a standby.
+pub async fn recovers(db: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("select pg_is_in_recovery()").fetch_one(db).await
+}
+
+/// The cause that an error of a new connection names.
+fn refusal(error: &sqlx::Error) -> Option<(Cause, String)> {
+    let error = error.as_database_error()?;
+    let (code, why) = (error.code()?, error.message());
+    if code.starts_with("57P") {
+        return Some((Cause::Recovery, format!("its server recovers, or stops: {why}")));
+    }
+    // Invalid authorization: no such user, or another password.
+    let refuses = format!(
+        "refuses the login: {why}. Set the database's URL to the new password (DATABASE_URL; the file \
+         of DATABASE_URL_FILE is read again)"
+    );
+    code.starts_with("28").then_some((Cause::DatabaseLogin, refuses))
 }
 
 impl Probe {
     pub fn new(hosts: Hosts) -> Self {
-        Self { hosts, kept: Mutex::default(), refusal: LoginRefusal::default() }
+        Self { hosts, kept: Mutex::default(), refusal: Refusal::default() }
     }
 
-    /// Returns the last refusal of the login, which later answers of the server change.
-    pub fn refusal(&self) -> &LoginRefusal {
+    /// Returns why the server refuses to work, which its later answers change.
+    pub fn refusal(&self) -> &Refusal {
         &self.refusal
     }
 
     async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
         let connected = self.hosts.options().connect().await;
-        let refused = connected.as_ref().err().and_then(sqlx::Error::as_database_error);
-        // Invalid authorization: no such user, or another password.
-        let refused =
-            refused.filter(|error| error.code().is_some_and(|code| code.starts_with("28")));
-        self.refusal.set(refused.map(|error| error.message().to_owned()));
+        self.refusal.set(connected.as_ref().err().and_then(refusal));
         connected
     }
 
     async fn takes_writes(&self, db: &mut PgConnection) -> Result<bool, sqlx::Error> {
-        sqlx::query_scalar(TAKES_WRITES).fetch_one(db).await
+        let (works, recovers): (bool, bool) = sqlx::query_as(TAKES_WRITES).fetch_one(db).await?;
+        let recovery = || (Cause::Recovery, "its server is a standby, or recovers".to_owned());
+        self.refusal.set(recovers.then(recovery));
+        Ok(works)
     }
 
     /// Returns true if the database answers and is not read-only. Cheap.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use ballet_amqp::RabbitMq;
 use ballet_check::Contracts;
-use ballet_cli::{SystemAddresses, looks};
-use ballet_console::{Console, Inspector, Options};
+use ballet_cli::{SystemAddresses, auditor};
+use ballet_console::{Auditor, Console, Options};
 use ballet_core::topology::REDRIVE;
 use ballet_stage::{Database, Stage, TestEnv, variables};
 use ballet_terminal::ui;
@@ -30,13 +30,13 @@ impl Drop for DemoConsole {
     }
 }
 
-/// The reader behind the pages of services and audits. `None` for a demo beside others: its databases have no common
+/// The auditor behind the page of audits. `None` for a demo beside others: its databases have no common
 /// address.
-fn looks_at(
+fn auditor_of(
     env: &TestEnv,
     services: &[&'static str],
     contracts: &Path,
-) -> Result<Option<Arc<dyn Inspector>>> {
+) -> Result<Option<Arc<dyn Auditor>>> {
     let named: Vec<_> = services.iter().map(|service| (*service, "")).collect();
     let found = variables(env, &named).into_iter().find(|(name, _)| name == "BALLET_DATABASE_URL");
     let Some((_, database_url)) = found else { return Ok(None) };
@@ -46,7 +46,7 @@ fn looks_at(
         management_url: &env.management_url(),
         database_url: &database_url,
     };
-    looks(addresses).map(Some)
+    auditor(addresses).map(Some)
 }
 
 /// Starts a console of these services on a free port, and prints its address. `logs` is the run's folder.
@@ -67,7 +67,7 @@ pub async fn demo_console(
         let url = env.database_url(service).parse();
         Ok(((*service).to_owned(), url.with_context(|| format!("the database of {service}"))?))
     };
-    let looks = looks_at(env, services, contracts_folder)?;
+    let auditor = auditor_of(env, services, contracts_folder)?;
     // The demo shows one system, until its process ends.
     let contracts = Box::leak(Box::new(contracts));
     let broker = Arc::new(RabbitMq::new(env.amqp_url(REDRIVE))?);
@@ -78,7 +78,8 @@ pub async fn demo_console(
         patience: SignedDuration::from_mins(1),
         publisher: Some(Arc::new(RabbitMq::new(env.ops_amqp_url())?)),
         archive: logs.to_owned(),
-        looks,
+        management: Some(env.management_url()),
+        auditor,
         ..Options::new(contracts, broker, own)
     })
     .await?;

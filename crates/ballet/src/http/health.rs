@@ -6,8 +6,9 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::routing::get;
-use ballet_amqp::ConnectionState;
-use ballet_store::database::probe::LoginRefusal;
+use ballet_amqp::{BrokerError, ConnectionState};
+use ballet_core::Cause;
+use ballet_store::database::probe::Refusal;
 use ballet_store::operators::service_pause::ServicePause;
 use serde::Serialize;
 use tokio::sync::watch;
@@ -33,10 +34,10 @@ pub(crate) struct Health {
 #[derive(Debug)]
 pub(crate) struct HealthParts {
     pub(crate) database: watch::Receiver<bool>,
-    /// Whether it refuses the login.
-    pub(crate) refusal: LoginRefusal,
+    /// Why it refuses to work, if it is there.
+    pub(crate) refusal: Refusal,
     /// The reason why the service cannot work although the database answers, if there is one.
-    pub(crate) hindered: watch::Receiver<Option<String>>,
+    pub(crate) hindered: watch::Receiver<Option<(Cause, String)>>,
     /// Whether a person has paused it: it takes no messages, and works for the rest.
     pub(crate) paused: watch::Receiver<Option<ServicePause>>,
     pub(crate) consume: watch::Receiver<ConnectionState>,
@@ -63,6 +64,9 @@ pub(crate) struct HealthParts {
 #[derive(Debug, Serialize)]
 struct Readiness {
     ready: bool,
+    /// The causes for which it is not ready, by the names that findings and alarms have.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    causes: Vec<&'static str>,
     database: String,
     consume: String,
     publish: String,
@@ -90,40 +94,33 @@ struct Readiness {
 const LONGEST_REASON: usize = 2_000;
 
 impl Health {
-    /// Why the process is not ready, if it is not: what readiness says of its parts, but for those that are
-    /// well. Read where nobody can ask for `/readyz`.
+    /// Why the process is not ready, if it is not: each cause with its sentence. Read where nobody can ask for
+    /// `/readyz`.
     pub(crate) fn why_unready(&self) -> Option<String> {
-        let readiness = self.readiness();
-        if readiness.ready {
-            return None;
-        }
-        let parts = serde_json::to_value(&readiness).unwrap_or_default();
-        let mut why: Vec<String> = Vec::new();
-        for (part, said) in parts.as_object().into_iter().flatten() {
-            match said.as_str() {
-                Some(said) if said != "ok" && part != "copies" => {
-                    why.push(format!("{part}: {said}"));
-                }
-                _ => {}
-            }
-        }
+        let (_, reasons) = self.readiness();
+        let why: Vec<String> =
+            reasons.iter().map(|(cause, said)| format!("{cause}: {said}")).collect();
         let why = why.join("; ");
-        Some(why.chars().take(LONGEST_REASON).collect())
+        (!why.is_empty()).then(|| why.chars().take(LONGEST_REASON).collect())
     }
 
-    /// Returns the answer of `/readyz`. Each call updates the metric, and each scrape makes one.
-    fn readiness(&self) -> Readiness {
-        let readiness = self.parts_now();
+    /// Returns the answer of `/readyz`, and why the process is not ready. Each call updates the metric, and each
+    /// scrape makes one.
+    fn readiness(&self) -> (Readiness, Vec<(Cause, String)>) {
+        let (readiness, reasons) = self.parts_now();
         ballet_amqp::gauge!("ballet_ready").set(if readiness.ready { 1.0 } else { 0.0 });
-        readiness
+        (readiness, reasons)
     }
 
-    fn parts_now(&self) -> Readiness {
+    fn parts_now(&self) -> (Readiness, Vec<(Cause, String)>) {
         let Some(parts) = self.parts.get() else {
             let starting = "starting";
-            return Readiness {
+            let database = self.waits_for.borrow().clone().unwrap_or_else(|| starting.to_owned());
+            let reasons = vec![(Cause::Start, database.clone())];
+            let readiness = Readiness {
                 ready: false,
-                database: self.waits_for.borrow().clone().unwrap_or_else(|| starting.to_owned()),
+                causes: vec![Cause::Start.name()],
+                database,
                 consume: starting.to_owned(),
                 publish: starting.to_owned(),
                 outbox: starting.to_owned(),
@@ -136,18 +133,8 @@ impl Health {
                 telemetry: None,
                 publish_telemetry: None,
             };
+            return (readiness, reasons);
         };
-        let word = |state: &ConnectionState| match state {
-            ConnectionState::Ready => "ok".to_owned(),
-            ConnectionState::Connecting { last_error: Some(error), .. } => {
-                format!("connecting: {error}")
-            }
-            ConnectionState::Connecting { last_error: None, .. } => "connecting".to_owned(),
-            ConnectionState::Blocked => "blocked by the broker".to_owned(),
-            ConnectionState::Paused => "paused".to_owned(),
-            ConnectionState::Stopped => "stopped".to_owned(),
-        };
-        let silence = || parts.refusal.why().unwrap_or_else(|| "away".to_owned());
         let (consume, publish) = (parts.consume.borrow().clone(), parts.publish.borrow().clone());
         let (answers, hindered) = (*parts.database.borrow(), parts.hindered.borrow().clone());
         let bindings = parts.bindings.borrow().clone();
@@ -156,25 +143,51 @@ impl Health {
         let stands_still = parts.progress.stands_still();
         let fails = held_worker::held(parts.service).or_else(|| parts.wrong_statements.said());
         let reading = parts.readers.as_ref().map(|readers| readers.stands_still());
-        let reads = !matches!(reading, Some(Some(_)));
         let paused = parts.paused.borrow().clone();
-        let consumes =
-            consume.is_ready() || (paused.is_some() && consume == ConnectionState::Paused);
-        let connected = answers && consumes && publish.is_ready();
-        let works = hindered.is_none()
-            && held.is_none()
-            && stands_still.is_none()
-            && fails.is_none()
-            && reads
-            && queues.serve();
-        Readiness {
-            ready: connected && works && bindings.has_all(),
-            database: hindered.unwrap_or_else(|| if answers { "ok".to_owned() } else { silence() }),
-            consume: paused.map_or_else(|| word(&consume), |paused| paused.to_string()),
-            publish: match &held {
-                Some(reason) if publish.is_ready() => format!("events wait: {reason}"),
-                _ => word(&publish),
-            },
+        let mut reasons: Vec<(Cause, String)> = Vec::new();
+        if let Some(hindered) = hindered {
+            reasons.push(hindered);
+        } else if !answers {
+            let away = || (Cause::Database, "away".to_owned());
+            reasons.push(parts.refusal.why().unwrap_or_else(away));
+        }
+        let database = reasons.first().map_or_else(|| "ok".to_owned(), |(_, said)| said.clone());
+        if !queues.serve() {
+            reasons.push((queues.cause(), queues.to_string()));
+        }
+        if !bindings.has_all() {
+            reasons.push((Cause::Binding, bindings.to_string()));
+        }
+        let is_paused = paused.is_some() && consume == ConnectionState::Paused;
+        for state in [&consume, &publish] {
+            let (cause, word) = connection(state);
+            // What waits for the database, or for a queue, is paused or refused.
+            let is_effect = matches!(cause, Cause::Start | Cause::Queue) && !reasons.is_empty();
+            let is_known = reasons.iter().any(|(known, _)| *known == cause);
+            let is_well = state.is_ready() || (is_paused && *state == ConnectionState::Paused);
+            if !(is_well || is_known || is_effect) {
+                reasons.push((cause, word));
+            }
+        }
+        let publish_word = match &held {
+            Some(reason) if publish.is_ready() => format!("events wait: {reason}"),
+            _ => connection(&publish).1,
+        };
+        if held.is_some() && publish.is_ready() {
+            reasons.push((Cause::Publishing, publish_word.clone()));
+        }
+        let others = [
+            (Cause::Standstill, stands_still.clone()),
+            (Cause::Handler, fails.clone()),
+            (Cause::Telemetry, reading.clone().flatten()),
+        ];
+        reasons.extend(others.into_iter().filter_map(|(cause, said)| Some((cause, said?))));
+        let readiness = Readiness {
+            ready: reasons.is_empty(),
+            causes: reasons.iter().map(|(cause, _)| cause.name()).collect(),
+            database,
+            consume: paused.map_or_else(|| connection(&consume).1, |paused| paused.to_string()),
+            publish: publish_word,
             outbox: parts.outbox.borrow().clone(),
             bindings: bindings.to_string(),
             queues: queues.to_string(),
@@ -186,10 +199,36 @@ impl Health {
             publish_telemetry: parts.publish_telemetry.as_ref().map(|(state, held)| {
                 match (&*state.borrow(), &*held.borrow()) {
                     (ConnectionState::Ready, Some(reason)) => format!("it waits: {reason}"),
-                    (state, _) => word(state),
+                    (state, _) => connection(state).1,
                 }
             }),
+        };
+        (readiness, reasons)
+    }
+}
+
+/// Returns the state of a connection in words, and the cause if it is not ready.
+fn connection(state: &ConnectionState) -> (Cause, String) {
+    match state {
+        ConnectionState::Ready => (Cause::Broker, "ok".to_owned()),
+        ConnectionState::Connecting { last_error: Some(error), .. } => {
+            let cause = match error {
+                BrokerError::LoginRefused { .. } => Cause::BrokerLogin,
+                BrokerError::AccessRefused { .. }
+                | BrokerError::ChannelClosed { code: 403, .. } => Cause::Rights,
+                BrokerError::Topology(_) | BrokerError::ChannelClosed { code: 404, .. } => {
+                    Cause::Queue
+                }
+                _ => Cause::Broker,
+            };
+            (cause, format!("connecting: {error}"))
         }
+        ConnectionState::Connecting { last_error: None, .. } => {
+            (Cause::Broker, "connecting".to_owned())
+        }
+        ConnectionState::Blocked => (Cause::Blocked, "blocked by the broker".to_owned()),
+        ConnectionState::Paused => (Cause::Start, "paused".to_owned()),
+        ConnectionState::Stopped => (Cause::Start, "stopped".to_owned()),
     }
 }
 
@@ -197,7 +236,7 @@ impl Health {
 pub(crate) fn router(health: Health, metrics: fn() -> String, own: OwnRoutes) -> Router {
     let scraped = health.clone();
     let ready = move || async move {
-        let readiness = health.readiness();
+        let (readiness, _) = health.readiness();
         let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         (status, axum::Json(readiness))
     };

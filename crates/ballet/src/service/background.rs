@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::{Broker, ConsumerHandle};
-use ballet_core::Part;
+use ballet_core::{Cause, Part};
 use ballet_store::operators::service_pause::ServicePause;
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -61,7 +61,7 @@ pub(super) struct BackgroundParts {
 /// The states of these tasks, as readiness reads them.
 pub(super) struct TaskStates {
     pub(super) paused: watch::Receiver<Option<ServicePause>>,
-    pub(super) hindered: watch::Receiver<Option<String>>,
+    pub(super) hindered: watch::Receiver<Option<(Cause, String)>>,
     pub(super) outbox: watch::Receiver<String>,
     pub(super) bindings: watch::Receiver<Bindings>,
     pub(super) queues: watch::Receiver<DeclaredQueues>,

@@ -1,5 +1,7 @@
 //! Alarms about the duties of a service: to be ready, take messages, publish, handle.
 
+use ballet_core::Cause;
+
 use crate::alarms::alarm::Severity::{Critical, Warning};
 use crate::alarms::alarm::{Alarm, AlarmCause};
 use crate::alarms::list::causes::{
@@ -9,6 +11,7 @@ use crate::alarms::list::causes::{
 pub(super) const ALARMS: &[Alarm] = &[
     Alarm {
         name: "BalletConsumingStopped",
+        cause: Cause::Paused,
         severity: Critical,
         rings: "min by (job) (ballet_connected{role=\"consume\"}) < 1",
         unless: &[BROKER_AWAY, CUT_OFF, QUEUE_DIFFERS],
@@ -18,6 +21,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     },
     Alarm {
         name: "BalletPublishingStopped",
+        cause: Cause::Broker,
         severity: Critical,
         rings: "min by (job) (ballet_connected{role=\"publish\"}) < 1",
         unless: &[BROKER_AWAY],
@@ -27,6 +31,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     },
     Alarm {
         name: "BalletNotReady",
+        cause: Cause::Ready,
         severity: Critical,
         rings: "min by (job) (ballet_ready or gateway_ready) < 1",
         unless: &[
@@ -46,6 +51,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     },
     Alarm {
         name: "BalletEventsReturned",
+        cause: Cause::Binding,
         severity: Critical,
         rings: "sum by (job) (increase(ballet_returned_total[5m])) > 0",
         unless: &[AlarmCause { on: "", holds: "max(ballet_binding_missing) > 0" }],
@@ -55,6 +61,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     },
     Alarm {
         name: "BalletPublishingHeld",
+        cause: Cause::Publishing,
         severity: Critical,
         rings: "max by (job) (ballet_publish_held{role=\"publish\"}) > 0",
         unless: &[BROKER_AWAY, CUT_OFF],
@@ -66,6 +73,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     },
     Alarm {
         name: "BalletTelemetryNotTaken",
+        cause: Cause::Telemetry,
         severity: Critical,
         rings: "sum by (job, type) (increase(ballet_telemetry_published_total{outcome!=\"confirmed\"}[5m])) > 0",
         unless: &[
@@ -84,6 +92,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     },
     Alarm {
         name: "BalletOutboxOld",
+        cause: Cause::Publishing,
         severity: Critical,
         rings: "max by (job) (ballet_outbox_oldest_seconds) > 60",
         unless: &[BROKER_AWAY, CUT_OFF, HELD],
@@ -94,6 +103,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     },
     Alarm {
         name: "BalletMessagesStandStill",
+        cause: Cause::Standstill,
         severity: Critical,
         rings: "max by (job) (ballet_unsettled_oldest_seconds) > 300",
         unless: &[BLOCKED],
@@ -103,6 +113,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     },
     Alarm {
         name: "BalletHandlerBlocks",
+        cause: Cause::Handler,
         severity: Critical,
         rings: "max by (job, step) (ballet_worker_held_seconds) > 0",
         unless: &[],
@@ -112,6 +123,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     },
     Alarm {
         name: "BalletClockDifference",
+        cause: Cause::Clock,
         severity: Critical,
         rings: "abs(ballet_clock_difference_seconds) > 60",
         unless: &[],
@@ -121,6 +133,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     },
     Alarm {
         name: "BalletQueueBehind",
+        cause: Cause::Lag,
         severity: Warning,
         rings: "max by (job) (ballet_queue_behind_seconds) > 60",
         unless: &[BLOCKED, STANDS_STILL],
@@ -131,6 +144,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     },
     Alarm {
         name: "BalletTelemetryBehind",
+        cause: Cause::Telemetry,
         severity: Warning,
         rings: "max by (job, reader) (ballet_telemetry_lag_seconds) > 300",
         unless: &[BLOCKED],
@@ -140,6 +154,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     },
     Alarm {
         name: "BalletTelemetryNotFollowed",
+        cause: Cause::Telemetry,
         severity: Warning,
         rings: "max by (job, instance, reader) (ballet_telemetry_follow_lag_seconds) > 30",
         unless: &[BLOCKED],
@@ -150,6 +165,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     },
     Alarm {
         name: "BalletTelemetryMissed",
+        cause: Cause::Telemetry,
         severity: Warning,
         rings: "sum by (job, reader) (increase(ballet_telemetry_missed_total[1h])) > 0",
         unless: &[],

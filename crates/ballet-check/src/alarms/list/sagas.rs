@@ -1,5 +1,7 @@
 //! Alarms about sagas that wait for a person, for a provider, or for data.
 
+use ballet_core::Cause;
+
 use crate::alarms::alarm::Severity::{Critical, Warning};
 use crate::alarms::alarm::{Alarm, AlarmCause};
 use crate::alarms::list::causes::BROKER_AWAY;
@@ -7,6 +9,7 @@ use crate::alarms::list::causes::BROKER_AWAY;
 pub(super) const ALARMS: &[Alarm] = &[
     Alarm {
         name: "BalletDeadLetters",
+        cause: Cause::DeadLetters,
         severity: Critical,
         rings: "max by (job) (ballet_dead_queue_messages) > 0",
         unless: &[],
@@ -16,6 +19,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     },
     Alarm {
         name: "BalletSagasStuck",
+        cause: Cause::Stuck,
         severity: Critical,
         rings: "max by (job) (ballet_sagas_stuck{tried_again=\"no\"}) > 0",
         // A dead letter of a handler fits both alarms.
@@ -26,6 +30,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     },
     Alarm {
         name: "BalletUnpublishableEvents",
+        cause: Cause::Outbox,
         severity: Critical,
         rings: "max by (job) (ballet_outbox_dead) > 0",
         unless: &[],
@@ -35,6 +40,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     },
     Alarm {
         name: "BalletProviderAway",
+        cause: Cause::Provider,
         severity: Critical,
         // Calls that have failed for long wait five minutes between two attempts: a shorter window would see none.
         rings: "sum by (job, step) (increase(ballet_calls_total{outcome=\"failed\"}[7m])) > 0",
@@ -58,6 +64,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     },
     Alarm {
         name: "BalletSagasFailing",
+        cause: Cause::Stuck,
         severity: Warning,
         rings: "max by (job) (ballet_sagas_stuck{tried_again=\"yes\"}) > 0",
         unless: &[AlarmCause {
@@ -72,6 +79,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     },
     Alarm {
         name: "BalletIdsReused",
+        cause: Cause::Ids,
         severity: Warning,
         rings: "sum by (job) (increase(ballet_reused_ids_total[5m])) > 0",
         unless: &[],
@@ -81,6 +89,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     },
     Alarm {
         name: "BalletCopyEmpty",
+        cause: Cause::Copies,
         severity: Warning,
         rings: "min by (job, entity) (ballet_copy_filled) < 1",
         unless: &[],
@@ -90,6 +99,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     },
     Alarm {
         name: "BalletCopiesOfMessagesUnsent",
+        cause: Cause::Publishing,
         severity: Warning,
         rings: "max by (job) (ballet_copies_unsent) > 0",
         unless: &[BROKER_AWAY],

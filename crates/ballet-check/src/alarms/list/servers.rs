@@ -1,5 +1,7 @@
 //! Alarms about the foundations of services: processes, the broker and its objects, the gateway.
 
+use ballet_core::Cause;
+
 use crate::alarms::alarm::Severity::{Critical, Warning};
 use crate::alarms::alarm::{Alarm, AlarmCause};
 use crate::alarms::list::causes::{BROKER_AWAY, DISCONNECTED, DOWN, UNREADY};
@@ -7,6 +9,7 @@ use crate::alarms::list::causes::{BROKER_AWAY, DISCONNECTED, DOWN, UNREADY};
 pub(super) const ALARMS: &[Alarm] = &[
     Alarm {
         name: "BalletBrokerAway",
+        cause: Cause::Broker,
         severity: Critical,
         rings: "max(ballet_connected{role=\"publish\"}) < 1",
         unless: &[],
@@ -17,6 +20,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     },
     Alarm {
         name: "BalletServiceDown",
+        cause: Cause::Process,
         severity: Critical,
         rings: "max by (job) (up) < 1",
         unless: &[AlarmCause {
@@ -30,6 +34,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     },
     Alarm {
         name: "BalletQueueUnread",
+        cause: Cause::Lag,
         severity: Critical,
         // A queue with a dead-letter queue beside it belongs to a service.
         rings: "label_replace(max by (vhost, queue) (rabbitmq_detailed_queue_consumers) < 1, \
@@ -43,6 +48,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     },
     Alarm {
         name: "BalletJournalGone",
+        cause: Cause::Journal,
         severity: Critical,
         rings: "max(ballet_queue_differs{queue=\"journal\"}) > 0",
         unless: &[],
@@ -53,6 +59,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     },
     Alarm {
         name: "BalletQueueDiffers",
+        cause: Cause::Queue,
         severity: Critical,
         rings: "max by (queue) (ballet_queue_differs{queue!=\"journal\"}) > 0",
         unless: &[],
@@ -63,6 +70,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     },
     Alarm {
         name: "BalletBindingMissing",
+        cause: Cause::Binding,
         severity: Critical,
         rings: "max by (exchange, to, key) (ballet_binding_missing) > 0",
         unless: &[AlarmCause {
@@ -75,6 +83,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     },
     Alarm {
         name: "BalletEventsUnrouted",
+        cause: Cause::Unrouted,
         severity: Critical,
         rings: "max by (vhost) (rabbitmq_detailed_queue_messages{queue=\"unrouted\"}) > 0",
         unless: &[],
@@ -85,6 +94,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     },
     Alarm {
         name: "BalletUpstreamAway",
+        cause: Cause::Gateway,
         severity: Critical,
         rings: "label_replace(max by (upstream) (gateway_breaker_open) > 0, \
                 \"job\", \"$1\", \"upstream\", \"(.+)\")",
@@ -95,6 +105,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     },
     Alarm {
         name: "BalletGatewayDatabaseAway",
+        cause: Cause::Gateway,
         severity: Critical,
         rings: "max by (job) (gateway_database_away) > 0",
         unless: &[],
@@ -104,6 +115,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     },
     Alarm {
         name: "BalletProcessDown",
+        cause: Cause::Process,
         severity: Warning,
         rings: "up < 1",
         unless: &[DOWN],
@@ -113,6 +125,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     },
     Alarm {
         name: "BalletBindingsNotCompared",
+        cause: Cause::Management,
         severity: Warning,
         rings: "ballet_bindings_compared < 1",
         unless: &[BROKER_AWAY],
@@ -122,6 +135,7 @@ pub(super) const ALARMS: &[Alarm] = &[
     },
     Alarm {
         name: "BalletKeysOld",
+        cause: Cause::Gateway,
         severity: Warning,
         rings: "max by (job) (gateway_keys_old) > 0",
         unless: &[],

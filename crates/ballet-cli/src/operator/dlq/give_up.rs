@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use ballet::MessageId;
 use ballet_ops::redrive::DeadLetters;
+use ballet_ops::standing::lost::is_overdue;
 use ballet_store::inbox::stuck::{self, StuckKind};
 use ballet_store::operators::interventions::{Act, TouchedMessage, insert};
 use ballet_store::waiting;
@@ -19,7 +20,6 @@ use crate::base::ui;
 use crate::operator::dlq::note::NoteArgs;
 use crate::operator::dlq::plans::forget;
 use crate::operator::dlq::selection::DeadLetterSelection;
-use crate::operator::lost_messages::is_overdue;
 
 /// The most failures of one service that are read.
 const MOST: u32 = 100_000;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use ballet::core::topology::dead_queue;
 use ballet_amqp::{FoundObject, Lookup, Object, Session};
+use ballet_ops::management::{SOON, VhostManagement};
 use ballet_store::process::{Liveness, alive};
 use ballet_store::waiting::{self, InboxWaits, WaitingCount};
 use ballet_terminal::{Cell, Table};
@@ -19,7 +20,6 @@ use crate::base::exit::{ExitStatus, error_text, with_advice};
 use crate::base::options::{GlobalOptions, management_url};
 use crate::base::systems::services_or_all;
 use crate::base::ui::{self, Output};
-use crate::operator::topology::management::{SOON, VhostManagement};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:

@@ -12,7 +12,7 @@ use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, system};
 use crate::base::ui::{self, Output};
-use crate::operator::sagas::open_state::{hindered_by_broker, hindrance_text, style};
+use crate::operator::sagas::open_state::{hindered, hindrance_text, style};
 use crate::operator::sagas::saga_name::SagaName;
 use crate::operator::sagas::versions;
 use crate::operator::sagas::waits::{self, warn_of};
@@ -94,7 +94,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         states: args
             .state
             .map(|wanted| SagaState::ALL.into_iter().filter(|state| wanted.fits(*state)).collect()),
-        hindrances: hindered_by_broker(options).await,
+        hindrances: hindered(options).await?.1,
         after: args.after,
         limit: args.limit.max(1),
     };

@@ -8,7 +8,6 @@ mod open_state;
 mod saga_name;
 mod service_waits;
 mod show;
-mod silences;
 mod solved;
 mod stop;
 mod stuck;

@@ -12,7 +12,7 @@ use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, system};
 use crate::base::ui::{self, Output, age};
-use crate::operator::sagas::open_state::{hindered_by_broker, hindrance_text, open_state, style};
+use crate::operator::sagas::open_state::{hindered, hindrance_text, open_state, style};
 use crate::operator::sagas::versions;
 use crate::operator::sagas::waits::{self, warn_of};
 
@@ -32,9 +32,8 @@ pub(crate) struct Args {
 pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let databases = options.databases(&services()?)?;
     let older_than = args.older_than.unwrap_or_default();
-    let OpenSagas { mut sagas, mut hindrances, away } =
-        sagas::open(system()?, &databases, older_than).await;
-    hindrances.extend(hindered_by_broker(options).await);
+    let OpenSagas { mut sagas, away } = sagas::open(system()?, &databases, older_than).await;
+    let (_, hindrances) = hindered(options).await?;
     if !args.service.is_empty() {
         for saga in &mut sagas {
             saga.waits.retain(|wait| args.service.contains(&wait.service));

@@ -1,26 +1,19 @@
 //! The states of open sagas: waiting, blocked or stuck, by the rule of the console.
 
-use std::time::Duration;
-
-use ballet_ops::sagas::{
-    Hindrance, PATIENCE, PressingWait, SagaState, SagaWait, hindrances_of_broker,
-};
+use anyhow::Result;
+use ballet_ops::doctor::{self, Standing};
+use ballet_ops::sagas::{Hindrance, PATIENCE, PressingWait, SagaState, SagaWait, hindrances};
 use console::Style;
 use jiff::Timestamp;
-use tokio::time::timeout;
 
 use crate::base::options::GlobalOptions;
-use crate::base::systems::system;
-use crate::operator::doctor;
 
-/// The longest time that a healthy broker takes to answer. Without an answer nothing is known of it.
-const SOON: Duration = Duration::from_secs(5);
-
-/// The hindrances in the broker: a missing binding, an alarm.
-pub(super) async fn hindered_by_broker(options: &GlobalOptions) -> Vec<Hindrance> {
-    let found = timeout(SOON, doctor::of_broker(None, options)).await;
-    let found = found.ok().and_then(Result::ok).unwrap_or_default();
-    system().map(|system| hindrances_of_broker(system, &found)).unwrap_or_default()
+/// The findings on the servers at this moment, and what they hinder.
+pub(super) async fn hindered(options: &GlobalOptions) -> Result<(Standing, Vec<Hindrance>)> {
+    let servers = options.system_servers(None)?;
+    let standing = doctor::standing(&servers).await;
+    let hindrances = hindrances(servers.system, &standing.findings);
+    Ok((standing, hindrances))
 }
 
 /// The state of a saga with these waits, and what hinders it if it is blocked.

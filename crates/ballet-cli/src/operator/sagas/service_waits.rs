@@ -4,15 +4,13 @@ use std::collections::HashSet;
 
 use anyhow::{Context as _, Result};
 use ballet::MessageId;
-use ballet_ops::sagas::{Hindrance, hindrances_of_service};
+use ballet_ops::standing::lost::published_at;
 use ballet_store::dead_events::{self, DeadEvent, DeadEventFilter};
 use ballet_store::inbox::stuck::{self, StuckEntry, StuckKind};
-use ballet_store::process::alive;
 use ballet_store::waiting;
-use sqlx::Connection;
+use sqlx::{Connection, Executor};
 
 use crate::base::options::GlobalOptions;
-use crate::operator::lost_messages::published_at;
 use crate::operator::sagas::stuck_saga::{StuckSaga, UNPUBLISHABLE};
 
 /// The most entries of one service that are read.
@@ -21,10 +19,6 @@ const MOST: u32 = 100_000;
 /// The waits in one service, from its database.
 #[derive(Debug, Default)]
 pub(super) struct ServiceWaits {
-    /// A sentence if no process of the service is alive.
-    pub(super) silence: Option<String>,
-    /// The hindrances in the service.
-    pub(super) hindrances: Vec<Hindrance>,
     pub(super) waiting: Vec<StuckSaga>,
     /// The messages that wait.
     pub(super) messages: HashSet<MessageId>,
@@ -45,16 +39,15 @@ pub(super) async fn read_waits(
     let Some(mut db) = options.connect(service).await? else { return Ok(None) };
     let limit = u32::try_from(limit).unwrap_or(MOST);
     let read = async {
-        let alive = alive(&mut db).await?;
-        let hindrances = hindrances_of_service(service, alive, &mut db).await?;
+        // A table that is locked is named by the findings.
+        db.execute("set lock_timeout = '3s'").await?;
         let stuck = stuck::list(&mut db, MOST).await?;
         let unpublished = dead_events::list(&mut db, &DeadEventFilter::default(), limit).await?;
         let whole = dead_events::count(&mut db, &DeadEventFilter::default()).await?;
         let has_unsent = waiting::outbox(&mut db).await?.copies.count > 0;
         db.close().await?;
         let noted = in_sagas(service, stuck, unpublished, whole);
-        let silence = alive.silence(service);
-        Ok::<_, sqlx::Error>(ServiceWaits { silence, hindrances, has_unsent, ..noted })
+        Ok::<_, sqlx::Error>(ServiceWaits { has_unsent, ..noted })
     };
     Ok(Some(read.await.with_context(|| format!("the database of {service}"))?))
 }

@@ -17,7 +17,7 @@ use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, system};
 use crate::base::ui::{self, Output};
 use crate::operator::dead_letters;
-use crate::operator::sagas::open_state::{hindered_by_broker, hindrance_text, open_state, style};
+use crate::operator::sagas::open_state::{hindered, hindrance_text, open_state, style};
 use crate::operator::sagas::saga_name::SagaName;
 use crate::operator::sagas::versions;
 use crate::operator::sagas::waits::{self, warn_of};
@@ -48,7 +48,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
             Vec::new()
         }
     };
-    let (graph, mut shown) = look(saga, &hindered_by_broker(options).await, options).await?;
+    let (graph, mut shown) = look(saga, &hindered(options).await?.1, options).await?;
     add(&mut shown, &dead_letters);
     warn_of(&shown.away);
     if !shown.away.is_empty() {
@@ -65,7 +65,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     Ok(done)
 }
 
-/// Reads what the services have recorded of the saga. `hindrances` are those that the broker reports.
+/// Reads what the services have recorded of the saga.
 pub(super) async fn look(
     saga: Uuid,
     hindrances: &[Hindrance],
@@ -74,7 +74,7 @@ pub(super) async fn look(
     let databases = options.databases(&services()?)?;
     let system = system()?;
     let mut shown = sagas::show(system, &databases, saga).await;
-    shown.hindrances.extend_from_slice(hindrances);
+    shown.hindrances = hindrances.to_vec();
     Ok((Graph::new(system.clone()), shown))
 }
 

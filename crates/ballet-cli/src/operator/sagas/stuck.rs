@@ -4,22 +4,25 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use anyhow::Result;
 use ballet::MessageId;
+use ballet::core::Cause;
+use ballet_ops::doctor::{SystemServers, lost_sagas};
+use ballet_ops::finding::{Finding, Hinders};
 use ballet_ops::sagas::Hindrance;
+use ballet_ops::standing::lost::{is_overdue, resend_command};
 use ballet_terminal::{Cell, Table};
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::base::exit::{ExitStatus, is_unreachable};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::services_or_all;
 use crate::base::ui::{self, Output};
 use crate::operator::dead_letters;
-use crate::operator::lost_messages::{is_overdue, resend_command};
 use crate::operator::sagas::dead_letters::add_dead_letters;
-use crate::operator::sagas::open_state::{hindered_by_broker, style};
+use crate::operator::sagas::open_state::{hindered, style};
 use crate::operator::sagas::saga_name::SagaName;
 use crate::operator::sagas::service_waits::{ServiceWaits, read_waits};
-use crate::operator::sagas::silences::{Silences, add_silent, mark_silent};
-use crate::operator::sagas::stuck_saga::{SILENT, StuckSaga, UNPUBLISHABLE};
+use crate::operator::sagas::stuck_saga::{StuckSaga, UNPUBLISHABLE};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -60,17 +63,13 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         }
         Err(error) => return Err(error),
     };
-    let (mut silent, mut hindrances) = (Silences::default(), hindered_by_broker(options).await);
+    let (standing, hindrances) = hindered(options).await?;
     let mut of_services: HashMap<&str, ServiceWaits> = HashMap::new();
     for service in &known {
         match read_waits(service, options, most).await {
             Ok(Some(mut noted)) => {
                 all.append(&mut noted.waiting);
-                hindrances.append(&mut noted.hindrances);
                 more_unpublished += noted.more_unpublished;
-                if let Some(silence) = noted.silence.take() {
-                    silent.insert(service.clone(), silence);
-                }
                 of_services.insert(service, noted);
             }
             Ok(None) => without_database.push(service.as_str()),
@@ -86,12 +85,9 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         waiting.is_lost |= waiting.published.is_some()
             && waiting.sent_back_at.is_none()
             && is_overdue(waiting.next_at, now)
-            && !silent.contains_key(&waiting.service);
+            && !hindrances.iter().any(|one| one.hinders(&waiting.service, None));
     }
-    if !silent.is_empty() {
-        mark_silent(&silent, now, &mut all);
-        add_silent(&silent, options, &mut all).await?;
-    }
+    let lost = lost(standing.queues.as_deref(), options, &mut all).await?;
     let mut is_partial = false;
     if let Some(wanted) = &wanted {
         let ids: HashSet<String> = wanted.sagas.iter().map(ToString::to_string).collect();
@@ -102,6 +98,10 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let whole = all.len();
     all.truncate(args.limit.max(1));
     show(&all, &hindrances, whole, options);
+    let hinders = standing.findings.iter().filter(|one| one.hinders != Hinders::Nothing);
+    for Finding { cause, subject, found, advice, .. } in hinders.chain(&lost) {
+        ui::say(&format!("{cause}: {subject}: {found}. Do: {advice}"));
+    }
     if more_unpublished > 0 {
         ui::say(&format!(
             "events that can never be published, besides these: {more_unpublished} (ballet outbox \
@@ -118,6 +118,33 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         ExitStatus::All if is_partial => Ok(ExitStatus::Partly),
         done => Ok(done),
     }
+}
+
+/// Adds the sagas that wait for messages which are in no queue, and returns the findings that say so.
+async fn lost(
+    queues: Option<&[Value]>,
+    options: &GlobalOptions,
+    all: &mut Vec<StuckSaga>,
+) -> Result<Vec<Finding>> {
+    let SystemServers { system, databases, .. } = options.system_servers(None)?;
+    if databases.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut found = lost_sagas(system, &databases, queues).await;
+    found.retain(|one| one.cause == Cause::Lost);
+    for finding in &found {
+        let lost = finding.sagas.iter().map(|saga| StuckSaga {
+            saga: saga.to_string(),
+            service: finding.subject.clone(),
+            since: finding.since,
+            reason: finding.cause.name().to_owned(),
+            detail: Some(finding.found.clone()),
+            is_lost: true,
+            ..StuckSaga::default()
+        });
+        all.extend(lost);
+    }
+    Ok(found)
 }
 
 fn show(all: &[StuckSaga], hindrances: &[Hindrance], whole: usize, options: &GlobalOptions) {
@@ -176,18 +203,12 @@ fn show(all: &[StuckSaga], hindrances: &[Hindrance], whole: usize, options: &Glo
             ui::ballet()
         ));
     }
-    if all.iter().any(|waiting| waiting.reason == SILENT) {
-        ui::say(
-            "silent: no process of the service is alive. Start it again, or end the one that hangs; \
-             these sagas then go on by themselves",
-        );
-    }
     let is_dead = |waiting: &StuckSaga| {
         waiting.next_at.is_none()
             && waiting.sent_back_at.is_none()
             && !waiting.is_lost
             && !waiting.is_deadline
-            && ![UNPUBLISHABLE, SILENT].contains(&&*waiting.reason)
+            && waiting.reason != UNPUBLISHABLE
     };
     if all.iter().any(is_dead) {
         ui::say(&format!(
@@ -196,10 +217,7 @@ fn show(all: &[StuckSaga], hindrances: &[Hindrance], whole: usize, options: &Glo
         ));
     }
     if all.iter().any(|waiting| {
-        waiting.is_deadline
-            && waiting.next_at.is_none()
-            && waiting.sent_back_at.is_none()
-            && waiting.reason != SILENT
+        waiting.is_deadline && waiting.next_at.is_none() && waiting.sent_back_at.is_none()
     }) {
         ui::say(&format!(
             "a deadline whose event cannot be published is set aside; end its saga: {} sagas stop <saga>",

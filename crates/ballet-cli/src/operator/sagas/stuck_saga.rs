@@ -7,8 +7,6 @@ use serde_json::{Value, json};
 
 /// The reason of a saga whose next event its service could not publish.
 pub(super) const UNPUBLISHABLE: &str = "unpublishable";
-/// The reason of a saga that waits for a service without a living process.
-pub(super) const SILENT: &str = "silent";
 
 /// A stuck saga with the reason.
 #[derive(Debug, Default)]
@@ -36,8 +34,8 @@ pub(super) struct StuckSaga {
 impl StuckSaga {
     /// The state of the saga, by the rule of all sagas.
     pub(super) fn state(&self, hindrances: &[Hindrance], now: Timestamp) -> SagaState {
-        let Self { service, step, reason, next_at, sent_back_at, .. } = self;
-        let goes_on = next_at.is_some() || sent_back_at.is_some() || reason == SILENT;
+        let Self { service, step, next_at, sent_back_at, .. } = self;
+        let goes_on = next_at.is_some() || sent_back_at.is_some();
         let is_hindered = hindrances.iter().any(|one| one.hinders(service, step.as_deref()));
         let is_late = self.since.is_some_and(|since| now.duration_since(since) > PATIENCE);
         SagaState::open(self.is_lost || !goes_on, is_hindered, is_late)

@@ -14,12 +14,15 @@ use uuid::Uuid;
 use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output, age};
+use crate::operator::sagas::open_state::hindered;
 use crate::operator::sagas::saga_name::SagaName;
 use crate::operator::sagas::show::{is_known_to, look, show};
 use crate::operator::sagas::waits::warn_of;
 
 /// The time between two looks.
 const EVERY: Duration = Duration::from_secs(1);
+/// The servers are looked at once in this many looks.
+const STANDING: u32 = 10;
 /// The escape codes that clear the screen and move the cursor to its top left corner.
 const CLEAR: &str = "\x1b[2J\x1b[H";
 
@@ -46,8 +49,12 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let saga = args.saga.find_one(options).await?;
     let redraws = options.output == Output::Table && std::io::stdout().is_terminal();
     let (mut told, mut warned) = (HashSet::new(), Vec::new());
-    loop {
-        let (graph, shown) = look(saga, &[], options).await?;
+    let mut hindrances = Vec::new();
+    for number in 0_u32.. {
+        if redraws && number.is_multiple_of(STANDING) {
+            (_, hindrances) = hindered(options).await?;
+        }
+        let (graph, shown) = look(saga, &hindrances, options).await?;
         if redraws {
             redraw(saga, &shown, &graph, options);
         } else {
@@ -71,6 +78,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         }
         tokio::time::sleep(EVERY).await;
     }
+    Ok(ExitStatus::All)
 }
 
 fn redraw(saga: Uuid, shown: &SagaDetails, graph: &Graph, options: &GlobalOptions) {

@@ -1,7 +1,5 @@
 //! `ballet topology`: compares the broker with what the system declares, and repairs it.
 
-pub(crate) mod abandoned_queues;
-pub(crate) mod management;
 mod repair;
 
 use std::path::PathBuf;
@@ -12,6 +10,8 @@ use ballet::core::topology;
 use ballet::core::topology::drift::{Difference, ObjectKind, compare};
 use ballet_check::definitions;
 use ballet_ops::audit;
+use ballet_ops::doctor::{AbandonedQueue, abandoned_queues};
+use ballet_ops::management::VhostManagement;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
@@ -21,8 +21,6 @@ use crate::base::systems::system;
 use crate::base::time_or_age::TimeOrAge;
 use crate::base::ui::{self, Output};
 use crate::operator::dlq::send_args::SendArgs;
-use crate::operator::topology::abandoned_queues::{AbandonedQueue, abandoned_queues};
-use crate::operator::topology::management::VhostManagement;
 
 /// The longest time until a policy is in force.
 const IN_FORCE: Duration = Duration::from_secs(10);

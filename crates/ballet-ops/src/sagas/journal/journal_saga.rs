@@ -198,7 +198,6 @@ fn states<'a>(
             failures: open_dead_letters(saga, of_service.filter(is_open)),
             deadlines: deadline.map(|(_, at)| (saga, at)).into_iter().collect(),
             alive: Liveness::Yes,
-            hindrances: Vec::new(),
         }
     };
     system.parts.iter().map(|part| (part.service, state(part.service))).collect()

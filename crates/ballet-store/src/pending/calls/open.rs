@@ -43,17 +43,29 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<OpenCall>, sqlx::Error> {
     Ok(calls.collect())
 }
 
-/// Returns the steps of which every open call that was made has failed, and no call got its answer in the last seconds,
-/// each with the first 200 characters of an error. While a provider that is back catches up, many calls still have
-/// the error of before.
-pub async fn failing(db: &mut PgConnection) -> Result<BTreeMap<String, String>, sqlx::Error> {
+/// Why a step's calls fail, and since when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailingCalls {
+    /// The first 200 characters of an error.
+    pub error: String,
+    /// When the oldest of them was requested.
+    pub since: Timestamp,
+}
+
+/// Returns the steps of which every open call that was made has failed, and no call got its answer in the last seconds.
+/// While a provider that is back catches up, many calls still have the error of before.
+pub async fn failing(db: &mut PgConnection) -> Result<BTreeMap<String, FailingCalls>, sqlx::Error> {
     // In an outage there is a call for each saga that began meanwhile: they are counted where they are.
-    let failing = "select step, min(left(last_error, 200)) from ballet.call \
+    let failing = "select step, min(left(last_error, 200)), min(created_at) from ballet.call \
                    where closed_at is null and attempts > 0 group by step \
                    having bool_and(last_error is not null) and step not in ( \
                        select step from ballet.call where closed_at > now() - interval '10 seconds')";
-    let steps: Vec<(String, String)> = sqlx::query_as(failing).fetch_all(db).await?;
-    Ok(steps.into_iter().collect())
+    let steps: Vec<(String, String, jiff_sqlx::Timestamp)> =
+        sqlx::query_as(failing).fetch_all(db).await?;
+    let failing = |(step, error, since): (_, _, jiff_sqlx::Timestamp)| {
+        (step, FailingCalls { error, since: since.to_jiff() })
+    };
+    Ok(steps.into_iter().map(failing).collect())
 }
 
 /// Returns the sagas that wait for a call.
@@ -221,7 +233,7 @@ mod tests {
         db.execute(calls).await.expect("calls");
         let failing = failing(&mut db).await.expect("steps");
         assert_eq!(failing.keys().collect::<Vec<_>>(), ["call", "pay"]);
-        assert!(failing["pay"].starts_with("refused: eee"), "{failing:?}");
-        assert_eq!(failing["pay"].len(), 200);
+        assert!(failing["pay"].error.starts_with("refused: eee"), "{failing:?}");
+        assert_eq!(failing["pay"].error.len(), 200);
     }
 }

@@ -5,8 +5,8 @@ use std::fmt;
 
 use ballet_amqp::NotListed;
 use ballet_amqp::metric::Gauge;
-use ballet_core::Part;
 use ballet_core::topology::{NeededQueue, QueueDifference, Standstill, queues_needed_by};
+use ballet_core::{Cause, Part};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -23,6 +23,11 @@ impl DeclaredQueues {
     /// Whether no queue is known to lose messages of the service, or to stand still.
     pub(crate) fn serve(&self) -> bool {
         !self.lose() && !self.stand_still()
+    }
+
+    /// The cause, if the queues do not serve.
+    pub(crate) fn cause(&self) -> Cause {
+        if self.stand_still() { Cause::Queue } else { Cause::Policy }
     }
 
     fn lose(&self) -> bool {

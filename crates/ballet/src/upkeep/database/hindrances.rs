@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ballet_core::Cause;
 use ballet_store::database::connection::in_time;
 use ballet_store::database::probe::NEEDS_ROOM;
 use ballet_store::schema::hindrances::{Rights, TableLock, locks, own, rights};
@@ -33,7 +34,7 @@ const NAMED: usize = 3;
 pub(crate) async fn watch(
     database: Arc<Database>,
     relay: Arc<Relay>,
-    hindered: watch::Sender<Option<String>>,
+    hindered: watch::Sender<Option<(Cause, String)>>,
     mut stopping: watch::Receiver<bool>,
 ) {
     let mut known = EarlierLooks::default();
@@ -50,16 +51,17 @@ pub(crate) async fn watch(
     }
 }
 
-fn tell(hindered: &watch::Sender<Option<String>>, found: &[String]) {
+fn tell(hindered: &watch::Sender<Option<(Cause, String)>>, found: &[(Cause, String)]) {
     let more = found.len().saturating_sub(NAMED);
-    let mut said = found.iter().take(NAMED).cloned().collect::<Vec<_>>().join("; ");
+    let named: Vec<&str> = found.iter().take(NAMED).map(|(_, said)| &**said).collect();
+    let mut said = named.join("; ");
     if more > 0 {
         said = format!("{said}; and {more} more");
     }
-    let now = (!found.is_empty()).then_some(said);
+    let now = found.first().map(|(cause, _)| (*cause, said));
     hindered.send_if_modified(|before| {
         match (&now, &*before) {
-            (Some(said), None) => tracing::error!("the service cannot work: {said}"),
+            (Some((_, said)), None) => tracing::error!("the service cannot work: {said}"),
             (None, Some(_)) => tracing::info!("nothing keeps the service from working any more"),
             _ => {}
         }
@@ -88,9 +90,10 @@ async fn look(
     database: &Database,
     relay: &Relay,
     known: &mut EarlierLooks,
-) -> Result<Vec<String>, sqlx::Error> {
+) -> Result<Vec<(Cause, String)>, sqlx::Error> {
     let mut db = in_time(database.upkeep.acquire()).await?;
-    let mut found = known.denied(relay);
+    let of = |cause: Cause| move |said: String| (cause, said);
+    let mut found: Vec<_> = known.denied(relay).into_iter().map(of(Cause::Lock)).collect();
     let is_due = known.room.is_none_or(|at| at.elapsed() >= ROOM_EVERY);
     if is_due && let Err(error) = in_time(db.execute(NEEDS_ROOM)).await {
         known.room = None;
@@ -101,15 +104,15 @@ async fn look(
         }
         let why = error.to_string();
         database.is_away(&Failure::from(error));
-        found.push(format!("the database takes no more: {why}"));
+        found.push((Cause::Room, format!("the database takes no more: {why}")));
         return Ok(found);
     }
     if is_due {
         known.room = Some(Instant::now());
     }
-    found.extend(known.rights(&mut db).await?);
+    found.extend(known.rights(&mut db).await?.into_iter().map(of(Cause::Right)));
     let locks = in_time(locks(&mut db)).await?;
-    found.extend(known.locked(locks, Instant::now()));
+    found.extend(known.locked(locks, Instant::now()).into_iter().map(of(Cause::Lock)));
     Ok(found)
 }
 

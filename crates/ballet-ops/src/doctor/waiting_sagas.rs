@@ -3,46 +3,49 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ballet::core::System;
-use ballet_ops::sagas::{self, OpenSaga, SagaWait};
+use ballet_core::{Cause, System};
 use jiff::SignedDuration;
 use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
 use tokio::time::timeout;
+use uuid::Uuid;
 
-use crate::base::ui;
-use crate::operator::doctor::finding::{Finding, number};
-use crate::operator::lost_messages::resend_command;
+use crate::doctor::queues::count;
+use crate::finding::Finding;
+use crate::sagas::open::{OpenSaga, open};
+use crate::sagas::saga_state::SagaWait;
+use crate::standing::lost::resend_command;
+use crate::words::acting;
 
 /// The longest time that a message is on its way.
 const ON_ITS_WAY: SignedDuration = SignedDuration::from_mins(1);
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Finds such sagas. `queues` is the management API's list, if there is one.
-pub(super) async fn check(
+/// Finds sagas whose messages are in no queue. `queues` is the management API's list, if there is one.
+pub async fn check(
     system: &System,
     databases: &[(String, PgConnectOptions)],
     queues: Option<&[Value]>,
 ) -> Vec<Finding> {
-    let Ok(open) = timeout(PATIENCE, sagas::open(system, databases, ON_ITS_WAY)).await else {
+    let Ok(open) = timeout(PATIENCE, open(system, databases, ON_ITS_WAY)).await else {
         let found = format!(
             "which sagas are open was not read to its end in {} s: so it is while very many are, or a database is busy",
             PATIENCE.as_secs()
         );
         let advice =
             "look again when fewer wait, or with `ballet sagas open`, which takes its time";
-        return vec![Finding::unknown("sagas", "the databases", &found, advice)];
+        return vec![Finding::unknown(Cause::Undecided, "the databases", &found, advice)];
     };
-    let mut lost: BTreeMap<&str, Vec<&SagaWait>> = BTreeMap::new();
+    let mut lost: BTreeMap<&str, Vec<(Uuid, &SagaWait)>> = BTreeMap::new();
     let mut undecided = 0;
-    for OpenSaga { waits, .. } in &open.sagas {
+    for OpenSaga { saga, waits, .. } in &open.sagas {
         for wait in waits {
             let nobody_tries = !wait.is_silent && !wait.is_dead && wait.next_at.is_none();
             match &wait.event_type {
                 _ if !nobody_tries => {}
                 None => undecided += 1,
                 Some(_) if wait.why.is_none() && is_idle(queues, &wait.service) => {
-                    lost.entry(&wait.service).or_default().push(wait);
+                    lost.entry(&wait.service).or_default().push((*saga, wait));
                 }
                 Some(_) => {}
             }
@@ -53,10 +56,10 @@ pub(super) async fn check(
     if undecided > 0 {
         let found = format!(
             "{} for a decision, more than a minute after they began",
-            ui::acting(undecided, "saga", "wait")
+            acting(undecided, "saga", "wait")
         );
         let advice = "`ballet sagas open` lists them with what is missing";
-        findings.push(Finding::warning("sagas", "the databases", &found, advice));
+        findings.push(Finding::warning(Cause::Undecided, "the databases", &found, advice));
     }
     findings
 }
@@ -65,14 +68,16 @@ pub(super) async fn check(
 pub(super) fn is_idle(queues: Option<&[Value]>, service: &str) -> bool {
     let of_service = |queue: &&Value| queue["name"] == service;
     let queue = queues.and_then(|queues| queues.iter().find(of_service));
-    queue.is_some_and(|queue| number(&queue["messages"]) == 0)
+    queue.is_some_and(|queue| count(&queue["messages"]) == 0)
 }
 
-fn finding(service: &str, waits: &[&SagaWait]) -> Option<Finding> {
-    let first = waits.iter().min_by_key(|wait| wait.since)?;
-    let sagas = ui::acting(waits.len(), "saga", "wait");
+fn finding(service: &str, waits: &[(Uuid, &SagaWait)]) -> Option<Finding> {
+    let (_, first) = waits.iter().min_by_key(|(_, wait)| wait.since)?;
+    let sagas = acting(waits.len(), "saga", "wait");
     let found =
         format!("{sagas} for it, and its queue is empty: it {}. The message is lost", first.what);
     let advice = format!("send it again with `{}`", resend_command(service, first.since));
-    Some(Finding::bad("sagas", service, &found, &advice))
+    let mut lost = Finding::bad(Cause::Lost, service, &found, &advice).since(first.since);
+    lost.sagas = waits.iter().map(|(saga, _)| *saga).collect();
+    Some(lost)
 }

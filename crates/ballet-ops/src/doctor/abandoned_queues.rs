@@ -3,25 +3,23 @@
 
 use std::collections::BTreeSet;
 
-use ballet::core::topology::drift::{BrokerObjects, Difference};
-use ballet::core::topology::{COPY, DEAD, ROUTE, dead_queue};
+use ballet_core::topology::drift::{BrokerObjects, Difference};
+use ballet_core::topology::{COPY, DEAD, ROUTE, dead_queue};
 use serde_json::Value;
 
-use crate::base::ui::{counted, shell_word};
+use crate::words::{counted, shell_word};
 
 /// Such a queue, in words.
 #[derive(Debug)]
-pub(crate) struct AbandonedQueue {
-    pub(crate) found: String,
+pub struct AbandonedQueue {
+    /// The finding, in words.
+    pub found: String,
     /// The advice on what to do.
-    pub(crate) advice: String,
+    pub advice: String,
 }
 
 /// Finds the abandoned queues among the differences.
-pub(crate) fn abandoned_queues(
-    differences: &[Difference],
-    found: &BrokerObjects,
-) -> Vec<AbandonedQueue> {
+pub fn abandoned_queues(differences: &[Difference], found: &BrokerObjects) -> Vec<AbandonedQueue> {
     let bound = differences.iter().filter_map(|difference| match difference {
         Difference::Strange { found }
             if (found["source"] == ROUTE || found["source"] == DEAD)

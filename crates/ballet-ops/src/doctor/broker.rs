@@ -1,34 +1,37 @@
 //! The broker: its connection, version and nodes.
 
+use std::sync::Arc;
+
+use ballet_amqp::{Broker, BrokerError};
+use ballet_core::Cause;
 use serde_json::Value;
 
-use crate::base::exit::{error_text, with_advice};
-use crate::base::options::GlobalOptions;
-use crate::operator::doctor::finding::{Finding, number};
+use crate::doctor::queues::count;
+use crate::finding::{BROKER, Finding, Hinders};
 
 /// The oldest version that ballet works with.
 const OLDEST: (u32, u32) = (3, 10);
 
-/// Connects as the other commands do. Also returns the virtual host.
-pub(super) async fn connection(options: &GlobalOptions) -> (Finding, Option<String>) {
-    let opened = match options.broker() {
-        Ok(broker) => {
-            broker.connect("ballet doctor").await.map_err(|error| with_advice(error.into()))
-        }
-        Err(error) => Err(error),
-    };
-    match opened {
+/// Connects, and also returns the virtual host. Without a broker nothing goes on.
+pub(super) async fn connection(broker: &Arc<dyn Broker>) -> (Finding, Option<String>) {
+    let (cause, hinders, found) = match broker.connect("ballet doctor").await {
         Ok(session) => {
             let peer = session.peer();
             let (found, vhost) = (format!("connected to {peer}"), peer.vhost.clone());
             session.close().await;
-            (Finding::well("connection", "the broker", &found), Some(vhost))
+            return (Finding::well(Cause::Broker, BROKER, &found), Some(vhost));
         }
-        Err(error) => {
-            let advice = "check AMQP_URL: host, port, user, password and virtual host";
-            (Finding::bad("connection", "the broker", &error_text(&error), advice), None)
+        Err(BrokerError::Unreachable { at, reason }) => {
+            let found = format!("RabbitMQ at {at} cannot be reached: {reason}");
+            (Cause::Broker, Hinders::All, found)
         }
-    }
+        Err(error @ BrokerError::LoginRefused { .. }) => {
+            (Cause::BrokerLogin, Hinders::Nothing, error.to_string())
+        }
+        Err(error) => (Cause::Broker, Hinders::Nothing, error.to_string()),
+    };
+    let advice = "start it, or check AMQP_URL: host, port, user, password and virtual host";
+    (Finding::bad(cause, BROKER, &found, advice).hinders(hinders), None)
 }
 
 pub(super) fn version(overview: &Value) -> Finding {
@@ -38,10 +41,10 @@ pub(super) fn version(overview: &Value) -> Finding {
     match (parts.next().flatten(), parts.next().flatten()) {
         (Some(major), Some(minor)) if (major, minor) < OLDEST => {
             let advice = "upgrade RabbitMQ: ballet needs 3.10 or later";
-            Finding::bad("version", "the broker", &found, advice)
+            Finding::bad(Cause::Version, BROKER, &found, advice)
         }
-        (Some(_), Some(_)) => Finding::well("version", "the broker", &found),
-        _ => Finding::unknown("version", "the broker", "it does not tell its version", ""),
+        (Some(_), Some(_)) => Finding::well(Cause::Version, BROKER, &found),
+        _ => Finding::unknown(Cause::Version, BROKER, "it does not tell its version", ""),
     }
 }
 
@@ -53,25 +56,31 @@ pub(super) fn nodes(nodes: &Value) -> Vec<Finding> {
 fn node(node: &Value) -> Vec<Finding> {
     let name = node["name"].as_str().unwrap_or("a node");
     let mut findings = Vec::new();
-    let mut bad = |check, found: String, advice: &str| {
-        findings.push(Finding::bad(check, name, &found, advice));
+    let mut bad = |cause, found: String, advice: &str| {
+        let is_alarm = matches!(cause, Cause::Memory | Cause::Disk);
+        let hinders = if is_alarm { Hinders::All } else { Hinders::Nothing };
+        findings.push(Finding::bad(cause, name, &found, advice).hinders(hinders));
     };
     if node["running"] == false {
-        bad("nodes", "it does not run".to_owned(), "start it: with half of the nodes queues stop");
+        bad(
+            Cause::Node,
+            "it does not run".to_owned(),
+            "start it: with half of the nodes queues stop",
+        );
         return findings;
     }
     let apart = node["partitions"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let apart: Vec<&str> = apart.collect();
     if !apart.is_empty() {
         let found = format!("it has lost {}: the cluster is partitioned", apart.join(", "));
-        bad("partitions", found, "mend the network, then restart the nodes of the smaller side");
+        bad(Cause::Cluster, found, "mend the network, then restart the nodes of the smaller side");
     }
-    let megabytes = |field: &str| number(&node[field]) / 1_000_000;
+    let megabytes = |field: &str| count(&node[field]) / 1_000_000;
     if node["mem_alarm"] == true {
         let (used, most) = (megabytes("mem_used"), megabytes("mem_limit"));
         let found = format!("the memory alarm is on: {used} of {most} MB; publishing is blocked");
         bad(
-            "memory",
+            Cause::Memory,
             found,
             "find the queues that grow (`ballet doctor` names them), or give it more",
         );
@@ -80,15 +89,19 @@ fn node(node: &Value) -> Vec<Finding> {
         let (free, least) = (megabytes("disk_free"), megabytes("disk_free_limit"));
         let found =
             format!("the disk alarm is on: {free} MB free, {least} wanted; publishing is blocked");
-        bad("disk", found, "make room: shorten the journal by its policy, or enlarge the disk");
+        bad(
+            Cause::Disk,
+            found,
+            "make room: shorten the journal by its policy, or enlarge the disk",
+        );
     }
-    let (used, most) = (number(&node["fd_used"]), number(&node["fd_total"]));
+    let (used, most) = (count(&node["fd_used"]), count(&node["fd_total"]));
     if most > 0 && used * 10 > most * 9 {
         let found = format!("{used} of {most} file descriptors are in use");
-        bad("nodes", found, "raise the limit of open files of the broker");
+        bad(Cause::Node, found, "raise the limit of open files of the broker");
     }
     if findings.is_empty() {
-        findings.push(Finding::well("nodes", name, "it runs, without alarms or partitions"));
+        findings.push(Finding::well(Cause::Node, name, "it runs, without alarms or partitions"));
     }
     findings
 }
@@ -98,7 +111,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::operator::doctor::finding::FindingState;
+    use crate::finding::FindingState;
 
     #[test]
     fn a_version_is_compared_as_numbers() {
@@ -119,19 +132,19 @@ mod tests {
             "disk_free_alarm": false, "fd_used": 10, "fd_total": 100 });
         let found = nodes(&json!([well]));
         assert_eq!((found.len(), found[0].state), (1, FindingState::Well));
-        for (field, value, check) in [
-            ("running", json!(false), "nodes"),
-            ("partitions", json!(["rabbit@b"]), "partitions"),
-            ("mem_alarm", json!(true), "memory"),
-            ("disk_free_alarm", json!(true), "disk"),
-            ("fd_used", json!(95), "nodes"),
+        for (field, value, cause) in [
+            ("running", json!(false), Cause::Node),
+            ("partitions", json!(["rabbit@b"]), Cause::Cluster),
+            ("mem_alarm", json!(true), Cause::Memory),
+            ("disk_free_alarm", json!(true), Cause::Disk),
+            ("fd_used", json!(95), Cause::Node),
         ] {
             let mut node = well.clone();
             node[field] = value;
             let found = nodes(&json!([node]));
             assert_eq!(
-                (found.len(), found[0].state, found[0].check),
-                (1, FindingState::Bad, check)
+                (found.len(), found[0].state, found[0].cause),
+                (1, FindingState::Bad, cause)
             );
             assert!(!found[0].advice.is_empty());
         }

@@ -1,11 +1,11 @@
 //! The queues: their readers, and how far behind these are.
 
-use ballet::core::System;
-use ballet::core::topology::{Standstill, UNROUTED, dead_queue, standstill};
+use ballet_core::topology::{Standstill, UNROUTED, dead_queue, standstill};
+use ballet_core::{Cause, System};
 use serde_json::Value;
 
-use crate::base::ui::acting;
-use crate::operator::doctor::finding::{Finding, number};
+use crate::finding::{BROKER, Finding, Hinders};
+use crate::words::acting;
 
 /// More waiting messages than this are a backlog.
 const BACKLOG: u64 = 10_000;
@@ -18,25 +18,25 @@ pub(super) fn judge(system: &System, queues: &[Value]) -> Vec<Finding> {
         // The check of the topology reports a missing queue.
         findings.extend(named(service).map(|queue| lag(service, queue)));
         let dead = dead_queue(service);
-        match named(&dead).map(|queue| number(&queue["messages"])) {
+        match named(&dead).map(|queue| count(&queue["messages"])) {
             None | Some(0) => {}
-            Some(count) => findings.push(Finding::warning(
-                "dead letters",
+            Some(messages) => findings.push(Finding::bad(
+                Cause::DeadLetters,
                 service,
-                &format!("{} in {dead}", acting(count, "dead letter", "wait")),
+                &format!("{} in {dead}", acting(messages, "dead letter", "wait")),
                 "look at them with `ballet dlq groups`, and redrive or discard them",
             )),
         }
     }
-    match named(UNROUTED).map(|queue| number(&queue["messages"])) {
+    match named(UNROUTED).map(|queue| count(&queue["messages"])) {
         None | Some(0) => {}
-        Some(count) => findings.push(Finding::warning(
-            "unrouted",
-            "the broker",
+        Some(messages) => findings.push(Finding::bad(
+            Cause::Unrouted,
+            BROKER,
             &format!(
                 "{} in {UNROUTED}: no binding led them to a service, because one was \
                  missing, or because no service declares their type",
-                acting(count, "message", "wait")
+                acting(messages, "message", "wait")
             ),
             "see who consumes them with `ballet dlq redrive --from-unrouted --dry-run`; without \
              --dry-run it sends them",
@@ -61,17 +61,30 @@ fn standing(queues: &[Value]) -> Vec<Finding> {
                  back with its messages",
             ),
         };
-        Some(Finding::bad("queue", "the broker", &found, advice))
+        Some(
+            Finding::bad(Cause::Queue, BROKER, &found, advice)
+                .hinders(Hinders::Service(name.to_owned())),
+        )
     };
     queues.iter().filter_map(finding).collect()
 }
 
+/// Reads a number in the management API's answers.
+pub(super) fn count(value: &Value) -> u64 {
+    value.as_u64().unwrap_or_default()
+}
+
 fn lag(service: &str, queue: &Value) -> Finding {
-    let (ready, readers) = (number(&queue["messages_ready"]), number(&queue["consumers"]));
+    let (ready, readers) = (count(&queue["messages_ready"]), count(&queue["consumers"]));
     let waiting = acting(ready, "message", "wait");
     if readers == 0 {
         let found = format!("no process reads its queue; {waiting}");
-        return Finding::bad("lag", service, &found, "start it, and look at its log if it ended");
+        return Finding::bad(
+            Cause::Lag,
+            service,
+            &found,
+            "start it, and look at its log if it ended",
+        );
     }
     let found = match readers {
         1 => format!("{waiting} for 1 process"),
@@ -79,44 +92,40 @@ fn lag(service: &str, queue: &Value) -> Finding {
     };
     if ready > BACKLOG {
         let advice = "see its log and metrics for what is slow, or start more replicas";
-        return Finding::bad("lag", service, &found, advice);
+        return Finding::bad(Cause::Lag, service, &found, advice);
     }
-    Finding::well("lag", service, &found)
+    Finding::well(Cause::Lag, service, &found)
 }
 
 #[cfg(test)]
 mod tests {
-    use ballet::core::Part;
+    use ballet_core::Part;
     use serde_json::json;
 
     use super::*;
-    use crate::operator::doctor::finding::{FindingState, system_of};
+    use crate::finding::FindingState;
 
-    fn found(
-        ready: u64,
-        consumers: u64,
-        dead: u64,
-        unrouted: u64,
-    ) -> Vec<(&'static str, FindingState)> {
-        let system = system_of(vec![Part { service: "orders", ..Part::default() }]);
+    fn found(ready: u64, consumers: u64, dead: u64, unrouted: u64) -> Vec<(Cause, FindingState)> {
+        let system =
+            System { name: "shop", parts: vec![Part { service: "orders", ..Part::default() }] };
         let queues = [
             json!({ "name": "orders", "messages_ready": ready, "consumers": consumers }),
             json!({ "name": "orders.dead", "messages": dead }),
             json!({ "name": "unrouted", "messages": unrouted }),
         ];
-        judge(&system, &queues).iter().map(|finding| (finding.check, finding.state)).collect()
+        judge(&system, &queues).iter().map(|finding| (finding.cause, finding.state)).collect()
     }
 
     #[test]
     fn a_queue_without_readers_or_with_a_backlog_is_named() {
-        assert_eq!(found(3, 1, 0, 0), [("lag", FindingState::Well)]);
-        assert_eq!(found(10_000, 1, 0, 0), [("lag", FindingState::Well)]);
-        assert_eq!(found(10_001, 1, 0, 0), [("lag", FindingState::Bad)]);
-        assert_eq!(found(0, 0, 0, 0), [("lag", FindingState::Bad)]);
+        assert_eq!(found(3, 1, 0, 0), [(Cause::Lag, FindingState::Well)]);
+        assert_eq!(found(10_000, 1, 0, 0), [(Cause::Lag, FindingState::Well)]);
+        assert_eq!(found(10_001, 1, 0, 0), [(Cause::Lag, FindingState::Bad)]);
+        assert_eq!(found(0, 0, 0, 0), [(Cause::Lag, FindingState::Bad)]);
         let aside = [
-            ("lag", FindingState::Well),
-            ("dead letters", FindingState::Warning),
-            ("unrouted", FindingState::Warning),
+            (Cause::Lag, FindingState::Well),
+            (Cause::DeadLetters, FindingState::Bad),
+            (Cause::Unrouted, FindingState::Bad),
         ];
         assert_eq!(found(0, 2, 1, 1), aside);
     }

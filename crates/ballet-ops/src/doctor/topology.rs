@@ -1,12 +1,13 @@
 //! The broker's objects against the declarations, as `ballet topology check` compares them.
 
-use ballet::core::System;
-use ballet::core::topology::drift::{BrokerObjects, Difference, ObjectKind, compare};
-use ballet::core::{contract, topology};
-use ballet_ops::audit;
+use ballet_core::topology::drift::{BrokerObjects, Difference, ObjectKind, compare};
+use ballet_core::{Cause, System, contract, topology};
 
-use crate::operator::doctor::finding::Finding;
-use crate::operator::topology::abandoned_queues::abandoned_queues;
+use serde_json::Value;
+
+use crate::audit;
+use crate::doctor::abandoned_queues::abandoned_queues;
+use crate::finding::{BROKER, Finding, Hinders};
 
 pub(super) fn judge(system: &System, vhost: &str, found: &BrokerObjects) -> Vec<Finding> {
     let here = contract::system(vhost, system.parts.clone());
@@ -16,15 +17,15 @@ pub(super) fn judge(system: &System, vhost: &str, found: &BrokerObjects) -> Vec<
     };
     let mut findings: Vec<Finding> = differences.iter().filter(is_told).map(finding).collect();
     if findings.is_empty() {
-        findings.push(Finding::well("topology", "the broker", "it is as declared"));
+        findings.push(Finding::well(Cause::Topology, BROKER, "it is as declared"));
     }
     for one in abandoned_queues(&differences, found) {
-        findings.push(Finding::bad("abandoned", "the broker", &one.found, &one.advice));
+        findings.push(Finding::bad(Cause::Abandoned, BROKER, &one.found, &one.advice));
     }
     for (queue, count) in audit::held_in(&found.queues) {
         let words = audit::held_words(&queue, count);
         let advice = "see with `ballet topology check` whether they stay";
-        findings.push(Finding::warning("held", "the broker", &words, advice));
+        findings.push(Finding::warning(Cause::Held, BROKER, &words, advice));
     }
     findings
 }
@@ -58,25 +59,46 @@ fn finding(difference: &Difference) -> Finding {
         }
         _ => "mend it with `ballet topology apply`".to_owned(),
     };
-    let mut finding = Finding::bad("topology", "the broker", &difference.to_string(), &advice);
-    if let Difference::Missing { kind: ObjectKind::Binding, wanted } = difference {
-        let text = |field: &str| wanted[field].as_str().map(str::to_owned);
-        finding.binding = text("destination").zip(text("routing_key"));
-    }
-    finding
+    let text = |object: &Value, field: &str| object[field].as_str().unwrap_or_default().to_owned();
+    let (cause, hinders) = match difference {
+        Difference::Missing { kind: ObjectKind::Binding, wanted }
+            if wanted["destination"] == topology::ROUTE =>
+        {
+            (Cause::Binding, Hinders::All)
+        }
+        Difference::Missing { kind: ObjectKind::Binding, wanted } => {
+            let hinders = Hinders::Event(text(wanted, "destination"), text(wanted, "routing_key"));
+            (Cause::Binding, hinders)
+        }
+        // Queues of other names hinder nobody.
+        Difference::Missing { kind: ObjectKind::Queue, wanted }
+        | Difference::Other { kind: ObjectKind::Queue, wanted, .. } => {
+            (Cause::Queue, Hinders::Service(text(wanted, "name")))
+        }
+        Difference::Policed { wanted, .. } => {
+            (Cause::Policy, Hinders::Service(text(wanted, "name")))
+        }
+        Difference::Missing { kind: ObjectKind::Exchange, wanted }
+            if [topology::EVENTS, topology::ROUTE].iter().any(|one| wanted["name"] == *one) =>
+        {
+            (Cause::Topology, Hinders::All)
+        }
+        _ => (Cause::Topology, Hinders::Nothing),
+    };
+    Finding::bad(cause, BROKER, &difference.to_string(), &advice).hinders(hinders)
 }
 
 #[cfg(test)]
 mod tests {
-    use ballet::core::Part;
+    use ballet_core::Part;
     use serde_json::json;
 
     use super::*;
-    use crate::operator::doctor::finding::system_of;
 
     #[test]
     fn what_is_gone_is_named_without_its_bindings() {
-        let system = system_of(vec![Part { service: "orders", ..Part::default() }]);
+        let system =
+            System { name: "shop", parts: vec![Part { service: "orders", ..Part::default() }] };
         let found = judge(&system, "shop", &BrokerObjects::default());
         let is_named = |name: &str| found.iter().any(|one| one.found.contains(name));
         assert!(is_named("queue `orders` is missing") && is_named("exchange `events` is missing"));
@@ -86,7 +108,8 @@ mod tests {
     #[test]
     fn a_queue_that_gets_messages_and_that_nobody_declares_or_reads_is_named_with_what_deletes_it()
     {
-        let system = system_of(vec![Part { service: "orders", ..Part::default() }]);
+        let system =
+            System { name: "shop", parts: vec![Part { service: "orders", ..Part::default() }] };
         let named = |consumers: u64, source: &str| -> Vec<String> {
             let queue = |name: &str, consumers: u64| json!({ "name": name, "vhost": "shop", "messages": 3, "consumers": consumers });
             let binding = |source: &str, to: &str| {
@@ -99,7 +122,7 @@ mod tests {
                 ..BrokerObjects::default()
             };
             let found = judge(&system, "shop", &found);
-            let abandoned = found.into_iter().filter(|one| one.check == "abandoned");
+            let abandoned = found.into_iter().filter(|one| one.cause == Cause::Abandoned);
             abandoned.map(|one| format!("{}. {}", one.found, one.advice)).collect()
         };
         let found = named(0, "route");

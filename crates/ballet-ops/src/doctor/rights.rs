@@ -1,9 +1,9 @@
 //! Checks that the broker's users have the rights that the declarations give them: neither less nor more.
 
-use ballet::core::{System, contract, topology};
+use ballet_core::{Cause, System, contract, topology};
 use serde_json::Value;
 
-use crate::operator::doctor::finding::Finding;
+use crate::finding::Finding;
 
 const RIGHTS: [&str; 3] = ["configure", "write", "read"];
 
@@ -56,7 +56,7 @@ fn of_stranger(entry: &Value, vhost: &str, topics: &Value) -> Finding {
         "if it belongs to nobody: rabbitmqctl clear_permissions -p {vhost} {user}; else declare it, \
          as a service or a producer"
     );
-    Finding::bad("rights", user, &found, &advice)
+    Finding::bad(Cause::Rights, user, &found, &advice)
 }
 
 fn of_user(user: &str, wanted: &Value, permissions: &Value, topics: &Value) -> Finding {
@@ -77,7 +77,7 @@ fn of_user(user: &str, wanted: &Value, permissions: &Value, topics: &Value) -> F
             match list(found).find(is_same) {
                 None if place.is_none() => {
                     let found = format!("the user {user} has no rights here, or does not exist");
-                    return Finding::bad("rights", user, &found, &advice);
+                    return Finding::bad(Cause::Rights, user, &found, &advice);
                 }
                 None => wrong.push(format!("no limits of routing keys{at}")),
                 Some(found) => {
@@ -93,9 +93,9 @@ fn of_user(user: &str, wanted: &Value, permissions: &Value, topics: &Value) -> F
         }
     }
     if wrong.is_empty() {
-        Finding::well("rights", user, "as declared")
+        Finding::well(Cause::Rights, user, "as declared")
     } else {
-        Finding::bad("rights", user, &wrong.join("; "), &advice)
+        Finding::bad(Cause::Rights, user, &wrong.join("; "), &advice)
     }
 }
 
@@ -105,15 +105,16 @@ fn list(value: &Value) -> impl Iterator<Item = &Value> {
 
 #[cfg(test)]
 mod tests {
-    use ballet::core::Part;
+    use ballet_core::Part;
     use serde_json::json;
 
     use super::*;
-    use crate::operator::doctor::finding::{FindingState, system_of};
+    use crate::finding::FindingState;
 
     #[test]
     fn a_right_that_is_missing_or_too_wide_is_named() {
-        let system = system_of(vec![Part { service: "orders", ..Part::default() }]);
+        let system =
+            System { name: "shop", parts: vec![Part { service: "orders", ..Part::default() }] };
         let wanted = topology::definitions(&system, |_| String::new());
         let asked = |permissions: &Value, topics: &Value| {
             judge(&system, "shop", permissions, topics, &json!([])).remove(0)
@@ -149,7 +150,8 @@ mod tests {
 
     #[test]
     fn a_user_that_nobody_declares_is_named_if_it_may_do_anything() {
-        let system = system_of(vec![Part { service: "orders", ..Part::default() }]);
+        let system =
+            System { name: "shop", parts: vec![Part { service: "orders", ..Part::default() }] };
         let wanted = topology::definitions(&system, |_| String::new());
         let mut permissions = wanted["permissions"].clone();
         let entries = permissions.as_array_mut().expect("a list");

@@ -1,37 +1,38 @@
-//! The part of RabbitMQ's management API that `ballet topology` and `ballet doctor` need.
+//! The part of RabbitMQ's management API that checks and repairs of a topology need.
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Error, Result, anyhow, bail};
-use ballet::core::mask::masked;
-use ballet::core::topology::OPS;
-use ballet::core::topology::drift::{BrokerObjects, Difference, ObjectKind};
 use ballet_amqp::{ManagementApi, ManagementError};
-use ballet_check::definitions::development_password;
+use ballet_core::mask::masked;
+use ballet_core::topology::drift::{BrokerObjects, Difference, ObjectKind};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::{Method, StatusCode, Url};
 use serde_json::{Value, json};
 
-use crate::base::exit::{CommandError, usage};
-use crate::base::options::management_url;
-
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The patience of commands that ask many things and want an answer soon.
-pub(crate) const SOON: Duration = Duration::from_secs(10);
+/// The patience of those who ask many things and want an answer soon.
+pub const SOON: Duration = Duration::from_secs(10);
 
-/// The given address, else that of the services, else that of a broker on this machine with the development users.
-pub(crate) fn address(given: Option<&String>) -> String {
-    management_url(given).unwrap_or_else(development)
+/// Why the management API gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ManagementFault {
+    /// The address is wrong.
+    #[error("RABBITMQ_MANAGEMENT_URL should be like http://user:password@host:15672")]
+    Address,
+    /// It cannot be reached.
+    #[error("{0}")]
+    Unreachable(String),
+    /// It refuses, or says something else than expected.
+    #[error("{0}")]
+    Refused(String),
 }
 
-fn development() -> String {
-    let password = development_password(OPS);
-    format!("http://{OPS}:{password}@127.0.0.1:15672")
-}
+type Result<T> = std::result::Result<T, ManagementFault>;
 
 /// One virtual host of a broker.
-pub(crate) struct VhostManagement {
+#[derive(Debug)]
+pub struct VhostManagement {
     api: ManagementApi,
     /// The URL without the password.
     shown: String,
@@ -39,23 +40,37 @@ pub(crate) struct VhostManagement {
 }
 
 impl VhostManagement {
-    pub(crate) fn at(address: &str, vhost: &str) -> Result<Self> {
+    /// Opens it, for tools that have time.
+    ///
+    /// # Errors
+    ///
+    /// The address is wrong.
+    pub fn at(address: &str, vhost: &str) -> Result<Self> {
         Self::within(PATIENCE, address, vhost)
     }
 
     /// Limits the wait for each answer to `patience`.
-    pub(crate) fn within(patience: Duration, address: &str, vhost: &str) -> Result<Self> {
-        let expected = "RABBITMQ_MANAGEMENT_URL should be like http://user:password@host:15672";
-        let base: Url = address.parse().map_err(|_| usage(expected))?;
+    ///
+    /// # Errors
+    ///
+    /// The address is wrong.
+    pub fn within(patience: Duration, address: &str, vhost: &str) -> Result<Self> {
+        let base: Url = address.parse().map_err(|_| ManagementFault::Address)?;
         if base.scheme() != "http" || base.username().is_empty() || base.password().is_none() {
-            return Err(usage(expected));
+            return Err(ManagementFault::Address);
         }
         let shown = masked(base.as_str());
-        let api = ManagementApi::new(base, patience).context("cannot set up HTTP")?;
+        let api = ManagementApi::new(base, patience)
+            .map_err(|error| ManagementFault::Refused(format!("cannot set up HTTP: {error}")))?;
         Ok(Self { api, shown, vhost: vhost.to_owned() })
     }
 
-    pub(crate) async fn read_objects(&self) -> Result<BrokerObjects> {
+    /// Lists the objects of the topology.
+    ///
+    /// # Errors
+    ///
+    /// There is no answer.
+    pub async fn read_objects(&self) -> Result<BrokerObjects> {
         Ok(BrokerObjects {
             exchanges: self.list("exchanges").await?,
             queues: self.queues().await?,
@@ -66,7 +81,11 @@ impl VhostManagement {
 
     /// The queues, each with the number of its consumers. RabbitMQ 4.3 counts them every five seconds and reports none
     /// until then; its list of consumers has each at once.
-    pub(crate) async fn queues(&self) -> Result<Vec<Value>> {
+    ///
+    /// # Errors
+    ///
+    /// There is no answer.
+    pub async fn queues(&self) -> Result<Vec<Value>> {
         let (mut queues, consumers) =
             tokio::try_join!(self.list("queues"), self.list("consumers"))?;
         for queue in &mut queues {
@@ -80,12 +99,20 @@ impl VhostManagement {
     }
 
     /// The broker's overview, and its time, if the answer has one.
-    pub(crate) async fn overview(&self) -> Result<(Value, Option<Timestamp>)> {
+    ///
+    /// # Errors
+    ///
+    /// There is no answer.
+    pub async fn overview(&self) -> Result<(Value, Option<Timestamp>)> {
         self.answer(Method::GET, &["overview"], None).await
     }
 
     /// Sends any GET request.
-    pub(crate) async fn get(&self, path: &[&str]) -> Result<Value> {
+    ///
+    /// # Errors
+    ///
+    /// There is no answer.
+    pub async fn get(&self, path: &[&str]) -> Result<Value> {
         self.call(Method::GET, path, None).await
     }
 
@@ -93,12 +120,19 @@ impl VhostManagement {
         let found = self.call(Method::GET, &[what, &self.vhost], None).await?;
         match found {
             Value::Array(found) => Ok(found),
-            other => bail!("the management API lists {what} as {other}"),
+            other => {
+                let said = format!("the management API lists {what} as {other}");
+                Err(ManagementFault::Refused(said))
+            }
         }
     }
 
     /// Repairs a difference, if that is possible without losing messages.
-    pub(crate) async fn apply(&self, difference: &Difference) -> Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// There is no answer.
+    pub async fn apply(&self, difference: &Difference) -> Result<()> {
         let vhost = &*self.vhost;
         let text =
             |object: &Value, field: &str| object[field].as_str().unwrap_or_default().to_owned();
@@ -150,23 +184,23 @@ impl VhostManagement {
         Ok((value, date))
     }
 
-    fn failed(&self, error: ManagementError) -> Error {
+    fn failed(&self, error: ManagementError) -> ManagementFault {
         let cause = match error {
             ManagementError::Refused { status, text } => {
-                return anyhow!(self.refused(status, &text));
+                return ManagementFault::Refused(self.refused(status, &text));
             }
             ManagementError::Unreachable(cause) => cause,
             other => {
-                return Error::new(other).context("the management API did not answer in JSON");
+                let said = format!("the management API did not answer in JSON: {other}");
+                return ManagementFault::Refused(said);
             }
         };
-        let message = format!(
+        ManagementFault::Unreachable(format!(
             "RabbitMQ's management API at {} cannot be reached: {cause}. Check that the plugin \
              rabbitmq_management is enabled, or set the address with RABBITMQ_MANAGEMENT_URL or \
              --management-url",
             self.shown
-        );
-        CommandError::Unreachable(message).into()
+        ))
     }
 
     fn refused(&self, status: StatusCode, text: &str) -> String {
@@ -189,16 +223,4 @@ impl VhostManagement {
 /// The kind of a binding's destination, as the API abbreviates it.
 fn end(binding: &Value) -> &'static str {
     if binding["destination_type"] == "exchange" { "e" } else { "q" }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_development_broker_is_asked_as_its_operator() {
-        let address = development();
-        assert!(VhostManagement::at(&address, "shop").is_ok());
-        assert!(address.starts_with("http://ops:ops-development@127.0.0.1"));
-    }
 }

@@ -1,8 +1,9 @@
 //! Compares a server's clock with this machine's.
 
+use ballet_core::Cause;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::operator::doctor::finding::Finding;
+use crate::finding::Finding;
 
 /// The precision of the time in an HTTP header.
 pub(super) const SECOND: SignedDuration = SignedDuration::from_secs(1);
@@ -23,22 +24,22 @@ pub(super) fn judge(
     let ahead = there.duration_since(after);
     let (apart, way) = if ahead > behind { (ahead, "ahead of") } else { (behind, "behind") };
     if apart <= LITTLE {
-        return Finding::well("clock", subject, "it agrees with this machine's");
+        return Finding::well(Cause::Clock, subject, "it agrees with this machine's");
     }
     let found = format!("it is {} s {way} this machine's clock", apart.as_secs());
     let advice =
         "set both with NTP: ids that are 5 minutes ahead of a service's database are refused";
     if apart < TOO_FAR {
-        Finding::warning("clock", subject, &found, advice)
+        Finding::warning(Cause::Clock, subject, &found, advice)
     } else {
-        Finding::bad("clock", subject, &found, advice)
+        Finding::bad(Cause::Clock, subject, &found, advice)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operator::doctor::finding::FindingState;
+    use crate::finding::FindingState;
 
     #[test]
     fn a_clock_is_wrong_by_more_than_it_took_to_ask() {

@@ -1,134 +1,124 @@
-//! The database of a service: its connection, version, clock, tables, and work that is stuck.
+//! The database of a service: how the service stands by it, its version, clock and tables, and work that is stuck.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use anyhow::Result;
+use ballet::Clock;
+use ballet_core::Cause;
 use ballet_store::inbox::stuck;
-use ballet_store::operators::service_pause;
-use ballet_store::process::{UnreadyProcess, WhyUnready, unready};
 use ballet_store::schema::differences::differences;
 use ballet_store::{dead_events, partitions as kept};
 use jiff::{SignedDuration, Timestamp};
-use sqlx::{Executor, PgConnection};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, Executor, PgConnection};
 use tokio::time::timeout;
 
-use crate::base::exit::{GIVE_DATABASES, error_text};
-use crate::base::options::GlobalOptions;
-use crate::base::ui;
-use crate::operator::doctor::clock;
-use crate::operator::doctor::finding::Finding;
-use crate::operator::doctor::locks;
+use crate::databases::{Unconnected, connect_in_time};
+use crate::doctor::clock;
+use crate::finding::{Finding, Hinders};
+use crate::standing::service::{RECOVERY, findings_of};
+use crate::words::counted;
 
 /// The oldest version of Postgres that ballet works with.
 const OLDEST: i32 = 140_000;
 
 /// The longest time that the checks of a healthy database take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(15);
 /// The limits of each query. Only a query that waits for a lock takes longer.
 const SHORT: &str = "set lock_timeout = '2s'; set statement_timeout = '5s'";
+const UNREADABLE: &str =
+    "check that the service has started once, and that the user may read the schema ballet";
 
-/// Looks at the database of a service. This takes no longer than [`PATIENCE`].
-pub(super) async fn check(service: &str, options: &GlobalOptions) -> Vec<Finding> {
+/// Looks how a service stands at this moment. This takes no longer than [`PATIENCE`].
+pub(super) async fn standing(service: &str, options: &PgConnectOptions) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if timeout(PATIENCE, look(service, options, &mut findings)).await.is_err() {
+    let look = async {
+        let mut db = match connect_in_time(options).await {
+            Ok(db) => db,
+            Err(error) => return findings.push(unreachable(service, &error)),
+        };
+        let looked = async {
+            db.execute(SHORT).await?;
+            findings_of(service, &mut db, &mut findings).await?;
+            findings.extend(count_backlog(&mut db, service).await?);
+            Ok::<_, sqlx::Error>(())
+        };
+        let looked = looked.await;
+        db.close().await.ok();
+        if let Err(error) = looked
+            && !findings.iter().any(|one| one.cause == Cause::Lock)
+        {
+            let error = error.to_string();
+            findings.push(Finding::bad(Cause::Tables, service, &error, UNREADABLE));
+        }
+    };
+    if timeout(PATIENCE, look).await.is_err() {
         let found = format!("the database has not told all within {} s", PATIENCE.as_secs());
         let advice = "look whether its server works: pg_stat_activity shows what it waits for";
-        findings.push(Finding::bad("connection", service, &found, advice));
+        let slow = Finding::bad(Cause::Database, service, &found, advice);
+        findings.push(slow.hinders(Hinders::Service(service.to_owned())));
     }
     findings
 }
 
-async fn look(service: &str, options: &GlobalOptions, findings: &mut Vec<Finding>) {
-    let mut db = match options.connect(service).await {
-        Ok(Some(db)) => db,
-        Ok(None) => {
-            let found = "the database's URL is not given";
-            findings.push(Finding::unknown("connection", service, found, GIVE_DATABASES));
-            return;
-        }
-        Err(error) => {
-            let advice = "check DATABASE_URL: host, port, user, password and database";
-            findings.push(Finding::bad("connection", service, &error_text(&error), advice));
-            return;
-        }
+fn unreachable(service: &str, error: &Unconnected) -> Finding {
+    let (cause, advice) = match error {
+        Unconnected::Recovers(_) => (Cause::Recovery, RECOVERY),
+        Unconnected::Refuses(_) => (Cause::DatabaseLogin, ADDRESS),
+        Unconnected::Other(_) => (Cause::Database, ADDRESS),
     };
-    match server(&mut db, service, options).await {
-        Ok(found) => findings.extend(found),
-        Err(error) => findings.push(unreadable(service, &error)),
-    }
-    // First: a lock may be why other checks fail.
-    match locks::check(&mut db, service).await {
-        Ok(found) => findings.extend(found),
-        Err(error) => findings.push(unreadable(service, &error.into())),
-    }
-    if let Err(error) = inside(&mut db, service, options, findings).await {
-        findings.push(unreadable(service, &error));
-    }
+    let hinders = Hinders::Service(service.to_owned());
+    Finding::bad(cause, service, &error.to_string(), advice).hinders(hinders)
 }
 
-fn unreadable(service: &str, error: &anyhow::Error) -> Finding {
-    let advice =
-        "check that the service has started once, and that the user may read the schema ballet";
-    Finding::bad("tables", service, &error_text(error), advice)
+const ADDRESS: &str = "check DATABASE_URL: host, port, user, password and database";
+
+/// Looks at what changes seldom: version, clock, durability, tables, partitions.
+pub(super) async fn rest(service: &str, options: &PgConnectOptions, clock: &Clock) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let look = async {
+        // How it stands says that it cannot be read.
+        let Ok(mut db) = connect_in_time(options).await else { return };
+        if let Err(error) = inside(&mut db, service, clock, &mut findings).await {
+            let error = error.to_string();
+            findings.push(Finding::bad(Cause::Tables, service, &error, UNREADABLE));
+        }
+        db.close().await.ok();
+    };
+    timeout(PATIENCE, look).await.ok();
+    findings
 }
 
-/// The server's version, clock and durability.
-async fn server(
+async fn inside(
     db: &mut PgConnection,
     service: &str,
-    options: &GlobalOptions,
-) -> Result<Vec<Finding>> {
+    clock: &Clock,
+    findings: &mut Vec<Finding>,
+) -> Result<(), sqlx::Error> {
     db.execute(SHORT).await?;
-    let before = options.clock.now();
+    let before = clock.now();
     let (version, text, micros): (i32, String, i64) = sqlx::query_as(
         "select current_setting('server_version_num')::int, current_setting('server_version'), \
          (extract(epoch from clock_timestamp()) * 1000000)::bigint",
     )
     .fetch_one(&mut *db)
     .await?;
-    let after = options.clock.now();
-    let there = Timestamp::from_microsecond(micros)?;
-    Ok(vec![
-        postgres(service, version, &text),
-        clock::judge(service, there, SignedDuration::ZERO, before, after),
-        durability(db, service).await?,
-    ])
-}
-
-async fn inside(
-    db: &mut PgConnection,
-    service: &str,
-    options: &GlobalOptions,
-    findings: &mut Vec<Finding>,
-) -> Result<()> {
+    let after = clock.now();
+    let there = Timestamp::from_microsecond(micros).unwrap_or_default();
+    findings.push(postgres(service, version, &text));
+    findings.push(clock::judge(service, there, SignedDuration::ZERO, before, after));
+    findings.push(durability(db, service).await?);
     let wrong = differences(db).await?;
     findings.push(tables(service, &wrong));
     if wrong.is_empty() {
-        if let Some(paused) = service_pause::now(db).await? {
-            let found = format!("it takes no messages: it is {paused}");
-            let advice = format!("when that is over: `{} inbox resume {service}`", ui::ballet());
-            findings.push(Finding::warning("paused", service, &found, &advice));
-        }
-        for UnreadyProcess { process, why } in unready(db).await? {
-            let found = format!("its process {process} is not ready: {why}");
-            let advice = match why {
-                WhyUnready::Frozen => {
-                    "let it go on, or kill it and start it again: what it has not done is not lost"
-                }
-                WhyUnready::Told(_) => "mend what it says; its log has more",
-            };
-            findings.push(Finding::bad("ready", service, &found, advice));
-        }
-        findings.push(partitions(service, &kept::names(db).await?, options.clock.now()));
-        findings.extend(count_backlog(db, service).await?);
+        findings.push(partitions(service, &kept::names(db).await?, clock.now()));
     }
     Ok(())
 }
 
 /// Checks that a commit is on disk when the service hears of it. A setting of a database, a user or the server counts
 /// alike.
-async fn durability(db: &mut PgConnection, service: &str) -> Result<Finding> {
+async fn durability(db: &mut PgConnection, service: &str) -> Result<Finding, sqlx::Error> {
     let weak: Vec<(String,)> = sqlx::query_as(
         "select distinct name || ' is ' || setting from ( \
              select name, setting from pg_settings \
@@ -143,26 +133,35 @@ async fn durability(db: &mut PgConnection, service: &str) -> Result<Finding> {
     .fetch_all(db)
     .await?;
     if weak.is_empty() {
-        return Ok(Finding::well("durability", service, "a commit is on disk when it is told"));
+        return Ok(Finding::well(
+            Cause::Durability,
+            service,
+            "a commit is on disk when it is told",
+        ));
     }
     let weak: Vec<String> = weak.into_iter().map(|(weak,)| weak).collect();
     let found = format!("{}: a crash of the server loses what was committed", weak.join(", "));
     let advice = "reset it for the server, the database and the service's user: with ALTER SYSTEM, \
                   ALTER DATABASE or ALTER ROLE";
-    Ok(Finding::bad("durability", service, &found, advice))
+    Ok(Finding::bad(Cause::Durability, service, &found, advice))
 }
 
 fn postgres(service: &str, version: i32, text: &str) -> Finding {
     let found = format!("PostgreSQL {text}");
     if version < OLDEST {
-        return Finding::bad("version", service, &found, "upgrade it: ballet needs 14 or later");
+        return Finding::bad(
+            Cause::Version,
+            service,
+            &found,
+            "upgrade it: ballet needs 14 or later",
+        );
     }
-    Finding::well("version", service, &found)
+    Finding::well(Cause::Version, service, &found)
 }
 
 fn tables(service: &str, wrong: &[String]) -> Finding {
     let Some(first) = wrong.first() else {
-        return Finding::well("tables", service, "as this version of ballet makes them");
+        return Finding::well(Cause::Tables, service, "as this version of ballet makes them");
     };
     let more = match wrong.len() {
         1 => String::new(),
@@ -170,7 +169,7 @@ fn tables(service: &str, wrong: &[String]) -> Finding {
     };
     let advice = "start a service of this version, which migrates them; what somebody changed by hand, \
                   change back";
-    Finding::bad("tables", service, &format!("{first}{more}"), advice)
+    Finding::bad(Cause::Tables, service, &format!("{first}{more}"), advice)
 }
 
 /// Checks that there are partitions for the messages of today and of tomorrow.
@@ -182,7 +181,7 @@ fn partitions(service: &str, names: &BTreeSet<String>, now: Timestamp) -> Findin
     let missing: Vec<String> =
         [day(0), day(1)].into_iter().filter(|name| !names.contains(name)).collect();
     if missing.is_empty() {
-        return Finding::well("partitions", service, "there are some for today and tomorrow");
+        return Finding::well(Cause::Partitions, service, "there are some for today and tomorrow");
     }
     let found = format!(
         "ballet.{} is missing: messages of that day are not taken",
@@ -190,17 +189,17 @@ fn partitions(service: &str, names: &BTreeSet<String>, now: Timestamp) -> Findin
     );
     let advice =
         "look in the service's log why it cannot create it: another session may lock the table";
-    Finding::bad("partitions", service, &found, advice)
+    Finding::bad(Cause::Partitions, service, &found, advice)
 }
 
 /// Counts the unpublishable events in the outbox, and what is stuck.
-async fn count_backlog(db: &mut PgConnection, service: &str) -> Result<Vec<Finding>> {
+async fn count_backlog(db: &mut PgConnection, service: &str) -> Result<Vec<Finding>, sqlx::Error> {
     let mut findings = Vec::new();
     let unpublished = dead_events::count(db, &dead_events::DeadEventFilter::default()).await?;
     if unpublished > 0 {
-        let found = format!("{} could not be published", ui::counted(unpublished, "event"));
+        let found = format!("{} could not be published", counted(unpublished, "event"));
         let advice = "see why with `ballet outbox list`, mend it, and `ballet outbox retry`";
-        findings.push(Finding::bad("outbox", service, &found, advice));
+        findings.push(Finding::bad(Cause::Outbox, service, &found, advice));
     }
     let stuck = stuck::list(db, 1000).await?.len();
     if stuck > 0 {
@@ -210,7 +209,7 @@ async fn count_backlog(db: &mut PgConnection, service: &str) -> Result<Vec<Findi
             number => format!("{number} messages or calls have failed, and wait"),
         };
         let advice = "see why with `ballet sagas stuck`";
-        findings.push(Finding::warning("stuck", service, &found, advice));
+        findings.push(Finding::warning(Cause::Stuck, service, &found, advice));
     }
     Ok(findings)
 }
@@ -218,7 +217,7 @@ async fn count_backlog(db: &mut PgConnection, service: &str) -> Result<Vec<Findi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operator::doctor::finding::FindingState;
+    use crate::finding::FindingState;
 
     #[test]
     fn a_day_without_a_partition_is_named() {

@@ -1,0 +1,125 @@
+//! Looks at the running system again and again, so that no page waits for a server.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet_ops::doctor::{Standing, SystemServers, rest, standing};
+use ballet_ops::figures::{ServiceFigures, figures};
+use ballet_ops::finding::{Finding, FindingState, Hinders};
+use ballet_ops::sagas::{Hindrance, SagaVersion, has_versions, hindrances, versions};
+use jiff::Timestamp;
+use tokio::join;
+use tokio::sync::{Notify, watch};
+use tokio::time::{sleep, timeout};
+use uuid::Uuid;
+
+/// The wait after a look at how the system stands, and after one at the rest.
+const EVERY: Duration = Duration::from_secs(5);
+const REST_EVERY: Duration = Duration::from_secs(30);
+/// The limit for the services' databases.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The findings on the running system, and the services in figures.
+#[derive(Debug, Default)]
+pub(crate) struct SystemFindings {
+    /// When it was looked at last.
+    pub(crate) at: Option<Timestamp>,
+    pub(crate) standing: Standing,
+    /// The findings that take longer.
+    pub(crate) rest: Vec<Finding>,
+    /// The places where sagas are kept from going on.
+    pub(crate) hindrances: Vec<Hindrance>,
+    /// The figures of each service, or why there are none. Empty without databases.
+    pub(crate) figures: BTreeMap<String, Result<ServiceFigures, String>>,
+    /// The sagas with several versions. Empty if there are none, or if the databases were too slow.
+    pub(crate) versions: Vec<SagaVersion>,
+}
+
+impl SystemFindings {
+    /// Returns all findings, the worst first.
+    pub(crate) fn all(&self) -> Vec<&Finding> {
+        let mut all: Vec<&Finding> = self.standing.findings.iter().chain(&self.rest).collect();
+        all.sort_by_key(|one| one.rank());
+        all
+    }
+
+    /// Returns what somebody should know of, the worst first.
+    pub(crate) fn unwell(&self) -> Vec<Finding> {
+        let is_unwell = |one: &&&Finding| {
+            one.state.needs_somebody()
+                || (one.state == FindingState::Warning && one.hinders != Hinders::Nothing)
+        };
+        self.all().iter().filter(is_unwell).copied().cloned().collect()
+    }
+
+    /// Returns the finding that a message is lost for which a saga waits in a service.
+    pub(crate) fn lost(&self, saga: Uuid, service: &str) -> Option<&Finding> {
+        self.rest.iter().find(|one| one.subject == service && one.sagas.contains(&saga))
+    }
+
+    /// Returns the places of sagas that are not waiting, as the database compares them: a service, a step of it, or a
+    /// saga whose message is lost.
+    pub(crate) fn places(&self) -> Vec<String> {
+        let place = |one: &Hindrance| match &one.step {
+            Some(step) => format!("{}/{step}", one.service),
+            None => one.service.clone(),
+        };
+        let lost = self
+            .rest
+            .iter()
+            .flat_map(|one| one.sagas.iter().map(|saga| format!("{saga}/{}", one.subject)));
+        self.hindrances.iter().map(place).chain(lost).collect()
+    }
+
+    /// Returns the number of messages in a queue, if the broker tells.
+    pub(crate) fn depth(&self, queue: &str) -> Option<u64> {
+        let listed = self.standing.queues.as_deref()?;
+        listed.iter().find(|one| one["name"] == queue)?["messages"].as_u64()
+    }
+}
+
+/// Looks forever. `again` asks for a look at once.
+pub(crate) async fn watch(
+    servers: SystemServers,
+    found: Arc<watch::Sender<SystemFindings>>,
+    again: Arc<Notify>,
+) {
+    let seen = found.subscribe();
+    let stand = async {
+        loop {
+            let of_services = timeout(PATIENCE, figures(&servers.databases));
+            let (standing, figures) = join!(standing(&servers), of_services);
+            let late = || Err(format!("no answer within {} s", PATIENCE.as_secs()));
+            let late = |_| servers.databases.iter().map(|(of, _)| (of.clone(), late())).collect();
+            found.send_modify(|found| {
+                found.at = Some(servers.clock.now());
+                found.hindrances = hindrances(servers.system, &standing.findings);
+                found.standing = standing;
+                found.figures = figures.unwrap_or_else(late);
+            });
+            timeout(EVERY, again.notified()).await.ok();
+        }
+    };
+    let others = async {
+        let mut seen = seen;
+        loop {
+            if seen.wait_for(|found| found.at.is_some()).await.is_err() {
+                return;
+            }
+            let standing = seen.borrow().standing.clone();
+            let versions = async {
+                if servers.databases.is_empty() || !has_versions(servers.system) {
+                    return Vec::new();
+                }
+                let versions =
+                    timeout(PATIENCE, versions(servers.system, &servers.databases)).await;
+                versions.map(|(versions, _)| versions).unwrap_or_default()
+            };
+            let (rest, versions) = join!(rest(&servers, &standing), versions);
+            found.send_modify(|found| (found.rest, found.versions) = (rest, versions));
+            sleep(REST_EVERY).await;
+        }
+    };
+    join!(stand, others);
+}

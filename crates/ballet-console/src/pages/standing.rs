@@ -1,0 +1,64 @@
+//! How the parts of the system stand: well, or not, since when, and what to do.
+
+use ballet_ops::finding::{Area, Finding, FindingState};
+use jiff::Timestamp;
+use maud::{Markup, html};
+
+use crate::pages::words::since;
+
+/// The most findings of one part that are shown.
+const MOST: usize = 5;
+
+/// How the parts of the system stand.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PartsStanding {
+    /// The findings that somebody should know of, the worst first.
+    pub(crate) unwell: Vec<Finding>,
+    /// When it was looked at last.
+    pub(crate) at: Option<Timestamp>,
+    /// Whether the services' databases are known.
+    pub(crate) has_databases: bool,
+}
+
+/// Shows these parts of the system.
+pub(crate) fn standing(standing: &PartsStanding, areas: &[Area], now: Timestamp) -> Markup {
+    let of = |area: Area| -> Vec<&Finding> {
+        standing.unwell.iter().filter(|one| one.area() == area).collect()
+    };
+    html! {
+        ul.standing { @for area in areas {
+            @let found = of(*area);
+            @let is_known = standing.at.is_some() && (*area == Area::Broker || standing.has_databases);
+            li.unwell[!found.is_empty()].well[found.is_empty() && is_known] {
+                strong { (area.name()) " " }
+                @if !found.is_empty() {
+                    @for one in found.iter().take(MOST) { (short(one, now)) }
+                    @if found.len() > MOST { p { a href="/services" { "and " (found.len() - MOST) " more" } } }
+                } @else if is_known { span.calm { span aria-hidden="true" { "✓ " } "well" } }
+                @else if standing.at.is_none() { span.quiet { "not looked at yet" } }
+                @else { span.quiet { "not known: the console has no addresses of the databases" } }
+            }
+        } }
+    }
+}
+
+/// Shows a finding in a line, with its advice.
+fn short(one: &Finding, now: Timestamp) -> Markup {
+    html! {
+        p dir="auto" {
+            strong { (one.subject) ": " (one.cause) }
+            @if let Some(at) = one.since { span.quiet { ", for " (since(at, now)) } }
+            ". " (one.found) "."
+            @if !one.advice.is_empty() { span.quiet { " Do: " (one.advice) } }
+        }
+    }
+}
+
+/// Returns the class of a row with this finding.
+pub(crate) const fn class(state: FindingState) -> &'static str {
+    match state {
+        FindingState::Bad | FindingState::Unknown => "stuck",
+        FindingState::Warning => "blocked",
+        FindingState::Well => "completed",
+    }
+}

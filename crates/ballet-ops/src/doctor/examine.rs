@@ -1,0 +1,119 @@
+//! All findings: what is so at this moment, and what takes longer to see or changes seldom.
+
+use ballet_core::Cause;
+use futures_util::future::join_all;
+use serde_json::Value;
+use tokio::join;
+
+use crate::doctor::servers::SystemServers;
+use crate::doctor::{broker, databases, journal, lost_messages, on_broker, waiting_sagas};
+use crate::finding::{BROKER, Finding, FindingState};
+use crate::management::{SOON, VhostManagement};
+
+/// How a system stands at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Standing {
+    /// The findings, the worst first.
+    pub findings: Vec<Finding>,
+    /// The broker's queues as its management API lists them, if it does.
+    pub queues: Option<Vec<Value>>,
+    /// The virtual host.
+    vhost: String,
+}
+
+/// Looks how the broker, the databases, the services and their providers stand. It changes nothing, and ends within
+/// a minute even if a server hangs.
+pub async fn standing(servers: &SystemServers) -> Standing {
+    let of_broker = async {
+        let (connected, vhost) = broker::connection(&servers.broker).await;
+        // The virtual host may have another name than the folder of the contracts.
+        let vhost = vhost.unwrap_or_else(|| servers.system.name.to_owned());
+        let (mut findings, queues) = match management(servers, &vhost) {
+            Ok(management) => on_broker::standing(&management, servers.system, &vhost).await,
+            Err(why) => (vec![why], None),
+        };
+        findings.push(connected);
+        Standing { findings, queues, vhost }
+    };
+    let looked = servers.databases.iter().map(|(service, of)| databases::standing(service, of));
+    let (mut standing, of_databases) = join!(of_broker, join_all(looked));
+    standing.findings.extend(of_databases.into_iter().flatten());
+    explain_by_pause(&mut standing.findings);
+    standing.findings.sort_by_key(Finding::rank);
+    standing
+}
+
+/// Looks at the rest: the journal, rights, clocks, versions and tables, and messages that are lost. It ends within a
+/// minute.
+pub async fn rest(servers: &SystemServers, standing: &Standing) -> Vec<Finding> {
+    let SystemServers { system, databases, clock, .. } = servers;
+    let is_found = |causes: &[Cause]| {
+        let bad = standing.findings.iter().filter(|one| one.state.needs_somebody());
+        bad.into_iter().any(|one| causes.contains(&one.cause))
+    };
+    let of_journal = async {
+        match is_found(&[Cause::Broker, Cause::BrokerLogin]) {
+            true => None,
+            false => {
+                let management = management(servers, &standing.vhost).ok();
+                Some(journal::check(servers, management.as_ref()).await)
+            }
+        }
+    };
+    let of_broker = async {
+        match management(servers, &standing.vhost) {
+            Ok(management) if !is_found(&[Cause::Management]) => {
+                on_broker::rest(&management, system, &standing.vhost, clock).await
+            }
+            _ => Vec::new(),
+        }
+    };
+    let of_sagas = async {
+        // Of what hangs, other findings say why.
+        let hangs = [Cause::Lock, Cause::Tables, Cause::Database, Cause::DatabaseLogin];
+        if is_found(&hangs) || is_found(&[Cause::Recovery]) || databases.len() < system.parts.len()
+        {
+            return Vec::new();
+        }
+        let queues = standing.queues.as_deref();
+        let failed = databases.iter();
+        let failed = failed.map(|(of, at)| lost_messages::check(servers, (of, at), queues));
+        let open = waiting_sagas::check(system, databases, queues);
+        let (mut findings, failed) = join!(open, join_all(failed));
+        findings.extend(failed.into_iter().flatten());
+        findings
+    };
+    let looked = databases.iter().map(|(service, of)| databases::rest(service, of, clock));
+    let (journal, of_broker, databases, mut findings) =
+        join!(of_journal, of_broker, join_all(looked), of_sagas);
+    findings.extend(of_broker.into_iter().chain(journal));
+    findings.extend(databases.into_iter().flatten());
+    findings
+}
+
+/// Returns all findings, the worst first.
+pub async fn examine(servers: &SystemServers) -> Vec<Finding> {
+    let standing = standing(servers).await;
+    let mut findings = rest(servers, &standing).await;
+    findings.extend(standing.findings);
+    findings.sort_by_key(Finding::rank);
+    findings
+}
+
+fn management(servers: &SystemServers, vhost: &str) -> Result<VhostManagement, Finding> {
+    let advice = "set RABBITMQ_MANAGEMENT_URL or give --management-url";
+    let unknown = |why: &str| Finding::unknown(Cause::Management, BROKER, why, advice);
+    let address = servers.management.as_ref().ok_or_else(|| unknown("its address is not given"))?;
+    VhostManagement::within(SOON, address, vhost).map_err(|error| unknown(&error.to_string()))
+}
+
+/// Turns the finding that nobody reads a queue into a warning if a person has paused the service.
+fn explain_by_pause(findings: &mut [Finding]) {
+    let paused = findings.iter().filter(|one| one.cause == Cause::Paused);
+    let paused: Vec<String> = paused.map(|one| one.subject.clone()).collect();
+    let lags =
+        findings.iter_mut().filter(|one| one.cause == Cause::Lag && paused.contains(&one.subject));
+    for lag in lags {
+        (lag.state, lag.advice) = (FindingState::Warning, String::new());
+    }
+}

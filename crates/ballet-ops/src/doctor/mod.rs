@@ -1,0 +1,21 @@
+//! The judge of what is wrong with a running system. The command's `doctor` and `sagas stuck` and the console's pages
+//! show what it finds.
+
+mod abandoned_queues;
+mod broker;
+mod clock;
+mod databases;
+mod examine;
+mod journal;
+mod lost_messages;
+mod on_broker;
+mod queues;
+mod rights;
+mod servers;
+mod topology;
+mod waiting_sagas;
+
+pub use abandoned_queues::{AbandonedQueue, abandoned_queues};
+pub use examine::{Standing, examine, rest, standing};
+pub use servers::SystemServers;
+pub use waiting_sagas::check as lost_sagas;

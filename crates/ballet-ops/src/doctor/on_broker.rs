@@ -1,0 +1,80 @@
+//! The findings from the broker's management API.
+
+use ballet_core::topology::drift::BrokerObjects;
+use ballet_core::{Cause, System};
+use serde_json::Value;
+
+use ballet::Clock;
+
+use crate::doctor::{broker, clock, queues, rights, topology};
+use crate::finding::{BROKER, Finding};
+use crate::management::{ManagementFault, VhostManagement};
+
+/// Looks at the nodes and the topology. Also returns the queues, if they can be listed.
+pub(super) async fn standing(
+    management: &VhostManagement,
+    system: &System,
+    vhost: &str,
+) -> (Vec<Finding>, Option<Vec<Value>>) {
+    let mut findings = Vec::new();
+    match management.get(&["nodes"]).await {
+        Ok(nodes) => findings.extend(broker::nodes(&nodes)),
+        Err(ManagementFault::Unreachable(why)) => {
+            let advice = "check RABBITMQ_MANAGEMENT_URL: host, port, user and password";
+            return (vec![Finding::unknown(Cause::Management, BROKER, &why, advice)], None);
+        }
+        Err(error) => findings.push(open(Cause::Node, &error)),
+    }
+    let queues = match management.read_objects().await {
+        Ok(found) => {
+            findings.extend(topology::judge(system, vhost, &found));
+            let BrokerObjects { queues: listed, .. } = found;
+            Some(listed)
+        }
+        Err(error) => {
+            findings.push(open(Cause::Topology, &error));
+            // A user may see queues and no policies.
+            management.queues().await.ok()
+        }
+    };
+    findings.extend(queues.iter().flat_map(|listed| queues::judge(system, listed)));
+    (findings, queues)
+}
+
+/// Looks at what changes seldom: version, clock, and the users' rights.
+pub(super) async fn rest(
+    management: &VhostManagement,
+    system: &System,
+    vhost: &str,
+    time: &Clock,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let before = time.now();
+    match management.overview().await {
+        Ok((overview, date)) => {
+            findings.push(broker::version(&overview));
+            let after = time.now();
+            findings.push(match date {
+                Some(there) => clock::judge(BROKER, there, clock::SECOND, before, after),
+                None => Finding::unknown(Cause::Clock, BROKER, "its answers have no date", ""),
+            });
+        }
+        Err(error) => findings.push(open(Cause::Version, &error)),
+    }
+    let permissions = management.get(&["vhosts", vhost, "permissions"]).await;
+    let topics = management.get(&["vhosts", vhost, "topic-permissions"]).await;
+    let users = management.get(&["users"]).await;
+    match permissions.and_then(|permissions| Ok((permissions, topics?, users?))) {
+        Ok((permissions, topics, users)) => {
+            findings.extend(rights::judge(system, vhost, &permissions, &topics, &users));
+        }
+        Err(error) => findings.push(open(Cause::Rights, &error)),
+    }
+    findings
+}
+
+/// A finding for a check that could not be made.
+fn open(cause: Cause, error: &ManagementFault) -> Finding {
+    let advice = "give --management-url a user with the tag administrator";
+    Finding::unknown(cause, BROKER, &error.to_string(), advice)
+}
