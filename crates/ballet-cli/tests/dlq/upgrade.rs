@@ -93,7 +93,7 @@ async fn a_queue_that_is_made_anew_as_it_is_advised_costs_its_service_no_event()
     world.tick(TICKED, 0).await;
     world.topology(&["apply"]).await.ends_with(0);
     world.start().await;
-    let mut advised = check.err.split('`').filter(|words| words.contains("--from-journal"));
+    let mut advised = check.err.split('`').filter(|words| words.contains("--from-ledgers"));
     let advised = advised.next().expect("a command that sends what was missed");
     let advised = advised.replace("SERVICE", "counter").replace("TIME", "1h");
     let words: Vec<&str> = advised.split(' ').skip_while(|word| *word != "dlq").collect();
