@@ -43,23 +43,24 @@ pub async fn lost_before(
     databases: &[(String, PgConnectOptions)],
     until: Timestamp,
 ) -> Result<Option<JournalLoss>, RedriveError> {
-    let Some(end) = end(broker).await? else { return Ok(None) };
     let (told, _) = told(databases, (Timestamp::UNIX_EPOCH, until), Some(NEWEST)).await;
     let mut newest: Vec<(Timestamp, Uuid)> =
         told.into_keys().filter_map(|id| Some((time_of(id.0)?, id.0))).collect();
     newest.sort_unstable_by(|one, other| other.cmp(one));
     newest.truncate(usize::try_from(NEWEST).unwrap_or_default());
     let Some((first, _)) = newest.last() else { return Ok(None) };
+    // Afterwards: what is published by now is before the end. An empty journal has none of it.
+    let end = end(broker).await?;
     let begin = u64::try_from(first.as_second() - SKEW).unwrap_or_default();
     let mut left: HashSet<Uuid> = newest.iter().map(|(_, id)| *id).collect();
     let mut records =
         JournalRecords::new(Arc::clone(broker), StreamStart::Time(begin), BTreeSet::new());
-    while !left.is_empty() {
+    while end.is_some() && !left.is_empty() {
         let Ok(next) = timeout(SILENCE, records.attempt()).await else { break };
         let Some(record) = next?.map(Record::from) else { continue };
         left.remove(&record.known_as());
         let is_behind = record.time.is_some_and(|time| time > until + ON_ITS_WAY);
-        if is_behind || record.offset >= Some(end) {
+        if is_behind || record.offset >= end {
             break;
         }
     }
