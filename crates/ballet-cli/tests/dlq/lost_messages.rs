@@ -90,7 +90,7 @@ async fn t220_messages_that_failed_and_were_purged_are_named_and_come_again() {
 /// A shop whose payments have lost the one message in their queue. Returns the order and the message.
 async fn emptied(shop: &mut ShopWorld) -> (String, String) {
     shop.stop("payments").await;
-    // A message younger than a minute may be on its way.
+    // A saga younger than a minute is not looked at.
     let id = ShopWorld::old_id();
     shop.drop(&id, &checkout().to_string()).await;
     let management = shop.env.management();
@@ -110,7 +110,8 @@ async fn t220_a_saga_whose_message_was_purged_is_named_and_goes_on() {
     let mut shop = ShopWorld::open("emptied").await;
     let (id, _) = emptied(&mut shop).await;
     shop.start("payments", None).await;
-    let advice = wait_until("the saga", SOON, || async {
+    // A message younger than a minute may be on its way.
+    let advice = wait_until("the saga", 2 * SOON, || async {
         let mut command = shop.command(&["doctor", "--quiet", "-o", "json"]);
         command.env("RABBITMQ_MANAGEMENT_URL", shop.env.management_url());
         let found = ended(command).await;

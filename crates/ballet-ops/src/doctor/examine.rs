@@ -78,7 +78,7 @@ pub async fn rest(servers: &SystemServers, standing: &Standing) -> Vec<Finding> 
         let queues = standing.queues.as_deref();
         let failed = databases.iter();
         let failed = failed.map(|(of, at)| lost_messages::check(servers, (of, at), queues));
-        let open = waiting_sagas::check(system, databases, queues);
+        let open = waiting_sagas::check(system, databases, queues, clock.now());
         let (mut findings, failed) = join!(open, join_all(failed));
         findings.extend(failed.into_iter().flatten());
         findings

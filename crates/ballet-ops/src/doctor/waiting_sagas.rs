@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ballet_core::{Cause, System};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
 use tokio::time::timeout;
@@ -21,11 +21,13 @@ use crate::words::acting;
 const ON_ITS_WAY: SignedDuration = SignedDuration::from_mins(1);
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Finds sagas whose messages are in no queue. `queues` is the management API's list, if there is one.
+/// Finds sagas whose messages are in no queue. `queues` is the management API's list, if there is one. A message that was
+/// published less than a minute ago may be on its way.
 pub async fn check(
     system: &System,
     databases: &[(String, PgConnectOptions)],
     queues: Option<&[Value]>,
+    now: Timestamp,
 ) -> Vec<Finding> {
     let Ok(open) = timeout(PATIENCE, open(system, databases, ON_ITS_WAY)).await else {
         let found = format!(
@@ -44,7 +46,12 @@ pub async fn check(
             match &wait.event_type {
                 _ if !nobody_tries => {}
                 None => undecided += 1,
-                Some(_) if wait.why.is_none() && is_idle(queues, &wait.service) => {
+                // A saga is long on its way; its next message may be of this moment.
+                Some(_)
+                    if wait.why.is_none()
+                        && now.duration_since(wait.since) > ON_ITS_WAY
+                        && is_idle(queues, &wait.service) =>
+                {
                     lost.entry(&wait.service).or_default().push((*saga, wait));
                 }
                 Some(_) => {}

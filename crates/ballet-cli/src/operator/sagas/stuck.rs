@@ -130,7 +130,7 @@ async fn lost(
     if databases.is_empty() {
         return Ok(Vec::new());
     }
-    let mut found = lost_sagas(system, &databases, queues).await;
+    let mut found = lost_sagas(system, &databases, queues, options.clock.now()).await;
     found.retain(|one| one.cause == Cause::Lost);
     for finding in &found {
         let lost = finding.sagas.iter().map(|saga| StuckSaga {
