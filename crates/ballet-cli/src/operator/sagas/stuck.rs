@@ -87,7 +87,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
             && is_overdue(waiting.next_at, now)
             && !hindrances.iter().any(|one| one.hinders(&waiting.service, None));
     }
-    let lost = lost(standing.queues.as_deref(), options, &mut all).await?;
+    let lost = lost(standing.queues.as_deref(), &known, options, &mut all).await?;
     let mut is_partial = false;
     if let Some(wanted) = &wanted {
         let ids: HashSet<String> = wanted.sagas.iter().map(ToString::to_string).collect();
@@ -120,9 +120,10 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     }
 }
 
-/// Adds the sagas that wait for messages which are in no queue, and returns the findings that say so.
+/// Adds the sagas that wait in these services for messages which are in no queue, and returns the findings that say so.
 async fn lost(
     queues: Option<&[Value]>,
+    services: &[String],
     options: &GlobalOptions,
     all: &mut Vec<StuckSaga>,
 ) -> Result<Vec<Finding>> {
@@ -131,7 +132,7 @@ async fn lost(
         return Ok(Vec::new());
     }
     let mut found = lost_sagas(system, &databases, queues, options.clock.now()).await;
-    found.retain(|one| one.cause == Cause::Lost);
+    found.retain(|one| one.cause == Cause::Lost && services.contains(&one.subject));
     for finding in &found {
         let lost = finding.sagas.iter().map(|saga| StuckSaga {
             saga: saga.to_string(),
