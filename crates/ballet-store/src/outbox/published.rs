@@ -23,8 +23,8 @@ pub struct PublishedFilter<'a> {
     pub newest: Option<i64>,
 }
 
-/// Returns the events that are selected, in any order and some of them twice. What waits to be published, or cannot be,
-/// is not among them.
+/// Returns the events that are selected, in any order and some of them twice. What waits to be published, cannot be,
+/// or was discarded by a person instead, is not among them.
 pub fn events<'db>(
     db: &'db mut PgConnection,
     filter: PublishedFilter<'_>,
@@ -40,7 +40,8 @@ pub fn events<'db>(
         "with kept as materialized (select * from ballet.outbox()), \
          unpublished as (select message_id from kept join (select owner, batch from kept \
              group by owner, batch having min(position) > {MARK}) as open using (owner, batch) \
-             union all select message_id from ballet.outbox_dead), \
+             union all select message_id from ballet.outbox_dead \
+             union all select message_id from ballet.intervention where act = 'discarded'), \
          told as (select emitted_id, event_type, saga_id, message_id, body, recorded_at from \
              (select * from ballet.ledger where saga_id between $4 and $5 \
              union all select * from ballet.ledger_other) as row where emitted_id is not null \
