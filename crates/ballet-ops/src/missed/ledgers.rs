@@ -1,7 +1,7 @@
 //! The events that the services' databases have as published: a second witness of what the journal should have, and a
 //! source of what it has lost.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use ballet_amqp::{Delivery, Outgoing};
 use ballet_core::{MessageId, Part};
@@ -54,6 +54,8 @@ pub(super) async fn forward(
 ) -> Result<(), RedriveError> {
     let ServiceJournal { databases, parts, .. } = journal;
     let ServiceDatabases { open, .. } = ServiceDatabases::open(databases).await;
+    // An event may be in the ledger and in the outbox.
+    let mut sent = HashSet::new();
     for mut source in open {
         let Some(part) = parts.iter().find(|part| part.service == source.service) else { continue };
         let period = (journal.since, Timestamp::MAX);
@@ -61,6 +63,9 @@ pub(super) async fn forward(
         let mut events = published::events(&mut source.db, filter);
         while let Some(event) = events.try_next().await? {
             let id = event.message_id;
+            if !sent.insert(id) {
+                continue;
+            }
             let publish = OutgoingEvent::stored(part.service, event).to_publish();
             let delivery = Delivery {
                 tag: 0,
