@@ -41,8 +41,10 @@ impl TelemetryFollower for SeenDrivers {
 
     fn take(&self, now: Timestamp, batch: &[Reading<Position>]) {
         let mut seen = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if seen.len() >= MANY && seen.len() == seen.capacity() {
+        // A batch may jump over the capacity, so it is asked for before.
+        if seen.len() >= MANY && seen.len() + batch.len() > seen.capacity() {
             seen.retain(|_, seen| now.duration_since(seen.seen_at).abs() <= KEPT);
+            seen.reserve(batch.len());
         }
         // The stream has a driver's positions in their order.
         seen.extend(batch.iter().map(|reading| (reading.value.driver_id, reading.value)));

@@ -74,6 +74,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "0006_needs_of_riders",
         sql: include_str!("../../../../migrations/location/0006_needs_of_riders.sql"),
     },
+    Migration {
+        name: "0007_nobodys_work",
+        sql: include_str!("../../../../migrations/location/0007_nobodys_work.sql"),
+    },
 ];
 
 /// Returns the service: its participant, its tables, its HTTP routes.

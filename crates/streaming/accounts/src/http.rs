@@ -149,6 +149,7 @@ async fn sign_up(
     let (account_id, now) = (handle.new_id::<AccountId>(), tx.now());
     let Some(opened) = account::open(tx.db(), account_id, &new, key.text(), now).await? else {
         let before = account::find_asked(tx.db(), key.text().unwrap_or_default()).await?;
+        unit.rollback();
         let is_same = |old: &StoredAccount| {
             (&old.email, &old.name) == (&Some(new.email.clone()), &Some(new.name.clone()))
         };

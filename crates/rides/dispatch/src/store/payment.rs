@@ -1,7 +1,7 @@
 //! The payments of rides.
 
 use ballet::{Failure, TextEnum};
-use cards::{Authorization, Authorize, Capture, Settle};
+use cards::{Authorize, Capture, Settle};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use rides_events::{Money, RideId};
@@ -16,28 +16,23 @@ pub(crate) struct Settlement {
     pub(crate) owed: Money,
 }
 
-/// Stores the processor's answer to a request to hold money.
+/// Stores that the processor holds money. One that declined leaves no payment: a refusal leaves no rows.
 pub(crate) async fn insert(
     db: &mut PgConnection,
     request: &Authorize,
-    answer: &Authorization,
+    reference: &str,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let (state, reference, reason) = match answer {
-        Authorization::Approved { reference } => (PaymentState::Held, Some(reference), None),
-        Authorization::Declined { reason } => (PaymentState::Declined, None, Some(reason)),
-    };
     sqlx::query(
         "insert into payment
-             (ride_id, state, amount_minor, currency, reference, reason, created_at, changed_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $7)",
+             (ride_id, state, amount_minor, currency, reference, created_at, changed_at)
+         values ($1, $2, $3, $4, $5, $6, $6)",
     )
     .bind(request.order_id)
-    .bind(TextEnum(state))
+    .bind(TextEnum(PaymentState::Held))
     .bind(request.amount.amount_minor)
     .bind(request.amount.currency.as_str())
     .bind(reference)
-    .bind(reason)
     .bind(now.to_sqlx())
     .execute(db)
     .await?;

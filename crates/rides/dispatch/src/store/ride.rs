@@ -50,7 +50,8 @@ pub(crate) async fn open_of(db: &mut PgConnection, rider_id: RiderId) -> Result<
     Ok(open.bind(rider_id.0).fetch_one(db).await?)
 }
 
-/// Whether this many rides wait since this time, and nobody is asked to drive them.
+/// Whether this many rides that are held at the card processor wait since this time, and nobody is asked to drive them.
+/// One that the processor has yet to answer is no sign of it: a rider's wrong token keeps it so until its deadline.
 pub(crate) async fn are_waiting(
     db: &mut PgConnection,
     many: i64,
@@ -59,7 +60,7 @@ pub(crate) async fn are_waiting(
     let waiting = sqlx::query_scalar(
         "select count(*) = $1 from (
              select from ride
-             where status in ('requested', 'searching') and changed_at < $2 limit $1
+             where status = 'searching' and changed_at < $2 limit $1
          ) as waiting",
     );
     Ok(waiting.bind(many).bind(since.to_sqlx()).fetch_one(db).await?)

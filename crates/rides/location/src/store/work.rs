@@ -54,7 +54,7 @@ pub(crate) async fn reserve(
     Ok(reserved.map(DriverId))
 }
 
-/// Cancels the reservation of this attempt, and no later one.
+/// Cancels the reservation of this attempt, and no later one. What is over is nobody's.
 pub(crate) async fn cancel(
     db: &mut PgConnection,
     ride_id: RideId,
@@ -62,7 +62,7 @@ pub(crate) async fn cancel(
     now: Timestamp,
 ) -> Result<(), Failure> {
     sqlx::query(
-        "update work set state = 'cancelled', ended_at = $3
+        "update work set state = 'cancelled', ended_at = $3, rider_id = null
          where ride_id = $1 and attempt = $2 and state in ('reserved', 'riding')",
     )
     .bind(ride_id.0)
@@ -82,7 +82,7 @@ pub(crate) async fn ride(db: &mut PgConnection, ride_id: RideId) -> Result<(), F
     Ok(())
 }
 
-/// Stores that the ride is over.
+/// Stores that the ride is over. It is nobody's from then on.
 pub(crate) async fn release(
     db: &mut PgConnection,
     ride_id: RideId,
@@ -90,7 +90,7 @@ pub(crate) async fn release(
     now: Timestamp,
 ) -> Result<(), Failure> {
     sqlx::query(
-        "update work set state = 'released', ended_at = $3
+        "update work set state = 'released', ended_at = $3, rider_id = null
          where ride_id = $1 and driver_id = $2 and state in ('reserved', 'riding')",
     )
     .bind(ride_id.0)

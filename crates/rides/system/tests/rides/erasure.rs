@@ -88,6 +88,8 @@ async fn an_erased_rider_is_in_no_copy_and_the_rides_are_nobodys() {
          where ride.rider_id = '{rider}' or quote.rider_id = '{rider}'"
     );
     town.system.until("dispatch", &named, 0).await;
+    let named = format!("select count(*) from work where rider_id = '{rider}'");
+    town.system.until("location", &named, 0).await;
     let receipt = town.receipt(over).await;
     assert_eq!((&receipt["rider_id"], &receipt["charged"]), (&json!(NOBODY), &receipt["quoted"]));
     let (_, ride) = town.system.get("dispatch", &format!("/rides/{over}")).await;

@@ -64,12 +64,12 @@ impl CallStep for AuthorizePayment {
         request: Authorize,
         answer: Authorization,
     ) -> CallStepResult<Self> {
-        let now = tx.now();
-        store::insert(tx.db(), &request, &answer, now).await?;
-        let Authorize { order_id, amount, card_token: _ } = request;
-        let order_id = OrderId(order_id);
+        let (order_id, amount, now) = (OrderId(request.order_id), request.amount, tx.now());
         match answer {
-            Authorization::Approved { .. } => done(PaymentAuthorized { order_id, amount }),
+            Authorization::Approved { reference } => {
+                store::insert(tx.db(), &request, &reference, now).await?;
+                done(PaymentAuthorized { order_id, amount })
+            }
             Authorization::Declined { reason } => refused(PaymentDeclined { order_id, reason }),
         }
     }

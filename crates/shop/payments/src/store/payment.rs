@@ -12,7 +12,7 @@ use sqlx::types::Text;
 use sqlx::{FromRow, PgConnection, PgExecutor, Row};
 
 use crate::state::PaymentState;
-use cards::{Authorization, Authorize, Settle};
+use cards::{Authorize, Settle};
 
 /// An order's payment.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -50,28 +50,23 @@ impl Payment {
     }
 }
 
-/// Stores the provider's answer to a request for an authorisation.
+/// Stores that the provider holds the money. One that declined leaves no payment: a refusal leaves no rows.
 pub(crate) async fn insert(
     db: &mut PgConnection,
     request: &Authorize,
-    answer: &Authorization,
+    reference: &str,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let (state, reference, reason) = match answer {
-        Authorization::Approved { reference } => (PaymentState::Authorized, Some(reference), None),
-        Authorization::Declined { reason } => (PaymentState::Declined, None, Some(reason)),
-    };
     sqlx::query(
         "insert into payment
-             (order_id, state, amount_minor, currency, reference, reason, created_at, changed_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $7)",
+             (order_id, state, amount_minor, currency, reference, created_at, changed_at)
+         values ($1, $2, $3, $4, $5, $6, $6)",
     )
     .bind(request.order_id)
-    .bind(TextEnum(state))
+    .bind(TextEnum(PaymentState::Authorized))
     .bind(request.amount.amount_minor)
     .bind(request.amount.currency.as_str())
     .bind(reference)
-    .bind(reason)
     .bind(now.to_sqlx())
     .execute(db)
     .await?;

@@ -64,10 +64,12 @@ impl CallStep for ScheduleShipment {
         answer: Booking,
     ) -> CallStepResult<Self> {
         let now = tx.now();
-        store::insert(tx.db(), &request, &answer, now).await?;
-        let BookingRequest { order_id, shipment_id, ship_to: _ } = request;
+        let BookingRequest { order_id, shipment_id, .. } = request;
         match answer {
-            Booking::Booked { .. } => done(ShipmentScheduled { order_id, shipment_id }),
+            Booking::Booked { tracking } => {
+                store::insert(tx.db(), &request, &tracking, now).await?;
+                done(ShipmentScheduled { order_id, shipment_id })
+            }
             Booking::Refused { reason } => refused(ShipmentRejected { order_id, reason }),
         }
     }

@@ -11,7 +11,7 @@ use sqlx::postgres::PgRow;
 use sqlx::types::{Json, Uuid};
 use sqlx::{FromRow, PgConnection, PgExecutor, Row};
 
-use crate::carrier::{Booking, BookingRequest, Parcel};
+use crate::carrier::{BookingRequest, Parcel};
 use crate::state::ShipmentState;
 
 /// An order's shipment.
@@ -48,28 +48,23 @@ impl Shipment {
     }
 }
 
-/// Stores the carrier's answer to a request to collect a parcel.
+/// Stores that the carrier will collect a parcel. One who refuses leaves no shipment: a refusal leaves no rows.
 pub(crate) async fn insert(
     db: &mut PgConnection,
     request: &BookingRequest,
-    answer: &Booking,
+    tracking: &str,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let (state, tracking, reason) = match answer {
-        Booking::Booked { tracking } => (ShipmentState::Scheduled, Some(tracking), None),
-        Booking::Refused { reason } => (ShipmentState::Rejected, None, Some(reason)),
-    };
     sqlx::query(
         "insert into shipment
-             (order_id, shipment_id, state, ship_to, tracking, reason, created_at, changed_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $7)",
+             (order_id, shipment_id, state, ship_to, tracking, created_at, changed_at)
+         values ($1, $2, $3, $4, $5, $6, $6)",
     )
     .bind(request.order_id.0)
     .bind(request.shipment_id.0)
-    .bind(TextEnum(state))
+    .bind(TextEnum(ShipmentState::Scheduled))
     .bind(Json(&request.ship_to))
     .bind(tracking)
-    .bind(reason)
     .bind(now.to_sqlx())
     .execute(db)
     .await?;
