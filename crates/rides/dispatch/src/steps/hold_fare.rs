@@ -135,10 +135,11 @@ impl CallStep for HoldFare {
         answer: Authorization,
     ) -> CallStepResult<Self> {
         let (ride_id, now) = (RideId(request.order_id), tx.now());
-        payment::insert(tx.db(), &request, &answer, now).await?;
-        if let Authorization::Declined { reason } = answer {
-            return refused(PaymentDeclined { ride_id, reason });
+        if let Authorization::Declined { reason } = &answer {
+            // A refusal leaves no row.
+            return refused(PaymentDeclined { ride_id, reason: reason.clone() });
         }
+        payment::insert(tx.db(), &request, &answer, now).await?;
         // A ride that is cancelled by now needs no driver, and its compensation releases the hold.
         if let Some(ride) = ride::search(tx.db(), ride_id, now).await? {
             let (rider_id, pickup) = (ride.quote.rider_id, ride.quote.pickup);

@@ -64,14 +64,13 @@ impl CallStep for AuthorizePayment {
         request: Authorize,
         answer: Authorization,
     ) -> CallStepResult<Self> {
-        let now = tx.now();
-        store::insert(tx.db(), &request, &answer, now).await?;
-        let Authorize { order_id, amount, card_token: _ } = request;
-        let order_id = OrderId(order_id);
-        match answer {
-            Authorization::Approved { .. } => done(PaymentAuthorized { order_id, amount }),
-            Authorization::Declined { reason } => refused(PaymentDeclined { order_id, reason }),
+        let (order_id, amount, now) = (OrderId(request.order_id), request.amount, tx.now());
+        if let Authorization::Declined { reason } = &answer {
+            // A refusal leaves no row.
+            return refused(PaymentDeclined { order_id, reason: reason.clone() });
         }
+        store::insert(tx.db(), &request, &answer, now).await?;
+        done(PaymentAuthorized { order_id, amount })
     }
 }
 

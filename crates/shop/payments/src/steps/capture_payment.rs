@@ -34,8 +34,7 @@ impl CallStep for CapturePayment {
             return call(request);
         };
         // The provider has sent this in a webhook. If it is mistaken, the void that follows ends the authorisation.
-        let (order_id, now) = (OrderId(request.order_id), tx.now());
-        store::advance(tx.db(), order_id, PaymentState::CaptureFailed, Some(reason), now).await?;
+        let order_id = OrderId(request.order_id);
         known(refused(PaymentCaptureFailed { order_id, reason: reason.to_owned() }))
     }
 
@@ -68,11 +67,7 @@ impl CallStep for CapturePayment {
                 store::advance(tx.db(), order_id, PaymentState::Captured, None, now).await?;
                 done(PaymentCaptured { order_id, amount })
             }
-            Capture::Failed { reason } => {
-                store::advance(tx.db(), order_id, PaymentState::CaptureFailed, Some(&reason), now)
-                    .await?;
-                refused(PaymentCaptureFailed { order_id, reason })
-            }
+            Capture::Failed { reason } => refused(PaymentCaptureFailed { order_id, reason }),
         }
     }
 }

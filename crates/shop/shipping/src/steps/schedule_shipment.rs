@@ -63,13 +63,13 @@ impl CallStep for ScheduleShipment {
         request: BookingRequest,
         answer: Booking,
     ) -> CallStepResult<Self> {
-        let now = tx.now();
-        store::insert(tx.db(), &request, &answer, now).await?;
-        let BookingRequest { order_id, shipment_id, ship_to: _ } = request;
-        match answer {
-            Booking::Booked { .. } => done(ShipmentScheduled { order_id, shipment_id }),
-            Booking::Refused { reason } => refused(ShipmentRejected { order_id, reason }),
+        let (order_id, shipment_id, now) = (request.order_id, request.shipment_id, tx.now());
+        if let Booking::Refused { reason } = &answer {
+            // A refusal leaves no row.
+            return refused(ShipmentRejected { order_id, reason: reason.clone() });
         }
+        store::insert(tx.db(), &request, &answer, now).await?;
+        done(ShipmentScheduled { order_id, shipment_id })
     }
 }
 

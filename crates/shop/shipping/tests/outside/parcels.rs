@@ -41,8 +41,10 @@ async fn whatever_happens_to_an_answer_a_parcel_is_booked_and_cancelled_once() {
 async fn a_carrier_who_refuses_is_no_failure_and_one_who_answers_for_another_is_not_believed() {
     let service = TestShipping::new("refused").await;
     let refused = service.order("AQ").await;
-    let shipment = service.shipment_is(refused, "rejected").await;
-    assert_eq!(shipment["reason"], "no_service_to_country");
+    let rejected = "select count(*) from ballet.ledger \
+                    where step = 'schedule_shipment' and entry = 'refused'";
+    service.until("shipping", rejected, 1).await;
+    assert_eq!(service.shipment(refused).await["status"], 404, "a refusal leaves no row");
     for (misbehaviour, why) in [
         (Misbehaviour::OtherKey, "the carrier: its answer is not ours: we asked under the key"),
         (Misbehaviour::OtherOrder, "the carrier: its answer is not ours: it is about order"),

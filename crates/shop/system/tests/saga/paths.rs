@@ -53,7 +53,7 @@ pub(crate) async fn out_of_stock(shop: &mut Shop) {
 /// F2: the card has no money.
 pub(crate) async fn card_declined(shop: &mut Shop) {
     let checkout = mugs(1, "card_insufficient_funds");
-    fails(shop, &checkout, "payment_declined", "authorize_payment", "declined").await;
+    fails(shop, &checkout, "payment_declined", "authorize_payment", "none").await;
 }
 
 /// F3: the carrier does not deliver there.
