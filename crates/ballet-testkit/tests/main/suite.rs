@@ -34,7 +34,7 @@ enum Fault {
     None,
     /// It frees nothing.
     Keeps,
-    /// It writes before it refuses.
+    /// It writes before it refuses, past the transaction: what is written in it is taken back.
     LeavesTraces,
     /// It writes through a connection of its own, so a rollback takes nothing back.
     WritesPastTheTransaction,
@@ -66,7 +66,7 @@ impl Step for Hold {
         let insert = sqlx::query("insert into held values ($1)").bind(saga);
         match wish.as_str() {
             "moon" if self.fault == Fault::LeavesTraces => {
-                insert.execute(tx.db()).await?;
+                insert.execute(&mut PgConnection::connect(&self.url).await?).await?;
                 refused(Short { wish })
             }
             "moon" => refused(Short { wish }),

@@ -8,8 +8,8 @@ use ballet::calls::{
     CompensateRequestResult, RequestResult, call, known,
 };
 use ballet::{
-    Compensate, CompensateResult, Compensated, Event, Failure, Never, Outcome, Participant, Rows,
-    Step, StepResult, Tx, compensated_silently, done,
+    Compensate, CompensateResult, Compensated, Event, Failure, Never, Outcome, Participant, Retry,
+    Rows, Step, StepResult, Tx, compensated_silently, done,
 };
 use ballet_testkit::health::{until_ready, until_says};
 use ballet_testkit::memory::until;
@@ -245,6 +245,8 @@ impl Step for WritesElsewhere {
     type On = TripBooked;
     type Done = RoomBooked;
     type Refused = Never;
+    /// Long enough to be seen before it waits in a retry queue.
+    const RETRY: Retry = Retry::at_once(8);
 
     async fn run(&self, tx: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
         let insert = sqlx::query("insert into rooms_by_city (city) values ($1)");

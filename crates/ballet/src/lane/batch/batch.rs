@@ -232,14 +232,16 @@ async fn once(
         answered(sqlx::query(A_MOMENT).execute(transaction.db())).await?;
     }
     let begun = Instant::now();
-    let rest = run_a_turn(&mut transaction, works, &live, &mut counted).await?;
+    let ran = run_a_turn(&mut transaction, works, &live, &mut counted).await;
     let took = begun.elapsed();
     if transaction.scope.needs_care {
         kept.careful = Some(Instant::now() + CARE);
         if !is_careful {
+            // Also if it failed: what comes after a refusal, such as the owner's abort, met what is to be taken back.
             return Ok(None);
         }
     }
+    let rest = ran?;
     give_back(&mut transaction, works, &rest).await?;
     let handled = live.iter().copied().filter(|at| rest.binary_search(at).is_err());
     forget_failures(&mut transaction, works, handled).await?;
