@@ -133,7 +133,8 @@ async fn process(engine: &Arc<Engine>, batch: Vec<LaneWork>, kept: &mut LaneStat
             parts.push_front(others);
         }
         let (begun, hurried) = (Instant::now(), kept.is_hurried());
-        let ran = batch::run(engine, &mut part.works, kept).await;
+        // Boxed, since it holds the transaction of a whole batch.
+        let ran = Box::pin(batch::run(engine, &mut part.works, kept)).await;
         let took = begun.elapsed();
         ballet_amqp::histogram!("ballet_transaction_seconds").record(took.as_secs_f64());
         match ran {
