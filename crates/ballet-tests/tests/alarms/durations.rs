@@ -158,7 +158,7 @@ async fn every_alarm_rings_after_its_time_and_not_before() {
     let mut tried: Vec<_> = CASES.iter().map(|(alarm, ..)| (*alarm).to_owned()).collect();
     tried.dedup();
     assert_eq!(told, tried, "each has a case");
-    hold(CASES.iter().map(test_of).collect()).await;
+    hold("each", CASES.iter().map(test_of).collect()).await;
 }
 
 #[tokio::test]
@@ -173,14 +173,17 @@ async fn a_provider_that_is_away_rings_without_a_break_while_its_calls_wait_at_t
             "exp_samples": [{ "labels": "{}", "value": 1 }],
         })
     };
-    hold(vec![json!({
-        "interval": "15s",
-        "input_series": [{
-            "series": "ballet_calls_total{job='a',step='b',outcome='failed'}",
-            "values": attempts.join(" "),
-        }],
-        "promql_expr_test": (10..40).map(rings).collect::<Vec<_>>(),
-    })])
+    hold(
+        "break",
+        vec![json!({
+            "interval": "15s",
+            "input_series": [{
+                "series": "ballet_calls_total{job='a',step='b',outcome='failed'}",
+                "values": attempts.join(" "),
+            }],
+            "promql_expr_test": (10..40).map(rings).collect::<Vec<_>>(),
+        })],
+    )
     .await;
 }
 
@@ -198,7 +201,7 @@ async fn a_provider_that_was_away_rings_once_also_if_nobody_calls_it_after_its_f
         let series = format!("ballet_calls_total{{job='a',step='b',outcome='{outcome}'}}");
         json!({ "series": series, "values": values })
     };
-    hold(vec![json!({
+    hold("once", vec![json!({
         "interval": "15s",
         "input_series": [series("failed", "0+1x80 80x120"), series("answered", "0x80 9x120")],
         "promql_expr_test":
@@ -208,8 +211,8 @@ async fn a_provider_that_was_away_rings_once_also_if_nobody_calls_it_after_its_f
 }
 
 /// Has `promtool` judge the shipped rules by these tests.
-async fn hold(tests: Vec<Value>) {
-    let name = format!("ballet-alarms-{}-{}.yml", std::process::id(), tests.len());
+async fn hold(name: &str, tests: Vec<Value>) {
+    let name = format!("ballet-alarms-{}-{name}.yml", std::process::id());
     let tests = json!({
         "rule_files": [workspace("docs/monitoring/alarms.yml")],
         "evaluation_interval": "15s",
