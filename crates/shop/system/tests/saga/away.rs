@@ -57,7 +57,8 @@ async fn t200_the_audit_names_who_does_not_answer_and_judges_the_rest() {
     shop.database("recommendations").await.execute(lost).await.expect("a table too few");
     let sound = audited(&shop, &elsewhere, &broker).await;
     for words in [
-        "the database of payments: no answer within 10 s",
+        "the database of payments: Postgres at ",
+        " cannot be reached: no answer within 10 s",
         "the database of shipping: ",
         "the database of recommendations: error returned from database: relation",
     ] {
