@@ -172,6 +172,12 @@ async fn an_offers_time_begins_when_its_driver_sees_it() {
     let (_, offers) = town.system.get("dispatch", "/trips?live=true").await;
     let until = offers["items"][0]["expires_at"].clone();
     let by = (drivers[0], "rides:drive");
+    // Nor does a look of its driver at another ride.
+    let other = format!("/trips/{}", town.system.new_id());
+    let (status, _, answer) =
+        town.signed_in(by, Method::GET, ("dispatch", &other), &Value::Null).await;
+    assert_eq!(status, StatusCode::NOT_FOUND, "{answer}");
+    assert_eq!(town.system.value::<i64>("dispatch", left).await, 60);
     let trips = ("dispatch", "/trips?live=true");
     let (_, _, first) = town.signed_in(by, Method::GET, trips, &Value::Null).await;
     assert_ne!(first["items"][0]["expires_at"], until, "{first}");
