@@ -199,6 +199,10 @@ async fn perform(
             tx.publish(&RiderPickedUp { ride_id, driver_id }).await?;
         }
         TripAction::Complete(named) => {
+            // What is stored already is repeated also in a gap.
+            if caller.only().is_some() && ride.arrived_at.is_none() {
+                verifier.require_seen(&ride, now)?;
+            }
             let price = ride.quote.price.amount_minor;
             let fare = caller.only().is_none().then(|| named.unwrap_or(price));
             if fare.is_some_and(|fare| !(0..=price).contains(&fare)) {
