@@ -63,6 +63,12 @@ pub(crate) fn not_at_pickup(ride_id: RideId, meters: Option<f64>) -> Problem {
     Problem::conflict(detail).try_again()
 }
 
+/// Refuses with a retry: a position that was just sent is here in a moment.
+pub(crate) fn not_seen(ride_id: RideId) -> Problem {
+    let detail = format!("you were seen nowhere lately: send your position from ride {ride_id}");
+    Problem::conflict(detail).try_again()
+}
+
 pub(crate) fn no_fare(price: Money) -> Problem {
     let Money { amount_minor, currency } = price;
     let detail =

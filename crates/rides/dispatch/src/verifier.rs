@@ -4,11 +4,12 @@
 use ballet::Failure;
 use ballet::http::Problem;
 use jiff::{SignedDuration, Timestamp};
+use rides_events::location::Position;
 use rides_events::{Money, Point};
 use sqlx::PgConnection;
 
 use crate::fare::{RouteEstimate, Tariff};
-use crate::refusals::not_at_pickup;
+use crate::refusals::{not_at_pickup, not_seen};
 use crate::ride::{Quote, Ride, RideEnd};
 use crate::seen_drivers::SeenDrivers;
 use crate::store::quote;
@@ -32,13 +33,22 @@ pub(crate) struct Verifier {
 impl Verifier {
     /// Refuses unless the driver of a ride was seen lately at its pickup.
     pub(crate) fn require_at_pickup(&self, ride: &Ride, now: Timestamp) -> Result<(), Problem> {
-        let seen = ride.driver_id.and_then(|driver_id| self.seen.lately(driver_id, now));
-        let meters = seen.map(|seen| seen.at.meters_to(ride.quote.pickup));
+        let meters = self.lately(ride, now).map(|seen| seen.at.meters_to(ride.quote.pickup));
         let is_there = meters.is_some_and(|meters| meters <= THERE_METERS);
         if is_there { Ok(()) } else { Err(not_at_pickup(ride.ride_id, meters)) }
     }
 
+    /// Refuses unless the driver of a ride was seen lately: in a gap of the telemetry nobody knows where a ride ends.
+    pub(crate) fn require_seen(&self, ride: &Ride, now: Timestamp) -> Result<(), Problem> {
+        self.lately(ride, now).map(|_| ()).ok_or_else(|| not_seen(ride.ride_id))
+    }
+
+    fn lately(&self, ride: &Ride, now: Timestamp) -> Option<Position> {
+        ride.driver_id.and_then(|driver_id| self.seen.lately(driver_id, now))
+    }
+
     /// Returns the end of a ride that is under way. `None` if it goes on, or if a position may come that shows more.
+    /// That none came counts only if somebody else was seen since: otherwise it is the telemetry that is away.
     pub(crate) async fn end(
         &self,
         db: &mut PgConnection,
@@ -65,7 +75,8 @@ impl Verifier {
         let reach = took * f64::from(self.kilometers_per_hour) / 3.6;
         let tariff = quote::tariff_of(db, ride.quote.tariff).await?;
         let end = verified(&ride.quote, &tariff, seen.map(|seen| seen.at), reach);
-        let is_last = now >= ends_at || seen.is_some_and(|seen| seen.seen_at >= said_at);
+        let is_last = seen.is_some_and(|seen| seen.seen_at >= said_at)
+            || (now >= ends_at && self.seen.reads_since(driver_id, ends_at));
         Ok(Some(end).filter(|end| is_last || end.detail.is_none()))
     }
 }

@@ -174,11 +174,12 @@ fn trips(api: Api<DispatchState>) -> Api<DispatchState> {
         operation("complete_ride", "Say that the rider is there", "The ride is over.")
             .about(
                 "The request may be repeated. The ride is over as soon as the driver's positions show it, or half a \
-                 minute later: the rider then pays the way so far. An operator may name any part of the price.",
+                 minute later, if positions come at all: the rider then pays the way so far. An operator may name \
+                 any part of the price.",
             )
             .refuses(StatusCode::FORBIDDEN, "A driver names a fare.")
             .refuses(StatusCode::UNPROCESSABLE_ENTITY, "The fare is more than the price.")
-            .refuses(StatusCode::CONFLICT, "The ride has not begun.")
+            .refuses(StatusCode::CONFLICT, "The ride has not begun, or the driver was not seen lately.")
             .try_again(StatusCode::CONFLICT, accepted),
     )
 }

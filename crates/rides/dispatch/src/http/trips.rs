@@ -69,7 +69,8 @@ pub(crate) async fn list(
     Query(OfferFilter { live, after, limit }): Query<OfferFilter>,
 ) -> Result<Json<Page<Offer>>, Problem> {
     if let Some(driver_id) = caller.only() {
-        offer::see(handle.db(), driver_id, handle.now() + settings.answer()).await?;
+        let expires_at = handle.now() + settings.answer();
+        offer::see(handle.db(), driver_id, None, expires_at).await?;
     }
     let offers = offer::page(handle.db(), caller.only(), live, after, limit).await?;
     Ok(Json(Page::new(offers, limit, |offer| format!("{}-{}", offer.ride_id, offer.attempt))))
@@ -92,7 +93,8 @@ pub(crate) async fn read(
     Path(ride_id): Path<RideId>,
 ) -> Result<Json<Trip>, Problem> {
     if let Some(driver_id) = caller.only() {
-        offer::see(handle.db(), driver_id, handle.now() + settings.answer()).await?;
+        let expires_at = handle.now() + settings.answer();
+        offer::see(handle.db(), driver_id, Some(ride_id), expires_at).await?;
     }
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
@@ -197,6 +199,10 @@ async fn perform(
             tx.publish(&RiderPickedUp { ride_id, driver_id }).await?;
         }
         TripAction::Complete(named) => {
+            // What is stored already is repeated also in a gap.
+            if caller.only().is_some() && ride.arrived_at.is_none() {
+                verifier.require_seen(&ride, now)?;
+            }
             let price = ride.quote.price.amount_minor;
             let fare = caller.only().is_none().then(|| named.unwrap_or(price));
             if fare.is_some_and(|fare| !(0..=price).contains(&fare)) {

@@ -87,18 +87,22 @@ pub(crate) async fn make_due(
     Ok(())
 }
 
-/// Begins the time of the open offer to a driver, who sees it now. A further look changes nothing.
+/// Begins the time of the open offer to a driver, who sees it now: that of this ride, or whichever is listed. A further
+/// look changes nothing.
 pub(crate) async fn see(
     db: impl PgExecutor<'_>,
     driver_id: DriverId,
+    ride_id: Option<RideId>,
     expires_at: Timestamp,
 ) -> Result<(), Failure> {
     sqlx::query(
         "update offer set is_seen = true, expires_at = $2
-         where driver_id = $1 and state = 'open' and not is_seen and not is_gone",
+         where driver_id = $1 and state = 'open' and not is_seen and not is_gone
+             and ($3::uuid is null or ride_id = $3)",
     )
     .bind(driver_id.0)
     .bind(expires_at.to_sqlx())
+    .bind(ride_id.map(|ride_id| ride_id.0))
     .execute(db)
     .await?;
     Ok(())

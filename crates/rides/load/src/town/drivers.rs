@@ -102,9 +102,12 @@ impl Car<'_> {
             Activity::ToPickup(ride) if self.advance(DRIVES) => self.pick_up(ride).await?,
             Activity::ToPickup(ride) if self.is_over(ride) => self.activity = Activity::Cruising,
             Activity::Riding(ride) if self.advance(DRIVES) => {
-                self.client.act(ride, self.id, "complete").await?;
-                // The car is seen where it is now.
-                (self.unseen, self.activity) = (STANDING, Activity::Cruising);
+                let (status, _) = self.client.act(ride, self.id, "complete").await?;
+                // The car is seen where it is now. Dispatch may not know yet where it is, or the ride is over.
+                self.unseen = STANDING;
+                if status != StatusCode::CONFLICT || self.is_over(ride) {
+                    self.activity = Activity::Cruising;
+                }
             }
             Activity::Thinking(..)
             | Activity::Ignoring(_)

@@ -1,5 +1,7 @@
 //! Who may say what: docs/rides/trust.md has a row for each of these tests.
 
+use std::time::Duration;
+
 use dispatch::config::DispatchSettings;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -94,6 +96,46 @@ async fn a_ride_that_ends_on_the_way_costs_the_way_so_far() {
 }
 
 #[tokio::test]
+async fn a_gap_in_the_telemetry_decides_no_fare() {
+    let town = Town::new("rides_gap").await;
+    let (ride, driver) = riding(&town).await;
+    // Nobody has seen this driver.
+    let unseen = town.system.new_id();
+    let swap = async |from: Uuid, to: Uuid| {
+        for table in ["ride", "offer"] {
+            let update =
+                format!("update {table} set driver_id = '{to}' where driver_id = '{from}'");
+            town.system.execute("dispatch", &update).await;
+        }
+    };
+    swap(driver, unseen).await;
+    let (path, body) = (format!("/trips/{ride}/complete"), json!({ "driver_id": unseen }));
+    let by = (unseen, "rides:drive");
+    let (status, waits, answer) =
+        town.signed_in(by, Method::POST, ("dispatch", &path), &body).await;
+    assert_eq!((status, waits), (StatusCode::CONFLICT, true), "{answer}");
+    let arrived = "select count(*) from ride where arrived_at is not null";
+    assert_eq!(town.system.value::<i64>("dispatch", arrived).await, 0);
+    swap(unseen, driver).await;
+    let (status, answer) = town.says(ride, driver, "complete").await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    // For longer than dispatch waits for a position, there is none of anybody.
+    tokio::time::sleep(Duration::from_secs(33)).await;
+    let status = "select status from ride";
+    assert_eq!(town.system.value::<String>("dispatch", status).await, "riding");
+    // Others are seen again. The first may be in another partition.
+    for _ in 0..20 {
+        town.driver(1).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        if town.system.value::<String>("dispatch", status).await != "riding" {
+            break;
+        }
+    }
+    assert_eq!(ended(&town, ride, "released").await.1, 0);
+    town.close().await;
+}
+
+#[tokio::test]
 async fn a_ride_begins_where_its_driver_is_seen() {
     let town = Town::new("rides_pickup").await;
     let (ride, driver) = assigned(&town, 3).await;
@@ -172,6 +214,12 @@ async fn an_offers_time_begins_when_its_driver_sees_it() {
     let (_, offers) = town.system.get("dispatch", "/trips?live=true").await;
     let until = offers["items"][0]["expires_at"].clone();
     let by = (drivers[0], "rides:drive");
+    // Nor does a look of its driver at another ride.
+    let other = format!("/trips/{}", town.system.new_id());
+    let (status, _, answer) =
+        town.signed_in(by, Method::GET, ("dispatch", &other), &Value::Null).await;
+    assert_eq!(status, StatusCode::NOT_FOUND, "{answer}");
+    assert_eq!(town.system.value::<i64>("dispatch", left).await, 60);
     let trips = ("dispatch", "/trips?live=true");
     let (_, _, first) = town.signed_in(by, Method::GET, trips, &Value::Null).await;
     assert_ne!(first["items"][0]["expires_at"], until, "{first}");
