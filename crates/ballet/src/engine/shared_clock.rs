@@ -79,8 +79,10 @@ impl SharedClock {
         own.max(self.now()).max(of_database.unwrap_or(own))
     }
 
+    /// In microseconds, as Postgres keeps it: what a handler answers with is what is read later.
     fn now(&self) -> Timestamp {
-        self.at(Instant::now()).unwrap_or_else(|| self.own.now())
+        let now = self.at(Instant::now()).unwrap_or_else(|| self.own.now());
+        Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
     }
 
     /// The shared time at a moment, if the database has ever answered.
