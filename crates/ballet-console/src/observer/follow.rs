@@ -145,7 +145,7 @@ impl Observer {
                     return Err(JournalError::from(error).into());
                 }
                 JournalItem::Notice(notice) => {
-                    to = record_notice(&mut batch, &notice, (from, to), shift)
+                    to = record_notice(&mut batch, &notice, (from, to), shift);
                 }
             }
             if records >= MOST || bytes >= MOST_BYTES {

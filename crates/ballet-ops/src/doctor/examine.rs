@@ -30,7 +30,7 @@ pub async fn standing(servers: &SystemServers) -> Standing {
         let vhost = vhost.unwrap_or_else(|| servers.system.name.to_owned());
         let (mut findings, queues) = match management(servers, &vhost) {
             Ok(management) => on_broker::standing(&management, servers.system, &vhost).await,
-            Err(why) => (vec![why], None),
+            Err(why) => (vec![*why], None),
         };
         findings.push(connected);
         Standing { findings, queues, vhost }
@@ -100,9 +100,9 @@ pub async fn examine(servers: &SystemServers) -> Vec<Finding> {
     findings
 }
 
-fn management(servers: &SystemServers, vhost: &str) -> Result<VhostManagement, Finding> {
+fn management(servers: &SystemServers, vhost: &str) -> Result<VhostManagement, Box<Finding>> {
     let advice = "set RABBITMQ_MANAGEMENT_URL or give --management-url";
-    let unknown = |why: &str| Finding::unknown(Cause::Management, BROKER, why, advice);
+    let unknown = |why: &str| Box::new(Finding::unknown(Cause::Management, BROKER, why, advice));
     let address = servers.management.as_ref().ok_or_else(|| unknown("its address is not given"))?;
     VhostManagement::within(SOON, address, vhost).map_err(|error| unknown(&error.to_string()))
 }

@@ -85,8 +85,8 @@ async fn a_stream_that_lost_its_tail_is_read_on_and_nothing_counts_twice() {
         system.execute("meter", &format!("update ballet.telemetry_reader set {lost}")).await;
         running = started(&system, 100).await;
         published(&running, 10, before..before + 5).await;
-        system.until("meter", ALL, 200 + 50 * i64::from(round)).await;
-        assert_eq!(system.value::<i64>("meter", TOLD).await, 2 * i64::from(round));
+        system.until("meter", ALL, 200 + 50 * round).await;
+        assert_eq!(system.value::<i64>("meter", TOLD).await, 2 * round);
         let waits = "select count(*) from ballet.telemetry_reader where next_offset < end_offset";
         system.until("meter", waits, 0).await;
     }

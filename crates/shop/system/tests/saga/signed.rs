@@ -70,7 +70,7 @@ async fn shop(name: &str) -> Shop {
         let tomorrow = format!("{},the-one-of-tomorrow-32-characters", secret(name));
         let settings = Settings { listen, gateway_secret: Some(tomorrow), ..settings };
         shop.stop(name).await;
-        shop.start_with(name, service, settings).await;
+        Box::pin(shop.start_with(name, service, settings)).await;
     }
     shop
 }
