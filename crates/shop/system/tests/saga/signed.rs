@@ -70,14 +70,14 @@ async fn shop(name: &str) -> Shop {
         let tomorrow = format!("{},the-one-of-tomorrow-32-characters", secret(name));
         let settings = Settings { listen, gateway_secret: Some(tomorrow), ..settings };
         shop.stop(name).await;
-        Box::pin(shop.start_with(name, service, settings)).await;
+        shop.start_with(name, service, settings).await;
     }
     shop
 }
 
 #[tokio::test]
 async fn a_request_from_inside_that_the_gateway_has_not_signed_can_do_nothing() {
-    let shop = shop("signed").await;
+    let shop = Box::pin(shop("signed")).await;
     // Through the gateway nothing changes.
     let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     shop.order_is(&order_id, "completed").await;
@@ -116,7 +116,7 @@ async fn a_request_from_inside_that_the_gateway_has_not_signed_can_do_nothing() 
 
 #[tokio::test]
 async fn a_signature_is_of_one_service_one_body_one_condition_and_a_few_seconds() {
-    let shop = shop("signed_for").await;
+    let shop = Box::pin(shop("signed_for")).await;
     let catalog = shop.url("catalog");
     let good = PriceChange::new();
     for service in ["recommendations", "orders", "inventory"] {
