@@ -141,7 +141,7 @@ enum Command {
     Validate(validate::ValidateArgs),
 }
 
-/// The addresses of a system, for [`looks`].
+/// The addresses of a system.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemAddresses<'a> {
     /// The folder with the contracts of its services.
