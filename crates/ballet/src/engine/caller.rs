@@ -14,9 +14,7 @@ use crate::declare::erased::call::{AnyWatch, CallHandlers};
 use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::{Failure, FailureKind};
 use crate::declare::handler::spans;
-use crate::engine::calls::open_calls::{
-    CallAnswer, CallFate, Claim, Compensations, FailedCall, QUIET_AFTER,
-};
+use crate::engine::calls::open_calls::{CallAnswer, CallFate, Claim, Compensations, FailedCall};
 use crate::engine::engine::Engine;
 use crate::engine::handlers::guard::guarded;
 use crate::engine::handlers::held_worker::watched;
@@ -30,6 +28,9 @@ const UNTIL_IT_KNOWS: Duration = Duration::from_secs(60);
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 /// The longest pause after a failed attempt, whatever the other side asks for.
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
+/// After this many attempts the pause before the next one is longer than an attempt before takes to
+/// reach the other side.
+const QUIET_AFTER: u32 = 9;
 
 /// The answer of a step that looks at rows: it is over.
 const OVER: &str = "true";

@@ -30,9 +30,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// The most looks of a [`Watch`](crate::Watch) at a time. Each takes a connection of upkeep, which has as many more: a
 /// look that hangs holds up no deadline, no event, and no other step.
 pub(crate) const LOOKS: u16 = 4;
-/// After this many attempts the pause before the next one is longer than an attempt before takes to
-/// reach the other side.
-pub(crate) const QUIET_AFTER: u32 = 9;
 
 #[derive(Debug)]
 pub(crate) struct CallAnswer {
