@@ -47,24 +47,21 @@ pub(crate) fn make(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
     });
 }
 
-/// Asks again later, after a failure to take in the answer.
+/// Asks again later, after a failure to take in the answer. An answer counts, whatever becomes of the compensations
+/// that it sets off. So it is taken in without them first, if they may be what failed.
 pub(crate) fn ask_again(engine: &Engine, answer: CallAnswer, failure: &Failure) {
-    let Some(CallAnswer { call, claim, .. }) = not_apart(engine, answer, failure) else { return };
+    if answer.compensations == Compensations::Along {
+        answer.call.span().in_scope(|| {
+            tracing::warn!(
+                "an answer is taken in without the compensations that follow: {failure}"
+            );
+        });
+        engine.calls.answered(CallAnswer { compensations: Compensations::Apart, ..answer });
+        return;
+    }
+    let CallAnswer { call, claim, .. } = answer;
     call.span().in_scope(|| tracing::warn!("an answer could not be taken in: {failure}"));
     failed(engine, call, claim, failure.to_string(), again(failure));
-}
-
-/// An answer counts, whatever becomes of the compensations that it sets off. So it is taken in without them
-/// first, if they may be what failed. Returns it if they are not.
-fn not_apart(engine: &Engine, answer: CallAnswer, failure: &Failure) -> Option<CallAnswer> {
-    if answer.compensations != Compensations::Along {
-        return Some(answer);
-    }
-    answer.call.span().in_scope(|| {
-        tracing::warn!("an answer is taken in without the compensations that follow: {failure}");
-    });
-    engine.calls.answered(CallAnswer { compensations: Compensations::Apart, ..answer });
-    None
 }
 
 /// Hands over a failed attempt, with the fate of the call.
@@ -115,7 +112,7 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
     let asked = watched(
         engine.registry.service,
         step.name,
-        // All of it is the step's code: the look-ups, and its handling of a refusal.
+        // All of it is the step's code, the look-ups too.
         Box::pin(guarded(attempt(engine, saga.saga, step, &call))),
     );
     let asked = tokio::time::timeout(limit, asked).await;
