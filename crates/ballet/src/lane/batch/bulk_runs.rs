@@ -209,12 +209,14 @@ async fn run_all(
     let items = items(works, run, place, &engine.time.clock)?;
     let mut effects = vec![Effect::Nothing; items.len()];
     let mut admitted = Vec::with_capacity(items.len());
+    let mut of = Vec::with_capacity(items.len());
     for (at, item) in items.into_iter().enumerate() {
         let key = caught("the key of the step", || step.key(&item.event)).flatten();
         let key = key.map_err(|failure| RunFailure::of(at, failure))?;
         let admits = admits(transaction, saga, step, item.saga_id, &key).await;
         if admits.map_err(|failure| RunFailure::of(at, failure))? {
-            admitted.push((at, item.with(key), item.event));
+            of.push((at, item.with(key)));
+            admitted.push(item);
         }
     }
     if admitted.is_empty() {
@@ -223,16 +225,9 @@ async fn run_all(
     let before = refusal::before(transaction, step.part()).await?;
     let mut outcomes = Vec::with_capacity(admitted.len());
     while !admitted.is_empty() {
-        let (of, items): (Vec<_>, Vec<_>) = std::mem::take(&mut admitted)
-            .into_iter()
-            .map(|(at, key, event)| {
-                let item = key.with(event);
-                ((at, key), item)
-            })
-            .unzip();
-        let tx = BulkTx::new(transaction.tx());
+        let (tx, items) = (BulkTx::new(transaction.tx()), std::mem::take(&mut admitted));
         let ran = engine.handlers.run(step.part().name, bulk.step.run_all(tx, items)).await?;
-        let ran = of.into_iter().zip(ran);
+        let ran = std::mem::take(&mut of).into_iter().zip(ran);
         let (refused, ran): (Vec<_>, Vec<_>) =
             ran.partition(|(_, outcome)| matches!(outcome, AnyOutcome::Refused(_)));
         let is_taken_back = match &before {
@@ -248,7 +243,8 @@ async fn run_all(
         for ((at, key), _) in ran {
             let Some(message) = message(works, run[at]) else { continue };
             let event = message.event(place).map_err(|failure| RunFailure::of(at, failure))?;
-            admitted.push((at, key, event));
+            admitted.push(key.with(event));
+            of.push((at, key));
         }
     }
     outcomes.sort_unstable_by_key(|((at, _), _)| *at);
