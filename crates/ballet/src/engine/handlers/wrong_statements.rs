@@ -42,25 +42,20 @@ impl WrongStatements {
     }
 
     async fn failed(&self, step: &'static str, failure: &Failure) {
-        let known = self.of_steps().get(step).map(|(why, _)| why.clone());
-        let why = match known {
-            Some(why) => why,
-            None => {
-                let asked = async {
-                    let mut db = self.database.acquire().await?;
-                    sqlx::query_scalar::<_, String>(FAILED).fetch_optional(&mut *db).await
-                };
-                let statement = answered(asked).await.ok().flatten();
-                let statement = statement.map_or_else(String::new, |statement| {
-                    format!(": {}", statement.chars().take(LONGEST).collect::<String>())
-                });
-                let why = format!(
-                    "a statement of {step} does not fit the database: {failure}{statement}"
-                );
-                tracing::error!(step, "{why}");
-                why
-            }
+        if let Some((_, last)) = self.of_steps().get_mut(step) {
+            *last = Instant::now();
+            return;
+        }
+        let asked = async {
+            let mut db = self.database.acquire().await?;
+            sqlx::query_scalar::<_, String>(FAILED).fetch_optional(&mut *db).await
         };
+        let statement = answered(asked).await.ok().flatten();
+        let statement = statement.map_or_else(String::new, |statement| {
+            format!(": {}", statement.chars().take(LONGEST).collect::<String>())
+        });
+        let why = format!("a statement of {step} does not fit the database: {failure}{statement}");
+        tracing::error!(step, "{why}");
         self.of_steps().insert(step, (why, Instant::now()));
     }
 
