@@ -2,9 +2,6 @@
 
 use std::borrow::Cow;
 
-use crate::outbox::event::EmittedEvent;
-use crate::outbox::left_behind::StoredEvent;
-use crate::trace::Trace;
 use ballet_amqp::headers::{BAGGAGE, CAUSATION_ID, TRACEPARENT, TRACESTATE, insert_text};
 use ballet_amqp::{
     AMQPValue, BasicProperties, FieldTable, Outgoing, PERSISTENT, Publish, ShortString,
@@ -14,6 +11,10 @@ use ballet_core::topology::EVENTS;
 use ballet_core::{MessageId, SagaId};
 use bytes::Bytes;
 use jiff::Timestamp;
+
+use crate::outbox::event::EmittedEvent;
+use crate::outbox::left_behind::StoredEvent;
+use crate::trace::Trace;
 
 /// The properties that all messages of a service have.
 pub fn properties(service: &str, message_id: MessageId, at: Timestamp) -> BasicProperties {
@@ -119,11 +120,11 @@ impl Outgoing for OutgoingEvent {
 
 #[cfg(test)]
 mod tests {
-    use crate::ledger::event::EncodedEvent;
     use ballet_core::EventType;
     use uuid::Uuid;
 
     use super::*;
+    use crate::ledger::event::EncodedEvent;
 
     const BODY: &str = r#"{"order":7}"#;
     const PLACED: EventType = EventType::plain("orders.order_placed.v1");

@@ -12,6 +12,7 @@ use ballet_store::ledger::rows::{AddedRows, Columns, Ledger};
 use ballet_store::outbox::batches as outbox;
 use ballet_store::outbox::batches::Mark;
 use ballet_store::outbox::event::EmittedEvent;
+use ballet_store::outbox::wire::OutgoingEvent;
 use jiff::Timestamp;
 
 use crate::declare::handler::database_wait::answered;
@@ -24,7 +25,6 @@ use crate::engine::registry::Registry;
 use crate::engine::transaction::Transaction;
 use crate::outgoing::begun_batch::BegunBatch;
 use crate::outgoing::publishing::PublishSpans;
-use ballet_store::outbox::wire::OutgoingEvent;
 
 /// Writes ledger, calls, outbox and marks, and commits. The emitted events are on their way to the
 /// broker, and the calls are being made, when this returns. All marks belong to one table. They are

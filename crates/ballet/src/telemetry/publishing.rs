@@ -9,6 +9,7 @@ use std::time::Duration;
 use ballet_amqp::{ConnectionState, Outgoing, Publish, PublishError, PublisherHandle};
 use ballet_core::topology::TELEMETRY;
 use ballet_core::{MessageId, Telemetry, TelemetryType};
+use ballet_store::outbox::wire::properties;
 use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -17,7 +18,6 @@ use tokio::time::timeout;
 use crate::declare::handler::clock::Clock;
 use crate::declare::handler::json::encode;
 use crate::telemetry::series;
-use ballet_store::outbox::wire::properties;
 
 /// The most messages of a process that wait for their confirm.
 const IN_FLIGHT: usize = 2_000;

@@ -12,6 +12,7 @@ use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::database::connection::patient;
 use ballet_store::outbox::left_behind;
 use ballet_store::outbox::left_behind::{LoadedBatch, TableLook, UnmarkedBatch};
+use ballet_store::outbox::wire::OutgoingEvent;
 
 use crate::declare::handler::database_wait::{answered, patiently};
 use crate::declare::handler::failure::Failure;
@@ -19,7 +20,6 @@ use crate::engine::stopping::stopped;
 use crate::outgoing::publishing::PublishSpans;
 use crate::upkeep::outbox::other_processes::OtherProcesses;
 use crate::upkeep::outbox::outbox::Outbox;
-use ballet_store::outbox::wire::OutgoingEvent;
 
 /// The most batches that a look lists.
 const LIST: i64 = 50_000;
