@@ -64,6 +64,9 @@ pub(crate) struct HealthParts {
 #[derive(Debug, Serialize)]
 struct Readiness {
     ready: bool,
+    /// Why it is not ready, each with its sentence.
+    #[serde(skip)]
+    reasons: Vec<(Cause, String)>,
     /// The causes for which it is not ready, by the names that findings and alarms have.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     causes: Vec<&'static str>,
@@ -97,28 +100,27 @@ impl Health {
     /// Why the process is not ready, if it is not: each cause with its sentence. Read where nobody can ask for
     /// `/readyz`.
     pub(crate) fn why_unready(&self) -> Option<String> {
-        let (_, reasons) = self.readiness();
+        let reasons = self.readiness().reasons;
         let why: Vec<String> =
             reasons.iter().map(|(cause, said)| format!("{cause}: {said}")).collect();
         let why = why.join("; ");
         (!why.is_empty()).then(|| why.chars().take(LONGEST_REASON).collect())
     }
 
-    /// Returns the answer of `/readyz`, and why the process is not ready. Each call updates the metric, and each
-    /// scrape makes one.
-    fn readiness(&self) -> (Readiness, Vec<(Cause, String)>) {
-        let (readiness, reasons) = self.parts_now();
+    /// Returns the answer of `/readyz`. Each call updates the metric, and each scrape makes one.
+    fn readiness(&self) -> Readiness {
+        let readiness = self.parts_now();
         ballet_amqp::gauge!("ballet_ready").set(if readiness.ready { 1.0 } else { 0.0 });
-        (readiness, reasons)
+        readiness
     }
 
-    fn parts_now(&self) -> (Readiness, Vec<(Cause, String)>) {
+    fn parts_now(&self) -> Readiness {
         let Some(parts) = self.parts.get() else {
             let starting = "starting";
             let database = self.waits_for.borrow().clone().unwrap_or_else(|| starting.to_owned());
-            let reasons = vec![(Cause::Start, database.clone())];
-            let readiness = Readiness {
+            return Readiness {
                 ready: false,
+                reasons: vec![(Cause::Start, database.clone())],
                 causes: vec![Cause::Start.name()],
                 database,
                 consume: starting.to_owned(),
@@ -133,7 +135,6 @@ impl Health {
                 telemetry: None,
                 publish_telemetry: None,
             };
-            return (readiness, reasons);
         };
         let (consume, publish) = (parts.consume.borrow().clone(), parts.publish.borrow().clone());
         let (answers, hindered) = (*parts.database.borrow(), parts.hindered.borrow().clone());
@@ -182,9 +183,10 @@ impl Health {
             (Cause::Telemetry, reading.clone().flatten()),
         ];
         reasons.extend(others.into_iter().filter_map(|(cause, said)| Some((cause, said?))));
-        let readiness = Readiness {
+        Readiness {
             ready: reasons.is_empty(),
             causes: reasons.iter().map(|(cause, _)| cause.name()).collect(),
+            reasons,
             database,
             consume: paused.map_or_else(|| connection(&consume).1, |paused| paused.to_string()),
             publish: publish_word,
@@ -202,8 +204,7 @@ impl Health {
                     (state, _) => connection(state).1,
                 }
             }),
-        };
-        (readiness, reasons)
+        }
     }
 }
 
@@ -236,7 +237,7 @@ fn connection(state: &ConnectionState) -> (Cause, String) {
 pub(crate) fn router(health: Health, metrics: fn() -> String, own: OwnRoutes) -> Router {
     let scraped = health.clone();
     let ready = move || async move {
-        let (readiness, _) = health.readiness();
+        let readiness = health.readiness();
         let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         (status, axum::Json(readiness))
     };
