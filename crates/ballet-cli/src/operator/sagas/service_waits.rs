@@ -95,7 +95,6 @@ fn in_sagas(
             attempts: u64::from(attempts),
             published,
             is_lost: false,
-            is_deadline,
         });
     }
     let mut listed = 0;

@@ -208,20 +208,11 @@ fn show(all: &[StuckSaga], hindrances: &[Hindrance], whole: usize, options: &Glo
         waiting.next_at.is_none()
             && waiting.sent_back_at.is_none()
             && !waiting.is_lost
-            && !waiting.is_deadline
             && waiting.reason != UNPUBLISHABLE
     };
     if all.iter().any(is_dead) {
         ui::say(&format!(
             "without a next attempt it is a dead letter; send it back: {} dlq redrive --saga <saga>",
-            ui::ballet()
-        ));
-    }
-    if all.iter().any(|waiting| {
-        waiting.is_deadline && waiting.next_at.is_none() && waiting.sent_back_at.is_none()
-    }) {
-        ui::say(&format!(
-            "a deadline whose event cannot be published is set aside; end its saga: {} sagas stop <saga>",
             ui::ballet()
         ));
     }

@@ -27,8 +27,6 @@ pub(super) struct StuckSaga {
     pub(super) published: Option<(MessageId, Timestamp)>,
     /// Whether its message is in no queue any more.
     pub(super) is_lost: bool,
-    /// Whether it is a deadline, which is in no queue.
-    pub(super) is_deadline: bool,
 }
 
 impl StuckSaga {
