@@ -94,7 +94,7 @@ async fn follow_person(database: &Database, paused: watch::Sender<Option<Service
 }
 
 /// Checks the database regularly. Lanes and sweeper that wait for a frozen server, or behind a
-/// broken network, notice nothing. The first look remembers which start of the server this is.
+/// broken network, notice nothing.
 async fn ask(database: &Database) {
     let mut refused = None;
     loop {
