@@ -109,6 +109,7 @@ impl SharedClock {
         let own = self.own.now();
         let ahead = own.duration_since(reading.now).saturating_sub(unsure);
         let is_near = |by: SignedDuration| by.abs() <= self.bound.saturating_add(unsure);
+        let by = |expected: Timestamp| reading.now.duration_since(expected);
         let expected = self.at(moment);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let mut leap = None;
@@ -117,19 +118,17 @@ impl SharedClock {
             None if is_near(ahead) => reading.now,
             None => self.first(reading, own),
             Some(expected) if !is_near(ahead) => expected,
+            // Within its own round trip an answer tells nothing new.
+            Some(expected) if by(expected).abs() <= unsure => expected,
+            Some(expected) if is_near(by(expected)) => reading.now,
             Some(expected) => {
-                let by = reading.now.duration_since(expected);
-                if is_near(by) {
-                    // Within its own round trip an answer tells nothing new.
-                    if by.abs() > unsure { reading.now } else { expected }
-                } else {
-                    let known = seen.and_then(|seen| seen.leap);
-                    let known = known.filter(|(before, _)| is_near(before.saturating_sub(by)));
-                    let since = known.map_or(answered, |(_, since)| since);
-                    let is_settled = answered.saturating_duration_since(since) >= SETTLE;
-                    leap = (!is_settled).then_some((by, since));
-                    if is_settled { reading.now } else { expected }
-                }
+                let by = by(expected);
+                let known = seen.and_then(|seen| seen.leap);
+                let known = known.filter(|(before, _)| is_near(before.saturating_sub(by)));
+                let since = known.map_or(answered, |(_, since)| since);
+                let is_settled = answered.saturating_duration_since(since) >= SETTLE;
+                leap = (!is_settled).then_some((by, since));
+                if is_settled { reading.now } else { expected }
             }
         };
         let since = moment.saturating_duration_since(self.origin);
