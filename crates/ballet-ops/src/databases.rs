@@ -6,6 +6,8 @@ use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
+use ballet_core::Cause;
+use ballet_store::database::probe::cause_of_refusal;
 use futures_util::future::join_all;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
@@ -167,13 +169,10 @@ pub(crate) async fn connect_in_time(
         Unconnected::Other(format!("Postgres at {host}:{port} cannot be reached: {why}"))
     };
     let silence = |_| cannot(&format!("no answer within {} s", PATIENCE.as_secs()));
-    connected.map_err(silence)?.map_err(|error| {
-        let code = error.as_database_error().and_then(|error| error.code());
-        match (code.as_deref(), &error) {
-            (Some(code), _) if code.starts_with("57P") => Unconnected::Recovers(error.to_string()),
-            (Some(code), _) if code.starts_with("28") => Unconnected::Refuses(error.to_string()),
-            (_, sqlx::Error::Io(cause)) => cannot(&cause.to_string()),
-            _ => Unconnected::Other(error.to_string()),
-        }
+    connected.map_err(silence)?.map_err(|error| match (cause_of_refusal(&error), &error) {
+        (Some(Cause::Recovery), _) => Unconnected::Recovers(error.to_string()),
+        (Some(_), _) => Unconnected::Refuses(error.to_string()),
+        (None, sqlx::Error::Io(cause)) => cannot(&cause.to_string()),
+        (None, _) => Unconnected::Other(error.to_string()),
     })
 }

@@ -51,19 +51,24 @@ pub async fn recovers(db: &mut PgConnection) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar("select pg_is_in_recovery()").fetch_one(db).await
 }
 
-/// The cause that an error of a new connection names.
+/// Returns the cause that an error of a new connection names.
+pub fn cause_of_refusal(error: &sqlx::Error) -> Option<Cause> {
+    let code = error.as_database_error()?.code()?;
+    // Operator intervention; invalid authorization: no such user, or another password.
+    let classes = [("57P", Cause::Recovery), ("28", Cause::DatabaseLogin)];
+    classes.into_iter().find(|(class, _)| code.starts_with(class)).map(|(_, cause)| cause)
+}
+
 fn refusal(error: &sqlx::Error) -> Option<(Cause, String)> {
-    let error = error.as_database_error()?;
-    let (code, why) = (error.code()?, error.message());
-    if code.starts_with("57P") {
-        return Some((Cause::Recovery, format!("its server recovers, or stops: {why}")));
-    }
-    // Invalid authorization: no such user, or another password.
-    let refuses = format!(
-        "refuses the login: {why}. Set the database's URL to the new password (DATABASE_URL; the file \
-         of DATABASE_URL_FILE is read again)"
-    );
-    code.starts_with("28").then_some((Cause::DatabaseLogin, refuses))
+    let (cause, why) = (cause_of_refusal(error)?, error.as_database_error()?.message());
+    let said = match cause {
+        Cause::Recovery => format!("its server recovers, or stops: {why}"),
+        _ => format!(
+            "refuses the login: {why}. Set the database's URL to the new password (DATABASE_URL; the file \
+             of DATABASE_URL_FILE is read again)"
+        ),
+    };
+    Some((cause, said))
 }
 
 impl Probe {
