@@ -68,7 +68,7 @@ impl FromRow<'_, PgRow> for RecordedRow {
 }
 
 /// Both tables of the ledger.
-pub(crate) const BOTH: &str =
+const BOTH: &str =
     "(select * from ballet.ledger union all select * from ballet.ledger_other) as row";
 
 /// Reads the rows of one saga, in the order in which they were added.
