@@ -29,13 +29,13 @@ pub(crate) async fn before(
     if step.refused.is_none() {
         return Ok(None);
     }
-    let Transaction { db, scope, .. } = transaction;
-    scope.has_statements = false;
-    if scope.is_careful {
-        let savepoint = if scope.has_savepoint { NEXT } else { FIRST };
-        answered(sqlx::raw_sql(savepoint).execute(&mut **db)).await?;
-        scope.has_savepoint = true;
+    transaction.scope.has_statements = false;
+    if transaction.is_careful {
+        let savepoint = if transaction.has_savepoint { NEXT } else { FIRST };
+        answered(sqlx::raw_sql(savepoint).execute(transaction.db())).await?;
+        transaction.has_savepoint = true;
     }
+    let scope = &transaction.scope;
     Ok(Some(BeforeStep { emitted: scope.emitted.len(), hurried: scope.hurried }))
 }
 
@@ -44,16 +44,16 @@ pub(crate) async fn take_back(
     transaction: &mut Transaction<'_>,
     before: &BeforeStep,
 ) -> Result<bool, Failure> {
-    let Transaction { db, scope, .. } = transaction;
+    let scope = &transaction.scope;
     if !scope.has_statements && scope.emitted.len() == before.emitted {
         return Ok(false);
     }
-    scope.needs_care = true;
-    if !scope.is_careful {
+    transaction.needs_care = true;
+    if transaction.runs_again() {
         return Ok(false);
     }
-    answered(sqlx::raw_sql(BACK).execute(&mut **db)).await?;
-    scope.emitted.truncate(before.emitted);
-    scope.hurried = before.hurried;
+    answered(sqlx::raw_sql(BACK).execute(transaction.db())).await?;
+    transaction.scope.emitted.truncate(before.emitted);
+    transaction.scope.hurried = before.hurried;
     Ok(true)
 }

@@ -35,6 +35,11 @@ pub(crate) struct Transaction<'db> {
     pub(crate) copied: CopyWrites,
     /// The handlers that have run: they count once the transaction has committed.
     pub(crate) spans: Vec<Span>,
+    /// Whether each step that may refuse has a savepoint.
+    pub(crate) is_careful: bool,
+    pub(super) has_savepoint: bool,
+    /// Whether a step has refused that may have written.
+    pub(crate) needs_care: bool,
 }
 
 impl Transaction<'static> {
@@ -65,7 +70,19 @@ impl<'db> Transaction<'db> {
         let scope = Scope::new(engine.time.clock.clone());
         let (ledger, calls, deadlines) = (Ledger::default(), Vec::new(), Deadlines::default());
         let copied = CopyWrites::default();
-        Self { engine, db, scope, ledger, calls, deadlines, copied, spans: Vec::new() }
+        Self {
+            engine,
+            db,
+            scope,
+            ledger,
+            calls,
+            deadlines,
+            copied,
+            spans: Vec::new(),
+            is_careful: false,
+            has_savepoint: false,
+            needs_care: false,
+        }
     }
 
     /// Fails if a handler has ended the transaction: each later statement would commit by itself. sqlx
@@ -78,6 +95,11 @@ impl<'db> Transaction<'db> {
             "the handler ended the transaction: it may have begun one on `tx.db()`, and been \
              cancelled; use `tx.attempt`",
         ))
+    }
+
+    /// Whether it is to be rolled back, and its work to run again with care.
+    pub(crate) const fn runs_again(&self) -> bool {
+        self.needs_care && !self.is_careful
     }
 
     pub(crate) fn db(&mut self) -> &mut PgConnection {

@@ -40,11 +40,6 @@ pub(crate) struct Scope {
     pub(crate) hurried: bool,
     /// Whether a handler was given the connection since this was unset.
     pub(crate) has_statements: bool,
-    /// Whether each step that may refuse has a savepoint.
-    pub(crate) is_careful: bool,
-    pub(crate) has_savepoint: bool,
-    /// Whether a step has refused that may have written.
-    pub(crate) needs_care: bool,
 }
 
 impl Scope {
@@ -60,9 +55,6 @@ impl Scope {
             emitted: Vec::new(),
             hurried: false,
             has_statements: false,
-            is_careful: false,
-            has_savepoint: false,
-            needs_care: false,
         }
     }
 

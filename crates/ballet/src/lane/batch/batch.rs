@@ -225,7 +225,7 @@ async fn once(
     let (hurried, is_careful) = (kept.is_hurried(), kept.is_careful());
     let begun = Transaction::begin_on(Arc::clone(engine), connection).await;
     let mut transaction = begun.map_err(NotCommitted::NotBegun)?;
-    transaction.scope.is_careful = is_careful;
+    transaction.is_careful = is_careful;
     fault::point(FaultPoint::AfterBegin, &*works);
     let live = take_in(&mut transaction, works, &mut counted).await?;
     if hurried {
@@ -234,12 +234,12 @@ async fn once(
     let begun = Instant::now();
     let ran = run_a_turn(&mut transaction, works, &live, &mut counted).await;
     let took = begun.elapsed();
-    if transaction.scope.needs_care {
+    if transaction.needs_care {
         kept.careful = Some(Instant::now() + CARE);
-        if !is_careful {
-            // Also if it failed: what comes after a refusal, such as the owner's abort, met what is to be taken back.
-            return Ok(None);
-        }
+    }
+    if transaction.runs_again() {
+        // Also if it failed: what comes after a refusal, such as the owner's abort, met what is to be taken back.
+        return Ok(None);
     }
     let rest = ran?;
     give_back(&mut transaction, works, &rest).await?;
@@ -303,8 +303,7 @@ async fn run_a_turn(
     let mut runs = plan(live.iter().map(|at| BatchSlot::of(*at, &works[*at]))).into_iter();
     for run in runs.by_ref() {
         bulk_runs::handle(transaction, works, &run, counted).await?;
-        let runs_again = transaction.scope.needs_care && !transaction.scope.is_careful;
-        if runs_again || begun.elapsed() >= TURN {
+        if transaction.runs_again() || begun.elapsed() >= TURN {
             break;
         }
     }
