@@ -15,7 +15,7 @@ use sqlx::PgConnection;
 use tokio::time::{Instant, sleep};
 
 use crate::missed::journal::{FailureRecord, ServiceEntry, ServiceJournal};
-use crate::missed::known_messages::{known, unsent};
+use crate::missed::known_messages::{LOOK_UP, known, unsent};
 use crate::missed::ledgers::{kept_by_nobody, told};
 use crate::redrive::dead_letter::{DeadLetter, LetterIdentity, saga_of};
 use crate::redrive::error::RedriveError;
@@ -26,8 +26,6 @@ use crate::redrive::passes::MOST_LOSSES;
 use crate::redrive::queue::DeadQueue;
 use crate::redrive::tool_run::ToolRun;
 
-/// The number of events that are looked up in the inbox at a time.
-const LOOK_UP: usize = 1_000;
 /// The time between two checks of the queue and of the inbox.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -128,11 +126,8 @@ impl MissedEvents {
     ) -> Result<u64, RedriveError> {
         let counted = self.events.values().filter(|event| counts(event));
         let ids: Vec<MessageId> = counted.map(|event| event.id).collect();
-        let mut known_count = 0;
-        for ids in ids.chunks(LOOK_UP) {
-            known_count += known(inbox, ids, self.failure_record).await?.len();
-        }
-        Ok((ids.len() - known_count) as u64)
+        let known = known(inbox, &ids, self.failure_record).await?;
+        Ok((ids.len() - known.len()) as u64)
     }
 
     /// Keeps the events that are selected.
@@ -336,10 +331,7 @@ impl JournalSearch {
 
     async fn look_up(&mut self, inbox: &mut PgConnection) -> Result<(), sqlx::Error> {
         let ids: Vec<MessageId> = self.asked.iter().map(|event| event.id).collect();
-        let mut known = HashSet::new();
-        for ids in ids.chunks(LOOK_UP) {
-            known.extend(self::known(inbox, ids, self.missed.failure_record).await?);
-        }
+        let known = known(inbox, &ids, self.missed.failure_record).await?;
         let unknown = self.asked.drain(..).filter(|event| !known.contains(&event.id));
         self.missed.events.extend(unknown.map(|event| (event.id, event)));
         Ok(())
@@ -383,10 +375,8 @@ impl JournalSearch {
             }
         }
         let ids: Vec<MessageId> = events.keys().copied().collect();
-        for ids in ids.chunks(LOOK_UP) {
-            for id in known(inbox, ids, *failure_record).await? {
-                events.remove(&id);
-            }
+        for id in known(inbox, &ids, *failure_record).await? {
+            events.remove(&id);
         }
         Ok(())
     }
