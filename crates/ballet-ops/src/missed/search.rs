@@ -8,7 +8,6 @@ use ballet_amqp::headers::{DISCARDED, EDITED};
 use ballet_amqp::{Backoff, Delivery, Object, incoming};
 use ballet_core::{MessageId, id};
 use ballet_store::operators::interventions::{self, Act, Intervention, TouchedMessage};
-use ballet_store::outbox::left_behind::StoredEvent;
 use ballet_stream::JOURNAL_CONNECTION as CONNECTION;
 use jiff::Timestamp;
 use sqlx::PgConnection;
@@ -82,7 +81,7 @@ pub async fn search(
 async fn read(
     journal: &ServiceJournal,
     run: &ToolRun,
-    mut told: HashMap<MessageId, StoredEvent>,
+    mut told: HashMap<MessageId, MissedEvent>,
     inbox: &mut PgConnection,
     progress: Progress<'_>,
 ) -> Result<JournalSearch, RedriveError> {
@@ -198,19 +197,15 @@ impl JournalSearch {
     }
 
     /// Adds what the databases have and the journal has not.
-    fn add_lost(&mut self, journal: &ServiceJournal, lost: HashMap<MessageId, StoredEvent>) {
+    fn add_lost(&mut self, journal: &ServiceJournal, lost: HashMap<MessageId, MissedEvent>) {
         let ServiceJournal { part, parts, .. } = journal;
         self.missed.lost_by_journal = lost.len() as u64;
         if !lost.is_empty() {
             self.missed.kept_by_nobody = kept_by_nobody(part, parts);
         }
         let consumed: BTreeSet<&str> = part.consumes().iter().map(|event| event.name()).collect();
-        let of_service = |event: &StoredEvent| consumed.contains(&*event.event_type);
-        self.asked.extend(lost.into_values().filter(of_service).map(|event| MissedEvent {
-            id: event.message_id,
-            event_type: event.event_type,
-            saga: event.saga_id.map(|saga| saga.0.to_string()),
-        }));
+        let of_service = |event: &MissedEvent| consumed.contains(&*event.event_type);
+        self.asked.extend(lost.into_values().filter(of_service));
     }
 
     fn died(&mut self, dead_letter: &DeadLetter) {
