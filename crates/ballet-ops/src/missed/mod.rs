@@ -16,7 +16,6 @@ mod search;
 mod send;
 
 pub use journal::ServiceJournal;
-pub use journal_check::{JournalLoss, lost_before};
 pub use missed_events::{MissedEvent, MissedEvents};
 pub use search::search;
 pub use send::send;
