@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_ops::doctor::{Standing, SystemServers, rest, standing};
-use ballet_ops::figures::{ServiceFigures, figures};
-use ballet_ops::finding::{Finding, FindingState, Hinders};
 use ballet_ops::sagas::{Hindrance, SagaVersion, has_versions, hindrances, versions};
+use ballet_ops::standing::figures::{ServiceFigures, figures};
+use ballet_ops::standing::finding::{Finding, FindingState, Hinders};
 use jiff::Timestamp;
 use tokio::join;
 use tokio::sync::{Notify, watch};

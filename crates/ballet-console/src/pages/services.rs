@@ -1,9 +1,9 @@
 //! The services in a table, the worst first, with what is wrong and the remedies; broker and databases above.
 
 use ballet_core::Cause;
-use ballet_ops::figures::ServiceFigures;
-use ballet_ops::finding::{Area, Finding, FindingState};
 use ballet_ops::sagas::SagaState;
+use ballet_ops::standing::figures::ServiceFigures;
+use ballet_ops::standing::finding::{Area, Finding, FindingState};
 use ballet_ops::words::grouped;
 use ballet_store::waiting::WaitingCount;
 use jiff::Timestamp;

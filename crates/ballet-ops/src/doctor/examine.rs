@@ -7,8 +7,8 @@ use tokio::join;
 
 use crate::doctor::servers::SystemServers;
 use crate::doctor::{broker, databases, journal, lost_messages, on_broker, waiting_sagas};
-use crate::finding::{BROKER, Finding, FindingState};
 use crate::management::{SOON, VhostManagement};
+use crate::standing::finding::{BROKER, Finding, FindingState};
 
 /// How a system stands at one moment.
 #[derive(Debug, Clone, Default)]

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::audit;
 use crate::doctor::abandoned_queues::abandoned_queues;
-use crate::finding::{BROKER, Finding, Hinders};
+use crate::standing::finding::{BROKER, Finding, Hinders};
 
 pub(super) fn judge(system: &System, vhost: &str, found: &BrokerObjects) -> Vec<Finding> {
     let here = contract::system(vhost, system.parts.clone());
