@@ -48,7 +48,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
             Vec::new()
         }
     };
-    let (_, hindrances) = hindered(options).await?;
+    let hindrances = hindered(options).await?;
     let (graph, mut shown) = look(saga, options).await?;
     add(&mut shown, &dead_letters);
     warn_of(&shown.away);

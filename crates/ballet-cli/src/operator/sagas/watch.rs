@@ -52,7 +52,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let mut hindrances = Vec::new();
     for number in 0_u32.. {
         if redraws && number.is_multiple_of(STANDING) {
-            (_, hindrances) = hindered(options).await?;
+            hindrances = hindered(options).await?;
         }
         let (graph, shown) = look(saga, options).await?;
         if redraws {
