@@ -19,9 +19,7 @@ pub(super) fn judge(system: &System, vhost: &str, found: &BrokerObjects) -> Vec<
     if findings.is_empty() {
         findings.push(Finding::well(Cause::Topology, BROKER, "it is as declared"));
     }
-    for one in abandoned_queues(&differences, found) {
-        findings.push(Finding::bad(Cause::Abandoned, BROKER, &one.found, &one.advice));
-    }
+    findings.extend(abandoned_queues(&differences, found));
     for (queue, count) in audit::held_in(&found.queues) {
         let words = audit::held_words(&queue, count);
         let advice = "see with `ballet topology check` whether they stay";
