@@ -245,7 +245,7 @@ impl Console {
             options.databases.clone(),
             Arc::clone(&site.contract_index),
         ));
-        tasks.spawn(system_findings::watch(servers, Arc::new(found), again));
+        tasks.spawn(system_findings::watch(servers, found, again));
         tasks.spawn(live::keep(Arc::clone(&site)));
         let limits = ListenerLimits::new(CONNECTIONS);
         tasks.spawn(serve(listener, routes::router(site), limits, pending()));

@@ -10,8 +10,6 @@ pub mod copies;
 pub mod coverage;
 mod databases;
 pub mod doctor;
-pub mod figures;
-pub mod finding;
 pub mod management;
 pub mod missed;
 pub mod publish;

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use ballet::Clock;
-use ballet::core::Part;
 use ballet::core::topology::{OPS, REDRIVE};
 use ballet::settings::TlsSettings;
 use ballet_amqp::{Broker, RabbitMq, tls};
@@ -20,7 +19,7 @@ use sqlx::{Connection, PgConnection};
 use tokio::time::timeout;
 
 use crate::base::exit::{CommandError, usage, without_databases};
-use crate::base::systems::system;
+use crate::base::systems::{services, system};
 use crate::base::ui::Output;
 
 /// The longest time that a healthy database takes to accept a connection.
@@ -145,18 +144,14 @@ impl GlobalOptions {
 
     /// The servers of the system, for those who judge what is wrong. Without a URL the databases are left out.
     pub(crate) fn system_servers(&self, management_url: Option<&String>) -> Result<SystemServers> {
-        let named =
-            |part: &Part| Ok(self.database(part.service)?.map(|of| (part.service.to_owned(), of)));
-        let system = system()?;
         Ok(SystemServers {
-            system,
+            system: system()?,
             broker: self.broker()?,
             management: Some(management_address(management_url)),
-            databases: system
-                .parts
-                .iter()
-                .filter_map(|part| named(part).transpose())
-                .collect::<Result<_>>()?,
+            databases: match self.has_databases() {
+                true => self.databases(&services()?)?,
+                false => Vec::new(),
+            },
             clock: self.clock.clone(),
         })
     }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_ops::doctor::{Standing, SystemServers, rest, standing};
-use ballet_ops::figures::{ServiceFigures, figures};
-use ballet_ops::finding::{Finding, FindingState, Hinders};
 use ballet_ops::sagas::{Hindrance, SagaVersion, has_versions, hindrances, versions};
+use ballet_ops::standing::figures::{ServiceFigures, figures};
+use ballet_ops::standing::finding::{Finding, FindingState, Hinders};
 use jiff::Timestamp;
 use tokio::join;
 use tokio::sync::{Notify, watch};
@@ -46,11 +46,11 @@ impl SystemFindings {
 
     /// Returns what somebody should know of, the worst first.
     pub(crate) fn unwell(&self) -> Vec<Finding> {
-        let is_unwell = |one: &&&Finding| {
+        let is_unwell = |one: &&Finding| {
             one.state.needs_somebody()
                 || (one.state == FindingState::Warning && one.hinders != Hinders::Nothing)
         };
-        self.all().iter().filter(is_unwell).copied().cloned().collect()
+        self.all().into_iter().filter(is_unwell).cloned().collect()
     }
 
     /// Returns the finding that a message is lost for which a saga waits in a service.
@@ -82,10 +82,9 @@ impl SystemFindings {
 /// Looks forever. `again` asks for a look at once.
 pub(crate) async fn watch(
     servers: SystemServers,
-    found: Arc<watch::Sender<SystemFindings>>,
+    found: watch::Sender<SystemFindings>,
     again: Arc<Notify>,
 ) {
-    let seen = found.subscribe();
     let stand = async {
         loop {
             let of_services = timeout(PATIENCE, figures(&servers.databases));
@@ -102,7 +101,7 @@ pub(crate) async fn watch(
         }
     };
     let others = async {
-        let mut seen = seen;
+        let mut seen = found.subscribe();
         loop {
             if seen.wait_for(|found| found.at.is_some()).await.is_err() {
                 return;

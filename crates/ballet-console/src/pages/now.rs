@@ -3,8 +3,8 @@
 
 use ballet_check::lanes::{Mark, Marks, marked};
 use ballet_core::Cause;
-use ballet_ops::finding::{Area, Finding};
 use ballet_ops::sagas::{Hindrance, SagaState};
+use ballet_ops::standing::finding::{Area, Finding};
 use ballet_ops::words::grouped;
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, PreEscaped, html};

@@ -1,9 +1,9 @@
 //! The services in a table, the worst first, with what is wrong and the remedies; broker and databases above.
 
 use ballet_core::Cause;
-use ballet_ops::figures::ServiceFigures;
-use ballet_ops::finding::{Area, Finding, FindingState};
 use ballet_ops::sagas::SagaState;
+use ballet_ops::standing::figures::ServiceFigures;
+use ballet_ops::standing::finding::{Area, Finding, FindingState};
 use ballet_ops::words::grouped;
 use ballet_store::waiting::WaitingCount;
 use jiff::Timestamp;
@@ -82,10 +82,7 @@ fn service_row(service: &str, found: &[&Finding], page: &ServicesPage<'_>) -> Ma
                 @if others.is_empty() { @if known.is_some() { span.calm { span aria-hidden="true" { "✓ " } "well" } } @else { span.quiet { "not known" } } }
                 @if let Some(Err(why)) = figures { p.quiet dir="auto" { "no figures: " (why) } }
                 @if let Some(figures) = known { (retry_link(service, figures, page)) (switch(service, figures, page)) }
-                @if !well.is_empty() { details {
-                    summary { (well.len()) @if well.len() == 1 { " check is" } @else { " checks are" } " well" }
-                    @for one in &well { (row(one, page.person)) }
-                } }
+                (folded(&well, page.person))
             }))
             (cell(2, html! { @if let Some(figures) = known { (processes(figures)) } }))
             (cell(3, html! {
@@ -155,10 +152,17 @@ fn list(findings: &[&Finding], person: &Person) -> Markup {
         findings.iter().partition(|one| one.state == FindingState::Well);
     html! {
         @for one in &others { (row(one, person)) }
+        (folded(&well, person))
+    }
+}
+
+/// Shows the checks that are well, folded.
+fn folded(well: &[&Finding], person: &Person) -> Markup {
+    html! {
         @if !well.is_empty() {
             details {
                 summary { (well.len()) @if well.len() == 1 { " check is" } @else { " checks are" } " well" }
-                @for one in &well { (row(one, person)) }
+                @for one in well { (row(one, person)) }
             }
         }
     }

@@ -1,6 +1,6 @@
 //! How the parts of the system stand: well, or not, since when, and what to do.
 
-use ballet_ops::finding::{Area, Finding, FindingState};
+use ballet_ops::standing::finding::{Area, Finding, FindingState};
 use jiff::Timestamp;
 use maud::{Markup, html};
 

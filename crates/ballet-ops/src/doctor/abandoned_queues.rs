@@ -3,23 +3,16 @@
 
 use std::collections::BTreeSet;
 
+use ballet_core::Cause;
 use ballet_core::topology::drift::{BrokerObjects, Difference};
 use ballet_core::topology::{COPY, DEAD, ROUTE, dead_queue};
 use serde_json::Value;
 
+use crate::standing::finding::{BROKER, Finding};
 use crate::words::{counted, shell_word};
 
-/// Such a queue, in words.
-#[derive(Debug)]
-pub struct AbandonedQueue {
-    /// The finding, in words.
-    pub found: String,
-    /// The advice on what to do.
-    pub advice: String,
-}
-
 /// Finds the abandoned queues among the differences.
-pub fn abandoned_queues(differences: &[Difference], found: &BrokerObjects) -> Vec<AbandonedQueue> {
+pub fn abandoned_queues(differences: &[Difference], found: &BrokerObjects) -> Vec<Finding> {
     let bound = differences.iter().filter_map(|difference| match difference {
         Difference::Strange { found }
             if (found["source"] == ROUTE || found["source"] == DEAD)
@@ -34,7 +27,7 @@ pub fn abandoned_queues(differences: &[Difference], found: &BrokerObjects) -> Ve
         let name = queue["name"].as_str().unwrap_or_default();
         bound.contains(name) && !is_copy(name) && !is_read(name, &found.queues)
     });
-    queues.map(in_words).collect()
+    queues.map(finding).collect()
 }
 
 /// Whether it is a queue of `ballet tap --queue`, which is bounded and goes soon after its reader.
@@ -51,20 +44,19 @@ fn is_read(name: &str, queues: &[Value]) -> bool {
     })
 }
 
-fn in_words(queue: &Value) -> AbandonedQueue {
+fn finding(queue: &Value) -> Finding {
     let text = |field: &str| queue[field].as_str().unwrap_or_default();
     let (name, vhost) = (text("name"), text("vhost"));
     let messages = counted(queue["messages"].as_u64().unwrap_or_default(), "message");
-    AbandonedQueue {
-        found: format!(
-            "queue `{name}` is declared by nobody and read by nobody, has {messages}, and gets more"
-        ),
-        advice: format!(
-            "if its service was taken away, delete it with its messages: `rabbitmqctl delete_queue -p {} {}`",
-            shell_word(vhost),
-            shell_word(name)
-        ),
-    }
+    let found = format!(
+        "queue `{name}` is declared by nobody and read by nobody, has {messages}, and gets more"
+    );
+    let advice = format!(
+        "if its service was taken away, delete it with its messages: `rabbitmqctl delete_queue -p {} {}`",
+        shell_word(vhost),
+        shell_word(name)
+    );
+    Finding::bad(Cause::Abandoned, BROKER, &found, &advice)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use ballet_core::Cause;
 use serde_json::Value;
 
 use crate::doctor::queues::count;
-use crate::finding::{BROKER, Finding, Hinders};
+use crate::standing::finding::{BROKER, Finding, Hinders};
 
 /// The oldest version that ballet works with.
 const OLDEST: (u32, u32) = (3, 10);
@@ -111,7 +111,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::finding::FindingState;
+    use crate::standing::finding::FindingState;
 
     #[test]
     fn a_version_is_compared_as_numbers() {

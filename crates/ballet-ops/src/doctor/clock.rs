@@ -3,7 +3,7 @@
 use ballet_core::Cause;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::finding::Finding;
+use crate::standing::finding::Finding;
 
 /// The precision of the time in an HTTP header.
 pub(super) const SECOND: SignedDuration = SignedDuration::from_secs(1);
@@ -39,7 +39,7 @@ pub(super) fn judge(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::FindingState;
+    use crate::standing::finding::FindingState;
 
     #[test]
     fn a_clock_is_wrong_by_more_than_it_took_to_ask() {

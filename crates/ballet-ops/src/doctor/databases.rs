@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::databases::{Unconnected, connect_in_time};
 use crate::doctor::clock;
-use crate::finding::{Finding, Hinders};
+use crate::standing::finding::{Finding, Hinders};
 use crate::standing::service::{RECOVERY, findings_of};
 use crate::words::counted;
 
@@ -217,7 +217,7 @@ async fn count_backlog(db: &mut PgConnection, service: &str) -> Result<Vec<Findi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::FindingState;
+    use crate::standing::finding::FindingState;
 
     #[test]
     fn a_day_without_a_partition_is_named() {

@@ -7,8 +7,8 @@ use tokio::join;
 
 use crate::doctor::servers::SystemServers;
 use crate::doctor::{broker, databases, journal, lost_messages, on_broker, waiting_sagas};
-use crate::finding::{BROKER, Finding, FindingState};
 use crate::management::{SOON, VhostManagement};
+use crate::standing::finding::{BROKER, Finding, FindingState};
 
 /// How a system stands at one moment.
 #[derive(Debug, Clone, Default)]
@@ -48,31 +48,29 @@ pub async fn standing(servers: &SystemServers) -> Standing {
 pub async fn rest(servers: &SystemServers, standing: &Standing) -> Vec<Finding> {
     let SystemServers { system, databases, clock, .. } = servers;
     let is_found = |causes: &[Cause]| {
-        let bad = standing.findings.iter().filter(|one| one.state.needs_somebody());
-        bad.into_iter().any(|one| causes.contains(&one.cause))
+        let mut bad = standing.findings.iter().filter(|one| one.state.needs_somebody());
+        bad.any(|one| causes.contains(&one.cause))
     };
+    let management = management(servers, &standing.vhost).ok();
     let of_journal = async {
         match is_found(&[Cause::Broker, Cause::BrokerLogin]) {
             true => None,
-            false => {
-                let management = management(servers, &standing.vhost).ok();
-                Some(journal::check(servers, management.as_ref()).await)
-            }
+            false => Some(journal::check(servers, management.as_ref()).await),
         }
     };
     let of_broker = async {
-        match management(servers, &standing.vhost) {
-            Ok(management) if !is_found(&[Cause::Management]) => {
-                on_broker::rest(&management, system, &standing.vhost, clock).await
+        match &management {
+            Some(management) if !is_found(&[Cause::Management]) => {
+                on_broker::rest(management, system, &standing.vhost, clock).await
             }
             _ => Vec::new(),
         }
     };
     let of_sagas = async {
         // Of what hangs, other findings say why.
-        let hangs = [Cause::Lock, Cause::Tables, Cause::Database, Cause::DatabaseLogin];
-        if is_found(&hangs) || is_found(&[Cause::Recovery]) || databases.len() < system.parts.len()
-        {
+        let hangs =
+            [Cause::Lock, Cause::Tables, Cause::Database, Cause::DatabaseLogin, Cause::Recovery];
+        if is_found(&hangs) || databases.len() < system.parts.len() {
             return Vec::new();
         }
         let queues = standing.queues.as_deref();

@@ -10,9 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::timeout;
 
 use crate::doctor::servers::SystemServers;
-use crate::finding::{BROKER, Finding, FindingState};
 use crate::management::VhostManagement;
 use crate::missed::journal_check::{JournalLoss, lost_before};
+use crate::standing::finding::{BROKER, Finding, FindingState};
 
 /// The longest time until the journal's beginning is known.
 const PATIENCE: Duration = Duration::from_secs(30);

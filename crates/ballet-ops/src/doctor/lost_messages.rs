@@ -16,8 +16,8 @@ use uuid::Uuid;
 use crate::databases::connect_in_time;
 use crate::doctor::servers::SystemServers;
 use crate::doctor::waiting_sagas::is_idle;
-use crate::finding::Finding;
 use crate::redrive::dead_letters::DeadLetters;
+use crate::standing::finding::Finding;
 use crate::standing::lost::{is_overdue, published_at, resend_command};
 use crate::words::acting;
 

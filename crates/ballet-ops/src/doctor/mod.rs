@@ -15,7 +15,7 @@ mod servers;
 mod topology;
 mod waiting_sagas;
 
-pub use abandoned_queues::{AbandonedQueue, abandoned_queues};
+pub use abandoned_queues::abandoned_queues;
 pub use examine::{Standing, examine, rest, standing};
 pub use servers::SystemServers;
 pub use waiting_sagas::check as lost_sagas;

@@ -7,8 +7,8 @@ use serde_json::Value;
 use ballet::Clock;
 
 use crate::doctor::{broker, clock, queues, rights, topology};
-use crate::finding::{BROKER, Finding};
 use crate::management::{ManagementFault, VhostManagement};
+use crate::standing::finding::{BROKER, Finding};
 
 /// Looks at the nodes and the topology. Also returns the queues, if they can be listed.
 pub(super) async fn standing(

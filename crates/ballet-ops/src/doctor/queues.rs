@@ -4,7 +4,7 @@ use ballet_core::topology::{Standstill, UNROUTED, dead_queue, standstill};
 use ballet_core::{Cause, System};
 use serde_json::Value;
 
-use crate::finding::{BROKER, Finding, Hinders};
+use crate::standing::finding::{BROKER, Finding, Hinders};
 use crate::words::acting;
 
 /// More waiting messages than this are a backlog.
@@ -103,7 +103,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::finding::FindingState;
+    use crate::standing::finding::FindingState;
 
     fn found(ready: u64, consumers: u64, dead: u64, unrouted: u64) -> Vec<(Cause, FindingState)> {
         let system =

@@ -3,7 +3,7 @@
 use ballet_core::{Cause, System, contract, topology};
 use serde_json::Value;
 
-use crate::finding::Finding;
+use crate::standing::finding::Finding;
 
 const RIGHTS: [&str; 3] = ["configure", "write", "read"];
 
@@ -109,7 +109,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::finding::FindingState;
+    use crate::standing::finding::FindingState;
 
     #[test]
     fn a_right_that_is_missing_or_too_wide_is_named() {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::audit;
 use crate::doctor::abandoned_queues::abandoned_queues;
-use crate::finding::{BROKER, Finding, Hinders};
+use crate::standing::finding::{BROKER, Finding, Hinders};
 
 pub(super) fn judge(system: &System, vhost: &str, found: &BrokerObjects) -> Vec<Finding> {
     let here = contract::system(vhost, system.parts.clone());
@@ -19,9 +19,7 @@ pub(super) fn judge(system: &System, vhost: &str, found: &BrokerObjects) -> Vec<
     if findings.is_empty() {
         findings.push(Finding::well(Cause::Topology, BROKER, "it is as declared"));
     }
-    for one in abandoned_queues(&differences, found) {
-        findings.push(Finding::bad(Cause::Abandoned, BROKER, &one.found, &one.advice));
-    }
+    findings.extend(abandoned_queues(&differences, found));
     for (queue, count) in audit::held_in(&found.queues) {
         let words = audit::held_words(&queue, count);
         let advice = "see with `ballet topology check` whether they stay";

@@ -11,9 +11,9 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::doctor::queues::count;
-use crate::finding::Finding;
 use crate::sagas::open::{OpenSaga, open};
 use crate::sagas::saga_state::SagaWait;
+use crate::standing::finding::Finding;
 use crate::standing::lost::resend_command;
 use crate::words::acting;
 

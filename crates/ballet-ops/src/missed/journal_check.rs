@@ -25,11 +25,11 @@ const ON_ITS_WAY: SignedDuration = SignedDuration::from_mins(10);
 
 /// Some events that services have published, and that the journal lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct JournalLoss {
+pub(crate) struct JournalLoss {
     /// The time of the first of them.
-    pub since: Timestamp,
+    pub(crate) since: Timestamp,
     /// Their number, and that of the events that were looked for.
-    pub lacks: (usize, usize),
+    pub(crate) lacks: (usize, usize),
 }
 
 /// Looks in the journal for the events that services published last before a time: the start of the broker, or of the
@@ -38,7 +38,7 @@ pub struct JournalLoss {
 /// # Errors
 ///
 /// If the broker does not answer, or denies access.
-pub async fn lost_before(
+pub(crate) async fn lost_before(
     broker: &Arc<dyn Broker>,
     databases: &[(String, PgConnectOptions)],
     until: Timestamp,

@@ -17,6 +17,8 @@ use crate::redrive::dead_letter::DeadLetter;
 /// The most minutes by which a message may come back late from a retry queue. After that it is lost, for instance
 /// because somebody purged the queue.
 const LATE: i32 = 10;
+/// The number of messages that are looked up at a time.
+pub(super) const LOOK_UP: usize = 1_000;
 
 /// Returns those of these messages that the service has handled or is about to try again. Dead letters are found in
 /// the journal and in their queue.
@@ -25,10 +27,13 @@ pub(super) async fn known(
     ids: &[MessageId],
     failure_record: FailureRecord,
 ) -> Result<HashSet<MessageId>, sqlx::Error> {
-    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-    let mut known = handled(&mut *db, &ids).await?;
-    if failure_record == FailureRecord::True {
-        known.extend(failures::tried_again(db, &ids, LATE).await?);
+    let mut known = HashSet::new();
+    for ids in ids.chunks(LOOK_UP) {
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+        known.extend(handled(&mut *db, &ids).await?);
+        if failure_record == FailureRecord::True {
+            known.extend(failures::tried_again(&mut *db, &ids, LATE).await?);
+        }
     }
     Ok(known)
 }

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use ballet_amqp::{Delivery, Outgoing};
 use ballet_core::{MessageId, Part};
-use ballet_store::outbox::left_behind::StoredEvent;
 use ballet_store::outbox::published::{self, PublishedFilter};
 use ballet_store::outbox::wire::OutgoingEvent;
 use futures_util::TryStreamExt;
@@ -16,12 +15,14 @@ use uuid::Uuid;
 
 use crate::databases::{ServiceDatabases, read_in_time};
 use crate::missed::journal::ServiceJournal;
+use crate::missed::missed_events::MissedEvent;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
 use crate::restored::in_ledger;
 
-/// The events of this time that the databases have as published, and why some databases cannot be read.
-pub(super) type ToldEvents<'a> = (HashMap<MessageId, StoredEvent>, BTreeMap<&'a str, String>);
+/// The events of this time that the databases have as published, of which each may be missed, and why some databases
+/// cannot be read.
+pub(super) type ToldEvents<'a> = (HashMap<MessageId, MissedEvent>, BTreeMap<&'a str, String>);
 
 /// Reads the events of this time that are published; all, or the newest ones of each database.
 pub(super) async fn told(
@@ -35,7 +36,11 @@ pub(super) async fn told(
         let options = source.options;
         let filter = PublishedFilter { period, ids: None, newest };
         let read = published::events(&mut source.db, filter)
-            .map_ok(|event| (event.message_id, event))
+            .map_ok(|event| {
+                let (id, event_type) = (event.message_id, event.event_type);
+                let saga = event.saga_id.map(|saga| saga.0.to_string());
+                (id, MissedEvent { id, event_type, saga })
+            })
             .try_collect::<Vec<_>>();
         match read_in_time(&[options], read).await {
             Ok(events) => told.extend(events),

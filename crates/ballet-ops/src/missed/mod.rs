@@ -11,10 +11,11 @@ mod journal;
 pub(crate) mod journal_check;
 mod known_messages;
 mod ledgers;
+mod missed_events;
 mod search;
 mod send;
 
 pub use journal::ServiceJournal;
-pub use journal_check::{JournalLoss, lost_before};
-pub use search::{MissedEvent, MissedEvents, search};
+pub use missed_events::{MissedEvent, MissedEvents};
+pub use search::search;
 pub use send::send;

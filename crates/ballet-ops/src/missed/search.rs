@@ -8,16 +8,16 @@ use ballet_amqp::headers::{DISCARDED, EDITED};
 use ballet_amqp::{Backoff, Delivery, Object, incoming};
 use ballet_core::{MessageId, id};
 use ballet_store::operators::interventions::{self, Act, Intervention, TouchedMessage};
-use ballet_store::outbox::left_behind::StoredEvent;
 use ballet_stream::JOURNAL_CONNECTION as CONNECTION;
 use jiff::Timestamp;
 use sqlx::PgConnection;
 use tokio::time::{Instant, sleep};
 
 use crate::missed::journal::{FailureRecord, ServiceEntry, ServiceJournal};
-use crate::missed::known_messages::{known, unsent};
+use crate::missed::known_messages::{LOOK_UP, known, unsent};
 use crate::missed::ledgers::{kept_by_nobody, told};
-use crate::redrive::dead_letter::{DeadLetter, LetterIdentity, saga_of};
+use crate::missed::missed_events::{MissedEvent, MissedEvents};
+use crate::redrive::dead_letter::{DeadLetter, saga_of};
 use crate::redrive::error::RedriveError;
 use crate::redrive::note::Note;
 use crate::redrive::note_writer::touched;
@@ -26,120 +26,8 @@ use crate::redrive::passes::MOST_LOSSES;
 use crate::redrive::queue::DeadQueue;
 use crate::redrive::tool_run::ToolRun;
 
-/// The number of events that are looked up in the inbox at a time.
-const LOOK_UP: usize = 1_000;
 /// The time between two checks of the queue and of the inbox.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-
-/// An event that a service has missed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MissedEvent {
-    /// Its message id.
-    pub id: MessageId,
-    /// Its type.
-    pub event_type: String,
-    /// Its saga, if it names one.
-    pub saga: Option<String>,
-}
-
-/// The events that a service has missed.
-#[derive(Debug, Clone)]
-pub struct MissedEvents {
-    pub(super) events: HashMap<MessageId, MissedEvent>,
-    /// The dead letters that have the bodies of missed events that a person has edited.
-    pub(super) edited: HashMap<MessageId, LetterIdentity>,
-    /// The messages that people have discarded since the given time, if the database was restored: it may lack them.
-    pub discarded: Vec<Intervention>,
-    /// Whether another reader held dead letters. Then it is unknown which have left their queue: no dead letter counts
-    /// as missed, and [`discarded`](Self::discarded) is empty.
-    pub is_held: bool,
-    failure_record: FailureRecord,
-    /// The run that wrote the note at which the search ended.
-    pub(super) run: ToolRun,
-    /// The number of events in the journal that the service consumes.
-    pub searched: u64,
-    /// The number of events that the service would refuse, because their ids are older than its
-    /// inbox remembers.
-    pub too_old: u64,
-    /// The beginning of the journal, if it does not reach back to the given time. Events that were missed before are
-    /// not in it.
-    pub journal_begins: Option<Timestamp>,
-    /// The number of messages that still waited in the service's queue at the end. Some of them may
-    /// be listed as missed. `None` if the user may not know.
-    pub waiting: Option<u64>,
-    /// The offsets of the messages in the journal that the broker cannot deliver to any reader. Their contents are
-    /// unknown, so the service may have missed them.
-    pub unreadable: BTreeSet<u64>,
-    /// The number of events that the services' databases have as published, and that the journal lacks.
-    pub lost_by_journal: u64,
-    /// The types that the service consumes and that are in no ledger, if the journal lacks some events: whether it
-    /// lacks any of these is unknown.
-    pub kept_by_nobody: BTreeSet<&'static str>,
-    /// The services whose databases cannot be read, and why.
-    pub away: BTreeMap<String, String>,
-}
-
-impl MissedEvents {
-    /// Returns the missed events, in the order of their ids.
-    #[must_use]
-    pub fn events(&self) -> Vec<&MissedEvent> {
-        let mut events: Vec<&MissedEvent> = self.events.values().collect();
-        events.sort_unstable_by_key(|event| event.id.0);
-        events
-    }
-
-    /// Whether all that was missed is known, as far as the witnesses agree.
-    #[must_use]
-    pub fn is_whole(&self) -> bool {
-        let Self { is_held, journal_begins, unreadable, lost_by_journal, away, .. } = self;
-        let journal_is_whole = journal_begins.is_none() && *lost_by_journal == 0;
-        journal_is_whole && unreadable.is_empty() && away.is_empty() && !is_held
-    }
-
-    /// Returns the number of missed events of each type.
-    #[must_use]
-    pub fn by_type(&self) -> BTreeMap<&str, u64> {
-        let mut counts = BTreeMap::new();
-        for event in self.events.values() {
-            *counts.entry(&*event.event_type).or_default() += 1;
-        }
-        counts
-    }
-
-    /// Returns the number of these events that the service has neither handled yet nor failed to handle. If its
-    /// database was restored, those that failed count as well.
-    ///
-    /// # Errors
-    ///
-    /// If the database does not answer.
-    pub async fn left(&self, inbox: &mut PgConnection) -> Result<u64, RedriveError> {
-        self.left_of(inbox, |_| true).await
-    }
-
-    /// Like [`left`](Self::left), for the events for which `counts` is true.
-    ///
-    /// # Errors
-    ///
-    /// If the database does not answer.
-    pub async fn left_of(
-        &self,
-        inbox: &mut PgConnection,
-        mut counts: impl FnMut(&MissedEvent) -> bool,
-    ) -> Result<u64, RedriveError> {
-        let counted = self.events.values().filter(|event| counts(event));
-        let ids: Vec<MessageId> = counted.map(|event| event.id).collect();
-        let mut known_count = 0;
-        for ids in ids.chunks(LOOK_UP) {
-            known_count += known(inbox, ids, self.failure_record).await?.len();
-        }
-        Ok((ids.len() - known_count) as u64)
-    }
-
-    /// Keeps the events that are selected.
-    pub fn retain(&mut self, mut keep: impl FnMut(&MissedEvent) -> bool) {
-        self.events.retain(|_, event| keep(event));
-    }
-}
 
 /// Searches the journal up to now for events that the service has missed. `inbox` is a connection to the service's
 /// database; ids from before `floor` are not in its inbox any more.
@@ -193,7 +81,7 @@ pub async fn search(
 async fn read(
     journal: &ServiceJournal,
     run: &ToolRun,
-    mut told: HashMap<MessageId, StoredEvent>,
+    mut told: HashMap<MessageId, MissedEvent>,
     inbox: &mut PgConnection,
     progress: Progress<'_>,
 ) -> Result<JournalSearch, RedriveError> {
@@ -309,19 +197,15 @@ impl JournalSearch {
     }
 
     /// Adds what the databases have and the journal has not.
-    fn add_lost(&mut self, journal: &ServiceJournal, lost: HashMap<MessageId, StoredEvent>) {
+    fn add_lost(&mut self, journal: &ServiceJournal, lost: HashMap<MessageId, MissedEvent>) {
         let ServiceJournal { part, parts, .. } = journal;
         self.missed.lost_by_journal = lost.len() as u64;
         if !lost.is_empty() {
             self.missed.kept_by_nobody = kept_by_nobody(part, parts);
         }
         let consumed: BTreeSet<&str> = part.consumes().iter().map(|event| event.name()).collect();
-        let of_service = |event: &StoredEvent| consumed.contains(&*event.event_type);
-        self.asked.extend(lost.into_values().filter(of_service).map(|event| MissedEvent {
-            id: event.message_id,
-            event_type: event.event_type,
-            saga: event.saga_id.map(|saga| saga.0.to_string()),
-        }));
+        let of_service = |event: &MissedEvent| consumed.contains(&*event.event_type);
+        self.asked.extend(lost.into_values().filter(of_service));
     }
 
     fn died(&mut self, dead_letter: &DeadLetter) {
@@ -336,10 +220,7 @@ impl JournalSearch {
 
     async fn look_up(&mut self, inbox: &mut PgConnection) -> Result<(), sqlx::Error> {
         let ids: Vec<MessageId> = self.asked.iter().map(|event| event.id).collect();
-        let mut known = HashSet::new();
-        for ids in ids.chunks(LOOK_UP) {
-            known.extend(self::known(inbox, ids, self.missed.failure_record).await?);
-        }
+        let known = known(inbox, &ids, self.missed.failure_record).await?;
         let unknown = self.asked.drain(..).filter(|event| !known.contains(&event.id));
         self.missed.events.extend(unknown.map(|event| (event.id, event)));
         Ok(())
@@ -383,10 +264,8 @@ impl JournalSearch {
             }
         }
         let ids: Vec<MessageId> = events.keys().copied().collect();
-        for ids in ids.chunks(LOOK_UP) {
-            for id in known(inbox, ids, *failure_record).await? {
-                events.remove(&id);
-            }
+        for id in known(inbox, &ids, *failure_record).await? {
+            events.remove(&id);
         }
         Ok(())
     }

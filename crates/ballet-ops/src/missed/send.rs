@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::missed::journal::{ServiceJournal, WantedMessages, wanted};
 use crate::missed::ledgers;
-use crate::missed::search::MissedEvents;
+use crate::missed::missed_events::MissedEvents;
 use crate::redrive::action::PassAction;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;

@@ -18,7 +18,6 @@ use crate::sagas::explain::Explainer;
 use crate::sagas::repeated_reads;
 use crate::sagas::saga_state::SagaWait;
 use crate::sagas::service_state::states;
-use crate::standing::hindrance::Hindrance;
 
 /// An event of a saga.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,8 +50,6 @@ pub struct SagaDetails {
     pub stopped: Vec<StoppedSaga>,
     /// When the owner aborts it, unless it decides before.
     pub deadline: Option<Timestamp>,
-    /// The hindrances of sagas, as far as the caller has looked for them.
-    pub hindrances: Vec<Hindrance>,
     /// The time by the databases' clocks.
     pub now: Option<Timestamp>,
     /// The databases that could not be read, and why. The events and waits of their services are missing.

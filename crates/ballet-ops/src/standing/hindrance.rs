@@ -3,7 +3,7 @@
 use ballet_core::System;
 use serde::{Deserialize, Serialize};
 
-use crate::finding::{Finding, Hinders};
+use crate::standing::finding::{Finding, Hinders};
 
 /// A cause that keeps the sagas that wait for a service, or for one of its steps, from going on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

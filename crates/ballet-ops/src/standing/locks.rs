@@ -7,7 +7,7 @@ use ballet_core::Cause;
 use jiff::Timestamp;
 use sqlx::PgConnection;
 
-use crate::finding::{Finding, Hinders};
+use crate::standing::finding::{Finding, Hinders};
 
 /// A lock that is held for longer holds up the service, which holds its own for moments only.
 const HELD_FOR: Duration = Duration::from_secs(3);

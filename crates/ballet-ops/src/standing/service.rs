@@ -7,7 +7,7 @@ use ballet_store::operators::service_pause;
 use ballet_store::process::{Liveness, UnreadyProcess, WhyUnready, alive, replicas, unready};
 use sqlx::PgConnection;
 
-use crate::finding::{Finding, Hinders};
+use crate::standing::finding::{Finding, Hinders};
 use crate::standing::locks;
 
 /// Adds the findings on a service. Those that were made before an error stay: they may say why.

@@ -2,15 +2,15 @@
 //! it.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use ballet_ops::audit::BrokerSnapshot;
 use ballet_stage::{ManagementClient, TestEnv};
 use serde::{Deserialize, Serialize};
+
+use crate::processes::private_file::write_private;
 
 /// The file in the directory of a run.
 pub(crate) const FILE: &str = "endpoints.json";
@@ -51,10 +51,7 @@ impl Endpoints {
     pub fn write(&self, dir: &Path) -> Result<PathBuf> {
         let path = dir.join(FILE);
         let text = serde_json::to_vec_pretty(self).context("cannot write the endpoints")?;
-        let file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
-        let written = file.and_then(|mut file| file.write_all(&text));
-        written.with_context(|| format!("cannot write {}", path.display()))?;
+        write_private(&path, &text)?;
         Ok(path)
     }
 

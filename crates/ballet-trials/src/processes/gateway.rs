@@ -1,8 +1,6 @@
 //! The gateway in front of a system, as a process, with keys made for this run.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,6 +13,8 @@ use reqwest::Client;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use rustix::process::Signal;
 use serde_json::Value;
+
+use crate::processes::private_file::write_private;
 
 const CONFIG_FILE: &str = "gateway.toml";
 /// The folder of the keys, as the config names it.
@@ -66,17 +66,10 @@ pub fn secret(dir: &Path, service: &str) -> Result<(&'static str, String)> {
         let clock = Clock::system();
         let id = || clock.new_id(clock.now()).simple().to_string();
         fs::create_dir_all(dir.join(SECRETS)).context("cannot make the folder of secrets")?;
-        write_private(&file, &(id() + &id()))?;
+        write_private(&file, (id() + &id()).as_bytes())?;
     }
     let drawn = fs::read_to_string(&file);
     Ok(("GATEWAY_SECRET", drawn.with_context(|| format!("cannot read {}", file.display()))?))
-}
-
-/// Writes a file that only this user may read.
-fn write_private(path: &Path, text: &str) -> Result<()> {
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-    let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
-    written.with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// The gateway's process. Dropping it removes its database.
@@ -112,7 +105,7 @@ impl Gateway {
         let text = config(&front.config, database.url(), services)?;
         let path = dir.join(CONFIG_FILE);
         // The database's password is in it.
-        write_private(&path, &text)?;
+        write_private(&path, text.as_bytes())?;
         command(&program, &["keys", &dir.join(KEYS).display().to_string()]).await?;
         let child = run(children, &program, dir, ["127.0.0.1:0", "127.0.0.1:0"]).await?;
         let (url, private, child) = (String::new(), String::new(), Mutex::new(child));

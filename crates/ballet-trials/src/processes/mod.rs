@@ -2,4 +2,5 @@
 
 pub(crate) mod endpoints;
 pub(crate) mod gateway;
+mod private_file;
 pub(crate) mod program;

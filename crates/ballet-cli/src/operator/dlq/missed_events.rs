@@ -13,11 +13,10 @@ use ballet_terminal::{Cell, Table};
 use jiff::Timestamp;
 use serde_json::json;
 use sqlx::Connection;
-use sqlx::postgres::PgConnectOptions;
 
 use crate::base::exit::{ExitStatus, usage, with_advice, without_databases};
 use crate::base::options::GlobalOptions;
-use crate::base::systems::system;
+use crate::base::systems::{services, system};
 use crate::base::time_or_age::TimeOrAge;
 use crate::base::ui::{self, Output};
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
@@ -74,13 +73,7 @@ pub(crate) fn and_ledgers(
     journal: ServiceJournal,
     options: &GlobalOptions,
 ) -> Result<ServiceJournal> {
-    Ok(journal.and_ledgers(databases(options)?, system()?.parts.clone()))
-}
-
-/// The databases of all services.
-pub(crate) fn databases(options: &GlobalOptions) -> Result<Vec<(String, PgConnectOptions)>> {
-    let services = system()?.parts.iter().map(|part| part.service.to_owned());
-    options.databases(&services.collect::<Vec<_>>())
+    Ok(journal.and_ledgers(options.databases(&services()?)?, system()?.parts.clone()))
 }
 
 /// The time up to which inboxes remember what was handled.

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use ballet::core::MessageId;
-use ballet::core::envelope::Limits;
 use ballet_ops::missed::{self, MissedEvents, ServiceJournal};
 use ballet_ops::redrive::{DeadLetter, Stop};
 use ballet_ops::restored::{self, ON_ITS_WAY, RestoreComparison, SagaDifference};
@@ -28,7 +27,9 @@ use crate::base::options::GlobalOptions;
 use crate::base::time_or_age::TimeOrAge;
 use crate::base::ui::{self, Output};
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
-use crate::operator::dlq::missed_events::{and_ledgers, part, show_missed, time_in_memory, warn};
+use crate::operator::dlq::missed_events::{
+    and_ledgers, floor, part, show_missed, time_in_memory, warn,
+};
 use crate::operator::dlq::send_args::SendArgs;
 use crate::operator::interventions::NoteWriter;
 use crate::operator::restore::handling::HandlingWatch;
@@ -60,7 +61,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
-    let floor = options.clock.now() - Limits::default().inbox_window;
+    let floor = floor(options);
     let backup = time_in_memory("--backup", args.backup, floor + ON_ITS_WAY, options)?;
     let (part, broker) = (part(&args.service)?, options.broker()?);
     let Some(mut db) = options.connect(&args.service).await? else {

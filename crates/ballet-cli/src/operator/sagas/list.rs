@@ -94,7 +94,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         states: args
             .state
             .map(|wanted| SagaState::ALL.into_iter().filter(|state| wanted.fits(*state)).collect()),
-        hindrances: hindered(options).await?.1,
+        hindrances: hindered(options).await?,
         after: args.after,
         limit: args.limit.max(1),
     };

@@ -33,7 +33,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let databases = options.databases(&services()?)?;
     let older_than = args.older_than.unwrap_or_default();
     let OpenSagas { mut sagas, away } = sagas::open(system()?, &databases, older_than).await;
-    let (_, hindrances) = hindered(options).await?;
+    let hindrances = hindered(options).await?;
     if !args.service.is_empty() {
         for saga in &mut sagas {
             saga.waits.retain(|wait| args.service.contains(&wait.service));

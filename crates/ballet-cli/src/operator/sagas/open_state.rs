@@ -1,19 +1,18 @@
 //! The states of open sagas: waiting, blocked or stuck, by the rule of the console.
 
 use anyhow::Result;
-use ballet_ops::doctor::{self, Standing};
+use ballet_ops::doctor;
 use ballet_ops::sagas::{Hindrance, PATIENCE, PressingWait, SagaState, SagaWait, hindrances};
 use console::Style;
 use jiff::Timestamp;
 
 use crate::base::options::GlobalOptions;
 
-/// The findings on the servers at this moment, and what they hinder.
-pub(super) async fn hindered(options: &GlobalOptions) -> Result<(Standing, Vec<Hindrance>)> {
+/// The places where something on the servers keeps sagas from going on at this moment.
+pub(super) async fn hindered(options: &GlobalOptions) -> Result<Vec<Hindrance>> {
     let servers = options.system_servers(None)?;
     let standing = doctor::standing(&servers).await;
-    let hindrances = hindrances(servers.system, &standing.findings);
-    Ok((standing, hindrances))
+    Ok(hindrances(servers.system, &standing.findings))
 }
 
 /// The state of a saga with these waits, and what hinders it if it is blocked.

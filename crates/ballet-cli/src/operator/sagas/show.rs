@@ -48,14 +48,15 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
             Vec::new()
         }
     };
-    let (graph, mut shown) = look(saga, &hindered(options).await?.1, options).await?;
+    let hindrances = hindered(options).await?;
+    let (graph, mut shown) = look(saga, options).await?;
     add(&mut shown, &dead_letters);
     warn_of(&shown.away);
     if !shown.away.is_empty() {
         done = ExitStatus::Partly;
     }
     if is_known_to(&shown) {
-        show(saga, &shown, &graph, options);
+        show(saga, &shown, &hindrances, &graph, options);
     } else if done == ExitStatus::All {
         return Err(usage(format!(
             "no service has recorded anything of saga {saga}. If it is new, its first event may still \
@@ -66,15 +67,10 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
 }
 
 /// Reads what the services have recorded of the saga.
-pub(super) async fn look(
-    saga: Uuid,
-    hindrances: &[Hindrance],
-    options: &GlobalOptions,
-) -> Result<(Graph, SagaDetails)> {
+pub(super) async fn look(saga: Uuid, options: &GlobalOptions) -> Result<(Graph, SagaDetails)> {
     let databases = options.databases(&services()?)?;
     let system = system()?;
-    let mut shown = sagas::show(system, &databases, saga).await;
-    shown.hindrances = hindrances.to_vec();
+    let shown = sagas::show(system, &databases, saga).await;
     Ok((Graph::new(system.clone()), shown))
 }
 
@@ -138,14 +134,20 @@ fn add(shown: &mut SagaDetails, dead_letters: &[DeadLetter]) {
     }
 }
 
-pub(super) fn show(saga: Uuid, shown: &SagaDetails, graph: &Graph, options: &GlobalOptions) {
+pub(super) fn show(
+    saga: Uuid,
+    shown: &SagaDetails,
+    hindrances: &[Hindrance],
+    graph: &Graph,
+    options: &GlobalOptions,
+) {
     let SagaDetails { events, waits, deadline, .. } = shown;
     if options.output != Output::Table {
-        ui::print_json(options.output, [as_json(saga, shown)]);
+        ui::print_json(options.output, [as_json(saga, shown, hindrances)]);
         return;
     }
     let now = shown.now.unwrap_or_else(|| options.clock.now());
-    let stands = open_state(waits, *deadline, &shown.hindrances, now);
+    let stands = open_state(waits, *deadline, hindrances, now);
     let state = match stands {
         None if !has_begun(shown) => "has not begun".to_owned(),
         None => ui::green("finished"),
@@ -222,7 +224,7 @@ pub(super) fn show(saga: Uuid, shown: &SagaDetails, graph: &Graph, options: &Glo
     }
 }
 
-fn as_json(saga: Uuid, shown: &SagaDetails) -> Value {
+fn as_json(saga: Uuid, shown: &SagaDetails, hindrances: &[Hindrance]) -> Value {
     let event = |happened: &SagaEvent| {
         json!({
             "at": happened.at.to_string(), "service": happened.service,
@@ -246,7 +248,7 @@ fn as_json(saga: Uuid, shown: &SagaDetails) -> Value {
         json!({ "saga": saga, "by": by, "why": why, "at": at.to_string() })
     };
     let stands =
-        shown.now.and_then(|now| open_state(&shown.waits, shown.deadline, &shown.hindrances, now));
+        shown.now.and_then(|now| open_state(&shown.waits, shown.deadline, hindrances, now));
     let (state, hindrance) = stands.unzip();
     json!({
         "state": state.map(SagaState::as_str), "hindered_by": hindrance.flatten().map(hindrance_text),

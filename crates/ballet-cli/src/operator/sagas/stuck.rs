@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use anyhow::Result;
 use ballet::MessageId;
 use ballet::core::Cause;
-use ballet_ops::doctor::{SystemServers, lost_sagas};
-use ballet_ops::finding::{Finding, Hinders};
-use ballet_ops::sagas::Hindrance;
+use ballet_ops::doctor::{SystemServers, lost_sagas, standing};
+use ballet_ops::sagas::{Hindrance, hindrances};
+use ballet_ops::standing::finding::{Finding, Hinders};
 use ballet_ops::standing::lost::{is_overdue, resend_command};
 use ballet_terminal::{Cell, Table};
 use jiff::Timestamp;
@@ -19,7 +19,7 @@ use crate::base::systems::services_or_all;
 use crate::base::ui::{self, Output};
 use crate::operator::dead_letters;
 use crate::operator::sagas::dead_letters::add_dead_letters;
-use crate::operator::sagas::open_state::{hindered, style};
+use crate::operator::sagas::open_state::style;
 use crate::operator::sagas::saga_name::SagaName;
 use crate::operator::sagas::service_waits::{ServiceWaits, read_waits};
 use crate::operator::sagas::stuck_saga::{StuckSaga, UNPUBLISHABLE};
@@ -63,7 +63,9 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         }
         Err(error) => return Err(error),
     };
-    let (standing, hindrances) = hindered(options).await?;
+    let servers = options.system_servers(None)?;
+    let standing = standing(&servers).await;
+    let hindrances = hindrances(servers.system, &standing.findings);
     let mut of_services: HashMap<&str, ServiceWaits> = HashMap::new();
     for service in &known {
         match read_waits(service, options, most).await {
@@ -87,7 +89,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
             && is_overdue(waiting.next_at, now)
             && !hindrances.iter().any(|one| one.hinders(&waiting.service, None));
     }
-    let lost = lost(standing.queues.as_deref(), &known, options, &mut all).await?;
+    let lost = lost(&servers, standing.queues.as_deref(), &known, &mut all).await;
     let mut is_partial = false;
     if let Some(wanted) = &wanted {
         let ids: HashSet<String> = wanted.sagas.iter().map(ToString::to_string).collect();
@@ -122,16 +124,15 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
 
 /// Adds the sagas that wait in these services for messages which are in no queue, and returns the findings that say so.
 async fn lost(
+    SystemServers { system, databases, clock, .. }: &SystemServers,
     queues: Option<&[Value]>,
     services: &[String],
-    options: &GlobalOptions,
     all: &mut Vec<StuckSaga>,
-) -> Result<Vec<Finding>> {
-    let SystemServers { system, databases, .. } = options.system_servers(None)?;
+) -> Vec<Finding> {
     if databases.is_empty() {
-        return Ok(Vec::new());
+        return Vec::new();
     }
-    let mut found = lost_sagas(system, &databases, queues, options.clock.now()).await;
+    let mut found = lost_sagas(system, databases, queues, clock.now()).await;
     found.retain(|one| one.cause == Cause::Lost && services.contains(&one.subject));
     for finding in &found {
         let lost = finding.sagas.iter().map(|saga| StuckSaga {
@@ -145,7 +146,7 @@ async fn lost(
         });
         all.extend(lost);
     }
-    Ok(found)
+    found
 }
 
 fn show(all: &[StuckSaga], hindrances: &[Hindrance], whole: usize, options: &GlobalOptions) {

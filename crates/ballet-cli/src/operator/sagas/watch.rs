@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use ballet::core::Graph;
-use ballet_ops::sagas::{SagaDetails, SagaEvent};
+use ballet_ops::sagas::{Hindrance, SagaDetails, SagaEvent};
 use jiff::SignedDuration;
 use serde_json::json;
 use uuid::Uuid;
@@ -52,11 +52,11 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let mut hindrances = Vec::new();
     for number in 0_u32.. {
         if redraws && number.is_multiple_of(STANDING) {
-            (_, hindrances) = hindered(options).await?;
+            hindrances = hindered(options).await?;
         }
-        let (graph, shown) = look(saga, &hindrances, options).await?;
+        let (graph, shown) = look(saga, options).await?;
         if redraws {
-            redraw(saga, &shown, &graph, options);
+            redraw(saga, &shown, &hindrances, &graph, options);
         } else {
             // A service that was away reports its events late: the new ones are not always the last.
             let key = |e: &SagaEvent| (e.at, e.service.clone(), e.event_type.clone());
@@ -81,10 +81,16 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     Ok(ExitStatus::All)
 }
 
-fn redraw(saga: Uuid, shown: &SagaDetails, graph: &Graph, options: &GlobalOptions) {
+fn redraw(
+    saga: Uuid,
+    shown: &SagaDetails,
+    hindrances: &[Hindrance],
+    graph: &Graph,
+    options: &GlobalOptions,
+) {
     ui::raw(CLEAR);
     if is_known_to(shown) {
-        show(saga, shown, graph, options);
+        show(saga, shown, hindrances, graph, options);
     } else {
         ui::print(&format!("saga {saga}: nothing has happened yet"));
     }

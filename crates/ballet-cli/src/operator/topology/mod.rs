@@ -10,8 +10,9 @@ use ballet::core::topology;
 use ballet::core::topology::drift::{Difference, ObjectKind, compare};
 use ballet_check::definitions;
 use ballet_ops::audit;
-use ballet_ops::doctor::{AbandonedQueue, abandoned_queues};
+use ballet_ops::doctor::abandoned_queues;
 use ballet_ops::management::VhostManagement;
+use ballet_ops::standing::finding::Finding;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
@@ -222,7 +223,7 @@ fn past(difference: &Difference) -> &'static str {
 fn show(
     differences: &[Difference],
     held: &[String],
-    abandoned: &[AbandonedQueue],
+    abandoned: &[Finding],
     options: &GlobalOptions,
 ) {
     if options.output != Output::Table {
@@ -254,7 +255,7 @@ fn show(
     for held in held {
         ui::print(&format!("{}  {held}", ui::yellow("held   ")));
     }
-    for AbandonedQueue { found, advice } in abandoned {
+    for Finding { found, advice, .. } in abandoned {
         ui::print(&format!("{}  {found}", ui::yellow("unread ")));
         ui::say(advice);
     }

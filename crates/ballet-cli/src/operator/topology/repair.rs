@@ -7,11 +7,11 @@ use ballet_ops::repair::Repair;
 
 use crate::base::exit::{ExitStatus, with_advice};
 use crate::base::options::GlobalOptions;
-use crate::base::systems::system;
+use crate::base::systems::{services, system};
 use crate::base::time_or_age::TimeOrAge;
 use crate::base::ui;
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
-use crate::operator::dlq::missed_events::{databases, floor, time_in_memory, warn};
+use crate::operator::dlq::missed_events::{floor, time_in_memory, warn};
 use crate::operator::dlq::send_args::SendArgs;
 
 pub(crate) async fn run(
@@ -25,7 +25,7 @@ pub(crate) async fn run(
         since.map_or(Ok(floor), |since| time_in_memory("--since", since, floor, options))?;
     let (broker, parts) = (options.broker()?, system()?.parts.clone());
     let patience = Duration::from_secs(sending.patience);
-    let databases = databases(options)?;
+    let databases = options.databases(&services()?)?;
     let repair = Repair { broker, parts, databases, since, floor, patience };
     let progress = ui::Progress::endless("searching what was missed");
     let show = |done: u64| progress.show(done);

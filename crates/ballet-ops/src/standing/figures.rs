@@ -1,10 +1,9 @@
-//! The figures of a service, from its database: processes, waiting messages, copies, readers and partitions.
+//! The figures of a service, from its database: processes, waiting messages, copies and readers.
 
 use std::collections::BTreeMap;
 
 use ballet_store::copies::state::{self as copies, CopyState};
 use ballet_store::operators::service_pause::{self, ServicePause};
-use ballet_store::partitions;
 use ballet_store::process::{Replicas, UnreadyProcess, replicas, unready};
 use ballet_store::telemetry::reader_places::{self, ReaderPlace};
 use ballet_store::waiting::{self, InboxWaits, OutboxWaits};
@@ -30,8 +29,6 @@ pub struct ServiceFigures {
     pub copies: Vec<(CopyState, Option<i64>)>,
     /// Its readers of telemetry.
     pub readers: Vec<ReaderPlace>,
-    /// The number of days for which its inbox has a partition.
-    pub days: usize,
 }
 
 /// Reads the figures of each service. The error says why its database cannot be read.
@@ -67,7 +64,6 @@ pub async fn figures(
 
 async fn read(db: &mut PgConnection) -> Result<ServiceFigures, sqlx::Error> {
     let copies = copies::copies(db).await?.into_iter().map(|copy| (copy, None)).collect();
-    let partitions = partitions::names(db).await?;
     Ok(ServiceFigures {
         replicas: replicas(db).await?,
         unready: unready(db).await?,
@@ -76,6 +72,5 @@ async fn read(db: &mut PgConnection) -> Result<ServiceFigures, sqlx::Error> {
         inbox: waiting::inbox(db).await?,
         copies,
         readers: reader_places::all(db).await?,
-        days: partitions.iter().filter(|name| name.starts_with("inbox_2")).count(),
     })
 }
