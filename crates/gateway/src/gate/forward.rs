@@ -25,7 +25,7 @@ use crate::http::quiet_body::QuietBody;
 use crate::idempotency::key;
 use crate::idempotency::remember::{self, KeyedRequest};
 use crate::limits::at_once::RequestGuard;
-use crate::upstream::failure::{UpstreamFailure, body_problem, sent_again};
+use crate::upstream::failure::{UpstreamFailure, body_problem};
 use crate::upstream::outgoing::{self, OutgoingRequest};
 use crate::upstream::service::UpstreamService;
 
@@ -60,8 +60,10 @@ pub(crate) async fn forward(
         })?),
     };
     let (head, body) = request.into_parts();
-    let path = target(route, &head.uri)
-        .map_err(|failure| failure.report(route.service.name(), &exchange.id))?;
+    let is_safe = matches!(head.method, Method::GET | Method::HEAD);
+    let told =
+        |failure: UpstreamFailure| failure.report(route.service.name(), &exchange.id, is_safe);
+    let path = target(route, &head.uri).map_err(told)?;
     let headers = outgoing_headers(exchange, identity, head.headers);
     let time = gate.config.timeouts.body.0;
     let body = bounded_body::read(body, route.body, time).await.map_err(body_problem)?;
@@ -83,10 +85,7 @@ pub(crate) async fn forward(
         set(&mut outgoing.headers, key::HEADER, &key::at_service(client, text));
     }
     let Some((text, identity)) = idempotency_key.zip(identity) else {
-        let is_safe = matches!(outgoing.method, Method::GET | Method::HEAD);
-        let sent = send(service, outgoing, idle).await;
-        let told = |failure: UpstreamFailure| failure.report(service.name(), &exchange.id);
-        return sent.map_err(|failure| sent_again(told(failure), is_safe));
+        return send(service, outgoing, idle).await.map_err(told);
     };
     let (method, path) = (&outgoing.method, outgoing.path.as_str());
     let fingerprint = key::fingerprint(method, path, &outgoing.headers, &outgoing.body);
@@ -107,15 +106,13 @@ pub(crate) async fn forward(
     // one of the client's requests.
     let working = (gate.lasting.in_flight.begin(), Arc::clone(under_way));
     let (service, underway) = (Arc::clone(service), gate.lasting.underway.clone());
-    let deduplicates = route.deduplicates;
     let running = tokio::spawn(async move {
         let _working = working;
         let sending = async |by| {
             outgoing.sent_by = Some(by);
             send(&service, outgoing, idle).await
         };
-        let answer = remember::once(&database, &underway, keyed, sending).await;
-        answer.map_err(|problem| sent_again(problem, deduplicates))
+        remember::once(&database, &underway, keyed, sending).await
     });
     running.await.unwrap_or_else(|error| {
         tracing::error!("a request with an Idempotency-Key failed: {error}");

@@ -20,7 +20,7 @@ use crate::gate::table::{Page, PagePart};
 use crate::http::body::{Answer, json};
 use crate::http::headers::single;
 use crate::http::problem::Problem;
-use crate::upstream::failure::{UpstreamFailure, sent_again};
+use crate::upstream::failure::UpstreamFailure;
 use crate::upstream::outgoing::{self, OutgoingRequest};
 
 const LARGEST_PART: usize = 1024 * 1024;
@@ -105,7 +105,7 @@ async fn fetch(
     identity: Option<&Identity>,
 ) -> Result<Box<RawValue>, Problem> {
     let (name, upstream) = (&part.name, part.service.name());
-    let told = |failure: UpstreamFailure| failure.report(upstream, &exchange.id);
+    let told = |failure: UpstreamFailure| failure.report(upstream, &exchange.id, true);
     let mut headers = HeaderMap::new();
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
     let request = OutgoingRequest {
@@ -147,6 +147,5 @@ async fn fetch(
     };
     let limit = part.timeout;
     let answer = tokio::time::timeout(limit, answered).await;
-    let answer = answer.unwrap_or_else(|_| Err(told(UpstreamFailure::TooSlow(limit))));
-    answer.map_err(|problem| sent_again(problem, true))
+    answer.unwrap_or_else(|_| Err(told(UpstreamFailure::TooSlow(limit))))
 }

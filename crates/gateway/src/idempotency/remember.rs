@@ -135,7 +135,9 @@ async fn settle(
     keyed: &KeyedRequest,
 ) -> Result<Answer, Problem> {
     let limit = keyed.timeout;
-    let told = |failure: &UpstreamFailure| failure.report(&keyed.upstream, &keyed.request_id);
+    let told = |failure: &UpstreamFailure| {
+        failure.report(&keyed.upstream, &keyed.request_id, keyed.deduplicates)
+    };
     let answer = match outcome {
         Ok(answer) => answer,
         Err(failure) => {

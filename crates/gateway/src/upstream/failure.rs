@@ -42,8 +42,9 @@ impl UpstreamFailure {
         }
     }
 
-    /// Logs the cause, and returns a sentence for the client.
-    pub(crate) fn report(&self, upstream: &str, request_id: &str) -> Problem {
+    /// Logs the cause, and returns a sentence for the client. What takes effect once, however often it is sent, may be
+    /// sent again at once.
+    pub(crate) fn report(&self, upstream: &str, request_id: &str, is_repeatable: bool) -> Problem {
         match self {
             Self::Unreachable(cause) | Self::Broken(cause) => {
                 tracing::warn!(upstream, request_id, "{}: {cause}", self.word());
@@ -54,10 +55,10 @@ impl UpstreamFailure {
             // `NotBelieved` was logged with the server's name.
             Self::LeftAlone(_) | Self::TooLate | Self::NotBelieved => {}
         }
-        self.problem(upstream)
+        self.problem(upstream, is_repeatable)
     }
 
-    fn problem(&self, upstream: &str) -> Problem {
+    fn problem(&self, upstream: &str, is_repeatable: bool) -> Problem {
         match self {
             Self::LeftAlone(wait) => Problem::new(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -84,7 +85,8 @@ impl UpstreamFailure {
             }
             Self::TooSlow(limit) => {
                 let detail = format!("{upstream} did not answer within {limit:?}");
-                Problem::new(StatusCode::GATEWAY_TIMEOUT, detail)
+                let late = Problem::new(StatusCode::GATEWAY_TIMEOUT, detail);
+                if is_repeatable { late.retry_after(Duration::from_secs(1)) } else { late }
             }
             Self::NotBelieved => {
                 let detail = format!(
@@ -94,14 +96,6 @@ impl UpstreamFailure {
                 Problem::new(StatusCode::BAD_GATEWAY, detail)
             }
         }
-    }
-}
-
-/// Says when to send a request again whose answer took too long, if it takes effect once however often it is sent.
-pub(crate) fn sent_again(problem: Problem, is_repeatable: bool) -> Problem {
-    match problem.status {
-        StatusCode::GATEWAY_TIMEOUT if is_repeatable => problem.retry_after(Duration::from_secs(1)),
-        _ => problem,
     }
 }
 
