@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::auth::signer::Signer;
 use crate::config::file::Upstream;
-use crate::http::body::{Body, empty, full};
+use crate::http::body::{Body, full};
 use crate::http::ids::random_number;
 use crate::upstream::breaker::Breaker;
 use crate::upstream::budget::RetryBudget;
@@ -262,13 +262,11 @@ fn build(
         .path_and_query(request.path.clone())
         .build()
         .map_err(|error| error.to_string())?;
-    let body = &request.body;
-    let sent = if body.is_empty() { empty() } else { full(body.clone()) };
-    let mut built = Request::new(sent);
+    let mut built = Request::new(full(request.body.clone()));
     *built.method_mut() = request.method.clone();
     *built.uri_mut() = uri;
     *built.headers_mut() = headers;
-    if body.is_empty() && matches!(request.method, Method::GET | Method::HEAD) {
+    if request.body.is_empty() && matches!(request.method, Method::GET | Method::HEAD) {
         built.headers_mut().remove(header::CONTENT_LENGTH);
     }
     Ok(built)
