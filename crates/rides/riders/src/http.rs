@@ -10,7 +10,7 @@ use rides_access::RiderCaller;
 use rides_events::RiderId;
 use rides_events::riders::{RiderChanged, RiderErased, RiderRegistered};
 
-use crate::refusals::{no_rider, only_behind, other_version, registered_before};
+use crate::refusals::{no_rider, other_version, registered_before};
 use crate::requests::AboutRider;
 use crate::rider::{RegisteredRider, Riders};
 use crate::store;
@@ -70,7 +70,7 @@ async fn list(
     caller: RiderCaller,
     Query(After { after, limit }): Query<After<RiderId>>,
 ) -> Result<Json<Page<RegisteredRider>>, Problem> {
-    only_behind(&caller)?;
+    caller.must_be_behind()?;
     let riders = store::page(handle.db(), after, limit).await?;
     Ok(Json(Page::new(riders, limit, |registered| registered.rider.rider_id)))
 }

@@ -2,7 +2,6 @@
 
 use axum::http::StatusCode;
 use ballet::http::{Place, Problem};
-use rides_access::RiderCaller;
 use rides_events::RiderId;
 use rides_events::riders::Rider;
 
@@ -20,15 +19,4 @@ pub(crate) fn other_version(now: &Rider) -> Problem {
     let Rider { rider_id, version, .. } = now;
     let detail = format!("rider {rider_id} is at version {version} now: read it again");
     Problem::new(StatusCode::PRECONDITION_FAILED, detail).at(Place::header("If-Match"))
-}
-
-/// Refuses callers that may see only their own data.
-pub(crate) fn only_behind(caller: &RiderCaller) -> Result<(), Problem> {
-    match caller.only() {
-        None => Ok(()),
-        Some(own) => Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            format!("you are signed in as rider {own}: this list needs the scope rides:all"),
-        )),
-    }
 }
