@@ -126,7 +126,7 @@ impl Car<'_> {
     /// Whether an accepted ride is over: it was listed as open, and is no more.
     fn is_over(&self, ride: Uuid) -> bool {
         let seen = self.town.seen.borrow();
-        !seen.is_partial && !seen.rides.contains_key(&ride)
+        !seen.shown.is_partial && !seen.rides.contains_key(&ride)
     }
 
     fn cruise(&mut self) {

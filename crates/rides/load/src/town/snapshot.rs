@@ -48,8 +48,6 @@ struct DriverPlace {
 pub(crate) struct TownSnapshot {
     /// The rides that are not over.
     pub(crate) rides: HashMap<Uuid, ListedRide>,
-    /// Whether more rides are open than were read.
-    pub(crate) is_partial: bool,
     /// The live offers by driver.
     pub(crate) offers: HashMap<Uuid, LiveOffer>,
     pub(crate) shown: MapState,
@@ -59,7 +57,7 @@ pub(crate) struct TownSnapshot {
 #[derive(Debug, Default, Clone, Serialize)]
 pub(crate) struct MapState {
     /// Whether there is more than is shown.
-    is_partial: bool,
+    pub(crate) is_partial: bool,
     /// The age of the snapshot.
     age_seconds: u64,
     drivers: Vec<MapDriver>,
@@ -122,9 +120,8 @@ pub(crate) async fn look(
         while let Ok(ride) = over.try_recv() {
             next.shown.count(&ride);
         }
-        if let Ok(is_partial) = next.read(&lists).await {
+        if next.read(&lists).await.is_ok() {
             read_at = Instant::now();
-            (next.is_partial, next.shown.is_partial) = (is_partial, is_partial);
         }
         next.shown.age_seconds = read_at.elapsed().as_secs();
         seen.send_replace(Arc::new(next));
@@ -133,8 +130,8 @@ pub(crate) async fn look(
 }
 
 impl TownSnapshot {
-    /// Reads everything from the services. Returns whether there is more.
-    async fn read(&mut self, lists: &PublicLists<'_>) -> Result<bool> {
+    /// Reads everything from the services.
+    async fn read(&mut self, lists: &PublicLists<'_>) -> Result<()> {
         let middle = MapPoint { x: WIDTH / 2.0, y: HEIGHT / 2.0 }.on_earth().context("a town")?;
         let near = format!("/near?lat={}&lon={}&limit={NEAR}", middle.lat(), middle.lon());
         let (near, _): (Vec<DriverPlace>, _) = lists.all("location", &near).await?;
@@ -143,11 +140,11 @@ impl TownSnapshot {
         let (mut rides, has_rides) =
             lists.all::<ListedRide>("dispatch", "/rides?live=true&limit=1000").await?;
         rides.retain(|ride| MapPoint::in_town(ride.pickup).is_some());
-        let is_partial = !has_offers || !has_rides || near.len() >= NEAR;
+        self.shown.is_partial = !has_offers || !has_rides || near.len() >= NEAR;
         self.shown.draw(near, &offers, &rides);
         self.offers = offers.into_iter().map(|offer| (offer.driver_id, offer)).collect();
         self.rides = rides.into_iter().map(|ride| (ride.ride_id, ride)).collect();
-        Ok(is_partial)
+        Ok(())
     }
 }
 
