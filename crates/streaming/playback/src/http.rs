@@ -129,7 +129,6 @@ async fn start(
     let mut unit = handle.saga_unit(SagaId(session_id.0)).await?;
     let requested_at = unit.tx().now();
     let requested = PlaybackRequested { session_id, account_id, device_id, title_id, requested_at };
-    session::take_turn(unit.tx().db(), account_id).await?;
     if !session::request(unit.tx().db(), &requested, key.text()).await? {
         let before = session::find_asked(unit.tx().db(), key.text().unwrap_or_default()).await?;
         let wanted = (Some(account_id), Some(device_id), title_id);

@@ -16,21 +16,17 @@ use crate::session::Session;
 /// The maximum of the counts in a row.
 const MOST: u32 = i32::MAX.unsigned_abs();
 
-/// Makes other requests of the account wait until this transaction ends.
-pub(crate) async fn take_turn(db: &mut PgConnection, account_id: AccountId) -> Result<(), Failure> {
-    sqlx::query("select pg_advisory_xact_lock(hashtextextended('sessions of ' || $1::text, 0))")
-        .bind(account_id.0)
-        .execute(db)
-        .await?;
-    Ok(())
-}
-
-/// Returns when the account requested the session before its last so many, if it has requested that many.
+/// Returns when the account requested the session before its last so many, if it has requested that many. Other calls
+/// for the same account wait until this transaction ends.
 pub(crate) async fn requested_before(
     db: &mut PgConnection,
     account_id: AccountId,
     last: i64,
 ) -> Result<Option<Timestamp>, Failure> {
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended('sessions of ' || $1::text, 0))")
+        .bind(account_id.0)
+        .execute(&mut *db)
+        .await?;
     let before: Option<jiff_sqlx::Timestamp> = sqlx::query_scalar(
         "select requested_at from session where account_id = $1
          order by session_id desc offset $2 limit 1",
