@@ -142,8 +142,8 @@ pub(crate) async fn displace(
     Ok(displaced.into_iter().map(SessionId).collect())
 }
 
-/// Ends a slot that is live or wanted. A missing or ended slot is left alone. The account's row is locked before the slot, in the order
-/// of a change of the plan: the trigger alone would lock it after the slot.
+/// Ends a slot that is live or wanted. A missing or ended slot is left alone. The account's row is locked before the
+/// slot, in the order of a change of the plan: the trigger alone would lock it after the slot.
 pub(crate) async fn end(
     db: &mut PgConnection,
     session_id: SessionId,
