@@ -53,15 +53,15 @@ impl<'a> PublicLists<'a> {
         path: &str,
     ) -> Result<(Vec<T>, bool)> {
         let client = SiteClient::new(self.site, 0).with(self.token.as_deref());
-        let (mut all, mut path) = (Vec::new(), path.to_owned());
+        let (mut all, mut after) = (Vec::new(), String::new());
         for _ in 0..PAGES {
-            let request = client.request(Method::GET, service, &path, &Value::Null).await?;
+            let page = format!("{path}{after}");
+            let request = client.request(Method::GET, service, &page, &Value::Null).await?;
             let answer = request.send().await?.error_for_status()?;
             let Items::<T> { items, next } = serde_json::from_slice(&answer.bytes().await?)?;
             all.extend(items);
             let Some(next) = next else { return Ok((all, true)) };
-            let list = path.split("&after=").next().unwrap_or(&path);
-            path = format!("{list}&after={next}");
+            after = format!("&after={next}");
         }
         Ok((all, false))
     }
