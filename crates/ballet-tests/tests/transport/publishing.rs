@@ -219,7 +219,7 @@ async fn t230_outbox_rows_that_always_fail_cost_the_others_of_their_batch_nothin
     let positions: Vec<i32> = dead.iter().map(|(position, _)| *position).collect();
     assert_eq!(positions, [0, 30, 70, 110, 150, 199], "{dead:?}");
     // It is counted, and its batch does not come again.
-    let dead = "6 events can never be published";
+    let dead = "events that can never be published: 6";
     let is_told = |_, said: &Value| said.to_string().contains(dead);
     until_ready(world.services[0].address(), dead, is_told).await;
     let unmarked = format!(

@@ -70,11 +70,18 @@ fn service_is_told(name: &str, container: &Yaml, own: &[String]) {
 }
 
 fn gateway_is_told(container: &Yaml, config: &str) {
-    let wanted = config.match_indices("\"env:").map(|(at, begin)| {
-        let name = config[at + begin.len()..].split('"').next();
-        name.expect("a name").to_owned()
-    });
-    let wanted: BTreeSet<String> = wanted.collect();
+    let table: Value = toml::from_str(config).expect("TOML");
+    let upstreams = table["upstream"].as_array().expect("upstreams");
+    let mut wanted = BTreeSet::new();
+    for (at, begin) in config.match_indices("\"env:") {
+        let name = config[at + begin.len()..].split('"').next().expect("a name");
+        if name.contains("{upstream}") {
+            let named = upstreams.iter().map(|upstream| upstream["name"].as_str().expect("a name"));
+            wanted.extend(named.map(|upstream| name.replace("{upstream}", upstream)));
+        } else {
+            wanted.insert(name.to_owned());
+        }
+    }
     let told = variables(container);
     assert!(wanted.is_subset(&told), "{wanted:?} {told:?}");
     for variable in told.difference(&wanted) {
@@ -82,8 +89,7 @@ fn gateway_is_told(container: &Yaml, config: &str) {
     }
     let public = port(field(field(container, "environment"), "GATEWAY_PUBLIC"));
     assert_eq!(public, port(&field(container, "ports")[0]));
-    let config: Value = toml::from_str(config).expect("TOML");
-    let private = config["listen"]["private"].as_str().expect("an address");
+    let private = table["listen"]["private"].as_str().expect("an address");
     assert_eq!(private.rsplit(':').next(), Some(checked(container)));
 }
 
