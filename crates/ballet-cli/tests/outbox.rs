@@ -174,7 +174,9 @@ async fn events_that_can_never_be_published_are_seen_at_every_door() {
     let in_a_saga = format!("update ballet.outbox_dead set saga_id = '{saga}' where position = 3");
     tower.db().await.execute(AssertSqlSafe(in_a_saga)).await.expect("a saga");
     // The service works, so it stays ready.
-    tower.until_said("/readyz", "events that can never be published: 3 (`ballet outbox list`)").await;
+    tower
+        .until_said("/readyz", "events that can never be published: 3 (`ballet outbox list`)")
+        .await;
     tower.until_said("/metrics", "ballet_outbox_dead 3").await;
 
     ended(tower.command_of("sagas", &["stuck"])).await.ends_with(0).tells(&[
