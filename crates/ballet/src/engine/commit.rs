@@ -34,7 +34,8 @@ pub(crate) async fn commit(
     marks: &[Mark],
 ) -> Result<CommitResult, Failure> {
     let engine = Arc::clone(&open.engine);
-    let now = open.scope.now;
+    // Readers of an emptied copy go by the latest time at which an event may have been made.
+    let made_at = engine.time.shared.latest();
     open.check_open()?;
     let works_on = fault::works_on(|| what_it_works_on(&open.ledger, &open.scope.emitted));
     fault::point(FaultPoint::AfterHandler, &works_on);
@@ -63,7 +64,7 @@ pub(crate) async fn commit(
 
     spans.into_iter().for_each(|span| engine.spans.record(span));
     if let Some(batch) = batch {
-        publish(&engine, batch, emitted, now);
+        publish(&engine, batch, emitted, made_at);
     }
     make(&engine, calls, claims);
     if hurried {
@@ -226,11 +227,11 @@ async fn write_outbox<'a>(
 }
 
 /// Gives the events to the lane of the broker.
-fn publish(engine: &Engine, batch: BatchId, emitted: Vec<EmittedEvent>, now: Timestamp) {
+fn publish(engine: &Engine, batch: BatchId, emitted: Vec<EmittedEvent>, made_at: Timestamp) {
     let service = engine.registry.service;
     let relay = &engine.relay;
     relay.begin_spans(batch, |spans, clock| PublishSpans::begin(spans, clock, &emitted));
-    let events = emitted.into_iter().map(|event| OutgoingEvent::emitted(service, event, now));
+    let events = emitted.into_iter().map(|event| OutgoingEvent::emitted(service, event, made_at));
     relay.committed(OutBatch::new(batch, events));
 }
 

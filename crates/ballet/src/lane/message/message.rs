@@ -161,8 +161,8 @@ impl LaneMessage {
         ballet_core::id::time_of(self.envelope.message_id.0)
     }
 
-    /// The latest time at which it may have been made, if its id tells one. The id has the earlier time of two
-    /// clocks, and the timestamp that of the database of the service that made it.
+    /// The latest time at which it may have been made, if its id tells one. The id has the settled time
+    /// of the service that made it, and the timestamp the latest of its clocks.
     pub(crate) fn made_at_latest(&self) -> Option<Timestamp> {
         let made = self.made_at()?;
         let seconds = self.delivery.properties.timestamp().and_then(|at| i64::try_from(at).ok());

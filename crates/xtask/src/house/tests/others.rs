@@ -134,7 +134,7 @@ fn sql_on_the_schema_is_the_stores() {
     assert_eq!(found.len(), 3, "{found:#?}");
     assert!(found[0].starts_with("src/a.rs:3 `const A"), "{found:#?}");
     assert!(found[1].starts_with("src/a.rs:4 `const B"), "{found:#?}");
-    assert!(found[2].starts_with("src/b.rs:2 `/// sqlx"), "{found:#?}");
+    assert!(found[2].starts_with("src/b.rs:3 `/// sqlx"), "{found:#?}");
 }
 
 #[test]
