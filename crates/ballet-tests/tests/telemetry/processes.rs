@@ -15,7 +15,7 @@ const STOPS_AFTER: &str = "METER_STOPS_AFTER";
 
 const ALL: &str = "select count(*) from beat";
 const DISTINCT: &str = "select count(distinct (device, number)) from beat";
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(180);
 
 async fn process(system: &TestSystem, stops_after: Option<usize>) -> OwnProcess {
     let process = OwnProcess::start("processes::meter", |command| {
