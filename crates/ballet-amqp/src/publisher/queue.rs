@@ -359,7 +359,7 @@ impl PublishQueue {
     /// Gives up on a message that can never be published.
     fn give_up(&mut self, entry: &InFlight, reason: String) {
         // The one that waits for the message tells people.
-        crate::counter!("ballet_unpublishable_total").increment(1);
+        metrics::counter!("ballet_unpublishable_total").increment(1);
         self.batches.unpublishable(entry, reason);
     }
 }

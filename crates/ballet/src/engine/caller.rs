@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::metric::Counter;
+use metrics::Counter;
 use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::calls::stored as calls;
 use ballet_store::calls::stored::{NewCall, StatedOutcome};
@@ -17,7 +17,6 @@ use crate::declare::handler::spans;
 use crate::engine::calls::open_calls::{CallAnswer, CallFate, Claim, Compensations, FailedCall};
 use crate::engine::engine::Engine;
 use crate::engine::handlers::guard::guarded;
-use crate::engine::handlers::held_worker::watched;
 use crate::engine::stopping::stopped;
 use crate::engine::transaction::Transaction;
 use crate::outgoing::spans::{Span, WorkKind};
@@ -109,12 +108,8 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
     }
     let begun = engine.time.clock.now();
     let limit = line.time_limit();
-    let asked = watched(
-        engine.registry.service,
-        step.name,
-        // All of it is the step's code, the look-ups too.
-        Box::pin(guarded(attempt(engine, saga.saga, step, &call))),
-    );
+    // All of it is the step's code, the look-ups too.
+    let asked = Box::pin(guarded(attempt(engine, saga.saga, step, &call)));
     let asked = tokio::time::timeout(limit, asked).await;
     drop(turn);
     let failure = match asked {
@@ -187,7 +182,7 @@ fn forgotten(call: &NewCall, kept: Duration) -> String {
 
 /// The attempts of a step's calls, and of its compensation's, with this outcome.
 pub(crate) fn counted(step: &'static str, outcome: &'static str) -> Counter {
-    ballet_amqp::counter!("ballet_calls_total", "step" => step, "outcome" => outcome)
+    metrics::counter!("ballet_calls_total", "step" => step, "outcome" => outcome)
 }
 
 enum AttemptResult {

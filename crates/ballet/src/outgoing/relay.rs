@@ -181,7 +181,7 @@ impl Relay {
 
     /// Hands a committed batch to the publisher.
     pub(crate) fn committed(&self, out: OutBatch) {
-        ballet_amqp::counter!("ballet_outbox_events_total").increment(out.messages.len() as u64);
+        metrics::counter!("ballet_outbox_events_total").increment(out.messages.len() as u64);
         let batch = out.batch;
         let handed = self.publisher().map(|to| to.send(out));
         if handed != Some(Handover::Queued) {
@@ -211,7 +211,7 @@ impl Relay {
         }
         let live = self.live().get_mut(&published.batch).map(|live| {
             live.is_published = true;
-            ballet_amqp::counter!("ballet_unpublishable_total").increment(live.uncounted());
+            metrics::counter!("ballet_unpublishable_total").increment(live.uncounted());
             let positions = std::mem::take(&mut live.positions);
             (std::mem::take(&mut live.publishing), positions, std::mem::take(&mut live.unreadable))
         });
@@ -271,7 +271,7 @@ impl Relay {
         let old: Vec<LiveBatch> =
             marks.iter().filter_map(|mark| live.remove(&mark.batch)).collect();
         let dead = old.iter().map(LiveBatch::uncounted).sum();
-        ballet_amqp::counter!("ballet_unpublishable_total").increment(dead);
+        metrics::counter!("ballet_unpublishable_total").increment(dead);
         if let Some(since) = old.iter().map(|old| old.since).min()
             && events.len() > 0
         {

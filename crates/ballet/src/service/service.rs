@@ -22,7 +22,6 @@ use crate::engine::database::Database;
 use crate::engine::engine::Engine;
 use crate::engine::handlers::guard::panic_message;
 use crate::engine::handlers::handler_limit::HandlerLimit;
-use crate::engine::handlers::held_worker;
 use crate::engine::registry::Registry;
 use crate::engine::shared_clock::ProcessClocks;
 use crate::http::door::{Door, with_its_body};
@@ -179,11 +178,7 @@ impl Service {
         let relay = Relay::new(process, table, time.clock.clone(), spans.clone());
         let engine = Arc::new(Engine {
             calls: OpenCalls::new(&registry, settings.calls, move |answer| answers.answer(answer)),
-            handlers: HandlerLimit::new(
-                registry.service,
-                settings.handler_time(),
-                database.upkeep.clone(),
-            ),
+            handlers: HandlerLimit::new(settings.handler_time(), database.upkeep.clone()),
             registry,
             limits,
             time,
@@ -275,8 +270,6 @@ impl Service {
         broker: Arc<dyn Broker>,
         settings: &Settings,
     ) -> TaskStates {
-        let handlers = &engine.handlers;
-        held_worker::watch(engine.registry.service, Arc::downgrade(&handlers.last_work));
         frame.base.spawn("the upkeep of metrics", recorder::upkeep(frame.stopping.clone()));
         let beside = BackgroundParts {
             engine: Arc::clone(engine),
@@ -343,7 +336,6 @@ fn parts(
         copies,
         progress,
         readers,
-        service: engine.registry.service,
         shared_clock: Arc::clone(&engine.time.shared),
         wrong_statements: Arc::clone(&engine.handlers.wrong_statements),
     }

@@ -32,7 +32,7 @@ pub(super) async fn send(
             Err(error) => error,
         };
         if is_in_journal && error.is_of_a_queue() {
-            ballet_amqp::counter!("ballet_refused_uncopied_total").increment(1);
+            metrics::counter!("ballet_refused_uncopied_total").increment(1);
             tracing::error!("a message that cannot be taken is left in the journal: {error}");
             return;
         }
@@ -40,7 +40,7 @@ pub(super) async fn send(
             let why = error.to_string();
             match keep(engine, &copy, &why).await {
                 Ok(()) => {
-                    ballet_amqp::counter!("ballet_copies_kept_total").increment(1);
+                    metrics::counter!("ballet_copies_kept_total").increment(1);
                     tracing::error!(
                         exchange = copy.exchange,
                         "a dead letter or delayed message is kept in ballet.unsent_copy until the \

@@ -4,14 +4,14 @@
 //! Messages show that late, if at all: each of them is tried again, or set aside, and none stands still.
 //! A service without messages would notice nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ballet_core::Cause;
 use ballet_store::database::connection::in_time;
 use ballet_store::database::probe::NEEDS_ROOM;
-use ballet_store::schema::hindrances::{Rights, TableLock, locks, own, rights};
+use ballet_store::schema::hindrances::{Rights, TableLock, locks, rights};
 use sqlx::{Executor, PgConnection};
 use tokio::sync::watch;
 
@@ -25,8 +25,6 @@ const EVERY: Duration = Duration::from_secs(5);
 const ROOM_EVERY: Duration = Duration::from_secs(30);
 /// How long somebody may hold a table. Messages that need it wait in retry queues meanwhile.
 const LOCKED: Duration = Duration::from_secs(30);
-/// The tables that list the tables of the service's migrations.
-const LISTS: [&str; 2] = ["ballet.own_table", "ballet._service_migrations"];
 /// The most hindrances that are named.
 const NAMED: usize = 3;
 
@@ -76,8 +74,6 @@ fn tell(hindered: &watch::Sender<Option<(Cause, String)>>, found: &[(Cause, Stri
 struct EarlierLooks {
     /// The rights that there were when the service started.
     rights: Option<Rights>,
-    /// The tables that the service's migrations have made.
-    own: BTreeSet<String>,
     /// When there was room on the disk.
     room: Option<Instant>,
     /// Since when each lock is held.
@@ -119,13 +115,8 @@ async fn look(
 impl EarlierLooks {
     async fn rights(&mut self, db: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
         let now = in_time(rights(db)).await?;
-        // Where these are out of reach, what was read before holds.
-        let may_read = |list: &&str| now.get(*list).is_some_and(|may| may.contains("SELECT"));
-        if LISTS.iter().all(may_read) {
-            self.own = in_time(own(db)).await?;
-        }
         let before = self.rights.get_or_insert_with(|| now.clone());
-        Ok(missing(&self.own, before, &now))
+        Ok(missing(before, &now))
     }
 
     /// Names the tables that somebody holds for too long.
@@ -164,11 +155,12 @@ impl EarlierLooks {
     }
 }
 
-/// Names what the service needs, and what is not there any more. Tables that others have made come and go.
-fn missing(own: &BTreeSet<String>, before: &Rights, now: &Rights) -> Vec<String> {
+/// Names the framework's tables that are gone, and the rights that are. The next release may drop a table of the
+/// service's own; a statement that needs one which is gone fails, and is named.
+fn missing(before: &Rights, now: &Rights) -> Vec<String> {
     let framework = before.keys().filter(|name| name.starts_with("ballet."));
-    let needed: BTreeSet<&str> = framework.chain(own).map(String::as_str).collect();
-    let gone: Vec<&str> = needed.iter().copied().filter(|name| !now.contains_key(*name)).collect();
+    let gone: Vec<&str> =
+        framework.filter(|name| !now.contains_key(*name)).map(String::as_str).collect();
     let mut missing = Vec::new();
     if !gone.is_empty() {
         let more = gone.len().saturating_sub(NAMED);
@@ -176,7 +168,7 @@ fn missing(own: &BTreeSet<String>, before: &Rights, now: &Rights) -> Vec<String>
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         missing.push(format!("{named}{more} cannot be found: dropped, renamed or out of reach"));
     }
-    for (name, rights) in before.iter().filter(|(name, _)| needed.contains(&***name)) {
+    for (name, rights) in before {
         let Some(now) = now.get(name) else { continue };
         let lost: Vec<&str> = rights.difference(now).map(String::as_str).collect();
         if !lost.is_empty() {
@@ -188,6 +180,8 @@ fn missing(own: &BTreeSet<String>, before: &Rights, now: &Rights) -> Vec<String>
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn rights(all: &[(&str, &[&str])]) -> Rights {
@@ -201,23 +195,21 @@ mod tests {
             ("room", &["INSERT", "SELECT"]),
             ("ballet.inbox", &["INSERT"]),
             ("scratch", &["SELECT"]),
-            ("report", &["SELECT", "UPDATE"]),
         ]);
-        let now = rights(&[("room", &["SELECT"]), ("other", &["SELECT"]), ("report", &["SELECT"])]);
-        let own = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        let now = rights(&[("room", &["SELECT"]), ("other", &["SELECT"])]);
         assert_eq!(
-            missing(&own(&["guest", "room"]), &before, &now),
+            missing(&before, &now),
             [
-                "ballet.inbox, guest cannot be found: dropped, renamed or out of reach",
+                "ballet.inbox cannot be found: dropped, renamed or out of reach",
                 "the right to INSERT on room is gone"
             ]
         );
-        assert_eq!(missing(&own(&["room"]), &before, &before), [""; 0]);
-        let many = (0..9).map(|n| format!("t{n}")).collect();
-        let said = missing(&many, &Rights::new(), &Rights::new());
+        assert_eq!(missing(&before, &before), [""; 0]);
+        let many = (0..9).map(|n| (format!("ballet.t{n}"), BTreeSet::new())).collect();
+        let said = missing(&many, &Rights::new());
         assert_eq!(
             said,
-            ["t0, t1, t2 and 6 more cannot be found: dropped, renamed or out of reach"]
+            ["ballet.t0, ballet.t1, ballet.t2 and 6 more cannot be found: dropped, renamed or out of reach"]
         );
     }
 

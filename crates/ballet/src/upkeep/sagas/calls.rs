@@ -188,8 +188,8 @@ async fn end_unreachable(engine: &Engine) -> Result<(), Failure> {
 #[expect(clippy::cast_precision_loss, reason = "a gauge")]
 async fn count(engine: &Engine) -> Result<(), Failure> {
     let open = answered(calls::count_open(&engine.database.upkeep)).await?;
-    ballet_amqp::gauge!("ballet_calls_open").set(open as f64);
-    ballet_amqp::gauge!("ballet_calls_held").set(engine.calls.held().len() as f64);
+    metrics::gauge!("ballet_calls_open").set(open as f64);
+    metrics::gauge!("ballet_calls_held").set(engine.calls.held().len() as f64);
     Ok(())
 }
 
