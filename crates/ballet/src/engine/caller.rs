@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use metrics::Counter;
 use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::calls::stored as calls;
 use ballet_store::calls::stored::{NewCall, StatedOutcome};
 use jiff::Timestamp;
+use metrics::Counter;
 
 use crate::declare::erased::call::{AnyWatch, CallHandlers};
 use crate::declare::handler::database_wait::answered;

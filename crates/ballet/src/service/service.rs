@@ -1,7 +1,7 @@
 //! A service that can be started.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
@@ -185,6 +185,7 @@ impl Service {
             database,
             relay: Arc::new(relay),
             aborts_held: AbortsHeld::default(),
+            refusals: Mutex::default(),
             spans,
             stopping: frame.stopping.clone(),
         });

@@ -1,7 +1,7 @@
 //! The series of telemetry, each with its labels: all of them are there from the start.
 
-use metrics::Counter;
 use ballet_core::Part;
+use metrics::Counter;
 
 /// How a measurement was published.
 pub(crate) const CONFIRMED: &str = "confirmed";

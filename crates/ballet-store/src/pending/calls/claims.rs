@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use ballet_core::{MessageId, SagaId};
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -23,12 +25,14 @@ pub struct CallRoom {
 }
 
 /// Claims calls that are due, except those that the process holds. One whose claim ran out belongs to a process
-/// that has died, or is frozen and goes on later: its request may be out for as long again.
+/// that has died, or is frozen and goes on later: its request may be out for as long again. The time is no later than
+/// `settled`: a leap of the database's clock ends no claim of a process that is making the call.
 pub async fn claim(
     db: &mut PgConnection,
     process: i64,
     rooms: &[CallRoom],
     held: &[Uuid],
+    settled: Option<Timestamp>,
 ) -> Result<Vec<NewCall>, sqlx::Error> {
     type Columns = (
         Uuid,
@@ -48,17 +52,17 @@ pub async fn claim(
     // Planned each time, for the rows that there are: a plan that is made while the table is short,
     // and then kept, reads all of it.
     let rows: Vec<Columns> = sqlx::query_as(
-        "with room as (select * from unnest($1::text[], $2::boolean[], $3::bigint[], $4::float8[], \
+        "with now as (select least(ballet.now(), $8::timestamptz + make_interval(secs => $9)) as now), room as (select * from unnest($1::text[], $2::boolean[], $3::bigint[], $4::float8[], \
              $7::boolean[]) as room (step, undo, count, claim_for, is_repeated)), \
          due as materialized (select due.ctid from room cross join lateral ( \
              select c.ctid from ballet.call c where c.closed_at is null and c.step = room.step \
-             and c.undo = room.undo and c.next_at <= (select ballet.now()) \
+             and c.undo = room.undo and c.next_at <= (select now from now) \
              and (c.last_error is not null) = room.is_repeated \
              and c.call_key <> all($6) order by c.next_at \
              limit room.count for update skip locked) as due) \
          update ballet.call c set owner = $5, out_until = case when c.owner <> 0 \
-             then greatest(c.out_until, ballet.now() + make_interval(secs => room.claim_for)) else c.out_until end, \
-         next_at = ballet.now() + make_interval(secs => room.claim_for) from room \
+             then greatest(c.out_until, now + make_interval(secs => room.claim_for)) else c.out_until end, \
+         next_at = now + make_interval(secs => room.claim_for) from room, now \
          where c.ctid = any(array(select ctid from due)) \
          and c.step = room.step and c.undo = room.undo \
          returning call_key, saga_id, c.step, key, c.undo, request, message_id, traceparent, \
@@ -73,6 +77,8 @@ pub async fn claim(
     .bind(process)
     .bind(held)
     .bind(rooms.iter().map(|room| room.is_repeated).collect::<Vec<_>>())
+    .bind(settled.map(ToSqlx::to_sqlx))
+    .bind(TOLERANCE.as_secs_f64())
     .persistent(false)
     .fetch_all(db)
     .await?;

@@ -14,6 +14,7 @@ use std::time::Duration;
 use ballet_store::calls::claims::{self, CallRoom, LineReach};
 use ballet_store::calls::key::CallKey;
 use ballet_store::calls::stored::{self, NewCall};
+use jiff::Timestamp;
 use sqlx::PgConnection;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
@@ -150,8 +151,9 @@ impl OpenCalls {
         process: i64,
         rooms: &[CallRoom],
         held: &[Uuid],
+        settled: Option<Timestamp>,
     ) -> Result<Vec<(NewCall, Option<Claim>)>, sqlx::Error> {
-        let found = claims::claim(db, process, rooms, held).await?;
+        let found = claims::claim(db, process, rooms, held, settled).await?;
         let hold = |call: NewCall| {
             let claim = self.line(&call).and_then(|line| self.hold(call.key, line));
             (call, claim)

@@ -8,11 +8,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use metrics::Gauge;
 use ballet_amqp::{Broker, NotListed};
 use ballet_core::Part;
 use ballet_core::topology::{Binding, bindings_needed_by, journal_bindings};
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
+use metrics::Gauge;
 use tokio::sync::watch;
 
 use crate::declare::handler::clock::Clock;

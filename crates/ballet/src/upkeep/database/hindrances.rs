@@ -209,7 +209,9 @@ mod tests {
         let said = missing(&many, &Rights::new());
         assert_eq!(
             said,
-            ["ballet.t0, ballet.t1, ballet.t2 and 6 more cannot be found: dropped, renamed or out of reach"]
+            [
+                "ballet.t0, ballet.t1, ballet.t2 and 6 more cannot be found: dropped, renamed or out of reach"
+            ]
         );
     }
 

@@ -21,7 +21,6 @@ use crate::engine::stopping::stopped;
 use crate::outgoing::turns::{DeniedEvents, LeftoverEvents};
 use crate::upkeep::failure_log;
 use crate::upkeep::outbox::drain::{DrainResult, drain, read_back};
-use crate::upkeep::outbox::gathering::gather;
 use crate::upkeep::outbox::other_processes::OtherProcesses;
 use crate::upkeep::outbox::outbox::Outbox;
 
@@ -88,7 +87,7 @@ struct LookSchedule {
 impl Sweeper {
     /// Looks at the tables that are due. An error in one table leaves the others alone.
     async fn sweep(&mut self) -> Result<(), Failure> {
-        let mut result = read_back(&self.outbox).await.and(gather(&self.outbox).await);
+        let mut result = read_back(&self.outbox).await;
         let mut others = OtherProcesses::default();
         let mut tables = self.tables(&mut others).await?;
         self.looks.retain(|table, _| tables.contains(table));

@@ -105,7 +105,8 @@ async fn claim_due(engine: &Arc<Engine>) -> Result<(), Failure> {
     }
     let held = engine.calls.held();
     let mut transaction = begin(&engine.database.upkeep).await?;
-    let claim = engine.calls.claim(&mut transaction, engine.relay.process, &rooms, &held);
+    let (process, settled) = (engine.relay.process, engine.time.shared.settled());
+    let claim = engine.calls.claim(&mut transaction, process, &rooms, &held, settled);
     let claimed = answered(claim).await?;
     let names = fault::works_on(|| claimed.iter().flat_map(|(call, _)| call.names()).collect());
     fault::point(FaultPoint::BeforeClaim, &names);
