@@ -18,7 +18,6 @@ use tokio::sync::watch;
 use crate::declare::handler::failure::{Failure, server_is_away};
 use crate::engine::database::Database;
 use crate::engine::stopping::stopped;
-use crate::outgoing::relay::Relay;
 
 const EVERY: Duration = Duration::from_secs(5);
 /// How often it looks for room on the disk. The server counts, and may log, each of these looks.
@@ -31,13 +30,12 @@ const NAMED: usize = 3;
 /// Looks until the service stops, and says what it finds.
 pub(crate) async fn watch(
     database: Arc<Database>,
-    relay: Arc<Relay>,
     hindered: watch::Sender<Option<(Cause, String)>>,
     mut stopping: watch::Receiver<bool>,
 ) {
     let mut known = EarlierLooks::default();
     loop {
-        match look(&database, &relay, &mut known).await {
+        match look(&database, &mut known).await {
             Ok(found) => tell(&hindered, &found),
             // Without a database, others say so.
             Err(error) => tracing::debug!("what the service needs is not known: {error}"),
@@ -78,18 +76,15 @@ struct EarlierLooks {
     room: Option<Instant>,
     /// Since when each lock is held.
     locks: BTreeMap<TableLock, Instant>,
-    /// Since when tables of processes that are gone cannot be taken over.
-    denied: Option<Instant>,
 }
 
 async fn look(
     database: &Database,
-    relay: &Relay,
     known: &mut EarlierLooks,
 ) -> Result<Vec<(Cause, String)>, sqlx::Error> {
     let mut db = in_time(database.upkeep.acquire()).await?;
     let of = |cause: Cause| move |said: String| (cause, said);
-    let mut found: Vec<_> = known.denied(relay).into_iter().map(of(Cause::Lock)).collect();
+    let mut found = Vec::new();
     let is_due = known.room.is_none_or(|at| at.elapsed() >= ROOM_EVERY);
     if is_due && let Err(error) = in_time(db.execute(NEEDS_ROOM)).await {
         known.room = None;
@@ -134,24 +129,6 @@ impl EarlierLooks {
             format!("{who} has locked the table {table} for {} s ({mode})", held.as_secs())
         });
         long.collect()
-    }
-
-    /// Says what is left behind, and cannot be taken over for too long.
-    fn denied(&mut self, relay: &Relay) -> Vec<String> {
-        let denied = relay.turns.denied();
-        if denied.events == 0 {
-            self.denied = None;
-            return Vec::new();
-        }
-        let since = *self.denied.get_or_insert_with(Instant::now);
-        let said = || {
-            format!(
-                "{} events of processes that are gone cannot be published: somebody holds \
-                 ballet.outbox_table",
-                denied.events
-            )
-        };
-        (since.elapsed() >= LOCKED).then(said).into_iter().collect()
     }
 }
 

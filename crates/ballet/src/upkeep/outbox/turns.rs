@@ -118,9 +118,6 @@ impl TurnKeeper {
 
     fn measure(&self) {
         let (events, oldest) = self.outbox.relay.unpublished();
-        let denied = self.outbox.relay.turns.denied();
-        let (events, oldest) =
-            (events + denied.events, oldest.into_iter().chain(denied.since).min());
         #[expect(clippy::cast_precision_loss, reason = "a gauge")]
         metrics::gauge!("ballet_outbox_unpublished").set(events as f64);
         let now = self.outbox.clock.now();
