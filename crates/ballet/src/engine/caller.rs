@@ -24,9 +24,9 @@ use crate::outgoing::spans::{Span, WorkKind};
 /// The pause before a side that has no outcome yet is asked again.
 const UNTIL_IT_KNOWS: Duration = Duration::from_secs(60);
 /// The longest pause that the other side may ask for until it has an outcome.
-pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
+const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 /// The longest pause after a failed attempt, whatever the other side asks for.
-pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 /// After this many attempts the pause before the next one is longer than an attempt before takes to
 /// reach the other side.
 const QUIET_AFTER: u32 = 9;

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ballet_store::calls::claims::{self, CallRoom, LineReach};
+use ballet_store::calls::claims::{self, CallRoom};
 use ballet_store::calls::key::CallKey;
 use ballet_store::calls::stored::{self, NewCall};
 use jiff::Timestamp;
@@ -254,13 +254,6 @@ impl OpenCalls {
             };
             line.looked(room.count, found.iter().filter(is_of).count());
         }
-    }
-
-    /// Returns the longest time to the next claim of each line's calls, given their longest pause.
-    pub(crate) fn reaches(&self, longest_pause: Duration) -> Vec<LineReach> {
-        // Calls that were asked before and new ones have the same reach.
-        let lines = self.lines.iter().filter(|((_, _, is_repeated), _)| !is_repeated);
-        lines.map(|(_, line)| line.reach(longest_pause)).collect()
     }
 
     /// Returns the keys of the calls that this process holds.

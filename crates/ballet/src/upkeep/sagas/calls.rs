@@ -14,8 +14,7 @@ use tokio::time::Instant;
 
 use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
-use crate::engine::caller::{LONGEST_PAUSE, LONGEST_WAIT, make};
-use crate::engine::calls::line::LONGEST_CLAIM;
+use crate::engine::caller::make;
 use crate::engine::calls::open_calls::{CallFate, FailedCall};
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
@@ -171,10 +170,8 @@ async fn end_claims(engine: &Engine) -> Result<(Vec<i64>, u64), sqlx::Error> {
 }
 
 async fn end_unreachable(engine: &Engine) -> Result<(), Failure> {
-    let reaches = engine.calls.reaches(LONGEST_PAUSE);
-    let pool = &engine.database.upkeep;
-    let end = call_claims::end_unreachable(pool, &reaches, LONGEST_WAIT, LONGEST_CLAIM);
-    let ended = answered(end).await?;
+    let settled = engine.time.shared.settled();
+    let ended = answered(call_claims::end_unreachable(&engine.database.upkeep, settled)).await?;
     if ended > 0 {
         tracing::warn!(
             calls = ended,
