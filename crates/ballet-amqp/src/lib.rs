@@ -19,8 +19,6 @@ mod consumer;
 pub mod headers;
 mod incoming;
 mod management;
-#[doc(hidden)]
-pub mod metric;
 mod publisher;
 mod rabbitmq;
 mod session;

@@ -80,7 +80,7 @@ causes! {
     Frozen = "frozen",
     /// A process is not ready for another reason.
     Ready = "ready",
-    /// A step blocks a thread.
+    /// A statement of a step does not fit the database.
     Handler = "handler",
     /// A message is neither handled nor set aside.
     Standstill = "standstill",

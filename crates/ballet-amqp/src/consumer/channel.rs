@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use ballet_fault::{self as fault, AckedDeliveries, FaultPoint};
 use futures_util::{FutureExt, StreamExt};
+use metrics::Counter;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -21,7 +22,6 @@ use crate::consumer::prefetch::Ahead;
 use crate::consumer::receipt::{Acks, Receipt, Settling, UnsettledTime};
 use crate::consumer::settings::ConsumerSettings;
 use crate::consumer::wish::{ConsumerWish, changed};
-use crate::metric::Counter;
 use crate::session::error::BrokerError;
 use crate::session::message::{Delivery, text_of};
 use crate::session::seam::{Deliveries, Session, lost};
@@ -99,9 +99,9 @@ impl<'a> ConsumeChannel<'a> {
             ahead: Ahead::new(settings.prefetch),
             consumers: 0,
             held: VecDeque::new(),
-            handed_on: crate::counter!("ballet_deliveries_total"),
-            acks: crate::counter!("ballet_acks_total"),
-            settled: crate::counter!("ballet_settled_total"),
+            handed_on: metrics::counter!("ballet_deliveries_total"),
+            acks: metrics::counter!("ballet_acks_total"),
+            settled: metrics::counter!("ballet_settled_total"),
         }
     }
 

@@ -35,7 +35,7 @@ impl ConsumeSupervisor {
     /// Runs until stopped. Returns the number of unsettled deliveries.
     pub(super) async fn run(mut self) -> usize {
         let name = format!("{} consume {}", self.settings.service, self.settings.instance);
-        let reconnects = crate::counter!("ballet_reconnects_total", "role" => "consume");
+        let reconnects = metrics::counter!("ballet_reconnects_total", "role" => "consume");
         let (mut backoff, mut outage) = (Backoff::default(), Outage::default());
         let unsettled = loop {
             match self.wish() {

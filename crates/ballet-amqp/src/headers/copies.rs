@@ -4,7 +4,6 @@ use ballet_core::envelope::Limits;
 use lapin::BasicProperties;
 use lapin::types::FieldTable;
 
-use crate::headers::descriptions::Descriptions;
 use crate::headers::names::{
     ATTEMPTS, DEAD_HEADERS, ORIGINAL_HEADERS, is_brokers, is_dead_letters, is_ours,
     is_written_at_delivery,
@@ -15,7 +14,7 @@ use crate::headers::value::{depth, encoded_entry_size, insert_text, text, unkept
 pub(crate) const NESTED_TOO_DEEP: &str = "headers nested too deep were dropped";
 
 /// How many bytes of headers remain in a copy that is too big. It is half of a frame, and more than we
-/// ever write: the longest of ours describes others, in 40 KiB.
+/// ever write.
 const MOST: usize = 64 * 1024;
 
 /// Whose the headers are by which the broker records deaths.
@@ -28,26 +27,24 @@ pub enum Deaths {
 }
 
 /// Returns the original headers without those that would affect the copy: that would route it
-/// elsewhere, mark it as dead-lettered or redelivered, or make a stream refuse it. A producer's values
-/// of those are described in [`ORIGINAL_HEADERS`].
+/// elsewhere, mark it as dead-lettered or redelivered, or make a stream refuse it. [`ORIGINAL_HEADERS`]
+/// names those of a producer.
 #[must_use]
 pub fn kept(headers: Option<&FieldTable>, deaths: Deaths) -> FieldTable {
     let Some(headers) = headers else { return FieldTable::default() };
-    let (mut kept, mut deep) = (FieldTable::default(), false);
+    let (mut kept, mut deep, mut left_out) = (FieldTable::default(), false, Vec::new());
     let deepest = Limits::default().max_headers.depth;
-    let mut described = Descriptions::after(headers.inner().get(ORIGINAL_HEADERS).and_then(text));
     for (name, value) in headers.inner() {
         match name.as_str() {
             // Deep nesting could overflow the stack of the copy's readers.
             _ if depth(value) > deepest => deep = true,
-            ORIGINAL_HEADERS => {}
             name if is_dead_letters(name) || is_written_at_delivery(name) => {}
             name if is_brokers(name) => {
                 if deaths == Deaths::Foreign {
-                    described.add(name, value);
+                    left_out.push(name);
                 }
             }
-            name if unkept(name, value).is_some() => described.add(name, value),
+            name if unkept(name, value).is_some() => left_out.push(name),
             "CC" | "BCC" => {
                 let name = format!("x-original-{}", name.as_str().to_lowercase());
                 kept.insert(name.into(), value.clone());
@@ -57,8 +54,9 @@ pub fn kept(headers: Option<&FieldTable>, deaths: Deaths) -> FieldTable {
             }
         }
     }
-    if let Some(text) = described.into_text() {
-        insert_text(&mut kept, ORIGINAL_HEADERS, &text);
+    if !left_out.is_empty() {
+        left_out.extend(headers.inner().get(ORIGINAL_HEADERS).and_then(text));
+        insert_text(&mut kept, ORIGINAL_HEADERS, &left_out.join(", "));
     }
     if deep {
         insert_text(&mut kept, DEAD_HEADERS, NESTED_TOO_DEEP);

@@ -1,7 +1,6 @@
 //! Message headers: our names, their values, and the headers that a copy keeps.
 
 mod copies;
-mod descriptions;
 pub(crate) mod names;
 pub(crate) mod value;
 

@@ -44,7 +44,7 @@ pub const DEAD_HEADERS: &str = "x-dead-headers";
 
 /// The message id before a redrive assigned a new one.
 pub const ORIGINAL_MESSAGE_ID: &str = "x-original-message-id";
-/// The headers of the original that a copy cannot carry, as JSON: name, type and value of each.
+/// The names of the original's headers that a copy cannot carry.
 pub const ORIGINAL_HEADERS: &str = "x-original-headers";
 /// The `expiration` of the original.
 pub const ORIGINAL_EXPIRATION: &str = "x-original-expiration";

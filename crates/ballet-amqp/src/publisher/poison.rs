@@ -20,12 +20,9 @@ pub(super) enum BlamedMessages {
     Unpublishable(Matcher),
     /// The matching messages cannot be published until the broker is fixed.
     Held(Matcher),
-    /// One of the messages. Publishing them one by one shows which.
+    /// One of the messages, or else something on the way to the broker, or the broker itself. Publishing them one by
+    /// one shows which.
     OneOfThem,
-    /// The only message on the channel, or else something on the way to the broker.
-    Suspect,
-    /// The only message on the channel, or else a problem of the broker.
-    Alone,
 }
 
 /// Selects messages.
@@ -89,7 +86,6 @@ pub(super) fn blame(
     unconfirmed: &[InFlight],
     keys: &BTreeSet<String>,
 ) -> BlamedMessages {
-    let alone = unconfirmed.len() == 1;
     let blame = match cause {
         BrokerError::ChannelClosed { code: 403, text } => {
             access_refused(text).map(|matcher| match matcher.is_of(keys) {
@@ -104,28 +100,18 @@ pub(super) fn blame(
         }
         // Also caused by one message: a property that the broker cannot accept.
         BrokerError::ChannelClosed { .. }
-        | BrokerError::ConnectionClosed { code: 501..=505, .. } => None,
-        // The cause may be one message, or a problem of the broker.
-        BrokerError::ConnectionClosed { code: 541, .. } => {
-            return if alone { BlamedMessages::Alone } else { BlamedMessages::OneOfThem };
-        }
+        | BrokerError::ConnectionClosed { code: 501..=505 | 541, .. } => None,
         _ => return BlamedMessages::Nobody,
     };
     match blame {
         Some(BlamedMessages::Unpublishable(matcher) | BlamedMessages::Held(matcher))
             if !unconfirmed.iter().any(|entry| matcher.matches(&*entry.message)) =>
         {
-            one_of(alone)
+            BlamedMessages::OneOfThem
         }
         Some(blame) => blame,
-        None => one_of(alone),
+        None => BlamedMessages::OneOfThem,
     }
-}
-
-/// A message that is alone on the channel may be the poison message. So may be a proxy that spoils
-/// frames.
-fn one_of(alone: bool) -> BlamedMessages {
-    if alone { BlamedMessages::Suspect } else { BlamedMessages::OneOfThem }
 }
 
 /// `... access to topic 'payments.x' in exchange 'events' in vhost ...` or

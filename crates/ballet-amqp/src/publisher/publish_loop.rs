@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use ballet_fault::{self as fault, FaultPoint};
 use futures_util::StreamExt;
+use metrics::{Counter, Gauge};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 
 use crate::backoff::{Backoff, until};
-use crate::metric::{Counter, Gauge};
 use crate::publisher::batches::InFlight;
 use crate::publisher::outgoing::Outgoing;
 use crate::publisher::queue::{
@@ -83,12 +83,12 @@ impl<'a> PublishLoop<'a> {
             state,
             held,
             alarm: Alarm::default(),
-            published: crate::counter!("ballet_published_total"),
-            confirmed: crate::counter!("ballet_confirmed_total"),
-            returned: crate::counter!("ballet_returned_total"),
-            nacked: crate::counter!("ballet_nacked_total"),
-            in_flight: crate::gauge!("ballet_publish_in_flight", "role" => settings.role),
-            waiting: crate::gauge!("ballet_publish_held", "role" => settings.role),
+            published: metrics::counter!("ballet_published_total"),
+            confirmed: metrics::counter!("ballet_confirmed_total"),
+            returned: metrics::counter!("ballet_returned_total"),
+            nacked: metrics::counter!("ballet_nacked_total"),
+            in_flight: metrics::gauge!("ballet_publish_in_flight", "role" => settings.role),
+            waiting: metrics::gauge!("ballet_publish_held", "role" => settings.role),
         }
     }
 
@@ -112,7 +112,7 @@ impl<'a> PublishLoop<'a> {
         let cause = self.last_confirms(&mut confirms, cause).await;
         let salvaged = self.queue.salvage(&cause, self.overdue);
         self.show_held();
-        crate::counter!("ballet_republished_total").increment(salvaged.again as u64);
+        metrics::counter!("ballet_republished_total").increment(salvaged.again as u64);
         // If only what is tried now and then is overdue, no other message waits for longer.
         let is_overdue = self.overdue.is_some() && salvaged.is_news;
         PublishEnd::Lost { cause, at_once: salvaged.explained, is_overdue }

@@ -26,8 +26,10 @@ pub(super) const UNTIL_TAKEN: Backoff =
 pub(super) const UNTIL_MENDED: Backoff =
     Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
 
-/// A message that was alone this often when the channel closed is declared unpublishable.
-const STRIKES: u32 = 5;
+/// A message that was alone this often when the channel closed is declared unpublishable: after three minutes, if
+/// nobody waits for it.
+const STRIKES: u32 = 10;
+const STRIKES_OF_IMPATIENT: u32 = 5;
 
 /// A batch or a single message to publish.
 pub(super) enum PublishCommand {
@@ -45,15 +47,13 @@ pub(super) struct PublishQueue {
     /// Messages that the broker did not accept, by the time of the next attempt.
     later: BTreeMap<(Instant, u64), InFlight>,
     laters: u64,
-    /// Messages to publish one by one, to find the one that makes the broker close the channel.
-    suspects: VecDeque<InFlight>,
-    /// A single suspect is in flight.
-    isolating: bool,
+    /// How many messages are to be published one by one, to find the one that makes the broker close the channel.
+    one_by_one: usize,
     /// The routing keys that the service declares.
     keys: BTreeSet<String>,
     /// Messages that wait until somebody mends the broker.
     holds: Holds,
-    /// One of the held messages, to be tried.
+    /// Messages to be tried before others: some of those that are held, and those that may have closed the channel.
     tries: VecDeque<InFlight>,
     /// The number of messages that the broker confirmed.
     confirmed: u64,
@@ -79,8 +79,7 @@ impl PublishQueue {
             ready: VecDeque::new(),
             later: BTreeMap::new(),
             laters: 0,
-            suspects: VecDeque::new(),
-            isolating: false,
+            one_by_one: 0,
             keys,
             holds: Holds::new(UNTIL_MENDED),
             tries: VecDeque::new(),
@@ -94,7 +93,6 @@ impl PublishQueue {
             + self.urgent.len()
             + self.ready.len()
             + self.later.len()
-            + self.suspects.len()
             + self.holds.len()
             + self.tries.len()
     }
@@ -114,16 +112,7 @@ impl PublishQueue {
 
     /// Returns the next message that may be published now.
     pub(super) fn next(&mut self, window: usize) -> Option<InFlight> {
-        if self.isolating || !self.suspects.is_empty() {
-            if self.flight.len() > 0 {
-                return None;
-            }
-            let suspect = self.suspects.pop_front();
-            self.isolating = suspect.is_some();
-            if suspect.is_some() {
-                return suspect;
-            }
-        }
+        let window = if self.one_by_one > 0 { 1 } else { window };
         if self.flight.len() >= window {
             return None;
         }
@@ -186,6 +175,7 @@ impl PublishQueue {
     /// Records that the broker took a message, though perhaps no queue did.
     pub(super) fn taken(&mut self, entry: &InFlight) {
         self.confirmed += 1;
+        self.one_by_one = self.one_by_one.saturating_sub(1);
         if self.holds.is_empty() {
             return;
         }
@@ -200,9 +190,7 @@ impl PublishQueue {
             let Some(free) = self.holds.push_front(entry) else { return };
             entry = free;
         }
-        if self.isolating {
-            self.suspects.push_front(entry);
-        } else if self.batches.is_single(&entry) {
+        if self.batches.is_single(&entry) {
             self.urgent.push_front(entry);
         } else {
             self.ready.push_front(entry);
@@ -231,7 +219,8 @@ impl PublishQueue {
             }
             let entry = entry.remove();
             if entry.strikes > 0 {
-                self.suspects.push_back(entry);
+                self.one_by_one += 1;
+                self.tries.push_back(entry);
             } else if self.batches.is_single(&entry) {
                 self.urgent.push_back(entry);
             } else {
@@ -247,6 +236,7 @@ impl PublishQueue {
     pub(super) fn salvage(&mut self, cause: &BrokerError, overdue: Option<u64>) -> SalvageResult {
         let overdue = overdue.map_or_else(Vec::new, |number| self.overdue(number));
         let unconfirmed = self.flight.drain();
+        let is_alone = unconfirmed.len() == 1;
         let blame = blame(cause, &unconfirmed, &self.keys);
         self.holds.no_attempt_is_left();
         let mut again = Vec::with_capacity(unconfirmed.len());
@@ -274,17 +264,12 @@ impl PublishQueue {
                 BlamedMessages::Unpublishable(matcher) if matcher.matches(message) => {
                     self.give_up(&entry, cause.to_string());
                 }
-                BlamedMessages::Suspect => self.strike(entry, cause),
-                // The message was alone, so it is probably to blame.
-                BlamedMessages::Alone if !self.batches.is_patient(&entry) => {
-                    self.give_up(&entry, cause.to_string());
-                }
-                BlamedMessages::Alone => self.postpone(entry, &UNTIL_MENDED),
+                BlamedMessages::OneOfThem if is_alone => self.strike(entry, cause),
                 _ if self.batches.wanted(&entry) => again.push(entry),
                 _ => {}
             }
         }
-        let explained = blame != BlamedMessages::Nobody;
+        let explained = matches!(blame, BlamedMessages::Unpublishable(_) | BlamedMessages::Held(_));
         let mut salvaged = SalvageResult { again: again.len(), explained, is_news: false };
         for held in held {
             let (messages, reason) = (held.entries.len(), held.reason.clone());
@@ -298,11 +283,12 @@ impl PublishQueue {
                 );
             }
         }
-        self.isolating |= blame == BlamedMessages::OneOfThem;
+        if blame == BlamedMessages::OneOfThem {
+            self.one_by_one = again.len();
+        }
         for entry in again.into_iter().rev() {
             self.put_back(entry);
         }
-        self.isolating = false;
         salvaged
     }
 
@@ -334,7 +320,11 @@ impl PublishQueue {
             entry.strikes += 1;
             entry.struck_at = self.confirmed;
         }
-        if entry.strikes >= STRIKES {
+        let (most, pause) = match is_patient {
+            true => (STRIKES, &UNTIL_MENDED),
+            false => (STRIKES_OF_IMPATIENT, &UNTIL_TAKEN),
+        };
+        if entry.strikes >= most {
             self.give_up(&entry, cause.to_string());
             return;
         }
@@ -347,7 +337,7 @@ impl PublishQueue {
             reason = %cause,
             "the channel closed while this message was alone on it; trying it again"
         );
-        self.postpone(entry, if is_patient { &UNTIL_MENDED } else { &UNTIL_TAKEN });
+        self.postpone(entry, pause);
     }
 
     /// Gives up on a message that cannot be sent at all.
@@ -359,7 +349,7 @@ impl PublishQueue {
     /// Gives up on a message that can never be published.
     fn give_up(&mut self, entry: &InFlight, reason: String) {
         // The one that waits for the message tells people.
-        crate::counter!("ballet_unpublishable_total").increment(1);
+        metrics::counter!("ballet_unpublishable_total").increment(1);
         self.batches.unpublishable(entry, reason);
     }
 }

@@ -46,7 +46,7 @@ impl PublishSupervisor {
     /// Runs until stopped. Returns the number of unconfirmed messages.
     pub(super) async fn run(mut self) -> usize {
         let name = format!("{} publish {}", self.settings.service, self.settings.instance);
-        let reconnects = crate::counter!("ballet_reconnects_total", "role" => self.settings.role);
+        let reconnects = metrics::counter!("ballet_reconnects_total", "role" => self.settings.role);
         let (mut backoff, mut outage) = (Backoff::default(), Outage::default());
         let mut is_news = true;
         let first_limit = self.settings.confirm_limit;

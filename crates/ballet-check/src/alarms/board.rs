@@ -64,10 +64,6 @@ const PANELS: &[Panel] = &[
         lines: &[
             ("max by (job) (ballet_queue_behind_seconds{JOB})", "{{job}}: its queue"),
             ("max by (job) (ballet_unsettled_oldest_seconds{JOB})", "{{job}}: its oldest message"),
-            (
-                "max by (job, step) (ballet_worker_held_seconds{JOB})",
-                "{{job}}: blocked by {{step}}",
-            ),
         ],
     },
     Panel {

@@ -1,6 +1,5 @@
 //! Dead letters as JSON.
 
-use ballet_amqp::headers::{ORIGINAL_HEADERS, text_header};
 use ballet_amqp::{AMQPValue, FieldTable};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -77,22 +76,6 @@ pub fn properties(dead_letter: &DeadLetter) -> Value {
 #[must_use]
 pub fn headers(headers: Option<&FieldTable>) -> Value {
     headers.map_or_else(|| json!({}), |headers| table(headers, DEEPEST))
-}
-
-/// Returns the headers that the dead letter only describes, each as its type and value.
-#[must_use]
-pub fn unkept(dead_letter: &DeadLetter) -> Value {
-    let text = text_header(&dead_letter.properties, ORIGINAL_HEADERS).unwrap_or_default();
-    let entries: Vec<Value> = serde_json::from_str(text).unwrap_or_default();
-    let lines = entries.iter().filter_map(|entry| {
-        let value = match &entry["value"] {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
-        let kind = entry["type"].as_str()?;
-        Some((entry["name"].as_str()?.to_owned(), json!(format!("{kind} {value}"))))
-    });
-    Value::Object(lines.collect())
 }
 
 fn table(table: &FieldTable, deepest: usize) -> Value {

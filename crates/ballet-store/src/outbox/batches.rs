@@ -118,35 +118,6 @@ pub async fn mark(
     Ok(())
 }
 
-/// Adds the rows at these positions of batches of one table once more, in order, as a batch of their own.
-/// Returns how many there are. The caller marks the batches in the same transaction.
-pub async fn gather(
-    db: &mut PgConnection,
-    into: BatchId,
-    from: &[(BatchId, Vec<i32>)],
-) -> Result<i32, sqlx::Error> {
-    let table = into.table;
-    let statement = format!(
-        "insert into ballet.outbox_{table} (owner, batch, position, message_id, event_type, \
-         saga_id, causation_id, traceparent, body, created_at) \
-         select $1, $2, row_number() over (order by wanted.at) - 1, o.message_id, o.event_type, \
-         o.saga_id, o.causation_id, o.traceparent, o.body, o.created_at \
-         from ballet.outbox_{table} o join unnest($3::bigint[], $4::bigint[], $5::int[]) \
-         with ordinality as wanted (owner, batch, position, at) on wanted.owner = o.owner \
-         and wanted.batch = o.batch and wanted.position = o.position"
-    );
-    let all = || from.iter().flat_map(|(batch, at)| at.iter().map(move |at| (batch, *at)));
-    let gathered = sqlx::query(AssertSqlSafe(statement))
-        .bind(into.process)
-        .bind(into.number)
-        .bind(all().map(|(batch, _)| batch.process).collect::<Vec<_>>())
-        .bind(all().map(|(batch, _)| batch.number).collect::<Vec<_>>())
-        .bind(all().map(|(_, at)| at).collect::<Vec<_>>())
-        .execute(db)
-        .await?;
-    Ok(i32::try_from(gathered.rows_affected()).unwrap_or(i32::MAX))
-}
-
 /// Counts the events in `outbox_dead`, up to a limit.
 pub async fn count_dead(db: &mut PgConnection) -> Result<i64, sqlx::Error> {
     let statement =

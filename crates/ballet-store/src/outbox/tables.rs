@@ -52,13 +52,6 @@ pub async fn writer(db: &mut PgConnection, table: i16) -> Result<Option<i64>, sq
     sqlx::query_scalar(AssertSqlSafe(first)).fetch_optional(db).await
 }
 
-/// Returns true if there is a table with this number.
-pub async fn exists(db: &mut PgConnection, table: i16) -> Result<bool, sqlx::Error> {
-    let statement = "select to_regclass('ballet.outbox_' || $1::text) is not null";
-    let (exists,): (bool,) = sqlx::query_as(statement).bind(table).fetch_one(db).await?;
-    Ok(exists)
-}
-
 /// Gives a process an empty table.
 pub async fn take(db: &mut PgConnection, process: i64) -> Result<i16, sqlx::Error> {
     let statement = "select ballet.take_outbox($1)";

@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 /// The rights that there are on each table and sequence, by name. Partitions and outbox tables come and go.
 pub type Rights = BTreeMap<String, BTreeSet<String>>;
 
-/// Reads what the service finds by its search path, and the framework's tables.
+/// Reads the rights to the framework's tables, and to what the service owns and finds by its search path.
 pub async fn rights(db: &mut PgConnection) -> Result<Rights, sqlx::Error> {
     let statement = "\
         with own as (select c.oid, c.relkind, case when n.nspname = 'ballet' then 'ballet.' \
@@ -17,7 +17,8 @@ pub async fn rights(db: &mut PgConnection) -> Result<Rights, sqlx::Error> {
             where c.relkind in ('r', 'p', 'S') and not c.relispartition \
                 and n.nspname <> 'information_schema' and left(n.nspname, 3) <> 'pg_' \
                 and case when n.nspname = 'ballet' then has_schema_privilege(n.oid, 'usage') \
-                    and c.relname !~ '_[0-9]+$' else pg_table_is_visible(c.oid) end) \
+                    and c.relname !~ '_[0-9]+$' else pg_table_is_visible(c.oid) and c.relowner = \
+                    (select oid from pg_roles where rolname = current_user) end) \
         select name, may from own cross join lateral (values \
             ('SELECT', relkind <> 'S' and has_table_privilege(oid, 'select')), \
             ('INSERT', relkind <> 'S' and has_table_privilege(oid, 'insert')), \
@@ -31,35 +32,6 @@ pub async fn rights(db: &mut PgConnection) -> Result<Rights, sqlx::Error> {
         rights.entry(name).or_default().insert(may);
     }
     Ok(rights)
-}
-
-/// Lists the tables and sequences that the service's migrations have made, if one was applied since they were
-/// listed last. A release that removes a table lists them anew, and replicas of the release before read that.
-pub async fn list_own(db: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let statement = "\
-        with newest as (select coalesce(max(version), 0) as version from ballet._service_migrations), \
-        listed as (select version from newest \
-            where version > (select coalesce(max(version), -1) from ballet.own_table)), \
-        own as (select c.relname as name from pg_class c \
-            join pg_namespace n on n.oid = c.relnamespace \
-            where c.relkind in ('r', 'p', 'S') and not c.relispartition \
-                and c.relpersistence <> 't' and n.nspname not in ('ballet', 'information_schema') \
-                and left(n.nspname, 3) <> 'pg_' and pg_table_is_visible(c.oid) \
-                and c.relowner = (select oid from pg_roles where rolname = current_user)), \
-        gone as (delete from ballet.own_table using listed \
-            where name not in (select name from own)) \
-        insert into ballet.own_table (name, version) select name, version from own, listed \
-            on conflict (name) do update set version = excluded.version";
-    sqlx::query(statement).execute(db).await.map(drop)
-}
-
-/// Reads what the service's migrations have made. That is not known while the next release migrates: one of its
-/// migrations may have removed a table, while a later one is still to come.
-pub async fn own(db: &mut PgConnection) -> Result<BTreeSet<String>, sqlx::Error> {
-    let statement = "select name from ballet.own_table where version >= \
-        (select coalesce(max(version), 0) from ballet._service_migrations)";
-    let names = sqlx::query_scalar(statement).fetch_all(db).await?;
-    Ok(names.into_iter().collect())
 }
 
 /// A lock on a table that keeps others from writing to it.

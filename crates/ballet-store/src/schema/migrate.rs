@@ -8,7 +8,6 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 
 use crate::database::connection::{KEEPALIVES, in_time, is_lock_timeout};
-use crate::schema::hindrances;
 use crate::schema::indexes;
 use crate::schema::migration::Migration;
 
@@ -109,14 +108,9 @@ pub fn check(migrations: &[Migration]) -> Result<(), MigrateError> {
 pub async fn migrate(mut db: PgConnection, service: &[Migration]) -> Result<(), MigrateError> {
     in_time(sqlx::query(LOCK_WAIT).execute(&mut db)).await?;
     run(&mut db, FRAMEWORK, FRAMEWORK_TABLE).await?;
-    if let Err(error) = run(&mut db, service, "ballet._service_migrations").await {
-        // Those before the one that failed stay, and so do the replicas of the release before.
-        in_time(hindrances::list_own(&mut db)).await.ok();
-        return Err(error);
-    }
+    run(&mut db, service, "ballet._service_migrations").await?;
     // The following statements let others in while they wait.
     in_time(sqlx::query("reset lock_timeout").execute(&mut db)).await?;
-    hindrances::list_own(&mut db).await?;
     indexes::build(&mut db).await?;
     Ok(db.close().await?)
 }

@@ -75,7 +75,6 @@ const CASES: &[Case] = &[
     ),
     ("BalletOutboxOld", 1, &[("ballet_outbox_oldest_seconds{job='a'}", GROWS)]),
     ("BalletMessagesStandStill", 0, &[("ballet_unsettled_oldest_seconds{job='a'}", GROWS)]),
-    ("BalletHandlerBlocks", 0, &[("ballet_worker_held_seconds{job='a',step='b'}", RISES)]),
     ("BalletClockDifference", 1, &[("ballet_clock_difference_seconds{job='a'}", "0x39 -61x200")]),
     ("BalletDeadLetters", 0, &[("ballet_dead_queue_messages{job='a'}", RISES)]),
     ("BalletSagasStuck", 0, &[("ballet_sagas_stuck{job='a',tried_again='no'}", RISES)]),

@@ -5,9 +5,7 @@ use std::time::Duration;
 use axum::extract::{Path, State};
 use axum::routing::post;
 use ballet::http::Problem;
-use ballet::{
-    Failure, Handle, Participant, Projection, Reading, Service, Settings, TelemetryFollower, Tx,
-};
+use ballet::{Handle, Participant, Reading, Service, Settings, TelemetryFollower};
 use ballet_stage::{OwnProcess, wait_until};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -121,19 +119,6 @@ fn service() {
     OwnProcess::serve(service, settings);
 }
 
-/// Holds its thread for as long as anybody waits.
-struct Blocks;
-
-impl Projection for Blocks {
-    const NAME: &'static str = "block";
-    type On = HotelRenamed;
-
-    async fn apply(&self, _: &mut Tx<'_>, _: HotelRenamed) -> Result<(), Failure> {
-        std::thread::sleep(LONG);
-        Ok(())
-    }
-}
-
 /// The number of a beat for which the dial takes long.
 pub(crate) const SLOW: i64 = 800;
 
@@ -165,7 +150,6 @@ pub(crate) fn participant(name: &str) -> Participant {
         "porter" => reader("porter"),
         "meter" => meter::participant(),
         "dial" => Participant::new("dial").follows_telemetry(Dial),
-        "guide" => Participant::new("guide").projects(Blocks),
         other => panic!("no such service: {other}"),
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection};
 
 use crate::rules::rules;
-use crate::trip::{HotelRenamed, RoomBooked, TripBooked};
+use crate::trip::{RoomBooked, TripBooked};
 use crate::watched_world::WatchedWorld;
 use crate::world::LONG;
 
@@ -25,7 +25,6 @@ const CONSUMING: &str = "BalletConsumingStopped";
 const PUBLISHING: &str = "BalletPublishingStopped";
 const STILL: &str = "BalletMessagesStandStill";
 const NOT_READY: &str = "BalletNotReady";
-const BLOCKS: &str = "BalletHandlerBlocks";
 const CLOCK: &str = "BalletClockDifference";
 const BEHIND: &str = "BalletQueueBehind";
 const COPY_EMPTY: &str = "BalletCopyEmpty";
@@ -254,14 +253,6 @@ async fn an_id_that_comes_again_with_another_body_rings() {
     hotel.until_only(&[]).await;
     hotel.world.publish_as(&id, saga, &to("Oslo")).await;
     hotel.until_only(&[REUSED]).await;
-}
-
-#[tokio::test]
-async fn a_step_that_blocks_its_thread_rings() {
-    let guide = WatchedWorld::new("blocking", "guide").await;
-    guide.until_only(&[]).await;
-    guide.world.publish(guide.world.new_saga(), &HotelRenamed { name: "Ritz".to_owned() }).await;
-    guide.until_rings(BLOCKS).await;
 }
 
 #[tokio::test]

@@ -3,7 +3,6 @@
 mod audit;
 mod bad_input;
 mod bindings;
-mod blocking;
 mod calls;
 mod calls_left;
 mod calls_without_outcome;

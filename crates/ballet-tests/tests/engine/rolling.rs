@@ -172,22 +172,3 @@ async fn a_table_that_the_next_release_drops_does_not_make_the_last_one_unready(
     next.expect("started").stop().await;
     assert_eq!(world.count("hotel", ALTERED).await, 1);
 }
-
-/// The same, and the last migration fails.
-const FAILS: &[Migration] = &[
-    HOTEL_TABLES[0],
-    NEXT_TABLES[1],
-    DROPS[2],
-    Migration { name: "0004_never", sql: "select 1 / 0" },
-];
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_the_migrations_before_one_that_fails_have_left_is_listed() {
-    let world = TripWorld::new("fails", vec![part(old().projects(Guests), NEXT_TABLES)]).await;
-    let next = Service::new(old()).migrations(FAILS);
-    let settings = Settings::new(world.env.amqp_url("hotel"), world.env.database_url("hotel"));
-    next.start(settings).await.expect_err("the last one fails");
-    let listed = "ballet.own_table where version = 3 and name";
-    assert_eq!(world.count("hotel", &format!("{listed} = 'room'")).await, 1);
-    assert_eq!(world.count("hotel", &format!("{listed} = 'guest'")).await, 0);
-}

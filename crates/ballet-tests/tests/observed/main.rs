@@ -3,7 +3,6 @@
 
 mod logs;
 mod metrics;
-mod recorder;
 mod reused_ids;
 mod sentences;
 #[allow(dead_code, reason = "the engine's tests use all of it")]

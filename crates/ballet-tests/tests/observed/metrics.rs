@@ -90,18 +90,3 @@ fn every_metric_is_on_the_page_about_metrics_and_no_other() {
     }
     assert_eq!(names(&page, '`'), names(&code, '"'));
 }
-
-/// A recorder of the program's own may panic: only what contains that calls it.
-#[test]
-fn t167_every_metric_is_recorded_through_the_containment() {
-    let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut code = String::new();
-    for of in ["../ballet/src", "../ballet-amqp/src", "../ballet-ops/src"] {
-        sources(&crate_dir.join(of), &mut code);
-    }
-    for kind in ["counter!", "gauge!", "histogram!"] {
-        let direct = code.matches(&format!("metrics::{kind}")).count();
-        // In the macro, and in its documentation.
-        assert_eq!(direct, 2, "{kind}: use the macro of ballet-amqp");
-    }
-}

@@ -91,7 +91,7 @@ async fn t175_foreign_headers_never_reach_the_brokers_dead_lettering() {
     }
 }
 
-/// A handler's failure makes copies: without the headers, which are described.
+/// A handler's failure makes copies: without the headers, which are named.
 #[tokio::test]
 async fn t175_a_copy_carries_no_header_that_the_broker_acts_on() {
     let world = TripWorld::hotel("no_deaths").await;
@@ -115,11 +115,9 @@ async fn t175_a_copy_carries_no_header_that_the_broker_acts_on() {
     let is_ours = |name: &&String| ours.iter().any(|prefix| name.starts_with(prefix));
     let foreign: Vec<_> = headers.keys().filter(|name| !is_ours(name)).collect();
     assert_eq!(foreign, [ORIGINAL_HEADERS, "x-tenant"]);
-    let text = headers[ORIGINAL_HEADERS].as_str().unwrap();
-    let described: serde_json::Value = serde_json::from_str(text).unwrap();
-    assert_eq!(described[0]["name"], "x-death");
-    assert_eq!(described[0]["value"][0]["value"], "no table");
-    assert_eq!(described.as_array().unwrap().len(), 5, "{described}");
+    let left_out = headers[ORIGINAL_HEADERS].as_str().unwrap();
+    assert!(left_out.starts_with("x-death, x-delay, "), "{left_out}");
+    assert_eq!(left_out.split(", ").count(), 5, "{left_out}");
 }
 
 /// The broker's worker holds at most this many messages that nobody confirms.

@@ -86,6 +86,26 @@ async fn t173_dead_letters_that_the_broker_does_not_take_stop_nobody_and_are_not
     assert!(dead.iter().all(|dead| dead["properties"]["headers"]["x-dead-reason"] == "no_type"));
 }
 
+#[tokio::test]
+async fn t217_a_queue_that_is_full_for_a_moment_gets_what_no_handler_got() {
+    let world = TripWorld::hotel("unsent_moment").await;
+    no_room(&world).await;
+    for number in 0..20 {
+        world.publish_raw(TripBooked::TYPE.name(), &json!({}), format!("broken {number}")).await;
+    }
+    // When the broker has refused this one, it has refused those before it.
+    world.publish(world.new_saga(), &TripBooked { city: "Broken".into() }).await;
+    world.until_count("hotel", ANY, 1).await;
+    room_for(&world, 100_000).await;
+    world.until_empty("hotel").await;
+    wait_until("the dead letters", SOON, || async {
+        let dead = dead_letters(&world).await.len();
+        if dead == 21 { Ok(Some(())) } else { Err(format!("{dead} of 21")) }
+    })
+    .await
+    .unwrap();
+}
+
 /// An outsider who may publish one event fills neither the broker nor the database of who takes it.
 #[tokio::test]
 async fn t217_beside_a_full_queue_what_no_handler_got_is_left_in_the_journal_and_the_rest_is_kept()

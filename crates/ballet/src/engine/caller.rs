@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::metric::Counter;
 use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::calls::stored as calls;
 use ballet_store::calls::stored::{NewCall, StatedOutcome};
 use jiff::Timestamp;
+use metrics::Counter;
 
 use crate::declare::erased::call::{AnyWatch, CallHandlers};
 use crate::declare::handler::database_wait::answered;
@@ -17,7 +17,6 @@ use crate::declare::handler::spans;
 use crate::engine::calls::open_calls::{CallAnswer, CallFate, Claim, Compensations, FailedCall};
 use crate::engine::engine::Engine;
 use crate::engine::handlers::guard::guarded;
-use crate::engine::handlers::held_worker::watched;
 use crate::engine::stopping::stopped;
 use crate::engine::transaction::Transaction;
 use crate::outgoing::spans::{Span, WorkKind};
@@ -25,9 +24,9 @@ use crate::outgoing::spans::{Span, WorkKind};
 /// The pause before a side that has no outcome yet is asked again.
 const UNTIL_IT_KNOWS: Duration = Duration::from_secs(60);
 /// The longest pause that the other side may ask for until it has an outcome.
-pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
+const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 /// The longest pause after a failed attempt, whatever the other side asks for.
-pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 /// After this many attempts the pause before the next one is longer than an attempt before takes to
 /// reach the other side.
 const QUIET_AFTER: u32 = 9;
@@ -109,12 +108,8 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
     }
     let begun = engine.time.clock.now();
     let limit = line.time_limit();
-    let asked = watched(
-        engine.registry.service,
-        step.name,
-        // All of it is the step's code, the look-ups too.
-        Box::pin(guarded(attempt(engine, saga.saga, step, &call))),
-    );
+    // All of it is the step's code, the look-ups too.
+    let asked = Box::pin(guarded(attempt(engine, saga.saga, step, &call)));
     let asked = tokio::time::timeout(limit, asked).await;
     drop(turn);
     let failure = match asked {
@@ -187,7 +182,7 @@ fn forgotten(call: &NewCall, kept: Duration) -> String {
 
 /// The attempts of a step's calls, and of its compensation's, with this outcome.
 pub(crate) fn counted(step: &'static str, outcome: &'static str) -> Counter {
-    ballet_amqp::counter!("ballet_calls_total", "step" => step, "outcome" => outcome)
+    metrics::counter!("ballet_calls_total", "step" => step, "outcome" => outcome)
 }
 
 enum AttemptResult {

@@ -1,7 +1,8 @@
 //! The parts of a running service that its transactions work with.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use ballet_core::envelope::Limits;
 use tokio::sync::watch;
@@ -30,6 +31,8 @@ pub(crate) struct Engine {
     pub(crate) calls: Arc<OpenCalls>,
     pub(crate) handlers: HandlerLimit,
     pub(crate) aborts_held: AbortsHeld,
+    /// Since when the queue of dead letters refuses copies, and until when it did.
+    pub(crate) refusals: Mutex<Option<(Instant, Instant)>>,
     pub(crate) spans: Spans,
     pub(crate) stopping: watch::Receiver<bool>,
 }

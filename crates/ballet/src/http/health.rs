@@ -13,7 +13,6 @@ use ballet_store::operators::service_pause::ServicePause;
 use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::engine::handlers::held_worker;
 use crate::engine::handlers::wrong_statements::WrongStatements;
 use crate::engine::shared_clock::SharedClock;
 use crate::http::own_routes::OwnRoutes;
@@ -56,7 +55,6 @@ pub(crate) struct HealthParts {
     pub(crate) progress: MessageProgress,
     /// The readers of telemetry, if there are any.
     pub(crate) readers: Option<Arc<ReaderStates>>,
-    pub(crate) service: &'static str,
     pub(crate) shared_clock: Arc<SharedClock>,
     pub(crate) wrong_statements: Arc<WrongStatements>,
 }
@@ -78,7 +76,7 @@ struct Readiness {
     bindings: String,
     queues: String,
     messages: String,
-    /// Says which step holds a thread, or has a statement that does not fit the database.
+    /// Says which step has a statement that does not fit the database.
     handlers: String,
     /// Says why nothing is removed by age. The service works all the same.
     clock: String,
@@ -110,7 +108,7 @@ impl Health {
     /// Returns the answer of `/readyz`. Each call updates the metric, and each scrape makes one.
     fn readiness(&self) -> Readiness {
         let readiness = self.parts_now();
-        ballet_amqp::gauge!("ballet_ready").set(if readiness.ready { 1.0 } else { 0.0 });
+        metrics::gauge!("ballet_ready").set(if readiness.ready { 1.0 } else { 0.0 });
         readiness
     }
 
@@ -142,7 +140,7 @@ impl Health {
         let queues = parts.queues.borrow().clone();
         let held = parts.held.borrow().clone();
         let stands_still = parts.progress.stands_still();
-        let fails = held_worker::held(parts.service).or_else(|| parts.wrong_statements.said());
+        let fails = parts.wrong_statements.said();
         let reading = parts.readers.as_ref().map(|readers| readers.stands_still());
         let paused = parts.paused.borrow().clone();
         let mut reasons: Vec<(Cause, String)> = Vec::new();

@@ -81,7 +81,7 @@ pub(crate) async fn run(
             }
         }
         last = batch.len();
-        ballet_amqp::histogram!("ballet_batch_size").record(count(batch.len()));
+        metrics::histogram!("ballet_batch_size").record(count(batch.len()));
         let begun = Instant::now();
         if kept.connection.is_none() {
             kept_since = begun;
@@ -136,7 +136,7 @@ async fn process(engine: &Arc<Engine>, batch: Vec<LaneWork>, kept: &mut LaneStat
         // Boxed, since it holds the transaction of a whole batch.
         let ran = Box::pin(batch::run(engine, &mut part.works, kept)).await;
         let took = begun.elapsed();
-        ballet_amqp::histogram!("ballet_transaction_seconds").record(took.as_secs_f64());
+        metrics::histogram!("ballet_transaction_seconds").record(took.as_secs_f64());
         match ran {
             Ok(rest) => {
                 engine.database.answers();
@@ -172,12 +172,12 @@ async fn go_on_without(
     failed: BatchFailure,
     parts: &mut VecDeque<BatchPart>,
 ) {
-    ballet_amqp::counter!("ballet_conflicts_total").increment(1);
+    metrics::counter!("ballet_conflicts_total").increment(1);
     let attempts = part.conflicts + 1;
     if part.is_single() {
         return after_conflict(engine, part.works, &failed, attempts).await;
     }
-    ballet_amqp::counter!("ballet_splits_total").increment(1);
+    metrics::counter!("ballet_splits_total").increment(1);
     let mut works = part.works;
     let rest: Vec<BatchPart> = match failed.poison.filter(|at| *at < works.len()) {
         Some(at) => {
@@ -205,7 +205,7 @@ async fn go_on(
     parts: &mut VecDeque<BatchPart>,
 ) {
     let split_up = |part: BatchPart, parts: &mut VecDeque<BatchPart>| {
-        ballet_amqp::counter!("ballet_splits_total").increment(1);
+        metrics::counter!("ballet_splits_total").increment(1);
         for part in split(part, failed.poison).into_iter().rev() {
             parts.push_front(part);
         }
@@ -248,7 +248,7 @@ async fn go_on(
     }
     match failed.failure.kind() {
         FailureKind::Conflict => {
-            ballet_amqp::counter!("ballet_conflicts_total").increment(1);
+            metrics::counter!("ballet_conflicts_total").increment(1);
             part.conflicts += 1;
             if part.is_single() && part.conflicts > CONFLICTS {
                 after_conflict(engine, part.works, &failed, part.conflicts).await;
@@ -274,7 +274,7 @@ async fn go_on(
             if part.retry(&failed).again_at_once(part.attempts + 1) =>
         {
             part.attempts += 1;
-            ballet_amqp::counter!("ballet_failures_total", "then" => "again").increment(1);
+            metrics::counter!("ballet_failures_total", "then" => "again").increment(1);
             let (step, attempts) = (failed.handler, part.attempts_in_all());
             part.span().in_scope(|| {
                 tracing::warn!(
@@ -308,7 +308,7 @@ async fn until_it_works(engine: &Engine, part: &mut BatchPart, failure: &Failure
 
 fn settle(engine: &Engine, works: Vec<LaneWork>) {
     let now = engine.time.clock.now();
-    let ages = ballet_amqp::histogram!("ballet_publish_to_commit_seconds");
+    let ages = metrics::histogram!("ballet_publish_to_commit_seconds");
     let mut newest = None;
     for work in works {
         match work {

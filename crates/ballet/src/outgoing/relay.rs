@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use crate::declare::handler::clock::Clock;
-use crate::outgoing::held_batches::{HeldBatches, HeldEvents, STEP, ScatteredBatches};
+use crate::outgoing::held_batches::HeldBatches;
 use crate::outgoing::publishing::PublishSpans;
 use crate::outgoing::spans::Spans;
 use crate::outgoing::turns::Turns;
@@ -57,8 +57,6 @@ struct LiveBatch {
     positions: Vec<i32>,
     /// The rows that could not be read back or, if the batch is held, that can never be published.
     unreadable: Vec<(i32, String)>,
-    /// The number of those that the publisher has counted as unpublishable.
-    counted: usize,
 }
 
 impl LiveBatch {
@@ -71,13 +69,7 @@ impl LiveBatch {
             publishing: PublishSpans::default(),
             positions: Vec::new(),
             unreadable: Vec::new(),
-            counted: 0,
         }
-    }
-
-    /// Returns the number of rows that can never be published and that nobody has counted yet.
-    fn uncounted(&self) -> u64 {
-        self.unreadable.len().saturating_sub(self.counted) as u64
     }
 }
 
@@ -124,7 +116,7 @@ impl Relay {
         // One lock covers drawing the number and registering the batch: the sweeper treats a number
         // below `next` that is not in memory as left behind.
         let mut live = self.live();
-        let number = self.next.fetch_add(STEP, Ordering::Relaxed);
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
         let batch = BatchId { process: self.process, number, table };
         live.insert(batch, LiveBatch::new(events, now));
         self.turns.wrote(events);
@@ -167,6 +159,7 @@ impl Relay {
         positions: Vec<i32>,
         unreadable: Vec<(i32, String)>,
     ) {
+        metrics::counter!("ballet_unpublishable_total").increment(unreadable.len() as u64);
         for (position, reason) in &unreadable {
             tracing::error!(
                 %batch, position,
@@ -181,7 +174,7 @@ impl Relay {
 
     /// Hands a committed batch to the publisher.
     pub(crate) fn committed(&self, out: OutBatch) {
-        ballet_amqp::counter!("ballet_outbox_events_total").increment(out.messages.len() as u64);
+        metrics::counter!("ballet_outbox_events_total").increment(out.messages.len() as u64);
         let batch = out.batch;
         let handed = self.publisher().map(|to| to.send(out));
         if handed != Some(Handover::Queued) {
@@ -211,7 +204,6 @@ impl Relay {
         }
         let live = self.live().get_mut(&published.batch).map(|live| {
             live.is_published = true;
-            ballet_amqp::counter!("ballet_unpublishable_total").increment(live.uncounted());
             let positions = std::mem::take(&mut live.positions);
             (std::mem::take(&mut live.publishing), positions, std::mem::take(&mut live.unreadable))
         });
@@ -238,7 +230,6 @@ impl Relay {
             publishing.forget(&left_behind.positions);
             publishing.end(&self.spans, self.clock.now(), &dead);
             let positions = std::mem::take(&mut live.positions);
-            live.counted += dead.len();
             let dead = dead.into_iter().map(|(at, reason)| (of_row(at, &positions), reason));
             live.unreadable.extend(dead);
             for position in &mut left_behind.positions {
@@ -246,39 +237,8 @@ impl Relay {
             }
             (live.events, live.is_held) = (left_behind.positions.len(), true);
         }
-        self.held.add(batch, left_behind.into());
+        self.held.add(batch, left_behind);
         self.published.notify_waiters();
-    }
-
-    /// Takes held batches of this process to gather them, if there are many outside of these tables.
-    pub(crate) fn take_scattered(&self, but: &BTreeSet<i16>) -> Option<ScatteredBatches> {
-        let live = self.live();
-        let unpublished = || -> Vec<BatchId> {
-            live.iter().filter(|(_, one)| !one.is_published).map(|(batch, _)| *batch).collect()
-        };
-        self.held.take_scattered(self.process, but, unpublished)
-    }
-
-    /// Returns the mark of a held batch whose events are gathered into another.
-    pub(crate) fn mark_of_held(&self, batch: BatchId) -> Mark {
-        let dead = self.live().get(&batch).map(|live| live.unreadable.clone());
-        Mark { batch, dead: dead.unwrap_or_default() }
-    }
-
-    /// Forgets held batches. Their events were gathered into this one.
-    pub(crate) fn gathered(&self, marks: &[Mark], into: BatchId, events: HeldEvents) {
-        let mut live = self.live();
-        let old: Vec<LiveBatch> =
-            marks.iter().filter_map(|mark| live.remove(&mark.batch)).collect();
-        let dead = old.iter().map(LiveBatch::uncounted).sum();
-        ballet_amqp::counter!("ballet_unpublishable_total").increment(dead);
-        if let Some(since) = old.iter().map(|old| old.since).min()
-            && events.len() > 0
-        {
-            let one = LiveBatch::new(events.len(), since);
-            live.insert(into, LiveBatch { is_held: true, ..one });
-            self.held.add(into, events);
-        }
     }
 
     /// Returns when a batch is published, as far as it is not held, or is no longer in memory.

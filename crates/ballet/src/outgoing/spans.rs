@@ -67,7 +67,7 @@ impl Spans {
     pub(crate) fn record(&self, span: Span) {
         let Some(queue) = self.0.as_ref().filter(|_| span.context.is_sampled()) else { return };
         if let Err(TrySendError::Full(_) | TrySendError::Closed(_)) = queue.try_send(span) {
-            ballet_amqp::counter!("ballet_spans_dropped_total", "why" => "queue").increment(1);
+            metrics::counter!("ballet_spans_dropped_total", "why" => "queue").increment(1);
         }
     }
 }

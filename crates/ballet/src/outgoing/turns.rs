@@ -25,17 +25,6 @@ struct TurnState {
     written: u64,
     left: BTreeMap<i16, LeftoverEvents>,
     notes: u64,
-    denied: DeniedEvents,
-}
-
-/// The events that gone processes left in tables that this one cannot take over, since somebody holds
-/// them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct DeniedEvents {
-    pub(crate) tables: usize,
-    pub(crate) events: i64,
-    /// The time of the oldest of them.
-    pub(crate) since: Option<Timestamp>,
 }
 
 /// The events left behind in a table: committed, and in the memory of no living process.
@@ -51,15 +40,8 @@ pub(crate) struct LeftoverEvents {
 
 impl Turns {
     pub(crate) fn new(first: i16, now: Timestamp) -> Self {
-        let (left, denied) = (BTreeMap::new(), DeniedEvents::default());
-        Self(Mutex::new(TurnState {
-            current: first,
-            begun: now,
-            written: 0,
-            left,
-            notes: 0,
-            denied,
-        }))
+        let left = BTreeMap::new();
+        Self(Mutex::new(TurnState { current: first, begun: now, written: 0, left, notes: 0 }))
     }
 
     fn lock(&self) -> MutexGuard<'_, TurnState> {
@@ -135,16 +117,6 @@ impl Turns {
             None if settled => {}
             None => inner.note(table, events, since),
         }
-    }
-
-    /// Records what cannot be taken over.
-    pub(crate) fn deny(&self, denied: DeniedEvents) {
-        self.lock().denied = denied;
-    }
-
-    /// Returns what cannot be taken over.
-    pub(crate) fn denied(&self) -> DeniedEvents {
-        self.lock().denied
     }
 
     /// Returns true if a table is not written to, and nothing of it is left behind as far as this

@@ -91,8 +91,7 @@ impl BackgroundParts {
         let shared = Arc::clone(&engine.time.shared);
         work.spawn("the watch over the clock", clock::follow(pool(), shared, stopping()));
         let (hindered_told, hindered) = watch::channel(None);
-        let (watched, relayed) = (Arc::clone(database), Arc::clone(relay));
-        let watch = hindrances::watch(watched, relayed, hindered_told, stopping());
+        let watch = hindrances::watch(Arc::clone(database), hindered_told, stopping());
         // It comes first: it notes the rights that there are at the start.
         work.spawn("the watch over the database's tables", in_turn.begin(watch));
         let keeper = partitions::PartitionKeeper {

@@ -1,11 +1,9 @@
 //! The metrics of a service.
 
-use ballet_core::own_handlers::ABORT;
 use ballet_core::topology::RETRIES;
 use ballet_core::{Part, Reason};
 
 use crate::engine::caller;
-use crate::engine::handlers::held_worker;
 use crate::telemetry::series;
 
 /// The roles at the broker, as labels.
@@ -58,21 +56,21 @@ const HISTOGRAMS: [&str; 4] = [
 /// Registers what this service counts and measures, so that each begins at zero. Otherwise the first
 /// event of a kind would be no increase to Prometheus, and no alarm would ring for it.
 pub(super) fn begin(part: &Part) {
-    COUNTERS.iter().for_each(|name| drop(ballet_amqp::counter!(*name)));
-    GAUGES.iter().for_each(|name| drop(ballet_amqp::gauge!(*name)));
-    HISTOGRAMS.iter().for_each(|name| drop(ballet_amqp::histogram!(*name)));
+    COUNTERS.iter().for_each(|name| drop(metrics::counter!(*name)));
+    GAUGES.iter().for_each(|name| drop(metrics::gauge!(*name)));
+    HISTOGRAMS.iter().for_each(|name| drop(metrics::histogram!(*name)));
     for event in part.consumes() {
         for outcome in ["handled", "refused", "nothing", "duplicate"] {
-            let counter = ballet_amqp::counter!("ballet_messages_total", "type" => event.name(),
+            let counter = metrics::counter!("ballet_messages_total", "type" => event.name(),
                 "outcome" => outcome);
             drop(counter);
         }
     }
     for reason in Reason::ALL {
-        drop(ballet_amqp::counter!("ballet_dead_letters_total", "reason" => reason.code()));
+        drop(metrics::counter!("ballet_dead_letters_total", "reason" => reason.code()));
     }
     for then in ["again"].into_iter().chain(RETRIES.map(|(queue, _)| queue)) {
-        drop(ballet_amqp::counter!("ballet_failures_total", "then" => then));
+        drop(metrics::counter!("ballet_failures_total", "then" => then));
     }
     for step in
         part.sagas.iter().flat_map(|saga| &saga.steps).filter(|step| step.runs.is_answered_later())
@@ -87,29 +85,24 @@ pub(super) fn begin(part: &Part) {
         (!part.telemetry.is_empty()).then_some(PUBLISH_TELEMETRY),
     );
     for role in publishers.clone() {
-        drop(ballet_amqp::gauge!("ballet_publish_held", "role" => role));
-        drop(ballet_amqp::gauge!("ballet_publish_in_flight", "role" => role));
+        drop(metrics::gauge!("ballet_publish_held", "role" => role));
+        drop(metrics::gauge!("ballet_publish_in_flight", "role" => role));
     }
     for role in publishers.chain([CONSUME]) {
-        drop(ballet_amqp::gauge!("ballet_connected", "role" => role));
-        drop(ballet_amqp::counter!("ballet_reconnects_total", "role" => role));
+        drop(metrics::gauge!("ballet_connected", "role" => role));
+        drop(metrics::counter!("ballet_reconnects_total", "role" => role));
     }
     for why in ["queue", "export"] {
-        drop(ballet_amqp::counter!("ballet_spans_dropped_total", "why" => why));
+        drop(metrics::counter!("ballet_spans_dropped_total", "why" => why));
     }
     for tried_again in ["yes", "no"] {
-        drop(ballet_amqp::gauge!("ballet_sagas_stuck", "tried_again" => tried_again));
-    }
-    drop(held_worker::gauge(ABORT));
-    let steps = part.sagas.iter().flat_map(|saga| saga.steps.iter().map(|step| step.name));
-    for step in steps.chain(part.subscriptions.iter().map(|subscription| subscription.name)) {
-        drop(held_worker::gauge(step));
+        drop(metrics::gauge!("ballet_sagas_stuck", "tried_again" => tried_again));
     }
     if !part.copies.is_empty() {
-        drop(ballet_amqp::gauge!("ballet_copies_behind_events"));
-        drop(ballet_amqp::gauge!("ballet_copies_behind_seconds"));
+        drop(metrics::gauge!("ballet_copies_behind_events"));
+        drop(metrics::gauge!("ballet_copies_behind_seconds"));
     }
     for copy in &part.copies {
-        drop(ballet_amqp::gauge!("ballet_copy_filled", "entity" => copy.entity));
+        drop(metrics::gauge!("ballet_copy_filled", "entity" => copy.entity));
     }
 }

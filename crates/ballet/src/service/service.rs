@@ -1,7 +1,7 @@
 //! A service that can be started.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
@@ -22,7 +22,6 @@ use crate::engine::database::Database;
 use crate::engine::engine::Engine;
 use crate::engine::handlers::guard::panic_message;
 use crate::engine::handlers::handler_limit::HandlerLimit;
-use crate::engine::handlers::held_worker;
 use crate::engine::registry::Registry;
 use crate::engine::shared_clock::ProcessClocks;
 use crate::http::door::{Door, with_its_body};
@@ -179,17 +178,14 @@ impl Service {
         let relay = Relay::new(process, table, time.clock.clone(), spans.clone());
         let engine = Arc::new(Engine {
             calls: OpenCalls::new(&registry, settings.calls, move |answer| answers.answer(answer)),
-            handlers: HandlerLimit::new(
-                registry.service,
-                settings.handler_time(),
-                database.upkeep.clone(),
-            ),
+            handlers: HandlerLimit::new(settings.handler_time(), database.upkeep.clone()),
             registry,
             limits,
             time,
             database,
             relay: Arc::new(relay),
             aborts_held: AbortsHeld::default(),
+            refusals: Mutex::default(),
             spans,
             stopping: frame.stopping.clone(),
         });
@@ -275,8 +271,6 @@ impl Service {
         broker: Arc<dyn Broker>,
         settings: &Settings,
     ) -> TaskStates {
-        let handlers = &engine.handlers;
-        held_worker::watch(engine.registry.service, Arc::downgrade(&handlers.last_work));
         frame.base.spawn("the upkeep of metrics", recorder::upkeep(frame.stopping.clone()));
         let beside = BackgroundParts {
             engine: Arc::clone(engine),
@@ -343,7 +337,6 @@ fn parts(
         copies,
         progress,
         readers,
-        service: engine.registry.service,
         shared_clock: Arc::clone(&engine.time.shared),
         wrong_statements: Arc::clone(&engine.handlers.wrong_statements),
     }

@@ -55,7 +55,7 @@ impl Tasks {
         role: &'static str,
         mut state: watch::Receiver<ConnectionState>,
     ) {
-        let connected = ballet_amqp::gauge!("ballet_connected", "role" => role);
+        let connected = metrics::gauge!("ballet_connected", "role" => role);
         self.spawn(name, async move {
             loop {
                 let is_ready = state.borrow_and_update().is_ready();

@@ -16,7 +16,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::declare::handler::clock::Clock;
-use crate::declare::handler::json::encode;
 use crate::telemetry::series;
 
 /// The most messages of a process that wait for their confirm.
@@ -212,7 +211,7 @@ impl<T: Telemetry> TelemetryPublisher<T> {
     }
 
     fn message(&self, measured: &T) -> Result<OutgoingTelemetry, TelemetryError> {
-        let body = encode(measured).map_err(|why| {
+        let body = serde_json::to_vec(measured).map_err(|why| {
             TelemetryError::Unpublishable(format!("{} cannot be encoded: {why}", T::TYPE))
         })?;
         if body.len() > MAX_BODY {

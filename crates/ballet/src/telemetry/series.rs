@@ -1,7 +1,7 @@
 //! The series of telemetry, each with its labels: all of them are there from the start.
 
-use ballet_amqp::metric::Counter;
 use ballet_core::Part;
+use metrics::Counter;
 
 /// How a measurement was published.
 pub(crate) const CONFIRMED: &str = "confirmed";
@@ -38,31 +38,31 @@ pub(crate) fn begin(part: &Part) {
 }
 
 pub(crate) fn published(telemetry: &'static str, outcome: &'static str) -> Counter {
-    ballet_amqp::counter!("ballet_telemetry_published_total", "type" => telemetry, "outcome" => outcome)
+    metrics::counter!("ballet_telemetry_published_total", "type" => telemetry, "outcome" => outcome)
 }
 
 pub(crate) fn read(reader: &'static str) -> Counter {
-    ballet_amqp::counter!("ballet_telemetry_read_total", "reader" => reader)
+    metrics::counter!("ballet_telemetry_read_total", "reader" => reader)
 }
 
 pub(crate) fn missed(reader: &'static str) -> Counter {
-    ballet_amqp::counter!("ballet_telemetry_missed_total", "reader" => reader)
+    metrics::counter!("ballet_telemetry_missed_total", "reader" => reader)
 }
 
 pub(crate) fn aside(reader: &'static str, reason: &'static str) -> Counter {
-    ballet_amqp::counter!("ballet_telemetry_aside_total", "reader" => reader, "reason" => reason)
+    metrics::counter!("ballet_telemetry_aside_total", "reader" => reader, "reason" => reason)
 }
 
 /// Sets how far a reader is behind the end of a stream: messages and seconds.
 pub(crate) fn lag(reader: &'static str, stream: String, (messages, seconds): (f64, f64)) {
     let labels = [("reader", reader.to_owned()), ("stream", stream)];
-    ballet_amqp::gauge!("ballet_telemetry_lag_messages", &labels).set(messages);
-    ballet_amqp::gauge!("ballet_telemetry_lag_seconds", &labels).set(seconds);
+    metrics::gauge!("ballet_telemetry_lag_messages", &labels).set(messages);
+    metrics::gauge!("ballet_telemetry_lag_seconds", &labels).set(seconds);
 }
 
 /// Sets how far a follower in this process is behind the end of a stream: messages and seconds.
 pub(crate) fn follow_lag(follower: &'static str, stream: String, (messages, seconds): (f64, f64)) {
     let labels = [("reader", follower.to_owned()), ("stream", stream)];
-    ballet_amqp::gauge!("ballet_telemetry_follow_lag_messages", &labels).set(messages);
-    ballet_amqp::gauge!("ballet_telemetry_follow_lag_seconds", &labels).set(seconds);
+    metrics::gauge!("ballet_telemetry_follow_lag_messages", &labels).set(messages);
+    metrics::gauge!("ballet_telemetry_follow_lag_seconds", &labels).set(seconds);
 }

@@ -63,7 +63,7 @@ impl MessageProgress {
 
     /// Measures the oldest message and raises the alarm, until the service stops.
     pub(crate) async fn watch(self, mut stopping: watch::Receiver<bool>) {
-        let oldest = ballet_amqp::gauge!("ballet_unsettled_oldest_seconds");
+        let oldest = metrics::gauge!("ballet_unsettled_oldest_seconds");
         let mut stood_still = false;
         loop {
             tokio::select! {

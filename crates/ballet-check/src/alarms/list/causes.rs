@@ -23,10 +23,6 @@ pub(super) const QUEUE_DIFFERS: AlarmCause = AlarmCause {
     holds: "label_replace(ballet_queue_differs > 0, \"job\", \"$1\", \"queue\", \"(.+)\")",
 };
 
-/// A step of the service blocks a thread.
-pub(super) const BLOCKED: AlarmCause =
-    AlarmCause { on: "job", holds: "ballet_worker_held_seconds > 0" };
-
 /// A message is neither handled nor set aside.
 pub(super) const STANDS_STILL: AlarmCause =
     AlarmCause { on: "job", holds: "ballet_unsettled_oldest_seconds > 300" };

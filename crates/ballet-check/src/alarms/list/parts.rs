@@ -5,7 +5,7 @@ use ballet_core::Cause;
 use crate::alarms::alarm::Severity::{Critical, Warning};
 use crate::alarms::alarm::{Alarm, AlarmCause};
 use crate::alarms::list::causes::{
-    BLOCKED, BROKER_AWAY, CUT_OFF, DISCONNECTED, HELD, QUEUE_DIFFERS, STANDS_STILL,
+    BROKER_AWAY, CUT_OFF, DISCONNECTED, HELD, QUEUE_DIFFERS, STANDS_STILL,
 };
 
 pub(super) const ALARMS: &[Alarm] = &[
@@ -37,7 +37,6 @@ pub(super) const ALARMS: &[Alarm] = &[
         unless: &[
             DISCONNECTED,
             HELD,
-            BLOCKED,
             STANDS_STILL,
             AlarmCause {
                 on: "job",
@@ -106,20 +105,10 @@ pub(super) const ALARMS: &[Alarm] = &[
         cause: Cause::Standstill,
         severity: Critical,
         rings: "max by (job) (ballet_unsettled_oldest_seconds) > 300",
-        unless: &[BLOCKED],
+        unless: &[],
         minutes: 0,
         summary: "{job} has a message that is neither handled nor set aside",
         action: "its log says what it waits for; a restart delivers the message again",
-    },
-    Alarm {
-        name: "BalletHandlerBlocks",
-        cause: Cause::Handler,
-        severity: Critical,
-        rings: "max by (job, step) (ballet_worker_held_seconds) > 0",
-        unless: &[],
-        minutes: 0,
-        summary: "the step {step} of {job} blocks its thread, or calculates for long; other work waits for it",
-        action: "give such work to a thread of its own, or make it a call",
     },
     Alarm {
         name: "BalletClockDifference",
@@ -136,7 +125,7 @@ pub(super) const ALARMS: &[Alarm] = &[
         cause: Cause::Lag,
         severity: Warning,
         rings: "max by (job) (ballet_queue_behind_seconds) > 60",
-        unless: &[BLOCKED, STANDS_STILL],
+        unless: &[STANDS_STILL],
         minutes: 5,
         summary: "{job} does not keep up with its queue; if it keeps copies, it answers from old ones",
         action: "is it slow, or are the messages too many? Start another replica. `/readyz` has the figures \
@@ -147,7 +136,7 @@ pub(super) const ALARMS: &[Alarm] = &[
         cause: Cause::Telemetry,
         severity: Warning,
         rings: "max by (job, reader) (ballet_telemetry_lag_seconds) > 300",
-        unless: &[BLOCKED],
+        unless: &[],
         minutes: 5,
         summary: "the reader {reader} of {job} is minutes behind its telemetry, or stands still",
         action: "`ballet telemetry list` says where, and why; replicas share the partitions",
@@ -157,7 +146,7 @@ pub(super) const ALARMS: &[Alarm] = &[
         cause: Cause::Telemetry,
         severity: Warning,
         rings: "max by (job, instance, reader) (ballet_telemetry_follow_lag_seconds) > 30",
-        unless: &[BLOCKED],
+        unless: &[],
         minutes: 1,
         summary: "the process {instance} of {job} answers from old telemetry: {reader} does not keep up",
         action: "is it slow, or does it stand still? Its log and its `/readyz` say more; every process follows all, so \

@@ -73,7 +73,6 @@ fn show(dead_letter: &DeadLetter, options: &GlobalOptions) {
     for (title, fields) in [
         ("properties", json::properties(dead_letter)),
         ("headers", json::headers(dead_letter.properties.headers().as_ref())),
-        ("headers of the original that a copy cannot carry", json::unkept(dead_letter)),
     ] {
         if fields.as_object().is_none_or(Map::is_empty) {
             continue;

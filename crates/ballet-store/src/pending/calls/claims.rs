@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use ballet_core::{MessageId, SagaId};
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -23,12 +25,14 @@ pub struct CallRoom {
 }
 
 /// Claims calls that are due, except those that the process holds. One whose claim ran out belongs to a process
-/// that has died, or is frozen and goes on later: its request may be out for as long again.
+/// that has died, or is frozen and goes on later: its request may be out for as long again. The time is no later than
+/// `settled`: a leap of the database's clock ends no claim of a process that is making the call.
 pub async fn claim(
     db: &mut PgConnection,
     process: i64,
     rooms: &[CallRoom],
     held: &[Uuid],
+    settled: Option<Timestamp>,
 ) -> Result<Vec<NewCall>, sqlx::Error> {
     type Columns = (
         Uuid,
@@ -48,17 +52,18 @@ pub async fn claim(
     // Planned each time, for the rows that there are: a plan that is made while the table is short,
     // and then kept, reads all of it.
     let rows: Vec<Columns> = sqlx::query_as(
-        "with room as (select * from unnest($1::text[], $2::boolean[], $3::bigint[], $4::float8[], \
+        "with clock as (select least(ballet.now(), $8::timestamptz + make_interval(secs => $9)) as time), \
+         room as (select * from unnest($1::text[], $2::boolean[], $3::bigint[], $4::float8[], \
              $7::boolean[]) as room (step, undo, count, claim_for, is_repeated)), \
          due as materialized (select due.ctid from room cross join lateral ( \
              select c.ctid from ballet.call c where c.closed_at is null and c.step = room.step \
-             and c.undo = room.undo and c.next_at <= (select ballet.now()) \
+             and c.undo = room.undo and c.next_at <= (select time from clock) \
              and (c.last_error is not null) = room.is_repeated \
              and c.call_key <> all($6) order by c.next_at \
              limit room.count for update skip locked) as due) \
          update ballet.call c set owner = $5, out_until = case when c.owner <> 0 \
-             then greatest(c.out_until, ballet.now() + make_interval(secs => room.claim_for)) else c.out_until end, \
-         next_at = ballet.now() + make_interval(secs => room.claim_for) from room \
+             then greatest(c.out_until, time + make_interval(secs => room.claim_for)) else c.out_until end, \
+         next_at = time + make_interval(secs => room.claim_for) from room, clock \
          where c.ctid = any(array(select ctid from due)) \
          and c.step = room.step and c.undo = room.undo \
          returning call_key, saga_id, c.step, key, c.undo, request, message_id, traceparent, \
@@ -73,6 +78,8 @@ pub async fn claim(
     .bind(process)
     .bind(held)
     .bind(rooms.iter().map(|room| room.is_repeated).collect::<Vec<_>>())
+    .bind(settled.map(ToSqlx::to_sqlx))
+    .bind(TOLERANCE.as_secs_f64())
     .persistent(false)
     .fetch_all(db)
     .await?;
@@ -113,43 +120,19 @@ pub async fn end_all_claims(db: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query(end).execute(db).await.map(drop)
 }
 
-/// Processes measure time apart, so a time this much too late may be right.
+/// By how much the times of a process and of the database may differ that agree.
 const TOLERANCE: Duration = Duration::from_secs(60);
 
-/// A line of calls, and the longest time to the next claim that it gives them.
-#[derive(Debug)]
-pub struct LineReach {
-    pub step: &'static str,
-    pub undo: bool,
-    pub longest: Duration,
-}
-
-/// Makes open calls due whose time no pause and no claim can reach. The database's clock was ahead
-/// when it was written. A call without an outcome yet, which has a reason and no failed attempts, waits
-/// for at most `longest_wait`. One that is claimed may be a process's of another release, with other time limits: it
-/// waits for at most `longest_claim`.
+/// Makes open calls due whose time no pause and no claim can reach: each is shorter than two hours. The database's clock
+/// was ahead when it was written. One that is set back by itself makes no call due that a process makes.
 pub async fn end_unreachable(
     pool: &PgPool,
-    lines: &[LineReach],
-    longest_wait: Duration,
-    longest_claim: Duration,
+    settled: Option<Timestamp>,
 ) -> Result<u64, sqlx::Error> {
-    let end = "update ballet.call c set next_at = ballet.now() \
-               from unnest($1::text[], $2::boolean[], $3::float8[]) as line (step, undo, longest) \
-               where c.closed_at is null and c.step = line.step and c.undo = line.undo \
-               and c.next_at < 'infinity' and c.next_at > (select ballet.now()) + make_interval(secs => $4 \
-                   + greatest(line.longest, case when c.owner <> 0 then $6::float8 \
-                       when c.attempts = 0 and c.last_error is not null then $5::float8 end))";
-    let done = sqlx::query(end)
-        .bind(lines.iter().map(|line| line.step).collect::<Vec<_>>())
-        .bind(lines.iter().map(|line| line.undo).collect::<Vec<_>>())
-        .bind(lines.iter().map(|line| line.longest.as_secs_f64()).collect::<Vec<_>>())
-        .bind(TOLERANCE.as_secs_f64())
-        .bind(longest_wait.as_secs_f64())
-        .bind(longest_claim.as_secs_f64())
-        .persistent(false)
-        .execute(pool)
-        .await?;
+    let end = "update ballet.call set next_at = ballet.now() \
+               from (select greatest(ballet.now(), $1) as latest) as clock where closed_at is null \
+               and next_at between latest + interval '2 hours' and latest + interval '50 years'";
+    let done = sqlx::query(end).bind(settled.map(ToSqlx::to_sqlx)).execute(pool).await?;
     Ok(done.rows_affected())
 }
 
@@ -161,24 +144,21 @@ mod tests {
     use crate::schema::migrated_database::migrated;
 
     #[tokio::test]
-    async fn a_claim_of_another_release_is_left_alone_for_as_long_as_any_may_last() {
+    async fn only_a_call_that_waits_for_longer_than_any_claim_or_pause_is_made_due() {
         let (database, _) = migrated("unreachable").await;
         let pool = PgPool::connect(database.url()).await.expect("sessions");
         let calls = "insert into ballet.call (call_key, saga_id, step, key, undo, request, owner, created_at, \
-                         attempts, next_at, last_error) \
-                     select gen_random_uuid(), gen_random_uuid(), 'pay', key, false, '', owner, now(), attempts, \
-                         ballet.now() + make_interval(mins => minutes), error from (values \
-                             ('claimed', 7, 0, 31, null), ('claimed too long', 7, 0, 63, null), \
-                             ('failed', 0, 1, 4, '500'), ('failed too long', 0, 1, 31, '500'), \
-                             ('no outcome', 0, 0, 31, '202'), ('no outcome too long', 0, 0, 63, '202') \
-                         ) as call (key, owner, attempts, minutes, error)";
+                         next_at) \
+                     select gen_random_uuid(), gen_random_uuid(), 'pay', key, false, '', 7, now(), \
+                         coalesce(ballet.now() + make_interval(mins => minutes), 'infinity') from (values \
+                             ('claimed', 61), ('too long', 121), ('a year', 525600), ('set aside', null) \
+                         ) as call (key, minutes)";
         pool.execute(calls).await.expect("calls");
-        let lines = [LineReach { step: "pay", undo: false, longest: Duration::from_secs(5 * 60) }];
-        let (hour, claim) = (Duration::from_secs(60 * 60), Duration::from_secs(60 * 60 + 30));
-        let ended = end_unreachable(&pool, &lines, hour, claim).await.expect("an answer");
+        let hour_ahead = Timestamp::now() + jiff::SignedDuration::from_hours(1);
+        assert_eq!(end_unreachable(&pool, Some(hour_ahead)).await.expect("an answer"), 1);
+        assert_eq!(end_unreachable(&pool, None).await.expect("an answer"), 1);
         let due = "select key from ballet.call where next_at <= ballet.now() order by key";
         let due: Vec<String> = sqlx::query_scalar(due).fetch_all(&pool).await.expect("keys");
-        assert_eq!(due, ["claimed too long", "failed too long", "no outcome too long"]);
-        assert_eq!(ended, 3);
+        assert_eq!(due, ["a year", "too long"]);
     }
 }

@@ -7,7 +7,6 @@ use serde::de::DeserializeOwned;
 use crate::declare::erased::outcome::{AnyCompensated, AnyOutcome};
 use crate::declare::handler::failure::Failure;
 use crate::declare::handler::item::Item;
-use crate::declare::handler::json;
 use crate::declare::handler::json::encoded;
 use crate::declare::step::step::{Compensated, Outcome};
 
@@ -46,11 +45,7 @@ pub(crate) fn storable_key(step: &str, key: String) -> Result<String, Failure> {
 }
 
 pub(crate) fn encode_json<T: Serialize>(name: &str, value: &T) -> Result<String, Failure> {
-    let json = json::encode(value).and_then(|json| {
-        // JSON is always text.
-        String::from_utf8(json).map_err(|error| error.to_string())
-    });
-    json.map_err(|why| {
+    serde_json::to_string(value).map_err(|why| {
         Failure::permanent(format!("a request or answer of {name} cannot be encoded: {why}"))
     })
 }

@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 use crate::declare::erased::codec::assemble;
 use crate::declare::handler::failure::Failure;
-use crate::declare::handler::json;
 
 /// The most entities of one page, and the most bytes of their states. A single state may be bigger.
 const PAGE_ENTITIES: usize = 50;
@@ -87,11 +86,7 @@ impl<E: Entity> AnyFeed for RepublishedFeed<E> {
 
 fn row<E: Entity>(version: Versioned<E>) -> Result<EntityRow, Failure> {
     let Versioned { id, version, state } = version;
-    let encode = |state: E| {
-        let json = json::encode(&state)?;
-        String::from_utf8(json).map_err(|error| error.to_string())
-    };
-    let state = state.map(encode).transpose().map_err(|why| {
+    let state = state.as_ref().map(serde_json::to_string).transpose().map_err(|why| {
         Failure::permanent(format!("the state of {} {id:?} cannot be encoded: {why}", E::NAME))
     })?;
     Ok(EntityRow { id, version, state })
@@ -230,7 +225,7 @@ fn entity<E: Entity>(row: EntityRow) -> Result<Versioned<State>, Failure> {
 
 fn encoded<E: Entity>(page: &Republished<State>) -> Result<EncodedEvent, Failure> {
     let event_type = E::REPUBLISHED;
-    let body = json::encode(page)
+    let body = serde_json::to_vec(page)
         .map_err(|why| Failure::permanent(format!("{event_type} cannot be encoded: {why}")))?;
     Ok(EncodedEvent { event_type, body: body.into() })
 }

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ballet_store::calls::claims::{CallRoom, LineReach};
+use ballet_store::calls::claims::CallRoom;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
@@ -15,8 +15,6 @@ const WAIT: Duration = Duration::from_secs(30);
 /// The longest time limit of a call. A process that stops waits for its calls, and another makes a
 /// frozen process's calls only after this time.
 pub(crate) const LONGEST_CALL: Duration = Duration::from_secs(60 * 60);
-/// The longest time for which a process of any release claims a call.
-pub(crate) const LONGEST_CLAIM: Duration = LONGEST_CALL.saturating_add(WAIT);
 /// While the provider answers, this many times as many calls are held as are made at a time.
 const HELD: usize = 8;
 
@@ -89,12 +87,6 @@ impl CallLine {
     /// How long a call is claimed.
     pub(crate) const fn claim_time(&self) -> Duration {
         self.of.time_limit.saturating_add(WAIT)
-    }
-
-    /// Returns the longest time to the next claim of a call: its longest pause, or its claim.
-    pub(crate) fn reach(&self, longest_pause: Duration) -> LineReach {
-        let longest = self.claim_time().max(longest_pause);
-        LineReach { step: self.of.step, undo: self.of.undo, longest }
     }
 
     /// Waits for the turn of a call.

@@ -11,9 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ballet_store::calls::claims::{self, CallRoom, LineReach};
+use ballet_store::calls::claims::{self, CallRoom};
 use ballet_store::calls::key::CallKey;
 use ballet_store::calls::stored::{self, NewCall};
+use jiff::Timestamp;
 use sqlx::PgConnection;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
@@ -150,8 +151,9 @@ impl OpenCalls {
         process: i64,
         rooms: &[CallRoom],
         held: &[Uuid],
+        settled: Option<Timestamp>,
     ) -> Result<Vec<(NewCall, Option<Claim>)>, sqlx::Error> {
-        let found = claims::claim(db, process, rooms, held).await?;
+        let found = claims::claim(db, process, rooms, held, settled).await?;
         let hold = |call: NewCall| {
             let claim = self.line(&call).and_then(|line| self.hold(call.key, line));
             (call, claim)
@@ -252,13 +254,6 @@ impl OpenCalls {
             };
             line.looked(room.count, found.iter().filter(is_of).count());
         }
-    }
-
-    /// Returns the longest time to the next claim of each line's calls, given their longest pause.
-    pub(crate) fn reaches(&self, longest_pause: Duration) -> Vec<LineReach> {
-        // Calls that were asked before and new ones have the same reach.
-        let lines = self.lines.iter().filter(|((_, _, is_repeated), _)| !is_repeated);
-        lines.map(|(_, line)| line.reach(longest_pause)).collect()
     }
 
     /// Returns the keys of the calls that this process holds.

@@ -8,13 +8,11 @@ use sqlx::PgPool;
 
 use crate::declare::handler::failure::Failure;
 use crate::engine::handlers::guard::guarded;
-use crate::engine::handlers::held_worker::watched;
 use crate::engine::handlers::last_work::LastWork;
 use crate::engine::handlers::wrong_statements::WrongStatements;
 
 /// Runs handlers within their time.
 pub(crate) struct HandlerLimit {
-    service: &'static str,
     /// How long one handler may take with one message.
     pub(crate) time: Duration,
     pub(crate) last_work: Arc<LastWork>,
@@ -23,9 +21,9 @@ pub(crate) struct HandlerLimit {
 
 impl HandlerLimit {
     /// The pool is for questions about failed statements.
-    pub(crate) fn new(service: &'static str, time: Duration, upkeep: PgPool) -> Self {
+    pub(crate) fn new(time: Duration, upkeep: PgPool) -> Self {
         let wrong_statements = Arc::new(WrongStatements::new(upkeep));
-        Self { service, time, last_work: Arc::new(LastWork::new()), wrong_statements }
+        Self { time, last_work: Arc::new(LastWork::new()), wrong_statements }
     }
 
     /// Fails a handler of this step that takes too long, or panics. However it ends, work has gone on.
@@ -35,8 +33,8 @@ impl HandlerLimit {
         handler: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
         let limit = self.time;
+        // Pinned: its future is not copied into others.
         let handler = pin!(handler);
-        let handler = watched(self.service, step, handler);
         let ended = tokio::time::timeout(limit, guarded(handler)).await;
         self.last_work.note();
         let ended = ended.unwrap_or_else(|_| {

@@ -2,6 +2,5 @@
 
 pub(crate) mod guard;
 pub(crate) mod handler_limit;
-pub(crate) mod held_worker;
 pub(crate) mod last_work;
 pub(crate) mod wrong_statements;

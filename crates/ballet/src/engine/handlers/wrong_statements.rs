@@ -11,14 +11,15 @@ use tokio::time::Instant;
 use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
 
-/// A step whose statement was wrong this long ago is no longer named: its message is a dead letter by then.
-const NAMED_FOR: Duration = Duration::from_secs(15 * 60);
+/// A step whose statement was wrong this long ago is no longer named: of a single message, whose attempts go to one
+/// replica after the other, none is unready for long.
+const NAMED_FOR: Duration = Duration::from_secs(20);
 /// The maximum length of a statement that is shown.
 const LONGEST: usize = 500;
-/// The statement that failed last in a transaction which still waits for its rollback.
-const FAILED: &str = "select query from pg_stat_activity where datname = current_database() \
-     and usename = current_user and state = 'idle in transaction (aborted)' \
-     order by state_change desc limit 1";
+/// The statement of the transaction that has failed and waits for its rollback. If there are several, nobody knows
+/// which is that of the step.
+const FAILED: &str = "select min(query) from pg_stat_activity where datname = current_database() \
+     and usename = current_user and state = 'idle in transaction (aborted)' having count(*) = 1";
 
 /// The steps whose last run had a wrong statement.
 #[derive(Debug)]

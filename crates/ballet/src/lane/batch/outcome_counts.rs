@@ -19,7 +19,7 @@ impl OutcomeCounts {
 
     pub(crate) fn publish(self) {
         for ((event_type, outcome), count) in self.0 {
-            ballet_amqp::counter!("ballet_messages_total", "type" => event_type, "outcome" => outcome)
+            metrics::counter!("ballet_messages_total", "type" => event_type, "outcome" => outcome)
                 .increment(count);
         }
     }

@@ -1,7 +1,7 @@
 //! Publishes copies of messages. One that the broker does not take is kept in a table, so that its
 //! original holds up no other message.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use ballet_amqp::headers::drop_foreign;
@@ -18,8 +18,13 @@ const CONFIRM: Duration = Duration::from_secs(30);
 /// How long to wait before the next attempt, when neither the broker nor the database takes a copy.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Returns when the copy is in the broker, or in the table. One that is in the journal besides is left there when the
-/// broker refuses it: whoever may publish an event could fill the database.
+/// How long a queue has to refuse copies, with no longer pause between two refusals than the second, before one is left
+/// in the journal.
+const REFUSES: Duration = Duration::from_secs(20);
+const BETWEEN_REFUSALS: Duration = Duration::from_secs(60);
+
+/// Returns when the copy is in the broker, or in the table. One that is in the journal besides is left there when its
+/// queue has refused for a while: whoever may publish an event could fill the database.
 pub(super) async fn send(
     engine: &Arc<Engine>,
     publisher: &PublisherHandle,
@@ -32,7 +37,11 @@ pub(super) async fn send(
             Err(error) => error,
         };
         if is_in_journal && error.is_of_a_queue() {
-            ballet_amqp::counter!("ballet_refused_uncopied_total").increment(1);
+            if !refuses_for_long(engine) {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+            metrics::counter!("ballet_refused_uncopied_total").increment(1);
             tracing::error!("a message that cannot be taken is left in the journal: {error}");
             return;
         }
@@ -40,7 +49,7 @@ pub(super) async fn send(
             let why = error.to_string();
             match keep(engine, &copy, &why).await {
                 Ok(()) => {
-                    ballet_amqp::counter!("ballet_copies_kept_total").increment(1);
+                    metrics::counter!("ballet_copies_kept_total").increment(1);
                     tracing::error!(
                         exchange = copy.exchange,
                         "a dead letter or delayed message is kept in ballet.unsent_copy until the \
@@ -57,6 +66,16 @@ pub(super) async fn send(
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// Notes a refusal, and returns whether there were others for long.
+fn refuses_for_long(engine: &Engine) -> bool {
+    let now = Instant::now();
+    let mut seen = engine.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = seen.filter(|(_, last)| now.duration_since(*last) < BETWEEN_REFUSALS);
+    let since = known.map_or(now, |(since, _)| since);
+    *seen = Some((since, now));
+    now.duration_since(since) >= REFUSES
 }
 
 /// Publishes the copy. If the broker refuses its foreign headers, they are dropped: the next attempt

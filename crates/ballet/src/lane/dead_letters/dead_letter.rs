@@ -64,7 +64,7 @@ pub(crate) fn set_aside(
     // A handler or the engine gives these reasons; the others are those of messages that were not read.
     let was_handled = matches!(reason, Reason::Permanent | Reason::Failed | Reason::NotYet);
     let reason = reason.code();
-    ballet_amqp::counter!("ballet_dead_letters_total", "reason" => reason).increment(1);
+    metrics::counter!("ballet_dead_letters_total", "reason" => reason).increment(1);
     let (exchange, routing_key) = origin(delivery);
     let mut headers = vec![
         (DEAD_REASON, text_value(reason)),
@@ -121,7 +121,7 @@ pub(crate) fn retry_later(
         RetryWait::Other(delay) => (delay, failed_waits(delivery)),
     };
     let queue = delay.queue();
-    ballet_amqp::counter!("ballet_failures_total", "then" => queue).increment(1);
+    metrics::counter!("ballet_failures_total", "then" => queue).increment(1);
     let Unacceptable { reason, detail } = why;
     original.span.in_scope(|| {
         tracing::warn!(step, attempts, queue, "a message is tried again later: {detail}");

@@ -28,7 +28,7 @@ fn in_batch(works: &[LaneWork], id: MessageId) -> Option<i64> {
 
 /// Tells of such a message.
 pub(crate) fn tell(message: &LaneMessage) {
-    ballet_amqp::counter!("ballet_reused_ids_total").increment(1);
+    metrics::counter!("ballet_reused_ids_total").increment(1);
     let publisher = message.envelope.app_id.as_deref().unwrap_or("unknown: there is no `app_id`");
     message.span().in_scope(|| {
         tracing::warn!(

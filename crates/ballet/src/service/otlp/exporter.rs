@@ -100,7 +100,7 @@ impl Otlp {
         let exported = AssertUnwindSafe(self.exporter.export(batch)).catch_unwind();
         let why = match tokio::time::timeout(TIMEOUT, exported).await {
             Ok(Ok(Ok(()))) => {
-                ballet_amqp::counter!("ballet_spans_exported_total").increment(count);
+                metrics::counter!("ballet_spans_exported_total").increment(count);
                 *failing = false;
                 return;
             }
@@ -108,7 +108,7 @@ impl Otlp {
             Ok(Err(panic)) => format!("the exporter panicked: {}", panic_message(&*panic)),
             Err(_elapsed) => format!("no answer within {TIMEOUT:?}"),
         };
-        ballet_amqp::counter!("ballet_spans_dropped_total", "why" => "export").increment(count);
+        metrics::counter!("ballet_spans_dropped_total", "why" => "export").increment(count);
         if !std::mem::replace(failing, true) {
             tracing::warn!("the collector takes no spans, they are dropped: {why}");
         }

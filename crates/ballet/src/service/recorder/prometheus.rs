@@ -2,7 +2,6 @@
 
 use std::sync::OnceLock;
 
-use ballet_amqp::metric::contained;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 const SECONDS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
@@ -35,6 +34,6 @@ pub(super) fn rendered() -> String {
 
 pub(super) fn run_upkeep() {
     if let Some(metrics) = handle() {
-        contained(|| metrics.run_upkeep());
+        metrics.run_upkeep();
     }
 }

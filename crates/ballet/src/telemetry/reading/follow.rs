@@ -1,7 +1,6 @@
 //! Follows one stream into the memory of this process, from some time ago on.
 
 use std::ops::Range;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +13,6 @@ use crate::declare::handler::failure::Failure;
 use crate::declare::telemetry::AnyFollower;
 use crate::engine::engine::Engine;
 use crate::engine::handlers::guard::caught;
-use crate::engine::handlers::held_worker::watched;
 use crate::engine::stopping::stopped;
 use crate::telemetry::reading::batch::ReadingBatch;
 use crate::telemetry::reading::follow_lag::FollowProgress;
@@ -179,12 +177,12 @@ impl StreamFollower {
     /// Takes the readings of a batch, and returns how many it could take. One with which it panics goes aside.
     async fn take(&self, batch: &mut ReadingBatch) -> usize {
         let all = batch.seen.last().map_or(0, |last| last.readings);
-        if self.take_some(batch, 0..all).await.is_ok() {
+        if self.take_some(batch, 0..all).is_ok() {
             return all;
         }
         let mut taken = 0;
         for one in 0..all {
-            match self.take_some(batch, one..one + 1).await {
+            match self.take_some(batch, one..one + 1) {
                 Ok(()) => taken += 1,
                 Err(panicked) => batch.set_aside(one, READER_FAILED, &panicked.to_string()),
             }
@@ -192,12 +190,9 @@ impl StreamFollower {
         taken
     }
 
-    async fn take_some(&self, batch: &ReadingBatch, range: Range<usize>) -> Result<(), Failure> {
-        let (service, name) = (self.engine.registry.service, self.follower.codec().name);
+    fn take_some(&self, batch: &ReadingBatch, range: Range<usize>) -> Result<(), Failure> {
         let now = self.engine.time.clock.now();
-        let take =
-            async { caught("the follower", || self.follower.take(now, &batch.readings, range)) };
-        watched(service, name, pin!(take)).await
+        caught("the follower", || self.follower.take(now, &batch.readings, range))
     }
 }
 

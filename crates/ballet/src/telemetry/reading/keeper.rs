@@ -1,7 +1,6 @@
 //! Shares the streams of a reader among the replicas: each holds its fair share, by a lease in the database.
 
 use std::collections::BTreeMap;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +20,6 @@ use crate::declare::telemetry::AnyReader;
 use crate::engine::commit::commit;
 use crate::engine::engine::Engine;
 use crate::engine::handlers::guard::guarded;
-use crate::engine::handlers::held_worker::watched;
 use crate::engine::stopping::stopped;
 use crate::engine::transaction::Transaction;
 use crate::telemetry::reading::batch::offset_of;
@@ -204,8 +202,7 @@ impl ReaderKeeper {
         }
         answered(be_patient(transaction.db())).await?;
         transaction.enter(None, None, None);
-        let reset = guarded(self.reader.reset(transaction.tx()));
-        patiently(watched(self.engine.registry.service, name, pin!(reset))).await?;
+        patiently(guarded(self.reader.reset(transaction.tx()))).await?;
         transaction.check_open()?;
         answered(places::reset(transaction.db(), name)).await?;
         commit(transaction, &[]).await?;

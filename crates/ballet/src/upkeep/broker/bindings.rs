@@ -8,11 +8,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::metric::Gauge;
 use ballet_amqp::{Broker, NotListed};
 use ballet_core::Part;
 use ballet_core::topology::{Binding, bindings_needed_by, journal_bindings};
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
+use metrics::Gauge;
 use tokio::sync::watch;
 
 use crate::declare::handler::clock::Clock;
@@ -98,14 +98,14 @@ impl BindingComparer {
         queues: QueueComparer,
     ) -> Self {
         let gauge = |binding: &Binding| {
-            ballet_amqp::gauge!("ballet_binding_missing", "exchange" => binding.source.clone(),
+            metrics::gauge!("ballet_binding_missing", "exchange" => binding.source.clone(),
                 "to" => binding.destination.clone(), "key" => binding.key.clone())
         };
         let gauged = |binding: Binding| (binding.clone(), gauge(&binding));
         let needed = bindings_needed_by(part).into_iter().map(gauged).collect();
         let recording = journal_bindings().into_iter().map(gauged).collect();
         state.send_modify(|state| state.service = part.service);
-        let compared = ballet_amqp::gauge!("ballet_bindings_compared");
+        let compared = metrics::gauge!("ballet_bindings_compared");
         Self { broker, queues, needed, compared, recording, state }
     }
 

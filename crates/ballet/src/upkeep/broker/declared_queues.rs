@@ -4,9 +4,9 @@
 use std::fmt;
 
 use ballet_amqp::NotListed;
-use ballet_amqp::metric::Gauge;
 use ballet_core::topology::{NeededQueue, QueueDifference, Standstill, queues_needed_by};
 use ballet_core::{Cause, Part};
+use metrics::Gauge;
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -78,8 +78,7 @@ struct ComparedQueue {
 impl QueueComparer {
     pub(crate) fn new(part: &Part, state: watch::Sender<DeclaredQueues>) -> Self {
         let compared = |queue: NeededQueue| {
-            let gauge =
-                ballet_amqp::gauge!("ballet_queue_differs", "queue" => queue.name().to_owned());
+            let gauge = metrics::gauge!("ballet_queue_differs", "queue" => queue.name().to_owned());
             ComparedQueue { queue, gauge, was_silent: false }
         };
         Self { needed: queues_needed_by(part).into_iter().map(compared).collect(), state }

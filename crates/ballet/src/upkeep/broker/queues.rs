@@ -63,11 +63,11 @@ impl ServiceQueues {
         let dead_queue = dead_queue(self.service);
         loop {
             if let Some(Backlog { messages, seconds }) = self.backlog() {
-                ballet_amqp::gauge!("ballet_queue_messages").set(messages);
-                ballet_amqp::gauge!("ballet_queue_behind_seconds").set(seconds);
+                metrics::gauge!("ballet_queue_messages").set(messages);
+                metrics::gauge!("ballet_queue_behind_seconds").set(seconds);
             }
             if let Some(dead) = self.length(&dead_queue) {
-                ballet_amqp::gauge!("ballet_dead_queue_messages").set(dead);
+                metrics::gauge!("ballet_dead_queue_messages").set(dead);
             }
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}

@@ -91,7 +91,7 @@ impl CopyKeeper {
         let mut told = String::new();
         for fill in &fills {
             let filled = if fill.is_filled { 1.0 } else { 0.0 };
-            ballet_amqp::gauge!("ballet_copy_filled", "entity" => fill.entity.clone()).set(filled);
+            metrics::gauge!("ballet_copy_filled", "entity" => fill.entity.clone()).set(filled);
             if !fill.is_filled {
                 // Writing to a string cannot fail.
                 write!(told, "{}, ", in_words(fill)).ok();
@@ -102,8 +102,8 @@ impl CopyKeeper {
             self.state.send_replace(told);
             return;
         };
-        ballet_amqp::gauge!("ballet_copies_behind_events").set(messages);
-        ballet_amqp::gauge!("ballet_copies_behind_seconds").set(seconds);
+        metrics::gauge!("ballet_copies_behind_events").set(messages);
+        metrics::gauge!("ballet_copies_behind_seconds").set(seconds);
         if messages == 0 && told.is_empty() {
             told.push_str("ok");
         } else {

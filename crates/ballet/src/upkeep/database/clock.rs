@@ -17,7 +17,7 @@ pub(crate) async fn ask(pool: &PgPool, shared: &SharedClock) -> Result<(), sqlx:
     let (reading, asked, answered) = read(pool).await?;
     shared.observe(reading, asked, answered);
     let ahead = shared.ahead().unwrap_or_default();
-    ballet_amqp::gauge!("ballet_clock_difference_seconds").set(ahead.as_secs_f64());
+    metrics::gauge!("ballet_clock_difference_seconds").set(ahead.as_secs_f64());
     Ok(())
 }
 

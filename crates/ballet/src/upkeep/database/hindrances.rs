@@ -4,42 +4,38 @@
 //! Messages show that late, if at all: each of them is tried again, or set aside, and none stands still.
 //! A service without messages would notice nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ballet_core::Cause;
 use ballet_store::database::connection::in_time;
 use ballet_store::database::probe::NEEDS_ROOM;
-use ballet_store::schema::hindrances::{Rights, TableLock, locks, own, rights};
+use ballet_store::schema::hindrances::{Rights, TableLock, locks, rights};
 use sqlx::{Executor, PgConnection};
 use tokio::sync::watch;
 
 use crate::declare::handler::failure::{Failure, server_is_away};
 use crate::engine::database::Database;
 use crate::engine::stopping::stopped;
-use crate::outgoing::relay::Relay;
 
 const EVERY: Duration = Duration::from_secs(5);
 /// How often it looks for room on the disk. The server counts, and may log, each of these looks.
 const ROOM_EVERY: Duration = Duration::from_secs(30);
 /// How long somebody may hold a table. Messages that need it wait in retry queues meanwhile.
 const LOCKED: Duration = Duration::from_secs(30);
-/// The tables that list the tables of the service's migrations.
-const LISTS: [&str; 2] = ["ballet.own_table", "ballet._service_migrations"];
 /// The most hindrances that are named.
 const NAMED: usize = 3;
 
 /// Looks until the service stops, and says what it finds.
 pub(crate) async fn watch(
     database: Arc<Database>,
-    relay: Arc<Relay>,
     hindered: watch::Sender<Option<(Cause, String)>>,
     mut stopping: watch::Receiver<bool>,
 ) {
     let mut known = EarlierLooks::default();
     loop {
-        match look(&database, &relay, &mut known).await {
+        match look(&database, &mut known).await {
             Ok(found) => tell(&hindered, &found),
             // Without a database, others say so.
             Err(error) => tracing::debug!("what the service needs is not known: {error}"),
@@ -76,24 +72,19 @@ fn tell(hindered: &watch::Sender<Option<(Cause, String)>>, found: &[(Cause, Stri
 struct EarlierLooks {
     /// The rights that there were when the service started.
     rights: Option<Rights>,
-    /// The tables that the service's migrations have made.
-    own: BTreeSet<String>,
     /// When there was room on the disk.
     room: Option<Instant>,
     /// Since when each lock is held.
     locks: BTreeMap<TableLock, Instant>,
-    /// Since when tables of processes that are gone cannot be taken over.
-    denied: Option<Instant>,
 }
 
 async fn look(
     database: &Database,
-    relay: &Relay,
     known: &mut EarlierLooks,
 ) -> Result<Vec<(Cause, String)>, sqlx::Error> {
     let mut db = in_time(database.upkeep.acquire()).await?;
     let of = |cause: Cause| move |said: String| (cause, said);
-    let mut found: Vec<_> = known.denied(relay).into_iter().map(of(Cause::Lock)).collect();
+    let mut found = Vec::new();
     let is_due = known.room.is_none_or(|at| at.elapsed() >= ROOM_EVERY);
     if is_due && let Err(error) = in_time(db.execute(NEEDS_ROOM)).await {
         known.room = None;
@@ -119,13 +110,8 @@ async fn look(
 impl EarlierLooks {
     async fn rights(&mut self, db: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
         let now = in_time(rights(db)).await?;
-        // Where these are out of reach, what was read before holds.
-        let may_read = |list: &&str| now.get(*list).is_some_and(|may| may.contains("SELECT"));
-        if LISTS.iter().all(may_read) {
-            self.own = in_time(own(db)).await?;
-        }
         let before = self.rights.get_or_insert_with(|| now.clone());
-        Ok(missing(&self.own, before, &now))
+        Ok(missing(before, &now))
     }
 
     /// Names the tables that somebody holds for too long.
@@ -144,31 +130,14 @@ impl EarlierLooks {
         });
         long.collect()
     }
-
-    /// Says what is left behind, and cannot be taken over for too long.
-    fn denied(&mut self, relay: &Relay) -> Vec<String> {
-        let denied = relay.turns.denied();
-        if denied.events == 0 {
-            self.denied = None;
-            return Vec::new();
-        }
-        let since = *self.denied.get_or_insert_with(Instant::now);
-        let said = || {
-            format!(
-                "{} events of processes that are gone cannot be published: somebody holds \
-                 ballet.outbox_table",
-                denied.events
-            )
-        };
-        (since.elapsed() >= LOCKED).then(said).into_iter().collect()
-    }
 }
 
-/// Names what the service needs, and what is not there any more. Tables that others have made come and go.
-fn missing(own: &BTreeSet<String>, before: &Rights, now: &Rights) -> Vec<String> {
+/// Names the framework's tables that are gone, and the rights that are. The next release may drop a table of the
+/// service's own; a statement that needs one which is gone fails, and is named.
+fn missing(before: &Rights, now: &Rights) -> Vec<String> {
     let framework = before.keys().filter(|name| name.starts_with("ballet."));
-    let needed: BTreeSet<&str> = framework.chain(own).map(String::as_str).collect();
-    let gone: Vec<&str> = needed.iter().copied().filter(|name| !now.contains_key(*name)).collect();
+    let gone: Vec<&str> =
+        framework.filter(|name| !now.contains_key(*name)).map(String::as_str).collect();
     let mut missing = Vec::new();
     if !gone.is_empty() {
         let more = gone.len().saturating_sub(NAMED);
@@ -176,7 +145,7 @@ fn missing(own: &BTreeSet<String>, before: &Rights, now: &Rights) -> Vec<String>
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         missing.push(format!("{named}{more} cannot be found: dropped, renamed or out of reach"));
     }
-    for (name, rights) in before.iter().filter(|(name, _)| needed.contains(&***name)) {
+    for (name, rights) in before {
         let Some(now) = now.get(name) else { continue };
         let lost: Vec<&str> = rights.difference(now).map(String::as_str).collect();
         if !lost.is_empty() {
@@ -188,6 +157,8 @@ fn missing(own: &BTreeSet<String>, before: &Rights, now: &Rights) -> Vec<String>
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn rights(all: &[(&str, &[&str])]) -> Rights {
@@ -201,23 +172,23 @@ mod tests {
             ("room", &["INSERT", "SELECT"]),
             ("ballet.inbox", &["INSERT"]),
             ("scratch", &["SELECT"]),
-            ("report", &["SELECT", "UPDATE"]),
         ]);
-        let now = rights(&[("room", &["SELECT"]), ("other", &["SELECT"]), ("report", &["SELECT"])]);
-        let own = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        let now = rights(&[("room", &["SELECT"]), ("other", &["SELECT"])]);
         assert_eq!(
-            missing(&own(&["guest", "room"]), &before, &now),
+            missing(&before, &now),
             [
-                "ballet.inbox, guest cannot be found: dropped, renamed or out of reach",
+                "ballet.inbox cannot be found: dropped, renamed or out of reach",
                 "the right to INSERT on room is gone"
             ]
         );
-        assert_eq!(missing(&own(&["room"]), &before, &before), [""; 0]);
-        let many = (0..9).map(|n| format!("t{n}")).collect();
-        let said = missing(&many, &Rights::new(), &Rights::new());
+        assert_eq!(missing(&before, &before), [""; 0]);
+        let many = (0..9).map(|n| (format!("ballet.t{n}"), BTreeSet::new())).collect();
+        let said = missing(&many, &Rights::new());
         assert_eq!(
             said,
-            ["t0, t1, t2 and 6 more cannot be found: dropped, renamed or out of reach"]
+            [
+                "ballet.t0, ballet.t1, ballet.t2 and 6 more cannot be found: dropped, renamed or out of reach"
+            ]
         );
     }
 

@@ -80,7 +80,7 @@ pub(crate) async fn read_back(outbox: &Outbox) -> Result<(), Failure> {
         let due = held.take_due(publisher.releases(), PORTION_EVENTS, PORTION_BYTES);
         let Some(table) = due.first().map(|(batch, _)| batch.table) else { return Ok(()) };
         let positions: Vec<(BatchId, Vec<i32>)> =
-            due.iter().map(|(batch, events)| (*batch, events.positions())).collect();
+            due.iter().map(|(batch, events)| (*batch, events.positions.clone())).collect();
         let loaded = async {
             let mut db = answered(outbox.database.upkeep.acquire()).await?;
             answered(left_behind::load_some(&mut db, table, &positions)).await

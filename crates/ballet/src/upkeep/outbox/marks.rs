@@ -6,7 +6,6 @@ use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::database::connection::begin;
 use ballet_store::outbox::batches;
 use ballet_store::outbox::batches::Mark;
-use ballet_store::outbox::tables as outbox_tables;
 
 use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
@@ -57,14 +56,7 @@ async fn flush(outbox: &Outbox, tables: impl IntoIterator<Item = i16>) -> Result
     let mut result = Ok(());
     for table in tables {
         let marks = outbox.relay.take_marks(table);
-        let written = match answered(write(outbox, &marks)).await {
-            Err(_) if is_gone(outbox, table).await => {
-                tracing::warn!(table, "an outbox table is gone: its marks are not written");
-                Ok(())
-            }
-            written => written,
-        };
-        match written {
+        match answered(write(outbox, &marks)).await {
             Ok(()) => outbox.relay.marks_committed(&marks),
             Err(failure) => {
                 outbox.relay.give_back(marks);
@@ -83,11 +75,4 @@ async fn write(outbox: &Outbox, marks: &[Mark]) -> Result<(), sqlx::Error> {
     transaction.commit().await?;
     fault::point(FaultPoint::AfterMark, marks);
     Ok(())
-}
-
-/// Returns true if a table is known not to exist.
-async fn is_gone(outbox: &Outbox, table: i16) -> bool {
-    let exists =
-        async { outbox_tables::exists(&mut *outbox.database.upkeep.acquire().await?, table).await };
-    matches!(answered(exists).await, Ok(false))
 }

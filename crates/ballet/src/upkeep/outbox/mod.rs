@@ -2,7 +2,6 @@
 //! are emptied in turns.
 
 pub(crate) mod drain;
-pub(crate) mod gathering;
 pub(crate) mod marks;
 pub(crate) mod other_processes;
 #[expect(clippy::module_inception, reason = "the file holds what the folder is named after")]

@@ -11,17 +11,14 @@ use std::time::{Duration, Instant};
 use ballet_amqp::jittered;
 use ballet_store::outbox::left_behind;
 use ballet_store::outbox::tables as outbox_tables;
-use ballet_store::outbox::tables::OutboxTable;
-use jiff::Timestamp;
 use sqlx::PgConnection;
 
 use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::{Failure, FailureKind};
 use crate::engine::stopping::stopped;
-use crate::outgoing::turns::{DeniedEvents, LeftoverEvents};
+use crate::outgoing::turns::LeftoverEvents;
 use crate::upkeep::failure_log;
 use crate::upkeep::outbox::drain::{DrainResult, drain, read_back};
-use crate::upkeep::outbox::gathering::gather;
 use crate::upkeep::outbox::other_processes::OtherProcesses;
 use crate::upkeep::outbox::outbox::Outbox;
 
@@ -30,14 +27,11 @@ const EVERY: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Looks at one table take no more than this share of the time.
 const SHARE: u32 = 20;
-/// The most batches that are counted of a table that cannot be taken over.
-const MOST_COUNTED: i64 = 50_000;
 
 /// Sweeps every few seconds until the service stops.
 pub(crate) async fn run(outbox: Outbox) {
     let mut stopping = outbox.stopping.clone();
-    let (looks, firsts, denied) = (HashMap::new(), HashMap::new(), HashMap::new());
-    let mut sweeper = Sweeper { outbox, looks, firsts, denied };
+    let mut sweeper = Sweeper { outbox, looks: HashMap::new(), firsts: HashMap::new() };
     // Services that start together would otherwise sweep one database server at the same moments.
     let mut pause = jittered(EVERY);
     loop {
@@ -63,17 +57,6 @@ struct Sweeper {
     looks: HashMap<i16, LookSchedule>,
     /// The first batch of each table that was to be looked at.
     firsts: HashMap<i16, Option<(i64, i64)>>,
-    /// The tables of processes that are gone which could not be taken over.
-    denied: HashMap<i16, DeniedTable>,
-}
-
-/// A table that could not be taken over.
-#[derive(Debug, Clone, Copy, Default)]
-struct DeniedTable {
-    /// When it was last read, and what was in it.
-    read: Option<Instant>,
-    events: i64,
-    since: Option<Timestamp>,
 }
 
 /// When a table is looked at again.
@@ -88,7 +71,7 @@ struct LookSchedule {
 impl Sweeper {
     /// Looks at the tables that are due. An error in one table leaves the others alone.
     async fn sweep(&mut self) -> Result<(), Failure> {
-        let mut result = read_back(&self.outbox).await.and(gather(&self.outbox).await);
+        let mut result = read_back(&self.outbox).await;
         let mut others = OtherProcesses::default();
         let mut tables = self.tables(&mut others).await?;
         self.looks.retain(|table, _| tables.contains(table));
@@ -136,7 +119,6 @@ impl Sweeper {
         all.retain(|table| !left.contains_key(&table.number));
         let free = all.iter().filter(|table| table.owner.is_none()).map(|table| table.number);
         let with_rows = with_rows(&mut db, free.collect()).await;
-        let mut denied = Vec::new();
         let mut is_held = false;
         for table in all {
             let number = table.number;
@@ -150,70 +132,27 @@ impl Sweeper {
                 Some(owner) => others.is_gone(&mut db, owner).await?,
                 None => with_rows.contains(&number),
             };
-            if !is_left {
-                continue;
-            }
             // A lock on the list is one on the list for each table.
-            let taken = !is_held && self.take_over(&mut db, table, &mut is_held).await;
-            if taken { tables.push(number) } else { denied.push(number) }
-        }
-        self.count_denied(&mut db, &denied).await;
-        Ok(tables)
-    }
-
-    /// Takes over a table in which something may be left behind.
-    async fn take_over(
-        &self,
-        db: &mut PgConnection,
-        table: OutboxTable,
-        is_held: &mut bool,
-    ) -> bool {
-        let relay = &self.outbox.relay;
-        match answered(outbox_tables::take_over(db, table, relay.process)).await {
-            Ok(true) => {
-                relay.turns.note_left(table.number, 0, None);
-                true
-            }
-            Ok(false) => false,
-            // Somebody holds the list. The tables that are taken over already are looked at all the same.
-            Err(failure) => {
-                let table = table.number;
-                tracing::warn!(table, "an outbox table cannot be taken over: {failure}");
-                *is_held = true;
-                false
-            }
-        }
-    }
-
-    /// Counts what is left in the tables that could not be taken over. One that is denied for the first
-    /// time may just have gone to another replica.
-    async fn count_denied(&mut self, db: &mut PgConnection, denied: &[i16]) {
-        self.denied.retain(|table, _| denied.contains(table));
-        for table in denied {
-            let Some(held) = self.denied.get_mut(table) else {
-                self.denied.insert(*table, DeniedTable::default());
-                continue;
-            };
-            if held.read.is_some_and(|read| read.elapsed() < LONGEST_PAUSE) {
+            if !is_left || is_held {
                 continue;
             }
-            held.read = Some(Instant::now());
-            match answered(left_behind::look(&mut *db, *table, &[], &[], MOST_COUNTED)).await {
-                Ok(found) => {
-                    held.events = found.left.iter().map(|batch| batch.events).sum();
-                    held.since = found.left.iter().map(|batch| batch.since).min();
+            match answered(outbox_tables::take_over(&mut db, table, relay.process)).await {
+                Ok(true) => {
+                    relay.turns.note_left(number, 0, None);
+                    tables.push(number);
                 }
+                Ok(false) => {}
+                // The tables that are taken over already are looked at all the same.
                 Err(failure) => {
-                    tracing::debug!(table, "an outbox table cannot be counted: {failure}");
+                    tracing::warn!(
+                        table = number,
+                        "an outbox table cannot be taken over: {failure}"
+                    );
+                    is_held = true;
                 }
             }
         }
-        let held = || self.denied.values().filter(|held| held.events > 0);
-        self.outbox.relay.turns.deny(DeniedEvents {
-            tables: held().count(),
-            events: held().map(|held| held.events).sum(),
-            since: held().filter_map(|held| held.since).min(),
-        });
+        Ok(tables)
     }
 
     /// A look reads a whole table, so a table is looked at again when something more was left behind, or

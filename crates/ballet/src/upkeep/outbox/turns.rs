@@ -118,14 +118,11 @@ impl TurnKeeper {
 
     fn measure(&self) {
         let (events, oldest) = self.outbox.relay.unpublished();
-        let denied = self.outbox.relay.turns.denied();
-        let (events, oldest) =
-            (events + denied.events, oldest.into_iter().chain(denied.since).min());
         #[expect(clippy::cast_precision_loss, reason = "a gauge")]
-        ballet_amqp::gauge!("ballet_outbox_unpublished").set(events as f64);
+        metrics::gauge!("ballet_outbox_unpublished").set(events as f64);
         let now = self.outbox.clock.now();
         let age = oldest.map_or(0.0, |since| now.duration_since(since).as_secs_f64());
-        ballet_amqp::gauge!("ballet_outbox_oldest_seconds").set(age);
+        metrics::gauge!("ballet_outbox_oldest_seconds").set(age);
     }
 }
 
@@ -141,7 +138,7 @@ async fn truncate(db: &mut PgConnection, table: i16) -> Result<EmptyingResult, F
         fault::point(FaultPoint::BeforeTables, "truncate");
         answered(transaction.commit()).await?;
         fault::point(FaultPoint::AfterTables, "truncate");
-        ballet_amqp::counter!("ballet_outbox_truncations_total").increment(1);
+        metrics::counter!("ballet_outbox_truncations_total").increment(1);
     }
     Ok(emptied)
 }

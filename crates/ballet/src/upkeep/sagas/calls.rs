@@ -14,8 +14,7 @@ use tokio::time::Instant;
 
 use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
-use crate::engine::caller::{LONGEST_PAUSE, LONGEST_WAIT, make};
-use crate::engine::calls::line::LONGEST_CLAIM;
+use crate::engine::caller::make;
 use crate::engine::calls::open_calls::{CallFate, FailedCall};
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
@@ -105,7 +104,8 @@ async fn claim_due(engine: &Arc<Engine>) -> Result<(), Failure> {
     }
     let held = engine.calls.held();
     let mut transaction = begin(&engine.database.upkeep).await?;
-    let claim = engine.calls.claim(&mut transaction, engine.relay.process, &rooms, &held);
+    let (process, settled) = (engine.relay.process, engine.time.shared.settled());
+    let claim = engine.calls.claim(&mut transaction, process, &rooms, &held, settled);
     let claimed = answered(claim).await?;
     let names = fault::works_on(|| claimed.iter().flat_map(|(call, _)| call.names()).collect());
     fault::point(FaultPoint::BeforeClaim, &names);
@@ -170,10 +170,8 @@ async fn end_claims(engine: &Engine) -> Result<(Vec<i64>, u64), sqlx::Error> {
 }
 
 async fn end_unreachable(engine: &Engine) -> Result<(), Failure> {
-    let reaches = engine.calls.reaches(LONGEST_PAUSE);
-    let pool = &engine.database.upkeep;
-    let end = call_claims::end_unreachable(pool, &reaches, LONGEST_WAIT, LONGEST_CLAIM);
-    let ended = answered(end).await?;
+    let settled = engine.time.shared.settled();
+    let ended = answered(call_claims::end_unreachable(&engine.database.upkeep, settled)).await?;
     if ended > 0 {
         tracing::warn!(
             calls = ended,
@@ -188,8 +186,8 @@ async fn end_unreachable(engine: &Engine) -> Result<(), Failure> {
 #[expect(clippy::cast_precision_loss, reason = "a gauge")]
 async fn count(engine: &Engine) -> Result<(), Failure> {
     let open = answered(calls::count_open(&engine.database.upkeep)).await?;
-    ballet_amqp::gauge!("ballet_calls_open").set(open as f64);
-    ballet_amqp::gauge!("ballet_calls_held").set(engine.calls.held().len() as f64);
+    metrics::gauge!("ballet_calls_open").set(open as f64);
+    metrics::gauge!("ballet_calls_held").set(engine.calls.held().len() as f64);
     Ok(())
 }
 

@@ -119,9 +119,9 @@ async fn publish_portion(
     for PassedDeadline { saga_id, due_at, saga, .. } in &*passed {
         tracing::info!(saga = %saga_id, %due_at, "the deadline of {saga} has passed");
     }
-    ballet_amqp::counter!("ballet_deadlines_passed_total").increment(passed.len() as u64);
+    metrics::counter!("ballet_deadlines_passed_total").increment(passed.len() as u64);
     for PassedDeadline { late, .. } in &*passed {
-        ballet_amqp::histogram!("ballet_deadline_late_seconds").record(*late);
+        metrics::histogram!("ballet_deadline_late_seconds").record(*late);
     }
     Ok(())
 }

@@ -41,10 +41,10 @@ pub(crate) async fn keep_count(
         match answered(counted).await {
             Ok(counted) => {
                 let StuckCounts { tried_again, for_good, unpublishable, unsent } = counted;
-                ballet_amqp::gauge!("ballet_sagas_stuck", "tried_again" => "yes").set(tried_again);
-                ballet_amqp::gauge!("ballet_sagas_stuck", "tried_again" => "no").set(for_good);
-                ballet_amqp::gauge!("ballet_outbox_dead").set(unpublishable as f64);
-                ballet_amqp::gauge!("ballet_copies_unsent").set(unsent as f64);
+                metrics::gauge!("ballet_sagas_stuck", "tried_again" => "yes").set(tried_again);
+                metrics::gauge!("ballet_sagas_stuck", "tried_again" => "no").set(for_good);
+                metrics::gauge!("ballet_outbox_dead").set(unpublishable as f64);
+                metrics::gauge!("ballet_copies_unsent").set(unsent as f64);
                 outbox.send_replace(said(unpublishable, unsent));
             }
             Err(failure) => tracing::debug!("stuck sagas could not be counted: {failure}"),
