@@ -14,6 +14,8 @@ use crate::declare::handler::failure::Failure;
 /// A step whose statement was wrong this long ago is no longer named: of a single message, whose attempts go to one
 /// replica after the other, none is unready for long.
 const NAMED_FOR: Duration = Duration::from_secs(20);
+/// The log names a step again after this long.
+const LOGGED_AGAIN: Duration = Duration::from_secs(15 * 60);
 /// The maximum length of a statement that is shown.
 const LONGEST: usize = 500;
 /// The statement of the transaction that has failed and waits for its rollback. If there are several, nobody knows
@@ -21,11 +23,18 @@ const LONGEST: usize = 500;
 const FAILED: &str = "select min(query) from pg_stat_activity where datname = current_database() \
      and usename = current_user and state = 'idle in transaction (aborted)' having count(*) = 1";
 
-/// The steps whose last run had a wrong statement.
+/// The steps that had a wrong statement.
 #[derive(Debug)]
 pub(crate) struct WrongStatements {
     database: PgPool,
-    of_steps: Mutex<BTreeMap<&'static str, (String, Instant)>>,
+    of_steps: Mutex<BTreeMap<&'static str, WrongStatement>>,
+}
+
+#[derive(Debug)]
+struct WrongStatement {
+    why: String,
+    logged: Instant,
+    last: Instant,
 }
 
 impl WrongStatements {
@@ -35,16 +44,18 @@ impl WrongStatements {
 
     /// Takes in how a run of a step ended, before its transaction is rolled back.
     pub(super) async fn ran<T>(&self, step: &'static str, ended: &Result<T, Failure>) {
-        match ended {
-            Ok(_) => drop(self.of_steps().remove(step)),
-            Err(failure) if failure.is_wrong_statement() => self.failed(step, failure).await,
-            Err(_) => {}
+        if let Err(failure) = ended
+            && failure.is_wrong_statement()
+        {
+            self.failed(step, failure).await;
         }
     }
 
     async fn failed(&self, step: &'static str, failure: &Failure) {
-        if let Some((_, last)) = self.of_steps().get_mut(step) {
-            *last = Instant::now();
+        if let Some(known) = self.of_steps().get_mut(step)
+            && known.logged.elapsed() < LOGGED_AGAIN
+        {
+            known.last = Instant::now();
             return;
         }
         let asked = async {
@@ -57,17 +68,18 @@ impl WrongStatements {
         });
         let why = format!("a statement of {step} does not fit the database: {failure}{statement}");
         tracing::error!(step, "{why}");
-        self.of_steps().insert(step, (why, Instant::now()));
+        let now = Instant::now();
+        self.of_steps().insert(step, WrongStatement { why, logged: now, last: now });
     }
 
     /// Says which statement of which step is wrong, if one is.
     pub(crate) fn said(&self) -> Option<String> {
         let of_steps = self.of_steps();
-        let mut recent = of_steps.values().filter(|(_, last)| last.elapsed() < NAMED_FOR);
-        recent.next().map(|(why, _)| why.clone())
+        let mut recent = of_steps.values().filter(|step| step.last.elapsed() < NAMED_FOR);
+        recent.next().map(|step| step.why.clone())
     }
 
-    fn of_steps(&self) -> MutexGuard<'_, BTreeMap<&'static str, (String, Instant)>> {
+    fn of_steps(&self) -> MutexGuard<'_, BTreeMap<&'static str, WrongStatement>> {
         self.of_steps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
