@@ -13,18 +13,11 @@ use ballet_stage::usage;
 use bench::console::measure as console;
 use bench::contestants::contestant::Contestant;
 use bench::gateway;
-use bench::hops::measure as hops;
-use bench::idle::measure as idle;
-use bench::places::measure as places;
-use bench::ranking::measure as ranking;
 use bench::report::groups::{self, Effort, Group};
 use bench::report::outcome::{CaseRow, GroupOutcome};
-use bench::runs::broker_alone::{self, BrokerRoute};
 use bench::runs::run;
 use bench::runs::stage::BenchStage;
 use bench::runs::statements::statements;
-use bench::search;
-use bench::stream::measure::{self as stream, StreamExtent};
 use bench::telemetry::measure as telemetry;
 use clap::{Parser, ValueEnum};
 use serde::Serialize;
@@ -145,13 +138,7 @@ async fn measure(args: &Args, stage: &BenchStage) -> Result<bool> {
             drop(outcome);
         }
         let reached = match group {
-            Group::Search => Some(search_products(args, stage, before).await?),
-            Group::Stream => Some(pass_events(args, stage, before).await?),
-            Group::Ranking => Some(rank_titles(args, stage, before).await?),
             Group::Telemetry => Some(read_telemetry(args, stage, before).await?),
-            Group::Places => Some(find_drivers(args, stage, before).await?),
-            Group::Hops => Some(take_apart(args, stage, before).await?),
-            Group::Idle => Some(do_nothing(args, stage, before).await?),
             Group::Gateway => Some(compare_proxies(args, stage, before).await?),
             _ => None,
         };
@@ -159,10 +146,7 @@ async fn measure(args: &Args, stage: &BenchStage) -> Result<bool> {
             all_reached &= reached;
             continue;
         }
-        let rows = match group {
-            Group::Broker => broker(stage, effort).await?,
-            _ => rows(args, stage, group, effort, &mut peaks).await?,
-        };
+        let rows = rows(args, stage, group, effort, &mut peaks).await?;
         let outcome = GroupOutcome::new(group, rows);
         writeln!(std::io::stdout(), "{outcome}").ok();
         all_reached &= outcome.verdicts.iter().all(|verdict| verdict.reached);
@@ -214,14 +198,6 @@ async fn rows(
     Ok(rows)
 }
 
-/// Measures the search; it has no target, so this returns true.
-async fn search_products(args: &Args, stage: &BenchStage, before: f64) -> Result<bool> {
-    let (products, searches) = if args.quick { (2_000, 20) } else { (100_000, 300) };
-    let found = Box::pin(search::measure::measure(stage, products, searches, say)).await?;
-    show(args, "search", before, &found)?;
-    Ok(true)
-}
-
 /// Returns whether the target was reached.
 async fn compare_proxies(args: &Args, stage: &BenchStage, before: f64) -> Result<bool> {
     let (rounds, seconds) = if args.quick { (1, 1) } else { (5, 4) };
@@ -230,16 +206,6 @@ async fn compare_proxies(args: &Args, stage: &BenchStage, before: f64) -> Result
     let compared = Box::pin(gateway::measure::measure(stage, rounds, turn, say)).await?;
     show(args, "gateway", before, &compared)?;
     Ok(compared.is_reached())
-}
-
-/// Returns whether the targets were reached.
-async fn pass_events(args: &Args, stage: &BenchStage, before: f64) -> Result<bool> {
-    let (rounds, orders, compared) =
-        if args.quick { (1, 2_000, 10_000) } else { (5, 10_000, 100_000) };
-    let extent = StreamExtent { rounds: args.rounds.unwrap_or(rounds).max(1), orders, compared };
-    let passed = Box::pin(stream::measure(stage, extent, say)).await?;
-    show(args, "stream", before, &passed)?;
-    Ok(passed.is_reached())
 }
 
 /// Returns whether the targets were reached.
@@ -254,50 +220,6 @@ async fn read_telemetry(args: &Args, stage: &BenchStage, before: f64) -> Result<
     let read = Box::pin(telemetry::measure(stage, extent, say)).await?;
     show(args, "telemetry", before, &read)?;
     Ok(read.is_reached())
-}
-
-/// Returns whether the target was reached.
-async fn rank_titles(args: &Args, stage: &BenchStage, before: f64) -> Result<bool> {
-    let (minutes, titles, seconds) =
-        if args.quick { (1_000_000, 200, 12) } else { (100_000_000, 5_000, 120) };
-    let extent =
-        ranking::RankingExtent { minutes, titles, seconds: args.seconds.unwrap_or(seconds) };
-    let ranked = Box::pin(ranking::measure(stage, extent, say)).await?;
-    show(args, "ranking", before, &ranked)?;
-    Ok(ranked.is_reached())
-}
-
-/// Returns whether the targets were reached.
-async fn find_drivers(args: &Args, stage: &BenchStage, before: f64) -> Result<bool> {
-    let (drivers, seconds) = if args.quick { (100_000, 3) } else { (1_000_000, 30) };
-    let extent = places::PlacesExtent { drivers, rate: 10_000, seconds };
-    let found = Box::pin(places::measure(stage, extent, say)).await?;
-    show(args, "places", before, &found)?;
-    Ok(found.is_reached())
-}
-
-/// Takes sagas apart; there is no target, so this returns true.
-async fn take_apart(args: &Args, stage: &BenchStage, before: f64) -> Result<bool> {
-    let seconds = args.seconds.unwrap_or(if args.quick { 2 } else { 20 });
-    let taken = Box::pin(hops::measure(stage, Duration::from_secs(seconds), say)).await?;
-    show(args, "hops", before, &taken)?;
-    let file = args.out.join("hops.svg");
-    fs::write(&file, bench::hops::picture::picture(&taken))
-        .with_context(|| format!("cannot write {}", file.display()))?;
-    Ok(true)
-}
-
-/// Returns whether the target was reached.
-async fn do_nothing(args: &Args, stage: &BenchStage, before: f64) -> Result<bool> {
-    let (systems, settled, window) = if args.quick { (1, 2, 5) } else { (5, 30, 120) };
-    let extent = idle::IdleExtent {
-        systems,
-        settled: Duration::from_secs(settled),
-        window: Duration::from_secs(args.seconds.unwrap_or(window)),
-    };
-    let used = Box::pin(idle::measure(stage, extent, say)).await?;
-    show(args, "idle", before, &used)?;
-    Ok(used.is_reached())
 }
 
 /// Returns whether the targets were reached.
@@ -353,19 +275,6 @@ fn show(
     let file = args.out.join(format!("{name}.json"));
     fs::write(&file, serde_json::to_vec_pretty(&measured)?)
         .with_context(|| format!("cannot write {}", file.display()))
-}
-
-async fn broker(stage: &BenchStage, effort: Effort) -> Result<Vec<CaseRow>> {
-    let mut rows: Vec<CaseRow> =
-        BrokerRoute::ALL.iter().map(|route| CaseRow::new(route.name())).collect();
-    for _ in 0..effort.rounds {
-        for (route, row) in BrokerRoute::ALL.iter().zip(&mut rows) {
-            row.rounds
-                .push(Box::pin(broker_alone::measure(stage, *route, effort.window / 2)).await?);
-            say(&format!("broker {}", route.name()));
-        }
-    }
-    Ok(rows)
 }
 
 fn say(line: &str) {

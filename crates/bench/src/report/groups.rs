@@ -6,7 +6,6 @@ use clap::ValueEnum;
 
 use crate::contestants::contestant::Contestant;
 use crate::runs::load::LoadPlan;
-use crate::runs::observer::JournalObserver;
 use crate::runs::run::{BenchRun, Condition};
 use crate::runs::services::ServiceSetting;
 
@@ -35,23 +34,8 @@ pub enum Group {
     Dump,
     /// A backlog of a million messages, for 30 seconds: messages, counted as sagas.
     Backlog,
-    /// The broker alone, with the topology and without parts of it: five messages per saga.
-    Broker,
-    /// The catalogue's search among 100,000 products.
-    Search,
-    /// `ballet tap`, `record` and `replay` beside bare lapin loops, a million events through a file, and
-    /// the comparison of 100,000 sagas.
-    Stream,
-    /// The most watched titles, among 100 million minutes.
-    Ranking,
     /// A reader of telemetry beside a bare lapin loop, and 5,000 messages a second that two services read.
     Telemetry,
-    /// The nearest of 1,000,000 drivers, while 10,000 positions a second come through the broker.
-    Places,
-    /// One saga at a time, taken apart.
-    Hops,
-    /// Twenty services that have nothing to do.
-    Idle,
     /// The operators' console: what following costs the services, how soon its pages answer, and what an open page
     /// costs.
     Console,
@@ -237,18 +221,11 @@ pub fn cases(
             without.map(backlog).collect()
         }
         Group::Console => {
-            let by = |observer, name| {
-                let mut case = ballet(name, plan);
-                case.run.condition.observer = observer;
-                case
-            };
-            vec![
-                by(None, "ballet"),
-                by(Some(JournalObserver::Loop), "ballet tapped"),
-                by(Some(JournalObserver::Console), "ballet observed"),
-            ]
+            let mut observed = ballet("ballet observed", plan);
+            observed.run.condition.is_observed = true;
+            vec![ballet("ballet", plan), observed]
         }
-        // The others have no contestants: see `broker_alone`, `search`, `stream`, `telemetry`, `places` and `gateway`.
+        // The others have no contestants: see `telemetry` and `gateway`.
         _ => Vec::new(),
     }
 }
@@ -303,11 +280,7 @@ pub fn targets(group: Group) -> Vec<BenchTarget> {
             alone("ballet-bulk", Measure::Memory, Bound::AtMost(60.0)),
         ],
         Group::Console => {
-            vec![
-                to("ballet observed", "ballet", Measure::Sagas, Bound::AtLeast(0.95)),
-                // Most of it is what the broker needs for any reader.
-                to("ballet observed", "ballet tapped", Measure::Sagas, Bound::AtLeast(0.95)),
-            ]
+            vec![to("ballet observed", "ballet", Measure::Sagas, Bound::AtLeast(0.95))]
         }
         _ => Vec::new(),
     }

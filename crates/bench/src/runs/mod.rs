@@ -1,12 +1,10 @@
 //! Runs the contestants on private servers, and measures and checks them.
 
-pub mod broker_alone;
 pub(crate) mod condition;
 pub(crate) mod console_process;
 mod contracts;
 pub mod figures;
 pub mod load;
-pub mod observer;
 pub(crate) mod oracle;
 pub(crate) mod process;
 pub mod run;

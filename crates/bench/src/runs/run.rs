@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::contestants::contestant::Contestant;
 use crate::runs::figures::{Cpu, RunFigures, count, messages, per};
 use crate::runs::load::{LoadPlan, SagaLoad};
-use crate::runs::observer::JournalObserver;
+use crate::runs::console_process::ConsoleProcess;
 use crate::runs::services::{self, ContestantServices, ServiceSetting};
 use crate::runs::stage::{BenchStage, admin};
 use crate::runs::{condition, oracle};
@@ -44,8 +44,8 @@ pub struct Condition {
     pub locked: bool,
     /// The number of sagas that wait in the first queue. The run ends before all are handled.
     pub backlog: usize,
-    /// The reader that follows the journal, if there is one.
-    pub observer: Option<JournalObserver>,
+    /// Whether a console follows the journal.
+    pub is_observed: bool,
 }
 
 /// Measures one run.
@@ -65,9 +65,9 @@ async fn run_in(stage: &BenchStage, run: &BenchRun, env: &TestEnv) -> Result<Run
     load.pile_up(run.condition.backlog).await?;
     let services = services::start(stage, run.contestant, env, run.setting).await?;
     let result = async {
-        let following = match run.condition.observer {
-            Some(observer) => Some(observer.start(stage, env).await?),
-            None => None,
+        let console = match run.condition.is_observed {
+            true => Some(ConsoleProcess::start(stage, env).await?),
+            false => None,
         };
         let (mut snapshots, mut readers) = (Vec::new(), Vec::new());
         if run.condition.old_rows > 0 {
@@ -80,7 +80,7 @@ async fn run_in(stage: &BenchStage, run: &BenchRun, env: &TestEnv) -> Result<Run
         let pages = condition::pages(env).await?;
         let mut figures = under_load(stage, run, env, &services, &mut load).await?;
         figures.pages = -per(pages, 1.0);
-        drop((snapshots, readers, following));
+        drop((snapshots, readers, console));
         let drained = run.condition.backlog == 0;
         oracle::judge(env, &load, drained).await?;
         let messages = match drained {
