@@ -85,6 +85,6 @@ pub struct Unpublishable {
     pub reason: String,
 }
 
-/// Called for each published batch, on the publisher's task. It must not block. The batch counts as
-/// [in memory](crate::PublisherHandle::in_memory) until the call returns.
+/// Called for each published batch, on the publisher's task. It must not block. The batch counts
+/// as [waiting](crate::PublisherHandle::waiting) until the call returns.
 pub type OnPublished = Arc<dyn Fn(PublishedBatch) + Send + Sync>;

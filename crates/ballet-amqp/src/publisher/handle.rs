@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::publisher::batch::{BatchId, OnPublished, OutBatch};
+use crate::publisher::batch::{OnPublished, OutBatch};
 use crate::publisher::batches::{Batches, NotSent};
 use crate::publisher::memory::BatchMemory;
 use crate::publisher::outgoing::Outgoing;
@@ -143,7 +143,6 @@ impl PublisherHandle {
         if self.0.commands.send(PublishCommand::Batch(batch)).is_err() {
             // Stopped. The batch is still in the outbox table, and another process sweeps it.
             memory.forget(&id);
-            memory.spill();
             return Handover::Spilled;
         }
         Handover::Queued
@@ -218,12 +217,6 @@ impl PublisherHandle {
         self.0.memory.releases()
     }
 
-    /// Returns true while the batch waits here, is on its way, or is being reported.
-    #[must_use]
-    pub fn in_memory(&self, batch: &BatchId) -> bool {
-        self.0.memory.holds(batch)
-    }
-
     /// Returns the number of batch messages that wait here or are on their way.
     #[must_use]
     pub fn waiting(&self) -> usize {
@@ -239,12 +232,6 @@ impl PublisherHandle {
     /// Waits until [there is room](Self::has_room).
     pub async fn room(&self) {
         self.0.memory.room().await;
-    }
-
-    /// Returns a receiver with the number of spilled batches. It changes with each of them.
-    #[must_use]
-    pub fn spilled(&self) -> watch::Receiver<u64> {
-        self.0.memory.spilled()
     }
 
     /// Returns the state of the connection, for readiness.

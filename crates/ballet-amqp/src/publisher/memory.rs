@@ -19,7 +19,6 @@ pub(super) struct BatchMemory {
     most: BatchSize,
     most_held: BatchSize,
     inner: Mutex<MemoryState>,
-    spilled: watch::Sender<u64>,
     has_room: watch::Sender<bool>,
     /// How often held batches could go.
     releases: AtomicU64,
@@ -72,13 +71,12 @@ impl BatchMemory {
             most: size(settings.max_in_memory, settings.max_bytes_in_memory),
             most_held: size(settings.max_held, settings.max_bytes_held),
             inner: Mutex::default(),
-            spilled: watch::Sender::new(0),
             has_room: watch::Sender::new(true),
             releases: AtomicU64::new(0),
         }
     }
 
-    /// Takes in a batch, or counts it as spilled. A batch larger than the bound is taken in when
+    /// Takes in a batch, if there is room. A batch larger than the bound is taken in when
     /// the memory is empty, since it could never be published otherwise.
     pub(super) fn admit(&self, batch: &OutBatch) -> bool {
         let messages = batch.messages.len();
@@ -86,8 +84,6 @@ impl BatchMemory {
         let size = BatchSize { messages, bytes };
         let mut inner = self.lock();
         if !inner.total.fits(size, self.most) && inner.total.messages > 0 {
-            drop(inner);
-            self.spill();
             return false;
         }
         // A batch that is swept while on its way is handed over twice: published twice, forgotten
@@ -130,10 +126,6 @@ impl BatchMemory {
         self.releases.load(Ordering::Relaxed)
     }
 
-    pub(super) fn spill(&self) {
-        self.spilled.send_modify(|count| *count += 1);
-    }
-
     pub(super) fn forget(&self, batch: &BatchId) {
         let mut inner = self.lock();
         match inner.batches.remove(batch) {
@@ -142,10 +134,6 @@ impl BatchMemory {
             None => {}
         }
         self.tell_room(&inner);
-    }
-
-    pub(super) fn holds(&self, batch: &BatchId) -> bool {
-        self.lock().batches.contains_key(batch)
     }
 
     pub(super) fn messages(&self) -> usize {
@@ -160,10 +148,6 @@ impl BatchMemory {
     pub(super) async fn room(&self) {
         // The sender lives in `self`, so the wait cannot fail.
         self.has_room.subscribe().wait_for(|room| *room).await.ok();
-    }
-
-    pub(super) fn spilled(&self) -> watch::Receiver<u64> {
-        self.spilled.subscribe()
     }
 
     fn tell_room(&self, inner: &MemoryState) {

@@ -28,12 +28,7 @@ pub(super) enum BlamedMessages {
 /// Selects messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Matcher {
-    Key {
-        key: String,
-        exchange: Option<String>,
-    },
-    /// The beginning of the key: the broker cuts its text after 255 bytes.
-    KeyPrefix(String),
+    Key { key: String, exchange: String },
     Exchange(String),
     Size(usize),
 }
@@ -42,7 +37,7 @@ impl Matcher {
     /// The one that selects the messages of this exchange with this key.
     pub(super) fn of(message: &dyn Outgoing) -> Self {
         let (key, exchange) = (message.routing_key().to_owned(), message.exchange().to_owned());
-        Self::Key { key, exchange: Some(exchange) }
+        Self::Key { key, exchange }
     }
 
     /// Returns true if it selects messages of an exchange as a whole, or events of one of these keys, or of a
@@ -50,9 +45,7 @@ impl Matcher {
     fn is_of(&self, keys: &BTreeSet<String>) -> bool {
         match self {
             Self::Exchange(_) => true,
-            Self::Key { exchange: Some(exchange), .. } if exchange != EVENTS => true,
-            Self::Key { key, .. } => keys.contains(key),
-            Self::KeyPrefix(prefix) => keys.iter().any(|key| key.starts_with(prefix)),
+            Self::Key { key, exchange } => exchange != EVENTS || keys.contains(key),
             Self::Size(_) => false,
         }
     }
@@ -65,10 +58,8 @@ impl Matcher {
     pub(super) fn matches(&self, message: &dyn Outgoing) -> bool {
         match self {
             Self::Key { key, exchange } => {
-                message.routing_key() == key
-                    && exchange.as_ref().is_none_or(|exchange| message.exchange() == exchange)
+                message.routing_key() == key && message.exchange() == exchange
             }
-            Self::KeyPrefix(prefix) => message.routing_key().starts_with(prefix),
             Self::Exchange(exchange) => message.exchange() == exchange,
             Self::Size(size) => message.body_len() == *size,
         }
@@ -118,13 +109,9 @@ pub(super) fn blame(
 /// `... access to exchange 'events' in vhost ...`.
 fn access_refused(text: &str) -> Option<Matcher> {
     if let Some((_, rest)) = text.split_once("topic '") {
-        return Some(match rest.split_once("' in exchange '") {
-            Some((key, rest)) => Matcher::Key {
-                key: key.to_owned(),
-                exchange: rest.split_once('\'').map(|(exchange, _)| exchange.to_owned()),
-            },
-            None => Matcher::KeyPrefix(rest.trim_end_matches("...").to_owned()),
-        });
+        let (key, rest) = rest.split_once("' in exchange '")?;
+        let (exchange, _) = rest.split_once('\'')?;
+        return Some(Matcher::Key { key: key.to_owned(), exchange: exchange.to_owned() });
     }
     quoted(text, "exchange '").map(|exchange| Matcher::Exchange(exchange.to_owned()))
 }
@@ -146,8 +133,7 @@ mod tests {
 
     #[test]
     fn reads_what_the_broker_says() {
-        let key =
-            |key: &str| Matcher::Key { key: key.to_owned(), exchange: Some("events".to_owned()) };
+        let key = |key: &str| Matcher::Key { key: key.to_owned(), exchange: "events".to_owned() };
         for (text, expected) in [
             (
                 "ACCESS_REFUSED - access to topic 'stock.x' in exchange 'events' in vhost 'shop' \
@@ -162,10 +148,6 @@ mod tests {
             (
                 "ACCESS_REFUSED - access to exchange 'retry' in vhost 'shop' refused for user 'orders'",
                 Matcher::Exchange("retry".to_owned()),
-            ),
-            (
-                "ACCESS_REFUSED - access to topic 'aaaaaaaaaa",
-                Matcher::KeyPrefix("aaaaaaaaaa".to_owned()),
             ),
         ] {
             assert_eq!(access_refused(text), Some(expected), "{text}");
@@ -182,12 +164,11 @@ mod tests {
         let of = |matcher: Matcher| matcher.is_of(&keys);
         let key = |key: &str, exchange: &str| Matcher::Key {
             key: key.to_owned(),
-            exchange: Some(exchange.to_owned()),
+            exchange: exchange.to_owned(),
         };
         assert!(of(Matcher::Exchange("events".to_owned())));
         assert!(of(key("orders.order_placed.v1", "events")) && !of(key("stock.forged", "events")));
         assert!(of(key("orders", "dead")), "a copy");
-        assert!(!of(Matcher::KeyPrefix("aaaa".to_owned())));
     }
 
     #[test]

@@ -26,10 +26,9 @@ pub(super) const UNTIL_TAKEN: Backoff =
 pub(super) const UNTIL_MENDED: Backoff =
     Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
 
-/// A message that was alone this often when the channel closed is declared unpublishable: after three minutes, if
-/// nobody waits for it.
+/// A message that was alone this often when the channel closed is declared unpublishable: after three minutes, or after
+/// twenty seconds if somebody waits who has another place for it.
 const STRIKES: u32 = 10;
-const STRIKES_OF_IMPATIENT: u32 = 5;
 
 /// A batch or a single message to publish.
 pub(super) enum PublishCommand {
@@ -320,11 +319,7 @@ impl PublishQueue {
             entry.strikes += 1;
             entry.struck_at = self.confirmed;
         }
-        let (most, pause) = match is_patient {
-            true => (STRIKES, &UNTIL_MENDED),
-            false => (STRIKES_OF_IMPATIENT, &UNTIL_TAKEN),
-        };
-        if entry.strikes >= most {
+        if entry.strikes >= STRIKES {
             self.give_up(&entry, cause.to_string());
             return;
         }
@@ -337,7 +332,7 @@ impl PublishQueue {
             reason = %cause,
             "the channel closed while this message was alone on it; trying it again"
         );
-        self.postpone(entry, pause);
+        self.postpone(entry, if is_patient { &UNTIL_MENDED } else { &UNTIL_TAKEN });
     }
 
     /// Gives up on a message that cannot be sent at all.

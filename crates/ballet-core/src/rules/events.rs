@@ -6,7 +6,6 @@ use crate::events::event::{EventType, Role};
 use crate::parts::node::{begins, parts_of, sagas};
 use crate::parts::part::{Part, SagaPart, StepPart, System};
 use crate::problem::Problem;
-use crate::rules::similar_name::near;
 
 /// The rules for the events of one service.
 pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
@@ -108,19 +107,12 @@ pub(super) fn check_emitters(system: &System, problems: &mut Vec<Problem>) {
         let nobodys =
             |event: &EventType| !emitted.contains(event) && event.foreign_producers().is_empty();
         for event in part.consumes().into_iter().filter(nobodys) {
-            let known = emitted.iter().map(EventType::name);
-            let detail = match near(event.name(), known) {
-                Some(near) => format!(
-                    "{} waits for {event}, which nobody emits: is {near} meant?",
-                    part.service
-                ),
-                None => format!(
-                    "{} waits for {event}, which nobody emits: declare it in {}, or name its \
-                     producer with also_from",
-                    part.service,
-                    event.service()
-                ),
-            };
+            let detail = format!(
+                "{} waits for {event}, which nobody emits: correct its name, declare it in {}, or name its \
+                 producer with also_from",
+                part.service,
+                event.service()
+            );
             problems.push(Problem { rule: "every trigger has an emitter", detail });
         }
     }

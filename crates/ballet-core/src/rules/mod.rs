@@ -9,7 +9,6 @@ mod owner;
 mod path;
 mod personal;
 mod reach;
-mod similar_name;
 mod telemetry;
 mod versions;
 

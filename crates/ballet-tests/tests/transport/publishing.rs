@@ -161,7 +161,7 @@ async fn t06_a_confirm_that_never_comes_ends_the_wait_and_publishes_again_with_t
     let moment = Duration::from_millis(50);
     let late = publisher.handle.publish_now(small("a.x", "late"), moment).await;
     assert!(matches!(late, Err(PublishError::TimedOut { .. })), "{late:?}");
-    assert!(publisher.none_published() && publisher.handle.in_memory(&batch(1)));
+    assert!(publisher.none_published() && publisher.handle.waiting() > 0);
     broker.drop_connections("publish");
     broker.release_confirms();
     assert_eq!(publisher.published().await.batch, batch(1));

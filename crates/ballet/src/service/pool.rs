@@ -4,11 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::{Backoff, tls};
-use ballet_store::database::connection::in_time;
 use ballet_store::database::hosts::Hosts;
 use ballet_store::database::probe::Probe;
 use ballet_store::database::renewal::Renewal;
-use ballet_store::schema::differences as schema;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, PgConnection, PgPool, Row};
 use tokio::sync::watch;
@@ -166,19 +164,5 @@ pub(super) async fn wait_until_reachable(pool: &PgPool) -> Result<(), StartError
             told = why;
         }
         tokio::time::sleep(backoff.wait()).await;
-    }
-}
-
-/// Logs manual changes to the framework's tables. They may make the service slow, or worse. A
-/// person has to decide whether to stop it.
-pub(super) async fn log_schema_differences(pool: &PgPool) {
-    let differences = async { in_time(schema::differences(&mut *pool.acquire().await?)).await };
-    match differences.await {
-        Ok(differences) => {
-            for difference in differences {
-                tracing::error!("the schema ballet was changed by hand: {difference}");
-            }
-        }
-        Err(error) => tracing::warn!("the schema ballet could not be checked: {error}"),
     }
 }

@@ -126,7 +126,6 @@ impl PrepareInputs<'_> {
         asked.map_err(StartError::Database)?;
         let prepared = partitions::prepare(self.pool, self.limits, &self.time.clock).await;
         prepared.map_err(StartError::Database)?;
-        pool::log_schema_differences(self.pool).await;
         self.register().await?;
         let begun = process::begin(&self.hosts.options(), self.time.shared.settled()).await;
         let (process, mut session) = begun.map_err(StartError::Database)?;
