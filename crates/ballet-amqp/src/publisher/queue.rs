@@ -268,7 +268,12 @@ impl PublishQueue {
                 _ => {}
             }
         }
-        let explained = matches!(blame, BlamedMessages::Unpublishable(_) | BlamedMessages::Held(_));
+        // A message that was alone is put off, so it closes the next channel no sooner.
+        let explained = match blame {
+            BlamedMessages::Nobody => false,
+            BlamedMessages::OneOfThem => is_alone,
+            BlamedMessages::Unpublishable(_) | BlamedMessages::Held(_) => true,
+        };
         let mut salvaged = SalvageResult { again: again.len(), explained, is_news: false };
         for held in held {
             let (messages, reason) = (held.entries.len(), held.reason.clone());
@@ -282,13 +287,29 @@ impl PublishQueue {
                 );
             }
         }
-        if blame == BlamedMessages::OneOfThem {
-            self.one_by_one = again.len();
+        let suspects = blame == BlamedMessages::OneOfThem;
+        if suspects && is_alone {
+            self.one_by_one = self.one_by_one.saturating_sub(1);
         }
         for entry in again.into_iter().rev() {
-            self.put_back(entry);
+            match suspects {
+                true => self.suspect(entry),
+                false => self.put_back(entry),
+            }
         }
         salvaged
+    }
+
+    /// Puts back a message that may have closed the channel. It goes before all others, one at a time.
+    fn suspect(&mut self, entry: InFlight) {
+        let free = match self.batches.is_patient(&entry) {
+            true => self.holds.push_front(entry),
+            false => Some(entry),
+        };
+        if let Some(entry) = free {
+            self.one_by_one += 1;
+            self.tries.push_front(entry);
+        }
     }
 
     /// Returns the kinds of messages to hold back: those of which one up to this number is not confirmed in time.

@@ -8,9 +8,9 @@ use sqlx::PgConnection;
 use tokio::time::Instant;
 
 use crate::contestants::contestant::Contestant;
+use crate::runs::console_process::ConsoleProcess;
 use crate::runs::figures::{Cpu, RunFigures, count, messages, per};
 use crate::runs::load::{LoadPlan, SagaLoad};
-use crate::runs::console_process::ConsoleProcess;
 use crate::runs::services::{self, ContestantServices, ServiceSetting};
 use crate::runs::stage::{BenchStage, admin};
 use crate::runs::{condition, oracle};

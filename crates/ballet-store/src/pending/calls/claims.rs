@@ -52,12 +52,13 @@ pub async fn claim(
     // Planned each time, for the rows that there are: a plan that is made while the table is short,
     // and then kept, reads all of it.
     let rows: Vec<Columns> = sqlx::query_as(
-        "with clock as (select least(ballet.now(), $8::timestamptz + make_interval(secs => $9)) as time), \
+        "with clock as (select ballet.now() as time), \
          room as (select * from unnest($1::text[], $2::boolean[], $3::bigint[], $4::float8[], \
              $7::boolean[]) as room (step, undo, count, claim_for, is_repeated)), \
          due as materialized (select due.ctid from room cross join lateral ( \
              select c.ctid from ballet.call c where c.closed_at is null and c.step = room.step \
              and c.undo = room.undo and c.next_at <= (select time from clock) \
+             and (c.owner in (0, $5) or c.next_at <= coalesce($8::timestamptz, 'infinity')) \
              and (c.last_error is not null) = room.is_repeated \
              and c.call_key <> all($6) order by c.next_at \
              limit room.count for update skip locked) as due) \
@@ -79,7 +80,6 @@ pub async fn claim(
     .bind(held)
     .bind(rooms.iter().map(|room| room.is_repeated).collect::<Vec<_>>())
     .bind(settled.map(ToSqlx::to_sqlx))
-    .bind(TOLERANCE.as_secs_f64())
     .persistent(false)
     .fetch_all(db)
     .await?;
@@ -120,20 +120,20 @@ pub async fn end_all_claims(db: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query(end).execute(db).await.map(drop)
 }
 
-/// By how much the times of a process and of the database may differ that agree.
-const TOLERANCE: Duration = Duration::from_secs(60);
-
-/// Makes open calls due whose time no pause and no claim can reach: each is shorter than two hours. The database's clock
-/// was ahead when it was written. One that is set back by itself makes no call due that a process makes.
+/// Makes open calls due whose time no pause and no claim can reach. The database's clock was ahead when it was written.
+/// One that is set back by itself makes no call due that a process makes.
 pub async fn end_unreachable(
     pool: &PgPool,
     settled: Option<Timestamp>,
 ) -> Result<u64, sqlx::Error> {
     let end = "update ballet.call set next_at = ballet.now() \
-               from (select greatest(ballet.now(), $1) as latest) as clock where closed_at is null \
-               and next_at between latest + interval '2 hours' and latest + interval '50 years'";
-    let done = sqlx::query(end).bind(settled.map(ToSqlx::to_sqlx)).execute(pool).await?;
-    Ok(done.rows_affected())
+               from (select ballet.now() as time, greatest(ballet.now(), $1) as latest) as clock \
+               where closed_at is null and next_at < 'infinity' and next_at > case \
+                   when owner <> 0 then latest + interval '2 hours' \
+                   when taken_at is not null then time + interval '2 hours' \
+                   else time + interval '10 minutes' end";
+    let end = sqlx::query(end).bind(settled.map(ToSqlx::to_sqlx)).persistent(false);
+    Ok(end.execute(pool).await?.rows_affected())
 }
 
 #[cfg(test)]
@@ -154,11 +154,15 @@ mod tests {
                              ('claimed', 61), ('too long', 121), ('a year', 525600), ('set aside', null) \
                          ) as call (key, minutes)";
         pool.execute(calls).await.expect("calls");
+        let waits = calls.replace("7, now()", "0, now()").replace("'claimed', 61", "'waits', 9");
+        let waits = waits.replace("'too long', 121", "'waits too long', 11");
+        let waits = waits.replace(", ('a year', 525600), ('set aside', null)", "");
+        pool.execute(sqlx::AssertSqlSafe(waits)).await.expect("calls");
         let hour_ahead = Timestamp::now() + jiff::SignedDuration::from_hours(1);
-        assert_eq!(end_unreachable(&pool, Some(hour_ahead)).await.expect("an answer"), 1);
+        assert_eq!(end_unreachable(&pool, Some(hour_ahead)).await.expect("an answer"), 2);
         assert_eq!(end_unreachable(&pool, None).await.expect("an answer"), 1);
         let due = "select key from ballet.call where next_at <= ballet.now() order by key";
         let due: Vec<String> = sqlx::query_scalar(due).fetch_all(&pool).await.expect("keys");
-        assert_eq!(due, ["a year", "too long"]);
+        assert_eq!(due, ["a year", "too long", "waits too long"]);
     }
 }

@@ -162,7 +162,7 @@ async fn a_leap_of_the_databases_clock_ends_no_claim() {
     let (_database, mut db, now) = tables("leapt_claim").await;
     let mut call = call_of(None, 1, now);
     insert(&mut db, 1, std::slice::from_mut(&mut call), &[None], now).await.expect("stored");
-    let claim_for = Duration::from_secs(600);
+    let claim_for = Duration::from_secs(60);
     let room = || CallRoom { step: "pay", undo: false, is_repeated: false, count: 1, claim_for };
     let of = async |db: &mut PgConnection, process, settled| {
         claim(db, process, &[room()], &[], Some(settled)).await.expect("claimed").len()
@@ -172,7 +172,7 @@ async fn a_leap_of_the_databases_clock_ends_no_claim() {
                 as 'select clock_timestamp() + interval ''2 hours'''";
     db.execute(leap).await.expect("leapt");
     assert_eq!(of(&mut db, 2, now).await, 0, "another process makes it");
-    assert_eq!(of(&mut db, 2, now + SignedDuration::from_secs(600)).await, 1, "its claim is over");
+    assert_eq!(of(&mut db, 2, now + SignedDuration::from_secs(120)).await, 1, "its claim is over");
 }
 
 #[tokio::test]

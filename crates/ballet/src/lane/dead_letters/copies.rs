@@ -1,7 +1,7 @@
 //! Publishes copies of messages. One that the broker does not take is kept in a table, so that its
 //! original holds up no other message.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ballet_amqp::headers::drop_foreign;
@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// How long a queue has to refuse copies, with no longer pause between two refusals than the second, before one is left
 /// in the journal.
 const REFUSES: Duration = Duration::from_secs(20);
-const BETWEEN_REFUSALS: Duration = Duration::from_secs(60);
+const BETWEEN_REFUSALS: Duration = Duration::from_secs(10 * 60);
 
 /// Returns when the copy is in the broker, or in the table. One that is in the journal besides is left there when its
 /// queue has refused for a while: whoever may publish an event could fill the database.
@@ -33,7 +33,12 @@ pub(super) async fn send(
 ) {
     loop {
         let error = match publish(publisher, &mut copy, CONFIRM).await {
-            Ok(()) => return,
+            Ok(()) => {
+                if is_in_journal {
+                    *refusals(engine) = None;
+                }
+                return;
+            }
             Err(error) => error,
         };
         if is_in_journal && error.is_of_a_queue() {
@@ -71,11 +76,16 @@ pub(super) async fn send(
 /// Notes a refusal, and returns whether there were others for long.
 fn refuses_for_long(engine: &Engine) -> bool {
     let now = Instant::now();
-    let mut seen = engine.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut seen = refusals(engine);
     let known = seen.filter(|(_, last)| now.duration_since(*last) < BETWEEN_REFUSALS);
     let since = known.map_or(now, |(since, _)| since);
     *seen = Some((since, now));
     now.duration_since(since) >= REFUSES
+}
+
+/// When the queue of the dead letters refused one first and last, if it has taken none since.
+fn refusals(engine: &Engine) -> MutexGuard<'_, Option<(Instant, Instant)>> {
+    engine.refusals.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Publishes the copy. If the broker refuses its foreign headers, they are dropped: the next attempt

@@ -27,11 +27,14 @@ const EVERY: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Looks at one table take no more than this share of the time.
 const SHARE: u32 = 20;
+/// How long a table cannot be taken over until the log says so.
+const DENIED: Duration = Duration::from_secs(30);
 
 /// Sweeps every few seconds until the service stops.
 pub(crate) async fn run(outbox: Outbox) {
     let mut stopping = outbox.stopping.clone();
-    let mut sweeper = Sweeper { outbox, looks: HashMap::new(), firsts: HashMap::new() };
+    let mut sweeper =
+        Sweeper { outbox, looks: HashMap::new(), firsts: HashMap::new(), denied: HashMap::new() };
     // Services that start together would otherwise sweep one database server at the same moments.
     let mut pause = jittered(EVERY);
     loop {
@@ -57,6 +60,8 @@ struct Sweeper {
     looks: HashMap<i16, LookSchedule>,
     /// The first batch of each table that was to be looked at.
     firsts: HashMap<i16, Option<(i64, i64)>>,
+    /// Since when another session holds the row of each table that was to be taken over. `None` if the log has said so.
+    denied: HashMap<i16, Option<Instant>>,
 }
 
 /// When a table is looked at again.
@@ -133,15 +138,29 @@ impl Sweeper {
                 None => with_rows.contains(&number),
             };
             // A lock on the list is one on the list for each table.
-            if !is_left || is_held {
+            if !is_left {
+                self.denied.remove(&number);
+                continue;
+            }
+            if is_held {
                 continue;
             }
             match answered(outbox_tables::take_over(&mut db, table, relay.process)).await {
                 Ok(true) => {
+                    self.denied.remove(&number);
                     relay.turns.note_left(number, 0, None);
                     tables.push(number);
                 }
-                Ok(false) => {}
+                Ok(false) => {
+                    let since = self.denied.entry(number).or_insert_with(|| Some(Instant::now()));
+                    if since.take_if(|since| since.elapsed() > DENIED).is_some() {
+                        tracing::warn!(
+                            table = number,
+                            "the events that a process has left cannot be taken over: another session \
+                             holds a row of ballet.outbox_table"
+                        );
+                    }
+                }
                 // The tables that are taken over already are looked at all the same.
                 Err(failure) => {
                     tracing::warn!(
