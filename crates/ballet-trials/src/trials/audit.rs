@@ -104,7 +104,8 @@ fn endpoints(subject: &Subject, args: &Args) -> Result<Endpoints> {
 fn running_demo(system: &str) -> Result<PathBuf> {
     let program = std::env::current_exe().context("cannot find this program")?;
     let target = program.parent().and_then(Path::parent);
-    let demos = target.context("this program is not in a target directory")?.join("demo").join(system);
+    let demos =
+        target.context("this program is not in a target directory")?.join("demo").join(system);
     let runs = fs::read_dir(&demos).into_iter().flatten().flatten().filter_map(|dir| {
         let pid = Pid::from_raw(dir.file_name().to_str()?.parse().ok()?)?;
         let file = dir.path().join(FILE);
@@ -118,8 +119,7 @@ fn running_demo(system: &str) -> Result<PathBuf> {
         ),
         [file] => Ok(file.clone()),
         files => {
-            let names = files.iter().map(|file| format!("\n  --endpoints {}", file.display()));
-            bail!("{} demos of {system} are running: choose one with{}", files.len(), names.collect::<String>())
+            bail!("several demos of {system} are running: name one as --endpoints, of {files:?}")
         }
     }
 }

@@ -85,26 +85,32 @@ impl fmt::Display for DemoShell {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
     #[test]
     fn demos_side_by_side_have_a_shell_each_and_none_is_left_when_they_end() {
         let target = std::env::temp_dir().join(format!("demo-shells-{}", std::process::id()));
-        let demo = |system: &str, run: &str| {
+        let demo = |system: &str, run: &str, contracts: Option<&str>| {
             let dir = target.join("demo").join(system).join(run);
             fs::create_dir_all(&dir).expect("a directory");
             let told = vec![("WHOSE".to_owned(), format!("{system} {run}"))];
-            DemoShell::write(&dir, None, None, told).expect("a shell")
+            DemoShell::write(&dir, None, contracts.map(Path::new), told).expect("a shell")
         };
         let whose = |system: &str| {
             let told = fs::read_to_string(target.join("demo").join(system).join("env")).ok()?;
             let of = told.lines().find_map(|line| line.strip_prefix("export WHOSE='"))?;
             Some(of.trim_end_matches('\'').to_owned())
         };
-        let (shop, rides) = (demo("shop", "1"), demo("rides", "2"));
+        let (shop, rides) = (demo("shop", "1", Some("/shop")), demo("rides", "2", None));
         assert_eq!(whose("shop").as_deref(), Some("shop 1"));
         assert_eq!(whose("rides").as_deref(), Some("rides 2"));
-        let another = demo("shop", "3");
+        let script = ". demo/shop/env; . demo/rides/env; echo $WHOSE $BALLET_CONTRACTS";
+        let shell = Command::new("sh").args(["-c", script]).current_dir(&target).output();
+        let said = String::from_utf8(shell.expect("it runs").stdout).expect("text");
+        assert_eq!(said, "rides 2\n", "the contracts of the shop are left");
+        let another = demo("shop", "3", None);
         drop(shop);
         assert_eq!(whose("shop").as_deref(), Some("shop 3"), "the last one's stays");
         drop((another, rides));
