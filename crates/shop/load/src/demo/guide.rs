@@ -21,7 +21,7 @@ const CONTRACTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/cont
 const ALICE: &str = "0193f7a0-0000-7000-8000-00000000a11c";
 const BOB: &str = "0193f7a0-0000-7000-8000-000000000b0b";
 
-/// What a user of the demo has until the value is dropped: the file for the shell, and the console.
+/// The file for the shell and the console, which a user of the demo has until the value is dropped.
 pub(crate) type Shown = (DemoShell, Option<DemoConsole>);
 
 /// Prints where the user can look around, and commands to try.
