@@ -1,4 +1,5 @@
-//! `ballet contract`: contracts written from programs, and compared as a pipeline does it.
+//! `ballet contract`: contracts written from programs, and compared as a pipeline does it. `ballet participant`: what a
+//! program is not tried for.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -45,6 +46,13 @@ fn write(folder: &Path, script: &str) -> CommandOutput {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
     command.arg("--contracts").arg(folder).args(["contract", "write", "--", "sh", "-c", script]);
     said_by(&mut command)
+}
+
+/// Tries a program that ends at once as the step of this file.
+fn try_participant(case: &Path, only: &str) -> CommandOutput {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
+    command.args(["participant", "try", "--patience", "1", "--only", only, "--case"]).arg(case);
+    said_by(command.args(["--", "false"]))
 }
 
 fn said_by(command: &mut Command) -> CommandOutput {
@@ -192,4 +200,32 @@ fn the_contracts_beside_one_that_cannot_be_read_are_judged() {
     ] {
         assert!(out.contains(&format!(".json is not a contract: {said}")), "{said}: {out}");
     }
+}
+
+#[test]
+fn a_participant_is_told_which_scenario_is_not_tried_and_what_it_lacks() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/python-loyalty");
+    let place = ContractsCopy::new("participant");
+    fs::copy(example.join("loyalty.json"), place.0.join("loyalty.json")).expect("copied");
+    let text = fs::read_to_string(example.join("participant.json")).expect("a file");
+    let mut case: Value = serde_json::from_str(&text).expect("JSON");
+    case.as_object_mut().expect("an object").remove("trouble").expect("it has trouble");
+    let file = place.0.join("participant.json");
+    fs::write(&file, case.to_string()).expect("written");
+    let lacks = [
+        ("FailsForAWhile", "the file has no `trouble`"),
+        ("Refused", "the file has no `refused_by`"),
+        ("Join", "the step waits for one event only"),
+        ("CallUnknown", "the file has no `calls`"),
+        ("CallAborted", "the file has no `calls`"),
+    ];
+    // A scenario that was asked for is not left out in silence, and no server is needed to say so.
+    for (scenario, why) in lacks {
+        try_participant(&file, scenario).ends_with(2).says(&[scenario, "cannot be tried", why]);
+    }
+    let said = try_participant(&file, "Once").ends_with(1).both();
+    for (scenario, why) in lacks {
+        assert!(said.contains(&format!("{scenario} is not tried: {why}\n")), "{said}");
+    }
+    assert_eq!(said.matches("is not tried").count(), lacks.len(), "{said}");
 }

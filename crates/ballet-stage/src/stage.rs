@@ -244,10 +244,10 @@ pub fn variables(env: &TestEnv, services: &[(&'static str, &str)]) -> Vec<(Strin
     all
 }
 
-/// Writes variables to a file for a shell. Only we may read it, because it holds passwords.
-pub fn write_exports(file: &Path, variables: &[(String, String)]) -> Result<()> {
-    let text: String =
-        variables.iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect();
+/// Writes variables to a file for a shell, after these commands. Only we may read it, because it holds passwords.
+pub fn write_exports(file: &Path, first: &str, variables: &[(String, String)]) -> Result<()> {
+    let exports = variables.iter().map(|(name, value)| format!("export {name}='{value}'\n"));
+    let text = exports.fold(first.to_owned(), |text, export| text + &export);
     // The file may be from an earlier run, with other rights.
     fs::remove_file(file).ok();
     let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);

@@ -1,6 +1,8 @@
 //! All demos at the same time on one broker and one Postgres. Another test checks that they share no name in
 //! `compose.yaml`; here their names have a suffix, as the servers may be shared.
 
+use std::fs::{self, File};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -29,16 +31,55 @@ async fn all_systems_run_beside_each_other_on_one_broker_and_one_postgres() {
     servers.stop().await.expect("the servers end");
 }
 
-fn demo(servers: &Servers, system: &str, customers: &str) -> Child {
+/// A demo with `--once` says what it waits for, and ends once that is there.
+#[tokio::test]
+async fn a_demo_says_what_it_waits_for() {
+    let log = std::env::temp_dir().join(format!("ballet-waits-{}", std::process::id()));
+    let file = File::create(&log).expect("a file");
+    let mut demo = command("streaming", "3");
+    demo.stdout(file.try_clone().expect("a file")).stderr(file);
+    let mut demo = demo.spawn().expect("a demo");
+    let pid = demo.id().expect("it runs").to_string();
+    let signal = async |name: &str| {
+        let sent = Command::new("pkill").args([name, "-P", &pid, "-x", "analytics"]).status();
+        assert!(sent.await.expect("it runs").success(), "analytics is there");
+    };
+    until_said(&log, &["customers come"]).await;
+    signal("-STOP").await;
+    until_said(&log, &["waiting for", "analytics"]).await;
+    signal("-CONT").await;
+    let ended = tokio::time::timeout(PATIENCE, demo.wait()).await.expect("it ends");
+    let said = fs::read_to_string(&log).expect("a log");
+    assert!(ended.expect("an end").success(), "{said}");
+    fs::remove_file(&log).expect("removed");
+}
+
+/// Waits until a line has all these words.
+async fn until_said(log: &Path, words: &[&str]) {
+    let said = wait_until("a line of the demo", PATIENCE, || async {
+        let said = fs::read_to_string(log).expect("a log");
+        let is_it = |line: &str| words.iter().all(|word| line.contains(word));
+        if said.lines().any(is_it) { Ok(Some(())) } else { Err(said) }
+    });
+    said.await.expect("it is said");
+}
+
+fn command(system: &str, customers: &str) -> Command {
     let mut demo = Command::new(env!("CARGO_BIN_EXE_xtask"));
     demo.args(["demo", system, "--once", "--customers", customers])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    demo
+}
+
+fn demo(servers: &Servers, system: &str, customers: &str) -> Child {
+    command(system, customers)
         .env("AMQP_URL", servers.rabbitmq().amqp_url())
         .env("RABBITMQ_MANAGEMENT_URL", servers.rabbitmq().management_url())
         .env("DATABASE_URL", servers.postgres().url())
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
-    demo.spawn().expect("a demo")
+        .spawn()
+        .expect("a demo")
 }
 
 /// Waits until each of these systems has its virtual host. A demo removes its own at its end.

@@ -141,7 +141,7 @@ impl Gateway {
 
     /// A token for each of these clients, all made at once.
     pub(crate) async fn tokens(&self, subjects: &[&str], scopes: &str) -> Result<Vec<String>> {
-        let (file, keys) = (self.config().display().to_string(), self.keys().display().to_string());
+        let [file, keys] = self.token_files();
         let args = ["token", &file, "--keys", &keys, "--valid", VALID, "--scopes", scopes];
         let subjects = subjects.iter().flat_map(|subject| ["--subject", subject]);
         let args: Vec<&str> = args.into_iter().chain(subjects).collect();
@@ -186,22 +186,17 @@ impl Gateway {
         Ok(Some(format!("the gateway ended ({status}) and was started again as process {pid}")))
     }
 
-    /// The gateway's program, which has other commands as well.
-    #[must_use]
-    pub fn program(&self) -> &Path {
-        &self.program.path
+    /// A shell script that makes a token of `--subject` and `--scopes`.
+    pub(crate) fn token_script(&self) -> String {
+        let env = self.program.env.iter().map(|(name, value)| format!("{name}='{value}' "));
+        let (env, program) = (env.collect::<String>(), self.program.path.display());
+        let [config, keys] = self.token_files();
+        format!("#!/bin/sh\n{env}exec '{program}' token '{config}' --keys '{keys}' \"$@\"\n")
     }
 
-    /// The config file.
-    #[must_use]
-    pub fn config(&self) -> PathBuf {
-        self.dir.join(CONFIG_FILE)
-    }
-
-    /// The folder of the keys.
-    #[must_use]
-    pub fn keys(&self) -> PathBuf {
-        self.dir.join(KEYS)
+    /// The config file and the folder of the keys.
+    fn token_files(&self) -> [String; 2] {
+        [CONFIG_FILE, KEYS].map(|name| self.dir.join(name).display().to_string())
     }
 
     /// The process id; 0 when the process has ended.

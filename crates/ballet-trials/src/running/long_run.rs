@@ -99,7 +99,7 @@ pub(crate) struct LongRun {
 impl LongRun {
     pub(crate) async fn set_up(system: &System, plan: RunPlan) -> Result<Self> {
         let program = std::env::current_exe().context("cannot find this program")?;
-        let logs = run_dir(Some(&program), plan.kind)?;
+        let logs = run_dir(Some(&program), plan.kind, system.name)?;
         let options = Options::durable().nodes(plan.nodes).progress(ui::say);
         let options = if plan.small_disks { options.small_disks() } else { options };
         let servers = match plan.own_servers {

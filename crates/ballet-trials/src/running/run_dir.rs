@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// Creates a directory for this run, in the target directory that holds the program.
+/// Creates a directory for this run of a system, in the target directory that holds the program.
 ///
 /// # Errors
 ///
 /// If it cannot be created.
-pub fn run_dir(program: Option<&Path>, kind: &str) -> Result<PathBuf> {
+pub fn run_dir(program: Option<&Path>, kind: &str, system: &str) -> Result<PathBuf> {
     let target = program.and_then(|file| file.parent()?.parent()).map(Path::to_owned);
-    let base = target.unwrap_or_else(|| PathBuf::from("target")).join(kind);
+    let base = target.unwrap_or_else(|| PathBuf::from("target")).join(kind).join(system);
     let dir = base.join(std::process::id().to_string());
     // An earlier run may have left it behind, with the same process id.
     fs::remove_dir_all(&dir).ok();

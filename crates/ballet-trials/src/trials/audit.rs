@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
 use ballet_ops::audit::{PartVerdict, Report, ReportPart};
-use ballet_terminal::{ask, is_interactive, ui};
+use ballet_terminal::ui;
 use jiff::SignedDuration;
 use rustix::process::{Pid, test_kill_process};
 
@@ -59,7 +58,7 @@ fn named(text: &str) -> Result<(String, String), String> {
 
 pub(crate) async fn run(subject: &Subject, args: &Args) -> Result<ExitCode> {
     let services = subject.system.parts.len();
-    let endpoints = endpoints(args, services)?;
+    let endpoints = endpoints(subject, args)?;
     // The broker first: a message that is no longer there has been handled before the databases are read.
     let broker = endpoints.broker().await?;
     let quiescent_after = SignedDuration::from_secs(args.quiescent_after.into());
@@ -77,7 +76,8 @@ pub(crate) async fn run(subject: &Subject, args: &Args) -> Result<ExitCode> {
 }
 
 /// The endpoints from the arguments, completed from the file.
-fn endpoints(args: &Args, all: usize) -> Result<Endpoints> {
+fn endpoints(subject: &Subject, args: &Args) -> Result<Endpoints> {
+    let all = subject.system.parts.len();
     let whole = args.service.len() == all && args.database.len() == all;
     let mut endpoints = match (&args.endpoints, &args.management, &args.vhost) {
         (Some(file), ..) => Endpoints::read(file)?,
@@ -87,7 +87,7 @@ fn endpoints(args: &Args, all: usize) -> Result<Endpoints> {
             management: management.clone(),
             vhost: vhost.clone(),
         },
-        (None, ..) => Endpoints::read(&running_demo()?)?,
+        (None, ..) => Endpoints::read(&running_demo(subject.system.name)?)?,
     };
     endpoints.services.extend(args.service.iter().cloned());
     endpoints.databases.extend(args.database.iter().cloned());
@@ -100,46 +100,28 @@ fn endpoints(args: &Args, all: usize) -> Result<Endpoints> {
     Ok(endpoints)
 }
 
-/// The file of the running demo. If there are several, the user chooses.
-fn running_demo() -> Result<PathBuf> {
+/// The file of the system's running demo.
+fn running_demo(system: &str) -> Result<PathBuf> {
     let program = std::env::current_exe().context("cannot find this program")?;
-    let demos = program.parent().and_then(Path::parent).map(|target| target.join("demo"));
-    let demos = demos.context("this program is not in a target directory")?;
+    let target = program.parent().and_then(Path::parent);
+    let demos =
+        target.context("this program is not in a target directory")?.join("demo").join(system);
     let runs = fs::read_dir(&demos).into_iter().flatten().flatten().filter_map(|dir| {
         let pid = Pid::from_raw(dir.file_name().to_str()?.parse().ok()?)?;
         let file = dir.path().join(FILE);
-        let begun = fs::metadata(&file).and_then(|file| file.modified()).ok()?;
-        test_kill_process(pid).is_ok().then_some((begun, file))
+        (file.exists() && test_kill_process(pid).is_ok()).then_some(file)
     });
-    let mut runs: Vec<(SystemTime, PathBuf)> = runs.collect();
-    runs.sort();
-    let files: Vec<PathBuf> = runs.into_iter().rev().map(|(_, file)| file).collect();
+    let files: Vec<PathBuf> = runs.collect();
     match &files[..] {
         [] => bail!(
-            "no demo is running: start one (`demo`), or name the endpoints of another system \
+            "no demo of {system} is running: start one (`demo`), or name the endpoints of another system \
              (`audit --help`)"
         ),
         [file] => Ok(file.clone()),
-        files => choose(files),
+        files => {
+            bail!("several demos of {system} are running: name one as --endpoints, of {files:?}")
+        }
     }
-}
-
-/// Asks the user for one of several demos, the latest first.
-fn choose(files: &[PathBuf]) -> Result<PathBuf> {
-    let many = format!("{} demos are running", files.len());
-    let names = files.iter().map(|file| format!("--endpoints {}", file.display()));
-    let names: Vec<String> = names.collect();
-    if !is_interactive() {
-        bail!("{many}: choose one with\n  {}", names.join("\n  "));
-    }
-    ui::say(&format!("{many}, the latest is the first:"));
-    for (number, name) in (1..).zip(&names) {
-        ui::say(&format!("  {number}  {name}"));
-    }
-    let answer = ask(&format!("Which one (1 to {})?", files.len()))?;
-    let number: Option<usize> = answer.parse().ok();
-    let chosen = number.and_then(|number| files.get(number.checked_sub(1)?));
-    chosen.cloned().with_context(|| format!("{answer:?} is none of them"))
 }
 
 fn show(report: &Report, services: usize, quiescent_after: SignedDuration) {

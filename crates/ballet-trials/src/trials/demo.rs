@@ -1,41 +1,41 @@
 //! `demo`: the system at work, with customers of all kinds, until Ctrl-C.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use ballet::Clock;
 use ballet_check::contracts::folders;
-use ballet_stage::{variables, write_exports};
+use ballet_stage::variables;
 use ballet_terminal::{Cell, Table, columns};
 use ballet_terminal::{Progress, ui};
+use futures_util::future::OptionFuture;
+use futures_util::{StreamExt, stream};
 use tokio::sync::watch;
 
 use crate::customers::begun_saga::End;
 use crate::load::load::{CustomerMix, Load};
 use crate::oracle::{self, KnownFacts, OracleVerdict};
-use crate::processes::gateway::{GATEWAY, Gateway};
-use crate::processes::program::SERVICE;
+use crate::processes::gateway::Gateway;
 use crate::running::long_run::{LongRun, RunPlan};
 use crate::running::stop::Stop;
 use crate::scene::record::Recorder;
 use crate::system::subject::Subject;
 use crate::trials::audit;
 use crate::trials::demo_console::{DemoConsole, demo_console};
+use crate::trials::demo_shell::DemoShell;
 use crate::trials::report::show_effects;
 
 /// Customers per second.
 const RATE: u32 = 5;
-/// The name of the file for the shell, beside the directories of the runs. It always belongs to the last demo.
-const ENV: &str = "env";
-/// The variable that names the contracts which the command reads.
-const CONTRACTS_VARIABLE: &str = "BALLET_CONTRACTS";
+/// Customers of the summary at a time.
+const AT_ONCE: usize = 8;
+/// The most sagas that are open or being begun. Each may have a connection, and the gateway, which takes 256 from one
+/// address, counts them with the user's.
+const MOST_OPEN: usize = 100;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The options of `demo`.
@@ -95,26 +95,28 @@ async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool
         None => None,
     };
     let mix = CustomerMix { cases: subject.mix(), rate: RATE, clock: Clock::system(), gateway };
-    let load = Load::new(run, subject, &recorder, mix)?;
+    let mut load = Load::new(run, subject, &recorder, mix)?;
+    load.most_open = MOST_OPEN;
     subject.tried.prepare(&load.site).await?;
     ui::say(&format!("{} are ready; {} customers come", run.services().join(", "), args.customers));
     let (calm, calmed) = watch::channel(false);
     let come = async {
         let progress = Progress::told(args.customers.into());
-        for come in 1..=args.customers.into() {
-            // A customer without an answer may have begun no saga.
-            load.play().await.ok();
+        // A customer without an answer may have begun no saga.
+        let customers = stream::iter(1..=args.customers).map(|_| load.play());
+        let mut come = customers.buffer_unordered(AT_ONCE).zip(stream::iter(1..));
+        while let Some((_, come)) = come.next().await {
             let (open, all) = load.open();
             progress.tell(come, &format!("{all} {}, {open} open", subject.sagas));
         }
-        drop(progress);
+        drop((come, progress));
         calm.send_replace(true);
         ui::say(&format!("the last {} come to their end", subject.sagas));
         let known = KnownFacts::default();
         let verdict = oracle::check_when_quiescent(subject, run, &load, &recorder, &known).await?;
         show(subject, &load, &recorder, &verdict);
         if !args.once {
-            let _console = print_addresses(subject, run, load.site.gateway()).await?;
+            let _shown = print_addresses(subject, run, load.site.gateway()).await?;
             calm.send_replace(false);
             load.run(Instant::now() + DAY).await?;
         }
@@ -153,91 +155,43 @@ fn show(subject: &Subject, load: &Load, recorder: &Recorder, verdict: &OracleVer
     show_effects(verdict);
 }
 
-/// Writes the file for the shell. It names the system's contracts only if there are those of other systems beside them:
-/// otherwise the command finds them, and `ballet audit` runs this program only if none are named.
-fn write_env(
-    file: &Path,
-    mut variables: Vec<(String, String)>,
-    contracts: Option<&PathBuf>,
-) -> Result<()> {
-    let named = |folder: &PathBuf| (CONTRACTS_VARIABLE.to_owned(), folder.display().to_string());
-    variables.extend(contracts.map(named));
-    write_exports(file, &variables)?;
-    if contracts.is_some() {
-        return Ok(());
-    }
-    // The shell may have read the file of another system's demo before.
-    let opened = OpenOptions::new().append(true).open(file);
-    let written = opened.and_then(|mut file| writeln!(file, "unset {CONTRACTS_VARIABLE}"));
-    written.with_context(|| format!("cannot write {}", file.display()))
-}
-
-/// Prints the addresses for the user. The console runs until the returned value is dropped.
+/// Prints the addresses for the user. File and console are there until the returned value is dropped.
 async fn print_addresses(
     subject: &Subject,
     run: &LongRun,
     gateway: Option<&Gateway>,
-) -> Result<Option<DemoConsole>> {
+) -> Result<(DemoShell, Option<DemoConsole>)> {
     let endpoints = run.endpoints().await?;
     let audited = endpoints.write(run.logs())?;
     let services = run.services();
     let url = |name: &&'static str| (*name, endpoints.services.get(*name).map_or("", |url| url));
-    let services: Vec<_> = services.iter().map(url).collect();
-    let file = run.logs().join(ENV);
-    let mut all = variables(&run.stage.env, &services);
+    let urls: Vec<_> = services.iter().map(url).collect();
+    let mut all = variables(&run.stage.env, &urls);
     all.push((audit::ENDPOINTS.to_owned(), audited.display().to_string()));
-    all.extend(gateway.map(shell).into_iter().flatten());
+    // The command finds those of a single system, and `ballet audit` runs this program only if none are named.
     let systems = std::env::current_dir().map(|here| folders(&here)).unwrap_or_default();
     let contracts = systems.iter().find(|folder| folder.ends_with(subject.system.name));
-    write_env(&file, all, contracts.filter(|_| systems.len() > 1))?;
-    let link = link(&file)?;
+    let contracts = contracts.filter(|_| systems.len() > 1);
+    let shell = DemoShell::write(run.logs(), gateway, contracts.map(PathBuf::as_path), all)?;
     ui::print(&format!("\n{}", ui::bold("Where to look around, in another terminal")));
-    ui::print(&format!("  . {}", link.display()));
-    for (name, _) in services {
-        let variable = name.to_uppercase();
-        ui::print(&format!("  psql ${variable}_DATABASE_URL"));
+    ui::print(&format!("  . {shell}"));
+    for name in &services {
+        ui::print(&format!("  psql ${}_DATABASE_URL", name.to_uppercase()));
     }
-    if let Some(name) = run.services().first() {
-        ui::print(&format!("  pkill -9 -x {name}"));
+    if let Some(name) = services.first() {
+        ui::print(&format!("  pkill -9 -P $DEMO -x {name}"));
     }
     for command in ["audit", "sagas list", "sagas stuck", "dlq groups", "topology check"] {
         ui::print(&format!("  cargo ballet {command}"));
     }
     if gateway.is_some() {
-        ui::print("  curl $GATEWAY_URL/openapi.json");
-        ui::print(
-            "  export TOKEN=$($GATEWAY token $CONFIG --keys $KEYS --subject ID --scopes 'A B')",
-        );
-        ui::print("  curl -H \"Authorization: Bearer $TOKEN\" $GATEWAY_URL/...");
+        ui::print("  curl $GATEWAY/openapi.json");
+        ui::print("  BEARER=\"Authorization: Bearer $($TOKEN --subject ID --scopes 'A B')\"");
+        ui::print("  curl -H \"$BEARER\" $GATEWAY/...");
     }
-    let mut console = None;
-    if let Some(folder) = contracts {
-        match demo_console(&run.stage, &run.services(), run.logs(), folder).await {
-            Ok(open) => console = Some(open),
-            Err(error) => ui::say(&format!("there is no console: {error:#}")),
-        }
-    }
+    let console = contracts.map(|folder| demo_console(&run.stage, &services, folder));
+    let console = OptionFuture::from(console).await.flatten();
     ui::print(&format!("\nthe services' logs are in {}", run.logs().display()));
     ui::print("customers go on to come until Ctrl-C; what you kill is started again");
-    Ok(console)
-}
-
-/// The variables for the gateway in a shell. Its commands are those of this program, run as that service.
-fn shell(gateway: &Gateway) -> [(String, String); 4] {
-    [
-        ("GATEWAY_URL", gateway.url.clone()),
-        ("GATEWAY", format!("env {SERVICE}={GATEWAY} {}", gateway.program().display())),
-        ("CONFIG", gateway.config().display().to_string()),
-        ("KEYS", gateway.keys().display().to_string()),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-}
-
-/// A path to the file that is the same for every demo.
-fn link(file: &Path) -> Result<PathBuf> {
-    let link = file.ancestors().nth(2).unwrap_or(file).join(ENV);
-    // The link of an earlier demo, if there is one.
-    fs::remove_file(&link).ok();
-    symlink(file, &link).with_context(|| format!("cannot create {}", link.display()))?;
-    Ok(link)
+    Ok((shell, console))
 }

@@ -49,15 +49,19 @@ fn auditor_of(
     auditor(addresses).map(Some)
 }
 
-/// Starts a console of these services on a free port, and prints its address. `logs` is the run's folder.
-///
-/// # Errors
-///
-/// If it does not start.
+/// Starts a console of these services on a free port, and prints its address, or why there is none.
 pub async fn demo_console(
     stage: &Stage,
     services: &[&'static str],
-    logs: &Path,
+    contracts: &Path,
+) -> Option<DemoConsole> {
+    let opened = open(stage, services, contracts).await;
+    opened.inspect_err(|error| ui::say(&format!("there is no console: {error:#}"))).ok()
+}
+
+async fn open(
+    stage: &Stage,
+    services: &[&'static str],
     contracts_folder: &Path,
 ) -> Result<DemoConsole> {
     let contracts = Contracts::read(contracts_folder).context("the console needs the contracts")?;
@@ -77,7 +81,7 @@ pub async fn demo_console(
         keep: SignedDuration::from_hours(24),
         patience: SignedDuration::from_mins(1),
         publisher: Some(Arc::new(RabbitMq::new(env.ops_amqp_url())?)),
-        archive: logs.to_owned(),
+        archive: stage.logs.clone(),
         management: Some(env.management_url()),
         auditor,
         ..Options::new(contracts, broker, own)

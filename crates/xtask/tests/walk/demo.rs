@@ -18,7 +18,7 @@ const READY: [&str; 2] = ["customers go on buying", "customers go on to come"];
 const LOGS: [&str; 2] = ["  logs ", "the services' logs are in "];
 
 /// The shell that runs a page's commands: `cargo` does not build and shows no progress, and every HTTP status is noted.
-/// `pkill` kills only processes of this demo, and waits until they are back.
+/// `pkill` has to name this demo, beside which others may run, and waits until what was killed is back.
 const SHELL: &str = r#"
 set -o pipefail
 trap 'echo "failed with $?: $BASH_COMMAND" >> "$WALK/failed"' ERR
@@ -30,7 +30,8 @@ curl() {
     return "$code"
 }
 pkill() {
-    command pkill -P "$DEMO" "$@" || return
+    case "$*" in *"-P $DEMO "*) ;; *) echo "this hits other demos: pkill $*" >&2; return 1 ;; esac
+    command pkill "$@" || return
     case $1 in -9 | -KILL)
         command curl --fail --retry 60 --retry-all-errors --retry-delay 1 --output /dev/null \
             "$PAYMENTS_URL/readyz" ;;
@@ -64,6 +65,8 @@ pub(crate) struct RunningDemo {
     root: PathBuf,
     /// The file for a shell to source.
     env: PathBuf,
+    /// Its path in the pages, which is the same for every demo of the system.
+    shown: String,
 }
 
 impl Drop for RunningDemo {
@@ -73,8 +76,8 @@ impl Drop for RunningDemo {
 }
 
 impl RunningDemo {
-    /// Starts the demo with this command, and waits until it can be tried.
-    pub(crate) async fn start(root: &Path, command: &str) -> Self {
+    /// Starts the demo of a system with this command, and waits until it can be tried.
+    pub(crate) async fn start(root: &Path, system: &str, command: &str) -> Self {
         let name = command.replace(' ', "-");
         let place = std::env::temp_dir().join(format!("ballet-walk-{name}-{}", std::process::id()));
         fs::create_dir_all(&place).expect("a directory");
@@ -100,16 +103,17 @@ impl RunningDemo {
         let env = root.join(logs.trim()).join("env");
         let exported = fs::read_to_string(&env).expect("the file for the shell");
         assert!(exported.contains("export BALLET_CONTRACTS="), "no contracts are named: {command}");
-        Self { process, place, root: root.to_owned(), env }
+        let shown = format!("target/demo/{system}/env");
+        assert!(log.contains(&format!(". {shown}\n")), "{shown} is not shown:\n{log}");
+        Self { process, place, root: root.to_owned(), env, shown }
     }
 
     /// Runs a script in a shell, and returns all HTTP statuses. Each command has to succeed.
     pub(crate) async fn run(&self, script: &str) -> Vec<String> {
         let env = self.env.display().to_string();
-        let script = format!("{SHELL}\n. {env}\n{}", script.replace("target/demo/env", &env));
+        let script = format!("{SHELL}\n. {env}\n{}", script.replace(&self.shown, &env));
         let mut shell = shell(&self.root, &self.place, &script);
-        let demo = self.process.id().expect("it runs").to_string();
-        shell.env("DEMO", demo).env("TRIAL_ENDPOINTS", self.env.with_file_name("endpoints.json"));
+        shell.env("TRIAL_ENDPOINTS", self.env.with_file_name("endpoints.json"));
         let ended = tokio::time::timeout(PATIENCE, shell.output()).await.expect("it ends");
         let Output { status, stdout, stderr } = ended.expect("it runs");
         let failed = fs::read_to_string(self.place.join("failed")).unwrap_or_default();
@@ -132,6 +136,9 @@ impl RunningDemo {
         let ended = self.process.wait().await.expect("an end");
         let log = fs::read_to_string(self.place.join("log")).expect("a log");
         assert!(ended.success(), "{ended}:\n{log}");
+        // Another demo of the system may run by now.
+        let left = fs::read_link(self.root.join(&self.shown)).ok();
+        assert_ne!(left.as_ref(), Some(&self.env), "{} dangles", self.shown);
     }
 }
 

@@ -41,7 +41,7 @@ async fn every_command_of_the_first_pages_works_as_it_stands() {
     script.sort_by_key(|command| !command.contains("ORDER=$("));
 
     let _alone = ALONE.lock().await;
-    let demo = RunningDemo::start(&root, DEMO).await;
+    let demo = RunningDemo::start(&root, "shop", DEMO).await;
     let answers = demo.run(&script.join("\n")).await;
     let refused: Vec<String> = answers.iter().filter_map(|answer| refusal(answer)).collect();
     assert_eq!(refused, REFUSED, "{answers:#?}");
@@ -49,7 +49,25 @@ async fn every_command_of_the_first_pages_works_as_it_stands() {
         answer.starts_with("data: ") && answer.contains(r#""status":"completed""#)
     };
     assert!(answers.iter().any(is_completed), "{answers:#?}");
+    let answers = demo.run(&order_from_a_shell(&root)).await;
+    assert!(answers.iter().any(|answer| answer == r#"{"routed":true}"#), "{answers:#?}");
     demo.stop().await;
+}
+
+/// The example in the page about producers that sends an order by the shell, with the page's body, and a wait for it.
+fn order_from_a_shell(root: &Path) -> String {
+    let page = fs::read_to_string(root.join("docs/producers.md")).expect("a page");
+    let block = |language: &str| {
+        let found = page.split(language).nth(1).and_then(|rest| rest.split("```").next());
+        found.expect("an example").to_owned()
+    };
+    format!(
+        "ORDER=$(cargo ballet id booking-17)\ncd \"$WALK\"\ncat > body.json << BODY\n{}BODY\n{}\
+         command curl --fail --retry 60 --retry-all-errors --retry-delay 1 \
+         $GATEWAY/orders/$ORDER -H \"$SUPPORT\"",
+        block("```json\n"),
+        block("```sh\n"),
+    )
 }
 
 #[tokio::test]
@@ -88,7 +106,7 @@ async fn walk(system: &str) -> (Vec<String>, Vec<String>) {
     let scripts: Vec<String> =
         page::commands(&page).into_iter().filter(|command| command.contains('\n')).collect();
     let _alone = ALONE.lock().await;
-    let demo = RunningDemo::start(&root, &format!("{DEMO} {system} --customers 13")).await;
+    let demo = RunningDemo::start(&root, system, &format!("{DEMO} {system} --customers 13")).await;
     let answers = demo.run(&scripts.join("\n")).await;
     let mut refused: Vec<String> = answers.iter().filter_map(|answer| refusal(answer)).collect();
     // On a busy machine a service may be too late.

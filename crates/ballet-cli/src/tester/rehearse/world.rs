@@ -61,7 +61,7 @@ pub(crate) async fn prepare(stage: &mut Stage, command: &str) -> Result<()> {
 /// Says how to look at the world from another shell.
 pub(crate) fn show(stage: &Stage) -> Result<()> {
     let file = stage.logs.join(ENV);
-    write_exports(&file, &variables(stage))?;
+    write_exports(&file, "", &variables(stage))?;
     ui::say(&format!(
         "everything stays up until Ctrl-C; the logs are in {}. In another shell:",
         stage.logs.display()

@@ -36,7 +36,7 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
     let program = std::env::current_exe().context("cannot find this program")?;
     let out = match &args.out {
         Some(out) => out.clone(),
-        None => run_dir(Some(&program), "soak")?,
+        None => run_dir(Some(&program), "soak", subject.system.name)?,
     };
     let mut stop = Stop::listen()?;
     let run = tokio::select! {

@@ -2,17 +2,14 @@
 //! tokens, are in a file for the shell.
 
 use std::fs;
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use ballet_stage::write_exports;
 use serde_json::json;
 
 use crate::customer::{BUYS, SELLS, SUPPORTS};
 use crate::open_shop::OpenShop;
 use ballet_terminal::ui;
-use ballet_trials::{DemoConsole, demo_console};
+use ballet_trials::{DemoConsole, DemoShell, demo_console};
 
 /// Commands for a shell that has read the file.
 pub const HINTS: &str = include_str!("hints.txt");
@@ -24,14 +21,11 @@ const CONTRACTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/cont
 const ALICE: &str = "0193f7a0-0000-7000-8000-00000000a11c";
 const BOB: &str = "0193f7a0-0000-7000-8000-000000000b0b";
 
-/// The file for the shell, beside the directories of the runs. It always belongs to the last demo.
-const ENV: &str = "env";
-/// The options of every curl in such a shell: no progress, and a line of its own for the prompt.
-const CURL: &str = "silent\nshow-error\nwrite-out = \"\\n\"\n";
+/// The file for the shell and the console, which a user of the demo has until the value is dropped.
+pub(crate) type Shown = (DemoShell, Option<DemoConsole>);
 
-/// Prints where the user can look around, and commands to try. The console stops when the returned value is
-/// dropped.
-pub(crate) async fn show(shop: &OpenShop) -> Result<Option<DemoConsole>> {
+/// Prints where the user can look around, and commands to try.
+pub(crate) async fn show(shop: &OpenShop) -> Result<Shown> {
     let shell = write(shop).await?;
     let (servers, env, gateway) = (&shop.stage.servers, &shop.stage.env, &shop.gateway);
     let ops = reqwest::Url::parse(env.ops_amqp_url())?;
@@ -49,22 +43,15 @@ pub(crate) async fn show(shop: &OpenShop) -> Result<Option<DemoConsole>> {
         &format!("{}, virtual host {}", servers.rabbitmq().management_url(), env.vhost()),
     );
     row("", &format!("user {user}, password {password}"));
-    row("logs", &near(shop.logs()).display().to_string());
-    row("for your shell", &format!(". {}", near(&shell).display()));
+    row("logs", &shop.logs().display().to_string());
+    row("for your shell", &format!(". {shell}"));
     row("", "then `psql $ORDERS_DATABASE_URL`, `cargo ballet dlq groups`, and");
     row("", "the lines below; `cargo xtask audit` checks everything at any time");
     let services: Vec<&'static str> =
         shop.stage.services.iter().map(|service| service.launch.name).collect();
-    let contracts = Path::new(CONTRACTS);
-    let console = match demo_console(&shop.stage, &services, shop.logs(), contracts).await {
-        Ok(console) => Some(console),
-        Err(error) => {
-            ui::say(&format!("there is no console: {error:#}"));
-            None
-        }
-    };
+    let console = demo_console(&shop.stage, &services, CONTRACTS.as_ref()).await;
     ui::print(&format!("\n{}", ui::bold("What to try, in another terminal")));
-    let hints = HINTS.replace("target/demo/env", &near(&shell).display().to_string());
+    let hints = HINTS.replace("target/demo/shop/env", &shell.to_string());
     for line in hints.lines() {
         let comment = line.starts_with('#');
         ui::print(
@@ -72,15 +59,12 @@ pub(crate) async fn show(shop: &OpenShop) -> Result<Option<DemoConsole>> {
         );
     }
     ui::print("");
-    Ok(console)
+    Ok((shell, console))
 }
 
-/// Writes the file for the shell. Only its owner may read it, because it holds passwords and tokens.
-async fn write(shop: &OpenShop) -> Result<PathBuf> {
-    let dir = shop.logs();
-    let file = dir.join(ENV);
-    write_exports(&file, &variables(shop).await?)?;
-    let written = fs::write(dir.join(".curlrc"), CURL);
+/// Writes the file for the shell, and the checkout that it names.
+async fn write(shop: &OpenShop) -> Result<DemoShell> {
+    let (OpenShop { stage, gateway, .. }, dir) = (shop, shop.logs());
     let checkout = json!({
         "customer_id": ALICE,
         "lines": [{ "sku": "creme", "quantity": 1,
@@ -89,44 +73,20 @@ async fn write(shop: &OpenShop) -> Result<PathBuf> {
         "ship_to": { "name": "Alice", "street": "Am Hafen 3", "postal_code": "20457",
             "city": "Hamburg", "country": "DE" },
     });
-    let written =
-        written.and_then(|()| fs::write(dir.join("checkout.json"), format!("{checkout:#}\n")));
-    written.with_context(|| format!("cannot write to {}", dir.display()))?;
-    let link = dir.parent().unwrap_or(dir).join(ENV);
-    // The link belongs to an earlier demo, or does not exist.
-    fs::remove_file(&link).ok();
-    symlink(&file, &link).with_context(|| format!("cannot create {}", link.display()))?;
-    Ok(link)
-}
-
-async fn variables(shop: &OpenShop) -> Result<Vec<(String, String)>> {
-    let (OpenShop { stage, gateway, .. }, dir) = (shop, shop.logs());
+    let file = dir.join("checkout.json");
+    let written = fs::write(&file, format!("{checkout:#}\n"));
+    written.with_context(|| format!("cannot write {}", file.display()))?;
     let bearer = |token: String| format!("Authorization: Bearer {token}");
-    let path = |path: &Path| path.display().to_string();
     let mut all = vec![
-        ("SHOP".to_owned(), gateway.url.clone()),
         ("ALICE".to_owned(), bearer(gateway.token(ALICE, BUYS).await?)),
         ("BOB".to_owned(), bearer(gateway.token(BOB, BUYS).await?)),
         ("MERCHANT".to_owned(), bearer(gateway.token("merchant", SELLS).await?)),
         ("SUPPORT".to_owned(), bearer(gateway.token("support", SUPPORTS).await?)),
-        ("JSON".to_owned(), "Content-Type: application/json".to_owned()),
-        ("CHECKOUT".to_owned(), path(&dir.join("checkout.json"))),
-        ("CURL_HOME".to_owned(), path(dir)),
-        ("GATEWAY".to_owned(), path(gateway.program())),
-        ("CONFIG".to_owned(), path(&gateway.config())),
-        ("KEYS".to_owned(), path(&gateway.keys())),
+        ("CHECKOUT".to_owned(), file.display().to_string()),
         ("STOREFRONT_URL".to_owned(), stage.env.amqp_url("storefront").to_owned()),
-        // The shell may have read the file of another system's demo before.
-        ("BALLET_CONTRACTS".to_owned(), path(&fs::canonicalize(CONTRACTS)?)),
     ];
     all.extend(stage.variables());
-    Ok(all)
-}
-
-/// Returns the path relative to the working directory, if it is below that.
-fn near(path: &Path) -> PathBuf {
-    let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(&here).unwrap_or(path).to_owned()
+    DemoShell::write(dir, Some(gateway), Some(&fs::canonicalize(CONTRACTS)?), all)
 }
 
 #[cfg(test)]

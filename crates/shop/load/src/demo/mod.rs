@@ -17,13 +17,14 @@ use futures_util::future::OptionFuture;
 
 use crate::cases;
 use crate::demo::crowd::Crowd;
+use crate::demo::guide::Shown;
 use crate::demo::orders::DemoOrders;
 use crate::demo::tap::Tap;
 use crate::open_shop::OpenShop;
 use crate::products;
 use crate::system;
 use ballet_terminal::ui;
-use ballet_trials::{DemoConsole, Stop};
+use ballet_trials::Stop;
 
 pub use crate::demo::guide::HINTS;
 pub use crate::demo::stage::{open, packages};
@@ -67,9 +68,9 @@ pub async fn run(args: &Args, shop: impl Future<Output = Result<OpenShop>>) -> R
         }
     }
     let held = matches!(played, Some(Ok((true, _))));
-    if let Some(Ok((_, console))) = &mut played {
+    if let Some(Ok((_, shown))) = &mut played {
         // The console stops before the server of its database.
-        drop(console.take());
+        drop(shown.take());
     }
     shop.close(!held || args.keep).await?;
     match played {
@@ -82,7 +83,7 @@ pub async fn run(args: &Args, shop: impl Future<Output = Result<OpenShop>>) -> R
 }
 
 /// Places the orders, waits for them to end, and prints the summary. Returns whether everything held.
-async fn play(args: &Args, shop: &mut OpenShop) -> Result<(bool, Option<DemoConsole>)> {
+async fn play(args: &Args, shop: &mut OpenShop) -> Result<(bool, Option<Shown>)> {
     let with_python = placer::has_pika().await;
     let subject = system::subject();
     let tap = Tap::start(&shop.stage.env, subject.clone()).await?;
@@ -101,7 +102,7 @@ async fn play(args: &Args, shop: &mut OpenShop) -> Result<(bool, Option<DemoCons
     let held = summary::show(&tap, &orders, &quiescent)?;
     // Printed last, so that it is still on the screen when the user reads.
     if !args.once {
-        return Ok((held, guide::show(shop).await?));
+        return Ok((held, Some(guide::show(shop).await?)));
     }
     Ok((held, None))
 }

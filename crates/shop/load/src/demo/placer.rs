@@ -22,8 +22,9 @@ use crate::demo::orders::DemoOrders;
 use crate::demo::tap::Tap;
 use crate::open_shop::OpenShop;
 
-/// The number of customers at the gateway at once.
-const HTTP_AT_ONCE: usize = 8;
+/// The number of customers at the gateway at once, some of whom wait for the moment to cancel. The gateway counts their
+/// connections with the user's.
+const HTTP_AT_ONCE: usize = 24;
 /// The number of events that are published before their confirms are awaited.
 const AMQP_AT_ONCE: usize = 50;
 /// Every event with a number divisible by this is sent twice.
@@ -110,14 +111,9 @@ impl Placer {
     }
 
     async fn through_the_gateway(&self, cases: &[(usize, OrderCase)]) -> Result<()> {
-        let cancelling = cases
-            .iter()
-            .filter(|(_, case)| matches!(case.end, ExpectedEnd::CustomerCancels(_)))
-            .count();
         stream::iter(cases)
             .map(|(number, case)| self.post(*number, case))
-            // A customer who waits for the moment to cancel does not delay the others.
-            .buffer_unordered(HTTP_AT_ONCE + cancelling)
+            .buffer_unordered(HTTP_AT_ONCE)
             .try_collect()
             .await
     }

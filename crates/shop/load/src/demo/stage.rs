@@ -34,7 +34,7 @@ pub async fn open(
     system: &System,
     servers: Servers,
 ) -> Result<OpenShop> {
-    let logs = run_dir(programs.values().next().map(PathBuf::as_path), kind)?;
+    let logs = run_dir(programs.values().next().map(PathBuf::as_path), kind, system.name)?;
     ui::say("applying the broker's topology and creating the databases");
     // The others run elsewhere, or not at all.
     let runs = |name: &str| SERVICES.contains(&name) || programs.contains_key(name);

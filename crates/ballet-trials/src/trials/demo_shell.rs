@@ -1,0 +1,123 @@
+//! The file with the addresses of a demo, for a user's shell.
+
+use std::fmt;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use ballet_stage::write_exports;
+
+use crate::processes::gateway::Gateway;
+
+/// The file's name in the directory of a run, and beside the directories of the system's runs.
+const ENV: &str = "env";
+/// Variables that not every demo sets. The shell may have read the file of another system's demo before.
+const FIRST: &str = "unset BALLET_CONTRACTS BALLET_DATABASE_URL\n";
+/// The options of every curl in such a shell: no progress, and a line of its own for the prompt.
+const CURL: &str = "silent\nshow-error\nwrite-out = \"\\n\"\n";
+
+/// The file of a demo. Its path is the same for every demo of a system, and ends with this value; if several run, it is
+/// the last one's.
+#[derive(Debug)]
+pub struct DemoShell {
+    file: PathBuf,
+    link: PathBuf,
+}
+
+impl DemoShell {
+    /// Writes the file into the directory of a run. Besides these variables it has the demo's process in `DEMO`, the
+    /// gateway's address in `GATEWAY`, and a program that makes tokens in `TOKEN`. With `contracts` the command reads
+    /// those.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be written.
+    pub fn write(
+        dir: &Path,
+        gateway: Option<&Gateway>,
+        contracts: Option<&Path>,
+        mut variables: Vec<(String, String)>,
+    ) -> Result<Self> {
+        let path = |path: &Path| path.display().to_string();
+        let (file, token, link) = (dir.join(ENV), dir.join("token"), dir.with_file_name(ENV));
+        let own = [
+            ("DEMO", Some(std::process::id().to_string())),
+            ("GATEWAY", gateway.map(|gateway| gateway.url.clone())),
+            ("TOKEN", gateway.map(|_| path(&token))),
+            ("JSON", Some("Content-Type: application/json".to_owned())),
+            ("CURL_HOME", Some(path(dir))),
+            ("BALLET_CONTRACTS", contracts.map(path)),
+        ];
+        let own = own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        variables.extend(own);
+        write_exports(&file, FIRST, &variables)?;
+        let written = || {
+            if let Some(gateway) = gateway {
+                fs::write(&token, gateway.token_script())?;
+                fs::set_permissions(&token, Permissions::from_mode(0o700))?;
+            }
+            fs::write(dir.join(".curlrc"), CURL)?;
+            // The link of an earlier demo, if there is one.
+            fs::remove_file(&link).ok();
+            symlink(&file, &link)
+        };
+        written().with_context(|| format!("cannot write to {}", dir.display()))?;
+        Ok(Self { file, link })
+    }
+}
+
+impl Drop for DemoShell {
+    fn drop(&mut self) {
+        if fs::read_link(&self.link).is_ok_and(|file| file == self.file) {
+            fs::remove_file(&self.link).ok();
+        }
+    }
+}
+
+impl fmt::Display for DemoShell {
+    /// The path, from the working directory if it is below that.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let here = std::env::current_dir().unwrap_or_default();
+        self.link.strip_prefix(&here).unwrap_or(&self.link).display().fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn demos_side_by_side_have_a_shell_each_and_none_is_left_when_they_end() {
+        let target = std::env::temp_dir().join(format!("demo-shells-{}", std::process::id()));
+        let demo = |system: &str, run: &str, contracts: Option<&str>| {
+            let dir = target.join("demo").join(system).join(run);
+            fs::create_dir_all(&dir).expect("a directory");
+            let told = vec![("WHOSE".to_owned(), format!("{system} {run}"))];
+            DemoShell::write(&dir, None, contracts.map(Path::new), told).expect("a shell")
+        };
+        let whose = |system: &str| {
+            let told = fs::read_to_string(target.join("demo").join(system).join("env")).ok()?;
+            let of = told.lines().find_map(|line| line.strip_prefix("export WHOSE='"))?;
+            Some(of.trim_end_matches('\'').to_owned())
+        };
+        let (shop, rides) = (demo("shop", "1", Some("/shop")), demo("rides", "2", None));
+        assert_eq!(whose("shop").as_deref(), Some("shop 1"));
+        assert_eq!(whose("rides").as_deref(), Some("rides 2"));
+        let script = ". demo/shop/env; . demo/rides/env; echo $WHOSE $BALLET_CONTRACTS";
+        let shell = Command::new("sh").args(["-c", script]).current_dir(&target).output();
+        let said = String::from_utf8(shell.expect("it runs").stdout).expect("text");
+        assert_eq!(said, "rides 2\n", "the contracts of the shop are left");
+        let another = demo("shop", "3", None);
+        drop(shop);
+        assert_eq!(whose("shop").as_deref(), Some("shop 3"), "the last one's stays");
+        drop((another, rides));
+        for system in ["shop", "rides"] {
+            let link = target.join("demo").join(system).join("env");
+            assert!(fs::symlink_metadata(&link).is_err(), "{} dangles", link.display());
+        }
+        fs::remove_dir_all(&target).expect("removed");
+    }
+}
