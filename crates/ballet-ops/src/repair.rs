@@ -99,9 +99,13 @@ impl Repair {
                 claimed.extend(consumers.iter().map(|service| (*service, event.id)));
             }
         };
-        unrouted.browse(count).await?;
+        unrouted.letters().browse(count).await?;
         if !is_preview && result.unrouted > 0 {
-            result.add(unrouted.redrive(&DeadLetterFilter::default(), options).await?);
+            let all = DeadLetterFilter::default();
+            let (sent, unnoted) = unrouted.redrive(&all, options, &self.databases).await?;
+            result.add(sent);
+            let unnoted = unnoted.into_iter().map(|(service, why)| format!("{service}: {why}"));
+            result.failures.extend(unnoted);
         }
         for part in &self.parts {
             let sent = self.send_missed(part, &claimed, options, is_preview, &mut result);

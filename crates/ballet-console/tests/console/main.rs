@@ -5,6 +5,7 @@ mod actions;
 mod answers;
 mod browser;
 mod by_hand;
+mod groups;
 mod hostile;
 mod long_sagas;
 mod looks;

@@ -25,11 +25,12 @@ use crate::operator::dlq::send_args::SendArgs;
 use crate::operator::interventions::NoteWriter;
 
 /// The options that do not select dead letters by the way they died.
-pub(crate) const OTHERS: [&str; 9] = [
+pub(crate) const OTHERS: [&str; 10] = [
     "service",
     "reason",
     "step",
     "detail",
+    "group",
     "older_than",
     "newer_than",
     "all",

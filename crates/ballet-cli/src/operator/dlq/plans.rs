@@ -49,9 +49,9 @@ pub(crate) fn show(planned: &[ServicePlan], options: &GlobalOptions) {
     }
     let now = options.clock.now();
     let mut table = render::groups_table();
-    for ServicePlan { queue, plan } in planned {
-        for (key, group) in plan.groups().biggest_first() {
-            table.row(render::group_row(queue.service(), key, group, now));
+    for ServicePlan { plan, .. } in planned {
+        for (key, group) in plan.groups().all() {
+            table.row(render::group_row(key, group, now));
         }
     }
     ui::show(&table);
