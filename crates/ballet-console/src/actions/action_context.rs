@@ -77,22 +77,20 @@ impl ActionContext {
         }
     }
 
-    /// Says who acted last on the dead letters of a service, or on one of them, since this time: here or with the
-    /// command. `own` is an action that does not count.
+    /// Says in a sentence who acted last on the dead letters of a service, or on one of them, since this time: here or
+    /// with the command. `own` is an action that does not count. Empty if nobody did.
     pub(crate) async fn last_act(
         &self,
         service: &str,
         message: Option<&str>,
         since: Timestamp,
         own: Option<&Note>,
-    ) -> Option<String> {
+    ) -> String {
         let own = own.map(|note| (&*note.by, note.why.as_deref()));
         let last = actions::last_on_letters(&self.pool, service, message, since, own).await;
         // It only explains.
-        let found = last.inspect_err(|error| tracing::warn!("who was first is not known: {error}"));
-        let (by, act, what, at, why) = found.ok().flatten()?;
-        let why = why.map_or_else(String::new, |why| format!(": {why}"));
-        Some(format!("{by} {act} {what}, at {:.0}{why}", at.to_jiff()))
+        let last = last.inspect_err(|error| tracing::warn!("who was first is not known: {error}"));
+        last.ok().flatten().map_or_else(String::new, |last| format!(" The last was: {last}."))
     }
 
     /// Returns the declarations of a service.

@@ -228,8 +228,8 @@ impl ChosenLetters {
         }
         if ended.standing != ActionState::Done {
             let message = self.filter.ids.first().map(String::as_str);
-            let last = context.last_act(&self.service, message, self.seen_at, Some(note)).await;
-            last.into_iter().for_each(|last| ended.say(&format!("Meanwhile {last}.")));
+            ended.outcome +=
+                &context.last_act(&self.service, message, self.seen_at, Some(note)).await;
         }
     }
 

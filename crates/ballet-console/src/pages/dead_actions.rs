@@ -16,7 +16,7 @@ use crate::pages::words::{ago, event};
 pub(crate) fn act(
     meant: &LetterSelection,
     plan: &DeadLetterPlan,
-    last: Option<&str>,
+    last: &str,
     person: &Person,
     now: Timestamp,
 ) -> Markup {
@@ -30,7 +30,7 @@ pub(crate) fn act(
         h1 dir="auto" { (grouped(whole)) " " (meant.words(plan.groups().all().next().map(|(key, _)| key))) }
         @if whole == 0 {
             p.calm { "None is like that any more." }
-            @if let Some(last) = last { p dir="auto" { (last) "." } }
+            p dir="auto" { (last) }
         } @else {
             section {
                 h2 { "Which they are" }
@@ -46,8 +46,8 @@ pub(crate) fn act(
                     div.when { @if let Some(last) = group.last { "the last " (ago(last, now)) } }
                 } } }
                 @if unsendable > 0 {
-                    p.away { (grouped(unsendable)) " are not sent: they are forged, and nobody could tell any more whose word they are, or no \
-                        service consumes them. They can be discarded." }
+                    p.away { (grouped(unsendable)) " of them cannot be sent: forged, so that nobody could tell any more whose word it is, or consumed by no \
+                        service. They can be discarded." }
                 }
                 @if plan.renamed() > 0 {
                     p { (grouped(plan.renamed())) " get a new message id, because services refuse ids that are this old; the old one is kept in "

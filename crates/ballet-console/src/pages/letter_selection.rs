@@ -65,7 +65,7 @@ impl LetterSelection {
                 None => format!("{name} {value}"),
             })
             .collect();
-        if given.is_empty() { format!("all {of}") } else { format!("{of}: {}", given.join(", ")) }
+        if given.is_empty() { of } else { format!("{of}: {}", given.join(", ")) }
     }
 
     /// Writes the selection into a form.

@@ -61,36 +61,23 @@ fn short(one: &Finding, now: Timestamp) -> Markup {
 
 /// Links to the page that does what the advice has a command for.
 pub(crate) fn link_of_advice(finding: &Finding) -> Markup {
-    html! {
-        @if let Some((address, says)) = page_of_advice(finding) {
-            span.for-operators { "On these pages: " a href=(address) { (says) } }
-        }
-    }
-}
-
-fn page_of_advice(finding: &Finding) -> Option<(String, &'static str)> {
     let service = &*finding.subject;
+    let letters = |of| LetterSelection::all(of).address();
     let retry = || RetryScope { service: service.to_owned(), saga: None }.address();
     let (address, says) = match finding.cause {
-        Cause::DeadLetters => {
-            (LetterSelection::all(service).address(), "send them back, or discard them")
-        }
-        Cause::Unrouted => {
-            (LetterSelection::all(UNROUTED).address(), "send them on, or discard them")
-        }
+        Cause::DeadLetters => (letters(service), "send them back, or discard them"),
+        Cause::Unrouted => (letters(UNROUTED), "send them on, or discard them"),
         Cause::Outbox => (retry(), "publish them now"),
         Cause::Stuck => (retry(), "try them again now"),
-        Cause::Undecided => {
-            (format!("/sagas?state={}", SagaState::Waiting), "the sagas that are open")
-        }
+        Cause::Undecided => (format!("/sagas?state={}", SagaState::Waiting), "those that are open"),
         Cause::Paused => (format!("/services#{service}"), "resume it"),
         Cause::Lost => ("/repair".to_owned(), "send them, after a look"),
         _ if finding.advice.contains("topology repair") => {
             ("/repair".to_owned(), "repair it, after a look")
         }
-        _ => return None,
+        _ => return html! {},
     };
-    Some((address, says))
+    html! { span.for-operators { "On these pages: " a href=(address) { (says) } } }
 }
 
 /// Returns the class of a row with this finding.

@@ -46,7 +46,7 @@ fn chosen(meant: &LetterSelection, seen_at: Timestamp) -> ChosenLetters {
 async fn planned(
     visit: &Visit,
     chosen: &ChosenLetters,
-) -> Result<(DeadLetterPlan, Option<String>), Response> {
+) -> Result<(DeadLetterPlan, String), Response> {
     if chosen.service != UNROUTED {
         visit.service(&chosen.service)?;
     }
@@ -55,7 +55,7 @@ async fn planned(
     let plan = plan.map_err(|error| visit.refused(&error.to_string()))?;
     let last = match plan.dead_letters() {
         0 => context.last_act(&chosen.service, None, chosen.seen_at, None).await,
-        _ => None,
+        _ => String::new(),
     };
     Ok((plan, last))
 }
@@ -65,7 +65,7 @@ pub(super) async fn plan(visit: Visit, Query(meant): Query<LetterSelection>) -> 
     let now = visit.site.clock.now();
     let _turn = visit.site.dead.turn().await;
     let (plan, last) = planned(&visit, &chosen(&meant, now - RECENTLY)).await?;
-    let content = pages::act(&meant, &plan, last.as_deref(), &visit.person, now);
+    let content = pages::act(&meant, &plan, &last, &visit.person, now);
     visit.page("/dead-letters", "Dead letters", &content)
 }
 
@@ -97,7 +97,6 @@ pub(super) async fn act(visit: Visit, Form(act): Form<LettersForm>) -> Answer {
     let (plan, last) = planned(&visit, &chosen).await?;
     let whole = plan.dead_letters();
     if whole == 0 {
-        let last = last.map_or_else(String::new, |last| format!(" Meanwhile {last}."));
         return Err(visit.refused(&format!("None is like that any more.{last}")));
     }
     let what = meant.words(plan.groups().all().next().map(|(key, _)| key));
@@ -156,7 +155,6 @@ pub(super) async fn one(visit: &Visit, service: &str, id: &str) -> Result<Letter
         return Ok(letter);
     }
     let last = visit.site.context.last_act(service, Some(id), Timestamp::UNIX_EPOCH, None).await;
-    let last = last.map_or_else(String::new, |last| format!(" The last: {last}."));
     Err(visit.not_found(&format!("{GONE}{last}")))
 }
 
@@ -214,9 +212,8 @@ pub(super) async fn edit(
     if given.seen != seen.join(" ") {
         let context = &visit.site.context;
         let last = context.last_act(&service, Some(&id), Timestamp::UNIX_EPOCH, None).await;
-        let who = last.map_or_else(String::new, |last| format!(": {last}"));
         let why = format!(
-            "It was edited or sent back by somebody else meanwhile{who}. Look at it again."
+            "It was edited or sent back by somebody else meanwhile.{last} Look at it again."
         );
         return Err(visit.refused(&why));
     }

@@ -119,10 +119,7 @@ async fn read(
     sqlx::query_as(AssertSqlSafe(select)).bind(id).fetch_all(pool).await
 }
 
-/// An act on dead letters: by whom, what, on what, when and why.
-type LetterAct = (String, String, String, jiff_sqlx::Timestamp, Option<String>);
-
-/// Returns the last act on dead letters of a service, or on one of them, since this time: of an action here, or of the
+/// Says what was done last to dead letters of a service, or to one of them, since this time: by an action here, or by the
 /// command, as the end of the journal has it. `own` is the person and the reason of one that does not count.
 pub(crate) async fn last_on_letters(
     pool: &PgPool,
@@ -130,8 +127,9 @@ pub(crate) async fn last_on_letters(
     message: Option<&str>,
     since: Timestamp,
     own: Option<(&str, Option<&str>)>,
-) -> Result<Option<LetterAct>, sqlx::Error> {
-    let last = "select * from ( \
+) -> Result<Option<String>, sqlx::Error> {
+    let last = "select concat(who, ' ', act, ' ', what, ', at ', \
+            to_char(at at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), ': ' || why) from ( \
             select by as who, act, what, at, why from console.action \
             where service = $1 and ($2::uuid is null or message = $2::text) and at >= $3 \
                 and act in ('sends back', 'discards', 'edits') \
@@ -142,7 +140,7 @@ pub(crate) async fn last_on_letters(
                 and at >= $3 and who is not null and place > (select max(place) - 100000 from console.entry) \
         ) as acts where (who, why) is distinct from ($4, $5) order by at desc limit 1";
     let (by, why) = own.unzip();
-    sqlx::query_as(last)
+    sqlx::query_scalar(last)
         .bind(service)
         .bind(message.and_then(|id| Uuid::try_parse(id).ok()))
         .bind(since.to_sqlx())

@@ -228,7 +228,7 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
         ("/audit", "audit", "Audit"),
         ("/dead-letters", "unrouted", "no service declares its type"),
         ("/dead-letters/act?service=unrouted", "send-on", "Discard"),
-        ("/repair?since=2h", "repair", "What would be mended"),
+        ("/repair", "repair", "What was found"),
     ] {
         person.finds(page, says).await;
         person.looks(name).await;

@@ -121,17 +121,17 @@ impl DeadLetter {
         Self { id, event_type, exchange, routing_key, reason, is_unsendable: false, ..read }
     }
 
-    /// Makes one of an event that no binding took.
-    pub(crate) fn unrouted(service: &str, delivery: Delivery) -> Self {
-        let id = message_id(&delivery);
-        Self { reason: "unrouted".to_owned(), ..Self::missed(service, id, delivery) }
-    }
-
-    /// Says what becomes of it if it is sent on, or else why it cannot be.
-    pub(crate) fn explained(self, fate: Result<String, String>) -> Self {
+    /// Makes one of an event that no binding took. `fate` says what becomes of it if it is sent, or why it cannot be.
+    pub(crate) fn unrouted(
+        service: &str,
+        delivery: Delivery,
+        fate: impl FnOnce(&Self) -> Result<String, String>,
+    ) -> Self {
+        let event = Self::missed(service, message_id(&delivery), delivery);
+        let fate = fate(&event);
         let is_unsendable = fate.is_err();
         let (Ok(detail) | Err(detail)) = fate;
-        Self { detail: Some(detail), is_unsendable, ..self }
+        Self { reason: "unrouted".to_owned(), detail: Some(detail), is_unsendable, ..event }
     }
 
     /// Makes one of a message in a retry queue. It waits for another attempt of the service that its routing key names.

@@ -137,16 +137,4 @@ impl DeadLetterGroups {
     pub fn dead_letters(&self) -> u64 {
         self.0.values().map(|group| group.count).sum()
     }
-
-    /// Returns the number of groups.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there are no groups.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }

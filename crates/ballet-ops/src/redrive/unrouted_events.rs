@@ -51,11 +51,9 @@ impl UnroutedEvents {
         };
         let consumers = Arc::new(EventConsumers(parts.into_iter().map(consumer).collect()));
         let known = Arc::clone(&consumers);
-        let letter = Arc::new(move |queue: &str, delivery| {
-            let event = DeadLetter::unrouted(queue, delivery);
-            let fate = known.fate(&event);
-            event.explained(fate)
-        });
+        let fate = move |event: &DeadLetter| known.fate(event);
+        let letter =
+            Arc::new(move |queue: &str, delivery| DeadLetter::unrouted(queue, delivery, &fate));
         Self { queue: DeadQueue::of_unrouted(broker, letter), consumers }
     }
 
@@ -116,10 +114,16 @@ impl UnroutedEvents {
 }
 
 impl EventConsumers {
-    /// Returns what becomes of an event that is sent, or why it is not.
+    /// Returns what becomes of an event that is sent, or why it is not. It is forged if its type is not its routing key:
+    /// the broker checks only the routing key against the rights of its publisher, and a service does not compare the two
+    /// in a message that is sent again.
     fn fate(&self, event: &DeadLetter) -> Result<String, String> {
-        if let Some(why) = self.forgery(event) {
-            return Err(why);
+        let (key, event_type) = (key_of(event), type_of(event));
+        let is_consumed = || self.0.iter().any(|consumer| consumer.events.get(key).is_some());
+        if !came_back(event) && event_type != key && is_consumed() {
+            return Err(format!(
+                "its type is {event_type:?}, but it was published with the routing key {key:?}"
+            ));
         }
         let names: Vec<&str> = self.of(event).map(|one| one.part.service).collect();
         if names.is_empty() {
@@ -127,18 +131,6 @@ impl EventConsumers {
         } else {
             Ok(format!("goes to {}", names.join(", ")))
         }
-    }
-
-    /// Returns why the event is not sent to the services that consume it, if it is forged: its type is not its routing
-    /// key. The broker checks only the routing key against the rights of its publisher, and a service does not compare
-    /// the two in a message that is sent again.
-    fn forgery(&self, event: &DeadLetter) -> Option<String> {
-        let (key, event_type) = (key_of(event), type_of(event));
-        let is_forged = !came_back(event) && event_type != key;
-        let is_consumed = self.0.iter().any(|consumer| consumer.events.get(key).is_some());
-        (is_forged && is_consumed).then(|| {
-            format!("its type is {event_type:?}, but it was published with the routing key {key:?}")
-        })
     }
 
     fn of(&self, event: &DeadLetter) -> impl Iterator<Item = &EventConsumer> {
@@ -238,7 +230,8 @@ mod tests {
         }
         let headers: Vec<_> =
             headers.iter().map(|(name, value)| (*name, long_string(value))).collect();
-        DeadLetter::unrouted("unrouted", delivered(exchange, key, properties, &headers))
+        let delivery = delivered(exchange, key, properties, &headers);
+        DeadLetter::unrouted("unrouted", delivery, |_| Ok(String::new()))
     }
 
     /// The broker has checked only the routing key against the rights of the publisher.
@@ -264,8 +257,9 @@ mod tests {
             (event(EVENTS, "desk", Some(RUNG), &[]), false, false),
         ] {
             assert_eq!(!unrouted.consumers(&event).is_empty(), is_sent, "{event:?}");
-            assert_eq!(unrouted.consumers.forgery(&event).is_some(), is_forged, "{event:?}");
-            assert_eq!(unrouted.consumers.fate(&event).is_ok(), is_sent, "{event:?}");
+            let fate = unrouted.consumers.fate(&event);
+            assert_eq!(fate.is_ok(), is_sent, "{event:?}");
+            assert_eq!(fate.is_err_and(|why| why != NOBODYS), is_forged, "{event:?}");
             let run = ToolRun::new(&RedriveOptions::plain(), Timestamp::MIN);
             if is_sent {
                 let sent = run.redriven(&of_service("desk", &event), None);

@@ -108,8 +108,7 @@ pub(crate) async fn list(args: &DlqListArgs, options: &GlobalOptions) -> Result<
 }
 
 pub(crate) async fn groups(args: &GroupsArgs, options: &GlobalOptions) -> Result<ExitStatus> {
-    let now = options.clock.now();
-    let filter = args.selection.filter(now);
+    let filter = args.selection.filter(options.clock.now());
     let mut groups = redrive::DeadLetterGroups::default();
     for queue in dead_letters::open(options, &args.selection.service).await? {
         queue.warn_of_readers();
@@ -127,20 +126,10 @@ pub(crate) async fn groups(args: &GroupsArgs, options: &GlobalOptions) -> Result
     if rows.is_empty() {
         args.selection.require_known_reason()?;
     }
-    if options.output != Output::Table {
-        let rows = rows.iter().map(|(key, group)| render::group(key, group));
-        ui::print_json(options.output, rows);
-        return Ok(ExitStatus::All);
-    }
-    let Some((biggest, _)) = rows.first() else {
-        ui::print("no dead letters match");
+    render::groups(&rows, options);
+    let Some((biggest, _)) = rows.first().filter(|_| options.output == Output::Table) else {
         return Ok(ExitStatus::All);
     };
-    let mut table = render::groups_table();
-    for (key, group) in &rows {
-        table.row(render::group_row(key, group, now));
-    }
-    ui::show(&table);
     let which = match biggest.id() {
         Some(id) => format!("--group {id}"),
         None => format!("--reason {}", shell_word(&biggest.reason)),

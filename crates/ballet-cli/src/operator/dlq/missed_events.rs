@@ -26,11 +26,12 @@ use crate::operator::interventions::NoteWriter;
 
 /// The options that do not select dead letters by the way they died.
 pub(crate) const OTHERS: [&str; 10] = [
+    // The first one also selects unrouted events.
+    "group",
     "service",
     "reason",
     "step",
     "detail",
-    "group",
     "older_than",
     "newer_than",
     "all",

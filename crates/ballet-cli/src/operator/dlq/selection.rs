@@ -110,22 +110,12 @@ impl DeadLetterSelection {
 
     /// Whether any option besides the service is given.
     fn is_given(&self) -> bool {
-        let Self {
-            service: _,
-            reason,
-            step,
-            event_type,
-            detail,
-            group,
-            id,
-            saga,
-            older_than,
-            newer_than,
-        } = self;
-        [reason, step, event_type, detail, group, saga].iter().any(|option| option.is_some())
-            || !id.is_empty()
-            || older_than.is_some()
-            || newer_than.is_some()
+        let texts =
+            [&self.reason, &self.step, &self.event_type, &self.detail, &self.group, &self.saga];
+        texts.iter().any(|option| option.is_some())
+            || !self.id.is_empty()
+            || self.older_than.is_some()
+            || self.newer_than.is_some()
     }
 
     /// Refuses to go on without a selection or `--all`, so that nobody redrives or discards
