@@ -188,15 +188,18 @@ impl Console {
         let unjudged = watch::Sender::new(None);
         let secret = accounts::secret(&pool, &token::new()?).await?;
         let context = ActionContext {
+            pool: pool.clone(),
             contract_index: Arc::clone(&contract_index),
             broker: Arc::clone(&options.broker),
             publisher: options.publisher.clone(),
+            management: options.management.clone(),
             databases: options.databases.clone(),
             clock: options.clock.clone(),
             archive: options.archive.clone(),
             running: Arc::new(RunningActions::default()),
         };
         let site = Arc::new(Site {
+            dead: DeadLetterReader::new(context.clone()),
             context,
             secret,
             trusted: options.trusted.clone(),
@@ -209,7 +212,6 @@ impl Console {
             unjudged: unjudged.subscribe(),
             now: TimedValue::new(live::FRESH),
             parts: watch::Sender::new(Arc::default()),
-            dead: DeadLetterReader::new(Arc::clone(&options.broker), contract_index.services()),
             auditor: options.auditor.clone().map(Mutex::new),
             attempts: Attempts::default(),
             hashing: Semaphore::new(HASHED_AT_ONCE),

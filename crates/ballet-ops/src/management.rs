@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use ballet_amqp::{ManagementApi, ManagementError};
 use ballet_core::mask::masked;
-use ballet_core::topology::drift::{BrokerObjects, Difference, ObjectKind};
+use ballet_core::topology::drift::{BrokerObjects, Difference, ObjectKind, compare};
+use ballet_core::{System, contract, topology};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::{Method, StatusCode, Url};
@@ -77,6 +78,17 @@ impl VhostManagement {
             bindings: self.list("bindings").await?,
             policies: self.list("policies").await?,
         })
+    }
+
+    /// How the objects differ from what a system declares.
+    ///
+    /// # Errors
+    ///
+    /// There is no answer.
+    pub async fn differences(&self, system: &System) -> Result<Vec<Difference>> {
+        let here = contract::system(&self.vhost, system.parts.clone());
+        let wanted = topology::definitions(&here, |_| String::new());
+        Ok(compare(&wanted, &self.read_objects().await?))
     }
 
     /// The queues, each with the number of its consumers. RabbitMQ 4.3 counts them every five seconds and reports none
@@ -218,6 +230,12 @@ impl VhostManagement {
         let reason = answer["reason"].as_str().unwrap_or(text.trim());
         format!("RabbitMQ at {} answers {}: {reason}{advice}", self.shown, status.as_u16())
     }
+}
+
+/// Whether a process of the release before may need what the repair of a difference takes: it has to be asked for.
+#[must_use]
+pub const fn has_to_be_asked_for(difference: &Difference) -> bool {
+    matches!(difference, Difference::Unwanted { .. } | Difference::Other { keeps_less: true, .. })
 }
 
 /// The kind of a binding's destination, as the API abbreviates it.

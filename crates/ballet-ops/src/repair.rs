@@ -17,6 +17,7 @@ use crate::missed::{MissedEvents, ServiceJournal, search, send};
 use crate::redrive::{
     DeadLetter, DeadLetterFilter, NoteWriter, RedriveError, RedriveOptions, Summary, UnroutedEvents,
 };
+use crate::words::{acting, counted, grouped};
 
 /// The servers and the declarations of a system, and the time from which on something may have been lost.
 #[derive(Clone)]
@@ -56,6 +57,30 @@ impl RepairResult {
     pub fn found(&self) -> u64 {
         let missed = self.missed.iter().map(|(_, missed)| missed.events().len() as u64);
         self.unrouted + missed.sum::<u64>()
+    }
+
+    /// Returns a sentence on each part of what was found, and on what stays.
+    #[must_use]
+    pub fn words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        if self.unrouted > 0 {
+            words.push(format!("{} in `unrouted` for services", counted(self.unrouted, "event")));
+        }
+        for (service, missed) in &self.missed {
+            words.extend(missed.by_type().into_iter().map(|(event_type, count)| {
+                format!("{service} has missed {} of {event_type}", grouped(count))
+            }));
+            if !missed.is_whole() {
+                words.push(format!("what {service} has missed cannot be seen as a whole"));
+            }
+        }
+        words.extend(self.failures.iter().cloned());
+        if self.unclaimed > 0 {
+            let stay = acting(self.unclaimed, "event", "stay");
+            let why = "`ballet dlq redrive --from-unrouted --dry-run` says why";
+            words.push(format!("{stay} in `unrouted`: {why}"));
+        }
+        words
     }
 
     fn add(&mut self, sent: Summary) {
@@ -99,9 +124,13 @@ impl Repair {
                 claimed.extend(consumers.iter().map(|service| (*service, event.id)));
             }
         };
-        unrouted.browse(count).await?;
+        unrouted.letters().browse(count).await?;
         if !is_preview && result.unrouted > 0 {
-            result.add(unrouted.redrive(&DeadLetterFilter::default(), options).await?);
+            let all = DeadLetterFilter::default();
+            let (sent, unnoted) = unrouted.redrive(&all, options, &self.databases).await?;
+            result.add(sent);
+            let unnoted = unnoted.into_iter().map(|(service, why)| format!("{service}: {why}"));
+            result.failures.extend(unnoted);
         }
         for part in &self.parts {
             let sent = self.send_missed(part, &claimed, options, is_preview, &mut result);

@@ -29,10 +29,14 @@ impl NoteWriter {
     /// with, and the journal says by whom.
     pub(crate) async fn close(self) {
         let Err(why) = self.notes.close().await else { return };
-        ui::note(&format!(
-            "who did it is in the journal (ballet tap), and not in the database of {}, so `sagas show` \
-             does not say it: {why}",
-            self.service
-        ));
+        not_noted(&self.service, &why);
     }
+}
+
+/// Reports that notes are missing in the database of a service.
+pub(crate) fn not_noted(service: &str, why: &str) {
+    ui::note(&format!(
+        "who did it is in the journal (ballet tap), and not in the database of {service}, so `sagas show` \
+         does not say it: {why}"
+    ));
 }

@@ -8,13 +8,18 @@ use std::time::Duration;
 use ballet::Clock;
 use ballet_amqp::Broker;
 use ballet_core::Part;
-use ballet_ops::redrive::{Note, OnDeadLetter, Progress, RedriveOptions, Stop};
+use ballet_core::topology::UNROUTED;
+use ballet_ops::redrive::{
+    DeadLetters, Note, OnDeadLetter, Progress, RedriveOptions, Stop, UnroutedEvents,
+};
+use jiff::Timestamp;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio::time::timeout;
 
 use crate::actions::running_actions::RunningActions;
 use crate::contract_index::ContractIndex;
+use crate::store::actions;
 
 /// The longest wait for a connection to a database.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -22,10 +27,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The resources of actions.
 #[derive(Clone)]
 pub(crate) struct ActionContext {
+    /// The console's database.
+    pub(crate) pool: PgPool,
     pub(crate) contract_index: Arc<ContractIndex>,
     pub(crate) broker: Arc<dyn Broker>,
     /// The broker as a user who may publish events, if there is one.
     pub(crate) publisher: Option<Arc<dyn Broker>>,
+    /// The address of the broker's management API, with user and password.
+    pub(crate) management: Option<String>,
     pub(crate) databases: Vec<(String, PgConnectOptions)>,
     pub(crate) clock: Clock,
     /// The folder for discarded dead letters.
@@ -53,6 +62,35 @@ impl ActionContext {
             }
             Err(_) => Err(format!("the database of {service} does not answer")),
         }
+    }
+
+    /// Returns the events that no binding took.
+    pub(crate) fn unrouted(&self) -> UnroutedEvents {
+        UnroutedEvents::new(Arc::clone(&self.broker), self.contract_index.system().parts.clone())
+    }
+
+    /// Returns the dead letters of a service, or the events that no binding took.
+    pub(crate) fn letters(&self, service: &str) -> DeadLetters {
+        match service {
+            UNROUTED => self.unrouted().letters(),
+            _ => DeadLetters::on(Arc::clone(&self.broker), service),
+        }
+    }
+
+    /// Says in a sentence who acted last on the dead letters of a service, or on one of them, since this time: here or
+    /// with the command. `own` is an action that does not count. Empty if nobody did.
+    pub(crate) async fn last_act(
+        &self,
+        service: &str,
+        message: Option<&str>,
+        since: Timestamp,
+        own: Option<&Note>,
+    ) -> String {
+        let own = own.map(|note| (&*note.by, note.why.as_deref()));
+        let last = actions::last_on_letters(&self.pool, service, message, since, own).await;
+        // It only explains.
+        let last = last.inspect_err(|error| tracing::warn!("who was first is not known: {error}"));
+        last.ok().flatten().map_or_else(String::new, |last| format!(" The last was: {last}."))
     }
 
     /// Returns the declarations of a service.

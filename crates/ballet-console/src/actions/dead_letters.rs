@@ -1,13 +1,13 @@
 //! Sends dead letters back, discards and edits them.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_core::envelope::Limits;
+use ballet_core::topology::UNROUTED;
 use ballet_ops::redrive::{
-    ArchiveFile, DeadLetter, DeadLetterFilter, DeadLetterPlan, DeadLetters, Note, NoteWriter,
-    OutcomeWatch, RedriveError, RedriveOptions, SendBackResult, Stop, Summary, send_back,
+    ArchiveFile, DeadLetter, DeadLetterFilter, DeadLetterPlan, Note, NoteWriter, OutcomeWatch,
+    RedriveError, RedriveOptions, SendBackResult, Stop, Summary, send_back,
 };
 use ballet_store::inbox::stuck;
 use ballet_store::operators::interventions::Act;
@@ -32,18 +32,16 @@ pub(crate) struct SendOptions {
     pub(crate) beyond_memory: bool,
 }
 
-/// The selected dead letters of a service.
+/// The selected dead letters of a service, or events that no binding took.
 #[derive(Debug, Clone)]
 pub(crate) struct ChosenLetters {
     pub(crate) service: String,
     pub(crate) filter: DeadLetterFilter,
+    /// The time at which the person saw them.
+    pub(crate) seen_at: Timestamp,
 }
 
 impl ChosenLetters {
-    fn letters(&self, context: &ActionContext) -> DeadLetters {
-        DeadLetters::on(Arc::clone(&context.broker), &self.service)
-    }
-
     /// Returns what would be done, and changes nothing.
     pub(crate) async fn plan(
         &self,
@@ -51,61 +49,80 @@ impl ChosenLetters {
     ) -> Result<DeadLetterPlan, RedriveError> {
         let floor = context.clock.now() - Limits::default().inbox_window;
         let part = context.part(&self.service).cloned();
-        self.letters(context).plan(self.filter.clone(), part, floor).await
+        context.letters(&self.service).plan(self.filter.clone(), part, floor).await
     }
 
-    /// Sends the selected dead letters back, and waits for their outcomes.
+    /// Sends the dead letters of the plan back, and waits for their outcomes.
     pub(crate) async fn redrive(
         &self,
         context: &ActionContext,
+        mut plan: DeadLetterPlan,
         note: Note,
         sending: SendOptions,
         stop: Stop,
         says: &ProgressText,
     ) -> ActionOutcome {
+        if self.service == UNROUTED {
+            return self.send_on(context, &plan, note, sending.rate, stop, says).await;
+        }
+        let whole = plan.dead_letters() - plan.unsendable();
         let notes = self.notes(context, Act::Redriven, &note).await;
-        let sent = self.send(context, note, sending, stop, says, &notes).await;
-        let noted = notes.close().await;
-        let mut ended = match sent {
-            Ok((whole, sent)) => {
-                let mut ended = sent_back(whole, &sent);
-                self.forget(context, &sent.summary, &mut ended).await;
-                ended
-            }
-            Err(error) => ActionOutcome::failed(&error),
-        };
-        self.say_unnoted(noted, &mut ended);
-        ended
-    }
-
-    async fn send(
-        &self,
-        context: &ActionContext,
-        note: Note,
-        sending: SendOptions,
-        stop: Stop,
-        says: &ProgressText,
-        notes: &NoteWriter,
-    ) -> Result<(u64, SendBackResult), RedriveError> {
-        let mut plan = self.plan(context).await?;
-        let whole = plan.dead_letters() - plan.forged();
         let progress = |done: u64| says.say(format!("{done} of {whole} sent"));
         let known = |of: u64| {
             says.say(format!("all are sent; what became of {of} of them is known"));
         };
         let each = |sent: &DeadLetter| notes.add(sent);
         let SendOptions { has_canary, rate, beyond_memory } = sending;
-        let options = context.options(note, stop, &progress, &each);
+        let options = context.options(note.clone(), stop, &progress, &each);
         let options = RedriveOptions { rate, beyond_memory, ..options };
         if has_canary {
             says.say("one of each group is sent first".to_owned());
         }
         let inbox = || async { context.connect(&self.service).await.ok() };
         let inboxes = [inbox().await, inbox().await];
-        let letters = self.letters(context);
+        let letters = context.letters(&self.service);
         let watching = OutcomeWatch { inboxes, patience: PATIENCE, known: &known };
-        let sent = send_back(&letters, &mut plan, has_canary, &options, watching).await?;
-        Ok((whole, sent))
+        let sent = send_back(&letters, &mut plan, has_canary, &options, watching).await;
+        let noted = notes.close().await;
+        let mut ended = match sent {
+            Ok(sent) => {
+                let mut ended = sent_back(whole, &sent);
+                self.forget(context, &sent.summary, &mut ended).await;
+                ended
+            }
+            Err(error) => ActionOutcome::failed(&error),
+        };
+        self.conclude(context, noted, &note, &mut ended).await;
+        ended
+    }
+
+    /// Sends events that no binding took to the services that consume them.
+    async fn send_on(
+        &self,
+        context: &ActionContext,
+        plan: &DeadLetterPlan,
+        note: Note,
+        rate: Option<u32>,
+        stop: Stop,
+        says: &ProgressText,
+    ) -> ActionOutcome {
+        let whole = plan.dead_letters() - plan.unsendable();
+        let progress = |done: u64| says.say(format!("{done} of {whole} sent"));
+        let options = context.options(note.clone(), stop, &progress, &|_| {});
+        let options = RedriveOptions { rate, ..options };
+        let unrouted = context.unrouted();
+        let (summary, unnoted) =
+            match unrouted.redrive(&self.filter, &options, &context.databases).await {
+                Ok(sent) => sent,
+                Err(error) => return ActionOutcome::failed(&error),
+            };
+        let done = summary.removed;
+        let says = format!("{done} of {whole} sent to their services.");
+        let mut ended = ActionOutcome::new(standing(done, whole), says);
+        say_failures(&summary, &mut ended);
+        unnoted.iter().for_each(|(service, why)| say_unnoted(service, why, &mut ended));
+        self.conclude(context, Ok(()), &note, &mut ended).await;
+        ended
     }
 
     /// Writes the dead letters of the plan to a file, and removes them.
@@ -131,8 +148,9 @@ impl ChosenLetters {
         let progress = |done: u64| says.say(format!("{done} of {whole} discarded"));
         let notes = self.notes(context, Act::Discarded, &note).await;
         let each = |gone: &DeadLetter| notes.add(gone);
-        let options = context.options(note, stop, &progress, &each);
-        let discarded = self.letters(context).discard(&plan, &mut lines, &options).await;
+        let options = context.options(note.clone(), stop, &progress, &each);
+        let letters = context.letters(&self.service);
+        let discarded = letters.discard(&plan, &mut lines, &options).await;
         let noted = notes.close().await;
         let mut ended = match discarded {
             Ok(summary) => {
@@ -146,7 +164,7 @@ impl ChosenLetters {
             }
             Err(error) => ActionOutcome::failed(&error),
         };
-        self.say_unnoted(noted, &mut ended);
+        self.conclude(context, noted, &note, &mut ended).await;
         ended
     }
 
@@ -158,19 +176,19 @@ impl ChosenLetters {
         body: String,
         stop: Stop,
     ) -> ActionOutcome {
-        let letters = self.letters(context);
+        let letters = context.letters(&self.service);
         let plan = match letters.plan(self.filter.clone(), None, Timestamp::UNIX_EPOCH).await {
             Ok(plan) => plan,
             Err(error) => return ActionOutcome::failed(&error),
         };
-        if plan.forged() > 0 {
+        if plan.unsendable() > 0 {
             return ActionOutcome::failed(
                 "It was not changed: it is forged, and is not sent back whatever its body. Discard it.",
             );
         }
         let notes = self.notes(context, Act::Edited, &note).await;
         let each = |edited: &DeadLetter| notes.add(edited);
-        let options = context.options(note, stop, &|_| {}, &each);
+        let options = context.options(note.clone(), stop, &|_| {}, &each);
         let edited = letters.edit(&plan, body.into(), &options).await;
         let noted = notes.close().await;
         let mut ended = match edited {
@@ -188,7 +206,7 @@ impl ChosenLetters {
             }
             Err(error) => ActionOutcome::failed(&error),
         };
-        self.say_unnoted(noted, &mut ended);
+        self.conclude(context, noted, &note, &mut ended).await;
         ended
     }
 
@@ -196,18 +214,28 @@ impl ChosenLetters {
         NoteWriter::open(context.connect(&self.service).await, act, note.clone())
     }
 
-    fn say_unnoted(&self, noted: Result<(), String>, ended: &mut ActionOutcome) {
-        if let Err(why) = noted {
-            let service = &self.service;
-            ended.say(&format!(
-                "Who did it is in the journal and here, and not in the database of {service}: {why}."
-            ));
+    /// Says where notes are missing, and who else acted on them if not all was done. Events that no binding took are
+    /// in no database.
+    async fn conclude(
+        &self,
+        context: &ActionContext,
+        noted: Result<(), String>,
+        note: &Note,
+        ended: &mut ActionOutcome,
+    ) {
+        if let Some(why) = noted.err().filter(|_| self.service != UNROUTED) {
+            say_unnoted(&self.service, &why, ended);
+        }
+        if ended.standing != ActionState::Done {
+            let message = self.filter.ids.first().map(String::as_str);
+            ended.outcome +=
+                &context.last_act(&self.service, message, self.seen_at, Some(note)).await;
         }
     }
 
     /// Removes messages that will not come again from the list of stuck ones.
     async fn forget(&self, context: &ActionContext, summary: &Summary, ended: &mut ActionOutcome) {
-        if summary.retired.is_empty() {
+        if summary.retired.is_empty() || self.service == UNROUTED {
             return;
         }
         let forgotten = async {
@@ -220,6 +248,12 @@ impl ChosenLetters {
             ended.say(&format!("`ballet sagas stuck` may still list them: {why}."));
         }
     }
+}
+
+fn say_unnoted(service: &str, why: &str, ended: &mut ActionOutcome) {
+    ended.say(&format!(
+        "Who did it is in the journal and here, and not in the database of {service}: {why}."
+    ));
 }
 
 fn archive(context: &ActionContext, at: Timestamp) -> PathBuf {
@@ -258,8 +292,8 @@ fn sent_back(whole: u64, sent_back: &SendBackResult) -> ActionOutcome {
         ended.say(&format!("The rest was not sent: {error}."));
     } else if sent < whole && !summary.stopped {
         ended.say(&format!(
-            "{} were not sent: the first of their group was not handled, or nothing shows any more whether they were \
-             handled before.",
+            "{} were not sent: the first of their group was not handled, nothing shows any more whether they were \
+             handled before, or somebody else acted on them.",
             whole - sent
         ));
     }

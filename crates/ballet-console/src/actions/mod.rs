@@ -4,6 +4,7 @@
 pub(crate) mod action_context;
 pub(crate) mod answers;
 pub(crate) mod dead_letters;
+pub(crate) mod repair;
 pub(crate) mod running_actions;
 pub(crate) mod sagas;
 pub(crate) mod services;

@@ -31,8 +31,6 @@ const ROUNDS_BEHIND: u32 = 4;
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// The most characters of an error in the index.
 const DETAIL: usize = 2_000;
-/// The most characters of a cause, by which sagas are grouped.
-const CAUSE: usize = 300;
 
 /// The reason why sagas are not judged, and since when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,7 +169,7 @@ fn waits_for(PressingWait { wait, due }: &PressingWait<'_>, entries: &[JournalEn
         due: *due,
         is_dead: wait.is_dead,
         reason,
-        cause: died_of.map(|detail| cause_of(&detail).chars().take(CAUSE).collect()),
+        cause: died_of.map(|detail| cause_of(&detail)),
         detail: wait.why.as_ref().map(|why| why.chars().take(DETAIL).collect()),
     }
 }

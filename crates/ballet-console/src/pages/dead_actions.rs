@@ -1,5 +1,6 @@
 //! Actions on dead letters: the selection, what would happen, and the form that does it.
 
+use ballet_core::topology::UNROUTED;
 use ballet_ops::redrive::DeadLetterPlan;
 use ballet_ops::words::grouped;
 use jiff::Timestamp;
@@ -11,24 +12,29 @@ use crate::pages::letter::Letter;
 use crate::pages::letter_selection::LetterSelection;
 use crate::pages::words::{ago, event};
 
-/// Shows the dry run of the command, with the form below.
+/// Shows the dry run of the command, with the form below. `last` says who acted last on them, if there are none.
 pub(crate) fn act(
     meant: &LetterSelection,
     plan: &DeadLetterPlan,
+    last: &str,
     person: &Person,
     now: Timestamp,
 ) -> Markup {
-    let (whole, forged) = (plan.dead_letters(), plan.forged());
-    let to_send = whole - forged;
+    let (whole, unsendable) = (plan.dead_letters(), plan.unsendable());
+    let to_send = whole - unsendable;
+    let is_unrouted = meant.service == UNROUTED;
+    let direction = if is_unrouted { "on" } else { "back" };
+    let seen = html! { input type="hidden" name="seen" value=(now); };
     html! {
         p.crumb { a href="/dead-letters" { "Dead letters" } }
-        h1 dir="auto" { (grouped(whole)) " " (meant.words()) }
+        h1 dir="auto" { (grouped(whole)) " " (meant.words(plan.groups().all().next().map(|(key, _)| key))) }
         @if whole == 0 {
             p.calm { "None is like that any more." }
+            p dir="auto" { (last) }
         } @else {
             section {
                 h2 { "Which they are" }
-                ul.rows { @for (key, group) in plan.groups().biggest_first() { li.row.stuck {
+                ul.rows { @for (key, group) in plan.groups().all() { li.row.stuck {
                     div.first dir="auto" {
                         span.count { (grouped(group.count)) } " "
                         @if let Some(name) = &key.event_type { (event(name)) } @else { "no type" }
@@ -39,8 +45,9 @@ pub(crate) fn act(
                     @if let Some(detail) = &group.detail { div.detail dir="auto" { (detail) } }
                     div.when { @if let Some(last) = group.last { "the last " (ago(last, now)) } }
                 } } }
-                @if forged > 0 {
-                    p.away { (grouped(forged)) " are forged and not sent: nobody could tell any more whose word they are. They can be discarded." }
+                @if unsendable > 0 {
+                    p.away { (grouped(unsendable)) " of them cannot be sent: forged, so that nobody could tell any more whose word it is, or consumed by no \
+                        service. They can be discarded." }
                 }
                 @if plan.renamed() > 0 {
                     p { (grouped(plan.renamed())) " get a new message id, because services refuse ids that are this old; the old one is kept in "
@@ -53,16 +60,16 @@ pub(crate) fn act(
             }
             div.choice {
                 @if to_send > 0 { form.act method="post" action="/dead-letters/act" {
-                    (token(person)) (meant.hidden())
-                    h2 { "Send them back" }
-                    (why("Why are they sent back?"))
-                    (check("canary", "One of each group first, and the others only if that one was handled", true))
+                    (token(person)) (seen) (meant.hidden())
+                    h2 { "Send them " (direction) }
+                    (why(&format!("Why are they sent {direction}?")))
+                    @if !is_unrouted { (check("canary", "One of each group first, and the others only if that one was handled", true)) }
                     label { "At most in a second" input name="rate" type="number" min="1" max="100000" placeholder="no limit"; }
                     @if plan.beyond_memory() > 0 { (check("beyond_memory", "Also those of which nobody knows whether they were handled", false)) }
-                    button type="submit" name="act" value="redrive" { "Send " (grouped(to_send)) " back" }
+                    button type="submit" name="act" value="redrive" { "Send " (grouped(to_send)) " " (direction) }
                 } }
                 form.act method="post" action="/dead-letters/act" {
-                    (token(person)) (meant.hidden())
+                    (token(person)) (seen) (meant.hidden())
                     h2 { "Discard them" }
                     p.quiet { "First they are written to a file, where the console runs. A saga that one of them would have begun is then aborted; one that is under \
                         way goes on as if this service had never had it." }

@@ -1,5 +1,6 @@
 //! Dead letters: in groups that died in the same way, and one in full.
 
+use ballet_core::topology::UNROUTED;
 use ballet_ops::words::grouped;
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -26,6 +27,7 @@ pub(crate) fn groups(all: &[ServiceLetters], person: &Person, now: Timestamp) ->
         @for one in all.iter().filter(|one| one.count > 0 || one.away.is_some()) {
             section {
                 h2 { (one.service) " " @if person.is_operator() && one.count > 0 { a.quiet href=(LetterSelection::all(&one.service).address()) { "all" } " " } span.quiet { (grouped(one.count)) } }
+                @if one.service == UNROUTED { p.quiet { "Events that no binding took: the binding was missing, or no service declares their type." } }
                 @if let Some(away) = &one.away { p.wrong dir="auto" { (away) } }
                 @if one.is_held { p.quiet { "Another program is reading them: those that it holds are missing here." } }
                 ul.rows { @for of in &one.groups { (group(of, person, now)) } }
@@ -52,8 +54,8 @@ fn group(of: &LetterGroup, person: &Person, now: Timestamp) -> Markup {
                 @if let Some(last) = died.last { ", the last " (ago(last, now)) }
                 @if *redrives > 0 { ", sent again up to " (redrives) " times" }
             }
-            @if let Some(first) = letters.first().filter(|_| person.is_operator()) {
-                div.what { a.button href=(LetterSelection::group(first).address()) { "Send back or discard" } }
+            @if let Some(meant) = LetterSelection::group(key).filter(|_| person.is_operator()) {
+                div.what { a.button href=(meant.address()) { @if key.service == UNROUTED { "Send on or discard" } @else { "Send back or discard" } } }
             }
             details {
                 summary { "which" }
@@ -81,12 +83,19 @@ pub(crate) fn one(
     now: Timestamp,
 ) -> Markup {
     let named = letter.event_type.as_deref().unwrap_or_default();
+    let is_unrouted = letter.service == UNROUTED;
+    let source = if is_unrouted {
+        "--from-unrouted".to_owned()
+    } else {
+        format!("--service {}", letter.service)
+    };
     html! {
         p.crumb { a href="/dead-letters" { "Dead letters" } }
         h1 dir="auto" { @if named.is_empty() { "No type" } @else { (event(named)) } }
-        p { strong { (letter.service) } " could not handle it"
+        @if is_unrouted { p { "No binding took it." } }
+        @else { p { strong { (letter.service) } " could not handle it"
             @if let Some(step) = &letter.step { " in " code { (step) } }
-            ": " (letter.reason) "." }
+            ": " (letter.reason) "." } }
         @if let Some(detail) = &letter.detail { p.detail dir="auto" { (detail) } }
         dl {
             dt { "message" } dd { code { (letter.id) } }
@@ -106,13 +115,13 @@ pub(crate) fn one(
         h2 { "What to do" }
         @if person.is_operator() {
             nav.acts aria-label="What you can do" {
-                a.button href=(LetterSelection::one(letter).address()) { "Send it back or discard it" }
-                a.button href={ "/dead-letters/" (letter.service) "/" (letter.id) "/edit" } { "Edit its body" }
-                a.button href=(LetterSelection::group(letter).address()) { "All that died alike" }
+                a.button href=(LetterSelection::one(letter).address()) { @if is_unrouted { "Send it on or discard it" } @else { "Send it back or discard it" } }
+                @if !is_unrouted { a.button href={ "/dead-letters/" (letter.service) "/" (letter.id) "/edit" } { "Edit its body" } }
+                @if let Some(meant) = LetterSelection::group(&letter.group) { a.button href=(meant.address()) { "All that died alike" } }
             }
         }
         (section(actions, now))
-        p { "The same from a terminal: " code { "ballet dlq redrive --service " (letter.service) " --id " (letter.id) }
+        p { "The same from a terminal: " code { "ballet dlq redrive " (source) " --id " (letter.id) }
             ". With " code { "--dry-run" } " the command says what it would do." }
     }
 }

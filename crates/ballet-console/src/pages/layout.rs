@@ -57,7 +57,7 @@ pub(crate) fn page(frame: &PageFrame<'_>, at: &str, title: &str, content: &Marku
                 link rel="icon" href="/console.svg" type="image/svg+xml";
                 script src="/console.js" defer {}
             }
-            body {
+            body.(frame.person.map_or("", |person| person.role.as_str())) {
                 a.skip href="#main" { "To the content" }
                 header.top {
                     a.brand href="/" { img src="/console.svg" alt="" width="26" height="26"; span { (frame.system) } }

@@ -54,7 +54,7 @@ pub(crate) struct LetterGroup {
 pub(crate) struct ServiceLetters {
     pub(crate) service: String,
     pub(crate) count: u64,
-    /// The groups that died in the same way, the biggest first.
+    /// The groups that died in the same way.
     pub(crate) groups: Vec<LetterGroup>,
     /// Whether another program holds some of them.
     pub(crate) is_held: bool,

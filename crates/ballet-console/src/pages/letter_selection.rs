@@ -1,5 +1,7 @@
 //! A selection of dead letters: in an address, in a form, in words.
 
+use ballet_core::topology::UNROUTED;
+use ballet_ops::redrive::GroupKey;
 use maud::{Markup, html};
 
 use crate::pages::letter::Letter;
@@ -13,28 +15,18 @@ pub(crate) struct LetterSelection {
     #[serde(default)]
     pub(crate) reason: String,
     #[serde(default)]
-    pub(crate) step: String,
-    #[serde(default, rename = "type")]
-    pub(crate) event_type: String,
+    pub(crate) cause: String,
+    /// The id of a group.
     #[serde(default)]
-    pub(crate) detail: String,
+    pub(crate) group: String,
     #[serde(default)]
     pub(crate) id: String,
 }
 
 impl LetterSelection {
-    /// Selects the group of a dead letter.
-    pub(crate) fn group(letter: &Letter) -> Self {
-        let group = &letter.group;
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        Self {
-            service: letter.service.clone(),
-            reason: group.reason.clone(),
-            step: text(&group.step),
-            event_type: text(&group.event_type),
-            detail: group.telling_part().unwrap_or_default().to_owned(),
-            id: String::new(),
-        }
+    /// Selects a group, if it has an id.
+    pub(crate) fn group(key: &GroupKey) -> Option<Self> {
+        Some(Self { service: key.service.clone(), group: key.id()?, ..Self::default() })
     }
 
     /// Selects one dead letter.
@@ -47,16 +39,9 @@ impl LetterSelection {
         Self { service: service.to_owned(), ..Self::default() }
     }
 
-    fn fields(&self) -> [(&'static str, &str); 6] {
-        let Self { service, reason, step, event_type, detail, id } = self;
-        [
-            ("service", service),
-            ("reason", reason),
-            ("step", step),
-            ("type", event_type),
-            ("detail", detail),
-            ("id", id),
-        ]
+    fn fields(&self) -> [(&'static str, &str); 5] {
+        let Self { service, reason, cause, group, id } = self;
+        [("service", service), ("reason", reason), ("cause", cause), ("group", group), ("id", id)]
     }
 
     /// Returns the address of the page with the dry run.
@@ -67,19 +52,20 @@ impl LetterSelection {
         format!("/dead-letters/act?{}", given.join("&"))
     }
 
-    /// Describes the selection in words.
-    pub(crate) fn words(&self) -> String {
-        let given = self.fields().into_iter().skip(1).filter(|(_, value)| !value.is_empty());
-        let word = |(name, value)| match name {
-            // The text ends where the particulars of one message begin.
-            "detail" => format!("what begins with “{value}”"),
-            name => format!("{name} {value}"),
+    /// Describes the selection in words. `found` is the group of a selected dead letter.
+    pub(crate) fn words(&self, found: Option<&GroupKey>) -> String {
+        let of = match &*self.service {
+            UNROUTED => "events in unrouted".to_owned(),
+            service => format!("dead letters of {service}"),
         };
-        let given: Vec<String> = given.map(word).collect();
-        match &given[..] {
-            [] => format!("all dead letters of {}", self.service),
-            given => format!("dead letters of {}: {}", self.service, given.join(", ")),
-        }
+        let given = self.fields().into_iter().skip(1).filter(|(_, value)| !value.is_empty());
+        let given: Vec<String> = given
+            .map(|(name, value)| match found.filter(|_| name == "group") {
+                Some(group) => group.to_string(),
+                None => format!("{name} {value}"),
+            })
+            .collect();
+        if given.is_empty() { of } else { format!("{of}: {}", given.join(", ")) }
     }
 
     /// Writes the selection into a form.

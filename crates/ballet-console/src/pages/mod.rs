@@ -18,6 +18,7 @@ pub(crate) mod masked_edit;
 pub(crate) mod now;
 pub(crate) mod publish;
 pub(crate) mod remedy;
+pub(crate) mod repair;
 pub(crate) mod saga;
 pub(crate) mod saga_actions;
 pub(crate) mod saga_answer;

@@ -12,7 +12,7 @@ use maud::{Markup, PreEscaped, html};
 use crate::contract_index::ContractIndex;
 use crate::pages::hour::hour;
 use crate::pages::remedy::remedy;
-use crate::pages::standing::{PartsStanding, standing};
+use crate::pages::standing::{PartsStanding, link_of_advice, standing};
 use crate::pages::words::{ago, encoded, event, sign, since, span, state};
 use crate::store::counts::{CauseGroup, JournalProgress, SeenType};
 
@@ -151,8 +151,12 @@ fn causes(now: &NowPage) -> Markup {
     let end =
         |(at, _): (Timestamp, bool)| at.checked_add(SignedDuration::from_mins(1)).unwrap_or(at);
     let seen_at = now.chosen.map_or(now.at, end);
-    let pressing: Vec<&CauseGroup> =
+    let mut pressing: Vec<&CauseGroup> =
         now.causes.iter().filter(|cause| cause.state != SagaState::Waiting).take(20).collect();
+    // The biggest, in an order that does not depend on the counts.
+    pressing.sort_by_key(|CauseGroup { state, service, step, reason, cause, .. }| {
+        (*state != SagaState::Stuck, service, step, reason, cause)
+    });
     html! {
         @if let Some((_, false)) = now.chosen {} @else if pressing.is_empty() {
             p.calm { span aria-hidden="true" { "✓ " } "No saga hangs." }
@@ -174,7 +178,7 @@ fn causes(now: &NowPage) -> Markup {
                             span.why dir="auto" { (why(cause, now)) }
                             @if let Some(at) = cause.since { span.quiet { "for " (since(at, seen_at)) } }
                         }
-                        @if let Some(lost) = lost(cause, now) { p.remedy { "Do: " (lost.advice) } }
+                        @if let Some(lost) = lost(cause, now) { p.remedy { "Do: " (lost.advice) ". " (link_of_advice(lost)) } }
                         @else if let Some(remedy) = cause.service.as_deref().and_then(|service| {
                             remedy(cause.state, service, cause.reason.as_deref(), cause.cause.as_deref())
                         }) { (remedy) }

@@ -1,6 +1,5 @@
 //! A person's remedy for sagas that wait in one place.
 
-use ballet_ops::redrive::telling_part;
 use ballet_ops::sagas::SagaState;
 use maud::{Markup, html};
 
@@ -18,7 +17,7 @@ pub(crate) fn remedy(
             let meant = LetterSelection {
                 service: service.to_owned(),
                 reason: reason.to_owned(),
-                detail: cause.and_then(telling_part).unwrap_or_default().to_owned(),
+                cause: cause.unwrap_or_default().to_owned(),
                 ..LetterSelection::default()
             };
             Some(

@@ -1,7 +1,7 @@
 //! The services in a table, the worst first, with what is wrong and the remedies; broker and databases above.
 
-use ballet_core::Cause;
-use ballet_ops::sagas::SagaState;
+use std::collections::BTreeMap;
+
 use ballet_ops::standing::figures::ServiceFigures;
 use ballet_ops::standing::finding::{Area, Finding, FindingState};
 use ballet_ops::words::grouped;
@@ -13,8 +13,7 @@ use crate::actions::sagas::RetryScope;
 use crate::observer::system_findings::SystemFindings;
 use crate::pages::forms::{token, why};
 use crate::pages::layout::Person;
-use crate::pages::letter_selection::LetterSelection;
-use crate::pages::standing::{PartsStanding, class, standing};
+use crate::pages::standing::{PartsStanding, class, link_of_advice, standing};
 use crate::pages::words::{ago, since};
 
 /// The data of the page.
@@ -25,6 +24,8 @@ pub(crate) struct ServicesPage<'a> {
     pub(crate) services: &'a [&'static str],
     /// The number of open sagas, by name.
     pub(crate) open: &'a [(String, i64)],
+    /// Since when a saga waits for each service, of those that have waited longest.
+    pub(crate) oldest: &'a BTreeMap<String, Timestamp>,
     pub(crate) person: &'a Person,
     pub(crate) now: Timestamp,
 }
@@ -75,7 +76,7 @@ fn service_row(service: &str, found: &[&Finding], page: &ServicesPage<'_>) -> Ma
     let known = figures.and_then(|figures| figures.as_ref().ok());
     let cell = |at: usize, content: Markup| html! { td data-of=(HEAD[at]) { (content) } };
     html! {
-        tr.(others.first().map_or(if known.is_some() { "well" } else { "quiet" }, |one| class(one.state))) id=(anchor(service)) {
+        tr.(others.first().map_or(if known.is_some() { "well" } else { "quiet" }, |one| class(one.state))) id=(service) {
             th scope="row" { (service) }
             (cell(1, html! {
                 @for one in &others { (row(one, page.person)) }
@@ -87,6 +88,7 @@ fn service_row(service: &str, found: &[&Finding], page: &ServicesPage<'_>) -> Ma
             (cell(2, html! { @if let Some(figures) = known { (processes(figures)) } }))
             (cell(3, html! {
                 @match page.found.depth(service) { Some(depth) => (grouped(depth)), None => "–" }
+                @if let Some(at) = page.oldest.get(service) { span.quiet { " · a saga waits for " (since(*at, now)) } }
                 @if let Some(figures) = known { (outgoing(figures, now)) }
             }))
             (cell(4, html! { @if let Some(figures) = known { (waits(&figures.inbox.retries, now)) } }))
@@ -139,11 +141,6 @@ fn copies(ServiceFigures { copies, readers, .. }: &ServiceFigures) -> Markup {
             @if let Some(why) = &one.failure { span.quiet dir="auto" { " · " (why) } }
         } }
     }
-}
-
-/// Returns the id of a name's part of the page: `the broker` is two words.
-fn anchor(name: &str) -> String {
-    name.replace(' ', "-")
 }
 
 /// Shows the findings on what is no service: those that somebody should know of, and the rest folded.
@@ -242,32 +239,7 @@ fn row(finding: &Finding, person: &Person) -> Markup {
             div.first { strong { (finding.cause) } " " span.quiet { (finding.subject) " · " (finding.state.name()) } }
             div.what dir="auto" { (finding.found) }
             @if !finding.advice.is_empty() { div.detail dir="auto" { "Do: " (finding.advice) } }
-            @if let Some((address, says)) = page_of_advice(finding).filter(|_| person.is_operator()) { div.detail { "On these pages: " a href=(address) { (says) } } }
+            @if person.is_operator() { div.detail { (link_of_advice(finding)) } }
         }
-    }
-}
-
-/// Returns the page that does what the advice has a command for.
-fn page_of_advice(finding: &Finding) -> Option<(String, String)> {
-    let service = &*finding.subject;
-    match finding.cause {
-        Cause::DeadLetters => Some((
-            LetterSelection::all(service).address(),
-            "send them back, or discard them".to_owned(),
-        )),
-        Cause::Outbox => {
-            let retry = RetryScope { service: service.to_owned(), saga: None };
-            Some((retry.address(), "publish them now".to_owned()))
-        }
-        Cause::Stuck => {
-            let retry = RetryScope { service: service.to_owned(), saga: None };
-            Some((retry.address(), "try them again now".to_owned()))
-        }
-        Cause::Undecided => {
-            let address = format!("/sagas?state={}", SagaState::Waiting);
-            Some((address, "the sagas that are open".to_owned()))
-        }
-        Cause::Paused => Some((format!("#{}", anchor(service)), format!("“Resume {service}”"))),
-        _ => None,
     }
 }

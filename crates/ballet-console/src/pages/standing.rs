@@ -1,9 +1,14 @@
 //! How the parts of the system stand: well, or not, since when, and what to do.
 
+use ballet_core::Cause;
+use ballet_core::topology::UNROUTED;
+use ballet_ops::sagas::SagaState;
 use ballet_ops::standing::finding::{Area, Finding, FindingState};
 use jiff::Timestamp;
 use maud::{Markup, html};
 
+use crate::actions::sagas::RetryScope;
+use crate::pages::letter_selection::LetterSelection;
 use crate::pages::words::since;
 
 /// The most findings of one part that are shown.
@@ -49,9 +54,30 @@ fn short(one: &Finding, now: Timestamp) -> Markup {
             strong { (one.subject) ": " (one.cause) }
             @if let Some(at) = one.since { span.quiet { ", for " (since(at, now)) } }
             ". " (one.found) "."
-            @if !one.advice.is_empty() { span.quiet { " Do: " (one.advice) } }
+            @if !one.advice.is_empty() { span.quiet { " Do: " (one.advice) ". " (link_of_advice(one)) } }
         }
     }
+}
+
+/// Links to the page that does what the advice has a command for.
+pub(crate) fn link_of_advice(finding: &Finding) -> Markup {
+    let service = &*finding.subject;
+    let letters = |of| LetterSelection::all(of).address();
+    let retry = || RetryScope { service: service.to_owned(), saga: None }.address();
+    let (address, says) = match finding.cause {
+        Cause::DeadLetters => (letters(service), "send them back, or discard them"),
+        Cause::Unrouted => (letters(UNROUTED), "send them on, or discard them"),
+        Cause::Outbox => (retry(), "publish them now"),
+        Cause::Stuck => (retry(), "try them again now"),
+        Cause::Undecided => (format!("/sagas?state={}", SagaState::Waiting), "those that are open"),
+        Cause::Paused => (format!("/services#{service}"), "resume it"),
+        Cause::Lost => ("/repair".to_owned(), "send them, after a look"),
+        _ if finding.advice.contains("topology repair") => {
+            ("/repair".to_owned(), "repair it, after a look")
+        }
+        _ => return html! {},
+    };
+    html! { span.for-operators { "On these pages: " a href=(address) { (says) } } }
 }
 
 /// Returns the class of a row with this finding.

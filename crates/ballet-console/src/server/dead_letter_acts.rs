@@ -2,11 +2,14 @@
 
 use axum::Form;
 use axum::extract::{Path, Query};
+use axum::http::StatusCode;
 use axum::response::Response;
 use ballet_check::validate::Validator;
 use ballet_core::Incoming;
 use ballet_core::json::syntax_in_words;
-use ballet_ops::redrive::DeadLetterFilter;
+use ballet_core::topology::UNROUTED;
+use ballet_ops::redrive::{DeadLetterFilter, DeadLetterPlan};
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -18,30 +21,51 @@ use crate::pages::letter::Letter;
 use crate::pages::letter_selection::LetterSelection;
 use crate::pages::{body, dead_letters, masked_edit};
 use crate::server::acts::{Deed, ReasonForm, begin_and_show, record_unmasking};
-use crate::server::dead_letters::GONE;
 use crate::server::site::Site;
 use crate::server::visit::{Answer, Visit};
 
-fn chosen(meant: &LetterSelection) -> ChosenLetters {
+/// The answer for a dead letter that is gone.
+const GONE: &str =
+    "It is no dead letter any more: it was sent back or discarded, or another program reads it.";
+/// The time for which the page of none says who acted last.
+const RECENTLY: SignedDuration = SignedDuration::from_hours(1);
+
+fn chosen(meant: &LetterSelection, seen_at: Timestamp) -> ChosenLetters {
     let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let filter = DeadLetterFilter {
         reason: given(&meant.reason),
-        step: given(&meant.step),
-        event_type: given(&meant.event_type),
-        detail: given(&meant.detail),
+        cause: given(&meant.cause),
+        group: given(&meant.group),
         ids: given(&meant.id).into_iter().collect(),
         ..DeadLetterFilter::default()
     };
-    ChosenLetters { service: meant.service.clone(), filter }
+    ChosenLetters { service: meant.service.clone(), filter, seen_at }
+}
+
+/// Returns the plan for what is selected. If nothing is, also who acted on it last since it was seen.
+async fn planned(
+    visit: &Visit,
+    chosen: &ChosenLetters,
+) -> Result<(DeadLetterPlan, String), Response> {
+    if chosen.service != UNROUTED {
+        visit.service(&chosen.service)?;
+    }
+    let context = &visit.site.context;
+    let plan = chosen.plan(context).await;
+    let plan = plan.map_err(|error| visit.refused(&error.to_string()))?;
+    let last = match plan.dead_letters() {
+        0 => context.last_act(&chosen.service, None, chosen.seen_at, None).await,
+        _ => String::new(),
+    };
+    Ok((plan, last))
 }
 
 /// Shows what would be done, and changes nothing.
 pub(super) async fn plan(visit: Visit, Query(meant): Query<LetterSelection>) -> Answer {
-    visit.service(&meant.service)?;
+    let now = visit.site.clock.now();
     let _turn = visit.site.dead.turn().await;
-    let plan = chosen(&meant).plan(&visit.site.context).await;
-    let plan = plan.map_err(|error| visit.refused(&error.to_string()))?;
-    let content = pages::act(&meant, &plan, &visit.person, visit.site.clock.now());
+    let (plan, last) = planned(&visit, &chosen(&meant, now - RECENTLY)).await?;
+    let content = pages::act(&meant, &plan, &last, &visit.person, now);
     visit.page("/dead-letters", "Dead letters", &content)
 }
 
@@ -58,6 +82,9 @@ pub(super) struct LettersForm {
     rate: String,
     #[serde(default)]
     sure: String,
+    /// The time at which the person saw them.
+    #[serde(default)]
+    seen: String,
     #[serde(flatten)]
     meant: LetterSelection,
 }
@@ -65,11 +92,17 @@ pub(super) struct LettersForm {
 /// Sends dead letters back, or discards them.
 pub(super) async fn act(visit: Visit, Form(act): Form<LettersForm>) -> Answer {
     let LettersForm { meant, why, .. } = &act;
-    visit.service(&meant.service)?;
-    let (chosen, is_one) = (chosen(meant), !meant.id.is_empty());
+    let seen_at = act.seen.parse().unwrap_or_else(|_| visit.site.clock.now() - RECENTLY);
+    let (chosen, is_one) = (chosen(meant, seen_at), !meant.id.is_empty());
+    let (plan, last) = planned(&visit, &chosen).await?;
+    let whole = plan.dead_letters();
+    if whole == 0 {
+        return Err(visit.refused(&format!("None is like that any more.{last}")));
+    }
+    let what = meant.words(plan.groups().all().next().map(|(key, _)| key));
     let deed = |name| Deed {
         act: name,
-        what: meant.words(),
+        what,
         service: Some(meant.service.clone()),
         saga: None,
         message: is_one.then(|| meant.id.clone()),
@@ -93,15 +126,12 @@ pub(super) async fn act(visit: Visit, Form(act): Form<LettersForm>) -> Answer {
                 why,
                 &deed("sends back"),
                 |context, note, stop, says| async move {
-                    chosen.redrive(&context, note, sending, stop, &says).await
+                    chosen.redrive(&context, plan, note, sending, stop, &says).await
                 },
             )
             .await
         }
         "discard" => {
-            let plan = chosen.plan(&visit.site.context).await;
-            let plan = plan.map_err(|error| visit.refused(&error.to_string()))?;
-            let whole = plan.dead_letters();
             if act.sure.trim() != whole.to_string() {
                 let text =
                     format!("There are {whole}, and {:?} was typed. Look at them again.", act.sure);
@@ -116,14 +146,21 @@ pub(super) async fn act(visit: Visit, Form(act): Form<LettersForm>) -> Answer {
     }
 }
 
-async fn one(visit: &Visit, service: &str, id: &str) -> Result<Letter, Response> {
-    let letter = visit.site.dead.one(service, id).await;
-    let letter = letter.map_err(|error| visit.refused(&error.to_string()))?;
-    letter.ok_or_else(|| visit.not_found(GONE))
+/// Returns a dead letter, or the page that says why it is gone.
+pub(super) async fn one(visit: &Visit, service: &str, id: &str) -> Result<Letter, Response> {
+    let letter = visit.site.dead.one(service, id).await.map_err(|error| {
+        visit.message(StatusCode::SERVICE_UNAVAILABLE, "No answer", &error.to_string())
+    })?;
+    if let Some(letter) = letter {
+        return Ok(letter);
+    }
+    let last = visit.site.context.last_act(service, Some(id), Timestamp::UNIX_EPOCH, None).await;
+    Err(visit.not_found(&format!("{GONE}{last}")))
 }
 
 /// Returns the dead letter, if its body can be edited here.
 async fn editable(visit: &Visit, service: &str, id: &str) -> Result<Letter, Response> {
+    visit.service(service)?;
     let letter = one(visit, service, id).await?;
     if letter.body.len() < letter.size {
         let why = format!(
@@ -173,8 +210,12 @@ pub(super) async fn edit(
     let letter = editable(&visit, &service, &id).await?;
     let seen = letter.seen.clone();
     if given.seen != seen.join(" ") {
-        let why = "It was edited or sent back by somebody else meanwhile. Look at it again.";
-        return Err(visit.refused(why));
+        let context = &visit.site.context;
+        let last = context.last_act(&service, Some(&id), Timestamp::UNIX_EPOCH, None).await;
+        let why = format!(
+            "It was edited or sent back by somebody else meanwhile.{last} Look at it again."
+        );
+        return Err(visit.refused(&why));
     }
     let (faults, new, body) = match check_body(&visit.site, &letter, &given.body) {
         Ok((new, body)) => (Vec::new(), new, Some(body)),
@@ -182,11 +223,11 @@ pub(super) async fn edit(
     };
     if let (Some(body), "edit") = (body, &*given.act) {
         let meant = LetterSelection::one(&letter);
-        let mut chosen = chosen(&meant);
+        let mut chosen = chosen(&meant, Timestamp::UNIX_EPOCH);
         chosen.filter.seen = Some(seen);
         let deed = Deed {
             act: "edits",
-            what: meant.words(),
+            what: meant.words(None),
             service: Some(service),
             saga: letter.saga_id(),
             message: Some(letter.id.clone()),

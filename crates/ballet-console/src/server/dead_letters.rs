@@ -2,14 +2,14 @@
 //! and the others wait for its result.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::Broker;
-use ballet_ops::redrive::{DeadLetter, DeadLetterGroups, DeadLetters, GroupKey, RedriveError};
+use ballet_core::topology::UNROUTED;
+use ballet_ops::redrive::{DeadLetter, DeadLetterGroups, GroupKey, RedriveError};
 use futures_util::future::join_all;
 
+use crate::actions::action_context::ActionContext;
 use crate::pages::letter::{Letter, LetterGroup, ServiceLetters};
 use crate::server::timed_value::TimedValue;
 
@@ -17,28 +17,22 @@ use crate::server::timed_value::TimedValue;
 const FRESH: Duration = Duration::from_secs(3);
 /// The most listed dead letters of a group.
 const LISTED: usize = 20;
-/// The answer for a dead letter that is gone.
-pub(super) const GONE: &str =
-    "It is no dead letter any more: it was sent back or discarded, or another program reads it.";
 /// The most bytes of a body that are shown.
 const MOST_SHOWN: usize = 256 * 1024;
 
-/// Reads the dead letters of all services.
+/// Reads the dead letters of all services, and the events that no binding took.
+#[derive(Debug)]
 pub(crate) struct DeadLetterReader {
-    broker: Arc<dyn Broker>,
+    context: ActionContext,
     services: Vec<&'static str>,
     read: TimedValue<Vec<ServiceLetters>>,
 }
 
-impl fmt::Debug for DeadLetterReader {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DeadLetterReader").field("services", &self.services).finish_non_exhaustive()
-    }
-}
-
 impl DeadLetterReader {
-    pub(crate) fn new(broker: Arc<dyn Broker>, services: Vec<&'static str>) -> Self {
-        Self { broker, services, read: TimedValue::new(FRESH) }
+    pub(crate) fn new(context: ActionContext) -> Self {
+        let mut services = context.contract_index.services();
+        services.push(UNROUTED);
+        Self { context, services, read: TimedValue::new(FRESH) }
     }
 
     /// Returns the dead letters of all services, at most some seconds old.
@@ -48,7 +42,7 @@ impl DeadLetterReader {
 
     async fn of(&self, service: &str) -> ServiceLetters {
         let mut of = ServiceLetters { service: service.to_owned(), ..ServiceLetters::default() };
-        let dead_letters = DeadLetters::on(Arc::clone(&self.broker), service);
+        let dead_letters = self.context.letters(service);
         let read = async {
             let status = dead_letters.status().await?;
             (of.count, of.is_held) = (status.dead_letters, status.readers > 0);
@@ -66,7 +60,7 @@ impl DeadLetterReader {
                     })
                     .await?;
                 of.count = groups.dead_letters();
-                of.groups.extend(groups.biggest_first().into_iter().map(|(key, died)| {
+                of.groups.extend(groups.all().map(|(key, died)| {
                     let (redrives, letters) = seen.remove(key).unwrap_or_default();
                     LetterGroup { key: key.clone(), died: died.clone(), redrives, letters }
                 }));
@@ -107,7 +101,7 @@ impl DeadLetterReader {
                 found = Some(letter(&dead_letter, group, true));
             }
         };
-        DeadLetters::on(Arc::clone(&self.broker), *service).browse(browse).await?;
+        self.context.letters(service).browse(browse).await?;
         // Copies come in any order.
         seen.sort_unstable();
         Ok(found.map(|letter| Letter { seen, ..letter }))

@@ -10,6 +10,7 @@ pub(crate) mod live;
 mod pages;
 mod parts;
 mod publish;
+mod repair;
 pub(crate) mod routes;
 mod saga_acts;
 mod session;

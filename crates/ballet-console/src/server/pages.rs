@@ -16,7 +16,7 @@ use crate::access::role::BodySight;
 use crate::pages::hour::MINUTES;
 use crate::pages::sagas::{PER_PAGE, SagasQuery};
 use crate::pages::{coverage, dead_letters, events, now, saga, sagas};
-use crate::server::dead_letters::GONE;
+use crate::server::dead_letter_acts;
 use crate::server::live;
 use crate::server::site::Site;
 use crate::server::visit::{Answer, Visit};
@@ -177,10 +177,7 @@ pub(super) async fn dead_letter(
     Path((service, id)): Path<(String, String)>,
 ) -> Answer {
     let Visit { site, person } = &visit;
-    let letter = site.dead.one(&service, &id).await.map_err(|error| {
-        visit.message(StatusCode::SERVICE_UNAVAILABLE, "No answer", &error.to_string())
-    })?;
-    let letter = letter.ok_or_else(|| visit.not_found(GONE))?;
+    let letter = dead_letter_acts::one(&visit, &service, &id).await?;
     let actions = visit.read(actions::of_message(&site.pool, &letter.id).await)?;
     let (sight, now) = (BodySight::masked(person.role), site.clock.now());
     let content = dead_letters::one(&site.contract_index, &letter, &actions, person, sight, now);

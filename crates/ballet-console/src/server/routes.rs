@@ -9,8 +9,8 @@ use axum::routing::{get, post};
 
 use crate::server::site::Site;
 use crate::server::{
-    acts, answer_acts, assets, dead_letter_acts, gate, live, pages, publish, saga_acts, session,
-    system, tail,
+    acts, answer_acts, assets, dead_letter_acts, gate, live, pages, publish, repair, saga_acts,
+    session, system, tail,
 };
 
 /// The largest form, in bytes.
@@ -37,6 +37,7 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
             "/services/{service}/retry",
             get(saga_acts::service_retry_form).post(saga_acts::service_retry),
         )
+        .route("/repair", get(repair::look).post(repair::repair))
         .route("/audit", post(system::audit))
         .layer(from_fn_with_state(Arc::clone(&site), gate::operators))
         .layer(DefaultBodyLimit::max(gate::MOST_OF_A_FORM));

@@ -22,6 +22,7 @@ const NOBODY: &str = "this console was not started by the command, which audits 
 pub(super) async fn services(visit: Visit) -> Answer {
     let Visit { site, person } = &visit;
     let open = visit.read(counts::open(&site.pool).await)?;
+    let oldest = visit.read(counts::oldest(&site.pool).await)?;
     let content = {
         let found = site.found.borrow();
         services::services(&services::ServicesPage {
@@ -29,6 +30,7 @@ pub(super) async fn services(visit: Visit) -> Answer {
             found: &found,
             services: &site.contract_index.services(),
             open: &open,
+            oldest: &oldest,
             person,
             now: site.clock.now(),
         })

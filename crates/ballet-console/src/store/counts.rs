@@ -1,5 +1,7 @@
 //! Numbers of sagas and entries, for the page Now.
 
+use std::collections::BTreeMap;
+
 use ballet_ops::sagas::SagaState;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
@@ -99,6 +101,15 @@ pub(crate) async fn open(pool: &PgPool) -> Result<Vec<(String, i64)>, sqlx::Erro
     let open = "select name, count(*) from console.saga, unnest(names) as name \
                 where ended is null group by name order by name";
     sqlx::query_as(open).fetch_all(pool).await
+}
+
+/// Returns since when the open saga waits that has waited longest for a service, for each service.
+pub(crate) async fn oldest(pool: &PgPool) -> Result<BTreeMap<String, Timestamp>, sqlx::Error> {
+    let oldest = "select service, min(since) from console.saga \
+                  where ended is null and service is not null and since is not null group by service";
+    let oldest: Vec<(String, jiff_sqlx::Timestamp)> =
+        sqlx::query_as(oldest).fetch_all(pool).await?;
+    Ok(oldest.into_iter().map(|(service, since)| (service, since.to_jiff())).collect())
 }
 
 /// The progress of the console in the journal, and the gaps in it.

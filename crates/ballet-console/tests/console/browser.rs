@@ -223,9 +223,13 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
         })
         .await;
     let person = BrowserPerson { at: format!("http://{}", looked.address), ..person };
-    for (page, name, says) in
-        [("/services", "services", ", looked at"), ("/audit", "audit", "Audit")]
-    {
+    for (page, name, says) in [
+        ("/services", "services", ", looked at"),
+        ("/audit", "audit", "Audit"),
+        ("/dead-letters", "unrouted", "no service declares its type"),
+        ("/dead-letters/act?service=unrouted", "send-on", "Discard"),
+        ("/repair", "repair", "What was found"),
+    ] {
         person.finds(page, says).await;
         person.looks(name).await;
     }

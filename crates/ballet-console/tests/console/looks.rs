@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use ballet_console::Auditor;
-use ballet_core::topology::ROUTE;
 use ballet_ops::audit::Report;
-use ballet_stage::{Database, Method, Servers};
+use ballet_stage::{Database, Servers};
 use ballet_store::process;
 use futures_util::future::BoxFuture;
 use reqwest::StatusCode;
@@ -40,9 +39,7 @@ async fn what_is_found_of_services_is_shown_and_blocks_what_it_hinders() {
     let browser = console.browser().await;
     let dead = world.dead("payments", RESERVED, world.id(), "no shelf 17", b"{}");
     world.publish(vec![dead]).await;
-    let (management, vhost) = (world.env.management(), world.env.vhost());
-    let path = ["bindings", vhost, "e", ROUTE, "q", "inventory", PLACED];
-    management.call(Method::DELETE, &path, None).await.expect("deleted");
+    world.unbind("inventory", PLACED).await;
     world.publish(vec![world.event(PLACED, saga, None, "{}")]).await;
     browser.until("/sagas?state=blocked", &saga.to_string()).await;
     let why = "binding: the binding of";
@@ -57,6 +54,7 @@ async fn what_is_found_of_services_is_shown_and_blocks_what_it_hinders() {
         "Do: `ballet topology repair` creates it",
         "On these pages: <a href=\"/dead-letters/act?service=payments\">",
         "order_fulfillment</a>: 1 open",
+        " · a saga waits for <time",
     ] {
         assert!(page.contains(says), "{says}: {page}");
     }

@@ -13,7 +13,7 @@ use ballet_amqp::{
 };
 use ballet_check::Contracts;
 use ballet_console::{Account, Console, Options};
-use ballet_core::topology::{self, DEAD, EVENTS};
+use ballet_core::topology::{self, DEAD, EVENTS, ROUTE};
 use ballet_stage::{Database, Servers, TestEnv};
 use futures_util::StreamExt;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, redirect};
@@ -72,6 +72,12 @@ impl TestConsole {
         let address = console.address;
         let task = tokio::spawn(async move { console.run().await.expect("it runs") });
         RunningConsole { address, first, task }
+    }
+
+    /// Deletes the binding that leads an event to a service.
+    pub(crate) async fn unbind(&self, service: &str, name: &str) {
+        let path = ["bindings", self.env.vhost(), "e", ROUTE, "q", service, name];
+        self.env.management().call(Method::DELETE, &path, None).await.expect("deleted");
     }
 
     /// Publishes these, and waits until the broker has them.

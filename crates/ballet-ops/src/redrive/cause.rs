@@ -4,10 +4,13 @@
 const NUMBER: char = '#';
 /// Stands for a quoted text.
 const QUOTED: &str = "\"…\"";
+/// The most characters of a cause.
+const LONGEST: usize = 300;
 /// A word of this length that is hexadecimal and has a digit is an id.
 const SHORTEST_ID: usize = 8;
 
-/// Returns the detail without numbers, ids and quoted texts. Names in backticks stay: they tell causes apart.
+/// Returns the beginning of the detail, without numbers, ids and quoted texts. Names in backticks stay: they tell causes
+/// apart.
 #[must_use]
 pub fn cause_of(detail: &str) -> String {
     let mut cause = String::with_capacity(detail.len());
@@ -27,14 +30,7 @@ pub fn cause_of(detail: &str) -> String {
             rest = &rest[first.len_utf8()..];
         }
     }
-    cause
-}
-
-/// Returns the longest part of a cause that all its details contain.
-#[must_use]
-pub fn telling_part(cause: &str) -> Option<&str> {
-    let parts = cause.split([NUMBER, '…', '"']).map(str::trim);
-    parts.max_by_key(|part| part.len()).filter(|part| !part.is_empty())
+    cause.chars().take(LONGEST).collect()
 }
 
 /// Returns the text after a quotation. `None` if the quotation does not end.

@@ -61,7 +61,7 @@ pub struct DeadLetter {
     holder: Option<Arc<dyn Session>>,
     /// The run of a tool that sent it last.
     run_id: Option<Uuid>,
-    is_forged: bool,
+    is_unsendable: bool,
 }
 
 impl DeadLetter {
@@ -87,7 +87,7 @@ impl DeadLetter {
             None => (text(DEAD_REASON).or(death.reason), text(DEAD_DETAIL)),
         };
         // After it is sent back, nobody would check that its publisher may publish its type.
-        let is_forged = reason.as_deref().is_some_and(is_forged);
+        let is_unsendable = reason.as_deref().is_some_and(is_forged);
         Self {
             service: service.to_owned(),
             id,
@@ -106,7 +106,7 @@ impl DeadLetter {
             tag,
             holder: None,
             run_id,
-            is_forged,
+            is_unsendable,
         }
     }
 
@@ -118,13 +118,20 @@ impl DeadLetter {
         let read = Self::read(service, delivery);
         let (exchange, routing_key) = (Some(exchange), Some(key));
         let reason = "missed".to_owned();
-        Self { id, event_type, exchange, routing_key, reason, is_forged: false, ..read }
+        Self { id, event_type, exchange, routing_key, reason, is_unsendable: false, ..read }
     }
 
-    /// Makes one of an event that no binding took.
-    pub(crate) fn unrouted(service: &str, delivery: Delivery) -> Self {
-        let id = message_id(&delivery);
-        Self { reason: "unrouted".to_owned(), ..Self::missed(service, id, delivery) }
+    /// Makes one of an event that no binding took. `fate` says what becomes of it if it is sent, or why it cannot be.
+    pub(crate) fn unrouted(
+        service: &str,
+        delivery: Delivery,
+        fate: impl FnOnce(&Self) -> Result<String, String>,
+    ) -> Self {
+        let event = Self::missed(service, message_id(&delivery), delivery);
+        let fate = fate(&event);
+        let is_unsendable = fate.is_err();
+        let (Ok(detail) | Err(detail)) = fate;
+        Self { reason: "unrouted".to_owned(), detail: Some(detail), is_unsendable, ..event }
     }
 
     /// Makes one of a message in a retry queue. It waits for another attempt of the service that its routing key names.
@@ -160,12 +167,12 @@ impl DeadLetter {
         self.run_id.as_ref() == Some(run_id)
     }
 
-    /// Returns why it is not sent to its service, if it is forged: another service put it here, or its publisher may
-    /// not publish its type.
+    /// Returns why it is not sent to its service: it is forged (another service put it here, or its publisher may not
+    /// publish its type), or no service consumes it.
     #[must_use]
-    pub fn forgery(&self) -> Option<String> {
+    pub fn why_unsendable(&self) -> Option<String> {
         let detail = self.detail.as_deref().unwrap_or("its type is forged");
-        self.is_forged.then(|| format!("{detail}; it is not sent back: discard it"))
+        self.is_unsendable.then(|| format!("{detail}; it is not sent back: discard it"))
     }
 
     /// Removes it from its queue.

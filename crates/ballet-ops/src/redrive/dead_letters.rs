@@ -43,6 +43,10 @@ impl DeadLetters {
         Self { queue: DeadQueue::of(broker, service.into()) }
     }
 
+    pub(crate) fn of_queue(queue: DeadQueue) -> Self {
+        Self { queue }
+    }
+
     /// Returns the name of the service.
     #[must_use]
     pub fn service(&self) -> &str {

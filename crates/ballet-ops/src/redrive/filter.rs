@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 
+use crate::redrive::cause::cause_of;
 use crate::redrive::dead_letter::DeadLetter;
+use crate::redrive::groups::GroupKey;
 
 /// Selects the dead letters that match all of the given criteria.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +17,10 @@ pub struct DeadLetterFilter {
     pub event_type: Option<String>,
     /// A text that the detail contains.
     pub detail: Option<String>,
+    /// The [cause](cause_of) of the detail.
+    pub cause: Option<String>,
+    /// The [id of a group](GroupKey::id).
+    pub group: Option<String>,
     /// Message ids, or their last digits. One of them has to match.
     pub ids: Vec<String>,
     /// The [marks](DeadLetter::mark) of dead letters that were seen before. It excludes those that died, came back or
@@ -50,6 +56,13 @@ impl DeadLetterFilter {
             && self.before.is_none_or(|before| died.is_some_and(|at| at < before))
             && self.after.is_none_or(|after| died.is_some_and(|at| at > after))
             && self.matches_id(dead_letter)
+            && self.cause.as_ref().is_none_or(|cause| {
+                dead_letter.detail.as_deref().is_some_and(|detail| cause_of(detail) == *cause)
+            })
+            && self
+                .group
+                .as_ref()
+                .is_none_or(|group| GroupKey::of(dead_letter).id().as_ref() == Some(group))
             && self.seen.as_ref().is_none_or(|seen| seen.contains(&dead_letter.mark()))
     }
 

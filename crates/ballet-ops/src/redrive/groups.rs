@@ -3,18 +3,24 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use ballet_core::MessageId;
 use jiff::Timestamp;
+use serde_json::json;
 
-use crate::redrive::cause::{cause_of, telling_part};
+use crate::redrive::cause::cause_of;
 use crate::redrive::dead_letter::{DeadLetter, is_forged};
 
 /// The most groups with their own type and cause. Further ones share a group: foreign producers choose the types, and
 /// their texts are in the causes.
 const MOST_GROUPS: usize = 1_000;
+/// The cause of the group that the further ones share.
+const FURTHER: &str = "further causes";
 
 /// The attributes that the dead letters of one group have in common.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupKey {
+    /// The service that could not handle them.
+    pub service: String,
     /// The reason as a code.
     pub reason: String,
     /// The handler that failed.
@@ -28,8 +34,9 @@ pub struct GroupKey {
 }
 
 impl GroupKey {
-    fn of(dead_letter: &DeadLetter) -> Self {
+    pub(crate) fn of(dead_letter: &DeadLetter) -> Self {
         Self {
+            service: dead_letter.service.clone(),
             reason: dead_letter.reason.clone(),
             step: dead_letter.step.clone(),
             event_type: dead_letter.event_type.clone(),
@@ -44,16 +51,23 @@ impl GroupKey {
         is_forged(&self.reason)
     }
 
-    /// Returns the longest part of the cause that all details of the group contain.
+    /// Returns the group's id, by which a [filter](crate::redrive::DeadLetterFilter::group) selects exactly its dead
+    /// letters. `None` for the group that further ones share.
     #[must_use]
-    pub fn telling_part(&self) -> Option<&str> {
-        telling_part(self.cause.as_deref()?)
+    pub fn id(&self) -> Option<String> {
+        let Self { service, reason, step, event_type, cause, is_edited } = self;
+        if cause.as_deref() == Some(FURTHER) {
+            return None;
+        }
+        let all = json!([service, reason, step, event_type, cause, is_edited]).to_string();
+        let (id, _) = MessageId::derived_from_text(&all).0.as_u64_pair();
+        Some(format!("{id:016x}"))
     }
 }
 
 impl fmt::Display for GroupKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { reason, step, event_type, cause, is_edited } = self;
+        let Self { service: _, reason, step, event_type, cause, is_edited } = self;
         write!(f, "{reason}")?;
         if let Some(step) = step {
             write!(f, " in {step}")?;
@@ -108,34 +122,19 @@ impl DeadLetterGroups {
     pub fn key(&self, dead_letter: &DeadLetter) -> GroupKey {
         let mut key = GroupKey::of(dead_letter);
         if self.0.len() >= MOST_GROUPS && !self.0.contains_key(&key) {
-            (key.event_type, key.cause) = (None, None);
+            (key.event_type, key.cause) = (None, Some(FURTHER.to_owned()));
         }
         key
     }
 
-    /// Returns the groups, the biggest first.
-    #[must_use]
-    pub fn biggest_first(&self) -> Vec<(&GroupKey, &DeadLetterGroup)> {
-        let mut all: Vec<_> = self.0.iter().collect();
-        all.sort_by_key(|(_, group)| std::cmp::Reverse(group.count));
-        all
+    /// Returns the groups, in an order that does not depend on the counts.
+    pub fn all(&self) -> impl Iterator<Item = (&GroupKey, &DeadLetterGroup)> {
+        self.0.iter()
     }
 
     /// Returns the number of dead letters in all groups.
     #[must_use]
     pub fn dead_letters(&self) -> u64 {
         self.0.values().map(|group| group.count).sum()
-    }
-
-    /// Returns the number of groups.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there are no groups.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 }

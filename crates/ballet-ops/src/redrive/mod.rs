@@ -14,7 +14,7 @@
 //! let dead_letters = DeadLetters::new(broker, "payments");
 //! let filter = DeadLetterFilter { reason: Some("failed".into()), ..DeadLetterFilter::default() };
 //! let plan = dead_letters.plan(filter, None, jiff::Timestamp::UNIX_EPOCH).await?;
-//! for (key, group) in plan.groups().biggest_first() {
+//! for (key, group) in plan.groups().all() {
 //!     println!("{} x {key}", group.count);
 //! }
 //! # Ok(()) }
@@ -54,7 +54,7 @@ mod unrouted_events;
 mod watcher;
 
 pub use archive_file::ArchiveFile;
-pub use cause::{cause_of, telling_part};
+pub use cause::cause_of;
 pub use dead_letter::DeadLetter;
 pub use dead_letters::DeadLetters;
 pub use error::RedriveError;

@@ -21,7 +21,7 @@ pub struct DeadLetterPlan {
     canaries: HashMap<GroupKey, CanaryCandidate>,
     /// The groups whose canaries were not handled.
     held_back: HashSet<GroupKey>,
-    forged: u64,
+    unsendable: u64,
     beyond_memory: u64,
     renamed: u64,
     part: Option<Part>,
@@ -47,7 +47,7 @@ impl DeadLetterPlan {
             sagas: HashSet::new(),
             canaries: HashMap::new(),
             held_back: HashSet::new(),
-            forged: 0,
+            unsendable: 0,
             beyond_memory: 0,
             renamed: 0,
             part,
@@ -58,8 +58,8 @@ impl DeadLetterPlan {
     pub(crate) fn add(&mut self, dead_letter: &DeadLetter) {
         let group = self.groups.add(dead_letter);
         self.identities.insert(dead_letter.identity());
-        if dead_letter.forgery().is_some() {
-            self.forged += 1;
+        if dead_letter.why_unsendable().is_some() {
+            self.unsendable += 1;
             return;
         }
         self.beyond_memory += u64::from(self.is_forgotten(dead_letter));
@@ -143,11 +143,10 @@ impl DeadLetterPlan {
         self.groups.dead_letters()
     }
 
-    /// Returns the number of dead letters that are [forged](DeadLetter::forgery): they can be discarded, and are not
-    /// sent.
+    /// Returns the number of dead letters that can be discarded, and [are not sent](DeadLetter::why_unsendable).
     #[must_use]
-    pub fn forged(&self) -> u64 {
-        self.forged
+    pub fn unsendable(&self) -> u64 {
+        self.unsendable
     }
 
     /// Returns the number of dead letters that the inbox has forgotten and the service follows outside of
@@ -182,7 +181,7 @@ mod tests {
         let is_canary = |one: &DeadLetter| plan.is_canary(&plan.groups().key(one), one);
         assert_eq!([&forged, &other].map(is_canary), [false, true]);
         assert!([&forged, &other].into_iter().all(|one| plan.contains(one)));
-        assert_eq!((plan.dead_letters(), plan.forged()), (2, 1));
+        assert_eq!((plan.dead_letters(), plan.unsendable()), (2, 1));
     }
 
     fn dead_letter(id: u128, saga: &str, reason: &str) -> DeadLetter {

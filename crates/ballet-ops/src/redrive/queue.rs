@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::{Broker, BrokerError, Delivery, FoundObject, Object, Session};
+use ballet_amqp::{Broker, BrokerError, FoundObject, Object, Session};
 use ballet_core::topology::{UNROUTED, dead_queue};
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout};
 
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
-use crate::redrive::reader::{self, LetterReading};
+use crate::redrive::reader::{self, AsLetter, LetterReading};
 use crate::redrive::source::{LONGEST_PASS, MessageSource};
 
 /// The name of our connections.
@@ -41,8 +41,7 @@ pub(crate) struct DeadQueue {
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) service: String,
     name: String,
-    /// Makes a dead letter of a delivery.
-    letter: fn(&str, Delivery) -> DeadLetter,
+    letter: AsLetter,
     is_of_retries: bool,
 }
 
@@ -64,7 +63,12 @@ impl MessageSource for DeadQueue {
     }
 
     fn read(&self) -> LetterReading {
-        reader::read(Arc::clone(&self.broker), self.service.clone(), self.name.clone(), self.letter)
+        reader::read(
+            Arc::clone(&self.broker),
+            self.service.clone(),
+            self.name.clone(),
+            self.letter.clone(),
+        )
     }
 
     async fn wait_until_returned(&self, released: u64) -> Result<(), RedriveError> {
@@ -92,21 +96,23 @@ impl DeadQueue {
     /// Makes a handle on the dead-letter queue of a service.
     pub(crate) fn of(broker: Arc<dyn Broker>, service: String) -> Self {
         let name = dead_queue(&service);
-        Self { broker, name, service, letter: DeadLetter::read, is_of_retries: false }
+        let letter = Arc::new(DeadLetter::read);
+        Self { broker, name, service, letter, is_of_retries: false }
     }
 
     /// Makes a handle on the queue of events that no binding took.
-    pub(crate) fn of_unrouted(broker: Arc<dyn Broker>) -> Self {
+    pub(crate) fn of_unrouted(broker: Arc<dyn Broker>, letter: AsLetter) -> Self {
         let name = UNROUTED.to_owned();
         let service = name.clone();
-        Self { broker, service, name, letter: DeadLetter::unrouted, is_of_retries: false }
+        Self { broker, service, name, letter, is_of_retries: false }
     }
 
     /// Makes a handle on a retry queue.
     pub(crate) fn of_retries(broker: &Arc<dyn Broker>, name: &str) -> Self {
         let (broker, name) = (Arc::clone(broker), name.to_owned());
         let service = name.clone();
-        Self { broker, service, name, letter: DeadLetter::waiting, is_of_retries: true }
+        let letter = Arc::new(DeadLetter::waiting);
+        Self { broker, service, name, letter, is_of_retries: true }
     }
 
     /// Waits until released dead letters are back. The broker takes a moment to notice that their connection is gone,

@@ -20,6 +20,9 @@ use tokio::time::timeout;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
 
+/// Makes a dead letter of a delivery from the queue of this service.
+pub(crate) type AsLetter = Arc<dyn Fn(&str, Delivery) -> DeadLetter + Send + Sync>;
+
 const TAG: &str = "ballet";
 /// The first window: it shows how big the dead letters are.
 const FIRST_WINDOW: u16 = 100;
@@ -73,7 +76,7 @@ pub(crate) fn read(
     broker: Arc<dyn Broker>,
     service: String,
     queue: String,
-    letter: fn(&str, Delivery) -> DeadLetter,
+    letter: AsLetter,
 ) -> LetterReading {
     let (sender, dead_letters) = mpsc::channel(READ_AHEAD);
     let (held, released) = oneshot::channel::<()>();
@@ -107,7 +110,7 @@ struct QueueReader {
     broker: Arc<dyn Broker>,
     service: String,
     queue: String,
-    letter: fn(&str, Delivery) -> DeadLetter,
+    letter: AsLetter,
     sender: mpsc::Sender<Result<DeadLetter, RedriveError>>,
     /// The most bytes of a window.
     window_bytes: usize,

@@ -93,7 +93,7 @@ impl PassAction for ResendAction<'_> {
         if self.plan.is_forgotten(dead_letter) && !self.beyond_memory {
             return None;
         }
-        if let Some(why) = dead_letter.forgery() {
+        if let Some(why) = dead_letter.why_unsendable() {
             if !self.canaries_only && self.forged.insert(dead_letter.identity()) {
                 self.forgeries.push((dead_letter.id.to_string(), why));
             }

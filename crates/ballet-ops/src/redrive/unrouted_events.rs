@@ -8,23 +8,33 @@ use ballet_amqp::{Broker, Publish};
 use ballet_core::Part;
 use ballet_core::envelope::KnownEvents;
 use ballet_core::topology::{RETRIES, ROUTE};
+use ballet_store::operators::interventions::Act;
 use jiff::Timestamp;
+use sqlx::postgres::PgConnectOptions;
 
+use crate::databases::connect_in_time;
 use crate::redrive::action::PassAction;
 use crate::redrive::dead_letter::DeadLetter;
+use crate::redrive::dead_letters::DeadLetters;
 use crate::redrive::error::RedriveError;
 use crate::redrive::filter::DeadLetterFilter;
+use crate::redrive::note_writer::NoteWriter;
 use crate::redrive::options::RedriveOptions;
 use crate::redrive::passes;
-use crate::redrive::queue::{DeadQueue, QueueStatus};
+use crate::redrive::queue::DeadQueue;
 use crate::redrive::summary::Summary;
 use crate::redrive::tool_run::ToolRun;
+
+/// Why an event that no service consumes is not sent.
+const NOBODYS: &str = "no service declares its type: is it misspelt, or a service not declared?";
 
 /// The events that no binding took: of a misspelt type, or published while a binding was missing.
 pub struct UnroutedEvents {
     queue: DeadQueue,
-    consumers: Vec<EventConsumer>,
+    consumers: Arc<EventConsumers>,
 }
+
+struct EventConsumers(Vec<EventConsumer>);
 
 /// A service, and the events that it consumes.
 struct EventConsumer {
@@ -39,59 +49,31 @@ impl UnroutedEvents {
             let events = part.consumes().into_iter().collect();
             EventConsumer { part, events }
         };
-        let consumers = parts.into_iter().map(consumer).collect();
-        Self { queue: DeadQueue::of_unrouted(broker), consumers }
+        let consumers = Arc::new(EventConsumers(parts.into_iter().map(consumer).collect()));
+        let known = Arc::clone(&consumers);
+        let fate = move |event: &DeadLetter| known.fate(event);
+        let letter =
+            Arc::new(move |queue: &str, delivery| DeadLetter::unrouted(queue, delivery, &fate));
+        Self { queue: DeadQueue::of_unrouted(broker, letter), consumers }
     }
 
-    /// Counts the events in the queue.
-    ///
-    /// # Errors
-    ///
-    /// If the broker does not answer, or has no such queue.
-    pub async fn status(&self) -> Result<QueueStatus, RedriveError> {
-        self.queue.status().await
+    /// Returns the events as dead letters: the detail of each says which services get it if it is sent, or why none
+    /// does. They can be counted, read, and discarded; [`redrive`](Self::redrive) sends them.
+    #[must_use]
+    pub fn letters(&self) -> DeadLetters {
+        DeadLetters::of_queue(self.queue.clone())
     }
 
-    /// Passes every event to `each`, in the order of the queue, and leaves it there.
-    ///
-    /// # Errors
-    ///
-    /// If the broker does not answer, or has no such queue.
-    pub async fn browse(&self, each: impl FnMut(DeadLetter)) -> Result<(), RedriveError> {
-        self.queue.browse(each).await
-    }
-
-    /// Returns the services that get the event: those that consume it, unless it is [forged](Self::forgery). A retry
-    /// whose queue was gone goes to its own service alone.
+    /// Returns the services that get the event: those that consume it, unless it is forged. A retry whose queue was gone
+    /// goes to its own service alone.
     #[must_use]
     pub fn consumers(&self, event: &DeadLetter) -> Vec<&'static str> {
-        self.consumers_of(event).map(|consumer| consumer.part.service).collect()
+        self.consumers.of(event).map(|consumer| consumer.part.service).collect()
     }
 
-    /// Returns why it is not sent to the services that consume it, if it is forged: its type is not its routing key.
-    /// The broker checks only the routing key against the rights of its publisher, and a service does not compare the
-    /// two in a message that is sent again.
-    #[must_use]
-    pub fn forgery(&self, event: &DeadLetter) -> Option<String> {
-        let (key, event_type) = (key_of(event), type_of(event));
-        let is_forged = !came_back(event) && event_type != key;
-        let is_consumed = self.consumers.iter().any(|consumer| consumer.events.get(key).is_some());
-        (is_forged && is_consumed).then(|| {
-            format!("its type is {event_type:?}, but it was published with the routing key {key:?}")
-        })
-    }
-
-    fn consumers_of(&self, event: &DeadLetter) -> impl Iterator<Item = &EventConsumer> {
-        let (key, event_type) = (key_of(event), type_of(event));
-        let may_be_sent = came_back(event) || event_type == key;
-        let may_have =
-            move |one: &EventConsumer| may_be_sent || is_retry_of(one.part.service, event);
-        let consumers = self.consumers.iter();
-        consumers.filter(move |one| may_have(one) && one.events.get(event_type).is_some())
-    }
-
-    /// Sends the events that match the filter to all services that consume them. An event that
-    /// nobody consumes stays. This may be interrupted: a service that gets an event twice drops it.
+    /// Sends the events that match the filter to all services that consume them, and notes each in those of the
+    /// databases that are theirs. Also returns where notes are missing, and why. An event that nobody consumes stays.
+    /// This may be interrupted: a service that gets an event twice drops it.
     ///
     /// # Errors
     ///
@@ -100,15 +82,63 @@ impl UnroutedEvents {
         &self,
         filter: &DeadLetterFilter,
         options: &RedriveOptions<'_>,
-    ) -> Result<Summary, RedriveError> {
+        databases: &[(String, PgConnectOptions)],
+    ) -> Result<(Summary, Vec<(String, String)>), RedriveError> {
+        let mut notes = Vec::new();
+        for (service, database) in databases {
+            let opened = connect_in_time(database).await.map_err(|error| error.to_string());
+            notes.push((service, NoteWriter::open(opened, Act::Redriven, options.note.clone())));
+        }
+        let each = |event: &DeadLetter| {
+            let consumers = self.consumers(event);
+            let of = notes.iter().filter(|(service, _)| consumers.contains(&service.as_str()));
+            of.for_each(|(_, notes)| notes.add(event));
+            (options.each)(event);
+        };
+        let (note, stop) = (options.note.clone(), options.stop.clone());
+        let options = RedriveOptions { note, stop, each: &each, ..*options };
         let mut route = RouteAction {
             unrouted: self,
             filter,
-            run: ToolRun::new(options, Timestamp::MIN),
+            run: ToolRun::new(&options, Timestamp::MIN),
             summary: Summary::default(),
         };
-        let stopped = passes::run(&self.queue, &mut route, options.pace(), options).await?;
-        Ok(Summary { stopped, ..route.summary })
+        let sent = passes::run(&self.queue, &mut route, options.pace(), &options).await;
+        let summary = route.summary;
+        let mut unnoted = Vec::new();
+        for (service, notes) in notes {
+            unnoted.extend(notes.close().await.err().map(|why| (service.clone(), why)));
+        }
+        Ok((Summary { stopped: sent?, ..summary }, unnoted))
+    }
+}
+
+impl EventConsumers {
+    /// Returns what becomes of an event that is sent, or why it is not. It is forged if its type is not its routing key:
+    /// the broker checks only the routing key against the rights of its publisher, and a service does not compare the two
+    /// in a message that is sent again.
+    fn fate(&self, event: &DeadLetter) -> Result<String, String> {
+        let (key, event_type) = (key_of(event), type_of(event));
+        let is_consumed = || self.0.iter().any(|consumer| consumer.events.get(key).is_some());
+        if !came_back(event) && event_type != key && is_consumed() {
+            return Err(format!(
+                "its type is {event_type:?}, but it was published with the routing key {key:?}"
+            ));
+        }
+        let names: Vec<&str> = self.of(event).map(|one| one.part.service).collect();
+        if names.is_empty() {
+            Err(NOBODYS.to_owned())
+        } else {
+            Ok(format!("goes to {}", names.join(", ")))
+        }
+    }
+
+    fn of(&self, event: &DeadLetter) -> impl Iterator<Item = &EventConsumer> {
+        let (key, event_type) = (key_of(event), type_of(event));
+        let may_be_sent = came_back(event) || event_type == key;
+        let may_have =
+            move |one: &EventConsumer| may_be_sent || is_retry_of(one.part.service, event);
+        self.0.iter().filter(move |one| may_have(one) && one.events.get(event_type).is_some())
     }
 }
 
@@ -165,7 +195,7 @@ impl PassAction for RouteAction<'_> {
             let part = &consumer.part;
             self.run.redriven(&of_service(part.service, event), Some(part))
         };
-        let messages: Vec<Publish> = self.unrouted.consumers_of(event).flat_map(send).collect();
+        let messages: Vec<Publish> = self.unrouted.consumers.of(event).flat_map(send).collect();
         (!messages.is_empty()).then_some(messages)
     }
 
@@ -200,7 +230,8 @@ mod tests {
         }
         let headers: Vec<_> =
             headers.iter().map(|(name, value)| (*name, long_string(value))).collect();
-        DeadLetter::unrouted("unrouted", delivered(exchange, key, properties, &headers))
+        let delivery = delivered(exchange, key, properties, &headers);
+        DeadLetter::unrouted("unrouted", delivery, |_| Ok(String::new()))
     }
 
     /// The broker has checked only the routing key against the rights of the publisher.
@@ -226,7 +257,9 @@ mod tests {
             (event(EVENTS, "desk", Some(RUNG), &[]), false, false),
         ] {
             assert_eq!(!unrouted.consumers(&event).is_empty(), is_sent, "{event:?}");
-            assert_eq!(unrouted.forgery(&event).is_some(), is_forged, "{event:?}");
+            let fate = unrouted.consumers.fate(&event);
+            assert_eq!(fate.is_ok(), is_sent, "{event:?}");
+            assert_eq!(fate.is_err_and(|why| why != NOBODYS), is_forged, "{event:?}");
             let run = ToolRun::new(&RedriveOptions::plain(), Timestamp::MIN);
             if is_sent {
                 let sent = run.redriven(&of_service("desk", &event), None);

@@ -42,8 +42,8 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let mut dead_letters = lookup::message(&args.id, &args.service, options).await?;
-    let forgery = dead_letters.iter().find_map(DeadLetter::forgery);
-    dead_letters.retain(|dead_letter| dead_letter.forgery().is_none());
+    let forgery = dead_letters.iter().find_map(DeadLetter::why_unsendable);
+    dead_letters.retain(|dead_letter| dead_letter.why_unsendable().is_none());
     if let (Some(why), true) = (forgery, dead_letters.is_empty()) {
         return Err(usage(format!("another body does not help: {}", plain(&why))));
     }

@@ -108,12 +108,10 @@ pub(crate) async fn list(args: &DlqListArgs, options: &GlobalOptions) -> Result<
 }
 
 pub(crate) async fn groups(args: &GroupsArgs, options: &GlobalOptions) -> Result<ExitStatus> {
-    let now = options.clock.now();
-    let filter = args.selection.filter(now);
-    let mut all = Vec::new();
+    let filter = args.selection.filter(options.clock.now());
+    let mut groups = redrive::DeadLetterGroups::default();
     for queue in dead_letters::open(options, &args.selection.service).await? {
         queue.warn_of_readers();
-        let mut groups = redrive::DeadLetterGroups::default();
         if queue.status.dead_letters > 0 {
             let add = |dead_letter| {
                 if filter.matches(&dead_letter) {
@@ -122,43 +120,20 @@ pub(crate) async fn groups(args: &GroupsArgs, options: &GlobalOptions) -> Result
             };
             queue.browse(add).await?;
         }
-        all.push((queue.service().to_owned(), groups));
     }
-    let mut rows: Vec<_> = all
-        .iter()
-        .flat_map(|(service, groups)| {
-            groups.biggest_first().into_iter().map(move |(key, group)| (service, key, group))
-        })
-        .collect();
-    rows.sort_by_key(|(_, _, group)| std::cmp::Reverse(group.count));
+    let mut rows: Vec<_> = groups.all().collect();
+    rows.sort_by_key(|(_, group)| std::cmp::Reverse(group.count));
     if rows.is_empty() {
         args.selection.require_known_reason()?;
     }
-    if options.output != Output::Table {
-        let rows = rows.iter().map(|(service, key, group)| render::group(service, key, group));
-        ui::print_json(options.output, rows);
-        return Ok(ExitStatus::All);
-    }
-    let Some((service, biggest, _)) = rows.first() else {
-        ui::print("no dead letters match");
+    render::groups(&rows, options);
+    let Some((biggest, _)) = rows.first().filter(|_| options.output == Output::Table) else {
         return Ok(ExitStatus::All);
     };
-    let mut table = render::groups_table();
-    for (service, key, group) in &rows {
-        table.row(render::group_row(service, key, group, now));
-    }
-    ui::show(&table);
-    let of_group = [
-        ("--service", Some(service.as_str())),
-        ("--reason", Some(&biggest.reason)),
-        ("--step", biggest.step.as_deref()),
-        ("--type", biggest.event_type.as_deref()),
-        ("--detail", biggest.telling_part()),
-    ];
-    let option =
-        |(flag, value): (&str, Option<&str>)| Some(format!("{flag} {}", shell_word(value?)));
-    let which: Vec<String> = of_group.into_iter().filter_map(option).collect();
-    let which = which.join(" ");
+    let which = match biggest.id() {
+        Some(id) => format!("--group {id}"),
+        None => format!("--reason {}", shell_word(&biggest.reason)),
+    };
     ui::say(&match biggest.is_forged() {
         false => format!("when the cause is fixed: {} dlq redrive {which}", ui::ballet()),
         true => {

@@ -25,7 +25,9 @@ use crate::operator::dlq::send_args::SendArgs;
 use crate::operator::interventions::NoteWriter;
 
 /// The options that do not select dead letters by the way they died.
-pub(crate) const OTHERS: [&str; 9] = [
+pub(crate) const OTHERS: [&str; 10] = [
+    // The first one also selects unrouted events.
+    "group",
     "service",
     "reason",
     "step",

@@ -47,14 +47,8 @@ pub(crate) fn show(planned: &[ServicePlan], options: &GlobalOptions) {
     if options.output != Output::Table {
         return;
     }
-    let now = options.clock.now();
-    let mut table = render::groups_table();
-    for ServicePlan { queue, plan } in planned {
-        for (key, group) in plan.groups().biggest_first() {
-            table.row(render::group_row(queue.service(), key, group, now));
-        }
-    }
-    ui::show(&table);
+    let groups: Vec<_> = planned.iter().flat_map(|planned| planned.plan.groups().all()).collect();
+    render::groups(&groups, options);
 }
 
 /// Removes messages that will not come again from the list of stuck ones.

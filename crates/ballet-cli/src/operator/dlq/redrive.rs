@@ -75,7 +75,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     }
     show(&planned, options);
     let unknown: u64 = planned.iter().map(|planned| planned.plan.beyond_memory()).sum();
-    let forged: u64 = planned.iter().map(|planned| planned.plan.forged()).sum();
+    let forged: u64 = planned.iter().map(|planned| planned.plan.unsendable()).sum();
     if args.sending.dry_run {
         ui::say(&format!(
             "{} would be sent back; nothing was sent",
@@ -200,7 +200,7 @@ fn show(planned: &[ServicePlan], options: &GlobalOptions) {
 
 /// The number of dead letters that may be sent.
 fn to_send(plan: &DeadLetterPlan) -> u64 {
-    plan.dead_letters() - plan.forged()
+    plan.dead_letters() - plan.unsendable()
 }
 
 fn are_forged(count: u64) -> String {

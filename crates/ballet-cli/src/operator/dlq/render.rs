@@ -5,7 +5,8 @@ use ballet_terminal::{Cell, Table};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::base::ui;
+use crate::base::options::GlobalOptions;
+use crate::base::ui::{self, Output};
 
 /// The text, indented if it is JSON.
 pub(crate) fn pretty(text: &str) -> String {
@@ -14,34 +15,41 @@ pub(crate) fn pretty(text: &str) -> String {
     pretty.unwrap_or_else(|| text.to_owned())
 }
 
-pub(crate) fn group(service: &str, key: &GroupKey, group: &DeadLetterGroup) -> Value {
+/// Prints groups.
+pub(crate) fn groups(groups: &[(&GroupKey, &DeadLetterGroup)], options: &GlobalOptions) {
+    if options.output != Output::Table {
+        return ui::print_json(options.output, groups.iter().map(|(key, of)| group(key, of)));
+    }
+    if groups.is_empty() {
+        return ui::print("no dead letters match");
+    }
+    let header =
+        ["group", "letters", "service", "reason", "step", "event", "died (last)", "detail"];
+    let mut table = Table::new(header);
+    for (key, of) in groups {
+        table.row(group_row(key, of, options.clock.now()));
+    }
+    ui::show(&table);
+}
+
+fn group(key: &GroupKey, group: &DeadLetterGroup) -> Value {
     json!({
-        "service": service, "dead_letters": group.count, "reason": key.reason, "step": key.step,
+        "group": key.id(), "service": key.service, "dead_letters": group.count, "reason": key.reason, "step": key.step,
         "type": key.event_type, "first": group.first.map(|at| at.to_string()),
         "last": group.last.map(|at| at.to_string()), "example": group.example,
         "detail": group.detail, "cause": key.cause, "edited": key.is_edited,
     })
 }
 
-/// A table of groups, without rows.
-pub(crate) fn groups_table() -> Table {
-    let header = ["letters", "service", "reason", "step", "event", "died (last)", "detail"];
-    Table::new(header)
-}
-
-pub(crate) fn group_row(
-    service: &str,
-    key: &GroupKey,
-    group: &DeadLetterGroup,
-    now: Timestamp,
-) -> [Cell; 7] {
+fn group_row(key: &GroupKey, group: &DeadLetterGroup, now: Timestamp) -> [Cell; 8] {
     let detail = group.detail.as_ref().map(|detail| match key.is_edited {
         true => format!("edited since; it was: {detail}"),
         false => detail.clone(),
     });
     [
+        Cell::from(key.id().as_ref()),
         Cell::from(ui::grouped(group.count)),
-        Cell::from(service),
+        Cell::from(&key.service),
         Cell::from(&key.reason).yellow(),
         Cell::from(key.step.as_ref()),
         Cell::from(key.event_type.as_ref()),

@@ -34,6 +34,9 @@ pub(crate) struct DeadLetterSelection {
     /// Only those whose detail contains this text
     #[arg(long, value_name = "TEXT", help_heading = "Selection")]
     detail: Option<String>,
+    /// Only those of the group with this id, as `dlq groups` shows it
+    #[arg(long, value_name = "ID", help_heading = "Selection")]
+    group: Option<String>,
     /// Only those with this message id; its last digits are enough
     #[arg(long, value_name = "ID", help_heading = "Selection")]
     pub(crate) id: Vec<String>,
@@ -56,6 +59,8 @@ impl DeadLetterSelection {
             step: self.step.clone(),
             event_type: self.event_type.clone(),
             detail: self.detail.clone(),
+            cause: None,
+            group: self.group.clone(),
             ids: self.id.clone(),
             seen: None,
             saga: self.saga.clone(),
@@ -105,12 +110,12 @@ impl DeadLetterSelection {
 
     /// Whether any option besides the service is given.
     fn is_given(&self) -> bool {
-        let Self { service: _, reason, step, event_type, detail, id, saga, older_than, newer_than } =
-            self;
-        [reason, step, event_type, detail, saga].iter().any(|option| option.is_some())
-            || !id.is_empty()
-            || older_than.is_some()
-            || newer_than.is_some()
+        let texts =
+            [&self.reason, &self.step, &self.event_type, &self.detail, &self.group, &self.saga];
+        texts.iter().any(|option| option.is_some())
+            || !self.id.is_empty()
+            || self.older_than.is_some()
+            || self.newer_than.is_some()
     }
 
     /// Refuses to go on without a selection or `--all`, so that nobody redrives or discards
@@ -120,8 +125,8 @@ impl DeadLetterSelection {
             return Ok(());
         }
         Err(usage(format!(
-            "no dead letters are selected: give --id, --reason, --step, --type, --detail, \
-             --saga, --older-than or --newer-than, or --all; `{} dlq groups` shows what there is",
+            "no dead letters are selected: give --id, --group, --reason, --step, --type, \
+             --detail, --saga, --older-than or --newer-than, or --all; `{} dlq groups` shows what there is",
             ui::ballet()
         )))
     }

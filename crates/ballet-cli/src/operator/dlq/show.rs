@@ -33,7 +33,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         ui::say(&format!("{} dead letters are copies of this message", dead_letters.len()));
     }
     let (ballet, id) = (ui::ballet(), &args.id);
-    if dead_letters.iter().all(|dead_letter| dead_letter.forgery().is_some()) {
+    if dead_letters.iter().all(|dead_letter| dead_letter.why_unsendable().is_some()) {
         ui::say(&format!("it is forged, and never sent back: {ballet} dlq discard --id {id}"));
         return Ok(ExitStatus::All);
     }

@@ -11,7 +11,7 @@ use ballet::core::topology::drift::{Difference, ObjectKind, compare};
 use ballet_check::definitions;
 use ballet_ops::audit;
 use ballet_ops::doctor::abandoned_queues;
-use ballet_ops::management::VhostManagement;
+use ballet_ops::management::{VhostManagement, has_to_be_asked_for};
 use ballet_ops::standing::finding::Finding;
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -123,7 +123,7 @@ async fn apply(
 ) -> Result<ExitStatus> {
     let (definitions, management) = source.open()?;
     let differences = compare(&definitions, &management.read_objects().await?);
-    let is_asked = |difference: &Difference| prune || action(difference) != PRUNE;
+    let is_asked = |difference: &Difference| prune || !has_to_be_asked_for(difference);
     if dry_run {
         show(&differences, &[], &[], options);
         ui::say("nothing was changed");
@@ -202,12 +202,12 @@ const PRUNE: &str = "prune";
 /// The action of `apply` on a difference.
 fn action(difference: &Difference) -> &'static str {
     match difference {
+        _ if has_to_be_asked_for(difference) => PRUNE,
         Difference::Missing { .. } => "create",
-        Difference::Unwanted { .. } | Difference::Other { keeps_less: true, .. } => PRUNE,
         Difference::Other { kind: ObjectKind::Policy, .. } => "change",
         Difference::Other { .. } => "by hand",
         Difference::Policed { .. } => "policy",
-        Difference::Strange { .. } => "leave",
+        Difference::Unwanted { .. } | Difference::Strange { .. } => "leave",
     }
 }
 

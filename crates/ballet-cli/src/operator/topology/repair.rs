@@ -35,18 +35,8 @@ pub(crate) async fn run(
     let result = result.map_err(with_advice)?;
     for (service, missed) in &result.missed {
         warn(missed, service, since);
-        for (event_type, count) in missed.by_type() {
-            ui::say(&format!("{service} has missed {} of {event_type}", ui::grouped(count)));
-        }
     }
-    result.failures.iter().for_each(|why| ui::note(&ballet_terminal::plain(why)));
-    if result.unclaimed > 0 {
-        ui::note(&format!(
-            "{} in `unrouted`: `{} dlq redrive --from-unrouted --dry-run` says why",
-            ui::acting(result.unclaimed, "event", "stay"),
-            ui::ballet()
-        ));
-    }
+    result.words().iter().for_each(|one| ui::note(&ballet_terminal::plain(one)));
     let (found, unrouted) = (result.found(), ui::grouped(result.unrouted));
     let events = ui::counted(found, "event");
     ui::say(&match sending.dry_run {

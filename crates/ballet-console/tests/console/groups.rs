@@ -1,0 +1,187 @@
+//! Groups of dead letters: each is acted on as exactly the letters that it shows, and keeps its place in the list.
+
+use ballet_console::{Console, Role};
+use ballet_stage::wait_until;
+use reqwest::StatusCode;
+
+use crate::test_console::{PLACED, RESERVED, SOON, TestConsole};
+
+/// The rows of the page of dead letters, and of what hangs on the first page.
+const ROW: &str = "<li class=\"row stuck\">";
+const CAUSE: &str = "<li class=\"stuck\"><a href=\"/sagas?state=stuck&amp;service";
+
+/// Returns the link to the actions in the row that says this.
+fn link(page: &str, row: &str, says: &str) -> String {
+    let of = page.split(row).skip(1).find(|of| of.contains(says));
+    let of = of.unwrap_or_else(|| panic!("no row says {says:?}: {page}"));
+    let at = of.find("/dead-letters/act?").unwrap_or_else(|| panic!("no link: {of}"));
+    of[at..].split('"').next().expect("a link").replace("&amp;", "&")
+}
+
+fn fields(act: &str) -> &str {
+    act.split_once('?').expect("fields").1
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_two_groups_that_differ_after_a_digit_is_acted_on_alone() {
+    let world = TestConsole::new("console_groups").await;
+    let folder = std::env::temp_dir().join(format!("ballet-groups-{}", world.id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let archive = folder.clone();
+    let console = world.console_with(|options| options.archive = archive).await;
+    let operator = console.browser().await;
+    let groups = [("quantity", 3), ("sku", 2)];
+    for (field, count) in groups {
+        for line in 0..count {
+            let saga = world.id();
+            let detail = format!("the body does not fit the contract at lines[{line}].{field}");
+            let dead = world.dead("inventory", PLACED, saga, &detail, b"{}");
+            world.publish(vec![world.event(PLACED, saga, None, "{}"), dead]).await;
+        }
+    }
+    // From either page the link selects exactly the letters of its row.
+    for (from, row) in [("/dead-letters", ROW), ("/", CAUSE)] {
+        for (field, count) in groups {
+            let counted = format!("<span class=\"count\">{count}</span>");
+            operator.until(from, &counted).await;
+            let page = operator.until(from, &format!("].{field}")).await;
+            let act = link(&page, row, &format!("].{field}"));
+            let page = operator.until(&act, "Which they are").await;
+            assert!(page.contains(&format!("Send {count} back")), "{from}: {act}: {page}");
+        }
+    }
+    let (_, page) = operator.get("/dead-letters").await;
+    let act = link(&page, ROW, "].sku");
+    let discard = format!("act=discard&why=a+test&sure=2&{}", fields(&act));
+    let (status, action) = operator.act(&act, "/dead-letters/act", &discard).await;
+    assert_eq!(status, StatusCode::SEE_OTHER, "{action}");
+    let page = operator.until(&action, "2 of 2 were discarded").await;
+    assert!(page.contains("lines[#].sku"), "the trail says which: {page}");
+    let page = operator.until("/dead-letters", "<span class=\"quiet\">3</span>").await;
+    assert!(page.contains("].quantity") && !page.contains("].sku"), "{page}");
+    std::fs::remove_dir_all(&folder).ok();
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_keeps_its_order_while_the_counts_change() {
+    let world = TestConsole::new("console_order").await;
+    let console = world.console().await;
+    let operator = console.browser().await;
+    let die = async |detail: &str, times: usize| {
+        for _ in 0..times {
+            let saga = world.id();
+            let dead = world.dead("inventory", PLACED, saga, detail, b"{}");
+            world.publish(vec![world.event(PLACED, saga, None, "{}"), dead]).await;
+        }
+    };
+    let (first, second) = ("a shelf has gone", "no such shelf");
+    die(first, 2).await;
+    die(second, 1).await;
+    for (more, count) in [(0, 1), (3, 4), (0, 4)] {
+        die(second, more).await;
+        for (page, row) in [("/", CAUSE), ("/dead-letters", ROW)] {
+            operator.until(page, &format!("<span class=\"count\">{count}</span>")).await;
+            let shown = operator.until(page, "<span class=\"count\">2</span>").await;
+            let at = |says: &str| shown.split(row).position(|row| row.contains(says));
+            assert!(at(first).expect("a row") < at(second).expect("a row"), "{page}: {shown}");
+        }
+    }
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_second_is_told_who_was_first_and_when() {
+    let world = TestConsole::new("console_second").await;
+    let console = world.console().await;
+    let url = || world.database.url().parse().expect("a URL");
+    for name in ["ada", "eve"] {
+        Console::set_account(url(), name, Role::Operator, "a long password").await.expect("one");
+    }
+    let ada = console.browser_of("ada", "a%20long%20password").await;
+    let eve = console.browser_of("eve", "a%20long%20password").await;
+    let letter = |detail: &str| world.dead("payments", RESERVED, world.id(), detail, b"{}");
+    let id = |dead: &ballet_amqp::Publish| {
+        dead.properties.message_id().as_ref().map(ToString::to_string).expect("an id")
+    };
+    let (one, other) = (letter("no shelf"), letter("no shelf"));
+    let (gone, edited) = (id(&one), id(&other));
+    world.publish(vec![one, other]).await;
+    let page = eve.until("/dead-letters", "no shelf").await;
+    let act = link(&page, ROW, "no shelf");
+
+    // The second editor.
+    let edit = format!("/dead-letters/payments/{edited}/edit");
+    let (_, seen_by_both) = eve.get(&edit).await;
+    let body = "body=%7B%22order_id%22%3A%220193f7a0-0000-7000-8000-00000000c001%22%2C%22lines%22%3A%5B%5D%7D";
+    let (_, seen_by_ada) = ada.get(&edit).await;
+    let (status, action) =
+        ada.fill_in(&seen_by_ada, &edit, &format!("act=edit&why=case+17&{body}")).await;
+    assert_eq!(status, StatusCode::SEE_OTHER, "{action}");
+    ada.until(&action, "It has a new body").await;
+    let (status, page) =
+        eve.fill_in(&seen_by_both, &edit, &format!("act=edit&why=mine&{body}")).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{page}");
+    assert!(page.contains("ada edits") && page.contains("Z: case 17"), "{page}");
+
+    // The second of two who act on a group, or on one letter of it.
+    let (_, seen_by_eve) = eve.get(&act).await;
+    let discard = format!("act=discard&why=case+18&sure=1&{}", fields(&act));
+    let (_, action) = ada.act(&act, "/dead-letters/act", &discard).await;
+    ada.until(&action, "1 of 1 were discarded").await;
+    for name in ["redrive", "discard"] {
+        let second = format!("act={name}&why=mine&sure=1&{}", fields(&act));
+        let (status, page) = eve.fill_in(&seen_by_eve, "/dead-letters/act", &second).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{name}: {page}");
+        assert!(page.contains("ada discards") && page.contains("Z: case 18"), "{name}: {page}");
+    }
+    let (status, page) = eve.get(&act).await;
+    assert!(status == StatusCode::OK && page.contains("ada discards"), "{page}");
+    // What the command does is in the journal.
+    let look = format!("/dead-letters/payments/{gone}");
+    let said = wait_until("the page to say who has discarded it", SOON, || async {
+        let (status, page) = eve.get(&look).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{page}");
+        if page.contains("ada discards") { Ok(Some(())) } else { Err(page) }
+    });
+    said.await.expect("said");
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_binding_took_is_seen_sent_on_and_discarded() {
+    let world = TestConsole::new("console_unrouted").await;
+    let folder = std::env::temp_dir().join(format!("ballet-unrouted-{}", world.id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let archive = folder.clone();
+    let console = world.console_with(|options| options.archive = archive).await;
+    let operator = console.browser().await;
+    world.unbind("payments", RESERVED).await;
+    let lost = world.event(RESERVED, world.id(), None, r#"{"a":17}"#);
+    let id = lost.properties.message_id().as_ref().map(ToString::to_string).expect("an id");
+    let misspelt = world.event("inventory.stock_resevred.v1", world.id(), None, "{}");
+    world.publish(vec![lost, misspelt]).await;
+    let page = operator.until("/dead-letters", "goes to payments").await;
+    let nobodys = link(&page, ROW, "no service declares its type");
+    let page = operator.until(&format!("/dead-letters/unrouted/{id}"), "No binding took it").await;
+    assert!(page.contains("--from-unrouted") && !page.contains("Edit its body"), "{page}");
+    let edit = format!("/dead-letters/unrouted/{id}/edit");
+    assert_eq!(operator.get(&edit).await.0, StatusCode::NOT_FOUND);
+
+    // All of them: only the one that a service consumes is sent on.
+    let all = "/dead-letters/act?service=unrouted";
+    let page = operator.until(all, "Which they are").await;
+    assert!(page.contains("Send 1 on") && page.contains("Discard 2"), "{page}");
+    let sent = format!("act=redrive&why=it+is+bound&{}", fields(all));
+    let (status, action) = operator.act(all, "/dead-letters/act", &sent).await;
+    assert_eq!(status, StatusCode::SEE_OTHER, "{action}");
+    operator.until(&action, "1 of 1 sent to their services").await;
+    world.handles("payments", &id, "payments.payment_authorized.v1").await;
+    let discard = format!("act=discard&why=misspelt&sure=1&{}", fields(&nobodys));
+    let (_, action) = operator.act(&nobodys, "/dead-letters/act", &discard).await;
+    let page = operator.until(&action, "1 of 1 were discarded").await;
+    assert!(!page.contains("does not know the database"), "{page}");
+    operator.until("/dead-letters", "There is none.").await;
+    std::fs::remove_dir_all(&folder).ok();
+    world.close().await;
+}
