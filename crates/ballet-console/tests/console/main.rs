@@ -5,6 +5,8 @@ mod actions;
 mod answers;
 mod browser;
 mod by_hand;
+mod failing;
+mod history;
 mod hostile;
 mod long_sagas;
 mod looks;
