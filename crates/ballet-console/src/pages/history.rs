@@ -4,10 +4,13 @@
 use std::collections::BTreeSet;
 
 use ballet_ops::sagas::SagaDetails;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::store::actions::{ActionState, RecordedAction};
 use crate::store::entry_row::EntryRow;
+
+/// The time between an action and its entries, beyond which they are not of each other.
+const LONGEST: SignedDuration = SignedDuration::from_hours(24);
 
 /// A line of the history: an entry of the journal, or else an act of a person that the journal does not have.
 #[derive(Debug, Default)]
@@ -49,6 +52,7 @@ pub(crate) fn history<'a>(
                 && row.who.as_ref() == Some(&one.by)
                 && row.why.as_ref() == Some(&one.why)
                 && one.service.as_ref() == Some(&row.service)
+                && row.at.duration_since(one.at).abs() < LONGEST
         };
         let is_done = |one: &&RecordedAction| is_it(one) && one.standing != ActionState::Failed;
         used.extend(open.iter().position(is_done).map(|at| open.remove(at)));

@@ -130,10 +130,8 @@ pub(crate) async fn one(pool: &PgPool, id: Uuid) -> Result<Option<RecordedAction
 
 /// Returns the actions on a saga, with those on groups that took messages of it along: the journal has who did what.
 pub(crate) async fn of_saga(pool: &PgPool, saga: Uuid) -> Result<Vec<RecordedAction>, sqlx::Error> {
-    let of_group = "where saga = $1 or (saga is null and exists ( \
-        select from console.entry e where e.saga = $1 and e.service = action.service \
-            and e.who = action.by and e.why = action.why \
-            and e.at between action.at - interval '1 minute' and action.at + interval '1 day'))";
+    let of_group = "where saga = $1 or (saga is null and (service, by, why) in ( \
+        select service, who, why from console.entry where saga = $1 and who is not null))";
     read(pool, of_group, Some(saga)).await
 }
 
