@@ -167,6 +167,27 @@ impl Console {
         Ok(())
     }
 
+    /// Returns the accounts with their roles, by name.
+    ///
+    /// # Errors
+    ///
+    /// The database does not answer.
+    pub async fn accounts(database: PgConnectOptions) -> Result<Vec<(String, Role)>, ConsoleError> {
+        Ok(accounts::all(&prepare::prepare(database).await?).await?)
+    }
+
+    /// Removes an account, and ends its sessions. Returns false if there is none of this name.
+    ///
+    /// # Errors
+    ///
+    /// The database does not answer.
+    pub async fn remove_account(
+        database: PgConnectOptions,
+        name: &str,
+    ) -> Result<bool, ConsoleError> {
+        Ok(accounts::remove(&prepare::prepare(database).await?, name).await?)
+    }
+
     /// Follows the journal and answers requests, until it is dropped.
     ///
     /// # Errors
@@ -246,6 +267,7 @@ impl Console {
             site.pool.clone(),
             options.databases.clone(),
             Arc::clone(&site.contract_index),
+            site.found.clone(),
         ));
         tasks.spawn(system_findings::watch(servers, found, again));
         tasks.spawn(live::keep(Arc::clone(&site)));

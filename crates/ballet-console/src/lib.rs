@@ -3,6 +3,7 @@
 
 #![warn(missing_docs)]
 
+mod abort_reason;
 mod access;
 mod actions;
 mod auditor;

@@ -1,39 +1,14 @@
 //! Counts how often each outcome that a choreography declares was seen, and when last. There is no I/O here: the caller
-//! reads the journal.
+//! reads the journal, and the services' databases for what was tried again.
 
 use std::collections::HashMap;
 use std::fmt;
 
-use ballet_amqp::headers::{ATTEMPTS, count_header};
 use ballet_core::{StepPart, System};
 use ballet_stream::Record;
 use jiff::Timestamp;
 
-/// The kind of fact that an entry of the journal shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Sighting {
-    /// An event was published.
-    Published,
-    /// A service has tried a message again, by itself or because a person sent it back.
-    Retried,
-}
-
-impl Sighting {
-    /// Returns the fact that an entry shows, with the service that retries. A dead letter of one attempt shows nothing.
-    #[must_use]
-    pub fn of(record: &Record) -> Option<(Self, &str)> {
-        if !record.is_dead_letter() {
-            return Some((Self::Published, ""));
-        }
-        match record.routing_key.split_once('.') {
-            None if count_header(&record.properties, ATTEMPTS) > 1 => {
-                Some((Self::Retried, &record.routing_key))
-            }
-            Some(("redriven" | "retried", service)) => Some((Self::Retried, service)),
-            _ => None,
-        }
-    }
-}
+use crate::sagas::ServiceRetries;
 
 /// The number of times that something was seen, and the last time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -44,31 +19,37 @@ pub struct SightingCount {
     pub last: Option<Timestamp>,
 }
 
-/// All sightings in a window of the journal.
+/// All sightings in a window.
 #[derive(Debug, Clone, Default)]
 pub struct Sightings {
     published: HashMap<String, SightingCount>,
-    retried: HashMap<(String, String), SightingCount>,
+    /// By service and step. `None` if nobody has looked.
+    retried: Option<HashMap<(String, String), SightingCount>>,
 }
 
 impl Sightings {
-    /// Adds sightings of an event. `service` is the service that retries.
-    pub fn add(&mut self, sight: Sighting, service: &str, event_type: &str, seen: SightingCount) {
-        let all = match sight {
-            Sighting::Published => self.published.entry(event_type.to_owned()).or_default(),
-            Sighting::Retried => {
-                self.retried.entry((service.to_owned(), event_type.to_owned())).or_default()
-            }
-        };
+    /// Adds sightings of an event.
+    pub fn add(&mut self, event_type: &str, seen: SightingCount) {
+        let all = self.published.entry(event_type.to_owned()).or_default();
         all.count += seen.count;
         all.last = all.last.max(seen.last);
     }
 
-    /// Adds the sighting of an entry of the journal, if it shows one.
+    /// Adds the sighting of an entry of the journal, if it is an event.
     pub fn add_record(&mut self, record: &Record) {
-        if let Some((sight, service)) = Sighting::of(record) {
-            let seen = SightingCount { count: 1, last: record.time };
-            self.add(sight, service, record.event_type(), seen);
+        if !record.is_dead_letter() {
+            self.add(record.event_type(), SightingCount { count: 1, last: record.time });
+        }
+    }
+
+    /// Adds what was tried again in the services, as [`retries`](crate::sagas::retries) has it.
+    pub fn add_retries(&mut self, retries: Vec<ServiceRetries>) {
+        let all = self.retried.get_or_insert_default();
+        for (service, of_service) in retries {
+            for (step, count, last) in of_service {
+                let count = u64::try_from(count).unwrap_or_default();
+                all.insert((service.clone(), step), SightingCount { count, last: Some(last) });
+            }
         }
     }
 
@@ -76,15 +57,10 @@ impl Sightings {
         self.published.get(event).copied().unwrap_or_default()
     }
 
-    fn retried(&self, service: &str, step: &StepPart) -> SightingCount {
-        let of = |event: &ballet_core::EventType| {
-            self.retried.get(&(service.to_owned(), event.name().to_owned()))
-        };
-        let all = step.on.iter().filter_map(of);
-        all.fold(SightingCount::default(), |sum, one| SightingCount {
-            count: sum.count + one.count,
-            last: sum.last.max(one.last),
-        })
+    /// Returns the retries of a step, if somebody has looked.
+    fn retried(&self, service: &str, step: &StepPart) -> Option<SightingCount> {
+        let all = self.retried.as_ref()?;
+        Some(all.get(&(service.to_owned(), step.name.to_owned())).copied().unwrap_or_default())
     }
 }
 
@@ -204,7 +180,8 @@ impl Coverage {
                     .for_each(|deadline| add(OutcomeKind::Deadline, None, &deadline.passed));
                 for step in saga.steps.iter().filter(|step| !step.on.is_empty()) {
                     let seen = sightings.retried(service, step);
-                    points.push(point(OutcomeKind::Retry, Some(step.name), None, seen));
+                    let retry = |seen| point(OutcomeKind::Retry, Some(step.name), None, seen);
+                    points.extend(seen.map(retry));
                 }
             }
         }
@@ -268,12 +245,16 @@ mod tests {
         let mut seen = Sightings::default();
         let at =
             |second: i64| SightingCount { count: 2, last: Timestamp::from_second(second).ok() };
-        seen.add(Sighting::Published, "", ORDERED.name(), at(9));
-        seen.add(Sighting::Published, "", ORDERED.name(), at(7));
-        seen.add(Sighting::Published, "", BOOKED.name(), at(8));
-        seen.add(Sighting::Published, "", LATE.name(), at(8));
-        seen.add(Sighting::Retried, "b", ORDERED.name(), at(5));
-        seen.add(Sighting::Retried, "a", BOOKED.name(), at(5));
+        seen.add(ORDERED.name(), at(9));
+        seen.add(ORDERED.name(), at(7));
+        seen.add(BOOKED.name(), at(8));
+        seen.add(LATE.name(), at(8));
+        let unknown = Coverage::of(&system(), &seen);
+        assert!(unknown.points.iter().all(|point| point.declared.counts()), "nobody has looked");
+        let last = Timestamp::from_second(5).expect("a time");
+        let again = |step: &str| (step.to_owned(), 2, last);
+        let of_a = ("a".to_owned(), vec![again("book")]);
+        seen.add_retries(vec![of_a, ("b".to_owned(), vec![again("book"), again("abort")])]);
         let coverage = Coverage::of(&system(), &seen);
         let found: Vec<(&str, String, u64)> = coverage
             .points

@@ -8,15 +8,17 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use ballet::core::topology::{OPS, REDRIVE};
 use ballet_console::{Console, Options, Role, TrustedHeader};
+use ballet_terminal::{Cell, Table};
 use clap::Subcommand;
 use jiff::SignedDuration;
+use serde_json::json;
 use sqlx::postgres::PgConnectOptions;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::base::exit::{ExitStatus, usage};
 use crate::base::options::{GlobalOptions, management_address};
 use crate::base::systems::{contracts, services};
-use crate::base::ui::{self, age};
+use crate::base::ui::{self, Output, age};
 use crate::operator::auditor::CommandAuditor;
 
 /// The name of the console's database, in place of a service's name.
@@ -29,6 +31,8 @@ Examples:
   ballet console
   ballet console --listen 127.0.0.1:9000 --keep 14d
   ballet console account ada --role viewer
+  ballet console account
+  ballet console account ada --remove
 
 It listens on this machine alone unless --listen says otherwise; then put it behind HTTPS, and say
 --behind-tls and its --host. Its database is `console` beside those of the services (DATABASE_URL). The first start makes an account
@@ -67,13 +71,17 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make an account, or give it another password and role. The password is read from the standard input
+    /// Make an account, or give it another password and role. The password is read from the standard input. Without a
+    /// name: list all accounts
     Account {
         /// The person's name
-        name: String,
+        name: Option<String>,
         /// The person's role: `viewer` or `operator`
-        #[arg(long, default_value = "viewer", value_parser = role)]
+        #[arg(long, default_value = "viewer", value_parser = role, requires = "name")]
         role: Role,
+        /// Remove the account, and end its sessions
+        #[arg(long, requires = "name", conflicts_with = "role")]
+        remove: bool,
     },
 }
 
@@ -87,9 +95,34 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         usage("the console has a database of its own: set DATABASE_URL, with {service} in it")
     })?;
     match &args.command {
-        Some(Command::Account { name, role }) => account(database, name, *role).await,
+        Some(Command::Account { name: None, .. }) => list(database, options).await,
+        Some(Command::Account { name: Some(name), remove: true, .. }) => {
+            if !Console::remove_account(database, name).await? {
+                return Err(usage(format!("the console has no account {name}")));
+            }
+            ui::say(&format!("{name} has no account of the console any more"));
+            Ok(ExitStatus::All)
+        }
+        Some(Command::Account { name: Some(name), role, .. }) => {
+            account(database, name, *role).await
+        }
         None => serve(args, options, database).await,
     }
+}
+
+async fn list(database: PgConnectOptions, options: &GlobalOptions) -> Result<ExitStatus> {
+    let accounts = Console::accounts(database).await?;
+    if options.output != Output::Table {
+        let row = |(name, role): &(String, Role)| json!({ "name": name, "role": role.as_str() });
+        ui::print_json(options.output, accounts.iter().map(row));
+        return Ok(ExitStatus::All);
+    }
+    let mut table = Table::new(["account", "role"]);
+    for (name, role) in accounts {
+        table.row([Cell::from(name), Cell::from(role.as_str())]);
+    }
+    ui::show(&table);
+    Ok(ExitStatus::All)
 }
 
 async fn account(database: PgConnectOptions, name: &str, role: Role) -> Result<ExitStatus> {

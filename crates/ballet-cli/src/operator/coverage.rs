@@ -22,8 +22,8 @@ Examples:
   ballet coverage --since 1h --min 90
   ballet coverage -o jsonl | jq -r 'select(.count == 0) | .place'
 
-It reads the journal. Outcomes that were never seen come first. A retry needs a failure, so it is listed
-and does not count in the percentage. Exit code 1: less than --min was seen.";
+It reads the journal. Outcomes that were never seen come first. Retries are on the console's page: the journal does
+not have them. Exit code 1: less than --min was seen.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -77,8 +77,7 @@ fn show(coverage: &Coverage, options: &GlobalOptions) {
         let row = |point: &CoveragePoint| {
             json!({ "what": point.declared.as_str(), "place": point.place(), "saga": point.saga,
                 "service": point.service, "step": point.step, "event": point.event,
-                "count": point.seen.count, "last": point.seen.last.map(|at| at.to_string()),
-                "counts": point.declared.counts() })
+                "count": point.seen.count, "last": point.seen.last.map(|at| at.to_string()) })
         };
         ui::print_json(options.output, coverage.points.iter().map(row));
         return;
@@ -86,10 +85,9 @@ fn show(coverage: &Coverage, options: &GlobalOptions) {
     let now = options.clock.now();
     let mut table = Table::new(["seen", "what", "of", "saga", "last"]);
     for point in &coverage.points {
-        let (seen, style) = match (point.seen.count, point.declared.counts()) {
-            (0, true) => ("never".to_owned(), Style::new().red()),
-            (0, false) => ("never".to_owned(), Style::new().dim()),
-            (count, _) => (ui::grouped(count), Style::new().green()),
+        let (seen, style) = match point.seen.count {
+            0 => ("never".to_owned(), Style::new().red()),
+            count => (ui::grouped(count), Style::new().green()),
         };
         table.row([
             Cell::from(seen).styled(style),

@@ -1,6 +1,7 @@
 //! `ballet dlq` and `ballet sagas` as an operator uses them: the program itself, on a real broker and real databases,
 //! with only the rights of their user.
 
+mod accounts;
 mod audit;
 mod bodies;
 mod causes;

@@ -9,7 +9,6 @@ use ballet_amqp::headers::{
 };
 use ballet_core::Role;
 use ballet_core::envelope::{self, Limits};
-use ballet_ops::coverage::Sighting;
 use ballet_stream::Record;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -36,7 +35,8 @@ pub(super) fn add(
     (floor, now): (Timestamp, Timestamp),
 ) {
     let at = record.time.map_or(now, |at| at.min(now));
-    if at < floor {
+    // The new dead letter says the same of an edit, and that it was done.
+    if at < floor || record.routing_key.starts_with("edited.") {
         return;
     }
     let (kind, service) = kind(record);
@@ -48,17 +48,21 @@ pub(super) fn add(
     let header =
         |name: &str, most| text_header(&record.properties, name).map(|text| clean(text, most));
     let noted = |what: &str| {
-        if kind == EntryKind::Event {
-            return None;
-        }
-        let prefix = [REDRIVEN, EDITED, DISCARDED, RETRIED, SEARCHED];
-        prefix.iter().find_map(|prefix| header(&format!("{prefix}-{what}"), TEXT))
+        let prefixes: &[&str] = match kind {
+            EntryKind::Event | EntryKind::Died => &[],
+            EntryKind::Redriven => &[REDRIVEN],
+            EntryKind::Edited => &[EDITED],
+            EntryKind::Discarded => &[DISCARDED],
+            EntryKind::Note => &[RETRIED, SEARCHED],
+        };
+        prefixes.iter().find_map(|prefix| header(&format!("{prefix}-{what}"), TEXT))
     };
-    if let Some((sight, service)) = Sighting::of(record) {
-        let key = (minute(at), sight, clean(service, NAME), clean(record.event_type(), NAME));
+    if kind == EntryKind::Event {
+        let key = (minute(at), clean(record.event_type(), NAME));
         let (count, last) = batch.flow.entry(key).or_insert((0, at));
         (*count, *last) = (*count + 1, at.max(*last));
     }
+    let is_dead = matches!(kind, EntryKind::Died | EntryKind::Edited);
     let row = EntryRow {
         place,
         at,
@@ -68,10 +72,9 @@ pub(super) fn add(
         service: clean(service, NAME),
         message_id: record.known_as().to_string(),
         cause: header(CAUSATION_ID, NAME).map(|cause| canonical(&cause)),
-        handler: header(DEAD_STEP, NAME).filter(|_| kind == EntryKind::Died),
-        reason: (kind == EntryKind::Died)
-            .then(|| header(DEAD_REASON, NAME).unwrap_or_else(|| "unknown".to_owned())),
-        detail: header(DEAD_DETAIL, TEXT).filter(|_| kind == EntryKind::Died),
+        handler: header(DEAD_STEP, NAME).filter(|_| is_dead),
+        reason: is_dead.then(|| header(DEAD_REASON, NAME).unwrap_or_else(|| "unknown".to_owned())),
+        detail: header(DEAD_DETAIL, TEXT).filter(|_| is_dead),
         attempts: i32::try_from(count_header(&record.properties, ATTEMPTS)).unwrap_or(i32::MAX),
         who: noted("by"),
         why: noted("why"),
@@ -103,11 +106,23 @@ fn kind(record: &Record) -> (EntryKind, &str) {
         return (EntryKind::Event, record.service().unwrap_or(named));
     }
     match record.routing_key.split_once('.') {
-        None => (EntryKind::Died, record.service().unwrap_or(&record.routing_key)),
+        None => {
+            let kind = if is_edited(record) { EntryKind::Edited } else { EntryKind::Died };
+            (kind, record.service().unwrap_or(&record.routing_key))
+        }
         Some(("redriven", service)) => (EntryKind::Redriven, service),
         Some(("discarded", service)) => (EntryKind::Discarded, service),
         Some((_, service)) => (EntryKind::Note, service),
     }
+}
+
+/// Whether a dead letter is one that a person has edited, and that was not sent back since.
+fn is_edited(record: &Record) -> bool {
+    let at = |prefix: &str| {
+        let at = text_header(&record.properties, &format!("{prefix}-at"));
+        at.and_then(|at| at.parse::<Timestamp>().ok())
+    };
+    at(EDITED).is_some_and(|edited| at(REDRIVEN).is_none_or(|sent| sent < edited))
 }
 
 fn unpacked(record: &Record) -> Cow<'_, [u8]> {

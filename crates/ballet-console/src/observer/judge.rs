@@ -17,6 +17,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
+use crate::abort_reason::AbortReason;
 use crate::contract_index::ContractIndex;
 use crate::store::entry_row::EntryRow;
 use crate::store::judgements::{self, ChangedSagas, Judgement, OpenWait};
@@ -117,6 +118,9 @@ fn judged_by<'a>(
     let entries: Vec<JournalEntry> = rows.iter().filter_map(EntryRow::entry).collect();
     let seen = JournalSaga::judge(&contract_index.graph, saga, &entries);
     let waits = PressingWait::of(&seen.waits, seen.deadline, patience);
+    let waits = waits.map(|pressing| waits_for(&pressing, &entries));
+    let is_aborted = seen.ended == Some(SagaState::Aborted);
+    let aborted = || AbortReason::of(contract_index.system(), rows).map(of_aborted);
     Some(Judgement {
         saga,
         names: seen.names,
@@ -124,7 +128,7 @@ fn judged_by<'a>(
         last,
         ended: seen.ended.map(SagaState::as_str),
         is_too_long: false,
-        waits: waits.map(|pressing| waits_for(&pressing, &entries)).unwrap_or_default(),
+        waits: waits.or_else(|| is_aborted.then(aborted).flatten()).unwrap_or_default(),
     })
 }
 
@@ -145,6 +149,19 @@ fn too_long_to_judge(saga: Uuid, last: &EntryRow) -> Judgement<'_> {
             detail: Some(detail),
             ..OpenWait::default()
         },
+    }
+}
+
+/// Returns why a saga was aborted, in place of what it would wait for.
+fn of_aborted(reason: AbortReason<'_>) -> OpenWait {
+    let AbortReason { row, step, what } = reason;
+    let by = row.who.as_ref().zip(row.why.as_ref());
+    OpenWait {
+        service: Some(row.service.clone()),
+        step: step.map(str::to_owned),
+        what: Some(what),
+        detail: by.map(|(who, why)| format!("{who}: {why}")),
+        ..OpenWait::default()
     }
 }
 

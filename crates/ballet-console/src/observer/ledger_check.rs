@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_ops::sagas::{self, SagaQuery};
-use ballet_store::calls::open;
+use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection, PgConnection, PgPool};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
+use uuid::Uuid;
 
 use crate::contract_index::ContractIndex;
+use crate::observer::system_findings::SystemFindings;
 use crate::store::late;
 
 const EVERY: Duration = Duration::from_secs(5);
@@ -25,16 +27,14 @@ pub(crate) async fn ask(
     pool: PgPool,
     databases: Vec<(String, PgConnectOptions)>,
     contract_index: Arc<ContractIndex>,
+    found: watch::Receiver<SystemFindings>,
 ) {
     if databases.is_empty() {
         return;
     }
     loop {
-        let looked = async {
-            round(&pool, &databases, &contract_index).await?;
-            reopen(&pool, &databases, &contract_index).await
-        };
-        match timeout(PATIENCE, looked).await {
+        let calling = found.borrow().calling();
+        match timeout(PATIENCE, round(&pool, &databases, &contract_index, calling)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!("how late sagas stand cannot be kept: {error}"),
             Err(_late) => tracing::warn!("the services' databases do not say how sagas stand"),
@@ -47,54 +47,31 @@ async fn round(
     pool: &PgPool,
     databases: &[(String, PgConnectOptions)],
     contract_index: &ContractIndex,
+    calling: BTreeSet<Uuid>,
 ) -> Result<(), sqlx::Error> {
     let late = late::next(pool, MOST).await?;
-    if late.is_empty() {
+    // A service may still wait for the answer to a call.
+    let ended = late::ended_among(pool, calling, MOST).await?;
+    let asked: BTreeSet<Uuid> = late.keys().chain(ended.keys()).copied().collect();
+    if asked.is_empty() {
         return Ok(());
     }
-    let wanted = SagaQuery {
-        sagas: Some(late.keys().copied().collect()),
-        limit: late.len(),
-        ..SagaQuery::default()
-    };
+    let limit = asked.len();
+    let wanted = SagaQuery { sagas: Some(asked), limit, ..SagaQuery::default() };
     let listed = sagas::list(contract_index.system(), databases, &wanted).await;
     // A service whose ledger cannot be read may still have work to do.
     if !listed.away.is_empty() {
         return Ok(());
     }
-    let ended: Vec<late::EndedSaga> = listed
-        .sagas
-        .iter()
-        .filter(|one| !one.state.is_open())
-        .filter_map(|one| Some((one.saga, *late.get(&one.saga)?, one.state.as_str())))
-        .collect();
-    late::keep(pool, &ended).await
-}
-
-/// Opens sagas again that ended by the journal while a service still waits for the answer to a call.
-async fn reopen(
-    pool: &PgPool,
-    databases: &[(String, PgConnectOptions)],
-    contract_index: &ContractIndex,
-) -> Result<(), sqlx::Error> {
-    let mut calling = BTreeSet::new();
-    for (_, options) in databases {
-        // Of a database that does not answer nothing is known.
-        let Ok(mut db) = PgConnection::connect_with(options).await else { return Ok(()) };
-        calling.extend(open::sagas(&mut db).await?);
-        db.close().await?;
-    }
-    let ended = late::ended_among(pool, calling, MOST).await?;
-    if ended.is_empty() {
-        return Ok(());
-    }
-    let (sagas, limit) = (Some(ended.keys().copied().collect()), ended.len());
-    let wanted = SagaQuery { sagas, limit, ..SagaQuery::default() };
-    let listed = sagas::list(contract_index.system(), databases, &wanted).await;
-    for one in listed.sagas.iter().filter(|one| one.state.is_open()) {
+    let (open, closed): (Vec<_>, Vec<_>) = listed.sagas.iter().partition(|one| one.state.is_open());
+    for one in open {
         if let (Some(place), Some(wait)) = (ended.get(&one.saga), one.waits.first()) {
             late::reopen(pool, (one.saga, *place), wait).await?;
         }
     }
-    Ok(())
+    let closed = closed.into_iter();
+    let over: Vec<late::EndedSaga> = closed
+        .filter_map(|one| Some((one.saga, *late.get(&one.saga)?, one.state.as_str())))
+        .collect();
+    late::keep(pool, &over).await
 }

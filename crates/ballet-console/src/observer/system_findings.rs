@@ -1,6 +1,6 @@
 //! Looks at the running system again and again, so that no page waits for a server.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,6 +70,20 @@ impl SystemFindings {
             .iter()
             .flat_map(|one| one.sagas.iter().map(|saga| format!("{saga}/{}", one.subject)));
         self.hindrances.iter().map(place).chain(lost).collect()
+    }
+
+    /// Returns the sagas in which something fails with an error that has this text, each with the error.
+    pub(crate) fn failing(&self, text: &str) -> BTreeMap<Uuid, String> {
+        let text = text.to_lowercase();
+        let failing = self.standing.failing.iter();
+        let found = failing.filter(|one| one.detail.to_lowercase().contains(&text));
+        found.filter_map(|one| Some((one.saga_id?.0, one.detail.clone()))).collect()
+    }
+
+    /// Returns the sagas that wait for the answer to a call, as far as the databases answer.
+    pub(crate) fn calling(&self) -> BTreeSet<Uuid> {
+        let known = self.figures.values().filter_map(|figures| figures.as_ref().ok());
+        known.flat_map(|figures| figures.calling.iter().copied()).collect()
     }
 
     /// Returns the number of messages in a queue, if the broker tells.

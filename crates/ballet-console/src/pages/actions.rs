@@ -31,7 +31,8 @@ pub(crate) fn list(all: &[RecordedAction], now: Timestamp) -> Markup {
     } } } }
 }
 
-fn standing(one: &RecordedAction) -> Markup {
+/// Shows the state of an action.
+pub(crate) fn standing(one: &RecordedAction) -> Markup {
     let sign = match one.standing {
         ActionState::Running => "→",
         ActionState::Done => "✓",

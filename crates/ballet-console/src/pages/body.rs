@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::access::role::{BodySight, Role};
 use crate::contract_index::ContractIndex;
+use crate::store::entry_row::EntryRow;
 
 /// The text in place of a personal value.
 pub(crate) const MASK: &str = "•••";
@@ -35,6 +36,12 @@ pub(crate) fn text(
             Err("It cannot be told what in it is about a person: an operator may see it.")
         }
     }
+}
+
+/// Shows the body of an entry.
+pub(crate) fn of_row(contract_index: &ContractIndex, row: &EntryRow, sight: BodySight) -> Markup {
+    let size = usize::try_from(row.size).unwrap_or_default();
+    shown(contract_index, &row.event_type, (&row.body, size), sight)
 }
 
 /// Shows a body with its size.

@@ -16,8 +16,13 @@ pub(crate) const WINDOWS: [(&str, &str); 5] = [
     ("10m", "the last 10 minutes"),
 ];
 
-/// Shows the page. `window` is its name in the address.
-pub(crate) fn coverage(coverage: &Coverage, window: &str, now: Timestamp) -> Markup {
+/// Shows the page. `window` is its name in the address, and `away` says whose retries are not known.
+pub(crate) fn coverage(
+    coverage: &Coverage,
+    window: &str,
+    away: &[String],
+    now: Timestamp,
+) -> Markup {
     let (seen, all) = coverage.counted();
     let never =
         coverage.points.iter().filter(|point| point.seen.count == 0 && point.declared.counts());
@@ -41,6 +46,7 @@ pub(crate) fn coverage(coverage: &Coverage, window: &str, now: Timestamp) -> Mar
         }
         @if all > 0 {
             p.quiet { "The same for CI: " code { "ballet coverage --min 90" } ". A retry needs a failure, so it does not count." }
+            @for why in away { p.quiet dir="auto" { "Retries are not known: " (why) } }
             div.scroll tabindex="0" role="region" aria-label="What was seen" {
                 table {
                     thead { tr { th scope="col" { "seen" } th scope="col" { "what" } th scope="col" { "of" }

@@ -9,6 +9,7 @@ pub(crate) mod dead_actions;
 pub(crate) mod dead_letters;
 pub(crate) mod events;
 pub(crate) mod forms;
+mod history;
 pub(crate) mod hour;
 pub(crate) mod layout;
 pub(crate) mod letter;

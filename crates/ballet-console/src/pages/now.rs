@@ -244,16 +244,10 @@ fn marks(contract_index: &ContractIndex, now: &NowPage, service: &str, step: &st
     }
 }
 
-/// Shows events that are in no contract, and declared ones that were never seen.
+/// Shows events that are in no contract.
 fn undeclared(contract_index: &ContractIndex, now: &NowPage) -> Markup {
     let foreign: Vec<&SeenType> =
         now.types.iter().filter(|seen| !contract_index.events.contains_key(&*seen.name)).collect();
-    let unseen: Vec<&str> = contract_index
-        .events
-        .keys()
-        .copied()
-        .filter(|name| now.types.iter().all(|seen| seen.name != *name))
-        .collect();
     html! {
         @if !foreign.is_empty() {
             section {
@@ -261,12 +255,6 @@ fn undeclared(contract_index: &ContractIndex, now: &NowPage) -> Markup {
                 ul { @for seen in foreign.iter().take(50) {
                     li dir="auto" { (event(&seen.name)) span.quiet { " · " (grouped(seen.count)) ", the last " (ago(seen.last, now.at)) } }
                 } }
-            }
-        }
-        @if !unseen.is_empty() {
-            details.unseen {
-                summary { (unseen.len()) @if unseen.len() == 1 { " declared event was" } @else { " declared events were" } " never seen" }
-                ul { @for name in &unseen { li { a href={ "/events/" (name) } { (event(name)) } } } }
             }
         }
     }

@@ -1,21 +1,23 @@
 //! One saga: its state and the reason, its expected path, its history, and its dead letters.
 
 use ballet_ops::sagas::journal::{JournalSaga, PathStep, StepStanding, path as path_of};
-use ballet_ops::sagas::{SagaDetails, SagaWait};
+use ballet_ops::sagas::{SagaDetails, SagaState, SagaWait};
 use ballet_ops::words::grouped;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
+use crate::abort_reason::{AbortReason, DEADLINE};
 use crate::access::role::BodySight;
 use crate::contract_index::ContractIndex;
 use crate::observer::system_findings::SystemFindings;
 use crate::pages::forms::{token, why};
+use crate::pages::history::history;
 use crate::pages::layout::Person;
-use crate::pages::timeline::{timeline, tree};
-use crate::pages::words::{ago, event, exact, since, span, state};
-use crate::pages::{actions, saga_actions};
+use crate::pages::timeline::timeline;
+use crate::pages::words::{ago, exact, since, span, state};
+use crate::pages::{body, saga_actions};
 use crate::store::actions::RecordedAction;
-use crate::store::entry_row::{EntryKind, EntryRow};
+use crate::store::entry_row::EntryRow;
 use crate::store::judgements::MOST;
 use crate::store::saga_entries::EDGE;
 use crate::store::saga_row::SagaRow;
@@ -54,6 +56,7 @@ pub(crate) fn saga(seen: &SagaPage<'_>) -> Markup {
         now,
         person,
         actions,
+        live,
         ..
     } = seen;
     let count = match all.len() {
@@ -73,6 +76,7 @@ pub(crate) fn saga(seen: &SagaPage<'_>) -> Markup {
             p.trouble { "These are too many entries to judge it by. Look at what it repeats." }
         }
         (waits(seen))
+        (aborted(seen))
         @if person.is_operator() && found.state.is_open() { (saga_actions::links(contract_index.system(), found.id, &found.names, &next(seen))) }
         @for name in &judged.names {
             section {
@@ -85,16 +89,9 @@ pub(crate) fn saga(seen: &SagaPage<'_>) -> Markup {
             @if all.len() > rows.len() {
                 p.quiet { "The first " (grouped(EDGE)) " and the last " (grouped(EDGE)) " of " (count) " entries." }
             }
-            (timeline(contract_index, rows, *sight))
+            (timeline(contract_index, &history(rows, actions, *live), *sight))
             @if person.is_operator() && !sight.is_unmasked { (unmask(&format!("/sagas/{}/unmasked", found.id), person)) }
         }
-        section {
-            h2 { "What caused what" }
-            details open[rows.len() < 40] { summary { "The events, each below its cause" } (tree(rows)) }
-        }
-        (dead(seen))
-        (actions::section(actions, *now))
-        (interventions(seen))
     }
 }
 
@@ -161,7 +158,7 @@ fn advice(wait: &SagaWait, seen: &SagaPage<'_>) -> Markup {
         @if let Some(one) = hindrance.filter(|_| !wait.is_dead) {
             (one.service) ": " (one.why) ". It goes on when that is over: " a href={ "/services#" (service) } { "look at " (service) } "."
         } @else if wait.is_dead {
-            "It is a dead letter. When its cause is mended, send it back from " a href="/dead-letters" { "its page" } ", or with "
+            "It is a dead letter. When its cause is mended, send it back from " a href=(letter(wait, seen)) { "its page" } ", or with "
             code { "ballet dlq redrive --service " (wait.service) } "."
         } @else if let Some(lost) = seen.system.lost(seen.found.id, service) {
             "Its message is in no queue any more. Do: " (lost.advice) "."
@@ -173,6 +170,18 @@ fn advice(wait: &SagaWait, seen: &SagaPage<'_>) -> Markup {
             "Nothing is known to hinder it. If it stays: " code { "ballet sagas stuck" } " and " code { "ballet doctor" }
         }
     }
+}
+
+/// Returns the address of the dead letter that the saga waits for.
+fn letter(wait: &SagaWait, seen: &SagaPage<'_>) -> String {
+    let is_it = |row: &&EntryRow| {
+        row.is_dead()
+            && row.service == wait.service
+            && wait.event_type.as_ref() == Some(&row.event_type)
+    };
+    let id =
+        seen.all.iter().rev().find(is_it).map(|row| format!("/{}/{}", row.service, row.message_id));
+    format!("/dead-letters{}", id.unwrap_or_default())
 }
 
 fn path(steps: &[PathStep], now: Timestamp) -> Markup {
@@ -210,49 +219,23 @@ const fn standing(standing: StepStanding) -> (&'static str, &'static str, &'stat
     }
 }
 
-/// Shows the dead letters in the journal, whatever became of them. Of very many entries only the shown ones are
-/// searched.
-fn dead(SagaPage { all, rows, now, .. }: &SagaPage<'_>) -> Markup {
-    let is_part = all.len() > MOST;
-    let of = if is_part { rows } else { all };
-    let dead: Vec<&EntryRow> = of.iter().filter(|row| row.kind == EntryKind::Died).collect();
-    // Both are in the order of the journal.
-    let is_shown = |row: &EntryRow| rows.binary_search_by_key(&row.place, |row| row.place).is_ok();
+/// Shows why it was aborted: the step that refused, or what else ended it, and who stopped it.
+fn aborted(seen: &SagaPage<'_>) -> Markup {
+    let is_aborted = seen.found.state == SagaState::Aborted;
+    let reason =
+        is_aborted.then(|| AbortReason::of(seen.contract_index.system(), seen.all)).flatten();
+    let Some(AbortReason { row, step, what }) = reason else { return html! {} };
+    // Those that are shown have their bodies.
+    let shown = seen.rows.iter().find(|one| one.place == row.place);
+    let stopped = seen.live.filter(|_| what == DEADLINE).into_iter().flat_map(|live| &live.stopped);
     html! {
-        @if !dead.is_empty() || is_part {
-            section {
-                h2 { "Its dead letters" }
-                @if is_part { p.quiet { "Only the entries that are shown here were looked at: there may be others in between." } }
-                ul.rows { @for row in dead { li.row.stuck {
-                    div.first { strong { (row.service) } " " (event(&row.event_type)) }
-                    @if let Some(detail) = &row.detail { div.detail dir="auto" { (detail) } }
-                    div.when { (ago(row.at, *now)) " · "
-                        @if is_shown(row) { a href={ "#e" (row.place) } { "in the time line" } " · " }
-                        a href={ "/dead-letters/" (row.service) "/" (row.message_id) } { "the dead letter" } }
-                } } }
-            }
-        }
-    }
-}
-
-/// Shows persons' interventions, as the services' databases have them.
-fn interventions(seen: &SagaPage<'_>) -> Markup {
-    let Some(live) = seen.live else { return html! {} };
-    html! {
-        @if !live.interventions.is_empty() || !live.stopped.is_empty() || !live.solved.is_empty() {
-            section {
-                h2 { "What persons did" }
-                ul {
-                    @for (service, act) in &live.interventions {
-                        li dir="auto" { (ago(act.at, seen.now)) ": " (act.by) " " (act.act) " in " (service)
-                            @if let Some(why) = &act.why { ": " (why) } }
-                    }
-                    @for stopped in &live.stopped { li dir="auto" { (stopped.by) " has stopped it: " (stopped.why) } }
-                    @for (service, note) in &live.solved {
-                        li dir="auto" { (note.by) " has compensated " (note.step) " of " (service) " by hand: " (note.why) }
-                    }
-                }
-            }
+        section.waits.aborted {
+            h2 { "Why it was aborted" }
+            p { strong { (row.service) } " " (what) @if let Some(step) = step { " " code { (step) } } ", " (ago(row.at, seen.now)) "."
+                @if shown.is_some() { " " a href={ "#e" (row.place) } { "in the time line" } } }
+            @if let Some(row) = shown.filter(|row| !row.body.is_empty()) { (body::of_row(seen.contract_index, row, seen.sight)) }
+            @if let Some((who, why)) = row.who.as_ref().zip(row.why.as_ref()) { p.detail dir="auto" { (who) ": " (why) } }
+            @for one in stopped { p.detail dir="auto" { (one.by) " has stopped it: " (one.why) } }
         }
     }
 }

@@ -178,7 +178,9 @@ pub(crate) fn row(one: &SagaRow, now: Timestamp) -> Markup {
             div.what {
                 @if let (Some(service), Some(what)) = (&one.service, &one.what) {
                     strong { (service) } " " (what)
-                    @if let Some(step) = &one.step { span.quiet { " · " code { (step) } } }
+                    @if let Some(step) = &one.step {
+                        @if one.state.is_open() { span.quiet { " · " code { (step) } } } @else { " " code { (step) } }
+                    }
                 } @else { "last " (event(&one.last_type)) }
             }
             @if let Some(detail) = &one.detail { div.detail dir="auto" { (detail) } }

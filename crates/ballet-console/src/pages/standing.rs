@@ -4,7 +4,7 @@ use ballet_core::Cause;
 use ballet_core::topology::UNROUTED;
 use ballet_ops::sagas::SagaState;
 use ballet_ops::standing::finding::{Area, Finding, FindingState};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 
 use crate::actions::sagas::RetryScope;
@@ -13,6 +13,9 @@ use crate::pages::words::since;
 
 /// The most findings of one part that are shown.
 const MOST: usize = 5;
+
+/// The age from which a look says nothing about this moment: looks follow each other within some seconds.
+const STALE: SignedDuration = SignedDuration::from_secs(10);
 
 /// How the parts of the system stand.
 #[derive(Debug, Clone, Default)]
@@ -33,18 +36,28 @@ pub(crate) fn standing(standing: &PartsStanding, areas: &[Area], now: Timestamp)
     html! {
         ul.standing { @for area in areas {
             @let found = of(*area);
-            @let is_known = standing.at.is_some() && (*area == Area::Broker || standing.has_databases);
+            @let is_asked = *area == Area::Broker || standing.has_databases;
+            @let is_stale = standing.at.is_some_and(|at| now.duration_since(at) > STALE);
+            @let is_known = standing.at.is_some() && is_asked && !is_stale;
             li.unwell[!found.is_empty()].well[found.is_empty() && is_known] {
                 strong { (area.name()) " " }
                 @if !found.is_empty() {
                     @for one in found.iter().take(MOST) { (short(one, now)) }
                     @if found.len() > MOST { p { a href="/services" { "and " (found.len() - MOST) " more" } } }
+                } @else if let Some(at) = standing.at.filter(|_| is_asked && is_stale) {
+                    span { "not known for " (since(at, now)) ": it was well then, and the look since has no answer" }
                 } @else if is_known { span.calm { span aria-hidden="true" { "✓ " } "well" } }
                 @else if standing.at.is_none() { span.quiet { "not looked at yet" } }
                 @else { span.quiet { "not known: the console has no addresses of the databases" } }
             }
         } }
     }
+}
+
+/// Shows that the console itself cannot know how anything stands.
+pub(crate) fn silent_since(at: Timestamp, now: Timestamp) -> Markup {
+    html! { p.trouble.silent { "The console's own database does not answer, for " (since(at, now))
+    ": it is not known how anything stands. What is below is as it was then." } }
 }
 
 /// Shows a finding in a line, with its advice.

@@ -78,7 +78,7 @@ pub(crate) fn one(contract_index: &ContractIndex, row: &EntryRow, sight: BodySig
             }
             @if let Some(detail) = &row.detail { div.detail dir="auto" { (detail) } }
             details { summary { "body" }
-                (body::shown(contract_index, &row.event_type, (&row.body, usize::try_from(row.size).unwrap_or_default()), sight)) }
+                (body::of_row(contract_index, row, sight)) }
             div.when { time datetime=(row.at) title=(exact(row.at)) { (row.at.strftime("%H:%M:%S%.3f")) } }
         }
     }

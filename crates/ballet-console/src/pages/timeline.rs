@@ -1,24 +1,23 @@
-//! The history of a saga: in order of time with a lane for each service, and as a tree of causes.
+//! The history of a saga in the order of time, with a lane for each service.
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use jiff::Timestamp;
 use maud::{Markup, html};
 
 use crate::access::role::BodySight;
 use crate::contract_index::ContractIndex;
+use crate::pages::actions::standing;
 use crate::pages::body;
+use crate::pages::history::HistoryLine;
 use crate::pages::words::{event, exact, span};
 use crate::store::entry_row::{EntryKind, EntryRow};
 
 /// The number of colours in the style sheet. Further lanes share them.
 pub(crate) const LANES: usize = 8;
-/// Deeper causes are shown beside each other.
-const DEEPEST: usize = 40;
 
 /// Returns the services in the order in which they appear.
-pub(crate) fn lanes(rows: &[EntryRow]) -> Vec<&str> {
+fn lanes<'a>(lines: &[HistoryLine<'a>]) -> Vec<&'a str> {
     let mut lanes: Vec<&str> = Vec::new();
-    for row in rows {
+    for row in lines.iter().filter_map(|line| line.row) {
         if !lanes.contains(&&*row.service) {
             lanes.push(&row.service);
         }
@@ -26,44 +25,78 @@ pub(crate) fn lanes(rows: &[EntryRow]) -> Vec<&str> {
     lanes
 }
 
-/// Shows the entries in the order of the journal.
+/// Shows an act of a person that the journal does not have.
+fn deed(HistoryLine { by, act, what, why, action, .. }: &HistoryLine<'_>) -> Markup {
+    html! {
+        p dir="auto" {
+            strong { (by) } " "
+            @if let Some(one) = action { a href={ "/actions/" (one.id) } { (act) } } @else { (act) }
+            " " (what) @if !why.is_empty() { ": " (why) }
+            @if let Some(one) = action { span.detail { (standing(one)) " " (one.outcome.lines().next().unwrap_or_default()) } }
+        }
+    }
+}
+
+/// Shows the history of a saga.
 pub(crate) fn timeline(
     contract_index: &ContractIndex,
-    rows: &[EntryRow],
+    lines: &[HistoryLine<'_>],
     sight: BodySight,
 ) -> Markup {
-    let lanes = lanes(rows);
+    let lanes = lanes(lines);
     let lane =
         |row: &EntryRow| lanes.iter().position(|name| *name == row.service).unwrap_or(0) % LANES;
-    let before = std::iter::once(None).chain(rows.iter().map(Some));
+    let before = std::iter::once(None).chain(lines.iter().map(|line| Some(line.at)));
+    let at = |at: Timestamp, before: Option<Timestamp>| {
+        html! { span.at title=(exact(at)) {
+            @if let Some(before) = before { "+" (span(at.duration_since(before))) }
+            @else { time datetime=(at) { (at.strftime("%H:%M:%S%.3f")) } }
+        } }
+    };
+    let because = |cause: &str| {
+        let is_it = |row: &&EntryRow| row.kind == EntryKind::Event && row.message_id == cause;
+        let row = lines.iter().filter_map(|line| line.row).find(is_it);
+        html! {
+            @if let Some(row) = row { a href={ "#e" (row.place) } { (event(&row.event_type)) } }
+            @else { code dir="auto" { (cause) } }
+        }
+    };
+    // It is in its queue until a later entry says otherwise.
+    let is_dead = |row: &EntryRow| {
+        let is_gone = |later: &EntryRow| {
+            later.place > row.place
+                && (&later.service, &later.message_id) == (&row.service, &row.message_id)
+                && matches!(later.kind, EntryKind::Redriven | EntryKind::Discarded)
+        };
+        row.is_dead() && !lines.iter().filter_map(|line| line.row).any(is_gone)
+    };
     html! {
         ol.timeline.{ "lanes-" (lanes.len().clamp(1, LANES)) } {
-            @for (row, before) in rows.iter().zip(before) {
-                li.entry.{ "lane-" (lane(row)) }.(row.kind.as_str()) id={ "e" (row.place) } {
-                    span.at title=(exact(row.at)) {
-                        @if let Some(before) = before { "+" (span(row.at.duration_since(before.at))) }
-                        @else { time datetime=(row.at) { (row.at.strftime("%H:%M:%S%.3f")) } }
-                    }
+            @for (line, before) in lines.iter().zip(before) { @match line.row {
+                None => li.entry.deed { (at(line.at, before)) (deed(line)) },
+                Some(row) => li.entry.{ "lane-" (lane(row)) }.(row.kind.as_str()) id={ "e" (row.place) } {
+                    (at(line.at, before))
                     details {
                         summary {
                             strong.service { (row.service) } " " span.verb { (verb(row.kind)) } " "
                             span dir="auto" { (event(&row.event_type)) }
                             @if let Some(handler) = &row.handler { span.quiet { " in " code { (handler) } } }
-                            @if let Some(detail) = &row.detail { span.detail dir="auto" { (detail) } }
-                            @if let Some(who) = &row.who { span.quiet dir="auto" { " by " (who) } }
+                            @if let (EntryKind::Died, Some(detail)) = (row.kind, &row.detail) { span.detail dir="auto" { (detail) } }
+                            @if let Some(who) = &row.who { span dir="auto" { " by " strong { (who) } @if let Some(why) = &row.why { ": " (why) } } }
                         }
                         dl {
                             dt { "time" } dd { time datetime=(row.at) { (exact(row.at)) } }
                             dt { "message" } dd { code dir="auto" { (row.message_id) } }
-                            @if let Some(cause) = &row.cause { dt { "because of" } dd { code dir="auto" { (cause) } } }
+                            @if let Some(cause) = &row.cause { dt { "because of" } dd { (because(cause)) } }
                             @if let Some(reason) = &row.reason { dt { "reason" } dd dir="auto" { (reason) ", " (row.attempts) " attempts" } }
-                            @if let Some(why) = &row.why { dt { "why" } dd dir="auto" { (why) } }
+                            @if let Some(one) = line.action { dt { "action" } dd dir="auto" { a href={ "/actions/" (one.id) } { (one.act) " " (one.what) } } }
+                            @if is_dead(row) { dt { "to mend" } dd { a href={ "/dead-letters/" (row.service) "/" (row.message_id) } { "the dead letter" } } }
                             dt { "journal" } dd { (row.place) }
                         }
-                        (body::shown(contract_index, &row.event_type, (&row.body, usize::try_from(row.size).unwrap_or_default()), sight))
+                        (body::of_row(contract_index, row, sight))
                     }
-                }
-            }
+                },
+            } }
         }
     }
 }
@@ -73,45 +106,8 @@ const fn verb(kind: EntryKind) -> &'static str {
         EntryKind::Event => "published",
         EntryKind::Died => "could not handle",
         EntryKind::Redriven => "gets again",
+        EntryKind::Edited => "gets another body for",
         EntryKind::Discarded => "goes without",
-        EntryKind::Note => "has a note about",
-    }
-}
-
-/// Shows the events below the messages that caused them.
-pub(crate) fn tree(rows: &[EntryRow]) -> Markup {
-    let events: Vec<&EntryRow> = rows.iter().filter(|row| row.kind == EntryKind::Event).collect();
-    let known: BTreeSet<&str> = events.iter().map(|row| &*row.message_id).collect();
-    let mut below: BTreeMap<Option<&str>, Vec<&EntryRow>> = BTreeMap::new();
-    for row in &events {
-        // An entry whose cause is not here begins a tree. So does one that names itself.
-        let cause =
-            row.cause.as_deref().filter(|cause| known.contains(cause) && *cause != row.message_id);
-        below.entry(cause).or_default().push(row);
-    }
-    html! { (branch(&below, None, &mut BTreeSet::new(), 0)) }
-}
-
-fn branch<'r>(
-    below: &BTreeMap<Option<&'r str>, Vec<&'r EntryRow>>,
-    cause: Option<&'r str>,
-    seen: &mut BTreeSet<i64>,
-    depth: usize,
-) -> Markup {
-    let children = below.get(&cause).map_or(&[][..], Vec::as_slice);
-    // The consequences of an id that was published twice are shown once.
-    let children: Vec<&EntryRow> =
-        children.iter().copied().filter(|row| seen.insert(row.place)).collect();
-    html! {
-        @if !children.is_empty() && depth < DEEPEST {
-            ul.tree {
-                @for row in children {
-                    li {
-                        a href={ "#e" (row.place) } { (event(&row.event_type)) }
-                        (branch(below, Some(&row.message_id), seen, depth + 1))
-                    }
-                }
-            }
-        }
+        EntryKind::Note => "tries again",
     }
 }

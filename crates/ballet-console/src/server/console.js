@@ -26,7 +26,14 @@ function add(list, html) {
   while (list.children.length > 500) list.lastElementChild.remove();
 }
 
+// What goes on beyond its edge says so.
+function edges() {
+  for (const box of document.querySelectorAll('.scroll')) box.classList.toggle('cut', box.scrollWidth > box.clientWidth + 1);
+}
+
 zone(document);
+edges();
+addEventListener('resize', edges);
 // A page has at most one source of updates.
 const source = document.querySelector('[data-live-from]');
 if (source) {

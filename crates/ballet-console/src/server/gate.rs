@@ -24,6 +24,7 @@ use crate::access::role::Role;
 use crate::access::{form_token, token};
 use crate::pages::layout::Person;
 use crate::pages::words::encoded;
+use crate::server::live::in_a_moment;
 use crate::server::site::Site;
 use crate::store::accounts;
 
@@ -134,7 +135,7 @@ pub(super) async fn logged_in(
     next: Next,
 ) -> Response {
     let is_live = request.uri().path().ends_with("/live");
-    match person(&site, from, request.headers()).await {
+    match in_a_moment(person(&site, from, request.headers())).await {
         Ok(Some(person)) => {
             let headers = request.headers().clone();
             let role = person.role;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,16 +10,19 @@ use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{Stream, unfold};
 use jiff::Timestamp;
+use tokio::time::timeout;
 
 use crate::observer::system_findings::SystemFindings;
 use crate::pages::now::{NowPage, parts};
-use crate::pages::standing::PartsStanding;
+use crate::pages::standing::{PartsStanding, silent_since};
 use crate::server::parts::Parts;
 use crate::server::site::Site;
 use crate::store::moments::{self, Moment};
 use crate::store::{counts, flow};
 
 const EVERY: Duration = Duration::from_secs(1);
+/// The time that a person waits for a page.
+const MOMENT: Duration = Duration::from_secs(8);
 /// Everybody who opens the page within this time gets the same.
 pub(crate) const FRESH: Duration = Duration::from_millis(900);
 
@@ -27,10 +31,16 @@ pub(super) async fn seen(
     site: &Site,
     chosen: Option<Timestamp>,
 ) -> Arc<Result<NowPage, sqlx::Error>> {
-    match chosen {
-        None => site.now.or_find(find(site, None)).await,
-        chosen => Arc::new(find(site, chosen).await),
-    }
+    let find = in_a_moment(find(site, chosen));
+    if chosen.is_none() { site.now.or_find(find).await } else { Arc::new(find.await) }
+}
+
+/// Waits for the console's database as long as a person does.
+pub(super) async fn in_a_moment<T>(
+    read: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    let silence = |_| Err(sqlx::Error::Io(ErrorKind::TimedOut.into()));
+    timeout(MOMENT, read).await.unwrap_or_else(silence)
 }
 
 async fn find(site: &Site, chosen: Option<Timestamp>) -> Result<NowPage, sqlx::Error> {
@@ -69,6 +79,7 @@ pub(super) fn standing(found: &SystemFindings) -> PartsStanding {
 
 /// Reads the data as long as somebody has the page open.
 pub(crate) async fn keep(site: Arc<Site>) {
+    let mut silent = None;
     loop {
         tokio::time::sleep(EVERY).await;
         if site.parts.receiver_count() == 0 {
@@ -76,6 +87,7 @@ pub(crate) async fn keep(site: Arc<Site>) {
         }
         match &*seen(&site, None).await {
             Ok(now) => {
+                silent = None;
                 let parts: Parts = parts(&site.contract_index, now).into_iter().collect();
                 site.parts.send_if_modified(|before| {
                     let is_new = **before != parts;
@@ -83,7 +95,15 @@ pub(crate) async fn keep(site: Arc<Site>) {
                     is_new
                 });
             }
-            Err(error) => tracing::warn!("what happens now cannot be read: {error}"),
+            Err(error) => {
+                tracing::warn!("what happens now cannot be read: {error}");
+                let now = site.clock.now();
+                let at = *silent.get_or_insert(now);
+                let shown = silent_since(at, now).into_string();
+                site.parts.send_modify(|parts| {
+                    Arc::make_mut(parts).insert("standing".to_owned(), shown);
+                });
+            }
         }
     }
 }

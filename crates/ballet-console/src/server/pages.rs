@@ -24,7 +24,7 @@ use crate::store::actions::{self, RecordedAction};
 use crate::store::entry_row::EntryRow;
 use crate::store::flow::{self, minute};
 use crate::store::saga_row::SagaRow;
-use crate::store::search::{SagaFilter, SagaList, search};
+use crate::store::search::{SHORTEST_PART, SagaFilter, SagaList, search};
 use crate::store::{counts, judgements, saga_entries};
 
 /// The most bytes of each body on the page of a saga.
@@ -72,7 +72,15 @@ pub(super) async fn sagas(visit: Visit, Query(asked): Query<SagasQuery>) -> Answ
     let site = &visit.site;
     let (away, asked) = (site.found.borrow().places(), asked.cleaned());
     let now = site.clock.now();
-    let mut listed = visit.read(search(&site.pool, &away, &filter(&asked, now)).await)?;
+    let mut filter = filter(&asked, now);
+    // The journal has dead letters alone: what fails and is tried again, the look at the services has.
+    let is_text = asked.q.chars().count() >= SHORTEST_PART;
+    let errors = is_text.then(|| site.found.borrow().failing(&asked.q)).unwrap_or_default();
+    filter.failing = errors.keys().copied().collect();
+    let mut listed = visit.read(search(&site.pool, &away, &filter).await)?;
+    for one in &mut listed.found {
+        one.detail = one.detail.take().or_else(|| errors.get(&one.id).cloned());
+    }
     let most = usize::try_from(PER_PAGE).unwrap_or_default();
     let has_more = listed.found.len() > most && asked.page < LAST_PAGE;
     listed.found.truncate(most);
@@ -85,6 +93,7 @@ fn filter(asked: &SagasQuery, now: Timestamp) -> SagaFilter {
     let age = asked.age.parse::<SignedDuration>().ok();
     SagaFilter {
         text: given(&asked.q),
+        failing: Vec::new(),
         state: SagaState::parse(&asked.state),
         saga: given(&asked.saga),
         service: given(&asked.service),
@@ -197,9 +206,14 @@ pub(super) async fn coverage(
 ) -> Answer {
     let now = visit.site.clock.now();
     let since = window.parse::<SignedDuration>().ok().and_then(|age| now.checked_sub(age).ok());
-    let sightings = visit.read(flow::sightings(&visit.site.pool, since).await)?;
+    let mut sightings = visit.read(flow::sightings(&visit.site.pool, since).await)?;
+    let databases = &visit.site.context.databases;
+    let (retries, away) = live_sagas::retries(databases, since).await;
+    if !databases.is_empty() {
+        sightings.add_retries(retries);
+    }
     let covered = Coverage::of(visit.site.contract_index.system(), &sightings);
-    visit.page("/coverage", "Coverage", &coverage::coverage(&covered, &window, now))
+    visit.page("/coverage", "Coverage", &coverage::coverage(&covered, &window, &away, now))
 }
 
 pub(super) async fn events(visit: Visit) -> Answer {

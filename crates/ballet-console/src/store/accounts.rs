@@ -47,6 +47,21 @@ pub(crate) async fn first(
     Ok(made.rows_affected() == 1)
 }
 
+/// Returns all accounts with their roles, by name.
+pub(crate) async fn all(pool: &PgPool) -> Result<Vec<(String, Role)>, sqlx::Error> {
+    let all = "select name, role from console.account order by name";
+    let all: Vec<(String, String)> = sqlx::query_as(all).fetch_all(pool).await?;
+    let account =
+        |(name, role): (String, String)| (name, Role::parse(&role).unwrap_or(Role::Viewer));
+    Ok(all.into_iter().map(account).collect())
+}
+
+/// Removes an account with its sessions. Returns false if there is none.
+pub(crate) async fn remove(pool: &PgPool, name: &str) -> Result<bool, sqlx::Error> {
+    let remove = sqlx::query("delete from console.account where name = $1").bind(name);
+    Ok(remove.execute(pool).await?.rows_affected() == 1)
+}
+
 /// Returns the password of an account.
 pub(crate) async fn password(
     pool: &PgPool,

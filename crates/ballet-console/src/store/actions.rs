@@ -160,9 +160,11 @@ pub(crate) async fn one(pool: &PgPool, id: Uuid) -> Result<Option<RecordedAction
     Ok(read(pool, "where id = $1", Some(id)).await?.pop())
 }
 
-/// Returns the actions on a saga.
+/// Returns the actions on a saga, with those on groups that took messages of it along: the journal has who did what.
 pub(crate) async fn of_saga(pool: &PgPool, saga: Uuid) -> Result<Vec<RecordedAction>, sqlx::Error> {
-    read(pool, "where saga = $1", Some(saga)).await
+    let of_group = "where saga = $1 or (saga is null and (service, by, why) in ( \
+        select service, who, why from console.entry where saga = $1 and who is not null))";
+    read(pool, of_group, Some(saga)).await
 }
 
 /// Returns the actions on one message.

@@ -81,7 +81,7 @@ pub(crate) struct SeenType {
 
 /// Returns all types that occurred, each with its count.
 pub(crate) async fn types(pool: &PgPool) -> Result<Vec<SeenType>, sqlx::Error> {
-    let all = "select type, sum(count)::bigint, max(last_at) from console.flow where what = 'published' \
+    let all = "select type, sum(count)::bigint, max(last_at) from console.flow \
                group by type order by type limit 5000";
     let all: Vec<(String, i64, jiff_sqlx::Timestamp)> = sqlx::query_as(all).fetch_all(pool).await?;
     let seen =

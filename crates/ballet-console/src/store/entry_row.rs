@@ -19,21 +19,24 @@ pub(crate) enum EntryKind {
     Died,
     /// A dead letter was sent back.
     Redriven,
+    /// A dead letter got another body.
+    Edited,
     /// A dead letter was discarded.
     Discarded,
-    /// Any other action of a person, as a note.
+    /// A person's note: a message was tried again before its time, or the journal was searched.
     Note,
 }
 
 impl EntryKind {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Event, Self::Died, Self::Redriven, Self::Discarded, Self::Note];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Event, Self::Died, Self::Redriven, Self::Edited, Self::Discarded, Self::Note];
 
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Event => "event",
             Self::Died => "died",
             Self::Redriven => "redriven",
+            Self::Edited => "edited",
             Self::Discarded => "discarded",
             Self::Note => "note",
         }
@@ -71,11 +74,17 @@ pub(crate) struct EntryRow {
 }
 
 impl EntryRow {
+    /// Whether it is of a dead letter.
+    pub(crate) fn is_dead(&self) -> bool {
+        matches!(self.kind, EntryKind::Died | EntryKind::Edited)
+    }
+
     /// Returns the effect on its saga; `None` if it has none.
     pub(crate) fn entry(&self) -> Option<JournalEntry> {
         let what = match self.kind {
             EntryKind::Event => MessageFate::Published,
-            EntryKind::Died => MessageFate::Died {
+            // It is as dead as before.
+            EntryKind::Died | EntryKind::Edited => MessageFate::Died {
                 handler: self.handler.clone(),
                 reason: self.reason.clone().unwrap_or_default(),
                 detail: self.detail.clone(),

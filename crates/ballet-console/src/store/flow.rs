@@ -3,16 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use ballet_ops::coverage::{Sighting, SightingCount, Sightings};
+use ballet_ops::coverage::{SightingCount, Sightings};
 use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 
-/// The counts of one batch: by minute, kind of sighting, service and event type.
-pub(crate) type Flow = BTreeMap<(Timestamp, Sighting, String, String), (i64, Timestamp)>;
-
-const PUBLISHED: &str = "published";
-const RETRIED: &str = "retried";
+/// The counts of one batch: by minute and event type.
+pub(crate) type Flow = BTreeMap<(Timestamp, String), (i64, Timestamp)>;
 
 /// The time for which minutes are stored. The pages show those of an hour.
 const MINUTES_KEPT: SignedDuration = SignedDuration::from_hours(2);
@@ -23,26 +20,16 @@ pub(crate) fn minute(at: Timestamp) -> Timestamp {
     Timestamp::from_second(seconds - seconds.rem_euclid(60)).unwrap_or(at)
 }
 
-const fn word(sight: Sighting) -> &'static str {
-    match sight {
-        Sighting::Published => PUBLISHED,
-        Sighting::Retried => RETRIED,
-    }
-}
-
 /// Adds the counts of a batch.
 pub(crate) async fn add(db: &mut PgConnection, flow: &Flow) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "insert into console.flow as f (minute, what, service, type, count, last_at) \
-         select * from unnest($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::bigint[], \
-             $6::timestamptz[]) \
-         on conflict (minute, what, service, type) do update set count = f.count + excluded.count, \
+        "insert into console.flow as f (minute, type, count, last_at) \
+         select * from unnest($1::timestamptz[], $2::text[], $3::bigint[], $4::timestamptz[]) \
+         on conflict (minute, type) do update set count = f.count + excluded.count, \
              last_at = greatest(f.last_at, excluded.last_at)",
     )
-    .bind(flow.keys().map(|(minute, ..)| minute.to_sqlx()).collect::<Vec<_>>())
-    .bind(flow.keys().map(|(_, sight, ..)| word(*sight)).collect::<Vec<_>>())
-    .bind(flow.keys().map(|(_, _, service, _)| &**service).collect::<Vec<_>>())
-    .bind(flow.keys().map(|(.., event)| &**event).collect::<Vec<_>>())
+    .bind(flow.keys().map(|(minute, _)| minute.to_sqlx()).collect::<Vec<_>>())
+    .bind(flow.keys().map(|(_, event)| &**event).collect::<Vec<_>>())
     .bind(flow.values().map(|(count, _)| *count).collect::<Vec<_>>())
     .bind(flow.values().map(|(_, last)| last.to_sqlx()).collect::<Vec<_>>())
     .execute(db)
@@ -55,24 +42,23 @@ pub(crate) async fn sightings(
     pool: &PgPool,
     since: Option<Timestamp>,
 ) -> Result<Sightings, sqlx::Error> {
-    let rows: Vec<(String, String, String, i64, jiff_sqlx::Timestamp)> = sqlx::query_as(
-        "select what, service, type, sum(count)::bigint, max(last_at) from console.flow \
+    let rows: Vec<(String, i64, jiff_sqlx::Timestamp)> = sqlx::query_as(
+        "select type, sum(count)::bigint, max(last_at) from console.flow \
          where $1 is null or minute >= $1 \
              or (minute >= date_trunc('hour', $1, 'UTC') and $1 < now() - $2 * interval '1 second') \
-         group by what, service, type",
+         group by type",
     )
     .bind(since.map(|since| minute(since).to_sqlx()))
     .bind(MINUTES_KEPT.as_secs())
     .fetch_all(pool)
     .await?;
     let mut sightings = Sightings::default();
-    for (what, service, event, count, last) in rows {
-        let sight = if what == PUBLISHED { Sighting::Published } else { Sighting::Retried };
+    for (event, count, last) in rows {
         let seen = SightingCount {
             count: u64::try_from(count).unwrap_or_default(),
             last: Some(last.to_jiff()),
         };
-        sightings.add(sight, &service, &event, seen);
+        sightings.add(&event, seen);
     }
     Ok(sightings)
 }
@@ -91,7 +77,7 @@ pub(crate) async fn rates(
     let missing = 60 - now.duration_since(this).as_secs().clamp(0, 60);
     sqlx::query_as(
         "select type, sum(case when minute = $1 then count else count * $3 / 60 end)::bigint as rate \
-         from console.flow where what = 'published' and minute in ($1, $2) group by type \
+         from console.flow where minute in ($1, $2) group by type \
          having sum(case when minute = $1 then count else count * $3 / 60 end) > 0",
     )
     .bind(this.to_sqlx())
@@ -108,7 +94,7 @@ pub(crate) async fn minutes(
 ) -> Result<Vec<(Timestamp, i64)>, sqlx::Error> {
     let rows: Vec<(jiff_sqlx::Timestamp, i64)> = sqlx::query_as(
         "select minute, sum(count)::bigint from console.flow \
-         where what = 'published' and minute >= $1 group by minute order by minute",
+         where minute >= $1 group by minute order by minute",
     )
     .bind(minute(since).to_sqlx())
     .fetch_all(pool)
@@ -131,9 +117,9 @@ pub(crate) async fn fold_old(
 async fn fold(db: &mut PgConnection, before: Timestamp, to: &str) -> Result<(), sqlx::Error> {
     let statement = format!(
         "with old as (delete from console.flow where minute < $1 and minute > {to} returning *) \
-         insert into console.flow as f (minute, what, service, type, count, last_at) \
-         select {to}, what, service, type, sum(count), max(last_at) from old group by 1, 2, 3, 4 \
-         on conflict (minute, what, service, type) do update set count = f.count + excluded.count, \
+         insert into console.flow as f (minute, type, count, last_at) \
+         select {to}, type, sum(count), max(last_at) from old group by 1, 2 \
+         on conflict (minute, type) do update set count = f.count + excluded.count, \
              last_at = greatest(f.last_at, excluded.last_at)"
     );
     sqlx::query(AssertSqlSafe(statement)).bind(before.to_sqlx()).execute(db).await.map(drop)
@@ -161,9 +147,7 @@ mod tests {
             Timestamp::from_second(seconds - seconds.rem_euclid(3_600)).expect("a time")
         };
         let times = [now, hour(5) + 7.minutes(), hour(5) + 8.minutes(), hour(200), hour(300)];
-        let seen = |at: &Timestamp| {
-            ((minute(*at), Sighting::Published, String::new(), "a.done.v1".to_owned()), (1, *at))
-        };
+        let seen = |at: &Timestamp| ((minute(*at), "a.done.v1".to_owned()), (1, *at));
         let floor = now.checked_sub(SignedDuration::from_hours(7 * 24)).expect("a time");
         // Late counts are added to the existing ones.
         for round in 1..=2 {
@@ -180,12 +164,7 @@ mod tests {
             let mut wanted = Sightings::default();
             let last = Some(now).map(|at| Timestamp::from_microsecond(at.as_microsecond()));
             let last = last.and_then(Result::ok);
-            wanted.add(
-                Sighting::Published,
-                "",
-                "a.done.v1",
-                SightingCount { count: expected, last },
-            );
+            wanted.add("a.done.v1", SightingCount { count: expected, last });
             assert_eq!(format!("{sightings:?}"), format!("{wanted:?}"), "since {since:?}");
         }
     }

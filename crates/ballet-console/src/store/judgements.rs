@@ -21,7 +21,7 @@ pub(crate) struct Judgement<'a> {
     pub(crate) ended: Option<&'static str>,
     /// Whether it has too many entries to judge it. If it had ended, it stays ended.
     pub(crate) is_too_long: bool,
-    /// The wait of an open saga.
+    /// The wait of an open saga, or why it was aborted.
     pub(crate) waits: OpenWait,
 }
 

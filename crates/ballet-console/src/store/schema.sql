@@ -85,12 +85,10 @@ create index if not exists key_prefix on console.key (lower(value) text_pattern_
 -- keeps nothing else.
 create table if not exists console.flow (
     minute timestamptz not null,
-    what text not null,
-    service text not null,
     type text not null,
     count bigint not null,
     last_at timestamptz not null,
-    primary key (minute, what, service, type)
+    primary key (minute, type)
 );
 -- The hanging sagas at each minute of the last hour.
 create table if not exists console.moment (minute timestamptz primary key, was jsonb not null);

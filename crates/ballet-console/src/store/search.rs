@@ -13,7 +13,7 @@ use crate::store::saga_row::{STATE, SagaRow};
 /// The most sagas that a text finds. A longer text finds others.
 const MOST_HITS: usize = 500;
 /// The shortest text for a search in errors. A shorter one is in too many.
-const SHORTEST_PART: usize = 3;
+pub(crate) const SHORTEST_PART: usize = 3;
 /// The fewest last digits of an id to search for. Fewer are in too many.
 const SHORTEST_DIGITS: usize = 4;
 
@@ -22,6 +22,8 @@ const SHORTEST_DIGITS: usize = 4;
 pub(crate) struct SagaFilter {
     /// An id, the last digits of one, the beginning of a business key, or a part of an error.
     pub(crate) text: Option<String>,
+    /// The sagas in which something fails now with an error that has the text.
+    pub(crate) failing: Vec<Uuid>,
     pub(crate) state: Option<SagaState>,
     pub(crate) saga: Option<String>,
     pub(crate) service: Option<String>,
@@ -50,7 +52,7 @@ pub(crate) async fn search(
     filter: &SagaFilter,
 ) -> Result<SagaList, sqlx::Error> {
     let hits = match &filter.text {
-        Some(text) => Some(hits(pool, text).await?),
+        Some(text) => Some([hits(pool, text).await?, filter.failing.clone()].concat()),
         None => None,
     };
     if hits.as_ref().is_some_and(Vec::is_empty) {

@@ -189,3 +189,23 @@ async fn a_stranger_is_not_told_what_the_database_says() {
     assert!(!page.contains("console.session"), "{page}");
     world.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_are_listed_and_one_that_is_removed_has_no_session_any_more() {
+    let world = TestConsole::new("console_accounts").await;
+    let console = world.console().await;
+    let url = || world.database.url().parse().expect("a URL");
+    Console::set_account(url(), "eve", Role::Viewer, "a long password").await.expect("an account");
+    let eve = console.browser_of("eve", "a%20long%20password").await;
+    assert_eq!(eve.get("/sagas").await.0, StatusCode::OK);
+    let all = Console::accounts(url()).await.expect("accounts");
+    let expected = [("eve".to_owned(), Role::Viewer), ("operator".to_owned(), Role::Operator)];
+    assert_eq!(all, expected);
+    assert!(Console::remove_account(url(), "eve").await.expect("removed"));
+    assert!(!Console::remove_account(url(), "eve").await.expect("nothing to remove"));
+    assert_eq!(eve.get("/sagas").await.0, StatusCode::SEE_OTHER);
+    let mut again = console.stranger();
+    assert_eq!(again.log_in("eve", "a%20long%20password").await, StatusCode::UNAUTHORIZED);
+    assert_eq!(Console::accounts(url()).await.expect("accounts"), expected[1..]);
+    world.close().await;
+}

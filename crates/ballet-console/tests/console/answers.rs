@@ -78,6 +78,8 @@ async fn a_call_that_waits_for_a_person_is_answered_and_who_did_it_is_kept() {
     let by = "select count(*) from ballet.intervention \
               where act = 'answered' and done_by = 'operator' and why = 'asked the bank'";
     assert_eq!(count(&mut db, by).await, 1);
-    operator.until(&format!("/sagas/{saga}"), "answered in payments: asked the bank").await;
+    let says = ">answers</a> the call of authorize_payment";
+    let page = operator.until(&format!("/sagas/{saga}"), says).await;
+    assert_eq!(page.matches("asked the bank").count(), 1, "{page}");
     world.close().await;
 }

@@ -153,6 +153,8 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
     assert_eq!(bitten, 0);
     person.looks("saga").await;
     person.clicks(".waits a").await;
+    person.sees("Edit its body").await;
+    person.opens("/dead-letters").await;
     person.sees("Send back or discard").await;
     person.looks("dead-letters").await;
     person.clicks(".row summary").await;
@@ -184,6 +186,15 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
     person.sees("1 of 1 were sent back: 1 handled, 0 dead again").await;
     person.finds(&format!("/sagas/{saga}"), "waiting").await;
     person.sees("by operator").await;
+    person.looks("saga-mended").await;
+    let (aborted, declined) = (world.id(), "payments.payment_declined.v1");
+    let declined = world.event(declined, aborted, None, r#"{"reason":"insufficient_funds"}"#);
+    let cancelled = world.event("orders.order_cancelled.v1", aborted, None, "{}");
+    let placed = world.event(PLACED, aborted, None, "{}");
+    world.publish(vec![placed, declined, cancelled]).await;
+    person.finds(&format!("/sagas/{aborted}"), "insufficient_funds").await;
+    person.sees("Why it was aborted").await;
+    person.looks("saga-aborted").await;
     person.finds("/", "No saga hangs.").await;
     for (page, name) in [
         ("/actions", "actions"),
@@ -249,6 +260,51 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
     person.sees("Only an operator may do that.").await;
     let wrong = person.wrong.into_inner().expect("whole");
     assert!(wrong.is_empty(), "{wrong:#?}");
+    person.browser.close().await.expect("closed");
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_phone_numbers_come_first_texts_are_whole_and_what_scrolls_says_so() {
+    let world = TestConsole::new("console_phone").await;
+    let console = world.console().await;
+    let first = console.first.as_ref().expect("the first start");
+    // Their groups differ at the end.
+    let long = "the shelf of the warehouse beside the harbour has no room for it, ".repeat(3);
+    for end in ["since it is full", "since it is closed"] {
+        let saga = world.id();
+        let dead = world.dead("inventory", PLACED, saga, &format!("{long}{end}"), b"{}");
+        world.publish(vec![world.event(PLACED, saga, None, "{}"), dead]).await;
+    }
+    let person = BrowserPerson::at(&console).await;
+    person.browser.look(390, 900, false).await.expect("a width");
+    person.logs_in(first.name, &first.password).await;
+    let run = async |script: &str| person.browser.run(script).await.expect("a result");
+    person.finds("/", "since it is closed").await;
+    let is_first = "const top = (one) => document.querySelector(one).getBoundingClientRect().top; \
+                    return top('.numbers') < top('.hour') && top('.causes') < top('.hour')";
+    assert_eq!(run(is_first).await, true);
+    let says =
+        "return getComputedStyle(document.querySelector('.maps .scroll'), '::before').content";
+    assert!(
+        run(says).await.to_string().contains("scroll"),
+        "the diagram does not say that it scrolls"
+    );
+    let cut = "return [...document.querySelectorAll('.why, .detail')] \
+               .filter((one) => one.scrollHeight > one.clientHeight + 1).map((one) => one.textContent)";
+    for path in ["/", "/sagas?state=stuck", "/dead-letters"] {
+        person.finds(path, "warehouse").await;
+        assert_eq!(run(cut).await, serde_json::json!([]), "{path}");
+    }
+    // On a large screen it does not scroll.
+    person.opens("/").await;
+    person.browser.look(1920, 900, false).await.expect("a width");
+    let what = "no word of scrolling";
+    let quiet = wait_until(what, SOON, || async {
+        let says = run(says).await;
+        if says == "none" { Ok(Some(())) } else { Err(says.to_string()) }
+    });
+    quiet.await.unwrap_or_else(|expired| panic!("{expired}"));
     person.browser.close().await.expect("closed");
     world.close().await;
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ballet::Clock;
 use ballet_core::Cause;
-use ballet_store::inbox::stuck;
+use ballet_store::inbox::stuck::{self, StuckEntry};
 use ballet_store::schema::differences::differences;
 use ballet_store::{dead_events, partitions as kept};
 use jiff::{SignedDuration, Timestamp};
@@ -24,14 +24,19 @@ const OLDEST: i32 = 140_000;
 
 /// The longest time that the checks of a healthy database take.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// The most messages and calls that fail of which a look knows.
+const MOST: u32 = 1_000;
 /// The limits of each query. Only a query that waits for a lock takes longer.
 const SHORT: &str = "set lock_timeout = '2s'; set statement_timeout = '5s'";
 const UNREADABLE: &str =
     "check that the service has started once, and that the user may read the schema ballet";
 
-/// Looks how a service stands at this moment. This takes no longer than [`PATIENCE`].
-pub(super) async fn standing(service: &str, options: &PgConnectOptions) -> Vec<Finding> {
-    let mut findings = Vec::new();
+/// Looks how a service stands at this moment, and what fails in it. This takes no longer than [`PATIENCE`].
+pub(super) async fn standing(
+    service: &str,
+    options: &PgConnectOptions,
+) -> (Vec<Finding>, Vec<StuckEntry>) {
+    let (mut findings, mut failing) = (Vec::new(), Vec::new());
     let look = async {
         let mut db = match connect_in_time(options).await {
             Ok(db) => db,
@@ -40,7 +45,8 @@ pub(super) async fn standing(service: &str, options: &PgConnectOptions) -> Vec<F
         let looked = async {
             db.execute(SHORT).await?;
             findings_of(service, &mut db, &mut findings).await?;
-            findings.extend(count_backlog(&mut db, service).await?);
+            failing = stuck::list(&mut db, MOST).await?;
+            findings.extend(count_backlog(&mut db, service, failing.len()).await?);
             Ok::<_, sqlx::Error>(())
         };
         let looked = looked.await;
@@ -58,7 +64,7 @@ pub(super) async fn standing(service: &str, options: &PgConnectOptions) -> Vec<F
         let slow = Finding::bad(Cause::Database, service, &found, advice);
         findings.push(slow.hinders(Hinders::Service(service.to_owned())));
     }
-    findings
+    (findings, failing)
 }
 
 fn unreachable(service: &str, error: &Unconnected) -> Finding {
@@ -193,7 +199,11 @@ fn partitions(service: &str, names: &BTreeSet<String>, now: Timestamp) -> Findin
 }
 
 /// Counts the unpublishable events in the outbox, and what is stuck.
-async fn count_backlog(db: &mut PgConnection, service: &str) -> Result<Vec<Finding>, sqlx::Error> {
+async fn count_backlog(
+    db: &mut PgConnection,
+    service: &str,
+    stuck: usize,
+) -> Result<Vec<Finding>, sqlx::Error> {
     let mut findings = Vec::new();
     let unpublished = dead_events::count(db, &dead_events::DeadEventFilter::default()).await?;
     if unpublished > 0 {
@@ -201,7 +211,6 @@ async fn count_backlog(db: &mut PgConnection, service: &str) -> Result<Vec<Findi
         let advice = "see why with `ballet outbox list`, mend it, and `ballet outbox retry`";
         findings.push(Finding::bad(Cause::Outbox, service, &found, advice));
     }
-    let stuck = stuck::list(db, 1000).await?.len();
     if stuck > 0 {
         let found = match stuck {
             1 => "1 message or call has failed, and waits".to_owned(),

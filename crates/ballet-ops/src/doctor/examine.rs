@@ -1,6 +1,7 @@
 //! All findings: what is so at this moment, and what takes longer to see or changes seldom.
 
 use ballet_core::Cause;
+use ballet_store::inbox::stuck::StuckEntry;
 use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::join;
@@ -17,6 +18,8 @@ pub struct Standing {
     pub findings: Vec<Finding>,
     /// The broker's queues as its management API lists them, if it does.
     pub queues: Option<Vec<Value>>,
+    /// The messages and calls that fail at this moment, at most 1,000 of each service.
+    pub failing: Vec<StuckEntry>,
     /// The virtual host.
     vhost: String,
 }
@@ -33,11 +36,14 @@ pub async fn standing(servers: &SystemServers) -> Standing {
             Err(why) => (vec![*why], None),
         };
         findings.push(connected);
-        Standing { findings, queues, vhost }
+        Standing { findings, queues, failing: Vec::new(), vhost }
     };
     let looked = servers.databases.iter().map(|(service, of)| databases::standing(service, of));
     let (mut standing, of_databases) = join!(of_broker, join_all(looked));
-    standing.findings.extend(of_databases.into_iter().flatten());
+    for (findings, failing) in of_databases {
+        standing.findings.extend(findings);
+        standing.failing.extend(failing);
+    }
     explain_by_pause(&mut standing.findings);
     standing.findings.sort_by_key(Finding::rank);
     standing

@@ -1,7 +1,8 @@
 //! The figures of a service, from its database: processes, waiting messages, copies and readers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use ballet_store::calls::open;
 use ballet_store::copies::state::{self as copies, CopyState};
 use ballet_store::operators::service_pause::{self, ServicePause};
 use ballet_store::process::{Replicas, UnreadyProcess, replicas, unready};
@@ -9,6 +10,7 @@ use ballet_store::telemetry::reader_places::{self, ReaderPlace};
 use ballet_store::waiting::{self, InboxWaits, OutboxWaits};
 use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
+use uuid::Uuid;
 
 use crate::databases::{ServiceDatabase, ServiceDatabases, read_in_time};
 
@@ -25,6 +27,8 @@ pub struct ServiceFigures {
     pub outbox: OutboxWaits,
     /// The messages that wait to be handled.
     pub inbox: InboxWaits,
+    /// The sagas that wait for the answer to a call.
+    pub calling: BTreeSet<Uuid>,
     /// Its copies, each with the number of changes that it is behind. `None` if the owner's database does not tell.
     pub copies: Vec<(CopyState, Option<i64>)>,
     /// Its readers of telemetry.
@@ -70,6 +74,7 @@ async fn read(db: &mut PgConnection) -> Result<ServiceFigures, sqlx::Error> {
         paused: service_pause::now(db).await?,
         outbox: waiting::outbox(db).await?,
         inbox: waiting::inbox(db).await?,
+        calling: open::sagas(db).await?,
         copies,
         readers: reader_places::all(db).await?,
     })

@@ -41,7 +41,7 @@ fn never(system: &System, recorded: &Sightings) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use ballet_ops::coverage::{Sighting, SightingCount};
+    use ballet_ops::coverage::SightingCount;
 
     use super::*;
 
@@ -51,7 +51,7 @@ mod tests {
         let mut some = Sightings::default();
         let untried = ["inventory.stock_released.v1", "payments.payment_capture_failed.v1"];
         for event in system.known_types().iter().filter(|event| !untried.contains(&event.name())) {
-            some.add(Sighting::Published, "", event.name(), SightingCount { count: 1, last: None });
+            some.add(event.name(), SightingCount { count: 1, last: None });
         }
         let expected = [
             "not tried: none was refused by capture_payment of payments",

@@ -1,0 +1,124 @@
+//! Errors of steps that are tried again, retries, and servers that say nothing: the journal has none of these.
+
+use ballet_stage::{Database, Link, Proxy, Servers};
+use reqwest::{Method, StatusCode};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::types::Uuid;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use tokio::time::timeout;
+
+use crate::test_console::{Browser, PLACED, RESERVED, SOON, TestConsole};
+
+/// Rows of a message that waits for its next attempt, of one that was handled at its third, and of a call that fails.
+fn rows(message: Uuid, call: Uuid) -> String {
+    format!(
+        "insert into ballet.failure (message_id, saga_id, event_type, handler, reason, detail, attempts, first_failed_at, next_at)
+         values (gen_random_uuid(), '{message}', '{RESERVED}', 'authorize_payment', 'failed', 'relation \"Limits\" is locked', 1, now(), now() + interval '1 hour'),
+             ('{message}', '{message}', '{RESERVED}', 'authorize_payment', 'failed', 'it was handled in the end', 2, now(), now());
+         insert into ballet.inbox_other (message_id, received_at) values ('{message}', now());
+         insert into ballet.call (call_key, saga_id, step, key, undo, request, owner, attempts, last_error, created_at, next_at)
+         values (gen_random_uuid(), '{call}', 'capture_payment', '', false, '{{}}', 0, 3, 'the bank answers 503', now(), 'infinity')"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_of_failing_steps_are_found_and_what_was_tried_again_is_counted() {
+    let world = TestConsole::new("console_failing").await;
+    let servers = Servers::shared().await.expect("servers");
+    let of = Database::prepared(servers.postgres(), "failing", &["payments", "shipping"]).await;
+    let of = of.expect("databases");
+    let mut db = PgConnection::connect(of["payments"].url()).await.expect("a session");
+    let way = Proxy::to(of["shipping"].url()).await.expect("a way");
+    let url = |url: &str| -> PgConnectOptions { url.parse().expect("a URL") };
+    let databases = vec![
+        ("payments".to_owned(), url(of["payments"].url())),
+        ("shipping".to_owned(), url(way.url())),
+    ];
+    let console = world.console_with(|options| options.databases = databases).await;
+    let browser = console.browser().await;
+    let [message, call] =
+        [0; 2].map(|_| Uuid::from_u128(world.id().as_u128() & !(0xf << 76) | (0x4 << 76)));
+    world.publish([message, call].map(|saga| world.event(PLACED, saga, None, "{}")).into()).await;
+    let page = browser.get("/coverage").await.1;
+    assert!(!page.contains("Retries are not known"), "{page}");
+    db.execute(AssertSqlSafe(rows(message, call))).await.expect("rows");
+    browser.until("/sagas", &call.to_string()).await;
+    for (text, found, other) in
+        [("LIMITS%22+is", message, call), ("bank+answers+503", call, message)]
+    {
+        let page = browser.until(&format!("/sagas?q={text}"), &found.to_string()).await;
+        assert!(!page.contains(&other.to_string()), "{text}: {page}");
+        assert!(page.contains("is locked") || page.contains("answers 503"), "why: {page}");
+    }
+    for text in ["handled+in+the+end", "answers%25503"] {
+        let (_, page) = browser.get(&format!("/sagas?q={text}")).await;
+        assert!(page.contains("No saga is like that."), "{text}: {page}");
+    }
+    let (_, page) = browser.get("/coverage").await;
+    for (count, step) in [(2, "authorize_payment"), (1, "capture_payment")] {
+        let row = format!(
+            "<td>{count}</td><td>retry</td><td><a href=\"/sagas?service=payments&amp;step={step}\">"
+        );
+        assert!(page.contains(&row), "{row}: {page}");
+    }
+    assert!(page.contains("<td>never</td><td>retry</td>"), "{page}");
+
+    // A server that says nothing is named.
+    way.set(Link::Silent);
+    let (_, page) = browser.get("/coverage").await;
+    assert!(page.contains("Retries are not known: the database of shipping"), "{page}");
+    world.close().await;
+}
+
+/// Waits until the open first page shows this.
+async fn goes_on(browser: &Browser, says: &str) {
+    let mut live = browser.request(Method::GET, "/live").send().await.expect("an answer");
+    let mut seen = String::new();
+    timeout(SOON, async {
+        while !seen.contains(says) {
+            let next = live.chunk().await.expect("bytes").expect("open");
+            seen += &String::from_utf8_lossy(&next);
+        }
+    })
+    .await
+    .unwrap_or_else(|_| panic!("{says:?} is not in {seen}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_page_does_not_say_well_while_a_database_says_nothing() {
+    let world = TestConsole::new("console_stale").await;
+    let servers = Servers::shared().await.expect("servers");
+    let of = Database::prepared(servers.postgres(), "stale", &["payments"]).await;
+    let of = of.expect("a database").remove("payments").expect("that of payments");
+    let (way, own) = (Proxy::to(of.url()).await, Proxy::to(world.database.url()).await);
+    let (way, own) = (way.expect("a way"), own.expect("a way"));
+    let url: PgConnectOptions = way.url().parse().expect("a URL");
+    let console = world
+        .console_with(|options| {
+            options.databases = vec![("payments".to_owned(), url)];
+            options.database = own.url().parse().expect("a URL");
+        })
+        .await;
+    let browser = console.browser().await;
+    let well = "<strong>providers </strong><span class=\"calm\">";
+    browser.until("/", well).await;
+    way.set(Link::Silent);
+    let stale = "it was well then, and the look since has no answer";
+    goes_on(&browser, stale).await;
+    // Without an answer it is bad in the end.
+    browser.until("/", "no answer within").await;
+    way.set(Link::Open);
+    browser.until("/", well).await;
+    // So it is if the console's own database says nothing.
+    let seen = goes_on(&browser, "own database does not answer");
+    tokio::join!(seen, async {
+        // The page is open before.
+        browser.until("/", well).await;
+        own.set(Link::Silent);
+    });
+    let (status, page) = browser.get("/").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{page}");
+    own.set(Link::Open);
+    browser.until("/", well).await;
+    world.close().await;
+}
