@@ -70,22 +70,17 @@ async fn t222_a_schema_that_is_renamed_makes_readiness_red() {
     is_red("renamed", rename, "cannot be found", back).await;
 }
 
-/// What others have made may go, also while the service works, and so may a table of the service's own: the next release
-/// may have dropped it.
+/// A table of the service's own may go while it works: the next release may have dropped it.
 #[tokio::test(flavor = "multi_thread")]
-async fn t222_a_table_that_is_gone_is_named_only_if_it_is_the_frameworks() {
+async fn t222_a_table_of_the_services_own_may_go() {
     let stage = PressureStage::new("scratch", &hotel()).await;
     let mut db = stage.connect().await;
     db.execute("create table scratch (n int)").await.expect("made");
     let running = stage.start(hotel()).await;
-    until_says(running.address(), 200, "\"database\":\"ok\"").await;
-    db.execute("alter table ballet.inbox rename to elsewhere").await.expect("renamed");
-    until_says(running.address(), 503, "ballet.inbox cannot be found").await;
-    db.execute("alter table ballet.elsewhere rename to inbox").await.expect("back");
-    until_says(running.address(), 200, "\"database\":\"ok\"").await;
-    db.execute("drop table scratch").await.expect("dropped");
     stage.book("Oslo");
     stage.until_count("room", 1).await;
+    until_says(running.address(), 200, "\"database\":\"ok\"").await;
+    db.execute("drop table scratch").await.expect("dropped");
     stays_green(&running).await;
     running.stop().await;
 }

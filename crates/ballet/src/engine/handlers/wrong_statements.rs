@@ -62,11 +62,16 @@ impl WrongStatements {
             let mut db = self.database.acquire().await?;
             sqlx::query_scalar::<_, String>(FAILED).fetch_optional(&mut *db).await
         };
-        let statement = answered(asked).await.ok().flatten();
+        let said = failure.to_string();
+        // A savepoint may have been rolled back, so that it is another session's: what the error quotes is in its own.
+        let is_of = |statement: &String| {
+            said.split('"').skip(1).step_by(2).all(|quoted| statement.contains(quoted))
+        };
+        let statement = answered(asked).await.ok().flatten().filter(is_of);
         let statement = statement.map_or_else(String::new, |statement| {
             format!(": {}", statement.chars().take(LONGEST).collect::<String>())
         });
-        let why = format!("a statement of {step} does not fit the database: {failure}{statement}");
+        let why = format!("a statement of {step} does not fit the database: {said}{statement}");
         tracing::error!(step, "{why}");
         let now = Instant::now();
         self.of_steps().insert(step, WrongStatement { why, logged: now, last: now });
