@@ -34,11 +34,6 @@ pub(super) fn add(
     record: &Record,
     (floor, now): (Timestamp, Timestamp),
 ) {
-    let at = record.time.map_or(now, |at| at.min(now));
-    // The new dead letter says the same of an edit, and that it was done.
-    if at < floor || record.routing_key.starts_with("edited.") {
-        return;
-    }
     let (kind, service) = kind(record);
     let unpacked = unpacked(record);
     let event = contract_index.event(record.event_type());
@@ -57,6 +52,13 @@ pub(super) fn add(
         };
         prefixes.iter().find_map(|prefix| header(&format!("{prefix}-{what}"), TEXT))
     };
+    // Of what a person did, its own time: the message is older.
+    let acted = noted("at").and_then(|at| at.parse().ok());
+    let at = acted.or(record.time).map_or(now, |at| at.min(now));
+    // The new dead letter says the same of an edit, and that it was done.
+    if at < floor || record.routing_key.starts_with("edited.") {
+        return;
+    }
     if kind == EntryKind::Event {
         let key = (minute(at), clean(record.event_type(), NAME));
         let (count, last) = batch.flow.entry(key).or_insert((0, at));

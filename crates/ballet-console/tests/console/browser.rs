@@ -192,8 +192,9 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
     let cancelled = world.event("orders.order_cancelled.v1", aborted, None, "{}");
     let placed = world.event(PLACED, aborted, None, "{}");
     world.publish(vec![placed, declined, cancelled]).await;
-    person.finds(&format!("/sagas/{aborted}"), "insufficient_funds").await;
-    person.sees("Why it was aborted").await;
+    person.finds("/sagas?state=aborted", "payments refused authorize_payment").await;
+    person.opens(&format!("/sagas/{aborted}")).await;
+    person.sees("insufficient_funds").await;
     person.looks("saga-aborted").await;
     person.finds("/", "No saga hangs.").await;
     for (page, name) in [

@@ -1,8 +1,9 @@
 //! The history of a saga: what persons did is in it once, at its time, with links that lead somewhere; and an aborted
 //! saga says why.
 
-use ballet_amqp::Publish;
+use ballet_amqp::{AMQPValue, Publish};
 use ballet_stage::{Database, Servers};
+use jiff::SignedDuration;
 use reqwest::StatusCode;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::types::Uuid;
@@ -60,7 +61,11 @@ async fn what_a_person_did_is_one_line_at_its_time_with_links_that_lead_somewher
     let operator = console.browser().await;
     let saga = Uuid::from_u128(world.id().as_u128() & !(0xf << 76) | (0x4 << 76));
     let (at, order) = (format!("/sagas/{saga}"), world.id());
-    let dead = world.dead("payments", RESERVED, saga, "no list", b"{\"lines\":1}");
+    let mut dead = world.dead("payments", RESERVED, saga, "no list", b"{\"lines\":1}");
+    let mut headers = dead.properties.headers().clone().expect("headers");
+    let died = world.clock.now() - SignedDuration::from_hours(1);
+    headers.insert("x-dead-at".into(), AMQPValue::LongString(died.to_string().into()));
+    dead.properties = dead.properties.with_headers(headers);
     let id = id_of(&dead);
     let placed = world.event(PLACED, saga, None, "{}");
     world.publish(vec![placed, world.event(RESERVED, saga, None, "{}"), dead]).await;
@@ -109,6 +114,9 @@ async fn what_a_person_did_is_one_line_at_its_time_with_links_that_lead_somewher
     operator.until(&at, "shipment_scheduled.v1\"><span").await;
     let page = links_lead_somewhere(&operator, &at).await;
     assert!(!page.contains(&letter), "{page}");
+    const EARLY: &str = "select count(*) from console.entry where kind in ('edited', 'redriven') \
+                         and at < (select min(at) - interval '1 second' from console.action)";
+    until(&mut entries, EARLY, 0).await;
     let in_order = [
         "could not handle",
         ": typing error",
