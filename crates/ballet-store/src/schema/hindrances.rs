@@ -2,7 +2,9 @@
 //! that are gone, and tables that somebody has locked.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
+use jiff::Timestamp;
 use sqlx::PgConnection;
 
 /// The rights that there are on each table and sequence, by name. Partitions and outbox tables come and go.
@@ -62,34 +64,67 @@ pub async fn own(db: &mut PgConnection) -> Result<BTreeSet<String>, sqlx::Error>
     Ok(names.into_iter().collect())
 }
 
-/// A lock on a table that keeps others from writing to it.
+/// A lock on a table or a sequence that keeps others from writing to it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TableLock {
     /// The transaction that holds it.
     pub transaction: String,
     pub table: String,
     pub mode: String,
-    /// The process of the server that holds it. A prepared transaction has none.
-    pub pid: Option<i32>,
+    pub holder: LockHolder,
+    /// Since when the transaction runs, or is prepared.
+    pub since: Option<Timestamp>,
 }
 
-/// Reads who holds such locks on the service's tables.
+/// The holder of a lock.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LockHolder {
+    /// A process of the server, and the session that it works for.
+    Process(i32, String),
+    /// A prepared transaction. It has no session, and outlives the server.
+    Prepared(String),
+}
+
+impl fmt::Display for LockHolder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Process(pid, session) => write!(f, "the server process {pid} ({session})"),
+            Self::Prepared(name) => write!(f, "the prepared transaction {name:?}"),
+        }
+    }
+}
+
+/// Reads who holds such locks on the service's tables. A stronger lock of a transaction covers its weaker ones.
 pub async fn locks(db: &mut PgConnection) -> Result<Vec<TableLock>, sqlx::Error> {
     let statement = "\
-        select l.virtualtransaction, c.oid::regclass::text, l.mode, l.pid \
+        select distinct on (1, 2) l.virtualtransaction, c.oid::regclass::text, l.mode, l.pid, \
+            coalesce(p.gid, concat_ws(', ', nullif(a.application_name, ''), a.usename, \
+                a.client_addr::text)), coalesce(p.prepared, a.xact_start) \
         from pg_locks l join pg_class c on c.oid = l.relation \
         join pg_namespace n on n.oid = c.relnamespace \
+        left join pg_stat_activity a on a.pid = l.pid \
+        left join pg_prepared_xacts p on l.pid is null and p.transaction = ( \
+            select x.transactionid from pg_locks x where x.pid is null \
+                and x.locktype = 'transactionid' and x.virtualtransaction = l.virtualtransaction) \
         where l.locktype = 'relation' and l.granted and l.database = \
                 (select oid from pg_database where datname = current_database()) \
             and l.mode in ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', \
                 'AccessExclusiveLock') \
             and l.pid is distinct from pg_backend_pid() \
-            and c.relkind in ('r', 'p') and c.relpersistence <> 't' \
+            and c.relkind in ('r', 'p', 'S') and c.relpersistence <> 't' \
             and n.nspname <> 'information_schema' and left(n.nspname, 3) <> 'pg_' \
-            and (n.nspname = 'ballet' \
-                or c.relowner = (select oid from pg_roles where rolname = current_user))";
-    let rows: Vec<(String, String, String, Option<i32>)> =
-        sqlx::query_as(statement).fetch_all(db).await?;
-    let lock = |(transaction, table, mode, pid)| TableLock { transaction, table, mode, pid };
+            and (n.nspname = 'ballet' or c.relowner = \
+                (select nspowner from pg_namespace where nspname = 'ballet')) \
+        order by 1, 2, 3";
+    type Row = (String, String, String, Option<i32>, String, Option<jiff_sqlx::Timestamp>);
+    let rows: Vec<Row> = sqlx::query_as(statement).fetch_all(db).await?;
+    let lock = |(transaction, table, mode, pid, name, since): Row| {
+        let since = since.map(jiff_sqlx::Timestamp::to_jiff);
+        let holder = match pid {
+            Some(pid) => LockHolder::Process(pid, name),
+            None => LockHolder::Prepared(name),
+        };
+        TableLock { transaction, table, mode, holder, since }
+    };
     Ok(rows.into_iter().map(lock).collect())
 }
