@@ -11,7 +11,6 @@ use ballet_store::outbox::unsent_copies;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::missed::journal::FailureRecord;
 use crate::redrive::dead_letter::DeadLetter;
 
 /// The most minutes by which a message may come back late from a retry queue. After that it is lost, for instance
@@ -19,6 +18,15 @@ use crate::redrive::dead_letter::DeadLetter;
 const LATE: i32 = 10;
 /// The number of messages that are looked up at a time.
 pub(super) const LOOK_UP: usize = 1_000;
+
+/// How far a service's record of its failed messages can be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FailureRecord {
+    /// It is up to date: each message is tried again, or its dead letter waits.
+    True,
+    /// It is from a backup: each message may have been handled since.
+    Restored,
+}
 
 /// Returns those of these messages that the service has handled or is about to try again. Dead letters are found in
 /// the journal and in their queue.
