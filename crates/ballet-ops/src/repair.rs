@@ -96,21 +96,19 @@ impl Repair {
                 Err(why) => result.failures.push(why),
             }
         }
-        let consumers = open.iter_mut().map(|(part, db)| Consumer::new(part, db)).collect();
-        let found = search(&self.witnesses, consumers, options, self.floor, self.patience).await?;
-        for (found, (part, inbox)) in found.into_iter().zip(open) {
-            let sent = async {
-                let mut missed = found.map_err(|error| error.to_string())?;
-                missed.retain(|event| !claimed.contains(&(part.service, event.id)));
-                if !is_preview && !missed.events().is_empty() {
-                    self.send(&missed, inbox, options, &mut result).await?;
-                }
-                result.missed.push(missed);
-                Ok::<_, String>(())
-            };
-            if let Err(why) = sent.await {
+        let consumers =
+            open.iter_mut().map(|(part, inbox)| Consumer { part, inbox, is_restored: false });
+        let found =
+            search(&self.witnesses, consumers.collect(), options, self.floor, self.patience);
+        for (mut missed, (part, inbox)) in found.await?.into_iter().zip(open) {
+            missed.retain(|event| !claimed.contains(&(part.service, event.id)));
+            if !is_preview
+                && !missed.events().is_empty()
+                && let Err(why) = self.send(&missed, inbox, options, &mut result).await
+            {
                 result.failures.push(format!("{}: {why}", part.service));
             }
+            result.missed.push(missed);
         }
         Ok(result)
     }

@@ -112,15 +112,7 @@ impl BrokerError {
             Self::LoginRefused { .. } => Cause::BrokerLogin,
             Self::AccessRefused { .. } | Self::ChannelClosed { code: 403, .. } => Cause::Rights,
             Self::Topology(_) | Self::ChannelClosed { code: 404, .. } => Cause::Queue,
-            Self::BadUrl(_)
-            | Self::BadManagementUrl(_)
-            | Self::Unreachable { .. }
-            | Self::Tls { .. }
-            | Self::TooOld { .. }
-            | Self::ChannelClosed { .. }
-            | Self::ConnectionClosed { .. }
-            | Self::Lost(_)
-            | Self::Unrepresentable(_) => Cause::Broker,
+            _ => Cause::Broker,
         }
     }
 

@@ -310,7 +310,7 @@ async fn t220_a_locked_table_and_commits_that_are_not_kept_are_named_first_in_bo
     let mut db = patient.world.database().await;
     let prepare = "begin; lock table counted in exclusive mode; prepare transaction 'of_nobody'";
     db.execute(sqlx::raw_sql(prepare)).await.expect("prepared");
-    patient.has("lock", "counted is locked by the prepared transaction \"of_nobody\"").await;
+    patient.has("lock", "counted is locked by the prepared transaction 'of_nobody'").await;
     db.execute("rollback prepared 'of_nobody'").await.expect("free");
     patient.is_well().await;
 

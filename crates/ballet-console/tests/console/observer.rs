@@ -9,7 +9,7 @@ use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish, RabbitMq};
 use ballet_console::Console;
 use ballet_console::index::{Index, IndexState};
 use ballet_core::MessageId;
-use ballet_stage::{Link, Proxy};
+use ballet_stage::{Link, Method, Proxy, wait_until};
 use jiff::SignedDuration;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::time::{Instant, sleep};
@@ -340,6 +340,15 @@ async fn a_journal_that_loses_its_end_again_before_anything_new_is_read_is_follo
         world.env.journal_anew().await.expect("another journal");
         world.publish(events[..left].to_vec()).await;
         until(&mut db, "select count(*) from console.gap", losses).await;
+        // What is lost before it reads again would not end its reading.
+        let (management, vhost) = (world.env.management(), world.env.vhost());
+        let read = wait_until("a reader of the journal", SOON, || async {
+            let queue = management.call(Method::GET, &["queues", vhost, "journal"], None).await;
+            let queue = queue.map_err(|error| error.to_string())?;
+            let is_read = queue["consumers"].as_u64().is_some_and(|count| count > 0);
+            if is_read { Ok(Some(())) } else { Err(queue["consumers"].to_string()) }
+        });
+        read.await.expect("read");
     }
     world.publish(events[5..].to_vec()).await;
     until(&mut db, ENTRIES, 7).await;

@@ -14,7 +14,8 @@ use sqlx::PgConnection;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use crate::missed::known_messages::{FailureRecord, LOOK_UP, known, unsent};
+use crate::missed::journal::JournalEntry;
+use crate::missed::known_messages::{LOOK_UP, known, unsent};
 use crate::missed::missed_events::{JournalGaps, MissedEvent, MissedEvents};
 use crate::missed::witnesses::Witnesses;
 use crate::redrive::dead_letter::{DeadLetter, saga_of};
@@ -28,26 +29,16 @@ use crate::restored::in_ledger;
 /// The time between two checks of the queue and of the inbox.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// A service that may have missed events, with a connection to its database.
+/// A service that may have missed events.
 #[derive(Debug)]
 pub struct Consumer<'a> {
-    part: &'a Part,
-    inbox: &'a mut PgConnection,
-    failure_record: FailureRecord,
-}
-
-impl<'a> Consumer<'a> {
-    /// A service that declares `part`.
-    pub const fn new(part: &'a Part, inbox: &'a mut PgConnection) -> Self {
-        Self { part, inbox, failure_record: FailureRecord::True }
-    }
-
-    /// Marks the database as restored: the messages that the service was about to try again may have been handled
+    /// Its declarations.
+    pub part: &'a Part,
+    /// A connection to its database.
+    pub inbox: &'a mut PgConnection,
+    /// Whether the database was restored: the messages that the service was about to try again may have been handled
     /// since the backup, and are not tried again.
-    #[must_use]
-    pub fn of_restored(self) -> Self {
-        Self { failure_record: FailureRecord::Restored, ..self }
-    }
+    pub is_restored: bool,
 }
 
 pub(super) struct ConsumerSearch<'a> {
@@ -65,40 +56,60 @@ pub(super) struct ConsumerSearch<'a> {
     discarded: HashMap<MessageId, Option<Intervention>>,
     /// The number of checks in a row in which the service had handled nothing more.
     quiet: u32,
-    /// Why its database cannot be read any more.
-    failure: Option<sqlx::Error>,
 }
 
 impl<'a> ConsumerSearch<'a> {
-    pub(super) async fn begin(consumer: Consumer<'a>, run: &ToolRun) -> Self {
-        let Consumer { part, inbox, failure_record } = consumer;
-        let (unsent, failure) = match unsent(inbox, part.service).await {
-            Ok(unsent) => (unsent, None),
-            Err(error) => (HashSet::new(), Some(error)),
-        };
-        Self {
+    pub(super) async fn begin(consumer: Consumer<'a>, run: &ToolRun) -> Result<Self, sqlx::Error> {
+        let Consumer { part, inbox, is_restored } = consumer;
+        let unsent = unsent(inbox, part.service).await?;
+        Ok(Self {
             inbox,
             consumed: part.consumes().into_iter().collect(),
-            missed: MissedEvents::new(part.clone(), failure_record, run.clone()),
+            missed: MissedEvents::new(part.clone(), is_restored, run.clone()),
             asked: Vec::new(),
             unsent,
             dead: HashSet::new(),
             redriven: HashSet::new(),
             discarded: HashMap::new(),
             quiet: 0,
-            failure,
-        }
+        })
     }
 
     pub(super) const fn service(&self) -> &'static str {
         self.missed.part.service
     }
 
-    /// Adds an event of the journal.
-    pub(super) async fn published(&mut self, id: MessageId, delivery: &Delivery) {
+    /// Takes an entry of the journal, if it is about the service.
+    pub(super) async fn take(&mut self, entry: &JournalEntry) -> Result<(), sqlx::Error> {
+        let service = self.service();
+        match entry {
+            JournalEntry::Event(id, delivery) => self.published(*id, delivery).await?,
+            JournalEntry::Dead(letter) if letter.service == service => {
+                self.dead.insert(letter.id);
+                self.discarded.remove(&letter.id);
+                // The note stays with the message, so a message that dies again has the edited body, too.
+                if letter.noted(EDITED).is_some() {
+                    self.missed.edited.insert(letter.id, letter.identity());
+                }
+            }
+            // The inbox knows whether it was handled then.
+            JournalEntry::Redriven(of, id) if of == service => {
+                self.dead.remove(id);
+                self.discarded.remove(id);
+                self.redriven.insert(*id);
+            }
+            JournalEntry::Discarded(letter) if letter.service == service => {
+                self.discarded.insert(letter.id, discard(letter));
+            }
+            JournalEntry::Dead(_) | JournalEntry::Redriven(..) | JournalEntry::Discarded(_) => {}
+        }
+        Ok(())
+    }
+
+    async fn published(&mut self, id: MessageId, delivery: &Delivery) -> Result<(), sqlx::Error> {
         // The service refused an event whose type is not its routing key. Sent again, it would be accepted.
         if Envelope::type_of(&incoming(delivery), &self.consumed).is_none() {
-            return;
+            return Ok(());
         }
         self.discarded.remove(&id);
         self.missed.searched += 1;
@@ -109,55 +120,26 @@ impl<'a> ConsumerSearch<'a> {
             event_type: event_type.unwrap_or_else(|| delivery.routing_key.clone()),
             saga: saga_of(&incoming(delivery)),
         });
-        self.look_up(LOOK_UP).await;
+        self.look_up(LOOK_UP).await
     }
 
     /// Adds an event of a database.
-    pub(super) async fn told(&mut self, event: &MissedEvent) {
+    pub(super) async fn told(&mut self, event: &MissedEvent) -> Result<(), sqlx::Error> {
         if self.consumed.get(&event.event_type).is_some() {
             self.asked.push(event.clone());
-            self.look_up(LOOK_UP).await;
         }
-    }
-
-    pub(super) fn died(&mut self, letter: &DeadLetter) {
-        let id = letter.id;
-        self.dead.insert(id);
-        self.discarded.remove(&id);
-        // The note stays with the message, so a message that dies again has the edited body, too.
-        if letter.noted(EDITED).is_some() {
-            self.missed.edited.insert(id, letter.identity());
-        }
-    }
-
-    /// The inbox knows whether it was handled then.
-    pub(super) fn redriven(&mut self, id: MessageId) {
-        self.dead.remove(&id);
-        self.discarded.remove(&id);
-        self.redriven.insert(id);
-    }
-
-    pub(super) fn discarded(&mut self, letter: &DeadLetter) {
-        self.discarded.insert(letter.id, discard(letter));
+        self.look_up(LOOK_UP).await
     }
 
     /// Looks up what was asked, once it is so much.
-    async fn look_up(&mut self, least: usize) {
-        if self.asked.len() < least {
-            return;
+    async fn look_up(&mut self, least: usize) -> Result<(), sqlx::Error> {
+        if self.asked.len() >= least {
+            let ids: Vec<MessageId> = self.asked.iter().map(|event| event.id).collect();
+            let known = known(self.inbox, &ids, self.missed.is_restored).await?;
+            let unknown = self.asked.drain(..).filter(|event| !known.contains(&event.id));
+            self.missed.events.extend(unknown.map(|event| (event.id, event)));
         }
-        let asked = std::mem::take(&mut self.asked);
-        if self.failure.is_some() {
-            return;
-        }
-        let ids: Vec<MessageId> = asked.iter().map(|event| event.id).collect();
-        match known(self.inbox, &ids, self.missed.failure_record).await {
-            Ok(known) => {
-                let unknown = asked.into_iter().filter(|event| !known.contains(&event.id));
-                self.missed.events.extend(unknown.map(|event| (event.id, event)));
-            }
-            Err(error) => self.failure = Some(error),
-        }
+        Ok(())
     }
 
     /// Ends the search once the journal is read.
@@ -167,10 +149,7 @@ impl<'a> ConsumerSearch<'a> {
         gaps: &JournalGaps,
         patience: Duration,
     ) -> Result<MissedEvents, RedriveError> {
-        self.look_up(0).await;
-        if let Some(failure) = self.failure {
-            return Err(failure.into());
-        }
+        self.look_up(0).await?;
         if gaps.lost > 0 {
             self.missed.kept_by_nobody = kept_by_nobody(&self.missed.part, &witnesses.parts);
         }
@@ -178,7 +157,7 @@ impl<'a> ConsumerSearch<'a> {
         self.forget_dead(witnesses).await?;
         self.forget_discarded().await?;
         // In a restored database these are old, too: the journal tells their fate.
-        if self.missed.failure_record == FailureRecord::True {
+        if !self.missed.is_restored {
             self.missed.events.retain(|id, _| !self.unsent.contains(id));
         }
         if !self.missed.events.is_empty() {
@@ -192,7 +171,7 @@ impl<'a> ConsumerSearch<'a> {
     async fn forget_dead(&mut self, witnesses: &Witnesses) -> Result<(), RedriveError> {
         let service = self.service().to_owned();
         let Self { missed, dead, discarded, .. } = self;
-        let is_restored = missed.failure_record == FailureRecord::Restored && !discarded.is_empty();
+        let is_restored = missed.is_restored && !discarded.is_empty();
         // The journal may have lost the deaths of some.
         let is_lost = missed.gaps.lost > 0 && !missed.events.is_empty();
         let mut there = HashSet::new();
@@ -221,11 +200,10 @@ impl<'a> ConsumerSearch<'a> {
     /// database does not know what was redriven since.
     async fn forget_discarded(&mut self) -> Result<(), sqlx::Error> {
         let Self { missed, redriven, inbox, .. } = self;
-        let is_old = missed.failure_record == FailureRecord::Restored;
         let ids: Vec<Uuid> = missed.events.keys().map(|id| id.0).collect();
         for ids in ids.chunks(LOOK_UP) {
             for id in interventions::discarded_of(inbox, ids).await? {
-                if !(is_old && redriven.contains(&MessageId(id))) {
+                if !(missed.is_restored && redriven.contains(&MessageId(id))) {
                     missed.events.remove(&MessageId(id));
                 }
             }
@@ -259,15 +237,15 @@ impl<'a> ConsumerSearch<'a> {
     }
 
     async fn forget_known(&mut self) -> Result<(), sqlx::Error> {
-        let MissedEvents { events, failure_record, part, .. } = &mut self.missed;
+        let MissedEvents { events, is_restored, part, .. } = &mut self.missed;
         let inbox = &mut *self.inbox;
-        if *failure_record == FailureRecord::True {
+        if !*is_restored {
             for id in unsent(inbox, part.service).await? {
                 events.remove(&id);
             }
         }
         let ids: Vec<MessageId> = events.keys().copied().collect();
-        for id in known(inbox, &ids, *failure_record).await? {
+        for id in known(inbox, &ids, *is_restored).await? {
             events.remove(&id);
         }
         Ok(())

@@ -19,27 +19,18 @@ const LATE: i32 = 10;
 /// The number of messages that are looked up at a time.
 pub(super) const LOOK_UP: usize = 1_000;
 
-/// How far a service's record of its failed messages can be trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum FailureRecord {
-    /// It is up to date: each message is tried again, or its dead letter waits.
-    True,
-    /// It is from a backup: each message may have been handled since.
-    Restored,
-}
-
 /// Returns those of these messages that the service has handled or is about to try again. Dead letters are found in
 /// the journal and in their queue.
 pub(super) async fn known(
     db: &mut PgConnection,
     ids: &[MessageId],
-    failure_record: FailureRecord,
+    is_restored: bool,
 ) -> Result<HashSet<MessageId>, sqlx::Error> {
     let mut known = HashSet::new();
     for ids in ids.chunks(LOOK_UP) {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
         known.extend(handled(&mut *db, &ids).await?);
-        if failure_record == FailureRecord::True {
+        if !is_restored {
             known.extend(failures::tried_again(&mut *db, &ids, LATE).await?);
         }
     }

@@ -44,7 +44,7 @@ pub(super) async fn told<'d>(
                 let saga = saga_id.map(|saga| saga.0.to_string());
                 let event = MissedEvent { id, event_type, saga };
                 for search in &mut *searches {
-                    search.told(&event).await;
+                    search.told(&event).await?;
                 }
                 if id.0.as_u128().is_multiple_of(one_in) {
                     told.insert(id);

@@ -7,7 +7,7 @@ use ballet_store::operators::interventions::Intervention;
 use jiff::Timestamp;
 use sqlx::PgConnection;
 
-use crate::missed::known_messages::{FailureRecord, known};
+use crate::missed::known_messages::known;
 use crate::redrive::dead_letter::LetterIdentity;
 use crate::redrive::error::RedriveError;
 use crate::redrive::tool_run::ToolRun;
@@ -24,7 +24,7 @@ pub struct MissedEvent {
 }
 
 /// What is not known of the events that were published.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JournalGaps {
     /// The beginning of the journal, if it does not reach back to the given time. Only the databases may have what is
     /// older.
@@ -52,7 +52,8 @@ pub struct MissedEvents {
     /// Whether another reader held dead letters. Then it is unknown which have left their queue: no dead letter counts
     /// as missed, and [`discarded`](Self::discarded) is empty.
     pub is_held: bool,
-    pub(super) failure_record: FailureRecord,
+    /// Whether the database was restored: what failed there may have been handled since.
+    pub(super) is_restored: bool,
     /// The run that wrote the note at which the search ended.
     pub(super) run: ToolRun,
     /// The number of events in the journal that the service consumes.
@@ -70,24 +71,15 @@ pub struct MissedEvents {
     pub gaps: JournalGaps,
 }
 
-impl JournalGaps {
-    /// Whether there are none.
-    #[must_use]
-    pub fn are_none(&self) -> bool {
-        let Self { begins, unreadable, lost, away } = self;
-        begins.is_none() && unreadable.is_empty() && *lost == 0 && away.is_empty()
-    }
-}
-
 impl MissedEvents {
-    pub(super) fn new(part: Part, failure_record: FailureRecord, run: ToolRun) -> Self {
+    pub(super) fn new(part: Part, is_restored: bool, run: ToolRun) -> Self {
         Self {
             part,
             events: HashMap::new(),
             edited: HashMap::new(),
             discarded: Vec::new(),
             is_held: false,
-            failure_record,
+            is_restored,
             run,
             searched: 0,
             too_old: 0,
@@ -114,7 +106,7 @@ impl MissedEvents {
     /// Whether all that was missed is known, as far as the witnesses agree.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        !self.is_held && self.gaps.are_none()
+        !self.is_held && self.gaps == JournalGaps::default()
     }
 
     /// Returns the number of missed events of each type.
@@ -127,17 +119,8 @@ impl MissedEvents {
         counts
     }
 
-    /// Returns the number of these events that the service has neither handled yet nor failed to handle. If its
-    /// database was restored, those that failed count as well.
-    ///
-    /// # Errors
-    ///
-    /// If the database does not answer.
-    pub async fn left(&self, inbox: &mut PgConnection) -> Result<u64, RedriveError> {
-        self.left_of(inbox, |_| true).await
-    }
-
-    /// Like [`left`](Self::left), for the events for which `counts` is true.
+    /// Returns the number of these events that the service has neither handled yet nor failed to handle, of those for
+    /// which `counts` is true. If its database was restored, those that failed count as well.
     ///
     /// # Errors
     ///
@@ -149,7 +132,7 @@ impl MissedEvents {
     ) -> Result<u64, RedriveError> {
         let counted = self.events.values().filter(|event| counts(event));
         let ids: Vec<MessageId> = counted.map(|event| event.id).collect();
-        let known = known(inbox, &ids, self.failure_record).await?;
+        let known = known(inbox, &ids, self.is_restored).await?;
         Ok((ids.len() - known.len()) as u64)
     }
 

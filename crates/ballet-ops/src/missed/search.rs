@@ -26,19 +26,19 @@ use crate::redrive::tool_run::ToolRun;
 ///
 /// # Errors
 ///
-/// If the broker does not answer, or denies access. The error of a single result is that of the service's database.
+/// If the broker or one of these services' databases does not answer, or denies access.
 pub async fn search(
     witnesses: &Witnesses,
     consumers: Vec<Consumer<'_>>,
     options: &RedriveOptions<'_>,
     floor: Timestamp,
     patience: Duration,
-) -> Result<Vec<Result<MissedEvents, RedriveError>>, RedriveError> {
+) -> Result<Vec<MissedEvents>, RedriveError> {
     let run = ToolRun::new(options, floor);
     let mut searches: Vec<ConsumerSearch<'_>> = Vec::new();
     // Before the notes: a copy that has left its table by now is in the journal before them.
     for consumer in consumers {
-        searches.push(ConsumerSearch::begin(consumer, &run).await);
+        searches.push(ConsumerSearch::begin(consumer, &run).await?);
     }
     // Also before: what is published by now is in the journal before the notes.
     let period = (witnesses.since, Timestamp::MAX);
@@ -61,12 +61,11 @@ pub async fn search(
     gaps.away = away.into_iter().map(|(service, why)| (service.to_owned(), why)).collect();
     let mut found = Vec::new();
     for search in searches {
-        found.push(search.end(witnesses, &gaps, patience).await.map(|mut missed| {
-            let all = missed.events.len();
-            missed.retain(|event| id::time_of(event.id.0).is_none_or(|made| made >= floor));
-            missed.too_old = (all - missed.events.len()) as u64;
-            missed
-        }));
+        let mut missed = search.end(witnesses, &gaps, patience).await?;
+        let all = missed.events.len();
+        missed.retain(|event| id::time_of(event.id.0).is_none_or(|made| made >= floor));
+        missed.too_old = (all - missed.events.len()) as u64;
+        found.push(missed);
     }
     Ok(found)
 }
@@ -83,33 +82,15 @@ async fn read(
     searches.iter_mut().for_each(|search| search.missed.searched = 0);
     let mut entries = JournalEntries::open(witnesses, run, BTreeSet::new());
     while let Some(entry) = entries.next().await? {
-        match entry {
-            JournalEntry::Event(id, delivery) => {
-                told.remove(&id);
-                for search in &mut *searches {
-                    search.published(id, &delivery).await;
-                }
-                number += 1;
-                (options.progress)(number);
-            }
-            JournalEntry::Dead(letter) => {
-                of(searches, &letter.service).for_each(|search| search.died(&letter));
-            }
-            JournalEntry::Redriven(service, id) => {
-                of(searches, &service).for_each(|search| search.redriven(id));
-            }
-            JournalEntry::Discarded(letter) => {
-                of(searches, &letter.service).for_each(|search| search.discarded(&letter));
-            }
+        if let JournalEntry::Event(id, _) = &entry {
+            told.remove(id);
+            number += 1;
+            (options.progress)(number);
+        }
+        for search in &mut *searches {
+            search.take(&entry).await?;
         }
     }
     let unreadable = entries.close().await;
     Ok(JournalGaps { begins, unreadable, lost: 0, away: BTreeMap::new() })
-}
-
-fn of<'s, 'c: 's>(
-    searches: &'s mut [ConsumerSearch<'c>],
-    service: &str,
-) -> impl Iterator<Item = &'s mut ConsumerSearch<'c>> {
-    searches.iter_mut().filter(move |search| search.service() == service)
 }

@@ -1,6 +1,5 @@
 //! The witnesses of what a system has published: the journal, and the services' databases.
 
-use std::fmt;
 use std::sync::Arc;
 
 use ballet_amqp::{Broker, BrokerError, PublishOutcome};
@@ -14,7 +13,7 @@ use crate::redrive::error::RedriveError;
 use crate::redrive::tool_run::ToolRun;
 
 /// The witnesses of what a system has published since a point in time.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Witnesses {
     /// The broker as a user who may read the journal and send to services.
     pub broker: Arc<dyn Broker>,
@@ -56,11 +55,5 @@ impl Witnesses {
     pub(super) async fn journal_begins(&self) -> Result<Option<Timestamp>, RedriveError> {
         let begins = ballet_stream::begins(&self.broker).await?;
         Ok(begins.filter(|begins| *begins > self.since))
-    }
-}
-
-impl fmt::Debug for Witnesses {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Witnesses").field("since", &self.since).finish_non_exhaustive()
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ballet_core::Cause;
-use ballet_store::schema::hindrances::{LockHolder, TableLock, locks};
+use ballet_store::schema::hindrances::{TableLock, locks};
 use sqlx::PgConnection;
 
 use crate::standing::finding::{Finding, Hinders};
@@ -24,16 +24,9 @@ pub(crate) async fn check(
     Ok(held.iter().map(|lock| finding(service, lock)).collect())
 }
 
-fn finding(service: &str, TableLock { table, holder, since, .. }: &TableLock) -> Finding {
+fn finding(service: &str, TableLock { table, holder, end, since, .. }: &TableLock) -> Finding {
     let found = format!("the table {table} is locked by {holder}; nobody else writes to it");
-    let advice = match holder {
-        LockHolder::Process(pid, _) => {
-            format!("end that transaction; if nobody needs it: select pg_terminate_backend({pid})")
-        }
-        LockHolder::Prepared(name) => format!(
-            "end that transaction, as its coordinator decided: commit prepared '{name}', or rollback prepared '{name}'"
-        ),
-    };
+    let advice = format!("end that transaction; if nobody needs it: {end}");
     let lock = Finding::bad(Cause::Lock, service, &found, &advice).since(*since);
     lock.hinders(Hinders::Service(service.to_owned()))
 }

@@ -2,7 +2,6 @@
 //! that are gone, and tables that somebody has locked.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use jiff::Timestamp;
 use sqlx::PgConnection;
@@ -71,35 +70,24 @@ pub struct TableLock {
     pub transaction: String,
     pub table: String,
     pub mode: String,
-    pub holder: LockHolder,
+    /// A process of the server with its session, or a prepared transaction, which has none and outlives the server.
+    pub holder: String,
+    /// The statement that ends the transaction.
+    pub end: String,
     /// Since when the transaction runs, or is prepared.
     pub since: Option<Timestamp>,
-}
-
-/// The holder of a lock.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LockHolder {
-    /// A process of the server, and the session that it works for.
-    Process(i32, String),
-    /// A prepared transaction. It has no session, and outlives the server.
-    Prepared(String),
-}
-
-impl fmt::Display for LockHolder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Process(pid, session) => write!(f, "the server process {pid} ({session})"),
-            Self::Prepared(name) => write!(f, "the prepared transaction {name:?}"),
-        }
-    }
 }
 
 /// Reads who holds such locks on the service's tables. A stronger lock of a transaction covers its weaker ones.
 pub async fn locks(db: &mut PgConnection) -> Result<Vec<TableLock>, sqlx::Error> {
     let statement = "\
-        select distinct on (1, 2) l.virtualtransaction, c.oid::regclass::text, l.mode, l.pid, \
-            coalesce(p.gid, concat_ws(', ', nullif(a.application_name, ''), a.usename, \
-                a.client_addr::text)), coalesce(p.prepared, a.xact_start) \
+        select distinct on (1, 2) l.virtualtransaction, c.oid::regclass::text, l.mode, \
+            case when l.pid is null then format('the prepared transaction %L', p.gid) \
+                else format('the server process %s (%s)', l.pid, concat_ws(', ', \
+                    nullif(a.application_name, ''), a.usename, a.client_addr::text)) end, \
+            case when l.pid is null then format('rollback prepared %L', p.gid) \
+                else format('select pg_terminate_backend(%s)', l.pid) end, \
+            coalesce(p.prepared, a.xact_start) \
         from pg_locks l join pg_class c on c.oid = l.relation \
         join pg_namespace n on n.oid = c.relnamespace \
         left join pg_stat_activity a on a.pid = l.pid \
@@ -116,15 +104,11 @@ pub async fn locks(db: &mut PgConnection) -> Result<Vec<TableLock>, sqlx::Error>
             and (n.nspname = 'ballet' or c.relowner = \
                 (select nspowner from pg_namespace where nspname = 'ballet')) \
         order by 1, 2, 3";
-    type Row = (String, String, String, Option<i32>, String, Option<jiff_sqlx::Timestamp>);
+    type Row = (String, String, String, String, String, Option<jiff_sqlx::Timestamp>);
     let rows: Vec<Row> = sqlx::query_as(statement).fetch_all(db).await?;
-    let lock = |(transaction, table, mode, pid, name, since): Row| {
+    let lock = |(transaction, table, mode, holder, end, since): Row| {
         let since = since.map(jiff_sqlx::Timestamp::to_jiff);
-        let holder = match pid {
-            Some(pid) => LockHolder::Process(pid, name),
-            None => LockHolder::Prepared(name),
-        };
-        TableLock { transaction, table, mode, holder, since }
+        TableLock { transaction, table, mode, holder, end, since }
     };
     Ok(rows.into_iter().map(lock).collect())
 }

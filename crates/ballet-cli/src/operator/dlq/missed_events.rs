@@ -1,6 +1,6 @@
 //! `ballet dlq redrive --from-journal`: sends a service the events that it has missed.
 
-use std::collections::BTreeSet;
+use std::slice;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -88,13 +88,13 @@ pub(crate) async fn run(
     let progress = ui::Progress::endless(&format!("searching the journal for {service}"));
     let show = |read: u64| progress.show(read);
     let search_options = sending.redrive_options(options, stop.clone(), &show, &|_| {});
-    let consumer = Consumer::new(part, &mut inbox);
+    let consumer = Consumer { part, inbox: &mut inbox, is_restored: false };
     let patience = Duration::from_secs(sending.patience);
     let search = search(&witnesses, consumer, &search_options, floor, patience);
     let Some(mut missed) = search.await? else { return Ok(ExitStatus::Partly) };
     drop(progress);
     inbox.close().await.ok();
-    warn(&missed, since);
+    warn(slice::from_ref(&missed), since);
     selection.narrow(&mut missed)?;
     show_missed(&missed, options);
     let whole = missed.events().len() as u64;
@@ -147,7 +147,7 @@ pub(crate) async fn search(
             return Ok(None);
         }
     };
-    found.map_err(with_advice)?.pop().transpose().map_err(with_advice)
+    Ok(found.map_err(with_advice)?.pop())
 }
 
 /// The declarations of the service.
@@ -183,14 +183,15 @@ pub(crate) fn time_in_memory(
     Ok(since)
 }
 
-/// Says what is not known of what one service missed.
-pub(crate) fn warn(missed: &MissedEvents, since: Timestamp) {
-    warn_of_gaps(&missed.gaps, since);
-    warn_of_service(missed);
+/// Says what is not known of what was published, and of what these services missed of it.
+pub(crate) fn warn(all: &[MissedEvents], since: Timestamp) {
+    if let Some(missed) = all.first() {
+        warn_of_gaps(&missed.gaps, since);
+    }
+    all.iter().for_each(warn_of_service);
 }
 
-/// Says what is not known of what was published.
-pub(crate) fn warn_of_gaps(gaps: &JournalGaps, since: Timestamp) {
+fn warn_of_gaps(gaps: &JournalGaps, since: Timestamp) {
     let JournalGaps { begins, unreadable, lost, away } = gaps;
     if let Some(begins) = begins {
         ui::note(&format!(
@@ -211,13 +212,12 @@ pub(crate) fn warn_of_gaps(gaps: &JournalGaps, since: Timestamp) {
         ui::note(&format!(
             "{messages} of the journal could not be read: offset {}. RabbitMQ can deliver \
              them to no reader, because of their headers; whether a service missed them is unknown",
-            ranges(unreadable)
+            unreadable.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
         ));
     }
 }
 
-/// Says what is not known of a service.
-pub(crate) fn warn_of_service(missed: &MissedEvents) {
+fn warn_of_service(missed: &MissedEvents) {
     let service = missed.service();
     if !missed.kept_by_nobody.is_empty() {
         let types: Vec<&str> = missed.kept_by_nobody.iter().copied().collect();
@@ -273,19 +273,4 @@ pub(crate) fn show_missed(missed: &MissedEvents, options: &GlobalOptions) {
     if !missed.events().is_empty() {
         ui::show(&table);
     }
-}
-
-/// Offsets as text, such as `3, 7-9`.
-fn ranges(offsets: &BTreeSet<u64>) -> String {
-    let mut ranges: Vec<(u64, u64)> = Vec::new();
-    for &offset in offsets {
-        match ranges.last_mut() {
-            Some((_, last)) if *last + 1 == offset => *last = offset,
-            _ => ranges.push((offset, offset)),
-        }
-    }
-    let texts = ranges.into_iter().map(|(first, last)| {
-        if first == last { first.to_string() } else { format!("{first}-{last}") }
-    });
-    texts.collect::<Vec<_>>().join(", ")
 }

@@ -3,6 +3,7 @@
 mod handling;
 mod hold;
 
+use std::slice;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -89,11 +90,11 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let progress = ui::Progress::endless(&format!("searching the journal for {}", args.service));
     let show = |read: u64| progress.show(read);
     let search_options = args.sending.redrive_options(options, stop.clone(), &show, &|_| {});
-    let consumer = Consumer::new(&part, &mut db).of_restored();
+    let consumer = Consumer { part: &part, inbox: &mut db, is_restored: true };
     let found = search(&witnesses, consumer, &search_options, floor, Duration::ZERO).await?;
     let Some(missed) = found else { return Ok(ExitStatus::Partly) };
     drop(progress);
-    warn(&missed, backup);
+    warn(slice::from_ref(&missed), backup);
     if !args.check {
         show_missed(&missed, options);
         if args.sending.dry_run {

@@ -10,9 +10,7 @@ use crate::base::options::GlobalOptions;
 use crate::base::time_or_age::TimeOrAge;
 use crate::base::ui;
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
-use crate::operator::dlq::missed_events::{
-    floor, time_in_memory, warn_of_gaps, warn_of_service, witnesses,
-};
+use crate::operator::dlq::missed_events::{floor, time_in_memory, warn, witnesses};
 use crate::operator::dlq::send_args::SendArgs;
 
 pub(crate) async fn run(
@@ -32,11 +30,8 @@ pub(crate) async fn run(
     let result = repair.run(&redrive_options, sending.dry_run).await;
     drop(progress);
     let result = result.map_err(with_advice)?;
-    if let Some(missed) = result.missed.first() {
-        warn_of_gaps(&missed.gaps, since);
-    }
+    warn(&result.missed, since);
     for missed in &result.missed {
-        warn_of_service(missed);
         for (event_type, count) in missed.by_type() {
             let service = missed.service();
             ui::say(&format!("{service} has missed {} of {event_type}", ui::grouped(count)));

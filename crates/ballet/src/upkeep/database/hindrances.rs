@@ -184,8 +184,6 @@ fn missing(own: &BTreeSet<String>, before: &Rights, now: &Rights) -> Vec<String>
 
 #[cfg(test)]
 mod tests {
-    use ballet_store::schema::hindrances::LockHolder;
-
     use super::*;
 
     fn rights(all: &[(&str, &[&str])]) -> Rights {
@@ -225,7 +223,8 @@ mod tests {
             transaction: transaction.to_owned(),
             table: "room".to_owned(),
             mode: "AccessExclusiveLock".to_owned(),
-            holder: LockHolder::Process(7, "psql, ada".to_owned()),
+            holder: "the server process 7 (psql, ada)".to_owned(),
+            end: String::new(),
             since: None,
         };
         let (mut known, begun) = (EarlierLooks::default(), Instant::now());
@@ -235,7 +234,9 @@ mod tests {
         let said = known.locked(vec![lock("3/1"), lock("4/1")], at(30));
         assert_eq!(
             said,
-            ["the server process 7 (psql, ada) has locked the table room for 30 s (AccessExclusiveLock)"]
+            [
+                "the server process 7 (psql, ada) has locked the table room for 30 s (AccessExclusiveLock)"
+            ]
         );
         // Others take it one after the other.
         assert_eq!(known.locked(vec![lock("3/2")], at(60)), [""; 0]);
