@@ -52,7 +52,7 @@ impl Index {
         let wanted = end.map_or(0, |end| end + 1);
         let mut next = read.next;
         let until = Instant::now() + CATCHES_UP;
-        while u64::try_from(next - read.shift).is_ok_and(|next| next < wanted) {
+        while u64::try_from(next - read.shift()).is_ok_and(|next| next < wanted) {
             if Instant::now() > until {
                 return IndexState::Behind;
             }

@@ -74,6 +74,22 @@ impl<'a> ServiceDatabases<'a> {
     }
 }
 
+/// Connects to the database of a service. The error is a sentence.
+///
+/// # Errors
+///
+/// If its address is not among these, or no server answers in time.
+pub async fn connect_to(
+    databases: &[(String, PgConnectOptions)],
+    service: &str,
+) -> Result<PgConnection, String> {
+    let connected = match databases.iter().find(|(name, _)| name == service) {
+        Some((_, options)) => connect_in_time(options).await.map_err(|error| error.to_string()),
+        None => Err("its address is not known: set DATABASE_URL".to_owned()),
+    };
+    connected.map_err(|why| format!("the database of {service}: {why}"))
+}
+
 /// Waits for a read as long as its servers answer. Otherwise the error says why there is no result.
 pub(crate) async fn read_in_time<T>(
     servers: &[&PgConnectOptions],

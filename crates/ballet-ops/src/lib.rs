@@ -19,3 +19,5 @@ pub mod restored;
 pub mod sagas;
 pub mod standing;
 pub mod words;
+
+pub use databases::connect_to;

@@ -2,34 +2,25 @@
 //! from the journal and the ledgers. What had made it so, such as a missing binding, is repaired before.
 
 use std::collections::HashSet;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::Broker;
-use ballet_core::{MessageId, Part};
 use ballet_store::operators::interventions::Act;
 use jiff::Timestamp;
-use sqlx::postgres::PgConnectOptions;
+use sqlx::PgConnection;
 
-use crate::databases::connect_in_time;
-use crate::missed::{MissedEvents, ServiceJournal, search, send};
+use crate::databases::connect_to;
+use crate::missed::{Consumer, MissedEvents, Witnesses, search, send};
 use crate::redrive::{
     DeadLetter, DeadLetterFilter, NoteWriter, RedriveError, RedriveOptions, Summary, UnroutedEvents,
 };
 use crate::words::{acting, counted, grouped};
 
-/// The servers and the declarations of a system, and the time from which on something may have been lost.
-#[derive(Clone)]
+/// A repair of a system.
+#[derive(Debug, Clone)]
 pub struct Repair {
-    /// The broker as a user who may read the journal and send to services.
-    pub broker: Arc<dyn Broker>,
-    /// The declarations of all services.
-    pub parts: Vec<Part>,
-    /// Their databases.
-    pub databases: Vec<(String, PgConnectOptions)>,
-    /// The time from which on it is searched.
-    pub since: Timestamp,
+    /// The servers and the declarations, and the time from which on something may have been lost.
+    pub witnesses: Witnesses,
     /// The time up to which inboxes remember what was handled.
     pub floor: Timestamp,
     /// The longest wait for a service to handle its queue.
@@ -44,7 +35,7 @@ pub struct RepairResult {
     /// The number of events that no binding took and that stay: no service consumes them, or they are forged.
     pub unclaimed: u64,
     /// The events that each service has missed.
-    pub missed: Vec<(&'static str, MissedEvents)>,
+    pub missed: Vec<MissedEvents>,
     /// The number of events that were sent.
     pub sent: u64,
     /// Why something could not be read or sent.
@@ -55,7 +46,7 @@ impl RepairResult {
     /// Returns the number of events that were found and can be sent.
     #[must_use]
     pub fn found(&self) -> u64 {
-        let missed = self.missed.iter().map(|(_, missed)| missed.events().len() as u64);
+        let missed = self.missed.iter().map(|missed| missed.events().len() as u64);
         self.unrouted + missed.sum::<u64>()
     }
 
@@ -66,7 +57,8 @@ impl RepairResult {
         if self.unrouted > 0 {
             words.push(format!("{} in `unrouted` for services", counted(self.unrouted, "event")));
         }
-        for (service, missed) in &self.missed {
+        for missed in &self.missed {
+            let service = missed.service();
             words.extend(missed.by_type().into_iter().map(|(event_type, count)| {
                 format!("{service} has missed {} of {event_type}", grouped(count))
             }));
@@ -91,14 +83,8 @@ impl RepairResult {
     /// Whether nothing is left behind, as far as the journal and the databases tell.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        let all_seen = self.missed.iter().all(|(_, missed)| missed.is_whole());
+        let all_seen = self.missed.iter().all(MissedEvents::is_whole);
         all_seen && self.unclaimed == 0 && self.failures.is_empty()
-    }
-}
-
-impl fmt::Debug for Repair {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Repair").field("since", &self.since).finish_non_exhaustive()
     }
 }
 
@@ -115,7 +101,8 @@ impl Repair {
     ) -> Result<RepairResult, RedriveError> {
         let mut result = RepairResult::default();
         // First: what is sent here counts as missed until it is handled.
-        let unrouted = UnroutedEvents::new(Arc::clone(&self.broker), self.parts.clone());
+        let Witnesses { broker, parts, databases, .. } = &self.witnesses;
+        let unrouted = UnroutedEvents::new(Arc::clone(broker), parts.clone());
         let mut claimed = HashSet::new();
         let count = |event: DeadLetter| match &unrouted.consumers(&event)[..] {
             [] => result.unclaimed += 1,
@@ -127,48 +114,49 @@ impl Repair {
         unrouted.letters().browse(count).await?;
         if !is_preview && result.unrouted > 0 {
             let all = DeadLetterFilter::default();
-            let (sent, unnoted) = unrouted.redrive(&all, options, &self.databases).await?;
+            let (sent, unnoted) = unrouted.redrive(&all, options, databases).await?;
             result.add(sent);
             let unnoted = unnoted.into_iter().map(|(service, why)| format!("{service}: {why}"));
             result.failures.extend(unnoted);
         }
-        for part in &self.parts {
-            let sent = self.send_missed(part, &claimed, options, is_preview, &mut result);
-            if let Err(why) = sent.await {
+        let mut open = Vec::new();
+        for part in parts {
+            match connect_to(databases, part.service).await {
+                Ok(db) => open.push((part, db)),
+                Err(why) => result.failures.push(why),
+            }
+        }
+        let consumers =
+            open.iter_mut().map(|(part, inbox)| Consumer { part, inbox, is_restored: false });
+        let found =
+            search(&self.witnesses, consumers.collect(), options, self.floor, self.patience);
+        for (mut missed, (part, inbox)) in found.await?.into_iter().zip(open) {
+            missed.retain(|event| !claimed.contains(&(part.service, event.id)));
+            if !is_preview
+                && !missed.events().is_empty()
+                && let Err(why) = self.send(&missed, inbox, options, &mut result).await
+            {
                 result.failures.push(format!("{}: {why}", part.service));
             }
+            result.missed.push(missed);
         }
         Ok(result)
     }
 
-    async fn send_missed(
+    async fn send(
         &self,
-        part: &Part,
-        claimed: &HashSet<(&str, MessageId)>,
+        missed: &MissedEvents,
+        inbox: PgConnection,
         options: &RedriveOptions<'_>,
-        is_preview: bool,
         result: &mut RepairResult,
     ) -> Result<(), String> {
-        let database = self.databases.iter().find(|(service, _)| service == part.service);
-        let (_, database) = database.ok_or("its database is not given")?;
-        let mut inbox = connect_in_time(database).await.map_err(|error| error.to_string())?;
-        let journal = ServiceJournal::new(Arc::clone(&self.broker), part.clone(), self.since)
-            .and_ledgers(self.databases.clone(), self.parts.clone());
-        let text = |error: RedriveError| error.to_string();
-        let found = search(&journal, options, &mut inbox, self.floor, self.patience);
-        let mut missed = found.await.map_err(text)?;
-        missed.retain(|event| !claimed.contains(&(part.service, event.id)));
-        if !is_preview && !missed.events().is_empty() {
-            let notes = NoteWriter::open(Ok(inbox), Act::Redriven, options.note.clone());
-            let each = |event: &DeadLetter| notes.add(event);
-            let (note, stop) = (options.note.clone(), options.stop.clone());
-            let options = RedriveOptions { note, stop, each: &each, ..*options };
-            let sent = send(&journal, &missed, &options).await;
-            let noted = notes.close().await;
-            result.add(sent.map_err(text)?);
-            noted?;
-        }
-        result.missed.push((part.service, missed));
-        Ok(())
+        let notes = NoteWriter::open(Ok(inbox), Act::Redriven, options.note.clone());
+        let each = |event: &DeadLetter| notes.add(event);
+        let (note, stop) = (options.note.clone(), options.stop.clone());
+        let options = RedriveOptions { note, stop, each: &each, ..*options };
+        let sent = send(&self.witnesses, missed, &options).await;
+        let noted = notes.close().await;
+        result.add(sent.map_err(|error| error.to_string())?);
+        noted
     }
 }

@@ -1,5 +1,7 @@
 //! Errors between us and the broker.
 
+use ballet_core::Cause;
+
 use crate::session::object::MissingObjects;
 
 /// An error between us and the broker. Never contains a password.
@@ -103,6 +105,17 @@ pub enum BrokerError {
 }
 
 impl BrokerError {
+    /// Returns the cause that the error names.
+    #[must_use]
+    pub const fn cause(&self) -> Cause {
+        match self {
+            Self::LoginRefused { .. } => Cause::BrokerLogin,
+            Self::AccessRefused { .. } | Self::ChannelClosed { code: 403, .. } => Cause::Rights,
+            Self::Topology(_) | Self::ChannelClosed { code: 404, .. } => Cause::Queue,
+            _ => Cause::Broker,
+        }
+    }
+
     /// Returns true if only this connection is lost, so a new one may help.
     #[must_use]
     pub fn is_loss(&self) -> bool {

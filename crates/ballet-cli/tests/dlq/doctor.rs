@@ -302,10 +302,17 @@ async fn t220_a_locked_table_and_commits_that_are_not_kept_are_named_first_in_bo
         db.execute(sqlx::AssertSqlSafe(lock)).await.expect("locked");
         // Each run ends, although every query on such a table waits.
         let name = table.rsplit('.').next().expect("a name");
-        patient.has("lock", &format!(".{name} is locked by the server process")).await;
+        patient.has("lock", &format!("{name} is locked by the server process")).await;
         db.execute("rollback").await.expect("free");
         patient.is_well().await;
     }
+    // A prepared transaction has no session.
+    let mut db = patient.world.database().await;
+    let prepare = "begin; lock table counted in exclusive mode; prepare transaction 'of_nobody'";
+    db.execute(sqlx::raw_sql(prepare)).await.expect("prepared");
+    patient.has("lock", "counted is locked by the prepared transaction 'of_nobody'").await;
+    db.execute("rollback prepared 'of_nobody'").await.expect("free");
+    patient.is_well().await;
 
     // A process that cannot renew its lease gives no sign of life.
     let mut db = patient.world.database().await;

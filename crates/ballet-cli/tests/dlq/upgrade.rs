@@ -24,7 +24,7 @@ pub(crate) async fn topology(env: &TestEnv, place: &Path, arguments: &[&str]) ->
 }
 
 impl CounterWorld {
-    async fn topology(&self, arguments: &[&str]) -> CommandOutput {
+    pub(crate) async fn topology(&self, arguments: &[&str]) -> CommandOutput {
         let mut command = topology(&self.env, &self.place, arguments).await;
         command.env("BALLET_CONTRACTS", self.place.join("clocks"));
         ended(command).await
@@ -93,7 +93,7 @@ async fn a_queue_that_is_made_anew_as_it_is_advised_costs_its_service_no_event()
     world.tick(TICKED, 0).await;
     world.topology(&["apply"]).await.ends_with(0);
     world.start().await;
-    let mut advised = check.err.split('`').filter(|words| words.contains("--from-ledgers"));
+    let mut advised = check.err.split('`').filter(|words| words.contains("--from-journal"));
     let advised = advised.next().expect("a command that sends what was missed");
     let advised = advised.replace("SERVICE", "counter").replace("TIME", "1h");
     let words: Vec<&str> = advised.split(' ').skip_while(|word| *word != "dlq").collect();

@@ -3,26 +3,22 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ballet::Clock;
 use ballet_amqp::Broker;
 use ballet_core::Part;
 use ballet_core::topology::UNROUTED;
+use ballet_ops::connect_to;
 use ballet_ops::redrive::{
     DeadLetters, Note, OnDeadLetter, Progress, RedriveOptions, Stop, UnroutedEvents,
 };
 use jiff::Timestamp;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection as _, PgConnection, PgPool};
-use tokio::time::timeout;
+use sqlx::{PgConnection, PgPool};
 
 use crate::actions::running_actions::RunningActions;
 use crate::contract_index::ContractIndex;
 use crate::store::actions;
-
-/// The longest wait for a connection to a database.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The resources of actions.
 #[derive(Clone)]
@@ -51,17 +47,7 @@ impl fmt::Debug for ActionContext {
 impl ActionContext {
     /// Connects to the database of a service, or returns why it cannot.
     pub(crate) async fn connect(&self, service: &str) -> Result<PgConnection, String> {
-        let found = self.databases.iter().find(|(name, _)| name == service);
-        let (_, options) = found.ok_or_else(|| {
-            format!("the console does not know the database of {service}: set DATABASE_URL")
-        })?;
-        let connecting = PgConnection::connect_with(options);
-        match timeout(PATIENCE, connecting).await {
-            Ok(connected) => {
-                connected.map_err(|error| format!("the database of {service}: {error}"))
-            }
-            Err(_) => Err(format!("the database of {service} does not answer")),
-        }
+        connect_to(&self.databases, service).await
     }
 
     /// Returns the events that no binding took.

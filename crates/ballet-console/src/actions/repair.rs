@@ -7,6 +7,7 @@ use std::time::Duration;
 use ballet_core::envelope::Limits;
 use ballet_ops::management::{VhostManagement, has_to_be_asked_for};
 use ballet_ops::redrive::{Note, Stop};
+use ballet_ops::missed::Witnesses;
 use ballet_ops::repair::{Repair, RepairResult};
 use ballet_ops::words::counted;
 use jiff::SignedDuration;
@@ -39,14 +40,13 @@ pub(crate) async fn run(
         management.apply(one).await?;
     }
     let (now, inbox) = (context.clock.now(), Limits::default().inbox_window);
-    let repair = Repair {
+    let witnesses = Witnesses {
         broker: Arc::clone(&context.broker),
-        parts: system.parts.clone(),
         databases: context.databases.clone(),
+        parts: system.parts.clone(),
         since: (now - SignedDuration::from_hours(hours.into())).max(now - inbox),
-        floor: now - inbox,
-        patience: PATIENCE,
     };
+    let repair = Repair { witnesses, floor: now - inbox, patience: PATIENCE };
     let progress = |done: u64| says.say(format!("{done} messages of the journal read"));
     let options = context.options(note, stop, &progress, &|_| {});
     let result = repair.run(&options, is_look).await?;

@@ -19,7 +19,7 @@ use crate::contract_index::ContractIndex;
 use crate::error::ConsoleError;
 use crate::observer::journal_identity::{go_on, is_another};
 use crate::observer::journal_rows;
-use crate::store::append::{self, EntryBatch, ReadJournal};
+use crate::store::append::{self, EntryBatch};
 use crate::store::times::times;
 
 /// The most records, and the most bytes, of a batch.
@@ -77,7 +77,8 @@ impl Observer {
         }
         drop(db);
         *another_since = None;
-        let ReadJournal { mut next, shift, .. } = in_time(append::read(&self.pool)).await?;
+        let read = in_time(append::read(&self.pool)).await?;
+        let (mut next, shift) = (read.next, read.shift());
         let begin = u64::try_from(next - shift).unwrap_or_default();
         let start = if begin == 0 { Start::First } else { Start::Offset(begin) };
         let mut reader = JournalReader::open(Arc::clone(&self.broker), start).await?;

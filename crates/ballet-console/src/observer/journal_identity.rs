@@ -17,12 +17,21 @@ pub(crate) async fn is_another(
     db: &mut PgConnection,
     broker: &Arc<dyn Broker>,
 ) -> Result<bool, ConsoleError> {
-    let ReadJournal { next, shift, .. } = in_time(append::read(&mut *db)).await?;
-    let there = match in_time(append::entry_before(db, next)).await? {
-        Some((place, id)) => has(broker, place - shift, Some(id)).await?,
-        None => has(broker, next - 1 - shift, None).await?,
-    };
-    Ok(!there)
+    let read = in_time(append::read(&mut *db)).await?;
+    let ReadJournal { next, stretches } = &read;
+    let mut end = *next;
+    for (index, (begins, offset)) in stretches.iter().copied().enumerate().rev() {
+        if let Some((place, id)) = in_time(append::last_entry(&mut *db, begins..end)).await? {
+            return Ok(!has(broker, place - begins + offset, Some(id)).await?);
+        }
+        end = end_of(&stretches[..index], offset);
+    }
+    Ok(!has(broker, next - 1 - read.shift(), None).await?)
+}
+
+/// Returns the place behind the last of these stretches, if the journal goes on with this offset in another one.
+fn end_of(stretches: &[(i64, i64)], offset: i64) -> i64 {
+    stretches.last().map_or(0, |(begins, first)| begins + offset - first)
 }
 
 /// Whether the journal has this message at this offset, or may have had it. Offsets before the first are of no message.
@@ -41,21 +50,34 @@ async fn has(
 
 /// Goes on in another journal, behind the last entry that both have. What only the database has stays.
 pub(crate) async fn go_on(pool: &PgPool, broker: &Arc<dyn Broker>) -> Result<(), ConsoleError> {
-    let ReadJournal { next, shift, begins } = in_time(append::read(pool)).await?;
-    // The journals agree on what is before `shared`, and not on what is at `end`.
-    let (mut shared, mut end) = (begins, next);
-    while shared < end {
-        let middle = shared + (end - shared) / 2;
-        match in_time(append::entry_before(pool, middle + 1)).await? {
-            Some((place, id)) if !has(broker, place - shift, Some(id)).await? => end = place,
-            _ => shared = middle + 1,
+    let ReadJournal { next, mut stretches } = in_time(append::read(pool)).await?;
+    let (mut end, mut offset) = (next, 0);
+    // A stretch whose beginning is lost is lost as a whole.
+    while let Some((begins, first)) = stretches.pop() {
+        // The journals agree on what is before `shared`, and not on what is at `lost`. Old entries are dropped.
+        let (mut shared, mut from, mut lost) = (begins, begins, end);
+        while from < lost {
+            let middle = from + (lost - from) / 2;
+            match in_time(append::last_entry(pool, begins..middle + 1)).await? {
+                Some((place, id)) if !has(broker, place - begins + first, Some(id)).await? => {
+                    lost = place;
+                }
+                Some(_) => (shared, from) = (middle + 1, middle + 1),
+                None => from = middle + 1,
+            }
         }
+        if shared > begins {
+            stretches.push((begins, first));
+            offset = shared - begins + first;
+            break;
+        }
+        end = end_of(&stretches, first);
     }
-    let offset = shared.min(next) - shift;
+    stretches.push((next + 1, offset));
     let why = format!(
         "the journal has lost what it had from {offset} on, or was made anew: the console keeps what it has read of it, \
          which other tools do not see"
     );
     tracing::warn!("{why}");
-    Ok(in_time(append::go_on_at(pool, next, offset, &why)).await?)
+    Ok(in_time(append::go_on_with(pool, &ReadJournal { next, stretches }, &why)).await?)
 }

@@ -2,6 +2,7 @@
 //! even after a crash.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use ballet_store::database::connection::begin;
 use jiff::civil::Date;
@@ -42,45 +43,51 @@ pub(crate) async fn next(db: impl PgExecutor<'_>) -> Result<i64, sqlx::Error> {
 }
 
 /// The part of the journal that was read.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct ReadJournal {
     /// The next place to read.
     pub(crate) next: i64,
-    /// The difference between places and offsets.
-    pub(crate) shift: i64,
-    /// The first place of this journal. Earlier ones are of another.
-    pub(crate) begins: i64,
+    /// The first places and offsets of the stretches.
+    pub(crate) stretches: Vec<(i64, i64)>,
+}
+
+impl ReadJournal {
+    /// Returns the difference between places and offsets in the last stretch.
+    pub(crate) fn shift(&self) -> i64 {
+        self.stretches.last().map_or(0, |(begins, offset)| begins - offset)
+    }
 }
 
 /// Returns what was read of the journal.
 pub(crate) async fn read(db: impl PgExecutor<'_>) -> Result<ReadJournal, sqlx::Error> {
-    let select = "select next, shift, begins from console.progress";
-    let (next, shift, begins) = sqlx::query_as(select).fetch_one(db).await?;
-    Ok(ReadJournal { next, shift, begins })
+    let select = "select next, begins, offsets from console.progress";
+    let (next, begins, offsets): (i64, Vec<i64>, Vec<i64>) =
+        sqlx::query_as(select).fetch_one(db).await?;
+    Ok(ReadJournal { next, stretches: begins.into_iter().zip(offsets).collect() })
 }
 
-/// Returns the last entry of this journal before a place, with the id of its message.
-pub(crate) async fn entry_before(
+/// Returns the last entry in these places, with the id of its message.
+pub(crate) async fn last_entry(
     db: impl PgExecutor<'_>,
-    before: i64,
+    places: Range<i64>,
 ) -> Result<Option<(i64, Uuid)>, sqlx::Error> {
-    let statement = "select place, message_id from console.entry where place < $1 \
-                     and place >= (select begins from console.progress) order by place desc limit 1";
-    sqlx::query_as(statement).bind(before).fetch_optional(db).await
+    let statement = "select place, message_id from console.entry where place >= $1 and place < $2 \
+                     order by place desc limit 1";
+    sqlx::query_as(statement).bind(places.start).bind(places.end).fetch_optional(db).await
 }
 
-/// Goes on at this offset of a journal that has lost what came behind it. Consoles that read on in the one before find
-/// that their place is gone.
-pub(crate) async fn go_on_at(
+/// Goes on in a journal that has lost its end, with these stretches. Consoles that read on in the one before find that
+/// their place is gone.
+pub(crate) async fn go_on_with(
     pool: &PgPool,
-    next: i64,
-    offset: i64,
+    ReadJournal { next, stretches }: &ReadJournal,
     why: &str,
 ) -> Result<(), sqlx::Error> {
-    let go_on = "with moved as (update console.progress set next = next + 1, begins = next + 1, \
-                     shift = next + 1 - $2 where next = $1 returning 1) \
-                 insert into console.gap (what) select $3 from moved";
-    sqlx::query(go_on).bind(next).bind(offset).bind(why).execute(pool).await.map(drop)
+    let go_on = "with moved as (update console.progress set next = next + 1, begins = $2, offsets = $3 \
+                     where next = $1 returning 1) \
+                 insert into console.gap (what) select $4 from moved";
+    let (begins, offsets): (Vec<i64>, Vec<i64>) = stretches.iter().copied().unzip();
+    sqlx::query(go_on).bind(next).bind(begins).bind(offsets).bind(why).execute(pool).await.map(drop)
 }
 
 /// Adds a batch that was read from `from` on, up to `to`. Returns false if another console has added entries from there

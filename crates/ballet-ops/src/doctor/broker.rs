@@ -14,24 +14,23 @@ const OLDEST: (u32, u32) = (3, 10);
 
 /// Connects, and also returns the virtual host. Without a broker nothing goes on.
 pub(super) async fn connection(broker: &Arc<dyn Broker>) -> (Finding, Option<String>) {
-    let (cause, hinders, found) = match broker.connect("ballet doctor").await {
+    let error = match broker.connect("ballet doctor").await {
         Ok(session) => {
             let peer = session.peer();
             let (found, vhost) = (format!("connected to {peer}"), peer.vhost.clone());
             session.close().await;
             return (Finding::well(Cause::Broker, BROKER, &found), Some(vhost));
         }
-        Err(BrokerError::Unreachable { at, reason }) => {
-            let found = format!("RabbitMQ at {at} cannot be reached: {reason}");
-            (Cause::Broker, Hinders::All, found)
+        Err(error) => error,
+    };
+    let (hinders, found) = match &error {
+        BrokerError::Unreachable { at, reason } => {
+            (Hinders::All, format!("RabbitMQ at {at} cannot be reached: {reason}"))
         }
-        Err(error @ BrokerError::LoginRefused { .. }) => {
-            (Cause::BrokerLogin, Hinders::Nothing, error.to_string())
-        }
-        Err(error) => (Cause::Broker, Hinders::Nothing, error.to_string()),
+        _ => (Hinders::Nothing, error.to_string()),
     };
     let advice = "start it, or check AMQP_URL: host, port, user, password and virtual host";
-    (Finding::bad(cause, BROKER, &found, advice).hinders(hinders), None)
+    (Finding::bad(error.cause(), BROKER, &found, advice).hinders(hinders), None)
 }
 
 pub(super) fn version(overview: &Value) -> Finding {

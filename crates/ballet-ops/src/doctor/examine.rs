@@ -58,10 +58,12 @@ pub async fn rest(servers: &SystemServers, standing: &Standing) -> Vec<Finding> 
         bad.any(|one| causes.contains(&one.cause))
     };
     let management = management(servers, &standing.vhost).ok();
+    let is_connected =
+        |one: &Finding| (one.cause, one.state) == (Cause::Broker, FindingState::Well);
     let of_journal = async {
-        match is_found(&[Cause::Broker, Cause::BrokerLogin]) {
-            true => None,
-            false => Some(journal::check(servers, management.as_ref()).await),
+        match standing.findings.iter().any(is_connected) {
+            true => Some(journal::check(servers, management.as_ref()).await),
+            false => None,
         }
     };
     let of_broker = async {

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::doctor::servers::SystemServers;
 use crate::management::VhostManagement;
-use crate::missed::journal_check::{JournalLoss, lost_before};
+use crate::missed::journal_check::{JournalLoss, LONGEST, lost_before};
 use crate::standing::finding::{BROKER, Finding, FindingState};
 
 /// The longest time until the journal's beginning is known.
@@ -55,12 +55,16 @@ async fn lost(
     for until in times.into_iter().rev().filter(|time| *time > promised) {
         let lost = lost_before(broker, databases, until).await;
         let lost = lost.map_err(|error| error.to_string())?;
-        if let Some(JournalLoss { since, lacks: (lacks, of) }) =
+        if let Some(JournalLoss { since, lacks: (lacks, of), is_certain }) =
             lost.filter(|lost| lost.since > promised)
         {
+            let read = match is_certain {
+                true => String::new(),
+                false => format!(", as far as it was read in {} s", LONGEST.as_secs()),
+            };
             let found = format!(
                 "it lacks {lacks} of the last {of} events that services published before {until:.0}, the first of {since:.0}: \
-                 the broker has lost a part of it"
+                 the broker has lost a part of it{read}"
             );
             let advice = format!(
                 "`ballet topology repair --since {since:.0}` sends what services have missed of it"

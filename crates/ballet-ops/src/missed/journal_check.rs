@@ -7,9 +7,9 @@ use std::time::Duration;
 use ballet_amqp::{Broker, StreamStart};
 use ballet_core::id::time_of;
 use ballet_stream::{JournalRecords, Record, end};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use sqlx::postgres::PgConnectOptions;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use crate::missed::journal::SKEW;
@@ -18,10 +18,9 @@ use crate::redrive::error::RedriveError;
 
 /// The number of events that are looked for: a crash loses the newest.
 const NEWEST: i64 = 20;
-/// The longest wait for a message of the journal.
-const SILENCE: Duration = Duration::from_secs(10);
-/// The time from the commit of an event to its publication, if the broker was down meanwhile.
-const ON_ITS_WAY: SignedDuration = SignedDuration::from_mins(10);
+/// The longest reading. An event may be published long after its commit, if the broker or its service was down, so the
+/// journal is read to its end before an event counts as lost.
+pub(crate) const LONGEST: Duration = Duration::from_secs(20);
 
 /// Some events that services have published, and that the journal lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +29,8 @@ pub(crate) struct JournalLoss {
     pub(crate) since: Timestamp,
     /// Their number, and that of the events that were looked for.
     pub(crate) lacks: (usize, usize),
+    /// Whether the journal was read to its end.
+    pub(crate) is_certain: bool,
 }
 
 /// Looks in the journal for the events that services published last before a time: the start of the broker, or of the
@@ -43,9 +44,9 @@ pub(crate) async fn lost_before(
     databases: &[(String, PgConnectOptions)],
     until: Timestamp,
 ) -> Result<Option<JournalLoss>, RedriveError> {
-    let (told, _) = told(databases, (Timestamp::UNIX_EPOCH, until), Some(NEWEST)).await;
+    let (told, _) = told(databases, (Timestamp::UNIX_EPOCH, until), Some(NEWEST), &mut []).await;
     let mut newest: Vec<(Timestamp, Uuid)> =
-        told.into_keys().filter_map(|id| Some((time_of(id.0)?, id.0))).collect();
+        told.into_iter().filter_map(|id| Some((time_of(id.0)?, id.0))).collect();
     newest.sort_unstable_by(|one, other| other.cmp(one));
     newest.truncate(usize::try_from(NEWEST).unwrap_or_default());
     let Some((first, _)) = newest.last() else { return Ok(None) };
@@ -55,16 +56,15 @@ pub(crate) async fn lost_before(
     let mut left: HashSet<Uuid> = newest.iter().map(|(_, id)| *id).collect();
     let mut records =
         JournalRecords::new(Arc::clone(broker), StreamStart::Time(begin), BTreeSet::new());
-    while end.is_some() && !left.is_empty() {
-        let Ok(next) = timeout(SILENCE, records.attempt()).await else { break };
+    let ends = Instant::now() + LONGEST;
+    let mut is_certain = end.is_none();
+    while !is_certain && !left.is_empty() {
+        let Ok(next) = timeout_at(ends, records.attempt()).await else { break };
         let Some(record) = next?.map(Record::from) else { continue };
         left.remove(&record.known_as());
-        let is_behind = record.time.is_some_and(|time| time > until + ON_ITS_WAY);
-        if is_behind || record.offset >= end {
-            break;
-        }
+        is_certain = record.offset >= end;
     }
     records.close().await;
     let since = newest.iter().filter(|(_, id)| left.contains(id)).map(|(at, _)| *at).min();
-    Ok(since.map(|since| JournalLoss { since, lacks: (left.len(), newest.len()) }))
+    Ok(since.map(|since| JournalLoss { since, lacks: (left.len(), newest.len()), is_certain }))
 }

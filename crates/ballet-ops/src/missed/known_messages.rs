@@ -11,7 +11,6 @@ use ballet_store::outbox::unsent_copies;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::missed::journal::FailureRecord;
 use crate::redrive::dead_letter::DeadLetter;
 
 /// The most minutes by which a message may come back late from a retry queue. After that it is lost, for instance
@@ -25,13 +24,13 @@ pub(super) const LOOK_UP: usize = 1_000;
 pub(super) async fn known(
     db: &mut PgConnection,
     ids: &[MessageId],
-    failure_record: FailureRecord,
+    is_restored: bool,
 ) -> Result<HashSet<MessageId>, sqlx::Error> {
     let mut known = HashSet::new();
     for ids in ids.chunks(LOOK_UP) {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
         known.extend(handled(&mut *db, &ids).await?);
-        if failure_record == FailureRecord::True {
+        if !is_restored {
             known.extend(failures::tried_again(&mut *db, &ids, LATE).await?);
         }
     }

@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use ballet_core::MessageId;
+use ballet_core::{MessageId, Part};
 use ballet_store::operators::interventions::Intervention;
 use jiff::Timestamp;
 use sqlx::PgConnection;
 
-use crate::missed::journal::FailureRecord;
 use crate::missed::known_messages::known;
 use crate::redrive::dead_letter::LetterIdentity;
 use crate::redrive::error::RedriveError;
@@ -24,9 +23,27 @@ pub struct MissedEvent {
     pub saga: Option<String>,
 }
 
+/// What is not known of the events that were published.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JournalGaps {
+    /// The beginning of the journal, if it does not reach back to the given time. Only the databases may have what is
+    /// older.
+    pub begins: Option<Timestamp>,
+    /// The offsets of the messages in the journal that the broker cannot deliver to any reader. Their contents are
+    /// unknown, so services may have missed them.
+    pub unreadable: BTreeSet<u64>,
+    /// The number of events that the databases have as published, and that the journal lacks. It is the least if there
+    /// are very many.
+    pub lost: u64,
+    /// The services whose databases cannot be read, and why.
+    pub away: BTreeMap<String, String>,
+}
+
 /// The events that a service has missed.
 #[derive(Debug, Clone)]
 pub struct MissedEvents {
+    /// The declarations of the service.
+    pub(super) part: Part,
     pub(super) events: HashMap<MessageId, MissedEvent>,
     /// The dead letters that have the bodies of missed events that a person has edited.
     pub(super) edited: HashMap<MessageId, LetterIdentity>,
@@ -35,7 +52,8 @@ pub struct MissedEvents {
     /// Whether another reader held dead letters. Then it is unknown which have left their queue: no dead letter counts
     /// as missed, and [`discarded`](Self::discarded) is empty.
     pub is_held: bool,
-    pub(super) failure_record: FailureRecord,
+    /// Whether the database was restored: what failed there may have been handled since.
+    pub(super) is_restored: bool,
     /// The run that wrote the note at which the search ended.
     pub(super) run: ToolRun,
     /// The number of events in the journal that the service consumes.
@@ -43,25 +61,40 @@ pub struct MissedEvents {
     /// The number of events that the service would refuse, because their ids are older than its
     /// inbox remembers.
     pub too_old: u64,
-    /// The beginning of the journal, if it does not reach back to the given time. Events that were missed before are
-    /// not in it.
-    pub journal_begins: Option<Timestamp>,
     /// The number of messages that still waited in the service's queue at the end. Some of them may
     /// be listed as missed. `None` if the user may not know.
     pub waiting: Option<u64>,
-    /// The offsets of the messages in the journal that the broker cannot deliver to any reader. Their contents are
-    /// unknown, so the service may have missed them.
-    pub unreadable: BTreeSet<u64>,
-    /// The number of events that the services' databases have as published, and that the journal lacks.
-    pub lost_by_journal: u64,
     /// The types that the service consumes and that are in no ledger, if the journal lacks some events: whether it
     /// lacks any of these is unknown.
     pub kept_by_nobody: BTreeSet<&'static str>,
-    /// The services whose databases cannot be read, and why.
-    pub away: BTreeMap<String, String>,
+    /// What is not known of the events that were published.
+    pub gaps: JournalGaps,
 }
 
 impl MissedEvents {
+    pub(super) fn new(part: Part, is_restored: bool, run: ToolRun) -> Self {
+        Self {
+            part,
+            events: HashMap::new(),
+            edited: HashMap::new(),
+            discarded: Vec::new(),
+            is_held: false,
+            is_restored,
+            run,
+            searched: 0,
+            too_old: 0,
+            waiting: Some(0),
+            kept_by_nobody: BTreeSet::new(),
+            gaps: JournalGaps::default(),
+        }
+    }
+
+    /// Returns the name of the service.
+    #[must_use]
+    pub const fn service(&self) -> &'static str {
+        self.part.service
+    }
+
     /// Returns the missed events, in the order of their ids.
     #[must_use]
     pub fn events(&self) -> Vec<&MissedEvent> {
@@ -73,9 +106,7 @@ impl MissedEvents {
     /// Whether all that was missed is known, as far as the witnesses agree.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        let Self { is_held, journal_begins, unreadable, lost_by_journal, away, .. } = self;
-        let journal_is_whole = journal_begins.is_none() && *lost_by_journal == 0;
-        journal_is_whole && unreadable.is_empty() && away.is_empty() && !is_held
+        !self.is_held && self.gaps == JournalGaps::default()
     }
 
     /// Returns the number of missed events of each type.
@@ -88,17 +119,8 @@ impl MissedEvents {
         counts
     }
 
-    /// Returns the number of these events that the service has neither handled yet nor failed to handle. If its
-    /// database was restored, those that failed count as well.
-    ///
-    /// # Errors
-    ///
-    /// If the database does not answer.
-    pub async fn left(&self, inbox: &mut PgConnection) -> Result<u64, RedriveError> {
-        self.left_of(inbox, |_| true).await
-    }
-
-    /// Like [`left`](Self::left), for the events for which `counts` is true.
+    /// Returns the number of these events that the service has neither handled yet nor failed to handle, of those for
+    /// which `counts` is true. If its database was restored, those that failed count as well.
     ///
     /// # Errors
     ///
@@ -110,7 +132,7 @@ impl MissedEvents {
     ) -> Result<u64, RedriveError> {
         let counted = self.events.values().filter(|event| counts(event));
         let ids: Vec<MessageId> = counted.map(|event| event.id).collect();
-        let known = known(inbox, &ids, self.failure_record).await?;
+        let known = known(inbox, &ids, self.is_restored).await?;
         Ok((ids.len() - known.len()) as u64)
     }
 

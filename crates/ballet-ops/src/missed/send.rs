@@ -1,20 +1,22 @@
 //! Sends the events that a service has missed to the service's queue.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::{Publish, Session};
-use ballet_core::MessageId;
+use ballet_amqp::{Publish, Session, incoming};
+use ballet_core::envelope::{Envelope, KnownEvents};
+use ballet_core::{MessageId, Part};
 use ballet_stream::JOURNAL_CONNECTION as CONNECTION;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::missed::journal::{ServiceJournal, WantedMessages, wanted};
+use crate::missed::journal::{JournalEntries, JournalEntry};
 use crate::missed::ledgers;
 use crate::missed::missed_events::MissedEvents;
+use crate::missed::witnesses::Witnesses;
 use crate::redrive::action::PassAction;
-use crate::redrive::dead_letter::DeadLetter;
+use crate::redrive::dead_letter::{DeadLetter, LetterIdentity};
 use crate::redrive::error::RedriveError;
 use crate::redrive::options::RedriveOptions;
 use crate::redrive::passes;
@@ -32,42 +34,79 @@ const READ_AHEAD: usize = 100;
 ///
 /// If the broker does not answer, or denies access. Events that were sent before stay sent.
 pub async fn send(
-    journal: &ServiceJournal,
+    witnesses: &Witnesses,
     missed: &MissedEvents,
     options: &RedriveOptions<'_>,
 ) -> Result<Summary, RedriveError> {
     let wanted = missed.events.keys().map(|id| (*id, missed.edited.get(id).copied()));
     let events = MissedSource {
-        journal: journal.clone(),
+        witnesses: witnesses.clone(),
+        service: missed.service(),
+        wanted: Arc::new(WantedMessages {
+            ids: wanted.collect(),
+            consumed: missed.part.consumes().into_iter().collect(),
+        }),
         run: missed.run.clone(),
-        wanted: Arc::new(wanted.collect()),
-        unreadable: missed.unreadable.clone(),
+        unreadable: missed.gaps.unreadable.clone(),
     };
     let mut send = SendMissed {
-        left: events.wanted.keys().copied().collect(),
+        left: missed.events.keys().copied().collect(),
         run: ToolRun::new(options, missed.run.floor),
-        journal,
+        part: &missed.part,
         summary: Summary::default(),
     };
     let stopped = passes::run(&events, &mut send, options.pace(), options).await?;
     Ok(Summary { stopped, ..send.summary })
 }
 
-/// The events of the journal that were missed.
+/// The messages to send.
+struct WantedMessages {
+    /// The event of an id or, if a person has edited it, the dead letter with its body.
+    ids: HashMap<MessageId, Option<LetterIdentity>>,
+    consumed: KnownEvents,
+}
+
+impl WantedMessages {
+    /// Returns the message of the entry, if it is wanted.
+    fn message(&self, service: &str, entry: JournalEntry) -> Option<DeadLetter> {
+        match entry {
+            JournalEntry::Event(id, delivery)
+                if self.ids.get(&id) == Some(&None)
+                    && Envelope::type_of(&incoming(&delivery), &self.consumed).is_some() =>
+            {
+                Some(DeadLetter::missed(service, id, *delivery))
+            }
+            JournalEntry::Dead(letter)
+                if letter.service == service
+                    && self.ids.get(&letter.id) == Some(&Some(letter.identity())) =>
+            {
+                Some(*letter)
+            }
+            JournalEntry::Event(..)
+            | JournalEntry::Dead(_)
+            | JournalEntry::Redriven(..)
+            | JournalEntry::Discarded(_) => None,
+        }
+    }
+}
+
+/// The events that a service has missed.
+#[derive(Clone)]
 struct MissedSource {
-    journal: ServiceJournal,
-    run: ToolRun,
+    witnesses: Witnesses,
+    service: &'static str,
     wanted: Arc<WantedMessages>,
+    run: ToolRun,
     unreadable: BTreeSet<u64>,
 }
 
 impl MessageSource for MissedSource {
     fn service(&self) -> &str {
-        self.journal.service()
+        self.service
     }
 
     async fn connect(&self) -> Result<Arc<dyn Session>, RedriveError> {
-        Ok(self.journal.broker.connect(CONNECTION).await?)
+        Ok(self.witnesses.broker.connect(CONNECTION).await?)
     }
 
     async fn check(&self, _session: &dyn Session) -> Result<(), RedriveError> {
@@ -82,11 +121,9 @@ impl MessageSource for MissedSource {
 
     fn read(&self) -> LetterReading {
         let (sender, events) = mpsc::channel(READ_AHEAD);
-        let (journal, run) = (self.journal.clone(), self.run.clone());
-        let wanted = Arc::clone(&self.wanted);
-        let unreadable = self.unreadable.clone();
+        let source = self.clone();
         let task = tokio::spawn(async move {
-            if let Err(error) = forward(&journal, unreadable, &run, &wanted, &sender).await {
+            if let Err(error) = source.forward(&sender).await {
                 // This fails only if nobody reads any more.
                 sender.send(Err(error)).await.ok();
             }
@@ -104,50 +141,49 @@ impl MessageSource for MissedSource {
     }
 }
 
-type LetterSender = mpsc::Sender<Result<DeadLetter, RedriveError>>;
-
-/// Sends what is wanted of the journal, and then what only the databases have.
-async fn forward(
-    journal: &ServiceJournal,
-    unreadable: BTreeSet<u64>,
-    run: &ToolRun,
-    ids: &WantedMessages,
-    sender: &LetterSender,
-) -> Result<(), RedriveError> {
-    let (service, mut entries) = (journal.service(), journal.open(unreadable));
-    let mut seen = HashSet::new();
-    loop {
-        let entry = tokio::select! {
-            entry = entries.next(run) => entry?,
-            () = sender.closed() => None,
-        };
-        let Some(entry) = entry else { break };
-        if let Some(event) = wanted(service, ids, &mut seen, entry)
-            && sender.send(Ok(event)).await.is_err()
-        {
-            break;
+impl MissedSource {
+    /// Sends what is wanted of the journal, and then what only the databases have.
+    async fn forward(
+        self,
+        sender: &mpsc::Sender<Result<DeadLetter, RedriveError>>,
+    ) -> Result<(), RedriveError> {
+        let Self { witnesses, service, wanted, run, unreadable } = self;
+        let mut entries = JournalEntries::open(&witnesses, &run, unreadable);
+        let mut left: HashSet<MessageId> = wanted.ids.keys().copied().collect();
+        loop {
+            let entry = tokio::select! {
+                entry = entries.next() => entry?,
+                () = sender.closed() => None,
+            };
+            let Some(entry) = entry else { break };
+            if let Some(message) = wanted.message(service, entry)
+                && left.remove(&message.id)
+                && sender.send(Ok(message)).await.is_err()
+            {
+                break;
+            }
         }
+        entries.close().await;
+        if left.is_empty() {
+            return Ok(());
+        }
+        let left: Vec<Uuid> = left.into_iter().map(|id| id.0).collect();
+        ledgers::forward(&witnesses, service, &left, sender).await
     }
-    entries.close().await;
-    let left: Vec<Uuid> = ids.keys().filter(|id| !seen.contains(id)).map(|id| id.0).collect();
-    if left.is_empty() {
-        return Ok(());
-    }
-    ledgers::forward(journal, &left, sender).await
 }
 
 /// Sends each event, and remembers the events that the broker has confirmed.
 struct SendMissed<'a> {
     left: HashSet<MessageId>,
     run: ToolRun,
-    journal: &'a ServiceJournal,
+    part: &'a Part,
     summary: Summary,
 }
 
 impl PassAction for SendMissed<'_> {
     fn replacements(&mut self, event: &DeadLetter) -> Option<Vec<Publish>> {
         let is_left = self.left.contains(&event.id);
-        is_left.then(|| self.run.redriven(event, Some(&self.journal.part)))
+        is_left.then(|| self.run.redriven(event, Some(self.part)))
     }
 
     fn summary(&mut self) -> &mut Summary {

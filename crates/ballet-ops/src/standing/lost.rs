@@ -30,5 +30,5 @@ pub fn resend_command(service: &str, since: Timestamp) -> String {
     let floor = TimestampRound::new().smallest(Unit::Second).mode(RoundMode::Floor);
     // A message is published a moment after it was recorded.
     let since = since.round(floor).unwrap_or(since);
-    format!("ballet dlq redrive --from-ledgers {service} --since {since}")
+    format!("ballet dlq redrive --from-journal {service} --since {since}")
 }

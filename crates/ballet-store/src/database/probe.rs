@@ -62,7 +62,7 @@ pub fn cause_of_refusal(error: &sqlx::Error) -> Option<Cause> {
 fn refusal(error: &sqlx::Error) -> Option<(Cause, String)> {
     let (cause, why) = (cause_of_refusal(error)?, error.as_database_error()?.message());
     let said = match cause {
-        Cause::Recovery => format!("its server recovers, or stops: {why}"),
+        Cause::Recovery => format!("takes no writes: its server recovers, or stops: {why}"),
         _ => format!(
             "refuses the login: {why}. Set the database's URL to the new password (DATABASE_URL; the file \
              of DATABASE_URL_FILE is read again)"
@@ -89,7 +89,8 @@ impl Probe {
 
     async fn takes_writes(&self, db: &mut PgConnection) -> Result<bool, sqlx::Error> {
         let (works, recovers): (bool, bool) = sqlx::query_as(TAKES_WRITES).fetch_one(db).await?;
-        let recovery = || (Cause::Recovery, "its server is a standby, or recovers".to_owned());
+        let said = "takes no writes: its server is a standby, or recovers";
+        let recovery = || (Cause::Recovery, said.to_owned());
         self.refusal.set(recovers.then(recovery));
         Ok(works)
     }

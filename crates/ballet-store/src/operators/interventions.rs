@@ -153,6 +153,18 @@ pub async fn discarded(db: &mut PgConnection) -> Result<Vec<Intervention>, sqlx:
     read(db, sqlx::query_as(discarded)).await
 }
 
+/// Returns those of these messages that a person has discarded, and that nobody has sent again since.
+pub async fn discarded_of(
+    db: &mut PgConnection,
+    messages: &[Uuid],
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    let discarded = "select message_id from (select distinct on (message_id) message_id, act \
+                         from ballet.intervention where message_id = any($1) \
+                             and act in ('discarded', 'redriven') \
+                         order by message_id, at desc) as last where act = 'discarded'";
+    sqlx::query_scalar(discarded).bind(messages).fetch_all(db).await
+}
+
 /// The calls whose outcome a person stated: the saga, the step, the person and the reason. A call that was made anew,
 /// since nothing was done, has the other side's outcome.
 pub async fn answered(

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use sqlx::PgConnection;
 
 /// The rights that there are on each table and sequence, by name. Partitions and outbox tables come and go.
@@ -34,34 +35,52 @@ pub async fn rights(db: &mut PgConnection) -> Result<Rights, sqlx::Error> {
     Ok(rights)
 }
 
-/// A lock on a table that keeps others from writing to it.
+/// A lock on a table or a sequence that keeps others from writing to it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TableLock {
     /// The transaction that holds it.
     pub transaction: String,
     pub table: String,
     pub mode: String,
-    /// The process of the server that holds it. A prepared transaction has none.
-    pub pid: Option<i32>,
+    /// A process of the server with its session, or a prepared transaction, which has none and outlives the server.
+    pub holder: String,
+    /// The statement that ends the transaction.
+    pub end: String,
+    /// Since when the transaction runs, or is prepared.
+    pub since: Option<Timestamp>,
 }
 
-/// Reads who holds such locks on the service's tables.
+/// Reads who holds such locks on the service's tables. A stronger lock of a transaction covers its weaker ones.
 pub async fn locks(db: &mut PgConnection) -> Result<Vec<TableLock>, sqlx::Error> {
     let statement = "\
-        select l.virtualtransaction, c.oid::regclass::text, l.mode, l.pid \
+        select distinct on (1, 2) l.virtualtransaction, c.oid::regclass::text, l.mode, \
+            case when l.pid is null then format('the prepared transaction %L', p.gid) \
+                else format('the server process %s (%s)', l.pid, concat_ws(', ', \
+                    nullif(a.application_name, ''), a.usename, a.client_addr::text)) end, \
+            case when l.pid is null then format('rollback prepared %L', p.gid) \
+                else format('select pg_terminate_backend(%s)', l.pid) end, \
+            coalesce(p.prepared, a.xact_start) \
         from pg_locks l join pg_class c on c.oid = l.relation \
         join pg_namespace n on n.oid = c.relnamespace \
+        left join pg_stat_activity a on a.pid = l.pid \
+        left join pg_prepared_xacts p on l.pid is null and p.transaction = ( \
+            select x.transactionid from pg_locks x where x.pid is null \
+                and x.locktype = 'transactionid' and x.virtualtransaction = l.virtualtransaction) \
         where l.locktype = 'relation' and l.granted and l.database = \
                 (select oid from pg_database where datname = current_database()) \
             and l.mode in ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', \
                 'AccessExclusiveLock') \
             and l.pid is distinct from pg_backend_pid() \
-            and c.relkind in ('r', 'p') and c.relpersistence <> 't' \
+            and c.relkind in ('r', 'p', 'S') and c.relpersistence <> 't' \
             and n.nspname <> 'information_schema' and left(n.nspname, 3) <> 'pg_' \
-            and (n.nspname = 'ballet' \
-                or c.relowner = (select oid from pg_roles where rolname = current_user))";
-    let rows: Vec<(String, String, String, Option<i32>)> =
-        sqlx::query_as(statement).fetch_all(db).await?;
-    let lock = |(transaction, table, mode, pid)| TableLock { transaction, table, mode, pid };
+            and (n.nspname = 'ballet' or c.relowner = \
+                (select nspowner from pg_namespace where nspname = 'ballet')) \
+        order by 1, 2, 3";
+    type Row = (String, String, String, String, String, Option<jiff_sqlx::Timestamp>);
+    let rows: Vec<Row> = sqlx::query_as(statement).fetch_all(db).await?;
+    let lock = |(transaction, table, mode, holder, end, since): Row| {
+        let since = since.map(jiff_sqlx::Timestamp::to_jiff);
+        TableLock { transaction, table, mode, holder, end, since }
+    };
     Ok(rows.into_iter().map(lock).collect())
 }

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::routing::get;
-use ballet_amqp::{BrokerError, ConnectionState};
+use ballet_amqp::ConnectionState;
 use ballet_core::Cause;
 use ballet_store::database::probe::Refusal;
 use ballet_store::operators::service_pause::ServicePause;
@@ -211,16 +211,7 @@ fn connection(state: &ConnectionState) -> (Cause, String) {
     match state {
         ConnectionState::Ready => (Cause::Broker, "ok".to_owned()),
         ConnectionState::Connecting { last_error: Some(error), .. } => {
-            let cause = match error {
-                BrokerError::LoginRefused { .. } => Cause::BrokerLogin,
-                BrokerError::AccessRefused { .. }
-                | BrokerError::ChannelClosed { code: 403, .. } => Cause::Rights,
-                BrokerError::Topology(_) | BrokerError::ChannelClosed { code: 404, .. } => {
-                    Cause::Queue
-                }
-                _ => Cause::Broker,
-            };
-            (cause, format!("connecting: {error}"))
+            (error.cause(), format!("connecting: {error}"))
         }
         ConnectionState::Connecting { last_error: None, .. } => {
             (Cause::Broker, "connecting".to_owned())

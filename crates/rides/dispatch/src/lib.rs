@@ -95,6 +95,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "0006_erased_rider",
         sql: include_str!("../../../../migrations/dispatch/0006_erased_rider.sql"),
     },
+    Migration {
+        name: "0007_no_refusals",
+        sql: include_str!("../../../../migrations/dispatch/0007_no_refusals.sql"),
+    },
 ];
 
 /// Returns the service: its participant, its tables, its HTTP routes.

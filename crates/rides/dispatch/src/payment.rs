@@ -16,8 +16,6 @@ use sqlx::{FromRow, Row};
 pub(crate) enum PaymentState {
     /// The card processor holds the price.
     Held,
-    /// The card processor declined.
-    Declined,
     /// The amount due was captured.
     Paid,
     /// The amount due could not be captured.
@@ -71,7 +69,7 @@ impl FromRow<'_, PgRow> for Payment {
             paid: money("paid_minor")?,
             owed: money("owed_minor")?,
             reason: row.try_get("reason")?,
-            reference: row.try_get::<Option<_>, _>("reference")?.unwrap_or_default(),
+            reference: row.try_get("reference")?,
             changed_at: row.try_get::<jiff_sqlx::Timestamp, _>("changed_at")?.to_jiff(),
         })
     }

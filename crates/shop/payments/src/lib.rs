@@ -44,6 +44,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "0003_webhook",
         sql: include_str!("../../../../migrations/payments/0003_webhook.sql"),
     },
+    Migration {
+        name: "0004_no_refusals",
+        sql: include_str!("../../../../migrations/payments/0004_no_refusals.sql"),
+    },
 ];
 
 /// Returns the service: its participant, its tables, its HTTP routes. It accepts no webhooks.

@@ -9,12 +9,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) enum PaymentState {
     /// The provider holds the money.
     Authorized,
-    /// The provider declined.
-    Declined,
     /// The money is captured.
     Captured,
-    /// The money could not be captured. The authorisation may still exist.
-    CaptureFailed,
     /// The authorisation has ended.
     Voided,
     /// The money was refunded.
@@ -22,13 +18,12 @@ pub(crate) enum PaymentState {
 }
 
 impl PaymentState {
-    /// Returns the states that this one may follow.
-    pub(crate) const fn follows(self) -> &'static [Self] {
+    /// Returns the state that this one follows, unless it is the first.
+    pub(crate) const fn follows(self) -> Option<Self> {
         match self {
-            Self::Authorized | Self::Declined => &[],
-            Self::Captured | Self::CaptureFailed => &[Self::Authorized],
-            Self::Voided => &[Self::Authorized, Self::CaptureFailed],
-            Self::Refunded => &[Self::Captured],
+            Self::Authorized => None,
+            Self::Captured | Self::Voided => Some(Self::Authorized),
+            Self::Refunded => Some(Self::Captured),
         }
     }
 }

@@ -21,10 +21,7 @@ fn payments() -> StepSuite {
         let sandbox = Sandbox::new(settings.database_url().expect("a database"));
         payments::service(WatchedProvider { sandbox, outside: outside.clone() })
     })
-    .effects(
-        "money held",
-        "select order_id, amount_minor from payment where state in ('authorized', 'capture_failed')",
-    )
+    .effects("money held", "select order_id, amount_minor from payment where state = 'authorized'")
     .effects(
         "money taken",
         "select order_id, captured_minor from payment where captured_minor > refunded_minor",

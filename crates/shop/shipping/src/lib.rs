@@ -47,6 +47,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "0002_webhook",
         sql: include_str!("../../../../migrations/shipping/0002_webhook.sql"),
     },
+    Migration {
+        name: "0003_no_refusals",
+        sql: include_str!("../../../../migrations/shipping/0003_no_refusals.sql"),
+    },
 ];
 
 /// Returns the service: its participant, its tables, its HTTP routes. It accepts no webhooks.

@@ -9,8 +9,6 @@ use serde::{Deserialize, Serialize};
 pub(crate) enum ShipmentState {
     /// The carrier will collect it.
     Scheduled,
-    /// The carrier does not deliver there.
-    Rejected,
     /// The booking was cancelled.
     Cancelled,
     /// The carrier has collected it.
@@ -20,10 +18,10 @@ pub(crate) enum ShipmentState {
 }
 
 impl ShipmentState {
-    /// Returns the state that this one follows, unless it is a first state.
+    /// Returns the state that this one follows, unless it is the first.
     pub(crate) const fn follows(self) -> Option<Self> {
         match self {
-            Self::Scheduled | Self::Rejected => None,
+            Self::Scheduled => None,
             Self::Cancelled | Self::Dispatched => Some(Self::Scheduled),
             Self::Delivered => Some(Self::Dispatched),
         }

@@ -1,13 +1,13 @@
-//! `ballet dlq redrive --from-journal` and `--from-ledgers`: sends a service the events that it has missed.
+//! `ballet dlq redrive --from-journal`: sends a service the events that it has missed.
 
-use std::collections::BTreeSet;
+use std::slice;
 use std::time::Duration;
 
 use anyhow::Result;
 use ballet::core::Part;
 use ballet::core::envelope::Limits;
-use ballet_ops::missed::{self, MissedEvents, ServiceJournal};
-use ballet_ops::redrive::DeadLetter;
+use ballet_ops::missed::{self, Consumer, JournalGaps, MissedEvents, Witnesses};
+use ballet_ops::redrive::{DeadLetter, RedriveOptions};
 use ballet_store::operators::interventions::Act;
 use ballet_terminal::{Cell, Table};
 use jiff::Timestamp;
@@ -41,41 +41,31 @@ pub(crate) const OTHERS: [&str; 10] = [
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct FromJournal {
-    /// Instead of dead letters, send what this service has missed: events that it consumes, that the journal has, and
-    /// that its inbox does not know
-    #[arg(long, value_name = "SERVICE", group = "missed_by", requires = "since", conflicts_with_all = OTHERS,
+    /// Instead of dead letters, send what this service has missed: events that it consumes, that the journal or the
+    /// database of their service has, and that its inbox does not know
+    #[arg(long, value_name = "SERVICE", requires = "since", conflicts_with_all = OTHERS,
         help_heading = "Other sources")]
     from_journal: Option<String>,
-    /// As --from-journal, and also what only the databases of the services still have: the broker may have lost the
-    /// journal, or its end
-    #[arg(long, value_name = "SERVICE", group = "missed_by", requires = "since", conflicts_with_all = OTHERS,
-        help_heading = "Other sources")]
-    from_ledgers: Option<String>,
     /// Search from this time on: `2026-02-01T12:00:00Z`, or an age such as `2h`
-    #[arg(long, value_name = "TIME", requires = "missed_by", help_heading = "Other sources")]
+    #[arg(long, value_name = "TIME", requires = "from_journal", help_heading = "Other sources")]
     since: Option<TimeOrAge>,
 }
 
 impl FromJournal {
-    /// The journal to search, if one of these sources is asked for.
-    pub(crate) fn journal(&self, options: &GlobalOptions) -> Result<Option<ServiceJournal>> {
-        let Self { from_journal, from_ledgers, since } = self;
-        let (Some(service), Some(since)) = (from_journal.as_ref().or(from_ledgers.as_ref()), since)
-        else {
+    /// The service, and the time from which on it is searched, if this source is asked for.
+    pub(crate) fn asked(&self, options: &GlobalOptions) -> Result<Option<(Part, Timestamp)>> {
+        let (Some(service), Some(since)) = (&self.from_journal, self.since) else {
             return Ok(None);
         };
-        let since = time_in_memory("--since", *since, floor(options), options)?;
-        let journal = ServiceJournal::new(options.broker()?, part(service)?, since);
-        Ok(Some(if from_ledgers.is_some() { and_ledgers(journal, options)? } else { journal }))
+        let since = time_in_memory("--since", since, floor(options), options)?;
+        Ok(Some((part(service)?, since)))
     }
 }
 
-/// The journal, with the databases of all services beside it.
-pub(crate) fn and_ledgers(
-    journal: ServiceJournal,
-    options: &GlobalOptions,
-) -> Result<ServiceJournal> {
-    Ok(journal.and_ledgers(options.databases(&services()?)?, system()?.parts.clone()))
+/// The journal and the databases of all services.
+pub(crate) fn witnesses(since: Timestamp, options: &GlobalOptions) -> Result<Witnesses> {
+    let (databases, parts) = (options.databases(&services()?)?, system()?.parts.clone());
+    Ok(Witnesses { broker: options.broker()?, databases, parts, since })
 }
 
 /// The time up to which inboxes remember what was handled.
@@ -84,36 +74,31 @@ pub(crate) fn floor(options: &GlobalOptions) -> Timestamp {
 }
 
 pub(crate) async fn run(
-    journal: &ServiceJournal,
+    (part, since): (&Part, Timestamp),
     selection: &DeadLetterSelection,
     sending: &SendArgs,
     options: &GlobalOptions,
 ) -> Result<ExitStatus> {
-    let (service, since, floor) = (journal.service(), journal.since(), floor(options));
+    let (service, floor) = (part.service, floor(options));
     let Some(mut inbox) = options.connect(service).await? else {
         return Err(without_databases(&format!(
             "only the inbox of {service} tells what was missed"
         )));
     };
+    let witnesses = witnesses(since, options)?;
     let stop = stop_on_ctrl_c();
     let progress = ui::Progress::endless(&format!("searching the journal for {service}"));
     let show = |read: u64| progress.show(read);
     let search_options = sending.redrive_options(options, stop.clone(), &show, &|_| {});
+    let consumer = Consumer { part, inbox: &mut inbox, is_restored: false };
     let patience = Duration::from_secs(sending.patience);
-    let mut stopped = stop.clone();
-    let missed = tokio::select! {
-        missed = missed::search(journal, &search_options, &mut inbox, floor, patience) => missed,
-        _ = stopped.wait_for(|stop| *stop) => {
-            ui::say("stopped; nothing was sent");
-            return Ok(ExitStatus::Partly);
-        }
-    };
+    let search = search(&witnesses, consumer, &search_options, floor, patience);
+    let Some(mut missed) = search.await? else { return Ok(ExitStatus::Partly) };
     drop(progress);
-    let mut missed = missed.map_err(with_advice)?;
     inbox.close().await.ok();
-    warn(&missed, service, since);
+    warn(slice::from_ref(&missed), since);
     selection.narrow(&mut missed)?;
-    show_missed(&missed, service, options);
+    show_missed(&missed, options);
     let whole = missed.events().len() as u64;
     let done = if missed.is_whole() { ExitStatus::All } else { ExitStatus::Partly };
     if whole == 0 {
@@ -132,7 +117,7 @@ pub(crate) async fn run(
     let notes = NoteWriter::open(service, Act::Redriven, sending.note(options), options).await;
     let note = |sent: &DeadLetter| notes.add(sent);
     let send_options = sending.redrive_options(options, stop, &show, &note);
-    let summary = missed::send(journal, &missed, &send_options).await;
+    let summary = missed::send(&witnesses, &missed, &send_options).await;
     drop(progress);
     notes.close().await;
     let summary = summary.map_err(with_advice)?;
@@ -146,6 +131,25 @@ pub(crate) async fn run(
         ui::say("stopped before the end; nothing is lost, and the same command continues");
     }
     Ok(if left > 0 { ExitStatus::Partly } else { done })
+}
+
+/// Searches what one service missed. Returns None if the user stopped it.
+pub(crate) async fn search(
+    witnesses: &Witnesses,
+    consumer: Consumer<'_>,
+    options: &RedriveOptions<'_>,
+    floor: Timestamp,
+    patience: Duration,
+) -> Result<Option<MissedEvents>> {
+    let mut stopped = options.stop.clone();
+    let found = tokio::select! {
+        found = missed::search(witnesses, vec![consumer], options, floor, patience) => found,
+        _ = stopped.wait_for(|stop| *stop) => {
+            ui::say("stopped; nothing was sent");
+            return Ok(None);
+        }
+    };
+    Ok(found.map_err(with_advice)?.pop())
 }
 
 /// The declarations of the service.
@@ -181,35 +185,47 @@ pub(crate) fn time_in_memory(
     Ok(since)
 }
 
-pub(crate) fn warn(missed: &MissedEvents, service: &str, since: Timestamp) {
-    if let Some(begins) = missed.journal_begins {
+/// Says what is not known of what was published, and of what these services missed of it.
+pub(crate) fn warn(all: &[MissedEvents], since: Timestamp) {
+    if let Some(missed) = all.first() {
+        warn_of_gaps(&missed.gaps, since);
+    }
+    all.iter().for_each(warn_of_service);
+}
+
+fn warn_of_gaps(gaps: &JournalGaps, since: Timestamp) {
+    let JournalGaps { begins, unreadable, lost, away } = gaps;
+    if let Some(begins) = begins {
         ui::note(&format!(
-            "the journal begins at {begins}; what was missed between {since} and then is \
-             not in it"
+            "the journal begins at {begins}; of what was published between {since} and then, only ledgers tell"
         ));
     }
-    if missed.lost_by_journal > 0 {
-        let kept_by_nobody: Vec<&str> = missed.kept_by_nobody.iter().copied().collect();
-        let unseen = match &kept_by_nobody[..] {
-            [] => String::new(),
-            types => {
-                format!(". No ledger has {}: which of these it lacks is unknown", types.join(", "))
-            }
-        };
+    if *lost > 0 {
         ui::note(&format!(
-            "the journal lacks {} that services have published since {since}: the broker has lost a part of it{unseen}",
-            ui::counted(missed.lost_by_journal, "event")
+            "the journal lacks at least {} that services have published since {since}: the broker has lost a part of it",
+            ui::counted(*lost, "event")
         ));
     }
-    for (of, why) in &missed.away {
+    for (of, why) in away {
         ui::note(&format!("what only the ledger of {of} has is not seen: {why}"));
     }
-    if !missed.unreadable.is_empty() {
-        let messages = ui::counted(missed.unreadable.len(), "message");
+    if !unreadable.is_empty() {
+        let messages = ui::counted(unreadable.len(), "message");
         ui::note(&format!(
             "{messages} of the journal could not be read: offset {}. RabbitMQ can deliver \
-             them to no reader, because of their headers; whether {service} missed them is unknown",
-            ranges(&missed.unreadable)
+             them to no reader, because of their headers; whether a service missed them is unknown",
+            unreadable.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        ));
+    }
+}
+
+fn warn_of_service(missed: &MissedEvents) {
+    let service = missed.service();
+    if !missed.kept_by_nobody.is_empty() {
+        let types: Vec<&str> = missed.kept_by_nobody.iter().copied().collect();
+        ui::note(&format!(
+            "No ledger has {}: which of these {service} has missed with the lost part is unknown",
+            types.join(", ")
         ));
     }
     if missed.is_held {
@@ -238,13 +254,14 @@ pub(crate) fn warn(missed: &MissedEvents, service: &str, since: Timestamp) {
     }
 }
 
-pub(crate) fn show_missed(missed: &MissedEvents, service: &str, options: &GlobalOptions) {
+pub(crate) fn show_missed(missed: &MissedEvents, options: &GlobalOptions) {
+    let service = missed.service();
     if options.output != Output::Table {
         let rows = missed.events().into_iter().map(|event| {
             json!({ "service": service, "id": event.id.to_string(), "type": event.event_type,
                 "saga": event.saga, "unreadable_offset": null })
         });
-        let unreadable = missed.unreadable.iter().map(|offset| {
+        let unreadable = missed.gaps.unreadable.iter().map(|offset| {
             json!({ "service": service, "id": null, "type": null, "saga": null,
                 "unreadable_offset": offset })
         });
@@ -258,19 +275,4 @@ pub(crate) fn show_missed(missed: &MissedEvents, service: &str, options: &Global
     if !missed.events().is_empty() {
         ui::show(&table);
     }
-}
-
-/// Offsets as text, such as `3, 7-9`.
-fn ranges(offsets: &BTreeSet<u64>) -> String {
-    let mut ranges: Vec<(u64, u64)> = Vec::new();
-    for &offset in offsets {
-        match ranges.last_mut() {
-            Some((_, last)) if *last + 1 == offset => *last = offset,
-            _ => ranges.push((offset, offset)),
-        }
-    }
-    let texts = ranges.into_iter().map(|(first, last)| {
-        if first == last { first.to_string() } else { format!("{first}-{last}") }
-    });
-    texts.collect::<Vec<_>>().join(", ")
 }

@@ -2,13 +2,13 @@
 
 use anyhow::Result;
 use ballet::MessageId;
-use ballet::core::envelope::Limits;
 use ballet_ops::redrive::DeadLetterPlan;
 use sqlx::Connection;
 
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output};
 use crate::operator::dead_letters::{self, ServiceQueue};
+use crate::operator::dlq::missed_events::floor;
 use crate::operator::dlq::render;
 use crate::operator::dlq::selection::DeadLetterSelection;
 
@@ -23,8 +23,7 @@ pub(crate) async fn plans(
     selection: &DeadLetterSelection,
     options: &GlobalOptions,
 ) -> Result<Vec<ServicePlan>> {
-    let now = options.clock.now();
-    let floor = now - Limits::default().inbox_window;
+    let (now, floor) = (options.clock.now(), floor(options));
     let mut planned = Vec::new();
     for queue in dead_letters::open(options, &selection.service).await? {
         queue.warn_of_readers();

@@ -59,8 +59,8 @@ struct Totals {
 }
 
 pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
-    if let Some(journal) = args.missed.journal(options)? {
-        return missed_events::run(&journal, &args.selection, &args.sending, options).await;
+    if let Some((part, since)) = args.missed.asked(options)? {
+        return missed_events::run((&part, since), &args.selection, &args.sending, options).await;
     }
     if args.unrouted.from_unrouted {
         return unrouted_events::run(&args.selection, &args.sending, options).await;

@@ -18,7 +18,7 @@ use crate::operator::interventions::not_noted;
 #[derive(Debug, clap::Args)]
 pub(crate) struct FromUnrouted {
     /// Instead of dead letters, send the events in the queue `unrouted` to the services that consume them
-    #[arg(long, conflicts_with = "missed_by", conflicts_with_all = OTHERS.iter().skip(1).copied(),
+    #[arg(long, conflicts_with = "from_journal", conflicts_with_all = OTHERS,
         help_heading = "Other sources")]
     pub(crate) from_unrouted: bool,
 }

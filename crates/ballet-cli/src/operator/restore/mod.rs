@@ -3,12 +3,12 @@
 mod handling;
 mod hold;
 
-use std::sync::Arc;
+use std::slice;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use ballet::core::MessageId;
-use ballet_ops::missed::{self, MissedEvents, ServiceJournal};
+use ballet_ops::missed::{self, Consumer, MissedEvents, Witnesses};
 use ballet_ops::redrive::{DeadLetter, Stop};
 use ballet_ops::restored::{self, ON_ITS_WAY, RestoreComparison, SagaDifference};
 use ballet_store::inbox::backlog::oldest_unhandled;
@@ -28,7 +28,7 @@ use crate::base::time_or_age::TimeOrAge;
 use crate::base::ui::{self, Output};
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
 use crate::operator::dlq::missed_events::{
-    and_ledgers, floor, part, show_missed, time_in_memory, warn,
+    floor, part, search, show_missed, time_in_memory, warn, witnesses,
 };
 use crate::operator::dlq::send_args::SendArgs;
 use crate::operator::interventions::NoteWriter;
@@ -86,19 +86,23 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     }
     let unhandled = oldest_unhandled(&mut db).await?.map_or(backup, |oldest| oldest.min(backup));
     let begin = (unhandled - ON_ITS_WAY).max(floor);
-    let journal = ServiceJournal::new(Arc::clone(&broker), part.clone(), begin).of_restored();
-    let journal = and_ledgers(journal, options)?;
-    let found = search(&journal, floor, args, &mut db, &stop, options).await?;
+    let witnesses = witnesses(begin, options)?;
+    let progress = ui::Progress::endless(&format!("searching the journal for {}", args.service));
+    let show = |read: u64| progress.show(read);
+    let search_options = args.sending.redrive_options(options, stop.clone(), &show, &|_| {});
+    let consumer = Consumer { part: &part, inbox: &mut db, is_restored: true };
+    let found = search(&witnesses, consumer, &search_options, floor, Duration::ZERO).await?;
     let Some(missed) = found else { return Ok(ExitStatus::Partly) };
-    warn(&missed, &args.service, backup);
+    drop(progress);
+    warn(slice::from_ref(&missed), backup);
     if !args.check {
-        show_missed(&missed, &args.service, options);
+        show_missed(&missed, options);
         if args.sending.dry_run {
             let whole = ui::counted(missed.events().len(), "event");
             ui::say(&format!("{whole} would be sent; nothing was sent"));
             return Ok(ExitStatus::All);
         }
-        if !tell_again(&journal, &missed, args, backup, &mut db, &stop, options).await? {
+        if !tell_again(&witnesses, &missed, args, backup, &mut db, &stop, options).await? {
             return Ok(ExitStatus::Partly);
         }
         let handled =
@@ -127,8 +131,8 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     if !compared.differences.is_empty()
         || !compared.unreadable.is_empty()
         || compared.journal_begins.is_some()
-        || missed.lost_by_journal > 0
-        || !missed.away.is_empty()
+        || missed.gaps.lost > 0
+        || !missed.gaps.away.is_empty()
     {
         return Ok(ExitStatus::Different);
     }
@@ -144,33 +148,9 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     Ok(ExitStatus::All)
 }
 
-/// Searches what the service missed. Returns None if the user stopped it.
-async fn search(
-    journal: &ServiceJournal,
-    floor: Timestamp,
-    args: &Args,
-    db: &mut PgConnection,
-    stop: &Stop,
-    options: &GlobalOptions,
-) -> Result<Option<MissedEvents>> {
-    let progress = ui::Progress::endless(&format!("searching the journal for {}", args.service));
-    let show = |read: u64| progress.show(read);
-    let search_options = args.sending.redrive_options(options, stop.clone(), &show, &|_| {});
-    let mut stopped = stop.clone();
-    tokio::select! {
-        missed = missed::search(journal, &search_options, db, floor, Duration::ZERO) => {
-            Ok(Some(missed.map_err(with_advice)?))
-        }
-        _ = stopped.wait_for(|stop| *stop) => {
-            ui::say("stopped; nothing was sent");
-            Ok(None)
-        }
-    }
-}
-
 /// Sends the service what it missed. Returns false if the user stopped it.
 async fn tell_again(
-    journal: &ServiceJournal,
+    witnesses: &Witnesses,
     missed: &MissedEvents,
     args: &Args,
     backup: Timestamp,
@@ -178,7 +158,7 @@ async fn tell_again(
     stop: &Stop,
     options: &GlobalOptions,
 ) -> Result<bool> {
-    let (service, whole) = (journal.service(), missed.events().len() as u64);
+    let (service, whole) = (missed.service(), missed.events().len() as u64);
     // Only the journal still says that people gave these up.
     let given_up: Vec<_> = missed.discarded.iter().map(|one| MessageId(one.message_id)).collect();
     stuck::forget(db, &given_up).await?;
@@ -193,7 +173,7 @@ async fn tell_again(
     let notes = NoteWriter::open(service, Act::Redriven, args.sending.note(options), options).await;
     let note = |sent: &DeadLetter| notes.add(sent);
     let send_options = args.sending.redrive_options(options, stop.clone(), &show, &note);
-    let summary = missed::send(journal, missed, &send_options).await;
+    let summary = missed::send(witnesses, missed, &send_options).await;
     drop(progress);
     notes.close().await;
     let summary = summary.map_err(with_advice)?;
@@ -261,7 +241,7 @@ fn tell(
     }
     let sagas = ui::grouped(*sagas);
     let words = match differences.len() {
-        0 if missed.lost_by_journal > 0 => format!(
+        0 if missed.gaps.lost > 0 => format!(
             "{service} knows what the journal has of what it published, in {sagas} sagas; what the broker has lost \
              cannot be compared"
         ),

@@ -273,7 +273,7 @@ fn show(
              the TIME, let the service empty the queue, stop it, move what is left to another queue (in \
              RabbitMQ's console), delete the queue, run `{ballet} topology apply`, move back what was left, and \
              start the service. What came meanwhile is in the journal: \
-             `{ballet} dlq redrive --from-ledgers SERVICE --since TIME` sends it, and shows it before with \
+             `{ballet} dlq redrive --from-journal SERVICE --since TIME` sends it, and shows it before with \
              --dry-run. A queue of retries becomes empty by itself: wait for that before you delete it. After \
              it or an exchange was made anew: `{ballet} topology repair --since TIME`"
         ));

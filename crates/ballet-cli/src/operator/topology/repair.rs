@@ -7,11 +7,10 @@ use ballet_ops::repair::Repair;
 
 use crate::base::exit::{ExitStatus, with_advice};
 use crate::base::options::GlobalOptions;
-use crate::base::systems::{services, system};
 use crate::base::time_or_age::TimeOrAge;
 use crate::base::ui;
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
-use crate::operator::dlq::missed_events::{floor, time_in_memory, warn};
+use crate::operator::dlq::missed_events::{floor, time_in_memory, warn, witnesses};
 use crate::operator::dlq::send_args::SendArgs;
 
 pub(crate) async fn run(
@@ -23,19 +22,15 @@ pub(crate) async fn run(
     let floor = floor(options);
     let since =
         since.map_or(Ok(floor), |since| time_in_memory("--since", since, floor, options))?;
-    let (broker, parts) = (options.broker()?, system()?.parts.clone());
     let patience = Duration::from_secs(sending.patience);
-    let databases = options.databases(&services()?)?;
-    let repair = Repair { broker, parts, databases, since, floor, patience };
+    let repair = Repair { witnesses: witnesses(since, options)?, floor, patience };
     let progress = ui::Progress::endless("searching what was missed");
     let show = |done: u64| progress.show(done);
     let redrive_options = sending.redrive_options(options, stop_on_ctrl_c(), &show, &|_| {});
     let result = repair.run(&redrive_options, sending.dry_run).await;
     drop(progress);
     let result = result.map_err(with_advice)?;
-    for (service, missed) in &result.missed {
-        warn(missed, service, since);
-    }
+    warn(&result.missed, since);
     result.words().iter().for_each(|one| ui::note(&ballet_terminal::plain(one)));
     let (found, unrouted) = (result.found(), ui::grouped(result.unrouted));
     let events = ui::counted(found, "event");

@@ -121,12 +121,8 @@ impl EarlierLooks {
         let long =
             self.locks.iter().map(|(lock, since)| (lock, moment.saturating_duration_since(*since)));
         let long = long.filter(|(_, held)| *held >= LOCKED).map(|(lock, held)| {
-            let TableLock { table, mode, pid, .. } = lock;
-            let who = match pid {
-                Some(pid) => format!("the server process {pid}"),
-                None => "a prepared transaction".to_owned(),
-            };
-            format!("{who} has locked the table {table} for {} s ({mode})", held.as_secs())
+            let TableLock { table, mode, holder, .. } = lock;
+            format!("{holder} has locked the table {table} for {} s ({mode})", held.as_secs())
         });
         long.collect()
     }
@@ -198,7 +194,9 @@ mod tests {
             transaction: transaction.to_owned(),
             table: "room".to_owned(),
             mode: "AccessExclusiveLock".to_owned(),
-            pid: Some(7),
+            holder: "the server process 7 (psql, ada)".to_owned(),
+            end: String::new(),
+            since: None,
         };
         let (mut known, begun) = (EarlierLooks::default(), Instant::now());
         let at = |seconds| begun + Duration::from_secs(seconds);
@@ -207,7 +205,9 @@ mod tests {
         let said = known.locked(vec![lock("3/1"), lock("4/1")], at(30));
         assert_eq!(
             said,
-            ["the server process 7 has locked the table room for 30 s (AccessExclusiveLock)"]
+            [
+                "the server process 7 (psql, ada) has locked the table room for 30 s (AccessExclusiveLock)"
+            ]
         );
         // Others take it one after the other.
         assert_eq!(known.locked(vec![lock("3/2")], at(60)), [""; 0]);

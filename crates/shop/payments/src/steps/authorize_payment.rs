@@ -90,10 +90,7 @@ impl CallCompensate for AuthorizePayment {
         let payment = store::of_order(tx.db(), authorized.order_id).await?;
         match payment.state {
             PaymentState::Captured | PaymentState::Refunded => known(compensated_silently()),
-            PaymentState::Authorized
-            | PaymentState::CaptureFailed
-            | PaymentState::Declined
-            | PaymentState::Voided => call(payment.settle()?),
+            PaymentState::Authorized | PaymentState::Voided => call(payment.settle()),
         }
     }
 
@@ -109,7 +106,7 @@ impl CallCompensate for AuthorizePayment {
         _: Void,
     ) -> CallCompensateResult<Self> {
         let (order_id, now) = (OrderId(request.order_id), tx.now());
-        store::advance(tx.db(), order_id, PaymentState::Voided, None, now).await?;
+        store::advance(tx.db(), order_id, PaymentState::Voided, now).await?;
         compensated(PaymentVoided { order_id })
     }
 }

@@ -29,7 +29,7 @@ impl CallStep for CapturePayment {
     type Answer = Capture;
 
     async fn request(&self, tx: &mut Tx<'_>, shipment: ShipmentScheduled) -> RequestResult<Self> {
-        let request = store::of_order(tx.db(), shipment.order_id).await?.settle()?;
+        let request = store::of_order(tx.db(), shipment.order_id).await?.settle();
         let Some(reason) = webhook::ended(tx.db(), &request.reference).await? else {
             return call(request);
         };
@@ -64,7 +64,7 @@ impl CallStep for CapturePayment {
         let (order_id, now) = (OrderId(order_id), tx.now());
         match answer {
             Capture::Captured => {
-                store::advance(tx.db(), order_id, PaymentState::Captured, None, now).await?;
+                store::advance(tx.db(), order_id, PaymentState::Captured, now).await?;
                 done(PaymentCaptured { order_id, amount })
             }
             // The payment stays as it is: a refusal leaves no rows, and the void that follows ends it.
@@ -83,7 +83,7 @@ impl CallCompensate for CapturePayment {
         tx: &mut Tx<'_>,
         captured: PaymentCaptured,
     ) -> CompensateRequestResult<Self> {
-        call(store::of_order(tx.db(), captured.order_id).await?.settle()?)
+        call(store::of_order(tx.db(), captured.order_id).await?.settle())
     }
 
     async fn compensate_call(&self, key: CallKey, request: &Settle) -> Result<Refund, Failure> {
@@ -98,7 +98,7 @@ impl CallCompensate for CapturePayment {
     ) -> CallCompensateResult<Self> {
         let Settle { order_id, amount, reference: _ } = request;
         let (order_id, now) = (OrderId(order_id), tx.now());
-        store::advance(tx.db(), order_id, PaymentState::Refunded, None, now).await?;
+        store::advance(tx.db(), order_id, PaymentState::Refunded, now).await?;
         compensated(PaymentRefunded { order_id, amount })
     }
 }

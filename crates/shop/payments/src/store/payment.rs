@@ -29,10 +29,7 @@ pub(crate) struct Payment {
     pub(crate) refunded_minor: i64,
     /// The provider's reference for the authorisation. It is not part of the JSON.
     #[serde(skip)]
-    pub(crate) reference: Option<String>,
-    /// The provider's code for why it declined, or failed to capture.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) reason: Option<String>,
+    pub(crate) reference: String,
     /// The time of the provider's first answer.
     pub(crate) created_at: Timestamp,
     /// When the state changed last.
@@ -41,12 +38,9 @@ pub(crate) struct Payment {
 
 impl Payment {
     /// Returns a request about the authorisation.
-    pub(crate) fn settle(self) -> Result<Settle, Failure> {
+    pub(crate) fn settle(self) -> Settle {
         let Self { order_id, amount, reference, .. } = self;
-        let reference = reference.ok_or_else(|| {
-            Failure::permanent(format!("the payment of order {order_id} was declined"))
-        })?;
-        Ok(Settle { order_id: order_id.0, reference, amount })
+        Settle { order_id: order_id.0, reference, amount }
     }
 }
 
@@ -78,32 +72,28 @@ pub(crate) async fn advance(
     db: &mut PgConnection,
     order_id: OrderId,
     to: PaymentState,
-    reason: Option<&str>,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let from: Vec<TextEnum<PaymentState>> = to.follows().iter().copied().map(TextEnum).collect();
     let advanced = sqlx::query(
         "update payment set
              state = $3,
              captured_minor = case $3 when 'captured' then amount_minor else captured_minor end,
              refunded_minor = case $3 when 'refunded' then captured_minor else 0 end,
-             reason = coalesce($4, reason),
-             changed_at = $5
-         where order_id = $1 and state = any($2)",
+             changed_at = $4
+         where order_id = $1 and state = $2",
     )
     .bind(order_id.0)
-    .bind(&from)
+    .bind(to.follows().map(TextEnum))
     .bind(TextEnum(to))
-    .bind(reason)
     .bind(now.to_sqlx())
     .execute(db)
     .await?;
     if advanced.rows_affected() == 1 {
         Ok(())
     } else {
-        let from = to.follows();
         Err(Failure::permanent(format!(
-            "the payment of order {order_id} cannot become {to:?}: it is none of {from:?}"
+            "the payment of order {order_id} cannot become {to:?}: it is not {:?}",
+            to.follows()
         )))
     }
 }
@@ -155,7 +145,6 @@ impl FromRow<'_, PgRow> for Payment {
             captured_minor: row.try_get("captured_minor")?,
             refunded_minor: row.try_get("refunded_minor")?,
             reference: row.try_get("reference")?,
-            reason: row.try_get("reason")?,
             created_at: row.try_get::<jiff_sqlx::Timestamp, _>("created_at")?.to_jiff(),
             changed_at: row.try_get::<jiff_sqlx::Timestamp, _>("changed_at")?.to_jiff(),
         })

@@ -19,7 +19,7 @@ impl Step for DispatchShipment {
 
     async fn run(&self, tx: &mut Tx<'_>, order: OrderConfirmed) -> StepResult<Self> {
         let (order_id, now) = (order.order_id, tx.now());
-        let tracking = store::of_order(tx.db(), order_id).await?.parcel()?.tracking;
+        let tracking = store::of_order(tx.db(), order_id).await?.tracking;
         let shipment_id = store::advance(tx.db(), order_id, ShipmentState::Dispatched, now).await?;
         done(ShipmentDispatched { order_id, shipment_id, tracking })
     }

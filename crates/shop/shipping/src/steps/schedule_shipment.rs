@@ -85,7 +85,7 @@ impl CallCompensate for ScheduleShipment {
         tx: &mut Tx<'_>,
         scheduled: ShipmentScheduled,
     ) -> CompensateRequestResult<Self> {
-        call(store::of_order(tx.db(), scheduled.order_id).await?.parcel()?)
+        call(store::of_order(tx.db(), scheduled.order_id).await?.parcel())
     }
 
     async fn compensate_call(

@@ -25,12 +25,8 @@ pub(crate) struct Shipment {
     pub(crate) state: ShipmentState,
     /// The delivery address.
     pub(crate) ship_to: Address,
-    /// The carrier's tracking number. Absent if the carrier refused the parcel.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) tracking: Option<String>,
-    /// Why the carrier refused the parcel.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) reason: Option<String>,
+    /// The carrier's tracking number.
+    pub(crate) tracking: String,
     /// When the carrier answered.
     pub(crate) created_at: Timestamp,
     /// When the state changed last.
@@ -39,12 +35,8 @@ pub(crate) struct Shipment {
 
 impl Shipment {
     /// Returns the parcel as the carrier knows it.
-    pub(crate) fn parcel(self) -> Result<Parcel, Failure> {
-        let order_id = self.order_id;
-        let tracking = self.tracking.ok_or_else(|| {
-            Failure::permanent(format!("no carrier took the parcel of order {order_id}"))
-        })?;
-        Ok(Parcel { order_id, tracking })
+    pub(crate) fn parcel(self) -> Parcel {
+        Parcel { order_id: self.order_id, tracking: self.tracking }
     }
 }
 
@@ -146,7 +138,6 @@ impl FromRow<'_, PgRow> for Shipment {
             state,
             ship_to,
             tracking: row.try_get("tracking")?,
-            reason: row.try_get("reason")?,
             created_at: row.try_get::<jiff_sqlx::Timestamp, _>("created_at")?.to_jiff(),
             changed_at: row.try_get::<jiff_sqlx::Timestamp, _>("changed_at")?.to_jiff(),
         })

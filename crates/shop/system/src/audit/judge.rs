@@ -65,10 +65,7 @@ pub(super) fn judge(
     // The sandbox has no authorisation of a provider's API. A shop may have changed from one to the other.
     let in_sandbox: HashSet<&str> =
         operations.iter().map(|operation| operation.reference.as_str()).collect();
-    let is_elsewhere = |payment: &PaymentRecord| {
-        let reference = payment.reference.as_deref();
-        reference.is_some_and(|reference| !in_sandbox.contains(reference))
-    };
+    let is_elsewhere = |payment: &PaymentRecord| !in_sandbox.contains(payment.reference.as_str());
     if payments.iter().any(is_elsewhere) {
         report.unseen.push(UNSEEN_PROVIDER.to_owned());
     }
@@ -154,9 +151,9 @@ fn fits(what: &str, state: &str, status: &str) -> bool {
         ("stock", "completed") => &["committed"],
         ("stock", _) => &["none", "released"],
         ("payment", "completed") => &["captured"],
-        ("payment", _) => &["none", "declined", "voided", "refunded"],
+        ("payment", _) => &["none", "voided", "refunded"],
         (_, "completed") => &["delivered"],
-        (_, _) => &["none", "rejected", "cancelled"],
+        (_, _) => &["none", "cancelled"],
     };
     fitting.contains(&state)
 }

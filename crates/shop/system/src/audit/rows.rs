@@ -98,8 +98,8 @@ pub(super) struct PaymentRecord {
     pub(super) amount: Money,
     pub(super) captured_minor: i64,
     pub(super) refunded_minor: i64,
-    /// The provider's reference of the authorisation. Missing if it declined.
-    pub(super) reference: Option<String>,
+    /// The provider's reference of the authorisation.
+    pub(super) reference: String,
 }
 
 /// An operation of the sandbox.

@@ -1,0 +1,275 @@
+//! The search for what one service has missed.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet_amqp::headers::{DISCARDED, EDITED};
+use ballet_amqp::{Delivery, Object, incoming};
+use ballet_core::envelope::{Envelope, KnownEvents};
+use ballet_core::{MessageId, Part};
+use ballet_store::operators::interventions::{self, Act, Intervention, TouchedMessage};
+use ballet_stream::JOURNAL_CONNECTION as CONNECTION;
+use sqlx::PgConnection;
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use crate::missed::journal::JournalEntry;
+use crate::missed::known_messages::{LOOK_UP, known, unsent};
+use crate::missed::missed_events::{JournalGaps, MissedEvent, MissedEvents};
+use crate::missed::witnesses::Witnesses;
+use crate::redrive::dead_letter::{DeadLetter, saga_of};
+use crate::redrive::error::RedriveError;
+use crate::redrive::note::Note;
+use crate::redrive::note_writer::touched;
+use crate::redrive::queue::DeadQueue;
+use crate::redrive::tool_run::ToolRun;
+use crate::restored::in_ledger;
+
+/// The time between two checks of the queue and of the inbox.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// A service that may have missed events.
+#[derive(Debug)]
+pub struct Consumer<'a> {
+    /// Its declarations.
+    pub part: &'a Part,
+    /// A connection to its database.
+    pub inbox: &'a mut PgConnection,
+    /// Whether the database was restored: the messages that the service was about to try again may have been handled
+    /// since the backup, and are not tried again.
+    pub is_restored: bool,
+}
+
+pub(super) struct ConsumerSearch<'a> {
+    inbox: &'a mut PgConnection,
+    consumed: KnownEvents,
+    /// The events that are missed, as known so far.
+    pub(super) missed: MissedEvents,
+    /// The events that were read, and not yet looked up.
+    asked: Vec<MissedEvent>,
+    /// The messages whose copies waited in the database at the beginning.
+    unsent: HashSet<MessageId>,
+    dead: HashSet<MessageId>,
+    redriven: HashSet<MessageId>,
+    /// The messages whose last entry so far is a discard, with the person's note.
+    discarded: HashMap<MessageId, Option<Intervention>>,
+    /// The number of checks in a row in which the service had handled nothing more.
+    quiet: u32,
+}
+
+impl<'a> ConsumerSearch<'a> {
+    pub(super) async fn begin(consumer: Consumer<'a>, run: &ToolRun) -> Result<Self, sqlx::Error> {
+        let Consumer { part, inbox, is_restored } = consumer;
+        let unsent = unsent(inbox, part.service).await?;
+        Ok(Self {
+            inbox,
+            consumed: part.consumes().into_iter().collect(),
+            missed: MissedEvents::new(part.clone(), is_restored, run.clone()),
+            asked: Vec::new(),
+            unsent,
+            dead: HashSet::new(),
+            redriven: HashSet::new(),
+            discarded: HashMap::new(),
+            quiet: 0,
+        })
+    }
+
+    pub(super) const fn service(&self) -> &'static str {
+        self.missed.part.service
+    }
+
+    /// Takes an entry of the journal, if it is about the service.
+    pub(super) async fn take(&mut self, entry: &JournalEntry) -> Result<(), sqlx::Error> {
+        let service = self.service();
+        match entry {
+            JournalEntry::Event(id, delivery) => self.published(*id, delivery).await?,
+            JournalEntry::Dead(letter) if letter.service == service => {
+                self.dead.insert(letter.id);
+                self.discarded.remove(&letter.id);
+                // The note stays with the message, so a message that dies again has the edited body, too.
+                if letter.noted(EDITED).is_some() {
+                    self.missed.edited.insert(letter.id, letter.identity());
+                }
+            }
+            // The inbox knows whether it was handled then.
+            JournalEntry::Redriven(of, id) if of == service => {
+                self.dead.remove(id);
+                self.discarded.remove(id);
+                self.redriven.insert(*id);
+            }
+            JournalEntry::Discarded(letter) if letter.service == service => {
+                self.discarded.insert(letter.id, discard(letter));
+            }
+            JournalEntry::Dead(_) | JournalEntry::Redriven(..) | JournalEntry::Discarded(_) => {}
+        }
+        Ok(())
+    }
+
+    async fn published(&mut self, id: MessageId, delivery: &Delivery) -> Result<(), sqlx::Error> {
+        // The service refused an event whose type is not its routing key. Sent again, it would be accepted.
+        if Envelope::type_of(&incoming(delivery), &self.consumed).is_none() {
+            return Ok(());
+        }
+        self.discarded.remove(&id);
+        self.missed.searched += 1;
+        let event_type = delivery.properties.kind().as_ref().map(ToString::to_string);
+        let event_type = event_type.filter(|text| !text.is_empty());
+        self.asked.push(MissedEvent {
+            id,
+            event_type: event_type.unwrap_or_else(|| delivery.routing_key.clone()),
+            saga: saga_of(&incoming(delivery)),
+        });
+        self.look_up(LOOK_UP).await
+    }
+
+    /// Adds an event of a database.
+    pub(super) async fn told(&mut self, event: &MissedEvent) -> Result<(), sqlx::Error> {
+        if self.consumed.get(&event.event_type).is_some() {
+            self.asked.push(event.clone());
+        }
+        self.look_up(LOOK_UP).await
+    }
+
+    /// Looks up what was asked, once it is so much.
+    async fn look_up(&mut self, least: usize) -> Result<(), sqlx::Error> {
+        if self.asked.len() >= least {
+            let ids: Vec<MessageId> = self.asked.iter().map(|event| event.id).collect();
+            let known = known(self.inbox, &ids, self.missed.is_restored).await?;
+            let unknown = self.asked.drain(..).filter(|event| !known.contains(&event.id));
+            self.missed.events.extend(unknown.map(|event| (event.id, event)));
+        }
+        Ok(())
+    }
+
+    /// Ends the search once the journal is read.
+    pub(super) async fn end(
+        mut self,
+        witnesses: &Witnesses,
+        gaps: &JournalGaps,
+        patience: Duration,
+    ) -> Result<MissedEvents, RedriveError> {
+        self.look_up(0).await?;
+        if gaps.lost > 0 {
+            self.missed.kept_by_nobody = kept_by_nobody(&self.missed.part, &witnesses.parts);
+        }
+        self.missed.gaps = gaps.clone();
+        self.forget_dead(witnesses).await?;
+        self.forget_discarded().await?;
+        // In a restored database these are old, too: the journal tells their fate.
+        if !self.missed.is_restored {
+            self.missed.events.retain(|id, _| !self.unsent.contains(id));
+        }
+        if !self.missed.events.is_empty() {
+            self.missed.waiting = self.wait_for_the_service(witnesses, patience).await?;
+        }
+        Ok(self.missed)
+    }
+
+    /// Forgets dead letters, except for those that have left their queue without being discarded: somebody has purged
+    /// it, and their sagas wait for them.
+    async fn forget_dead(&mut self, witnesses: &Witnesses) -> Result<(), RedriveError> {
+        let service = self.service().to_owned();
+        let Self { missed, dead, discarded, .. } = self;
+        let is_restored = missed.is_restored && !discarded.is_empty();
+        // The journal may have lost the deaths of some.
+        let is_lost = missed.gaps.lost > 0 && !missed.events.is_empty();
+        let mut there = HashSet::new();
+        if is_restored || is_lost || missed.events.keys().any(|id| dead.contains(id)) {
+            let queue = DeadQueue::of(Arc::clone(&witnesses.broker), service);
+            queue
+                .browse(|letter| {
+                    there.insert(letter.id);
+                })
+                .await?;
+            // Dead letters that another reader holds are invisible.
+            missed.is_held = queue.status().await?.readers > 0;
+            if !missed.is_held {
+                dead.retain(|id| there.contains(id));
+                // A discarded one is still there if no file could take it.
+                let gone = discarded.iter().filter(|(id, _)| is_restored && !there.contains(id));
+                missed.discarded = gone.filter_map(|(_, note)| note.clone()).collect();
+            }
+        }
+        dead.extend(there);
+        missed.events.retain(|id, _| !dead.contains(id) && !discarded.contains_key(id));
+        Ok(())
+    }
+
+    /// Forgets what persons have discarded according to the database: the journal may have lost their notes. A restored
+    /// database does not know what was redriven since.
+    async fn forget_discarded(&mut self) -> Result<(), sqlx::Error> {
+        let Self { missed, redriven, inbox, .. } = self;
+        let ids: Vec<Uuid> = missed.events.keys().map(|id| id.0).collect();
+        for ids in ids.chunks(LOOK_UP) {
+            for id in interventions::discarded_of(inbox, ids).await? {
+                if !(missed.is_restored && redriven.contains(&MessageId(id))) {
+                    missed.events.remove(&MessageId(id));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the queue is empty and the inbox stops growing. Returns the number of messages that still wait, if
+    /// the user may know it.
+    async fn wait_for_the_service(
+        &mut self,
+        witnesses: &Witnesses,
+        patience: Duration,
+    ) -> Result<Option<u64>, RedriveError> {
+        let session = witnesses.broker.connect(CONNECTION).await?;
+        let queue = Object::Queue(self.service().to_owned());
+        let end = Instant::now() + patience;
+        let waited = loop {
+            let waiting = session.find(&queue).await?.messages();
+            let before = self.missed.events.len();
+            self.forget_known().await?;
+            // Unacknowledged messages are not counted, but they are handled in moments.
+            let settled = waiting.is_none_or(|count| count == 0) && self.settled(before);
+            if settled || Instant::now() >= end {
+                break waiting;
+            }
+            sleep(LOOK_EVERY).await;
+        };
+        session.close().await;
+        Ok(waited.map(u64::from))
+    }
+
+    async fn forget_known(&mut self) -> Result<(), sqlx::Error> {
+        let MissedEvents { events, is_restored, part, .. } = &mut self.missed;
+        let inbox = &mut *self.inbox;
+        if !*is_restored {
+            for id in unsent(inbox, part.service).await? {
+                events.remove(&id);
+            }
+        }
+        let ids: Vec<MessageId> = events.keys().copied().collect();
+        for id in known(inbox, &ids, *is_restored).await? {
+            events.remove(&id);
+        }
+        Ok(())
+    }
+
+    /// Whether the service has handled nothing more for three checks.
+    fn settled(&mut self, before: usize) -> bool {
+        self.quiet = if before == self.missed.events.len() { self.quiet + 1 } else { 0 };
+        self.quiet >= 3
+    }
+}
+
+/// Returns the intervention that discarded the dead letter, if its note is there.
+fn discard(letter: &DeadLetter) -> Option<Intervention> {
+    let Note { by, why, at } = letter.noted(DISCARDED)?;
+    let TouchedMessage { message_id, saga_id, event_type } = touched(letter);
+    let act = Act::Discarded.name().to_owned();
+    Some(Intervention { at, act, message_id, saga_id, event_type, by, why })
+}
+
+/// Returns the types of the events of which no ledger has a copy: those that are published outside of steps, and those
+/// of producers.
+fn kept_by_nobody(consumer: &Part, parts: &[Part]) -> BTreeSet<&'static str> {
+    let kept: BTreeSet<&str> = parts.iter().flat_map(in_ledger).collect();
+    let consumed = consumer.consumes().into_iter().map(|event| event.name());
+    consumed.filter(|name| !kept.contains(name)).collect()
+}

@@ -1,0 +1,59 @@
+//! The witnesses of what a system has published: the journal, and the services' databases.
+
+use std::sync::Arc;
+
+use ballet_amqp::{Broker, BrokerError, PublishOutcome};
+use ballet_core::Part;
+use ballet_stream::JOURNAL_CONNECTION as CONNECTION;
+use futures_util::StreamExt;
+use jiff::Timestamp;
+use sqlx::postgres::PgConnectOptions;
+
+use crate::redrive::error::RedriveError;
+use crate::redrive::tool_run::ToolRun;
+
+/// The witnesses of what a system has published since a point in time.
+#[derive(Debug, Clone)]
+pub struct Witnesses {
+    /// The broker as a user who may read the journal and send to services.
+    pub broker: Arc<dyn Broker>,
+    /// The databases of the services: they have what steps have published, also if the journal has lost it.
+    pub databases: Vec<(String, PgConnectOptions)>,
+    /// The declarations of all services.
+    pub parts: Vec<Part>,
+    /// The time from which on it is searched.
+    pub since: Timestamp,
+}
+
+impl Witnesses {
+    /// Writes a note for each service. The first of them ends the reading. They tell who searched the journal, when
+    /// and why.
+    pub(super) async fn mark(&self, run: &ToolRun, services: &[&str]) -> Result<(), RedriveError> {
+        let session = self.broker.connect(CONNECTION).await?;
+        let marked = async {
+            let mut confirms = session.confirms().await?;
+            for service in services {
+                session.publish(run.searched(service))?;
+                let ended = || BrokerError::Lost("the broker closed the channel".to_owned());
+                for confirmed in confirms.next().await.ok_or_else(ended)?? {
+                    let why = match confirmed.outcome {
+                        PublishOutcome::Ack => continue,
+                        PublishOutcome::Nack => "refused".to_owned(),
+                        PublishOutcome::Returned { code, text } => format!("{code} {text}"),
+                    };
+                    return Err(RedriveError::NoJournal(why));
+                }
+            }
+            Ok(())
+        };
+        let marked = marked.await;
+        session.close().await;
+        marked
+    }
+
+    /// Returns the beginning of the journal, if it no longer reaches back to the point in time.
+    pub(super) async fn journal_begins(&self) -> Result<Option<Timestamp>, RedriveError> {
+        let begins = ballet_stream::begins(&self.broker).await?;
+        Ok(begins.filter(|begins| *begins > self.since))
+    }
+}
