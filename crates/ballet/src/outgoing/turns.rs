@@ -18,7 +18,7 @@ const FILL: u64 = 20_000;
 #[derive(Debug)]
 pub(crate) struct Turns {
     state: Mutex<TurnState>,
-    /// Notified when the table has its fill.
+    /// The signal that the table has its fill.
     pub(crate) filled: Notify,
 }
 
