@@ -109,7 +109,7 @@ pub(crate) struct DemoArgs {
     #[arg(long)]
     once: bool,
     /// The number of customers, or orders of the shop, in the summary: 300 in the shop, 50 elsewhere. With 0
-    /// nobody buys anything in the shop, also later: for a replay.
+    /// nobody comes, also later: for a replay, or a client of yours.
     #[arg(long, visible_alias = "orders", value_name = "N",
           value_parser = clap::value_parser!(u32).range(..=100_000))]
     customers: Option<u32>,

@@ -131,7 +131,7 @@ pub async fn take(
         from free where r.reader = $1 and r.stream = free.stream \
         returning r.stream, epoch, next_offset, \
             floor(extract(epoch from begins_at))::bigint, last_seen, \
-            floor(extract(epoch from published_at))::bigint + {DISORDER}",
+            floor(extract(epoch from coalesce(published_at, read_at)))::bigint + {DISORDER}",
         has_come("held_until", "ballet.now()")
     );
     let rows: Vec<Columns> = sqlx::query_as(AssertSqlSafe(statement))

@@ -43,13 +43,14 @@ pub(super) struct RequestPart {
 impl TrialRequest {
     /// Sets a parameter in a request to the route with this path.
     pub(super) fn set(&mut self, route: &str, parameter: &Parameter<'_>, text: &str) {
-        let put = |list: &mut Vec<(String, String)>| {
+        let put = |list: &mut Vec<(String, String)>, text: String| {
             list.retain(|(name, _)| name != parameter.name);
-            list.push((parameter.name.to_owned(), text.to_owned()));
+            list.push((parameter.name.to_owned(), text));
         };
         match parameter.place {
-            "query" => put(&mut self.query),
-            "header" => put(&mut self.headers),
+            "query" => put(&mut self.query, text.to_owned()),
+            // No client can send one in a header.
+            "header" => put(&mut self.headers, text.replace('\0', "")),
             _ => {
                 let template = format!("{{{}}}", parameter.name);
                 let parts = route.split('/').zip(self.path.split('/'));

@@ -7,10 +7,11 @@ use crate::openapi::schema::{JsonType, Schema};
 
 /// The most items or letters beyond the minimum, where there is no maximum.
 const MORE: usize = 4;
-/// The letters of texts: of one to four bytes, and those that need quoting in some format.
+/// The letters of texts: of one to four bytes, and those that need quoting in some format
+/// or that Postgres cannot store.
 const LETTERS: &[char] = &[
     'a', 'Z', '0', ' ', '-', '.', '_', '~', '/', '?', '&', '=', '%', '+', '"', '\'', '\\', '<',
-    '>', '{', '}', ';', '$', 'ä', 'ß', 'é', '€', '中', '😀', '\u{202e}',
+    '>', '{', '}', ';', '$', 'ä', 'ß', 'é', '€', '中', '😀', '\u{202e}', '\0',
 ];
 
 /// Returns a value that fits.

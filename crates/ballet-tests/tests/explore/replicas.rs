@@ -35,11 +35,6 @@ async fn explore(name: &str, replicas: usize, dies: bool) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_replicas() {
-    explore("two", 2, false).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn four_replicas() {
     explore("four", 4, false).await;
 }

@@ -211,7 +211,7 @@ pub(crate) fn stream(partition: u16) -> String {
 
 /// Waits until what is published is younger than all that was read.
 pub(crate) async fn until_later(system: &TestSystem) {
-    let later = "select coalesce(bool_and(published_at < now() - interval '3 seconds'), true)::int \
+    let later = "select coalesce(bool_and(published_at < now() - interval '4 seconds'), true)::int \
                  from ballet.telemetry_reader";
     system.until("meter", later, 1).await;
 }

@@ -44,7 +44,7 @@ pub struct Args {
     /// Exit after the summary, with success only if everything held.
     #[arg(long)]
     pub once: bool,
-    /// The number of customers in the summary.
+    /// The number of customers in the summary. With 0 nobody comes, also later.
     #[arg(long, default_value_t = 50, value_name = "N",
           value_parser = clap::value_parser!(u32).range(..=100_000))]
     pub customers: u32,
@@ -116,13 +116,23 @@ async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool
         let verdict = oracle::check_when_quiescent(subject, run, &load, &recorder, &known).await?;
         show(subject, &load, &recorder, &verdict);
         if !args.once {
+<<<<<<< HEAD
             let _shown = print_addresses(subject, run, load.site.gateway()).await?;
+=======
+            let _console = print_addresses(subject, run, load.site.gateway()).await?;
+            if args.customers == 0 {
+                std::future::pending::<()>().await;
+            }
+>>>>>>> h-small
             calm.send_replace(false);
             load.run(Instant::now() + DAY).await?;
         }
         Ok(verdict.holds())
     };
     let beside = async {
+        if args.customers == 0 {
+            return std::future::pending().await;
+        }
         let meanwhile = load.meanwhile(Instant::now() + DAY);
         tokio::try_join!(meanwhile, subject.tried.show(&load.site, calmed))?;
         std::future::pending().await

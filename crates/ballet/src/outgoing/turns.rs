@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Notify;
 
 /// How long a table is written to, if it is written to at all.
 const TURN: SignedDuration = SignedDuration::from_secs(10);
@@ -15,7 +16,11 @@ const TURN: SignedDuration = SignedDuration::from_secs(10);
 const FILL: u64 = 20_000;
 
 #[derive(Debug)]
-pub(crate) struct Turns(Mutex<TurnState>);
+pub(crate) struct Turns {
+    state: Mutex<TurnState>,
+    /// The signal that the table has its fill.
+    pub(crate) filled: Notify,
+}
 
 #[derive(Debug)]
 struct TurnState {
@@ -40,12 +45,18 @@ pub(crate) struct LeftoverEvents {
 
 impl Turns {
     pub(crate) fn new(first: i16, now: Timestamp) -> Self {
+<<<<<<< HEAD
         let left = BTreeMap::new();
         Self(Mutex::new(TurnState { current: first, begun: now, written: 0, left, notes: 0 }))
+=======
+        let (left, denied) = (BTreeMap::new(), DeniedEvents::default());
+        let state = TurnState { current: first, begun: now, written: 0, left, notes: 0, denied };
+        Self { state: Mutex::new(state), filled: Notify::new() }
+>>>>>>> h-small
     }
 
     fn lock(&self) -> MutexGuard<'_, TurnState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the table to write to.
@@ -54,7 +65,11 @@ impl Turns {
     }
 
     pub(crate) fn wrote(&self, events: usize) {
-        self.lock().written += events as u64;
+        let mut inner = self.lock();
+        inner.written += events as u64;
+        if inner.written >= FILL {
+            self.filled.notify_one();
+        }
     }
 
     /// Returns true if it is time for the next table. A clock that is wrong or jumps does no harm.

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::auth::jwk;
 use crate::config::file::Config;
-use crate::http::body::{Body, empty};
+use crate::http::body::{Body, full};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 const LARGEST: usize = 256 * 1024;
@@ -73,7 +73,7 @@ pub(crate) fn check(config: &Config, config_file: &Path) -> Result<(), String> {
 
 async fn fetch(address: &Uri) -> Result<Vec<u8>, String> {
     let client: Client<HttpConnector, Body> = Client::builder(TokioExecutor::new()).build_http();
-    let request = Request::get(address).body(empty()).map_err(|error| error.to_string())?;
+    let request = Request::get(address).body(full("")).map_err(|error| error.to_string())?;
     let answer = client.request(request).await.map_err(|error| error.to_string())?;
     if !answer.status().is_success() {
         return Err(format!("it answered {}", answer.status()));

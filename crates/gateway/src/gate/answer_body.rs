@@ -14,7 +14,7 @@ use tokio::time::sleep;
 
 use crate::auth::sign_in::API_KEY;
 use crate::gate::in_force::CurrentGate;
-use crate::http::body::{Answer, Body, BoxError, empty};
+use crate::http::body::{Answer, Body, BoxError, full};
 use crate::limits::at_once::RequestGuard;
 
 /// The pause between two checks of a stream's credentials: it may outlive them by this.
@@ -125,7 +125,7 @@ impl HttpBody for AnswerBody {
             && over.as_mut().poll(cx).is_ready()
         {
             self.over = None;
-            self.inner = empty();
+            self.inner = full("");
             return Poll::Ready(None);
         }
         Pin::new(&mut self.inner).poll_frame(cx)

@@ -4,7 +4,7 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
 use crate::config::file::Cors;
-use crate::http::body::{Answer, empty};
+use crate::http::body::{Answer, full};
 
 /// The headers that a page's script may send. `Authorization` and a JSON body make a preflight.
 const ALLOWED: &str = "authorization, content-type, idempotency-key, if-match, if-none-match, \
@@ -28,7 +28,7 @@ pub(crate) fn is_preflight<B>(request: &Request<B>) -> bool {
 
 /// Answers a preflight. A page of another origin gets no permission, and the browser stops it.
 pub(crate) fn preflight(cors: &Cors, origin: Option<&HeaderValue>, methods: &str) -> Answer {
-    let mut answer = Response::new(empty());
+    let mut answer = Response::new(full(""));
     *answer.status_mut() = StatusCode::NO_CONTENT;
     if origin.is_some() {
         let age = cors.max_age.0.as_secs().to_string();

@@ -10,7 +10,7 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode};
 use ring::digest::{SHA256, digest};
 
-use crate::http::body::{Answer, empty, full};
+use crate::http::body::{Answer, full};
 use crate::http::ids::hex;
 
 /// A text in both its forms.
@@ -59,7 +59,7 @@ impl ServedText {
         let packed = self.packed.as_ref().filter(|_| takes_gzip(request));
         let form = packed.unwrap_or(&self.whole);
         let is_known = has(request, &form.etag);
-        let body = if is_known { empty() } else { full(form.bytes.clone()) };
+        let body = if is_known { full("") } else { full(form.bytes.clone()) };
         let mut answer = Response::new(body);
         if is_known {
             *answer.status_mut() = StatusCode::NOT_MODIFIED;

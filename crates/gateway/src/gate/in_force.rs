@@ -45,7 +45,7 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// Sets a config up. Upstreams that have not changed keep their connections and breakers.
+    /// Sets a config up. Upstreams that have not changed keep their connections and breakers, unless the signing has.
     ///
     /// # Errors
     ///
@@ -56,7 +56,8 @@ impl Gate {
         lasting: ProcessState,
         before: Option<&Self>,
     ) -> Result<Self, String> {
-        let known = before.map(|before| before.services.as_slice()).unwrap_or_default();
+        let same_signing = before.filter(|before| before.config.signing == config.signing);
+        let known = same_signing.map(|before| before.services.as_slice()).unwrap_or_default();
         let service = |upstream: &Upstream| {
             if let Some(same) = known.iter().find(|service| service.config == *upstream) {
                 return Ok(Arc::clone(same));

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Empty, Full};
+use http_body_util::{BodyExt, Full};
 use hyper::Response;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 
@@ -14,15 +14,10 @@ pub(crate) type Body = UnsyncBoxBody<Bytes, BoxError>;
 /// An answer to a client.
 pub(crate) type Answer = Response<Body>;
 
-pub(crate) fn empty() -> Body {
-    Empty::new().map_err(|never| match never {}).boxed_unsync()
-}
-
 /// Returns a good answer in JSON.
 pub(crate) fn json(bytes: impl Into<Bytes>) -> Answer {
     let mut answer = Response::new(full(bytes));
-    let json = HeaderValue::from_static("application/json");
-    answer.headers_mut().insert(CONTENT_TYPE, json);
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     answer
 }
 

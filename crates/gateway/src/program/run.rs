@@ -127,15 +127,11 @@ async fn reload(current: &CurrentGate, file: &Path, addresses: Addresses) {
     let made = async {
         let config = addresses.read(file)?;
         let old = &before.config;
+        let listens = |config: &Config| (config.listen.public, config.listen.private);
         let fixed = [
-            (
-                "listen",
-                (&old.listen.public, &old.listen.private)
-                    != (&config.listen.public, &config.listen.private),
-            ),
+            ("listen", listens(old) != listens(&config)),
             ("limits.connections", old.limits.connections != config.limits.connections),
             ("database", old.database != config.database),
-            ("signing", old.signing != config.signing),
         ];
         for (name, _) in fixed.iter().filter(|(_, changed)| *changed) {
             tracing::warn!("{name} has changed: that needs a restart");

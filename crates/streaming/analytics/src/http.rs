@@ -62,10 +62,9 @@ async fn most_watched(
     State(rankings): State<Rankings>,
     Query(RankingQuery { window, limit }): Query<RankingQuery>,
 ) -> Result<Json<Ranking>, Problem> {
-    let ranking = rankings.get(window).await?;
-    let Ranking { window, as_of, titles } = &*ranking;
-    let titles = titles.iter().take(limit.items()).cloned().collect();
-    Ok(Json(Ranking { window: *window, as_of: *as_of, titles }))
+    let mut ranking = Ranking::clone(&*rankings.get(window).await?);
+    ranking.titles.truncate(limit.items());
+    Ok(Json(ranking))
 }
 
 async fn hours(

@@ -76,7 +76,7 @@ impl Rankings {
         }
         let as_of = self.handle.now();
         let mut db = self.handle.db().acquire().await?;
-        let titles = most_watched(&mut db, window, as_of, LONGEST.into()).await?;
+        let titles = most_watched(&mut db, window, as_of, usize::from(LONGEST)).await?;
         let ranking = Arc::new(Ranking { window, as_of, titles });
         self.lock().insert(window, Arc::clone(&ranking));
         drop(turn);

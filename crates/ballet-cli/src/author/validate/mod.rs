@@ -51,6 +51,7 @@ pub(crate) fn run(arguments: &ValidateArgs, options: &GlobalOptions) -> Result<E
         let verdict = judge(&validator, arguments, text, options);
         valid += usize::from(verdict.is_valid());
         match options.output {
+            Output::Table if verdict.is_valid() && texts.len() > 1 => {}
             Output::Table => verdict.say(place),
             Output::Json | Output::Jsonl => rows.push(verdict.row(place)),
         }
@@ -73,13 +74,8 @@ struct TextVerdict {
     event: Option<&'static str>,
     /// The id that every service gives the message. A bare body has none yet.
     message_id: Option<String>,
-    faults: Vec<MessageFault>,
-}
-
-/// A reason why the services would refuse the message.
-struct MessageFault {
-    reason: &'static str,
-    detail: String,
+    /// The reasons why the services would refuse the message, with their details.
+    faults: Vec<(&'static str, String)>,
 }
 
 fn judge(
@@ -104,8 +100,7 @@ fn judge(
     match FileMessage::read(text) {
         Ok(message) => TextVerdict::of(validator.judge(&message.incoming(), now)),
         Err(detail) => {
-            let fault = MessageFault { reason: "not_a_message", detail };
-            TextVerdict { event: None, message_id: None, faults: vec![fault] }
+            TextVerdict { event: None, message_id: None, faults: vec![("not_a_message", detail)] }
         }
     }
 }
@@ -113,8 +108,7 @@ fn judge(
 impl TextVerdict {
     fn of(MessageVerdict { event, message_id, faults }: MessageVerdict) -> Self {
         let event = event.map(|event| event.name());
-        let fault =
-            |Unacceptable { reason, detail }| MessageFault { reason: reason.code(), detail };
+        let fault = |Unacceptable { reason, detail }| (reason.code(), detail);
         let faults = faults.into_iter().map(fault).collect();
         Self { event, message_id: Some(message_id.to_string()), faults }
     }
@@ -129,18 +123,17 @@ impl TextVerdict {
             let id = self.message_id.as_deref().map(|id| format!(", id {id}")).unwrap_or_default();
             ui::print(&format!("{place}{}: {name}{id}", ui::green("valid")));
         }
-        for MessageFault { reason, detail } in &self.faults {
-            ui::print(&format!("{place}{}: {}", ui::red(reason), detail));
+        for (reason, detail) in &self.faults {
+            ui::print(&format!("{place}{}: {detail}", ui::red(reason)));
         }
     }
 
     fn row(&self, place: &str) -> Value {
-        let faults = self.faults.iter();
-        let faults = faults.map(|fault| json!({ "reason": fault.reason, "detail": fault.detail }));
+        let fault = |(reason, text): &(&str, String)| json!({ "reason": reason, "detail": text });
         json!({
             "place": place.trim_end_matches(": "), "type": self.event,
             "message_id": self.message_id, "valid": self.is_valid(),
-            "faults": faults.collect::<Vec<_>>(),
+            "faults": self.faults.iter().map(fault).collect::<Vec<_>>(),
         })
     }
 }

@@ -28,6 +28,7 @@ pub(crate) async fn keep(outbox: Outbox) {
     loop {
         tokio::select! {
             () = tokio::time::sleep(TICK) => {}
+            () = keeper.outbox.relay.turns.filled.notified() => {}
             () = stopped(&mut stopping) => return,
         }
         let relay = &keeper.outbox.relay;

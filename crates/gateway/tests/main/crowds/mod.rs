@@ -288,6 +288,21 @@ async fn what_services_are_told_is_signed_for_each_of_them_with_all_that_decides
     ] {
         check(got, path, left_out, more, secret).unwrap_err();
     }
+    // A reload changes all of it, also for a service that is as it was.
+    let read = std::fs::read_to_string(folder.path().join("gateway.toml")).unwrap();
+    let read = read.replace("file:secret-", "file:new-");
+    let read = read.replace("name = \"b\"\n", "name = \"b\"\nretries = 0\n");
+    for name in ["new-a", "new-b"] {
+        folder.write(name, secrets[1]);
+    }
+    folder.write("gateway.toml", &read);
+    gateway.signal("-HUP");
+    gateway.private_says("/metrics", 200, "gateway_reloads_total{outcome=\"ok\"} 1").await;
+    for (service, path) in [(&a, "/a"), (&b, "/b")] {
+        let sent = Client::new().post(gateway.at(path)).send().await.unwrap();
+        assert_eq!(sent.status(), 200);
+        assert_eq!(check(&service.got().remove(1), path, "", "", secrets[1]), Ok(()), "{path}");
+    }
     for (wrong, why) in [
         ("file:short-{upstream}", "signing.secret of a: GATEWAY_SECRET_FILE: a secret has 5"),
         ("file:none-{upstream}", "none-a cannot be read"),

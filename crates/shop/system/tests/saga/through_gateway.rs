@@ -1,4 +1,4 @@
-//! F1 to F14 as a customer sees them, who knows only the gateway.
+//! Orders as a customer sees them, who knows only the gateway.
 
 use ballet::{Clock, Settings};
 use ballet_amqp::RabbitMq;
@@ -12,40 +12,9 @@ use tokio::sync::watch;
 
 use crate::shop::{CUSTOMER, SOON, Shop, ShopOptions, USUAL, mugs};
 use crate::watching::{Watch, changes};
-use crate::{deadlines, paths, stuck};
 
 async fn behind_its_gateway(name: &str) -> Shop {
     Shop::with(name, ShopOptions { gateway: true, ..USUAL }).await
-}
-
-#[tokio::test]
-async fn f1_f2_f3_f4_f9_f10_end_through_the_gateway_as_without_it() {
-    let mut shop = behind_its_gateway("gw_refused").await;
-    paths::out_of_stock(&mut shop).await;
-    paths::card_declined(&mut shop).await;
-    paths::address_refused(&mut shop).await;
-    paths::capture_fails(&mut shop).await;
-    paths::authorisation_expires(&mut shop).await;
-    paths::transient_errors(&mut shop).await;
-    shop.close().await;
-}
-
-#[tokio::test]
-async fn f5_f6_f7_f8_end_through_the_gateway_as_without_it() {
-    let mut shop = behind_its_gateway("gw_cancelled").await;
-    paths::customer_cancels_in_time(&mut shop).await;
-    paths::abort_before_step(&mut shop).await;
-    deadlines::participant_is_silent(&mut shop).await;
-    paths::cancel_races_capture(&mut shop).await;
-    shop.close().await;
-}
-
-#[tokio::test]
-async fn f13_f14_end_through_the_gateway_as_without_it() {
-    let mut shop = behind_its_gateway("gw_stuck").await;
-    stuck::compensation_fails(&mut shop).await;
-    stuck::failure_after_the_pivot(&mut shop).await;
-    shop.close().await;
 }
 
 #[tokio::test]

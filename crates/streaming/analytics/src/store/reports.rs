@@ -54,43 +54,47 @@ pub(crate) struct WatchedTitle {
     pub(crate) watched_seconds: i64,
 }
 
-/// Returns the titles that were watched most in a window up to now, without those that were withdrawn.
+/// Returns the titles that were watched most in a window up to now, without those that were withdrawn: the next ones
+/// come in their place.
 pub(crate) async fn most_watched(
     db: &mut PgConnection,
     window: RankingWindow,
     now: Timestamp,
-    most: i64,
+    most: usize,
 ) -> Result<Vec<WatchedTitle>, Failure> {
     let statement = match window {
         RankingWindow::Hour => {
             "select title_id, sum(watched_seconds)::bigint as watched from title_minute
              where minute > $1 group by title_id having sum(watched_seconds) > 0
-             order by watched desc, title_id limit $2"
+             order by watched desc, title_id"
         }
         RankingWindow::Day => {
             "select title_id, sum(watched_seconds + corrected_seconds)::bigint as watched
              from title_hour where hour > $1 group by title_id
              having sum(watched_seconds + corrected_seconds) > 0
-             order by watched desc, title_id limit $2"
+             order by watched desc, title_id"
         }
     };
-    let rows: Vec<(Uuid, i64)> = sqlx::query_as(statement)
-        .bind((now - window.length()).to_sqlx())
-        .bind(most)
-        .fetch_all(&mut *db)
-        .await?;
-    let ids: Vec<String> = rows.iter().map(|(title, _)| title.to_string()).collect();
-    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let titles = ballet::copies::get_all::<Title>(db, &ids).await?;
-    let watched = |(title, watched_seconds): (Uuid, i64)| {
-        let known = titles.get(&title.to_string());
-        let name = match known {
-            Some(known) => Some(known.state.as_ref()?.name.clone()),
-            None => None,
-        };
-        Some(WatchedTitle { title_id: TitleId(title), name, watched_seconds })
-    };
-    Ok(rows.into_iter().filter_map(watched).collect())
+    let since = (now - window.length()).to_sqlx();
+    let rows: Vec<(Uuid, i64)> = sqlx::query_as(statement).bind(since).fetch_all(&mut *db).await?;
+    let mut watched = Vec::new();
+    for rows in rows.chunks(most) {
+        let ids: Vec<String> = rows.iter().map(|(title, _)| title.to_string()).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let titles = ballet::copies::get_all::<Title>(&mut *db, &ids).await?;
+        watched.extend(rows.iter().filter_map(|&(title, watched_seconds)| {
+            let known = titles.get(&title.to_string());
+            let name = known.map(|known| known.state.as_ref().map(|title| title.name.clone()));
+            let is_withdrawn = name == Some(None);
+            let (title_id, name) = (TitleId(title), name.flatten());
+            (!is_withdrawn).then_some(WatchedTitle { title_id, name, watched_seconds })
+        }));
+        if watched.len() >= most {
+            break;
+        }
+    }
+    watched.truncate(most);
+    Ok(watched)
 }
 
 /// Returns the hours of a title, the newest first.
