@@ -81,12 +81,9 @@ fn what_is_wrong_with_a_message_does_not_steer_the_terminal() {
     assert!(out.contains("ship_to.country: a string that matches"), "{out:?}");
     let steers = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
     assert!(!out.contains(steers) && !err.contains(steers), "{out:?} {err:?}");
-<<<<<<< HEAD
-=======
     // Nor does a program get a value of the message.
     let out = ballet(&[&validate[..], &["-o", "json"]].concat(), &hostile.to_string()).out;
     assert!(!out.contains('\u{202e}'), "{out:?}");
->>>>>>> h-small
 }
 
 #[test]

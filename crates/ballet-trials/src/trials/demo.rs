@@ -116,14 +116,10 @@ async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool
         let verdict = oracle::check_when_quiescent(subject, run, &load, &recorder, &known).await?;
         show(subject, &load, &recorder, &verdict);
         if !args.once {
-<<<<<<< HEAD
             let _shown = print_addresses(subject, run, load.site.gateway()).await?;
-=======
-            let _console = print_addresses(subject, run, load.site.gateway()).await?;
             if args.customers == 0 {
                 std::future::pending::<()>().await;
             }
->>>>>>> h-small
             calm.send_replace(false);
             load.run(Instant::now() + DAY).await?;
         }

@@ -45,14 +45,9 @@ pub(crate) struct LeftoverEvents {
 
 impl Turns {
     pub(crate) fn new(first: i16, now: Timestamp) -> Self {
-<<<<<<< HEAD
         let left = BTreeMap::new();
-        Self(Mutex::new(TurnState { current: first, begun: now, written: 0, left, notes: 0 }))
-=======
-        let (left, denied) = (BTreeMap::new(), DeniedEvents::default());
-        let state = TurnState { current: first, begun: now, written: 0, left, notes: 0, denied };
+        let state = TurnState { current: first, begun: now, written: 0, left, notes: 0 };
         Self { state: Mutex::new(state), filled: Notify::new() }
->>>>>>> h-small
     }
 
     fn lock(&self) -> MutexGuard<'_, TurnState> {

@@ -12,17 +12,6 @@ const ROUNDS: u32 = 20;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn services_do_what_their_documents_say() {
     let world = StreamingWorld::whole("routes").await;
-<<<<<<< HEAD
-    let (home, title) = (world.home("duo", 2).await, world.any_title().await);
-    let session = world.play(&home, 0, &title).await;
-    world.beat(&session, 1, 1).await;
-    // The requests close accounts and stop sessions at random, and some routes need what is still open.
-    for _ in 0..8 {
-        let other = world.home("duo", 1).await;
-        world.play(&other, 0, &title).await;
-    }
-    // As if they had begun long ago: many a number of seconds may be true then.
-=======
     let title = world.any_title().await;
     // The requests stop sessions at random, and start others that displace them: some have to be left.
     for _ in 0..8 {
@@ -30,7 +19,6 @@ async fn services_do_what_their_documents_say() {
         world.beat(&session, 1, 1).await;
     }
     // As if it had begun long ago: many a number of seconds may be true then.
->>>>>>> h-small
     let older = "update session set started_at = started_at - interval '50 years'";
     world.system.execute("playback", older).await;
     let mut findings = Vec::new();
