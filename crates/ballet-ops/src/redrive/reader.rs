@@ -224,7 +224,7 @@ mod tests {
             broker: Arc::new(broker.clone()),
             service: "hotel".to_owned(),
             queue: QUEUE.to_owned(),
-            letter: DeadLetter::read,
+            letter: Arc::new(DeadLetter::read),
             sender,
             // Each window after the first has one dead letter.
             window_bytes: 1,
