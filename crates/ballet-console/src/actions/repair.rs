@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ballet_core::envelope::Limits;
 use ballet_ops::management::{VhostManagement, has_to_be_asked_for};
-use ballet_ops::redrive::{Note, Stop};
 use ballet_ops::missed::Witnesses;
+use ballet_ops::redrive::{Note, Stop};
 use ballet_ops::repair::{Repair, RepairResult};
 use ballet_ops::words::counted;
 use jiff::SignedDuration;
