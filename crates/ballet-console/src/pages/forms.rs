@@ -74,7 +74,7 @@ mod tests {
         use LineChange::{Gone, New, Same};
         let found = lines("a\nb\nc\nd", "a\nc\nx\nd");
         let block = [(Gone, "b"), (Gone, "c"), (New, "c"), (New, "x")];
-        assert_eq!(found, [&[(Same, "a")], &block[..], &[(Same, "d")]].concat());
+        assert_eq!(found, [[(Same, "a")].as_slice(), &block, &[(Same, "d")]].concat());
         assert_eq!(lines("", "a"), [(New, "a")]);
         assert_eq!(lines("a", "a"), [(Same, "a")]);
     }
