@@ -352,7 +352,7 @@ async fn what_was_published_late_is_not_lost() {
     let earlier = "update ballet.ledger set recorded_at = recorded_at - interval '3 minutes'";
     for service in ["orders", "inventory", "payments", "shipping"] {
         let url = shop.env.admin_database_url(service);
-        let mut db = PgConnection::connect(&url).await.expect("a database");
+        let mut db = PgConnection::connect(url).await.expect("a database");
         let set = sqlx::query(earlier).execute(&mut db).await.expect("set");
         assert!(set.rows_affected() > 0);
     }

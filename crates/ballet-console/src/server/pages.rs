@@ -1,5 +1,6 @@
 //! The pages that only read: each handler reads the database and passes the data to its page.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
@@ -75,7 +76,7 @@ pub(super) async fn sagas(visit: Visit, Query(asked): Query<SagasQuery>) -> Answ
     let mut filter = filter(&asked, now);
     // The journal has dead letters alone: what fails and is tried again, the look at the services has.
     let is_text = asked.q.chars().count() >= SHORTEST_PART;
-    let errors = is_text.then(|| site.found.borrow().failing(&asked.q)).unwrap_or_default();
+    let errors = if is_text { site.found.borrow().failing(&asked.q) } else { BTreeMap::default() };
     filter.failing = errors.keys().copied().collect();
     let mut listed = visit.read(search(&site.pool, &away, &filter).await)?;
     for one in &mut listed.found {

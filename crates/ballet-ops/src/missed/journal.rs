@@ -45,11 +45,7 @@ pub(super) struct JournalEntries<'a> {
 impl<'a> JournalEntries<'a> {
     /// Begins to read at the point in time. `unreadable` are the offsets of messages that the broker could deliver to
     /// no reader in an earlier reading.
-    pub(super) fn open(
-        witnesses: &Witnesses,
-        run: &'a ToolRun,
-        unreadable: BTreeSet<u64>,
-    ) -> JournalEntries<'a> {
+    pub(super) fn open(witnesses: &Witnesses, run: &'a ToolRun, unreadable: BTreeSet<u64>) -> Self {
         // A stream that is asked for a time after its last message begins at the next one, after
         // our own note, if the broker's clock is behind.
         let second = witnesses.since.as_second().saturating_sub(SKEW);

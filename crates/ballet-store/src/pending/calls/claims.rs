@@ -158,7 +158,9 @@ mod tests {
         let waits = waits.replace("'too long', 121", "'waits too long', 11");
         let waits = waits.replace(", ('a year', 525600), ('set aside', null)", "");
         pool.execute(sqlx::AssertSqlSafe(waits)).await.expect("calls");
-        let hour_ahead = Timestamp::now() + jiff::SignedDuration::from_hours(1);
+        let now = sqlx::query_scalar::<_, jiff_sqlx::Timestamp>("select ballet.now()");
+        let now = now.fetch_one(&pool).await.expect("a time").to_jiff();
+        let hour_ahead = now + jiff::SignedDuration::from_hours(1);
         assert_eq!(end_unreachable(&pool, Some(hour_ahead)).await.expect("an answer"), 2);
         assert_eq!(end_unreachable(&pool, None).await.expect("an answer"), 1);
         let due = "select key from ballet.call where next_at <= ballet.now() order by key";
