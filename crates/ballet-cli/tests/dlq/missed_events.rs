@@ -264,8 +264,9 @@ async fn what_the_broker_lost_with_its_disks_is_sent_from_the_databases() {
     shop.start("shipping", Some(10)).await;
     let dead = shop.order(2).await;
     let management = shop.env.management();
-    let come = management.until_depth("shipping.dead", SOON, |depth| depth.ready == 2).await;
-    come.expect("two dead letters");
+    // Two of each order.
+    let come = management.until_depth("shipping.dead", SOON, |depth| depth.ready == 4).await;
+    come.expect("four dead letters");
     // The other one waits in its queue, which the journal forgets, too.
     shop.ballet(&["dlq", "discard", "--saga", &dead[0], "--yes"]).await.ends_with(0);
     shop.stop("shipping").await;

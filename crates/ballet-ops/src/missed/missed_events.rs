@@ -23,7 +23,7 @@ pub struct MissedEvent {
     pub saga: Option<String>,
 }
 
-/// What is not known of the events that were published.
+/// The gaps in what is known of the events that were published.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JournalGaps {
     /// The beginning of the journal, if it does not reach back to the given time. Only the databases may have what is
@@ -67,7 +67,7 @@ pub struct MissedEvents {
     /// The types that the service consumes and that are in no ledger, if the journal lacks some events: whether it
     /// lacks any of these is unknown.
     pub kept_by_nobody: BTreeSet<&'static str>,
-    /// What is not known of the events that were published.
+    /// The gaps in what is known of the events that were published.
     pub gaps: JournalGaps,
 }
 

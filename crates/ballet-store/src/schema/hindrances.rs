@@ -50,7 +50,7 @@ pub struct TableLock {
     pub since: Option<Timestamp>,
 }
 
-/// Reads who holds such locks on the service's tables. A stronger lock of a transaction covers its weaker ones.
+/// Reads who holds such locks on the tables of the service, or of the user who asks. A stronger lock of a transaction covers its weaker ones.
 pub async fn locks(db: &mut PgConnection) -> Result<Vec<TableLock>, sqlx::Error> {
     let statement = "\
         select distinct on (1, 2) l.virtualtransaction, c.oid::regclass::text, l.mode, \
@@ -73,8 +73,9 @@ pub async fn locks(db: &mut PgConnection) -> Result<Vec<TableLock>, sqlx::Error>
             and l.pid is distinct from pg_backend_pid() \
             and c.relkind in ('r', 'p', 'S') and c.relpersistence <> 't' \
             and n.nspname <> 'information_schema' and left(n.nspname, 3) <> 'pg_' \
-            and (n.nspname = 'ballet' or c.relowner = \
-                (select nspowner from pg_namespace where nspname = 'ballet')) \
+            and (n.nspname = 'ballet' or c.relowner in \
+                (select nspowner from pg_namespace where nspname = 'ballet' \
+                 union all select oid from pg_roles where rolname = current_user)) \
         order by 1, 2, 3";
     type Row = (String, String, String, String, String, Option<jiff_sqlx::Timestamp>);
     let rows: Vec<Row> = sqlx::query_as(statement).fetch_all(db).await?;

@@ -20,9 +20,9 @@ pub const CONNECTION: &str = "ballet journal";
 const INTERNAL_ERROR: u16 = 541;
 /// The number of connections that a message gets. RabbitMQ 3.10 sends a chunk of the stream at once, in packets of at
 /// least 1,414 bytes. The packet that contains the undeliverable message is not sent at all. Connections that begin a
-/// little earlier have other packets: among as many as a packet has messages (4 of the smallest, as each has the
-/// long name of the consumer), one ends a packet just before that message. A busy broker may end packets elsewhere, so
-/// there are six rounds. One more connection follows once it is known that the broker lets others read.
+/// little earlier have other packets: among as many as a packet has messages (8 of the smallest), one ends a packet
+/// just before that message. A busy broker may end packets elsewhere, so there are three rounds. One more connection
+/// follows once it is known that the broker lets others read.
 const ATTEMPTS: u64 = 24;
 /// The most undeliverable messages in a row. More are a fault of the broker.
 const MOST_IN_A_ROW: u32 = 1_000;
@@ -173,15 +173,14 @@ impl JournalRecords {
         let reader = match &mut self.reader {
             Some(reader) => reader,
             none => {
-                let (start, pace, name) = match self.start {
+                let (start, pace) = match self.start {
                     StreamStart::Offset(offset) if self.attempts > 0 => {
                         let back = self.attempts % (readable_before(&self.unreadable, offset) + 1);
-                        let long = format!("{CONNECTION:-<250}");
-                        (StreamStart::Offset(offset - back), RequestMode::Fast, long)
+                        (StreamStart::Offset(offset - back), RequestMode::Fast)
                     }
-                    start => (start, self.pace, CONNECTION.to_owned()),
+                    start => (start, self.pace),
                 };
-                none.insert(open(&*self.broker, start, pace, self.ahead.count(), &name).await?)
+                none.insert(open(&*self.broker, start, pace, self.ahead.count()).await?)
             }
         };
         // This comes before the next delivery is taken, which is returned at once.
@@ -274,14 +273,13 @@ async fn open(
     start: StreamStart,
     pace: RequestMode,
     ahead: u16,
-    consumer: &str,
 ) -> Result<JournalConnection, BrokerError> {
     let prefetch = match pace {
         RequestMode::Fast => ahead,
         RequestMode::Slow => 1,
     };
     let session = broker.connect(CONNECTION).await?;
-    let deliveries = session.consume_stream(JOURNAL, consumer, prefetch, start).await?;
+    let deliveries = session.consume_stream(JOURNAL, CONNECTION, prefetch, start).await?;
     let ack_every = u64::from(prefetch / 4).max(1);
     Ok(JournalConnection {
         session,
