@@ -46,7 +46,9 @@ pub(crate) async fn run(
         parts: system.parts.clone(),
         since: (now - SignedDuration::from_hours(hours.into())).max(now - inbox),
     };
-    let repair = Repair { witnesses, floor: now - inbox, patience: PATIENCE };
+    // A person waits for a look.
+    let patience = if is_look { Duration::ZERO } else { PATIENCE };
+    let repair = Repair { witnesses, floor: now - inbox, patience };
     let progress = |done: u64| says.say(format!("{done} messages of the journal read"));
     let options = context.options(note, stop, &progress, &|_| {});
     let result = repair.run(&options, is_look).await?;

@@ -222,7 +222,7 @@ async fn a_viewer_changes_nothing_and_nobody_without_the_sessions_token() {
     // Without the services' databases the page says why nothing was done, and the attempt is recorded.
     let stop = format!("/sagas/{saga}/stop");
     let (_, action) = operator.act(&stop, &stop, "name=order_fulfillment&why=a+strike").await;
-    operator.until(&action, "does not know the database of orders").await;
+    operator.until(&action, "the database of orders: its address is not known").await;
     world.close().await;
 }
 

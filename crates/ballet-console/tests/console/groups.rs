@@ -180,7 +180,7 @@ async fn what_no_binding_took_is_seen_sent_on_and_discarded() {
     let discard = format!("act=discard&why=misspelt&sure=1&{}", fields(&nobodys));
     let (_, action) = operator.act(&nobodys, "/dead-letters/act", &discard).await;
     let page = operator.until(&action, "1 of 1 were discarded").await;
-    assert!(!page.contains("does not know the database"), "{page}");
+    assert!(!page.contains("its address is not known"), "{page}");
     operator.until("/dead-letters", "There is none.").await;
     std::fs::remove_dir_all(&folder).ok();
     world.close().await;

@@ -325,39 +325,6 @@ async fn a_journal_that_was_made_anew_is_followed_and_what_it_has_lost_stays() {
     world.close().await;
 }
 
-/// A journal with the first of its messages is one that has lost the rest.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_journal_that_loses_its_end_again_before_anything_new_is_read_is_followed() {
-    let world = TestConsole::new("console_lost_twice").await;
-    let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
-    let console = world.console().await;
-    let events: Vec<_> = (0..8).map(|_| world.event(PLACED, world.id(), None, "{}")).collect();
-    world.publish(events[..5].to_vec()).await;
-    until(&mut db, ENTRIES, 5).await;
-    let old = sqlx::query("delete from console.entry where place = 0").execute(&mut db).await;
-    assert_eq!(old.expect("dropped").rows_affected(), 1);
-    for (losses, left) in [(1, 3), (2, 2), (3, 0)] {
-        world.env.journal_anew().await.expect("another journal");
-        world.publish(events[..left].to_vec()).await;
-        until(&mut db, "select count(*) from console.gap", losses).await;
-        // What is lost before it reads again would not end its reading.
-        let (management, vhost) = (world.env.management(), world.env.vhost());
-        let read = wait_until("a reader of the journal", SOON, || async {
-            let queue = management.call(Method::GET, &["queues", vhost, "journal"], None).await;
-            let queue = queue.map_err(|error| error.to_string())?;
-            let is_read = queue["consumers"].as_u64().is_some_and(|count| count > 0);
-            if is_read { Ok(Some(())) } else { Err(queue["consumers"].to_string()) }
-        });
-        read.await.expect("read");
-    }
-    world.publish(events[5..].to_vec()).await;
-    until(&mut db, ENTRIES, 7).await;
-    until(&mut db, "select count(distinct message_id) from console.entry", 7).await;
-    until(&mut db, "select count(*) from console.gap", 3).await;
-    drop(console);
-    world.close().await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn while_sagas_cannot_be_judged_each_page_says_so() {
     let world = TestConsole::new("console_unjudged").await;

@@ -16,6 +16,9 @@ use crate::declare::handler::failure::Failure;
 const NAMED_FOR: Duration = Duration::from_secs(20);
 /// The log names a step again after this long.
 const LOGGED_AGAIN: Duration = Duration::from_secs(15 * 60);
+/// The number of looks for a statement, and the pause between them.
+const LOOKS: u32 = 10;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 /// The maximum length of a statement that is shown.
 const LONGEST: usize = 500;
 /// The statement of the transaction that has failed and waits for its rollback. If there are several, nobody knows
@@ -60,7 +63,16 @@ impl WrongStatements {
         }
         let asked = async {
             let mut db = self.database.acquire().await?;
-            sqlx::query_scalar::<_, String>(FAILED).fetch_optional(&mut *db).await
+            let mut found: Option<String> = None;
+            // The server says what failed a moment before it shows the session as that.
+            for _ in 0..LOOKS {
+                found = sqlx::query_scalar(FAILED).fetch_optional(&mut *db).await?;
+                if found.is_some() {
+                    break;
+                }
+                tokio::time::sleep(BETWEEN_LOOKS).await;
+            }
+            Ok::<_, sqlx::Error>(found)
         };
         let said = failure.to_string();
         // A savepoint may have been rolled back, so that it is another session's: what the error quotes is in its own.
