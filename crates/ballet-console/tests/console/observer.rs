@@ -9,7 +9,7 @@ use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish, RabbitMq};
 use ballet_console::Console;
 use ballet_console::index::{Index, IndexState};
 use ballet_core::MessageId;
-use ballet_stage::{Link, Method, Proxy, wait_until};
+use ballet_stage::{Link, Proxy};
 use jiff::SignedDuration;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::time::{Instant, sleep};
