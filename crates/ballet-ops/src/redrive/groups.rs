@@ -45,7 +45,7 @@ impl GroupKey {
         }
     }
 
-    /// Whether its dead letters are [forged](DeadLetter::forgery).
+    /// Whether its dead letters are [forged](DeadLetter::why_unsendable).
     #[must_use]
     pub fn is_forged(&self) -> bool {
         is_forged(&self.reason)
