@@ -36,6 +36,6 @@ pub use servers::{
     Options, Postgres, Prometheus, RabbitMq, ScrapeTarget, ServerVersion, Servers, WebBrowser,
     prometheus, python,
 };
-pub use stage::{Stage, StageSetting, failed, variables, write_exports};
+pub use stage::{Stage, StageSetting, failed, variables, write_exports, write_private};
 pub use tls::{Authority, TlsIdentity};
 pub use wait::wait_until;

@@ -244,14 +244,19 @@ pub fn variables(env: &TestEnv, services: &[(&'static str, &str)]) -> Vec<(Strin
     all
 }
 
-/// Writes variables to a file for a shell, after these commands. Only we may read it, because it holds passwords.
+/// Writes variables to a file for a shell, after these commands. They hold passwords.
 pub fn write_exports(file: &Path, first: &str, variables: &[(String, String)]) -> Result<()> {
     let exports = variables.iter().map(|(name, value)| format!("export {name}='{value}'\n"));
     let text = exports.fold(first.to_owned(), |text, export| text + &export);
+    write_private(file, text.as_bytes())
+}
+
+/// Writes a file that only this user may read.
+pub fn write_private(file: &Path, text: &[u8]) -> Result<()> {
     // The file may be from an earlier run, with other rights.
     fs::remove_file(file).ok();
     let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
-    let written = opened.and_then(|mut file| file.write_all(text.as_bytes()));
+    let written = opened.and_then(|mut file| file.write_all(text));
     written.map_err(machine(format!("write {}", file.display())))
 }
 

@@ -7,10 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use ballet_ops::audit::BrokerSnapshot;
-use ballet_stage::{ManagementClient, TestEnv};
+use ballet_stage::{ManagementClient, TestEnv, write_private};
 use serde::{Deserialize, Serialize};
-
-use crate::processes::private_file::write_private;
 
 /// The file in the directory of a run.
 pub(crate) const FILE: &str = "endpoints.json";

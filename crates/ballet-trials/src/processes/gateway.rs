@@ -8,13 +8,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use ballet::Clock;
-use ballet_stage::{Child, Children, Database, Stage};
+use ballet_stage::{Child, Children, Database, Stage, write_private};
 use reqwest::Client;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use rustix::process::Signal;
 use serde_json::Value;
-
-use crate::processes::private_file::write_private;
 
 const CONFIG_FILE: &str = "gateway.toml";
 /// The folder of the keys, as the config names it.

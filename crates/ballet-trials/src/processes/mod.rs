@@ -2,5 +2,4 @@
 
 pub(crate) mod endpoints;
 pub(crate) mod gateway;
-mod private_file;
 pub(crate) mod program;

@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use ballet_stage::write_exports;
+use ballet_stage::{write_exports, write_private};
 
 use crate::processes::gateway::Gateway;
 
@@ -52,9 +52,11 @@ impl DemoShell {
         let own = own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
         variables.extend(own);
         write_exports(&file, FIRST, &variables)?;
+        if let Some(gateway) = gateway {
+            write_private(&token, gateway.token_script().as_bytes())?;
+        }
         let written = || {
-            if let Some(gateway) = gateway {
-                fs::write(&token, gateway.token_script())?;
+            if gateway.is_some() {
                 fs::set_permissions(&token, Permissions::from_mode(0o700))?;
             }
             fs::write(dir.join(".curlrc"), CURL)?;
