@@ -86,9 +86,7 @@ impl VhostManagement {
     ///
     /// There is no answer.
     pub async fn differences(&self, system: &System) -> Result<Vec<Difference>> {
-        let here = contract::system(&self.vhost, system.parts.clone());
-        let wanted = topology::definitions(&here, |_| String::new());
-        Ok(compare(&wanted, &self.read_objects().await?))
+        Ok(differences(system, &self.vhost, &self.read_objects().await?))
     }
 
     /// The queues, each with the number of its consumers. RabbitMQ 4.3 counts them every five seconds and reports none
@@ -230,6 +228,12 @@ impl VhostManagement {
         let reason = answer["reason"].as_str().unwrap_or(text.trim());
         format!("RabbitMQ at {} answers {}: {reason}{advice}", self.shown, status.as_u16())
     }
+}
+
+/// How these objects of a virtual host differ from what a system declares.
+pub(crate) fn differences(system: &System, vhost: &str, found: &BrokerObjects) -> Vec<Difference> {
+    let here = contract::system(vhost, system.parts.clone());
+    compare(&topology::definitions(&here, |_| String::new()), found)
 }
 
 /// Whether a process of the release before may need what the repair of a difference takes: it has to be asked for.

@@ -130,7 +130,12 @@ impl Repair {
             open.iter_mut().map(|(part, inbox)| Consumer { part, inbox, is_restored: false });
         let found =
             search(&self.witnesses, consumers.collect(), options, self.floor, self.patience);
-        for (mut missed, (part, inbox)) in found.await?.into_iter().zip(open) {
+        // What was sent before stays in the result.
+        let found = found.await.unwrap_or_else(|why| {
+            result.failures.push(why.to_string());
+            Vec::new()
+        });
+        for (mut missed, (part, inbox)) in found.into_iter().zip(open) {
             missed.retain(|event| !claimed.contains(&(part.service, event.id)));
             if !is_preview
                 && !missed.events().is_empty()

@@ -77,30 +77,28 @@ pub(super) fn blame(
     unconfirmed: &[InFlight],
     keys: &BTreeSet<String>,
 ) -> BlamedMessages {
-    let blame = match cause {
+    // The matcher, and whether its messages wait for the broker to be mended.
+    let found = match cause {
         BrokerError::ChannelClosed { code: 403, text } => {
-            access_refused(text).map(|matcher| match matcher.is_of(keys) {
-                true => BlamedMessages::Held(matcher),
-                false => BlamedMessages::Unpublishable(matcher),
-            })
+            access_refused(text).map(|matcher| (matcher.is_of(keys), matcher))
         }
-        BrokerError::ChannelClosed { code: 404, text } => quoted(text, "exchange '")
-            .map(|name| BlamedMessages::Held(Matcher::Exchange(name.to_owned()))),
+        BrokerError::ChannelClosed { code: 404, text } => {
+            quoted(text, "exchange '").map(|name| (true, Matcher::Exchange(name.to_owned())))
+        }
         BrokerError::ChannelClosed { code: 406, text } => {
-            size(text).map(|size| BlamedMessages::Unpublishable(Matcher::Size(size)))
+            size(text).map(|size| (false, Matcher::Size(size)))
         }
         // Also caused by one message: a property that the broker cannot accept.
         BrokerError::ChannelClosed { .. }
         | BrokerError::ConnectionClosed { code: 501..=505 | 541, .. } => None,
         _ => return BlamedMessages::Nobody,
     };
-    match blame {
-        Some(BlamedMessages::Unpublishable(matcher) | BlamedMessages::Held(matcher))
-            if !unconfirmed.iter().any(|entry| matcher.matches(&*entry.message)) =>
-        {
-            BlamedMessages::OneOfThem
-        }
-        Some(blame) => blame,
+    let is_there = |(_, matcher): &(bool, Matcher)| {
+        unconfirmed.iter().any(|entry| matcher.matches(&*entry.message))
+    };
+    match found.filter(is_there) {
+        Some((true, matcher)) => BlamedMessages::Held(matcher),
+        Some((false, matcher)) => BlamedMessages::Unpublishable(matcher),
         None => BlamedMessages::OneOfThem,
     }
 }

@@ -168,7 +168,7 @@ impl PublishQueue {
 
     /// Returns the number of messages that wait until somebody mends the broker.
     pub(super) fn held_count(&self) -> usize {
-        self.holds.len() + self.tries.len()
+        self.holds.len() + self.tries.len().saturating_sub(self.one_by_one)
     }
 
     /// Records that the broker took a message, though perhaps no queue did.
@@ -287,8 +287,9 @@ impl PublishQueue {
                 );
             }
         }
-        let suspects = blame == BlamedMessages::OneOfThem;
-        if suspects && is_alone {
+        // A suspect on which the connection is lost stays one, before the others.
+        let suspects = blame == BlamedMessages::OneOfThem || (is_alone && self.one_by_one > 0);
+        if is_alone {
             self.one_by_one = self.one_by_one.saturating_sub(1);
         }
         for entry in again.into_iter().rev() {

@@ -148,10 +148,7 @@ impl GlobalOptions {
             system: system()?,
             broker: self.broker()?,
             management: Some(management_address(management_url)),
-            databases: match self.has_databases() {
-                true => self.databases(&services()?)?,
-                false => Vec::new(),
-            },
+            databases: self.databases_if_given()?,
             clock: self.clock.clone(),
         })
     }
@@ -188,6 +185,11 @@ impl GlobalOptions {
             Ok((service.clone(), options))
         };
         services.iter().map(database).collect()
+    }
+
+    /// The databases of all services; none without a URL.
+    pub(crate) fn databases_if_given(&self) -> Result<Vec<(String, PgConnectOptions)>> {
+        if self.has_databases() { self.databases(&services()?) } else { Ok(Vec::new()) }
     }
 
     /// Connects to the service's database, if its URL is given.

@@ -65,7 +65,7 @@ impl ChosenLetters {
         if self.service == UNROUTED {
             return self.send_on(context, &plan, note, sending.rate, stop, says).await;
         }
-        let whole = plan.dead_letters() - plan.unsendable();
+        let whole = plan.sendable();
         let notes = self.notes(context, Act::Redriven, &note).await;
         let progress = |done: u64| says.say(format!("{done} of {whole} sent"));
         let known = |of: u64| {
@@ -106,7 +106,7 @@ impl ChosenLetters {
         stop: Stop,
         says: &ProgressText,
     ) -> ActionOutcome {
-        let whole = plan.dead_letters() - plan.unsendable();
+        let whole = plan.sendable();
         let progress = |done: u64| says.say(format!("{done} of {whole} sent"));
         let options = context.options(note.clone(), stop, &progress, &|_| {});
         let options = RedriveOptions { rate, ..options };

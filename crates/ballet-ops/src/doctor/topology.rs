@@ -1,17 +1,17 @@
 //! The broker's objects against the declarations, as `ballet topology check` compares them.
 
-use ballet_core::topology::drift::{BrokerObjects, Difference, ObjectKind, compare};
-use ballet_core::{Cause, System, contract, topology};
+use ballet_core::topology::drift::{BrokerObjects, Difference, ObjectKind};
+use ballet_core::{Cause, System, topology};
 
 use serde_json::Value;
 
 use crate::audit;
 use crate::doctor::abandoned_queues::abandoned_queues;
+use crate::management::differences;
 use crate::standing::finding::{BROKER, Finding, Hinders};
 
 pub(super) fn judge(system: &System, vhost: &str, found: &BrokerObjects) -> Vec<Finding> {
-    let here = contract::system(vhost, system.parts.clone());
-    let differences = compare(&topology::definitions(&here, |_| String::new()), found);
+    let differences = differences(system, vhost, found);
     let is_told = |difference: &&Difference| {
         difference.is_drift() && !differences.iter().any(|cause| follows(difference, cause))
     };

@@ -149,6 +149,12 @@ impl DeadLetterPlan {
         self.unsendable
     }
 
+    /// Returns the number of dead letters that may be sent.
+    #[must_use]
+    pub fn sendable(&self) -> u64 {
+        self.dead_letters() - self.unsendable
+    }
+
     /// Returns the number of dead letters that the inbox has forgotten and the service follows outside of
     /// sagas. Nothing keeps the service from handling them a second time.
     #[must_use]

@@ -12,7 +12,7 @@ use ballet_store::operators::interventions::Act;
 use jiff::Timestamp;
 use sqlx::postgres::PgConnectOptions;
 
-use crate::databases::connect_in_time;
+use crate::databases::ServiceDatabases;
 use crate::redrive::action::PassAction;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::dead_letters::DeadLetters;
@@ -84,14 +84,15 @@ impl UnroutedEvents {
         options: &RedriveOptions<'_>,
         databases: &[(String, PgConnectOptions)],
     ) -> Result<(Summary, Vec<(String, String)>), RedriveError> {
-        let mut notes = Vec::new();
-        for (service, database) in databases {
-            let opened = connect_in_time(database).await.map_err(|error| error.to_string());
-            notes.push((service, NoteWriter::open(opened, Act::Redriven, options.note.clone())));
-        }
+        let ServiceDatabases { open, away } = ServiceDatabases::open(databases).await;
+        let opened = open.into_iter().map(|one| (one.service, Ok(one.db)));
+        let opened = opened.chain(away.into_iter().map(|(service, why)| (service, Err(why))));
+        let note =
+            |(service, db)| (service, NoteWriter::open(db, Act::Redriven, options.note.clone()));
+        let notes: Vec<(&str, NoteWriter)> = opened.map(note).collect();
         let each = |event: &DeadLetter| {
             let consumers = self.consumers(event);
-            let of = notes.iter().filter(|(service, _)| consumers.contains(&service.as_str()));
+            let of = notes.iter().filter(|(service, _)| consumers.contains(service));
             of.for_each(|(_, notes)| notes.add(event));
             (options.each)(event);
         };
@@ -107,7 +108,7 @@ impl UnroutedEvents {
         let summary = route.summary;
         let mut unnoted = Vec::new();
         for (service, notes) in notes {
-            unnoted.extend(notes.close().await.err().map(|why| (service.clone(), why)));
+            unnoted.extend(notes.close().await.err().map(|why| ((*service).to_owned(), why)));
         }
         Ok((Summary { stopped: sent?, ..summary }, unnoted))
     }

@@ -19,7 +19,9 @@ pub(crate) async fn check(
     if !held.is_empty() {
         tokio::time::sleep(HELD_FOR).await;
         let later = locks(db).await?;
-        held.retain(|lock| later.contains(lock));
+        // Its mode may have changed meanwhile.
+        let of = |lock: &TableLock| (lock.transaction.clone(), lock.table.clone());
+        held.retain(|lock| later.iter().any(|one| of(one) == of(lock)));
     }
     Ok(held.iter().map(|lock| finding(service, lock)).collect())
 }

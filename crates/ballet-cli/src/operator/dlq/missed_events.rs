@@ -26,7 +26,6 @@ use crate::operator::interventions::NoteWriter;
 
 /// The options that do not select dead letters by the way they died.
 pub(crate) const OTHERS: [&str; 10] = [
-    // The first one also selects unrouted events.
     "group",
     "service",
     "reason",
@@ -74,7 +73,8 @@ pub(crate) fn floor(options: &GlobalOptions) -> Timestamp {
 }
 
 pub(crate) async fn run(
-    (part, since): (&Part, Timestamp),
+    part: &Part,
+    since: Timestamp,
     selection: &DeadLetterSelection,
     sending: &SendArgs,
     options: &GlobalOptions,

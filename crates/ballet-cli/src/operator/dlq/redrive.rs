@@ -60,7 +60,7 @@ struct Totals {
 
 pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     if let Some((part, since)) = args.missed.asked(options)? {
-        return missed_events::run((&part, since), &args.selection, &args.sending, options).await;
+        return missed_events::run(&part, since, &args.selection, &args.sending, options).await;
     }
     if args.unrouted.from_unrouted {
         return unrouted_events::run(&args.selection, &args.sending, options).await;
@@ -94,17 +94,17 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let mut totals = Totals { forged, ..Totals::default() };
     for mut planned in planned {
         if *stop.borrow() || totals.failed {
-            totals.left += to_send(&planned.plan);
+            totals.left += planned.plan.sendable();
             totals.stopped |= !totals.failed;
             continue;
         }
         let progress = ui::Progress::new(
             &format!("sending to {}", planned.queue.service()),
-            to_send(&planned.plan),
+            planned.plan.sendable(),
         );
         let ends = ui::Progress::new(
             &format!("handled or dead again in {}", planned.queue.service()),
-            to_send(&planned.plan),
+            planned.plan.sendable(),
         );
         let (show, known) = (|done: u64| progress.show(done), |of: u64| ends.show(of));
         let service = planned.queue.service();
@@ -113,7 +113,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
             // The report counts what was sent to other services.
             Err(error) if totals.sent > 0 => {
                 ui::note(&format!("nothing was sent to {service}: {error:#}"));
-                totals.left += to_send(&planned.plan);
+                totals.left += planned.plan.sendable();
                 totals.failed = true;
                 continue;
             }
@@ -176,7 +176,7 @@ async fn inboxes(service: &str, options: &GlobalOptions) -> Result<[Option<PgCon
 impl Totals {
     fn add(&mut self, plan: &DeadLetterPlan, sent: SendBackResult) {
         self.sent += sent.summary.removed;
-        self.left += to_send(plan).saturating_sub(sent.summary.removed);
+        self.left += plan.sendable().saturating_sub(sent.summary.removed);
         self.stopped |= sent.summary.stopped;
         self.outcomes.merge(sent.outcomes);
     }
@@ -196,11 +196,6 @@ fn show(planned: &[ServicePlan], options: &GlobalOptions) {
             ui::counted(renamed, "dead letter")
         ));
     }
-}
-
-/// The number of dead letters that may be sent.
-fn to_send(plan: &DeadLetterPlan) -> u64 {
-    plan.dead_letters() - plan.unsendable()
 }
 
 fn are_forged(count: u64) -> String {

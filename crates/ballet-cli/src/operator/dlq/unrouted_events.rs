@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::base::exit::{ExitStatus, with_advice};
 use crate::base::options::GlobalOptions;
-use crate::base::systems::{services, system};
+use crate::base::systems::system;
 use crate::base::ui;
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
 use crate::operator::dlq::missed_events::OTHERS;
@@ -34,7 +34,7 @@ pub(crate) async fn run(
     let plan = plan.map_err(with_advice)?;
     selection.require_whole_ids(plan.message_ids().into_iter())?;
     render::groups(&plan.groups().all().collect::<Vec<_>>(), options);
-    let (stay, whole) = (plan.unsendable(), plan.dead_letters() - plan.unsendable());
+    let (stay, whole) = (plan.unsendable(), plan.sendable());
     if stay > 0 {
         ui::note(&format!("{}: the details say why", ui::acting(stay, "event", "stay")));
     }
@@ -49,10 +49,7 @@ pub(crate) async fn run(
     }
     let progress = ui::Progress::new("sending from unrouted", whole);
     let show = |sent: u64| progress.show(sent);
-    let databases = match options.has_databases() {
-        true => options.databases(&services()?)?,
-        false => Vec::new(),
-    };
+    let databases = options.databases_if_given()?;
     let send_options = sending.redrive_options(options, stop_on_ctrl_c(), &show, &|_| {});
     let sent = unrouted.redrive(&filter, &send_options, &databases).await;
     drop(progress);

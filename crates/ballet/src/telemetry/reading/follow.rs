@@ -161,7 +161,7 @@ impl StreamFollower {
                 tracing::info!("{name} is followed to its end");
             }
             let mut batch = receiver.batch().await?;
-            let taken = self.take(&mut batch).await;
+            let taken = self.take(&mut batch);
             if let Some(last) = batch.seen.last() {
                 self.followed.is_at(last);
             }
@@ -175,7 +175,7 @@ impl StreamFollower {
     }
 
     /// Takes the readings of a batch, and returns how many it could take. One with which it panics goes aside.
-    async fn take(&self, batch: &mut ReadingBatch) -> usize {
+    fn take(&self, batch: &mut ReadingBatch) -> usize {
         let all = batch.seen.last().map_or(0, |last| last.readings);
         if self.take_some(batch, 0..all).is_ok() {
             return all;

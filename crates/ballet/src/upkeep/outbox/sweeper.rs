@@ -137,11 +137,11 @@ impl Sweeper {
                 Some(owner) => others.is_gone(&mut db, owner).await?,
                 None => with_rows.contains(&number),
             };
-            // A lock on the list is one on the list for each table.
             if !is_left {
                 self.denied.remove(&number);
                 continue;
             }
+            // A lock on the list is one on the list for each table.
             if is_held {
                 continue;
             }
