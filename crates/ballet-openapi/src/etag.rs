@@ -80,7 +80,7 @@ impl<S: Sync> OptionalFromRequestParts<S> for IfMatch {
 fn describe_if_match(draft: &mut Draft<'_>, required: &[&str]) {
     let about = "The ETag of what the client has read.";
     let schema = json!({
-        "type": "string", "description": about, "minLength": 3,
+        "type": "string", "description": about,
         "pattern": "^(W/)?\"[1-9][0-9]{0,17}\"$", "examples": ["\"1\""],
     });
     let object = json!({ "properties": { "If-Match": schema }, "required": required });

@@ -125,7 +125,7 @@ async fn list(
 #[serde(deny_unknown_fields)]
 struct SearchQuery {
     /// The words to search for. The first 16 count.
-    #[schemars(length(max = MAX_QUERY), regex(pattern = r"^[^\x00]{0,200}$"))]
+    #[schemars(length(max = MAX_QUERY), regex(pattern = r"^[^\x00]*$"))]
     q: String,
     /// The `next` of the page before.
     after: Option<search::SearchCursor>,

@@ -97,7 +97,7 @@ async fn list(
 #[serde(deny_unknown_fields)]
 struct TitleSearch {
     /// The words to search for. The first 16 count.
-    #[schemars(length(max = MAX_QUERY), regex(pattern = r"^[^\x00]{0,200}$"))]
+    #[schemars(length(max = MAX_QUERY), regex(pattern = r"^[^\x00]*$"))]
     q: String,
     /// The most titles.
     #[serde(default)]
