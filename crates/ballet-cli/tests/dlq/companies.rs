@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use ballet::calls::CallKey;
-use cards::{
+use common::cards::{
     Authorization, Authorize, Capture, Provider, ProviderError, Refund, Reply, Settle, Void,
 };
 use shipping::carrier::{
@@ -137,7 +137,8 @@ impl Carrier for Companies {
     ) -> carrier::Reply<'a, ParcelDelivered> {
         Box::pin(async move {
             if self.holds_deliveries.load(Ordering::SeqCst) {
-                let on_its_way = outside::NoAnswer::NotYet { after: Some(Duration::from_hours(1)) };
+                let on_its_way =
+                    common::outside::NoAnswer::NotYet { after: Some(Duration::from_hours(1)) };
                 return Err(carrier::CarrierError::Lost(on_its_way));
             }
             self.act(key, "deliver", &request.order_id, &request.tracking);

@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use ballet::{Migration, Participant, Service};
 use ballet_openapi::Document;
-use cards::Provider;
+use common::cards::Provider;
 use rides_events::dispatch::{
     DriverWanted, OfferAccepted, OfferEnded, RideRequested, RiderPickedUp,
 };
@@ -78,7 +78,7 @@ const MIGRATIONS: &[Migration] = &[
         name: "0001_ride",
         sql: include_str!("../../../../migrations/dispatch/0001_ride.sql"),
     },
-    cards::sandbox::MIGRATION,
+    common::cards::sandbox::MIGRATION,
     Migration {
         name: "0003_payment",
         sql: include_str!("../../../../migrations/dispatch/0003_payment.sql"),

@@ -1,7 +1,7 @@
 //! The payment of a ride as it is stored and shown.
 
 use ballet::TextEnum;
-use cards::Settle;
+use common::cards::Settle;
 use jiff::Timestamp;
 use rides_events::{Money, RideId};
 use schemars::JsonSchema;

@@ -37,7 +37,7 @@ const MIGRATIONS: &[Migration] = &[
         name: "0003_product_price",
         sql: include_str!("../../../../migrations/catalog/0003_product_price.sql"),
     },
-    Migration { name: "0004_word", sql: search::WORDS },
+    Migration { name: "0004_word", sql: common::search::WORDS },
 ];
 
 /// Returns the service: its participant, its tables, its HTTP routes.

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use cards::ProviderSettings;
 use clap::Args;
-use outside::{Secrets, Webhooks, WrongSetting};
+use common::cards::ProviderSettings;
+use common::outside::{Secrets, Webhooks, WrongSetting};
 
 /// The fewest characters of a webhook secret.
 const SECRET: usize = 16;

@@ -6,9 +6,9 @@ use ballet::calls::CallKey;
 use ballet::http::{Json, Path, Problem, Query};
 use ballet::{Handle, SagaId};
 use ballet_openapi::{Api, NoContent, Operation, json};
+use common::outside::{SignedJson, WebhookReceiver, Webhooks};
+use common::paging::{After, Page};
 use jiff::Timestamp;
-use outside::{SignedJson, WebhookReceiver, Webhooks};
-use paging::{After, Page};
 use shop_events::OrderId;
 
 use crate::store::payment::{self as store, Payment};

@@ -14,12 +14,12 @@ use std::sync::Arc;
 
 use ballet::{Migration, Participant, Service};
 use ballet_openapi::Document;
-use outside::Webhooks;
+use common::outside::Webhooks;
 use shop_events::OrderFulfillment;
 
 use crate::http::PaymentsState;
 use crate::steps::{AuthorizePayment, CapturePayment};
-use cards::Provider;
+use common::cards::Provider;
 
 /// Returns the participant, which calls this provider.
 #[must_use]
@@ -39,7 +39,7 @@ const MIGRATIONS: &[Migration] = &[
         name: "0001_payment",
         sql: include_str!("../../../../migrations/payments/0001_payment.sql"),
     },
-    cards::sandbox::MIGRATION,
+    common::cards::sandbox::MIGRATION,
     Migration {
         name: "0003_webhook",
         sql: include_str!("../../../../migrations/payments/0003_webhook.sql"),

@@ -4,8 +4,8 @@ use ballet::SagaId;
 use ballet::calls::CallKey;
 use ballet_testkit::steps;
 use ballet_testkit::suite::{Outside, PublishedEvent, StepCase, StepSuite, published};
-use cards::Sandbox;
-use cards::{
+use common::cards::Sandbox;
+use common::cards::{
     Authorization, Authorize, Capture, Provider, ProviderError, Refund, Reply, Settle, Void,
 };
 use shop_events::inventory::StockReserved;

@@ -52,7 +52,7 @@ pub enum CarrierError {
     Unavailable(String),
     /// The carrier's API gave no answer that counts.
     #[error("the carrier: {0}")]
-    Lost(outside::NoAnswer),
+    Lost(common::outside::NoAnswer),
 }
 
 impl CarrierError {

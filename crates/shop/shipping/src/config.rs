@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use outside::{ApiConnection, BaseUrl, Secrets, Webhooks, WrongSetting};
+use common::outside::{ApiConnection, BaseUrl, Secrets, Webhooks, WrongSetting};
 
 use crate::carrier::Carrier;
 use crate::remote::RemoteCarrier;

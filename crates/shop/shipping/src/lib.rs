@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use ballet::{Migration, Participant, Service};
 use ballet_openapi::Document;
-use outside::Webhooks;
+use common::outside::Webhooks;
 use shop_events::OrderFulfillment;
 
 use crate::carrier::Carrier;

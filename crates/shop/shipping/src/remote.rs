@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ballet::calls::CallKey;
-use outside::{ApiClient, ApiConnection, NoAnswer as Lost, Word, WrongSetting};
+use common::outside::{ApiClient, ApiConnection, NoAnswer as Lost, Word, WrongSetting};
 use serde::{Deserialize, Serialize};
 use shop_events::OrderId;
 

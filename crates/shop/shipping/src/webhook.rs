@@ -3,7 +3,7 @@
 //! A webhook changes no shipment. `operation.finished`, for instance of a delivery, makes the waiting call ask
 //! again. So webhooks may come twice, late, and in any order.
 
-use outside::Word;
+use common::outside::Word;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shop_events::{OrderId, StorableTime};

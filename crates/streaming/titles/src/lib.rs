@@ -42,7 +42,7 @@ const MIGRATIONS: &[Migration] = &[
         name: "0002_title_words",
         sql: include_str!("../../../../migrations/titles/0002_title_words.sql"),
     },
-    Migration { name: "0003_word", sql: search::WORDS },
+    Migration { name: "0003_word", sql: common::search::WORDS },
     Migration {
         name: "0004_no_account",
         sql: include_str!("../../../../migrations/titles/0004_no_account.sql"),

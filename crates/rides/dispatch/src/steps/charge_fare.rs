@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
 use ballet::{Failure, Never, Tx, done};
-use cards::{Provider, ProviderError};
+use common::cards::{Provider, ProviderError};
 use rides_events::dispatch::{FareCharged, RideCompleted};
 
 use crate::steps::hold_fare::{ReleaseAnswer, ReleaseRequest};

@@ -8,7 +8,7 @@ use ballet::calls::{
     CompensateRequestResult, RequestResult, call, known,
 };
 use ballet::{Failure, Tx, compensated, copies, done, refused};
-use cards::{Authorization, Authorize, Capture, Provider, ProviderError, Settle, Void};
+use common::cards::{Authorization, Authorize, Capture, Provider, ProviderError, Settle, Void};
 use rides_events::dispatch::{
     DriverWanted, FareHeld, FareReleased, PaymentDeclined, RideRequested,
 };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ballet::calls::CallKey;
-use cards::{
+use common::cards::{
     Authorization, Authorize, Capture, Provider, ProviderError, Refund, Reply, Sandbox, Settle,
     Void,
 };

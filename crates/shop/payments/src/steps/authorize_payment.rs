@@ -15,7 +15,7 @@ use shop_events::payments::{PaymentAuthorized, PaymentDeclined, PaymentVoided};
 
 use crate::state::PaymentState;
 use crate::store::payment as store;
-use cards::{Authorization, Authorize, Provider, ProviderError, Settle, Void};
+use common::cards::{Authorization, Authorize, Provider, ProviderError, Settle, Void};
 
 /// Asks the provider to hold the order's total, once the goods are held.
 #[derive(Debug, Clone)]

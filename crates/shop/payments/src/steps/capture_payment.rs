@@ -14,7 +14,7 @@ use shop_events::shipping::ShipmentScheduled;
 
 use crate::state::PaymentState;
 use crate::store::{payment as store, webhook};
-use cards::{Capture, Provider, ProviderError, Refund, Settle};
+use common::cards::{Capture, Provider, ProviderError, Refund, Settle};
 
 /// Asks the provider to capture the money, once the carrier is booked.
 #[derive(Debug, Clone)]

@@ -1,9 +1,9 @@
 //! The received webhooks.
 
 use ballet::Failure;
+use common::outside::Word;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use outside::Word;
 use sqlx::PgConnection;
 
 use crate::webhook::CarrierWebhook;
