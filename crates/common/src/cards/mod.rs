@@ -7,8 +7,6 @@ mod remote;
 pub mod sandbox;
 
 pub use config::ProviderSettings;
-pub use provider::{
-    Authorization, Authorize, Capture, Provider, ProviderError, Refund, Reply, Settle, Void,
-};
+pub use provider::{Authorization, Authorize, Capture, Provider, Refund, Settle, Void};
 pub use remote::RemoteProvider;
 pub use sandbox::Sandbox;

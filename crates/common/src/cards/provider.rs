@@ -1,16 +1,13 @@
 //! The interface to a card processor. To the processor, whatever is paid is an order with an `order_id`, also a ride.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::time::Duration;
 
-use ballet::Failure;
 use ballet::calls::CallKey;
 use serde::{Deserialize, Serialize};
 use sqlx::types::Uuid;
 
-use crate::outside::NoAnswer;
+use crate::outside::{Reply, cannot_look_up};
 use crate::values::Money;
 
 /// A card processor. Each request has an idempotency key: it takes effect once and has one answer, however often it
@@ -49,39 +46,6 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
     /// Returns how long the provider remembers a key. `None` means for as long as we may ask.
     fn keys_kept(&self) -> Option<Duration> {
         None
-    }
-}
-
-fn cannot_look_up<'a, Answer>() -> Reply<'a, Answer> {
-    Box::pin(async { Err(ProviderError::Unavailable("it cannot be asked what it did".to_owned())) })
-}
-
-/// A future answer.
-pub type Reply<'a, Answer> =
-    Pin<Box<dyn Future<Output = Result<Answer, ProviderError>> + Send + 'a>>;
-
-/// The outcome is unknown: repeat the request under the same key.
-#[derive(Debug, thiserror::Error)]
-pub enum ProviderError {
-    /// The provider cannot answer now, or its answer is not understood.
-    #[error("the payment provider did not answer: {0}")]
-    Unavailable(String),
-    /// The sandbox cannot reach its database.
-    #[error("the sandbox cannot reach its database")]
-    Memory(#[from] sqlx::Error),
-    /// The provider's API gave no answer that counts.
-    #[error("the payment provider: {0}")]
-    Lost(NoAnswer),
-}
-
-impl ProviderError {
-    /// Returns the failure of the call.
-    #[must_use]
-    pub fn failure(self) -> Failure {
-        match self {
-            Self::Lost(lost) => lost.failure("the payment provider"),
-            other @ (Self::Unavailable(_) | Self::Memory(_)) => other.into(),
-        }
     }
 }
 

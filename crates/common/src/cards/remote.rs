@@ -4,11 +4,14 @@ use ballet::calls::CallKey;
 use serde::{Deserialize, Serialize};
 use sqlx::types::Uuid;
 
-use crate::cards::provider::{
-    Authorization, Authorize, Capture, Provider, ProviderError, Refund, Reply, Settle, Void,
+use crate::cards::provider::{Authorization, Authorize, Capture, Provider, Refund, Settle, Void};
+use crate::outside::{
+    ApiClient, ApiConnection, NoAnswer as Lost, Reply, Word, WrongSetting, reply,
 };
-use crate::outside::{ApiClient, ApiConnection, NoAnswer as Lost, Word, WrongSetting};
 use crate::values::Money;
+
+/// The processor's name in failures.
+const NAME: &str = "the payment provider";
 
 /// A card processor behind an HTTP API.
 #[derive(Debug, Clone)]
@@ -132,18 +135,18 @@ fn capture(operation: ProcessorOperation) -> Result<Capture, Lost> {
 
 impl Provider for RemoteProvider {
     fn authorize<'a>(&'a self, key: CallKey, request: &'a Authorize) -> Reply<'a, Authorization> {
-        Box::pin(async move {
+        reply(NAME, async move {
             let Authorize { order_id, amount, card_token: _ } = request;
             let path = "/authorizations";
             let operation = self.operate(path, key, request, *order_id, *amount).await?;
-            Ok(authorization(operation)?)
+            authorization(operation)
         })
     }
 
     fn capture<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Capture> {
-        Box::pin(async move {
+        reply(NAME, async move {
             let operation = self.settle("/captures", key, request).await?;
-            Ok(capture(operation)?)
+            capture(operation)
         })
     }
 
@@ -156,9 +159,9 @@ impl Provider for RemoteProvider {
         key: CallKey,
         request: &'a Authorize,
     ) -> Reply<'a, Option<Authorization>> {
-        Box::pin(async move {
+        reply(NAME, async move {
             let known = self.look_up(key, request.order_id, request.amount).await?;
-            Ok(known.map(authorization).transpose()?)
+            known.map(authorization).transpose()
         })
     }
 
@@ -167,37 +170,30 @@ impl Provider for RemoteProvider {
         key: CallKey,
         request: &'a Settle,
     ) -> Reply<'a, Option<Capture>> {
-        Box::pin(async move {
+        reply(NAME, async move {
             let known = self.look_up(key, request.order_id, request.amount).await?;
-            let known = known.map(|operation| capture(settled(operation, request)?));
-            Ok(known.transpose()?)
+            known.map(|operation| capture(settled(operation, request)?)).transpose()
         })
     }
 
     fn void<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Void> {
-        Box::pin(async move {
+        reply(NAME, async move {
             let path = "/voids";
             match self.settle(path, key, request).await?.result {
                 ProcessorResult::Voided => Ok(Void::Voided),
                 ProcessorResult::EndedBefore => Ok(Void::EndedBefore),
-                other => Err(Lost::unexpected(path, other).into()),
+                other => Err(Lost::unexpected(path, other)),
             }
         })
     }
 
     fn refund<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Refund> {
-        Box::pin(async move {
+        reply(NAME, async move {
             let path = "/refunds";
             match self.settle(path, key, request).await?.result {
                 ProcessorResult::Refunded => Ok(Refund::Refunded),
-                other => Err(Lost::unexpected(path, other).into()),
+                other => Err(Lost::unexpected(path, other)),
             }
         })
-    }
-}
-
-impl From<Lost> for ProviderError {
-    fn from(lost: Lost) -> Self {
-        Self::Lost(lost)
     }
 }

@@ -7,17 +7,21 @@
 mod answer;
 mod client;
 mod no_answer;
+mod reply;
 mod signature;
 mod signed_json;
 mod url;
+mod webhook_state;
 mod webhooks;
 mod word;
 
 pub use ballet_signature::{Secrets, WrongSetting};
 pub use client::{ApiClient, ApiConnection};
 pub use no_answer::NoAnswer;
+pub use reply::{Reply, cannot_look_up, reply};
 pub use signature::{HEADER as SIGNATURE_HEADER, signature};
-pub use signed_json::{SignedJson, WebhookReceiver};
+pub use signed_json::SignedJson;
 pub use url::BaseUrl;
+pub use webhook_state::{Webhook, WebhookState};
 pub use webhooks::Webhooks;
 pub use word::Word;

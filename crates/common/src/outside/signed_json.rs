@@ -5,44 +5,32 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode};
 use ballet::http::{OpenJson, Problem};
 use ballet_openapi::{Draft, Takes, json};
-use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use crate::outside::signature::HEADER;
-use crate::outside::webhooks::Webhooks;
+use crate::outside::webhook_state::WebhookState;
 
 /// The longest body of a webhook, in bytes.
 const LONGEST: usize = 64 * 1024;
-
-/// The state of routes that take webhooks.
-pub trait WebhookReceiver {
-    /// Returns the check of webhook signatures.
-    fn webhooks(&self) -> &Webhooks;
-    /// Returns the time.
-    fn now(&self) -> Timestamp;
-}
 
 /// The JSON body of a webhook. Its signature is checked before anything in it is read.
 #[derive(Debug, Clone, Copy)]
 pub struct SignedJson<T>(pub T);
 
-impl<T, S> FromRequest<S> for SignedJson<T>
-where
-    T: DeserializeOwned,
-    S: WebhookReceiver + Send + Sync,
-{
+impl<T: DeserializeOwned> FromRequest<WebhookState> for SignedJson<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, state: &WebhookState) -> Result<Self, Problem> {
         let (head, body) = request.into_parts();
         let body = to_bytes(body, LONGEST).await.map_err(|_| {
             let why = format!("the body broke off, or is longer than {LONGEST} bytes");
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, why)
         })?;
-        state.webhooks().check(only(&head.headers), state.now(), &body).await.inspect_err(
-            |problem| tracing::warn!(path = head.uri.path(), "a webhook is refused: {problem:?}"),
-        )?;
+        let now = state.handle.now();
+        state.webhooks.check(only(&head.headers), now, &body).await.inspect_err(|problem| {
+            tracing::warn!(path = head.uri.path(), "a webhook is refused: {problem:?}");
+        })?;
         let request = Request::from_parts(head, Body::from(body));
         let OpenJson(body) = OpenJson::from_request(request, state).await?;
         Ok(Self(body))

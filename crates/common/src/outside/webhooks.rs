@@ -1,9 +1,14 @@
 //! The check of webhook signatures.
 
+use std::path::PathBuf;
+
 use axum::http::StatusCode;
 use ballet::http::Problem;
-use ballet_signature::{Secrets, VALID};
+use ballet_signature::{Secrets, VALID, WrongSetting};
 use jiff::Timestamp;
+
+/// The fewest characters of a secret.
+const SHORTEST: usize = 16;
 
 /// Checks the signatures of webhooks by the secrets of their senders.
 #[derive(Debug, Clone)]
@@ -18,6 +23,19 @@ impl Webhooks {
     #[must_use]
     pub const fn signed_with(secrets: Option<Secrets>, setting: &'static str) -> Self {
         Self { secrets, setting }
+    }
+
+    /// Accepts webhooks that a secret of this setting, or of a file, has signed, and none if both are missing.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the secrets cannot be used.
+    pub fn of(
+        setting: &'static str,
+        text: Option<&str>,
+        file: Option<&PathBuf>,
+    ) -> Result<Self, WrongSetting> {
+        Ok(Self::signed_with(Secrets::of(setting, text, file, SHORTEST)?, setting))
     }
 
     /// Refuses a body without a valid signature, with 401.
@@ -46,8 +64,6 @@ impl Webhooks {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use ballet_signature::sign;
 
     use super::*;

@@ -9,8 +9,6 @@ use serde::Deserialize;
 use shop_events::{OrderId, StorableTime};
 use sqlx::types::Uuid;
 
-/// An operation has an outcome.
-pub(crate) const FINISHED: &str = "operation.finished";
 /// An authorisation has expired.
 pub(crate) const EXPIRED: &str = "authorization.expired";
 /// The card's bank has taken an authorisation back.

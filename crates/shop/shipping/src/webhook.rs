@@ -9,9 +9,6 @@ use serde::Deserialize;
 use shop_events::{OrderId, StorableTime};
 use sqlx::types::Uuid;
 
-/// An operation has an outcome: for instance, the parcel is delivered.
-pub(crate) const FINISHED: &str = "operation.finished";
-
 /// A webhook of the carrier.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct CarrierWebhook {

@@ -1,6 +1,7 @@
 //! The behaviour of each test card.
 
-use crate::cards::provider::ProviderError;
+use ballet::Failure;
+
 use crate::cards::sandbox::memory::OperationKind;
 
 pub(super) const APPROVED: &str = "approved";
@@ -41,7 +42,7 @@ impl Card {
         self,
         kind: OperationKind,
         past: &[String],
-    ) -> Result<&'static str, ProviderError> {
+    ) -> Result<&'static str, Failure> {
         let was = |result: &str| past.iter().any(|past| past == result);
         Ok(match kind {
             OperationKind::Authorize => match self {
@@ -57,12 +58,12 @@ impl Card {
             OperationKind::Capture if was(VOIDED) => "authorization_voided",
             OperationKind::Capture => CAPTURED,
             OperationKind::Void if was(CAPTURED) => {
-                return Err(ProviderError::Unavailable("captured: refund it instead".to_owned()));
+                return Err(Failure::transient("captured: refund it instead"));
             }
             OperationKind::Void => VOIDED,
             OperationKind::Refund if was(CAPTURED) => REFUNDED,
             OperationKind::Refund => {
-                return Err(ProviderError::Unavailable("nothing was captured".to_owned()));
+                return Err(Failure::transient("nothing was captured"));
             }
         })
     }

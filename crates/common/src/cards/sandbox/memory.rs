@@ -11,7 +11,7 @@ use crate::values::Money;
 /// The kind of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum OperationKind {
+pub enum OperationKind {
     /// Hold money.
     Authorize,
     /// Capture the money that is held.

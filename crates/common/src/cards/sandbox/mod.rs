@@ -20,22 +20,20 @@ mod memory;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use ballet::Migration;
+use ballet::Failure;
 use ballet::calls::CallKey;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 
-use crate::cards::provider::{
-    Authorization, Authorize, Capture, Provider, ProviderError, Refund, Reply, Settle, Void,
-};
+use crate::cards::provider::{Authorization, Authorize, Capture, Provider, Refund, Settle, Void};
 use crate::cards::sandbox::card::Card;
-use crate::cards::sandbox::memory::{OperationKind, SandboxOperation};
+use crate::cards::sandbox::memory::SandboxOperation;
+use crate::outside::Reply;
+
+pub use memory::OperationKind;
 
 /// The sandbox's table, in the database of the service that calls it.
-pub const MIGRATION: Migration = Migration {
-    name: "0002_sandbox",
-    sql: include_str!("../../../../../migrations/cards/0002_sandbox.sql"),
-};
+pub const TABLE: &str = include_str!("../../../../../migrations/cards/0002_sandbox.sql");
 
 /// A card processor inside this process. The default has no database, so it can be declared but not called.
 #[derive(Debug, Default)]
@@ -72,7 +70,7 @@ impl Sandbox {
         &self,
         key: CallKey,
         request: &Authorize,
-    ) -> Result<Authorization, ProviderError> {
+    ) -> Result<Authorization, Failure> {
         let reference = format!("auth_{key}");
         let operation = SandboxOperation {
             kind: OperationKind::Authorize,
@@ -93,10 +91,10 @@ impl Sandbox {
         key: CallKey,
         kind: OperationKind,
         request: &Settle,
-    ) -> Result<String, ProviderError> {
+    ) -> Result<String, Failure> {
         let Settle { order_id, reference, amount } = request;
         let card_token = memory::card_of(self.memory()?, reference).await?.ok_or_else(|| {
-            ProviderError::Unavailable(format!("{reference} is not a known authorisation"))
+            Failure::transient(format!("{reference} is not a known authorisation"))
         })?;
         let operation = SandboxOperation {
             kind,
@@ -112,14 +110,14 @@ impl Sandbox {
         &self,
         key: CallKey,
         operation: &SandboxOperation<'_>,
-    ) -> Result<String, ProviderError> {
+    ) -> Result<String, Failure> {
         let card = Card::of(operation.card_token);
         if card == Card::Slow {
             tokio::time::sleep(self.slow).await;
         }
         let attempt = memory::begin(self.memory()?, key, operation).await?;
         if card == Card::Flaky && attempt.number == 1 {
-            return Err(ProviderError::Unavailable("the request was lost".to_owned()));
+            return Err(Failure::transient("the request was lost"));
         }
         let result = match attempt.result {
             Some(result) => result,
@@ -130,7 +128,7 @@ impl Sandbox {
             }
         };
         if card == Card::Flaky && attempt.number == 2 {
-            return Err(ProviderError::Unavailable("the answer was lost".to_owned()));
+            return Err(Failure::transient("the answer was lost"));
         }
         Ok(result)
     }

@@ -1,6 +1,7 @@
 //! The rows of payments.
 
 use ballet::{Failure, TextEnum};
+use common::cards::{Authorize, Settle};
 use common::paging::Limit;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
@@ -12,7 +13,6 @@ use sqlx::types::Text;
 use sqlx::{FromRow, PgConnection, PgExecutor, Row};
 
 use crate::state::PaymentState;
-use common::cards::{Authorize, Settle};
 
 /// An order's payment.
 #[derive(Debug, Clone, Serialize, JsonSchema)]

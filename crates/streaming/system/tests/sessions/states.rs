@@ -23,5 +23,5 @@ async fn each_state_that_a_table_allows_is_one_of_its_type() {
     ] {
         assert_states(world.system.env.database_url(service), types).await;
     }
-    world.close().await;
+    world.system.close(0).await;
 }
