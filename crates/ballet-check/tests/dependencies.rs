@@ -11,7 +11,7 @@ use serde_json::Value;
 type Layer = (&'static str, &'static str, &'static str);
 
 /// The layers below programs. They include the testkit: the benchmark collects spans with it, as tests do.
-const EVERYTHING: &str = "testkit core fault amqp stream store framework openapi outside ops library events service \
+const EVERYTHING: &str = "testkit core fault amqp stream store framework openapi common ops library events service \
     system check console stage gateway load program command";
 
 const LAYERS: [Layer; 23] = [
@@ -28,15 +28,11 @@ const LAYERS: [Layer; 23] = [
     // Operations on a running system.
     ("ops", "crates/ballet-ops", "core fault amqp stream store framework check"),
     // Small libraries that depend on nothing of ours.
-    (
-        "library",
-        "crates/paging crates/search crates/values crates/ballet-listener crates/ballet-signature",
-        "",
-    ),
+    ("library", "crates/ballet-listener crates/ballet-signature", ""),
     // The front door. It knows no service, and of ours only the code to sign and listen.
     ("gateway", "crates/gateway", "library"),
-    // Other companies' APIs, and their webhooks.
-    ("outside", "crates/outside crates/cards", "library framework openapi outside"),
+    // What the systems share.
+    ("common", "crates/common", "library framework openapi"),
     ("check", "crates/ballet-check", "core"),
     // The operators' web page.
     ("console", "crates/ballet-console", "core library amqp stream store framework ops check"),
@@ -58,19 +54,19 @@ const LAYERS: [Layer; 23] = [
     ("program", "crates/*", EVERYTHING),
     // The description of a system for trials.
     ("load", "crates/*/load", EVERYTHING),
-    ("events", "crates/*/events", "core library"),
+    ("events", "crates/*/events", "core common"),
     // The permissions of callers in a system.
     ("access", "crates/*/access", "openapi events"),
     // The base of the tests that span several services of a system.
-    ("rig", "crates/*/rig", "store framework ops outside events stage testkit"),
+    ("rig", "crates/*/rig", "store framework ops common events stage testkit"),
     // The parts of a system, for tools and whole-system tests.
     (
         "system",
         "crates/*/system",
-        "core library store framework openapi outside ops events service check",
+        "core library store framework openapi common ops events service check",
     ),
     // An example shows how a service is written.
-    ("service", "crates/*/* examples/*", "core library framework openapi outside events access"),
+    ("service", "crates/*/* examples/*", "core library framework openapi common events access"),
 ];
 
 /// The additional layers for the tests of any layer: they bring up servers, kill processes, read the broker and look

@@ -1,9 +1,10 @@
 //! Checks for services and systems.
 //!
 //! [`assert_sound`] checks the declarations of all services together, [`assert_contract`] a service's contract among
-//! those of its system. [`suite`] has the checks that every step of a saga has to pass, [`openapi`] those of a
-//! service's HTTP routes, [`participant`] those of a program in any language, and [`memory`] a broker without a
-//! server. A [`Collector`] takes spans. A [`TestSystem`] runs services on a real broker and databases.
+//! those of its system, and [`assert_states`] the words that its tables allow. [`suite`] has the checks that every step
+//! of a saga has to pass, [`openapi`] those of a service's HTTP routes, [`participant`] those of a program in any
+//! language, and [`memory`] a broker without a server. A [`Collector`] takes spans. A [`TestSystem`] runs services on a
+//! real broker and databases.
 
 #[doc(hidden)]
 pub mod advice;
@@ -20,6 +21,7 @@ pub mod participant;
 #[doc(hidden)]
 pub mod process_log;
 mod sound;
+mod states;
 pub mod suite;
 mod test_system;
 #[doc(hidden)]
@@ -29,4 +31,5 @@ pub use collector::{CollectedSpan, Collector};
 #[doc(hidden)]
 pub use looks::{Looks, until_yields};
 pub use sound::{assert_contract, assert_contracts_say_all, assert_described, assert_sound};
+pub use states::{assert_states, variants};
 pub use test_system::TestSystem;

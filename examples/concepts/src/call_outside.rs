@@ -8,7 +8,7 @@ use ballet::calls::{
     CompensateRequestResult, RequestResult, call,
 };
 use ballet::{Event, EventType, Failure, Participant, Service, Tx, compensated, done, refused};
-use outside::ApiClient;
+use common::outside::ApiClient;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use ballet::http::{Json, Problem, Query};
 use ballet::{Failure, Handle, Migration, Participant, Projection, Service, Tx};
 use ballet_openapi::{Api, Operation};
-use paging::{After, Page};
+use common::paging::{After, Page};
 use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;

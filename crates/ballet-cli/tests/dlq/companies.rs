@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use ballet::Failure;
 use ballet::calls::CallKey;
-use cards::{
-    Authorization, Authorize, Capture, Provider, ProviderError, Refund, Reply, Settle, Void,
-};
+use common::cards::{Authorization, Authorize, Capture, Provider, Refund, Settle, Void};
+use common::outside::Reply;
 use shipping::carrier::{
-    self, Booking, BookingCancelled, BookingRequest, Carrier, Parcel, ParcelDelivered,
+    Booking, BookingCancelled, BookingRequest, Carrier, Parcel, ParcelDelivered,
 };
 
 /// An act under a key: the act, its order, and its subject.
@@ -59,8 +59,8 @@ impl Companies {
     }
 }
 
-fn refuses(why: &str) -> ProviderError {
-    ProviderError::Unavailable(why.to_owned())
+fn refuses(why: &'static str) -> Failure {
+    Failure::transient(why)
 }
 
 impl Provider for Companies {
@@ -107,11 +107,7 @@ impl Provider for Companies {
 }
 
 impl Carrier for Companies {
-    fn book<'a>(
-        &'a self,
-        key: CallKey,
-        request: &'a BookingRequest,
-    ) -> carrier::Reply<'a, Booking> {
+    fn book<'a>(&'a self, key: CallKey, request: &'a BookingRequest) -> Reply<'a, Booking> {
         Box::pin(async move {
             let shipment = request.shipment_id.to_string();
             self.act(key, "book", &request.order_id, &shipment);
@@ -119,26 +115,18 @@ impl Carrier for Companies {
         })
     }
 
-    fn cancel<'a>(
-        &'a self,
-        key: CallKey,
-        request: &'a Parcel,
-    ) -> carrier::Reply<'a, BookingCancelled> {
+    fn cancel<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, BookingCancelled> {
         Box::pin(async move {
             self.act(key, "cancel", &request.order_id, &request.tracking);
             Ok(BookingCancelled)
         })
     }
 
-    fn delivered<'a>(
-        &'a self,
-        key: CallKey,
-        request: &'a Parcel,
-    ) -> carrier::Reply<'a, ParcelDelivered> {
+    fn delivered<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, ParcelDelivered> {
         Box::pin(async move {
             if self.holds_deliveries.load(Ordering::SeqCst) {
-                let on_its_way = outside::NoAnswer::NotYet { after: Some(Duration::from_hours(1)) };
-                return Err(carrier::CarrierError::Lost(on_its_way));
+                let on_its_way = Failure::not_yet("the carrier: it has no outcome yet");
+                return Err(on_its_way.again_after(Duration::from_hours(1)));
             }
             self.act(key, "deliver", &request.order_id, &request.tracking);
             Ok(ParcelDelivered)

@@ -89,7 +89,7 @@ impl ShopWorld {
             ("catalog", _) => catalog::service(),
             ("inventory", _) => inventory::service(),
             ("payments", Some(companies)) => payments::service(companies.clone()),
-            ("payments", None) => payments::service(cards::Sandbox::new(
+            ("payments", None) => payments::service(common::cards::Sandbox::new(
                 settings.database_url.clone().expect("a URL"),
             )),
             ("recommendations", _) => recommendations::service(),

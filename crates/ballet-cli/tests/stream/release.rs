@@ -73,9 +73,9 @@ pub(crate) fn service(name: &str, settings: &Settings) -> Service {
         "cart" => cart::service(CartSettings::default()),
         "catalog" => catalog::service(),
         "inventory" => inventory::service(),
-        "payments" => {
-            payments::service(cards::Sandbox::new(settings.database_url.clone().expect("a URL")))
-        }
+        "payments" => payments::service(common::cards::Sandbox::new(
+            settings.database_url.clone().expect("a URL"),
+        )),
         "recommendations" => recommendations::service(),
         "shipping" => shipping::service(shipping::sandbox::Sandbox::new(Duration::from_millis(20))),
         BROKEN => {

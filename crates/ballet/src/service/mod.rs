@@ -8,6 +8,7 @@ mod frame;
 mod front;
 pub(crate) mod logging;
 pub(crate) mod metrics;
+mod migrations;
 pub(crate) mod otlp;
 pub(crate) mod pool;
 pub(crate) mod prepare;

@@ -24,9 +24,9 @@ mod verifier;
 
 use std::sync::Arc;
 
-use ballet::{Migration, Participant, Service};
+use ballet::{Migration, Participant, Service, migrations};
 use ballet_openapi::Document;
-use cards::Provider;
+use common::cards::Provider;
 use rides_events::dispatch::{
     DriverWanted, OfferAccepted, OfferEnded, RideRequested, RiderPickedUp,
 };
@@ -36,6 +36,10 @@ use crate::config::DispatchSettings;
 use crate::projections::EndOffer;
 use crate::steps::{AssignDriver, ChargeFare, HoldFare, OfferRide, RideRow, StartRide, WatchRide};
 use crate::verifier::Verifier;
+
+pub use crate::offer::OfferState;
+pub use crate::payment::PaymentState;
+pub use crate::ride::RideStatus;
 
 /// Declares the steps of dispatch in the saga, and the other events that it publishes.
 #[must_use]
@@ -73,33 +77,16 @@ fn participant_with(
 }
 
 /// The service's tables.
-const MIGRATIONS: &[Migration] = &[
-    Migration {
-        name: "0001_ride",
-        sql: include_str!("../../../../migrations/dispatch/0001_ride.sql"),
-    },
-    cards::sandbox::MIGRATION,
-    Migration {
-        name: "0003_payment",
-        sql: include_str!("../../../../migrations/dispatch/0003_payment.sql"),
-    },
-    Migration {
-        name: "0004_history",
-        sql: include_str!("../../../../migrations/dispatch/0004_history.sql"),
-    },
-    Migration {
-        name: "0005_one_word",
-        sql: include_str!("../../../../migrations/dispatch/0005_one_word.sql"),
-    },
-    Migration {
-        name: "0006_erased_rider",
-        sql: include_str!("../../../../migrations/dispatch/0006_erased_rider.sql"),
-    },
-    Migration {
-        name: "0007_no_refusals",
-        sql: include_str!("../../../../migrations/dispatch/0007_no_refusals.sql"),
-    },
-];
+const MIGRATIONS: &[Migration] = migrations! {
+    in "../../../../migrations/dispatch",
+    "0001_ride",
+    "0002_sandbox" = common::cards::sandbox::TABLE,
+    "0003_payment",
+    "0004_history",
+    "0005_one_word",
+    "0006_erased_rider",
+    "0007_no_refusals",
+};
 
 /// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]

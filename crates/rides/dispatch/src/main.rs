@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use cards::ProviderSettings;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
+use common::cards::ProviderSettings;
 use dispatch::config::DispatchSettings;
 
 /// The dispatch of rides.

@@ -12,7 +12,7 @@ use sqlx::{FromRow, Row};
 /// The state of an offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum OfferState {
+pub enum OfferState {
     /// The driver may answer.
     Open,
     /// The driver accepted.

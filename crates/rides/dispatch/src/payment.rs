@@ -1,7 +1,7 @@
 //! The payment of a ride as it is stored and shown.
 
 use ballet::TextEnum;
-use cards::Settle;
+use common::cards::Settle;
 use jiff::Timestamp;
 use rides_events::{Money, RideId};
 use schemars::JsonSchema;
@@ -13,7 +13,7 @@ use sqlx::{FromRow, Row};
 /// The state of a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum PaymentState {
+pub enum PaymentState {
     /// The card processor holds the price.
     Held,
     /// The amount due was captured.

@@ -15,7 +15,7 @@ use crate::payment::Payment;
 /// The status of a ride.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum RideStatus {
+pub enum RideStatus {
     /// The price is being held.
     Requested,
     /// A driver is being searched for.

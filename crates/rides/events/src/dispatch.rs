@@ -1,10 +1,10 @@
 //! The events of dispatch: rides, and the offers of rides to drivers.
 
 use ballet_core::{Event, EventType, Key};
+use common::values::Money;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use values::Money;
 
 use crate::keys::{DRIVER, RIDE, RIDER};
 use crate::values::ids::{DriverId, RideId, RiderId};

@@ -29,7 +29,7 @@ mod saga;
 mod schemas;
 mod values;
 
-pub use ::values::{Currency, Money, WrongText, check_text};
+pub use common::values::{Currency, Money, WrongText, check_text};
 pub use saga::RideDispatch;
 pub use schemas::schemas;
 pub use values::ids::{DriverId, QuoteId, RideId, RiderId};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use ballet_trials::ServiceProgram;
-use cards::{ProviderSettings, Sandbox};
 use clap::Parser;
+use common::cards::{ProviderSettings, Sandbox};
 use dispatch::config::DispatchSettings;
 use location::config::LocationSettings;
 

@@ -11,7 +11,7 @@ use sqlx::{FromRow, Row};
 /// The state of a driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum DriverState {
+pub enum DriverState {
     /// The driver takes no rides.
     Offline,
     /// The driver takes rides, and has none.

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use ballet::http::{Json, Path, Problem, Query};
 use ballet::{Handle, TelemetryPublisher};
 use ballet_openapi::{Api, NoContent, Operation, json};
-use paging::{Limit, Page, cursor};
+use common::paging::{Limit, Page, cursor};
 use rides_access::{DriverCaller, RiderCaller};
 use rides_events::location::{DriverOffline, DriverOnline, Position};
 use rides_events::{DriverId, NotOnEarth, Point, RideId, RiderId};

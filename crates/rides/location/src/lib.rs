@@ -15,7 +15,7 @@ mod requests;
 pub mod steps;
 mod store;
 
-use ballet::{Migration, Participant, Service};
+use ballet::{Migration, Participant, Service, migrations};
 use ballet_openapi::Document;
 use rides_events::RideDispatch;
 use rides_events::dispatch::OfferEnded;
@@ -27,6 +27,9 @@ use crate::follower::FollowPositions;
 use crate::index::DriverIndex;
 use crate::projections::NoteRide;
 use crate::steps::{ReleaseDriver, ReserveDriver};
+
+pub use crate::driver::DriverState;
+pub use crate::store::work::WorkState;
 
 /// Declares the steps of location in the saga, and the other events that it publishes.
 #[must_use]
@@ -49,36 +52,16 @@ pub fn participant(index: DriverIndex) -> Participant {
 }
 
 /// The service's tables.
-const MIGRATIONS: &[Migration] = &[
-    Migration {
-        name: "0001_driver",
-        sql: include_str!("../../../../migrations/location/0001_driver.sql"),
-    },
-    Migration {
-        name: "0002_no_position",
-        sql: include_str!("../../../../migrations/location/0002_no_position.sql"),
-    },
-    Migration {
-        name: "0003_leaving",
-        sql: include_str!("../../../../migrations/location/0003_leaving.sql"),
-    },
-    Migration {
-        name: "0004_order_of_work",
-        sql: include_str!("../../../../migrations/location/0004_order_of_work.sql"),
-    },
-    Migration {
-        name: "0005_rider_of_work",
-        sql: include_str!("../../../../migrations/location/0005_rider_of_work.sql"),
-    },
-    Migration {
-        name: "0006_needs_of_riders",
-        sql: include_str!("../../../../migrations/location/0006_needs_of_riders.sql"),
-    },
-    Migration {
-        name: "0007_nobodys_work",
-        sql: include_str!("../../../../migrations/location/0007_nobodys_work.sql"),
-    },
-];
+const MIGRATIONS: &[Migration] = migrations! {
+    in "../../../../migrations/location",
+    "0001_driver",
+    "0002_no_position",
+    "0003_leaving",
+    "0004_order_of_work",
+    "0005_rider_of_work",
+    "0006_needs_of_riders",
+    "0007_nobodys_work",
+};
 
 /// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use ballet::Handle;
 use ballet::http::{Json, Path, Problem, Query};
 use ballet_openapi::{Api, FoundThing, IfMatch, NewThing, NoContent, Operation, json};
-use paging::{After, Page};
+use common::paging::{After, Page};
 use rides_access::RiderCaller;
 use rides_events::RiderId;
 use rides_events::riders::{RiderChanged, RiderErased, RiderRegistered};

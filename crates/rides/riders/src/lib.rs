@@ -8,7 +8,7 @@ mod requests;
 mod rider;
 mod store;
 
-use ballet::{Migration, Participant, Service};
+use ballet::{Migration, Participant, Service, migrations};
 use ballet_openapi::Document;
 use rides_events::riders::{Rider, RiderChanged, RiderErased, RiderRegistered};
 
@@ -23,16 +23,11 @@ pub fn participant() -> Participant {
 }
 
 /// The service's tables.
-const MIGRATIONS: &[Migration] = &[
-    Migration {
-        name: "0001_rider",
-        sql: include_str!("../../../../migrations/riders/0001_rider.sql"),
-    },
-    Migration {
-        name: "0002_erased",
-        sql: include_str!("../../../../migrations/riders/0002_erased.sql"),
-    },
-];
+const MIGRATIONS: &[Migration] = migrations! {
+    in "../../../../migrations/riders",
+    "0001_rider",
+    "0002_erased",
+};
 
 /// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]

@@ -1,9 +1,9 @@
 //! The rows of riders.
 
 use ballet::{Failure, TextEnum};
+use common::paging::Limit;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use paging::Limit;
 use rides_events::RiderId;
 use sqlx::postgres::PgArguments;
 use sqlx::query::QueryAs;

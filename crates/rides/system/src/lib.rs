@@ -24,7 +24,7 @@ pub fn contracts() -> Vec<ServiceContract> {
 
 fn participants() -> [Participant; 3] {
     [
-        dispatch::participant(DispatchSettings::default(), cards::Sandbox::default()),
+        dispatch::participant(DispatchSettings::default(), common::cards::Sandbox::default()),
         location::participant(location::index::DriverIndex::default()),
         riders::participant(),
     ]

@@ -39,7 +39,7 @@ pub(crate) struct Cart {
 /// The status of a cart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum CartStatus {
+pub enum CartStatus {
     /// The cart can be changed and checked out.
     Open,
     /// The cart is an order, which may still be cancelled.

@@ -36,7 +36,7 @@ pub(crate) struct Checkout {
 /// The status of a checkout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum CheckoutStatus {
+pub enum CheckoutStatus {
     /// The order may still be cancelled.
     Placed,
     /// The order is paid.

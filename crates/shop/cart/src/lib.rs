@@ -14,7 +14,7 @@ mod refusals;
 mod requests;
 mod store;
 
-use ballet::{Migration, Participant, Service};
+use ballet::{Migration, Participant, Service, migrations};
 use ballet_openapi::Document;
 use shop_events::cart::{CartCheckedOut, CartCleared, CartReopened};
 use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, ProductWithdrawn};
@@ -22,6 +22,9 @@ use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, Produ
 use crate::config::CartSettings;
 use crate::http::state::CartsState;
 use crate::projections::{ClearCart, EndCheckout};
+
+pub use crate::cart::CartStatus;
+pub use crate::checkout::CheckoutStatus;
 
 /// Returns the participant. Its checkouts start the saga; it takes no other part in it, and nothing waits for what
 /// it does afterwards.
@@ -41,13 +44,11 @@ pub fn participant() -> Participant {
 }
 
 /// The service's tables.
-const MIGRATIONS: &[Migration] = &[
-    Migration { name: "0001_cart", sql: include_str!("../../../../migrations/cart/0001_cart.sql") },
-    Migration {
-        name: "0002_by_customer",
-        sql: include_str!("../../../../migrations/cart/0002_by_customer.sql"),
-    },
-];
+const MIGRATIONS: &[Migration] = migrations! {
+    in "../../../../migrations/cart",
+    "0001_cart",
+    "0002_by_customer",
+};
 
 /// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]

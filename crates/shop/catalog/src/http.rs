@@ -8,7 +8,7 @@ use ballet_openapi::{
     Api, Either, FoundThing, IfMatch, IfNoneMatch, NewThing, NoContent, Operation, UnchangedThing,
     json,
 };
-use paging::{Limit, Page};
+use common::paging::{Limit, Page};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, ProductWithdrawn};
@@ -145,14 +145,14 @@ async fn find(
     Ok(Json(Page { items: items.into_iter().map(|found| found.product).collect(), next }))
 }
 
-fn read_query(q: &str) -> Result<::search::Query, String> {
+fn read_query(q: &str) -> Result<common::search::Query, String> {
     if q.chars().nth(MAX_QUERY).is_some() {
         return Err(format!("it is longer than {MAX_QUERY} characters"));
     }
     if q.contains('\0') {
         return Err("it has a NUL character".to_owned());
     }
-    Ok(::search::Query::read(q))
+    Ok(common::search::Query::read(q))
 }
 
 async fn read(

@@ -8,7 +8,7 @@ mod draft;
 mod http;
 mod store;
 
-use ballet::{Migration, Participant, Service};
+use ballet::{Migration, Participant, Service, migrations};
 use ballet_openapi::Document;
 use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, ProductWithdrawn};
 
@@ -24,21 +24,13 @@ pub fn participant() -> Participant {
 }
 
 /// The service's tables.
-const MIGRATIONS: &[Migration] = &[
-    Migration {
-        name: "0001_product",
-        sql: include_str!("../../../../migrations/catalog/0001_product.sql"),
-    },
-    Migration {
-        name: "0002_shared_product",
-        sql: include_str!("../../../../migrations/catalog/0002_shared_product.sql"),
-    },
-    Migration {
-        name: "0003_product_price",
-        sql: include_str!("../../../../migrations/catalog/0003_product_price.sql"),
-    },
-    Migration { name: "0004_word", sql: search::WORDS },
-];
+const MIGRATIONS: &[Migration] = migrations! {
+    in "../../../../migrations/catalog",
+    "0001_product",
+    "0002_shared_product",
+    "0003_product_price",
+    "0004_word" = common::search::WORDS,
+};
 
 /// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]

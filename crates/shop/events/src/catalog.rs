@@ -2,10 +2,10 @@
 //! state with the higher version is the newer one.
 
 use ballet_core::{Entity, EntityEvent, Event, EventType, Key, Versioned};
+use common::values::{Money, Slug};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use values::{Money, Slug};
 
 use crate::keys::PRODUCT;
 use crate::values::sku::Sku;

@@ -34,7 +34,7 @@ mod schemas;
 pub mod shipping;
 mod values;
 
-pub use ::values::{
+pub use common::values::{
     Code, Country, Currency, Money, NotACode, NotASlug, Slug, StorableTime, WrongText, check_text,
 };
 pub use saga::OrderFulfillment;

@@ -1,10 +1,10 @@
 //! The events of orders.
 
 use ballet_core::{Event, EventType, Key};
+use common::values::Money;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use values::Money;
 
 use crate::keys::{CUSTOMER, ORDER, PRODUCTS};
 use crate::values::address::Address;

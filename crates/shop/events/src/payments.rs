@@ -1,9 +1,9 @@
 //! The events of payments.
 
 use ballet_core::{Event, EventType, Key};
+use common::values::Money;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use values::Money;
 
 use crate::keys::ORDER;
 use crate::values::ids::OrderId;

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use ballet::Handle;
 use ballet::http::{Json, Path, Place, Problem, Query};
 use ballet_openapi::{Api, Operation, json};
-use paging::{After, Page};
+use common::paging::{After, Page};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shop_events::Sku;

@@ -7,12 +7,14 @@ mod http;
 pub mod steps;
 mod store;
 
-use ballet::{Migration, Participant, Service};
+use ballet::{Migration, Participant, Service, migrations};
 use ballet_openapi::Document;
 use shop_events::OrderFulfillment;
 use shop_events::inventory::StockReceived;
 
 use crate::steps::{CommitStock, ReserveStock};
+
+pub use crate::store::reservation::ReservationState;
 
 /// Returns the participant: the steps of inventory, and the events that it publishes besides.
 #[must_use]
@@ -23,10 +25,10 @@ pub fn participant() -> Participant {
 }
 
 /// The service's tables.
-const MIGRATIONS: &[Migration] = &[Migration {
-    name: "0001_stock",
-    sql: include_str!("../../../../migrations/inventory/0001_stock.sql"),
-}];
+const MIGRATIONS: &[Migration] = migrations! {
+    in "../../../../migrations/inventory",
+    "0001_stock",
+};
 
 /// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]

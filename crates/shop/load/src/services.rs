@@ -1,9 +1,9 @@
 //! The services of the shop, as this program runs them.
 
 use ballet_trials::ServiceProgram;
-use cards::ProviderSettings;
 use cart::config::CartSettings;
 use clap::Parser;
+use common::cards::ProviderSettings;
 use orders::config::{DEADLINE, OrderSettings};
 use shipping::config::CarrierSettings;
 
@@ -43,7 +43,8 @@ struct ShippingArgs {
 
 /// Returns all services, each with the settings of its own program.
 pub(crate) fn services() -> Vec<ServiceProgram> {
-    let (provider, carrier) = (cards::Sandbox::default(), shipping::sandbox::Sandbox::default());
+    let (provider, carrier) =
+        (common::cards::Sandbox::default(), shipping::sandbox::Sandbox::default());
     vec![
         ServiceProgram::with(cart::participant().part(), |args: CartArgs, clock| {
             (args.ballet, cart::service(args.cart).clock(clock))

@@ -1,12 +1,12 @@
 //! A carrier that is quick except in one country, where it answers only after weeks, by the clock of its process. A
 //! run in which time passes fast uses it for orders whose deadline passes.
 
-use ballet::Clock;
 use ballet::calls::CallKey;
+use ballet::{Clock, Failure};
+use common::outside::Reply;
 use jiff::{SignedDuration, Timestamp};
 use shipping::carrier::{
-    Booking, BookingCancelled, BookingRequest, Carrier, CarrierError, Parcel, ParcelDelivered,
-    Reply,
+    Booking, BookingCancelled, BookingRequest, Carrier, Parcel, ParcelDelivered,
 };
 use shipping::sandbox::Sandbox;
 
@@ -33,9 +33,7 @@ impl Carrier for SlowCarrier {
         let waits = request.ship_to.country.as_str() == COUNTRY
             && self.clock.now().duration_since(asked) < TAKES;
         if waits {
-            return Box::pin(async {
-                Err(CarrierError::Unavailable("the ship has not sailed".to_owned()))
-            });
+            return Box::pin(async { Err(Failure::transient("the ship has not sailed")) });
         }
         self.sandbox.book(key, request)
     }

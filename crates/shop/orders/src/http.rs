@@ -8,7 +8,7 @@ use ballet::{Abort, Handle, SagaId};
 use ballet_openapi::{
     Accepted, Api, Created, Either, EventStream, IdempotencyKey, NoContent, Operation, Watchers,
 };
-use paging::{CURSOR, Limit, Page, cursor};
+use common::paging::{CURSOR, Limit, Page, cursor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shop_access::Caller;

@@ -20,7 +20,7 @@ mod requests;
 pub mod steps;
 mod store;
 
-use ballet::{Migration, Participant, Service};
+use ballet::{Migration, Participant, Service, migrations};
 use ballet_openapi::Document;
 use jiff::SignedDuration;
 use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, ProductWithdrawn};
@@ -29,6 +29,8 @@ use shop_events::orders::OrderPlaced;
 use crate::config::OrderSettings;
 use crate::projections::{NotePage, NotePrice, NoteProduct, NoteWithdrawal};
 use crate::steps::{AcceptCheckout, CompleteOrder, ConfirmOrder, OrderRow};
+
+pub use crate::order::OrderStatus;
 
 /// Returns the participant. An order that is not paid within the deadline is cancelled.
 #[must_use]
@@ -57,33 +59,16 @@ pub fn participant(deadline: SignedDuration) -> Participant {
 }
 
 /// The service's tables.
-const MIGRATIONS: &[Migration] = &[
-    Migration {
-        name: "0001_order",
-        sql: include_str!("../../../../migrations/orders/0001_order.sql"),
-    },
-    Migration {
-        name: "0002_confirmed",
-        sql: include_str!("../../../../migrations/orders/0002_confirmed.sql"),
-    },
-    Migration {
-        name: "0003_by_customer",
-        sql: include_str!("../../../../migrations/orders/0003_by_customer.sql"),
-    },
-    Migration { name: "0004_key", sql: include_str!("../../../../migrations/orders/0004_key.sql") },
-    Migration {
-        name: "0005_offer",
-        sql: include_str!("../../../../migrations/orders/0005_offer.sql"),
-    },
-    Migration {
-        name: "0006_offer_of_copy",
-        sql: include_str!("../../../../migrations/orders/0006_offer_of_copy.sql"),
-    },
-    Migration {
-        name: "0007_unpaid",
-        sql: include_str!("../../../../migrations/orders/0007_unpaid.sql"),
-    },
-];
+const MIGRATIONS: &[Migration] = migrations! {
+    in "../../../../migrations/orders",
+    "0001_order",
+    "0002_confirmed",
+    "0003_by_customer",
+    "0004_key",
+    "0005_offer",
+    "0006_offer_of_copy",
+    "0007_unpaid",
+};
 
 /// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]

@@ -14,7 +14,7 @@ use sqlx::{FromRow, Row};
 /// The status of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum OrderStatus {
+pub enum OrderStatus {
     /// The order can still be cancelled.
     Placed,
     /// The order is paid.

@@ -1,9 +1,9 @@
 //! Pages of orders, the newest first. The position of an order in the list never changes.
 
 use ballet::{Failure, TextEnum};
+use common::paging::Limit;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use paging::Limit;
 use shop_events::{CustomerId, OrderId};
 use sqlx::PgExecutor;
 

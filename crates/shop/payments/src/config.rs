@@ -2,12 +2,9 @@
 
 use std::path::PathBuf;
 
-use cards::ProviderSettings;
 use clap::Args;
-use outside::{Secrets, Webhooks, WrongSetting};
-
-/// The fewest characters of a webhook secret.
-const SECRET: usize = 16;
+use common::cards::ProviderSettings;
+use common::outside::{Webhooks, WrongSetting};
 
 /// The settings of payments, besides those of every service.
 #[derive(Clone, Args)]
@@ -37,11 +34,9 @@ impl PaymentSettings {
     ///
     /// Returns an error if the secrets cannot be used.
     pub fn webhooks(&self) -> Result<Webhooks, WrongSetting> {
-        let setting = "PAYMENT_WEBHOOK_SECRETS";
-        let text = self.payment_webhook_secrets.as_deref();
-        let file = self.payment_webhook_secrets_file.as_ref();
-        let secrets = Secrets::of(setting, text, file, SECRET)?;
-        Ok(Webhooks::signed_with(secrets, setting))
+        let (text, file) =
+            (self.payment_webhook_secrets.as_deref(), self.payment_webhook_secrets_file.as_ref());
+        Webhooks::of("PAYMENT_WEBHOOK_SECRETS", text, file)
     }
 }
 

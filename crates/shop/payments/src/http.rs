@@ -2,37 +2,16 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use ballet::calls::CallKey;
 use ballet::http::{Json, Path, Problem, Query};
-use ballet::{Handle, SagaId};
 use ballet_openapi::{Api, NoContent, Operation, json};
-use jiff::Timestamp;
-use outside::{SignedJson, WebhookReceiver, Webhooks};
-use paging::{After, Page};
+use common::outside::{SignedJson, WebhookState};
+use common::paging::{After, Page};
 use shop_events::OrderId;
 
 use crate::store::payment::{self as store, Payment};
-use crate::store::webhook;
-use crate::webhook::{FINISHED, PaymentWebhook};
+use crate::webhook::PaymentWebhook;
 
-/// The state of the handlers.
-#[derive(Debug, Clone)]
-pub(crate) struct PaymentsState {
-    pub(crate) handle: Handle,
-    pub(crate) webhooks: Webhooks,
-}
-
-impl WebhookReceiver for PaymentsState {
-    fn webhooks(&self) -> &Webhooks {
-        &self.webhooks
-    }
-
-    fn now(&self) -> Timestamp {
-        self.handle.now()
-    }
-}
-
-pub(crate) fn api() -> Api<PaymentsState> {
+pub(crate) fn api() -> Api<WebhookState> {
     Api::new("payments", "The payments of orders.")
         .get(
             "/payments",
@@ -69,7 +48,7 @@ pub(crate) fn api() -> Api<PaymentsState> {
 }
 
 async fn list(
-    State(PaymentsState { handle, .. }): State<PaymentsState>,
+    State(WebhookState { handle, .. }): State<WebhookState>,
     Query(After { after, limit }): Query<After<OrderId>>,
 ) -> Result<Json<Page<Payment>>, Problem> {
     let payments = store::page(handle.db(), after, limit).await?;
@@ -77,7 +56,7 @@ async fn list(
 }
 
 async fn read(
-    State(PaymentsState { handle, .. }): State<PaymentsState>,
+    State(WebhookState { handle, .. }): State<WebhookState>,
     Path(order_id): Path<OrderId>,
 ) -> Result<Json<Payment>, Problem> {
     let payment = store::find(handle.db(), order_id).await?;
@@ -88,19 +67,8 @@ async fn read(
 
 /// Answers once the webhook is stored together with its effect.
 async fn take_webhook(
-    State(PaymentsState { handle, .. }): State<PaymentsState>,
+    State(state): State<WebhookState>,
     SignedJson(webhook): SignedJson<PaymentWebhook>,
 ) -> Result<NoContent, Problem> {
-    let mut unit = handle.saga_unit(SagaId(webhook.order_id.0)).await?;
-    let mut tx = unit.tx();
-    let now = tx.now();
-    if !webhook::insert(tx.db(), &webhook, now).await? {
-        unit.rollback();
-        return Ok(NoContent);
-    }
-    if let (FINISHED, Some(key)) = (webhook.r#type.as_str(), webhook.idempotency_key) {
-        unit.ask_again(CallKey(key)).await?;
-    }
-    unit.commit().await?;
-    Ok(NoContent)
+    state.take(&webhook).await
 }

@@ -12,14 +12,15 @@ mod webhook;
 
 use std::sync::Arc;
 
-use ballet::{Migration, Participant, Service};
+use ballet::{Migration, Participant, Service, migrations};
 use ballet_openapi::Document;
-use outside::Webhooks;
+use common::cards::Provider;
+use common::outside::{WebhookState, Webhooks};
 use shop_events::OrderFulfillment;
 
-use crate::http::PaymentsState;
 use crate::steps::{AuthorizePayment, CapturePayment};
-use cards::Provider;
+
+pub use crate::state::PaymentState;
 
 /// Returns the participant, which calls this provider.
 #[must_use]
@@ -34,21 +35,13 @@ fn participant_with(provider: Arc<dyn Provider>) -> Participant {
 }
 
 /// The service's tables.
-const MIGRATIONS: &[Migration] = &[
-    Migration {
-        name: "0001_payment",
-        sql: include_str!("../../../../migrations/payments/0001_payment.sql"),
-    },
-    cards::sandbox::MIGRATION,
-    Migration {
-        name: "0003_webhook",
-        sql: include_str!("../../../../migrations/payments/0003_webhook.sql"),
-    },
-    Migration {
-        name: "0004_no_refusals",
-        sql: include_str!("../../../../migrations/payments/0004_no_refusals.sql"),
-    },
-];
+const MIGRATIONS: &[Migration] = migrations! {
+    in "../../../../migrations/payments",
+    "0001_payment",
+    "0002_sandbox" = common::cards::sandbox::TABLE,
+    "0003_webhook",
+    "0004_no_refusals",
+};
 
 /// Returns the service: its participant, its tables, its HTTP routes. It accepts no webhooks.
 #[must_use]
@@ -61,7 +54,7 @@ pub fn service(provider: impl Provider) -> Service {
 pub fn service_with(provider: Arc<dyn Provider>, webhooks: Webhooks) -> Service {
     Service::new(participant_with(provider))
         .migrations(MIGRATIONS)
-        .routes(move |handle| http::api().router(PaymentsState { handle, webhooks }))
+        .routes(move |handle| http::api().router(WebhookState { handle, webhooks }))
 }
 
 /// Returns the OpenAPI document of the HTTP routes.

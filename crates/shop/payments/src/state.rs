@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// The state of a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum PaymentState {
+pub enum PaymentState {
     /// The provider holds the money.
     Authorized,
     /// The money is captured.

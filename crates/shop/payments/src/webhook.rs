@@ -3,14 +3,12 @@
 //! A webhook changes no payment. `operation.finished` makes the waiting call ask again. The end of an authorisation
 //! is stored until its money is to be captured. So webhooks may come twice, late, and in any order.
 
-use outside::Word;
+use common::outside::Word;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shop_events::{OrderId, StorableTime};
 use sqlx::types::Uuid;
 
-/// An operation has an outcome.
-pub(crate) const FINISHED: &str = "operation.finished";
 /// An authorisation has expired.
 pub(crate) const EXPIRED: &str = "authorization.expired";
 /// The card's bank has taken an authorisation back.

@@ -1,13 +1,11 @@
 //! The step suite for every step of payments.
 
-use ballet::SagaId;
 use ballet::calls::CallKey;
+use ballet::{Failure, SagaId};
 use ballet_testkit::steps;
 use ballet_testkit::suite::{Outside, PublishedEvent, StepCase, StepSuite, published};
-use cards::Sandbox;
-use cards::{
-    Authorization, Authorize, Capture, Provider, ProviderError, Refund, Reply, Settle, Void,
-};
+use common::cards::{Authorization, Authorize, Capture, Provider, Refund, Sandbox, Settle, Void};
+use common::outside::Reply;
 use shop_events::inventory::StockReserved;
 use shop_events::orders::OrderPlaced;
 use shop_events::shipping::ShipmentScheduled;
@@ -80,7 +78,7 @@ impl WatchedProvider {
         T: Send + 'a,
     {
         Box::pin(async move {
-            let lost = || Err(ProviderError::Unavailable("lost on the way".to_owned()));
+            let lost = || Err(Failure::transient("lost on the way"));
             self.outside.ask(key, reply).await.unwrap_or_else(lost)
         })
     }

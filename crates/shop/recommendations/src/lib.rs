@@ -11,7 +11,7 @@ mod projections;
 mod recommend;
 mod store;
 
-use ballet::{Migration, Participant, Service};
+use ballet::{Migration, Participant, Service, migrations};
 use ballet_openapi::Document;
 use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, ProductWithdrawn};
 
@@ -32,16 +32,11 @@ pub fn participant() -> Participant {
 }
 
 /// The service's tables.
-const MIGRATIONS: &[Migration] = &[
-    Migration {
-        name: "0001_learned",
-        sql: include_str!("../../../../migrations/recommendations/0001_learned.sql"),
-    },
-    Migration {
-        name: "0002_no_pages",
-        sql: include_str!("../../../../migrations/recommendations/0002_no_pages.sql"),
-    },
-];
+const MIGRATIONS: &[Migration] = migrations! {
+    in "../../../../migrations/recommendations",
+    "0001_learned",
+    "0002_no_pages",
+};
 
 /// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]

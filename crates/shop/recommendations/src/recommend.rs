@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use ballet::{Failure, copies};
-use paging::Limit;
+use common::paging::Limit;
 use schemars::JsonSchema;
 use serde::Serialize;
 use shop_events::catalog::Product;

@@ -7,7 +7,7 @@ use ballet::core::Part;
 use ballet::{Clock, Service};
 use ballet_store::inbox::stuck::{self, StuckEntry};
 use ballet_testkit::TestSystem;
-use outside::{ApiConnection, Secrets};
+use common::outside::{ApiConnection, Secrets};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};

@@ -1,12 +1,10 @@
 //! The interface to a carrier.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::time::Duration;
 
-use ballet::Failure;
 use ballet::calls::CallKey;
+use common::outside::{Reply, cannot_look_up};
 use serde::{Deserialize, Serialize};
 use shop_events::{Address, OrderId, ShipmentId};
 
@@ -30,38 +28,11 @@ pub trait Carrier: fmt::Debug + Send + Sync + 'static {
         _key: CallKey,
         _request: &'a BookingRequest,
     ) -> Reply<'a, Option<Booking>> {
-        Box::pin(async {
-            Err(CarrierError::Unavailable("it cannot be asked what it did".to_owned()))
-        })
+        cannot_look_up()
     }
     /// Returns how long the carrier remembers a key. `None` means for as long as we may ask.
     fn keys_kept(&self) -> Option<Duration> {
         None
-    }
-}
-
-/// A future answer.
-pub type Reply<'a, Answer> =
-    Pin<Box<dyn Future<Output = Result<Answer, CarrierError>> + Send + 'a>>;
-
-/// The outcome is unknown: repeat the request under the same key.
-#[derive(Debug, thiserror::Error)]
-pub enum CarrierError {
-    /// The carrier cannot answer now.
-    #[error("the carrier did not answer: {0}")]
-    Unavailable(String),
-    /// The carrier's API gave no answer that counts.
-    #[error("the carrier: {0}")]
-    Lost(outside::NoAnswer),
-}
-
-impl CarrierError {
-    /// Returns the failure of the call.
-    pub(crate) fn failure(self) -> Failure {
-        match self {
-            Self::Lost(lost) => lost.failure("the carrier"),
-            other @ Self::Unavailable(_) => other.into(),
-        }
     }
 }
 

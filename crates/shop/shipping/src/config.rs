@@ -5,14 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use outside::{ApiConnection, BaseUrl, Secrets, Webhooks, WrongSetting};
+use common::outside::{ApiConnection, BaseUrl, Secrets, Webhooks, WrongSetting};
 
 use crate::carrier::Carrier;
 use crate::remote::RemoteCarrier;
 use crate::sandbox::Sandbox;
-
-/// The fewest characters of a webhook secret.
-const SECRET: usize = 16;
 
 /// The settings of shipping, besides those of every service.
 #[derive(Clone, Args)]
@@ -104,11 +101,9 @@ impl CarrierSettings {
     ///
     /// Returns an error if the secrets cannot be used.
     pub fn webhooks(&self) -> Result<Webhooks, WrongSetting> {
-        let setting = "CARRIER_WEBHOOK_SECRETS";
-        let text = self.carrier_webhook_secrets.as_deref();
-        let file = self.carrier_webhook_secrets_file.as_ref();
-        let secrets = Secrets::of(setting, text, file, SECRET)?;
-        Ok(Webhooks::signed_with(secrets, setting))
+        let (text, file) =
+            (self.carrier_webhook_secrets.as_deref(), self.carrier_webhook_secrets_file.as_ref());
+        Webhooks::of("CARRIER_WEBHOOK_SECRETS", text, file)
     }
 }
 

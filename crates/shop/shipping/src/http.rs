@@ -3,41 +3,21 @@
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use ballet::calls::CallKey;
+use ballet::Handle;
 use ballet::http::{Json, Path, Problem, Query};
-use ballet::{Handle, SagaId};
 use ballet_openapi::{Api, NoContent, Operation, json};
-use jiff::Timestamp;
-use outside::{SignedJson, WebhookReceiver, Webhooks};
-use paging::{After, Page};
+use common::outside::{SignedJson, WebhookState, Webhooks};
+use common::paging::{After, Page};
 use shop_events::OrderId;
 
 use crate::store::shipment::{self as store, Shipment};
-use crate::store::webhook;
-use crate::webhook::{CarrierWebhook, FINISHED};
-
-/// The state of the handlers.
-#[derive(Debug, Clone)]
-pub(crate) struct ShippingState {
-    pub(crate) handle: Handle,
-    pub(crate) webhooks: Webhooks,
-}
-
-impl WebhookReceiver for ShippingState {
-    fn webhooks(&self) -> &Webhooks {
-        &self.webhooks
-    }
-
-    fn now(&self) -> Timestamp {
-        self.handle.now()
-    }
-}
+use crate::webhook::CarrierWebhook;
 
 pub(crate) fn routes(handle: Handle, webhooks: Webhooks) -> Router {
-    api().router(ShippingState { handle, webhooks })
+    api().router(WebhookState { handle, webhooks })
 }
 
-pub(crate) fn api() -> Api<ShippingState> {
+pub(crate) fn api() -> Api<WebhookState> {
     Api::new("shipping", "The shipments of orders.")
         .get(
             "/shipments",
@@ -74,7 +54,7 @@ pub(crate) fn api() -> Api<ShippingState> {
 }
 
 async fn list(
-    State(ShippingState { handle, .. }): State<ShippingState>,
+    State(WebhookState { handle, .. }): State<WebhookState>,
     Query(After { after, limit }): Query<After<OrderId>>,
 ) -> Result<Json<Page<Shipment>>, Problem> {
     let shipments = store::page(handle.db(), after, limit).await?;
@@ -82,7 +62,7 @@ async fn list(
 }
 
 async fn read(
-    State(ShippingState { handle, .. }): State<ShippingState>,
+    State(WebhookState { handle, .. }): State<WebhookState>,
     Path(order_id): Path<OrderId>,
 ) -> Result<Json<Shipment>, Problem> {
     let shipment = store::find(handle.db(), order_id).await?;
@@ -93,19 +73,8 @@ async fn read(
 
 /// Answers once the webhook is stored together with its effect.
 async fn take_webhook(
-    State(ShippingState { handle, .. }): State<ShippingState>,
+    State(state): State<WebhookState>,
     SignedJson(webhook): SignedJson<CarrierWebhook>,
 ) -> Result<NoContent, Problem> {
-    let mut unit = handle.saga_unit(SagaId(webhook.order_id.0)).await?;
-    let mut tx = unit.tx();
-    let now = tx.now();
-    if !webhook::insert(tx.db(), &webhook, now).await? {
-        unit.rollback();
-        return Ok(NoContent);
-    }
-    if let (FINISHED, Some(key)) = (webhook.r#type.as_str(), webhook.idempotency_key) {
-        unit.ask_again(CallKey(key)).await?;
-    }
-    unit.commit().await?;
-    Ok(NoContent)
+    state.take(&webhook).await
 }

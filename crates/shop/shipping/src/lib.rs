@@ -15,13 +15,15 @@ mod webhook;
 
 use std::sync::Arc;
 
-use ballet::{Migration, Participant, Service};
+use ballet::{Migration, Participant, Service, migrations};
 use ballet_openapi::Document;
-use outside::Webhooks;
+use common::outside::Webhooks;
 use shop_events::OrderFulfillment;
 
 use crate::carrier::Carrier;
 use crate::steps::{DeliverShipment, DispatchShipment, ScheduleShipment};
+
+pub use crate::state::ShipmentState;
 
 /// Returns the participant, which calls this carrier.
 #[must_use]
@@ -38,20 +40,12 @@ fn participant_with(carrier: Arc<dyn Carrier>) -> Participant {
 }
 
 /// The service's tables.
-const MIGRATIONS: &[Migration] = &[
-    Migration {
-        name: "0001_shipment",
-        sql: include_str!("../../../../migrations/shipping/0001_shipment.sql"),
-    },
-    Migration {
-        name: "0002_webhook",
-        sql: include_str!("../../../../migrations/shipping/0002_webhook.sql"),
-    },
-    Migration {
-        name: "0003_no_refusals",
-        sql: include_str!("../../../../migrations/shipping/0003_no_refusals.sql"),
-    },
-];
+const MIGRATIONS: &[Migration] = migrations! {
+    in "../../../../migrations/shipping",
+    "0001_shipment",
+    "0002_webhook",
+    "0003_no_refusals",
+};
 
 /// Returns the service: its participant, its tables, its HTTP routes. It accepts no webhooks.
 #[must_use]

@@ -3,18 +3,20 @@
 use std::time::Duration;
 
 use ballet::calls::CallKey;
-use outside::{ApiClient, ApiConnection, NoAnswer as Lost, Word, WrongSetting};
+use common::outside::{
+    ApiClient, ApiConnection, NoAnswer as Lost, Reply, Word, WrongSetting, reply,
+};
 use serde::{Deserialize, Serialize};
 use shop_events::OrderId;
 
-use crate::carrier::{
-    Booking, BookingCancelled, BookingRequest, Carrier, CarrierError, Parcel, ParcelDelivered,
-    Reply,
-};
+use crate::carrier::{Booking, BookingCancelled, BookingRequest, Carrier, Parcel, ParcelDelivered};
 
 /// The interval at which a carrier is asked about a parcel on its way, unless the carrier sets another. A webhook
 /// is earlier.
 const ASK_EVERY: Duration = Duration::from_secs(15 * 60);
+
+/// The carrier's name in failures.
+const NAME: &str = "the carrier";
 
 /// A carrier behind an HTTP API.
 #[derive(Debug, Clone)]
@@ -99,9 +101,9 @@ fn booking(operation: CarrierOperation) -> Result<Booking, Lost> {
 
 impl Carrier for RemoteCarrier {
     fn book<'a>(&'a self, key: CallKey, request: &'a BookingRequest) -> Reply<'a, Booking> {
-        Box::pin(async move {
+        reply(NAME, async move {
             let operation = self.operate("/shipments", key, request, request.order_id).await?;
-            Ok(booking(operation)?)
+            booking(operation)
         })
     }
 
@@ -114,37 +116,25 @@ impl Carrier for RemoteCarrier {
         key: CallKey,
         request: &'a BookingRequest,
     ) -> Reply<'a, Option<Booking>> {
-        Box::pin(async move {
+        reply(NAME, async move {
             let known: Option<CarrierOperation> = self.0.look_up(key).await?;
-            let known = known.map(|operation| booking(checked(operation, request.order_id)?));
-            Ok(known.transpose()?)
+            known.map(|operation| booking(checked(operation, request.order_id)?)).transpose()
         })
     }
 
     fn cancel<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, BookingCancelled> {
-        Box::pin(async move {
+        reply(NAME, async move {
             self.handle("/cancellations", key, request, CarrierResult::Cancelled).await?;
             Ok(BookingCancelled)
         })
     }
 
     fn delivered<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, ParcelDelivered> {
-        Box::pin(async move {
+        reply(NAME, async move {
             match self.handle("/deliveries", key, request, CarrierResult::Delivered).await {
-                Err(Lost::NotYet { after: None }) => {
-                    Err(Lost::NotYet { after: Some(ASK_EVERY) }.into())
-                }
-                handled => {
-                    handled?;
-                    Ok(ParcelDelivered)
-                }
+                Err(Lost::NotYet { after: None }) => Err(Lost::NotYet { after: Some(ASK_EVERY) }),
+                handled => handled.map(|()| ParcelDelivered),
             }
         })
-    }
-}
-
-impl From<Lost> for CarrierError {
-    fn from(lost: Lost) -> Self {
-        Self::Lost(lost)
     }
 }

@@ -6,10 +6,9 @@
 use std::time::Duration;
 
 use ballet::calls::CallKey;
+use common::outside::Reply;
 
-use crate::carrier::{
-    Booking, BookingCancelled, BookingRequest, Carrier, Parcel, ParcelDelivered, Reply,
-};
+use crate::carrier::{Booking, BookingCancelled, BookingRequest, Carrier, Parcel, ParcelDelivered};
 
 /// A carrier inside this process.
 #[derive(Debug, Clone, Default)]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// The state of a shipment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum ShipmentState {
+pub enum ShipmentState {
     /// The carrier will collect it.
     Scheduled,
     /// The booking was cancelled.

@@ -3,14 +3,11 @@
 //! A webhook changes no shipment. `operation.finished`, for instance of a delivery, makes the waiting call ask
 //! again. So webhooks may come twice, late, and in any order.
 
-use outside::Word;
+use common::outside::Word;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shop_events::{OrderId, StorableTime};
 use sqlx::types::Uuid;
-
-/// An operation has an outcome: for instance, the parcel is delivered.
-pub(crate) const FINISHED: &str = "operation.finished";
 
 /// A webhook of the carrier.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use ballet::SagaId;
 use ballet::calls::CallKey;
+use ballet::{Failure, SagaId};
 use ballet_testkit::steps;
 use ballet_testkit::suite::{Outside, PublishedEvent, StepCase, StepSuite, published};
+use common::outside::Reply;
 use shipping::carrier::{
-    Booking, BookingCancelled, BookingRequest, Carrier, CarrierError, Parcel, ParcelDelivered,
-    Reply,
+    Booking, BookingCancelled, BookingRequest, Carrier, Parcel, ParcelDelivered,
 };
 use shipping::sandbox::Sandbox;
 use shop_events::orders::OrderConfirmed;
@@ -90,7 +90,7 @@ impl WatchedCarrier {
         T: Send + 'a,
     {
         Box::pin(async move {
-            let lost = || Err(CarrierError::Unavailable("lost on the way".to_owned()));
+            let lost = || Err(Failure::transient("lost on the way"));
             self.outside.ask(key, reply).await.unwrap_or_else(lost)
         })
     }

@@ -27,7 +27,7 @@ fn participants() -> [Participant; 7] {
         catalog::participant(),
         inventory::participant(),
         orders::participant(orders::config::DEADLINE),
-        payments::participant(cards::Sandbox::default()),
+        payments::participant(common::cards::Sandbox::default()),
         recommendations::participant(),
         shipping::participant(shipping::sandbox::Sandbox::default()),
     ]

@@ -25,7 +25,7 @@ pub(crate) struct Plan {
 /// The rule for a further stream at the limit of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum AtLimit {
+pub enum AtLimit {
     /// The further stream is refused.
     Refuse,
     /// The oldest stream ends.

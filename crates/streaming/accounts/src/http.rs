@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use ballet::http::{Json, Path, Problem, Query};
 use ballet::{Handle, SagaId};
 use ballet_openapi::{Accepted, Api, Created, IdempotencyKey, NoContent, Operation, json};
-use paging::{After, Limit, Page, cursor};
+use common::paging::{After, Limit, Page, cursor};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use streaming_access::Caller;

@@ -11,12 +11,15 @@ mod requests;
 pub mod steps;
 mod store;
 
-use ballet::{Migration, Participant, Service};
+use ballet::{Migration, Participant, Service, migrations};
 use ballet_openapi::Document;
 use streaming_events::PlaybackSession;
 use streaming_events::accounts::{AccountClosed, AccountOpened, DeviceRemoved, PlanChanged};
 
 use crate::steps::{AccountClosureOwner, AdmitViewer, CompleteErasure, ReleaseSlot, ReserveSlot};
+
+pub use crate::account::AtLimit;
+pub use crate::store::slot::SlotState;
 
 /// Declares the steps of accounts in sagas, and the other events that it publishes.
 #[must_use]
@@ -34,16 +37,11 @@ pub fn participant() -> Participant {
 }
 
 /// The service's tables.
-const MIGRATIONS: &[Migration] = &[
-    Migration {
-        name: "0001_account",
-        sql: include_str!("../../../../migrations/accounts/0001_account.sql"),
-    },
-    Migration {
-        name: "0002_wanted",
-        sql: include_str!("../../../../migrations/accounts/0002_wanted.sql"),
-    },
-];
+const MIGRATIONS: &[Migration] = migrations! {
+    in "../../../../migrations/accounts",
+    "0001_account",
+    "0002_wanted",
+};
 
 /// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use ballet::Handle;
 use ballet::http::{Json, Path, Problem, Query};
 use ballet_openapi::{Api, Operation};
-use paging::{After, Limit, Page};
+use common::paging::{After, Limit, Page};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use streaming_events::{StorableTime, TitleId};

@@ -12,7 +12,7 @@ mod reader;
 mod store;
 mod window;
 
-use ballet::{Migration, Participant, Service};
+use ballet::{Migration, Participant, Service, migrations};
 use ballet_openapi::Document;
 use streaming_events::titles::{Title, TitlePublished, TitleWithdrawn};
 
@@ -30,10 +30,10 @@ pub fn participant() -> Participant {
 }
 
 /// The service's tables.
-const MIGRATIONS: &[Migration] = &[Migration {
-    name: "0001_watched",
-    sql: include_str!("../../../../migrations/analytics/0001_watched.sql"),
-}];
+const MIGRATIONS: &[Migration] = migrations! {
+    in "../../../../migrations/analytics",
+    "0001_watched",
+};
 
 /// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]

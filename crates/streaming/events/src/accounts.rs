@@ -1,10 +1,10 @@
 //! The events of accounts. A person's name and address are in the service's own tables, and in no event.
 
 use ballet_core::{Event, EventType, Key};
+use common::values::{Country, Slug};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use values::{Country, Slug};
 
 use crate::keys::{ACCOUNT, CLOSURE, DEVICE, SESSION, TITLE};
 use crate::values::ids::{AccountId, ClosureId, DeviceId, SessionId, TitleId};

@@ -35,7 +35,7 @@ mod schemas;
 pub mod titles;
 mod values;
 
-pub use ::values::{Country, NotACode, NotASlug, Slug, StorableTime, WrongText, check_text};
+pub use common::values::{Country, NotACode, NotASlug, Slug, StorableTime, WrongText, check_text};
 pub use sagas::{AccountClosure, PlaybackSession, TitleWithdrawal};
 pub use schemas::schemas;
 pub use values::ids::{AccountId, ClosureId, DeviceId, SessionId, TitleId, WithdrawalId};

@@ -2,10 +2,10 @@
 //! title, the one with the higher version is the newer.
 
 use ballet_core::{Entity, EntityEvent, Event, EventType, Key, Versioned};
+use common::values::{Country, Slug};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use values::{Country, Slug};
 
 use crate::keys::{SESSION, TITLE, WITHDRAWAL};
 use crate::values::ids::{SessionId, TitleId, WithdrawalId};

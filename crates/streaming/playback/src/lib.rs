@@ -15,7 +15,7 @@ mod session;
 pub mod steps;
 mod store;
 
-use ballet::{Migration, Participant, Service};
+use ballet::{Migration, Participant, Service, migrations};
 use ballet_openapi::Document;
 use streaming_events::AccountClosure;
 use streaming_events::playback::{Heartbeat, PlaybackRequested};
@@ -24,6 +24,8 @@ use crate::config::PlaybackSettings;
 use crate::erasure::EraseViewer;
 use crate::projections::{EndBeyondPlan, EndDisplaced, EndOnDevice, EndWithdrawn};
 use crate::steps::{SessionRow, StartPlayback, WatchPlayback};
+
+pub use crate::session::SessionStatus;
 
 /// Declares the steps of playback in sagas, and the events and telemetry that it handles.
 #[must_use]
@@ -46,24 +48,13 @@ pub fn participant(settings: PlaybackSettings) -> Participant {
 }
 
 /// The service's tables.
-const MIGRATIONS: &[Migration] = &[
-    Migration {
-        name: "0001_session",
-        sql: include_str!("../../../../migrations/playback/0001_session.sql"),
-    },
-    Migration {
-        name: "0002_asked",
-        sql: include_str!("../../../../migrations/playback/0002_asked.sql"),
-    },
-    Migration {
-        name: "0003_erased",
-        sql: include_str!("../../../../migrations/playback/0003_erased.sql"),
-    },
-    Migration {
-        name: "0004_erased_beside",
-        sql: include_str!("../../../../migrations/playback/0004_erased_beside.sql"),
-    },
-];
+const MIGRATIONS: &[Migration] = migrations! {
+    in "../../../../migrations/playback",
+    "0001_session",
+    "0002_asked",
+    "0003_erased",
+    "0004_erased_beside",
+};
 
 /// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]

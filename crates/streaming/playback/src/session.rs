@@ -11,7 +11,7 @@ use streaming_events::{AccountId, DeviceId, SessionId, TitleId};
 /// The status of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum SessionStatus {
+pub enum SessionStatus {
     /// The session waits for a slot and a licence.
     Requested,
     /// The session plays.

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use ballet::http::{Json, Path, Place, Problem, Query};
 use ballet::{Handle, SagaId};
 use ballet_openapi::{Accepted, Api, Created, Operation, json};
-use paging::{Limit, Page, cursor};
+use common::paging::{Limit, Page, cursor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use streaming_events::titles::{Title, TitlePublished, TitleWithdrawn};
@@ -112,7 +112,7 @@ async fn find(
         let why = format!("q is at most {MAX_QUERY} characters, none of them NUL");
         return Err(Problem::bad_request(why).at(Place::query("q")));
     }
-    let items = search::find(handle.db(), &::search::Query::read(&q), limit).await?;
+    let items = search::find(handle.db(), &common::search::Query::read(&q), limit).await?;
     Ok(Json(Page { items, next: None }))
 }
 

@@ -10,13 +10,15 @@ pub mod steps;
 mod store;
 mod title;
 
-use ballet::{Migration, Participant, Service};
+use ballet::{Migration, Participant, Service, migrations};
 use ballet_openapi::Document;
 use streaming_events::PlaybackSession;
 use streaming_events::titles::{PlaybackLicenseRevoked, Title, TitlePublished, TitleWithdrawn};
 
 use crate::projections::EndLicense;
 use crate::steps::{GrantLicense, RevokeLicenses, TitleWithdrawalOwner};
+
+pub use crate::store::license::LicenseState;
 
 /// Declares the steps of titles in sagas, and the other events that it publishes.
 #[must_use]
@@ -33,21 +35,13 @@ pub fn participant() -> Participant {
 }
 
 /// The service's tables.
-const MIGRATIONS: &[Migration] = &[
-    Migration {
-        name: "0001_title",
-        sql: include_str!("../../../../migrations/titles/0001_title.sql"),
-    },
-    Migration {
-        name: "0002_title_words",
-        sql: include_str!("../../../../migrations/titles/0002_title_words.sql"),
-    },
-    Migration { name: "0003_word", sql: search::WORDS },
-    Migration {
-        name: "0004_no_account",
-        sql: include_str!("../../../../migrations/titles/0004_no_account.sql"),
-    },
-];
+const MIGRATIONS: &[Migration] = migrations! {
+    in "../../../../migrations/titles",
+    "0001_title",
+    "0002_title_words",
+    "0003_word" = common::search::WORDS,
+    "0004_no_account",
+};
 
 /// Returns the service: its participant, its tables, its HTTP routes.
 #[must_use]

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use ballet::core::System;
-use cards::ProviderSettings;
 use cart::config::CartSettings;
 use clap::{Args, Command};
+use common::cards::ProviderSettings;
 use dispatch::config::DispatchSettings;
 use location::config::LocationSettings;
 use orders::config::OrderSettings;

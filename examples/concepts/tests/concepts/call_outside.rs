@@ -9,9 +9,9 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
+use common::outside::{ApiClient, ApiConnection, Secrets};
 use concepts::call_outside::{self, CardRefunded};
 use concepts::ticket_order::{CardCharged, CardDeclined, SeatsHeld, TicketsOrdered};
-use outside::{ApiClient, ApiConnection, Secrets};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -8,11 +8,11 @@ use ballet_testkit::participant::{
     Contract, Program, ProgramSuite, ProviderCall, ProviderCalls, Scenario, ScenarioOutcome,
 };
 use clap::Parser;
+use common::outside::{ApiClient, ApiConnection, Secrets};
 use concepts::call_outside::{self, CardRefunded};
 use concepts::ticket_order::{
     CardCharged, CardDeclined, OrderCancelled, SeatsHeld, TicketsOrdered,
 };
-use outside::{ApiClient, ApiConnection, Secrets};
 use serde_json::json;
 
 const PROCESSOR: &str = "PROCESSOR_URL";

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
 use ballet::{Failure, Never, Tx, done};
-use cards::{Provider, ProviderError};
+use common::cards::Provider;
 use rides_events::dispatch::{FareCharged, RideCompleted};
 
 use crate::steps::hold_fare::{ReleaseAnswer, ReleaseRequest};
@@ -46,8 +46,7 @@ impl CallStep for ChargeFare {
             // A hold is released under the same key as often as one asks.
             ReleaseRequest::All(_) => request.ask(&*self.0, key).await.map(Some),
             ReleaseRequest::AllBut(due) => {
-                let known = self.0.look_up_capture(key, due).await;
-                let known = known.map_err(ProviderError::failure)?;
+                let known = self.0.look_up_capture(key, due).await?;
                 Ok(known.map(ReleaseAnswer::AllBut))
             }
         }

@@ -8,7 +8,7 @@ use ballet::calls::{
     CompensateRequestResult, RequestResult, call, known,
 };
 use ballet::{Failure, Tx, compensated, copies, done, refused};
-use cards::{Authorization, Authorize, Capture, Provider, ProviderError, Settle, Void};
+use common::cards::{Authorization, Authorize, Capture, Provider, Settle, Void};
 use rides_events::dispatch::{
     DriverWanted, FareHeld, FareReleased, PaymentDeclined, RideRequested,
 };
@@ -63,7 +63,6 @@ impl ReleaseRequest {
             Self::All(held) => provider.void(key, held).await.map(ReleaseAnswer::All),
             Self::AllBut(due) => provider.capture(key, due).await.map(ReleaseAnswer::AllBut),
         }
-        .map_err(ProviderError::failure)
     }
 
     /// Stores the card processor's answer.
@@ -109,7 +108,7 @@ impl CallStep for HoldFare {
     }
 
     async fn call(&self, key: CallKey, request: &Authorize) -> Result<Authorization, Failure> {
-        self.0.authorize(key, request).await.map_err(ProviderError::failure)
+        self.0.authorize(key, request).await
     }
 
     fn looks_up(&self) -> bool {
@@ -121,7 +120,7 @@ impl CallStep for HoldFare {
         key: CallKey,
         request: &Authorize,
     ) -> Result<Option<Authorization>, Failure> {
-        self.0.look_up_authorization(key, request).await.map_err(ProviderError::failure)
+        self.0.look_up_authorization(key, request).await
     }
 
     fn keys_kept(&self) -> Option<Duration> {

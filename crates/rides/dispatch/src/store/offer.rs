@@ -1,9 +1,9 @@
 //! The offers of rides to drivers.
 
 use ballet::{Failure, TextEnum};
+use common::paging::Limit;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use paging::Limit;
 use rides_events::dispatch::RideOffered;
 use rides_events::{DriverId, RideId};
 use sqlx::types::Uuid;

@@ -1,7 +1,7 @@
 //! The payments of rides.
 
 use ballet::{Failure, TextEnum};
-use cards::{Authorize, Capture, Settle};
+use common::cards::{Authorize, Capture, Settle};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use rides_events::{Money, RideId};

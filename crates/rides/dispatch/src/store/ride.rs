@@ -2,9 +2,9 @@
 
 use ballet::{Failure, TextEnum};
 use ballet_openapi::History as _;
+use common::paging::Limit;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use paging::Limit;
 use rides_events::dispatch::{RideCancelled, RideOffered, RideRequested};
 use rides_events::{DriverId, QuoteId, RideId, RiderId};
 use sqlx::{AssertSqlSafe, PgConnection, PgExecutor};

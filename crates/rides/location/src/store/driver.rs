@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use ballet::Failure;
+use common::paging::Limit;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use paging::Limit;
 use rides_events::{DriverId, RiderId};
 use sqlx::types::Uuid;
 use sqlx::{AssertSqlSafe, PgConnection, PgExecutor};

@@ -1,12 +1,27 @@
 //! The reservations of drivers for rides. The database derives the drivers' states from these rows, and forbids that a
 //! driver has two live ones.
 
-use ballet::Failure;
+use ballet::{Failure, TextEnum};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use rides_events::{DriverId, RideId, RiderId};
+use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
+
+/// The state of a driver's work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkState {
+    /// The driver is kept for the ride, or is on the way to the rider.
+    Reserved,
+    /// The rider is in the car.
+    Riding,
+    /// The ride went to another driver, or did not take place.
+    Cancelled,
+    /// The ride is over.
+    Released,
+}
 
 /// The request of a ride for a driver.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +55,7 @@ pub(crate) async fn reserve(
              for update of driver skip locked
          )
          insert into work (ride_id, attempt, driver_id, state, reserved_at, rider_id)
-         select $1, $2, driver_id, 'reserved', $5, $6 from nearest
+         select $1, $2, driver_id, $7, $5, $6 from nearest
          returning driver_id",
     )
     .bind(wanted.ride_id.0)
@@ -49,6 +64,7 @@ pub(crate) async fn reserve(
     .bind(wanted.seats)
     .bind(now.to_sqlx())
     .bind(wanted.rider_id.0)
+    .bind(TextEnum(WorkState::Reserved))
     .fetch_optional(db)
     .await?;
     Ok(reserved.map(DriverId))
@@ -62,12 +78,13 @@ pub(crate) async fn cancel(
     now: Timestamp,
 ) -> Result<(), Failure> {
     sqlx::query(
-        "update work set state = 'cancelled', ended_at = $3, rider_id = null
+        "update work set state = $4, ended_at = $3, rider_id = null
          where ride_id = $1 and attempt = $2 and state in ('reserved', 'riding')",
     )
     .bind(ride_id.0)
     .bind(i16::try_from(attempt)?)
     .bind(now.to_sqlx())
+    .bind(TextEnum(WorkState::Cancelled))
     .execute(db)
     .await?;
     Ok(())
@@ -75,8 +92,9 @@ pub(crate) async fn cancel(
 
 /// Stores that the rider is in the car.
 pub(crate) async fn ride(db: &mut PgConnection, ride_id: RideId) -> Result<(), Failure> {
-    sqlx::query("update work set state = 'riding' where ride_id = $1 and state = 'reserved'")
+    sqlx::query("update work set state = $2 where ride_id = $1 and state = 'reserved'")
         .bind(ride_id.0)
+        .bind(TextEnum(WorkState::Riding))
         .execute(db)
         .await?;
     Ok(())
@@ -90,12 +108,13 @@ pub(crate) async fn release(
     now: Timestamp,
 ) -> Result<(), Failure> {
     sqlx::query(
-        "update work set state = 'released', ended_at = $3, rider_id = null
+        "update work set state = $4, ended_at = $3, rider_id = null
          where ride_id = $1 and driver_id = $2 and state in ('reserved', 'riding')",
     )
     .bind(ride_id.0)
     .bind(driver_id.0)
     .bind(now.to_sqlx())
+    .bind(TextEnum(WorkState::Released))
     .execute(db)
     .await?;
     Ok(())

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use ballet::Failure;
 use ballet::calls::CallKey;
-use cards::{
-    Authorization, Authorize, Capture, Provider, ProviderError, Refund, Reply, Sandbox, Settle,
-    Void,
-};
+use common::cards::{Authorization, Authorize, Capture, Provider, Refund, Sandbox, Settle, Void};
+use common::outside::Reply;
 
 /// The sandbox, unless it is out of reach.
 #[derive(Debug, Clone)]
@@ -27,7 +26,7 @@ impl Bank {
 
     fn ask<'a, T: 'a>(&self, reply: Reply<'a, T>) -> Reply<'a, T> {
         if self.is_away.load(Ordering::SeqCst) {
-            return Box::pin(async { Err(ProviderError::Unavailable("it is away".to_owned())) });
+            return Box::pin(async { Err(Failure::transient("it is away")) });
         }
         reply
     }

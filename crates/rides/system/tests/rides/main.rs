@@ -8,6 +8,7 @@ mod paths;
 mod payments;
 mod places;
 mod routes;
+mod states;
 mod tariffs;
 mod town;
 mod trust;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use ballet::Handle;
 use ballet::http::{Json, Path, Problem, Query};
 use ballet_openapi::{Either, FoundThing, IfNoneMatch, UnchangedThing};
-use paging::{After, Page};
+use common::paging::{After, Page};
 use shop_access::Caller;
 use shop_events::{CartId, OrderId};
 

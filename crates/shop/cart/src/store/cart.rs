@@ -1,9 +1,9 @@
 //! The rows of carts.
 
 use ballet::{Failure, TextEnum};
+use common::paging::Limit;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use paging::Limit;
 use shop_events::{CartId, CustomerId, OrderId};
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;

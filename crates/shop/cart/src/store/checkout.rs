@@ -1,9 +1,9 @@
 //! The rows of checkouts.
 
 use ballet::{Failure, TextEnum};
+use common::paging::Limit;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use paging::Limit;
 use shop_events::orders::CancelReason;
 use shop_events::{CartId, CustomerId, Money, OrderId};
 use sqlx::postgres::PgRow;

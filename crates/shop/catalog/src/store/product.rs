@@ -1,9 +1,9 @@
 //! The rows of products.
 
 use ballet::Failure;
+use common::paging::Limit;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use paging::Limit;
 use shop_events::catalog::Product;
 use shop_events::{Money, Sku, Slug};
 use sqlx::postgres::PgRow;

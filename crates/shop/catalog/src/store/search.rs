@@ -5,9 +5,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use ballet::Failure;
-use paging::Limit;
+use common::paging::Limit;
+use common::search::{Query, SimilarWords, TIERS};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use search::{Query, SimilarWords, TIERS};
 use serde::Deserialize;
 use shop_events::Sku;
 use shop_events::catalog::Product;
@@ -116,7 +116,7 @@ async fn similar(db: &PgPool, unsure: Vec<String>) -> Result<Vec<SimilarWords>, 
     if unsure.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(sqlx::query_as(search::SIMILAR).bind(unsure).fetch_all(db).await?)
+    Ok(sqlx::query_as(common::search::SIMILAR).bind(unsure).fetch_all(db).await?)
 }
 
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! The words by which products are found.
 
 use ballet::Failure;
-use search::SearchDocument;
+use common::search::SearchDocument;
 use shop_events::Sku;
 use shop_events::catalog::Product;
 use sqlx::PgConnection;
@@ -21,7 +21,7 @@ pub(crate) async fn add(db: &mut PgConnection, product: &Product) -> Result<(), 
     .bind(words)
     .execute(&mut *db)
     .await?;
-    sqlx::query(search::LEARN).bind(vocabulary).execute(db).await?;
+    sqlx::query(common::search::LEARN).bind(vocabulary).execute(db).await?;
     Ok(())
 }
 

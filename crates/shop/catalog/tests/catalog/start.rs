@@ -32,7 +32,7 @@ async fn a_missing_right_to_the_extension_is_named_with_what_to_do() {
         as_administrator(url, statement).await;
     }
     let mut db = system.database("catalog").await;
-    let refused = db.execute(search::WORDS).await.expect_err("it is created").to_string();
+    let refused = db.execute(common::search::WORDS).await.expect_err("it is created").to_string();
     assert!(refused.contains("may not create the extension pg_trgm in the database"), "{refused}");
     assert!(
         refused.contains("run `create extension pg_trgm` there as an administrator"),
@@ -40,7 +40,7 @@ async fn a_missing_right_to_the_extension_is_named_with_what_to_do() {
     );
 
     as_administrator(url, "create extension pg_trgm").await;
-    db.execute(search::WORDS).await.expect("as it says");
+    db.execute(common::search::WORDS).await.expect("as it says");
     system.close(0).await;
 }
 

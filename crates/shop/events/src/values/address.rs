@@ -1,8 +1,8 @@
 //! Postal addresses.
 
+use common::values::{Country, WrongText, check_text};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use values::{Country, WrongText, check_text};
 
 /// A postal address. No part is longer than 200 characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

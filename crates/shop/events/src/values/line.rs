@@ -2,10 +2,10 @@
 
 use std::fmt;
 
+use common::values::Money;
 use schemars::JsonSchema;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
-use values::Money;
 
 use crate::values::price::Price;
 use crate::values::sku::Sku;

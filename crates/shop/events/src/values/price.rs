@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use common::values::Money;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use values::Money;
 
 /// The schema of a price: money that is not below zero.
 pub(crate) struct Price;

@@ -13,7 +13,7 @@ use sqlx::PgConnection;
 /// The state of a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum ReservationState {
+pub enum ReservationState {
     /// The stock is held for the order.
     Held,
     /// The stock is on hand again.

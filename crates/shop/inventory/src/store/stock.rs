@@ -1,9 +1,9 @@
 //! The stock of each SKU.
 
 use ballet::{Failure, Rows};
+use common::paging::Limit;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use paging::Limit;
 use schemars::JsonSchema;
 use serde::Serialize;
 use shop_events::Sku;

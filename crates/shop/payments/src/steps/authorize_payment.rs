@@ -8,6 +8,7 @@ use ballet::calls::{
     CompensateRequestResult, RequestResult, call, known,
 };
 use ballet::{Failure, Tx, compensated, compensated_silently, done, refused};
+use common::cards::{Authorization, Authorize, Provider, Settle, Void};
 use shop_events::OrderId;
 use shop_events::inventory::StockReserved;
 use shop_events::orders::OrderPlaced;
@@ -15,7 +16,6 @@ use shop_events::payments::{PaymentAuthorized, PaymentDeclined, PaymentVoided};
 
 use crate::state::PaymentState;
 use crate::store::payment as store;
-use cards::{Authorization, Authorize, Provider, ProviderError, Settle, Void};
 
 /// Asks the provider to hold the order's total, once the goods are held.
 #[derive(Debug, Clone)]
@@ -39,7 +39,7 @@ impl CallStep for AuthorizePayment {
     }
 
     async fn call(&self, key: CallKey, request: &Authorize) -> Result<Authorization, Failure> {
-        self.0.authorize(key, request).await.map_err(ProviderError::failure)
+        self.0.authorize(key, request).await
     }
 
     fn looks_up(&self) -> bool {
@@ -51,7 +51,7 @@ impl CallStep for AuthorizePayment {
         key: CallKey,
         request: &Authorize,
     ) -> Result<Option<Authorization>, Failure> {
-        self.0.look_up_authorization(key, request).await.map_err(ProviderError::failure)
+        self.0.look_up_authorization(key, request).await
     }
 
     fn keys_kept(&self) -> Option<Duration> {
@@ -95,7 +95,7 @@ impl CallCompensate for AuthorizePayment {
     }
 
     async fn compensate_call(&self, key: CallKey, request: &Settle) -> Result<Void, Failure> {
-        self.0.void(key, request).await.map_err(ProviderError::failure)
+        self.0.void(key, request).await
     }
 
     /// An authorisation that had already ended counts as voided.

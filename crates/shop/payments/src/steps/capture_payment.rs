@@ -8,13 +8,13 @@ use ballet::calls::{
     CompensateRequestResult, RequestResult, call, known,
 };
 use ballet::{Failure, Tx, compensated, done, refused};
+use common::cards::{Capture, Provider, Refund, Settle};
 use shop_events::OrderId;
 use shop_events::payments::{PaymentCaptureFailed, PaymentCaptured, PaymentRefunded};
 use shop_events::shipping::ShipmentScheduled;
 
 use crate::state::PaymentState;
 use crate::store::{payment as store, webhook};
-use cards::{Capture, Provider, ProviderError, Refund, Settle};
 
 /// Asks the provider to capture the money, once the carrier is booked.
 #[derive(Debug, Clone)]
@@ -39,7 +39,7 @@ impl CallStep for CapturePayment {
     }
 
     async fn call(&self, key: CallKey, request: &Settle) -> Result<Capture, Failure> {
-        self.0.capture(key, request).await.map_err(ProviderError::failure)
+        self.0.capture(key, request).await
     }
 
     fn looks_up(&self) -> bool {
@@ -47,7 +47,7 @@ impl CallStep for CapturePayment {
     }
 
     async fn look_up(&self, key: CallKey, request: &Settle) -> Result<Option<Capture>, Failure> {
-        self.0.look_up_capture(key, request).await.map_err(ProviderError::failure)
+        self.0.look_up_capture(key, request).await
     }
 
     fn keys_kept(&self) -> Option<Duration> {
@@ -87,7 +87,7 @@ impl CallCompensate for CapturePayment {
     }
 
     async fn compensate_call(&self, key: CallKey, request: &Settle) -> Result<Refund, Failure> {
-        self.0.refund(key, request).await.map_err(ProviderError::failure)
+        self.0.refund(key, request).await
     }
 
     async fn compensate_answered(

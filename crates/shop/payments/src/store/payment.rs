@@ -1,9 +1,10 @@
 //! The rows of payments.
 
 use ballet::{Failure, TextEnum};
+use common::cards::{Authorize, Settle};
+use common::paging::Limit;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use paging::Limit;
 use schemars::JsonSchema;
 use serde::Serialize;
 use shop_events::{Money, OrderId};
@@ -12,7 +13,6 @@ use sqlx::types::Text;
 use sqlx::{FromRow, PgConnection, PgExecutor, Row};
 
 use crate::state::PaymentState;
-use cards::{Authorize, Settle};
 
 /// An order's payment.
 #[derive(Debug, Clone, Serialize, JsonSchema)]

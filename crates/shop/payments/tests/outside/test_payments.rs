@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use ballet::SagaId;
 use ballet_stage::wait_until;
-use cards::RemoteProvider;
-use cards::Sandbox;
-use outside::Webhooks;
+use common::cards::RemoteProvider;
+use common::cards::Sandbox;
+use common::outside::Webhooks;
 use reqwest::Response;
 use serde_json::{Value, json};
 use shop_events::OrderId;
@@ -118,7 +118,7 @@ impl TestPayments {
     /// Sends a webhook as the processor does.
     pub(crate) async fn webhook(&self, body: &Value) -> u16 {
         let body = body.to_string();
-        let signed = outside::signature(NEW_SECRET, now(), body.as_bytes());
+        let signed = common::outside::signature(NEW_SECRET, now(), body.as_bytes());
         self.send(&[signed], &body).await.status().as_u16()
     }
 

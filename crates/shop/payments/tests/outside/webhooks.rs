@@ -112,7 +112,7 @@ async fn a_webhook_that_is_not_signed_as_it_should_be_is_refused_and_not_stored(
     let body = finished("signed", Uuid::from_u128(7), Uuid::from_u128(8)).to_string();
     let sign = |secret: &str, seconds: u64, body: &str| {
         let at = now() - Duration::from_secs(seconds);
-        outside::signature(secret, at, body.as_bytes())
+        common::outside::signature(secret, at, body.as_bytes())
     };
     let good = sign(NEW_SECRET, 0, &body);
     for (what, signatures, body) in [

@@ -6,7 +6,7 @@ use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
 use ballet::{Failure, Never, Tx, done};
 use shop_events::shipping::{ShipmentDelivered, ShipmentDispatched};
 
-use crate::carrier::{Carrier, CarrierError, Parcel, ParcelDelivered};
+use crate::carrier::{Carrier, Parcel, ParcelDelivered};
 use crate::state::ShipmentState;
 use crate::store::shipment as store;
 
@@ -28,7 +28,7 @@ impl CallStep for DeliverShipment {
     }
 
     async fn call(&self, key: CallKey, parcel: &Parcel) -> Result<ParcelDelivered, Failure> {
-        self.0.delivered(key, parcel).await.map_err(CarrierError::failure)
+        self.0.delivered(key, parcel).await
     }
 
     async fn answered(

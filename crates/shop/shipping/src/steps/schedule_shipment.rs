@@ -12,7 +12,7 @@ use shop_events::orders::OrderPlaced;
 use shop_events::payments::PaymentAuthorized;
 use shop_events::shipping::{ShipmentCancelled, ShipmentRejected, ShipmentScheduled};
 
-use crate::carrier::{Booking, BookingCancelled, BookingRequest, Carrier, CarrierError, Parcel};
+use crate::carrier::{Booking, BookingCancelled, BookingRequest, Carrier, Parcel};
 use crate::state::ShipmentState;
 use crate::store::shipment as store;
 
@@ -38,7 +38,7 @@ impl CallStep for ScheduleShipment {
     }
 
     async fn call(&self, key: CallKey, request: &BookingRequest) -> Result<Booking, Failure> {
-        self.0.book(key, request).await.map_err(CarrierError::failure)
+        self.0.book(key, request).await
     }
 
     fn looks_up(&self) -> bool {
@@ -50,7 +50,7 @@ impl CallStep for ScheduleShipment {
         key: CallKey,
         request: &BookingRequest,
     ) -> Result<Option<Booking>, Failure> {
-        self.0.look_up_booking(key, request).await.map_err(CarrierError::failure)
+        self.0.look_up_booking(key, request).await
     }
 
     fn keys_kept(&self) -> Option<Duration> {
@@ -93,7 +93,7 @@ impl CallCompensate for ScheduleShipment {
         key: CallKey,
         request: &Parcel,
     ) -> Result<BookingCancelled, Failure> {
-        self.0.cancel(key, request).await.map_err(CarrierError::failure)
+        self.0.cancel(key, request).await
     }
 
     async fn compensate_answered(

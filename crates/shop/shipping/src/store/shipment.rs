@@ -1,9 +1,9 @@
 //! The rows of shipping.
 
 use ballet::{Failure, TextEnum};
+use common::paging::Limit;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use paging::Limit;
 use schemars::JsonSchema;
 use serde::Serialize;
 use shop_events::{Address, OrderId, ShipmentId};

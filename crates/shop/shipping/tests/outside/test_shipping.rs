@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ballet::SagaId;
 use ballet_stage::wait_until;
-use outside::Webhooks;
+use common::outside::Webhooks;
 use serde_json::{Value, json};
 use shipping::remote::RemoteCarrier;
 use shipping::sandbox::Sandbox;
@@ -89,7 +89,7 @@ impl TestShipping {
     /// Sends a webhook as the carrier does.
     pub(crate) async fn webhook(&self, body: &Value) -> u16 {
         let body = body.to_string();
-        let signed = outside::signature(SECRET, now(), body.as_bytes());
+        let signed = common::outside::signature(SECRET, now(), body.as_bytes());
         self.send("/webhooks/carrier", &[signed], &body).await.status().as_u16()
     }
 

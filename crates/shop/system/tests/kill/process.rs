@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use ballet::{Service, Settings};
 use ballet_stage::{OwnProcess, TestEnv};
-use cards::RemoteProvider;
 use cart::config::CartSettings;
-use outside::{ApiConnection, Secrets};
+use common::cards::RemoteProvider;
+use common::outside::{ApiConnection, Secrets};
 use rustix::process::{Pid, Signal, kill_process};
 use shop_rig::partner;
 use tracing_subscriber::filter::LevelFilter;
@@ -142,7 +142,7 @@ fn by_name(name: &str, database_url: String) -> Service {
         "catalog" => catalog::service(),
         "inventory" => inventory::service(),
         "orders" => orders::service(orders::config::DEADLINE),
-        "payments" => payments::service(cards::Sandbox::new(database_url)),
+        "payments" => payments::service(common::cards::Sandbox::new(database_url)),
         "recommendations" => recommendations::service(),
         "shipping" => shipping::service(shipping::sandbox::Sandbox::new(Duration::from_millis(20))),
         _ => panic!("{name} is no service of the shop: add it here"),

@@ -19,6 +19,7 @@ mod routes;
 mod shop;
 mod signed;
 mod sound;
+mod states;
 mod stuck;
 mod through_gateway;
 mod tracing;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ballet_testkit::openapi::{try_out, try_out_with};
-use cards::Sandbox;
+use common::cards::Sandbox;
 use serde_json::json;
 
 use crate::carts::sold;

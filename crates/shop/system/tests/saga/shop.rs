@@ -175,9 +175,9 @@ impl Shop {
             "cart" => cart::service(CartSettings::default()),
             "catalog" => catalog::service(),
             "inventory" => inventory::service(),
-            "payments" => {
-                payments::service(cards::Sandbox::new(self.env.database_url(name)).slow(SLOW))
-            }
+            "payments" => payments::service(
+                common::cards::Sandbox::new(self.env.database_url(name)).slow(SLOW),
+            ),
             "recommendations" => recommendations::service(),
             "shipping" => shipping::service(self.carrier.clone()),
             _ => panic!("{name} is no service of the shop"),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::shop::{Shop, ShopOptions, USUAL, mugs};
 use ballet::Clock;
-use cards::RemoteProvider;
-use outside::{ApiConnection, Secrets, Webhooks};
+use common::cards::RemoteProvider;
+use common::outside::{ApiConnection, Secrets, Webhooks};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 use shop_rig::partner::{KEY, Misbehaviour, Partner};
@@ -83,7 +83,7 @@ async fn a_webhook_through_the_gateway_completes_an_order_and_forged_and_replaye
          \"evt_1\",\n  \"order_id\": \"{order_id}\", \"occurred_at\": \"2026-01-01T00:00:00Z\" }}\n"
     );
     let now = Clock::system().now();
-    let sign = |secret: &str, at| outside::signature(secret, at, body.as_bytes());
+    let sign = |secret: &str, at| common::outside::signature(secret, at, body.as_bytes());
     let good = sign(SECRET, now);
     let forged = refused(send(&shop, &sign("a-guessed-secret-of-16", now), &body).await, 401).await;
     assert_eq!(forged, "no valid secret signed this at this time");
@@ -131,7 +131,8 @@ async fn nothing_of_a_service_but_its_webhooks_is_open_to_those_without_a_token(
         assert_eq!((get.as_u16(), post.as_u16()), (of_get, of_post), "{path}");
     }
     // Without secrets no webhook is accepted, whoever signs it.
-    let signature = outside::signature("a-guessed-secret-of-16", Clock::system().now(), b"{}");
+    let signature =
+        common::outside::signature("a-guessed-secret-of-16", Clock::system().now(), b"{}");
     let refused = refused(send(&shop, &signature, "{}").await, 401).await;
     assert_eq!(refused, "no webhook is believed: PAYMENT_WEBHOOK_SECRETS is not set");
     shop.close().await;

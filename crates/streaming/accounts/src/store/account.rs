@@ -1,9 +1,9 @@
 //! The rows of accounts and plans.
 
 use ballet::Failure;
+use common::paging::Limit;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use paging::Limit;
 use sqlx::{PgConnection, PgExecutor};
 use streaming_events::{AccountId, SessionId, Slug};
 

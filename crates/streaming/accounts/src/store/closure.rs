@@ -1,9 +1,9 @@
 //! The closures of accounts. Playback is the one other service that keeps anything of an account.
 
 use ballet::Failure;
+use common::paging::Limit;
 use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
-use paging::Limit;
 use sqlx::{AssertSqlSafe, PgConnection, PgExecutor};
 use streaming_events::{AccountId, ClosureId};
 

@@ -16,7 +16,7 @@ use crate::account::AtLimit;
 /// The state of a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum SlotState {
+pub enum SlotState {
     /// The session waits for the licence of its title.
     Wanted,
     /// The session has the slot.

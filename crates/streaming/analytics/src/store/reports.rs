@@ -1,9 +1,9 @@
 //! The reports for people: the most watched titles, the hours of a title, and the late seconds.
 
 use ballet::Failure;
+use common::paging::Limit;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use paging::Limit;
 use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::postgres::PgRow;

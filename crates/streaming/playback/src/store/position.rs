@@ -1,7 +1,7 @@
 //! The positions where accounts stopped, over all their devices.
 
 use ballet::Failure;
-use paging::Limit;
+use common::paging::Limit;
 use sqlx::PgExecutor;
 use streaming_events::AccountId;
 

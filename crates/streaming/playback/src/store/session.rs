@@ -1,9 +1,9 @@
 //! The rows of sessions, from the request to the end.
 
 use ballet::{Failure, TextEnum};
+use common::paging::Limit;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use paging::Limit;
 use sqlx::{PgConnection, PgExecutor};
 use streaming_events::playback::{
     EndReason, Heartbeat, PlaybackRefused, PlaybackRequested, Refusal,

@@ -7,6 +7,7 @@ mod paths;
 mod routes;
 mod sign_ups;
 mod slots;
+mod states;
 mod titles;
 mod trust;
 mod withdrawals;

@@ -12,7 +12,7 @@ use streaming_events::{SessionId, TitleId};
 /// The state of a licence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum LicenseState {
+pub enum LicenseState {
     /// The session may show its title.
     Live,
     /// The session is over.

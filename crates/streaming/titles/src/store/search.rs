@@ -1,8 +1,8 @@
 //! Finds titles by their words, the best first.
 
 use ballet::Failure;
-use paging::Limit;
-use search::{Query, SimilarWords, TIERS};
+use common::paging::Limit;
+use common::search::{Query, SimilarWords, TIERS};
 use sqlx::PgPool;
 use streaming_events::titles::Title;
 
@@ -60,5 +60,5 @@ async fn similar(db: &PgPool, unsure: Vec<String>) -> Result<Vec<SimilarWords>, 
     if unsure.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(sqlx::query_as(search::SIMILAR).bind(unsure).fetch_all(db).await?)
+    Ok(sqlx::query_as(common::search::SIMILAR).bind(unsure).fetch_all(db).await?)
 }

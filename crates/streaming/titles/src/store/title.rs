@@ -1,10 +1,10 @@
 //! The rows of titles, and the words by which they are found.
 
 use ballet::{Failure, Rows};
+use common::paging::Limit;
+use common::search::SearchDocument;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use paging::Limit;
-use search::SearchDocument;
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgExecutor};
 use streaming_events::titles::Title;
@@ -53,7 +53,7 @@ pub(crate) async fn publish(
     .bind(words)
     .execute(&mut *db)
     .await?;
-    sqlx::query(search::LEARN).bind(vocabulary).execute(db).await?;
+    sqlx::query(common::search::LEARN).bind(vocabulary).execute(db).await?;
     Ok(title)
 }
 

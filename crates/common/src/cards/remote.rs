@@ -1,0 +1,199 @@
+//! A card processor behind an HTTP API, as docs/providers.md specifies it.
+
+use ballet::calls::CallKey;
+use serde::{Deserialize, Serialize};
+use sqlx::types::Uuid;
+
+use crate::cards::provider::{Authorization, Authorize, Capture, Provider, Refund, Settle, Void};
+use crate::outside::{
+    ApiClient, ApiConnection, NoAnswer as Lost, Reply, Word, WrongSetting, reply,
+};
+use crate::values::Money;
+
+/// The processor's name in failures.
+const NAME: &str = "the payment provider";
+
+/// A card processor behind an HTTP API.
+#[derive(Debug, Clone)]
+pub struct RemoteProvider(ApiClient);
+
+/// The result of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ProcessorResult {
+    Approved,
+    Declined,
+    Captured,
+    Failed,
+    Voided,
+    EndedBefore,
+    Refunded,
+}
+
+/// An operation, as the processor reports it.
+#[derive(Debug, Deserialize)]
+struct ProcessorOperation {
+    order_id: Uuid,
+    amount: Money,
+    result: ProcessorResult,
+    reference: Option<Word>,
+    reason: Option<Word>,
+}
+
+impl RemoteProvider {
+    /// Creates a processor with this connection.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the connection's settings cannot be used.
+    pub fn new(connection: ApiConnection) -> Result<Self, WrongSetting> {
+        ApiClient::new(connection).map(Self)
+    }
+
+    /// Requests an operation. Its answer has to be about our order and our money.
+    async fn operate(
+        &self,
+        path: &str,
+        key: CallKey,
+        request: &(impl Serialize + Sync),
+        order_id: Uuid,
+        amount: Money,
+    ) -> Result<ProcessorOperation, Lost> {
+        checked(self.0.operate(path, key, request).await?, order_id, amount)
+    }
+
+    /// Returns the operation under a key, if there is one.
+    async fn look_up(
+        &self,
+        key: CallKey,
+        order_id: Uuid,
+        amount: Money,
+    ) -> Result<Option<ProcessorOperation>, Lost> {
+        let known: Option<ProcessorOperation> = self.0.look_up(key).await?;
+        known.map(|operation| checked(operation, order_id, amount)).transpose()
+    }
+
+    async fn settle(
+        &self,
+        path: &str,
+        key: CallKey,
+        request: &Settle,
+    ) -> Result<ProcessorOperation, Lost> {
+        let Settle { order_id, amount, .. } = request;
+        settled(self.operate(path, key, request, *order_id, *amount).await?, request)
+    }
+}
+
+/// Returns the operation if it is about our order and our money.
+fn checked(
+    operation: ProcessorOperation,
+    order_id: Uuid,
+    amount: Money,
+) -> Result<ProcessorOperation, Lost> {
+    Lost::unless_about(&order_id, &operation.order_id)?;
+    if operation.amount != amount {
+        let (other, ours) = (operation.amount, amount);
+        return Err(Lost::Foreign(format!(
+            "it is about {} {} of order {order_id}, we asked for {} {}",
+            other.amount_minor, other.currency, ours.amount_minor, ours.currency
+        )));
+    }
+    Ok(operation)
+}
+
+/// Returns the operation if it is about our authorisation.
+fn settled(operation: ProcessorOperation, request: &Settle) -> Result<ProcessorOperation, Lost> {
+    match &operation.reference {
+        Some(other) if other.as_str() != request.reference.as_str() => {
+            Err(Lost::Foreign("it is about another authorisation of the order".to_owned()))
+        }
+        Some(_) | None => Ok(operation),
+    }
+}
+
+fn authorization(operation: ProcessorOperation) -> Result<Authorization, Lost> {
+    match operation.result {
+        ProcessorResult::Approved => Ok(Authorization::Approved {
+            reference: Word::wanted("reference", operation.reference)?,
+        }),
+        ProcessorResult::Declined => {
+            Ok(Authorization::Declined { reason: Word::wanted("reason", operation.reason)? })
+        }
+        other => Err(Lost::unexpected("/authorizations", other)),
+    }
+}
+
+fn capture(operation: ProcessorOperation) -> Result<Capture, Lost> {
+    match operation.result {
+        ProcessorResult::Captured => Ok(Capture::Captured),
+        ProcessorResult::Failed => {
+            Ok(Capture::Failed { reason: Word::wanted("reason", operation.reason)? })
+        }
+        other => Err(Lost::unexpected("/captures", other)),
+    }
+}
+
+impl Provider for RemoteProvider {
+    fn authorize<'a>(&'a self, key: CallKey, request: &'a Authorize) -> Reply<'a, Authorization> {
+        reply(NAME, async move {
+            let Authorize { order_id, amount, card_token: _ } = request;
+            let path = "/authorizations";
+            let operation = self.operate(path, key, request, *order_id, *amount).await?;
+            authorization(operation)
+        })
+    }
+
+    fn capture<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Capture> {
+        reply(NAME, async move {
+            let operation = self.settle("/captures", key, request).await?;
+            capture(operation)
+        })
+    }
+
+    fn looks_up(&self) -> bool {
+        true
+    }
+
+    fn look_up_authorization<'a>(
+        &'a self,
+        key: CallKey,
+        request: &'a Authorize,
+    ) -> Reply<'a, Option<Authorization>> {
+        reply(NAME, async move {
+            let known = self.look_up(key, request.order_id, request.amount).await?;
+            known.map(authorization).transpose()
+        })
+    }
+
+    fn look_up_capture<'a>(
+        &'a self,
+        key: CallKey,
+        request: &'a Settle,
+    ) -> Reply<'a, Option<Capture>> {
+        reply(NAME, async move {
+            let known = self.look_up(key, request.order_id, request.amount).await?;
+            known.map(|operation| capture(settled(operation, request)?)).transpose()
+        })
+    }
+
+    fn void<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Void> {
+        reply(NAME, async move {
+            let path = "/voids";
+            match self.settle(path, key, request).await?.result {
+                ProcessorResult::Voided => Ok(Void::Voided),
+                ProcessorResult::EndedBefore => Ok(Void::EndedBefore),
+                other => Err(Lost::unexpected(path, other)),
+            }
+        })
+    }
+
+    fn refund<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Refund> {
+        reply(NAME, async move {
+            let path = "/refunds";
+            match self.settle(path, key, request).await?.result {
+                ProcessorResult::Refunded => Ok(Refund::Refunded),
+                other => Err(Lost::unexpected(path, other)),
+            }
+        })
+    }
+}

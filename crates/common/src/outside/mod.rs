@@ -1,0 +1,27 @@
+//! Calls to other companies' HTTP APIs, and the webhooks that they send.
+//!
+//! Both sides of a call can fail, be slow or lie. So each request has an idempotency key and limits of time and
+//! size, and each answer is checked for being the answer to this request. A webhook is accepted only with a valid
+//! signature, and even then it is only a hint: the waiting call is made again under its key, and its answer counts.
+
+mod answer;
+mod client;
+mod no_answer;
+mod reply;
+mod signature;
+mod signed_json;
+mod url;
+mod webhook_state;
+mod webhooks;
+mod word;
+
+pub use ballet_signature::{Secrets, WrongSetting};
+pub use client::{ApiClient, ApiConnection};
+pub use no_answer::NoAnswer;
+pub use reply::{Reply, cannot_look_up, reply};
+pub use signature::{HEADER as SIGNATURE_HEADER, signature};
+pub use signed_json::SignedJson;
+pub use url::BaseUrl;
+pub use webhook_state::{Webhook, WebhookState};
+pub use webhooks::Webhooks;
+pub use word::Word;

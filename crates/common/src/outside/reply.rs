@@ -1,0 +1,25 @@
+//! Replies of other companies.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use ballet::Failure;
+
+use crate::outside::no_answer::NoAnswer;
+
+/// A future answer. A failure means that the outcome is unknown: the request is repeated under the same key.
+pub type Reply<'a, Answer> = Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send + 'a>>;
+
+/// Returns the reply of a company's API. `who` names the company in failures.
+pub fn reply<'a, Answer: 'a>(
+    who: &'a str,
+    asked: impl Future<Output = Result<Answer, NoAnswer>> + Send + 'a,
+) -> Reply<'a, Answer> {
+    Box::pin(async move { asked.await.map_err(|lost| lost.failure(who)) })
+}
+
+/// Returns the reply of one who cannot be asked for the outcome of a request.
+#[must_use]
+pub fn cannot_look_up<'a, Answer>() -> Reply<'a, Answer> {
+    Box::pin(async { Err(Failure::transient("it cannot be asked what it did")) })
+}

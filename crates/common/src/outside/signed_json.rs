@@ -1,0 +1,65 @@
+//! The extractor of a signed body.
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, StatusCode};
+use ballet::http::{OpenJson, Problem};
+use ballet_openapi::{Draft, Takes, json};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use crate::outside::signature::HEADER;
+use crate::outside::webhook_state::WebhookState;
+
+/// The longest body of a webhook, in bytes.
+const LONGEST: usize = 64 * 1024;
+
+/// The JSON body of a webhook. Its signature is checked before anything in it is read.
+#[derive(Debug, Clone, Copy)]
+pub struct SignedJson<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<WebhookState> for SignedJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &WebhookState) -> Result<Self, Problem> {
+        let (head, body) = request.into_parts();
+        let body = to_bytes(body, LONGEST).await.map_err(|_| {
+            let why = format!("the body broke off, or is longer than {LONGEST} bytes");
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, why)
+        })?;
+        let now = state.handle.now();
+        state.webhooks.check(only(&head.headers), now, &body).await.inspect_err(|problem| {
+            tracing::warn!(path = head.uri.path(), "a webhook is refused: {problem:?}");
+        })?;
+        let request = Request::from_parts(head, Body::from(body));
+        let OpenJson(body) = OpenJson::from_request(request, state).await?;
+        Ok(Self(body))
+    }
+}
+
+/// Returns the signature, if there is exactly one.
+fn only(headers: &HeaderMap) -> Option<&str> {
+    let mut all = headers.get_all(HEADER).iter();
+    let first = all.next()?.to_str().ok()?;
+    all.next().is_none().then_some(first)
+}
+
+impl<T: JsonSchema> Takes for SignedJson<T> {
+    fn describe(draft: &mut Draft<'_>) {
+        let signature = json!({
+            "type": "string",
+            "pattern": "^t=[0-9]{1,12}(,v1=[0-9a-f]{64}){1,8}$",
+            "description": "`t=` the seconds since 1970, `,v1=` the HMAC-SHA256 of these seconds, a \
+                            dot and the body, under the webhook's secret, in hexadecimal.",
+        });
+        draft.parameters(
+            "header",
+            &json!({
+                "properties": { HEADER: signature },
+                "required": [HEADER],
+            }),
+        );
+        OpenJson::<T>::describe(draft);
+        draft.refuses(StatusCode::UNAUTHORIZED, "The signature is missing, wrong or too old.");
+    }
+}
