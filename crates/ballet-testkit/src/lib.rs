@@ -6,7 +6,6 @@
 //! server. A [`Collector`] takes spans. A [`TestSystem`] runs services on a real broker and databases.
 
 #[doc(hidden)]
-pub mod advice;
 mod collector;
 #[doc(hidden)]
 pub mod command;

@@ -112,26 +112,3 @@ async fn run() -> ExitCode {
         ExitCode::FAILURE
     })
 }
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use ballet_testkit::advice::wrong_commands;
-    use clap::CommandFactory as _;
-
-    use super::*;
-
-    #[test]
-    fn t232_every_command_of_the_project_that_a_text_advises_exists_and_takes_its_arguments() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let mut wrong = wrong_commands("cargo xtask", &Args::command(), &root);
-        // These run the system's own program, which is this one.
-        let trials = ["chaos", "degradation", "demo", "kills", "soak"];
-        let trials = trials.map(|name| format!(": ballet {name} "));
-        let of_ballet = wrong_commands("ballet", &Args::command(), &root);
-        let is_trial = |line: &String| trials.iter().any(|trial| line.contains(trial));
-        wrong.extend(of_ballet.into_iter().filter(is_trial));
-        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    }
-}
