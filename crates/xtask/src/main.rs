@@ -3,7 +3,6 @@
 mod bench;
 mod check;
 mod generate;
-mod house;
 mod joined_services;
 mod licences;
 mod packages;
@@ -14,6 +13,8 @@ mod servers;
 mod site;
 mod systems;
 mod test;
+#[cfg(test)]
+mod tests;
 
 use std::process::ExitCode;
 
@@ -64,10 +65,8 @@ enum Command {
     /// Run what depends on the servers on those that BALLET_RABBITMQ_BIN and BALLET_POSTGRES_BIN name,
     /// and write the results into docs/versions.md.
     Servers(servers::Args),
-    /// Check the structure of all crates: what imports what, and the rules for that.
-    House(house::Args),
-    /// Check all that has to be in order besides the tests: format, structure, licences, generated
-    /// files, packages, lints, features and docs.
+    /// Check all that has to be in order besides the tests: format, licences, generated files,
+    /// packages, lints, features and docs.
     Check,
     /// Check the licences of all dependencies against `deny.toml`, offline.
     Licences,
@@ -101,7 +100,6 @@ async fn run() -> ExitCode {
         Command::Generate { check } => generate::run(check),
         Command::Test { args } => test::run(&args).await,
         Command::Servers(args) => servers::run(&args).await,
-        Command::House(args) => house::run(&args),
         Command::Check => check::run(),
         Command::Licences => licences::run(),
         Command::Packages => packages::run(),
