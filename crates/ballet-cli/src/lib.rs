@@ -242,19 +242,3 @@ async fn run(args: Args) -> anyhow::Result<ExitStatus> {
         Command::Validate(arguments) => validate::run(&arguments, &args.options),
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use ballet_testkit::advice::wrong_commands;
-
-    use super::*;
-
-    #[test]
-    fn t232_every_command_that_a_text_advises_exists_and_takes_its_arguments() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let wrong = wrong_commands("ballet", &Args::command(), &root);
-        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    }
-}

@@ -7,7 +7,6 @@
 //! real broker and databases.
 
 #[doc(hidden)]
-pub mod advice;
 mod collector;
 #[doc(hidden)]
 pub mod command;

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use ballet_terminal::ui;
 
 use crate::process::cargo;
-use crate::{generate, house, licences, packages, site};
+use crate::{generate, licences, packages, site};
 
 /// A part of the check.
 struct CheckPart {
@@ -28,13 +28,8 @@ enum PartRunner {
 }
 
 /// From cheap to dear.
-const PARTS: [CheckPart; 9] = [
+const PARTS: [CheckPart; 8] = [
     CheckPart { name: "format", command: "cargo fmt --all --check", how: PartRunner::Cargo },
-    CheckPart {
-        name: "structure",
-        command: "cargo xtask house",
-        how: PartRunner::Here(|| house::run(&house::Args::default())),
-    },
     // Advisories change without us: `cargo deny check advisories` asks for them, over the network.
     CheckPart {
         name: "licences",

@@ -3,7 +3,6 @@
 mod bench;
 mod check;
 mod generate;
-mod house;
 mod joined_services;
 mod licences;
 mod packages;
@@ -14,6 +13,8 @@ mod servers;
 mod site;
 mod systems;
 mod test;
+#[cfg(test)]
+mod tests;
 
 use std::process::ExitCode;
 
@@ -64,10 +65,8 @@ enum Command {
     /// Run what depends on the servers on those that BALLET_RABBITMQ_BIN and BALLET_POSTGRES_BIN name,
     /// and write the results into docs/versions.md.
     Servers(servers::Args),
-    /// Check the structure of all crates: what imports what, and the rules for that.
-    House(house::Args),
-    /// Check all that has to be in order besides the tests: format, structure, licences, generated
-    /// files, packages, lints, features and docs.
+    /// Check all that has to be in order besides the tests: format, licences, generated files,
+    /// packages, lints, features and docs.
     Check,
     /// Check the licences of all dependencies against `deny.toml`, offline.
     Licences,
@@ -101,7 +100,6 @@ async fn run() -> ExitCode {
         Command::Generate { check } => generate::run(check),
         Command::Test { args } => test::run(&args).await,
         Command::Servers(args) => servers::run(&args).await,
-        Command::House(args) => house::run(&args),
         Command::Check => check::run(),
         Command::Licences => licences::run(),
         Command::Packages => packages::run(),
@@ -111,27 +109,4 @@ async fn run() -> ExitCode {
         ui::say(&format!("{} {error:#}", ui::bad("error:")));
         ExitCode::FAILURE
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use ballet_testkit::advice::wrong_commands;
-    use clap::CommandFactory as _;
-
-    use super::*;
-
-    #[test]
-    fn t232_every_command_of_the_project_that_a_text_advises_exists_and_takes_its_arguments() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let mut wrong = wrong_commands("cargo xtask", &Args::command(), &root);
-        // These run the system's own program, which is this one.
-        let trials = ["chaos", "degradation", "demo", "kills", "soak"];
-        let trials = trials.map(|name| format!(": ballet {name} "));
-        let of_ballet = wrong_commands("ballet", &Args::command(), &root);
-        let is_trial = |line: &String| trials.iter().any(|trial| line.contains(trial));
-        wrong.extend(of_ballet.into_iter().filter(is_trial));
-        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    }
 }

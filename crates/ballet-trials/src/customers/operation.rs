@@ -13,7 +13,7 @@ use crate::processes::gateway::GATEWAY;
 
 /// An operation of a client. It is tried while each service is down.
 pub struct Operation {
-    /// The name on the page.
+    /// The name in the report.
     pub(crate) name: &'static str,
     needs: Option<&'static str>,
     shows: Vec<(&'static str, &'static str)>,
@@ -97,7 +97,7 @@ impl Operation {
         Self { once: true, ..self }
     }
 
-    /// Declares that the operation begins a saga. The page then says what becomes of it while a service is down.
+    /// Declares that the operation begins a saga. Its fate while a service is down is then checked.
     #[must_use]
     pub fn followed(self) -> Self {
         Self { once: true, followed: true, ..self }
@@ -142,8 +142,8 @@ impl fmt::Debug for Operation {
 }
 
 impl ClientAnswer {
-    /// The answer as a cell of the page's table.
-    pub(crate) fn cell(&self) -> String {
+    /// The answer in the words of the report.
+    pub(crate) fn words(&self) -> String {
         match self {
             Self::Works => "✓".to_owned(),
             Self::Without(parts) => format!("✓ without {}", parts.join(" and ")),

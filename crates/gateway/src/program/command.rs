@@ -92,18 +92,3 @@ fn check(file: &Path, print_config: bool) -> Result<String, String> {
     let file = file.display();
     Ok(format!("{file}: in order ({routes}, {pages}, {})\n", count(upstreams, "upstream")))
 }
-
-#[cfg(test)]
-mod tests {
-    use ballet_testkit::advice::wrong_commands;
-    use clap::CommandFactory as _;
-
-    use super::*;
-
-    #[test]
-    fn t232_every_command_of_the_gateway_that_a_text_advises_exists_and_takes_its_arguments() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let wrong = wrong_commands("ballet-gateway", &Arguments::command(), &root);
-        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    }
-}

@@ -1,12 +1,6 @@
 //! `cargo xtask generate`: writes the files that are made from the services' declarations.
 
-mod compose;
-#[cfg(test)]
-mod compose_tests;
 mod conformance;
-#[cfg(test)]
-mod container_tests;
-mod public;
 
 use std::fs;
 use std::io::ErrorKind;
@@ -86,10 +80,6 @@ fn generated(root: &Path) -> Result<Vec<GeneratedFile>> {
     for name in SystemName::value_variants() {
         all.extend(of_system(root, *name)?);
     }
-    for name in public::CRATES {
-        let text = public::text(root, name, COMMAND)?;
-        all.push(GeneratedFile { path: public::path(name), text });
-    }
     let text = |path: &str| read(&root.join(path))?.with_context(|| format!("no {path}"));
     let (example, contract) = (text(EXAMPLE)?, text(CONTRACT)?);
     let rust = |text: &str| format!("```rust\n{}\n```\n", text.trim_end());
@@ -108,15 +98,9 @@ fn generated(root: &Path) -> Result<Vec<GeneratedFile>> {
             Some(at) => all.remove(at).text,
             None => read(&root.join(file))?.with_context(|| format!("no {file}"))?,
         };
-        let text = MarkedFile { file, open: "<!-- ", close: " -->" }.with(&page, name, &part)?;
+        let text = with_part(file, &page, name, &part)?;
         all.push(GeneratedFile { path: file.to_owned(), text });
     }
-    let text = read(&root.join(compose::FILE))?.with_context(|| format!("no {}", compose::FILE))?;
-    let marked = MarkedFile { file: compose::FILE, open: "  # ", close: "" };
-    let systems = SystemName::value_variants().iter();
-    let systems = systems.map(|name| (name.describe().system, name.definitions()));
-    let text = marked.with(&text, "systems", &compose::all(&systems.collect::<Vec<_>>()))?;
-    all.push(GeneratedFile { path: compose::FILE.to_owned(), text });
     conformance::compare(root)?;
     Ok(all)
 }
@@ -236,29 +220,17 @@ fn read(file: &Path) -> Result<Option<String>> {
     }
 }
 
-/// A file with generated parts. Each stands between the comments `name:begin` and `name:end`.
-struct MarkedFile {
-    file: &'static str,
-    /// The beginning and the end of a comment.
-    open: &'static str,
-    close: &'static str,
-}
-
-impl MarkedFile {
-    /// The file's text with this part replaced.
-    fn with(&self, text: &str, name: &str, part: &str) -> Result<String> {
-        let Self { file, open, close } = self;
-        let (begin, end) =
-            (format!("{open}{name}:begin{close}\n"), format!("{open}{name}:end{close}"));
-        let around = text.split_once(&begin).and_then(|(before, rest)| {
-            let (_, after) = rest.split_once(&end)?;
-            Some((before, after))
-        });
-        let Some((before, after)) = around else {
-            bail!("{file} has no lines {begin}and {end}: add them around the part `{name}`");
-        };
-        Ok(format!("{before}{begin}{part}{end}{after}"))
-    }
+/// The text of a page with a generated part replaced, which stands between the comments `name:begin` and `name:end`.
+fn with_part(page: &str, text: &str, name: &str, part: &str) -> Result<String> {
+    let (begin, end) = (format!("<!-- {name}:begin -->\n"), format!("<!-- {name}:end -->\n"));
+    let around = text.split_once(&begin).and_then(|(before, rest)| {
+        let (_, after) = rest.split_once(&end)?;
+        Some((before, after))
+    });
+    let Some((before, after)) = around else {
+        bail!("{page} has no lines {begin}and {end}: add them around the part `{name}`");
+    };
+    Ok(format!("{before}{begin}{part}{end}{after}"))
 }
 
 #[cfg(test)]
@@ -268,10 +240,9 @@ mod tests {
     #[test]
     fn only_what_is_between_the_marks_changes() {
         let page = "# A\n\n<!-- x:begin -->\nold\n<!-- x:end -->\n\nthe rest\n";
-        let marked = MarkedFile { file: "A", open: "<!-- ", close: " -->" };
-        let new = marked.with(page, "x", "new\n").expect("marks");
+        let new = with_part("A", page, "x", "new\n").expect("marks");
         assert_eq!(new, page.replace("old", "new"));
-        assert_eq!(marked.with(&new, "x", "new\n").expect("marks"), new);
-        assert!(marked.with("# A\n", "x", "new\n").is_err());
+        assert_eq!(with_part("A", &new, "x", "new\n").expect("marks"), new);
+        assert!(with_part("A", "# A\n", "x", "new\n").is_err());
     }
 }

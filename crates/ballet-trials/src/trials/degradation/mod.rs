@@ -1,12 +1,9 @@
-//! `degradation`: kills each service while clients come, and reports what still works for them, in the tables of a
-//! page.
+//! `degradation`: kills each service while clients come, and checks what still works for them.
 
 mod outage;
 mod overdue_deadline;
-mod page;
 mod scene;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -17,21 +14,14 @@ use crate::processes::gateway::GATEWAY;
 use crate::running::long_run::{LongRun, RunPlan};
 use crate::running::stop::Stop;
 use crate::system::subject::Subject;
-use crate::trials::degradation::outage::Outage;
 use crate::trials::degradation::scene::DegradationScene;
 
 /// The options of `degradation`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Stop only these services, by their names; `gateway` is one, if there is a gateway.
-    #[arg(long, value_name = "SERVICE", value_delimiter = ',', conflicts_with = "write")]
+    #[arg(long, value_name = "SERVICE", value_delimiter = ',')]
     only: Vec<String>,
-    /// Write the page. Without it, the run fails if there is a page that differs from the results.
-    #[arg(long)]
-    write: bool,
-    /// The page; the text around its tables is yours. By default `docs/SYSTEM/degradation.md`.
-    #[arg(long, value_name = "FILE")]
-    page: Option<PathBuf>,
 }
 
 pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode> {
@@ -64,11 +54,7 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
     }
     run.tear_down(!held).await?;
     match seen {
-        Some(Ok(tables)) if args.only.is_empty() => {
-            let usual = || PathBuf::from(format!("docs/{}/degradation.md", subject.system.name));
-            page::judge(&args.page.clone().unwrap_or_else(usual), &tables, args.write)
-        }
-        Some(Ok(_)) => Ok(ExitCode::SUCCESS),
+        Some(Ok(())) => Ok(ExitCode::SUCCESS),
         Some(Err(error)) => Err(error),
         None => Ok(ExitCode::from(130)),
     }
@@ -78,30 +64,25 @@ async fn every_outage(
     subject: &Arc<Subject>,
     run: &LongRun,
     stopped: &[&'static str],
-) -> Result<page::PageTables> {
+) -> Result<()> {
     let scene = DegradationScene::set_up(subject, run).await?;
     ensure!(
         !scene.operations.is_empty(),
         "{} does not say what its clients can do (`Trial::operations`)",
         subject.system.name
     );
-    let mut outages: Vec<Outage> = Vec::new();
     for name in stopped.iter().copied() {
         let outage = outage::run(&scene, name).await;
         let outage = outage.with_context(|| format!("while {name} was stopped"))?;
         ui::print(&outage.to_string());
-        outages.push(outage);
     }
-    let overdue = match subject.tried.overdue() {
-        Some(which) if stopped.contains(&which.without) => {
-            let overdue =
-                overdue_deadline::run(&scene, which).await.context("while a deadline passed")?;
-            ui::print(&overdue);
-            Some(overdue)
-        }
-        Some(_) | None => None,
-    };
+    if let Some(which) = subject.tried.overdue()
+        && stopped.contains(&which.without)
+    {
+        let overdue = overdue_deadline::run(&scene, which).await;
+        ui::print(&overdue.context("while a deadline passed")?);
+    }
     let exits = run.fleet.ends().await.unexpected_exits;
     ensure!(exits.is_empty(), "a service ended by itself: {}", exits.join("; "));
-    Ok(page::PageTables::new(subject.sagas, &scene.operations, &outages, overdue))
+    Ok(())
 }

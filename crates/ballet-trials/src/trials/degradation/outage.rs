@@ -22,10 +22,10 @@ const ENOUGH: usize = 12;
 /// The results while a service was stopped.
 #[derive(Debug)]
 pub(crate) struct Outage {
-    pub(crate) stopped: &'static str,
-    pub(crate) seen: Vec<(&'static str, ClientAnswer)>,
+    stopped: &'static str,
+    seen: Vec<(&'static str, ClientAnswer)>,
     /// The fate of a saga that began meanwhile, if an operation begins one.
-    pub(crate) meanwhile: Option<SagaFate>,
+    meanwhile: Option<SagaFate>,
     clients: usize,
     /// The time from the restart until every saga had ended and the system was quiescent.
     caught_up: Duration,
@@ -33,7 +33,7 @@ pub(crate) struct Outage {
 
 /// The fate of a saga that begins while a service is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SagaFate {
+enum SagaFate {
     /// The saga is completed without the service.
     Completed,
     /// The saga waits for the service.
@@ -158,7 +158,7 @@ impl fmt::Display for Outage {
         let Self { stopped, seen, meanwhile, clients, caught_up } = self;
         writeln!(f, "without {stopped}:")?;
         for (name, seen) in seen {
-            writeln!(f, "  {name:<28} {}", seen.cell())?;
+            writeln!(f, "  {name:<28} {}", seen.words())?;
         }
         if let Some(meanwhile) = meanwhile {
             writeln!(f, "  {:<28} {meanwhile:?}", "what begins meanwhile")?;

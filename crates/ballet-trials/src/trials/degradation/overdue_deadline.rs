@@ -31,6 +31,6 @@ pub(crate) async fn run(scene: &DegradationScene<'_>, overdue: OverdueDeadline) 
     scene.check_everything().await?;
     Ok(format!(
         "One that began without `{without}`, with {DEADLINE_SECONDS} seconds to its deadline, was aborted \
-         with the\nreason `{reason}` before `{without}` was back. Afterwards the audit found no violation."
+         with the reason `{reason}` before `{without}` was back."
     ))
 }

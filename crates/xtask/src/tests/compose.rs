@@ -1,15 +1,15 @@
-//! Checks of the containers that need no image: every name in the files exists.
+//! `compose.yaml` and the Dockerfile: every name in them exists, and each service has what its system declares.
 
 use std::collections::BTreeSet;
-use std::fs;
 
-use clap::ValueEnum as _;
 use serde_json::Value;
-use yaml_rust2::{Yaml, YamlLoader};
+use yaml_rust2::Yaml;
 
-use crate::generate::compose::{container, own_settings};
 use crate::process::cargo;
 use crate::systems::SystemName;
+use crate::tests::files::{
+    compose, container_of, field, file, names, own_settings, programs, services, systems,
+};
 
 const DOCKERFILE: &str = "crates/xtask/Dockerfile";
 /// The containers that exist once, however many systems there are.
@@ -18,49 +18,8 @@ const OTHERS: [&str; 3] = ["rabbitmq", "postgres", "ballet"];
 const OF_EACH: [&str; 5] = ["definitions", "databases", "image", "keys", GATEWAY];
 const GATEWAY: &str = "gateway";
 
-pub(super) fn file(path: &str) -> String {
-    fs::read_to_string(cargo::root().join(path)).expect("a file of the workspace")
-}
-
-pub(super) fn compose() -> Yaml {
-    let mut documents = YamlLoader::load_from_str(&file(super::compose::FILE)).expect("YAML");
-    documents.pop().expect("one document")
-}
-
-/// A field of the mapping, or of a mapping that is merged into it.
-pub(super) fn field<'a>(of: &'a Yaml, name: &str) -> &'a Yaml {
-    let own = &of[name];
-    if own.is_badvalue() && !of["<<"].is_badvalue() { field(&of["<<"], name) } else { own }
-}
-
-pub(super) fn names(of: &Yaml) -> BTreeSet<String> {
-    let keys = of.as_hash().expect("a mapping").keys();
-    keys.map(|key| key.as_str().expect("a name").to_owned()).collect()
-}
-
-pub(super) fn services(system: SystemName) -> Vec<&'static str> {
-    system.describe().system.parts.iter().map(|part| part.service).collect()
-}
-
-pub(super) fn systems() -> impl Iterator<Item = SystemName> {
-    SystemName::value_variants().iter().copied()
-}
-
-/// The name of a container that every system has.
-pub(super) fn container_of(system: SystemName, name: &str) -> String {
-    container(system.as_str(), name)
-}
-
 fn image(system: SystemName) -> String {
     format!("localhost/ballet-{}", system.as_str())
-}
-
-fn programs() -> BTreeSet<String> {
-    let metadata = cargo::metadata().expect("metadata");
-    let packages = metadata["packages"].as_array().into_iter().flatten();
-    let targets = packages.flat_map(|package| package["targets"].as_array().into_iter().flatten());
-    let programs = targets.filter(|target| target["kind"][0] == "bin");
-    programs.filter_map(|target| Some(target["name"].as_str()?.to_owned())).collect()
 }
 
 #[test]
@@ -100,6 +59,47 @@ fn every_service_has_a_container_and_a_user_of_the_broker() {
         }
         let keys = container_of(system, "keys");
         assert!(volumes.contains(&keys), "the volume of the keys is missing: {volumes:?}");
+    }
+}
+
+#[test]
+fn a_service_has_the_image_the_addresses_and_the_secret_of_its_system() {
+    let compose = compose();
+    for system in systems() {
+        let (vhost, names) = (system.as_str(), services(system).join(" "));
+        let of = |name: &str| &compose["services"][container_of(system, name).as_str()];
+        let arguments = &of("image")["build"]["args"];
+        assert_eq!(arguments["SYSTEM"].as_str(), Some(vhost));
+        assert_eq!(arguments["SERVICES"].as_str(), Some(names.as_str()));
+        let databases = of("databases")["environment"]["SERVICES"].as_str();
+        let own = container_of(system, GATEWAY).replace('-', "_");
+        assert_eq!(databases, Some(format!("{names} {own}").as_str()));
+        let mounted = format!("./{}:/definitions.json:ro,z", system.definitions());
+        let volumes = of("definitions")["volumes"].as_vec().expect("volumes");
+        assert!(volumes.iter().any(|volume| volume.as_str() == Some(&mounted)), "{mounted}");
+        let gateway = &of(GATEWAY)["environment"];
+        let database = format!("postgres://{own}:{own}-development@postgres:5432/{own}");
+        assert_eq!(gateway["GATEWAY_DATABASE_URL"].as_str(), Some(database.as_str()));
+        for name in OF_EACH[2..].iter().map(|name| container_of(system, name)) {
+            assert_eq!(compose["services"][name.as_str()]["image"].as_str(), Some(&*image(system)));
+        }
+        for name in services(system) {
+            let service = &compose["services"][name];
+            assert_eq!(service["image"].as_str(), Some(&*image(system)), "{name}");
+            assert_eq!(service["profiles"][0].as_str(), Some(vhost), "{name}");
+            assert_eq!(service["command"][0].as_str(), Some(name));
+            let secret = &service["environment"]["GATEWAY_SECRET"];
+            assert_eq!(secret, &gateway[format!("GATEWAY_SECRET_{name}").as_str()], "{name}");
+            for (variable, address) in [
+                ("AMQP_URL", format!("amqp://{name}:{name}-development@rabbitmq:5672/{vhost}")),
+                (
+                    "DATABASE_URL",
+                    format!("postgres://{name}:{name}-development@postgres:5432/{name}"),
+                ),
+            ] {
+                assert_eq!(service["environment"][variable].as_str(), Some(&*address), "{name}");
+            }
+        }
     }
 }
 

@@ -8,11 +8,10 @@ use clap::{Args as _, Command};
 use serde_json::Value;
 use yaml_rust2::{Yaml, YamlLoader};
 
-use crate::generate::compose::own_settings;
-use crate::generate::compose_tests::{
-    compose, container_of, field, file, names, services, systems,
-};
 use crate::process::cargo;
+use crate::tests::files::{
+    compose, container_of, field, file, names, own_settings, services, systems,
+};
 
 /// The files of a new system. Their placeholders stand for the names that the user chooses.
 const TEMPLATE: &str = "crates/ballet-cli/templates/system";
