@@ -123,7 +123,7 @@ pub(crate) fn edit(edit: &BodyEdit<'_>, person: &Person) -> Markup {
         form.act method="post" action={ (at) "/edit" } {
             (token(person)) (seen)
             label { "The body" textarea name="body" rows="18" spellcheck="false" dir="auto" required { (new) } }
-            p.quiet { "What is about a person is masked. Where you leave a mask, the value stays. The old body stays in the journal." }
+            p.quiet { "What is about a person is masked: type the values in place of the masks. The old body stays in the journal." }
             button type="submit" name="act" value="check" { "Look at the change" }
         }
     }
