@@ -235,7 +235,7 @@ fn tell(
     if !others.is_empty() {
         ui::note(&format!(
             "whether the database has what it told outside of sagas cannot be seen here: {}; \
-             compare copies with `ballet copies check`",
+             `ballet copies rebuild` brings copies anew",
             others.join(", ")
         ));
     }
