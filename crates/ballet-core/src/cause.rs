@@ -72,7 +72,7 @@ causes! {
     Version = "version",
     /// A process does not start.
     Start = "start",
-    /// A person has paused a service.
+    /// A service takes no messages.
     Paused = "paused",
     /// A service has no process.
     Process = "process",

@@ -83,7 +83,6 @@ pub(crate) fn link_of_advice(finding: &Finding) -> Markup {
         Cause::Outbox => (retry(), "publish them now"),
         Cause::Stuck => (retry(), "try them again now"),
         Cause::Undecided => (format!("/sagas?state={}", SagaState::Waiting), "those that are open"),
-        Cause::Paused => (format!("/services#{service}"), "resume it"),
         Cause::Lost => ("/repair".to_owned(), "send them, after a look"),
         _ if finding.advice.contains("topology repair") => {
             ("/repair".to_owned(), "repair it, after a look")

@@ -44,7 +44,6 @@ pub async fn standing(servers: &SystemServers) -> Standing {
         standing.findings.extend(findings);
         standing.failing.extend(failing);
     }
-    explain_by_pause(&mut standing.findings);
     standing.findings.sort_by_key(Finding::rank);
     standing
 }
@@ -111,15 +110,4 @@ fn management(servers: &SystemServers, vhost: &str) -> Result<VhostManagement, B
     let unknown = |why: &str| Box::new(Finding::unknown(Cause::Management, BROKER, why, advice));
     let address = servers.management.as_ref().ok_or_else(|| unknown("its address is not given"))?;
     VhostManagement::within(SOON, address, vhost).map_err(|error| unknown(&error.to_string()))
-}
-
-/// Turns the finding that nobody reads a queue into a warning if a person has paused the service.
-fn explain_by_pause(findings: &mut [Finding]) {
-    let paused = findings.iter().filter(|one| one.cause == Cause::Paused);
-    let paused: Vec<String> = paused.map(|one| one.subject.clone()).collect();
-    let lags =
-        findings.iter_mut().filter(|one| one.cause == Cause::Lag && paused.contains(&one.subject));
-    for lag in lags {
-        (lag.state, lag.advice) = (FindingState::Warning, String::new());
-    }
 }
