@@ -106,10 +106,6 @@ causes! {
     Unrouted = "unrouted",
     /// A queue gets messages, and nobody reads or declares it.
     Abandoned = "abandoned",
-    /// Messages that a service needs are in no queue.
-    Lost = "lost",
-    /// Sagas wait for a decision.
-    Undecided = "undecided",
     /// Messages or calls fail.
     Stuck = "stuck",
     /// Ids of messages are used twice.

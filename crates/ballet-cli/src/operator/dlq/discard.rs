@@ -10,7 +10,6 @@ use crate::base::confirm::confirm;
 use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::ui;
-use crate::operator::dlq::give_up;
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
 use crate::operator::dlq::note::NoteArgs;
 use crate::operator::dlq::plans::{self, forget};
@@ -43,8 +42,8 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let whole: u64 = planned.iter().map(|planned| planned.plan.dead_letters()).sum();
     if whole == 0 {
         args.selection.require_known_reason()?;
-        let Args { selection, yes, dry_run, note_args, .. } = args;
-        return give_up::give_up(selection, *yes, *dry_run, note_args, options).await;
+        ui::print("no dead letters match");
+        return Ok(ExitStatus::All);
     }
     plans::show(&planned, options);
     if args.dry_run {

@@ -2,7 +2,6 @@
 
 mod discard;
 mod edit;
-mod give_up;
 pub(crate) mod interrupt;
 mod list;
 mod lookup;
