@@ -1,13 +1,12 @@
 //! Sends dead letters back, discards and edits them.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use ballet_core::envelope::Limits;
 use ballet_core::topology::UNROUTED;
 use ballet_ops::redrive::{
-    ArchiveFile, DeadLetter, DeadLetterFilter, DeadLetterPlan, Note, NoteWriter, OutcomeWatch,
-    RedriveError, RedriveOptions, SendBackResult, Stop, Summary, send_back,
+    ArchiveFile, DeadLetter, DeadLetterFilter, DeadLetterPlan, Note, NoteWriter, RedriveError,
+    RedriveOptions, Stop, Summary,
 };
 use ballet_store::inbox::stuck;
 use ballet_store::operators::interventions::Act;
@@ -18,14 +17,9 @@ use crate::actions::action_context::ActionContext;
 use crate::actions::running_actions::{ActionOutcome, ProgressText};
 use crate::store::actions::ActionState;
 
-/// The longest wait for the next outcome of the sent messages.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 /// The options for sending dead letters back.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SendOptions {
-    /// Whether one of each group goes first, and the others only if it was handled.
-    pub(crate) has_canary: bool,
     /// The most messages in a second.
     pub(crate) rate: Option<u32>,
     /// Whether to include dead letters so old that nothing shows whether they were handled.
@@ -52,42 +46,32 @@ impl ChosenLetters {
         context.letters(&self.service).plan(self.filter.clone(), part, floor).await
     }
 
-    /// Sends the dead letters of the plan back, and waits for their outcomes.
+    /// Sends the dead letters of the plan back.
     pub(crate) async fn redrive(
         &self,
         context: &ActionContext,
-        mut plan: DeadLetterPlan,
+        plan: DeadLetterPlan,
         note: Note,
         sending: SendOptions,
         stop: Stop,
         says: &ProgressText,
     ) -> ActionOutcome {
+        let SendOptions { rate, beyond_memory } = sending;
         if self.service == UNROUTED {
-            return self.send_on(context, &plan, note, sending.rate, stop, says).await;
+            return self.send_on(context, &plan, note, rate, stop, says).await;
         }
         let whole = plan.sendable();
         let notes = self.notes(context, Act::Redriven, &note).await;
         let progress = |done: u64| says.say(format!("{done} of {whole} sent"));
-        let known = |of: u64| {
-            says.say(format!("all are sent; what became of {of} of them is known"));
-        };
         let each = |sent: &DeadLetter| notes.add(sent);
-        let SendOptions { has_canary, rate, beyond_memory } = sending;
         let options = context.options(note.clone(), stop, &progress, &each);
         let options = RedriveOptions { rate, beyond_memory, ..options };
-        if has_canary {
-            says.say("one of each group is sent first".to_owned());
-        }
-        let inbox = || async { context.connect(&self.service).await.ok() };
-        let inboxes = [inbox().await, inbox().await];
-        let letters = context.letters(&self.service);
-        let watching = OutcomeWatch { inboxes, patience: PATIENCE, known: &known };
-        let sent = send_back(&letters, &mut plan, has_canary, &options, watching).await;
+        let sent = context.letters(&self.service).redrive(&plan, &options).await;
         let noted = notes.close().await;
         let mut ended = match sent {
-            Ok(sent) => {
-                let mut ended = sent_back(whole, &sent);
-                self.forget(context, &sent.summary, &mut ended).await;
+            Ok(summary) => {
+                let mut ended = sent_back(whole, &summary);
+                self.forget(context, &summary, &mut ended).await;
                 ended
             }
             Err(error) => ActionOutcome::failed(&error),
@@ -277,23 +261,16 @@ fn say_failures(summary: &Summary, ended: &mut ActionOutcome) {
     }
 }
 
-fn sent_back(whole: u64, sent_back: &SendBackResult) -> ActionOutcome {
-    let SendBackResult { summary, outcomes, error, .. } = sent_back;
+fn sent_back(whole: u64, summary: &Summary) -> ActionOutcome {
     let sent = summary.removed;
-    let standing = match () {
-        () if sent == 0 || outcomes.dead() == sent => ActionState::Failed,
-        () if sent < whole || outcomes.handled < sent => ActionState::Partly,
-        () => ActionState::Done,
-    };
-    let says = format!("{sent} of {whole} were sent back: {outcomes}.");
-    let mut ended = ActionOutcome::new(standing, says);
-    outcomes.deaths().for_each(|death| ended.say(&death));
-    if let Some(error) = error {
+    let mut ended =
+        ActionOutcome::new(standing(sent, whole), format!("{sent} of {whole} were sent back."));
+    if let Some(error) = &summary.error {
         ended.say(&format!("The rest was not sent: {error}."));
     } else if sent < whole && !summary.stopped {
         ended.say(&format!(
-            "{} were not sent: the first of their group was not handled, nothing shows any more whether they were \
-             handled before, or somebody else acted on them.",
+            "{} were not sent: nothing shows any more whether they were handled before, or somebody else acted on \
+             them.",
             whole - sent
         ));
     }

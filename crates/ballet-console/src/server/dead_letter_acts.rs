@@ -75,8 +75,6 @@ pub(super) struct LettersForm {
     #[serde(default)]
     why: String,
     #[serde(default)]
-    canary: String,
-    #[serde(default)]
     beyond_memory: String,
     #[serde(default)]
     rate: String,
@@ -116,11 +114,7 @@ pub(super) async fn act(visit: Visit, Form(act): Form<LettersForm>) -> Answer {
                     _ => return Err(visit.refused("The rate is a number from 1 to 100,000.")),
                 },
             };
-            let sending = SendOptions {
-                has_canary: act.canary == "yes",
-                rate,
-                beyond_memory: act.beyond_memory == "yes",
-            };
+            let sending = SendOptions { rate, beyond_memory: act.beyond_memory == "yes" };
             begin_and_show(
                 &visit,
                 why,

@@ -34,7 +34,7 @@ pub(crate) const OTHERS: [&str; 10] = [
     "older_than",
     "newer_than",
     "all",
-    "no_canary",
+    "limit",
     "beyond_memory",
 ];
 

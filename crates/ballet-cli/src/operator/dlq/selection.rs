@@ -66,6 +66,7 @@ impl DeadLetterSelection {
             saga: self.saga.clone(),
             before: self.older_than.map(ago),
             after: self.newer_than.map(ago),
+            limit: None,
         }
     }
 

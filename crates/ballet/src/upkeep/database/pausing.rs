@@ -17,7 +17,6 @@ use crate::engine::database::Database;
 use crate::engine::stopping::stopped;
 
 const EVERY: Duration = Duration::from_secs(2);
-const PATIENCE: Duration = Duration::from_secs(5);
 const AWAY: Duration = Duration::from_secs(10);
 /// By then the lanes have handled their messages. So they never hold much more than one prefetch.
 const BACK: Duration = Duration::from_secs(1);
