@@ -9,7 +9,6 @@ use ballet_ops::redrive::{
     RedriveOptions, Stop, Summary,
 };
 use ballet_store::inbox::stuck;
-use ballet_store::operators::interventions::Act;
 use jiff::Timestamp;
 use sqlx::Connection as _;
 
@@ -61,13 +60,10 @@ impl ChosenLetters {
             return self.send_on(context, &plan, note, rate, stop, says).await;
         }
         let whole = plan.sendable();
-        let notes = self.notes(context, Act::Redriven, &note).await;
         let progress = |done: u64| says.say(format!("{done} of {whole} sent"));
-        let each = |sent: &DeadLetter| notes.add(sent);
-        let options = context.options(note.clone(), stop, &progress, &each);
+        let options = context.options(note.clone(), stop, &progress, &|_| {});
         let options = RedriveOptions { rate, beyond_memory, ..options };
         let sent = context.letters(&self.service).redrive(&plan, &options).await;
-        let noted = notes.close().await;
         let mut ended = match sent {
             Ok(summary) => {
                 let mut ended = sent_back(whole, &summary);
@@ -76,7 +72,7 @@ impl ChosenLetters {
             }
             Err(error) => ActionOutcome::failed(&error),
         };
-        self.conclude(context, noted, &note, &mut ended).await;
+        self.conclude(context, &note, &mut ended).await;
         ended
     }
 
@@ -94,18 +90,15 @@ impl ChosenLetters {
         let progress = |done: u64| says.say(format!("{done} of {whole} sent"));
         let options = context.options(note.clone(), stop, &progress, &|_| {});
         let options = RedriveOptions { rate, ..options };
-        let unrouted = context.unrouted();
-        let (summary, unnoted) =
-            match unrouted.redrive(&self.filter, &options, &context.databases).await {
-                Ok(sent) => sent,
-                Err(error) => return ActionOutcome::failed(&error),
-            };
+        let summary = match context.unrouted().redrive(&self.filter, &options).await {
+            Ok(sent) => sent,
+            Err(error) => return ActionOutcome::failed(&error),
+        };
         let done = summary.removed;
         let says = format!("{done} of {whole} sent to their services.");
         let mut ended = ActionOutcome::new(standing(done, whole), says);
         say_failures(&summary, &mut ended);
-        unnoted.iter().for_each(|(service, why)| say_unnoted(service, why, &mut ended));
-        self.conclude(context, Ok(()), &note, &mut ended).await;
+        self.conclude(context, &note, &mut ended).await;
         ended
     }
 
@@ -130,7 +123,7 @@ impl ChosenLetters {
         };
         let whole = plan.dead_letters();
         let progress = |done: u64| says.say(format!("{done} of {whole} discarded"));
-        let notes = self.notes(context, Act::Discarded, &note).await;
+        let notes = NoteWriter::open(context.connect(&self.service).await, note.clone());
         let each = |gone: &DeadLetter| notes.add(gone);
         let options = context.options(note.clone(), stop, &progress, &each);
         let letters = context.letters(&self.service);
@@ -148,7 +141,14 @@ impl ChosenLetters {
             }
             Err(error) => ActionOutcome::failed(&error),
         };
-        self.conclude(context, noted, &note, &mut ended).await;
+        // Events that no binding took are in no database.
+        if let Some(why) = noted.err().filter(|_| self.service != UNROUTED) {
+            ended.say(&format!(
+                "Who did it is in the journal and here, and not in the database of {}: {why}.",
+                self.service
+            ));
+        }
+        self.conclude(context, &note, &mut ended).await;
         ended
     }
 
@@ -170,12 +170,8 @@ impl ChosenLetters {
                 "It was not changed: it is forged, and is not sent back whatever its body. Discard it.",
             );
         }
-        let notes = self.notes(context, Act::Edited, &note).await;
-        let each = |edited: &DeadLetter| notes.add(edited);
-        let options = context.options(note.clone(), stop, &|_| {}, &each);
-        let edited = letters.edit(&plan, body.into(), &options).await;
-        let noted = notes.close().await;
-        let mut ended = match edited {
+        let options = context.options(note.clone(), stop, &|_| {}, &|_| {});
+        let mut ended = match letters.edit(&plan, body.into(), &options).await {
             Ok(summary) if summary.removed > 0 => ActionOutcome::new(
                 ActionState::Done,
                 "It has a new body; the journal has the old one.",
@@ -190,26 +186,12 @@ impl ChosenLetters {
             }
             Err(error) => ActionOutcome::failed(&error),
         };
-        self.conclude(context, noted, &note, &mut ended).await;
+        self.conclude(context, &note, &mut ended).await;
         ended
     }
 
-    async fn notes(&self, context: &ActionContext, act: Act, note: &Note) -> NoteWriter {
-        NoteWriter::open(context.connect(&self.service).await, act, note.clone())
-    }
-
-    /// Says where notes are missing, and who else acted on them if not all was done. Events that no binding took are
-    /// in no database.
-    async fn conclude(
-        &self,
-        context: &ActionContext,
-        noted: Result<(), String>,
-        note: &Note,
-        ended: &mut ActionOutcome,
-    ) {
-        if let Some(why) = noted.err().filter(|_| self.service != UNROUTED) {
-            say_unnoted(&self.service, &why, ended);
-        }
+    /// Says who else acted on them if not all was done.
+    async fn conclude(&self, context: &ActionContext, note: &Note, ended: &mut ActionOutcome) {
         if ended.standing != ActionState::Done {
             let message = self.filter.ids.first().map(String::as_str);
             ended.outcome +=
@@ -232,12 +214,6 @@ impl ChosenLetters {
             ended.say(&format!("`ballet sagas stuck` may still list them: {why}."));
         }
     }
-}
-
-fn say_unnoted(service: &str, why: &str, ended: &mut ActionOutcome) {
-    ended.say(&format!(
-        "Who did it is in the journal and here, and not in the database of {service}: {why}."
-    ));
 }
 
 fn archive(context: &ActionContext, at: Timestamp) -> PathBuf {

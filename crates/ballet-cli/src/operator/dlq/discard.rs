@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use ballet_ops::redrive::{ArchiveFile, DeadLetter};
-use ballet_store::operators::interventions::Act;
 
 use crate::base::confirm::confirm;
 use crate::base::exit::ExitStatus;
@@ -66,8 +65,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         let service = planned.queue.service();
         let progress = ui::Progress::new(&format!("discarding from {service}"), whole);
         let show = |count: u64| progress.show(count);
-        let notes =
-            NoteWriter::open(service, Act::Discarded, note_args.note(options), options).await;
+        let notes = NoteWriter::open(service, note_args.note(options), options).await;
         let note = |discarded: &DeadLetter| notes.add(discarded);
         let redrive_options = note_args.redrive_options(options, stop.clone(), &show, &note);
         let summary =

@@ -1,8 +1,7 @@
 //! `ballet dlq redrive`: sends dead letters back to their services.
 
 use anyhow::Result;
-use ballet_ops::redrive::{DeadLetter, DeadLetterPlan, RedriveOptions, Summary};
-use ballet_store::operators::interventions::Act;
+use ballet_ops::redrive::{DeadLetterPlan, RedriveOptions, Summary};
 use ballet_terminal::{ask, is_interactive};
 
 use crate::base::exit::ExitStatus;
@@ -14,7 +13,6 @@ use crate::operator::dlq::plans::{self, ServicePlan, forget};
 use crate::operator::dlq::selection::DeadLetterSelection;
 use crate::operator::dlq::send_args::SendArgs;
 use crate::operator::dlq::unrouted_events::{self, FromUnrouted};
-use crate::operator::interventions::NoteWriter;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -94,13 +92,9 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         let progress =
             ui::Progress::new(&format!("sending to {service}"), planned.plan.sendable());
         let show = |done: u64| progress.show(done);
-        let notes =
-            NoteWriter::open(service, Act::Redriven, args.sending.note(options), options).await;
-        let note = |sent: &DeadLetter| notes.add(sent);
-        let redrive_options = args.sending.redrive_options(options, stop.clone(), &show, &note);
+        let redrive_options = args.sending.redrive_options(options, stop.clone(), &show);
         let redrive_options = RedriveOptions { beyond_memory, ..redrive_options };
         let sent = planned.queue.dead_letters.redrive(&planned.plan, &redrive_options).await;
-        notes.close().await;
         let mut sent = match sent {
             Ok(sent) => sent,
             // The report counts what was sent to other services.

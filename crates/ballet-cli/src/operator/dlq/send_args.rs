@@ -1,6 +1,6 @@
 //! The options of every command that sends messages.
 
-use ballet_ops::redrive::{Note, OnDeadLetter, Progress, RedriveOptions, Stop};
+use ballet_ops::redrive::{Progress, RedriveOptions, Stop};
 use clap::Args;
 
 use crate::base::options::GlobalOptions;
@@ -22,19 +22,13 @@ pub(crate) struct SendArgs {
 }
 
 impl SendArgs {
-    /// The note on who sends, when and why.
-    pub(crate) fn note(&self, options: &GlobalOptions) -> Note {
-        self.note_args.note(options)
-    }
-
     pub(crate) fn redrive_options<'a>(
         &self,
         options: &GlobalOptions,
         stop: Stop,
         progress: Progress<'a>,
-        each: OnDeadLetter<'a>,
     ) -> RedriveOptions<'a> {
-        let redrive_options = self.note_args.redrive_options(options, stop, progress, each);
+        let redrive_options = self.note_args.redrive_options(options, stop, progress, &|_| {});
         RedriveOptions { rate: self.rate, ..redrive_options }
     }
 }

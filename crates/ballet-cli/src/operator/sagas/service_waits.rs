@@ -65,7 +65,6 @@ fn in_sagas(
             attempts,
             since,
             next_at,
-            sent_back_at,
         } = stuck;
         let (what, message) = match what {
             StuckKind::Message { message_id, event_type } => {
@@ -83,7 +82,6 @@ fn in_sagas(
             what: Some(what),
             since: Some(since),
             next_at,
-            sent_back_at,
             reason,
             detail: Some(detail),
             attempts: u64::from(attempts),

@@ -134,12 +134,7 @@ fn show(all: &[StuckSaga], hindrances: &[Hindrance], whole: usize, options: &Glo
     ];
     let mut table = Table::new(header).right([7]);
     for waiting in all {
-        let next = match waiting.next_at {
-            _ if waiting.sent_back_at.is_some() => {
-                waiting.sent_back_at.map(|at| format!("sent back {} ago", ui::ago(Some(at), now)))
-            }
-            next => next.map(|at| format!("in {}", ui::ago(Some(now), at))),
-        };
+        let next = waiting.next_at.map(|at| format!("in {}", ui::ago(Some(now), at)));
         let state = waiting.state(hindrances, now);
         table.row([
             Cell::from(&waiting.saga),
@@ -165,11 +160,8 @@ fn show(all: &[StuckSaga], hindrances: &[Hindrance], whole: usize, options: &Glo
             ui::ballet()
         ));
     }
-    let is_dead = |waiting: &StuckSaga| {
-        waiting.next_at.is_none()
-            && waiting.sent_back_at.is_none()
-            && waiting.reason != UNPUBLISHABLE
-    };
+    let is_dead =
+        |waiting: &StuckSaga| waiting.next_at.is_none() && waiting.reason != UNPUBLISHABLE;
     if all.iter().any(is_dead) {
         ui::say(&format!(
             "without a next attempt it is a dead letter; send it back: {} dlq redrive --saga <saga>",

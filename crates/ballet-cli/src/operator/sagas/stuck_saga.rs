@@ -16,8 +16,6 @@ pub(super) struct StuckSaga {
     pub(super) step: Option<String>,
     pub(super) what: Option<String>,
     pub(super) since: Option<Timestamp>,
-    /// The time at which a person sent the message back, if its outcome is not known yet.
-    pub(super) sent_back_at: Option<Timestamp>,
     /// The next attempt, if there is one.
     pub(super) next_at: Option<Timestamp>,
     pub(super) reason: String,
@@ -30,11 +28,10 @@ pub(super) struct StuckSaga {
 impl StuckSaga {
     /// The state of the saga, by the rule of all sagas.
     pub(super) fn state(&self, hindrances: &[Hindrance], now: Timestamp) -> SagaState {
-        let Self { service, step, next_at, sent_back_at, .. } = self;
-        let goes_on = next_at.is_some() || sent_back_at.is_some();
+        let Self { service, step, next_at, .. } = self;
         let is_hindered = hindrances.iter().any(|one| one.hinders(service, step.as_deref()));
         let is_late = self.since.is_some_and(|since| now.duration_since(since) > PATIENCE);
-        SagaState::open(!goes_on, is_hindered, is_late)
+        SagaState::open(next_at.is_none(), is_hindered, is_late)
     }
 
     pub(super) fn json(&self, state: SagaState) -> Value {
@@ -44,7 +41,6 @@ impl StuckSaga {
             "since": self.since.map(|at| at.to_string()),
             "next_at": self.next_at.map(|at| at.to_string()), "reason": self.reason,
             "detail": self.detail, "attempts": self.attempts,
-            "sent_back_at": self.sent_back_at.map(|at| at.to_string()),
             "message": self.message.map(|id| id.to_string()),
         })
     }
