@@ -1,6 +1,5 @@
 //! Dead letters whose types and texts are written to do harm.
 
-use ballet_testkit::command::ended;
 use serde_json::json;
 use sqlx::{Connection, query_scalar};
 

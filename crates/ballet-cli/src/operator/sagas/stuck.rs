@@ -77,7 +77,6 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         let noted = of_services.remove(queue.service()).unwrap_or_default();
         add_dead_letters(queue, &noted, &mut all).await?;
     }
-    let now = options.clock.now();
     let mut is_partial = false;
     if let Some(wanted) = &wanted {
         let ids: HashSet<String> = wanted.sagas.iter().map(ToString::to_string).collect();
