@@ -72,7 +72,7 @@ causes! {
     Version = "version",
     /// A process does not start.
     Start = "start",
-    /// A person has paused a service.
+    /// A service takes no messages.
     Paused = "paused",
     /// A service has no process.
     Process = "process",
@@ -106,10 +106,6 @@ causes! {
     Unrouted = "unrouted",
     /// A queue gets messages, and nobody reads or declares it.
     Abandoned = "abandoned",
-    /// Messages that a service needs are in no queue.
-    Lost = "lost",
-    /// Sagas wait for a decision.
-    Undecided = "undecided",
     /// Messages or calls fail.
     Stuck = "stuck",
     /// Ids of messages are used twice.

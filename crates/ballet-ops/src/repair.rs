@@ -5,14 +5,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_store::operators::interventions::Act;
 use jiff::Timestamp;
-use sqlx::PgConnection;
 
 use crate::databases::connect_to;
 use crate::missed::{Consumer, MissedEvents, Witnesses, search, send};
 use crate::redrive::{
-    DeadLetter, DeadLetterFilter, NoteWriter, RedriveError, RedriveOptions, Summary, UnroutedEvents,
+    DeadLetter, DeadLetterFilter, RedriveError, RedriveOptions, Summary, UnroutedEvents,
 };
 use crate::words::{acting, counted, grouped};
 
@@ -114,10 +112,7 @@ impl Repair {
         unrouted.letters().browse(count).await?;
         if !is_preview && result.unrouted > 0 {
             let all = DeadLetterFilter::default();
-            let (sent, unnoted) = unrouted.redrive(&all, options, databases).await?;
-            result.add(sent);
-            let unnoted = unnoted.into_iter().map(|(service, why)| format!("{service}: {why}"));
-            result.failures.extend(unnoted);
+            result.add(unrouted.redrive(&all, options).await?);
         }
         let mut open = Vec::new();
         for part in parts {
@@ -135,33 +130,17 @@ impl Repair {
             result.failures.push(why.to_string());
             Vec::new()
         });
-        for (mut missed, (part, inbox)) in found.into_iter().zip(open) {
-            missed.retain(|event| !claimed.contains(&(part.service, event.id)));
-            if !is_preview
-                && !missed.events().is_empty()
-                && let Err(why) = self.send(&missed, inbox, options, &mut result).await
-            {
-                result.failures.push(format!("{}: {why}", part.service));
+        for mut missed in found {
+            let service = missed.service();
+            missed.retain(|event| !claimed.contains(&(service, event.id)));
+            if !is_preview && !missed.events().is_empty() {
+                match send(&self.witnesses, &missed, options).await {
+                    Ok(sent) => result.add(sent),
+                    Err(why) => result.failures.push(format!("{service}: {why}")),
+                }
             }
             result.missed.push(missed);
         }
         Ok(result)
-    }
-
-    async fn send(
-        &self,
-        missed: &MissedEvents,
-        inbox: PgConnection,
-        options: &RedriveOptions<'_>,
-        result: &mut RepairResult,
-    ) -> Result<(), String> {
-        let notes = NoteWriter::open(Ok(inbox), Act::Redriven, options.note.clone());
-        let each = |event: &DeadLetter| notes.add(event);
-        let (note, stop) = (options.note.clone(), options.stop.clone());
-        let options = RedriveOptions { note, stop, each: &each, ..*options };
-        let sent = send(&self.witnesses, missed, &options).await;
-        let noted = notes.close().await;
-        result.add(sent.map_err(|error| error.to_string())?);
-        noted
     }
 }

@@ -138,16 +138,6 @@ pub(crate) fn is_unreachable(error: &anyhow::Error) -> bool {
     code(error) == UNREACHABLE
 }
 
-/// Whether a server is away and may come back by itself. A TLS failure lasts until somebody repairs it.
-pub(crate) fn is_away(error: &anyhow::Error) -> bool {
-    let answer = error.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
-    let code = answer.and_then(|answer| answer.code());
-    // The classes of Postgres: connections, resources, and a server that starts, recovers or shuts down.
-    let classes = ["08", "53", "57P"];
-    matches!(error.downcast_ref(), Some(CommandError::Unreachable(_)))
-        || code.is_some_and(|code| classes.iter().any(|class| code.starts_with(class)))
-}
-
 fn of_broker(error: &BrokerError) -> u8 {
     match error {
         BrokerError::BadUrl(_) => USAGE,

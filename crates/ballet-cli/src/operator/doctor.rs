@@ -66,7 +66,7 @@ fn show(mut findings: Vec<Finding>, args: &Args, options: &GlobalOptions) {
         let row = |finding: &Finding| {
             json!({ "cause": finding.cause.name(), "subject": finding.subject,
                 "state": finding.state.name(), "since": finding.since.map(|at| at.to_string()),
-                "found": finding.found, "do": finding.advice, "sagas": finding.sagas })
+                "found": finding.found, "do": finding.advice })
         };
         ui::print_json(options.output, findings.iter().map(row));
         return;

@@ -1,7 +1,7 @@
-//! Notes on what a person does to single messages, in the database of their service, where `sagas show` reads them.
+//! Notes on the messages that a person discards, in the database of their service, where audits and `sagas show` read
+//! them.
 
 use ballet_ops::redrive::{self, DeadLetter, Note};
-use ballet_store::operators::interventions::Act;
 
 use crate::base::options::GlobalOptions;
 use crate::base::ui;
@@ -14,10 +14,10 @@ pub(crate) struct NoteWriter {
 
 impl NoteWriter {
     /// Opens the database of the service, if its URL is given.
-    pub(crate) async fn open(service: &str, act: Act, note: Note, options: &GlobalOptions) -> Self {
+    pub(crate) async fn open(service: &str, note: Note, options: &GlobalOptions) -> Self {
         let opened = options.connect(service).await.map_err(|error| format!("{error:#}"));
         let opened = opened.and_then(|db| db.ok_or_else(|| "set DATABASE_URL".to_owned()));
-        Self { service: service.to_owned(), notes: redrive::NoteWriter::open(opened, act, note) }
+        Self { service: service.to_owned(), notes: redrive::NoteWriter::open(opened, note) }
     }
 
     /// Adds a note on a message.
@@ -29,14 +29,10 @@ impl NoteWriter {
     /// with, and the journal says by whom.
     pub(crate) async fn close(self) {
         let Err(why) = self.notes.close().await else { return };
-        not_noted(&self.service, &why);
+        ui::note(&format!(
+            "who did it is in the journal (ballet tap), and not in the database of {}, so `sagas show` does not say \
+             it: {why}",
+            self.service
+        ));
     }
-}
-
-/// Reports that notes are missing in the database of a service.
-pub(crate) fn not_noted(service: &str, why: &str) {
-    ui::note(&format!(
-        "who did it is in the journal (ballet tap), and not in the database of {service}, so `sagas show` \
-         does not say it: {why}"
-    ));
 }

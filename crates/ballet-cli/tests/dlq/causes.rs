@@ -17,7 +17,7 @@ async fn dead_tick(world: &CounterWorld, detail: &str, body: &str) -> String {
 }
 
 #[tokio::test]
-async fn eleven_causes_are_eleven_groups_each_with_a_canary_and_can_be_chosen_by_their_words() {
+async fn eleven_causes_are_eleven_groups_and_can_be_chosen_by_their_words() {
     let world = CounterWorld::new("causes").await;
     let causes = [
         "the shelf is full",
@@ -46,8 +46,7 @@ async fn eleven_causes_are_eleven_groups_each_with_a_canary_and_can_be_chosen_by
     assert_eq!(table.out.lines().count(), 1 + causes.len(), "{table:?}");
     let chosen = ["redrive", "--detail", "the shelf is full", "--dry-run"];
     world.ballet(&chosen).await.ends_with(0).says(&["2 dead letters would be sent back"]);
-    let done = world.ballet(&["redrive", "--all"]).await.ends_with(0);
-    assert_eq!(done.out.matches("was handled").count(), causes.len(), "{done:?}");
+    world.ballet(&["redrive", "--all"]).await.ends_with(0);
     wait_until("all of them to be counted", SOON, || async {
         let counted = world.counted().await;
         let whole: i64 = counted.iter().map(|(_, times)| times).sum();
@@ -93,33 +92,5 @@ async fn a_group_has_an_id_that_selects_exactly_its_letters() {
                 .all(|letter| ids[..4].contains(&letter["id"].as_str().expect("an id").to_owned())),
         "{left:?}"
     );
-    world.close().await;
-}
-
-#[tokio::test]
-async fn a_canary_that_dies_again_does_not_hold_back_what_was_edited() {
-    let world = CounterWorld::new("edits").await;
-    let mut ids = Vec::new();
-    for number in 0..5 {
-        ids.push(
-            dead_tick(&world, "missing field `number`", &format!(r#"{{"no": {number}}}"#)).await,
-        );
-    }
-    world.dead(5).await;
-    // The second edit is no better than the first.
-    for (at, body) in
-        [(2, r#"{"number": "two"}"#), (3, r#"{"number": 3}"#), (4, r#"{"number": 4}"#)]
-    {
-        std::fs::write(world.place.join("body.json"), body).expect("written");
-        world.ballet(&["edit", &ids[at], "--body", "body.json"]).await.ends_with(0);
-    }
-    world.ballet(&["groups"]).await.ends_with(0).prints(&["edited since; it was: missing field"]);
-    let done = world.ballet(&["redrive", "--all"]).await.ends_with(3);
-    // The canary may have been any of the edited ones.
-    assert!(done.err.contains("4 dead letters sent back"), "{done:?}");
-    assert!(done.err.contains("1 were not sent"), "{done:?}");
-    world.are_counted(2).await;
-    assert_eq!(world.counted().await, [(3, 1), (4, 1)]);
-    world.dead(3).await;
     world.close().await;
 }

@@ -14,7 +14,7 @@ mod hostile;
 mod inbox;
 mod interruptions;
 mod listed_sagas;
-mod lost_messages;
+mod lost_journal;
 mod memory;
 mod missed_events;
 mod persons;

@@ -61,8 +61,8 @@ async fn t36_the_old_id_goes_with_the_message_also_when_it_dies_again() {
     let id = old_id();
     world.poison(&id, r#"{"number": 0}"#).await;
     world.trouble("tick", true).await;
-    world.ballet(&["redrive", "--all", "--beyond-memory"]).await.ends_with(1);
-    world.dead(1).await;
+    world.ballet(&["redrive", "--all", "--beyond-memory"]).await.ends_with(0);
+    world.are_redriven(&[1]).await;
     let again = &dead_letter(&world).await["properties"];
     let new_id = again["message_id"].clone();
     assert_ne!(new_id, id.as_str());

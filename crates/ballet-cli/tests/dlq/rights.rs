@@ -19,8 +19,7 @@ async fn t163_who_may_only_look_can_mend_nothing_and_a_stranger_cannot_look() {
     // A service may read its own dead letters.
     as_user(&world, "counter", &["groups"]).await.ends_with(0).prints(&["permanent"]);
     for change in [
-        &["redrive", "--all", "--no-canary"][..],
-        &["redrive", "--all"],
+        &["redrive", "--all"][..],
         &["edit", &ids[0], "--body", "body.json"],
         &["discard", "--all", "--yes"],
     ] {

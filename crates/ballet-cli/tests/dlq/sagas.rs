@@ -166,69 +166,6 @@ async fn a_refused_order_shows_its_dead_letter_and_its_reason() {
 }
 
 #[tokio::test]
-async fn t154_a_paused_service_takes_nothing_even_when_it_is_started_again_and_goes_on_when_it_is_resumed()
- {
-    let mut shop = ShopWorld::open("paused").await;
-    let pause = ["inbox", "pause", "payments"];
-    shop.ballet(&pause).await.ends_with(2).says(&["--why"]);
-    shop.ballet(&["inbox", "pause", "payment", "--why", "x"]).await.ends_with(2);
-    let with =
-        [&pause[..], &["--by", "ada", "--why", "the provider charges twice\nall is well"]].concat();
-    shop.ballet(&with).await.succeeds();
-    let url = format!("{}/readyz", shop.url("payments"));
-    wait_until("a service that is paused, and ready", SOON, || async {
-        let answer = shop.http.get(&url).send().await.map_err(|error| error.to_string())?;
-        let (status, ready) = (answer.status(), answer.json::<Value>().await);
-        let ready = ready.map_err(|error| error.to_string())?;
-        let is_paused =
-            ready["consume"] == "paused by ada: the provider charges twice\nall is well";
-        if is_paused && status == 200 { Ok(Some(())) } else { Err(format!("{status} {ready}")) }
-    })
-    .await
-    .expect("paused");
-    let again = [&pause[..], &["--by", "eve", "--why", "me too"]].concat();
-    shop.ballet(&again).await.ends_with(0).says(&["payments was paused by ada"]);
-
-    let order = shop.new_order(&checkout()).await;
-    let open = until_said(&shop, &["sagas", "open"], "inventory.stock_reserved.v1").await;
-    assert!(open.contains("blocked"), "{open}");
-    assert!(open.contains("it is paused by ada: the provider charges twice"), "{open}");
-    let listed = ["sagas", "list", "--state", "blocked", "-o", "json"];
-    let listed = until_said(&shop, &listed, &order).await;
-    assert!(
-        listed.contains("payments: paused: it is paused by ada: the provider charges twice"),
-        "{listed}"
-    );
-    // Text that a person has typed is shown on one line.
-    let shown = shop.ballet(&["sagas", "show", &order]).await.succeeds();
-    let blocked =
-        "blocked by payments: paused: it is paused by ada: the provider charges twice all is well";
-    assert!(shown.contains(blocked), "{shown}");
-    let stuck = shop.ballet(&["sagas", "list", "--state", "stuck"]).await.succeeds();
-    assert!(!stuck.contains(&order), "{stuck}");
-    let found: Vec<Value> = shop.ballet(&["doctor", "-o", "json"]).await.json();
-    let of = |check: &str| {
-        found.iter().find(|one| one["cause"] == check && one["subject"] == "payments")
-    };
-    assert_eq!(of("paused").expect("a finding")["state"], "warning", "{found:?}");
-
-    // A process that comes later takes nothing either.
-    shop.stop("payments").await;
-    shop.start("payments", None).await;
-    let url = format!("{}/readyz", shop.url("payments"));
-    wait_until("the new process to be paused", SOON, || async {
-        let ready = shop.http.get(&url).send().await.map_err(|error| error.to_string())?;
-        let ready = ready.text().await.map_err(|error| error.to_string())?;
-        if ready.contains("paused by ada") { Ok(Some(())) } else { Err(ready) }
-    })
-    .await
-    .expect("paused");
-    shop.ballet(&["inbox", "resume", "payments"]).await.succeeds();
-    shop.order_is(&order, "completed").await;
-    shop.ballet(&["inbox", "resume", "payments"]).await.ends_with(0).says(&["was not paused"]);
-}
-
-#[tokio::test]
 async fn t169_a_saga_that_has_ended_is_never_shown_with_something_left_to_do() {
     let shop = ShopWorld::open("torn").await;
     for _ in 0..6 {

@@ -6,17 +6,16 @@ use ballet_stage::{Authority, Options, Servers};
 use ballet_testkit::command::ended;
 use tokio::process::Command;
 
-use crate::world::CounterWorld;
+use crate::world::{CounterWorld, ballet};
 
-/// `ballet dlq redrive --all` with these servers and certificates.
-fn redrive(
-    world: &CounterWorld,
+/// The command with these servers and certificates.
+fn with_certificates(
+    mut command: Command,
     amqp: &str,
     database: &str,
     amqp_ca: &Path,
     database_ca: &Path,
 ) -> Command {
-    let mut command = world.command(&["redrive", "--all"]);
     command.env("AMQP_URL", amqp).env("DATABASE_URL", database);
     command.env("AMQP_CA_FILE", amqp_ca).arg("--database-ca-file").arg(database_ca);
     command
@@ -49,17 +48,27 @@ async fn t161_the_command_speaks_tls_and_tells_what_is_wrong_with_a_certificate(
     let user = user.replace("amqp://", "amqps://");
     let amqp = format!("{user}@localhost:{port}/{}", world.env.vhost());
     let database = world.env.database_url("counter").replace("127.0.0.1", "localhost");
-    for (amqp, amqp_ca, database_ca, code, says) in [
-        (&plain, &ca, &ca, 2, "write amqps://"),
-        (&amqp, &stranger, &ca, 4, "set AMQP_CA_FILE to the CA"),
-        (&amqp, &ca, &stranger, 4, "set DATABASE_CA_FILE to the CA"),
-        (&amqp, &ca, &world.place.join("nothing.pem"), 2, "nothing.pem cannot be read"),
+    let redrive = |amqp: &str, amqp_ca: &Path| {
+        with_certificates(world.command(&["redrive", "--all"]), amqp, &database, amqp_ca, &ca)
+    };
+    for (amqp, amqp_ca, code, says) in [
+        (&plain, &ca, 2, "write amqps://"),
+        (&amqp, &stranger, 4, "set AMQP_CA_FILE to the CA"),
+        (&amqp, &world.place.join("nothing.pem"), 2, "nothing.pem cannot be read"),
     ] {
-        let refused = ended(redrive(&world, amqp, &database, amqp_ca, database_ca)).await;
+        let refused = ended(redrive(amqp, amqp_ca)).await;
         assert!(refused.err.contains(says), "{says}: {refused:?}");
         refused.ends_with(code);
     }
-    ended(redrive(&world, &amqp, &database, &ca, &ca)).await.ends_with(0).prints(&["was handled"]);
+    let waiting = |database_ca: &Path| {
+        let mut command = ballet(&world.env, &world.place);
+        command.args(["inbox", "list", "--service", "counter"]);
+        with_certificates(command, &amqp, &database, &ca, database_ca)
+    };
+    ended(waiting(&ca)).await.ends_with(0);
+    let refused = ended(waiting(&stranger)).await;
+    assert!(refused.err.contains("set DATABASE_CA_FILE to the CA"), "{refused:?}");
+    ended(redrive(&amqp, &ca)).await.ends_with(0).says(&["1 dead letter sent back"]);
     world.all_counted_once(1).await;
     world.close().await;
     servers.stop().await.expect("stopped");

@@ -210,13 +210,17 @@ impl CounterWorld {
         self.dead(1).await;
     }
 
-    /// The number of redrives of each dead letter, in order.
-    pub(crate) async fn redrives(&self) -> Vec<u64> {
-        let listed = self.list(&[]).await;
-        let mut redrives: Vec<u64> =
-            listed.iter().filter_map(|letter| letter["redrives"].as_u64()).collect();
-        redrives.sort_unstable();
-        redrives
+    /// Waits until the dead letters were redriven so often, in order.
+    pub(crate) async fn are_redriven(&self, expected: &[u64]) {
+        wait_until(&format!("dead letters redriven {expected:?}"), SOON, || async {
+            let listed = self.list(&[]).await;
+            let mut redrives: Vec<u64> =
+                listed.iter().filter_map(|letter| letter["redrives"].as_u64()).collect();
+            redrives.sort_unstable();
+            if redrives == expected { Ok(Some(())) } else { Err(format!("{redrives:?}")) }
+        })
+        .await
+        .expect("redriven");
     }
 
     /// Makes this many dead letters of ticks, and mends the cause.
@@ -247,6 +251,12 @@ impl CounterWorld {
     pub(crate) async fn counted(&self) -> Vec<(i64, i64)> {
         let statement = "select number, count(*) from counted group by number order by number";
         sqlx::query_as(statement).fetch_all(&self.counts).await.expect("rows")
+    }
+
+    /// Waits until one number is counted, once.
+    pub(crate) async fn is_counted(&self, number: i64) {
+        self.are_counted(1).await;
+        assert_eq!(self.counted().await, [(number, 1)]);
     }
 
     /// Waits until this many numbers are counted.

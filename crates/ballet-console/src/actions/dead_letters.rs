@@ -1,16 +1,14 @@
 //! Sends dead letters back, discards and edits them.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use ballet_core::envelope::Limits;
 use ballet_core::topology::UNROUTED;
 use ballet_ops::redrive::{
-    ArchiveFile, DeadLetter, DeadLetterFilter, DeadLetterPlan, Note, NoteWriter, OutcomeWatch,
-    RedriveError, RedriveOptions, SendBackResult, Stop, Summary, send_back,
+    ArchiveFile, DeadLetter, DeadLetterFilter, DeadLetterPlan, Note, NoteWriter, RedriveError,
+    RedriveOptions, Stop, Summary,
 };
 use ballet_store::inbox::stuck;
-use ballet_store::operators::interventions::Act;
 use jiff::Timestamp;
 use sqlx::Connection as _;
 
@@ -18,14 +16,9 @@ use crate::actions::action_context::ActionContext;
 use crate::actions::running_actions::{ActionOutcome, ProgressText};
 use crate::store::actions::ActionState;
 
-/// The longest wait for the next outcome of the sent messages.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 /// The options for sending dead letters back.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SendOptions {
-    /// Whether one of each group goes first, and the others only if it was handled.
-    pub(crate) has_canary: bool,
     /// The most messages in a second.
     pub(crate) rate: Option<u32>,
     /// Whether to include dead letters so old that nothing shows whether they were handled.
@@ -52,47 +45,34 @@ impl ChosenLetters {
         context.letters(&self.service).plan(self.filter.clone(), part, floor).await
     }
 
-    /// Sends the dead letters of the plan back, and waits for their outcomes.
+    /// Sends the dead letters of the plan back.
     pub(crate) async fn redrive(
         &self,
         context: &ActionContext,
-        mut plan: DeadLetterPlan,
+        plan: DeadLetterPlan,
         note: Note,
         sending: SendOptions,
         stop: Stop,
         says: &ProgressText,
     ) -> ActionOutcome {
+        let SendOptions { rate, beyond_memory } = sending;
         if self.service == UNROUTED {
-            return self.send_on(context, &plan, note, sending.rate, stop, says).await;
+            return self.send_on(context, &plan, note, rate, stop, says).await;
         }
         let whole = plan.sendable();
-        let notes = self.notes(context, Act::Redriven, &note).await;
         let progress = |done: u64| says.say(format!("{done} of {whole} sent"));
-        let known = |of: u64| {
-            says.say(format!("all are sent; what became of {of} of them is known"));
-        };
-        let each = |sent: &DeadLetter| notes.add(sent);
-        let SendOptions { has_canary, rate, beyond_memory } = sending;
-        let options = context.options(note.clone(), stop, &progress, &each);
+        let options = context.options(note.clone(), stop, &progress, &|_| {});
         let options = RedriveOptions { rate, beyond_memory, ..options };
-        if has_canary {
-            says.say("one of each group is sent first".to_owned());
-        }
-        let inbox = || async { context.connect(&self.service).await.ok() };
-        let inboxes = [inbox().await, inbox().await];
-        let letters = context.letters(&self.service);
-        let watching = OutcomeWatch { inboxes, patience: PATIENCE, known: &known };
-        let sent = send_back(&letters, &mut plan, has_canary, &options, watching).await;
-        let noted = notes.close().await;
+        let sent = context.letters(&self.service).redrive(&plan, &options).await;
         let mut ended = match sent {
-            Ok(sent) => {
-                let mut ended = sent_back(whole, &sent);
-                self.forget(context, &sent.summary, &mut ended).await;
+            Ok(summary) => {
+                let mut ended = sent_back(whole, &summary);
+                self.forget(context, &summary, &mut ended).await;
                 ended
             }
             Err(error) => ActionOutcome::failed(&error),
         };
-        self.conclude(context, noted, &note, &mut ended).await;
+        self.conclude(context, &note, &mut ended).await;
         ended
     }
 
@@ -110,18 +90,15 @@ impl ChosenLetters {
         let progress = |done: u64| says.say(format!("{done} of {whole} sent"));
         let options = context.options(note.clone(), stop, &progress, &|_| {});
         let options = RedriveOptions { rate, ..options };
-        let unrouted = context.unrouted();
-        let (summary, unnoted) =
-            match unrouted.redrive(&self.filter, &options, &context.databases).await {
-                Ok(sent) => sent,
-                Err(error) => return ActionOutcome::failed(&error),
-            };
+        let summary = match context.unrouted().redrive(&self.filter, &options).await {
+            Ok(sent) => sent,
+            Err(error) => return ActionOutcome::failed(&error),
+        };
         let done = summary.removed;
         let says = format!("{done} of {whole} sent to their services.");
         let mut ended = ActionOutcome::new(standing(done, whole), says);
         say_failures(&summary, &mut ended);
-        unnoted.iter().for_each(|(service, why)| say_unnoted(service, why, &mut ended));
-        self.conclude(context, Ok(()), &note, &mut ended).await;
+        self.conclude(context, &note, &mut ended).await;
         ended
     }
 
@@ -146,7 +123,7 @@ impl ChosenLetters {
         };
         let whole = plan.dead_letters();
         let progress = |done: u64| says.say(format!("{done} of {whole} discarded"));
-        let notes = self.notes(context, Act::Discarded, &note).await;
+        let notes = NoteWriter::open(context.connect(&self.service).await, note.clone());
         let each = |gone: &DeadLetter| notes.add(gone);
         let options = context.options(note.clone(), stop, &progress, &each);
         let letters = context.letters(&self.service);
@@ -164,7 +141,14 @@ impl ChosenLetters {
             }
             Err(error) => ActionOutcome::failed(&error),
         };
-        self.conclude(context, noted, &note, &mut ended).await;
+        // Events that no binding took are in no database.
+        if let Some(why) = noted.err().filter(|_| self.service != UNROUTED) {
+            ended.say(&format!(
+                "Who did it is in the journal and here, and not in the database of {}: {why}.",
+                self.service
+            ));
+        }
+        self.conclude(context, &note, &mut ended).await;
         ended
     }
 
@@ -186,12 +170,8 @@ impl ChosenLetters {
                 "It was not changed: it is forged, and is not sent back whatever its body. Discard it.",
             );
         }
-        let notes = self.notes(context, Act::Edited, &note).await;
-        let each = |edited: &DeadLetter| notes.add(edited);
-        let options = context.options(note.clone(), stop, &|_| {}, &each);
-        let edited = letters.edit(&plan, body.into(), &options).await;
-        let noted = notes.close().await;
-        let mut ended = match edited {
+        let options = context.options(note.clone(), stop, &|_| {}, &|_| {});
+        let mut ended = match letters.edit(&plan, body.into(), &options).await {
             Ok(summary) if summary.removed > 0 => ActionOutcome::new(
                 ActionState::Done,
                 "It has a new body; the journal has the old one.",
@@ -206,26 +186,12 @@ impl ChosenLetters {
             }
             Err(error) => ActionOutcome::failed(&error),
         };
-        self.conclude(context, noted, &note, &mut ended).await;
+        self.conclude(context, &note, &mut ended).await;
         ended
     }
 
-    async fn notes(&self, context: &ActionContext, act: Act, note: &Note) -> NoteWriter {
-        NoteWriter::open(context.connect(&self.service).await, act, note.clone())
-    }
-
-    /// Says where notes are missing, and who else acted on them if not all was done. Events that no binding took are
-    /// in no database.
-    async fn conclude(
-        &self,
-        context: &ActionContext,
-        noted: Result<(), String>,
-        note: &Note,
-        ended: &mut ActionOutcome,
-    ) {
-        if let Some(why) = noted.err().filter(|_| self.service != UNROUTED) {
-            say_unnoted(&self.service, &why, ended);
-        }
+    /// Says who else acted on them if not all was done.
+    async fn conclude(&self, context: &ActionContext, note: &Note, ended: &mut ActionOutcome) {
         if ended.standing != ActionState::Done {
             let message = self.filter.ids.first().map(String::as_str);
             ended.outcome +=
@@ -250,12 +216,6 @@ impl ChosenLetters {
     }
 }
 
-fn say_unnoted(service: &str, why: &str, ended: &mut ActionOutcome) {
-    ended.say(&format!(
-        "Who did it is in the journal and here, and not in the database of {service}: {why}."
-    ));
-}
-
 fn archive(context: &ActionContext, at: Timestamp) -> PathBuf {
     context.archive.join(format!("discarded-{}.jsonl", at.strftime("%Y%m%dT%H%M%S%3fZ")))
 }
@@ -277,23 +237,16 @@ fn say_failures(summary: &Summary, ended: &mut ActionOutcome) {
     }
 }
 
-fn sent_back(whole: u64, sent_back: &SendBackResult) -> ActionOutcome {
-    let SendBackResult { summary, outcomes, error, .. } = sent_back;
+fn sent_back(whole: u64, summary: &Summary) -> ActionOutcome {
     let sent = summary.removed;
-    let standing = match () {
-        () if sent == 0 || outcomes.dead() == sent => ActionState::Failed,
-        () if sent < whole || outcomes.handled < sent => ActionState::Partly,
-        () => ActionState::Done,
-    };
-    let says = format!("{sent} of {whole} were sent back: {outcomes}.");
-    let mut ended = ActionOutcome::new(standing, says);
-    outcomes.deaths().for_each(|death| ended.say(&death));
-    if let Some(error) = error {
+    let mut ended =
+        ActionOutcome::new(standing(sent, whole), format!("{sent} of {whole} were sent back."));
+    if let Some(error) = &summary.error {
         ended.say(&format!("The rest was not sent: {error}."));
     } else if sent < whole && !summary.stopped {
         ended.say(&format!(
-            "{} were not sent: the first of their group was not handled, nothing shows any more whether they were \
-             handled before, or somebody else acted on them.",
+            "{} were not sent: nothing shows any more whether they were handled before, or somebody else acted on \
+             them.",
             whole - sent
         ));
     }

@@ -7,4 +7,3 @@ pub(crate) mod dead_letters;
 pub(crate) mod repair;
 pub(crate) mod running_actions;
 pub(crate) mod sagas;
-pub(crate) mod services;

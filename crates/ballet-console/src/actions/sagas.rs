@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use ballet_check::solved_event;
 use ballet_core::{EventType, SagaId};
-use ballet_ops::redrive::{DeadLetter, Note, NoteWriter, PendingRetries, Stop};
+use ballet_ops::redrive::{Note, PendingRetries, Stop};
 use ballet_ops::sagas::{self, ManualCompensation, SolveError, SolvedStep, StoppableSaga};
 use ballet_ops::words::counted;
 use ballet_store::dead_events::{self, DeadEventFilter};
-use ballet_store::operators::interventions::Act;
 use sqlx::Connection as _;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -165,12 +164,9 @@ impl RetryScope {
     ) -> ActionOutcome {
         let service = &*self.service;
         let waiting = self.waiting();
-        let notes = NoteWriter::open(context.connect(service).await, Act::Retried, note.clone());
-        let each = |moved: &DeadLetter| notes.add(moved);
         let progress = |done: u64| says.say(format!("{} moved", counted(done, "message")));
-        let options = context.options(note.clone(), stop, &progress, &each);
+        let options = context.options(note, stop, &progress, &|_| {});
         let moved = waiting.hurry(&context.broker, &options).await;
-        let noted = notes.close().await;
         let mut ended = match moved {
             Ok(summary) => {
                 let standing =
@@ -185,12 +181,9 @@ impl RetryScope {
             }
             Err(error) => ActionOutcome::failed(&error),
         };
-        if let Err(why) = noted {
-            ended.say(&format!("Who did it is not in the database of {service}: {why}."));
-        }
         let calls = async {
             let mut db = context.connect(service).await?;
-            let calls = waiting.hurry_calls(&mut db, &note).await;
+            let calls = waiting.hurry_calls(&mut db).await;
             db.close().await.ok();
             calls.map_err(|error| error.to_string())
         };
@@ -206,13 +199,11 @@ impl RetryScope {
     }
 
     /// Publishes again the events that could not be published.
-    pub(crate) async fn outbox(&self, context: &ActionContext, note: &Note) -> ActionOutcome {
+    pub(crate) async fn outbox(&self, context: &ActionContext) -> ActionOutcome {
         let service = &*self.service;
         let put = async {
             let mut db = context.connect(service).await?;
-            let put =
-                dead_events::retry(&mut db, &self.unpublished(), note.of(Act::Retried), |_| {})
-                    .await;
+            let put = dead_events::retry(&mut db, &self.unpublished(), |_| {}).await;
             db.close().await.ok();
             put.map_err(|error| error.to_string())
         };

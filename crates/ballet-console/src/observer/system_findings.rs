@@ -53,23 +53,13 @@ impl SystemFindings {
         self.all().into_iter().filter(is_unwell).cloned().collect()
     }
 
-    /// Returns the finding that a message is lost for which a saga waits in a service.
-    pub(crate) fn lost(&self, saga: Uuid, service: &str) -> Option<&Finding> {
-        self.rest.iter().find(|one| one.subject == service && one.sagas.contains(&saga))
-    }
-
-    /// Returns the places of sagas that are not waiting, as the database compares them: a service, a step of it, or a
-    /// saga whose message is lost.
+    /// Returns the places of sagas that are not waiting, as the database compares them: a service, or a step of it.
     pub(crate) fn places(&self) -> Vec<String> {
         let place = |one: &Hindrance| match &one.step {
             Some(step) => format!("{}/{step}", one.service),
             None => one.service.clone(),
         };
-        let lost = self
-            .rest
-            .iter()
-            .flat_map(|one| one.sagas.iter().map(|saga| format!("{saga}/{}", one.subject)));
-        self.hindrances.iter().map(place).chain(lost).collect()
+        self.hindrances.iter().map(place).collect()
     }
 
     /// Returns the sagas in which something fails with an error that has this text, each with the error.

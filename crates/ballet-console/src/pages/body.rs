@@ -80,15 +80,6 @@ pub(crate) fn has_personal(schema: &Value) -> bool {
     }
 }
 
-/// Returns a body with masks in place of personal values.
-pub(crate) fn masked(contract_index: &ContractIndex, event: &str, body: &Value) -> Value {
-    let mut masked = body.clone();
-    if let Some(listed) = contract_index.events.get(event) {
-        mask(&mut masked, &[&listed.schema], &listed.schema["$defs"]);
-    }
-    masked
-}
-
 /// Masks the values that one of these schemas declares personal.
 fn mask(value: &mut Value, schemas: &[&Value], definitions: &Value) {
     let all = applied(schemas, definitions);

@@ -63,7 +63,6 @@ pub(crate) fn act(
                     (token(person)) (seen) (meant.hidden())
                     h2 { "Send them " (direction) }
                     (why(&format!("Why are they sent {direction}?")))
-                    @if !is_unrouted { (check("canary", "One of each group first, and the others only if that one was handled", true)) }
                     label { "At most in a second" input name="rate" type="number" min="1" max="100000" placeholder="no limit"; }
                     @if plan.beyond_memory() > 0 { (check("beyond_memory", "Also those of which nobody knows whether they were handled", false)) }
                     button type="submit" name="act" value="redrive" { "Send " (grouped(to_send)) " " (direction) }
@@ -123,7 +122,7 @@ pub(crate) fn edit(edit: &BodyEdit<'_>, person: &Person) -> Markup {
         form.act method="post" action={ (at) "/edit" } {
             (token(person)) (seen)
             label { "The body" textarea name="body" rows="18" spellcheck="false" dir="auto" required { (new) } }
-            p.quiet { "What is about a person is masked. Where you leave a mask, the value stays. The old body stays in the journal." }
+            p.quiet { "What is about a person is masked: type the values in place of the masks. The old body stays in the journal." }
             button type="submit" name="act" value="check" { "Look at the change" }
         }
     }

@@ -15,7 +15,6 @@ pub(crate) mod layout;
 pub(crate) mod letter;
 pub(crate) mod letter_selection;
 pub(crate) mod login;
-pub(crate) mod masked_edit;
 pub(crate) mod now;
 pub(crate) mod publish;
 pub(crate) mod remedy;

@@ -2,9 +2,8 @@
 //! each step. Each part is made on its own, so that an open page gets only the changed parts.
 
 use ballet_check::lanes::{Mark, Marks, marked};
-use ballet_core::Cause;
 use ballet_ops::sagas::{Hindrance, SagaState};
-use ballet_ops::standing::finding::{Area, Finding};
+use ballet_ops::standing::finding::Area;
 use ballet_ops::words::grouped;
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, PreEscaped, html};
@@ -12,7 +11,7 @@ use maud::{Markup, PreEscaped, html};
 use crate::contract_index::ContractIndex;
 use crate::pages::hour::hour;
 use crate::pages::remedy::remedy;
-use crate::pages::standing::{PartsStanding, link_of_advice, standing};
+use crate::pages::standing::{PartsStanding, standing};
 use crate::pages::words::{ago, encoded, event, sign, since, span, state};
 use crate::store::counts::{CauseGroup, JournalProgress, SeenType};
 
@@ -178,8 +177,7 @@ fn causes(now: &NowPage) -> Markup {
                             span.why dir="auto" { (why(cause, now)) }
                             @if let Some(at) = cause.since { span.quiet { "for " (since(at, seen_at)) } }
                         }
-                        @if let Some(lost) = lost(cause, now) { p.remedy { "Do: " (lost.advice) ". " (link_of_advice(lost)) } }
-                        @else if let Some(remedy) = cause.service.as_deref().and_then(|service| {
+                        @if let Some(remedy) = cause.service.as_deref().and_then(|service| {
                             remedy(cause.state, service, cause.reason.as_deref(), cause.cause.as_deref())
                         }) { (remedy) }
                     }
@@ -198,16 +196,7 @@ fn why<'a>(cause: &'a CauseGroup, now: &'a NowPage) -> &'a str {
     let hindrance = now.hindrances.iter().find(hinders);
     let hindrance = hindrance.filter(|_| cause.state == SagaState::Blocked);
     let of_cause = || cause.detail.as_deref().or(cause.what.as_deref());
-    let lost = lost(cause, now).map(|lost| &*lost.found);
-    hindrance.map(|one| &*one.why).or(lost).or_else(of_cause).unwrap_or_default()
-}
-
-/// Returns the finding that the messages are lost for which they wait.
-fn lost<'a>(cause: &CauseGroup, now: &'a NowPage) -> Option<&'a Finding> {
-    let is_it =
-        |one: &&Finding| one.cause == Cause::Lost && cause.service.as_ref() == Some(&one.subject);
-    let is_stuck = cause.state == SagaState::Stuck && cause.reason.is_none();
-    now.standing.unwell.iter().find(is_it).filter(|_| is_stuck && now.chosen.is_none())
+    hindrance.map(|one| &*one.why).or_else(of_cause).unwrap_or_default()
 }
 
 fn address(cause: &CauseGroup) -> String {

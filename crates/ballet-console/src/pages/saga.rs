@@ -160,8 +160,6 @@ fn advice(wait: &SagaWait, seen: &SagaPage<'_>) -> Markup {
         } @else if wait.is_dead {
             "It is a dead letter. When its cause is mended, send it back from " a href=(letter(wait, seen)) { "its page" } ", or with "
             code { "ballet dlq redrive --service " (wait.service) } "."
-        } @else if let Some(lost) = seen.system.lost(seen.found.id, service) {
-            "Its message is in no queue any more. Do: " (lost.advice) "."
         } @else if let Some(at) = wait.next_at {
             "It is tried again in " (span(at.duration_since(now))) "."
         } @else if wait.is_silent {

@@ -11,7 +11,6 @@ use maud::{Markup, html};
 
 use crate::actions::sagas::RetryScope;
 use crate::observer::system_findings::SystemFindings;
-use crate::pages::forms::{token, why};
 use crate::pages::layout::Person;
 use crate::pages::standing::{PartsStanding, class, link_of_advice, standing};
 use crate::pages::words::{ago, since};
@@ -82,7 +81,7 @@ fn service_row(service: &str, found: &[&Finding], page: &ServicesPage<'_>) -> Ma
                 @for one in &others { (row(one, page.person)) }
                 @if others.is_empty() { @if known.is_some() { span.calm { span aria-hidden="true" { "✓ " } "well" } } @else { span.quiet { "not known" } } }
                 @if let Some(Err(why)) = figures { p.quiet dir="auto" { "no figures: " (why) } }
-                @if let Some(figures) = known { (retry_link(service, figures, page)) (switch(service, figures, page)) }
+                @if let Some(figures) = known { (retry_link(service, figures, page)) }
                 (folded(&well, page.person))
             }))
             (cell(2, html! { @if let Some(figures) = known { (processes(figures)) } }))
@@ -179,35 +178,6 @@ fn retry_link(service: &str, figures: &ServiceFigures, page: &ServicesPage<'_>) 
     html! {
         @if waits > 0 && page.person.is_operator() {
             p { a.button href=(RetryScope { service: service.to_owned(), saga: None }.address()) { "Try again now what waits in " (service) } }
-        }
-    }
-}
-
-/// Shows the form that pauses or resumes the service.
-fn switch(service: &str, figures: &ServiceFigures, page: &ServicesPage<'_>) -> Markup {
-    let form = |act: &str, question: &str, says: &str| {
-        html! {
-            form.act method="post" action={ "/services/" (service) } {
-                (token(page.person))
-                (why(question))
-                button type="submit" name="act" value=(act) { (says) }
-            }
-        }
-    };
-    html! {
-        @match &figures.paused {
-            Some(paused) => {
-                p.away dir="auto" { "It takes no messages: it was " (paused) " (" (ago(paused.at, page.now)) ")." }
-                @if page.person.is_operator() { (form("resume", "Why does it go on?", &format!("Resume {service}"))) }
-            }
-            None => { @if page.person.is_operator() {
-                details {
-                    summary { "Pause it" }
-                    p { "All its processes stop taking messages within seconds, those that are started later, too. Its messages wait in its \
-                        queue, and its sagas are blocked, not stuck. It answers requests as before." }
-                    (form("pause", "Why is it paused?", &format!("Pause {service}")))
-                }
-            } }
         }
     }
 }

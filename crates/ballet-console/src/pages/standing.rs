@@ -2,7 +2,6 @@
 
 use ballet_core::Cause;
 use ballet_core::topology::UNROUTED;
-use ballet_ops::sagas::SagaState;
 use ballet_ops::standing::finding::{Area, Finding, FindingState};
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
@@ -82,9 +81,6 @@ pub(crate) fn link_of_advice(finding: &Finding) -> Markup {
         Cause::Unrouted => (letters(UNROUTED), "send them on, or discard them"),
         Cause::Outbox => (retry(), "publish them now"),
         Cause::Stuck => (retry(), "try them again now"),
-        Cause::Undecided => (format!("/sagas?state={}", SagaState::Waiting), "those that are open"),
-        Cause::Paused => (format!("/services#{service}"), "resume it"),
-        Cause::Lost => ("/repair".to_owned(), "send them, after a look"),
         _ if finding.advice.contains("topology repair") => {
             ("/repair".to_owned(), "repair it, after a look")
         }

@@ -19,7 +19,7 @@ use crate::pages::dead_actions::{self as pages, BodyEdit};
 use crate::pages::layout::Person;
 use crate::pages::letter::Letter;
 use crate::pages::letter_selection::LetterSelection;
-use crate::pages::{body, dead_letters, masked_edit};
+use crate::pages::{body, dead_letters};
 use crate::server::acts::{Deed, ReasonForm, begin_and_show, record_unmasking};
 use crate::server::site::Site;
 use crate::server::visit::{Answer, Visit};
@@ -75,8 +75,6 @@ pub(super) struct LettersForm {
     #[serde(default)]
     why: String,
     #[serde(default)]
-    canary: String,
-    #[serde(default)]
     beyond_memory: String,
     #[serde(default)]
     rate: String,
@@ -116,11 +114,7 @@ pub(super) async fn act(visit: Visit, Form(act): Form<LettersForm>) -> Answer {
                     _ => return Err(visit.refused("The rate is a number from 1 to 100,000.")),
                 },
             };
-            let sending = SendOptions {
-                has_canary: act.canary == "yes",
-                rate,
-                beyond_memory: act.beyond_memory == "yes",
-            };
+            let sending = SendOptions { rate, beyond_memory: act.beyond_memory == "yes" };
             begin_and_show(
                 &visit,
                 why,
@@ -243,17 +237,17 @@ pub(super) async fn edit(
     visit.page("/dead-letters", "Another body", &pages::edit(&edit, &visit.person))
 }
 
-/// Returns the new body formatted with its masks, and the one to send. Otherwise its faults.
+/// Returns the new body formatted, and the one to send. Otherwise its faults.
 fn check_body(site: &Site, letter: &Letter, given: &str) -> Result<(String, String), Vec<String>> {
     let one = |why: String| vec![why];
-    let shown: Value = serde_json::from_str(given)
+    let new: Value = serde_json::from_str(given)
         .map_err(|error| one(format!("It is not JSON: {}", syntax_in_words(&error))))?;
-    let mut sent = shown.clone();
-    let before = serde_json::from_slice::<Value>(&letter.body).ok();
+    let body = new.to_string();
+    // A contract that allows any text allows a mask, too.
+    if body.contains(&Value::from(body::MASK).to_string()) {
+        return Err(one("It has a mask: type the value in its place.".to_owned()));
+    }
     let name = letter.event_type.as_deref().unwrap_or_default();
-    let masked = before.as_ref().map(|before| body::masked(&site.contract_index, name, before));
-    masked_edit::put_back(&mut sent, before.as_ref().zip(masked.as_ref()), "body").map_err(one)?;
-    let body = sent.to_string();
     if let Some(event) = site.contract_index.event(name) {
         let message = Incoming {
             event_type: Some(name),
@@ -270,7 +264,7 @@ fn check_body(site: &Site, letter: &Letter, given: &str) -> Result<(String, Stri
             return Err(faults);
         }
     }
-    Ok((serde_json::to_string_pretty(&shown).unwrap_or_default(), body))
+    Ok((serde_json::to_string_pretty(&new).unwrap_or_default(), body))
 }
 
 /// Shows the dead letter with personal values, once.

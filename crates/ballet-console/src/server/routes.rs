@@ -32,7 +32,6 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
         .route("/sagas/{id}/answer", get(answer_acts::form).post(answer_acts::answer))
         .route("/events/{name}/publish", get(publish::form).post(publish::publish))
         .route("/actions/{id}/stop", post(acts::stop))
-        .route("/services/{service}", post(system::switch))
         .route(
             "/services/{service}/retry",
             get(saga_acts::service_retry_form).post(saga_acts::service_retry),

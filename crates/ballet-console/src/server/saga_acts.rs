@@ -135,8 +135,8 @@ async fn begin_retry(visit: &Visit, retry: RetryScope, again: RetryForm) -> Answ
         }
         "outbox" => {
             let deed = deed("the unpublished events");
-            begin_and_show(visit, &why, &deed, |context, note, _, _| async move {
-                retry.outbox(&context, &note).await
+            begin_and_show(visit, &why, &deed, |context, _, _, _| async move {
+                retry.outbox(&context).await
             })
             .await
         }

@@ -1,17 +1,13 @@
 //! The pages of the running system: its services and its audits.
 
-use std::sync::Arc;
 use std::time::Instant;
 
-use axum::Form;
-use axum::extract::{Path, Query};
+use axum::extract::Query;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 use jiff::SignedDuration;
 
-use crate::actions::services::{pause, resume};
 use crate::pages::{audit, services};
-use crate::server::acts::{Deed, begin_and_show};
 use crate::server::live::standing;
 use crate::server::visit::{Answer, Visit};
 use crate::store::{audits, counts};
@@ -36,41 +32,6 @@ pub(super) async fn services(visit: Visit) -> Answer {
         })
     };
     visit.page("/services", "Services", &content)
-}
-
-/// The wanted state of a service.
-#[derive(Debug, serde::Deserialize)]
-pub(super) struct SwitchForm {
-    act: String,
-    #[serde(default)]
-    why: String,
-}
-
-/// Pauses or resumes a service.
-pub(super) async fn switch(
-    visit: Visit,
-    Path(service): Path<String>,
-    Form(SwitchForm { act, why }): Form<SwitchForm>,
-) -> Answer {
-    let service = visit.service(&service)?;
-    let is_pause = act == "pause";
-    let deed = Deed {
-        act: if is_pause { "pauses" } else { "resumes" },
-        what: service.to_owned(),
-        service: Some(service.to_owned()),
-        ..Deed::default()
-    };
-    let again = Arc::clone(&visit.site.again);
-    begin_and_show(&visit, &why, &deed, |context, note, _, _| async move {
-        let done = if is_pause {
-            pause(&context, service, &note).await
-        } else {
-            resume(&context, service).await
-        };
-        again.notify_one();
-        done
-    })
-    .await
 }
 
 /// The chosen audit.

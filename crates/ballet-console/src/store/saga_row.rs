@@ -6,10 +6,9 @@ use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
-/// The state of a row of `console.saga`, by the rule of [`SagaState::open`]. `$1` are the places with hindrances, and
-/// the sagas whose messages are lost, each with its service.
+/// The state of a row of `console.saga`, by the rule of [`SagaState::open`]. `$1` are the places with hindrances.
 pub(crate) const STATE: &str = "case when ended is not null then ended \
-    when is_dead or id || '/' || service = any($1) then 'stuck' \
+    when is_dead then 'stuck' \
     when service = any($1) or service || '/' || step = any($1) then 'blocked' when due < now() then 'stuck' else 'waiting' end";
 
 /// A saga of a list.
@@ -67,13 +66,11 @@ mod tests {
             "select {STATE} from (values ('{id}'::uuid, null::text, $2::boolean, 'stock', 'reserve', \
                  now() + $3 * interval '1 hour')) as saga (id, ended, is_dead, service, step, due)"
         );
-        let lost = format!("{id}/stock");
-        for (place, is_lost, hinders) in [
-            (None, false, false),
-            (Some("stock"), false, true),
-            (Some("stock/reserve"), false, true),
-            (Some("stock/ship"), false, false),
-            (Some(&*lost), true, false),
+        for (place, hinders) in [
+            (None, false),
+            (Some("stock"), true),
+            (Some("stock/reserve"), true),
+            (Some("stock/ship"), false),
         ] {
             for (is_dead, due) in [(false, 1), (false, -1), (true, 1), (true, -1)] {
                 let word: String = sqlx::query_scalar(AssertSqlSafe(statement.clone()))
@@ -83,7 +80,7 @@ mod tests {
                     .fetch_one(&mut db)
                     .await
                     .expect("a word");
-                let rule = SagaState::open(is_dead || is_lost, hinders, due < 0);
+                let rule = SagaState::open(is_dead, hinders, due < 0);
                 assert_eq!(word, rule.as_str(), "{is_dead} {due} {place:?}");
             }
         }

@@ -93,7 +93,7 @@ async fn without_somebody_who_looks_the_pages_say_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_is_shown_in_figures_and_is_paused_and_goes_on() {
+async fn a_service_is_shown_in_figures() {
     let world = TestConsole::new("console_figures").await;
     let servers = Servers::shared().await.expect("servers");
     let of = Database::prepared(servers.postgres(), "figures", &["inventory"]).await;
@@ -116,41 +116,13 @@ async fn a_service_is_shown_in_figures_and_is_paused_and_goes_on() {
         .await;
     let browser = console.browser().await;
     let page = browser.until("/services", "1 can never be published").await;
-    for says in ["processes", "copy of product of catalog", "being filled", "Pause inventory"] {
+    for says in ["processes", "copy of product of catalog", "being filled"] {
         assert!(page.contains(says), "{says}: {page}");
     }
-    assert!(!page.contains("Pause payments"), "its database is not known: {page}");
 
     let saga = world.id();
     world.publish(vec![world.event(PLACED, saga, None, "{}")]).await;
     browser.until("/", "it has no process").await;
-    let (status, to) = browser.act("/services", "/services/inventory", "act=pause&why=").await;
-    assert_eq!(status, StatusCode::BAD_REQUEST, "without a reason: {to}");
-    let paused = browser.act("/services", "/services/inventory", "act=pause&why=a+flood").await;
-    assert_eq!(paused.0, StatusCode::SEE_OTHER, "{paused:?}");
-    browser.until(&paused.1, "inventory takes no messages").await;
-    let by: (String, String) = sqlx::query_as("select paused_by, why from ballet.paused")
-        .fetch_one(&mut db)
-        .await
-        .expect("it is paused");
-    assert_eq!(by, ("operator".to_owned(), "a flood".to_owned()));
-    let page = browser.until("/services", "paused by operator: a flood").await;
-    assert!(page.contains("Resume inventory") && !page.contains("Pause inventory"), "{page}");
-    browser.until("/", "it is paused by operator: a flood").await;
-    browser.until("/sagas?state=blocked", &saga.to_string()).await;
-
-    let again = browser.act("/services", "/services/inventory", "act=pause&why=me+too").await;
-    browser.until(&again.1, "Nothing was changed: it was paused by operator").await;
-    let resumed =
-        browser.act("/services", "/services/inventory", "act=resume&why=it+is+over").await;
-    browser.until(&resumed.1, "takes messages again").await;
-    let left: i64 = sqlx::query_scalar("select count(*) from ballet.paused")
-        .fetch_one(&mut db)
-        .await
-        .expect("a number");
-    assert_eq!(left, 0);
-    browser.until("/services", "Pause inventory").await;
-
     let options: PgConnectOptions = of.url().parse().expect("a URL");
     let (process, mut session) = process::begin(&options, None).await.expect("a process");
     process::renew(&mut session, process, Some("1.4.2"), None, None).await.expect("a lease");

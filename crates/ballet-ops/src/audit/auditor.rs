@@ -15,7 +15,7 @@ use crate::audit::read::{self, PendingWork};
 use crate::audit::report::Report;
 use crate::audit::snapshot::BrokerSnapshot;
 use crate::audit::window::next_window;
-use crate::audit::{copies, deadlines};
+use crate::audit::deadlines;
 use crate::databases::{ServiceDatabase, ServiceDatabases, read_in_time};
 
 /// Audits the framework's tables of all services. A saga is quiescent when no service has recorded
@@ -53,7 +53,6 @@ pub async fn audit_with(
     let mut report = Report::default();
     let mut sources = ServiceDatabases::open(databases).await;
     judge_all(system, &mut sources, broker, quiescent_after, &mut report).await;
-    copies::judge(system, &mut sources, broker, &mut report).await;
     report.away.extend(sources.why_away());
     if let Some(why) = &broker.away {
         report.away.push(format!("the broker: {why}"));

@@ -1,4 +1,4 @@
-//! Audits the framework's own tables: the ledgers, outboxes, calls, deadlines and copies of all
+//! Audits the framework's own tables: the ledgers, outboxes, calls and deadlines of all
 //! services of a system. The system's own audit judges the business rows.
 //!
 //! Some rules hold at any moment: a step is not both done and refused. Others hold once a saga is
@@ -8,7 +8,6 @@
 //! nothing and takes no locks.
 
 mod auditor;
-mod copies;
 mod deadlines;
 #[cfg(test)]
 mod fixtures;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::join;
 
 use crate::doctor::servers::SystemServers;
-use crate::doctor::{broker, databases, journal, lost_messages, on_broker, waiting_sagas};
+use crate::doctor::{broker, databases, journal, on_broker};
 use crate::management::{SOON, VhostManagement};
 use crate::standing::finding::{BROKER, Finding, FindingState};
 
@@ -44,13 +44,11 @@ pub async fn standing(servers: &SystemServers) -> Standing {
         standing.findings.extend(findings);
         standing.failing.extend(failing);
     }
-    explain_by_pause(&mut standing.findings);
     standing.findings.sort_by_key(Finding::rank);
     standing
 }
 
-/// Looks at the rest: the journal, rights, clocks, versions and tables, and messages that are lost. It ends within a
-/// minute.
+/// Looks at the rest: the journal, rights, clocks, versions and tables. It ends within a minute.
 pub async fn rest(servers: &SystemServers, standing: &Standing) -> Vec<Finding> {
     let SystemServers { system, databases, clock, .. } = servers;
     let is_found = |causes: &[Cause]| {
@@ -74,25 +72,9 @@ pub async fn rest(servers: &SystemServers, standing: &Standing) -> Vec<Finding> 
             _ => Vec::new(),
         }
     };
-    let of_sagas = async {
-        // Of what hangs, other findings say why.
-        let hangs =
-            [Cause::Lock, Cause::Tables, Cause::Database, Cause::DatabaseLogin, Cause::Recovery];
-        if is_found(&hangs) || databases.len() < system.parts.len() {
-            return Vec::new();
-        }
-        let queues = standing.queues.as_deref();
-        let failed = databases.iter();
-        let failed = failed.map(|(of, at)| lost_messages::check(servers, (of, at), queues));
-        let open = waiting_sagas::check(system, databases, queues, clock.now());
-        let (mut findings, failed) = join!(open, join_all(failed));
-        findings.extend(failed.into_iter().flatten());
-        findings
-    };
     let looked = databases.iter().map(|(service, of)| databases::rest(service, of, clock));
-    let (journal, of_broker, databases, mut findings) =
-        join!(of_journal, of_broker, join_all(looked), of_sagas);
-    findings.extend(of_broker.into_iter().chain(journal));
+    let (journal, mut findings, databases) = join!(of_journal, of_broker, join_all(looked));
+    findings.extend(journal);
     findings.extend(databases.into_iter().flatten());
     findings
 }
@@ -111,15 +93,4 @@ fn management(servers: &SystemServers, vhost: &str) -> Result<VhostManagement, B
     let unknown = |why: &str| Box::new(Finding::unknown(Cause::Management, BROKER, why, advice));
     let address = servers.management.as_ref().ok_or_else(|| unknown("its address is not given"))?;
     VhostManagement::within(SOON, address, vhost).map_err(|error| unknown(&error.to_string()))
-}
-
-/// Turns the finding that nobody reads a queue into a warning if a person has paused the service.
-fn explain_by_pause(findings: &mut [Finding]) {
-    let paused = findings.iter().filter(|one| one.cause == Cause::Paused);
-    let paused: Vec<String> = paused.map(|one| one.subject.clone()).collect();
-    let lags =
-        findings.iter_mut().filter(|one| one.cause == Cause::Lag && paused.contains(&one.subject));
-    for lag in lags {
-        (lag.state, lag.advice) = (FindingState::Warning, String::new());
-    }
 }

@@ -7,15 +7,12 @@ mod clock;
 mod databases;
 mod examine;
 mod journal;
-mod lost_messages;
 mod on_broker;
 mod queues;
 mod rights;
 mod servers;
 mod topology;
-mod waiting_sagas;
 
 pub use abandoned_queues::abandoned_queues;
 pub use examine::{Standing, examine, rest, standing};
 pub use servers::SystemServers;
-pub use waiting_sagas::check as lost_sagas;

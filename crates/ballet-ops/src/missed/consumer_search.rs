@@ -196,14 +196,14 @@ impl<'a> ConsumerSearch<'a> {
         Ok(())
     }
 
-    /// Forgets what persons have discarded according to the database: the journal may have lost their notes. A restored
-    /// database does not know what was redriven since.
+    /// Forgets what persons have discarded according to the database: the journal may have lost their notes. The database
+    /// does not know what was redriven since.
     async fn forget_discarded(&mut self) -> Result<(), sqlx::Error> {
         let Self { missed, redriven, inbox, .. } = self;
         let ids: Vec<Uuid> = missed.events.keys().map(|id| id.0).collect();
         for ids in ids.chunks(LOOK_UP) {
             for id in interventions::discarded_of(inbox, ids).await? {
-                if !(missed.is_restored && redriven.contains(&MessageId(id))) {
+                if !redriven.contains(&MessageId(id)) {
                     missed.events.remove(&MessageId(id));
                 }
             }

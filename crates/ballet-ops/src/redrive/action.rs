@@ -33,9 +33,6 @@ pub(crate) trait PassAction: Send {
     /// Called for each dead letter that is removed, before it is counted.
     fn on_removal(&mut self, _dead_letter: &DeadLetter) {}
 
-    /// Called for each dead letter that stays.
-    fn on_failure(&mut self, _dead_letter: &DeadLetter) {}
-
     /// Counts a dead letter that was removed from the queue.
     fn removed(&mut self, dead_letter: &DeadLetter, options: &RedriveOptions<'_>) {
         self.on_removal(dead_letter);
@@ -45,7 +42,6 @@ pub(crate) trait PassAction: Send {
 
     /// Counts a dead letter that stays, because the broker did not accept its replacement.
     fn failed(&mut self, dead_letter: &DeadLetter, reason: String) {
-        self.on_failure(dead_letter);
         self.summary().add_failed(dead_letter.id.to_string(), reason);
     }
 }

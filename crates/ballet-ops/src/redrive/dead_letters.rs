@@ -8,23 +8,19 @@ use ballet_amqp::{Backoff, Broker, BrokerError};
 use ballet_core::Part;
 use bytes::Bytes;
 use jiff::Timestamp;
-use sqlx::PgConnection;
 
 use crate::redrive::archive_file::ArchiveFile;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
 use crate::redrive::filter::DeadLetterFilter;
-use crate::redrive::options::{Progress, RedriveOptions};
-use crate::redrive::outcomes::{Canary, RedriveOutcome, RedriveOutcomeCounts, SendBackResult};
+use crate::redrive::options::RedriveOptions;
 use crate::redrive::passes::{self, MOST_LOSSES};
 use crate::redrive::plan::DeadLetterPlan;
 use crate::redrive::queue::{DeadQueue, QueueStatus};
 use crate::redrive::replace::{ReplaceAction, Replacement};
 use crate::redrive::resend::ResendAction;
-use crate::redrive::sent_ids::SentIds;
 use crate::redrive::summary::Summary;
 use crate::redrive::tool_run::ToolRun;
-use crate::redrive::watcher::OutcomeWatcher;
 
 /// The dead letters of one service.
 #[derive(Clone)]
@@ -72,8 +68,8 @@ impl DeadLetters {
         self.queue.browse(each).await
     }
 
-    /// Makes a plan for the dead letters that are in the queue now and match the filter. `part` are the service's
-    /// declarations, if they are known. The service's inbox has forgotten ids from before `floor`.
+    /// Makes a plan for the dead letters that are in the queue now and match the filter, up to its limit. `part` are the
+    /// service's declarations, if they are known. The service's inbox has forgotten ids from before `floor`.
     ///
     /// # Errors
     ///
@@ -88,7 +84,8 @@ impl DeadLetters {
         loop {
             let mut plan = DeadLetterPlan::new(part.clone(), floor);
             let read = self.browse(|dead_letter| {
-                if filter.matches(&dead_letter) {
+                let has_room = filter.limit.is_none_or(|limit| plan.dead_letters() < limit);
+                if has_room && filter.matches(&dead_letter) {
                     plan.add(&dead_letter);
                 }
             });
@@ -110,91 +107,24 @@ impl DeadLetters {
         }
     }
 
-    /// Sends one dead letter of each group back, and waits for its outcome. The plan then leaves
-    /// out the groups whose canary was not handled in time. `inbox` is a connection to the
-    /// service's database. Without it, only an event that the service published because of a
-    /// message shows that it was handled. An error means that nothing was sent.
-    pub(crate) async fn canaries(
-        &self,
-        plan: &mut DeadLetterPlan,
-        options: &RedriveOptions<'_>,
-        inbox: Option<PgConnection>,
-        patience: Duration,
-    ) -> Result<SendBackResult, RedriveError> {
-        let ids = SentIds::default();
-        let mut watcher = self.watcher(plan, options, inbox, &ids).await?;
-        let mut resend = ResendAction::canaries(plan, options, ids);
-        let ended = passes::run(&self.queue, &mut resend, Duration::ZERO, options).await;
-        let (summary, sent) = resend.into_parts();
-        let mut sent_back = SendBackResult::ended(summary, ended);
-        let patience = if sent_back.error.is_some() { Duration::ZERO } else { patience };
-        let outcomes = watcher.outcomes(patience, &mut options.stop.clone(), &|_| {}).await;
-        sent_back.summary.stopped |= *options.stop.borrow();
-        watcher.close().await;
-        for (group, canary) in sent {
-            let outcome = outcomes.get(&canary.sent_as).cloned();
-            let is_sent = canary.is_sent || outcome.is_some();
-            let outcome = outcome.unwrap_or(RedriveOutcome::Unknown);
-            if outcome != RedriveOutcome::Handled {
-                plan.hold_back(group.clone());
-            }
-            if is_sent {
-                sent_back.outcomes.add(&outcome);
-                sent_back.canaries.push(Canary { group, id: canary.id, outcome });
-            }
-        }
-        Ok(sent_back)
-    }
-
-    async fn watcher(
-        &self,
-        plan: &DeadLetterPlan,
-        options: &RedriveOptions<'_>,
-        inbox: Option<PgConnection>,
-        sent: &SentIds,
-    ) -> Result<OutcomeWatcher, RedriveError> {
-        let (broker, service) = (&self.queue.broker, self.service());
-        OutcomeWatcher::open(broker, service, plan.part(), options, inbox, sent.clone()).await
-    }
-
-    /// Sends the dead letters of the plan back, except those of groups that are left out.
+    /// Sends the dead letters of the plan back.
     ///
     /// # Errors
     ///
-    /// If the broker does not answer, or denies access. Messages that were sent before stay sent.
+    /// If the broker fails before anything is sent. A later error is in the summary.
     pub async fn redrive(
         &self,
         plan: &DeadLetterPlan,
         options: &RedriveOptions<'_>,
     ) -> Result<Summary, RedriveError> {
-        let mut resend = ResendAction::all(plan, options, SentIds::default());
-        let stopped = passes::run(&self.queue, &mut resend, options.pace(), options).await?;
-        let (summary, _) = resend.into_parts();
-        Ok(Summary { stopped, ..summary })
-    }
-
-    /// Like [`redrive`](Self::redrive), but waits for the outcomes of all messages, at most `patience` for the next
-    /// one. `known` gets the number of outcomes so far. `inbox` and the error are as in [`canaries`](Self::canaries).
-    pub(crate) async fn redrive_watched(
-        &self,
-        plan: &DeadLetterPlan,
-        options: &RedriveOptions<'_>,
-        inbox: Option<PgConnection>,
-        patience: Duration,
-        known: Progress<'_>,
-    ) -> Result<SendBackResult, RedriveError> {
-        let ids = SentIds::default();
-        let mut watcher = self.watcher(plan, options, inbox, &ids).await?;
-        let mut resend = ResendAction::all(plan, options, ids.clone());
+        let mut resend = ResendAction::new(plan, options);
         let ended = passes::run(&self.queue, &mut resend, options.pace(), options).await;
-        let (summary, _) = resend.into_parts();
-        // After a failure some messages may not have been sent, so nobody waits for them.
-        let patience = if ended.is_err() { Duration::ZERO } else { patience };
-        let found = watcher.outcomes(patience, &mut options.stop.clone(), known).await;
-        let sent = ids.all().len() as u64;
-        let outcomes = RedriveOutcomeCounts::of(found.values(), sent.min(summary.removed));
-        watcher.close().await;
-        Ok(SendBackResult { outcomes, ..SendBackResult::ended(summary, ended) })
+        let summary = resend.into_summary();
+        match ended {
+            Ok(stopped) => Ok(Summary { stopped, ..summary }),
+            Err(error) if summary.removed == 0 => Err(error),
+            Err(error) => Ok(Summary { error: Some(error), ..summary }),
+        }
     }
 
     /// Gives the dead letters of the plan another body. They stay dead letters, and the journal

@@ -32,6 +32,8 @@ pub struct DeadLetterFilter {
     pub before: Option<Timestamp>,
     /// Only dead letters that died after this time.
     pub after: Option<Timestamp>,
+    /// The most dead letters of a plan.
+    pub limit: Option<u64>,
 }
 
 impl DeadLetterFilter {

@@ -118,8 +118,7 @@ impl DeadLetterGroups {
     }
 
     /// Returns the key of the group to which a dead letter belongs.
-    #[must_use]
-    pub fn key(&self, dead_letter: &DeadLetter) -> GroupKey {
+    fn key(&self, dead_letter: &DeadLetter) -> GroupKey {
         let mut key = GroupKey::of(dead_letter);
         if self.0.len() >= MOST_GROUPS && !self.0.contains_key(&key) {
             (key.event_type, key.cause) = (None, Some(FURTHER.to_owned()));

@@ -1,5 +1,5 @@
-//! Writes notes of a person's acts on single messages to the database of their service. The journal has a note of each
-//! as well, which the broker confirms before the message is removed.
+//! Writes notes of the messages that a person discards to the database of their service, so that an audit knows why a
+//! saga misses one. The journal has a note of each as well, which the broker confirms before the message is removed.
 
 use ballet_store::operators::interventions::{Act, TouchedMessage, insert};
 use sqlx::{Connection, PgConnection};
@@ -21,11 +21,11 @@ pub struct NoteWriter {
 }
 
 impl NoteWriter {
-    /// Begins to write notes of an act. If the database could not be opened, [`close`](Self::close) returns the reason.
+    /// Begins to write notes. If the database could not be opened, [`close`](Self::close) returns the reason.
     #[must_use]
-    pub fn open(opened: Result<PgConnection, String>, act: Act, note: Note) -> Self {
+    pub fn open(opened: Result<PgConnection, String>, note: Note) -> Self {
         let (touched, notes) = unbounded_channel();
-        let written = tokio::spawn(write(opened, act, note, notes));
+        let written = tokio::spawn(write(opened, note, notes));
         Self { touched, written }
     }
 
@@ -57,7 +57,6 @@ pub(crate) fn touched(message: &DeadLetter) -> TouchedMessage {
 
 async fn write(
     opened: Result<PgConnection, String>,
-    act: Act,
     note: Note,
     mut notes: UnboundedReceiver<TouchedMessage>,
 ) -> Result<(), String> {
@@ -71,7 +70,7 @@ async fn write(
         {
             portion.push(next);
         }
-        insert(&mut db, note.of(act), &portion).await.map_err(text)?;
+        insert(&mut db, note.of(Act::Discarded), &portion).await.map_err(text)?;
         match notes.recv().await {
             Some(next) => portion = vec![next],
             None => break,

@@ -8,7 +8,6 @@ use ballet_amqp::{Broker, FieldTable, Publish};
 use ballet_core::MessageId;
 use ballet_core::topology::RETRIES;
 use ballet_store::calls::open;
-use ballet_store::operators::interventions::Act;
 use jiff::Timestamp;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -16,7 +15,6 @@ use uuid::Uuid;
 use crate::redrive::action::PassAction;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
-use crate::redrive::note::Note;
 use crate::redrive::options::RedriveOptions;
 use crate::redrive::passes;
 use crate::redrive::queue::DeadQueue;
@@ -77,17 +75,13 @@ impl PendingRetries {
     }
 
     /// Makes waiting calls to the outside due, some at a time, and returns their number. They are repeated under the
-    /// same keys. A call that is being made is left alone. The database has a note of each.
+    /// same keys. A call that is being made is left alone.
     ///
     /// # Errors
     ///
     /// If the database does not answer.
-    pub async fn hurry_calls(
-        &self,
-        db: &mut PgConnection,
-        note: &Note,
-    ) -> Result<u64, sqlx::Error> {
-        open::hurry(db, &self.sagas, &self.messages, note.of(Act::Retried)).await
+    pub async fn hurry_calls(&self, db: &mut PgConnection) -> Result<u64, sqlx::Error> {
+        open::hurry(db, &self.sagas, &self.messages).await
     }
 
     /// Counts the calls to the outside that wait for their next attempt.

@@ -3,13 +3,14 @@
 use ballet_core::MessageId;
 
 use crate::redrive::dead_letter::DeadLetter;
+use crate::redrive::error::RedriveError;
 use crate::redrive::options::RedriveOptions;
 
 /// The most failures that are listed one by one.
 const MOST_FAILURES: usize = 20;
 
 /// The result of an operation on dead letters.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Summary {
     /// The number of dead letters removed from the queue.
     pub removed: u64,
@@ -23,6 +24,8 @@ pub struct Summary {
     pub retired: Vec<MessageId>,
     /// Whether the operation was stopped before its end.
     pub stopped: bool,
+    /// The reason why the rest was left, if the broker failed on the way.
+    pub error: Option<RedriveError>,
 }
 
 impl Summary {
@@ -48,6 +51,7 @@ impl Summary {
         self.failures.extend(more.failures);
         self.retired.extend(more.retired);
         self.stopped |= more.stopped;
+        self.error = self.error.take().or(more.error);
     }
 
     /// Counts a dead letter that stays.

@@ -8,17 +8,13 @@ use ballet_amqp::{Broker, Publish};
 use ballet_core::Part;
 use ballet_core::envelope::KnownEvents;
 use ballet_core::topology::{RETRIES, ROUTE};
-use ballet_store::operators::interventions::Act;
 use jiff::Timestamp;
-use sqlx::postgres::PgConnectOptions;
 
-use crate::databases::ServiceDatabases;
 use crate::redrive::action::PassAction;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::dead_letters::DeadLetters;
 use crate::redrive::error::RedriveError;
 use crate::redrive::filter::DeadLetterFilter;
-use crate::redrive::note_writer::NoteWriter;
 use crate::redrive::options::RedriveOptions;
 use crate::redrive::passes;
 use crate::redrive::queue::DeadQueue;
@@ -71,8 +67,7 @@ impl UnroutedEvents {
         self.consumers.of(event).map(|consumer| consumer.part.service).collect()
     }
 
-    /// Sends the events that match the filter to all services that consume them, and notes each in those of the
-    /// databases that are theirs. Also returns where notes are missing, and why. An event that nobody consumes stays.
+    /// Sends the events that match the filter to all services that consume them. An event that nobody consumes stays.
     /// This may be interrupted: a service that gets an event twice drops it.
     ///
     /// # Errors
@@ -82,35 +77,15 @@ impl UnroutedEvents {
         &self,
         filter: &DeadLetterFilter,
         options: &RedriveOptions<'_>,
-        databases: &[(String, PgConnectOptions)],
-    ) -> Result<(Summary, Vec<(String, String)>), RedriveError> {
-        let ServiceDatabases { open, away } = ServiceDatabases::open(databases).await;
-        let opened = open.into_iter().map(|one| (one.service, Ok(one.db)));
-        let opened = opened.chain(away.into_iter().map(|(service, why)| (service, Err(why))));
-        let note =
-            |(service, db)| (service, NoteWriter::open(db, Act::Redriven, options.note.clone()));
-        let notes: Vec<(&str, NoteWriter)> = opened.map(note).collect();
-        let each = |event: &DeadLetter| {
-            let consumers = self.consumers(event);
-            let of = notes.iter().filter(|(service, _)| consumers.contains(service));
-            of.for_each(|(_, notes)| notes.add(event));
-            (options.each)(event);
-        };
-        let (note, stop) = (options.note.clone(), options.stop.clone());
-        let options = RedriveOptions { note, stop, each: &each, ..*options };
+    ) -> Result<Summary, RedriveError> {
         let mut route = RouteAction {
             unrouted: self,
             filter,
-            run: ToolRun::new(&options, Timestamp::MIN),
+            run: ToolRun::new(options, Timestamp::MIN),
             summary: Summary::default(),
         };
-        let sent = passes::run(&self.queue, &mut route, options.pace(), &options).await;
-        let summary = route.summary;
-        let mut unnoted = Vec::new();
-        for (service, notes) in notes {
-            unnoted.extend(notes.close().await.err().map(|why| ((*service).to_owned(), why)));
-        }
-        Ok((Summary { stopped: sent?, ..summary }, unnoted))
+        let stopped = passes::run(&self.queue, &mut route, options.pace(), options).await?;
+        Ok(Summary { stopped, ..route.summary })
     }
 }
 

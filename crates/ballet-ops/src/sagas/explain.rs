@@ -335,12 +335,8 @@ impl<'a> Explainer<'a> {
 
 /// Adds a failure as the reason. A failure without another attempt is a dead letter.
 fn with_failure(failure: &StuckEntry, wait: SagaWait) -> SagaWait {
-    let StuckEntry { detail, attempts, next_at, sent_back_at, .. } = failure;
+    let StuckEntry { detail, attempts, next_at, .. } = failure;
     let times = if *attempts == 1 { "attempt" } else { "attempts" };
-    if let Some(at) = sent_back_at {
-        let why = format!("it was sent back at {at:.0}, after: {detail} ({attempts} {times})");
-        return SagaWait { why: Some(why), ..wait };
-    }
     let why = Some(format!("{detail} ({attempts} {times})"));
     SagaWait { why, is_dead: next_at.is_none(), next_at: *next_at, ..wait }
 }

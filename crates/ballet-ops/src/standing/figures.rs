@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ballet_store::calls::open;
 use ballet_store::copies::state::{self as copies, CopyState};
-use ballet_store::operators::service_pause::{self, ServicePause};
 use ballet_store::process::{Replicas, UnreadyProcess, replicas, unready};
 use ballet_store::telemetry::reader_places::{self, ReaderPlace};
 use ballet_store::waiting::{self, InboxWaits, OutboxWaits};
@@ -21,8 +20,6 @@ pub struct ServiceFigures {
     pub replicas: Vec<Replicas>,
     /// Its processes that are not ready.
     pub unready: Vec<UnreadyProcess>,
-    /// The pause, if a person has paused it.
-    pub paused: Option<ServicePause>,
     /// The messages that wait to be published.
     pub outbox: OutboxWaits,
     /// The messages that wait to be handled.
@@ -71,7 +68,6 @@ async fn read(db: &mut PgConnection) -> Result<ServiceFigures, sqlx::Error> {
     Ok(ServiceFigures {
         replicas: replicas(db).await?,
         unready: unready(db).await?,
-        paused: service_pause::now(db).await?,
         outbox: waiting::outbox(db).await?,
         inbox: waiting::inbox(db).await?,
         calling: open::sagas(db).await?,

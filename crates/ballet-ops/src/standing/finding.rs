@@ -3,7 +3,6 @@
 
 use ballet_core::Cause;
 use jiff::Timestamp;
-use uuid::Uuid;
 
 /// The subject of findings on the broker as a whole.
 pub const BROKER: &str = "the broker";
@@ -67,8 +66,6 @@ pub struct Finding {
     pub advice: String,
     /// The sagas that it keeps from going on.
     pub hinders: Hinders,
-    /// The sagas whose messages are lost, which wait for a person.
-    pub sagas: Vec<Uuid>,
 }
 
 impl FindingState {
@@ -117,8 +114,8 @@ impl Finding {
     #[must_use]
     pub fn area(&self) -> Area {
         use Cause::{
-            Copies, DeadLetters, Frozen, Handler, Ids, Lag, Lost, Outbox, Paused, Process,
-            Publishing, Ready, Standstill, Start, Stuck, Telemetry, Undecided,
+            Copies, DeadLetters, Frozen, Handler, Ids, Lag, Outbox, Paused, Process, Publishing,
+            Ready, Standstill, Start, Stuck, Telemetry,
         };
         use Cause::{
             Database, DatabaseLogin, Durability, Lock, Partitions, Provider, Recovery, Right, Room,
@@ -128,10 +125,8 @@ impl Finding {
             Provider => Area::Providers,
             Database | DatabaseLogin | Recovery | Lock | Right | Room | Tables | Durability
             | Partitions => Area::Databases,
-            Copies | DeadLetters | Frozen | Handler | Ids | Lag | Lost | Outbox | Paused
-            | Process | Publishing | Ready | Standstill | Start | Stuck | Telemetry | Undecided => {
-                Area::Services
-            }
+            Copies | DeadLetters | Frozen | Handler | Ids | Lag | Outbox | Paused | Process
+            | Publishing | Ready | Standstill | Start | Stuck | Telemetry => Area::Services,
             Cause::Clock | Cause::Version if self.subject != BROKER => Area::Databases,
             _ => Area::Broker,
         }
@@ -175,7 +170,6 @@ impl Finding {
 
     fn new(cause: Cause, subject: &str, state: FindingState, found: &str, advice: &str) -> Self {
         let (subject, found, advice) = (subject.to_owned(), found.to_owned(), advice.to_owned());
-        let (since, hinders, sagas) = (None, Hinders::Nothing, Vec::new());
-        Self { cause, subject, state, since, found, advice, hinders, sagas }
+        Self { cause, subject, state, since: None, found, advice, hinders: Hinders::Nothing }
     }
 }

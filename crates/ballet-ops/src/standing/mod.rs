@@ -4,5 +4,4 @@ pub mod figures;
 pub mod finding;
 pub mod hindrance;
 pub(crate) mod locks;
-pub mod lost;
 pub(crate) mod service;

@@ -1,9 +1,8 @@
-//! How a service stands at this moment, as its database tells: locks, a pause, its processes, its providers.
+//! How a service stands at this moment, as its database tells: locks, its processes, its providers.
 
 use ballet_core::Cause;
 use ballet_store::calls::open;
 use ballet_store::database::probe::recovers;
-use ballet_store::operators::service_pause;
 use ballet_store::process::{Liveness, UnreadyProcess, WhyUnready, alive, replicas, unready};
 use sqlx::PgConnection;
 
@@ -23,12 +22,6 @@ pub(crate) async fn findings_of(
     }
     // A lock may be why other looks fail.
     findings.extend(locks::check(db, service).await?);
-    if let Some(paused) = service_pause::now(db).await? {
-        let found = format!("it is {paused}, and takes no messages");
-        let advice = format!("when that is over: `ballet inbox resume {service}`");
-        let paused = Finding::warning(Cause::Paused, service, &found, &advice).since(paused.at);
-        findings.push(paused.hinders(all()));
-    }
     let unready = unready(db).await?;
     match alive(db).await? {
         Liveness::Yes => {

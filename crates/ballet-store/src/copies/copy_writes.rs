@@ -8,7 +8,6 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::copies::entity_row::{EntityRow, RunPage};
-use crate::copies::source::SourceVersion;
 
 /// How long before a copy was emptied an event may have been made and still count: the transaction that
 /// made it may have been open while the owner read the entity for the run that fills the copy.
@@ -179,28 +178,6 @@ pub async fn rows(
     .bind(ids)
     .fetch_all(db)
     .await
-}
-
-/// Returns the versions of these entities in a copy.
-pub async fn versions(
-    db: &mut PgConnection,
-    entity: &str,
-    ids: &[String],
-) -> Result<Vec<SourceVersion>, sqlx::Error> {
-    let versions =
-        "select id, version, state is null from ballet.copy where entity = $1 and id = any($2)";
-    sqlx::query_as(versions).bind(entity).bind(ids).fetch_all(db).await
-}
-
-/// Returns the next ids of a copy after one.
-pub async fn ids(
-    db: &mut PgConnection,
-    entity: &str,
-    after: &str,
-    limit: i64,
-) -> Result<Vec<String>, sqlx::Error> {
-    let ids = "select id from ballet.copy where entity = $1 and id > $2 order by id limit $3";
-    sqlx::query_scalar(ids).bind(entity).bind(after).bind(limit).fetch_all(db).await
 }
 
 #[cfg(test)]

@@ -17,8 +17,6 @@ pub struct Source {
 
 /// An entity: its id, its version, and its state as JSON unless it is removed.
 pub type SourceRow = (String, i64, Option<String>);
-/// The same without the state itself: whether it is removed.
-pub type SourceVersion = (String, i64, bool);
 
 /// The next entities after an id, with their states.
 #[derive(Debug)]
@@ -60,7 +58,7 @@ impl Source {
         bytes: usize,
     ) -> Result<EntityPage, sqlx::Error> {
         let asked = self.asks.min(most);
-        let statement = self.next("state::text", after);
+        let statement = self.next(after);
         let page = sqlx::query_as(AssertSqlSafe(statement));
         let page = page.bind(i64::try_from(asked).unwrap_or(i64::MAX)).bind(after);
         let mut page = page.fetch(db);
@@ -79,30 +77,6 @@ impl Source {
         Ok(EntityPage { rows, is_last })
     }
 
-    /// Returns the versions of the next entities after an id.
-    pub async fn versions(
-        &self,
-        db: &mut PgConnection,
-        after: Option<&str>,
-        limit: i64,
-    ) -> Result<Vec<SourceVersion>, sqlx::Error> {
-        let statement = self.next("state is null", after);
-        sqlx::query_as(AssertSqlSafe(statement)).bind(limit).bind(after).fetch_all(db).await
-    }
-
-    /// Returns the versions of these entities, as far as there are any.
-    pub async fn versions_of(
-        &self,
-        db: &mut PgConnection,
-        ids: &[String],
-    ) -> Result<Vec<SourceVersion>, sqlx::Error> {
-        let Self { view, id_type, .. } = self;
-        let statement = format!(
-            "select {COLUMNS}, state is null from {view} where id = any($1::text[]::{id_type}[])"
-        );
-        sqlx::query_as(AssertSqlSafe(statement)).bind(ids).fetch_all(db).await
-    }
-
     /// Returns the number of entities, and the sum of their versions.
     pub async fn size(&self, db: &mut PgConnection) -> Result<(i64, i64), sqlx::Error> {
         let statement =
@@ -112,7 +86,7 @@ impl Source {
 
     /// The statement for the next entities. The first has no id to begin after: a condition that may
     /// be left out would keep the database from using the index.
-    fn next(&self, last_column: &str, after: Option<&str>) -> String {
+    fn next(&self, after: Option<&str>) -> String {
         let Self { view, id_type, .. } = self;
         let after = match after {
             Some(_) => format!("where id > $2::text::{id_type}"),
@@ -120,7 +94,7 @@ impl Source {
         };
         // Without its table's name, `id` in `order by` would be the text that is selected.
         format!(
-            "select {COLUMNS}, {last_column} from {view} as source {after} \
+            "select {COLUMNS}, state::text from {view} as source {after} \
              order by source.id limit $1"
         )
     }
@@ -155,8 +129,6 @@ mod tests {
                 read.extend(page.rows.into_iter().map(|(id, ..)| id));
             }
             assert_eq!(read, ["1001", "1002", "1003", "1004", "1005"], "{of}");
-            let found = source.versions_of(&mut db, &read).await.expect("versions");
-            assert_eq!(found.len(), read.len(), "{of}");
         }
     }
 

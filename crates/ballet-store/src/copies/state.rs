@@ -69,7 +69,7 @@ pub async fn share(
 }
 
 /// The view from which an owner shares an entity, if it does.
-pub async fn source(db: &mut PgConnection, entity: &str) -> Result<Option<Source>, sqlx::Error> {
+async fn source(db: &mut PgConnection, entity: &str) -> Result<Option<Source>, sqlx::Error> {
     let view = sqlx::query_as("select source from ballet.republication where entity = $1");
     let view: Option<(String,)> = view.bind(entity).fetch_optional(&mut *db).await?;
     match view {

@@ -36,9 +36,6 @@ pub struct StuckEntry {
     /// The next attempt; `None` for a dead letter, and for a call that is set aside: they wait for an
     /// operator.
     pub next_at: Option<Timestamp>,
-    /// When a person has sent it back or had it tried again, if that was within the last minute and nothing is known of
-    /// how it ends.
-    pub sent_back_at: Option<Timestamp>,
 }
 
 impl StuckEntry {
@@ -91,20 +88,15 @@ pub(crate) const NO_OUTCOME_YET: &str = "(attempts = 0 and last_error is not nul
 pub async fn list(db: &mut PgConnection, limit: u32) -> Result<Vec<StuckEntry>, sqlx::Error> {
     // A retry may succeed at any moment, so this is only what is stuck now.
     sqlx::query_as(AssertSqlSafe(format!(
-        "with sent_back as (select message_id, max(at) as at from ballet.intervention \
-             where at > ballet.now() - interval '1 minute' and act <> 'discarded' group by message_id) \
-         select f.message_id as id, event_type, null as undo, saga_id, handler, reason, detail, \
-             attempts, first_failed_at as since, next_at, \
-             case when at > last_failed_at then at end as sent_back_at \
-         from ballet.failure f left join sent_back on sent_back.message_id = f.message_id \
-         where {} \
+        "select message_id as id, event_type, null as undo, saga_id, handler, reason, detail, \
+             attempts, first_failed_at as since, next_at \
+         from ballet.failure f where {} \
          union all \
          select call_key, null, undo, saga_id, step, \
              case when last_error is null then '{CALL_WAITS}' else 'call_failed' end, \
              coalesce(last_error, 'it waits for its turn: other calls of this step fail or take long'), \
-             attempts, created_at, nullif(next_at, 'infinity'), at \
-         from ballet.call left join sent_back on sent_back.message_id = call_key \
-         where closed_at is null \
+             attempts, created_at, nullif(next_at, 'infinity') \
+         from ballet.call where closed_at is null \
              and (last_error is not null or created_at < ballet.now() - interval '1 minute') \
              and not {NO_OUTCOME_YET} \
          order by since limit $1",
@@ -162,9 +154,6 @@ impl FromRow<'_, PgRow> for StuckEntry {
             reason: row.try_get("reason")?,
             detail: row.try_get("detail")?,
             attempts: u32::try_from(attempts).unwrap_or_default(),
-            sent_back_at: row
-                .try_get::<Option<jiff_sqlx::Timestamp>, _>("sent_back_at")?
-                .map(jiff_sqlx::Timestamp::to_jiff),
             since: row.try_get::<jiff_sqlx::Timestamp, _>("since")?.to_jiff(),
             next_at: next_at.map(jiff_sqlx::Timestamp::to_jiff),
         })

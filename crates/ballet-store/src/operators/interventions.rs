@@ -1,23 +1,19 @@
-//! The table of what persons have done to single messages and calls.
+//! The table of what persons have decided on single messages and calls: what was discarded, and what became of a call.
+//! An audit and a search for missed events go by it.
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use sqlx::PgConnection;
+use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
 use crate::database::stored_text::storable;
+use crate::inbox::messages::is_in_no_inbox;
 
 /// An act of a person on a message or a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
-    /// Sends it to its service again.
-    Redriven,
-    /// Gives it another body.
-    Edited,
     /// Has it never handled, or never published.
     Discarded,
-    /// Has its next attempt made now.
-    Retried,
     /// Says what became of a call.
     Answered,
 }
@@ -27,10 +23,7 @@ impl Act {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Redriven => "redriven",
-            Self::Edited => "edited",
             Self::Discarded => "discarded",
-            Self::Retried => "retried",
             Self::Answered => "answered",
         }
     }
@@ -47,7 +40,7 @@ pub struct SignedAct<'a> {
     pub why: Option<&'a str>,
 }
 
-/// A message to which something is done.
+/// A message that is discarded, or a call that is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TouchedMessage {
     /// Its id.
@@ -77,7 +70,7 @@ pub struct Intervention {
     pub why: Option<String>,
 }
 
-/// Notes what a person does to messages.
+/// Notes what a person decides on messages.
 pub async fn insert(
     db: &mut PgConnection,
     by: SignedAct<'_>,
@@ -105,7 +98,7 @@ pub async fn insert(
 }
 
 /// Notes again the acts of persons from before the database was restored, except those it still knows. A known act of
-/// an earlier time is another one: the message was sent again in between. The database's clock may be a minute behind
+/// an earlier time is another one: the message came again in between. The database's clock may be a minute behind
 /// the clock of the person's command.
 pub async fn insert_again(db: &mut PgConnection, all: &[Intervention]) -> Result<(), sqlx::Error> {
     let texts = |text: fn(&Intervention) -> Option<&str>| -> Vec<Option<String>> {
@@ -142,26 +135,24 @@ pub async fn of_saga(db: &mut PgConnection, saga: Uuid) -> Result<Vec<Interventi
     read(db, sqlx::query_as(of_saga).bind(saga)).await
 }
 
-/// The events of sagas that a person has discarded, and that nobody has sent again since.
+/// The events of sagas that a person has discarded, and that were not handled after all.
 pub async fn discarded(db: &mut PgConnection) -> Result<Vec<Intervention>, sqlx::Error> {
-    let discarded = "select * from (select distinct on (saga_id, event_type) at, act, message_id, \
-                         saga_id, event_type, done_by, why from ballet.intervention \
-                         where saga_id is not null and event_type is not null \
-                             and act in ('discarded', 'redriven') \
-                         order by saga_id, event_type, at desc) as last \
-                     where act = 'discarded'";
-    read(db, sqlx::query_as(discarded)).await
+    let discarded = format!(
+        "select distinct on (saga_id, event_type) at, act, message_id, saga_id, event_type, done_by, why \
+         from ballet.intervention gone where saga_id is not null and event_type is not null \
+             and act = 'discarded' and {} order by saga_id, event_type, at desc",
+        is_in_no_inbox("gone")
+    );
+    read(db, sqlx::query_as(AssertSqlSafe(discarded))).await
 }
 
-/// Returns those of these messages that a person has discarded, and that nobody has sent again since.
+/// Returns those of these messages that a person has discarded.
 pub async fn discarded_of(
     db: &mut PgConnection,
     messages: &[Uuid],
 ) -> Result<Vec<Uuid>, sqlx::Error> {
-    let discarded = "select message_id from (select distinct on (message_id) message_id, act \
-                         from ballet.intervention where message_id = any($1) \
-                             and act in ('discarded', 'redriven') \
-                         order by message_id, at desc) as last where act = 'discarded'";
+    let discarded = "select distinct message_id from ballet.intervention \
+                     where message_id = any($1) and act = 'discarded'";
     sqlx::query_scalar(discarded).bind(messages).fetch_all(db).await
 }
 
@@ -200,26 +191,26 @@ mod tests {
     async fn what_was_discarded_before_the_backup_and_again_since_is_noted_again_once() {
         let (_database, mut db) = migrated("discarded_again").await;
         let [message_id, saga_id] = [1, 2].map(Uuid::from_u128);
-        let done = |act: Act, at: &str| Intervention {
+        let discarded_at = |at: &str| Intervention {
             at: at.parse().expect("a time"),
-            act: act.name().to_owned(),
+            act: Act::Discarded.name().to_owned(),
             message_id,
             saga_id: Some(saga_id),
             event_type: Some("trips.trip_booked.v1".to_owned()),
             by: "ada".to_owned(),
             why: None,
         };
-        let known = [
-            done(Act::Discarded, "2026-01-01T10:00:00Z"),
-            done(Act::Redriven, "2026-01-01T11:00:00Z"),
-        ];
-        insert_again(&mut db, &known).await.expect("noted");
-        assert_eq!(discarded(&mut db).await.expect("a list"), []);
-        let since = [done(Act::Discarded, "2026-01-01T12:00:00Z")];
+        insert_again(&mut db, &[discarded_at("2026-01-01T10:00:00Z")]).await.expect("noted");
+        let since = [discarded_at("2026-01-01T12:00:00Z")];
         for _ in 0..2 {
             insert_again(&mut db, &since).await.expect("noted");
         }
         assert_eq!(discarded(&mut db).await.expect("a list"), since);
-        assert_eq!(of_saga(&mut db, saga_id).await.expect("a list").len(), 3);
+        assert_eq!(of_saga(&mut db, saga_id).await.expect("a list").len(), 2);
+        assert_eq!(discarded_of(&mut db, &[message_id]).await.expect("ids"), [message_id]);
+        // It was handled after all.
+        let handled = "insert into ballet.inbox_other (message_id, received_at) values ($1, now())";
+        sqlx::query(handled).bind(message_id).execute(&mut db).await.expect("handled");
+        assert_eq!(discarded(&mut db).await.expect("a list"), []);
     }
 }

@@ -4,5 +4,4 @@ pub mod change;
 pub mod compensations_by_hand;
 pub mod interventions;
 pub mod restored_database;
-pub mod service_pause;
 pub mod stopped_sagas;

@@ -54,17 +54,6 @@ const SELECTED: &str = "(cardinality($1::uuid[]) = 0 or message_id = any($1)) \
 const CHOSEN: &str = "using unnest($1::bigint[], $2::bigint[], $3::int[]) as chosen (owner, batch, position) \
     where (d.owner, d.batch, d.position) = (chosen.owner, chosen.batch, chosen.position)";
 
-/// Notes who deals with the events that are `gone` from the table, with three parameters from `first` on.
-fn note_statement(first: u32) -> String {
-    format!(
-        "insert into ballet.intervention (at, act, message_id, saga_id, event_type, done_by, why) \
-         select ballet.now(), ${first}, message_id, saga_id, event_type, ${}, ${} from gone \
-         where message_id is not null",
-        first + 1,
-        first + 2
-    )
-}
-
 /// Lists the events that the service of this database could not publish: the oldest first, at most
 /// `limit`.
 pub async fn list(
@@ -97,7 +86,7 @@ pub async fn count(db: &mut PgConnection, filter: &DeadEventFilter) -> Result<i6
     Ok(count)
 }
 
-/// Puts events back into the outbox, notes who does, and returns how many. A replica of the service publishes them,
+/// Puts events back into the outbox, and returns how many. A replica of the service publishes them,
 /// under their message ids, as it publishes what a dead process left behind: in order, but for several
 /// replicas that publish at the same time.
 ///
@@ -111,14 +100,13 @@ pub async fn count(db: &mut PgConnection, filter: &DeadEventFilter) -> Result<i6
 pub async fn retry(
     db: &mut PgConnection,
     filter: &DeadEventFilter,
-    by: SignedAct<'_>,
     mut progress: impl FnMut(u64),
 ) -> Result<u64, sqlx::Error> {
     // An event that dies again has the number of its step's process.
     let mut steps = Vec::new();
     let mut put = 0;
     loop {
-        let step = retry_step(db, filter, by, &mut steps).await?;
+        let step = retry_step(db, filter, &mut steps).await?;
         put += step;
         if step > 0 {
             progress(put);
@@ -133,7 +121,6 @@ pub async fn retry(
 async fn retry_step(
     db: &mut PgConnection,
     filter: &DeadEventFilter,
-    by: SignedAct<'_>,
     steps: &mut Vec<i64>,
 ) -> Result<u64, sqlx::Error> {
     let mut transaction = change(db).await?;
@@ -157,14 +144,12 @@ async fn retry_step(
     steps.push(process);
     let statement = format!(
         "with gone as (delete from ballet.outbox_dead d {CHOSEN} returning d.*), \
-         noted as ({}), \
          ordered as (select *, row_number() over (order by owner, batch, position) - 1 as at \
              from gone) \
          insert into ballet.outbox_{table} (owner, batch, position, message_id, event_type, \
              saga_id, causation_id, traceparent, body, created_at) \
          select $4, at / {BATCH}, (at % {BATCH})::int, message_id, event_type, saga_id, \
-             causation_id, traceparent, body, created_at from ordered",
-        note_statement(5)
+             causation_id, traceparent, body, created_at from ordered"
     );
     let (owners, batches, positions) = columns(&chosen);
     let put = sqlx::query(AssertSqlSafe(statement))
@@ -172,9 +157,6 @@ async fn retry_step(
         .bind(batches)
         .bind(positions)
         .bind(process)
-        .bind(by.act.name())
-        .bind(by.name)
-        .bind(by.why)
         .execute(&mut *transaction)
         .await?;
     fault::point(FaultPoint::BeforeTables, "put_back");
@@ -253,9 +235,12 @@ pub async fn forget<E: From<sqlx::Error>>(
 ) -> Result<u64, E> {
     let statement = format!(
         "with gone as (delete from ballet.outbox_dead d {CHOSEN} returning d.*), \
-         noted as ({}) select message_id, event_type, saga_id, created_at, reason, body from gone \
-         order by created_at, owner, batch, position",
-        note_statement(4)
+         noted as (insert into ballet.intervention \
+             (at, act, message_id, saga_id, event_type, done_by, why) \
+             select ballet.now(), $4, message_id, saga_id, event_type, $5, $6 from gone \
+             where message_id is not null) \
+         select message_id, event_type, saga_id, created_at, reason, body from gone \
+         order by created_at, owner, batch, position"
     );
     let mut deleted = 0;
     for keys in keys.chunks(FORGOTTEN) {

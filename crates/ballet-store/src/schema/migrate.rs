@@ -29,6 +29,7 @@ pub const FRAMEWORK: &[Migration] = &[
     framework!("0007_receive_batch"),
     framework!("0008_settled_at"),
     framework!("0009_emitted_id"),
+    framework!("0010_no_pause"),
 ];
 
 /// The table of the framework's migrations that have run.

@@ -6,14 +6,11 @@ use std::time::Duration;
 use ballet::SagaId;
 use ballet_stage::{Link, Proxy, wait_until};
 use ballet_store::dead_events::{DeadEventFilter, list, retry};
-use ballet_store::operators::interventions::{Act, SignedAct};
 use ballet_testkit::health::{until_ready, until_says};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::trip::{DESK_TABLES, TripBooked, desk};
 use crate::world::{SOON, TripWorld, part};
-
-const BY: SignedAct<'static> = SignedAct { act: Act::Retried, name: "ada", why: None };
 
 /// Two replicas of the desk, and an event that only the first has: the broker takes nothing from it.
 async fn with_an_event_left(name: &str) -> (TripWorld, Proxy, SagaId) {
@@ -83,7 +80,7 @@ async fn t206_a_command_that_freezes_loses_its_locks_after_some_seconds() {
     let way = Proxy::to(url).await.expect("a proxy");
     let mut through = session(way.url()).await;
     let frozen = tokio::spawn(async move {
-        retry(&mut through, &DeadEventFilter::default(), BY, |_| {})
+        retry(&mut through, &DeadEventFilter::default(), |_| {})
             .await
             .map_err(|error| error.to_string())
     });
@@ -93,7 +90,7 @@ async fn t206_a_command_that_freezes_loses_its_locks_after_some_seconds() {
     other.execute("rollback").await.expect("let go");
     // The event can be chosen again.
     let put = wait_until("the event to be put back", SOON, || async {
-        let put = retry(&mut session(url).await, &DeadEventFilter::default(), BY, |_| {}).await;
+        let put = retry(&mut session(url).await, &DeadEventFilter::default(), |_| {}).await;
         match put.map_err(|error| error.to_string())? {
             0 => Err("somebody else has it".to_owned()),
             put => Ok(Some(put)),

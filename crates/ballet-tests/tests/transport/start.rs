@@ -175,7 +175,7 @@ async fn a_start_whose_migration_is_never_answered_says_so_and_begins_again() {
 async fn a_start_that_is_not_answered_after_its_migrations_says_so_and_begins_again() {
     let world = asleep("unanswered", vec![the_hotel()]).await;
     let mut holder = world.database("hotel").await;
-    let hold = "begin; lock table ballet.paused in access exclusive mode";
+    let hold = "begin; lock table ballet.outbox_table in access exclusive mode";
     holder.execute(sqlx::raw_sql(hold)).await.unwrap();
     let way = Proxy::to(world.env.database_url("hotel")).await.unwrap();
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -187,7 +187,7 @@ async fn a_start_that_is_not_answered_after_its_migrations_says_so_and_begins_ag
     let (running, ()) = tokio::join!(start, async {
         // The last that a start asks for.
         let last = "pg_stat_activity where datname = current_database() \
-                    and wait_event_type = 'Lock' and query like 'select paused_by%'";
+                    and wait_event_type = 'Lock' and query like 'select ballet.take_outbox%'";
         world.until_count("hotel", last, 1).await;
         way.set(Link::Silent);
         database_is(address, "away").await;

@@ -9,7 +9,6 @@ use axum::routing::get;
 use ballet_amqp::ConnectionState;
 use ballet_core::Cause;
 use ballet_store::database::probe::Refusal;
-use ballet_store::operators::service_pause::ServicePause;
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -37,8 +36,6 @@ pub(crate) struct HealthParts {
     pub(crate) refusal: Refusal,
     /// The reason why the service cannot work although the database answers, if there is one.
     pub(crate) hindered: watch::Receiver<Option<(Cause, String)>>,
-    /// Whether a person has paused it: it takes no messages, and works for the rest.
-    pub(crate) paused: watch::Receiver<Option<ServicePause>>,
     pub(crate) consume: watch::Receiver<ConnectionState>,
     pub(crate) publish: watch::Receiver<ConnectionState>,
     /// Why events wait at the publisher, if any do.
@@ -142,7 +139,6 @@ impl Health {
         let stands_still = parts.progress.stands_still();
         let fails = parts.wrong_statements.said();
         let reading = parts.readers.as_ref().map(|readers| readers.stands_still());
-        let paused = parts.paused.borrow().clone();
         let mut reasons: Vec<(Cause, String)> = Vec::new();
         if let Some(hindered) = hindered {
             reasons.push(hindered);
@@ -157,14 +153,12 @@ impl Health {
         if !bindings.has_all() {
             reasons.push((Cause::Binding, bindings.to_string()));
         }
-        let is_paused = paused.is_some() && consume == ConnectionState::Paused;
         for state in [&consume, &publish] {
             let (cause, word) = connection(state);
             // What waits for the database, or for a queue, is paused or refused.
             let is_effect = matches!(cause, Cause::Start | Cause::Queue) && !reasons.is_empty();
             let is_known = reasons.iter().any(|(known, _)| *known == cause);
-            let is_well = state.is_ready() || (is_paused && *state == ConnectionState::Paused);
-            if !(is_well || is_known || is_effect) {
+            if !(state.is_ready() || is_known || is_effect) {
                 reasons.push((cause, word));
             }
         }
@@ -186,7 +180,7 @@ impl Health {
             causes: reasons.iter().map(|(cause, _)| cause.name()).collect(),
             reasons,
             database,
-            consume: paused.map_or_else(|| connection(&consume).1, |paused| paused.to_string()),
+            consume: connection(&consume).1,
             publish: publish_word,
             outbox: parts.outbox.borrow().clone(),
             bindings: bindings.to_string(),

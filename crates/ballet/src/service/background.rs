@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use ballet_amqp::{Broker, ConsumerHandle};
 use ballet_core::{Cause, Part};
-use ballet_store::operators::service_pause::ServicePause;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -45,7 +44,6 @@ const TURN: Duration = Duration::from_millis(25);
 pub(super) struct BackgroundParts {
     pub(super) engine: Arc<Engine>,
     pub(super) consumer: Arc<ConsumerHandle>,
-    pub(super) paused: Option<ServicePause>,
     pub(super) broker: Arc<dyn Broker>,
     pub(super) part: Part,
     pub(super) shares: Vec<ShareEntry>,
@@ -60,7 +58,6 @@ pub(super) struct BackgroundParts {
 
 /// The states of these tasks, as readiness reads them.
 pub(super) struct TaskStates {
-    pub(super) paused: watch::Receiver<Option<ServicePause>>,
     pub(super) hindered: watch::Receiver<Option<(Cause, String)>>,
     pub(super) outbox: watch::Receiver<String>,
     pub(super) bindings: watch::Receiver<Bindings>,
@@ -76,17 +73,15 @@ impl BackgroundParts {
     /// Starts all of it.
     pub(super) fn spawn(self, work: &mut Tasks) -> TaskStates {
         let readers = self.spawn_readers(work);
-        let Self { engine, consumer, paused, broker, part, shares, copies, republish_rate, .. } =
-            self;
+        let Self { engine, consumer, broker, part, shares, copies, republish_rate, .. } = self;
         let (database, relay) = (&engine.database, &engine.relay);
         let pool = || database.upkeep.clone();
         let stopping = || engine.stopping.clone();
         let mut in_turn = InTurn { pause: Duration::ZERO, stopping: stopping() };
 
-        let (paused_told, paused) = watch::channel(paused);
         let followed = all_are_followed(readers.clone());
         let (checked, pauses) = (Arc::clone(database), Arc::clone(&consumer));
-        let pausing = pausing::run(checked, pauses, paused_told, followed, stopping());
+        let pausing = pausing::run(checked, pauses, followed, stopping());
         work.spawn("the database check", pausing);
         let shared = Arc::clone(&engine.time.shared);
         work.spawn("the watch over the clock", clock::follow(pool(), shared, stopping()));
@@ -157,7 +152,6 @@ impl BackgroundParts {
             told
         });
         TaskStates {
-            paused,
             hindered,
             outbox: outbox_state,
             bindings,

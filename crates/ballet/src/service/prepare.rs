@@ -12,7 +12,6 @@ use ballet_store::copies::republications;
 use ballet_store::copies::source::Source;
 use ballet_store::database::connection::{in_time, is_lock_timeout};
 use ballet_store::database::hosts::Hosts;
-use ballet_store::operators::service_pause::{self, ServicePause};
 use ballet_store::outbox::tables as outbox_tables;
 use ballet_store::process;
 use ballet_store::schema::migrate;
@@ -62,8 +61,6 @@ pub(super) struct ProcessPlace {
     pub(super) session: PgConnection,
     /// The first outbox table to write to.
     pub(super) table: i16,
-    /// Whether a person has paused the service.
-    pub(super) paused: Option<ServicePause>,
 }
 
 impl PrepareInputs<'_> {
@@ -133,9 +130,7 @@ impl PrepareInputs<'_> {
         check_lock(&mut session, &mut db, process).await?;
         let table = in_time(outbox_tables::take(&mut db, process)).await;
         let table = table.map_err(StartError::Database)?;
-        let paused = in_time(service_pause::in_own_database(&mut db)).await;
-        let paused = paused.map_err(StartError::Database)?;
-        Ok(ProcessPlace { process, session, table, paused })
+        Ok(ProcessPlace { process, session, table })
     }
 
     /// Records the shared entities and the copies, for the command and for the replicas together.

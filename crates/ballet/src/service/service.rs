@@ -10,7 +10,6 @@ use ballet_amqp::{Broker, ConsumerHandle, PublisherHandle};
 use ballet_core::envelope::Limits;
 use ballet_core::{Part, Runs, ServiceContract};
 use ballet_signature::Secrets;
-use ballet_store::operators::service_pause::ServicePause;
 use ballet_store::schema::migrate;
 use ballet_store::schema::migration::Migration;
 
@@ -162,7 +161,7 @@ impl Service {
             time: &time,
             waits: &front.waits,
         };
-        let ProcessPlace { process, session, table, paused } = prepare.run().await?;
+        let ProcessPlace { process, session, table } = prepare.run().await?;
         let version = settings.service_version().map(str::to_owned);
         let (named, health) = ((process, version.clone()), front.health.clone());
         frame.keep(session, bounded, named, health, Arc::clone(&time.shared));
@@ -193,14 +192,12 @@ impl Service {
         let telemetry = telemetry_line(&engine, &self.participant.part(), &broker);
         let prefetch = settings.prefetch();
         let consumer = Arc::new(roles::consume(&engine, lanes, Arc::clone(&broker), prefetch));
-        if paused.is_some() || !self.participant.followers.is_empty() {
+        if !self.participant.followers.is_empty() {
             // Before it has connected, so that it takes nothing: other replicas may handle it.
             consumer.pause();
-        }
-        if !self.participant.followers.is_empty() {
             engine.calls.leave_new_ones();
         }
-        let states = self.begin_work(&mut frame, &engine, (&consumer, paused), broker, &settings);
+        let states = self.begin_work(&mut frame, &engine, &consumer, broker, &settings);
         for works in queues {
             let most = usize::from(settings.batch);
             let lane = lane::run(Arc::clone(&engine), works, consumer.cautious(), most);
@@ -267,7 +264,7 @@ impl Service {
         &mut self,
         frame: &mut ServiceFrame,
         engine: &Arc<Engine>,
-        (consumer, paused): (&Arc<ConsumerHandle>, Option<ServicePause>),
+        consumer: &Arc<ConsumerHandle>,
         broker: Arc<dyn Broker>,
         settings: &Settings,
     ) -> TaskStates {
@@ -275,7 +272,6 @@ impl Service {
         let beside = BackgroundParts {
             engine: Arc::clone(engine),
             consumer: Arc::clone(consumer),
-            paused,
             broker,
             part: self.participant.part(),
             shares: std::mem::take(&mut self.participant.shares),
@@ -320,12 +316,10 @@ fn parts(
     publisher: &PublisherHandle,
     states: TaskStates,
 ) -> HealthParts {
-    let TaskStates { paused, hindered, outbox, bindings, queues, copies, progress, readers } =
-        states;
+    let TaskStates { hindered, outbox, bindings, queues, copies, progress, readers } = states;
     HealthParts {
         database: engine.database.state(),
         refusal: engine.database.probe.refusal().clone(),
-        paused,
         hindered,
         consume: consumer.state(),
         publish: publisher.state(),

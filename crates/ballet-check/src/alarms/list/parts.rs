@@ -16,7 +16,7 @@ pub(super) const ALARMS: &[Alarm] = &[
         rings: "min by (job) (ballet_connected{role=\"consume\"}) < 1",
         unless: &[BROKER_AWAY, CUT_OFF, QUEUE_DIFFERS],
         minutes: 1,
-        summary: "{job} takes no messages: it is paused, since its database is away, its telemetry is not followed yet, or a person has paused it; or its queue is refused to it",
+        summary: "{job} takes no messages: it is paused, since its database is away, or its telemetry is not followed yet; or its queue is refused to it",
         action: "`/readyz` says which",
     },
     Alarm {

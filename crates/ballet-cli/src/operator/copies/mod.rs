@@ -1,7 +1,5 @@
-//! `ballet copies`: lists the copies that services keep of each other's entities, compares them with their sources, and
-//! has them published anew.
+//! `ballet copies`: lists the copies that services keep of each other's entities, and has them published anew.
 
-mod check;
 mod list;
 mod rebuild;
 mod selection;
@@ -17,8 +15,6 @@ use crate::operator::copies::selection::CopySelection;
 pub(crate) enum Command {
     /// List which service copies what, from whom, how much, and how far it is behind
     List(CopySelection),
-    /// Compare copies with their sources, and name the rows that differ
-    Check(check::Args),
     /// Have the owner publish all entities anew
     Rebuild(rebuild::Args),
 }
@@ -26,7 +22,6 @@ pub(crate) enum Command {
 pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<ExitStatus> {
     match command {
         Command::List(selection) => list::run(&selection, options).await,
-        Command::Check(args) => check::run(&args, options).await,
         Command::Rebuild(args) => rebuild::run(&args, options).await,
     }
 }

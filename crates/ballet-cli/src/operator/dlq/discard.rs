@@ -4,13 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use ballet_ops::redrive::{ArchiveFile, DeadLetter};
-use ballet_store::operators::interventions::Act;
 
 use crate::base::confirm::confirm;
 use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::ui;
-use crate::operator::dlq::give_up;
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
 use crate::operator::dlq::note::NoteArgs;
 use crate::operator::dlq::plans::{self, forget};
@@ -39,12 +37,12 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     args.selection.require_unless(args.all)?;
-    let planned = plans::plans(&args.selection, options).await?;
+    let planned = plans::plans(&args.selection, None, options).await?;
     let whole: u64 = planned.iter().map(|planned| planned.plan.dead_letters()).sum();
     if whole == 0 {
         args.selection.require_known_reason()?;
-        let Args { selection, yes, dry_run, note_args, .. } = args;
-        return give_up::give_up(selection, *yes, *dry_run, note_args, options).await;
+        ui::print("no dead letters match");
+        return Ok(ExitStatus::All);
     }
     plans::show(&planned, options);
     if args.dry_run {
@@ -67,8 +65,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         let service = planned.queue.service();
         let progress = ui::Progress::new(&format!("discarding from {service}"), whole);
         let show = |count: u64| progress.show(count);
-        let notes =
-            NoteWriter::open(service, Act::Discarded, note_args.note(options), options).await;
+        let notes = NoteWriter::open(service, note_args.note(options), options).await;
         let note = |discarded: &DeadLetter| notes.add(discarded);
         let redrive_options = note_args.redrive_options(options, stop.clone(), &show, &note);
         let summary =

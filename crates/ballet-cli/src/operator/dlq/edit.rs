@@ -9,7 +9,6 @@ use ballet::core::Incoming;
 use ballet::core::json::syntax_in_words;
 use ballet_check::validate::Validator;
 use ballet_ops::redrive::{DeadLetter, DeadLetterFilter};
-use ballet_store::operators::interventions::Act;
 use ballet_terminal::plain;
 use jiff::Timestamp;
 
@@ -21,7 +20,6 @@ use crate::operator::dead_letters;
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
 use crate::operator::dlq::note::NoteArgs;
 use crate::operator::dlq::{lookup, render};
-use crate::operator::interventions::NoteWriter;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -76,14 +74,9 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let Some(queue) = queues.into_iter().next() else { bail!("the queue is gone") };
     let plan = queue.dead_letters.plan(filter, None, Timestamp::UNIX_EPOCH).await?;
     let note_args = args.note_args.or_ask_reason("Why is it changed?", args.body.is_some());
-    let notes =
-        NoteWriter::open(queue.service(), Act::Edited, note_args.note(options), options).await;
-    let note = |edited: &DeadLetter| notes.add(edited);
-    let redrive_options = note_args.redrive_options(options, stop_on_ctrl_c(), &|_| {}, &note);
+    let redrive_options = note_args.redrive_options(options, stop_on_ctrl_c(), &|_| {}, &|_| {});
     let faults = faults(dead_letter, &body, options);
-    let edited = queue.dead_letters.edit(&plan, body.clone().into(), &redrive_options).await;
-    notes.close().await;
-    let summary = edited?;
+    let summary = queue.dead_letters.edit(&plan, body.clone().into(), &redrive_options).await?;
     for (id, why) in &summary.failures {
         ui::note(&format!("{id} was not changed: {why}"));
     }

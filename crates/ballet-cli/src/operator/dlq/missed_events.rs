@@ -7,8 +7,7 @@ use anyhow::Result;
 use ballet::core::Part;
 use ballet::core::envelope::Limits;
 use ballet_ops::missed::{self, Consumer, JournalGaps, MissedEvents, Witnesses};
-use ballet_ops::redrive::{DeadLetter, RedriveOptions};
-use ballet_store::operators::interventions::Act;
+use ballet_ops::redrive::RedriveOptions;
 use ballet_terminal::{Cell, Table};
 use jiff::Timestamp;
 use serde_json::json;
@@ -22,7 +21,6 @@ use crate::base::ui::{self, Output};
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
 use crate::operator::dlq::selection::DeadLetterSelection;
 use crate::operator::dlq::send_args::SendArgs;
-use crate::operator::interventions::NoteWriter;
 
 /// The options that do not select dead letters by the way they died.
 pub(crate) const OTHERS: [&str; 10] = [
@@ -34,7 +32,7 @@ pub(crate) const OTHERS: [&str; 10] = [
     "older_than",
     "newer_than",
     "all",
-    "no_canary",
+    "limit",
     "beyond_memory",
 ];
 
@@ -89,7 +87,7 @@ pub(crate) async fn run(
     let stop = stop_on_ctrl_c();
     let progress = ui::Progress::endless(&format!("searching the journal for {service}"));
     let show = |read: u64| progress.show(read);
-    let search_options = sending.redrive_options(options, stop.clone(), &show, &|_| {});
+    let search_options = sending.redrive_options(options, stop.clone(), &show);
     let consumer = Consumer { part, inbox: &mut inbox, is_restored: false };
     let patience = Duration::from_secs(sending.patience);
     let search = search(&witnesses, consumer, &search_options, floor, patience);
@@ -114,12 +112,9 @@ pub(crate) async fn run(
     }
     let progress = ui::Progress::new(&format!("sending to {service}"), whole);
     let show = |done: u64| progress.show(done);
-    let notes = NoteWriter::open(service, Act::Redriven, sending.note(options), options).await;
-    let note = |sent: &DeadLetter| notes.add(sent);
-    let send_options = sending.redrive_options(options, stop, &show, &note);
+    let send_options = sending.redrive_options(options, stop, &show);
     let summary = missed::send(&witnesses, &missed, &send_options).await;
     drop(progress);
-    notes.close().await;
     let summary = summary.map_err(with_advice)?;
     for (id, why) in &summary.failures {
         ui::note(&format!("{id} was not sent: {why}"));

@@ -2,7 +2,6 @@
 
 mod discard;
 mod edit;
-mod give_up;
 pub(crate) mod interrupt;
 mod list;
 mod lookup;
@@ -30,7 +29,7 @@ pub(crate) enum Command {
     Groups(list::GroupsArgs),
     /// Show a dead letter with its properties, headers and body
     Show(show::Args),
-    /// Send dead letters back to their services, one of each group first; or send what a service has missed
+    /// Send dead letters back to their services, or send what a service has missed
     Redrive(redrive::Args),
     /// Change the body of a dead letter, which stays one until it is redriven
     Edit(edit::Args),

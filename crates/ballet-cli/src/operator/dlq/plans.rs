@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use ballet::MessageId;
-use ballet_ops::redrive::DeadLetterPlan;
+use ballet_ops::redrive::{DeadLetterFilter, DeadLetterPlan};
 use sqlx::Connection;
 
 use crate::base::options::GlobalOptions;
@@ -18,20 +18,22 @@ pub(crate) struct ServicePlan {
     pub(crate) plan: DeadLetterPlan,
 }
 
-/// Reads the queues and plans for the selected dead letters.
+/// Reads the queues and plans for the selected dead letters, at most for `limit` of them.
 pub(crate) async fn plans(
     selection: &DeadLetterSelection,
+    limit: Option<u64>,
     options: &GlobalOptions,
 ) -> Result<Vec<ServicePlan>> {
     let (now, floor) = (options.clock.now(), floor(options));
-    let mut planned = Vec::new();
+    let (mut planned, mut left) = (Vec::new(), limit);
     for queue in dead_letters::open(options, &selection.service).await? {
         queue.warn_of_readers();
         if queue.status.dead_letters == 0 {
             continue;
         }
-        let plan =
-            queue.dead_letters.plan(selection.filter(now), queue.part.clone(), floor).await?;
+        let filter = DeadLetterFilter { limit: left, ..selection.filter(now) };
+        let plan = queue.dead_letters.plan(filter, queue.part.clone(), floor).await?;
+        left = left.map(|left| left - plan.dead_letters());
         if plan.dead_letters() > 0 {
             planned.push(ServicePlan { queue, plan });
         }

@@ -39,7 +39,7 @@ pub(crate) struct DeadLetterSelection {
     group: Option<String>,
     /// Only those with this message id; its last digits are enough
     #[arg(long, value_name = "ID", help_heading = "Selection")]
-    pub(crate) id: Vec<String>,
+    id: Vec<String>,
     /// Only those of this saga; the last digits of its id are enough
     #[arg(long, value_name = "ID", help_heading = "Selection")]
     saga: Option<String>,
@@ -66,6 +66,7 @@ impl DeadLetterSelection {
             saga: self.saga.clone(),
             before: self.older_than.map(ago),
             after: self.newer_than.map(ago),
+            limit: None,
         }
     }
 
@@ -84,7 +85,7 @@ impl DeadLetterSelection {
     }
 
     /// Whether a message is among those that are named by id.
-    pub(crate) fn names(&self, id: MessageId) -> bool {
+    fn names(&self, id: MessageId) -> bool {
         let id = id.to_string();
         self.id.iter().any(|end| is_end(end, &id))
     }

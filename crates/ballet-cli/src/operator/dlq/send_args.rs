@@ -1,6 +1,6 @@
 //! The options of every command that sends messages.
 
-use ballet_ops::redrive::{Note, OnDeadLetter, Progress, RedriveOptions, Stop};
+use ballet_ops::redrive::{Progress, RedriveOptions, Stop};
 use clap::Args;
 
 use crate::base::options::GlobalOptions;
@@ -11,7 +11,7 @@ pub(crate) struct SendArgs {
     /// Send at most this many per second [default: no limit]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: Option<u32>,
-    /// Stop waiting after this many seconds in which no outcome became known, or a service was behind
+    /// When the journal is searched, wait at most this many seconds for a service that is behind
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(..=86_400))]
     pub(crate) patience: u64,
     /// Show what would be sent, and send nothing
@@ -22,19 +22,13 @@ pub(crate) struct SendArgs {
 }
 
 impl SendArgs {
-    /// The note on who sends, when and why.
-    pub(crate) fn note(&self, options: &GlobalOptions) -> Note {
-        self.note_args.note(options)
-    }
-
     pub(crate) fn redrive_options<'a>(
         &self,
         options: &GlobalOptions,
         stop: Stop,
         progress: Progress<'a>,
-        each: OnDeadLetter<'a>,
     ) -> RedriveOptions<'a> {
-        let redrive_options = self.note_args.redrive_options(options, stop, progress, each);
+        let redrive_options = self.note_args.redrive_options(options, stop, progress, &|_| {});
         RedriveOptions { rate: self.rate, ..redrive_options }
     }
 }

@@ -13,7 +13,6 @@ use crate::operator::dlq::missed_events::OTHERS;
 use crate::operator::dlq::render;
 use crate::operator::dlq::selection::DeadLetterSelection;
 use crate::operator::dlq::send_args::SendArgs;
-use crate::operator::interventions::not_noted;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct FromUnrouted {
@@ -49,15 +48,10 @@ pub(crate) async fn run(
     }
     let progress = ui::Progress::new("sending from unrouted", whole);
     let show = |sent: u64| progress.show(sent);
-    let databases = options.databases_if_given()?;
-    let send_options = sending.redrive_options(options, stop_on_ctrl_c(), &show, &|_| {});
-    let sent = unrouted.redrive(&filter, &send_options, &databases).await;
+    let send_options = sending.redrive_options(options, stop_on_ctrl_c(), &show);
+    let sent = unrouted.redrive(&filter, &send_options).await;
     drop(progress);
-    let (summary, unnoted) = sent.map_err(with_advice)?;
-    unnoted.iter().for_each(|(service, why)| not_noted(service, why));
-    if databases.is_empty() {
-        not_noted("its service", "set DATABASE_URL");
-    }
+    let summary = sent.map_err(with_advice)?;
     for (id, why) in &summary.failures {
         ui::note(&format!("{id} was not sent: {why}"));
     }

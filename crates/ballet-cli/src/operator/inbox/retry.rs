@@ -6,8 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use ballet::core::topology::dead_queue;
 use ballet_amqp::{Broker, Lookup, Object};
-use ballet_ops::redrive::{DeadLetter, Note, PendingRetries, RedriveOptions};
-use ballet_store::operators::interventions::Act;
+use ballet_ops::redrive::{PendingRetries, RedriveOptions};
 use sqlx::Connection;
 use uuid::Uuid;
 
@@ -16,7 +15,6 @@ use crate::base::options::GlobalOptions;
 use crate::base::ui;
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
 use crate::operator::dlq::note::NoteArgs;
-use crate::operator::interventions::NoteWriter;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -68,20 +66,16 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
             "{} of {service} would be tried again now",
             ui::counted(count, "message")
         ));
-        say_calls(&waiting, options, None).await?;
+        say_calls(&waiting, options, true).await?;
         return Ok(ExitStatus::All);
     }
     let stop = stop_on_ctrl_c();
     let progress = ui::Progress::endless(&format!("messages moved to {service}"));
     let show = |done: u64| progress.show(done);
-    let note = args.note_args.note(options);
-    let notes = NoteWriter::open(service, Act::Retried, note.clone(), options).await;
-    let each = |moved: &DeadLetter| notes.add(moved);
-    let hurry = args.note_args.redrive_options(options, stop, &show, &each);
+    let hurry = args.note_args.redrive_options(options, stop, &show, &|_| {});
     let hurry = RedriveOptions { rate: args.rate.map(NonZeroU32::get), ..hurry };
     let summary = waiting.hurry(&broker, &hurry).await;
     drop(progress);
-    notes.close().await;
     let summary = summary.map_err(with_advice)?;
     ui::say(&format!("{} of {service} tried again now", ui::counted(summary.removed, "message")));
     for (id, why) in &summary.failures {
@@ -91,7 +85,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         ui::say("stopped before the end; nothing is lost, and the same command continues");
         return Ok(ExitStatus::Partly);
     }
-    say_calls(&waiting, options, Some(&note)).await?;
+    say_calls(&waiting, options, false).await?;
     Ok(if summary.failed > 0 { ExitStatus::Partly } else { ExitStatus::All })
 }
 
@@ -112,20 +106,21 @@ async fn check(service: &str, broker: &Arc<dyn Broker>) -> Result<()> {
     }
 }
 
-/// Makes the calls to the outside due. Without a note it only counts them.
+/// Makes the calls to the outside due, or only counts them.
 async fn say_calls(
     waiting: &PendingRetries,
     options: &GlobalOptions,
-    note: Option<&Note>,
+    only_counts: bool,
 ) -> Result<()> {
     let service = &waiting.service;
     let Some(mut db) = options.connect(service).await? else {
         ui::say("calls to the outside are in the service's database: set DATABASE_URL for them");
         return Ok(());
     };
-    let (count, happens) = match note {
-        None => (waiting.count_calls(&mut db).await, "would be made again now"),
-        Some(note) => (waiting.hurry_calls(&mut db, note).await, "made again within seconds"),
+    let (count, happens) = if only_counts {
+        (waiting.count_calls(&mut db).await, "would be made again now")
+    } else {
+        (waiting.hurry_calls(&mut db).await, "made again within seconds")
     };
     let count = count.with_context(|| format!("the database of {service}"))?;
     db.close().await.ok();

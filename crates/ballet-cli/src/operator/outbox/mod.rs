@@ -72,8 +72,6 @@ pub(crate) struct ChangeArgs {
     /// Say how many events are selected, and change nothing
     #[arg(long)]
     dry_run: bool,
-    #[command(flatten)]
-    note_args: NoteArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -83,29 +81,31 @@ pub(crate) struct ForgetArgs {
     /// The file to write them to, as JSON lines [default: forgotten-TIME.jsonl]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
+    #[command(flatten)]
+    note_args: NoteArgs,
 }
 
 pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<ExitStatus> {
     match command {
         Command::List(args) => list(&args, options).await,
         Command::Retry(args) => change(&args, options, OutboxAction::Retry).await,
-        Command::Forget(ForgetArgs { change: args, to }) => {
+        Command::Forget(ForgetArgs { change: args, to, note_args }) => {
             let to = to.unwrap_or_else(|| {
                 let now = options.clock.now();
                 PathBuf::from(format!("forgotten-{}.jsonl", now.strftime("%Y-%m-%dT%H%M%SZ")))
             });
-            change(&args, options, OutboxAction::Forget(&to)).await
+            change(&args, options, OutboxAction::Forget(&to, &note_args)).await
         }
         Command::Waiting(args) => waiting::run(&args, options).await,
     }
 }
 
 /// The action on the events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 enum OutboxAction<'a> {
     Retry,
-    /// Write them to this file and delete them.
-    Forget(&'a Path),
+    /// Write them to this file and delete them, with this note.
+    Forget(&'a Path, &'a NoteArgs),
 }
 
 impl EventSelection {
@@ -210,26 +210,23 @@ async fn change(
         ui::say("nothing was changed");
         return Ok(ExitStatus::All);
     }
-    let mut note_args = args.note_args.clone();
     let mut kept = None;
-    if let OutboxAction::Forget(to) = action {
+    if let OutboxAction::Forget(to, note_args) = action {
         let question = format!("Delete {} for good?", events(whole));
         confirm(args.yes, "delete", &question, "forget")?;
-        note_args = note_args.or_ask_reason("Why are they deleted?", args.yes);
+        let note = note_args.or_ask_reason("Why are they deleted?", args.yes).note(options);
         let cannot = || format!("cannot write {}: nothing was deleted", to.display());
-        kept = Some(ArchiveFile::open(to).with_context(cannot)?);
+        kept = Some((ArchiveFile::open(to).with_context(cannot)?, note));
     }
-    let note = note_args.note(options);
     let mut done = ExitStatus::All;
     for ((service, mut db), keys) in databases.into_iter().zip(meant) {
         let count = keys.len() as u64;
-        let changed = if let Some(kept) = &mut kept {
+        let changed = if let Some((kept, note)) = &mut kept {
             let by = note.of(Act::Discarded);
             dead_events::forget(&mut db, &keys, by, |gone| keep(kept, &service, gone)).await
         } else {
             let progress = ui::Progress::new("events put back", count);
-            let by = note.of(Act::Retried);
-            let put = dead_events::retry(&mut db, &filter, by, |put| progress.show(put)).await;
+            let put = dead_events::retry(&mut db, &filter, |put| progress.show(put)).await;
             put.map_err(Into::into)
         };
         let changed = changed.with_context(|| format!("the database of {service}"))?;
@@ -239,14 +236,14 @@ async fn change(
                 "{} put back into the outbox of {service}, which publishes within seconds",
                 events(changed)
             )),
-            OutboxAction::Forget(to) => ui::say(&format!(
+            OutboxAction::Forget(to, _) => ui::say(&format!(
                 "{} of {service} deleted, and written to {}",
                 events(changed),
                 to.display()
             )),
         }
         let left = count.saturating_sub(changed);
-        if action == OutboxAction::Retry && left > 0 {
+        if matches!(action, OutboxAction::Retry) && left > 0 {
             ui::note(&format!(
                 "not put back: {} of {service}, which another retry holds (also one that was killed, for a \
                  moment); run it again",

@@ -105,7 +105,7 @@ impl<'a> HandlingWatch<'a> {
         }
         let waiting =
             PendingRetries { service: self.part.service.to_owned(), ..PendingRetries::default() };
-        let hurry = self.sending.redrive_options(options, self.stop.clone(), &|_| {}, &|_| {});
+        let hurry = self.sending.redrive_options(options, self.stop.clone(), &|_| {});
         let hurried = waiting.hurry(self.broker, &hurry).await;
         hurried.map(drop).map_err(with_advice)
     }

@@ -9,11 +9,11 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use ballet::core::MessageId;
 use ballet_ops::missed::{self, Consumer, MissedEvents, Witnesses};
-use ballet_ops::redrive::{DeadLetter, Stop};
+use ballet_ops::redrive::Stop;
 use ballet_ops::restored::{self, ON_ITS_WAY, RestoreComparison, SagaDifference};
 use ballet_store::inbox::backlog::oldest_unhandled;
 use ballet_store::inbox::stuck;
-use ballet_store::operators::interventions::{Act, insert_again};
+use ballet_store::operators::interventions::insert_again;
 use ballet_store::operators::restored_database::end_hold;
 use ballet_store::process::{Liveness, alive};
 use ballet_stream::end;
@@ -31,7 +31,6 @@ use crate::operator::dlq::missed_events::{
     floor, part, search, show_missed, time_in_memory, warn, witnesses,
 };
 use crate::operator::dlq::send_args::SendArgs;
-use crate::operator::interventions::NoteWriter;
 use crate::operator::restore::handling::HandlingWatch;
 use crate::operator::restore::hold::{GRACE, hold};
 
@@ -89,7 +88,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let witnesses = witnesses(begin, options)?;
     let progress = ui::Progress::endless(&format!("searching the journal for {}", args.service));
     let show = |read: u64| progress.show(read);
-    let search_options = args.sending.redrive_options(options, stop.clone(), &show, &|_| {});
+    let search_options = args.sending.redrive_options(options, stop.clone(), &show);
     let consumer = Consumer { part: &part, inbox: &mut db, is_restored: true };
     let found = search(&witnesses, consumer, &search_options, floor, Duration::ZERO).await?;
     let Some(missed) = found else { return Ok(ExitStatus::Partly) };
@@ -170,12 +169,9 @@ async fn tell_again(
     }
     let progress = ui::Progress::new(&format!("sending to {service}"), whole);
     let show = |done: u64| progress.show(done);
-    let notes = NoteWriter::open(service, Act::Redriven, args.sending.note(options), options).await;
-    let note = |sent: &DeadLetter| notes.add(sent);
-    let send_options = args.sending.redrive_options(options, stop.clone(), &show, &note);
+    let send_options = args.sending.redrive_options(options, stop.clone(), &show);
     let summary = missed::send(witnesses, missed, &send_options).await;
     drop(progress);
-    notes.close().await;
     let summary = summary.map_err(with_advice)?;
     if summary.stopped || summary.removed < whole {
         ui::say(&format!(
@@ -235,7 +231,7 @@ fn tell(
     if !others.is_empty() {
         ui::note(&format!(
             "whether the database has what it told outside of sagas cannot be seen here: {}; \
-             compare copies with `ballet copies check`",
+             `ballet copies rebuild` brings copies anew",
             others.join(", ")
         ));
     }

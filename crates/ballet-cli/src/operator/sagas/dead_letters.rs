@@ -1,6 +1,4 @@
-//! Dead letters that keep a saga from going on, and those that are no longer there.
-
-use std::collections::HashSet;
+//! Dead letters that keep a saga from going on.
 
 use anyhow::Result;
 use ballet::core::{Part, Role};
@@ -11,25 +9,17 @@ use crate::operator::sagas::service_waits::ServiceWaits;
 use crate::operator::sagas::stuck_saga::StuckSaga;
 
 /// Adds the dead letters that are not in the service's own list: those that reached no handler, and all of a service
-/// whose database is not known. Marks listed ones that are not in the queue: somebody purged it.
+/// whose database is not known.
 pub(super) async fn add_dead_letters(
     queue: &ServiceQueue,
     noted: &ServiceWaits,
     all: &mut Vec<StuckSaga>,
 ) -> Result<()> {
-    // A message that was sent back is on its way to the service's queue.
-    let is_dead = |one: &StuckSaga| {
-        one.published.is_some() && one.next_at.is_none() && one.sent_back_at.is_none()
-    };
-    let is_of_service = |one: &&mut StuckSaga| one.service == queue.service() && is_dead(one);
-    // The queue was counted before the database was read.
-    let expected = all.iter_mut().filter(is_of_service).count();
-    if queue.status.dead_letters == 0 && expected == 0 {
+    if queue.status.dead_letters == 0 {
         return Ok(());
     }
-    let (mut there, mut others) = (HashSet::new(), Vec::new());
+    let mut others = Vec::new();
     let add = |dead_letter: DeadLetter| {
-        there.insert(dead_letter.id);
         if !noted.messages.contains(&dead_letter.id)
             && let Some(saga) = saga_of(&dead_letter, queue.part.as_ref())
         {
@@ -47,12 +37,6 @@ pub(super) async fn add_dead_letters(
         }
     };
     queue.browse(add).await?;
-    // Messages that another reader holds are invisible.
-    if queue.status.readers == 0 && !noted.has_unsent {
-        for waiting in all.iter_mut().filter(is_of_service) {
-            waiting.is_lost = waiting.published.is_some_and(|(id, _)| !there.contains(&id));
-        }
-    }
     all.extend(others);
     Ok(())
 }

@@ -4,10 +4,8 @@ use std::collections::HashSet;
 
 use anyhow::{Context as _, Result};
 use ballet::MessageId;
-use ballet_ops::standing::lost::published_at;
 use ballet_store::dead_events::{self, DeadEvent, DeadEventFilter};
 use ballet_store::inbox::stuck::{self, StuckEntry, StuckKind};
-use ballet_store::waiting;
 use sqlx::{Connection, Executor};
 
 use crate::base::options::GlobalOptions;
@@ -22,8 +20,6 @@ pub(super) struct ServiceWaits {
     pub(super) waiting: Vec<StuckSaga>,
     /// The messages that wait.
     pub(super) messages: HashSet<MessageId>,
-    /// Whether the broker has not taken some of its dead letters yet.
-    pub(super) has_unsent: bool,
     /// The number of further events that it could not publish: those that no saga waits for, and those beyond the
     /// limit.
     pub(super) more_unpublished: usize,
@@ -44,10 +40,8 @@ pub(super) async fn read_waits(
         let stuck = stuck::list(&mut db, MOST).await?;
         let unpublished = dead_events::list(&mut db, &DeadEventFilter::default(), limit).await?;
         let whole = dead_events::count(&mut db, &DeadEventFilter::default()).await?;
-        let has_unsent = waiting::outbox(&mut db).await?.copies.count > 0;
         db.close().await?;
-        let noted = in_sagas(service, stuck, unpublished, whole);
-        Ok::<_, sqlx::Error>(ServiceWaits { has_unsent, ..noted })
+        Ok::<_, sqlx::Error>(in_sagas(service, stuck, unpublished, whole))
     };
     Ok(Some(read.await.with_context(|| format!("the database of {service}"))?))
 }
@@ -61,7 +55,7 @@ fn in_sagas(
 ) -> ServiceWaits {
     let mut noted = ServiceWaits::default();
     for stuck in stuck {
-        let (at, is_deadline) = (published_at(&stuck), stuck.is_deadline());
+        let is_deadline = stuck.is_deadline();
         let StuckEntry {
             saga_id,
             what,
@@ -71,12 +65,11 @@ fn in_sagas(
             attempts,
             since,
             next_at,
-            sent_back_at,
         } = stuck;
-        let (what, published) = match what {
+        let (what, message) = match what {
             StuckKind::Message { message_id, event_type } => {
                 noted.messages.insert(message_id);
-                (event_type, Some((message_id, at)).filter(|_| !is_deadline))
+                (event_type, Some(message_id).filter(|_| !is_deadline))
             }
             StuckKind::Call { undo: false, .. } => ("a call".to_owned(), None),
             StuckKind::Call { undo: true, .. } => ("an undo's call".to_owned(), None),
@@ -89,12 +82,10 @@ fn in_sagas(
             what: Some(what),
             since: Some(since),
             next_at,
-            sent_back_at,
             reason,
             detail: Some(detail),
             attempts: u64::from(attempts),
-            published,
-            is_lost: false,
+            message,
         });
     }
     let mut listed = 0;

@@ -180,9 +180,7 @@ pub(super) fn show(
     {
         let what = match event_type {
             Some(event_type) => event_type,
-            None if act == Act::Retried.name() || act == Act::Answered.name() => {
-                "a call to the outside"
-            }
+            None if act == Act::Answered.name() => "a call to the outside",
             None => "a message without a type",
         };
         let id = id::short(message_id.to_string());
@@ -217,8 +215,7 @@ pub(super) fn show(
     }
     if waits.iter().any(|wait| wait.is_dead) {
         ui::say(&format!(
-            "send its dead letters back: {0} dlq redrive --saga {saga}. If that finds none, somebody \
-             purged their queue: {0} sagas stuck {saga} says how they come again",
+            "send its dead letters back: {} dlq redrive --saga {saga}",
             ui::ballet()
         ));
     }

@@ -1,17 +1,12 @@
 //! `ballet sagas stuck`: the stuck sagas, and why they are stuck.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
-use ballet::MessageId;
-use ballet::core::Cause;
-use ballet_ops::doctor::{SystemServers, lost_sagas, standing};
+use ballet_ops::doctor::standing;
 use ballet_ops::sagas::{Hindrance, hindrances};
 use ballet_ops::standing::finding::{Finding, Hinders};
-use ballet_ops::standing::lost::{is_overdue, resend_command};
 use ballet_terminal::{Cell, Table};
-use jiff::Timestamp;
-use serde_json::Value;
 
 use crate::base::exit::{ExitStatus, is_unreachable};
 use crate::base::options::GlobalOptions;
@@ -82,14 +77,6 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         let noted = of_services.remove(queue.service()).unwrap_or_default();
         add_dead_letters(queue, &noted, &mut all).await?;
     }
-    let now = options.clock.now();
-    for waiting in &mut all {
-        waiting.is_lost |= waiting.published.is_some()
-            && waiting.sent_back_at.is_none()
-            && is_overdue(waiting.next_at, now)
-            && !hindrances.iter().any(|one| one.hinders(&waiting.service, None));
-    }
-    let lost = lost(&servers, standing.queues.as_deref(), &known, &mut all).await;
     let mut is_partial = false;
     if let Some(wanted) = &wanted {
         let ids: HashSet<String> = wanted.sagas.iter().map(ToString::to_string).collect();
@@ -101,7 +88,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     all.truncate(args.limit.max(1));
     show(&all, &hindrances, whole, options);
     let hinders = standing.findings.iter().filter(|one| one.hinders != Hinders::Nothing);
-    for Finding { cause, subject, found, advice, .. } in hinders.chain(&lost) {
+    for Finding { cause, subject, found, advice, .. } in hinders {
         ui::say(&format!("{cause}: {subject}: {found}. Do: {advice}"));
     }
     if more_unpublished > 0 {
@@ -120,33 +107,6 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         ExitStatus::All if is_partial => Ok(ExitStatus::Partly),
         done => Ok(done),
     }
-}
-
-/// Adds the sagas that wait in these services for messages which are in no queue, and returns the findings that say so.
-async fn lost(
-    SystemServers { system, databases, clock, .. }: &SystemServers,
-    queues: Option<&[Value]>,
-    services: &[String],
-    all: &mut Vec<StuckSaga>,
-) -> Vec<Finding> {
-    if databases.is_empty() {
-        return Vec::new();
-    }
-    let mut found = lost_sagas(system, databases, queues, clock.now()).await;
-    found.retain(|one| one.cause == Cause::Lost && services.contains(&one.subject));
-    for finding in &found {
-        let lost = finding.sagas.iter().map(|saga| StuckSaga {
-            saga: saga.to_string(),
-            service: finding.subject.clone(),
-            since: finding.since,
-            reason: finding.cause.name().to_owned(),
-            detail: Some(finding.found.clone()),
-            is_lost: true,
-            ..StuckSaga::default()
-        });
-        all.extend(lost);
-    }
-    found
 }
 
 fn show(all: &[StuckSaga], hindrances: &[Hindrance], whole: usize, options: &GlobalOptions) {
@@ -173,13 +133,7 @@ fn show(all: &[StuckSaga], hindrances: &[Hindrance], whole: usize, options: &Glo
     ];
     let mut table = Table::new(header).right([7]);
     for waiting in all {
-        let next = match waiting.next_at {
-            _ if waiting.is_lost => Some("lost".to_owned()),
-            _ if waiting.sent_back_at.is_some() => {
-                waiting.sent_back_at.map(|at| format!("sent back {} ago", ui::ago(Some(at), now)))
-            }
-            next => next.map(|at| format!("in {}", ui::ago(Some(now), at))),
-        };
+        let next = waiting.next_at.map(|at| format!("in {}", ui::ago(Some(now), at)));
         let state = waiting.state(hindrances, now);
         table.row([
             Cell::from(&waiting.saga),
@@ -205,30 +159,11 @@ fn show(all: &[StuckSaga], hindrances: &[Hindrance], whole: usize, options: &Glo
             ui::ballet()
         ));
     }
-    let is_dead = |waiting: &StuckSaga| {
-        waiting.next_at.is_none()
-            && waiting.sent_back_at.is_none()
-            && !waiting.is_lost
-            && waiting.reason != UNPUBLISHABLE
-    };
+    let is_dead =
+        |waiting: &StuckSaga| waiting.next_at.is_none() && waiting.reason != UNPUBLISHABLE;
     if all.iter().any(is_dead) {
         ui::say(&format!(
             "without a next attempt it is a dead letter; send it back: {} dlq redrive --saga <saga>",
-            ui::ballet()
-        ));
-    }
-    let mut lost: BTreeMap<&str, (Timestamp, MessageId)> = BTreeMap::new();
-    for waiting in all.iter().filter(|waiting| waiting.is_lost) {
-        let Some((id, published)) = waiting.published else { continue };
-        let first = lost.entry(&waiting.service).or_insert((published, id));
-        *first = (published, id).min(*first);
-    }
-    for (service, (first, id)) in lost {
-        ui::say(&format!(
-            "lost: {service} has not handled it, and it is in no queue any more, because somebody \
-             purged that. Send again what the journal has: {}. What the journal lacks too is given up by \
-             its message: {} dlq discard --service {service} --id {id}",
-            resend_command(service, first),
             ui::ballet()
         ));
     }

@@ -16,27 +16,22 @@ pub(super) struct StuckSaga {
     pub(super) step: Option<String>,
     pub(super) what: Option<String>,
     pub(super) since: Option<Timestamp>,
-    /// The time at which a person sent the message back, if its outcome is not known yet.
-    pub(super) sent_back_at: Option<Timestamp>,
     /// The next attempt, if there is one.
     pub(super) next_at: Option<Timestamp>,
     pub(super) reason: String,
     pub(super) detail: Option<String>,
     pub(super) attempts: u64,
-    /// The id of the failed message and the time at which it was published, if there is one.
-    pub(super) published: Option<(MessageId, Timestamp)>,
-    /// Whether its message is in no queue any more.
-    pub(super) is_lost: bool,
+    /// The id of the failed message, if there is one.
+    pub(super) message: Option<MessageId>,
 }
 
 impl StuckSaga {
     /// The state of the saga, by the rule of all sagas.
     pub(super) fn state(&self, hindrances: &[Hindrance], now: Timestamp) -> SagaState {
-        let Self { service, step, next_at, sent_back_at, .. } = self;
-        let goes_on = next_at.is_some() || sent_back_at.is_some();
+        let Self { service, step, next_at, .. } = self;
         let is_hindered = hindrances.iter().any(|one| one.hinders(service, step.as_deref()));
         let is_late = self.since.is_some_and(|since| now.duration_since(since) > PATIENCE);
-        SagaState::open(self.is_lost || !goes_on, is_hindered, is_late)
+        SagaState::open(next_at.is_none(), is_hindered, is_late)
     }
 
     pub(super) fn json(&self, state: SagaState) -> Value {
@@ -45,9 +40,8 @@ impl StuckSaga {
             "saga": self.saga, "service": self.service, "step": self.step, "what": self.what,
             "since": self.since.map(|at| at.to_string()),
             "next_at": self.next_at.map(|at| at.to_string()), "reason": self.reason,
-            "detail": self.detail, "attempts": self.attempts, "lost": self.is_lost,
-            "sent_back_at": self.sent_back_at.map(|at| at.to_string()),
-            "message": self.published.map(|(id, _)| id.to_string()),
+            "detail": self.detail, "attempts": self.attempts,
+            "message": self.message.map(|id| id.to_string()),
         })
     }
 }

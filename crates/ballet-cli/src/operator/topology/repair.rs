@@ -26,7 +26,7 @@ pub(crate) async fn run(
     let repair = Repair { witnesses: witnesses(since, options)?, floor, patience };
     let progress = ui::Progress::endless("searching what was missed");
     let show = |done: u64| progress.show(done);
-    let redrive_options = sending.redrive_options(options, stop_on_ctrl_c(), &show, &|_| {});
+    let redrive_options = sending.redrive_options(options, stop_on_ctrl_c(), &show);
     let result = repair.run(&redrive_options, sending.dry_run).await;
     drop(progress);
     let result = result.map_err(with_advice)?;

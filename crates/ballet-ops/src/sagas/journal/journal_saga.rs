@@ -232,7 +232,6 @@ fn open_dead_letters<'e>(
             attempts: *attempts,
             since: entry.at,
             next_at: None,
-            sent_back_at: None,
         })
     };
     last_of_each(entries).into_values().filter_map(stuck).collect()

@@ -8,7 +8,6 @@ use uuid::Uuid;
 
 use crate::inbox::stuck::NO_OUTCOME_YET;
 use crate::ledger::entry::StepKey;
-use crate::operators::interventions::SignedAct;
 use crate::pending::calls::stored::StatedOutcome;
 
 /// A call to the outside that has no answer yet.
@@ -175,22 +174,17 @@ pub async fn hurry(
     db: &mut PgConnection,
     sagas: &[Uuid],
     messages: &[Uuid],
-    by: SignedAct<'_>,
 ) -> Result<u64, sqlx::Error> {
     let hurry = format!(
-        "with due as (update ballet.call set next_at = ballet.now() where call_key in ( \
+        "update ballet.call set next_at = ballet.now() where call_key in ( \
              select call_key from ballet.call where {WAITING} and call_key <> all($3) \
-             order by next_at limit {HURRIED} for update skip locked) returning call_key, saga_id), \
-         noted as (insert into ballet.intervention (at, act, message_id, saga_id, done_by, why) \
-             select ballet.now(), $4, call_key, saga_id, $5, $6 from due) \
-         select call_key from due"
+             order by next_at limit {HURRIED} for update skip locked) returning call_key"
     );
     // One that fails again meanwhile waits.
     let mut hurried: Vec<Uuid> = Vec::new();
     loop {
         let query = sqlx::query_scalar(AssertSqlSafe(hurry.clone())).bind(sagas).bind(messages);
-        let step = query.bind(&hurried).bind(by.act.name()).bind(by.name).bind(by.why);
-        let step: Vec<Uuid> = step.fetch_all(&mut *db).await?;
+        let step: Vec<Uuid> = query.bind(&hurried).fetch_all(&mut *db).await?;
         if step.is_empty() {
             return Ok(hurried.len() as u64);
         }

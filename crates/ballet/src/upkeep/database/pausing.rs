@@ -1,4 +1,4 @@
-//! Pauses consuming while the database is away, while a person wants it, and until the process follows its streams.
+//! Pauses consuming while the database is away, and until the process follows its streams.
 //!
 //! Other replicas may still reach the database, and the broker takes back messages that are
 //! unacknowledged for half an hour. Messages that are already in the lanes are handled later: their
@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::ConsumerHandle;
-use ballet_store::operators::service_pause::{self, ServicePause};
 use tokio::sync::watch;
 use tokio::sync::watch::error::RecvError;
 use tokio::time::timeout;
@@ -18,77 +17,42 @@ use crate::engine::database::Database;
 use crate::engine::stopping::stopped;
 
 const EVERY: Duration = Duration::from_secs(2);
-const PATIENCE: Duration = Duration::from_secs(5);
 const AWAY: Duration = Duration::from_secs(10);
 /// By then the lanes have handled their messages. So they never hold much more than one prefetch.
 const BACK: Duration = Duration::from_secs(1);
 
-/// Pauses and resumes consuming, until the service stops. `paused` tells readiness that a person has paused it. Until
-/// `followed` ends, consuming stays paused, as the start has left it.
+/// Pauses and resumes consuming, until the service stops. Until `followed` ends, consuming stays paused, as the start
+/// has left it.
 pub(crate) async fn run(
     database: Arc<Database>,
     consumer: Arc<ConsumerHandle>,
-    paused: watch::Sender<Option<ServicePause>>,
     followed: impl Future<Output = ()>,
     mut stopping: watch::Receiver<bool>,
 ) {
     let away = watch::Sender::new(false);
-    let (is_away, is_paused) = (away.subscribe(), paused.subscribe());
+    let is_away = away.subscribe();
     let switch = async {
         followed.await;
-        switch(is_away, is_paused, &consumer).await;
+        switch(is_away, &consumer).await;
     };
     tokio::select! {
         () = notice_outages(database.state(), away) => {}
         () = ask(&database) => {}
-        () = follow_person(&database, paused) => {}
         () = switch => {}
         () = stopped(&mut stopping) => {}
     }
 }
 
-/// Whatever pauses it ends last lets it go on.
-async fn switch(
-    mut away: watch::Receiver<bool>,
-    mut paused: watch::Receiver<Option<ServicePause>>,
-    consumer: &ConsumerHandle,
-) {
+/// Pauses the consumer while the database is away.
+async fn switch(mut away: watch::Receiver<bool>, consumer: &ConsumerHandle) {
     loop {
-        let (is_away, is_paused) =
-            (*away.borrow_and_update(), paused.borrow_and_update().is_some());
-        if is_away || is_paused {
+        if *away.borrow_and_update() {
             consumer.pause();
         } else {
             consumer.resume();
         }
-        let changed = tokio::select! {
-            changed = away.changed() => changed,
-            changed = paused.changed() => changed,
-        };
-        if changed.is_err() {
+        if away.changed().await.is_err() {
             return;
-        }
-    }
-}
-
-/// Looks regularly whether a person has paused the service, which the start has looked for. A database that does not
-/// answer changes nothing.
-async fn follow_person(database: &Database, paused: watch::Sender<Option<ServicePause>>) {
-    loop {
-        tokio::time::sleep(EVERY).await;
-        let now =
-            async { service_pause::in_own_database(&mut *database.upkeep.acquire().await?).await };
-        if let Ok(Ok(now)) = timeout(PATIENCE, now).await {
-            paused.send_if_modified(|before| {
-                let is_new = *before != now;
-                match &now {
-                    Some(now) if is_new => tracing::warn!("the service takes no messages: {now}"),
-                    None if is_new => tracing::info!("the service is resumed"),
-                    _ => {}
-                }
-                *before = now;
-                is_new
-            });
         }
     }
 }

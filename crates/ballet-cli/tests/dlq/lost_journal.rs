@@ -1,0 +1,32 @@
+//! A journal that has lost messages: `ballet doctor` names it.
+
+use ballet::core::topology::JOURNAL;
+use ballet_stage::{Method, Options, Servers};
+use serde_json::json;
+
+use crate::doctor::ExaminedSystem;
+use crate::world::TICKED;
+
+#[tokio::test]
+async fn t217_a_journal_that_has_lost_what_it_promises_is_named() {
+    let servers = Servers::private(Options::durable()).await.expect("servers of our own");
+    let patient = ExaminedSystem::new(&servers).await;
+    patient.is_well().await;
+    let vhost = patient.world.env.vhost().to_owned();
+    // The size of segments is fixed when a stream is made.
+    patient.delete(&["queues", JOURNAL]).await;
+    let small = json!({ "pattern": "^journal$", "apply-to": "queues", "priority": 9,
+        "definition": { "max-length-bytes": 200_000, "stream-max-segment-size-bytes": 50_000 } });
+    patient.call(Method::PUT, &["policies", &vhost, "small"], &small).await;
+    patient.apply().await;
+    let body = format!(r#"{{"number": 1, "of": "{}"}}"#, "0".repeat(10_000));
+    for _ in 0..100 {
+        let properties = json!({ "message_id": patient.world.new_id(), "type": TICKED });
+        patient.world.publish(TICKED, &properties, &body).await;
+    }
+    patient.has("policy", "max-length-bytes is 200000").await;
+    patient.delete(&["policies", "small"]).await;
+    // The journal is as declared again, but the loss remains.
+    patient.has("journal", "what is older is lost to redrive, restore and tap").await;
+    patient.world.close().await;
+}

@@ -1,0 +1,2 @@
+-- A service is paused by stopping its processes.
+drop table ballet.paused;
