@@ -3,7 +3,6 @@
 mod list;
 mod pause;
 mod retry;
-mod waiting;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -24,9 +23,6 @@ pub(crate) enum Command {
     /// Try again now what waits for its next attempt
     #[command(after_help = retry::EXAMPLES)]
     Retry(retry::Args),
-    /// Show for each service how much waits, and since when
-    #[command(after_help = waiting::EXAMPLES)]
-    Waiting(waiting::Args),
 }
 
 pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<ExitStatus> {
@@ -35,6 +31,5 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Exi
         Command::Pause(args) => pause::pause(&args, options).await,
         Command::Resume(args) => pause::resume(&args, options).await,
         Command::Retry(args) => retry::run(&args, options).await,
-        Command::Waiting(args) => waiting::run(&args, options).await,
     }
 }
