@@ -11,14 +11,14 @@ use std::sync::Arc;
 
 use anyhow::anyhow;
 use ballet_console::Auditor;
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::author::{
-    asyncapi, catalog, check, contract, diagram, id, manual, new, participant, trials, validate,
+    asyncapi, catalog, check, contract, diagram, id, new, participant, trials, validate,
 };
 use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
@@ -62,9 +62,6 @@ enum Command {
     /// Check the contracts of all services together: the rules of a sound choreography, and that
     /// consumers read what publishers write
     Check,
-    /// A script that completes this command's words in a shell
-    #[command(after_help = manual::COMPLETIONS_EXAMPLES)]
-    Completions(manual::CompletionsArgs),
     /// The operators' web page: what hangs, where and why
     #[command(after_help = console::EXAMPLES)]
     Console(Box<console::Args>),
@@ -103,9 +100,6 @@ enum Command {
     /// Kill a process at every point of every step: does every saga end as it must?
     #[command(disable_help_flag = true)]
     Kills(trials::Args),
-    /// The manual page of this command, or the pages of all commands
-    #[command(after_help = manual::MAN_EXAMPLES)]
-    Man(manual::ManArgs),
     /// Begin a system of your own, or a service of a system
     #[command(subcommand)]
     New(new::Command),
@@ -212,7 +206,6 @@ async fn run(args: Args) -> anyhow::Result<ExitStatus> {
         Command::Catalog(given) => catalog::run(&given, &args.options),
         Command::Chaos(given) => trials::run("chaos", &given),
         Command::Check => check::run(&args.options),
-        Command::Completions(given) => manual::completions(&given, Args::command()),
         Command::Console(given) => Box::pin(console::run(&given, &args.options)).await,
         Command::Contract(command) => contract::run(&command, &args.options),
         Command::Copies(command) => Box::pin(copies::run(command, &args.options)).await,
@@ -226,7 +219,6 @@ async fn run(args: Args) -> anyhow::Result<ExitStatus> {
         Command::Id(arguments) => id::run(&arguments, &args.options),
         Command::Inbox(command) => Box::pin(inbox::run(command, &args.options)).await,
         Command::Kills(given) => trials::run("kills", &given),
-        Command::Man(given) => manual::man(&given, Args::command()),
         Command::New(command) => new::run(&command),
         Command::Outbox(command) => Box::pin(outbox::run(command, &args.options)).await,
         Command::Participant(command) => Box::pin(participant::run(command, &args.options)).await,
@@ -248,6 +240,7 @@ mod tests {
     use std::path::Path;
 
     use ballet_testkit::advice::wrong_commands;
+    use clap::CommandFactory as _;
 
     use super::*;
 
