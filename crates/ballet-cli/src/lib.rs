@@ -7,10 +7,8 @@ mod operator;
 mod tester;
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::anyhow;
-use ballet_console::Auditor;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -23,10 +21,8 @@ use crate::author::{
 use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::{exit, systems, ui};
-use crate::operator::auditor::CommandAuditor;
 use crate::operator::{
-    audit, console, copies, coverage, dlq, doctor, inbox, outbox, restore, sagas, telemetry,
-    topology,
+    audit, console, copies, dlq, doctor, inbox, outbox, restore, sagas, telemetry, topology,
 };
 use crate::tester::{publish, rehearse, stream};
 
@@ -71,9 +67,6 @@ enum Command {
     /// Copies that services keep of each other's entities
     #[command(subcommand)]
     Copies(copies::Command),
-    /// Count how often each step, refusal, compensation, deadline and retry was seen; those never seen come first
-    #[command(after_help = coverage::EXAMPLES)]
-    Coverage(coverage::Args),
     /// Readers of telemetry: how far they are, what they missed; rewind one
     #[command(subcommand)]
     Telemetry(telemetry::Command),
@@ -135,35 +128,6 @@ enum Command {
     Validate(validate::ValidateArgs),
 }
 
-/// The addresses of a system.
-#[derive(Debug, Clone, Copy)]
-pub struct SystemAddresses<'a> {
-    /// The folder with the contracts of its services.
-    pub contracts: &'a str,
-    /// The broker's URL, with a user who may see all.
-    pub amqp_url: &'a str,
-    /// RabbitMQ's management API, with user and password.
-    pub management_url: &'a str,
-    /// The URL of the services' databases, with `{service}` in it.
-    pub database_url: &'a str,
-}
-
-/// Returns `ballet audit` for a console that another program has started.
-///
-/// # Errors
-///
-/// The contracts cannot be read.
-pub fn auditor(addresses: SystemAddresses<'_>) -> anyhow::Result<Arc<dyn Auditor>> {
-    let SystemAddresses { contracts, amqp_url, management_url, database_url } = addresses;
-    let given =
-        [("--contracts", contracts), ("--amqp-url", amqp_url), ("--database-url", database_url)];
-    let given = given.into_iter().flat_map(|(option, value)| [option, value]);
-    let args = Args::try_parse_from(["ballet"].into_iter().chain(given).chain(["audit"]))?;
-    systems::name(args.options.contracts.as_deref());
-    systems::contracts()?;
-    Ok(Arc::new(CommandAuditor::new(args.options, Some(management_url.to_owned()))))
-}
-
 /// Runs the command with the arguments of this process.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -209,7 +173,6 @@ async fn run(args: Args) -> anyhow::Result<ExitStatus> {
         Command::Console(given) => Box::pin(console::run(&given, &args.options)).await,
         Command::Contract(command) => contract::run(&command, &args.options),
         Command::Copies(command) => Box::pin(copies::run(command, &args.options)).await,
-        Command::Coverage(given) => Box::pin(coverage::run(&given, &args.options)).await,
         Command::Telemetry(command) => Box::pin(telemetry::run(command, &args.options)).await,
         Command::Degradation(given) => trials::run("degradation", &given),
         Command::Demo(given) => trials::run("demo", &given),

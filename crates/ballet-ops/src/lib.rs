@@ -7,7 +7,6 @@
 
 pub mod audit;
 pub mod copies;
-pub mod coverage;
 mod databases;
 pub mod doctor;
 pub mod management;
