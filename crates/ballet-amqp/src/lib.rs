@@ -52,7 +52,7 @@ pub use session::{
     expected_objects::ExpectedObjects,
     lookup::Lookup,
     message::{Delivery, MessageConfirm, PERSISTENT, Publish, PublishOutcome},
-    object::{CopyQueue, FoundObject, MissingObjects, Object},
+    object::{FoundObject, MissingObjects, Object},
     peer::Peer,
     seam::{Broker, Confirms, Deliveries, NotListed, Session, StreamStart},
     state::ConnectionState,

@@ -7,26 +7,22 @@ mod operator;
 mod tester;
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::anyhow;
-use ballet_console::Auditor;
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::author::{
-    asyncapi, catalog, check, contract, diagram, id, manual, new, participant, trials, validate,
+    asyncapi, catalog, check, contract, diagram, id, new, participant, trials, validate,
 };
 use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::{exit, systems, ui};
-use crate::operator::auditor::CommandAuditor;
 use crate::operator::{
-    audit, console, copies, coverage, dlq, doctor, inbox, outbox, restore, sagas, telemetry,
-    topology,
+    audit, console, copies, dlq, doctor, inbox, outbox, restore, sagas, telemetry, topology,
 };
 use crate::tester::{publish, rehearse, stream};
 
@@ -62,9 +58,6 @@ enum Command {
     /// Check the contracts of all services together: the rules of a sound choreography, and that
     /// consumers read what publishers write
     Check,
-    /// A script that completes this command's words in a shell
-    #[command(after_help = manual::COMPLETIONS_EXAMPLES)]
-    Completions(manual::CompletionsArgs),
     /// The operators' web page: what hangs, where and why
     #[command(after_help = console::EXAMPLES)]
     Console(Box<console::Args>),
@@ -74,9 +67,6 @@ enum Command {
     /// Copies that services keep of each other's entities
     #[command(subcommand)]
     Copies(copies::Command),
-    /// Count how often each step, refusal, compensation, deadline and retry was seen; those never seen come first
-    #[command(after_help = coverage::EXAMPLES)]
-    Coverage(coverage::Args),
     /// Readers of telemetry: how far they are, what they missed; rewind one
     #[command(subcommand)]
     Telemetry(telemetry::Command),
@@ -103,9 +93,6 @@ enum Command {
     /// Kill a process at every point of every step: does every saga end as it must?
     #[command(disable_help_flag = true)]
     Kills(trials::Args),
-    /// The manual page of this command, or the pages of all commands
-    #[command(after_help = manual::MAN_EXAMPLES)]
-    Man(manual::ManArgs),
     /// Begin a system of your own, or a service of a system
     #[command(subcommand)]
     New(new::Command),
@@ -139,35 +126,6 @@ enum Command {
     Topology(topology::Command),
     /// Say whether the services would take the messages in a file, without a broker
     Validate(validate::ValidateArgs),
-}
-
-/// The addresses of a system.
-#[derive(Debug, Clone, Copy)]
-pub struct SystemAddresses<'a> {
-    /// The folder with the contracts of its services.
-    pub contracts: &'a str,
-    /// The broker's URL, with a user who may see all.
-    pub amqp_url: &'a str,
-    /// RabbitMQ's management API, with user and password.
-    pub management_url: &'a str,
-    /// The URL of the services' databases, with `{service}` in it.
-    pub database_url: &'a str,
-}
-
-/// Returns `ballet audit` for a console that another program has started.
-///
-/// # Errors
-///
-/// The contracts cannot be read.
-pub fn auditor(addresses: SystemAddresses<'_>) -> anyhow::Result<Arc<dyn Auditor>> {
-    let SystemAddresses { contracts, amqp_url, management_url, database_url } = addresses;
-    let given =
-        [("--contracts", contracts), ("--amqp-url", amqp_url), ("--database-url", database_url)];
-    let given = given.into_iter().flat_map(|(option, value)| [option, value]);
-    let args = Args::try_parse_from(["ballet"].into_iter().chain(given).chain(["audit"]))?;
-    systems::name(args.options.contracts.as_deref());
-    systems::contracts()?;
-    Ok(Arc::new(CommandAuditor::new(args.options, Some(management_url.to_owned()))))
 }
 
 /// Runs the command with the arguments of this process.
@@ -212,11 +170,9 @@ async fn run(args: Args) -> anyhow::Result<ExitStatus> {
         Command::Catalog(given) => catalog::run(&given, &args.options),
         Command::Chaos(given) => trials::run("chaos", &given),
         Command::Check => check::run(&args.options),
-        Command::Completions(given) => manual::completions(&given, Args::command()),
         Command::Console(given) => Box::pin(console::run(&given, &args.options)).await,
         Command::Contract(command) => contract::run(&command, &args.options),
         Command::Copies(command) => Box::pin(copies::run(command, &args.options)).await,
-        Command::Coverage(given) => Box::pin(coverage::run(&given, &args.options)).await,
         Command::Telemetry(command) => Box::pin(telemetry::run(command, &args.options)).await,
         Command::Degradation(given) => trials::run("degradation", &given),
         Command::Demo(given) => trials::run("demo", &given),
@@ -226,7 +182,6 @@ async fn run(args: Args) -> anyhow::Result<ExitStatus> {
         Command::Id(arguments) => id::run(&arguments, &args.options),
         Command::Inbox(command) => Box::pin(inbox::run(command, &args.options)).await,
         Command::Kills(given) => trials::run("kills", &given),
-        Command::Man(given) => manual::man(&given, Args::command()),
         Command::New(command) => new::run(&command),
         Command::Outbox(command) => Box::pin(outbox::run(command, &args.options)).await,
         Command::Participant(command) => Box::pin(participant::run(command, &args.options)).await,

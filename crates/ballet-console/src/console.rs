@@ -17,7 +17,7 @@ use jiff::SignedDuration;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tokio::net::TcpListener;
-use tokio::sync::{Mutex, Notify, Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::access::attempts::Attempts;
@@ -26,7 +26,6 @@ use crate::access::trusted_header::TrustedHeader;
 use crate::access::{password, token};
 use crate::actions::action_context::ActionContext;
 use crate::actions::running_actions::RunningActions;
-use crate::auditor::Auditor;
 use crate::contract_index::ContractIndex;
 use crate::error::ConsoleError;
 use crate::observer::system_findings::{self, SystemFindings};
@@ -65,10 +64,6 @@ pub struct Options {
     pub patience: SignedDuration,
     /// The address of the broker's management API, with user and password.
     pub management: Option<String>,
-    /// The auditor of the page of audits.
-    pub auditor: Option<Arc<dyn Auditor>>,
-    /// The broker as a user who may publish events, if there is one.
-    pub publisher: Option<Arc<dyn Broker>>,
     /// The header in which a gateway names the person.
     pub trusted: Option<TrustedHeader>,
     /// The folder to which discarded dead letters are written.
@@ -97,8 +92,6 @@ impl Options {
             keep: SignedDuration::from_hours(7 * 24),
             patience: PATIENCE,
             management: None,
-            auditor: None,
-            publisher: None,
             trusted: None,
             archive: std::env::temp_dir(),
             clock: Clock::system(),
@@ -212,7 +205,6 @@ impl Console {
             pool: pool.clone(),
             contract_index: Arc::clone(&contract_index),
             broker: Arc::clone(&options.broker),
-            publisher: options.publisher.clone(),
             management: options.management.clone(),
             databases: options.databases.clone(),
             clock: options.clock.clone(),
@@ -233,7 +225,6 @@ impl Console {
             unjudged: unjudged.subscribe(),
             now: TimedValue::new(live::FRESH),
             parts: watch::Sender::new(Arc::default()),
-            auditor: options.auditor.clone().map(Mutex::new),
             attempts: Attempts::default(),
             hashing: Semaphore::new(HASHED_AT_ONCE),
             hosts: options.hosts.clone(),
@@ -261,7 +252,6 @@ impl Console {
             unjudged,
             options.clock.clone(),
         ));
-        tasks.spawn(upkeep::keep_moments(pool.clone(), options.clock.clone(), site.found.clone()));
         tasks.spawn(upkeep::keep_up(pool, options.keep));
         tasks.spawn(ledger_check::ask(
             site.pool.clone(),

@@ -6,7 +6,6 @@
 mod abort_reason;
 mod access;
 mod actions;
-mod auditor;
 mod console;
 mod contract_index;
 mod error;
@@ -18,6 +17,5 @@ mod store;
 
 pub use access::role::Role;
 pub use access::trusted_header::TrustedHeader;
-pub use auditor::Auditor;
 pub use console::{Account, Console, Options};
 pub use error::ConsoleError;

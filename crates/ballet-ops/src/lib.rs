@@ -6,7 +6,6 @@
 #![warn(missing_docs)]
 
 pub mod audit;
-pub mod coverage;
 mod databases;
 pub mod doctor;
 pub mod management;

@@ -4,7 +4,6 @@
 //! |---|---|
 //! | the journal | [`JournalReader`], [`JournalRecords`], [`end`], [`oldest`], [`at`], [`differs`] |
 //! | the range of the journal | [`begins`], [`begins_too_late`] |
-//! | the messages that enter a queue | [`QueueCopy`], [`CopyItem`] |
 //! | one message | [`Record`] |
 //! | a selection of messages | [`RecordFilter`] |
 //! | replay | [`Sender`], [`NewIds`], [`MadeKeys`], [`OutsideEvents`], [`Survey`], [`Repeatable`] |
@@ -14,7 +13,6 @@
 #![warn(missing_docs)]
 
 mod compare;
-mod copy;
 mod filter;
 mod journal;
 mod record;
@@ -27,7 +25,6 @@ pub use compare::{
     joins::Joins,
     partition::{ComparedSagas, Comparison, ComparisonCounts},
 };
-pub use copy::{copy_item::CopyItem, queue_copy::QueueCopy};
 pub use filter::{
     RecordFilter,
     condition::{HeaderIs, ValueIs},

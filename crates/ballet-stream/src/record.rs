@@ -16,7 +16,7 @@ use uuid::Uuid;
 /// A message of the stream.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
-    /// The offset in the journal. A recording of another tool has none.
+    /// The offset in the journal, if it comes from there.
     pub offset: Option<u64>,
     /// The time at which it was made: by its id, else by its timestamp. For a dead letter, the time of its death.
     pub time: Option<Timestamp>,
@@ -166,7 +166,7 @@ impl Record {
     }
 
     /// Returns the time at which it was made, to the millisecond if anything has it.
-    pub(crate) fn made_at(&self) -> Option<Timestamp> {
+    fn made_at(&self) -> Option<Timestamp> {
         if self.is_dead_letter()
             && let Some(at) = text_header(&self.properties, DEAD_AT)
             && let Ok(at) = at.parse()

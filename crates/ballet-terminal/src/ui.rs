@@ -31,16 +31,10 @@ pub fn raw(line: &str) {
     }
 }
 
-/// Returns why a part of the result was not written, if so. The reader may be gone, or the disk full.
-#[must_use]
-pub fn unwritten() -> Option<&'static Error> {
-    UNWRITTEN.get()
-}
-
 /// Returns why the result is incomplete, if so. A reader that goes away early has all that it wanted.
 #[must_use]
 pub fn not_whole() -> Option<&'static Error> {
-    unwritten().filter(|error| error.kind() != ErrorKind::BrokenPipe)
+    UNWRITTEN.get().filter(|error| error.kind() != ErrorKind::BrokenPipe)
 }
 
 /// Styles the word before an error, on standard error.

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
 use lapin::options::{
     BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
-    ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
+    ConfirmSelectOptions, ExchangeDeclareOptions, QueueDeclareOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, Event, ExchangeKind};
@@ -22,7 +22,7 @@ use crate::rabbitmq::translate::{delivery, error, short};
 use crate::session::error::BrokerError;
 use crate::session::lookup::Lookup;
 use crate::session::message::Publish;
-use crate::session::object::{CopyQueue, FoundObject, Object};
+use crate::session::object::{FoundObject, Object};
 use crate::session::peer::Peer;
 use crate::session::seam::{Confirms, Deliveries, Session, StreamStart, lost};
 
@@ -187,34 +187,6 @@ impl Session for LapinSession {
         };
         arguments.insert(STREAM_OFFSET.into(), start);
         self.consume_with(stream, consumer_tag, prefetch, arguments).boxed()
-    }
-
-    fn declare_copy<'a>(&'a self, copy: &'a CopyQueue) -> BoxFuture<'a, Result<(), BrokerError>> {
-        async move {
-            let mut arguments = FieldTable::default();
-            for (name, value) in [
-                ("x-queue-type", AMQPValue::LongString("classic".into())),
-                ("x-max-length", AMQPValue::LongLongInt(copy.most_messages.into())),
-                ("x-max-length-bytes", AMQPValue::LongLongInt(copy.most_bytes.into())),
-                ("x-overflow", AMQPValue::LongString("drop-head".into())),
-                ("x-expires", AMQPValue::LongLongInt(copy.expires.into())),
-            ] {
-                arguments.insert(name.into(), value);
-            }
-            let options =
-                QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
-            let declared = self.channel.queue_declare(short(&copy.name)?, options, arguments).await;
-            declared.map_err(|e| error(&e))?;
-            for (exchange, key) in &copy.bindings {
-                let (queue, exchange) = (short(&copy.name)?, short(exchange)?);
-                let (options, none) = (QueueBindOptions::default(), FieldTable::default());
-                let bound =
-                    self.channel.queue_bind(queue, exchange, short(key)?, options, none).await;
-                bound.map_err(|e| error(&e))?;
-            }
-            Ok(())
-        }
-        .boxed()
     }
 
     fn cancel<'a>(&'a self, consumer_tag: &'a str) -> BoxFuture<'a, Result<(), BrokerError>> {

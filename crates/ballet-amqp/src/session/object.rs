@@ -11,21 +11,6 @@ pub enum Object {
     Queue(String),
 }
 
-/// A queue for copies of what other queues get.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CopyQueue {
-    /// Its name.
-    pub name: String,
-    /// The exchange and the routing key of each of its bindings.
-    pub bindings: Vec<(String, String)>,
-    /// The most messages that it holds.
-    pub most_messages: u32,
-    /// The most bytes of bodies that it holds.
-    pub most_bytes: u32,
-    /// How long it stays without a consumer, in milliseconds.
-    pub expires: u32,
-}
-
 /// An object that exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FoundObject {

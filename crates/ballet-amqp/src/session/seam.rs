@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use crate::session::error::BrokerError;
 use crate::session::lookup::Lookup;
 use crate::session::message::{Delivery, MessageConfirm, Publish};
-use crate::session::object::{CopyQueue, Object};
+use crate::session::object::Object;
 use crate::session::peer::Peer;
 
 /// A broker to connect to.
@@ -103,13 +103,6 @@ pub trait Session: Debug + Send + Sync {
         _start: StreamStart,
     ) -> BoxFuture<'a, Result<Deliveries, BrokerError>> {
         let why = "this broker has no streams".to_owned();
-        ready(Err(BrokerError::Unrepresentable(why))).boxed()
-    }
-
-    /// Makes a queue that only this session sees and that goes with it, and binds it. Its limits drop the
-    /// oldest messages.
-    fn declare_copy<'a>(&'a self, _copy: &'a CopyQueue) -> BoxFuture<'a, Result<(), BrokerError>> {
-        let why = "this broker has no temporary queues".to_owned();
         ready(Err(BrokerError::Unrepresentable(why))).boxed()
     }
 

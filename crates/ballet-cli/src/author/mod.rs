@@ -7,7 +7,6 @@ pub(crate) mod check;
 pub(crate) mod contract;
 pub(crate) mod diagram;
 pub(crate) mod id;
-pub(crate) mod manual;
 pub(crate) mod new;
 pub(crate) mod participant;
 pub(crate) mod trials;

@@ -6,9 +6,7 @@ use std::io::IsTerminal;
 use ballet_ops::words;
 pub(crate) use ballet_ops::words::{acting, counted, grouped};
 pub(crate) use ballet_terminal::Progress;
-pub(crate) use ballet_terminal::ui::{
-    bad, dim, green, not_whole, print, raw, red, say, unwritten, yellow,
-};
+pub(crate) use ballet_terminal::ui::{bad, dim, green, not_whole, print, raw, red, say, yellow};
 use ballet_terminal::{Table, columns, plain};
 use clap::ValueEnum;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};

@@ -31,7 +31,7 @@ a server did not answer.";
 /// The most dead letters of a service that are named with their reasons.
 const DEAD_LETTERS: u32 = 20;
 /// A saga is quiescent after this many seconds without a change.
-pub(crate) const QUIESCENT_AFTER: u32 = 10;
+const QUIESCENT_AFTER: u32 = 10;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -71,7 +71,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
 }
 
 /// Audits the system of the contracts.
-pub(crate) async fn report(
+async fn report(
     management_url: Option<&String>,
     quiescent_after: SignedDuration,
     options: &GlobalOptions,

@@ -3,10 +3,9 @@
 use std::io::{IsTerminal, Read};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use ballet::core::topology::{OPS, REDRIVE};
+use ballet::core::topology::REDRIVE;
 use ballet_console::{Console, Options, Role, TrustedHeader};
 use ballet_terminal::{Cell, Table};
 use clap::Subcommand;
@@ -19,7 +18,6 @@ use crate::base::exit::{ExitStatus, usage};
 use crate::base::options::{GlobalOptions, management_address};
 use crate::base::systems::{contracts, services};
 use crate::base::ui::{self, Output, age};
-use crate::operator::auditor::CommandAuditor;
 
 /// The name of the console's database, in place of a service's name.
 const DATABASE: &str = "console";
@@ -157,8 +155,6 @@ async fn serve(
         keep: args.keep,
         patience: args.patience,
         management: Some(management_address(None)),
-        auditor: Some(Arc::new(CommandAuditor::new(options.clone(), None))),
-        publisher: Some(options.broker_as(OPS)?),
         trusted: args.trust_header.clone().map(|header| {
             let header = header.to_lowercase();
             TrustedHeader { header, from: args.trust_from.clone() }

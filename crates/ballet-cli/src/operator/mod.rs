@@ -1,10 +1,8 @@
 //! Subcommands for the people who run a system: they read its broker and databases, and repair.
 
 pub(crate) mod audit;
-pub(crate) mod auditor;
 pub(crate) mod console;
 pub(crate) mod copies;
-pub(crate) mod coverage;
 pub(crate) mod dead_letters;
 pub(crate) mod dlq;
 pub(crate) mod doctor;

@@ -4,7 +4,6 @@ mod big;
 mod by_hand;
 mod expect;
 mod keys;
-mod queue;
 mod record;
 mod rehearse;
 mod release;

@@ -27,8 +27,6 @@ pub(crate) struct ActionContext {
     pub(crate) pool: PgPool,
     pub(crate) contract_index: Arc<ContractIndex>,
     pub(crate) broker: Arc<dyn Broker>,
-    /// The broker as a user who may publish events, if there is one.
-    pub(crate) publisher: Option<Arc<dyn Broker>>,
     /// The address of the broker's management API, with user and password.
     pub(crate) management: Option<String>,
     pub(crate) databases: Vec<(String, PgConnectOptions)>,

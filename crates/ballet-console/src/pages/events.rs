@@ -6,7 +6,6 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use crate::contract_index::ContractIndex;
-use crate::pages::layout::Person;
 use crate::pages::words::{ago, event};
 use crate::store::counts::SeenType;
 
@@ -49,12 +48,7 @@ fn times(seen: &[SeenType], listed: &ListedEvent, now: Timestamp) -> Markup {
 }
 
 /// Shows one event.
-pub(crate) fn one(
-    listed: &ListedEvent,
-    person: &Person,
-    seen: &[SeenType],
-    now: Timestamp,
-) -> Markup {
+pub(crate) fn one(listed: &ListedEvent, seen: &[SeenType], now: Timestamp) -> Markup {
     let schema = serde_json::to_string_pretty(&listed.schema).unwrap_or_default();
     let fields = fields(&listed.schema);
     html! {
@@ -68,7 +62,6 @@ pub(crate) fn one(
         }
         nav.acts aria-label="What you can do" {
             a.button href={ "/tail?type=" (listed.event.name()) } { "Follow it" }
-            @if person.is_operator() { a.button href={ "/events/" (listed.event.name()) "/publish" } { "Publish one" } }
         }
         section {
             h2 { "Who consumes it" }

@@ -5,11 +5,10 @@ use ballet_check::lanes::{Mark, Marks, marked};
 use ballet_ops::sagas::{Hindrance, SagaState};
 use ballet_ops::standing::finding::Area;
 use ballet_ops::words::grouped;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use maud::{Markup, PreEscaped, html};
 
 use crate::contract_index::ContractIndex;
-use crate::pages::hour::hour;
 use crate::pages::remedy::remedy;
 use crate::pages::standing::{PartsStanding, standing};
 use crate::pages::words::{ago, encoded, event, sign, since, span, state};
@@ -29,10 +28,6 @@ pub(crate) struct NowPage {
     pub(crate) hindrances: Vec<Hindrance>,
     /// How the parts of the system stand.
     pub(crate) standing: PartsStanding,
-    /// The events of each minute of the last hour.
-    pub(crate) minutes: Vec<(Timestamp, i64)>,
-    /// The chosen minute, if it is not now, and whether the console stored its state.
-    pub(crate) chosen: Option<(Timestamp, bool)>,
     pub(crate) at: Timestamp,
 }
 
@@ -47,7 +42,7 @@ pub(crate) fn parts(contract_index: &ContractIndex, now: &NowPage) -> Vec<(Strin
         )
     });
     let own = [
-        ("standing".to_owned(), stands(now).into_string()),
+        ("standing".to_owned(), standing(&now.standing, &Area::ALL, now.at).into_string()),
         ("numbers".to_owned(), numbers(now).into_string()),
         ("causes".to_owned(), causes(now).into_string()),
     ];
@@ -56,7 +51,7 @@ pub(crate) fn parts(contract_index: &ContractIndex, now: &NowPage) -> Vec<(Strin
 
 /// Shows the page.
 pub(crate) fn now(contract_index: &ContractIndex, now: &NowPage) -> Markup {
-    let (parts, is_live) = (parts(contract_index, now), now.chosen.is_none());
+    let parts = parts(contract_index, now);
     let part = |id: &str| {
         let found = parts.iter().find(|(name, _)| name == id);
         // The parts were made by the same macro, or by the drawing, which escapes too.
@@ -64,15 +59,11 @@ pub(crate) fn now(contract_index: &ContractIndex, now: &NowPage) -> Markup {
     };
     html! {
         h1.hidden { "Now" }
-        div.now data-live-from=[is_live.then_some("/live")] {
+        div.now data-live-from="/live" {
             div {
-                div #standing data-live[is_live] { (part("standing")) }
-                @if let Some((_, false)) = now.chosen {
-                    p.trouble { "No console ran at that minute: what hung then is not known." }
-                }
-                @if !matches!(now.chosen, Some((_, false))) { div #numbers data-live[is_live] { (part("numbers")) } }
-                div #causes data-live[is_live] { (part("causes")) }
-                (hour(&now.minutes, now.chosen.map(|(at, _)| at), now.at))
+                div #standing data-live { (part("standing")) }
+                div #numbers data-live { (part("numbers")) }
+                div #causes data-live { (part("causes")) }
                 p.legend {
                     @for one in [SagaState::Waiting, SagaState::Blocked, SagaState::Stuck] {
                         (state(one)) " " (means(one)) " "
@@ -83,20 +74,10 @@ pub(crate) fn now(contract_index: &ContractIndex, now: &NowPage) -> Markup {
             div.maps { @for saga in contract_index.graph.sagas() { section.map {
                 h2 { (saga) " " a.quiet href={ "/sagas?saga=" (saga) } { "its sagas" } }
                 div.scroll tabindex="0" role="region" aria-label={ "The lanes of " (saga) } {
-                    div id={ "map-" (saga) } data-live[is_live] { (part(&format!("map-{saga}"))) }
+                    div id={ "map-" (saga) } data-live { (part(&format!("map-{saga}"))) }
                 }
             } } }
         }
-    }
-}
-
-/// Shows how the parts of the system stand, or at an earlier minute what hindered sagas.
-fn stands(now: &NowPage) -> Markup {
-    html! {
-        @if now.chosen.is_none() { (standing(&now.standing, &Area::ALL, now.at)) }
-        @else { @for one in &now.hindrances {
-            p.away dir="auto" { strong { (one.service) @if let Some(step) = &one.step { " · " (step) } ": " } (one.why) }
-        } }
     }
 }
 
@@ -136,8 +117,7 @@ fn numbers(now: &NowPage) -> Markup {
             li { div { b { (grouped(rate)) } span { "events in a minute" } } }
         }
         p.quiet {
-            @if now.chosen.is_some() {}
-            @else if let Some(at) = now.progress.entry_at { "The last entry of the journal is " (span(now.at.duration_since(at))) " old." }
+            @if let Some(at) = now.progress.entry_at { "The last entry of the journal is " (span(now.at.duration_since(at))) " old." }
             @else { "The journal has no entry yet." }
             @for gap in &now.progress.gaps { " " (gap) "." }
         }
@@ -147,9 +127,6 @@ fn numbers(now: &NowPage) -> Markup {
 /// Shows the open sagas by cause. Those that need a person come first.
 fn causes(now: &NowPage) -> Markup {
     let most = now.causes.iter().map(|cause| cause.count).max().unwrap_or(1).max(1);
-    let end =
-        |(at, _): (Timestamp, bool)| at.checked_add(SignedDuration::from_mins(1)).unwrap_or(at);
-    let seen_at = now.chosen.map_or(now.at, end);
     let mut pressing: Vec<&CauseGroup> =
         now.causes.iter().filter(|cause| cause.state != SagaState::Waiting).take(20).collect();
     // The biggest, in an order that does not depend on the counts.
@@ -157,7 +134,7 @@ fn causes(now: &NowPage) -> Markup {
         (*state != SagaState::Stuck, service, step, reason, cause)
     });
     html! {
-        @if let Some((_, false)) = now.chosen {} @else if pressing.is_empty() {
+        @if pressing.is_empty() {
             p.calm { span aria-hidden="true" { "✓ " } "No saga hangs." }
         } @else {
             h2 { "What hangs, and why" }
@@ -175,7 +152,7 @@ fn causes(now: &NowPage) -> Markup {
                                 @if let Some(reason) = &cause.reason { " · " (reason) }
                             }
                             span.why dir="auto" { (why(cause, now)) }
-                            @if let Some(at) = cause.since { span.quiet { "for " (since(at, seen_at)) } }
+                            @if let Some(at) = cause.since { span.quiet { "for " (since(at, now.at)) } }
                         }
                         @if let Some(remedy) = cause.service.as_deref().and_then(|service| {
                             remedy(cause.state, service, cause.reason.as_deref(), cause.cause.as_deref())

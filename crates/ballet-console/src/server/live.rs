@@ -9,7 +9,6 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{Stream, unfold};
-use jiff::Timestamp;
 use tokio::time::timeout;
 
 use crate::observer::system_findings::SystemFindings;
@@ -17,7 +16,6 @@ use crate::pages::now::{NowPage, parts};
 use crate::pages::standing::{PartsStanding, silent_since};
 use crate::server::parts::Parts;
 use crate::server::site::Site;
-use crate::store::moments::{self, Moment};
 use crate::store::{counts, flow};
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -26,13 +24,9 @@ const MOMENT: Duration = Duration::from_secs(8);
 /// Everybody who opens the page within this time gets the same.
 pub(crate) const FRESH: Duration = Duration::from_millis(900);
 
-/// Returns the data of the page Now, or of the chosen minute of the last hour.
-pub(super) async fn seen(
-    site: &Site,
-    chosen: Option<Timestamp>,
-) -> Arc<Result<NowPage, sqlx::Error>> {
-    let find = in_a_moment(find(site, chosen));
-    if chosen.is_none() { site.now.or_find(find).await } else { Arc::new(find.await) }
+/// Returns the data of the page Now.
+pub(super) async fn seen(site: &Site) -> Arc<Result<NowPage, sqlx::Error>> {
+    site.now.or_find(in_a_moment(find(site))).await
 }
 
 /// Waits for the console's database as long as a person does.
@@ -43,32 +37,20 @@ pub(super) async fn in_a_moment<T>(
     timeout(MOMENT, read).await.unwrap_or_else(silence)
 }
 
-async fn find(site: &Site, chosen: Option<Timestamp>) -> Result<NowPage, sqlx::Error> {
+async fn find(site: &Site) -> Result<NowPage, sqlx::Error> {
     let (pool, at) = (&site.pool, site.clock.now());
     let (hindrances, places, standing) = {
         let found = site.found.borrow();
         (found.hindrances.clone(), found.places(), standing(&found))
     };
-    let hung = async move {
-        let Some(chosen) = chosen else {
-            let causes = counts::causes(pool, &places).await?;
-            return Ok((Moment { causes, hindrances }, true));
-        };
-        let was = moments::at(pool, chosen).await?;
-        Ok((was.clone().unwrap_or_default(), was.is_some()))
-    };
-    let since = at.checked_sub(moments::KEPT).unwrap_or(at);
-    let (hung, types, rates, ended, progress, minutes) = tokio::try_join!(
-        hung,
+    let (causes, types, rates, ended, progress) = tokio::try_join!(
+        counts::causes(pool, &places),
         counts::types(pool),
-        flow::rates(pool, chosen, at),
-        counts::ended(pool, chosen.unwrap_or(at)),
-        counts::progress(pool),
-        flow::minutes(pool, since)
+        flow::rates(pool, at),
+        counts::ended(pool, at),
+        counts::progress(pool)
     )?;
-    let (Moment { causes, hindrances }, is_kept) = hung;
-    let chosen = chosen.map(|chosen| (chosen, is_kept));
-    Ok(NowPage { causes, types, rates, ended, progress, hindrances, standing, minutes, chosen, at })
+    Ok(NowPage { causes, types, rates, ended, progress, hindrances, standing, at })
 }
 
 /// Returns how the parts of the system stand.
@@ -85,7 +67,7 @@ pub(crate) async fn keep(site: Arc<Site>) {
         if site.parts.receiver_count() == 0 {
             continue;
         }
-        match &*seen(&site, None).await {
+        match &*seen(&site).await {
             Ok(now) => {
                 silent = None;
                 let parts: Parts = parts(&site.contract_index, now).into_iter().collect();

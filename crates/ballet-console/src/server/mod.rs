@@ -9,7 +9,6 @@ mod gate;
 pub(crate) mod live;
 mod pages;
 mod parts;
-mod publish;
 mod repair;
 pub(crate) mod routes;
 mod saga_acts;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use ballet_ops::coverage::Coverage;
 use ballet_ops::sagas::journal::{JournalEntry, JournalSaga};
 use ballet_ops::sagas::{self as live_sagas, SagaDetails, SagaState};
 use jiff::{SignedDuration, Timestamp};
@@ -14,16 +13,14 @@ use tokio::time::{Duration, timeout};
 use uuid::Uuid;
 
 use crate::access::role::BodySight;
-use crate::pages::hour::MINUTES;
 use crate::pages::sagas::{PER_PAGE, SagasQuery};
-use crate::pages::{coverage, dead_letters, events, now, saga, sagas};
+use crate::pages::{dead_letters, events, now, saga, sagas};
 use crate::server::dead_letter_acts;
 use crate::server::live;
 use crate::server::site::Site;
 use crate::server::visit::{Answer, Visit};
 use crate::store::actions::{self, RecordedAction};
 use crate::store::entry_row::EntryRow;
-use crate::store::flow::{self, minute};
 use crate::store::saga_row::SagaRow;
 use crate::store::search::{SHORTEST_PART, SagaFilter, SagaList, search};
 use crate::store::{counts, judgements, saga_entries};
@@ -35,35 +32,14 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// The last page of a list. Beyond it a person has to search.
 const LAST_PAGE: u16 = 200;
 
-/// The chosen minute: a time, or a number of minutes from now, as the slider sends it.
-#[derive(Debug, Default, serde::Deserialize)]
-pub(super) struct MinuteQuery {
-    #[serde(default)]
-    at: String,
-    #[serde(default)]
-    minute: String,
-}
-
-impl MinuteQuery {
-    /// Returns the minute, if it is one of the last hour, and not this one.
-    fn chosen(&self, now: Timestamp) -> Option<Timestamp> {
-        let from_now = |minutes: i64| now.checked_add(SignedDuration::from_mins(minutes)).ok();
-        let is_in_hour = |ago: &i64| (-MINUTES..=MINUTES).contains(ago);
-        let slid = || self.minute.parse::<i64>().ok().filter(is_in_hour);
-        let at = self.at.parse().ok().or_else(|| slid().and_then(from_now)).map(minute)?;
-        let ago = minute(now).duration_since(at).as_mins();
-        (1..=MINUTES).contains(&ago).then_some(at)
-    }
-}
-
 /// The answer at an address without a page.
 pub(super) async fn unknown(State(site): State<Arc<Site>>) -> Response {
     let text = "The console has no page at this address.";
     site.message(None, StatusCode::NOT_FOUND, "No such page", text)
 }
 
-pub(super) async fn now(visit: Visit, Query(asked): Query<MinuteQuery>) -> Answer {
-    match &*live::seen(&visit.site, asked.chosen(visit.site.clock.now())).await {
+pub(super) async fn now(visit: Visit) -> Answer {
+    match &*live::seen(&visit.site).await {
         Ok(found) => visit.page("/", "Now", &now::now(&visit.site.contract_index, found)),
         Err(error) => Err(visit.site.away(Some(&visit.person), error)),
     }
@@ -194,29 +170,6 @@ pub(super) async fn dead_letter(
     visit.page("/dead-letters", "Dead letter", &content)
 }
 
-/// The window on the page of coverage.
-#[derive(Debug, Default, serde::Deserialize)]
-pub(super) struct CoverageQuery {
-    #[serde(default)]
-    window: String,
-}
-
-pub(super) async fn coverage(
-    visit: Visit,
-    Query(CoverageQuery { window }): Query<CoverageQuery>,
-) -> Answer {
-    let now = visit.site.clock.now();
-    let since = window.parse::<SignedDuration>().ok().and_then(|age| now.checked_sub(age).ok());
-    let mut sightings = visit.read(flow::sightings(&visit.site.pool, since).await)?;
-    let databases = &visit.site.context.databases;
-    let (retries, away) = live_sagas::retries(databases, since).await;
-    if !databases.is_empty() {
-        sightings.add_retries(retries);
-    }
-    let covered = Coverage::of(visit.site.contract_index.system(), &sightings);
-    visit.page("/coverage", "Coverage", &coverage::coverage(&covered, &window, &away, now))
-}
-
 pub(super) async fn events(visit: Visit) -> Answer {
     let seen = visit.read(counts::types(&visit.site.pool).await)?;
     let content = events::events(&visit.site.contract_index, &seen, visit.site.clock.now());
@@ -226,6 +179,6 @@ pub(super) async fn events(visit: Visit) -> Answer {
 pub(super) async fn event(visit: Visit, Path(name): Path<String>) -> Answer {
     let listed = visit.event(&name)?;
     let seen = visit.read(counts::types(&visit.site.pool).await)?;
-    let content = events::one(listed, &visit.person, &seen, visit.site.clock.now());
+    let content = events::one(listed, &seen, visit.site.clock.now());
     visit.page("/events", &name, &content)
 }

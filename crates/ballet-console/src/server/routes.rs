@@ -9,8 +9,8 @@ use axum::routing::{get, post};
 
 use crate::server::site::Site;
 use crate::server::{
-    acts, answer_acts, assets, dead_letter_acts, gate, live, pages, publish, repair, saga_acts,
-    session, system, tail,
+    acts, answer_acts, assets, dead_letter_acts, gate, live, pages, repair, saga_acts, session,
+    system, tail,
 };
 
 /// The largest form, in bytes.
@@ -30,14 +30,12 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
         .route("/sagas/{id}/retry", get(saga_acts::retry_form).post(saga_acts::retry))
         .route("/sagas/{id}/solved", get(saga_acts::solved_form).post(saga_acts::solved))
         .route("/sagas/{id}/answer", get(answer_acts::form).post(answer_acts::answer))
-        .route("/events/{name}/publish", get(publish::form).post(publish::publish))
         .route("/actions/{id}/stop", post(acts::stop))
         .route(
             "/services/{service}/retry",
             get(saga_acts::service_retry_form).post(saga_acts::service_retry),
         )
         .route("/repair", get(repair::look).post(repair::repair))
-        .route("/audit", post(system::audit))
         .layer(from_fn_with_state(Arc::clone(&site), gate::operators))
         .layer(DefaultBodyLimit::max(gate::MOST_OF_A_FORM));
     let private = Router::new()
@@ -54,8 +52,6 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
         .route("/dead-letters", get(pages::dead_letters))
         .route("/dead-letters/{service}/{id}", get(pages::dead_letter))
         .route("/services", get(system::services))
-        .route("/coverage", get(pages::coverage))
-        .route("/audit", get(system::audits))
         .route("/events", get(pages::events))
         .route("/events/{name}", get(pages::event))
         .layer(from_fn_with_state(Arc::clone(&site), gate::logged_in));

@@ -6,12 +6,11 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use ballet::Clock;
 use sqlx::PgPool;
-use tokio::sync::{Mutex, Notify, Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::access::attempts::Attempts;
 use crate::access::trusted_header::TrustedHeader;
 use crate::actions::action_context::ActionContext;
-use crate::auditor::Auditor;
 use crate::contract_index::ContractIndex;
 use crate::observer::judge::JudgingFault;
 use crate::observer::system_findings::SystemFindings;
@@ -48,8 +47,6 @@ pub(crate) struct Site {
     pub(crate) now: TimedValue<Result<NowPage, sqlx::Error>>,
     pub(crate) parts: watch::Sender<Arc<Parts>>,
     pub(crate) dead: DeadLetterReader,
-    /// The auditor, if there is one. It makes one audit at a time.
-    pub(crate) auditor: Option<Mutex<Arc<dyn Auditor>>>,
     pub(crate) attempts: Attempts,
     pub(crate) hashing: Semaphore,
     /// The names by which browsers may reach it, besides addresses and `localhost`.

@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use ballet_ops::sagas::SagaState;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use serde::{Deserialize, Serialize};
 use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::store::saga_row::STATE;
 
 /// Open sagas that wait in the same place for the same reason.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub(crate) struct CauseGroup {
     pub(crate) state: SagaState,
     pub(crate) service: Option<String>,

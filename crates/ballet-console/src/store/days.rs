@@ -55,7 +55,7 @@ pub(crate) async fn drop_old(
             db.execute(AssertSqlSafe(format!("drop table console.{partition}"))).await?;
         }
     }
-    flow::fold_old(db, newest, floor).await?;
+    flow::fold_old(db, newest).await?;
     loop {
         let gone = sqlx::query(
             "with old as (delete from console.saga where id in (select id from console.saga \

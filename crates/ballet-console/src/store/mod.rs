@@ -3,7 +3,6 @@
 pub(crate) mod accounts;
 pub(crate) mod actions;
 pub(crate) mod append;
-pub(crate) mod audits;
 pub(crate) mod copy;
 pub(crate) mod counts;
 pub(crate) mod days;
@@ -11,7 +10,6 @@ pub(crate) mod entry_row;
 pub(crate) mod flow;
 pub(crate) mod judgements;
 pub(crate) mod late;
-pub(crate) mod moments;
 pub(crate) mod prepare;
 pub(crate) mod saga_entries;
 pub(crate) mod saga_row;

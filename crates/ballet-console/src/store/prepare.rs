@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 const SCHEMA: &str = include_str!("schema.sql");
 /// The version of the tables that are derived from the journal. Tables of another version are built again.
-const VERSION: i32 = 8;
+const VERSION: i32 = 9;
 /// The key of the lock for creating the tables ("blt" and the console's number).
 const LOCK: i64 = 0x62_6c_74_30;
 /// The limit of a statement: nobody waits longer for a page.
@@ -48,7 +48,8 @@ async fn make(db: &mut PgConnection) -> Result<(), sqlx::Error> {
     if version(db).await? != VERSION {
         db.execute(
             "drop table if exists console.progress, console.gap, console.entry, console.changed, \
-                    console.saga, console.key, console.seen_type, console.flow, console.moment",
+                    console.saga, console.key, console.seen_type, console.flow, console.moment, \
+                    console.audit",
         )
         .await?;
         version(db).await?;

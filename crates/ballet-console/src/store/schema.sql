@@ -1,4 +1,4 @@
--- The console's own tables. Accounts, sessions, actions, audits and the secret stay. Everything else is derived from the
+-- The console's own tables. Accounts, sessions, actions and the secret stay. Everything else is derived from the
 -- journal, and may be dropped and built again.
 create schema if not exists console;
 
@@ -81,24 +81,13 @@ create table if not exists console.key (
 );
 create index if not exists key_prefix on console.key (lower(value) text_pattern_ops);
 
--- The counts of events: by minute, after some hours by hour, and at '-infinity' for all times of which the console
--- keeps nothing else.
+-- The counts of events: by minute, and at '-infinity' for all earlier ones.
 create table if not exists console.flow (
     minute timestamptz not null,
     type text not null,
     count bigint not null,
     last_at timestamptz not null,
     primary key (minute, type)
-);
--- The hanging sagas at each minute of the last hour.
-create table if not exists console.moment (minute timestamptz primary key, was jsonb not null);
-
-create table if not exists console.audit (
-    id bigint generated always as identity primary key,
-    at timestamptz not null,
-    who text not null,
-    took_ms bigint not null,
-    found jsonb not null
 );
 
 create table if not exists console.account (

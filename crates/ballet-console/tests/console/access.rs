@@ -141,8 +141,12 @@ async fn whoever_still_sends_a_form_that_is_refused_gets_the_page_that_says_why(
         elsewhere.header("origin", "http://evil.example").body(body.clone())
     };
     for (form, status, says) in [
-        (operator.form("/audit", &body), StatusCode::PAYLOAD_TOO_LARGE, "The form is too big"),
-        (stranger.form("/audit", &body), StatusCode::SEE_OTHER, ""),
+        (
+            operator.form("/dead-letters/act", &body),
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "The form is too big",
+        ),
+        (stranger.form("/dead-letters/act", &body), StatusCode::SEE_OTHER, ""),
         (foreign(), StatusCode::FORBIDDEN, "Not sent from here"),
     ] {
         let answer = form.send().await.expect("an answer");

@@ -200,7 +200,6 @@ async fn a_viewer_changes_nothing_and_nobody_without_the_sessions_token() {
         ("/services/inventory/retry".to_owned(), "what=inbox&why=x"),
         (format!("/sagas/{saga}/solved"), "act=solve&step=inventory%2Freserve_stock&why=x"),
         (format!("/sagas/{saga}/unmasked"), "why=x"),
-        ("/audit".to_owned(), ""),
     ];
     let act = "/dead-letters/act?service=inventory";
     assert_eq!(viewer.get(act).await.0, StatusCode::FORBIDDEN);

@@ -2,8 +2,8 @@
 //! target/console for a person to look at.
 
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ballet_console::{Console, Role};
@@ -12,7 +12,6 @@ use ballet_stage::{WebBrowser, wait_until};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::looks::FaultyAuditor;
 use crate::test_console::{PLACED, RESERVED, RunningConsole, SOON, TestConsole};
 
 const ACCESSIBLE: &str = include_str!("accessible.js");
@@ -199,10 +198,8 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
     person.finds("/", "No saga hangs.").await;
     for (page, name) in [
         ("/actions", "actions"),
-        ("/coverage", "coverage"),
         ("/events", "events"),
         ("/events/inventory.stock_reserved.v1", "event"),
-        ("/events/inventory.stock_reserved.v1/publish", "publish"),
         ("/tail", "tail"),
         (&format!("/sagas/{saga}/stop"), "stop"),
         (&format!("/sagas/{saga}/solved"), "solved"),
@@ -228,16 +225,11 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
     .expect("the tail goes on by itself");
 
     // Another console, which knows the faults around the services. One session is for both.
-    let looked = world
-        .console_with(|options| {
-            options.auditor = Some(Arc::new(FaultyAuditor("a saga".to_owned())));
-            options.management = Some(world.env.management_url());
-        })
-        .await;
+    let looked =
+        world.console_with(|options| options.management = Some(world.env.management_url())).await;
     let person = BrowserPerson { at: format!("http://{}", looked.address), ..person };
     for (page, name, says) in [
         ("/services", "services", ", looked at"),
-        ("/audit", "audit", "Audit"),
         ("/dead-letters", "unrouted", "no service declares its type"),
         ("/dead-letters/act?service=unrouted", "send-on", "Discard"),
         ("/repair", "repair", "What was found"),
@@ -283,7 +275,7 @@ async fn on_a_phone_numbers_come_first_texts_are_whole_and_what_scrolls_says_so(
     let run = async |script: &str| person.browser.run(script).await.expect("a result");
     person.finds("/", "since it is closed").await;
     let is_first = "const top = (one) => document.querySelector(one).getBoundingClientRect().top; \
-                    return top('.numbers') < top('.hour') && top('.causes') < top('.hour')";
+                    return top('.numbers') < top('.maps') && top('.causes') < top('.maps')";
     assert_eq!(run(is_first).await, true);
     let says =
         "return getComputedStyle(document.querySelector('.maps .scroll'), '::before').content";

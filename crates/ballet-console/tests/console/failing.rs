@@ -1,4 +1,4 @@
-//! Errors of steps that are tried again, retries, and servers that say nothing: the journal has none of these.
+//! Errors of steps that are tried again, and servers that say nothing: the journal has none of these.
 
 use ballet_stage::{Database, Link, Proxy, Servers};
 use reqwest::{Method, StatusCode};
@@ -22,25 +22,18 @@ fn rows(message: Uuid, call: Uuid) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn errors_of_failing_steps_are_found_and_what_was_tried_again_is_counted() {
+async fn errors_of_failing_steps_are_found() {
     let world = TestConsole::new("console_failing").await;
     let servers = Servers::shared().await.expect("servers");
-    let of = Database::prepared(servers.postgres(), "failing", &["payments", "shipping"]).await;
-    let of = of.expect("databases");
-    let mut db = PgConnection::connect(of["payments"].url()).await.expect("a session");
-    let way = Proxy::to(of["shipping"].url()).await.expect("a way");
-    let url = |url: &str| -> PgConnectOptions { url.parse().expect("a URL") };
-    let databases = vec![
-        ("payments".to_owned(), url(of["payments"].url())),
-        ("shipping".to_owned(), url(way.url())),
-    ];
+    let of = Database::prepared(servers.postgres(), "failing", &["payments"]).await;
+    let of = of.expect("a database").remove("payments").expect("that of payments");
+    let mut db = PgConnection::connect(of.url()).await.expect("a session");
+    let databases = vec![("payments".to_owned(), of.url().parse().expect("a URL"))];
     let console = world.console_with(|options| options.databases = databases).await;
     let browser = console.browser().await;
     let [message, call] =
         [0; 2].map(|_| Uuid::from_u128(world.id().as_u128() & !(0xf << 76) | (0x4 << 76)));
     world.publish([message, call].map(|saga| world.event(PLACED, saga, None, "{}")).into()).await;
-    let page = browser.get("/coverage").await.1;
-    assert!(!page.contains("Retries are not known"), "{page}");
     db.execute(AssertSqlSafe(rows(message, call))).await.expect("rows");
     browser.until("/sagas", &call.to_string()).await;
     for (text, found, other) in
@@ -54,19 +47,6 @@ async fn errors_of_failing_steps_are_found_and_what_was_tried_again_is_counted()
         let (_, page) = browser.get(&format!("/sagas?q={text}")).await;
         assert!(page.contains("No saga is like that."), "{text}: {page}");
     }
-    let (_, page) = browser.get("/coverage").await;
-    for (count, step) in [(2, "authorize_payment"), (1, "capture_payment")] {
-        let row = format!(
-            "<td>{count}</td><td>retry</td><td><a href=\"/sagas?service=payments&amp;step={step}\">"
-        );
-        assert!(page.contains(&row), "{row}: {page}");
-    }
-    assert!(page.contains("<td>never</td><td>retry</td>"), "{page}");
-
-    // A server that says nothing is named.
-    way.set(Link::Silent);
-    let (_, page) = browser.get("/coverage").await;
-    assert!(page.contains("Retries are not known: the database of shipping"), "{page}");
     world.close().await;
 }
 

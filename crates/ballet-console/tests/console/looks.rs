@@ -1,28 +1,12 @@
-//! The pages of services and audits, and blocked sagas, by the findings on the running system and by an audit.
+//! The page of services, and blocked sagas, by the findings on the running system.
 
-use std::sync::Arc;
-
-use ballet_console::Auditor;
-use ballet_ops::audit::Report;
 use ballet_stage::{Database, Servers};
 use ballet_store::process;
-use futures_util::future::BoxFuture;
 use reqwest::StatusCode;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, Executor, PgConnection};
 
 use crate::test_console::{PLACED, RESERVED, TestConsole};
-
-/// An audit that finds something.
-#[derive(Debug)]
-pub(crate) struct FaultyAuditor(pub(crate) String);
-
-impl Auditor for FaultyAuditor {
-    fn audit(&self) -> BoxFuture<'_, Result<Report, String>> {
-        let violations = vec![format!("inventory: {} is both done and refused", self.0)];
-        Box::pin(async { Ok(Report { rows: 17, violations, ..Report::default() }) })
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_found_of_services_is_shown_and_blocks_what_it_hinders() {
@@ -30,7 +14,6 @@ async fn what_is_found_of_services_is_shown_and_blocks_what_it_hinders() {
     let (saga, late) = (world.id(), jiff::SignedDuration::ZERO);
     let console = world
         .console_with(|options| {
-            options.auditor = Some(Arc::new(FaultyAuditor(saga.to_string())));
             options.management = Some(world.env.management_url());
             // Without the known cause it would be stuck at once.
             options.patience = late;
@@ -62,18 +45,6 @@ async fn what_is_found_of_services_is_shown_and_blocks_what_it_hinders() {
     let at = |says: &str| page.find(says).unwrap_or_else(|| panic!("{says}: {page}"));
     let order = ["<strong>binding</strong>", "<table", "id=\"payments\"", "order_fulfillment</a>"];
     assert!(order.map(at).is_sorted(), "{page}");
-
-    let (_, page) = browser.get("/audit").await;
-    assert!(page.contains("No audit was run from here yet."), "{page}");
-    let (status, _) = browser.act("/audit", "/audit", "").await;
-    assert_eq!(status, StatusCode::SEE_OTHER);
-    let (_, page) = browser.get("/audit").await;
-    for says in ["Violations (1)", &format!("/sagas/{saga}"), "17 rows", "by operator"] {
-        assert!(page.contains(says), "{says}: {page}");
-    }
-    browser.act("/audit", "/audit", "").await;
-    let (_, page) = browser.get("/audit").await;
-    assert!(page.contains("Before") && page.contains("/audit?id=1"), "{page}");
     world.close().await;
 }
 
@@ -84,11 +55,6 @@ async fn without_somebody_who_looks_the_pages_say_so() {
     let browser = console.browser().await;
     let page = browser.until("/services", "its address is not given").await;
     assert!(page.contains("No saga is open.") && page.contains("not known: the console"), "{page}");
-    let (_, page) = browser.get("/audit").await;
-    assert!(!page.contains("Run it now"), "{page}");
-    let with_a_form = "/events/orders.order_placed.v1/publish";
-    let (status, _) = browser.act(with_a_form, "/audit", "").await;
-    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     world.close().await;
 }
 

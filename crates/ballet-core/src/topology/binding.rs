@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::events::telemetry::TelemetryType;
-use crate::parts::part::{Part, System};
+use crate::parts::part::Part;
 use crate::topology::names::{
     DEAD, EVENTS, JOURNAL, RETRIES, ROUTE, TELEMETRY, dead_queue, telemetry_streams,
 };
@@ -82,14 +82,6 @@ pub(crate) fn of_telemetry(types: &[TelemetryType]) -> Vec<Binding> {
     streams.map(|(stream, key)| Binding::of_queue(TELEMETRY, &stream, &key)).collect()
 }
 
-/// The bindings by which a service's queue, or its dead-letter queue, gets its messages. There are none for
-/// any other queue.
-#[must_use]
-pub fn bindings_of_queue(system: &System, queue: &str) -> Vec<Binding> {
-    let all = system.parts.iter().flat_map(of_service);
-    all.filter(|binding| binding.destination == queue).collect()
-}
-
 /// The bindings without which the service misses messages or cannot set any aside.
 #[must_use]
 pub fn bindings_needed_by(part: &Part) -> Vec<Binding> {
@@ -116,18 +108,6 @@ mod tests {
         let on = EventType::plain("clock.struck.v1");
         let subscriptions = vec![SubscriptionPart { name: "ring", on }];
         Part { service: "bell", subscriptions, ..Part::default() }
-    }
-
-    #[test]
-    fn a_queue_is_bound_by_its_own_bindings() {
-        let tower = System { name: "tower", parts: vec![bell()] };
-        let keys = |queue| {
-            let bindings = bindings_of_queue(&tower, queue);
-            bindings.into_iter().map(|it| format!("{} {}", it.source, it.key)).collect::<Vec<_>>()
-        };
-        assert_eq!(keys("bell"), ["route clock.struck.v1", "route bell"]);
-        assert_eq!(keys("bell.dead"), ["dead bell"]);
-        assert_eq!(keys("journal"), [""; 0]);
     }
 
     #[test]

@@ -7,10 +7,9 @@ use crate::events::event::EventType;
 use crate::parts::part::{Part, System};
 use crate::topology::binding::{self, Binding};
 use crate::topology::names::{
-    COPY, COPY_EXPIRES, DEAD, DEAD_PRODUCER, EVENTS, JOURNAL, JOURNAL_BYTES, JOURNAL_DAYS,
-    JOURNAL_POLICY, LOOK_LIMIT, MOST_COPIED_BYTES, MOST_COPIES, MOST_DEAD, MOST_RETRIES,
-    MOST_SET_ASIDE_BYTES, OPS, REDRIVE, RETRIES, RETURNED, ROUTE, TAP, TOPOLOGY, UNROUTED,
-    dead_queue, returned_queue,
+    DEAD, DEAD_PRODUCER, EVENTS, JOURNAL, JOURNAL_BYTES, JOURNAL_DAYS, JOURNAL_POLICY, LOOK_LIMIT,
+    MOST_DEAD, MOST_RETRIES, MOST_SET_ASIDE_BYTES, OPS, REDRIVE, RETRIES, RETURNED, ROUTE, TAP,
+    TOPOLOGY, UNROUTED, dead_queue, returned_queue,
 };
 use crate::topology::telemetry;
 
@@ -244,14 +243,6 @@ pub(crate) fn policies(vhost: &str) -> Vec<Value> {
             r"\.returned$",
             1,
             json!({"max-length": 10_000, "max-length-bytes": 100_000_000, "overflow": "drop-head"}),
-        ),
-        // The copies of a reader that is slow. A maker that asks for less gets that.
-        policy(
-            COPY,
-            &format!(r"^{COPY}\."),
-            1,
-            json!({"max-length": MOST_COPIES, "max-length-bytes": MOST_COPIED_BYTES,
-                "overflow": "drop-head", "expires": COPY_EXPIRES}),
         ),
     ]
 }

@@ -16,13 +16,12 @@ mod needed_queue;
 mod standstill;
 mod telemetry;
 
-pub use binding::{Binding, Destination, bindings_needed_by, bindings_of_queue, journal_bindings};
+pub use binding::{Binding, Destination, bindings_needed_by, journal_bindings};
 pub use definitions::definitions;
 pub use names::{
-    COPY, COPY_EXPIRES, DEAD, DEAD_PRODUCER, DELIVERY_LIMIT, EVENTS, JOURNAL, JOURNAL_BYTES,
-    JOURNAL_DAYS, JOURNAL_POLICY, LOOK_LIMIT, MOST_COPIED_BYTES, MOST_COPIES, NOTES, OPS, REDRIVE,
-    RETRIES, RETURNED, ROUTE, TAP, TELEMETRY, TOPOLOGY, UNROUTED, dead_queue, returned_queue,
-    telemetry_stream,
+    DEAD, DEAD_PRODUCER, DELIVERY_LIMIT, EVENTS, JOURNAL, JOURNAL_BYTES, JOURNAL_DAYS,
+    JOURNAL_POLICY, LOOK_LIMIT, NOTES, OPS, REDRIVE, RETRIES, RETURNED, ROUTE, TAP, TELEMETRY,
+    TOPOLOGY, UNROUTED, dead_queue, returned_queue, telemetry_stream,
 };
 pub use needed_queue::{NeededQueue, QueueDifference, queues_needed_by};
 pub use standstill::{Standstill, standstill};

@@ -50,15 +50,6 @@ pub const REDRIVE: &str = "redrive";
 pub const TOPOLOGY: &str = "topology";
 /// The user that may read the journal, and nothing else.
 pub const TAP: &str = "tap";
-/// The first word of the names of queues with copies of what goes into another, for an operator who looks. No
-/// service can be called like this.
-pub const COPY: &str = "tap-of";
-/// The most messages that such a queue holds. The oldest go, because nobody waits for its reader.
-pub const MOST_COPIES: u32 = 10_000;
-/// The most bytes of bodies that such a queue holds.
-pub const MOST_COPIED_BYTES: u32 = 64 * 1024 * 1024;
-/// How long such a queue stays without its reader, in milliseconds.
-pub const COPY_EXPIRES: u32 = 60_000;
 
 /// The notes of tools: how a message was dealt with, or that the journal was searched for messages that
 /// a service missed. A note goes to the exchange [`DEAD`] with the routing key `<note>.<service>`, so only

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use ballet_core::Cause;
 use ballet_core::topology::drift::{BrokerObjects, Difference};
-use ballet_core::topology::{COPY, DEAD, ROUTE, dead_queue};
+use ballet_core::topology::{DEAD, ROUTE, dead_queue};
 use serde_json::Value;
 
 use crate::standing::finding::{BROKER, Finding};
@@ -25,14 +25,9 @@ pub fn abandoned_queues(differences: &[Difference], found: &BrokerObjects) -> Ve
     let bound: BTreeSet<&str> = bound.collect();
     let queues = found.queues.iter().filter(|queue| {
         let name = queue["name"].as_str().unwrap_or_default();
-        bound.contains(name) && !is_copy(name) && !is_read(name, &found.queues)
+        bound.contains(name) && !is_read(name, &found.queues)
     });
     queues.map(finding).collect()
-}
-
-/// Whether it is a queue of `ballet tap --queue`, which is bounded and goes soon after its reader.
-fn is_copy(name: &str) -> bool {
-    name.strip_prefix(COPY).is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// Whether somebody reads the queue. Dead letters wait for a person, so the reader of their service counts. A broker
@@ -66,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_copy_for_who_looks_and_a_queue_whose_readers_are_not_known_yet_are_not_abandoned() {
+    fn a_queue_whose_readers_are_not_known_yet_is_not_abandoned() {
         let is_named = |name: &str, consumers: Value| {
             let binding = json!({ "source": ROUTE, "destination": name,
                 "destination_type": "queue", "routing_key": name, "arguments": {} });
@@ -74,8 +69,7 @@ mod tests {
             let found = BrokerObjects { queues: vec![queue], ..BrokerObjects::default() };
             !abandoned_queues(&[Difference::Strange { found: binding }], &found).is_empty()
         };
-        assert!(is_named("loyalty", json!(0)) && is_named("tap-offers", json!(0)));
+        assert!(is_named("loyalty", json!(0)));
         assert!(!is_named("loyalty", json!(1)) && !is_named("loyalty", Value::Null));
-        assert!(!is_named("tap-of.orders.1.0", json!(0)));
     }
 }

@@ -127,7 +127,7 @@ mod tests {
         let mut earlier = permissions.clone();
         for entry in earlier.as_array_mut().expect("a list") {
             if entry["user"] == "tap" {
-                entry["configure"] = json!(r"^tap-of\.");
+                entry["configure"] = json!(r"^tap\.");
             }
         }
         let of_tap = judge(&system, "shop", &earlier, topics, &json!([])).into_iter();

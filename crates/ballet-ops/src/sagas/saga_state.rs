@@ -4,7 +4,6 @@
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 
 use crate::standing::hindrance::Hindrance;
 
@@ -37,8 +36,7 @@ pub struct SagaWait {
 }
 
 /// The state of a saga.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SagaState {
     /// A person has to act.
     Stuck,

@@ -1,12 +1,11 @@
 //! The places where a known cause outside of a saga keeps it from going on. Sagas that wait there are blocked, not stuck.
 
 use ballet_core::System;
-use serde::{Deserialize, Serialize};
 
 use crate::standing::finding::{Finding, Hinders};
 
 /// A cause that keeps the sagas that wait for a service, or for one of its steps, from going on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hindrance {
     /// The service.
     pub service: String,

@@ -8,7 +8,6 @@
 use ballet_core::own_handlers::DEADLINE;
 use ballet_core::{MessageId, SagaId};
 use jiff::Timestamp;
-use jiff_sqlx::ToSqlx;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, FromRow, PgConnection, Row};
 use uuid::Uuid;
@@ -105,26 +104,6 @@ pub async fn list(db: &mut PgConnection, limit: u32) -> Result<Vec<StuckEntry>, 
     .bind(i64::from(limit))
     .fetch_all(db)
     .await
-}
-
-/// Returns for each handler how many messages and calls were tried again, and when one failed last, as long as the
-/// service keeps the failures.
-pub async fn retries(
-    db: &mut PgConnection,
-    since: Option<Timestamp>,
-) -> Result<Vec<(String, i64, Timestamp)>, sqlx::Error> {
-    let rows: Vec<(String, i64, jiff_sqlx::Timestamp)> = sqlx::query_as(
-        "select handler, count(*), max(at) from ( \
-             select handler, last_failed_at as at from ballet.failure \
-             where attempts > 1 or next_at is not null \
-             union all select step, coalesce(closed_at, created_at) from ballet.call \
-             where attempts > 1) as again \
-         where $1 is null or at >= $1 group by handler",
-    )
-    .bind(since.map(ToSqlx::to_sqlx))
-    .fetch_all(db)
-    .await?;
-    Ok(rows.into_iter().map(|(handler, count, last)| (handler, count, last.to_jiff())).collect())
 }
 
 /// Deletes the records of failures whose messages will not come again, because they were discarded

@@ -34,8 +34,6 @@ pub struct OutboxWaits {
 pub struct InboxWaits {
     /// Messages that failed and are tried again by themselves.
     pub retries: WaitingCount,
-    /// The next attempt of any of them.
-    pub next_at: Option<Timestamp>,
     /// Calls to the outside without an answer.
     pub calls: WaitingCount,
 }
@@ -66,16 +64,13 @@ pub async fn outbox(db: &mut PgConnection) -> Result<OutboxWaits, sqlx::Error> {
 
 /// Counts what waits inside of the service of this database.
 pub async fn inbox(db: &mut PgConnection) -> Result<InboxWaits, sqlx::Error> {
-    type Retries = (i64, Option<jiff_sqlx::Timestamp>, Option<jiff_sqlx::Timestamp>);
     let retries = format!(
-        "select count(*), min(first_failed_at), min(next_at) from ballet.failure f \
+        "select count(*), min(first_failed_at) from ballet.failure f \
          where next_at is not null and {}",
         is_in_no_inbox("f")
     );
-    let retries = sqlx::query_as(AssertSqlSafe(retries));
-    let (count, since, next_at): Retries = retries.fetch_one(&mut *db).await?;
+    let retries = line(sqlx::query_as(AssertSqlSafe(retries)).fetch_one(&mut *db).await?);
     let calls = "select count(*), min(created_at) from ballet.call where closed_at is null";
     let calls = line(sqlx::query_as(calls).fetch_one(db).await?);
-    let next_at = next_at.map(jiff_sqlx::Timestamp::to_jiff);
-    Ok(InboxWaits { retries: line((count, since)), next_at, calls })
+    Ok(InboxWaits { retries, calls })
 }

@@ -21,28 +21,6 @@ pub enum JournalError {
         /// Advice for the operator.
         advice: &'static str,
     },
-    /// There is no queue to copy from.
-    #[error("there is no queue `{queue}` in vhost `{vhost}`: make it with `ballet topology apply`")]
-    NoQueue {
-        /// The queue.
-        queue: String,
-        /// The virtual host.
-        vhost: String,
-    },
-    /// The user may not copy what goes into a queue.
-    #[error(
-        "what goes into queue `{queue}` of vhost `{vhost}` cannot be copied: {reason}; that takes a queue \
-         of its own, and who makes one could stop all who publish, so `tap` may not: use an operator's \
-         user, such as `ops`"
-    )]
-    NoCopy {
-        /// The queue.
-        queue: String,
-        /// The virtual host.
-        vhost: String,
-        /// The broker's text.
-        reason: String,
-    },
     /// No reader gets the last messages.
     #[error(
         "the broker cannot deliver the last messages of the journal, so nobody knows where it ends: \

@@ -39,10 +39,7 @@ pub enum RecordingError {
         reason: String,
     },
     /// The file is not a recording.
-    #[error(
-        "{} is no recording: {reason}; expected a file of `ballet record`, or messages that rabtap \
-         has saved", path.display()
-    )]
+    #[error("{} is no recording: {reason}; expected a file of `ballet record`", path.display())]
     Foreign {
         /// The file.
         path: PathBuf,

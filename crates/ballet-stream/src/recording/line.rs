@@ -85,48 +85,42 @@ impl ParsedLine<'_> {
 /// The properties of AMQP 0-9-1, by their names there.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct ParsedProperties<'a> {
+struct ParsedProperties<'a> {
     #[serde(borrow)]
-    pub(crate) message_id: Option<ParsedText<'a>>,
+    message_id: Option<ParsedText<'a>>,
     #[serde(borrow, rename = "type")]
-    pub(crate) kind: Option<ParsedText<'a>>,
+    kind: Option<ParsedText<'a>>,
     #[serde(borrow)]
-    pub(crate) correlation_id: Option<ParsedText<'a>>,
+    correlation_id: Option<ParsedText<'a>>,
     #[serde(borrow)]
-    pub(crate) app_id: Option<ParsedText<'a>>,
-    pub(crate) timestamp: Option<u64>,
+    app_id: Option<ParsedText<'a>>,
+    timestamp: Option<u64>,
     #[serde(borrow)]
-    pub(crate) content_type: Option<ParsedText<'a>>,
+    content_type: Option<ParsedText<'a>>,
     #[serde(borrow)]
-    pub(crate) content_encoding: Option<ParsedText<'a>>,
-    pub(crate) delivery_mode: Option<u8>,
-    pub(crate) priority: Option<u8>,
+    content_encoding: Option<ParsedText<'a>>,
+    delivery_mode: Option<u8>,
+    priority: Option<u8>,
     #[serde(borrow)]
-    pub(crate) reply_to: Option<ParsedText<'a>>,
+    reply_to: Option<ParsedText<'a>>,
     #[serde(borrow)]
-    pub(crate) expiration: Option<ParsedText<'a>>,
+    expiration: Option<ParsedText<'a>>,
     #[serde(borrow)]
-    pub(crate) user_id: Option<ParsedText<'a>>,
+    user_id: Option<ParsedText<'a>>,
     #[serde(borrow)]
-    pub(crate) cluster_id: Option<ParsedText<'a>>,
+    cluster_id: Option<ParsedText<'a>>,
     #[serde(borrow)]
-    pub(crate) headers: Option<ParsedHeaders<'a>>,
+    headers: Option<ParsedHeaders<'a>>,
     /// Headers nested too deep for a line, which are only for people.
-    pub(crate) left_out_headers: IgnoredAny,
+    left_out_headers: IgnoredAny,
 }
 
 /// Text in a line, copied only if something in it is escaped.
 #[derive(Debug, Deserialize)]
-pub(crate) struct ParsedText<'a>(#[serde(borrow)] Cow<'a, str>);
-
-impl From<String> for ParsedText<'_> {
-    fn from(text: String) -> Self {
-        Self(text.into())
-    }
-}
+struct ParsedText<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl ParsedProperties<'_> {
-    pub(crate) fn into_basic(self) -> Result<BasicProperties, String> {
+    fn into_basic(self) -> Result<BasicProperties, String> {
         let mut basic = BasicProperties::default();
         let short = |name: &str, text: &str| {
             let long = |_| format!("the property `{name}` has more than 255 bytes");

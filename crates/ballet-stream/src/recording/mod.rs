@@ -5,7 +5,6 @@ pub(crate) mod file_lock;
 pub(crate) mod header;
 pub(crate) mod line;
 pub(crate) mod lines;
-pub(crate) mod rabtap;
 pub(crate) mod read;
 mod record_line;
 pub(crate) mod value;

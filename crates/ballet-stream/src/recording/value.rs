@@ -121,12 +121,6 @@ impl ParsedHeaders<'_> {
     }
 }
 
-impl From<Map<String, Value>> for ParsedHeaders<'_> {
-    fn from(map: Map<String, Value>) -> Self {
-        Self(map.into_iter().map(|(name, json)| (name.into(), HeaderValue::Other(json))).collect())
-    }
-}
-
 impl<'de: 'a, 'a> Deserialize<'de> for ParsedHeaders<'a> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct All<'a>(PhantomData<&'a ()>);

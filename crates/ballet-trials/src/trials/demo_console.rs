@@ -6,10 +6,9 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use ballet_amqp::RabbitMq;
 use ballet_check::Contracts;
-use ballet_cli::{SystemAddresses, auditor};
-use ballet_console::{Auditor, Console, Options};
+use ballet_console::{Console, Options};
 use ballet_core::topology::REDRIVE;
-use ballet_stage::{Database, Stage, TestEnv, variables};
+use ballet_stage::{Database, Stage};
 use ballet_terminal::ui;
 use jiff::SignedDuration;
 use tokio::task::JoinHandle;
@@ -28,25 +27,6 @@ impl Drop for DemoConsole {
     fn drop(&mut self) {
         self.task.abort();
     }
-}
-
-/// The auditor behind the page of audits. `None` for a demo beside others: its databases have no common
-/// address.
-fn auditor_of(
-    env: &TestEnv,
-    services: &[&'static str],
-    contracts: &Path,
-) -> Result<Option<Arc<dyn Auditor>>> {
-    let named: Vec<_> = services.iter().map(|service| (*service, "")).collect();
-    let found = variables(env, &named).into_iter().find(|(name, _)| name == "BALLET_DATABASE_URL");
-    let Some((_, database_url)) = found else { return Ok(None) };
-    let addresses = SystemAddresses {
-        contracts: contracts.to_str().context("the folder of the contracts is no text")?,
-        amqp_url: env.ops_amqp_url(),
-        management_url: &env.management_url(),
-        database_url: &database_url,
-    };
-    auditor(addresses).map(Some)
 }
 
 /// Starts a console of these services on a free port, and prints its address, or why there is none.
@@ -71,7 +51,6 @@ async fn open(
         let url = env.database_url(service).parse();
         Ok(((*service).to_owned(), url.with_context(|| format!("the database of {service}"))?))
     };
-    let auditor = auditor_of(env, services, contracts_folder)?;
     // The demo shows one system, until its process ends.
     let contracts = Box::leak(Box::new(contracts));
     let broker = Arc::new(RabbitMq::new(env.amqp_url(REDRIVE))?);
@@ -80,10 +59,8 @@ async fn open(
         databases: services.iter().map(of_service).collect::<Result<_>>()?,
         keep: SignedDuration::from_hours(24),
         patience: SignedDuration::from_mins(1),
-        publisher: Some(Arc::new(RabbitMq::new(env.ops_amqp_url())?)),
         archive: stage.logs.clone(),
         management: Some(env.management_url()),
-        auditor,
         ..Options::new(contracts, broker, own)
     })
     .await?;

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-
 use cart::config::CartSettings;
 use clap::{Args as _, Command, ValueEnum as _};
 use common::cards::ProviderSettings;

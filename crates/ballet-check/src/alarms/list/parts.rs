@@ -98,7 +98,7 @@ pub(super) const ALARMS: &[Alarm] = &[
         minutes: 1,
         summary: "{job} has committed events that the broker does not take; they wait on the disk of the \
                   database",
-        action: "`/readyz` and `ballet outbox waiting` have the reason",
+        action: "`/readyz` has the reason",
     },
     Alarm {
         name: "BalletMessagesStandStill",

@@ -2,7 +2,6 @@
 
 mod list;
 mod retry;
-mod waiting;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -18,15 +17,11 @@ pub(crate) enum Command {
     /// Try again now what waits for its next attempt
     #[command(after_help = retry::EXAMPLES)]
     Retry(retry::Args),
-    /// Show for each service how much waits, and since when
-    #[command(after_help = waiting::EXAMPLES)]
-    Waiting(waiting::Args),
 }
 
 pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<ExitStatus> {
     match command {
         Command::List(args) => list::run(&args, options).await,
         Command::Retry(args) => retry::run(&args, options).await,
-        Command::Waiting(args) => waiting::run(&args, options).await,
     }
 }

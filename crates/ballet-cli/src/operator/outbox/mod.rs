@@ -1,6 +1,4 @@
-//! `ballet outbox`: shows what is not published yet; lists, retries or deletes events that a service could not publish.
-
-mod waiting;
+//! `ballet outbox`: lists, retries or deletes events that a service could not publish.
 
 use std::path::{Path, PathBuf};
 
@@ -29,9 +27,6 @@ pub(crate) enum Command {
     Retry(ChangeArgs),
     /// Write them to a file and delete them: they are never published
     Forget(ForgetArgs),
-    /// Show for each service what is not published yet, since when, and why
-    #[command(after_help = waiting::EXAMPLES)]
-    Waiting(waiting::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -96,7 +91,6 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Exi
             });
             change(&args, options, OutboxAction::Forget(&to, &note_args)).await
         }
-        Command::Waiting(args) => waiting::run(&args, options).await,
     }
 }
 

@@ -14,7 +14,6 @@ mod stuck;
 mod stuck_saga;
 mod versions;
 mod waits;
-mod watch;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -30,9 +29,6 @@ pub(crate) enum Command {
     /// Show what has happened in one saga, what it waits for, and since when
     #[command(after_help = show::EXAMPLES)]
     Show(show::Args),
-    /// Follow one saga until nothing is left to do for it
-    #[command(after_help = watch::EXAMPLES)]
-    Watch(watch::Args),
     /// List the sagas that are not finished in every service, with what they wait for
     Open(open::Args),
     /// Say that a person has compensated a step outside of the system, or knows how its call ended
@@ -52,7 +48,6 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Exi
     match command {
         Command::List(args) => list::run(&args, options).await,
         Command::Show(args) => show::run(&args, options).await,
-        Command::Watch(args) => watch::run(&args, options).await,
         Command::Open(args) => open::run(&args, options).await,
         Command::Solved(args) => match answer::outcome(&args)? {
             Some(outcome) => answer::run(&args, outcome, options).await,

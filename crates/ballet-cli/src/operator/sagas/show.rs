@@ -67,7 +67,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
 }
 
 /// Reads what the services have recorded of the saga.
-pub(super) async fn look(saga: Uuid, options: &GlobalOptions) -> Result<(Graph, SagaDetails)> {
+async fn look(saga: Uuid, options: &GlobalOptions) -> Result<(Graph, SagaDetails)> {
     let databases = options.databases(&services()?)?;
     let system = system()?;
     let shown = sagas::show(system, &databases, saga).await;
@@ -75,7 +75,7 @@ pub(super) async fn look(saga: Uuid, options: &GlobalOptions) -> Result<(Graph, 
 }
 
 /// Whether a service has recorded something of the saga, if only that its first event was discarded.
-pub(super) const fn is_known_to(shown: &SagaDetails) -> bool {
+const fn is_known_to(shown: &SagaDetails) -> bool {
     has_begun(shown) || !shown.interventions.is_empty()
 }
 
@@ -134,7 +134,7 @@ fn add(shown: &mut SagaDetails, dead_letters: &[DeadLetter]) {
     }
 }
 
-pub(super) fn show(
+fn show(
     saga: Uuid,
     shown: &SagaDetails,
     hindrances: &[Hindrance],

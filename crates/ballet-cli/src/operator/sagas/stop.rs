@@ -14,7 +14,7 @@ use crate::operator::dlq::note::NoteArgs;
 pub(super) const EXAMPLES: &str = "\
 Examples:
   ballet sagas stop 0193f7a0-0001-7000-8000-000000000001 --why 'the carrier is on strike'
-  ballet sagas watch 0193f7a0-0001-7000-8000-000000000001      until everybody has compensated
+  ballet sagas show 0193f7a0-0001-7000-8000-000000000001       has everybody compensated?
 
 The deadline of the saga passes now: its owner aborts it, as it does after any deadline, and every service
 compensates its part. If the saga is decided first, the decision holds. A saga that is decided, and one
@@ -43,7 +43,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     db.close().await.ok();
     stopped.context("nothing was changed")?;
     ui::say(&format!("{} is stopped by {}: {} aborts it", saga.saga, note.by, saga.owner));
-    ui::say(&format!("see it end: {} sagas watch {}", ui::ballet(), args.id));
+    ui::say(&format!("see whether it has ended: {} sagas show {}", ui::ballet(), args.id));
     Ok(ExitStatus::All)
 }
 

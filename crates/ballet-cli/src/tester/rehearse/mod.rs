@@ -45,7 +45,7 @@ const INTERRUPTED: &str = "it was interrupted: nothing was compared";
 pub(crate) struct Args {
     /// The directory with the services' programs
     build: PathBuf,
-    /// The recording, or a file that rabtap has saved
+    /// The recording
     recording: PathBuf,
     #[command(flatten)]
     selection: StreamSelection,

@@ -1,4 +1,4 @@
-//! The selected events of the journal, or of a copy of a queue, up to where the command stops.
+//! The selected events of the journal, up to where the command stops.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -6,10 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ballet_amqp::Broker;
-use ballet_stream::{
-    CopyItem, JournalError, JournalItem, JournalReader, Notice, QueueCopy, Record, RecordFilter,
-    Start, end,
-};
+use ballet_stream::{JournalItem, JournalReader, Notice, Record, RecordFilter, Start, end};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, Sleep, sleep};
 
@@ -29,15 +26,9 @@ pub(crate) enum StopReason {
     Interrupted,
 }
 
-/// The source of the events.
-enum EventSource {
-    Journal(Box<JournalReader>),
-    Copy(QueueCopy),
-}
-
 /// Reads events, and reports trouble with the reading on standard error.
 pub(crate) struct EventFeed {
-    source: EventSource,
+    journal: JournalReader,
     filter: RecordFilter,
     left: u64,
     seen: u64,
@@ -71,38 +62,25 @@ impl EventFeed {
             (Start::Offset(offset), Some(last)) => range.until_now() && offset > last,
             (_, last) => range.until_now() && last.is_none(),
         };
-        let reader = JournalReader::open(broker, start).await.map_err(of_journal)?;
-        let feed = Self::of(EventSource::Journal(Box::new(reader)), filter, range);
-        Ok(Self { end: last.filter(|_| range.until_now()), at_end, behind: last, ..feed })
-    }
-
-    /// Reads what goes into a queue from now on.
-    pub(crate) fn of_queue(copy: QueueCopy, filter: RecordFilter, range: &JournalRange) -> Self {
-        Self::of(EventSource::Copy(copy), filter, range)
-    }
-
-    fn of(source: EventSource, filter: RecordFilter, range: &JournalRange) -> Self {
+        let journal = JournalReader::open(broker, start).await.map_err(of_journal)?;
         let idle = range.idle_timeout.unwrap_or(NEVER);
-        Self {
-            source,
+        Ok(Self {
+            journal,
             filter,
             left: range.limit.unwrap_or(u64::MAX),
             seen: 0,
-            end: None,
-            at_end: false,
-            behind: None,
+            end: last.filter(|_| range.until_now()),
+            at_end,
+            behind: last,
             idle,
             silence: Box::pin(sleep(idle)),
             interrupt: Box::pin(interruption()),
-        }
+        })
     }
 
     /// The place in the journal where the reading begins.
     pub(crate) fn begins(&self) -> Start {
-        match &self.source {
-            EventSource::Journal(reader) => reader.begins(),
-            EventSource::Copy(_) => Start::Next,
-        }
+        self.journal.begins()
     }
 
     /// The next wanted event. Dropping the future loses nothing.
@@ -113,15 +91,11 @@ impl EventFeed {
             }
             let read = tokio::select! {
                 biased;
-                read = read(&mut self.source) => read,
+                read = self.journal.next() => read,
                 () = &mut self.silence => return Ok(Err(StopReason::AsAsked)),
                 () = &mut self.interrupt => return Ok(Err(StopReason::Interrupted)),
             };
-            let record = match read.map_err(of_journal)? {
-                FeedItem::JournalItem(read) => self.take(read),
-                FeedItem::CopyItem(copied) => record_or_note(copied),
-            };
-            let Some(record) = record else { continue };
+            let Some(record) = self.take(read.map_err(of_journal)?) else { continue };
             if self.end.is_some_and(|end| record.offset.is_some_and(|offset| offset >= end)) {
                 self.at_end = true;
                 if record.offset > self.end {
@@ -146,15 +120,7 @@ impl EventFeed {
     }
 
     pub(crate) async fn close(self) {
-        match self.source {
-            EventSource::Journal(reader) => reader.close().await,
-            EventSource::Copy(copy) => {
-                let dropped = copy.close();
-                if dropped > 0 {
-                    say_dropped(dropped);
-                }
-            }
-        }
+        self.journal.close().await;
     }
 
     /// Returns the record, or reports the notice.
@@ -194,42 +160,6 @@ fn check_begin(range: &JournalRange, last: Option<u64>) -> Result<()> {
         None if from > 0 => Err(usage(format!("--from {from}: the journal has no event yet"))),
         _ => Ok(()),
     }
-}
-
-enum FeedItem {
-    JournalItem(JournalItem),
-    CopyItem(CopyItem),
-}
-
-async fn read(source: &mut EventSource) -> Result<FeedItem, JournalError> {
-    Ok(match source {
-        EventSource::Journal(reader) => FeedItem::JournalItem(reader.next().await?),
-        EventSource::Copy(copy) => FeedItem::CopyItem(copy.next().await?),
-    })
-}
-
-/// Returns the message of a queue, or reports the notice.
-fn record_or_note(copied: CopyItem) -> Option<Record> {
-    match copied {
-        CopyItem::Record(record) => return Some(record),
-        CopyItem::Dropped(count) => say_dropped(count),
-        CopyItem::MayBeDropped => ui::say(
-            "the broker may have dropped some copies here, because this command read too slowly; it \
-             does not tell how many. The queue itself has them",
-        ),
-        CopyItem::Lost(error) => ui::say(&format!("{error}; trying again")),
-        CopyItem::Back => {
-            ui::say("connected again; what went into the queue meanwhile is not shown");
-        }
-    }
-    None
-}
-
-fn say_dropped(count: u64) {
-    ui::say(&format!(
-        "not shown here: {}, because the reader of this output is slow; the queue itself has them",
-        ui::counted(count, "message")
-    ));
 }
 
 /// Completes with Ctrl-C, or when the program is told to end. It listens from the call on, not from the first poll: a

@@ -3,9 +3,7 @@
 use ballet::core::System;
 use ballet::core::id::short;
 use ballet::core::topology::{EVENTS, NOTES};
-use ballet_amqp::headers::{
-    DEAD_DETAIL, DEAD_REASON, RETRIES, RETRY_DETAIL, count_header, text_header,
-};
+use ballet_amqp::headers::{DEAD_DETAIL, DEAD_REASON, text_header};
 use ballet_stream::Record;
 use ballet_terminal::{columns, cut, plain};
 
@@ -62,7 +60,7 @@ impl EventPrinter {
         let saga = saga.map_or("–".to_owned(), |saga| plain(&short(&saga)));
         self.event_type = self.event_type.max(event_type.chars().count());
         self.service = self.service.max(service.chars().count());
-        let (mark, said) = match death_mark(record).or_else(|| retry_mark(record)) {
+        let (mark, said) = match death_mark(record) {
             Some((mark, why)) => (format!("{mark} "), why),
             None => (String::new(), record.text().into_owned()),
         };
@@ -94,13 +92,6 @@ fn body(said: &str, before: usize, mark: usize, columns: Option<usize>) -> (Stri
         (Some(room), _) => (" ".to_owned(), cut(said, room)),
         (None, _) => (" ".to_owned(), said.to_owned()),
     }
-}
-
-/// The mark of a message that comes back to be tried again, and the reason.
-fn retry_mark(record: &Record) -> Option<(&'static str, String)> {
-    let is_copy = count_header(&record.properties, RETRIES) > 0;
-    let why = || text_header(&record.properties, RETRY_DETAIL).unwrap_or_default().to_owned();
-    is_copy.then(|| ("AGAIN", why()))
 }
 
 /// The mark of a dead letter, and the reason of its death or what a tool did with it.

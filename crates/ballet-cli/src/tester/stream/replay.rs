@@ -39,7 +39,7 @@ service published in answer to something, so the services of the other system an
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ReplayArgs {
-    /// The recording, or a file that rabtap has saved
+    /// The recording
     file: PathBuf,
     #[command(flatten)]
     selection: StreamSelection,
@@ -241,10 +241,9 @@ enum RecordingOrigin {
 async fn origin(
     broker: &Arc<dyn Broker>,
     here: &Peer,
-    header: Option<&RecordingHeader>,
+    header: &RecordingHeader,
     last: Option<&Record>,
 ) -> RecordingOrigin {
-    let Some(header) = header else { return RecordingOrigin::Unknown };
     if header.system != here.vhost {
         return RecordingOrigin::Elsewhere;
     }

@@ -7,16 +7,16 @@ use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::Result;
-use ballet::core::topology::{OPS, TAP, bindings_of_queue, dead_queue};
-use ballet_stream::{QueueCopy, Record, Start, write_line};
+use ballet::core::topology::TAP;
+use ballet_stream::{Record, Start, write_line};
 use futures_util::poll;
 use serde_json::Value;
 use tokio::sync::mpsc as later;
 use tokio::time::timeout;
 
-use crate::base::exit::{ExitStatus, of_journal, usage};
+use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
-use crate::base::systems::{services, system};
+use crate::base::systems::system;
 use crate::base::ui::{self, Output};
 use crate::tester::stream::feed::{EventFeed, interruption};
 use crate::tester::stream::render::EventPrinter;
@@ -34,41 +34,24 @@ Examples:
   ballet tap --saga 5f3c9e21 --from first     one saga from its beginning
   ballet tap --where /body/currency=EUR --header tenant=acme
   ballet tap --since 1h --until now -o jsonl | jq .body
-  ballet tap --queue orders                   what goes into the queue of orders from now on
-  ballet tap --queue orders.dead              ... and what becomes a dead letter there
 
 The journal is a stream: reading takes nothing from anybody, and a slow reader holds nothing back.
---queue needs the contracts: it makes a queue of its own that is bound as the other one is. That one
-is not touched. It also shows messages that come back to be tried again. It does not show what is put
-on the queue by its name: redriven messages (the journal has a note of each: ballet tap --service
-orders) and what a producer drops there. The copy holds at most 10,000 messages and 64 MiB: messages
-that a slow reader misses are counted and reported.
-The user `tap` may read the journal and nothing else. --queue needs an operator's user, such as `ops`,
-since it makes a queue. -o jsonl prints the lines of a recording, and -o json one list of them.";
+The user `tap` may read the journal and nothing else. -o jsonl prints the lines of a recording, and
+-o json one list of them.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct TapArgs {
     #[command(flatten)]
     selection: StreamSelection,
-    /// Instead of the journal, show what goes into this queue from now on: the queue of a service, or its dead-letter
-    /// queue
-    #[arg(long, value_name = "NAME", help_heading = "Range",
-        conflicts_with_all = ["from", "since", "until"])]
-    queue: Option<String>,
     #[command(flatten)]
     range: JournalRange,
 }
 
 pub(crate) async fn run(args: TapArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let filter = args.selection.filter();
-    let mut feed = match &args.queue {
-        Some(queue) => EventFeed::of_queue(copy(queue, options).await?, filter, &args.range),
-        None => {
-            let start = args.range.start(options)?.unwrap_or(Start::Next);
-            EventFeed::open(options.broker_as(TAP)?, start, filter, &args.range).await?
-        }
-    };
+    let start = args.range.start(options)?.unwrap_or(Start::Next);
+    let mut feed = EventFeed::open(options.broker_as(TAP)?, start, filter, &args.range).await?;
     let mut screen = Screen::new(options);
     args.selection.say_undeclared();
     let shown = show(&mut feed, &mut screen).await;
@@ -80,25 +63,6 @@ pub(crate) async fn run(args: TapArgs, options: &GlobalOptions) -> Result<ExitSt
         Err(error) if is_reader_gone(&error) => Ok(ExitStatus::All),
         shown => shown.map(|()| ExitStatus::All),
     }
-}
-
-/// Opens a copy of what goes into a queue.
-async fn copy(queue: &str, options: &GlobalOptions) -> Result<QueueCopy> {
-    let bindings = bindings_of_queue(system()?, queue);
-    if bindings.is_empty() {
-        let services = services()?;
-        return Err(usage(format!(
-            "{queue:?} is no queue of a service: give the name of one ({}), or of one of their \
-             dead-letter queues, such as {}",
-            services.join(", "),
-            services.first().map_or_else(String::new, |service| dead_queue(service))
-        )));
-    }
-    let id = options.clock.new_id(options.clock.now());
-    let opened = QueueCopy::open(options.broker_as(OPS)?, queue, &bindings, id).await;
-    let copy = opened.map_err(of_journal)?;
-    ui::say(&format!("showing what goes into the queue {queue} from now on"));
-    Ok(copy)
 }
 
 async fn show(feed: &mut EventFeed, screen: &mut Screen) -> Result<()> {
@@ -205,7 +169,7 @@ impl Screen {
         }
     }
 
-    /// Writes the pending text, however long that takes. A copy of a queue is read meanwhile.
+    /// Writes the pending text, however long that takes.
     async fn write(&mut self) -> Result<WriteOutcome> {
         if self.text.is_empty() {
             return Ok(WriteOutcome::Whole);

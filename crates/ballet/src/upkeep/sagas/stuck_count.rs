@@ -68,7 +68,7 @@ fn said(unpublishable: i64, unsent: i64) -> String {
     }
     if unsent > 0 {
         said.push(format!(
-            "dead letters and delayed messages that the broker does not take: {unsent} (`ballet outbox waiting`)"
+            "dead letters and delayed messages that the broker does not take: {unsent} (the console's page of services says why)"
         ));
     }
     if said.is_empty() { "ok".to_owned() } else { said.join("; ") }
