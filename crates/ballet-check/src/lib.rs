@@ -6,11 +6,10 @@
 //! | the page of all events, field by field | [`events::page`] |
 //! | the page of all sagas, with their diagrams | [`choreography::page`] |
 //! | all events with their publishers and consumers, as data | [`listing::events`] |
-//! | one saga as a diagram | [`mermaid::flowchart`], [`lanes::svg`] |
+//! | one saga as a diagram | [`lanes::svg`] |
 //! | the broker's definitions for development | [`definitions::text`] |
 //! | AsyncAPI documents of a service or the system | [`asyncapi::of_service`], [`asyncapi::of_system`] |
 //! | the services that a change of contracts breaks | [`diff::Diff`] |
-//! | alarms for Prometheus, and a board for Grafana | [`alarms::rules`], [`alarms::board()`] |
 //! | the JSON Schema of each event, in a separate file | [`schemas::text`] |
 //! | the event that reports a compensation by hand | [`solved_event::body`] |
 //! | the contracts of a system, read from their files and checked | [`Contracts`] |
@@ -19,7 +18,6 @@
 
 #![warn(missing_docs)]
 
-pub mod alarms;
 pub mod contracts;
 pub mod diff;
 mod documents;
@@ -32,4 +30,4 @@ pub mod validate;
 pub use contracts::{Contracts, ContractsError};
 pub use documents::{asyncapi, definitions, listing, schemas};
 pub use pages::catalog::{Catalog, CatalogError};
-pub use pages::{choreography, events, lanes, mermaid};
+pub use pages::{choreography, events, lanes};
