@@ -2,9 +2,9 @@
 //!
 //! [`assert_sound`] checks the declarations of all services together, [`assert_contract`] a service's contract among
 //! those of its system, and [`assert_states`] the words that its tables allow. [`suite`] has the checks that every step
-//! of a saga has to pass, [`openapi`] those of a service's HTTP routes, [`participant`] those of a program in any
-//! language, and [`memory`] a broker without a server. A [`Collector`] takes spans. A [`TestSystem`] runs services on a
-//! real broker and databases.
+//! of a saga has to pass, [`openapi`] that of a service's document, [`participant`] those of a program in any language,
+//! and [`memory`] a broker without a server. A [`Collector`] takes spans. A [`TestSystem`] runs services on a real
+//! broker and databases.
 
 #[doc(hidden)]
 mod collector;

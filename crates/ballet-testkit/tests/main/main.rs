@@ -2,8 +2,6 @@
 
 // `cfg(test)` holds here anyway; written out, it tells clippy that the helper functions are test code.
 #[cfg(test)]
-mod openapi;
-#[cfg(test)]
 mod participant;
 #[cfg(test)]
 mod requests;

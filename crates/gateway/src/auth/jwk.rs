@@ -1,62 +1,31 @@
 //! Keys of a JWK set (RFC 7517). A key is good for one algorithm: its own, never the token's choice.
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use ring::signature::{
-    ED25519, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
-};
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse};
+use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
 use serde::Deserialize;
 
-/// The signature algorithms that are accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub(crate) enum Algorithm {
-    EdDSA,
-    RS256,
+/// The shortest accepted modulus of an RSA key, in bytes: ring refuses a shorter one.
+const RSA_BYTES: usize = 256;
+/// The length of an Ed25519 key.
+const ED25519_BYTES: usize = 32;
+
+/// A public key of the set.
+#[derive(Debug)]
+pub(crate) struct PublicKey {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) decoding: DecodingKey,
+    jwk: Jwk,
 }
 
-/// A public key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum PublicKey {
-    Ed25519 { x: Vec<u8> },
-    Rsa { n: Vec<u8>, e: Vec<u8> },
-}
-
-impl PublicKey {
-    pub(crate) const fn algorithm(&self) -> Algorithm {
-        match self {
-            Self::Ed25519 { .. } => Algorithm::EdDSA,
-            Self::Rsa { .. } => Algorithm::RS256,
-        }
-    }
-
-    /// Whether the holder of the private key signed the message.
-    pub(crate) fn signed(&self, message: &[u8], signature: &[u8]) -> bool {
-        match self {
-            Self::Ed25519 { x } => {
-                UnparsedPublicKey::new(&ED25519, x).verify(message, signature).is_ok()
-            }
-            Self::Rsa { n, e } => RsaPublicKeyComponents { n, e }
-                .verify(&RSA_PKCS1_2048_8192_SHA256, message, signature)
-                .is_ok(),
-        }
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.jwk == other.jwk
     }
 }
 
 #[derive(Deserialize)]
 struct JwkSet {
     keys: Vec<serde_json::Value>,
-}
-
-#[derive(Deserialize)]
-struct Jwk {
-    kty: String,
-    kid: Option<String>,
-    alg: Option<String>,
-    r#use: Option<String>,
-    crv: Option<String>,
-    x: Option<String>,
-    n: Option<String>,
-    e: Option<String>,
 }
 
 /// Returns the usable keys of a set by their ids. Keys of other kinds or for other uses are skipped.
@@ -76,19 +45,57 @@ pub(crate) fn parse(text: &[u8]) -> Result<Vec<(String, PublicKey)>, String> {
 
 fn usable(value: serde_json::Value) -> Option<(String, PublicKey)> {
     let jwk: Jwk = serde_json::from_value(value).ok()?;
-    if jwk.r#use.is_some_and(|purpose| purpose != "sig") {
+    if jwk.common.public_key_use.as_ref().is_some_and(|purpose| *purpose != PublicKeyUse::Signature)
+    {
         return None;
     }
-    let bytes = |text: Option<String>| BASE64_URL_SAFE_NO_PAD.decode(text?).ok();
-    let key = match (jwk.kty.as_str(), jwk.alg.as_deref(), jwk.crv.as_deref()) {
-        ("OKP", None | Some("EdDSA" | "Ed25519"), Some("Ed25519")) => {
-            PublicKey::Ed25519 { x: bytes(jwk.x).filter(|x| x.len() == 32)? }
-        }
-        // At least 2048 bits.
-        ("RSA", None | Some("RS256"), None) => {
-            PublicKey::Rsa { n: bytes(jwk.n).filter(|n| n.len() >= 256)?, e: bytes(jwk.e)? }
-        }
+    let algorithm = match (&jwk.algorithm, jwk.common.key_algorithm) {
+        // `UNKNOWN_ALGORITHM` is the newer name, Ed25519, too. The curve has no other algorithm.
+        (
+            AlgorithmParameters::OctetKeyPair(key),
+            None | Some(KeyAlgorithm::EdDSA | KeyAlgorithm::UNKNOWN_ALGORITHM),
+        ) if key.curve == EllipticCurve::Ed25519 => Algorithm::EdDSA,
+        (AlgorithmParameters::RSA(_), None | Some(KeyAlgorithm::RS256)) => Algorithm::RS256,
         _ => return None,
     };
-    Some((jwk.kid?, key))
+    let decoding = DecodingKey::from_jwk(&jwk).ok()?;
+    let is_long_enough = match decoding.kind() {
+        DecodingKeyKind::SecretOrDer(x) => x.len() == ED25519_BYTES,
+        DecodingKeyKind::RsaModulusExponent { n, .. } => n.len() >= RSA_BYTES,
+    };
+    let id = jwk.common.key_id.clone().filter(|_| is_long_enough)?;
+    Some((id, PublicKey { algorithm, decoding, jwk }))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn keys_for_other_algorithms_and_uses_are_skipped_and_strange_ones_keep_nobody_out() {
+        let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+        let n = |bytes: usize| "_".repeat(bytes.div_ceil(3) * 4);
+        let ed = |id: &str, alg: &str| json!({ "kty": "OKP", "crv": "Ed25519", "kid": id, "alg": alg, "x": x });
+        let rsa = |id: &str, alg: &str, bytes| json!({ "kty": "RSA", "kid": id, "alg": alg, "n": n(bytes), "e": "AQAB" });
+        let mut encrypts = ed("encrypts", "EdDSA");
+        encrypts["use"] = json!("enc");
+        let keys = json!({ "keys": [
+            ed("ed", "EdDSA"), ed("newer", "Ed25519"), rsa("rsa", "RS256", 256),
+            ed("hmac", "HS256"), rsa("pss", "PS256", 256), rsa("sha1", "RSA1_5", 256),
+            rsa("short", "RS256", 128), encrypts, 7,
+            { "kty": "OKP", "crv": "X25519", "kid": "x", "x": x },
+            { "kty": "OKP", "crv": "Ed25519", "kid": "half", "x": &x[..22] },
+            { "kty": "OKP", "crv": "Ed25519", "x": x },
+            { "kty": "oct", "kid": "secret", "k": x },
+            { "kty": "EC", "crv": "P-256", "kid": "ec", "x": x, "y": x },
+        ] });
+        let found = parse(keys.to_string().as_bytes()).unwrap();
+        let found: Vec<_> = found.iter().map(|(id, key)| (&**id, key.algorithm)).collect();
+        let expected =
+            [("ed", Algorithm::EdDSA), ("newer", Algorithm::EdDSA), ("rsa", Algorithm::RS256)];
+        assert_eq!(found, expected);
+        assert!(parse(b"{\"keys\":[]}").is_err());
+    }
 }

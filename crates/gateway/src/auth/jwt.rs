@@ -1,91 +1,69 @@
-//! Signed tokens (RFC 7515, RFC 7519), checked strictly.
+//! Signed tokens (RFC 7515, RFC 7519). jsonwebtoken checks them; what it leaves open is refused here.
 
-use std::fmt;
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jsonwebtoken::errors::{Error, ErrorKind};
+use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use crate::auth::identity::Identity;
-use crate::auth::jwk::{Algorithm, PublicKey};
+use crate::auth::jwk::PublicKey;
+use crate::config::file::Jwt;
+use crate::http::wall_clock::unix_seconds;
 
 /// The longest accepted token, in bytes. No honest token is longer.
 const LONGEST: usize = 8 * 1024;
+/// The end of the year 9999. A token beyond it would never expire.
+const LATEST: f64 = 253_402_300_799.0;
 
 /// The reason why a token is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TokenError {
+    #[error("the token has more than 8 KiB, the most that is read: get a smaller one")]
     TooLong,
+    #[error(
+        "the token is not a JWT signed with EdDSA or RS256, with the claims iss, aud, sub and exp"
+    )]
     Malformed,
+    #[error("the token must be signed with the algorithm of its key: EdDSA or RS256")]
     Algorithm,
+    #[error("no key of the key set has the token's kid")]
     UnknownKey,
+    #[error("the token's signature is wrong")]
     Signature,
+    #[error("the token has expired: get a new one")]
     Expired,
+    #[error("the token is not valid yet")]
     NotYetValid,
+    #[error("the token is of another issuer")]
     Issuer,
+    #[error("the token is for another audience")]
     Audience,
+    #[error("the token's sub must be 1 to 200 visible ASCII characters")]
     Subject,
 }
 
-impl fmt::Display for TokenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TooLong => {
-                "the token has more than 8 KiB, the most that is read: get a smaller one"
-            }
-            Self::Malformed => {
-                "the token is not a signed JWT with the claims iss, aud, sub and exp"
-            }
-            Self::Algorithm => {
-                "the token must be signed with the algorithm of its key: EdDSA or RS256"
-            }
-            Self::UnknownKey => "no key of the key set has the token's kid",
-            Self::Signature => "the token's signature is wrong",
-            Self::Expired => "the token has expired: get a new one",
-            Self::NotYetValid => "the token is not valid yet",
-            Self::Issuer => "the token is of another issuer",
-            Self::Audience => "the token is for another audience",
-            Self::Subject => "the token's sub must be 1 to 200 visible ASCII characters",
-        })
+impl From<Error> for TokenError {
+    fn from(error: Error) -> Self {
+        match error.kind() {
+            ErrorKind::InvalidAlgorithm => Self::Algorithm,
+            ErrorKind::InvalidSignature => Self::Signature,
+            ErrorKind::ExpiredSignature => Self::Expired,
+            ErrorKind::ImmatureSignature => Self::NotYetValid,
+            ErrorKind::InvalidIssuer => Self::Issuer,
+            ErrorKind::InvalidAudience => Self::Audience,
+            _ => Self::Malformed,
+        }
     }
 }
 
-/// A token whose signature has not been checked.
-#[derive(Debug)]
-pub(crate) struct UncheckedToken<'a> {
-    pub(crate) kid: String,
-    algorithm: Algorithm,
-    signed: &'a [u8],
-    claims: &'a str,
-    signature: Vec<u8>,
-}
-
-#[derive(Deserialize)]
-struct JoseHeader {
-    alg: String,
-    kid: Option<String>,
-    crit: Option<serde_json::Value>,
-    b64: Option<bool>,
-}
-
+/// The claims beside issuer and audience. A time that is not a number makes the token malformed.
 #[derive(Deserialize)]
 struct Claims {
-    iss: String,
-    aud: Audience,
     sub: String,
-    /// A time that is not a number makes the token malformed. It never counts as absent.
     exp: f64,
     nbf: Option<f64>,
     scope: Option<Scopes>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Audience {
-    One(String),
-    Several(Vec<String>),
 }
 
 #[derive(Deserialize)]
@@ -95,130 +73,68 @@ enum Scopes {
     List(Vec<String>),
 }
 
-/// The end of the year 9999. A token beyond it would never expire.
-const LATEST: f64 = 253_402_300_799.0;
-
-/// The times between which a token is valid.
-#[derive(Debug, Clone, Copy)]
-struct TokenTimes {
-    exp: f64,
-    nbf: Option<f64>,
-}
-
 /// The claims of a token with a valid signature and our audience. Its times decide whether it is valid now.
 #[derive(Debug, Clone)]
 pub(crate) struct VerifiedClaims {
     identity: Arc<Identity>,
-    times: TokenTimes,
+    exp: f64,
+    nbf: Option<f64>,
 }
 
-/// The values that a token must have to be accepted now.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ExpectedClaims<'a> {
-    pub(crate) issuer: &'a str,
-    pub(crate) audience: &'a str,
-    pub(crate) leeway: i64,
-    pub(crate) now: i64,
-}
-
-impl<'a> UncheckedToken<'a> {
-    pub(crate) fn parse(text: &'a str) -> Result<Self, TokenError> {
-        if text.len() > LONGEST {
-            return Err(TokenError::TooLong);
-        }
-        let mut parts = text.split('.');
-        let (Some(header), Some(claims), Some(signature), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(TokenError::Malformed);
-        };
-        let read: JoseHeader = decode(header)?;
-        let algorithm = match read.alg.as_str() {
-            "EdDSA" => Algorithm::EdDSA,
-            "RS256" => Algorithm::RS256,
-            _ => return Err(TokenError::Algorithm),
-        };
-        // The token requires extensions that the gateway does not understand.
-        if read.crit.is_some() || read.b64.is_some() {
-            return Err(TokenError::Malformed);
-        }
-        let signature =
-            BASE64_URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenError::Malformed)?;
-        let signed = &text.as_bytes()[..header.len() + 1 + claims.len()];
-        let kid = read.kid.ok_or(TokenError::UnknownKey)?;
-        Ok(Self { kid, algorithm, signed, claims, signature })
+/// Returns the id of the key that a token names. The token is not checked.
+pub(crate) fn key_id(token: &str) -> Result<String, TokenError> {
+    if token.len() > LONGEST {
+        return Err(TokenError::TooLong);
     }
-
-    /// Checks the token with the key of its `kid`.
-    pub(crate) fn check(
-        &self,
-        key: &PublicKey,
-        expected: &ExpectedClaims<'_>,
-    ) -> Result<VerifiedClaims, TokenError> {
-        if key.algorithm() != self.algorithm {
-            return Err(TokenError::Algorithm);
-        }
-        if !key.signed(self.signed, &self.signature) {
-            return Err(TokenError::Signature);
-        }
-        let claims: Claims = decode(self.claims)?;
-        if claims.exp > LATEST {
-            return Err(TokenError::Malformed);
-        }
-        let times = TokenTimes { exp: claims.exp, nbf: claims.nbf };
-        times.hold(expected)?;
-        if claims.iss != expected.issuer {
-            return Err(TokenError::Issuer);
-        }
-        let meant = match &claims.aud {
-            Audience::One(audience) => audience == expected.audience,
-            Audience::Several(all) => all.iter().any(|one| one == expected.audience),
-        };
-        if !meant {
-            return Err(TokenError::Audience);
-        }
-        // The subject becomes a header of the requests to services.
-        let subject = claims.sub;
-        let visible = subject.bytes().all(|byte| byte.is_ascii_graphic());
-        if subject.is_empty() || subject.len() > 200 || !visible {
-            return Err(TokenError::Subject);
-        }
-        let scopes = match claims.scope {
-            None => Vec::new(),
-            Some(Scopes::Text(text)) => text.split(' ').map(str::to_owned).collect(),
-            Some(Scopes::List(list)) => list,
-        };
-        let graphic =
-            |scope: &String| !scope.is_empty() && scope.bytes().all(|b| b.is_ascii_graphic());
-        let scopes = scopes.into_iter().filter(graphic).collect();
-        let identity = Identity { client: format!("sub:{subject}").into(), subject, scopes };
-        Ok(VerifiedClaims { identity: Arc::new(identity), times })
+    let header = decode_header(token)?;
+    if !matches!(header.alg, Algorithm::EdDSA | Algorithm::RS256) {
+        return Err(TokenError::Algorithm);
     }
+    header.kid.ok_or(TokenError::UnknownKey)
 }
 
-impl TokenTimes {
-    fn hold(self, expected: &ExpectedClaims<'_>) -> Result<(), TokenError> {
+/// Checks a token with the key of its `kid`.
+pub(crate) fn check(
+    token: &str,
+    key: &PublicKey,
+    expected: &Jwt,
+) -> Result<VerifiedClaims, TokenError> {
+    let mut validation = Validation::new(key.algorithm);
+    validation.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
+    validation.set_issuer(&[&expected.issuer]);
+    validation.set_audience(&[&expected.audience]);
+    validation.validate_nbf = true;
+    validation.leeway = expected.leeway.0.as_secs();
+    let Claims { sub, exp, nbf, scope } = decode(token, &key.decoding, &validation)?.claims;
+    if exp > LATEST {
+        return Err(TokenError::Malformed);
+    }
+    let is_visible = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
+    // The subject becomes a header of the requests to services.
+    if sub.len() > 200 || !is_visible(&sub) {
+        return Err(TokenError::Subject);
+    }
+    let mut scopes = match scope {
+        None => Vec::new(),
+        Some(Scopes::Text(text)) => text.split(' ').map(str::to_owned).collect(),
+        Some(Scopes::List(list)) => list,
+    };
+    scopes.retain(|scope| is_visible(scope));
+    let identity = Identity { client: format!("sub:{sub}").into(), subject: sub, scopes };
+    Ok(VerifiedClaims { identity: Arc::new(identity), exp, nbf })
+}
+
+impl VerifiedClaims {
+    /// Returns whom the token stands for, if it is valid now.
+    pub(crate) fn now(&self, expected: &Jwt) -> Result<Arc<Identity>, TokenError> {
         #[expect(clippy::cast_precision_loss, reason = "seconds fit into a float")]
-        let (now, leeway) = (expected.now as f64, expected.leeway as f64);
+        let (now, leeway) = (unix_seconds() as f64, expected.leeway.0.as_secs() as f64);
         if now - leeway >= self.exp {
             return Err(TokenError::Expired);
         }
         if self.nbf.is_some_and(|nbf| now + leeway < nbf) {
             return Err(TokenError::NotYetValid);
         }
-        Ok(())
-    }
-}
-
-impl VerifiedClaims {
-    /// Returns whom the token stands for, if it is valid now.
-    pub(crate) fn now(&self, expected: &ExpectedClaims<'_>) -> Result<Arc<Identity>, TokenError> {
-        self.times.hold(expected)?;
         Ok(Arc::clone(&self.identity))
     }
-}
-
-fn decode<T: DeserializeOwned>(part: &str) -> Result<T, TokenError> {
-    let bytes = BASE64_URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Malformed)?;
-    serde_json::from_slice(&bytes).map_err(|_| TokenError::Malformed)
 }

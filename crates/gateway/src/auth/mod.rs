@@ -10,3 +10,4 @@ pub(crate) mod refused_sign_ins;
 pub(crate) mod sign_in;
 pub(crate) mod signer;
 pub(crate) mod verified_tokens;
+pub(crate) mod verifier;

@@ -8,14 +8,14 @@ use hyper::header::{self, HeaderMap, HeaderName};
 
 use crate::auth::api_key;
 use crate::auth::identity::Identity;
-use crate::auth::jwt::{ExpectedClaims, TokenError, UncheckedToken};
+use crate::auth::jwt::{self, TokenError};
 use crate::auth::key_set::{KeyLookup, KeySet};
 use crate::auth::key_source::KeySource;
 use crate::auth::verified_tokens::{VerifiedToken, VerifiedTokens};
+use crate::auth::verifier;
 use crate::config::file::{ApiKey, Config, Jwt, WideScope};
 use crate::http::headers::single;
 use crate::http::problem::Problem;
-use crate::http::wall_clock;
 
 /// The header with an API key.
 pub(crate) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -54,6 +54,7 @@ impl SignIn {
         let Some(jwt) = &config.jwt else {
             return Ok(Self { jwt: None, verified, api_keys, wide_scopes });
         };
+        verifier::install();
         let known = before.and_then(|before| before.jwt.as_ref());
         let known = known.filter(|(old, _)| (&old.keys, old.refresh) == (&jwt.keys, jwt.refresh));
         let set = match known {
@@ -92,7 +93,7 @@ impl SignIn {
         };
         let known = self.verified.find(bearer(value)?)?;
         let is_in_set = set.has(&known.kid, &known.key);
-        known.token.now(&expected(jwt)).ok().filter(|_| is_in_set)
+        known.token.now(jwt).ok().filter(|_| is_in_set)
     }
 
     /// Returns the client that a request names; `None` if it names none.
@@ -166,14 +167,13 @@ impl SignIn {
             problem: unauthorized("token", &error.to_string()),
             is_guess: !matches!(error, TokenError::Expired | TokenError::NotYetValid),
         };
-        let expected = expected(jwt);
         if let Some(known) = self.verified.find(text)
             && set.has(&known.kid, &known.key)
         {
-            return known.token.now(&expected).map_err(why);
+            return known.token.now(jwt).map_err(why);
         }
-        let token = UncheckedToken::parse(text).map_err(why)?;
-        let key = match set.find(&token.kid).await {
+        let kid = jwt::key_id(text).map_err(why)?;
+        let key = match set.find(&kid).await {
             KeyLookup::Key(key) => key,
             KeyLookup::Unknown => return Err(why(TokenError::UnknownKey)),
             KeyLookup::NoSet => {
@@ -183,9 +183,9 @@ impl SignIn {
                 return Err(NotSignedIn { problem, is_guess: false });
             }
         };
-        let verified = token.check(&key, &expected).map_err(why)?;
-        let identity = verified.now(&expected).map_err(why)?;
-        self.verified.add(text, VerifiedToken { kid: token.kid, key, token: verified });
+        let token = jwt::check(text, &key, jwt).map_err(why)?;
+        let identity = token.now(jwt).map_err(why)?;
+        self.verified.add(text, VerifiedToken { kid, key, token });
         Ok(identity)
     }
 }
@@ -194,13 +194,6 @@ impl SignIn {
 fn bearer(value: &str) -> Option<&str> {
     let scheme = value.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("bearer "))?;
     value.get(scheme.len()..).map(str::trim)
-}
-
-/// Returns the values that a token must have to be accepted now.
-fn expected(jwt: &Jwt) -> ExpectedClaims<'_> {
-    let leeway = i64::try_from(jwt.leeway.0.as_secs()).unwrap_or(0);
-    let now = wall_clock::unix_seconds();
-    ExpectedClaims { issuer: &jwt.issuer, audience: &jwt.audience, leeway, now }
 }
 
 /// Returns 401 for refused credentials.

@@ -14,7 +14,7 @@ use crate::http::trace::RequestTrace;
 use crate::limits::verdict::{Policy, RateVerdict};
 
 /// The target of the access log.
-pub(crate) const ACCESS: &str = "access";
+const ACCESS: &str = "access";
 
 /// A request in progress. If it is dropped before its answer, the log says that its client went away.
 #[derive(Debug)]

@@ -1,10 +1,8 @@
 //! The program: commands, start, reload, stop.
 
-pub(crate) mod access_lines;
 pub(crate) mod api_key;
 pub(crate) mod command;
 pub(crate) mod keys;
-pub(crate) mod lines;
 pub(crate) mod logging;
 pub(crate) mod measures;
 pub(crate) mod openapi;

@@ -8,6 +8,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tracing_appender::non_blocking::ErrorCounter;
 
 use crate::auth::refused_sign_ins::RefusedSignIns;
 use crate::config::file::Config;
@@ -50,17 +51,11 @@ impl Addresses {
 /// The reason why the gateway cannot start.
 pub(crate) fn main(file: &Path, addresses: Addresses, log: &str) -> Result<(), String> {
     let config = addresses.read(file)?;
-    let lines = logging::init(log)?;
-    let ran = run_to_end(config, file, addresses);
-    lines.finish();
-    ran
-}
-
-fn run_to_end(config: Config, file: &Path, addresses: Addresses) -> Result<(), String> {
+    let (_written_at_the_end, lost) = logging::init(log)?;
     let metrics = measures::install()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("the runtime cannot start: {error}"))?;
-    runtime.block_on(run(config, file, addresses, metrics))
+    runtime.block_on(run(config, file, addresses, metrics, lost))
 }
 
 async fn run(
@@ -68,6 +63,7 @@ async fn run(
     file: &Path,
     addresses: Addresses,
     metrics: PrometheusHandle,
+    lost: ErrorCounter,
 ) -> Result<(), String> {
     let handler = |kind| signal(kind).map_err(|error| format!("signals: {error}"));
     let (mut terminate, mut interrupt, mut hang_up) = (
@@ -102,7 +98,7 @@ async fn run(
         listener.local_addr().map(|address| address.to_string()).unwrap_or_default()
     };
     tracing::info!(public = local(&public), private = local(&private), "listening");
-    tokio::spawn(measures::keep(metrics.clone()));
+    tokio::spawn(measures::keep(metrics.clone(), lost));
     tokio::spawn(private::run(private, current.clone(), metrics, stopping.clone()));
     let served = tokio::spawn(public::run(public, current.clone(), stopping));
     let reloads = async {

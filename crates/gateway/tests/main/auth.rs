@@ -104,11 +104,12 @@ async fn each_kind_of_bad_token_is_refused() {
         claims
     };
     let algorithm = "the token must be signed with the algorithm of its key: EdDSA or RS256";
-    let malformed = "the token is not a signed JWT with the claims iss, aud, sub and exp";
+    let malformed =
+        "the token is not a JWT signed with EdDSA or RS256, with the claims iss, aud, sub and exp";
     // No signature at all.
     let header = json!({ "alg": "none", "kid": "ed" });
     let none = format!("{}.{}.", encode(header.to_string()), encode(good.to_string()));
-    refused(&gateway, &none, algorithm).await;
+    refused(&gateway, &none, malformed).await;
     // The public key is used as the secret of an HMAC.
     let SigningKey::Rsa(_, pair) = &rsa else { panic!("an RSA key") };
     let public =
@@ -123,9 +124,11 @@ async fn each_kind_of_bad_token_is_refused() {
     // The name of one key, with the algorithm of another.
     let confused = rsa.token_with(&json!({ "alg": "RS256", "kid": "ed" }), &good);
     refused(&gateway, &confused, algorithm).await;
-    for weak in ["RS384", "PS256", "ES256", "eddsa"] {
-        refused(&gateway, &key.token_with(&json!({ "alg": weak, "kid": "ed" }), &good), algorithm)
-            .await;
+    for (weak, sentence) in
+        [("RS384", algorithm), ("PS256", algorithm), ("ES256", algorithm), ("eddsa", malformed)]
+    {
+        let token = key.token_with(&json!({ "alg": weak, "kid": "ed" }), &good);
+        refused(&gateway, &token, sentence).await;
     }
     refused(&gateway, &stranger.token(&good), "the token's signature is wrong").await;
     let token = key.token(&good);
@@ -160,6 +163,8 @@ async fn each_kind_of_bad_token_is_refused() {
     }
     let critical = json!({ "alg": "EdDSA", "kid": "ed", "crit": ["exp"] });
     refused(&gateway, &key.token_with(&critical, &good), malformed).await;
+    let unencoded = json!({ "alg": "EdDSA", "kid": "ed", "b64": false });
+    refused(&gateway, &key.token_with(&unencoded, &good), malformed).await;
     for text in ["a", "a.b.c", "...."] {
         refused(&gateway, text, malformed).await;
     }

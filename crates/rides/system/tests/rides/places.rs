@@ -8,7 +8,7 @@ use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::town::{LIMIT, NEAR, Town, id};
+use crate::town::{LIMIT, NEAR, Town, id, place};
 
 const AMQP: &str = "PLACES_AMQP_URL";
 const DATABASE: &str = "PLACES_DATABASE_URL";
@@ -107,6 +107,13 @@ async fn what_is_wrong_in_a_request_is_named_where_it_is() {
     let (status, problem) = town.system.post("dispatch", "/quotes", &journey).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
     assert_eq!(problem["errors"][0]["pointer"], "#/pickup/lat", "{problem}");
+    let online = format!("/drivers/{}/online", town.system.new_id());
+    for seats in [0, 9] {
+        let shift = json!({ "seats": seats, "at": place(0) });
+        let (status, problem) = town.system.post("location", &online, &shift).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
+        assert_eq!(problem["errors"][0]["pointer"], "#/seats", "{problem}");
+    }
     for (service, path, status, name) in [
         ("dispatch", "/trips?after=mug", StatusCode::BAD_REQUEST, "after"),
         ("location", "/near?lat=52.5&lon=200", StatusCode::UNPROCESSABLE_ENTITY, "lon"),

@@ -81,7 +81,7 @@ impl Gateway {
     }
 
     /// Returns the headers of a client that has signed in as this subject.
-    pub(crate) async fn credentials(&self, subject: &str, scopes: &str) -> HeaderMap {
+    async fn credentials(&self, subject: &str, scopes: &str) -> HeaderMap {
         let mut tokens = TOKENS.lock().await;
         let whose = (subject.to_owned(), scopes.to_owned());
         let token = match tokens.get(&whose) {

@@ -4,7 +4,6 @@ mod away;
 mod clocks;
 mod closures;
 mod paths;
-mod routes;
 mod sign_ups;
 mod slots;
 mod states;

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::openapi::document::{METHODS, entries};
+/// The methods of an operation.
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// The fields of an object of OpenAPI 3.1, and those that are required.
 type ObjectFields = (&'static [&'static str], &'static [&'static str]);
@@ -222,6 +223,11 @@ fn is_name(id: &str) -> bool {
 
 fn is_nothing(value: &Value) -> bool {
     value.is_null() || value == "" || value.as_array().is_some_and(Vec::is_empty)
+}
+
+/// Returns the fields of an object, and nothing for other values.
+fn entries(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    value.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), value))
 }
 
 fn items(value: &Value) -> impl Iterator<Item = &Value> {
