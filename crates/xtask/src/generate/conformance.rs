@@ -195,10 +195,7 @@ mod tests {
         ]);
         let page = "| once | `it_is_not_done_twice`, `it_is_done_in_order`, T01, T09 |\n";
         let wrong: Vec<String> = missing_citations(page, &tests).collect();
-        assert_eq!(
-            wrong,
-            ["names it_is_done_in_order: no such test", "names T09: no such test"]
-        );
+        assert_eq!(wrong, ["names it_is_done_in_order: no such test", "names T09: no such test"]);
     }
 
     #[test]
