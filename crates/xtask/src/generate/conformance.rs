@@ -1,5 +1,5 @@
-//! Compares the conformance page with the tests. A row that names a missing test, a test that no row
-//! names, a row without a test and a reason, a missing row and one that is there twice are errors.
+//! Compares the page of rules with the tests. A rule without a test, a rule that cites a missing test, and
+//! a numbered test that no rule cites are errors.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,17 +9,12 @@ use anyhow::{Context, Result, bail};
 
 use crate::rust_files::rust_files;
 
-/// The page that is compared.
-const PAGE: &str = "docs/conformance.md";
-/// Pages that cite tests, and rows of the conformance page.
-const CITING: [&str; 4] =
-    ["README.md", "docs/guarantees.md", "docs/rides/trust.md", "docs/shop/trust.md"];
-/// The number of rows; they are numbered from 1.
-const ROWS: u32 = 231;
-/// The beginnings of a reason for a row without a test: it does not apply here, or is still to be written.
-const REASONS: [&str; 2] = ["(not offered: ", "(open: "];
+/// The page of rules: rows of a rule, the letter of its reason, and its tests.
+const PAGE: &str = "docs/guarantees.md";
+/// Other pages that cite tests.
+const CITING: [&str; 3] = ["README.md", "docs/rides/trust.md", "docs/shop/trust.md"];
 
-/// Compares the page, and those that cite it, with the tests.
+/// Compares the page of rules, and others that cite tests, with the tests.
 ///
 /// # Errors
 ///
@@ -28,14 +23,11 @@ pub(super) fn compare(root: &Path) -> Result<()> {
     let read =
         |page: &str| fs::read_to_string(root.join(page)).with_context(|| format!("no {page}"));
     let tests = tests(root)?;
-    let text = read(PAGE)?;
-    let mut mismatches = mismatches(&text, &tests);
-    let rows: BTreeSet<u32> =
-        text.lines().filter_map(ConformanceRow::parse).flat_map(|row| row.numbers).collect();
-    for page in CITING {
+    let rules = read(PAGE)?;
+    let mut mismatches = mismatches(&rules, &tests);
+    for page in CITING.into_iter().chain([PAGE]) {
         let text = read(page)?;
-        mismatches
-            .extend(missing_citations(&text, &rows, &tests).map(|what| format!("{page} {what}")));
+        mismatches.extend(missing_citations(&text, &tests).map(|what| format!("{page} {what}")));
     }
     if !mismatches.is_empty() {
         bail!("{PAGE} and the tests do not match:\n  {}", mismatches.join("\n  "));
@@ -46,91 +38,65 @@ pub(super) fn compare(root: &Path) -> Result<()> {
 /// The paths of all tests, by their names.
 type Tests = BTreeMap<String, Vec<String>>;
 
-fn mismatches(text: &str, tests: &Tests) -> Vec<String> {
-    let mut mismatches = Vec::new();
-    let mut rows: BTreeSet<u32> = BTreeSet::new();
-    let mut named = BTreeSet::new();
-    for ConformanceRow { ids, numbers, test } in text.lines().filter_map(ConformanceRow::parse) {
-        if paths(test).next().is_none() && !REASONS.iter().any(|reason| test.contains(reason)) {
-            mismatches.push(format!("{ids} names no test, and does not say why"));
-        }
-        for path in paths(test) {
-            if !exists(path, tests) {
-                mismatches.push(format!("{ids} names {path}, but there is no such test"));
-            }
-            let name = path.rsplit("::").next().unwrap_or(path);
-            named.extend(numbers.iter().map(|number| (*number, name.to_owned())));
-        }
-        let twice = numbers.into_iter().filter(|number| !rows.insert(*number));
-        mismatches.extend(twice.map(|number| format!("T{number:02} has two rows")));
-    }
-    for (name, paths) in tests {
-        for number in numbers_of_a_test(name) {
-            if !named.contains(&(number, name.clone())) {
-                mismatches.push(format!("T{number:02} does not name {}", paths.join(" or ")));
-            }
-        }
-    }
-    let missing = (1..=ROWS).filter(|number| !rows.contains(number));
-    mismatches.extend(missing.map(|number| format!("T{number:02} is missing")));
-    mismatches
+/// The rules without a test, and the tests whose number no rule cites.
+fn mismatches(page: &str, tests: &Tests) -> Vec<String> {
+    let rules: Vec<Rule<'_>> = page.lines().filter_map(Rule::parse).collect();
+    let silent = rules.iter().filter(|rule| cited_numbers(rule.tests).next().is_none());
+    let silent = silent.filter(|rule| cited_names(rule.tests).next().is_none());
+    let silent = silent.map(|rule| format!("{} names no test", rule.text));
+    let cited: BTreeSet<u32> = rules.iter().flat_map(|rule| cited_numbers(rule.tests)).collect();
+    let unknown = tests.iter().flat_map(|(name, paths)| {
+        let missing = numbers_of_a_test(name).filter(|number| !cited.contains(number));
+        missing.map(move |number| format!("no rule cites T{number:02}: {}", paths.join(" or ")))
+    });
+    silent.chain(unknown).collect()
 }
 
-/// The tests and rows that a page cites and that do not exist. A test's name has four words or more.
-fn missing_citations<'a>(
+/// The tests and numbers that the tables of a page cite and that do not exist.
+fn missing_citations<'a>(text: &'a str, tests: &'a Tests) -> impl Iterator<Item = String> + 'a {
+    let known: BTreeSet<u32> = tests.keys().flat_map(|name| numbers_of_a_test(name)).collect();
+    text.lines().filter(|line| line.starts_with('|')).flat_map(move |line| {
+        let gone = cited_names(line).filter(|name| !exists(name, tests));
+        let gone = gone.map(|name| format!("names {name}: no such test"));
+        let shown_by = line.trim_end_matches('|').rsplit('|').next().unwrap_or_default();
+        let unknown = cited_numbers(shown_by).filter(|number| !known.contains(number));
+        let unknown = unknown.map(|number| format!("names T{number:02}: no such test"));
+        gone.chain(unknown).collect::<Vec<_>>()
+    })
+}
+
+struct Rule<'a> {
     text: &'a str,
-    rows: &'a BTreeSet<u32>,
-    tests: &'a Tests,
-) -> impl Iterator<Item = String> + 'a {
-    let is_name = |word: &str| {
+    tests: &'a str,
+}
+
+impl<'a> Rule<'a> {
+    /// Reads `| rule | c | tests |`.
+    fn parse(line: &'a str) -> Option<Self> {
+        let mut cells = line.strip_prefix('|')?.strip_suffix('|')?.split('|').map(str::trim);
+        let (text, letter, tests) = (cells.next()?, cells.next()?, cells.next()?);
+        matches!(letter, "a" | "b" | "c").then_some(Self { text, tests })
+    }
+}
+
+/// The numbers in `T01, T30`.
+fn cited_numbers(cell: &str) -> impl Iterator<Item = u32> {
+    let words = cell.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.filter_map(|word| word.strip_prefix('T')?.parse().ok())
+}
+
+/// The names of tests in backticks. A test's name has four words or more.
+fn cited_names(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split('`').skip(1).step_by(2).filter(|word| {
         let name = word.rsplit("::").next().unwrap_or(word);
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_:".contains(c);
         name.matches('_').count() >= 3 && word.chars().all(plain)
-    };
-    let gone = text.lines().filter(|line| line.starts_with('|')).flat_map(move |line| {
-        let names = line.split('`').skip(1).step_by(2).filter(move |word| is_name(word));
-        names.filter(|name| !exists(name, tests)).map(|name| format!("names {name}: no such test"))
-    });
-    let shown_by = text.lines().filter_map(|line| line.strip_suffix('|')?.rsplit('|').next());
-    let unknown = shown_by.flat_map(|cell| cell.split([',', ' '])).filter_map(|word| {
-        let number = word.strip_prefix('T')?.parse::<u32>().ok()?;
-        (!rows.contains(&number)).then(|| format!("names {word}: no such row in {PAGE}"))
-    });
-    gone.chain(unknown)
+    })
 }
 
-struct ConformanceRow<'a> {
-    ids: &'a str,
-    numbers: Vec<u32>,
-    test: &'a str,
-}
-
-impl<'a> ConformanceRow<'a> {
-    /// Reads `- **T01** scenario: test`.
-    fn parse(line: &'a str) -> Option<Self> {
-        let (ids, test) = line.strip_prefix("- **")?.split_once("** ")?;
-        let numbers = numbers(ids)?;
-        Some(Self { ids, numbers, test })
-    }
-}
-
-/// The numbers of `T01`, of `T01, T03` and of `T01 to T03`.
-fn numbers(ids: &str) -> Option<Vec<u32>> {
-    let number = |id: &str| id.trim().strip_prefix('T')?.parse::<u32>().ok();
-    if let Some((first, last)) = ids.split_once(" to ") {
-        return Some((number(first)?..=number(last)?).collect());
-    }
-    ids.split(',').map(number).collect()
-}
-
-/// The rows in a test's name: `t23_t24_what_it_shows`.
-fn numbers_of_a_test(name: &str) -> Vec<u32> {
-    name.split('_').map_while(|word| word.strip_prefix('t')?.parse().ok()).collect()
-}
-
-/// The paths in backticks.
-fn paths(cell: &str) -> impl Iterator<Item = &str> {
-    cell.split('`').skip(1).step_by(2).filter(|word| word.contains("::"))
+/// The numbers in a test's name: `t23_t24_what_it_shows`.
+fn numbers_of_a_test(name: &str) -> impl Iterator<Item = u32> {
+    name.split('_').map_while(|word| word.strip_prefix('t')?.parse().ok())
 }
 
 /// Whether there is a test at the path. The path may leave out parts, such as the crate or the
@@ -207,40 +173,29 @@ mod tests {
     }
 
     #[test]
-    fn a_row_names_its_tests_or_says_why_it_has_none() {
-        let tests = known(&["ballet::engine::steps::t01_it_arrives"]);
-        let page = "- **T01** a: `engine::steps::t01_it_arrives`\n- **T02** b (not offered: no)\n\
-                    - **T03 to T231** c (open: nobody wrote it)\n";
+    fn a_rule_names_a_test_and_a_numbered_test_has_its_rule() {
+        let tests = known(&["ballet::engine::steps::t01_t02_it_arrives_once"]);
+        let page = "| rule | why | tests |\n|---|---|---|\n| It arrives. | c | T01, T02 |\n";
         assert_eq!(mismatches(page, &tests), [""; 0]);
-        for silent in ["(some day)", "is not offered: now"] {
-            let silent = page.replace("(not offered: no)", silent);
-            assert_eq!(mismatches(&silent, &tests), ["T02 names no test, and does not say why"]);
-        }
-    }
-
-    #[test]
-    fn mismatches_are_named() {
-        let tests = known(&["ballet::engine::steps::t02_it_stays"]);
-        let page = "- **T01, T03 to T4** a: b\n- **T01** a: `x::t01_gone`\n- **T01** a (open: no)";
-        let said = mismatches(page, &tests).join("\n");
-        assert!(said.contains("T01 names x::t01_gone"), "{said}");
-        assert!(said.contains("T02 does not name ballet::engine::steps::t02_it_stays"), "{said}");
-        assert!(said.contains("T01 has two rows"), "{said}");
-        assert!(said.contains("T231 is missing"), "{said}");
+        let silent = "| It arrives. | c | T01 |\n| It stays. | a | later |\n";
+        assert_eq!(
+            mismatches(silent, &tests),
+            [
+                "It stays. names no test",
+                "no rule cites T02: ballet::engine::steps::t01_t02_it_arrives_once"
+            ]
+        );
     }
 
     #[test]
     fn what_a_page_cites_has_to_exist() {
-        let tests = known(&["ballet::engine::steps::it_is_not_done_twice"]);
+        let tests = known(&[
+            "ballet::engine::steps::it_is_not_done_twice",
+            "ballet::engine::steps::t01_it_is_there",
+        ]);
         let page = "| once | `it_is_not_done_twice`, `it_is_done_in_order`, T01, T09 |\n";
-        let wrong: Vec<String> = missing_citations(page, &BTreeSet::from([1]), &tests).collect();
-        assert_eq!(
-            wrong,
-            [
-                "names it_is_done_in_order: no such test",
-                "names T09: no such row in docs/conformance.md"
-            ]
-        );
+        let wrong: Vec<String> = missing_citations(page, &tests).collect();
+        assert_eq!(wrong, ["names it_is_done_in_order: no such test", "names T09: no such test"]);
     }
 
     #[test]
