@@ -27,7 +27,6 @@ use shop_load::demo::HINTS;
 const COMMAND: &str = "cargo xtask generate";
 const README: &str = "README.md";
 const WALK: &str = "docs/shop/try-it.md";
-const METRICS: &str = "docs/metrics.md";
 const GUIDE: &str = "docs/write-a-service.md";
 const JOIN: &str = "docs/join-from-any-language.md";
 const VERSIONS: &str = "docs/versions-of-a-saga.md";
@@ -101,7 +100,6 @@ fn generated(root: &Path) -> Result<Vec<GeneratedFile>> {
         (GUIDE, "sound", rust(&last_test(&read(&root.join(EXAMPLES_TEST))?.unwrap_or_default())?)),
         (JOIN, "contract", format!("```json\n{}\n```\n", contract.trim_end())),
         (VERSIONS, "versions", rust(&participant(&text(VERSIONS_EXAMPLE)?)?)),
-        (METRICS, "alarms", alarms::table()),
         (WALK, "hints", format!("```sh\n{HINTS}```\n")),
     ] {
         let page = match all.iter().position(|generated| generated.path == file) {
@@ -138,15 +136,8 @@ fn of_system(root: &Path, name: SystemName) -> Result<Vec<GeneratedFile>> {
         text: schemas::text(folder, *event, schema),
     });
     let mut all: Vec<GeneratedFile> = files.collect();
-    let catalog = Catalog::new(system, of_events)?
-        .with_keys(joined_services::keys(&contracts, &joined))
-        .with_telemetry(joined_services::telemetry(&contracts, &joined));
     all.extend([
         GeneratedFile { path: name.definitions(), text: definitions::text(system, COMMAND) },
-        GeneratedFile {
-            path: format!("docs/{folder}/events.md"),
-            text: events::page(&graph, &catalog, COMMAND),
-        },
         GeneratedFile {
             path: format!("docs/{folder}/choreography.md"),
             text: choreography::page(&graph, COMMAND),
@@ -170,6 +161,21 @@ fn of_system(root: &Path, name: SystemName) -> Result<Vec<GeneratedFile>> {
     let text = whole.map_err(|why| anyhow!("the document of the whole of {folder}: {why}"))?;
     all.push(GeneratedFile { path: format!("docs/openapi/{folder}.json"), text });
     Ok(all)
+}
+
+/// The pages that the site alone has, by their paths: every event of a system.
+pub(crate) fn pages_of_events(root: &Path) -> Result<Vec<(String, String)>> {
+    let page = |name: &SystemName| {
+        let SystemDescription { system, contracts, schemas: known, .. } = name.describe();
+        let joined = joined_services::joined(root, &system)?;
+        let graph = Graph::new(joined_services::with(system, &joined)?);
+        let catalog = Catalog::new(graph.system(), joined_services::schemas(known, &joined)?)?
+            .with_keys(joined_services::keys(&contracts, &joined))
+            .with_telemetry(joined_services::telemetry(&contracts, &joined));
+        let path = format!("docs/{}/events.md", graph.system().name);
+        Ok((path, events::page(&graph, &catalog)))
+    };
+    SystemName::value_variants().iter().map(page).collect()
 }
 
 /// The AsyncAPI documents of the services, and of all together.
