@@ -48,7 +48,8 @@ impl Contents {
         heading: &str,
         pages: impl Iterator<Item = (String, &'a String)>,
     ) -> Self {
-        self.0.push((heading.to_owned(), pages.map(|(words, file)| (words, file.clone())).collect()));
+        let pages = pages.map(|(words, file)| (words, file.clone())).collect();
+        self.0.push((heading.to_owned(), pages));
         self
     }
 
