@@ -45,7 +45,7 @@ fn the_page_says_who_does_what_with_an_event() {
     let graph = graph();
     let keys =
         [(CHECKOUT, Key::of("reason", "why")), (CHECKOUT, Key::of("cart", "cart_id").made_here())];
-    let page = page(&graph, &catalog(&graph).with_keys(keys), "make pages");
+    let page = page(&graph, &catalog(&graph).with_keys(keys));
     for part in [
         "- [`cart.checked_out.v1`](#cartchecked_outv1)\n",
         "## cart.checked_out.v1\n\nTo buy. More.\n\n",
@@ -53,7 +53,6 @@ fn the_page_says_who_does_what_with_an_event() {
          start a saga",
         "the message's own id. Keys: `reason` (`why`), `cart` (`cart_id`, made here).\n\n- `why`",
         "No service consumes it. It belongs to no saga.\n\n- `why` (text): Why | not.\n",
-        "`make pages`",
     ] {
         assert!(page.contains(part), "{part:?} is missing in:\n{page}");
     }
@@ -106,7 +105,7 @@ fn the_page_says_who_reads_telemetry_and_how_long_it_is_kept() {
         "type": "object", "description": "A beat.", "required": ["at"],
         "properties": {"at": {"type": "string", "description": "When."}},
     });
-    let page = page(&graph, &catalog(&graph).with_telemetry([(beat, schema)]), "make pages");
+    let page = page(&graph, &catalog(&graph).with_telemetry([(beat, schema)]));
     for part in [
         "### orders.beat.v1\n\nA beat.\n",
         "- Published by `orders`.\n- Read by `nurse`, its reader `pulse`.\n",

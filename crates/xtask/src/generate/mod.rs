@@ -113,15 +113,8 @@ fn of_system(root: &Path, name: SystemName) -> Result<Vec<GeneratedFile>> {
         text: schemas::text(folder, *event, schema),
     });
     let mut all: Vec<GeneratedFile> = files.collect();
-    let catalog = Catalog::new(system, of_events)?
-        .with_keys(joined_services::keys(&contracts, &joined))
-        .with_telemetry(joined_services::telemetry(&contracts, &joined));
     all.extend([
         GeneratedFile { path: name.definitions(), text: definitions::text(system, COMMAND) },
-        GeneratedFile {
-            path: format!("docs/{folder}/events.md"),
-            text: events::page(&graph, &catalog, COMMAND),
-        },
         GeneratedFile {
             path: format!("docs/{folder}/choreography.md"),
             text: choreography::page(&graph, COMMAND),
@@ -145,6 +138,21 @@ fn of_system(root: &Path, name: SystemName) -> Result<Vec<GeneratedFile>> {
     let text = whole.map_err(|why| anyhow!("the document of the whole of {folder}: {why}"))?;
     all.push(GeneratedFile { path: format!("docs/openapi/{folder}.json"), text });
     Ok(all)
+}
+
+/// The pages that the site alone has, by their paths: every event of a system.
+pub(crate) fn pages_of_events(root: &Path) -> Result<Vec<(String, String)>> {
+    let page = |name: &SystemName| {
+        let SystemDescription { system, contracts, schemas: known, .. } = name.describe();
+        let joined = joined_services::joined(root, &system)?;
+        let graph = Graph::new(joined_services::with(system, &joined)?);
+        let catalog = Catalog::new(graph.system(), joined_services::schemas(known, &joined)?)?
+            .with_keys(joined_services::keys(&contracts, &joined))
+            .with_telemetry(joined_services::telemetry(&contracts, &joined));
+        let path = format!("docs/{}/events.md", graph.system().name);
+        Ok((path, events::page(&graph, &catalog)))
+    };
+    SystemName::value_variants().iter().map(page).collect()
 }
 
 /// The AsyncAPI documents of the services, and of all together.

@@ -12,6 +12,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result, ensure};
 use ballet_terminal::ui;
 
+use crate::generate;
 use crate::process::cargo;
 use links::{LinkTarget, PageLink};
 use page::Contents;
@@ -33,7 +34,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let root = cargo::root();
     let files = tracked(&root)?;
-    let pages = pages(&root, &files)?;
+    let events = generate::pages_of_events(&root)?;
+    let mut pages = pages(&root, &files)?;
+    pages.extend(events.iter().cloned());
     let wrong = find_mistakes(&pages, &files);
     for each in &wrong {
         ui::say(&format!("{} {each}", ui::bad("error:")));
@@ -46,7 +49,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let out = root.join(&args.out);
-    write(&root, &pages, &files, &out)?;
+    let contents = Contents::of(pages.get(CONTENTS).map_or("", String::as_str), CONTENTS)
+        .with("Generated", events.iter().map(|(file, text)| (page::title_of(file, text), file)));
+    write(&root, &pages, &files, &contents, &out)?;
     ui::print(&format!("{} pages: {}", pages.len(), out.join("index.html").display()));
     Ok(ExitCode::SUCCESS)
 }
@@ -81,7 +86,8 @@ fn pages(root: &Path, files: &BTreeSet<String>) -> Result<BTreeMap<String, Strin
         .collect()
 }
 
-/// The broken links, and the pages that no link leads to.
+/// The broken links, and the pages that no link leads to. A link leads to a file of the repository, not to a page
+/// that the site alone has.
 fn find_mistakes(pages: &BTreeMap<String, String>, files: &BTreeSet<String>) -> Vec<String> {
     let mut wrong = Vec::new();
     let headings: BTreeMap<&str, BTreeSet<String>> = pages
@@ -98,7 +104,7 @@ fn find_mistakes(pages: &BTreeMap<String, String>, files: &BTreeSet<String>) -> 
     let listed: BTreeSet<String> = pages.get(CONTENTS).map_or_else(BTreeSet::new, |text| {
         links::of(text).iter().filter_map(|link| link.target(CONTENTS)).map(|t| t.file).collect()
     });
-    for file in pages.keys() {
+    for file in pages.keys().filter(|file| files.contains(*file)) {
         let own = file.strip_prefix("docs/").is_some_and(|name| !name.starts_with("decisions/"));
         if own && file != CONTENTS && !listed.contains(file) {
             wrong.push(format!("{CONTENTS} leaves out {file}: add it where its reader looks"));
@@ -115,7 +121,9 @@ fn resolve(
 ) -> Result<(), String> {
     let Some(LinkTarget { file, anchor }) = link.target(from) else { return Ok(()) };
     let directory = format!("{file}/");
-    let exists = files.contains(&file) || files.iter().any(|each| each.starts_with(&directory));
+    let exists = file == from
+        || files.contains(&file)
+        || files.iter().any(|each| each.starts_with(&directory));
     if !exists {
         return Err(format!("there is no {file}"));
     }
@@ -132,14 +140,14 @@ fn write(
     root: &Path,
     pages: &BTreeMap<String, String>,
     files: &BTreeSet<String>,
+    contents: &Contents,
     out: &Path,
 ) -> Result<()> {
-    let contents = Contents::of(pages.get(CONTENTS).map_or("", String::as_str), CONTENTS);
     let mut linked = BTreeSet::new();
     for (file, text) in pages {
         let targets = links::of(text).into_iter().filter_map(|link| link.target(file));
         linked.extend(targets.map(|target| target.file));
-        put(out, &page::address(file), page::html(file, text, &contents).as_bytes())?;
+        put(out, &page::address(file), page::html(file, text, contents).as_bytes())?;
     }
     for file in linked.iter().filter(|file| !pages.contains_key(*file)) {
         let below: Vec<&str> = below(file, files);
@@ -148,8 +156,8 @@ fn write(
                 put(out, file, &fs::read(root.join(file))?)?;
                 continue;
             }
-            true => page::source(file, &fs::read_to_string(root.join(file))?, &contents),
-            false => page::directory(file, &below, &linked, &contents),
+            true => page::source(file, &fs::read_to_string(root.join(file))?, contents),
+            false => page::directory(file, &below, &linked, contents),
         };
         put(out, &page::address(file), html.as_bytes())?;
     }

@@ -42,6 +42,17 @@ impl Contents {
         Self(parts)
     }
 
+    /// The table of contents with these pages at its end, each with its title.
+    pub(crate) fn with<'a>(
+        mut self,
+        heading: &str,
+        pages: impl Iterator<Item = (String, &'a String)>,
+    ) -> Self {
+        let pages = pages.map(|(words, file)| (words, file.clone())).collect();
+        self.0.push((heading.to_owned(), pages));
+        self
+    }
+
     /// The table of contents as HTML, beside the page `from`.
     fn html(&self, from: &str) -> String {
         let mut html = format!("<a class=home href=\"{}\">{PRODUCT}</a>", relative(from, README));
@@ -135,12 +146,13 @@ pub(crate) fn html(file: &str, text: &str, contents: &Contents) -> String {
     // A wide table scrolls, not the page.
     let body =
         body.replace("<table>", "<div class=wide><table>").replace("</table>", "</table></div>");
-    framed(file, &title(text).unwrap_or_else(|| file.to_owned()), &body, contents)
+    framed(file, &title_of(file, text), &body, contents)
 }
 
-/// The text of the first heading.
-fn title(text: &str) -> Option<String> {
-    text.lines().find_map(|line| line.strip_prefix("# ")).map(|words| words.replace('`', ""))
+/// The text of the first heading, or the file's name.
+pub(crate) fn title_of(file: &str, text: &str) -> String {
+    let heading = text.lines().find_map(|line| line.strip_prefix("# "));
+    heading.map_or_else(|| file.to_owned(), |words| words.replace('`', ""))
 }
 
 /// The HTML page of a source file.

@@ -1,4 +1,4 @@
-//! The words of callers that count, as docs/streaming/trust.md lists them. The other rows have tests elsewhere.
+//! The words of callers that count. The other values have tests elsewhere.
 
 use ballet_stage::Method;
 use reqwest::{Client, StatusCode};
