@@ -19,7 +19,7 @@ pub const SAYS: (&str, &str) = ("the console: ", "  as ");
 
 /// A console that ends when this value is dropped.
 #[derive(Debug)]
-pub struct DemoConsole {
+pub(crate) struct DemoConsole {
     task: JoinHandle<()>,
     _database: Database,
 }
@@ -50,7 +50,7 @@ fn auditor_of(
 }
 
 /// Starts a console of these services on a free port, and prints its address, or why there is none.
-pub async fn demo_console(
+pub(crate) async fn demo_console(
     stage: &Stage,
     services: &[&'static str],
     contracts: &Path,
