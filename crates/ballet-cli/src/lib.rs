@@ -113,9 +113,6 @@ enum Command {
     /// Sagas: what one has done, which are open, and which are stuck
     #[command(subcommand)]
     Sagas(sagas::Command),
-    /// Let months pass for the system in hours: does anything grow?
-    #[command(disable_help_flag = true)]
-    Soak(trials::Args),
     /// Show events as they are published, or those of the journal
     Tap(Box<stream::TapArgs>),
     /// The broker's exchanges, queues, bindings and policies
@@ -187,7 +184,6 @@ async fn run(args: Args) -> anyhow::Result<ExitStatus> {
         Command::Replay(command) => Box::pin(stream::replay(*command, &args.options)).await,
         Command::Restore(restore) => Box::pin(restore::run(&restore, &args.options)).await,
         Command::Sagas(command) => Box::pin(sagas::run(command, &args.options)).await,
-        Command::Soak(given) => trials::run("soak", &given),
         Command::Tap(command) => Box::pin(stream::tap(*command, &args.options)).await,
         Command::Topology(command) => Box::pin(topology::run(command, &args.options)).await,
         Command::Validate(arguments) => validate::run(&arguments, &args.options),

@@ -9,7 +9,6 @@ use std::time::Duration;
 use ballet::core::{System, topology};
 use futures_util::future::{join_all, try_join_all};
 use reqwest::Client;
-use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::env::test_env::TestEnv;
@@ -54,20 +53,6 @@ impl StageSetting {
     #[must_use]
     pub fn named(self, name: &str) -> Self {
         Self { name: Some(name.to_owned()), ..self }
-    }
-
-    /// Leaves out the databases of services that do not run here.
-    #[must_use]
-    pub fn only(mut self, runs: impl Fn(&str) -> bool) -> Self {
-        self.services.retain(|service| runs(service));
-        self
-    }
-
-    /// Changes the broker's definitions.
-    #[must_use]
-    pub fn defined(mut self, change: impl FnOnce(&mut Value)) -> Self {
-        change(&mut self.definitions);
-        self
     }
 
     /// Makes the environment on these servers. The logs will go into this folder.
@@ -140,19 +125,6 @@ impl Stage {
         Ok(())
     }
 
-    /// Restarts the services that have ended. Returns a line about each.
-    ///
-    /// # Errors
-    ///
-    /// If one ends again and again.
-    pub async fn revive(&mut self) -> Result<Vec<String>> {
-        let mut news = Vec::new();
-        for service in &mut self.services {
-            news.extend(service.revive(&self.children).await?);
-        }
-        Ok(news)
-    }
-
     /// Waits until a service ends, and returns the error that names it.
     pub async fn failed(&mut self) -> Error {
         failed(&mut self.services).await
@@ -168,12 +140,6 @@ impl Stage {
     pub fn url(&self, name: &str) -> &str {
         let service = self.services.iter().find(|service| service.launch.name == name);
         service.map_or("", |service| service.url.as_str())
-    }
-
-    /// Sends a signal to a service's processes.
-    pub fn signal(&self, name: &str, signal: Signal) {
-        let of_name = self.services.iter().filter(|service| service.launch.name == name);
-        of_name.for_each(|service| service.signal(signal));
     }
 
     /// Returns the variables with all addresses, for a shell, its programs, and the command `ballet`.

@@ -12,7 +12,7 @@ use crate::processes::program::SERVICE;
 use crate::running::clock::clock;
 use crate::system::subject::Subject;
 use crate::system::trial::Trial;
-use crate::trials::{audit, chaos, degradation, demo, kills, soak};
+use crate::trials::{audit, chaos, degradation, demo, kills};
 
 /// Tries a system: everything that can go wrong does, and nothing may be lost, doubled or broken.
 #[derive(Debug, Parser)]
@@ -40,9 +40,6 @@ pub enum Command {
     Degradation(degradation::Args),
     /// Kill a process at every point of every step: does every saga end as it must?
     Kills(kills::Args),
-    /// Let the system work for hours in which months pass for its services: memory, disk and latency
-    /// must stay flat, and nothing may be lost.
-    Soak(soak::args::Args),
 }
 
 /// The program of a system: in a trial's process it runs one of the services, otherwise the command.
@@ -93,7 +90,6 @@ pub async fn run(subject: &Arc<Subject>, command: &Command) -> Result<ExitCode> 
         Command::Chaos(args) => Box::pin(chaos::run(subject, args)).await,
         Command::Degradation(args) => Box::pin(degradation::run(subject, args)).await,
         Command::Kills(args) => Box::pin(kills::run(subject, args)).await,
-        Command::Soak(args) => Box::pin(soak::run(subject, args)).await,
     }?;
     match ui::not_whole() {
         Some(error) => Err(anyhow!("the result was not written: standard output: {error}")),

@@ -2,7 +2,7 @@
 //!
 //! A system implements [`Trial`]: its services, its customers, the expected ends of their sagas, and the invariants
 //! between its databases. Its program calls [`main`], and is then the command with `demo`, `audit`, `chaos`,
-//! `degradation`, `kills` and `soak`. As a process of a trial, the same program is one of the services.
+//! `degradation` and `kills`. As a process of a trial, the same program is one of the services.
 //!
 //! | what a system says | read |
 //! |---|---|
@@ -34,25 +34,21 @@ mod trials;
 pub use ballet_ops::audit::Report;
 pub use command::{Command, main, run, served};
 pub use customers::begun_saga::{BegunSaga, End};
-pub use customers::case::{Case, mix};
-pub use customers::customer_sagas::{CustomerSaga, CustomerSagas};
+pub use customers::case::Case;
 pub use customers::http::send_until_answered;
 pub use customers::operation::{Attempt, ClientAnswer, Operation, judge, seen};
 pub use dice::Dice;
-pub use load::percentile::at_share;
 pub use processes::endpoints::Endpoints;
-pub use processes::gateway::{ConfiguredProgram, GATEWAY, Gateway, GatewaySetup, secret};
+pub use processes::gateway::{ConfiguredProgram, Gateway, GatewaySetup, secret};
 pub use processes::program::{SERVICE, ServiceProgram};
 pub use running::run_dir::run_dir;
 pub use running::stop::Stop;
 pub use scene::{
     client::{SiteClient, id, unless_away},
-    journal::{Journal, JournalEvent, Witness},
-    producer::Producer,
+    journal::Witness,
     site::Site,
 };
 pub use system::subject::Subject;
 pub use system::trial::{Audit, OverdueDeadline, Sandbox, Trial};
-pub use trials::demo::{self, Args as DemoArgs, run as demo};
-pub use trials::demo_console::{DemoConsole, demo_console};
-pub use trials::demo_shell::DemoShell;
+pub use trials::demo::{Args as DemoArgs, run as demo};
+pub use trials::demo_console::SAYS as CONSOLE_SAYS;

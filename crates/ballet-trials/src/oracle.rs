@@ -158,7 +158,7 @@ async fn judge(
     for ((saga, event_type), count) in once.into_iter().filter(|(_, count)| *count > 1) {
         verdict.doubled.push(format!("saga {saga} has {event_type} {count} times"));
     }
-    for (id, CustomerSaga { case, end, .. }) in load.sagas.all() {
+    for (id, CustomerSaga { case, end }) in load.sagas.all() {
         match record.journal.ended(id) {
             None => verdict.unfinished.push(format!("saga {id} ({case}) has not ended")),
             Some(ended) if *ended == end => {}

@@ -1,5 +1,5 @@
 //! Services that have joined a system: their contracts lie beside ours, their code is not part of this build. The
-//! generated files include them, and the demo runs those whose package lies beside ours.
+//! generated files include them.
 
 use std::path::Path;
 
@@ -19,13 +19,6 @@ pub(crate) fn joined(root: &Path, system: &System) -> Result<Vec<ServiceContract
     };
     let contracts = Contracts::read(&folder)?;
     Ok(contracts.contracts().iter().filter(|contract| !is_own(contract)).cloned().collect())
-}
-
-/// The services whose package lies beside ours, so that the demo can run them.
-pub(crate) fn programs(root: &Path, joined: &[ServiceContract]) -> Result<Vec<&'static str>> {
-    let parts = with(System { name: "", parts: Vec::new() }, joined)?.parts;
-    let here = |name: &&str| root.join("crates/shop").join(name).join("Cargo.toml").exists();
-    Ok(parts.iter().map(|part| part.service).filter(here).collect())
 }
 
 /// The system together with these services.

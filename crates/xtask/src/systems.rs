@@ -7,15 +7,9 @@ use anyhow::Result;
 use ballet::EventType;
 use ballet::core::{ServiceContract, System};
 use ballet_openapi::Document;
-use ballet_stage::{Children, Options, Servers};
-use ballet_terminal::ui;
 use ballet_trials::{Subject, served as service_of};
 use clap::ValueEnum;
 use schemars::Schema;
-use shop_load::{OpenShop, demo};
-
-use crate::joined_services;
-use crate::process::cargo::{self, Profile};
 
 /// A system, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -105,43 +99,11 @@ pub(crate) struct DemoArgs {
     /// The system.
     #[arg(value_enum, default_value_t = SystemName::Shop)]
     system: SystemName,
-    /// Exit after the summary, with success only if everything held.
-    #[arg(long)]
-    once: bool,
-    /// The number of customers, or orders of the shop, in the summary: 300 in the shop, 50 elsewhere. With 0
-    /// nobody comes, also later: for a replay, or a client of yours.
-    #[arg(long, visible_alias = "orders", value_name = "N",
-          value_parser = clap::value_parser!(u32).range(..=100_000))]
-    customers: Option<u32>,
-    /// Keep the services' logs after the demo.
-    #[arg(long)]
-    keep: bool,
+    #[command(flatten)]
+    options: ballet_trials::DemoArgs,
 }
 
-/// Runs the demo of a system. The shop's runs the programs of its services.
+/// Runs the demo of a system.
 pub(crate) async fn demo(args: &DemoArgs) -> Result<ExitCode> {
-    let DemoArgs { system, once, customers, keep } = *args;
-    match system {
-        SystemName::Shop => {
-            let args = demo::Args { once, orders: customers.unwrap_or(300), keep };
-            demo::run(&args, open()).await
-        }
-        other => {
-            let args = ballet_trials::demo::Args { once, customers: customers.unwrap_or(50), keep };
-            Box::pin(ballet_trials::demo::run(&other.subject(), &args)).await
-        }
-    }
-}
-
-/// Builds the shop's programs and starts them.
-async fn open() -> Result<OpenShop> {
-    ui::say("building the services and the gateway");
-    let root = cargo::root();
-    let system = shop::system();
-    let joined = joined_services::joined(&root, &system)?;
-    let packages = demo::packages(&joined_services::programs(&root, &joined)?);
-    let programs = cargo::build(&Children::new()?, Profile::Dev, &packages).await?;
-    let system = joined_services::with(system, &joined)?;
-    let servers = Servers::acquire(Options::durable()).await?;
-    demo::open(&root, "demo", &programs, &system, servers).await
+    Box::pin(ballet_trials::demo(&args.system.subject(), &args.options)).await
 }

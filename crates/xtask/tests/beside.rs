@@ -10,7 +10,7 @@ use ballet_stage::{Method, Options, Servers, wait_until};
 use futures_util::future::join_all;
 use tokio::process::{Child, Command};
 
-/// The shop's demo builds its programs first, and has enough orders to outlast the start of the others.
+/// The systems, each with its customers: enough of the first to outlast the start of the others.
 const SYSTEMS: [(&str, &str); 3] = [("shop", "60"), ("streaming", "13"), ("rides", "13")];
 /// The limit for a demo that hangs.
 const PATIENCE: Duration = Duration::from_secs(1200);

@@ -15,8 +15,6 @@ use crate::processes::children::{Child, Children};
 /// The time that a service may take to create its tables and to connect, even on a busy machine. It is that of a
 /// server's start.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// The most restarts of a service. More point to a fault of the service.
-const RESTARTS: u32 = 100;
 /// The variables that an isolated process inherits, for programs, folders and languages.
 const KEPT: &[&str] = &[
     "HOME",
@@ -57,7 +55,6 @@ pub struct ServiceProcess {
     /// Its URL, `http://127.0.0.1:<port>`; empty until its log tells the port.
     pub url: String,
     child: Child,
-    restarts: u32,
 }
 
 impl ServiceProcess {
@@ -71,25 +68,7 @@ impl ServiceProcess {
     /// If the process or the file for its log cannot be made.
     pub async fn start(children: &Children, launch: ServiceLaunch) -> Result<Self> {
         let child = run(children, &launch, "127.0.0.1:0").await?;
-        Ok(Self { launch, url: String::new(), child, restarts: 0 })
-    }
-
-    /// Starts it again at the same address if it has ended. Returns a line about it.
-    ///
-    /// # Errors
-    ///
-    /// If it ends again and again, or cannot be started.
-    pub async fn revive(&mut self, children: &Children) -> Result<Option<String>> {
-        let Some(status) = self.child.ended() else { return Ok(None) };
-        self.restarts += 1;
-        if self.restarts > RESTARTS {
-            return Err(
-                self.failed(format!("ended with {status}, for the {}th time", self.restarts))
-            );
-        }
-        self.start_again(children).await?;
-        let (name, pid) = (self.launch.name, self.pid());
-        Ok(Some(format!("{name} ended ({status}) and was started again as process {pid}")))
+        Ok(Self { launch, url: String::new(), child })
     }
 
     /// Starts it again at the same address.

@@ -19,8 +19,7 @@ impl<C> Case<C> {
 }
 
 /// The numbers of this many cases, shuffled, by the share of each kind. The first kind fills the remainder.
-#[must_use]
-pub fn mix(shares: &[u32], count: u32) -> Vec<usize> {
+pub(crate) fn mix(shares: &[u32], count: u32) -> Vec<usize> {
     let wanted = usize::try_from(count).unwrap_or(usize::MAX);
     let mut all: Vec<usize> = Vec::new();
     for (kind, share) in shares.iter().enumerate().skip(1) {

@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use uuid::Uuid;
 
@@ -10,18 +9,16 @@ use crate::customers::begun_saga::{BegunSaga, End};
 
 /// A saga that a customer has begun.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CustomerSaga {
+pub(crate) struct CustomerSaga {
     /// The name of its case.
-    pub case: &'static str,
+    pub(crate) case: &'static str,
     /// The expected end.
-    pub end: End,
-    /// The time at which the customer began.
-    pub at: Instant,
+    pub(crate) end: End,
 }
 
 /// All sagas that customers have begun, by id. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub struct CustomerSagas(Arc<Mutex<KnownSagas>>);
+pub(crate) struct CustomerSagas(Arc<Mutex<KnownSagas>>);
 
 #[derive(Debug, Default)]
 struct KnownSagas {
@@ -32,16 +29,15 @@ struct KnownSagas {
 
 impl CustomerSagas {
     /// Adds a saga of this case. Adding it again replaces its expected end.
-    pub fn add(&self, case: &'static str, begun: BegunSaga, at: Instant) {
+    pub(crate) fn add(&self, case: &'static str, begun: BegunSaga) {
         let BegunSaga { saga, end } = begun;
         let mut known = self.lock();
-        known.all.insert(saga, CustomerSaga { case, end, at });
+        known.all.insert(saga, CustomerSaga { case, end });
         known.open.insert(saga);
     }
 
     /// Returns all sagas.
-    #[must_use]
-    pub fn all(&self) -> HashMap<Uuid, CustomerSaga> {
+    pub(crate) fn all(&self) -> HashMap<Uuid, CustomerSaga> {
         self.lock().all.clone()
     }
 

@@ -110,7 +110,6 @@ impl Load {
 
     /// Plays this case with the customer of this number. Returns the saga.
     pub(crate) async fn play_case(&self, case: usize, number: usize) -> Result<Uuid> {
-        let at = Instant::now();
         self.under_way.fetch_add(1, Ordering::Relaxed);
         let begun = self.subject.tried.play(case, number, &self.site).await;
         self.under_way.fetch_sub(1, Ordering::Relaxed);
@@ -120,7 +119,7 @@ impl Load {
         match begun {
             Ok(begun) => {
                 let saga = begun.saga;
-                self.sagas.add(case, begun, at);
+                self.sagas.add(case, begun);
                 Ok(saga)
             }
             Err(error) => {

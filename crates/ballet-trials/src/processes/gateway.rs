@@ -21,7 +21,7 @@ const DATABASE: &str = "\"env:GATEWAY_DATABASE_URL\"";
 /// The field of the config that names the folder of the services' HTTP documents.
 const DOCUMENTS: &str = "documents = \"";
 /// The gateway's name in [`SERVICE`](crate::SERVICE), in its database's name and in reports.
-pub const GATEWAY: &str = "gateway";
+pub(crate) const GATEWAY: &str = "gateway";
 /// The folder of the services' secrets, beside the config.
 const SECRETS: &str = "secrets";
 /// The field of the config that says where they are.
@@ -133,7 +133,7 @@ impl Gateway {
     /// # Errors
     ///
     /// If the gateway makes no such token.
-    pub async fn token(&self, subject: &str, scopes: &str) -> Result<String> {
+    pub(crate) async fn token(&self, subject: &str, scopes: &str) -> Result<String> {
         Ok(self.tokens(&[subject], scopes).await?.concat())
     }
 
@@ -175,7 +175,7 @@ impl Gateway {
     /// # Errors
     ///
     /// If no process can be started.
-    pub async fn revive(&self, children: &Children) -> Result<Option<String>> {
+    pub(crate) async fn revive(&self, children: &Children) -> Result<Option<String>> {
         let Some(status) = self.child().ended() else { return Ok(None) };
         let addresses = [&self.url, &self.private].map(|url| url.trim_start_matches("http://"));
         let child = run(children, &self.program, &self.dir, addresses).await?;
@@ -199,7 +199,7 @@ impl Gateway {
 
     /// The process id; 0 when the process has ended.
     #[must_use]
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child().id().unwrap_or_default()
     }
 

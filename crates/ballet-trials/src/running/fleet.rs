@@ -271,17 +271,6 @@ impl Fleet {
         Ok(())
     }
 
-    /// The running processes: a name and the process id of each.
-    pub(crate) async fn processes(&self) -> Vec<(String, u32)> {
-        let replicas = self.replicas.lock().await;
-        let process = |replica: &Replica| {
-            let log = &replica.service.launch.log;
-            let name = log.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            (name, replica.service.pid())
-        };
-        replicas.iter().filter(|replica| !replica.down).map(process).collect()
-    }
-
     /// Stops a process with SIGTERM. [`Fleet::keep`] restarts it unless `for_good`. Returns the service's name.
     pub(crate) async fn stop(&self, dice: &mut Dice, for_good: bool) -> Option<&'static str> {
         let (at, name, pid) = {

@@ -7,12 +7,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use ballet::core::System;
-use ballet::core::topology::{JOURNAL, JOURNAL_POLICY};
 use ballet_amqp::RabbitMq;
 use ballet_stage::{Link, Options, Proxy, Servers, Stage};
 use ballet_terminal::ui;
 use reqwest::Client;
-use serde_json::Value;
 
 use crate::processes::endpoints::Endpoints;
 use crate::processes::gateway::{ConfiguredProgram, GATEWAY, Gateway, GatewaySetup};
@@ -44,8 +42,6 @@ pub(crate) struct RunPlan {
     pub(crate) first_aim: Option<&'static str>,
     /// Whether a gateway signs the requests to the services, which take no others.
     pub(crate) signed: bool,
-    /// The size in bytes at which the journal drops its oldest messages, if it differs from the definitions'.
-    pub(crate) journal: Option<u64>,
 }
 
 impl RunPlan {
@@ -62,7 +58,6 @@ impl RunPlan {
             beside_others: false,
             first_aim: None,
             signed: false,
-            journal: None,
         }
     }
 }
@@ -106,11 +101,7 @@ impl LongRun {
             true => Servers::private(options).await?,
             false => Servers::acquire(options).await?,
         };
-        let setting = Stage::of(system).defined(|definitions| {
-            if let Some(bytes) = plan.journal {
-                limit_journal(definitions, bytes);
-            }
-        });
+        let setting = Stage::of(system);
         let setting = if plan.beside_others { setting.named(plan.kind) } else { setting };
         let mut stage = setting.on(servers, logs).await?;
         let http = Client::builder().no_proxy().timeout(Duration::from_secs(10)).build();
@@ -225,18 +216,5 @@ impl LongRun {
 
     pub(crate) fn logs(&self) -> &Path {
         &self.stage.logs
-    }
-}
-
-/// Makes the journal small, so that it drops messages in a run. A stream drops whole segments.
-fn limit_journal(definitions: &mut Value, bytes: u64) {
-    for (list, called, inside, name, bytes) in [
-        ("queues", JOURNAL, "arguments", "x-stream-max-segment-size-bytes", bytes / 10),
-        ("policies", JOURNAL_POLICY, "definition", "max-length-bytes", bytes),
-    ] {
-        let all = definitions[list].as_array_mut().into_iter().flatten();
-        for found in all.filter(|found| found["name"] == called) {
-            found[inside][name] = bytes.into();
-        }
     }
 }

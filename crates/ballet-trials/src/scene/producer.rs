@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use ballet::Event;
 use ballet::core::Role;
 use ballet::core::topology::EVENTS;
-use ballet::{Clock, Event};
 use ballet_amqp::{
     BasicProperties, Broker, Confirms, PERSISTENT, Publish, PublishOutcome, RabbitMq, Session,
 };
@@ -18,7 +18,7 @@ use uuid::Uuid;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Publishes as a foreign producer that the system declares.
-pub struct Producer {
+pub(crate) struct Producer {
     session: Arc<dyn Session>,
     confirms: Confirms,
     /// The ids of messages by their numbers, until the broker confirms them.
@@ -27,24 +27,10 @@ pub struct Producer {
 
 impl Producer {
     /// Connects to the broker. The address contains the producer's user.
-    ///
-    /// # Errors
-    ///
-    /// If the broker is away.
-    pub async fn at(broker: &RabbitMq, name: &str) -> Result<Self> {
+    pub(crate) async fn at(broker: &RabbitMq, name: &str) -> Result<Self> {
         let session = broker.connect(name).await?;
         let confirms = session.confirms().await?;
         Ok(Self { session, confirms, open: HashMap::new() })
-    }
-
-    /// Publishes an event of a saga.
-    ///
-    /// # Errors
-    ///
-    /// If the connection is lost.
-    pub fn send<E: Event + Serialize>(&mut self, name: &str, saga: Uuid, event: &E) -> Result<()> {
-        let clock = Clock::system();
-        self.publish(&ProducerMessage::new(name, saga, clock.new_id(clock.now()), event)?.message)
     }
 
     pub(crate) fn publish(&mut self, message: &Publish) -> Result<()> {
@@ -55,11 +41,7 @@ impl Producer {
     }
 
     /// Waits until the broker has confirmed everything.
-    ///
-    /// # Errors
-    ///
-    /// If the connection is lost, or the broker refuses a message.
-    pub async fn confirmed(&mut self) -> Result<()> {
+    pub(crate) async fn confirmed(&mut self) -> Result<()> {
         while !self.open.is_empty() {
             let next = tokio::time::timeout(PATIENCE, self.confirms.next()).await;
             let answers = next
@@ -80,7 +62,7 @@ impl Producer {
     }
 
     /// Closes the connection.
-    pub async fn close(self) {
+    pub(crate) async fn close(self) {
         self.session.close().await;
     }
 }

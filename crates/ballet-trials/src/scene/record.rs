@@ -82,7 +82,7 @@ impl RunRecord {
     }
 
     fn add(&mut self, delivery: &Delivery) {
-        self.journal.add(&ballet_stream::Record::from(delivery.clone()));
+        self.journal.add(delivery);
         let properties = &delivery.properties;
         let id = properties.message_id().as_ref().and_then(|id| id.as_str().parse::<Uuid>().ok());
         let (Some(id), false) = (id, delivery.exchange == DEAD) else { return };

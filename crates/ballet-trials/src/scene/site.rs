@@ -108,7 +108,7 @@ impl Site {
 
     /// Adds a saga that was begun outside [`Trial::play`](crate::Trial::play). It is checked like the customers' sagas.
     pub fn began(&self, what: &'static str, begun: BegunSaga) {
-        self.sagas.add(what, begun, Instant::now());
+        self.sagas.add(what, begun);
     }
 
     /// Counts a request that a customer gave up for want of an answer. It may have begun an unknown saga.

@@ -218,7 +218,6 @@ pub(crate) trait ErasedTrial: Debug + Send + Sync {
     fn operations<'a>(&'a self, site: &'a Arc<Site>) -> LocalBoxFuture<'a, Result<Vec<Operation>>>;
     fn overdue(&self) -> Option<OverdueDeadline>;
     fn unreachable(&self, service: &str, point: &str) -> Option<&'static str>;
-    fn remembers_days(&self, service: &str) -> u32;
 }
 
 #[derive(Debug)]
@@ -291,9 +290,5 @@ impl<T: Trial> ErasedTrial for TrialWithCases<T> {
 
     fn unreachable(&self, service: &str, point: &str) -> Option<&'static str> {
         self.trial.unreachable(service, point)
-    }
-
-    fn remembers_days(&self, service: &str) -> u32 {
-        self.trial.remembers_days(service)
     }
 }

@@ -122,11 +122,6 @@ pub trait Trial: Debug + Send + Sync + 'static {
     fn env_of_days(&self) -> Vec<(&'static str, String)> {
         Vec::new()
     }
-
-    /// The days for which a service's ledger remembers a saga.
-    fn remembers_days(&self, _service: &str) -> u32 {
-        90
-    }
 }
 
 /// The basis of an audit.

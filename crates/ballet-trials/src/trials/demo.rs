@@ -174,6 +174,10 @@ async fn print_addresses(
     let urls: Vec<_> = services.iter().map(url).collect();
     let mut all = variables(&run.stage.env, &urls);
     all.push((audit::ENDPOINTS.to_owned(), audited.display().to_string()));
+    for (producer, _) in subject.system.foreign_producers() {
+        let name = producer.to_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+        all.push((format!("{name}_URL"), run.stage.env.amqp_url(producer).to_owned()));
+    }
     // The command finds those of a single system, and `ballet audit` runs this program only if none are named.
     let systems = std::env::current_dir().map(|here| folders(&here)).unwrap_or_default();
     let contracts = systems.iter().find(|folder| folder.ends_with(subject.system.name));

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 /// A console that ends when this value is dropped.
 #[derive(Debug)]
-pub struct DemoConsole {
+pub(crate) struct DemoConsole {
     task: JoinHandle<()>,
     _database: Database,
 }
@@ -27,7 +27,7 @@ impl Drop for DemoConsole {
 }
 
 /// Starts a console of these services on a free port, and prints its address, or why there is none.
-pub async fn demo_console(
+pub(crate) async fn demo_console(
     stage: &Stage,
     services: &[&'static str],
     contracts: &Path,

@@ -20,7 +20,7 @@ const CURL: &str = "silent\nshow-error\nwrite-out = \"\\n\"\n";
 /// The file of a demo. Its path is the same for every demo of a system, and ends with this value; if several run, it is
 /// the last one's.
 #[derive(Debug)]
-pub struct DemoShell {
+pub(crate) struct DemoShell {
     file: PathBuf,
     link: PathBuf,
 }
@@ -29,11 +29,7 @@ impl DemoShell {
     /// Writes the file into the directory of a run. Besides these variables it has the demo's process in `DEMO`, the
     /// gateway's address in `GATEWAY`, and a program that makes tokens in `TOKEN`. With `contracts` the command reads
     /// those.
-    ///
-    /// # Errors
-    ///
-    /// If a file cannot be written.
-    pub fn write(
+    pub(crate) fn write(
         dir: &Path,
         gateway: Option<&Gateway>,
         contracts: Option<&Path>,

@@ -3,9 +3,8 @@
 pub(crate) mod audit;
 pub(crate) mod chaos;
 pub(crate) mod degradation;
-pub mod demo;
+pub(crate) mod demo;
 pub(crate) mod demo_console;
 pub(crate) mod demo_shell;
 pub(crate) mod kills;
 pub(crate) mod report;
-pub(crate) mod soak;

@@ -14,24 +14,24 @@ use crate::stock::{PLENTY, RARE, RARE_PRICE};
 
 /// A kind of order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OrderCase {
+pub(crate) struct OrderCase {
     /// The name in the summary.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// The number of such orders in a hundred.
-    pub share: u32,
+    pub(crate) share: u32,
     /// The token of the card.
-    pub card: &'static str,
+    pub(crate) card: &'static str,
     /// The goods that are ordered.
-    pub goods: Goods,
+    pub(crate) goods: Goods,
     /// The country of delivery.
-    pub country: &'static str,
+    pub(crate) country: &'static str,
     /// The expected end.
-    pub end: ExpectedEnd,
+    pub(crate) end: ExpectedEnd,
 }
 
 /// The goods that are ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Goods {
+pub(crate) enum Goods {
     /// A product that never runs out.
     Plenty,
     /// More of a product than there is.
@@ -44,7 +44,7 @@ pub enum Goods {
 
 /// The expected end of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExpectedEnd {
+pub(crate) enum ExpectedEnd {
     /// The order is delivered.
     Completed,
     /// The order is cancelled for this reason.
@@ -56,8 +56,7 @@ pub enum ExpectedEnd {
 impl ExpectedEnd {
     /// Returns the end that the trial expects after this answer to a customer who cancels. A confirmed cancellation
     /// must hold.
-    #[must_use]
-    pub fn expected(self, answer: Option<StatusCode>) -> trials::End {
+    pub(crate) fn expected(self, answer: Option<StatusCode>) -> trials::End {
         match (self, answer) {
             (Self::Completed, _) | (Self::CustomerCancels(_), Some(StatusCode::CONFLICT)) => {
                 trials::End::Completed
@@ -68,8 +67,7 @@ impl ExpectedEnd {
     }
 
     /// Returns the status of an order with this end. A customer may cancel too late.
-    #[must_use]
-    pub const fn status(self) -> &'static str {
+    pub(crate) const fn status(self) -> &'static str {
         match self {
             Self::Completed => "completed",
             Self::Cancelled(_) | Self::CustomerCancels(_) => "cancelled",
@@ -78,15 +76,14 @@ impl ExpectedEnd {
 }
 
 /// Returns the end of an order that is cancelled for this reason, as the event spells it.
-#[must_use]
-pub(crate) fn in_event(reason: CancelReason) -> trials::End {
+fn in_event(reason: CancelReason) -> trials::End {
     let reason = serde_json::to_value(reason).unwrap_or_default();
     trials::End::aborted(reason.as_str().unwrap_or_default())
 }
 
 /// The moment at which a customer cancels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CancelMoment {
+pub(crate) enum CancelMoment {
     /// Before any step can have run.
     AtOnce,
     /// While the money is being captured: this is the race.
@@ -98,16 +95,14 @@ pub enum CancelMoment {
 impl OrderCase {
     /// Whether the order with this number is placed over HTTP, and not over AMQP. A customer who
     /// cancels needs the answer, which holds the order's id.
-    #[must_use]
-    pub fn is_placed_over_http(&self, number: usize) -> bool {
+    pub(crate) fn is_placed_over_http(&self, number: usize) -> bool {
         // HTTP refuses an order without lines, or with products that catalog does not sell.
         matches!(self.end, ExpectedEnd::CustomerCancels(_))
             || (number.is_multiple_of(6) && !matches!(self.goods, Goods::None | Goods::Unknown))
     }
 
     /// Whether an order that is placed over HTTP comes from a cart. Carts take only what catalog sells.
-    #[must_use]
-    pub fn is_from_a_cart(&self, number: usize) -> bool {
+    pub(crate) fn is_from_a_cart(&self, number: usize) -> bool {
         number.is_multiple_of(2) && self.goods == Goods::Plenty
     }
 }
@@ -130,25 +125,11 @@ const fn cancelled(name: &'static str, share: u32, when: CancelMoment) -> OrderC
     OrderCase { name, share, end: ExpectedEnd::CustomerCancels(when), ..GOOD }
 }
 
-/// The case that `examples/producer.py` places besides good cards.
-pub(crate) const DECLINED: OrderCase = OrderCase {
-    card: "card_declined",
-    ..refused("a declined card", 5, CancelReason::PaymentDeclined)
+/// An order whose carrier answers days after the deadline has passed. It takes days.
+pub(crate) const SLOW_CARRIER: OrderCase = OrderCase {
+    country: slow_carrier::COUNTRY,
+    ..refused("a carrier that does not answer", 1, CancelReason::DeadlinePassed)
 };
-
-/// The case with the most compensations.
-pub(crate) const CAPTURE_FAILS: OrderCase = OrderCase {
-    card: "card_capture_fails",
-    ..refused("the capture fails", 4, CancelReason::CaptureFailed)
-};
-
-/// One additional order, whose carrier does not answer before the deadline has passed.
-pub(crate) const LATE: OrderCase =
-    refused("a carrier that does not answer", 0, CancelReason::DeadlinePassed);
-
-/// Like `LATE`, with a carrier that answers days after the deadline. Such an order takes days.
-pub(crate) const SLOW_CARRIER: OrderCase =
-    OrderCase { country: slow_carrier::COUNTRY, share: 1, ..LATE };
 
 pub(crate) const CASES: [OrderCase; 16] = [
     GOOD,
@@ -157,7 +138,10 @@ pub(crate) const CASES: [OrderCase; 16] = [
     OrderCase { goods: Goods::Short, ..refused("more than there is", 5, CancelReason::OutOfStock) },
     OrderCase { goods: Goods::Unknown, ..refused("an unknown SKU", 3, CancelReason::Invalid) },
     OrderCase { goods: Goods::None, ..refused("no lines at all", 2, CancelReason::Invalid) },
-    DECLINED,
+    OrderCase {
+        card: "card_declined",
+        ..refused("a declined card", 5, CancelReason::PaymentDeclined)
+    },
     OrderCase {
         card: "card_insufficient_funds",
         ..refused("too little money", 2, CancelReason::PaymentDeclined)
@@ -171,7 +155,10 @@ pub(crate) const CASES: [OrderCase; 16] = [
         card: "card_flaky",
         ..refused("there, with a flaky payment provider", 1, CancelReason::ShipmentRejected)
     },
-    CAPTURE_FAILS,
+    OrderCase {
+        card: "card_capture_fails",
+        ..refused("the capture fails", 4, CancelReason::CaptureFailed)
+    },
     OrderCase {
         card: "card_expires",
         ..refused("the authorisation expires", 2, CancelReason::CaptureFailed)
@@ -184,13 +171,6 @@ pub(crate) const CASES: [OrderCase; 16] = [
     },
     cancelled("cancelled too late", 1, CancelMoment::TooLate),
 ];
-
-/// Returns this many orders of all kinds, shuffled.
-#[must_use]
-pub(crate) fn cases(orders: u32) -> Vec<OrderCase> {
-    let shares = CASES.map(|case| case.share);
-    trials::mix(&shares, orders).into_iter().map(|at| CASES[at]).collect()
-}
 
 /// Returns the checkout of the order with this number.
 ///
@@ -244,16 +224,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hundred_orders_have_all_kinds() {
+    fn the_shares_are_of_a_hundred() {
         assert_eq!(CASES.iter().map(|case| case.share).sum::<u32>(), 100);
-        let all = cases(100);
-        assert!(CASES.iter().all(|case| all.contains(case)), "{all:?}");
     }
 
     #[test]
     fn every_checkout_can_be_made() {
         let mut of_two_products = 0;
-        for (number, case) in cases(100).iter().enumerate() {
+        let all = CASES.iter().flat_map(|case| (0..case.share).map(move |_| case));
+        for (number, case) in all.enumerate() {
             let checkout = checkout(case, number, Uuid::nil()).expect("a checkout");
             if case.end == ExpectedEnd::Completed && checkout.lines.len() == 2 {
                 of_two_products += 1;

@@ -15,7 +15,6 @@ use crate::open_shop::OpenShop;
 use crate::products;
 use crate::stock::PLENTY;
 use ballet_terminal::ui;
-use ballet_trials::at_share;
 
 /// Orders per second.
 const RATE: u32 = 40;
@@ -128,6 +127,11 @@ async fn send(request: RequestBuilder) -> Result<(StatusCode, Value)> {
     Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
 }
 
+/// The value that this percentage of the sorted times does not exceed.
+fn at_share(sorted: &[Duration], percent: usize) -> Option<Duration> {
+    sorted.get((sorted.len() * percent).div_ceil(100).saturating_sub(1)).copied()
+}
+
 impl fmt::Display for CheckoutTimes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { time, answered, confirmed } = self;
@@ -155,6 +159,15 @@ impl fmt::Display for CheckoutTimes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn percentiles_are_values_that_occur() {
+        let times: Vec<Duration> = (1..=200).map(Duration::from_millis).collect();
+        assert_eq!(at_share(&times, 50), Some(Duration::from_millis(100)));
+        assert_eq!(at_share(&times, 99), Some(Duration::from_millis(198)));
+        assert_eq!(at_share(&times[..1], 99), Some(Duration::from_millis(1)));
+        assert_eq!(at_share(&[], 99), None);
+    }
 
     #[test]
     fn the_table_has_both_times() {

@@ -92,17 +92,6 @@ impl Customer {
         self.post(path).json(body)
     }
 
-    /// Searches for a product as people type, and reads its page.
-    pub(crate) async fn browse(&self, sku: &str) -> Result<()> {
-        for path in [format!("/products/search?q={sku}"), format!("/pages/product/{sku}")] {
-            let (status, body) = patiently(|| self.get(&path)).await?;
-            if !status.is_success() {
-                bail!("GET {path} answered {status}: {body}");
-            }
-        }
-        Ok(())
-    }
-
     /// Fills a cart with the lines of a checkout, and checks it out at the prices that it shows. Returns the order.
     pub(crate) async fn buy_by_cart(&self, checkout: &CartCheckedOut) -> Result<Uuid> {
         let begun = Instant::now();

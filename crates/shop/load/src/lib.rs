@@ -1,6 +1,6 @@
 //! The shop as a subject of trials: its services, its customers' orders with their shares and expected ends, the
-//! invariants between its databases, and the operations of a client. Its demo and the measurement of checkouts at a
-//! steady rate are here, too.
+//! invariants between its databases, and the operations of a client. The measurement of checkouts at a steady rate is
+//! here, too.
 
 #![warn(missing_docs)]
 
@@ -9,7 +9,6 @@ mod cases;
 pub mod checkouts;
 mod customer;
 mod customers;
-pub mod demo;
 mod merchant;
 mod open_shop;
 mod operations;
@@ -21,5 +20,4 @@ mod system;
 mod trial;
 
 pub use open_shop::OpenShop;
-pub use system::{served, subject};
-pub use trial::ShopTrial;
+pub use system::subject;

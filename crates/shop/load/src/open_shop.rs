@@ -1,83 +1,70 @@
-//! The running shop with its gateway and its users.
+//! The running shop with its gateway, from the programs that cargo built.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::collections::HashMap;
+use std::path::PathBuf;
 
-use anyhow::Result;
-use ballet_stage::{ServiceProcess, Stage};
+use anyhow::{Context, Result};
+use ballet_stage::{Servers, ServiceProcess, Stage};
 
 use crate::customer::{Customer, PATIENCE, SELLS};
 use crate::stock::fill_shelves;
 use crate::system::SERVICES;
 use crate::trial::gateway;
 use ballet_terminal::ui;
-use ballet_trials::{ConfiguredProgram, Endpoints, GATEWAY, Gateway, secret};
+use ballet_trials::{ConfiguredProgram, Gateway, run_dir, secret};
 
-/// The interval at which the services are checked.
-const WATCH: Duration = Duration::from_millis(200);
+/// The gateway's package, and its program.
+const GATEWAY_PROGRAM: &str = "ballet-gateway";
 
 /// A running shop.
 #[derive(Debug)]
 pub struct OpenShop {
-    /// The root of the repository.
-    pub(crate) root: PathBuf,
-    pub(crate) stage: Stage,
+    stage: Stage,
     pub(crate) gateway: Gateway,
-    pub(crate) customers: Vec<Customer>,
     /// The user that publishes products and receives goods.
     pub(crate) merchant: Customer,
 }
 
 impl OpenShop {
-    /// Starts these services and the gateway from their programs, and fills the shelves.
-    pub(crate) async fn open(
-        root: &Path,
-        mut stage: Stage,
-        services: &[&'static str],
-        program: impl Fn(&str) -> Result<ConfiguredProgram>,
+    /// Returns the packages with the programs of a shop.
+    #[must_use]
+    pub fn packages() -> Vec<&'static str> {
+        [&SERVICES[..], &[GATEWAY_PROGRAM]].concat()
+    }
+
+    /// Starts all services and the gateway on these servers, and fills the shelves. `kind` is the kind of run, for the
+    /// name of its log directory.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a program is missing, or does not start.
+    pub async fn open(
+        kind: &'static str,
+        programs: &HashMap<String, PathBuf>,
+        servers: Servers,
     ) -> Result<Self> {
-        for name in services.iter().copied() {
-            let ConfiguredProgram { path, mut env } = program(name)?;
-            env.push(secret(&stage.logs, name)?);
-            let env = env.into_iter().map(|(name, value)| (name.to_owned(), value));
-            let launch = stage.launch(name, path, env);
+        let system = shop::system();
+        let logs = run_dir(programs.values().next().map(PathBuf::as_path), kind, system.name)?;
+        ui::say("applying the broker's topology and creating the databases");
+        let mut stage = Stage::of(&system).on(servers, logs).await?;
+        let program = |name: &str| {
+            let path = programs.get(name).with_context(|| format!("cargo built no {name}"))?;
+            anyhow::Ok(path.clone())
+        };
+        for name in SERVICES.iter().copied() {
+            let (variable, value) = secret(&stage.logs, name)?;
+            let launch = stage.launch(name, program(name)?, [(variable.to_owned(), value)]);
             stage.start(launch).await?;
         }
         stage.ready().await?;
-        let own = stage.services.iter().filter(|service| SERVICES.contains(&service.launch.name));
-        let urls: Vec<_> = own.map(|service| (service.launch.name, &*service.url)).collect();
-        let gateway = Gateway::start(&stage, program(GATEWAY)?, &gateway(), &urls).await?;
-        let customers = Customer::several(&gateway).await?;
+        let services = stage.services.iter();
+        let urls: Vec<_> = services.map(|of| (of.launch.name, &*of.url)).collect();
+        let front = ConfiguredProgram { path: program(GATEWAY_PROGRAM)?, env: Vec::new() };
+        let gateway = Gateway::start(&stage, front, &gateway(), &urls).await?;
         let merchant = Customer::new(&gateway, SELLS, PATIENCE).await?;
         fill_shelves(&merchant.http, &merchant.shop).await?;
-        let root = root.to_owned();
-        Ok(Self { root, stage, gateway, customers, merchant })
-    }
-
-    /// Returns the addresses that the audit needs.
-    pub(crate) fn endpoints(&self) -> Endpoints {
-        let url = |name: &&'static str| ((*name).to_owned(), self.stage.url(name).to_owned());
-        Endpoints::new(&self.stage.env, SERVICES.iter().map(url).collect())
-    }
-
-    /// Restarts every process that has ended, for example because the user killed it.
-    pub(crate) async fn revive(&mut self) -> Result<()> {
-        let news = self.stage.revive().await?;
-        let news = news.into_iter().chain(self.gateway.revive(&self.stage.children).await?);
-        news.for_each(|news| ui::say(&news));
-        Ok(())
-    }
-
-    /// Keeps all processes running. Returns only with an error.
-    pub(crate) async fn watch(&mut self) -> Result<()> {
-        loop {
-            self.revive().await?;
-            tokio::time::sleep(WATCH).await;
-        }
-    }
-
-    pub(crate) fn logs(&self) -> &Path {
-        &self.stage.logs
+        ui::say(&format!("{} and the gateway are ready", SERVICES.join(", ")));
+        Ok(Self { stage, gateway, merchant })
     }
 
     /// Stops all processes and servers.
@@ -88,7 +75,7 @@ impl OpenShop {
     pub async fn close(self, keep_logs: bool) -> Result<()> {
         ui::say("stopping the services and the servers");
         if keep_logs {
-            ui::say(&format!("the services' logs are in {}", self.logs().display()));
+            ui::say(&format!("the services' logs are in {}", self.stage.logs.display()));
         }
         self.gateway.stop(ServiceProcess::DRAIN).await;
         Ok(Box::pin(self.stage.end(keep_logs)).await?)

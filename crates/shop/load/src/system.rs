@@ -1,9 +1,8 @@
-//! The shop as the subject of trials, and the entry of their processes.
+//! The shop as the subject of trials.
 
-use std::process::ExitCode;
 use std::sync::{Arc, LazyLock};
 
-use ballet_trials::{Subject, served as service_of};
+use ballet_trials::Subject;
 
 use crate::trial::ShopTrial;
 
@@ -14,10 +13,4 @@ pub(crate) static SERVICES: LazyLock<Vec<&'static str>> = LazyLock::new(|| subje
 #[must_use]
 pub fn subject() -> Arc<Subject> {
     Subject::new(ShopTrial::default())
-}
-
-/// Runs this process if it belongs to a trial: as a service, or as the gateway.
-#[must_use]
-pub fn served() -> Option<ExitCode> {
-    service_of(&subject())
 }

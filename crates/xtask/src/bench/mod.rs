@@ -7,10 +7,10 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use ballet_stage::{Children, Options, Servers};
 
-use crate::process::cargo::{self, Profile};
+use crate::process::cargo;
 use ballet_terminal::ui;
 use ballet_trials::Stop;
-use shop_load::{checkouts, demo};
+use shop_load::{OpenShop, checkouts};
 
 /// The time that the benchmark has to end its servers and services.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -28,13 +28,13 @@ pub(crate) async fn run(args: &[String]) -> Result<ExitCode> {
     let with_shop = has(&["gateway", "--all"]) && !has(&["-h", "--help"]);
     let mut packages = vec![BENCH];
     if with_shop {
-        packages.extend(demo::packages(&[]));
+        packages.extend(OpenShop::packages());
     }
     if has(&["stream", "--all"]) && !packages.contains(&COMMAND) {
         packages.push(COMMAND);
     }
     let programs = tokio::select! {
-        programs = cargo::build(&children, Profile::Release, &packages) => programs?,
+        programs = cargo::build_release(&children, &packages) => programs?,
         () = stop.asked() => return Ok(ExitCode::from(130)),
     };
     let program = programs.get(BENCH).context("cargo built no benchmark")?;
@@ -59,11 +59,7 @@ pub(crate) async fn run(args: &[String]) -> Result<ExitCode> {
     }
     let seconds = if has(&["--quick"]) { QUICK } else { SECONDS };
     let servers = Servers::private(Options::durable().progress(ui::say));
-    let opened = async {
-        let system = shop::system();
-        let root = cargo::root();
-        demo::open(&root, "bench-checkout", &programs, &system, servers.await?).await
-    };
+    let opened = async { OpenShop::open("bench-checkout", &programs, servers.await?).await };
     let shop = tokio::select! {
         shop = Box::pin(opened) => shop?,
         () = stop.asked() => return Ok(ExitCode::from(130)),

@@ -76,29 +76,14 @@ pub(crate) fn metadata() -> Result<Value> {
     serde_json::from_slice(&output.stdout).context("cannot read the output of cargo metadata")
 }
 
-/// The cargo profile of a build.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Profile {
-    /// The profile of everyday work.
-    Dev,
-    /// With all optimisations.
-    Release,
-}
-
-/// Builds programs, with cargo's own progress on the terminal, and returns their paths.
-pub(crate) async fn build(
+/// Builds programs with all optimisations, with cargo's own progress on the terminal, and returns their paths.
+pub(crate) async fn build_release(
     children: &Children,
-    profile: Profile,
     packages: &[&str],
 ) -> Result<HashMap<String, PathBuf>> {
-    let more: &[&str] = match profile {
-        // With xtask among the packages, the dependencies keep the features that the tests' build gave them.
-        Profile::Dev => &["-p", "xtask"],
-        Profile::Release => &["--release"],
-    };
     let chosen = packages.iter().flat_map(|package| ["-p", package]);
-    let args = ["build", "--message-format=json-render-diagnostics"].into_iter().chain(chosen);
-    let args: Vec<String> = args.chain(more.iter().copied()).map(str::to_owned).collect();
+    let args = ["build", "--release", "--message-format=json-render-diagnostics"];
+    let args: Vec<String> = args.into_iter().chain(chosen).map(str::to_owned).collect();
     let Some(messages) = messages(children, &args).await? else {
         bail!("{} do not compile; see cargo's output above", packages.join(", "));
     };

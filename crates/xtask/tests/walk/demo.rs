@@ -12,10 +12,10 @@ use tokio::process::{Child, Command};
 pub(crate) const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
 /// The time for a build of everything on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(1800);
-/// The demo's last lines before a user can try it: the shop's, and another system's.
-const READY: [&str; 2] = ["customers go on buying", "customers go on to come"];
+/// The demo's last line before a user can try it.
+const READY: &str = "customers go on to come";
 /// The text before the folder of the logs in a demo's output.
-const LOGS: [&str; 2] = ["  logs ", "the services' logs are in "];
+const LOGS: &str = "the services' logs are in ";
 
 /// The shell that runs a page's commands: `cargo` does not build and shows no progress, and every HTTP status is noted.
 /// `pkill` has to name this demo, beside which others may run, and waits until what was killed is back.
@@ -92,14 +92,11 @@ impl RunningDemo {
             let log = fs::read_to_string(&log).expect("a log");
             async move {
                 assert!(ended.is_none(), "it ended with {ended:?}:\n{log}");
-                Ok::<_, String>(READY.iter().any(|ready| log.contains(ready)).then_some(log))
+                Ok::<_, String>(log.contains(READY).then_some(log))
             }
         });
         let log = ready.await.expect("the demo is ready");
-        let logs_of = |line: &str| {
-            LOGS.iter().find_map(|before| line.strip_prefix(before).map(str::to_owned))
-        };
-        let logs = log.lines().find_map(logs_of).expect("its logs");
+        let logs = log.lines().find_map(|line| line.strip_prefix(LOGS)).expect("its logs");
         let env = root.join(logs.trim()).join("env");
         let exported = fs::read_to_string(&env).expect("the file for the shell");
         assert!(exported.contains("export BALLET_CONTRACTS="), "no contracts are named: {command}");

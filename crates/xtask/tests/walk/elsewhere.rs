@@ -12,9 +12,8 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("cargo xtask chaos", "crates/xtask/tests/chaos.rs", "\"chaos\""),
     ("cargo xtask check", ".ci/run", "\"$xtask\" check"),
     ("cargo xtask degradation", "crates/xtask/tests/degradation.rs", "\"degradation\""),
-    ("cargo xtask demo --orders", "crates/xtask/tests/walk/main.rs", "\"cargo xtask demo\""),
+    ("cargo xtask demo --customers", "crates/xtask/tests/walk/main.rs", "\"cargo xtask demo\""),
     ("cargo xtask kills", "crates/xtask/tests/kills.rs", ".arg(\"kills\")"),
-    ("cargo xtask soak", "crates/xtask/tests/soak.rs", "\"soak\""),
     ("cargo xtask test", ".ci/run", "\"$xtask\" test"),
 ];
 

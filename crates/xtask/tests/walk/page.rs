@@ -54,8 +54,8 @@ fn in_sentences(prose: &str, found: &mut Vec<String>) {
 #[test]
 fn commands_are_found_in_blocks_and_in_sentences() {
     let page = "Run `cargo xtask\ndemo`, or `make`.\n\n```console\n$ cargo ballet check    # sound?\n\
-                harbour is sound\n```\n\n```sh\nA=$(date)\ncurl $A\n```\n`cargo xtask soak`, and \
-                `--hours 2` of\nit. ```rust\nfn main() {}\n```\n";
+                harbour is sound\n```\n\n```sh\nA=$(date)\ncurl $A\n```\n`cargo xtask chaos`, and \
+                `--minutes 2` of\nit. ```rust\nfn main() {}\n```\n";
     let page = page.replace("it. ```", "it.\n```");
     assert_eq!(
         commands(&page),
@@ -63,8 +63,8 @@ fn commands_are_found_in_blocks_and_in_sentences() {
             "cargo xtask demo",
             "cargo ballet check",
             "A=$(date)\ncurl $A",
-            "cargo xtask soak",
-            "cargo xtask soak --hours 2",
+            "cargo xtask chaos",
+            "cargo xtask chaos --minutes 2",
         ]
     );
 }

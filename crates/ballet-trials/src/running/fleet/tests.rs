@@ -57,8 +57,11 @@ async fn a_process_that_does_not_start_after_its_stop_is_named() {
     tokio::time::sleep(patience).await;
     let error = fleet.keep().await.expect_err("orders does not start").to_string();
     assert!(error.starts_with("orders does not start: cannot write "), "{error}");
-    let running = fleet.processes().await;
-    assert!(matches!(&running[..], [(name, pid)] if name == "payments-1" && *pid != killed));
+    {
+        let replicas = fleet.replicas.lock().await;
+        assert!(replicas[0].down && !replicas[1].down);
+        assert_ne!(replicas[1].service.pid(), killed);
+    }
     fleet.end().await;
     fs::remove_dir_all(&dir).expect("its end");
 }

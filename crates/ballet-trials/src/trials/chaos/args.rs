@@ -22,6 +22,9 @@ pub struct Args {
     /// Run the broker as a cluster of three nodes. Each may be killed.
     #[arg(long)]
     pub(crate) cluster: bool,
+    /// Cause no faults: let two and a half days pass every eight seconds for the services, with sagas that take days.
+    #[arg(long, conflicts_with_all = ["only", "sample", "cluster"])]
+    pub(crate) days: bool,
     /// End after this many kills of services.
     #[arg(long, default_value_t = 1_000, value_name = "N")]
     pub(crate) kills: usize,
@@ -69,6 +72,9 @@ impl Args {
     }
 
     pub(crate) fn kinds(&self) -> Vec<FaultKind> {
+        if self.days {
+            return Vec::new();
+        }
         if self.names_kinds() {
             return self.only.clone();
         }

@@ -1,7 +1,8 @@
 //! `chaos`: the system on private servers, under faults and load. After each storm of faults it checks that nothing is
-//! lost, doubled or broken.
+//! lost, doubled or broken. In place of faults, days may pass.
 
 pub(crate) mod args;
+mod days;
 mod faults;
 mod report;
 mod storm;
@@ -63,7 +64,7 @@ fn plan(subject: &Subject, args: &Args) -> RunPlan {
         small_disks: args.small_disks(),
         proxies: args.kinds().into_iter().any(FaultKind::needs_proxies),
         own_servers: true,
-        ..RunPlan::new("chaos", subject.tried.env(false))
+        ..RunPlan::new("chaos", subject.tried.env(args.days))
     }
 }
 

@@ -16,6 +16,10 @@ pub(crate) struct ChaosReport {
     pub(crate) seed: u64,
     pub(crate) held: bool,
     pub(crate) seconds: u64,
+    /// The days that have passed for the services.
+    pub(crate) days: i64,
+    /// Partitions that were dropped with rows in them meanwhile, in each service.
+    pub(crate) partitions_dropped: BTreeMap<&'static str, i64>,
     /// The number of full checks.
     pub(crate) checks: usize,
     /// The number of faults caused, by kind.
@@ -91,6 +95,10 @@ impl ChaosReport {
         ];
         for (figure, text) in lines {
             ui::print(&format!("  {figure:>9}  {text}"));
+        }
+        if self.days > 0 {
+            let dropped: i64 = self.partitions_dropped.values().sum();
+            ui::print(&format!("  {:>9}  days passed; {dropped} partitions went", self.days));
         }
         ui::print("  in the longest stall:");
         ui::list(&self.longest_stall_during, ui::dim);

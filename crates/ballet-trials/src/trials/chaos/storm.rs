@@ -1,5 +1,6 @@
 //! Storms of faults, each followed by a check once the system is quiescent.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use crate::running::long_run::LongRun;
 use crate::scene::record::{Recorder, Stall};
 use crate::system::subject::Subject;
 use crate::trials::chaos::args::Args;
+use crate::trials::chaos::days::PassingDays;
 use crate::trials::chaos::faults::Faults;
 use crate::trials::chaos::faults::baseline::Baseline;
 use crate::trials::chaos::faults::kind::FaultKind;
@@ -49,6 +51,8 @@ struct Storm<'a> {
     baseline: Baseline,
     recorder: Recorder,
     load: Load,
+    /// The days that pass in place of faults.
+    days: Option<PassingDays<'a>>,
     done: Mutex<FaultLog>,
     begun: Instant,
 }
@@ -62,15 +66,18 @@ pub(crate) async fn run(
 ) -> Result<ChaosReport> {
     let baseline = Baseline::record(run, subject.tried.sandboxes()).await?;
     let recorder = Recorder::start(run, subject.clone(), subject.types_from_outside()).await?;
+    let days = args.days.then(|| PassingDays::new(run, recorder.clone()));
     let cases = match &args.case {
         Some(name) => vec![subject.case(name)?],
+        None if args.days => subject.mix_with_those_of_days(),
         None => subject.mix(),
     };
-    let mix = CustomerMix { cases, rate: args.rate, clock: Clock::system(), gateway: None };
+    let clock = days.as_ref().map_or_else(Clock::system, PassingDays::clock);
+    let mix = CustomerMix { cases, rate: args.rate, clock, gateway: None };
     let mut load = Load::new(run, subject, &recorder, mix)?;
     load.most_open = args.open;
     let (done, begun) = (Mutex::default(), Instant::now());
-    let storm = Storm { subject, args, run, baseline, recorder, load, done, begun };
+    let storm = Storm { subject, args, run, baseline, recorder, load, days, done, begun };
     tokio::select! {
         // Restarts the services whenever they end. It returns only with an error.
         failed = run.fleet.keep() => { failed?; unreachable!("it never returns by itself") }
@@ -95,6 +102,7 @@ impl Storm<'_> {
         loop {
             let length = match self.left() {
                 Duration::ZERO => ANOTHER,
+                left if self.days.is_some() => left,
                 left => left.min(Duration::from_secs(self.args.storm)),
             };
             let until = Instant::now() + length;
@@ -104,13 +112,17 @@ impl Storm<'_> {
                     self.kill(&mut killer, &kinds, until),
                     self.wreck(&mut wrecker, &kinds, until),
                     self.load.run(until),
-                    self.load.meanwhile(until),
+                    self.meanwhile(until),
                     self.show_progress(until),
                 )
             };
             let ended = tokio::time::timeout_at((until + LAST).into(), storm).await;
             ended.with_context(|| self.list_unfinished())??;
             self.run.open_proxies();
+            if let Some(days) = &self.days {
+                days.pass_until_all_have_ended(&self.load).await?;
+                known = KnownFacts { handled: days.handled().await, ahead: days.ahead() };
+            }
             let calm_since = Instant::now();
             let (subject, run, load) = (self.subject, self.run, &self.load);
             let mut verdict =
@@ -123,9 +135,12 @@ impl Storm<'_> {
             let over = (self.kills() >= self.args.kills || self.left().is_zero())
                 && !self.done().tries.are_open(&kinds, chosen);
             if !verdict.holds() || bad_ends || over {
-                let mut never = self.done().tries.never_caused(&kinds, chosen);
+                let mut never = match &self.days {
+                    Some(days) if days.passed() > 0 => UncausedKinds::default(),
+                    _ => self.done().tries.never_caused(&kinds, chosen),
+                };
                 never.left_out.splice(..0, impossible);
-                return Ok(self.report(seed, verdict, never, checks, longest).await);
+                return self.report(seed, verdict, never, checks, longest).await;
             }
             // A long run has millions of messages.
             {
@@ -161,8 +176,17 @@ impl Storm<'_> {
         }
         impossible.iter().for_each(|line| ui::say(&format!("left out, {line}")));
         let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
-        ui::say(&format!("faults: {}", names.join(", ")));
+        let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        ui::say(&format!("faults: {names}"));
         Ok((kinds, impossible))
+    }
+
+    /// Lets days pass, or the system's activities besides the customers go on.
+    async fn meanwhile(&self, until: Instant) -> Result<()> {
+        match &self.days {
+            Some(days) => days.pass(until).await,
+            None => self.load.meanwhile(until).await,
+        }
     }
 
     /// Lists what has not ended, long after it should have.
@@ -320,16 +344,22 @@ impl Storm<'_> {
         never: UncausedKinds,
         checks: usize,
         longest: Duration,
-    ) -> ChaosReport {
+    ) -> Result<ChaosReport> {
+        let partitions_dropped = match &self.days {
+            Some(days) => days.partitions_dropped().await?,
+            None => BTreeMap::new(),
+        };
         let ends = self.run.fleet.ends().await;
         let (_, sagas) = self.load.open();
         let record = self.recorder.record();
         let done = self.done();
         let held = verdict.holds() && ends.are_good() && never.failed.is_empty();
-        ChaosReport {
+        Ok(ChaosReport {
             seed,
             held,
             seconds: self.begun.elapsed().as_secs(),
+            days: self.days.as_ref().map_or(0, PassingDays::passed),
+            partitions_dropped,
             checks,
             faults: done.tries.caused.clone(),
             failed_faults: done.failed.clone(),
@@ -350,6 +380,6 @@ impl Storm<'_> {
             bad_stops: ends.bad_stops,
             crashes: ends.crashes,
             unexpected_exits: ends.unexpected_exits,
-        }
+        })
     }
 }

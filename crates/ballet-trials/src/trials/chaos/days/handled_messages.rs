@@ -27,7 +27,7 @@ impl HandledMessages {
         Ok(())
     }
 
-    pub(crate) fn into_all(self) -> HashSet<Uuid> {
-        self.0
+    pub(crate) fn all(&self) -> HashSet<Uuid> {
+        self.0.clone()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use ballet::Clock;
@@ -16,28 +16,14 @@ use crate::running::long_run::LongRun;
 /// The time that a service has to make its partitions.
 const CAUGHT_UP: Duration = Duration::from_secs(300);
 
-/// The time that has passed for the system beyond real time. Clones share it.
-#[derive(Debug, Clone)]
-pub(crate) struct TimeLead {
-    begun: Instant,
-    /// In seconds.
-    ahead: Arc<AtomicI64>,
-}
+/// The time that has passed for the system beyond real time, in seconds. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TimeLead(Arc<AtomicI64>);
 
 impl TimeLead {
-    pub(crate) fn new() -> Self {
-        Self { begun: Instant::now(), ahead: Arc::default() }
-    }
-
     /// The lead of the system's clock over this machine's.
     pub(crate) fn ahead(&self) -> SignedDuration {
-        SignedDuration::from_secs(self.ahead.load(Ordering::Relaxed))
-    }
-
-    /// The time that has passed for the system.
-    pub(crate) fn passed(&self) -> SignedDuration {
-        let real = SignedDuration::try_from(self.begun.elapsed()).unwrap_or_default();
-        real.saturating_add(self.ahead())
+        SignedDuration::from_secs(self.0.load(Ordering::Relaxed))
     }
 
     /// A clock that shows the system's time.
@@ -63,7 +49,7 @@ impl TimeLead {
             passed.with_context(|| format!("no time passes in the database of {service}"))?;
             db.close().await?;
         }
-        self.ahead.store(ahead, Ordering::Relaxed);
+        self.0.store(ahead, Ordering::Relaxed);
         Ok(())
     }
 
