@@ -22,11 +22,9 @@ use crate::process::cargo;
 use crate::systems::{SystemDescription, SystemName};
 use ballet_terminal::ui;
 use clap::ValueEnum as _;
-use shop_load::demo::HINTS;
 
 const COMMAND: &str = "cargo xtask generate";
 const README: &str = "README.md";
-const WALK: &str = "docs/shop/try-it.md";
 const GUIDE: &str = "docs/write-a-service.md";
 const JOIN: &str = "docs/join-from-any-language.md";
 const VERSIONS: &str = "docs/versions-of-a-saga.md";
@@ -100,7 +98,6 @@ fn generated(root: &Path) -> Result<Vec<GeneratedFile>> {
         (GUIDE, "sound", rust(&last_test(&read(&root.join(EXAMPLES_TEST))?.unwrap_or_default())?)),
         (JOIN, "contract", format!("```json\n{}\n```\n", contract.trim_end())),
         (VERSIONS, "versions", rust(&participant(&text(VERSIONS_EXAMPLE)?)?)),
-        (WALK, "hints", format!("```sh\n{HINTS}```\n")),
     ] {
         let page = match all.iter().position(|generated| generated.path == file) {
             Some(at) => all.remove(at).text,
