@@ -14,7 +14,7 @@ type Layer = (&'static str, &'static str, &'static str);
 const EVERYTHING: &str = "testkit core fault amqp stream store framework openapi common ops library events service \
     system check console stage gateway load program command";
 
-const LAYERS: [Layer; 23] = [
+const LAYERS: [Layer; 22] = [
     ("core", "crates/ballet-core", ""),
     ("fault", "crates/ballet-fault", ""),
     ("amqp", "crates/ballet-amqp", "core fault"),
@@ -54,9 +54,8 @@ const LAYERS: [Layer; 23] = [
     ("program", "crates/*", EVERYTHING),
     // The description of a system for trials.
     ("load", "crates/*/load", EVERYTHING),
-    ("events", "crates/*/events", "core common"),
-    // The permissions of callers in a system.
-    ("access", "crates/*/access", "openapi events"),
+    // With the callers of its services, and who of them owns what.
+    ("events", "crates/*/events", "core common openapi"),
     // The base of the tests that span several services of a system.
     ("rig", "crates/*/rig", "store framework ops common events stage testkit"),
     // The parts of a system, for tools and whole-system tests.
@@ -66,7 +65,7 @@ const LAYERS: [Layer; 23] = [
         "core library store framework openapi common ops events service check",
     ),
     // An example shows how a service is written.
-    ("service", "crates/*/* examples/*", "core library framework openapi common events access"),
+    ("service", "crates/*/* examples/*", "core library framework openapi common events"),
 ];
 
 /// The additional layers for the tests of any layer: they bring up servers, kill processes, read the broker and look

@@ -1,12 +1,14 @@
-//! What the systems share: [values] of events and requests, [pages](paging) of lists, [search], calls to
-//! [other companies](outside), and a [processor of cards](cards).
+//! What the systems share: [values] of events and requests, [pages](paging) of lists, [search], times in [rows], calls
+//! to [other companies](outside), and a [processor of cards](cards).
 
 #![warn(missing_docs)]
 
-#[cfg(feature = "calls")]
+#[cfg(feature = "services")]
 pub mod cards;
-#[cfg(feature = "calls")]
+#[cfg(feature = "services")]
 pub mod outside;
 pub mod paging;
+#[cfg(feature = "services")]
+pub mod rows;
 pub mod search;
 pub mod values;

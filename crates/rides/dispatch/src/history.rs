@@ -2,7 +2,7 @@
 
 use ballet_openapi::History;
 use jiff::Timestamp;
-use rides_access::Riders;
+use rides_events::access::Riders;
 use rides_events::dispatch::CancelReason;
 use rides_events::{DriverId, RideId, RiderId};
 use schemars::JsonSchema;

@@ -1,6 +1,7 @@
 //! An offer as it is stored and shown.
 
 use ballet::TextEnum;
+use common::rows::time;
 use jiff::Timestamp;
 use rides_events::dispatch::NotAccepted;
 use rides_events::{DriverId, RideId};
@@ -71,7 +72,7 @@ impl FromRow<'_, PgRow> for Offer {
             attempt: row.try_get("attempt")?,
             driver_id: DriverId(row.try_get("driver_id")?),
             state,
-            expires_at: row.try_get::<jiff_sqlx::Timestamp, _>("expires_at")?.to_jiff(),
+            expires_at: time(row, "expires_at")?,
             is_gone: row.try_get("is_gone")?,
         })
     }

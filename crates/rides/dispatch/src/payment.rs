@@ -2,6 +2,7 @@
 
 use ballet::TextEnum;
 use common::cards::Settle;
+use common::rows::time;
 use jiff::Timestamp;
 use rides_events::{Money, RideId};
 use schemars::JsonSchema;
@@ -70,7 +71,7 @@ impl FromRow<'_, PgRow> for Payment {
             owed: money("owed_minor")?,
             reason: row.try_get("reason")?,
             reference: row.try_get("reference")?,
-            changed_at: row.try_get::<jiff_sqlx::Timestamp, _>("changed_at")?.to_jiff(),
+            changed_at: time(row, "changed_at")?,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! A ride and its quote, as they are stored and shown.
 
 use ballet::TextEnum;
+use common::rows::{time, time_if_any};
 use jiff::Timestamp;
 use rides_events::dispatch::CancelReason;
 use rides_events::{DriverId, Money, Point, QuoteId, RideId, RiderId};
@@ -149,15 +150,6 @@ pub(crate) struct Receipt {
     pub(crate) tariff: i32,
     /// When the ride ended.
     pub(crate) ended_at: Timestamp,
-}
-
-fn time(row: &PgRow, column: &str) -> sqlx::Result<Timestamp> {
-    Ok(row.try_get::<jiff_sqlx::Timestamp, _>(column)?.to_jiff())
-}
-
-fn time_if_any(row: &PgRow, column: &str) -> sqlx::Result<Option<Timestamp>> {
-    let time: Option<jiff_sqlx::Timestamp> = row.try_get(column)?;
-    Ok(time.map(jiff_sqlx::Timestamp::to_jiff))
 }
 
 fn point(row: &PgRow, lat: &str, lon: &str) -> sqlx::Result<Point> {

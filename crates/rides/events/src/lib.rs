@@ -1,7 +1,8 @@
 //! The published language of rides: the events of its services, and the saga that they form. A service
 //! depends on this crate and on no other service.
 //!
-//! There is a module for each service. An event's name begins with its service.
+//! There is a module for each service. An event's name begins with its service. The feature `access` adds whose the
+//! data is.
 //!
 //! ```text
 //! POST /rides -> dispatch.ride_requested
@@ -21,6 +22,8 @@
 
 #![warn(missing_docs)]
 
+#[cfg(feature = "access")]
+pub mod access;
 pub mod dispatch;
 mod keys;
 pub mod location;

@@ -1,6 +1,7 @@
 //! Drivers as they are stored and shown.
 
 use ballet::TextEnum;
+use common::rows::time;
 use jiff::Timestamp;
 use rides_events::{DriverId, RideId};
 use schemars::JsonSchema;
@@ -53,7 +54,7 @@ impl FromRow<'_, PgRow> for Driver {
             is_leaving: row.try_get("is_leaving")?,
             seats: row.try_get("seats")?,
             ride_id: ride_id.map(RideId),
-            changed_at: row.try_get::<jiff_sqlx::Timestamp, _>("changed_at")?.to_jiff(),
+            changed_at: time(row, "changed_at")?,
         })
     }
 }

@@ -7,7 +7,7 @@ use ballet::http::{Json, Path, Problem, Query};
 use ballet::{Handle, TelemetryPublisher};
 use ballet_openapi::{Api, NoContent, Operation, json};
 use common::paging::{Limit, Page, cursor};
-use rides_access::{DriverCaller, RiderCaller};
+use rides_events::access::{DriverCaller, RiderCaller};
 use rides_events::location::{DriverOffline, DriverOnline, Position};
 use rides_events::{DriverId, NotOnEarth, Point, RideId, RiderId};
 use schemars::JsonSchema;

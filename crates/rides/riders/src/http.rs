@@ -6,8 +6,8 @@ use ballet::Handle;
 use ballet::http::{Json, Path, Problem, Query};
 use ballet_openapi::{Api, FoundThing, IfMatch, NewThing, NoContent, Operation, json};
 use common::paging::{After, Page};
-use rides_access::RiderCaller;
 use rides_events::RiderId;
+use rides_events::access::RiderCaller;
 use rides_events::riders::{RiderChanged, RiderErased, RiderRegistered};
 
 use crate::refusals::{no_rider, other_version, registered_before};

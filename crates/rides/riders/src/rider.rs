@@ -3,6 +3,7 @@
 use ballet::TextEnum;
 use ballet::core::personal::Personal;
 use ballet_openapi::Tagged;
+use common::rows::time;
 use jiff::Timestamp;
 use rides_events::RiderId;
 use rides_events::riders::{Needs, Rider};
@@ -43,9 +44,6 @@ impl FromRow<'_, PgRow> for RegisteredRider {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
         let TextEnum(needs): TextEnum<Needs> = row.try_get("needs")?;
         let rating: i16 = row.try_get("rating")?;
-        let time = |column| -> sqlx::Result<Timestamp> {
-            Ok(row.try_get::<jiff_sqlx::Timestamp, _>(column)?.to_jiff())
-        };
         let rider = Rider {
             rider_id: RiderId(row.try_get("rider_id")?),
             version: row.try_get("version")?,
@@ -54,7 +52,7 @@ impl FromRow<'_, PgRow> for RegisteredRider {
             rating: u8::try_from(rating).unwrap_or_default(),
             needs,
         };
-        let (registered_at, changed_at) = (time("registered_at")?, time("changed_at")?);
+        let (registered_at, changed_at) = (time(row, "registered_at")?, time(row, "changed_at")?);
         Ok(Self { rider, registered_at, changed_at })
     }
 }

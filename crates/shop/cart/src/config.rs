@@ -1,7 +1,7 @@
 //! The settings of the service `cart`.
 
 use clap::Args;
-use shop_access::unpaid::UnpaidLimit;
+use shop_events::access::unpaid::UnpaidLimit;
 
 /// The settings of cart, besides those of every service.
 #[derive(Debug, Clone, Copy, Default, Args)]

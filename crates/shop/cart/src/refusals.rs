@@ -4,8 +4,8 @@ use axum::http::StatusCode;
 use ballet::http::{Place, Problem};
 use schemars::JsonSchema;
 use serde::Serialize;
-use shop_access::Caller;
-use shop_access::unpaid::TooManyPieces;
+use shop_events::access::Caller;
+use shop_events::access::unpaid::TooManyPieces;
 use shop_events::{CartId, MAX_LINES, OrderId, Sku};
 
 use crate::cart::{Cart, CartStatus, ChangedLine, OrderObstacle};

@@ -3,7 +3,7 @@
 //!
 //! There is a module for each service. An event's name begins with its service. Values such as
 //! [`Money`], [`Sku`] and [`Country`] check their form when they are parsed, so the code that gets
-//! one can rely on it.
+//! one can rely on it. The feature `access` adds whose the data is.
 //!
 //! ```text
 //! (cart.checked_out, or POST /orders) -> orders.order_placed
@@ -23,6 +23,8 @@
 
 #![warn(missing_docs)]
 
+#[cfg(feature = "access")]
+pub mod access;
 pub mod cart;
 pub mod catalog;
 pub mod inventory;

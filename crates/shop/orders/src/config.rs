@@ -3,7 +3,7 @@
 use ballet_openapi::WatchLimits;
 use clap::Args;
 use jiff::SignedDuration;
-use shop_access::unpaid::UnpaidLimit;
+use shop_events::access::unpaid::UnpaidLimit;
 
 /// The default time within which an order must be paid.
 pub const DEADLINE: SignedDuration = SignedDuration::from_mins(15);

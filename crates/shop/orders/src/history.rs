@@ -1,10 +1,11 @@
 //! The history of an order: the changes of its status, each with a number.
 
 use ballet::TextEnum;
+use common::rows::{time, time_if_any};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
-use shop_access::Customers;
+use shop_events::access::Customers;
 use shop_events::{CustomerId, OrderId};
 use sqlx::postgres::PgRow;
 use sqlx::types::Uuid;
@@ -85,15 +86,14 @@ const fn number_of(status: OrderStatus) -> u32 {
 impl FromRow<'_, PgRow> for OrderHistory {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
         let TextEnum(status) = row.try_get("status")?;
-        let confirmed_at: Option<jiff_sqlx::Timestamp> = row.try_get("confirmed_at")?;
         Ok(Self {
             order_id: OrderId(row.try_get("order_id")?),
             status,
             customer_id: row.try_get::<Option<Uuid>, _>("customer_id")?.map(CustomerId),
             cancelled: Cancellation::from_row(row)?,
-            created_at: row.try_get::<jiff_sqlx::Timestamp, _>("created_at")?.to_jiff(),
-            confirmed_at: confirmed_at.map(jiff_sqlx::Timestamp::to_jiff),
-            changed_at: row.try_get::<jiff_sqlx::Timestamp, _>("changed_at")?.to_jiff(),
+            created_at: time(row, "created_at")?,
+            confirmed_at: time_if_any(row, "confirmed_at")?,
+            changed_at: time(row, "changed_at")?,
         })
     }
 }

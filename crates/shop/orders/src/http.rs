@@ -11,8 +11,8 @@ use ballet_openapi::{
 use common::paging::{CURSOR, Limit, Page, cursor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use shop_access::Caller;
-use shop_access::unpaid::UnpaidLimit;
+use shop_events::access::Caller;
+use shop_events::access::unpaid::UnpaidLimit;
 use shop_events::cart::CartCheckedOut;
 use shop_events::{OrderFulfillment, OrderId};
 use sqlx::PgConnection;

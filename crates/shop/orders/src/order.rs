@@ -1,10 +1,11 @@
 //! An order as it is stored and shown.
 
 use ballet::TextEnum;
+use common::rows::time;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use shop_access::Caller;
+use shop_events::access::Caller;
 use shop_events::orders::CancelReason;
 use shop_events::{Address, CustomerId, Money, OrderId, OrderLine};
 use sqlx::postgres::PgRow;
@@ -90,8 +91,8 @@ impl FromRow<'_, PgRow> for Order {
             status,
             contents: OrderContents::from_row(row)?,
             cancelled: Cancellation::from_row(row)?,
-            created_at: row.try_get::<jiff_sqlx::Timestamp, _>("created_at")?.to_jiff(),
-            changed_at: row.try_get::<jiff_sqlx::Timestamp, _>("changed_at")?.to_jiff(),
+            created_at: time(row, "created_at")?,
+            changed_at: time(row, "changed_at")?,
         })
     }
 }

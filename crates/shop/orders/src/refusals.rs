@@ -4,8 +4,8 @@ use axum::http::StatusCode;
 use ballet::core::id;
 use ballet::http::{Place, Problem};
 use jiff::{SignedDuration, Timestamp};
-use shop_access::unpaid::TooManyPieces;
 use shop_events::OrderId;
+use shop_events::access::unpaid::TooManyPieces;
 
 use crate::checkout::InvalidCheckout;
 use crate::prices::NotOffered;

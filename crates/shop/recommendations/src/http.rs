@@ -7,7 +7,7 @@ use ballet::http::{Json, Path, Problem, Query};
 use ballet_openapi::{Api, Operation};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use shop_access::Caller;
+use shop_events::access::Caller;
 use shop_events::{CustomerId, Sku};
 
 use crate::recommend::{self, ListSize, Recommendations};

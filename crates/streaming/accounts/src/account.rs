@@ -1,6 +1,7 @@
 //! Accounts, plans, devices and closures as they are stored and shown.
 
 use ballet::core::personal::Personal;
+use common::rows::{time, time_if_any};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -107,15 +108,6 @@ pub(crate) struct Closure {
     /// When all services had confirmed the erasure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) erased_at: Option<Timestamp>,
-}
-
-pub(crate) fn time(row: &PgRow, column: &str) -> sqlx::Result<Timestamp> {
-    Ok(row.try_get::<jiff_sqlx::Timestamp, _>(column)?.to_jiff())
-}
-
-pub(crate) fn time_if_any(row: &PgRow, column: &str) -> sqlx::Result<Option<Timestamp>> {
-    let time: Option<jiff_sqlx::Timestamp> = row.try_get(column)?;
-    Ok(time.map(jiff_sqlx::Timestamp::to_jiff))
 }
 
 impl FromRow<'_, PgRow> for Plan {

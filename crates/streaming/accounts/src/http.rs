@@ -8,7 +8,7 @@ use ballet_openapi::{Accepted, Api, Created, IdempotencyKey, NoContent, Operatio
 use common::paging::{After, Limit, Page, cursor};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use streaming_access::Caller;
+use streaming_events::access::Caller;
 use streaming_events::accounts::{AccountClosed, AccountOpened, DeviceRemoved, PlanChanged};
 use streaming_events::{AccountId, ClosureId, DeviceId};
 

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use ballet::http::{Place, Problem};
-use streaming_access::Caller;
+use streaming_events::access::Caller;
 use streaming_events::{AccountId, DeviceId, Slug};
 
 use crate::account::StoredAccount;

@@ -2,7 +2,8 @@
 //! service depends on this crate and on no other service. Events carry ids and no person's data, so that
 //! erasing a person in the services is enough.
 //!
-//! There is a module for each service. An event's name begins with its service.
+//! There is a module for each service. An event's name begins with its service. The feature `access` adds whose the
+//! data is.
 //!
 //! ```text
 //! playback_session:
@@ -27,6 +28,8 @@
 
 #![warn(missing_docs)]
 
+#[cfg(feature = "access")]
+pub mod access;
 pub mod accounts;
 mod keys;
 pub mod playback;

@@ -10,7 +10,7 @@ use common::paging::{Limit, Page, cursor};
 use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use streaming_access::Caller;
+use streaming_events::access::Caller;
 use streaming_events::playback::{EndReason, Heartbeat, PlaybackRequested};
 use streaming_events::{AccountId, DeviceId, PlaybackSession, SessionId, TitleId};
 

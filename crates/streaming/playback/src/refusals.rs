@@ -3,11 +3,12 @@
 use axum::http::StatusCode;
 use ballet::Due;
 use ballet::http::{Place, Problem};
+use ballet_openapi::json;
 use jiff::Timestamp;
-use streaming_access::Caller;
 use streaming_events::SessionId;
+use streaming_events::access::Caller;
 use streaming_events::accounts::{SlotDenial, StreamSlotDenied};
-use streaming_events::playback::{PlaybackDeadlinePassed, PlaybackRefused, Refusal};
+use streaming_events::playback::{EndReason, PlaybackDeadlinePassed, PlaybackRefused, Refusal};
 use streaming_events::titles::{LicenseDenial, PlaybackLicenseDenied};
 
 use crate::session::{Session, SessionStatus};
@@ -122,7 +123,8 @@ pub(crate) fn not_playing(session: &Session, at: Timestamp) -> Problem {
             "session {session_id} has not started: read it until it plays"
         ));
     }
-    let why = reason.as_deref().or(ending.as_deref()).unwrap_or("license_expired");
+    let end = json!(ending.unwrap_or(EndReason::LicenseExpired));
+    let why = reason.as_deref().or(end.as_str()).unwrap_or_default();
     let word = if *status == SessionStatus::Refused { "was refused" } else { "ended" };
     let detail = format!("session {session_id} {word} ({why}): start a new one to go on");
     Problem::new(StatusCode::GONE, detail).with("reason", why.into())

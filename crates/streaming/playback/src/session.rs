@@ -1,11 +1,13 @@
 //! A session as it is stored and shown.
 
 use ballet::TextEnum;
+use common::rows::{time, time_if_any};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row};
+use streaming_events::playback::EndReason;
 use streaming_events::{AccountId, DeviceId, SessionId, TitleId};
 
 /// The status of a session.
@@ -39,7 +41,7 @@ pub(crate) struct Session {
     pub(crate) status: SessionStatus,
     /// Why the session is about to end.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) ending: Option<String>,
+    pub(crate) ending: Option<EndReason>,
     /// When the session was requested.
     pub(crate) requested_at: Timestamp,
     /// When the session started.
@@ -81,14 +83,10 @@ pub(crate) struct WatchPosition {
     pub(crate) watched_at: Timestamp,
 }
 
-fn time(row: &PgRow, column: &str) -> sqlx::Result<Option<Timestamp>> {
-    let time: Option<jiff_sqlx::Timestamp> = row.try_get(column)?;
-    Ok(time.map(jiff_sqlx::Timestamp::to_jiff))
-}
-
 impl FromRow<'_, PgRow> for Session {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
         let TextEnum(status) = row.try_get("status")?;
+        let ending: Option<TextEnum<_>> = row.try_get("ending")?;
         let (account, device): (Option<sqlx::types::Uuid>, Option<sqlx::types::Uuid>) =
             (row.try_get("account_id")?, row.try_get("device_id")?);
         Ok(Self {
@@ -97,17 +95,17 @@ impl FromRow<'_, PgRow> for Session {
             device_id: device.map(DeviceId),
             title_id: TitleId(row.try_get("title_id")?),
             status,
-            ending: row.try_get("ending")?,
-            requested_at: row.try_get::<jiff_sqlx::Timestamp, _>("requested_at")?.to_jiff(),
-            started_at: time(row, "started_at")?,
-            until: time(row, "until")?,
-            seen_at: time(row, "seen_at")?,
+            ending: ending.map(|TextEnum(ending)| ending),
+            requested_at: time(row, "requested_at")?,
+            started_at: time_if_any(row, "started_at")?,
+            until: time_if_any(row, "until")?,
+            seen_at: time_if_any(row, "seen_at")?,
             position_seconds: row.try_get("position_seconds")?,
             watched_seconds: row.try_get("watched_seconds")?,
             reason: row.try_get("reason")?,
             failed_step: row.try_get("failed_step")?,
             detail: row.try_get("detail")?,
-            ended_at: time(row, "ended_at")?,
+            ended_at: time_if_any(row, "ended_at")?,
         })
     }
 }
@@ -117,7 +115,7 @@ impl FromRow<'_, PgRow> for WatchPosition {
         Ok(Self {
             title_id: TitleId(row.try_get("title_id")?),
             position_seconds: row.try_get("position_seconds")?,
-            watched_at: row.try_get::<jiff_sqlx::Timestamp, _>("watched_at")?.to_jiff(),
+            watched_at: time(row, "watched_at")?,
         })
     }
 }

@@ -1,5 +1,6 @@
 //! A title as it is stored, and the rule of who may watch it.
 
+use common::rows::{time, time_if_any};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::postgres::PgRow;
 use sqlx::types::{Json, Text};
@@ -42,13 +43,9 @@ pub(crate) fn judge(
 
 impl FromRow<'_, PgRow> for StoredTitle {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let time = |column| -> sqlx::Result<Timestamp> {
-            Ok(row.try_get::<jiff_sqlx::Timestamp, _>(column)?.to_jiff())
-        };
         let (Text(genre), Json(rights)) = (row.try_get("genre")?, row.try_get("rights")?);
         let (min_age, length): (i16, i32) =
             (row.try_get("min_age")?, row.try_get("length_seconds")?);
-        let withdrawn_at: Option<jiff_sqlx::Timestamp> = row.try_get("withdrawn_at")?;
         Ok(Self {
             title: Title {
                 title_id: TitleId(row.try_get("title_id")?),
@@ -59,10 +56,10 @@ impl FromRow<'_, PgRow> for StoredTitle {
                 min_age: u8::try_from(min_age).unwrap_or(u8::MAX),
                 length_seconds: length.unsigned_abs(),
                 rights,
-                published_at: time("published_at")?,
-                changed_at: time("changed_at")?,
+                published_at: time(row, "published_at")?,
+                changed_at: time(row, "changed_at")?,
             },
-            withdrawn: withdrawn_at.is_some(),
+            withdrawn: time_if_any(row, "withdrawn_at")?.is_some(),
         })
     }
 }

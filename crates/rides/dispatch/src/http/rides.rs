@@ -6,7 +6,7 @@ use ballet::{Abort, Failure, SagaId, Tx, copies};
 use ballet_openapi::{Accepted, Created, Either, EventStream, NoContent};
 use common::paging::{Limit, Page, cursor};
 use jiff::SignedDuration;
-use rides_access::RiderCaller;
+use rides_events::access::RiderCaller;
 use rides_events::dispatch::RideRequested;
 use rides_events::riders::Rider;
 use rides_events::{Money, QuoteId, RideDispatch, RideId};

@@ -6,7 +6,7 @@ use ballet::http::{Json, Path, Place, Problem, Query};
 use ballet::{SagaId, Unit, copies, look_now};
 use common::paging::{CURSOR, Limit, Page};
 use jiff::Timestamp;
-use rides_access::DriverCaller;
+use rides_events::access::DriverCaller;
 use rides_events::dispatch::{NotAccepted, OfferAccepted, RiderPickedUp};
 use rides_events::riders::Rider;
 use rides_events::{DriverId, Money, Point, RideId};

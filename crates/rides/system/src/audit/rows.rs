@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ballet_ops::audit::connect;
+use common::rows::time;
 use jiff::Timestamp;
 use sqlx::postgres::PgRow;
 use sqlx::{Connection, PgConnection, Row};
@@ -91,12 +92,11 @@ pub(super) async fn read(databases: &BTreeMap<String, String>) -> sqlx::Result<R
          from ride join quote using (quote_id)",
     );
     for row in rides.fetch_all(&mut dispatch).await? {
-        let changed_at: jiff_sqlx::Timestamp = row.try_get("changed_at")?;
         rows.rides.push(AuditedRide {
             ride_id: row.try_get("ride_id")?,
             status: row.try_get("status")?,
             driver_id: row.try_get("driver_id")?,
-            changed_at: changed_at.to_jiff(),
+            changed_at: time(&row, "changed_at")?,
             price: row.try_get("price_minor")?,
             fee: row.try_get("fee_minor")?,
         });

@@ -6,7 +6,7 @@ use ballet::core::Versioned;
 use ballet::http::{Json, Path, Place, Problem};
 use ballet::{Handle, Tx, copies};
 use ballet_openapi::{FoundThing, NewThing};
-use shop_access::Caller;
+use shop_events::access::Caller;
 use shop_events::cart::{CartCleared, ClearReason};
 use shop_events::catalog::Product;
 use shop_events::{CartId, Sku};

@@ -7,7 +7,7 @@ use ballet::core::Versioned;
 use ballet::http::{Json, Path, Problem};
 use ballet::{SagaId, Tx, copies};
 use ballet_openapi::IfMatch;
-use shop_access::Caller;
+use shop_events::access::Caller;
 use shop_events::cart::CartCheckedOut;
 use shop_events::catalog::Product;
 use shop_events::{CartId, OrderId};

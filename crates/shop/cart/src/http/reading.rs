@@ -5,7 +5,7 @@ use ballet::Handle;
 use ballet::http::{Json, Path, Problem, Query};
 use ballet_openapi::{Either, FoundThing, IfNoneMatch, UnchangedThing};
 use common::paging::{After, Page};
-use shop_access::Caller;
+use shop_events::access::Caller;
 use shop_events::{CartId, OrderId};
 
 use crate::cart::Cart;

@@ -2,7 +2,7 @@
 
 use axum::extract::FromRef;
 use ballet::Handle;
-use shop_access::unpaid::UnpaidLimit;
+use shop_events::access::unpaid::UnpaidLimit;
 
 /// The state of the handlers.
 #[derive(Debug, Clone)]

@@ -2,6 +2,7 @@
 
 use ballet::{Failure, TextEnum};
 use common::paging::Limit;
+use common::rows::time;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use shop_events::orders::CancelReason;
@@ -154,8 +155,8 @@ impl FromRow<'_, PgRow> for Checkout {
             status,
             reason: reason.map(|TextEnum(reason)| reason),
             detail: row.try_get("detail")?,
-            created_at: row.try_get::<jiff_sqlx::Timestamp, _>("created_at")?.to_jiff(),
-            changed_at: row.try_get::<jiff_sqlx::Timestamp, _>("changed_at")?.to_jiff(),
+            created_at: time(row, "created_at")?,
+            changed_at: time(row, "changed_at")?,
         })
     }
 }

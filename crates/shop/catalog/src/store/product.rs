@@ -2,6 +2,7 @@
 
 use ballet::Failure;
 use common::paging::Limit;
+use common::rows::{time, time_if_any};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use shop_events::catalog::Product;
@@ -145,9 +146,6 @@ pub(crate) async fn page(
 
 impl FromRow<'_, PgRow> for StoredProduct {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let time = |name| -> sqlx::Result<Timestamp> {
-            Ok(row.try_get::<jiff_sqlx::Timestamp, _>(name)?.to_jiff())
-        };
         let (Text(sku), Text(currency)) = (row.try_get("sku")?, row.try_get("currency")?);
         let Text(category) = row.try_get("category")?;
         let tags: Vec<Text<Slug>> = row.try_get("tags")?;
@@ -160,10 +158,9 @@ impl FromRow<'_, PgRow> for StoredProduct {
             category,
             tags: tags.into_iter().map(|Text(tag)| tag).collect(),
             image_url: row.try_get("image_url")?,
-            published_at: time("published_at")?,
-            changed_at: time("changed_at")?,
+            published_at: time(row, "published_at")?,
+            changed_at: time(row, "changed_at")?,
         };
-        let withdrawn_at: Option<jiff_sqlx::Timestamp> = row.try_get("withdrawn_at")?;
-        Ok(Self { product, withdrawn: withdrawn_at.is_some() })
+        Ok(Self { product, withdrawn: time_if_any(row, "withdrawn_at")?.is_some() })
     }
 }

@@ -3,6 +3,7 @@
 use ballet::{Failure, TextEnum};
 use common::cards::{Authorize, Settle};
 use common::paging::Limit;
+use common::rows::time;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use schemars::JsonSchema;
@@ -145,8 +146,8 @@ impl FromRow<'_, PgRow> for Payment {
             captured_minor: row.try_get("captured_minor")?,
             refunded_minor: row.try_get("refunded_minor")?,
             reference: row.try_get("reference")?,
-            created_at: row.try_get::<jiff_sqlx::Timestamp, _>("created_at")?.to_jiff(),
-            changed_at: row.try_get::<jiff_sqlx::Timestamp, _>("changed_at")?.to_jiff(),
+            created_at: time(row, "created_at")?,
+            changed_at: time(row, "changed_at")?,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use ballet::{Failure, TextEnum};
 use common::paging::Limit;
+use common::rows::time;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use schemars::JsonSchema;
@@ -138,8 +139,8 @@ impl FromRow<'_, PgRow> for Shipment {
             state,
             ship_to,
             tracking: row.try_get("tracking")?,
-            created_at: row.try_get::<jiff_sqlx::Timestamp, _>("created_at")?.to_jiff(),
-            changed_at: row.try_get::<jiff_sqlx::Timestamp, _>("changed_at")?.to_jiff(),
+            created_at: time(row, "created_at")?,
+            changed_at: time(row, "changed_at")?,
         })
     }
 }

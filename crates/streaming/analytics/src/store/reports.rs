@@ -2,6 +2,7 @@
 
 use ballet::Failure;
 use common::paging::Limit;
+use common::rows::time;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use schemars::JsonSchema;
@@ -125,10 +126,6 @@ pub(crate) async fn late(
          order by hour desc, came desc limit $2",
     );
     Ok(late.bind(title_id.0).bind(limit.rows()).fetch_all(db).await?)
-}
-
-fn time(row: &PgRow, column: &str) -> sqlx::Result<Timestamp> {
-    row.try_get::<jiff_sqlx::Timestamp, _>(column).map(jiff_sqlx::Timestamp::to_jiff)
 }
 
 impl FromRow<'_, PgRow> for TitleHour {

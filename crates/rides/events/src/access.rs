@@ -1,10 +1,9 @@
 //! The owners of rides' data, and the callers that act for them. A ride belongs to its rider, and to the driver who
 //! drives it or is asked to. Each service authorises its own requests, because it has the rows.
 
-#![warn(missing_docs)]
-
 use ballet_openapi::Owners;
-use rides_events::{DriverId, RiderId};
+
+use crate::values::ids::{DriverId, RiderId};
 
 /// Riders as owners of data. Only the operators of rides and their programs have the scope `rides:all`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,10 +1,9 @@
 //! The owners of streaming's data, and the callers that act for them. Devices and sessions belong to an account. Each
 //! service authorises its own requests, because it has the rows.
 
-#![warn(missing_docs)]
-
 use ballet_openapi::Owners;
-use streaming_events::AccountId;
+
+use crate::values::ids::AccountId;
 
 /// Accounts as owners of data. Only the operators of streaming and their programs have the scope `accounts:all`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 //! it over the orders that it took itself.
 
 use clap::Args;
-use shop_events::OrderLine;
+
+use crate::values::line::OrderLine;
 
 /// The most pieces, by default.
 const PIECES: u32 = 1_000;

@@ -1,12 +1,11 @@
 //! Decides who may see and change a customer's carts and orders. Each service judges its own requests, because it
 //! has the rows.
 
-#![warn(missing_docs)]
-
 pub mod unpaid;
 
 use ballet_openapi::Owners;
-use shop_events::CustomerId;
+
+use crate::values::ids::CustomerId;
 
 /// The customers of the shop. Only people and programs behind the shop have the scope `orders:all`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
