@@ -10,7 +10,6 @@
 //! | the broker's definitions for development | [`definitions::text`] |
 //! | AsyncAPI documents of a service or the system | [`asyncapi::of_service`], [`asyncapi::of_system`] |
 //! | the services that a change of contracts breaks | [`diff::Diff`] |
-//! | alarms for Prometheus, and a board for Grafana | [`alarms::rules`], [`alarms::board()`] |
 //! | the JSON Schema of each event, in a separate file | [`schemas::text`] |
 //! | the event that reports a compensation by hand | [`solved_event::body`] |
 //! | the contracts of a system, read from their files and checked | [`Contracts`] |
@@ -19,7 +18,6 @@
 
 #![warn(missing_docs)]
 
-pub mod alarms;
 pub mod contracts;
 pub mod diff;
 mod documents;

@@ -4,8 +4,7 @@
 //! [`Servers`] finds or brings up RabbitMQ and Postgres. A [`TestEnv`] is an environment on them: a vhost
 //! with its topology, users, and a database per service. [`ManagementClient`] is the broker's management API.
 //! An [`OwnProcess`] is a service that can be killed, a [`ServiceProcess`] one that runs from its
-//! program. A [`Prometheus`] watches them. A [`Proxy`] is a connection that can fail. [`wait_until`] waits for a
-//! condition.
+//! program. A [`Proxy`] is a connection that can fail. [`wait_until`] waits for a condition.
 
 mod env;
 mod error;
@@ -33,8 +32,7 @@ pub use processes::{
 pub use proxy::{Link, Proxy};
 pub use reqwest::Method;
 pub use servers::{
-    Options, Postgres, Prometheus, RabbitMq, ScrapeTarget, ServerVersion, Servers, WebBrowser,
-    prometheus, python,
+    Options, Postgres, RabbitMq, ServerVersion, Servers, WebBrowser, left_out, program, python,
 };
 pub use stage::{Stage, StageSetting, failed, variables, write_exports, write_private};
 pub use tls::{Authority, TlsIdentity};

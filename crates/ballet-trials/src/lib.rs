@@ -54,5 +54,5 @@ pub use scene::{
 pub use system::subject::Subject;
 pub use system::trial::{Audit, OverdueDeadline, Sandbox, Trial};
 pub use trials::demo::{self, Args as DemoArgs, run as demo};
-pub use trials::demo_console::{DemoConsole, SAYS as CONSOLE_SAYS, demo_console};
+pub use trials::demo_console::{DemoConsole, demo_console};
 pub use trials::demo_shell::DemoShell;

@@ -7,7 +7,6 @@ mod house;
 mod joined_services;
 mod licences;
 mod packages;
-mod picture;
 mod process;
 mod rust_files;
 mod servers;
@@ -42,8 +41,6 @@ enum Command {
     },
     /// Show a system at work: customers of all kinds, and how it ends for them.
     Demo(systems::DemoArgs),
-    /// Write a picture of the page that a demo shows into the docs.
-    Picture(picture::Args),
     #[command(flatten)]
     Trial(trials::Command),
     /// Write the broker's definitions and the generated pages.
@@ -96,7 +93,6 @@ async fn run() -> ExitCode {
     let done = match command {
         Command::Bench { args } => Box::pin(bench::run(&args)).await,
         Command::Demo(args) => Box::pin(systems::demo(&args)).await,
-        Command::Picture(args) => Box::pin(picture::run(&args)).await,
         Command::Trial(command) => Box::pin(trials::run(&system.subject(), &command)).await,
         Command::Generate { check } => generate::run(check),
         Command::Test { args } => test::run(&args).await,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ballet_console::{Console, Role};
 use ballet_ops::words::grouped;
-use ballet_stage::{WebBrowser, wait_until};
+use ballet_stage::{WebBrowser, left_out, wait_until};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
@@ -30,8 +30,7 @@ struct BrowserPerson {
 
 impl BrowserPerson {
     /// Opens the console as a person who has not logged in.
-    async fn at(console: &RunningConsole) -> Self {
-        let browser = WebBrowser::start().await.expect("a browser");
+    fn at(browser: WebBrowser, console: &RunningConsole) -> Self {
         Self { browser, at: format!("http://{}", console.address), wrong: Mutex::default() }
     }
 
@@ -99,7 +98,7 @@ impl BrowserPerson {
                 self.wrong.lock().expect("whole").extend(wrong);
                 // One picture of each is enough.
                 if dark == (width == 1920) {
-                    let picture = self.browser.picture(true).await.expect("a picture");
+                    let picture = self.browser.picture().await.expect("a picture");
                     let picture = BASE64_STANDARD.decode(picture).expect("a picture");
                     std::fs::write(folder.join(format!("{name}-{width}.png")), picture)
                         .expect("written");
@@ -119,6 +118,9 @@ impl BrowserPerson {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
+    let Some(browser) = WebBrowser::start().await.expect("a browser") else {
+        return left_out("chromedriver");
+    };
     let world = TestConsole::new("console_day").await;
     let console = world.console().await;
     let first = console.first.as_ref().expect("the first start");
@@ -135,7 +137,7 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
         world.event("orders.order_big.v1", saga, None, &format!("\"{}\"", "x".repeat(1024 * 1024)));
     world.publish(vec![placed, big, world.event(RESERVED, saga, None, "{}"), dead]).await;
 
-    let person = BrowserPerson::at(&console).await;
+    let person = BrowserPerson::at(browser, &console);
     person.opens("/").await;
     person.looks("login").await;
     person.logs_in(first.name, &first.password).await;
@@ -267,6 +269,9 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_phone_numbers_come_first_texts_are_whole_and_what_scrolls_says_so() {
+    let Some(browser) = WebBrowser::start().await.expect("a browser") else {
+        return left_out("chromedriver");
+    };
     let world = TestConsole::new("console_phone").await;
     let console = world.console().await;
     let first = console.first.as_ref().expect("the first start");
@@ -277,7 +282,7 @@ async fn on_a_phone_numbers_come_first_texts_are_whole_and_what_scrolls_says_so(
         let dead = world.dead("inventory", PLACED, saga, &format!("{long}{end}"), b"{}");
         world.publish(vec![world.event(PLACED, saga, None, "{}"), dead]).await;
     }
-    let person = BrowserPerson::at(&console).await;
+    let person = BrowserPerson::at(browser, &console);
     person.browser.look(390, 900, false).await.expect("a width");
     person.logs_in(first.name, &first.password).await;
     let run = async |script: &str| person.browser.run(script).await.expect("a result");
@@ -323,6 +328,9 @@ const CAUSES: [&str; 5] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_who_has_never_seen_it_finds_what_a_thousand_wait_for_and_mends_them_within_a_minute()
  {
+    let Some(browser) = WebBrowser::start().await.expect("a browser") else {
+        return left_out("chromedriver");
+    };
     let world = TestConsole::new("console_many").await;
     let console = world.console().await;
     let first = console.first.as_ref().expect("the first start");
@@ -335,7 +343,7 @@ async fn somebody_who_has_never_seen_it_finds_what_a_thousand_wait_for_and_mends
         }
         world.publish(messages).await;
     }
-    let person = BrowserPerson::at(&console).await;
+    let person = BrowserPerson::at(browser, &console);
     person.logs_in(first.name, &first.password).await;
     let begun = tokio::time::Instant::now();
     // The first page gives the number of sagas for each cause, separately although all failed in one step.

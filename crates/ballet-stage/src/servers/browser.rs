@@ -1,4 +1,4 @@
-//! A browser for the tests of pages: Chromium with its driver, found or installed. This speaks the WebDriver protocol,
+//! A browser for the tests of pages: Chromium with its driver. This speaks the WebDriver protocol,
 //! JSON over HTTP, itself: the crates for it bring a licence that we do not accept, or a second HTTP client.
 
 use std::process::Stdio;
@@ -9,11 +9,9 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, machine};
 use crate::processes::children::{Child, Children};
-use crate::servers::install::{self, CHROMIUM};
+use crate::servers::find;
 use crate::wait::wait_until;
 
-/// The variable that names the directory with `chromedriver`; then there is no search.
-const NAMED: &str = "BALLET_CHROMEDRIVER_BIN";
 const LONGEST_START: Duration = Duration::from_secs(60);
 /// The key of an element in the answers of the protocol.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -27,14 +25,13 @@ pub struct WebBrowser {
 }
 
 impl WebBrowser {
-    /// Starts a browser.
+    /// Starts a browser. `None` if there is no `chromedriver` on the `PATH`.
     ///
     /// # Errors
     ///
-    /// If there is none and it cannot be installed, or if it does not start.
-    pub async fn start() -> Result<Self, Error> {
-        let found = install::programs(&CHROMIUM, NAMED, &["chromedriver"]).await?;
-        let program = found.join("chromedriver");
+    /// If it does not start.
+    pub async fn start() -> Result<Option<Self>, Error> {
+        let Some(program) = find::on_path("chromedriver") else { return Ok(None) };
         let free = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr());
         let port = free.map_err(machine("find a free port"))?.port();
         let driver = Children::new()?
@@ -62,7 +59,7 @@ impl WebBrowser {
         let session = browser.ask(Method::POST, "/session", wanted).await?;
         let id = session["sessionId"].as_str().unwrap_or_default();
         browser.at = format!("{}/session/{id}", browser.at);
-        Ok(browser)
+        Ok(Some(browser))
     }
 
     /// Asks the driver.
@@ -144,9 +141,9 @@ impl WebBrowser {
         self.tool("Emulation.setEmulatedMedia", features).await.map(drop)
     }
 
-    /// Takes a picture of the page, as PNG in base64: of the whole page, or of the part that a person sees first.
-    pub async fn picture(&self, whole: bool) -> Result<String, Error> {
-        let how = json!({ "format": "png", "captureBeyondViewport": whole });
+    /// Takes a picture of the whole page, as PNG in base64.
+    pub async fn picture(&self) -> Result<String, Error> {
+        let how = json!({ "format": "png", "captureBeyondViewport": true });
         let picture = self.tool("Page.captureScreenshot", how).await?;
         Ok(picture["data"].as_str().unwrap_or_default().to_owned())
     }

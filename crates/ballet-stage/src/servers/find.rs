@@ -127,13 +127,14 @@ pub(crate) fn epmd() -> Option<PathBuf> {
     dirs.into_iter().map(|dir| dir.join("epmd")).find(|epmd| epmd.is_file())
 }
 
-pub(crate) fn on_path(program: &str) -> bool {
+pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH").unwrap_or_default())
-        .any(|dir| dir.join(program).is_file())
+        .map(|dir| dir.join(program))
+        .find(|file| file.is_file())
 }
 
 /// Returns the common places and the PATH.
-pub(crate) fn places(patterns: &[&str]) -> Vec<PathBuf> {
+fn places(patterns: &[&str]) -> Vec<PathBuf> {
     let mut dirs: Vec<_> = patterns.iter().flat_map(|pattern| expand(pattern)).collect();
     dirs.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
     dirs
@@ -156,7 +157,7 @@ fn too_old(version: ServerVersion, dir: &Path) -> MissingPrograms {
     MissingPrograms::TooOld(format!("version {version} in {}", dir.display()))
 }
 
-pub(crate) fn wrong(name: &'static str, dir: &OsStr) -> Error {
+fn wrong(name: &'static str, dir: &OsStr) -> Error {
     Error::Setting {
         name,
         value: dir.to_string_lossy().into_owned(),

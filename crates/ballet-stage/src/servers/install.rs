@@ -1,14 +1,12 @@
-//! Installs a server, or another program for tests, with the system's package manager.
+//! Installs a server with the system's package manager.
 
-use std::env;
 use std::fs::{self, File, OpenOptions};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::Arc;
 
 use tokio::process::Command;
 
-use crate::error::{Error, Result, machine};
+use crate::error::{Result, machine};
 use crate::servers::find::{self, MissingPrograms};
 use crate::servers::options::Progress;
 use crate::servers::server_set::base_dir;
@@ -47,45 +45,6 @@ pub(crate) const POSTGRES: SoftwarePackage = SoftwarePackage {
     brew: "postgresql@17",
     units: "postgresql.service",
     // Private servers run as that user, too.
-    user: "",
-};
-
-/// The packages for `examples/python-loyalty`. It is no server.
-pub(crate) const PYTHON: SoftwarePackage = SoftwarePackage {
-    server: "Python with pika and psycopg",
-    advice: "Install the Debian packages python3-pika and python3-psycopg, or \
-             `pip install pika \"psycopg[binary]\"` and name that Python in BALLET_PYTHON.",
-    apt: "python3-pika python3-psycopg",
-    dnf: "",
-    pacman: "",
-    brew: "",
-    units: "",
-    user: "",
-};
-
-/// The server that the tests of alarms query. `promtool` comes with it.
-pub(crate) const PROMETHEUS: SoftwarePackage = SoftwarePackage {
-    server: "Prometheus",
-    advice: "Install the package prometheus, or name the directory with the programs prometheus and \
-             promtool in BALLET_PROMETHEUS_BIN.",
-    apt: "prometheus",
-    dnf: "golang-github-prometheus",
-    pacman: "prometheus",
-    brew: "prometheus",
-    units: "prometheus.service",
-    user: "prometheus",
-};
-
-/// The browser of the tests of pages.
-pub(crate) const CHROMIUM: SoftwarePackage = SoftwarePackage {
-    server: "Chromium with its driver",
-    advice: "Install the packages chromium and chromium-driver, or name the directory with the program \
-             chromedriver in BALLET_CHROMEDRIVER_BIN.",
-    apt: "chromium chromium-driver",
-    dnf: "chromium chromedriver",
-    pacman: "chromium",
-    brew: "",
-    units: "",
     user: "",
 };
 
@@ -138,61 +97,18 @@ pub(crate) async fn install(
     Ok(Err(format!("installing {name} failed ({last}; all of it in {})", log.display())))
 }
 
-/// Finds the directory with these programs: that in the variable `named`, or one of the `PATH`. If they are not
-/// installed, the system's package manager installs them.
-pub(crate) async fn programs(
-    package: &SoftwarePackage,
-    named: &'static str,
-    programs: &[&str],
-) -> Result<PathBuf> {
-    let has_all = |dir: &Path| programs.iter().all(|program| dir.join(program).is_file());
-    if let Some(dir) = env::var_os(named).filter(|dir| !dir.is_empty()) {
-        return if has_all(Path::new(&dir)) {
-            Ok(dir.into())
-        } else {
-            Err(find::wrong(named, &dir))
-        };
-    }
-    tool(package, async || find::places(&[]).into_iter().find(|dir| has_all(dir))).await
-}
-
-/// Finds a program for tests that is no server, or installs its package.
-pub(crate) async fn tool(
-    package: &SoftwarePackage,
-    find: impl AsyncFn() -> Option<PathBuf>,
-) -> Result<PathBuf> {
-    if let Some(found) = find().await {
-        return Ok(found);
-    }
-    fs::create_dir_all(base_dir()).map_err(machine("create target/servers"))?;
-    let _lock = lock(true).await?;
-    // Another process may have installed it while we waited for the lock.
-    if let Some(found) = find().await {
-        return Ok(found);
-    }
-    let progress: Progress = Arc::new(|line| eprintln!("{line}"));
-    let mut tried = vec![MissingPrograms::NotInstalled(package.server).to_string()];
-    match install(package, &progress).await? {
-        Ok(()) => match find().await {
-            Some(found) => return Ok(found),
-            None => tried.push("the same after the installation".to_owned()),
-        },
-        Err(why) => tried.push(why),
-    }
-    Err(Error::NoServer { server: package.server, tried, advice: package.advice })
-}
-
 /// Makes the command that installs the package, if we may run one.
 async fn plan(package: &SoftwarePackage) -> Option<(&'static str, Command)> {
     let system = [("apt-get", package.apt), ("dnf", package.dnf), ("pacman", package.pacman)];
-    let usable = |(manager, name): &(&str, &str)| !name.is_empty() && find::on_path(manager);
+    let usable =
+        |(manager, name): &(&str, &str)| !name.is_empty() && find::on_path(manager).is_some();
     if let Some((_, name)) = system.into_iter().find(usable) {
         let mut command = as_root().await?;
         let script = include_str!("install.sh");
         command.args(["sh", "-c", script, "install", name, package.units, package.user]);
         return Some((name, command));
     }
-    if package.brew.is_empty() || !find::on_path("brew") {
+    if package.brew.is_empty() || find::on_path("brew").is_none() {
         return None;
     }
     let mut command = Command::new("brew");

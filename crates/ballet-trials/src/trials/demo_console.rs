@@ -14,9 +14,6 @@ use ballet_terminal::ui;
 use jiff::SignedDuration;
 use tokio::task::JoinHandle;
 
-/// The beginnings of the demo's lines with the console's address and its account.
-pub const SAYS: (&str, &str) = ("the console: ", "  as ");
-
 /// A console that ends when this value is dropped.
 #[derive(Debug)]
 pub struct DemoConsole {
@@ -87,9 +84,9 @@ async fn open(
         ..Options::new(contracts, broker, own)
     })
     .await?;
-    ui::print(&format!("  {}http://{}", SAYS.0, console.address));
+    ui::print(&format!("  the console: http://{}", console.address));
     if let Some(first) = console.first.take() {
-        ui::print(&format!("{}{} with the password {}", SAYS.1, first.name, first.password));
+        ui::print(&format!("  as {} with the password {}", first.name, first.password));
     }
     let task = tokio::spawn(async move {
         if let Err(error) = console.run().await {

@@ -187,7 +187,7 @@ async fn live(
     extent: ConsoleExtent,
 ) -> Result<Option<LivePage>> {
     let ConsoleExtent { rate, seconds, .. } = extent;
-    let Ok(browser) = WebBrowser::start().await else { return Ok(None) };
+    let Some(browser) = WebBrowser::start().await? else { return Ok(None) };
     let console = caught_up(stage, env).await?;
     let mut publisher = JournalPublisher::connect(env).await?;
     let time = Duration::from_secs(seconds);

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow, bail};
 use ballet::core::{Graph, ServiceContract, System, contract};
-use ballet_check::{Catalog, alarms, asyncapi, choreography, definitions, events, lanes, schemas};
+use ballet_check::{Catalog, asyncapi, choreography, definitions, events, lanes, schemas};
 
 use crate::joined_services;
 use crate::process::cargo;
@@ -27,7 +27,6 @@ use shop_load::demo::HINTS;
 const COMMAND: &str = "cargo xtask generate";
 const README: &str = "README.md";
 const WALK: &str = "docs/shop/try-it.md";
-const METRICS: &str = "docs/metrics.md";
 const GUIDE: &str = "docs/write-a-service.md";
 const JOIN: &str = "docs/join-from-any-language.md";
 const VERSIONS: &str = "docs/versions-of-a-saga.md";
@@ -72,17 +71,10 @@ pub(crate) fn run(check: bool) -> Result<ExitCode> {
 }
 
 fn generated(root: &Path) -> Result<Vec<GeneratedFile>> {
-    let mut all = vec![
-        GeneratedFile {
-            path: "docs/monitoring/alarms.yml".to_owned(),
-            text: alarms::rules(COMMAND),
-        },
-        GeneratedFile { path: "docs/monitoring/board.json".to_owned(), text: alarms::board() },
-        GeneratedFile {
-            path: "docs/contract.schema.json".to_owned(),
-            text: contract::schema_text(),
-        },
-    ];
+    let mut all = vec![GeneratedFile {
+        path: "docs/contract.schema.json".to_owned(),
+        text: contract::schema_text(),
+    }];
     for name in SystemName::value_variants() {
         all.extend(of_system(root, *name)?);
     }
@@ -101,7 +93,6 @@ fn generated(root: &Path) -> Result<Vec<GeneratedFile>> {
         (GUIDE, "sound", rust(&last_test(&read(&root.join(EXAMPLES_TEST))?.unwrap_or_default())?)),
         (JOIN, "contract", format!("```json\n{}\n```\n", contract.trim_end())),
         (VERSIONS, "versions", rust(&participant(&text(VERSIONS_EXAMPLE)?)?)),
-        (METRICS, "alarms", alarms::table()),
         (WALK, "hints", format!("```sh\n{HINTS}```\n")),
     ] {
         let page = match all.iter().position(|generated| generated.path == file) {

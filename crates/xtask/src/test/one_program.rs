@@ -123,14 +123,26 @@ pub(crate) fn show(end: &ProgramEnd) {
     }
 }
 
-/// The number of tests with this result, from the closing lines: `test result: ok. 3 passed; 0 failed`.
+/// The tests that were left out, each with its reason: `left out: alarms::rules: there is no promtool`.
+pub(crate) fn left_out(output: &str) -> impl Iterator<Item = &str> {
+    // The runner may have begun the line with the test's name.
+    output.lines().filter_map(|line| Some(line.split_once("left out: ")?.1))
+}
+
+/// The number of tests with this result, from the closing lines: `test result: ok. 3 passed; 0 failed`. A test that was
+/// left out has passed for the test runner, and counts as ignored.
 pub(crate) fn tests(output: &str, how: &str) -> usize {
     let closing = output.lines().filter_map(|line| line.strip_prefix("test result: "));
     let counts = closing.flat_map(|line| line.split(['.', ';'])).filter_map(|part| {
         let (count, ended) = part.trim().split_once(' ')?;
         if ended == how { count.parse::<usize>().ok() } else { None }
     });
-    counts.sum()
+    let count: usize = counts.sum();
+    match how {
+        "passed" => count.saturating_sub(left_out(output).count()),
+        "ignored" => count + left_out(output).count(),
+        _ => count,
+    }
 }
 
 #[cfg(test)]
@@ -160,5 +172,8 @@ mod tests_of_one {
         assert_eq!((tests(&output, "passed"), tests(&output, "ignored")), (6, 2));
         assert_eq!(tests("test result: FAILED. 1 passed; 2 failed; 0 ignored", "failed"), 2);
         assert_eq!(tests("nothing of the kind", "passed"), 0);
+        let output = format!("test a ... left out: a: there is no b\nok\n{line}\n");
+        assert_eq!((tests(&output, "passed"), tests(&output, "ignored")), (2, 2));
+        assert!(left_out(&output).eq(["a: there is no b"]));
     }
 }

@@ -16,7 +16,6 @@ const LONGEST: &[&str] = &[
     "ballet-tests engine",
     "ballet-cli dlq",
     "loyalty participant",
-    "ballet-tests alarms",
     "shop saga",
     "xtask chaos",
     "ballet-tests transport",

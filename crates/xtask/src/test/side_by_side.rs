@@ -50,6 +50,7 @@ pub(crate) async fn run(
     let mut running: FuturesUnordered<_> = waiting.by_ref().take(least).map(run).collect();
     let mut failed = Vec::new();
     let mut counts = [("passed", 0), ("failed", 0), ("ignored", 0)];
+    let mut left_out = Vec::new();
     let mut cpu = 0.0;
     while !running.is_empty() {
         let ended = tokio::select! {
@@ -71,6 +72,7 @@ pub(crate) async fn run(
         for (how, count) in &mut counts {
             *count += one_program::tests(&end.output, how);
         }
+        left_out.extend(one_program::left_out(&end.output).map(str::to_owned));
         if end.hung {
             let tests = alone::not_passed(&program, &end.output).await.unwrap_or_default();
             failed.push((program, tests));
@@ -105,6 +107,9 @@ pub(crate) async fn run(
             ui::yellow("passed only alone"),
             only_alone.join("; ")
         ));
+    }
+    if !left_out.is_empty() {
+        ui::print(&format!("\n{}: {}", ui::yellow("left out"), left_out.join("; ")));
     }
     let all_passed = broken.is_empty();
     if !all_passed {

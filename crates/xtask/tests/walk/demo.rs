@@ -162,10 +162,10 @@ async fn write_programs(root: &Path, place: &Path) {
         assert!(aliases.contains(alias), "{alias} is not in:\n{aliases}");
     }
     let ballet = build_ballet(root).await;
-    let python = ballet_stage::python().await.expect("a Python");
     let cargo = CARGO.replace("XTASK", XTASK).replace("BALLET", &ballet.display().to_string());
-    let python = format!("#!/bin/sh\nexec '{}' \"$@\"\n", python.display());
-    for (name, text) in [("cargo", cargo), ("python3", python)] {
+    let python = ballet_stage::python().await;
+    let python = python.map(|python| format!("#!/bin/sh\nexec '{}' \"$@\"\n", python.display()));
+    for (name, text) in [("cargo", cargo)].into_iter().chain(python.map(|text| ("python3", text))) {
         let file = place.join(name);
         fs::write(&file, text).expect("written");
         fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("a program");

@@ -1,14 +1,17 @@
 //! The service in Python with its broker and its database, and nobody else.
 
+use std::path::Path;
 use std::process::Stdio;
 
-use ballet_stage::{Servers, python};
+use ballet_stage::Servers;
 use ballet_testkit::TestSystem;
 use tokio::process::{Child, Command};
 
 use crate::contract::in_python;
 use crate::faults;
 
+/// The program without which tests of the service in Python are left out.
+pub(crate) const PYTHON: &str = "Python with pika and psycopg";
 pub(crate) const TRIGGER: &str = "orders.order_placed.v1";
 
 /// Creates everything that the service needs. The service does not run yet.
@@ -18,8 +21,8 @@ pub(crate) async fn asleep(name: &str) -> TestSystem {
 }
 
 /// Starts the service. It ends when the returned value is dropped.
-pub(crate) async fn start(system: &TestSystem) -> Child {
-    Command::new(python().await.expect("a Python with pika and psycopg"))
+pub(crate) fn start(python: &Path, system: &TestSystem) -> Child {
+    Command::new(python)
         .args(["-m", "loyalty"])
         .current_dir(faults::original())
         .env("PYTHONDONTWRITEBYTECODE", "1")

@@ -1,8 +1,9 @@
 //! The messages and sagas that the service in Python forgets.
 
+use ballet_stage::{left_out, python};
 use serde_json::json;
 
-use crate::alone::{self, TRIGGER};
+use crate::alone::{self, PYTHON, TRIGGER};
 
 /// A delete of too many rows is cancelled for its length, as `statement_timeout` does it.
 const OLD_ROWS: &str = "
@@ -19,6 +20,7 @@ const OLD_ROWS: &str = "
 
 #[tokio::test]
 async fn what_is_old_is_removed_in_portions_and_messages_go_on() {
+    let Some(python) = python().await else { return left_out(PYTHON) };
     let system = alone::asleep("forgetting").await;
     for sql in [include_str!("../../../python-loyalty/loyalty/schema.sql"), OLD_ROWS] {
         system.execute("loyalty", sql).await;
@@ -30,7 +32,7 @@ async fn what_is_old_is_removed_in_portions_and_messages_go_on() {
             "content_type": "application/json", "delivery_mode": 2 });
         system.publish_raw(TRIGGER, &properties, body.to_string()).await;
     }
-    let program = alone::start(&system).await;
+    let program = alone::start(&python, &system);
     system.until("loyalty", "select count(*) from account where points = 25", 40).await;
     let old = "select count(*) from inbox where received_at < now() - interval '8 days'";
     system.until("loyalty", old, 0).await;

@@ -11,11 +11,12 @@ mod retries;
 use std::path::Path;
 use std::time::Duration;
 
-use ballet_stage::python;
+use ballet_stage::{left_out, python};
 use ballet_testkit::participant::{Program, ProgramSuite};
 use futures_util::{StreamExt, stream};
 use tokio::sync::Mutex;
 
+use crate::alone::PYTHON;
 use crate::contract::{contract, in_python};
 use crate::faults::FAULTS;
 
@@ -26,8 +27,7 @@ const SOON: Duration = Duration::from_secs(12);
 /// The number of shares of the faults. `BALLET_TURN` says which one is tried; without it all are.
 const SHARES: usize = 4;
 
-async fn program_in_python(dir: &Path) -> Program {
-    let python = python().await.expect("a Python with pika and psycopg");
+fn program_in_python(python: &Path, dir: &Path) -> Program {
     // Without it, the modules of a fault could be those that were compiled before.
     Program::new(python).args(["-m", "loyalty"]).dir(dir).env("PYTHONDONTWRITEBYTECODE", "1")
 }
@@ -41,13 +41,15 @@ async fn the_service_in_rust_keeps_the_contract_whatever_happens_to_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_service_in_python_keeps_the_contract_whatever_happens_to_it() {
+    let Some(python) = python().await else { return left_out(PYTHON) };
     let _turn = TURN.lock().await;
-    let program = program_in_python(&faults::original()).await;
+    let program = program_in_python(&python, &faults::original());
     ProgramSuite::new(program, in_python()).check().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_fault_is_found_by_its_scenario() {
+    let Some(python) = &python().await else { return left_out(PYTHON) };
     let _turn = TURN.lock().await;
     let turn: Option<usize> =
         std::env::var("BALLET_TURN").ok().map(|turn| turn.parse().expect("a number"));
@@ -56,7 +58,7 @@ async fn each_fault_is_found_by_its_scenario() {
     let missed = stream::iter(tried.map(|(_, fault)| fault))
         .map(|fault| async move {
             let copy = fault.copy("tried");
-            let program = program_in_python(copy.dir()).await;
+            let program = program_in_python(python, copy.dir());
             let suite = ProgramSuite::new(program, in_python()).patience(SOON);
             let mut ended = suite.run(fault.scenario).await;
             eprintln!("{}: {} ended", fault.name, fault.scenario);

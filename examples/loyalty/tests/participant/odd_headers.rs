@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use ballet::Clock;
 use ballet_amqp::{AMQPValue, BasicProperties, Broker, FieldTable, Publish, RabbitMq};
-use ballet_stage::Method;
+use ballet_stage::{Method, left_out, python};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::alone::{self, TRIGGER};
+use crate::alone::{self, PYTHON, TRIGGER};
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -25,6 +25,7 @@ fn nested(levels: usize) -> AMQPValue {
 
 #[tokio::test]
 async fn a_header_that_python_cannot_read_or_write_stops_nobody() {
+    let Some(python) = python().await else { return left_out(PYTHON) };
     let system = alone::asleep("odd_headers").await;
     let clock = Clock::system();
     let session = RabbitMq::new(system.env.ops_amqp_url()).expect("a URL").connect("test").await;
@@ -66,7 +67,7 @@ async fn a_header_that_python_cannot_read_or_write_stops_nobody() {
         timeout(SOON, confirms.next()).await.expect("in time").expect("open").expect("confirmed");
         ids.push(id);
     }
-    let program = alone::start(&system).await;
+    let program = alone::start(&python, &system);
     let letters = system.dead_letters(all.len() - 1).await;
     for (id, (_, body, reason)) in ids.iter().zip(&all) {
         let letter = letters.iter().find(|letter| letter["properties"]["message_id"] == **id);
@@ -86,6 +87,7 @@ async fn a_header_that_python_cannot_read_or_write_stops_nobody() {
 
 #[tokio::test]
 async fn headers_that_leave_a_copy_no_room_in_a_frame_stop_nobody() {
+    let Some(python) = python().await else { return left_out(PYTHON) };
     let system = alone::asleep("long_headers").await;
     let clock = Clock::system();
     let customer = clock.new_id(clock.now());
@@ -123,7 +125,7 @@ async fn headers_that_leave_a_copy_no_room_in_a_frame_stop_nobody() {
         let sent = system.env.management().call(Method::POST, &path, Some(&message)).await;
         assert_eq!(sent.expect("an answer"), json!({ "routed": true }));
     }
-    let program = alone::start(&system).await;
+    let program = alone::start(&python, &system);
     let letters = system.dead_letters(4).await;
     let headers: Vec<_> = letters.iter().map(|letter| &letter["properties"]["headers"]).collect();
     let is_refused = |headers: &&Value| headers["x-dead-reason"] == "headers_too_big";

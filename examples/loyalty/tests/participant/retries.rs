@@ -1,9 +1,10 @@
 //! A message on which the service in Python fails each time.
 
 use ballet::core::MessageId;
+use ballet_stage::{left_out, python};
 use serde_json::json;
 
-use crate::alone::{self, TRIGGER};
+use crate::alone::{self, PYTHON, TRIGGER};
 
 const SAGA: &str = "0193f7a0-0000-4000-8000-000000000001";
 /// More points than a `bigint` holds.
@@ -12,8 +13,9 @@ const BODY: &str = r#"{"customer_id": "0193f7a0-0000-4000-8000-000000000002",
 
 #[tokio::test]
 async fn what_fails_each_time_waits_in_every_retry_queue_and_then_is_a_dead_letter() {
+    let Some(python) = python().await else { return left_out(PYTHON) };
     let system = alone::asleep("retries").await;
-    let program = alone::start(&system).await;
+    let program = alone::start(&python, &system);
     let properties = json!({
         "correlation_id": SAGA, "content_type": "application/json", "delivery_mode": 2, "headers": { "price": 7 },
     });

@@ -1,0 +1,50 @@
+//! Programs beside the servers that some tests need. A test without its program is left out.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use crate::servers::find;
+
+/// The interpreters to try. The system's packages are for the system's Python, which may not be the first on the
+/// `PATH`.
+const PYTHONS: [&str; 2] = ["python3", "/usr/bin/python3"];
+
+/// Finds a program on the `PATH`.
+#[must_use]
+pub fn program(name: &str) -> Option<PathBuf> {
+    find::on_path(name)
+}
+
+/// Finds a Python interpreter that has `pika` and `psycopg`.
+pub async fn python() -> Option<PathBuf> {
+    for python in PYTHONS.map(PathBuf::from) {
+        if has_both(&python).await {
+            return Some(python);
+        }
+    }
+    None
+}
+
+async fn has_both(python: &Path) -> bool {
+    let looks = Command::new(python)
+        .args(["-c", "import pika, psycopg"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    looks.await.is_ok_and(|status| status.success())
+}
+
+/// Reports the running test as left out, by its name, because this program is missing. The line goes to standard error
+/// directly, because the test runner hides what a passed test prints. `cargo xtask test` does not count such a test as
+/// passed.
+pub fn left_out(missing: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    let line = format!("left out: {test}: there is no {missing}\n");
+    // At once, so that no other line gets into it. Without standard error nobody reads it.
+    std::io::stderr().write_all(line.as_bytes()).ok();
+}
