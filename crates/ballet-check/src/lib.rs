@@ -6,7 +6,7 @@
 //! | the page of all events, field by field | [`events::page`] |
 //! | the page of all sagas, with their diagrams | [`choreography::page`] |
 //! | all events with their publishers and consumers, as data | [`listing::events`] |
-//! | one saga as a diagram | [`mermaid::flowchart`], [`lanes::svg`] |
+//! | one saga as a diagram | [`lanes::svg`] |
 //! | the broker's definitions for development | [`definitions::text`] |
 //! | AsyncAPI documents of a service or the system | [`asyncapi::of_service`], [`asyncapi::of_system`] |
 //! | the services that a change of contracts breaks | [`diff::Diff`] |
@@ -30,4 +30,4 @@ pub mod validate;
 pub use contracts::{Contracts, ContractsError};
 pub use documents::{asyncapi, definitions, listing, schemas};
 pub use pages::catalog::{Catalog, CatalogError};
-pub use pages::{choreography, events, lanes, mermaid};
+pub use pages::{choreography, events, lanes};

@@ -5,7 +5,6 @@ use std::fmt::Write;
 use ballet_core::{CopyPart, Graph, StepKind};
 
 use crate::markdown::{code, codes, table};
-use crate::pages::mermaid;
 
 /// Returns the page of all sagas of a system. `made_by` is the command that generates it.
 #[must_use]
@@ -111,31 +110,18 @@ fn section(page: &mut String, graph: &Graph, saga: &str) {
         write!(
             page,
             " It has several versions: a run ends under the one under which it began. Runs begin under \
-             version {begun}."
+             version {begun}, which is drawn."
         )
         .ok();
     }
-    page.push_str(
+    write!(
+        page,
         "\n\nAn origin without an event begins with a request over HTTP; a step with several waits for \
-         all of them. Dotted lines are refusals and \
-         compensations. A double frame is the pivot, a hexagon is a decision of the owner, and a \
-         rounded box is a step that cannot refuse.\n",
-    );
-    for version in versions.iter().rev() {
-        if versions.len() > 1 {
-            write!(page, "\n### Version {version}\n").ok();
-        }
-        let graph = graph.in_version(saga, *version);
-        write!(page, "\n```mermaid\n{}```\n", mermaid::flowchart(&graph, saga)).ok();
-        if *version == begun {
-            write!(
-                page,
-                "\nThe same with a lane for each service, time downwards:\n\n\
-                 ![{saga}: a lane for each service]({saga}.svg)\n"
-            )
-            .ok();
-        }
-    }
+         all of them. A dashed frame is an event from outside of the saga, a double frame is the pivot, \
+         cut corners are a decision of the owner, and a rounded box is an origin or a step that cannot \
+         refuse.\n\n![{saga}: a lane for each service, time downwards]({saga}.svg)\n"
+    )
+    .ok();
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A small shop as a flowchart and as a page.
+//! A small shop as a page.
 
 use ballet_core::{EventType, Part, Runs, SagaPart, StepPart, SubscriptionPart, System, Versions};
 
@@ -42,42 +42,12 @@ fn graph() -> Graph {
 }
 
 #[test]
-fn a_flowchart_shows_steps_refusals_and_compensations() {
-    let expected = "\
-flowchart TD
-    event_cart_checked_out([\"cart.checked_out.v1\"])
-    event_cart_checked_out --> orders_accept
-    orders_accept([\"<b>orders</b><br/>accept<br/><i>origin</i>\"])
-    orders_place([\"<b>orders</b><br/>place<br/><i>origin</i>\"])
-    inventory_reserve[\"<b>inventory</b><br/>reserve<br/><i>compensatable</i>\"]
-    inventory_pick[[\"<b>inventory</b><br/>pick<br/><i>pivot, calls outside</i>\"]]
-    orders_accept --> event_orders_order_placed
-    event_orders_order_placed([\"orders.order_placed.v1\"])
-    event_orders_order_placed --> inventory_reserve
-    orders_place --> event_orders_order_placed
-    inventory_reserve -->|stock_reserved| inventory_pick
-    inventory_pick --> event_inventory_stock_picked
-    event_inventory_stock_picked([\"inventory.stock_picked.v1\"])
-    abort{{\"<b>orders</b><br/>orders.order_cancelled.v1\"}}
-    orders_accept -.->|refused| abort
-    inventory_reserve -.->|stock_short| abort
-    abort -.-> compensate_inventory_pick[\"<b>inventory</b><br/>compensate pick<br/>stock_released\"]
-    compensate_inventory_pick -.-> compensate_inventory_reserve[\"<b>inventory</b><br/>compensate reserve<br/>stock_released\"]
-    classDef inventory stroke:#3b82f6,stroke-width:2px
-    class inventory_reserve,compensate_inventory_reserve,inventory_pick,compensate_inventory_pick inventory
-    classDef orders stroke:#10b981,stroke-width:2px
-    class orders_accept,orders_place orders
-";
-    assert_eq!(mermaid::flowchart(&graph(), "fulfillment"), expected);
-}
-
-#[test]
-fn the_page_draws_every_step_and_lists_every_projection() {
+fn the_page_shows_the_picture_and_lists_every_projection() {
     let page = page(&graph(), "make pages");
     for part in [
         "`orders` owns it",
         "`pick` is the pivot: once the owner has recorded `inventory.stock_picked.v1`",
-        "inventory_reserve[\"<b>inventory</b><br/>reserve<br/><i>compensatable</i>\"]\n",
+        "![fulfillment: a lane for each service, time downwards](fulfillment.svg)\n",
         "| `inventory` | `carts` | `cart.checked_out.v1` |\n",
     ] {
         assert!(page.contains(part), "{part:?} is missing in:\n{page}");

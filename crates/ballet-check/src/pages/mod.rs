@@ -4,4 +4,3 @@ pub(crate) mod catalog;
 pub mod choreography;
 pub mod events;
 pub mod lanes;
-pub mod mermaid;

@@ -2,8 +2,7 @@
 
 use anyhow::Result;
 use ballet::core::Graph;
-use ballet_check::{lanes, mermaid};
-use clap::ValueEnum;
+use ballet_check::lanes;
 
 use crate::base::exit::{ExitStatus, usage};
 use crate::base::systems::contracts;
@@ -12,23 +11,12 @@ use crate::base::ui;
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   ballet diagram > saga.svg
-  ballet diagram order_fulfillment --form mermaid";
+  ballet diagram order_fulfillment > saga.svg";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The saga [default: the only one]
     saga: Option<String>,
-    /// The form of the picture
-    #[arg(long, value_enum, default_value_t = DiagramForm::Svg)]
-    form: DiagramForm,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum DiagramForm {
-    /// A lane for each service, time downwards
-    Svg,
-    /// A Mermaid flowchart, for Markdown
-    Mermaid,
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitStatus> {
@@ -43,12 +31,6 @@ pub(crate) fn run(args: &Args) -> Result<ExitStatus> {
         }
         (None, all) => return Err(usage(format!("name one of the sagas: {}", all.join(", ")))),
     };
-    let picture = match args.form {
-        DiagramForm::Svg => lanes::svg(&graph, saga),
-        DiagramForm::Mermaid => {
-            mermaid::flowchart(&graph.in_version(saga, graph.begun_version(saga)), saga)
-        }
-    };
-    ui::print(picture.trim_end());
+    ui::print(lanes::svg(&graph, saga).trim_end());
     Ok(ExitStatus::All)
 }
