@@ -8,7 +8,6 @@
 //! | all events with their publishers and consumers, as data | [`listing::events`] |
 //! | one saga as a diagram | [`lanes::svg`] |
 //! | the broker's definitions for development | [`definitions::text`] |
-//! | AsyncAPI documents of a service or the system | [`asyncapi::of_service`], [`asyncapi::of_system`] |
 //! | the services that a change of contracts breaks | [`diff::Diff`] |
 //! | the JSON Schema of each event, in a separate file | [`schemas::text`] |
 //! | the event that reports a compensation by hand | [`solved_event::body`] |
@@ -28,6 +27,6 @@ mod takes;
 pub mod validate;
 
 pub use contracts::{Contracts, ContractsError};
-pub use documents::{asyncapi, definitions, listing, schemas};
+pub use documents::{definitions, listing, schemas};
 pub use pages::catalog::{Catalog, CatalogError};
 pub use pages::{choreography, events, lanes};

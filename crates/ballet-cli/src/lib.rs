@@ -18,7 +18,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::author::{
-    asyncapi, catalog, check, contract, diagram, id, manual, new, participant, trials, validate,
+    catalog, check, contract, diagram, id, manual, new, participant, trials, validate,
 };
 use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
@@ -47,9 +47,6 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// The AsyncAPI 3 document of the system, or of one service
-    #[command(after_help = asyncapi::EXAMPLES)]
-    Asyncapi(asyncapi::Args),
     /// Check that all that must hold does, in the running demo or in any system
     #[command(after_help = audit::EXAMPLES)]
     Audit(audit::Args),
@@ -207,7 +204,6 @@ fn start(args: Args) -> anyhow::Result<ExitStatus> {
 async fn run(args: Args) -> anyhow::Result<ExitStatus> {
     systems::name(args.options.contracts.as_deref());
     match args.command {
-        Command::Asyncapi(given) => asyncapi::run(&given),
         Command::Audit(given) => Box::pin(audit::run(&given, &args.options)).await,
         Command::Catalog(given) => catalog::run(&given, &args.options),
         Command::Chaos(given) => trials::run("chaos", &given),

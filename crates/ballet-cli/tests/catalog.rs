@@ -1,4 +1,4 @@
-//! Commands that need no server: the system's events, its AsyncAPI document, and the command's own manual.
+//! Commands that need no server: the system's events, its picture, and the command's own manual.
 
 use std::fs;
 use std::path::Path;
@@ -120,20 +120,6 @@ fn contracts_that_were_written_by_hand_declare_the_abort_and_keys_or_none() {
     let err = ballet_on(&folder, &["sagas", "show", "order=17"]).ends_with(2).err;
     assert!(err.contains("no contract declares a business key"), "{err}");
     fs::remove_dir_all(place).expect("removed");
-}
-
-#[test]
-fn the_asyncapi_documents_are_those_of_the_repository() {
-    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/asyncapi");
-    for (arguments, file) in [
-        (&["asyncapi"][..], "shop.json"),
-        (&["asyncapi", "--service", "payments"], "payments.json"),
-    ] {
-        let out = ballet(arguments).ends_with(0).out;
-        assert_eq!(out, fs::read_to_string(docs.join(file)).expect("a document"), "{file}");
-    }
-    let err = ballet(&["asyncapi", "--service", "billing"]).ends_with(2).err;
-    assert!(err.contains("shop has no service billing"), "{err}");
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Subcommands for the authors of services: they work on contracts and code, without a running system. `trials` calls
 //! the project's own program for that.
 
-pub(crate) mod asyncapi;
 pub(crate) mod catalog;
 pub(crate) mod check;
 pub(crate) mod contract;

@@ -14,8 +14,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow, bail};
-use ballet::core::{Graph, ServiceContract, System, contract};
-use ballet_check::{Catalog, asyncapi, choreography, definitions, events, lanes, schemas};
+use ballet::core::{Graph, contract};
+use ballet_check::{Catalog, choreography, definitions, events, lanes, schemas};
 
 use crate::joined_services;
 use crate::process::cargo;
@@ -151,7 +151,6 @@ fn of_system(root: &Path, name: SystemName) -> Result<Vec<GeneratedFile>> {
         path: format!("docs/{folder}/{saga}.svg"),
         text: lanes::svg(&graph, saga),
     }));
-    all.extend(asyncapi_documents(system, &[contracts, joined].concat()));
     all.extend(documents.iter().map(|(service, document)| GeneratedFile {
         path: format!("docs/openapi/{service}.json"),
         text: document.text(),
@@ -161,19 +160,6 @@ fn of_system(root: &Path, name: SystemName) -> Result<Vec<GeneratedFile>> {
     let text = whole.map_err(|why| anyhow!("the document of the whole of {folder}: {why}"))?;
     all.push(GeneratedFile { path: format!("docs/openapi/{folder}.json"), text });
     Ok(all)
-}
-
-/// The AsyncAPI documents of the services, and of all together.
-fn asyncapi_documents(system: &System, contracts: &[ServiceContract]) -> Vec<GeneratedFile> {
-    let of_service = |contract: &ServiceContract| {
-        let service = contract.service();
-        let text = asyncapi::of_service(system, contracts, service)?;
-        Some(GeneratedFile { path: format!("docs/asyncapi/{service}.json"), text })
-    };
-    let mut all: Vec<GeneratedFile> = contracts.iter().filter_map(of_service).collect();
-    let text = asyncapi::of_system(system, contracts);
-    all.push(GeneratedFile { path: format!("docs/asyncapi/{}.json", system.name), text });
-    all
 }
 
 /// The example's test that checks the declarations of all services.
