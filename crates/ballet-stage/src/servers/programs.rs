@@ -44,6 +44,7 @@ async fn has_both(python: &Path) -> bool {
 pub fn left_out(missing: &str) {
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("a test");
-    // Without standard error nobody reads it.
-    writeln!(std::io::stderr(), "left out: {test}: there is no {missing}").ok();
+    let line = format!("left out: {test}: there is no {missing}\n");
+    // At once, so that no other line gets into it. Without standard error nobody reads it.
+    std::io::stderr().write_all(line.as_bytes()).ok();
 }
