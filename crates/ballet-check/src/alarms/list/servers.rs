@@ -110,7 +110,7 @@ pub(super) const ALARMS: &[Alarm] = &[
         rings: "max by (job) (gateway_database_away) > 0",
         unless: &[],
         minutes: 1,
-        summary: "{job} has no database: it refuses requests with an Idempotency-Key, and counts limits alone",
+        summary: "{job} has no database: it refuses requests with an Idempotency-Key",
         action: "look at the gateway's database. Its `/readyz` lists the routes that stand still",
     },
     Alarm {
