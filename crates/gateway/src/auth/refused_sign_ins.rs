@@ -19,12 +19,12 @@ pub(crate) struct RefusedSignIns(Limiter);
 
 impl RefusedSignIns {
     pub(crate) fn new() -> Self {
-        Self(Limiter::new(None))
+        Self(Limiter::new())
     }
 
     /// Refuses further credentials of an address that sent too many wrong ones.
-    pub(crate) async fn check(&self, limits: &Limits, address: &str) -> Result<(), Problem> {
-        let Some(wait) = self.0.spent(RATE, address).await else { return Ok(()) };
+    pub(crate) fn check(&self, limits: &Limits, address: &str) -> Result<(), Problem> {
+        let Some(wait) = self.0.spent(&rate(limits), address) else { return Ok(()) };
         metrics::counter!("gateway_limited_total", "rate" => RATE).increment(1);
         let detail = format!(
             "{} credentials from this address did not count within a minute: no further ones are \
@@ -35,8 +35,8 @@ impl RefusedSignIns {
     }
 
     /// Counts refused credentials.
-    pub(crate) async fn note(&self, limits: &Limits, address: &str) {
-        self.0.take(&rate(limits), address).await;
+    pub(crate) fn note(&self, limits: &Limits, address: &str) {
+        self.0.take(&rate(limits), address);
     }
 }
 

@@ -83,11 +83,8 @@ fn readiness(parts: &PrivateState) -> Readiness {
             true => "ok",
         },
         database: match database {
-            None => "none: limits hold for each gateway alone",
-            Some(_) if is_away => {
-                "away: limits hold for each gateway alone, and requests with an Idempotency-Key \
-                 are answered with 503"
-            }
+            None => "none",
+            Some(_) if is_away => "away: requests with an Idempotency-Key are answered with 503",
             Some(_) => "ok",
         },
         stands_still: if is_away { keyed_only(&gate.config) } else { Vec::new() },

@@ -77,7 +77,7 @@ async fn decide<'gate>(
         None => peer::client_name(exchange.address).into(),
     };
     if let Some(policy) = &access.policy {
-        let verdict = gate.lasting.limiter.take(&policy.rate, &client).await;
+        let verdict = gate.lasting.limiter.take(&policy.rate, &client);
         let refused = (!verdict.allowed).then(|| verdict.problem(&policy.rate));
         exchange.limited = Some((policy, verdict));
         refused.map_or(Ok(()), Err)?;
@@ -111,10 +111,10 @@ async fn identify(
     }
     let (refused, limits) = (&gate.lasting.refused, &gate.config.limits);
     let address = peer::client_name(exchange.address);
-    refused.check(limits, &address).await?;
+    refused.check(limits, &address)?;
     let identified = gate.sign_in.identify(headers).await;
     if matches!(&identified, Err(wrong) if wrong.is_guess) {
-        refused.note(limits, &address).await;
+        refused.note(limits, &address);
     }
     identified.map_err(|wrong| wrong.problem)
 }

@@ -1,7 +1,6 @@
 //! Limits on the number of a client's requests.
 
 pub(crate) mod at_once;
-pub(crate) mod bucket;
 pub(crate) mod counts;
 pub(crate) mod limiter;
 pub(crate) mod verdict;

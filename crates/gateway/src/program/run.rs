@@ -75,7 +75,7 @@ async fn run(
     let database = database.transpose()?.map(Arc::new);
     let (stop, stopping) = watch::channel(false);
     let lasting = ProcessState {
-        limiter: Arc::new(Limiter::new(database.clone())),
+        limiter: Arc::new(Limiter::new()),
         at_once: ClientRequests::default(),
         database: database.clone(),
         refused: Arc::new(RefusedSignIns::new()),
@@ -86,8 +86,7 @@ async fn run(
     let listen = config.listen.clone();
     let current = CurrentGate::new(Gate::new(config, file, lasting, None).await?);
     if let Some(database) = database {
-        let current = current.clone();
-        tokio::spawn(database.keep(move || current.get().config.rates.clone()));
+        tokio::spawn(database.keep());
     }
     let bind = async |address| {
         let listener = TcpListener::bind(address).await;

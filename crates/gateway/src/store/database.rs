@@ -10,11 +10,18 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgPool, SqlStr};
 use tokio::time::timeout;
 
-use crate::config::file::{self, Rate};
-use crate::store::{idempotent_requests, rate_windows};
+use crate::config::file;
+use crate::store::idempotent_requests;
 
-const MIGRATION: &str = include_str!("../../migrations/0001_gateway.sql");
-/// After a failure, requests that do not need the database leave it alone for this long.
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "gateway", include_str!("../../migrations/0001_gateway.sql")),
+    (
+        2,
+        "rates are counted in each gateway",
+        include_str!("../../migrations/0002_rates_are_counted_in_each_gateway.sql"),
+    ),
+];
+/// The time between two looks at a database that is away.
 const PAUSE: Duration = Duration::from_secs(1);
 /// The limit for the test of a connection that returns to the pool.
 const TEST: Duration = Duration::from_secs(2);
@@ -39,8 +46,8 @@ pub(crate) struct Database {
     /// The file with the URL, and its last content.
     file: Option<(PathBuf, Mutex<String>)>,
     prepared: AtomicBool,
-    /// The time of the last failure, and its reason.
-    failed_at: Mutex<Option<(Instant, String)>>,
+    /// The reason of the last failure, until a statement succeeds.
+    failure: Mutex<Option<String>>,
 }
 
 fn options(url: &str, patience: Duration) -> Result<PgConnectOptions, String> {
@@ -77,8 +84,8 @@ impl Database {
                 Box::pin(async move { Ok(matches!(timeout(TEST, db.ping()).await, Ok(Ok(())))) })
             })
             .connect_lazy_with(options(&url, patience)?);
-        let (prepared, failed_at) = (AtomicBool::new(false), Mutex::default());
-        Ok(Self { pool, patience, file, prepared, failed_at })
+        let (prepared, failure) = (AtomicBool::new(false), Mutex::default());
+        Ok(Self { pool, patience, file, prepared, failure })
     }
 
     /// Reads the file with the URL again. Connections stay; new ones use the new login.
@@ -96,16 +103,9 @@ impl Database {
         *last = url;
     }
 
-    /// Whether the last statement succeeded, or the last failure was a while ago.
-    pub(crate) fn is_worth_asking(&self) -> bool {
-        let failed_at = self.failed_at.lock().unwrap_or_else(PoisonError::into_inner);
-        self.prepared.load(Ordering::Acquire)
-            && failed_at.as_ref().is_none_or(|(at, _)| at.elapsed() >= PAUSE)
-    }
-
     pub(crate) fn is_away(&self) -> bool {
         !self.prepared.load(Ordering::Acquire)
-            || self.failed_at.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+            || self.failure.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// Runs statements within the time that a request can wait.
@@ -125,23 +125,23 @@ impl Database {
     }
 
     fn note(&self, failure: Option<&DatabaseAway>) {
-        let mut failed_at = self.failed_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         let said = failure.map(ToString::to_string);
-        match (&said, &*failed_at) {
+        match (&said, &*last) {
             // Log the first reason and each new one: after a restart it may refuse the login.
-            (Some(why), last) if last.as_ref().is_none_or(|(_, before)| before != why) => {
-                tracing::warn!("{why}; rates are limited per process meanwhile");
+            (Some(why), before) if before.as_ref() != Some(why) => {
+                tracing::warn!("{why}; requests with an Idempotency-Key are refused meanwhile");
             }
             (None, Some(_)) => tracing::info!("the gateway's database is back"),
             _ => {}
         }
-        *failed_at = said.map(|why| (Instant::now(), why));
+        *last = said;
         metrics::gauge!("gateway_database_away").set(if failure.is_some() { 1.0 } else { 0.0 });
     }
 
     /// Creates the tables as soon as the database can be reached. Then it checks the connection regularly, and removes
-    /// old rows: those of `rates` when their window is over.
-    pub(crate) async fn keep(self: Arc<Self>, rates: impl Fn() -> Vec<Rate>) {
+    /// old rows.
+    pub(crate) async fn keep(self: Arc<Self>) {
         self.read_again();
         while let Err(away) = self.migrate().await {
             self.note(Some(&away));
@@ -156,7 +156,7 @@ impl Database {
             // With this, readiness and metrics know of its absence before a request does.
             let look = self.ask(async |pool| sqlx::query("select 1").execute(pool).await).await;
             if look.is_ok() && cleaned_at.is_none_or(|at| at.elapsed() >= CLEAN_EVERY) {
-                self.clean(&rates(), &mut portion).await;
+                self.clean(&mut portion).await;
                 cleaned_at = Some(Instant::now());
             }
             tokio::time::sleep(if look.is_ok() { LOOK_EVERY } else { PAUSE }).await;
@@ -165,16 +165,13 @@ impl Database {
 
     /// Removes old rows. A portion that takes too long stays, and the next is smaller: large answers take long to
     /// remove, so this says nothing of the database.
-    async fn clean(&self, rates: &[Rate], portion: &mut u32) {
+    async fn clean(&self, portion: &mut u32) {
         *portion = PORTION.min(*portion * 2);
         for _ in 0..PORTIONS {
             let most = *portion;
-            let removed = async {
-                let keys = idempotent_requests::remove_old(&self.pool, most).await?;
-                let windows = rate_windows::remove_old(&self.pool, rates, most).await?;
-                Ok::<_, sqlx::Error>(keys.max(windows))
-            };
-            match timeout(self.patience, removed).await {
+            let removed = idempotent_requests::remove_old(&self.pool, most);
+            // The server ends a statement after `patience`. Its rows are locked until then, and would be skipped.
+            match timeout(self.patience * 2, removed).await {
                 Ok(Ok(count)) if count >= u64::from(most) => {}
                 Ok(Ok(_)) => return,
                 Ok(Err(error)) if !is_cancelled(&error) => {
@@ -189,10 +186,11 @@ impl Database {
     }
 
     async fn migrate(&self) -> Result<(), DatabaseAway> {
-        let kind = MigrationType::Simple;
-        let sql = SqlStr::from_static(MIGRATION);
-        let mut migrator =
-            Migrator::with_migrations(vec![Migration::new(1, "gateway".into(), kind, sql, false)]);
+        let migrations = MIGRATIONS.map(|(number, what, sql)| {
+            let sql = SqlStr::from_static(sql);
+            Migration::new(number, what.into(), MigrationType::Simple, sql, false)
+        });
+        let mut migrator = Migrator::with_migrations(migrations.into());
         migrator.dangerous_set_table_name("gateway._migrations");
         migrator.create_schema("gateway");
         // A gateway of the previous release may start beside one of the next.

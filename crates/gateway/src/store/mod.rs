@@ -2,4 +2,3 @@
 
 pub(crate) mod database;
 pub(crate) mod idempotent_requests;
-pub(crate) mod rate_windows;

@@ -6,6 +6,7 @@ mod alarms;
 mod auth;
 mod config;
 mod crowds;
+mod database;
 mod guesses;
 mod idempotency;
 mod openapi;

@@ -1,4 +1,4 @@
-//! Expired rows: of keys, and of windows of rates.
+//! Expired rows of keys.
 
 use ballet_stage::{Database, Postgres, wait_until};
 use sqlx::{Connection, Executor, PgConnection};
@@ -14,12 +14,7 @@ const OLD: &str = "
         (client, key, fingerprint, attempt, lease_until, expires_at)
     select 'c', 'k' || number, '', 1, now() - interval '3 days',
         now() - interval '2 days' + number * interval '1 second'
-    from generate_series(1, 12000) as number;
-    insert into gateway.rate_window (rate, client, window_start, taken, granted)
-    select 'keys', 'c' || number, floor(extract(epoch from now()))::bigint - 3 * 86400, 1, 1
-    from generate_series(1, 12000) as number
-    union all select 'another', 'c', floor(extract(epoch from now()))::bigint - 3 * 86400, 1, 1
-    union all select 'keys', 'now', floor(extract(epoch from now()))::bigint, 1, 1";
+    from generate_series(1, 12000) as number";
 
 /// Returns the number of rows in a table of the gateway.
 pub(crate) async fn count(shop: &KeyedShop, table: &str) -> i64 {
@@ -41,25 +36,22 @@ async fn what_is_over_is_removed_in_portions_and_what_is_used_again_meanwhile_st
     assert!(!shop.gateway.ended().await);
     let connect = async || PgConnection::connect(shop.database.url()).await.unwrap();
     connect().await.execute(OLD).await.unwrap();
-    // As if another gateway was using two of them again at this moment.
+    // As if another gateway was using one of them again at this moment.
     let mut other = connect().await;
     let again = "begin; update gateway.idempotent_request set expires_at = now() + interval '1 day' \
-                 where key = 'k1'; update gateway.rate_window \
-                 set window_start = window_start + 3 * 86400 where client = 'c1'";
+                 where key = 'k1'";
     other.execute(again).await.unwrap();
     let _cleans = shop.another().await;
     wait_until("what is over to be gone", LIMIT, || async {
-        let left = (count(&shop, "idempotent_request").await, count(&shop, "rate_window").await);
-        if left <= (1, 3) { Ok(Some(())) } else { Err(format!("{left:?}")) }
+        let left = count(&shop, "idempotent_request").await;
+        if left <= 1 { Ok(Some(())) } else { Err(format!("{left} are left")) }
     })
     .await
     .unwrap();
     other.execute("commit").await.unwrap();
-    let kept = "select key from gateway.idempotent_request \
-                union all (select rate || ' ' || client from gateway.rate_window order by 1)";
+    let kept = "select key from gateway.idempotent_request";
     let kept: Vec<String> = sqlx::query_scalar(kept).fetch_all(&mut other).await.unwrap();
-    // The window of another config's rate is unknown.
-    assert_eq!(kept, ["k1", "another c", "keys c1", "keys now"]);
+    assert_eq!(kept, ["k1"]);
 }
 
 /// Rows that take long to remove, like those of large answers: three seconds for all of them.
