@@ -15,9 +15,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::author::{
-    catalog, check, contract, diagram, id, new, participant, trials, validate,
-};
+use crate::author::{catalog, check, contract, diagram, id, new, participant, trials, validate};
 use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::{exit, systems, ui};

@@ -23,5 +23,3 @@ pub(super) async fn services(visit: Visit) -> Answer {
     };
     visit.page("/services", "Services", &content)
 }
-
-}

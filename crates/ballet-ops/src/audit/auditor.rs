@@ -10,12 +10,12 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
+use crate::audit::deadlines;
 use crate::audit::judge::SagaJudge;
 use crate::audit::read::{self, PendingWork};
 use crate::audit::report::Report;
 use crate::audit::snapshot::BrokerSnapshot;
 use crate::audit::window::next_window;
-use crate::audit::deadlines;
 use crate::databases::{ServiceDatabase, ServiceDatabases, read_in_time};
 
 /// Audits the framework's tables of all services. A saga is quiescent when no service has recorded

@@ -56,16 +56,7 @@ fn in_sagas(
     let mut noted = ServiceWaits::default();
     for stuck in stuck {
         let is_deadline = stuck.is_deadline();
-        let StuckEntry {
-            saga_id,
-            what,
-            handler,
-            reason,
-            detail,
-            attempts,
-            since,
-            next_at,
-        } = stuck;
+        let StuckEntry { saga_id, what, handler, reason, detail, attempts, since, next_at } = stuck;
         let (what, message) = match what {
             StuckKind::Message { message_id, event_type } => {
                 noted.messages.insert(message_id);

@@ -214,10 +214,7 @@ fn show(
         ui::print(&format!("\nits deadline {words}"));
     }
     if waits.iter().any(|wait| wait.is_dead) {
-        ui::say(&format!(
-            "send its dead letters back: {} dlq redrive --saga {saga}",
-            ui::ballet()
-        ));
+        ui::say(&format!("send its dead letters back: {} dlq redrive --saga {saga}", ui::ballet()));
     }
 }
 
