@@ -3,4 +3,3 @@
 mod compose;
 mod containers;
 mod files;
-mod rings;
