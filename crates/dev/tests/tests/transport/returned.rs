@@ -1,0 +1,310 @@
+//! The fate of a foreign producer's messages, and how much of it the producer can learn with its own user.
+
+use std::collections::BTreeSet;
+use std::process::Stdio;
+
+use ballet::{Event, EventType, Failure, Migration, Participant, Projection, Tx};
+use ballet_amqp::headers::{
+    DEAD_DETAIL, DEAD_REASON, DEAD_SERVICE, REDRIVES, count_header, text_header,
+};
+use ballet_amqp::{BasicProperties, RabbitMq};
+use ballet_ops::redrive::{DeadLetterFilter, DeadLetters, Note, RedriveOptions};
+use ballet_stage::{Method, Proxy, left_out, python, wait_until};
+use jiff::Timestamp;
+use lapin::message::BasicGetMessage;
+use lapin::options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions};
+use lapin::{Channel, Confirmation, Connection, ConnectionProperties};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::sync::watch;
+
+use crate::scene::in_queue;
+use crate::world::{SOON, TripWorld, WorldPart, part};
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct WishMade {
+    wish: String,
+}
+
+impl Event for WishMade {
+    const TYPE: EventType = EventType::plain("desk.wish_made.v1").also_from(&["agency"]);
+}
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+struct FairOpened {
+    city: String,
+}
+
+impl Event for FairOpened {
+    const TYPE: EventType = EventType::plain("desk.fair_opened.v1").also_from(&["agency", "fair"]);
+}
+
+const TABLES: &[Migration] =
+    &[Migration { name: "0001_wish", sql: "create table wish (wish text not null)" }];
+
+struct Wishes;
+
+impl Projection for Wishes {
+    const NAME: &'static str = "wishes";
+    type On = WishMade;
+
+    async fn apply(&self, tx: &mut Tx<'_>, WishMade { wish }: WishMade) -> Result<(), Failure> {
+        if wish == "the moon" {
+            return Err(Failure::permanent("nobody sells it"));
+        }
+        sqlx::query("insert into wish values ($1)").bind(wish).execute(tx.db()).await?;
+        Ok(())
+    }
+}
+
+struct Fairs;
+
+impl Projection for Fairs {
+    const NAME: &'static str = "fairs";
+    type On = FairOpened;
+
+    async fn apply(&self, _: &mut Tx<'_>, _: FairOpened) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+pub(crate) fn clerk() -> WorldPart {
+    part(Participant::new("clerk").projects(Wishes).projects(Fairs), TABLES)
+}
+
+/// The event of the shop's example, with a field that the shop does not know.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+struct CheckedOut {
+    coupon: String,
+}
+
+impl Event for CheckedOut {
+    const TYPE: EventType = EventType::plain("cart.checked_out.v1").also_from(&["storefront"]);
+}
+
+struct Checkouts;
+
+impl Projection for Checkouts {
+    const NAME: &'static str = "checkouts";
+    type On = CheckedOut;
+
+    async fn apply(&self, _: &mut Tx<'_>, _: CheckedOut) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+/// A producer, with its own user.
+struct Producer<'a> {
+    name: &'static str,
+    world: &'a TripWorld,
+    channel: Channel,
+    // Closed with this.
+    _connection: Connection,
+}
+
+impl<'a> Producer<'a> {
+    async fn new(world: &'a TripWorld, name: &'static str) -> Self {
+        let url = world.env.amqp_url(name);
+        let connection = Connection::connect(url, ConnectionProperties::default()).await.unwrap();
+        let channel = connection.create_channel().await.unwrap();
+        channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
+        Self { name, world, channel, _connection: connection }
+    }
+
+    /// Publishes a message under a new id.
+    async fn publish(&self, event: EventType, app_id: Option<&str>, body: &str) -> String {
+        let id = self.world.new_id();
+        let mut properties = BasicProperties::default().with_message_id(id.as_str().into());
+        if let Some(app_id) = app_id {
+            properties = properties.with_app_id(app_id.into());
+        }
+        let (key, options) = (event.name().into(), BasicPublishOptions::default());
+        let sent =
+            self.channel.basic_publish("events".into(), key, options, body.as_bytes(), properties);
+        assert!(matches!(sent.await.unwrap().await.unwrap(), Confirmation::Ack(_)));
+        id
+    }
+
+    async fn next(&self) -> Option<BasicGetMessage> {
+        let queue = format!("{}.returned", self.name);
+        let options = BasicGetOptions { no_ack: true };
+        self.channel.basic_get(queue.as_str().into(), options).await.unwrap()
+    }
+
+    /// Waits for what comes back.
+    async fn returned(&self) -> BasicGetMessage {
+        wait_until("what comes back", SOON, || async { Ok::<_, String>(self.next().await) })
+            .await
+            .unwrap()
+    }
+}
+
+fn header(message: &BasicGetMessage, name: &str) -> String {
+    text_header(&message.properties, name).unwrap_or_default().to_owned()
+}
+
+fn id(message: &BasicGetMessage) -> &str {
+    message.properties.message_id().as_ref().unwrap().as_str()
+}
+
+#[tokio::test]
+async fn a_producer_gets_its_dead_letters_back_with_its_own_user() {
+    let world = TripWorld::new("returned", vec![clerk()]).await;
+    let agency = Producer::new(&world, "agency").await;
+    // Wrong, with and without a name, with a forged one, and one that a handler refuses.
+    let wrong = r#"{ "wish": 7 }"#;
+    let wish = WishMade::TYPE;
+    for (app_id, body, reason, said) in [
+        (
+            Some("agency"),
+            wrong,
+            "wrong_shape",
+            "wish: a string is wanted, but there is a whole number",
+        ),
+        (None, wrong, "wrong_shape", "wish: a string is wanted"),
+        (Some("porter"), r#"{"wish":"tea"}"#, "forged_app_id", "may not publish"),
+        (Some("agency"), r#"{"wish":"the moon"}"#, "permanent", "nobody sells it"),
+    ] {
+        let published = agency.publish(wish, app_id, body).await;
+        let back = agency.returned().await;
+        assert_eq!(id(&back), published);
+        assert_eq!(back.data, body.as_bytes(), "each byte");
+        assert_eq!(header(&back, DEAD_REASON), reason);
+        assert_eq!(header(&back, DEAD_SERVICE), "clerk");
+        assert!(header(&back, DEAD_DETAIL).contains(said), "{}", header(&back, DEAD_DETAIL));
+    }
+    in_queue(&world, "clerk.dead", 4).await;
+
+    // The name tells two producers apart, and nothing comes back without it. The event's own service
+    // and an operator are no producers.
+    let fair = Producer::new(&world, "fair").await;
+    let opened = FairOpened::TYPE;
+    agency.publish(opened, None, "{}").await;
+    agency.publish(opened, Some("desk"), "{}").await;
+    let properties = json!({ "type": wish.name(), "app_id": "agency" });
+    let management = world.env.management();
+    management.publish("amq.default", "clerk", &properties, wrong).await.unwrap();
+    let of_fair = fair.publish(opened, Some("fair"), "{}").await;
+    assert_eq!(id(&fair.returned().await), of_fair);
+    in_queue(&world, "clerk.dead", 8).await;
+    assert!(agency.next().await.is_none() && fair.next().await.is_none());
+
+    // Nobody reads what belongs to another.
+    for queue in ["fair.returned", "clerk.dead", "clerk", "journal"] {
+        let channel = Producer::new(&world, "agency").await.channel;
+        let refused = channel.basic_get(queue.into(), BasicGetOptions { no_ack: true }).await;
+        let refused = refused.expect_err(queue).to_string();
+        assert!(refused.contains("ACCESS_REFUSED") || refused.contains("403"), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_producer_that_never_reads_holds_up_nobody_and_keeps_the_latest() {
+    let world = TripWorld::new("unread", vec![clerk()]).await;
+    let full = json!({ "pattern": r"^agency\.returned$", "apply-to": "queues", "priority": 9,
+        "definition": { "max-length": 2, "overflow": "drop-head" } });
+    let path = ["policies", world.env.vhost(), "full"];
+    world.env.management().call(Method::PUT, &path, Some(&full)).await.unwrap();
+    let agency = Producer::new(&world, "agency").await;
+    let mut published = Vec::new();
+    for _ in 0..20 {
+        published.push(agency.publish(WishMade::TYPE, Some("agency"), "{}").await);
+    }
+    agency.publish(WishMade::TYPE, Some("agency"), r#"{"wish":"tea"}"#).await;
+    world.until_count("clerk", "wish", 1).await;
+    in_queue(&world, "clerk.dead", 20).await;
+    let kept = in_queue(&world, "agency.returned", 2).await;
+    let kept: Vec<_> = kept.iter().map(|m| m["properties"]["message_id"].clone()).collect();
+    assert!(kept.iter().all(|id| published.iter().any(|one| id == one)), "{kept:?}");
+}
+
+#[tokio::test]
+async fn what_a_tool_does_with_a_dead_letter_does_not_come_back_but_another_death_does() {
+    let world = TripWorld::new("again", vec![clerk()]).await;
+    let agency = Producer::new(&world, "agency").await;
+    let moon = agency.publish(WishMade::TYPE, Some("agency"), r#"{"wish":"the moon"}"#).await;
+    assert_eq!(id(&agency.returned().await), moon);
+    in_queue(&world, "clerk.dead", 1).await;
+    let broker = RabbitMq::new(world.env.amqp_url("redrive")).unwrap();
+    let dead_letters = DeadLetters::new(broker, "clerk");
+    let clock = ballet::Clock::system();
+    let (_keep, stop) = watch::channel(false);
+    let options = || {
+        let note = Note { by: "a test".to_owned(), why: None, at: clock.now() };
+        let (run_id, stop) = (clock.new_id(clock.now()), stop.clone());
+        RedriveOptions {
+            note,
+            run_id,
+            rate: None,
+            beyond_memory: true,
+            stop,
+            progress: &|_| {},
+            each: &|_| {},
+        }
+    };
+    let plan = || dead_letters.plan(DeadLetterFilter::default(), None, Timestamp::UNIX_EPOCH);
+    let summary = dead_letters.redrive(&plan().await.unwrap(), &options()).await.unwrap();
+    assert_eq!((summary.removed, summary.failed), (1, 0), "{summary:?}");
+    // It has died again: the same message.
+    let again = agency.returned().await;
+    assert_eq!(id(&again), moon);
+    assert_eq!(count_header(&again.properties, REDRIVES), 1);
+    in_queue(&world, "clerk.dead", 1).await;
+    let edited = plan().await.unwrap();
+    dead_letters.edit(&edited, r#"{"wish":"tea"}"#.into(), &options()).await.unwrap();
+    dead_letters.redrive(&plan().await.unwrap(), &options()).await.unwrap();
+    world.until_count("clerk", "wish", 1).await;
+    assert!(agency.next().await.is_none());
+}
+
+#[tokio::test]
+async fn the_example_in_python_shows_what_came_back() {
+    let Some(python) = python().await else { return left_out("Python with pika") };
+    let till = part(Participant::new("till").projects(Checkouts), &[]);
+    let world = TripWorld::new("example", vec![till]).await;
+    let run = async |arguments: &[&str]| {
+        let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../examples/producer.py");
+        let mut command = tokio::process::Command::new(&python);
+        command.arg(example).args(arguments).env("AMQP_URL", world.env.amqp_url("storefront"));
+        let output = command.output().await.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let sent = run(&["--count", "2"]).await;
+    in_queue(&world, "storefront.returned", 2).await;
+    let returned = run(&["--returned"]).await;
+    let ids: Vec<&str> = sent.lines().filter_map(|line| line.split(' ').next()).collect();
+    for (line, id) in returned.lines().zip(&ids) {
+        assert!(line.starts_with(&format!("{id} came back from till: ")), "{line}");
+        assert!(line.ends_with("coupon: it is missing"), "{line}");
+    }
+    assert_eq!((ids.len(), returned.lines().count()), (2, 2), "{returned}");
+    assert_eq!(run(&["--returned"]).await, "");
+}
+
+#[tokio::test]
+async fn the_example_in_python_sends_again_under_the_same_id_after_a_lost_connection() {
+    let Some(python) = python().await else { return left_out("Python with pika") };
+    let till = part(Participant::new("till").projects(Checkouts), &[]);
+    let world = TripWorld::new("example-lost", vec![till]).await;
+    let proxy = Proxy::to(world.env.amqp_url("storefront")).await.unwrap();
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../examples/producer.py");
+    let mut command = tokio::process::Command::new(&python);
+    command.arg(example).args(["--count", "100"]).env("AMQP_URL", proxy.url()).kill_on_drop(true);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut sent = vec![lines.next_line().await.unwrap().unwrap()];
+    proxy.cut();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        sent.push(line);
+    }
+    let ended = child.wait_with_output().await.unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success(), "{said}");
+    assert!(said.contains("sending it again under the same id"), "{said}");
+    let ids: BTreeSet<&str> = sent.iter().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!((sent.len(), ids.len()), (100, 100));
+    assert!(sent.iter().all(|line| line.ends_with(" is with the broker")), "{sent:?}");
+}

@@ -1,0 +1,136 @@
+//! The test programs.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use ballet_stage::Children;
+use serde_json::Value;
+
+use crate::process::cargo;
+
+/// The examples in the documentation. Cargo compiles them one after the other, for minutes.
+const EXAMPLES: &str = "examples in the documentation";
+/// The programs that take longest by the clock, longest first. They start first, so that no processor is idle at the
+/// end.
+const LONGEST: &[&str] = &[
+    "ballet-tests engine",
+    "ballet-cli dlq",
+    "loyalty participant",
+    "shop saga",
+    "xtask chaos",
+    "ballet-tests transport",
+    "xtask kills",
+    "ballet-cli stream",
+    "ballet-cli new",
+    "ballet-tests telemetry",
+    "ballet-tests pressure",
+    "ballet-tests inbox_outbox",
+    "xtask degradation",
+    "ballet-tests explore",
+    "xtask walk",
+    "ballet-gateway main",
+    "ballet-testkit main",
+    "ballet-stage main",
+    "shop kill",
+    EXAMPLES,
+];
+
+/// Programs that starve the tests beside them. Only `--long` runs them.
+const LONG: &[&str] = &["xtask beside"];
+
+/// A program that runs tests and prints how they ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TestProgram {
+    /// Its package and its target.
+    pub(crate) name: String,
+    pub(crate) file: PathBuf,
+    pub(crate) args: Vec<String>,
+    /// The directory of the package: cargo runs tests there.
+    pub(crate) dir: PathBuf,
+}
+
+impl TestProgram {
+    /// Whether a run without `--long` includes it.
+    pub(crate) fn is_usual(&self) -> bool {
+        !LONG.contains(&&*self.name)
+    }
+}
+
+/// Builds all tests of the workspace, with cargo's progress. `None` if cargo failed; it has then printed why.
+pub(crate) async fn build(children: &Children) -> Result<Option<Vec<TestProgram>>> {
+    let args = ["test", "--workspace", "--no-run", "--message-format=json-render-diagnostics"];
+    let args = args.map(str::to_owned);
+    let Some(messages) = cargo::messages(children, &args).await? else { return Ok(None) };
+    let mut programs: Vec<TestProgram> = messages.iter().filter_map(program).collect();
+    programs.push(documentation());
+    // Fails for a name that no longer exists: that program would not start first, and nobody would notice.
+    let is_built = |name: &&&str| programs.iter().any(|program| program.name == **name);
+    if let Some(name) = LONGEST.iter().find(|name| !is_built(name)) {
+        bail!(
+            "there is no test program `{name}`: mend LONGEST in crates/dev/xtask/src/test/programs.rs"
+        );
+    }
+    programs.sort_by_key(|program| {
+        LONGEST.iter().position(|name| *name == program.name).unwrap_or(LONGEST.len())
+    });
+    Ok(Some(programs))
+}
+
+/// The test program that one of cargo's messages announces.
+fn program(message: &Value) -> Option<TestProgram> {
+    let file = message["executable"].as_str().filter(|_| message["profile"]["test"] == true)?;
+    let dir = Path::new(message["manifest_path"].as_str()?).parent()?;
+    // `path+file:///somewhere/crates/ballet#0.1.0`, or `...#ballet-core@0.1.0`.
+    let (place, version) = message["package_id"].as_str()?.rsplit_once('#')?;
+    let named = version.split_once('@').map(|(name, _)| name);
+    let package = named.or_else(|| place.rsplit('/').next())?;
+    let target = message["target"]["name"].as_str()?;
+    let unit = message["target"]["kind"][0] != "test";
+    Some(TestProgram {
+        name: if unit {
+            format!("{package} {target}, unit tests")
+        } else {
+            format!("{package} {target}")
+        },
+        file: file.into(),
+        args: Vec::new(),
+        dir: dir.to_owned(),
+    })
+}
+
+/// The run of the documentation's examples. Cargo itself builds and runs them.
+fn documentation() -> TestProgram {
+    TestProgram {
+        name: EXAMPLES.to_owned(),
+        file: cargo::program().into(),
+        args: ["test", "--workspace", "--doc", "--quiet", "--no-fail-fast"]
+            .map(str::to_owned)
+            .to_vec(),
+        dir: cargo::root(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn test_programs_are_told_from_other_products() {
+        let message = |id: &str, kind: &str, test: bool| {
+            json!({
+                "reason": "compiler-artifact", "package_id": id, "manifest_path": "/w/x/Cargo.toml",
+                "target": { "name": "engine", "kind": [kind] },
+                "profile": { "test": test }, "executable": "/w/target/engine-1",
+            })
+        };
+        let name = |id, kind, test| program(&message(id, kind, test)).map(|program| program.name);
+        let one = Some("ballet-tests engine".to_owned());
+        assert_eq!(name("path+file:///w/crates/ballet-tests#0.1.0", "test", true), one);
+        let unit = Some("shop engine, unit tests".to_owned());
+        assert_eq!(name("path+file:///w/crates/shop/system#shop@0.1.0", "lib", true), unit);
+        assert_eq!(name("path+file:///w/crates/ballet#0.1.0", "bin", false), None);
+        assert_eq!(program(&json!({ "reason": "build-finished" })), None);
+    }
+}

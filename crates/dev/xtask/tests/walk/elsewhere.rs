@@ -1,0 +1,36 @@
+//! Commands that take long: other tests and CI run them.
+
+use std::fs;
+use std::path::Path;
+
+/// A command, the file that runs it, and the text in that file that does so.
+const ELSEWHERE: &[(&str, &str, &str)] = &[
+    (".ci/run", ".ci/run", "set -euo pipefail"),
+    ("cargo ballet chaos", "crates/tools/cli/tests/new/second_team.rs", "\"chaos\""),
+    ("cargo ballet new system", "crates/tools/cli/tests/new/main.rs", "[\"new\", \"system\""),
+    ("cargo test --workspace", ".ci/run", "cargo test --workspace"),
+    ("cargo xtask chaos", "crates/dev/xtask/tests/chaos.rs", "\"chaos\""),
+    ("cargo xtask check", ".ci/run", "\"$xtask\" check"),
+    ("cargo xtask degradation", "crates/dev/xtask/tests/degradation.rs", "\"degradation\""),
+    ("cargo xtask demo --customers", "crates/dev/xtask/tests/walk/main.rs", "\"cargo xtask demo\""),
+    ("cargo xtask kills", "crates/dev/xtask/tests/kills.rs", ".arg(\"kills\")"),
+    ("cargo xtask test", ".ci/run", "\"$xtask\" test"),
+];
+
+/// The commands that no test runs, each with the reason.
+const BY_HAND: &[(&str, &str)] =
+    &[("cargo xtask bench", "it measures for ten minutes, with all optimisations")];
+
+/// Whether the command is not for this test.
+pub(crate) fn runs(root: &Path, command: &str) -> bool {
+    if BY_HAND.iter().any(|(known, _)| command.starts_with(known)) {
+        return true;
+    }
+    let Some((_, file, text)) = ELSEWHERE.iter().find(|(known, ..)| command.starts_with(known))
+    else {
+        return false;
+    };
+    let whole = fs::read_to_string(root.join(file)).expect("a file");
+    assert!(whole.contains(text), "{file} no longer runs {command}: {text} is not in it");
+    true
+}

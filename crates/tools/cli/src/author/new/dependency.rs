@@ -1,0 +1,227 @@
+//! The dependency of a new system on ballet: a version, a git repository, or the path of a checkout.
+
+use std::env;
+use std::fmt;
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use crate::base::exit::usage;
+
+/// The form in which a system depends on ballet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Dependency {
+    /// A version from the registry.
+    Version(String),
+    /// A git repository, at a revision if one is named.
+    Git { url: String, revision: Option<String> },
+    /// A checkout, with its path as the system's manifest has it.
+    Path { written: PathBuf, checkout: PathBuf },
+}
+
+impl Dependency {
+    /// Reads the value of `--ballet` for a system in this directory, which need not exist. Without it: the checkout
+    /// that this command was built from, or its version if it was installed.
+    pub(super) fn of(named: Option<&str>, root: &Path) -> Result<Self> {
+        let Some(named) = named else {
+            return match own_checkout() {
+                Some(checkout) => Self::path(&relative(root, &checkout)?, checkout),
+                None => Ok(Self::Version(env!("CARGO_PKG_VERSION").to_owned())),
+            };
+        };
+        if named.contains("://") || named.starts_with("git@") {
+            return Ok(match named.split_once('#') {
+                Some((url, revision)) => {
+                    Self::Git { url: url.to_owned(), revision: Some(revision.to_owned()) }
+                }
+                None => Self::Git { url: named.to_owned(), revision: None },
+            });
+        }
+        if named.starts_with(|c: char| c.is_ascii_digit() || "=^~".contains(c)) {
+            return Ok(Self::Version(named.to_owned()));
+        }
+        let checkout = Path::new(named).canonicalize().ok().filter(|folder| is_ballet(folder));
+        let checkout = checkout.ok_or_else(|| {
+            usage(format!(
+                "there is no checkout of ballet in {named}: --ballet takes its directory, as it is from here, a \
+                 version such as 0.1.0, or the URL of a git repository with a revision, https://HOST/ballet#REVISION"
+            ))
+        })?;
+        let is_relative = Path::new(named).is_relative();
+        let written = if is_relative { relative(root, &checkout)? } else { checkout.clone() };
+        Self::path(&written, checkout)
+    }
+
+    fn path(written: &Path, checkout: PathBuf) -> Result<Self> {
+        Ok(Self::Path { written: written.to_owned(), checkout })
+    }
+
+    /// The checkout, if there is one.
+    pub(super) fn checkout(&self) -> Option<&Path> {
+        match self {
+            Self::Path { checkout, .. } => Some(checkout),
+            Self::Version(_) | Self::Git { .. } => None,
+        }
+    }
+
+    /// The manifest's lines for these crates.
+    pub(super) fn lines(&self, crates: &[&str]) -> String {
+        let from = |name: &str| match self {
+            Self::Version(version) => format!("{version:?}"),
+            Self::Git { url, revision: None } => format!("{{ git = {url:?} }}"),
+            Self::Git { url, revision: Some(revision) } => {
+                format!("{{ git = {url:?}, rev = {revision:?} }}")
+            }
+            Self::Path { written, .. } => {
+                format!("{{ path = {:?} }}", written.join(folder(name)).display().to_string())
+            }
+        };
+        crates.iter().map(|name| format!("{name} = {}\n", from(name))).collect()
+    }
+
+    /// The text that brings a checkout into the system's image, and into the container's build.
+    pub(super) fn in_container(&self) -> (String, String) {
+        let Self::Path { written, .. } = self else { return Default::default() };
+        let path = written.display();
+        (
+            format!("COPY --from=ballet . {path}\n"),
+            format!("      additional_contexts:\n        ballet: {path}\n"),
+        )
+    }
+
+    /// The arguments of `cargo install` for this package, which lies in this folder of a checkout.
+    pub(super) fn install(&self, package: &str, folder: &str) -> String {
+        match self {
+            Self::Version(version) => format!("--locked --version {version} {package}"),
+            Self::Git { url, revision: None } => format!("--locked --git {url} {package}"),
+            Self::Git { url, revision: Some(revision) } => {
+                format!("--locked --git {url} --rev {revision} {package}")
+            }
+            Self::Path { written, .. } => {
+                format!("--locked --path {}/{folder}", written.display())
+            }
+        }
+    }
+
+    /// The consequence for others who build the system.
+    pub(super) fn meaning(&self) -> String {
+        match self {
+            Self::Path { .. } => format!(
+                "It takes ballet from {self}: whoever clones it needs a checkout there. With --ballet VERSION, \
+                 or --ballet URL#REVISION of a git repository, a clone is enough"
+            ),
+            Self::Git { revision: None, .. } => {
+                format!(
+                    "It takes ballet from {self}: Cargo.lock keeps the commit that it is built with first"
+                )
+            }
+            Self::Version(_) | Self::Git { .. } => {
+                format!("It takes ballet from {self}: a clone is enough")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Dependency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Version(version) => write!(f, "the registry, version {version}"),
+            Self::Git { url, revision: None } => f.write_str(url),
+            Self::Git { url, revision: Some(revision) } => write!(f, "{url} at {revision}"),
+            Self::Path { written, .. } => write!(f, "{}", written.display()),
+        }
+    }
+}
+
+/// The folder of one of our crates in a checkout.
+pub(super) fn folder(name: &str) -> String {
+    let (ring, folder) = match name {
+        "ballet" => ("framework", name),
+        "ballet-gateway" => ("tools", "gateway"),
+        "ballet-openapi" => ("framework", "openapi"),
+        "ballet-cli" => ("tools", "cli"),
+        _ => ("dev", name.trim_start_matches("ballet-")),
+    };
+    format!("crates/{ring}/{folder}")
+}
+
+/// The checkout for which cargo runs this command, or in which it was built. A checkout that cargo itself has fetched
+/// does not count.
+fn own_checkout() -> Option<PathBuf> {
+    let of_cargo = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let built = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let checkouts = of_cargo.into_iter().chain([built]).map(|package| package.join("../../.."));
+    let mut checkouts = checkouts.filter_map(|folder| folder.canonicalize().ok());
+    checkouts.find(|folder| is_ballet(folder) && !is_of_cargo(folder))
+}
+
+fn is_ballet(folder: &Path) -> bool {
+    folder.join("crates/framework/ballet/Cargo.toml").exists()
+}
+
+fn is_of_cargo(folder: &Path) -> bool {
+    let names: Vec<_> = folder.iter().collect();
+    names.windows(2).any(|pair| pair == ["git", "checkouts"] || pair == ["registry", "src"])
+}
+
+/// The relative path from a directory, which need not exist, to one that does.
+fn relative(from: &Path, to: &Path) -> Result<PathBuf> {
+    let from = whole(from)?;
+    let shared = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
+    let up = from.components().skip(shared).map(|_| Component::ParentDir);
+    Ok(up.chain(to.components().skip(shared)).collect())
+}
+
+/// The directory without links and dots, resolved as far as it exists.
+pub(super) fn whole(directory: &Path) -> Result<PathBuf> {
+    let exists = directory.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
+    let (above, whole) = exists.context("no directory above exists")?;
+    let below = directory.strip_prefix(above)?;
+    Ok(if below == Path::new("") { whole } else { whole.join(below) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checkout() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..").canonicalize().expect("a checkout")
+    }
+
+    fn line(named: Option<&str>, root: &Path) -> String {
+        Dependency::of(named, root).expect("a dependency").lines(&["ballet"])
+    }
+
+    #[test]
+    fn a_dependency_is_written_as_it_is_asked_for() {
+        let root = checkout().with_file_name("harbour");
+        assert_eq!(line(Some("0.1.0"), &root), "ballet = \"0.1.0\"\n");
+        let git = "https://git.example/ballet";
+        assert_eq!(line(Some(git), &root), format!("ballet = {{ git = \"{git}\" }}\n"));
+        let at = format!("ballet = {{ git = \"{git}\", rev = \"6188ca2\" }}\n");
+        assert_eq!(line(Some(&format!("{git}#6188ca2")), &root), at);
+        let name = checkout().file_name().expect("a name").to_string_lossy().into_owned();
+        // The dependency when nothing was asked for, with a path relative to this package.
+        let beside = format!("ballet = {{ path = \"../{name}/crates/framework/ballet\" }}\n");
+        assert_eq!(line(None, &root), beside);
+        assert_eq!(line(Some("../../.."), &root), beside);
+        let absolute = checkout().display().to_string();
+        let from_above = format!("ballet = {{ path = \"{absolute}/crates/framework/ballet\" }}\n");
+        assert_eq!(line(Some(&absolute), &root), from_above);
+    }
+
+    #[test]
+    fn what_is_no_checkout_is_said_with_what_else_there_is() {
+        let error = Dependency::of(Some("../nowhere"), &checkout()).expect_err("no checkout");
+        let said = error.to_string();
+        for word in ["no checkout of ballet in ../nowhere", "0.1.0", "#REVISION"] {
+            assert!(said.contains(word), "{said}");
+        }
+    }
+
+    #[test]
+    fn what_cargo_has_fetched_is_no_checkout() {
+        assert!(is_of_cargo(Path::new("/home/a/.cargo/git/checkouts/ballet-0123/6188ca2")));
+        assert!(!is_of_cargo(Path::new("/home/a/git/ballet")));
+    }
+}

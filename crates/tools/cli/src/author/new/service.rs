@@ -1,0 +1,384 @@
+//! `ballet new service`: a service that does a part of a saga, with its contract and a test.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use ballet::core::part::{SagaPart, StepKind, StepPart};
+use ballet::core::versions::FIRST;
+use ballet::core::{EventType, Role, System, Versions};
+use ballet_check::Contracts;
+
+use crate::author::new::names::{self, camel};
+use crate::author::new::writing::{self, NewFile, Replacements};
+use crate::base::exit::{ExitStatus, usage};
+use crate::base::systems::contracts;
+use crate::base::ui;
+
+/// The files of a service, below its directory.
+const TEMPLATES: [(&str, &str); 5] = [
+    ("Cargo.toml", include_str!("../../../templates/service/manifest.toml")),
+    ("src/events.rs", include_str!("../../../templates/service/src/events.rs")),
+    ("src/lib.rs", include_str!("../../../templates/service/src/lib.rs")),
+    // The same file as in a new system.
+    ("src/main.rs", include_str!("../../../templates/system/service/src/main.rs")),
+    ("tests/my_service.rs", include_str!("../../../templates/service/tests/my_service.rs")),
+];
+/// The service in `compose.yaml`.
+const CONTAINER: &str = include_str!("../../../templates/service/container.yaml");
+const CONTRACT: &str = include_str!("../../../templates/service/contract.json");
+/// The step in the templates of the code.
+const STEP: &str = "saga.compensatable(DoPart)";
+/// The end of the step in the template of the contract.
+const COMPENSATED: &str = "\"compensated\": \"my_service.part_taken_back.v1\"";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ServiceArgs {
+    /// The service's name, lower case: its crate, its queue and its database
+    name: String,
+    /// The saga that it takes part in [default: the only one]
+    #[arg(long, value_name = "NAME")]
+    saga: Option<String>,
+    /// The event of the saga that it waits for [default: the one that begins the saga]
+    #[arg(long, value_name = "TYPE")]
+    on: Option<String>,
+}
+
+pub(super) fn run(args: &ServiceArgs) -> Result<ExitStatus> {
+    let name = args.name.as_str();
+    let contracts = contracts()?;
+    let system = contracts.system();
+    names::check_service(name)?;
+    if system.parts.iter().any(|part| part.service == name) {
+        return Err(usage(format!("{} has a service {name} already", system.name)));
+    }
+    if system.foreign_producers().iter().any(|(producer, _)| *producer == name) {
+        return Err(usage(format!(
+            "{name} is a producer outside of {}, and has a broker user of that name: choose another name",
+            system.name
+        )));
+    }
+    let saga = saga(system, args.saga.as_deref())?;
+    let Some(abort) = saga.abort else {
+        return Err(usage(format!(
+            "{} is never aborted, so nothing in it is taken back: write the service by hand",
+            saga.saga
+        )));
+    };
+    let on = trigger(system, saga, args.on.as_deref())?;
+    let versions = versions(system, saga, on);
+    let folder = contracts.folder();
+    let root = workspace(folder)?;
+    let below = folder.strip_prefix(root).unwrap_or(folder).display();
+    let place = place(root, system.name, name);
+    let up = "../".repeat(place.split('/').count());
+    let mut taken = types();
+    let my_saga = own_type(saga.saga, saga.owner, &mut taken);
+    let my_trigger = own_type(on.event(), on.service(), &mut taken);
+    let my_abort = own_type(abort.event(), abort.service(), &mut taken);
+    let words = Replacements(vec![
+        ("// FIELDS_OF_TRIGGER\n", fields(contracts, on)),
+        ("// FIELDS_OF_ABORT\n", fields(contracts, abort)),
+        ("TYPE_OF_TRIGGER", type_as_code(on)),
+        ("TYPE_OF_ABORT", type_as_code(abort)),
+        ("NAME_OF_TRIGGER", on.name().to_owned()),
+        ("NAME_OF_ABORT", abort.name().to_owned()),
+        ("\"ROLE_OF_TRIGGER\"", role(on)),
+        ("\"ROLE_OF_ABORT\"", role(abort)),
+        (STEP, step_in(versions)),
+        (COMPENSATED, format!("{COMPENSATED}{}", lines_of(versions))),
+        ("MyTrigger", my_trigger),
+        ("MyAbort", my_abort),
+        ("MySaga", my_saga),
+        ("my_saga", saga.saga.to_owned()),
+        ("my_owner", saga.owner.to_owned()),
+        ("../../contracts/my_system", format!("{up}{below}")),
+        ("LINTS\n", lints(root)?),
+        ("my_service", name.to_owned()),
+        ("my_system", system.name.to_owned()),
+    ]);
+    let mut files: Vec<NewFile> = TEMPLATES
+        .iter()
+        .map(|(path, template)| words.file(&format!("{place}/{path}"), template))
+        .collect();
+    files.push(words.file(&format!("{below}/my_service.json"), CONTRACT));
+    writing::write(root, &files)?;
+    join(root, &place)?;
+    enter(root, &place, name, &words.fill(CONTAINER))?;
+    define(root, folder)?;
+    writing::lock(root);
+    ui::say(&format!(
+        "\nit waits for {}, and takes its part back on {}\nnext:\n  cargo test --package {name}\n  \
+         cargo ballet check",
+        on.name(),
+        abort.name()
+    ));
+    Ok(ExitStatus::All)
+}
+
+/// The types that the templates name besides the saga and the two events that the service reads. Associated types and
+/// derives do not count: no list of names has them.
+fn types() -> Vec<String> {
+    let others = [
+        "MyTrigger",
+        "MyAbort",
+        "MySaga",
+        "On",
+        "Done",
+        "Refused",
+        "Compensated",
+        "Abort",
+        "Debug",
+    ];
+    let named = TEMPLATES.iter().filter(|(_, text)| text.contains("MyTrigger"));
+    let lines = named.flat_map(|(_, text)| text.lines());
+    let code = lines.filter(|line| !line.trim_start().starts_with("//"));
+    let words = code.flat_map(|line| line.split(|c: char| !c.is_alphanumeric() && c != '_'));
+    words.filter(|word| is_type(word) && !others.contains(word)).map(str::to_owned).collect()
+}
+
+fn is_type(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_uppercase())
+        && word.contains(|c: char| c.is_ascii_lowercase())
+}
+
+/// The type of this name, with the service's name in front if the name is taken.
+fn own_type(name: &str, service: &str, taken: &mut Vec<String>) -> String {
+    let mut own = camel(name);
+    while taken.contains(&own) {
+        own.insert_str(0, &camel(service));
+    }
+    taken.push(own.clone());
+    own
+}
+
+/// The owner's part of the saga.
+fn saga<'a>(system: &'a System, named: Option<&str>) -> Result<&'a SagaPart> {
+    let owned = system
+        .parts
+        .iter()
+        .flat_map(|part| part.sagas.iter().filter(move |saga| saga.owner == part.service));
+    let sagas: Vec<&SagaPart> = owned.collect();
+    let names: Vec<&str> = sagas.iter().map(|saga| saga.saga).collect();
+    let found: Vec<&SagaPart> =
+        sagas.into_iter().filter(|saga| named.is_none_or(|name| name == saga.saga)).collect();
+    match &found[..] {
+        [saga] => Ok(*saga),
+        [] if names.is_empty() => Err(usage(format!("no service of {} owns a saga", system.name))),
+        _ => Err(usage(format!("choose a saga with --saga: {}", names.join(", ")))),
+    }
+}
+
+/// The event that the step waits for.
+fn trigger(system: &System, saga: &SagaPart, named: Option<&str>) -> Result<EventType> {
+    let Some(name) = named else {
+        let begins =
+            |step: &&StepPart| step.kind == StepKind::Origin && step.versions.has(saga.begins);
+        let origin = saga.steps.iter().find(begins);
+        let origin = origin.map(|step| step.done);
+        return origin.ok_or_else(|| usage("choose the event that it waits for with --on"));
+    };
+    let events: BTreeSet<EventType> = steps(system, saga).map(|step| step.done).collect();
+    let known = events.iter().find(|event| event.name() == name);
+    known.copied().ok_or_else(|| {
+        let names: Vec<&str> = events.iter().map(|event| event.name()).collect();
+        usage(format!(
+            "{name} is not what a step of {} publishes: --on takes one of {}",
+            saga.saga,
+            names.join(", ")
+        ))
+    })
+}
+
+/// The steps of the saga in all services.
+fn steps<'a>(system: &'a System, saga: &SagaPart) -> impl Iterator<Item = &'a StepPart> {
+    let (name, parts) = (saga.saga, system.parts.iter().flat_map(|part| &part.sagas));
+    parts.filter(move |part| part.saga == name).flat_map(|part| &part.steps)
+}
+
+/// The versions of the saga in which the event comes. An event of one version triggers no step of another.
+fn versions(system: &System, saga: &SagaPart, on: EventType) -> Versions {
+    let publishers: Vec<Versions> =
+        steps(system, saga).filter(|step| step.has_outcome(on)).map(|step| step.versions).collect();
+    let first = publishers.iter().map(|one| one.first()).min();
+    let last: Option<Vec<u32>> = publishers.iter().map(|one| one.last()).collect();
+    let last = last.and_then(|all| all.into_iter().max());
+    let since = first.into_iter().fold(Versions::ALL, Versions::since);
+    last.into_iter().fold(since, Versions::until)
+}
+
+/// The step as code, in these versions of the saga.
+fn step_in(versions: Versions) -> String {
+    let mut code = STEP.to_owned();
+    if let Some(last) = versions.last() {
+        code = format!("saga.until({last}, |saga| {code})");
+    }
+    if versions.first() > FIRST {
+        code = format!("saga.since({}, |saga| {code})", versions.first());
+    }
+    code
+}
+
+/// The versions of a step, as a contract has them.
+fn lines_of(versions: Versions) -> String {
+    let line = |name: &str, version: u32| format!(",\n          \"{name}\": {version}");
+    let since = Some(versions.first()).filter(|first| *first > FIRST);
+    let since = since.map(|first| line("since", first)).unwrap_or_default();
+    since + &versions.last().map(|last| line("until", last)).unwrap_or_default()
+}
+
+/// The workspace that the contracts are in.
+fn workspace(folder: &Path) -> Result<&Path> {
+    let root = folder.ancestors().find(|directory| directory.join("Cargo.toml").exists());
+    root.ok_or_else(|| {
+        usage(format!(
+            "{} is not in a workspace: a service that is written elsewhere needs only its contract \
+             there",
+            folder.display()
+        ))
+    })
+}
+
+/// The path of the service: beside those of its system.
+fn place(root: &Path, system: &str, name: &str) -> String {
+    let beside = format!("crates/systems/{system}");
+    let folder = if root.join(&beside).is_dir() { beside } else { "services".to_owned() };
+    format!("{folder}/{name}")
+}
+
+/// The fields of an event, as comments.
+fn fields(contracts: &Contracts, event: EventType) -> String {
+    let lines: String =
+        contracts.fields(event).into_iter().map(|field| format!("//   {field}\n")).collect();
+    if lines.is_empty() {
+        return lines;
+    }
+    format!("// The fields of the event; add those that you need:\n{lines}")
+}
+
+/// The event's type as code.
+fn type_as_code(event: EventType) -> String {
+    let constructor = match event.role() {
+        Role::Plain => "plain",
+        Role::StartsSaga => "starts_saga",
+        Role::InSaga => "in_saga",
+    };
+    let declared = format!("EventType::{constructor}({:?})", event.name());
+    match event.foreign_producers() {
+        [] => declared,
+        producers => format!("{declared}.also_from(&{producers:?})"),
+    }
+}
+
+/// The event's role and its foreign producers, as a contract has them.
+fn role(event: EventType) -> String {
+    let role = serde_json::to_string(&event.role()).unwrap_or_default();
+    match event.foreign_producers() {
+        [] => role,
+        producers => {
+            let lines: Vec<String> =
+                producers.iter().map(|producer| format!("        {producer:?}")).collect();
+            format!("{role},\n      \"also_from\": [\n{}\n      ]", lines.join(",\n"))
+        }
+    }
+}
+
+/// The lints of the workspace, if it has any.
+fn lints(root: &Path) -> Result<String> {
+    let has_lints = manifest(root)?.contains("[workspace.lints");
+    Ok(if has_lints { "\n[lints]\nworkspace = true\n".to_owned() } else { String::new() })
+}
+
+/// The manifest of the workspace.
+fn manifest(root: &Path) -> Result<String> {
+    let file = root.join("Cargo.toml");
+    fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+/// Adds the service to the workspace's lists of all services: trials, containers.
+fn enter(root: &Path, place: &str, name: &str, container: &str) -> Result<()> {
+    for (path, marker, line) in [
+        (
+            "trials/Cargo.toml",
+            "[dependencies]\n",
+            format!("{name} = {{ path = \"../{place}\" }}\n"),
+        ),
+        (
+            "trials/src/main.rs",
+            "adds its service here.\n",
+            format!("            ServiceProgram::of({name}::service),\n"),
+        ),
+        ("compose.yaml", "\n      SERVICES: ", format!("{name} ")),
+        ("compose.yaml", "adds its service here.\n", container.to_owned()),
+        (
+            "compose.yaml",
+            "adds its secret here.\n",
+            format!("      GATEWAY_SECRET_{name}: {name}-development-secret-of-the-gateway\n"),
+        ),
+    ] {
+        let file = root.join(path);
+        if !file.exists() {
+            continue;
+        }
+        let text = fs::read_to_string(&file);
+        let text = text.with_context(|| format!("cannot read {}", file.display()))?;
+        let Some((before, after)) = text.split_once(marker) else {
+            // The shop's containers are generated.
+            if path != "compose.yaml" {
+                ui::say(&format!("add {} to {}", line.trim(), file.display()));
+            }
+            continue;
+        };
+        fs::write(&file, format!("{before}{marker}{line}{after}"))
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(())
+}
+
+/// Brings the broker's definitions up to date, in a workspace that `ballet new system` has written.
+fn define(root: &Path, contracts: &Path) -> Result<()> {
+    let definitions = writing::definitions(Contracts::read(contracts)?.system());
+    let file = root.join(&definitions.path);
+    let made_here =
+        fs::read_to_string(&file).is_ok_and(|text| text.contains("`ballet topology definitions`"));
+    if made_here {
+        fs::write(&file, definitions.text)
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(())
+}
+
+/// Adds the crate to the members of the workspace, unless a pattern covers it.
+fn join(root: &Path, place: &str) -> Result<()> {
+    let (file, text) = (root.join("Cargo.toml"), manifest(root)?);
+    let pattern = place.rsplit_once('/').map(|(folder, _)| format!("\"{folder}/*\""));
+    if pattern.is_some_and(|pattern| text.contains(&pattern)) {
+        return Ok(());
+    }
+    let Some((before, after)) = text.split_once("members = [") else {
+        ui::say(&format!("add \"{place}\" to the members in {}", file.display()));
+        return Ok(());
+    };
+    let text = format!("{before}members = [\n    \"{place}\",{after}");
+    fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+    ui::print(&format!("added {place} to {}", file.display()));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_is_named_after_its_service_if_another_has_its_name() {
+        let mut taken = types();
+        let mut own = |name, service| own_type(name, service, &mut taken);
+        assert_eq!(own("request_made", "front_desk"), "RequestMade");
+        assert_eq!(own("part_done", "pantry"), "PantryPartDone");
+        assert_eq!(own("step", "pantry"), "PantryStep");
+        assert_eq!(own("request_made", "pantry"), "PantryRequestMade");
+        assert_eq!(own("done", "part"), "Done");
+        assert_eq!(own("result", "step"), "Result");
+    }
+}

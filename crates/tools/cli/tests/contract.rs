@@ -1,0 +1,231 @@
+//! `ballet contract`: contracts written from programs, and compared as a pipeline does it. `ballet participant`: what a
+//! program is not tried for.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use ballet_testkit::command::CommandOutput;
+use serde_json::Value;
+
+/// A copy of the shop's contracts, to be changed.
+struct ContractsCopy(PathBuf);
+
+impl Drop for ContractsCopy {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+impl ContractsCopy {
+    fn new(name: &str) -> Self {
+        let at = std::env::temp_dir().join(format!("ballet-{name}-{}", std::process::id()));
+        fs::create_dir_all(&at).expect("a folder");
+        for contract in shop::contracts() {
+            fs::write(at.join(format!("{}.json", contract.service())), contract.text())
+                .expect("a file");
+        }
+        Self(at)
+    }
+
+    fn edit(&self, service: &str, from: &str, to: &str) {
+        let file = self.0.join(format!("{service}.json"));
+        let text = fs::read_to_string(&file).expect("a contract");
+        assert!(text.contains(from), "{from} is not in {service}");
+        fs::write(file, text.replace(from, to)).expect("written");
+    }
+}
+
+fn diff(arguments: &[&Path]) -> CommandOutput {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
+    said_by(command.args(["contract", "diff"]).args(arguments))
+}
+
+/// Writes a contract to this folder from a program, given as a script.
+fn write(folder: &Path, script: &str) -> CommandOutput {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
+    command.arg("--contracts").arg(folder).args(["contract", "write", "--", "sh", "-c", script]);
+    said_by(&mut command)
+}
+
+/// Tries a program that ends at once as the step of this file.
+fn try_participant(case: &Path, only: &str) -> CommandOutput {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
+    command.args(["participant", "try", "--patience", "1", "--only", only, "--case"]).arg(case);
+    said_by(command.args(["--", "false"]))
+}
+
+fn said_by(command: &mut Command) -> CommandOutput {
+    command.env_remove("BALLET_CONTRACTS").output().expect("it runs").into()
+}
+
+#[test]
+fn a_pipeline_stops_at_a_change_that_breaks_somebody_and_says_whom() {
+    let (before, after) = (ContractsCopy::new("before"), ContractsCopy::new("after"));
+    assert_eq!(diff(&[&before.0, &after.0]).succeeds(), "nothing changed\n");
+
+    after.edit("inventory", "Everything that an order needs is held for it.", "It is held.");
+    diff(&[&before.0, &after.0]).ends_with(0);
+
+    after.edit("payments", "\"capture_payment\"", "\"take_payment\"");
+    let CommandOutput { out, err, .. } = diff(&[&before.0, &after.0]).ends_with(3);
+    assert!(out.contains("payments.capture_payment"), "{out}");
+    assert!(out.contains("open sagas of order_fulfillment"), "{out}");
+    assert!(err.contains("1 change breaks somebody"), "{err}");
+
+    let rows: Vec<Value> = diff(&[&before.0, &after.0, Path::new("-ojson")]).ends_with(3).json();
+    let breaking: Vec<&Value> = rows.iter().filter(|row| row["breaking"] == true).collect();
+    assert_eq!(breaking.len(), 1, "{rows:?}");
+    assert_eq!(breaking[0]["rule"], "step_removed");
+    assert_eq!(breaking[0]["service"], "payments");
+}
+
+#[test]
+fn two_versions_of_one_contract_are_compared_whatever_their_files_are_called() {
+    let (before, after) = (ContractsCopy::new("one-before"), ContractsCopy::new("one-after"));
+    let (old, new) = (before.0.join("as-it-was"), after.0.join("payments.json"));
+    fs::rename(before.0.join("payments.json"), &old).expect("renamed");
+    assert_eq!(diff(&[&old, &new]).succeeds(), "nothing changed\n");
+    // A consumer that reads the reason of a declined payment.
+    after.edit(
+        "payments",
+        "\"required\": [\n          \"order_id\",\n          \"reason\"\n        ],\n        \"title\": \"PaymentDeclined\"",
+        "\"required\": [\n          \"order_id\"\n        ],\n        \"title\": \"PaymentDeclined\"",
+    );
+    diff(&[&old, &new]).ends_with(3).prints(&["`reason` may be missing"]);
+}
+
+#[test]
+fn what_cannot_be_compared_is_a_wrong_usage() {
+    let before = ContractsCopy::new("usage");
+    let payments = before.0.join("payments.json");
+    for (one, other, said) in [
+        (&*before.0, &*payments, "two folders, or two files"),
+        (&payments, &before.0.join("orders.json"), "two versions of one contract"),
+        (&before.0.join("none.json"), &payments, "cannot read"),
+    ] {
+        diff(&[one, other]).ends_with(2).says(&[said]);
+    }
+}
+
+#[test]
+fn a_reference_that_leads_nowhere_is_not_taken_for_anything() {
+    let (before, after) = (ContractsCopy::new("refers"), ContractsCopy::new("refers-nowhere"));
+    after.edit("payments", "\"#/$defs/Address\"", "\"https://example.com/address.json\"");
+    let [old, new] = [&before, &after].map(|copied| copied.0.join("payments.json"));
+    let said = "refers to \"https://example.com/address.json\", which is not in it: write that under its \"$defs\"";
+    for [one, other] in [[&*before.0, &*after.0], [&*old, &*new]] {
+        diff(&[one, other]).ends_with(2).says(&[said]);
+    }
+    // The change back mends it.
+    assert_ne!(diff(&[&after.0, &before.0]).code, Some(2));
+    for (arguments, expected) in [(&["check"][..], 1), (&["validate", "-"], 2)] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
+        command.arg("--contracts").arg(&after.0).args(arguments);
+        said_by(&mut command).ends_with(expected).tells(&[said]);
+    }
+}
+
+#[test]
+fn a_contract_is_written_whole_or_not_at_all() {
+    let shop = ContractsCopy::new("write");
+    let file = shop.0.join("payments.json");
+    let whole = fs::read_to_string(&file).expect("a contract");
+    let print = format!("cat {}", shop.0.join("printed").display());
+    fs::write(shop.0.join("printed"), &whole).expect("written");
+    let files = || fs::read_dir(&shop.0).expect("a folder").count();
+    let before = files();
+
+    let out = write(&shop.0, &print).ends_with(0).out;
+    assert!(out.ends_with("payments.json is up to date\n"), "{out}");
+    // An empty file, as `> payments.json` leaves it when the build fails.
+    fs::write(&file, "").expect("written");
+    let out = write(&shop.0, &print).ends_with(0).out;
+    assert!(out.starts_with("wrote ") && out.ends_with("payments.json\n"), "{out}");
+    assert_eq!(fs::read_to_string(&file).expect("a contract"), whole);
+
+    let half = format!("head -c 100 {}", shop.0.join("printed").display());
+    let badly_named = format!("{print} | sed s/payment_captured.v1/payment-captured.v1/");
+    for (script, code, said) in [
+        ("exit 101", 1, "no contract was written"),
+        (&half, 1, "is not a contract, so none was written"),
+        (&badly_named, 1, "payments.payment-captured.v1\" does not name an event"),
+    ] {
+        write(&shop.0, script).ends_with(code).says(&[said]);
+        assert_eq!(fs::read_to_string(&file).expect("a contract"), whole);
+    }
+    assert_eq!(files(), before, "nothing is left beside the contracts");
+}
+
+#[test]
+fn the_contracts_beside_one_that_cannot_be_read_are_judged() {
+    let shop = ContractsCopy::new("unreadable");
+    let check = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
+        said_by(command.arg("--contracts").arg(&shop.0).arg("check"))
+    };
+    check().ends_with(0);
+
+    // A new service without a readable contract: nobody waits for its events yet.
+    fs::write(shop.0.join("loyalty.json"), "").expect("written");
+    let CommandOutput { out, err, .. } = check().ends_with(3);
+    assert!(out.contains("loyalty.json is not a contract: it is empty; "), "{out}");
+    assert!(out.contains("`ballet contract write loyalty` writes it"), "{out}");
+    assert!(err.contains("the other contracts break no rule"), "{err}");
+
+    fs::write(shop.0.join("shipping.json"), "{").expect("written");
+    shop.edit("payments", "payments.payment_captured.v1", "payments.payment-captured.v1");
+    let CommandOutput { out, err, .. } = check().ends_with(1);
+    assert!(out.contains("shipping.json is not a contract: "), "{out}");
+    assert!(out.contains("payments.payment-captured.v1\" does not name an event"), "{out}");
+    assert!(out.contains("orders waits for shipping."), "{out}");
+    assert!(err.contains("perhaps because of what could not be read"), "{err}");
+
+    // Other commands name the file as well.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
+    let err = said_by(command.arg("--contracts").arg(&shop.0).arg("catalog")).ends_with(2).err;
+    assert!(err.contains("loyalty.json is not a contract: it is empty"), "{err}");
+
+    // A file cut off in its middle, and one with a word that no contract has.
+    let orders = shop.0.join("orders.json");
+    let whole = fs::read_to_string(&orders).expect("a contract");
+    let (half, _) = whole.split_at(whole.find("\"after\"").expect("a deadline"));
+    fs::write(&orders, half).expect("written");
+    shop.edit("inventory", "\"kind\": \"compensatable\"", "\"kind\": \"compensable\"");
+    let out = check().out;
+    let line = half.lines().count();
+    for said in [
+        format!("it is not JSON: it ends in the middle of a value, at line {line} column "),
+        "sagas[0].steps[0].kind: it is none of `origin`, ".to_owned(),
+    ] {
+        assert!(out.contains(&format!(".json is not a contract: {said}")), "{said}: {out}");
+    }
+}
+
+#[test]
+fn a_participant_is_told_which_scenario_is_not_tried_and_what_it_lacks() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../examples/python-loyalty");
+    let place = ContractsCopy::new("participant");
+    fs::copy(example.join("loyalty.json"), place.0.join("loyalty.json")).expect("copied");
+    let text = fs::read_to_string(example.join("participant.json")).expect("a file");
+    let mut case: Value = serde_json::from_str(&text).expect("JSON");
+    case.as_object_mut().expect("an object").remove("trouble").expect("it has trouble");
+    let file = place.0.join("participant.json");
+    fs::write(&file, case.to_string()).expect("written");
+    let lacks = [
+        ("FailsForAWhile", "the file has no `trouble`"),
+        ("Refused", "the file has no `refused_by`"),
+        ("Join", "the step waits for one event only"),
+        ("CallUnknown", "the file has no `calls`"),
+        ("CallAborted", "the file has no `calls`"),
+    ];
+    // A scenario that was asked for is not left out in silence, and no server is needed to say so.
+    for (scenario, why) in lacks {
+        try_participant(&file, scenario).ends_with(2).says(&[scenario, "cannot be tried", why]);
+    }
+    let said = try_participant(&file, "Once").ends_with(1).both();
+    for (scenario, why) in lacks {
+        assert!(said.contains(&format!("{scenario} is not tried: {why}\n")), "{said}");
+    }
+    assert_eq!(said.matches("is not tried").count(), lacks.len(), "{said}");
+}

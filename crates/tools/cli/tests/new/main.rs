@@ -1,0 +1,244 @@
+//! `ballet new`: the files that it writes, and its refusals.
+
+mod second_team;
+mod test_directory;
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::test_directory::{BALLET, TestDirectory, edit, said_by};
+
+#[tokio::test]
+async fn what_does_not_fit_between_two_contracts_is_found_without_any_code() {
+    let place = TestDirectory::new("misfits");
+    place.ballet(&["new", "system", "harbour"], "").await;
+    place.ballet(&["new", "service", "pantry"], "harbour").await;
+    let contract = place.at("harbour/contracts/harbour/pantry.json");
+    let sound = fs::read_to_string(&contract).expect("a contract");
+
+    edit(&contract, "\"title\": \"RequestMade\"", "\"required\": [\"colour\"]");
+    let said = place.ballet(&["check"], "harbour").await.ends_with(1).both();
+    let missing = "pantry reads desk.request_made.v1, and there is no `colour`";
+    assert!(said.contains(missing), "{said}");
+
+    fs::write(&contract, &sound).expect("written");
+    edit(&contract, "desk.request_made.v1", "desk.request_taken.v1");
+    let said = place.ballet(&["check", "-o", "json"], "harbour").await.ends_with(1).both();
+    assert!(said.contains("pantry waits for desk.request_taken.v1, which nobody emits"), "{said}");
+
+    fs::write(&contract, sound.replace("\"do_part\",", "\"do_part\", \"refuses\": 1,"))
+        .expect("written");
+    let said = place.ballet(&["check"], "harbour").await.ends_with(3).both();
+    let unknown =
+        "pantry.json is not a contract: sagas[0].steps[0].refuses: it is not known, only ";
+    assert!(said.contains(unknown), "{said}");
+
+    let mut elsewhere = place.command(BALLET, &["check"], "");
+    said_by(&mut elsewhere).await.ends_with(2).tells(&["there are no contracts of services here"]);
+}
+
+/// The names and marks of the templates. None of them may survive.
+const PLACEHOLDERS: [&str; 17] = [
+    "my_service",
+    "my_system",
+    "MY_SERVICE",
+    "my_saga",
+    "my_owner",
+    "MySaga",
+    "MyTrigger",
+    "MyAbort",
+    "_OF_TRIGGER",
+    "_OF_ABORT",
+    "LINTS",
+    "BALLET_DEPENDENCIES",
+    "BALLET_INSTALL",
+    "BALLET_COPY",
+    "BALLET_CONTEXT",
+    "BALLET_SOURCE",
+    "FIELDS_OF",
+];
+
+#[tokio::test]
+async fn no_placeholder_survives_in_what_is_written() {
+    let place = TestDirectory::new("placeholders");
+    place.ballet(&["new", "system", "harbour"], "").await.ends_with(0);
+    place.ballet(&["new", "service", "pantry"], "harbour").await.ends_with(0);
+    let (mut folders, mut read) = (vec![place.at("harbour")], 0);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let (name, text) = (path.display().to_string(), fs::read_to_string(&path));
+            let text = text.expect("text");
+            for placeholder in PLACEHOLDERS {
+                assert!(!text.contains(placeholder), "{placeholder} is in {name}");
+                assert!(!name.contains(placeholder), "{placeholder} is in the name {name}");
+            }
+            read += 1;
+        }
+    }
+    assert!(read > 30, "{read} files");
+}
+
+#[tokio::test]
+async fn a_refusal_that_the_decision_does_not_wait_for_is_found_in_a_new_system() {
+    let place = TestDirectory::new("refuses");
+    place.ballet(&["new", "system", "harbour"], "").await.ends_with(0);
+    place.ballet(&["new", "service", "pantry"], "harbour").await.ends_with(0);
+    place.ballet(&["check"], "harbour").await.ends_with(0);
+    let contract = |name: &str| place.at(&format!("harbour/contracts/harbour/{name}.json"));
+    let edited = |name: &str, edit: &dyn Fn(&mut Value)| {
+        let text = fs::read_to_string(contract(name)).expect("a contract");
+        let mut value: Value = serde_json::from_str(&text).expect("JSON");
+        edit(&mut value);
+        fs::write(contract(name), serde_json::to_string_pretty(&value).expect("JSON"))
+            .expect("written");
+    };
+    let none_left = "pantry.none_left.v1";
+    edited("pantry", &|pantry| {
+        pantry["sagas"][0]["steps"][0]["refused"] = json!(none_left);
+        let event = json!({ "name": none_left, "role": "in_saga", "schema": { "type": "object" } });
+        pantry["events"].as_array_mut().expect("events").push(event);
+    });
+    edited("desk", &|desk| {
+        let aborts_on = desk["sagas"][0]["aborts_on"].as_array_mut().expect("refusals");
+        aborts_on.push(json!(none_left));
+        let event = json!({ "name": none_left, "role": "in_saga", "schema": { "type": "object" } });
+        desk["events"].as_array_mut().expect("events").push(event);
+    });
+    let said = place.ballet(&["check"], "harbour").await.ends_with(1).both();
+    let found = "pantry.do_part may refuse with pantry.none_left.v1, but does not come before confirm_request";
+    assert!(said.contains(found), "{said}");
+}
+
+#[tokio::test]
+async fn nothing_is_overwritten_and_no_name_is_taken_that_would_not_work() {
+    let place = TestDirectory::new("names");
+    place.ballet(&["new", "system", "harbour"], "").await.ends_with(0);
+    let inside = concat!(env!("CARGO_MANIFEST_DIR"), "/target/harbour");
+    edit(&place.at("harbour/contracts/harbour/desk.json"), "\"clerk\"", "\"porter\"");
+    let nowhere = ["new", "system", "other", "--ballet", "nowhere"];
+    place.ballet(&nowhere, "").await.ends_with(2).tells(&["no checkout of ballet in nowhere"]);
+    for (arguments, below, why) in [
+        (&["new", "system", "harbour"], "", "exists already: nothing was written"),
+        (&["new", "system", "Old Harbour"], "", "lower case with underscores"),
+        (&["new", "system", inside], "", "would lie in the checkout of ballet"),
+        (&["new", "service", "desk"], "harbour", "harbour has a service desk already"),
+        (&["new", "service", "journal"], "harbour", "a service's name is its own"),
+        (&["new", "service", "trials"], "harbour", "choose another name"),
+        (&["new", "service", "gateway"], "harbour", "choose another name"),
+        (&["new", "service", "porter"], "harbour", "porter is a producer outside of harbour"),
+    ] {
+        let said = place.ballet(arguments, below).await.ends_with(2).both();
+        assert!(said.contains(why), "{why} is not in:\n{said}");
+    }
+}
+
+#[tokio::test]
+async fn the_broker_in_a_container_is_set_as_the_one_of_the_tests() {
+    let place = TestDirectory::new("broker");
+    place.ballet(&["new", "system", "harbour"], "").await.ends_with(0);
+    let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/../../dev/stage/broker/rabbitmq.conf");
+    let ours = fs::read_to_string(ours).expect("our settings");
+    let file = place.at("harbour/broker/rabbitmq.conf");
+    assert_eq!(fs::read_to_string(file).expect("its settings"), ours);
+    let compose = fs::read_to_string(place.at("harbour/compose.yaml")).expect("a file");
+    let mount = "- ./broker/rabbitmq.conf:/etc/rabbitmq/conf.d/20-ballet.conf:ro\n";
+    assert!(compose.contains(mount), "{compose}");
+}
+
+#[tokio::test]
+async fn the_private_key_of_the_gateway_is_neither_committed_nor_in_the_image() {
+    let place = TestDirectory::new("private_key");
+    place.ballet(&["new", "system", "harbour"], "").await.ends_with(0);
+    // A key as `ballet-gateway keys keys` makes it.
+    let key = "keys/signing-key.json";
+    fs::create_dir(place.at("harbour/keys")).expect("a directory");
+    fs::write(place.at("harbour").join(key), "{}").expect("written");
+    for arguments in [&["init", "--quiet"][..], &["add", "."]] {
+        said_by(&mut place.command("git", arguments, "harbour")).await.ends_with(0);
+    }
+    let staged = ["ls-files", "--", ".gitignore", key];
+    let staged = said_by(&mut place.command("git", &staged, "harbour")).await.both();
+    assert_eq!(staged, ".gitignore\n");
+    let ignored = fs::read_to_string(place.at("harbour/.dockerignore")).expect("a file");
+    assert!(ignored.lines().any(|line| line == "keys"), "{ignored}");
+}
+
+#[tokio::test]
+async fn a_service_joins_the_shop_with_one_command() {
+    let place = TestDirectory::new("joining");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
+    fs::copy(root.join("Cargo.toml"), place.at("Cargo.toml")).expect("copied");
+    for folder in ["docs/contracts/shop", "crates/systems/shop"] {
+        fs::create_dir_all(place.at(folder)).expect("a directory");
+    }
+    let contracts = fs::read_dir(root.join("docs/contracts/shop")).expect("contracts");
+    for contract in contracts.flatten() {
+        let copy = place.at("docs/contracts/shop").join(contract.file_name());
+        fs::copy(contract.path(), copy).expect("copied");
+    }
+    let gifts = ["new", "service", "gifts", "--on", "orders.order_confirmed.v1"];
+    place.ballet(&gifts, "").await.ends_with(0);
+    let manifest = fs::read_to_string(place.at("Cargo.toml")).expect("a manifest");
+    assert!(manifest.contains("members = [\n    \"crates/systems/shop/gifts\","), "{manifest}");
+    let own =
+        fs::read_to_string(place.at("crates/systems/shop/gifts/Cargo.toml")).expect("a manifest");
+    assert!(own.ends_with("\n\n[lints]\nworkspace = true\n"), "{own}");
+    let events = fs::read_to_string(place.at("crates/systems/shop/gifts/src/events.rs"));
+    let events = events.expect("a file");
+    assert!(events.contains("pub struct OrderConfirmed {}"), "{events}");
+    assert!(events.contains("//   order_id: UUID\n"), "{events}");
+    place
+        .ballet(&["check"], "crates/systems/shop/gifts")
+        .await
+        .ends_with(0)
+        .tells(&["shop is sound"]);
+    let said = place.ballet(&["topology", "definitions"], "").await.ends_with(0).both();
+    assert!(said.contains(r#"{"name": "gifts.dead""#), "{said}");
+}
+
+#[tokio::test]
+async fn a_service_joins_the_versions_of_a_saga_in_which_its_event_comes() {
+    let place = TestDirectory::new("versions");
+    place.ballet(&["new", "system", "harbour"], "").await.ends_with(0);
+    let file = place.at("harbour/contracts/harbour/desk.json");
+    let text = fs::read(&file).expect("a contract");
+    let mut desk: Value = serde_json::from_slice(&text).expect("JSON");
+    // Requests begin under a second version.
+    let (made, taken) = ("desk.request_made.v1", "desk.request_taken.v1");
+    let saga = &mut desk["sagas"][0];
+    saga["begins"] = json!(2);
+    let steps = saga["steps"].as_array_mut().expect("steps");
+    for (at, name, field, event) in
+        [(0, "take_request", "done", json!(taken)), (1, "keep_places", "on", json!([taken]))]
+    {
+        let mut next = steps[at].clone();
+        steps[at]["until"] = json!(1);
+        next["since"] = json!(2);
+        next["name"] = json!(name);
+        next[field] = event;
+        steps.push(next);
+    }
+    let events = desk["events"].as_array_mut().expect("events");
+    let mut event = events.iter().find(|one| one["name"] == made).expect("an event").clone();
+    event["name"] = json!(taken);
+    events.push(event);
+    fs::write(&file, desk.to_string()).expect("written");
+
+    for (name, on, step) in [
+        ("pantry", taken, "saga.since(2, |saga| saga.compensatable(DoPart))"),
+        ("cellar", made, "saga.until(1, |saga| saga.compensatable(DoPart))"),
+        ("lounge", "desk.places_held.v1", ">(|saga| saga.compensatable(DoPart))"),
+    ] {
+        place.ballet(&["new", "service", name, "--on", on], "harbour").await.ends_with(0);
+        let code = fs::read_to_string(place.at("harbour/services").join(name).join("src/lib.rs"));
+        assert!(code.as_ref().is_ok_and(|code| code.contains(step)), "{code:?}");
+    }
+    place.ballet(&["check"], "harbour").await.ends_with(0);
+}

@@ -1,0 +1,78 @@
+//! The directory in which a test runs the command, outside of this workspace.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use ballet_testkit::command::{CommandOutput, ended_within};
+use tokio::process::Command;
+
+pub(crate) const BALLET: &str = env!("CARGO_BIN_EXE_ballet");
+/// The longest time for a build of everything on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1800);
+
+/// A directory of its own, outside of this workspace.
+pub(crate) struct TestDirectory(PathBuf);
+
+impl Drop for TestDirectory {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+impl TestDirectory {
+    pub(crate) fn new(name: &str) -> Self {
+        let place = std::env::temp_dir().join(format!("ballet-{name}-{}", std::process::id()));
+        fs::create_dir_all(&place).expect("a directory");
+        Self(place)
+    }
+
+    pub(crate) fn at(&self, path: &str) -> PathBuf {
+        self.0.join(path)
+    }
+
+    /// Runs a program in a directory below.
+    pub(crate) fn command(&self, program: &str, arguments: &[&str], below: &str) -> Command {
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(self.at(below)).stdin(Stdio::null());
+        command.kill_on_drop(true);
+        // The environment of a shell, not of a test of this workspace.
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            let of_cargo = text.starts_with("CARGO_") && text != "CARGO_HOME";
+            let of_ballet = text.starts_with("BALLET_") && !text.ends_with("_BIN");
+            if of_cargo || of_ballet {
+                command.env_remove(&name);
+            }
+        }
+        command
+    }
+
+    /// The path from this directory to the checkout of this test.
+    pub(crate) fn path_to_checkout(&self) -> String {
+        let here = self.0.canonicalize().expect("a directory");
+        let up = "../".repeat(here.components().count() - 1);
+        let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..").canonicalize();
+        format!(
+            "{up}{}",
+            checkout.expect("a checkout").display().to_string().trim_start_matches('/')
+        )
+    }
+
+    pub(crate) async fn ballet(&self, arguments: &[&str], below: &str) -> CommandOutput {
+        said_by(&mut self.command(BALLET, arguments, below)).await
+    }
+}
+
+/// Runs a command to its end.
+pub(crate) async fn said_by(command: &mut Command) -> CommandOutput {
+    ended_within(PATIENCE, command).await
+}
+
+/// Changes a file.
+pub(crate) fn edit(file: &Path, from: &str, to: &str) {
+    let text = fs::read_to_string(file).expect("a file");
+    assert!(text.contains(from), "{from} is not in {}", file.display());
+    fs::write(file, text.replace(from, to)).expect("written");
+}

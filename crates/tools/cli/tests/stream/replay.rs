@@ -1,0 +1,368 @@
+//! `ballet replay`.
+
+use std::path::Path;
+use std::time::Duration;
+
+use ballet::core::id::time_of;
+use ballet::{Failure, Migration, Participant, Projection, Service, Settings, Tx};
+use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
+use ballet_stage::{Link, Proxy, wait_until};
+use ballet_testkit::command::ended;
+use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
+use tokio::process::Command;
+use uuid::Uuid;
+
+use crate::world::{SOON, STRUCK, StreamWorld, TICKED, definitions, event, numbers, tick};
+
+ballet_testkit::events! {
+    Ticked = plain "clock.ticked.v1" { number: i64 }
+}
+
+const TABLES: &[Migration] = &[Migration {
+    name: "0001_heard",
+    sql: "create table heard (at bigserial primary key, number bigint not null)",
+}];
+
+struct Hear;
+
+impl Projection for Hear {
+    const NAME: &'static str = "hear";
+    type On = Ticked;
+
+    async fn apply(&self, tx: &mut Tx<'_>, event: Ticked) -> Result<(), Failure> {
+        let insert = sqlx::query("insert into heard (number) values ($1)");
+        insert.bind(event.number).execute(tx.db()).await?;
+        Ok(())
+    }
+}
+
+/// `ballet replay` into this world, as its operator.
+pub(crate) fn replay(into: &StreamWorld, arguments: &[&str]) -> Command {
+    into.command_at(into.env.ops_amqp_url(), &[&["replay"], arguments].concat())
+}
+
+/// The same, to the same broker under another name.
+fn by_another_name(into: &StreamWorld, arguments: &[&str]) -> Command {
+    let url = into.env.ops_amqp_url().replace("127.0.0.1", "localhost");
+    assert_ne!(url, into.env.ops_amqp_url());
+    into.command_at(&url, &[&["replay"], arguments].concat())
+}
+
+/// The numbers that the bell has heard, once there are this many.
+async fn heard(world: &StreamWorld, count: usize) -> Vec<i64> {
+    wait_until("all to be heard", SOON, || async {
+        let connected = PgConnection::connect(world.env.database_url("bell")).await;
+        let mut db = connected.map_err(|error| error.to_string())?;
+        let heard = sqlx::query_scalar("select number from heard order by at");
+        let heard: Vec<i64> = heard.fetch_all(&mut db).await.map_err(|error| error.to_string())?;
+        if heard.len() < count { Err(format!("{} so far", heard.len())) } else { Ok(Some(heard)) }
+    })
+    .await
+    .expect("heard")
+}
+
+/// The messages published there, without their offsets.
+pub(crate) async fn published(world: &StreamWorld) -> Vec<Value> {
+    let mut all = world.tap(&["--from", "first", "--until", "now"]).await;
+    for record in &mut all {
+        record.as_object_mut().expect("an object").remove("offset");
+    }
+    all
+}
+
+/// A tick of now: services refuse events that are older than their memory.
+fn now_tick(number: u64) -> Publish {
+    let clock = ballet::Clock::system();
+    let id = clock.new_id(clock.now()).to_string();
+    let properties = BasicProperties::default().with_message_id(id.into());
+    event(TICKED, properties, &json!({ "number": number }))
+}
+
+#[tokio::test]
+async fn t157_a_replayed_recording_reaches_the_handlers_in_order_and_nothing_else() {
+    let recorded = StreamWorld::new("source").await;
+    recorded.publish((0..300).map(now_tick).collect()).await;
+    // A dead letter, which the other system makes by itself if it has to.
+    let dead = Publish { exchange: "dead".to_owned(), routing_key: "bell".to_owned(), ..tick(1) };
+    recorded.publish(vec![dead]).await;
+    let before = published(&recorded).await;
+    let file = recorded.record("source.jsonl.gz").await;
+
+    let test = StreamWorld::with_databases("target", &definitions(), &["bell"]).await;
+    let bell = Service::new(Participant::new("bell").projects(Hear)).migrations(TABLES);
+    let settings = Settings::new(test.env.amqp_url("bell"), test.env.database_url("bell"));
+    let running = bell.start(settings).await.expect("started");
+    let said = ended(replay(&test, &[&file, "--pace", "max"])).await.ends_with(0).err;
+    assert!(said.contains("300 events sent to"), "{said}");
+    let heard = heard(&test, 300).await;
+    assert_eq!(heard, (0..300).collect::<Vec<_>>());
+    assert_eq!(published(&test).await, before[..300]);
+
+    // The same ids: nothing is handled twice.
+    ended(replay(&test, &[&file, "--pace", "max"])).await.ends_with(0);
+    ended(replay(&test, &[&file, "--pace", "max", "--dry-run"])).await.ends_with(0);
+    test.publish(vec![now_tick(300)]).await;
+    assert_eq!(self::heard(&test, 301).await.last(), Some(&300));
+    // Nothing went to where it was recorded: that needs a confirmation.
+    assert_eq!(published(&recorded).await, before);
+    ended(replay(&recorded, &[&file])).await.ends_with(2).says(&["is where it was recorded"]);
+    assert_eq!(published(&recorded).await, before);
+    // It is the same system by another name.
+    let said = ended(by_another_name(&recorded, &[&file])).await.ends_with(2).err;
+    assert!(said.contains("is where it was recorded"), "{said}");
+    assert_eq!(published(&recorded).await, before);
+    running.stop().await;
+    test.close().await;
+    recorded.close().await;
+}
+
+#[tokio::test]
+async fn a_system_of_the_same_name_with_another_journal_is_sent_to_without_a_question() {
+    let world = StreamWorld::new("rebuilt").await;
+    world.ticks(0..20).await;
+    let file = world.record("before.jsonl").await;
+    // Like the journal of a test, which is made anew for each run: first empty, later with events of its own.
+    world.env.journal_anew().await.expect("another journal");
+    for own in [0..0, 100..130] {
+        world.ticks(own).await;
+        let new = [&file, "--pace", "max", "--new-ids"];
+        ended(by_another_name(&world, &new)).await.ends_with(0).says(&["20 events sent to"]);
+    }
+    world.close().await;
+}
+
+#[tokio::test]
+async fn what_is_sent_is_what_was_recorded_byte_by_byte_and_only_what_is_wanted() {
+    let recorded = StreamWorld::new("bytes").await;
+    let mut headers = FieldTable::default();
+    headers.insert("tiny".into(), AMQPValue::ShortShortInt(-3));
+    headers.insert("half".into(), AMQPValue::Double(0.5));
+    headers.insert("at".into(), AMQPValue::Timestamp(7));
+    let properties = BasicProperties::default()
+        .with_message_id("no UUID".into())
+        .with_headers(headers)
+        .with_priority(3)
+        .with_delivery_mode(2)
+        .with_content_encoding("gzip".into());
+    let mut odd = event(STRUCK, properties, &json!({}));
+    odd.body = bytes::Bytes::from_static(&[0x1f, 0x8b, 0xff, 0]);
+    let spaced = Publish { body: bytes::Bytes::from_static(b"{ \"number\":1e0 }"), ..tick(1) };
+    recorded.publish(vec![tick(0), odd, spaced]).await;
+    let file = recorded.record("bytes.jsonl").await;
+    let test = StreamWorld::new("bytes-target").await;
+    ended(replay(&test, &[&file, STRUCK, "--pace", "max"])).await.ends_with(0);
+    assert_eq!(published(&test).await, published(&recorded).await[1..2]);
+    ended(replay(&test, &[&file, "clock.ticked.*", "--pace", "max"])).await.ends_with(0);
+    let all = published(&recorded).await;
+    assert_eq!(published(&test).await, [all[1].clone(), all[0].clone(), all[2].clone()]);
+
+    // A file that is cut off is sent up to the cut.
+    let text = std::fs::read(&file).expect("a file");
+    std::fs::write(&file, &text[..text.len() - 10]).expect("written");
+    let said = ended(replay(&test, &[&file, "--pace", "max"])).await.ends_with(0).err;
+    assert!(said.contains("is cut off in line 4") && said.contains("2 events sent"), "{said}");
+    // The user `tap` may not write.
+    let denied = test.command(&["replay", &file, "--pace", "max"]);
+    ended(denied).await.ends_with(1).says(&["needs the right to write to exchange `events`"]);
+    test.close().await;
+    recorded.close().await;
+}
+
+#[tokio::test]
+async fn new_ids_are_the_same_wherever_they_stand_and_in_the_same_order() {
+    let recorded = StreamWorld::new("ids").await;
+    let id = |number: u32| format!("0193f7a0-{number:04x}-7000-8000-00000000000{}", number % 10);
+    let saga = id(1);
+    let foreign = "6ba7b810-9dad-51d1-80b4-00c04fd430c8";
+    let product = id(99);
+    let of = |number: u32, name: &str, body: Value| {
+        let mut headers = FieldTable::default();
+        if number > 1 {
+            let cause = AMQPValue::LongString(id(number - 1).into());
+            headers.insert("causation_id".into(), cause);
+        }
+        let properties = BasicProperties::default()
+            .with_message_id(id(number).into())
+            .with_correlation_id(saga.clone().into())
+            .with_headers(headers);
+        event(name, properties, &body)
+    };
+    let none = BasicProperties::default().with_message_id(foreign.into());
+    recorded
+        .publish(vec![
+            of(1, TICKED, json!({ "order": saga, "product": product, "at": format!("/o/{saga}") })),
+            of(2, STRUCK, json!({ "because": id(1) })),
+            event(TICKED, none, &json!({ "number": 1 })),
+        ])
+        .await;
+    let file = recorded.record("ids.jsonl").await;
+    let test = StreamWorld::new("ids-target").await;
+    let clock = ballet::Clock::system();
+    let before = clock.now();
+    ended(replay(&test, &[&file, "--pace", "max", "--new-ids"])).await.ends_with(0);
+    let all = published(&test).await;
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    let new: Vec<String> = all.iter().map(|r| text(&r["properties"]["message_id"])).collect();
+    assert!(new[0] < new[1], "{new:?}");
+    for id in &new[..2] {
+        let time = time_of(id.parse::<Uuid>().expect("a UUID")).expect("version 7");
+        assert!(time <= clock.now(), "ahead of the clock: {time}");
+        assert!(before.duration_since(time).as_hours() < 1, "{time}");
+    }
+    assert!(!new.contains(&id(1)) && !new.contains(&id(2)) && new[2] != foreign, "{new:?}");
+    // The first message's id is the saga's.
+    for place in [
+        "/0/properties/correlation_id",
+        "/1/properties/correlation_id",
+        "/0/body/order",
+        "/1/body/because",
+        "/1/properties/headers/causation_id",
+    ] {
+        assert_eq!(Value::from(all.clone()).pointer(place), Some(&json!(new[0])), "{place}");
+    }
+    assert_eq!(all[0]["body"]["at"], json!(format!("/o/{}", new[0])));
+    assert_eq!(all[0]["body"]["product"], json!(product), "nobody's id is a key of the system");
+    // The second time with other ids.
+    ended(replay(&test, &[&file, "--pace", "max", "--new-ids"])).await.ends_with(0);
+    let again = published(&test).await;
+    assert_ne!(text(&again[5]["properties"]["message_id"]), new[2]);
+    test.close().await;
+    recorded.close().await;
+}
+
+#[tokio::test]
+async fn a_replay_keeps_the_pace_and_goes_on_after_an_interruption_and_a_lost_connection() {
+    let recorded = StreamWorld::new("pace").await;
+    // 40 events in ten seconds, by their ids.
+    let event_at = |number: u64| {
+        let id = format!("0193f7a0-{:04x}-7000-8000-{number:012}", number * 250);
+        let properties = BasicProperties::default().with_message_id(id.into());
+        event(TICKED, properties, &json!({ "number": number }))
+    };
+    recorded.publish((0..40).map(event_at).collect()).await;
+    let file = recorded.record("pace.jsonl").await;
+    let test = StreamWorld::new("pace-target").await;
+    let began = std::time::Instant::now();
+    ended(replay(&test, &[&file, "--pace", "5x"])).await.ends_with(0);
+    assert!(began.elapsed().as_secs_f64() >= 1.9, "{:?}", began.elapsed());
+
+    let mut child = replay(&test, &[&file]).spawn().expect("started");
+    let progress = format!("{file}.replay");
+    wait_until("progress", SOON, || async {
+        if Path::new(&progress).exists() { Ok::<_, String>(Some(())) } else { Ok(None) }
+    })
+    .await
+    .expect("some progress");
+    child.kill().await.expect("killed");
+    let said = ended(replay(&test, &[&file, "--pace", "max"])).await.ends_with(2).err;
+    assert!(said.contains("was interrupted after"), "{said}");
+    let said = ended(replay(&test, &[&file, TICKED, "--resume"])).await.ends_with(2).err;
+    assert!(said.contains("with other options"), "{said}");
+    ended(replay(&test, &[&file, "--pace", "max", "--resume"])).await.ends_with(0);
+    assert!(!Path::new(&progress).exists());
+    let sent = numbers(&published(&test).await[40..]);
+    let mut once = sent.clone();
+    once.dedup();
+    once.sort_unstable();
+    once.dedup();
+    assert_eq!(once, (0..40).collect::<Vec<_>>(), "{sent:?}");
+
+    // Connections are lost on the way, and nothing is missing.
+    recorded.ticks(40..12_000).await;
+    let file = recorded.record("many.jsonl").await;
+    let test = StreamWorld::new("lost-target").await;
+    let proxy = Proxy::to(test.env.ops_amqp_url()).await.expect("a proxy");
+    proxy.set(Link::Slow(Duration::from_millis(100)));
+    let arguments = ["replay", &file, "--pace", "max"];
+    let mut child = test.command_at(proxy.url(), &arguments).spawn().expect("started");
+    let mut sent = 0;
+    for _ in 0..3 {
+        // The progress is written every second.
+        sent = wait_until("more to be sent", SOON, || async {
+            let progress = std::fs::read(format!("{file}.replay")).unwrap_or_default();
+            let progress: Value = serde_json::from_slice(&progress).unwrap_or_default();
+            let now = progress["sent"].as_u64().unwrap_or_default();
+            if now > sent { Ok::<_, String>(Some(now)) } else { Ok(None) }
+        })
+        .await
+        .expect("sent");
+        proxy.cut();
+    }
+    let status = tokio::time::timeout(2 * SOON, child.wait()).await.expect("in time");
+    assert_eq!(status.expect("ended").code(), Some(0));
+    let mut all = numbers(&published(&test).await);
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all, (0..12_000).collect::<Vec<_>>());
+    test.close().await;
+    recorded.close().await;
+}
+
+#[tokio::test]
+async fn a_replay_that_is_killed_while_it_waits_goes_on_with_the_same_new_ids() {
+    let recorded = StreamWorld::new("hour").await;
+    // Two events, an hour apart by their ids.
+    let events = ["0193f7a0-0000", "0193f7d6-ee80"].into_iter().zip(0..).map(|(time, number)| {
+        let id = format!("{time}-7000-8000-00000000000{number}");
+        let properties = BasicProperties::default().with_message_id(id.into());
+        event(TICKED, properties, &json!({ "number": number }))
+    });
+    recorded.publish(events.collect()).await;
+    let file = recorded.record("hour.jsonl").await;
+    let test = StreamWorld::new("hour-target").await;
+    let arguments = [&*file, "--new-ids"];
+    let mut child = replay(&test, &arguments).spawn().expect("started");
+    wait_until("the first to be sent", SOON, || async {
+        let progress = std::fs::read(format!("{file}.replay")).unwrap_or_default();
+        let progress: Value = serde_json::from_slice(&progress).unwrap_or_default();
+        Ok::<_, String>((progress["sent"] == 1).then_some(()))
+    })
+    .await
+    .expect("sent");
+    child.kill().await.expect("killed");
+    ended(replay(&test, &[&file, "--new-ids", "--resume", "--pace", "max"])).await.ends_with(0);
+    let sent = published(&test).await;
+    assert_eq!(numbers(&sent), [0, 1]);
+    // Services refuse an id that is ahead of the clock, as the id of the second event, due in an hour, would be.
+    let id = sent[1]["properties"]["message_id"].as_str().expect("text");
+    let time = time_of(id.parse::<Uuid>().expect("a UUID")).expect("version 7");
+    assert!(time <= ballet::Clock::system().now(), "ahead of the clock: {time}");
+    test.close().await;
+    recorded.close().await;
+}
+
+#[tokio::test]
+async fn from_outside_is_what_no_service_published_in_answer_or_by_itself() {
+    let world = StreamWorld::new("outside").await;
+    let message = |name: &str, cause: Option<&str>| {
+        let mut headers = FieldTable::default();
+        if let Some(cause) = cause {
+            headers.insert("causation_id".into(), AMQPValue::LongString(cause.into()));
+        }
+        event(name, BasicProperties::default().with_headers(headers), &json!({}))
+    };
+    let outside = ["cart.checked_out.v1", "catalog.product_changed.v1"];
+    let by_themselves = [
+        "orders.order_deadline_passed.v1",
+        "catalog.products_republished.v1",
+        "cart.products_requested.v1",
+    ];
+    let mut all: Vec<Publish> = outside.iter().map(|name| message(name, None)).collect();
+    all.extend(by_themselves.iter().map(|name| message(name, None)));
+    all.push(message("orders.order_placed.v1", Some("0193f7a0-0000-7000-8000-000000000001")));
+    world.publish(all).await;
+    let file = world.record("outside.jsonl").await;
+    let contracts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/contracts/shop");
+    let dry = ["--from-outside", "--dry-run", "--contracts", contracts];
+    for (arguments, count) in [
+        (&dry[..], "2 events"),
+        (&["--dry-run"], "6 events"),
+        (&[&dry[..], &["cart.#"]].concat(), "1 event"),
+    ] {
+        let arguments = [&[file.as_str()], arguments].concat();
+        let out = ended(replay(&world, &arguments)).await.ends_with(0).out;
+        assert!(out.starts_with(&format!("{count} would be sent to ")), "{arguments:?}: {out}");
+    }
+    world.close().await;
+}

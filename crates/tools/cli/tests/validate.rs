@@ -1,0 +1,196 @@
+//! `ballet validate` and `ballet id`: the checks that a producer can make before a message is published, without any
+//! server.
+
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use ballet_testkit::command::CommandOutput;
+use serde_json::{Value, json};
+
+const CHECKED_OUT: &str = "cart.checked_out.v1";
+
+/// Runs the command on the shop's contracts, with this on its standard input.
+fn ballet(arguments: &[&str], input: &str) -> CommandOutput {
+    let contracts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs/contracts/shop");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ballet"))
+        .args(arguments)
+        .env("BALLET_CONTRACTS", contracts)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    // A command that refuses its arguments may end before it has read anything.
+    let written = child.stdin.take().expect("its input").write_all(input.as_bytes());
+    let is_unread = |error: &std::io::Error| error.kind() == ErrorKind::BrokenPipe;
+    assert!(written.as_ref().err().is_none_or(is_unread), "{written:?}");
+    child.wait_with_output().expect("it ends").into()
+}
+
+/// A checkout, as `examples/producer.py` writes it.
+fn checkout() -> Value {
+    json!({
+        "customer_id": "0193f7a0-0000-7000-8000-00000000c001",
+        "lines": [{ "sku": "mug", "quantity": 1,
+            "unit_price": { "amount_minor": 1250, "currency": "EUR" } }],
+        "card_token": "card_approved",
+        "ship_to": { "name": "Pia Kamp", "street": "Am Hafen 3", "postal_code": "20457",
+            "city": "Hamburg", "country": "DE" },
+    })
+}
+
+fn message(body: &Value) -> Value {
+    json!({ "type": CHECKED_OUT, "app_id": "storefront", "content_type": "application/json",
+        "body": body })
+}
+
+#[test]
+fn a_bare_body_is_judged_in_the_words_of_dead_letters() {
+    let validate = ["validate", "-", "--type", CHECKED_OUT, "--app-id", "storefront"];
+    let out = ballet(&validate, &format!("{:#}", checkout())).succeeds();
+    assert_eq!(out, "valid: cart.checked_out.v1\n");
+    let mut wrong = checkout();
+    wrong["lines"][0]["quantity"] = json!("two");
+    wrong["ship_to"]["country"] = json!("Germany");
+    wrong.as_object_mut().expect("an object").remove("card_token");
+    let wrong = ballet(&validate, &format!("{wrong:#}")).ends_with(1).prints(&[
+        "wrong_shape: the body does not have the shape of cart.checked_out.v1: lines[0].quantity: a \
+         whole number from 1 to 10000 is wanted, but there is a string",
+        "card_token: it is missing",
+        "ship_to.country: a string that matches",
+    ]);
+    assert_eq!(wrong.out.lines().count(), 3, "{wrong:?}");
+    let out = ballet(&validate, "{ \"lines\": ").ends_with(1).out;
+    assert!(
+        out.starts_with(
+            "not_json: the body is not JSON: it ends in the middle of a value, at line 1 "
+        ),
+        "{out}"
+    );
+}
+
+/// A message may come from anybody, and its problems are printed with its own words.
+#[test]
+fn what_is_wrong_with_a_message_does_not_steer_the_terminal() {
+    let mut hostile = checkout();
+    hostile["ship_to"]["country"] = json!("\u{9b}2J\u{202e}");
+    hostile["lines"][0]["unit_price"]["currency"] = json!("\u{1b}]0;title\u{7}");
+    let validate = ["validate", "-", "--type", CHECKED_OUT, "--app-id", "storefront"];
+    let CommandOutput { out, err, .. } = ballet(&validate, &hostile.to_string()).ends_with(1);
+    assert!(out.contains("ship_to.country: a string that matches"), "{out:?}");
+    let steers = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+    assert!(!out.contains(steers) && !err.contains(steers), "{out:?} {err:?}");
+    // Nor does a program get a value of the message.
+    let out = ballet(&[&validate[..], &["-o", "json"]].concat(), &hostile.to_string()).out;
+    assert!(!out.contains('\u{202e}'), "{out:?}");
+}
+
+#[test]
+fn messages_are_judged_by_their_properties_too_each_with_its_place() {
+    let mut forged = message(&checkout());
+    forged["app_id"] = json!("orders");
+    let mut unknown = message(&checkout());
+    unknown["type"] = json!("cart.checked_out.v9");
+    // A message as the management API shows it.
+    let taken = json!({ "exchange": "events", "routing_key": CHECKED_OUT, "payload_encoding": "string",
+        "payload": checkout().to_string(),
+        "properties": { "message_id": "0193f7a0-0000-7000-8000-00000000a001", "headers": {} } });
+    let of_saga = json!({ "type": "orders.order_placed.v1", "body": {} });
+    let all = [message(&checkout()), forged, unknown, taken, of_saga, json!({ "lines": [] })];
+    let lines = all.iter().map(|one| format!("{one}\n")).collect::<String>() + "{\n";
+    let rows: Value = ballet(&["validate", "-", "-o", "json"], &lines).ends_with(3).json();
+    let reason = |index: usize| rows[index]["faults"][0]["reason"].as_str().unwrap_or("none");
+    let reasons: Vec<&str> = (0..all.len() + 1).map(reason).collect();
+    assert_eq!(
+        reasons,
+        [
+            "none",
+            "forged_app_id",
+            "unknown_version",
+            "none",
+            "no_correlation_id",
+            "not_a_message",
+            "not_a_message"
+        ]
+    );
+    assert_eq!(rows[3]["message_id"], "0193f7a0-0000-7000-8000-00000000a001");
+    assert_eq!(rows[6]["place"], "line 7");
+    let advice = rows[5]["faults"][0]["detail"].as_str().expect("a sentence");
+    assert!(advice.contains("--type"), "{advice}");
+
+    // The same in an array, for people: what is wrong, and how many are valid.
+    let CommandOutput { out, err, .. } =
+        ballet(&["validate", "-"], &json!(all[..2]).to_string()).ends_with(3);
+    assert!(out.starts_with("message 2: forged_app_id: "), "{out}");
+    assert!(err.contains("1 of 2 messages are valid"), "{err}");
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_a_failure_and_a_reader_that_is_gone_is_none() {
+    let ended = |stdout: Stdio| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
+        let mut child =
+            command.arg("id").stdout(stdout).stderr(Stdio::piped()).spawn().expect("it runs");
+        drop(child.stdout.take());
+        child.wait_with_output().expect("it ends")
+    };
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("a full disk");
+    let failed = ended(full.into());
+    assert_eq!(failed.status.code(), Some(1), "{failed:?}");
+    let said = String::from_utf8_lossy(&failed.stderr);
+    assert!(said.contains("the result was not written: standard output: No space left"), "{said}");
+    let unread = ended(Stdio::piped());
+    assert_eq!((unread.status.code(), &unread.stderr[..]), (Some(0), &b""[..]));
+}
+
+#[test]
+fn what_cannot_be_judged_is_a_wrong_usage() {
+    for (arguments, said) in [
+        (&["validate", "/there/is/none"][..], "cannot read /there/is/none"),
+        (&["validate", "-"], "there is no message in -"),
+        (&["validate", "-", "--type", "cart.dreamt.v1"], "no service knows an event"),
+    ] {
+        ballet(arguments, " ").ends_with(2).says(&[said]);
+    }
+}
+
+/// The Python of docs/producers.md derives the ids that `ballet id` and the services derive.
+#[test]
+fn ids_are_derived_as_the_page_about_producers_says() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs/producers.md");
+    let page = std::fs::read_to_string(page).expect("the page");
+    let code = page.split("```python\n").find(|block| block.contains("uuid5")).expect("an example");
+    let code = code.split("```").next().expect("its end");
+    let python = Command::new("python3").args(["-c", code]).output().expect("a Python");
+    assert!(python.status.success(), "{}", String::from_utf8_lossy(&python.stderr));
+    let printed = String::from_utf8(python.stdout).expect("text");
+
+    let id = |arguments: &[&str], input: &str| ballet(arguments, input).ends_with(0).out;
+    let body = r#"{"sku": "mug"}"#;
+    let of_content = ["id", "--type", CHECKED_OUT, "--body", "-"];
+    let saga = "0193f7a0-0000-7000-8000-00000000c001";
+    let derived = [
+        id(&["id", "booking-17"], ""),
+        id(&["id", "17", "--source", "/shop"], ""),
+        id(&of_content, body),
+        id(&[&of_content[..], &["--correlation-id", saga]].concat(), body),
+    ];
+    assert_eq!(printed, derived.concat());
+    // The command and its output are on the page.
+    assert!(page.contains(&format!("$ cargo ballet id booking-17\n{}", derived[0])));
+    // A UUID is the id itself, and without any input the id is new.
+    assert_eq!(id(&["id", saga], ""), format!("{saga}\n"));
+    let new = [id(&["id"], ""), id(&["id"], "")];
+    assert!(new[0] != new[1] && new[0].as_bytes()[14] == b'7', "{new:?}");
+    ballet(&["id", " "], "").ends_with(2);
+}
+
+#[test]
+fn the_body_on_the_page_about_producers_is_valid() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs/producers.md");
+    let page = std::fs::read_to_string(page).expect("the page");
+    let body = page.split("```json\n").nth(1).and_then(|rest| rest.split("```").next());
+    let validate = ["validate", "-", "--type", CHECKED_OUT, "--app-id", "storefront"];
+    ballet(&validate, body.expect("an example")).ends_with(0);
+}

@@ -1,0 +1,375 @@
+//! An operator's day in a real browser: headless Chromium. It leaves pictures of each page at three widths in
+//! target/console for a person to look at.
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use ballet_console::{Console, Role};
+use ballet_ops::words::grouped;
+use ballet_stage::{WebBrowser, left_out, wait_until};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
+use crate::test_console::{PLACED, RESERVED, RunningConsole, SOON, TestConsole};
+
+const ACCESSIBLE: &str = include_str!("accessible.js");
+/// The widths of a phone, a desktop and a large screen.
+const WIDTHS: [u16; 3] = [390, 1280, 1920];
+const HOSTILE: &str =
+    "<script>window.bitten=1</script><img src=x onerror=window.bitten=1> \u{202e}desrever";
+
+struct BrowserPerson {
+    browser: WebBrowser,
+    at: String,
+    /// The faults of the pages so far: all are reported at the end.
+    wrong: Mutex<Vec<String>>,
+}
+
+impl BrowserPerson {
+    /// Opens the console as a person who has not logged in.
+    fn at(browser: WebBrowser, console: &RunningConsole) -> Self {
+        Self { browser, at: format!("http://{}", console.address), wrong: Mutex::default() }
+    }
+
+    async fn logs_in(&self, name: &str, password: &str) {
+        self.browser.open(&format!("{}/login", self.at)).await.expect("a page");
+        self.browser.fill("[name=name]", name).await.expect("a field");
+        self.browser.fill("[name=password]", password).await.expect("a field");
+        self.clicks("form.login button").await;
+    }
+
+    async fn opens(&self, path: &str) {
+        self.browser.open(&format!("{}{path}", self.at)).await.expect("a page");
+    }
+
+    async fn clicks(&self, selector: &str) {
+        let what = format!("a click on {selector}");
+        let clicked = wait_until(&what, SOON, || async {
+            match self.browser.click(selector).await {
+                Ok(()) => Ok(Some(())),
+                // The page has just been updated.
+                Err(error) if error.to_string().contains("stale element") => Err(error.to_string()),
+                Err(error) => panic!("{selector}: {error}"),
+            }
+        });
+        clicked.await.unwrap_or_else(|expired| panic!("{expired}"));
+    }
+
+    /// Waits until the page shows this, without loading it again.
+    async fn sees(&self, says: &str) {
+        let what = format!("the page to say {says:?}");
+        let last = wait_until(&what, SOON, || async {
+            let text = self.browser.text().await.unwrap_or_default();
+            if text.contains(says) { Ok(Some(())) } else { Err(text) }
+        });
+        last.await.unwrap_or_else(|expired| panic!("{expired}"));
+    }
+
+    /// Loads the page again until it shows this.
+    async fn finds(&self, path: &str, says: &str) {
+        let is_first = AtomicBool::new(true);
+        let what = format!("{path} to say {says:?}");
+        let found = wait_until(&what, SOON, || async {
+            if !is_first.swap(false, Ordering::Relaxed) {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            self.opens(path).await;
+            let text = self.browser.text().await.unwrap_or_default();
+            if text.contains(says) { Ok(Some(())) } else { Err(text) }
+        });
+        found.await.unwrap_or_else(|expired| panic!("{expired}"));
+    }
+
+    /// Checks this page at all widths, light and dark: it is accessible, its policy refused nothing, and a picture is
+    /// left.
+    async fn looks(&self, name: &str) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../target/console");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        for width in WIDTHS {
+            for dark in [false, true] {
+                self.browser.look(width, 900, dark).await.expect("a width");
+                let wrong = self.browser.run(ACCESSIBLE).await.expect("a look");
+                let wrong = wrong.as_array().map(Vec::as_slice).unwrap_or_default();
+                let wrong =
+                    wrong.iter().map(|one| format!("{name}, {width} wide, dark {dark}: {one}"));
+                self.wrong.lock().expect("whole").extend(wrong);
+                // One picture of each is enough.
+                if dark == (width == 1920) {
+                    let picture = self.browser.picture().await.expect("a picture");
+                    let picture = BASE64_STANDARD.decode(picture).expect("a picture");
+                    std::fs::write(folder.join(format!("{name}-{width}.png")), picture)
+                        .expect("written");
+                }
+            }
+        }
+        self.browser.look(1280, 900, false).await.expect("a width");
+        let complaints = self.browser.complaints().await.expect("a log");
+        let complaints = complaints.iter().map(|one| format!("{name}: {one}"));
+        self.wrong.lock().expect("whole").extend(complaints);
+        let nodes = self.browser.for_screen_readers().await.expect("a tree");
+        let main =
+            nodes.as_array().into_iter().flatten().any(|node| node["role"]["value"] == "main");
+        assert!(main, "{name}: a screen reader finds no main part");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
+    let Some(browser) = WebBrowser::start().await.expect("a browser") else {
+        return left_out("chromedriver");
+    };
+    let world = TestConsole::new("console_day").await;
+    let console = world.console().await;
+    let first = console.first.as_ref().expect("the first start");
+    let (saga, order) = (world.id(), world.id());
+    let detail = format!("lines is no list {HOSTILE}");
+    let body = format!(
+        r#"{{"lines":"none","order_id":"{order}","note":"a\u0000b {}"}}"#,
+        HOSTILE.replace('"', "")
+    );
+    let dead = world.dead("payments", RESERVED, saga, &detail, body.as_bytes());
+    let id = dead.properties.message_id().as_ref().map(ToString::to_string).expect("an id");
+    let placed = world.event(PLACED, saga, None, &format!(r#"{{"order_id":"{order}"}}"#));
+    let big =
+        world.event("orders.order_big.v1", saga, None, &format!("\"{}\"", "x".repeat(1024 * 1024)));
+    world.publish(vec![placed, big, world.event(RESERVED, saga, None, "{}"), dead]).await;
+
+    let person = BrowserPerson::at(browser, &console);
+    person.opens("/").await;
+    person.looks("login").await;
+    person.logs_in(first.name, &first.password).await;
+    // The first page says what hangs and why; the saga is two clicks away.
+    person.finds("/", "lines is no list").await;
+    person.looks("now").await;
+    person.clicks(".causes a").await;
+    person.sees(&saga.to_string()[24..]).await;
+    person.looks("sagas").await;
+    person.clicks(".row a.id").await;
+    person.sees("has not acted on inventory.stock_reserved.v1").await;
+    // Text from others stays text.
+    person.sees("<script>window.bitten=1</script>").await;
+    let bitten = person.browser.run("return window.bitten ?? 0").await.expect("a number");
+    assert_eq!(bitten, 0);
+    person.looks("saga").await;
+    person.clicks(".waits a").await;
+    person.sees("Edit its body").await;
+    person.opens("/dead-letters").await;
+    person.sees("Send back or discard").await;
+    person.looks("dead-letters").await;
+    person.clicks(".row summary").await;
+    person.clicks(".letters a").await;
+    person.sees("Edit its body").await;
+    person.looks("dead-letter").await;
+    person.clicks("nav.acts a[href$=edit]").await;
+    person.browser.fill("textarea[name=body]", "{\"lines\": 7}").await.expect("a field");
+    person.clicks("button[value=check]").await;
+    person.sees("It does not fit the contract").await;
+    person.looks("edit-refused").await;
+    let mended = format!(r#"{{"lines": [], "order_id": "{order}"}}"#);
+    person.browser.fill("textarea[name=body]:not([hidden])", &mended).await.expect("a field");
+    person.clicks("button[value=check]").await;
+    person.sees("What changes").await;
+    person.looks("edit").await;
+    person.browser.fill("[name=why]", "a typing error").await.expect("a field");
+    person.clicks("button[value=edit]").await;
+    person.sees("It has a new body").await;
+    person.looks("action").await;
+
+    // It is sent back; the service handles it, and the open page shows it without a reload.
+    let act = "/dead-letters/act?service=payments&reason=failed";
+    person.opens(act).await;
+    person.looks("send-back").await;
+    person.browser.fill("[name=why]", "it is mended").await.expect("a field");
+    person.clicks("button[value=redrive]").await;
+    world.handles("payments", &id, "payments.payment_authorized.v1").await;
+    person.sees("1 of 1 were sent back").await;
+    person.finds(&format!("/sagas/{saga}"), "waiting").await;
+    person.sees("by operator").await;
+    person.looks("saga-mended").await;
+    let (aborted, declined) = (world.id(), "payments.payment_declined.v1");
+    let declined = world.event(declined, aborted, None, r#"{"reason":"insufficient_funds"}"#);
+    let cancelled = world.event("orders.order_cancelled.v1", aborted, None, "{}");
+    let placed = world.event(PLACED, aborted, None, "{}");
+    world.publish(vec![placed, declined, cancelled]).await;
+    person.finds("/sagas?state=aborted", "payments refused authorize_payment").await;
+    person.opens(&format!("/sagas/{aborted}")).await;
+    person.sees("insufficient_funds").await;
+    person.looks("saga-aborted").await;
+    person.finds("/", "No saga hangs.").await;
+    for (page, name) in [
+        ("/actions", "actions"),
+        ("/events", "events"),
+        ("/events/inventory.stock_reserved.v1", "event"),
+        ("/tail", "tail"),
+        (&format!("/sagas/{saga}/stop"), "stop"),
+        (&format!("/sagas/{saga}/solved"), "solved"),
+        (&format!("/sagas/{saga}/answer"), "answer"),
+        ("/sagas?q=none", "nothing"),
+    ] {
+        person.opens(page).await;
+        person.looks(name).await;
+    }
+    // New entries appear while the page is open.
+    person.opens("/tail?type=order_placed").await;
+    let another = world.id();
+    tokio::time::timeout(SOON, async {
+        loop {
+            world.publish(vec![world.event(PLACED, another, None, "{}")]).await;
+            let text = person.browser.text().await.expect("text");
+            if text.contains(&another.to_string()[24..]) {
+                break;
+            }
+        }
+    })
+    .await
+    .expect("the tail goes on by itself");
+
+    // Another console, which knows the faults around the services. One session is for both.
+    let looked =
+        world.console_with(|options| options.management = Some(world.env.management_url())).await;
+    let person = BrowserPerson { at: format!("http://{}", looked.address), ..person };
+    for (page, name, says) in [
+        ("/services", "services", ", looked at"),
+        ("/dead-letters", "unrouted", "no service declares its type"),
+        ("/dead-letters/act?service=unrouted", "send-on", "Discard"),
+        ("/repair", "repair", "What was found"),
+    ] {
+        person.finds(page, says).await;
+        person.looks(name).await;
+    }
+
+    // A viewer sees everything, and may change nothing.
+    let url = world.database.url().parse().expect("a URL");
+    Console::set_account(url, "eve", Role::Viewer, "a long password").await.expect("an account");
+    world.publish(vec![world.dead("inventory", PLACED, saga, "no shelf 17", b"{}")]).await;
+    person.opens("/").await;
+    person.clicks(".who button").await;
+    person.sees("Password").await;
+    person.logs_in("eve", "a long password").await;
+    person.finds("/dead-letters", "no shelf").await;
+    let text = person.browser.text().await.expect("text");
+    assert!(!text.contains("Send back"), "{text}");
+    person.opens("/dead-letters/act?service=inventory").await;
+    person.sees("Only an operator may do that.").await;
+    let wrong = person.wrong.into_inner().expect("whole");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    person.browser.close().await.expect("closed");
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_phone_numbers_come_first_texts_are_whole_and_what_scrolls_says_so() {
+    let Some(browser) = WebBrowser::start().await.expect("a browser") else {
+        return left_out("chromedriver");
+    };
+    let world = TestConsole::new("console_phone").await;
+    let console = world.console().await;
+    let first = console.first.as_ref().expect("the first start");
+    // Their groups differ at the end.
+    let long = "the shelf of the warehouse beside the harbour has no room for it, ".repeat(3);
+    for end in ["since it is full", "since it is closed"] {
+        let saga = world.id();
+        let dead = world.dead("inventory", PLACED, saga, &format!("{long}{end}"), b"{}");
+        world.publish(vec![world.event(PLACED, saga, None, "{}"), dead]).await;
+    }
+    let person = BrowserPerson::at(browser, &console);
+    person.browser.look(390, 900, false).await.expect("a width");
+    person.logs_in(first.name, &first.password).await;
+    let run = async |script: &str| person.browser.run(script).await.expect("a result");
+    person.finds("/", "since it is closed").await;
+    let is_first = "const top = (one) => document.querySelector(one).getBoundingClientRect().top; \
+                    return top('.numbers') < top('.maps') && top('.causes') < top('.maps')";
+    assert_eq!(run(is_first).await, true);
+    let says =
+        "return getComputedStyle(document.querySelector('.maps .scroll'), '::before').content";
+    assert!(
+        run(says).await.to_string().contains("scroll"),
+        "the diagram does not say that it scrolls"
+    );
+    let cut = "return [...document.querySelectorAll('.why, .detail')] \
+               .filter((one) => one.scrollHeight > one.clientHeight + 1).map((one) => one.textContent)";
+    for path in ["/", "/sagas?state=stuck", "/dead-letters"] {
+        person.finds(path, "warehouse").await;
+        assert_eq!(run(cut).await, serde_json::json!([]), "{path}");
+    }
+    // On a large screen it does not scroll.
+    person.opens("/").await;
+    person.browser.look(1920, 900, false).await.expect("a width");
+    let what = "no word of scrolling";
+    let quiet = wait_until(what, SOON, || async {
+        let says = run(says).await;
+        if says == "none" { Ok(Some(())) } else { Err(says.to_string()) }
+    });
+    quiet.await.unwrap_or_else(|expired| panic!("{expired}"));
+    person.browser.close().await.expect("closed");
+    world.close().await;
+}
+
+/// The sagas that hang for each cause.
+const MANY: usize = 200;
+const CAUSES: [&str; 5] = [
+    "no shelf {} in the warehouse",
+    "the lock of shelf {} is held",
+    "lines is no list in {}",
+    "the stock of {} is negative",
+    "the warehouse of {} is closed",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_who_has_never_seen_it_finds_what_a_thousand_wait_for_and_mends_them_within_a_minute()
+ {
+    let Some(browser) = WebBrowser::start().await.expect("a browser") else {
+        return left_out("chromedriver");
+    };
+    let world = TestConsole::new("console_many").await;
+    let console = world.console().await;
+    let first = console.first.as_ref().expect("the first start");
+    for number in 0..MANY {
+        let mut messages = Vec::new();
+        for cause in CAUSES {
+            let (saga, detail) = (world.id(), cause.replace("{}", &number.to_string()));
+            messages.push(world.event(PLACED, saga, None, "{}"));
+            messages.push(world.dead("inventory", PLACED, saga, &detail, b"{}"));
+        }
+        world.publish(messages).await;
+    }
+    let person = BrowserPerson::at(browser, &console);
+    person.logs_in(first.name, &first.password).await;
+    let begun = tokio::time::Instant::now();
+    // The first page gives the number of sagas for each cause, separately although all failed in one step.
+    for says in CAUSES {
+        person.sees(says.split('{').next().expect("its beginning")).await;
+    }
+    let counts = "return [...document.querySelectorAll('.causes .count')].map(e => e.textContent)";
+    let what = format!("{MANY} of each");
+    let counted = wait_until(&what, SOON, || async {
+        let counts = person.browser.run(counts).await.map_err(|error| error.to_string())?;
+        let wanted = serde_json::json!(vec![grouped(MANY); CAUSES.len()]);
+        if counts == wanted { Ok(Some(())) } else { Err(counts.to_string()) }
+    });
+    counted.await.expect("grouped by cause");
+    let found = begun.elapsed();
+    person.looks("now-many").await;
+    let begun = tokio::time::Instant::now();
+    person.clicks(".causes li:first-child .remedy a").await;
+    person.sees(&format!("Send {} back", grouped(MANY))).await;
+    person.browser.fill("[name=why]", "the shelves are back").await.expect("a field");
+    person.clicks("button[value=redrive]").await;
+    let says = format!("{MANY} of {MANY} were sent back");
+    tokio::join!(world.handles_all("inventory", RESERVED, MANY), person.sees(&says));
+    person.opens("/").await;
+    let left = wait_until("the other causes to be left", SOON, || async {
+        let counts = person.browser.run(counts).await.map_err(|error| error.to_string())?;
+        let wanted = serde_json::json!(vec![grouped(MANY); CAUSES.len() - 1]);
+        if counts == wanted { Ok(Some(())) } else { Err(counts.to_string()) }
+    });
+    left.await.expect("the others stay");
+    let took = found + begun.elapsed();
+    assert!(took < Duration::from_secs(60), "it took {took:?}");
+    let wrong = person.wrong.into_inner().expect("whole");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    person.browser.close().await.expect("closed");
+    world.close().await;
+}
