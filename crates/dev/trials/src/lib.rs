@@ -51,4 +51,3 @@ pub use scene::{
 pub use system::subject::Subject;
 pub use system::trial::{Audit, OverdueDeadline, Sandbox, Trial};
 pub use trials::demo::{Args as DemoArgs, run as demo};
-pub use trials::demo_console::SAYS as CONSOLE_SAYS;

@@ -2,7 +2,6 @@
 
 use ballet_stage::{Database, Servers};
 use ballet_store::process;
-use reqwest::StatusCode;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, Executor, PgConnection};
 
