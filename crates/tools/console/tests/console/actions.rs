@@ -115,7 +115,7 @@ async fn of_two_who_edit_one_dead_letter_the_second_overwrites_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_dies_again_is_told_and_what_is_discarded_is_in_a_file() {
+async fn what_is_discarded_is_in_a_file() {
     let world = TestConsole::new("console_again").await;
     let folder = std::env::temp_dir().join(format!("ballet-console-{}", world.id()));
     std::fs::create_dir_all(&folder).expect("a folder");
