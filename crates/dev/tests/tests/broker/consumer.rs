@@ -73,7 +73,7 @@ async fn an_ack_waits_for_others_but_not_for_long_and_not_for_many() {
 }
 
 #[tokio::test]
-async fn a_dropped_receipt_brings_the_message_again() {
+async fn t75_a_dropped_receipt_brings_the_message_again() {
     let broker = broker(1);
     let mut consumer = TestConsumer::usual(broker.clone());
     drop(consumer.next().await);
@@ -121,7 +121,7 @@ async fn t138_receipts_of_a_lost_connection_do_nothing_on_the_next() {
 }
 
 #[tokio::test]
-async fn t137_a_consumer_that_the_broker_cancels_comes_back() {
+async fn t137_t139_a_consumer_that_the_broker_cancels_comes_back() {
     let broker = broker(1);
     let mut consumer = TestConsumer::usual(broker.clone());
     consumer.next().await.1.settle();
@@ -132,7 +132,7 @@ async fn t137_a_consumer_that_the_broker_cancels_comes_back() {
 }
 
 #[tokio::test]
-async fn a_broker_that_is_away_is_waited_for_and_named() {
+async fn t146_a_broker_that_is_away_is_waited_for_and_named() {
     let broker = broker(1);
     broker.unreachable(true);
     let mut consumer = TestConsumer::usual(broker.clone());
@@ -193,7 +193,7 @@ async fn while_paused_others_get_the_messages() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_waits_for_what_is_in_hand_and_takes_nothing_more() {
+async fn t140_a_stop_waits_for_what_is_in_hand_and_takes_nothing_more() {
     let broker = broker(2);
     let mut consumer = TestConsumer::usual(broker.clone());
     let taken = consumer.take(2).await;
@@ -212,7 +212,7 @@ async fn a_stop_waits_for_what_is_in_hand_and_takes_nothing_more() {
 }
 
 #[tokio::test]
-async fn a_stop_does_not_wait_for_ever_and_keeps_what_was_settled() {
+async fn t141_a_stop_does_not_wait_for_ever_and_keeps_what_was_settled() {
     let broker = broker(2);
     let mut consumer = TestConsumer::usual(broker.clone());
     let mut taken = consumer.take(2).await;

@@ -218,7 +218,7 @@ async fn a_blocked_broker_is_waited_for() {
 }
 
 #[tokio::test]
-async fn beyond_the_bound_batches_are_spilled_and_room_is_told() {
+async fn t148_beyond_the_bound_batches_are_spilled_and_room_is_told() {
     let broker = broker();
     broker.unreachable(true);
     let settings =

@@ -191,7 +191,7 @@ async fn the_broker_shows_who_we_are() {
 }
 
 #[tokio::test]
-async fn who_is_not_let_in_is_told_why_and_no_password() {
+async fn t147_t159_who_is_not_let_in_is_told_why_and_no_password() {
     let env = env("refused").await;
     let good = env.amqp_url("orders").to_owned();
     let (head, host) = good.split_once('@').unwrap();

@@ -18,7 +18,7 @@ fn with(properties: &Value, name: &str, value: &str) -> Value {
 }
 
 #[tokio::test]
-async fn t23_t24_t26_what_cannot_be_taken_is_a_dead_letter_with_its_reason() {
+async fn t23_t24_t26_t111_what_cannot_be_taken_is_a_dead_letter_with_its_reason() {
     let world = TripWorld::hotel("bad").await;
     let key = "desk.trip_booked.v1";
     let good = json!({

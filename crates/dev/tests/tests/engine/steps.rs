@@ -17,7 +17,7 @@ fn cancelled() -> TripCancelled {
 }
 
 #[tokio::test]
-async fn t112_a_step_tells_what_it_did_with_its_saga_and_cause() {
+async fn t112_t170_a_step_tells_what_it_did_with_its_saga_and_cause() {
     let world = TripWorld::hotel("tells").await;
     let saga = world.new_saga();
     let cause = world.publish(saga, &trip_to("Rome")).await;
@@ -36,7 +36,7 @@ async fn t112_a_step_tells_what_it_did_with_its_saga_and_cause() {
 }
 
 #[tokio::test]
-async fn t30_a_handled_event_is_not_handled_again() {
+async fn t30_t34_t93_a_handled_event_is_not_handled_again() {
     let world = TripWorld::hotel("twice").await;
     let (saga, id) = (world.new_saga(), world.new_id());
     world.publish_as(&id, saga, &trip_to("Rome")).await;

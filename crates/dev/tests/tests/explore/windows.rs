@@ -113,7 +113,7 @@ async fn nothing_is_acknowledged_before_its_commit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_acknowledged_before_its_dead_letter_is_confirmed() {
+async fn t73_nothing_is_acknowledged_before_its_dead_letter_is_confirmed() {
     let (stage, saga) = stage("dead", true, &[]).await;
     stage.broker.memory.hold_confirms();
     stage.put_raw::<Placed>(stage.new_id(), saga, b"not JSON".to_vec());

@@ -26,7 +26,7 @@ fn rows(batches: u32, events: u32) -> String {
 }
 
 #[tokio::test]
-async fn what_a_sweep_finds_and_memory_has_no_room_for_is_found_again() {
+async fn t52_what_a_sweep_finds_and_memory_has_no_room_for_is_found_again() {
     let stage = OutboxStage::new("no_room_to_sweep", &[desk()]).await;
     let _running = stage.start(desk(), DESK_TABLES).await;
     // The publisher holds 6,000 messages: the second batch and the third do not fit beside the first.

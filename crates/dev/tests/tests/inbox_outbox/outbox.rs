@@ -13,7 +13,7 @@ const UNMARKED: &str = "(select from ballet.outbox() group by owner, batch \
                         having min(position) >= 0) as batch";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn t43_what_is_committed_before_a_crash_and_not_sent_is_sent_by_the_next() {
+async fn t43_t142_what_is_committed_before_a_crash_and_not_sent_is_sent_by_the_next() {
     let stage = OutboxStage::new("not_sent", &[desk()]).await;
     let running = stage.start(desk(), DESK_TABLES).await;
     stage.broker.unreachable(true);

@@ -122,7 +122,7 @@ async fn the_user_tap_takes_nothing_from_a_queue_and_makes_none() {
 }
 
 #[tokio::test]
-async fn t16_a_late_reader_of_the_journal_sees_what_was_before_it() {
+async fn t16_t168_a_late_reader_of_the_journal_sees_what_was_before_it() {
     let world = asleep("late", vec![the_hotel()]).await;
     let mut published = Vec::new();
     for _ in 0..5 {

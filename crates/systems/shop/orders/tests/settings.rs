@@ -50,7 +50,7 @@ fn t182_each_wrong_setting_is_refused_at_the_start() {
 }
 
 #[test]
-fn t182_all_wrong_settings_are_named_at_once() {
+fn t156_t182_all_wrong_settings_are_named_at_once() {
     let wrong = [
         ("AMQP_URL", "geheim"),
         ("BATCH", "0"),

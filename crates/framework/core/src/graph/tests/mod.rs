@@ -310,7 +310,7 @@ fn foreign_and_plain_events_are_found() {
 }
 
 #[test]
-fn two_steps_of_one_name_are_found_also_in_two_sagas() {
+fn t121_two_steps_of_one_name_are_found_also_in_two_sagas() {
     let mut parts = sound();
     let twice = parts[1].sagas[0].steps[0].clone();
     parts[1].sagas[0].steps.push(twice);

@@ -104,6 +104,6 @@ async fn orders_of_all_kinds_end_as_they_have_to(name: &str, replicas: usize, la
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn four_replicas_of_each_service_with_two_lanes_do_everything_once() {
+async fn t59_four_replicas_of_each_service_with_two_lanes_do_everything_once() {
     orders_of_all_kinds_end_as_they_have_to("four", 4, 2).await;
 }
