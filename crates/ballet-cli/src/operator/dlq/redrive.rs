@@ -89,8 +89,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
             totals.stopped |= !totals.failed;
             continue;
         }
-        let progress =
-            ui::Progress::new(&format!("sending to {service}"), planned.plan.sendable());
+        let progress = ui::Progress::new(&format!("sending to {service}"), planned.plan.sendable());
         let show = |done: u64| progress.show(done);
         let redrive_options = args.sending.redrive_options(options, stop.clone(), &show);
         let redrive_options = RedriveOptions { beyond_memory, ..redrive_options };
@@ -98,9 +97,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         let mut sent = match sent {
             Ok(sent) => sent,
             // The report counts what was sent to other services.
-            Err(error) if totals.sent > 0 => {
-                Summary { error: Some(error), ..Summary::default() }
-            }
+            Err(error) if totals.sent > 0 => Summary { error: Some(error), ..Summary::default() },
             Err(error) => return Err(error.into()),
         };
         drop(progress);
