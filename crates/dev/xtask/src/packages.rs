@@ -111,9 +111,7 @@ mod tests {
         let files = ["src/new/system.rs", "templates/one.toml", "migrations/0001_one.sql"];
         let missing = |text: &str| not_packed(text, files[0], &files);
         assert!(missing(r#"include_str!("../../templates/one.toml")"#).is_empty());
-        assert!(
-            missing(r#"include_str!(concat!("../../../migrations/", $name, ".sql"))"#).is_empty()
-        );
+        assert!(missing(r#"include_str!(concat!("../../migrations/", $name, ".sql"))"#).is_empty());
         let outside = r#"a(include_str!( "../../../../broker/conf"), include_bytes!("b.png"))"#;
         assert_eq!(missing(outside), ["../../../../broker/conf", "b.png"]);
     }

@@ -126,26 +126,6 @@ fn contracts_that_were_written_by_hand_declare_the_abort_and_keys_or_none() {
 }
 
 #[test]
-fn shells_and_man_know_every_command() {
-    for (shell, word) in [
-        ("bash", "complete -F _ballet"),
-        ("zsh", "#compdef ballet"),
-        ("fish", "complete -c ballet"),
-        ("elvish", "edit:completion"),
-        ("powershell", "Register-ArgumentCompleter"),
-    ] {
-        let out = ballet(&["completions", shell]).ends_with(0).out;
-        assert!(out.contains(word) && out.contains("redrive"), "{shell}");
-    }
-    ballet(&["man"]).ends_with(0).prints(&[".TH ballet 1", "catalog"]);
-    let dir = std::env::temp_dir().join(format!("ballet-man-{}", std::process::id()));
-    ballet(&["man", &dir.display().to_string()]).ends_with(0);
-    let page = fs::read_to_string(dir.join("ballet-dlq-redrive.1")).expect("a page");
-    fs::remove_dir_all(&dir).expect("removed");
-    assert!(page.contains("dry\\-run"), "{page}");
-}
-
-#[test]
 fn a_saga_is_drawn() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs/shop");
     let out = ballet(&["diagram"]).ends_with(0).out;

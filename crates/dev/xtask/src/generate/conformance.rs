@@ -148,7 +148,10 @@ const OWN_NAMES: [&str; 4] = ["ballet", "bench", "gateway", "xtask"];
 /// The path of a file's module: `crates/systems/shop/system/tests/saga/paths.rs` is `shop::saga::paths`.
 fn module_of(file: &Path) -> String {
     let parts: Vec<&str> = file.iter().filter_map(|part| part.to_str()).collect();
-    let split = parts.iter().position(|part| matches!(*part, "src" | "tests")).unwrap_or(0);
+    // A package may have the name `tests`, below its ring.
+    let above = if parts.first() == Some(&"crates") { 3 } else { 0 };
+    let is_inside = |part: &&str| matches!(*part, "src" | "tests");
+    let split = above + parts.iter().skip(above).position(is_inside).unwrap_or(0);
     // The package in a folder `system` has the name of the folder above.
     let package = match parts[..split] {
         ["crates", "framework" | "tools" | "dev", name] if !OWN_NAMES.contains(&name) => {
