@@ -128,7 +128,7 @@ fn receive(merchant: &Customer) -> RequestBuilder {
 /// Opens a cart with a product in it. Returns the cart.
 async fn open_cart(customer: &Customer) -> Result<(ClientAnswer, Value)> {
     let checkout = customer.checkout(&GOOD, 0)?;
-    seen(customer.post_json("/carts", &cart_of(&checkout))).await
+    Ok(seen(customer.post_json("/carts", &cart_of(&checkout))).await)
 }
 
 /// Fills a cart and checks it out, at the prices that it shows.
@@ -138,13 +138,13 @@ async fn checks_out(clients: Rc<ShopClients>) -> Result<Attempt> {
     let (opened, new) = open_cart(customer).await?;
     let cart =
         if opened == ClientAnswer::Works { new } else { json!({ "cart_id": cart, "version": 1 }) };
-    Ok(placed_order(seen(customer.check_out(&cart, &checkout)).await?))
+    Ok(placed_order(seen(customer.check_out(&cart, &checkout)).await))
 }
 
 async fn places(clients: Rc<ShopClients>) -> Result<Attempt> {
     let customer = &clients.customer;
     let checkout = customer.checkout(&GOOD, 0)?;
-    Ok(placed_order(seen(customer.post_json("/orders", &checkout)).await?))
+    Ok(placed_order(seen(customer.post_json("/orders", &checkout)).await))
 }
 
 /// Places an order that takes its time, and cancels it. A faster order is answered with 409: it is paid, which
@@ -153,9 +153,9 @@ async fn cancels(clients: Rc<ShopClients>) -> Result<Attempt> {
     let customer = &clients.customer;
     let mut checkout = customer.checkout(&GOOD, 0)?;
     "card_slow".clone_into(&mut checkout.card_token);
-    let placed = placed_order(seen(customer.post_json("/orders", &checkout)).await?);
+    let placed = placed_order(seen(customer.post_json("/orders", &checkout)).await);
     let order = placed.begun.as_ref().map_or(clients.order, |begun| begun.saga);
-    let (cancelled, _) = seen(customer.post(&format!("/orders/{order}/cancel"))).await?;
+    let (cancelled, _) = seen(customer.post(&format!("/orders/{order}/cancel"))).await;
     let too_late = matches!(&cancelled, ClientAnswer::Other(what) if what.starts_with("409"));
     let end = ExpectedEnd::CustomerCancels(CancelMoment::AtOnce);
     let end = end.expected(too_late.then_some(StatusCode::CONFLICT));
@@ -170,7 +170,7 @@ async fn watches(clients: Rc<ShopClients>) -> Result<Attempt> {
     let Ok(mut answer) = request.send().await else { return Ok(ClientAnswer::Nothing.into()) };
     let kind = answer.headers().get(CONTENT_TYPE).cloned();
     if kind.is_none_or(|kind| kind != "text/event-stream") {
-        return Ok(judge(answer).await?.0.into());
+        return Ok(judge(answer).await.0.into());
     }
     let first = answer.chunk().await.context("the stream broke off")?.unwrap_or_default();
     let first = String::from_utf8_lossy(&first).into_owned();

@@ -55,21 +55,21 @@ impl Visitor {
     }
 
     async fn reads(self: Arc<Self>, service: &'static str, path: String) -> Result<Attempt> {
-        let (seen, _) = self.viewer().http.once(Method::GET, service, &path, &Value::Null).await?;
+        let (seen, _) = self.viewer().http.once(Method::GET, service, &path, &Value::Null).await;
         Ok(seen.into())
     }
 
     async fn publishes(self: Arc<Self>) -> Result<Attempt> {
         let publisher = self.publisher.at(self.viewer());
         let title = new_title("DE", 0);
-        Ok(publisher.http.once(Method::POST, "titles", "/titles", &title).await?.0.into())
+        Ok(publisher.http.once(Method::POST, "titles", "/titles", &title).await.0.into())
     }
 
     /// Begins a session. Nobody stops it, so it is lost some time later.
     async fn starts(self: Arc<Self>) -> Result<Attempt> {
         let wanted = self.home.wants(0, &self.title);
         let viewer = self.viewer().http;
-        let (seen, body) = viewer.once(Method::POST, "playback", "/sessions", &wanted).await?;
+        let (seen, body) = viewer.once(Method::POST, "playback", "/sessions", &wanted).await;
         let begun = id(&body["session_id"]).ok();
         Ok(Attempt { seen, begun: begun.map(|saga| BegunSaga { saga, end: End::Completed }) })
     }

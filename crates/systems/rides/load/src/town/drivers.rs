@@ -89,7 +89,7 @@ impl Car<'_> {
                 Some(ride) => {
                     // The time of an offer begins when its driver looks at it.
                     let path = format!("/trips/{ride}");
-                    self.client.http.once(Method::GET, "dispatch", &path, &json!(null)).await?;
+                    self.client.http.once(Method::GET, "dispatch", &path, &json!(null)).await;
                     let thinks = Instant::now() + self.dice.millis(900, 2_600);
                     self.activity = Activity::Thinking(ride, thinks);
                 }
@@ -215,7 +215,7 @@ impl Car<'_> {
         self.unseen = 0;
         let path = format!("/drivers/{}/position", self.id);
         // The next position makes up for a lost one.
-        self.client.http.once(Method::PUT, "location", &path, &json!(self.at.on_earth())).await?;
+        self.client.http.once(Method::PUT, "location", &path, &json!(self.at.on_earth())).await;
         Ok(())
     }
 }
