@@ -84,9 +84,7 @@ pub(crate) fn now(contract_index: &ContractIndex, now: &NowPage) -> Markup {
 /// Explains a state in one sentence.
 pub(crate) const fn means(state: SagaState) -> &'static str {
     match state {
-        SagaState::Stuck => {
-            "a person has to act: a dead letter, a lost message, or a step that is late."
-        }
+        SagaState::Stuck => "a person has to act: a dead letter, or a step that is late.",
         SagaState::Blocked => {
             "the cause is known, and is not the saga's: it is named above, and they go on when it ends."
         }
