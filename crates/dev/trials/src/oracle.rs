@@ -91,11 +91,8 @@ pub(crate) async fn check_when_quiescent(
             open => format!("{open} {}, which are open", subject.sagas),
         };
         let late = news.elapsed() > PATIENCE || begun.elapsed() > PATIENCE * RENEWALS;
-        let is_quiet = match now.1 {
-            0 => begun.elapsed() > QUIET,
-            _ => recorder.record().quiet_for() > QUIET,
-        };
-        let quiet = load.open().0 == 0 && is_quiet;
+        let quiet_for = recorder.record().quiet_for().unwrap_or_else(|| begun.elapsed());
+        let quiet = load.open().0 == 0 && quiet_for > QUIET;
         if quiet || late {
             let judged = judge(subject, run, load, recorder, known, late);
             let judged = tokio::time::timeout(VERDICT, judged).await;

@@ -71,9 +71,9 @@ impl RunRecord {
         self.last_new = Some(Instant::now());
     }
 
-    /// The time since the last new event.
-    pub(crate) fn quiet_for(&self) -> Duration {
-        self.last_new.map(|at| at.elapsed()).unwrap_or_default()
+    /// The time since the last new event, if there was one.
+    pub(crate) fn quiet_for(&self) -> Option<Duration> {
+        self.last_new.map(|at| at.elapsed())
     }
 
     /// The latest events.
@@ -100,7 +100,8 @@ impl RunRecord {
         }
         // Events from outside come all the time. A stall is a pause of the services.
         if !self.from_outside.contains(&delivery.routing_key.as_str()) {
-            let stall = Stall { length: self.quiet_for(), began: self.last_new };
+            let length = self.quiet_for().unwrap_or_default();
+            let stall = Stall { length, began: self.last_new };
             if stall.length > self.longest_stall.length {
                 self.longest_stall = stall;
             }

@@ -313,7 +313,8 @@ impl Storm<'_> {
             let (open, sagas) = (self.load.open(), self.subject.sagas);
             let (messages, stall, quiet) = {
                 let record = self.recorder.record();
-                (record.messages.len(), record.longest_stall.length, record.quiet_for())
+                let quiet = record.quiet_for().unwrap_or_default();
+                (record.messages.len(), record.longest_stall.length, quiet)
             };
             let done = self.done();
             let all: usize = done.tries.caused.values().sum();
