@@ -1,6 +1,6 @@
 //! `cargo xtask generate`: writes the files that are made from the services' declarations.
 
-mod conformance;
+mod rules;
 
 use std::fs;
 use std::io::ErrorKind;
@@ -89,7 +89,7 @@ fn generated(root: &Path) -> Result<Vec<GeneratedFile>> {
         let text = with_part(file, &page, name, &part)?;
         all.push(GeneratedFile { path: file.to_owned(), text });
     }
-    conformance::compare(root)?;
+    rules::compare(root)?;
     Ok(all)
 }
 
