@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use ballet_stage::{ManagementClient, wait_until};
 use ballet_testkit::command::{has_all, interrupt};
@@ -160,10 +159,10 @@ async fn is_tried(place: &TestDirectory, target: &Path) {
     let chaos = [&["chaos", "--minutes", "0.4", "--json"], &only[..]].concat();
     let mut chaos = place.command(BALLET, &chaos, CLONE);
     chaos.env("CARGO", CARGO).env("CARGO_NET_OFFLINE", "true").env("CARGO_TARGET_DIR", target);
-    chaos.stderr(Stdio::inherit());
     let output = chaos.output().await.expect("it runs");
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "it did not hold: {text}");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {text}\n{said}", output.status);
     let report: Value = serde_json::from_str(&text).expect("a report in JSON");
     for what in ["lost", "doubled", "broken", "unfinished"] {
         assert_eq!(report[what], json!([]), "{what}");
