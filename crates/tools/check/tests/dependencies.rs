@@ -27,8 +27,8 @@ const LAYERS: [Layer; 22] = [
     ("openapi", "crates/framework/openapi", "framework"),
     // Operations on a running system.
     ("ops", "crates/tools/ops", "core fault amqp stream store framework check"),
-    // Small libraries that depend on nothing of ours.
-    ("library", "crates/framework/listener crates/framework/signature", ""),
+    // What the gateway and services share. It depends on nothing of ours.
+    ("library", "crates/framework/http", ""),
     // The front door. It knows no service, and of ours only the code to sign and listen.
     ("gateway", "crates/tools/gateway", "library"),
     // What the systems share.

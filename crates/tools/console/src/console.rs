@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 use ballet::Clock;
 use ballet_amqp::Broker;
 use ballet_check::Contracts;
-use ballet_listener::serving::{ListenerLimits, serve};
+use ballet_http::serving::{ListenerLimits, serve};
 use ballet_ops::doctor::SystemServers;
 use ballet_ops::sagas::PATIENCE;
 use jiff::SignedDuration;

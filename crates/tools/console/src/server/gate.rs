@@ -15,7 +15,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Form};
-use ballet_listener::lingering_body::LingeringBody;
+use ballet_http::lingering_body::LingeringBody;
 use futures_util::StreamExt;
 use serde::Deserialize;
 use tokio::time::timeout;

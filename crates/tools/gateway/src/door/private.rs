@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::routing::get;
 use axum::{Json, Router};
-use ballet_listener::serving::{ListenerLimits, serve};
+use ballet_http::serving::{ListenerLimits, serve};
 use metrics::Gauge;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;

@@ -5,11 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_listener::accepting::accept;
-use ballet_listener::head_timer::HeadTimer;
-use ballet_listener::holding_body::HoldingBody;
-use ballet_listener::lingering_body::{LONGEST, MOST};
-use ballet_listener::patient_stream::PatientStream;
+use ballet_http::accepting::accept;
+use ballet_http::head_timer::HeadTimer;
+use ballet_http::holding_body::HoldingBody;
+use ballet_http::lingering_body::{LONGEST, MOST};
+use ballet_http::patient_stream::PatientStream;
 use http_body_util::BodyExt;
 use hyper::StatusCode;
 use hyper::server::conn::http1;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use ballet_listener::lingering_body::LingeringBody;
+use ballet_http::lingering_body::LingeringBody;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};

@@ -265,14 +265,14 @@ async fn what_services_are_told_is_signed_for_each_of_them_with_all_that_decides
         let named = named.filter_map(|name| Some((*name, got.header(name)?.as_bytes())));
         let more = [(more, &b""[..])];
         let more = more.into_iter().filter(|(name, _)| !name.is_empty());
-        let message = ballet_signature::message("POST", path, named.chain(more));
+        let message = ballet_http::signature::message("POST", path, named.chain(more));
         let signature = got.header("x-ballet-signature").unwrap();
-        let valid = ballet_signature::REQUEST_VALID;
-        ballet_signature::check(&[secret.to_owned()], signature, now(), valid, &message)
+        let valid = ballet_http::signature::REQUEST_VALID;
+        ballet_http::signature::check(&[secret.to_owned()], signature, now(), valid, &message)
     };
     let (to_a, to_b) = (a.got().remove(0), b.got().remove(0));
     assert_eq!(to_a.headers.get_all("x-ballet-signature").iter().count(), 1);
-    let hash = ballet_signature::body_hash(b"good");
+    let hash = ballet_http::signature::body_hash(b"good");
     assert_eq!(to_a.header("x-ballet-body"), Some(&*hash));
     assert_eq!(check(&to_a, "/a?b=c", "", "", secrets[0]), Ok(()));
     assert_eq!(check(&to_b, "/b", "", "", "the-secret-of-b-has-32-characters"), Ok(()));

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
-use ballet_listener::holding_body::HoldingBody;
-use ballet_listener::serving::{ListenerLimits, serve};
+use ballet_http::holding_body::HoldingBody;
+use ballet_http::serving::{ListenerLimits, serve};
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
