@@ -24,7 +24,7 @@ const LAYERS: [Layer; 22] = [
     ("store", "crates/framework/store", "core fault amqp"),
     ("framework", "crates/framework/ballet", "core fault amqp store library"),
     // The description of HTTP routes.
-    ("openapi", "crates/framework/openapi", "framework"),
+    ("openapi", "crates/framework/openapi", "framework library"),
     // Operations on a running system.
     ("ops", "crates/tools/ops", "core fault amqp stream store framework check"),
     // What the gateway and services share. It depends on nothing of ours.

@@ -205,6 +205,7 @@ async fn t228_keys_change_without_a_restart() {
         (old.token(&claims("alice", "a:read")), new.token(&claims("alice", "a:read")));
     becomes(&gateway, &by_old, 200).await;
     becomes(&gateway, &by_new, 401).await;
+    gateway.private_says("/metrics", 200, "gateway_keys_old 0").await;
     *keys.lock().unwrap() = set(&[&old, &new]);
     becomes(&gateway, &by_new, 200).await;
     becomes(&gateway, &by_old, 200).await;
@@ -217,8 +218,11 @@ async fn t228_keys_change_without_a_restart() {
     .await
     .unwrap();
     assert_eq!(get(&gateway, "/a", &by_new).await.status(), 200);
+    gateway.private_says("/metrics", 200, "gateway_keys_old 1").await;
+    gateway.private_says("/readyz", 200, "\"keys\":\"old: ").await;
     // A removed key is no longer valid.
     *keys.lock().unwrap() = set(&[&new]);
+    gateway.private_says("/metrics", 200, "gateway_keys_old 0").await;
     becomes(&gateway, &by_old, 401).await;
     becomes(&gateway, &by_new, 200).await;
 }
