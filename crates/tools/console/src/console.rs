@@ -212,13 +212,10 @@ impl Console {
             running: Arc::new(RunningActions::default()),
         };
         let site = Arc::new(Site {
-            dead: DeadLetterReader::new(context.clone()),
+            dead: DeadLetterReader::new(),
             context,
             secret,
             trusted: options.trusted.clone(),
-            pool: pool.clone(),
-            contract_index: Arc::clone(&contract_index),
-            clock: options.clock.clone(),
             found: found.subscribe(),
             again: Arc::clone(&again),
             trouble: trouble.subscribe(),
@@ -243,6 +240,12 @@ impl Console {
         // The tasks end with this future.
         let mut tasks = JoinSet::new();
         tasks.spawn(observer.follow());
+        tasks.spawn(ledger_check::ask(
+            pool.clone(),
+            options.databases.clone(),
+            Arc::clone(&contract_index),
+            site.found.clone(),
+        ));
         tasks.spawn(judge::judge(
             pool.clone(),
             contract_index,
@@ -253,12 +256,6 @@ impl Console {
             options.clock.clone(),
         ));
         tasks.spawn(upkeep::keep_up(pool, options.keep));
-        tasks.spawn(ledger_check::ask(
-            site.pool.clone(),
-            options.databases.clone(),
-            Arc::clone(&site.contract_index),
-            site.found.clone(),
-        ));
         tasks.spawn(system_findings::watch(servers, found, again));
         tasks.spawn(live::keep(Arc::clone(&site)));
         let limits = ListenerLimits::new(CONNECTIONS);

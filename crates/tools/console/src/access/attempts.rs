@@ -36,9 +36,12 @@ impl Attempter {
 pub(crate) struct Attempts(Mutex<HashMap<Attempter, (Instant, u32)>>);
 
 impl Attempts {
-    /// Counts an attempt as failed before it is made, so that concurrent ones are all counted. Returns false if it may
-    /// not be made.
-    pub(crate) fn begin(&self, whose: &Attempter) -> bool {
+    /// Counts an attempt as failed before it is made, so that concurrent ones are all counted.
+    ///
+    /// # Errors
+    ///
+    /// The time until the next attempt, if this one may not be made.
+    pub(crate) fn begin(&self, whose: &Attempter) -> Result<(), Duration> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() > MANY {
             all.retain(|_, (begun, _)| begun.elapsed() < WINDOW);
@@ -48,7 +51,7 @@ impl Attempts {
             *failed = (Instant::now(), 0);
         }
         failed.1 += 1;
-        failed.1 <= MOST
+        if failed.1 > MOST { Err(WINDOW.saturating_sub(failed.0.elapsed())) } else { Ok(()) }
     }
 
     /// Forgets the attempts after the right password.
@@ -70,23 +73,25 @@ mod tests {
         let attempts = Attempts::default();
         let (one, known) = (at("10.0.0.1"), Attempter::Known("ada".to_owned()));
         for number in 0..1000 {
-            assert_eq!(attempts.begin(&one), number < 5);
+            assert_eq!(attempts.begin(&one).is_ok(), number < 5);
         }
-        assert!(attempts.begin(&at("10.0.0.2")) && attempts.begin(&known));
+        attempts.begin(&at("10.0.0.2")).and(attempts.begin(&known)).expect("no attempts before");
         attempts.forget(&one);
-        assert!(attempts.begin(&one));
+        attempts.begin(&one).expect("no attempts before");
     }
 
     #[test]
     fn all_addresses_of_a_network_are_one_however_many_there_are() {
         let attempts = Attempts::default();
         for number in 0..5 {
-            assert!(attempts.begin(&at(&format!("2001:db8::{number}"))));
+            attempts.begin(&at(&format!("2001:db8::{number}"))).expect("few attempts");
         }
-        assert!(!attempts.begin(&at("2001:db8::7")) && attempts.begin(&at("2001:db8:0:1::7")));
+        let wait = attempts.begin(&at("2001:db8::7")).expect_err("too many");
+        assert!(wait <= WINDOW, "{wait:?}");
+        attempts.begin(&at("2001:db8:0:1::7")).expect("another network");
         for number in 0..20_000_u32 {
-            assert!(attempts.begin(&Attempter::at(IpAddr::V4(number.into()))));
+            attempts.begin(&Attempter::at(IpAddr::V4(number.into()))).expect("one attempt");
         }
-        assert!(attempts.begin(&at("10.0.0.1")) && !attempts.begin(&at("2001:db8::7")));
+        attempts.begin(&at("2001:db8::7")).expect_err("too many");
     }
 }

@@ -106,29 +106,6 @@ async fn a_page_without_its_main_part_is_no_page() {
 }
 
 #[tokio::test]
-async fn nothing_of_another_part_is_told_when_the_main_part_is_refused() {
-    let folder = Folder::new();
-    let related = TestService::start(|_| json(200, "{\"card\": \"a secret\"}")).await;
-    for status in [401, 403, 404, 409, 410, 500, 503] {
-        let catalog = TestService::start(move |_| json(status, "{}")).await;
-        let config = catalog.upstream("a") + &related.upstream("b") + &patient();
-        let gateway = Gateway::start(&folder, &config).await;
-        let before = related.got().len();
-        let answer = reqwest::get(gateway.at("/pages/product/x")).await.unwrap();
-        let expected = if status == 500 { 502 } else { status };
-        assert_eq!(answer.status(), expected);
-        assert_eq!(related.got().len(), before + 1, "it was asked, and has answered");
-        let headers = format!("{:?}", answer.headers());
-        let text = answer.text().await.unwrap();
-        assert!(!text.contains("secret") && !headers.contains("secret"), "{text} {headers}");
-        let problem: Value = serde_json::from_str(&text).unwrap();
-        let mut members: Vec<&String> = problem.as_object().unwrap().keys().collect();
-        members.sort_unstable();
-        assert_eq!(members, ["detail", "request_id", "status", "title", "type"], "{text}");
-    }
-}
-
-#[tokio::test]
 async fn pages_of_allowed_origins_may_use_the_gateway_and_no_others() {
     let service = TestService::start(|_| {
         let mut answer = text(200, "ok");

@@ -244,12 +244,16 @@ async fn what_is_too_large_is_refused_with_a_sentence() {
     let request = client.get(gateway.at("/a")).header("x-large", "x".repeat(2048));
     let detail = problem(request.send().await.unwrap(), 431).await;
     assert_eq!(detail, "the headers are larger than 2KiB");
-    let mut request = client.get(gateway.at("/a"));
-    for i in 0..21 {
-        request = request.header(format!("x-{i}"), "1");
+    // The library of HTTP takes 100 headers unless it is told otherwise.
+    for count in [21, 101, 200] {
+        let mut request = client.get(gateway.at("/a")).header("x-request-id", "order-page-1");
+        for i in 1..count {
+            request = request.header(format!("x-{i}"), "1");
+        }
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.headers()["x-request-id"], "order-page-1", "{count}");
+        assert_eq!(problem(answer, 431).await, "there are more than 20 headers", "{count}");
     }
-    let detail = problem(request.send().await.unwrap(), 431).await;
-    assert_eq!(detail, "there are more than 20 headers");
     let request = client.post(gateway.at("/a")).body(vec![0; 1025]);
     let detail = problem(request.send().await.unwrap(), 413).await;
     let sentence = "the body is larger than the 1KiB that this route takes: send less";
@@ -289,29 +293,6 @@ async fn a_client_that_sends_too_much_before_it_reads_is_told_so() {
                 Content-Length: 1025\r\n\r\n";
     let answer = exchange(gateway.host(), head.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
-}
-
-#[tokio::test]
-async fn a_hundred_headers_too_many_are_refused_with_a_sentence() {
-    let service = TestService::ok().await;
-    let folder = Folder::new();
-    let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
-    for count in [65, 101, 200] {
-        let mut head = "GET /a HTTP/1.1\r\n".to_owned();
-        for number in 3..count {
-            head.push_str(&format!("x-{number}: 1\r\n"));
-        }
-        head.push_str("host: x\r\nx-request-id: order-page-1\r\nconnection: close\r\n\r\n");
-        let answer = exchange(gateway.host(), head.as_bytes()).await;
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        assert!(head.starts_with("HTTP/1.1 431 "), "{count}: {answer}");
-        assert!(head.contains("\r\ncontent-type: application/problem+json"), "{count}: {answer}");
-        assert!(head.contains("\r\nx-request-id: order-page-1"), "{count}: {answer}");
-        let problem: serde_json::Value = serde_json::from_str(body).unwrap();
-        assert_eq!(problem["detail"], "there are more than 64 headers");
-        assert_eq!(problem["request_id"], "order-page-1");
-    }
-    assert!(service.got().is_empty(), "{:?}", service.got());
 }
 
 #[tokio::test]

@@ -201,15 +201,6 @@ async fn a_host_is_a_host_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_too_long_is_called_so() {
-    let (gateway, key, _services, _folder) = streams("").await;
-    let token = key.token(&claims("alice", &"scope ".repeat(1200)));
-    let answer = Client::new().get(gateway.at("/a")).bearer_auth(token).send().await.unwrap();
-    let detail = problem(answer, 401).await;
-    assert!(detail.starts_with("the token has more than 8 KiB"), "{detail}");
-}
-
-#[tokio::test]
 async fn the_document_is_sent_packed_once_and_not_without_end() {
     let folder = Folder::new();
     std::fs::create_dir_all(folder.path().join("documents")).unwrap();
