@@ -187,33 +187,6 @@ async fn the_longest_without_a_request_makes_room() {
 }
 
 #[tokio::test]
-async fn a_client_that_takes_its_answer_slowly_gets_all_of_it() {
-    let served = TestListener::new(ListenerLimits::new(2)).await;
-    let mut slow = served.says("GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
-    let takes = async {
-        let (mut piece, mut taken) = (vec![0; LARGE / 64], 0);
-        loop {
-            let count = slow.read(&mut piece).await.expect("it can be read");
-            if count == 0 {
-                return taken;
-            }
-            taken += count;
-            sleep(Duration::from_millis(count as u64 * 3000 / LARGE as u64)).await;
-        }
-    };
-    let others_make_room = async {
-        let mut others = Vec::new();
-        for _ in 0..3 {
-            let mut other = served.asks("/").await;
-            until_said(&mut other, "it is here").await;
-            others.push(other);
-        }
-    };
-    let (taken, ()) = tokio::join!(takes, others_make_room);
-    assert!(taken > LARGE, "{taken}");
-}
-
-#[tokio::test]
 async fn one_that_has_its_answer_makes_room_before_one_that_takes_it() {
     let served = TestListener::new(ListenerLimits::new(2)).await;
     let mut slow = served.says("GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;

@@ -37,15 +37,6 @@ impl Document {
         schemas: Map<String, Value>,
         mut mistakes: Vec<String>,
     ) -> Self {
-        let mut ids: Vec<&str> = paths
-            .values()
-            .flat_map(BTreeMap::values)
-            .filter_map(|one| one["operationId"].as_str())
-            .collect();
-        ids.sort_unstable();
-        for pair in ids.windows(2).filter(|pair| pair[0] == pair[1]) {
-            mistakes.push(format!("two routes have the id {}", pair[0]));
-        }
         let mut schemas: BTreeMap<String, Value> = schemas.into_iter().collect();
         if schemas.insert("Problem".to_owned(), problem()).is_some() {
             mistakes.push("a type is named Problem, as the errors are".to_owned());
@@ -74,7 +65,7 @@ impl Document {
         text
     }
 
-    /// Returns the missing descriptions. A service's tests expect none.
+    /// Returns the mistakes that the text does not show. A service's tests expect none.
     #[must_use]
     pub fn mistakes(&self) -> &[String] {
         &self.mistakes

@@ -149,17 +149,6 @@ async fn t215_an_event_stream_ends_with_its_token_and_no_other_does() {
 }
 
 #[tokio::test]
-async fn an_event_stream_ends_when_the_set_has_its_key_no_more() {
-    let (gateway, key, mut services, folder) = streams("").await;
-    let (mut ends, _service) =
-        watch(&gateway, "/a", &key.token(&claims("alice", "")), &mut services).await;
-    folder.write("jwks.json", &set(&[&SigningKey::ed25519("two")]));
-    gateway.signal("-HUP");
-    let end = tokio::time::timeout(LIMIT, ends.chunk()).await.unwrap();
-    assert_eq!(end.unwrap(), None);
-}
-
-#[tokio::test]
 async fn a_stop_ends_event_streams_and_waits_for_none_of_them() {
     let (mut gateway, key, mut services, _folder) = streams(&format!(
         "[timeouts]\ndrain = \"{}s\"\n[[route]]\nprefix = \"/open\"\nmethods = [\"GET\"]\n\
