@@ -2,7 +2,7 @@
 
 use ballet_stage::{Database, Postgres, Selector, samples};
 
-use crate::support::gateway::{Folder, Gateway};
+use crate::support::gateway::Gateway;
 use crate::support::raw::{self, nobody};
 use crate::support::service::ROUTE;
 
@@ -14,13 +14,12 @@ fn shipped(name: &str) -> String {
 #[tokio::test]
 async fn alarms_and_board_ask_for_metrics_that_a_gateway_has() {
     let database = Database::new(Postgres::shared().await.unwrap(), "alarms").await.unwrap();
-    let folder = Folder::new();
     let config = format!(
         "[database]\nurl = \"{}\"\n{}{ROUTE}",
         database.url(),
         raw::upstream("a", &nobody())
     );
-    let gateway = Gateway::start(&folder, &config).await;
+    let gateway = Gateway::start(&config).await;
     assert_eq!(reqwest::get(gateway.at("/a")).await.unwrap().status(), 503);
     let metrics = reqwest::get(format!("{}/metrics", gateway.private)).await.unwrap();
     let metrics = samples(&metrics.text().await.unwrap());

@@ -29,16 +29,16 @@ async fn a_statement_waits(database: &Database) {
 async fn a_database_that_froze_in_a_statement_takes_no_connection_for_good() {
     let database = Database::new(Postgres::shared().await.unwrap(), "froze").await.unwrap();
     let link = Proxy::to(database.url()).await.unwrap();
-    let (service, folder) = (TestService::ok().await, Folder::new());
+    let service = TestService::ok().await;
     let config = config(&service, link.url(), "2s").replace("\"2s\"", "\"2s\"\nconnections = 1");
-    let mut gateway = Gateway::start(&folder, &config).await;
+    let mut gateway = Gateway::start(&config).await;
     gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
     // The tables are there. The next gateway looks for expired keys as soon as it runs.
     gateway.signal("-KILL");
     assert!(!gateway.ended().await);
     let mut holder = PgConnection::connect(database.url()).await.unwrap();
     holder.execute("begin; lock table gateway.idempotent_request").await.unwrap();
-    let gateway = Gateway::start(&folder, &config).await;
+    let gateway = Gateway::start(&config).await;
     a_statement_waits(&database).await;
     link.set(Link::Silent);
     drop(holder);
@@ -52,7 +52,7 @@ async fn t228_a_replaced_password_of_the_database_is_taken_from_its_file() {
     let database = Database::new(Postgres::shared().await.unwrap(), "rotated").await.unwrap();
     let (service, folder) = (TestService::ok().await, Folder::new());
     folder.write("database.url", database.url());
-    let gateway = Gateway::start(&folder, &config(&service, "file:database.url", "2s")).await;
+    let gateway = Gateway::start_in(&folder, &config(&service, "file:database.url", "2s")).await;
     gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
     let mut url = reqwest::Url::parse(database.url()).unwrap();
     let user = url.username().to_owned();

@@ -23,7 +23,7 @@ async fn an_address_with_many_wrong_credentials_has_to_wait() {
     let (service, folder) = (TestService::ok().await, Folder::new());
     let key = SigningKey::ed25519("ed");
     folder.write("jwks.json", &set(&[&key]));
-    let gateway = Gateway::start(&folder, &config(&service, 3)).await;
+    let gateway = Gateway::start_in(&folder, &config(&service, 3)).await;
     let good = key.token(&claims("alice", "a:read"));
     for _ in 0..3 {
         assert_eq!(get(&gateway, &good).await.status(), 200);
@@ -53,7 +53,7 @@ async fn who_comes_with_a_token_that_has_expired_guesses_nothing() {
     let (service, folder) = (TestService::ok().await, Folder::new());
     let key = SigningKey::ed25519("ed");
     folder.write("jwks.json", &set(&[&key]));
-    let gateway = Gateway::start(&folder, &config(&service, 3)).await;
+    let gateway = Gateway::start_in(&folder, &config(&service, 3)).await;
     let mut late = claims("alice", "a:read");
     late["exp"] = json!(now() - 600);
     for _ in 0..4 {

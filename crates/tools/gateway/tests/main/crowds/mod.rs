@@ -20,12 +20,12 @@ async fn t203_what_a_service_refuses_opens_no_breaker_for_others() {
         "/a/full" => text(503, "full"),
         _ => text(200, "ok"),
     };
-    let (service, folder) = (TestService::start(refuses).await, Folder::new());
+    let service = TestService::start(refuses).await;
     let config = format!(
         "{}retries = 0\nbreaker = {{ failures = 3, open = \"60s\" }}\n{ROUTE}",
         service.upstream("a")
     );
-    let gateway = Gateway::start(&folder, &config).await;
+    let gateway = Gateway::start(&config).await;
     for _ in 0..10 {
         let refused = reqwest::get(gateway.at("/a/full")).await.unwrap();
         assert_eq!(
@@ -39,9 +39,9 @@ async fn t203_what_a_service_refuses_opens_no_breaker_for_others() {
 
 #[tokio::test]
 async fn t203_one_address_cannot_take_the_connections_of_all() {
-    let (service, folder) = (TestService::ok().await, Folder::new());
+    let service = TestService::ok().await;
     let config = format!("[limits]\naddress_connections = 2\n{}{ROUTE}", service.upstream("a"));
-    let gateway = Gateway::start(&folder, &config).await;
+    let gateway = Gateway::start(&config).await;
     let mut held = Vec::new();
     for _ in 0..2 {
         let mut stream = TcpStream::connect(gateway.host()).await.unwrap();
@@ -78,7 +78,7 @@ async fn streams(more: &str) -> (Gateway, SigningKey, UnboundedReceiver<TcpStrea
         jwt(),
         raw::upstream("a", &address)
     );
-    (Gateway::start(&folder, &config).await, key, connections, folder)
+    (Gateway::start_in(&folder, &config).await, key, connections, folder)
 }
 
 /// Opens a stream of events, with the service's end of it.
@@ -170,8 +170,8 @@ async fn a_stop_ends_event_streams_and_waits_for_none_of_them() {
 
 #[tokio::test]
 async fn a_host_is_a_host_and_nothing_else() {
-    let (service, folder) = (TestService::ok().await, Folder::new());
-    let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
+    let service = TestService::ok().await;
+    let gateway = Gateway::start(&(service.upstream("a") + ROUTE)).await;
     for wrong in ["evil.example/../@x", "user@x", "x:y", "x y", "", "a,b", "x?y", "x#y", "[::1"] {
         let request = format!("GET /a HTTP/1.1\r\nHost: {wrong}\r\nConnection: close\r\n\r\n");
         let answer = exchange(gateway.host(), request.as_bytes()).await;
@@ -202,7 +202,7 @@ async fn the_document_is_sent_packed_once_and_not_without_end() {
          [[route]]\nprefix = \"/a\"\nmethods = [\"GET\"]\nupstream = \"a\"\npublic = true\n",
         raw::upstream("a", "http://127.0.0.1:1")
     );
-    let gateway = Gateway::start(&folder, &config).await;
+    let gateway = Gateway::start_in(&folder, &config).await;
     let get = || Client::new().get(gateway.at("/openapi.json"));
     let whole = get().send().await.unwrap();
     let etag = whole.headers()[header::ETAG].clone();
@@ -232,7 +232,7 @@ async fn what_services_are_told_is_signed_for_each_of_them_with_all_that_decides
     let (upstreams, more) = (a.upstream("a") + &b.upstream("b"), ROUTE.replace("\"a", "\"b"));
     let more = more.replace("\"/a\"", "\"/b\"");
     let config = format!("{signing}{upstreams}{ROUTE}{more}");
-    let gateway = Gateway::start(&folder, &config).await;
+    let gateway = Gateway::start_in(&folder, &config).await;
     for (service, path) in [(&a, "/a?b=c"), (&b, "/b")] {
         let sent = Client::new().post(gateway.at(path)).body("good").header("if-match", "\"1\"");
         let forged = sent.header("x-ballet-signature", "t=1,v1=00").header("x-ballet-body", "00");

@@ -130,7 +130,7 @@ async fn t214_no_two_clients_have_the_same_key_whatever_their_names_and_keys_are
         database.url(),
         service.upstream("a")
     );
-    let gateway = Gateway::start(&folder, &config).await;
+    let gateway = Gateway::start_in(&folder, &config).await;
     gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
     let pairs = [("x", "y:z"), ("x:y", "z"), ("x", "y%3Az"), ("x%3Ay", "z"), ("x:", "y:z")];
     for (subject, idempotency_key) in pairs {

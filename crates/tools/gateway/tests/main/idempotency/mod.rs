@@ -42,7 +42,7 @@ async fn shop(upstream: &str, more: &str) -> KeyedShop {
     );
     let folder = Folder::new();
     folder.write("secret-a", "a-secret-of-these-tests-32-characters");
-    let gateway = Gateway::start(&folder, &config).await;
+    let gateway = Gateway::start_in(&folder, &config).await;
     gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
     KeyedShop { database, folder, gateway, key, other }
 }
@@ -248,7 +248,7 @@ async fn a_public_route_passes_keys_on_to_a_service_that_recognises_them() {
     let (is_good, told, said) = command(&["check", path.to_str().unwrap()]);
     assert!(!is_good && (told + &said).contains("a service that recognises them"), "{said}");
     // The gateway remembers nothing of it, and needs no memory for it.
-    let gateway = Gateway::start(&folder, &config("deduplicates = true\n")).await;
+    let gateway = Gateway::start_in(&folder, &config("deduplicates = true\n")).await;
     let post = |key: &str| {
         let request = Client::new().post(gateway.at("/a")).header("idempotency-key", key);
         request.body("x").send()
@@ -293,8 +293,7 @@ async fn what_stands_still_without_the_database_is_named_before_a_client_finds_o
         route("orders", "required"),
         route("carts", "optional")
     );
-    let folder = Folder::new();
-    let gateway = Gateway::start(&folder, &config).await;
+    let gateway = Gateway::start(&config).await;
     let well = "\"database\":\"ok\",\"stands_still\":[]";
     gateway.private_says("/readyz", 200, well).await;
     // No request comes meanwhile. All gateways may share the database, and they still serve everything else, so a load

@@ -14,6 +14,8 @@ use tokio::process::{Child, Command};
 /// For hangs, not for speed.
 pub(crate) const LIMIT: Duration = Duration::from_secs(90);
 
+const LISTEN: &str = "[listen]\npublic = \"127.0.0.1:0\"\nprivate = \"127.0.0.1:0\"\n";
+
 /// A folder that is removed at the end of the test.
 #[derive(Debug)]
 pub(crate) struct Folder(PathBuf);
@@ -68,13 +70,26 @@ pub(crate) struct Gateway {
     pub(crate) public: String,
     pub(crate) private: String,
     log: Arc<Mutex<Vec<Value>>>,
+    _folder: Option<Folder>,
 }
 
 impl Gateway {
     /// Starts a gateway with this config, on free ports.
-    pub(crate) async fn start(folder: &Folder, config: &str) -> Self {
-        let listen = "[listen]\npublic = \"127.0.0.1:0\"\nprivate = \"127.0.0.1:0\"\n";
-        Self::run(&folder.write("gateway.toml", &format!("{listen}{config}"))).await
+    pub(crate) async fn start(config: &str) -> Self {
+        let folder = Folder::new();
+        let gateway = Self::start_in(&folder, config).await;
+        Self { _folder: Some(folder), ..gateway }
+    }
+
+    /// Starts a gateway with this config in this folder, on free ports.
+    pub(crate) async fn start_in(folder: &Folder, config: &str) -> Self {
+        Self::run(&folder.write("gateway.toml", &format!("{LISTEN}{config}"))).await
+    }
+
+    /// Gives it another config.
+    pub(crate) fn reload(&self, folder: &Folder, config: &str) {
+        folder.write("gateway.toml", &format!("{LISTEN}{config}"));
+        self.signal("-HUP");
     }
 
     /// Starts a gateway with this file.
@@ -96,7 +111,8 @@ impl Gateway {
                 written.lock().unwrap().push(entry);
             }
         });
-        let mut gateway = Self { child, public: String::new(), private: String::new(), log };
+        let (public, private) = (String::new(), String::new());
+        let mut gateway = Self { child, public, private, log, _folder: None };
         let entry = gateway.logged("listening").await;
         let address = |name: &str| format!("http://{}", entry[name].as_str().unwrap());
         (gateway.public, gateway.private) = (address("public"), address("private"));
