@@ -87,7 +87,8 @@ mod tests {
 
     #[test]
     fn a_metric_is_found_with_the_labels_that_it_has_to_have() {
-        let read = samples("# TYPE ballet_a gauge\nballet_a{role=\"x\",of=\"y\"} 3\n\nballet_b 0.5\n");
+        let read =
+            samples("# TYPE ballet_a gauge\nballet_a{role=\"x\",of=\"y\"} 3\n\nballet_b 0.5\n");
         let found = |expression: &str| {
             let mut all = Selector::all_of(expression).into_iter();
             all.all(|selector| selector.is_in(&read))
