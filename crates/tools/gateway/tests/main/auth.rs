@@ -34,10 +34,9 @@ async fn refused(gateway: &Gateway, token: &str, sentence: &str) {
 
 #[tokio::test]
 async fn a_token_signs_in_and_the_service_is_told_who() {
-    let (service, folder) = (TestService::ok().await, Folder::new());
+    let service = TestService::ok().await;
     let (ed, rsa) = (SigningKey::ed25519("ed"), SigningKey::rsa("rsa"));
-    folder.write("jwks.json", &set(&[&ed, &rsa]));
-    let gateway = Gateway::start_in(&folder, &(jwt() + &routes(&service))).await;
+    let gateway = Gateway::start_with_keys(&[&ed, &rsa], &(jwt() + &routes(&service))).await;
     for key in [&ed, &rsa] {
         let token = key.token(&claims("alice", "a:read b:read"));
         assert_eq!(get(&gateway, "/a", &token).await.status(), 200);
@@ -55,10 +54,9 @@ async fn a_token_signs_in_and_the_service_is_told_who() {
 
 #[tokio::test]
 async fn a_scope_that_is_missing_is_named() {
-    let (service, folder) = (TestService::ok().await, Folder::new());
+    let service = TestService::ok().await;
     let key = SigningKey::ed25519("ed");
-    folder.write("jwks.json", &set(&[&key]));
-    let gateway = Gateway::start_in(&folder, &(jwt() + &routes(&service))).await;
+    let gateway = Gateway::start_with_keys(&[&key], &(jwt() + &routes(&service))).await;
     let token = key.token(&claims("bob", "b:read a:readx"));
     let answer = get(&gateway, "/a", &token).await;
     let challenge = answer.headers()["www-authenticate"].clone();
@@ -73,13 +71,13 @@ async fn a_scope_that_is_missing_is_named() {
 
 #[tokio::test]
 async fn a_wide_scope_has_what_it_includes_and_nothing_else() {
-    let (service, folder) = (TestService::ok().await, Folder::new());
+    let service = TestService::ok().await;
     let key = SigningKey::ed25519("ed");
-    folder.write("jwks.json", &set(&[&key]));
     let wide = "[[scope]]\nname = \"a:all\"\nincludes = [\"a:read\", \"a:write\"]\n";
     let other = "[[route]]\nprefix = \"/c\"\nmethods = [\"GET\"]\nupstream = \"a\"\n\
                  scopes = [\"c:read\"]\n";
-    let gateway = Gateway::start_in(&folder, &(jwt() + wide + &routes(&service) + other)).await;
+    let gateway =
+        Gateway::start_with_keys(&[&key], &(jwt() + wide + &routes(&service) + other)).await;
     let token = key.token(&claims("support", "a:all"));
     assert_eq!(get(&gateway, "/a", &token).await.status(), 200);
     assert_eq!(service.got()[0].header("x-ballet-scopes"), Some("a:all"), "as the token has it");
@@ -92,11 +90,10 @@ async fn a_wide_scope_has_what_it_includes_and_nothing_else() {
 
 #[tokio::test]
 async fn each_kind_of_bad_token_is_refused() {
-    let (service, folder) = (TestService::ok().await, Folder::new());
+    let service = TestService::ok().await;
     let (key, rsa, stranger) =
         (SigningKey::ed25519("ed"), SigningKey::rsa("rsa"), SigningKey::ed25519("ed"));
-    folder.write("jwks.json", &set(&[&key, &rsa]));
-    let gateway = Gateway::start_in(&folder, &(jwt() + &routes(&service))).await;
+    let gateway = Gateway::start_with_keys(&[&key, &rsa], &(jwt() + &routes(&service))).await;
     let good = claims("alice", "a:read");
     let with = |name: &str, value: Value| {
         let mut claims = good.clone();

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use crate::support::gateway::{Folder, Gateway, LIMIT, command, problem};
 use crate::support::raw::{self, exchange, read_to_end, read_until};
 use crate::support::service::{ROUTE, ReceivedRequest, TestService, text};
-use crate::support::tokens::{SigningKey, claims, jwt, now, set};
+use crate::support::tokens::{SigningKey, claims, jwt, now};
 
 #[tokio::test]
 async fn t203_what_a_service_refuses_opens_no_breaker_for_others() {
@@ -68,17 +68,16 @@ async fn t203_one_address_cannot_take_the_connections_of_all() {
 }
 
 /// Starts a gateway with a route for clients that sign in, and returns its service's connections.
-async fn streams(more: &str) -> (Gateway, SigningKey, UnboundedReceiver<TcpStream>, Folder) {
+async fn streams(more: &str) -> (Gateway, SigningKey, UnboundedReceiver<TcpStream>) {
     let (address, connections) = raw::connections().await;
-    let (folder, key) = (Folder::new(), SigningKey::ed25519("one"));
-    folder.write("jwks.json", &set(&[&key]));
+    let key = SigningKey::ed25519("one");
     let config = format!(
         "{more}{}leeway = \"1s\"\n{}[[route]]\nprefix = \"/a\"\nmethods = [\"GET\"]\n\
          upstream = \"a\"\nscopes = []\n",
         jwt(),
         raw::upstream("a", &address)
     );
-    (Gateway::start_in(&folder, &config).await, key, connections, folder)
+    (Gateway::start_with_keys(&[&key], &config).await, key, connections)
 }
 
 /// Opens a stream of events, with the service's end of it.
@@ -101,7 +100,7 @@ async fn watch(
 
 #[tokio::test]
 async fn t203_one_client_cannot_have_all_of_a_services_streams() {
-    let (gateway, key, mut services, _folder) = streams("[limits]\nclient_requests = 2\n").await;
+    let (gateway, key, mut services) = streams("[limits]\nclient_requests = 2\n").await;
     let (alice, bob) = (key.token(&claims("alice", "")), key.token(&claims("bob", "")));
     let mut held = Vec::new();
     for _ in 0..2 {
@@ -129,7 +128,7 @@ async fn t203_one_client_cannot_have_all_of_a_services_streams() {
 
 #[tokio::test]
 async fn t215_an_event_stream_ends_with_its_token_and_no_other_does() {
-    let (gateway, key, mut services, _folder) = streams("").await;
+    let (gateway, key, mut services) = streams("").await;
     let short = {
         let mut short = claims("alice", "");
         // A busy machine has to open both streams before that.
@@ -150,7 +149,7 @@ async fn t215_an_event_stream_ends_with_its_token_and_no_other_does() {
 
 #[tokio::test]
 async fn a_stop_ends_event_streams_and_waits_for_none_of_them() {
-    let (mut gateway, key, mut services, _folder) = streams(&format!(
+    let (mut gateway, key, mut services) = streams(&format!(
         "[timeouts]\ndrain = \"{}s\"\n[[route]]\nprefix = \"/open\"\nmethods = [\"GET\"]\n\
          upstream = \"a\"\npublic = true\n",
         LIMIT.as_secs() * 2

@@ -11,6 +11,8 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::support::tokens::{SigningKey, set};
+
 /// For hangs, not for speed.
 pub(crate) const LIMIT: Duration = Duration::from_secs(90);
 
@@ -76,7 +78,13 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Starts a gateway with this config, on free ports.
     pub(crate) async fn start(config: &str) -> Self {
+        Self::start_with_keys(&[], config).await
+    }
+
+    /// Starts a gateway with this config and these keys in `jwks.json`, on free ports.
+    pub(crate) async fn start_with_keys(keys: &[&SigningKey], config: &str) -> Self {
         let folder = Folder::new();
+        folder.write("jwks.json", &set(keys));
         let gateway = Self::start_in(&folder, config).await;
         Self { _folder: Some(folder), ..gateway }
     }
