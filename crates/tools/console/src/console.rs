@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicBool;
 use ballet::Clock;
 use ballet_amqp::Broker;
 use ballet_check::Contracts;
+use ballet_http::limits::WindowedCounts;
 use ballet_http::serving::{ListenerLimits, serve};
 use ballet_ops::doctor::SystemServers;
 use ballet_ops::sagas::PATIENCE;
@@ -20,7 +21,6 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 
-use crate::access::attempts::Attempts;
 use crate::access::role::Role;
 use crate::access::trusted_header::TrustedHeader;
 use crate::access::{password, token};
@@ -222,7 +222,7 @@ impl Console {
             unjudged: unjudged.subscribe(),
             now: TimedValue::new(live::FRESH),
             parts: watch::Sender::new(Arc::default()),
-            attempts: Attempts::default(),
+            attempts: WindowedCounts::default(),
             hashing: Semaphore::new(HASHED_AT_ONCE),
             hosts: options.hosts.clone(),
             is_behind_tls: options.is_behind_tls,

@@ -11,7 +11,7 @@ use axum::response::{AppendHeaders, Html, IntoResponse, Redirect, Response};
 use jiff::SignedDuration;
 use serde::Deserialize;
 
-use crate::access::attempts::Attempter;
+use crate::access::attempts::{Attempter, MOST_ATTEMPTS, WINDOW};
 use crate::access::{known_browser, password, token};
 use crate::error::ConsoleError;
 use crate::pages::login::login;
@@ -65,10 +65,12 @@ pub(super) async fn log_in(
         true => Attempter::Known(given.name.clone()),
         false => Attempter::at(address(from.ip(), &headers, site.is_behind_tls)),
     };
-    if let Err(wait) = site.attempts.begin(&whose) {
+    // Counted before it is made, so that concurrent ones are all counted.
+    let attempt = site.attempts.take(whose.clone(), MOST_ATTEMPTS, WINDOW);
+    if !attempt.allowed {
         let wrong = "That was tried too often. Wait a minute.";
         let page = shown(&site, StatusCode::TOO_MANY_REQUESTS, &given.next, Some(wrong));
-        return ([(RETRY_AFTER, wait.as_secs().max(1).to_string())], page).into_response();
+        return ([(RETRY_AFTER, attempt.reset.as_secs().max(1).to_string())], page).into_response();
     }
     match begin(&site, &given).await {
         Ok(Some(token)) => {

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
+use ballet_http::limits::WindowedCounts;
 use tokio::sync::{Notify, Semaphore, watch};
 
-use crate::access::attempts::Attempts;
+use crate::access::attempts::Attempter;
 use crate::access::trusted_header::TrustedHeader;
 use crate::actions::action_context::ActionContext;
 use crate::observer::judge::JudgingFault;
@@ -41,7 +42,8 @@ pub(crate) struct Site {
     pub(crate) now: TimedValue<Result<NowPage, sqlx::Error>>,
     pub(crate) parts: watch::Sender<Arc<Parts>>,
     pub(crate) dead: DeadLetterReader,
-    pub(crate) attempts: Attempts,
+    /// The attempts at a password that failed, or are under way.
+    pub(crate) attempts: WindowedCounts<Attempter>,
     pub(crate) hashing: Semaphore,
     /// The names by which browsers may reach it, besides addresses and `localhost`.
     pub(crate) hosts: Vec<String>,
