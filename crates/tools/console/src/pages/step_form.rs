@@ -104,7 +104,6 @@ pub(crate) fn solved(
     asked: &GivenSolution,
     checked: Option<&Result<SolvedStep, String>>,
 ) -> Markup {
-    let can = |kind| matches!(kind, StepKind::Compensatable | StepKind::Pivot | StepKind::Origin);
     let form = StepForm {
         of: &asked.of,
         title: "Solved by hand",
@@ -112,7 +111,9 @@ pub(crate) fn solved(
             event is published, and the service goes on with its earlier steps. Its own rows stay as they are: correct them by hand, \
             too, where that matters.",
         at: "solved",
-        steps: steps(parts, |step| can(step.kind)),
+        steps: steps(parts, |step| {
+            matches!(step.kind, StepKind::Compensatable | StepKind::Pivot | StepKind::Origin)
+        }),
         text: (
             "event",
             "The body of the event to publish, if it cannot be made of the fields of the step's outcome",
