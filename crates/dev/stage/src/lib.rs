@@ -4,7 +4,8 @@
 //! [`Servers`] finds or brings up RabbitMQ and Postgres. A [`TestEnv`] is an environment on them: a vhost
 //! with its topology, users, and a database per service. [`ManagementClient`] is the broker's management API.
 //! An [`OwnProcess`] is a service that can be killed, a [`ServiceProcess`] one that runs from its
-//! program. A [`Proxy`] is a connection that can fail. [`wait_until`] waits for a condition.
+//! program. A [`Proxy`] is a connection that can fail. [`wait_until`] waits for a condition. A [`Selector`] finds what an
+//! alarm asks for among the metrics of a process.
 
 mod env;
 mod error;
@@ -13,6 +14,7 @@ mod own_process;
 mod processes;
 mod proxy;
 mod random;
+mod selector;
 mod servers;
 mod stage;
 mod tls;
@@ -31,6 +33,7 @@ pub use processes::{
 };
 pub use proxy::{Link, Proxy};
 pub use reqwest::Method;
+pub use selector::{Sample, Selector, samples};
 pub use servers::{
     Options, Postgres, RabbitMq, ServerVersion, Servers, WebBrowser, left_out, program, python,
 };

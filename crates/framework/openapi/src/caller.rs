@@ -8,15 +8,10 @@ use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use ballet::http::{Place, Problem};
+use ballet_http::identity::{SCOPES, SUBJECT};
 
 use crate::draft::Draft;
 use crate::takes::Takes;
-
-/// The header for the person or program that signed in at the gateway.
-const SUBJECT: &str = "x-ballet-subject";
-/// The header for the caller's scopes. The gateway sends it with each request, and leaves it empty if nobody signed
-/// in.
-const SCOPES: &str = "x-ballet-scopes";
 
 /// A kind of owner. Each owner's things are hidden from the others.
 pub trait Owners: Send + Sync + 'static {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ballet_http::problem;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -36,15 +37,6 @@ impl Document {
         schemas: Map<String, Value>,
         mut mistakes: Vec<String>,
     ) -> Self {
-        let mut ids: Vec<&str> = paths
-            .values()
-            .flat_map(BTreeMap::values)
-            .filter_map(|one| one["operationId"].as_str())
-            .collect();
-        ids.sort_unstable();
-        for pair in ids.windows(2).filter(|pair| pair[0] == pair[1]) {
-            mistakes.push(format!("two routes have the id {}", pair[0]));
-        }
         let mut schemas: BTreeMap<String, Value> = schemas.into_iter().collect();
         if schemas.insert("Problem".to_owned(), problem()).is_some() {
             mistakes.push("a type is named Problem, as the errors are".to_owned());
@@ -73,7 +65,7 @@ impl Document {
         text
     }
 
-    /// Returns the missing descriptions. A service's tests expect none.
+    /// Returns the mistakes that the text does not show. A service's tests expect none.
     #[must_use]
     pub fn mistakes(&self) -> &[String] {
         &self.mistakes
@@ -141,45 +133,19 @@ fn choice(schema: &Map<String, Value>) -> Option<(Vec<String>, String)> {
     Some((texts, about))
 }
 
-/// Returns the schema of [`ballet::http::Problem`].
+/// Returns the schema of [`ballet::http::Problem`], with an example.
 fn problem() -> Value {
-    let text = |description: &str| json!({ "type": "string", "description": description });
-    json!({
-        "type": "object",
-        "description": "An error (RFC 9457).",
-        "required": ["type", "title", "status", "detail"],
-        "properties": {
-            "type": text("`about:blank` if the status says what kind of problem it is. \
-                          `urn:problem-type:ballet:not-yet`: try again after `Retry-After`."),
-            "title": text("The status in words."),
-            "status": { "type": "integer", "description": "The HTTP status code." },
-            "detail": text("What is wrong, and what to do."),
-            "errors": {
-                "type": "array",
-                "description": "The parts of the request that are wrong, if it is known which.",
-                "items": {
-                    "type": "object",
-                    "required": ["in", "detail"],
-                    "properties": {
-                        "in": { "type": "string", "enum": ["body", "query", "path", "header"],
-                            "description": "Where it is in the request." },
-                        "pointer": text("The field of the body, as a JSON Pointer (RFC 6901) in a URI fragment."),
-                        "name": text("The name of the parameter or header."),
-                        "detail": text("What is wrong with it."),
-                    },
-                },
-            },
-        },
-        "examples": [{
-            "type": "about:blank",
-            "title": "Unprocessable Entity",
-            "status": 422,
-            "detail": "the body's field #/lines/0/quantity is wrong: it is missing",
-            "errors": [{
-                "in": "body",
-                "pointer": "#/lines/0/quantity",
-                "detail": "it is missing",
-            }],
+    let mut schema = problem::schema();
+    schema["examples"] = json!([{
+        "type": "about:blank",
+        "title": "Unprocessable Entity",
+        "status": 422,
+        "detail": "the body's field #/lines/0/quantity is wrong: it is missing",
+        "errors": [{
+            "in": "body",
+            "pointer": "#/lines/0/quantity",
+            "detail": "it is missing",
         }],
-    })
+    }]);
+    schema
 }

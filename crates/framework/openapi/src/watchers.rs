@@ -13,6 +13,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use ballet::http::Problem;
 use ballet::{Failure, Handle};
+use ballet_http::limits::{CountGuard, LiveCounts};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, StreamExt, unfold};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -82,7 +83,7 @@ struct WatchState<H: History> {
     places: Arc<Semaphore>,
     limits: WatchLimits,
     changed: ReadChanges<H>,
-    owners: Mutex<HashMap<String, u16>>,
+    owners: LiveCounts<String>,
     watched: Mutex<WatchedThings<H>>,
 }
 
@@ -106,7 +107,7 @@ impl<H: History> Watchers<H> {
             places,
             limits,
             changed,
-            owners: Mutex::default(),
+            owners: LiveCounts::default(),
             watched,
         }))
     }
@@ -136,25 +137,20 @@ impl<H: History> Watchers<H> {
 
 impl<H: History> WatchState<H> {
     /// Takes a place for one more watcher. A client with too many is refused, which leaves room for others.
-    fn place(self: &Arc<Self>, owner: Option<String>) -> Result<WatcherPlace<H>, Problem> {
+    fn place(&self, owner: Option<String>) -> Result<WatcherPlace, Problem> {
         let WatchLimits { all, owner: most } = self.limits;
         let (things, setting) = (H::THINGS, H::SETTING);
-        if let Some(owner) = &owner {
-            let mut owners = self.owners();
-            let count = owners.entry(owner.clone()).or_default();
-            if *count >= most {
+        let of_owner = owner.map(|owner| {
+            self.owners.count(owner, usize::from(most)).ok_or_else(|| {
                 let name = H::Owners::NAME;
                 let detail = format!(
                     "you watch {things} {most} times here, the limit of one {name} \
                      ({setting}_OF_ONE): end one, or read now and then"
                 );
-                return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).try_again());
-            }
-            *count += 1;
-        }
-        // From here on the drop of the place gives it back.
-        let shared = Arc::clone(self);
-        let own = OwnerShare { shared, owner };
+                Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).try_again()
+            })
+        });
+        let of_owner = of_owner.transpose()?;
         let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() else {
             let detail = format!(
                 "{all} clients watch {things} here, the limit ({setting}): try again, or read now \
@@ -162,11 +158,7 @@ impl<H: History> WatchState<H> {
             );
             return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
         };
-        Ok(WatcherPlace { _permit: permit, _own: own })
-    }
-
-    fn owners(&self) -> MutexGuard<'_, HashMap<String, u16>> {
-        self.owners.lock().unwrap_or_else(PoisonError::into_inner)
+        Ok(WatcherPlace { _permit: permit, _of_owner: of_owner })
     }
 
     /// Subscribes to the histories of a thing from now on.
@@ -243,29 +235,10 @@ impl<H: History> WatchState<H> {
     }
 }
 
-/// A watcher's place, given back on drop.
-struct WatcherPlace<H: History> {
+/// A watcher's place, and its share of those of one owner. They are given back on drop.
+struct WatcherPlace {
     _permit: OwnedSemaphorePermit,
-    _own: OwnerShare<H>,
-}
-
-/// Its share of the places of one owner.
-struct OwnerShare<H: History> {
-    shared: Arc<WatchState<H>>,
-    owner: Option<String>,
-}
-
-impl<H: History> Drop for OwnerShare<H> {
-    fn drop(&mut self) {
-        let Some(owner) = &self.owner else { return };
-        let mut owners = self.shared.owners();
-        if let Some(count) = owners.get_mut(owner) {
-            *count -= 1;
-            if *count == 0 {
-                owners.remove(owner);
-            }
-        }
-    }
+    _of_owner: Option<CountGuard<String>>,
 }
 
 /// A client that watches a thing.
@@ -274,7 +247,7 @@ struct WatchingClient<H: History> {
     /// The number of the last change that was sent.
     seen: u32,
     handle: Handle,
-    _place: WatcherPlace<H>,
+    _place: WatcherPlace,
 }
 
 impl<H: History> WatchingClient<H> {

@@ -24,11 +24,11 @@ const LAYERS: [Layer; 22] = [
     ("store", "crates/framework/store", "core fault amqp"),
     ("framework", "crates/framework/ballet", "core fault amqp store library"),
     // The description of HTTP routes.
-    ("openapi", "crates/framework/openapi", "framework"),
+    ("openapi", "crates/framework/openapi", "framework library"),
     // Operations on a running system.
     ("ops", "crates/tools/ops", "core fault amqp stream store framework check"),
-    // Small libraries that depend on nothing of ours.
-    ("library", "crates/framework/listener crates/framework/signature", ""),
+    // What the gateway and services share. It depends on nothing of ours.
+    ("library", "crates/framework/http", ""),
     // The front door. It knows no service, and of ours only the code to sign and listen.
     ("gateway", "crates/tools/gateway", "library"),
     // What the systems share.

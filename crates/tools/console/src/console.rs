@@ -10,7 +10,8 @@ use std::sync::atomic::AtomicBool;
 use ballet::Clock;
 use ballet_amqp::Broker;
 use ballet_check::Contracts;
-use ballet_listener::serving::{ListenerLimits, serve};
+use ballet_http::limits::WindowedCounts;
+use ballet_http::serving::{ListenerLimits, serve};
 use ballet_ops::doctor::SystemServers;
 use ballet_ops::sagas::PATIENCE;
 use jiff::SignedDuration;
@@ -20,7 +21,6 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 
-use crate::access::attempts::Attempts;
 use crate::access::role::Role;
 use crate::access::trusted_header::TrustedHeader;
 use crate::access::{password, token};
@@ -212,20 +212,17 @@ impl Console {
             running: Arc::new(RunningActions::default()),
         };
         let site = Arc::new(Site {
-            dead: DeadLetterReader::new(context.clone()),
+            dead: DeadLetterReader::new(),
             context,
             secret,
             trusted: options.trusted.clone(),
-            pool: pool.clone(),
-            contract_index: Arc::clone(&contract_index),
-            clock: options.clock.clone(),
             found: found.subscribe(),
             again: Arc::clone(&again),
             trouble: trouble.subscribe(),
             unjudged: unjudged.subscribe(),
             now: TimedValue::new(live::FRESH),
             parts: watch::Sender::new(Arc::default()),
-            attempts: Attempts::default(),
+            attempts: WindowedCounts::default(),
             hashing: Semaphore::new(HASHED_AT_ONCE),
             hosts: options.hosts.clone(),
             is_behind_tls: options.is_behind_tls,
@@ -243,6 +240,12 @@ impl Console {
         // The tasks end with this future.
         let mut tasks = JoinSet::new();
         tasks.spawn(observer.follow());
+        tasks.spawn(ledger_check::ask(
+            pool.clone(),
+            options.databases.clone(),
+            Arc::clone(&contract_index),
+            site.found.clone(),
+        ));
         tasks.spawn(judge::judge(
             pool.clone(),
             contract_index,
@@ -253,12 +256,6 @@ impl Console {
             options.clock.clone(),
         ));
         tasks.spawn(upkeep::keep_up(pool, options.keep));
-        tasks.spawn(ledger_check::ask(
-            site.pool.clone(),
-            options.databases.clone(),
-            Arc::clone(&site.contract_index),
-            site.found.clone(),
-        ));
         tasks.spawn(system_findings::watch(servers, found, again));
         tasks.spawn(live::keep(Arc::clone(&site)));
         let limits = ListenerLimits::new(CONNECTIONS);

@@ -9,7 +9,6 @@ mod lamps;
 mod meter;
 mod registered;
 mod rules;
-mod selector;
 #[allow(dead_code, reason = "the engine's tests use all of it")]
 #[path = "../engine/trip.rs"]
 mod trip;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ballet::core::Reason;
 use ballet::{Participant, Reading, TelemetryFollower};
-use ballet_stage::{Servers, wait_until};
+use ballet_stage::{Sample, Selector, Servers, samples, wait_until};
 use ballet_testkit::health::metrics;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -12,7 +12,6 @@ use serde_json::Value;
 use crate::lamps::reader;
 use crate::meter::{self, Beat, METER_TABLES};
 use crate::rules::{read, rules};
-use crate::selector::{Sample, Selector, samples};
 use crate::trip::{HOTEL_TABLES, Rental, Trouble, cars, hotel};
 use crate::world::{SOON, TripWorld, WorldPart, part};
 

@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use ballet_signature::{
+use ballet_http::signature::{
     BODY_HASH, REQUEST_HEADER, REQUEST_VALID, Secrets, body_hash, check, message,
 };
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use ballet_signature::CHALLENGE;
+use ballet_http::signature::CHALLENGE;
 use serde::Serialize;
 use serde_json::{Map, Value};
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ballet_amqp::{Broker, BrokerError, ManagementAddress, RabbitMq};
 use ballet_core::{Problem, rules};
-use ballet_signature::Secrets;
+use ballet_http::signature::Secrets;
 use ballet_store::database::hosts::Hosts;
 
 use crate::declare::erased::step::Handlers;

@@ -9,7 +9,7 @@ use axum::{Extension, Router};
 use ballet_amqp::{Broker, ConsumerHandle, PublisherHandle};
 use ballet_core::envelope::Limits;
 use ballet_core::{Part, Runs, ServiceContract};
-use ballet_signature::Secrets;
+use ballet_http::signature::Secrets;
 use ballet_store::schema::migrate;
 use ballet_store::schema::migration::Migration;
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ballet::calls::CallKey;
-use ballet_signature::{Secrets, WrongSetting};
+use ballet_http::signature::{Secrets, WrongSetting};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::{Method, Request, StatusCode, header};

@@ -15,7 +15,7 @@ mod webhook_state;
 mod webhooks;
 mod word;
 
-pub use ballet_signature::{Secrets, WrongSetting};
+pub use ballet_http::signature::{Secrets, WrongSetting};
 pub use client::{ApiClient, ApiConnection};
 pub use no_answer::NoAnswer;
 pub use reply::{Reply, cannot_look_up, reply};

@@ -9,5 +9,5 @@ pub const HEADER: &str = "Webhook-Signature";
 /// change of secrets a sender may add one `v1` for each.
 #[must_use]
 pub fn signature(secret: &str, at: Timestamp, body: &[u8]) -> String {
-    ballet_signature::sign(secret, at.as_second(), body)
+    ballet_http::signature::sign(secret, at.as_second(), body)
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use axum::http::StatusCode;
 use ballet::http::Problem;
-use ballet_signature::{Secrets, VALID, WrongSetting};
+use ballet_http::signature::{Secrets, VALID, WrongSetting};
 use jiff::Timestamp;
 
 /// The fewest characters of a secret.
@@ -58,13 +58,13 @@ impl Webhooks {
             return Err(refused("there is no single header Webhook-Signature"));
         };
         let now = now.as_second();
-        ballet_signature::check(&secrets, header, now, VALID, body).map_err(refused)
+        ballet_http::signature::check(&secrets, header, now, VALID, body).map_err(refused)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use ballet_signature::sign;
+    use ballet_http::signature::sign;
 
     use super::*;
 

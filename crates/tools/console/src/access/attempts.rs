@@ -1,22 +1,20 @@
-//! Limits the attempts at a password, in this process: of an address, and of a browser that has logged in before. No name
-//! is locked, or whoever knows it could keep its owner out.
+//! Whose attempts at a password are limited: those of an address, and of a browser that has logged in before. No name is
+//! locked, or whoever knows it could keep its owner out.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::net::IpAddr;
+use std::time::Duration;
 
-/// The failed attempts in a window, after which no more are allowed.
-const MOST: u32 = 5;
-const WINDOW: Duration = Duration::from_secs(60);
-/// From this many on, those whose window is over are forgotten.
-const MANY: usize = 10_000;
+use ballet_http::limits::network;
+
+/// The failed attempts in a window, after which no more are made.
+pub(crate) const MOST_ATTEMPTS: u32 = 5;
+pub(crate) const WINDOW: Duration = Duration::from_secs(60);
 
 /// Whose attempt it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Attempter {
-    /// An address. A person with one IPv6 address has its whole network.
-    Address(IpAddr),
+    /// The network of an address.
+    Network(IpAddr),
     /// A browser that this account has logged in from before. Others at its address do not count for it.
     Known(String),
 }
@@ -24,69 +22,6 @@ pub(crate) enum Attempter {
 impl Attempter {
     /// A browser of which nothing is known.
     pub(crate) fn at(address: IpAddr) -> Self {
-        Self::Address(match address.to_canonical() {
-            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
-            address @ IpAddr::V4(_) => address,
-        })
-    }
-}
-
-/// The failures of the last minute.
-#[derive(Debug, Default)]
-pub(crate) struct Attempts(Mutex<HashMap<Attempter, (Instant, u32)>>);
-
-impl Attempts {
-    /// Counts an attempt as failed before it is made, so that concurrent ones are all counted. Returns false if it may
-    /// not be made.
-    pub(crate) fn begin(&self, whose: &Attempter) -> bool {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() > MANY {
-            all.retain(|_, (begun, _)| begun.elapsed() < WINDOW);
-        }
-        let failed = all.entry(whose.clone()).or_insert((Instant::now(), 0));
-        if failed.0.elapsed() >= WINDOW {
-            *failed = (Instant::now(), 0);
-        }
-        failed.1 += 1;
-        failed.1 <= MOST
-    }
-
-    /// Forgets the attempts after the right password.
-    pub(crate) fn forget(&self, whose: &Attempter) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(whose);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(address: &str) -> Attempter {
-        Attempter::at(address.parse().expect("an address"))
-    }
-
-    #[test]
-    fn the_sixth_attempt_in_a_minute_is_not_made_and_counts_for_nobody_else() {
-        let attempts = Attempts::default();
-        let (one, known) = (at("10.0.0.1"), Attempter::Known("ada".to_owned()));
-        for number in 0..1000 {
-            assert_eq!(attempts.begin(&one), number < 5);
-        }
-        assert!(attempts.begin(&at("10.0.0.2")) && attempts.begin(&known));
-        attempts.forget(&one);
-        assert!(attempts.begin(&one));
-    }
-
-    #[test]
-    fn all_addresses_of_a_network_are_one_however_many_there_are() {
-        let attempts = Attempts::default();
-        for number in 0..5 {
-            assert!(attempts.begin(&at(&format!("2001:db8::{number}"))));
-        }
-        assert!(!attempts.begin(&at("2001:db8::7")) && attempts.begin(&at("2001:db8:0:1::7")));
-        for number in 0..20_000_u32 {
-            assert!(attempts.begin(&Attempter::at(IpAddr::V4(number.into()))));
-        }
-        assert!(attempts.begin(&at("10.0.0.1")) && !attempts.begin(&at("2001:db8::7")));
+        Self::Network(network(address))
     }
 }

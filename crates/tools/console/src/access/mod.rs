@@ -1,7 +1,7 @@
 //! Access: passwords, sessions, roles, and limits on attempts at a password.
 
 pub(crate) mod attempts;
-pub(crate) mod form_token;
+pub(crate) mod known_browser;
 pub(crate) mod password;
 pub(crate) mod role;
 pub(crate) mod token;

@@ -14,7 +14,7 @@ use ballet_ops::redrive::{
 };
 use jiff::Timestamp;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{Connection as _, PgConnection, PgPool};
 
 use crate::actions::running_actions::RunningActions;
 use crate::contract_index::ContractIndex;
@@ -46,6 +46,18 @@ impl ActionContext {
     /// Connects to the database of a service, or returns why it cannot.
     pub(crate) async fn connect(&self, service: &str) -> Result<PgConnection, String> {
         connect_to(&self.databases, service).await
+    }
+
+    /// Does something in the database of a service, or returns why it cannot.
+    pub(crate) async fn in_database<T, E: ToString>(
+        &self,
+        service: &str,
+        act: impl AsyncFnOnce(&mut PgConnection) -> Result<T, E>,
+    ) -> Result<T, String> {
+        let mut db = self.connect(service).await?;
+        let done = act(&mut db).await;
+        db.close().await.ok();
+        done.map_err(|error| error.to_string())
     }
 
     /// Returns the events that no binding took.

@@ -10,7 +10,7 @@ use ballet_ops::redrive::{
 };
 use ballet_store::inbox::stuck;
 use jiff::Timestamp;
-use sqlx::Connection as _;
+use sqlx::PgConnection;
 
 use crate::actions::action_context::ActionContext;
 use crate::actions::running_actions::{ActionOutcome, ProgressText};
@@ -56,17 +56,18 @@ impl ChosenLetters {
         says: &ProgressText,
     ) -> ActionOutcome {
         let SendOptions { rate, beyond_memory } = sending;
-        if self.service == UNROUTED {
-            return self.send_on(context, &plan, note, rate, stop, says).await;
-        }
         let whole = plan.sendable();
         let progress = |done: u64| says.say(format!("{done} of {whole} sent"));
         let options = context.options(note.clone(), stop, &progress, &|_| {});
         let options = RedriveOptions { rate, beyond_memory, ..options };
-        let sent = context.letters(&self.service).redrive(&plan, &options).await;
+        let sent = match &*self.service {
+            // Events that no binding took go to the services that consume them.
+            UNROUTED => context.unrouted().redrive(&self.filter, &options).await,
+            service => context.letters(service).redrive(&plan, &options).await,
+        };
         let mut ended = match sent {
             Ok(summary) => {
-                let mut ended = sent_back(whole, &summary);
+                let mut ended = self.sent(whole, &summary);
                 self.forget(context, &summary, &mut ended).await;
                 ended
             }
@@ -76,29 +77,21 @@ impl ChosenLetters {
         ended
     }
 
-    /// Sends events that no binding took to the services that consume them.
-    async fn send_on(
-        &self,
-        context: &ActionContext,
-        plan: &DeadLetterPlan,
-        note: Note,
-        rate: Option<u32>,
-        stop: Stop,
-        says: &ProgressText,
-    ) -> ActionOutcome {
-        let whole = plan.sendable();
-        let progress = |done: u64| says.say(format!("{done} of {whole} sent"));
-        let options = context.options(note.clone(), stop, &progress, &|_| {});
-        let options = RedriveOptions { rate, ..options };
-        let summary = match context.unrouted().redrive(&self.filter, &options).await {
-            Ok(sent) => sent,
-            Err(error) => return ActionOutcome::failed(&error),
-        };
-        let done = summary.removed;
-        let says = format!("{done} of {whole} sent to their services.");
-        let mut ended = ActionOutcome::new(standing(done, whole), says);
-        say_failures(&summary, &mut ended);
-        self.conclude(context, &note, &mut ended).await;
+    fn sent(&self, whole: u64, summary: &Summary) -> ActionOutcome {
+        let (sent, is_unrouted) = (summary.removed, self.service == UNROUTED);
+        let went = if is_unrouted { "sent to their services" } else { "were sent back" };
+        let mut ended =
+            ActionOutcome::new(standing(sent, whole), format!("{sent} of {whole} {went}."));
+        if let Some(error) = &summary.error {
+            ended.say(&format!("The rest was not sent: {error}."));
+        } else if sent < whole && !summary.stopped && !is_unrouted {
+            ended.say(&format!(
+                "{} were not sent: nothing shows any more whether they were handled before, or somebody else acted on \
+                 them.",
+                whole - sent
+            ));
+        }
+        say_failures(summary, &mut ended);
         ended
     }
 
@@ -204,13 +197,8 @@ impl ChosenLetters {
         if summary.retired.is_empty() || self.service == UNROUTED {
             return;
         }
-        let forgotten = async {
-            let mut db = context.connect(&self.service).await?;
-            let text = |error: sqlx::Error| error.to_string();
-            stuck::forget(&mut db, &summary.retired).await.map_err(text)?;
-            db.close().await.map_err(text)
-        };
-        if let Err(why) = forgotten.await {
+        let forget = async |db: &mut PgConnection| stuck::forget(db, &summary.retired).await;
+        if let Err(why) = context.in_database(&self.service, forget).await {
             ended.say(&format!("`ballet sagas stuck` may still list them: {why}."));
         }
     }
@@ -235,21 +223,4 @@ fn say_failures(summary: &Summary, ended: &mut ActionOutcome) {
     if summary.stopped {
         ended.say("It was stopped before the end. Nothing is lost.");
     }
-}
-
-fn sent_back(whole: u64, summary: &Summary) -> ActionOutcome {
-    let sent = summary.removed;
-    let mut ended =
-        ActionOutcome::new(standing(sent, whole), format!("{sent} of {whole} were sent back."));
-    if let Some(error) = &summary.error {
-        ended.say(&format!("The rest was not sent: {error}."));
-    } else if sent < whole && !summary.stopped {
-        ended.say(&format!(
-            "{} were not sent: nothing shows any more whether they were handled before, or somebody else acted on \
-             them.",
-            whole - sent
-        ));
-    }
-    say_failures(summary, &mut ended);
-    ended
 }

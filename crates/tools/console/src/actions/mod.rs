@@ -2,8 +2,8 @@
 //! is written into the trail before it is done.
 
 pub(crate) mod action_context;
-pub(crate) mod answers;
 pub(crate) mod dead_letters;
 pub(crate) mod repair;
 pub(crate) mod running_actions;
 pub(crate) mod sagas;
+pub(crate) mod steps;

@@ -91,7 +91,7 @@ where
     W: FnOnce(Stop, Arc<ProgressText>) -> F,
     F: Future<Output = ActionOutcome> + Send + 'static,
 {
-    tracing::info!(by = new.by, act = new.act, what = new.what, "an operator acts");
+    tracing::info!(by = new.by, act = new.deed.act, what = new.deed.what, "an operator acts");
     actions::begin(pool, new).await?;
     let (pool, running, id) = (pool.clone(), Arc::clone(running), new.id);
     let says = Arc::new(ProgressText::default());

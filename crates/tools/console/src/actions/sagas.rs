@@ -1,24 +1,15 @@
-//! Stops sagas, records manual compensations, and retries at once whatever waits for its next attempt.
+//! Stops sagas, and retries at once whatever waits for its next attempt.
 
-use std::time::Duration;
-
-use ballet_check::solved_event;
-use ballet_core::{EventType, SagaId};
 use ballet_ops::redrive::{Note, PendingRetries, Stop};
-use ballet_ops::sagas::{self, ManualCompensation, SolveError, SolvedStep, StoppableSaga};
+use ballet_ops::sagas::{self, StoppableSaga};
 use ballet_ops::words::counted;
 use ballet_store::dead_events::{self, DeadEventFilter};
-use sqlx::Connection as _;
-use tokio::time::Instant;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::actions::action_context::ActionContext;
 use crate::actions::running_actions::{ActionOutcome, ProgressText};
 use crate::store::actions::ActionState;
-
-/// The longest wait for a step that the service is trying itself.
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
-pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Makes the owner of a saga abort it.
 pub(crate) async fn stop(
@@ -27,12 +18,7 @@ pub(crate) async fn stop(
     id: Uuid,
     note: &Note,
 ) -> ActionOutcome {
-    let stopped = async {
-        let mut db = context.connect(saga.owner).await?;
-        let stopped = sagas::stop(&mut db, saga, id, note).await;
-        db.close().await.ok();
-        stopped.map_err(|error| error.to_string())
-    };
+    let stopped = context.in_database(saga.owner, async |db| sagas::stop(db, saga, id, note).await);
     match stopped.await {
         Ok(()) => ActionOutcome::new(
             ActionState::Done,
@@ -42,64 +28,6 @@ pub(crate) async fn stop(
             ),
         ),
         Err(why) => ActionOutcome::failed(&format!("Nothing was changed: {why}")),
-    }
-}
-
-/// A compensation that a person has done outside of the system.
-#[derive(Debug, Clone)]
-pub(crate) struct GivenSolution {
-    pub(crate) service: String,
-    pub(crate) saga: Uuid,
-    pub(crate) step: String,
-    pub(crate) key: Option<String>,
-    /// The body of the event; `None` makes it from the step's outcome.
-    pub(crate) event: Option<String>,
-    pub(crate) is_silent: bool,
-    pub(crate) is_called_off: bool,
-}
-
-impl GivenSolution {
-    /// Marks the step as compensated. With `dry_run` it only returns what would be done.
-    pub(crate) async fn solve(
-        &self,
-        context: &ActionContext,
-        note: Note,
-        dry_run: bool,
-    ) -> Result<SolvedStep, String> {
-        let service = &*self.service;
-        let part =
-            context.part(service).ok_or_else(|| format!("the system has no service {service}"))?;
-        let now = context.clock.now();
-        let contracts = context.contract_index.contracts;
-        let body = |kind: EventType, outcome: &str| {
-            if self.is_silent {
-                return Ok(None);
-            }
-            solved_event::body(contracts, kind, self.event.as_deref(), outcome, now).map(Some)
-        };
-        let by_hand = ManualCompensation {
-            part,
-            saga: SagaId(self.saga),
-            step: &self.step,
-            key: self.key.as_deref(),
-            event: &body,
-            is_called_off: self.is_called_off,
-            note,
-            message_id: context.clock.new_id(now),
-            note_id: context.clock.new_id(now),
-        };
-        let mut db = context.connect(service).await?;
-        let end = Instant::now() + PATIENCE;
-        let solved = loop {
-            match sagas::solve(&mut db, &by_hand, dry_run).await {
-                Err(SolveError::Running { .. }) if Instant::now() < end => {
-                    tokio::time::sleep(LOOK_EVERY).await;
-                }
-                ended => break ended,
-            }
-        };
-        db.close().await.ok();
-        solved.map_err(|error| error.to_string())
     }
 }
 
@@ -141,16 +69,11 @@ impl RetryScope {
     pub(crate) async fn count(&self, context: &ActionContext) -> WaitCounts {
         let waiting = self.waiting();
         let messages = waiting.count(&context.broker).await.map_err(|error| error.to_string());
-        let (calls, events) = match context.connect(&self.service).await {
-            Ok(mut db) => {
-                let text = |error: sqlx::Error| error.to_string();
-                let calls = waiting.count_calls(&mut db).await.map_err(text);
-                let events = dead_events::count(&mut db, &self.unpublished()).await.map_err(text);
-                db.close().await.ok();
-                (calls, events.map(i64::unsigned_abs))
-            }
-            Err(why) => (Err(why.clone()), Err(why)),
-        };
+        let service = &*self.service;
+        let calls = context.in_database(service, async |db| waiting.count_calls(db).await).await;
+        let unpublished = self.unpublished();
+        let events = async |db: &mut PgConnection| dead_events::count(db, &unpublished).await;
+        let events = context.in_database(service, events).await.map(i64::unsigned_abs);
         WaitCounts { messages, calls, events }
     }
 
@@ -181,13 +104,7 @@ impl RetryScope {
             }
             Err(error) => ActionOutcome::failed(&error),
         };
-        let calls = async {
-            let mut db = context.connect(service).await?;
-            let calls = waiting.hurry_calls(&mut db).await;
-            db.close().await.ok();
-            calls.map_err(|error| error.to_string())
-        };
-        match calls.await {
+        match context.in_database(service, async |db| waiting.hurry_calls(db).await).await {
             Ok(0) => {}
             Ok(calls) => {
                 let calls = counted(calls, "call");
@@ -201,13 +118,9 @@ impl RetryScope {
     /// Publishes again the events that could not be published.
     pub(crate) async fn outbox(&self, context: &ActionContext) -> ActionOutcome {
         let service = &*self.service;
-        let put = async {
-            let mut db = context.connect(service).await?;
-            let put = dead_events::retry(&mut db, &self.unpublished(), |_| {}).await;
-            db.close().await.ok();
-            put.map_err(|error| error.to_string())
-        };
-        match put.await {
+        let unpublished = self.unpublished();
+        let put = async |db: &mut PgConnection| dead_events::retry(db, &unpublished, |_| {}).await;
+        match context.in_database(service, put).await {
             Ok(put) => ActionOutcome::new(
                 ActionState::Done,
                 format!(

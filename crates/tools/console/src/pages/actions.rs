@@ -3,8 +3,6 @@
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use crate::pages::forms;
-use crate::pages::layout::Person;
 use crate::pages::words::ago;
 use crate::store::actions::{ActionState, RecordedAction};
 
@@ -48,17 +46,17 @@ pub(crate) fn section(all: &[RecordedAction], now: Timestamp) -> Markup {
 }
 
 /// Shows one action.
-pub(crate) fn one(action: &RecordedAction, person: &Person, now: Timestamp) -> Markup {
+pub(crate) fn one(action: &RecordedAction, now: Timestamp) -> Markup {
     html! {
         p.crumb { a href="/actions" { "Actions" } }
         div #action data-live-from=[(action.standing == ActionState::Running).then(|| format!("/actions/{}/live", action.id))] {
-            (how(action, person, now))
+            (how(action, now))
         }
     }
 }
 
 /// Shows the state of an action: the part of its page that changes.
-pub(crate) fn how(action: &RecordedAction, person: &Person, now: Timestamp) -> Markup {
+pub(crate) fn how(action: &RecordedAction, now: Timestamp) -> Markup {
     let goes_on = action.standing == ActionState::Running;
     html! {
         h1 dir="auto" { (standing(action)) " " (action.act) " " (action.what) }
@@ -73,7 +71,6 @@ pub(crate) fn how(action: &RecordedAction, person: &Person, now: Timestamp) -> M
         }
         @if goes_on {
             form method="post" action={ "/actions/" (action.id) "/stop" } {
-                (forms::token(person))
                 button type="submit" { "Stop it" } " "
                 a href={ "/actions/" (action.id) } { "look again" }
             }

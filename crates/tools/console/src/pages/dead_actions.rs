@@ -6,8 +6,7 @@ use ballet_ops::words::grouped;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use crate::pages::forms::{check, difference, token, why};
-use crate::pages::layout::Person;
+use crate::pages::forms::{check, difference, why};
 use crate::pages::letter::Letter;
 use crate::pages::letter_selection::LetterSelection;
 use crate::pages::words::{ago, event};
@@ -17,7 +16,6 @@ pub(crate) fn act(
     meant: &LetterSelection,
     plan: &DeadLetterPlan,
     last: &str,
-    person: &Person,
     now: Timestamp,
 ) -> Markup {
     let (whole, unsendable) = (plan.dead_letters(), plan.unsendable());
@@ -60,7 +58,7 @@ pub(crate) fn act(
             }
             div.choice {
                 @if to_send > 0 { form.act method="post" action="/dead-letters/act" {
-                    (token(person)) (seen) (meant.hidden())
+                    (seen) (meant.hidden())
                     h2 { "Send them " (direction) }
                     (why(&format!("Why are they sent {direction}?")))
                     label { "At most in a second" input name="rate" type="number" min="1" max="100000" placeholder="no limit"; }
@@ -68,7 +66,7 @@ pub(crate) fn act(
                     button type="submit" name="act" value="redrive" { "Send " (grouped(to_send)) " " (direction) }
                 } }
                 form.act method="post" action="/dead-letters/act" {
-                    (token(person)) (seen) (meant.hidden())
+                    (seen) (meant.hidden())
                     h2 { "Discard them" }
                     p.quiet { "First they are written to a file, where the console runs. A saga that one of them would have begun is then aborted; one that is under \
                         way goes on as if this service had never had it." }
@@ -95,12 +93,12 @@ pub(crate) struct BodyEdit<'a> {
 }
 
 /// Shows the page on which a body is edited.
-pub(crate) fn edit(edit: &BodyEdit<'_>, person: &Person) -> Markup {
+pub(crate) fn edit(edit: &BodyEdit<'_>) -> Markup {
     let BodyEdit { letter, old, new, faults, is_checked } = edit;
-    let at = format!("/dead-letters/{}/{}", letter.service, letter.id);
+    let at = letter.address();
     let seen = html! { input type="hidden" name="seen" value=(letter.seen.join(" ")); };
     html! {
-        p.crumb { a href="/dead-letters" { "Dead letters" } " / " a href=(at) { (letter.id) } }
+        p.crumb { a href="/dead-letters" { "Dead letters" } " / " a href=(at) { (letter.dead.id) } }
         h1 { "Another body for a dead letter" }
         @if !faults.is_empty() {
             div.outcome.failed role="alert" {
@@ -112,7 +110,7 @@ pub(crate) fn edit(edit: &BodyEdit<'_>, person: &Person) -> Markup {
             section { h2 { "What changes" } (difference(old, new)) }
             @if old == new { p { "Nothing: it is the same body." } } @else {
                 form.act method="post" action={ (at) "/edit" } {
-                    (token(person)) (seen)
+                    (seen)
                     textarea.hidden-body name="body" hidden readonly { (new) }
                     (why("Why is it changed?"))
                     button type="submit" name="act" value="edit" { "Take the new body" }
@@ -120,7 +118,7 @@ pub(crate) fn edit(edit: &BodyEdit<'_>, person: &Person) -> Markup {
             }
         }
         form.act method="post" action={ (at) "/edit" } {
-            (token(person)) (seen)
+            (seen)
             label { "The body" textarea name="body" rows="18" spellcheck="false" dir="auto" required { (new) } }
             p.quiet { "What is about a person is masked: type the values in place of the masks. The old body stays in the journal." }
             button type="submit" name="act" value="check" { "Look at the change" }

@@ -13,7 +13,7 @@ use crate::pages::layout::Person;
 use crate::pages::letter::{Letter, LetterGroup, ServiceLetters};
 use crate::pages::letter_selection::LetterSelection;
 use crate::pages::saga::unmask;
-use crate::pages::words::{ago, event, exact};
+use crate::pages::words::{ago, encoded, event, exact};
 use crate::store::actions::RecordedAction;
 
 /// Shows all groups, by service.
@@ -60,10 +60,10 @@ fn group(of: &LetterGroup, person: &Person, now: Timestamp) -> Markup {
             details {
                 summary { "which" }
                 ul.letters {
-                    @for letter in letters {
+                    @for (id, dead_at) in letters {
                         li {
-                            a.id href={ "/dead-letters/" (letter.service) "/" (letter.id) } { (letter.id) }
-                            @if let Some(at) = letter.dead_at { " " (ago(at, now)) }
+                            a.id href={ "/dead-letters/" (key.service) "/" (id) } { (id) }
+                            @if let Some(at) = dead_at { " " (ago(*at, now)) }
                         }
                     }
                 }
@@ -82,46 +82,46 @@ pub(crate) fn one(
     sight: BodySight,
     now: Timestamp,
 ) -> Markup {
-    let named = letter.event_type.as_deref().unwrap_or_default();
-    let is_unrouted = letter.service == UNROUTED;
-    let source = if is_unrouted {
-        "--from-unrouted".to_owned()
-    } else {
-        format!("--service {}", letter.service)
+    let (named, dead) = (letter.event_name(), &letter.dead);
+    let is_unrouted = dead.service == UNROUTED;
+    let source = match is_unrouted {
+        true => "--from-unrouted".to_owned(),
+        false => format!("--service {}", dead.service),
     };
+    let headers = letter.headers();
     html! {
         p.crumb { a href="/dead-letters" { "Dead letters" } }
         h1 dir="auto" { @if named.is_empty() { "No type" } @else { (event(named)) } }
         @if is_unrouted { p { "No binding took it." } }
-        @else { p { strong { (letter.service) } " could not handle it"
-            @if let Some(step) = &letter.step { " in " code { (step) } }
-            ": " (letter.reason) "." } }
-        @if let Some(detail) = &letter.detail { p.detail dir="auto" { (detail) } }
+        @else { p { strong { (dead.service) } " could not handle it"
+            @if let Some(step) = &dead.step { " in " code { (step) } }
+            ": " (dead.reason) "." } }
+        @if let Some(detail) = &dead.detail { p.detail dir="auto" { (detail) } }
         dl {
-            dt { "message" } dd { code { (letter.id) } }
-            @if let Some(saga) = &letter.saga { dt { "saga" } dd { a.id dir="auto" href={ "/sagas/" (crate::pages::words::encoded(saga)) } { (saga) } } }
-            @if let Some(at) = letter.dead_at { dt { "died" } dd { (ago(at, now)) ", " (exact(at)) } }
-            dt { "attempts" } dd { (letter.attempts) }
-            dt { "sent again" } dd { (letter.redrives) " times" }
-            @if let Some(exchange) = &letter.exchange { dt { "published to" } dd dir="auto" { (exchange) @if let Some(key) = &letter.routing_key { " with " code { (key) } } } }
+            dt { "message" } dd { code { (dead.id) } }
+            @if let Some(saga) = &dead.saga { dt { "saga" } dd { a.id dir="auto" href={ "/sagas/" (encoded(saga)) } { (saga) } } }
+            @if let Some(at) = dead.dead_at { dt { "died" } dd { (ago(at, now)) ", " (exact(at)) } }
+            dt { "attempts" } dd { (dead.attempts) }
+            dt { "sent again" } dd { (dead.redrives) " times" }
+            @if let Some(exchange) = &dead.exchange { dt { "published to" } dd dir="auto" { (exchange) @if let Some(key) = &dead.routing_key { " with " code { (key) } } } }
         }
         h2 { "Its body" }
         (body::shown(contract_index, named, (&letter.body, letter.size), sight))
-        @if person.is_operator() && !sight.is_unmasked { (unmask(&format!("/dead-letters/{}/{}/unmasked", letter.service, letter.id), person)) }
+        @if person.is_operator() && !sight.is_unmasked { (unmask(&format!("{}/unmasked", letter.address()))) }
         details {
-            summary { (letter.headers.len()) " headers" }
-            dl.headers { @for (name, value) in &letter.headers { dt dir="auto" { (name) } dd dir="auto" { (value) } } }
+            summary { (headers.len()) " headers" }
+            dl.headers { @for (name, value) in &headers { dt dir="auto" { (name) } dd dir="auto" { (value) } } }
         }
         h2 { "What to do" }
         @if person.is_operator() {
             nav.acts aria-label="What you can do" {
                 a.button href=(LetterSelection::one(letter).address()) { @if is_unrouted { "Send it on or discard it" } @else { "Send it back or discard it" } }
-                @if !is_unrouted { a.button href={ "/dead-letters/" (letter.service) "/" (letter.id) "/edit" } { "Edit its body" } }
+                @if !is_unrouted { a.button href={ (letter.address()) "/edit" } { "Edit its body" } }
                 @if let Some(meant) = LetterSelection::group(&letter.group) { a.button href=(meant.address()) { "All that died alike" } }
             }
         }
         (section(actions, now))
-        p { "The same from a terminal: " code { "ballet dlq redrive " (source) " --id " (letter.id) }
+        p { "The same from a terminal: " code { "ballet dlq redrive " (source) " --id " (dead.id) }
             ". With " code { "--dry-run" } " the command says what it would do." }
     }
 }

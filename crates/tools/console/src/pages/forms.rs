@@ -3,21 +3,10 @@
 use maud::{Markup, html};
 use uuid::Uuid;
 
-use crate::pages::layout::Person;
-
-/// Writes the token without which no form is accepted.
-pub(crate) fn token(person: &Person) -> Markup {
-    html! { input type="hidden" name="token" value=(person.token); }
-}
-
 /// Asks for the reason of an action.
 pub(crate) fn why(question: &str) -> Markup {
     html! { label.why { (question) input name="why" required maxlength="400" autocomplete="off" dir="auto"; } }
 }
-
-/// The warning before a request counts as never carried out.
-pub(crate) const CALLED_OFF: &str =
-    "The other side has confirmed that it will not carry out the request that it has taken";
 
 /// Links back to a saga.
 pub(crate) fn saga_crumb(id: Uuid) -> Markup {
@@ -27,6 +16,21 @@ pub(crate) fn saga_crumb(id: Uuid) -> Markup {
 /// Asks yes or no.
 pub(crate) fn check(name: &str, says: &str, is_on: bool) -> Markup {
     html! { label.check { input type="checkbox" name=(name) value="yes" checked[is_on]; " " (says) } }
+}
+
+/// Offers a choice of these values, or of any.
+pub(crate) fn choice<'a>(
+    name: &str,
+    any: &str,
+    all: impl IntoIterator<Item = &'a str>,
+    chosen: &str,
+) -> Markup {
+    html! {
+        select name=(name) aria-label=(name) {
+            option value="" { (any) }
+            @for value in all { option value=(value) selected[value == chosen] { (value) } }
+        }
+    }
 }
 
 /// Shows two texts line by line: removed and added lines.

@@ -11,8 +11,6 @@ use crate::pages::words::exact;
 pub(crate) struct Person {
     pub(crate) name: String,
     pub(crate) role: Role,
-    /// The token of this person's forms.
-    pub(crate) token: String,
 }
 
 impl Person {

@@ -1,39 +1,56 @@
 //! A dead letter, as pages show it.
 
-use ballet_ops::redrive::{DeadLetterGroup, GroupKey};
+use ballet_amqp::{FieldTable, headers};
+use ballet_core::MessageId;
+use ballet_ops::redrive::{DeadLetter, DeadLetterGroup, DeadLetterGroups, GroupKey};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-/// A dead letter, without its place in the queue.
-#[derive(Debug, Clone)]
+/// The most bytes of a body that are shown.
+const MOST_SHOWN: usize = 256 * 1024;
+
+/// A dead letter in full.
+#[derive(Debug)]
 pub(crate) struct Letter {
-    pub(crate) service: String,
-    pub(crate) id: String,
-    pub(crate) event_type: Option<String>,
-    pub(crate) saga: Option<String>,
-    pub(crate) reason: String,
-    pub(crate) step: Option<String>,
-    pub(crate) detail: Option<String>,
-    pub(crate) dead_at: Option<Timestamp>,
-    pub(crate) attempts: u64,
-    pub(crate) redrives: u64,
-    pub(crate) exchange: Option<String>,
-    pub(crate) routing_key: Option<String>,
+    pub(crate) dead: DeadLetter,
     pub(crate) group: GroupKey,
-    /// The [`DeadLetter::mark`](ballet_ops::redrive::DeadLetter::mark) of each copy. Only of a letter that is shown in
-    /// full.
+    /// The [`DeadLetter::mark`] of each copy.
     pub(crate) seen: Vec<String>,
-    /// The headers, each as text.
-    pub(crate) headers: Vec<(String, String)>,
-    /// The readable body. Only of a letter that is shown in full.
+    /// The readable body, or its beginning.
     pub(crate) body: Vec<u8>,
     pub(crate) size: usize,
 }
 
 impl Letter {
+    pub(crate) fn new(dead: DeadLetter, seen: Vec<String>) -> Self {
+        let readable = dead.readable().ok().map(|text| text.into_owned().into_bytes());
+        let mut body = readable.unwrap_or_else(|| dead.body.clone());
+        let size = body.len();
+        body.truncate(MOST_SHOWN);
+        Self { group: DeadLetterGroups::default().add(&dead), dead, seen, body, size }
+    }
+
     /// Returns the saga, if its text is an id.
     pub(crate) fn saga_id(&self) -> Option<Uuid> {
-        self.saga.as_deref().and_then(|saga| Uuid::try_parse(saga).ok())
+        self.dead.saga.as_deref().and_then(|saga| Uuid::try_parse(saga).ok())
+    }
+
+    /// Returns the event's name, which is empty if the message has none.
+    pub(crate) fn event_name(&self) -> &str {
+        self.dead.event_type.as_deref().unwrap_or_default()
+    }
+
+    /// Returns the address of its page.
+    pub(crate) fn address(&self) -> String {
+        format!("/dead-letters/{}/{}", self.dead.service, self.dead.id)
+    }
+
+    /// Returns the headers, each as text.
+    pub(crate) fn headers(&self) -> Vec<(String, String)> {
+        let table = self.dead.properties.headers().as_ref().map(FieldTable::inner);
+        let text = |value| headers::text(value).map_or_else(|| format!("{value:?}"), str::to_owned);
+        let all = table.into_iter().flatten();
+        all.map(|(name, value)| (name.to_string(), text(value))).collect()
     }
 }
 
@@ -45,8 +62,8 @@ pub(crate) struct LetterGroup {
     pub(crate) died: DeadLetterGroup,
     /// The most redrives of one of them.
     pub(crate) redrives: u64,
-    /// The first letters of the group.
-    pub(crate) letters: Vec<Letter>,
+    /// The ids and times of the first letters of the group.
+    pub(crate) letters: Vec<(MessageId, Option<Timestamp>)>,
 }
 
 /// The dead letters of a service, as they were read.

@@ -1,11 +1,11 @@
 //! A selection of dead letters: in an address, in a form, in words.
 
 use ballet_core::topology::UNROUTED;
-use ballet_ops::redrive::GroupKey;
+use ballet_ops::redrive::{DeadLetter, GroupKey};
 use maud::{Markup, html};
 
 use crate::pages::letter::Letter;
-use crate::pages::words::encoded;
+use crate::pages::words::address;
 
 /// A selection of dead letters, as the address has it.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
@@ -31,7 +31,8 @@ impl LetterSelection {
 
     /// Selects one dead letter.
     pub(crate) fn one(letter: &Letter) -> Self {
-        Self { service: letter.service.clone(), id: letter.id.clone(), ..Self::default() }
+        let DeadLetter { service, id, .. } = &letter.dead;
+        Self { service: service.clone(), id: id.to_string(), ..Self::default() }
     }
 
     /// Selects all of a service.
@@ -46,10 +47,7 @@ impl LetterSelection {
 
     /// Returns the address of the page with the dry run.
     pub(crate) fn address(&self) -> String {
-        let given = self.fields().into_iter().filter(|(_, value)| !value.is_empty());
-        let given: Vec<String> =
-            given.map(|(name, value)| format!("{name}={}", encoded(value))).collect();
-        format!("/dead-letters/act?{}", given.join("&"))
+        address("/dead-letters/act", &self.fields())
     }
 
     /// Describes the selection in words. `found` is the group of a selected dead letter.

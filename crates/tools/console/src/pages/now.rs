@@ -11,7 +11,7 @@ use maud::{Markup, PreEscaped, html};
 use crate::contract_index::ContractIndex;
 use crate::pages::remedy::remedy;
 use crate::pages::standing::{PartsStanding, standing};
-use crate::pages::words::{ago, encoded, event, sign, since, span, state};
+use crate::pages::words::{address, ago, event, sign, since, span, state};
 use crate::store::counts::{CauseGroup, JournalProgress, SeenType};
 
 /// The data of the page.
@@ -139,7 +139,7 @@ fn causes(now: &NowPage) -> Markup {
             ol.causes {
                 @for cause in pressing {
                     li.(cause.state.as_str()) {
-                        a href=(address(cause)) {
+                        a href=(sagas_of(cause)) {
                             span.count { (grouped(cause.count)) }
                             svg.bar viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true" {
                                 rect width=(cause.count * 100 / most) height="4" {}
@@ -174,12 +174,17 @@ fn why<'a>(cause: &'a CauseGroup, now: &'a NowPage) -> &'a str {
     hindrance.map(|one| &*one.why).or_else(of_cause).unwrap_or_default()
 }
 
-fn address(cause: &CauseGroup) -> String {
-    let CauseGroup { service, step, reason, cause: of, .. } = cause;
-    let fields = [("service", service), ("step", step), ("reason", reason), ("cause", of)];
-    let given = fields.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
-    let given: String = given.map(|(name, value)| format!("&{name}={}", encoded(value))).collect();
-    format!("/sagas?state={}{given}", cause.state)
+fn sagas_of(CauseGroup { state, service, step, reason, cause, .. }: &CauseGroup) -> String {
+    let [service, step, reason, cause] =
+        [service, step, reason, cause].map(|field| field.as_deref().unwrap_or_default());
+    let fields = [
+        ("state", state.as_str()),
+        ("service", service),
+        ("step", step),
+        ("reason", reason),
+        ("cause", cause),
+    ];
+    address("/sagas", &fields)
 }
 
 /// Returns the marks of a step: the open sagas that are there.

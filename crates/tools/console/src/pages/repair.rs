@@ -2,11 +2,10 @@
 
 use maud::{Markup, html};
 
-use crate::pages::forms::{token, why};
-use crate::pages::layout::Person;
+use crate::pages::forms::why;
 
 /// Shows what would be done, with the form that does it.
-pub(crate) fn repair(hours: u16, found: &[String], person: &Person) -> Markup {
+pub(crate) fn repair(hours: u16, found: &[String]) -> Markup {
     html! {
         p.crumb { a href="/services" { "Services" } }
         h1 { "Repair the topology" }
@@ -23,7 +22,6 @@ pub(crate) fn repair(hours: u16, found: &[String], person: &Person) -> Markup {
         }
         @if !found.is_empty() {
             form.act method="post" action="/repair" {
-                (token(person))
                 input type="hidden" name="hours" value=(hours);
                 (why("Why is it repaired?"))
                 button type="submit" { "Repair it" }

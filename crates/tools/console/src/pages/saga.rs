@@ -10,7 +10,7 @@ use crate::abort_reason::{AbortReason, DEADLINE};
 use crate::access::role::BodySight;
 use crate::contract_index::ContractIndex;
 use crate::observer::system_findings::SystemFindings;
-use crate::pages::forms::{token, why};
+use crate::pages::forms::why;
 use crate::pages::history::history;
 use crate::pages::layout::Person;
 use crate::pages::timeline::timeline;
@@ -90,7 +90,7 @@ pub(crate) fn saga(seen: &SagaPage<'_>) -> Markup {
                 p.quiet { "The first " (grouped(EDGE)) " and the last " (grouped(EDGE)) " of " (count) " entries." }
             }
             (timeline(contract_index, &history(rows, actions, *live), *sight))
-            @if person.is_operator() && !sight.is_unmasked { (unmask(&format!("/sagas/{}/unmasked", found.id), person)) }
+            @if person.is_operator() && !sight.is_unmasked { (unmask(&format!("/sagas/{}/unmasked", found.id))) }
         }
     }
 }
@@ -106,12 +106,11 @@ fn next<'a>(seen: &'a SagaPage<'_>) -> Vec<&'a str> {
 }
 
 /// Shows the form that reveals personal values once.
-pub(crate) fn unmask(address: &str, person: &Person) -> Markup {
+pub(crate) fn unmask(address: &str) -> Markup {
     html! {
         details {
             summary { "Show what is about a person" }
             form.act method="post" action=(address) {
-                (token(person))
                 (why("Why do you have to see it?"))
                 p.quiet { "It is shown once. Who saw it, when and why is in the trail." }
                 button type="submit" { "Show it" }

@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use crate::contract_index::ContractIndex;
+use crate::pages::forms::choice;
 use crate::pages::remedy::remedy;
-use crate::pages::words::{ago, encoded, event, saga, since, state};
+use crate::pages::words::{address, ago, event, saga, since, state};
 use crate::store::saga_row::SagaRow;
 use crate::store::search::SagaList;
 
@@ -76,8 +77,9 @@ impl SagasQuery {
 
     /// Returns the address of another page of the same list.
     fn address(&self, page: u16) -> String {
+        let page = if page > 0 { page.to_string() } else { String::new() };
         let fields = [
-            ("q", &self.q),
+            ("q", &*self.q),
             ("state", &self.state),
             ("saga", &self.saga),
             ("service", &self.service),
@@ -85,14 +87,9 @@ impl SagasQuery {
             ("reason", &self.reason),
             ("cause", &self.cause),
             ("age", &self.age),
+            ("page", &page),
         ];
-        let given = fields.into_iter().filter(|(_, value)| !value.is_empty());
-        let mut parts: Vec<String> =
-            given.map(|(name, value)| format!("{name}={}", encoded(value))).collect();
-        if page > 0 {
-            parts.push(format!("page={page}"));
-        }
-        format!("/sagas?{}", parts.join("&"))
+        address("/sagas", &fields)
     }
 }
 
@@ -104,20 +101,14 @@ pub(crate) fn sagas(
     has_more: bool,
     now: Timestamp,
 ) -> Markup {
-    let sagas: Vec<(&str, &str)> =
-        contract_index.graph.sagas().into_iter().map(|name| (name, name)).collect();
-    let services: Vec<(&str, &str)> =
-        contract_index.services().into_iter().map(|name| (name, name)).collect();
-    let states: Vec<(&str, &str)> =
-        SagaState::ALL.map(|state| (state.as_str(), state.as_str())).to_vec();
     html! {
         h1 { "Sagas" }
         form.search role="search" method="get" action="/sagas" {
             input.q type="search" name="q" value=(asked.q) dir="auto" aria-label="Search"
                 placeholder="An id or its last digits, a business key, a part of an error";
-            (choice("state", "any state", &states, &asked.state))
-            (choice("saga", "any saga", &sagas, &asked.saga))
-            (choice("service", "any service", &services, &asked.service))
+            (choice("state", "any state", SagaState::ALL.map(SagaState::as_str), &asked.state))
+            (choice("saga", "any saga", contract_index.graph.sagas(), &asked.saga))
+            (choice("service", "any service", contract_index.services(), &asked.service))
             select name="age" aria-label="age" {
                 @for (value, name) in AGES { option value=(value) selected[value == asked.age] { (name) } }
             }
@@ -140,15 +131,6 @@ pub(crate) fn sagas(
         nav.pages aria-label="Pages of the list" {
             @if asked.page > 0 { a href=(asked.address(asked.page - 1)) rel="prev" { "← before" } }
             @if has_more { a href=(asked.address(asked.page.saturating_add(1))) rel="next" { "more →" } }
-        }
-    }
-}
-
-fn choice(name: &str, any: &str, all: &[(&str, &str)], chosen: &str) -> Markup {
-    html! {
-        select name=(name) aria-label=(name) {
-            option value="" { (any) }
-            @for (value, shown) in all { option value=(value) selected[*value == chosen] { (shown) } }
         }
     }
 }

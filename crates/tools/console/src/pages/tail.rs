@@ -5,8 +5,8 @@ use maud::{Markup, html};
 use crate::access::role::BodySight;
 use crate::contract_index::ContractIndex;
 use crate::pages::body;
-use crate::pages::words::encoded;
-use crate::pages::words::{event, exact, saga};
+use crate::pages::forms::choice;
+use crate::pages::words::{address, event, exact, saga};
 use crate::store::entry_row::{EntryKind, EntryRow};
 
 /// The filters, as the address has them.
@@ -24,16 +24,10 @@ pub(crate) struct TailQuery {
 
 impl TailQuery {
     fn address(&self, page: &str) -> String {
-        let fields = [
-            ("type", &self.event_type),
-            ("service", &self.service),
-            ("kind", &self.kind),
-            ("saga", &self.saga),
-        ];
-        let given = fields.into_iter().filter(|(_, value)| !value.is_empty());
-        let given: Vec<String> =
-            given.map(|(name, value)| format!("{name}={}", encoded(value))).collect();
-        format!("{page}?{}", given.join("&"))
+        let Self { event_type, service, kind, saga } = self;
+        let fields =
+            [("type", &**event_type), ("service", service), ("kind", kind), ("saga", saga)];
+        address(page, &fields)
     }
 }
 
@@ -48,14 +42,8 @@ pub(crate) fn tail(
         h1 { "Tail" }
         form.search.filters method="get" action="/tail" {
             input name="type" value=(asked.event_type) placeholder="A part of the type" aria-label="type" dir="auto";
-            select name="service" aria-label="service" {
-                option value="" { "any service" }
-                @for service in contract_index.services() { option value=(service) selected[service == asked.service] { (service) } }
-            }
-            select name="kind" aria-label="kind" {
-                option value="" { "everything" }
-                @for kind in EntryKind::ALL { option value=(kind.as_str()) selected[kind.as_str() == asked.kind] { (kind.as_str()) } }
-            }
+            (choice("service", "any service", contract_index.services(), &asked.service))
+            (choice("kind", "everything", EntryKind::ALL.map(EntryKind::as_str), &asked.kind))
             input name="saga" value=(asked.saga) placeholder="A saga's id" aria-label="saga" dir="auto";
             button type="submit" { "Follow" }
         }

@@ -76,6 +76,14 @@ pub(crate) fn encoded(text: &str) -> String {
     text.bytes().map(one).collect()
 }
 
+/// Returns an address with those of the fields that are not empty.
+pub(crate) fn address(path: &str, fields: &[(&str, &str)]) -> String {
+    let given = fields.iter().filter(|(_, value)| !value.is_empty());
+    let given: Vec<String> =
+        given.map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+    format!("{path}?{}", given.join("&"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

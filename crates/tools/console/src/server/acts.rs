@@ -17,22 +17,12 @@ use crate::actions::action_context::ActionContext;
 use crate::actions::running_actions::{ActionOutcome, ProgressText, begin};
 use crate::pages::actions as pages;
 use crate::server::visit::{Answer, Visit};
-use crate::store::actions::{self, ActionState, NewAction};
+use crate::store::actions::{self, ActionState, Deed, NewAction};
 
 /// The longest reason, in characters.
 const LONGEST: usize = 400;
 /// The interval at which an open page gets the progress of an action.
 const EVERY: Duration = Duration::from_millis(500);
-
-/// An action and its target.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Deed {
-    pub(super) act: &'static str,
-    pub(super) what: String,
-    pub(super) service: Option<String>,
-    pub(super) saga: Option<Uuid>,
-    pub(super) message: Option<String>,
-}
 
 /// Returns the given reason, if it is one.
 fn reason(given: &str) -> Option<String> {
@@ -61,18 +51,10 @@ where
     let why = reason(why).ok_or_else(refused)?;
     let Visit { site, person } = visit;
     let (context, note) = (site.context.clone(), site.context.note(&person.name, &why));
-    let new = NewAction {
-        id: site.clock.new_id(note.at),
-        by: &person.name,
-        act: deed.act,
-        what: &deed.what,
-        service: deed.service.as_deref(),
-        saga: deed.saga,
-        message: deed.message.as_deref(),
-        why: &why,
-    };
+    let new =
+        NewAction { id: site.context.clock.new_id(note.at), by: &person.name, why: &why, deed };
     let work = |stop, says| work(context, note, stop, says);
-    visit.read(begin(&site.pool, &site.context.running, &new, work).await)?;
+    visit.read(begin(&site.context.pool, &site.context.running, &new, work).await)?;
     Ok(new.id)
 }
 
@@ -84,6 +66,12 @@ where
 {
     let id = begin_deed(visit, why, deed, work).await?;
     Ok(Redirect::to(&format!("/actions/{id}")).into_response())
+}
+
+/// Returns a deed on a saga in one of its services.
+pub(super) fn deed_on_saga(act: &'static str, id: Uuid, service: &str, what: &str) -> Deed {
+    let (what, service) = (format!("{what} {id}"), Some(service.to_owned()));
+    Deed { act, what, service, saga: Some(id), message: None }
 }
 
 /// A form that asks only for a reason.
@@ -106,14 +94,14 @@ pub(super) async fn record_unmasking(
 }
 
 pub(super) async fn all(visit: Visit) -> Answer {
-    let all = visit.read(actions::last(&visit.site.pool).await)?;
-    visit.page("/actions", "Actions", &pages::actions(&all, visit.site.clock.now()))
+    let all = visit.read(actions::last(&visit.site.context.pool).await)?;
+    visit.page("/actions", "Actions", &pages::actions(&all, visit.site.context.clock.now()))
 }
 
 pub(super) async fn one(visit: Visit, Path(id): Path<Uuid>) -> Answer {
-    let action = visit.read(actions::one(&visit.site.pool, id).await)?;
+    let action = visit.read(actions::one(&visit.site.context.pool, id).await)?;
     let action = action.ok_or_else(|| visit.not_found("There is no such action."))?;
-    let content = pages::one(&action, &visit.person, visit.site.clock.now());
+    let content = pages::one(&action, visit.site.context.clock.now());
     visit.page("/actions", &action.act, &content)
 }
 
@@ -128,8 +116,8 @@ pub(super) async fn live(
             return None;
         }
         loop {
-            let action = actions::one(&visit.site.pool, id).await.ok().flatten()?;
-            let shown = pages::how(&action, &visit.person, visit.site.clock.now()).into_string();
+            let action = actions::one(&visit.site.context.pool, id).await.ok().flatten()?;
+            let shown = pages::how(&action, visit.site.context.clock.now()).into_string();
             let has_ended = action.standing != ActionState::Running;
             if shown != before || has_ended {
                 let parts = BTreeMap::from([("action", &shown)]);

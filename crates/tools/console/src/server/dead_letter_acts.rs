@@ -20,9 +20,10 @@ use crate::pages::layout::Person;
 use crate::pages::letter::Letter;
 use crate::pages::letter_selection::LetterSelection;
 use crate::pages::{body, dead_letters};
-use crate::server::acts::{Deed, ReasonForm, begin_and_show, record_unmasking};
+use crate::server::acts::{ReasonForm, begin_and_show, record_unmasking};
 use crate::server::site::Site;
 use crate::server::visit::{Answer, Visit};
+use crate::store::actions::Deed;
 
 /// The answer for a dead letter that is gone.
 const GONE: &str =
@@ -62,10 +63,10 @@ async fn planned(
 
 /// Shows what would be done, and changes nothing.
 pub(super) async fn plan(visit: Visit, Query(meant): Query<LetterSelection>) -> Answer {
-    let now = visit.site.clock.now();
+    let now = visit.site.context.clock.now();
     let _turn = visit.site.dead.turn().await;
     let (plan, last) = planned(&visit, &chosen(&meant, now - RECENTLY)).await?;
-    let content = pages::act(&meant, &plan, &last, &visit.person, now);
+    let content = pages::act(&meant, &plan, &last, now);
     visit.page("/dead-letters", "Dead letters", &content)
 }
 
@@ -90,7 +91,7 @@ pub(super) struct LettersForm {
 /// Sends dead letters back, or discards them.
 pub(super) async fn act(visit: Visit, Form(act): Form<LettersForm>) -> Answer {
     let LettersForm { meant, why, .. } = &act;
-    let seen_at = act.seen.parse().unwrap_or_else(|_| visit.site.clock.now() - RECENTLY);
+    let seen_at = act.seen.parse().unwrap_or_else(|_| visit.site.context.clock.now() - RECENTLY);
     let (chosen, is_one) = (chosen(meant, seen_at), !meant.id.is_empty());
     let (plan, last) = planned(&visit, &chosen).await?;
     let whole = plan.dead_letters();
@@ -142,7 +143,7 @@ pub(super) async fn act(visit: Visit, Form(act): Form<LettersForm>) -> Answer {
 
 /// Returns a dead letter, or the page that says why it is gone.
 pub(super) async fn one(visit: &Visit, service: &str, id: &str) -> Result<Letter, Response> {
-    let letter = visit.site.dead.one(service, id).await.map_err(|error| {
+    let letter = visit.site.dead.one(&visit.site.context, service, id).await.map_err(|error| {
         visit.message(StatusCode::SERVICE_UNAVAILABLE, "No answer", &error.to_string())
     })?;
     if let Some(letter) = letter {
@@ -167,9 +168,8 @@ async fn editable(visit: &Visit, service: &str, id: &str) -> Result<Letter, Resp
 
 /// Returns the old body with personal values masked, as far as this person may see it.
 fn old_text(site: &Site, letter: &Letter, person: &Person) -> String {
-    let name = letter.event_type.as_deref().unwrap_or_default();
-    let shown =
-        body::text(&site.contract_index, name, &letter.body, true, BodySight::masked(person.role));
+    let (name, sight) = (letter.event_name(), BodySight::masked(person.role));
+    let shown = body::text(&site.context.contract_index, name, &letter.body, true, sight);
     let pretty = |text: String| {
         let value = serde_json::from_str::<Value>(&text).ok();
         value.and_then(|value| serde_json::to_string_pretty(&value).ok()).unwrap_or(text)
@@ -181,7 +181,7 @@ pub(super) async fn edit_form(visit: Visit, Path((service, id)): Path<(String, S
     let letter = editable(&visit, &service, &id).await?;
     let old = old_text(&visit.site, &letter, &visit.person);
     let edit = BodyEdit { letter: &letter, old: &old, new: &old, faults: &[], is_checked: false };
-    visit.page("/dead-letters", "Another body", &pages::edit(&edit, &visit.person))
+    visit.page("/dead-letters", "Another body", &pages::edit(&edit))
 }
 
 #[derive(Debug, Deserialize)]
@@ -224,7 +224,7 @@ pub(super) async fn edit(
             what: meant.words(None),
             service: Some(service),
             saga: letter.saga_id(),
-            message: Some(letter.id.clone()),
+            message: Some(id),
         };
         return begin_and_show(&visit, &given.why, &deed, |context, note, stop, _| async move {
             chosen.edit(&context, note, body, stop).await
@@ -234,7 +234,7 @@ pub(super) async fn edit(
     let old = old_text(&visit.site, &letter, &visit.person);
     let is_checked = faults.is_empty();
     let edit = BodyEdit { letter: &letter, old: &old, new: &new, faults: &faults, is_checked };
-    visit.page("/dead-letters", "Another body", &pages::edit(&edit, &visit.person))
+    visit.page("/dead-letters", "Another body", &pages::edit(&edit))
 }
 
 /// Returns the new body formatted, and the one to send. Otherwise its faults.
@@ -247,8 +247,8 @@ fn check_body(site: &Site, letter: &Letter, given: &str) -> Result<(String, Stri
     if body.contains(&Value::from(body::MASK).to_string()) {
         return Err(one("It has a mask: type the value in its place.".to_owned()));
     }
-    let name = letter.event_type.as_deref().unwrap_or_default();
-    if let Some(event) = site.contract_index.event(name) {
+    let name = letter.event_name();
+    if let Some(event) = site.context.contract_index.event(name) {
         let message = Incoming {
             event_type: Some(name),
             app_id: Some(event.service()),
@@ -257,8 +257,8 @@ fn check_body(site: &Site, letter: &Letter, given: &str) -> Result<(String, Stri
             body: body.as_bytes(),
             ..Incoming::default()
         };
-        let judged =
-            Validator::new(site.contract_index.contracts).judge(&message, site.clock.now());
+        let judged = Validator::new(site.context.contract_index.contracts)
+            .judge(&message, site.context.clock.now());
         let faults: Vec<String> = judged.faults.into_iter().map(|fault| fault.detail).collect();
         if !faults.is_empty() {
             return Err(faults);
@@ -284,7 +284,13 @@ pub(super) async fn unmasked(
     record_unmasking(&visit, &why, &deed).await?;
     let Visit { site, person } = &visit;
     let sight = BodySight { role: person.role, is_unmasked: true };
-    let content =
-        dead_letters::one(&site.contract_index, &letter, &[], person, sight, site.clock.now());
+    let content = dead_letters::one(
+        &site.context.contract_index,
+        &letter,
+        &[],
+        person,
+        sight,
+        site.context.clock.now(),
+    );
     visit.page("/dead-letters", "Dead letter", &content)
 }

@@ -4,8 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::{Body, to_bytes};
-use axum::extract::{ConnectInfo, FromRequest, Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, ORIGIN, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
@@ -14,14 +15,12 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::{Extension, Form};
-use ballet_listener::lingering_body::LingeringBody;
+use ballet_http::lingering_body::LingeringBody;
 use futures_util::StreamExt;
-use serde::Deserialize;
 use tokio::time::timeout;
 
 use crate::access::role::Role;
-use crate::access::{form_token, token};
+use crate::access::token;
 use crate::pages::layout::Person;
 use crate::pages::words::encoded;
 use crate::server::live::in_a_moment;
@@ -182,28 +181,17 @@ async fn person(
     {
         let name = name.trim().to_owned();
         // A person without an account may see, but not act.
-        let role = accounts::role(&site.pool, &name).await?.unwrap_or(Role::Viewer);
-        let token = form_token::token_of(&site.secret, &session_of(&name));
-        return Ok(Some(Person { name, role, token }));
+        let role = accounts::role(&site.context.pool, &name).await?.unwrap_or(Role::Viewer);
+        return Ok(Some(Person { name, role }));
     }
     let Some(given) = session(headers) else { return Ok(None) };
-    let found = accounts::of_session(&site.pool, &token::hash(given), site.clock.now()).await?;
-    let token = form_token::token_of(&site.secret, given);
-    Ok(found.map(|(name, role)| Person { name, role, token }))
+    let found =
+        accounts::of_session(&site.context.pool, &token::hash(given), site.context.clock.now())
+            .await?;
+    Ok(found.map(|(name, role)| Person { name, role }))
 }
 
-/// Returns the stand-in for the session of a person whom a gateway names.
-fn session_of(name: &str) -> String {
-    format!("gateway {name}")
-}
-
-#[derive(Deserialize)]
-struct TokenForm {
-    #[serde(default)]
-    token: String,
-}
-
-/// Accepts only operators, and their forms only with the session's token.
+/// Accepts only operators.
 pub(super) async fn operators(
     State(site): State<Arc<Site>>,
     Extension(person): Extension<Person>,
@@ -214,22 +202,11 @@ pub(super) async fn operators(
         let text = "Only an operator may do that. `ballet console account NAME --role operator` makes one.";
         return site.message(Some(&person), StatusCode::FORBIDDEN, "For operators", text);
     }
-    if matches!(*request.method(), Method::GET | Method::HEAD) {
-        return next.run(request).await;
-    }
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, MOST_OF_A_FORM).await else {
         let text = "The form is too big: use the command.";
         return site.message(Some(&person), StatusCode::PAYLOAD_TOO_LARGE, "Too big", text);
     };
-    let read = Request::from_parts(parts.clone(), Body::from(body.clone()));
-    let given = Form::<TokenForm>::from_request(read, &()).await;
-    if !given
-        .is_ok_and(|Form(given)| form_token::is_same(&site.secret, &person.token, &given.token))
-    {
-        let text = "The form is of another session. Open the page again, and send it from there.";
-        return site.message(Some(&person), StatusCode::FORBIDDEN, "Of another session", text);
-    }
     next.run(Request::from_parts(parts, Body::from(body))).await
 }
 

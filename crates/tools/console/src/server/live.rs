@@ -38,7 +38,7 @@ pub(super) async fn in_a_moment<T>(
 }
 
 async fn find(site: &Site) -> Result<NowPage, sqlx::Error> {
-    let (pool, at) = (&site.pool, site.clock.now());
+    let (pool, at) = (&site.context.pool, site.context.clock.now());
     let (hindrances, places, standing) = {
         let found = site.found.borrow();
         (found.hindrances.clone(), found.places(), standing(&found))
@@ -70,7 +70,7 @@ pub(crate) async fn keep(site: Arc<Site>) {
         match &*seen(&site).await {
             Ok(now) => {
                 silent = None;
-                let parts: Parts = parts(&site.contract_index, now).into_iter().collect();
+                let parts: Parts = parts(&site.context.contract_index, now).into_iter().collect();
                 site.parts.send_if_modified(|before| {
                     let is_new = **before != parts;
                     *before = Arc::new(parts);
@@ -79,7 +79,7 @@ pub(crate) async fn keep(site: Arc<Site>) {
             }
             Err(error) => {
                 tracing::warn!("what happens now cannot be read: {error}");
-                let now = site.clock.now();
+                let now = site.context.clock.now();
                 let at = *silent.get_or_insert(now);
                 let shown = silent_since(at, now).into_string();
                 site.parts.send_modify(|parts| {

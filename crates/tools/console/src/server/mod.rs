@@ -1,7 +1,6 @@
 //! HTTP: access, routes, and the headers of answers.
 
 mod acts;
-mod answer_acts;
 mod assets;
 mod dead_letter_acts;
 pub(crate) mod dead_letters;
@@ -14,6 +13,7 @@ pub(crate) mod routes;
 mod saga_acts;
 mod session;
 pub(crate) mod site;
+mod step_acts;
 mod system;
 mod tail;
 pub(crate) mod timed_value;

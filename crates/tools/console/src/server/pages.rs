@@ -40,7 +40,7 @@ pub(super) async fn unknown(State(site): State<Arc<Site>>) -> Response {
 
 pub(super) async fn now(visit: Visit) -> Answer {
     match &*live::seen(&visit.site).await {
-        Ok(found) => visit.page("/", "Now", &now::now(&visit.site.contract_index, found)),
+        Ok(found) => visit.page("/", "Now", &now::now(&visit.site.context.contract_index, found)),
         Err(error) => Err(visit.site.away(Some(&visit.person), error)),
     }
 }
@@ -48,20 +48,20 @@ pub(super) async fn now(visit: Visit) -> Answer {
 pub(super) async fn sagas(visit: Visit, Query(asked): Query<SagasQuery>) -> Answer {
     let site = &visit.site;
     let (away, asked) = (site.found.borrow().places(), asked.cleaned());
-    let now = site.clock.now();
+    let now = site.context.clock.now();
     let mut filter = filter(&asked, now);
     // The journal has dead letters alone: what fails and is tried again, the look at the services has.
     let is_text = asked.q.chars().count() >= SHORTEST_PART;
     let errors = if is_text { site.found.borrow().failing(&asked.q) } else { BTreeMap::default() };
     filter.failing = errors.keys().copied().collect();
-    let mut listed = visit.read(search(&site.pool, &away, &filter).await)?;
+    let mut listed = visit.read(search(&site.context.pool, &away, &filter).await)?;
     for one in &mut listed.found {
         one.detail = one.detail.take().or_else(|| errors.get(&one.id).cloned());
     }
     let most = usize::try_from(PER_PAGE).unwrap_or_default();
     let has_more = listed.found.len() > most && asked.page < LAST_PAGE;
     listed.found.truncate(most);
-    let content = sagas::sagas(&site.contract_index, &asked, &listed, has_more, now);
+    let content = sagas::sagas(&site.context.contract_index, &asked, &listed, has_more, now);
     visit.page("/sagas", "Sagas", &content)
 }
 
@@ -98,12 +98,12 @@ pub(super) async fn saga_page(visit: &Visit, id: &str, sight: BodySight) -> Answ
     let can_be_judged = all.len() <= judgements::MOST;
     let of_all = all.iter().filter(|_| can_be_judged);
     let entries: Vec<JournalEntry> = of_all.filter_map(EntryRow::entry).collect();
-    let judged = JournalSaga::judge(&site.contract_index.graph, id, &entries);
+    let judged = JournalSaga::judge(&site.context.contract_index.graph, id, &entries);
     let live = services_view(site, id).await;
     let content = {
         let system = site.found.borrow();
         saga::saga(&saga::SagaPage {
-            contract_index: &site.contract_index,
+            contract_index: &site.context.contract_index,
             system: &system,
             actions: &actions,
             person,
@@ -114,7 +114,7 @@ pub(super) async fn saga_page(visit: &Visit, id: &str, sight: BodySight) -> Answ
             judged: &judged,
             live: live.as_ref(),
             sight,
-            now: site.clock.now(),
+            now: site.context.clock.now(),
         })
     };
     visit.page("/sagas", &format!("Saga {id}"), &content)
@@ -134,12 +134,12 @@ async fn read(site: &Site, id: Uuid) -> Result<Option<StoredSaga>, sqlx::Error> 
     let away = site.found.borrow().places();
     let this = SagaFilter { text: Some(id.to_string()), limit: 100, ..SagaFilter::default() };
     // Other sagas may have the id as a key.
-    let SagaList { found, .. } = search(&site.pool, &away, &this).await?;
+    let SagaList { found, .. } = search(&site.context.pool, &away, &this).await?;
     let Some(found) = found.into_iter().find(|found| found.id == id) else { return Ok(None) };
-    let all = saga_entries::entries(&site.pool, id).await?;
-    let rows = saga_entries::edges(&site.pool, id, &all, BYTES).await?;
-    let keys = saga_entries::keys(&site.pool, id).await?;
-    let actions = actions::of_saga(&site.pool, id).await?;
+    let all = saga_entries::entries(&site.context.pool, id).await?;
+    let rows = saga_entries::edges(&site.context.pool, id, &all, BYTES).await?;
+    let keys = saga_entries::keys(&site.context.pool, id).await?;
+    let actions = actions::of_saga(&site.context.pool, id).await?;
     Ok(Some(StoredSaga { found, all, rows, keys, actions }))
 }
 
@@ -149,12 +149,14 @@ async fn services_view(site: &Site, id: Uuid) -> Option<SagaDetails> {
     if databases.is_empty() {
         return None;
     }
-    timeout(PATIENCE, live_sagas::show(site.contract_index.system(), databases, id)).await.ok()
+    timeout(PATIENCE, live_sagas::show(site.context.contract_index.system(), databases, id))
+        .await
+        .ok()
 }
 
 pub(super) async fn dead_letters(visit: Visit) -> Answer {
-    let all = visit.site.dead.all().await;
-    let content = dead_letters::groups(&all, &visit.person, visit.site.clock.now());
+    let all = visit.site.dead.all(&visit.site.context).await;
+    let content = dead_letters::groups(&all, &visit.person, visit.site.context.clock.now());
     visit.page("/dead-letters", "Dead letters", &content)
 }
 
@@ -164,21 +166,23 @@ pub(super) async fn dead_letter(
 ) -> Answer {
     let Visit { site, person } = &visit;
     let letter = dead_letter_acts::one(&visit, &service, &id).await?;
-    let actions = visit.read(actions::of_message(&site.pool, &letter.id).await)?;
-    let (sight, now) = (BodySight::masked(person.role), site.clock.now());
-    let content = dead_letters::one(&site.contract_index, &letter, &actions, person, sight, now);
+    let actions = visit.read(actions::of_message(&site.context.pool, letter.dead.id.0).await)?;
+    let (sight, now) = (BodySight::masked(person.role), site.context.clock.now());
+    let content =
+        dead_letters::one(&site.context.contract_index, &letter, &actions, person, sight, now);
     visit.page("/dead-letters", "Dead letter", &content)
 }
 
 pub(super) async fn events(visit: Visit) -> Answer {
-    let seen = visit.read(counts::types(&visit.site.pool).await)?;
-    let content = events::events(&visit.site.contract_index, &seen, visit.site.clock.now());
+    let seen = visit.read(counts::types(&visit.site.context.pool).await)?;
+    let content =
+        events::events(&visit.site.context.contract_index, &seen, visit.site.context.clock.now());
     visit.page("/events", "Events", &content)
 }
 
 pub(super) async fn event(visit: Visit, Path(name): Path<String>) -> Answer {
     let listed = visit.event(&name)?;
-    let seen = visit.read(counts::types(&visit.site.pool).await)?;
-    let content = events::one(listed, &seen, visit.site.clock.now());
+    let seen = visit.read(counts::types(&visit.site.context.pool).await)?;
+    let content = events::one(listed, &seen, visit.site.context.clock.now());
     visit.page("/events", &name, &content)
 }

@@ -9,8 +9,9 @@ use tokio::sync::watch;
 use crate::actions::repair as actions;
 use crate::actions::running_actions::ProgressText;
 use crate::pages::repair as pages;
-use crate::server::acts::{Deed, begin_and_show};
+use crate::server::acts::begin_and_show;
 use crate::server::visit::{Answer, Visit};
+use crate::store::actions::Deed;
 
 /// The hours to look back, if none are given.
 const PROPOSED: u16 = 2;
@@ -31,7 +32,7 @@ pub(super) async fn look(visit: Visit, Query(form): Query<RepairForm>) -> Answer
     let says = ProgressText::default();
     let looked = actions::run(context, hours, note, stop, &says, true).await;
     let (found, _) = looked.map_err(|why| visit.refused(&why.to_string()))?;
-    visit.page("/services", "Repair", &pages::repair(hours, &found, &visit.person))
+    visit.page("/services", "Repair", &pages::repair(hours, &found))
 }
 
 /// Repairs.

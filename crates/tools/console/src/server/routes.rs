@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 
 use crate::server::site::Site;
 use crate::server::{
-    acts, answer_acts, assets, dead_letter_acts, gate, live, pages, repair, saga_acts, session,
+    acts, assets, dead_letter_acts, gate, live, pages, repair, saga_acts, session, step_acts,
     system, tail,
 };
 
@@ -28,8 +28,8 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
         .route("/sagas/{id}/unmasked", post(saga_acts::unmasked))
         .route("/sagas/{id}/stop", get(saga_acts::stop_form).post(saga_acts::stop))
         .route("/sagas/{id}/retry", get(saga_acts::retry_form).post(saga_acts::retry))
-        .route("/sagas/{id}/solved", get(saga_acts::solved_form).post(saga_acts::solved))
-        .route("/sagas/{id}/answer", get(answer_acts::form).post(answer_acts::answer))
+        .route("/sagas/{id}/solved", get(step_acts::solved_form).post(step_acts::solved))
+        .route("/sagas/{id}/answer", get(step_acts::answer_form).post(step_acts::answer))
         .route("/actions/{id}/stop", post(acts::stop))
         .route(
             "/services/{service}/retry",

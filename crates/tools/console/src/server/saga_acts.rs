@@ -7,31 +7,20 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::access::role::BodySight;
-use crate::actions::running_actions::ActionOutcome;
-use crate::actions::sagas::{self, GivenSolution, RetryScope};
+use crate::actions::sagas::{self, RetryScope};
 use crate::pages::saga_actions as pages;
-use crate::server::acts::{Deed, ReasonForm, begin_and_show, not_blank, record_unmasking};
+use crate::server::acts::{ReasonForm, begin_and_show, deed_on_saga, record_unmasking};
 use crate::server::pages::saga_page;
 use crate::server::site::Site;
 use crate::server::visit::{Answer, Visit};
-use crate::store::actions::ActionState;
-
-pub(super) fn deed(act: &'static str, id: Uuid, service: &str, what: &str) -> Deed {
-    Deed {
-        act,
-        what: format!("{what} {id}"),
-        service: Some(service.to_owned()),
-        saga: Some(id),
-        message: None,
-    }
-}
+use crate::store::actions::Deed;
 
 fn can_stop(site: &Site) -> Vec<StoppableSaga> {
-    stoppable(site.contract_index.system())
+    stoppable(site.context.contract_index.system())
 }
 
 pub(super) async fn stop_form(visit: Visit, Path(id): Path<Uuid>) -> Answer {
-    let content = pages::stop(id, &can_stop(&visit.site), &visit.person);
+    let content = pages::stop(id, &can_stop(&visit.site));
     visit.page("/sagas", "Stop a saga", &content)
 }
 
@@ -50,7 +39,7 @@ pub(super) async fn stop(
     let Some(saga) = can_stop(&visit.site).into_iter().find(|one| one.saga == name) else {
         return Err(visit.refused("No saga of that name can be stopped."));
     };
-    let deed = deed("stops", id, saga.owner, saga.saga);
+    let deed = deed_on_saga("stops", id, saga.owner, saga.saga);
     begin_and_show(&visit, &why, &deed, |context, note, _, _| async move {
         sagas::stop(&context, saga, id, &note).await
     })
@@ -85,7 +74,7 @@ async fn retry_page(visit: &Visit, retry: &RetryScope) -> Answer {
     visit.service(&retry.service)?;
     let waits = retry.count(&visit.site.context).await;
     let at = if retry.saga.is_some() { "/sagas" } else { "/services" };
-    visit.page(at, "Try again", &pages::retry(retry, &waits, &visit.person))
+    visit.page(at, "Try again", &pages::retry(retry, &waits))
 }
 
 #[derive(Debug, Deserialize)]
@@ -142,116 +131,6 @@ async fn begin_retry(visit: &Visit, retry: RetryScope, again: RetryForm) -> Answ
         }
         _ => Err(visit.refused("The form says nothing that can be tried again.")),
     }
-}
-
-/// The fields of a form that is about one step of a saga.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct StepForm {
-    #[serde(default)]
-    pub(super) act: String,
-    /// `service/step`.
-    #[serde(default)]
-    step: String,
-    #[serde(default)]
-    key: String,
-    #[serde(default)]
-    called_off: String,
-    #[serde(default)]
-    pub(super) why: String,
-}
-
-impl StepForm {
-    /// The service and its step.
-    pub(super) fn names(&self) -> (String, String) {
-        let (service, step) = self.step.split_once('/').unwrap_or_default();
-        (service.to_owned(), step.to_owned())
-    }
-
-    pub(super) fn key(&self) -> Option<String> {
-        not_blank(&self.key)
-    }
-
-    pub(super) fn is_called_off(&self) -> bool {
-        self.called_off == "yes"
-    }
-}
-
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct SolvedForm {
-    #[serde(flatten)]
-    of: StepForm,
-    #[serde(default)]
-    event: String,
-    #[serde(default)]
-    silent: String,
-}
-
-impl SolvedForm {
-    fn solved(&self, saga: Uuid) -> GivenSolution {
-        let (service, step) = self.of.names();
-        GivenSolution {
-            service,
-            saga,
-            step,
-            key: self.of.key(),
-            event: not_blank(&self.event),
-            is_silent: self.silent == "yes",
-            is_called_off: self.of.is_called_off(),
-        }
-    }
-}
-
-pub(super) async fn solved_form(visit: Visit, Path(id): Path<Uuid>) -> Answer {
-    let solved = SolvedForm::default().solved(id);
-    let content =
-        pages::solved(&visit.site.contract_index.system().parts, &solved, None, &visit.person);
-    visit.page("/sagas", "Solved by hand", &content)
-}
-
-/// Shows what would be done, or does it.
-pub(super) async fn solved(
-    visit: Visit,
-    Path(id): Path<Uuid>,
-    Form(given): Form<SolvedForm>,
-) -> Answer {
-    let solved = given.solved(id);
-    if given.of.act != "solve" {
-        let note = visit.site.context.note(&visit.person.name, "a look");
-        let checked = solved.solve(&visit.site.context, note, true).await;
-        let content = pages::solved(
-            &visit.site.contract_index.system().parts,
-            &solved,
-            Some(&checked),
-            &visit.person,
-        );
-        return visit.page("/sagas", "Solved by hand", &content);
-    }
-    let deed = deed("solves", id, &solved.service, &format!("{} of saga", solved.step));
-    begin_and_show(&visit, &given.of.why, &deed, |context, note, _, _| async move {
-        match solved.solve(&context, note, false).await {
-            Ok(step) => {
-                let service = &solved.service;
-                let mut ended = ActionOutcome::new(
-                    ActionState::Done,
-                    format!("{} of {service} is marked as solved.", step.step),
-                );
-                if step.event.is_some() {
-                    ended.say(&format!("{service} publishes its event within seconds."));
-                }
-                if !step.earlier.is_empty() {
-                    ended.say(&format!("{service} goes on with {}.", step.earlier.join(", ")));
-                }
-                if step.failed.is_some() {
-                    ended.say(
-                        "The message that failed is done when it comes again, or is sent back.",
-                    );
-                }
-                ended
-            }
-            Err(why) => ActionOutcome::failed(&format!("Nothing was changed: {why}")),
-        }
-    })
-    .await
 }
 
 /// Shows the saga with personal values, once.

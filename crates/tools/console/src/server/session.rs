@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use axum::Form;
 use axum::extract::{ConnectInfo, Query, State};
-use axum::http::header::SET_COOKIE;
+use axum::http::header::{RETRY_AFTER, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{AppendHeaders, Html, IntoResponse, Redirect, Response};
 use jiff::SignedDuration;
 use serde::Deserialize;
 
-use crate::access::attempts::Attempter;
-use crate::access::{form_token, password, token};
+use crate::access::attempts::{Attempter, MOST_ATTEMPTS, WINDOW};
+use crate::access::{known_browser, password, token};
 use crate::error::ConsoleError;
 use crate::pages::login::login;
 use crate::server::gate::{NAME, cookie_of, session};
@@ -59,23 +59,26 @@ pub(super) async fn log_in(
     headers: HeaderMap,
     Form(given): Form<LoginForm>,
 ) -> Response {
-    let knows = form_token::token_of(&site.secret, &format!("known {}", given.name));
     let is_known = cookie_of(&headers, KNOWN)
-        .is_some_and(|shown| form_token::is_same(&site.secret, shown, &knows));
+        .is_some_and(|shown| known_browser::is_proof(&site.secret, &given.name, shown));
     let whose = match is_known {
         true => Attempter::Known(given.name.clone()),
         false => Attempter::at(address(from.ip(), &headers, site.is_behind_tls)),
     };
-    if !site.attempts.begin(&whose) {
+    // Counted before it is made, so that concurrent ones are all counted.
+    let attempt = site.attempts.take(whose.clone(), MOST_ATTEMPTS, WINDOW);
+    if !attempt.allowed {
         let wrong = "That was tried too often. Wait a minute.";
-        return shown(&site, StatusCode::TOO_MANY_REQUESTS, &given.next, Some(wrong));
+        let page = shown(&site, StatusCode::TOO_MANY_REQUESTS, &given.next, Some(wrong));
+        return ([(RETRY_AFTER, attempt.reset.as_secs().max(1).to_string())], page).into_response();
     }
     match begin(&site, &given).await {
         Ok(Some(token)) => {
             site.attempts.forget(&whose);
+            let proof = known_browser::proof(&site.secret, &given.name);
             let cookies = AppendHeaders([
                 cookie(&site, NAME, &token, LASTS.as_secs()),
-                cookie(&site, KNOWN, &knows, KNOWN_LASTS),
+                cookie(&site, KNOWN, &proof, KNOWN_LASTS),
             ]);
             (cookies, Redirect::to(console_address(&given.next))).into_response()
         }
@@ -109,7 +112,7 @@ async fn begin(site: &Site, given: &LoginForm) -> Result<Option<String>, Console
     if given.password.len() > password::LONGEST || given.name.contains('\0') {
         return Ok(None);
     }
-    let kept = accounts::password(&site.pool, &given.name).await?;
+    let kept = accounts::password(&site.context.pool, &given.name).await?;
     let typed = given.password.clone();
     let Ok(_turn) = site.hashing.acquire().await else { return Ok(None) };
     // Hashing takes some milliseconds of a whole core.
@@ -117,15 +120,15 @@ async fn begin(site: &Site, given: &LoginForm) -> Result<Option<String>, Console
     if !is_right.await.unwrap_or(Ok(false))? {
         return Ok(None);
     }
-    let (token, now) = (token::new()?, site.clock.now());
+    let (token, now) = (token::new()?, site.context.clock.now());
     let until = now.checked_add(LASTS).unwrap_or(now);
-    accounts::begin(&site.pool, &given.name, &token::hash(&token), now, until).await?;
+    accounts::begin(&site.context.pool, &given.name, &token::hash(&token), now, until).await?;
     Ok(Some(token))
 }
 
 pub(super) async fn log_out(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
     if let Some(given) = session(&headers)
-        && let Err(error) = accounts::end(&site.pool, &token::hash(given)).await
+        && let Err(error) = accounts::end(&site.context.pool, &token::hash(given)).await
     {
         return site.away(None, &error);
     }

@@ -4,14 +4,12 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
-use ballet::Clock;
-use sqlx::PgPool;
+use ballet_http::limits::WindowedCounts;
 use tokio::sync::{Notify, Semaphore, watch};
 
-use crate::access::attempts::Attempts;
+use crate::access::attempts::Attempter;
 use crate::access::trusted_header::TrustedHeader;
 use crate::actions::action_context::ActionContext;
-use crate::contract_index::ContractIndex;
 use crate::observer::judge::JudgingFault;
 use crate::observer::system_findings::SystemFindings;
 use crate::pages::layout::{PageFrame, Person, message};
@@ -26,16 +24,13 @@ pub(crate) const HASHED_AT_ONCE: usize = 2;
 /// The shared state of all handlers.
 #[derive(Debug)]
 pub(crate) struct Site {
-    pub(crate) pool: PgPool,
-    pub(crate) contract_index: Arc<ContractIndex>,
-    pub(crate) clock: Clock,
+    /// The resources of actions, and of pages.
+    pub(crate) context: ActionContext,
     /// The findings on the running system.
     pub(crate) found: watch::Receiver<SystemFindings>,
     /// Asks for a look at once.
     pub(crate) again: Arc<Notify>,
-    /// The resources of actions.
-    pub(crate) context: ActionContext,
-    /// The secret of the forms' tokens.
+    /// The secret by which a browser is known again.
     pub(crate) secret: Vec<u8>,
     /// The gateway that may name a person.
     pub(crate) trusted: Option<TrustedHeader>,
@@ -47,7 +42,8 @@ pub(crate) struct Site {
     pub(crate) now: TimedValue<Result<NowPage, sqlx::Error>>,
     pub(crate) parts: watch::Sender<Arc<Parts>>,
     pub(crate) dead: DeadLetterReader,
-    pub(crate) attempts: Attempts,
+    /// The attempts at a password that failed, or are under way.
+    pub(crate) attempts: WindowedCounts<Attempter>,
     pub(crate) hashing: Semaphore,
     /// The names by which browsers may reach it, besides addresses and `localhost`.
     pub(crate) hosts: Vec<String>,
@@ -70,7 +66,7 @@ impl Site {
 
     pub(crate) fn frame<'a>(&self, person: Option<&'a Person>) -> PageFrame<'a> {
         PageFrame {
-            system: self.contract_index.system().name,
+            system: self.context.contract_index.system().name,
             person,
             // Strangers see no details.
             trouble: self.trouble.borrow().clone().filter(|_| person.is_some()),

@@ -7,18 +7,18 @@ use crate::store::counts;
 
 pub(super) async fn services(visit: Visit) -> Answer {
     let Visit { site, person } = &visit;
-    let open = visit.read(counts::open(&site.pool).await)?;
-    let oldest = visit.read(counts::oldest(&site.pool).await)?;
+    let open = visit.read(counts::open(&site.context.pool).await)?;
+    let oldest = visit.read(counts::oldest(&site.context.pool).await)?;
     let content = {
         let found = site.found.borrow();
         services::services(&services::ServicesPage {
             standing: &standing(&found),
             found: &found,
-            services: &site.contract_index.services(),
+            services: &site.context.contract_index.services(),
             open: &open,
             oldest: &oldest,
             person,
-            now: site.clock.now(),
+            now: site.context.clock.now(),
         })
     };
     visit.page("/services", "Services", &content)

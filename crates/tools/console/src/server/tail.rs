@@ -35,10 +35,14 @@ fn following(asked: &TailQuery) -> TailFilter {
 }
 
 pub(super) async fn tail(visit: Visit, Query(asked): Query<TailQuery>) -> Answer {
-    let rows = entries(&visit.site.pool, &following(&asked), None, MOST).await;
+    let rows = entries(&visit.site.context.pool, &following(&asked), None, MOST).await;
     let (rows, _) = visit.read(rows)?;
     let sight = BodySight::masked(visit.person.role);
-    visit.page("/tail", "Tail", &pages::tail(&visit.site.contract_index, &asked, &rows, sight))
+    visit.page(
+        "/tail",
+        "Tail",
+        &pages::tail(&visit.site.context.contract_index, &asked, &rows, sight),
+    )
 }
 
 /// Streams new entries.
@@ -48,19 +52,21 @@ pub(super) async fn live(
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let (following, sight) = (following(&asked), BodySight::masked(person.role));
     // The page already has the earlier ones.
-    let after = next(&site.pool).await.map(|next| next - 1).ok();
+    let after = next(&site.context.pool).await.map(|next| next - 1).ok();
     let open = (site, following, after);
     let changes = unfold(open, move |(site, following, mut after)| async move {
         loop {
             tokio::time::sleep(EVERY).await;
-            let Ok((rows, looked_to)) = entries(&site.pool, &following, after, MOST).await else {
+            let Ok((rows, looked_to)) = entries(&site.context.pool, &following, after, MOST).await
+            else {
                 continue;
             };
             after = Some(looked_to);
             if rows.is_empty() {
                 continue;
             }
-            let one = |row: &EntryRow| pages::one(&site.contract_index, row, sight).into_string();
+            let one =
+                |row: &EntryRow| pages::one(&site.context.contract_index, row, sight).into_string();
             let shown: String = rows.iter().rev().map(one).collect();
             let parts = std::collections::BTreeMap::from([("tail", shown)]);
             let event = Event::default().json_data(parts).unwrap_or_default();

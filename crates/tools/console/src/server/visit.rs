@@ -47,7 +47,7 @@ impl Visit {
     /// Returns the event with this name, or the page that says that there is none.
     pub(super) fn event(&self, name: &str) -> Result<&ListedEvent, Response> {
         let missing = || self.not_found("No contract declares such an event.");
-        self.site.contract_index.events.get(name).ok_or_else(missing)
+        self.site.context.contract_index.events.get(name).ok_or_else(missing)
     }
 
     /// Returns a page that says what is wrong.

@@ -123,7 +123,7 @@ pub(crate) async fn role(pool: &PgPool, name: &str) -> Result<Option<Role>, sqlx
     Ok(found.and_then(|role| Role::parse(&role)))
 }
 
-/// Returns the secret of the forms' tokens: `new`, unless another console has set one before.
+/// Returns the secret by which browsers are known again: `new`, unless another console has set one before.
 pub(crate) async fn secret(pool: &PgPool, new: &str) -> Result<Vec<u8>, sqlx::Error> {
     let insert = "insert into console.secret (bytes) values ($1) on conflict do nothing";
     sqlx::query(insert).bind(new.as_bytes()).execute(pool).await?;

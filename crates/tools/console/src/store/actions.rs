@@ -38,18 +38,24 @@ impl ActionState {
     }
 }
 
+/// What a person does, and its target.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Deed {
+    pub(crate) act: &'static str,
+    /// The target, in words.
+    pub(crate) what: String,
+    pub(crate) service: Option<String>,
+    pub(crate) saga: Option<Uuid>,
+    pub(crate) message: Option<String>,
+}
+
 /// An action that is about to start.
 #[derive(Debug, Clone)]
 pub(crate) struct NewAction<'a> {
     pub(crate) id: Uuid,
     pub(crate) by: &'a str,
-    pub(crate) act: &'a str,
-    /// The target, in words.
-    pub(crate) what: &'a str,
-    pub(crate) service: Option<&'a str>,
-    pub(crate) saga: Option<Uuid>,
-    pub(crate) message: Option<&'a str>,
     pub(crate) why: &'a str,
+    pub(crate) deed: &'a Deed,
 }
 
 /// An action.
@@ -76,11 +82,11 @@ pub(crate) async fn begin(pool: &PgPool, new: &NewAction<'_>) -> Result<(), sqlx
     )
     .bind(new.id)
     .bind(new.by)
-    .bind(new.act)
-    .bind(new.what)
-    .bind(new.service)
-    .bind(new.saga)
-    .bind(new.message)
+    .bind(new.deed.act)
+    .bind(&new.deed.what)
+    .bind(&new.deed.service)
+    .bind(new.deed.saga)
+    .bind(&new.deed.message)
     .bind(new.why)
     .execute(pool)
     .await
@@ -170,10 +176,9 @@ pub(crate) async fn of_saga(pool: &PgPool, saga: Uuid) -> Result<Vec<RecordedAct
 /// Returns the actions on one message.
 pub(crate) async fn of_message(
     pool: &PgPool,
-    message: &str,
+    message: Uuid,
 ) -> Result<Vec<RecordedAction>, sqlx::Error> {
-    let id = Uuid::try_parse(message).ok();
-    read(pool, "where message = $1::text", id).await
+    read(pool, "where message = $1::text", Some(message)).await
 }
 
 impl FromRow<'_, PgRow> for RecordedAction {

@@ -68,29 +68,3 @@ async fn version(db: &mut PgConnection) -> Result<i32, sqlx::Error> {
     sqlx::query(new).bind(VERSION).execute(&mut *db).await?;
     sqlx::query_scalar("select version from console.progress").fetch_one(db).await
 }
-
-#[cfg(test)]
-mod tests {
-    use ballet_stage::{Database, Servers};
-
-    use super::*;
-
-    #[tokio::test]
-    async fn tables_stay_as_they_are_unless_they_are_of_another_version() {
-        let servers = Servers::shared().await.expect("servers");
-        let database = Database::new(servers.postgres(), "console_tables").await.expect("one");
-        let prepared = async |what: &'static str| {
-            let pool = prepare(database.url().parse().expect("a URL")).await.expect("tables");
-            sqlx::query(what).execute(&pool).await.expect("done");
-            let gaps = sqlx::query_scalar("select count(*) from console.gap").fetch_one(&pool);
-            let gaps: i64 = gaps.await.expect("a count");
-            gaps
-        };
-        let gap = "insert into console.gap (what) values ('gap')";
-        assert_eq!(prepared(gap).await, 1);
-        assert_eq!(prepared(gap).await, 2);
-        assert_eq!(prepared("update console.progress set version = version - 1").await, 2);
-        assert_eq!(prepared(gap).await, 1);
-        assert_eq!(prepared(gap).await, 2);
-    }
-}

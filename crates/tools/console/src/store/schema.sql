@@ -121,5 +121,5 @@ create index if not exists action_at on console.action (at);
 create index if not exists action_of_saga on console.action (saga) where saga is not null;
 create index if not exists action_of_message on console.action (message) where message is not null;
 
--- The secret of the forms' tokens, the same for all consoles of this database.
+-- The secret by which browsers are known again, the same for all consoles of this database.
 create table if not exists console.secret (one boolean primary key default true check (one), bytes bytea not null);

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ballet_console::{Console, Role};
-use ballet_ops::words::grouped;
 use ballet_stage::{WebBrowser, left_out, wait_until};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -253,121 +252,6 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
     assert!(!text.contains("Send back"), "{text}");
     person.opens("/dead-letters/act?service=inventory").await;
     person.sees("Only an operator may do that.").await;
-    let wrong = person.wrong.into_inner().expect("whole");
-    assert!(wrong.is_empty(), "{wrong:#?}");
-    person.browser.close().await.expect("closed");
-    world.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn on_a_phone_numbers_come_first_texts_are_whole_and_what_scrolls_says_so() {
-    let Some(browser) = WebBrowser::start().await.expect("a browser") else {
-        return left_out("chromedriver");
-    };
-    let world = TestConsole::new("console_phone").await;
-    let console = world.console().await;
-    let first = console.first.as_ref().expect("the first start");
-    // Their groups differ at the end.
-    let long = "the shelf of the warehouse beside the harbour has no room for it, ".repeat(3);
-    for end in ["since it is full", "since it is closed"] {
-        let saga = world.id();
-        let dead = world.dead("inventory", PLACED, saga, &format!("{long}{end}"), b"{}");
-        world.publish(vec![world.event(PLACED, saga, None, "{}"), dead]).await;
-    }
-    let person = BrowserPerson::at(browser, &console);
-    person.browser.look(390, 900, false).await.expect("a width");
-    person.logs_in(first.name, &first.password).await;
-    let run = async |script: &str| person.browser.run(script).await.expect("a result");
-    person.finds("/", "since it is closed").await;
-    let is_first = "const top = (one) => document.querySelector(one).getBoundingClientRect().top; \
-                    return top('.numbers') < top('.maps') && top('.causes') < top('.maps')";
-    assert_eq!(run(is_first).await, true);
-    let says =
-        "return getComputedStyle(document.querySelector('.maps .scroll'), '::before').content";
-    assert!(
-        run(says).await.to_string().contains("scroll"),
-        "the diagram does not say that it scrolls"
-    );
-    let cut = "return [...document.querySelectorAll('.why, .detail')] \
-               .filter((one) => one.scrollHeight > one.clientHeight + 1).map((one) => one.textContent)";
-    for path in ["/", "/sagas?state=stuck", "/dead-letters"] {
-        person.finds(path, "warehouse").await;
-        assert_eq!(run(cut).await, serde_json::json!([]), "{path}");
-    }
-    // On a large screen it does not scroll.
-    person.opens("/").await;
-    person.browser.look(1920, 900, false).await.expect("a width");
-    let what = "no word of scrolling";
-    let quiet = wait_until(what, SOON, || async {
-        let says = run(says).await;
-        if says == "none" { Ok(Some(())) } else { Err(says.to_string()) }
-    });
-    quiet.await.unwrap_or_else(|expired| panic!("{expired}"));
-    person.browser.close().await.expect("closed");
-    world.close().await;
-}
-
-/// The sagas that hang for each cause.
-const MANY: usize = 200;
-const CAUSES: [&str; 5] = [
-    "no shelf {} in the warehouse",
-    "the lock of shelf {} is held",
-    "lines is no list in {}",
-    "the stock of {} is negative",
-    "the warehouse of {} is closed",
-];
-
-#[tokio::test(flavor = "multi_thread")]
-async fn somebody_who_has_never_seen_it_finds_what_a_thousand_wait_for_and_mends_them_within_a_minute()
- {
-    let Some(browser) = WebBrowser::start().await.expect("a browser") else {
-        return left_out("chromedriver");
-    };
-    let world = TestConsole::new("console_many").await;
-    let console = world.console().await;
-    let first = console.first.as_ref().expect("the first start");
-    for number in 0..MANY {
-        let mut messages = Vec::new();
-        for cause in CAUSES {
-            let (saga, detail) = (world.id(), cause.replace("{}", &number.to_string()));
-            messages.push(world.event(PLACED, saga, None, "{}"));
-            messages.push(world.dead("inventory", PLACED, saga, &detail, b"{}"));
-        }
-        world.publish(messages).await;
-    }
-    let person = BrowserPerson::at(browser, &console);
-    person.logs_in(first.name, &first.password).await;
-    let begun = tokio::time::Instant::now();
-    // The first page gives the number of sagas for each cause, separately although all failed in one step.
-    for says in CAUSES {
-        person.sees(says.split('{').next().expect("its beginning")).await;
-    }
-    let counts = "return [...document.querySelectorAll('.causes .count')].map(e => e.textContent)";
-    let what = format!("{MANY} of each");
-    let counted = wait_until(&what, SOON, || async {
-        let counts = person.browser.run(counts).await.map_err(|error| error.to_string())?;
-        let wanted = serde_json::json!(vec![grouped(MANY); CAUSES.len()]);
-        if counts == wanted { Ok(Some(())) } else { Err(counts.to_string()) }
-    });
-    counted.await.expect("grouped by cause");
-    let found = begun.elapsed();
-    person.looks("now-many").await;
-    let begun = tokio::time::Instant::now();
-    person.clicks(".causes li:first-child .remedy a").await;
-    person.sees(&format!("Send {} back", grouped(MANY))).await;
-    person.browser.fill("[name=why]", "the shelves are back").await.expect("a field");
-    person.clicks("button[value=redrive]").await;
-    let says = format!("{MANY} of {MANY} were sent back");
-    tokio::join!(world.handles_all("inventory", RESERVED, MANY), person.sees(&says));
-    person.opens("/").await;
-    let left = wait_until("the other causes to be left", SOON, || async {
-        let counts = person.browser.run(counts).await.map_err(|error| error.to_string())?;
-        let wanted = serde_json::json!(vec![grouped(MANY); CAUSES.len() - 1]);
-        if counts == wanted { Ok(Some(())) } else { Err(counts.to_string()) }
-    });
-    left.await.expect("the others stay");
-    let took = found + begun.elapsed();
-    assert!(took < Duration::from_secs(60), "it took {took:?}");
     let wrong = person.wrong.into_inner().expect("whole");
     assert!(wrong.is_empty(), "{wrong:#?}");
     person.browser.close().await.expect("closed");

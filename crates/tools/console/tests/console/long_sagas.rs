@@ -6,31 +6,6 @@ use crate::observer::until;
 use crate::test_console::{PLACED, RESERVED, TestConsole};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_saga_with_more_entries_than_its_page_shows_is_judged_by_all_of_them() {
-    let world = TestConsole::new("console_long_saga").await;
-    let console = world.console().await;
-    let browser = console.browser().await;
-    let saga = world.id();
-    let address = format!("/sagas/{saga}");
-    world.publish(vec![world.event(PLACED, saga, None, "{}")]).await;
-    browser.until(&address, "state waiting").await;
-    world.repeat(saga, 2_100).await;
-    let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
-    let died = "update console.entry set kind = 'died', detail = 'no shelf 16' where place = -1050";
-    sqlx::query(died).execute(&mut db).await.expect("a dead letter in the midst");
-    world.publish(vec![world.dead("inventory", PLACED, saga, "no shelf 17", b"{}")]).await;
-    let page = browser.until(&address, "state stuck").await;
-    for says in ["The first 1,000 and the last 1,000 of 2,102 entries", "e-2100"] {
-        assert!(page.contains(says), "{says}: {page}");
-    }
-    assert_eq!(page.matches("<li class=\"entry").count(), 2_000);
-    // It is in the time line, and in the description of the wait. The other one is not in the time line.
-    assert_eq!(page.matches("no shelf 17").count(), 2);
-    assert_eq!(page.matches("no shelf 16").count(), 1);
-    world.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_saga_with_very_many_entries_is_marked_and_keeps_no_other_from_being_judged() {
     let world = TestConsole::new("console_very_many").await;
     let console = world.console().await;

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet::Clock;
-use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish, RabbitMq};
+use ballet_amqp::{Publish, RabbitMq};
 use ballet_console::Console;
 use ballet_console::index::{Index, IndexState};
-use ballet_core::MessageId;
 use ballet_stage::{Link, Proxy};
 use jiff::SignedDuration;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
@@ -89,34 +88,6 @@ async fn no_entry_is_lost_or_doubled_by_a_kill_in_the_middle() {
     until(&mut db, last, SAGAS).await;
     assert_eq!(count(&mut db, "select count(*) from console.gap").await, 0);
     drop(console);
-    world.close().await;
-}
-
-/// Its attributes are in headers, and its properties have none.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_cloud_event_has_the_ids_under_which_services_know_it() {
-    let world = TestConsole::new("console_cloud_event").await;
-    let _console = world.console().await;
-    let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
-    let till = MessageId::derived_from_source("/till", "17").0;
-    let saga = till.to_string();
-    let begins = [("ce-id", "17"), ("ce-source", "/till")];
-    let goes_on = [("ce-id", "18"), ("ce-source", "/till"), ("ce-correlationid", saga.as_str())];
-    for (name, attributes) in [(CHECKED_OUT, &begins[..]), (PLACED, &goes_on[..])] {
-        let mut headers = FieldTable::default();
-        for (attribute, value) in attributes {
-            headers.insert((*attribute).into(), AMQPValue::LongString((*value).into()));
-        }
-        let mut event = world.event(name, till, None, "{}");
-        event.properties = BasicProperties::default().with_type(name.into()).with_headers(headers);
-        world.publish(vec![event]).await;
-    }
-    until(&mut db, ENTRIES, 2).await;
-    let ids = "select message_id::text, saga::text from console.entry order by place";
-    let ids: Vec<(String, Option<String>)> =
-        sqlx::query_as(ids).fetch_all(&mut db).await.expect("entries");
-    let next = MessageId::derived_from_source("/till", "18").to_string();
-    assert_eq!(ids, [(saga.clone(), Some(saga.clone())), (next, Some(saga))]);
     world.close().await;
 }
 
@@ -262,28 +233,6 @@ async fn what_a_producer_claims_beyond_its_rights_is_no_event_of_the_saga() {
     assert_eq!(count(&mut db, "select count(*) from console.key").await, 0);
     let (_, page) = browser.get(&format!("/sagas/{saga}")).await;
     assert!(page.contains("state stuck"), "{page}");
-    world.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_event_that_was_published_again_counts_once_and_its_saga_ends() {
-    let world = TestConsole::new("console_again_published").await;
-    let console = world.console().await;
-    let browser = console.browser().await;
-    let saga = world.id();
-    // An unconfirmed message is published again, under the same id.
-    let reserved = world.event(RESERVED, saga, None, "{}");
-    world
-        .publish(vec![
-            world.event(PLACED, saga, None, "{}"),
-            reserved.clone(),
-            reserved,
-            world.event("payments.payment_declined.v1", saga, None, "{}"),
-            world.event("orders.order_cancelled.v1", saga, None, "{}"),
-            world.event("inventory.stock_released.v1", saga, None, "{}"),
-        ])
-        .await;
-    browser.until(&format!("/sagas/{saga}"), "state aborted").await;
     world.close().await;
 }
 

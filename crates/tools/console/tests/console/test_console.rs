@@ -1,6 +1,5 @@
 //! The environment of a test: a broker with a journal, a database, a console, and a browser that keeps its cookie.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -9,7 +8,7 @@ use std::time::Duration;
 use ballet::Clock;
 use ballet_amqp::{
     AMQPValue, BasicProperties, Broker, Confirms, FieldTable, Publish, PublishOutcome, RabbitMq,
-    Session, ShortString,
+    Session,
 };
 use ballet_check::Contracts;
 use ballet_console::{Account, Console, Options};
@@ -113,29 +112,6 @@ impl TestConsole {
             if is_it {
                 return;
             }
-        }
-    }
-
-    /// Plays a service that handles everything in its queue, until it has handled this many.
-    pub(crate) async fn handles_all(&self, service: &str, name: &str, count: usize) {
-        let mut queue =
-            self.session.consume(service, "test service", 100).await.expect("its queue");
-        let mut handled = BTreeSet::new();
-        while handled.len() < count {
-            let next = tokio::time::timeout(SOON, queue.next()).await.expect("in time");
-            let message = next.expect("open").expect("a message");
-            let id =
-                |text: &Option<ShortString>| text.as_ref().and_then(|id| id.as_str().parse().ok());
-            let of = (id(message.properties.correlation_id()), id(message.properties.message_id()));
-            // Messages from when the sagas began also wait in the queue.
-            let is_back = |(name, _): (&ShortString, &AMQPValue)| name.as_str() == "x-redriven-by";
-            let headers = message.properties.headers().as_ref().map(FieldTable::inner);
-            let is_back = headers.is_some_and(|headers| headers.iter().any(is_back));
-            if let (true, (Some(saga), Some(id))) = (is_back, of) {
-                self.publish(vec![self.event(name, saga, Some(id), "{}")]).await;
-                handled.insert(id);
-            }
-            self.session.ack(message.tag, false).await.expect("taken");
         }
     }
 
@@ -291,7 +267,7 @@ impl Browser {
             .body(body.to_owned())
     }
 
-    /// Fills in the form of a page, and sends it with its token.
+    /// Fills in the form of a page, and sends it.
     pub(crate) async fn act(&self, page: &str, to: &str, fields: &str) -> (StatusCode, String) {
         let (_, page) = self.get(page).await;
         self.fill_in(&page, to, fields).await
@@ -299,12 +275,9 @@ impl Browser {
 
     /// Fills in the form of a page that was loaded before. Hidden fields are sent along.
     pub(crate) async fn fill_in(&self, page: &str, to: &str, fields: &str) -> (StatusCode, String) {
-        let hidden = |name: &str| {
-            let value = page.split(&format!("name=\"{name}\" value=\"")).nth(1);
-            value.and_then(|rest| rest.split('"').next()).unwrap_or_default().to_owned()
-        };
-        let (token, seen) = (hidden("token"), hidden("seen").replace(' ', "+"));
-        let fields = format!("token={token}&seen={seen}&{fields}");
+        let seen = page.split("name=\"seen\" value=\"").nth(1);
+        let seen = seen.and_then(|rest| rest.split('"').next()).unwrap_or_default();
+        let fields = format!("seen={}&{fields}", seen.replace(' ', "+"));
         let answer = self.form(to, &fields).send().await.expect("an answer");
         let status = answer.status();
         let to =

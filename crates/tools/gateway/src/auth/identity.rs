@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
+use ballet_http::identity;
 use hyper::header::HeaderName;
 
 use crate::http::headers::HeaderSetter;
 
-/// The header that tells a service what the client may do. It is empty if nobody signed in.
-pub(crate) const SCOPES: HeaderName = HeaderName::from_static("x-ballet-scopes");
+/// Empty if nobody signed in.
+pub(crate) const SCOPES: HeaderName = HeaderName::from_static(identity::SCOPES);
+const SUBJECT: HeaderName = HeaderName::from_static(identity::SUBJECT);
 const CLIENT: HeaderName = HeaderName::from_static("x-ballet-client");
-const SUBJECT: HeaderName = HeaderName::from_static("x-ballet-subject");
 
 /// A client that has signed in, and its permissions.
 #[derive(Debug, Clone, PartialEq, Eq)]

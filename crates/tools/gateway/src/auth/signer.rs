@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ballet_signature::{BODY_HASH, REQUEST_HEADER, Secrets, body_hash, message, sign};
+use ballet_http::signature::{BODY_HASH, REQUEST_HEADER, Secrets, body_hash, message, sign};
 use hyper::header::HeaderName;
 use hyper::{HeaderMap, Method};
 

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::routing::get;
 use axum::{Json, Router};
-use ballet_listener::serving::{ListenerLimits, serve};
+use ballet_http::serving::{ListenerLimits, serve};
 use metrics::Gauge;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
@@ -62,8 +62,12 @@ async fn ready(State(parts): State<PrivateState>) -> (StatusCode, Json<Readiness
 
 async fn render_metrics(State(parts): State<PrivateState>) -> String {
     let set = |gauge: Gauge, holds: bool| gauge.set(if holds { 1.0 } else { 0.0 });
+    let gate = parts.current.get();
     set(metrics::gauge!("gateway_ready"), readiness(&parts).ready);
-    set(metrics::gauge!("gateway_keys_old"), parts.current.get().sign_in.has_old_keys());
+    set(metrics::gauge!("gateway_keys_old"), gate.sign_in.has_old_keys());
+    if let Some(database) = &gate.lasting.database {
+        set(metrics::gauge!("gateway_database_away"), database.is_away());
+    }
     parts.metrics.render()
 }
 

@@ -5,11 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_listener::accepting::accept;
-use ballet_listener::head_timer::HeadTimer;
-use ballet_listener::holding_body::HoldingBody;
-use ballet_listener::lingering_body::{LONGEST, MOST};
-use ballet_listener::patient_stream::PatientStream;
+use ballet_http::accepting::accept;
+use ballet_http::head_timer::HeadTimer;
+use ballet_http::holding_body::HoldingBody;
+use ballet_http::limits::{CountGuard, LiveCounts, network};
+use ballet_http::lingering_body::{LONGEST, MOST};
+use ballet_http::patient_stream::PatientStream;
 use http_body_util::BodyExt;
 use hyper::StatusCode;
 use hyper::server::conn::http1;
@@ -25,10 +26,8 @@ use crate::config::file::Limits;
 use crate::door::withholding_stream::WithholdingStream;
 use crate::gate::exchange::Exchange;
 use crate::gate::in_force::{CurrentGate, Gate};
-use crate::gate::peer::network;
 use crate::gate::serve::serve;
 use crate::http::problem::Problem;
-use crate::limits::counts::{CountGuard, LiveCounts};
 
 /// With fewer headers than this the gateway reads on, and its refusal has their number. With more hyper stops reading:
 /// memory for this many is reserved for each request.
@@ -165,8 +164,7 @@ fn place(
     if config.listen.trusted_proxies.contains(&peer.ip().to_canonical()) {
         return Ok(None);
     }
-    let network = network(peer.ip().to_canonical());
-    let counted = addresses.count(network, config.limits.address_connections);
+    let counted = addresses.count(network(peer.ip()), config.limits.address_connections);
     counted.map(Some).ok_or(NoRoom::Address)
 }
 

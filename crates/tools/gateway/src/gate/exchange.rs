@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use ballet_http::limits::WindowCount;
 use hyper::{Method, Request, StatusCode};
 
 use crate::gate::route_metrics::RouteMetrics;
@@ -11,7 +12,7 @@ use crate::gate::table::RouteTarget;
 use crate::http::headers::{REQUEST_ID, single};
 use crate::http::ids::request_id;
 use crate::http::trace::RequestTrace;
-use crate::limits::verdict::{Policy, RateVerdict};
+use crate::limits::policy::Policy;
 
 /// The target of the access log.
 const ACCESS: &str = "access";
@@ -26,7 +27,7 @@ pub(crate) struct Exchange<'a> {
     pub(crate) client: Option<Arc<str>>,
     /// The route, page or document that serves it.
     pub(crate) target: Option<RouteTarget<'a>>,
-    pub(crate) limited: Option<(&'a Policy, RateVerdict)>,
+    pub(crate) limited: Option<(&'a Policy, WindowCount)>,
     method: Method,
     path: String,
     begun: Instant,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_listener::lingering_body::LingeringBody;
+use ballet_http::lingering_body::LingeringBody;
 use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Incoming};
 use hyper::http::uri::PathAndQuery;

@@ -14,7 +14,7 @@ use crate::gate::in_flight::InFlight;
 use crate::gate::table::RouteTable;
 use crate::idempotency::keys_in_use::KeysInUse;
 use crate::limits::at_once::ClientRequests;
-use crate::limits::limiter::Limiter;
+use crate::limits::policy::RateCounts;
 use crate::openapi::assemble;
 use crate::store::database::Database;
 use crate::upstream::service::UpstreamService;
@@ -23,7 +23,7 @@ use crate::upstream::service::UpstreamService;
 #[derive(Debug, Clone)]
 pub(crate) struct ProcessState {
     pub(crate) database: Option<Arc<Database>>,
-    pub(crate) limiter: Arc<Limiter>,
+    pub(crate) rates: Arc<RateCounts>,
     pub(crate) at_once: ClientRequests,
     pub(crate) refused: Arc<RefusedSignIns>,
     pub(crate) in_flight: InFlight,

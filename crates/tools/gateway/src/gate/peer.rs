@@ -1,7 +1,8 @@
 //! The origin of a request.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
+use ballet_http::limits::network;
 use hyper::HeaderMap;
 
 /// Returns the client's address. Behind trusted proxies it is the last one in `X-Forwarded-For` that is not a proxy.
@@ -29,17 +30,6 @@ pub(crate) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> I
 /// Returns the name by which limits count a client that has not signed in.
 pub(crate) fn client_name(address: IpAddr) -> String {
     format!("ip:{}", network(address))
-}
-
-/// Returns the network of an address: for IPv6 the /64, which a home has as a whole.
-pub(crate) fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-    }
 }
 
 #[cfg(test)]

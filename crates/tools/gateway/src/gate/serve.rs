@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use ballet_listener::lingering_body::LingeringBody;
+use ballet_http::lingering_body::LingeringBody;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
@@ -37,8 +37,8 @@ pub(crate) async fn serve(
     let mut answer = outcome.unwrap_or_else(|problem| problem.answer(&exchange.id));
     let headers = answer.headers_mut();
     set(headers, REQUEST_ID, &exchange.id);
-    if let Some((policy, verdict)) = &exchange.limited {
-        verdict.write(policy, headers);
+    if let Some((policy, count)) = &exchange.limited {
+        policy.write(*count, headers);
     }
     if config.cors.is_some() {
         cors::write(origin, headers);
@@ -77,10 +77,9 @@ async fn decide<'gate>(
         None => peer::client_name(exchange.address).into(),
     };
     if let Some(policy) = &access.policy {
-        let verdict = gate.lasting.limiter.take(&policy.rate, &client);
-        let refused = (!verdict.allowed).then(|| verdict.problem(&policy.rate));
-        exchange.limited = Some((policy, verdict));
-        refused.map_or(Ok(()), Err)?;
+        let count = policy.count(&gate.lasting.rates, &client);
+        exchange.limited = Some((policy, count));
+        policy.check(count)?;
     }
     let most = gate.config.limits.client_requests;
     let under_way = Arc::new(at_once::begin(&gate.lasting.at_once, client, most)?);
@@ -110,11 +109,10 @@ async fn identify(
         return Ok(Some(known));
     }
     let (refused, limits) = (&gate.lasting.refused, &gate.config.limits);
-    let address = peer::client_name(exchange.address);
-    refused.check(limits, &address)?;
+    refused.check(limits, exchange.address)?;
     let identified = gate.sign_in.identify(headers).await;
     if matches!(&identified, Err(wrong) if wrong.is_guess) {
-        refused.note(limits, &address);
+        refused.note(limits, exchange.address);
     }
     identified.map_err(|wrong| wrong.problem)
 }

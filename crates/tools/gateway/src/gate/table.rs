@@ -13,7 +13,7 @@ use crate::gate::document::ServedText;
 use crate::gate::route_metrics::RouteMetrics;
 use crate::http::path::{PathPattern, begins_with};
 use crate::http::problem::Problem;
-use crate::limits::verdict::Policy;
+use crate::limits::policy::Policy;
 use crate::openapi::components::object;
 use crate::openapi::reference;
 use crate::upstream::service::UpstreamService;

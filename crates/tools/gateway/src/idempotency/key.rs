@@ -83,5 +83,15 @@ mod tests {
         headers.insert("accept", HeaderValue::from_static("text/plain"));
         let hash = fingerprint(&Method::POST, "/a?b=c", &headers, b"x");
         assert_eq!(hex(&hash), "09048a37054a8f6c693217724caded492eac09d7f18f7056f24c444a4413a335");
+        // Under another condition it is another request.
+        let mut hashes = vec![hash];
+        for (condition, value) in CONDITIONS.iter().flat_map(|name| [(name, "1"), (name, "2")]) {
+            headers.insert(*condition, HeaderValue::from_static(value));
+            hashes.push(fingerprint(&Method::POST, "/a?b=c", &headers, b"x"));
+            headers.remove(*condition);
+        }
+        hashes.sort_unstable();
+        hashes.dedup();
+        assert_eq!(hashes.len(), 1 + 2 * CONDITIONS.len());
     }
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ballet_http::limits::{CountGuard, LiveCounts};
 use hyper::StatusCode;
 
 use crate::http::problem::Problem;
-use crate::limits::counts::{CountGuard, LiveCounts};
 
 /// The requests in progress of each client.
 pub(crate) type ClientRequests = LiveCounts<Arc<str>>;

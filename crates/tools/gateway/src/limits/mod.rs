@@ -1,6 +1,4 @@
 //! Limits on the number of a client's requests.
 
 pub(crate) mod at_once;
-pub(crate) mod counts;
-pub(crate) mod limiter;
-pub(crate) mod verdict;
+pub(crate) mod policy;

@@ -8,3 +8,4 @@ mod prose;
 pub(crate) mod reference;
 pub(crate) mod refusals;
 pub(crate) mod source;
+mod type_in_words;

@@ -2,15 +2,16 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 
 use crate::openapi::components::object;
 use crate::openapi::operation::METHODS;
-use crate::openapi::prose::{escaped, inline, prose};
+use crate::openapi::prose::{inline, prose};
+use crate::openapi::type_in_words::{code, joined, type_of};
 
 const STYLE: &str = include_str!("reference.css");
-const SCHEMAS: &str = "#/components/schemas/";
 
 /// Returns the page's Content-Security-Policy: only its own style may load.
 pub(crate) fn policy() -> String {
@@ -23,120 +24,153 @@ pub(crate) fn policy() -> String {
 
 /// Returns the page.
 pub(crate) fn page(document: &Value) -> String {
-    let info = &document["info"];
-    let title = escaped(text(&info["title"]));
-    let mut contents = String::new();
-    let mut main = format!("<h1>{title}</h1>{}", prose(text(&info["description"])));
-    main += "<p><a href=\"openapi.json\">openapi.json</a> has all of this for programs.</p>";
-    sign_in(&document["components"]["securitySchemes"], &mut main);
-    for tag in document["tags"].as_array().into_iter().flatten() {
-        let name = text(&tag["name"]);
-        let id = format!("tag-{}", escaped(name));
-        contents += &format!("<li><a href=\"#{id}\">{}</a><ul>", escaped(name));
-        main += &format!("<h2 id=\"{id}\">{}</h2>", escaped(name));
-        main += &prose(text(&tag["description"]));
-        for (path, item) in object(&document["paths"]) {
-            let operations = METHODS.iter().filter_map(|method| Some((method, item.get(method)?)));
-            for (method, operation) in operations.filter(|(_, one)| one["tags"][0] == name) {
-                let heading = heading(method, path);
-                let id = format!("do-{}", escaped(text(&operation["operationId"])));
-                contents += &format!("<li><a href=\"#{id}\">{heading}</a></li>");
-                let title = inline(text(&operation["summary"]));
-                let title = format!("{heading} <span class=\"title\">{title}</span>");
-                main += &folded_section(&id, &title, &described(operation));
+    let (info, components) = (&document["info"], &document["components"]);
+    let title = text(&info["title"]);
+    let tags: Vec<&Value> = document["tags"].as_array().into_iter().flatten().collect();
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                nav aria-label="Contents" {
+                    a.skip href="#main" { "To the text" }
+                    ul {
+                        @for tag in &tags { (contents(document, text(&tag["name"]))) }
+                        li { a href="#schemas" { "Schemas" } }
+                    }
+                }
+                main #main {
+                    h1 { (title) }
+                    (prose(text(&info["description"])))
+                    p { a href="openapi.json" { "openapi.json" } " has all of this for programs." }
+                    (sign_in(&components["securitySchemes"]))
+                    @for tag in &tags { (group(document, tag)) }
+                    h2 #schemas { "Schemas" }
+                    @for (name, schema) in object(&components["schemas"]) {
+                        (folded_section(&format!("schema-{name}"), &html! { code { (name) } }, &schema_in_full(schema)))
+                    }
+                }
             }
         }
-        contents += "</ul></li>";
-    }
-    contents += "<li><a href=\"#schemas\">Schemas</a></li>";
-    main += "<h2 id=\"schemas\">Schemas</h2>";
-    for (name, schema) in object(&document["components"]["schemas"]) {
-        let id = format!("schema-{}", escaped(name));
-        main += &folded_section(
-            &id,
-            &format!("<code>{}</code>", escaped(name)),
-            &schema_in_full(schema),
-        );
-    }
-    format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>{title}</title><style>{STYLE}</style></head><body>\
-         <nav aria-label=\"Contents\"><a class=\"skip\" href=\"#main\">To the text</a>\
-         <ul>{contents}</ul></nav><main id=\"main\">{main}</main></body></html>\n"
-    )
+    };
+    page.into_string()
 }
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-fn heading(method: &str, path: &str) -> String {
-    let name = method.to_uppercase();
-    format!("<span class=\"method {method}\">{name}</span> <code>{}</code>", escaped(path))
+/// Returns the operations of a tag, each with its method and path.
+fn operations<'a>(
+    document: &'a Value,
+    tag: &'a str,
+) -> impl Iterator<Item = (&'static str, &'a str, &'a Value)> {
+    let of_path = |(path, item): (&'a String, &'a Value)| {
+        let operations = METHODS.iter().filter_map(|method| Some((*method, item.get(method)?)));
+        operations.map(move |(method, operation)| (method, path.as_str(), operation))
+    };
+    object(&document["paths"]).flat_map(of_path).filter(move |(.., one)| one["tags"][0] == tag)
+}
+
+/// Links to the operations of a tag.
+fn contents(document: &Value, tag: &str) -> Markup {
+    html! {
+        li {
+            a href={ "#tag-" (tag) } { (tag) }
+            ul { @for (method, path, operation) in operations(document, tag) {
+                li { a href={ "#do-" (text(&operation["operationId"])) } { (heading(method, path)) } }
+            } }
+        }
+    }
+}
+
+/// Shows a tag with its operations.
+fn group(document: &Value, tag: &Value) -> Markup {
+    let name = text(&tag["name"]);
+    html! {
+        h2 id={ "tag-" (name) } { (name) }
+        (prose(text(&tag["description"])))
+        @for (method, path, operation) in operations(document, name) {
+            @let id = format!("do-{}", text(&operation["operationId"]));
+            @let title = html! { (heading(method, path)) " " span.title { (inline(text(&operation["summary"]))) } };
+            (folded_section(&id, &title, &described(operation)))
+        }
+    }
+}
+
+fn heading(method: &str, path: &str) -> Markup {
+    html! { span.method.(method) { (method.to_uppercase()) } " " code { (path) } }
 }
 
 /// Returns a folded section. The id is inside, since browsers open the section around a link's target.
-fn folded_section(id: &str, title: &str, inner: &str) -> String {
-    format!("<details><summary>{title}</summary><div id=\"{id}\">{inner}</div></details>")
+fn folded_section(id: &str, title: &Markup, inner: &Markup) -> Markup {
+    html! { details { summary { (title) } div id=(id) { (inner) } } }
 }
 
-fn sign_in(schemes: &Value, main: &mut String) {
-    for (name, scheme) in object(schemes) {
-        let header = match scheme["name"].as_str() {
-            Some(header) => format!("{header}: ..."),
-            None => "Authorization: Bearer ...".to_owned(),
-        };
-        let (name, header) = (escaped(name), escaped(&header));
-        *main += &format!("<h3>Sign in: {name}</h3><p><code>{header}</code></p>");
-        *main += &prose(text(&scheme["description"]));
-    }
-}
-
-fn described(operation: &Value) -> String {
-    let mut made = prose(text(&operation["description"]));
-    made += &format!("<p class=\"soft\">{}</p>", audience(&operation["security"]));
-    if let Some(parameters) = operation["parameters"].as_array() {
-        let rows = parameters.iter().map(|one| {
-            let place = format!("{}{}", text(&one["in"]), optional(one["required"] == true));
-            row(&escaped(text(&one["name"])), &place, &type_of(&one["schema"]), one)
-        });
-        made += &table("Parameters", rows);
-    }
-    for (kind, media) in object(&operation["requestBody"]["content"]) {
-        let (kind, schema) = (escaped(kind), type_of(&media["schema"]));
-        made += &format!("<h3>Body</h3><p>{kind}: {schema}</p>");
-        if let Some(example) = media.get("example") {
-            let example = serde_json::to_string_pretty(example).unwrap_or_default();
-            made += &format!("<pre tabindex=\"0\">{}</pre>", escaped(&example));
+fn sign_in(schemes: &Value) -> Markup {
+    html! {
+        @for (name, scheme) in object(schemes) {
+            @let header = scheme["name"].as_str().map_or_else(
+                || "Authorization: Bearer ...".to_owned(),
+                |header| format!("{header}: ..."),
+            );
+            h3 { "Sign in: " (name) }
+            p { code { (header) } }
+            (prose(text(&scheme["description"])))
         }
     }
-    let rows = object(&operation["responses"]).map(|(status, answer)| {
-        let types = object(&answer["content"]).map(|(kind, media)| {
-            let event =
-                &media["schema"]["contentSchema"]["items"]["properties"]["data"]["contentSchema"];
-            let event = (!event.is_null()).then(|| format!(", events of {}", type_of(event)));
-            format!("{}: {}{}", escaped(kind), type_of(&media["schema"]), event.unwrap_or_default())
-        });
-        row(&escaped(status), "", &types.collect::<Vec<_>>().join("<br>"), answer)
-    });
-    made + &table("Answers", rows)
+}
+
+fn described(operation: &Value) -> Markup {
+    let parameter = |one: &Value| {
+        let place = format!("{}{}", text(&one["in"]), optional(one["required"] == true));
+        row(text(&one["name"]), &place, &type_of(&one["schema"]), one)
+    };
+    let answer =
+        |(status, answer): (&String, &Value)| row(status, "", &contents_of(answer), answer);
+    html! {
+        (prose(text(&operation["description"])))
+        p.soft { (audience(&operation["security"])) }
+        @if let Some(parameters) = operation["parameters"].as_array() {
+            (table("Parameters", parameters.iter().map(parameter)))
+        }
+        @for (kind, media) in object(&operation["requestBody"]["content"]) {
+            h3 { "Body" }
+            p { (kind) ": " (type_of(&media["schema"])) }
+            @if let Some(example) = media.get("example") { pre tabindex="0" { (format!("{example:#}")) } }
+        }
+        (table("Answers", object(&operation["responses"]).map(answer)))
+    }
+}
+
+/// Returns the types of an answer, each in a line.
+fn contents_of(answer: &Value) -> Markup {
+    html! {
+        @for (at, (kind, media)) in object(&answer["content"]).enumerate() {
+            @if at > 0 { br; }
+            (kind) ": " (type_of(&media["schema"]))
+            @let event = &media["schema"]["contentSchema"]["items"]["properties"]["data"]["contentSchema"];
+            @if !event.is_null() { ", events of " (type_of(event)) }
+        }
+    }
 }
 
 /// Returns who may use an operation.
-fn audience(security: &Value) -> String {
+fn audience(security: &Value) -> Markup {
     let choices: Vec<&Value> = security.as_array().into_iter().flatten().collect();
     let scopes = choices.iter().flat_map(|choice| object(choice)).next();
-    let scopes: Vec<String> = scopes
-        .and_then(|(_, scopes)| scopes.as_array())
-        .into_iter()
-        .flatten()
-        .map(|scope| format!("<code>{}</code>", escaped(text(scope))))
-        .collect();
-    match (choices.is_empty(), scopes.is_empty()) {
-        (true, _) => "For everybody.".to_owned(),
-        (false, true) => "For everybody who signs in.".to_owned(),
-        (false, false) => format!("For those who sign in with {}.", scopes.join(" and ")),
+    let scopes = scopes.and_then(|(_, scopes)| scopes.as_array()).map_or(&[][..], Vec::as_slice);
+    html! {
+        @match (choices.is_empty(), scopes.is_empty()) {
+            (true, _) => "For everybody.",
+            (false, true) => "For everybody who signs in.",
+            (false, false) => { "For those who sign in with " (joined(scopes.iter().map(code), " and ")) "." },
+        }
     }
 }
 
@@ -144,97 +178,33 @@ fn optional(is_required: bool) -> &'static str {
     if is_required { "" } else { ", optional" }
 }
 
-fn table(title: &str, rows: impl Iterator<Item = String>) -> String {
-    format!("<h3>{title}</h3><table>{}</table>", rows.collect::<String>())
+fn table(title: &str, rows: impl Iterator<Item = Markup>) -> Markup {
+    html! { h3 { (title) } table { @for row in rows { (row) } } }
 }
 
 /// `about` has a description.
-fn row(name: &str, place: &str, kind: &str, about: &Value) -> String {
-    let place = match place {
-        "" => String::new(),
-        place => format!(" <span class=\"soft\">{}</span>", escaped(place)),
-    };
-    let about = prose(text(&about["description"]));
-    format!(
-        "<tr><th scope=\"row\"><code>{name}</code>{place}</th><td>{about}<p class=\"soft\">{kind}</p></td></tr>"
-    )
+fn row(name: &str, place: &str, kind: &Markup, about: &Value) -> Markup {
+    html! {
+        tr {
+            th scope="row" { code { (name) } @if !place.is_empty() { " " span.soft { (place) } } }
+            td { (prose(text(&about["description"]))) p.soft { (kind) } }
+        }
+    }
 }
 
-fn schema_in_full(schema: &Value) -> String {
-    let mut made = prose(text(&schema["description"]));
-    let is_object = schema["properties"].is_object();
-    if !is_object {
-        made += &format!("<p>{}</p>", type_of(schema));
-    }
+fn schema_in_full(schema: &Value) -> Markup {
     let required = schema["required"].as_array();
-    let rows = object(&schema["properties"]).map(|(name, one)| {
+    let field = |(name, one): (&String, &Value)| {
         let is_required =
             required.is_some_and(|all| all.iter().any(|known| known == name.as_str()));
         let place = optional(is_required).trim_start_matches(", ");
-        row(&escaped(name), place, &type_of(one), one)
-    });
-    if is_object {
-        made += &table("Fields", rows);
-    }
-    made
-}
-
-/// Returns a type in one line, with links to named ones.
-fn type_of(schema: &Value) -> String {
-    if let Some(name) = schema["$ref"].as_str().and_then(|place| place.strip_prefix(SCHEMAS)) {
-        let name = escaped(name);
-        return format!("<a href=\"#schema-{name}\">{name}</a>");
-    }
-    for (keyword, word) in [("anyOf", " or "), ("oneOf", " or "), ("allOf", " and ")] {
-        if let Some(all) = schema[keyword].as_array() {
-            return all.iter().map(type_of).collect::<Vec<_>>().join(word);
-        }
-    }
-    if let Some(texts) = schema["enum"].as_array() {
-        let texts = texts.iter().map(|one| format!("<code>{}</code>", escaped(&plain(one))));
-        return texts.collect::<Vec<_>>().join(" or ");
-    }
-    let kind = match &schema["type"] {
-        Value::Array(kinds) => kinds.iter().map(text).collect::<Vec<_>>().join(" or "),
-        kind => text(kind).to_owned(),
+        row(name, place, &type_of(one), one)
     };
-    let kind = match kind.as_str() {
-        "" if !schema["const"].is_null() => format!("`{}`", plain(&schema["const"])),
-        "" => "anything".to_owned(),
-        _ => kind,
-    };
-    let mut made = inline(&kind);
-    if schema["items"].is_object() {
-        made += &format!(" of {}", type_of(&schema["items"]));
+    html! {
+        (prose(text(&schema["description"])))
+        @if schema["properties"].is_object() { (table("Fields", object(&schema["properties"]).map(field))) }
+        @else { p { (type_of(schema)) } }
     }
-    let fields = object(&schema["properties"]);
-    let fields =
-        fields.map(|(name, one)| format!("<code>{}</code>: {}", escaped(name), type_of(one)));
-    let fields = fields.collect::<Vec<_>>().join(", ");
-    if !fields.is_empty() {
-        made += &format!(" ({fields})");
-    }
-    for (keyword, word) in [
-        ("format", ""),
-        ("minimum", "from "),
-        ("maximum", "to "),
-        ("minLength", "at least this long: "),
-        ("maxLength", "at most this long: "),
-        ("minItems", "at least this many: "),
-        ("maxItems", "at most this many: "),
-        ("pattern", "like "),
-        ("default", "if it is missing: "),
-    ] {
-        if let Some(value) = schema.get(keyword) {
-            made += &format!(", {word}<code>{}</code>", escaped(&plain(value)));
-        }
-    }
-    made
-}
-
-/// Returns a text without its quotes; anything else as JSON.
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 #[cfg(test)]
@@ -263,7 +233,7 @@ mod tests {
         let page = page(&document);
         for part in [
             "<title>A &lt;b&gt;shop&lt;/b&gt;</title>",
-            "<ol><li>Buy <code>it</code>.</li><li>Wait.</li></ol>",
+            "<ol>\n<li>Buy <code>it</code>.</li>\n<li>Wait.</li>\n</ol>",
             "<a href=\"#do-read\">",
             "<div id=\"do-read\">",
             "For those who sign in with <code>orders:read</code>.",

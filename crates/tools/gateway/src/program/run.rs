@@ -10,7 +10,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_appender::non_blocking::ErrorCounter;
 
-use crate::auth::refused_sign_ins::RefusedSignIns;
 use crate::config::file::Config;
 use crate::config::read::read;
 use crate::door::{private, public};
@@ -18,7 +17,6 @@ use crate::gate::in_flight::InFlight;
 use crate::gate::in_force::{CurrentGate, Gate, ProcessState};
 use crate::idempotency::keys_in_use::KeysInUse;
 use crate::limits::at_once::ClientRequests;
-use crate::limits::limiter::Limiter;
 use crate::program::{logging, measures};
 use crate::store::database::Database;
 
@@ -75,10 +73,10 @@ async fn run(
     let database = database.transpose()?.map(Arc::new);
     let (stop, stopping) = watch::channel(false);
     let lasting = ProcessState {
-        limiter: Arc::new(Limiter::new()),
+        rates: Arc::default(),
         at_once: ClientRequests::default(),
         database: database.clone(),
-        refused: Arc::new(RefusedSignIns::new()),
+        refused: Arc::default(),
         in_flight: InFlight::new(),
         underway: KeysInUse::default(),
         stopping: stopping.clone(),

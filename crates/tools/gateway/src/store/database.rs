@@ -136,7 +136,6 @@ impl Database {
             _ => {}
         }
         *last = said;
-        metrics::gauge!("gateway_database_away").set(if failure.is_some() { 1.0 } else { 0.0 });
     }
 
     /// Creates the tables as soon as the database can be reached. Then it checks the connection regularly, and removes

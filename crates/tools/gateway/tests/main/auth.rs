@@ -34,10 +34,9 @@ async fn refused(gateway: &Gateway, token: &str, sentence: &str) {
 
 #[tokio::test]
 async fn a_token_signs_in_and_the_service_is_told_who() {
-    let (service, folder) = (TestService::ok().await, Folder::new());
+    let service = TestService::ok().await;
     let (ed, rsa) = (SigningKey::ed25519("ed"), SigningKey::rsa("rsa"));
-    folder.write("jwks.json", &set(&[&ed, &rsa]));
-    let gateway = Gateway::start(&folder, &(jwt() + &routes(&service))).await;
+    let gateway = Gateway::start_with_keys(&[&ed, &rsa], &(jwt() + &routes(&service))).await;
     for key in [&ed, &rsa] {
         let token = key.token(&claims("alice", "a:read b:read"));
         assert_eq!(get(&gateway, "/a", &token).await.status(), 200);
@@ -55,10 +54,9 @@ async fn a_token_signs_in_and_the_service_is_told_who() {
 
 #[tokio::test]
 async fn a_scope_that_is_missing_is_named() {
-    let (service, folder) = (TestService::ok().await, Folder::new());
+    let service = TestService::ok().await;
     let key = SigningKey::ed25519("ed");
-    folder.write("jwks.json", &set(&[&key]));
-    let gateway = Gateway::start(&folder, &(jwt() + &routes(&service))).await;
+    let gateway = Gateway::start_with_keys(&[&key], &(jwt() + &routes(&service))).await;
     let token = key.token(&claims("bob", "b:read a:readx"));
     let answer = get(&gateway, "/a", &token).await;
     let challenge = answer.headers()["www-authenticate"].clone();
@@ -73,13 +71,13 @@ async fn a_scope_that_is_missing_is_named() {
 
 #[tokio::test]
 async fn a_wide_scope_has_what_it_includes_and_nothing_else() {
-    let (service, folder) = (TestService::ok().await, Folder::new());
+    let service = TestService::ok().await;
     let key = SigningKey::ed25519("ed");
-    folder.write("jwks.json", &set(&[&key]));
     let wide = "[[scope]]\nname = \"a:all\"\nincludes = [\"a:read\", \"a:write\"]\n";
     let other = "[[route]]\nprefix = \"/c\"\nmethods = [\"GET\"]\nupstream = \"a\"\n\
                  scopes = [\"c:read\"]\n";
-    let gateway = Gateway::start(&folder, &(jwt() + wide + &routes(&service) + other)).await;
+    let gateway =
+        Gateway::start_with_keys(&[&key], &(jwt() + wide + &routes(&service) + other)).await;
     let token = key.token(&claims("support", "a:all"));
     assert_eq!(get(&gateway, "/a", &token).await.status(), 200);
     assert_eq!(service.got()[0].header("x-ballet-scopes"), Some("a:all"), "as the token has it");
@@ -92,11 +90,10 @@ async fn a_wide_scope_has_what_it_includes_and_nothing_else() {
 
 #[tokio::test]
 async fn each_kind_of_bad_token_is_refused() {
-    let (service, folder) = (TestService::ok().await, Folder::new());
+    let service = TestService::ok().await;
     let (key, rsa, stranger) =
         (SigningKey::ed25519("ed"), SigningKey::rsa("rsa"), SigningKey::ed25519("ed"));
-    folder.write("jwks.json", &set(&[&key, &rsa]));
-    let gateway = Gateway::start(&folder, &(jwt() + &routes(&service))).await;
+    let gateway = Gateway::start_with_keys(&[&key, &rsa], &(jwt() + &routes(&service))).await;
     let good = claims("alice", "a:read");
     let with = |name: &str, value: Value| {
         let mut claims = good.clone();
@@ -190,7 +187,7 @@ async fn becomes(gateway: &Gateway, token: &str, status: u16) {
 
 #[tokio::test]
 async fn t228_keys_change_without_a_restart() {
-    let (service, folder) = (TestService::ok().await, Folder::new());
+    let service = TestService::ok().await;
     let (old, new) = (SigningKey::ed25519("old"), SigningKey::ed25519("new"));
     let keys = Arc::new(Mutex::new(set(&[&old])));
     let served = Arc::clone(&keys);
@@ -200,11 +197,12 @@ async fn t228_keys_change_without_a_restart() {
     })
     .await;
     let jwt = jwt().replace("jwks.json", &login.address) + "refresh = \"1s\"\n";
-    let gateway = Gateway::start(&folder, &(jwt + &routes(&service))).await;
+    let gateway = Gateway::start(&(jwt + &routes(&service))).await;
     let (by_old, by_new) =
         (old.token(&claims("alice", "a:read")), new.token(&claims("alice", "a:read")));
     becomes(&gateway, &by_old, 200).await;
     becomes(&gateway, &by_new, 401).await;
+    gateway.private_says("/metrics", 200, "gateway_keys_old 0").await;
     *keys.lock().unwrap() = set(&[&old, &new]);
     becomes(&gateway, &by_new, 200).await;
     becomes(&gateway, &by_old, 200).await;
@@ -217,8 +215,11 @@ async fn t228_keys_change_without_a_restart() {
     .await
     .unwrap();
     assert_eq!(get(&gateway, "/a", &by_new).await.status(), 200);
+    gateway.private_says("/metrics", 200, "gateway_keys_old 1").await;
+    gateway.private_says("/readyz", 200, "\"keys\":\"old: ").await;
     // A removed key is no longer valid.
     *keys.lock().unwrap() = set(&[&new]);
+    gateway.private_says("/metrics", 200, "gateway_keys_old 0").await;
     becomes(&gateway, &by_old, 401).await;
     becomes(&gateway, &by_new, 200).await;
 }
@@ -229,7 +230,7 @@ async fn a_token_that_was_accepted_ends_with_its_key_and_with_its_time() {
     let (key, other) = (SigningKey::ed25519("ed"), SigningKey::ed25519("ed"));
     folder.write("jwks.json", &set(&[&key]));
     let jwt = jwt() + "refresh = \"1s\"\nleeway = \"1s\"\n";
-    let gateway = Gateway::start(&folder, &(jwt + &routes(&service))).await;
+    let gateway = Gateway::start_in(&folder, &(jwt + &routes(&service))).await;
     let token = key.token(&claims("alice", "a:read"));
     becomes(&gateway, &token, 200).await;
     // A different key with the same name.
@@ -247,11 +248,11 @@ async fn a_token_that_was_accepted_ends_with_its_key_and_with_its_time() {
 
 #[tokio::test]
 async fn a_key_set_that_is_away_at_the_start_is_awaited() {
-    let (service, folder) = (TestService::ok().await, Folder::new());
+    let service = TestService::ok().await;
     let key = SigningKey::ed25519("ed");
     let (socket, address) = reserved();
     let jwt = jwt().replace("jwks.json", &format!("http://{address}")) + "refresh = \"1s\"\n";
-    let gateway = Gateway::start(&folder, &(jwt + &routes(&service))).await;
+    let gateway = Gateway::start(&(jwt + &routes(&service))).await;
     let token = key.token(&claims("alice", "a:read"));
     problem(get(&gateway, "/a", &token).await, 503).await;
     gateway.private_says("/readyz", 503, "not read yet").await;
@@ -263,7 +264,7 @@ async fn a_key_set_that_is_away_at_the_start_is_awaited() {
 
 #[tokio::test]
 async fn a_key_server_that_says_nothing_is_asked_once_for_all_and_does_not_stop_a_stop() {
-    let (service, folder) = (TestService::ok().await, Folder::new());
+    let service = TestService::ok().await;
     let (address, mut connections) = raw::connections().await;
     let jwt = jwt().replace("jwks.json", &address);
     let config = format!("[limits]\nrefused_sign_ins = 1000000\n{jwt}{}", routes(&service));
@@ -274,7 +275,7 @@ async fn a_key_server_that_says_nothing_is_asked_once_for_all_and_does_not_stop_
         let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", keys.len());
         login.write_all((head + &keys).as_bytes()).await.unwrap();
     };
-    let (mut gateway, ()) = tokio::join!(Gateway::start(&folder, &config), answers);
+    let (mut gateway, ()) = tokio::join!(Gateway::start(&config), answers);
     let unknown = async |kid: &str| {
         let token = SigningKey::ed25519(kid).token(&claims("alice", "a:read"));
         problem(get(&gateway, "/a", &token).await, 401).await
@@ -295,12 +296,12 @@ async fn a_key_server_that_says_nothing_is_asked_once_for_all_and_does_not_stop_
 
 #[tokio::test]
 async fn an_api_key_signs_in_and_only_its_hash_is_stored() {
-    let (service, folder) = (TestService::ok().await, Folder::new());
+    let service = TestService::ok().await;
     let (good, printed, error) = command(&["api-key", "mobile", "--scopes", "a:read"]);
     assert!(good, "{error}");
     let (key, stanza) = printed.split_once("\n\n").unwrap();
     assert!(!stanza.contains(key.split_once('.').unwrap().1));
-    let gateway = Gateway::start(&folder, &format!("{stanza}{}", routes(&service))).await;
+    let gateway = Gateway::start(&format!("{stanza}{}", routes(&service))).await;
     let get = async |path: &str, key: &str| {
         Client::new().get(gateway.at(path)).header("x-api-key", key).send().await.unwrap()
     };
@@ -325,9 +326,8 @@ async fn t228_an_api_key_is_replaced_by_a_second_one_of_the_client_without_a_res
         (key.to_owned(), stanza.to_owned())
     };
     let ((old, old_stanza), (new, new_stanza)) = (new_key(), new_key());
-    let listen = "[listen]\npublic = \"127.0.0.1:0\"\nprivate = \"127.0.0.1:0\"\n";
-    let config = |keys: &str| format!("{listen}{keys}{}", routes(&service));
-    let gateway = Gateway::start(&folder, &format!("{old_stanza}{}", routes(&service))).await;
+    let config = |keys: &str| format!("{keys}{}", routes(&service));
+    let gateway = Gateway::start_in(&folder, &config(&old_stanza)).await;
     let client = Client::new();
     let status = async |key: &str| {
         let get = client.get(gateway.at("/a")).header("x-api-key", key);
@@ -336,8 +336,7 @@ async fn t228_an_api_key_is_replaced_by_a_second_one_of_the_client_without_a_res
     assert_eq!((status(&old).await, status(&new).await), (200, 401));
     let keys = [format!("{old_stanza}\n{new_stanza}"), new_stanza];
     for (at, (keys, expected)) in keys.iter().zip([(200, 200), (401, 200)]).enumerate() {
-        folder.write("gateway.toml", &config(keys));
-        gateway.signal("-HUP");
+        gateway.reload(&folder, &config(keys));
         let read = format!("gateway_reloads_total{{outcome=\"ok\"}} {}", at + 1);
         gateway.private_says("/metrics", 200, &read).await;
         assert_eq!((status(&old).await, status(&new).await), expected);
@@ -356,7 +355,7 @@ async fn development_tokens_and_keys_work_together() {
     assert!(command(&["keys", keys]).0);
     assert!(command(&["keys", keys]).2.contains("--rotate adds a key"));
     let jwt = jwt().replace("jwks.json", "keys/jwks.json");
-    let gateway = Gateway::start(&folder, &(jwt + &routes(&service))).await;
+    let gateway = Gateway::start_in(&folder, &(jwt + &routes(&service))).await;
     let file = folder.path().join("gateway.toml");
     let make = || {
         let file = file.to_str().unwrap();

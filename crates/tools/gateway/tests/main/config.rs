@@ -179,30 +179,6 @@ fn what_is_in_force_is_printed_without_secrets_and_can_be_read_again() {
 const SHOP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/shop.toml");
 
 #[test]
-fn the_shops_own_file_is_in_order_once_there_are_keys() {
-    let folder = Folder::new();
-    let documents = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/openapi");
-    let text = std::fs::read_to_string(SHOP).unwrap().replace("../../../docs/openapi", documents);
-    let text = text.replace("env:GATEWAY_DATABASE_URL", "postgres://gateway@localhost/gateway");
-    let text = text.replace("env:GATEWAY_SECRET_{upstream}", "file:{upstream}.secret");
-    for name in text.lines().filter_map(|line| line.strip_prefix("name = \"")) {
-        let file = name.trim_end_matches('"').to_owned() + ".secret";
-        folder.write(&file, "a-secret-of-thirty-two-characters");
-    }
-    let file = folder.write("shop.toml", &text);
-    let (good, _, error) = command(&["check", file.to_str().unwrap()]);
-    let keys = folder.path().join("keys");
-    assert!(!good);
-    let advice =
-        format!("`ballet-gateway keys {}` makes a key set for development", keys.display());
-    assert!(error.contains("keys/jwks.json cannot be read") && error.contains(&advice), "{error}");
-    assert!(command(&["keys", keys.to_str().unwrap()]).0);
-    let (good, said, error) = command(&["check", file.to_str().unwrap()]);
-    assert!(good, "{error}");
-    assert!(said.contains("in order (") && said.contains(" upstreams)"), "{said}");
-}
-
-#[test]
 fn neither_a_token_nor_the_document_needs_the_database() {
     let folder = Folder::new();
     let keys = folder.path().join("keys");

@@ -3,9 +3,9 @@
 use reqwest::{Client, Response};
 use serde_json::json;
 
-use crate::support::gateway::{Folder, Gateway, problem};
+use crate::support::gateway::{Gateway, problem};
 use crate::support::service::TestService;
-use crate::support::tokens::{SigningKey, claims, jwt, now, set};
+use crate::support::tokens::{SigningKey, claims, jwt, now};
 
 /// The route `/a`, with a limit of `most` wrong credentials.
 fn config(service: &TestService, most: u32) -> String {
@@ -20,10 +20,9 @@ async fn get(gateway: &Gateway, token: &str) -> Response {
 
 #[tokio::test]
 async fn an_address_with_many_wrong_credentials_has_to_wait() {
-    let (service, folder) = (TestService::ok().await, Folder::new());
+    let service = TestService::ok().await;
     let key = SigningKey::ed25519("ed");
-    folder.write("jwks.json", &set(&[&key]));
-    let gateway = Gateway::start(&folder, &config(&service, 3)).await;
+    let gateway = Gateway::start_with_keys(&[&key], &config(&service, 3)).await;
     let good = key.token(&claims("alice", "a:read"));
     for _ in 0..3 {
         assert_eq!(get(&gateway, &good).await.status(), 200);
@@ -50,10 +49,9 @@ async fn an_address_with_many_wrong_credentials_has_to_wait() {
 
 #[tokio::test]
 async fn who_comes_with_a_token_that_has_expired_guesses_nothing() {
-    let (service, folder) = (TestService::ok().await, Folder::new());
+    let service = TestService::ok().await;
     let key = SigningKey::ed25519("ed");
-    folder.write("jwks.json", &set(&[&key]));
-    let gateway = Gateway::start(&folder, &config(&service, 3)).await;
+    let gateway = Gateway::start_with_keys(&[&key], &config(&service, 3)).await;
     let mut late = claims("alice", "a:read");
     late["exp"] = json!(now() - 600);
     for _ in 0..4 {

@@ -98,7 +98,7 @@ async fn document(gateway: &Gateway) -> Value {
 async fn the_system_has_one_document_while_all_its_services_are_down() {
     let folder = folder(&orders());
     let down = upstreams(&nobody(), &nobody());
-    let gateway = Gateway::start(&folder, &(jwt() + &down + CONFIG)).await;
+    let gateway = Gateway::start_in(&folder, &(jwt() + &down + CONFIG)).await;
     let document = document(&gateway).await;
     let paths = &document["paths"];
     let all: Vec<&String> = paths.as_object().unwrap().keys().collect();
@@ -156,7 +156,7 @@ async fn the_document_is_read_only_and_read_again_at_a_reload() {
     let folder = folder(&orders());
     let service = TestService::start(|_| answer(200, "{}")).await;
     let config = jwt() + &upstreams(&service.address, &service.address) + CONFIG;
-    let gateway = Gateway::start(&folder, &config).await;
+    let gateway = Gateway::start_in(&folder, &config).await;
     let url = gateway.at("/openapi.json");
     let refused = Client::new().request(Method::POST, &url).send().await.unwrap();
     assert_eq!(refused.headers()["allow"], "GET");
@@ -179,7 +179,7 @@ async fn the_document_is_read_only_and_read_again_at_a_reload() {
 async fn the_document_is_shown_to_people_where_nothing_else_is() {
     let folder = folder(&orders());
     let config = jwt() + &upstreams(&nobody(), &nobody()) + CONFIG;
-    let gateway = Gateway::start(&folder, &config).await;
+    let gateway = Gateway::start_in(&folder, &config).await;
     let answer = reqwest::get(gateway.at("/")).await.unwrap();
     assert_eq!(answer.status(), 200);
     let headers = answer.headers();
@@ -196,7 +196,7 @@ async fn the_document_is_shown_to_people_where_nothing_else_is() {
     let own = "[[route]]\nprefix = \"/\"\nmethods = [\"GET\"]\nupstream = \"b\"\npublic = true\n";
     let service = TestService::start(|_| text(200, "its own")).await;
     let config = jwt() + &upstreams(&nobody(), &service.address) + CONFIG + own;
-    let gateway = Gateway::start(&folder, &config).await;
+    let gateway = Gateway::start_in(&folder, &config).await;
     let page = reqwest::get(gateway.at("/")).await.unwrap().text().await.unwrap();
     assert_eq!(page, "its own");
 }
@@ -205,7 +205,7 @@ async fn the_document_is_shown_to_people_where_nothing_else_is() {
 async fn the_methods_that_a_path_takes_are_those_of_its_own_route() {
     let folder = folder(&orders());
     let config = jwt() + &upstreams(&nobody(), &nobody()) + CONFIG;
-    let gateway = Gateway::start(&folder, &config).await;
+    let gateway = Gateway::start_in(&folder, &config).await;
     for (path, methods) in [("/api/orders", "POST"), ("/api/orders/7", "GET"), ("/", "GET")] {
         let refused = Client::new().delete(gateway.at(path)).send().await.unwrap();
         assert_eq!(refused.headers()["allow"], methods, "{path}");

@@ -5,7 +5,7 @@ use reqwest::{Client, StatusCode};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::support::gateway::{Folder, Gateway, LIMIT, command, problem};
+use crate::support::gateway::{Gateway, LIMIT, command, problem};
 use crate::support::raw::{self, exchange, read_to_end, read_until};
 use crate::support::service::{ROUTE, TestService, text};
 
@@ -18,8 +18,7 @@ async fn a_request_and_its_answer_pass_whole() {
         answer
     })
     .await;
-    let folder = Folder::new();
-    let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
+    let gateway = Gateway::start(&(service.upstream("a") + ROUTE)).await;
     let request = Client::new().post(gateway.at("/a/x%20y?q=1&q=2")).header("if-match", "\"6\"");
     let answer = request.body(vec![7; 300_000]).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::CREATED);
@@ -36,8 +35,7 @@ async fn a_request_and_its_answer_pass_whole() {
 #[tokio::test]
 async fn a_packed_body_is_refused_with_how_to_send_it() {
     let service = TestService::ok().await;
-    let folder = Folder::new();
-    let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
+    let gateway = Gateway::start(&(service.upstream("a") + ROUTE)).await;
     let client = Client::new();
     for coding in ["gzip", "br, identity"] {
         let request = client.post(gateway.at("/a")).header("content-encoding", coding);
@@ -67,8 +65,7 @@ async fn no_internal_header_passes_in_either_direction() {
         answer
     })
     .await;
-    let folder = Folder::new();
-    let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
+    let gateway = Gateway::start(&(service.upstream("a") + ROUTE)).await;
     let forged = [
         "x-ballet-subject",
         "X-Ballet-Scopes",
@@ -102,8 +99,7 @@ async fn no_internal_header_passes_in_either_direction() {
 #[tokio::test]
 async fn a_request_id_and_a_trace_are_taken_on_or_begun() {
     let service = TestService::ok().await;
-    let folder = Folder::new();
-    let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
+    let gateway = Gateway::start(&(service.upstream("a") + ROUTE)).await;
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     let request = Client::new().get(gateway.at("/a")).header("x-request-id", "order-page-1");
     let request = request.header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01"));
@@ -129,8 +125,7 @@ async fn a_request_id_and_a_trace_are_taken_on_or_begun() {
 #[tokio::test]
 async fn a_service_gets_a_body_once_it_is_whole_and_an_answer_passes_while_it_comes() {
     let (address, mut connections) = raw::connections().await;
-    let folder = Folder::new();
-    let gateway = Gateway::start(&folder, &(raw::upstream("a", &address) + ROUTE)).await;
+    let gateway = Gateway::start(&(raw::upstream("a", &address) + ROUTE)).await;
     let mut client = TcpStream::connect(gateway.host()).await.unwrap();
     client
         .write_all(b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
@@ -169,8 +164,7 @@ async fn a_service_gets_a_body_once_it_is_whole_and_an_answer_passes_while_it_co
 #[tokio::test]
 async fn an_answer_that_breaks_off_is_broken_for_the_client_too() {
     let (address, mut connections) = raw::connections().await;
-    let folder = Folder::new();
-    let gateway = Gateway::start(&folder, &(raw::upstream("a", &address) + ROUTE)).await;
+    let gateway = Gateway::start(&(raw::upstream("a", &address) + ROUTE)).await;
     let asked = tokio::spawn(reqwest::get(gateway.at("/a")));
     let mut service = connections.recv().await.unwrap();
     read_until(&mut service, "\r\n\r\n").await;
@@ -184,8 +178,7 @@ async fn an_answer_that_breaks_off_is_broken_for_the_client_too() {
 #[tokio::test]
 async fn an_address_that_others_read_differently_is_refused() {
     let service = TestService::ok().await;
-    let folder = Folder::new();
-    let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
+    let gateway = Gateway::start(&(service.upstream("a") + ROUTE)).await;
     for path in
         ["/a/../b", "/a/%2e%2e/b", "/a%2f..%2fb", "//a", "/a\\b", "/a/%00", "/a/..;x/b", "/a/%61"]
     {
@@ -206,7 +199,6 @@ async fn an_address_that_others_read_differently_is_refused() {
 #[tokio::test]
 async fn a_prefix_is_found_however_a_service_reads_the_parameters_and_the_case_of_its_segments() {
     let service = TestService::ok().await;
-    let folder = Folder::new();
     let inner = "[[route]]\nprefix = \"/a/admin\"\nmethods = [\"GET\"]\nupstream = \"a\"\n\
                  scopes = [\"admin\"]\n";
     let moved = "[[route]]\nprefix = \"/moved\"\nmethods = [\"GET\"]\nupstream = \"a\"\n\
@@ -214,7 +206,7 @@ async fn a_prefix_is_found_however_a_service_reads_the_parameters_and_the_case_o
     let (_, printed, _) = command(&["api-key", "one"]);
     let stanza = printed.split_once("\n\n").unwrap().1;
     let config = format!("{stanza}{}{ROUTE}{inner}{moved}", service.upstream("a"));
-    let gateway = Gateway::start(&folder, &config).await;
+    let gateway = Gateway::start(&config).await;
     let parameters = ["/a/admin;x=1", "/a;x/admin", "/a;x/admin;y/b", "/a/admin;/b"];
     let cases = ["/a/admin", "/a/Admin", "/A/ADMIN/b", "/A/admiN;x"];
     for path in parameters.into_iter().chain(cases) {
@@ -232,11 +224,9 @@ async fn a_prefix_is_found_however_a_service_reads_the_parameters_and_the_case_o
 #[tokio::test]
 async fn what_is_too_large_is_refused_with_a_sentence() {
     let service = TestService::ok().await;
-    let folder = Folder::new();
     let limits =
         "[limits]\nbody = \"1KiB\"\nheaders = 20\nheader_bytes = \"2KiB\"\nuri = \"128B\"\n";
-    let gateway =
-        Gateway::start(&folder, &format!("{limits}{}{ROUTE}", service.upstream("a"))).await;
+    let gateway = Gateway::start(&format!("{limits}{}{ROUTE}", service.upstream("a"))).await;
     let client = Client::new();
     let long = gateway.at(&format!("/a?{}", "x".repeat(128)));
     let detail = problem(client.get(long).send().await.unwrap(), 414).await;
@@ -244,12 +234,16 @@ async fn what_is_too_large_is_refused_with_a_sentence() {
     let request = client.get(gateway.at("/a")).header("x-large", "x".repeat(2048));
     let detail = problem(request.send().await.unwrap(), 431).await;
     assert_eq!(detail, "the headers are larger than 2KiB");
-    let mut request = client.get(gateway.at("/a"));
-    for i in 0..21 {
-        request = request.header(format!("x-{i}"), "1");
+    // The library of HTTP takes 100 headers unless it is told otherwise.
+    for count in [21, 101, 200] {
+        let mut request = client.get(gateway.at("/a")).header("x-request-id", "order-page-1");
+        for i in 1..count {
+            request = request.header(format!("x-{i}"), "1");
+        }
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.headers()["x-request-id"], "order-page-1", "{count}");
+        assert_eq!(problem(answer, 431).await, "there are more than 20 headers", "{count}");
     }
-    let detail = problem(request.send().await.unwrap(), 431).await;
-    assert_eq!(detail, "there are more than 20 headers");
     let request = client.post(gateway.at("/a")).body(vec![0; 1025]);
     let detail = problem(request.send().await.unwrap(), 413).await;
     let sentence = "the body is larger than the 1KiB that this route takes: send less";
@@ -265,9 +259,8 @@ async fn what_is_too_large_is_refused_with_a_sentence() {
 #[tokio::test]
 async fn a_client_that_sends_too_much_before_it_reads_is_told_so() {
     let service = TestService::ok().await;
-    let folder = Folder::new();
     let config = format!("[limits]\nbody = \"1KiB\"\n{}{ROUTE}", service.upstream("a"));
-    let gateway = Gateway::start(&folder, &config).await;
+    let gateway = Gateway::start(&config).await;
     // More than the buffers of a connection hold.
     let large = "x".repeat(12 << 20);
     let length = format!("Content-Length: {}", large.len());
@@ -292,42 +285,16 @@ async fn a_client_that_sends_too_much_before_it_reads_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_hundred_headers_too_many_are_refused_with_a_sentence() {
-    let service = TestService::ok().await;
-    let folder = Folder::new();
-    let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
-    for count in [65, 101, 200] {
-        let mut head = "GET /a HTTP/1.1\r\n".to_owned();
-        for number in 3..count {
-            head.push_str(&format!("x-{number}: 1\r\n"));
-        }
-        head.push_str("host: x\r\nx-request-id: order-page-1\r\nconnection: close\r\n\r\n");
-        let answer = exchange(gateway.host(), head.as_bytes()).await;
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        assert!(head.starts_with("HTTP/1.1 431 "), "{count}: {answer}");
-        assert!(head.contains("\r\ncontent-type: application/problem+json"), "{count}: {answer}");
-        assert!(head.contains("\r\nx-request-id: order-page-1"), "{count}: {answer}");
-        let problem: serde_json::Value = serde_json::from_str(body).unwrap();
-        assert_eq!(problem["detail"], "there are more than 64 headers");
-        assert_eq!(problem["request_id"], "order-page-1");
-    }
-    assert!(service.got().is_empty(), "{:?}", service.got());
-}
-
-#[tokio::test]
 async fn slow_clients_are_left() {
     let service = TestService::ok().await;
-    let folder = Folder::new();
     let times = "[timeouts]\nheaders = \"300ms\"\n";
-    let gateway =
-        Gateway::start(&folder, &format!("{times}{}{ROUTE}", service.upstream("a"))).await;
+    let gateway = Gateway::start(&format!("{times}{}{ROUTE}", service.upstream("a"))).await;
     let mut client = TcpStream::connect(gateway.host()).await.unwrap();
     client.write_all(b"GET /a HTTP/1.1\r\nHos").await.unwrap();
     assert_eq!(read_to_end(&mut client).await, "");
     drop(gateway);
     let times = "[timeouts]\nbody = \"300ms\"\n";
-    let gateway =
-        Gateway::start(&folder, &format!("{times}{}{ROUTE}", service.upstream("a"))).await;
+    let gateway = Gateway::start(&format!("{times}{}{ROUTE}", service.upstream("a"))).await;
     let head = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc";
     let answer = exchange(gateway.host(), head).await;
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
@@ -343,10 +310,8 @@ async fn slow_clients_are_left() {
 #[tokio::test]
 async fn a_client_that_takes_nothing_is_left() {
     let service = TestService::start(|_| text(200, &"x".repeat(64 * 1024 * 1024))).await;
-    let folder = Folder::new();
     let times = "[timeouts]\nidle = \"300ms\"\n";
-    let gateway =
-        Gateway::start(&folder, &format!("{times}{}{ROUTE}", service.upstream("a"))).await;
+    let gateway = Gateway::start(&format!("{times}{}{ROUTE}", service.upstream("a"))).await;
     let mut client = TcpStream::connect(gateway.host()).await.unwrap();
     client.write_all(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     gateway.logged("request").await;
@@ -357,9 +322,8 @@ async fn a_client_that_takes_nothing_is_left() {
 #[tokio::test]
 async fn connections_beyond_the_limit_are_told_so() {
     let service = TestService::ok().await;
-    let folder = Folder::new();
     let config = format!("[limits]\nconnections = 1\n{}{ROUTE}", service.upstream("a"));
-    let gateway = Gateway::start(&folder, &config).await;
+    let gateway = Gateway::start(&config).await;
     let mut first = TcpStream::connect(gateway.host()).await.unwrap();
     first.write_all(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     read_until(&mut first, "ok").await;
@@ -377,8 +341,7 @@ async fn connections_beyond_the_limit_are_told_so() {
 #[tokio::test]
 async fn a_stop_lets_requests_in_progress_end() {
     let (address, mut connections) = raw::connections().await;
-    let folder = Folder::new();
-    let mut gateway = Gateway::start(&folder, &(raw::upstream("a", &address) + ROUTE)).await;
+    let mut gateway = Gateway::start(&(raw::upstream("a", &address) + ROUTE)).await;
     let mut idle = TcpStream::connect(gateway.host()).await.unwrap();
     let asked = tokio::spawn(reqwest::get(gateway.at("/a")));
     let mut service = connections.recv().await.unwrap();

@@ -3,7 +3,7 @@
 use ballet_stage::wait_until;
 use reqwest::{Client, Response};
 
-use crate::support::gateway::{Folder, Gateway, LIMIT, command, problem};
+use crate::support::gateway::{Gateway, LIMIT, command, problem};
 use crate::support::service::{ROUTE, TestService};
 
 fn config(service: &TestService, requests: u32, window: &str) -> String {
@@ -17,8 +17,8 @@ async fn get(gateway: &Gateway) -> Response {
 
 #[tokio::test]
 async fn a_client_that_asks_too_often_is_told_when_to_come_back() {
-    let (service, folder) = (TestService::ok().await, Folder::new());
-    let gateway = Gateway::start(&folder, &config(&service, 3, "1h")).await;
+    let service = TestService::ok().await;
+    let gateway = Gateway::start(&config(&service, 3, "1h")).await;
     for left in [2, 1, 0] {
         let answer = get(&gateway).await;
         assert_eq!(answer.status(), 200);
@@ -36,7 +36,7 @@ async fn a_client_that_asks_too_often_is_told_when_to_come_back() {
 
 #[tokio::test]
 async fn each_client_has_a_limit_of_its_own_and_windows_end() {
-    let (service, folder) = (TestService::ok().await, Folder::new());
+    let service = TestService::ok().await;
     let key = |id: &str| {
         let (_, printed, _) = command(&["api-key", id]);
         let (key, stanza) = printed.split_once("\n\n").unwrap();
@@ -44,7 +44,7 @@ async fn each_client_has_a_limit_of_its_own_and_windows_end() {
     };
     let ((first, a), (second, b)) = (key("first"), key("second"));
     let config = format!("{a}{b}{}", config(&service, 1, "2s"));
-    let gateway = Gateway::start(&folder, &config).await;
+    let gateway = Gateway::start(&config).await;
     let get = async |key: &str| {
         let request = Client::new().get(gateway.at("/a")).header("x-api-key", key);
         request.send().await.unwrap().status().as_u16()

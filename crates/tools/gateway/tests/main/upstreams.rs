@@ -3,21 +3,20 @@
 use ballet_stage::wait_until;
 use reqwest::Client;
 
-use crate::support::gateway::{Folder, Gateway, LIMIT, problem};
+use crate::support::gateway::{Gateway, LIMIT, problem};
 use crate::support::raw::{self, nobody};
 use crate::support::service::{ROUTE, TestService, text};
 
 #[tokio::test]
 async fn upstreams_that_fail_are_told_apart() {
     let (address, mut connections) = raw::connections().await;
-    let folder = Folder::new();
     let config = format!(
         "{}retries = 0\n{}retries = 0\n{ROUTE}\
          [[route]]\nprefix = \"/gone\"\nmethods = [\"GET\"]\nupstream = \"gone\"\npublic = true\n",
         raw::upstream("a", &address),
         raw::upstream("gone", &nobody()),
     );
-    let gateway = Gateway::start(&folder, &config).await;
+    let gateway = Gateway::start(&config).await;
     let gone = reqwest::get(gateway.at("/gone")).await.unwrap();
     assert_eq!(gone.headers()["retry-after"], "1");
     let detail = problem(gone, 503).await;
@@ -28,7 +27,7 @@ async fn upstreams_that_fail_are_told_apart() {
     assert_eq!(detail, "a broke off before it answered");
     drop(gateway);
     let config = format!("[timeouts]\nupstream = \"300ms\"\n{config}");
-    let gateway = Gateway::start(&folder, &config).await;
+    let gateway = Gateway::start(&config).await;
     let late = reqwest::get(gateway.at("/a")).await.unwrap();
     assert_eq!(late.headers()["retry-after"], "1", "it changes nothing");
     let detail = problem(late, 504).await;
@@ -54,7 +53,6 @@ async fn fails_first(times: usize) -> TestService {
 
 #[tokio::test]
 async fn only_safe_requests_are_tried_again_and_not_for_ever() {
-    let folder = Folder::new();
     let (service, other) = (fails_first(2).await, fails_first(100).await);
     let config = format!(
         "{}retries = 2\n{}retries = 2\nbreaker = {{ failures = 50 }}\n{ROUTE}\
@@ -62,14 +60,14 @@ async fn only_safe_requests_are_tried_again_and_not_for_ever() {
         service.upstream("a"),
         other.upstream("b")
     );
-    let gateway = Gateway::start(&folder, &config).await;
+    let gateway = Gateway::start(&config).await;
     assert_eq!(reqwest::get(gateway.at("/a")).await.unwrap().status(), 200);
     assert_eq!(service.got().len(), 3);
     let answer = reqwest::get(gateway.at("/b")).await.unwrap();
     assert_eq!((answer.status().as_u16(), other.got().len()), (503, 3));
     drop((service, gateway));
     let service = fails_first(1).await;
-    let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
+    let gateway = Gateway::start(&(service.upstream("a") + ROUTE)).await;
     let answer = Client::new().post(gateway.at("/a")).body("x").send().await.unwrap();
     assert_eq!((answer.status().as_u16(), service.got().len()), (503, 1));
 }
@@ -77,10 +75,8 @@ async fn only_safe_requests_are_tried_again_and_not_for_ever() {
 #[tokio::test]
 async fn a_server_that_is_away_is_passed_over() {
     let service = TestService::ok().await;
-    let folder = Folder::new();
     let servers = format!("servers = [\"{}\", \"{}\"]", nobody(), service.address);
-    let gateway =
-        Gateway::start(&folder, &format!("[[upstream]]\nname = \"a\"\n{servers}\n{ROUTE}")).await;
+    let gateway = Gateway::start(&format!("[[upstream]]\nname = \"a\"\n{servers}\n{ROUTE}")).await;
     for _ in 0..6 {
         assert_eq!(reqwest::get(gateway.at("/a")).await.unwrap().status(), 200);
     }
@@ -89,12 +85,11 @@ async fn a_server_that_is_away_is_passed_over() {
 #[tokio::test]
 async fn a_breaker_opens_tries_and_closes() {
     let (socket, address) = raw::reserved();
-    let folder = Folder::new();
     let config = format!(
         "{}retries = 0\nbreaker = {{ failures = 3, open = \"2s\" }}\n{ROUTE}",
         raw::upstream("a", &format!("http://{address}"))
     );
-    let gateway = Gateway::start(&folder, &config).await;
+    let gateway = Gateway::start(&config).await;
     for _ in 0..3 {
         problem(reqwest::get(gateway.at("/a")).await.unwrap(), 503).await;
     }

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ballet_signature::Secrets;
+use ballet_http::signature::Secrets;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 

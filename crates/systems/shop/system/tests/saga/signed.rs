@@ -1,7 +1,7 @@
 //! Services that accept only requests that their gateway has signed.
 
 use ballet::Settings;
-use ballet_signature::{BODY_HASH, REQUEST_HEADER, body_hash, message, sign};
+use ballet_http::signature::{BODY_HASH, REQUEST_HEADER, body_hash, message, sign};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::support::gateway::{Folder, Gateway};
+use crate::support::gateway::Gateway;
 use crate::support::raw::{read_to_end, read_until};
 use crate::support::service::{ROUTE, TestService, text};
 
@@ -12,8 +12,8 @@ const GOOD: &str = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
 
 #[tokio::test]
 async fn what_is_no_http_is_refused_with_a_sentence_first_or_later_on_its_connection() {
-    let (service, folder) = (TestService::ok().await, Folder::new());
-    let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
+    let service = TestService::ok().await;
+    let gateway = Gateway::start(&(service.upstream("a") + ROUTE)).await;
     let with = |header: &str| format!("POST /a HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n");
     let mut cases = Vec::from(
         [
@@ -64,8 +64,8 @@ async fn what_is_no_http_is_refused_with_a_sentence_first_or_later_on_its_connec
 #[tokio::test]
 async fn an_answer_that_reads_like_that_of_the_http_library_passes() {
     let bare = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
-    let (service, folder) = (TestService::start(move |_| text(200, bare)).await, Folder::new());
-    let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
+    let service = TestService::start(move |_| text(200, bare)).await;
+    let gateway = Gateway::start(&(service.upstream("a") + ROUTE)).await;
     let mut stream = TcpStream::connect(gateway.host()).await.unwrap();
     // The second request is in the gateway before the first is answered.
     stream.write_all(format!("{GOOD}nonsense\r\n\r\n").as_bytes()).await.unwrap();

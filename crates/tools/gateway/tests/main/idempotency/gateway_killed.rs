@@ -7,10 +7,10 @@ use tokio::io::AsyncWriteExt;
 
 use super::old_rows::count;
 use super::{KeyedShop, RATE, counting, shop};
-use crate::support::gateway::{Folder, Gateway, LIMIT, problem};
+use crate::support::gateway::{Gateway, LIMIT, problem};
 use crate::support::raw::{self, read_until};
 use crate::support::service::{TestService, text};
-use crate::support::tokens::{SigningKey, claims, jwt, set};
+use crate::support::tokens::{SigningKey, claims, jwt};
 
 impl KeyedShop {
     /// Sends a request with this key from its own task.
@@ -120,8 +120,7 @@ async fn t213_what_the_service_has_not_done_frees_the_key_and_what_it_may_have_d
 async fn t214_no_two_clients_have_the_same_key_whatever_their_names_and_keys_are() {
     let service = counting(201).await;
     let database = Database::new(Postgres::shared().await.unwrap(), "keys").await.unwrap();
-    let (folder, key) = (Folder::new(), SigningKey::ed25519("one"));
-    folder.write("jwks.json", &set(&[&key]));
+    let key = SigningKey::ed25519("one");
     let config = format!(
         "{}[database]\nurl = \"{}\"\ntimeout = \"1m\"\n{}[[route]]\nprefix = \"/a\"\n\
          methods = [\"POST\"]\nupstream = \"a\"\nscopes = []\nidempotency = \"required\"\n\
@@ -130,7 +129,7 @@ async fn t214_no_two_clients_have_the_same_key_whatever_their_names_and_keys_are
         database.url(),
         service.upstream("a")
     );
-    let gateway = Gateway::start(&folder, &config).await;
+    let gateway = Gateway::start_with_keys(&[&key], &config).await;
     gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
     let pairs = [("x", "y:z"), ("x:y", "z"), ("x", "y%3Az"), ("x%3Ay", "z"), ("x:", "y:z")];
     for (subject, idempotency_key) in pairs {

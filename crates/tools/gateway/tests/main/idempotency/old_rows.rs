@@ -4,7 +4,7 @@ use ballet_stage::{Database, Postgres, wait_until};
 use sqlx::{Connection, Executor, PgConnection};
 
 use super::{KeyedShop, counting, shop};
-use crate::support::gateway::{Folder, Gateway, LIMIT};
+use crate::support::gateway::{Gateway, LIMIT};
 use crate::support::raw::{self, nobody};
 use crate::support::service::ROUTE;
 
@@ -72,13 +72,12 @@ async fn what_takes_long_to_remove_is_removed_in_smaller_portions() {
     let upstream = raw::upstream("a", &nobody());
     // A statement may take a second.
     let config = format!("[database]\nurl = \"{url}\"\n{upstream}{ROUTE}");
-    let folder = Folder::new();
-    let mut gateway = Gateway::start(&folder, &config).await;
+    let mut gateway = Gateway::start(&config).await;
     gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
     gateway.signal("-KILL");
     assert!(!gateway.ended().await);
     PgConnection::connect(url).await.unwrap().execute(SLOW).await.unwrap();
-    let _cleans = Gateway::start(&folder, &config).await;
+    let _cleans = Gateway::start(&config).await;
     wait_until("what is over to be gone", LIMIT, || async {
         let left = count_in(url, "idempotent_request").await;
         if left == 0 { Ok(Some(())) } else { Err(format!("{left} are left")) }

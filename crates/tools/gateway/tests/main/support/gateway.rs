@@ -11,8 +11,12 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::support::tokens::{SigningKey, set};
+
 /// For hangs, not for speed.
 pub(crate) const LIMIT: Duration = Duration::from_secs(90);
+
+const LISTEN: &str = "[listen]\npublic = \"127.0.0.1:0\"\nprivate = \"127.0.0.1:0\"\n";
 
 /// A folder that is removed at the end of the test.
 #[derive(Debug)]
@@ -68,13 +72,32 @@ pub(crate) struct Gateway {
     pub(crate) public: String,
     pub(crate) private: String,
     log: Arc<Mutex<Vec<Value>>>,
+    _folder: Option<Folder>,
 }
 
 impl Gateway {
     /// Starts a gateway with this config, on free ports.
-    pub(crate) async fn start(folder: &Folder, config: &str) -> Self {
-        let listen = "[listen]\npublic = \"127.0.0.1:0\"\nprivate = \"127.0.0.1:0\"\n";
-        Self::run(&folder.write("gateway.toml", &format!("{listen}{config}"))).await
+    pub(crate) async fn start(config: &str) -> Self {
+        Self::start_with_keys(&[], config).await
+    }
+
+    /// Starts a gateway with this config and these keys in `jwks.json`, on free ports.
+    pub(crate) async fn start_with_keys(keys: &[&SigningKey], config: &str) -> Self {
+        let folder = Folder::new();
+        folder.write("jwks.json", &set(keys));
+        let gateway = Self::start_in(&folder, config).await;
+        Self { _folder: Some(folder), ..gateway }
+    }
+
+    /// Starts a gateway with this config in this folder, on free ports.
+    pub(crate) async fn start_in(folder: &Folder, config: &str) -> Self {
+        Self::run(&folder.write("gateway.toml", &format!("{LISTEN}{config}"))).await
+    }
+
+    /// Gives it another config.
+    pub(crate) fn reload(&self, folder: &Folder, config: &str) {
+        folder.write("gateway.toml", &format!("{LISTEN}{config}"));
+        self.signal("-HUP");
     }
 
     /// Starts a gateway with this file.
@@ -96,7 +119,8 @@ impl Gateway {
                 written.lock().unwrap().push(entry);
             }
         });
-        let mut gateway = Self { child, public: String::new(), private: String::new(), log };
+        let (public, private) = (String::new(), String::new());
+        let mut gateway = Self { child, public, private, log, _folder: None };
         let entry = gateway.logged("listening").await;
         let address = |name: &str| format!("http://{}", entry[name].as_str().unwrap());
         (gateway.public, gateway.private) = (address("public"), address("private"));

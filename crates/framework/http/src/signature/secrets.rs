@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::wrong_setting::WrongSetting;
+use crate::signature::wrong_setting::WrongSetting;
 
 /// How old what was read of a file may be, for those who ask often.
 const FRESH: Duration = Duration::from_secs(1);

@@ -1,15 +1,13 @@
 //! Signatures by secrets that both sides know: of webhooks, and of what a gateway says to services.
 
-#![warn(missing_docs)]
-
+mod hmac;
 mod request;
 mod secrets;
-mod signature;
 mod wrong_setting;
 
+pub use hmac::{VALID, check, sign};
 pub use request::{
     BODY_HASH, CHALLENGE, HEADER as REQUEST_HEADER, VALID as REQUEST_VALID, body_hash, message,
 };
 pub use secrets::Secrets;
-pub use signature::{VALID, check, sign};
 pub use wrong_setting::WrongSetting;

@@ -1,4 +1,4 @@
-//! Counts of things that exist at the same time: connections of an address, requests of a client.
+//! Counts of things that exist at the same time, like the connections of an address or the requests of a client.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// The count of each key.
 #[derive(Debug, Clone)]
-pub(crate) struct LiveCounts<K>(Arc<Mutex<HashMap<K, usize>>>);
+pub struct LiveCounts<K>(Arc<Mutex<HashMap<K, usize>>>);
 
 /// One counted thing, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct CountGuard<K: Eq + Hash> {
+pub struct CountGuard<K: Eq + Hash> {
     all: LiveCounts<K>,
     of: K,
 }
@@ -23,7 +23,7 @@ impl<K> Default for LiveCounts<K> {
 
 impl<K: Eq + Hash + Clone> LiveCounts<K> {
     /// Counts one more. `None` if `most` is reached.
-    pub(crate) fn count(&self, of: K, most: usize) -> Option<CountGuard<K>> {
+    pub fn count(&self, of: K, most: usize) -> Option<CountGuard<K>> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = all.entry(of.clone()).or_default();
         if *count >= most {

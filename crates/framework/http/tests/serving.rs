@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
-use ballet_listener::holding_body::HoldingBody;
-use ballet_listener::serving::{ListenerLimits, serve};
+use ballet_http::holding_body::HoldingBody;
+use ballet_http::serving::{ListenerLimits, serve};
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -184,33 +184,6 @@ async fn the_longest_without_a_request_makes_room() {
     until_said(&mut third, "it is here").await;
     served.let_go.add_permits(1);
     until_said(&mut held, "it was held").await;
-}
-
-#[tokio::test]
-async fn a_client_that_takes_its_answer_slowly_gets_all_of_it() {
-    let served = TestListener::new(ListenerLimits::new(2)).await;
-    let mut slow = served.says("GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
-    let takes = async {
-        let (mut piece, mut taken) = (vec![0; LARGE / 64], 0);
-        loop {
-            let count = slow.read(&mut piece).await.expect("it can be read");
-            if count == 0 {
-                return taken;
-            }
-            taken += count;
-            sleep(Duration::from_millis(count as u64 * 3000 / LARGE as u64)).await;
-        }
-    };
-    let others_make_room = async {
-        let mut others = Vec::new();
-        for _ in 0..3 {
-            let mut other = served.asks("/").await;
-            until_said(&mut other, "it is here").await;
-            others.push(other);
-        }
-    };
-    let (taken, ()) = tokio::join!(takes, others_make_room);
-    assert!(taken > LARGE, "{taken}");
 }
 
 #[tokio::test]

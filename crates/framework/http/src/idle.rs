@@ -199,14 +199,4 @@ mod tests {
         assert!(!waits(&mut next).await);
         assert!(!idle.has_lasted(Duration::ZERO), "nobody waits for more");
     }
-
-    #[test]
-    fn one_that_takes_its_answer_is_closed_after_one_that_has_none() {
-        let begun = Instant::now();
-        let (takes, has_none) = (IdleTime::new(begun), IdleTime::new(begun));
-        takes.note_write(false);
-        assert!(has_none.order() < takes.order(), "an answer is under way");
-        takes.note_write(true);
-        assert!(!takes.order().0, "it has its answer");
-    }
 }

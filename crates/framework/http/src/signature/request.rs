@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ring::digest::{SHA256, digest};
 
-use crate::signature::hexadecimal;
+use crate::signature::hmac::hexadecimal;
 
 /// The header with the signature.
 pub const HEADER: &str = "x-ballet-signature";

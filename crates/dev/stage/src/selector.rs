@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A metric, with the labels that have to have a value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Selector {
-    pub(crate) metric: String,
+pub struct Selector {
+    /// The name of the metric.
+    pub metric: String,
     labels: BTreeMap<String, String>,
 }
 
 impl Selector {
     /// Returns those of an expression. A label that is compared otherwise than with `=` counts for nothing.
-    pub(crate) fn all_of(expression: &str) -> BTreeSet<Self> {
+    #[must_use]
+    pub fn all_of(expression: &str) -> BTreeSet<Self> {
         let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
         let mut found = BTreeSet::new();
         let mut rest = expression;
@@ -30,7 +32,8 @@ impl Selector {
     }
 
     /// Whether one of these samples has the metric and the labels.
-    pub(crate) fn is_in(&self, samples: &[Sample]) -> bool {
+    #[must_use]
+    pub fn is_in(&self, samples: &[Sample]) -> bool {
         let fits = |sample: &Sample| {
             let mut labels = self.labels.iter();
             sample.metric == self.metric
@@ -42,14 +45,22 @@ impl Selector {
 
 /// A sample of a scrape.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Sample {
-    pub(crate) metric: String,
-    pub(crate) labels: BTreeMap<String, String>,
-    pub(crate) value: f64,
+pub struct Sample {
+    /// The name of the metric.
+    pub metric: String,
+    /// The labels with their values.
+    pub labels: BTreeMap<String, String>,
+    /// The value.
+    pub value: f64,
 }
 
 /// Reads samples as Prometheus' text format writes them.
-pub(crate) fn samples(text: &str) -> Vec<Sample> {
+///
+/// # Panics
+///
+/// If a line has no number as its value.
+#[must_use]
+pub fn samples(text: &str) -> Vec<Sample> {
     text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(sample).collect()
 }
 
@@ -70,17 +81,23 @@ fn labels_of(text: &str) -> BTreeMap<String, String> {
     text.split(',').filter_map(label).collect()
 }
 
-#[test]
-fn a_metric_is_found_with_the_labels_that_it_has_to_have() {
-    let read = samples("# TYPE ballet_a gauge\nballet_a{role=\"x\",of=\"y\"} 3\n\nballet_b 0.5\n");
-    let found = |expression: &str| {
-        let mut all = Selector::all_of(expression).into_iter();
-        all.all(|selector| selector.is_in(&read))
-    };
-    assert!(found(
-        "max by (job) (ballet_a{of=\"y\", role=~\"z|x\"}) > 0 unless ballet_b{of!=\"y\"}"
-    ));
-    assert!(!found("ballet_a{role=\"z\"}"));
-    assert!(!found("ballet_b{role=\"x\"} or ballet_c"));
-    assert!((read[0].value - 3.0).abs() < f64::EPSILON);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_metric_is_found_with_the_labels_that_it_has_to_have() {
+        let read =
+            samples("# TYPE ballet_a gauge\nballet_a{role=\"x\",of=\"y\"} 3\n\nballet_b 0.5\n");
+        let found = |expression: &str| {
+            let mut all = Selector::all_of(expression).into_iter();
+            all.all(|selector| selector.is_in(&read))
+        };
+        assert!(found(
+            "max by (job) (ballet_a{of=\"y\", role=~\"z|x\"}) > 0 unless ballet_b{of!=\"y\"}"
+        ));
+        assert!(!found("ballet_a{role=\"z\"}"));
+        assert!(!found("ballet_b{role=\"x\"} or ballet_c"));
+        assert!((read[0].value - 3.0).abs() < f64::EPSILON);
+    }
 }
