@@ -64,9 +64,9 @@ impl SystemName {
     /// The system for trials.
     pub(crate) fn subject(self) -> Arc<Subject> {
         match self {
-            Self::Shop => shop_load::subject(),
-            Self::Streaming => streaming_load::subject(),
-            Self::Rides => rides_load::subject(),
+            Self::Shop => shop::load::subject(),
+            Self::Streaming => streaming::subject(),
+            Self::Rides => rides::subject(),
         }
     }
 

@@ -4,7 +4,7 @@ use ballet_trials::Case;
 
 /// The course of a ride in a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RideScenario {
+pub(crate) enum RideScenario {
     /// The first driver accepts, and drives.
     Ride,
     /// The same, but every request to the card processor is lost once, and then its answer is.

@@ -8,8 +8,8 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::cases::RideScenario;
-use crate::client::RidesClient;
+use crate::load::cases::RideScenario;
+use crate::load::client::RidesClient;
 
 /// The time in the car. Dispatch first looks whether the ride is over before that.
 const LONG_RIDE: Duration = Duration::from_secs(1);

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use tokio::sync::{OnceCell, mpsc};
 use uuid::Uuid;
 
-use crate::client::RidesClient;
+use crate::load::client::RidesClient;
 
 /// The number of places where machines stand, and of machines at each.
 const STANDS: usize = 8;

@@ -1,8 +1,6 @@
 //! Rides as the subject of trials: its services, the scenarios of its riders and drivers, their expected ends, and the
 //! audit of its databases.
 
-#![warn(missing_docs)]
-
 mod cases;
 mod client;
 mod customers;
@@ -18,7 +16,8 @@ use std::sync::Arc;
 
 use ballet_trials::Subject;
 
-pub use trial::Rides;
+use crate::load::trial::Rides;
+
 
 /// Rides, for trials.
 #[must_use]

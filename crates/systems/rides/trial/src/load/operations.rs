@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::client::{BEHIND, RidesClient};
+use crate::load::client::{BEHIND, RidesClient};
 
 /// The number of a place far from all others, where nobody drives.
 const LONELY: usize = 119_000;

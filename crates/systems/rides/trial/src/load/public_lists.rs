@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::client::BEHIND;
+use crate::load::client::BEHIND;
 
 /// A live offer, as dispatch lists it.
 #[derive(Debug, Clone, Deserialize)]

@@ -38,6 +38,6 @@ mod tests {
     #[test]
     fn they_are_those_of_rides() {
         let parts: Vec<_> = services().into_iter().map(|service| service.part).collect();
-        assert_eq!(parts, rides::system().parts);
+        assert_eq!(parts, crate::system::system().parts);
     }
 }

@@ -10,19 +10,19 @@ use ballet_trials::{
     Audit, BegunSaga, Case, GatewaySetup, Operation, OverdueDeadline, Report, ServiceProgram, Site,
     Trial,
 };
-use rides::audit::audit_beside;
+use crate::audit::audit_beside;
 use rides_events::dispatch::{DriverWanted, FareCharged, OfferEnded, OfferWithdrawn, RideOffered};
 use rides_events::location::{DriverReleased, DriverReserved, ReservationCancelled};
 use tokio::sync::watch;
 
-use crate::cases::{CASES, RideScenario};
-use crate::client::{BEHIND, RidesClient};
-use crate::machines::Machines;
-use crate::{customers, operations, services, town, watcher};
+use crate::load::cases::{CASES, RideScenario};
+use crate::load::client::{BEHIND, RidesClient};
+use crate::load::machines::Machines;
+use crate::load::{customers, operations, services, town, watcher};
 
 /// Rides.
 #[derive(Debug, Default)]
-pub struct Rides {
+pub(crate) struct Rides {
     machines: Machines,
     /// The number of customers so far. In some trials several customers share a number, and each needs its own place.
     came: AtomicUsize,

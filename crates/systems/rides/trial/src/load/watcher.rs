@@ -9,8 +9,8 @@ use ballet_trials::Site;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::machines::Machines;
-use crate::public_lists::{LiveOffer, PublicLists};
+use crate::load::machines::Machines;
+use crate::load::public_lists::{LiveOffer, PublicLists};
 
 const PAUSE: Duration = Duration::from_millis(150);
 /// The pause behind the gateway. It keeps within the rate limit of one client.

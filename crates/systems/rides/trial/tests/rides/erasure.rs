@@ -111,33 +111,6 @@ async fn an_erased_rider_is_in_no_copy_and_the_rides_are_nobodys() {
     town.close().await;
 }
 
-#[tokio::test]
-async fn a_change_of_a_rider_is_of_the_version_that_it_names() {
-    let town = Town::new("rides_if_match").await;
-    let rider = town.rider().await;
-    let url = format!("{}/riders/{rider}", town.system.url("riders"));
-    let change = async |tag: Option<&str>| {
-        let about = json!({ "name": "Grace", "payment_token": "card_approved" });
-        let request = Client::new().put(&url).json(&about);
-        let request = match tag {
-            Some(tag) => request.header("If-Match", tag),
-            None => request,
-        };
-        let answer = request.send().await.expect("an answer");
-        let tag = answer.headers().get("etag").map(|tag| tag.to_str().expect("text").to_owned());
-        (answer.status(), tag)
-    };
-    let read = Client::new().get(&url).send().await.expect("an answer");
-    assert_eq!(read.headers()["etag"], "\"1\"");
-    assert_eq!(change(Some("\"7\"")).await.0, StatusCode::PRECONDITION_FAILED);
-    assert_eq!(change(Some("\"1\"")).await, (StatusCode::OK, Some("\"2\"".to_owned())));
-    assert_eq!(change(Some("\"1\"")).await.0, StatusCode::PRECONDITION_FAILED);
-    assert_eq!(change(Some("*")).await.0, StatusCode::PRECONDITION_REQUIRED);
-    assert_eq!(change(Some("1")).await.0, StatusCode::BAD_REQUEST);
-    assert_eq!(change(None).await, (StatusCode::OK, Some("\"3\"".to_owned())));
-    town.close().await;
-}
-
 /// Whatever is wrong with an event about a person, what is said of it names the place and nobody.
 #[tokio::test]
 async fn the_reason_of_a_dead_letter_has_no_value_of_the_message() {

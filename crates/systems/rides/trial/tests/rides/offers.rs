@@ -89,36 +89,3 @@ async fn an_offer_that_cannot_be_ended_leaves_the_others_alone() {
     town.until_cancelled(held, "unfulfilled").await;
     town.close().await;
 }
-
-#[tokio::test]
-async fn a_start_while_the_databases_clock_is_ahead_ends_no_offer() {
-    let mut town = Town::new("rides_ahead").await;
-    let (open, drivers) = town.request_with_drivers(&[1]).await;
-    town.until_asked(open, drivers[0]).await;
-    let (over, others) = town.request_with_drivers(&[2]).await;
-    town.until_asked(over, others[0]).await;
-    town.system.stop("dispatch").await;
-    let clock = |hours: u8| {
-        format!(
-            "create or replace function ballet.now() returns timestamptz language sql volatile
-             parallel safe as 'select pg_catalog.clock_timestamp() + interval ''{hours} hours'''"
-        )
-    };
-    // The time of one offer is really over. It comes last.
-    let passed = format!(
-        "update offer set expires_at = clock_timestamp() - interval '1 second' where ride_id = '{over}';
-         update offer set expires_at = clock_timestamp() + interval '5 minutes' where ride_id = '{open}'"
-    );
-    for statement in [clock(2), passed] {
-        town.system.execute("dispatch", &statement).await;
-    }
-    town.start_dispatch(patient()).await;
-    let ended: OfferEnded = town.system.event(over).await;
-    assert_eq!((ended.driver_id.0, ended.reason), (others[0], NotAccepted::Expired));
-    town.until_cancelled(over, "unfulfilled").await;
-    town.system.execute("dispatch", &clock(0)).await;
-    town.until_asked(open, drivers[0]).await;
-    town.drive(open, drivers[0]).await;
-    town.until(open, "completed").await;
-    town.close().await;
-}

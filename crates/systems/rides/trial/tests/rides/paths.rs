@@ -5,7 +5,7 @@ use ballet_stage::Method;
 use dispatch::config::DispatchSettings;
 use location::config::LocationSettings;
 use reqwest::{Client, StatusCode};
-use rides_events::dispatch::{CancelReason, OfferEnded, RideCancelled, RideCompleted};
+use rides_events::dispatch::{CancelReason, FareReleased, OfferEnded, RideCancelled, RideCompleted};
 use rides_events::location::{DriverReleased, ReservationCancelled};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -39,7 +39,12 @@ async fn r1_nobody_is_near() {
     let town = Town::new("rides_r1").await;
     let (ride, _) = town.request_with_drivers(&[]).await;
     town.until_cancelled(ride, "no_driver_nearby").await;
-    assert_eq!(town.receipt(ride).await["charged"]["amount_minor"], 0);
+    let released: FareReleased = town.system.event(ride).await;
+    assert_eq!((released.paid.amount_minor, released.owed.amount_minor), (0, 0));
+    let receipt = town.receipt(ride).await;
+    assert_eq!(receipt["charged"]["amount_minor"], 0);
+    let price = &receipt["quoted"]["amount_minor"];
+    assert_eq!(town.at_the_bank(ride).await, format!("approved {price}, voided {price}"));
     town.close().await;
 }
 

@@ -31,17 +31,6 @@ async fn a_ride_that_is_driven_is_charged_once_what_the_rider_was_told() {
 }
 
 #[tokio::test]
-async fn a_ride_that_is_cancelled_is_not_charged() {
-    let town = Town::new("rides_released").await;
-    let (ride, _) = town.request_with_drivers(&[]).await;
-    let released: FareReleased = town.system.event(ride).await;
-    assert_eq!((released.paid.amount_minor, released.owed.amount_minor), (0, 0));
-    let price = town.receipt(ride).await["quoted"]["amount_minor"].clone();
-    assert_eq!(town.at_the_bank(ride).await, format!("approved {price}, voided {price}"));
-    town.close().await;
-}
-
-#[tokio::test]
 async fn r6_a_late_cancellation_is_charged_what_the_tariff_says() {
     let town = Town::new("rides_fee").await;
     let (ride, drivers) = town.request_with_drivers(&[1]).await;

@@ -71,13 +71,3 @@ async fn a_rider_sees_each_change_of_a_ride_as_it_comes() {
     assert_eq!(unknown.status(), StatusCode::NOT_FOUND);
     town.close().await;
 }
-
-#[tokio::test]
-async fn a_rider_sees_why_a_ride_is_cancelled() {
-    let town = Town::new("rides_watch_end").await;
-    let (ride, _) = town.request_with_drivers(&[]).await;
-    let seen = read(events(&town, ride, None).await).await;
-    assert_eq!(statuses(&seen), [("1", "requested"), ("2", "searching"), ("3", "cancelled")]);
-    assert_eq!(seen[2].1["reason"], "no_driver_nearby");
-    town.close().await;
-}

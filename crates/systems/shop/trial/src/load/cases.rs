@@ -9,8 +9,8 @@ use shop_events::orders::CancelReason;
 use shop_events::{Address, CustomerId, Money, OrderLine};
 use uuid::Uuid;
 
-use crate::slow_carrier;
-use crate::stock::{PLENTY, RARE, RARE_PRICE};
+use crate::load::slow_carrier;
+use crate::load::stock::{PLENTY, RARE, RARE_PRICE};
 
 /// A kind of order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,11 +9,11 @@ use reqwest::{RequestBuilder, StatusCode};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use crate::cases::GOOD;
-use crate::customer::{BUYS, Customer, cart_of};
-use crate::open_shop::OpenShop;
-use crate::products;
-use crate::stock::PLENTY;
+use crate::load::cases::GOOD;
+use crate::load::customer::{BUYS, Customer, cart_of};
+use crate::load::open_shop::OpenShop;
+use crate::load::products;
+use crate::load::stock::PLENTY;
 use ballet_terminal::ui;
 
 /// Orders per second.

@@ -13,7 +13,7 @@ use shop_events::OrderLine;
 use shop_events::cart::CartCheckedOut;
 use uuid::Uuid;
 
-use crate::cases::{self, ExpectedEnd, OrderCase};
+use crate::load::cases::{self, ExpectedEnd, OrderCase};
 use ballet_trials::{Gateway, send_until_answered};
 
 /// The scopes of a customer.

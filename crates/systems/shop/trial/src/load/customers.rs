@@ -12,9 +12,9 @@ use shop_events::orders::OrderConfirmed;
 use shop_events::shipping::ShipmentScheduled;
 use uuid::Uuid;
 
-use crate::carts;
-use crate::cases::{self, CancelMoment, ExpectedEnd, Goods, OrderCase};
-use crate::customer::Customer;
+use crate::load::carts;
+use crate::load::cases::{self, CancelMoment, ExpectedEnd, Goods, OrderCase};
+use crate::load::customer::Customer;
 
 /// The shop front: a foreign producer that the shop declares.
 const STOREFRONT: &str = "storefront";

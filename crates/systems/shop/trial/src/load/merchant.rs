@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use ballet_trials::Site;
 
-use crate::products::{publish, reprice, withdraw};
-use crate::stock;
+use crate::load::products::{publish, reprice, withdraw};
+use crate::load::stock;
 
 /// The pause after each product.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -47,7 +47,7 @@ impl Merchant {
         if begun == 0 {
             return Ok(Vec::new());
         }
-        let received = shop::audit::received(databases, GOODS).await?;
+        let received = crate::audit::received(databases, GOODS).await?;
         let received = usize::try_from(received).unwrap_or_default();
         let once = ON_A_NOTE * confirmed..=ON_A_NOTE * begun;
         let holds = once.contains(&received) && received.is_multiple_of(ON_A_NOTE);

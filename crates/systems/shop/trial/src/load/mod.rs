@@ -2,8 +2,6 @@
 //! invariants between its databases, and the operations of a client. The measurement of checkouts at a steady rate is
 //! here, too.
 
-#![warn(missing_docs)]
-
 mod carts;
 mod cases;
 pub mod checkouts;
@@ -16,8 +14,18 @@ mod products;
 mod services;
 mod slow_carrier;
 mod stock;
-mod system;
 mod trial;
 
+use std::sync::Arc;
+
+use ballet_trials::Subject;
+
+use crate::load::trial::ShopTrial;
+
 pub use open_shop::OpenShop;
-pub use system::subject;
+
+/// Returns the shop as the subject of trials.
+#[must_use]
+pub fn subject() -> Arc<Subject> {
+    Subject::new(ShopTrial::default())
+}

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use ballet_stage::{Servers, ServiceProcess, Stage};
 
-use crate::customer::{Customer, PATIENCE, SELLS};
-use crate::stock::fill_shelves;
-use crate::system::SERVICES;
-use crate::trial::gateway;
+use crate::load::customer::{Customer, PATIENCE, SELLS};
+use crate::load::stock::fill_shelves;
+use crate::load::trial::gateway;
+use crate::system::system;
 use ballet_terminal::ui;
 use ballet_trials::{ConfiguredProgram, Gateway, run_dir, secret};
 
@@ -29,7 +29,7 @@ impl OpenShop {
     /// Returns the packages with the programs of a shop.
     #[must_use]
     pub fn packages() -> Vec<&'static str> {
-        [&SERVICES[..], &[GATEWAY_PROGRAM]].concat()
+        [&service_names()[..], &[GATEWAY_PROGRAM]].concat()
     }
 
     /// Starts all services and the gateway on these servers, and fills the shelves. `kind` is the kind of run, for the
@@ -43,7 +43,7 @@ impl OpenShop {
         programs: &HashMap<String, PathBuf>,
         servers: Servers,
     ) -> Result<Self> {
-        let system = shop::system();
+        let system = system();
         let logs = run_dir(programs.values().next().map(PathBuf::as_path), kind, system.name)?;
         ui::say("applying the broker's topology and creating the databases");
         let mut stage = Stage::of(&system).on(servers, logs).await?;
@@ -51,7 +51,8 @@ impl OpenShop {
             let path = programs.get(name).with_context(|| format!("cargo built no {name}"))?;
             anyhow::Ok(path.clone())
         };
-        for name in SERVICES.iter().copied() {
+        let names = service_names();
+        for name in names.iter().copied() {
             let (variable, value) = secret(&stage.logs, name)?;
             let launch = stage.launch(name, program(name)?, [(variable.to_owned(), value)]);
             stage.start(launch).await?;
@@ -63,7 +64,7 @@ impl OpenShop {
         let gateway = Gateway::start(&stage, front, &gateway(), &urls).await?;
         let merchant = Customer::new(&gateway, SELLS, PATIENCE).await?;
         fill_shelves(&merchant.http, &merchant.shop).await?;
-        ui::say(&format!("{} and the gateway are ready", SERVICES.join(", ")));
+        ui::say(&format!("{} and the gateway are ready", names.join(", ")));
         Ok(Self { stage, gateway, merchant })
     }
 
@@ -80,4 +81,8 @@ impl OpenShop {
         self.gateway.stop(ServiceProcess::DRAIN).await;
         Ok(Box::pin(self.stage.end(keep_logs)).await?)
     }
+}
+
+fn service_names() -> Vec<&'static str> {
+    system().parts.iter().map(|part| part.service).collect()
 }

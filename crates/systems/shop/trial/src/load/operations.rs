@@ -12,8 +12,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::cases::{CancelMoment, ExpectedEnd, GOOD};
-use crate::customer::{BUYS, Customer, PATIENCE, SELLS, SUPPORTS, cart_of};
+use crate::load::cases::{CancelMoment, ExpectedEnd, GOOD};
+use crate::load::customer::{BUYS, Customer, PATIENCE, SELLS, SUPPORTS, cart_of};
 
 /// The limit for an operation that hangs; nothing depends on the pace.
 const LONG: Duration = Duration::from_secs(300);

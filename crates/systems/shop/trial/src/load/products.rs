@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use shop_events::cart::CartCheckedOut;
 use uuid::Uuid;
 
-use crate::cases;
-use crate::stock::{PLENTY, RARE, RARE_PRICE};
+use crate::load::cases;
+use crate::load::stock::{PLENTY, RARE, RARE_PRICE};
 
 /// The time in which a service must learn of a product.
 const KNOWN: Duration = Duration::from_secs(120);

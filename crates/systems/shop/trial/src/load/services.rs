@@ -7,7 +7,7 @@ use common::cards::ProviderSettings;
 use orders::config::{DEADLINE, OrderSettings};
 use shipping::config::CarrierSettings;
 
-use crate::slow_carrier::SlowCarrier;
+use crate::load::slow_carrier::SlowCarrier;
 
 #[derive(Debug, Parser)]
 struct CartArgs {
@@ -76,6 +76,6 @@ mod tests {
     #[test]
     fn they_are_those_of_the_shop() {
         let parts: Vec<_> = services().into_iter().map(|service| service.part).collect();
-        assert_eq!(parts, shop::system().parts);
+        assert_eq!(parts, crate::system::system().parts);
     }
 }

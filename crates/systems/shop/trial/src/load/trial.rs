@@ -9,14 +9,14 @@ use ballet_trials::{
     Audit, BegunSaga, Case, GatewaySetup, Operation, OverdueDeadline, Report, Sandbox,
     ServiceProgram, Site, Trial,
 };
-use shop::audit::PublishedProducts;
+use crate::audit::PublishedProducts;
 use shop_events::orders::OrderCompleted;
 use uuid::Uuid;
 
-use crate::cases::{self, CASES, GOOD, SLOW_CARRIER};
-use crate::customer::{Customer, PATIENCE, SELLS};
-use crate::merchant::Merchant;
-use crate::{customers, operations, products, services, stock};
+use crate::load::cases::{self, CASES, GOOD, SLOW_CARRIER};
+use crate::load::customer::{Customer, PATIENCE, SELLS};
+use crate::load::merchant::Merchant;
+use crate::load::{customers, operations, products, services, stock};
 
 /// The time within which an order must be paid when days pass in seconds: the longest that orders accepts.
 const DEADLINE_DAYS: u32 = 30;
@@ -100,12 +100,12 @@ impl Trial for ShopTrial {
 
     async fn audit(&self, audit: Audit<'_>) -> Result<Report> {
         let Audit { at, framework, quiescent_after } = audit;
-        let mut report = shop::audit::audit_beside(framework, &at.databases, quiescent_after).await;
+        let mut report = crate::audit::audit_beside(framework, &at.databases, quiescent_after).await;
         let published = self.published.lock().unwrap_or_else(PoisonError::into_inner).clone();
         // Without a reader of the journal there is nothing to compare.
         if !published.is_empty() {
-            let products = shop::audit::products(&at.databases).await?;
-            report.violations.extend(shop::audit::unlike_published(&products, &published));
+            let products = crate::audit::products(&at.databases).await?;
+            report.violations.extend(crate::audit::unlike_published(&products, &published));
         }
         report.violations.extend(self.merchant.audit(&at.databases).await?);
         Ok(report)

@@ -31,26 +31,6 @@ async fn a_cart_is_bought_at_the_price_that_it_showed() {
 }
 
 #[tokio::test]
-async fn a_declined_card_leaves_the_cart_to_be_bought_with_another() {
-    let shop = Shop::open("again").await;
-    sold(&shop, "mug", 1_250).await;
-    let cart = opened(&shop, 1).await;
-    let mut orders = Vec::new();
-    for (tag, card, end) in
-        [("\"1\"", "card_declined", "open"), ("\"3\"", "card_approved", "closed")]
-    {
-        let checkout: Value = check_out(&shop, &cart, tag, card).await.json().await.expect("JSON");
-        orders.push(checkout["order_id"].as_str().expect("an id").to_owned());
-        cart_is(&shop, &cart, end).await;
-    }
-    assert_eq!(shop.order_is(&orders[0], "cancelled").await["reason"], "payment_declined");
-    shop.order_is(&orders[1], "completed").await;
-    shop.is_sound().await;
-    assert_eq!(shop.stock("mug").await["committed"], 1);
-    shop.close().await;
-}
-
-#[tokio::test]
 async fn an_order_right_after_its_checkout_is_not_yet_there_and_then_it_is() {
     let shop = Shop::with("gw_not_yet", ShopOptions { gateway: true, ..USUAL }).await;
     sold(&shop, "mug", 1_250).await;

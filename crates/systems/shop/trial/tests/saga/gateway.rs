@@ -116,17 +116,6 @@ impl Gateway {
         self.client(customer_id, BUYS).await
     }
 
-    /// Kills the gateway (SIGKILL).
-    pub(crate) async fn kill(&mut self) {
-        self.child.kill().await.expect("killed");
-    }
-
-    /// Starts the gateway again, at another address.
-    pub(crate) async fn start_again(&mut self) {
-        self.child = serve(&self.place, &self.database);
-        self.listens().await;
-    }
-
     /// Stops the gateway gracefully.
     pub(crate) async fn stop(mut self) {
         let pid = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));

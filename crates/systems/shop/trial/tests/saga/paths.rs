@@ -25,52 +25,71 @@ async fn an_order_goes_to_the_door() {
     shop.close().await;
 }
 
-/// Runs a scenario in its own shop.
-async fn alone(name: &str, scenario: impl AsyncFnOnce(&mut Shop)) {
-    let mut shop = Shop::open(name).await;
-    scenario(&mut shop).await;
+/// Returns a checkout that this step refuses, with the reason of the order's end and the state of its payment.
+fn refused_by(step: &str) -> Vec<(Value, &'static str, &'static str)> {
+    let to = |country: &str, card: &str| {
+        let mut checkout = mugs(1, card);
+        checkout["ship_to"]["country"] = json!(country);
+        checkout
+    };
+    let mut nothing = mugs(1, "card_approved");
+    nothing["lines"] = json!([]);
+    match step {
+        "accept_checkout" => vec![(nothing, "invalid", "none")],
+        // F1: an order for more than there is.
+        "reserve_stock" => vec![(mugs(11, "card_approved"), "out_of_stock", "none")],
+        // F2: the card has no money.
+        "authorize_payment" => vec![(mugs(1, "card_declined"), "payment_declined", "none")],
+        // F3: the carrier does not deliver there.
+        "schedule_shipment" => vec![(to("AQ", "card_approved"), "shipment_rejected", "voided")],
+        // F4: the money is authorised and cannot be captured. F9: the authorisation ends before that.
+        "capture_payment" => ["card_capture_fails", "card_expires"]
+            .map(|card| (mugs(1, card), "capture_failed", "voided"))
+            .into(),
+        step => panic!("which checkout does {step} refuse?"),
+    }
+}
+
+/// F1 to F4 and F9.
+#[tokio::test]
+async fn t90_whichever_step_refuses_the_order_is_cancelled_and_nothing_stays_held() {
+    let shop = Shop::open("t90").await;
+    let graph = shop::graph();
+    let nodes = graph.nodes("order_fulfillment");
+    let refusing = nodes.iter().filter(|node| node.step.refused.is_some());
+    let refusing: Vec<&str> = refusing.map(|node| node.step.name).collect();
+    assert_eq!(refusing.len(), 5, "{refusing:?}");
+    for step in refusing {
+        for (checkout, reason, payment) in refused_by(step) {
+            let order_id = Clock::system().new_id(Clock::system().now()).to_string();
+            let properties = json!({ "type": "cart.checked_out.v1", "message_id": order_id,
+                "correlation_id": order_id, "content_type": "application/json" });
+            shop.drop_checkout(&properties, &checkout).await;
+            let order = shop.order_is(&order_id, "cancelled").await;
+            assert_eq!(order["failed_step"], step, "{order}");
+            assert_eq!(order["reason"], reason, "{order}");
+            shop.is_sound().await;
+            let state = &shop.payment(&order_id).await["state"];
+            assert_eq!(state.as_str().unwrap_or("none"), payment, "{step}");
+            let mugs = shop.stock("mug").await;
+            assert_eq!((&mugs["on_hand"], &mugs["held"]), (&json!(10), &json!(0)), "after {step}");
+        }
+    }
     shop.close().await;
 }
 
-/// Places an order, and checks that it is cancelled with this reason and nothing stays held.
-async fn fails(shop: &Shop, checkout: &Value, reason: &str, failed_step: &str, payment: &str) {
-    let before = shop.stock("mug").await;
-    let order_id = shop.place_order(checkout).await;
-    let order = shop.order_is(&order_id, "cancelled").await;
-    assert_eq!(order["reason"], reason, "{order}");
-    assert_eq!(order["failed_step"], failed_step, "{order}");
+#[tokio::test]
+async fn f10_an_order_whose_requests_to_the_provider_get_lost_is_completed() {
+    let shop = Shop::open("f10").await;
+    let order_id = shop.place_order(&mugs(1, "card_flaky")).await;
+    shop.order_is(&order_id, "completed").await;
     shop.is_sound().await;
-    let state = &shop.payment(&order_id).await["state"];
-    assert_eq!(state.as_str().unwrap_or("none"), payment);
-    assert_eq!(shop.stock("mug").await, before);
+    shop.close().await;
 }
 
-/// F1: an order for more than there is.
-pub(crate) async fn out_of_stock(shop: &mut Shop) {
-    fails(shop, &mugs(11, "card_approved"), "out_of_stock", "reserve_stock", "none").await;
-}
-
-/// F2: the card has no money.
-pub(crate) async fn card_declined(shop: &mut Shop) {
-    let checkout = mugs(1, "card_insufficient_funds");
-    fails(shop, &checkout, "payment_declined", "authorize_payment", "none").await;
-}
-
-/// F3: the carrier does not deliver there.
-pub(crate) async fn address_refused(shop: &mut Shop) {
-    let mut checkout = mugs(1, "card_approved");
-    checkout["ship_to"]["country"] = json!("AQ");
-    fails(shop, &checkout, "shipment_rejected", "schedule_shipment", "voided").await;
-}
-
-/// F4: the money is authorised and cannot be captured.
-pub(crate) async fn capture_fails(shop: &mut Shop) {
-    let checkout = mugs(1, "card_capture_fails");
-    fails(shop, &checkout, "capture_failed", "capture_payment", "voided").await;
-}
-
-/// F5: a cancellation before the capture.
-pub(crate) async fn customer_cancels_in_time(shop: &mut Shop) {
+#[tokio::test]
+async fn f5_the_customer_cancels_in_time() {
+    let shop = Shop::open("f5").await;
     let before = shop.stock("mug").await;
     let provider = shop.silent_provider().await;
     let order_id = shop.place_order(&mugs(3, "card_approved")).await;
@@ -85,15 +104,12 @@ pub(crate) async fn customer_cancels_in_time(shop: &mut Shop) {
     provider.close().await.expect("it answers");
     shop.is_sound().await;
     assert_eq!(shop.stock("mug").await, before);
+    shop.close().await;
 }
 
 #[tokio::test]
-async fn f5_the_customer_cancels_in_time() {
-    alone("f5", customer_cancels_in_time).await;
-}
-
-/// F7: a cancellation during the capture.
-pub(crate) async fn cancel_races_capture(shop: &mut Shop) {
+async fn f7_a_cancel_that_races_the_capture_wins_or_loses_but_not_half() {
+    let shop = Shop::open("f7").await;
     let mut outcomes = Vec::new();
     for _ in 0..10 {
         outcomes.push((shop.place_order(&mugs(1, "card_slow")).await, "unknown"));
@@ -108,69 +124,22 @@ pub(crate) async fn cancel_races_capture(shop: &mut Shop) {
         shop.order_is(order_id, outcome).await;
     }
     shop.is_sound().await;
+    shop.close().await;
 }
 
 #[tokio::test]
-async fn f7_a_cancel_that_races_the_capture_wins_or_loses_but_not_half() {
-    alone("f7", cancel_races_capture).await;
-}
-
-/// F8: the abort overtakes the step that it aborts.
-pub(crate) async fn abort_before_step(shop: &mut Shop) {
-    let before = shop.stock("mug").await["on_hand"].as_u64().expect("a number");
-    let context = Clock::system();
-    let [order_id, abort_id] = [0; 2].map(|_| context.new_id(context.now()).to_string());
-    let properties = |id: &str, event: &str| {
-        json!({ "type": event, "message_id": id, "correlation_id": order_id,
-            "content_type": "application/json" })
-    };
-    let key = "orders.order_cancelled.v1";
-    let abort = json!({ "order_id": order_id, "reason": "customer_cancelled" }).to_string();
-    let management = shop.env.management();
-    let published = management.publish("events", key, &properties(&abort_id, key), &abort).await;
-    published.expect("published");
-    let properties = properties(&order_id, "cart.checked_out.v1");
-    shop.drop_checkout(&properties, &mugs(3, "card_approved")).await;
-    // Inventory handles its queue in order: it has handled the first order when the second is done.
-    let other = shop.place_order(&mugs(1, "card_approved")).await;
-    shop.order_is(&other, "completed").await;
-    shop.order_is(&order_id, "placed").await;
-    let stock = shop.stock("mug").await;
-    assert_eq!((&stock["on_hand"], &stock["held"]), (&json!(before - 1), &json!(0)));
-    assert_eq!(shop.cancel(&order_id).await.status(), StatusCode::ACCEPTED);
+async fn t116_what_one_order_holds_another_cannot_have_until_it_is_released() {
+    let shop = Shop::open("t116").await;
+    let provider = shop.silent_provider().await;
+    let holder = shop.place_order(&mugs(10, "card_approved")).await;
+    let refused = shop.place_order(&mugs(1, "card_approved")).await;
+    assert_eq!(shop.cancel(&holder).await.status(), StatusCode::ACCEPTED);
+    provider.close().await.expect("it answers");
+    assert_eq!(shop.order_is(&refused, "cancelled").await["reason"], "out_of_stock");
     shop.is_sound().await;
-    assert_eq!(shop.payment(&order_id).await["state"], Value::Null);
-    assert_eq!(shop.stock("mug").await["on_hand"], before - 1);
-}
-
-#[tokio::test]
-async fn f8_an_abort_that_arrives_before_the_step_keeps_it_from_taking_effect() {
-    alone("f8", abort_before_step).await;
-}
-
-/// F9: the authorisation ends before the capture.
-pub(crate) async fn authorisation_expires(shop: &mut Shop) {
-    let checkout = mugs(1, "card_expires");
-    fails(shop, &checkout, "capture_failed", "capture_payment", "voided").await;
-}
-
-/// F10: answers of the provider get lost.
-pub(crate) async fn transient_errors(shop: &mut Shop) {
-    let order_id = shop.place_order(&mugs(1, "card_flaky")).await;
-    shop.order_is(&order_id, "completed").await;
+    let next = shop.place_order(&mugs(10, "card_approved")).await;
+    shop.order_is(&next, "completed").await;
     shop.is_sound().await;
-}
-
-/// Each scenario leaves the shop unchanged, except for sold goods.
-#[tokio::test]
-async fn f1_f2_f3_f4_f9_f10_an_order_that_fails_or_is_tried_again_leaves_nothing_held() {
-    let mut shop = Shop::open("failures").await;
-    out_of_stock(&mut shop).await;
-    card_declined(&mut shop).await;
-    address_refused(&mut shop).await;
-    capture_fails(&mut shop).await;
-    authorisation_expires(&mut shop).await;
-    transient_errors(&mut shop).await;
     shop.close().await;
 }
 

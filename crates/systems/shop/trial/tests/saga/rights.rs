@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ballet::{Event, Settings};
+use ballet::Event;
 use ballet_amqp::{
     AMQPValue, BasicProperties, Broker, BrokerError, FieldTable, Publish, PublishOutcome, RabbitMq,
 };
@@ -10,7 +10,6 @@ use ballet_stage::wait_until;
 use futures_util::StreamExt;
 use serde_json::json;
 use shop_events::payments::PaymentCaptured;
-use sqlx::{Connection, PgConnection};
 
 use crate::shop::{FOR_ORDERS, Shop, USUAL, mugs};
 
@@ -136,40 +135,5 @@ async fn a_service_cannot_send_another_services_event_through_a_retry_queue() {
     assert_eq!(shop.order(&order_id).await["status"], "placed");
     shop.start("payments").await;
     shop.order_is(&order_id, "completed").await;
-    shop.close().await;
-}
-
-/// Returns the URL with the same server and login, and another service's database.
-fn elsewhere(url: &str, other: &str) -> String {
-    let (server, _) = url.rsplit_once('/').expect("a path");
-    let (_, database) = other.rsplit_once('/').expect("a path");
-    format!("{server}/{database}")
-}
-
-#[tokio::test]
-async fn a_database_role_gets_into_its_own_database_and_no_other() {
-    let shop = Shop::asleep("roles", USUAL).await;
-    let services: Vec<&str> = shop::system().parts.iter().map(|part| part.service).collect();
-    for (service, other) in
-        services.iter().flat_map(|service| services.iter().map(move |other| (*service, *other)))
-    {
-        let own = shop.env.database_url(service);
-        let url = elsewhere(own, shop.env.database_url(other));
-        let refused = PgConnection::connect(&url).await.err().map(|error| error.to_string());
-        match refused {
-            None => assert_eq!(service, other, "{service} gets into the database of {other}"),
-            Some(refused) => {
-                assert_ne!(service, other);
-                assert!(refused.contains("permission denied for database"), "{refused}");
-            }
-        }
-    }
-    // The error for the author of a service that uses another's database.
-    let (own, other) = (shop.env.database_url("inventory"), shop.env.database_url("payments"));
-    let settings = Settings::new(shop.env.amqp_url("inventory"), elsewhere(own, other));
-    let started = inventory::service().start(settings).await;
-    let refused = started.expect_err("it starts").to_string();
-    assert!(refused.starts_with("the database: "), "{refused}");
-    assert!(refused.contains("permission denied for database \"payments"), "{refused}");
     shop.close().await;
 }

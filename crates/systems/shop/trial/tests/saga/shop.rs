@@ -7,7 +7,7 @@ use ballet::core::{Entity as _, topology};
 use ballet::{Clock, Running, Service, Settings};
 use ballet_stage::{Servers, TestEnv, wait_until};
 use ballet_store::copies::fills;
-use ballet_testkit::{Collector, Looks};
+use ballet_testkit::Looks;
 use cart::config::CartSettings;
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
@@ -31,7 +31,6 @@ pub(crate) struct Shop {
     options: ShopOptions,
     carrier: shipping::sandbox::Sandbox,
     services: Vec<(&'static str, Running)>,
-    collector: Option<Collector>,
     pub(crate) gateway: Option<Gateway>,
 }
 
@@ -41,8 +40,6 @@ pub(crate) struct ShopOptions {
     /// The number of replicas of each service.
     pub(crate) replicas: usize,
     pub(crate) lanes: u16,
-    /// Whether a collector gets the services' spans.
-    pub(crate) traced: bool,
     /// Whether the customers use the gateway.
     pub(crate) gateway: bool,
     /// The services that do not run. A shop can be sound only if all run.
@@ -51,7 +48,7 @@ pub(crate) struct ShopOptions {
 
 /// One replica of each service.
 pub(crate) const USUAL: ShopOptions =
-    ShopOptions { replicas: 1, lanes: 1, traced: false, gateway: false, without: &[] };
+    ShopOptions { replicas: 1, lanes: 1, gateway: false, without: &[] };
 /// Orders, with the services that it needs to accept an order.
 pub(crate) const ORDERS_ALONE: ShopOptions =
     ShopOptions { without: &["cart", "payments", "recommendations", "shipping"], ..USUAL };
@@ -78,12 +75,8 @@ impl Shop {
         let carrier = shipping::sandbox::Sandbox::new(Duration::from_millis(20));
         let (client, support) = (Client::new(), Client::new());
         let (urls, services) = (BTreeMap::new(), Vec::new());
-        let collector = match options.traced {
-            true => Some(Collector::start().await.expect("a collector")),
-            false => None,
-        };
         let (looks, gateway) = (Looks::default(), None);
-        Self { looks, env, client, support, urls, options, carrier, services, collector, gateway }
+        Self { looks, env, client, support, urls, options, carrier, services, gateway }
     }
 
     /// Opens a shop with ten mugs and five pens, with these options. Inventory and catalog run.
@@ -188,8 +181,7 @@ impl Shop {
     /// Starts a service that was created in another way.
     pub(crate) async fn start_as(&mut self, name: &'static str, service: Service) {
         let settings = Settings::new(self.env.amqp_url(name), self.env.database_url(name));
-        let otlp_endpoint = self.collector.as_ref().map(|collector| collector.url().to_owned());
-        let mut settings = Settings { lanes: self.options.lanes, otlp_endpoint, ..settings };
+        let mut settings = Settings { lanes: self.options.lanes, ..settings };
         if self.gateway.is_some() {
             // The gateway looks for the service here.
             settings.listen = self.urls[name]["http://".len()..].parse().expect("an address");
@@ -343,11 +335,6 @@ impl Shop {
             dead += self.env.management().take(&queue, 1000).await.expect("an answer").len();
         }
         dead
-    }
-
-    /// Returns the collector of the services' spans.
-    pub(crate) fn collector(&self) -> &Collector {
-        self.collector.as_ref().expect("a shop that was opened with one")
     }
 
     /// Stops all services gracefully, and their environment.

@@ -3,42 +3,26 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::shop::{Shop, ShopOptions, USUAL, mugs};
 use ballet::Clock;
 use common::cards::RemoteProvider;
-use common::outside::{ApiConnection, Secrets, Webhooks};
+use common::outside::{ApiConnection, Webhooks};
 use reqwest::{Client, Response};
-use serde_json::{Value, json};
-use shop_rig::partner::{KEY, Misbehaviour, Partner};
-use uuid::Uuid;
+use serde_json::Value;
+
+use crate::outside::partner::{Misbehaviour, Partner};
+use crate::outside::payments::test_payments::decides;
+use crate::outside::rig::{connection, secrets};
+use crate::shop::{Shop, ShopOptions, USUAL, mugs};
 
 const SECRET: &str = "the-secret-of-the-tests";
-
-fn decides(path: &str, key: Uuid, request: &Value) -> Value {
-    let result = match path {
-        "/authorizations" => "approved",
-        "/captures" => "captured",
-        other => panic!("{other} is no path of this order"),
-    };
-    let reference = request.get("reference").cloned();
-    json!({ "result": result, "reference": reference.unwrap_or(json!(format!("auth_{key}"))) })
-}
-
-fn secrets(text: &str) -> Secrets {
-    Secrets::of("A_SECRET", Some(text), None, 1).expect("secrets").expect("secrets")
-}
 
 /// Opens a shop behind its gateway whose payments calls a provider's API.
 async fn with_provider(name: &str) -> (Shop, Partner) {
     let mut shop = Shop::with(name, ShopOptions { gateway: true, ..USUAL }).await;
     let partner = Partner::start(decides).await;
     shop.stop("payments").await;
-    let remote = RemoteProvider::new(ApiConnection {
-        url: partner.url.parse().expect("an address"),
-        key: secrets(KEY),
-        ca_file: None,
-        timeout: Duration::from_secs(14),
-    });
+    let timeout = Duration::from_secs(14);
+    let remote = RemoteProvider::new(ApiConnection { timeout, ..connection(&partner) });
     let webhooks = Webhooks::signed_with(Some(secrets(SECRET)), "PAYMENT_WEBHOOK_SECRETS");
     let service = payments::service_with(Arc::new(remote.expect("a provider")), webhooks);
     shop.start_as("payments", service).await;

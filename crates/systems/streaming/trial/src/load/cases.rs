@@ -4,7 +4,7 @@ use ballet_trials::Case;
 
 /// The actions of a viewer in a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ViewerScenario {
+pub(crate) enum ViewerScenario {
     /// Watches, and stops.
     Watch,
     /// The same with a pause, and with heartbeats that come twice and out of order.

@@ -1,8 +1,6 @@
 //! Streaming as the subject of trials: its services, the scenarios of its viewers, their expected ends, and the audit
 //! of its databases.
 
-#![warn(missing_docs)]
-
 mod cases;
 mod client;
 mod operations;
@@ -15,7 +13,8 @@ use std::sync::Arc;
 
 use ballet_trials::Subject;
 
-pub use trial::Streaming;
+use crate::load::trial::Streaming;
+
 
 /// Streaming, for trials.
 #[must_use]

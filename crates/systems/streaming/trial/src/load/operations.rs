@@ -7,7 +7,7 @@ use ballet_trials::{Attempt, BegunSaga, End, Operation, Site, id};
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::client::{Household, StreamingClient, TitlePublisher, new_title};
+use crate::load::client::{Household, StreamingClient, TitlePublisher, new_title};
 
 /// The client that tries the operations.
 #[derive(Debug)]

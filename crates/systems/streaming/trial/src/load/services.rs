@@ -32,6 +32,6 @@ mod tests {
     #[test]
     fn they_are_those_of_streaming() {
         let parts: Vec<_> = services().into_iter().map(|service| service.part).collect();
-        assert_eq!(parts, streaming::system().parts);
+        assert_eq!(parts, crate::system::system().parts);
     }
 }

@@ -9,19 +9,19 @@ use ballet_trials::{
     Audit, BegunSaga, Case, GatewaySetup, Operation, OverdueDeadline, Report, ServiceProgram, Site,
     Trial,
 };
-use streaming::audit::audit_beside;
+use crate::audit::audit_beside;
 use streaming_events::accounts::StreamSlotReleased;
 use streaming_events::titles::PlaybackLicenseRevoked;
 
-use crate::cases::{CASES, ViewerScenario};
-use crate::client::StreamingClient;
-use crate::viewers::{self, Shelf};
-use crate::watcher::PlanWatcher;
-use crate::{operations, services};
+use crate::load::cases::{CASES, ViewerScenario};
+use crate::load::client::StreamingClient;
+use crate::load::viewers::{self, Shelf};
+use crate::load::watcher::PlanWatcher;
+use crate::load::{operations, services};
 
 /// Streaming.
 #[derive(Debug, Default)]
-pub struct Streaming {
+pub(crate) struct Streaming {
     watcher: PlanWatcher,
     /// The titles that the viewers share.
     shelf: OnceLock<Shelf>,

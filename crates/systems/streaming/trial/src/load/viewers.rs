@@ -7,8 +7,8 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 use streaming_events::accounts::ViewerAdmitted;
 
-use crate::cases::ViewerScenario;
-use crate::client::{Household, StreamingClient, TitlePublisher};
+use crate::load::cases::ViewerScenario;
+use crate::load::client::{Household, StreamingClient, TitlePublisher};
 
 /// The titles that all viewers share.
 #[derive(Debug)]

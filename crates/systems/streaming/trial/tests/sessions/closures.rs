@@ -120,27 +120,6 @@ async fn s8_a_session_of_an_account_that_is_gone_is_nobodys_whatever_refuses_it(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn s8_an_account_that_a_process_of_the_release_before_erased_is_known_as_gone() {
-    let mut world = StreamingWorld::whole("closure_beside").await;
-    let (home, title) = (world.home("duo", 1).await, world.any_title().await);
-    world.system.stop("accounts").await;
-    // That release records the erased account in no other table.
-    let erase = format!(
-        "insert into erasing (closure_id, account_id) values (gen_random_uuid(), '{}'); \
-         delete from erasing",
-        home.account
-    );
-    world.system.execute("playback", &erase).await;
-    let session = world.request(&home, 0, &title).await;
-    world.stop(&session).await;
-    world.until(&session, "refused").await;
-    let read = world.read(&session).await;
-    assert_eq!((read.get("account_id"), read.get("device_id")), (None, None), "{read}");
-    world.start("accounts").await;
-    world.system.close(0).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_that_has_not_erased_is_named() {
     let mut world = StreamingWorld::whole("closure_overdue").await;
     let home = world.home("duo", 1).await;

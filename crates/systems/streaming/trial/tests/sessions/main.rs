@@ -7,7 +7,6 @@ mod paths;
 mod sign_ups;
 mod slots;
 mod states;
-mod titles;
 mod trust;
 mod withdrawals;
 mod world;

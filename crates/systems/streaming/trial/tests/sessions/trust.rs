@@ -70,23 +70,3 @@ async fn what_belongs_to_another_account_does_not_exist() {
     assert_eq!((&read["status"], &read["position_seconds"]), (&"playing".into(), &1.into()));
     world.system.close(0).await;
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_has_the_fields_of_its_kind_and_each_once() {
-    let world = StreamingWorld::open("fields").await;
-    let id = world.system.new_id();
-    let session = format!(r#""account_id":"{id}","device_id":"{id}","title_id":"{id}""#);
-    let person = r#""email":"ada@example.org","name":"Ada","plan":"duo","region":"DE""#;
-    for (service, path, body) in [
-        ("playback", "/sessions", format!(r#"{{{session},"region":"FR"}}"#)),
-        ("playback", "/sessions", format!(r#"{{{session},"title_id":"{id}"}}"#)),
-        ("accounts", "/sign-up", format!(r#"{{{person},"streams":20}}"#)),
-        ("accounts", "/sign-up", format!(r#"{{{person},"plan":"family"}}"#)),
-    ] {
-        let request = Client::new().post(format!("{}{path}", world.system.url(service)));
-        let request = request.header("content-type", "application/json").body(body.clone());
-        let status = request.send().await.expect("an answer").status();
-        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
-    }
-    world.system.close(0).await;
-}

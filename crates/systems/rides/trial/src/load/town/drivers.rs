@@ -12,9 +12,9 @@ use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::client::RidesClient;
-use crate::town::life::{Resident, SharedTown};
-use crate::town::plan::MapPoint;
+use crate::load::client::RidesClient;
+use crate::load::town::life::{Resident, SharedTown};
+use crate::load::town::plan::MapPoint;
 
 const TICK: Duration = Duration::from_millis(250);
 /// The meters that a car moves in a tick, without and with a ride.

@@ -7,8 +7,8 @@ use ballet_trials::{Dice, Site};
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
-use crate::town::plan::TownPlan;
-use crate::town::snapshot::{ListedRide, TownSnapshot};
+use crate::load::town::plan::TownPlan;
+use crate::load::town::snapshot::{ListedRide, TownSnapshot};
 
 /// The state of the town that its residents share.
 #[derive(Debug)]

@@ -16,9 +16,9 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, watch};
 
-use crate::town::life::{Resident, SharedTown};
-use crate::town::plan::TownPlan;
-use crate::town::snapshot::TownSnapshot;
+use crate::load::town::life::{Resident, SharedTown};
+use crate::load::town::plan::TownPlan;
+use crate::load::town::snapshot::TownSnapshot;
 
 const DRIVERS: usize = 240;
 const RIDERS: usize = 56;

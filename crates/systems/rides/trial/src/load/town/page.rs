@@ -17,8 +17,8 @@ use futures_util::{Stream, stream};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::town::plan::TownPlan;
-use crate::town::snapshot::{MapState, TownSnapshot};
+use crate::load::town::plan::TownPlan;
+use crate::load::town::snapshot::{MapState, TownSnapshot};
 
 const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";

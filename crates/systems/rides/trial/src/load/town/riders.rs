@@ -7,8 +7,8 @@ use ballet_trials::{BegunSaga, Dice, End, unless_away};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::client::RidesClient;
-use crate::town::life::{Resident, SharedTown};
+use crate::load::client::RidesClient;
+use crate::load::town::life::{Resident, SharedTown};
 
 /// The shortest and longest rides, in meters.
 const SHORTEST: f64 = 900.0;

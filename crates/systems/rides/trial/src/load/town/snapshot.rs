@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
-use crate::public_lists::{LiveOffer, PublicLists};
-use crate::town::plan::{HEIGHT, MapPoint, WIDTH};
+use crate::load::public_lists::{LiveOffer, PublicLists};
+use crate::load::town::plan::{HEIGHT, MapPoint, WIDTH};
 
 const PAUSE: Duration = Duration::from_millis(500);
 /// The last outcomes that are shown.

@@ -16,11 +16,11 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-pub const KEY: &str = "the-key-of-the-tests";
+pub(crate) const KEY: &str = "the-key-of-the-tests";
 
 /// A misbehaviour of the API at one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Misbehaviour {
+pub(crate) enum Misbehaviour {
     /// The connection stays open, and nothing happens.
     Hangs,
     /// The API acts, and the answer never comes.
@@ -49,13 +49,13 @@ pub enum Misbehaviour {
 
 /// An operation under a key.
 #[derive(Debug, Clone)]
-pub struct PartnerOperation {
-    pub path: String,
-    pub order_id: String,
-    pub answer: Value,
-    pub is_finished: bool,
+pub(crate) struct PartnerOperation {
+    pub(crate) path: String,
+    pub(crate) order_id: String,
+    pub(crate) answer: Value,
+    pub(crate) is_finished: bool,
     /// The number of requests under this key.
-    pub asked: u32,
+    pub(crate) asked: u32,
 }
 
 #[derive(Debug, Default)]
@@ -65,17 +65,17 @@ struct PartnerMemory {
 }
 
 /// Decides the result of an operation from its path, key and request.
-pub type Decide = fn(&str, Uuid, &Value) -> Value;
+pub(crate) type Decide = fn(&str, Uuid, &Value) -> Value;
 
 #[derive(Debug, Clone)]
-pub struct Partner {
-    pub url: String,
+pub(crate) struct Partner {
+    pub(crate) url: String,
     decides: Decide,
     memory: Arc<Mutex<PartnerMemory>>,
 }
 
 impl Partner {
-    pub async fn start(decides: Decide) -> Self {
+    pub(crate) async fn start(decides: Decide) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let partner = Self { url, decides, memory: Arc::default() };
@@ -92,7 +92,7 @@ impl Partner {
     }
 
     /// Lets the next requests at a path meet these misbehaviours, one each. Later requests meet none.
-    pub fn misbehave(&self, path: &str, misbehaviours: &[Misbehaviour]) {
+    pub(crate) fn misbehave(&self, path: &str, misbehaviours: &[Misbehaviour]) {
         self.memory()
             .misbehaviours
             .insert(path.to_owned(), misbehaviours.iter().copied().collect());
@@ -103,7 +103,7 @@ impl Partner {
     }
 
     /// Returns the operations for an order at a path, each with its key.
-    pub fn operations(&self, path: &str, order_id: &str) -> Vec<(Uuid, PartnerOperation)> {
+    pub(crate) fn operations(&self, path: &str, order_id: &str) -> Vec<(Uuid, PartnerOperation)> {
         let memory = self.memory();
         let done =
             memory.done.iter().filter(|(_, done)| done.path == path && done.order_id == order_id);
@@ -111,7 +111,7 @@ impl Partner {
     }
 
     /// Gives a pending operation its outcome.
-    pub fn finish(&self, key: Uuid) {
+    pub(crate) fn finish(&self, key: Uuid) {
         self.memory().done.get_mut(&key).expect("an operation").is_finished = true;
     }
 

@@ -1,9 +1,7 @@
 //! Lost, broken and foreign answers: each effect happens once, and no answer is mistaken for another.
 
-use std::collections::BTreeSet;
-
-use crate::test_payments::TestPayments;
-use shop_rig::partner::Misbehaviour;
+use crate::outside::partner::Misbehaviour;
+use crate::outside::payments::test_payments::TestPayments;
 
 /// The ways to lose the outcome of a request.
 const LOST: [Misbehaviour; 9] = [
@@ -26,29 +24,14 @@ async fn whatever_happens_to_an_answer_the_money_is_held_once() {
         service.partner.misbehave("/operations", &[Misbehaviour::Says(503)]);
         service.partner.misbehave("/authorizations", &[misbehaviour, misbehaviour]);
         let order_id = service.order("card_approved").await;
-        service.payment_is(order_id, "authorized").await;
+        service.row_is(order_id, "authorized").await;
         let key = service.only_effect("/authorizations", order_id);
-        eprintln!(
-            "{misbehaviour:?}: {:?}",
-            service.partner.operations("/authorizations", &order_id.to_string())
-        );
         assert_eq!(service.count(&format!("ballet.call where call_key = '{key}'")).await, 1);
         service.partner.misbehave("/authorizations", &[]);
         service.partner.misbehave("/operations", &[]);
     }
     let events = service.events(LOST.len()).await;
     assert_eq!(events.len(), LOST.len(), "{events:?}");
-    service.close().await;
-}
-
-#[tokio::test]
-async fn a_lost_answer_is_asked_for_by_its_key() {
-    let service = TestPayments::new("asked_by_key").await;
-    // No request is ever answered.
-    service.partner.misbehave("/authorizations", &[Misbehaviour::ActsAndHangs; 100]);
-    let order_id = service.order("card_approved").await;
-    service.payment_is(order_id, "authorized").await;
-    service.only_effect("/authorizations", order_id);
     service.close().await;
 }
 
@@ -68,15 +51,15 @@ async fn capture_refund_and_void_happen_once_under_a_key_each() {
     }
     let (captured, held) =
         (service.order("card_approved").await, service.order("card_approved").await);
-    service.payment_is(captured, "authorized").await;
+    service.row_is(captured, "authorized").await;
     service.ship(captured).await;
-    service.payment_is(captured, "captured").await;
-    service.payment_is(held, "authorized").await;
+    service.row_is(captured, "captured").await;
+    service.row_is(held, "authorized").await;
     for order_id in [captured, held] {
         service.cancel(order_id).await;
     }
-    service.payment_is(captured, "refunded").await;
-    service.payment_is(held, "voided").await;
+    service.row_is(captured, "refunded").await;
+    service.row_is(held, "voided").await;
     let keys = [("/authorizations", captured), ("/captures", captured), ("/refunds", captured)];
     let mut keys: Vec<_> = keys.map(|(path, order)| service.only_effect(path, order)).to_vec();
     keys.extend([
@@ -96,28 +79,7 @@ async fn a_declined_card_is_a_refusal_and_not_a_failure() {
     let order_id = service.order("card_declined").await;
     let events = service.events(1).await;
     assert_eq!(events, [("payments.payment_declined.v1".to_owned(), order_id.to_string())]);
-    assert_eq!(service.payment(order_id).await["status"], 404, "a refusal leaves no rows");
-    service.close().await;
-}
-
-#[tokio::test]
-async fn t205_a_processor_that_takes_no_request_for_a_while_costs_no_order() {
-    let service = TestPayments::new("not_taken").await;
-    for status in [400, 413, 422] {
-        let refused = [Misbehaviour::Says(status); 7];
-        service.partner.misbehave("/authorizations", &refused);
-        service.partner.misbehave("/captures", &refused);
-        let order_id = service.order("card_approved").await;
-        service.is_stuck(order_id, &format!("it refuses the request with {status}")).await;
-        service.payment_is(order_id, "authorized").await;
-        service.ship(order_id).await;
-        service.payment_is(order_id, "captured").await;
-        service.only_effect("/captures", order_id);
-    }
-    let events = service.events(6).await;
-    let names: BTreeSet<_> = events.iter().map(|(name, _)| &**name).collect();
-    let told = ["payments.payment_authorized.v1", "payments.payment_captured.v1"];
-    assert_eq!(names, BTreeSet::from(told), "no refusal");
+    assert_eq!(service.row(order_id).await["status"], 404, "a refusal leaves no rows");
     service.close().await;
 }
 
@@ -142,7 +104,7 @@ async fn a_look_up_whose_answer_does_not_name_the_key_says_nothing_of_the_money(
     service.is_stuck(order_id, "404 without the key").await;
     service.partner.misbehave("/operations", &[]);
     service.execute("payments", "update ballet.call set next_at = now() where owner = 0").await;
-    service.payment_is(order_id, "voided").await;
+    service.row_is(order_id, "voided").await;
     service.only_effect("/voids", order_id);
     service.close().await;
 }
@@ -157,17 +119,19 @@ async fn an_answer_that_is_not_ours_is_refused_and_said() {
         (Misbehaviour::Says(409), "it refuses the request with 409: it is 409, ***"),
         (Misbehaviour::Says(401), "it refuses the request with 401: it is 401, ***"),
         (Misbehaviour::Says(404), "it refuses the request with 404"),
+        // No reason of a business: the order waits.
+        (Misbehaviour::Says(422), "it refuses the request with 422"),
     ] {
         service.partner.misbehave("/authorizations", &[misbehaviour; 1000]);
         let order_id = service.order("card_approved").await;
         service.is_stuck(order_id, why).await;
         assert_eq!(
-            service.payment(order_id).await["status"],
+            service.row(order_id).await["status"],
             404,
             "{misbehaviour:?}: nothing is recorded"
         );
         service.partner.misbehave("/authorizations", &[]);
-        service.payment_is(order_id, "authorized").await;
+        service.row_is(order_id, "authorized").await;
         service.only_effect("/authorizations", order_id);
     }
     service.close().await;

@@ -1,11 +1,8 @@
 //! Parcels: each is booked, cancelled and delivered once, whatever happens to the answers.
 
-use crate::test_shipping::TestShipping;
-use ballet_stage::wait_until;
-use shop_events::OrderId;
-use shop_events::orders::{CancelReason, OrderCancelled};
-use shop_rig::partner::Misbehaviour;
-use shop_rig::rig::{SOON, finished};
+use crate::outside::partner::Misbehaviour;
+use crate::outside::rig::finished;
+use crate::outside::shipping::test_shipping::TestShipping;
 
 /// The ways to lose the outcome of a request.
 const LOST: [Misbehaviour; 6] = [
@@ -25,12 +22,9 @@ async fn whatever_happens_to_an_answer_a_parcel_is_booked_and_cancelled_once() {
         service.partner.misbehave("/shipments", &[misbehaviour]);
         service.partner.misbehave("/cancellations", &[misbehaviour]);
         let order_id = service.order("IE").await;
-        service.shipment_is(order_id, "scheduled").await;
-        let (order, reason) = (OrderId(order_id), CancelReason::CustomerCancelled);
-        let (failed_step, detail) = (None, None);
-        let cancelled = OrderCancelled { order_id: order, reason, failed_step, detail };
-        service.publish(order_id, &cancelled).await;
-        service.shipment_is(order_id, "cancelled").await;
+        service.row_is(order_id, "scheduled").await;
+        service.cancel(order_id).await;
+        service.row_is(order_id, "cancelled").await;
         let booked = service.only_effect("/shipments", order_id);
         assert_ne!(booked, service.only_effect("/cancellations", order_id), "{misbehaviour:?}");
     }
@@ -45,7 +39,7 @@ async fn a_carrier_who_refuses_is_no_failure_and_one_who_answers_for_another_is_
         "select count(*) from ballet.ledger where saga_id = '{refused}' and entry = 'refused'"
     );
     service.until("shipping", &is_refused, 1).await;
-    assert_eq!(service.shipment(refused).await["status"], 404, "a refusal leaves no rows");
+    assert_eq!(service.row(refused).await["status"], 404, "a refusal leaves no rows");
     for (misbehaviour, why) in [
         (Misbehaviour::OtherKey, "the carrier: its answer is not ours: we asked under the key"),
         (Misbehaviour::OtherOrder, "the carrier: its answer is not ours: it is about order"),
@@ -53,16 +47,10 @@ async fn a_carrier_who_refuses_is_no_failure_and_one_who_answers_for_another_is_
     ] {
         service.partner.misbehave("/shipments", &[misbehaviour; 1000]);
         let order_id = service.order("IE").await;
-        wait_until(why, SOON, || async {
-            let stuck = service.stuck().await;
-            let is_said = stuck.iter().any(|stuck| stuck.detail.contains(why));
-            if is_said { Ok(Some(())) } else { Err(format!("{stuck:?}")) }
-        })
-        .await
-        .expect("stuck");
-        assert_eq!(service.shipment(order_id).await["status"], 404, "{misbehaviour:?}");
+        service.is_stuck(order_id, why).await;
+        assert_eq!(service.row(order_id).await["status"], 404, "{misbehaviour:?}");
         service.partner.misbehave("/shipments", &[]);
-        service.shipment_is(order_id, "scheduled").await;
+        service.row_is(order_id, "scheduled").await;
         service.only_effect("/shipments", order_id);
     }
     service.close().await;
@@ -73,12 +61,10 @@ async fn a_parcel_on_its_way_is_not_stuck_and_is_delivered_when_the_webhook_come
     let service = TestShipping::new("delivered").await;
     service.partner.misbehave("/deliveries", &[Misbehaviour::Later]);
     let order_id = service.order("IE").await;
-    service.shipment_is(order_id, "scheduled").await;
+    service.row_is(order_id, "scheduled").await;
     service.confirm(order_id).await;
-    let waiting = "select count(*) from ballet.call \
-                   where attempts = 0 and last_error like '%no outcome yet%'";
-    service.until("shipping", waiting, 1).await;
-    service.shipment_is(order_id, "dispatched").await;
+    service.is_waiting().await;
+    service.row_is(order_id, "dispatched").await;
     assert!(service.stuck().await.is_empty());
     let key = service.only_effect("/deliveries", order_id);
     // Not delivered yet.
@@ -87,7 +73,7 @@ async fn a_parcel_on_its_way_is_not_stuck_and_is_delivered_when_the_webhook_come
     for _ in 0..2 {
         assert_eq!(service.webhook(&finished("delivered", order_id, key)).await, 204);
     }
-    service.shipment_is(order_id, "delivered").await;
+    service.row_is(order_id, "delivered").await;
     assert_eq!(service.count("webhook").await, 2);
     let delivered = "ballet.ledger where step = 'deliver_shipment' and entry = 'done'";
     assert_eq!(service.count(delivered).await, 1);

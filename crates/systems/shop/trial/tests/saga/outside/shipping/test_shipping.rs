@@ -3,21 +3,19 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use ballet::SagaId;
-use ballet_stage::wait_until;
-use common::outside::Webhooks;
 use serde_json::{Value, json};
 use shipping::remote::RemoteCarrier;
 use shipping::sandbox::Sandbox;
 use shop_events::OrderId;
 use shop_events::orders::OrderConfirmed;
 use shop_events::payments::PaymentAuthorized;
-use shop_rig::partner::Partner;
-use shop_rig::rig::{Rig, SOON, connection, new_id, now, secrets};
-use shop_rig::samples::{money, placed};
 use uuid::Uuid;
 
-const SECRET: &str = "the-secret-of-the-tests";
+use crate::outside::partner::Partner;
+use crate::outside::rig::{Rig, Routes, connection, money, new_id, placed, signed_by_both};
+
+const ROUTES: Routes =
+    Routes { service: "shipping", rows: "/shipments", webhooks: "/webhooks/carrier" };
 
 pub(crate) struct TestShipping {
     rig: Rig,
@@ -48,16 +46,15 @@ impl TestShipping {
     pub(crate) async fn new(name: &str) -> Self {
         let partner = Partner::start(decides).await;
         let remote = RemoteCarrier::new(connection(&partner)).expect("a carrier");
-        let webhooks = Webhooks::signed_with(Some(secrets(SECRET)), "CARRIER_WEBHOOK_SECRETS");
-        let service = shipping::service_with(Arc::new(remote), webhooks);
+        let service = shipping::service_with(Arc::new(remote), signed_by_both());
         let part = shipping::participant(Sandbox::default()).part();
-        Self { rig: Rig::new(name, part, partner, service).await }
+        Self { rig: Rig::new(name, part, ROUTES, partner, service).await }
     }
 
     /// Publishes the events that make shipping book a parcel for a new order. Returns the order.
     pub(crate) async fn order(&self, country: &str) -> Uuid {
         let order_id = new_id();
-        let mut placed = placed(SagaId(order_id));
+        let mut placed = placed(order_id);
         placed.ship_to.country = country.parse().expect("a country");
         self.publish(order_id, &placed).await;
         let (order, amount) = (OrderId(order_id), money(1_500));
@@ -69,28 +66,6 @@ impl TestShipping {
     pub(crate) async fn confirm(&self, order_id: Uuid) {
         let confirmed = OrderConfirmed { order_id: OrderId(order_id), total: money(1_500) };
         self.publish(order_id, &confirmed).await;
-    }
-
-    pub(crate) async fn shipment(&self, order_id: Uuid) -> Value {
-        self.get(&format!("/shipments/{order_id}")).await
-    }
-
-    /// Waits until a shipment has a state.
-    pub(crate) async fn shipment_is(&self, order_id: Uuid, state: &str) -> Value {
-        let what = format!("the shipment of {order_id} to be {state}");
-        wait_until(&what, SOON, || async {
-            let shipment = self.shipment(order_id).await;
-            if shipment["state"] == state { Ok(Some(shipment)) } else { Err(shipment.to_string()) }
-        })
-        .await
-        .expect("the state")
-    }
-
-    /// Sends a webhook as the carrier does.
-    pub(crate) async fn webhook(&self, body: &Value) -> u16 {
-        let body = body.to_string();
-        let signed = common::outside::signature(SECRET, now(), body.as_bytes());
-        self.send("/webhooks/carrier", &[signed], &body).await.status().as_u16()
     }
 
     pub(crate) async fn close(self) {
