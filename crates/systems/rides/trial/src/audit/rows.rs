@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use ballet_ops::audit::connect;
-use common::rows::time;
+use common::rows::all;
 use jiff::Timestamp;
-use sqlx::postgres::PgRow;
-use sqlx::{Connection, PgConnection, Row};
+use serde::Deserialize;
+use sqlx::Connection;
 use uuid::Uuid;
+
+const OFFERS: &str = "select ride_id, driver_id, state from offer";
 
 /// All rows that the audit read.
 #[derive(Debug, Default)]
@@ -23,7 +25,7 @@ pub(super) struct RidesSnapshot {
     pub(super) operations: Vec<CardOperation>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
 pub(super) struct AuditedRide {
     pub(super) ride_id: Uuid,
     pub(super) status: String,
@@ -36,7 +38,7 @@ pub(super) struct AuditedRide {
 }
 
 /// A payment, as dispatch has it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
 pub(super) struct AuditedPayment {
     pub(super) ride_id: Uuid,
     pub(super) state: String,
@@ -45,21 +47,21 @@ pub(super) struct AuditedPayment {
 }
 
 /// An operation of the card processor's sandbox for a ride.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
 pub(super) struct CardOperation {
     pub(super) ride_id: Uuid,
     pub(super) result: String,
     pub(super) amount: i64,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
 pub(super) struct AuditedOffer {
     pub(super) ride_id: Uuid,
     pub(super) driver_id: Uuid,
     pub(super) state: String,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
 pub(super) struct AuditedWork {
     pub(super) ride_id: Uuid,
     pub(super) driver_id: Uuid,
@@ -69,7 +71,7 @@ pub(super) struct AuditedWork {
     pub(super) until: Option<i64>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
 pub(super) struct AuditedDriver {
     pub(super) driver_id: Uuid,
     pub(super) state: String,
@@ -81,80 +83,33 @@ pub(super) struct AuditedDriver {
     reason = "the audit is no handler: its transaction only reads"
 )]
 pub(super) async fn read(databases: &BTreeMap<String, String>) -> sqlx::Result<RidesSnapshot> {
-    let mut rows = RidesSnapshot::default();
     let mut dispatch = connect(databases, "dispatch").await?;
     let now: jiff_sqlx::Timestamp =
         sqlx::query_scalar("select now()").fetch_one(&mut dispatch).await?;
-    rows.read_at = now.to_jiff();
-    let rides = sqlx::query(
-        "select ride_id, status, driver_id, changed_at, coalesce(fare_minor, price_minor) as price_minor,
-             coalesce(fee_minor, 0) as fee_minor
-         from ride join quote using (quote_id)",
-    );
-    for row in rides.fetch_all(&mut dispatch).await? {
-        rows.rides.push(AuditedRide {
-            ride_id: row.try_get("ride_id")?,
-            status: row.try_get("status")?,
-            driver_id: row.try_get("driver_id")?,
-            changed_at: time(&row, "changed_at")?,
-            price: row.try_get("price_minor")?,
-            fee: row.try_get("fee_minor")?,
-        });
-    }
-    let payments = sqlx::query("select ride_id, state, paid_minor, owed_minor from payment");
-    for row in payments.fetch_all(&mut dispatch).await? {
-        let (ride_id, state) = (row.try_get("ride_id")?, row.try_get("state")?);
-        let (paid, owed) = (row.try_get("paid_minor")?, row.try_get("owed_minor")?);
-        rows.payments.push(AuditedPayment { ride_id, state, paid, owed });
-    }
-    let operations = sqlx::query(
-        "select order_id, result, amount_minor from sandbox_operation where result is not null",
-    );
-    for row in operations.fetch_all(&mut dispatch).await? {
-        let (ride_id, result) = (row.try_get("order_id")?, row.try_get("result")?);
-        rows.operations.push(CardOperation {
-            ride_id,
-            result,
-            amount: row.try_get("amount_minor")?,
-        });
-    }
-    rows.offers = offers(&mut dispatch).await?;
+    let rides = "select ride_id, status, driver_id, changed_at,
+            coalesce(fare_minor, price_minor) as price, coalesce(fee_minor, 0) as fee
+        from ride join quote using (quote_id)";
+    let rides = all(&mut dispatch, rides).await?;
+    let payments = "select ride_id, state, paid_minor as paid, owed_minor as owed from payment";
+    let payments = all(&mut dispatch, payments).await?;
+    let operations = "select order_id as ride_id, result, amount_minor as amount
+        from sandbox_operation where result is not null";
+    let operations = all(&mut dispatch, operations).await?;
+    let offers = all(&mut dispatch, OFFERS).await?;
     let mut location = connect(databases, "location").await?;
     // One snapshot: a driver's state and work are of the same moment.
     let mut snapshot = location.begin().await?;
     sqlx::query("set transaction isolation level repeatable read read only")
         .execute(&mut *snapshot)
         .await?;
-    let work = "select ride_id, driver_id, state, since_version, until_version from work";
-    for row in sqlx::query(work).fetch_all(&mut *snapshot).await? {
-        let (ride_id, driver_id) = (row.try_get("ride_id")?, row.try_get("driver_id")?);
-        let (since, until) = (row.try_get("since_version")?, row.try_get("until_version")?);
-        rows.work.push(AuditedWork {
-            ride_id,
-            driver_id,
-            state: row.try_get("state")?,
-            since,
-            until,
-        });
-    }
-    for row in sqlx::query("select driver_id, state from driver").fetch_all(&mut *snapshot).await? {
-        rows.drivers.push(AuditedDriver {
-            driver_id: row.try_get("driver_id")?,
-            state: row.try_get("state")?,
-        });
-    }
+    let work = "select ride_id, driver_id, state, since_version as since, until_version as until
+        from work";
+    let work = all(&mut snapshot, work).await?;
+    let drivers = all(&mut snapshot, "select driver_id, state from driver").await?;
     snapshot.rollback().await?;
     location.close().await?;
-    rows.offers_after = offers(&mut dispatch).await?;
+    let offers_after = all(&mut dispatch, OFFERS).await?;
     dispatch.close().await?;
-    Ok(rows)
-}
-
-async fn offers(dispatch: &mut PgConnection) -> sqlx::Result<Vec<AuditedOffer>> {
-    let offers = sqlx::query("select ride_id, driver_id, state from offer").fetch_all(dispatch);
-    let offer = |row: &PgRow| {
-        let (ride_id, driver_id) = (row.try_get("ride_id")?, row.try_get("driver_id")?);
-        Ok(AuditedOffer { ride_id, driver_id, state: row.try_get("state")? })
-    };
-    offers.await?.iter().map(offer).collect()
+    let read_at = now.to_jiff();
+    Ok(RidesSnapshot { read_at, rides, offers, offers_after, work, drivers, payments, operations })
 }

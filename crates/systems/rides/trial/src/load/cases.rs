@@ -39,11 +39,9 @@ pub(crate) enum RideScenario {
     CancelTooLate,
     /// The driver sends no position any more once the rider is in the car.
     LosePosition,
-    /// Only machines drive, and they answer at once: a load test of offers, for a run of this case alone.
-    AskMachines,
 }
 
-pub(crate) const CASES: [Case<RideScenario>; 18] = [
+pub(crate) const CASES: [Case<RideScenario>; 17] = [
     Case::new("a ride", 24, RideScenario::Ride),
     Case::new("a flaky card", 5, RideScenario::FlakyCard),
     Case::new("the card is declined", 4, RideScenario::CardDeclined),
@@ -61,5 +59,4 @@ pub(crate) const CASES: [Case<RideScenario>; 18] = [
     Case::new("cancelled with the driver on the way", 5, RideScenario::CancelOnTheWay),
     Case::new("cancelled too late", 4, RideScenario::CancelTooLate),
     Case::new("the driver's positions stop", 3, RideScenario::LosePosition),
-    Case::new("machines are asked", 0, RideScenario::AskMachines),
 ];

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use ballet_trials::{BegunSaga, End, id};
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -72,7 +72,6 @@ pub(crate) async fn play(scenario: RideScenario, client: RidesClient<'_>) -> Res
             send_home(client, &drivers).await?;
             expect_driven(ride, driver.is_some())
         }
-        RideScenario::AskMachines => bail!("machines are asked by the trial"),
         RideScenario::TwoRidersOneDriver => two_riders(client).await,
         RideScenario::CancelAtOnce => {
             let (ride, drivers) = request_ride(client, 1).await?;

@@ -4,7 +4,6 @@
 mod cases;
 mod client;
 mod customers;
-mod machines;
 mod operations;
 mod public_lists;
 mod services;
@@ -17,7 +16,6 @@ use std::sync::Arc;
 use ballet_trials::Subject;
 
 use crate::load::trial::Rides;
-
 
 /// Rides, for trials.
 #[must_use]

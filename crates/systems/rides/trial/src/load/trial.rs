@@ -4,26 +4,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use crate::audit::audit_beside;
 use anyhow::Result;
-use ballet::{Event, EventType, MessageId};
+use ballet::{Event, EventType};
 use ballet_trials::{
     Audit, BegunSaga, Case, GatewaySetup, Operation, OverdueDeadline, Report, ServiceProgram, Site,
     Trial,
 };
-use crate::audit::audit_beside;
 use rides_events::dispatch::{DriverWanted, FareCharged, OfferEnded, OfferWithdrawn, RideOffered};
 use rides_events::location::{DriverReleased, DriverReserved, ReservationCancelled};
 use tokio::sync::watch;
 
 use crate::load::cases::{CASES, RideScenario};
 use crate::load::client::{BEHIND, RidesClient};
-use crate::load::machines::Machines;
 use crate::load::{customers, operations, services, town, watcher};
 
 /// Rides.
 #[derive(Debug, Default)]
 pub(crate) struct Rides {
-    machines: Machines,
     /// The number of customers so far. In some trials several customers share a number, and each needs its own place.
     came: AtomicUsize,
 }
@@ -52,28 +50,14 @@ impl Trial for Rides {
         CASES.to_vec()
     }
 
-    async fn play(&self, scenario: &RideScenario, number: usize, site: &Site) -> Result<BegunSaga> {
-        match scenario {
-            RideScenario::AskMachines => self.machines.play(site, number).await,
-            scenario => {
-                let number = self.came.fetch_add(1, Ordering::Relaxed);
-                let token = site.token(&site.new_id().to_string(), BEHIND).await?;
-                customers::play(*scenario, RidesClient::new(site, number).with(token.as_deref()))
-                    .await
-            }
-        }
+    async fn play(&self, scenario: &RideScenario, _: usize, site: &Site) -> Result<BegunSaga> {
+        let number = self.came.fetch_add(1, Ordering::Relaxed);
+        let token = site.token(&site.new_id().to_string(), BEHIND).await?;
+        customers::play(*scenario, RidesClient::new(site, number).with(token.as_deref())).await
     }
 
     async fn meanwhile(&self, site: &Site, until: Instant) -> Result<()> {
-        tokio::try_join!(
-            watcher::watch(site, &self.machines, until),
-            self.machines.answer(site, until)
-        )?;
-        Ok(())
-    }
-
-    fn saw(&self, event_type: &str, id: MessageId, body: &[u8]) {
-        self.machines.handle(event_type, id, body);
+        watcher::watch(site, until).await
     }
 
     async fn audit(&self, audit: Audit<'_>) -> Result<Report> {

@@ -4,12 +4,10 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use ballet_terminal::ui;
 use ballet_trials::Site;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::load::machines::Machines;
 use crate::load::public_lists::{LiveOffer, PublicLists};
 
 const PAUSE: Duration = Duration::from_millis(150);
@@ -23,33 +21,21 @@ struct BusyDriver {
     ride_id: Option<Uuid>,
 }
 
-/// Watches until the given time, and for as long as a ride waits for a machine. Fails when a driver is in two rides.
-pub(crate) async fn watch(site: &Site, machines: &Machines, until: Instant) -> Result<()> {
+/// Watches until the given time. Fails when a driver is in two rides.
+pub(crate) async fn watch(site: &Site, until: Instant) -> Result<()> {
     let lists = PublicLists::of(site).await?;
-    let (begun, mut looks, mut most) = (Instant::now(), 0_u32, 0);
-    let before = machines.offers();
     let mut reserved = location(&lists).await.ok();
-    while Instant::now() < until || machines.are_wanted() {
+    while Instant::now() < until {
         if let Ok((live, _)) = lists.live().await {
             let by_driver = rides_by_driver(&live)?;
             // A driver with the same ride before and after that look had no other ride in between.
             let after = location(&lists).await.ok();
             if let (Some(before), Some(after)) = (&reserved, &after) {
                 check_same_ride(before, &by_driver, after)?;
-                looks += 1;
             }
             reserved = after;
-            most = most.max(live.len());
         }
         tokio::time::sleep(if site.gateway().is_some() { GATEWAY_PAUSE } else { PAUSE }).await;
-    }
-    let (took, offers) = (begun.elapsed(), machines.offers());
-    if offers > before {
-        ui::say(&format!(
-            "{looks} looks at up to {most} live offers: no driver is in two; {} offers were made to machines in \
-             {took:.0?}, {offers} so far",
-            offers - before,
-        ));
     }
     Ok(())
 }

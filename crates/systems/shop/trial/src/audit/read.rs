@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 
 use ballet_ops::audit::{connect, while_answering};
-use serde::de::DeserializeOwned;
+use common::rows::all;
 use shop_events::catalog::Product;
-use sqlx::PgConnection;
-use sqlx::types::Json;
 
 use crate::audit::rows::{
     CartRecord, CheckoutRecord, LearnedCounts, OperationRecord, OrderRecord, PaymentRecord,
@@ -71,10 +69,9 @@ fn now() -> jiff::Timestamp {
 
 async fn orders(databases: &Databases) -> sqlx::Result<Vec<OrderRecord>> {
     let mut db = connect(databases, "orders").await?;
-    let orders = "select jsonb_build_object('order_id', order_id, 'status', status, 'lines', lines,
-            'created_at', created_at, 'changed_at', changed_at, 'total',
+    let orders = "select order_id, status, lines, created_at, changed_at,
             case when total_minor is not null then
-                jsonb_build_object('amount_minor', total_minor, 'currency', currency) end)
+                jsonb_build_object('amount_minor', total_minor, 'currency', currency) end as total
         from customer_order";
     all(&mut db, orders).await
 }
@@ -83,9 +80,9 @@ async fn inventory(
     databases: &Databases,
 ) -> sqlx::Result<(Vec<StockRecord>, Vec<ReservationRecord>)> {
     let mut db = connect(databases, "inventory").await?;
-    let stock = all(&mut db, "select to_jsonb(stock) from stock").await?;
-    let reservations = "select jsonb_build_object('order_id', order_id, 'state', state, 'lines',
-            jsonb_agg(jsonb_build_object('sku', sku, 'quantity', quantity) order by sku))
+    let stock = all(&mut db, "select * from stock").await?;
+    let reservations = "select order_id, state,
+            jsonb_agg(jsonb_build_object('sku', sku, 'quantity', quantity) order by sku) as lines
         from reservation group by order_id, state";
     Ok((stock, all(&mut db, reservations).await?))
 }
@@ -94,30 +91,27 @@ async fn payments(
     databases: &Databases,
 ) -> sqlx::Result<(Vec<PaymentRecord>, Vec<OperationRecord>)> {
     let mut db = connect(databases, "payments").await?;
-    let payments = "select jsonb_build_object('order_id', order_id, 'state', state,
-            'captured_minor', captured_minor, 'refunded_minor', refunded_minor,
-            'reference', reference, 'amount',
-            jsonb_build_object('amount_minor', amount_minor, 'currency', currency))
+    let payments = "select order_id, state, captured_minor, refunded_minor, reference,
+            jsonb_build_object('amount_minor', amount_minor, 'currency', currency) as amount
         from payment";
     let payments = all(&mut db, payments).await?;
     // After the payments: the sandbox notes an authorisation before payments does.
-    let operations = "select jsonb_build_object('idempotency_key', idempotency_key,
-            'order_id', order_id, 'reference', reference, 'result', result, 'amount',
-            jsonb_build_object('amount_minor', amount_minor, 'currency', currency))
+    let operations = "select idempotency_key, order_id, reference, result,
+            jsonb_build_object('amount_minor', amount_minor, 'currency', currency) as amount
         from sandbox_operation";
     Ok((payments, all(&mut db, operations).await?))
 }
 
 async fn shipping(databases: &Databases) -> sqlx::Result<Vec<ShipmentRecord>> {
     let mut db = connect(databases, "shipping").await?;
-    let shipments = "select jsonb_build_object('order_id', order_id, 'state', state) from shipment";
-    all(&mut db, shipments).await
+    all(&mut db, "select order_id, state from shipment").await
 }
 
 async fn catalog(databases: &Databases) -> sqlx::Result<Vec<PriceRecord>> {
     let mut db = connect(databases, "catalog").await?;
-    let prices = "select to_jsonb(product_price) || jsonb_build_object('price',
-        jsonb_build_object('amount_minor', price_minor, 'currency', currency)) from product_price";
+    let prices = "select *,
+            jsonb_build_object('amount_minor', price_minor, 'currency', currency) as price
+        from product_price";
     all(&mut db, prices).await
 }
 
@@ -132,8 +126,9 @@ pub async fn products(databases: &BTreeMap<String, String>) -> sqlx::Result<Vec<
 
 async fn all_products(databases: &Databases) -> sqlx::Result<Vec<Product>> {
     let mut db = connect(databases, "catalog").await?;
-    let products = "select to_jsonb(product) || jsonb_build_object('price',
-        jsonb_build_object('amount_minor', price_minor, 'currency', currency)) from product";
+    let products = "select *,
+            jsonb_build_object('amount_minor', price_minor, 'currency', currency) as price
+        from product";
     all(&mut db, products).await
 }
 
@@ -154,34 +149,19 @@ async fn received_of(databases: &Databases, sku: &str) -> sqlx::Result<i64> {
 
 async fn cart(databases: &Databases) -> sqlx::Result<(Vec<CheckoutRecord>, Vec<CartRecord>)> {
     let mut db = connect(databases, "cart").await?;
-    let checkouts = "select jsonb_build_object('order_id', order_id, 'cart_id', cart_id,
-            'cart_version', cart_version, 'lines', lines, 'status', status, 'total',
-            jsonb_build_object('amount_minor', total_minor, 'currency', currency))
+    let checkouts = "select order_id, cart_id, cart_version, lines, status,
+            jsonb_build_object('amount_minor', total_minor, 'currency', currency) as total
         from checkout";
     let checkouts = all(&mut db, checkouts).await?;
     // Read after the checkouts: the order of a cart is among them, unless the cart is new.
-    let carts = "select jsonb_build_object('cart_id', cart_id, 'status', status,
-            'order_id', order_id)
-        from cart";
-    Ok((checkouts, all(&mut db, carts).await?))
+    Ok((checkouts, all(&mut db, "select cart_id, status, order_id from cart").await?))
 }
 
 async fn learned(databases: &Databases) -> sqlx::Result<LearnedCounts> {
     let mut db = connect(databases, "recommendations").await?;
-    let orders = "select jsonb_build_object('order_id', order_id, 'skus', skus)
-        from customer_order where counted";
     Ok(LearnedCounts {
-        orders: all(&mut db, orders).await?,
-        products: all(&mut db, "select to_jsonb(product_count) from product_count").await?,
-        pairs: all(&mut db, "select to_jsonb(pair_count) from pair_count").await?,
+        orders: all(&mut db, "select order_id, skus from customer_order where counted").await?,
+        products: all(&mut db, "select sku, orders from product_count").await?,
+        pairs: all(&mut db, "select sku, other, orders from pair_count").await?,
     })
-}
-
-/// Returns all rows of a query, each a JSON object.
-async fn all<Row>(db: &mut PgConnection, query: &'static str) -> sqlx::Result<Vec<Row>>
-where
-    Row: DeserializeOwned + Send + Unpin + 'static,
-{
-    let rows: Vec<Json<Row>> = sqlx::query_scalar(query).fetch_all(db).await?;
-    Ok(rows.into_iter().map(|Json(row)| row).collect())
 }

@@ -96,9 +96,13 @@ impl OrderCase {
     /// Whether the order with this number is placed over HTTP, and not over AMQP. A customer who
     /// cancels needs the answer, which holds the order's id.
     pub(crate) fn is_placed_over_http(&self, number: usize) -> bool {
-        // HTTP refuses an order without lines, or with products that catalog does not sell.
         matches!(self.end, ExpectedEnd::CustomerCancels(_))
-            || (number.is_multiple_of(6) && !matches!(self.goods, Goods::None | Goods::Unknown))
+            || (number.is_multiple_of(6) && self.is_sold())
+    }
+
+    /// Whether catalog sells what is ordered. HTTP refuses an order without lines, or with other products.
+    pub(crate) const fn is_sold(&self) -> bool {
+        !matches!(self.goods, Goods::None | Goods::Unknown)
     }
 
     /// Whether an order that is placed over HTTP comes from a cart. Carts take only what catalog sells.

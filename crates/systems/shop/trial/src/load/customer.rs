@@ -25,8 +25,6 @@ pub(crate) const SUPPORTS: &str = "orders:all";
 
 /// The limit for an answer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-/// The number of customers at the gateway, which allows each of them 60 orders a minute.
-const CUSTOMERS: usize = 20;
 /// The time for which the way to the shop may be broken.
 const BROKEN: Duration = Duration::from_secs(300);
 /// The time that an order may take on a busy machine.
@@ -52,15 +50,6 @@ impl Customer {
         Ok(Self { id, http, shop: gateway.url.clone(), clock })
     }
 
-    /// Creates several customers.
-    pub(crate) async fn several(gateway: &Gateway) -> Result<Vec<Self>> {
-        let mut customers = Vec::new();
-        for _ in 0..CUSTOMERS {
-            customers.push(Self::new(gateway, BUYS, PATIENCE).await?);
-        }
-        Ok(customers)
-    }
-
     pub(crate) fn get(&self, path: &str) -> RequestBuilder {
         self.http.get(format!("{}{path}", self.shop))
     }
@@ -80,12 +69,8 @@ impl Customer {
 
     /// Returns a request that takes effect once, however often it is sent.
     pub(crate) fn post(&self, path: &str) -> RequestBuilder {
-        self.post_under(&self.new_id(), path)
-    }
-
-    /// Like `post`, under a key that the caller chooses.
-    pub(crate) fn post_under(&self, key: &Uuid, path: &str) -> RequestBuilder {
-        self.http.post(format!("{}{path}", self.shop)).header("Idempotency-Key", key.to_string())
+        let key = self.new_id().to_string();
+        self.http.post(format!("{}{path}", self.shop)).header("Idempotency-Key", key)
     }
 
     pub(crate) fn post_json(&self, path: &str, body: &impl Serialize) -> RequestBuilder {
@@ -121,46 +106,6 @@ impl Customer {
             .json(&json!({ "card_token": card_token, "ship_to": ship_to }))
     }
 
-    /// Sends one order until it is placed: the same request under the same key. If the gateway that had the request
-    /// was killed, the order is given up, and sent anew.
-    pub(crate) async fn place(
-        &self,
-        checkout: &CartCheckedOut,
-        gives_up: impl Fn(),
-    ) -> Result<Uuid> {
-        let (begun, mut key) = (Instant::now(), self.new_id());
-        loop {
-            let (status, wait, text) =
-                match self.post_under(&key, "/orders").json(checkout).send().await {
-                    Ok(answer) => {
-                        let wait = answer.headers().get(RETRY_AFTER);
-                        let wait = wait.and_then(|wait| wait.to_str().ok()?.parse().ok());
-                        // An answer that breaks off counts as none.
-                        (Some(answer.status()), wait, answer.text().await.unwrap_or_default())
-                    }
-                    Err(_) => (None, None, String::new()),
-                };
-            let placed: Value = serde_json::from_str(&text).unwrap_or_default();
-            let placed = placed["order_id"].as_str().and_then(|id| id.parse().ok());
-            match (status, placed) {
-                (Some(StatusCode::CREATED), Some(order)) => return Ok(order),
-                _ if begun.elapsed() > BROKEN => bail!("an order has no answer: {status:?} {text}"),
-                // Orders knows the key if it got the request.
-                (None | Some(StatusCode::CREATED), _)
-                | (Some(StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS), _)
-                | (Some(StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT), _) => {}
-                // The answer says when to ask again.
-                (Some(StatusCode::CONFLICT), _) if wait.is_some() => {}
-                (Some(StatusCode::CONFLICT), _) if text.contains("Idempotency-Key") => {
-                    gives_up();
-                    key = self.new_id();
-                }
-                (Some(status), _) => bail!("an order was answered with {status}: {text}"),
-            }
-            tokio::time::sleep(wait.map_or(PAUSE, Duration::from_secs)).await;
-        }
-    }
-
     /// Places an order, and returns its id.
     pub(crate) async fn buy(&self, checkout: &CartCheckedOut) -> Result<Uuid> {
         let (status, body) = patiently(|| self.post_json("/orders", checkout)).await?;
@@ -190,16 +135,6 @@ impl Customer {
             if status == right { Ok(Some(())) } else { Err(anyhow::anyhow!("it is {status}")) }
         });
         Ok(ended.await?)
-    }
-
-    /// Cancels an order, and returns the status of the answer.
-    pub(crate) async fn cancel(&self, order: Uuid) -> Result<StatusCode> {
-        let path = format!("/orders/{order}/cancel");
-        let (status, body) = patiently(|| self.post(&path)).await?;
-        if !status.is_success() && status != StatusCode::CONFLICT {
-            bail!("POST {path} answered {status}: {body}");
-        }
-        Ok(status)
     }
 }
 

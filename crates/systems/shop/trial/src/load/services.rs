@@ -9,36 +9,13 @@ use shipping::config::CarrierSettings;
 
 use crate::load::slow_carrier::SlowCarrier;
 
+/// The settings of a service: those of every service, and its own.
 #[derive(Debug, Parser)]
-struct CartArgs {
+struct With<Own: clap::Args> {
     #[command(flatten)]
     ballet: ballet::Settings,
     #[command(flatten)]
-    cart: CartSettings,
-}
-
-#[derive(Debug, Parser)]
-struct OrdersArgs {
-    #[command(flatten)]
-    ballet: ballet::Settings,
-    #[command(flatten)]
-    orders: OrderSettings,
-}
-
-#[derive(Debug, Parser)]
-struct PaymentsArgs {
-    #[command(flatten)]
-    ballet: ballet::Settings,
-    #[command(flatten)]
-    provider: ProviderSettings,
-}
-
-#[derive(Debug, Parser)]
-struct ShippingArgs {
-    #[command(flatten)]
-    ballet: ballet::Settings,
-    #[command(flatten)]
-    carrier: CarrierSettings,
+    own: Own,
 }
 
 /// Returns all services, each with the settings of its own program.
@@ -46,26 +23,32 @@ pub(crate) fn services() -> Vec<ServiceProgram> {
     let (provider, carrier) =
         (common::cards::Sandbox::default(), shipping::sandbox::Sandbox::default());
     vec![
-        ServiceProgram::with(cart::participant().part(), |args: CartArgs, clock| {
-            (args.ballet, cart::service(args.cart).clock(clock))
+        ServiceProgram::with(cart::participant().part(), |args: With<CartSettings>, clock| {
+            (args.ballet, cart::service(args.own).clock(clock))
         }),
         ServiceProgram::of(catalog::service),
         ServiceProgram::of(inventory::service),
-        ServiceProgram::with(orders::participant(DEADLINE).part(), |args: OrdersArgs, clock| {
-            (args.ballet, orders::service(args.orders).clock(clock))
-        }),
+        ServiceProgram::with(
+            orders::participant(DEADLINE).part(),
+            |args: With<OrderSettings>, clock| {
+                (args.ballet, orders::service(args.own).clock(clock))
+            },
+        ),
         ServiceProgram::with(
             payments::participant(provider).part(),
-            |args: PaymentsArgs, clock| {
-                let provider = args.provider.sandbox(&args.ballet);
+            |args: With<ProviderSettings>, clock| {
+                let provider = args.own.sandbox(&args.ballet);
                 (args.ballet, payments::service(provider).clock(clock))
             },
         ),
         ServiceProgram::of(recommendations::service),
-        ServiceProgram::with(shipping::participant(carrier).part(), |args: ShippingArgs, clock| {
-            let carrier = SlowCarrier::new(clock.clone(), args.carrier.sandbox());
-            (args.ballet, shipping::service(carrier).clock(clock))
-        }),
+        ServiceProgram::with(
+            shipping::participant(carrier).part(),
+            |args: With<CarrierSettings>, clock| {
+                let carrier = SlowCarrier::new(clock.clone(), args.own.sandbox());
+                (args.ballet, shipping::service(carrier).clock(clock))
+            },
+        ),
     ]
 }
 

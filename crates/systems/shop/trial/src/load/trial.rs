@@ -3,21 +3,23 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
+use crate::audit::PublishedProducts;
 use anyhow::{Context, Result};
 use ballet::{Event, EventType, MessageId};
 use ballet_trials::{
     Audit, BegunSaga, Case, GatewaySetup, Operation, OverdueDeadline, Report, Sandbox,
     ServiceProgram, Site, Trial,
 };
-use crate::audit::PublishedProducts;
 use shop_events::orders::OrderCompleted;
 use uuid::Uuid;
 
 use crate::load::cases::{self, CASES, GOOD, SLOW_CARRIER};
-use crate::load::customer::{Customer, PATIENCE, SELLS};
+use crate::load::customer::{BUYS, Customer, PATIENCE, SELLS};
 use crate::load::merchant::Merchant;
 use crate::load::{customers, operations, products, services, stock};
 
+/// The number of customers at the gateway, which allows each of them 60 orders a minute.
+const CUSTOMERS: usize = 20;
 /// The time within which an order must be paid when days pass in seconds: the longest that orders accepts.
 const DEADLINE_DAYS: u32 = 30;
 
@@ -27,8 +29,8 @@ pub(crate) struct ShopTrial {
     merchant: Merchant,
     /// The products as they were published.
     published: Mutex<PublishedProducts>,
-    /// The customers at the gateway, if there is one.
-    customers: OnceLock<Vec<Customer>>,
+    /// The customers at the gateway, if there is one, with their tokens.
+    customers: OnceLock<Vec<(Uuid, Option<String>)>>,
 }
 
 /// The gateway of the shop.
@@ -55,13 +57,9 @@ impl Trial for ShopTrial {
     }
 
     async fn play(&self, case: &cases::OrderCase, number: usize, site: &Site) -> Result<BegunSaga> {
-        match (site.gateway(), self.customers.get()) {
-            (Some(_), Some(customers)) => {
-                let customer = &customers[number % customers.len()];
-                customers::order_through_gateway(case, number, site, customer).await
-            }
-            _ => customers::order(case, number, site).await,
-        }
+        let known = self.customers.get().map(|all| &all[number % all.len()]);
+        let who = known.map(|(customer, token)| (*customer, token.as_deref()));
+        customers::order(case, number, site, who.unwrap_or_else(|| (site.new_id(), None))).await
     }
 
     /// Fills the shelves, and publishes the products.
@@ -70,13 +68,15 @@ impl Trial for ShopTrial {
             let merchant = Customer::new(gateway, SELLS, PATIENCE).await?;
             stock::fill_shelves(&merchant.http, &merchant.shop).await?;
             products::publish_all(&merchant.http, &merchant.shop).await?;
-            let customers = Customer::several(gateway).await?;
-            if let Some(one) = customers.first() {
-                let place = |checkout: &_| one.post_json("/orders", checkout);
-                products::known_to_orders(one.id, place).await?;
-            }
+            let one = Customer::new(gateway, BUYS, PATIENCE).await?;
+            let place = |checkout: &_| one.post_json("/orders", checkout);
+            products::known_to_orders(one.id, place).await?;
+            let ids: Vec<Uuid> = (0..CUSTOMERS).map(|_| site.new_id()).collect();
+            let subjects: Vec<String> = ids.iter().map(Uuid::to_string).collect();
+            let subjects: Vec<&str> = subjects.iter().map(String::as_str).collect();
+            let tokens = site.tokens(&subjects, BUYS).await?;
             // `prepare` runs once per run.
-            self.customers.set(customers).ok();
+            self.customers.set(ids.into_iter().zip(tokens).collect()).ok();
             return Ok(());
         }
         stock::fill_shelves(&site.http, &site.url("inventory", 0).await?).await?;
@@ -100,7 +100,8 @@ impl Trial for ShopTrial {
 
     async fn audit(&self, audit: Audit<'_>) -> Result<Report> {
         let Audit { at, framework, quiescent_after } = audit;
-        let mut report = crate::audit::audit_beside(framework, &at.databases, quiescent_after).await;
+        let mut report =
+            crate::audit::audit_beside(framework, &at.databases, quiescent_after).await;
         let published = self.published.lock().unwrap_or_else(PoisonError::into_inner).clone();
         // Without a reader of the journal there is nothing to compare.
         if !published.is_empty() {

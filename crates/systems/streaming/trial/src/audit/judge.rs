@@ -37,8 +37,8 @@ pub(super) fn judge(
             ));
         }
     }
-    for (account, service, count) in left {
-        let wrong = format!("account {account} is erased, and {service} has {count} row of it");
+    for (account, service) in left {
+        let wrong = format!("account {account} is erased, and {service} has a row of it");
         report.violations.push(wrong);
     }
     for session in sessions {
@@ -174,7 +174,7 @@ mod tests {
     fn counts_beyond_the_plan_and_rows_of_erased_accounts_are_found() {
         let mut rows = rows("ended", "released", "ended");
         rows.accounts[0].live = 3;
-        rows.left.push((Uuid::nil(), "titles", 1));
+        rows.left.push((Uuid::nil(), "titles"));
         rows.sessions[0].watched_seconds = 90;
         // In addition, analytics counts something else.
         assert_eq!(wrong(&rows).len(), 5);

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use ballet_ops::audit::connect;
+use common::rows::all;
 use jiff::Timestamp;
+use serde::Deserialize;
 use sqlx::types::Uuid;
 
 /// All rows that the audit read.
@@ -18,11 +20,11 @@ pub(super) struct StreamingSnapshot {
     pub(super) accounts: Vec<AuditedAccount>,
     /// The seconds that analytics counts, over all titles and hours.
     pub(super) counted_seconds: i64,
-    /// The rows that services still have of erased accounts, one entry for each row.
-    pub(super) left: Vec<(Uuid, &'static str, i64)>,
+    /// The rows that services still have of erased accounts.
+    pub(super) left: Vec<(Uuid, &'static str)>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
 pub(super) struct AuditedSession {
     pub(super) session_id: Uuid,
     pub(super) status: String,
@@ -33,7 +35,7 @@ pub(super) struct AuditedSession {
     pub(super) watched_seconds: i32,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
 pub(super) struct AuditedAccount {
     pub(super) account_id: Uuid,
     pub(super) streams: i32,
@@ -42,34 +44,25 @@ pub(super) struct AuditedAccount {
     pub(super) live_slots: i64,
 }
 
-type SessionColumns =
-    (Uuid, String, Option<String>, jiff_sqlx::Timestamp, Option<jiff_sqlx::Timestamp>, i32);
-
 pub(super) async fn read(databases: &BTreeMap<String, String>) -> sqlx::Result<StreamingSnapshot> {
     let mut playback = connect(databases, "playback").await?;
     let mut accounts = connect(databases, "accounts").await?;
     let mut titles = connect(databases, "titles").await?;
     let (read_at,): (jiff_sqlx::Timestamp,) =
         sqlx::query_as("select clock_timestamp()").fetch_one(&mut playback).await?;
-    let sessions: Vec<SessionColumns> = sqlx::query_as(
-        "select session_id, status, ending, coalesce(started_at, requested_at), ended_at,
-             watched_seconds
-         from session",
-    )
-    .fetch_all(&mut playback)
-    .await?;
+    let sessions = "select session_id, status, ending, coalesce(started_at, requested_at) as since,
+            ended_at, watched_seconds
+        from session";
+    let sessions = all(&mut playback, sessions).await?;
     let slots: Vec<(Uuid, String)> =
         sqlx::query_as("select session_id, state from slot").fetch_all(&mut accounts).await?;
     let licenses: Vec<(Uuid, String)> =
         sqlx::query_as("select session_id, state from license").fetch_all(&mut titles).await?;
-    let rows: Vec<(Uuid, i32, i32, i64)> = sqlx::query_as(
-        "select account_id, streams, live,
-             (select count(*) from slot
-              where slot.account_id = account.account_id and state = 'live')
-         from account",
-    )
-    .fetch_all(&mut accounts)
-    .await?;
+    let rows = "select account_id, streams, live,
+            (select count(*) from slot
+             where slot.account_id = account.account_id and state = 'live') as live_slots
+        from account";
+    let rows = all(&mut accounts, rows).await?;
     let erased: Vec<Uuid> =
         sqlx::query_scalar("select account_id from closure where erased_at is not null")
             .fetch_all(&mut accounts)
@@ -81,50 +74,31 @@ pub(super) async fn read(databases: &BTreeMap<String, String>) -> sqlx::Result<S
     .fetch_one(&mut analytics)
     .await?;
     let mut left = Vec::new();
-    for (service, db, count) in [
+    for (service, db, held) in [
         (
             "accounts",
             &mut accounts,
-            "select account_id, 1::bigint from (
+            "select account_id from (
              select account_id from account union all select account_id from slot
              union all select account_id from device) as held where account_id = any($1)",
         ),
         (
             "playback",
             &mut playback,
-            "select account_id, 1::bigint from (
+            "select account_id from (
              select account_id from session union all select account_id from position)
              as held where account_id = any($1)",
         ),
     ] {
-        let held: Vec<(Uuid, i64)> =
-            sqlx::query_as(count).bind(&erased).fetch_all(&mut *db).await?;
-        left.extend(held.into_iter().map(|(account, count)| (account, service, count)));
+        let held: Vec<Uuid> = sqlx::query_scalar(held).bind(&erased).fetch_all(&mut *db).await?;
+        left.extend(held.into_iter().map(|account| (account, service)));
     }
     Ok(StreamingSnapshot {
         read_at: read_at.to_jiff(),
-        sessions: sessions
-            .into_iter()
-            .map(|(session_id, status, ending, since, ended_at, watched_seconds)| AuditedSession {
-                session_id,
-                status,
-                ending,
-                since: since.to_jiff(),
-                ended_at: ended_at.map(jiff_sqlx::Timestamp::to_jiff),
-                watched_seconds,
-            })
-            .collect(),
+        sessions,
         slots: slots.into_iter().collect(),
         licenses: licenses.into_iter().collect(),
-        accounts: rows
-            .into_iter()
-            .map(|(account_id, streams, live, live_slots)| AuditedAccount {
-                account_id,
-                streams,
-                live,
-                live_slots,
-            })
-            .collect(),
+        accounts: rows,
         counted_seconds,
         left,
     })
