@@ -1,67 +1,10 @@
-//! Each process of location has all positions, also one that was killed (SIGKILL) and started again. Riders see some
-//! of them.
+//! The drivers whom riders see near them.
 
-use ballet::Settings;
-use ballet_stage::{OwnProcess, wait_until};
-use location::config::LocationSettings;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::town::{LIMIT, NEAR, Town, id, place};
-
-const AMQP: &str = "PLACES_AMQP_URL";
-const DATABASE: &str = "PLACES_DATABASE_URL";
-
-/// Not a test, but the entry of the test's second process. Without a database it does nothing.
-#[test]
-fn replica() {
-    let setting = |name| std::env::var(name).ok();
-    let (Some(amqp), Some(database)) = (setting(AMQP), setting(DATABASE)) else { return };
-    let service = || location::service(LocationSettings::default());
-    OwnProcess::serve(service, Settings::new(amqp, database));
-}
-
-/// Starts another process of location. Returns it and its URL.
-async fn started(town: &Town) -> (OwnProcess, String) {
-    let process = OwnProcess::start("places::replica", |command| {
-        command
-            .env(AMQP, town.system.env.amqp_url("location"))
-            .env(DATABASE, town.system.env.database_url("location"));
-    });
-    let mut process = process.expect("a process");
-    let url = process.serving().await.expect("a service");
-    (process, url)
-}
-
-/// Waits until this replica gives the same answer as the town's own.
-async fn until_alike(town: &Town, url: &str) {
-    let (_, expected) = town.system.get("location", NEAR).await;
-    let alike = wait_until("two replicas answer alike", LIMIT, || async {
-        let answer = reqwest::get(format!("{url}{NEAR}")).await;
-        let answer = answer.map_err(|error| error.to_string())?;
-        let near: Value = answer.json().await.map_err(|error| error.to_string())?;
-        if near == expected { Ok(Some(())) } else { Err(near.to_string()) }
-    });
-    alike.await.unwrap_or_else(|error| panic!("{error}"));
-}
-
-#[tokio::test]
-async fn each_replica_has_all_drivers_also_after_it_was_killed() {
-    let town = Town::new("rides_places").await;
-    town.driver(1).await;
-    // This replica reads the stream from before, and follows it.
-    let (mut killed, url) = started(&town).await;
-    until_alike(&town, &url).await;
-    town.driver(2).await;
-    until_alike(&town, &url).await;
-    killed.kill().await.expect("killed");
-    town.driver(3).await;
-    let (again, url) = started(&town).await;
-    until_alike(&town, &url).await;
-    drop(again);
-    town.close().await;
-}
+use crate::town::{NEAR, Town, id, place};
 
 /// Returns the drivers that a rider sees who is signed in at the gateway, the nearest first.
 async fn seen_by(town: &Town, rider: Uuid, most: u16) -> Vec<Uuid> {

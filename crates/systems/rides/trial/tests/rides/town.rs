@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::bank::Bank;
 
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(60);
 /// The request for the drivers near the riders.
 pub(crate) const NEAR: &str = "/near?lat=52.5&lon=13.4";
 

@@ -42,7 +42,7 @@ async fn t219_money_that_a_person_paid_back_is_not_voided() {
     let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     let authorized =
         format!("select state = 'authorized' from payment where order_id = '{order_id}'");
-    shop.until("payments", &authorized).await;
+    shop.until("payments", &authorized, true).await;
     let no_refunds = "create function no_refund() returns trigger language plpgsql as
             $$ begin raise exception 'no refunds'; end $$;
         create trigger no_refund before insert on sandbox_operation for each row
@@ -55,7 +55,7 @@ async fn t219_money_that_a_person_paid_back_is_not_voided() {
         "select exists (select from ballet.call
          where saga_id = '{order_id}' and step = 'capture_payment')"
     );
-    shop.until("payments", &is_asked).await;
+    shop.until("payments", &is_asked, true).await;
     assert_eq!(shop.cancel(&order_id).await.status(), StatusCode::ACCEPTED);
     provider.execute("commit").await.expect("it answers");
     provider.close().await.expect("closed");

@@ -24,7 +24,7 @@ async fn provider_is_asked(shop: &Shop, order_id: &str, step: &str) {
         "select count(*) > 0 from ballet.call \
          where saga_id = '{order_id}' and step = '{step}' and not undo and closed_at is null"
     );
-    shop.until("payments", &open).await;
+    shop.until("payments", &open, true).await;
 }
 
 /// Waits until the order is cancelled, and checks that its deadline is the reason.

@@ -86,7 +86,7 @@ async fn comes_late(shop: &Shop, product: &Value) {
     let published = shop.env.management().publish("events", key, &properties, &body).await;
     published.expect("published");
     let handled = format!("select count(*) > 0 from ballet.inbox where message_id = '{id}'");
-    shop.until("orders", &handled).await;
+    shop.until("orders", &handled, true).await;
 }
 
 /// Returns lines with prices that were never offered, and the answers to them.

@@ -1,18 +1,16 @@
 //! The shop of one test: its services in this process, in their own environment.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::time::Duration;
 
-use ballet::core::{Entity as _, topology};
-use ballet::{Clock, Running, Service, Settings};
-use ballet_stage::{Servers, TestEnv, wait_until};
-use ballet_store::copies::fills;
-use ballet_testkit::Looks;
+use ballet::{Clock, Service, Settings};
+use ballet_stage::{Servers, wait_until};
+use ballet_testkit::TestSystem;
 use cart::config::CartSettings;
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
-use shop_events::catalog::Product;
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::{Executor, PgConnection};
 
 use crate::gateway::{EVERYTHING, Gateway};
 
@@ -21,16 +19,13 @@ pub(crate) const SOON: Duration = Duration::from_secs(60);
 pub(crate) const CUSTOMER: &str = "0193f7a0-0000-7000-8000-00000000c001";
 
 pub(crate) struct Shop {
-    // Before the databases, so that these connections are closed when the databases are dropped.
-    pub(crate) looks: Looks,
-    pub(crate) env: TestEnv,
+    system: TestSystem,
     pub(crate) client: Client,
     /// Somebody behind the shop.
     pub(crate) support: Client,
     urls: BTreeMap<&'static str, String>,
     options: ShopOptions,
     carrier: shipping::sandbox::Sandbox,
-    services: Vec<(&'static str, Running)>,
     pub(crate) gateway: Option<Gateway>,
 }
 
@@ -58,6 +53,14 @@ pub(crate) const FOR_ORDERS: ShopOptions =
 /// The time that the provider takes for a slow card.
 const SLOW: Duration = Duration::from_millis(300);
 
+impl Deref for Shop {
+    type Target = TestSystem;
+
+    fn deref(&self) -> &TestSystem {
+        &self.system
+    }
+}
+
 impl Shop {
     /// Opens a shop with ten mugs and five pens.
     pub(crate) async fn open(name: &str) -> Self {
@@ -67,16 +70,10 @@ impl Shop {
     /// Creates a shop without running services.
     pub(crate) async fn asleep(name: &str, options: ShopOptions) -> Self {
         let servers = Servers::shared().await.expect("servers");
-        let system = shop::system();
-        let names: Vec<&'static str> = system.parts.iter().map(|part| part.service).collect();
-        let definitions = topology::definitions(&system, |_| String::new());
-        let env = TestEnv::prepared(servers, name, &definitions, &names).await;
-        let env = env.expect("a test environment");
+        let system = TestSystem::prepared_on(servers, name, shop::system().parts).await;
         let carrier = shipping::sandbox::Sandbox::new(Duration::from_millis(20));
-        let (client, support) = (Client::new(), Client::new());
-        let (urls, services) = (BTreeMap::new(), Vec::new());
-        let (looks, gateway) = (Looks::default(), None);
-        Self { looks, env, client, support, urls, options, carrier, services, gateway }
+        let (client, support, gateway) = (Client::new(), Client::new(), None);
+        Self { system, client, support, urls: BTreeMap::new(), options, carrier, gateway }
     }
 
     /// Opens a shop with ten mugs and five pens, with these options. Inventory and catalog run.
@@ -122,19 +119,12 @@ impl Shop {
     /// Waits until the services that sell a product know this version of it, and have a complete copy of the
     /// products.
     pub(crate) async fn wait_until_known(&self, sku: &str, version: i64) {
+        let known = format!(
+            "select (select count(*) > 0 from ballet.copy where id = '{sku}' and version >= {version})
+                 and (select count(*) > 0 from ballet.copy_fill where filled_run is not null)"
+        );
         for reader in ["orders", "cart"].into_iter().filter(|name| self.urls.contains_key(name)) {
-            let url = self.env.database_url(reader);
-            wait_until(&format!("{reader} to know {sku}"), SOON, || async {
-                let mut db = self.looks.session(url).await?;
-                let known = "select count(*) > 0 from ballet.copy where id = $1 and version >= $2";
-                let known = sqlx::query_scalar(known).bind(sku).bind(version);
-                let known: bool = known.fetch_one(&mut db).await?;
-                let is_filled = fills::is_filled(&mut db, Product::NAME).await?;
-                self.looks.keep(url, db);
-                Ok::<_, sqlx::Error>((known && is_filled).then_some(()))
-            })
-            .await
-            .expect("a copy");
+            self.until(reader, &known, true).await;
         }
     }
 
@@ -196,9 +186,10 @@ impl Shop {
         service: Service,
         settings: Settings,
     ) {
-        let running = service.start(settings).await.expect("started");
-        self.urls.insert(name, format!("http://{}", running.address()));
-        self.services.push((name, running));
+        self.system.start_with(service, |set| *set = settings).await;
+        let running = self.services.last().expect("a service");
+        let url = format!("http://{}", running.address());
+        self.urls.insert(name, url);
     }
 
     /// Returns the URL of the replica of a service that was started last.
@@ -213,28 +204,27 @@ impl Shop {
 
     /// Returns the URLs of all replicas of a service.
     pub(crate) fn replicas(&self, name: &str) -> Vec<String> {
-        let replicas = self.services.iter().filter(|(other, _)| *other == name);
-        replicas.map(|(_, running)| format!("http://{}", running.address())).collect()
+        let replicas = self.services.iter().filter(|running| running.service() == name);
+        replicas.map(|running| format!("http://{}", running.address())).collect()
     }
 
     /// Ends all replicas of a service.
     pub(crate) async fn stop(&mut self, name: &str) {
-        let (stopped, others) = self.services.drain(..).partition(|(other, _)| *other == name);
-        self.services = others;
-        let stopped: Vec<(&str, Running)> = stopped;
-        for (_, service) in stopped {
-            service.stop().await;
+        self.system.stop(name).await;
+    }
+
+    /// Returns the number of dead letters so far.
+    pub(crate) async fn dead_letters(&self) -> usize {
+        self.system.dead_letters(0).await.len()
+    }
+
+    /// Stops all services gracefully, and their environment.
+    pub(crate) async fn close(self) {
+        if let Some(gateway) = self.gateway {
+            gateway.stop().await;
         }
-    }
-
-    /// Connects to the database of a service.
-    pub(crate) async fn database(&self, name: &str) -> PgConnection {
-        PgConnection::connect(self.env.database_url(name)).await.expect("connected")
-    }
-
-    /// Waits until a query of a service's database yields true.
-    pub(crate) async fn until(&self, name: &str, sql: &str) {
-        self.looks.until(self.env.database_url(name), sql, "true", SOON).await;
+        let dead = self.system.dead_letters(0).await.len();
+        self.system.close(dead).await;
     }
 
     /// Stops the card processor from accepting requests until the returned connection is closed.
@@ -325,28 +315,6 @@ impl Shop {
             "definition": { "message-ttl": time.as_secs() * 1_000 } });
         let path = ["policies", self.env.vhost(), "quick-retries"];
         self.env.management().call(Method::PUT, &path, Some(&policy)).await.expect("a policy");
-    }
-
-    /// Returns the number of messages in the services' dead-letter queues.
-    pub(crate) async fn dead_letters(&self) -> usize {
-        let mut dead = 0;
-        for part in shop::system().parts {
-            let queue = topology::dead_queue(part.service);
-            dead += self.env.management().take(&queue, 1000).await.expect("an answer").len();
-        }
-        dead
-    }
-
-    /// Stops all services gracefully, and their environment.
-    pub(crate) async fn close(self) {
-        if let Some(gateway) = self.gateway {
-            gateway.stop().await;
-        }
-        for (_, service) in self.services {
-            service.stop().await;
-        }
-        drop(self.looks);
-        self.env.close().await.expect("closed");
     }
 
     pub(crate) async fn post(&self, url: &str, body: &Value) -> Response {

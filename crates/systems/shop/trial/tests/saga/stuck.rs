@@ -30,17 +30,9 @@ async fn allow(shop: &Shop) {
     db.execute("drop trigger forbid on reservation").await.expect("allowed");
 }
 
-async fn list_stuck(shop: &Shop, service: &str) -> sqlx::Result<Vec<StuckEntry>> {
-    let url = shop.env.database_url(service);
-    let mut db = shop.looks.session(url).await?;
-    let stuck = stuck::list(&mut db, 100).await?;
-    shop.looks.keep(url, db);
-    Ok(stuck)
-}
-
 /// Returns the stuck work of inventory.
 async fn stuck(shop: &Shop) -> Vec<StuckEntry> {
-    list_stuck(shop, "inventory").await.expect("a list")
+    stuck::list(&mut shop.database("inventory").await, 100).await.expect("a list")
 }
 
 /// Waits until inventory lists the order as stuck in a handler, because of an event.

@@ -57,7 +57,7 @@ async fn a_webhook_through_the_gateway_completes_an_order_and_forged_and_replaye
     let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     // The provider has no outcome yet, and asks for a pause of an hour.
     let waits = "select count(*) = 1 from ballet.call where last_error like '%no outcome yet%'";
-    shop.until("payments", waits).await;
+    shop.until("payments", waits, true).await;
     let key = partner.operations("/authorizations", &order_id)[0].0;
     partner.finish(key);
 
