@@ -65,14 +65,6 @@ impl ExpectedEnd {
             (Self::CustomerCancels(_), _) => in_event(CancelReason::CustomerCancelled),
         }
     }
-
-    /// Returns the status of an order with this end. A customer may cancel too late.
-    pub(crate) const fn status(self) -> &'static str {
-        match self {
-            Self::Completed => "completed",
-            Self::Cancelled(_) | Self::CustomerCancels(_) => "cancelled",
-        }
-    }
 }
 
 /// Returns the end of an order that is cancelled for this reason, as the event spells it.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use ballet_stage::wait_until;
 use ballet_terminal::{Cell, Table};
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::Value;
@@ -60,8 +61,10 @@ pub async fn measure(shop: &OpenShop, time: Duration) -> Result<CheckoutTimes> {
     }
     // After these purchases cart knows all products.
     for (number, customer) in customers.iter().take(PLENTY.len()).enumerate() {
-        let order = customer.buy_by_cart(&customer.checkout(&GOOD, number)?).await?;
-        customer.ends(order, GOOD.end).await?;
+        let bought = wait_until("an order, once cart knows its products", PATIENCE, || async {
+            order(customer, number, Instant::now()).await.map(Some)
+        });
+        bought.await?;
     }
     ui::say(&format!("{RATE} orders a second through the gateway, for {time:.0?}"));
     let begin = Instant::now() + AHEAD;

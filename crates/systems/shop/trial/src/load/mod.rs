@@ -2,7 +2,6 @@
 //! invariants between its databases, and the operations of a client. The measurement of checkouts at a steady rate is
 //! here, too.
 
-mod carts;
 mod cases;
 pub mod checkouts;
 mod customer;

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use ballet_stage::wait_until;
-use ballet_trials::{Attempt, BegunSaga, ClientAnswer, Gateway, Operation, Site, judge, seen};
+use ballet_trials::{
+    Attempt, BegunSaga, ClientAnswer, Gateway, Operation, Site, SiteClient, id, judge, seen,
+};
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{RequestBuilder, StatusCode};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -87,9 +89,14 @@ pub(crate) async fn operations(site: &Site, gateway: &Gateway) -> Result<Vec<Ope
 impl ShopClients {
     async fn new(site: &Site, gateway: &Gateway) -> Result<Self> {
         let customer = Customer::new(gateway, BUYS, PATIENCE).await?;
-        let order = customer.buy(&customer.checkout(&GOOD, 0)?).await?;
+        let token = site.token(&customer.id.to_string(), BUYS).await?;
+        let client = SiteClient::new(site, 0).with(token.as_deref());
+        let checkout = serde_json::to_value(customer.checkout(&GOOD, 0)?)?;
+        let placed = client.done(Method::POST, "orders", "/orders", &checkout).await?;
+        let order = id(&placed["order_id"])?;
         site.began("a visitor's order", order_to_complete(order));
-        customer.ends(order, GOOD.end).await?;
+        let is_completed = |read: &Value| read["status"] == "completed";
+        client.until("orders", &format!("/orders/{order}"), "completed", is_completed).await?;
         let cart = wait_until("a cart, once cart knows the products", LONG, || async {
             let (seen, cart) = open_cart(&customer).await?;
             let id = cart["cart_id"].as_str().and_then(|id| id.parse().ok());
