@@ -5,7 +5,9 @@ use ballet_stage::Method;
 use dispatch::config::DispatchSettings;
 use location::config::LocationSettings;
 use reqwest::{Client, StatusCode};
-use rides_events::dispatch::{CancelReason, FareReleased, OfferEnded, RideCancelled, RideCompleted};
+use rides_events::dispatch::{
+    CancelReason, FareReleased, OfferEnded, RideCancelled, RideCompleted,
+};
 use rides_events::location::{DriverReleased, ReservationCancelled};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -60,18 +62,6 @@ async fn r2_all_decline() {
     for driver in drivers {
         town.until_driver(driver, "free").await;
     }
-    town.close().await;
-}
-
-#[tokio::test]
-async fn r2_after_the_last_driver_nobody_is_asked() {
-    let settings = DispatchSettings { offers_per_ride: 1, ..patient() };
-    let town = Town::with("rides_last", settings).await;
-    let (ride, drivers) = town.request_with_drivers(&[1, 2]).await;
-    town.until_asked(ride, drivers[0]).await;
-    town.act(ride, drivers[0], "decline").await;
-    town.until_cancelled(ride, "unfulfilled").await;
-    town.until_driver(drivers[0], "free").await;
     town.close().await;
 }
 

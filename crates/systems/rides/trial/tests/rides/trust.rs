@@ -263,23 +263,6 @@ async fn a_search_that_is_behind_takes_no_more_rides() {
 }
 
 #[tokio::test]
-async fn the_rides_that_are_not_over_are_listed_however_many_ended_since() {
-    let town = Town::new("rides_live").await;
-    let rider = town.rider().await;
-    let driver = town.driver(1).await;
-    let open = town.request(rider).await;
-    town.until_asked(open, driver).await;
-    let over = town.request(rider).await;
-    town.until_cancelled(over, "no_driver_nearby").await;
-    let (_, all) = town.system.get("dispatch", "/rides?limit=1").await;
-    assert_eq!(all["items"][0]["ride_id"], over.to_string());
-    let (status, live) = town.system.get("dispatch", "/rides?live=true&limit=1").await;
-    assert_eq!(status, StatusCode::OK, "{live}");
-    assert_eq!(live["items"][0]["ride_id"], open.to_string(), "{live}");
-    town.close().await;
-}
-
-#[tokio::test]
 async fn what_belongs_to_another_does_not_exist() {
     let town = Town::new("rides_of_others").await;
     let (ride, driver) = assigned(&town, 1).await;

@@ -15,7 +15,6 @@ use ballet_trials::Subject;
 
 use crate::load::trial::Streaming;
 
-
 /// Streaming, for trials.
 #[must_use]
 pub fn subject() -> Arc<Subject> {

@@ -3,13 +3,13 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use crate::audit::audit_beside;
 use anyhow::{Context, Result};
 use ballet::{Event, EventType};
 use ballet_trials::{
     Audit, BegunSaga, Case, GatewaySetup, Operation, OverdueDeadline, Report, ServiceProgram, Site,
     Trial,
 };
-use crate::audit::audit_beside;
 use streaming_events::accounts::StreamSlotReleased;
 use streaming_events::titles::PlaybackLicenseRevoked;
 
