@@ -88,7 +88,3 @@ pub(super) fn check_ends(snapshot: &ShopSnapshot, report: &mut Report) {
 fn in_words(orders: &[OrderId]) -> String {
     orders.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
 }
-
-#[cfg(test)]
-#[path = "carts_tests.rs"]
-mod tests;

@@ -311,7 +311,3 @@ fn check_sums(snapshot: &ShopSnapshot, report: &mut Report) {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "judge_tests.rs"]
-mod tests;

@@ -13,7 +13,7 @@ mod read;
 mod recommendations;
 mod rows;
 #[cfg(test)]
-mod samples;
+mod tests;
 
 use std::collections::BTreeMap;
 

@@ -68,7 +68,3 @@ fn sum(lines: &[OrderLine]) -> Option<Money> {
     let first = prices.next()??;
     prices.try_fold(first, |sum, price| sum.plus(price?))
 }
-
-#[cfg(test)]
-#[path = "prices_tests.rs"]
-mod tests;

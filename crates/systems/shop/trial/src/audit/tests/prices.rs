@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::audit::judge::judge;
-use crate::audit::samples::{euros, price, row, shop, violations};
+use crate::audit::tests::samples::{euros, price, row, shop, violations};
 
 #[test]
 fn t202_what_was_paid_is_what_was_offered_then() {

@@ -1,10 +1,15 @@
-//! The audit of made-up shops.
+//! Audits of whole orders.
 
+use ballet_ops::audit::Report;
+use jiff::Timestamp;
 use serde_json::json;
+use shop_events::OrderId;
 
-use super::*;
-use crate::audit::rows::{LearnedCounts, ShipmentRecord};
-use crate::audit::samples::{ORDER, learned, operation, row, shop, violations};
+use crate::audit::judge::judge;
+use crate::audit::rows::{
+    LearnedCounts, OrderRecord, PaymentRecord, ReservationRecord, ShipmentRecord, ShopSnapshot,
+};
+use crate::audit::tests::samples::{ORDER, learned, operation, row, shop, violations};
 
 #[test]
 fn a_sound_shop_has_no_violations() {

@@ -4,7 +4,7 @@ use ballet_ops::audit::Report;
 use jiff::Timestamp;
 
 use crate::audit::judge::judge;
-use crate::audit::samples::{checkout, lines, row, shop, violations};
+use crate::audit::tests::samples::{checkout, lines, row, shop, violations};
 
 #[test]
 fn an_order_has_the_prices_that_its_cart_showed() {
