@@ -40,7 +40,8 @@ pub(crate) fn schemas(
     for contract in own.iter().chain(joined) {
         for (event, schema) in contract.schemas()? {
             let is_own = event.service() == contract.service();
-            if is_own { &mut published } else { &mut others }.push((event, schema));
+            let known = if is_own { &mut published } else { &mut others };
+            known.push((event, schema));
         }
     }
     for (event, schema) in others {

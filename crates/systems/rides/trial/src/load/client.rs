@@ -70,22 +70,18 @@ impl<'a> RidesClient<'a> {
     /// Waits until all replicas find these drivers near the waiting rider. A position takes a moment to reach their
     /// memory.
     pub(crate) async fn until_near(&self, drivers: &[Uuid]) -> Result<()> {
-        let (here, begun) = (self.place(0), Instant::now());
+        let here = self.place(0);
         let path = format!("/near?lat={}&lon={}", here["lat"], here["lon"]);
+        let are_near = |near: &Value| {
+            let near: Vec<_> = near["items"].as_array().into_iter().flatten().collect();
+            let is_near =
+                |driver: &Uuid| near.iter().any(|near| near["driver_id"] == driver.to_string());
+            drivers.iter().all(is_near)
+        };
         // Without drivers there is nothing to ask, and location may be down.
         for replica in (0..REPLICAS).filter(|_| !drivers.is_empty()) {
             let http = SiteClient { number: self.http.number + replica, ..self.http };
-            loop {
-                let (_, near) = http.get("location", &path).await?;
-                let near: Vec<_> = near["items"].as_array().into_iter().flatten().collect();
-                let is_near =
-                    |driver: &Uuid| near.iter().any(|near| near["driver_id"] == driver.to_string());
-                if drivers.iter().all(is_near) {
-                    break;
-                }
-                ensure!(begun.elapsed() < PATIENCE, "location does not find {drivers:?}: {near:?}");
-                tokio::time::sleep(PAUSE).await;
-            }
+            http.until("location", &path, "with all drivers", are_near).await?;
         }
         Ok(())
     }
