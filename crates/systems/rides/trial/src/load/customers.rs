@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use ballet_trials::{BegunSaga, End, id};
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -17,51 +17,43 @@ const LONG_RIDE: Duration = Duration::from_secs(1);
 /// Plays one scenario. Under faults an offer may end before its driver has answered. Then the ride ends as the driver
 /// was told.
 pub(crate) async fn play(scenario: RideScenario, client: RidesClient<'_>) -> Result<BegunSaga> {
-    match scenario {
-        RideScenario::Ride => drive_paying_with("card_approved", client).await,
-        RideScenario::FlakyCard => drive_paying_with("card_flaky", client).await,
-        RideScenario::CardDeclined => {
-            let (ride, drivers) = request_ride_with("card_declined", client, 1).await?;
-            send_home(client, &drivers).await?;
-            expect_cancelled(ride, "payment_declined")
-        }
-        RideScenario::DeclineOnce => {
-            second_drives(client, async |ride, first| decline(client, ride, first).await).await
-        }
-        RideScenario::SayNothing => second_drives(client, async |_, _| Ok(())).await,
-        RideScenario::GoOffline => {
-            second_drives(client, async |_, first| client.offline(first).await).await
-        }
+    if scenario == RideScenario::TwoRidersOneDriver {
+        return two_riders(client).await;
+    }
+    let (rider, ride, drivers) = request_ride(scenario, client).await?;
+    let begun = match scenario {
+        RideScenario::Ride | RideScenario::FlakyCard => driven(client, ride, &[]).await?,
+        RideScenario::CardDeclined => expect_cancelled(ride, "payment_declined"),
         RideScenario::TakeAnotherName => {
-            let (driver, rider) = (client.driver(1).await?, client.rider().await?);
-            client.until_near(&[driver]).await?;
-            let ride = client.request(rider).await?;
             client.change_name(rider, "Another").await?;
-            let driven = drive(client, ride, &[]).await?;
-            send_home(client, &[driver]).await?;
-            expect_driven(ride, driven)
+            driven(client, ride, &[]).await?
         }
-        RideScenario::NobodyNear => {
-            let (ride, _) = request_ride(client, 0).await?;
-            expect_cancelled(ride, "no_driver_nearby")
+        RideScenario::DeclineOnce | RideScenario::SayNothing | RideScenario::GoOffline => {
+            match client.until_asked(ride, &[]).await? {
+                Some(first) => {
+                    match scenario {
+                        RideScenario::DeclineOnce => decline(client, ride, first).await?,
+                        RideScenario::GoOffline => client.offline(first).await?,
+                        _ => {}
+                    }
+                    driven(client, ride, &[first]).await?
+                }
+                None => expect_driven(ride, false),
+            }
         }
-        RideScenario::FlakyCardNobodyNear => {
-            let (ride, _) = request_ride_with("card_flaky", client, 0).await?;
+        RideScenario::NobodyNear | RideScenario::FlakyCardNobodyNear => {
             expect_cancelled(ride, "no_driver_nearby")
         }
         RideScenario::AllDecline => {
-            let (ride, drivers) = request_ride(client, 2).await?;
             let mut before = Vec::new();
             while let Some(driver) = client.until_asked(ride, &before).await? {
                 decline(client, ride, driver).await?;
                 before.push(driver);
             }
-            send_home(client, &drivers).await?;
             expect_cancelled(ride, "unfulfilled")
         }
         // In these trials drivers send a position only when they go online: a ride needs none, however long it takes.
         RideScenario::LosePosition => {
-            let (ride, drivers) = request_ride(client, 1).await?;
             let driver = accept_next(client, ride, &[]).await?;
             if let Some(driver) = driver {
                 act(client, ride, driver, "start").await?;
@@ -69,52 +61,35 @@ pub(crate) async fn play(scenario: RideScenario, client: RidesClient<'_>) -> Res
                 tokio::time::sleep(LONG_RIDE).await;
                 act(client, ride, driver, "complete").await?;
             }
-            send_home(client, &drivers).await?;
             expect_driven(ride, driver.is_some())
         }
-        RideScenario::TwoRidersOneDriver => two_riders(client).await,
-        RideScenario::CancelAtOnce => {
-            let (ride, drivers) = request_ride(client, 1).await?;
-            let begun = cancel(client, ride).await?;
-            send_home(client, &drivers).await?;
-            Ok(begun)
-        }
+        RideScenario::CancelAtOnce => cancel(client, ride).await?,
         RideScenario::CancelWhileAsked => {
-            let (ride, drivers) = request_ride(client, 1).await?;
             let driver = client.until_asked(ride, &[]).await?;
             let begun = cancel(client, ride).await?;
             if let Some(driver) = driver {
                 act_too_late(client, ride, driver, "accept").await?;
             }
-            send_home(client, &drivers).await?;
-            Ok(begun)
+            begun
         }
-        RideScenario::CancelRacesAcceptance => {
-            let (ride, drivers) = request_ride(client, 1).await?;
-            let begun = match client.until_asked(ride, &[]).await? {
-                Some(driver) => {
-                    let (accepted, begun) =
-                        tokio::join!(client.act(ride, driver, "accept"), cancel(client, ride));
-                    accepted?;
-                    begun?
-                }
-                None => cancel(client, ride).await?,
-            };
-            send_home(client, &drivers).await?;
-            Ok(begun)
-        }
+        RideScenario::CancelRacesAcceptance => match client.until_asked(ride, &[]).await? {
+            Some(driver) => {
+                let (accepted, begun) =
+                    tokio::join!(client.act(ride, driver, "accept"), cancel(client, ride));
+                accepted?;
+                begun?
+            }
+            None => cancel(client, ride).await?,
+        },
         RideScenario::CancelOnTheWay => {
-            let (ride, drivers) = request_ride(client, 1).await?;
             let driver = accept_next(client, ride, &[]).await?;
             let begun = cancel(client, ride).await?;
             if let Some(driver) = driver {
                 act_too_late(client, ride, driver, "start").await?;
             }
-            send_home(client, &drivers).await?;
-            Ok(begun)
+            begun
         }
         RideScenario::CancelTooLate => {
-            let (ride, drivers) = request_ride(client, 1).await?;
             let driver = accept_next(client, ride, &[]).await?;
             if let Some(driver) = driver {
                 act(client, ride, driver, "start").await?;
@@ -122,38 +97,39 @@ pub(crate) async fn play(scenario: RideScenario, client: RidesClient<'_>) -> Res
                 ensure!(late == StatusCode::CONFLICT, "who is in the car cancels: {late}");
                 act(client, ride, driver, "complete").await?;
             }
-            send_home(client, &drivers).await?;
             expect_driven(ride, driver.is_some())
         }
-    }
-}
-
-/// Lets the first driver drive a rider who pays with this card.
-async fn drive_paying_with(card: &str, client: RidesClient<'_>) -> Result<BegunSaga> {
-    let (ride, drivers) = request_ride_with(card, client, 1).await?;
-    let driven = drive(client, ride, &[]).await?;
+        RideScenario::TwoRidersOneDriver => bail!("two riders request two rides"),
+    };
     send_home(client, &drivers).await?;
-    expect_driven(ride, driven)
+    Ok(begun)
 }
 
-/// Requests a ride, with this many drivers near.
-async fn request_ride(client: RidesClient<'_>, near: u8) -> Result<(Uuid, Vec<Uuid>)> {
-    request_ride_with("card_approved", client, near).await
-}
-
-/// Requests a ride for a rider with this card, with this many drivers near.
-async fn request_ride_with(
-    card: &str,
+/// Requests a ride. Returns its rider, the ride, and the drivers near.
+async fn request_ride(
+    scenario: RideScenario,
     client: RidesClient<'_>,
-    near: u8,
-) -> Result<(Uuid, Vec<Uuid>)> {
+) -> Result<(Uuid, Uuid, Vec<Uuid>)> {
+    let card = match scenario {
+        RideScenario::FlakyCard | RideScenario::FlakyCardNobodyNear => "card_flaky",
+        RideScenario::CardDeclined => "card_declined",
+        _ => "card_approved",
+    };
+    let near = match scenario {
+        RideScenario::NobodyNear | RideScenario::FlakyCardNobodyNear => 0,
+        RideScenario::DeclineOnce
+        | RideScenario::SayNothing
+        | RideScenario::GoOffline
+        | RideScenario::AllDecline => 2,
+        _ => 1,
+    };
     let mut drivers = Vec::new();
     for number in 0..near {
         drivers.push(client.driver(number + 1).await?);
     }
     let rider = client.rider_with(card).await?;
     client.until_near(&drivers).await?;
-    Ok((client.request(rider).await?, drivers))
+    Ok((rider, client.request(rider).await?, drivers))
 }
 
 /// Sends a driver's action, which must succeed.
@@ -202,21 +178,9 @@ async fn drive(client: RidesClient<'_>, ride: Uuid, before: &[Uuid]) -> Result<b
     Ok(true)
 }
 
-/// Lets the second driver drive, after the first one did something else.
-async fn second_drives(
-    client: RidesClient<'_>,
-    first_does: impl AsyncFn(Uuid, Uuid) -> Result<()>,
-) -> Result<BegunSaga> {
-    let (ride, drivers) = request_ride(client, 2).await?;
-    let driven = match client.until_asked(ride, &[]).await? {
-        Some(first) => {
-            first_does(ride, first).await?;
-            drive(client, ride, &[first]).await?
-        }
-        None => false,
-    };
-    send_home(client, &drivers).await?;
-    expect_driven(ride, driven)
+/// Drives the ride to its end, and returns how it must end.
+async fn driven(client: RidesClient<'_>, ride: Uuid, before: &[Uuid]) -> Result<BegunSaga> {
+    Ok(expect_driven(ride, drive(client, ride, before).await?))
 }
 
 /// Lets two riders want the only driver who is near: one of them is driven.
@@ -235,7 +199,7 @@ async fn two_riders(client: RidesClient<'_>) -> Result<BegunSaga> {
     let is_driven = drive(client, driven, &[]).await?;
     send_home(client, &[driver]).await?;
     if is_driven {
-        expect_driven(driven, true)
+        Ok(expect_driven(driven, true))
     } else {
         expect_as_told(&client.read(driven).await?)
     }
@@ -256,19 +220,19 @@ async fn send_home(client: RidesClient<'_>, drivers: &[Uuid]) -> Result<()> {
     Ok(())
 }
 
-fn expect_driven(ride: Uuid, driven: bool) -> Result<BegunSaga> {
+fn expect_driven(ride: Uuid, driven: bool) -> BegunSaga {
     if driven {
-        return Ok(BegunSaga { saga: ride, end: End::Completed });
+        return BegunSaga { saga: ride, end: End::Completed };
     }
     expect_cancelled(ride, "unfulfilled")
 }
 
-fn expect_cancelled(ride: Uuid, reason: &str) -> Result<BegunSaga> {
-    Ok(BegunSaga { saga: ride, end: End::aborted(reason) })
+fn expect_cancelled(ride: Uuid, reason: &str) -> BegunSaga {
+    BegunSaga { saga: ride, end: End::aborted(reason) }
 }
 
 /// Returns a ride that must end with the cancellation that its rider was told.
 fn expect_as_told(ride: &Value) -> Result<BegunSaga> {
     let reason = ride["reason"].as_str().with_context(|| format!("{ride} is not cancelled"))?;
-    expect_cancelled(id(&ride["ride_id"])?, reason)
+    Ok(expect_cancelled(id(&ride["ride_id"])?, reason))
 }
