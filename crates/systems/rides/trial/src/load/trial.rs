@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use crate::audit::audit_beside;
 use anyhow::Result;
 use ballet::{Event, EventType};
 use ballet_trials::{
@@ -15,6 +14,7 @@ use rides_events::dispatch::{DriverWanted, FareCharged, OfferEnded, OfferWithdra
 use rides_events::location::{DriverReleased, DriverReserved, ReservationCancelled};
 use tokio::sync::watch;
 
+use crate::audit::audit_beside;
 use crate::load::cases::{CASES, RideScenario};
 use crate::load::client::{BEHIND, RidesClient};
 use crate::load::{customers, operations, services, town, watcher};

@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
-use crate::audit::PublishedProducts;
 use anyhow::{Context, Result};
 use ballet::{Event, EventType, MessageId};
 use ballet_trials::{
@@ -13,6 +12,7 @@ use ballet_trials::{
 use shop_events::orders::OrderCompleted;
 use uuid::Uuid;
 
+use crate::audit::PublishedProducts;
 use crate::load::cases::{self, CASES, GOOD, SLOW_CARRIER};
 use crate::load::customer::{BUYS, Customer, PATIENCE, SELLS};
 use crate::load::merchant::Merchant;

@@ -42,7 +42,8 @@ pub(crate) struct Gateway {
     place: PathBuf,
     child: Child,
     pub(crate) url: String,
-    database: Database,
+    // Dropping it removes it.
+    _database: Database,
 }
 
 impl Gateway {
@@ -75,7 +76,7 @@ impl Gateway {
         std::fs::write(place.join("shop.toml"), text).expect("a file");
         make_keys(&place).await;
         let child = serve(&place, &database);
-        let mut gateway = Self { place, child, url: String::new(), database };
+        let mut gateway = Self { place, child, url: String::new(), _database: database };
         gateway.listens().await;
         gateway
     }

@@ -3,7 +3,6 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use crate::audit::audit_beside;
 use anyhow::{Context, Result};
 use ballet::{Event, EventType};
 use ballet_trials::{
@@ -13,6 +12,7 @@ use ballet_trials::{
 use streaming_events::accounts::StreamSlotReleased;
 use streaming_events::titles::PlaybackLicenseRevoked;
 
+use crate::audit::audit_beside;
 use crate::load::cases::{CASES, ViewerScenario};
 use crate::load::client::StreamingClient;
 use crate::load::viewers::{self, Shelf};
