@@ -30,19 +30,26 @@ pub(crate) fn with(mut system: System, joined: &[ServiceContract]) -> Result<Sys
     Ok(system)
 }
 
-/// The schemas of a system's events, and of the events that only these services know.
+/// The schemas of the events of a system and of these services. The publisher's description takes precedence.
 pub(crate) fn schemas(
-    mut known: Vec<(EventType, Schema)>,
+    own: &[ServiceContract],
     joined: &[ServiceContract],
 ) -> Result<Vec<(EventType, Schema)>> {
-    for contract in joined {
+    let mut published = Vec::new();
+    let mut others = Vec::new();
+    for contract in own.iter().chain(joined) {
         for (event, schema) in contract.schemas()? {
-            if known.iter().all(|(other, _)| *other != event) {
-                known.push((event, schema));
-            }
+            let is_own = event.service() == contract.service();
+            let known = if is_own { &mut published } else { &mut others };
+            known.push((event, schema));
         }
     }
-    Ok(known)
+    for (event, schema) in others {
+        if published.iter().all(|(other, _)| *other != event) {
+            published.push((event, schema));
+        }
+    }
+    Ok(published)
 }
 
 /// The business keys of a system's events, and of those of these services.

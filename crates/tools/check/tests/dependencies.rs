@@ -12,9 +12,9 @@ type Layer = (&'static str, &'static str, &'static str);
 
 /// The layers below programs. They include the testkit: the benchmark collects spans with it, as tests do.
 const EVERYTHING: &str = "testkit core fault amqp stream store framework openapi common ops library events service \
-    system check console stage gateway load program command";
+    check console stage gateway trial program command";
 
-const LAYERS: [Layer; 22] = [
+const LAYERS: [Layer; 20] = [
     ("core", "crates/framework/core", ""),
     ("fault", "crates/framework/fault", ""),
     ("amqp", "crates/framework/amqp", "core fault"),
@@ -52,25 +52,17 @@ const LAYERS: [Layer; 22] = [
     ),
     // Our programs, above everything.
     ("program", "crates/tools/* crates/dev/*", EVERYTHING),
-    // The description of a system for trials.
-    ("load", "crates/systems/*/load", EVERYTHING),
+    // A system as a whole: its choreography, its audit, its load in trials, and its tests.
+    ("trial", "crates/systems/*/trial", EVERYTHING),
     // With the callers of its services, and who of them owns what.
     ("events", "crates/systems/*/events", "core common openapi"),
-    // The base of the tests that span several services of a system.
-    ("rig", "crates/systems/*/rig", "store framework ops common events stage testkit"),
-    // The parts of a system, for tools and whole-system tests.
-    (
-        "system",
-        "crates/systems/*/system",
-        "core library store framework openapi common ops events service check",
-    ),
     // An example shows how a service is written.
     ("service", "crates/systems/*/* examples/*", "core library framework openapi common events"),
 ];
 
 /// The additional layers for the tests of any layer: they bring up servers, kill processes, read the broker and look
 /// at whole systems.
-const FOR_TESTS: &str = "store stage testkit rig fault amqp ops check console system gateway";
+const FOR_TESTS: &str = "store stage testkit fault amqp ops check console trial gateway";
 
 #[derive(Debug)]
 struct Crate {

@@ -10,7 +10,7 @@ use ballet_stage::{Children, Options, Servers};
 use crate::process::cargo;
 use ballet_terminal::ui;
 use ballet_trials::Stop;
-use shop_load::{OpenShop, checkouts};
+use shop::load::{OpenShop, checkouts};
 
 /// The time that the benchmark has to end its servers and services.
 const PATIENCE: Duration = Duration::from_secs(30);

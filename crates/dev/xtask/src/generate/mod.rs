@@ -95,7 +95,7 @@ fn generated(root: &Path) -> Result<Vec<GeneratedFile>> {
 
 /// The files of one system.
 fn of_system(root: &Path, name: SystemName) -> Result<Vec<GeneratedFile>> {
-    let SystemDescription { system, contracts, documents, schemas: known } = name.describe();
+    let SystemDescription { system, contracts, documents } = name.describe();
     let joined = joined_services::joined(root, &system)?;
     let graph = Graph::new(joined_services::with(system, &joined)?);
     let (system, folder) = (graph.system(), graph.system().name);
@@ -104,7 +104,7 @@ fn of_system(root: &Path, name: SystemName) -> Result<Vec<GeneratedFile>> {
         let list: Vec<_> = problems.iter().map(ToString::to_string).collect();
         bail!("the choreography of {folder} is not sound:\n  {}", list.join("\n  "));
     }
-    let of_events = joined_services::schemas(known, &joined)?;
+    let of_events = joined_services::schemas(&contracts, &joined)?;
     let files = of_events.iter().map(|(event, schema)| GeneratedFile {
         path: format!("docs/schemas/{event}.json"),
         text: schemas::text(folder, *event, schema),
@@ -139,10 +139,10 @@ fn of_system(root: &Path, name: SystemName) -> Result<Vec<GeneratedFile>> {
 /// The pages that the site alone has, by their paths: every event of a system.
 pub(crate) fn pages_of_events(root: &Path) -> Result<Vec<(String, String)>> {
     let page = |name: &SystemName| {
-        let SystemDescription { system, contracts, schemas: known, .. } = name.describe();
+        let SystemDescription { system, contracts, .. } = name.describe();
         let joined = joined_services::joined(root, &system)?;
         let graph = Graph::new(joined_services::with(system, &joined)?);
-        let catalog = Catalog::new(graph.system(), joined_services::schemas(known, &joined)?)?
+        let catalog = Catalog::new(graph.system(), joined_services::schemas(&contracts, &joined)?)?
             .with_keys(joined_services::keys(&contracts, &joined))
             .with_telemetry(joined_services::telemetry(&contracts, &joined));
         let path = format!("docs/{}/events.md", graph.system().name);

@@ -145,19 +145,19 @@ fn function(line: &str) -> Option<&str> {
 /// The packages of the rings whose name is that of their folder.
 const OWN_NAMES: [&str; 4] = ["ballet", "bench", "gateway", "xtask"];
 
-/// The path of a file's module: `crates/systems/shop/system/tests/saga/paths.rs` is `shop::saga::paths`.
+/// The path of a file's module: `crates/systems/shop/trial/tests/saga/paths.rs` is `shop::saga::paths`.
 fn module_of(file: &Path) -> String {
     let parts: Vec<&str> = file.iter().filter_map(|part| part.to_str()).collect();
     // A package may have the name `tests`, below its ring.
     let above = if parts.first() == Some(&"crates") { 3 } else { 0 };
     let is_inside = |part: &&str| matches!(*part, "src" | "tests");
     let split = above + parts.iter().skip(above).position(is_inside).unwrap_or(0);
-    // The package in a folder `system` has the name of the folder above.
+    // The package in a folder `trial` has the name of the folder above.
     let package = match parts[..split] {
         ["crates", "framework" | "tools" | "dev", name] if !OWN_NAMES.contains(&name) => {
             Some(format!("ballet-{name}"))
         }
-        ref above => above.iter().rev().find(|part| **part != "system").map(ToString::to_string),
+        ref above => above.iter().rev().find(|part| **part != "trial").map(ToString::to_string),
     };
     let inside = parts[split + 1..].iter().map(|part| part.trim_end_matches(".rs"));
     let inside = inside.map(|part| part.trim_end_matches("_tests"));
@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn modules_have_the_paths_that_cargo_prints() {
         let module = |path: &str| module_of(Path::new(path));
-        assert_eq!(module("crates/systems/shop/system/tests/saga/paths.rs"), "shop::saga::paths");
+        assert_eq!(module("crates/systems/shop/trial/tests/saga/paths.rs"), "shop::saga::paths");
         assert_eq!(module("crates/dev/tests/tests/engine/main.rs"), "ballet_tests::engine");
         assert_eq!(module("crates/framework/core/src/id.rs"), "ballet_core::id::tests");
         assert_eq!(module("crates/dev/tests/tests/compile_fail.rs"), "ballet_tests::compile_fail");

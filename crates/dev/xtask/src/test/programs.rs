@@ -31,7 +31,6 @@ const LONGEST: &[&str] = &[
     "ballet-gateway main",
     "ballet-testkit main",
     "ballet-stage main",
-    "shop kill",
     EXAMPLES,
 ];
 

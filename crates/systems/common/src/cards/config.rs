@@ -9,7 +9,7 @@ use clap::Args;
 use crate::cards::provider::Provider;
 use crate::cards::remote::RemoteProvider;
 use crate::cards::sandbox::Sandbox;
-use crate::outside::{ApiConnection, BaseUrl, Secrets, WrongSetting};
+use crate::outside::{ApiConnection, Secrets, WrongSetting};
 
 /// The card processor, and how to reach it.
 #[derive(Clone, Args)]
@@ -56,29 +56,17 @@ impl ProviderSettings {
             self.payment_provider_key.as_deref(),
             self.payment_provider_key_file.as_ref(),
         )?;
-        let Some(url) = &self.payment_provider_url else {
-            return match key {
-                None => Ok(Arc::new(self.sandbox(settings))),
-                Some(_) => Err(WrongSetting(
-                    "PAYMENT_PROVIDER_KEY is set without PAYMENT_PROVIDER_URL: the sandbox would be \
-                     used"
-                        .to_owned(),
-                )),
-            };
-        };
-        let url: BaseUrl =
-            url.parse().map_err(|why| WrongSetting(format!("PAYMENT_PROVIDER_URL: {why}")))?;
-        let key = key.ok_or_else(|| {
-            let why = "set PAYMENT_PROVIDER_KEY or PAYMENT_PROVIDER_KEY_FILE";
-            WrongSetting(format!("PAYMENT_PROVIDER_URL is set without a key: {why}"))
-        })?;
-        let remote = RemoteProvider::new(ApiConnection {
-            url,
+        let connection = ApiConnection::of(
+            "PAYMENT_PROVIDER",
+            self.payment_provider_url.as_deref(),
             key,
-            ca_file: self.payment_provider_ca_file.clone(),
-            timeout: Duration::from_millis(self.payment_provider_millis),
-        })?;
-        Ok(Arc::new(remote))
+            self.payment_provider_ca_file.clone(),
+            self.payment_provider_millis,
+        )?;
+        Ok(match connection {
+            Some(connection) => Arc::new(RemoteProvider::new(connection)?),
+            None => Arc::new(self.sandbox(settings)),
+        })
     }
 
     /// Returns the sandbox.

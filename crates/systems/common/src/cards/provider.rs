@@ -1,7 +1,6 @@
 //! The interface to a card processor. To the processor, whatever is paid is an order with an `order_id`, also a ride.
 
 use std::fmt;
-use std::time::Duration;
 
 use ballet::calls::CallKey;
 use serde::{Deserialize, Serialize};
@@ -42,10 +41,6 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
         _request: &'a Settle,
     ) -> Reply<'a, Option<Capture>> {
         cannot_look_up()
-    }
-    /// Returns how long the provider remembers a key. `None` means for as long as we may ask.
-    fn keys_kept(&self) -> Option<Duration> {
-        None
     }
 }
 

@@ -43,6 +43,36 @@ pub struct ApiConnection {
     pub timeout: Duration,
 }
 
+impl ApiConnection {
+    /// Returns the connection of these settings, or `None` without a URL. The names of the settings begin with `name`.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a setting is missing or cannot be used.
+    pub fn of(
+        name: &str,
+        url: Option<&str>,
+        key: Option<Secrets>,
+        ca_file: Option<PathBuf>,
+        millis: u64,
+    ) -> Result<Option<Self>, WrongSetting> {
+        let Some(url) = url else {
+            return match key {
+                None => Ok(None),
+                Some(_) => Err(WrongSetting(format!(
+                    "{name}_KEY is set without {name}_URL: the sandbox would be used"
+                ))),
+            };
+        };
+        let url: BaseUrl = url.parse().map_err(|why| WrongSetting(format!("{name}_URL: {why}")))?;
+        let key = key.ok_or_else(|| {
+            let why = format!("set {name}_KEY or {name}_KEY_FILE");
+            WrongSetting(format!("{name}_URL is set without a key: {why}"))
+        })?;
+        Ok(Some(Self { url, key, ca_file, timeout: Duration::from_millis(millis) }))
+    }
+}
+
 /// A client of another company's API.
 ///
 /// `POST {path}` requests an operation under the header `Idempotency-Key`, and `GET /operations/{key}` asks for its

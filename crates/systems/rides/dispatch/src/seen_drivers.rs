@@ -1,9 +1,9 @@
 //! The drivers' last positions in memory, as the stream of location has them.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use ballet::{Reading, TelemetryFollower};
+use ballet::{Reading, Telemetry, TelemetryFollower};
 use jiff::{SignedDuration, Timestamp};
 use rides_events::DriverId;
 use rides_events::location::Position;
@@ -15,15 +15,25 @@ const KEPT: SignedDuration = SignedDuration::from_hours(12);
 /// The number of drivers from which on silent ones are dropped.
 const MANY: usize = 10_000;
 
-/// The last position of each driver, and its partition.
+/// The last position of each driver, and how far the stream is read.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct SeenDrivers(Arc<RwLock<HashMap<DriverId, (Position, u16)>>>);
+pub(crate) struct SeenDrivers(Arc<RwLock<ReadPositions>>);
+
+#[derive(Debug, Default)]
+struct ReadPositions {
+    drivers: HashMap<DriverId, Position>,
+    /// The time of the last position in each partition.
+    read: HashMap<u16, Timestamp>,
+}
 
 impl SeenDrivers {
+    fn seen(&self) -> RwLockReadGuard<'_, ReadPositions> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Returns the last position of a driver, however old.
     pub(crate) fn last(&self, driver_id: DriverId) -> Option<Position> {
-        let seen = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        seen.get(&driver_id).map(|(position, _)| *position)
+        self.seen().drivers.get(&driver_id).copied()
     }
 
     /// Returns the position of a driver who was seen lately.
@@ -31,15 +41,16 @@ impl SeenDrivers {
         self.last(driver_id).filter(|seen| now.duration_since(seen.seen_at).abs() <= LATELY)
     }
 
-    /// Whether somebody was seen since then, in the partition of this driver: only then does the driver's absence say
-    /// anything. Of a driver who was never seen, nobody knows the partition.
+    /// Whether the partition of this driver is read up to then: only then does the driver's absence say anything.
     pub(crate) fn reads_since(&self, driver_id: DriverId, since: Timestamp) -> bool {
-        let seen = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let own = seen.get(&driver_id).map(|(_, partition)| *partition);
-        seen.values().any(|(position, partition)| {
-            position.seen_at >= since && own.is_none_or(|own| own == *partition)
-        })
+        let seen = self.seen();
+        seen.read.get(&partition_of(driver_id)).is_some_and(|read| *read >= since)
     }
+}
+
+/// Returns the partition in which the positions of a driver are: by their key.
+fn partition_of(driver_id: DriverId) -> u16 {
+    Position::TYPE.partition_of(&driver_id.0.into_bytes())
 }
 
 impl TelemetryFollower for SeenDrivers {
@@ -52,14 +63,17 @@ impl TelemetryFollower for SeenDrivers {
 
     fn take(&self, now: Timestamp, batch: &[Reading<Position>]) {
         let mut seen = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let ReadPositions { drivers, read } = &mut *seen;
         // A batch may jump over the capacity, so it is asked for before.
-        if seen.len() >= MANY && seen.len() + batch.len() > seen.capacity() {
-            seen.retain(|_, (seen, _)| now.duration_since(seen.seen_at).abs() <= KEPT);
-            seen.reserve(batch.len());
+        if drivers.len() >= MANY && drivers.len() + batch.len() > drivers.capacity() {
+            drivers.retain(|_, seen| now.duration_since(seen.seen_at).abs() <= KEPT);
+            drivers.reserve(batch.len());
         }
         // The stream has a driver's positions in their order.
-        let positions = batch.iter().map(|reading| (reading.value, reading.partition));
-        seen.extend(positions.map(|position| (position.0.driver_id, position)));
+        for Reading { value, partition, .. } in batch {
+            drivers.insert(value.driver_id, *value);
+            read.insert(*partition, value.seen_at);
+        }
     }
 }
 
@@ -70,18 +84,23 @@ mod tests {
 
     use super::*;
 
+    fn second(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("a time")
+    }
+
+    fn reading(driver_id: DriverId, lat: f64, at: i64) -> Reading<Position> {
+        let at_place = Point::new(lat, 13.4).expect("on Earth");
+        let value = Position { driver_id, at: at_place, seen_at: second(at) };
+        assert_eq!(Position::TYPE.partition_of(value.key().as_ref()), partition_of(driver_id));
+        Reading { value, partition: partition_of(driver_id), offset: 0, received: second(at) }
+    }
+
     #[test]
     fn a_driver_is_where_the_stream_has_it_last_and_for_two_minutes() {
         let seen = SeenDrivers::default();
-        let second = |second| Timestamp::from_second(second).expect("a time");
         let driver_id = DriverId(Uuid::from_u128(1));
-        let reading = |lat, at| {
-            let at_place = Point::new(lat, 13.4).expect("on Earth");
-            let value = Position { driver_id, at: at_place, seen_at: second(at) };
-            Reading { value, partition: 0, offset: 0, received: second(at) }
-        };
         // The clock was ahead, and is set back.
-        seen.take(second(100), &[reading(52.5, 9_000), reading(52.6, 100)]);
+        seen.take(second(100), &[reading(driver_id, 52.5, 9_000), reading(driver_id, 52.6, 100)]);
         assert_eq!(seen.lately(driver_id, second(219)).map(|seen| seen.at.lat()), Some(52.6));
         assert_eq!(seen.lately(driver_id, second(221)), None);
         assert_eq!(seen.last(driver_id).map(|seen| seen.at.lat()), Some(52.6));
@@ -91,19 +110,19 @@ mod tests {
     #[test]
     fn the_absence_of_a_driver_needs_another_in_the_same_partition() {
         let seen = SeenDrivers::default();
-        let second = |second| Timestamp::from_second(second).expect("a time");
-        let driver = |number| DriverId(Uuid::from_u128(number));
-        let reading = |number, partition, at| {
-            let at_place = Point::new(52.5, 13.4).expect("on Earth");
-            let value = Position { driver_id: driver(number), at: at_place, seen_at: second(at) };
-            Reading { value, partition, offset: 0, received: second(at) }
+        let in_partition = |partition| {
+            let all = (1..).map(|number| DriverId(Uuid::from_u128(number)));
+            all.filter(move |driver_id| partition_of(*driver_id) == partition)
         };
-        assert!(!seen.reads_since(driver(1), second(100)), "nobody was seen");
-        seen.take(second(100), &[reading(1, 0, 90), reading(2, 0, 95)]);
-        seen.take(second(130), &[reading(3, 1, 130)]);
-        assert!(!seen.reads_since(driver(1), second(100)), "the other partition is away");
-        assert!(seen.reads_since(driver(4), second(100)), "it is in any partition");
-        seen.take(second(131), &[reading(2, 0, 131)]);
-        assert!(seen.reads_since(driver(1), second(100)));
+        let mut first = in_partition(0);
+        let [driver, other, never] = [(); 3].map(|()| first.next().expect("drivers"));
+        let elsewhere = in_partition(1).next().expect("a driver");
+        assert!(!seen.reads_since(driver, second(100)), "nobody was seen");
+        seen.take(second(100), &[reading(driver, 52.5, 90), reading(other, 52.5, 95)]);
+        seen.take(second(130), &[reading(elsewhere, 52.5, 130)]);
+        assert!(!seen.reads_since(driver, second(100)), "the other partition is away");
+        assert!(!seen.reads_since(never, second(100)), "who was never seen has a partition, too");
+        seen.take(second(131), &[reading(other, 52.5, 131)]);
+        assert!(seen.reads_since(driver, second(100)) && seen.reads_since(never, second(100)));
     }
 }

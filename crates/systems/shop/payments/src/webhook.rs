@@ -3,7 +3,7 @@
 //! A webhook changes no payment. `operation.finished` makes the waiting call ask again. The end of an authorisation
 //! is stored until its money is to be captured. So webhooks may come twice, late, and in any order.
 
-use common::outside::Word;
+use common::outside::{Webhook, WebhookFacts, Word};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shop_events::{OrderId, StorableTime};
@@ -32,4 +32,24 @@ pub(crate) struct PaymentWebhook {
     /// The provider's reference of the ended authorisation.
     #[serde(default)]
     pub(crate) reference: Option<Word>,
+}
+
+impl Webhook for PaymentWebhook {
+    const COLUMN: &'static str = "reference";
+
+    fn facts(&self) -> WebhookFacts<'_> {
+        let Self { event_id, r#type: kind, occurred_at, order_id, idempotency_key, reference: _ } =
+            self;
+        WebhookFacts {
+            event_id,
+            kind,
+            occurred_at: *occurred_at,
+            order_id: order_id.0,
+            idempotency_key: *idempotency_key,
+        }
+    }
+
+    fn value(&self) -> Option<&Word> {
+        self.reference.as_ref()
+    }
 }

@@ -1,7 +1,6 @@
 //! The interface to a carrier.
 
 use std::fmt;
-use std::time::Duration;
 
 use ballet::calls::CallKey;
 use common::outside::{Reply, cannot_look_up};
@@ -29,10 +28,6 @@ pub trait Carrier: fmt::Debug + Send + Sync + 'static {
         _request: &'a BookingRequest,
     ) -> Reply<'a, Option<Booking>> {
         cannot_look_up()
-    }
-    /// Returns how long the carrier remembers a key. `None` means for as long as we may ask.
-    fn keys_kept(&self) -> Option<Duration> {
-        None
     }
 }
 

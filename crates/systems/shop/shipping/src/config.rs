@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use common::outside::{ApiConnection, BaseUrl, Secrets, Webhooks, WrongSetting};
+use common::outside::{ApiConnection, Secrets, Webhooks, WrongSetting};
 
 use crate::carrier::Carrier;
 use crate::remote::RemoteCarrier;
@@ -64,29 +64,17 @@ impl CarrierSettings {
             self.carrier_key.as_deref(),
             self.carrier_key_file.as_ref(),
         )?;
-        let Some(url) = &self.carrier_url else {
-            return match key {
-                None => Ok(Arc::new(self.sandbox())),
-                Some(_) => Err(WrongSetting(
-                    "CARRIER_KEY is set without CARRIER_URL: shipping would use \
-                     the sandbox"
-                        .to_owned(),
-                )),
-            };
-        };
-        let url: BaseUrl =
-            url.parse().map_err(|why| WrongSetting(format!("CARRIER_URL: {why}")))?;
-        let key = key.ok_or_else(|| {
-            let why = "set CARRIER_KEY or CARRIER_KEY_FILE";
-            WrongSetting(format!("CARRIER_URL is set without a key: {why}"))
-        })?;
-        let remote = RemoteCarrier::new(ApiConnection {
-            url,
+        let connection = ApiConnection::of(
+            "CARRIER",
+            self.carrier_url.as_deref(),
             key,
-            ca_file: self.carrier_ca_file.clone(),
-            timeout: Duration::from_millis(self.carrier_millis),
-        })?;
-        Ok(Arc::new(remote))
+            self.carrier_ca_file.clone(),
+            self.carrier_millis,
+        )?;
+        Ok(match connection {
+            Some(connection) => Arc::new(RemoteCarrier::new(connection)?),
+            None => Arc::new(self.sandbox()),
+        })
     }
 
     /// Returns the sandbox.

@@ -3,7 +3,7 @@
 //! A webhook changes no shipment. `operation.finished`, for instance of a delivery, makes the waiting call ask
 //! again. So webhooks may come twice, late, and in any order.
 
-use common::outside::Word;
+use common::outside::{Webhook, WebhookFacts, Word};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shop_events::{OrderId, StorableTime};
@@ -26,4 +26,24 @@ pub(crate) struct CarrierWebhook {
     /// The carrier's tracking number.
     #[serde(default)]
     pub(crate) tracking: Option<Word>,
+}
+
+impl Webhook for CarrierWebhook {
+    const COLUMN: &'static str = "tracking";
+
+    fn facts(&self) -> WebhookFacts<'_> {
+        let Self { event_id, r#type: kind, occurred_at, order_id, idempotency_key, tracking: _ } =
+            self;
+        WebhookFacts {
+            event_id,
+            kind,
+            occurred_at: *occurred_at,
+            order_id: order_id.0,
+            idempotency_key: *idempotency_key,
+        }
+    }
+
+    fn value(&self) -> Option<&Word> {
+        self.tracking.as_ref()
+    }
 }

@@ -49,3 +49,22 @@ impl PlaybackSettings {
         self.heartbeat_seconds.min(self.lost_after_seconds / 3)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s5_a_device_that_does_as_it_is_told_may_lose_two_heartbeats() {
+        for (heartbeat_seconds, lost_after_seconds, next) in [(10, 10, 3), (10, 35, 10), (10, 3, 1)]
+        {
+            let settings = PlaybackSettings {
+                heartbeat_seconds,
+                lost_after_seconds,
+                ..PlaybackSettings::default()
+            };
+            assert_eq!(settings.next_in_seconds(), next);
+            assert!(3 * next <= lost_after_seconds, "the third may come in time");
+        }
+    }
+}

@@ -1,7 +1,6 @@
 //! The step `charge_fare`, after the ride.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
 use ballet::{Failure, Never, Tx, done};
@@ -50,10 +49,6 @@ impl CallStep for ChargeFare {
                 Ok(known.map(ReleaseAnswer::AllBut))
             }
         }
-    }
-
-    fn keys_kept(&self) -> Option<Duration> {
-        self.0.keys_kept()
     }
 
     async fn answered(

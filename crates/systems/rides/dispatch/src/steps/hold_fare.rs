@@ -1,7 +1,6 @@
 //! The step `hold_fare` and its compensation.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
@@ -121,10 +120,6 @@ impl CallStep for HoldFare {
         request: &Authorize,
     ) -> Result<Option<Authorization>, Failure> {
         self.0.look_up_authorization(key, request).await
-    }
-
-    fn keys_kept(&self) -> Option<Duration> {
-        self.0.keys_kept()
     }
 
     async fn answered(

@@ -15,6 +15,7 @@ async fn wrong_fields_are_named() {
     };
     for (body, named) in [
         (wrong("sku", json!("a mug")), "/sku is wrong: \"a mug\" is not a SKU"),
+        (wrong("sku", json!("search")), "sku: search is no SKU"),
         (wrong("title", json!(" ")), "title: it is empty"),
         (wrong("title", json!("x".repeat(201))), "title: it is longer than 200 characters"),
         (wrong("description", json!("\0")), "description: it has control characters"),

@@ -142,11 +142,3 @@ async fn a_product_is_found_from_its_publication_to_its_withdrawal() {
     assert_eq!(found(&service, "mug").await, [""; 0]);
     service.close().await;
 }
-
-#[tokio::test]
-async fn a_product_whose_description_has_no_spaces_is_published_and_found() {
-    let service = TestCatalog::new("no_spaces").await;
-    service.published(&product("bowl", "Bowl", &"茶碗，".repeat(600))).await;
-    assert_eq!(found(&service, "茶碗").await, ["bowl"]);
-    service.close().await;
-}

@@ -43,18 +43,3 @@ async fn a_missing_right_to_the_extension_is_named_with_what_to_do() {
     db.execute(common::search::WORDS).await.expect("as it says");
     system.close(0).await;
 }
-
-#[tokio::test]
-async fn a_role_that_may_create_schemas_makes_its_tables_by_itself() {
-    let mut system = asleep("enough").await;
-    let url = system.env.admin_database_url("catalog");
-    for statement in [
-        "alter database {} owner to current_user",
-        "grant connect, temporary, create on database {} to {}",
-        "grant all on schema public to {}",
-    ] {
-        as_administrator(url, statement).await;
-    }
-    system.start(catalog::service()).await;
-    system.close(0).await;
-}

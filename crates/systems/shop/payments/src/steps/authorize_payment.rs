@@ -1,7 +1,6 @@
 //! The step `authorize_payment` and its compensation.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
@@ -52,10 +51,6 @@ impl CallStep for AuthorizePayment {
         request: &Authorize,
     ) -> Result<Option<Authorization>, Failure> {
         self.0.look_up_authorization(key, request).await
-    }
-
-    fn keys_kept(&self) -> Option<Duration> {
-        self.0.keys_kept()
     }
 
     async fn answered(

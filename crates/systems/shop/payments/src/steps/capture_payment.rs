@@ -1,7 +1,6 @@
 //! The step `capture_payment` and its compensation.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
@@ -48,10 +47,6 @@ impl CallStep for CapturePayment {
 
     async fn look_up(&self, key: CallKey, request: &Settle) -> Result<Option<Capture>, Failure> {
         self.0.look_up_capture(key, request).await
-    }
-
-    fn keys_kept(&self) -> Option<Duration> {
-        self.0.keys_kept()
     }
 
     async fn answered(

@@ -82,17 +82,6 @@ async fn what_is_unlearnt_leaves_no_trace_in_the_counts() {
     service.close().await;
 }
 
-#[tokio::test]
-async fn a_large_order_counts_with_a_bounded_number_of_pairs() {
-    let service = TestRecommendations::new("large").await;
-    service.take(TestOrder::of((0..100).map(|n| format!("p{n}"))).sold()).await;
-    let orders = service.all(ORDERS).await;
-    assert_eq!(orders[0]["skus"].as_array().map(Vec::len), Some(25));
-    assert_eq!(service.all(PRODUCTS).await.len(), 25);
-    assert_eq!(service.all(PAIRS).await.len(), 25 * 24 / 2);
-    service.close().await;
-}
-
 /// Every order has the same products, so all lanes need the same rows.
 #[tokio::test]
 async fn replicas_and_lanes_count_each_order_once() {
@@ -126,15 +115,5 @@ async fn replicas_and_lanes_count_each_order_once() {
     assert_eq!(service.all(PRODUCTS).await, products);
     let pair = |((sku, other), orders): (&(&str, &str), &i64)| json!({ "sku": sku, "other": other, "orders": orders });
     assert_eq!(service.all(PAIRS).await, pairs.iter().map(pair).collect::<Vec<_>>());
-    service.close().await;
-}
-
-#[tokio::test]
-async fn no_index_is_kept_that_no_query_uses() {
-    let service = TestRecommendations::new("indexes").await;
-    let indexes = "select to_jsonb(indexname::text) from pg_indexes \
-                   where schemaname = 'public' and tablename = 'customer_order' order by indexname";
-    let expected = [json!("customer_order_by_customer"), json!("customer_order_pkey")];
-    assert_eq!(service.all(indexes).await, expected);
     service.close().await;
 }

@@ -1,6 +1,5 @@
 //! The service on a real broker and a real database: events go in, recommendations come out.
 
 mod counts;
-mod requests;
 mod structure;
 mod test_recommendations;

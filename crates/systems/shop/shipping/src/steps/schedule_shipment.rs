@@ -1,7 +1,6 @@
 //! The step `schedule_shipment` and its compensation.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
@@ -51,10 +50,6 @@ impl CallStep for ScheduleShipment {
         request: &BookingRequest,
     ) -> Result<Option<Booking>, Failure> {
         self.0.look_up_booking(key, request).await
-    }
-
-    fn keys_kept(&self) -> Option<Duration> {
-        self.0.keys_kept()
     }
 
     async fn answered(

@@ -1,4 +1,3 @@
 //! The tables of shipping.
 
 pub(crate) mod shipment;
-pub(crate) mod webhook;

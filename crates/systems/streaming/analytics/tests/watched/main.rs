@@ -14,14 +14,6 @@ use crate::playback::TestSession;
 
 const WATCHED: &str =
     "select coalesce(sum(watched_seconds + corrected_seconds), 0)::bigint from title_hour";
-/// All rows that follow from heartbeats, as one text.
-const ROWS: &str = "select string_agg(row, '; ' order by row) from (
-    select concat_ws(' ', 'hour', title_id, hour, views, watched_seconds, corrected_seconds, peak) as row
-        from title_hour
-    union all select concat_ws(' ', 'late', title_id, hour, came, watched_seconds) from late_watch
-    union all select concat_ws(' ', 'session', session_id, number, watched_seconds) from session_count
-        where number > 0
-    union all select concat_ws(' ', 'end', session_id, watched_seconds, corrected_seconds) from session_end) rows";
 
 async fn system(test: &str) -> TestSystem {
     TestSystem::new(test, vec![analytics::service(), playback::service()]).await
@@ -82,18 +74,6 @@ async fn minutes_are_what_sessions_were_watched_whatever_comes_twice_late_or_not
 }
 
 #[tokio::test]
-async fn the_end_has_the_last_word_also_if_a_heartbeat_says_more_than_a_row_can_hold() {
-    let system = system("boast").await;
-    let session = TestSession::new(&system);
-    session.beat(&system, 1, u32::MAX).await;
-    system.until("analytics", "select count(*) from session_count where number = 1", 1).await;
-    end(&system, &session, 5).await;
-    system.until("analytics", "select count(*) from session_end", 1).await;
-    assert_eq!(system.value::<i64>("analytics", WATCHED).await, 5);
-    system.close(0).await;
-}
-
-#[tokio::test]
 async fn what_comes_when_its_hour_is_closed_is_a_correction_that_people_see() {
     let system = system("late").await;
     let mut session = TestSession::new(&system);
@@ -108,36 +88,6 @@ async fn what_comes_when_its_hour_is_closed_is_a_correction_that_people_see() {
     let path = format!("/watched/{}/hours?after=-009998-01-01T00:00:00Z", session.title_id);
     let (status, problem) = system.get("analytics", &path).await;
     assert_eq!(status, 400, "{problem}");
-    system.close(0).await;
-}
-
-#[tokio::test]
-async fn a_stream_that_is_read_again_leads_to_the_same_rows() {
-    let system = system("again").await;
-    let sessions: Vec<TestSession> = (0..20).map(|_| TestSession::new(&system)).collect();
-    for (at, session) in (0_u32..).zip(&sessions) {
-        for number in 1..=4 {
-            session.beat(&system, number, number * (10 + at % 3)).await;
-        }
-        if at % 2 == 0 {
-            end(&system, session, 50).await;
-        }
-    }
-    let ended: i64 = 10 * 50;
-    let open: u32 = (0_u32..20).filter(|at| at % 2 == 1).map(|at| 4 * (10 + at % 3)).sum();
-    let all = ended + i64::from(open);
-    until_watched(&system, all).await;
-    let before: String = system.value("analytics", ROWS).await;
-
-    let again = "update ballet.telemetry_reader set reset_wanted = true, epoch = epoch + 1 \
-                 where reader = 'count_heartbeats'";
-    system.execute("analytics", again).await;
-    let is_reset = "select count(*) from ballet.telemetry_reader where reset_wanted";
-    system.until("analytics", is_reset, 0).await;
-    until_watched(&system, all).await;
-    let read = "select count(*) from session_count where number = 4";
-    system.until("analytics", read, 20).await;
-    assert_eq!(system.value::<String>("analytics", ROWS).await, before);
     system.close(0).await;
 }
 

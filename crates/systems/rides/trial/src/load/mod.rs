@@ -1,0 +1,24 @@
+//! Rides as the subject of trials: its services, the scenarios of its riders and drivers, their expected ends, and the
+//! audit of its databases.
+
+mod cases;
+mod client;
+mod customers;
+mod operations;
+mod public_lists;
+mod services;
+mod town;
+mod trial;
+mod watcher;
+
+use std::sync::Arc;
+
+use ballet_trials::Subject;
+
+use crate::load::trial::Rides;
+
+/// Rides, for trials.
+#[must_use]
+pub fn subject() -> Arc<Subject> {
+    Subject::new(Rides::default())
+}

@@ -1,0 +1,47 @@
+//! A made-up town for the demo: a few hundred drivers and their riders, and a page with a map of them.
+
+mod drivers;
+mod life;
+mod page;
+mod plan;
+mod riders;
+mod snapshot;
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use ballet_trials::Site;
+use futures_util::StreamExt;
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{mpsc, watch};
+
+use crate::load::town::life::{Resident, SharedTown};
+use crate::load::town::plan::TownPlan;
+use crate::load::town::snapshot::TownSnapshot;
+
+const DRIVERS: usize = 240;
+const RIDERS: usize = 56;
+
+/// Runs the town until this future is dropped, and serves its map.
+pub(crate) async fn live(site: &Arc<Site>, calm: watch::Receiver<bool>) -> Result<()> {
+    let plan = Arc::new(TownPlan::new());
+    let (seeing, seen) = watch::channel(Arc::new(TownSnapshot::default()));
+    let served = page::serve(Arc::clone(&plan), seen.clone(), calm.clone());
+    let site = Arc::clone(site);
+    let (ended, mut over) = mpsc::unbounded_channel();
+    let town = SharedTown { site, crossings: plan.crossings(), plan, seen, ended, calm };
+    let mut lives: FuturesUnordered<LocalBoxFuture<'_, Result<()>>> = FuturesUnordered::new();
+    for (number, driver) in (0..).zip(Resident::many(&town.site, DRIVERS, "rides:drive").await?) {
+        lives.push(Box::pin(drivers::drive(&town, number, driver)));
+    }
+    for (number, rider) in (0..).zip(Resident::many(&town.site, RIDERS, "rides:ride").await?) {
+        lives.push(Box::pin(riders::ride(&town, number, rider)));
+    }
+    let all = async { lives.next().await.unwrap_or(Ok(())) };
+    tokio::select! {
+        failed = all => failed,
+        failed = served => failed,
+        failed = snapshot::look(&town.site, &seeing, &mut over) => failed,
+    }
+}

@@ -1,0 +1,219 @@
+//! Snapshots of the town, read from the services' public lists again and again. They are drawn as the map, and tell
+//! riders and drivers what others did.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use ballet_trials::Site;
+use rides_events::{Money, Point};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, watch};
+use uuid::Uuid;
+
+use crate::load::public_lists::{LiveOffer, PublicLists};
+use crate::load::town::plan::{HEIGHT, MapPoint, WIDTH};
+
+const PAUSE: Duration = Duration::from_millis(500);
+/// The last outcomes that are shown.
+const OUTCOMES: usize = 12;
+/// The most drivers who are read.
+const NEAR: usize = 1_000;
+
+/// A ride, as dispatch lists it.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct ListedRide {
+    pub(crate) ride_id: Uuid,
+    pub(crate) status: String,
+    pub(crate) pickup: Point,
+    pub(crate) destination: Point,
+    #[serde(default)]
+    pub(crate) reason: Option<String>,
+    #[serde(default)]
+    fare: Option<Money>,
+    #[serde(default)]
+    fee: Option<Money>,
+}
+
+/// A driver with the last position that location has.
+#[derive(Debug, Deserialize)]
+struct DriverPlace {
+    driver_id: Uuid,
+    at: Point,
+}
+
+/// The town at one moment.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct TownSnapshot {
+    /// The rides that are not over.
+    pub(crate) rides: HashMap<Uuid, ListedRide>,
+    /// The live offers by driver.
+    pub(crate) offers: HashMap<Uuid, LiveOffer>,
+    pub(crate) shown: MapState,
+}
+
+/// The contents of the map.
+#[derive(Debug, Default, Clone, Serialize)]
+pub(crate) struct MapState {
+    /// Whether there is more than is shown.
+    pub(crate) is_partial: bool,
+    /// The age of the snapshot.
+    age_seconds: u64,
+    drivers: Vec<MapDriver>,
+    rides: Vec<MapRide>,
+    /// The counts of ended rides since the demo began.
+    pub(crate) ended: EndedRideCounts,
+    /// The last outcomes, the newest first.
+    last: VecDeque<RideOutcome>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct MapDriver {
+    id: Uuid,
+    at: MapPoint,
+    /// The car's direction in radians clockwise from east, once it has moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    turn: Option<f64>,
+    does: &'static str,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct MapRide {
+    id: Uuid,
+    status: String,
+    from: MapPoint,
+    to: MapPoint,
+    /// The driver who is asked, is on the way, or drives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    driver: Option<Uuid>,
+}
+
+#[derive(Debug, Default, Clone, Copy, Serialize)]
+pub(crate) struct EndedRideCounts {
+    pub(crate) completed: u32,
+    cancelled: u32,
+    unfulfilled: u32,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct RideOutcome {
+    id: Uuid,
+    how: String,
+    from: MapPoint,
+    to: MapPoint,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paid: Option<Money>,
+}
+
+/// Takes snapshots until this future is dropped. One that fails leaves the picture as it is, and says its age, because
+/// a service may be down.
+pub(crate) async fn look(
+    site: &Site,
+    seen: &watch::Sender<Arc<TownSnapshot>>,
+    over: &mut mpsc::UnboundedReceiver<ListedRide>,
+) -> Result<()> {
+    let lists = PublicLists::of(site).await?;
+    let mut read_at = Instant::now();
+    loop {
+        let mut next = TownSnapshot::clone(&seen.borrow());
+        while let Ok(ride) = over.try_recv() {
+            next.shown.count(&ride);
+        }
+        if next.read(&lists).await.is_ok() {
+            read_at = Instant::now();
+        }
+        next.shown.age_seconds = read_at.elapsed().as_secs();
+        seen.send_replace(Arc::new(next));
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+impl TownSnapshot {
+    /// Reads everything from the services.
+    async fn read(&mut self, lists: &PublicLists<'_>) -> Result<()> {
+        let middle = MapPoint { x: WIDTH / 2.0, y: HEIGHT / 2.0 }.on_earth().context("a town")?;
+        let near = format!("/near?lat={}&lon={}&limit={NEAR}", middle.lat(), middle.lon());
+        let (near, _): (Vec<DriverPlace>, _) = lists.all("location", &near).await?;
+        // The offers first: a ride's status is not older than its offer.
+        let (offers, has_offers) = lists.live().await?;
+        let (mut rides, has_rides) =
+            lists.all::<ListedRide>("dispatch", "/rides?live=true&limit=1000").await?;
+        rides.retain(|ride| MapPoint::in_town(ride.pickup).is_some());
+        self.shown.is_partial = !has_offers || !has_rides || near.len() >= NEAR;
+        self.shown.draw(near, &offers, &rides);
+        self.offers = offers.into_iter().map(|offer| (offer.driver_id, offer)).collect();
+        self.rides = rides.into_iter().map(|ride| (ride.ride_id, ride)).collect();
+        Ok(())
+    }
+}
+
+impl MapState {
+    /// Counts a ride that has ended.
+    fn count(&mut self, ride: &ListedRide) {
+        let (Some(from), Some(to)) =
+            (MapPoint::in_town(ride.pickup), MapPoint::in_town(ride.destination))
+        else {
+            return;
+        };
+        let (how, paid) = match ride.reason.as_deref() {
+            None => {
+                self.ended.completed += 1;
+                ("completed", ride.fare)
+            }
+            Some(reason) if reason.contains("rider") => {
+                self.ended.cancelled += 1;
+                (reason, ride.fee)
+            }
+            Some(reason) => {
+                self.ended.unfulfilled += 1;
+                (reason, ride.fee)
+            }
+        };
+        self.last.push_front(RideOutcome { id: ride.ride_id, how: how.to_owned(), from, to, paid });
+        self.last.truncate(OUTCOMES);
+    }
+
+    /// Replaces the drivers and rides on the map.
+    fn draw(&mut self, near: Vec<DriverPlace>, offers: &[LiveOffer], rides: &[ListedRide]) {
+        let asked: HashMap<Uuid, Uuid> =
+            offers.iter().map(|offer| (offer.ride_id, offer.driver_id)).collect();
+        let does = rides.iter().filter_map(|ride| {
+            let does = match &*ride.status {
+                "offered" => "asked",
+                "accepted" | "assigned" => "coming",
+                "picked_up" | "riding" => "riding",
+                _ => return None,
+            };
+            Some((*asked.get(&ride.ride_id)?, does))
+        });
+        let does: HashMap<Uuid, &'static str> = does.collect();
+        let before: HashMap<Uuid, MapDriver> =
+            self.drivers.drain(..).map(|driver| (driver.id, driver)).collect();
+        self.drivers = near
+            .into_iter()
+            .filter_map(|DriverPlace { driver_id: id, at }| {
+                let does = does.get(&id).copied().unwrap_or("free");
+                let at = MapPoint::in_town(at)?;
+                let before = before.get(&id);
+                let turn = match before.filter(|before| before.at.to(at) > 1.0) {
+                    Some(before) => Some((at.y - before.at.y).atan2(at.x - before.at.x)),
+                    None => before.and_then(|before| before.turn),
+                };
+                Some(MapDriver { id, at, turn, does })
+            })
+            .collect();
+        self.rides = rides
+            .iter()
+            .filter_map(|ListedRide { ride_id, status, pickup, destination, .. }| {
+                Some(MapRide {
+                    id: *ride_id,
+                    status: status.clone(),
+                    from: MapPoint::in_town(*pickup)?,
+                    to: MapPoint::in_town(*destination)?,
+                    driver: asked.get(ride_id).copied(),
+                })
+            })
+            .collect();
+    }
+}

@@ -1,0 +1,58 @@
+//! The declarations of the services of rides, together.
+
+use ballet::Participant;
+use ballet_core::{ServiceContract, System};
+use ballet_openapi::Document;
+use dispatch::config::DispatchSettings;
+
+/// Returns the declarations of all services of rides. No service runs.
+#[must_use]
+pub fn system() -> System {
+    System { name: "rides", parts: participants().iter().map(Participant::part).collect() }
+}
+
+/// Returns the contracts of all services of rides.
+#[must_use]
+pub fn contracts() -> Vec<ServiceContract> {
+    participants().iter().map(Participant::contract).collect()
+}
+
+fn participants() -> [Participant; 3] {
+    [
+        dispatch::participant(DispatchSettings::default(), common::cards::Sandbox::default()),
+        location::participant(location::index::DriverIndex::default()),
+        riders::participant(),
+    ]
+}
+
+/// Returns the names of the services with the OpenAPI documents of their HTTP routes.
+#[must_use]
+pub fn documents() -> Vec<(&'static str, Document)> {
+    vec![
+        ("dispatch", dispatch::openapi()),
+        ("location", location::openapi()),
+        ("riders", riders::openapi()),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet_testkit::{assert_contracts_say_all, assert_described, assert_sound};
+
+    use super::*;
+
+    #[test]
+    fn rides_is_a_sound_choreography() {
+        assert_sound(&system());
+    }
+
+    #[test]
+    fn the_contracts_say_all_that_the_code_declares() {
+        assert_contracts_say_all(&contracts(), &system());
+    }
+
+    #[test]
+    fn every_route_is_described() {
+        assert_described(&documents(), &system());
+    }
+}

@@ -1,0 +1,91 @@
+//! Offers that are not accepted: what the drivers who were asked still see, and what becomes of other offers.
+
+use dispatch::config::DispatchSettings;
+use reqwest::{Method, StatusCode};
+use rides_events::dispatch::{NotAccepted, OfferEnded};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::town::{Town, patient};
+
+/// Sends a request as a driver who is signed in at the gateway. Returns the status and the body.
+async fn signed_in(town: &Town, driver: Uuid, method: Method, path: &str) -> (StatusCode, Value) {
+    let by = (driver, "rides:drive");
+    let body = if method == Method::POST { json!({ "driver_id": driver }) } else { Value::Null };
+    let (status, _, answer) = town.signed_in(by, method, ("dispatch", path), &body).await;
+    (status, answer)
+}
+
+#[tokio::test]
+async fn who_does_not_drive_knows_nothing_of_the_ride_any_more() {
+    let town = Town::new("rides_private").await;
+    let (ride, drivers) = town.request_with_drivers(&[1, 2]).await;
+    let (one, other) = (drivers[0], drivers[1]);
+    let trip = format!("/trips/{ride}");
+    town.until_asked(ride, one).await;
+    // Whether a driver takes a ride depends neither on who it is nor on where the ride goes.
+    let (status, shown) = signed_in(&town, one, Method::GET, &trip).await;
+    assert_eq!((status, &shown["rider_rating"]), (StatusCode::OK, &json!(50)), "{shown}");
+    let text = shown.to_string();
+    assert!(!text.contains("Ada") && !text.contains("rider_id") && !text.contains("destination"));
+    assert_eq!(signed_in(&town, other, Method::GET, &trip).await.0, StatusCode::NOT_FOUND);
+    town.act(ride, one, "decline").await;
+    town.until_asked(ride, other).await;
+    town.accept(ride, other).await;
+    let (_, shown) = signed_in(&town, other, Method::GET, &trip).await;
+    assert_eq!(
+        (&shown["rider_name"], &shown["ride"]["status"]),
+        (&json!("Ada"), &json!("assigned"))
+    );
+    town.act(ride, other, "start").await;
+    let (status, shown) = signed_in(&town, one, Method::GET, &trip).await;
+    assert_eq!(status, StatusCode::NOT_FOUND, "{shown}");
+    // The driver sees only its own offer, and the refusals say no more about the ride.
+    let (_, offers) = signed_in(&town, one, Method::GET, "/trips").await;
+    assert_eq!(offers["items"][0]["state"], "declined", "{offers}");
+    for verb in ["accept", "start", "complete"] {
+        let (status, told) = signed_in(&town, one, Method::POST, &format!("{trip}/{verb}")).await;
+        let detail = told["detail"].to_string();
+        assert_eq!(status, StatusCode::CONFLICT, "{verb}: {told}");
+        assert!(detail.contains("you have declined it"), "{verb}: {told}");
+    }
+    town.act(ride, other, "complete").await;
+    town.until(ride, "completed").await;
+    let (status, shown) = signed_in(&town, other, Method::GET, &trip).await;
+    assert_eq!((status, &shown["offer"]["state"]), (StatusCode::OK, &json!("driven")), "{shown}");
+    town.close().await;
+}
+
+#[tokio::test]
+async fn an_offer_that_cannot_be_ended_leaves_the_others_alone() {
+    let settings = DispatchSettings { offers_per_ride: 2, ..patient() };
+    let mut town = Town::with("rides_held", settings).await;
+    // One ride is at its last offer, so it is cancelled with that; the other one goes on.
+    let (held, drivers) = town.request_with_drivers(&[1, 2]).await;
+    town.until_asked(held, drivers[0]).await;
+    town.act(held, drivers[0], "decline").await;
+    town.until_asked(held, drivers[1]).await;
+    town.until_driver(drivers[0], "free").await;
+    let (other, next) = town.request_with_drivers(&[3]).await;
+    town.until_asked(other, drivers[0]).await;
+    // Both offers expire while dispatch is down. It was restored from a backup, so it cancels no ride yet.
+    town.system.stop("dispatch").await;
+    let over = format!(
+        "update offer set expires_at = now() - case when ride_id = '{held}' then interval '2 minutes'
+             else interval '1 minute' end
+         where state = 'open'"
+    );
+    let restored = "insert into ballet.restored (restored_at, hold_until)
+        values (now(), now() + interval '1 hour')";
+    for statement in [&*over, restored] {
+        town.system.execute("dispatch", statement).await;
+    }
+    town.start_dispatch(settings).await;
+    let ended: OfferEnded = town.system.event(other).await;
+    assert_eq!((ended.driver_id.0, ended.reason), (drivers[0], NotAccepted::Expired));
+    town.until_asked(other, next[0]).await;
+    town.until_asked(held, drivers[1]).await;
+    town.system.execute("dispatch", "update ballet.restored set hold_until = now()").await;
+    town.until_cancelled(held, "unfulfilled").await;
+    town.close().await;
+}

@@ -1,0 +1,333 @@
+//! The failure paths R1 to R12 of rides, and the good one; R13 to R16 are in `payments`. docs/rides/failure-paths.md
+//! describes them.
+
+use ballet_stage::Method;
+use dispatch::config::DispatchSettings;
+use location::config::LocationSettings;
+use reqwest::{Client, StatusCode};
+use rides_events::dispatch::{
+    CancelReason, FareReleased, OfferEnded, RideCancelled, RideCompleted,
+};
+use rides_events::location::{DriverReleased, ReservationCancelled};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::town::{Town, id, patient};
+
+#[tokio::test]
+async fn a_ride_is_driven_for_the_price_that_was_quoted() {
+    let town = Town::new("rides_good").await;
+    let (ride, drivers) = town.request_with_drivers(&[3, 1]).await;
+    let driver = drivers[1];
+    town.until_asked(ride, driver).await;
+    town.until_driver(driver, "reserved").await;
+    town.accept(ride, driver).await;
+    town.act(ride, driver, "start").await;
+    town.until_driver(driver, "riding").await;
+    let (status, _) = town.offline(driver).await;
+    assert_eq!(status, StatusCode::CONFLICT, "a rider is in the car");
+    town.act(ride, driver, "complete").await;
+    town.until_driver(driver, "free").await;
+    let completed: RideCompleted = town.system.event(ride).await;
+    let receipt = town.receipt(ride).await;
+    assert_eq!(receipt["charged"], receipt["quoted"]);
+    assert_eq!(receipt["charged"]["amount_minor"], json!(completed.fare.amount_minor));
+    town.system.event::<DriverReleased>(ride).await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn r1_nobody_is_near() {
+    let town = Town::new("rides_r1").await;
+    let (ride, _) = town.request_with_drivers(&[]).await;
+    town.until_cancelled(ride, "no_driver_nearby").await;
+    let released: FareReleased = town.system.event(ride).await;
+    assert_eq!((released.paid.amount_minor, released.owed.amount_minor), (0, 0));
+    let receipt = town.receipt(ride).await;
+    assert_eq!(receipt["charged"]["amount_minor"], 0);
+    let price = &receipt["quoted"]["amount_minor"];
+    assert_eq!(town.at_the_bank(ride).await, format!("approved {price}, voided {price}"));
+    town.close().await;
+}
+
+#[tokio::test]
+async fn r2_all_decline() {
+    let town = Town::new("rides_r2").await;
+    let (ride, drivers) = town.request_with_drivers(&[1, 2]).await;
+    for driver in &drivers {
+        town.until_asked(ride, *driver).await;
+        town.act(ride, *driver, "decline").await;
+    }
+    town.until_cancelled(ride, "unfulfilled").await;
+    for driver in drivers {
+        town.until_driver(driver, "free").await;
+    }
+    town.close().await;
+}
+
+#[tokio::test]
+async fn r3_an_offer_that_expires_is_not_accepted_and_the_next_driver_drives() {
+    let settings = DispatchSettings { offer_seconds: 2, ..patient() };
+    let town = Town::with("rides_r3", settings).await;
+    let (ride, drivers) = town.request_with_drivers(&[1, 2]).await;
+    town.until_asked(ride, drivers[0]).await;
+    town.until_asked(ride, drivers[1]).await;
+    let (status, _) = town.try_action(ride, drivers[0], "accept").await;
+    assert_eq!(status, StatusCode::CONFLICT);
+    town.until_driver(drivers[0], "free").await;
+    town.drive(ride, drivers[1]).await;
+    town.until_driver(drivers[1], "free").await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn r4_two_riders_and_one_driver() {
+    let town = Town::new("rides_r4").await;
+    let driver = town.driver(1).await;
+    let (one, other) = (town.rider().await, town.rider().await);
+    let (one, other) = tokio::join!(town.request(one), town.request(other));
+    town.system.until("dispatch", "select count(*) from ride where status = 'cancelled'", 1).await;
+    let driven = "select ride_id from offer where state = 'open'";
+    let driven: Uuid = town.system.value("dispatch", driven).await;
+    assert!([one, other].contains(&driven));
+    town.drive(driven, driver).await;
+    town.until_driver(driver, "free").await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn r5_a_driver_who_goes_offline_while_reserved() {
+    let town = Town::new("rides_r5").await;
+    let (ride, drivers) = town.request_with_drivers(&[1, 2]).await;
+    town.until_asked(ride, drivers[0]).await;
+    let (status, driver) = town.offline(drivers[0]).await;
+    assert_eq!((status, &driver["is_leaving"]), (StatusCode::OK, &json!(true)));
+    town.until_asked(ride, drivers[1]).await;
+    town.until_driver(drivers[0], "offline").await;
+    town.drive(ride, drivers[1]).await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn r5_a_driver_who_goes_offline_on_the_way_is_so_after_the_ride() {
+    let town = Town::new("rides_r5_on_the_way").await;
+    let (ride, drivers) = town.request_with_drivers(&[1]).await;
+    town.until_asked(ride, drivers[0]).await;
+    town.accept(ride, drivers[0]).await;
+    assert_eq!(town.offline(drivers[0]).await.0, StatusCode::OK);
+    town.act(ride, drivers[0], "start").await;
+    town.until_driver(drivers[0], "riding").await;
+    town.act(ride, drivers[0], "complete").await;
+    town.until_driver(drivers[0], "offline").await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn r6_a_rider_cancels_in_every_state() {
+    let town = Town::new("rides_r6").await;
+    for state in ["searching", "offered", "assigned"] {
+        let (ride, drivers) = town.request_with_drivers(&[1]).await;
+        if state != "searching" {
+            town.until_asked(ride, drivers[0]).await;
+        }
+        if state == "assigned" {
+            town.accept(ride, drivers[0]).await;
+        }
+        assert_eq!(town.cancel(ride).await, StatusCode::ACCEPTED, "{state}");
+        assert_eq!(town.cancel(ride).await, StatusCode::OK, "{state}, again");
+        let (status, _) = town.try_action(ride, drivers[0], "accept").await;
+        assert!(status.is_client_error(), "{state}: {status}");
+        town.until_driver(drivers[0], "free").await;
+        assert_eq!(town.offline(drivers[0]).await.0, StatusCode::OK);
+        assert_eq!(town.receipt(ride).await["charged"]["amount_minor"], 0, "{state}");
+    }
+    let (ride, drivers) = town.request_with_drivers(&[1]).await;
+    town.until_asked(ride, drivers[0]).await;
+    town.accept(ride, drivers[0]).await;
+    town.act(ride, drivers[0], "start").await;
+    assert_eq!(town.cancel(ride).await, StatusCode::CONFLICT, "the rider is in the car");
+    town.act(ride, drivers[0], "complete").await;
+    town.until(ride, "completed").await;
+    assert_eq!(town.cancel(ride).await, StatusCode::CONFLICT, "the ride is over");
+    town.close().await;
+}
+
+/// Requests another ride as a rider who is signed in at the gateway. Returns the status and the body.
+async fn wants(town: &Town, rider: Uuid) -> (StatusCode, Value) {
+    let quote = town.quote(rider).await;
+    let request = Client::new()
+        .post(format!("{}/rides", town.system.url("dispatch")))
+        .header("x-ballet-subject", rider.to_string())
+        .header("x-ballet-scopes", "rides:ride")
+        .json(&json!({ "quote_id": quote["quote_id"] }));
+    let answer = request.send().await.expect("an answer");
+    let waits = answer.headers().contains_key("retry-after");
+    assert_eq!(waits, answer.status() == StatusCode::TOO_MANY_REQUESTS, "{answer:?}");
+    (answer.status(), answer.json().await.expect("JSON"))
+}
+
+#[tokio::test]
+async fn a_rider_takes_few_drivers_at_a_time_and_another_once_a_ride_is_over() {
+    let town = Town::new("rides_of_one").await;
+    for steps in 1..=4 {
+        town.driver(steps).await;
+    }
+    let (rider, other) = (town.rider().await, town.rider().await);
+    let answers = tokio::join!(
+        wants(&town, rider),
+        wants(&town, rider),
+        wants(&town, rider),
+        wants(&town, rider),
+        wants(&town, rider),
+    );
+    let answers = [answers.0, answers.1, answers.2, answers.3, answers.4];
+    let of = |wanted| answers.iter().filter(|(status, _)| *status == wanted).collect::<Vec<_>>();
+    let (rides, refused) = (of(StatusCode::CREATED), of(StatusCode::TOO_MANY_REQUESTS));
+    assert_eq!((rides.len(), refused.len()), (3, 2), "{answers:?}");
+    assert_eq!(wants(&town, other).await.0, StatusCode::CREATED, "it is for each rider");
+    let ride = id(&rides[0].1["ride_id"]);
+    assert_eq!(town.cancel(ride).await, StatusCode::ACCEPTED);
+    assert_eq!(wants(&town, rider).await.0, StatusCode::CREATED);
+    assert_eq!(wants(&town, rider).await.0, StatusCode::TOO_MANY_REQUESTS);
+    // Callers that act for riders have no limit.
+    town.request(rider).await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn r7_a_cancellation_races_the_acceptance() {
+    let town = Town::new("rides_r7").await;
+    for _ in 0..10 {
+        let (ride, drivers) = town.request_with_drivers(&[1]).await;
+        town.until_asked(ride, drivers[0]).await;
+        let ((accepted, _), cancelled) =
+            tokio::join!(town.try_action(ride, drivers[0], "accept"), town.cancel(ride));
+        assert_eq!(cancelled, StatusCode::ACCEPTED);
+        assert!(accepted.is_success() || accepted == StatusCode::CONFLICT, "{accepted}");
+        town.until_driver(drivers[0], "free").await;
+        assert_eq!(town.offline(drivers[0]).await.0, StatusCode::OK);
+        let live =
+            format!("select count(*) from offer where ride_id = '{ride}' and ended_at is null");
+        town.system.until("dispatch", &live, 0).await;
+    }
+    town.close().await;
+}
+
+#[tokio::test]
+async fn r8_location_is_down_and_the_ride_waits_or_its_deadline_passes() {
+    let mut town = Town::new("rides_r8").await;
+    let (rider, driver) = (town.rider().await, town.driver(1).await);
+    town.system.stop("location").await;
+    let ride = town.request(rider).await;
+    town.until(ride, "searching").await;
+    town.system.start(location::service(LocationSettings::default())).await;
+    town.until_asked(ride, driver).await;
+    town.drive(ride, driver).await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn r8_a_ride_that_finds_nobody_in_time_is_cancelled() {
+    let settings = DispatchSettings { ride_deadline_seconds: 2, ..patient() };
+    let mut town = Town::with("rides_due", settings).await;
+    let (rider, driver) = (town.rider().await, town.driver(1).await);
+    town.system.stop("location").await;
+    let ride = town.request(rider).await;
+    let cancelled: RideCancelled = town.system.event(ride).await;
+    assert_eq!(cancelled.reason, CancelReason::DeadlinePassed);
+    // The search comes after the abort, or before it: in the end the driver is reserved for nobody.
+    town.system.start(location::service(LocationSettings::default())).await;
+    town.until_driver(driver, "free").await;
+    town.system.until("location", "select count(*) from work where ended_at is null", 0).await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn r9_dispatch_is_down_with_an_offer_out() {
+    let settings = DispatchSettings { offer_seconds: 2, ..patient() };
+    let mut town = Town::with("rides_r9", settings).await;
+    let (ride, drivers) = town.request_with_drivers(&[1, 2]).await;
+    town.until_asked(ride, drivers[0]).await;
+    town.system.stop("dispatch").await;
+    town.until_driver(drivers[0], "reserved").await;
+    town.start_dispatch(patient()).await;
+    let ended: OfferEnded = town.system.event(ride).await;
+    assert_eq!(ended.driver_id.0, drivers[0]);
+    town.until_asked(ride, drivers[1]).await;
+    town.system.event::<ReservationCancelled>(ride).await;
+    town.drive(ride, drivers[1]).await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn r10_a_riders_data_change_in_mid_ride() {
+    let town = Town::new("rides_r10").await;
+    let (rider, driver) = (town.rider().await, town.driver(1).await);
+    let ride = town.request(rider).await;
+    town.until_asked(ride, driver).await;
+    town.accept(ride, driver).await;
+    let about = json!({ "name": "Grace", "payment_token": "card_flaky", "needs": "large" });
+    let path = format!("/riders/{rider}");
+    let (status, changed) = town.system.request(Method::PUT, "riders", &path, Some(&about)).await;
+    assert_eq!((status, &changed["version"]), (StatusCode::OK, &json!(2)));
+    let copied = format!("select version from ballet.copy where id = '{rider}'");
+    town.system.until("dispatch", &copied, 2).await;
+    let (_, trip) = town.system.get("dispatch", &format!("/trips/{ride}")).await;
+    assert_eq!(trip["rider_name"], "Grace");
+    town.act(ride, driver, "start").await;
+    town.act(ride, driver, "complete").await;
+    town.until(ride, "completed").await;
+    let receipt = town.receipt(ride).await;
+    assert_eq!(receipt["charged"], receipt["quoted"]);
+    // The next ride needs a large car, and there is none.
+    town.system.until("location", &copied, 2).await;
+    town.until_driver(driver, "free").await;
+    let ride = town.request(rider).await;
+    town.until_cancelled(ride, "no_driver_nearby").await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn r11_a_drivers_clock_decides_nothing() {
+    let town = Town::new("rides_r11").await;
+    let driver = town.driver(1).await;
+    let path = format!("/drivers/{driver}/position");
+    // There is no field for the time of a device.
+    for (at, expected) in [
+        (json!({ "lat": 52.501, "lon": 13.4, "at": "1999-01-01T00:00:00Z" }), 422),
+        (json!({ "lat": 52.501, "lon": 13.4 }), 204),
+    ] {
+        let (status, _) = town.system.request(Method::PUT, "location", &path, Some(&at)).await;
+        assert_eq!(status, expected);
+    }
+    // The position reaches the index through the stream, with the time at which location received it.
+    town.until_near("the driver was moved", |near| {
+        near.iter().any(|one| one["driver_id"] == driver.to_string() && one["at"]["lat"] == 52.501)
+    })
+    .await;
+    let rider = town.rider().await;
+    let ride = town.request(rider).await;
+    town.until_asked(ride, driver).await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn r12_a_drivers_positions_stop() {
+    let town = Town::new("rides_r12").await;
+    let (ride, drivers) = town.request_with_drivers(&[1]).await;
+    town.until_asked(ride, drivers[0]).await;
+    town.accept(ride, drivers[0]).await;
+    town.act(ride, drivers[0], "start").await;
+    town.act(ride, drivers[0], "complete").await;
+    town.until(ride, "completed").await;
+    town.until_driver(drivers[0], "free").await;
+    // The driver's last position is too old for this replica to find.
+    let mut town = town;
+    town.system.stop("location").await;
+    town.system.start(location::service(LocationSettings { driver_silence_seconds: 1 })).await;
+    town.until_near("nobody is near", <[_]>::is_empty).await;
+    let rider = town.rider().await;
+    let ride = town.request(rider).await;
+    town.until_cancelled(ride, "no_driver_nearby").await;
+    town.close().await;
+}

@@ -1,0 +1,320 @@
+//! Who may say what: docs/rides/trust.md has a row for each of these tests.
+
+use std::time::Duration;
+
+use dispatch::config::DispatchSettings;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::town::{Town, patient, place};
+
+/// Requests a ride whose only driver, this many steps away, has accepted it.
+async fn assigned(town: &Town, steps: u8) -> (Uuid, Uuid) {
+    let (ride, drivers) = town.request_with_drivers(&[steps]).await;
+    town.until_asked(ride, drivers[0]).await;
+    town.accept(ride, drivers[0]).await;
+    (ride, drivers[0])
+}
+
+/// The same, and the driver has picked the rider up.
+async fn riding(town: &Town) -> (Uuid, Uuid) {
+    let (ride, driver) = assigned(town, 0).await;
+    town.until_heard(ride, driver, "start").await;
+    town.until(ride, "riding").await;
+    (ride, driver)
+}
+
+/// Waits until the payment has ended. Returns the quoted and the charged amount, both in cents.
+async fn ended(town: &Town, ride: Uuid, payment: &str) -> (i64, i64) {
+    town.until(ride, "completed").await;
+    town.until_payment(ride, payment).await;
+    let receipt = town.receipt(ride).await;
+    let cents = |of: &Value| of["amount_minor"].as_i64().expect("an amount");
+    assert_eq!(receipt["payment"]["paid"], receipt["charged"], "{receipt}");
+    (cents(&receipt["quoted"]), cents(&receipt["charged"]))
+}
+
+#[tokio::test]
+async fn a_driver_who_never_moved_is_paid_nothing() {
+    let town = Town::new("rides_never_moved").await;
+    let (ride, driver) = riding(&town).await;
+    arrives(&town, ride, driver, 0).await;
+    let (quoted, charged) = ended(&town, ride, "released").await;
+    assert_eq!(charged, 0);
+    assert_eq!(town.at_the_bank(ride).await, format!("approved {quoted}, voided {quoted}"));
+    town.until_driver(driver, "free").await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn a_driver_who_is_there_faster_than_a_car_is_paid_nothing() {
+    let settings = DispatchSettings { fastest_kilometers_per_hour: 1, ..patient() };
+    let town = Town::with("rides_too_fast", settings).await;
+    let (ride, driver) = riding(&town).await;
+    arrives(&town, ride, driver, 20).await;
+    assert_eq!(ended(&town, ride, "released").await.1, 0);
+    // The same positions, in the time that the way takes.
+    let (ride, driver) = riding(&town).await;
+    let hours = "update ride set started_at = started_at - interval '7 hours'";
+    town.system.execute("dispatch", hours).await;
+    moves(&town, driver, 20).await;
+    let (status, answer) = town.says(ride, driver, "complete").await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    let (quoted, charged) = ended(&town, ride, "paid").await;
+    assert_eq!(charged, quoted);
+    town.close().await;
+}
+
+/// Says that the rider is there, and moves the driver of the ride to this place only then.
+async fn arrives(town: &Town, ride: Uuid, driver: Uuid, steps: u8) {
+    let (status, answer) = town.says(ride, driver, "complete").await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    moves(town, driver, steps).await;
+}
+
+/// Moves a driver this many steps from the pickup.
+async fn moves(town: &Town, driver: Uuid, steps: u8) {
+    let path = format!("/drivers/{driver}/position");
+    let (status, answer) =
+        town.system.request(Method::PUT, "location", &path, Some(&place(steps))).await;
+    assert_eq!(status, StatusCode::NO_CONTENT, "{answer}");
+}
+
+#[tokio::test]
+async fn a_ride_that_ends_on_the_way_costs_the_way_so_far() {
+    let town = Town::new("rides_part_of_the_way").await;
+    let (ride, driver) = riding(&town).await;
+    let minutes = "update ride set started_at = started_at - interval '10 minutes'";
+    town.system.execute("dispatch", minutes).await;
+    arrives(&town, ride, driver, 12).await;
+    let (quoted, charged) = ended(&town, ride, "paid").await;
+    // 3.6 of 6 kilometers.
+    assert!((quoted / 2..quoted * 2 / 3).contains(&charged), "{charged} of {quoted}");
+    assert_eq!(town.at_the_bank(ride).await, format!("approved {quoted}, captured {charged}"));
+    town.close().await;
+}
+
+#[tokio::test]
+async fn a_gap_in_the_telemetry_decides_no_fare() {
+    let town = Town::new("rides_gap").await;
+    let (ride, driver) = riding(&town).await;
+    // Nobody has seen this driver.
+    let unseen = town.system.new_id();
+    let swap = async |from: Uuid, to: Uuid| {
+        for table in ["ride", "offer"] {
+            let update =
+                format!("update {table} set driver_id = '{to}' where driver_id = '{from}'");
+            town.system.execute("dispatch", &update).await;
+        }
+    };
+    swap(driver, unseen).await;
+    let (path, body) = (format!("/trips/{ride}/complete"), json!({ "driver_id": unseen }));
+    let by = (unseen, "rides:drive");
+    let (status, waits, answer) =
+        town.signed_in(by, Method::POST, ("dispatch", &path), &body).await;
+    assert_eq!((status, waits), (StatusCode::CONFLICT, true), "{answer}");
+    let arrived = "select count(*) from ride where arrived_at is not null";
+    assert_eq!(town.system.value::<i64>("dispatch", arrived).await, 0);
+    swap(unseen, driver).await;
+    let (status, answer) = town.says(ride, driver, "complete").await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    // For longer than dispatch waits for a position, there is none of anybody.
+    tokio::time::sleep(Duration::from_secs(33)).await;
+    let status = "select status from ride";
+    assert_eq!(town.system.value::<String>("dispatch", status).await, "riding");
+    // Others are seen again. The first may be in another partition.
+    for _ in 0..20 {
+        town.driver(1).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        if town.system.value::<String>("dispatch", status).await != "riding" {
+            break;
+        }
+    }
+    assert_eq!(ended(&town, ride, "released").await.1, 0);
+    town.close().await;
+}
+
+#[tokio::test]
+async fn a_ride_begins_where_its_driver_is_seen() {
+    let town = Town::new("rides_pickup").await;
+    let (ride, driver) = assigned(&town, 3).await;
+    let (status, answer) = town.says(ride, driver, "start").await;
+    assert_eq!(status, StatusCode::CONFLICT, "{answer}");
+    assert!(answer["detail"].to_string().contains("m away"), "{answer}");
+    moves(&town, driver, 1).await;
+    town.until_heard(ride, driver, "start").await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn a_ride_whose_driver_vanished_ends_by_itself() {
+    let town = Town::new("rides_vanished").await;
+    let (ride, driver) = riding(&town).await;
+    // The first look is over: a look that is under way would overwrite when the next one is.
+    let rests = "select count(*) from ballet.call where step = 'watch_ride' and owner = 0 \
+                 and next_at > now() + interval '5 minutes'";
+    town.system.until("dispatch", rests, 1).await;
+    for statement in [
+        "update ride set started_at = started_at - interval '1 day'",
+        "update ballet.call set next_at = now() where step = 'watch_ride'",
+    ] {
+        town.system.execute("dispatch", statement).await;
+    }
+    assert_eq!(ended(&town, ride, "released").await.1, 0);
+    town.until_driver(driver, "free").await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn an_operator_ends_a_ride_for_a_part_of_its_price() {
+    let town = Town::new("rides_settled").await;
+    let (ride, driver) = riding(&town).await;
+    let path = format!("/trips/{ride}/complete");
+    let body = |fare: i64| json!({ "driver_id": driver, "fare_minor": fare });
+    let by = (driver, "rides:drive");
+    let (status, _, answer) = town.signed_in(by, Method::POST, ("dispatch", &path), &body(1)).await;
+    assert_eq!(status, StatusCode::FORBIDDEN, "a driver names no fare: {answer}");
+    for fare in [-1, 1_000_000] {
+        let (status, answer) = town.system.post("dispatch", &path, &body(fare)).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{answer}");
+    }
+    let (status, answer) = town.system.post("dispatch", &path, &body(700)).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    assert_eq!(ended(&town, ride, "paid").await.1, 700);
+    town.until_driver(driver, "free").await;
+    assert_eq!(town.offline(driver).await.0, StatusCode::OK);
+    // Nothing at all is a cancellation of a ride under way.
+    let (ride, driver) = riding(&town).await;
+    let body = json!({ "driver_id": driver, "fare_minor": 0 });
+    let path = format!("/trips/{ride}/complete");
+    let (status, answer) = town.system.post("dispatch", &path, &body).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    assert_eq!(ended(&town, ride, "released").await.1, 0);
+    town.close().await;
+}
+
+#[tokio::test]
+async fn a_ride_goes_only_so_far() {
+    let town = Town::new("rides_far").await;
+    let rider = town.rider().await;
+    let far = json!({
+        "rider_id": rider, "pickup": place(0), "destination": { "lat": -52.5, "lon": -166.6 },
+    });
+    let (status, answer) = town.system.post("dispatch", "/quotes", &far).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{answer}");
+    assert_eq!(answer["errors"][0]["pointer"], "#/destination", "{answer}");
+    town.close().await;
+}
+
+#[tokio::test]
+async fn an_offers_time_begins_when_its_driver_sees_it() {
+    let town = Town::with("rides_seen_offer", DispatchSettings::default()).await;
+    let (ride, drivers) = town.request_with_drivers(&[1]).await;
+    town.until_asked(ride, drivers[0]).await;
+    let left = "select extract(epoch from expires_at - offered_at)::bigint from offer";
+    assert_eq!(town.system.value::<i64>("dispatch", left).await, 60);
+    // Others who look at the offer do not begin its time.
+    let (_, offers) = town.system.get("dispatch", "/trips?live=true").await;
+    let until = offers["items"][0]["expires_at"].clone();
+    let by = (drivers[0], "rides:drive");
+    // Nor does a look of its driver at another ride.
+    let other = format!("/trips/{}", town.system.new_id());
+    let (status, _, answer) =
+        town.signed_in(by, Method::GET, ("dispatch", &other), &Value::Null).await;
+    assert_eq!(status, StatusCode::NOT_FOUND, "{answer}");
+    assert_eq!(town.system.value::<i64>("dispatch", left).await, 60);
+    let trips = ("dispatch", "/trips?live=true");
+    let (_, _, first) = town.signed_in(by, Method::GET, trips, &Value::Null).await;
+    assert_ne!(first["items"][0]["expires_at"], until, "{first}");
+    let (_, _, again) = town.signed_in(by, Method::GET, trips, &Value::Null).await;
+    assert_eq!(first, again, "its time begins once");
+    let left =
+        "select expires_at > now() and expires_at <= now() + interval '20 seconds' from offer";
+    assert!(town.system.value::<bool>("dispatch", left).await);
+    town.close().await;
+}
+
+#[tokio::test]
+async fn a_search_that_is_behind_takes_no_more_rides() {
+    let mut town = Town::new("rides_behind").await;
+    let (rider, last) = (town.rider().await, town.rider().await);
+    town.system.stop("location").await;
+    for _ in 0..20 {
+        town.request(rider).await;
+    }
+    let waiting = "select count(*) from ride where status = 'searching'";
+    town.system.until("dispatch", waiting, 20).await;
+    let wants = async |town: &Town| {
+        let quote = town.quote(last).await;
+        let body = json!({ "quote_id": quote["quote_id"] });
+        let by = (last, "rides:ride");
+        town.signed_in(by, Method::POST, ("dispatch", "/rides"), &body).await
+    };
+    assert_eq!(wants(&town).await.0, StatusCode::CREATED, "they wait for a moment only");
+    let minute = "update ride set changed_at = changed_at - interval '1 minute'";
+    town.system.execute("dispatch", minute).await;
+    let (status, waits, answer) = wants(&town).await;
+    assert_eq!((status, waits), (StatusCode::SERVICE_UNAVAILABLE, true), "{answer}");
+    town.system.start(location::service(location::config::LocationSettings::default())).await;
+    town.system.until("dispatch", waiting, 0).await;
+    assert_eq!(wants(&town).await.0, StatusCode::CREATED);
+    town.close().await;
+}
+
+#[tokio::test]
+async fn what_belongs_to_another_does_not_exist() {
+    let town = Town::new("rides_of_others").await;
+    let (ride, driver) = assigned(&town, 1).await;
+    let (rider, other) = (town.rider().await, town.system.new_id());
+    let by_rider = (town.rider().await, "rides:ride");
+    for (method, path, body) in [
+        (Method::GET, format!("/rides/{ride}"), Value::Null),
+        (Method::GET, format!("/rides/{ride}/receipt"), Value::Null),
+        (Method::POST, format!("/rides/{ride}/cancel"), json!({})),
+        (Method::POST, "/rides".to_owned(), json!({ "quote_id": ride })),
+    ] {
+        let path = ("dispatch", &*path);
+        let (status, _, answer) = town.signed_in(by_rider, method, path, &body).await;
+        let is_hidden = [StatusCode::NOT_FOUND, StatusCode::UNPROCESSABLE_ENTITY].contains(&status);
+        assert!(is_hidden, "{path:?}: {status} {answer}");
+    }
+    let journey = json!({ "rider_id": rider, "pickup": place(0), "destination": place(20) });
+    let quotes = ("dispatch", "/quotes");
+    let (status, _, answer) = town.signed_in(by_rider, Method::POST, quotes, &journey).await;
+    assert_eq!(status, StatusCode::FORBIDDEN, "{answer}");
+    let by_driver = (other, "rides:drive");
+    let (start, body) = (format!("/trips/{ride}/start"), json!({ "driver_id": driver }));
+    let (status, _, answer) =
+        town.signed_in(by_driver, Method::POST, ("dispatch", &start), &body).await;
+    assert_eq!(status, StatusCode::FORBIDDEN, "{answer}");
+    for (method, path, body) in [
+        (Method::GET, format!("/drivers/{driver}"), Value::Null),
+        (Method::PUT, format!("/drivers/{driver}/position"), place(0)),
+        (Method::POST, format!("/drivers/{driver}/offline"), json!({})),
+        (Method::POST, format!("/drivers/{driver}/online"), json!({ "seats": 4, "at": place(0) })),
+    ] {
+        let path = ("location", &*path);
+        let (status, _, answer) = town.signed_in(by_driver, method, path, &body).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{path:?}: {answer}");
+    }
+    town.close().await;
+}
+
+#[tokio::test]
+async fn a_quote_leads_to_one_ride_and_for_ten_minutes() {
+    let town = Town::new("rides_quote_once").await;
+    let (rider, quote) = (town.rider().await, async |rider| town.quote(rider).await);
+    let (good, old) = (quote(rider).await, quote(rider).await);
+    let ride = town.request_by(&good).await;
+    let minutes = "update quote set made_at = made_at - interval '10 minutes',
+        valid_until = valid_until - interval '10 minutes'";
+    town.system.execute("dispatch", minutes).await;
+    assert_eq!(town.request_by(&good).await, ride, "the answer may have been lost");
+    let late = json!({ "quote_id": old["quote_id"] });
+    let (status, answer) = town.system.post("dispatch", "/rides", &late).await;
+    assert_eq!(status, StatusCode::GONE, "{answer}");
+    let rides = town.system.value::<i64>("dispatch", "select count(*) from ride").await;
+    assert_eq!(rides, 1);
+    town.close().await;
+}

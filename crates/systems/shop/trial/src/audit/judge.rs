@@ -1,0 +1,313 @@
+//! The rules of the audit, without I/O, so that tests can apply them to made-up rows.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use ballet_ops::audit::Report;
+use jiff::Timestamp;
+use shop_events::{OrderId, Sku};
+
+use crate::audit::recommendations::{check_counts, in_words, is_counted};
+use crate::audit::rows::{
+    OperationRecord, OrderRecord, PaymentRecord, ReservationRecord, ShopSnapshot, StockRecord,
+};
+use crate::audit::{carts, prices};
+
+/// The provider's result for an authorisation that has ended by itself.
+const EXPIRED: &str = "authorization_expired";
+const UNSEEN_PROVIDER: &str = "what the payment provider did: some payments went through its \
+     API, which lists no operations, so their money is judged by the rows of payments alone; \
+     compare them with the provider's statement of accounts";
+
+/// Checks a snapshot. Orders that ended after `quiescent_at` are not judged yet. Rules about a service that is away
+/// are left out. If `framework` lists an order's saga, that explains why its rows are not at their ends.
+pub(super) fn judge(
+    snapshot: &ShopSnapshot,
+    quiescent_at: Timestamp,
+    framework: &Report,
+) -> Report {
+    let ShopSnapshot {
+        read_at: _,
+        away,
+        orders,
+        stock,
+        reservations,
+        payments,
+        operations,
+        shipments,
+        prices,
+        carts,
+        checkouts,
+        learned,
+    } = snapshot;
+    let rows = orders.len()
+        + stock.len()
+        + reservations.len()
+        + payments.len()
+        + operations.len()
+        + shipments.len()
+        + prices.len()
+        + carts.len()
+        + checkouts.len()
+        + learned.orders.len();
+    let mut report = Report { rows, ..Report::default() };
+    // The framework's audit lists the databases that nobody can reach.
+    let is_named = |service: &str| {
+        let database = format!("the database of {service}: ");
+        framework.away.iter().any(|line| line.starts_with(&database))
+    };
+    let unnamed = away.iter().filter(|(service, _)| !is_named(service));
+    report.away.extend(unnamed.map(|(service, why)| format!("the database of {service}: {why}")));
+    let is_here = |service: &str| !away.contains_key(service);
+    for stock in stock {
+        check_stock(stock, &mut report);
+    }
+    let at_provider = check_provider(operations, &mut report);
+    // The sandbox has no authorisation of a provider's API. A shop may have changed from one to the other.
+    let in_sandbox: HashSet<&str> =
+        operations.iter().map(|operation| operation.reference.as_str()).collect();
+    let is_elsewhere = |payment: &PaymentRecord| !in_sandbox.contains(payment.reference.as_str());
+    if payments.iter().any(is_elsewhere) {
+        report.unseen.push(UNSEEN_PROVIDER.to_owned());
+    }
+
+    let reservations: HashMap<_, _> = reservations.iter().map(|row| (row.order_id, row)).collect();
+    let payments: HashMap<_, _> = payments.iter().map(|row| (row.order_id, row)).collect();
+    let shipments: HashMap<_, _> =
+        shipments.iter().map(|row| (row.order_id, row.state.as_str())).collect();
+    let counted: HashSet<OrderId> = learned.orders.iter().map(|order| order.order_id).collect();
+    let mut uncounted = Vec::new();
+    for order in orders {
+        let OrderRecord { order_id, status, changed_at, .. } = order;
+        if !matches!(status.as_str(), "completed" | "cancelled") {
+            report.open.push(format!("order {order_id} is {status} since {changed_at}"));
+            continue;
+        }
+        if *changed_at > quiescent_at {
+            report.recent.push(format!("order {order_id} is {status} since {changed_at}"));
+            continue;
+        }
+        let payment = payments.get(order_id).copied();
+        if is_here("recommendations") && !is_counted(order, &counted, &mut report) {
+            uncounted.push(*order_id);
+        }
+        let reservation = reservations.get(order_id).copied();
+        let mut unlike: Vec<(&str, String)> = Vec::new();
+        if is_here("payments") {
+            let theirs = at_provider.get(order_id).copied().unwrap_or_default();
+            let is_unseen = payment.is_some_and(is_elsewhere);
+            let theirs = (!is_unseen).then_some(theirs);
+            let wrong = wrong_money(order, payment, theirs);
+            unlike.extend(wrong.into_iter().map(|wrong| ("payments", wrong)));
+        }
+        unlike.extend(wrong_goods(order, reservation).map(|wrong| ("inventory", wrong)));
+        let found = [
+            ("inventory", "stock", reservation.map(|reservation| reservation.state.as_str())),
+            ("payments", "payment", payment.map(|payment| payment.state.as_str())),
+            ("shipping", "shipment", shipments.get(order_id).copied()),
+        ];
+        for (service, what, state) in found {
+            if is_here(service) && !fits(what, state.unwrap_or("none"), status) {
+                let state = state.unwrap_or("missing");
+                let wrong = format!("order {order_id} is {status}, but its {what} is {state}");
+                unlike.push((service, wrong));
+            }
+        }
+        for (service, wrong) in unlike {
+            let by_hand = framework.by_hand.get(&(order_id.0, service.to_owned()));
+            match (by_hand, framework.unsettled.get(&order_id.0)) {
+                (Some(by_hand), _) => report.unseen.push(format!("{wrong}; {by_hand}")),
+                (None, Some(true)) => report.stuck.push(format!("{wrong}: its saga is stuck")),
+                (None, Some(false)) => report.open.push(format!("{wrong}: its saga goes on")),
+                (None, None) => report.violations.push(wrong),
+            }
+        }
+    }
+    report.open.extend(in_words(&uncounted));
+    let known: HashSet<OrderId> = orders.iter().map(|order| order.order_id).collect();
+    let checked_out = checkouts.iter().map(|checkout| &checkout.order_id);
+    let named = reservations.keys().chain(payments.keys()).chain(shipments.keys());
+    let named = named.chain(checked_out).chain(&counted).chain(at_provider.keys());
+    for order_id in named.copied().collect::<BTreeSet<_>>() {
+        if is_here("orders") && !known.contains(&order_id) {
+            // The order was placed during the read. If it stays open, orders does not know it.
+            report.open.push(format!("order {order_id} was unknown when the orders were read"));
+        }
+    }
+    carts::check_orders(checkouts, orders, &mut report);
+    if is_here("catalog") {
+        prices::check(orders, prices, &mut report);
+    }
+    if report.open.is_empty() && report.recent.is_empty() && is_here("orders") {
+        check_sums(snapshot, &mut report);
+        carts::check_ends(snapshot, &mut report);
+        check_counts(learned, &mut report);
+    }
+    report
+}
+
+/// Whether the state of a participant fits the status of a quiescent order.
+fn fits(what: &str, state: &str, status: &str) -> bool {
+    let fitting: &[&str] = match (what, status) {
+        ("stock", "completed") => &["committed"],
+        ("stock", _) => &["none", "released"],
+        ("payment", "completed") => &["captured"],
+        ("payment", _) => &["none", "voided", "refunded"],
+        (_, "completed") => &["delivered"],
+        (_, _) => &["none", "cancelled"],
+    };
+    fitting.contains(&state)
+}
+
+/// Per SKU: on hand + held + committed = received, and nothing is negative.
+fn check_stock(stock: &StockRecord, report: &mut Report) {
+    let StockRecord { sku, on_hand, held, committed, received } = stock;
+    if [on_hand, held, committed].iter().any(|count| **count < 0) {
+        report.violations.push(format!(
+            "stock {sku} is negative: {on_hand} on hand, {held} held, {committed} committed"
+        ));
+    }
+    if on_hand + held + committed != *received {
+        report.violations.push(format!(
+            "stock {sku} does not add up: {on_hand} on hand + {held} held + {committed} committed \
+             is not {received} received"
+        ));
+    }
+}
+
+/// The money of an order at the provider.
+#[derive(Debug, Clone, Copy, Default)]
+struct ProviderMoney {
+    /// The captured amount less the refunded one.
+    kept: i64,
+    /// Whether money was authorised, and neither captured nor released.
+    is_held: bool,
+}
+
+/// Checks that the provider did nothing twice, under any keys. Returns the money that it has for each order.
+fn check_provider(
+    operations: &[OperationRecord],
+    report: &mut Report,
+) -> HashMap<OrderId, ProviderMoney> {
+    let mut money: HashMap<OrderId, ProviderMoney> = HashMap::new();
+    let mut effects: BTreeMap<(OrderId, &str), Vec<&OperationRecord>> = BTreeMap::new();
+    for operation in operations {
+        let Some(result @ ("approved" | "captured" | "voided" | "refunded" | EXPIRED)) =
+            operation.result.as_deref()
+        else {
+            continue;
+        };
+        effects.entry((operation.order_id, result)).or_default().push(operation);
+        let amount = operation.amount.amount_minor;
+        let ProviderMoney { kept, .. } = money.entry(operation.order_id).or_default();
+        match result {
+            "captured" => *kept += amount,
+            "refunded" => *kept -= amount,
+            _ => {}
+        }
+    }
+    for (order_id, money) in &mut money {
+        let was = |result| effects.contains_key(&(*order_id, result));
+        money.is_held = was("approved") && !["captured", "voided", EXPIRED].into_iter().any(was);
+    }
+    for ((order_id, result), operations) in &effects {
+        // A capture and the void after it both learn that the authorisation has ended.
+        if operations.len() > 1 && *result != EXPIRED {
+            let keys: Vec<String> =
+                operations.iter().map(|operation| operation.idempotency_key.to_string()).collect();
+            let (times, keys) = (operations.len(), keys.join(", "));
+            report
+                .violations
+                .push(format!("order {order_id} was {result} {times} times, under keys {keys}"));
+        }
+        if *result == "captured" && effects.contains_key(&(*order_id, "voided")) {
+            report.violations.push(format!("order {order_id} was both captured and voided"));
+        }
+    }
+    money
+}
+
+/// Checks an order's money: captured less refunded is the total of a completed order and zero of a cancelled one,
+/// in our rows and in the provider's, if they can be read; and nothing is held. Returns the violations.
+fn wrong_money(
+    order: &OrderRecord,
+    payment: Option<&PaymentRecord>,
+    at_provider: Option<ProviderMoney>,
+) -> Vec<String> {
+    let OrderRecord { order_id, status, total, .. } = order;
+    let due = match (status.as_str(), total) {
+        ("completed", Some(total)) => total.amount_minor,
+        _ => 0,
+    };
+    let ours = payment.map_or(0, |payment| payment.captured_minor - payment.refunded_minor);
+    let theirs = at_provider.map(|theirs| ("the provider has", theirs.kept));
+    let all = [("payments has", ours)].into_iter().chain(theirs);
+    let unlike = all.filter(|(_, kept)| *kept != due).map(|(who, kept)| {
+        format!("order {order_id} is {status}: {who} {kept} of its money instead of {due}")
+    });
+    let mut wrong: Vec<String> = unlike.collect();
+    if at_provider.is_some_and(|theirs| theirs.is_held) {
+        wrong.push(format!("order {order_id} is {status}: the provider still holds money for it"));
+    }
+    if let (Some(payment), Some(total)) = (payment, total)
+        && payment.amount != *total
+    {
+        wrong.push(format!(
+            "order {order_id} costs {} {}, but {} {} were authorised",
+            total.amount_minor,
+            total.currency,
+            payment.amount.amount_minor,
+            payment.amount.currency
+        ));
+    }
+    wrong
+}
+
+/// Checks that a completed order was sold the goods of its lines, added up by SKU. Returns the violation, if any.
+fn wrong_goods(order: &OrderRecord, reservation: Option<&ReservationRecord>) -> Option<String> {
+    let OrderRecord { order_id, status, lines, .. } = order;
+    let sold = reservation.filter(|_| status == "completed")?;
+    let ordered = lines.iter().flatten().map(|line| (&line.sku, u64::from(line.quantity)));
+    let ordered = merged(ordered);
+    let sold = merged(sold.lines.iter().map(|line| (&line.sku, line.quantity)));
+    (sold != ordered).then(|| {
+        let words = |goods: &BTreeMap<&Sku, u64>| {
+            let words = goods.iter().map(|(sku, quantity)| format!("{quantity} {sku}"));
+            words.collect::<Vec<_>>().join(", ")
+        };
+        let (ordered, sold) = (words(&ordered), words(&sold));
+        format!("order {order_id} is {status} and has {ordered}, but its stock is of [{sold}]")
+    })
+}
+
+fn merged<'a>(lines: impl Iterator<Item = (&'a Sku, u64)>) -> BTreeMap<&'a Sku, u64> {
+    let mut goods = BTreeMap::new();
+    for (sku, quantity) in lines {
+        *goods.entry(sku).or_default() += quantity;
+    }
+    goods
+}
+
+/// Checks the sums if nothing is open: the held and sold stock is what the orders hold and bought.
+fn check_sums(snapshot: &ShopSnapshot, report: &mut Report) {
+    let mut reserved: HashMap<_, (i64, i64)> = HashMap::new();
+    for reservation in &snapshot.reservations {
+        for line in &reservation.lines {
+            let (held, committed) = reserved.entry(&line.sku).or_default();
+            let quantity = i64::try_from(line.quantity).unwrap_or(i64::MAX);
+            match reservation.state.as_str() {
+                "held" => *held += quantity,
+                "committed" => *committed += quantity,
+                _ => {}
+            }
+        }
+    }
+    for stock in &snapshot.stock {
+        let (held, committed) = reserved.get(&stock.sku).copied().unwrap_or_default();
+        if (held, committed) != (stock.held, stock.committed) {
+            report.violations.push(format!(
+                "stock {}: {} held and {} committed, but orders hold {held} and bought {committed}",
+                stock.sku, stock.held, stock.committed
+            ));
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The audit of made-up shops.
+
+mod carts;
+mod judge;
+mod prices;
+mod samples;

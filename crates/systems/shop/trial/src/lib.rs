@@ -1,0 +1,10 @@
+//! The shop as a whole: its choreography, read from the declarations of its services, the [`audit`] of the
+//! invariants between them, and the shop as the subject of trials.
+
+#![warn(missing_docs)]
+
+pub mod audit;
+pub mod load;
+mod system;
+
+pub use system::{contracts, documents, graph, system};

@@ -1,0 +1,174 @@
+//! The shop as a trial.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use ballet::{Event, EventType, MessageId};
+use ballet_trials::{
+    Audit, BegunSaga, Case, GatewaySetup, Operation, OverdueDeadline, Report, Sandbox,
+    ServiceProgram, Site, Trial,
+};
+use shop_events::orders::OrderCompleted;
+use uuid::Uuid;
+
+use crate::audit::PublishedProducts;
+use crate::load::cases::{self, CASES, GOOD, SLOW_CARRIER};
+use crate::load::customer::{BUYS, Customer, PATIENCE, SELLS};
+use crate::load::merchant::Merchant;
+use crate::load::{customers, operations, products, services, stock};
+
+/// The number of customers at the gateway, which allows each of them 60 orders a minute.
+const CUSTOMERS: usize = 20;
+/// The time within which an order must be paid when days pass in seconds: the longest that orders accepts.
+const DEADLINE_DAYS: u32 = 30;
+
+/// The shop as a trial.
+#[derive(Debug, Default)]
+pub(crate) struct ShopTrial {
+    merchant: Merchant,
+    /// The products as they were published.
+    published: Mutex<PublishedProducts>,
+    /// The customers at the gateway, if there is one, with their tokens.
+    customers: OnceLock<Vec<(Uuid, Option<String>)>>,
+}
+
+/// The gateway of the shop.
+pub(crate) fn gateway() -> GatewaySetup {
+    GatewaySetup {
+        config: concat!(env!("CARGO_MANIFEST_DIR"), "/../../../tools/gateway/shop.toml").into(),
+        main: || ballet_gateway::main(std::env::args_os()),
+    }
+}
+
+impl Trial for ShopTrial {
+    type Case = cases::OrderCase;
+
+    const NAME: &'static str = "shop";
+    const COMPLETED: &'static [EventType] = &[OrderCompleted::TYPE];
+    const SAGAS: &'static str = "orders";
+
+    fn services(&self) -> Vec<ServiceProgram> {
+        services::services()
+    }
+
+    fn cases(&self) -> Vec<Case<cases::OrderCase>> {
+        CASES.iter().map(|case| Case::new(case.name, case.share, *case)).collect()
+    }
+
+    async fn play(&self, case: &cases::OrderCase, number: usize, site: &Site) -> Result<BegunSaga> {
+        let known = self.customers.get().map(|all| &all[number % all.len()]);
+        let who = known.map(|(customer, token)| (*customer, token.as_deref()));
+        customers::order(case, number, site, who.unwrap_or_else(|| (site.new_id(), None))).await
+    }
+
+    /// Fills the shelves, and publishes the products.
+    async fn prepare(&self, site: &Site) -> Result<()> {
+        if let Some(gateway) = site.gateway() {
+            let merchant = Customer::new(gateway, SELLS, PATIENCE).await?;
+            stock::fill_shelves(&merchant.http, &merchant.shop).await?;
+            products::publish_all(&merchant.http, &merchant.shop).await?;
+            let one = Customer::new(gateway, BUYS, PATIENCE).await?;
+            let place = |checkout: &_| one.post_json("/orders", checkout);
+            products::known_to_orders(one.id, place).await?;
+            let ids: Vec<Uuid> = (0..CUSTOMERS).map(|_| site.new_id()).collect();
+            let subjects: Vec<String> = ids.iter().map(Uuid::to_string).collect();
+            let subjects: Vec<&str> = subjects.iter().map(String::as_str).collect();
+            let tokens = site.tokens(&subjects, BUYS).await?;
+            // `prepare` runs once per run.
+            self.customers.set(ids.into_iter().zip(tokens).collect()).ok();
+            return Ok(());
+        }
+        stock::fill_shelves(&site.http, &site.url("inventory", 0).await?).await?;
+        products::publish_all(&site.http, &site.url("catalog", 0).await?).await?;
+        let url = format!("{}/orders", site.url("orders", 0).await?);
+        products::known_to_orders(Uuid::nil(), |checkout| site.http.post(&url).json(checkout)).await
+    }
+
+    async fn meanwhile(&self, site: &Site, until: Instant) -> Result<()> {
+        // Services behind a gateway take nothing from others.
+        if site.gateway().is_some() {
+            return Ok(());
+        }
+        self.merchant.run(site, until).await
+    }
+
+    fn saw(&self, event_type: &str, id: MessageId, body: &[u8]) {
+        let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        published.add(event_type, id, body);
+    }
+
+    async fn audit(&self, audit: Audit<'_>) -> Result<Report> {
+        let Audit { at, framework, quiescent_after } = audit;
+        let mut report =
+            crate::audit::audit_beside(framework, &at.databases, quiescent_after).await;
+        let published = self.published.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // Without a reader of the journal there is nothing to compare.
+        if !published.is_empty() {
+            let products = crate::audit::products(&at.databases).await?;
+            report.violations.extend(crate::audit::unlike_published(&products, &published));
+        }
+        report.violations.extend(self.merchant.audit(&at.databases).await?);
+        Ok(report)
+    }
+
+    fn env(&self) -> Vec<(&'static str, String)> {
+        // Short enough for a run in which payments are killed every few seconds.
+        vec![("SANDBOX_SLOW_MILLIS", "500".to_owned())]
+    }
+
+    fn sandboxes(&self) -> &'static [Sandbox] {
+        &[Sandbox { service: "payments", table: "sandbox_operation" }]
+    }
+
+    fn front(&self) -> Option<GatewaySetup> {
+        Some(gateway())
+    }
+
+    async fn operations(&self, site: &Arc<Site>) -> Result<Vec<Operation>> {
+        let gateway = site.gateway().context("clients of the shop go through its gateway")?;
+        operations::operations(site, gateway).await
+    }
+
+    fn overdue(&self) -> Option<OverdueDeadline> {
+        Some(OverdueDeadline {
+            owner: "orders",
+            variable: "ORDER_DEADLINE_SECONDS",
+            without: "payments",
+            reason: "deadline_passed",
+            case: GOOD.name,
+        })
+    }
+
+    fn unreachable(&self, service: &str, point: &str) -> Option<&'static str> {
+        let noted = point.starts_with("before_note@") || point.starts_with("after_note@");
+        (service == "shipping" && noted).then_some("the sandbox's carrier always answers")
+    }
+
+    fn cases_of_days(&self) -> Vec<Case<cases::OrderCase>> {
+        vec![Case::new(SLOW_CARRIER.name, SLOW_CARRIER.share, SLOW_CARRIER)]
+    }
+
+    fn env_of_days(&self) -> Vec<(&'static str, String)> {
+        vec![("ORDER_DEADLINE_SECONDS", (DEADLINE_DAYS * 24 * 60 * 60).to_string())]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet_trials::{End, Subject, Witness};
+    use serde_json::json;
+    use shop_events::orders::{CancelReason, OrderCancelled};
+
+    use super::*;
+
+    #[test]
+    fn an_order_ends_completed_or_cancelled_for_a_reason() {
+        let shop = Subject::new(ShopTrial::default());
+        assert_eq!(shop.end(OrderCompleted::TYPE.name(), &json!({})), Some(End::Completed));
+        let cancelled = json!({ "reason": "out_of_stock" });
+        let expected = cases::ExpectedEnd::Cancelled(CancelReason::OutOfStock).expected(None);
+        assert_eq!(shop.end(OrderCancelled::TYPE.name(), &cancelled), Some(expected));
+        assert_eq!(shop.end("orders.order_placed.v1", &json!({})), None);
+    }
+}

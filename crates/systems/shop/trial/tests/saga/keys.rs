@@ -1,0 +1,139 @@
+//! Orders that are placed under an `Idempotency-Key`, which the service handles itself.
+
+use ballet_stage::wait_until;
+use futures_util::future::join_all;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::shop::{CUSTOMER, SOON, Shop, ShopOptions, USUAL, line, mugs};
+
+/// Places an order under a key. Returns the status and the body of the answer. An order waits up to three seconds
+/// for another one with its key, and for a connection. Then the service says that it is busy, and the request is
+/// repeated under the same key.
+async fn place(shop: &Shop, url: &str, key: &str, checkout: &Value) -> (StatusCode, Value) {
+    let answer = wait_until("an answer", SOON, || async {
+        let request = shop.client.post(format!("{url}/orders")).header("Idempotency-Key", key);
+        let answer = request.json(checkout).send().await.map_err(|error| error.to_string())?;
+        Ok::<_, String>(Some(answer).filter(|one| one.status() != StatusCode::SERVICE_UNAVAILABLE))
+    });
+    let answer = answer.await.expect("an answer");
+    let status = answer.status();
+    let location = answer.headers().get("location").cloned();
+    let body: Value = answer.json().await.expect("JSON");
+    if let (Some(location), Some(order_id)) = (location, body["order_id"].as_str()) {
+        assert_eq!(location.to_str().expect("text"), format!("/orders/{order_id}"));
+    }
+    (status, body)
+}
+
+#[tokio::test]
+async fn a_key_is_one_order_however_often_and_wherever_it_is_sent() {
+    let shop = Shop::with("keys", ShopOptions { replicas: 2, ..USUAL }).await;
+    let urls = shop.replicas("orders");
+    let checkout = mugs(1, "card_approved");
+    // All at once, at both replicas.
+    let all = (0..12).map(|number| place(&shop, &urls[number % 2], "the-one", &checkout));
+    let answers = join_all(all).await;
+    let (_, first) = &answers[0];
+    for (status, body) in &answers {
+        assert_eq!((*status, body), (StatusCode::CREATED, first));
+    }
+    let order_id = first["order_id"].as_str().expect("an id");
+    shop.order_is(order_id, "completed").await;
+    let (status, other) = place(&shop, &urls[0], "the-other", &checkout).await;
+    assert_eq!(status, StatusCode::CREATED);
+    assert_ne!(&other, first, "another key is another order");
+    // Much later, at whatever price.
+    shop.reprice("mug", 1, 1_400).await;
+    let again = place(&shop, &urls[1], "the-one", &checkout).await;
+    assert_eq!(again, (StatusCode::CREATED, first.clone()));
+    let two = shop.orders("").await;
+    assert_eq!(two["items"].as_array().map(Vec::len), Some(2), "{two}");
+    shop.is_sound().await;
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn another_order_under_the_same_key_is_refused() {
+    let shop = Shop::open("otherkey").await;
+    let url = shop.url("orders").to_owned();
+    let (status, placed) = place(&shop, &url, "the-one", &mugs(1, "card_approved")).await;
+    assert_eq!(status, StatusCode::CREATED);
+    let mut of_other = mugs(1, "card_approved");
+    of_other["customer_id"] = json!("0193f7a0-0000-7000-8000-00000000c002");
+    for other in [mugs(2, "card_approved"), mugs(1, "card_slow"), of_other] {
+        let (status, problem) = place(&shop, &url, "the-one", &other).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
+        assert_eq!(problem["errors"][0]["name"], "Idempotency-Key", "{problem}");
+        let detail = "this Idempotency-Key was used for another request: choose a new one";
+        assert_eq!(problem["detail"], detail);
+    }
+    let (status, problem) = place(&shop, &url, "a key", &mugs(1, "card_approved")).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{problem}");
+    assert_eq!(problem["errors"][0]["name"], "Idempotency-Key", "{problem}");
+    // A refused order does not use up its key.
+    let (status, problem) = place(&shop, &url, "refused", &mugs(10_001, "card_approved")).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
+    let (status, _) = place(&shop, &url, "refused", &mugs(1, "card_declined")).await;
+    assert_eq!(status, StatusCode::CREATED);
+    let order_id = placed["order_id"].as_str().expect("an id");
+    shop.order_is(order_id, "completed").await;
+    shop.is_sound().await;
+    assert_eq!(shop.orders("").await["items"].as_array().map(Vec::len), Some(2));
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn keys_of_two_clients_of_the_gateway_are_two_keys() {
+    let shop = Shop::with("gw_keys", ShopOptions { gateway: true, ..USUAL }).await;
+    let door = shop.door("orders").to_owned();
+    let (status, first) = place(&shop, &door, "1", &mugs(1, "card_approved")).await;
+    assert_eq!(status, StatusCode::CREATED);
+    let checkout = mugs(1, "card_approved");
+    let request = shop.support.post(format!("{door}/orders")).header("Idempotency-Key", "1");
+    let second = request.json(&checkout).send().await.expect("an answer");
+    assert_eq!(second.status(), StatusCode::CREATED);
+    assert_ne!(second.json::<Value>().await.expect("JSON"), first);
+    let (status, other) = place(&shop, &door, "1", &mugs(2, "card_approved")).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{other}");
+    assert_eq!(place(&shop, &door, "1", &checkout).await, (StatusCode::CREATED, first));
+    shop.is_sound().await;
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn a_product_that_is_not_known_yet_uses_no_key_up() {
+    let shop = Shop::with("gw_early", ShopOptions { gateway: true, ..USUAL }).await;
+    let send = async |method: Method, path: &str, body: &Value| {
+        let request = shop.client.request(method, format!("{}{path}", shop.door("orders")));
+        let request = request.header("Idempotency-Key", format!("of:{path}"));
+        let answer = request.json(body).send().await.expect("an answer");
+        let (status, waits) = (answer.status(), answer.headers().contains_key("retry-after"));
+        (status.as_u16(), waits, answer.json::<Value>().await.expect("JSON"))
+    };
+    // Catalog has not published this version yet.
+    let mut early = mugs(1, "card_approved");
+    early["lines"] = json!([line("mug", 1, 1_400)]);
+    early["lines"][0]["product_version"] = json!(2);
+    let (status, waits, problem) = send(Method::POST, "/orders", &early).await;
+    assert_eq!((status, waits), (409, true), "{problem}");
+    let cart = json!({ "customer_id": CUSTOMER, "items": [{ "sku": "bowl", "quantity": 1 }] });
+    let (status, waits, problem) = send(Method::POST, "/carts", &cart).await;
+    assert_eq!((status, waits), (422, true), "{problem}");
+    shop.reprice("mug", 1, 1_400).await;
+    shop.offer("bowl", 500).await;
+    let (status, _, placed) = send(Method::POST, "/orders", &early).await;
+    assert_eq!(status, 201, "{placed}");
+    let (status, _, cart) = send(Method::POST, "/carts", &cart).await;
+    assert_eq!(status, 201, "{cart}");
+    let item = format!("/carts/{}/items/jar", cart["cart_id"].as_str().expect("an id"));
+    let one = json!({ "quantity": 1 });
+    let (status, waits, problem) = send(Method::PUT, &item, &one).await;
+    assert_eq!((status, waits), (404, true), "{problem}");
+    shop.offer("jar", 700).await;
+    let (status, _, cart) = send(Method::PUT, &item, &one).await;
+    assert_eq!(status, 200, "{cart}");
+    shop.order_is(placed["order_id"].as_str().expect("an id"), "completed").await;
+    shop.is_sound().await;
+    shop.close().await;
+}

@@ -1,0 +1,25 @@
+//! Whole orders on a real broker and real databases, through the APIs that customers use.
+
+mod by_hand;
+mod carts;
+mod checkouts;
+mod customers;
+mod deadlines;
+mod doors;
+mod frozen;
+mod gateway;
+mod keys;
+mod outside;
+mod paths;
+mod prices;
+mod rights;
+mod routes;
+mod shop;
+mod signed;
+mod sound;
+mod states;
+mod stuck;
+mod through_gateway;
+mod unpaid;
+mod watching;
+mod webhooks;

@@ -1,0 +1,6 @@
+//! Payments and shipping with a company behind an HTTP API that is slow, breaks, lies, and sends webhooks.
+
+pub(crate) mod partner;
+pub(crate) mod payments;
+pub(crate) mod rig;
+mod shipping;

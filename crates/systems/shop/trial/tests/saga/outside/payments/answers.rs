@@ -1,0 +1,138 @@
+//! Lost, broken and foreign answers: each effect happens once, and no answer is mistaken for another.
+
+use crate::outside::partner::Misbehaviour;
+use crate::outside::payments::test_payments::TestPayments;
+
+/// The ways to lose the outcome of a request.
+const LOST: [Misbehaviour; 9] = [
+    Misbehaviour::Hangs,
+    Misbehaviour::ActsAndHangs,
+    Misbehaviour::ActsAndBreaks,
+    Misbehaviour::ActsAndTrickles,
+    Misbehaviour::ActsAndSays(500),
+    Misbehaviour::Says(503),
+    Misbehaviour::Says(429),
+    Misbehaviour::ActsAndBabbles,
+    Misbehaviour::ActsAndFloods,
+];
+
+#[tokio::test]
+async fn whatever_happens_to_an_answer_the_money_is_held_once() {
+    let service = TestPayments::new("lost_answers").await;
+    for misbehaviour in LOST {
+        // At first the look-up by the key fails as well.
+        service.partner.misbehave("/operations", &[Misbehaviour::Says(503)]);
+        service.partner.misbehave("/authorizations", &[misbehaviour, misbehaviour]);
+        let order_id = service.order("card_approved").await;
+        service.row_is(order_id, "authorized").await;
+        let key = service.only_effect("/authorizations", order_id);
+        assert_eq!(service.count(&format!("ballet.call where call_key = '{key}'")).await, 1);
+        service.partner.misbehave("/authorizations", &[]);
+        service.partner.misbehave("/operations", &[]);
+    }
+    let events = service.events(LOST.len()).await;
+    assert_eq!(events.len(), LOST.len(), "{events:?}");
+    service.close().await;
+}
+
+#[tokio::test]
+async fn capture_refund_and_void_happen_once_under_a_key_each() {
+    let service = TestPayments::new("settled").await;
+    for path in ["/captures", "/refunds", "/voids"] {
+        service.partner.misbehave("/operations", &[Misbehaviour::Says(500)]);
+        service.partner.misbehave(
+            path,
+            &[
+                Misbehaviour::ActsAndHangs,
+                Misbehaviour::ActsAndBreaks,
+                Misbehaviour::ActsAndSays(502),
+            ],
+        );
+    }
+    let (captured, held) =
+        (service.order("card_approved").await, service.order("card_approved").await);
+    service.row_is(captured, "authorized").await;
+    service.ship(captured).await;
+    service.row_is(captured, "captured").await;
+    service.row_is(held, "authorized").await;
+    for order_id in [captured, held] {
+        service.cancel(order_id).await;
+    }
+    service.row_is(captured, "refunded").await;
+    service.row_is(held, "voided").await;
+    let keys = [("/authorizations", captured), ("/captures", captured), ("/refunds", captured)];
+    let mut keys: Vec<_> = keys.map(|(path, order)| service.only_effect(path, order)).to_vec();
+    keys.extend([
+        service.only_effect("/authorizations", held),
+        service.only_effect("/voids", held),
+    ]);
+    keys.sort_unstable();
+    keys.dedup();
+    assert_eq!(keys.len(), 5, "each operation has a key of its own");
+    assert_eq!(service.partner.operations("/voids", &captured.to_string()).len(), 0);
+    service.close().await;
+}
+
+#[tokio::test]
+async fn a_declined_card_is_a_refusal_and_not_a_failure() {
+    let service = TestPayments::new("declined").await;
+    let order_id = service.order("card_declined").await;
+    let events = service.events(1).await;
+    assert_eq!(events, [("payments.payment_declined.v1".to_owned(), order_id.to_string())]);
+    assert_eq!(service.row(order_id).await["status"], 404, "a refusal leaves no rows");
+    service.close().await;
+}
+
+#[tokio::test]
+async fn a_look_up_whose_answer_does_not_name_the_key_says_nothing_of_the_money() {
+    let service = TestPayments::new("no_key").await;
+    // The processor acts, and its answers are lost. A proxy answers the look-ups, in JSON.
+    service.partner.misbehave("/operations", &[Misbehaviour::Says(404); 1000]);
+    service.partner.misbehave("/authorizations", &[Misbehaviour::ActsAndSays(503); 1000]);
+    let order_id = service.order("card_approved").await;
+    service.is_asked("/authorizations", order_id).await;
+    service.cancel(order_id).await;
+    let aborted = format!(
+        "select count(*) from ballet.ledger where saga_id = '{order_id}' and entry = 'aborted'"
+    );
+    service.until("payments", &aborted, 1).await;
+    // As if it had been made often enough that no attempt is still under way.
+    let failed = "select count(*) from ballet.call where owner = 0 and attempts > 0";
+    service.until("payments", failed, 1).await;
+    let skip = "update ballet.call set attempts = 9, next_at = now(), owner = 0";
+    service.execute("payments", skip).await;
+    service.is_stuck(order_id, "404 without the key").await;
+    service.partner.misbehave("/operations", &[]);
+    service.execute("payments", "update ballet.call set next_at = now() where owner = 0").await;
+    service.row_is(order_id, "voided").await;
+    service.only_effect("/voids", order_id);
+    service.close().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_ours_is_refused_and_said() {
+    let service = TestPayments::new("foreign").await;
+    for (misbehaviour, why) in [
+        (Misbehaviour::OtherKey, "its answer is not ours: we asked under the key"),
+        (Misbehaviour::OtherOrder, "its answer is not ours: it is about order"),
+        (Misbehaviour::OtherAmount, "its answer is not ours: it is about 1 EUR"),
+        (Misbehaviour::Says(409), "it refuses the request with 409: it is 409, ***"),
+        (Misbehaviour::Says(401), "it refuses the request with 401: it is 401, ***"),
+        (Misbehaviour::Says(404), "it refuses the request with 404"),
+        // No reason of a business: the order waits.
+        (Misbehaviour::Says(422), "it refuses the request with 422"),
+    ] {
+        service.partner.misbehave("/authorizations", &[misbehaviour; 1000]);
+        let order_id = service.order("card_approved").await;
+        service.is_stuck(order_id, why).await;
+        assert_eq!(
+            service.row(order_id).await["status"],
+            404,
+            "{misbehaviour:?}: nothing is recorded"
+        );
+        service.partner.misbehave("/authorizations", &[]);
+        service.row_is(order_id, "authorized").await;
+        service.only_effect("/authorizations", order_id);
+    }
+    service.close().await;
+}

@@ -1,0 +1,81 @@
+//! Parcels: each is booked, cancelled and delivered once, whatever happens to the answers.
+
+use crate::outside::partner::Misbehaviour;
+use crate::outside::rig::finished;
+use crate::outside::shipping::test_shipping::TestShipping;
+
+/// The ways to lose the outcome of a request.
+const LOST: [Misbehaviour; 6] = [
+    Misbehaviour::Hangs,
+    Misbehaviour::ActsAndHangs,
+    Misbehaviour::ActsAndBreaks,
+    Misbehaviour::ActsAndTrickles,
+    Misbehaviour::ActsAndSays(500),
+    Misbehaviour::ActsAndBabbles,
+];
+
+#[tokio::test]
+async fn whatever_happens_to_an_answer_a_parcel_is_booked_and_cancelled_once() {
+    let service = TestShipping::new("booked_once").await;
+    for misbehaviour in LOST {
+        service.partner.misbehave("/operations", &[Misbehaviour::Says(503); 2]);
+        service.partner.misbehave("/shipments", &[misbehaviour]);
+        service.partner.misbehave("/cancellations", &[misbehaviour]);
+        let order_id = service.order("IE").await;
+        service.row_is(order_id, "scheduled").await;
+        service.cancel(order_id).await;
+        service.row_is(order_id, "cancelled").await;
+        let booked = service.only_effect("/shipments", order_id);
+        assert_ne!(booked, service.only_effect("/cancellations", order_id), "{misbehaviour:?}");
+    }
+    service.close().await;
+}
+
+#[tokio::test]
+async fn a_carrier_who_refuses_is_no_failure_and_one_who_answers_for_another_is_not_believed() {
+    let service = TestShipping::new("refused").await;
+    let refused = service.order("AQ").await;
+    let is_refused = format!(
+        "select count(*) from ballet.ledger where saga_id = '{refused}' and entry = 'refused'"
+    );
+    service.until("shipping", &is_refused, 1).await;
+    assert_eq!(service.row(refused).await["status"], 404, "a refusal leaves no rows");
+    for (misbehaviour, why) in [
+        (Misbehaviour::OtherKey, "the carrier: its answer is not ours: we asked under the key"),
+        (Misbehaviour::OtherOrder, "the carrier: its answer is not ours: it is about order"),
+        (Misbehaviour::Says(409), "the carrier: it refuses the request with 409"),
+    ] {
+        service.partner.misbehave("/shipments", &[misbehaviour; 1000]);
+        let order_id = service.order("IE").await;
+        service.is_stuck(order_id, why).await;
+        assert_eq!(service.row(order_id).await["status"], 404, "{misbehaviour:?}");
+        service.partner.misbehave("/shipments", &[]);
+        service.row_is(order_id, "scheduled").await;
+        service.only_effect("/shipments", order_id);
+    }
+    service.close().await;
+}
+
+#[tokio::test]
+async fn a_parcel_on_its_way_is_not_stuck_and_is_delivered_when_the_webhook_comes() {
+    let service = TestShipping::new("delivered").await;
+    service.partner.misbehave("/deliveries", &[Misbehaviour::Later]);
+    let order_id = service.order("IE").await;
+    service.row_is(order_id, "scheduled").await;
+    service.confirm(order_id).await;
+    service.is_waiting().await;
+    service.row_is(order_id, "dispatched").await;
+    assert!(service.stuck().await.is_empty());
+    let key = service.only_effect("/deliveries", order_id);
+    // Not delivered yet.
+    assert_eq!(service.webhook(&finished("early", order_id, key)).await, 204);
+    service.partner.finish(key);
+    for _ in 0..2 {
+        assert_eq!(service.webhook(&finished("delivered", order_id, key)).await, 204);
+    }
+    service.row_is(order_id, "delivered").await;
+    assert_eq!(service.count("webhook").await, 2);
+    let delivered = "ballet.ledger where step = 'deliver_shipment' and entry = 'done'";
+    assert_eq!(service.count(delivered).await, 1);
+    service.close().await;
+}

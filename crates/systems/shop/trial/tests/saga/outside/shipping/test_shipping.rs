@@ -1,0 +1,74 @@
+//! The shipping service of one test, and the carrier that it calls.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use shipping::remote::RemoteCarrier;
+use shipping::sandbox::Sandbox;
+use shop_events::OrderId;
+use shop_events::orders::OrderConfirmed;
+use shop_events::payments::PaymentAuthorized;
+use uuid::Uuid;
+
+use crate::outside::partner::Partner;
+use crate::outside::rig::{Rig, Routes, connection, money, new_id, placed, signed_by_both};
+
+const ROUTES: Routes =
+    Routes { service: "shipping", rows: "/shipments", webhooks: "/webhooks/carrier" };
+
+pub(crate) struct TestShipping {
+    rig: Rig,
+}
+
+impl Deref for TestShipping {
+    type Target = Rig;
+
+    fn deref(&self) -> &Rig {
+        &self.rig
+    }
+}
+
+/// A carrier who does not go to Antarctica.
+fn decides(path: &str, key: Uuid, request: &Value) -> Value {
+    match path {
+        "/shipments" if request["ship_to"]["country"] == "AQ" => {
+            json!({ "result": "refused", "reason": "no_service_to_country" })
+        }
+        "/shipments" => json!({ "result": "booked", "tracking": format!("parcel_{key}") }),
+        "/cancellations" => json!({ "result": "cancelled", "tracking": request["tracking"] }),
+        "/deliveries" => json!({ "result": "delivered", "tracking": request["tracking"] }),
+        other => panic!("{other} is no path of the carrier"),
+    }
+}
+
+impl TestShipping {
+    pub(crate) async fn new(name: &str) -> Self {
+        let partner = Partner::start(decides).await;
+        let remote = RemoteCarrier::new(connection(&partner)).expect("a carrier");
+        let service = shipping::service_with(Arc::new(remote), signed_by_both());
+        let part = shipping::participant(Sandbox::default()).part();
+        Self { rig: Rig::new(name, part, ROUTES, partner, service).await }
+    }
+
+    /// Publishes the events that make shipping book a parcel for a new order. Returns the order.
+    pub(crate) async fn order(&self, country: &str) -> Uuid {
+        let order_id = new_id();
+        let mut placed = placed(order_id);
+        placed.ship_to.country = country.parse().expect("a country");
+        self.publish(order_id, &placed).await;
+        let (order, amount) = (OrderId(order_id), money(1_500));
+        self.publish(order_id, &PaymentAuthorized { order_id: order, amount }).await;
+        order_id
+    }
+
+    /// Publishes the event that makes shipping hand the parcel over.
+    pub(crate) async fn confirm(&self, order_id: Uuid) {
+        let confirmed = OrderConfirmed { order_id: OrderId(order_id), total: money(1_500) };
+        self.publish(order_id, &confirmed).await;
+    }
+
+    pub(crate) async fn close(self) {
+        self.rig.close().await;
+    }
+}

@@ -1,0 +1,170 @@
+//! The paths of `order_fulfillment`: success, and every failure.
+
+use std::time::Duration;
+
+use ballet::Clock;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use sqlx::Connection;
+
+use crate::shop::{Shop, ShopOptions, USUAL, line, mugs};
+
+#[tokio::test]
+async fn an_order_goes_to_the_door() {
+    let shop = Shop::open("door").await;
+    let mut checkout = mugs(2, "card_approved");
+    checkout["lines"] = json!([line("mug", 2, 1250), line("pen", 1, 199), line("mug", 1, 1250)]);
+    let order_id = shop.place_order(&checkout).await;
+    let order = shop.order_is(&order_id, "completed").await;
+    assert_eq!(order["total"]["amount_minor"], 3 * 1250 + 199);
+    shop.is_sound().await;
+    let mugs = shop.stock("mug").await;
+    assert_eq!((&mugs["on_hand"], &mugs["committed"]), (&json!(7), &json!(3)));
+    let cancelled = shop.cancel(&order_id).await;
+    assert_eq!(cancelled.status(), StatusCode::CONFLICT);
+    shop.close().await;
+}
+
+/// Returns a checkout that this step refuses, with the reason of the order's end and the state of its payment.
+fn refused_by(step: &str) -> Vec<(Value, &'static str, &'static str)> {
+    let to = |country: &str, card: &str| {
+        let mut checkout = mugs(1, card);
+        checkout["ship_to"]["country"] = json!(country);
+        checkout
+    };
+    let mut nothing = mugs(1, "card_approved");
+    nothing["lines"] = json!([]);
+    match step {
+        "accept_checkout" => vec![(nothing, "invalid", "none")],
+        // F1: an order for more than there is.
+        "reserve_stock" => vec![(mugs(11, "card_approved"), "out_of_stock", "none")],
+        // F2: the card has no money.
+        "authorize_payment" => vec![(mugs(1, "card_declined"), "payment_declined", "none")],
+        // F3: the carrier does not deliver there.
+        "schedule_shipment" => vec![(to("AQ", "card_approved"), "shipment_rejected", "voided")],
+        // F4: the money is authorised and cannot be captured. F9: the authorisation ends before that.
+        "capture_payment" => ["card_capture_fails", "card_expires"]
+            .map(|card| (mugs(1, card), "capture_failed", "voided"))
+            .into(),
+        step => panic!("which checkout does {step} refuse?"),
+    }
+}
+
+/// F1 to F4 and F9.
+#[tokio::test]
+async fn t90_whichever_step_refuses_the_order_is_cancelled_and_nothing_stays_held() {
+    let shop = Shop::open("t90").await;
+    let graph = shop::graph();
+    let nodes = graph.nodes("order_fulfillment");
+    let refusing = nodes.iter().filter(|node| node.step.refused.is_some());
+    let refusing: Vec<&str> = refusing.map(|node| node.step.name).collect();
+    assert_eq!(refusing.len(), 5, "{refusing:?}");
+    for step in refusing {
+        for (checkout, reason, payment) in refused_by(step) {
+            let order_id = Clock::system().new_id(Clock::system().now()).to_string();
+            let properties = json!({ "type": "cart.checked_out.v1", "message_id": order_id,
+                "correlation_id": order_id, "content_type": "application/json" });
+            shop.drop_checkout(&properties, &checkout).await;
+            let order = shop.order_is(&order_id, "cancelled").await;
+            assert_eq!(order["failed_step"], step, "{order}");
+            assert_eq!(order["reason"], reason, "{order}");
+            shop.is_sound().await;
+            let state = &shop.payment(&order_id).await["state"];
+            assert_eq!(state.as_str().unwrap_or("none"), payment, "{step}");
+            let mugs = shop.stock("mug").await;
+            assert_eq!((&mugs["on_hand"], &mugs["held"]), (&json!(10), &json!(0)), "after {step}");
+        }
+    }
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn f10_an_order_whose_requests_to_the_provider_get_lost_is_completed() {
+    let shop = Shop::open("f10").await;
+    let order_id = shop.place_order(&mugs(1, "card_flaky")).await;
+    shop.order_is(&order_id, "completed").await;
+    shop.is_sound().await;
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn f5_the_customer_cancels_in_time() {
+    let shop = Shop::open("f5").await;
+    let before = shop.stock("mug").await;
+    let provider = shop.silent_provider().await;
+    let order_id = shop.place_order(&mugs(3, "card_approved")).await;
+    let cancelled = shop.cancel(&order_id).await;
+    assert_eq!(cancelled.status(), StatusCode::ACCEPTED);
+    let order: Value = cancelled.json().await.expect("JSON");
+    assert_eq!(
+        (&order["status"], &order["reason"]),
+        (&json!("cancelled"), &json!("customer_cancelled"))
+    );
+    assert_eq!(shop.cancel(&order_id).await.status(), StatusCode::OK, "cancelled before");
+    provider.close().await.expect("it answers");
+    shop.is_sound().await;
+    assert_eq!(shop.stock("mug").await, before);
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn f7_a_cancel_that_races_the_capture_wins_or_loses_but_not_half() {
+    let shop = Shop::open("f7").await;
+    let mut outcomes = Vec::new();
+    for _ in 0..10 {
+        outcomes.push((shop.place_order(&mugs(1, "card_slow")).await, "unknown"));
+    }
+    for (order_id, outcome) in &mut outcomes {
+        // Spreads the cancels over the time in which the slow card is authorised and captured.
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        let status = shop.cancel(order_id).await.status();
+        *outcome = if status == StatusCode::CONFLICT { "completed" } else { "cancelled" };
+    }
+    for (order_id, outcome) in &outcomes {
+        shop.order_is(order_id, outcome).await;
+    }
+    shop.is_sound().await;
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn t116_what_one_order_holds_another_cannot_have_until_it_is_released() {
+    let shop = Shop::open("t116").await;
+    let provider = shop.silent_provider().await;
+    let holder = shop.place_order(&mugs(10, "card_approved")).await;
+    let refused = shop.place_order(&mugs(1, "card_approved")).await;
+    assert_eq!(shop.cancel(&holder).await.status(), StatusCode::ACCEPTED);
+    provider.close().await.expect("it answers");
+    assert_eq!(shop.order_is(&refused, "cancelled").await["reason"], "out_of_stock");
+    shop.is_sound().await;
+    let next = shop.place_order(&mugs(10, "card_approved")).await;
+    shop.order_is(&next, "completed").await;
+    shop.is_sound().await;
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn orders_for_the_same_things_wait_for_each_other_and_get_no_more_than_there_is() {
+    let shop = Shop::with("oversold", ShopOptions { lanes: 4, ..USUAL }).await;
+    let mut order_ids = Vec::new();
+    for number in 0..24 {
+        let mut checkout = mugs(1, "card_approved");
+        let (mug, pen) = (line("mug", 1, 1250), line("pen", 1, 199));
+        checkout["lines"] = if number % 2 == 0 { json!([mug, pen]) } else { json!([pen, mug]) };
+        order_ids.push(shop.place_order(&checkout).await);
+    }
+    shop.is_sound().await;
+    let mut completed = 0;
+    for order_id in &order_ids {
+        let order = shop.order(order_id).await;
+        if order["status"] == "completed" {
+            completed += 1;
+        } else {
+            assert_eq!(order["reason"], "out_of_stock", "{order}");
+        }
+    }
+    assert_eq!(completed, 5, "there were five pens");
+    let mugs = shop.stock("mug").await;
+    assert_eq!((&mugs["on_hand"], &mugs["committed"]), (&json!(5), &json!(5)));
+    shop.close().await;
+}

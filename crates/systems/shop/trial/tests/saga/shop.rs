@@ -1,0 +1,355 @@
+//! The shop of one test: its services in this process, in their own environment.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::time::Duration;
+
+use ballet::{Clock, Service, Settings};
+use ballet_stage::{Servers, wait_until};
+use ballet_testkit::TestSystem;
+use cart::config::CartSettings;
+use reqwest::{Client, Method, Response, StatusCode};
+use serde_json::{Value, json};
+use sqlx::{Executor, PgConnection};
+
+use crate::gateway::{EVERYTHING, Gateway};
+
+pub(crate) const SOON: Duration = Duration::from_secs(60);
+/// The customer who buys.
+pub(crate) const CUSTOMER: &str = "0193f7a0-0000-7000-8000-00000000c001";
+
+pub(crate) struct Shop {
+    system: TestSystem,
+    pub(crate) client: Client,
+    /// Somebody behind the shop.
+    pub(crate) support: Client,
+    urls: BTreeMap<&'static str, String>,
+    options: ShopOptions,
+    carrier: shipping::sandbox::Sandbox,
+    pub(crate) gateway: Option<Gateway>,
+}
+
+/// The options of a shop.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ShopOptions {
+    /// The number of replicas of each service.
+    pub(crate) replicas: usize,
+    pub(crate) lanes: u16,
+    /// Whether the customers use the gateway.
+    pub(crate) gateway: bool,
+    /// The services that do not run. A shop can be sound only if all run.
+    pub(crate) without: &'static [&'static str],
+}
+
+/// One replica of each service.
+pub(crate) const USUAL: ShopOptions =
+    ShopOptions { replicas: 1, lanes: 1, gateway: false, without: &[] };
+/// Orders, with the services that it needs to accept an order.
+pub(crate) const ORDERS_ALONE: ShopOptions =
+    ShopOptions { without: &["cart", "payments", "recommendations", "shipping"], ..USUAL };
+/// The services that take part in an order, and catalog.
+pub(crate) const FOR_ORDERS: ShopOptions =
+    ShopOptions { without: &["cart", "recommendations"], ..USUAL };
+/// The time that the provider takes for a slow card.
+const SLOW: Duration = Duration::from_millis(300);
+
+impl Deref for Shop {
+    type Target = TestSystem;
+
+    fn deref(&self) -> &TestSystem {
+        &self.system
+    }
+}
+
+impl Shop {
+    /// Opens a shop with ten mugs and five pens.
+    pub(crate) async fn open(name: &str) -> Self {
+        Self::with(name, USUAL).await
+    }
+
+    /// Creates a shop without running services.
+    pub(crate) async fn asleep(name: &str, options: ShopOptions) -> Self {
+        let servers = Servers::shared().await.expect("servers");
+        let system = TestSystem::prepared_on(servers, name, shop::system().parts).await;
+        let carrier = shipping::sandbox::Sandbox::new(Duration::from_millis(20));
+        let (client, support, gateway) = (Client::new(), Client::new(), None);
+        Self { system, client, support, urls: BTreeMap::new(), options, carrier, gateway }
+    }
+
+    /// Opens a shop with ten mugs and five pens, with these options. Inventory and catalog run.
+    pub(crate) async fn with(name: &str, options: ShopOptions) -> Self {
+        let mut shop = Self::asleep(name, options).await;
+        for _ in 0..options.replicas {
+            for part in shop::system().parts {
+                if !options.without.contains(&part.service) {
+                    shop.start(part.service).await;
+                }
+            }
+        }
+        if options.gateway {
+            let urls = shop.urls.iter().map(|(name, url)| (*name, url.as_str()));
+            let gateway = Gateway::start(urls).await;
+            shop.client = gateway.customer(CUSTOMER).await;
+            shop.support = gateway.client("support", EVERYTHING).await;
+            shop.gateway = Some(gateway);
+        }
+        shop.receive_goods("mug", 10).await;
+        shop.receive_goods("pen", 5).await;
+        shop.offer("mug", 1_250).await;
+        shop.offer("pen", 199).await;
+        shop
+    }
+
+    /// Publishes a product, and waits until the services that sell it know it.
+    pub(crate) async fn offer(&self, sku: &str, amount_minor: i64) {
+        let url = format!("{}/products", self.url("catalog"));
+        let product = json!({ "sku": sku, "title": format!("A {sku}"), "category": "kitchen",
+            "price": { "amount_minor": amount_minor, "currency": "EUR" } });
+        // A repeated request publishes no second product.
+        wait_until(&format!("{sku} to be published"), SOON, || async {
+            let answer = self.client.post(&url).json(&product).send().await;
+            let status = answer.map_err(|error| error.to_string())?.status();
+            if status.is_success() { Ok(Some(())) } else { Err(status.to_string()) }
+        })
+        .await
+        .expect("a product");
+        self.wait_until_known(sku, 1).await;
+    }
+
+    /// Waits until the services that sell a product know this version of it, and have a complete copy of the
+    /// products.
+    pub(crate) async fn wait_until_known(&self, sku: &str, version: i64) {
+        let known = format!(
+            "select (select count(*) > 0 from ballet.copy where id = '{sku}' and version >= {version})
+                 and (select count(*) > 0 from ballet.copy_fill where filled_run is not null)"
+        );
+        for reader in ["orders", "cart"].into_iter().filter(|name| self.urls.contains_key(name)) {
+            self.until(reader, &known, true).await;
+        }
+    }
+
+    /// Gives this version of a product another price.
+    pub(crate) async fn reprice(&self, sku: &str, version: i64, amount_minor: i64) {
+        let price = json!({ "amount_minor": amount_minor, "currency": "EUR" });
+        let change = self.client.put(format!("{}/products/{sku}/price", self.url("catalog")));
+        let change = change.header("If-Match", format!("\"{version}\""));
+        let changed = change.json(&price).send().await.expect("an answer");
+        assert_eq!(changed.status(), StatusCode::OK);
+        self.wait_until_known(sku, version + 1).await;
+    }
+
+    /// Receives goods. The request may be repeated on a busy machine: a receipt counts once.
+    pub(crate) async fn receive_goods(&self, sku: &str, quantity: u64) {
+        wait_until(&format!("{sku} in stock"), SOON, || async {
+            let answer = self.receive(sku, "note-1", quantity).await;
+            let status = answer.status();
+            let text = answer.text().await.unwrap_or_default();
+            if status.is_success() { Ok(Some(())) } else { Err(format!("{status}: {text}")) }
+        })
+        .await
+        .expect("goods");
+    }
+
+    /// Starts a service, or one more replica of it.
+    pub(crate) async fn start(&mut self, name: &'static str) {
+        let service = match name {
+            // The deadline is long enough for everything.
+            "orders" => orders::service(orders::config::DEADLINE),
+            "cart" => cart::service(CartSettings::default()),
+            "catalog" => catalog::service(),
+            "inventory" => inventory::service(),
+            "payments" => payments::service(
+                common::cards::Sandbox::new(self.env.database_url(name)).slow(SLOW),
+            ),
+            "recommendations" => recommendations::service(),
+            "shipping" => shipping::service(self.carrier.clone()),
+            _ => panic!("{name} is no service of the shop"),
+        };
+        self.start_as(name, service).await;
+    }
+
+    /// Starts a service that was created in another way.
+    pub(crate) async fn start_as(&mut self, name: &'static str, service: Service) {
+        let settings = Settings::new(self.env.amqp_url(name), self.env.database_url(name));
+        let mut settings = Settings { lanes: self.options.lanes, ..settings };
+        if self.gateway.is_some() {
+            // The gateway looks for the service here.
+            settings.listen = self.urls[name]["http://".len()..].parse().expect("an address");
+        }
+        self.start_with(name, service, settings).await;
+    }
+
+    /// Starts a service with its own settings.
+    pub(crate) async fn start_with(
+        &mut self,
+        name: &'static str,
+        service: Service,
+        settings: Settings,
+    ) {
+        self.system.start_with(service, |set| *set = settings).await;
+        let running = self.services.last().expect("a service");
+        let url = format!("http://{}", running.address());
+        self.urls.insert(name, url);
+    }
+
+    /// Returns the URL of the replica of a service that was started last.
+    pub(crate) fn url(&self, name: &str) -> &str {
+        &self.urls[name]
+    }
+
+    /// Returns the URL at which customers reach a service: the gateway's, if there is one.
+    pub(crate) fn door(&self, name: &str) -> &str {
+        self.gateway.as_ref().map_or_else(|| self.url(name), |gateway| &gateway.url)
+    }
+
+    /// Returns the URLs of all replicas of a service.
+    pub(crate) fn replicas(&self, name: &str) -> Vec<String> {
+        let replicas = self.services.iter().filter(|running| running.service() == name);
+        replicas.map(|running| format!("http://{}", running.address())).collect()
+    }
+
+    /// Ends all replicas of a service.
+    pub(crate) async fn stop(&mut self, name: &str) {
+        self.system.stop(name).await;
+    }
+
+    /// Returns the number of dead letters so far.
+    pub(crate) async fn dead_letters(&self) -> usize {
+        self.system.dead_letters(0).await.len()
+    }
+
+    /// Stops all services gracefully, and their environment.
+    pub(crate) async fn close(self) {
+        if let Some(gateway) = self.gateway {
+            gateway.stop().await;
+        }
+        let dead = self.system.dead_letters(0).await.len();
+        self.system.close(dead).await;
+    }
+
+    /// Stops the card processor from accepting requests until the returned connection is closed.
+    pub(crate) async fn silent_provider(&self) -> PgConnection {
+        let mut db = self.database("payments").await;
+        let locked = db.execute("begin; lock table sandbox_operation in exclusive mode").await;
+        locked.expect("its memory is locked");
+        db
+    }
+
+    pub(crate) async fn receive(&self, sku: &str, receipt: &str, quantity: u64) -> Response {
+        let body = json!({ "receipt": receipt, "quantity": quantity });
+        self.post(&format!("{}/stock/{sku}/receive", self.door("inventory")), &body).await
+    }
+
+    pub(crate) async fn place(&self, checkout: &Value) -> Response {
+        self.post(&format!("{}/orders", self.door("orders")), checkout).await
+    }
+
+    /// Places an order that has to be accepted, and returns its id. If the service has no connection to its
+    /// database for a moment, the same request is sent again, under the same key.
+    pub(crate) async fn place_order(&self, checkout: &Value) -> String {
+        self.place_order_under(&new_key(), checkout).await
+    }
+
+    /// Like `place_order`, under this key: a client repeats the request while it cannot be accepted.
+    pub(crate) async fn place_order_under(&self, key: &str, checkout: &Value) -> String {
+        let url = format!("{}/orders", self.door("orders"));
+        let response = wait_until("an order to be taken", SOON, || async {
+            let response = self.post_under(key, &url, checkout).await;
+            match response.status() {
+                StatusCode::SERVICE_UNAVAILABLE => Err(response.text().await.unwrap_or_default()),
+                _ => Ok(Some(response)),
+            }
+        });
+        let response = response.await.expect("an answer");
+        assert_eq!(response.status(), StatusCode::CREATED);
+        let location = response.headers()["location"].to_str().expect("text").to_owned();
+        let body: Value = response.json().await.expect("JSON");
+        let order_id = body["order_id"].as_str().expect("an id").to_owned();
+        assert_eq!(location, format!("/orders/{order_id}"));
+        order_id
+    }
+
+    pub(crate) async fn cancel(&self, order_id: &str) -> Response {
+        self.post(&format!("{}/orders/{order_id}/cancel", self.door("orders")), &json!({})).await
+    }
+
+    /// Publishes a message on the exchange for events, as a program in any language would.
+    pub(crate) async fn drop_checkout(&self, properties: &Value, checkout: &Value) {
+        let body = checkout.to_string();
+        let key = "cart.checked_out.v1";
+        let published = self.env.management().publish("events", key, properties, &body).await;
+        published.expect("published");
+    }
+
+    pub(crate) async fn order(&self, order_id: &str) -> Value {
+        self.get(&format!("{}/orders/{order_id}", self.door("orders"))).await
+    }
+
+    pub(crate) async fn orders(&self, query: &str) -> Value {
+        self.get(&format!("{}/orders{query}", self.door("orders"))).await
+    }
+
+    /// Returns the order's payment, which customers cannot read.
+    pub(crate) async fn payment(&self, order_id: &str) -> Value {
+        let url = format!("{}/payments/{order_id}", self.door("payments"));
+        self.support.get(url).send().await.expect("an answer").json().await.expect("JSON")
+    }
+
+    pub(crate) async fn stock(&self, sku: &str) -> Value {
+        self.get(&format!("{}/stock/{sku}", self.door("inventory"))).await
+    }
+
+    /// Waits until an order has a status.
+    pub(crate) async fn order_is(&self, order_id: &str, status: &str) -> Value {
+        wait_until(&format!("order {order_id} to be {status}"), SOON, || async {
+            let order = self.order(order_id).await;
+            if order["status"] == status { Ok(Some(order)) } else { Err(order.to_string()) }
+        })
+        .await
+        .expect("the status")
+    }
+
+    /// Sets the pause before each retry.
+    pub(crate) async fn retries_take(&self, time: Duration) {
+        let policy = json!({ "pattern": r"^retry\.", "apply-to": "queues", "priority": 9,
+            "definition": { "message-ttl": time.as_secs() * 1_000 } });
+        let path = ["policies", self.env.vhost(), "quick-retries"];
+        self.env.management().call(Method::PUT, &path, Some(&policy)).await.expect("a policy");
+    }
+
+    pub(crate) async fn post(&self, url: &str, body: &Value) -> Response {
+        self.post_under(&new_key(), url, body).await
+    }
+
+    /// The gateway requires a key, and orders identifies an order by it.
+    async fn post_under(&self, key: &str, url: &str, body: &Value) -> Response {
+        let request = self.client.post(url).header("Idempotency-Key", key);
+        request.json(body).send().await.expect("an answer")
+    }
+
+    async fn get(&self, url: &str) -> Value {
+        let response = self.client.get(url).send().await.expect("an answer");
+        response.json().await.expect("JSON")
+    }
+}
+
+fn new_key() -> String {
+    let clock = Clock::system();
+    clock.new_id(clock.now()).to_string()
+}
+
+/// Returns a checkout of mugs at 12.50.
+pub(crate) fn mugs(quantity: u32, card_token: &str) -> Value {
+    json!({
+        "customer_id": CUSTOMER,
+        "lines": [line("mug", quantity, 1250)],
+        "card_token": card_token,
+        "ship_to": { "name": "Ada", "street": "Main Street 1", "postal_code": "D02",
+            "city": "Dublin", "country": "IE" },
+    })
+}
+
+pub(crate) fn line(sku: &str, quantity: u32, amount_minor: i64) -> Value {
+    json!({ "sku": sku, "quantity": quantity,
+        "unit_price": { "amount_minor": amount_minor, "currency": "EUR" } })
+}

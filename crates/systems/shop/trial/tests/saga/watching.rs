@@ -1,0 +1,218 @@
+//! Clients that watch an order by server-sent events.
+
+use ballet_stage::wait_until;
+use orders::config::OrderSettings;
+use reqwest::{Response, StatusCode};
+use serde_json::{Value, json};
+use sqlx::Connection;
+
+use crate::shop::{CUSTOMER, FOR_ORDERS, SOON, Shop, ShopOptions, mugs};
+
+/// A client's stream of events.
+pub(crate) struct Watch {
+    response: Response,
+    unread: String,
+}
+
+/// An event: its id, and its data.
+type Event = (String, Value);
+
+async fn ask(shop: &Shop, url: &str, order_id: &str, last_seen: Option<&str>) -> Response {
+    let request = shop.client.get(format!("{url}/orders/{order_id}/events"));
+    let request = match last_seen {
+        Some(id) => request.header("Last-Event-ID", id),
+        None => request,
+    };
+    tokio::time::timeout(SOON, request.send()).await.expect("in time").expect("an answer")
+}
+
+impl Watch {
+    pub(crate) async fn begin(
+        shop: &Shop,
+        url: &str,
+        order_id: &str,
+        last_seen: Option<&str>,
+    ) -> Self {
+        let response = ask(shop, url, order_id, last_seen).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Self { response, unread: String::new() }
+    }
+
+    /// Returns the next event, or `None` when the stream has ended properly.
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some((event, rest)) = self.unread.split_once("\n\n") {
+                let field = |name| event.lines().find_map(|line| line.strip_prefix(name));
+                let read = field("data: ").map(|data| {
+                    let id = field("id: ").expect("an id").to_owned();
+                    (id, serde_json::from_str(data).expect("JSON"))
+                });
+                self.unread = rest.to_owned();
+                match read {
+                    Some(event) => return Some(event),
+                    // A comment.
+                    None => continue,
+                }
+            }
+            let chunk = tokio::time::timeout(SOON, self.response.chunk()).await.expect("in time");
+            let chunk = chunk.expect("the stream is not cut off")?;
+            self.unread.push_str(std::str::from_utf8(&chunk).expect("text"));
+        }
+    }
+
+    /// Returns the ids and statuses of all further events.
+    pub(crate) async fn rest(mut self) -> Vec<(String, String)> {
+        let mut rest = Vec::new();
+        while let Some((id, data)) = self.next().await {
+            rest.push((id, data["status"].as_str().expect("a status").to_owned()));
+        }
+        rest
+    }
+}
+
+pub(crate) fn changes(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+    expected.iter().map(|(id, status)| ((*id).to_owned(), (*status).to_owned())).collect()
+}
+
+#[tokio::test]
+async fn a_watcher_that_comes_back_misses_nothing_and_sees_nothing_twice() {
+    let shop = Shop::with("resume", ShopOptions { replicas: 2, ..FOR_ORDERS }).await;
+    let [first, second] = shop.replicas("orders").try_into().expect("two replicas");
+    let provider = shop.silent_provider().await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
+    let mut watch = Watch::begin(&shop, &first, &order_id, None).await;
+    let (seen, _) = watch.next().await.expect("the status now");
+    drop(watch);
+    provider.close().await.expect("it answers");
+    shop.order_is(&order_id, "completed").await;
+    // The client was away while both changes came, and asks another replica.
+    let watch = Watch::begin(&shop, &second, &order_id, Some(&seen)).await;
+    assert_eq!(watch.rest().await, changes(&[("2", "confirmed"), ("3", "completed")]));
+    let watch = Watch::begin(&shop, &first, &order_id, Some("2")).await;
+    assert_eq!(watch.rest().await, changes(&[("3", "completed")]));
+    // A browser reconnects for ever, unless it learns that nothing more comes.
+    let answer = ask(&shop, &first, &order_id, Some("3")).await;
+    assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn a_cancelled_order_ends_the_stream_with_its_reason() {
+    let shop = Shop::with("watchend", FOR_ORDERS).await;
+    let order_id = shop.place_order(&mugs(1, "card_declined")).await;
+    let url = shop.url("orders").to_owned();
+    let mut watch = Watch::begin(&shop, &url, &order_id, Some("1")).await;
+    let (id, data) = watch.next().await.expect("the end");
+    assert_eq!((id.as_str(), &data["status"]), ("2", &json!("cancelled")));
+    assert_eq!(data["reason"], "payment_declined");
+    assert!(watch.next().await.is_none(), "nothing follows");
+    let unknown = ask(&shop, &url, "0193f7a0-0000-7000-8000-000000000000", None).await;
+    assert_eq!(unknown.status(), StatusCode::NOT_FOUND);
+    let wrong = ask(&shop, &url, &order_id, Some("soon")).await;
+    let problem: Value = wrong.json().await.expect("JSON");
+    assert_eq!(
+        (&problem["status"], &problem["errors"][0]["name"]),
+        (&json!(400), &json!("Last-Event-ID"))
+    );
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn watchers_are_bounded_and_hold_no_database_connection() {
+    let mut shop = Shop::with("watchmany", FOR_ORDERS).await;
+    let provider = shop.silent_provider().await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
+    let most = 60;
+    let settings = OrderSettings { order_watchers: most, ..orders::config::DEADLINE.into() };
+    shop.stop("orders").await;
+    shop.start_as("orders", orders::service(settings)).await;
+    let url = shop.url("orders").to_owned();
+    let mut watches = Vec::new();
+    for _ in 0..most {
+        let mut watch = Watch::begin(&shop, &url, &order_id, None).await;
+        watch.next().await.expect("the status now");
+        watches.push(watch);
+    }
+    // There are many more watchers than connections, and other requests are still served.
+    assert_eq!(shop.order(&order_id).await["status"], "placed");
+    let refused = ask(&shop, &url, &order_id, None).await;
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(refused.headers().contains_key("retry-after"));
+    let problem: Value = refused.json().await.expect("JSON");
+    assert!(problem["detail"].as_str().expect("text").contains("ORDER_WATCHERS"), "{problem}");
+    // A watcher that leaves makes room.
+    watches.pop();
+    wait_until("room for a watcher", SOON, || async {
+        match ask(&shop, &url, &order_id, None).await.status() {
+            StatusCode::OK => Ok(Some(())),
+            status => Err(status.to_string()),
+        }
+    })
+    .await
+    .expect("room");
+    provider.close().await.expect("it answers");
+    let all = changes(&[("2", "confirmed"), ("3", "completed")]);
+    for watch in watches {
+        assert_eq!(watch.rest().await, all);
+    }
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn t203_one_customer_cannot_take_all_places_of_those_who_watch() {
+    let mut shop = Shop::with("watchone", FOR_ORDERS).await;
+    let provider = shop.silent_provider().await;
+    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
+    let settings = OrderSettings {
+        order_watchers: 4,
+        order_watchers_of_one: 2,
+        ..orders::config::DEADLINE.into()
+    };
+    shop.stop("orders").await;
+    shop.start_as("orders", orders::service(settings)).await;
+    let url = format!("{}/orders/{order_id}/events", shop.url("orders"));
+    let watch = |subject: &str| {
+        let scopes = if subject == CUSTOMER { "orders:read" } else { "orders:all" };
+        let request = shop.client.get(&url).header("x-ballet-subject", subject);
+        request.header("x-ballet-scopes", scopes).send()
+    };
+    let mut own = Vec::new();
+    for _ in 0..2 {
+        let watching = watch(CUSTOMER).await.expect("an answer");
+        assert_eq!(watching.status(), StatusCode::OK);
+        own.push(watching);
+    }
+    let refused = watch(CUSTOMER).await.expect("an answer");
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(refused.headers()["retry-after"], "1");
+    let problem: Value = refused.json().await.expect("JSON");
+    assert!(
+        problem["detail"].as_str().expect("text").contains("ORDER_WATCHERS_OF_ONE"),
+        "{problem}"
+    );
+    // There is room for others, whose only limit is the total.
+    let mut others = Vec::new();
+    for _ in 0..2 {
+        let watching = watch("support").await.expect("an answer");
+        assert_eq!(watching.status(), StatusCode::OK);
+        others.push(watching);
+    }
+    assert_eq!(
+        watch("support").await.expect("an answer").status(),
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    drop(others);
+    own.pop();
+    wait_until("room for the customer", SOON, || async {
+        match watch(CUSTOMER).await.map_err(|error| error.to_string())?.status() {
+            StatusCode::OK => Ok(Some(())),
+            status => Err(status.to_string()),
+        }
+    })
+    .await
+    .expect("room");
+    drop(own);
+    provider.close().await.expect("it answers");
+    shop.close().await;
+}
