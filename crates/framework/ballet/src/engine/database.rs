@@ -1,7 +1,5 @@
 //! The service's database: its connections, and whether it answers.
 
-use std::time::Duration;
-
 use ballet_amqp::Backoff;
 use ballet_store::database::probe::Probe;
 use ballet_store::database::renewal::Renewal;
@@ -10,10 +8,6 @@ use tokio::sync::watch;
 
 use crate::declare::handler::failure::Failure;
 use crate::engine::stopping::stopped;
-
-/// The waits between two looks at a database that is away: the first, and the longest.
-const FIRST_LOOK: Duration = Duration::from_millis(100);
-const LONGEST_LOOK: Duration = Duration::from_secs(2);
 
 /// The connections of a service to its database. Lanes, requests and upkeep each have a pool of their
 /// own, so that none of them waits for the others' connections.
@@ -79,7 +73,7 @@ impl Database {
 
     /// Returns when it answers again, or the service stops.
     pub(crate) async fn until_it_works(&self) {
-        let mut backoff = Backoff::new(FIRST_LOOK, LONGEST_LOOK);
+        let mut backoff = Backoff::DATABASE;
         let mut stopping = self.stopping.clone();
         while !*stopping.borrow() {
             tokio::select! {

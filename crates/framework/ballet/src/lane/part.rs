@@ -1,7 +1,5 @@
 //! The parts of a batch that rolled back: each is tried on its own.
 
-use std::time::Duration;
-
 use ballet_amqp::Backoff;
 
 use crate::declare::handler::failure::FailureKind;
@@ -11,11 +9,9 @@ use crate::engine::rollback::BatchFailure;
 use crate::lane::dead_letters::dead_letter::earlier_attempts;
 use crate::lane::message::message::LaneWork;
 
-/// How long a lane pauses before it tries again.
-const PAUSES: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-
+/// Waits before a lane tries again.
 pub(crate) async fn pause(failures: u32) {
-    tokio::time::sleep(PAUSES.after(failures)).await;
+    tokio::time::sleep(Backoff::WORK.after(failures)).await;
 }
 
 /// A part of a batch that is tried on its own.

@@ -22,9 +22,6 @@ use crate::telemetry::reading::state::{ReaderStates, name_of};
 use crate::telemetry::series;
 use crate::telemetry::series::READER_FAILED;
 
-/// The pause after a lost connection, and the longest.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 /// The first message of what there is comes well within this time.
 const FIRST: Duration = Duration::from_secs(15);
 
@@ -60,7 +57,7 @@ impl StreamFollower {
         let stream = codec.reads().routing_key(self.partition);
         let name = name_of(codec.name, &stream);
         let mut stopping = self.engine.stopping.clone();
-        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+        let mut backoff = Backoff::CONNECTION;
         loop {
             let mut has_followed = false;
             let lost = tokio::select! {

@@ -1,9 +1,8 @@
 //! Reads one stream for as long as its lease lasts.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use ballet_amqp::{Broker, BrokerError, Session};
+use ballet_amqp::{Backoff, Broker, BrokerError, Session};
 use ballet_core::topology::TELEMETRY;
 use ballet_store::telemetry::places;
 use ballet_store::telemetry::places::{HeldStream, LEASE};
@@ -227,12 +226,10 @@ impl StreamReader {
 
 /// How long a process that could not read leaves the stream to others.
 pub(super) fn pause_after(left: &ReadingEnd, failures: u32) -> Option<Instant> {
-    let longest = LEASE + LEASE / 2;
     match left {
         left if left.is_missing() => None,
         ReadingEnd::Broker(_) | ReadingEnd::Database(_) => {
-            let pause = Duration::from_millis(500) * 2_u32.saturating_pow(failures.min(6));
-            Some(Instant::now() + pause.min(longest))
+            Some(Instant::now() + Backoff::STREAM.after(failures.saturating_add(1)))
         }
         ReadingEnd::Fenced | ReadingEnd::Released | ReadingEnd::Other => None,
     }

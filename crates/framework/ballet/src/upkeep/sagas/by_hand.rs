@@ -33,8 +33,6 @@ use crate::upkeep::failure_log;
 pub(crate) const AT_A_TIME: usize = 2;
 /// Nobody waits for it by the second.
 const EVERY: Duration = Duration::from_secs(3);
-/// A compensation is never given up, and is tried as often as a call that fails.
-const PAUSES: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(60));
 
 /// Whether a step of a saga can be compensated.
 pub(crate) fn is_needed(sagas: &[Arc<SagaEntry>]) -> bool {
@@ -103,7 +101,7 @@ async fn put_off(
     due: &DueSaga,
     failure: &Failure,
 ) -> Result<(), Failure> {
-    let pause = jittered(PAUSES.after(due.attempts.saturating_add(1)));
+    let pause = jittered(Backoff::COMPENSATION.after(due.attempts.saturating_add(1)));
     let (saga_id, attempts) = (due.saga_id, due.attempts.saturating_add(1));
     tracing::warn!(saga = %saga_id, attempts, "an earlier step is not compensated: {failure}");
     let failed = FailedMessage {
