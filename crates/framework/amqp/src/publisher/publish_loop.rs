@@ -12,9 +12,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 use crate::backoff::{Backoff, until};
 use crate::publisher::batches::InFlight;
 use crate::publisher::outgoing::Outgoing;
-use crate::publisher::queue::{
-    NO_QUEUE_TOOK_IT, PublishCommand, PublishQueue,
-};
+use crate::publisher::queue::{NO_QUEUE_TOOK_IT, PublishCommand, PublishQueue};
 use crate::publisher::settings::PublisherSettings;
 use crate::publisher::stop::{StopRequest, Stopping};
 use crate::session::error::BrokerError;

@@ -3,11 +3,12 @@
 use ballet_amqp::Backoff;
 use ballet_store::database::probe::Probe;
 use ballet_store::database::renewal::Renewal;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use tokio::sync::watch;
 
+use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
-use crate::engine::stopping::stopped;
+use crate::engine::stopping::waited;
 
 /// The connections of a service to its database. Lanes, requests and upkeep each have a pool of their
 /// own, so that none of them waits for the others' connections.
@@ -71,15 +72,19 @@ impl Database {
         if worked { self.probe.answers().await } else { self.probe.works().await }
     }
 
+    /// Asks it over a connection of upkeep.
+    pub(crate) async fn ask<T>(
+        &self,
+        ask: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, Failure> {
+        answered(async { ask(&mut *self.upkeep.acquire().await?).await }).await
+    }
+
     /// Returns when it answers again, or the service stops.
     pub(crate) async fn until_it_works(&self) {
         let mut backoff = Backoff::DATABASE;
         let mut stopping = self.stopping.clone();
-        while !*stopping.borrow() {
-            tokio::select! {
-                () = tokio::time::sleep(backoff.wait()) => {}
-                () = stopped(&mut stopping) => return,
-            }
+        while waited(&mut stopping, backoff.wait()).await {
             if self.works().await {
                 self.answers();
                 return;

@@ -1,4 +1,4 @@
-//! Looks up old messages in the inbox before a batch handles them: this service may have forgotten them.
+//! Admission: which works of a batch are new, and whether this service remembers enough to say so.
 //!
 //! Without a memory, a message that was handled looks like one that was not. Such a message becomes
 //! a dead letter that says so. A message that is noted as failing here was not handled, however old
@@ -7,8 +7,9 @@
 use std::sync::Arc;
 
 use ballet_core::{MessageId, Reason, SagaId, id};
-use ballet_store::inbox::failures;
-use ballet_store::inbox::messages::{MessageMemory, NewMessage, remembered};
+use ballet_store::calls::key::CallKey;
+use ballet_store::calls::stored as calls;
+use ballet_store::inbox::messages::{MessageMemory, NewMessage, ReceiveResult, remembered};
 
 use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
@@ -16,34 +17,92 @@ use crate::engine::age::{forgotten, why_forgotten, why_repeated, why_too_old};
 use crate::engine::registry::Handler;
 use crate::engine::rollback::BatchFailure;
 use crate::engine::transaction::Transaction;
+use crate::lane::batch::outcome_counts::OutcomeCounts;
+use crate::lane::batch::plan::{BatchSlot, plan};
+use crate::lane::batch::works::Batch;
 use crate::lane::message::message::{LaneMessage, LaneWork};
 
+/// Locks the sagas, notes the messages and the answers, and plans the runs of those that are new.
+pub(crate) async fn admit(
+    transaction: &mut Transaction<'_>,
+    batch: &mut Batch,
+    counted: &mut OutcomeCounts,
+) -> Result<(), BatchFailure> {
+    let sagas: Vec<SagaId> = batch.arrived.iter().filter_map(LaneWork::saga).collect();
+    check_messages(transaction, &mut batch.arrived).await?;
+    let messages: Vec<NewMessage> = batch.arrived.iter().filter_map(LaneWork::in_inbox).collect();
+    let mut received = transaction.receive(&sagas, &messages).await?;
+    let answers: Vec<(CallKey, Option<&str>)> = batch.arrived.iter().filter_map(answer).collect();
+    let now = transaction.scope.now;
+    let mut open = answered(calls::close(transaction.db(), &answers, now)).await?;
+
+    let mut new = Vec::with_capacity(batch.arrived.len());
+    for mut work in std::mem::take(&mut batch.arrived) {
+        let is_new = match &mut work {
+            LaneWork::Message(message) => {
+                let is_new = received.fresh.remove(&message.envelope.message_id);
+                // It may have been in a batch before, which was rolled back.
+                message.is_duplicate = !is_new;
+                message.reuses_id = !is_new && is_reused(message, &received, &new);
+                if !is_new {
+                    counted.add(message.envelope.event_type.name(), "duplicate");
+                }
+                is_new
+            }
+            LaneWork::Answer(answer) => open.remove(&answer.call.key),
+        };
+        if is_new { new.push(work) } else { batch.repeated.push(work) }
+    }
+    batch.admitted = plan(new, BatchSlot::of);
+    check_sagas(transaction, batch).await
+}
+
+fn answer(work: &LaneWork) -> Option<(CallKey, Option<&str>)> {
+    match work {
+        LaneWork::Message(_) => None,
+        LaneWork::Answer(answer) => Some((answer.call.key, answer.answer.as_deref())),
+    }
+}
+
+/// Whether a message that is not new brings another content than the one that counts: the one that the
+/// inbox knows, or else that of an earlier message of the batch.
+fn is_reused(message: &LaneMessage, received: &ReceiveResult, new: &[LaneWork]) -> bool {
+    let id = message.envelope.message_id;
+    let in_batch = || {
+        let mut earlier = new.iter().filter_map(LaneWork::message);
+        earlier.find(|earlier| earlier.envelope.message_id == id).map(|earlier| earlier.content)
+    };
+    let known = received.known.get(&id).copied().or_else(in_batch);
+    known.is_some_and(|known| known != message.content)
+}
+
 /// Fails if the inbox may have forgotten a message, and decides where old ones are kept.
-pub(crate) async fn check_messages(
+async fn check_messages(
     transaction: &mut Transaction<'_>,
     works: &mut [LaneWork],
 ) -> Result<(), BatchFailure> {
-    let old: Vec<(usize, MessageId)> = messages(works)
+    let messages = works.iter_mut().enumerate();
+    let old = messages.filter_map(|(place, work)| Some((place, work.message_mut()?)));
+    let old: Vec<(usize, &mut LaneMessage)> = old
         .filter(|(_, message)| message.age.id_is_old || message.age.is_doubtful)
-        .map(|(at, message)| (at, message.envelope.message_id))
-        .filter(|(_, message_id)| id::is_timed(message_id.0))
+        .filter(|(_, message)| id::is_timed(message.envelope.message_id.0))
         .collect();
     if old.is_empty() {
         return Ok(());
     }
     let engine = Arc::clone(&transaction.engine);
-    let ids: Vec<MessageId> = old.iter().map(|(_, message_id)| *message_id).collect();
+    let ids: Vec<MessageId> = old.iter().map(|(_, message)| message.envelope.message_id).collect();
     let memories = answered(remembered(transaction.db(), &engine.limits, &ids)).await?;
-    for ((at, message_id), memory) in old.into_iter().zip(memories) {
-        let LaneWork::Message(message) = &mut works[at] else { continue };
+    for ((place, message), memory) in old.into_iter().zip(memories) {
         let MessageMemory { of_its_time, handled, handled_apart, failing } = memory;
         let is_known = handled || handled_apart || failing;
         let is_gone = of_its_time.is_forgotten(message.age.id_is_old);
         if !is_known && (message.age.id_is_old || is_gone) {
             return Err(BatchFailure {
-                poison: Some(at),
+                poison: Some(place),
                 reason: Some(Reason::TooOldToDeduplicate),
-                ..Failure::permanent(why_too_old(&engine.limits, message_id)).into()
+                ..Failure::permanent(why_too_old(&engine.limits, message.envelope.message_id))
+                    .into()
             });
         }
         message.age.is_apart = handled_apart || is_gone;
@@ -51,66 +110,21 @@ pub(crate) async fn check_messages(
     Ok(())
 }
 
-/// The messages of a batch, as the inbox records them.
-pub(crate) fn new_messages(works: &[LaneWork]) -> Vec<NewMessage> {
-    works.iter().filter_map(new_message).collect()
-}
-
-/// A message, as the inbox records it; `None` for an answer.
-pub(crate) fn new_message(work: &LaneWork) -> Option<NewMessage> {
-    match work {
-        LaneWork::Message(message) => Some(NewMessage {
-            id: message.envelope.message_id,
-            apart: message.age.is_apart,
-            content: message.content,
-        }),
-        LaneWork::Answer(_) => None,
-    }
-}
-
-/// Deletes the failures of old messages that are handled now: the inbox may forget such a message
-/// before anybody looks whether it was handled.
-pub(crate) async fn forget_failures(
-    transaction: &mut Transaction<'_>,
-    works: &[LaneWork],
-    handled: impl Iterator<Item = usize>,
-) -> Result<(), BatchFailure> {
-    let old: Vec<MessageId> = handled
-        .filter_map(|at| match &works[at] {
-            LaneWork::Message(message) => Some(message),
-            LaneWork::Answer(_) => None,
-        })
-        .filter(|message| message.age.id_is_old || message.age.is_apart)
-        .map(|message| message.envelope.message_id)
-        .collect();
-    if !old.is_empty() {
-        answered(failures::forget(transaction.db(), &old)).await?;
-    }
-    Ok(())
-}
-
 /// Fails if the ledger has forgotten the saga of a message, or if the message began it once before:
 /// what was done cannot be told from what was not.
-pub(crate) async fn check_sagas(
-    transaction: &mut Transaction<'_>,
-    works: &[LaneWork],
-    live: &[usize],
-) -> Result<(), BatchFailure> {
+async fn check_sagas(transaction: &mut Transaction<'_>, batch: &Batch) -> Result<(), BatchFailure> {
     let engine = Arc::clone(&transaction.engine);
-    let of_saga = |at: &usize| match &works[*at] {
-        LaneWork::Message(message) => Some((*at, &**message, message.saga()?)),
-        LaneWork::Answer(_) => None,
-    };
-    let fail = |(at, message, _): (usize, &LaneMessage, SagaId), reason, why| BatchFailure {
-        poison: Some(at),
+    let fail = |(place, message, _): (usize, &LaneMessage, SagaId), reason, why| BatchFailure {
+        poison: Some(place),
         handler: message.known.handlers.first().map(Handler::name),
         reason: Some(reason),
         ..Failure::permanent(why).into()
     };
     let mut old = Vec::new();
     let mut without_time = Vec::new();
-    for of_saga in live.iter().filter_map(of_saga) {
-        let (_, message, saga) = of_saga;
+    for (place, message) in batch.admitted_messages() {
+        let Some(saga) = message.saga() else { continue };
+        let of_saga = (place, message, saga);
         if !id::is_timed(saga.0) {
             if began_before(transaction, message, saga) {
                 let why = why_repeated(message.envelope.message_id);
@@ -152,11 +166,4 @@ fn began_before(transaction: &Transaction<'_>, message: &LaneMessage, saga: Saga
             }
             _ => false,
         })
-}
-
-fn messages(works: &[LaneWork]) -> impl Iterator<Item = (usize, &LaneMessage)> {
-    works.iter().enumerate().filter_map(|(at, work)| match work {
-        LaneWork::Message(message) => Some((at, &**message)),
-        LaneWork::Answer(_) => None,
-    })
 }

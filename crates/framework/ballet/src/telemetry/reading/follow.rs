@@ -7,13 +7,13 @@ use std::time::Duration;
 use ballet_amqp::{Backoff, Broker, BrokerError, Session};
 use ballet_core::topology::TELEMETRY;
 use futures_util::StreamExt;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::declare::handler::failure::Failure;
 use crate::declare::telemetry::AnyFollower;
 use crate::engine::engine::Engine;
 use crate::engine::handlers::guard::caught;
-use crate::engine::stopping::stopped;
+use crate::engine::stopping::{stopped, waited};
 use crate::telemetry::reading::batch::ReadingBatch;
 use crate::telemetry::reading::follow_lag::FollowProgress;
 use crate::telemetry::reading::receive::{Receiver, received};
@@ -70,9 +70,8 @@ impl StreamFollower {
             let pause = backoff.wait();
             self.states.fails(&name, &lost.to_string());
             tracing::info!("{name} is followed again in {pause:?}: {lost}");
-            tokio::select! {
-                () = sleep(pause) => {}
-                () = stopped(&mut stopping) => return,
+            if !waited(&mut stopping, pause).await {
+                return;
             }
         }
     }

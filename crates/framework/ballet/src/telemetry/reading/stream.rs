@@ -9,7 +9,6 @@ use ballet_store::telemetry::places::{HeldStream, LEASE};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, interval, sleep};
 
-use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
 use crate::declare::telemetry::AnyReader;
 use crate::engine::engine::Engine;
@@ -92,12 +91,12 @@ impl StreamReader {
             }
         }
         // A commit that is on its way may not have come through yet: nobody waits for it. Its row is locked until then.
-        let released = async {
-            let mut db = self.engine.database.upkeep.acquire().await?;
-            let HeldStream { stream, epoch, .. } = &self.held;
-            places::release(&mut db, self.reader.name(), stream, *epoch).await
-        };
-        if let Err(failure) = answered(released).await {
+        let HeldStream { stream, epoch, .. } = &self.held;
+        let released = self
+            .engine
+            .database
+            .ask(async |db| places::release(db, self.reader.name(), stream, *epoch).await);
+        if let Err(failure) = released.await {
             tracing::debug!("{name} cannot be given back: {failure}");
         }
         left
@@ -216,11 +215,11 @@ impl StreamReader {
 
     async fn renew(&self) -> Result<bool, Failure> {
         let HeldStream { stream, epoch, .. } = &self.held;
-        let renewed = async {
-            let mut db = self.engine.database.upkeep.acquire().await?;
-            places::renew(&mut db, self.reader.name(), stream, *epoch).await
-        };
-        answered(renewed).await
+        let renewed = self
+            .engine
+            .database
+            .ask(async |db| places::renew(db, self.reader.name(), stream, *epoch).await);
+        renewed.await
     }
 }
 

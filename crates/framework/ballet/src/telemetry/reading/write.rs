@@ -202,11 +202,9 @@ impl Writer {
 
 /// Notes why a stream is not read on, for people.
 pub(super) async fn note(engine: &Engine, reader: &str, stream: &str, epoch: i64, why: &str) {
-    let noted = async {
-        let mut db = engine.database.upkeep.acquire().await?;
-        places::failed(&mut db, reader, stream, epoch, why).await
-    };
-    if let Err(failure) = answered(noted).await {
+    let noted =
+        engine.database.ask(async |db| places::failed(db, reader, stream, epoch, why).await);
+    if let Err(failure) = noted.await {
         tracing::debug!("why a reader fails cannot be noted: {failure}");
     }
 }

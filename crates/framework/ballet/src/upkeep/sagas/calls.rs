@@ -17,7 +17,7 @@ use crate::declare::handler::failure::Failure;
 use crate::engine::caller::make;
 use crate::engine::calls::open_calls::{CallFate, FailedCall};
 use crate::engine::engine::Engine;
-use crate::engine::stopping::stopped;
+use crate::engine::stopping::{stopped, waited};
 use crate::upkeep::failure_log;
 
 /// Time for failures, and for room, to gather before the next statement.
@@ -145,9 +145,8 @@ pub(crate) async fn let_go(engine: Arc<Engine>) {
         if let Err(failure) = looked.await {
             tracing::debug!("could not look for processes that are gone: {failure}");
         }
-        tokio::select! {
-            () = tokio::time::sleep(jittered(LOOK_FOR_GONE)) => {}
-            () = stopped(&mut stopping) => return,
+        if !waited(&mut stopping, jittered(LOOK_FOR_GONE)).await {
+            return;
         }
     }
 }
