@@ -267,6 +267,7 @@ pub mod kinds {
     pub use crate::declare::participant::declarable::{
         Compensatable, Decides, Local, Outside, Retriable, Starts,
     };
+    pub use crate::declare::participant::saga_steps::{Owns, Participates};
 }
 
 pub mod settings {

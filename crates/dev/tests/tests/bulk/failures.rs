@@ -29,7 +29,11 @@ impl Step for HoldMoodily {
     type Done = SeatsHeld;
     type Refused = Never;
 
-    async fn run_all(&self, tx: &mut BulkTx<'_>, orders: Vec<Item<OrderPlaced>>) -> BulkResult<Self> {
+    async fn run_all(
+        &self,
+        tx: &mut BulkTx<'_>,
+        orders: Vec<Item<OrderPlaced>>,
+    ) -> BulkResult<Self> {
         sqlx::query("insert into held select * from unnest($1::uuid[], $2::bigint[])")
             .bind(orders.iter().map(|order| order.saga_id.0).collect::<Vec<_>>())
             .bind(orders.iter().map(|order| order.seats).collect::<Vec<_>>())

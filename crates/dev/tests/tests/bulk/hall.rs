@@ -147,7 +147,11 @@ impl Step for HoldAllSeats {
     type Done = SeatsHeld;
     type Refused = SeatsShort;
 
-    async fn run_all(&self, tx: &mut BulkTx<'_>, orders: Vec<Item<OrderPlaced>>) -> BulkResult<Self> {
+    async fn run_all(
+        &self,
+        tx: &mut BulkTx<'_>,
+        orders: Vec<Item<OrderPlaced>>,
+    ) -> BulkResult<Self> {
         log_all(tx, &orders, "hold").await?;
         sqlx::query(
             "insert into held select * from unnest($1::uuid[], $2::bigint[]) as wanted (saga_id, seats)
@@ -276,7 +280,11 @@ impl Step for SendAllUshers {
         Some(wanted.usher.clone())
     }
 
-    async fn run_all(&self, tx: &mut BulkTx<'_>, wanted: Vec<Item<UsherWanted>>) -> BulkResult<Self> {
+    async fn run_all(
+        &self,
+        tx: &mut BulkTx<'_>,
+        wanted: Vec<Item<UsherWanted>>,
+    ) -> BulkResult<Self> {
         log_all(tx, &wanted, "send").await?;
         sqlx::query("insert into usher select * from unnest($1::uuid[], $2::text[])")
             .bind(ids(&wanted))
@@ -339,7 +347,11 @@ impl Step for SellAllSeats {
     type Done = SeatsSold;
     type Refused = Never;
 
-    async fn run_all(&self, tx: &mut BulkTx<'_>, on: Vec<Item<OrderConfirmed>>) -> BulkResult<Self> {
+    async fn run_all(
+        &self,
+        tx: &mut BulkTx<'_>,
+        on: Vec<Item<OrderConfirmed>>,
+    ) -> BulkResult<Self> {
         log_all(tx, &on, "sell").await?;
         let sold: Vec<(sqlx::types::Uuid, i64)> = sqlx::query_as(
             "update held set sold = true where saga_id = any($1) returning saga_id, seats",

@@ -119,7 +119,11 @@ impl Step for Polish {
         Ok(Rows::of("shelf", names))
     }
 
-    async fn run_all(&self, tx: &mut BulkTx<'_>, on: Vec<Item<OrderConfirmed>>) -> BulkResult<Self> {
+    async fn run_all(
+        &self,
+        tx: &mut BulkTx<'_>,
+        on: Vec<Item<OrderConfirmed>>,
+    ) -> BulkResult<Self> {
         for one in &on {
             let names: Vec<String> =
                 sqlx::query_scalar(OF_SAGAS).bind([one.saga_id.0]).fetch_all(tx.db()).await?;
