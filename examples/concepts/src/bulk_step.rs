@@ -1,11 +1,12 @@
 //! Handle many messages at once: the club grants points for all orders that are ready, with one statement.
 //!
-//! A bulk step is declared like any other, and one can replace the other at any time. Its handler gets the messages
-//! of a batch, each of another saga. If one of them fails, only that one does: the others are tried without it.
+//! A step that takes its messages together is declared like any other, and one can replace the other at any time. Its
+//! handler gets the messages of a batch, each of another saga. If one of them fails, only that one does: the others are
+//! tried without it.
 
-use ballet::bulk::{BulkResult, BulkStep, BulkTx, Item};
+use ballet::bulk::{BulkResult, BulkTx, Item};
 use ballet::{
-    Event, EventType, Failure, Key, Migration, Never, Outcome, Participant, Rows, Service,
+    Event, EventType, Failure, Key, Migration, Never, Outcome, Participant, Rows, Service, Step,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -30,8 +31,9 @@ impl Event for PointsGranted {
 #[derive(Debug)]
 pub struct GrantPoints;
 
-impl BulkStep for GrantPoints {
+impl Step for GrantPoints {
     const NAME: &'static str = "grant_points";
+    const TOGETHER: bool = true;
     type On = OrderConfirmed;
     type Done = PointsGranted;
     type Refused = Never;
@@ -45,7 +47,7 @@ impl BulkStep for GrantPoints {
         Ok(Rows::of("member", orders.iter().map(|order| &order.guest)))
     }
 
-    async fn run(
+    async fn run_all(
         &self,
         tx: &mut BulkTx<'_>,
         orders: Vec<Item<OrderConfirmed>>,

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 /// A connection that lasted this long was healthy. Its loss resets the backoff.
 pub(crate) const GOOD_AFTER: Duration = Duration::from_secs(5);
 
-/// Exponential backoff between attempts.
+/// Exponential backoff between attempts. Its constants are all that there are.
 #[derive(Debug, Clone)]
 pub struct Backoff {
     first: Duration,
@@ -18,10 +18,33 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Creates a backoff that starts at `first` and doubles up to `max`.
-    #[must_use]
-    pub const fn new(first: Duration, max: Duration) -> Self {
-        Self { first, max, attempts: 0 }
+    /// A connection to the broker that was lost.
+    pub const CONNECTION: Self = Self::millis(250, 5_000);
+    /// Work that failed or was in conflict, and a message that the broker did not accept, for example because of a full
+    /// queue.
+    pub const WORK: Self = Self::millis(100, 5_000);
+    /// A message that waits until the topology is fixed.
+    pub const TOPOLOGY: Self = Self::seconds(1, 30);
+    /// A database that is unavailable: the next look at it.
+    pub const DATABASE: Self = Self::millis(100, 2_000);
+    /// A stream that could not be read: another process may read it meanwhile.
+    pub const STREAM: Self = Self::millis(500, 15_000);
+    /// A call to the outside that failed.
+    pub const CALL: Self = Self::millis(100, 60_000);
+    /// A provider of calls that is unavailable: the next portion of attempts.
+    pub const PROVIDER: Self = Self::seconds(1, 10);
+    /// A compensation that failed. It is never given up.
+    pub const COMPENSATION: Self = Self::seconds(5, 60);
+    /// Old rows or partitions that could not be removed.
+    pub const REMOVAL: Self = Self::seconds(60, 60 * 60);
+
+    /// Starts at the first and doubles up to the second.
+    const fn millis(first: u64, max: u64) -> Self {
+        Self { first: Duration::from_millis(first), max: Duration::from_millis(max), attempts: 0 }
+    }
+
+    const fn seconds(first: u64, max: u64) -> Self {
+        Self::millis(first * 1_000, max * 1_000)
     }
 
     /// Returns the next waiting time: between half of the current step and all of it. The jitter
@@ -46,9 +69,8 @@ impl Backoff {
 }
 
 impl Default for Backoff {
-    /// Returns the backoff for connections: 0.25 s to 5 s.
     fn default() -> Self {
-        Self::new(Duration::from_millis(250), Duration::from_secs(5))
+        Self::CONNECTION
     }
 }
 
@@ -79,7 +101,7 @@ mod tests {
 
     #[test]
     fn waits_grow_to_the_limit_and_start_over() {
-        let mut backoff = Backoff::default();
+        let mut backoff = Backoff::CONNECTION;
         for step in [250, 500, 1000, 2000, 4000, 5000, 5000] {
             let wait = backoff.wait().as_millis();
             assert!(wait >= step / 2 && wait <= step, "{wait} ms for a step of {step} ms");

@@ -95,7 +95,7 @@
 //! | to write | read |
 //! |---|---|
 //! | a step and its compensation | [`Step`], [`Compensate`] |
-//! | a step that takes many messages at once | [`bulk::BulkStep`], [`bulk::BulkCompensate`] |
+//! | a step that takes many messages at once | [`bulk`] |
 //! | a step that calls another system | [`calls::CallStep`], [`calls::CallCompensate`] |
 //! | a step that stays open for hours, until signs of life stop | [`Watch`] |
 //! | the service that decides how a saga ends | [`Owner`], [`OwnerSteps`] |
@@ -155,12 +155,95 @@ pub use service::settings::settings::Settings;
 pub use telemetry::publishing::{TelemetryError, TelemetryPublisher};
 
 pub mod bulk {
-    //! Steps that take the messages of many sagas at once.
+    //! Steps that take many messages at once, for hot paths: one statement in place of one per message.
+    //!
+    //! Such a [`Step`](crate::Step) says `TOGETHER`, and has [`run_all`](crate::Step::run_all) in place of `run`, and
+    //! [`compensate_all`](crate::Compensate::compensate_all) in place of `compensate`. It is declared, triggered, undone
+    //! and stored like any other, so one may replace the other at any time. Its handler gets a *run*: the messages of a
+    //! batch for this step, each of another saga, in the order of delivery. Messages that the ledger already knows are
+    //! left out. A step that joins several events gets one at a time.
+    //!
+    //! Sagas have no order among each other: a run may include a message before an earlier one of
+    //! another type and saga. If the handler fails, the whole run is rolled back. It is retried in
+    //! parts until the failing message is alone, so the good ones commit. If some refuse, the run is taken back, and
+    //! runs again without them.
+    //!
+    //! ```
+    //! # use ballet::bulk::*;
+    //! # use ballet::*;
+    //! # use schemars::JsonSchema;
+    //! # use serde::{Deserialize, Serialize};
+    //! # #[derive(Serialize, Deserialize, JsonSchema)] struct OrderPlaced { points: i64 }
+    //! # impl Event for OrderPlaced {
+    //! #     const TYPE: EventType = EventType::in_saga("orders.order_placed.v1");
+    //! # }
+    //! # #[derive(Serialize, Deserialize, JsonSchema)] struct PointsGranted { points: i64 }
+    //! # impl Event for PointsGranted {
+    //! #     const TYPE: EventType = EventType::in_saga("loyalty.points_granted.v1");
+    //! # }
+    //! # #[derive(Serialize, Deserialize, JsonSchema)] struct PointsTaken {}
+    //! # impl Event for PointsTaken {
+    //! #     const TYPE: EventType = EventType::in_saga("loyalty.points_taken.v1");
+    //! # }
+    //! /// Grants the points of each order.
+    //! struct GrantPoints;
+    //!
+    //! impl Step for GrantPoints {
+    //!     const NAME: &'static str = "grant_points";
+    //!     const TOGETHER: bool = true;
+    //!     type On = OrderPlaced;
+    //!     type Done = PointsGranted;
+    //!     type Refused = Never;
+    //!
+    //!     async fn run_all(
+    //!         &self,
+    //!         tx: &mut BulkTx<'_>,
+    //!         orders: Vec<Item<OrderPlaced>>,
+    //!     ) -> BulkResult<Self> {
+    //!         sqlx::query("insert into granted select * from unnest($1::uuid[], $2::bigint[])")
+    //!             .bind(orders.iter().map(|order| order.saga_id.0).collect::<Vec<_>>())
+    //!             .bind(orders.iter().map(|order| order.points).collect::<Vec<_>>())
+    //!             .execute(tx.db())
+    //!             .await?;
+    //!         let granted = |order: Item<OrderPlaced>| PointsGranted { points: order.points };
+    //!         Ok(orders.into_iter().map(granted).map(Outcome::Done).collect())
+    //!     }
+    //! }
+    //!
+    //! impl Compensate for GrantPoints {
+    //!     type Compensated = PointsTaken;
+    //!
+    //!     async fn compensate_all(
+    //!         &self,
+    //!         tx: &mut BulkTx<'_>,
+    //!         granted: Vec<Item<PointsGranted>>,
+    //!     ) -> BulkCompensateResult<Self> {
+    //!         sqlx::query("delete from granted where saga_id = any($1)")
+    //!             .bind(granted.iter().map(|one| one.saga_id.0).collect::<Vec<_>>())
+    //!             .execute(tx.db())
+    //!             .await?;
+    //!         Ok(granted.iter().map(|_| Compensated::With(PointsTaken {})).collect())
+    //!     }
+    //! }
+    //!
+    //! # struct Fulfillment;
+    //! # #[derive(Serialize, Deserialize, JsonSchema)] struct OrderCancelled {}
+    //! # impl Event for OrderCancelled {
+    //! #     const TYPE: EventType = EventType::in_saga("orders.order_cancelled.v1");
+    //! # }
+    //! # impl Saga for Fulfillment {
+    //! #     const NAME: &'static str = "fulfillment";
+    //! #     const OWNER: &'static str = "orders";
+    //! #     type Abort = OrderCancelled;
+    //! # }
+    //! let loyalty = Participant::new("loyalty")
+    //!     .saga::<Fulfillment>(|saga| saga.compensatable(GrantPoints));
+    //! # assert_eq!(loyalty.part().consumes().len(), 2);
+    //! ```
 
     pub use crate::declare::handler::item::Item;
-    pub use crate::declare::step::bulk::{
-        BulkCompensate, BulkCompensateResult, BulkResult, BulkStep, BulkTx,
-    };
+    pub use crate::declare::step::bulk::BulkTx;
+    pub use crate::declare::step::step::{BulkCompensateResult, BulkResult};
 }
 
 pub mod calls {
@@ -177,14 +260,14 @@ pub mod calls {
 pub mod kinds {
     //! The kinds of steps, as traits: which steps may be declared as what.
     //!
-    //! They are implemented for every [`Step`](crate::Step), [`BulkStep`](crate::bulk::BulkStep) and
-    //! [`CallStep`](crate::calls::CallStep) that fits. A declaration that does not fit does not compile,
-    //! and the error says what is missing.
+    //! They are implemented for every [`Step`](crate::Step) and [`CallStep`](crate::calls::CallStep) that fits. A
+    //! declaration that does not fit does not compile, and the error says what is missing.
 
     pub use crate::declare::erased::step::ErasedStep;
     pub use crate::declare::participant::declarable::{
-        Bulk, Compensatable, Decides, Local, Outside, Retriable, Starts,
+        Compensatable, Decides, Local, Outside, Retriable, Starts,
     };
+    pub use crate::declare::participant::saga_steps::{Owns, Participates};
 }
 
 pub mod settings {

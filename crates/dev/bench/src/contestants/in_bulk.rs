@@ -1,7 +1,7 @@
 //! The contestant `ballet-bulk`: the same steps as bulk handlers.
 
-use ballet::bulk::{BulkCompensate, BulkCompensateResult, BulkResult, BulkStep, BulkTx, Item};
-use ballet::{Compensated, Failure, Never, Outcome, Participant, Rows, Service};
+use ballet::bulk::{BulkCompensateResult, BulkResult, BulkTx, Item};
+use ballet::{Compensate, Compensated, Failure, Never, Outcome, Participant, Rows, Service, Step};
 use sqlx::PgConnection;
 
 use crate::contestants::ordinary::{MIGRATIONS, Opener, accounts, check};
@@ -69,8 +69,9 @@ macro_rules! steps {
     ($($step:ident $name:literal at $service:literal: $on:ident => $done:ident or $refused:ty;)+) => {$(
         struct $step;
 
-        impl BulkStep for $step {
+        impl Step for $step {
             const NAME: &'static str = $name;
+            const TOGETHER: bool = true;
             type On = $on;
             type Done = $done;
             type Refused = $refused;
@@ -79,7 +80,7 @@ macro_rules! steps {
                 Ok(accounts(on.iter().map(|item| &item.event.0)))
             }
 
-            async fn run(&self, tx: &mut BulkTx<'_>, on: Vec<Item<$on>>) -> BulkResult<Self> {
+            async fn run_all(&self, tx: &mut BulkTx<'_>, on: Vec<Item<$on>>) -> BulkResult<Self> {
                 on.iter().try_for_each(|item| check(&item.event.0, $service))?;
                 book(tx, $name, on.iter(), 1).await?;
                 Ok(on.into_iter().map(|item| Outcome::Done($done(item.event.0))).collect())
@@ -90,7 +91,7 @@ macro_rules! steps {
 
 macro_rules! compensations {
     ($($step:ident => $undone:ident;)+) => {$(
-        impl BulkCompensate for $step {
+        impl Compensate for $step {
             type Compensated = $undone;
 
             async fn compensate_touches(
@@ -100,7 +101,7 @@ macro_rules! compensations {
                 Ok(accounts(done.iter().map(|item| &item.event.0)))
             }
 
-            async fn compensate(
+            async fn compensate_all(
                 &self,
                 tx: &mut BulkTx<'_>,
                 done: Vec<Item<Self::Done>>,
@@ -127,8 +128,9 @@ compensations! {
 
 struct MoveC;
 
-impl BulkStep for MoveC {
+impl Step for MoveC {
     const NAME: &'static str = "move";
+    const TOGETHER: bool = true;
     type On = MovedB;
     type Done = MovedC;
     type Refused = RefusedC;
@@ -137,7 +139,7 @@ impl BulkStep for MoveC {
         Ok(accounts(on.iter().map(|item| &item.event.0)))
     }
 
-    async fn run(&self, tx: &mut BulkTx<'_>, on: Vec<Item<MovedB>>) -> BulkResult<Self> {
+    async fn run_all(&self, tx: &mut BulkTx<'_>, on: Vec<Item<MovedB>>) -> BulkResult<Self> {
         on.iter().try_for_each(|item| check(&item.event.0, "c"))?;
         book(tx, Self::NAME, on.iter().filter(|item| !item.event.0.refused), 1).await?;
         let outcome = |item: Item<MovedB>| {

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use ballet::bulk::{BulkCompensate, BulkCompensateResult, BulkResult, BulkStep, BulkTx, Item};
+use ballet::bulk::{BulkCompensateResult, BulkResult, BulkTx, Item};
 use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
 use ballet::{
     Compensate, CompensateResult, Compensated, Failure, Migration, Never, Outcome, Participant,
@@ -104,13 +104,14 @@ impl Compensate for Hold {
 #[derive(Debug)]
 struct HoldAll(Hold);
 
-impl BulkStep for HoldAll {
+impl Step for HoldAll {
     const NAME: &'static str = "hold";
+    const TOGETHER: bool = true;
     type On = Wanted;
     type Done = Held;
     type Refused = Short;
 
-    async fn run(&self, tx: &mut BulkTx<'_>, wanted: Vec<Item<Wanted>>) -> BulkResult<Self> {
+    async fn run_all(&self, tx: &mut BulkTx<'_>, wanted: Vec<Item<Wanted>>) -> BulkResult<Self> {
         if wanted.iter().any(|one| one.wish == "trouble") {
             return Err(Failure::permanent("no such shelf"));
         }
@@ -133,10 +134,10 @@ impl BulkStep for HoldAll {
     }
 }
 
-impl BulkCompensate for HoldAll {
+impl Compensate for HoldAll {
     type Compensated = Freed;
 
-    async fn compensate(
+    async fn compensate_all(
         &self,
         tx: &mut BulkTx<'_>,
         held: Vec<Item<Held>>,

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use ballet::bulk::{BulkCompensate, BulkCompensateResult, BulkResult, BulkStep, BulkTx, Item};
-use ballet::{Compensated, Failure, Never, Outcome, Participant, Retry, SagaId};
+use ballet::bulk::{BulkCompensateResult, BulkResult, BulkTx, Item};
+use ballet::{Compensate, Compensated, Failure, Never, Outcome, Participant, Retry, SagaId, Step};
 use ballet_amqp::Publish;
 use ballet_amqp::headers::text_header;
 use ballet_stage::wait_until;
@@ -21,14 +21,19 @@ struct HoldMoodily {
 /// Orders of this many seats cannot be undone.
 const STUCK: i64 = 13;
 
-impl BulkStep for HoldMoodily {
+impl Step for HoldMoodily {
     const NAME: &'static str = "hold_seats";
+    const TOGETHER: bool = true;
     const RETRY: Retry = Retry::at_once(2);
     type On = OrderPlaced;
     type Done = SeatsHeld;
     type Refused = Never;
 
-    async fn run(&self, tx: &mut BulkTx<'_>, orders: Vec<Item<OrderPlaced>>) -> BulkResult<Self> {
+    async fn run_all(
+        &self,
+        tx: &mut BulkTx<'_>,
+        orders: Vec<Item<OrderPlaced>>,
+    ) -> BulkResult<Self> {
         sqlx::query("insert into held select * from unnest($1::uuid[], $2::bigint[])")
             .bind(orders.iter().map(|order| order.saga_id.0).collect::<Vec<_>>())
             .bind(orders.iter().map(|order| order.seats).collect::<Vec<_>>())
@@ -57,10 +62,10 @@ impl BulkStep for HoldMoodily {
     }
 }
 
-impl BulkCompensate for HoldMoodily {
+impl Compensate for HoldMoodily {
     type Compensated = SeatsFreed;
 
-    async fn compensate(
+    async fn compensate_all(
         &self,
         tx: &mut BulkTx<'_>,
         held: Vec<Item<SeatsHeld>>,

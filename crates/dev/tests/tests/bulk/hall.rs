@@ -1,6 +1,6 @@
 //! A hall that holds seats, sells them and sends ushers, with ordinary steps and with bulk steps.
 
-use ballet::bulk::{BulkCompensate, BulkCompensateResult, BulkResult, BulkStep, BulkTx, Item};
+use ballet::bulk::{BulkCompensateResult, BulkResult, BulkTx, Item};
 use ballet::{
     Compensate, CompensateResult, Compensated, Failure, Migration, Never, Outcome, Participant,
     Saga, SagaId, Step, StepResult, Tx, compensated, compensated_silently, done, refused,
@@ -140,13 +140,18 @@ impl Compensate for HoldSeats {
 
 pub(crate) struct HoldAllSeats;
 
-impl BulkStep for HoldAllSeats {
+impl Step for HoldAllSeats {
     const NAME: &'static str = "hold_seats";
+    const TOGETHER: bool = true;
     type On = OrderPlaced;
     type Done = SeatsHeld;
     type Refused = SeatsShort;
 
-    async fn run(&self, tx: &mut BulkTx<'_>, orders: Vec<Item<OrderPlaced>>) -> BulkResult<Self> {
+    async fn run_all(
+        &self,
+        tx: &mut BulkTx<'_>,
+        orders: Vec<Item<OrderPlaced>>,
+    ) -> BulkResult<Self> {
         log_all(tx, &orders, "hold").await?;
         sqlx::query(
             "insert into held select * from unnest($1::uuid[], $2::bigint[]) as wanted (saga_id, seats)
@@ -173,10 +178,10 @@ impl BulkStep for HoldAllSeats {
     }
 }
 
-impl BulkCompensate for HoldAllSeats {
+impl Compensate for HoldAllSeats {
     type Compensated = SeatsFreed;
 
-    async fn compensate(
+    async fn compensate_all(
         &self,
         tx: &mut BulkTx<'_>,
         held: Vec<Item<SeatsHeld>>,
@@ -264,8 +269,9 @@ impl Compensate for SendUsher {
 
 struct SendAllUshers;
 
-impl BulkStep for SendAllUshers {
+impl Step for SendAllUshers {
     const NAME: &'static str = "send_usher";
+    const TOGETHER: bool = true;
     type On = UsherWanted;
     type Done = UsherSent;
     type Refused = Never;
@@ -274,7 +280,11 @@ impl BulkStep for SendAllUshers {
         Some(wanted.usher.clone())
     }
 
-    async fn run(&self, tx: &mut BulkTx<'_>, wanted: Vec<Item<UsherWanted>>) -> BulkResult<Self> {
+    async fn run_all(
+        &self,
+        tx: &mut BulkTx<'_>,
+        wanted: Vec<Item<UsherWanted>>,
+    ) -> BulkResult<Self> {
         log_all(tx, &wanted, "send").await?;
         sqlx::query("insert into usher select * from unnest($1::uuid[], $2::text[])")
             .bind(ids(&wanted))
@@ -286,10 +296,10 @@ impl BulkStep for SendAllUshers {
     }
 }
 
-impl BulkCompensate for SendAllUshers {
+impl Compensate for SendAllUshers {
     type Compensated = Never;
 
-    async fn compensate(
+    async fn compensate_all(
         &self,
         tx: &mut BulkTx<'_>,
         sent: Vec<Item<UsherSent>>,
@@ -330,13 +340,18 @@ impl Step for SellSeats {
 
 struct SellAllSeats;
 
-impl BulkStep for SellAllSeats {
+impl Step for SellAllSeats {
     const NAME: &'static str = "sell_seats";
+    const TOGETHER: bool = true;
     type On = OrderConfirmed;
     type Done = SeatsSold;
     type Refused = Never;
 
-    async fn run(&self, tx: &mut BulkTx<'_>, on: Vec<Item<OrderConfirmed>>) -> BulkResult<Self> {
+    async fn run_all(
+        &self,
+        tx: &mut BulkTx<'_>,
+        on: Vec<Item<OrderConfirmed>>,
+    ) -> BulkResult<Self> {
         log_all(tx, &on, "sell").await?;
         let sold: Vec<(sqlx::types::Uuid, i64)> = sqlx::query_as(
             "update held set sold = true where saga_id = any($1) returning saga_id, seats",

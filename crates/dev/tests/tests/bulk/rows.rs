@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use ballet::bulk::{BulkResult, BulkStep, BulkTx, Item};
+use ballet::bulk::{BulkResult, BulkTx, Item};
 use ballet::{
     Compensate, CompensateResult, Failure, Never, Outcome, Participant, Rows, Step, StepResult, Tx,
     compensated, done,
@@ -106,8 +106,9 @@ struct Polish;
 
 const OF_SAGAS: &str = "select name from took where saga_id = any($1)";
 
-impl BulkStep for Polish {
+impl Step for Polish {
     const NAME: &'static str = "polish";
+    const TOGETHER: bool = true;
     type On = OrderConfirmed;
     type Done = SeatsSold;
     type Refused = Never;
@@ -118,7 +119,11 @@ impl BulkStep for Polish {
         Ok(Rows::of("shelf", names))
     }
 
-    async fn run(&self, tx: &mut BulkTx<'_>, on: Vec<Item<OrderConfirmed>>) -> BulkResult<Self> {
+    async fn run_all(
+        &self,
+        tx: &mut BulkTx<'_>,
+        on: Vec<Item<OrderConfirmed>>,
+    ) -> BulkResult<Self> {
         for one in &on {
             let names: Vec<String> =
                 sqlx::query_scalar(OF_SAGAS).bind([one.saga_id.0]).fetch_all(tx.db()).await?;

@@ -1,15 +1,16 @@
 //! A bulk step whose key panics.
 
-use ballet::bulk::{BulkResult, BulkStep, BulkTx, Item};
-use ballet::{Never, Outcome, Participant, Retry};
+use ballet::bulk::{BulkResult, BulkTx, Item};
+use ballet::{Never, Outcome, Participant, Retry, Step};
 use ballet_testkit::memory::until;
 
 use crate::stage::{PressureStage, RoomBooked, Trip, TripBooked};
 
 struct BadKey;
 
-impl BulkStep for BadKey {
+impl Step for BadKey {
     const NAME: &'static str = "book_room";
+    const TOGETHER: bool = true;
     type On = TripBooked;
     type Done = RoomBooked;
     type Refused = Never;
@@ -19,7 +20,7 @@ impl BulkStep for BadKey {
         Some(trip.city.strip_prefix("city of ").expect("a city begins so").to_owned())
     }
 
-    async fn run(&self, tx: &mut BulkTx<'_>, trips: Vec<Item<TripBooked>>) -> BulkResult<Self> {
+    async fn run_all(&self, tx: &mut BulkTx<'_>, trips: Vec<Item<TripBooked>>) -> BulkResult<Self> {
         sqlx::query(
             "insert into room (saga_id, city) select * from unnest($1::uuid[], $2::text[])",
         )

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet::bulk::{BulkCompensate, BulkCompensateResult, BulkResult, BulkStep, BulkTx, Item};
+use ballet::bulk::{BulkCompensateResult, BulkResult, BulkTx, Item};
 use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
     CompensateRequestResult, RequestResult, call, known,
@@ -66,13 +66,14 @@ impl Compensate for OneByOne {
 
 struct InBulk;
 
-impl BulkStep for InBulk {
+impl Step for InBulk {
     const NAME: &'static str = "book_room";
+    const TOGETHER: bool = true;
     type On = TripBooked;
     type Done = RoomBooked;
     type Refused = RoomRefused;
 
-    async fn run(&self, tx: &mut BulkTx<'_>, trips: Vec<Item<TripBooked>>) -> BulkResult<Self> {
+    async fn run_all(&self, tx: &mut BulkTx<'_>, trips: Vec<Item<TripBooked>>) -> BulkResult<Self> {
         for trip in &trips {
             write(&mut tx.of(trip), &trip.city).await?;
         }
@@ -80,10 +81,10 @@ impl BulkStep for InBulk {
     }
 }
 
-impl BulkCompensate for InBulk {
+impl Compensate for InBulk {
     type Compensated = RoomFreed;
 
-    async fn compensate(
+    async fn compensate_all(
         &self,
         _: &mut BulkTx<'_>,
         rooms: Vec<Item<RoomBooked>>,

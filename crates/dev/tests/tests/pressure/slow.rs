@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use ballet::bulk::{BulkResult, BulkStep, BulkTx, Item};
+use ballet::bulk::{BulkResult, BulkTx, Item};
 use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
 use ballet::{
     Failure, Never, Outcome, Participant, Projection, SagaId, Step, StepResult, Tx, done,
@@ -40,13 +40,14 @@ struct SlowBulk {
     booked: Arc<AtomicUsize>,
 }
 
-impl BulkStep for SlowBulk {
+impl Step for SlowBulk {
     const NAME: &'static str = "book_room";
+    const TOGETHER: bool = true;
     type On = TripBooked;
     type Done = RoomBooked;
     type Refused = Never;
 
-    async fn run(&self, tx: &mut BulkTx<'_>, trips: Vec<Item<TripBooked>>) -> BulkResult<Self> {
+    async fn run_all(&self, tx: &mut BulkTx<'_>, trips: Vec<Item<TripBooked>>) -> BulkResult<Self> {
         sqlx::query("insert into room (saga_id, city) select *, 'Rome' from unnest($1::uuid[])")
             .bind(trips.iter().map(|trip| trip.saga_id.0).collect::<Vec<_>>())
             .execute(tx.db())
@@ -65,13 +66,14 @@ struct QuickBulk {
     runs: Arc<Mutex<Vec<usize>>>,
 }
 
-impl BulkStep for QuickBulk {
+impl Step for QuickBulk {
     const NAME: &'static str = "book_room";
+    const TOGETHER: bool = true;
     type On = TripBooked;
     type Done = RoomBooked;
     type Refused = Never;
 
-    async fn run(&self, _: &mut BulkTx<'_>, trips: Vec<Item<TripBooked>>) -> BulkResult<Self> {
+    async fn run_all(&self, _: &mut BulkTx<'_>, trips: Vec<Item<TripBooked>>) -> BulkResult<Self> {
         self.runs.lock().expect("not poisoned").push(trips.len());
         let booked = |trip: Item<TripBooked>| RoomBooked { city: trip.event.city };
         Ok(trips.into_iter().map(booked).map(Outcome::Done).collect())

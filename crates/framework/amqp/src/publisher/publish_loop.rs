@@ -12,9 +12,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 use crate::backoff::{Backoff, until};
 use crate::publisher::batches::InFlight;
 use crate::publisher::outgoing::Outgoing;
-use crate::publisher::queue::{
-    NO_QUEUE_TOOK_IT, PublishCommand, PublishQueue, UNTIL_MENDED, UNTIL_TAKEN,
-};
+use crate::publisher::queue::{NO_QUEUE_TOOK_IT, PublishCommand, PublishQueue};
 use crate::publisher::settings::PublisherSettings;
 use crate::publisher::stop::{StopRequest, Stopping};
 use crate::session::error::BrokerError;
@@ -219,14 +217,14 @@ impl<'a> PublishLoop<'a> {
                 self.nacked.increment(1);
                 let problem = "the broker did not accept a message (full queue?); trying again";
                 self.alarm.raise(&*entry.message, problem);
-                self.again_or_never(entry, &UNTIL_TAKEN, NO_QUEUE_TOOK_IT);
+                self.again_or_never(entry, &Backoff::WORK, NO_QUEUE_TOOK_IT);
             }
             PublishOutcome::Returned { .. } => {
                 self.returned.increment(1);
                 let problem = "the broker returned a message: no queue is bound for it; apply \
                                broker/definitions.json; trying again";
                 self.alarm.raise(&*entry.message, problem);
-                self.again_or_never(entry, &UNTIL_MENDED, "no queue is bound for it");
+                self.again_or_never(entry, &Backoff::TOPOLOGY, "no queue is bound for it");
             }
         }
     }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -19,12 +18,6 @@ use crate::session::message::{Publish, text_of};
 
 /// The reason why a message is not taken that a queue refuses: it is full.
 pub(super) const NO_QUEUE_TOOK_IT: &str = "a queue did not take it";
-/// Backoff for a message that the broker did not accept, for example because of a full queue.
-pub(super) const UNTIL_TAKEN: Backoff =
-    Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-/// Backoff for a message that waits until the topology is fixed.
-pub(super) const UNTIL_MENDED: Backoff =
-    Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
 
 /// A message that was alone this often when the channel closed is declared unpublishable: after three minutes, or after
 /// twenty seconds if somebody waits who has another place for it.
@@ -80,7 +73,7 @@ impl PublishQueue {
             laters: 0,
             one_by_one: 0,
             keys,
-            holds: Holds::new(UNTIL_MENDED),
+            holds: Holds::new(Backoff::TOPOLOGY),
             tries: VecDeque::new(),
             confirmed: 0,
         }
@@ -354,7 +347,7 @@ impl PublishQueue {
             reason = %cause,
             "the channel closed while this message was alone on it; trying it again"
         );
-        self.postpone(entry, if is_patient { &UNTIL_MENDED } else { &UNTIL_TAKEN });
+        self.postpone(entry, if is_patient { &Backoff::TOPOLOGY } else { &Backoff::WORK });
     }
 
     /// Gives up on a message that cannot be sent at all.

@@ -219,9 +219,7 @@ pub(crate) trait AnyReader: Send + Sync {
     fn reset<'a>(&'a self, tx: Tx<'a>) -> Future<'a, ()>;
 }
 
-pub(crate) struct TypedReader<R>(pub(crate) R);
-
-impl<R: TelemetryReader> AnyReader for TypedReader<R> {
+impl<R: TelemetryReader> AnyReader for R {
     fn codec(&self) -> Codec {
         Codec::of::<R::Reads>(R::NAME)
     }
@@ -236,12 +234,12 @@ impl<R: TelemetryReader> AnyReader for TypedReader<R> {
             let list = readings.downcast_ref::<Vec<Reading<R::Reads>>>();
             let batch = list.and_then(|list| list.get(range));
             let batch = batch.ok_or_else(|| Failure::permanent(OF_ANOTHER))?;
-            self.0.read(&mut tx, batch).await
+            TelemetryReader::read(self, &mut tx, batch).await
         })
     }
 
     fn reset<'a>(&'a self, mut tx: Tx<'a>) -> Future<'a, ()> {
-        Box::pin(async move { self.0.reset(&mut tx).await })
+        Box::pin(async move { TelemetryReader::reset(self, &mut tx).await })
     }
 }
 
@@ -253,21 +251,19 @@ pub(crate) trait AnyFollower: Send + Sync {
     fn take(&self, now: Timestamp, readings: &AnyReadings, range: Range<usize>);
 }
 
-pub(crate) struct TypedFollower<F>(pub(crate) F);
-
-impl<F: TelemetryFollower> AnyFollower for TypedFollower<F> {
+impl<F: TelemetryFollower> AnyFollower for F {
     fn codec(&self) -> Codec {
         Codec::of::<F::Follows>(F::NAME)
     }
 
     fn reaches_back(&self) -> SignedDuration {
-        self.0.reaches_back()
+        TelemetryFollower::reaches_back(self)
     }
 
     fn take(&self, now: Timestamp, readings: &AnyReadings, range: Range<usize>) {
         let list = readings.downcast_ref::<Vec<Reading<F::Follows>>>();
         if let Some(batch) = list.and_then(|list| list.get(range)).filter(|it| !it.is_empty()) {
-            self.0.take(now, batch);
+            TelemetryFollower::take(self, now, batch);
         }
     }
 }

@@ -19,7 +19,7 @@
 
 use std::sync::Arc;
 
-use ballet_core::{AnyEvent, MessageId, SagaId, StepKind, StepPart, Versions};
+use ballet_core::{AnyEvent, MessageId, StepKind, StepPart, Versions};
 use ballet_store::calls::stored::NewCall;
 use ballet_store::deadlines::NewDeadline;
 use ballet_store::ledger::entry::{Entry, NO_KEY, StepKey};
@@ -30,7 +30,6 @@ use crate::declare::erased::call::CallHandlers;
 use crate::declare::erased::outcome::AnyOutcome;
 use crate::declare::erased::step::AnyStep;
 use crate::declare::handler::failure::Failure;
-use crate::declare::participant::saga_entry::SagaEntry;
 use crate::declare::step::owner::Abort;
 use crate::engine::calls::open_calls::{CallAnswer, Compensations};
 use crate::engine::compensation::{
@@ -39,83 +38,69 @@ use crate::engine::compensation::{
 };
 use crate::engine::effect::Effect;
 use crate::engine::refusal;
+use crate::engine::saga_work::SagaWork;
 use crate::engine::transaction::Transaction;
 
 /// Runs a step whose trigger arrived.
 pub(crate) async fn trigger(
-    transaction: &mut Transaction<'_>,
-    saga: &SagaEntry,
-    step: &Arc<AnyStep>,
+    work: &mut SagaWork<'_, '_>,
+    step: &AnyStep,
     place: usize,
-    saga_id: SagaId,
     event: AnyEvent,
     body: &[u8],
 ) -> Result<Effect, Failure> {
     let key = step.key(&event)?;
-    if !admits(transaction, saga, step, saga_id, &key).await? {
+    if !admits(work, step, &key).await? {
         return Ok(Effect::Nothing);
     }
     let events = match &step.part().on[..] {
         [_] => vec![event],
-        _ => match join(transaction, step, place, saga_id, event, body).await? {
+        _ => match join(work, step, place, event, body).await? {
             Some(events) => events,
             None => return Ok(Effect::Handled),
         },
     };
-    let before = refusal::before(transaction, step.part()).await?;
-    let outcome = step.run(transaction.tx(), events).await?;
-    if let (Some(before), AnyOutcome::Refused(_)) = (&before, &outcome) {
-        refusal::take_back(transaction, before).await?;
-    }
-    let at = StepKey { step: step.part().name, key: &key };
-    take_outcome(transaction, saga, at, saga_id, outcome).await
+    let before = refusal::before(work.transaction, step.part()).await?;
+    let outcome = step.run(work.tx(), events).await?;
+    refusal::after(work.transaction, before, &outcome).await?;
+    take_outcome(work, StepKey { step: step.part().name, key: &key }, outcome).await
 }
 
 /// Whether the ledger lets a step run.
 pub(crate) async fn admits(
-    transaction: &mut Transaction<'_>,
-    saga: &SagaEntry,
-    step: &Arc<AnyStep>,
-    saga_id: SagaId,
+    work: &mut SagaWork<'_, '_>,
+    step: &AnyStep,
     key: &str,
 ) -> Result<bool, Failure> {
-    let name = step.part().name;
-    if transaction.is_taken_back(saga, saga_id, StepKey { step: name, key })
-        || transaction.ledger.state(saga_id, name, key).is_some()
-        || has_decided(transaction, step.part(), saga_id)
-    {
+    let part = step.part();
+    let at = StepKey { step: part.name, key };
+    if work.is_taken_back(at) || work.state(at).is_some() || has_decided(work, part) {
         return Ok(false);
     }
-    let versions = step.part().versions;
-    if versions != Versions::ALL
-        && let Some(other) = of_another_version(transaction, saga, saga_id, versions)
+    if part.versions != Versions::ALL
+        && let Some(other) = of_another_version(work, part.versions)
     {
         // Replicas of two releases begin sagas under two versions on the same event.
-        return if step.part().kind == StepKind::Origin { Ok(false) } else { Err(other) };
+        return if part.kind == StepKind::Origin { Ok(false) } else { Err(other) };
     }
-    if step.part().kind != StepKind::Origin {
-        check_begun(transaction, saga, saga_id).await?;
-    } else if transaction.rows_of(saga, saga_id).any(|row| row.step != name || row.key != key) {
-        return Err(begun_before(saga, saga_id));
+    if part.kind != StepKind::Origin {
+        check_begun(work).await?;
+    } else if work.rows().any(|row| row.step != at.step || row.key != key) {
+        return Err(begun_before(work));
     }
     Ok(true)
 }
 
 /// Whether this step is a decision that was made. A saga is decided once, whatever the key under which that was.
-fn has_decided(transaction: &Transaction<'_>, part: &StepPart, saga_id: SagaId) -> bool {
+fn has_decided(work: &SagaWork<'_, '_>, part: &StepPart) -> bool {
     let made = |row: &LedgerRow| row.step == part.name && row.entry == Entry::Done;
-    part.kind == StepKind::Decision && transaction.ledger.rows(saga_id).iter().any(made)
+    part.kind == StepKind::Decision && work.all_rows().iter().any(made)
 }
 
 /// A saga runs under one version from its beginning to its end, whatever is published under its id.
-fn of_another_version(
-    transaction: &Transaction<'_>,
-    saga: &SagaEntry,
-    saga_id: SagaId,
-    versions: Versions,
-) -> Option<Failure> {
-    let mut rows = transaction.rows_of(saga, saga_id);
-    let (ran, other) = rows.find_map(|row| {
+fn of_another_version(work: &SagaWork<'_, '_>, versions: Versions) -> Option<Failure> {
+    let SagaWork { saga, saga_id, .. } = work;
+    let (ran, other) = work.rows().find_map(|row| {
         let other = saga.versions_of(&row.step).filter(|other| !other.meets(versions))?;
         Some((&row.step, other))
     })?;
@@ -128,21 +113,15 @@ fn of_another_version(
 
 /// Records an event of a join. Returns all of them once the last has arrived.
 async fn join(
-    transaction: &mut Transaction<'_>,
-    step: &Arc<AnyStep>,
+    work: &mut SagaWork<'_, '_>,
+    step: &AnyStep,
     place: usize,
-    saga_id: SagaId,
     event: AnyEvent,
     body: &[u8],
 ) -> Result<Option<Vec<AnyEvent>>, Failure> {
     let part = step.part();
-    let arrived: Vec<LedgerRow> = transaction
-        .ledger
-        .rows(saga_id)
-        .iter()
-        .filter(|row| row.step == part.name && row.entry == Entry::Arrived)
-        .cloned()
-        .collect();
+    let is_of_join = |row: &&LedgerRow| row.step == part.name && row.entry == Entry::Arrived;
+    let arrived: Vec<LedgerRow> = work.all_rows().iter().filter(is_of_join).cloned().collect();
     let find = |name: &str| arrived.iter().find(|row| row.arrived == name);
     let this = part.on[place];
     if find(this.name()).is_some() {
@@ -150,7 +129,7 @@ async fn join(
     }
     let event_here = EncodedEvent { event_type: this, body: bytes::Bytes::copy_from_slice(body) };
     let at = StepKey { step: part.name, key: NO_KEY };
-    transaction.add_row(saga_id, at, Entry::Arrived, this.name(), Some(event_here), None);
+    work.add_row(at, Entry::Arrived, this.name(), Some(event_here), None);
     let mut events = Vec::with_capacity(part.on.len());
     let mut event = Some(event);
     for (at, expected) in part.on.iter().enumerate() {
@@ -161,7 +140,7 @@ async fn join(
         let Some(row) = find(expected.name()) else {
             return Ok(None);
         };
-        let body = transaction.stored_body(saga_id, row).await?;
+        let body = work.stored_body(row).await?;
         events.push(step.decode(at, body.as_bytes())?);
     }
     Ok(Some(events))
@@ -169,33 +148,32 @@ async fn join(
 
 /// Stores and emits the outcome of a step.
 pub(crate) async fn take_outcome(
-    transaction: &mut Transaction<'_>,
-    saga: &SagaEntry,
+    work: &mut SagaWork<'_, '_>,
     at: StepKey<'_>,
-    saga_id: SagaId,
     outcome: AnyOutcome,
 ) -> Result<Effect, Failure> {
+    let saga = work.saga;
     match outcome {
         AnyOutcome::Done(event) => {
-            let told = transaction.tell(saga_id, at, Entry::Done, event);
-            keep_deadline(transaction, saga, at.step, saga_id, told);
+            let told = work.tell(at, Entry::Done, event);
+            keep_deadline(work, at.step, told);
             Ok(Effect::Handled)
         }
         // The owner's own refusal is the abort.
         AnyOutcome::Refused(event)
             if saga.owner.is_some() && saga.abort == Some(event.event_type) =>
         {
-            transaction.add(saga_id, at, Entry::Refused, Some(event.clone()));
-            abort_as_owner(transaction, saga, saga_id, event).await?;
+            work.add(at, Entry::Refused, Some(event.clone()));
+            abort_as_owner(work, event).await?;
             Ok(Effect::Refused)
         }
         AnyOutcome::Refused(event) => {
-            transaction.tell(saga_id, at, Entry::Refused, event);
+            work.tell(at, Entry::Refused, event);
             Ok(Effect::Refused)
         }
         AnyOutcome::Call(request) => {
-            transaction.add(saga_id, at, Entry::Calling, None);
-            transaction.call(saga, saga_id, at, false, request);
+            work.add(at, Entry::Calling, None);
+            work.call(at, false, request);
             Ok(Effect::Handled)
         }
     }
@@ -204,33 +182,30 @@ pub(crate) async fn take_outcome(
 /// The owner aborts, unless something else was committed first. One whose database was restored waits until it has
 /// heard what it decided before: others may have acted on that.
 pub(crate) async fn abort_as_owner(
-    transaction: &mut Transaction<'_>,
-    saga: &SagaEntry,
-    saga_id: SagaId,
+    work: &mut SagaWork<'_, '_>,
     abort_event: EncodedEvent,
 ) -> Result<Abort, Failure> {
-    check_held(transaction).await?;
+    check_held(work.transaction).await?;
+    let saga = work.saga;
     let Some(owner) = &saga.owner else {
         return Err(Failure::permanent(format!(
             "only {} may abort {}",
             saga.owner_service, saga.saga
         )));
     };
-    if transaction.is_aborted(saga, saga_id) {
+    if work.is_aborted() {
         return Ok(Abort::AlreadyAborted);
     }
-    if saga.steps.iter().any(|step| has_decided(transaction, step.part(), saga_id)) {
+    if saga.steps.iter().any(|step| has_decided(work, step.part())) {
         return Ok(Abort::TooLate);
     }
-    check_begun(transaction, saga, saga_id).await?;
-    let (whole, id) = (StepKey::whole(saga.saga), transaction.scope.draw());
-    let told = Some(abort_event.clone());
-    transaction.add_row(saga_id, whole, Entry::Aborted, "", told, Some(id));
-    let owner = Arc::clone(owner);
-    owner.abort(transaction.tx(), &abort_event.body).await?;
-    compensate_next(transaction, saga, saga_id).await?;
-    end_deadline(transaction, saga, saga_id);
-    transaction.scope.emit_as(id, abort_event);
+    check_begun(work).await?;
+    let (whole, id) = (StepKey::whole(saga.saga), work.transaction.scope.draw());
+    work.add_row(whole, Entry::Aborted, "", Some(abort_event.clone()), Some(id));
+    owner.abort(work.tx(), &abort_event.body).await?;
+    compensate_next(work).await?;
+    end_deadline(work);
+    work.transaction.scope.emit_as(id, abort_event);
     Ok(Abort::Aborted)
 }
 
@@ -248,42 +223,40 @@ pub(crate) async fn answer(
     let Some((saga, step)) = engine.registry.call_step(&call.step) else {
         return Err(unknown_step(&call.step));
     };
-    let saga_id = call.saga_id;
+    let work = &mut SagaWork::new(transaction, saga, call.saga_id);
     let at = StepKey { step: &call.step, key: &call.step_key };
-    let effect = take_in(transaction, saga, step, at, call, answer.answer.as_deref()).await?;
-    if effect == Effect::Nothing || !transaction.is_taken_back(saga, saga_id, at) {
+    let effect = take_in(work, step, at, call, answer.answer.as_deref()).await?;
+    if effect == Effect::Nothing || !work.is_taken_back(at) {
         return Ok(effect);
     }
-    if !transaction.is_aborted(saga, saga_id) {
+    if !work.is_aborted() {
         // One repetition has no earlier steps, and a replica of an older release would not take it up apart.
-        compensate_wanted(transaction, saga, at, saga_id).await?;
+        compensate_wanted(work, at).await?;
     } else if are_apart {
-        go_on_apart(transaction, saga, at, saga_id).await?;
+        go_on_apart(work, at).await?;
     } else {
         answer.compensations = Compensations::Along;
-        compensate_next(transaction, saga, saga_id).await?;
+        compensate_next(work).await?;
     }
     Ok(effect)
 }
 
 /// Stores the outcome of a call, and emits it unless it is to be compensated.
 async fn take_in(
-    transaction: &mut Transaction<'_>,
-    saga: &SagaEntry,
+    work: &mut SagaWork<'_, '_>,
     step: &CallHandlers,
     at: StepKey<'_>,
     call: &NewCall,
     answer: Option<&str>,
 ) -> Result<Effect, Failure> {
-    let saga_id = call.saga_id;
-    let state = transaction.ledger.state(saga_id, at.step, at.key);
+    let state = work.state(at);
     if call.undo {
         if state != Some(Entry::Compensating) {
             return Ok(Effect::Nothing);
         }
         let Some(answer) = answer else { return Ok(Effect::Nothing) };
-        let undone = step.compensation()?.answered(transaction.tx(), &call.request, answer).await?;
-        record_compensated(transaction, saga_id, at, undone);
+        let undone = step.compensation()?.answered(work.tx(), &call.request, answer).await?;
+        record_compensated(work, at, undone);
         return Ok(Effect::Handled);
     }
     if state != Some(Entry::Calling) {
@@ -291,94 +264,68 @@ async fn take_in(
     }
     let Some(answer) = answer else {
         // Nothing was done, and nobody waits for it.
-        transaction.add(saga_id, at, Entry::Refused, None);
+        work.add(at, Entry::Refused, None);
         return Ok(Effect::Refused);
     };
-    let engine = Arc::clone(&transaction.engine);
+    let engine = Arc::clone(&work.transaction.engine);
     let before = match engine.registry.step(at.step) {
-        Some((_, step)) => refusal::before(transaction, step.part()).await?,
+        Some((_, step)) => refusal::before(work.transaction, step.part()).await?,
         None => None,
     };
-    let outcome = step.step.answered(transaction.tx(), &call.request, answer).await?;
-    if let (Some(before), AnyOutcome::Refused(_)) = (&before, &outcome) {
-        refusal::take_back(transaction, before).await?;
-    }
+    let outcome = step.step.answered(work.tx(), &call.request, answer).await?;
+    refusal::after(work.transaction, before, &outcome).await?;
     match outcome {
         // It is open for longer, under the row that it has.
         AnyOutcome::Call(request) => {
-            transaction.call(saga, saga_id, at, false, request);
+            work.call(at, false, request);
             Ok(Effect::Handled)
         }
-        outcome if !transaction.is_taken_back(saga, saga_id, at) => {
-            take_outcome(transaction, saga, at, saga_id, outcome).await
-        }
+        outcome if !work.is_taken_back(at) => take_outcome(work, at, outcome).await,
         // Aborted meanwhile: the outcome is not published, and what took effect is compensated.
         AnyOutcome::Done(event) => {
-            transaction.add(saga_id, at, Entry::Done, Some(event));
+            work.add(at, Entry::Done, Some(event));
             Ok(Effect::Handled)
         }
         AnyOutcome::Refused(event) => {
-            transaction.add(saga_id, at, Entry::Refused, Some(event));
+            work.add(at, Entry::Refused, Some(event));
             Ok(Effect::Refused)
         }
     }
 }
 
 /// Records what an HTTP handler originates.
-pub(crate) fn originated(
-    transaction: &mut Transaction<'_>,
-    saga: &SagaEntry,
-    saga_id: SagaId,
-    step: &str,
-    event: EncodedEvent,
-) {
-    let told = transaction.tell(saga_id, StepKey { step, key: NO_KEY }, Entry::Done, event);
-    begin_deadline(transaction, saga, saga_id, told);
+pub(crate) fn originated(work: &mut SagaWork<'_, '_>, step: &str, event: EncodedEvent) {
+    let told = work.tell(StepKey { step, key: NO_KEY }, Entry::Done, event);
+    begin_deadline(work, told);
 }
 
-fn begin_deadline(
-    transaction: &mut Transaction<'_>,
-    saga: &SagaEntry,
-    saga_id: SagaId,
-    cause: MessageId,
-) {
+fn begin_deadline(work: &mut SagaWork<'_, '_>, cause: MessageId) {
+    let SagaWork { transaction, saga, saga_id } = work;
     if let Some(deadline) = &saga.deadline {
-        transaction.deadlines.begin(NewDeadline {
-            saga_id,
-            saga: saga.saga,
-            after: deadline.part.after,
-            cause,
-            trace: transaction.scope.trace.clone(),
-        });
+        let trace = transaction.scope.trace.clone();
+        let (saga, after) = (saga.saga, deadline.part.after);
+        transaction.deadlines.begin(NewDeadline { saga_id: *saga_id, saga, after, cause, trace });
     }
 }
 
-fn end_deadline(transaction: &mut Transaction<'_>, saga: &SagaEntry, saga_id: SagaId) {
+fn end_deadline(SagaWork { transaction, saga, saga_id }: &mut SagaWork<'_, '_>) {
     if saga.deadline.is_some() {
-        transaction.deadlines.end(saga_id, saga.saga);
+        transaction.deadlines.end(*saga_id, saga.saga);
     }
 }
 
 /// Sets the deadline when the saga begins, and ends it when the saga is decided.
-fn keep_deadline(
-    transaction: &mut Transaction<'_>,
-    saga: &SagaEntry,
-    step: &str,
-    saga_id: SagaId,
-    told: MessageId,
-) {
-    let step = saga.steps.iter().map(|step| step.part()).find(|part| part.name == step);
+fn keep_deadline(work: &mut SagaWork<'_, '_>, step: &str, told: MessageId) {
+    let step = work.saga.steps.iter().map(|step| step.part()).find(|part| part.name == step);
     match step.map(|part| part.kind) {
-        Some(StepKind::Origin) => {
-            begin_deadline(transaction, saga, saga_id, told);
-        }
-        Some(StepKind::Decision) => end_deadline(transaction, saga, saga_id),
+        Some(StepKind::Origin) => begin_deadline(work, told),
+        Some(StepKind::Decision) => end_deadline(work),
         Some(StepKind::Compensatable | StepKind::Pivot | StepKind::Retriable) | None => {}
     }
 }
 
 /// A saga begins once: a second beginning under its id could end, or change, another saga.
-pub(crate) fn begun_before(saga: &SagaEntry, saga_id: SagaId) -> Failure {
+pub(crate) fn begun_before(SagaWork { saga, saga_id, .. }: &SagaWork<'_, '_>) -> Failure {
     let name = saga.saga;
     Failure::permanent(format!("{name} {saga_id} has begun before: use a new id for another saga"))
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use ballet_core::own_handlers::ABORT;
 use ballet_core::{SagaId, StepKind};
 use ballet_store::ledger::entry::{Entry, StepKey};
 use ballet_store::ledger::event::EncodedEvent;
@@ -12,7 +11,6 @@ use ballet_store::ledger::standing::{RemainingCompensations, left};
 use ballet_store::operators::compensations_by_hand;
 
 use crate::declare::erased::outcome::AnyCompensated;
-use crate::declare::erased::step::Handlers;
 use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
 use crate::declare::handler::item::Item;
@@ -20,25 +18,11 @@ use crate::declare::participant::saga_entry::SagaEntry;
 use crate::declare::step::bulk::BulkTx;
 use crate::engine::effect::Effect;
 use crate::engine::rollback::RunFailure;
+use crate::engine::saga_work::SagaWork;
 use crate::engine::transaction::Transaction;
 
 /// The compensations of one transaction begin within a quarter of a handler's time. So the last of them has the rest.
 const QUARTERS: u32 = 4;
-
-/// Takes in an abort at a participant. The tombstone comes first in any case: it covers the steps
-/// that have not arrived yet.
-pub(crate) async fn abort_here(
-    transaction: &mut Transaction<'_>,
-    saga: &SagaEntry,
-    saga_id: SagaId,
-    abort_event: EncodedEvent,
-) -> Result<Effect, Failure> {
-    check_held(transaction).await?;
-    let known = !entomb(transaction, saga, saga_id, abort_event);
-    // Also if the tombstone is there: a compensation may have failed the last time.
-    compensate_next(transaction, saga, saga_id).await?;
-    Ok(if known { Effect::Nothing } else { Effect::Handled })
-}
 
 /// Fails as long as the service, whose database was restored, has not heard yet what it missed.
 pub(crate) async fn check_held(transaction: &mut Transaction<'_>) -> Result<(), Failure> {
@@ -48,15 +32,12 @@ pub(crate) async fn check_held(transaction: &mut Transaction<'_>) -> Result<(), 
 
 /// The owner begins its sagas, so it knows every one of them. An event of an unknown saga must not
 /// create half of one. After a restore the beginning may be still to come.
-pub(crate) async fn check_begun(
-    transaction: &mut Transaction<'_>,
-    saga: &SagaEntry,
-    saga_id: SagaId,
-) -> Result<(), Failure> {
+pub(crate) async fn check_begun(work: &mut SagaWork<'_, '_>) -> Result<(), Failure> {
+    let (saga, saga_id) = (work.saga, work.saga_id);
     let begins = !saga.origins.is_empty()
         || saga.steps.iter().any(|step| step.part().kind == StepKind::Origin);
-    if saga.owner.is_some() && begins && transaction.rows_of(saga, saga_id).next().is_none() {
-        check_held(transaction).await?;
+    if saga.owner.is_some() && begins && work.rows().next().is_none() {
+        check_held(work.transaction).await?;
         return Err(Failure::permanent(format!(
             "{} {saga_id} has not begun in {}, which owns it",
             saga.saga, saga.owner_service
@@ -67,15 +48,10 @@ pub(crate) async fn check_begun(
 
 /// Leaves the tombstone and nothing else, and returns true if it is new. An abort whose compensation
 /// fails leaves it alone: until that is done, later steps must not take effect.
-pub(crate) fn entomb(
-    transaction: &mut Transaction<'_>,
-    saga: &SagaEntry,
-    saga_id: SagaId,
-    abort_event: EncodedEvent,
-) -> bool {
-    let new = !transaction.is_aborted(saga, saga_id);
+pub(crate) fn entomb(work: &mut SagaWork<'_, '_>, abort_event: EncodedEvent) -> bool {
+    let new = !work.is_aborted();
     if new {
-        transaction.add(saga_id, StepKey::whole(saga.saga), Entry::Aborted, Some(abort_event));
+        work.add(StepKey::whole(work.saga.saga), Entry::Aborted, Some(abort_event));
     }
     new
 }
@@ -84,232 +60,200 @@ pub(crate) fn entomb(
 /// aborted saga it has its turn, which comes after that of later steps: the abort, which is tried until it is done,
 /// or the call that it waits for, takes it up.
 pub(crate) async fn compensate_key(
-    transaction: &mut Transaction<'_>,
-    saga: &SagaEntry,
-    step: &str,
-    key: &str,
-    saga_id: SagaId,
+    work: &mut SagaWork<'_, '_>,
+    at: StepKey<'_>,
     event: EncodedEvent,
 ) -> Result<Effect, Failure> {
-    check_held(transaction).await?;
+    check_held(work.transaction).await?;
     // The row of an unknown saga would count as its beginning, and block the real one.
-    check_begun(transaction, saga, saga_id).await?;
-    let at = StepKey { step, key };
-    let known = transaction.is_taken_back(saga, saga_id, at);
+    check_begun(work).await?;
+    let known = work.is_taken_back(at);
     if !known {
-        transaction.add(saga_id, at, Entry::Aborted, Some(event));
+        work.add(at, Entry::Aborted, Some(event));
     }
     // This one does not fail because of a compensation that belongs to another event.
-    if !transaction.is_aborted(saga, saga_id) {
-        compensate_wanted(transaction, saga, at, saga_id).await?;
+    if !work.is_aborted() {
+        compensate_wanted(work, at).await?;
     }
     Ok(if known { Effect::Nothing } else { Effect::Handled })
 }
 
-/// Takes in the aborts of several sagas: leaves their tombstones, then compensates in rounds. Each
-/// round compensates the latest step of every saga, and those of one bulk step at once. What would take
-/// too long for one transaction goes on in others, each of one saga.
+/// Takes in aborts at a participant, each of another saga. The tombstones come first in any case: they cover the steps
+/// that have not arrived yet.
 pub(crate) async fn abort_all(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
     aborts: Vec<Item<EncodedEvent>>,
 ) -> Result<Vec<Effect>, RunFailure> {
     check_held(transaction).await?;
-    let mut effects = Vec::with_capacity(aborts.len());
-    for abort in &aborts {
-        transaction.tx().enter(abort);
-        let new = entomb(transaction, saga, abort.saga_id, abort.event.clone());
-        effects.push(if new { Effect::Handled } else { Effect::Nothing });
+    let (mut effects, mut sagas) =
+        (Vec::with_capacity(aborts.len()), Vec::with_capacity(aborts.len()));
+    for abort in aborts {
+        transaction.tx().enter(&abort);
+        sagas.push(abort.with(()));
+        let is_new = entomb(&mut SagaWork::new(transaction, saga, abort.saga_id), abort.event);
+        effects.push(if is_new { Effect::Handled } else { Effect::Nothing });
     }
-    let left = aborts.iter().map(|abort| left_to_compensate(transaction, saga, abort.saga_id));
-    let mut left: Vec<_> = left.map(Vec::into_iter).collect();
+    // Also where the tombstone was there: a compensation may have failed the last time.
+    Box::pin(compensate_rest(transaction, saga, sagas)).await?;
+    Ok(effects)
+}
+
+/// What is left to compensate in a saga.
+struct SagaRest {
+    of: Item<()>,
+    /// The outcomes, the latest first.
+    left: std::vec::IntoIter<LedgerRow>,
+    /// The step and key that were compensated last.
+    last: Option<(String, String)>,
+}
+
+/// Compensates this service's steps of aborted sagas in rounds: the latest step of every saga, then the one before it.
+/// The outcome of a call takes up the others of its saga. What would take too long for one transaction goes on in
+/// others, each of one saga, see `upkeep/sagas/by_hand.rs`. Its future is big, and part of that of each handler.
+async fn compensate_rest(
+    transaction: &mut Transaction<'_>,
+    saga: &SagaEntry,
+    sagas: Vec<Item<()>>,
+) -> Result<(), RunFailure> {
+    let rest = sagas.into_iter().map(|of| {
+        let work = SagaWork::new(transaction, saga, of.saga_id);
+        let left = left_to_compensate(&work).into_iter();
+        SagaRest { of, left, last: None }
+    });
+    let mut rest: Vec<SagaRest> = rest.collect();
     let most = transaction.engine.handlers.time / QUARTERS;
     let begun = Instant::now();
-    let mut last = vec![None; aborts.len()];
     loop {
-        let mut round: Vec<(String, Vec<(usize, LedgerRow)>)> = Vec::new();
-        for (at, rows) in left.iter_mut().enumerate() {
-            let Some(row) = rows.next() else { continue };
-            last[at] = Some((row.step.clone(), row.key.clone()));
+        let mut round: Vec<(String, Vec<Item<LedgerRow>>)> = Vec::new();
+        for SagaRest { of, left, last } in &mut rest {
+            let Some(row) = left.next() else { continue };
+            *last = Some((row.step.clone(), row.key.clone()));
             match round.iter_mut().find(|(step, _)| *step == row.step) {
-                Some((_, rows)) => rows.push((at, row)),
-                None => round.push((row.step.clone(), vec![(at, row)])),
+                Some((_, done)) => done.push(of.with(row)),
+                None => round.push((row.step.clone(), vec![of.with(row)])),
             }
         }
         if round.is_empty() {
-            return Ok(effects);
+            return Ok(());
         }
-        for (step, rows) in round {
-            for calls in compensate_all(transaction, saga, &step, &aborts, rows).await? {
-                left[calls] = Vec::new().into_iter();
-            }
+        for (step, done) in round {
+            let calling = compensate(transaction, saga, &step, &done).await?;
+            rest.retain(|rest| !calling.contains(&rest.of.saga_id));
         }
         if begun.elapsed() >= most {
             break;
         }
     }
-    for (at, rows) in left.iter().enumerate() {
-        if let Some((step, key)) = last[at].as_ref().filter(|_| !rows.as_slice().is_empty()) {
-            go_on_apart(transaction, saga, StepKey { step, key }, aborts[at].saga_id).await?;
-        }
-    }
-    Ok(effects)
-}
-
-/// Compensates one step in several sagas. Returns the places of those that have a call out.
-async fn compensate_all(
-    transaction: &mut Transaction<'_>,
-    saga: &SagaEntry,
-    name: &str,
-    aborts: &[Item<EncodedEvent>],
-    rows: Vec<(usize, LedgerRow)>,
-) -> Result<Vec<usize>, RunFailure> {
-    let engine = Arc::clone(&transaction.engine);
-    let step = saga.steps.iter().find(|step| step.part().name == name);
-    let declared = step.map_or(ABORT, |step| step.part().name);
-    let Some(Handlers::Bulk(bulk)) = step.map(|step| &step.handlers) else {
-        let mut calling = Vec::new();
-        for (at, row) in rows {
-            let saga_id = aborts[at].saga_id;
-            transaction.tx().enter(&aborts[at]);
-            let undo = compensate_one(transaction, saga, &row, saga_id);
-            let here = engine
-                .handlers
-                .run(declared, undo)
-                .await
-                .map_err(|failure| RunFailure::of(at, failure))?;
-            if !here {
-                calling.push(at);
-            }
-        }
-        return Ok(calling);
-    };
-    let mut done = Vec::with_capacity(rows.len());
-    for (at, row) in &rows {
-        let body = transaction.stored_body(aborts[*at].saga_id, row).await;
-        done.push(aborts[*at].with(body.map_err(|failure| RunFailure::of(*at, failure))?));
-    }
-    let tx = BulkTx::new(transaction.tx());
-    let undone = engine.handlers.run(declared, bulk.compensate_all(tx, done)).await?;
-    for ((at, row), undone) in rows.iter().zip(undone) {
-        transaction.tx().enter(&aborts[*at]);
-        record_compensated(
-            transaction,
-            aborts[*at].saga_id,
-            StepKey { step: name, key: &row.key },
-            undone,
-        );
-    }
-    Ok(Vec::new())
-}
-
-/// Compensates this service's steps of an aborted saga, the latest first, until none is left or a
-/// call is out. The outcome of that call takes up the others. What would take too long for one
-/// transaction goes on in others, see `upkeep/sagas/by_hand.rs`.
-pub(crate) async fn compensate_next(
-    transaction: &mut Transaction<'_>,
-    saga: &SagaEntry,
-    saga_id: SagaId,
-) -> Result<(), Failure> {
-    let most = transaction.engine.handlers.time / QUARTERS;
-    let begun = Instant::now();
-    let mut left = left_to_compensate(transaction, saga, saga_id).into_iter();
-    while let Some(row) = left.next() {
-        if !compensate_one(transaction, saga, &row, saga_id).await? {
-            return Ok(());
-        }
-        if begun.elapsed() >= most && !left.as_slice().is_empty() {
-            let at = StepKey { step: &row.step, key: &row.key };
-            return go_on_apart(transaction, saga, at, saga_id).await;
+    for SagaRest { of, left, last } in &rest {
+        if let Some((step, key)) = last.as_ref().filter(|_| !left.as_slice().is_empty()) {
+            let work = &mut SagaWork::new(transaction, saga, of.saga_id);
+            go_on_apart(work, StepKey { step, key }).await?;
         }
     }
     Ok(())
+}
+
+/// Compensates a step by its outcomes, each of another saga. Returns the sagas in which a call is out for it.
+async fn compensate(
+    transaction: &mut Transaction<'_>,
+    saga: &SagaEntry,
+    name: &str,
+    done: &[Item<LedgerRow>],
+) -> Result<Vec<SagaId>, RunFailure> {
+    let engine = Arc::clone(&transaction.engine);
+    let step = saga.steps.iter().find(|step| step.part().name == name);
+    let at_once = if step.is_some_and(|step| step.is_bulk()) { done.len() } else { 1 };
+    let mut calling = Vec::new();
+    for done in done.chunks(at_once.max(1)) {
+        let failed = |failure| match done {
+            [only] => RunFailure::of(only.saga_id, failure),
+            _ => RunFailure::from(failure),
+        };
+        let step = step.ok_or_else(|| failed(unknown_step(name)))?;
+        let mut outcomes = Vec::with_capacity(done.len());
+        for done in done {
+            let mut work = SagaWork::new(transaction, saga, done.saga_id);
+            let body = work.stored_body(&done.event).await;
+            outcomes.push(done.with(body.map_err(|why| RunFailure::of(done.saga_id, why))?));
+        }
+        let undo = step.compensate_all(BulkTx::new(transaction.tx()), outcomes);
+        let undone = engine.handlers.run(step.part().name, undo).await.map_err(failed)?;
+        for (done, undone) in done.iter().zip(undone) {
+            transaction.tx().enter(done);
+            let work = &mut SagaWork::new(transaction, saga, done.saga_id);
+            let at = StepKey { step: name, key: &done.key };
+            if let AnyCompensated::Call(request) = undone {
+                work.add(at, Entry::Compensating, None);
+                work.call(at, true, request);
+                calling.push(done.saga_id);
+            } else {
+                record_compensated(work, at, undone);
+            }
+        }
+    }
+    Ok(calling)
+}
+
+/// Compensates this service's steps of an aborted saga, the latest first, until none is left or a
+/// call is out.
+pub(crate) async fn compensate_next(work: &mut SagaWork<'_, '_>) -> Result<(), Failure> {
+    let here = work.item(());
+    let rest = Box::pin(compensate_rest(work.transaction, work.saga, vec![here]));
+    rest.await.map_err(|failed| failed.failure)
 }
 
 /// Leaves the remaining compensations after a step to a transaction of their own.
 pub(crate) async fn go_on_apart(
-    transaction: &mut Transaction<'_>,
-    saga: &SagaEntry,
+    SagaWork { transaction, saga, saga_id }: &mut SagaWork<'_, '_>,
     at: StepKey<'_>,
-    saga_id: SagaId,
 ) -> Result<(), Failure> {
     let note_id = transaction.scope.clock.new_id(transaction.scope.now);
-    answered(compensations_by_hand::go_on(transaction.db(), saga_id, saga.saga, at, note_id)).await
+    let db = transaction.db();
+    answered(compensations_by_hand::go_on(db, *saga_id, saga.saga, at, note_id)).await
 }
 
 /// Compensates the remaining steps of an aborted saga, or else this repetition of a step, which was taken back alone.
 pub(crate) async fn compensate_wanted(
-    transaction: &mut Transaction<'_>,
-    saga: &SagaEntry,
+    work: &mut SagaWork<'_, '_>,
     at: StepKey<'_>,
-    saga_id: SagaId,
 ) -> Result<(), Failure> {
-    if transaction.is_aborted(saga, saga_id) {
-        return compensate_next(transaction, saga, saga_id).await;
+    if work.is_aborted() {
+        return compensate_next(work).await;
     }
-    let is_done = transaction.ledger.state(saga_id, at.step, at.key) == Some(Entry::Done);
-    if !is_done || !transaction.is_taken_back(saga, saga_id, at) {
+    if work.state(at) != Some(Entry::Done) || !work.is_taken_back(at) {
         return Ok(());
     }
-    let mut rows = transaction.ledger.rows(saga_id).iter();
-    let done =
-        rows.find(|row| row.step == at.step && row.key == at.key && row.entry == Entry::Done);
-    if let Some(done) = done.cloned() {
-        compensate_one(transaction, saga, &done, saga_id).await?;
+    let is_done =
+        |row: &&LedgerRow| row.step == at.step && row.key == at.key && row.entry == Entry::Done;
+    if let Some(done) = work.all_rows().iter().find(is_done).cloned() {
+        let done = [work.item(done)];
+        let undone = compensate(work.transaction, work.saga, at.step, &done).await;
+        undone.map_err(|failed| failed.failure)?;
     }
     Ok(())
 }
 
-/// Compensates a step that took effect, by its outcome. Returns false if a call is out for it.
-async fn compensate_one(
-    transaction: &mut Transaction<'_>,
-    saga: &SagaEntry,
-    done: &LedgerRow,
-    saga_id: SagaId,
-) -> Result<bool, Failure> {
-    let at = StepKey { step: &done.step, key: &done.key };
-    let Some(step) = saga.steps.iter().find(|step| step.part().name == at.step) else {
-        return Err(unknown_step(at.step));
-    };
-    let done = transaction.stored_body(saga_id, done).await?;
-    match step.compensate(transaction.tx(), &done).await? {
-        AnyCompensated::Call(request) => {
-            transaction.add(saga_id, at, Entry::Compensating, None);
-            transaction.call(saga, saga_id, at, true, request);
-            Ok(false)
-        }
-        undone @ (AnyCompensated::With(_) | AnyCompensated::Silently) => {
-            record_compensated(transaction, saga_id, at, undone);
-            Ok(true)
-        }
-    }
-}
-
 /// The outcomes of the steps that took effect and are not compensated, the latest first; none while a call is out.
-fn left_to_compensate(
-    transaction: &Transaction<'_>,
-    saga: &SagaEntry,
-    saga_id: SagaId,
-) -> Vec<LedgerRow> {
-    let declared = |name: &str| transaction.engine.registry.declared(saga, name);
-    match left(transaction.ledger.rows(saga_id), declared) {
+fn left_to_compensate(work: &SagaWork<'_, '_>) -> Vec<LedgerRow> {
+    let declared = |name: &str| work.transaction.engine.registry.declared(work.saga, name);
+    match left(work.all_rows(), declared) {
         RemainingCompensations::Steps(rows) => rows.into_iter().cloned().collect(),
         RemainingCompensations::Call(_) => Vec::new(),
     }
 }
 
 pub(crate) fn record_compensated(
-    transaction: &mut Transaction<'_>,
-    saga_id: SagaId,
+    work: &mut SagaWork<'_, '_>,
     at: StepKey<'_>,
     compensated: AnyCompensated,
 ) {
     match compensated {
         AnyCompensated::With(event) => {
-            transaction.tell(saga_id, at, Entry::Compensated, event);
+            work.tell(at, Entry::Compensated, event);
         }
         AnyCompensated::Silently | AnyCompensated::Call(_) => {
-            transaction.add(saga_id, at, Entry::Compensated, None);
+            work.add(at, Entry::Compensated, None);
         }
     }
 }

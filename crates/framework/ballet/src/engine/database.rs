@@ -1,19 +1,14 @@
 //! The service's database: its connections, and whether it answers.
 
-use std::time::Duration;
-
 use ballet_amqp::Backoff;
 use ballet_store::database::probe::Probe;
 use ballet_store::database::renewal::Renewal;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use tokio::sync::watch;
 
+use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
-use crate::engine::stopping::stopped;
-
-/// The waits between two looks at a database that is away: the first, and the longest.
-const FIRST_LOOK: Duration = Duration::from_millis(100);
-const LONGEST_LOOK: Duration = Duration::from_secs(2);
+use crate::engine::stopping::waited;
 
 /// The connections of a service to its database. Lanes, requests and upkeep each have a pool of their
 /// own, so that none of them waits for the others' connections.
@@ -77,15 +72,19 @@ impl Database {
         if worked { self.probe.answers().await } else { self.probe.works().await }
     }
 
+    /// Asks it over a connection of upkeep.
+    pub(crate) async fn ask<T>(
+        &self,
+        ask: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, Failure> {
+        answered(async { ask(&mut *self.upkeep.acquire().await?).await }).await
+    }
+
     /// Returns when it answers again, or the service stops.
     pub(crate) async fn until_it_works(&self) {
-        let mut backoff = Backoff::new(FIRST_LOOK, LONGEST_LOOK);
+        let mut backoff = Backoff::DATABASE;
         let mut stopping = self.stopping.clone();
-        while !*stopping.borrow() {
-            tokio::select! {
-                () = tokio::time::sleep(backoff.wait()) => {}
-                () = stopped(&mut stopping) => return,
-            }
+        while waited(&mut stopping, backoff.wait()).await {
             if self.works().await {
                 self.answers();
                 return;

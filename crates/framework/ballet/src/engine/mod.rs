@@ -15,6 +15,7 @@ pub(crate) mod handlers;
 pub(crate) mod refusal;
 pub(crate) mod registry;
 pub(crate) mod rollback;
+pub(crate) mod saga_work;
 pub(crate) mod shared_clock;
 pub(crate) mod stopping;
 pub(crate) mod transaction;

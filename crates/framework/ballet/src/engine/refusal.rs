@@ -6,6 +6,7 @@
 
 use ballet_core::StepPart;
 
+use crate::declare::erased::outcome::AnyOutcome;
 use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
 use crate::engine::transaction::Transaction;
@@ -37,6 +38,18 @@ pub(crate) async fn before(
     }
     let scope = &transaction.scope;
     Ok(Some(BeforeStep { emitted: scope.emitted.len(), hurried: scope.hurried }))
+}
+
+/// Takes back what a step has left that has refused.
+pub(crate) async fn after(
+    transaction: &mut Transaction<'_>,
+    before: Option<BeforeStep>,
+    outcome: &AnyOutcome,
+) -> Result<(), Failure> {
+    match (before, outcome) {
+        (Some(before), AnyOutcome::Refused(_)) => take_back(transaction, &before).await.map(drop),
+        _ => Ok(()),
+    }
 }
 
 /// Takes back what was written and published since. Returns false if there was nothing, or if the batch runs again.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use ballet_core::own_handlers::{ABORT, ABORT_ON_DEADLINE, ABORT_ON_REFUSAL, COPY, SHARE, UNDO};
+use ballet_core::own_handlers::{ABORT, COPY, SHARE, UNDO};
 use ballet_core::{
     AnyEvent, EventType, KnownEvents, Reason, Runs, StepKind, StepPart, Unacceptable,
     is_tombstone_of,
@@ -16,8 +16,8 @@ use ballet_store::ledger::standing::StepDeclaration;
 use jiff::SignedDuration;
 
 use crate::declare::erased::call::CallHandlers;
-use crate::declare::erased::entities::AnyFeed;
-use crate::declare::erased::others::{AnyKeyedCompensation, AnyProjection, AnyRefusal};
+use crate::declare::erased::entities::Feed;
+use crate::declare::erased::others::{AbortCause, AnyProjection, KeyedCompensation};
 use crate::declare::erased::step::{AnyStep, Handlers};
 use crate::declare::participant::participant::Participant;
 use crate::declare::participant::saga_entry::SagaEntry;
@@ -31,16 +31,14 @@ pub(crate) enum Handler {
     Step { saga: Arc<SagaEntry>, step: Arc<AnyStep>, place: usize },
     /// It aborts the saga.
     Abort { saga: Arc<SagaEntry> },
-    /// It is a refusal, and this service, the owner, aborts the saga.
-    Refusal { saga: Arc<SagaEntry>, refusal: Arc<dyn AnyRefusal> },
-    /// The saga's deadline has passed, and this service, the owner, aborts it unless it is decided.
-    Deadline { saga: Arc<SagaEntry>, passed: Arc<dyn AnyRefusal> },
+    /// It is a refusal, or the saga's deadline has passed, and this service, the owner, aborts it unless it is decided.
+    AbortCause { saga: Arc<SagaEntry>, cause: Arc<AbortCause> },
     /// It compensates one repetition of a step.
-    KeyedCompensation { saga: Arc<SagaEntry>, undo: Arc<dyn AnyKeyedCompensation> },
+    KeyedCompensation { saga: Arc<SagaEntry>, undo: Arc<KeyedCompensation> },
     /// A projection follows it.
     Projection(Arc<dyn AnyProjection>),
     /// It carries entities that this service copies.
-    Copy(Arc<dyn AnyFeed>),
+    Copy(Feed),
     /// A reader asks for all entities of this name.
     Share(&'static str),
 }
@@ -51,8 +49,7 @@ impl Handler {
         match self {
             Self::Step { step, .. } => step.part().name,
             Self::Abort { .. } => ABORT,
-            Self::Refusal { .. } => ABORT_ON_REFUSAL,
-            Self::Deadline { .. } => ABORT_ON_DEADLINE,
+            Self::AbortCause { cause, .. } => cause.handler,
             Self::KeyedCompensation { .. } => UNDO,
             Self::Projection(projection) => projection.name(),
             Self::Copy(_) => COPY,
@@ -65,8 +62,7 @@ impl Handler {
             Self::Step { step, .. } => step.retry(),
             Self::Projection(projection) => projection.retry(),
             Self::Abort { .. }
-            | Self::Refusal { .. }
-            | Self::Deadline { .. }
+            | Self::AbortCause { .. }
             | Self::KeyedCompensation { .. }
             | Self::Copy(_)
             | Self::Share(_) => Retry::DEFAULT,
@@ -82,11 +78,10 @@ impl Handler {
                 serde_json::from_slice::<serde::de::IgnoredAny>(body)
                     .map(|_| Box::new(()) as AnyEvent)
             }
-            Self::Refusal { refusal, .. } => refusal.decode(body),
-            Self::Deadline { passed, .. } => passed.decode(body),
-            Self::KeyedCompensation { undo, .. } => undo.decode(body),
+            Self::AbortCause { cause, .. } => (cause.decode)(body),
+            Self::KeyedCompensation { undo, .. } => (undo.decode)(body),
             Self::Projection(projection) => projection.decode(body),
-            Self::Copy(feed) => feed.decode(body),
+            Self::Copy(feed) => (feed.decode)(body),
         }
     }
 
@@ -97,15 +92,8 @@ impl Handler {
     /// The step that it triggers without joining other events.
     pub(crate) fn step_of_one(&self) -> Option<&Arc<AnyStep>> {
         match self {
-            Self::Step { step, .. } if step.part().on.len() == 1 => Some(step),
-            Self::Step { .. }
-            | Self::Abort { .. }
-            | Self::Refusal { .. }
-            | Self::Deadline { .. }
-            | Self::KeyedCompensation { .. }
-            | Self::Projection(_)
-            | Self::Copy(_)
-            | Self::Share(_) => None,
+            Self::Step { step, .. } => Some(step).filter(|step| step.part().on.len() == 1),
+            _ => None,
         }
     }
 
@@ -117,12 +105,7 @@ impl Handler {
                 let mut steps = saga.steps.iter();
                 steps.all(|step| !step.part().kind.can_be_compensated() || step.is_bulk())
             }
-            Self::Refusal { .. }
-            | Self::Deadline { .. }
-            | Self::KeyedCompensation { .. }
-            | Self::Projection(_)
-            | Self::Copy(_)
-            | Self::Share(_) => false,
+            _ => false,
         }
     }
 
@@ -131,12 +114,7 @@ impl Handler {
         match self {
             Self::Step { step, .. } => step.is_bulk(),
             Self::Abort { saga } => saga.steps.iter().any(|step| step.is_bulk()),
-            Self::Refusal { .. }
-            | Self::Deadline { .. }
-            | Self::KeyedCompensation { .. }
-            | Self::Projection(_)
-            | Self::Copy(_)
-            | Self::Share(_) => false,
+            _ => false,
         }
     }
 }
@@ -173,15 +151,13 @@ impl HandledEvent {
 
     /// Whether it leads to compensations: here, or everywhere if this service aborts on it.
     pub(crate) fn compensates(&self) -> bool {
-        let undoes = |handler: &Handler| match handler {
-            Handler::Abort { .. }
-            | Handler::Refusal { .. }
-            | Handler::Deadline { .. }
-            | Handler::KeyedCompensation { .. } => true,
-            Handler::Step { .. }
-            | Handler::Projection(_)
-            | Handler::Copy(_)
-            | Handler::Share(_) => false,
+        let undoes = |handler: &Handler| {
+            matches!(
+                handler,
+                Handler::Abort { .. }
+                    | Handler::AbortCause { .. }
+                    | Handler::KeyedCompensation { .. }
+            )
         };
         self.handlers.iter().any(undoes)
     }
@@ -243,17 +219,14 @@ impl Registry {
                     add(*event, Handler::Step { saga, step, place });
                 }
             }
-            for refusal in &saga.refusals {
-                let (saga, refusal) = (Arc::clone(saga), Arc::clone(refusal));
-                add(refusal.event_type(), Handler::Refusal { saga, refusal });
-            }
-            if let Some(deadline) = &saga.deadline {
-                let (saga, passed) = (Arc::clone(saga), Arc::clone(&deadline.abort_event));
-                add(deadline.part.passed, Handler::Deadline { saga, passed });
+            let deadline = saga.deadline.iter().map(|deadline| &deadline.abort_cause);
+            for cause in saga.refusals.iter().chain(deadline) {
+                let (saga, cause) = (Arc::clone(saga), Arc::clone(cause));
+                add(cause.event_type, Handler::AbortCause { saga, cause });
             }
             for undo in &saga.keyed_compensations {
                 let (saga, undo) = (Arc::clone(saga), Arc::clone(undo));
-                add(undo.event_type(), Handler::KeyedCompensation { saga, undo });
+                add(undo.event_type, Handler::KeyedCompensation { saga, undo });
             }
             if saga.owner.is_none()
                 && let Some(abort) = saga.abort
@@ -265,7 +238,7 @@ impl Registry {
             add(projection.event_type(), Handler::Projection(Arc::clone(projection)));
         }
         for feed in participant.copies.iter().flat_map(|copy| &copy.feeds) {
-            add(feed.event_type(), Handler::Copy(Arc::clone(feed)));
+            add(feed.event_type, Handler::Copy(*feed));
         }
         for share in &participant.shares {
             for request in &share.part.requests {
@@ -315,7 +288,7 @@ impl Registry {
         let (saga, step) = self.step(name)?;
         match &step.handlers {
             Handlers::Call(call) => Some((saga, call)),
-            Handlers::Local(_) | Handlers::Bulk(_) => None,
+            Handlers::Local(_) => None,
         }
     }
 

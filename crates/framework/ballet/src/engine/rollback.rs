@@ -1,13 +1,13 @@
 //! Why a batch or a run rolled back, and which message made it fail.
 
-use ballet_core::Reason;
+use ballet_core::{Reason, SagaId};
 
 use crate::declare::handler::failure::Failure;
 
 /// Why a batch rolled back.
 #[derive(Debug)]
 pub(crate) struct BatchFailure {
-    /// The index of the message whose handler failed; `None` if no single one is known.
+    /// Which of the works failed, counted in the order in which they come back; `None` if no single one is known.
     pub(crate) poison: Option<usize>,
     /// The handler that failed.
     pub(crate) handler: Option<&'static str>,
@@ -25,6 +25,11 @@ impl BatchFailure {
 
     pub(crate) fn of_step(step: &'static str, failure: Failure) -> Self {
         Self { handler: Some(step), ..failure.into() }
+    }
+
+    /// The failure of works that come back behind this many others.
+    pub(crate) fn after(self, others: usize) -> Self {
+        Self { poison: self.poison.map(|at| at + others), ..self }
     }
 
     pub(crate) fn of_commit(failure: Failure) -> Self {
@@ -70,27 +75,20 @@ impl From<Failure> for BatchFailure {
     }
 }
 
-/// Why a run failed, and by which of its items, if that is known.
+/// Why a run failed, and in which of its sagas, if that is known. Each is there once.
 pub(crate) struct RunFailure {
-    item: Option<usize>,
-    failure: Failure,
+    pub(crate) saga_id: Option<SagaId>,
+    pub(crate) failure: Failure,
 }
 
 impl RunFailure {
-    pub(crate) fn of(item: usize, failure: Failure) -> Self {
-        Self { item: Some(item), failure }
-    }
-
-    pub(crate) fn in_batch(self, run: &[usize], handler: Option<&'static str>) -> BatchFailure {
-        // With one item there is only one candidate.
-        let item = self.item.or((run.len() == 1).then_some(0));
-        let poison = item.map(|item| run[item]);
-        BatchFailure { poison, handler, ..self.failure.into() }
+    pub(crate) fn of(saga_id: SagaId, failure: Failure) -> Self {
+        Self { saga_id: Some(saga_id), failure }
     }
 }
 
 impl<F: Into<Failure>> From<F> for RunFailure {
     fn from(failure: F) -> Self {
-        Self { item: None, failure: failure.into() }
+        Self { saga_id: None, failure: failure.into() }
     }
 }

@@ -5,23 +5,19 @@
 use std::sync::Arc;
 
 use ballet_core::{MessageId, SagaId};
-use ballet_store::calls::key::{CallKey, CallPurpose};
 use ballet_store::calls::stored::NewCall;
 use ballet_store::copies::copy_writes::CopyWrites;
 use ballet_store::database::connection::begin;
 use ballet_store::deadlines::Deadlines;
 use ballet_store::inbox::messages as inbox;
 use ballet_store::inbox::messages::{NewMessage, ReceiveResult};
-use ballet_store::ledger::entry::{Entry, StepKey};
-use ballet_store::ledger::event::EncodedEvent;
-use ballet_store::ledger::rows::{Ledger, LedgerRow, NewRow};
+use ballet_store::ledger::rows::Ledger;
 use ballet_store::trace::Trace;
 use sqlx::{Connection, PgConnection, Postgres};
 
 use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
 use crate::declare::handler::tx::{Scope, Tx};
-use crate::declare::participant::saga_entry::SagaEntry;
 use crate::engine::engine::Engine;
 use crate::outgoing::spans::Span;
 
@@ -113,117 +109,6 @@ impl<'db> Transaction<'db> {
     /// The connection and the ledger side by side.
     pub(crate) fn db_and_ledger(&mut self) -> (&mut PgConnection, &mut Ledger) {
         (&mut self.db, &mut self.ledger)
-    }
-
-    pub(crate) fn add(
-        &mut self,
-        saga_id: SagaId,
-        at: StepKey<'_>,
-        entry: Entry,
-        event: Option<EncodedEvent>,
-    ) {
-        self.add_row(saga_id, at, entry, "", event, None);
-    }
-
-    /// Emits an event, and records it as the outcome under its message id.
-    pub(crate) fn tell(
-        &mut self,
-        saga_id: SagaId,
-        at: StepKey<'_>,
-        entry: Entry,
-        event: EncodedEvent,
-    ) -> MessageId {
-        let id = self.scope.draw();
-        self.add_row(saga_id, at, entry, "", Some(event.clone()), Some(id));
-        self.scope.emit_as(id, event);
-        id
-    }
-
-    pub(crate) fn add_row(
-        &mut self,
-        saga_id: SagaId,
-        at: StepKey<'_>,
-        entry: Entry,
-        arrived: &str,
-        event: Option<EncodedEvent>,
-        emitted: Option<MessageId>,
-    ) {
-        let (StepKey { step, key }, cause) = (at, self.scope.cause);
-        self.ledger.add(saga_id, NewRow { step, key, entry, arrived, event, emitted, cause });
-    }
-
-    /// The rows of one saga. Another saga may have the same id.
-    pub(crate) fn rows_of<'a>(
-        &'a self,
-        saga: &'a SagaEntry,
-        saga_id: SagaId,
-    ) -> impl Iterator<Item = &'a LedgerRow> {
-        let rows = self.ledger.rows(saga_id).iter();
-        rows.filter(|row| self.engine.registry.is_of(saga, row))
-    }
-
-    /// Whether the saga is aborted. Its tombstone has no step and covers all of them.
-    pub(crate) fn is_aborted(&self, saga: &SagaEntry, saga_id: SagaId) -> bool {
-        let mut aborted =
-            self.ledger.rows(saga_id).iter().filter(|row| row.entry == Entry::Aborted);
-        aborted.any(|row| row.step.is_empty() && self.engine.registry.is_of(saga, row))
-    }
-
-    /// Whether one repetition of a step, or the whole saga, is to be undone.
-    pub(crate) fn is_taken_back(&self, saga: &SagaEntry, saga_id: SagaId, at: StepKey<'_>) -> bool {
-        let of_key = |row: &LedgerRow| row.step == at.step && row.key == at.key;
-        self.ledger.rows(saga_id).iter().any(|row| row.entry == Entry::Aborted && of_key(row))
-            || self.is_aborted(saga, saga_id)
-    }
-
-    /// Requests a call, whose row in the ledger has been added.
-    pub(crate) fn call(
-        &mut self,
-        saga: &SagaEntry,
-        saga_id: SagaId,
-        at: StepKey<'_>,
-        undo: bool,
-        request: String,
-    ) {
-        let entry = if undo { Entry::Compensating } else { Entry::Calling };
-        let purpose = CallPurpose {
-            service: self.engine.registry.service,
-            saga: saga.saga,
-            saga_id,
-            step: at.step,
-            step_key: at.key,
-            undo,
-            ordinal: self.ledger.count(saga_id, at, entry).saturating_sub(1),
-        };
-        self.calls.push(NewCall {
-            key: CallKey::of(purpose),
-            saga_id,
-            step: at.step.to_owned(),
-            step_key: at.key.to_owned(),
-            undo,
-            request,
-            cause: self.scope.cause,
-            trace: self.scope.trace.clone(),
-            asked_since: self.scope.now,
-            attempts: 0,
-            is_repeated: false,
-            is_stored: false,
-            given: None,
-        });
-    }
-
-    pub(crate) async fn stored_body(
-        &mut self,
-        saga_id: SagaId,
-        row: &LedgerRow,
-    ) -> Result<String, Failure> {
-        let (db, ledger) = self.db_and_ledger();
-        ledger.body(db, saga_id, row).await?.ok_or_else(|| {
-            let (entry, step) = (row.entry.as_str(), &row.step);
-            Failure::permanent(format!(
-                "the ledger has no event for {entry} {step} of saga {saga_id}"
-            ))
-        })
     }
 
     /// Sets the saga, the cause and the trace of the following work.

@@ -34,8 +34,6 @@ pub(crate) struct HealthParts {
     pub(crate) database: watch::Receiver<bool>,
     /// Why it refuses to work, if it is there.
     pub(crate) refusal: Refusal,
-    /// The reason why the service cannot work although the database answers, if there is one.
-    pub(crate) hindered: watch::Receiver<Option<(Cause, String)>>,
     pub(crate) consume: watch::Receiver<ConnectionState>,
     pub(crate) publish: watch::Receiver<ConnectionState>,
     /// Why events wait at the publisher, if any do.
@@ -43,6 +41,16 @@ pub(crate) struct HealthParts {
     /// The connection of telemetry that is published, and why some of it waits, if there is such.
     pub(crate) publish_telemetry:
         Option<(watch::Receiver<ConnectionState>, watch::Receiver<Option<String>>)>,
+    pub(crate) tasks: TaskStates,
+    pub(crate) shared_clock: Arc<SharedClock>,
+    pub(crate) wrong_statements: Arc<WrongStatements>,
+}
+
+/// The states of the tasks beside the lanes.
+#[derive(Debug)]
+pub(crate) struct TaskStates {
+    /// The reason why the service cannot work although the database answers, if there is one.
+    pub(crate) hindered: watch::Receiver<Option<(Cause, String)>>,
     /// How the outbox is.
     pub(crate) outbox: watch::Receiver<String>,
     pub(crate) bindings: watch::Receiver<Bindings>,
@@ -52,8 +60,6 @@ pub(crate) struct HealthParts {
     pub(crate) progress: MessageProgress,
     /// The readers of telemetry, if there are any.
     pub(crate) readers: Option<Arc<ReaderStates>>,
-    pub(crate) shared_clock: Arc<SharedClock>,
-    pub(crate) wrong_statements: Arc<WrongStatements>,
 }
 
 #[derive(Debug, Serialize)]
@@ -132,13 +138,13 @@ impl Health {
             };
         };
         let (consume, publish) = (parts.consume.borrow().clone(), parts.publish.borrow().clone());
-        let (answers, hindered) = (*parts.database.borrow(), parts.hindered.borrow().clone());
-        let bindings = parts.bindings.borrow().clone();
-        let queues = parts.queues.borrow().clone();
+        let tasks = &parts.tasks;
+        let (answers, hindered) = (*parts.database.borrow(), tasks.hindered.borrow().clone());
+        let (bindings, queues) = (tasks.bindings.borrow().clone(), tasks.queues.borrow().clone());
         let held = parts.held.borrow().clone();
-        let stands_still = parts.progress.stands_still();
+        let stands_still = tasks.progress.stands_still();
         let fails = parts.wrong_statements.said();
-        let reading = parts.readers.as_ref().map(|readers| readers.stands_still());
+        let reading = tasks.readers.as_ref().map(|readers| readers.stands_still());
         let mut reasons: Vec<(Cause, String)> = Vec::new();
         if let Some(hindered) = hindered {
             reasons.push(hindered);
@@ -182,13 +188,13 @@ impl Health {
             database,
             consume: connection(&consume).1,
             publish: publish_word,
-            outbox: parts.outbox.borrow().clone(),
+            outbox: tasks.outbox.borrow().clone(),
             bindings: bindings.to_string(),
             queues: queues.to_string(),
             messages: stands_still.unwrap_or_else(|| "ok".to_owned()),
             handlers: fails.unwrap_or_else(|| "ok".to_owned()),
             clock: parts.shared_clock.doubt().unwrap_or_else(|| "ok".to_owned()),
-            copies: parts.copies.as_ref().map(|copies| copies.borrow().clone()),
+            copies: tasks.copies.as_ref().map(|copies| copies.borrow().clone()),
             telemetry: reading.map(|stands| stands.unwrap_or_else(|| "ok".to_owned())),
             publish_telemetry: parts.publish_telemetry.as_ref().map(|(state, held)| {
                 match (&*state.borrow(), &*held.borrow()) {

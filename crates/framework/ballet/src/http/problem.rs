@@ -223,58 +223,42 @@ impl IntoResponse for Problem {
 
 impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
-        let cause = Some(FailureCause(Arc::new(failure.to_string())));
-        match failure.kind() {
-            FailureKind::ConnectionLost if failure.is_in_doubt() => {
-                let problem = Self::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "the service lost its database while it committed, so nobody knows whether this \
-                     took effect: read the thing back before you try again",
-                );
-                Self { cause, ..problem.in_doubt() }
-            }
-            FailureKind::ConnectionLost | FailureKind::Conflict => {
-                let problem = Self::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "the service cannot reach its database, is busy, or was interrupted, and \
-                     committed nothing: try again",
-                );
-                Self {
-                    outdated: failure.is_stale_statement().then_some(OutdatedStatement),
-                    cause,
-                    ..problem
-                }
-            }
+        let (status, detail) = match failure.kind() {
+            FailureKind::ConnectionLost if failure.is_in_doubt() => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the service lost its database while it committed, so nobody knows whether this \
+                 took effect: read the thing back before you try again",
+            ),
+            FailureKind::ConnectionLost | FailureKind::Conflict => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the service cannot reach its database, is busy, or was interrupted, and \
+                 committed nothing: try again",
+            ),
             FailureKind::NotYet => {
-                let why = "the service cannot do this yet: try again later";
-                Self { cause, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, why) }
+                (StatusCode::SERVICE_UNAVAILABLE, "the service cannot do this yet: try again later")
             }
+            // Internal errors are for the log, not for the caller.
             FailureKind::Transient | FailureKind::Permanent => {
-                // Internal errors are for the log, not for the caller.
-                let why = "the service failed; its log says why";
-                Self { cause, ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, why) }
+                (StatusCode::INTERNAL_SERVER_ERROR, "the service failed; its log says why")
             }
-        }
+        };
+        let outdated = failure.is_stale_statement().then_some(OutdatedStatement);
+        let problem = Self::new(status, detail).because(failure.to_string());
+        Self { in_doubt: failure.is_in_doubt(), outdated, ..problem }
     }
 }
 
 impl From<TelemetryError> for Problem {
     /// Telemetry may be sent again at any time: its readers count what comes twice once.
     fn from(error: TelemetryError) -> Self {
-        let cause = Some(FailureCause(Arc::new(format!("{error:?}"))));
-        match error {
-            TelemetryError::Unpublishable(_) => {
-                let problem = Self::new(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "the service could not record this, and cannot when it is sent again",
-                );
-                Self { cause, ..problem }
-            }
-            other => {
-                let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, other.to_string());
-                Self { cause, ..problem.advise(Advice::TryAgain) }
-            }
-        }
+        let problem = match &error {
+            TelemetryError::Unpublishable(_) => Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the service could not record this, and cannot when it is sent again",
+            ),
+            other => Self::new(StatusCode::SERVICE_UNAVAILABLE, other.to_string()).try_again(),
+        };
+        problem.because(format!("{error:?}"))
     }
 }
 

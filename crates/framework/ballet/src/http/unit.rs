@@ -20,6 +20,7 @@ use crate::engine::age::{too_early_to_begin, too_old_to_begin, why_forgotten};
 use crate::engine::arrivals::{abort_as_owner, begun_before, originated};
 use crate::engine::commit::commit;
 use crate::engine::engine::Engine;
+use crate::engine::saga_work::SagaWork;
 use crate::engine::stopping::stopped;
 use crate::engine::transaction::Transaction;
 use crate::http::trace::{current, unit_left_open};
@@ -157,8 +158,9 @@ impl Unit {
                 saga.begins
             )));
         }
-        if self.transaction.rows_of(saga, saga_id).next().is_some() {
-            return Err(begun_before(saga, saga_id));
+        let work = SagaWork::new(&mut self.transaction, saga, saga_id);
+        if work.rows().next().is_some() {
+            return Err(begun_before(&work));
         }
         let (limits, now) = (&engine.limits, self.transaction.scope.now);
         let wrong_time = too_old_to_begin(limits, saga.deadline(), saga_id, now)
@@ -173,7 +175,7 @@ impl Unit {
             return Err(Failure::permanent(why));
         }
         let event = encoded(&event)?;
-        originated(&mut self.transaction, saga, saga_id, origin.name, event);
+        originated(&mut SagaWork::new(&mut self.transaction, saga, saga_id), origin.name, event);
         Ok(())
     }
 
@@ -195,7 +197,8 @@ impl Unit {
             )));
         };
         let abort_event = encoded(&abort_event)?;
-        abort_as_owner(&mut self.transaction, saga, saga_id, abort_event).await
+        let work = &mut SagaWork::new(&mut self.transaction, saga, saga_id);
+        abort_as_owner(work, abort_event).await
     }
 
     /// Makes the open call with this key due, once this transaction commits: the other side says that

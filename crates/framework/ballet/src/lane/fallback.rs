@@ -4,60 +4,36 @@ use std::sync::Arc;
 
 use ballet_core::{Reason, Unacceptable};
 
-use crate::declare::handler::failure::FailureKind;
+use crate::declare::handler::database_wait::answered;
+use crate::declare::handler::failure::{Failure, FailureKind};
 use crate::declare::step::retry::Delay;
+use crate::engine::age::forgotten;
 use crate::engine::caller::ask_again;
+use crate::engine::commit::commit;
+use crate::engine::compensation::{self, check_held};
 use crate::engine::engine::Engine;
 use crate::engine::registry::Handler;
 use crate::engine::rollback::BatchFailure;
+use crate::engine::saga_work::SagaWork;
+use crate::engine::transaction::Transaction;
 use crate::lane::batch::batch::make_partitions;
-use crate::lane::batch::dispatch::entomb;
 use crate::lane::dead_letters::dead_letter::{self, OriginalMessage, RetryWait};
 use crate::lane::message::message::{LaneMessage, LaneWork};
 use crate::lane::part::pause;
 
-/// Puts messages off, or sets them aside, when the immediate attempts are used up.
-pub(super) async fn later_or_never(
+/// Puts works off, or sets them aside, when the immediate attempts are used up. `in_conflict` with another transaction,
+/// or if it lost its server several times, a message is tried again for about an hour. Then it has failed like any other.
+pub(super) async fn leave(
     engine: &Arc<Engine>,
     works: Vec<LaneWork>,
     failed: &BatchFailure,
     attempts: u32,
+    in_conflict: bool,
 ) {
-    // The handlers of a message commit together: if one failed, none compensated anything.
-    let compensates = works.iter().any(LaneWork::compensates);
-    let permanent = failed.failure.kind() == FailureKind::Permanent;
-    if compensates && !permanent {
-        // A compensation is never given up silently.
-        return later(engine, works, failed, attempts).await;
-    }
     for work in works {
         match work {
             LaneWork::Message(message) => {
-                let delivery = &message.delivery;
-                let (reason, wait) = match failed.failure.kind() {
-                    FailureKind::Permanent => (failed.reason.unwrap_or(Reason::Permanent), None),
-                    FailureKind::NotYet => {
-                        let delay = Delay::for_an_hour(dead_letter::other_waits(delivery));
-                        (Reason::NotYet, delay.map(RetryWait::Other))
-                    }
-                    _ => {
-                        let retry = message.known.retry(failed.handler);
-                        let delay = retry.after(dead_letter::failed_waits(delivery));
-                        (Reason::Failed, delay.map(RetryWait::AfterFailure))
-                    }
-                };
-                match wait {
-                    Some(wait) => put_off(engine, *message, failed, wait, attempts),
-                    None => {
-                        if needs_tombstone(&message, failed) {
-                            leave_tombstone(engine, &message).await;
-                        }
-                        let why = Unacceptable::new(reason, failed.failure.to_string());
-                        end_span(engine, &message, Err(&why.detail));
-                        let original = original(*message);
-                        dead_letter::set_aside(engine, original, why, failed.handler, attempts);
-                    }
-                }
+                leave_message(engine, *message, failed, attempts, in_conflict).await;
             }
             // A call is never given up: its answer is asked for again under the same key.
             LaneWork::Answer(answer) => ask_again(engine, *answer, &failed.failure),
@@ -65,64 +41,61 @@ pub(super) async fn later_or_never(
     }
 }
 
-/// Tries work that is in conflict with another transaction, or lost its server several times, again later, for
-/// about an hour. Then it has failed like any other.
-pub(super) async fn after_conflict(
-    engine: &Arc<Engine>,
-    works: Vec<LaneWork>,
-    failed: &BatchFailure,
-    attempts: u32,
-) {
-    // A missing partition is made, so that conflict ends.
-    let may_end = |work: &LaneWork| match work {
-        LaneWork::Message(message) if !failed.failure.is_missing_partition() => {
-            Delay::for_an_hour(dead_letter::other_waits(&message.delivery)).is_some()
-        }
-        LaneWork::Message(_) | LaneWork::Answer(_) => true,
-    };
-    let (later_again, over) = works.into_iter().partition(may_end);
-    later(engine, later_again, failed, attempts).await;
-    later_or_never(engine, over, failed, attempts).await;
-}
-
-/// Tries again later, without end.
-async fn later(engine: &Arc<Engine>, works: Vec<LaneWork>, failed: &BatchFailure, attempts: u32) {
-    for work in works {
-        match work {
-            LaneWork::Message(message) => {
-                if needs_tombstone(&message, failed) {
-                    leave_tombstone(engine, &message).await;
-                }
-                let delay = Delay::endless(dead_letter::other_waits(&message.delivery));
-                put_off(engine, *message, failed, RetryWait::Other(delay), attempts);
-            }
-            LaneWork::Answer(answer) => ask_again(engine, *answer, &failed.failure),
-        }
-    }
-}
-
-fn put_off(
+async fn leave_message(
     engine: &Arc<Engine>,
     message: LaneMessage,
     failed: &BatchFailure,
-    wait: RetryWait,
     attempts: u32,
+    in_conflict: bool,
 ) {
-    let waits_for_another = failed.failure.kind() == FailureKind::NotYet;
-    let reason = if waits_for_another { Reason::NotYet } else { Reason::Failed };
+    if needs_tombstone(&message, failed) {
+        leave_tombstone(engine, &message).await;
+    }
+    let reason = match failed.failure.kind() {
+        FailureKind::Permanent => failed.reason.unwrap_or(Reason::Permanent),
+        FailureKind::NotYet => Reason::NotYet,
+        FailureKind::Transient | FailureKind::Conflict | FailureKind::ConnectionLost => {
+            Reason::Failed
+        }
+    };
     let why = Unacceptable::new(reason, failed.failure.to_string());
     end_span(engine, &message, Err(&why.detail));
+    let wait = wait(&message, failed, in_conflict);
     // A conflict comes before any handler. It is noted all the same: a restored service is told again
     // since the oldest message that it had not handled.
     let first = message.known.handlers.first().map(Handler::name);
-    let handler = failed.handler.or(first);
-    dead_letter::retry_later(engine, original(message), why, handler, wait, attempts);
-}
-
-fn original(message: LaneMessage) -> OriginalMessage {
     let span = message.span();
     let LaneMessage { delivery, receipt, .. } = message;
-    OriginalMessage { delivery, receipt, span }
+    let original = OriginalMessage { delivery, receipt, span };
+    match wait {
+        Some(wait) => {
+            let handler = failed.handler.or(first);
+            dead_letter::retry_later(engine, original, why, handler, wait, attempts);
+        }
+        None => dead_letter::set_aside(engine, original, why, failed.handler, attempts),
+    }
+}
+
+/// How long a message waits until it is tried again; `None` if it is not.
+fn wait(message: &LaneMessage, failed: &BatchFailure, in_conflict: bool) -> Option<RetryWait> {
+    let delivery = &message.delivery;
+    let others = dead_letter::other_waits(delivery);
+    let kind = failed.failure.kind();
+    if kind == FailureKind::Permanent {
+        return None;
+    }
+    // A compensation is never given up silently, and a missing partition is made, so that conflict ends.
+    let is_endless =
+        message.known.compensates() || (in_conflict && failed.failure.is_missing_partition());
+    if is_endless {
+        return Some(RetryWait::Other(Delay::endless(others)));
+    }
+    let for_an_hour = Delay::for_an_hour(others).map(RetryWait::Other);
+    if kind == FailureKind::NotYet || (in_conflict && for_an_hour.is_some()) {
+        return for_an_hour;
+    }
+    let retry = message.known.retry(failed.handler);
+    retry.after(dead_letter::failed_waits(delivery)).map(RetryWait::AfterFailure)
 }
 
 /// Ends a message's span. The spans of its copy, if there is one, are in the same trace.
@@ -160,4 +133,39 @@ async fn leave_tombstone(engine: &Arc<Engine>, message: &LaneMessage) {
         pause(4).await;
         engine.database.until_it_works().await;
     }
+}
+
+/// Commits the tombstones that an abort leaves, and nothing else of it.
+async fn entomb(
+    engine: &Arc<Engine>,
+    message: &LaneMessage,
+    may_be_forgotten: bool,
+) -> Result<(), Failure> {
+    let LaneMessage { envelope, known, .. } = message;
+    let Some(saga_id) = envelope.saga_id else { return Ok(()) };
+    let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
+    match check_held(&mut transaction).await {
+        // Steps that a restored database has forgotten are still to be done, so that they can be compensated.
+        Err(failure) if failure.kind() == FailureKind::NotYet => return Ok(()),
+        checked => checked?,
+    }
+    transaction.receive(&[saga_id], &[]).await?;
+    if may_be_forgotten {
+        let saga = std::iter::once(saga_id);
+        let now = transaction.scope.now;
+        let forgotten = forgotten(transaction.db(), &engine.limits, saga, now);
+        if answered(forgotten).await?.is_some() {
+            // There is no place for it any more, and nothing that it could keep from happening.
+            return Ok(());
+        }
+    }
+    // Nothing is emitted.
+    transaction.enter(Some(saga_id), Some(envelope.message_id), None);
+    for handler in &known.handlers {
+        if let Handler::Abort { saga } = handler {
+            let work = &mut SagaWork::new(&mut transaction, saga, saga_id);
+            compensation::entomb(work, message.encoded());
+        }
+    }
+    commit(transaction, &[]).await.map(drop)
 }

@@ -15,11 +15,12 @@ use crate::engine::engine::Engine;
 use crate::engine::rollback::{BatchFailure, NotCommitted};
 use crate::engine::stopping::stopped;
 use crate::lane::batch::batch;
-use crate::lane::batch::batch::LaneState;
-use crate::lane::fallback::{after_conflict, end_span, later_or_never};
+use crate::lane::batch::works::Committed;
+use crate::lane::fallback::leave;
 use crate::lane::message::message::LaneWork;
-use crate::lane::message::reused_ids;
 use crate::lane::part::{BatchPart, pause, split};
+use crate::lane::settle::settle;
+use crate::lane::state::LaneState;
 
 /// How often a batch in conflict with another transaction is tried as a whole before it is split,
 /// and a single message before it waits in a retry queue.
@@ -134,29 +135,36 @@ async fn process(engine: &Arc<Engine>, batch: Vec<LaneWork>, kept: &mut LaneStat
         }
         let (begun, hurried) = (Instant::now(), kept.is_hurried());
         // Boxed, since it holds the transaction of a whole batch.
-        let ran = Box::pin(batch::run(engine, &mut part.works, kept)).await;
+        let ran = Box::pin(batch::run(engine, std::mem::take(&mut part.works), kept)).await;
         let took = begun.elapsed();
         metrics::histogram!("ballet_transaction_seconds").record(took.as_secs_f64());
-        match ran {
-            Ok(rest) => {
+        let failed = match ran {
+            Ok(Committed { settled, rest }) => {
                 engine.database.answers();
                 engine.handlers.last_work.note();
-                settle(engine, part.works);
+                settle(engine, settled);
                 if !rest.is_empty() {
                     parts.push_front(BatchPart::new(rest));
                 }
+                continue;
             }
-            Err(NotCommitted::NotBegun(failure) | NotCommitted::ServerReplaced(failure)) => {
+            Err((failed, works)) => {
+                part.works = works;
+                failed
+            }
+        };
+        match failed {
+            NotCommitted::NotBegun(failure) | NotCommitted::ServerReplaced(failure) => {
                 until_it_works(engine, &mut part, &failure).await;
                 parts.push_front(part);
             }
-            Err(NotCommitted::RolledBack(failed))
+            NotCommitted::RolledBack(failed)
                 if failed.failure.is_lock_timeout() && (hurried || took >= LOCK_WAIT) =>
             {
                 kept.hurry();
                 go_on_without(engine, part, failed, &mut parts).await;
             }
-            Err(NotCommitted::RolledBack(failed)) => {
+            NotCommitted::RolledBack(failed) => {
                 let failed = part.blame(failed);
                 go_on(engine, part, failed, took, &mut parts).await;
             }
@@ -168,32 +176,24 @@ async fn process(engine: &Arc<Engine>, batch: Vec<LaneWork>, kept: &mut LaneStat
 /// Nobody knows when the lock will be free, and waiting in the lane holds up all that come later.
 async fn go_on_without(
     engine: &Arc<Engine>,
-    part: BatchPart,
+    mut part: BatchPart,
     failed: BatchFailure,
     parts: &mut VecDeque<BatchPart>,
 ) {
     metrics::counter!("ballet_conflicts_total").increment(1);
     let attempts = part.conflicts + 1;
     if part.is_single() {
-        return after_conflict(engine, part.works, &failed, attempts).await;
+        return leave(engine, part.works, &failed, attempts, true).await;
     }
-    metrics::counter!("ballet_splits_total").increment(1);
-    let mut works = part.works;
-    let rest: Vec<BatchPart> = match failed.poison.filter(|at| *at < works.len()) {
-        Some(at) => {
-            let after = works.split_off(at + 1);
-            after_conflict(engine, works.split_off(at), &failed, attempts).await;
-            [works, after]
-                .into_iter()
-                .filter(|works| !works.is_empty())
-                .map(BatchPart::new)
-                .collect()
-        }
-        None => split(BatchPart { works, ..part }, None),
+    let Some(at) = failed.poison.filter(|at| *at < part.works.len()) else {
+        return split(part, None, parts);
     };
-    for part in rest.into_iter().rev() {
-        parts.push_front(part);
-    }
+    metrics::counter!("ballet_splits_total").increment(1);
+    let after = part.works.split_off(at + 1);
+    let locked = part.works.split_off(at);
+    let others = [after, part.works].into_iter().filter(|works| !works.is_empty());
+    others.for_each(|works| parts.push_front(BatchPart::new(works)));
+    leave(engine, locked, &failed, attempts, true).await;
 }
 
 /// Decides what becomes of a part that rolled back.
@@ -204,12 +204,6 @@ async fn go_on(
     took: Duration,
     parts: &mut VecDeque<BatchPart>,
 ) {
-    let split_up = |part: BatchPart, parts: &mut VecDeque<BatchPart>| {
-        metrics::counter!("ballet_splits_total").increment(1);
-        for part in split(part, failed.poison).into_iter().rev() {
-            parts.push_front(part);
-        }
-    };
     if failed.failure.kind() == FailureKind::ConnectionLost {
         let is_stale = failed.failure.is_stale_statement();
         let is_down = !is_stale && !engine.database.probe.works().await;
@@ -221,12 +215,11 @@ async fn go_on(
         }
         if part.is_single() && losses >= LOSSES && is_down {
             let attempts = part.attempts;
-            return after_conflict(engine, part.works, &failed, attempts).await;
+            return leave(engine, part.works, &failed, attempts, true).await;
         }
         if losses < LOSSES || !part.is_single() {
             if !is_down {
-                let failure = &failed.failure;
-                let size = part.works.len();
+                let (size, failure) = (part.works.len(), &failed.failure);
                 part.span().in_scope(|| {
                     tracing::warn!(
                         losses,
@@ -239,7 +232,7 @@ async fn go_on(
                 pause(losses.min(LOSSES)).await;
             }
             if losses + 1 >= LOSSES && !part.is_single() {
-                split_up(part, parts);
+                split(part, failed.poison, parts);
             } else {
                 parts.push_front(part);
             }
@@ -251,24 +244,21 @@ async fn go_on(
             metrics::counter!("ballet_conflicts_total").increment(1);
             part.conflicts += 1;
             if part.is_single() && part.conflicts > CONFLICTS {
-                after_conflict(engine, part.works, &failed, part.conflicts).await;
+                leave(engine, part.works, &failed, part.conflicts, true).await;
             } else if part.is_single() {
                 pause(part.conflicts).await;
                 parts.push_back(part);
             } else if part.conflicts > CONFLICTS || took > LONG_WAIT {
-                split_up(part, parts);
+                split(part, failed.poison, parts);
             } else {
                 pause(part.conflicts).await;
                 parts.push_front(part);
             }
         }
         _ if !part.is_single() => {
-            tracing::debug!(
-                "a batch of {} runs again in parts: {}",
-                part.works.len(),
-                failed.failure
-            );
-            split_up(part, parts);
+            let (size, failure) = (part.works.len(), &failed.failure);
+            tracing::debug!("a batch of {size} runs again in parts: {failure}");
+            split(part, failed.poison, parts);
         }
         FailureKind::Transient | FailureKind::ConnectionLost
             if part.retry(&failed).again_at_once(part.attempts + 1) =>
@@ -276,13 +266,9 @@ async fn go_on(
             part.attempts += 1;
             metrics::counter!("ballet_failures_total", "then" => "again").increment(1);
             let (step, attempts) = (failed.handler, part.attempts_in_all());
+            let failure = &failed.failure;
             part.span().in_scope(|| {
-                tracing::warn!(
-                    step,
-                    attempts,
-                    "a handler failed; trying again: {}",
-                    failed.failure
-                );
+                tracing::warn!(step, attempts, "a handler failed; trying again: {failure}");
             });
             pause(part.attempts).await;
             parts.push_front(part);
@@ -291,7 +277,7 @@ async fn go_on(
         | FailureKind::ConnectionLost
         | FailureKind::Permanent
         | FailureKind::NotYet => {
-            later_or_never(engine, part.works, &failed, part.attempts + 1).await;
+            leave(engine, part.works, &failed, part.attempts + 1, false).await;
         }
     }
 }
@@ -304,31 +290,4 @@ async fn until_it_works(engine: &Engine, part: &mut BatchPart, failure: &Failure
     engine.database.is_away(failure);
     pause(waits).await;
     engine.database.until_it_works().await;
-}
-
-fn settle(engine: &Engine, works: Vec<LaneWork>) {
-    let now = engine.time.clock.now();
-    let ages = metrics::histogram!("ballet_publish_to_commit_seconds");
-    let mut newest = None;
-    for work in works {
-        match work {
-            LaneWork::Message(message) => {
-                if let Some(made) = message.made_at() {
-                    let age = now.duration_since(made).as_secs_f64().max(0.0);
-                    ages.record(age);
-                    newest = newest.max(Some(made));
-                }
-                let outcome = if message.is_duplicate { "duplicate" } else { "settled" };
-                if message.reuses_id {
-                    reused_ids::tell(&message);
-                }
-                end_span(engine, &message, Ok(outcome));
-                message.receipt.settle();
-            }
-            LaneWork::Answer(answer) => drop(answer),
-        }
-    }
-    if let Some(newest) = newest {
-        engine.handlers.last_work.handled(newest);
-    }
 }

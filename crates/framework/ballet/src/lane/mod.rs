@@ -8,3 +8,5 @@ pub(crate) mod intake;
 pub(crate) mod lane;
 pub(crate) mod message;
 pub(crate) mod part;
+pub(crate) mod settle;
+pub(crate) mod state;

@@ -1,6 +1,6 @@
 //! The parts of a batch that rolled back: each is tried on its own.
 
-use std::time::Duration;
+use std::collections::VecDeque;
 
 use ballet_amqp::Backoff;
 
@@ -11,11 +11,9 @@ use crate::engine::rollback::BatchFailure;
 use crate::lane::dead_letters::dead_letter::earlier_attempts;
 use crate::lane::message::message::LaneWork;
 
-/// How long a lane pauses before it tries again.
-const PAUSES: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-
+/// Waits before a lane tries again.
 pub(crate) async fn pause(failures: u32) {
-    tokio::time::sleep(PAUSES.after(failures)).await;
+    tokio::time::sleep(Backoff::WORK.after(failures)).await;
 }
 
 /// A part of a batch that is tried on its own.
@@ -84,21 +82,18 @@ impl BatchPart {
 }
 
 /// Splits into the messages before the poison, the poison, and those after it; into halves if no
-/// poison is known. One of them may be to blame for what seemed to be the database's fault.
-pub(crate) fn split(part: BatchPart, poison: Option<usize>) -> Vec<BatchPart> {
+/// poison is known. They come next. One of them may be to blame for what seemed to be the database's fault.
+pub(crate) fn split(part: BatchPart, poison: Option<usize>, parts: &mut VecDeque<BatchPart>) {
+    metrics::counter!("ballet_splits_total").increment(1);
     let BatchPart { mut works, losses, .. } = part;
-    let mut parts = Vec::with_capacity(3);
-    match poison {
-        Some(at) if at < works.len() => {
-            let after = works.split_off(at + 1);
-            let alone = works.split_off(at);
-            parts.extend([works, alone, after]);
-        }
-        Some(_) | None => {
-            let second = works.split_off(works.len() / 2);
-            parts.extend([works, second]);
+    let places = match poison.filter(|at| *at < works.len()) {
+        Some(at) => vec![at + 1, at, 0],
+        None => vec![works.len() / 2, 0],
+    };
+    for place in places {
+        let works = works.split_off(place);
+        if !works.is_empty() {
+            parts.push_front(BatchPart { losses, ..BatchPart::new(works) });
         }
     }
-    parts.retain(|works| !works.is_empty());
-    parts.into_iter().map(|works| BatchPart { losses, ..BatchPart::new(works) }).collect()
 }

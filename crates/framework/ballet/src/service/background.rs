@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::{Broker, ConsumerHandle};
-use ballet_core::{Cause, Part};
 use tokio::sync::watch;
-use tokio::time::sleep;
 
-use crate::declare::participant::copies::{CopyEntry, ShareEntry};
-use crate::declare::telemetry::{AnyFollower, AnyReader};
+use crate::declare::participant::participant::Participant;
+use crate::declare::telemetry::AnyFollower;
 use crate::engine::engine::Engine;
-use crate::engine::stopping::stopped;
+use crate::engine::stopping::waited;
+use crate::http::health::TaskStates;
+use crate::service::settings::settings::Settings;
 use crate::service::tasks::Tasks;
 use crate::telemetry::reading::follow::StreamFollower;
 use crate::telemetry::reading::follow_lag::{FollowLag, FollowProgress};
@@ -27,7 +27,6 @@ use crate::upkeep::database::hindrances;
 use crate::upkeep::database::partitions;
 use crate::upkeep::database::pausing;
 use crate::upkeep::outbox::marks;
-use crate::upkeep::outbox::outbox::Outbox;
 use crate::upkeep::outbox::sweeper;
 use crate::upkeep::outbox::turns;
 use crate::upkeep::outbox::unsent_copies;
@@ -40,172 +39,154 @@ use crate::upkeep::sagas::stuck_count;
 /// After this time the next task has its turn to begin: about as long as a first look at the database takes.
 const TURN: Duration = Duration::from_millis(25);
 
-/// The parts of a service that tasks beside the lanes look after.
-pub(super) struct BackgroundParts {
-    pub(super) engine: Arc<Engine>,
-    pub(super) consumer: Arc<ConsumerHandle>,
-    pub(super) broker: Arc<dyn Broker>,
-    pub(super) part: Part,
-    pub(super) shares: Vec<ShareEntry>,
-    pub(super) copies: Vec<CopyEntry>,
-    pub(super) readers: Vec<Arc<dyn AnyReader>>,
-    pub(super) followers: Vec<Arc<dyn AnyFollower>>,
-    /// The most messages of telemetry that are read in one transaction.
-    pub(super) telemetry_batch: u16,
-    /// How many entities are published anew in a second.
-    pub(super) republish_rate: u32,
-}
+/// Starts what runs beside the lanes. Returns the states of these tasks, as readiness reads them.
+pub(super) fn spawn(
+    work: &mut Tasks,
+    engine: &Arc<Engine>,
+    consumer: &Arc<ConsumerHandle>,
+    broker: Arc<dyn Broker>,
+    participant: &Participant,
+    settings: &Settings,
+) -> TaskStates {
+    let readers = spawn_readers(work, engine, &broker, participant, settings.telemetry_batch);
+    let part = participant.part();
+    let (database, relay) = (&engine.database, &engine.relay);
+    let pool = || database.upkeep.clone();
+    let stopping = || engine.stopping.clone();
+    let mut in_turn = InTurn { pause: Duration::ZERO, stopping: stopping() };
 
-/// The states of these tasks, as readiness reads them.
-pub(super) struct TaskStates {
-    pub(super) hindered: watch::Receiver<Option<(Cause, String)>>,
-    pub(super) outbox: watch::Receiver<String>,
-    pub(super) bindings: watch::Receiver<Bindings>,
-    pub(super) queues: watch::Receiver<DeclaredQueues>,
-    /// None if there are no copies.
-    pub(super) copies: Option<watch::Receiver<String>>,
-    pub(super) progress: MessageProgress,
-    /// None if the service reads no telemetry.
-    pub(super) readers: Option<Arc<ReaderStates>>,
-}
+    let followed = all_are_followed(readers.clone());
+    let (checked, pauses) = (Arc::clone(database), Arc::clone(consumer));
+    let pausing = pausing::run(checked, pauses, followed, stopping());
+    work.spawn("the database check", pausing);
+    let shared = Arc::clone(&engine.time.shared);
+    work.spawn("the watch over the clock", clock::follow(pool(), shared, stopping()));
+    let (hindered_told, hindered) = watch::channel(None);
+    let watch = hindrances::watch(Arc::clone(database), hindered_told, stopping());
+    // It comes first: it notes the rights that there are at the start.
+    work.spawn("the watch over the database's tables", in_turn.begin(watch));
+    let keeper = partitions::PartitionKeeper {
+        pool: pool(),
+        limits: engine.limits,
+        time: engine.time.clone(),
+        stages: engine.registry.stages(),
+    };
+    work.spawn("the upkeep of partitions", partitions::keep(keeper, stopping()));
+    let (told, outbox_state) = watch::channel("ok".to_owned());
+    work.spawn("the count of stuck sagas", stuck_count::keep_count(pool(), told, stopping()));
 
-impl BackgroundParts {
-    /// Starts all of it.
-    pub(super) fn spawn(self, work: &mut Tasks) -> TaskStates {
-        let readers = self.spawn_readers(work);
-        let Self { engine, consumer, broker, part, shares, copies, republish_rate, .. } = self;
-        let (database, relay) = (&engine.database, &engine.relay);
-        let pool = || database.upkeep.clone();
-        let stopping = || engine.stopping.clone();
-        let mut in_turn = InTurn { pause: Duration::ZERO, stopping: stopping() };
+    work.spawn("the sweeper", in_turn.begin(sweeper::run(Arc::clone(engine))));
+    work.spawn("the writer of marks", marks::flush_marks(Arc::clone(engine)));
+    work.spawn("the turns of the outbox", turns::keep(Arc::clone(engine)));
+    let unsent = unsent_copies::run(pool(), Arc::clone(relay), stopping());
+    work.spawn("the sender of unsent copies", unsent);
 
-        let followed = all_are_followed(readers.clone());
-        let (checked, pauses) = (Arc::clone(database), Arc::clone(&consumer));
-        let pausing = pausing::run(checked, pauses, followed, stopping());
-        work.spawn("the database check", pausing);
-        let shared = Arc::clone(&engine.time.shared);
-        work.spawn("the watch over the clock", clock::follow(pool(), shared, stopping()));
-        let (hindered_told, hindered) = watch::channel(None);
-        let watch = hindrances::watch(Arc::clone(database), hindered_told, stopping());
-        // It comes first: it notes the rights that there are at the start.
-        work.spawn("the watch over the database's tables", in_turn.begin(watch));
-        let keeper = partitions::PartitionKeeper {
-            pool: pool(),
-            limits: engine.limits,
-            time: engine.time.clone(),
-            stages: engine.registry.stages(),
+    let calls = calls::run(Arc::clone(engine));
+    let calls = once_all_are_followed(readers.clone(), stopping(), calls);
+    work.spawn("the worker for open calls", in_turn.begin(calls));
+    let let_go = in_turn.begin(calls::let_go(Arc::clone(engine)));
+    work.spawn("the watch for calls left behind", let_go);
+    if engine.registry.with_deadline().next().is_some() {
+        work.spawn("the deadline watch", in_turn.begin(deadlines::run(Arc::clone(engine))));
+    }
+    if by_hand::is_needed(&engine.registry.sagas) {
+        for _ in 0..by_hand::AT_A_TIME {
+            let by_hand = by_hand::run(Arc::clone(engine));
+            let by_hand = once_all_are_followed(readers.clone(), stopping(), by_hand);
+            let by_hand = in_turn.begin(by_hand);
+            work.spawn("what goes on with compensations that are left", by_hand);
+        }
+    }
+
+    let (bindings_told, bindings) = watch::channel(Bindings::default());
+    let (queues_told, declared_queues) = watch::channel(DeclaredQueues::default());
+    let declared = QueueComparer::new(&part, queues_told);
+    let compare = BindingComparer::new(&part, broker, bindings_told, declared);
+    let compare = compare.run(engine.time.clock.clone(), stopping());
+    work.spawn("the comparison with the broker", compare);
+    let queues = ServiceQueues::of(engine, Arc::clone(consumer));
+    work.spawn("the watch over the queues", queues.clone().watch(stopping()));
+    let handlers = &engine.handlers;
+    let last_work = Arc::clone(&handlers.last_work);
+    let progress = MessageProgress::new(Arc::clone(consumer), last_work, handlers.time);
+    work.spawn("the watch over progress", progress.clone().watch(stopping()));
+
+    if !participant.shares.is_empty() {
+        let shares = participant.shares.clone();
+        let republish = republish::run(Arc::clone(engine), shares, settings.republish_rate);
+        work.spawn("the publisher of shared entities", in_turn.begin(republish));
+    }
+    let copies = (!participant.copies.is_empty()).then(|| {
+        let (state, told) = watch::channel("not known yet".to_owned());
+        let keeper = keeper::CopyKeeper {
+            engine: Arc::clone(engine),
+            queues,
+            copies: participant.copies.iter().map(|copy| copy.part.clone()).collect(),
+            state,
         };
-        work.spawn("the upkeep of partitions", partitions::keep(keeper, stopping()));
-        let (told, outbox_state) = watch::channel("ok".to_owned());
-        work.spawn("the count of stuck sagas", stuck_count::keep_count(pool(), told, stopping()));
-
-        let outbox = Outbox::of(&engine);
-        work.spawn("the sweeper", in_turn.begin(sweeper::run(outbox.clone())));
-        work.spawn("the writer of marks", marks::flush_marks(outbox.clone()));
-        work.spawn("the turns of the outbox", turns::keep(outbox));
-        let unsent = unsent_copies::run(pool(), Arc::clone(relay), stopping());
-        work.spawn("the sender of unsent copies", unsent);
-
-        let calls = calls::run(Arc::clone(&engine));
-        let calls = once_all_are_followed(readers.clone(), stopping(), calls);
-        work.spawn("the worker for open calls", in_turn.begin(calls));
-        let let_go = in_turn.begin(calls::let_go(Arc::clone(&engine)));
-        work.spawn("the watch for calls left behind", let_go);
-        if engine.registry.with_deadline().next().is_some() {
-            work.spawn("the deadline watch", in_turn.begin(deadlines::run(Arc::clone(&engine))));
-        }
-        if by_hand::is_needed(&engine.registry.sagas) {
-            for _ in 0..by_hand::AT_A_TIME {
-                let by_hand = by_hand::run(Arc::clone(&engine));
-                let by_hand = once_all_are_followed(readers.clone(), stopping(), by_hand);
-                let by_hand = in_turn.begin(by_hand);
-                work.spawn("what goes on with compensations that are left", by_hand);
-            }
-        }
-
-        let (bindings_told, bindings) = watch::channel(Bindings::default());
-        let (queues_told, declared_queues) = watch::channel(DeclaredQueues::default());
-        let declared = QueueComparer::new(&part, queues_told);
-        let compare = BindingComparer::new(&part, broker, bindings_told, declared);
-        let compare = compare.run(engine.time.clock.clone(), stopping());
-        work.spawn("the comparison with the broker", compare);
-        let queues = ServiceQueues::of(&engine, Arc::clone(&consumer));
-        work.spawn("the watch over the queues", queues.clone().watch(stopping()));
-        let handlers = &engine.handlers;
-        let progress =
-            MessageProgress::new(consumer, Arc::clone(&handlers.last_work), handlers.time);
-        work.spawn("the watch over progress", progress.clone().watch(stopping()));
-
-        if !shares.is_empty() {
-            let republish = republish::run(Arc::clone(&engine), shares, republish_rate);
-            work.spawn("the publisher of shared entities", in_turn.begin(republish));
-        }
-        let copies = (!copies.is_empty()).then(|| {
-            let (state, told) = watch::channel("not known yet".to_owned());
-            let keeper = keeper::CopyKeeper {
-                engine: Arc::clone(&engine),
-                queues,
-                copies: copies.into_iter().map(|copy| copy.part).collect(),
-                state,
-            };
-            work.spawn("the keeper of copies", in_turn.begin(keeper.run()));
-            told
-        });
-        TaskStates {
-            hindered,
-            outbox: outbox_state,
-            bindings,
-            queues: declared_queues,
-            copies,
-            progress,
-            readers,
-        }
+        work.spawn("the keeper of copies", in_turn.begin(keeper.run()));
+        told
+    });
+    TaskStates {
+        hindered,
+        outbox: outbox_state,
+        bindings,
+        queues: declared_queues,
+        copies,
+        progress,
+        readers,
     }
+}
 
-    fn spawn_readers(&self, work: &mut Tasks) -> Option<Arc<ReaderStates>> {
-        if self.readers.is_empty() && self.followers.is_empty() {
-            return None;
-        }
-        let partitions =
-            |follower: &Arc<dyn AnyFollower>| 0..follower.codec().reads().partition_count();
-        let streams = self.followers.iter().flat_map(partitions).count();
-        let states = Arc::new(ReaderStates::new(streams));
-        for follower in &self.followers {
-            let mut lag = FollowLag {
-                engine: Arc::clone(&self.engine),
-                broker: Arc::clone(&self.broker),
+fn spawn_readers(
+    work: &mut Tasks,
+    engine: &Arc<Engine>,
+    broker: &Arc<dyn Broker>,
+    Participant { readers, followers, .. }: &Participant,
+    most: u16,
+) -> Option<Arc<ReaderStates>> {
+    if readers.is_empty() && followers.is_empty() {
+        return None;
+    }
+    let partitions =
+        |follower: &Arc<dyn AnyFollower>| 0..follower.codec().reads().partition_count();
+    let streams = followers.iter().flat_map(partitions).count();
+    let states = Arc::new(ReaderStates::new(streams));
+    for follower in followers {
+        let mut lag = FollowLag {
+            engine: Arc::clone(engine),
+            broker: Arc::clone(broker),
+            follower: Arc::clone(follower),
+            followed: Vec::new(),
+        };
+        for partition in partitions(follower) {
+            let followed = Arc::new(FollowProgress::default());
+            lag.followed.push(Arc::clone(&followed));
+            let following = StreamFollower {
+                engine: Arc::clone(engine),
+                broker: Arc::clone(broker),
                 follower: Arc::clone(follower),
-                followed: Vec::new(),
-            };
-            for partition in partitions(follower) {
-                let followed = Arc::new(FollowProgress::default());
-                lag.followed.push(Arc::clone(&followed));
-                let following = StreamFollower {
-                    engine: Arc::clone(&self.engine),
-                    broker: Arc::clone(&self.broker),
-                    follower: Arc::clone(follower),
-                    states: Arc::clone(&states),
-                    followed,
-                    partition,
-                    most: self.telemetry_batch,
-                    is_followed: false,
-                };
-                work.spawn("a follower of telemetry", following.run());
-            }
-            work.spawn("the lag of a follower of telemetry", lag.run());
-        }
-        for reader in &self.readers {
-            let keeper = ReaderKeeper {
-                engine: Arc::clone(&self.engine),
-                broker: Arc::clone(&self.broker),
-                reader: Arc::clone(reader),
                 states: Arc::clone(&states),
-                most: self.telemetry_batch,
+                followed,
+                partition,
+                most,
+                is_followed: false,
             };
-            work.spawn("a reader of telemetry", keeper.run());
+            work.spawn("a follower of telemetry", following.run());
         }
-        Some(states)
+        work.spawn("the lag of a follower of telemetry", lag.run());
     }
+    for reader in readers {
+        let keeper = ReaderKeeper {
+            engine: Arc::clone(engine),
+            broker: Arc::clone(broker),
+            reader: Arc::clone(reader),
+            states: Arc::clone(&states),
+            most,
+        };
+        work.spawn("a reader of telemetry", keeper.run());
+    }
+    Some(states)
 }
 
 /// Lets tasks that begin with a look at the database begin one after the other. Tasks that look in the same moment open
@@ -222,9 +203,8 @@ impl InTurn {
         let (pause, mut stopping) = (self.pause, self.stopping.clone());
         self.pause += TURN;
         async move {
-            tokio::select! {
-                () = sleep(pause) => task.await,
-                () = stopped(&mut stopping) => {}
+            if waited(&mut stopping, pause).await {
+                task.await;
             }
         }
     }

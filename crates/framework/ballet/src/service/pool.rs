@@ -17,9 +17,6 @@ use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::Settings;
 use crate::service::settings::url_file::UrlFile;
 
-/// The first and the longest pause between attempts to reach the database.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Time limit for the test of a connection.
 const TEST: Duration = Duration::from_secs(2);
 /// Connections for the sweeper, marks, deadlines and the like.
@@ -144,7 +141,7 @@ async fn is_clean(db: &mut PgConnection) -> bool {
 /// Waits for a database that is not up yet. Returns an error if the database refuses access, since
 /// waiting does not help then.
 pub(super) async fn wait_until_reachable(pool: &PgPool) -> Result<(), StartError> {
-    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+    let mut backoff = Backoff::DATABASE;
     let mut told = String::new();
     loop {
         let Err(error) = sqlx::query("select 1").execute(pool).await else { return Ok(()) };

@@ -13,7 +13,6 @@ use tokio::time::{Instant, timeout_at};
 use crate::http::unit::Handle;
 use crate::service::tasks::Tasks;
 use crate::upkeep::outbox::marks;
-use crate::upkeep::outbox::outbox::Outbox;
 
 /// Extra time for the last steps of a stop.
 const LEAVE: Duration = Duration::from_secs(1);
@@ -147,8 +146,7 @@ impl Running {
             timeout_at(deadline + LEAVE, telemetry.stop(LEAVE)).await.ok();
         }
         let last = deadline.max(Instant::now() + LEAVE);
-        let outbox = Outbox::of(&self.handle.engine);
-        let why = match timeout_at(last, marks::flush_now(&outbox)).await {
+        let why = match timeout_at(last, marks::flush_now(&self.handle.engine)).await {
             Ok(Ok(())) => return,
             Ok(Err(failure)) => failure.to_string(),
             Err(_) => "the database does not answer".to_owned(),

@@ -24,7 +24,7 @@ use crate::engine::handlers::handler_limit::HandlerLimit;
 use crate::engine::registry::Registry;
 use crate::engine::shared_clock::ProcessClocks;
 use crate::http::door::{Door, with_its_body};
-use crate::http::health::HealthParts;
+use crate::http::health::{HealthParts, TaskStates};
 use crate::http::json::MaxBody;
 use crate::http::own_routes::OwnRoutes;
 use crate::http::trace::Tracer;
@@ -33,7 +33,7 @@ use crate::lane::intake::Lanes;
 use crate::lane::lane;
 use crate::outgoing::relay::Relay;
 use crate::outgoing::spans::Spans;
-use crate::service::background::{BackgroundParts, TaskStates};
+use crate::service::background;
 use crate::service::check::{CheckedSettings, check, check_declaration};
 use crate::service::error::StartError;
 use crate::service::frame::ServiceFrame;
@@ -123,7 +123,7 @@ impl Service {
     ///
     /// A [`StartError`] for problems that do not end by themselves. A declaration that would lose work
     /// is refused before anything starts, with the rule that it breaks.
-    pub async fn start(mut self, settings: Settings) -> Result<Running, StartError> {
+    pub async fn start(self, settings: Settings) -> Result<Running, StartError> {
         check_declaration(&self.participant)?;
         migrate::check(&self.migrations)?;
         let CheckedSettings { broker, database: hosts, spans, otlp, gateway } =
@@ -197,7 +197,10 @@ impl Service {
             consumer.pause();
             engine.calls.leave_new_ones();
         }
-        let states = self.begin_work(&mut frame, &engine, &consumer, broker, &settings);
+        frame.base.spawn("the upkeep of metrics", recorder::upkeep(frame.stopping.clone()));
+        let work = &mut frame.work;
+        let states =
+            background::spawn(work, &engine, &consumer, broker, &self.participant, &settings);
         for works in queues {
             let most = usize::from(settings.batch);
             let lane = lane::run(Arc::clone(&engine), works, consumer.cautious(), most);
@@ -258,31 +261,6 @@ impl Service {
         }
         Ok(front)
     }
-
-    /// Starts what runs beside the lanes.
-    fn begin_work(
-        &mut self,
-        frame: &mut ServiceFrame,
-        engine: &Arc<Engine>,
-        consumer: &Arc<ConsumerHandle>,
-        broker: Arc<dyn Broker>,
-        settings: &Settings,
-    ) -> TaskStates {
-        frame.base.spawn("the upkeep of metrics", recorder::upkeep(frame.stopping.clone()));
-        let beside = BackgroundParts {
-            engine: Arc::clone(engine),
-            consumer: Arc::clone(consumer),
-            broker,
-            part: self.participant.part(),
-            shares: std::mem::take(&mut self.participant.shares),
-            copies: std::mem::take(&mut self.participant.copies),
-            readers: std::mem::take(&mut self.participant.readers),
-            followers: std::mem::take(&mut self.participant.followers),
-            telemetry_batch: settings.telemetry_batch,
-            republish_rate: settings.republish_rate,
-        };
-        beside.spawn(&mut frame.work)
-    }
 }
 
 /// Merges the routes. axum panics if two of them answer the same path.
@@ -314,23 +292,16 @@ fn parts(
     Handle { engine, telemetry, .. }: &Handle,
     consumer: &ConsumerHandle,
     publisher: &PublisherHandle,
-    states: TaskStates,
+    tasks: TaskStates,
 ) -> HealthParts {
-    let TaskStates { hindered, outbox, bindings, queues, copies, progress, readers } = states;
     HealthParts {
         database: engine.database.state(),
         refusal: engine.database.probe.refusal().clone(),
-        hindered,
         consume: consumer.state(),
         publish: publisher.state(),
         held: publisher.held(),
         publish_telemetry: telemetry.publisher.as_ref().map(|it| (it.state(), it.held())),
-        outbox,
-        bindings,
-        queues,
-        copies,
-        progress,
-        readers,
+        tasks,
         shared_clock: Arc::clone(&engine.time.shared),
         wrong_statements: Arc::clone(&engine.handlers.wrong_statements),
     }

@@ -1,6 +1,15 @@
 //! The log lines of upkeep when it fails.
 
 use crate::declare::handler::failure::{Failure, FailureKind};
+use crate::engine::database::Database;
+
+/// Logs what waits because of a failure, and notes a database that does not answer.
+pub(crate) fn waits_for(database: &Database, what: &str, failure: &Failure) {
+    if failure.kind() == FailureKind::ConnectionLost {
+        database.is_away(failure);
+    }
+    waits(what, failure);
+}
 
 /// Logs what waits because of a failure. The task that notices first that the database is away logs it
 /// once, so later failures because of that are only debug lines.

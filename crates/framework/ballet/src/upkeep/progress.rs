@@ -8,7 +8,7 @@ use ballet_amqp::ConsumerHandle;
 use tokio::sync::watch;
 
 use crate::engine::handlers::last_work::LastWork;
-use crate::engine::stopping::stopped;
+use crate::engine::stopping::waited;
 
 const EVERY: Duration = Duration::from_secs(5);
 /// A message may be tried a few times at once, each time for as long as a handler may take.
@@ -65,11 +65,7 @@ impl MessageProgress {
     pub(crate) async fn watch(self, mut stopping: watch::Receiver<bool>) {
         let oldest = metrics::gauge!("ballet_unsettled_oldest_seconds");
         let mut stood_still = false;
-        loop {
-            tokio::select! {
-                () = tokio::time::sleep(EVERY) => {}
-                () = stopped(&mut stopping) => return,
-            }
+        while waited(&mut stopping, EVERY).await {
             oldest.set(self.consumer.unsettled_for().unwrap_or_default().as_secs_f64());
             let stands_still = self.stands_still();
             match (&stands_still, stood_still) {

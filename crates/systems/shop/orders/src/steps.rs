@@ -1,6 +1,6 @@
 //! The steps of orders in the saga that it owns.
 
-use ballet::bulk::{BulkResult, BulkStep, BulkTx, Item};
+use ballet::bulk::{BulkResult, BulkTx, Item};
 use ballet::core::id;
 use ballet::{Failure, Never, Outcome, Owner, Step, StepResult, Tx, done};
 use shop_events::cart::CartCheckedOut;
@@ -30,13 +30,14 @@ impl Owner for OrderRow {
 #[derive(Debug)]
 pub struct AcceptCheckout;
 
-impl BulkStep for AcceptCheckout {
+impl Step for AcceptCheckout {
     const NAME: &'static str = "accept_checkout";
+    const TOGETHER: bool = true;
     type On = CartCheckedOut;
     type Done = OrderPlaced;
     type Refused = OrderCancelled;
 
-    async fn run(
+    async fn run_all(
         &self,
         tx: &mut BulkTx<'_>,
         checkouts: Vec<Item<CartCheckedOut>>,

@@ -18,8 +18,8 @@ pub(crate) fn assemble<T: Trigger>(name: &str, events: Vec<AnyEvent>) -> Result<
 }
 
 /// The only event of a step that joins none.
-pub(crate) fn single<E: Event>(name: &str, event: AnyEvent) -> Result<E, Failure> {
-    event.downcast::<E>().map(|event| *event).map_err(|_| undeclared(name))
+pub(crate) fn single<T: 'static>(name: &str, event: AnyEvent) -> Result<T, Failure> {
+    event.downcast::<T>().map(|event| *event).map_err(|_| undeclared(name))
 }
 
 fn undeclared(name: &str) -> Failure {

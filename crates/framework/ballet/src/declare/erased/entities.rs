@@ -18,69 +18,39 @@ const PAGE_BYTES: usize = 64 * 1024;
 const COUNT_BYTES: usize = 32;
 
 /// An event that feeds a copy.
-pub(crate) trait AnyFeed: Send + Sync {
-    fn entity(&self) -> &'static str;
-    fn event_type(&self) -> EventType;
-    fn decode(&self, body: &[u8]) -> Result<AnyEvent, serde_json::Error>;
-    /// The versions that the event carries, and its page if it belongs to a run.
-    fn versions(&self, event: AnyEvent) -> Result<(Vec<EntityRow>, Option<RunPage>), Failure>;
+#[derive(Clone, Copy)]
+pub(crate) struct Feed {
+    pub(crate) entity: &'static str,
+    pub(crate) event_type: EventType,
+    pub(crate) decode: fn(&[u8]) -> Result<AnyEvent, serde_json::Error>,
+    /// Finds the versions that the event carries, and its page if it belongs to a run.
+    pub(crate) versions: fn(AnyEvent) -> Result<Versions, Failure>,
 }
 
-/// An event of the owner's own, of which the reader keeps an `E`.
-pub(crate) struct Feed<T, E>(PhantomData<fn(T) -> E>);
+type Versions = (Vec<EntityRow>, Option<RunPage>);
 
-impl<T, E> Feed<T, E> {
-    pub(crate) const fn new() -> Self {
-        Self(PhantomData)
-    }
-}
-
-impl<T: EntityEvent, E: Entity + From<T::Entity>> AnyFeed for Feed<T, E> {
-    fn entity(&self) -> &'static str {
-        E::NAME
-    }
-
-    fn event_type(&self) -> EventType {
-        T::TYPE
+impl Feed {
+    /// An event of the owner's own, of which the reader keeps an `E`.
+    pub(crate) fn of<T: EntityEvent, E: Entity + From<T::Entity>>() -> Self {
+        let versions = |event: AnyEvent| -> Result<Versions, Failure> {
+            let event = assemble::<T>(E::NAME, vec![event])?;
+            let Versioned { id, version, state } = event.into_version();
+            Ok((vec![row(Versioned { id, version, state: state.map(E::from) })?], None))
+        };
+        let decode = |body: &[u8]| <T as Trigger>::decode(0, body);
+        Self { entity: E::NAME, event_type: T::TYPE, decode, versions }
     }
 
-    fn decode(&self, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
-        <T as Trigger>::decode(0, body)
-    }
-
-    fn versions(&self, event: AnyEvent) -> Result<(Vec<EntityRow>, Option<RunPage>), Failure> {
-        let Versioned { id, version, state } = assemble::<T>(E::NAME, vec![event])?.into_version();
-        Ok((vec![row(Versioned { id, version, state: state.map(E::from) })?], None))
-    }
-}
-
-/// A page of entities that their owner publishes anew.
-pub(crate) struct RepublishedFeed<E>(PhantomData<fn(E)>);
-
-impl<E> RepublishedFeed<E> {
-    pub(crate) const fn new() -> Self {
-        Self(PhantomData)
-    }
-}
-
-impl<E: Entity> AnyFeed for RepublishedFeed<E> {
-    fn entity(&self) -> &'static str {
-        E::NAME
-    }
-
-    fn event_type(&self) -> EventType {
-        E::REPUBLISHED
-    }
-
-    fn decode(&self, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
-        <Republished<E> as Trigger>::decode(0, body)
-    }
-
-    fn versions(&self, event: AnyEvent) -> Result<(Vec<EntityRow>, Option<RunPage>), Failure> {
-        let Republished { run, pages, entities } =
-            assemble::<Republished<E>>(E::NAME, vec![event])?;
-        let rows = entities.into_iter().map(row).collect::<Result<_, _>>()?;
-        Ok((rows, Some(RunPage { run, pages })))
+    /// A page of entities that their owner publishes again.
+    pub(crate) fn republished<E: Entity>() -> Self {
+        let versions = |event: AnyEvent| -> Result<Versions, Failure> {
+            let Republished { run, pages, entities } =
+                assemble::<Republished<E>>(E::NAME, vec![event])?;
+            let rows = entities.into_iter().map(row).collect::<Result<_, _>>()?;
+            Ok((rows, Some(RunPage { run, pages })))
+        };
+        let decode = |body: &[u8]| <Republished<E> as Trigger>::decode(0, body);
+        Self { entity: E::NAME, event_type: E::REPUBLISHED, decode, versions }
     }
 }
 
@@ -115,61 +85,46 @@ pub(crate) struct PageEvents {
     pub(crate) left_out: Vec<String>,
 }
 
-/// A shared entity.
-pub(crate) trait AnyShare: Send + Sync {
-    /// The events that publish these entities anew, none with a body above the limit.
-    fn pages(&self, portion: Portion, max_body: usize) -> Result<PageEvents, Failure>;
-}
-
-pub(crate) struct TypedShare<E>(PhantomData<fn(E)>);
-
-impl<E> TypedShare<E> {
-    pub(crate) const fn new() -> Self {
-        Self(PhantomData)
-    }
-}
-
-impl<E: Entity> AnyShare for TypedShare<E> {
-    fn pages(&self, portion: Portion, max_body: usize) -> Result<PageEvents, Failure> {
-        let Portion { run, before, rows, are_last } = portion;
-        let most = PAGE_BYTES.min(max_body / 2);
-        let mut left_out = Vec::new();
-        let mut pages: Vec<Vec<Versioned<State>>> = Vec::new();
-        let mut bytes = 0;
-        for row in rows {
-            let size = row.state.as_ref().map_or(0, String::len);
-            let entity = match entity::<E>(row) {
-                Ok(entity) => entity,
-                Err(failure) => {
-                    left_out.push(failure.to_string());
-                    continue;
-                }
-            };
-            match pages.last_mut() {
-                Some(page) if page.len() < PAGE_ENTITIES && bytes + size <= most => {
-                    bytes += size;
-                    page.push(entity);
-                }
-                Some(_) | None => {
-                    bytes = size;
-                    pages.push(vec![entity]);
-                }
+/// The events that publish these entities again, none with a body above the limit.
+pub(crate) fn pages<E: Entity>(portion: Portion, max_body: usize) -> Result<PageEvents, Failure> {
+    let Portion { run, before, rows, are_last } = portion;
+    let most = PAGE_BYTES.min(max_body / 2);
+    let mut left_out = Vec::new();
+    let mut pages: Vec<Vec<Versioned<State>>> = Vec::new();
+    let mut bytes = 0;
+    for row in rows {
+        let size = row.state.as_ref().map_or(0, String::len);
+        let entity = match entity::<E>(row) {
+            Ok(entity) => entity,
+            Err(failure) => {
+                left_out.push(failure.to_string());
+                continue;
+            }
+        };
+        match pages.last_mut() {
+            Some(page) if page.len() < PAGE_ENTITIES && bytes + size <= most => {
+                bytes += size;
+                page.push(entity);
+            }
+            Some(_) | None => {
+                bytes = size;
+                pages.push(vec![entity]);
             }
         }
-        let of = PhantomData::<fn(E)>;
-        let mut fitting = FittingPages { run, max_body, pages: Vec::new(), left_out, of };
-        pages.into_iter().for_each(|page| fitting.add(page));
-        let FittingPages { mut pages, left_out, .. } = fitting;
-        if are_last {
-            // Only the last page tells how many there are.
-            let entities = pages.pop().map(|(entities, _)| entities).unwrap_or_default();
-            let whole = before.saturating_add(i64::try_from(pages.len()).unwrap_or(i64::MAX));
-            let last = Republished { run, pages: Some(whole.saturating_add(1)), entities };
-            pages.push((Vec::new(), encoded::<E>(&last)?));
-        }
-        let events = pages.into_iter().map(|(_, event)| event).collect();
-        Ok(PageEvents { events, left_out })
     }
+    let of = PhantomData::<fn(E)>;
+    let mut fitting = FittingPages { run, max_body, pages: Vec::new(), left_out, of };
+    pages.into_iter().for_each(|page| fitting.add(page));
+    let FittingPages { mut pages, left_out, .. } = fitting;
+    if are_last {
+        // Only the last page tells how many there are.
+        let entities = pages.pop().map(|(entities, _)| entities).unwrap_or_default();
+        let whole = before.saturating_add(i64::try_from(pages.len()).unwrap_or(i64::MAX));
+        let last = Republished { run, pages: Some(whole.saturating_add(1)), entities };
+        pages.push((Vec::new(), encoded::<E>(&last)?));
+    }
+    let events = pages.into_iter().map(|(_, event)| event).collect();
+    Ok(PageEvents { events, left_out })
 }
 
 /// The pages that can be published.
@@ -262,7 +217,7 @@ mod tests {
 
     fn pages_of(before: i64, rows: Vec<EntityRow>, are_last: bool) -> PageEvents {
         let portion = Portion { run: Uuid::nil(), before, rows, are_last };
-        TypedShare::<Lamp>::new().pages(portion, 1024 * 1024).expect("pages")
+        super::pages::<Lamp>(portion, 1024 * 1024).expect("pages")
     }
 
     fn decoded(made: PageEvents) -> Vec<Republished<Lamp>> {

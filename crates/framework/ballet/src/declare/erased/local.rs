@@ -6,16 +6,19 @@ use ballet_core::AnyEvent;
 use sqlx::PgConnection;
 
 use crate::declare::erased::codec::{
-    assemble, decode_all, decode_stored, encode_compensated, encode_outcome,
+    assemble, decode_all, encode_compensated, encode_outcome, single,
 };
 use crate::declare::erased::outcome::{AnyCompensated, AnyOutcome, Future};
 use crate::declare::handler::item::Item;
 use crate::declare::handler::tx::Tx;
+use crate::declare::step::bulk::{ANSWERS, BulkTx, OUTCOMES, not_one_each};
 use crate::declare::step::row_locks::Rows;
 use crate::declare::step::step::{Compensate, Step};
 
 /// A [`Step`], with its compensation if it has one.
 pub(crate) struct LocalHandlers {
+    /// Whether it takes its messages together.
+    pub(crate) together: bool,
     pub(crate) step: Arc<dyn AnyLocal>,
     pub(crate) compensation: Option<Arc<dyn AnyLocalCompensation>>,
 }
@@ -23,6 +26,12 @@ pub(crate) struct LocalHandlers {
 /// A [`Step`] of any type.
 pub(crate) trait AnyLocal: Send + Sync {
     fn run<'a>(&'a self, tx: Tx<'a>, events: Vec<AnyEvent>) -> Future<'a, AnyOutcome>;
+    /// Runs the step for several messages, none of a join. Returns one outcome per item.
+    fn run_all<'a>(
+        &'a self,
+        tx: BulkTx<'a>,
+        items: Vec<Item<AnyEvent>>,
+    ) -> Future<'a, Vec<AnyOutcome>>;
     /// Names the rows that the step will touch, given its triggers.
     fn touches<'a>(
         &'a self,
@@ -33,7 +42,12 @@ pub(crate) trait AnyLocal: Send + Sync {
 
 /// The compensation of a [`Step`] of any type.
 pub(crate) trait AnyLocalCompensation: Send + Sync {
-    fn compensate<'a>(&'a self, tx: Tx<'a>, done: &'a str) -> Future<'a, AnyCompensated>;
+    /// Compensates the step, given stored outcomes. Returns one answer per item.
+    fn compensate_all<'a>(
+        &'a self,
+        tx: BulkTx<'a>,
+        done: Vec<Item<String>>,
+    ) -> Future<'a, Vec<AnyCompensated>>;
     /// Names the rows that the compensation will touch, given stored outcomes.
     fn touches<'a>(&'a self, db: &'a mut PgConnection, done: Vec<Item<String>>)
     -> Future<'a, Rows>;
@@ -44,6 +58,24 @@ impl<S: Step> AnyLocal for S {
         Box::pin(async move {
             let on = assemble::<S::On>(S::NAME, events)?;
             encode_outcome(Step::run(self, &mut tx, on).await?)
+        })
+    }
+
+    fn run_all<'a>(
+        &'a self,
+        mut tx: BulkTx<'a>,
+        items: Vec<Item<AnyEvent>>,
+    ) -> Future<'a, Vec<AnyOutcome>> {
+        Box::pin(async move {
+            let single = |event| single::<S::On>(S::NAME, event);
+            let on: Vec<_> =
+                items.into_iter().map(|item| item.try_map(single)).collect::<Result<_, _>>()?;
+            let items = on.len();
+            let outcomes = Step::run_all(self, &mut tx, on).await?;
+            if outcomes.len() != items {
+                return Err(not_one_each(S::NAME, OUTCOMES, items, outcomes.len()));
+            }
+            outcomes.into_iter().map(encode_outcome).collect()
         })
     }
 
@@ -58,10 +90,19 @@ impl<S: Step> AnyLocal for S {
 }
 
 impl<S: Compensate> AnyLocalCompensation for S {
-    fn compensate<'a>(&'a self, mut tx: Tx<'a>, done: &'a str) -> Future<'a, AnyCompensated> {
+    fn compensate_all<'a>(
+        &'a self,
+        mut tx: BulkTx<'a>,
+        done: Vec<Item<String>>,
+    ) -> Future<'a, Vec<AnyCompensated>> {
         Box::pin(async move {
-            let done = decode_stored::<S::Done>(S::NAME, "outcome", done)?;
-            encode_compensated(Compensate::compensate(self, &mut tx, done).await?)
+            let done = decode_all::<S::Done>(S::NAME, done)?;
+            let items = done.len();
+            let compensated = Compensate::compensate_all(self, &mut tx, done).await?;
+            if compensated.len() != items {
+                return Err(not_one_each(S::NAME, ANSWERS, items, compensated.len()));
+            }
+            compensated.into_iter().map(encode_compensated).collect()
         })
     }
 

@@ -1,6 +1,5 @@
 //! Declarations without their types, as the engine runs them. Events and requests pass as JSON.
 
-pub(crate) mod bulk;
 pub(crate) mod call;
 pub(crate) mod codec;
 pub(crate) mod entities;

@@ -1,6 +1,4 @@
-//! Owners, refusals, keyed compensations and projections without their types.
-
-use std::marker::PhantomData;
+//! Owners, causes of aborts, keyed compensations and projections without their types.
 
 use ballet_core::{AnyEvent, Event, EventType, Saga, Trigger};
 use ballet_store::ledger::event::EncodedEvent;
@@ -14,95 +12,70 @@ use crate::declare::step::owner::Owner;
 use crate::declare::step::projection::Projection;
 use crate::declare::step::retry::Retry;
 
-/// An owner without its type.
+/// Decodes an event.
+type Decode = fn(&[u8]) -> Result<AnyEvent, serde_json::Error>;
+
+/// An [`Owner`] of any type.
 pub(crate) trait AnyOwner: Send + Sync {
     fn abort<'a>(&'a self, tx: Tx<'a>, abort_event: &'a [u8]) -> Future<'a, ()>;
 }
 
-pub(crate) struct TypedOwner<O>(pub(crate) O);
-
-impl<O: Owner> AnyOwner for TypedOwner<O> {
+impl<O: Owner> AnyOwner for O {
     fn abort<'a>(&'a self, mut tx: Tx<'a>, abort_event: &'a [u8]) -> Future<'a, ()> {
         Box::pin(async move {
             let abort_event: <O::Saga as Saga>::Abort = ballet_core::json::from_slice(abort_event)
                 .map_err(|error| {
                     Failure::permanent(format!("the stored abort event cannot be decoded: {error}"))
                 })?;
-            self.0.abort(&mut tx, &abort_event).await
+            Owner::abort(self, &mut tx, &abort_event).await
         })
     }
 }
 
 /// A refusal, or a passed deadline, that the owner turns into the abort.
-pub(crate) trait AnyRefusal: Send + Sync {
-    fn event_type(&self) -> EventType;
-    fn decode(&self, body: &[u8]) -> Result<AnyEvent, serde_json::Error>;
-    fn abort_event(&self, refusal: AnyEvent) -> Result<EncodedEvent, Failure>;
+pub(crate) struct AbortCause {
+    /// The name of its handler.
+    pub(crate) handler: &'static str,
+    pub(crate) event_type: EventType,
+    pub(crate) decode: Decode,
+    pub(crate) abort_event: Box<dyn Fn(AnyEvent) -> Result<EncodedEvent, Failure> + Send + Sync>,
 }
 
-pub(crate) struct TypedRefusal<E, F> {
-    pub(crate) abort_event: F,
-    pub(crate) event: PhantomData<fn(E)>,
-}
-
-impl<E, A, F> AnyRefusal for TypedRefusal<E, F>
-where
-    E: Event,
-    A: Event,
-    F: Fn(E) -> A + Send + Sync,
-{
-    fn event_type(&self) -> EventType {
-        E::TYPE
-    }
-
-    fn decode(&self, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
-        E::decode(0, body)
-    }
-
-    fn abort_event(&self, refusal: AnyEvent) -> Result<EncodedEvent, Failure> {
-        encoded(&(self.abort_event)(assemble::<E>(E::TYPE.name(), vec![refusal])?))
+impl AbortCause {
+    pub(crate) fn new<E: Event, A: Event>(
+        handler: &'static str,
+        abort_event: impl Fn(E) -> A + Send + Sync + 'static,
+    ) -> Self {
+        let abort_event = move |cause| {
+            let cause = assemble::<E>(E::TYPE.name(), vec![cause])?;
+            encoded(&abort_event(cause))
+        };
+        Self {
+            handler,
+            event_type: E::TYPE,
+            decode: |body| E::decode(0, body),
+            abort_event: Box::new(abort_event),
+        }
     }
 }
 
 /// A compensation of one repetition of a step, triggered by an event.
-pub(crate) trait AnyKeyedCompensation: Send + Sync {
-    fn event_type(&self) -> EventType;
-    fn step(&self) -> &'static str;
-    fn decode(&self, body: &[u8]) -> Result<AnyEvent, serde_json::Error>;
-    fn key(&self, event: AnyEvent) -> Result<String, Failure>;
+pub(crate) struct KeyedCompensation {
+    pub(crate) step: &'static str,
+    pub(crate) event_type: EventType,
+    pub(crate) decode: Decode,
+    pub(crate) key: Box<dyn Fn(AnyEvent) -> Result<String, Failure> + Send + Sync>,
 }
 
-pub(crate) struct KeyedCompensation<E> {
-    step: &'static str,
-    key: fn(&E) -> String,
-}
-
-impl<E> KeyedCompensation<E> {
-    pub(crate) const fn new(step: &'static str, key: fn(&E) -> String) -> Self {
-        Self { step, key }
+impl KeyedCompensation {
+    pub(crate) fn new<E: Event>(step: &'static str, key: fn(&E) -> String) -> Self {
+        let key = move |event| storable_key(step, key(&assemble::<E>(step, vec![event])?));
+        let decode = |body: &[u8]| E::decode(0, body);
+        Self { step, event_type: E::TYPE, decode, key: Box::new(key) }
     }
 }
 
-impl<E: Event> AnyKeyedCompensation for KeyedCompensation<E> {
-    fn event_type(&self) -> EventType {
-        E::TYPE
-    }
-
-    fn step(&self) -> &'static str {
-        self.step
-    }
-
-    fn decode(&self, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
-        E::decode(0, body)
-    }
-
-    fn key(&self, event: AnyEvent) -> Result<String, Failure> {
-        let event = assemble::<E>(self.step, vec![event])?;
-        storable_key(self.step, (self.key)(&event))
-    }
-}
-
-/// A projection without its type.
+/// A [`Projection`] of any type.
 pub(crate) trait AnyProjection: Send + Sync {
     fn name(&self) -> &'static str;
     fn event_type(&self) -> EventType;
@@ -111,9 +84,7 @@ pub(crate) trait AnyProjection: Send + Sync {
     fn apply<'a>(&'a self, tx: Tx<'a>, event: AnyEvent) -> Future<'a, ()>;
 }
 
-pub(crate) struct TypedProjection<P>(pub(crate) P);
-
-impl<P: Projection> AnyProjection for TypedProjection<P> {
+impl<P: Projection> AnyProjection for P {
     fn name(&self) -> &'static str {
         P::NAME
     }
@@ -131,8 +102,9 @@ impl<P: Projection> AnyProjection for TypedProjection<P> {
     }
 
     fn apply<'a>(&'a self, mut tx: Tx<'a>, event: AnyEvent) -> Future<'a, ()> {
-        Box::pin(
-            async move { self.0.apply(&mut tx, assemble::<P::On>(P::NAME, vec![event])?).await },
-        )
+        Box::pin(async move {
+            let event = assemble::<P::On>(P::NAME, vec![event])?;
+            Projection::apply(self, &mut tx, event).await
+        })
     }
 }

@@ -6,10 +6,9 @@ use ballet_core::{AnyEvent, Event, EventSchema, Runs, StepKind, StepPart, Trigge
 use ballet_store::ledger::entry::NO_KEY;
 use sqlx::PgConnection;
 
-use crate::declare::erased::bulk::BulkHandlers;
 use crate::declare::erased::call::CallHandlers;
 use crate::declare::erased::codec::storable_key;
-use crate::declare::erased::local::LocalHandlers;
+use crate::declare::erased::local::{AnyLocal, LocalHandlers};
 use crate::declare::erased::outcome::{AnyCompensated, AnyOutcome, no_compensation};
 use crate::declare::handler::failure::Failure;
 use crate::declare::handler::item::Item;
@@ -35,7 +34,6 @@ pub(crate) struct AnyStep {
 /// The handlers of a step, by its kind.
 pub(crate) enum Handlers {
     Local(LocalHandlers),
-    Bulk(BulkHandlers),
     Call(CallHandlers),
 }
 
@@ -52,8 +50,19 @@ impl AnyStep {
         self.retry
     }
 
-    pub(crate) const fn is_bulk(&self) -> bool {
-        matches!(self.handlers, Handlers::Bulk(_))
+    /// The handlers of a step that takes its messages together. The events of a join come one by one.
+    pub(crate) fn together(&self) -> Option<&dyn AnyLocal> {
+        match &self.handlers {
+            Handlers::Local(local) if local.together && self.part.on.len() == 1 => {
+                Some(&*local.step)
+            }
+            Handlers::Local(_) | Handlers::Call(_) => None,
+        }
+    }
+
+    /// Whether it takes its messages together.
+    pub(crate) fn is_bulk(&self) -> bool {
+        self.together().is_some()
     }
 
     pub(crate) fn decode(&self, place: usize, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
@@ -73,7 +82,7 @@ impl AnyStep {
         }
     }
 
-    /// Runs the step once. A bulk step takes runs only.
+    /// Runs the step once.
     pub(crate) async fn run(
         &self,
         tx: Tx<'_>,
@@ -82,26 +91,25 @@ impl AnyStep {
         match &self.handlers {
             Handlers::Local(local) => local.step.run(tx, events).await,
             Handlers::Call(call) => call.step.request(tx, events).await,
-            Handlers::Bulk(bulk) => Err(Failure::permanent(format!("{} takes runs", bulk.name))),
         }
     }
 
-    /// Compensates the step once, given its stored outcome.
-    pub(crate) async fn compensate(
+    /// Compensates the step, given stored outcomes. Returns one answer per item.
+    pub(crate) async fn compensate_all(
         &self,
-        tx: Tx<'_>,
-        done: &str,
-    ) -> Result<AnyCompensated, Failure> {
+        mut tx: BulkTx<'_>,
+        done: Vec<Item<String>>,
+    ) -> Result<Vec<AnyCompensated>, Failure> {
         match &self.handlers {
             Handlers::Local(LocalHandlers { compensation: Some(compensation), .. }) => {
-                compensation.compensate(tx, done).await
+                compensation.compensate_all(tx, done).await
             }
             Handlers::Call(CallHandlers { compensation: Some(compensation), .. }) => {
-                compensation.request(tx, done).await
-            }
-            Handlers::Bulk(bulk) => {
-                let items = vec![tx.item(done.to_owned())?];
-                only(bulk.compensate_all(BulkTx::new(tx), items).await?)
+                let mut compensated = Vec::with_capacity(done.len());
+                for item in &done {
+                    compensated.push(compensation.request(tx.of(item), &item.event).await?);
+                }
+                Ok(compensated)
             }
             Handlers::Local(_) | Handlers::Call(_) => Err(no_compensation(self.part.name)),
         }
@@ -115,7 +123,6 @@ impl AnyStep {
     ) -> Result<Rows, Failure> {
         match &self.handlers {
             Handlers::Local(local) => local.step.touches(db, on).await,
-            Handlers::Bulk(bulk) => bulk.step.touches(db, on).await,
             Handlers::Call(_) => Ok(Rows::none()),
         }
     }
@@ -130,16 +137,9 @@ impl AnyStep {
             Handlers::Local(LocalHandlers { compensation: Some(compensation), .. }) => {
                 compensation.touches(db, done).await
             }
-            Handlers::Bulk(BulkHandlers { compensation: Some(compensation), .. }) => {
-                compensation.touches(db, done).await
-            }
-            Handlers::Local(_) | Handlers::Bulk(_) | Handlers::Call(_) => Ok(Rows::none()),
+            Handlers::Local(_) | Handlers::Call(_) => Ok(Rows::none()),
         }
     }
-}
-
-fn only<T>(mut all: Vec<T>) -> Result<T, Failure> {
-    all.pop().ok_or_else(|| Failure::permanent("an empty run has no outcome"))
 }
 
 /// A step without its type, as the builder collects it.

@@ -71,6 +71,11 @@ impl Scope {
         self.trace = trace;
     }
 
+    /// The cause and the trace of what is done now.
+    pub(crate) fn lineage(&self) -> Lineage {
+        Lineage { cause: self.cause, trace: self.trace.clone() }
+    }
+
     /// Emits an event that belongs to the transaction as a whole.
     pub(crate) fn emit(&mut self, event: EncodedEvent) {
         self.emit_as(self.draw(), event);
@@ -205,8 +210,7 @@ impl<'a> Tx<'a> {
     pub(crate) fn item<E>(&self, event: E) -> Result<Item<E>, Failure> {
         let saga_id =
             self.scope.saga_id.ok_or_else(|| Failure::permanent("a step runs without a saga"))?;
-        let lineage = Lineage { cause: self.scope.cause, trace: self.scope.trace.clone() };
-        Ok(Item { saga_id, event, lineage })
+        Ok(Item { saga_id, event, lineage: self.scope.lineage() })
     }
 
     /// Publishes an event in addition to a step's outcome, once the transaction has committed. It is not taken back

@@ -2,17 +2,17 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::Arc;
 
 use ballet_core::{
     CopyPart, CopyRequested, Entity, EntityEvent, EventSchema, Republished, SharePart,
 };
 
-use crate::declare::erased::entities::{AnyFeed, AnyShare, Feed, RepublishedFeed, TypedShare};
+use crate::declare::erased::entities::{Feed, PageEvents, Portion, pages};
+use crate::declare::handler::failure::Failure;
 
 /// Collects the events that feed a copy. See [`Participant::copies`](crate::Participant::copies).
 pub struct CopyOf<E> {
-    feeds: Vec<Arc<dyn AnyFeed>>,
+    feeds: Vec<Feed>,
     events: Vec<EventSchema>,
     entity: PhantomData<fn(E)>,
 }
@@ -25,7 +25,7 @@ impl<E: Entity> CopyOf<E> {
     where
         E: From<T::Entity>,
     {
-        self.feeds.push(Arc::new(Feed::<T, E>::new()));
+        self.feeds.push(Feed::of::<T, E>());
         self.events.push(EventSchema::of::<T>());
         self
     }
@@ -33,7 +33,7 @@ impl<E: Entity> CopyOf<E> {
 
 impl<E> fmt::Debug for CopyOf<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.feeds.iter().map(|feed| feed.event_type())).finish()
+        f.debug_list().entries(self.feeds.iter().map(|feed| feed.event_type)).finish()
     }
 }
 
@@ -41,7 +41,7 @@ impl<E> fmt::Debug for CopyOf<E> {
 #[derive(Clone)]
 pub(crate) struct CopyEntry {
     pub(crate) part: CopyPart,
-    pub(crate) feeds: Vec<Arc<dyn AnyFeed>>,
+    pub(crate) feeds: Vec<Feed>,
     /// Its events, for the service's contract.
     pub(crate) events: Vec<EventSchema>,
 }
@@ -56,11 +56,11 @@ impl CopyEntry {
         let part = CopyPart {
             entity: E::NAME,
             owner: E::owner(),
-            fed_by: feeds.iter().map(|feed| feed.event_type()).collect(),
+            fed_by: feeds.iter().map(|feed| feed.event_type).collect(),
             republished: E::REPUBLISHED,
             request: E::request_of(service),
         };
-        feeds.push(Arc::new(RepublishedFeed::<E>::new()));
+        feeds.push(Feed::republished::<E>());
         events.push(EventSchema::of::<Republished<E>>());
         events.extend(part.request.map(EventSchema::typed::<CopyRequested>));
         Self { part, feeds, events }
@@ -71,7 +71,7 @@ impl CopyEntry {
 #[derive(Clone)]
 pub(crate) struct ShareEntry {
     pub(crate) part: SharePart,
-    pub(crate) share: Arc<dyn AnyShare>,
+    pub(crate) pages: fn(Portion, usize) -> Result<PageEvents, Failure>,
     /// Its events, for the service's contract.
     pub(crate) events: Vec<EventSchema>,
 }
@@ -82,6 +82,6 @@ impl ShareEntry {
         let part = SharePart { entity: E::NAME, view, republished: E::REPUBLISHED, requests };
         let mut events = vec![EventSchema::of::<Republished<E>>()];
         events.extend(E::REQUESTS.iter().copied().map(EventSchema::typed::<CopyRequested>));
-        Self { part, share: Arc::new(TypedShare::<E>::new()), events }
+        Self { part, pages: pages::<E>, events }
     }
 }

@@ -7,7 +7,7 @@ use ballet_core::part::DeadlinePart;
 use ballet_store::ledger::event::EncodedEvent;
 use jiff::Timestamp;
 
-use crate::declare::erased::others::AnyRefusal;
+use crate::declare::erased::others::AbortCause;
 use crate::declare::handler::failure::Failure;
 
 /// A deadline that has passed: the input for the event about it.
@@ -24,5 +24,5 @@ pub struct Due {
 pub(crate) struct Deadline {
     pub(crate) part: DeadlinePart,
     pub(crate) passed_event: Arc<dyn Fn(Due) -> Result<EncodedEvent, Failure> + Send + Sync>,
-    pub(crate) abort_event: Arc<dyn AnyRefusal>,
+    pub(crate) abort_cause: Arc<AbortCause>,
 }

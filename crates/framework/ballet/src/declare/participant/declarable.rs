@@ -5,11 +5,9 @@ use std::sync::Arc;
 
 use ballet_core::{Never, Saga, StepKind};
 
-use crate::declare::erased::bulk::{AnyBulkCompensation, BulkHandlers};
 use crate::declare::erased::call::{AnyCallCompensation, CallHandlers};
 use crate::declare::erased::local::{AnyLocalCompensation, LocalHandlers};
 use crate::declare::erased::step::{ErasedStep, Handlers};
-use crate::declare::step::bulk::{BulkCompensate, BulkStep};
 use crate::declare::step::call_step::{CallCompensate, CallStep};
 use crate::declare::step::step::{Compensate, Step};
 
@@ -21,16 +19,12 @@ pub enum Local {}
 #[derive(Debug)]
 pub enum Outside {}
 
-/// Marks a [`BulkStep`].
-#[derive(Debug)]
-pub enum Bulk {}
-
 /// A step that can be undone, for [`compensatable`](crate::SagaSteps::compensatable) and
 /// [`pivot`](crate::SagaSteps::pivot).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no compensation",
     label = "a compensatable step, and a pivot, needs one",
-    note = "write `impl Compensate for {Self}` beside `impl Step for {Self}`; for a `CallStep`, write `impl CallCompensate for {Self}`; for a `BulkStep`, `impl BulkCompensate for {Self}`",
+    note = "write `impl Compensate for {Self}` beside `impl Step for {Self}`; for a `CallStep`, write `impl CallCompensate for {Self}`",
     note = "a step that never has to be compensated, because nothing can be refused after it, is declared with `.retriable(..)`"
 )]
 pub trait Compensatable<Via> {
@@ -55,7 +49,7 @@ pub trait Retriable<Via> {
     label = "what an owner refuses at the start, it aborts",
     note = "set `type Refused` to the `type Abort` of `impl Saga for {Sg}`"
 )]
-pub trait Starts<Sg, Via> {
+pub trait Starts<Sg> {
     #[doc(hidden)]
     fn erase(self) -> ErasedStep;
 }
@@ -66,32 +60,22 @@ pub trait Starts<Sg, Via> {
     label = "a record states what has happened",
     note = "set `type Refused = Never`: what can still be refused comes before the pivot"
 )]
-pub trait Decides<Via> {
+pub trait Decides {
     #[doc(hidden)]
     fn erase(self) -> ErasedStep;
 }
 
-impl<Sg: Saga, S: Step<Refused = Sg::Abort>> Starts<Sg, Local> for S {
+#[diagnostic::do_not_recommend]
+impl<Sg: Saga, S: Step<Refused = Sg::Abort>> Starts<Sg> for S {
     fn erase(self) -> ErasedStep {
         local(Arc::new(self), StepKind::Origin, None)
     }
 }
 
-impl<Sg: Saga, S: BulkStep<Refused = Sg::Abort>> Starts<Sg, Bulk> for S {
-    fn erase(self) -> ErasedStep {
-        bulk(Arc::new(self), StepKind::Origin, None)
-    }
-}
-
-impl<S: Step<Refused = Never>> Decides<Local> for S {
+#[diagnostic::do_not_recommend]
+impl<S: Step<Refused = Never>> Decides for S {
     fn erase(self) -> ErasedStep {
         local(Arc::new(self), StepKind::Decision, None)
-    }
-}
-
-impl<S: BulkStep<Refused = Never>> Decides<Bulk> for S {
-    fn erase(self) -> ErasedStep {
-        bulk(Arc::new(self), StepKind::Decision, None)
     }
 }
 
@@ -109,13 +93,6 @@ impl<S: CallCompensate> Compensatable<Outside> for S {
     }
 }
 
-impl<S: BulkCompensate> Compensatable<Bulk> for S {
-    fn erase(self, kind: StepKind) -> ErasedStep {
-        let step = Arc::new(self);
-        bulk(Arc::clone(&step), kind, Some(step)).compensated::<S::Compensated>()
-    }
-}
-
 impl<S: Step<Refused = Never>> Retriable<Local> for S {
     fn erase(self, kind: StepKind) -> ErasedStep {
         local(Arc::new(self), kind, None)
@@ -128,18 +105,12 @@ impl<S: CallStep<Refused = Never>> Retriable<Outside> for S {
     }
 }
 
-impl<S: BulkStep<Refused = Never>> Retriable<Bulk> for S {
-    fn erase(self, kind: StepKind) -> ErasedStep {
-        bulk(Arc::new(self), kind, None)
-    }
-}
-
 fn local<S: Step>(
     step: Arc<S>,
     kind: StepKind,
     compensation: Option<Arc<dyn AnyLocalCompensation>>,
 ) -> ErasedStep {
-    let handlers = Handlers::Local(LocalHandlers { step, compensation });
+    let handlers = Handlers::Local(LocalHandlers { together: S::TOGETHER, step, compensation });
     ErasedStep::new::<S::On, S::Done, S::Refused>(S::NAME, kind, S::RETRY, S::key, handlers)
 }
 
@@ -149,14 +120,5 @@ fn outside<S: CallStep>(
     compensation: Option<Arc<dyn AnyCallCompensation>>,
 ) -> ErasedStep {
     let handlers = Handlers::Call(CallHandlers { name: S::NAME, step, compensation });
-    ErasedStep::new::<S::On, S::Done, S::Refused>(S::NAME, kind, S::RETRY, S::key, handlers)
-}
-
-fn bulk<S: BulkStep>(
-    step: Arc<S>,
-    kind: StepKind,
-    compensation: Option<Arc<dyn AnyBulkCompensation>>,
-) -> ErasedStep {
-    let handlers = Handlers::Bulk(BulkHandlers { name: S::NAME, step, compensation });
     ErasedStep::new::<S::On, S::Done, S::Refused>(S::NAME, kind, S::RETRY, S::key, handlers)
 }

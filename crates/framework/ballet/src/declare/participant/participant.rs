@@ -9,14 +9,14 @@ use ballet_core::{
     SubscriptionPart, Telemetry, TelemetrySchema,
 };
 
-use crate::declare::erased::others::{AnyProjection, TypedOwner, TypedProjection};
+use crate::declare::erased::others::AnyProjection;
 use crate::declare::participant::copies::{CopyEntry, CopyOf, ShareEntry};
 use crate::declare::participant::saga_entry::SagaEntry;
 use crate::declare::participant::saga_steps::{OwnerSteps, SagaSteps};
 use crate::declare::step::owner::Owner;
 use crate::declare::step::projection::Projection;
 use crate::declare::telemetry::{
-    AnyFollower, AnyReader, Codec, TelemetryFollower, TelemetryReader, TypedFollower, TypedReader,
+    AnyFollower, AnyReader, Codec, TelemetryFollower, TelemetryReader,
 };
 
 /// Declares everything that one service does. [`Participant::part`] returns the declaration without
@@ -111,8 +111,8 @@ impl Participant {
         owner: O,
         steps: impl FnOnce(OwnerSteps<O::Saga>) -> OwnerSteps<O::Saga>,
     ) -> Self {
-        let mut entry = steps(OwnerSteps(SagaSteps::new())).0.entry;
-        entry.owner = Some(Arc::new(TypedOwner(owner)));
+        let mut entry = steps(OwnerSteps::new()).entry;
+        entry.owner = Some(Arc::new(owner));
         self.sagas.push(entry);
         self
     }
@@ -120,7 +120,7 @@ impl Participant {
     /// Follows an event outside of sagas.
     #[must_use]
     pub fn projects<P: Projection>(mut self, projection: P) -> Self {
-        self.projections.push(Arc::new(TypedProjection(projection)));
+        self.projections.push(Arc::new(projection));
         self.events.push(EventSchema::of::<P::On>());
         self
     }
@@ -199,14 +199,14 @@ impl Participant {
     /// Reads telemetry. Several readers of one type go each at its own pace.
     #[must_use]
     pub fn reads_telemetry<R: TelemetryReader>(mut self, reader: R) -> Self {
-        self.readers.push(Arc::new(TypedReader(reader)));
+        self.readers.push(Arc::new(reader));
         self
     }
 
     /// Follows telemetry in the memory of each process.
     #[must_use]
     pub fn follows_telemetry<F: TelemetryFollower>(mut self, follower: F) -> Self {
-        self.followers.push(Arc::new(TypedFollower(follower)));
+        self.followers.push(Arc::new(follower));
         self
     }
 

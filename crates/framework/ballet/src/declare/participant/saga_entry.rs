@@ -6,7 +6,7 @@ use ballet_core::versions::FIRST;
 use ballet_core::{Event, EventSchema, EventType, Saga, SagaPart, StepKind, StepPart, Versions};
 use jiff::SignedDuration;
 
-use crate::declare::erased::others::{AnyKeyedCompensation, AnyOwner, AnyRefusal};
+use crate::declare::erased::others::{AbortCause, AnyOwner, KeyedCompensation};
 use crate::declare::erased::step::AnyStep;
 use crate::declare::participant::deadline::Deadline;
 
@@ -19,13 +19,13 @@ pub(crate) struct SagaEntry {
     pub(crate) steps: Vec<Arc<AnyStep>>,
     pub(crate) origins: Vec<StepPart>,
     pub(crate) owner: Option<Arc<dyn AnyOwner>>,
-    pub(crate) refusals: Vec<Arc<dyn AnyRefusal>>,
+    pub(crate) refusals: Vec<Arc<AbortCause>>,
     pub(crate) deadline: Option<Deadline>,
     /// Whether the deadline replaced another one.
     pub(crate) is_deadline_set_twice: bool,
     /// The version under which this service, the owner, begins sagas.
     pub(crate) begins: u32,
-    pub(crate) keyed_compensations: Vec<Arc<dyn AnyKeyedCompensation>>,
+    pub(crate) keyed_compensations: Vec<Arc<KeyedCompensation>>,
     /// The events of all of this, for the service's contract.
     pub(crate) events: Vec<EventSchema>,
 }
@@ -87,8 +87,8 @@ impl SagaEntry {
             compensated_by: self
                 .keyed_compensations
                 .iter()
-                .filter(|undo| undo.step() == step.name)
-                .map(|undo| undo.event_type())
+                .filter(|undo| undo.step == step.name)
+                .map(|undo| undo.event_type)
                 .collect(),
             ..step.clone()
         });
@@ -96,7 +96,7 @@ impl SagaEntry {
             saga: self.saga,
             owner: self.owner_service,
             abort: self.abort,
-            aborts_on: self.refusals.iter().map(|refusal| refusal.event_type()).collect(),
+            aborts_on: self.refusals.iter().map(|refusal| refusal.event_type).collect(),
             deadline: self.deadline.as_ref().map(|deadline| deadline.part),
             begins: self.begins,
             steps: steps.collect(),

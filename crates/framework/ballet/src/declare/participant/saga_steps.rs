@@ -4,10 +4,11 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use ballet_core::own_handlers::{ABORT_ON_DEADLINE, ABORT_ON_REFUSAL};
 use ballet_core::{DeadlinePart, Event, EventSchema, Saga, StepKind, StepPart, Versions};
 use jiff::SignedDuration;
 
-use crate::declare::erased::others::{KeyedCompensation, TypedRefusal};
+use crate::declare::erased::others::{AbortCause, KeyedCompensation};
 use crate::declare::erased::step::ErasedStep;
 use crate::declare::erased::watch::watching;
 use crate::declare::handler::json::encoded;
@@ -16,15 +17,26 @@ use crate::declare::participant::declarable::{Compensatable, Decides, Retriable,
 use crate::declare::participant::saga_entry::SagaEntry;
 use crate::declare::step::watch::Watch;
 
-/// Collects a service's steps of one saga.
-pub struct SagaSteps<Sg> {
+/// Collects a service's steps of one saga, which another service owns, or this one ([`OwnerSteps`]).
+pub struct SagaSteps<Sg, As = Participates> {
     pub(crate) entry: SagaEntry,
     /// The versions of the steps that are added now.
     versions: Versions,
-    saga: PhantomData<fn(Sg)>,
+    saga: PhantomData<fn(Sg, As)>,
 }
 
-impl<Sg: Saga> SagaSteps<Sg> {
+/// Collects the owner's steps of its saga.
+pub type OwnerSteps<Sg> = SagaSteps<Sg, Owns>;
+
+/// Marks steps in a saga of another service.
+#[derive(Debug)]
+pub enum Participates {}
+
+/// Marks the owner's steps.
+#[derive(Debug)]
+pub enum Owns {}
+
+impl<Sg: Saga, As> SagaSteps<Sg, As> {
     pub(crate) fn new() -> Self {
         Self { entry: SagaEntry::new::<Sg>(), versions: Versions::ALL, saga: PhantomData }
     }
@@ -105,13 +117,6 @@ impl<Sg: Saga> SagaSteps<Sg> {
         self.push(step.erase(StepKind::Compensatable))
     }
 
-    /// Adds the step that decides the saga: once its outcome is recorded, the saga is never
-    /// aborted. The step is undone if an abort is committed first.
-    #[must_use]
-    pub fn pivot<Via, S: Compensatable<Via>>(self, step: S) -> Self {
-        self.push(step.erase(StepKind::Pivot))
-    }
-
     /// Adds a step that cannot refuse. A failure is tried again as its `RETRY` says; then it is a dead letter, which a
     /// person sends back.
     #[must_use]
@@ -143,57 +148,46 @@ impl<Sg: Saga> SagaSteps<Sg> {
     }
 }
 
-impl<Sg> fmt::Debug for SagaSteps<Sg> {
+impl<Sg: Saga> SagaSteps<Sg> {
+    /// Adds the step that decides the saga: once its outcome is recorded, the saga is never
+    /// aborted. The step is undone if an abort is committed first.
+    #[must_use]
+    pub fn pivot<Via, S: Compensatable<Via>>(self, step: S) -> Self {
+        self.push(step.erase(StepKind::Pivot))
+    }
+}
+
+impl<Sg, As> fmt::Debug for SagaSteps<Sg, As> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("SagaSteps").field(&self.entry.part()).finish()
     }
 }
-
-/// Collects the owner's steps of its saga.
-#[derive(Debug)]
-pub struct OwnerSteps<Sg>(pub(crate) SagaSteps<Sg>);
 
 impl<Sg: Saga> OwnerSteps<Sg> {
     /// Begins sagas under this version, and not under 1. All services must know it by then: this change is a release of
     /// its own, after the one in which they declare the version's steps.
     #[must_use]
     pub fn begins(mut self, version: u32) -> Self {
-        self.0.entry.begins = version;
+        self.entry.begins = version;
         self
-    }
-
-    /// Declares steps of the saga's version `version` and later ones. See [`SagaSteps::since`].
-    #[must_use]
-    pub fn since(mut self, version: u32, steps: impl FnOnce(Self) -> Self) -> Self {
-        let outside = self.0.versions;
-        self.0.versions = outside.since(version);
-        Self(SagaSteps { versions: outside, ..steps(self).0 })
-    }
-
-    /// Declares steps of the saga's version `version` and older ones. See [`SagaSteps::until`].
-    #[must_use]
-    pub fn until(mut self, version: u32, steps: impl FnOnce(Self) -> Self) -> Self {
-        let outside = self.0.versions;
-        self.0.versions = outside.until(version);
-        Self(SagaSteps { versions: outside, ..steps(self).0 })
     }
 
     /// Starts the saga with this event, on an external request. See
     /// [`Unit::originate`](crate::Unit::originate).
     #[must_use]
     pub fn originates<E: Event>(mut self, name: &'static str) -> Self {
-        self.0.entry.origins.push(StepPart {
-            versions: self.0.versions,
+        self.entry.origins.push(StepPart {
+            versions: self.versions,
             ..StepPart::new(name, StepKind::Origin, Vec::new(), E::TYPE)
         });
-        self.0.entry.events.push(EventSchema::of::<E>());
+        self.entry.events.push(EventSchema::of::<E>());
         self
     }
 
     /// Starts the saga with this step, triggered by an event. Its refusal is the abort event.
     #[must_use]
-    pub fn starts<Via, S: Starts<Sg, Via>>(self, step: S) -> Self {
-        Self(self.0.push(step.erase()))
+    pub fn starts<S: Starts<Sg>>(self, step: S) -> Self {
+        self.push(step.erase())
     }
 
     /// Aborts the saga on this refusal. `abort_event` creates the abort event.
@@ -202,8 +196,8 @@ impl<Sg: Saga> OwnerSteps<Sg> {
         mut self,
         abort_event: impl Fn(E) -> Sg::Abort + Send + Sync + 'static,
     ) -> Self {
-        self.0.entry.refusals.push(Arc::new(TypedRefusal { abort_event, event: PhantomData }));
-        self.0.entry.events.push(EventSchema::of::<E>());
+        self.entry.refusals.push(Arc::new(AbortCause::new(ABORT_ON_REFUSAL, abort_event)));
+        self.entry.events.push(EventSchema::of::<E>());
         self
     }
 
@@ -217,49 +211,20 @@ impl<Sg: Saga> OwnerSteps<Sg> {
         passed: impl Fn(Due) -> E + Send + Sync + 'static,
         abort_event: impl Fn(E) -> Sg::Abort + Send + Sync + 'static,
     ) -> Self {
-        self.0.entry.is_deadline_set_twice = self.0.entry.deadline.is_some();
-        self.0.entry.deadline = Some(Deadline {
+        self.entry.is_deadline_set_twice = self.entry.deadline.is_some();
+        self.entry.deadline = Some(Deadline {
             part: DeadlinePart { passed: E::TYPE, after },
             passed_event: Arc::new(move |due| encoded(&passed(due))),
-            abort_event: Arc::new(TypedRefusal { abort_event, event: PhantomData }),
+            abort_cause: Arc::new(AbortCause::new(ABORT_ON_DEADLINE, abort_event)),
         });
-        self.0.entry.events.push(EventSchema::of::<E>());
+        self.entry.events.push(EventSchema::of::<E>());
         self
     }
 
     /// Adds the step that records the pivot's outcome. It does not run if an abort was committed
     /// first, and it runs once in a saga: also one with a key decides under the first, and no other.
     #[must_use]
-    pub fn decides<Via, S: Decides<Via>>(self, step: S) -> Self {
-        Self(self.0.push(step.erase()))
-    }
-
-    /// Adds a step that may refuse, and is undone when the saga is aborted.
-    #[must_use]
-    pub fn compensatable<Via, S: Compensatable<Via>>(self, step: S) -> Self {
-        Self(self.0.compensatable(step))
-    }
-
-    /// Adds a step that cannot refuse. A failure is tried again as its `RETRY` says; then it is a dead letter, which a
-    /// person sends back.
-    #[must_use]
-    pub fn retriable<Via, S: Retriable<Via>>(self, step: S) -> Self {
-        Self(self.0.retriable(step))
-    }
-
-    /// Adds a step that stays open until the owner's rows say that it is over. See [`SagaSteps::watches`].
-    #[must_use]
-    pub fn watches<W: Watch>(self, step: W) -> Self {
-        Self(self.0.watches(step))
-    }
-
-    /// Adds a step that repeats in a saga. See [`SagaSteps::repeating`].
-    #[must_use]
-    pub fn repeating<Via, S, E>(self, step: S, compensated_by: fn(&E) -> String) -> Self
-    where
-        S: Compensatable<Via>,
-        E: Event,
-    {
-        Self(self.0.repeating(step, compensated_by))
+    pub fn decides<S: Decides>(self, step: S) -> Self {
+        self.push(step.erase())
     }
 }

@@ -70,23 +70,21 @@ pub enum Delay {
 impl Delay {
     /// Returns the name of the queue, and of the exchange in front of it.
     pub(crate) const fn queue(self) -> &'static str {
-        let [five_seconds, thirty_seconds, five_minutes] = RETRIES;
-        match self {
-            Self::FiveSeconds => five_seconds.0,
-            Self::ThirtySeconds => thirty_seconds.0,
-            Self::FiveMinutes => five_minutes.0,
-        }
+        self.entry().0
     }
 
     /// Returns the duration of the delay.
     pub(crate) const fn time(self) -> Duration {
+        Duration::from_millis(self.entry().1 as u64)
+    }
+
+    const fn entry(self) -> (&'static str, u32) {
         let [five_seconds, thirty_seconds, five_minutes] = RETRIES;
-        let millis = match self {
-            Self::FiveSeconds => five_seconds.1,
-            Self::ThirtySeconds => thirty_seconds.1,
-            Self::FiveMinutes => five_minutes.1,
-        };
-        Duration::from_millis(millis as u64)
+        match self {
+            Self::FiveSeconds => five_seconds,
+            Self::ThirtySeconds => thirty_seconds,
+            Self::FiveMinutes => five_minutes,
+        }
     }
 
     /// Returns the delay of work that is retried until it is done: seconds at first, then minutes.

@@ -8,6 +8,7 @@ use sqlx::PgConnection;
 use crate::declare::handler::failure::Failure;
 use crate::declare::handler::item::Item;
 use crate::declare::handler::tx::Tx;
+use crate::declare::step::bulk::{ANSWERS, BulkTx, OUTCOMES, only};
 use crate::declare::step::retry::Retry;
 use crate::declare::step::row_locks::Rows;
 
@@ -82,6 +83,10 @@ pub trait Step: Send + Sync + 'static {
     /// How often a failed step is retried.
     const RETRY: Retry = Retry::DEFAULT;
 
+    /// Whether the step takes the messages of a batch together, in [`run_all`](Self::run_all). See
+    /// [`bulk`](crate::bulk).
+    const TOGETHER: bool = false;
+
     /// Distinguishes the repetitions of a step in one saga; see
     /// [`repeating`](crate::SagaSteps::repeating). A step that runs once has no key, and one that joins events cannot
     /// have one: it does not compile.
@@ -102,8 +107,32 @@ pub trait Step: Send + Sync + 'static {
         async { Ok(Rows::none()) }
     }
 
-    /// Runs the step.
-    fn run(&self, tx: &mut Tx<'_>, on: Self::On) -> impl Future<Output = StepResult<Self>> + Send;
+    /// Runs the step. A step that takes its messages together need not have it.
+    fn run(&self, tx: &mut Tx<'_>, on: Self::On) -> impl Future<Output = StepResult<Self>> + Send {
+        const { assert!(Self::TOGETHER, "a step has `run`, or else `TOGETHER` and `run_all`") };
+        async move {
+            let item = tx.item(on)?;
+            let mut tx = BulkTx::new(tx.enter(&item));
+            only(Self::NAME, OUTCOMES, self.run_all(&mut tx, vec![item]).await?)
+        }
+    }
+
+    /// Runs the step for a run of messages. Returns one outcome per item, in the order of the
+    /// items. (`returning` has no order: look up its rows by key.) Without it the messages are taken one after the other.
+    fn run_all(
+        &self,
+        tx: &mut BulkTx<'_>,
+        on: Vec<Item<Self::On>>,
+    ) -> impl Future<Output = BulkResult<Self>> + Send {
+        const { assert!(!Self::TOGETHER, "a step that takes its messages together has `run_all`") };
+        async move {
+            let mut outcomes = Vec::with_capacity(on.len());
+            for item in on {
+                outcomes.push(self.run(&mut tx.of(&item), item.event).await?);
+            }
+            Ok(outcomes)
+        }
+    }
 }
 
 /// Undoes a step when its saga is aborted.
@@ -126,7 +155,31 @@ pub trait Compensate: Step {
         &self,
         tx: &mut Tx<'_>,
         done: Self::Done,
-    ) -> impl Future<Output = CompensateResult<Self>> + Send;
+    ) -> impl Future<Output = CompensateResult<Self>> + Send {
+        const { assert!(Self::TOGETHER, "a step has `compensate`, or else `compensate_all`") };
+        async move {
+            let item = tx.item(done)?;
+            let mut tx = BulkTx::new(tx.enter(&item));
+            only(Self::NAME, ANSWERS, self.compensate_all(&mut tx, vec![item]).await?)
+        }
+    }
+
+    /// Undoes a step that takes its messages together, given the events that it emitted. Returns one answer per item, in
+    /// the order of the items.
+    fn compensate_all(
+        &self,
+        tx: &mut BulkTx<'_>,
+        done: Vec<Item<Self::Done>>,
+    ) -> impl Future<Output = BulkCompensateResult<Self>> + Send {
+        const { assert!(!Self::TOGETHER, "the compensation of such a step is `compensate_all`") };
+        async move {
+            let mut compensated = Vec::with_capacity(done.len());
+            for item in done {
+                compensated.push(self.compensate(&mut tx.of(&item), item.event).await?);
+            }
+            Ok(compensated)
+        }
+    }
 }
 
 /// The outcome of a step.
@@ -153,6 +206,13 @@ pub type StepResult<S> = Result<Outcome<<S as Step>::Done, <S as Step>::Refused>
 
 /// The result of [`Compensate::compensate`].
 pub type CompensateResult<S> = Result<Compensated<<S as Compensate>::Compensated>, Failure>;
+
+/// The result of [`Step::run_all`].
+pub type BulkResult<S> = Result<Vec<Outcome<<S as Step>::Done, <S as Step>::Refused>>, Failure>;
+
+/// The result of [`Compensate::compensate_all`].
+pub type BulkCompensateResult<S> =
+    Result<Vec<Compensated<<S as Compensate>::Compensated>>, Failure>;
 
 /// Returns the outcome of a step that took effect.
 ///

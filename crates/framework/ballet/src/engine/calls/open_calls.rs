@@ -101,7 +101,7 @@ impl OpenCalls {
                 let limit = if call.step.watch().is_some() { limit.min(LOOKS) } else { limit };
                 Some((call.name, usize::from(limit), call.step.call_time()))
             }
-            Handlers::Local(_) | Handlers::Bulk(_) => None,
+            Handlers::Local(_) => None,
         });
         let lines = calling.flat_map(|(name, limit, time_limit)| {
             [false, true].into_iter().flat_map(move |undo| {

@@ -1,14 +1,10 @@
 //! Whether the provider of a line's calls is away, and how the calls slow down while it is.
 
-use std::time::Duration;
-
 use ballet_amqp::Backoff;
 use tokio::time::Instant;
 
 /// After this many failures in a row, at least, the provider counts as away.
 const AWAY_AFTER: usize = 10;
-/// The pause between portions of attempts while the provider is away.
-const PORTIONS: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(10));
 
 /// The availability of a provider, judged by its recent answers.
 #[derive(Debug, Default)]
@@ -34,7 +30,7 @@ impl ProviderState {
     pub(crate) fn begin_portion(&mut self, now: Instant) {
         if self.is_away() {
             self.portions = self.portions.saturating_add(1);
-            self.not_before = Some(now + PORTIONS.after(self.portions));
+            self.not_before = Some(now + Backoff::PROVIDER.after(self.portions));
         }
     }
 
@@ -52,7 +48,7 @@ impl ProviderState {
         let is_new = self.failures_in_a_row >= limit.max(AWAY_AFTER) && !self.is_away();
         if is_new {
             self.portions = 1;
-            self.not_before = Some(Instant::now() + PORTIONS.after(1));
+            self.not_before = Some(Instant::now() + Backoff::PROVIDER.after(1));
         }
         is_new
     }

@@ -13,27 +13,23 @@ use crate::declare::handler::item::Item;
 use crate::declare::step::row_locks::Rows;
 use crate::engine::rollback::BatchFailure;
 use crate::engine::transaction::Transaction;
+use crate::lane::batch::works::Batch;
 use crate::lane::message::message::LaneWork;
 
 /// Locks the rows named by the steps that a batch triggers, and by those that it may compensate.
 /// Runs after the ledger is read and before any handler.
 pub(crate) async fn lock_named(
     transaction: &mut Transaction<'_>,
-    works: &mut [LaneWork],
-    live: &[usize],
+    batch: &mut Batch,
 ) -> Result<(), BatchFailure> {
     let engine = Arc::clone(&transaction.engine);
     let mut rows = Rows::none();
-    for (step, on) in triggers(works, live)? {
+    for (step, on) in triggers(batch)? {
         let named = engine.handlers.run(step.part().name, step.touches(transaction.db(), on)).await;
         rows.extend(named.map_err(|failure| BatchFailure::of_step(step.part().name, failure))?);
     }
-    let mut sagas: Vec<SagaId> = live
-        .iter()
-        .map(|at| &works[*at])
-        .filter(|w| w.compensates())
-        .filter_map(LaneWork::saga)
-        .collect();
+    let compensates = batch.admitted().filter(|work| work.compensates());
+    let mut sagas: Vec<SagaId> = compensates.filter_map(LaneWork::saga).collect();
     sagas.sort_unstable();
     sagas.dedup();
     for (step, done) in outcomes(transaction, &sagas).await? {
@@ -49,16 +45,15 @@ pub(crate) async fn lock_named(
 type Triggers<'a> = Vec<(Arc<AnyStep>, Vec<Item<&'a AnyEvent>>)>;
 
 /// The steps that are triggered, each with its triggers.
-fn triggers<'a>(works: &'a mut [LaneWork], live: &[usize]) -> Result<Triggers<'a>, BatchFailure> {
-    for at in live {
-        let LaneWork::Message(message) = &mut works[*at] else { continue };
+fn triggers(batch: &mut Batch) -> Result<Triggers<'_>, BatchFailure> {
+    for (at, work) in batch.admitted.iter_mut().flatten().enumerate() {
+        let Some(message) = work.message_mut() else { continue };
         for place in 0..message.known.handlers.len() {
-            message.prepare(place).map_err(|failure| BatchFailure::of_work(*at, failure))?;
+            message.prepare(place).map_err(|failure| BatchFailure::of_work(at, failure))?;
         }
     }
     let mut triggers: Triggers<'_> = Vec::new();
-    for at in live {
-        let LaneWork::Message(message) = &works[*at] else { continue };
+    for (_, message) in batch.admitted_messages() {
         for (place, handler) in message.known.handlers.iter().enumerate() {
             // One event of a join does not say what the join will do.
             let (step, on) = (handler.step_of_one(), message.prepared(place));

@@ -9,7 +9,6 @@ use ballet_amqp::{Publish, PublishError, PublisherHandle};
 use ballet_store::outbox::unsent_copies;
 use ballet_store::outbox::unsent_copies::EncodedProperties;
 
-use crate::declare::handler::database_wait::answered;
 use crate::engine::engine::Engine;
 
 /// How long a confirm is waited for: as long as the broker holds up one copy, the original takes the place of
@@ -112,9 +111,7 @@ pub(crate) async fn publish(
 
 async fn keep(engine: &Engine, copy: &Publish, why: &str) -> Result<(), String> {
     let encoded = EncodedProperties::new(copy).map_err(|error| error.to_string())?;
-    let insert = async {
-        let mut db = engine.database.upkeep.acquire().await?;
-        unsent_copies::insert(&mut db, copy, &encoded, why).await
-    };
-    answered(insert).await.map_err(|failure| failure.to_string())
+    let insert =
+        engine.database.ask(async |db| unsent_copies::insert(db, copy, &encoded, why).await);
+    insert.await.map_err(|failure| failure.to_string())
 }

@@ -7,11 +7,16 @@ use ballet_amqp::{Delivery, Receipt, incoming};
 use ballet_core::envelope::Limits;
 use ballet_core::{AnyEvent, Envelope, Incoming, Reason, ReceivedEvent, SagaId, Unacceptable};
 use ballet_fault::WorksOn;
+use ballet_store::calls::key::CallKey;
+use ballet_store::inbox::messages::NewMessage;
+use ballet_store::ledger::event::EncodedEvent;
+use bytes::Bytes;
 use jiff::Timestamp;
 use tracing::field::display;
 
 use crate::declare::handler::clock::Clock;
 use crate::declare::handler::failure::Failure;
+use crate::declare::handler::item::Lineage;
 use crate::engine::age::{id_is_old, is_old, too_old_to_begin};
 use crate::engine::calls::open_calls::CallAnswer;
 use crate::engine::registry::{HandledEvent, Registry};
@@ -170,6 +175,25 @@ impl LaneMessage {
         Some(told.map_or(made, |told| told.max(made)))
     }
 
+    /// The saga that the message came with.
+    pub(crate) fn saga_id(&self) -> Result<SagaId, Failure> {
+        self.envelope.saga_id.ok_or_else(|| {
+            Failure::permanent(format!("{} came without a saga", self.envelope.event_type))
+        })
+    }
+
+    /// The event as it came.
+    pub(crate) fn encoded(&self) -> EncodedEvent {
+        let body = Bytes::copy_from_slice(self.body());
+        EncodedEvent { event_type: self.envelope.event_type, body }
+    }
+
+    /// Begins the run of a handler; what follows is related to both.
+    pub(crate) fn begin_step(&mut self, clock: &Clock, now: Timestamp) -> Lineage {
+        let cause = Some(self.envelope.message_id);
+        Lineage { cause, trace: Some(self.traced.begin_step(clock, now)) }
+    }
+
     /// The saga whose lock and ledger the message needs.
     pub(crate) fn saga(&self) -> Option<SagaId> {
         if self.known.works_on_saga() { self.envelope.saga_id } else { None }
@@ -191,6 +215,37 @@ fn check_age(
 }
 
 impl LaneWork {
+    pub(crate) fn message(&self) -> Option<&LaneMessage> {
+        match self {
+            Self::Message(message) => Some(message),
+            Self::Answer(_) => None,
+        }
+    }
+
+    pub(crate) fn message_mut(&mut self) -> Option<&mut LaneMessage> {
+        match self {
+            Self::Message(message) => Some(message),
+            Self::Answer(_) => None,
+        }
+    }
+
+    /// The message, as the inbox records it.
+    pub(crate) fn in_inbox(&self) -> Option<NewMessage> {
+        self.message().map(|message| NewMessage {
+            id: message.envelope.message_id,
+            apart: message.age.is_apart,
+            content: message.content,
+        })
+    }
+
+    /// The call that it answers.
+    pub(crate) fn call(&self) -> Option<CallKey> {
+        match self {
+            Self::Message(_) => None,
+            Self::Answer(answer) => Some(answer.call.key),
+        }
+    }
+
     pub(crate) fn saga(&self) -> Option<SagaId> {
         match self {
             Self::Message(message) => message.saga(),
@@ -208,10 +263,7 @@ impl LaneWork {
 
     /// Whether it is a message by which something is undone.
     pub(crate) fn compensates(&self) -> bool {
-        match self {
-            Self::Message(message) => message.known.compensates(),
-            Self::Answer(_) => false,
-        }
+        self.message().is_some_and(|message| message.known.compensates())
     }
 }
 

@@ -3,5 +3,4 @@
 pub(crate) mod content;
 #[expect(clippy::module_inception, reason = "the file holds what the folder is named after")]
 pub(crate) mod message;
-pub(crate) mod reused_ids;
 pub(crate) mod spans;

@@ -1,8 +1,8 @@
 //! Without the feature `prometheus`, metrics go to the recorder that the program installs, if any.
 
-pub(super) fn install() {}
+pub(crate) fn install() {}
 
-pub(super) fn rendered() -> String {
+pub(crate) fn rendered() -> String {
     "# this program is built without ballet's feature `prometheus`\n".to_owned()
 }
 

@@ -24,11 +24,13 @@ fn handle() -> Option<PrometheusHandle> {
     METRICS.get_or_init(install).clone()
 }
 
-pub(super) fn install() {
+/// Installs the recorder of metrics, unless the program has one of its own.
+pub(crate) fn install() {
     handle();
 }
 
-pub(super) fn rendered() -> String {
+/// The text of `/metrics`: empty if the program has a recorder of its own, which shows it elsewhere.
+pub(crate) fn rendered() -> String {
     handle().map(|metrics| metrics.render()).unwrap_or_default()
 }
 

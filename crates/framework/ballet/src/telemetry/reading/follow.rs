@@ -7,13 +7,13 @@ use std::time::Duration;
 use ballet_amqp::{Backoff, Broker, BrokerError, Session};
 use ballet_core::topology::TELEMETRY;
 use futures_util::StreamExt;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::declare::handler::failure::Failure;
 use crate::declare::telemetry::AnyFollower;
 use crate::engine::engine::Engine;
 use crate::engine::handlers::guard::caught;
-use crate::engine::stopping::stopped;
+use crate::engine::stopping::{stopped, waited};
 use crate::telemetry::reading::batch::ReadingBatch;
 use crate::telemetry::reading::follow_lag::FollowProgress;
 use crate::telemetry::reading::receive::{Receiver, received};
@@ -22,9 +22,6 @@ use crate::telemetry::reading::state::{ReaderStates, name_of};
 use crate::telemetry::series;
 use crate::telemetry::series::READER_FAILED;
 
-/// The pause after a lost connection, and the longest.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 /// The first message of what there is comes well within this time.
 const FIRST: Duration = Duration::from_secs(15);
 
@@ -60,7 +57,7 @@ impl StreamFollower {
         let stream = codec.reads().routing_key(self.partition);
         let name = name_of(codec.name, &stream);
         let mut stopping = self.engine.stopping.clone();
-        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+        let mut backoff = Backoff::CONNECTION;
         loop {
             let mut has_followed = false;
             let lost = tokio::select! {
@@ -73,9 +70,8 @@ impl StreamFollower {
             let pause = backoff.wait();
             self.states.fails(&name, &lost.to_string());
             tracing::info!("{name} is followed again in {pause:?}: {lost}");
-            tokio::select! {
-                () = sleep(pause) => {}
-                () = stopped(&mut stopping) => return,
+            if !waited(&mut stopping, pause).await {
+                return;
             }
         }
     }

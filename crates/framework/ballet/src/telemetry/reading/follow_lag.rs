@@ -3,9 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ballet_amqp::{Broker, BrokerError, Session};
-use ballet_core::topology::TELEMETRY;
-use futures_util::future::join_all;
+use ballet_amqp::{Broker, BrokerError};
 use jiff::Timestamp;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
@@ -13,7 +11,8 @@ use crate::declare::telemetry::AnyFollower;
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 use crate::telemetry::reading::batch::SeenMessage;
-use crate::telemetry::reading::start::{LOOKS_AT_A_TIME, MessagesSince};
+use crate::telemetry::reading::ends::StreamEnds;
+use crate::telemetry::reading::start::MessagesSince;
 use crate::telemetry::series;
 
 /// How often it looks, and how long a look may take.
@@ -86,13 +85,13 @@ impl FollowLag {
         let mut stopping = self.engine.stopping.clone();
         let mut every = interval(EVERY);
         every.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut looks = None;
+        let mut ends = StreamEnds::default();
         loop {
             tokio::select! {
                 _ = every.tick() => {}
                 () = stopped(&mut stopping) => return,
             }
-            match timeout(LOOK, self.show(&mut looks)).await {
+            match timeout(LOOK, self.show(&mut ends)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(lost)) => tracing::debug!("the ends of streams are not known: {lost}"),
                 Err(_) => tracing::debug!("the ends of streams are not known: no answer"),
@@ -100,46 +99,29 @@ impl FollowLag {
         }
     }
 
-    /// Takes the session, and gives it back if it still works. A stream that is not there leaves the others to be seen.
-    async fn show(&self, looks: &mut Option<Arc<dyn Session>>) -> Result<(), BrokerError> {
+    async fn show(&self, ends: &mut StreamEnds) -> Result<(), BrokerError> {
         let codec = self.follower.codec();
         let now = self.engine.time.clock.now();
         // Older messages do not count.
         let since = (now - self.follower.reaches_back()).as_second();
-        let session = match looks.take() {
-            Some(session) => session,
-            None => self.connected(codec.name).await?,
-        };
-        let connection = &*session;
-        let streams: Vec<_> =
-            (0..).map(|n| codec.reads().routing_key(n)).zip(&self.followed).collect();
-        let mut failed = None;
-        for some in streams.chunks(LOOKS_AT_A_TIME) {
-            let found = some.iter().map(|(stream, _)| {
-                let queue = format!("{TELEMETRY}.{stream}");
-                async move { MessagesSince::find(connection, &queue, since).await }
-            });
-            for ((stream, followed), found) in some.iter().zip(join_all(found).await) {
-                match found {
-                    Ok(MessagesSince { end, .. }) => {
-                        let lag = followed.lag(end, self.engine.time.clock.now());
-                        series::follow_lag(codec.name, stream.clone(), lag);
-                    }
-                    Err(error) => {
-                        failed.get_or_insert(error);
-                    }
+        let (service, process) = (self.engine.registry.service, self.engine.relay.process);
+        let connection = format!("{service} lag of {} {process}", codec.name);
+        let streams = (0..).map(|n| codec.reads().routing_key(n)).take(self.followed.len());
+        let streams: Vec<String> = streams.collect();
+        let found = ends.look(&*self.broker, &connection, &streams).await?;
+        let mut failed = Ok(());
+        for ((stream, followed), last) in streams.into_iter().zip(&self.followed).zip(found) {
+            match last {
+                Ok(last) => {
+                    let MessagesSince { end, .. } =
+                        MessagesSince::behind_message(last.as_ref(), since);
+                    let lag = followed.lag(end, self.engine.time.clock.now());
+                    series::follow_lag(codec.name, stream, lag);
                 }
+                Err(error) => failed = failed.and(Err(error)),
             }
         }
-        if session.closed().borrow().is_none() {
-            *looks = Some(session);
-        }
-        failed.map_or(Ok(()), Err)
-    }
-
-    async fn connected(&self, name: &str) -> Result<Arc<dyn Session>, BrokerError> {
-        let (service, process) = (self.engine.registry.service, self.engine.relay.process);
-        self.broker.connect(&format!("{service} lag of {name} {process}")).await
+        failed
     }
 }
 

@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::{Broker, Session};
-use ballet_core::topology::TELEMETRY;
+use ballet_amqp::Broker;
 use ballet_store::database::connection::be_patient;
 use ballet_store::telemetry::places;
 use ballet_store::telemetry::places::{HeldStream, LEASE};
-use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, timeout};
@@ -23,7 +21,7 @@ use crate::engine::handlers::guard::guarded;
 use crate::engine::stopping::stopped;
 use crate::engine::transaction::Transaction;
 use crate::telemetry::reading::batch::offset_of;
-use crate::telemetry::reading::start::{LOOKS_AT_A_TIME, about_the_last};
+use crate::telemetry::reading::ends::StreamEnds;
 use crate::telemetry::reading::state::{ReaderStates, name_of};
 use crate::telemetry::reading::stream::{ReadingEnd, StreamReader, pause_after};
 use crate::telemetry::series;
@@ -54,8 +52,7 @@ struct KeeperState {
     failures: u32,
     /// The streams of other processes, each with the epoch and since when it is seen.
     others: BTreeMap<String, (i64, Instant)>,
-    /// The session that looks for the ends of the streams.
-    looks: Option<Arc<dyn Session>>,
+    ends: StreamEnds,
 }
 
 impl ReaderKeeper {
@@ -64,8 +61,9 @@ impl ReaderKeeper {
         let reads = self.reader.reads();
         let streams = (0..reads.partition_count()).map(|n| reads.routing_key(n)).collect();
         let (kept, tasks) = (BTreeMap::new(), JoinSet::new());
-        let (paused, failures, others, looks) = (None, 0, BTreeMap::new(), None);
-        let mut keeping = KeeperState { streams, kept, tasks, paused, failures, others, looks };
+        let (paused, failures, others) = (None, 0, BTreeMap::new());
+        let ends = StreamEnds::default();
+        let mut keeping = KeeperState { streams, kept, tasks, paused, failures, others, ends };
         let mut stopping = self.engine.stopping.clone();
         let mut every = interval(EVERY);
         loop {
@@ -86,11 +84,11 @@ impl ReaderKeeper {
         }
         // They see the same signal. Each gives its stream back.
         while keeping.tasks.join_next().await.is_some() {}
-        let left = async {
-            let mut db = self.engine.database.upkeep.acquire().await?;
-            places::leave(&mut db, self.reader.name(), self.engine.relay.process).await
-        };
-        if let Err(failure) = answered(left).await {
+        let left = self
+            .engine
+            .database
+            .ask(async |db| places::leave(db, self.reader.name(), self.engine.relay.process).await);
+        if let Err(failure) = left.await {
             tracing::debug!("{} cannot say that it stops: {failure}", self.reader.name());
         }
     }
@@ -119,15 +117,13 @@ impl ReaderKeeper {
         if keeping.paused.is_some_and(|until| Instant::now() < until) {
             return Ok(());
         }
-        let shared = async {
-            let mut db = self.engine.database.upkeep.acquire().await?;
-            places::register(&mut db, name, &keeping.streams).await?;
-            let replicas = places::present(&mut db, name, process).await?;
-            let wants_reset = places::asks_for_reset(&mut db, name).await?;
-            let others = places::held_by_others(&mut db, name, process).await?;
-            Ok::<_, sqlx::Error>((replicas, wants_reset, others))
-        };
-        let (replicas, wants_reset, others) = answered(shared).await?;
+        let shared = self.engine.database.ask(async |db| {
+            places::register(db, name, &keeping.streams).await?;
+            let replicas = places::present(db, name, process).await?;
+            let wants_reset = places::asks_for_reset(db, name).await?;
+            Ok((replicas, wants_reset, places::held_by_others(db, name, process).await?))
+        });
+        let (replicas, wants_reset, others) = shared.await?;
         self.leave_to(keeping, others);
         if wants_reset {
             let mut stopping = self.engine.stopping.clone();
@@ -147,11 +143,11 @@ impl ReaderKeeper {
         // One that is put off is kept here, although its lease is given back.
         let free = |stream: &&String| !keeping.kept.contains_key(*stream);
         let free: Vec<String> = keeping.streams.iter().filter(free).cloned().collect();
-        let taken = async {
-            let mut db = self.engine.database.upkeep.acquire().await?;
-            places::take(&mut db, name, &free, process, fair - held).await
-        };
-        for held in answered(taken).await? {
+        let taken = self
+            .engine
+            .database
+            .ask(async |db| places::take(db, name, &free, process, fair - held).await);
+        for held in taken.await? {
             self.begin(keeping, held);
         }
         Ok(())
@@ -225,57 +221,31 @@ impl ReaderKeeper {
         }
     }
 
-    /// Takes the session, and gives it back if it still works. A stream that is not there leaves the others to be seen.
-    async fn ends(
-        &self,
-        keeping: &mut KeeperState,
-    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// A stream whose end is not known, or whose row is locked, keeps no other one waiting.
+    async fn ends(&self, keeping: &mut KeeperState) -> Result<(), Failure> {
         let name = self.reader.name();
-        let KeeperState { kept, looks, .. } = keeping;
-        let session = match looks.take() {
-            Some(session) => session,
-            None => {
-                let (service, process) = (self.engine.registry.service, self.engine.relay.process);
-                self.broker.connect(&format!("{service} lag of {name} {process}")).await?
-            }
-        };
-        let connection = &*session;
-        let streams: Vec<&String> = kept.keys().collect();
-        let mut failed: Option<Box<dyn std::error::Error + Send + Sync>> = None;
-        for some in streams.chunks(LOOKS_AT_A_TIME) {
-            let found = some.iter().map(|stream| {
-                let queue = format!("{TELEMETRY}.{stream}");
-                async move { about_the_last(connection, &queue).await }
-            });
-            for (stream, last) in some.iter().zip(join_all(found).await) {
-                let noted = async {
-                    if let Some(last) = last?.as_ref().and_then(offset_of) {
-                        let mut db = self.engine.database.upkeep.acquire().await?;
-                        places::ends_at(&mut db, name, stream, last + 1).await?;
-                    }
-                    Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
-                };
-                // One whose row is locked keeps nobody else waiting.
-                if let Err(error) = noted.await {
-                    failed.get_or_insert(error);
-                }
-            }
+        let (service, process) = (self.engine.registry.service, self.engine.relay.process);
+        let connection = format!("{service} lag of {name} {process}");
+        let streams: Vec<String> = keeping.kept.keys().cloned().collect();
+        let found = keeping.ends.look(&*self.broker, &connection, &streams).await?;
+        let mut failed = Ok(());
+        for (stream, last) in streams.iter().zip(found) {
+            let noted = async {
+                let Some(last) = last?.as_ref().and_then(offset_of) else { return Ok(()) };
+                let database = &self.engine.database;
+                database.ask(async |db| places::ends_at(db, name, stream, last + 1).await).await
+            };
+            failed = failed.and(noted.await);
         }
-        if session.closed().borrow().is_none() {
-            *looks = Some(session);
-        }
-        failed.map_or(Ok(()), Err)
+        failed
     }
 
     /// Shows how far the reader is in each of its streams, also in those that other processes read: otherwise the
     /// gauge of a stream that this process has left would stay. A stream of another release of the reader has no lag.
     async fn show_lags(&self, streams: &[String]) {
         let name = self.reader.name();
-        let asked = async {
-            let mut db = self.engine.database.upkeep.acquire().await?;
-            places::lags(&mut db, name, streams).await
-        };
-        match answered(asked).await {
+        let asked = self.engine.database.ask(async |db| places::lags(db, name, streams).await);
+        match asked.await {
             Ok(lags) => lags.into_iter().for_each(|(stream, lag)| series::lag(name, stream, lag)),
             Err(failure) => tracing::debug!("{name}: its lag is not known: {failure}"),
         }

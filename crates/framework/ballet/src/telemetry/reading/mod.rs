@@ -3,6 +3,7 @@
 //! and one that shows how far they are behind.
 
 mod batch;
+mod ends;
 pub(crate) mod follow;
 pub(crate) mod follow_lag;
 pub(crate) mod keeper;

@@ -15,8 +15,6 @@ const FIRST: Duration = Duration::from_secs(2);
 const QUIET: Duration = Duration::from_millis(700);
 /// The time for which a stream that is silent, but counts messages, is looked at again.
 const SLOW: Duration = Duration::from_secs(15);
-/// How many streams one connection looks at at a time: a look at an empty stream takes as long as that pause.
-pub(super) const LOOKS_AT_A_TIME: usize = 16;
 /// More than the broker writes together.
 const TOGETHER: u16 = 10_000;
 
@@ -144,7 +142,8 @@ impl MessagesSince {
         }
     }
 
-    fn behind_message(last: Option<&Delivery>, since: i64) -> Self {
+    /// The same behind the message with which the stream ends.
+    pub(super) fn behind_message(last: Option<&Delivery>, since: i64) -> Self {
         let published_at = last.and_then(|last| *last.properties.timestamp());
         Self::behind(last.and_then(offset_of), published_at, since)
     }

@@ -1,16 +1,14 @@
 //! Reads one stream for as long as its lease lasts.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use ballet_amqp::{Broker, BrokerError, Session};
+use ballet_amqp::{Backoff, Broker, BrokerError, Session};
 use ballet_core::topology::TELEMETRY;
 use ballet_store::telemetry::places;
 use ballet_store::telemetry::places::{HeldStream, LEASE};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, interval, sleep};
 
-use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
 use crate::declare::telemetry::AnyReader;
 use crate::engine::engine::Engine;
@@ -93,12 +91,12 @@ impl StreamReader {
             }
         }
         // A commit that is on its way may not have come through yet: nobody waits for it. Its row is locked until then.
-        let released = async {
-            let mut db = self.engine.database.upkeep.acquire().await?;
-            let HeldStream { stream, epoch, .. } = &self.held;
-            places::release(&mut db, self.reader.name(), stream, *epoch).await
-        };
-        if let Err(failure) = answered(released).await {
+        let HeldStream { stream, epoch, .. } = &self.held;
+        let released = self
+            .engine
+            .database
+            .ask(async |db| places::release(db, self.reader.name(), stream, *epoch).await);
+        if let Err(failure) = released.await {
             tracing::debug!("{name} cannot be given back: {failure}");
         }
         left
@@ -217,22 +215,20 @@ impl StreamReader {
 
     async fn renew(&self) -> Result<bool, Failure> {
         let HeldStream { stream, epoch, .. } = &self.held;
-        let renewed = async {
-            let mut db = self.engine.database.upkeep.acquire().await?;
-            places::renew(&mut db, self.reader.name(), stream, *epoch).await
-        };
-        answered(renewed).await
+        let renewed = self
+            .engine
+            .database
+            .ask(async |db| places::renew(db, self.reader.name(), stream, *epoch).await);
+        renewed.await
     }
 }
 
 /// How long a process that could not read leaves the stream to others.
 pub(super) fn pause_after(left: &ReadingEnd, failures: u32) -> Option<Instant> {
-    let longest = LEASE + LEASE / 2;
     match left {
         left if left.is_missing() => None,
         ReadingEnd::Broker(_) | ReadingEnd::Database(_) => {
-            let pause = Duration::from_millis(500) * 2_u32.saturating_pow(failures.min(6));
-            Some(Instant::now() + pause.min(longest))
+            Some(Instant::now() + Backoff::STREAM.after(failures.saturating_add(1)))
         }
         ReadingEnd::Fenced | ReadingEnd::Released | ReadingEnd::Other => None,
     }

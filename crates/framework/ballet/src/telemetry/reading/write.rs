@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ballet_amqp::Backoff;
 use ballet_store::telemetry::leftovers;
@@ -69,7 +68,7 @@ impl Writer {
     /// Writes a batch, in pieces if it fails as a whole.
     async fn write(&self, batch: &ReadingBatch) -> Result<(), LeaseEnd> {
         let mut left = vec![Piece { messages: 0..batch.seen.len(), without: None }];
-        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+        let mut backoff = Backoff::WORK;
         let mut tries = 0;
         while let Some(piece) = left.pop() {
             let failure = match self.piece(batch, &piece).await {
@@ -203,11 +202,9 @@ impl Writer {
 
 /// Notes why a stream is not read on, for people.
 pub(super) async fn note(engine: &Engine, reader: &str, stream: &str, epoch: i64, why: &str) {
-    let noted = async {
-        let mut db = engine.database.upkeep.acquire().await?;
-        places::failed(&mut db, reader, stream, epoch, why).await
-    };
-    if let Err(failure) = answered(noted).await {
+    let noted =
+        engine.database.ask(async |db| places::failed(db, reader, stream, epoch, why).await);
+    if let Err(failure) = noted.await {
         tracing::debug!("why a reader fails cannot be noted: {failure}");
     }
 }

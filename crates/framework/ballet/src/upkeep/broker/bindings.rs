@@ -16,7 +16,7 @@ use metrics::Gauge;
 use tokio::sync::watch;
 
 use crate::declare::handler::clock::Clock;
-use crate::engine::stopping::stopped;
+use crate::engine::stopping::{stopped, waited};
 use crate::upkeep::broker::declared_queues::QueueComparer;
 
 /// A missing binding is known within a minute, even if the broker is slow to answer once.
@@ -122,9 +122,8 @@ impl BindingComparer {
                 found = self.broker.queues() => self.queues.take(found),
                 () = stopped(&mut stopping) => return,
             }
-            tokio::select! {
-                () = tokio::time::sleep(COMPARE_EVERY) => {}
-                () = stopped(&mut stopping) => return,
+            if !waited(&mut stopping, COMPARE_EVERY).await {
+                return;
             }
         }
     }

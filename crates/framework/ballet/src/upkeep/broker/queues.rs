@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::declare::handler::clock::Clock;
 use crate::engine::engine::Engine;
 use crate::engine::handlers::last_work::LastWork;
-use crate::engine::stopping::stopped;
+use crate::engine::stopping::waited;
 
 const EVERY: Duration = Duration::from_secs(5);
 
@@ -69,9 +69,8 @@ impl ServiceQueues {
             if let Some(dead) = self.length(&dead_queue) {
                 metrics::gauge!("ballet_dead_queue_messages").set(dead);
             }
-            tokio::select! {
-                () = tokio::time::sleep(EVERY) => {}
-                () = stopped(&mut stopping) => return,
+            if !waited(&mut stopping, EVERY).await {
+                return;
             }
         }
     }

@@ -17,7 +17,7 @@ use crate::declare::handler::failure::Failure;
 use crate::engine::commit::commit;
 use crate::engine::engine::Engine;
 use crate::engine::handlers::guard::guarded;
-use crate::engine::stopping::stopped;
+use crate::engine::stopping::{stopped, waited};
 use crate::engine::transaction::Transaction;
 use crate::upkeep::broker::queues::{Backlog, ServiceQueues};
 use crate::upkeep::failure_log;
@@ -48,9 +48,8 @@ impl CopyKeeper {
                 () = look => {}
                 () = stopped(&mut stopping) => return,
             }
-            tokio::select! {
-                () = tokio::time::sleep(EVERY) => {}
-                () = stopped(&mut stopping) => return,
+            if !waited(&mut stopping, EVERY).await {
+                return;
             }
         }
     }
@@ -80,10 +79,8 @@ impl CopyKeeper {
     /// Tells how far the copies are behind.
     async fn tell(&self, backlog: Option<Backlog>) {
         let entities: Vec<&str> = self.copies.iter().map(|copy| copy.entity).collect();
-        let fills = async {
-            copy_fills::all(&mut *self.engine.database.upkeep.acquire().await?, &entities).await
-        };
-        let Ok(fills) = answered(fills).await.inspect_err(|failure| {
+        let fills = self.engine.database.ask(async |db| copy_fills::all(db, &entities).await);
+        let Ok(fills) = fills.await.inspect_err(|failure| {
             tracing::debug!("the state of the copies cannot be read: {failure}");
         }) else {
             return;

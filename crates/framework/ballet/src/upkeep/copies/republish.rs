@@ -24,7 +24,7 @@ use crate::declare::participant::copies::ShareEntry;
 use crate::engine::commit::commit;
 use crate::engine::engine::Engine;
 use crate::engine::handlers::guard::guarded;
-use crate::engine::stopping::stopped;
+use crate::engine::stopping::waited;
 use crate::engine::transaction::Transaction;
 use crate::upkeep::failure_log;
 
@@ -49,16 +49,13 @@ pub(crate) async fn run(engine: Arc<Engine>, shares: Vec<ShareEntry>, rate: u32)
         let pause = match published.await {
             Ok(pause) => pause,
             Err(failure) => {
-                if failure.kind() == FailureKind::ConnectionLost {
-                    engine.database.is_away(&failure);
-                }
-                failure_log::waits("shared entities cannot be published; trying again", &failure);
+                let what = "shared entities cannot be published; trying again";
+                failure_log::waits_for(&engine.database, what, &failure);
                 EVERY
             }
         };
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = stopped(&mut stopping) => return,
+        if !waited(&mut stopping, pause).await {
+            return;
         }
     }
 }
@@ -71,9 +68,7 @@ async fn publish_due(
     rate: u32,
 ) -> Result<Duration, Failure> {
     let names: Vec<&str> = shares.iter().map(|share| share.part.entity).collect();
-    let mut db = engine.database.upkeep.acquire().await?;
-    let next = answered(republications::next(&mut db, &names)).await?;
-    drop(db);
+    let next = engine.database.ask(async |db| republications::next(db, &names).await).await?;
     let Some((entity, wait)) = next else { return Ok(EVERY) };
     if !wait.is_zero() {
         return Ok(wait.min(EVERY));
@@ -120,7 +115,7 @@ async fn publish_portion(
     let rows: Vec<_> = rows.collect();
     let stated = rows.iter().filter(|row| row.state.is_some()).count();
     let portion = Portion { run: id, before: run.pages, rows, are_last: is_last };
-    let PageEvents { events, left_out } = share.share.pages(portion, engine.limits.max_body)?;
+    let PageEvents { events, left_out } = (share.pages)(portion, engine.limits.max_body)?;
     // The first of them is enough to begin with.
     run.left_out = run.left_out.or_else(|| left_out.first().cloned());
     // A few big ones say nothing of the others, unless there are no others.

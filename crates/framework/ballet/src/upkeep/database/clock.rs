@@ -8,7 +8,7 @@ use sqlx::PgPool;
 use tokio::sync::watch;
 
 use crate::engine::shared_clock::SharedClock;
-use crate::engine::stopping::stopped;
+use crate::engine::stopping::waited;
 
 const EVERY: Duration = Duration::from_secs(5);
 
@@ -36,9 +36,8 @@ pub(crate) async fn follow(
             Some(_) | None => {}
         }
         doubted = doubt.is_some();
-        tokio::select! {
-            () = tokio::time::sleep(EVERY) => {}
-            () = stopped(&mut stopping) => return,
+        if !waited(&mut stopping, EVERY).await {
+            return;
         }
         if let Err(error) = ask(&pool, &shared).await {
             tracing::debug!("the database does not tell its time: {error}");

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use crate::declare::handler::failure::{Failure, server_is_away};
 use crate::engine::database::Database;
-use crate::engine::stopping::stopped;
+use crate::engine::stopping::waited;
 
 const EVERY: Duration = Duration::from_secs(5);
 /// How often it looks for room on the disk. The server counts, and may log, each of these looks.
@@ -40,9 +40,8 @@ pub(crate) async fn watch(
             // Without a database, others say so.
             Err(error) => tracing::debug!("what the service needs is not known: {error}"),
         }
-        tokio::select! {
-            () = tokio::time::sleep(EVERY) => {}
-            () = stopped(&mut stopping) => return,
+        if !waited(&mut stopping, EVERY).await {
+            return;
         }
     }
 }

@@ -75,7 +75,7 @@ pub(crate) struct PartitionKeeper {
 /// Creates partitions ahead and cleans up, until the service stops. It begins after some seconds: a service that
 /// starts has [made](prepare) its partitions, and has messages to handle first.
 pub(crate) async fn keep(keeper: PartitionKeeper, mut stopping: watch::Receiver<bool>) {
-    let mut tidying = Backoff::new(AGAIN, EVERY);
+    let mut tidying = Backoff::REMOVAL;
     tokio::select! {
         () = passed(&keeper.time.clock, keeper.time.clock.now(), jittered(LOOK)) => {}
         () = stopped(&mut stopping) => return,

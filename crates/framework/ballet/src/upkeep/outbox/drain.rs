@@ -16,10 +16,10 @@ use ballet_store::outbox::wire::OutgoingEvent;
 
 use crate::declare::handler::database_wait::{answered, patiently};
 use crate::declare::handler::failure::Failure;
+use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 use crate::outgoing::publishing::PublishSpans;
 use crate::upkeep::outbox::other_processes::OtherProcesses;
-use crate::upkeep::outbox::outbox::Outbox;
 
 /// The most batches that a look lists.
 const LIST: i64 = 50_000;
@@ -41,28 +41,28 @@ pub(crate) enum DrainResult {
 
 /// Publishes the batches that were left behind in a table.
 pub(crate) async fn drain(
-    outbox: &Outbox,
+    engine: &Engine,
     table: i16,
     others: &mut OtherProcesses,
 ) -> Result<DrainResult, Failure> {
-    let relay = &outbox.relay;
+    let relay = &engine.relay;
     loop {
         let noted = relay.turns.left().get(&table).copied();
         let begun = Instant::now();
-        let found = look(outbox, table, others).await?;
+        let found = look(engine, table, others).await?;
         let took = begun.elapsed();
         let is_whole = i64::try_from(found.left.len()).unwrap_or(i64::MAX) < LIST;
         let mut left = &*found.left;
         let settled = found.unmarked == 0;
         while !left.is_empty() {
-            if !has_room(outbox).await {
+            if !has_room(engine).await {
                 let events = left.iter().map(|batch| batch.events).sum();
                 let since = left.iter().map(|batch| batch.since).min();
                 relay.turns.looked(table, noted, settled, events, since);
                 return Ok(DrainResult::NoRoom);
             }
             let (portion, rest) = left.split_at(portion(left));
-            publish(outbox, table, portion).await?;
+            publish(engine, table, portion).await?;
             left = rest;
         }
         relay.turns.looked(table, noted, settled, 0, None);
@@ -73,20 +73,18 @@ pub(crate) async fn drain(
 }
 
 /// Reads back the events that waited until somebody mended the broker, and may be tried again.
-pub(crate) async fn read_back(outbox: &Outbox) -> Result<(), Failure> {
-    let Some(publisher) = outbox.relay.publisher() else { return Ok(()) };
-    let held = &outbox.relay.held;
-    while held.has_due(publisher.releases()) && has_room(outbox).await {
+pub(crate) async fn read_back(engine: &Engine) -> Result<(), Failure> {
+    let Some(publisher) = engine.relay.publisher() else { return Ok(()) };
+    let held = &engine.relay.held;
+    while held.has_due(publisher.releases()) && has_room(engine).await {
         let due = held.take_due(publisher.releases(), PORTION_EVENTS, PORTION_BYTES);
         let Some(table) = due.first().map(|(batch, _)| batch.table) else { return Ok(()) };
         let positions: Vec<(BatchId, Vec<i32>)> =
             due.iter().map(|(batch, events)| (*batch, events.positions.clone())).collect();
-        let loaded = async {
-            let mut db = answered(outbox.database.upkeep.acquire()).await?;
-            answered(left_behind::load_some(&mut db, table, &positions)).await
-        };
+        let loaded =
+            engine.database.ask(async |db| left_behind::load_some(db, table, &positions).await);
         match loaded.await {
-            Ok(loaded) => hand_over(outbox, table, loaded),
+            Ok(loaded) => hand_over(engine, table, loaded),
             Err(failure) => {
                 // A look at the table would publish all of them, later ones first.
                 due.into_iter().for_each(|(batch, events)| held.add(batch, events));
@@ -99,12 +97,12 @@ pub(crate) async fn read_back(outbox: &Outbox) -> Result<(), Failure> {
 
 /// Lists what is left behind in a table.
 async fn look(
-    outbox: &Outbox,
+    engine: &Engine,
     table: i16,
     others: &mut OtherProcesses,
 ) -> Result<TableLook, Failure> {
-    let relay = &outbox.relay;
-    let mut db = answered(outbox.database.upkeep.acquire()).await?;
+    let relay = &engine.relay;
+    let mut db = answered(engine.database.upkeep.acquire()).await?;
     loop {
         // Batches that begin after this point are in memory, and this look ignores them.
         let next = relay.next_number();
@@ -139,9 +137,9 @@ fn portion(left: &[UnmarkedBatch]) -> usize {
 }
 
 /// Waits a while for room in the publisher's memory.
-async fn has_room(outbox: &Outbox) -> bool {
-    let Some(publisher) = outbox.relay.publisher() else { return false };
-    let mut stopping = outbox.stopping.clone();
+async fn has_room(engine: &Engine) -> bool {
+    let Some(publisher) = engine.relay.publisher() else { return false };
+    let mut stopping = engine.stopping.clone();
     tokio::select! {
         biased;
         () = stopped(&mut stopping) => false,
@@ -151,26 +149,23 @@ async fn has_room(outbox: &Outbox) -> bool {
 }
 
 /// Reads batches back, and hands them to the publisher.
-async fn publish(outbox: &Outbox, table: i16, portion: &[UnmarkedBatch]) -> Result<(), Failure> {
+async fn publish(engine: &Engine, table: i16, portion: &[UnmarkedBatch]) -> Result<(), Failure> {
     let adopt = |left: &&UnmarkedBatch| {
-        outbox.relay.adopt(left.batch, usize::try_from(left.events).unwrap_or_default(), left.since)
+        engine.relay.adopt(left.batch, usize::try_from(left.events).unwrap_or_default(), left.since)
     };
     let left: Vec<BatchId> = portion.iter().filter(adopt).map(|left| left.batch).collect();
-    let loaded = async {
-        let mut db = answered(outbox.database.upkeep.acquire()).await?;
-        answered(left_behind::load(&mut db, table, &left)).await
-    };
+    let loaded = engine.database.ask(async |db| left_behind::load(db, table, &left).await);
     let loaded = loaded.await;
     // The next look finds them again.
     let loaded =
-        loaded.inspect_err(|_| left.iter().for_each(|batch| outbox.relay.leave(*batch)))?;
-    hand_over(outbox, table, loaded);
+        loaded.inspect_err(|_| left.iter().for_each(|batch| engine.relay.leave(*batch)))?;
+    hand_over(engine, table, loaded);
     Ok(())
 }
 
 /// Hands what was read back to the publisher.
-fn hand_over(outbox: &Outbox, table: i16, loaded: Vec<LoadedBatch>) {
-    let relay = &outbox.relay;
+fn hand_over(engine: &Engine, table: i16, loaded: Vec<LoadedBatch>) {
+    let relay = &engine.relay;
     let Some(publisher) = relay.publisher() else { return };
     let events: usize = loaded.iter().map(|loaded| loaded.events.len()).sum();
     let batches = loaded.len();
@@ -183,7 +178,7 @@ fn hand_over(outbox: &Outbox, table: i16, loaded: Vec<LoadedBatch>) {
         }
         fault::remember(&batch, &*events);
         fault::point(FaultPoint::BeforeSweep, &*events);
-        let service = outbox.service;
+        let service = engine.registry.service;
         relay.begin_spans(batch, |spans, clock| PublishSpans::begin_stored(spans, clock, &events));
         let events = events.into_iter().map(|event| OutgoingEvent::stored(service, event));
         if publisher.send(OutBatch::new(batch, events)) != Handover::Queued {

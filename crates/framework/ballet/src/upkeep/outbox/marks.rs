@@ -1,5 +1,6 @@
 //! Writes the marks that no batch's transaction takes along.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_fault::{self as fault, FaultPoint};
@@ -9,8 +10,8 @@ use ballet_store::outbox::batches::Mark;
 
 use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
+use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
-use crate::upkeep::outbox::outbox::Outbox;
 
 /// The idle time after which marks are written without a batch.
 const IDLE: Duration = Duration::from_millis(100);
@@ -19,9 +20,9 @@ const AGAIN: Duration = Duration::from_secs(2);
 
 /// Writes the marks that no batch's transaction includes: those of the table that batches write to once
 /// no batch has begun for a moment, and those of other tables soon.
-pub(crate) async fn flush_marks(outbox: Outbox) {
-    let relay = &outbox.relay;
-    let mut stopping = outbox.stopping.clone();
+pub(crate) async fn flush_marks(engine: Arc<Engine>) {
+    let relay = &engine.relay;
+    let mut stopping = engine.stopping.clone();
     loop {
         tokio::select! {
             () = relay.marked.notified() => {}
@@ -35,7 +36,7 @@ pub(crate) async fn flush_marks(outbox: Outbox) {
             let current = relay.turns.current();
             let tables = relay.marked_tables();
             let due = tables.iter().copied().filter(|table| idle || *table != current);
-            if let Err(failure) = flush(&outbox, due).await {
+            if let Err(failure) = flush(&engine, due).await {
                 tracing::debug!("marks could not be written: {failure}");
                 tokio::time::sleep(AGAIN).await;
             }
@@ -47,19 +48,19 @@ pub(crate) async fn flush_marks(outbox: Outbox) {
 }
 
 /// Writes all waiting marks.
-pub(crate) async fn flush_now(outbox: &Outbox) -> Result<(), Failure> {
-    flush(outbox, outbox.relay.marked_tables()).await
+pub(crate) async fn flush_now(engine: &Engine) -> Result<(), Failure> {
+    flush(engine, engine.relay.marked_tables()).await
 }
 
 /// Writes the marks of these tables, each on its own. Returns the first error.
-async fn flush(outbox: &Outbox, tables: impl IntoIterator<Item = i16>) -> Result<(), Failure> {
+async fn flush(engine: &Engine, tables: impl IntoIterator<Item = i16>) -> Result<(), Failure> {
     let mut result = Ok(());
     for table in tables {
-        let marks = outbox.relay.take_marks(table);
-        match answered(write(outbox, &marks)).await {
-            Ok(()) => outbox.relay.marks_committed(&marks),
+        let marks = engine.relay.take_marks(table);
+        match answered(write(engine, &marks)).await {
+            Ok(()) => engine.relay.marks_committed(&marks),
             Err(failure) => {
-                outbox.relay.give_back(marks);
+                engine.relay.give_back(marks);
                 result = result.and(Err(failure));
             }
         }
@@ -67,10 +68,10 @@ async fn flush(outbox: &Outbox, tables: impl IntoIterator<Item = i16>) -> Result
     result
 }
 
-async fn write(outbox: &Outbox, marks: &[Mark]) -> Result<(), sqlx::Error> {
-    let mut transaction = begin(&outbox.database.upkeep).await?;
+async fn write(engine: &Engine, marks: &[Mark]) -> Result<(), sqlx::Error> {
+    let mut transaction = begin(&engine.database.upkeep).await?;
     let all: Vec<&Mark> = marks.iter().collect();
-    batches::mark(&mut transaction, &all, outbox.clock.now()).await?;
+    batches::mark(&mut transaction, &all, engine.time.clock.now()).await?;
     fault::point(FaultPoint::BeforeMark, marks);
     transaction.commit().await?;
     fault::point(FaultPoint::AfterMark, marks);

@@ -4,8 +4,6 @@
 pub(crate) mod drain;
 pub(crate) mod marks;
 pub(crate) mod other_processes;
-#[expect(clippy::module_inception, reason = "the file holds what the folder is named after")]
-pub(crate) mod outbox;
 pub(crate) mod sweeper;
 pub(crate) mod turns;
 pub(crate) mod unsent_copies;

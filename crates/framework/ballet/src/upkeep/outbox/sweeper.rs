@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ballet_amqp::jittered;
@@ -15,12 +16,12 @@ use sqlx::PgConnection;
 
 use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::{Failure, FailureKind};
-use crate::engine::stopping::stopped;
+use crate::engine::engine::Engine;
+use crate::engine::stopping::waited;
 use crate::outgoing::turns::LeftoverEvents;
 use crate::upkeep::failure_log;
 use crate::upkeep::outbox::drain::{DrainResult, drain, read_back};
 use crate::upkeep::outbox::other_processes::OtherProcesses;
-use crate::upkeep::outbox::outbox::Outbox;
 
 const EVERY: Duration = Duration::from_secs(2);
 /// The longest pause between two looks at a table that holds rows.
@@ -31,31 +32,26 @@ const SHARE: u32 = 20;
 const DENIED: Duration = Duration::from_secs(30);
 
 /// Sweeps every few seconds until the service stops.
-pub(crate) async fn run(outbox: Outbox) {
-    let mut stopping = outbox.stopping.clone();
+pub(crate) async fn run(engine: Arc<Engine>) {
+    let mut stopping = engine.stopping.clone();
     let mut sweeper =
-        Sweeper { outbox, looks: HashMap::new(), firsts: HashMap::new(), denied: HashMap::new() };
+        Sweeper { engine, looks: HashMap::new(), firsts: HashMap::new(), denied: HashMap::new() };
     // Services that start together would otherwise sweep one database server at the same moments.
     let mut pause = jittered(EVERY);
     loop {
-        match sweeper.sweep().await {
-            Ok(()) => {}
-            Err(failure) => {
-                if failure.kind() == FailureKind::ConnectionLost {
-                    sweeper.outbox.database.is_away(&failure);
-                }
-                failure_log::waits("a sweep failed; trying again", &failure);
-            }
+        if let Err(failure) = sweeper.sweep().await {
+            let database = &sweeper.engine.database;
+            failure_log::waits_for(database, "a sweep failed; trying again", &failure);
         }
-        tokio::select! {
-            () = tokio::time::sleep(pause) => pause = EVERY,
-            () = stopped(&mut stopping) => return,
+        if !waited(&mut stopping, pause).await {
+            return;
         }
+        pause = EVERY;
     }
 }
 
 struct Sweeper {
-    outbox: Outbox,
+    engine: Arc<Engine>,
     /// The tables that were looked at and hold rows, as far as it is known.
     looks: HashMap<i16, LookSchedule>,
     /// The first batch of each table that was to be looked at.
@@ -76,22 +72,22 @@ struct LookSchedule {
 impl Sweeper {
     /// Looks at the tables that are due. An error in one table leaves the others alone.
     async fn sweep(&mut self) -> Result<(), Failure> {
-        let mut result = read_back(&self.outbox).await;
+        let mut result = read_back(&self.engine).await;
         let mut others = OtherProcesses::default();
         let mut tables = self.tables(&mut others).await?;
         self.looks.retain(|table, _| tables.contains(table));
         self.firsts.retain(|table, _| tables.contains(table));
-        let has_room = self.outbox.relay.publisher().is_some_and(|publisher| publisher.has_room());
-        let left = self.outbox.relay.turns.left();
+        let has_room = self.engine.relay.publisher().is_some_and(|publisher| publisher.has_room());
+        let left = self.engine.relay.turns.left();
         // Events that are left behind wait for room. The other tables are looked at to be emptied.
         tables.retain(|table| {
             let noted = left.get(table);
             (has_room || noted.is_none()) && self.is_due(*table, noted)
         });
         // Nothing is to be done in them until somebody mends the broker.
-        let held = self.outbox.relay.held.tables();
+        let held = self.engine.relay.held.tables();
         for table in self.in_order(tables).await? {
-            match drain(&self.outbox, table, &mut others).await {
+            match drain(&self.engine, table, &mut others).await {
                 Ok(DrainResult::Done { took, settled }) => {
                     let is_quiet = settled || held.contains(&table);
                     self.schedule(table, left.get(&table), took, is_quiet);
@@ -115,8 +111,8 @@ impl Sweeper {
 
     /// Returns the tables that this process is to look at, and takes over those of dead processes.
     async fn tables(&mut self, others: &mut OtherProcesses) -> Result<Vec<i16>, Failure> {
-        let relay = &self.outbox.relay;
-        let mut db = answered(self.outbox.database.upkeep.acquire()).await?;
+        let relay = &self.engine.relay;
+        let mut db = answered(self.engine.database.upkeep.acquire()).await?;
         // Also tables that it has lost to another, while it seemed to be dead.
         let left = relay.turns.left();
         let mut tables: Vec<i16> = left.keys().copied().collect();
@@ -179,7 +175,7 @@ impl Sweeper {
     fn is_due(&self, table: i16, noted: Option<&LeftoverEvents>) -> bool {
         let Some(look) = self.looks.get(&table) else { return true };
         (noted.is_some() && noted.map(|left| left.note) != look.note)
-            || (look.next <= Instant::now() && !self.outbox.relay.is_under_way(table))
+            || (look.next <= Instant::now() && !self.engine.relay.is_under_way(table))
     }
 
     /// Puts the next look off. A quiet table, in which there is nothing to do but which cannot be
@@ -203,7 +199,7 @@ impl Sweeper {
         if tables.len() < 2 {
             return Ok(tables);
         }
-        let mut db = answered(self.outbox.database.upkeep.acquire()).await?;
+        let mut db = answered(self.engine.database.upkeep.acquire()).await?;
         for table in &tables {
             if let Entry::Vacant(unknown) = self.firsts.entry(*table) {
                 // Its place is of no account if it cannot be read.

@@ -1,5 +1,6 @@
 //! Begins the turns of this process's outbox tables, and empties the tables whose turn is over.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ballet_fault::{self as fault, FaultPoint};
@@ -10,9 +11,9 @@ use sqlx::PgConnection;
 
 use crate::declare::handler::database_wait::{answered, patiently};
 use crate::declare::handler::failure::Failure;
+use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 use crate::upkeep::failure_log;
-use crate::upkeep::outbox::outbox::Outbox;
 
 /// How often it asks whether a turn is over.
 const TICK: Duration = Duration::from_millis(500);
@@ -21,19 +22,19 @@ const EMPTY_EVERY: Duration = Duration::from_secs(2);
 const SPARE: usize = 3;
 
 /// Works until the service stops.
-pub(crate) async fn keep(outbox: Outbox) {
-    let mut stopping = outbox.stopping.clone();
-    let mut keeper = TurnKeeper { outbox, spare: Vec::new() };
+pub(crate) async fn keep(engine: Arc<Engine>) {
+    let mut stopping = engine.stopping.clone();
+    let mut keeper = TurnKeeper { engine, spare: Vec::new() };
     let mut emptied = Instant::now();
     loop {
         tokio::select! {
             () = tokio::time::sleep(TICK) => {}
-            () = keeper.outbox.relay.turns.filled.notified() => {}
+            () = keeper.engine.relay.turns.filled.notified() => {}
             () = stopped(&mut stopping) => return,
         }
-        let relay = &keeper.outbox.relay;
+        let relay = &keeper.engine.relay;
         let (_, unpublished_since) = relay.unpublished();
-        if relay.turns.is_over(keeper.outbox.clock.now(), unpublished_since)
+        if relay.turns.is_over(keeper.engine.time.clock.now(), unpublished_since)
             && let Err(failure) = keeper.next_turn().await
         {
             failure_log::waits(
@@ -53,18 +54,18 @@ pub(crate) async fn keep(outbox: Outbox) {
 }
 
 struct TurnKeeper {
-    outbox: Outbox,
+    engine: Arc<Engine>,
     spare: Vec<i16>,
 }
 
 impl TurnKeeper {
     async fn next_turn(&mut self) -> Result<(), Failure> {
-        let (relay, clock) = (&self.outbox.relay, &self.outbox.clock);
+        let (relay, clock) = (&self.engine.relay, &self.engine.time.clock);
         let next = match self.spare.pop() {
             Some(spare) => spare,
             None => {
-                let mut db = answered(self.outbox.database.upkeep.acquire()).await?;
-                answered(outbox_tables::take(&mut db, relay.process)).await?
+                let database = &self.engine.database;
+                database.ask(async |db| outbox_tables::take(db, relay.process).await).await?
             }
         };
         relay.turns.begin(next, clock.now());
@@ -74,9 +75,9 @@ impl TurnKeeper {
     /// Empties the tables whose events are all published. A table that cannot be emptied now, since
     /// somebody reads it, is tried again.
     async fn empty(&mut self) -> Result<(), Failure> {
-        let outbox = self.outbox.clone();
-        let relay = &outbox.relay;
-        let mut db = answered(outbox.database.upkeep.acquire()).await?;
+        let engine = Arc::clone(&self.engine);
+        let relay = &engine.relay;
+        let mut db = answered(engine.database.upkeep.acquire()).await?;
         let tables = answered(outbox_tables::list(&mut db)).await?;
         let mine = |number: i16| {
             tables.iter().any(|t| t.number == number && t.owner == Some(relay.process))
@@ -110,7 +111,7 @@ impl TurnKeeper {
         let current = relay.turns.current();
         // Another process took it, while this one seemed to be dead; or wrote to it, after it had seemed to be dead.
         if !mine(current)
-            || (relay.turns.is_idle(outbox.clock.now()) && holds_rows(&mut db, current).await)
+            || (relay.turns.is_idle(engine.time.clock.now()) && holds_rows(&mut db, current).await)
         {
             self.next_turn().await?;
         }
@@ -118,10 +119,10 @@ impl TurnKeeper {
     }
 
     fn measure(&self) {
-        let (events, oldest) = self.outbox.relay.unpublished();
+        let (events, oldest) = self.engine.relay.unpublished();
         #[expect(clippy::cast_precision_loss, reason = "a gauge")]
         metrics::gauge!("ballet_outbox_unpublished").set(events as f64);
-        let now = self.outbox.clock.now();
+        let now = self.engine.time.clock.now();
         let age = oldest.map_or(0.0, |since| now.duration_since(since).as_secs_f64());
         metrics::gauge!("ballet_outbox_oldest_seconds").set(age);
     }

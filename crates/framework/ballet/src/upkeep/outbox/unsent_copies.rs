@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
-use crate::engine::stopping::stopped;
+use crate::engine::stopping::{stopped, waited};
 use crate::lane::dead_letters::copies;
 use crate::outgoing::relay::Relay;
 use crate::upkeep::failure_log;
@@ -27,11 +27,7 @@ const ATTEMPT: Duration = Duration::from_secs(25);
 
 /// Publishes unsent copies until the service stops.
 pub(crate) async fn run(pool: PgPool, relay: Arc<Relay>, mut stopping: watch::Receiver<bool>) {
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(jittered(EVERY)) => {}
-            () = stopped(&mut stopping) => return,
-        }
+    while waited(&mut stopping, jittered(EVERY)).await {
         let Some(publisher) = relay.publisher() else { continue };
         tokio::select! {
             swept = sweep(&pool, publisher) => if let Err(failure) = swept {

@@ -24,7 +24,8 @@ use crate::declare::participant::saga_entry::SagaEntry;
 use crate::engine::commit::commit;
 use crate::engine::compensation::compensate_wanted;
 use crate::engine::engine::Engine;
-use crate::engine::stopping::stopped;
+use crate::engine::saga_work::SagaWork;
+use crate::engine::stopping::waited;
 use crate::engine::transaction::Transaction;
 use crate::upkeep::failure_log;
 
@@ -33,8 +34,6 @@ use crate::upkeep::failure_log;
 pub(crate) const AT_A_TIME: usize = 2;
 /// Nobody waits for it by the second.
 const EVERY: Duration = Duration::from_secs(3);
-/// A compensation is never given up, and is tried as often as a call that fails.
-const PAUSES: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(60));
 
 /// Whether a step of a saga can be compensated.
 pub(crate) fn is_needed(sagas: &[Arc<SagaEntry>]) -> bool {
@@ -48,23 +47,19 @@ pub(crate) async fn run(engine: Arc<Engine>) {
     let mut stopping = engine.stopping.clone();
     loop {
         if let Err(failure) = all_due(&engine, &sagas).await {
-            if failure.kind() == FailureKind::ConnectionLost {
-                engine.database.is_away(&failure);
-            }
-            failure_log::waits("sagas with compensations that are left wait", &failure);
+            let what = "sagas with compensations that are left wait";
+            failure_log::waits_for(&engine.database, what, &failure);
         }
-        tokio::select! {
-            () = tokio::time::sleep(jittered(EVERY)) => {}
-            () = stopped(&mut stopping) => return,
+        if !waited(&mut stopping, jittered(EVERY)).await {
+            return;
         }
     }
 }
 
 async fn all_due(engine: &Arc<Engine>, sagas: &[&'static str]) -> Result<(), Failure> {
     while !*engine.stopping.borrow() {
-        let mut db = engine.database.upkeep.acquire().await?;
-        let next = answered(compensations_by_hand::next(&mut db, sagas)).await?;
-        drop(db);
+        let next =
+            engine.database.ask(async |db| compensations_by_hand::next(db, sagas).await).await?;
         let Some(due) = next else { return Ok(()) };
         let saga = engine.registry.sagas.iter().find(|saga| saga.saga == due.saga);
         let Some(saga) = saga.map(Arc::clone) else { return Ok(()) };
@@ -86,8 +81,8 @@ async fn go_on(engine: &Arc<Engine>, saga: &SagaEntry, due: &DueSaga) -> Result<
         return Ok(());
     }
     transaction.enter(Some(*saga_id), None, None);
-    let wanted = compensate_wanted(&mut transaction, saga, due.at(), *saga_id);
-    engine.handlers.run(ABORT, wanted).await?;
+    let work = &mut SagaWork::new(&mut transaction, saga, *saga_id);
+    engine.handlers.run(ABORT, compensate_wanted(work, due.at())).await?;
     answered(failures::forget(transaction.db(), &[MessageId(*note_id)])).await?;
     commit(transaction, &[]).await?;
     tracing::info!(
@@ -103,7 +98,7 @@ async fn put_off(
     due: &DueSaga,
     failure: &Failure,
 ) -> Result<(), Failure> {
-    let pause = jittered(PAUSES.after(due.attempts.saturating_add(1)));
+    let pause = jittered(Backoff::COMPENSATION.after(due.attempts.saturating_add(1)));
     let (saga_id, attempts) = (due.saga_id, due.attempts.saturating_add(1));
     tracing::warn!(saga = %saga_id, attempts, "an earlier step is not compensated: {failure}");
     let failed = FailedMessage {

@@ -17,11 +17,9 @@ use crate::declare::handler::failure::Failure;
 use crate::engine::caller::make;
 use crate::engine::calls::open_calls::{CallFate, FailedCall};
 use crate::engine::engine::Engine;
-use crate::engine::stopping::stopped;
+use crate::engine::stopping::{stopped, waited};
 use crate::upkeep::failure_log;
 
-/// The pauses between the attempts of one call. The number of attempts is stored with the call.
-const PAUSES: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(60));
 /// Time for failures, and for room, to gather before the next statement.
 const GATHER: Duration = Duration::from_millis(20);
 /// The pause after an error of the database.
@@ -64,7 +62,7 @@ async fn note_failures(engine: &Engine) -> Result<(), Failure> {
     let note = |failed: &FailedCall| match failed.then {
         // Not before the other side wants it.
         CallFate::After(pause) | CallFate::Taken(pause) => Some(pause + jittered(GATHER)),
-        CallFate::Again => Some(jittered(PAUSES.after(failed.call.attempts))),
+        CallFate::Again => Some(jittered(Backoff::CALL.after(failed.call.attempts))),
         CallFate::SetAside => None,
     };
     let pauses: Vec<Option<Duration>> = failed.iter().map(note).collect();
@@ -147,9 +145,8 @@ pub(crate) async fn let_go(engine: Arc<Engine>) {
         if let Err(failure) = looked.await {
             tracing::debug!("could not look for processes that are gone: {failure}");
         }
-        tokio::select! {
-            () = tokio::time::sleep(jittered(LOOK_FOR_GONE)) => {}
-            () = stopped(&mut stopping) => return,
+        if !waited(&mut stopping, jittered(LOOK_FOR_GONE)).await {
+            return;
         }
     }
 }

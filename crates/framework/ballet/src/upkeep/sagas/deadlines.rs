@@ -23,7 +23,7 @@ use crate::declare::participant::deadline::Due;
 use crate::engine::commit::commit;
 use crate::engine::engine::Engine;
 use crate::engine::handlers::guard::guarded;
-use crate::engine::stopping::stopped;
+use crate::engine::stopping::waited;
 use crate::engine::transaction::Transaction;
 use crate::upkeep::failure_log;
 
@@ -46,16 +46,13 @@ pub(crate) async fn run(engine: Arc<Engine>) {
         let pause = match publish_all(&engine, &sagas).await {
             Ok(pause) => pause,
             Err(failure) => {
-                if failure.kind() == FailureKind::ConnectionLost {
-                    engine.database.is_away(&failure);
-                }
-                failure_log::waits("deadlines could not be checked; trying again", &failure);
+                let what = "deadlines could not be checked; trying again";
+                failure_log::waits_for(&engine.database, what, &failure);
                 EVERY
             }
         };
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = stopped(&mut stopping) => return,
+        if !waited(&mut stopping, pause).await {
+            return;
         }
     }
 }
@@ -66,9 +63,8 @@ async fn publish_all(engine: &Arc<Engine>, sagas: &[&'static str]) -> Result<Dur
     let mut most = PORTION;
     loop {
         let settled = engine.time.shared.settled();
-        let mut db = engine.database.upkeep.acquire().await?;
-        let pause = answered(deadlines::next(&mut db, sagas, settled)).await?;
-        drop(db);
+        let pause =
+            engine.database.ask(async |db| deadlines::next(db, sagas, settled).await).await?;
         let pause = pause.unwrap_or(EVERY);
         if !pause.is_zero() {
             return Ok(pause.clamp(MIN_PAUSE, EVERY));

@@ -10,7 +10,7 @@ use sqlx::{PgConnection, PgPool};
 use tokio::sync::watch;
 
 use crate::declare::handler::database_wait::answered;
-use crate::engine::stopping::stopped;
+use crate::engine::stopping::waited;
 
 /// The tables are short in good times. In bad times a count may take a moment.
 const COUNT_EVERY: Duration = Duration::from_secs(10);
@@ -32,11 +32,8 @@ pub(crate) async fn keep_count(
     mut stopping: watch::Receiver<bool>,
 ) {
     let mut pause = jittered(FIRST);
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(pause) => pause = COUNT_EVERY,
-            () = stopped(&mut stopping) => return,
-        }
+    while waited(&mut stopping, pause).await {
+        pause = COUNT_EVERY;
         let counted = async { count(&mut *pool.acquire().await?).await };
         match answered(counted).await {
             Ok(counted) => {

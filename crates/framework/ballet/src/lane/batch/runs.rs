@@ -11,11 +11,11 @@ use ballet_store::ledger::entry::StepKey;
 use ballet_store::trace::Trace;
 use tracing::Instrument;
 
-use crate::declare::erased::bulk::BulkHandlers;
+use crate::declare::erased::local::AnyLocal;
 use crate::declare::erased::outcome::AnyOutcome;
-use crate::declare::erased::step::{AnyStep, Handlers};
+use crate::declare::erased::step::AnyStep;
 use crate::declare::handler::failure::Failure;
-use crate::declare::handler::item::Lineage;
+use crate::declare::handler::item::{Item, Lineage};
 use crate::declare::participant::saga_entry::SagaEntry;
 use crate::declare::step::bulk::BulkTx;
 use crate::engine::arrivals::{self, admits};
@@ -26,45 +26,42 @@ use crate::engine::handlers::guard::caught;
 use crate::engine::refusal;
 use crate::engine::registry::Handler;
 use crate::engine::rollback::{BatchFailure, RunFailure};
+use crate::engine::saga_work::SagaWork;
 use crate::engine::transaction::Transaction;
 use crate::lane::batch::dispatch;
 use crate::lane::batch::outcome_counts::OutcomeCounts;
-use crate::lane::batch::run_items::{abort_events, begin_step, items, message};
-use crate::lane::message::message::LaneWork;
+use crate::lane::message::message::{LaneMessage, LaneWork};
 use crate::lane::message::spans::OpenSpan;
 use crate::outgoing::spans::WorkKind;
 
-/// Handles a run; one that no bulk step takes has one item.
+/// Handles a run; one that no bulk step takes has one item. A failure names the work by its place in the run.
 pub(crate) async fn handle(
     transaction: &mut Transaction<'_>,
-    works: &mut [LaneWork],
-    run: &[usize],
+    run: &mut [LaneWork],
     counted: &mut OutcomeCounts,
 ) -> Result<(), BatchFailure> {
-    let Some(first) = run.first().and_then(|at| works.get_mut(*at)) else { return Ok(()) };
-    let (known, span) = match first {
-        LaneWork::Answer(answer) => {
-            let failed = |failure| RunFailure::of(0, failure).in_batch(run, None);
-            take_answer(transaction, answer).await.map_err(failed)?;
-            return transaction.check_open().map_err(failed);
+    let (known, span) = match run {
+        [] => return Ok(()),
+        [LaneWork::Answer(answer), ..] => {
+            let taken = take_answer(transaction, answer).await;
+            let taken = taken.and_then(|()| transaction.check_open());
+            return taken.map_err(|failure| BatchFailure::of_work(0, failure));
         }
-        LaneWork::Message(message) if run.len() == 1 => {
-            (Arc::clone(&message.known), message.span())
-        }
-        LaneWork::Message(message) => {
-            let (name, size) = (message.envelope.event_type.name(), run.len());
+        [LaneWork::Message(message)] => (Arc::clone(&message.known), message.span()),
+        [LaneWork::Message(message), others @ ..] => {
+            let (name, size) = (message.envelope.event_type.name(), others.len() + 1);
             (Arc::clone(&message.known), tracing::info_span!("run", r#type = name, size))
         }
     };
     let all = async {
         for (place, handler) in known.handlers.iter().enumerate() {
-            let effects = run_handler(transaction, works, run, handler, place).await;
+            let effects = run_handler(transaction, run, handler, place).await;
             let effects = effects.and_then(|effects| {
                 transaction.check_open()?;
                 Ok(effects)
             });
-            let effects = effects.map_err(|failed| failed.in_batch(run, Some(handler.name())));
-            end_steps(transaction, works, run, handler, &effects);
+            let effects = effects.map_err(|failed| blamed(run, handler, failed));
+            end_steps(transaction, run, handler, &effects);
             for effect in effects? {
                 counted.handled(known.event_type.name(), effect);
             }
@@ -74,58 +71,55 @@ pub(crate) async fn handle(
     all.instrument(span).await
 }
 
+fn messages(run: &mut [LaneWork]) -> impl Iterator<Item = &mut LaneMessage> {
+    run.iter_mut().filter_map(LaneWork::message_mut)
+}
+
+/// Finds the message of a run that made it fail.
+fn blamed(run: &[LaneWork], handler: &Handler, failed: RunFailure) -> BatchFailure {
+    let RunFailure { saga_id, failure } = failed;
+    let poison = match run {
+        [_] => Some(0),
+        _ => saga_id.and_then(|saga_id| run.iter().position(|work| work.saga() == Some(saga_id))),
+    };
+    BatchFailure { poison, handler: Some(handler.name()), ..failure.into() }
+}
+
 /// Runs one handler for a run.
 async fn run_handler(
     transaction: &mut Transaction<'_>,
-    works: &mut [LaneWork],
-    run: &[usize],
-    handler: &Handler,
-    place: usize,
-) -> Result<Vec<Effect>, RunFailure> {
-    let engine = Arc::clone(&transaction.engine);
-    match handler {
-        Handler::Step { saga, step, .. } => match &step.handlers {
-            Handlers::Bulk(bulk) => {
-                run_all(transaction, works, run, place, (saga, step, bulk)).await
-            }
-            Handlers::Local(_) | Handlers::Call(_) => {
-                one_by_one(transaction, works, run, handler, place).await
-            }
-        },
-        Handler::Abort { saga } if run.len() > 1 => {
-            let abort_events = abort_events(works, run, &engine.time.clock)?;
-            abort_all(transaction, saga, abort_events).await
-        }
-        Handler::Abort { .. }
-        | Handler::Refusal { .. }
-        | Handler::Deadline { .. }
-        | Handler::KeyedCompensation { .. }
-        | Handler::Projection(_)
-        | Handler::Copy(_)
-        | Handler::Share(_) => one_by_one(transaction, works, run, handler, place).await,
-    }
-}
-
-async fn one_by_one(
-    transaction: &mut Transaction<'_>,
-    works: &mut [LaneWork],
-    run: &[usize],
+    run: &mut [LaneWork],
     handler: &Handler,
     place: usize,
 ) -> Result<Vec<Effect>, RunFailure> {
     let engine = Arc::clone(&transaction.engine);
     let clock = &engine.time.clock;
+    if let Handler::Step { saga, step, .. } = handler
+        && let Some(together) = step.together()
+    {
+        return run_all(transaction, run, place, saga, step, together).await;
+    }
+    if let Handler::Abort { saga } = handler
+        && run.len() > 1
+    {
+        let (mut aborts, now) = (Vec::with_capacity(run.len()), clock.now());
+        for message in messages(run) {
+            let (saga_id, lineage) = (message.saga_id()?, message.begin_step(clock, now));
+            aborts.push(Item { saga_id, event: message.encoded(), lineage });
+        }
+        return abort_all(transaction, saga, aborts).await;
+    }
     let mut effects = Vec::with_capacity(run.len());
-    for (item, at) in run.iter().enumerate() {
-        let Some(message) = message(works, *at) else { continue };
-        let Lineage { cause, trace } = begin_step(message, clock, clock.now());
-        transaction.enter(message.envelope.saga_id, cause, trace);
+    for message in messages(run) {
+        let Lineage { cause, trace } = message.begin_step(clock, clock.now());
+        let saga_id = message.envelope.saga_id;
+        transaction.enter(saga_id, cause, trace);
         transaction.scope.is_plain = message.envelope.event_type.role() == Role::Plain;
         let effect = engine
             .handlers
             .run(handler.name(), dispatch::handle(transaction, handler, place, message))
             .await;
-        effects.push(effect.map_err(|failure| RunFailure::of(item, failure))?);
+        effects.push(effect.map_err(|failure| RunFailure { saga_id, failure })?);
     }
     Ok(effects)
 }
@@ -167,8 +161,7 @@ async fn take_answer(
 /// the others run again.
 fn end_steps(
     transaction: &mut Transaction<'_>,
-    works: &mut [LaneWork],
-    run: &[usize],
+    run: &mut [LaneWork],
     handler: &Handler,
     ran: &Result<Vec<Effect>, BatchFailure>,
 ) {
@@ -180,14 +173,13 @@ fn end_steps(
     let now = engine.time.clock.now();
     match ran {
         Ok(effects) => {
-            for (at, effect) in run.iter().zip(effects) {
-                let Some(message) = message(works, *at) else { continue };
+            for (message, effect) in messages(run).zip(effects) {
                 let (traced, envelope) = (&message.traced, &message.envelope);
                 transaction.spans.extend(traced.step(spans, envelope, name, Ok(*effect), now));
             }
         }
         Err(BatchFailure { poison, failure, .. }) => {
-            let poison = poison.and_then(|at| message(works, at));
+            let poison = poison.and_then(|at| run.get_mut(at)?.message_mut());
             let Some(message) = poison else { return };
             let failure = failure.to_string();
             let span = message.traced.step(spans, &message.envelope, name, Err(&failure), now);
@@ -197,37 +189,41 @@ fn end_steps(
     }
 }
 
-/// A bulk step's trigger arrived for several sagas.
+/// The trigger of a step that takes its messages together arrived for several sagas.
 async fn run_all(
     transaction: &mut Transaction<'_>,
-    works: &mut [LaneWork],
-    run: &[usize],
+    run: &mut [LaneWork],
     place: usize,
-    (saga, step, bulk): (&SagaEntry, &Arc<AnyStep>, &BulkHandlers),
+    saga: &SagaEntry,
+    step: &AnyStep,
+    together: &dyn AnyLocal,
 ) -> Result<Vec<Effect>, RunFailure> {
     let engine = Arc::clone(&transaction.engine);
-    let items = items(works, run, place, &engine.time.clock)?;
-    let mut effects = vec![Effect::Nothing; items.len()];
-    let mut admitted = Vec::with_capacity(items.len());
-    let mut of = Vec::with_capacity(items.len());
-    for (at, item) in items.into_iter().enumerate() {
-        let key = caught("the key of the step", || step.key(&item.event)).flatten();
-        let key = key.map_err(|failure| RunFailure::of(at, failure))?;
-        let admits = admits(transaction, saga, step, item.saga_id, &key).await;
-        if admits.map_err(|failure| RunFailure::of(at, failure))? {
-            of.push((at, item.with(key)));
-            admitted.push(item);
+    let (clock, now) = (&engine.time.clock, engine.time.clock.now());
+    let name = step.part().name;
+    let mut effects = vec![Effect::Nothing; run.len()];
+    let (mut items, mut keys) = (Vec::with_capacity(run.len()), Vec::with_capacity(run.len()));
+    for (at, message) in messages(run).enumerate() {
+        let (saga_id, lineage) = (message.saga_id()?, message.begin_step(clock, now));
+        let failed = |failure| RunFailure::of(saga_id, failure);
+        let event = message.event(place).map_err(failed)?;
+        let key = caught("the key of the step", || step.key(&event)).flatten().map_err(failed)?;
+        let work = &mut SagaWork::new(transaction, saga, saga_id);
+        if admits(work, step, &key).await.map_err(failed)? {
+            let item = Item { saga_id, event, lineage };
+            keys.push((at, item.with(key)));
+            items.push(item);
         }
     }
-    if admitted.is_empty() {
+    if items.is_empty() {
         return Ok(effects);
     }
     let before = refusal::before(transaction, step.part()).await?;
-    let mut outcomes = Vec::with_capacity(admitted.len());
-    while !admitted.is_empty() {
-        let (tx, items) = (BulkTx::new(transaction.tx()), std::mem::take(&mut admitted));
-        let ran = engine.handlers.run(step.part().name, bulk.step.run_all(tx, items)).await?;
-        let ran = std::mem::take(&mut of).into_iter().zip(ran);
+    let mut outcomes = Vec::with_capacity(items.len());
+    while !items.is_empty() {
+        let (tx, taken) = (BulkTx::new(transaction.tx()), std::mem::take(&mut items));
+        let ran = engine.handlers.run(name, together.run_all(tx, taken)).await?;
+        let ran = std::mem::take(&mut keys).into_iter().zip(ran);
         let (refused, ran): (Vec<_>, Vec<_>) =
             ran.partition(|(_, outcome)| matches!(outcome, AnyOutcome::Refused(_)));
         let is_taken_back = match &before {
@@ -241,25 +237,26 @@ async fn run_all(
         }
         // What the others have written is gone, too: they run again without those that refused.
         for ((at, key), _) in ran {
-            let Some(message) = message(works, run[at]) else { continue };
-            let event = message.event(place).map_err(|failure| RunFailure::of(at, failure))?;
-            admitted.push(key.with(event));
-            of.push((at, key));
+            let Some(message) = run[at].message_mut() else { continue };
+            let event = message.event(place);
+            items.push(key.with(event.map_err(|failure| RunFailure::of(key.saga_id, failure))?));
+            keys.push((at, key));
         }
     }
     outcomes.sort_unstable_by_key(|((at, _), _)| *at);
     for ((at, key), outcome) in outcomes {
         transaction.tx().enter(&key);
-        let place = StepKey { step: step.part().name, key: &key.event };
+        let place = StepKey { step: name, key: &key.event };
         // An outcome `done` is only noted. A refusal may run a handler by itself: the owner's abort.
         let is_done = matches!(outcome, AnyOutcome::Done(_));
-        let taken = arrivals::take_outcome(transaction, saga, place, key.saga_id, outcome);
+        let work = &mut SagaWork::new(transaction, saga, key.saga_id);
+        let taken = arrivals::take_outcome(work, place, outcome);
         let taken = pin!(taken);
         let effect = match is_done {
             true => taken.await,
-            false => engine.handlers.run(step.part().name, taken).await,
+            false => engine.handlers.run(name, taken).await,
         };
-        effects[at] = effect.map_err(|failure| RunFailure::of(at, failure))?;
+        effects[at] = effect.map_err(|failure| RunFailure::of(key.saga_id, failure))?;
     }
     Ok(effects)
 }
