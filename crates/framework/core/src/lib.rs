@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`event`] | [`Event`], [`EventType`]: a past-tense fact with its name, version and JSON shape |
 //! | [`id`] | [`MessageId`], [`SagaId`], and a macro for the ids of a domain |
-//! | [`json`] | decodes events: a struct is an object, never an array |
+//! | [`json`] | decodes events; an error names the place, and never the value |
 //! | [`key`] | [`Key`]: a field of an event by which people know what it is about |
 //! | [`telemetry`] | [`Telemetry`]: what is measured often and matters in sum; its streams |
 //! | [`saga`] | [`Saga`]: the name, owner and abort event of a distributed transaction |
