@@ -4,12 +4,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
-use ballet::EventType;
 use ballet::core::{ServiceContract, System};
 use ballet_openapi::Document;
 use ballet_trials::{Subject, served as service_of};
 use clap::ValueEnum;
-use schemars::Schema;
 
 /// A system, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -25,7 +23,6 @@ pub(crate) struct SystemDescription {
     pub(crate) contracts: Vec<ServiceContract>,
     /// The requests and responses of its services' HTTP routes.
     pub(crate) documents: Vec<(&'static str, Document)>,
-    pub(crate) schemas: Vec<(EventType, Schema)>,
 }
 
 impl SystemName {
@@ -44,19 +41,16 @@ impl SystemName {
                 system: shop::system(),
                 contracts: shop::contracts(),
                 documents: shop::documents(),
-                schemas: shop_events::schemas(),
             },
             Self::Streaming => SystemDescription {
                 system: streaming::system(),
                 contracts: streaming::contracts(),
                 documents: streaming::documents(),
-                schemas: streaming_events::schemas(),
             },
             Self::Rides => SystemDescription {
                 system: rides::system(),
                 contracts: rides::contracts(),
                 documents: rides::documents(),
-                schemas: rides_events::schemas(),
             },
         }
     }

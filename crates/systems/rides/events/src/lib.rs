@@ -29,11 +29,9 @@ mod keys;
 pub mod location;
 pub mod riders;
 mod saga;
-mod schemas;
 mod values;
 
 pub use common::values::{Currency, Money, WrongText, check_text};
 pub use saga::RideDispatch;
-pub use schemas::schemas;
 pub use values::ids::{DriverId, QuoteId, RideId, RiderId};
 pub use values::point::{NotOnEarth, Point};

@@ -32,7 +32,6 @@ mod keys;
 pub mod orders;
 pub mod payments;
 mod saga;
-mod schemas;
 pub mod shipping;
 mod values;
 
@@ -40,7 +39,6 @@ pub use common::values::{
     Code, Country, Currency, Money, NotACode, NotASlug, Slug, StorableTime, WrongText, check_text,
 };
 pub use saga::OrderFulfillment;
-pub use schemas::schemas;
 pub use values::address::Address;
 pub use values::ids::{CartId, CustomerId, OrderId, ShipmentId};
 pub use values::line::{MAX_LINES, MAX_QUANTITY, OrderLine, StockLine, read_quantity};

@@ -34,11 +34,9 @@ pub mod accounts;
 mod keys;
 pub mod playback;
 mod sagas;
-mod schemas;
 pub mod titles;
 mod values;
 
 pub use common::values::{Country, NotACode, NotASlug, Slug, StorableTime, WrongText, check_text};
 pub use sagas::{AccountClosure, PlaybackSession, TitleWithdrawal};
-pub use schemas::schemas;
 pub use values::ids::{AccountId, ClosureId, DeviceId, SessionId, TitleId, WithdrawalId};
