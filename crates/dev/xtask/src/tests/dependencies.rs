@@ -2,9 +2,10 @@
 //! tools -> framework -> broker -> core and fault points.
 
 use std::collections::BTreeMap;
-use std::process::Command;
 
 use serde_json::Value;
+
+use crate::process::cargo;
 
 /// A layer: its name, the place of its crates, and the layers it may depend on. A crate belongs to the first layer
 /// that matches its place. `*` stands for any name: that of a system, if a folder follows.
@@ -83,17 +84,11 @@ struct Crate {
 }
 
 fn workspace() -> BTreeMap<String, Crate> {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let output = Command::new(cargo)
-        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .expect("cargo runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let metadata = cargo::metadata().expect("cargo runs");
     let root = metadata["workspace_root"].as_str().expect("a path");
     let packages = metadata["packages"].as_array().expect("a list");
-    packages.iter().map(|package| read(root, package)).collect()
+    let ours = packages.iter().filter(|package| package["source"].is_null());
+    ours.map(|package| read(root, package)).collect()
 }
 
 fn read(root: &str, package: &Value) -> (String, Crate) {
