@@ -1,5 +1,5 @@
 //! The vocabulary of ballet: events and their form on the wire, sagas, what a service declares
-//! about its part in them, and the graph that follows from all declarations. No I/O.
+//! about its part in them, and the graph that follows from all declarations. No I/O, but that of an armed fault point.
 //!
 //! | module | concept |
 //! |---|---|
@@ -21,6 +21,7 @@
 //! | [`topology::drift`] | how a running broker differs from them |
 //! | [`envelope`] | [`Envelope`]: an event on the wire, and why a message is refused |
 //! | [`envelope::cloud_event`] | the CloudEvents attributes that are understood |
+//! | [`fault`] | points where a test can kill or freeze the process |
 //! | [`graph`] | [`Graph`]: who triggers whom |
 //! | [`rules`] | the rules of a sound choreography, for one service and for a whole system |
 
@@ -30,6 +31,7 @@ mod cause;
 pub mod contract;
 pub mod envelope;
 mod events;
+pub mod fault;
 pub mod graph;
 pub mod id;
 pub mod json;

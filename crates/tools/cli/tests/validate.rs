@@ -63,9 +63,7 @@ fn a_bare_body_is_judged_under_the_reasons_of_dead_letters() {
     assert_eq!(wrong.out.lines().count(), 3, "{wrong:?}");
     let out = ballet(&validate, "{ \"lines\": ").ends_with(1).out;
     assert!(
-        out.starts_with(
-            "not_json: the body is not JSON: EOF while parsing a value at line 1 "
-        ),
+        out.starts_with("not_json: the body is not JSON: EOF while parsing a value at line 1 "),
         "{out}"
     );
 }

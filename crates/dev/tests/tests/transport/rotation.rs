@@ -119,7 +119,8 @@ fn with_password(url: &str, password: &str) -> String {
 async fn a_refused_login_is_said_and_a_restart_with_the_new_passwords_goes_on() {
     log_here();
     let world = asleep("rotation", vec![the_hotel()]).await;
-    let [amqp, database] = [world.env.amqp_url(HOTEL), world.env.database_url(HOTEL)].map(str::to_owned);
+    let [amqp, database] =
+        [world.env.amqp_url(HOTEL), world.env.database_url(HOTEL)].map(str::to_owned);
     let mut scene = RotatedHotel::open(world, Settings::new(amqp.clone(), database.clone())).await;
 
     let change = json!({ "password": "of-tomorrow", "tags": "management" });

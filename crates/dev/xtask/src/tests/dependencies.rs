@@ -1,5 +1,5 @@
 //! Dependencies point one way: services -> framework and their system's events -> core; operators'
-//! tools -> framework -> broker -> core and fault points.
+//! tools -> framework -> broker -> core.
 
 use std::collections::BTreeMap;
 
@@ -12,22 +12,21 @@ use crate::process::cargo;
 type Layer = (&'static str, &'static str, &'static str);
 
 /// The layers below programs. They include the testkit: the benchmark collects spans with it, as tests do.
-const EVERYTHING: &str = "testkit core fault amqp stream store framework openapi common ops library events service \
+const EVERYTHING: &str = "testkit core amqp stream store framework openapi common ops library events service \
     system check console stage gateway load program command";
 
-const LAYERS: [Layer; 22] = [
+const LAYERS: [Layer; 21] = [
     ("core", "crates/framework/core", ""),
-    ("fault", "crates/framework/fault", ""),
-    ("amqp", "crates/framework/amqp", "core fault"),
+    ("amqp", "crates/framework/amqp", "core"),
     // The stream of all events: journal, recordings, replay.
     ("stream", "crates/tools/stream", "core amqp"),
     // The schema of each service's database.
-    ("store", "crates/framework/store", "core fault amqp"),
-    ("framework", "crates/framework/ballet", "core fault amqp store library"),
+    ("store", "crates/framework/store", "core amqp"),
+    ("framework", "crates/framework/ballet", "core amqp store library"),
     // The description of HTTP routes.
     ("openapi", "crates/framework/openapi", "framework"),
     // Operations on a running system.
-    ("ops", "crates/tools/ops", "core fault amqp stream store framework check"),
+    ("ops", "crates/tools/ops", "core amqp stream store framework check"),
     // Small libraries that depend on nothing of ours.
     ("library", "crates/framework/listener crates/framework/signature", ""),
     // The front door. It knows no service, and of ours only the code to sign and listen.
@@ -39,11 +38,7 @@ const LAYERS: [Layer; 22] = [
     ("console", "crates/tools/console", "core library amqp stream store framework ops check"),
     // A running system: servers, environments, processes.
     ("stage", "crates/dev/stage", "amqp store framework ops check"),
-    (
-        "testkit",
-        "crates/dev/testkit",
-        "core fault amqp stream store framework openapi ops check stage",
-    ),
+    ("testkit", "crates/dev/testkit", "core amqp stream store framework openapi ops check stage"),
     // The command, which reads the contracts of any system, and contains none. `ballet participant try` is the
     // testkit's suite.
     (
@@ -71,7 +66,7 @@ const LAYERS: [Layer; 22] = [
 
 /// The additional layers for the tests of any layer: they bring up servers, kill processes, read the broker and look
 /// at whole systems.
-const FOR_TESTS: &str = "store stage testkit rig fault amqp ops check console system gateway";
+const FOR_TESTS: &str = "store stage testkit rig amqp ops check console system gateway";
 
 #[derive(Debug)]
 struct Crate {

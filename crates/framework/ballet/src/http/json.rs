@@ -6,8 +6,8 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ballet_core::json::in_words;
-use serde::de::DeserializeOwned;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::http::place::Place;
@@ -92,9 +92,9 @@ fn names_of(field: &serde_ignored::Path<'_>) -> Vec<String> {
         Path::Root => return Vec::new(),
         Path::Seq { parent, index } => (parent, Some(index.to_string())),
         Path::Map { parent, key } => (parent, Some(key.clone())),
-        Path::Some { parent } | Path::NewtypeStruct { parent } | Path::NewtypeVariant { parent } => {
-            (parent, None)
-        }
+        Path::Some { parent }
+        | Path::NewtypeStruct { parent }
+        | Path::NewtypeVariant { parent } => (parent, None),
     };
     names_of(parent).into_iter().chain(name).collect()
 }
@@ -218,7 +218,10 @@ mod tests {
             let body = format!(r#"[{{"size":"small"}},{{"size":{value}}}]"#);
             let problem = refused("application/json", &body).await;
             assert_eq!(problem.status, 422, "{body}: {}", problem.detail);
-            assert_eq!(problem.errors[0].detail, "it is not known, only `small` or `large`", "{body}");
+            assert_eq!(
+                problem.errors[0].detail, "it is not known, only `small` or `large`",
+                "{body}"
+            );
             assert_eq!(problem.errors[0].place, Place::body(["1", "size"]), "{body}");
         }
     }

@@ -1,8 +1,8 @@
 //! Looks for batches without a mark, and reads them back.
 
 use ballet_amqp::BatchId;
+use ballet_core::fault::WorksOn;
 use ballet_core::{MessageId, SagaId};
-use ballet_fault::WorksOn;
 use jiff::Timestamp;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};

@@ -37,8 +37,7 @@ pub(super) fn not_published(
         BodyType::Event(_) => "waits for it",
         BodyType::Telemetry(_) => "reads it",
     };
-    let advice =
-        format!("publish it until no contract names it: {} {waits}", breaks.join(" and "));
+    let advice = format!("publish it until no contract names it: {} {waits}", breaks.join(" and "));
     let (name, gone) = (what.name(), "nobody publishes it any more");
     let service = name.split('.').next().unwrap_or_default();
     let change = ContractChange::new(name, ChangeRule::NotPublished, service, gone);

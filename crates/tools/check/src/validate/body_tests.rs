@@ -64,7 +64,11 @@ fn a_field_that_is_not_known_and_a_tuple_are_refused_as_a_service_refuses_them()
              but there is a string",
         ),
         ("text", json!([1, 2]), "text[1]: a string is wanted, but there is a whole number"),
-        ("text", json!([1, "hello", 2]), "text: an array of 2 elements is wanted, but its length is 3"),
+        (
+            "text",
+            json!([1, "hello", 2]),
+            "text: an array of 2 elements is wanted, but its length is 3",
+        ),
         ("lines", json!({ "seven": "x" }), "lines.seven: it is not known"),
     ] {
         let mut note = note.clone();
@@ -91,17 +95,9 @@ fn what_does_not_fit_is_refused_as_a_service_refuses_it() {
         ("/lines/1/quantity", Some(json!(1.5)), &format!("{quantity} a number")),
         ("/lines/1/quantity", Some(json!(4_294_967_296_u64)), &format!("{quantity} another one")),
         ("/lines/0/size", Some(json!("tiny")), "lines[0].size: it is none of `small` or `large`"),
-        (
-            "/lines/0/sku",
-            Some(json!(null)),
-            "lines[0].sku: a string is wanted, but there is null",
-        ),
+        ("/lines/0/sku", Some(json!(null)), "lines[0].sku: a string is wanted, but there is null"),
         ("/lines/0/sku", None, "lines[0].sku: it is missing"),
-        (
-            "/lines/0",
-            Some(json!([1, 2])),
-            "lines[0]: an object is wanted, but there is an array",
-        ),
+        ("/lines/0", Some(json!([1, 2])), "lines[0]: an object is wanted, but there is an array"),
         ("/lines", Some(json!({})), "lines: an array is wanted, but there is an object"),
         (
             "/customer",
@@ -113,11 +109,7 @@ fn what_does_not_fit_is_refused_as_a_service_refuses_it() {
             Some(json!(7)),
             "customer: a formatted UUID string is wanted, but there is a whole number",
         ),
-        (
-            "/gift",
-            Some(json!("yes")),
-            "gift: true or false is wanted, but there is a string",
-        ),
+        ("/gift", Some(json!("yes")), "gift: true or false is wanted, but there is a string"),
         (
             "/total",
             Some(json!({})),

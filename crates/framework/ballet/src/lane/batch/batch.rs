@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use ballet_amqp::BatchId;
 use ballet_core::SagaId;
-use ballet_fault::{self as fault, FaultPoint};
+use ballet_core::fault::{self, FaultPoint};
 use ballet_store::calls::key::CallKey;
 use ballet_store::calls::stored as calls;
 use ballet_store::database::renewal::ReplacementFlag;

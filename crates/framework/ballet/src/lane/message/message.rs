@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use ballet_amqp::{Delivery, Receipt, incoming};
 use ballet_core::envelope::Limits;
+use ballet_core::fault::WorksOn;
 use ballet_core::{AnyEvent, Envelope, Incoming, Reason, ReceivedEvent, SagaId, Unacceptable};
-use ballet_fault::WorksOn;
 use jiff::Timestamp;
 use tracing::field::display;
 
