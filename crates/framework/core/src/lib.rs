@@ -12,7 +12,7 @@
 //! | [`trigger`] | [`Trigger`]: one event, or a join of several |
 //! | [`entity`] | [`Entity`]: a thing that one service owns and others copy; its versions |
 //! | [`part`] | [`Part`]: what one service declares, as data |
-//! | [`own_handlers`] | what the framework calls its own handlers, so no step or projection is called so |
+//! | [`own_handlers`] | what the framework calls its own handlers |
 //! | [`versions`] | [`Versions`]: the versions of a saga that a step is of |
 //! | [`personal`] | [`Personal`](personal::Personal): a value that is about a person |
 //! | [`Cause`] | a cause for which a system does not work, with its one name |

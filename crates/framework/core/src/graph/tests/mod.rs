@@ -159,54 +159,6 @@ fn names_of_another_form_or_of_the_system_are_found() {
 }
 
 #[test]
-fn a_handler_that_is_called_as_one_of_the_framework_is_found() {
-    let rule = "a handler's name is its own";
-    let rules = |part| rules::of_service(&part).iter().map(|p| p.rule).collect::<Vec<_>>();
-    let follows = |mut part: Part, name| {
-        part.subscriptions.push(SubscriptionPart { name, on: PLACED });
-        rules(part)
-    };
-    let (orders, inventory) = (|| sound().remove(0), || sound().remove(1));
-    // As the service has one of that name, or not.
-    for (part, own) in [
-        (orders(), &["abort_on_refusal", "deadline"][..]),
-        (with_deadline(1).remove(0), &["abort_on_refusal", "abort_on_deadline", "deadline"]),
-        (inventory(), &["abort", "deadline"]),
-    ] {
-        let all =
-            ["abort", "abort_on_refusal", "abort_on_deadline", "undo", "copy", "share", "deadline"];
-        for name in all {
-            let expected = if own.contains(&name) { vec![rule] } else { Vec::new() };
-            assert_eq!(follows(part.clone(), name), expected, "{name} in {}", part.service);
-        }
-    }
-    let mut part = inventory();
-    part.sagas[0].steps[0].compensated_by = vec![EventType::in_saga("orders.line_removed.v1")];
-    assert_eq!(follows(part, "undo"), [rule]);
-
-    // A step is a handler of its trigger. A request that begins a saga triggers none.
-    let mut part = inventory();
-    part.sagas[0].steps[0].name = "abort";
-    let said = rules::of_service(&part)[0].detail.clone();
-    assert!(said.starts_with("inventory has a step named \"abort\", the name of"), "{said}");
-    let mut part = orders();
-    part.sagas[0].steps[0].name = "deadline";
-    assert_eq!(rules(part), [""; 0]);
-
-    // The next version has it under another name. The sagas that have begun end under the name that it has.
-    let mut part = inventory();
-    let mut next = part.sagas[0].steps[0].clone();
-    next.on = vec![EventType::in_saga("orders.order_placed.v2")];
-    next.versions = Versions::ALL.since(2);
-    part.sagas[0].steps.push(next);
-    let old = &mut part.sagas[0].steps[0];
-    (old.name, old.versions) = ("abort", Versions::ALL.until(1));
-    assert_eq!(rules(part.clone()), [""; 0]);
-    part.sagas[0].steps[1].name = "deadline";
-    assert_eq!(rules(part), [rule]);
-}
-
-#[test]
 fn a_producer_has_a_name_of_its_own() {
     let of = |producers: &'static [&'static str]| {
         let mut parts = sound();
