@@ -8,7 +8,7 @@ use ballet_ops::redrive::{
     ArchiveFile, DeadLetter, DeadLetterFilter, DeadLetterPlan, Note, NoteWriter, RedriveError,
     RedriveOptions, Stop, Summary,
 };
-use ballet_store::inbox::stuck;
+use ballet_store::inbox::failures;
 use jiff::Timestamp;
 use sqlx::Connection as _;
 
@@ -207,7 +207,7 @@ impl ChosenLetters {
         let forgotten = async {
             let mut db = context.connect(&self.service).await?;
             let text = |error: sqlx::Error| error.to_string();
-            stuck::forget(&mut db, &summary.retired).await.map_err(text)?;
+            failures::forget(&mut db, &summary.retired).await.map_err(text)?;
             db.close().await.map_err(text)
         };
         if let Err(why) = forgotten.await {
