@@ -284,3 +284,13 @@ fn parsed(file: &Path) -> Result<(ServiceContract, Part), ContractsError> {
     let part = contract.part().map_err(|why| ContractsError::Contract { file: at(), why })?;
     Ok((contract, part))
 }
+
+/// Returns the contracts of these services, for tests.
+#[cfg(test)]
+pub(crate) fn of_services(services: &[serde_json::Value]) -> Contracts {
+    let read = |service: &serde_json::Value| ServiceContract::read(service.to_string().as_bytes());
+    let mut contracts: Vec<_> = services.iter().map(|one| read(one).expect("a contract")).collect();
+    contracts.sort_by(|one, other| one.service().cmp(other.service()));
+    let parts = contracts.iter().map(|one| one.part().expect("a part")).collect();
+    Contracts::of(System { name: "shop", parts }, contracts)
+}

@@ -1,9 +1,9 @@
 //! The page of a small system.
 
-use ballet_core::{ServiceContract, System};
 use serde_json::json;
 
 use super::*;
+use crate::contracts::of_services;
 use crate::contracts::roles::ConsumerPurpose;
 
 fn schema(meaning: &str) -> Value {
@@ -29,16 +29,9 @@ fn orders() -> Value {
     })
 }
 
-fn page_of(services: &[Value]) -> String {
-    let read = |service: &Value| ServiceContract::read(service.to_string().as_bytes());
-    let contracts: Vec<_> = services.iter().map(|one| read(one).expect("a contract")).collect();
-    let parts = contracts.iter().map(|one| one.part().expect("a part")).collect();
-    page(&Contracts::of(System { name: "shop", parts }, contracts))
-}
-
 #[test]
 fn the_page_says_who_does_what_with_an_event() {
-    let page = page_of(&[orders()]);
+    let page = page(&of_services(&[orders()]));
     for part in [
         "- [`cart.checked_out.v1`](#cartchecked_outv1)\n- [`orders.extra.v1`](#ordersextrav1)\n",
         "## cart.checked_out.v1\n\nTo buy. More.\n\n",
@@ -98,7 +91,7 @@ fn the_page_says_who_reads_telemetry_and_how_long_it_is_kept() {
     orders["telemetry"] = json!([beat]);
     let nurse = json!({ "contract": 1, "service": "nurse", "events": [], "telemetry": [beat],
         "reads_telemetry": [{ "name": "pulse", "reads": "orders.beat.v1" }] });
-    let page = page_of(&[nurse, orders]);
+    let page = page(&of_services(&[nurse, orders]));
     for part in [
         "### orders.beat.v1\n\nA beat.\n",
         "- Published by `orders`.\n- Read by `nurse`, its reader `pulse`.\n",
