@@ -301,3 +301,21 @@ fn what_is_aborted_without_an_abort_is_found() {
     parts[0].sagas[0].aborts_on.clear();
     assert!(never_aborted(parts).contains(&rule));
 }
+
+#[test]
+fn a_pivot_too_many_or_unrecorded_and_a_circle_are_found() {
+    let mistakes: [(&str, fn(&mut Vec<Part>)); 3] = [
+        ("a saga has at most one pivot", |parts| {
+            parts[1].sagas[0].steps[0].kind = StepKind::Pivot;
+        }),
+        ("the owner records the pivot's outcome", |parts| {
+            parts[0].sagas[0].steps[1].kind = StepKind::Retriable;
+        }),
+        ("no step waits for itself", |parts| parts[1].sagas[0].steps[0].on = vec![PAID]),
+    ];
+    for (rule, mistake) in mistakes {
+        let mut parts = sound();
+        mistake(&mut parts);
+        assert!(broken(parts).contains(&rule), "{rule}");
+    }
+}
