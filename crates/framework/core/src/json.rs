@@ -24,7 +24,7 @@ fn explain<T: DeserializeOwned>(json: &[u8], error: serde_json::Error) -> serde_
     match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
         Ok(_) => error,
         Err(found) => {
-            let what = in_words(&found.inner().to_string());
+            let what = without_value(&found.inner().to_string());
             match found.path().to_string().as_str() {
                 "." => Error::custom(what),
                 place => Error::custom(format!("{place}: {what}")),
@@ -33,25 +33,34 @@ fn explain<T: DeserializeOwned>(json: &[u8], error: serde_json::Error) -> serde_
     }
 }
 
-/// Says what serde wants, without the value that it found.
+/// Says what serde wants, without the value that it found. What a type of its own says stays as it is.
 #[must_use]
 pub fn in_words(error: &str) -> String {
-    let what = error.rsplit_once(" at line ").map_or(error, |(what, _)| what);
+    let what = without_position(error);
+    wanted(what).unwrap_or_else(|| what.to_owned())
+}
+
+fn without_position(error: &str) -> &str {
+    error.rsplit_once(" at line ").map_or(error, |(what, _)| what)
+}
+
+/// `None` for what a type of its own says, which may quote the value.
+fn wanted(what: &str) -> Option<String> {
     if what == "expected value" {
         // So serde_json says of an enum that is neither of both.
-        return "a string, or an object with one field, is wanted".to_owned();
+        return Some("a string, or an object with one field, is wanted".to_owned());
     }
     let starts = |words: &[&str]| words.iter().any(|words| what.starts_with(words));
     // These name a field of the type.
     if starts(&["missing field `", "duplicate field `"]) {
-        return what.to_owned();
+        return Some(what.to_owned());
     }
-    let Some((_, wanted)) = what.rsplit_once(", expected ") else { return masked(what) };
+    let (_, wanted) = what.rsplit_once(", expected ")?;
     if starts(&["unknown variant `", "unknown field `"]) {
-        return format!("it is not known, only {}", wanted.trim_start_matches("one of "));
+        return Some(format!("it is not known, only {}", wanted.trim_start_matches("one of ")));
     }
     if !starts(&["invalid type: ", "invalid value: ", "invalid length "]) {
-        return masked(what);
+        return None;
     }
     let wanted = match wanted {
         "a sequence" => "an array",
@@ -59,7 +68,12 @@ pub fn in_words(error: &str) -> String {
         of if of.starts_with("struct ") => "an object",
         other => other,
     };
-    format!("{wanted} is wanted")
+    Some(format!("{wanted} is wanted"))
+}
+
+fn without_value(error: &str) -> String {
+    let what = without_position(error);
+    wanted(what).unwrap_or_else(|| masked(what))
 }
 
 /// Masks what an error of another type quotes.
@@ -149,6 +163,12 @@ mod tests {
     }
 
     #[test]
+    fn who_sent_a_value_is_told_what_its_type_says_of_it() {
+        assert_eq!(in_words("\"a mug\" is not a SKU at line 1 column 7"), "\"a mug\" is not a SKU");
+        assert_eq!(in_words("invalid type: map, expected a sequence"), "an array is wanted");
+    }
+
+    #[test]
     fn no_error_holds_the_value_that_was_found() {
         for (said, shown) in [
             ("invalid type: string \"a, expected b\", expected a boolean", "a boolean is wanted"),
@@ -166,7 +186,7 @@ mod tests {
                 "UUID parsing failed: invalid character: found `***` at 0",
             ),
         ] {
-            assert_eq!(in_words(said), shown);
+            assert_eq!(without_value(said), shown);
         }
     }
 }
