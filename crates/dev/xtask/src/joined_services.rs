@@ -3,72 +3,20 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
-use ballet::core::{EventType, Key, ServiceContract, System, TelemetryType};
+use anyhow::Result;
+use ballet::core::{ServiceContract, System};
 use ballet_check::Contracts;
-use schemars::Schema;
 
-/// The contracts of services that joined, from the folder of a system's own contracts.
-pub(crate) fn joined(root: &Path, system: &System) -> Result<Vec<ServiceContract>> {
+/// The contracts of a system, and of the services that joined it.
+pub(crate) fn contracts(
+    root: &Path,
+    system: System,
+    own: Vec<ServiceContract>,
+) -> Result<Contracts> {
     let folder = root.join("docs/contracts").join(system.name);
+    let own = Contracts::of(system, own);
     if !folder.exists() {
-        return Ok(Vec::new());
+        return Ok(own);
     }
-    let is_own = |contract: &&ServiceContract| {
-        system.parts.iter().any(|part| part.service == contract.service())
-    };
-    let contracts = Contracts::read(&folder)?;
-    Ok(contracts.contracts().iter().filter(|contract| !is_own(contract)).cloned().collect())
-}
-
-/// The system together with these services.
-pub(crate) fn with(mut system: System, joined: &[ServiceContract]) -> Result<System> {
-    for contract in joined {
-        let part = contract.part();
-        system.parts.push(part.with_context(|| format!("the contract of {}", contract.service()))?);
-    }
-    Ok(system)
-}
-
-/// The schemas of the events of a system and of these services. The publisher's description takes precedence.
-pub(crate) fn schemas(
-    own: &[ServiceContract],
-    joined: &[ServiceContract],
-) -> Result<Vec<(EventType, Schema)>> {
-    let mut published = Vec::new();
-    let mut others = Vec::new();
-    for contract in own.iter().chain(joined) {
-        for (event, schema) in contract.schemas()? {
-            let is_own = event.service() == contract.service();
-            let known = if is_own { &mut published } else { &mut others };
-            known.push((event, schema));
-        }
-    }
-    for (event, schema) in others {
-        if published.iter().all(|(other, _)| *other != event) {
-            published.push((event, schema));
-        }
-    }
-    Ok(published)
-}
-
-/// The business keys of a system's events, and of those of these services.
-pub(crate) fn keys(own: &[ServiceContract], joined: &[ServiceContract]) -> Vec<(EventType, Key)> {
-    let all = own.iter().chain(joined).filter_map(|contract| contract.keys().ok());
-    all.flatten().collect()
-}
-
-/// The telemetry of a system and of these services. The publisher's description takes precedence.
-pub(crate) fn telemetry(
-    own: &[ServiceContract],
-    joined: &[ServiceContract],
-) -> Vec<(TelemetryType, Schema)> {
-    let all = || own.iter().chain(joined);
-    let of = |contract: &ServiceContract| contract.telemetry_schemas().unwrap_or_default();
-    let published = all().flat_map(|contract| {
-        let mut schemas = of(contract);
-        schemas.retain(|(telemetry, _)| telemetry.service() == contract.service());
-        schemas
-    });
-    published.chain(all().flat_map(of)).collect()
+    Ok(own.joined_by(Contracts::read(&folder)?))
 }

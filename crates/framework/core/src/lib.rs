@@ -1,18 +1,18 @@
 //! The vocabulary of ballet: events and their form on the wire, sagas, what a service declares
-//! about its part in them, and the graph that follows from all declarations. No I/O.
+//! about its part in them, and the graph that follows from all declarations. No I/O, but that of an armed fault point.
 //!
 //! | module | concept |
 //! |---|---|
 //! | [`event`] | [`Event`], [`EventType`]: a past-tense fact with its name, version and JSON shape |
 //! | [`id`] | [`MessageId`], [`SagaId`], and a macro for the ids of a domain |
-//! | [`json`] | decodes events: a struct is an object, never an array |
+//! | [`json`] | decodes events; an error names the place, and never the value |
 //! | [`key`] | [`Key`]: a field of an event by which people know what it is about |
 //! | [`telemetry`] | [`Telemetry`]: what is measured often and matters in sum; its streams |
 //! | [`saga`] | [`Saga`]: the name, owner and abort event of a distributed transaction |
 //! | [`trigger`] | [`Trigger`]: one event, or a join of several |
 //! | [`entity`] | [`Entity`]: a thing that one service owns and others copy; its versions |
 //! | [`part`] | [`Part`]: what one service declares, as data |
-//! | [`own_handlers`] | what the framework calls its own handlers, so no step or projection is called so |
+//! | [`own_handlers`] | what the framework calls its own handlers |
 //! | [`versions`] | [`Versions`]: the versions of a saga that a step is of |
 //! | [`personal`] | [`Personal`](personal::Personal): a value that is about a person |
 //! | [`Cause`] | a cause for which a system does not work, with its one name |
@@ -21,6 +21,7 @@
 //! | [`topology::drift`] | how a running broker differs from them |
 //! | [`envelope`] | [`Envelope`]: an event on the wire, and why a message is refused |
 //! | [`envelope::cloud_event`] | the CloudEvents attributes that are understood |
+//! | [`fault`] | points where a test can kill or freeze the process |
 //! | [`graph`] | [`Graph`]: who triggers whom |
 //! | [`rules`] | the rules of a sound choreography, for one service and for a whole system |
 
@@ -30,6 +31,7 @@ mod cause;
 pub mod contract;
 pub mod envelope;
 mod events;
+pub mod fault;
 pub mod graph;
 pub mod id;
 pub mod json;

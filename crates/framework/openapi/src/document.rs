@@ -140,11 +140,11 @@ fn problem() -> Value {
         "type": "about:blank",
         "title": "Unprocessable Entity",
         "status": 422,
-        "detail": "the body's field #/lines/0/quantity is wrong: it is missing",
+        "detail": "the body's field #/lines/0/quantity is wrong: missing field `quantity`",
         "errors": [{
             "in": "body",
             "pointer": "#/lines/0/quantity",
-            "detail": "it is missing",
+            "detail": "missing field `quantity`",
         }],
     }]);
     schema

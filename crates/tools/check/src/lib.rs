@@ -28,5 +28,4 @@ pub mod validate;
 
 pub use contracts::{Contracts, ContractsError};
 pub use documents::{definitions, listing, schemas};
-pub use pages::catalog::{Catalog, CatalogError};
 pub use pages::{choreography, events, lanes};

@@ -195,8 +195,8 @@ fn the_contracts_beside_one_that_cannot_be_read_are_judged() {
     let out = check().out;
     let line = half.lines().count();
     for said in [
-        format!("it is not JSON: it ends in the middle of a value, at line {line} column "),
-        "sagas[0].steps[0].kind: it is none of `origin`, ".to_owned(),
+        format!("it is not JSON: EOF while parsing a value at line {line} column "),
+        "sagas[0].steps[0].kind: it is not known, only `origin`, ".to_owned(),
     ] {
         assert!(out.contains(&format!(".json is not a contract: {said}")), "{said}: {out}");
     }

@@ -5,9 +5,9 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ballet::core::fault::FaultPoint;
 use ballet::core::{System, topology};
 use ballet::{Participant, Running, Service, Settings};
-use ballet_fault::FaultPoint;
 use ballet_stage::{Servers, TestEnv, wait_until};
 use ballet_testkit::command::{CommandOutput, ended};
 use ballet_testkit::memory::MemoryBroker;

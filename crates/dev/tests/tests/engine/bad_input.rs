@@ -123,7 +123,7 @@ async fn a_dead_letter_has_its_body_as_it_came_and_the_properties_that_were_deri
     assert_eq!(headers["x-dead-exchange"], "events");
     assert_eq!(
         headers["x-dead-detail"],
-        "the body does not have the shape of agency.trip_wanted.v1: city: it is missing"
+        "the body does not have the shape of agency.trip_wanted.v1: missing field `city`"
     );
 }
 

@@ -34,8 +34,6 @@ async fn t180_a_missing_binding_is_named_within_a_minute_until_it_is_back() {
     // Without the address it cannot tell, and does not claim to.
     says(world.services[0].address(), 200, "not compared: RABBITMQ_MANAGEMENT_URL is not set")
         .await;
-    // The address is read again from its file.
-    let file = std::env::temp_dir().join(format!("ballet-management-{}", std::process::id()));
     let of_broker = reqwest::Url::parse(world.env.amqp_url("hotel")).expect("a URL");
     let with = |password: Option<&str>| {
         let mut address = reqwest::Url::parse(world.env.management().url()).expect("a URL");
@@ -43,13 +41,13 @@ async fn t180_a_missing_binding_is_named_within_a_minute_until_it_is_back() {
         address.set_password(password).expect("a password");
         address.to_string()
     };
-    let right = with(of_broker.password());
-    std::fs::write(&file, with(Some("of-yesterday"))).expect("written");
-    let at = file.clone();
-    world.start_with(the_hotel(), |settings| settings.management_url_file = Some(at)).await;
+    let at = with(Some("of-yesterday"));
+    world.start_with(the_hotel(), |settings| settings.management_url = Some(at)).await;
+    says(world.services[1].address(), 200, "401").await;
+    world.services.remove(1).stop().await;
+    let at = with(of_broker.password());
+    world.start_with(the_hotel(), |settings| settings.management_url = Some(at)).await;
     let address = world.services[1].address();
-    says(address, 200, "401").await;
-    std::fs::write(&file, right).expect("written");
     assert_eq!(says(address, 200, "ok").await, "ok");
 
     let (management, vhost) = (world.env.management(), world.env.vhost());
@@ -80,7 +78,6 @@ async fn t180_a_missing_binding_is_named_within_a_minute_until_it_is_back() {
         if is { Ok(Some(())) } else { Err("the console has not answered") }
     });
     compared.await.expect("a comparison");
-    std::fs::remove_file(&file).expect("removed");
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@ use ballet::{Service, Settings};
 use ballet_store::schema::differences::differences;
 use sqlx::{Connection, Executor, PgConnection};
 
-use crate::trip::{HOTEL_TABLES, Rental, Trouble, cars, hotel};
-use crate::world::{TripWorld, part, the_hotel};
+use crate::trip::{HOTEL_TABLES, Trouble, hotel};
+use crate::world::{TripWorld, the_hotel};
 
 #[tokio::test]
 async fn t125_what_was_changed_by_hand_is_listed_and_additions_are_not() {
@@ -66,44 +66,4 @@ async fn a_database_of_other_migrations_is_named_at_the_start_with_what_to_do() 
             assert!(error.contains(said), "{said} is not in: {error}");
         }
     }
-}
-
-/// A call that has its answer.
-const CLOSED: &str = "insert into ballet.call (call_key, saga_id, step, key, undo, request, owner, \
-    created_at, next_at, answer, closed_at) select gen_random_uuid(), gen_random_uuid(), \
-    'rent_car', '', false, '\"Rome\"', 0, now(), now(), '7', now()";
-
-#[tokio::test]
-async fn t149_an_index_that_a_start_left_half_built_is_built_again_beside_writers() {
-    let world = TripWorld::prepared("index", vec![part(cars(Rental::default()), &[])]).await;
-    let url = world.env.database_url("cars").to_owned();
-    let connect = async || PgConnection::connect(&url).await.expect("connected");
-    let (mut first, mut second) = (connect().await, connect().await);
-    first.execute("drop index ballet.call_due").await.expect("dropped");
-    for _ in 0..2 {
-        first.execute(CLOSED).await.expect("a call");
-    }
-    let half = "create unique index concurrently call_due on ballet.call (step)";
-    first.execute(half).await.expect_err("the steps are the same");
-    let missing = differences(&mut first).await.expect("an answer");
-    assert!(missing.iter().any(|line| line.starts_with("index call_due")), "{missing:?}");
-
-    // One replica is in the middle of a transaction while the next version starts.
-    second.execute("set lock_timeout = '2s'").await.expect("set");
-    first.execute("begin").await.expect("begun");
-    first.execute(CLOSED).await.expect("a call");
-    let old = async {
-        let building = "pg_stat_activity where datname = current_database() \
-                        and query like '% index concurrently %' and wait_event_type = 'Lock'";
-        world.until_count("cars", building, 1).await;
-        second.execute(CLOSED).await.expect("another replica goes on");
-        first.execute("commit").await.expect("committed");
-    };
-    let settings = Settings::new(world.env.amqp_url("cars"), &url);
-    let service = Service::new(cars(Rental::default()));
-    let new = async { service.start(settings).await.expect("started") };
-    let ((), new) = tokio::join!(old, new);
-    let as_made = differences(&mut first).await.expect("an answer");
-    assert!(as_made.is_empty(), "{as_made:#?}");
-    new.stop().await;
 }

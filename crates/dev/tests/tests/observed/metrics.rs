@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ballet::MessageId;
 use ballet_stage::wait_until;
-use ballet_store::inbox::stuck;
+use ballet_store::inbox::failures;
 use ballet_testkit::health::metrics;
 
 use crate::trip::{Rental, RoomBooked, TripBooked, Trouble, cars};
@@ -45,7 +45,7 @@ async fn t167_sagas_that_are_stuck_are_counted_by_whether_they_are_tried_again()
     are_stuck(&world, 0, 2).await;
     let mut db = world.database("hotel").await;
     world.until_count("hotel", "ballet.failure where next_at is null", 4).await;
-    assert_eq!(stuck::forget(&mut db, &broken).await.expect("forgotten"), 4);
+    assert_eq!(failures::forget(&mut db, &broken).await.expect("forgotten"), 4);
     are_stuck(&world, 0, 0).await;
 
     // A call is asked again for ever. (A step is not: the retry queues of a test's environment keep a

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow, bail};
 use ballet::core::{Graph, contract};
-use ballet_check::{Catalog, choreography, definitions, events, lanes, schemas};
+use ballet_check::{choreography, definitions, events, lanes, schemas};
 
 use crate::joined_services;
 use crate::process::cargo;
@@ -96,15 +96,15 @@ fn generated(root: &Path) -> Result<Vec<GeneratedFile>> {
 /// The files of one system.
 fn of_system(root: &Path, name: SystemName) -> Result<Vec<GeneratedFile>> {
     let SystemDescription { system, contracts, documents } = name.describe();
-    let joined = joined_services::joined(root, &system)?;
-    let graph = Graph::new(joined_services::with(system, &joined)?);
+    let all_services = joined_services::contracts(root, system, contracts.clone())?;
+    let graph = Graph::new(all_services.system().clone());
     let (system, folder) = (graph.system(), graph.system().name);
     let problems = graph.problems();
     if !problems.is_empty() {
         let list: Vec<_> = problems.iter().map(ToString::to_string).collect();
         bail!("the choreography of {folder} is not sound:\n  {}", list.join("\n  "));
     }
-    let of_events = joined_services::schemas(&contracts, &joined)?;
+    let of_events = all_services.schemas();
     let files = of_events.iter().map(|(event, schema)| GeneratedFile {
         path: format!("docs/schemas/{event}.json"),
         text: schemas::text(folder, *event, schema),
@@ -140,13 +140,8 @@ fn of_system(root: &Path, name: SystemName) -> Result<Vec<GeneratedFile>> {
 pub(crate) fn pages_of_events(root: &Path) -> Result<Vec<(String, String)>> {
     let page = |name: &SystemName| {
         let SystemDescription { system, contracts, .. } = name.describe();
-        let joined = joined_services::joined(root, &system)?;
-        let graph = Graph::new(joined_services::with(system, &joined)?);
-        let catalog = Catalog::new(graph.system(), joined_services::schemas(&contracts, &joined)?)?
-            .with_keys(joined_services::keys(&contracts, &joined))
-            .with_telemetry(joined_services::telemetry(&contracts, &joined));
-        let path = format!("docs/{}/events.md", graph.system().name);
-        Ok((path, events::page(&graph, &catalog)))
+        let path = format!("docs/{}/events.md", system.name);
+        Ok((path, events::page(&joined_services::contracts(root, system, contracts)?)))
     };
     SystemName::value_variants().iter().map(page).collect()
 }

@@ -2,4 +2,5 @@
 
 mod compose;
 mod containers;
+mod dependencies;
 mod files;

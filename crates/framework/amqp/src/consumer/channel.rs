@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_fault::{self as fault, AckedDeliveries, FaultPoint};
+use ballet_core::fault::{self, AckedDeliveries, FaultPoint};
 use futures_util::{FutureExt, StreamExt};
 use metrics::Counter;
 use tokio::sync::watch;

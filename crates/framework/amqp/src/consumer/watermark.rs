@@ -63,25 +63,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn in_order_each_settle_moves_it() {
-        let mut mark = Watermark::new();
-        mark.delivered(1);
-        mark.delivered(2);
-        assert_eq!(mark.settled(1), Some(1));
-        assert_eq!(mark.settled(2), Some(2));
-        assert_eq!(mark.outstanding(), 0);
-    }
-
-    #[test]
-    fn waits_for_the_gap() {
-        let mut mark = Watermark::new();
-        (1..=3).for_each(|tag| mark.delivered(tag));
-        assert_eq!(mark.settled(3), None);
-        assert_eq!(mark.settled(2), None);
-        assert_eq!(mark.settled(1), Some(3));
-    }
-
-    #[test]
     fn ignores_what_is_not_outstanding() {
         let mut mark = Watermark::new();
         assert_eq!(mark.settled(0), None);

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use ballet_core::fault::WorksOn;
 use ballet_core::topology::EVENTS;
-use ballet_fault::WorksOn;
 
 use crate::session::message::Publish;
 

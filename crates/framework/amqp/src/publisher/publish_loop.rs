@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use ballet_fault::{self as fault, FaultPoint};
+use ballet_core::fault::{self, FaultPoint};
 use futures_util::StreamExt;
 use metrics::{Counter, Gauge};
 use tokio::sync::{mpsc, watch};

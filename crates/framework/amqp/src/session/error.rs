@@ -37,7 +37,7 @@ pub enum BrokerError {
     /// The broker answered, and does not know the user, or not with this password.
     #[error(
         "RabbitMQ at {at} refused the login: it has no such user, or the user has another password. Set the \
-         broker's URL to the new one (AMQP_URL; the file of AMQP_URL_FILE is read again for each attempt)"
+         broker's URL to the new one (AMQP_URL; the file of AMQP_URL_FILE) and start again"
     )]
     LoginRefused {
         /// User, host and vhost.

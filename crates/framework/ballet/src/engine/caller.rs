@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_fault::{self as fault, FaultPoint};
+use ballet_core::fault::{self, FaultPoint};
 use ballet_store::calls::stored as calls;
 use ballet_store::calls::stored::{NewCall, StatedOutcome};
 use jiff::Timestamp;

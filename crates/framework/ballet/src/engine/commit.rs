@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::{BatchId, OutBatch};
+use ballet_core::fault::{self, FaultPoint, WorksOn};
 use ballet_core::{EventType, StepKind};
-use ballet_fault::{self as fault, FaultPoint, WorksOn};
 use ballet_store::calls::stored as calls;
 use ballet_store::calls::stored::NewCall;
 use ballet_store::ledger::rows::{AddedRows, Columns, Ledger};

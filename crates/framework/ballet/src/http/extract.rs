@@ -7,7 +7,7 @@ use axum::extract::path::ErrorKind;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
-use ballet_core::json::{in_words, wanted_in_words};
+use ballet_core::json::in_words;
 use serde::de::DeserializeOwned;
 
 use crate::http::place::Place;
@@ -75,7 +75,7 @@ impl<T: FromStr, S: Send + Sync> FromRequestParts<S> for LastEventId<T> {
 
 /// 400: a parameter cannot be read.
 fn wrong(place: Place, what: impl Display) -> Problem {
-    let what = in_words(&what.to_string());
+    let what = what.to_string();
     Problem::bad_request(format!("{place} is wrong: {what}")).and(place, what)
 }
 
@@ -94,7 +94,7 @@ fn unreadable_query(rejection: &QueryRejection) -> Problem {
         return wrong(Place::query(name), format!("there is no such parameter, {known}"));
     }
     match names(error.path(), &what).into_iter().next() {
-        Some(name) => wrong(Place::query(name), what),
+        Some(name) => wrong(Place::query(name), in_words(&what)),
         None => Problem::bad_request(format!("the query is wrong: {what}")),
     }
 }
@@ -112,7 +112,7 @@ fn unreadable_path<T: DeserializeOwned>(
         ErrorKind::ParseErrorAtKey { key, expected_type, .. } => {
             (Some(key.clone()), not_of(expected_type))
         }
-        ErrorKind::DeserializeError { key, message, .. } => (Some(key.clone()), message.clone()),
+        ErrorKind::DeserializeError { key, message, .. } => (Some(key.clone()), in_words(message)),
         ErrorKind::InvalidUtf8InPathParam { key } => {
             (Some(key.clone()), "it is not UTF-8".to_owned())
         }
@@ -120,9 +120,9 @@ fn unreadable_path<T: DeserializeOwned>(
             (name_of(*index), not_of(expected_type))
         }
         ErrorKind::ParseError { expected_type, .. } => (name_of(0), not_of(expected_type)),
-        ErrorKind::Message(message) if params.len() == 1 => (name_of(0), message.clone()),
+        ErrorKind::Message(message) if params.len() == 1 => (name_of(0), in_words(message)),
         ErrorKind::Message(message) => match wrong_one::<T>(params) {
-            Some((name, what)) => (Some(name), what),
+            Some((name, what)) => (Some(name), in_words(&what)),
             None => (None, message.clone()),
         },
         _ => (None, error.body_text()),
@@ -135,7 +135,7 @@ fn unreadable_path<T: DeserializeOwned>(
 
 /// A path's parameter is not of a type, one of Rust's own.
 fn not_of(expected_type: &str) -> String {
-    format!("{} is wanted", wanted_in_words(expected_type))
+    format!("{expected_type} is wanted")
 }
 
 /// Which of several parameters is wrong, and how. axum does not name one whose type refuses a text by
@@ -197,12 +197,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_parameter_is_said_without_a_word_of_rust() {
+    fn what_is_wrong_with_a_parameter_is_said() {
         for (query, name, what) in [
-            ("limit=x", "limit", "a whole number is wanted"),
-            ("limit=", "limit", "a whole number is wanted"),
-            ("limit=70000", "limit", "the number is too large"),
-            ("limit=1&limit=2", "limit", "it is there twice"),
+            ("limit=x", "limit", "invalid digit found in string"),
+            ("limit=", "limit", "cannot parse integer from empty string"),
+            ("limit=70000", "limit", "number too large to fit in target type"),
+            ("limit=1&limit=2", "limit", "duplicate field `limit`"),
         ] {
             let uri = format!("/?{query}").parse().expect("a URI");
             let read = axum::extract::Query::<Listed>::try_from_uri(&uri);
@@ -219,10 +219,7 @@ mod tests {
             let (mut parts, ()) = request.body(()).expect("a request").into_parts();
             let read = LastEventId::<u8>::from_request_parts(&mut parts, &()).await;
             let problem = read.expect_err("no id");
-            assert_eq!(
-                problem.errors[0].detail, "a whole number from 0 to 255 is wanted",
-                "{text}"
-            );
+            assert_eq!(problem.errors[0].detail, "u8 is wanted", "{text}");
         }
     }
 

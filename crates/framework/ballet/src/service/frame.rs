@@ -38,14 +38,9 @@ impl ServiceFrame {
         Self { signals, asked_to_stop, stopping, leaving, failed, http, work, base }
     }
 
-    /// Follows the server that takes writes, and the URL, if a file holds it.
-    pub(super) fn follow(
-        &mut self,
-        hosts: Hosts,
-        read_again: impl Fn() -> bool + Send + Sync + 'static,
-        database: &Arc<Database>,
-    ) {
-        let follow = hosts::follow(hosts, read_again, Arc::clone(database), self.leaving.clone());
+    /// Follows the server that takes writes.
+    pub(super) fn follow(&mut self, hosts: Hosts, database: &Arc<Database>) {
+        let follow = hosts::follow(hosts, Arc::clone(database), self.leaving.clone());
         self.base.spawn("the watch over the database's servers", follow);
     }
 

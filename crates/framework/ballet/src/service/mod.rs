@@ -14,7 +14,6 @@ pub(crate) mod pool;
 pub(crate) mod prepare;
 pub(crate) mod program;
 pub(crate) mod recorder;
-pub(crate) mod renewed_broker;
 pub(crate) mod roles;
 pub(crate) mod running;
 pub(crate) mod serve;

@@ -15,7 +15,6 @@ use crate::engine::database::Database;
 use crate::service::error::StartError;
 use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::Settings;
-use crate::service::settings::url_file::UrlFile;
 
 /// Time limit for the test of a connection.
 const TEST: Duration = Duration::from_secs(2);
@@ -42,9 +41,8 @@ pub(super) fn fewest_connections(lanes: u16) -> u32 {
 pub(super) fn options(settings: &Settings, service: &str) -> Result<Hosts, SettingsError> {
     let hosts = Hosts::parse(&settings.database_url()?, &settings.tls.database()?);
     let hosts = hosts.map_err(|error| SettingsError::new(invalid(error)))?;
-    let service = service.to_owned();
-    Ok(hosts.with(move |options| {
-        options.application_name(&service).options([
+    Ok(hosts.with(|options| {
+        options.application_name(service).options([
             // Compiling costs more than our short statements.
             ("jit", "off"),
             // A transaction that waited for a saga's lock must see the rows that the previous
@@ -62,20 +60,6 @@ fn invalid(error: sqlx::Error) -> String {
     format!("DATABASE_URL is invalid: {why}; expected postgres://user:password@host:5432/database")
 }
 
-/// Returns a function that reads the URL's file again, if the URL is in a file, and takes the servers from the new URL.
-pub(super) fn url_file(
-    settings: &Settings,
-    hosts: Hosts,
-) -> Result<impl Fn() -> bool + Send + Sync + use<>, SettingsError> {
-    let (url, tls) = (settings.database_url()?, settings.tls.database()?);
-    let file = settings.database_url_file.clone();
-    let file = file.map(|file| UrlFile::new("DATABASE_URL_FILE", file, url));
-    Ok(move || {
-        let take = |url: &str| hosts.replace(url, &tls).map_err(invalid);
-        file.as_ref().is_some_and(|file| file.read_again(take))
-    })
-}
-
 /// Returns the connection pools, with timeouts, and the servers with the options of the pools. Migrations
 /// do not use them. Upkeep has `more` connections for what may keep one for long.
 pub(super) fn database(
@@ -87,7 +71,7 @@ pub(super) fn database(
     // A handler may take all of its time in one statement, or between two.
     let handler = settings.handler_time();
     let (statement, idle) = (STATEMENT.max(handler), IDLE.max(handler + IDLE / 2));
-    let bounded = hosts.with(move |options| {
+    let bounded = hosts.with(|options| {
         options.options([
             ("statement_timeout", format!("{}s", statement.as_secs())),
             ("lock_timeout", "3s".to_owned()),

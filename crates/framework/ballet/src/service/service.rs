@@ -147,9 +147,8 @@ impl Service {
         let signed = gateway.is_some();
         let front = self.open_front(&mut frame, &settings, &database, &time, &spans, gateway);
         let front = front.await?;
-        if hosts.are_several() || settings.database_url_file.is_some() {
-            let read_again = pool::url_file(&settings, bounded.clone())?;
-            frame.follow(bounded.clone(), read_again, &database);
+        if hosts.are_several() {
+            frame.follow(bounded.clone(), &database);
         }
         let prepare = PrepareInputs {
             pool: &database.upkeep,

@@ -144,7 +144,7 @@ impl ServiceContract {
         }
         json::from_slice(text).map_err(|error| match error.is_data() {
             true => error.to_string(),
-            false => format!("it is not JSON: {}", json::syntax_in_words(&error)),
+            false => format!("it is not JSON: {error}"),
         })
     }
 

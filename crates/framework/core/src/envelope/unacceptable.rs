@@ -5,7 +5,6 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::events::event::EventType;
-use crate::json::syntax_in_words;
 
 /// The longest sentence, in characters.
 const LONGEST_DETAIL: usize = 500;
@@ -180,7 +179,7 @@ impl Unacceptable {
         if error.is_eof() && (error.line(), error.column()) == (1, 0) {
             return Self::new(Reason::NotJson, "the body is empty: send the event as JSON");
         }
-        Self::new(Reason::NotJson, format!("the body is not JSON: {}", syntax_in_words(error)))
+        Self::new(Reason::NotJson, format!("the body is not JSON: {error}"))
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use crate::events::event::{self, EventType};
-use crate::parts::own_handlers;
 use crate::parts::part::{Part, SubscriptionPart, System};
 use crate::problem::Problem;
 use crate::topology::names::{
@@ -59,7 +58,6 @@ pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
         }
     }
     check_handlers(part, problems);
-    check_own_handlers(part, problems);
 }
 
 /// The rule for what handles one event: retries, dead letters and metrics name a handler by its event and its name.
@@ -74,27 +72,6 @@ fn check_handlers(part: &Part, problems: &mut Vec<Problem>) {
                 detail: format!(
                     "{} handles {on} with two handlers named {name:?}, and they would share retries and dead \
                      letters: declare the projection once, or rename it",
-                    part.service
-                ),
-            });
-        }
-    }
-}
-
-/// The rule for the names of the framework's own handlers. A step that no event triggers is no handler. A step that
-/// ends with a version keeps its name until then, because the ledger knows it by that name.
-fn check_own_handlers(part: &Part, problems: &mut Vec<Problem>) {
-    let steps = part.sagas.iter().flat_map(|saga| &saga.steps).filter(|step| !step.on.is_empty());
-    let steps = steps.filter(|step| step.versions.last().is_none());
-    let steps = steps.map(|step| ("step", step.name));
-    let projections = part.subscriptions.iter().map(|projection| ("projection", projection.name));
-    for (what, name) in steps.chain(projections).collect::<BTreeSet<_>>() {
-        if let Some(does) = own_handlers::does(name, part) {
-            problems.push(Problem {
-                rule: "a handler's name is its own",
-                detail: format!(
-                    "{} has a {what} named {name:?}, the name of the framework's own handler that {does}: metrics, \
-                     dead letters and what is stuck would show one as the other: rename it",
                     part.service
                 ),
             });

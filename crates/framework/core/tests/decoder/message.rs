@@ -1,5 +1,4 @@
-//! A message with arbitrary parts, and what must hold for every message. The fuzz target uses it
-//! too.
+//! A message with arbitrary parts, and what must hold for every message.
 
 use ballet_core::cloud_event::Attributes;
 use ballet_core::envelope::{HeaderSize, Limits};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use ballet_amqp::TlsFiles;
@@ -18,37 +18,14 @@ use crate::database::primaries::{Primaries, Primary};
 /// Time limit for the answer of one server.
 const ANSWER: Duration = Duration::from_secs(3);
 
-/// The servers that a URL names, and the one that takes writes. The URL may be replaced.
+/// The servers that a URL names, and the one that takes writes.
 #[derive(Clone)]
 pub struct Hosts {
-    url_servers: Arc<RwLock<Arc<UrlServers>>>,
-    /// The changes to the options of all of them.
-    changes: Vec<Arc<Change>>,
-    current: Arc<AtomicUsize>,
-    primaries: Arc<std::sync::Mutex<Primaries>>,
-}
-
-type Change = dyn Fn(PgConnectOptions) -> PgConnectOptions + Send + Sync;
-
-/// The servers that one URL names.
-struct UrlServers {
     all: Vec<PgConnectOptions>,
     /// The connection to each server over which it was asked last.
-    asked: Vec<Mutex<Option<PgConnection>>>,
-}
-
-impl UrlServers {
-    fn parse(url: &str, tls: &TlsFiles) -> Result<Self, sqlx::Error> {
-        let all: Result<Vec<_>, _> =
-            one_by_one(url)?.iter().map(|url| connect_options(url, tls)).collect();
-        let all = all?;
-        let asked = all.iter().map(|_| Mutex::default()).collect();
-        Ok(Self { all, asked })
-    }
-
-    fn servers(&self) -> impl Iterator<Item = (&str, u16)> {
-        self.all.iter().map(|options| (options.get_host(), options.get_port()))
-    }
+    asked: Arc<Vec<Mutex<Option<PgConnection>>>>,
+    current: Arc<AtomicUsize>,
+    primaries: Arc<std::sync::Mutex<Primaries>>,
 }
 
 impl Hosts {
@@ -58,55 +35,23 @@ impl Hosts {
     ///
     /// The URL is not a Postgres URL, or asks for a server that takes no writes.
     pub fn parse(url: &str, tls: &TlsFiles) -> Result<Self, sqlx::Error> {
-        let url_servers = Arc::new(RwLock::new(Arc::new(UrlServers::parse(url, tls)?)));
-        let (current, primaries) = (Arc::default(), Arc::default());
-        Ok(Self { url_servers, changes: Vec::new(), current, primaries })
-    }
-
-    /// Takes the servers, and the login, from another URL from now on, here and wherever the options were
-    /// changed. Connections stay as they are. Earlier looks at other servers no longer count.
-    ///
-    /// # Errors
-    ///
-    /// As with [`parse`](Self::parse). Nothing is changed then.
-    pub fn replace(&self, url: &str, tls: &TlsFiles) -> Result<(), sqlx::Error> {
-        let named = Arc::new(UrlServers::parse(url, tls)?);
-        let before = self.url_servers();
-        let are_others = named.servers().ne(before.servers());
-        *self.url_servers.write().unwrap_or_else(PoisonError::into_inner) = named;
-        if are_others {
-            *self.primaries() = Primaries::default();
-        }
-        Ok(())
+        let all: Result<Vec<_>, _> =
+            one_by_one(url)?.iter().map(|url| connect_options(url, tls)).collect();
+        let all = all?;
+        let asked = Arc::new(all.iter().map(|_| Mutex::default()).collect());
+        Ok(Self { all, asked, current: Arc::default(), primaries: Arc::default() })
     }
 
     /// Changes the options for all servers.
     #[must_use]
-    pub fn with(
-        &self,
-        change: impl Fn(PgConnectOptions) -> PgConnectOptions + Send + Sync + 'static,
-    ) -> Self {
-        let mut changed = self.clone();
-        changed.changes.push(Arc::new(change));
-        changed
-    }
-
-    fn url_servers(&self) -> Arc<UrlServers> {
-        Arc::clone(&self.url_servers.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn primaries(&self) -> std::sync::MutexGuard<'_, Primaries> {
-        self.primaries.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn changed(&self, options: &PgConnectOptions) -> PgConnectOptions {
-        self.changes.iter().fold(options.clone(), |options, change| change(options))
+    pub fn with(&self, change: impl Fn(PgConnectOptions) -> PgConnectOptions) -> Self {
+        let all = self.all.iter().cloned().map(change).collect();
+        Self { all, ..self.clone() }
     }
 
     /// The options for the server that took writes last.
     pub fn options(&self) -> PgConnectOptions {
-        let named = self.url_servers();
-        self.changed(&named.all[self.current().min(named.all.len() - 1)])
+        self.all[self.current()].clone()
     }
 
     /// The place of the server that took writes last.
@@ -115,7 +60,7 @@ impl Hosts {
     }
 
     pub fn are_several(&self) -> bool {
-        self.url_servers().all.len() > 1
+        self.all.len() > 1
     }
 
     /// Asks all servers which of them takes writes, and uses that one from now on. Returns true if it
@@ -125,16 +70,17 @@ impl Hosts {
     /// which one counts, and a warning names one that is passed over.
     pub async fn look(&self) -> bool {
         let before = self.current();
-        let named = self.url_servers();
-        let asked = named.all.iter().map(|options| self.changed(options)).zip(&named.asked);
+        let asked = self.all.iter().zip(&*self.asked);
         let asked = asked
-            .map(|(options, kept)| async move { timeout(ANSWER, primary(&options, kept)).await });
+            .map(|(options, kept)| async move { timeout(ANSWER, primary(options, kept)).await });
         let answers = join_all(asked).await.into_iter().map(|it| it.ok()?.ok()?);
         let writable: Vec<(usize, Primary)> =
             answers.enumerate().filter_map(|(at, primary)| Some((at, primary?))).collect();
-        let chosen = self.primaries().choose(&writable, before);
+        let mut primaries = self.primaries.lock().unwrap_or_else(PoisonError::into_inner);
+        let chosen = primaries.choose(&writable, before);
+        drop(primaries);
         for (at, why) in chosen.passed_over {
-            let options = &named.all[at];
+            let options = &self.all[at];
             // Connections go to the last one until another one counts.
             let is_in_use = at == before && chosen.at.is_none();
             let used = if is_in_use { "used until another one counts" } else { "not used" };
@@ -150,8 +96,7 @@ impl Hosts {
 
 impl fmt::Debug for Hosts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named = self.url_servers();
-        f.debug_list().entries(named.all.iter().map(PgConnectOptions::get_host)).finish()
+        f.debug_list().entries(self.all.iter().map(PgConnectOptions::get_host)).finish()
     }
 }
 

@@ -65,7 +65,7 @@ fn refusal(error: &sqlx::Error) -> Option<(Cause, String)> {
         Cause::Recovery => format!("takes no writes: its server recovers, or stops: {why}"),
         _ => format!(
             "refuses the login: {why}. Set the database's URL to the new password (DATABASE_URL; the file \
-             of DATABASE_URL_FILE is read again)"
+             of DATABASE_URL_FILE) and start again"
         ),
     };
     Some((cause, said))

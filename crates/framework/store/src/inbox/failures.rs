@@ -38,12 +38,13 @@ pub async fn count(db: &mut PgConnection) -> Result<(f64, f64), sqlx::Error> {
     .await
 }
 
-/// Deletes the records of messages that were handled. The inbox shows that of most; one that is kept
-/// apart may be forgotten before its record.
-pub async fn forget(db: &mut PgConnection, messages: &[MessageId]) -> Result<(), sqlx::Error> {
+/// Deletes the records of messages, and returns how many there were. The inbox shows of most that they were handled; one
+/// that is kept apart may be forgotten before its record. Those that were discarded, or sent under new ids, will not
+/// come again.
+pub async fn forget(db: &mut PgConnection, messages: &[MessageId]) -> Result<u64, sqlx::Error> {
     let messages: Vec<Uuid> = messages.iter().map(|message| message.0).collect();
     let delete = sqlx::query("delete from ballet.failure where message_id = any($1)");
-    delete.bind(messages).execute(db).await.map(drop)
+    Ok(delete.bind(messages).execute(db).await?.rows_affected())
 }
 
 /// Records of a message that was tried before that it is not tried again: it became a dead letter

@@ -106,17 +106,6 @@ pub async fn list(db: &mut PgConnection, limit: u32) -> Result<Vec<StuckEntry>, 
     .await
 }
 
-/// Deletes the records of failures whose messages will not come again, because they were discarded
-/// or sent under new ids. Returns the number of deleted records.
-pub async fn forget(db: &mut PgConnection, messages: &[MessageId]) -> Result<u64, sqlx::Error> {
-    let messages: Vec<Uuid> = messages.iter().map(|message| message.0).collect();
-    let forgotten = sqlx::query("delete from ballet.failure where message_id = any($1)")
-        .bind(messages)
-        .execute(db)
-        .await?;
-    Ok(forgotten.rows_affected())
-}
-
 impl FromRow<'_, PgRow> for StuckEntry {
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
         let id: Uuid = row.try_get("id")?;

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use ballet_amqp::BatchId;
-use ballet_fault::{self as fault, WorksOn};
+use ballet_core::fault::{self, WorksOn};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use sqlx::{AssertSqlSafe, PgConnection};

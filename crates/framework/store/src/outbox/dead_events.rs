@@ -1,6 +1,6 @@
 //! Events that a service could not publish, and that it keeps in `ballet.outbox_dead` with the reason.
 
-use ballet_fault::{self as fault, FaultPoint};
+use ballet_core::fault::{self, FaultPoint};
 use jiff::Timestamp;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, FromRow, PgConnection, Row};

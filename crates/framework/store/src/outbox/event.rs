@@ -1,7 +1,7 @@
 //! An event that waits for its transaction to commit.
 
+use ballet_core::fault::WorksOn;
 use ballet_core::{MessageId, SagaId};
-use ballet_fault::WorksOn;
 
 use crate::ledger::event::EncodedEvent;
 use crate::trace::Trace;

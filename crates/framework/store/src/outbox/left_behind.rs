@@ -1,9 +1,8 @@
 //! Looks for batches without a mark, and reads them back.
 
 use ballet_amqp::BatchId;
-use ballet_core::json::syntax_in_words;
+use ballet_core::fault::WorksOn;
 use ballet_core::{MessageId, SagaId};
-use ballet_fault::WorksOn;
 use jiff::Timestamp;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
@@ -255,7 +254,7 @@ pub(crate) fn read(row: &PgRow) -> Result<Result<StoredEvent, String>, sqlx::Err
     let Some(event_type) = event_type else { return missing("event type") };
     let Some(body): Option<String> = body else { return missing("body") };
     if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&body) {
-        return Ok(Err(format!("its body is not JSON: {}", syntax_in_words(&error))));
+        return Ok(Err(format!("its body is not JSON: {error}")));
     }
     let saga_id = row.try_get::<Option<_>, _>(3)?.map(SagaId);
     let trace = row.try_get::<Option<&str>, _>(5)?;

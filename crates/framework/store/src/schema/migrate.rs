@@ -8,7 +8,6 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 
 use crate::database::connection::{KEEPALIVES, in_time, is_lock_timeout};
-use crate::schema::indexes;
 use crate::schema::migration::Migration;
 
 /// A migration by the name of its file.
@@ -30,6 +29,7 @@ pub const FRAMEWORK: &[Migration] = &[
     framework!("0008_settled_at"),
     framework!("0009_emitted_id"),
     framework!("0010_no_pause"),
+    framework!("0011_call_due"),
 ];
 
 /// The table of the framework's migrations that have run.
@@ -43,8 +43,8 @@ const FROZEN: &str = "20s";
 const LOCK_WAIT: &str = "set lock_timeout = '1s'";
 const PAUSE_SECONDS: f64 = 1.0;
 
-/// Opens a connection for migrations only. Its statements have no time limit, because building an index
-/// may take long, and so may waiting for the replica that builds it. The lock that makes other replicas
+/// Opens a connection for migrations only. Its statements have no time limit, because a migration
+/// may take long, and so may waiting for the replica that runs it. The lock that makes other replicas
 /// wait ends with the connection, which the server ends if this process is frozen between two statements.
 pub async fn connect(options: &PgConnectOptions) -> Result<PgConnection, MigrateError> {
     // Override the defaults of the database and the role too.
@@ -105,14 +105,11 @@ pub fn check(migrations: &[Migration]) -> Result<(), MigrateError> {
     Ok(())
 }
 
-/// Applies the missing migrations, and builds the missing indexes.
+/// Applies the missing migrations.
 pub async fn migrate(mut db: PgConnection, service: &[Migration]) -> Result<(), MigrateError> {
     in_time(sqlx::query(LOCK_WAIT).execute(&mut db)).await?;
     run(&mut db, FRAMEWORK, FRAMEWORK_TABLE).await?;
     run(&mut db, service, "ballet._service_migrations").await?;
-    // The following statements let others in while they wait.
-    in_time(sqlx::query("reset lock_timeout").execute(&mut db)).await?;
-    indexes::build(&mut db).await?;
     Ok(db.close().await?)
 }
 

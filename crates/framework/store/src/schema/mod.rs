@@ -2,7 +2,6 @@
 
 pub mod differences;
 pub mod hindrances;
-pub mod indexes;
 pub mod migrate;
 #[cfg(test)]
 pub(crate) mod migrated_database;

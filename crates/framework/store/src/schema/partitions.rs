@@ -9,7 +9,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use ballet_core::envelope::Limits;
-use ballet_fault::{self as fault, FaultPoint};
+use ballet_core::fault::{self, FaultPoint};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use uuid::Uuid;

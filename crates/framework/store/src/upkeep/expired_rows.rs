@@ -1,7 +1,7 @@
 //! The cleanup of tables without partitions: rows older than the windows are deleted.
 
 use ballet_core::envelope::Limits;
-use ballet_fault::{self as fault, FaultPoint};
+use ballet_core::fault::{self, FaultPoint};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use sqlx::postgres::PgArguments;

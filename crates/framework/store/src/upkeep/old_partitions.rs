@@ -4,7 +4,7 @@
 //! rows goes only when enough newer ones have rows, too.
 
 use ballet_core::envelope::Limits;
-use ballet_fault::{self as fault, FaultPoint};
+use ballet_core::fault::{self, FaultPoint};
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, PgConnection};
 

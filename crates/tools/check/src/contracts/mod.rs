@@ -11,7 +11,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use ballet_core::contract::{self, ContractError, ServiceContract};
-use ballet_core::{EventType, Key, Part, Problem, System, rules};
+use ballet_core::{EventType, Key, Part, Problem, System, TelemetryType, rules};
+use schemars::Schema;
 
 use crate::contracts::schema::SchemaShape;
 
@@ -123,7 +124,25 @@ impl Contracts {
         Ok(Self { folder, system, contracts: vec![contract] })
     }
 
-    /// Returns the folder.
+    /// The contracts of a system whose services are part of this program, each at the place of its part.
+    #[must_use]
+    pub fn of(system: System, contracts: Vec<ServiceContract>) -> Self {
+        Self { folder: PathBuf::new(), system, contracts }
+    }
+
+    /// Adds the services of other contracts of the system that are not among these.
+    #[must_use]
+    pub fn joined_by(mut self, others: Self) -> Self {
+        for (part, contract) in others.system.parts.into_iter().zip(others.contracts) {
+            if self.system.parts.iter().all(|own| own.service != part.service) {
+                self.system.parts.push(part);
+                self.contracts.push(contract);
+            }
+        }
+        self
+    }
+
+    /// Returns the folder. Contracts of this program have none.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -132,11 +151,41 @@ impl Contracts {
     /// Returns the fields of an event, such as `guests: whole number`, as its publisher declares them.
     #[must_use]
     pub fn fields(&self, event: EventType) -> Vec<String> {
-        let by = |contract: &&ServiceContract| contract.service() == event.service();
-        let (own, others): (Vec<_>, Vec<_>) = self.contracts.iter().partition(by);
-        let schemas = own.into_iter().chain(others).filter_map(|one| one.schemas().ok());
-        let schema = schemas.flatten().find(|(known, _)| *known == event).map(|(_, schema)| schema);
-        schema.map(|schema| SchemaShape::fields_of(&schema)).unwrap_or_default()
+        let schemas = self.schemas();
+        let schema = schemas.iter().find(|(known, _)| *known == event);
+        schema.map(|(_, schema)| SchemaShape::fields_of(schema)).unwrap_or_default()
+    }
+
+    /// Returns each event with its JSON schema, by service: as the service that it is named after declares it, or else
+    /// another one.
+    #[must_use]
+    pub fn schemas(&self) -> Vec<(EventType, Schema)> {
+        let schemas = |contract: &ServiceContract| contract.schemas().unwrap_or_default();
+        self.declared(schemas, |event: &EventType| (event.service(), event.name()))
+    }
+
+    /// Returns each type of telemetry with its JSON schema, as [`schemas`](Self::schemas) does.
+    #[must_use]
+    pub fn telemetry_schemas(&self) -> Vec<(TelemetryType, Schema)> {
+        let schemas = |contract: &ServiceContract| contract.telemetry_schemas().unwrap_or_default();
+        self.declared(schemas, |one: &TelemetryType| (one.service(), one.name()))
+    }
+
+    /// `name` returns the service that a type is named after, and its name.
+    fn declared<T: Copy>(
+        &self,
+        schemas: impl Fn(&ServiceContract) -> Vec<(T, Schema)>,
+        name: impl Fn(&T) -> (&'static str, &'static str),
+    ) -> Vec<(T, Schema)> {
+        let of_contract = |contract: &'_ ServiceContract| {
+            let is_others = |of: &T| name(of).0 != contract.service();
+            let all = schemas(contract).into_iter();
+            all.map(|(of, schema)| (is_others(&of), of, schema)).collect::<Vec<_>>()
+        };
+        let mut all: Vec<_> = self.contracts.iter().flat_map(of_contract).collect();
+        all.sort_by_key(|(is_others, of, _)| (name(of), *is_others));
+        all.dedup_by_key(|(_, of, _)| name(of));
+        all.into_iter().map(|(_, of, schema)| (of, schema)).collect()
     }
 
     /// Returns the contracts, in the order of their services' names.
@@ -234,4 +283,14 @@ fn parsed(file: &Path) -> Result<(ServiceContract, Part), ContractsError> {
         ServiceContract::read(&text).map_err(|why| ContractsError::Form { file: at(), why })?;
     let part = contract.part().map_err(|why| ContractsError::Contract { file: at(), why })?;
     Ok((contract, part))
+}
+
+/// Returns the contracts of these services, for tests.
+#[cfg(test)]
+pub(crate) fn of_services(services: &[serde_json::Value]) -> Contracts {
+    let read = |service: &serde_json::Value| ServiceContract::read(service.to_string().as_bytes());
+    let mut contracts: Vec<_> = services.iter().map(|one| read(one).expect("a contract")).collect();
+    contracts.sort_by(|one, other| one.service().cmp(other.service()));
+    let parts = contracts.iter().map(|one| one.part().expect("a part")).collect();
+    Contracts::of(System { name: "shop", parts }, contracts)
 }

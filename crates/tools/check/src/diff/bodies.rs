@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use ballet_core::EventType;
 use serde_json::Value;
 
-use crate::contracts::Contracts;
 use crate::contracts::bodies::BodyType;
 use crate::diff::change::{ChangeRule, ContractChange};
 use crate::diff::promise::Promises;
@@ -25,18 +24,23 @@ enum ReleasePair {
 }
 
 /// The name for a publisher or a reader without a contract.
-pub(super) const ANYBODY: &str = "anybody";
+const ANYBODY: &str = "anybody";
 
-pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<ContractChange> {
-    let (old, new) = (Promises::of(old), Promises::of(new));
+/// Returns who breaks: these, or anybody if one contract is compared alone and there are none.
+pub(super) fn broken(these: BTreeSet<&'static str>, alone: bool) -> Vec<String> {
+    let these: Vec<String> = these.into_iter().map(str::to_owned).collect();
+    if alone && these.is_empty() { vec![ANYBODY.to_owned()] } else { these }
+}
+
+pub(super) fn changes(old: &Promises, new: &Promises, alone: bool) -> Vec<ContractChange> {
     let both: BTreeSet<&str> = old.names().union(&new.names()).copied().collect();
     let mut found = BodyMismatches::default();
     // A stream keeps messages of older releases, and readers are rewound: telemetry meets in all ways, too.
     for what in old.bodies().chain(new.bodies()).collect::<BTreeSet<_>>() {
         let name = what.name();
-        let reads = |reader| [&old, &new].map(|all| all.service(reader)?.reads(what));
+        let reads = |reader| [old, new].map(|all| all.service(reader)?.reads(what));
         for publisher in &both {
-            let writes = [&old, &new].map(|all| all.service(publisher)?.writes(what));
+            let writes = [old, new].map(|all| all.service(publisher)?.writes(what));
             for reader in &both {
                 found.pairs((publisher, reader, name), writes, reads(reader));
             }
@@ -52,7 +56,7 @@ pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Cont
             }
         }
         if let BodyType::Event(event) = what {
-            compare_foreign(&old, &new, event, &mut found);
+            compare_foreign(old, new, event, &mut found);
         }
         if alone && !old.is_published(what) {
             for reader in &both {

@@ -119,6 +119,29 @@ impl ChangeRule {
 }
 
 impl ContractChange {
+    /// A change in the contract of a service that breaks nobody.
+    pub(super) fn new(
+        subject: impl Into<String>,
+        rule: ChangeRule,
+        service: impl Into<String>,
+        what: impl Into<String>,
+    ) -> Self {
+        Self {
+            subject: subject.into(),
+            rule,
+            field: String::new(),
+            service: service.into(),
+            breaks: Vec::new(),
+            what: what.into(),
+            advice: String::new(),
+        }
+    }
+
+    /// The same change, which breaks these.
+    pub(super) fn breaking(self, breaks: Vec<String>, advice: impl Into<String>) -> Self {
+        Self { breaks, advice: advice.into(), ..self }
+    }
+
     /// Whether this breaking change includes the other one, which looks harmless.
     pub(super) fn says(&self, other: &Self) -> bool {
         let same = self.subject == other.subject;

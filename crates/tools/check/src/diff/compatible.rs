@@ -6,14 +6,12 @@ use ballet_core::personal::PERSONAL;
 use ballet_core::{EventType, Key, Part};
 use serde_json::Value;
 
-use crate::contracts::Contracts;
 use crate::contracts::bodies::BodyType;
 use crate::diff::change::{ChangeRule, ContractChange};
 use crate::diff::events::role_name;
 use crate::diff::promise::{Promise, Promises};
 
-pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<ContractChange> {
-    let (old, new) = (Promises::of(old), Promises::of(new));
+pub(super) fn changes(old: &Promises, new: &Promises) -> Vec<ContractChange> {
     let mut found = Vec::new();
     for service in old.names().union(&new.names()) {
         match (old.service(service), new.service(service)) {
@@ -23,34 +21,16 @@ pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<ContractChange> {
                 list.telemetry(before, after);
                 list.parts(&before.part, &after.part);
             }
-            (None, Some(_)) => {
-                add(&mut found, service, service, ChangeRule::Added, "the service is new");
+            (before, _) => {
+                let (rule, what) = match before {
+                    None => (ChangeRule::Added, "the service is new"),
+                    Some(_) => (ChangeRule::Removed, "the service is gone"),
+                };
+                found.push(ContractChange::new(*service, rule, *service, what));
             }
-            (Some(_), None) => {
-                add(&mut found, service, service, ChangeRule::Removed, "the service is gone");
-            }
-            (None, None) => {}
         }
     }
     found
-}
-
-fn add(
-    found: &mut Vec<ContractChange>,
-    service: &str,
-    subject: &str,
-    rule: ChangeRule,
-    what: &str,
-) {
-    found.push(ContractChange {
-        subject: subject.to_owned(),
-        rule,
-        field: String::new(),
-        service: service.to_owned(),
-        breaks: Vec::new(),
-        what: what.to_owned(),
-        advice: String::new(),
-    });
 }
 
 struct ChangeList<'a> {
@@ -60,14 +40,12 @@ struct ChangeList<'a> {
 
 impl ChangeList<'_> {
     fn add(&mut self, subject: &str, rule: ChangeRule, what: &str) {
-        add(self.found, self.service, subject, rule, what);
+        self.found.push(ContractChange::new(subject, rule, self.service, what));
     }
 
     fn add_field(&mut self, subject: &str, field: &str, rule: ChangeRule, what: &str) {
-        self.add(subject, rule, what);
-        if let Some(change) = self.found.last_mut() {
-            change.field = field.to_owned();
-        }
+        let change = ContractChange::new(subject, rule, self.service, what);
+        self.found.push(ContractChange { field: field.to_owned(), ..change });
     }
 
     fn events(&mut self, before: &Promise, after: &Promise) {

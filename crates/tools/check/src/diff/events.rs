@@ -1,100 +1,75 @@
 //! Events that nobody publishes any more, that have another role, or that a producer may not publish.
 
+use std::collections::BTreeSet;
+
 use ballet_core::{EventType, Role};
 
-use crate::contracts::Contracts;
 use crate::contracts::bodies::BodyType;
+use crate::diff::bodies::broken;
 use crate::diff::change::{ChangeRule, ContractChange};
 use crate::diff::promise::Promises;
 
-pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<ContractChange> {
-    let (old, new) = (Promises::of(old), Promises::of(new));
+pub(super) fn changes(old: &Promises, new: &Promises, alone: bool) -> Vec<ContractChange> {
     let mut found = Vec::new();
     for event in old.events() {
-        not_published(&old, &new, event, alone, &mut found);
-        role(&old, &new, event, alone, &mut found);
-        producers(&old, &new, event, &mut found);
+        let declared = new.declared(event);
+        if declared.is_none_or(|event| event.foreign_producers().is_empty()) {
+            found.extend(not_published(old, new, BodyType::Event(event), alone));
+        }
+        found.extend(role(old, new, event, alone));
+        producers(old, new, event, &mut found);
     }
     found
 }
 
-/// An event is gone while a service waits for it.
-fn not_published(
+/// An event, or telemetry, is gone while a service reads it.
+pub(super) fn not_published(
     old: &Promises,
     new: &Promises,
-    event: EventType,
+    what: BodyType<'_>,
     alone: bool,
-    found: &mut Vec<ContractChange>,
-) {
-    let from_outside = |all: &Promises| {
-        all.declared(event).is_some_and(|event| !event.foreign_producers().is_empty())
+) -> Option<ContractChange> {
+    let breaks = broken(new.read_by(what), alone);
+    if !old.is_published(what) || new.is_published(what) || breaks.is_empty() {
+        return None;
+    }
+    let waits = match what {
+        BodyType::Event(_) => "waits for it",
+        BodyType::Telemetry(_) => "reads it",
     };
-    let is_published = |all: &Promises| all.is_published(BodyType::Event(event));
-    if !is_published(old) || is_published(new) || from_outside(new) {
-        return;
-    }
-    let waits = new.services().filter(|promise| promise.part.consumes().contains(&event));
-    let mut breaks: Vec<String> = waits.map(|one| one.part.service.to_owned()).collect();
-    if alone && breaks.is_empty() {
-        breaks.push("anybody".to_owned());
-    }
-    if !breaks.is_empty() {
-        found.push(ContractChange {
-            subject: event.name().to_owned(),
-            field: String::new(),
-            rule: ChangeRule::NotPublished,
-            service: event.service().to_owned(),
-            what: "nobody publishes it any more".to_owned(),
-            advice: format!(
-                "publish it until no contract names it: {} waits for it",
-                breaks.join(" and ")
-            ),
-            breaks,
-        });
-    }
+    let advice = format!("publish it until no contract names it: {} {waits}", breaks.join(" and "));
+    let (name, gone) = (what.name(), "nobody publishes it any more");
+    let service = name.split('.').next().unwrap_or_default();
+    let change = ContractChange::new(name, ChangeRule::NotPublished, service, gone);
+    Some(change.breaking(breaks, advice))
 }
 
 /// Publishers and readers of different releases disagree about the event's role.
-fn role(
-    old: &Promises,
-    new: &Promises,
-    event: EventType,
-    alone: bool,
-    found: &mut Vec<ContractChange>,
-) {
-    let (Some(before), Some(after)) = (old.declared(event), new.declared(event)) else { return };
+fn role(old: &Promises, new: &Promises, event: EventType, alone: bool) -> Option<ContractChange> {
+    let (before, after) = (old.declared(event)?, new.declared(event)?);
     // Each service has its own declaration. One that changed alone contradicts the others.
     let changed = |name: &&'static str| {
         let in_version = |all: &Promises| Some(all.service(name)?.event(event)?.role());
         matches!((in_version(old), in_version(new)), (Some(was), Some(is)) if was != is)
     };
     let names = new.names();
-    let Some(service) = names.iter().find(|name| changed(name)) else { return };
+    let service = names.iter().find(|name| changed(name))?;
     let others = [old, new].into_iter().flat_map(Promises::services);
     let others = others.filter(|one| one.part.service != *service && one.event(event).is_some());
-    let mut breaks: Vec<String> = others.map(|one| one.part.service.to_owned()).collect();
+    let mut breaks: BTreeSet<&str> = others.map(|one| one.part.service).collect();
     // The saga's id was optional, and no longer is.
     if before.role() != Role::InSaga && after.role() == Role::InSaga {
-        breaks.extend(before.foreign_producers().iter().map(|&producer| producer.to_owned()));
+        breaks.extend(before.foreign_producers());
     }
-    if alone && breaks.is_empty() {
-        breaks.push("anybody".to_owned());
+    let breaks = broken(breaks, alone);
+    if breaks.is_empty() {
+        return None;
     }
-    breaks.sort();
-    breaks.dedup();
-    if !breaks.is_empty() {
-        let is = new.service(service).and_then(|one| one.event(event)).unwrap_or(after);
-        let was = old.service(service).and_then(|one| one.event(event)).unwrap_or(before);
-        found.push(ContractChange {
-            subject: event.name().to_owned(),
-            field: String::new(),
-            rule: ChangeRule::Role,
-            service: (*service).to_owned(),
-            breaks,
-            what: format!("it was {}, and is {}", role_name(was.role()), role_name(is.role())),
-            advice: "give the event with the other role the next major version".to_owned(),
-        });
-    }
+    let is = new.service(service).and_then(|one| one.event(event)).unwrap_or(after);
+    let was = old.service(service).and_then(|one| one.event(event)).unwrap_or(before);
+    let what = format!("it was {}, and is {}", role_name(was.role()), role_name(is.role()));
+    let change = ContractChange::new(event.name(), ChangeRule::Role, *service, what);
+    Some(change.breaking(breaks, "give the event with the other role the next major version"))
 }
 
 /// The broker refuses the events of a producer.
@@ -102,15 +77,11 @@ fn producers(old: &Promises, new: &Promises, event: EventType, found: &mut Vec<C
     let Some(before) = old.declared(event) else { return };
     let after = new.declared(event).map_or(&[][..], |event| event.foreign_producers());
     for producer in before.foreign_producers().iter().filter(|one| !after.contains(*one)) {
-        found.push(ContractChange {
-            subject: event.name().to_owned(),
-            field: String::new(),
-            rule: ChangeRule::ProducerRemoved,
-            service: event.service().to_owned(),
-            breaks: vec![(*producer).to_owned()],
-            what: format!("{producer} may not publish it any more"),
-            advice: format!("keep {producer} in also_from until it has stopped"),
-        });
+        let what = format!("{producer} may not publish it any more");
+        let advice = format!("keep {producer} in also_from until it has stopped");
+        let (name, service) = (event.name(), event.service());
+        let change = ContractChange::new(name, ChangeRule::ProducerRemoved, service, what);
+        found.push(change.breaking(vec![(*producer).to_owned()], advice));
     }
 }
 

@@ -18,6 +18,7 @@ mod versions;
 use ballet_core::{Problem, rules};
 
 use crate::contracts::Contracts;
+use crate::diff::promise::Promises;
 
 pub use change::{ChangeRule, ContractChange};
 
@@ -54,14 +55,10 @@ impl Diff {
         };
         let fresh =
             problems.filter(|problem| !WORDED_HERE.contains(&problem.rule) && !was(problem));
-        breaking.extend(fresh.map(|problem| ContractChange {
-            rule: ChangeRule::Choreography,
-            subject: problem.rule.to_owned(),
-            field: String::new(),
-            service: new.system().name.to_owned(),
-            breaks: vec!["the choreography".to_owned()],
-            what: problem.detail,
-            advice: String::new(),
+        breaking.extend(fresh.map(|Problem { rule, detail }| {
+            let of = new.system().name;
+            let change = ContractChange::new(rule, ChangeRule::Choreography, of, detail);
+            change.breaking(vec!["the choreography".to_owned()], "")
         }));
         Self::listed(old, new, breaking)
     }
@@ -74,16 +71,17 @@ impl Diff {
     }
 
     fn breaking(old: &Contracts, new: &Contracts, alone: bool) -> Vec<ContractChange> {
-        let mut found = bodies::changes(old, new, alone);
-        found.extend(events::changes(old, new, alone));
-        found.extend(telemetry::changes(old, new, alone));
+        let (before, after) = (Promises::of(old), Promises::of(new));
+        let mut found = bodies::changes(&before, &after, alone);
+        found.extend(events::changes(&before, &after, alone));
+        found.extend(telemetry::changes(&before, &after, alone));
         found.extend(sagas::changes(old, new, alone));
         found.extend(versions::changes(old, new));
         together(found)
     }
 
     fn listed(old: &Contracts, new: &Contracts, breaking: Vec<ContractChange>) -> Self {
-        let mut compatible = compatible::changes(old, new);
+        let mut compatible = compatible::changes(&Promises::of(old), &Promises::of(new));
         compatible.retain(|change| !breaking.iter().any(|other| other.says(change)));
         compatible.sort();
         compatible.dedup();

@@ -69,10 +69,9 @@ impl Promises {
         self.services().flat_map(Promise::telemetry).map(|one| one.name()).collect()
     }
 
-    /// Returns the services that read the telemetry.
-    pub(super) fn read_by(&self, telemetry: &str) -> BTreeSet<&'static str> {
-        let reads =
-            self.services().filter(|one| one.reads(BodyType::Telemetry(telemetry)).is_some());
+    /// Returns the services that receive messages of it.
+    pub(super) fn read_by(&self, what: BodyType<'_>) -> BTreeSet<&'static str> {
+        let reads = self.services().filter(|one| what.is_read_by(&one.part));
         reads.map(|one| one.part.service).collect()
     }
 

@@ -63,15 +63,9 @@ struct SagaChanges<'a> {
 
 impl SagaChanges<'_> {
     fn add(&mut self, subject: String, rule: ChangeRule, what: String, advice: &str) {
-        self.found.push(ContractChange {
-            subject,
-            field: String::new(),
-            rule,
-            service: self.service.to_owned(),
-            breaks: vec![format!("open sagas of {}", self.saga.saga)],
-            what,
-            advice: advice.to_owned(),
-        });
+        let change = ContractChange::new(subject, rule, self.service, what);
+        let breaks = vec![format!("open sagas of {}", self.saga.saga)];
+        self.found.push(change.breaking(breaks, advice));
     }
 
     fn removed(&mut self, step: &StepPart) {

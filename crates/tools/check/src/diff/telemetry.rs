@@ -1,22 +1,19 @@
 //! Telemetry that nobody publishes any more, that has another number of streams, or whose reader moves to another
 //! type.
 
-use std::collections::BTreeSet;
-
 use ballet_core::{Part, ReaderPart};
 
-use crate::contracts::Contracts;
 use crate::contracts::bodies::BodyType;
-use crate::diff::bodies::{ANYBODY, next_major};
+use crate::diff::bodies::{broken, next_major};
 use crate::diff::change::{ChangeRule, ContractChange};
+use crate::diff::events::not_published;
 use crate::diff::promise::Promises;
 
-pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<ContractChange> {
-    let (old, new) = (Promises::of(old), Promises::of(new));
+pub(super) fn changes(old: &Promises, new: &Promises, alone: bool) -> Vec<ContractChange> {
     let mut found = Vec::new();
     for name in old.telemetry() {
-        not_published(&old, &new, name, alone, &mut found);
-        partitions(&old, &new, name, alone, &mut found);
+        found.extend(not_published(old, new, BodyType::Telemetry(name), alone));
+        found.extend(partitions(old, new, name, alone));
     }
     for service in old.names() {
         if let (Some(before), Some(after)) = (old.service(service), new.service(service)) {
@@ -26,35 +23,8 @@ pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Cont
     found
 }
 
-/// Telemetry is gone while a service reads it.
-fn not_published(
-    old: &Promises,
-    new: &Promises,
-    name: &str,
-    alone: bool,
-    found: &mut Vec<ContractChange>,
-) {
-    let is_published = |all: &Promises| all.is_published(BodyType::Telemetry(name));
-    let breaks = broken_readers(new.read_by(name), alone);
-    if is_published(old) && !is_published(new) && !breaks.is_empty() {
-        found.push(change(
-            name,
-            ChangeRule::NotPublished,
-            "nobody publishes it any more".to_owned(),
-            format!("publish it until no contract names it: {} reads it", breaks.join(" and ")),
-            breaks,
-        ));
-    }
-}
-
 /// Keys move to other streams, so their order is lost. A stream that is gone loses its unread messages.
-fn partitions(
-    old: &Promises,
-    new: &Promises,
-    name: &str,
-    alone: bool,
-    found: &mut Vec<ContractChange>,
-) {
+fn partitions(old: &Promises, new: &Promises, name: &str, alone: bool) -> Option<ContractChange> {
     let of = |all: &Promises, service: &str| {
         let mut declared = all.service(service)?.telemetry();
         declared.find(|one| one.name() == name).map(|one| one.partition_count())
@@ -67,20 +37,18 @@ fn partitions(
     // The publisher's own declaration decides.
     let mut changed: Vec<_> = names.iter().filter(changed).copied().collect();
     changed.sort_by_key(|service| !name.starts_with(&format!("{service}.")));
-    let Some(service) = changed.first() else { return };
-    let (Some(was), Some(is)) = (of(old, service), of(new, service)) else { return };
-    let readers = old.read_by(name).union(&new.read_by(name)).copied().collect();
-    let breaks = broken_readers(readers, alone);
+    let service = changed.first()?;
+    let (was, is) = (of(old, service)?, of(new, service)?);
+    let [before, after] = [old, new].map(|all| all.read_by(BodyType::Telemetry(name)));
+    let breaks = broken(before.union(&after).copied().collect(), alone);
     if breaks.is_empty() {
-        return;
+        return None;
     }
     let what = format!("it was spread over {was} streams, and is over {is}");
     let (next, version) = next_major(name);
     let advice = format!("publish {next} with {is} until no contract names {version}");
-    found.push(ContractChange {
-        service: (*service).to_owned(),
-        ..change(name, ChangeRule::Partitions, what, advice, breaks)
-    });
+    let change = ContractChange::new(name, ChangeRule::Partitions, *service, what);
+    Some(change.breaking(breaks, advice))
 }
 
 /// A reader's place belongs to its name and a type. A reader that moves to another type leaves the rest of the old
@@ -95,42 +63,15 @@ fn moved_on(service: &'static str, before: &Part, after: &Part, found: &mut Vec<
         if new == old {
             continue;
         }
-        found.push(ContractChange {
-            service: service.to_owned(),
-            ..change(
-                &format!("{service}.{name}"),
-                ChangeRule::Reader,
-                format!("it reads {new}, and leaves in {old} what it has not read yet"),
-                format!(
-                    "read {new} with a reader of another name, and keep {name} until `ballet telemetry \
-                     list` shows that it has read all of {old}"
-                ),
-                vec![service.to_owned()],
-            )
-        });
-    }
-}
-
-/// Returns who breaks: the readers or, if one contract is compared alone and names none, [`ANYBODY`].
-fn broken_readers(readers: BTreeSet<&'static str>, alone: bool) -> Vec<String> {
-    let readers: Vec<String> = readers.into_iter().map(str::to_owned).collect();
-    if alone && readers.is_empty() { vec![ANYBODY.to_owned()] } else { readers }
-}
-
-fn change(
-    name: &str,
-    rule: ChangeRule,
-    what: String,
-    advice: String,
-    breaks: Vec<String>,
-) -> ContractChange {
-    ContractChange {
-        subject: name.to_owned(),
-        field: String::new(),
-        rule,
-        service: name.split('.').next().unwrap_or_default().to_owned(),
-        what,
-        advice,
-        breaks,
+        let (subject, what) = (
+            format!("{service}.{name}"),
+            format!("it reads {new}, and leaves in {old} what it has not read yet"),
+        );
+        let advice = format!(
+            "read {new} with a reader of another name, and keep {name} until `ballet telemetry list` shows \
+             that it has read all of {old}"
+        );
+        let change = ContractChange::new(subject, ChangeRule::Reader, service, what);
+        found.push(change.breaking(vec![service.to_owned()], advice));
     }
 }

@@ -49,21 +49,16 @@ pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<ContractChange> {
             if missing.is_empty() {
                 continue;
             }
-            found.push(ContractChange {
-                subject: saga.saga.to_owned(),
-                field: String::new(),
-                rule: ChangeRule::Version,
-                service: part.service.to_owned(),
-                breaks: vec![format!("sagas of version {version}")],
-                what: format!(
-                    "sagas begin under version {version}, and the release that runs does not know {}",
-                    missing.join(", ")
-                ),
-                advice: format!(
-                    "release the steps of version {version} first, without `.begins({version})`, in all \
-                     services and in any order; then let sagas begin under it, in a change of its own"
-                ),
-            });
+            let what = format!(
+                "sagas begin under version {version}, and the release that runs does not know {}",
+                missing.join(", ")
+            );
+            let advice = format!(
+                "release the steps of version {version} first, without `.begins({version})`, in all \
+                 services and in any order; then let sagas begin under it, in a change of its own"
+            );
+            let change = ContractChange::new(saga.saga, ChangeRule::Version, part.service, what);
+            found.push(change.breaking(vec![format!("sagas of version {version}")], advice));
         }
     }
     found

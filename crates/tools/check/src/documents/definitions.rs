@@ -111,49 +111,12 @@ fn ordered(object: &Value) -> Vec<(&String, &Value)> {
 
 #[cfg(test)]
 mod tests {
-    use ballet_core::Part;
-
     use super::*;
-
-    fn shop() -> System {
-        System { name: "shop", parts: vec![Part { service: "orders", ..Part::default() }] }
-    }
-
-    #[test]
-    fn the_file_holds_the_same_as_the_definitions() {
-        let text = text(&shop(), "make pages");
-        let mut read: Value = serde_json::from_str(&text).expect("JSON");
-        let explanation = read.as_object_mut().and_then(|all| all.remove("explanation"));
-        assert!(explanation.is_some_and(|text| text.to_string().contains("loopback only")));
-        let users = read["users"].as_array().expect("a list");
-        let orders = users.iter().find(|user| user["name"] == "orders").expect("a user");
-        let hash = orders["password_hash"].clone();
-        let same = topology::definitions(&shop(), |user| {
-            let users = read["users"].as_array().into_iter().flatten();
-            let mut of_user = users.filter(|entry| entry["name"] == user);
-            of_user.next().and_then(|u| u["password_hash"].as_str()).unwrap_or_default().to_owned()
-        });
-        assert_eq!(read, same);
-        let bytes = STANDARD.decode(hash.as_str().expect("text")).expect("base64");
-        let digest =
-            Sha256::new().chain_update(&bytes[..4]).chain_update("orders-development").finalize();
-        assert_eq!(&bytes[4..], &digest[..]);
-    }
 
     #[test]
     fn hashes_as_the_broker_does() {
         // The example of RabbitMQ's own documentation.
         let expected = "kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR";
         assert_eq!(password_hash("test12", [0x90, 0x8D, 0xC6, 0x0A]), expected);
-    }
-
-    #[test]
-    fn every_object_has_its_own_line_with_the_name_first() {
-        let document = json!({"zeta": 1, "queues": [{"vhost": "v", "a": [1, {}], "name": "q"}]});
-        assert_eq!(
-            one_per_line(&document),
-            "{\n  \"queues\": [\n    {\"name\": \"q\", \"vhost\": \"v\", \"a\": [1, {}]}\n  ],\n  \
-             \"zeta\": 1\n}\n"
-        );
     }
 }

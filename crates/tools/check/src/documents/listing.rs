@@ -49,20 +49,12 @@ pub struct ListedField {
 pub fn events(contracts: &Contracts) -> Vec<ListedEvent> {
     let graph = Graph::new(contracts.system().clone());
     let keys = contracts.keys();
-    let mut schemas: Vec<(bool, EventType, Value)> = Vec::new();
-    for contract in contracts.contracts() {
-        let own = contract.schemas().unwrap_or_default();
-        schemas.extend(own.into_iter().map(|(event, schema)| {
-            (event.service() != contract.service(), event, schema.to_value())
-        }));
-    }
-    // The declaration of the service that an event is named after comes first.
-    schemas.sort_by_key(|(is_others, ..)| *is_others);
+    let schemas = contracts.schemas();
     let listed = |event: EventType| {
-        let found = schemas.iter().find(|(_, known, _)| *known == event);
+        let found = schemas.iter().find(|(known, _)| *known == event);
         // The declaration in the publisher's own contract.
-        let event = found.map_or(event, |(_, known, _)| *known);
-        let schema = found.map_or(Value::Bool(true), |(_, _, schema)| schema.clone());
+        let event = found.map_or(event, |(known, _)| *known);
+        let schema = found.map_or(Value::Bool(true), |(_, schema)| schema.as_value().clone());
         let meaning = schema["description"].as_str().unwrap_or_default();
         let sagas = graph.sagas().into_iter().filter(|saga| is_of(&graph, saga, event));
         let consumers = consumers(&graph, event).into_iter();

@@ -21,23 +21,3 @@ pub fn text(system: &str, event: EventType, schema: &Schema) -> String {
 fn id(system: &str, event: EventType) -> String {
     format!("urn:ballet:{system}:{event}")
 }
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_file_names_its_event_and_holds_its_definitions() {
-        let schema = json!({ "title": "CheckedOut", "$defs": { "Money": { "type": "integer" } },
-            "properties": { "total": { "$ref": "#/$defs/Money" } } });
-        let schema = Schema::try_from(schema).expect("a schema");
-        let text = text("shop", EventType::plain("cart.checked_out.v1"), &schema);
-        let read: Value = serde_json::from_str(&text).expect("JSON");
-        assert_eq!(read["$id"], "urn:ballet:shop:cart.checked_out.v1");
-        assert_eq!(read["title"], "cart.checked_out.v1");
-        assert_eq!(read["$defs"]["Money"]["type"], "integer");
-        assert!(text.starts_with("{\n  \"$defs\"") && text.ends_with("}\n"), "{text}");
-    }
-}

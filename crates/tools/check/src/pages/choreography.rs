@@ -123,7 +123,3 @@ fn section(page: &mut String, graph: &Graph, saga: &str) {
     )
     .ok();
 }
-
-#[cfg(test)]
-#[path = "choreography_tests.rs"]
-mod tests;

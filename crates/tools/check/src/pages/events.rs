@@ -1,19 +1,21 @@
 //! The pages of a system's events, for publishers and readers.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use ballet_core::topology::TELEMETRY;
-use ballet_core::{EventType, Graph, Key, Role};
+use ballet_core::{EventType, Graph, Key, Role, TelemetryType};
+use schemars::Schema;
+use serde_json::Value;
 
+use crate::contracts::Contracts;
 use crate::contracts::roles::{EventConsumer, consumers, publishers};
 use crate::contracts::schema::{SchemaField, SchemaShape};
 use crate::markdown::{anchor, code, codes};
-use crate::pages::catalog::Catalog;
 
 /// Returns links to the events of each service, which is the first word of their names.
-fn contents(catalog: &Catalog) -> String {
+fn contents(events: &[EventType]) -> String {
     let mut text = String::new();
-    let events: Vec<EventType> = catalog.events.iter().map(|(event, _)| *event).collect();
     let owner = |event: &EventType| event.name().split_once('.').map_or("", |(owner, _)| owner);
     for of_one in events.chunk_by(|one, next| owner(one) == owner(next)) {
         let links: Vec<_> = of_one
@@ -28,7 +30,15 @@ fn contents(catalog: &Catalog) -> String {
 
 /// Returns the page with everything about each event.
 #[must_use]
-pub fn page(graph: &Graph, catalog: &Catalog) -> String {
+pub fn page(contracts: &Contracts) -> String {
+    let graph = Graph::new(contracts.system().clone());
+    let (events, of_telemetry) = (contracts.schemas(), contracts.telemetry_schemas());
+    let all = events.iter().map(|(_, schema)| schema);
+    let all = all.chain(of_telemetry.iter().map(|(_, schema)| schema));
+    let of_schema = |schema: &'_ Schema| schema.as_value()["$defs"].as_object().cloned();
+    let definitions: BTreeMap<String, Value> = all.filter_map(of_schema).flatten().collect();
+    let shape_of = |schema: &Value| SchemaShape::read(schema, &definitions);
+    let keys = contracts.keys();
     let system = graph.system().name;
     let mut page = format!(
         "# Events of the {system}\n\n\
@@ -40,17 +50,23 @@ pub fn page(graph: &Graph, catalog: &Catalog) -> String {
          all events, also those that no service consumes; [choreography.md](choreography.md) draws \
          who reacts to which.\n\n"
     );
-    page += &contents(catalog);
+    let types: Vec<EventType> = events.iter().map(|(event, _)| *event).collect();
+    page += &contents(&types);
     let mut shown = PrintedLists::default();
-    for (event, shape) in &catalog.events {
-        section(&mut page, graph, catalog, *event, &shape.meaning);
-        page += &shown.content(event.name(), shape);
+    for (event, schema) in &events {
+        let shape = shape_of(schema.as_value());
+        let of_event = keys.iter().filter(|(of, _)| of == event).map(|(_, key)| key);
+        section(&mut page, &graph, *event, of_event, &shape.meaning);
+        page += &shown.content(event.name(), &shape);
     }
-    telemetry(&mut page, graph, catalog, &mut shown);
-    if !catalog.values.is_empty() {
+    let of_telemetry = of_telemetry.iter().map(|(one, schema)| (*one, shape_of(schema.as_value())));
+    telemetry(&mut page, &graph, &of_telemetry.collect::<Vec<_>>(), &mut shown);
+    let values = definitions.iter().map(|(name, schema)| (name, shape_of(schema)));
+    let values: Vec<_> = values.filter(|(_, shape)| !shape.is_scalar()).collect();
+    if !values.is_empty() {
         page += "\n## Values\n\nThe types of the fields above.\n";
     }
-    for (name, shape) in &catalog.values {
+    for (name, shape) in &values {
         // Writing to a string cannot fail.
         write!(page, "\n### {name}\n\n{}\n", paragraph(&shape.meaning)).ok();
         page += &shown.content(name, shape);
@@ -58,11 +74,17 @@ pub fn page(graph: &Graph, catalog: &Catalog) -> String {
     page
 }
 
-fn section(page: &mut String, graph: &Graph, catalog: &Catalog, event: EventType, meaning: &str) {
+fn section<'a>(
+    page: &mut String,
+    graph: &Graph,
+    event: EventType,
+    keys: impl Iterator<Item = &'a Key>,
+    meaning: &str,
+) {
     let mut said: Vec<String> = published_by(graph, event).into_iter().collect();
     said.push(consumed_by(&consumers(graph, event)));
     said.extend(role(event).map(str::to_owned));
-    let keys: Vec<String> = catalog.keys(event).map(key).collect();
+    let keys: Vec<String> = keys.map(key).collect();
     if !keys.is_empty() {
         said.push(format!("Keys: {}.", keys.join(", ")));
     }
@@ -71,8 +93,13 @@ fn section(page: &mut String, graph: &Graph, catalog: &Catalog, event: EventType
 }
 
 /// Writes the section about telemetry and its readers.
-fn telemetry(page: &mut String, graph: &Graph, catalog: &Catalog, shown: &mut PrintedLists) {
-    if catalog.telemetry.is_empty() {
+fn telemetry(
+    page: &mut String,
+    graph: &Graph,
+    all: &[(TelemetryType, SchemaShape)],
+    shown: &mut PrintedLists,
+) {
+    if all.is_empty() {
         return;
     }
     page.push_str(
@@ -80,7 +107,7 @@ fn telemetry(page: &mut String, graph: &Graph, catalog: &Catalog, shown: &mut Pr
          saga, and the journal does not have them. The name of the type and the number of its stream are the routing \
          key on the exchange `telemetry`.\n",
     );
-    for (telemetry, shape) in &catalog.telemetry {
+    for (telemetry, shape) in all {
         let (name, parts) = (telemetry.name(), &graph.system().parts);
         let publishes =
             parts.iter().filter(|part| part.telemetry.iter().any(|one| one.name() == name));

@@ -1,58 +1,44 @@
 //! The page of a small system.
 
-use ballet_core::{Part, ReaderPart, SubscriptionPart, System, TelemetryType};
-use schemars::{Schema, json_schema};
+use serde_json::json;
 
 use super::*;
+use crate::contracts::of_services;
 use crate::contracts::roles::ConsumerPurpose;
 
-const CHECKOUT: EventType = EventType::starts_saga("cart.checked_out.v1").also_from(&["shopfront"]);
-const EXTRA: EventType = EventType::plain("orders.extra.v1");
-
-fn graph() -> Graph {
-    let follows = SubscriptionPart { name: "carts", on: CHECKOUT };
-    let part = Part {
-        service: "orders",
-        subscriptions: vec![follows],
-        publishes: vec![EXTRA],
-        ..Part::default()
-    };
-    Graph::new(System { name: "shop", parts: vec![part] })
+fn schema(meaning: &str) -> Value {
+    json!({
+        "type": "object", "description": meaning, "required": ["why"],
+        "properties": { "why": { "type": "string", "description": "Why | not." } },
+    })
 }
 
-fn catalog(graph: &Graph) -> Catalog {
-    let schema = |meaning: &str| -> Schema {
-        json_schema!({
-            "type": "object", "description": meaning, "required": ["why"],
-            "properties": {"why": {"type": "string", "description": "Why | not."}},
-        })
-    };
-    let entries = [(CHECKOUT, schema("To buy.\nMore.")), (EXTRA, schema("Something"))];
-    Catalog::new(graph.system(), entries).expect("a catalog")
-}
-
-#[test]
-fn the_contents_have_one_line_for_each_service() {
-    assert_eq!(
-        contents(&catalog(&graph())),
-        "- [`cart.checked_out.v1`](#cartchecked_outv1)\n\
-         - [`orders.extra.v1`](#ordersextrav1)\n"
-    );
+/// Orders follow the carts of another company, and publish what nobody consumes.
+fn orders() -> Value {
+    json!({
+        "contract": 1, "service": "orders",
+        "subscriptions": [{ "name": "carts", "on": "cart.checked_out.v1" }],
+        "publishes": ["orders.extra.v1"],
+        "events": [
+            { "name": "cart.checked_out.v1", "role": "starts_saga", "also_from": ["shopfront"],
+                "schema": schema("To buy.\nMore.") },
+            { "name": "orders.extra.v1", "role": "plain", "schema": schema("Something"),
+                "keys": [{ "name": "reason", "field": "why" },
+                    { "name": "cart", "field": "cart_id", "made_here": true }] },
+        ],
+    })
 }
 
 #[test]
 fn the_page_says_who_does_what_with_an_event() {
-    let graph = graph();
-    let keys =
-        [(CHECKOUT, Key::of("reason", "why")), (CHECKOUT, Key::of("cart", "cart_id").made_here())];
-    let page = page(&graph, &catalog(&graph).with_keys(keys));
+    let page = page(&of_services(&[orders()]));
     for part in [
-        "- [`cart.checked_out.v1`](#cartchecked_outv1)\n",
+        "- [`cart.checked_out.v1`](#cartchecked_outv1)\n- [`orders.extra.v1`](#ordersextrav1)\n",
         "## cart.checked_out.v1\n\nTo buy. More.\n\n",
         "It is published by the foreign producer `shopfront`. Consumed by `orders` for `carts`. It may \
          start a saga",
-        "the message's own id. Keys: `reason` (`why`), `cart` (`cart_id`, made here).\n\n- `why`",
-        "No service consumes it. It belongs to no saga.\n\n- `why` (text): Why | not.\n",
+        "No service consumes it. It belongs to no saga. Keys: `reason` (`why`), `cart` (`cart_id`, made \
+         here).\n\n- `why` (text): Why | not.\n",
     ] {
         assert!(page.contains(part), "{part:?} is missing in:\n{page}");
     }
@@ -95,17 +81,17 @@ fn a_long_list_of_fields_is_on_the_page_once() {
 
 #[test]
 fn the_page_says_who_reads_telemetry_and_how_long_it_is_kept() {
-    let beat = TelemetryType::new("orders.beat.v1").partitions(4).kept_days(2);
-    let mut system = graph().system().clone();
-    system.parts[0].telemetry = vec![beat];
-    let reader = ReaderPart { name: "pulse", reads: beat, in_memory: false };
-    system.parts.push(Part { service: "nurse", readers: vec![reader], ..Part::default() });
-    let graph = Graph::new(system);
-    let schema = json_schema!({
-        "type": "object", "description": "A beat.", "required": ["at"],
-        "properties": {"at": {"type": "string", "description": "When."}},
-    });
-    let page = page(&graph, &catalog(&graph).with_telemetry([(beat, schema)]));
+    let beat = json!({ "name": "orders.beat.v1", "partitions": 4, "kept_days": 2,
+        "kept_bytes": 1_000_000_000, "schema": {
+            "type": "object", "description": "A beat.", "required": ["at"],
+            "properties": { "at": { "type": "string", "description": "When." } },
+        } });
+    let mut orders = orders();
+    orders["publishes_telemetry"] = json!(["orders.beat.v1"]);
+    orders["telemetry"] = json!([beat]);
+    let nurse = json!({ "contract": 1, "service": "nurse", "events": [], "telemetry": [beat],
+        "reads_telemetry": [{ "name": "pulse", "reads": "orders.beat.v1" }] });
+    let page = page(&of_services(&[nurse, orders]));
     for part in [
         "### orders.beat.v1\n\nA beat.\n",
         "- Published by `orders`.\n- Read by `nurse`, its reader `pulse`.\n",

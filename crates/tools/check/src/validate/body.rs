@@ -1,8 +1,6 @@
-//! Checks a body against a JSON schema. Faults have the words of a dead letter's detail, because the same people read
-//! both: with the place, and in the terms of JSON.
+//! Checks a body against a JSON schema. Faults name the place, in the terms of JSON.
 
 use ballet_core::MessageId;
-use ballet_core::json::{in_words, wanted_in_words};
 use jiff::Timestamp;
 use regex::Regex;
 use serde_json::{Number, Value};
@@ -48,13 +46,13 @@ impl<'a> BodySchema<'a> {
                 let (least, most) = self.bounds();
                 format!("a whole number from {least} to {most}")
             }
-            "number" => wanted_in_words("f64"),
-            "boolean" => wanted_in_words("bool"),
-            "array" => wanted_in_words("a sequence"),
-            "object" => wanted_in_words("a map"),
+            "number" => "a number".to_owned(),
+            "boolean" => "true or false".to_owned(),
+            "array" => "an array".to_owned(),
+            "object" => "an object".to_owned(),
             "null" => "null".to_owned(),
             _ if self.part["format"] == "uuid" => "a formatted UUID string".to_owned(),
-            _ => wanted_in_words("string"),
+            _ => "a string".to_owned(),
         }
     }
 
@@ -174,7 +172,7 @@ impl<'a> BodySchema<'a> {
         }
     }
 
-    /// Returns the fault about an unknown field, in a service's words.
+    /// Returns the fault about an unknown field.
     fn unknown(self) -> String {
         let known = self.part["properties"].as_object().into_iter().flatten();
         let known: Vec<String> = known.map(|(name, _)| format!("`{name}`")).collect();
@@ -231,7 +229,8 @@ impl<'a> BodySchema<'a> {
         let value = Value::from(text);
         match self.part["format"].as_str() {
             Some("uuid") if serde_json::from_value::<MessageId>(text.into()).is_err() => {
-                return Some(fault(place, &in_words("UUID parsing failed")));
+                let wanted = "a UUID is wanted, such as 0193f7a0-0000-7000-8000-00000000c001";
+                return Some(fault(place, wanted));
             }
             Some("date-time") if text.parse::<Timestamp>().is_err() => {
                 let time = "a time as in RFC 3339, such as \"2026-01-31T12:00:00Z\",";

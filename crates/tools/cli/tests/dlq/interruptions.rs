@@ -4,7 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::time::Duration;
 
-use ballet_fault::{FaultPoint, PointSubject};
+use ballet::core::fault::{FaultPoint, PointSubject};
 use ballet_stage::{Method, wait_until};
 use ballet_testkit::command::{end_of, ended, interrupt};
 use serde_json::json;

@@ -1,7 +1,7 @@
 //! `ballet sagas solved` and `ballet sagas stop`: an operator compensates a step where the service cannot, reports how
 //! a call ended, and stops a saga.
 
-use ballet_fault::FaultPoint;
+use ballet::core::fault::FaultPoint;
 use ballet_stage::wait_until;
 use ballet_testkit::command::{CommandOutput, ended, has_all};
 use serde_json::{Value, json};

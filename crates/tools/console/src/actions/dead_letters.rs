@@ -8,7 +8,7 @@ use ballet_ops::redrive::{
     ArchiveFile, DeadLetter, DeadLetterFilter, DeadLetterPlan, Note, NoteWriter, RedriveError,
     RedriveOptions, Stop, Summary,
 };
-use ballet_store::inbox::stuck;
+use ballet_store::inbox::failures;
 use jiff::Timestamp;
 use sqlx::PgConnection;
 
@@ -197,7 +197,7 @@ impl ChosenLetters {
         if summary.retired.is_empty() || self.service == UNROUTED {
             return;
         }
-        let forget = async |db: &mut PgConnection| stuck::forget(db, &summary.retired).await;
+        let forget = async |db: &mut PgConnection| failures::forget(db, &summary.retired).await;
         if let Err(why) = context.in_database(&self.service, forget).await {
             ended.say(&format!("`ballet sagas stuck` may still list them: {why}."));
         }

@@ -6,7 +6,6 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use ballet_check::validate::Validator;
 use ballet_core::Incoming;
-use ballet_core::json::syntax_in_words;
 use ballet_core::topology::UNROUTED;
 use ballet_ops::redrive::{DeadLetterFilter, DeadLetterPlan};
 use jiff::{SignedDuration, Timestamp};
@@ -240,8 +239,8 @@ pub(super) async fn edit(
 /// Returns the new body formatted, and the one to send. Otherwise its faults.
 fn check_body(site: &Site, letter: &Letter, given: &str) -> Result<(String, String), Vec<String>> {
     let one = |why: String| vec![why];
-    let new: Value = serde_json::from_str(given)
-        .map_err(|error| one(format!("It is not JSON: {}", syntax_in_words(&error))))?;
+    let new: Value =
+        serde_json::from_str(given).map_err(|error| one(format!("It is not JSON: {error}")))?;
     let body = new.to_string();
     // A contract that allows any text allows a mask, too.
     if body.contains(&Value::from(body::MASK).to_string()) {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::{BrokerError, Confirms, MessageConfirm, PublishOutcome, Session};
-use ballet_fault::{self as fault, FaultPoint};
+use ballet_core::fault::{self, FaultPoint};
 use futures_util::StreamExt;
 use tokio::time::{Instant, sleep_until, timeout};
 

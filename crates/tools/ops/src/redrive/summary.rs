@@ -20,7 +20,7 @@ pub struct Summary {
     /// The ids of the first of these, each with the reason.
     pub failures: Vec<(String, String)>,
     /// The ids under which no message will come again, because it was discarded or sent under a
-    /// new id. Pass them to [`stuck::forget`](ballet_store::inbox::stuck::forget).
+    /// new id. Pass them to [`failures::forget`](ballet_store::inbox::failures::forget).
     pub retired: Vec<MessageId>,
     /// Whether the operation was stopped before its end.
     pub stopped: bool,

@@ -7,8 +7,8 @@
 
 use std::fmt;
 
+use ballet_core::fault::{self, FaultPoint};
 use ballet_core::{Part, Runs, SagaId};
-use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::calls::open::{self, OfStep, of_step};
 use ballet_store::calls::stored::StatedOutcome;
 use ballet_store::ledger::locks::lock_saga;

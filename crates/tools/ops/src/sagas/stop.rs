@@ -4,7 +4,7 @@
 //! an event, and judges it under the saga's lock, after the messages that wait before it.
 
 use ballet_core::System;
-use ballet_fault::{self as fault, FaultPoint};
+use ballet_core::fault::{self, FaultPoint};
 use ballet_store::deadlines;
 use ballet_store::operators::change::change;
 use ballet_store::operators::stopped_sagas;

@@ -3,7 +3,7 @@
 use ballet::EventType;
 use ballet::core::topology::{DEAD, RETRIES, TELEMETRY};
 use ballet::core::{Part, StepPart};
-use ballet_fault::{FaultPoint, PointSubject};
+use ballet_core::fault::{FaultPoint, PointSubject};
 
 /// The operation by which a process takes over the calls of a process that is gone.
 pub(crate) const CLAIMS: &str = "claims";

@@ -50,7 +50,7 @@ pub struct Args {
 }
 
 pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode> {
-    if !ballet_fault::ARMED {
+    if !ballet_core::fault::ARMED {
         bail!(
             "this program has no fault points: it is built without the feature `faults` of the crate \
              ballet-trials"

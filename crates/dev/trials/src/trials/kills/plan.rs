@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ballet_fault::FaultPoint;
+use ballet_core::fault::FaultPoint;
 
 use crate::system::subject::Subject;
 use crate::trials::kills::aims::{Aim, CLAIMS};

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use ballet_fault::{self as fault, FaultPoint};
+use ballet_core::fault::{self, FaultPoint};
 use ballet_store::calls::key::CallKey;
 use ballet_store::calls::stored as calls;
 use ballet_store::inbox::failures;

@@ -13,9 +13,9 @@ use ballet_amqp::headers::{
 };
 use ballet_amqp::{AMQPValue, Delivery, PERSISTENT, Publish, Receipt, ShortString, incoming};
 use ballet_core::envelope::foreign_producer;
+use ballet_core::fault::{self, FaultPoint};
 use ballet_core::topology::{DEAD, DEAD_PRODUCER, DELIVERY_LIMIT, EVENTS, ROUTE};
 use ballet_core::{Envelope, Incoming, Reason, ReceivedEvent, Unacceptable};
-use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::inbox::failures;
 use ballet_store::inbox::failures::FailedMessage;
 use tracing::{Instrument, Span};

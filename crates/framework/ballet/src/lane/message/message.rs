@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use ballet_amqp::{Delivery, Receipt, incoming};
 use ballet_core::envelope::Limits;
+use ballet_core::fault::WorksOn;
 use ballet_core::{AnyEvent, Envelope, Incoming, Reason, ReceivedEvent, SagaId, Unacceptable};
-use ballet_fault::WorksOn;
 use ballet_store::calls::key::CallKey;
 use ballet_store::inbox::messages::NewMessage;
 use ballet_store::ledger::event::EncodedEvent;

@@ -5,4 +5,3 @@ pub(crate) mod redacted;
 #[expect(clippy::module_inception, reason = "the file holds what the folder is named after")]
 pub(crate) mod settings;
 pub(crate) mod tls;
-pub(crate) mod url_file;

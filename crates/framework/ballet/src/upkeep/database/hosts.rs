@@ -1,4 +1,4 @@
-//! Follows the server that takes writes, when a URL names several, and the URL, when a file holds it.
+//! Follows the server that takes writes, when a URL names several.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,12 +15,8 @@ const OPENING: Duration = Duration::from_secs(15);
 
 /// Looks for another server again and again. When there is one, the pools connect to it, and drop
 /// their connections to the last one. Lanes that wait for the last one go on at once.
-///
-/// `read_again` reads the URL, and returns true if it is another one. The pools keep the connections that
-/// they have: a server asks for the password only when one is made.
 pub(crate) async fn follow(
     hosts: Hosts,
-    read_again: impl Fn() -> bool,
     database: Arc<Database>,
     mut stopping: watch::Receiver<bool>,
 ) {
@@ -30,11 +26,7 @@ pub(crate) async fn follow(
             renew_at = None;
             database.renewal.renew();
         }
-        if read_again() {
-            let to = hosts.options();
-            database.pools().iter().for_each(|pool| pool.set_connect_options(to.clone()));
-        }
-        if hosts.are_several() && hosts.look().await {
+        if hosts.look().await {
             let to = hosts.options();
             tracing::warn!(
                 host = to.get_host(),

@@ -8,7 +8,7 @@
 use std::time::{Duration, Instant};
 
 use ballet_amqp::{BatchId, Handover, OutBatch, PublishedBatch};
-use ballet_fault::{self as fault, FaultPoint};
+use ballet_core::fault::{self, FaultPoint};
 use ballet_store::database::connection::patient;
 use ballet_store::outbox::left_behind;
 use ballet_store::outbox::left_behind::{LoadedBatch, TableLook, UnmarkedBatch};

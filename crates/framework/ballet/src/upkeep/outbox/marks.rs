@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_fault::{self as fault, FaultPoint};
+use ballet_core::fault::{self, FaultPoint};
 use ballet_store::database::connection::begin;
 use ballet_store::outbox::batches;
 use ballet_store::outbox::batches::Mark;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ballet_fault::{self as fault, FaultPoint};
+use ballet_core::fault::{self, FaultPoint};
 use ballet_store::database::connection::patient;
 use ballet_store::outbox::tables as outbox_tables;
 use ballet_store::outbox::tables::EmptyingResult;

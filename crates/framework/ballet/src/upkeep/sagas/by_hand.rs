@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::{Backoff, jittered};
+use ballet_core::fault::{self, FaultPoint};
 use ballet_core::own_handlers::ABORT;
 use ballet_core::{MessageId, Reason};
-use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::database::connection::begin;
 use ballet_store::inbox::failures;
 use ballet_store::inbox::failures::FailedMessage;

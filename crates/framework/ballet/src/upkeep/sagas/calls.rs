@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::{Backoff, jittered};
-use ballet_fault::{self as fault, FaultPoint, WorksOn};
+use ballet_core::fault::{self, FaultPoint, WorksOn};
 use ballet_store::calls::claims as call_claims;
 use ballet_store::calls::stored as calls;
 use ballet_store::database::connection::begin;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_core::Reason;
+use ballet_core::fault::{self, FaultPoint};
 use ballet_core::own_handlers::DEADLINE;
-use ballet_fault::{self as fault, FaultPoint};
 use ballet_store::database::connection::begin;
 use ballet_store::deadlines;
 use ballet_store::deadlines::PassedDeadline;

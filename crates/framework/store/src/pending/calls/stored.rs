@@ -7,9 +7,9 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use ballet_core::fault::WorksOn;
 use ballet_core::id::time_of;
 use ballet_core::{MessageId, SagaId};
-use ballet_fault::WorksOn;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use sqlx::{AssertSqlSafe, PgConnection, PgExecutor, PgPool};

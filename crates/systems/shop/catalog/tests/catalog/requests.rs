@@ -81,7 +81,7 @@ async fn no_text_breaks_the_search() {
     for (query, why) in [
         ("q=%00", "q: it has a NUL character"),
         (&format!("q={long}"), "q: it is longer than 200 characters"),
-        ("", "it is missing"),
+        ("", "missing field `q`"),
         ("q=mug&after=mug", "after is wrong: it is no cursor"),
         ("q=mug&limit=0", "limit 0 is out of range"),
     ] {

@@ -12,7 +12,7 @@ async fn a_refusal_names_the_field() {
     let problem: serde_json::Value = shop.place(&checkout).await.json().await.expect("JSON");
     assert_eq!(problem["status"], 422, "{problem}");
     let errors = json!([{ "in": "body", "pointer": "#/lines/0/quantity",
-        "detail": "a whole number from 1 to 10000 is wanted, but there is a string" }]);
+        "detail": "a whole number from 1 to 10000 is wanted" }]);
     assert_eq!(problem["errors"], errors);
     checkout["lines"][0]["quantity"] = json!(10_001);
     let problem: serde_json::Value = shop.place(&checkout).await.json().await.expect("JSON");

@@ -1,11 +1,9 @@
 //! A test for each rule of the difference, each beside a similar change that breaks nobody.
 
-use std::fs;
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use serde_json::{Value, json};
 
 use super::*;
+use crate::contracts::of_services as contracts;
 
 mod copies;
 mod keys;
@@ -96,21 +94,6 @@ fn system() -> [Value; 2] {
     [orders, inventory]
 }
 
-/// The contracts of these services, read from files.
-fn contracts(services: &[Value]) -> Contracts {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let folder = std::env::temp_dir().join(format!("ballet-diff-{}-{number}", std::process::id()));
-    fs::create_dir_all(&folder).expect("a folder");
-    for service in services {
-        let name = service["service"].as_str().expect("a name");
-        fs::write(folder.join(format!("{name}.json")), service.to_string()).expect("a file");
-    }
-    let read = Contracts::read(&folder);
-    fs::remove_dir_all(&folder).expect("removed");
-    read.expect("contracts")
-}
-
 fn event<'a>(services: &'a mut [Value; 2], service: &str, name: &str) -> &'a mut Value {
     let service = services.iter_mut().find(|one| one["service"] == service).expect("a service");
     let events = service["events"].as_array_mut().expect("events");
@@ -161,9 +144,12 @@ fn one(
     vec![(rule, subject.to_owned(), field.to_owned(), who.to_owned())]
 }
 
-/// The compatible changes, after the assertion that none breaks a service.
 fn compatible(change: impl FnOnce(&mut [Value; 2])) -> Vec<String> {
-    let found = diff(change);
+    unbroken(&diff(change))
+}
+
+/// The compatible changes, after the assertion that none breaks a service.
+fn unbroken(found: &Diff) -> Vec<String> {
     assert_eq!(found.breaking, [], "nobody breaks");
     found.compatible.iter().map(|change| format!("{}: {}", change.subject, change.what)).collect()
 }

@@ -1,4 +1,4 @@
-//! The picture of a small saga, and the places of its boxes.
+//! The picture of a small saga.
 
 use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart, System};
 
@@ -26,16 +26,6 @@ fn graph() -> Graph {
     let stock = vec![step("hold", StepKind::Pivot, &[PLACED], HELD)];
     let part = |service, steps| Part { service, sagas: vec![saga(steps)], ..Part::default() };
     Graph::new(System { name: "shop", parts: vec![part("orders", orders), part("stock", stock)] })
-}
-
-#[test]
-fn every_step_is_below_its_causes_in_the_lane_of_its_service() {
-    let plan = plan::plan(&graph(), "order", 0);
-    assert_eq!(plan.lanes, ["orders", "stock"]);
-    let places: Vec<(usize, usize)> = plan.boxes.iter().map(|one| (one.lane, one.row)).collect();
-    // The event from outside, then place, hold and confirm.
-    assert_eq!(places, [(0, 0), (0, 1), (1, 2), (0, 3)]);
-    assert_eq!(plan.boxes[3].causes, [1, 2]);
 }
 
 #[test]
@@ -73,29 +63,4 @@ fn marks_are_below_what_each_step_says_and_lead_to_what_they_count() {
     assert_eq!(picture.matches("<title>3999 stuck</title><rect").count(), 3);
     assert_eq!(picture.matches(">4k</text>").count(), 3);
     assert_eq!(picture.matches("12/min").count(), 3);
-}
-
-#[test]
-fn long_names_are_broken_and_nothing_is_lost() {
-    use crate::pages::lanes::text::lines;
-    assert_eq!(
-        lines("confirm_what_was_placed", 12, &[' ', '_']),
-        ["confirm_", "what_was_", "placed"]
-    );
-    assert_eq!(lines("a b", 16, &[' ']), ["a b"]);
-    assert_eq!(lines("abcdefgh", 3, &[' ']), ["abc", "def", "gh"]);
-}
-
-#[test]
-fn the_picture_is_well_formed_and_the_same_each_time() {
-    let picture = svg(&graph(), "order");
-    assert_eq!(picture, svg(&graph(), "order"));
-    assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"));
-    assert!(picture.contains("prefers-color-scheme:dark"));
-    for tag in ["text", "style", "title", "marker"] {
-        let (open, close) = (format!("<{tag}"), format!("</{tag}>"));
-        assert_eq!(picture.matches(&open).count(), picture.matches(&close).count(), "{tag}");
-    }
-    assert!(picture.contains("orders publishes order_cancelled."));
-    assert_eq!(svg(&graph(), "none"), "");
 }

@@ -6,7 +6,6 @@ use std::borrow::Cow;
 use ballet::core::Incoming;
 use ballet::core::cloud_event::Attributes;
 use ballet::core::envelope::HeaderSize;
-use ballet::core::json::syntax_in_words;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
@@ -132,5 +131,5 @@ fn wrong(error: &serde_json::Error) -> String {
             "a message is an object with `type`, `message_id`, `app_id` and `body`: {error}"
         );
     }
-    format!("it is not JSON: {}", syntax_in_words(error))
+    format!("it is not JSON: {error}")
 }

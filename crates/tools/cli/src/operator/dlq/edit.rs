@@ -6,7 +6,6 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use ballet::core::Incoming;
-use ballet::core::json::syntax_in_words;
 use ballet_check::validate::Validator;
 use ballet_ops::redrive::{DeadLetter, DeadLetterFilter};
 use ballet_terminal::plain;
@@ -178,6 +177,6 @@ fn write_privately(file: &Path, text: &str) -> Result<()> {
 fn check(text: &str) -> Result<()> {
     match serde_json::from_str::<serde::de::IgnoredAny>(text) {
         Ok(_) => Ok(()),
-        Err(error) => bail!("the body is not JSON: {}", syntax_in_words(&error)),
+        Err(error) => bail!("the body is not JSON: {error}"),
     }
 }

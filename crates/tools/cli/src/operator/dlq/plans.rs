@@ -69,6 +69,6 @@ pub(crate) async fn forget(
         ));
         return Ok(());
     };
-    ballet_store::inbox::stuck::forget(&mut db, gone).await?;
+    ballet_store::inbox::failures::forget(&mut db, gone).await?;
     Ok(db.close().await?)
 }

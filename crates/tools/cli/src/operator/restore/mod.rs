@@ -12,7 +12,7 @@ use ballet_ops::missed::{self, Consumer, MissedEvents, Witnesses};
 use ballet_ops::redrive::Stop;
 use ballet_ops::restored::{self, ON_ITS_WAY, RestoreComparison, SagaDifference};
 use ballet_store::inbox::backlog::oldest_unhandled;
-use ballet_store::inbox::stuck;
+use ballet_store::inbox::failures;
 use ballet_store::operators::interventions::insert_again;
 use ballet_store::operators::restored_database::end_hold;
 use ballet_store::process::{Liveness, alive};
@@ -160,7 +160,7 @@ async fn tell_again(
     let (service, whole) = (missed.service(), missed.events().len() as u64);
     // Only the journal still says that people gave these up.
     let given_up: Vec<_> = missed.discarded.iter().map(|one| MessageId(one.message_id)).collect();
-    stuck::forget(db, &given_up).await?;
+    failures::forget(db, &given_up).await?;
     insert_again(db, &missed.discarded).await?;
     let put_off = hold(db, backup).await?;
     if put_off > 0 {

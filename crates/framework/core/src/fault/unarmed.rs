@@ -2,8 +2,8 @@
 
 use std::fmt::Display;
 
-use crate::fault_point::FaultPoint;
-use crate::names::{AckedDeliveries, WorkNames, WorksOn};
+use crate::fault::fault_point::FaultPoint;
+use crate::fault::names::{AckedDeliveries, WorkNames, WorksOn};
 
 /// Reports that the code has reached a point and works on something.
 #[inline(always)]

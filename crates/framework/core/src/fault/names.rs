@@ -18,7 +18,7 @@ impl<T: WorksOn> WorksOn for [T] {
     }
 }
 
-/// Names collected by [`works_on`](crate::works_on()) for several points.
+/// Names collected by [`works_on`](crate::fault::works_on()) for several points.
 #[derive(Debug, Default)]
 pub struct WorkNames(pub(crate) Vec<String>);
 

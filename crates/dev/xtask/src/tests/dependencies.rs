@@ -1,32 +1,32 @@
 //! Dependencies point one way: services -> framework and their system's events -> core; operators'
-//! tools -> framework -> broker -> core and fault points.
+//! tools -> framework -> broker -> core.
 
 use std::collections::BTreeMap;
-use std::process::Command;
 
 use serde_json::Value;
+
+use crate::process::cargo;
 
 /// A layer: its name, the place of its crates, and the layers it may depend on. A crate belongs to the first layer
 /// that matches its place. `*` stands for any name: that of a system, if a folder follows.
 type Layer = (&'static str, &'static str, &'static str);
 
 /// The layers below programs. They include the testkit: the benchmark collects spans with it, as tests do.
-const EVERYTHING: &str = "testkit core fault amqp stream store framework openapi common ops library events service \
+const EVERYTHING: &str = "testkit core amqp stream store framework openapi common ops library events service \
     check console stage gateway trial program command";
 
 const LAYERS: [Layer; 20] = [
     ("core", "crates/framework/core", ""),
-    ("fault", "crates/framework/fault", ""),
-    ("amqp", "crates/framework/amqp", "core fault"),
+    ("amqp", "crates/framework/amqp", "core"),
     // The stream of all events: journal, recordings, replay.
     ("stream", "crates/tools/stream", "core amqp"),
     // The schema of each service's database.
-    ("store", "crates/framework/store", "core fault amqp"),
-    ("framework", "crates/framework/ballet", "core fault amqp store library"),
+    ("store", "crates/framework/store", "core amqp"),
+    ("framework", "crates/framework/ballet", "core amqp store library"),
     // The description of HTTP routes.
     ("openapi", "crates/framework/openapi", "framework library"),
     // Operations on a running system.
-    ("ops", "crates/tools/ops", "core fault amqp stream store framework check"),
+    ("ops", "crates/tools/ops", "core amqp stream store framework check"),
     // What the gateway and services share. It depends on nothing of ours.
     ("library", "crates/framework/http", ""),
     // The front door. It knows no service, and of ours only the code to sign and listen.
@@ -38,11 +38,7 @@ const LAYERS: [Layer; 20] = [
     ("console", "crates/tools/console", "core library amqp stream store framework ops check"),
     // A running system: servers, environments, processes.
     ("stage", "crates/dev/stage", "amqp store framework ops check"),
-    (
-        "testkit",
-        "crates/dev/testkit",
-        "core fault amqp stream store framework openapi ops check stage",
-    ),
+    ("testkit", "crates/dev/testkit", "core amqp stream store framework openapi ops check stage"),
     // The command, which reads the contracts of any system, and contains none. `ballet participant try` is the
     // testkit's suite.
     (
@@ -62,7 +58,7 @@ const LAYERS: [Layer; 20] = [
 
 /// The additional layers for the tests of any layer: they bring up servers, kill processes, read the broker and look
 /// at whole systems.
-const FOR_TESTS: &str = "store stage testkit fault amqp ops check console trial gateway";
+const FOR_TESTS: &str = "store stage testkit amqp ops check console trial gateway";
 
 #[derive(Debug)]
 struct Crate {
@@ -75,17 +71,11 @@ struct Crate {
 }
 
 fn workspace() -> BTreeMap<String, Crate> {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let output = Command::new(cargo)
-        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .expect("cargo runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let metadata = cargo::metadata().expect("cargo runs");
     let root = metadata["workspace_root"].as_str().expect("a path");
     let packages = metadata["packages"].as_array().expect("a list");
-    packages.iter().map(|package| read(root, package)).collect()
+    let ours = packages.iter().filter(|package| package["source"].is_null());
+    ours.map(|package| read(root, package)).collect()
 }
 
 fn read(root: &str, package: &Value) -> (String, Crate) {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ballet_fault::FaultPoint;
+use ballet_core::fault::FaultPoint;
 
 /// The crates that report fault points.
 const CRATES: [&str; 3] = ["framework/amqp", "framework/ballet", "tools/ops"];

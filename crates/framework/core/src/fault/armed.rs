@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::fault_point::FaultPoint;
-use crate::names::{AckedDeliveries, WorkNames, WorksOn};
+use crate::fault::fault_point::FaultPoint;
+use crate::fault::names::{AckedDeliveries, WorkNames, WorksOn};
 
 /// The time in which bytes that the client has taken leave the process, at points that follow a send.
 const TO_LEAVE: Duration = Duration::from_millis(30);
