@@ -5,10 +5,10 @@ use std::path::{Component, Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
-use ballet_terminal::ui;
 use serde_json::Value;
 
-use crate::process::cargo;
+use crate::cargo;
+use crate::say::{print, say};
 
 pub(crate) fn run() -> Result<ExitCode> {
     let metadata = cargo::metadata()?;
@@ -34,15 +34,12 @@ pub(crate) fn run() -> Result<ExitCode> {
         }
     }
     for (name, file, path) in &missing {
-        ui::say(&format!(
-            "{} {file} of {name} includes {path}, which is not in its package",
-            ui::bad("error:")
-        ));
+        say(&format!("error: {file} of {name} includes {path}, which is not in its package"));
     }
     if !missing.is_empty() {
         return Ok(ExitCode::FAILURE);
     }
-    ui::print(&format!("{} crates can be published", published.len()));
+    print(&format!("{} crates can be published", published.len()));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -6,7 +6,8 @@ use ballet_terminal::{Cell, Table};
 use serde::Serialize;
 
 use crate::gateway::proxies::ProxyKind;
-use crate::report::outcome::{quantile, ratios};
+use crate::report::groups::Bound;
+use crate::report::outcome::{TargetVerdict, quantile, ratios};
 
 /// The most that a p99 may be, as a multiple of nginx's.
 const MOST: f64 = 1.5;
@@ -75,46 +76,28 @@ impl ProxyComparison {
     }
 
     /// The verdicts on the targets. Without nginx there is none.
-    fn verdicts(&self) -> Vec<GatewayVerdict> {
+    fn verdicts(&self) -> Vec<TargetVerdict> {
         let both = self.row(ProxyKind::Gateway).zip(self.row(ProxyKind::Nginx));
         let Some((gateway, nginx)) = both else { return Vec::new() };
-        let p99 = |what, of: fn(&ProxyFigures) -> &[f64]| {
-            let ratios = ratios(of(gateway), of(nginx));
-            let is_reached = quantile(&ratios, 0.5) <= MOST;
-            GatewayVerdict { what: format!("{what}: at most {MOST}"), ratios, is_reached }
+        let verdict = |what: &str, of: fn(&ProxyFigures) -> &[f64], bound| {
+            TargetVerdict::new(what.to_owned(), &ratios(of(gateway), of(nginx)), bound)
         };
-        let peaks = ratios(&gateway.peaks, &nginx.peaks);
-        let is_reached = quantile(&peaks, 0.5) >= LEAST;
-        let what = format!("peak of gateway, against nginx: at least {LEAST}");
+        let p99 = Bound::AtMost(MOST);
         vec![
-            GatewayVerdict { what, ratios: peaks, is_reached },
-            p99("p99 of gateway at half of its peak, against nginx at half of its own", |row| {
-                &row.own.p99
-            }),
-            p99("p99 of gateway at the same rate, against nginx", |row| &row.same.p99),
+            verdict("peak of gateway, against nginx", |row| &row.peaks, Bound::AtLeast(LEAST)),
+            verdict(
+                "p99 of gateway at half of its peak, against nginx at half of its own",
+                |row| &row.own.p99,
+                p99,
+            ),
+            verdict("p99 of gateway at the same rate, against nginx", |row| &row.same.p99, p99),
         ]
     }
 
     /// Whether the targets were reached.
     #[must_use]
     pub fn is_reached(&self) -> bool {
-        self.verdicts().iter().all(|verdict| verdict.is_reached)
-    }
-}
-
-/// The verdict on a target.
-struct GatewayVerdict {
-    what: String,
-    ratios: Vec<f64>,
-    is_reached: bool,
-}
-
-impl fmt::Display for GatewayVerdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { what, ratios, is_reached } = self;
-        let mark = if *is_reached { "reached" } else { "MISSED " };
-        let [median, least, most] = [0.5, 0.0, 1.0].map(|at| quantile(ratios, at));
-        write!(f, "  {mark}  {median:8.2}  ({least:.2}-{most:.2})  {what}")
+        self.verdicts().iter().all(|verdict| verdict.reached)
     }
 }
 

@@ -31,7 +31,7 @@ impl WebBrowser {
     ///
     /// If it does not start.
     pub async fn start() -> Result<Option<Self>, Error> {
-        let Some(program) = find::on_path("chromedriver") else { return Ok(None) };
+        let Some(program) = find::program("chromedriver") else { return Ok(None) };
         let free = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr());
         let port = free.map_err(machine("find a free port"))?.port();
         let driver = Children::new()?

@@ -27,9 +27,10 @@ mod user;
 mod version;
 
 pub use browser::WebBrowser;
+pub use find::program;
 pub use options::Options;
 pub use pair::Servers;
 pub use postgres::Postgres;
-pub use programs::{left_out, program, python};
+pub use programs::{left_out, python};
 pub use rabbitmq::RabbitMq;
 pub use version::ServerVersion;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -12,6 +12,7 @@ use jiff::SignedDuration;
 use rustix::process::{Pid, test_kill_process};
 
 use crate::processes::endpoints::{Endpoints, FILE};
+use crate::running::run_dir::target;
 use crate::system::subject::Subject;
 
 /// The variable that names the file with all endpoints.
@@ -21,7 +22,7 @@ const PARTLY: u8 = 3;
 
 /// The options of `audit`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// A file with all endpoints, as a running demo writes it. By default that of the running demo.
     #[arg(long, env = ENDPOINTS, value_name = "FILE")]
     endpoints: Option<PathBuf>,
@@ -103,9 +104,8 @@ fn endpoints(subject: &Subject, args: &Args) -> Result<Endpoints> {
 /// The file of the system's running demo.
 fn running_demo(system: &str) -> Result<PathBuf> {
     let program = std::env::current_exe().context("cannot find this program")?;
-    let target = program.parent().and_then(Path::parent);
-    let demos =
-        target.context("this program is not in a target directory")?.join("demo").join(system);
+    let target = target(&program).context("this program is not in a target directory")?;
+    let demos = target.join("demo").join(system);
     let runs = fs::read_dir(&demos).into_iter().flatten().flatten().filter_map(|dir| {
         let pid = Pid::from_raw(dir.file_name().to_str()?.parse().ok()?)?;
         let file = dir.path().join(FILE);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use ballet::EventType;
 use ballet::core::System;
 use ballet_ops::audit::{self, LedgerComparison, Report};
@@ -13,11 +13,10 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::customers::customer_sagas::CustomerSaga;
-use crate::load::load::Load;
 use crate::processes::endpoints::Endpoints;
 use crate::running::long_run::LongRun;
-use crate::scene::record::{RecordedMessage, Recorder};
-use crate::system::subject::Subject;
+use crate::scene::record::RecordedMessage;
+use crate::trials::scene::Scene;
 
 /// The longest time without news before quiescence. It is longer than the longest pause of a call, and of a leftover
 /// compensation: a minute.
@@ -73,12 +72,10 @@ pub(crate) struct KnownFacts {
 /// Waits until the system is quiescent and everything holds, and returns the verdict. Patience ends after a time
 /// without news: a busy machine needs long for the messages on their way, but loses none.
 pub(crate) async fn check_when_quiescent(
-    subject: &Subject,
-    run: &LongRun,
-    load: &Load,
-    recorder: &Recorder,
+    scene: &Scene<'_>,
     known: &KnownFacts,
 ) -> Result<OracleVerdict> {
+    let Scene { subject, recorder, load, .. } = scene;
     let begun = Instant::now();
     let (mut last, mut news, mut told) = ((0, 0), begun, begun);
     loop {
@@ -94,7 +91,7 @@ pub(crate) async fn check_when_quiescent(
         let quiet_for = recorder.record().quiet_for().unwrap_or_else(|| begun.elapsed());
         let quiet = load.open().0 == 0 && quiet_for > QUIET;
         if quiet || late {
-            let judged = judge(subject, run, load, recorder, known, late);
+            let judged = judge(scene, known, late);
             let judged = tokio::time::timeout(VERDICT, judged).await;
             let judged = judged.with_context(|| format!("no verdict for {VERDICT:?}"));
             match judged.flatten() {
@@ -113,17 +110,22 @@ pub(crate) async fn check_when_quiescent(
     }
 }
 
+/// Waits as [`check_when_quiescent`] does. Nothing may be wrong then.
+pub(crate) async fn ensure_all_holds(scene: &Scene<'_>) -> Result<OracleVerdict> {
+    let verdict = check_when_quiescent(scene, &KnownFacts::default()).await?;
+    if verdict.holds() {
+        return Ok(verdict);
+    }
+    let OracleVerdict { lost, doubled, broken, unfinished, .. } = verdict;
+    let wrong = [lost, doubled, broken, unfinished].concat();
+    bail!("{} does not catch up:\n{}", scene.subject.system.name, wrong.join("\n"))
+}
+
 /// Lists everything that is wrong if this look is the `last`. An earlier look ends at the first kind of problem: it
 /// will be repeated, and a session with each database for each kind costs the server more than most of the rows to
 /// read.
-async fn judge(
-    subject: &Subject,
-    run: &LongRun,
-    load: &Load,
-    recorder: &Recorder,
-    known: &KnownFacts,
-    last: bool,
-) -> Result<OracleVerdict> {
+async fn judge(scene: &Scene<'_>, known: &KnownFacts, last: bool) -> Result<OracleVerdict> {
+    let Scene { subject, run, recorder, load } = scene;
     let goes_on = |verdict: &OracleVerdict| last || verdict.holds();
     let unfinished = run.fleet.not_ready(&run.stage.http).await;
     let mut verdict = OracleVerdict { unfinished, ..OracleVerdict::default() };
@@ -144,11 +146,11 @@ async fn judge(
     if !goes_on(&verdict) {
         return Ok(verdict);
     }
-    find_lost_messages(run, load, recorder, known, &mut verdict).await?;
+    find_lost_messages(scene, known, &mut verdict).await?;
     if !goes_on(&verdict) {
         return Ok(verdict);
     }
-    compare(subject, &endpoints, load, recorder, &mut verdict).await?;
+    compare(scene, &endpoints, &mut verdict).await?;
     let record = recorder.record();
     let mut once: HashMap<(Uuid, &str), usize> = HashMap::new();
     let single =
@@ -175,12 +177,11 @@ async fn judge(
 /// Checks that all events that the services recorded were published, and that every saga has ended before them: also a
 /// saga whose customer got no answer.
 async fn compare(
-    subject: &Subject,
+    scene: &Scene<'_>,
     endpoints: &Endpoints,
-    load: &Load,
-    recorder: &Recorder,
     verdict: &mut OracleVerdict,
 ) -> Result<()> {
+    let Scene { subject, recorder, load, .. } = scene;
     let types = subject.system.known_types();
     let types: HashSet<&'static str> = types.iter().map(EventType::name).collect();
     let mut published: HashMap<(Uuid, &'static str), usize> = HashMap::new();
@@ -210,12 +211,11 @@ async fn compare(
 
 /// Checks that every message is in the inbox of each service that consumes its type.
 async fn find_lost_messages(
-    run: &LongRun,
-    load: &Load,
-    recorder: &Recorder,
+    scene: &Scene<'_>,
     known: &KnownFacts,
     verdict: &mut OracleVerdict,
 ) -> Result<()> {
+    let Scene { run, recorder, load, .. } = scene;
     let confirmed = load.site.confirmed();
     let mut messages: Vec<(Uuid, String)> = Vec::new();
     {

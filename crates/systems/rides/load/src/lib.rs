@@ -14,14 +14,4 @@ mod town;
 mod trial;
 mod watcher;
 
-use std::sync::Arc;
-
-use ballet_trials::Subject;
-
 pub use trial::Rides;
-
-/// Rides, for trials.
-#[must_use]
-pub fn subject() -> Arc<Subject> {
-    Subject::new(Rides::default())
-}

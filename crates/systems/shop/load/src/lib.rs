@@ -16,8 +16,14 @@ mod products;
 mod services;
 mod slow_carrier;
 mod stock;
-mod system;
 mod trial;
 
+use std::process::ExitCode;
+
 pub use open_shop::OpenShop;
-pub use system::subject;
+
+/// Runs the program of the shop's trials.
+#[must_use]
+pub fn main() -> ExitCode {
+    ballet_trials::main(trial::ShopTrial::default())
+}

@@ -11,14 +11,4 @@ mod trial;
 mod viewers;
 mod watcher;
 
-use std::sync::Arc;
-
-use ballet_trials::Subject;
-
 pub use trial::Streaming;
-
-/// Streaming, for trials.
-#[must_use]
-pub fn subject() -> Arc<Subject> {
-    Subject::new(Streaming::default())
-}

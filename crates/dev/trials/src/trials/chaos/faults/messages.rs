@@ -12,20 +12,15 @@ use crate::dice::Dice;
 use crate::running::long_run::LongRun;
 use crate::scene::journal::COPY;
 use crate::scene::producer::publish_all;
-use crate::scene::record::Recorder;
-use crate::system::subject::Subject;
 use crate::trials::chaos::faults::random_service::random_service;
+use crate::trials::scene::Scene;
 
 /// The number of messages that are sent again or reordered at once.
 const SOME: usize = 40;
 
 /// Publishes earlier events again in any order, a third of them under new ids. There may be none yet.
-pub(crate) async fn copies(
-    subject: &Subject,
-    run: &LongRun,
-    recorder: &Recorder,
-    dice: &mut Dice,
-) -> Result<Option<String>> {
+pub(crate) async fn copies(scene: &Scene<'_>, dice: &mut Dice) -> Result<Option<String>> {
+    let Scene { subject, run, recorder, .. } = scene;
     let beginnings = subject.beginnings();
     let mut events = recorder.record().latest();
     dice.shuffle(&mut events);

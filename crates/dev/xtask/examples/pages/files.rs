@@ -1,7 +1,5 @@
 //! `cargo xtask generate`: writes the files that are made from the services' declarations.
 
-mod rules;
-
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -11,11 +9,9 @@ use anyhow::{Context, Result, anyhow, bail};
 use ballet::core::{Graph, contract};
 use ballet_check::{Catalog, choreography, definitions, events, lanes, schemas};
 
-use crate::joined_services;
-use crate::process::cargo;
 use crate::systems::{SystemDescription, SystemName};
+use crate::{joined_services, root, rules};
 use ballet_terminal::ui;
-use clap::ValueEnum as _;
 
 const COMMAND: &str = "cargo xtask generate";
 const README: &str = "README.md";
@@ -36,7 +32,7 @@ struct GeneratedFile {
 }
 
 pub(crate) fn run(check: bool) -> Result<ExitCode> {
-    let root = cargo::root();
+    let root = root();
     let mut stale = 0;
     for GeneratedFile { path, text } in generated(&root)? {
         let file = root.join(&path);
@@ -67,8 +63,8 @@ fn generated(root: &Path) -> Result<Vec<GeneratedFile>> {
         path: "docs/contract.schema.json".to_owned(),
         text: contract::schema_text(),
     }];
-    for name in SystemName::value_variants() {
-        all.extend(of_system(root, *name)?);
+    for name in SystemName::ALL {
+        all.extend(of_system(root, name)?);
     }
     let text = |path: &str| read(&root.join(path))?.with_context(|| format!("no {path}"));
     let (example, contract) = (text(EXAMPLE)?, text(CONTRACT)?);
@@ -138,7 +134,7 @@ fn of_system(root: &Path, name: SystemName) -> Result<Vec<GeneratedFile>> {
 
 /// The pages that the site alone has, by their paths: every event of a system.
 pub(crate) fn pages_of_events(root: &Path) -> Result<Vec<(String, String)>> {
-    let page = |name: &SystemName| {
+    let page = |name: SystemName| {
         let SystemDescription { system, contracts, schemas: known, .. } = name.describe();
         let joined = joined_services::joined(root, &system)?;
         let graph = Graph::new(joined_services::with(system, &joined)?);
@@ -148,7 +144,7 @@ pub(crate) fn pages_of_events(root: &Path) -> Result<Vec<(String, String)>> {
         let path = format!("docs/{}/events.md", graph.system().name);
         Ok((path, events::page(&graph, &catalog)))
     };
-    SystemName::value_variants().iter().map(page).collect()
+    SystemName::ALL.into_iter().map(page).collect()
 }
 
 /// The example's test that checks the declarations of all services.

@@ -19,7 +19,7 @@ const CITING: [&str; 3] = ["README.md", "docs/rides/trust.md", "docs/shop/trust.
 /// # Errors
 ///
 /// If they do not match. The error names all mismatches.
-pub(super) fn compare(root: &Path) -> Result<()> {
+pub(crate) fn compare(root: &Path) -> Result<()> {
     let read =
         |page: &str| fs::read_to_string(root.join(page)).with_context(|| format!("no {page}"));
     let tests = tests(root)?;

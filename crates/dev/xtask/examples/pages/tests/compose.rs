@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use yaml_rust2::Yaml;
 
-use crate::process::cargo;
+use crate::root;
 use crate::systems::SystemName;
 use crate::tests::files::{
     compose, container_of, field, file, names, own_settings, programs, services, systems,
@@ -251,7 +251,7 @@ fn the_command_is_in_the_image_with_the_three_addresses() {
     for system in systems() {
         for service in services(system) {
             let contract = format!("docs/contracts/{}/{service}.json", system.as_str());
-            assert!(cargo::root().join(&contract).exists(), "{contract}");
+            assert!(root().join(&contract).exists(), "{contract}");
         }
     }
 }
@@ -300,7 +300,7 @@ fn the_image_is_made_of_what_there_is() {
                 None => {
                     for system in systems() {
                         let source = source.replace("${SYSTEM}", system.as_str());
-                        assert!(cargo::root().join(&source).exists(), "{source}");
+                        assert!(root().join(&source).exists(), "{source}");
                     }
                 }
             }

@@ -4,23 +4,24 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use cart::config::CartSettings;
-use clap::{Args as _, Command, ValueEnum as _};
+use clap::{Args as _, Command};
 use common::cards::ProviderSettings;
 use dispatch::config::DispatchSettings;
 use location::config::LocationSettings;
 use orders::config::OrderSettings;
 use payments::config::PaymentSettings;
 use playback::config::PlaybackSettings;
+use serde_json::Value;
 use shipping::config::CarrierSettings;
 use yaml_rust2::{Yaml, YamlLoader};
 
-use crate::process::cargo;
+use crate::root;
 use crate::systems::SystemName;
 
 const COMPOSE: &str = "compose.yaml";
 
 pub(super) fn file(path: &str) -> String {
-    fs::read_to_string(cargo::root().join(path)).expect("a file of the workspace")
+    fs::read_to_string(root().join(path)).expect("a file of the workspace")
 }
 
 pub(super) fn compose() -> Yaml {
@@ -44,7 +45,7 @@ pub(super) fn services(system: SystemName) -> Vec<&'static str> {
 }
 
 pub(super) fn systems() -> impl Iterator<Item = SystemName> {
-    SystemName::value_variants().iter().copied()
+    SystemName::ALL.into_iter()
 }
 
 /// The name of a container that every system has. The shop's have no prefix.
@@ -56,7 +57,10 @@ pub(super) fn container_of(system: SystemName, name: &str) -> String {
 }
 
 pub(super) fn programs() -> BTreeSet<String> {
-    let metadata = cargo::metadata().expect("metadata");
+    let mut cargo = std::process::Command::new(env!("CARGO"));
+    cargo.args(["metadata", "--format-version", "1", "--no-deps", "--offline"]);
+    let output = cargo.current_dir(root()).output().expect("cargo runs");
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("metadata");
     let packages = metadata["packages"].as_array().into_iter().flatten();
     let targets = packages.flat_map(|package| package["targets"].as_array().into_iter().flatten());
     let programs = targets.filter(|target| target["kind"][0] == "bin");

@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use ballet_stage::{Children, cargo_variables};
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, BufReader};
 
 /// The directory of the workspace that cargo runs this program for, else of the one around the current directory. It
 /// may differ from the one in which this program was built.
@@ -33,10 +31,14 @@ pub(crate) fn program() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-/// Removes the variables that `cargo run` sets for this package.
+/// Removes the variables that `cargo run` and `cargo test` set about this package. Build scripts watch them, so a cargo
+/// with them would build all that depends on the scripts again.
 pub(crate) fn clean(command: &mut Command) {
-    for name in cargo_variables() {
-        command.env_remove(name);
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
     }
 }
 
@@ -76,43 +78,28 @@ pub(crate) fn metadata() -> Result<Value> {
     serde_json::from_slice(&output.stdout).context("cannot read the output of cargo metadata")
 }
 
-/// Builds programs with all optimisations, with cargo's own progress on the terminal, and returns their paths.
-pub(crate) async fn build_release(
-    children: &Children,
-    packages: &[&str],
-) -> Result<HashMap<String, PathBuf>> {
-    let chosen = packages.iter().flat_map(|package| ["-p", package]);
-    let args = ["build", "--release", "--message-format=json-render-diagnostics"];
-    let args: Vec<String> = args.into_iter().chain(chosen).map(str::to_owned).collect();
-    let Some(messages) = messages(children, &args).await? else {
-        bail!("{} do not compile; see cargo's output above", packages.join(", "));
+/// Builds with these arguments, and returns the paths of the programs.
+pub(crate) fn build(args: &[String]) -> Result<HashMap<String, PathBuf>> {
+    let Some(messages) = messages(args)? else {
+        bail!("it does not compile; see cargo's output above");
     };
-    let mut built = HashMap::new();
-    for message in messages {
-        let name = message["target"]["name"].as_str();
-        if let Some((name, file)) = name.zip(message["executable"].as_str()) {
-            built.insert(name.to_owned(), PathBuf::from(file));
-        }
-    }
-    Ok(built)
+    let program = |message: &Value| {
+        let name = message["target"]["name"].as_str()?;
+        Some((name.to_owned(), PathBuf::from(message["executable"].as_str()?)))
+    };
+    Ok(messages.iter().filter_map(program).collect())
 }
 
-/// Runs cargo, with its progress on the terminal, and returns its messages. `None` if it failed; cargo has then printed
-/// why.
-pub(crate) async fn messages(children: &Children, args: &[String]) -> Result<Option<Vec<Value>>> {
-    let mut cargo = children
-        .start(program(), args, |command| {
-            command.current_dir(root()).stdout(Stdio::piped());
-            clean(command.as_std_mut());
-        })
-        .await?;
-    let mut messages = Vec::new();
-    let output = cargo.stdout().context("cargo has no output")?;
-    let mut lines = BufReader::new(output).lines();
-    while let Some(line) = lines.next_line().await.context("cannot read the output of cargo")? {
-        messages.extend(serde_json::from_str::<Value>(&line));
-    }
-    Ok(cargo.wait().await?.success().then_some(messages))
+/// Runs a build of cargo, with its progress on the terminal, and returns its messages. `None` if it failed; cargo has
+/// then printed why.
+pub(crate) fn messages(args: &[String]) -> Result<Option<Vec<Value>>> {
+    let mut cargo = Command::new(program());
+    cargo.args(args).arg("--message-format=json-render-diagnostics").current_dir(root());
+    clean(&mut cargo);
+    let output = cargo.stderr(Stdio::inherit()).output().context("cannot run cargo")?;
+    let lines = String::from_utf8_lossy(&output.stdout);
+    let messages = lines.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    Ok(output.status.success().then_some(messages))
 }
 
 /// The directory that cargo builds in.
@@ -134,32 +121,7 @@ fn host() -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
-
-    /// Each package with its features, as cargo builds it for these arguments.
-    fn features(arguments: &[&str]) -> BTreeSet<String> {
-        let mut cargo = Command::new(program());
-        cargo.args(["tree", "--locked", "--prefix", "none", "--format", "{p}|{f}"]).args(arguments);
-        clean(&mut cargo);
-        let output = cargo.current_dir(root()).output().expect("cargo runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let text = String::from_utf8_lossy(&output.stdout).replace(" (*)", "");
-        text.lines().filter(|line| line.contains('|')).map(str::to_owned).collect()
-    }
-
-    #[test]
-    fn what_the_tests_have_built_serves_the_commands() {
-        let tests = features(&["--workspace", "--edges", "normal,build,dev"]);
-        let xtask = features(&["--package", "xtask", "--edges", "normal,build"]);
-        let others: Vec<&String> = xtask.difference(&tests).collect();
-        assert!(
-            others.is_empty(),
-            "with more features in crates/dev/xtask/Cargo.toml: {others:#?}"
-        );
-        assert!(xtask.len() > 100, "{xtask:#?}");
-    }
 
     #[test]
     fn a_copied_checkout_is_its_own_workspace() {

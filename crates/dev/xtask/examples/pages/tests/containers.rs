@@ -8,7 +8,7 @@ use clap::{Args as _, Command};
 use serde_json::Value;
 use yaml_rust2::{Yaml, YamlLoader};
 
-use crate::process::cargo;
+use crate::root;
 use crate::tests::files::{
     compose, container_of, field, file, names, own_settings, services, systems,
 };
@@ -137,7 +137,7 @@ fn the_containers_of_a_new_system_find_what_they_need() {
                 // Generated with the system, from its contracts.
                 Some("broker/definitions.json") => {}
                 Some(path) => {
-                    assert!(cargo::root().join(TEMPLATE).join(path).exists(), "{name:?}: {path}");
+                    assert!(root().join(TEMPLATE).join(path).exists(), "{name:?}: {path}");
                 }
                 None => assert!(names(&template["volumes"]).contains(from), "{name:?}: {from}"),
             }

@@ -12,8 +12,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result, ensure};
 use ballet_terminal::ui;
 
-use crate::generate;
-use crate::process::cargo;
+use crate::{files, root};
 use links::{LinkTarget, PageLink};
 use page::Contents;
 
@@ -32,9 +31,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let root = cargo::root();
+    let root = root();
+    let events = files::pages_of_events(&root)?;
     let files = tracked(&root)?;
-    let events = generate::pages_of_events(&root)?;
     let mut pages = pages(&root, &files)?;
     pages.extend(events.iter().cloned());
     let wrong = find_mistakes(&pages, &files);
@@ -54,10 +53,6 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     write(&root, &pages, &files, &contents, &out)?;
     ui::print(&format!("{} pages: {}", pages.len(), out.join("index.html").display()));
     Ok(ExitCode::SUCCESS)
-}
-
-pub(crate) fn check() -> Result<ExitCode> {
-    run(&Args { out: PathBuf::new(), check: true })
 }
 
 /// The files that git tracks, below the root.
