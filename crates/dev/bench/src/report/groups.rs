@@ -24,7 +24,7 @@ pub enum Group {
     /// The operators' console: what following costs the services, how soon its pages answer, and what an open page
     /// costs.
     Console,
-    /// The gateway beside nginx and beside its library alone, and orders through it at 40 a second.
+    /// The gateway beside nginx, and orders through it at 40 a second.
     Gateway,
 }
 

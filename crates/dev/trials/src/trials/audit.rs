@@ -1,6 +1,5 @@
 //! `audit`: checks a running system through its databases and its broker.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,21 +25,6 @@ pub(crate) struct Args {
     /// A file with all endpoints, as a running demo writes it. By default that of the running demo.
     #[arg(long, env = ENDPOINTS, value_name = "FILE")]
     endpoints: Option<PathBuf>,
-    /// The URL of a service, `orders=http://127.0.0.1:8080`. Overrides the file.
-    #[arg(long, env = "TRIAL_SERVICES", value_name = "SERVICE=URL", value_delimiter = ',',
-          value_parser = named)]
-    service: Vec<(String, String)>,
-    /// The URL of a service's database, `orders=postgres://user:password@host/database`.
-    /// Overrides the file.
-    #[arg(long, env = "TRIAL_DATABASES", hide_env_values = true, value_name = "SERVICE=URL",
-          value_delimiter = ',', value_parser = named)]
-    database: Vec<(String, String)>,
-    /// The broker's management API, `http://ops:password@host:15672`.
-    #[arg(long, env = "BALLET_MANAGEMENT_URL", hide_env_values = true, value_name = "URL")]
-    management: Option<String>,
-    /// The system's virtual host.
-    #[arg(long, env = "BALLET_VHOST", value_name = "NAME")]
-    vhost: Option<String>,
     /// A saga is quiescent when nothing of it has changed for this long. The broker's figures
     /// are up to five seconds old.
     #[arg(long, default_value_t = 10, value_name = "SECONDS",
@@ -51,15 +35,12 @@ pub(crate) struct Args {
     json: bool,
 }
 
-fn named(text: &str) -> Result<(String, String), String> {
-    let parts = text.split_once('=').filter(|(name, url)| !name.is_empty() && !url.is_empty());
-    let (name, url) = parts.ok_or("expected a service and a URL, as in orders=http://...")?;
-    Ok((name.to_owned(), url.to_owned()))
-}
-
 pub(crate) async fn run(subject: &Subject, args: &Args) -> Result<ExitCode> {
     let services = subject.system.parts.len();
-    let endpoints = endpoints(subject, args)?;
+    let endpoints = match &args.endpoints {
+        Some(file) => Endpoints::read(file)?,
+        None => Endpoints::read(&running_demo(subject.system.name)?)?,
+    };
     // The broker first: a message that is no longer there has been handled before the databases are read.
     let broker = endpoints.broker().await?;
     let quiescent_after = SignedDuration::from_secs(args.quiescent_after.into());
@@ -76,31 +57,6 @@ pub(crate) async fn run(subject: &Subject, args: &Args) -> Result<ExitCode> {
     })
 }
 
-/// The endpoints from the arguments, completed from the file.
-fn endpoints(subject: &Subject, args: &Args) -> Result<Endpoints> {
-    let all = subject.system.parts.len();
-    let whole = args.service.len() == all && args.database.len() == all;
-    let mut endpoints = match (&args.endpoints, &args.management, &args.vhost) {
-        (Some(file), ..) => Endpoints::read(file)?,
-        (None, Some(management), Some(vhost)) if whole => Endpoints {
-            services: BTreeMap::new(),
-            databases: BTreeMap::new(),
-            management: management.clone(),
-            vhost: vhost.clone(),
-        },
-        (None, ..) => Endpoints::read(&running_demo(subject.system.name)?)?,
-    };
-    endpoints.services.extend(args.service.iter().cloned());
-    endpoints.databases.extend(args.database.iter().cloned());
-    if let Some(management) = &args.management {
-        endpoints.management.clone_from(management);
-    }
-    if let Some(vhost) = &args.vhost {
-        endpoints.vhost.clone_from(vhost);
-    }
-    Ok(endpoints)
-}
-
 /// The file of the system's running demo.
 fn running_demo(system: &str) -> Result<PathBuf> {
     let program = std::env::current_exe().context("cannot find this program")?;
@@ -114,8 +70,8 @@ fn running_demo(system: &str) -> Result<PathBuf> {
     let files: Vec<PathBuf> = runs.collect();
     match &files[..] {
         [] => bail!(
-            "no demo of {system} is running: start one (`demo`), or name the endpoints of another system \
-             (`audit --help`)"
+            "no demo of {system} is running: start one (`demo`), or name the file with the endpoints of another system \
+             (`audit --endpoints`)"
         ),
         [file] => Ok(file.clone()),
         files => {
