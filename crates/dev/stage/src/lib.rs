@@ -15,7 +15,6 @@ mod proxy;
 mod random;
 mod servers;
 mod stage;
-mod tls;
 mod url;
 mod wait;
 
@@ -32,8 +31,8 @@ pub use processes::{
 pub use proxy::{Link, Proxy};
 pub use reqwest::Method;
 pub use servers::{
-    Options, Postgres, RabbitMq, ServerVersion, Servers, WebBrowser, left_out, program, python,
+    Options, Postgres, RabbitMq, ServerVersion, Servers, TlsIdentity, WebBrowser, left_out, program,
+    python,
 };
 pub use stage::{Stage, StageSetting, failed, variables, write_exports, write_private};
-pub use tls::{Authority, TlsIdentity};
 pub use wait::wait_until;

@@ -28,7 +28,7 @@ mod version;
 
 pub use browser::WebBrowser;
 pub use find::program;
-pub use options::Options;
+pub use options::{Options, TlsIdentity};
 pub use pair::Servers;
 pub use postgres::Postgres;
 pub use programs::{left_out, python};
