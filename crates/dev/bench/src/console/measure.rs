@@ -78,7 +78,7 @@ pub async fn measure(
 
 /// Measures how fast a reader and a console follow the same entries.
 async fn follow(stage: &BenchStage, env: &TestEnv, events: usize) -> Result<FollowRates> {
-    let mut publisher = JournalPublisher::connect(env).await?;
+    let publisher = JournalPublisher::new(env)?;
     let sagas: Vec<_> = (0..events / EACH).map(|_| publisher.id()).collect();
     for some in sagas.chunks(500) {
         let messages: Vec<_> = (0..EACH)
@@ -148,7 +148,7 @@ async fn caught_up(stage: &BenchStage, env: &TestEnv) -> Result<ConsoleProcess> 
 async fn measure_causes(stage: &BenchStage, env: &TestEnv, sagas: usize) -> Result<HungFigures> {
     let console = caught_up(stage, env).await?;
     let client = console.client().await?;
-    let mut publisher = JournalPublisher::connect(env).await?;
+    let publisher = JournalPublisher::new(env)?;
     for begin in (0..sagas).step_by(500) {
         let mut messages = Vec::new();
         for number in begin..sagas.min(begin + 500) {
@@ -189,9 +189,9 @@ async fn live(
     let ConsoleExtent { rate, seconds, .. } = extent;
     let Some(browser) = WebBrowser::start().await? else { return Ok(None) };
     let console = caught_up(stage, env).await?;
-    let mut publisher = JournalPublisher::connect(env).await?;
+    let publisher = JournalPublisher::new(env)?;
     let time = Duration::from_secs(seconds);
-    let mut used = async || -> Result<f64> {
+    let used = async || -> Result<f64> {
         let (begun, before) = (Instant::now(), console.cpu()?);
         publisher.at_rate(rate, time).await?;
         Ok((console.cpu()? - before) / begun.elapsed().as_secs_f64() / 1_000.0)

@@ -49,7 +49,7 @@ pub(crate) async fn copies(scene: &Scene<'_>, dice: &mut Dice) -> Result<Option<
         })
         .collect();
     let count = copies.len();
-    publish_all(&broker(run)?, "chaos", &copies).await?;
+    publish_all(broker(run)?, "chaos", copies).await?;
     Ok((count > 0).then(|| format!("{count} events")))
 }
 
@@ -57,8 +57,7 @@ pub(crate) async fn copies(scene: &Scene<'_>, dice: &mut Dice) -> Result<Option<
 /// empty.
 pub(crate) async fn reorder(run: &LongRun, dice: &mut Dice) -> Result<Option<String>> {
     let service = random_service(run, dice)?;
-    let broker = broker(run)?;
-    let session = broker.connect("chaos").await?;
+    let session = broker(run)?.connect("chaos").await?;
     let prefetch = u16::try_from(SOME).unwrap_or(u16::MAX);
     let mut deliveries = session.consume(service, "chaos reorder", prefetch).await?;
     let mut taken: Vec<Delivery> = Vec::new();
@@ -83,7 +82,7 @@ pub(crate) async fn reorder(run: &LongRun, dice: &mut Dice) -> Result<Option<Str
             body: delivery.body.clone().into(),
         })
         .collect();
-    publish_all(&broker, "chaos", &again).await?;
+    publish_all(broker(run)?, "chaos", again).await?;
     for delivery in &taken {
         session.ack(delivery.tag, false).await?;
     }
