@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::say::{print, say};
-use crate::{cargo, packages, systems};
+use crate::{cargo, systems};
 
 /// A part of the check.
 struct CheckPart {
@@ -24,12 +24,10 @@ enum PartRunner {
     Docs(&'static str),
     /// By this command of the pages.
     Pages(&'static str),
-    /// By a function of this program.
-    Here(fn() -> Result<ExitCode>),
 }
 
 /// From cheap to dear.
-const PARTS: [CheckPart; 7] = [
+const PARTS: [CheckPart; 6] = [
     CheckPart { name: "format", command: "cargo fmt --all --check", how: PartRunner::Cargo },
     CheckPart {
         name: "generated",
@@ -40,11 +38,6 @@ const PARTS: [CheckPart; 7] = [
         name: "links",
         command: "cargo xtask site --check",
         how: PartRunner::Pages("site"),
-    },
-    CheckPart {
-        name: "packages",
-        command: "cargo xtask packages",
-        how: PartRunner::Here(packages::run),
     },
     CheckPart {
         name: "lints",
@@ -98,10 +91,8 @@ pub(crate) fn run() -> Result<ExitCode> {
 impl CheckPart {
     /// Runs the part, and returns whether it passed.
     fn run(&self) -> Result<bool> {
-        match self.how {
-            PartRunner::Here(check) => return Ok(check()? == ExitCode::SUCCESS),
-            PartRunner::Pages(command) => return systems::run_pages(command, &["--check"]),
-            PartRunner::Cargo | PartRunner::Docs(_) => {}
+        if let PartRunner::Pages(command) = self.how {
+            return systems::run_pages(command, &["--check"]);
         }
         let (_, args) =
             self.command.split_once("cargo ").context("the command is none of cargo")?;

@@ -3,7 +3,6 @@
 mod bench;
 mod cargo;
 mod check;
-mod packages;
 mod say;
 mod systems;
 mod test;
@@ -66,11 +65,8 @@ enum Command {
         #[arg(long)]
         long: bool,
     },
-    /// Check all that has to be in order besides the tests: format, generated files, packages, lints, features and
-    /// docs.
+    /// Check all that has to be in order besides the tests: format, generated files, links, lints, features and docs.
     Check,
-    /// Check that the crates that others can depend on can be published.
-    Packages,
 }
 
 fn main() -> ExitCode {
@@ -87,7 +83,6 @@ fn run(Args { system, command }: Args) -> Result<ExitCode> {
         Command::Site(passed) => return systems::become_pages("site", &passed.args),
         Command::Test { long } => return test::run(long),
         Command::Check => return check::run(),
-        Command::Packages => return packages::run(),
         Command::Demo(passed) => ("demo", passed),
         Command::Audit(passed) => ("audit", passed),
         Command::Chaos(passed) => ("chaos", passed),

@@ -12,15 +12,12 @@ use ballet_amqp::{
 };
 use ballet_stage::TestEnv;
 use futures_util::future::try_join_all;
-use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
 /// The most messages that are unconfirmed at a time.
 const PORTION: usize = 1_000;
 /// The time that a confirm may take.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The portions in a second of publishing at a rate.
-const TICKS: u32 = 50;
 
 pub(super) const OPENED: &str = "a.opened.v1";
 
@@ -94,21 +91,6 @@ impl JournalPublisher {
         for portion in messages.chunks(PORTION) {
             let all = portion.iter().map(|one| self.publisher.publish_now(one.clone(), PATIENCE));
             try_join_all(all).await?;
-        }
-        Ok(())
-    }
-
-    /// Publishes `rate` events a second for this time.
-    pub(super) async fn at_rate(&self, rate: u32, time: Duration) -> Result<()> {
-        let begun = Instant::now();
-        let tick = Duration::from_secs(1) / TICKS;
-        let mut next = begun;
-        while begun.elapsed() < time {
-            let sagas = (0..rate / TICKS).map(|_| self.id());
-            let events: Vec<Publish> = sagas.map(|saga| self.event(OPENED, saga)).collect();
-            self.publish(&events).await?;
-            next += tick;
-            sleep_until(next).await;
         }
         Ok(())
     }

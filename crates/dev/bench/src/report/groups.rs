@@ -21,8 +21,7 @@ pub enum Group {
     Refused,
     /// A reader of telemetry beside a bare lapin loop, and 5,000 messages a second that two services read.
     Telemetry,
-    /// The operators' console: what following costs the services, how soon its pages answer, and what an open page
-    /// costs.
+    /// The operators' console: what following costs the services, and how soon its pages answer.
     Console,
     /// The gateway beside nginx, and orders through it at 40 a second.
     Gateway,
