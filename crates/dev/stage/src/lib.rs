@@ -31,8 +31,7 @@ pub use processes::{
 pub use proxy::{Link, Proxy};
 pub use reqwest::Method;
 pub use servers::{
-    Options, Postgres, RabbitMq, ServerVersion, Servers, TlsIdentity, WebBrowser, left_out, program,
-    python,
+    Options, Postgres, RabbitMq, ServerVersion, Servers, TlsIdentity, left_out, program, python,
 };
 pub use stage::{Stage, StageSetting, failed, variables, write_exports, write_private};
 pub use wait::wait_until;

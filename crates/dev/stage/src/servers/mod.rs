@@ -1,7 +1,6 @@
 //! RabbitMQ and Postgres: named by the environment, or brought up for us alone.
 
 mod backend;
-mod browser;
 pub(crate) mod definitions;
 mod docker;
 mod find;
@@ -26,7 +25,6 @@ mod source;
 mod user;
 mod version;
 
-pub use browser::WebBrowser;
 pub use find::program;
 pub use options::{Options, TlsIdentity};
 pub use pair::Servers;

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use ballet_console::{Console, Role};
 use ballet_ops::words::grouped;
-use ballet_stage::{WebBrowser, left_out, wait_until};
+use ballet_stage::{left_out, wait_until};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 use crate::test_console::{PLACED, RESERVED, RunningConsole, SOON, TestConsole};
+use crate::web_browser::WebBrowser;
 
 const ACCESSIBLE: &str = include_str!("accessible.js");
 /// The widths of a phone, a desktop and a large screen.
@@ -50,7 +51,7 @@ impl BrowserPerson {
             match self.browser.click(selector).await {
                 Ok(()) => Ok(Some(())),
                 // The page has just been updated.
-                Err(error) if error.to_string().contains("stale element") => Err(error.to_string()),
+                Err(error) if error.contains("stale element") => Err(error),
                 Err(error) => panic!("{selector}: {error}"),
             }
         });
@@ -117,7 +118,7 @@ impl BrowserPerson {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
-    let Some(browser) = WebBrowser::start().await.expect("a browser") else {
+    let Some(browser) = WebBrowser::start().await else {
         return left_out("chromedriver");
     };
     let world = TestConsole::new("console_day").await;
@@ -261,7 +262,7 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_phone_numbers_come_first_texts_are_whole_and_what_scrolls_says_so() {
-    let Some(browser) = WebBrowser::start().await.expect("a browser") else {
+    let Some(browser) = WebBrowser::start().await else {
         return left_out("chromedriver");
     };
     let world = TestConsole::new("console_phone").await;
@@ -320,7 +321,7 @@ const CAUSES: [&str; 5] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_who_has_never_seen_it_finds_what_a_thousand_wait_for_and_mends_them_within_a_minute()
  {
-    let Some(browser) = WebBrowser::start().await.expect("a browser") else {
+    let Some(browser) = WebBrowser::start().await else {
         return left_out("chromedriver");
     };
     let world = TestConsole::new("console_many").await;

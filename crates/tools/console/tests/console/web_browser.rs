@@ -4,13 +4,9 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use reqwest::{Client, Method};
+use ballet_stage::{Child, Children, Method, program, wait_until};
+use reqwest::Client;
 use serde_json::{Value, json};
-
-use crate::error::{Error, machine};
-use crate::processes::children::{Child, Children};
-use crate::servers::find;
-use crate::wait::wait_until;
 
 const LONGEST_START: Duration = Duration::from_secs(60);
 /// The key of an element in the answers of the protocol.
@@ -18,7 +14,7 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// A headless browser. It ends with this value.
 #[derive(Debug)]
-pub struct WebBrowser {
+pub(crate) struct WebBrowser {
     _driver: Child,
     client: Client,
     at: String,
@@ -26,44 +22,42 @@ pub struct WebBrowser {
 
 impl WebBrowser {
     /// Starts a browser. `None` if there is no `chromedriver` on the `PATH`.
-    ///
-    /// # Errors
-    ///
-    /// If it does not start.
-    pub async fn start() -> Result<Option<Self>, Error> {
-        let Some(program) = find::program("chromedriver") else { return Ok(None) };
+    pub(crate) async fn start() -> Option<Self> {
+        let program = program("chromedriver")?;
         let free = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr());
-        let port = free.map_err(machine("find a free port"))?.port();
-        let driver = Children::new()?
-            .start(&program, &[format!("--port={port}")], |command| {
-                command.stdout(Stdio::null()).stderr(Stdio::null());
-            })
-            .await?;
+        let port = free.expect("a free port").port();
+        let children = Children::new().expect("a watchdog");
+        let driver = children.start(&program, &[format!("--port={port}")], |command| {
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+        });
+        let driver = driver.await.expect("a driver");
         let (client, at) = (Client::new(), format!("http://127.0.0.1:{port}"));
         let ready = wait_until("the driver of Chromium", LONGEST_START, || async {
             let answer = client.get(format!("{at}/status")).send().await;
             answer.map(|_| Some(())).map_err(|error| error.to_string())
         });
-        ready.await.map_err(|expired| failed("start", expired.to_string()))?;
-        let mut arguments =
-            vec!["--headless=new", "--disable-gpu", "--hide-scrollbars", "--disable-dev-shm-usage"];
-        if rustix::process::getuid().is_root() {
-            // Chromium refuses to sandbox for root. The pages are ours.
-            arguments.push("--no-sandbox");
-        }
+        ready.await.expect("the driver answers");
+        // Chromium refuses to sandbox for root. The pages are ours.
+        let arguments = [
+            "--headless=new",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            "--disable-dev-shm-usage",
+            "--no-sandbox",
+        ];
         let wanted = json!({ "capabilities": { "alwaysMatch": {
             "goog:chromeOptions": { "args": arguments },
             "goog:loggingPrefs": { "browser": "ALL" },
         } } });
         let mut browser = Self { _driver: driver, client, at };
-        let session = browser.ask(Method::POST, "/session", wanted).await?;
+        let session = browser.ask(Method::POST, "/session", wanted).await.expect("a session");
         let id = session["sessionId"].as_str().unwrap_or_default();
         browser.at = format!("{}/session/{id}", browser.at);
-        Ok(Some(browser))
+        Some(browser)
     }
 
     /// Asks the driver.
-    async fn ask(&self, method: Method, path: &str, body: Value) -> Result<Value, Error> {
+    async fn ask(&self, method: Method, path: &str, body: Value) -> Result<Value, String> {
         let request = self.client.request(method.clone(), format!("{}{path}", self.at));
         let request = if method == Method::POST { request.json(&body) } else { request };
         let answer = request.send().await.map_err(|error| failed(path, error.to_string()))?;
@@ -77,11 +71,11 @@ impl WebBrowser {
     }
 
     /// Opens an address.
-    pub async fn open(&self, url: &str) -> Result<(), Error> {
+    pub(crate) async fn open(&self, url: &str) -> Result<(), String> {
         self.ask(Method::POST, "/url", json!({ "url": url })).await.map(drop)
     }
 
-    async fn find(&self, selector: &str) -> Result<String, Error> {
+    async fn find(&self, selector: &str) -> Result<String, String> {
         let by = json!({ "using": "css selector", "value": selector });
         let found = self.ask(Method::POST, "/element", by).await?;
         Ok(found[ELEMENT].as_str().unwrap_or_default().to_owned())
@@ -92,7 +86,7 @@ impl WebBrowser {
     /// # Errors
     ///
     /// If there is no such element, or it cannot be clicked on.
-    pub async fn click(&self, selector: &str) -> Result<(), Error> {
+    pub(crate) async fn click(&self, selector: &str) -> Result<(), String> {
         let element = self.find(selector).await?;
         self.ask(Method::POST, &format!("/element/{element}/click"), json!({})).await.map(drop)
     }
@@ -102,7 +96,7 @@ impl WebBrowser {
     /// # Errors
     ///
     /// If there is no such element, or nothing can be typed there.
-    pub async fn fill(&self, selector: &str, text: &str) -> Result<(), Error> {
+    pub(crate) async fn fill(&self, selector: &str, text: &str) -> Result<(), String> {
         let element = self.find(selector).await?;
         self.ask(Method::POST, &format!("/element/{element}/clear"), json!({})).await?;
         let text = json!({ "text": text });
@@ -110,26 +104,26 @@ impl WebBrowser {
     }
 
     /// Runs a script, and returns its result. The driver runs it, so the page's own policy does not matter.
-    pub async fn run(&self, script: &str) -> Result<Value, Error> {
+    pub(crate) async fn run(&self, script: &str) -> Result<Value, String> {
         let body = json!({ "script": script, "args": [] });
         self.ask(Method::POST, "/execute/sync", body).await
     }
 
     /// Returns the text that a person sees.
-    pub async fn text(&self) -> Result<String, Error> {
+    pub(crate) async fn text(&self) -> Result<String, String> {
         let text = self.run("return document.body.innerText").await?;
         Ok(text.as_str().unwrap_or_default().to_owned())
     }
 
     /// Returns the messages on the browser's console since the last call: errors, and refusals by the page's policy.
-    pub async fn complaints(&self) -> Result<Vec<String>, Error> {
+    pub(crate) async fn complaints(&self) -> Result<Vec<String>, String> {
         let log = self.ask(Method::POST, "/se/log", json!({ "type": "browser" })).await?;
         let entries = log.as_array().into_iter().flatten();
         Ok(entries.filter_map(|entry| entry["message"].as_str().map(str::to_owned)).collect())
     }
 
     /// Sets the size of the page, and its colour scheme.
-    pub async fn look(&self, width: u16, height: u16, dark: bool) -> Result<(), Error> {
+    pub(crate) async fn look(&self, width: u16, height: u16, dark: bool) -> Result<(), String> {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500 });
         self.tool("Emulation.setDeviceMetricsOverride", size).await?;
         let scheme = if dark { "dark" } else { "light" };
@@ -142,33 +136,28 @@ impl WebBrowser {
     }
 
     /// Takes a picture of the whole page, as PNG in base64.
-    pub async fn picture(&self) -> Result<String, Error> {
+    pub(crate) async fn picture(&self) -> Result<String, String> {
         let how = json!({ "format": "png", "captureBeyondViewport": true });
         let picture = self.tool("Page.captureScreenshot", how).await?;
         Ok(picture["data"].as_str().unwrap_or_default().to_owned())
     }
 
     /// Returns the accessibility tree, as a screen reader gets it.
-    pub async fn for_screen_readers(&self) -> Result<Value, Error> {
+    pub(crate) async fn for_screen_readers(&self) -> Result<Value, String> {
         Ok(self.tool("Accessibility.getFullAXTree", json!({})).await?["nodes"].clone())
     }
 
-    async fn tool(&self, name: &str, parameters: Value) -> Result<Value, Error> {
+    async fn tool(&self, name: &str, parameters: Value) -> Result<Value, String> {
         let body = json!({ "cmd": name, "params": parameters });
         self.ask(Method::POST, "/goog/cdp/execute", body).await
     }
 
     /// Ends the session in order.
-    pub async fn close(self) -> Result<(), Error> {
+    pub(crate) async fn close(self) -> Result<(), String> {
         self.ask(Method::DELETE, "", Value::Null).await.map(drop)
     }
 }
 
-fn failed(what: &str, cause: String) -> Error {
-    Error::Server {
-        what: format!("have the browser do {what}"),
-        place: "chromedriver".to_owned(),
-        cause,
-        advice: "are chromium and chromedriver of one version?",
-    }
+fn failed(what: &str, cause: String) -> String {
+    format!("the browser did not do {what}: {cause}; are chromium and chromedriver of one version?")
 }
