@@ -43,7 +43,6 @@ pub use processes::program::ServiceProgram;
 pub use running::run_dir::run_dir;
 pub use scene::{
     client::{SiteClient, id, unless_away},
-    journal::Witness,
     site::Site,
 };
 pub use system::trial::{Audit, OverdueDeadline, Sandbox, Trial};

@@ -3,7 +3,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
@@ -65,7 +65,7 @@ fn become_program(
     Err(program(&example(name)?, command).args(args).exec()).context("cannot run the program")
 }
 
-fn program(file: &PathBuf, command: &str) -> Command {
+fn program(file: &Path, command: &str) -> Command {
     let mut program = Command::new(file);
     program.arg(command).current_dir(cargo::root());
     program

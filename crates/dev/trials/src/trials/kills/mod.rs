@@ -64,7 +64,7 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
     };
     let keeps_logs = |killed: Option<&Result<()>>| !matches!(killed, Some(Ok(())));
     let killed = play_in_environment(&subject.system, plan, keeps_logs, async |run| {
-        all(subject, run, args).await
+        Box::pin(all(subject, run, args)).await
     });
     Ok(killed.await?.map_or(ExitCode::from(130), |()| ExitCode::SUCCESS))
 }
