@@ -29,6 +29,7 @@ const CAUSES: [&str; 5] = [
     "no rate",
     "the books are shut",
 ];
+
 /// The extent of the measurement.
 #[derive(Debug, Clone, Copy)]
 pub struct ConsoleExtent {
