@@ -34,11 +34,7 @@ impl SystemName {
 
 /// Replaces this process with a trial of a system; a first argument that names one takes precedence. Returns only with
 /// an error.
-pub(crate) fn become_trial(
-    system: SystemName,
-    trial: &str,
-    args: &[OsString],
-) -> Result<ExitCode> {
+pub(crate) fn become_trial(system: SystemName, trial: &str, args: &[OsString]) -> Result<ExitCode> {
     let first = args.first().and_then(|first| first.to_str());
     let named = first.and_then(|first| SystemName::from_str(first, false).ok());
     let args = if named.is_some() { &args[1..] } else { args };
@@ -56,11 +52,7 @@ pub(crate) fn run_pages(command: &str, args: &[&str]) -> Result<bool> {
     Ok(program.args(args).status().context("cannot run the program")?.success())
 }
 
-fn become_program(
-    name: &str,
-    command: &str,
-    args: &[impl AsRef<OsStr>],
-) -> Result<ExitCode> {
+fn become_program(name: &str, command: &str, args: &[impl AsRef<OsStr>]) -> Result<ExitCode> {
     // Replacing this process lets signals reach the program, and its exit code become ours.
     Err(program(&example(name)?, command).args(args).exec()).context("cannot run the program")
 }

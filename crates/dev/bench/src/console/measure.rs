@@ -105,7 +105,10 @@ async fn follow(stage: &BenchStage, env: &TestEnv, events: usize) -> Result<(Fol
         }
         if next >= all {
             let followed = rate(all - first, since.elapsed());
-            return Ok((FollowRates { bare: rate(all, bare), console: followed }, console.memory()?));
+            return Ok((
+                FollowRates { bare: rate(all, bare), console: followed },
+                console.memory()?,
+            ));
         }
         ensure!(begun.elapsed() < PATIENCE, "the console has read {next} of {all} entries");
         sleep(LOOK_EVERY).await;

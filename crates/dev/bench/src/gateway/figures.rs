@@ -96,16 +96,8 @@ fn ratio(of: &[f64], to: Option<&[f64]>) -> String {
 impl fmt::Display for ProxyComparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let header = [
-            "",
-            "peak/s",
-            "of nginx",
-            "CPU us",
-            "of nginx",
-            "p50 ms",
-            "of nginx",
-            "p99 ms",
-            "of nginx",
-            "MB",
+            "", "peak/s", "of nginx", "CPU us", "of nginx", "p50 ms", "of nginx", "p99 ms",
+            "of nginx", "MB",
         ];
         let mut table = Table::new(header).right(1..=9);
         let nginx = self.row(ProxyKind::Nginx);

@@ -178,7 +178,8 @@ async fn t161_an_expired_certificate_and_a_missing_one_of_ours_are_told() {
     drop((world, servers));
 
     let asking = Options::fast().tls(&authority.identity(&["localhost"]));
-    let Some((world, servers)) = self::world("asking", asking.client_authority(authority.certificate())).await
+    let Some((world, servers)) =
+        self::world("asking", asking.client_authority(authority.certificate())).await
     else {
         return;
     };

@@ -221,7 +221,9 @@ impl Gateway {
             let entry = entries.find(|entry: &Value| entry["message"] == "listening");
             if entry.is_none() && self.child().ended().is_some() {
                 let log = log.display();
-                return Ok(Some(Err(anyhow!("the gateway does not start; its log is {log}\n{text}"))));
+                return Ok(Some(Err(anyhow!(
+                    "the gateway does not start; its log is {log}\n{text}"
+                ))));
             }
             anyhow::Ok(entry.map(Ok))
         });

@@ -35,7 +35,9 @@ impl Producers {
             let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             match all.get(producer) {
                 Some(publisher) => publisher.clone(),
-                None => all.entry(producer).or_insert(start(RabbitMq::new(amqp_url)?, producer)).clone(),
+                None => {
+                    all.entry(producer).or_insert(start(RabbitMq::new(amqp_url)?, producer)).clone()
+                }
             }
         };
         Ok(publisher.publish_now(message, AS_LONG_AS_IT_TAKES).await?)

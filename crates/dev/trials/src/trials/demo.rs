@@ -52,7 +52,8 @@ pub(crate) struct Args {
 /// Shows a system at work.
 pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode> {
     let signed = subject.tried.front().is_some();
-    let plan = RunPlan { signed, has_console: true, ..RunPlan::new("demo", subject.tried.env(false)) };
+    let plan =
+        RunPlan { signed, has_console: true, ..RunPlan::new("demo", subject.tried.env(false)) };
     let keeps_logs = |played: Option<&Result<bool>>| {
         args.keep || played.is_some_and(|played| !matches!(played, Ok(true)))
     };
@@ -169,8 +170,7 @@ async fn print_addresses(scene: &Scene<'_>) -> Result<DemoShell> {
     if let Some(name) = services.first() {
         ui::print(&format!("  pkill -9 -P $DEMO -x {name}"));
     }
-    for command in
-        ["audit", "sagas list", "sagas stuck", "dlq groups", "topology check", "console"]
+    for command in ["audit", "sagas list", "sagas stuck", "dlq groups", "topology check", "console"]
     {
         ui::print(&format!("  cargo ballet {command}"));
     }

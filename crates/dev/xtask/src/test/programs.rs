@@ -83,7 +83,8 @@ pub(crate) fn build() -> Result<Option<BuiltPrograms>> {
         message["target"]["name"] == SERVERS && message["profile"]["test"] == false
     };
     let servers = messages.iter().find(is_servers).and_then(|of| of["executable"].as_str());
-    let servers = servers.map(PathBuf::from).with_context(|| format!("cargo built no {SERVERS}"))?;
+    let servers =
+        servers.map(PathBuf::from).with_context(|| format!("cargo built no {SERVERS}"))?;
     let mut programs: Vec<TestProgram> = messages.iter().filter_map(program).collect();
     programs.push(documentation());
     // Fails for a name that no longer exists: that program would not start first, and nobody would notice.

@@ -30,9 +30,10 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
     let keeps_logs = |played: Option<&Result<ChaosReport>>| {
         args.keep || !played.is_some_and(|played| played.as_ref().is_ok_and(|report| report.held))
     };
-    let played = play_in_environment(&subject.system, plan(subject, args), keeps_logs, async |run| {
-        run.kept(Box::pin(storm::run(subject, args, seed, run))).await
-    });
+    let played =
+        play_in_environment(&subject.system, plan(subject, args), keeps_logs, async |run| {
+            run.kept(Box::pin(storm::run(subject, args, seed, run))).await
+        });
     let Some(report) = played.await? else { return Ok(ExitCode::from(130)) };
     if args.json {
         ui::raw(&serde_json::to_string_pretty(&report).context("cannot write the report")?);

@@ -103,7 +103,8 @@ async fn try_operations(
         all.push((operation.name, outages.try_until_expected(operation, stopped).await?));
     }
     for operation in operations.iter().filter(|operation| operation.once) {
-        let (attempt, expected) = (operation.attempt().await?, outages.expected(operation, stopped));
+        let (attempt, expected) =
+            (operation.attempt().await?, outages.expected(operation, stopped));
         let (name, seen) = (operation.name, attempt.seen);
         ensure!(seen == expected, "{name}: expected {expected:?}, but saw {seen:?}");
         all.push((name, seen));

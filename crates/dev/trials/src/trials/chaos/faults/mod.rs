@@ -130,7 +130,8 @@ impl Faults<'_> {
     /// Deletes a service's queue and creates it again. The messages in a deleted queue are lost, so this is done only
     /// when nothing moves.
     async fn queue(&mut self) -> Result<String> {
-        let (management, vhost) = (self.scene.run.stage.env.management(), self.scene.run.stage.env.vhost());
+        let (management, vhost) =
+            (self.scene.run.stage.env.management(), self.scene.run.stage.env.vhost());
         let service = random_service(self.scene.run, &mut self.dice)?;
         let path = ["definitions", vhost];
         let definitions = management.call(Method::GET, &path, None).await?;
