@@ -1,6 +1,7 @@
 //! A browser for the tests of pages: Chromium with its driver. This speaks the WebDriver protocol,
 //! JSON over HTTP, itself: the crates for it bring a licence that we do not accept, or a second HTTP client.
 
+use std::fmt::Display;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -60,12 +61,11 @@ impl WebBrowser {
     async fn ask(&self, method: Method, path: &str, body: Value) -> Result<Value, String> {
         let request = self.client.request(method.clone(), format!("{}{path}", self.at));
         let request = if method == Method::POST { request.json(&body) } else { request };
-        let answer = request.send().await.map_err(|error| failed(path, error.to_string()))?;
-        let answer =
-            answer.json::<Value>().await.map_err(|error| failed(path, error.to_string()))?;
+        let answer = request.send().await.map_err(|error| failed(path, &error))?;
+        let answer = answer.json::<Value>().await.map_err(|error| failed(path, &error))?;
         let value = &answer["value"];
         match value["error"].as_str() {
-            Some(error) => Err(failed(path, format!("{error}: {}", value["message"]))),
+            Some(error) => Err(failed(path, &format!("{error}: {}", value["message"]))),
             None => Ok(value.clone()),
         }
     }
@@ -158,6 +158,6 @@ impl WebBrowser {
     }
 }
 
-fn failed(what: &str, cause: String) -> String {
+fn failed(what: &str, cause: &dyn Display) -> String {
     format!("the browser did not do {what}: {cause}; are chromium and chromedriver of one version?")
 }
