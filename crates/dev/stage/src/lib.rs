@@ -17,7 +17,6 @@ mod random;
 mod selector;
 mod servers;
 mod stage;
-mod tls;
 mod url;
 mod wait;
 
@@ -35,8 +34,7 @@ pub use proxy::{Link, Proxy};
 pub use reqwest::Method;
 pub use selector::{Sample, Selector, samples};
 pub use servers::{
-    Options, Postgres, RabbitMq, ServerVersion, Servers, WebBrowser, left_out, program, python,
+    Options, Postgres, RabbitMq, ServerVersion, Servers, TlsIdentity, left_out, program, python,
 };
 pub use stage::{Stage, StageSetting, failed, variables, write_exports, write_private};
-pub use tls::{Authority, TlsIdentity};
 pub use wait::wait_until;

@@ -18,20 +18,14 @@ use crate::trials::{audit, chaos, degradation, demo, kills};
 #[derive(Debug, Parser)]
 struct Args {
     #[command(subcommand)]
-    command: ProgramCommand,
-}
-
-#[derive(Debug, Subcommand)]
-enum ProgramCommand {
-    /// Show the system at work: customers of all kinds, and how it ends for them.
-    Demo(demo::Args),
-    #[command(flatten)]
-    Any(Command),
+    command: Command,
 }
 
 /// The trials of a system.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+enum Command {
+    /// Show the system at work: customers of all kinds, and how it ends for them.
+    Demo(demo::Args),
     /// Check the invariants of a running system over all its services, databases and queues.
     Audit(audit::Args),
     /// Kill, stop and disconnect everything while customers come, and check that nothing is lost.
@@ -45,47 +39,37 @@ pub enum Command {
 /// The program of a system: in a trial's process it runs one of the services, otherwise the command.
 pub fn main(trial: impl Trial) -> ExitCode {
     let subject = Subject::new(trial);
-    if let Some(ended) = served(&subject) {
-        return ended;
+    if let Ok(service) = std::env::var(SERVICE) {
+        return serve(&subject, &service);
     }
     let Args { command } = Args::parse();
-    let done = tokio::runtime::Runtime::new().map_err(Into::into).and_then(|runtime| {
-        runtime.block_on(async {
-            match &command {
-                ProgramCommand::Demo(args) => Box::pin(demo::run(&subject, args)).await,
-                ProgramCommand::Any(command) => run(&subject, command).await,
-            }
-        })
-    });
+    let done = tokio::runtime::Runtime::new()
+        .map_err(Into::into)
+        .and_then(|runtime| runtime.block_on(run(&subject, &command)));
     done.unwrap_or_else(|error| {
         ui::say(&format!("{} {error:#}", ui::bad("error:")));
         ExitCode::FAILURE
     })
 }
 
-/// Runs the service or the gateway that this process stands for in a trial. `None` outside a trial.
-#[must_use]
-pub fn served(subject: &Subject) -> Option<ExitCode> {
-    let service = std::env::var(SERVICE).ok()?;
+/// Runs the service or the gateway that this process stands for in a trial.
+fn serve(subject: &Subject, service: &str) -> ExitCode {
     // So that `pkill -x payments` finds the process. Without this file the process keeps its program's name.
-    std::fs::write("/proc/self/comm", &service).ok();
-    if let (GATEWAY, Some(front)) = (&*service, subject.tried.front()) {
-        return Some((front.main)());
+    std::fs::write("/proc/self/comm", service).ok();
+    if let (GATEWAY, Some(front)) = (service, subject.tried.front()) {
+        return (front.main)();
     }
-    let name = subject.system.name;
-    Some(subject.serve(&service, clock()).unwrap_or_else(|| {
+    subject.serve(service, clock()).unwrap_or_else(|| {
+        let name = subject.system.name;
         ui::say(&format!("{SERVICE} is {service}, but {name} has no such service"));
         ExitCode::FAILURE
-    }))
+    })
 }
 
-/// Runs a trial.
-///
-/// # Errors
-///
-/// If the trial cannot be run, or its report cannot be written. A broken rule is no error: the exit code reports it.
-pub async fn run(subject: &Arc<Subject>, command: &Command) -> Result<ExitCode> {
+/// Runs a trial. A broken rule is no error: the exit code reports it.
+async fn run(subject: &Arc<Subject>, command: &Command) -> Result<ExitCode> {
     let ended = match command {
+        Command::Demo(args) => Box::pin(demo::run(subject, args)).await,
         Command::Audit(args) => audit::run(subject, args).await,
         Command::Chaos(args) => Box::pin(chaos::run(subject, args)).await,
         Command::Degradation(args) => Box::pin(degradation::run(subject, args)).await,

@@ -24,7 +24,6 @@ mod command;
 mod customers;
 mod dice;
 mod load;
-mod oracle;
 mod processes;
 mod running;
 mod scene;
@@ -32,7 +31,7 @@ mod system;
 mod trials;
 
 pub use ballet_ops::audit::Report;
-pub use command::{Command, main, run, served};
+pub use command::main;
 pub use customers::begun_saga::{BegunSaga, End};
 pub use customers::case::Case;
 pub use customers::http::send_until_answered;
@@ -40,14 +39,10 @@ pub use customers::operation::{Attempt, ClientAnswer, Operation, judge, seen};
 pub use dice::Dice;
 pub use processes::endpoints::Endpoints;
 pub use processes::gateway::{ConfiguredProgram, Gateway, GatewaySetup, secret};
-pub use processes::program::{SERVICE, ServiceProgram};
+pub use processes::program::ServiceProgram;
 pub use running::run_dir::run_dir;
-pub use running::stop::Stop;
 pub use scene::{
     client::{SiteClient, id, unless_away},
-    journal::Witness,
     site::Site,
 };
-pub use system::subject::Subject;
 pub use system::trial::{Audit, OverdueDeadline, Sandbox, Trial};
-pub use trials::demo::{Args as DemoArgs, run as demo};

@@ -5,10 +5,9 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use ballet_terminal::ui;
 
-use crate::process::cargo;
-use crate::{generate, licences, packages, site};
+use crate::say::{print, say};
+use crate::{cargo, systems};
 
 /// A part of the check.
 struct CheckPart {
@@ -23,33 +22,22 @@ enum PartRunner {
     Cargo,
     /// By running the command with these flags for rustdoc, which stand before `cargo` in it.
     Docs(&'static str),
-    /// By a function of this program.
-    Here(fn() -> Result<ExitCode>),
+    /// By this command of the pages.
+    Pages(&'static str),
 }
 
 /// From cheap to dear.
-const PARTS: [CheckPart; 8] = [
+const PARTS: [CheckPart; 6] = [
     CheckPart { name: "format", command: "cargo fmt --all --check", how: PartRunner::Cargo },
-    // Advisories change without us: `cargo deny check advisories` asks for them, over the network.
-    CheckPart {
-        name: "licences",
-        command: "cargo xtask licences",
-        how: PartRunner::Here(licences::run),
-    },
     CheckPart {
         name: "generated",
         command: "cargo xtask generate --check",
-        how: PartRunner::Here(|| generate::run(true)),
+        how: PartRunner::Pages("generate"),
     },
     CheckPart {
         name: "links",
         command: "cargo xtask site --check",
-        how: PartRunner::Here(site::check),
-    },
-    CheckPart {
-        name: "packages",
-        command: "cargo xtask packages",
-        how: PartRunner::Here(packages::run),
+        how: PartRunner::Pages("site"),
     },
     CheckPart {
         name: "lints",
@@ -74,37 +62,37 @@ const PARTS: [CheckPart; 8] = [
 pub(crate) fn run() -> Result<ExitCode> {
     let mut done = Vec::new();
     for part in &PARTS {
-        ui::print(&format!("\n{}", ui::bold(&format!("== {}: {}", part.name, part.command))));
+        print(&format!("\n== {}: {}", part.name, part.command));
         let begun = Instant::now();
         let fine = part.run().unwrap_or_else(|error| {
-            ui::say(&format!("{} {error:#}", ui::bad("error:")));
+            say(&format!("error: {error:#}"));
             false
         });
         let took = begun.elapsed();
-        let ended = if fine { ui::green("in order") } else { ui::red("failed") };
-        ui::print(&format!("== {}: {ended}, {}", part.name, seconds(took)));
+        let ended = if fine { "in order" } else { "failed" };
+        print(&format!("== {}: {ended}, {}", part.name, seconds(took)));
         done.push((part, fine, took));
     }
-    ui::print("");
+    print("");
     for (part, fine, took) in &done {
-        let mark = if *fine { ui::green("✓") } else { ui::red("✗") };
+        let mark = if *fine { "✓" } else { "✗" };
         let again = if *fine { "" } else { part.command };
-        ui::print(format!("{mark} {:<13}{:>9}  {again}", part.name, seconds(*took)).trim_end());
+        print(format!("{mark} {:<13}{:>9}  {again}", part.name, seconds(*took)).trim_end());
     }
     let failed = done.iter().filter(|(_, fine, _)| !fine).count();
     if failed > 0 {
-        ui::print(&format!("{failed} of {} parts failed", PARTS.len()));
+        print(&format!("{failed} of {} parts failed", PARTS.len()));
         return Ok(ExitCode::FAILURE);
     }
-    ui::print("all in order; `cargo xtask test` runs the tests");
+    print("all in order; `cargo xtask test` runs the tests");
     Ok(ExitCode::SUCCESS)
 }
 
 impl CheckPart {
     /// Runs the part, and returns whether it passed.
     fn run(&self) -> Result<bool> {
-        if let PartRunner::Here(check) = self.how {
-            return Ok(check()? == ExitCode::SUCCESS);
+        if let PartRunner::Pages(command) = self.how {
+            return systems::run_pages(command, &["--check"]);
         }
         let (_, args) =
             self.command.split_once("cargo ").context("the command is none of cargo")?;

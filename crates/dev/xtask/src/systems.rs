@@ -1,103 +1,71 @@
-//! The systems of the project, for the generated files and for the trials.
+//! The programs that know systems: the trials of each, and the pages that are made from all. Each is an example of its
+//! package, which is built with the features of all tests: then what tests have built serves here, too.
 
-use std::process::ExitCode;
-use std::sync::Arc;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
 
-use anyhow::Result;
-use ballet::core::{ServiceContract, System};
-use ballet_openapi::Document;
-use ballet_trials::{Subject, served as service_of};
+use anyhow::{Context, Result};
 use clap::ValueEnum;
 
-/// A system, by its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+use crate::cargo;
+
+/// The program of the generated files and of the site.
+const PAGES: &str = "pages";
+
+/// A system, by its name. The program of its trials has the same.
+#[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum SystemName {
     Shop,
     Streaming,
     Rides,
 }
 
-/// A system's description of itself.
-pub(crate) struct SystemDescription {
-    pub(crate) system: System,
-    pub(crate) contracts: Vec<ServiceContract>,
-    /// The requests and responses of its services' HTTP routes.
-    pub(crate) documents: Vec<(&'static str, Document)>,
-}
-
 impl SystemName {
-    pub(crate) const fn as_str(self) -> &'static str {
+    const fn as_str(self) -> &'static str {
         match self {
             Self::Shop => "shop",
             Self::Streaming => "streaming",
             Self::Rides => "rides",
         }
     }
-
-    /// Collects the declarations of its services.
-    pub(crate) fn describe(self) -> SystemDescription {
-        match self {
-            Self::Shop => SystemDescription {
-                system: shop::system(),
-                contracts: shop::contracts(),
-                documents: shop::documents(),
-            },
-            Self::Streaming => SystemDescription {
-                system: streaming::system(),
-                contracts: streaming::contracts(),
-                documents: streaming::documents(),
-            },
-            Self::Rides => SystemDescription {
-                system: rides::system(),
-                contracts: rides::contracts(),
-                documents: rides::documents(),
-            },
-        }
-    }
-
-    /// The system for trials.
-    pub(crate) fn subject(self) -> Arc<Subject> {
-        match self {
-            Self::Shop => shop::load::subject(),
-            Self::Streaming => streaming::subject(),
-            Self::Rides => rides::subject(),
-        }
-    }
-
-    /// The configuration of its gateway, as a path in the workspace.
-    pub(crate) fn gateway(self) -> String {
-        format!("crates/tools/gateway/{}.toml", self.as_str())
-    }
-
-    /// The broker's definitions, as a path in the workspace.
-    pub(crate) fn definitions(self) -> String {
-        match self {
-            Self::Shop => "broker/definitions.json".to_owned(),
-            Self::Streaming | Self::Rides => format!("broker/{}.json", self.as_str()),
-        }
-    }
 }
 
-/// Runs this process if it is part of a trial: a service, or a gateway. Service names are unique over all systems.
-pub(crate) fn served() -> Option<ExitCode> {
-    let service = std::env::var(ballet_trials::SERVICE).ok()?;
-    let subjects = SystemName::value_variants().iter().map(|name| name.subject());
-    let has = |subject: &Arc<Subject>| subject.services().contains(&&*service);
-    let subject = subjects.clone().find(has).or_else(|| subjects.clone().next())?;
-    service_of(&subject)
+/// Replaces this process with a trial of a system; a first argument that names one takes precedence. Returns only with
+/// an error.
+pub(crate) fn become_trial(system: SystemName, trial: &str, args: &[OsString]) -> Result<ExitCode> {
+    let first = args.first().and_then(|first| first.to_str());
+    let named = first.and_then(|first| SystemName::from_str(first, false).ok());
+    let args = if named.is_some() { &args[1..] } else { args };
+    become_program(named.unwrap_or(system).as_str(), trial, args)
 }
 
-/// The options of `demo`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct DemoArgs {
-    /// The system.
-    #[arg(value_enum, default_value_t = SystemName::Shop)]
-    system: SystemName,
-    #[command(flatten)]
-    options: ballet_trials::DemoArgs,
+/// Replaces this process with a command of the pages. Returns only with an error.
+pub(crate) fn become_pages(command: &str, args: &[OsString]) -> Result<ExitCode> {
+    become_program(PAGES, command, args)
 }
 
-/// Runs the demo of a system.
-pub(crate) async fn demo(args: &DemoArgs) -> Result<ExitCode> {
-    Box::pin(ballet_trials::demo(&args.system.subject(), &args.options)).await
+/// Runs a command of the pages. Returns whether it succeeded.
+pub(crate) fn run_pages(command: &str, args: &[&str]) -> Result<bool> {
+    let mut program = program(&example(PAGES)?, command);
+    Ok(program.args(args).status().context("cannot run the program")?.success())
+}
+
+fn become_program(name: &str, command: &str, args: &[impl AsRef<OsStr>]) -> Result<ExitCode> {
+    // Replacing this process lets signals reach the program, and its exit code become ours.
+    Err(program(&example(name)?, command).args(args).exec()).context("cannot run the program")
+}
+
+fn program(file: &Path, command: &str) -> Command {
+    let mut program = Command::new(file);
+    program.arg(command).current_dir(cargo::root());
+    program
+}
+
+/// Builds an example, with cargo's progress on the terminal.
+fn example(name: &str) -> Result<PathBuf> {
+    let args = ["build", "--workspace", "--example", name];
+    let mut built = cargo::build(&args.map(str::to_owned))?;
+    built.remove(name).with_context(|| format!("cargo built no {name}"))
 }

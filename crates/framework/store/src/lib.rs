@@ -19,4 +19,4 @@ pub use outbox::dead_events;
 pub use pending::{calls, deadlines, waiting};
 pub use schema::partitions;
 pub use trace::trace_context;
-pub use upkeep::{old_rows, process};
+pub use upkeep::process;

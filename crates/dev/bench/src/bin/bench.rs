@@ -225,21 +225,14 @@ async fn read_telemetry(args: &Args, stage: &BenchStage, before: f64) -> Result<
 /// Returns whether the targets were reached.
 async fn watch(args: &Args, stage: &BenchStage, before: f64) -> Result<bool> {
     let extent = match args.quick {
-        true => console::ConsoleExtent {
-            entries: 100_000,
-            times: 10,
-            followed: 60_000,
-            hung: 1_000,
-            rate: 500,
-            seconds: 5,
-        },
+        true => {
+            console::ConsoleExtent { entries: 100_000, times: 10, followed: 60_000, hung: 1_000 }
+        }
         false => console::ConsoleExtent {
             entries: 10_000_000,
             times: 100,
             followed: 300_000,
             hung: 10_000,
-            rate: 2_000,
-            seconds: 60,
         },
     };
     let entries = args.entries.unwrap_or(extent.entries);

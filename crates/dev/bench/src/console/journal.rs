@@ -3,38 +3,36 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use ballet::Clock;
 use ballet::core::topology::{DEAD, EVENTS};
 use ballet_amqp::{
-    AMQPValue, BasicProperties, Broker, Confirms, FieldTable, Publish, PublishOutcome, RabbitMq,
-    Session,
+    AMQPValue, BasicProperties, FieldTable, Publish, Publisher, PublisherHandle, PublisherSettings,
+    RabbitMq,
 };
 use ballet_stage::TestEnv;
-use futures_util::StreamExt as _;
-use tokio::time::{Instant, sleep_until};
+use futures_util::future::try_join_all;
 use uuid::Uuid;
 
 /// The most messages that are unconfirmed at a time.
 const PORTION: usize = 1_000;
-/// The portions in a second of publishing at a rate.
-const TICKS: u32 = 50;
+/// The time that a confirm may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) const OPENED: &str = "a.opened.v1";
 
 /// Publishes messages of a saga, with confirms.
 pub(super) struct JournalPublisher {
-    session: Arc<dyn Session>,
-    confirms: Confirms,
+    publisher: PublisherHandle,
     clock: Clock,
 }
 
 impl JournalPublisher {
-    pub(super) async fn connect(env: &TestEnv) -> Result<Self> {
-        let broker = RabbitMq::new(env.ops_amqp_url())?;
-        let session = broker.connect("bench console").await?;
-        let confirms = session.confirms().await?;
-        Ok(Self { session, confirms, clock: Clock::system() })
+    pub(super) fn new(env: &TestEnv) -> Result<Self> {
+        let broker = Arc::new(RabbitMq::new(env.ops_amqp_url())?);
+        let settings = PublisherSettings::new("bench", "console");
+        let publisher = Publisher::start(broker, settings, Arc::new(drop));
+        Ok(Self { publisher, clock: Clock::system() })
     }
 
     pub(super) fn id(&self) -> Uuid {
@@ -89,43 +87,15 @@ impl JournalPublisher {
     }
 
     /// Publishes these messages, and waits until the broker has confirmed them.
-    pub(super) async fn publish(&mut self, messages: &[Publish]) -> Result<()> {
+    pub(super) async fn publish(&self, messages: &[Publish]) -> Result<()> {
         for portion in messages.chunks(PORTION) {
-            for message in portion {
-                self.session.publish(message.clone())?;
-            }
-            let mut open = portion.len();
-            while open > 0 {
-                let Some(confirmed) = self.confirms.next().await else {
-                    bail!("the broker has closed the connection");
-                };
-                for one in confirmed? {
-                    if one.outcome != PublishOutcome::Ack {
-                        bail!("the broker does not take a message: {one:?}");
-                    }
-                    open -= 1;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Publishes `rate` events a second for this time.
-    pub(super) async fn at_rate(&mut self, rate: u32, time: Duration) -> Result<()> {
-        let begun = Instant::now();
-        let tick = Duration::from_secs(1) / TICKS;
-        let mut next = begun;
-        while begun.elapsed() < time {
-            let sagas = (0..rate / TICKS).map(|_| self.id());
-            let events: Vec<Publish> = sagas.map(|saga| self.event(OPENED, saga)).collect();
-            self.publish(&events).await?;
-            next += tick;
-            sleep_until(next).await;
+            let all = portion.iter().map(|one| self.publisher.publish_now(one.clone(), PATIENCE));
+            try_join_all(all).await?;
         }
         Ok(())
     }
 
     pub(super) async fn close(self) {
-        self.session.close().await;
+        self.publisher.stop(Duration::ZERO).await;
     }
 }

@@ -3,16 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use ballet::core::topology::REDRIVE;
 use ballet_amqp::{Broker, RabbitMq};
-use ballet_stage::{TestEnv, WebBrowser};
+use ballet_stage::TestEnv;
 use ballet_stream::{JournalItem, JournalReader, Start, end};
-use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 use tokio::time::sleep;
 
-use crate::console::figures::{ConsoleFigures, FollowRates, HungFigures, LivePage};
+use crate::console::figures::{ConsoleFigures, FollowRates, HungFigures};
 use crate::console::journal::{JournalPublisher, OPENED};
 use crate::console::pages;
 use crate::contestants::contestant::Contestant;
@@ -30,9 +29,6 @@ const CAUSES: [&str; 5] = [
     "no rate",
     "the books are shut",
 ];
-/// The script that makes the browser record its long tasks, over 50 ms.
-const OBSERVE: &str = "window.tasks = []; new PerformanceObserver(list => { for (const one of list.getEntries()) \
-     window.tasks.push(one.duration); }).observe({ type: 'longtask', buffered: true });";
 
 /// The extent of the measurement.
 #[derive(Debug, Clone, Copy)]
@@ -45,9 +41,6 @@ pub struct ConsoleExtent {
     pub followed: usize,
     /// The number of sagas that hang.
     pub hung: usize,
-    /// The events a second while a page is open, and the seconds of that.
-    pub rate: u32,
-    pub seconds: u64,
 }
 
 /// Measures everything. `say` is called with each task.
@@ -62,23 +55,22 @@ pub async fn measure(
 ) -> Result<ConsoleFigures> {
     let env = stage.env(Contestant::Ballet).await?;
     let measured = async {
-        let followed = follow(stage, &env, extent.followed).await?;
+        let (followed, memory) = follow(stage, &env, extent.followed).await?;
         say(&format!("console: {:.0} entries/s followed", followed.console));
         let hung = measure_causes(stage, &env, extent.hung).await?;
         say(&format!("console: what hangs is seen after {:.2} s", hung.seconds));
-        let live = live(stage, &env, extent).await?;
         let console = ConsoleProcess::start(stage, &env).await?;
         let pages = pages::measure(&console, extent.entries, extent.times, &say).await?;
-        Ok(ConsoleFigures { followed, entries: extent.entries, pages, hung, live })
+        Ok(ConsoleFigures { followed, entries: extent.entries, pages, hung, memory })
     };
     let measured = measured.await;
     env.close().await?;
     measured
 }
 
-/// Measures how fast a reader and a console follow the same entries.
-async fn follow(stage: &BenchStage, env: &TestEnv, events: usize) -> Result<FollowRates> {
-    let mut publisher = JournalPublisher::connect(env).await?;
+/// Measures how fast a reader and a console follow the same entries, and the console's peak memory.
+async fn follow(stage: &BenchStage, env: &TestEnv, events: usize) -> Result<(FollowRates, f64)> {
+    let publisher = JournalPublisher::new(env)?;
     let sagas: Vec<_> = (0..events / EACH).map(|_| publisher.id()).collect();
     for some in sagas.chunks(500) {
         let messages: Vec<_> = (0..EACH)
@@ -112,10 +104,11 @@ async fn follow(stage: &BenchStage, env: &TestEnv, events: usize) -> Result<Foll
             (since, first) = (Instant::now(), next);
         }
         if next >= all {
-            return Ok(FollowRates {
-                bare: rate(all, bare),
-                console: rate(all - first, since.elapsed()),
-            });
+            let followed = rate(all - first, since.elapsed());
+            return Ok((
+                FollowRates { bare: rate(all, bare), console: followed },
+                console.memory()?,
+            ));
         }
         ensure!(begun.elapsed() < PATIENCE, "the console has read {next} of {all} entries");
         sleep(LOOK_EVERY).await;
@@ -148,7 +141,7 @@ async fn caught_up(stage: &BenchStage, env: &TestEnv) -> Result<ConsoleProcess> 
 async fn measure_causes(stage: &BenchStage, env: &TestEnv, sagas: usize) -> Result<HungFigures> {
     let console = caught_up(stage, env).await?;
     let client = console.client().await?;
-    let mut publisher = JournalPublisher::connect(env).await?;
+    let publisher = JournalPublisher::new(env)?;
     for begin in (0..sagas).step_by(500) {
         let mut messages = Vec::new();
         for number in begin..sagas.min(begin + 500) {
@@ -178,37 +171,4 @@ async fn measure_causes(stage: &BenchStage, env: &TestEnv, sagas: usize) -> Resu
         ensure!(page.contains(cause), "the first page does not have {cause:?}, of {each} sagas");
     }
     Ok(HungFigures { sagas, causes: CAUSES.len(), seconds })
-}
-
-/// Measures the cost of the first page while it is open.
-async fn live(
-    stage: &BenchStage,
-    env: &TestEnv,
-    extent: ConsoleExtent,
-) -> Result<Option<LivePage>> {
-    let ConsoleExtent { rate, seconds, .. } = extent;
-    let Some(browser) = WebBrowser::start().await? else { return Ok(None) };
-    let console = caught_up(stage, env).await?;
-    let mut publisher = JournalPublisher::connect(env).await?;
-    let time = Duration::from_secs(seconds);
-    let mut used = async || -> Result<f64> {
-        let (begun, before) = (Instant::now(), console.cpu()?);
-        publisher.at_rate(rate, time).await?;
-        Ok((console.cpu()? - before) / begun.elapsed().as_secs_f64() / 1_000.0)
-    };
-    let cpu_unwatched = used().await?;
-    browser.open(&format!("{}/login", console.url)).await?;
-    browser.fill("[name=name]", &console.name).await?;
-    browser.fill("[name=password]", &console.password).await?;
-    browser.click("form.login button").await?;
-    browser.open(&console.url).await?;
-    browser.run(OBSERVE).await?;
-    let cpu = used().await?;
-    let tasks = browser.run("return window.tasks").await?;
-    let tasks = tasks.as_array().context("the browser has no list")?;
-    let long_tasks = tasks.iter().filter_map(Value::as_f64).collect();
-    let memory = console.memory()?;
-    browser.close().await?;
-    publisher.close().await;
-    Ok(Some(LivePage { rate, seconds, cpu, cpu_unwatched, memory, long_tasks }))
 }

@@ -4,7 +4,7 @@ use ballet::bulk::{BulkCompensateResult, BulkResult, BulkTx, Item};
 use ballet::{Compensate, Compensated, Failure, Never, Outcome, Participant, Rows, Service, Step};
 use sqlx::PgConnection;
 
-use crate::contestants::ordinary::{MIGRATIONS, Opener, accounts, check};
+use crate::contestants::ordinary::{MIGRATIONS, Opener, accounts};
 use crate::saga4::business::{self, Move};
 use crate::saga4::contract::{
     Cancelled, Closed, MovedB, MovedC, MovedD, Opened, Order, RefusedC, Saga4, UndoneB, UndoneC,
@@ -66,7 +66,7 @@ macro_rules! carry {
 carry! { Wanted Opened MovedB MovedC MovedD }
 
 macro_rules! steps {
-    ($($step:ident $name:literal at $service:literal: $on:ident => $done:ident or $refused:ty;)+) => {$(
+    ($($step:ident $name:literal: $on:ident => $done:ident or $refused:ty;)+) => {$(
         struct $step;
 
         impl Step for $step {
@@ -81,7 +81,6 @@ macro_rules! steps {
             }
 
             async fn run_all(&self, tx: &mut BulkTx<'_>, on: Vec<Item<$on>>) -> BulkResult<Self> {
-                on.iter().try_for_each(|item| check(&item.event.0, $service))?;
                 book(tx, $name, on.iter(), 1).await?;
                 Ok(on.into_iter().map(|item| Outcome::Done($done(item.event.0))).collect())
             }
@@ -114,10 +113,10 @@ macro_rules! compensations {
 }
 
 steps! {
-    Open "open" at "a": Wanted => Opened or Cancelled;
-    Close "close" at "a": MovedD => Closed or Never;
-    MoveB "move" at "b": Opened => MovedB or Never;
-    MoveD "move" at "d": MovedC => MovedD or Never;
+    Open "open": Wanted => Opened or Cancelled;
+    Close "close": MovedD => Closed or Never;
+    MoveB "move": Opened => MovedB or Never;
+    MoveD "move": MovedC => MovedD or Never;
 }
 
 compensations! {
@@ -140,7 +139,6 @@ impl Step for MoveC {
     }
 
     async fn run_all(&self, tx: &mut BulkTx<'_>, on: Vec<Item<MovedB>>) -> BulkResult<Self> {
-        on.iter().try_for_each(|item| check(&item.event.0, "c"))?;
         book(tx, Self::NAME, on.iter().filter(|item| !item.event.0.refused), 1).await?;
         let outcome = |item: Item<MovedB>| {
             let order = item.event.0;

@@ -62,16 +62,8 @@ pub(crate) fn accounts<'a>(orders: impl Iterator<Item = &'a Order>) -> Rows {
     Rows::of("account", orders.map(|order| order.account.to_string()))
 }
 
-/// Fails if the order says that this service fails.
-pub(crate) fn check(order: &Order, service: &str) -> Result<(), Failure> {
-    match order.fails_at.as_deref() {
-        Some(at) if at == service => Err(Failure::permanent("it was told to fail")),
-        _ => Ok(()),
-    }
-}
-
 macro_rules! steps {
-    ($($step:ident $name:literal at $service:literal: $on:ident => $done:ident or $refused:ty;)+) => {$(
+    ($($step:ident $name:literal: $on:ident => $done:ident or $refused:ty;)+) => {$(
         struct $step;
 
         impl Step for $step {
@@ -85,7 +77,6 @@ macro_rules! steps {
             }
 
             async fn run(&self, tx: &mut Tx<'_>, on: $on) -> StepResult<Self> {
-                check(&on.0, $service)?;
                 book(tx, $name, &on.0, 1).await?;
                 done($done(on.0))
             }
@@ -118,10 +109,10 @@ macro_rules! compensations {
 }
 
 steps! {
-    Open "open" at "a": Wanted => Opened or Cancelled;
-    Close "close" at "a": MovedD => Closed or Never;
-    MoveB "move" at "b": Opened => MovedB or Never;
-    MoveD "move" at "d": MovedC => MovedD or Never;
+    Open "open": Wanted => Opened or Cancelled;
+    Close "close": MovedD => Closed or Never;
+    MoveB "move": Opened => MovedB or Never;
+    MoveD "move": MovedC => MovedD or Never;
 }
 
 compensations! {
@@ -143,7 +134,6 @@ impl Step for MoveC {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, on: MovedB) -> StepResult<Self> {
-        check(&on.0, "c")?;
         if on.0.refused {
             return refused(RefusedC(on.0));
         }

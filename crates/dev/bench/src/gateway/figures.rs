@@ -6,15 +6,16 @@ use ballet_terminal::{Cell, Table};
 use serde::Serialize;
 
 use crate::gateway::proxies::ProxyKind;
-use crate::report::outcome::{quantile, ratios};
+use crate::report::groups::Bound;
+use crate::report::outcome::{TargetVerdict, quantile, ratios};
 
 /// The most that a p99 may be, as a multiple of nginx's.
 const MOST: f64 = 1.5;
 /// The least that a peak may be, as a share of nginx's.
 const LEAST: f64 = 0.75;
 
-const NO_NGINX: &str = "  nginx is not on this machine, so its row and the ratios to it are left out, and the same \
-                        rate is half of hyper's peak: `apt-get install nginx-light` brings it";
+const NO_NGINX: &str = "  nginx is not on this machine, so its row and the ratios to it are left out: \
+                        `apt-get install nginx-light` brings it";
 
 /// The figures of one proxy, round by round.
 #[derive(Debug, Serialize)]
@@ -26,8 +27,6 @@ pub(crate) struct ProxyFigures {
     pub(crate) processor: Vec<f64>,
     /// The latencies at half of the proxy's own peak.
     pub(crate) own: Latencies,
-    /// The latencies at half of the first proxy's peak.
-    pub(crate) same: Latencies,
     /// The peak memory, in megabytes.
     pub(crate) memory: f64,
 }
@@ -39,28 +38,16 @@ pub(crate) struct Latencies {
     pub(crate) p99: Vec<f64>,
 }
 
-/// The latencies of requests with an `Idempotency-Key`, in milliseconds.
-#[derive(Debug, Serialize)]
-pub(crate) struct KeyedLatencies {
-    /// Requests a second.
-    pub(crate) rate: f64,
-    pub(crate) p50: f64,
-    pub(crate) p99: f64,
-}
-
 /// All figures of a run.
 #[derive(Debug, Serialize)]
 pub struct ProxyComparison {
     pub(crate) rows: Vec<ProxyFigures>,
-    /// The fixed rate, half of the first proxy's peak, in requests a second.
-    pub(crate) rate: f64,
-    pub(crate) keyed: KeyedLatencies,
 }
 
 impl ProxyFigures {
     pub(crate) fn new(proxy: ProxyKind) -> Self {
-        let (own, same) = (Latencies::default(), Latencies::default());
-        Self { proxy, peaks: Vec::new(), processor: Vec::new(), own, same, memory: 0.0 }
+        let (peaks, processor, own) = (Vec::new(), Vec::new(), Latencies::default());
+        Self { proxy, peaks, processor, own, memory: 0.0 }
     }
 
     /// Half of its peak, in requests a second.
@@ -75,46 +62,26 @@ impl ProxyComparison {
     }
 
     /// The verdicts on the targets. Without nginx there is none.
-    fn verdicts(&self) -> Vec<GatewayVerdict> {
+    fn verdicts(&self) -> Vec<TargetVerdict> {
         let both = self.row(ProxyKind::Gateway).zip(self.row(ProxyKind::Nginx));
         let Some((gateway, nginx)) = both else { return Vec::new() };
-        let p99 = |what, of: fn(&ProxyFigures) -> &[f64]| {
-            let ratios = ratios(of(gateway), of(nginx));
-            let is_reached = quantile(&ratios, 0.5) <= MOST;
-            GatewayVerdict { what: format!("{what}: at most {MOST}"), ratios, is_reached }
+        let verdict = |what: &str, of: fn(&ProxyFigures) -> &[f64], bound| {
+            TargetVerdict::new(what.to_owned(), &ratios(of(gateway), of(nginx)), bound)
         };
-        let peaks = ratios(&gateway.peaks, &nginx.peaks);
-        let is_reached = quantile(&peaks, 0.5) >= LEAST;
-        let what = format!("peak of gateway, against nginx: at least {LEAST}");
         vec![
-            GatewayVerdict { what, ratios: peaks, is_reached },
-            p99("p99 of gateway at half of its peak, against nginx at half of its own", |row| {
-                &row.own.p99
-            }),
-            p99("p99 of gateway at the same rate, against nginx", |row| &row.same.p99),
+            verdict("peak of gateway, against nginx", |row| &row.peaks, Bound::AtLeast(LEAST)),
+            verdict(
+                "p99 of gateway at half of its peak, against nginx at half of its own",
+                |row| &row.own.p99,
+                Bound::AtMost(MOST),
+            ),
         ]
     }
 
     /// Whether the targets were reached.
     #[must_use]
     pub fn is_reached(&self) -> bool {
-        self.verdicts().iter().all(|verdict| verdict.is_reached)
-    }
-}
-
-/// The verdict on a target.
-struct GatewayVerdict {
-    what: String,
-    ratios: Vec<f64>,
-    is_reached: bool,
-}
-
-impl fmt::Display for GatewayVerdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { what, ratios, is_reached } = self;
-        let mark = if *is_reached { "reached" } else { "MISSED " };
-        let [median, least, most] = [0.5, 0.0, 1.0].map(|at| quantile(ratios, at));
-        write!(f, "  {mark}  {median:8.2}  ({least:.2}-{most:.2})  {what}")
+        self.verdicts().iter().all(|verdict| verdict.reached)
     }
 }
 
@@ -129,23 +96,13 @@ fn ratio(of: &[f64], to: Option<&[f64]>) -> String {
 impl fmt::Display for ProxyComparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let header = [
-            "",
-            "peak/s",
-            "of nginx",
-            "CPU us",
-            "of nginx",
-            "p50 ms",
-            "of nginx",
-            "p99 ms",
-            "of nginx",
-            "same rate: p50",
-            "p99",
-            "MB",
+            "", "peak/s", "of nginx", "CPU us", "of nginx", "p50 ms", "of nginx", "p99 ms",
+            "of nginx", "MB",
         ];
-        let mut table = Table::new(header).right(1..=11);
+        let mut table = Table::new(header).right(1..=9);
         let nginx = self.row(ProxyKind::Nginx);
         for row in &self.rows {
-            let ProxyFigures { proxy, peaks, processor, own, same, memory } = row;
+            let ProxyFigures { proxy, peaks, processor, own, memory } = row;
             let median = |values: &[f64]| quantile(values, 0.5);
             let cells = [
                 proxy.name().to_owned(),
@@ -157,22 +114,11 @@ impl fmt::Display for ProxyComparison {
                 ratio(&own.p50, nginx.map(|nginx| &*nginx.own.p50)),
                 format!("{:.2}", median(&own.p99)),
                 ratio(&own.p99, nginx.map(|nginx| &*nginx.own.p99)),
-                format!("{:.2}", median(&same.p50)),
-                format!("{:.2}", median(&same.p99)),
                 format!("{memory:.0}"),
             ];
             table.row(cells.map(Cell::from));
         }
-        let rate = self.rate;
-        writeln!(
-            f,
-            "\nGateway: open loop at half of the own peak, then all at the same rate, {rate:.0}/s\n{table}"
-        )?;
-        let KeyedLatencies { rate, p50, p99 } = self.keyed;
-        writeln!(
-            f,
-            "  gateway, POST with an Idempotency-Key, {rate:.0}/s: p50 {p50:.1} ms, p99 {p99:.1} ms"
-        )?;
+        writeln!(f, "\nGateway: open loop at half of the own peak\n{table}")?;
         let verdicts = self.verdicts();
         if verdicts.is_empty() {
             writeln!(f, "{NO_NGINX}")?;
@@ -193,11 +139,9 @@ mod tests {
             peaks: vec![if *proxy == ProxyKind::Gateway { 800.0 } else { 1_000.0 }; 3],
             processor: vec![20.0; 3],
             own: Latencies { p50: vec![0.5; 3], p99: p99.to_vec() },
-            same: Latencies { p50: vec![0.5; 3], p99: p99.to_vec() },
             ..ProxyFigures::new(*proxy)
         };
-        let keyed = KeyedLatencies { rate: 100.0, p50: 1.0, p99: 2.0 };
-        ProxyComparison { rows: proxies.iter().map(row).collect(), rate: 500.0, keyed }
+        ProxyComparison { rows: proxies.iter().map(row).collect() }
     }
 
     #[test]
@@ -214,7 +158,7 @@ mod tests {
 
     #[test]
     fn without_nginx_there_is_no_target() {
-        let alone = comparison(&[(ProxyKind::Hyper, [1.0; 3]), (ProxyKind::Gateway, [9.0; 3])]);
+        let alone = comparison(&[(ProxyKind::Gateway, [9.0; 3])]);
         assert!(alone.is_reached() && alone.to_string().contains("apt-get install nginx-light"));
     }
 }

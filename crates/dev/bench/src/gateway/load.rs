@@ -9,15 +9,14 @@ use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use http_body_util::{BodyExt, Full};
+use hyper::Request;
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue};
-use hyper::{Method, Request};
+use hyper::header::{HOST, HeaderName, HeaderValue};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::contestants::handwritten::new_id;
 use crate::gateway::schedule::Schedule;
 use crate::runs::figures::count;
 
@@ -37,20 +36,10 @@ pub(crate) struct ClientCredentials {
     pub(crate) value: HeaderValue,
 }
 
-/// The kind of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RequestKind {
-    /// GET.
-    Read,
-    /// POST with an `Idempotency-Key` of its own.
-    Keyed,
-}
-
 /// The address and the clients of a load.
 #[derive(Debug, Clone)]
 pub(crate) struct LoadTarget {
     pub(crate) address: SocketAddr,
-    pub(crate) kind: RequestKind,
     /// The clients, which share the connections.
     pub(crate) clients: Arc<[ClientCredentials]>,
 }
@@ -148,8 +137,6 @@ async fn connect(target: &LoadTarget) -> Result<Vec<ClientConnection>> {
 pub(crate) struct ClientConnection {
     sender: SendRequest<Full<Bytes>>,
     target: LoadTarget,
-    /// Differs in every run, so that every key is new.
-    salt: u128,
     number: usize,
     sent: usize,
 }
@@ -163,25 +150,16 @@ impl ClientConnection {
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
         // Its errors are also those of its requests.
         tokio::spawn(connection);
-        let salt = new_id().as_u128();
-        Ok(Self { sender, target: target.clone(), salt, number, sent: 0 })
+        Ok(Self { sender, target: target.clone(), number, sent: 0 })
     }
 
     /// Sends one request, and reads the whole answer.
     pub(crate) async fn ask(&mut self) -> Result<()> {
-        let Self { target, salt, number, sent, .. } = self;
+        let Self { target, number, sent, .. } = self;
         *sent += 1;
         let ClientCredentials { name, value } = &target.clients[*number % target.clients.len()];
         let request = Request::builder().header(HOST, "shop.example").header(name, value);
-        let request = match target.kind {
-            RequestKind::Read => request.uri(format!("/things/{sent}")).body(Full::default()),
-            RequestKind::Keyed => request
-                .method(Method::POST)
-                .uri("/things")
-                .header("idempotency-key", format!("{salt:x}-{number}-{sent}"))
-                .header(CONTENT_TYPE, "application/json")
-                .body(Full::from("{\"text\":\"x\"}")),
-        };
+        let request = request.uri(format!("/things/{sent}")).body(Full::default());
         self.sender.ready().await.context("a connection ended")?;
         let answer = self.sender.send_request(request?).await.context("no answer")?;
         let status = answer.status();

@@ -6,17 +6,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use ballet_stage::Database;
 
-use crate::gateway::figures::{KeyedLatencies, ProxyComparison, ProxyFigures};
-use crate::gateway::load::{self, LoadTarget, RequestKind};
-use crate::gateway::proxies::{Proxies, ProxyKind, RunningProxy};
+use crate::gateway::figures::{ProxyComparison, ProxyFigures};
+use crate::gateway::load;
+use crate::gateway::proxies::{Proxies, RunningProxy};
 use crate::report::outcome::quantile;
 use crate::runs::stage::BenchStage;
 
-/// Requests a second with an `Idempotency-Key`: each takes two transactions.
-const KEYED: f64 = 100.0;
-
-/// Measures the proxies in this many rounds. In a round each proxy has a turn of this length at its peak, later one at
-/// half of its peak, and one at half of nginx's. `say` is called with each task.
+/// Measures the proxies in this many rounds. In a round each proxy has a turn of this length at its peak, and later one at
+/// half of its peak. `say` is called with each task.
 ///
 /// # Errors
 ///
@@ -61,31 +58,21 @@ async fn compare(
             say(&format!("gateway: {} {peak:.0} requests/s at its peak", running.proxy.name()));
         }
     }
-    let rate = rows.first().map_or(f64::NAN, ProxyFigures::half);
     for round in 0..rounds {
         for at in turns(round, all.len()) {
             let (running, row) = (&all[at], &mut rows[at]);
-            for (rate, latencies) in [(row.half(), &mut row.own), (rate, &mut row.same)] {
-                let took = load::open(&running.target, rate, turn).await;
-                let took = took.with_context(|| running.proxy.name())?;
-                let (p50, p99) = (quantile(&took, 0.5), quantile(&took, 0.99));
-                latencies.p50.push(p50);
-                latencies.p99.push(p99);
-                let name = running.proxy.name();
-                say(&format!("gateway: {name} p50 {p50:.2} ms, p99 {p99:.2} ms at {rate:.0}/s"));
-            }
+            let (name, rate) = (running.proxy.name(), row.half());
+            let took = load::open(&running.target, rate, turn).await.with_context(|| name)?;
+            let (p50, p99) = (quantile(&took, 0.5), quantile(&took, 0.99));
+            row.own.p50.push(p50);
+            row.own.p99.push(p99);
+            say(&format!("gateway: {name} p50 {p50:.2} ms, p99 {p99:.2} ms at {rate:.0}/s"));
         }
     }
     for (running, row) in all.iter().zip(&mut rows) {
         row.memory = running.process.memory()?;
     }
-    let gateway = all.iter().find(|running| running.proxy == ProxyKind::Gateway);
-    let target =
-        gateway.map(|running| LoadTarget { kind: RequestKind::Keyed, ..running.target.clone() });
-    let latencies = load::open(&target.context("no gateway")?, KEYED, turn).await?;
-    let (p50, p99) = (quantile(&latencies, 0.5), quantile(&latencies, 0.99));
-    let keyed = KeyedLatencies { rate: KEYED, p50, p99 };
-    Ok(ProxyComparison { rows, rate, keyed })
+    Ok(ProxyComparison { rows })
 }
 
 /// The order of a round. Over the rounds each proxy comes first once.

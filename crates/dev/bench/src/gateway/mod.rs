@@ -1,4 +1,4 @@
-//! The gateway beside nginx and beside a proxy of its own library without its layers.
+//! The gateway beside nginx.
 
 pub mod figures;
 pub mod http;

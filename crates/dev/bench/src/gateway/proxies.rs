@@ -12,7 +12,7 @@ use ballet_stage::{Children, Database, wait_until};
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use serde::Serialize;
 
-use crate::gateway::load::{ClientConnection, ClientCredentials, LoadTarget, RequestKind};
+use crate::gateway::load::{ClientConnection, ClientCredentials, LoadTarget};
 use crate::runs::process::MeasuredProcess;
 
 /// The clients with a token; one more has an API key.
@@ -25,8 +25,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) enum ProxyKind {
     /// A bare reverse proxy.
     Nginx,
-    /// The gateway's server and client without its layers.
-    Hyper,
     /// The gateway with all its layers.
     Gateway,
 }
@@ -35,7 +33,6 @@ impl ProxyKind {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Nginx => "nginx",
-            Self::Hyper => "hyper",
             Self::Gateway => "gateway",
         }
     }
@@ -64,9 +61,9 @@ impl Proxies {
         let dir = &dir.canonicalize().context("cannot find the directory of the run")?;
         let threads = std::thread::available_parallelism()?.get();
         let (http, gateway) = (beside("bench-http")?, beside("ballet-gateway")?);
-        let [at, nginx_at, hyper_at, public, private] = free_addresses()?;
-        let text = [at, nginx_at, hyper_at, public, private].map(|address| address.to_string());
-        let [service, _, hyper_listen, public_listen, private_listen] = &text;
+        let [at, nginx_at, public, private] = free_addresses()?;
+        let text = [at, nginx_at, public, private].map(|address| address.to_string());
+        let [service, _, public_listen, private_listen] = &text;
         let log = |name: &str| dir.join(format!("{name}.log"));
         let children = Children::new()?;
         let start = async |program: &Path, name: &str, args: &[&str]| {
@@ -78,8 +75,7 @@ impl Proxies {
         };
         let clients = sign_in(&gateway, dir, database, service)?;
         let run = |proxy, process, address| {
-            let target =
-                LoadTarget { address, kind: RequestKind::Read, clients: Arc::clone(&clients) };
+            let target = LoadTarget { address, clients: Arc::clone(&clients) };
             RunningProxy { proxy, process, target }
         };
         let mut all = Vec::new();
@@ -89,12 +85,10 @@ impl Proxies {
             let args = ["-p", &prefix, "-e", "stderr", "-c", &file.display().to_string()];
             all.push(run(ProxyKind::Nginx, start(&nginx, "nginx", &args).await?, nginx_at));
         }
-        let bare = start(&http, "hyper", &["proxy", hyper_listen, service]).await?;
-        all.push(run(ProxyKind::Hyper, bare, hyper_at));
         let config = dir.join(CONFIG).display().to_string();
         let args = ["run", &config, "--public", public_listen, "--private", private_listen];
         all.push(run(ProxyKind::Gateway, start(&gateway, "gateway", &args).await?, public));
-        let service = start(&http, "service", &["service", service]).await?;
+        let service = start(&http, "service", &[service]).await?;
         let proxies = Self { all, service };
         for running in &proxies.all {
             running.ready().await?;
@@ -226,15 +220,8 @@ upstream = "service"
 scopes = ["things:read"]
 rate = "things"
 
-[[route]]
-prefix = "/things"
-methods = ["POST"]
-upstream = "service"
-scopes = ["things:write"]
-rate = "things"
-idempotency = "required"
 "#;
-const SCOPES: &str = "things:read things:write";
+const SCOPES: &str = "things:read";
 
 /// Writes the gateway's config, and makes its clients.
 fn sign_in(

@@ -6,8 +6,7 @@ use clap::ValueEnum;
 
 use crate::contestants::contestant::Contestant;
 use crate::runs::load::LoadPlan;
-use crate::runs::run::{BenchRun, Condition};
-use crate::runs::services::ServiceSetting;
+use crate::runs::run::BenchRun;
 
 /// A group of cases, by its name on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -20,26 +19,11 @@ pub enum Group {
     HalfPeak,
     /// 30 % of the sagas refused and compensated.
     Refused,
-    /// 1 % of the messages fail permanently.
-    Failing,
-    /// One saga in five is requested twice.
-    Doubled,
-    /// Replicas: 1, 2 and 4 processes of each service.
-    Replicas,
-    /// 1, 2 and 4 lanes in each process.
-    Lanes,
-    /// 10 million old rows in inboxes and ledgers, and a held snapshot in each database.
-    OldRows,
-    /// A reader that locks all tables of each database, as `pg_dump` does.
-    Dump,
-    /// A backlog of a million messages, for 30 seconds: messages, counted as sagas.
-    Backlog,
     /// A reader of telemetry beside a bare lapin loop, and 5,000 messages a second that two services read.
     Telemetry,
-    /// The operators' console: what following costs the services, how soon its pages answer, and what an open page
-    /// costs.
+    /// The operators' console: what following costs the services, and how soon its pages answer.
     Console,
-    /// The gateway beside nginx and beside its library alone, and orders through it at 40 a second.
+    /// The gateway beside nginx, and orders through it at 40 a second.
     Gateway,
 }
 
@@ -94,19 +78,15 @@ pub enum Measure {
     P99,
     /// Write-ahead log per message.
     Wal,
-    /// Page reads per message.
-    Pages,
-    /// The memory of the largest service process, in megabytes.
-    Memory,
 }
 
-/// A target: a figure of one case, alone or relative to another case.
+/// A target: a figure of one case, relative to another case.
 #[derive(Debug, Clone)]
 pub struct BenchTarget {
     /// The case.
-    pub of: String,
-    /// The other case, or `None` for the figure itself.
-    pub to: Option<String>,
+    pub of: &'static str,
+    /// The other case.
+    pub to: &'static str,
     /// The figure.
     pub by: Measure,
     /// The bound.
@@ -122,38 +102,14 @@ pub enum Bound {
     AtMost(f64),
 }
 
-fn case(
-    label: impl Into<String>,
-    contestant: Contestant,
-    plan: LoadPlan,
-    effort: Effort,
-) -> BenchCase {
-    let setting = ServiceSetting::default();
+fn case(label: &str, contestant: Contestant, plan: LoadPlan, effort: Effort) -> BenchCase {
     let Effort { warm_up, window, .. } = effort;
-    let condition = Condition::default();
-    let run = BenchRun { contestant, setting, plan, condition, warm_up, window };
-    BenchCase { label: label.into(), run }
+    let run = BenchRun { contestant, plan, is_observed: false, warm_up, window };
+    BenchCase { label: label.to_owned(), run }
 }
 
 fn each(contestants: &[Contestant], plan: LoadPlan, effort: Effort) -> Vec<BenchCase> {
     contestants.iter().map(|who| case(who.name(), *who, plan, effort)).collect()
-}
-
-/// All contestants but the twin, each alone and then under the condition with this name.
-fn beside(
-    contestants: &[Contestant],
-    plan: LoadPlan,
-    effort: Effort,
-    name: &str,
-    condition: Condition,
-) -> Vec<BenchCase> {
-    let fresh = contestants.iter().filter(|who| **who != Contestant::Twin);
-    let under = fresh.clone().map(|who| {
-        let mut case = case(format!("{} {name}", who.name()), *who, plan, effort);
-        case.run.condition = condition;
-        case
-    });
-    fresh.map(|who| case(who.name(), *who, plan, effort)).chain(under).collect()
 }
 
 /// The cases of a group. `peak` gives a contestant's rate in `throughput`.
@@ -166,11 +122,6 @@ pub fn cases(
 ) -> Vec<BenchCase> {
     let plan = LoadPlan::default();
     let ballet = |label: &str, plan| case(label, Contestant::Ballet, plan, effort);
-    let with = |setting, label: String| {
-        let mut case = ballet(&label, plan);
-        case.run.setting = setting;
-        case
-    };
     match group {
         Group::Throughput => each(contestants, plan, effort),
         Group::Latency => each(contestants, LoadPlan { pace: Some(40.0), ..plan }, effort),
@@ -184,62 +135,20 @@ pub fn cases(
         Group::Refused => {
             vec![ballet("none", plan), ballet("30 %", LoadPlan { refused: 0.3, ..plan })]
         }
-        // One message in a hundred fails if one saga in twenty does.
-        Group::Failing => {
-            vec![ballet("none", plan), ballet("1 %", LoadPlan { failing: 0.05, ..plan })]
-        }
-        Group::Doubled => {
-            vec![ballet("none", plan), ballet("20 %", LoadPlan { doubled: 0.2, ..plan })]
-        }
-        Group::Replicas => [1, 2, 4]
-            .map(|replicas| {
-                with(ServiceSetting { replicas, ..ServiceSetting::default() }, replicas.to_string())
-            })
-            .into(),
-        Group::Lanes => [1, 2, 4]
-            .map(|lanes| {
-                with(ServiceSetting { lanes, ..ServiceSetting::default() }, lanes.to_string())
-            })
-            .into(),
-        Group::OldRows => {
-            let old = Condition { old_rows: 10_000_000, ..Condition::default() };
-            beside(contestants, plan, effort, "old", old)
-        }
-        Group::Dump => {
-            let locked = Condition { locked: true, ..Condition::default() };
-            beside(contestants, plan, effort, "locked", locked)
-        }
-        Group::Backlog => {
-            let without = contestants.iter().filter(|who| **who != Contestant::Twin);
-            let backlog = |who: &Contestant| {
-                // No more sagas start.
-                let mut case = case(who.name(), *who, LoadPlan { in_flight: 0, ..plan }, effort);
-                case.run.condition.backlog = 1_000_000;
-                case.run.window = Duration::from_secs(30);
-                case
-            };
-            without.map(backlog).collect()
-        }
         Group::Console => {
             let mut observed = ballet("ballet observed", plan);
-            observed.run.condition.is_observed = true;
+            observed.run.is_observed = true;
             vec![ballet("ballet", plan), observed]
         }
-        // The others have no contestants: see `telemetry` and `gateway`.
-        _ => Vec::new(),
+        // They have no contestants: see `telemetry` and `gateway`.
+        Group::Telemetry | Group::Gateway => Vec::new(),
     }
 }
 
 /// The targets of a group.
 #[must_use]
 pub fn targets(group: Group) -> Vec<BenchTarget> {
-    let to = |of: &str, to: &str, by, bound| BenchTarget {
-        of: of.to_owned(),
-        to: Some(to.to_owned()),
-        by,
-        bound,
-    };
-    let alone = |of: &str, by, bound| BenchTarget { of: of.to_owned(), to: None, by, bound };
+    let to = |of, to, by, bound| BenchTarget { of, to, by, bound };
     match group {
         Group::Throughput => vec![
             to("ballet", "ceiling", Measure::Sagas, Bound::AtLeast(0.9)),
@@ -260,28 +169,9 @@ pub fn targets(group: Group) -> Vec<BenchTarget> {
             to("ballet-bulk", "ceiling-bulk", Measure::P99, Bound::AtMost(0.8)),
         ],
         Group::Refused => vec![to("30 %", "none", Measure::Messages, Bound::AtLeast(0.8))],
-        Group::Failing => vec![to("1 %", "none", Measure::Messages, Bound::AtLeast(0.5))],
-        Group::OldRows => vec![
-            to("ballet old", "ceiling old", Measure::Sagas, Bound::AtLeast(0.95)),
-            to("ballet-bulk old", "ceiling-bulk old", Measure::Sagas, Bound::AtLeast(0.95)),
-            // An index of this many rows is one level deeper, also for the ceiling. Code that read
-            // old rows, or dead rows that the snapshot keeps, would read many times as many pages.
-            to("ballet old", "ballet", Measure::Pages, Bound::AtMost(1.05)),
-            to("ballet-bulk old", "ballet-bulk", Measure::Pages, Bound::AtMost(1.05)),
-        ],
-        Group::Dump => vec![
-            to("ballet locked", "ballet", Measure::Sagas, Bound::AtLeast(0.9)),
-            to("ballet-bulk locked", "ballet-bulk", Measure::Sagas, Bound::AtLeast(0.9)),
-        ],
-        Group::Backlog => vec![
-            to("ballet", "ceiling", Measure::Messages, Bound::AtLeast(0.95)),
-            to("ballet-bulk", "ceiling-bulk", Measure::Messages, Bound::AtLeast(0.95)),
-            alone("ballet", Measure::Memory, Bound::AtMost(60.0)),
-            alone("ballet-bulk", Measure::Memory, Bound::AtMost(60.0)),
-        ],
         Group::Console => {
             vec![to("ballet observed", "ballet", Measure::Sagas, Bound::AtLeast(0.95))]
         }
-        _ => Vec::new(),
+        Group::Telemetry | Group::Gateway => Vec::new(),
     }
 }

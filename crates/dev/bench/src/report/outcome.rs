@@ -45,6 +45,26 @@ pub struct TargetVerdict {
     pub reached: bool,
 }
 
+impl TargetVerdict {
+    /// Judges the values of all rounds: their median has to be within the bound.
+    pub(crate) fn new(what: String, values: &[f64], bound: Bound) -> Self {
+        let [value, least, most] = [0.5, 0.0, 1.0].map(|at| quantile(values, at));
+        let (bound, reached) = match bound {
+            Bound::AtLeast(bound) => (format!("at least {bound}"), value >= bound),
+            Bound::AtMost(bound) => (format!("at most {bound}"), value <= bound),
+        };
+        Self { what, value, spread: (least, most), bound, reached }
+    }
+}
+
+impl std::fmt::Display for TargetVerdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { what, value, spread: (least, most), bound, reached } = self;
+        let mark = if *reached { "reached" } else { "MISSED " };
+        write!(f, "  {mark}  {value:8.2}  ({least:.2}-{most:.2})  {what}: {bound}")
+    }
+}
+
 impl CaseRow {
     /// An empty row.
     #[must_use]
@@ -69,8 +89,6 @@ impl CaseRow {
             Measure::P50 => self.each(|f| quantile(&f.latencies, 0.5)),
             Measure::P99 => self.each(|f| quantile(&f.latencies, 0.99)),
             Measure::Wal => self.each(|f| f.wal),
-            Measure::Pages => self.each(|f| f.pages),
-            Measure::Memory => self.each(|f| f.memory_peak),
         }
     }
 }
@@ -86,20 +104,9 @@ impl GroupOutcome {
 
 fn judge(target: &BenchTarget, rows: &[CaseRow]) -> Option<TargetVerdict> {
     let find = |label: &str| rows.iter().find(|row| row.label == label);
-    let mut values = find(&target.of)?.measure(target.by);
-    let mut what = format!("{} of {}", name(target.by), target.of);
-    if let Some(to) = &target.to {
-        let base = find(to)?.measure(target.by);
-        values = ratios(&values, &base);
-        what = format!("{what}, against {to}");
-    }
-    let value = quantile(&values, 0.5);
-    let (bound, reached) = match target.bound {
-        Bound::AtLeast(bound) => (format!("at least {bound}"), value >= bound),
-        Bound::AtMost(bound) => (format!("at most {bound}"), value <= bound),
-    };
-    let spread = (quantile(&values, 0.0), quantile(&values, 1.0));
-    Some(TargetVerdict { what, value, spread, bound, reached })
+    let BenchTarget { of, to, by, bound } = *target;
+    let values = ratios(&find(of)?.measure(by), &find(to)?.measure(by));
+    Some(TargetVerdict::new(format!("{} of {of}, against {to}", name(by)), &values, bound))
 }
 
 const fn name(measure: Measure) -> &'static str {
@@ -109,8 +116,6 @@ const fn name(measure: Measure) -> &'static str {
         Measure::P50 => "p50",
         Measure::P99 => "p99",
         Measure::Wal => "WAL per message",
-        Measure::Pages => "pages per message",
-        Measure::Memory => "megabytes",
     }
 }
 
@@ -147,10 +152,10 @@ fn milliseconds(values: &[f64]) -> String {
 impl std::fmt::Display for GroupOutcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let header = [
-            "", "sagas/s", "spread", "p50 ms", "p99 ms", "stmts", "commits", "WAL B", "pages",
-            "CPU ms", "postgres", "broker", "services", "MB",
+            "", "sagas/s", "spread", "p50 ms", "p99 ms", "stmts", "WAL B", "CPU ms", "postgres",
+            "broker", "services", "MB",
         ];
-        let mut table = Table::new(header).right(1..=13);
+        let mut table = Table::new(header).right(1..=11);
         for row in &self.rows {
             let sagas = row.measure(Measure::Sagas);
             let spread = format!("{:.0}-{:.0}", quantile(&sagas, 0.0), quantile(&sagas, 1.0));
@@ -161,9 +166,7 @@ impl std::fmt::Display for GroupOutcome {
                 milliseconds(&row.measure(Measure::P50)),
                 milliseconds(&row.measure(Measure::P99)),
                 row.statements.map_or_else(String::new, |count| format!("{count:.2}")),
-                format!("{:.2}", row.median(|f| f.commits)),
                 format!("{:.0}", row.median(|f| f.wal)),
-                format!("{:.1}", row.median(|f| f.pages)),
                 format!("{:.3}", row.median(|f| f.cpu.total())),
                 format!("{:.3}", row.median(|f| f.cpu.postgres)),
                 format!("{:.3}", row.median(|f| f.cpu.broker)),
@@ -174,10 +177,7 @@ impl std::fmt::Display for GroupOutcome {
         }
         writeln!(f, "\n{}\n{table}", self.title)?;
         for verdict in &self.verdicts {
-            let mark = if verdict.reached { "reached" } else { "MISSED " };
-            let (least, most) = verdict.spread;
-            let TargetVerdict { what, value, bound, .. } = verdict;
-            writeln!(f, "  {mark}  {value:8.2}  ({least:.2}-{most:.2})  {what}: {bound}")?;
+            writeln!(f, "{verdict}")?;
         }
         Ok(())
     }

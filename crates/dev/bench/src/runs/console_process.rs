@@ -22,10 +22,10 @@ pub(crate) struct ConsoleProcess {
     /// Its own database.
     pub(crate) database: Database,
     /// Its address.
-    pub(crate) url: String,
+    url: String,
     /// The name of the account that it has made.
-    pub(crate) name: String,
-    pub(crate) password: String,
+    name: String,
+    password: String,
 }
 
 impl ConsoleProcess {
@@ -52,19 +52,10 @@ impl ConsoleProcess {
         Ok(Self { child, database, url, name, password })
     }
 
-    /// The milliseconds of processor time that it has used.
-    pub(crate) fn cpu(&self) -> Result<f64> {
-        Ok(usage::CpuSnapshot::take()?.milliseconds(&[self.pid()?]))
-    }
-
-    /// Its memory and its peak memory, in megabytes.
-    pub(crate) fn memory(&self) -> Result<(f64, f64)> {
-        usage::memory(self.pid()?).context("the console has ended")
-    }
-
-    fn pid(&self) -> Result<i32> {
-        let id = self.child.id().context("the console has ended")?;
-        i32::try_from(id).context("a process number")
+    /// Its peak memory, in megabytes.
+    pub(crate) fn memory(&self) -> Result<f64> {
+        let id = self.child.id().and_then(|id| usage::memory(i32::try_from(id).ok()?));
+        id.map(|(_, most)| most).context("the console has ended")
     }
 
     /// A client that has logged in, with its cookie.

@@ -11,8 +11,7 @@ use crate::saga4::contract::MESSAGES;
 /// The figures of a run. "A message" is one that a service handled.
 #[derive(Debug, Clone, Serialize)]
 pub struct RunFigures {
-    /// Sagas that ended per second. While a backlog waits, a saga's number of messages counts as
-    /// one saga.
+    /// Sagas that ended per second.
     pub sagas: f64,
     /// Messages that were handled per second.
     pub messages: f64,
@@ -22,12 +21,8 @@ pub struct RunFigures {
     pub cpu: Cpu,
     /// Bytes of write-ahead log per message.
     pub wal: f64,
-    /// Transactions per message, over the whole run.
-    pub commits: f64,
     /// The peak memory of the largest service process, in megabytes.
     pub memory_peak: f64,
-    /// Pages of the inbox, ledger and outbox that were read per message, over the whole run.
-    pub pages: f64,
 }
 
 /// Milliseconds of processor time per message.
@@ -54,8 +49,8 @@ pub(crate) fn messages(ended: &[(Instant, SagaEnd, Duration)]) -> f64 {
     let of = |end| match end {
         SagaEnd::Closed => MESSAGES.closed,
         SagaEnd::Cancelled => MESSAGES.cancelled,
-        // Between one and four: about half of the saga.
-        SagaEnd::Dead => 2,
+        // No saga is to end so: the oracle fails the run.
+        SagaEnd::Dead => 0,
     };
     f64::from(ended.iter().map(|(_, end, _)| of(*end)).sum::<u32>())
 }

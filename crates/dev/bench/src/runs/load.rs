@@ -17,8 +17,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 use uuid::Uuid;
 
 use crate::contestants::handwritten::new_id;
-use crate::saga4::contract::{ACCOUNTS, DRIVER, Order, SERVICES};
+use crate::saga4::contract::{ACCOUNTS, DRIVER, Order};
 
+/// The number of sagas under way at a time, without a pace.
+const IN_FLIGHT: usize = 1_000;
 /// The time within which a saga must end.
 const PATIENCE: Duration = Duration::from_secs(60);
 const WANTED: &str = "a.wanted.v1";
@@ -26,24 +28,13 @@ const CLOSED: &str = "a.closed.v1";
 const CANCELLED: &str = "a.cancelled.v1";
 
 /// The load that a contestant gets.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct LoadPlan {
-    /// The number of sagas under way at a time.
-    pub in_flight: usize,
     /// Sagas per second, started at random times and without waiting for earlier ones.
+    /// [`IN_FLIGHT`] are under way otherwise.
     pub pace: Option<f64>,
     /// The share of sagas that `c` refuses.
     pub refused: f64,
-    /// The share of sagas with a step that fails permanently.
-    pub failing: f64,
-    /// The share of sagas that are requested twice under the same id.
-    pub doubled: f64,
-}
-
-impl Default for LoadPlan {
-    fn default() -> Self {
-        Self { in_flight: 1000, pace: None, refused: 0.0, failing: 0.0, doubled: 0.0 }
-    }
 }
 
 /// The end of a saga.
@@ -60,8 +51,6 @@ pub(crate) enum SagaEnd {
 pub(crate) struct StartedSagas {
     pub(crate) all: u64,
     pub(crate) refused: u64,
-    /// Sagas with a step that fails, by service.
-    pub(crate) failing: [u64; 4],
 }
 
 struct RunningSaga {
@@ -155,7 +144,7 @@ impl SagaLoad {
                 Ok(Some(self.next))
             }
             None => {
-                while self.running.len() < self.plan.in_flight {
+                while self.running.len() < IN_FLIGHT {
                     self.start(Instant::now())?;
                 }
                 Ok(None)
@@ -163,35 +152,17 @@ impl SagaLoad {
         }
     }
 
-    /// Publishes this many requests for sagas, and waits only for the broker's confirms.
-    pub(crate) async fn pile_up(&mut self, count: usize) -> Result<()> {
-        for number in 0..count {
-            self.start(Instant::now())?;
-            while self.unconfirmed > 2000 || (number + 1 == count && self.unconfirmed > 0) {
-                self.unconfirmed -= confirmed(self.confirms.next().await)?;
-            }
-        }
-        Ok(())
-    }
-
     fn start(&mut self, since: Instant) -> Result<()> {
         let saga_id = new_id();
         let account = self.random.i32(1..=ACCOUNTS);
         let refused = self.random.f64() < self.plan.refused;
-        let fails = self.random.f64() < self.plan.failing;
-        let at = self.random.usize(..4);
         let order = Order {
             account,
             amount: self.random.i64(0..10_000),
-            refused: refused && !fails,
-            fails_at: fails.then(|| SERVICES[at].to_owned()),
+            refused,
             memo: "what an order says besides, in as many words as usual".to_owned(),
         };
-        let expected = match (fails, order.refused) {
-            (true, _) => SagaEnd::Dead,
-            (false, true) => SagaEnd::Cancelled,
-            (false, false) => SagaEnd::Closed,
-        };
+        let expected = if refused { SagaEnd::Cancelled } else { SagaEnd::Closed };
         let properties = BasicProperties::default()
             .with_content_type("application/json".into())
             .with_type(WANTED.into())
@@ -206,14 +177,10 @@ impl SagaLoad {
             properties,
             body: serde_json::to_vec(&order)?.into(),
         };
-        let times = if self.random.f64() < self.plan.doubled { 2 } else { 1 };
-        for _ in 0..times {
-            self.session.publish(message.clone())?;
-            self.unconfirmed += 1;
-        }
+        self.session.publish(message)?;
+        self.unconfirmed += 1;
         self.started.all += 1;
-        self.started.refused += u64::from(order.refused);
-        self.started.failing[at] += u64::from(fails);
+        self.started.refused += u64::from(refused);
         self.running.insert(saga_id, RunningSaga { since, expected });
         Ok(())
     }

@@ -1,6 +1,5 @@
 //! Runs the contestants on private servers, and measures and checks them.
 
-pub(crate) mod condition;
 pub(crate) mod console_process;
 mod contracts;
 pub mod figures;

@@ -1,6 +1,5 @@
 //! The services of a contestant as processes.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -14,23 +13,6 @@ use crate::saga4::contract::SERVICES;
 
 /// The time in which all services have to start to consume.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// The number and options of a contestant's processes.
-#[derive(Debug, Clone, Copy)]
-pub struct ServiceSetting {
-    /// Processes of each service.
-    pub replicas: usize,
-    /// Lanes of each process. Only ballet has them.
-    pub lanes: u16,
-    /// The collector of spans, if any are wanted.
-    pub collector: Option<SocketAddr>,
-}
-
-impl Default for ServiceSetting {
-    fn default() -> Self {
-        Self { replicas: 1, lanes: 1, collector: None }
-    }
-}
 
 /// The processes of one contestant.
 pub(crate) struct ContestantServices {
@@ -62,45 +44,34 @@ impl ContestantServices {
     }
 }
 
-/// Starts a contestant's services. Returns when all of them consume.
+/// Starts a contestant's services, a process each. Returns when all of them consume.
 pub(crate) async fn start(
     stage: &BenchStage,
     contestant: Contestant,
     env: &TestEnv,
-    setting: ServiceSetting,
 ) -> Result<ContestantServices> {
     let mut processes = Vec::new();
     for service in SERVICES {
-        for replica in 0..setting.replicas {
-            let log = stage.logs.join(format!("{}-{service}-{replica}.log", contestant.name()));
-            let spans =
-                setting.collector.map(|at| ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{at}")));
-            let args = [contestant.name(), service];
-            let adjust = |command: &mut Command| {
-                command
-                    .env("AMQP_URL", env.amqp_url(service))
-                    .env("DATABASE_URL", env.database_url(service))
-                    .env("LANES", setting.lanes.to_string())
-                    .env("LOG_FORMAT", "json")
-                    .envs(spans)
-                    .env_remove("AMQP_URL_FILE")
-                    .env_remove("RABBITMQ_MANAGEMENT_URL")
-                    .env_remove("RABBITMQ_MANAGEMENT_URL_FILE")
-                    .env_remove("DATABASE_URL_FILE");
-            };
-            let children = &stage.children;
-            processes
-                .push(MeasuredProcess::start(children, &stage.program, &args, &log, adjust).await?);
-            if replica == 0 && setting.replicas > 1 {
-                // The first process creates the tables.
-                consumed(env, service, 1).await?;
-            }
-        }
+        let log = stage.logs.join(format!("{}-{service}.log", contestant.name()));
+        let args = [contestant.name(), service];
+        let adjust = |command: &mut Command| {
+            command
+                .env("AMQP_URL", env.amqp_url(service))
+                .env("DATABASE_URL", env.database_url(service))
+                .env("LOG_FORMAT", "json")
+                .env_remove("LANES")
+                .env_remove("AMQP_URL_FILE")
+                .env_remove("RABBITMQ_MANAGEMENT_URL")
+                .env_remove("RABBITMQ_MANAGEMENT_URL_FILE")
+                .env_remove("DATABASE_URL_FILE");
+        };
+        let children = &stage.children;
+        processes
+            .push(MeasuredProcess::start(children, &stage.program, &args, &log, adjust).await?);
     }
     let services = ContestantServices { processes };
     for service in SERVICES {
-        let all = u64::try_from(setting.replicas)?;
-        if let Err(error) = consumed(env, service, all).await {
+        if let Err(error) = consumed(env, service).await {
             services.check()?;
             return Err(error);
         }
@@ -108,11 +79,11 @@ pub(crate) async fn start(
     Ok(services)
 }
 
-async fn consumed(env: &TestEnv, service: &str, consumers: u64) -> Result<()> {
+async fn consumed(env: &TestEnv, service: &str) -> Result<()> {
     let what = format!("service {service} to consume its queue");
     let there = || async {
         let depth = env.management().depth(service).await?;
-        Ok::<_, ballet_stage::Error>((depth.consumers >= consumers).then_some(()))
+        Ok::<_, ballet_stage::Error>((depth.consumers > 0).then_some(()))
     };
     Ok(wait_until(&what, PATIENCE, there).await?)
 }

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use ballet::core::topology;
 use ballet_stage::{Children, Options, Servers, TestEnv};
-use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 
 use crate::contestants::contestant::Contestant;
@@ -53,16 +52,7 @@ impl BenchStage {
     /// Creates a virtual host with the topology, and empty databases.
     pub(crate) async fn env(&self, contestant: Contestant) -> Result<TestEnv> {
         let definitions = topology::definitions(&system(), |_| String::new());
-        self.env_with(contestant, &definitions).await
-    }
-
-    /// Creates the same with another topology.
-    pub(crate) async fn env_with(
-        &self,
-        contestant: Contestant,
-        topology: &Value,
-    ) -> Result<TestEnv> {
-        Ok(TestEnv::new(&self.servers, contestant.name(), topology, &SERVICES).await?)
+        Ok(TestEnv::new(&self.servers, contestant.name(), &definitions, &SERVICES).await?)
     }
 }
 

@@ -10,7 +10,7 @@ use ballet_stage::TestEnv;
 use crate::contestants::contestant::Contestant;
 use crate::runs::figures::{count, messages};
 use crate::runs::load::{LoadPlan, SagaLoad};
-use crate::runs::services::{self, ServiceSetting};
+use crate::runs::services;
 use crate::runs::stage::{BenchStage, admin};
 use crate::saga4::contract::SERVICES;
 
@@ -45,7 +45,7 @@ async fn count_statements(
         .execute(&mut admin(env, service).await?)
         .await?;
     }
-    let services = services::start(stage, contestant, env, ServiceSetting::default()).await?;
+    let services = services::start(stage, contestant, env).await?;
     let log = stage.servers.postgres().log().context("the log of Postgres cannot be read")?;
     let mut load = SagaLoad::connect(env, LoadPlan::default()).await?;
     let from = fs::metadata(log)?.len();

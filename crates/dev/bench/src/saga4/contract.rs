@@ -33,9 +33,6 @@ pub struct Order {
     pub amount: i64,
     /// Whether `c` refuses.
     pub refused: bool,
-    /// The service whose step fails permanently, if any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fails_at: Option<String>,
     /// Text that makes the message as long as a usual one.
     pub memo: String,
 }

@@ -29,6 +29,7 @@ pub struct TestEnv {
     databases: BTreeMap<String, EnvDatabase>,
     management: ManagementClient,
     leftovers: Option<Leftovers>,
+    suffix: String,
 }
 
 /// The things to remove, with the administrators' access to do it.
@@ -131,6 +132,7 @@ impl TestEnv {
                 databases: wanted.values().cloned().collect(),
             }),
             vhost: rewritten.vhost.clone(),
+            suffix: suffix.to_owned(),
         };
         // From here on a drop removes all that has been created.
         let (broker, databases) = tokio::join!(
@@ -140,6 +142,16 @@ impl TestEnv {
         broker?;
         env.databases = databases?;
         Ok(env)
+    }
+
+    /// Adds a database of this name, for a program beside the services.
+    pub async fn add_database(&mut self, name: &str) -> Result<()> {
+        let Some(leftovers) = &mut self.leftovers else { return Ok(()) };
+        let wanted = database_names(&[name], &self.suffix);
+        leftovers.databases.extend(wanted.values().cloned());
+        let made = databases::create(&leftovers.postgres, &wanted, DatabaseContent::Nothing);
+        self.databases.extend(made.await?);
+        Ok(())
     }
 
     /// Returns the vhost's name.

@@ -54,12 +54,6 @@ impl CpuSnapshot {
         self.0.keys().copied().filter(|pid| *pid != root && self.belongs(*pid, &[root])).collect()
     }
 
-    /// Returns the processor time of the children of a process that have ended, in milliseconds.
-    #[must_use]
-    pub fn ended(&self, pid: i32) -> f64 {
-        milliseconds(self.0.get(&pid).map_or(0, |process| process.ended))
-    }
-
     fn belongs(&self, mut pid: i32, roots: &[i32]) -> bool {
         loop {
             if roots.contains(&pid) {

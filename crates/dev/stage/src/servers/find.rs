@@ -127,9 +127,11 @@ pub(crate) fn epmd() -> Option<PathBuf> {
     dirs.into_iter().map(|dir| dir.join("epmd")).find(|epmd| epmd.is_file())
 }
 
-pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
+/// Finds a program on the `PATH`.
+#[must_use]
+pub fn program(name: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH").unwrap_or_default())
-        .map(|dir| dir.join(program))
+        .map(|dir| dir.join(name))
         .find(|file| file.is_file())
 }
 

@@ -101,14 +101,14 @@ pub(crate) async fn install(
 async fn plan(package: &SoftwarePackage) -> Option<(&'static str, Command)> {
     let system = [("apt-get", package.apt), ("dnf", package.dnf), ("pacman", package.pacman)];
     let usable =
-        |(manager, name): &(&str, &str)| !name.is_empty() && find::on_path(manager).is_some();
+        |(manager, name): &(&str, &str)| !name.is_empty() && find::program(manager).is_some();
     if let Some((_, name)) = system.into_iter().find(usable) {
         let mut command = as_root().await?;
         let script = include_str!("install.sh");
         command.args(["sh", "-c", script, "install", name, package.units, package.user]);
         return Some((name, command));
     }
-    if package.brew.is_empty() || find::on_path("brew").is_none() {
+    if package.brew.is_empty() || find::program("brew").is_none() {
         return None;
     }
     let mut command = Command::new("brew");

@@ -1,7 +1,6 @@
 //! RabbitMQ and Postgres: named by the environment, or brought up for us alone.
 
 mod backend;
-mod browser;
 pub(crate) mod definitions;
 mod docker;
 mod find;
@@ -26,10 +25,10 @@ mod source;
 mod user;
 mod version;
 
-pub use browser::WebBrowser;
-pub use options::Options;
+pub use find::program;
+pub use options::{Options, TlsIdentity};
 pub use pair::Servers;
 pub use postgres::Postgres;
-pub use programs::{left_out, program, python};
+pub use programs::{left_out, python};
 pub use rabbitmq::RabbitMq;
 pub use version::ServerVersion;

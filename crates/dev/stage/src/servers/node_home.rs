@@ -5,12 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::{Result, machine};
-use crate::servers::options::Options;
+use crate::servers::options::{Options, ServerTls};
 use crate::servers::ports::Ports;
 use crate::servers::rabbitmq_access::OPS;
 use crate::servers::server_set::{ServerSet, write_secret};
 use crate::servers::version::ServerVersion;
-use crate::tls::ServerTls;
 
 /// Prefixes of variables for the user's own broker and for Erlang, which must not reach ours.
 pub(crate) const FORGET: &str = "RABBITMQ_ ERL_ NODENAME CONF_ENV_FILE";

@@ -3,10 +3,31 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::tls::{Authority, ServerTls, TlsIdentity};
-
 /// Receives a line for each step of bringing servers up.
 pub(crate) type Progress = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// A certificate and its key, as PEM.
+#[derive(Clone)]
+pub struct TlsIdentity {
+    /// The certificate.
+    pub certificate: String,
+    /// Its key.
+    pub key: String,
+}
+
+impl fmt::Debug for TlsIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsIdentity").finish_non_exhaustive()
+    }
+}
+
+/// The TLS settings of a server.
+#[derive(Clone)]
+pub(crate) struct ServerTls {
+    pub(crate) identity: TlsIdentity,
+    /// The authority for clients' certificates. If it is set, the broker asks for one.
+    pub(crate) clients: Option<String>,
+}
 
 /// The options of bringing up servers that the environment does not name.
 #[derive(Clone)]
@@ -51,11 +72,11 @@ impl Options {
         Self { tls: Some(ServerTls { identity: identity.clone(), clients: None }), ..self }
     }
 
-    /// Makes the broker ask TLS clients for a certificate that this authority has signed.
+    /// Makes the broker ask TLS clients for a certificate that the authority with this certificate has signed.
     #[must_use]
-    pub fn client_authority(mut self, authority: &Authority) -> Self {
+    pub fn client_authority(mut self, certificate: &str) -> Self {
         if let Some(tls) = &mut self.tls {
-            tls.clients = Some(authority.certificate().to_owned());
+            tls.clients = Some(certificate.to_owned());
         }
         self
     }

@@ -6,17 +6,9 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
-use crate::servers::find;
-
 /// The interpreters to try. The system's packages are for the system's Python, which may not be the first on the
 /// `PATH`.
 const PYTHONS: [&str; 2] = ["python3", "/usr/bin/python3"];
-
-/// Finds a program on the `PATH`.
-#[must_use]
-pub fn program(name: &str) -> Option<PathBuf> {
-    find::on_path(name)
-}
 
 /// Finds a Python interpreter that has `pika` and `psycopg`.
 pub async fn python() -> Option<PathBuf> {

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
 
+mod authority;
 mod brokers_dead_letters;
 mod channels;
 mod crash_loop;

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use ballet::{Service, Settings};
 use ballet_amqp::{Broker, RabbitMq, TlsFiles};
-use ballet_stage::{Authority, Options, Servers};
+use ballet_stage::{Options, Servers};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
+use crate::authority::Authority;
 use crate::scene::rome;
 use crate::trip::{HOTEL_TABLES, RoomBooked};
 use crate::world::{TripWorld, the_hotel};
@@ -98,12 +99,12 @@ fn trusts(ca: PathBuf) -> TlsFiles {
 
 #[tokio::test]
 async fn t161_with_tls_it_works_and_a_wrong_ca_or_host_is_told() {
-    let authority = Authority::new().unwrap();
-    let options = Options::fast().tls(&authority.identity(&["localhost"]).unwrap());
+    let authority = Authority::new("ours");
+    let options = Options::fast().tls(&authority.identity(&["localhost"]));
     let Some((world, servers)) = world("t161", options).await else { return };
     let files = Files::new("t161");
     let ca = files.file("ca.pem", authority.certificate());
-    let stranger = files.file("stranger.pem", Authority::new().unwrap().certificate());
+    let stranger = files.file("stranger.pem", Authority::new("a stranger's").certificate());
     let (amqp, postgres) = (amqps(&world, &servers, "localhost"), database(&world, "localhost"));
 
     let good = settings(amqp.clone(), postgres.clone(), ca.clone());
@@ -162,8 +163,8 @@ async fn t161_with_tls_it_works_and_a_wrong_ca_or_host_is_told() {
 
 #[tokio::test]
 async fn t161_an_expired_certificate_and_a_missing_one_of_ours_are_told() {
-    let authority = Authority::new().unwrap();
-    let expired = authority.expired_identity(&["localhost"]).unwrap();
+    let authority = Authority::new("ours");
+    let expired = authority.expired_identity(&["localhost"]);
     let files = Files::new("t161-expired");
     let ca = files.file("ca.pem", authority.certificate());
     let Some((world, servers)) = world("expired", Options::fast().tls(&expired)).await else {
@@ -176,8 +177,9 @@ async fn t161_an_expired_certificate_and_a_missing_one_of_ours_are_told() {
     assert!(old.contains("has expired"), "{old}");
     drop((world, servers));
 
-    let asking = Options::fast().tls(&authority.identity(&["localhost"]).unwrap());
-    let Some((world, servers)) = self::world("asking", asking.client_authority(&authority)).await
+    let asking = Options::fast().tls(&authority.identity(&["localhost"]));
+    let Some((world, servers)) =
+        self::world("asking", asking.client_authority(authority.certificate())).await
     else {
         return;
     };
@@ -185,11 +187,11 @@ async fn t161_an_expired_certificate_and_a_missing_one_of_ours_are_told() {
     let nobody = refusal(&amqp, trusts(ca.clone())).await;
     // With TLS 1.3 the broker takes its refusal along when it hangs up, or not.
     assert!(nobody.contains("set AMQP_CERT_FILE and AMQP_KEY_FILE"), "{nobody}");
-    let ours = authority.identity(&["hotel"]).unwrap();
+    let ours = authority.identity(&["hotel"]);
     let tls = TlsFiles {
         ca: Some(ca),
-        certificate: Some(files.file("hotel.pem", ours.certificate())),
-        key: Some(files.file("hotel.key", ours.key())),
+        certificate: Some(files.file("hotel.pem", &ours.certificate)),
+        key: Some(files.file("hotel.key", &ours.key)),
     };
     let session = RabbitMq::new(&amqp).unwrap().tls(tls).connect("test").await.unwrap();
     session.close().await;
@@ -224,8 +226,8 @@ fn url_user(url: &str) -> &str {
 
 #[tokio::test]
 async fn t161_a_database_that_asks_for_a_certificate_gets_ours_or_it_is_told_what_is_missing() {
-    let authority = Authority::new().unwrap();
-    let options = Options::fast().tls(&authority.identity(&["localhost"]).unwrap());
+    let authority = Authority::new("ours");
+    let options = Options::fast().tls(&authority.identity(&["localhost"]));
     let Some((world, servers)) = world("t161_client", options).await else { return };
     let files = Files::new("t161-client");
     let ca = files.file("ca.pem", authority.certificate());
@@ -236,23 +238,23 @@ async fn t161_a_database_that_asks_for_a_certificate_gets_ours_or_it_is_told_wha
         settings.tls.database_ca_file = Some(ca.clone());
         if let Some(identity) = identity {
             let file = |ending, text| files.file(&format!("{name}.{ending}"), text);
-            settings.tls.database_cert_file = Some(file("pem", identity.certificate()));
-            settings.tls.database_key_file = Some(file("key", identity.key()));
+            settings.tls.database_cert_file = Some(file("pem", &identity.certificate));
+            settings.tls.database_key_file = Some(file("key", &identity.key));
         }
         settings
     };
 
     let nothing = complaint(shown("nothing", None)).await;
     assert!(nothing.contains("set DATABASE_CERT_FILE and DATABASE_KEY_FILE"), "{nothing}");
-    let stranger = Authority::new().unwrap().identity(&["hotel"]).unwrap();
+    let stranger = Authority::new("a stranger's").identity(&["hotel"]);
     let stranger = complaint(shown("stranger", Some(stranger))).await;
     assert!(stranger.contains("DATABASE_CERT_FILE"), "{stranger}");
     assert!(stranger.contains("does not know the CA"), "{stranger}");
-    let expired = authority.expired_identity(&["hotel"]).unwrap();
+    let expired = authority.expired_identity(&["hotel"]);
     let expired = complaint(shown("expired", Some(expired))).await;
     assert!(expired.contains("the certificate in DATABASE_CERT_FILE has expired"), "{expired}");
 
-    let ours = shown("ours", Some(authority.identity(&["hotel"]).unwrap()));
+    let ours = shown("ours", Some(authority.identity(&["hotel"])));
     let service = Service::new(the_hotel().participant).migrations(HOTEL_TABLES);
     let running = service.start(ours).await.unwrap();
     let saga = world.new_saga();

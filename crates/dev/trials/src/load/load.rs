@@ -33,6 +33,13 @@ pub(crate) struct CustomerMix {
     pub(crate) gateway: Option<Gateway>,
 }
 
+impl CustomerMix {
+    /// Customers of all kinds who come one by one, and call the services.
+    pub(crate) fn of(subject: &Subject) -> Self {
+        Self { cases: subject.mix(), rate: 1, clock: Clock::system(), gateway: None }
+    }
+}
+
 pub(crate) struct Load {
     subject: Arc<Subject>,
     pub(crate) site: Arc<Site>,

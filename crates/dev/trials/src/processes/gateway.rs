@@ -4,11 +4,11 @@ use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use ballet::Clock;
-use ballet_stage::{Child, Children, Database, Stage, write_private};
+use ballet_stage::{Child, Children, Database, Stage, wait_until, write_private};
 use reqwest::Client;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use rustix::process::Signal;
@@ -20,7 +20,7 @@ const KEYS: &str = "keys";
 const DATABASE: &str = "\"env:GATEWAY_DATABASE_URL\"";
 /// The field of the config that names the folder of the services' HTTP documents.
 const DOCUMENTS: &str = "documents = \"";
-/// The gateway's name in [`SERVICE`](crate::SERVICE), in its database's name and in reports.
+/// The gateway's name in `TRIAL_SERVICE`, in its database's name and in reports.
 pub(crate) const GATEWAY: &str = "gateway";
 /// The folder of the services' secrets, beside the config.
 const SECRETS: &str = "secrets";
@@ -152,22 +152,13 @@ impl Gateway {
     ///
     /// If it takes minutes.
     pub async fn ready(&self, http: &Client) -> Result<()> {
-        let begun = Instant::now();
-        loop {
-            let answer = http.get(format!("{}/readyz", self.private)).send().await;
-            let state = match answer {
-                Ok(answer) => answer.text().await.unwrap_or_default(),
-                Err(error) => error.to_string(),
-            };
+        let ready = wait_until("the gateway to be ready", PATIENCE, || async {
+            let state = http.get(format!("{}/readyz", self.private)).send().await?.text().await?;
             let parts: Value = serde_json::from_str(&state).unwrap_or_default();
-            if parts["database"] == "ok" {
-                return Ok(());
-            }
-            if begun.elapsed() > PATIENCE {
-                bail!("the gateway is not ready after {PATIENCE:?}: {state}");
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+            ensure!(parts["database"] == "ok", state);
+            anyhow::Ok(Some(()))
+        });
+        Ok(ready.await?)
     }
 
     /// Starts the gateway again at the same addresses if it has ended. Returns a line about that.
@@ -224,22 +215,23 @@ impl Gateway {
     /// Reads the addresses from the log.
     async fn find_addresses(&mut self) -> Result<()> {
         let log = log(&self.dir);
-        let begun = Instant::now();
-        loop {
+        let found = wait_until("the addresses of the gateway", PATIENCE, || async {
             let text = fs::read_to_string(&log).unwrap_or_default();
             let mut entries = text.lines().filter_map(|line| serde_json::from_str(line).ok());
-            if let Some(entry) = entries.find(|entry: &Value| entry["message"] == "listening") {
-                let url = |name: &str| Some(format!("http://{}", entry[name].as_str()?));
-                let urls = url("public").zip(url("private"));
-                (self.url, self.private) = urls.context("the gateway does not say where it is")?;
-                return Ok(());
+            let entry = entries.find(|entry: &Value| entry["message"] == "listening");
+            if entry.is_none() && self.child().ended().is_some() {
+                let log = log.display();
+                return Ok(Some(Err(anyhow!(
+                    "the gateway does not start; its log is {log}\n{text}"
+                ))));
             }
-            let ended = self.child().ended();
-            if ended.is_some() || begun.elapsed() > PATIENCE {
-                bail!("the gateway does not start; its log is {}\n{text}", log.display());
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+            anyhow::Ok(entry.map(Ok))
+        });
+        let entry = found.await??;
+        let url = |name: &str| Some(format!("http://{}", entry[name].as_str()?));
+        let urls = url("public").zip(url("private"));
+        (self.url, self.private) = urls.context("the gateway does not say where it is")?;
+        Ok(())
     }
 }
 

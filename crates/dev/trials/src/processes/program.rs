@@ -8,7 +8,7 @@ use ballet::{Clock, Service, Settings};
 use clap::Parser;
 
 /// The variable that names the service that a process of a trial runs.
-pub const SERVICE: &str = "TRIAL_SERVICE";
+pub(crate) const SERVICE: &str = "TRIAL_SERVICE";
 
 /// A service that the program can run.
 pub struct ServiceProgram {

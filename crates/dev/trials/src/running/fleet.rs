@@ -1,5 +1,6 @@
 //! The services' processes: several of each, restarted whenever one ends.
 
+use std::convert::Infallible;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -148,7 +149,7 @@ impl Fleet {
 
     /// Restarts every process that has ended. Returns only with an error, which names the processes that do not start,
     /// after all others were restarted.
-    pub(crate) async fn keep(&self) -> Result<()> {
+    pub(crate) async fn keep(&self) -> Result<Infallible> {
         loop {
             let mut lost = Vec::new();
             for replica in self.replicas.lock().await.iter_mut() {

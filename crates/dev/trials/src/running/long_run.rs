@@ -42,6 +42,8 @@ pub(crate) struct RunPlan {
     pub(crate) first_aim: Option<&'static str>,
     /// Whether a gateway signs the requests to the services, which take no others.
     pub(crate) signed: bool,
+    /// Whether there is a database for the operators' console.
+    pub(crate) has_console: bool,
 }
 
 impl RunPlan {
@@ -58,6 +60,7 @@ impl RunPlan {
             beside_others: false,
             first_aim: None,
             signed: false,
+            has_console: false,
         }
     }
 }
@@ -106,6 +109,9 @@ impl LongRun {
         let mut stage = setting.on(servers, logs).await?;
         let http = Client::builder().no_proxy().timeout(Duration::from_secs(10)).build();
         stage.http = http.context("cannot set up HTTP")?;
+        if plan.has_console {
+            stage.env.add_database("console").await?;
+        }
         let mut fleet = Fleet::new(stage.children.clone(), &stage.logs, plan.env)?;
         (fleet.first_aim, fleet.signed) = (plan.first_aim, plan.signed);
         let fleet = Arc::new(fleet);
@@ -128,13 +134,23 @@ impl LongRun {
         Ok(run)
     }
 
-    /// Starts the gateway. The services must be ready, with known addresses.
-    pub(crate) async fn open(&self, front: &GatewaySetup) -> Result<Gateway> {
+    /// Does this, and restarts the services meanwhile whenever they end.
+    pub(crate) async fn kept<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            lost = self.fleet.keep() => match lost? {},
+            done = work => done,
+        }
+    }
+
+    /// Starts the gateway, if there is one. The services must be ready, with known addresses.
+    pub(crate) async fn open(&self, front: Option<GatewaySetup>) -> Result<Option<Gateway>> {
+        let Some(front) = front else { return Ok(None) };
         let path = std::env::current_exe().context("cannot find this program")?;
         let env = vec![(SERVICE, GATEWAY.to_owned())];
         let services = self.endpoints().await?.services;
         let services: Vec<_> = services.iter().map(|(name, url)| (&**name, &**url)).collect();
-        Gateway::start(&self.stage, ConfiguredProgram { path, env }, front, &services).await
+        let program = ConfiguredProgram { path, env };
+        Gateway::start(&self.stage, program, &front, &services).await.map(Some)
     }
 
     /// Starts one more process of a service.

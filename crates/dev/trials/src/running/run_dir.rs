@@ -11,11 +11,17 @@ use anyhow::{Context, Result};
 ///
 /// If it cannot be created.
 pub fn run_dir(program: Option<&Path>, kind: &str, system: &str) -> Result<PathBuf> {
-    let target = program.and_then(|file| file.parent()?.parent()).map(Path::to_owned);
+    let target = program.and_then(target).map(Path::to_owned);
     let base = target.unwrap_or_else(|| PathBuf::from("target")).join(kind).join(system);
     let dir = base.join(std::process::id().to_string());
     // An earlier run may have left it behind, with the same process id.
     fs::remove_dir_all(&dir).ok();
     fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
     Ok(dir)
+}
+
+/// The target directory that holds a program: `target/debug/trials`, or `target/debug/examples/shop`.
+pub(crate) fn target(program: &Path) -> Option<&Path> {
+    let folder = program.parent()?;
+    if folder.ends_with("examples") { folder.parent()?.parent() } else { folder.parent() }
 }

@@ -5,7 +5,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Listens for the signals that ask this program to end. They no longer kill the process then.
 #[derive(Debug)]
-pub struct Stop {
+pub(crate) struct Stop {
     interrupt: Signal,
     terminate: Signal,
     hang_up: Signal,
@@ -13,11 +13,7 @@ pub struct Stop {
 
 impl Stop {
     /// Starts to listen.
-    ///
-    /// # Errors
-    ///
-    /// If the machine does not allow it.
-    pub fn listen() -> Result<Self> {
+    pub(crate) fn listen() -> Result<Self> {
         let on = |kind| signal(kind).context("cannot listen for signals");
         Ok(Self {
             interrupt: on(SignalKind::interrupt())?,
@@ -27,7 +23,7 @@ impl Stop {
     }
 
     /// Waits for a signal.
-    pub async fn asked(&mut self) {
+    pub(crate) async fn asked(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

@@ -16,7 +16,7 @@ use crate::customers::begun_saga::End;
 pub(crate) const COPY: &str = "x-copy";
 
 /// Observes all events, and tells which of them end a saga.
-pub trait Witness: Debug + Send + Sync {
+pub(crate) trait Witness: Debug + Send + Sync {
     /// Observes a published event. The same event may come again.
     fn saw(&self, event_type: &str, id: MessageId, body: &[u8]);
 

@@ -4,5 +4,4 @@ pub(crate) mod client;
 pub(crate) mod journal;
 pub(crate) mod producer;
 pub(crate) mod record;
-mod senders;
 pub(crate) mod site;

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use ballet::{Clock, Event, EventType};
-use ballet_amqp::RabbitMq;
 use reqwest::Client;
 use serde::Serialize;
 use uuid::Uuid;
@@ -16,9 +15,8 @@ use crate::customers::customer_sagas::CustomerSagas;
 use crate::processes::gateway::Gateway;
 use crate::running::fleet::Fleet;
 use crate::running::long_run::LongRun;
-use crate::scene::producer::ProducerMessage;
+use crate::scene::producer::{Producers, produced};
 use crate::scene::record::Recorder;
-use crate::scene::senders::Senders;
 
 /// The time for which a customer waits for an event.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -32,9 +30,9 @@ pub struct Site {
     fleet: Arc<Fleet>,
     clock: Clock,
     recorder: Recorder,
-    senders: Senders,
+    producers: Producers,
     /// The broker's address for each foreign producer.
-    producers: Vec<(&'static str, String)>,
+    addresses: Vec<(&'static str, String)>,
     /// The ids of messages that the broker has confirmed.
     confirmed: Mutex<Vec<Uuid>>,
     pub(crate) gateway: Option<Gateway>,
@@ -55,8 +53,8 @@ impl Site {
             fleet: Arc::clone(&run.fleet),
             clock,
             recorder,
-            senders: Senders::default(),
-            producers: names.iter().map(broker).collect::<Result<_>>()?,
+            producers: Producers::default(),
+            addresses: names.iter().map(broker).collect::<Result<_>>()?,
             confirmed: Mutex::default(),
             gateway: None,
             sagas: CustomerSagas::default(),
@@ -133,11 +131,10 @@ impl Site {
         saga: Uuid,
         event: &E,
     ) -> Result<()> {
-        let known = self.producers.iter().find(|(name, _)| *name == producer);
+        let known = self.addresses.iter().find(|(name, _)| *name == producer);
         let (name, url) = known.with_context(|| format!("no event comes from {producer}"))?;
-        let outgoing = ProducerMessage::new(name, saga, self.new_id(), event)?;
-        let id = outgoing.id;
-        self.senders.publish(name, || Ok(RabbitMq::new(url)?), outgoing).await?;
+        let (id, message) = produced(name, saga, self.new_id(), event)?;
+        self.producers.publish(name, url, message).await?;
         self.confirmed.lock().unwrap_or_else(PoisonError::into_inner).push(id);
         Ok(())
     }

@@ -27,9 +27,9 @@ use crate::system::trial::{Audit, OverdueDeadline, Sandbox, Trial};
 
 /// The system under trial.
 #[derive(Debug)]
-pub struct Subject {
+pub(crate) struct Subject {
     /// The declarations of its services.
-    pub system: System,
+    pub(crate) system: System,
     /// The customers' word for sagas, in the plural.
     pub(crate) sagas: &'static str,
     /// The cases of customers. The first is the usual one.
@@ -45,7 +45,7 @@ pub struct Subject {
 
 impl Subject {
     /// Collects the description from a trial.
-    pub fn new<T: Trial>(trial: T) -> Arc<Self> {
+    pub(crate) fn new<T: Trial>(trial: T) -> Arc<Self> {
         let parts: Vec<_> = trial.services().into_iter().map(|service| service.part).collect();
         let mut cases = trial.cases();
         let usual = cases.len();
@@ -66,8 +66,7 @@ impl Subject {
     }
 
     /// The names of its services.
-    #[must_use]
-    pub fn services(&self) -> Vec<&'static str> {
+    pub(crate) fn services(&self) -> Vec<&'static str> {
         self.system.parts.iter().map(|part| part.service).collect()
     }
 
@@ -141,7 +140,7 @@ impl Subject {
     }
 
     /// Audits the framework's tables and the business rows. Sagas without a change for `quiescent_after` are quiescent.
-    pub async fn audit(
+    pub(crate) async fn audit(
         &self,
         at: &Endpoints,
         broker: &BrokerSnapshot,

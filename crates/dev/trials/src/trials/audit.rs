@@ -1,8 +1,7 @@
 //! `audit`: checks a running system through its databases and its broker.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -12,6 +11,7 @@ use jiff::SignedDuration;
 use rustix::process::{Pid, test_kill_process};
 
 use crate::processes::endpoints::{Endpoints, FILE};
+use crate::running::run_dir::target;
 use crate::system::subject::Subject;
 
 /// The variable that names the file with all endpoints.
@@ -21,25 +21,10 @@ const PARTLY: u8 = 3;
 
 /// The options of `audit`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// A file with all endpoints, as a running demo writes it. By default that of the running demo.
     #[arg(long, env = ENDPOINTS, value_name = "FILE")]
     endpoints: Option<PathBuf>,
-    /// The URL of a service, `orders=http://127.0.0.1:8080`. Overrides the file.
-    #[arg(long, env = "TRIAL_SERVICES", value_name = "SERVICE=URL", value_delimiter = ',',
-          value_parser = named)]
-    service: Vec<(String, String)>,
-    /// The URL of a service's database, `orders=postgres://user:password@host/database`.
-    /// Overrides the file.
-    #[arg(long, env = "TRIAL_DATABASES", hide_env_values = true, value_name = "SERVICE=URL",
-          value_delimiter = ',', value_parser = named)]
-    database: Vec<(String, String)>,
-    /// The broker's management API, `http://ops:password@host:15672`.
-    #[arg(long, env = "BALLET_MANAGEMENT_URL", hide_env_values = true, value_name = "URL")]
-    management: Option<String>,
-    /// The system's virtual host.
-    #[arg(long, env = "BALLET_VHOST", value_name = "NAME")]
-    vhost: Option<String>,
     /// A saga is quiescent when nothing of it has changed for this long. The broker's figures
     /// are up to five seconds old.
     #[arg(long, default_value_t = 10, value_name = "SECONDS",
@@ -50,15 +35,12 @@ pub struct Args {
     json: bool,
 }
 
-fn named(text: &str) -> Result<(String, String), String> {
-    let parts = text.split_once('=').filter(|(name, url)| !name.is_empty() && !url.is_empty());
-    let (name, url) = parts.ok_or("expected a service and a URL, as in orders=http://...")?;
-    Ok((name.to_owned(), url.to_owned()))
-}
-
 pub(crate) async fn run(subject: &Subject, args: &Args) -> Result<ExitCode> {
     let services = subject.system.parts.len();
-    let endpoints = endpoints(subject, args)?;
+    let endpoints = match &args.endpoints {
+        Some(file) => Endpoints::read(file)?,
+        None => Endpoints::read(&running_demo(subject.system.name)?)?,
+    };
     // The broker first: a message that is no longer there has been handled before the databases are read.
     let broker = endpoints.broker().await?;
     let quiescent_after = SignedDuration::from_secs(args.quiescent_after.into());
@@ -75,37 +57,11 @@ pub(crate) async fn run(subject: &Subject, args: &Args) -> Result<ExitCode> {
     })
 }
 
-/// The endpoints from the arguments, completed from the file.
-fn endpoints(subject: &Subject, args: &Args) -> Result<Endpoints> {
-    let all = subject.system.parts.len();
-    let whole = args.service.len() == all && args.database.len() == all;
-    let mut endpoints = match (&args.endpoints, &args.management, &args.vhost) {
-        (Some(file), ..) => Endpoints::read(file)?,
-        (None, Some(management), Some(vhost)) if whole => Endpoints {
-            services: BTreeMap::new(),
-            databases: BTreeMap::new(),
-            management: management.clone(),
-            vhost: vhost.clone(),
-        },
-        (None, ..) => Endpoints::read(&running_demo(subject.system.name)?)?,
-    };
-    endpoints.services.extend(args.service.iter().cloned());
-    endpoints.databases.extend(args.database.iter().cloned());
-    if let Some(management) = &args.management {
-        endpoints.management.clone_from(management);
-    }
-    if let Some(vhost) = &args.vhost {
-        endpoints.vhost.clone_from(vhost);
-    }
-    Ok(endpoints)
-}
-
 /// The file of the system's running demo.
 fn running_demo(system: &str) -> Result<PathBuf> {
     let program = std::env::current_exe().context("cannot find this program")?;
-    let target = program.parent().and_then(Path::parent);
-    let demos =
-        target.context("this program is not in a target directory")?.join("demo").join(system);
+    let target = target(&program).context("this program is not in a target directory")?;
+    let demos = target.join("demo").join(system);
     let runs = fs::read_dir(&demos).into_iter().flatten().flatten().filter_map(|dir| {
         let pid = Pid::from_raw(dir.file_name().to_str()?.parse().ok()?)?;
         let file = dir.path().join(FILE);
@@ -114,8 +70,8 @@ fn running_demo(system: &str) -> Result<PathBuf> {
     let files: Vec<PathBuf> = runs.collect();
     match &files[..] {
         [] => bail!(
-            "no demo of {system} is running: start one (`demo`), or name the endpoints of another system \
-             (`audit --help`)"
+            "no demo of {system} is running: start one (`demo`), or name the file with the endpoints of another system \
+             (`audit --endpoints`)"
         ),
         [file] => Ok(file.clone()),
         files => {

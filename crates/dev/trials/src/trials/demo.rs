@@ -6,28 +6,24 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
-use ballet::Clock;
+use anyhow::Result;
 use ballet_check::contracts::folders;
 use ballet_stage::variables;
 use ballet_terminal::{Cell, Table, columns};
 use ballet_terminal::{Progress, ui};
-use futures_util::future::OptionFuture;
 use futures_util::{StreamExt, stream};
 use tokio::sync::watch;
 
 use crate::customers::begun_saga::End;
-use crate::load::load::{CustomerMix, Load};
-use crate::oracle::{self, KnownFacts, OracleVerdict};
-use crate::processes::gateway::Gateway;
+use crate::load::load::CustomerMix;
 use crate::running::long_run::{LongRun, RunPlan};
-use crate::running::stop::Stop;
-use crate::scene::record::Recorder;
 use crate::system::subject::Subject;
 use crate::trials::audit;
-use crate::trials::demo_console::{DemoConsole, demo_console};
 use crate::trials::demo_shell::DemoShell;
+use crate::trials::environment::play_in_environment;
+use crate::trials::oracle::{self, KnownFacts, OracleVerdict};
 use crate::trials::report::show_effects;
+use crate::trials::scene::Scene;
 
 /// Customers per second.
 const RATE: u32 = 5;
@@ -40,63 +36,48 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The options of `demo`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Exit after the summary, with success only if everything held.
     #[arg(long)]
-    pub once: bool,
+    once: bool,
     /// The number of customers in the summary. With 0 nobody comes, also later.
     #[arg(long, default_value_t = 50, value_name = "N",
           value_parser = clap::value_parser!(u32).range(..=100_000))]
-    pub customers: u32,
+    customers: u32,
     /// Keep the services' logs after the demo.
     #[arg(long)]
-    pub keep: bool,
+    keep: bool,
 }
 
 /// Shows a system at work.
-///
-/// # Errors
-///
-/// If it cannot be started, or something hangs.
-pub async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode> {
-    let mut stop = Stop::listen()?;
+pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode> {
     let signed = subject.tried.front().is_some();
-    let plan = RunPlan { signed, ..RunPlan::new("demo", subject.tried.env(false)) };
-    let run = tokio::select! {
-        run = Box::pin(LongRun::set_up(&subject.system, plan)) => run?,
-        () = stop.asked() => return Ok(ExitCode::from(130)),
+    let plan =
+        RunPlan { signed, has_console: true, ..RunPlan::new("demo", subject.tried.env(false)) };
+    let keeps_logs = |played: Option<&Result<bool>>| {
+        args.keep || played.is_some_and(|played| !matches!(played, Ok(true)))
     };
-    let played = tokio::select! {
-        // Restarts the services whenever they end. It returns only with an error.
-        failed = run.fleet.keep() => { failed?; bail!("it never returns by itself") }
-        played = Box::pin(play(subject, args, &run)) => Some(played),
-        () = stop.asked() => None,
-    };
-    ui::say("stopping the services and the servers");
-    let held = matches!(played, Some(Ok(true)));
-    run.tear_down(args.keep || matches!(&played, Some(Ok(false) | Err(_)))).await?;
-    match played {
-        Some(Ok(_)) if held => Ok(ExitCode::SUCCESS),
-        Some(Ok(_)) => Ok(ExitCode::FAILURE),
-        Some(Err(error)) => Err(error),
-        // Without `--once` the summary was shown, and the user ended the demo.
-        None if !args.once => Ok(ExitCode::SUCCESS),
-        None => Ok(ExitCode::from(130)),
-    }
+    let held = play_in_environment(&subject.system, plan, keeps_logs, async |run| {
+        run.kept(Box::pin(play(subject, args, run))).await
+    });
+    Ok(match held.await? {
+        Some(true) => ExitCode::SUCCESS,
+        Some(false) => ExitCode::FAILURE,
+        // Without `--once` the user ends the demo.
+        None if !args.once => ExitCode::SUCCESS,
+        None => ExitCode::from(130),
+    })
 }
 
 /// Lets customers come, checks everything, and prints the summary. Returns whether everything held. Without `--once`
 /// customers keep coming.
 async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool> {
     run.ready().await?;
-    let recorder = Recorder::start(run, subject.clone(), subject.types_from_outside()).await?;
-    let gateway = match subject.tried.front() {
-        Some(front) => Some(run.open(&front).await?),
-        None => None,
-    };
-    let mix = CustomerMix { cases: subject.mix(), rate: RATE, clock: Clock::system(), gateway };
-    let mut load = Load::new(run, subject, &recorder, mix)?;
-    load.most_open = MOST_OPEN;
+    let gateway = run.open(subject.tried.front()).await?;
+    let mix = CustomerMix { rate: RATE, gateway, ..CustomerMix::of(subject) };
+    let mut scene = Scene::set_up(subject, run, mix).await?;
+    scene.load.most_open = MOST_OPEN;
+    let Scene { load, .. } = &scene;
     subject.tried.prepare(&load.site).await?;
     ui::say(&format!("{} are ready; {} customers come", run.services().join(", "), args.customers));
     let (calm, calmed) = watch::channel(false);
@@ -112,11 +93,10 @@ async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool
         drop((come, progress));
         calm.send_replace(true);
         ui::say(&format!("the last {} come to their end", subject.sagas));
-        let known = KnownFacts::default();
-        let verdict = oracle::check_when_quiescent(subject, run, &load, &recorder, &known).await?;
-        show(subject, &load, &recorder, &verdict);
+        let verdict = oracle::check_when_quiescent(&scene, &KnownFacts::default()).await?;
+        show(&scene, &verdict);
         if !args.once {
-            let _shown = print_addresses(subject, run, load.site.gateway()).await?;
+            let _shown = print_addresses(&scene).await?;
             if args.customers == 0 {
                 std::future::pending::<()>().await;
             }
@@ -140,19 +120,20 @@ async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool
 }
 
 /// Prints the ends of the sagas of each case, and whether everything holds.
-fn show(subject: &Subject, load: &Load, recorder: &Recorder, verdict: &OracleVerdict) {
+fn show(scene: &Scene<'_>, verdict: &OracleVerdict) {
     let mut cases: BTreeMap<&str, (usize, BTreeMap<String, usize>)> = BTreeMap::new();
-    for (id, placed) in load.sagas.all() {
+    for (id, placed) in scene.load.sagas.all() {
         let case = cases.entry(placed.case).or_default();
         case.0 += 1;
-        let end = match recorder.record().journal.ended(id) {
+        let end = match scene.ended(id) {
             None => "open".to_owned(),
             Some(End::Completed) => "completed".to_owned(),
             Some(End::Aborted(reason)) => format!("aborted: {reason}"),
         };
         *case.1.entry(end).or_default() += 1;
     }
-    let mut table = Table::new(["what a customer did", subject.sagas, "how it ended"]).right(1..=1);
+    let mut table = Table::new(["what a customer did", scene.subject.sagas, "how it ended"]);
+    table = table.right(1..=1);
     for (name, (count, ends)) in cases {
         let ends: Vec<_> = ends.into_keys().collect();
         table.row([name.to_owned(), count.to_string(), ends.join(", ")].map(Cell::from));
@@ -161,12 +142,10 @@ fn show(subject: &Subject, load: &Load, recorder: &Recorder, verdict: &OracleVer
     show_effects(verdict);
 }
 
-/// Prints the addresses for the user. File and console are there until the returned value is dropped.
-async fn print_addresses(
-    subject: &Subject,
-    run: &LongRun,
-    gateway: Option<&Gateway>,
-) -> Result<(DemoShell, Option<DemoConsole>)> {
+/// Prints the addresses for the user. The file for the shell is there until the returned value is dropped.
+async fn print_addresses(scene: &Scene<'_>) -> Result<DemoShell> {
+    let Scene { subject, run, load, .. } = scene;
+    let gateway = load.site.gateway();
     let endpoints = run.endpoints().await?;
     let audited = endpoints.write(run.logs())?;
     let services = run.services();
@@ -191,7 +170,8 @@ async fn print_addresses(
     if let Some(name) = services.first() {
         ui::print(&format!("  pkill -9 -P $DEMO -x {name}"));
     }
-    for command in ["audit", "sagas list", "sagas stuck", "dlq groups", "topology check"] {
+    for command in ["audit", "sagas list", "sagas stuck", "dlq groups", "topology check", "console"]
+    {
         ui::print(&format!("  cargo ballet {command}"));
     }
     if gateway.is_some() {
@@ -199,9 +179,7 @@ async fn print_addresses(
         ui::print("  BEARER=\"Authorization: Bearer $($TOKEN --subject ID --scopes 'A B')\"");
         ui::print("  curl -H \"$BEARER\" $GATEWAY/...");
     }
-    let console = contracts.map(|folder| demo_console(&run.stage, &services, folder));
-    let console = OptionFuture::from(console).await.flatten();
     ui::print(&format!("\nthe services' logs are in {}", run.logs().display()));
     ui::print("customers go on to come until Ctrl-C; what you kill is started again");
-    Ok((shell, console))
+    Ok(shell)
 }

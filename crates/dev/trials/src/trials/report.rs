@@ -2,7 +2,7 @@
 
 use ballet_terminal::ui;
 
-use crate::oracle::OracleVerdict;
+use crate::trials::oracle::OracleVerdict;
 
 /// Prints whether every effect happened once, and everything came to an end.
 pub(crate) fn show_effects(verdict: &OracleVerdict) {

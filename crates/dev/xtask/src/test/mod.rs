@@ -1,10 +1,69 @@
-//! All tests against one set of servers.
+//! `cargo xtask test`: starts the servers, runs the tests, and ends both.
+//!
+//! The test programs run side by side, tests with very many cases take a share of them, and programs that starve the
+//! others are left out. `--long` runs all programs with all cases.
 
-mod alone;
-mod meter;
-mod one_program;
+mod counts;
 mod programs;
-mod run;
+mod running;
+mod servers;
 mod side_by_side;
 
-pub(crate) use run::run;
+use std::num::NonZeroUsize;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::cargo;
+use crate::say::say;
+use crate::test::running::RunSetting;
+use crate::test::servers::TestServers;
+use crate::test::side_by_side::{IdleMeter, ProgramSlots};
+
+/// The number of tests of one program that run at the same time.
+const THREADS: &str = "RUST_TEST_THREADS";
+/// The number that chooses the share. Without it such a test takes all its cases.
+const TURN: &str = "BALLET_TURN";
+/// The longest silence of a test program: more than the longest test takes on a slow machine.
+const SILENCE: Duration = Duration::from_secs(25 * 60);
+/// The same with all cases.
+const LONG_SILENCE: Duration = Duration::from_secs(4 * 60 * 60);
+
+/// Runs all tests; unless it is `long`, it leaves out those that starve the others.
+pub(crate) fn run(long: bool) -> Result<ExitCode> {
+    let Some(built) = programs::build()? else { return Ok(ExitCode::FAILURE) };
+    let mut programs = built.tests;
+    programs.retain(|program| long || program.is_usual());
+    let processors = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
+    let mut env = cargo::configured()?;
+    if std::env::var_os(THREADS).is_none() {
+        env.push((THREADS.to_owned(), (2 * processors).to_string()));
+    }
+    if !long && let Some(turn) = cargo::commit().and_then(|commit| turn(&commit)) {
+        say("tests with very many cases take the commit's share of them; --long takes all");
+        env.push((TURN.to_owned(), turn.to_string()));
+    }
+    let servers = TestServers::start(&built.servers)?;
+    env.extend(servers.env.iter().cloned());
+    let setting = RunSetting {
+        output: cargo::target()?.join("test-output"),
+        env,
+        silence: if long { LONG_SILENCE } else { SILENCE },
+    };
+    let mut idle = IdleMeter::default();
+    let slots = ProgramSlots {
+        least: processors + 1,
+        most: 2 * processors + 2,
+        idle: Box::new(move || idle.since_the_last()),
+    };
+    let passed = side_by_side::run(programs, slots, &setting);
+    // Also after an error: nothing is left running.
+    servers.stop()?;
+    Ok(if passed? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A number that follows from a commit, so that the shares take turns over a few commits.
+fn turn(commit: &str) -> Option<u32> {
+    u32::from_str_radix(commit.get(..8)?, 16).ok()
+}

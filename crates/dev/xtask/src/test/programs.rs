@@ -2,11 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
-use ballet_stage::Children;
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::process::cargo;
+use crate::cargo;
 
 /// The examples in the documentation. Cargo compiles them one after the other, for minutes.
 const EXAMPLES: &str = "examples in the documentation";
@@ -37,6 +36,15 @@ const LONGEST: &[&str] = &[
 /// Programs that starve the tests beside them. Only `--long` runs them.
 const LONG: &[&str] = &["xtask beside"];
 
+/// The program that brings the servers up.
+const SERVERS: &str = "ballet-servers";
+
+/// The programs of a run.
+pub(crate) struct BuiltPrograms {
+    pub(crate) tests: Vec<TestProgram>,
+    pub(crate) servers: PathBuf,
+}
+
 /// A program that runs tests and prints how they ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TestProgram {
@@ -53,26 +61,42 @@ impl TestProgram {
     pub(crate) fn is_usual(&self) -> bool {
         !LONG.contains(&&*self.name)
     }
+
+    /// The program with these tests only. `None` for a program that takes no names: cargo itself, or one that ended
+    /// before it could list its failures.
+    pub(crate) fn only(&self, tests: &[String]) -> Option<Self> {
+        if tests.is_empty() || !self.args.is_empty() {
+            return None;
+        }
+        let mut args = tests.to_vec();
+        args.extend(["--exact", "--test-threads=1"].map(str::to_owned));
+        Some(Self { name: format!("{}, alone", self.name), args, ..self.clone() })
+    }
 }
 
 /// Builds all tests of the workspace, with cargo's progress. `None` if cargo failed; it has then printed why.
-pub(crate) async fn build(children: &Children) -> Result<Option<Vec<TestProgram>>> {
-    let args = ["test", "--workspace", "--no-run", "--message-format=json-render-diagnostics"];
-    let args = args.map(str::to_owned);
-    let Some(messages) = cargo::messages(children, &args).await? else { return Ok(None) };
+pub(crate) fn build() -> Result<Option<BuiltPrograms>> {
+    let args = ["test", "--workspace", "--no-run"].map(str::to_owned);
+    let Some(messages) = cargo::messages(&args)? else { return Ok(None) };
+    let is_servers = |message: &&Value| {
+        message["target"]["name"] == SERVERS && message["profile"]["test"] == false
+    };
+    let servers = messages.iter().find(is_servers).and_then(|of| of["executable"].as_str());
+    let servers =
+        servers.map(PathBuf::from).with_context(|| format!("cargo built no {SERVERS}"))?;
     let mut programs: Vec<TestProgram> = messages.iter().filter_map(program).collect();
     programs.push(documentation());
     // Fails for a name that no longer exists: that program would not start first, and nobody would notice.
     let is_built = |name: &&&str| programs.iter().any(|program| program.name == **name);
     if let Some(name) = LONGEST.iter().find(|name| !is_built(name)) {
         bail!(
-            "there is no test program `{name}`: mend LONGEST in crates/dev/xtask/src/test/programs.rs"
+            "there is no test program `{name}`: correct LONGEST in crates/dev/xtask/src/test/programs.rs"
         );
     }
     programs.sort_by_key(|program| {
         LONGEST.iter().position(|name| *name == program.name).unwrap_or(LONGEST.len())
     });
-    Ok(Some(programs))
+    Ok(Some(BuiltPrograms { tests: programs, servers }))
 }
 
 /// The test program that one of cargo's messages announces.

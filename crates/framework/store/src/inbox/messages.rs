@@ -179,11 +179,6 @@ pub async fn handled(
     Ok(handled.into_iter().map(MessageId).collect())
 }
 
-/// Counts the messages that were handled, those that are kept apart left out.
-pub async fn count(db: &mut PgConnection) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar("select count(*) from ballet.inbox").fetch_one(db).await
-}
-
 /// Keeps all others from recording messages until the transaction that this begins ends.
 pub async fn hold(db: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::raw_sql("begin; lock table ballet.inbox in share mode").execute(db).await.map(drop)

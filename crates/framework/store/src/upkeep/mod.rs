@@ -3,5 +3,4 @@
 pub mod chores;
 pub mod expired_rows;
 pub mod old_partitions;
-pub mod old_rows;
 pub mod process;

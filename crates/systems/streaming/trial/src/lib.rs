@@ -7,5 +7,5 @@ pub mod audit;
 mod load;
 mod system;
 
-pub use load::subject;
+pub use load::Streaming;
 pub use system::{contracts, documents, system};

@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ballet_console::{Console, Role};
-use ballet_stage::{WebBrowser, left_out, wait_until};
+use ballet_stage::{left_out, wait_until};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 use crate::test_console::{PLACED, RESERVED, RunningConsole, SOON, TestConsole};
+use crate::web_browser::WebBrowser;
 
 const ACCESSIBLE: &str = include_str!("accessible.js");
 /// The widths of a phone, a desktop and a large screen.
@@ -49,7 +50,7 @@ impl BrowserPerson {
             match self.browser.click(selector).await {
                 Ok(()) => Ok(Some(())),
                 // The page has just been updated.
-                Err(error) if error.to_string().contains("stale element") => Err(error.to_string()),
+                Err(error) if error.contains("stale element") => Err(error),
                 Err(error) => panic!("{selector}: {error}"),
             }
         });
@@ -116,7 +117,7 @@ impl BrowserPerson {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
-    let Some(browser) = WebBrowser::start().await.expect("a browser") else {
+    let Some(browser) = WebBrowser::start().await else {
         return left_out("chromedriver");
     };
     let world = TestConsole::new("console_day").await;

@@ -15,3 +15,4 @@ mod observer;
 mod pages;
 mod repair;
 mod test_console;
+mod web_browser;

@@ -98,7 +98,7 @@ async fn a_process_that_worked_and_ends_by_itself_has_crashed() {
             }
         };
         tokio::select! {
-            kept = fleet.keep() => kept.expect("all start"),
+            kept = fleet.keep() => match kept.expect("all start") {},
             more = tokio::time::timeout(Duration::from_secs(60), more) => more.expect("exits"),
         }
         let ends = fleet.ends().await;

@@ -12,7 +12,7 @@ const CLUSTER: usize = 3;
 
 /// The options of `chaos`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// The kinds of faults, separated by commas. All by default.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "KIND")]
     pub(crate) only: Vec<FaultKind>,

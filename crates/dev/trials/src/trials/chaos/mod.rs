@@ -14,47 +14,37 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use ballet_terminal::ui;
 
-use crate::running::long_run::{LongRun, RunPlan};
-use crate::running::stop::Stop;
+use crate::running::long_run::RunPlan;
 use crate::system::subject::Subject;
 use crate::trials::chaos::args::Args;
 use crate::trials::chaos::faults::kind::FaultKind;
 use crate::trials::chaos::report::ChaosReport;
+use crate::trials::environment::play_in_environment;
 
 pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode> {
     if let Some(kind) = args.kinds().iter().find(|kind| kind.needs_cluster() && !args.cluster) {
         bail!("{} needs --cluster", kind.name());
     }
-    let mut stop = Stop::listen()?;
     let seed = args.seed.unwrap_or_else(some_seed);
     ui::say(&format!("seed {seed}"));
-    let run = tokio::select! {
-        run = Box::pin(LongRun::set_up(&subject.system, plan(subject, args))) => run?,
-        () = stop.asked() => return Ok(ExitCode::from(130)),
+    let keeps_logs = |played: Option<&Result<ChaosReport>>| {
+        args.keep || !played.is_some_and(|played| played.as_ref().is_ok_and(|report| report.held))
     };
-    let logs = run.logs().to_owned();
-    let played = tokio::select! {
-        played = Box::pin(storm::run(subject, args, seed, &run)) => Some(played),
-        () = stop.asked() => None,
-    };
-    let held = matches!(&played, Some(Ok(ChaosReport { held: true, .. })));
-    run.tear_down(!held || args.keep).await?;
-    let report = match played {
-        Some(report) => report.with_context(|| format!("the logs are in {}", logs.display()))?,
-        None => return Ok(ExitCode::from(130)),
-    };
+    let played =
+        play_in_environment(&subject.system, plan(subject, args), keeps_logs, async |run| {
+            run.kept(Box::pin(storm::run(subject, args, seed, run))).await
+        });
+    let Some(report) = played.await? else { return Ok(ExitCode::from(130)) };
     if args.json {
         ui::raw(&serde_json::to_string_pretty(&report).context("cannot write the report")?);
     } else {
         report.show(subject.sagas);
     }
-    if !held || args.keep {
-        ui::say(&format!("all logs are in {}", logs.display()));
+    if report.held {
+        return Ok(ExitCode::SUCCESS);
     }
-    if !held {
-        ui::say(&format!("to repeat the same choices: --seed {seed}"));
-    }
-    Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    ui::say(&format!("to repeat the same choices: --seed {seed}"));
+    Ok(ExitCode::FAILURE)
 }
 
 fn plan(subject: &Subject, args: &Args) -> RunPlan {

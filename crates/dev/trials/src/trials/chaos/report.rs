@@ -6,8 +6,8 @@ use std::time::Duration;
 use ballet_terminal::ui;
 use serde::Serialize;
 
-use crate::oracle::OracleVerdict;
 use crate::trials::chaos::faults::kind::FaultKind;
+use crate::trials::oracle::OracleVerdict;
 use crate::trials::report::show_effects;
 
 /// The figures of a run.

@@ -6,24 +6,25 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use ballet::Clock;
 use ballet_ops::words::counted;
 use ballet_terminal::ui;
 
 use crate::dice::Dice;
-use crate::load::load::{CustomerMix, Load};
-use crate::oracle::{self, KnownFacts, OracleVerdict};
+use crate::load::load::CustomerMix;
 use crate::running::long_run::LongRun;
-use crate::scene::record::{Recorder, Stall};
+use crate::scene::record::Stall;
 use crate::system::subject::Subject;
 use crate::trials::chaos::args::Args;
 use crate::trials::chaos::days::PassingDays;
+use crate::trials::chaos::days::time_lead::TimeLead;
 use crate::trials::chaos::faults::Faults;
 use crate::trials::chaos::faults::baseline::Baseline;
 use crate::trials::chaos::faults::kind::FaultKind;
 use crate::trials::chaos::faults::undo::undo;
 use crate::trials::chaos::report::ChaosReport;
 use crate::trials::chaos::tries::{FaultTries, UncausedKinds};
+use crate::trials::oracle::{self, KnownFacts, OracleVerdict};
+use crate::trials::scene::Scene;
 
 const SAY_EVERY: Duration = Duration::from_secs(5);
 /// The time that the last fault and the last customers of a storm may take. A server may need five minutes to start.
@@ -45,12 +46,9 @@ struct FaultLog {
 }
 
 struct Storm<'a> {
-    subject: &'a Subject,
+    scene: Scene<'a>,
     args: &'a Args,
-    run: &'a LongRun,
     baseline: Baseline,
-    recorder: Recorder,
-    load: Load,
     /// The days that pass in place of faults.
     days: Option<PassingDays<'a>>,
     done: Mutex<FaultLog>,
@@ -65,31 +63,27 @@ pub(crate) async fn run(
     run: &LongRun,
 ) -> Result<ChaosReport> {
     let baseline = Baseline::record(run, subject.tried.sandboxes()).await?;
-    let recorder = Recorder::start(run, subject.clone(), subject.types_from_outside()).await?;
-    let days = args.days.then(|| PassingDays::new(run, recorder.clone()));
     let cases = match &args.case {
         Some(name) => vec![subject.case(name)?],
         None if args.days => subject.mix_with_those_of_days(),
         None => subject.mix(),
     };
-    let clock = days.as_ref().map_or_else(Clock::system, PassingDays::clock);
-    let mix = CustomerMix { cases, rate: args.rate, clock, gateway: None };
-    let mut load = Load::new(run, subject, &recorder, mix)?;
-    load.most_open = args.open;
+    let lead = TimeLead::default();
+    let mix =
+        CustomerMix { cases, rate: args.rate, clock: lead.clock(), ..CustomerMix::of(subject) };
+    let mut scene = Scene::set_up(subject, run, mix).await?;
+    scene.load.most_open = args.open;
+    let days = args.days.then(|| PassingDays::new(run, scene.recorder.clone(), lead));
     let (done, begun) = (Mutex::default(), Instant::now());
-    let storm = Storm { subject, args, run, baseline, recorder, load, days, done, begun };
-    tokio::select! {
-        // Restarts the services whenever they end. It returns only with an error.
-        failed = run.fleet.keep() => { failed?; unreachable!("it never returns by itself") }
-        report = Box::pin(storm.play(seed)) => report,
-    }
+    Storm { scene, args, baseline, days, done, begun }.play(seed).await
 }
 
 impl Storm<'_> {
     async fn play(&self, seed: u64) -> Result<ChaosReport> {
-        self.run.ready().await?;
-        self.subject.tried.prepare(&self.load.site).await?;
-        let (processes, services) = (self.run.fleet.size().await, self.run.services().len());
+        let Scene { subject, run, recorder, load } = &self.scene;
+        run.ready().await?;
+        subject.tried.prepare(&load.site).await?;
+        let (processes, services) = (run.fleet.size().await, run.services().len());
         ui::say(&format!(
             "{} of {} are ready",
             counted(processes, "process"),
@@ -106,31 +100,29 @@ impl Storm<'_> {
                 left => left.min(Duration::from_secs(self.args.storm)),
             };
             let until = Instant::now() + length;
-            self.recorder.record().begin();
+            recorder.record().begin();
             let storm = async {
                 tokio::try_join!(
                     self.kill(&mut killer, &kinds, until),
                     self.wreck(&mut wrecker, &kinds, until),
-                    self.load.run(until),
+                    load.run(until),
                     self.meanwhile(until),
                     self.show_progress(until),
                 )
             };
             let ended = tokio::time::timeout_at((until + LAST).into(), storm).await;
             ended.with_context(|| self.list_unfinished())??;
-            self.run.open_proxies();
+            run.open_proxies();
             if let Some(days) = &self.days {
-                days.pass_until_all_have_ended(&self.load).await?;
+                days.pass_until_all_have_ended(load).await?;
                 known = KnownFacts { handled: days.handled().await, ahead: days.ahead() };
             }
             let calm_since = Instant::now();
-            let (subject, run, load) = (self.subject, self.run, &self.load);
-            let mut verdict =
-                oracle::check_when_quiescent(subject, run, load, &self.recorder, &known).await?;
+            let mut verdict = oracle::check_when_quiescent(&self.scene, &known).await?;
             verdict.broken.extend(load.not_tried());
             checks += 1;
             longest = longest.max(calm_since.elapsed());
-            let bad_ends = !self.run.fleet.ends().await.are_good();
+            let bad_ends = !run.fleet.ends().await.are_good();
             let chosen = self.args.chooses_kinds();
             let over = (self.kills() >= self.args.kills || self.left().is_zero())
                 && !self.done().tries.are_open(&kinds, chosen);
@@ -144,7 +136,7 @@ impl Storm<'_> {
             }
             // A long run has millions of messages.
             {
-                let mut record = self.recorder.record();
+                let mut record = recorder.record();
                 known.handled.extend(record.messages.keys());
                 record.journal.forget_events();
             }
@@ -185,7 +177,7 @@ impl Storm<'_> {
     async fn meanwhile(&self, until: Instant) -> Result<()> {
         match &self.days {
             Some(days) => days.pass(until).await,
-            None => self.load.meanwhile(until).await,
+            None => self.scene.load.meanwhile(until).await,
         }
     }
 
@@ -195,13 +187,12 @@ impl Storm<'_> {
             "" => "no fault is under way".to_owned(),
             now => format!("a fault is under way: {now}"),
         };
-        let customers = self.load.under_way.load(Ordering::Relaxed);
+        let customers = self.scene.load.under_way.load(Ordering::Relaxed);
         format!("a storm does not end for {LAST:?}: {fault}; {customers} customers wait")
     }
 
     fn faults(&self, dice: Dice) -> Faults<'_> {
-        let Self { subject, run, recorder, baseline, .. } = self;
-        Faults { subject, run, recorder, baseline, dice }
+        Faults { scene: &self.scene, baseline: &self.baseline, dice }
     }
 
     fn left(&self) -> Duration {
@@ -230,7 +221,7 @@ impl Storm<'_> {
         let caused = faults.cause(kind).await;
         if let Err(error) = &caused {
             ui::say(&format!("{}: {error:#}", kind.name()));
-            undo(self.run, &self.baseline).await?;
+            undo(self.scene.run, &self.baseline).await?;
         }
         let mut done = self.done();
         if shown {
@@ -310,9 +301,10 @@ impl Storm<'_> {
     async fn show_progress(&self, until: Instant) -> Result<()> {
         while Instant::now() < until {
             tokio::time::sleep(SAY_EVERY.min(until - Instant::now())).await;
-            let (open, sagas) = (self.load.open(), self.subject.sagas);
+            let Scene { subject, recorder, load, .. } = &self.scene;
+            let (open, sagas) = (load.open(), subject.sagas);
             let (messages, stall, quiet) = {
-                let record = self.recorder.record();
+                let record = recorder.record();
                 let quiet = record.quiet_for().unwrap_or_default();
                 (record.messages.len(), record.longest_stall.length, quiet)
             };
@@ -350,9 +342,10 @@ impl Storm<'_> {
             Some(days) => days.partitions_dropped().await?,
             None => BTreeMap::new(),
         };
-        let ends = self.run.fleet.ends().await;
-        let (_, sagas) = self.load.open();
-        let record = self.recorder.record();
+        let Scene { run, recorder, load, .. } = &self.scene;
+        let ends = run.fleet.ends().await;
+        let (_, sagas) = load.open();
+        let record = recorder.record();
         let done = self.done();
         let held = verdict.holds() && ends.are_good() && never.failed.is_empty();
         Ok(ChaosReport {
@@ -367,7 +360,7 @@ impl Storm<'_> {
             not_caused: never.failed,
             left_out: never.left_out,
             sagas,
-            unanswered: self.load.unanswered.load(Ordering::Relaxed),
+            unanswered: load.unanswered.load(Ordering::Relaxed),
             messages: record.messages.len(),
             copies_with_new_ids: record.messages.values().filter(|message| message.copy).count(),
             repeated_ids: record.repeated,

@@ -1,8 +1,8 @@
 //! `degradation`: kills each service while clients come, and checks what still works for them.
 
 mod outage;
+mod outages;
 mod overdue_deadline;
-mod scene;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use ballet_terminal::ui;
 
 use crate::processes::gateway::GATEWAY;
 use crate::running::long_run::{LongRun, RunPlan};
-use crate::running::stop::Stop;
 use crate::system::subject::Subject;
-use crate::trials::degradation::scene::DegradationScene;
+use crate::trials::degradation::outages::Outages;
+use crate::trials::environment::play_in_environment;
 
 /// The options of `degradation`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Stop only these services, by their names; `gateway` is one, if there is a gateway.
     #[arg(long, value_name = "SERVICE", value_delimiter = ',')]
     only: Vec<String>,
@@ -32,32 +32,16 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
         bail!("there is no service {unknown}, only {}", all.join(", "));
     }
     all.retain(|name| args.only.is_empty() || args.only.iter().any(|one| one == name));
-    let mut stop = Stop::listen()?;
     let plan = RunPlan {
         beside_others: true,
         signed: front.is_some(),
         ..RunPlan::new("degradation", subject.tried.env(false))
     };
-    let run = tokio::select! {
-        run = Box::pin(LongRun::set_up(&subject.system, plan)) => run?,
-        () = stop.asked() => return Ok(ExitCode::from(130)),
-    };
-    let seen = tokio::select! {
-        // Restarts the services that end by themselves. It returns only with an error.
-        failed = run.fleet.keep() => { failed?; bail!("it never returns by itself") }
-        seen = Box::pin(every_outage(subject, &run, &all)) => Some(seen),
-        () = stop.asked() => None,
-    };
-    let held = matches!(seen, Some(Ok(_)));
-    if matches!(seen, Some(Err(_))) {
-        ui::say(&format!("all logs are in {}", run.logs().display()));
-    }
-    run.tear_down(!held).await?;
-    match seen {
-        Some(Ok(())) => Ok(ExitCode::SUCCESS),
-        Some(Err(error)) => Err(error),
-        None => Ok(ExitCode::from(130)),
-    }
+    let keeps_logs = |seen: Option<&Result<()>>| !matches!(seen, Some(Ok(())));
+    let seen = play_in_environment(&subject.system, plan, keeps_logs, async |run| {
+        run.kept(Box::pin(every_outage(subject, run, &all))).await
+    });
+    Ok(seen.await?.map_or(ExitCode::from(130), |()| ExitCode::SUCCESS))
 }
 
 async fn every_outage(
@@ -65,21 +49,21 @@ async fn every_outage(
     run: &LongRun,
     stopped: &[&'static str],
 ) -> Result<()> {
-    let scene = DegradationScene::set_up(subject, run).await?;
+    let outages = Outages::set_up(subject, run).await?;
     ensure!(
-        !scene.operations.is_empty(),
+        !outages.operations.is_empty(),
         "{} does not say what its clients can do (`Trial::operations`)",
         subject.system.name
     );
     for name in stopped.iter().copied() {
-        let outage = outage::run(&scene, name).await;
+        let outage = outage::run(&outages, name).await;
         let outage = outage.with_context(|| format!("while {name} was stopped"))?;
         ui::print(&outage.to_string());
     }
     if let Some(which) = subject.tried.overdue()
         && stopped.contains(&which.without)
     {
-        let overdue = overdue_deadline::run(&scene, which).await;
+        let overdue = overdue_deadline::run(&outages, which).await;
         ui::print(&overdue.context("while a deadline passed")?);
     }
     let exits = run.fleet.ends().await.unexpected_exits;

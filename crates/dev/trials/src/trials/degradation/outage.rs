@@ -10,7 +10,8 @@ use futures_util::future::try_join_all;
 
 use crate::customers::begun_saga::BegunSaga;
 use crate::customers::operation::{ClientAnswer, Operation};
-use crate::trials::degradation::scene::{DegradationScene, PATIENCE};
+use crate::trials::degradation::outages::Outages;
+use crate::trials::scene::{PATIENCE, Scene};
 
 /// The number of clients at a time.
 const AT_ONCE: usize = 4;
@@ -43,7 +44,7 @@ enum SagaFate {
 }
 
 impl SagaFate {
-    fn expected(scene: &DegradationScene<'_>, operation: &Operation, stopped: &str) -> Self {
+    fn expected(scene: &Scene<'_>, operation: &Operation, stopped: &str) -> Self {
         match operation.fails_without(stopped) {
             true => Self::Refused,
             false if scene.subject.completes_by(stopped) => Self::Waits,
@@ -53,7 +54,8 @@ impl SagaFate {
 }
 
 /// Stops a service, tries every operation, starts it again, and returns when everything has caught up.
-pub(crate) async fn run(scene: &DegradationScene<'_>, stopped: &'static str) -> Result<Outage> {
+pub(crate) async fn run(outages: &Outages<'_>, stopped: &'static str) -> Result<Outage> {
+    let Outages { scene, .. } = outages;
     let over = AtomicBool::new(false);
     let before = scene.load.begun();
     let client = || async {
@@ -65,22 +67,22 @@ pub(crate) async fn run(scene: &DegradationScene<'_>, stopped: &'static str) -> 
     };
     let outage = async {
         wait_for_clients(scene, before + ENOUGH + AT_ONCE, false).await?;
-        scene.kill(stopped).await;
-        let (seen, meanwhile) = try_operations(scene, stopped).await?;
-        scene.start(stopped, &[]).await?;
+        outages.kill(stopped).await;
+        let (seen, meanwhile) = try_operations(outages, stopped).await?;
+        outages.start(stopped, &[]).await?;
         over.store(true, Ordering::Relaxed);
         anyhow::Ok((seen, meanwhile, Instant::now()))
     };
     let clients = try_join_all((0..AT_ONCE).map(|_| client()));
     let ((seen, meanwhile, started), _) = tokio::try_join!(outage, clients)?;
-    scene.check_everything().await?;
+    outages.check_everything().await?;
     let caught_up = started.elapsed();
     let clients = scene.load.begun() - before;
     Ok(Outage { stopped, seen, meanwhile, clients, caught_up })
 }
 
 /// Waits until this many clients have begun, or, with `or_wait`, until all clients wait for an answer.
-async fn wait_for_clients(scene: &DegradationScene<'_>, count: usize, or_wait: bool) -> Result<()> {
+async fn wait_for_clients(scene: &Scene<'_>, count: usize, or_wait: bool) -> Result<()> {
     let come = wait_until("clients", PATIENCE, || async {
         let (begun, waiting) = (scene.load.begun(), scene.load.under_way.load(Ordering::Relaxed));
         let enough = begun >= count || (or_wait && waiting == AT_ONCE);
@@ -91,16 +93,18 @@ async fn wait_for_clients(scene: &DegradationScene<'_>, count: usize, or_wait: b
 
 /// Tries every operation while a service is stopped, and checks that each result is as expected.
 async fn try_operations(
-    scene: &DegradationScene<'_>,
+    outages: &Outages<'_>,
     stopped: &'static str,
 ) -> Result<(Vec<(&'static str, ClientAnswer)>, Option<SagaFate>)> {
+    let Outages { scene, operations } = outages;
     let (mut all, mut followed) = (Vec::new(), None);
     let begun = scene.load.begun();
-    for operation in scene.operations.iter().filter(|operation| !operation.once) {
-        all.push((operation.name, scene.try_until_expected(operation, stopped).await?));
+    for operation in operations.iter().filter(|operation| !operation.once) {
+        all.push((operation.name, outages.try_until_expected(operation, stopped).await?));
     }
-    for operation in scene.operations.iter().filter(|operation| operation.once) {
-        let (attempt, expected) = (operation.attempt().await?, scene.expected(operation, stopped));
+    for operation in operations.iter().filter(|operation| operation.once) {
+        let (attempt, expected) =
+            (operation.attempt().await?, outages.expected(operation, stopped));
         let (name, seen) = (operation.name, attempt.seen);
         ensure!(seen == expected, "{name}: expected {expected:?}, but saw {seen:?}");
         all.push((name, seen));
@@ -118,14 +122,14 @@ async fn try_operations(
         check_saga(scene, stopped, meanwhile, begun).await?;
     }
     // In the order in which the system lists them.
-    let at = |name: &str| scene.operations.iter().position(|operation| operation.name == name);
+    let at = |name: &str| operations.iter().position(|operation| operation.name == name);
     all.sort_by_key(|(name, _)| at(name));
     Ok((all, meanwhile))
 }
 
 /// Checks the fate of a saga that began while a service was stopped.
 async fn check_saga(
-    scene: &DegradationScene<'_>,
+    scene: &Scene<'_>,
     stopped: &str,
     meanwhile: SagaFate,
     begun: Option<BegunSaga>,
@@ -143,7 +147,7 @@ async fn check_saga(
                 Ok::<_, ballet_stage::Error>((depth.ready > 0).then_some(()))
             });
             waits.await?;
-            let ended = scene.recorder.record().journal.ended(saga).cloned();
+            let ended = scene.ended(saga);
             ensure!(ended.is_none(), "without {stopped} saga {saga} has ended: {ended:?}");
             Ok(())
         }

@@ -9,10 +9,11 @@ use ballet_stage::wait_until;
 use ballet_terminal::ui;
 
 use crate::trials::kills::aims;
+use crate::trials::kills::checks::check_everything;
 use crate::trials::kills::path::SystemPath;
 use crate::trials::kills::plan::{LeadingPaths, plan};
 use crate::trials::kills::process::TargetProcess;
-use crate::trials::kills::scene::KillsScene;
+use crate::trials::scene::Scene;
 
 /// The number of rounds over all paths. A cancel that comes sooner or later than usual reaches other points.
 const ROUNDS: usize = 8;
@@ -22,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Finds the first path that leads to each point, in each service.
 pub(crate) async fn explore(
-    scene: &KillsScene<'_>,
+    scene: &Scene<'_>,
     processes: &[TargetProcess<'_>],
 ) -> Result<LeadingPaths> {
     let mut leading = LeadingPaths::new();
@@ -37,7 +38,7 @@ pub(crate) async fn explore(
             }
             path.go(scene).await.with_context(|| path.to_string())?;
             // Later points would count as the next path's, such as those of a refund that is confirmed only now.
-            scene.check_everything().await.with_context(|| path.to_string())?;
+            check_everything(scene).await.with_context(|| path.to_string())?;
             quiet(processes).await?;
             for process in processes {
                 for line in process.seen() {
@@ -50,7 +51,7 @@ pub(crate) async fn explore(
 }
 
 /// The points that no path has reached so far, in sentences.
-fn missing(scene: &KillsScene<'_>, leading: &LeadingPaths) -> Vec<String> {
+fn missing(scene: &Scene<'_>, leading: &LeadingPaths) -> Vec<String> {
     let of = |part: &Part| plan(scene.subject, &aims::of(part), part.service, leading).1;
     scene.run.system.parts.iter().flat_map(of).collect()
 }

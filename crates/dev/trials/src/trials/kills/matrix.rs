@@ -15,10 +15,11 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::trials::kills::aims::Aim;
+use crate::trials::kills::checks::check_sagas;
 use crate::trials::kills::path::SystemPath;
 use crate::trials::kills::plan::KillCase;
 use crate::trials::kills::process::TargetProcess;
-use crate::trials::kills::scene::KillsScene;
+use crate::trials::scene::Scene;
 
 /// The number of runs of the path that led to an aim, before all other paths. A path with a race may have led there by
 /// chance.
@@ -40,7 +41,7 @@ type PathsUnderWay<'a> = FuturesUnordered<LocalBoxFuture<'a, Result<Option<Uuid>
 pub(crate) async fn run_all(
     process: &TargetProcess<'_>,
     cases: &[KillCase],
-    scene: &KillsScene<'_>,
+    scene: &Scene<'_>,
 ) -> Result<()> {
     for cases in cases.chunks(TOGETHER) {
         let (mut under_way, mut sagas) = (PathsUnderWay::new(), Vec::new());
@@ -50,7 +51,7 @@ pub(crate) async fn run_all(
         while let Some(gone) = under_way.next().await {
             sagas.extend(gone?);
         }
-        scene.check_sagas(&sagas).await.with_context(|| process.service)?;
+        check_sagas(scene, &sagas).await.with_context(|| process.service)?;
     }
     Ok(())
 }
@@ -59,7 +60,7 @@ pub(crate) async fn run_all(
 async fn run<'a>(
     case: &KillCase,
     process: &'a TargetProcess<'_>,
-    scene: &'a KillsScene<'_>,
+    scene: &'a Scene<'_>,
     under_way: &mut PathsUnderWay<'a>,
     sagas: &mut Vec<Uuid>,
 ) -> Result<()> {

@@ -5,12 +5,12 @@
 //! Only the aims that cannot be reached are listed.
 
 mod aims;
+mod checks;
 mod explore;
 mod matrix;
 mod path;
 mod plan;
 mod process;
-mod scene;
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -24,14 +24,15 @@ use ballet_terminal::ui;
 use futures_util::future::try_join_all;
 use serde_json::json;
 
+use crate::load::load::CustomerMix;
 use crate::running::long_run::{LongRun, RunPlan};
-use crate::running::stop::Stop;
 use crate::system::subject::Subject;
+use crate::trials::environment::play_in_environment;
 use crate::trials::kills::aims::Aim;
-use crate::trials::kills::path::UNKNOWN;
+use crate::trials::kills::checks::{UNKNOWN, check_everything};
 use crate::trials::kills::plan::{KillCase, plan};
 use crate::trials::kills::process::TargetProcess;
-use crate::trials::kills::scene::KillsScene;
+use crate::trials::scene::Scene;
 
 /// The number of shares that the cases are divided into; a sample is one of them.
 const SHARES: u64 = 4;
@@ -40,7 +41,7 @@ const AT_FIRST: [&str; 2] = ["before_tables@partitions", "after_tables@partition
 
 /// The options of `kills`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Kill only at the points that have this in their names, such as `after_commit` or `done:`.
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
@@ -56,28 +57,16 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
              ballet-trials"
         );
     }
-    let mut stop = Stop::listen()?;
     let plan = RunPlan {
         beside_others: true,
         first_aim: Some(AT_FIRST[0]),
         ..RunPlan::new("kills", subject.tried.env(false))
     };
-    let run = tokio::select! {
-        run = Box::pin(LongRun::set_up(&subject.system, plan)) => run?,
-        () = stop.asked() => return Ok(ExitCode::from(130)),
-    };
-    let killed = tokio::select! {
-        killed = Box::pin(all(subject, &run, args)) => Some(killed),
-        () = stop.asked() => None,
-    };
-    if matches!(killed, Some(Err(_))) {
-        ui::say(&format!("all logs are in {}", run.logs().display()));
-    }
-    run.tear_down(!matches!(killed, Some(Ok(())))).await?;
-    match killed {
-        Some(killed) => killed.map(|()| ExitCode::SUCCESS),
-        None => Ok(ExitCode::from(130)),
-    }
+    let keeps_logs = |killed: Option<&Result<()>>| !matches!(killed, Some(Ok(())));
+    let killed = play_in_environment(&subject.system, plan, keeps_logs, async |run| {
+        Box::pin(all(subject, run, args)).await
+    });
+    Ok(killed.await?.map_or(ExitCode::from(130), |()| ExitCode::SUCCESS))
 }
 
 /// Lets services retry for longer: retries come after seconds. One service's copies are emptied while sagas of the
@@ -95,12 +84,13 @@ async fn retry_for_longer(run: &LongRun) -> Result<()> {
 async fn all(subject: &Arc<Subject>, run: &LongRun, args: &Args) -> Result<()> {
     retry_for_longer(run).await?;
     let begun = Instant::now();
-    let scene = KillsScene::set_up(subject, run, UNKNOWN).await?;
+    let scene = Scene::set_up(subject, run, CustomerMix::of(subject)).await?;
+    scene.recorder.record().begin();
     let services = run.services();
     let processes = try_join_all(services.iter().map(|service| first_start(run, service))).await?;
     subject.tried.prepare(&scene.load.site).await?;
     // The points that no path leads to.
-    scene.check_everything().await?;
+    check_everything(&scene).await?;
     try_join_all(processes.iter().map(TargetProcess::forget)).await?;
     ui::say(&format!("{} were killed at their first start, and are ready", services.join(", ")));
     let leading = explore::explore(&scene, &processes).await?;
@@ -130,7 +120,7 @@ async fn all(subject: &Arc<Subject>, run: &LongRun, args: &Args) -> Result<()> {
     let kills: usize = matrix.iter().flatten().map(|case| case.aims.len()).sum();
     let runs = processes.iter().zip(&matrix);
     try_join_all(runs.map(|(process, cases)| matrix::run_all(process, cases, &scene))).await?;
-    let rows = scene.check_everything().await?;
+    let rows = check_everything(&scene).await?;
     ui::print(&format!(
         "{cases} cases, {kills} kills and {} at the first start, {rows} rows, {:.0?}: nothing is lost, \
          doubled or broken",

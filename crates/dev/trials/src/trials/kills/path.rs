@@ -15,10 +15,8 @@ use uuid::Uuid;
 
 use crate::customers::begun_saga::{BegunSaga, End};
 use crate::system::trial::OverdueDeadline;
-use crate::trials::kills::scene::{KillsScene, SOON};
-
-/// A type that no service knows: it becomes a dead letter.
-pub(crate) const UNKNOWN: &str = "nobody.knows_this.v1";
+use crate::trials::kills::checks::{UNKNOWN, take_dead_letters};
+use crate::trials::scene::{PATIENCE, Scene};
 
 /// Something that happens in the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +36,7 @@ pub(crate) enum SystemPath {
 
 impl SystemPath {
     /// All paths, for the round with this number.
-    pub(crate) fn all(scene: &KillsScene<'_>, round: usize) -> Vec<Self> {
+    pub(crate) fn all(scene: &Scene<'_>, round: usize) -> Vec<Self> {
         let mut all = vec![Self::Refill, Self::Meanwhile];
         let cases = scene.subject.cases[..scene.subject.usual].iter().enumerate();
         let usual = cases.filter(|(_, case)| case.share > 0);
@@ -50,7 +48,7 @@ impl SystemPath {
 
     /// Runs the path to its end, even if processes die. Returns the saga, if there is one. A request without an answer
     /// may have begun one, which is judged with all others.
-    pub(crate) async fn go(self, scene: &KillsScene<'_>) -> Result<Option<Uuid>> {
+    pub(crate) async fn go(self, scene: &Scene<'_>) -> Result<Option<Uuid>> {
         match self {
             Self::Refill => refill(scene).await.map(|()| None),
             Self::Meanwhile => {
@@ -86,12 +84,12 @@ impl fmt::Display for SystemPath {
 
 /// Empties the copies of all services that keep one, and waits until each has asked for the entities and has them
 /// again.
-async fn refill(scene: &KillsScene<'_>) -> Result<()> {
+async fn refill(scene: &Scene<'_>) -> Result<()> {
     let readers = scene.run.system.parts.iter().filter(|part| !part.copies.is_empty());
     let mut sessions = Vec::new();
     for reader in readers.map(|part| scene.run.stage.env.database_url(part.service)) {
         // The service may be writing the copy; then one of the two gets a deadlock error.
-        let emptied = wait_until("a copy to be emptied", SOON, || async {
+        let emptied = wait_until("a copy to be emptied", PATIENCE, || async {
             let mut db = PgConnection::connect(reader).await?;
             fills::forget_all(&mut db).await?;
             Ok::<_, sqlx::Error>(Some(db))
@@ -99,7 +97,7 @@ async fn refill(scene: &KillsScene<'_>) -> Result<()> {
         sessions.push(Mutex::new(emptied.await?));
     }
     for session in sessions {
-        let filled = wait_until("a copy to be filled", SOON, || async {
+        let filled = wait_until("a copy to be filled", PATIENCE, || async {
             let mut db = session.lock().await;
             let (asked, filled) = fills::are_asked_and_filled(&mut db).await?;
             if filled && !asked {
@@ -115,7 +113,7 @@ async fn refill(scene: &KillsScene<'_>) -> Result<()> {
 
 /// Begins a saga, and lets its deadline pass while it cannot be decided. If the saga was faster, or another process
 /// intervened, it ends as its customer expects.
-async fn passes(scene: &KillsScene<'_>, overdue: OverdueDeadline) -> Result<Option<Uuid>> {
+async fn passes(scene: &Scene<'_>, overdue: OverdueDeadline) -> Result<Option<Uuid>> {
     let OverdueDeadline { owner, without, reason, case, .. } = overdue;
     let cases = scene.subject.cases.iter();
     let case = cases.map(|case| case.name).position(|name| name == case);
@@ -137,7 +135,7 @@ async fn passes(scene: &KillsScene<'_>, overdue: OverdueDeadline) -> Result<Opti
     Ok(saga)
 }
 
-async fn pass(scene: &KillsScene<'_>, owner: &str, case: usize) -> Result<Option<Uuid>> {
+async fn pass(scene: &Scene<'_>, owner: &str, case: usize) -> Result<Option<Uuid>> {
     let parts = scene.run.system.parts.iter().filter(|part| part.service == owner);
     let sagas: Vec<&str> = parts
         .flat_map(|part| part.sagas.iter().filter(|saga| saga.deadline.is_some()))
@@ -146,16 +144,16 @@ async fn pass(scene: &KillsScene<'_>, owner: &str, case: usize) -> Result<Option
     let url = scene.run.stage.env.database_url(owner);
     let Ok(id) = scene.load.play_case(case, 0).await else { return Ok(None) };
     let session =
-        wait_until("a session", SOON, || async { PgConnection::connect(url).await.map(Some) });
+        wait_until("a session", PATIENCE, || async { PgConnection::connect(url).await.map(Some) });
     let session = Mutex::new(session.await?);
-    let passed = wait_until("a deadline to pass", SOON, || async {
+    let passed = wait_until("a deadline to pass", PATIENCE, || async {
         let mut db = session.lock().await;
         for saga in &sagas {
             if deadlines::pass_now(&mut db, id, saga).await? {
                 return Ok(Some(()));
             }
         }
-        let ended = scene.recorder.record().journal.ended(id).is_some();
+        let ended = scene.ended(id).is_some();
         Ok::<_, sqlx::Error>(ended.then_some(()))
     });
     passed.await.context("a saga has no deadline")?;
@@ -163,13 +161,13 @@ async fn pass(scene: &KillsScene<'_>, owner: &str, case: usize) -> Result<Option
 }
 
 /// Sends a service a message that it cannot take, and waits for the dead letter.
-async fn disturb(scene: &KillsScene<'_>, service: &str) -> Result<()> {
+async fn disturb(scene: &Scene<'_>, service: &str) -> Result<()> {
     let properties = json!({ "type": UNKNOWN, "content_type": "application/json" });
     // Over the default exchange no other service gets the message.
     let management = scene.run.stage.env.management();
     management.publish("amq.default", service, &properties, "{}").await?;
-    let dead = wait_until("the dead letter", SOON, || async {
-        let taken = scene.take_dead_letters(service).await?;
+    let dead = wait_until("the dead letter", PATIENCE, || async {
+        let taken = take_dead_letters(scene, service).await?;
         anyhow::Ok((taken > 0).then_some(()))
     });
     Ok(dead.await?)

@@ -11,14 +11,4 @@ mod town;
 mod trial;
 mod watcher;
 
-use std::sync::Arc;
-
-use ballet_trials::Subject;
-
-use crate::load::trial::Rides;
-
-/// Rides, for trials.
-#[must_use]
-pub fn subject() -> Arc<Subject> {
-    Subject::new(Rides::default())
-}
+pub use trial::Rides;

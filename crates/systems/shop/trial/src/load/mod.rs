@@ -15,16 +15,12 @@ mod slow_carrier;
 mod stock;
 mod trial;
 
-use std::sync::Arc;
-
-use ballet_trials::Subject;
-
-use crate::load::trial::ShopTrial;
+use std::process::ExitCode;
 
 pub use open_shop::OpenShop;
 
-/// Returns the shop as the subject of trials.
+/// Runs the program of the shop's trials.
 #[must_use]
-pub fn subject() -> Arc<Subject> {
-    Subject::new(ShopTrial::default())
+pub fn main() -> ExitCode {
+    ballet_trials::main(trial::ShopTrial::default())
 }

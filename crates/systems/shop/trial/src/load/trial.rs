@@ -153,22 +153,3 @@ impl Trial for ShopTrial {
         vec![("ORDER_DEADLINE_SECONDS", (DEADLINE_DAYS * 24 * 60 * 60).to_string())]
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use ballet_trials::{End, Subject, Witness};
-    use serde_json::json;
-    use shop_events::orders::{CancelReason, OrderCancelled};
-
-    use super::*;
-
-    #[test]
-    fn an_order_ends_completed_or_cancelled_for_a_reason() {
-        let shop = Subject::new(ShopTrial::default());
-        assert_eq!(shop.end(OrderCompleted::TYPE.name(), &json!({})), Some(End::Completed));
-        let cancelled = json!({ "reason": "out_of_stock" });
-        let expected = cases::ExpectedEnd::Cancelled(CancelReason::OutOfStock).expected(None);
-        assert_eq!(shop.end(OrderCancelled::TYPE.name(), &cancelled), Some(expected));
-        assert_eq!(shop.end("orders.order_placed.v1", &json!({})), None);
-    }
-}

@@ -9,14 +9,4 @@ mod trial;
 mod viewers;
 mod watcher;
 
-use std::sync::Arc;
-
-use ballet_trials::Subject;
-
-use crate::load::trial::Streaming;
-
-/// Streaming, for trials.
-#[must_use]
-pub fn subject() -> Arc<Subject> {
-    Subject::new(Streaming::default())
-}
+pub use trial::Streaming;

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use anyhow::Result;
 use uuid::Uuid;
 
-use crate::oracle::not_handled;
 use crate::running::long_run::LongRun;
 use crate::scene::record::Recorder;
+use crate::trials::oracle::not_handled;
 
 /// The messages that all their consumers are known to have handled.
 #[derive(Debug, Default)]

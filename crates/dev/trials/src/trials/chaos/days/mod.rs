@@ -1,13 +1,12 @@
 //! Days that pass for the services while customers come: partitions come and go, and deadlines pass.
 
 mod handled_messages;
-mod time_lead;
+pub(crate) mod time_lead;
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use ballet::Clock;
 use ballet_store::calls::stored::count_open;
 use ballet_store::partitions::count_dropped;
 use ballet_terminal::ui;
@@ -41,13 +40,9 @@ pub(crate) struct PassingDays<'a> {
 }
 
 impl<'a> PassingDays<'a> {
-    pub(crate) fn new(run: &'a LongRun, recorder: Recorder) -> Self {
-        Self { run, recorder, lead: TimeLead::default(), handled: Mutex::default() }
-    }
-
-    /// The customers' clock.
-    pub(crate) fn clock(&self) -> Clock {
-        self.lead.clock()
+    /// Days that pass by this lead, of which customers have the clock.
+    pub(crate) fn new(run: &'a LongRun, recorder: Recorder, lead: TimeLead) -> Self {
+        Self { run, recorder, lead, handled: Mutex::default() }
     }
 
     /// The lead of the system's clock over this machine's.

@@ -16,7 +16,7 @@ const SECTIONS: [&str; 6] =
     ["permissions", "topic_permissions", "policies", "exchanges", "queues", "bindings"];
 
 /// The normal state.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Baseline {
     definitions: Value,
     /// The memory and disk limits of each node, as an Erlang term. A node in a container takes no commands, and is left
@@ -26,7 +26,7 @@ pub(crate) struct Baseline {
 }
 
 /// A service's role in its database.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct DatabaseRole {
     pub(super) service: &'static str,
     pub(super) url: String,

@@ -81,46 +81,26 @@ pub(crate) async fn corrupt(run: &LongRun, dice: &mut Dice) -> Result<String> {
     Ok(service.to_owned())
 }
 
-/// Takes a service's permission to publish or to consume, and gives it back.
+/// Takes a service's permission to publish or to consume, and gives it back. Open connections are closed for it: the
+/// broker checks it when a consumer starts, and caches on a channel where it may publish. Without connections nobody
+/// has noticed.
 pub(crate) async fn permission(run: &LongRun, dice: &mut Dice) -> Result<Option<String>> {
     let (service, _) = connected(run, dice).await?;
     let which = if dice.one_in(3) { "read" } else { "write" };
-    let taken = TakenPermission::from(run, service, which).await?;
-    if taken.closed > 0 {
+    let (management, vhost) = (run.stage.env.management(), run.stage.env.vhost());
+    let path = ["permissions", vhost, service];
+    let full = management.call(Method::GET, &path, None).await?;
+    let mut without = full.clone();
+    without[which] = "^$".into();
+    management.call(Method::PUT, &path, Some(&without)).await?;
+    let closed = open(management, service).await?.len();
+    management.call(Method::DELETE, &["connections", "username", service], None).await?;
+    if closed > 0 {
         tokio::time::sleep(dice.millis(1_000, 15_000)).await;
     }
-    taken.give_back().await?;
-    Ok((taken.closed > 0).then(|| format!("{service}, {which}")))
-}
-
-/// A permission that was taken from a service.
-pub(super) struct TakenPermission<'a> {
-    management: &'a ManagementClient,
-    path: [&'a str; 3],
-    full: Value,
-    /// The number of connections that were closed for it. With none nobody has noticed.
-    pub(super) closed: usize,
-}
-
-impl<'a> TakenPermission<'a> {
-    /// Takes the permission, also from open connections, by closing them: the broker checks it when a consumer starts,
-    /// and caches on a channel where it may publish.
-    pub(super) async fn from(run: &'a LongRun, service: &'a str, which: &str) -> Result<Self> {
-        let (management, vhost) = (run.stage.env.management(), run.stage.env.vhost());
-        let path = ["permissions", vhost, service];
-        let full = management.call(Method::GET, &path, None).await?;
-        let mut without = full.clone();
-        without[which] = "^$".into();
-        management.call(Method::PUT, &path, Some(&without)).await?;
-        let closed = open(management, service).await?.len();
-        management.call(Method::DELETE, &["connections", "username", service], None).await?;
-        Ok(Self { management, path, full, closed })
-    }
-
-    pub(super) async fn give_back(&self) -> Result<()> {
-        let given = wait_until("the permission", PATIENCE, || async {
-            self.management.call(Method::PUT, &self.path, Some(&self.full)).await.map(Some)
-        });
-        Ok(given.await.map(drop)?)
-    }
+    wait_until("the permission", PATIENCE, || async {
+        management.call(Method::PUT, &path, Some(&full)).await.map(Some)
+    })
+    .await?;
+    Ok((closed > 0).then(|| format!("{service}, {which}")))
 }

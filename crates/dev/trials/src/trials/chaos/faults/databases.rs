@@ -8,10 +8,10 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::dice::Dice;
 use crate::running::long_run::LongRun;
-use crate::system::subject::Subject;
 use crate::system::trial::Sandbox;
 use crate::trials::chaos::faults::baseline::Baseline;
 use crate::trials::chaos::faults::random_service::random_service;
+use crate::trials::scene::Scene;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -46,11 +46,11 @@ async fn mend(baseline: &Baseline) -> Result<(), ballet_stage::Error> {
 
 /// Makes a provider that a service plays itself hang, or fail at once, for up to a minute, by taking its table.
 pub(crate) async fn provider(
-    subject: &Subject,
-    run: &LongRun,
+    scene: &Scene<'_>,
     baseline: &Baseline,
     dice: &mut Dice,
 ) -> Result<String> {
+    let Scene { subject, run, .. } = scene;
     let sandbox = dice.pick(subject.tried.sandboxes());
     let Sandbox { service, table } = sandbox.context("no service plays a provider")?;
     let url = run.stage.env.admin_database_url(service);

@@ -12,20 +12,15 @@ use crate::dice::Dice;
 use crate::running::long_run::LongRun;
 use crate::scene::journal::COPY;
 use crate::scene::producer::publish_all;
-use crate::scene::record::Recorder;
-use crate::system::subject::Subject;
 use crate::trials::chaos::faults::random_service::random_service;
+use crate::trials::scene::Scene;
 
 /// The number of messages that are sent again or reordered at once.
 const SOME: usize = 40;
 
 /// Publishes earlier events again in any order, a third of them under new ids. There may be none yet.
-pub(crate) async fn copies(
-    subject: &Subject,
-    run: &LongRun,
-    recorder: &Recorder,
-    dice: &mut Dice,
-) -> Result<Option<String>> {
+pub(crate) async fn copies(scene: &Scene<'_>, dice: &mut Dice) -> Result<Option<String>> {
+    let Scene { subject, run, recorder, .. } = scene;
     let beginnings = subject.beginnings();
     let mut events = recorder.record().latest();
     dice.shuffle(&mut events);
@@ -54,7 +49,7 @@ pub(crate) async fn copies(
         })
         .collect();
     let count = copies.len();
-    publish_all(&broker(run)?, "chaos", &copies).await?;
+    publish_all(broker(run)?, "chaos", copies).await?;
     Ok((count > 0).then(|| format!("{count} events")))
 }
 
@@ -62,8 +57,7 @@ pub(crate) async fn copies(
 /// empty.
 pub(crate) async fn reorder(run: &LongRun, dice: &mut Dice) -> Result<Option<String>> {
     let service = random_service(run, dice)?;
-    let broker = broker(run)?;
-    let session = broker.connect("chaos").await?;
+    let session = broker(run)?.connect("chaos").await?;
     let prefetch = u16::try_from(SOME).unwrap_or(u16::MAX);
     let mut deliveries = session.consume(service, "chaos reorder", prefetch).await?;
     let mut taken: Vec<Delivery> = Vec::new();
@@ -88,7 +82,7 @@ pub(crate) async fn reorder(run: &LongRun, dice: &mut Dice) -> Result<Option<Str
             body: delivery.body.clone().into(),
         })
         .collect();
-    publish_all(&broker, "chaos", &again).await?;
+    publish_all(broker(run)?, "chaos", again).await?;
     for delivery in &taken {
         session.ack(delivery.tag, false).await?;
     }

@@ -15,20 +15,16 @@ use anyhow::{Context, Result};
 use ballet_stage::{Link, Method, Proxy};
 
 use crate::dice::Dice;
-use crate::running::long_run::LongRun;
-use crate::scene::record::Recorder;
-use crate::system::subject::Subject;
 use crate::trials::chaos::faults::baseline::Baseline;
 use crate::trials::chaos::faults::kind::FaultKind;
 use crate::trials::chaos::faults::random_service::random_service;
+use crate::trials::scene::Scene;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Causes random faults.
 pub(crate) struct Faults<'a> {
-    pub(crate) subject: &'a Subject,
-    pub(crate) run: &'a LongRun,
-    pub(crate) recorder: &'a Recorder,
+    pub(crate) scene: &'a Scene<'a>,
     pub(crate) baseline: &'a Baseline,
     pub(crate) dice: Dice,
 }
@@ -36,7 +32,7 @@ pub(crate) struct Faults<'a> {
 impl Faults<'_> {
     /// The reason why a kind can never be caused in this run, if there is one.
     pub(crate) fn impossible(&self, kind: FaultKind) -> Option<&'static str> {
-        let servers = &self.run.stage.servers;
+        let servers = &self.scene.run.stage.servers;
         match kind {
             FaultKind::Full if !servers.postgres().has_small_disk() => {
                 Some("only root on Linux can mount disks that can be filled")
@@ -46,7 +42,7 @@ impl Faults<'_> {
             {
                 Some("the servers are in containers, which take no such command")
             }
-            FaultKind::Provider if self.subject.tried.sandboxes().is_empty() => {
+            FaultKind::Provider if self.scene.subject.tried.sandboxes().is_empty() => {
                 Some("no service plays a provider")
             }
             _ => None,
@@ -55,7 +51,7 @@ impl Faults<'_> {
 
     /// Causes one fault. Returns its object, or `None` if there is none at the moment.
     pub(crate) async fn cause(&mut self, kind: FaultKind) -> Result<Option<String>> {
-        let (servers, fleet) = (&self.run.stage.servers, &self.run.fleet);
+        let (servers, fleet) = (&self.scene.run.stage.servers, &self.scene.run.fleet);
         let what = match kind {
             FaultKind::Kill => return Ok(fleet.kill(&mut self.dice).await.map(str::to_owned)),
             FaultKind::Stop => {
@@ -65,8 +61,8 @@ impl Faults<'_> {
             FaultKind::Clock => return fleet.shift_clock(&mut self.dice).await,
             FaultKind::Scale => return self.scale().await,
             FaultKind::Broker => nodes::all(servers).await?,
-            FaultKind::Leader => nodes::one(self.run, &mut self.dice, true).await?,
-            FaultKind::Follower => nodes::one(self.run, &mut self.dice, false).await?,
+            FaultKind::Leader => nodes::one(self.scene.run, &mut self.dice, true).await?,
+            FaultKind::Follower => nodes::one(self.scene.run, &mut self.dice, false).await?,
             FaultKind::Split => nodes::split(servers, self.baseline, &mut self.dice).await?,
             FaultKind::Postgres => {
                 servers.postgres().kill().await?;
@@ -75,7 +71,7 @@ impl Faults<'_> {
                 String::new()
             }
             FaultKind::Freeze => self.freeze().await?,
-            FaultKind::Close => return connections::close(self.run, &mut self.dice).await,
+            FaultKind::Close => return connections::close(self.scene.run, &mut self.dice).await,
             FaultKind::Queue => self.queue().await?,
             FaultKind::Memory => {
                 let low = ["set_vm_memory_high_watermark", "absolute", "1MB"];
@@ -84,49 +80,46 @@ impl Faults<'_> {
             FaultKind::Disk => self.alarm(&["set_disk_free_limit", "100000GB"]).await?,
             FaultKind::Full => self.full().await?,
             FaultKind::Permission => {
-                return connections::permission(self.run, &mut self.dice).await;
+                return connections::permission(self.scene.run, &mut self.dice).await;
             }
-            FaultKind::Dump => databases::dump(self.run, &mut self.dice).await?,
+            FaultKind::Dump => databases::dump(self.scene.run, &mut self.dice).await?,
             FaultKind::Pool => databases::pool(self.baseline, &mut self.dice).await?,
             FaultKind::Provider => {
-                databases::provider(self.subject, self.run, self.baseline, &mut self.dice).await?
+                databases::provider(self.scene, self.baseline, &mut self.dice).await?
             }
             FaultKind::Slow => {
                 let delay = self.dice.millis(5, 100);
-                self.run
-                    .proxies
-                    .values()
-                    .for_each(|proxies| proxies.database.set(Link::Slow(delay)));
+                let run = self.scene.run;
+                run.proxies.values().for_each(|proxies| proxies.database.set(Link::Slow(delay)));
                 tokio::time::sleep(self.dice.millis(2_000, 6_000)).await;
-                self.run.open_proxies();
+                run.open_proxies();
                 format!("{delay:?}")
             }
             FaultKind::Network => self.network().await?,
-            FaultKind::Corrupt => connections::corrupt(self.run, &mut self.dice).await?,
+            FaultKind::Corrupt => connections::corrupt(self.scene.run, &mut self.dice).await?,
             FaultKind::Copies => {
-                return messages::copies(self.subject, self.run, self.recorder, &mut self.dice)
-                    .await;
+                return messages::copies(self.scene, &mut self.dice).await;
             }
-            FaultKind::Reorder => return messages::reorder(self.run, &mut self.dice).await,
+            FaultKind::Reorder => return messages::reorder(self.scene.run, &mut self.dice).await,
         };
         Ok(Some(what))
     }
 
     async fn scale(&mut self) -> Result<Option<String>> {
-        let name = random_service(self.run, &mut self.dice)?;
-        if self.dice.one_in(2) && self.run.fleet.has_room(name).await {
-            self.run.add(name).await?;
+        let name = random_service(self.scene.run, &mut self.dice)?;
+        if self.dice.one_in(2) && self.scene.run.fleet.has_room(name).await {
+            self.scene.run.add(name).await?;
             return Ok(Some(format!("one more of {name}")));
         }
-        let stopped = self.run.fleet.stop(&mut self.dice, true).await;
+        let stopped = self.scene.run.fleet.stop(&mut self.dice, true).await;
         Ok(stopped.map(|name| format!("one less of {name}")))
     }
 
     async fn freeze(&mut self) -> Result<String> {
         let time = self.dice.millis(500, 8_000);
-        let postgres = self.run.stage.servers.postgres();
+        let postgres = self.scene.run.stage.servers.postgres();
         if self.dice.one_in(2) {
-            return nodes::freeze(&self.run.stage.servers, &mut self.dice, time).await;
+            return nodes::freeze(&self.scene.run.stage.servers, &mut self.dice, time).await;
         }
         postgres.freeze().await?;
         tokio::time::sleep(time).await;
@@ -137,8 +130,9 @@ impl Faults<'_> {
     /// Deletes a service's queue and creates it again. The messages in a deleted queue are lost, so this is done only
     /// when nothing moves.
     async fn queue(&mut self) -> Result<String> {
-        let (management, vhost) = (self.run.stage.env.management(), self.run.stage.env.vhost());
-        let service = random_service(self.run, &mut self.dice)?;
+        let (management, vhost) =
+            (self.scene.run.stage.env.management(), self.scene.run.stage.env.vhost());
+        let service = random_service(self.scene.run, &mut self.dice)?;
         let path = ["definitions", vhost];
         let definitions = management.call(Method::GET, &path, None).await?;
         management.delete_queue(service).await?;
@@ -153,7 +147,7 @@ impl Faults<'_> {
     }
 
     async fn alarm(&mut self, on: &[&str]) -> Result<String> {
-        let rabbitmq = self.run.stage.servers.rabbitmq();
+        let rabbitmq = self.scene.run.stage.servers.rabbitmq();
         rabbitmq.control(on).await?;
         let time = self.dice.millis(1_000, 5_000);
         tokio::time::sleep(time).await;
@@ -163,7 +157,7 @@ impl Faults<'_> {
 
     /// Fills the disk of Postgres or of a node of the broker.
     async fn full(&mut self) -> Result<String> {
-        let servers = &self.run.stage.servers;
+        let servers = &self.scene.run.stage.servers;
         let time = self.dice.millis(2_000, 15_000);
         if self.dice.one_in(2) {
             servers.postgres().fill_disk().await?;
@@ -180,8 +174,8 @@ impl Faults<'_> {
     }
 
     async fn network(&mut self) -> Result<String> {
-        let service = random_service(self.run, &mut self.dice)?;
-        let proxies = &self.run.proxies[service];
+        let service = random_service(self.scene.run, &mut self.dice)?;
+        let proxies = &self.scene.run.proxies[service];
         let (to, path) = match self.dice.below(2) {
             0 => ("the broker", &proxies.broker[..]),
             _ => ("its database", std::slice::from_ref(&proxies.database)),

@@ -1,0 +1,220 @@
+//! Compares the page of rules with the tests. A rule without a test, a rule that cites a missing test, and
+//! a numbered test that no rule cites are errors.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use crate::rust_files::rust_files;
+
+/// The page of rules: rows of a rule, the letter of its reason, and its tests.
+const PAGE: &str = "docs/guarantees.md";
+/// Other pages that cite tests.
+const CITING: [&str; 3] = ["README.md", "docs/rides/trust.md", "docs/shop/trust.md"];
+
+/// Compares the page of rules, and others that cite tests, with the tests.
+///
+/// # Errors
+///
+/// If they do not match. The error names all mismatches.
+pub(crate) fn compare(root: &Path) -> Result<()> {
+    let read =
+        |page: &str| fs::read_to_string(root.join(page)).with_context(|| format!("no {page}"));
+    let tests = tests(root)?;
+    let rules = read(PAGE)?;
+    let mut mismatches = mismatches(&rules, &tests);
+    for page in CITING.into_iter().chain([PAGE]) {
+        let text = read(page)?;
+        mismatches.extend(missing_citations(&text, &tests).map(|what| format!("{page} {what}")));
+    }
+    if !mismatches.is_empty() {
+        bail!("{PAGE} and the tests do not match:\n  {}", mismatches.join("\n  "));
+    }
+    Ok(())
+}
+
+/// The paths of all tests, by their names.
+type Tests = BTreeMap<String, Vec<String>>;
+
+/// The rules without a test, and the tests whose number no rule cites.
+fn mismatches(page: &str, tests: &Tests) -> Vec<String> {
+    let rules: Vec<Rule<'_>> = page.lines().filter_map(Rule::parse).collect();
+    let silent = rules.iter().filter(|rule| cited_numbers(rule.tests).next().is_none());
+    let silent = silent.filter(|rule| cited_names(rule.tests).next().is_none());
+    let silent = silent.map(|rule| format!("{} names no test", rule.text));
+    let cited: BTreeSet<u32> = rules.iter().flat_map(|rule| cited_numbers(rule.tests)).collect();
+    let unknown = tests.iter().flat_map(|(name, paths)| {
+        let missing = numbers_of_a_test(name).filter(|number| !cited.contains(number));
+        missing.map(move |number| format!("no rule cites T{number:02}: {}", paths.join(" or ")))
+    });
+    silent.chain(unknown).collect()
+}
+
+/// The tests and numbers that the tables of a page cite and that do not exist.
+fn missing_citations<'a>(text: &'a str, tests: &'a Tests) -> impl Iterator<Item = String> + 'a {
+    let known: BTreeSet<u32> = tests.keys().flat_map(|name| numbers_of_a_test(name)).collect();
+    text.lines().filter(|line| line.starts_with('|')).flat_map(move |line| {
+        let gone = cited_names(line).filter(|name| !exists(name, tests));
+        let gone = gone.map(|name| format!("names {name}: no such test"));
+        let shown_by = line.trim_end_matches('|').rsplit('|').next().unwrap_or_default();
+        let unknown = cited_numbers(shown_by).filter(|number| !known.contains(number));
+        let unknown = unknown.map(|number| format!("names T{number:02}: no such test"));
+        gone.chain(unknown).collect::<Vec<_>>()
+    })
+}
+
+struct Rule<'a> {
+    text: &'a str,
+    tests: &'a str,
+}
+
+impl<'a> Rule<'a> {
+    /// Reads `| rule | c | tests |`.
+    fn parse(line: &'a str) -> Option<Self> {
+        let mut cells = line.strip_prefix('|')?.strip_suffix('|')?.split('|').map(str::trim);
+        let (text, letter, tests) = (cells.next()?, cells.next()?, cells.next()?);
+        matches!(letter, "a" | "b" | "c").then_some(Self { text, tests })
+    }
+}
+
+/// The numbers in `T01, T30`.
+fn cited_numbers(cell: &str) -> impl Iterator<Item = u32> {
+    let words = cell.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.filter_map(|word| word.strip_prefix('T')?.parse().ok())
+}
+
+/// The names of tests in backticks. A test's name has four words or more.
+fn cited_names(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split('`').skip(1).step_by(2).filter(|word| {
+        let name = word.rsplit("::").next().unwrap_or(word);
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_:".contains(c);
+        name.matches('_').count() >= 3 && word.chars().all(plain)
+    })
+}
+
+/// The numbers in a test's name: `t23_t24_what_it_shows`.
+fn numbers_of_a_test(name: &str) -> impl Iterator<Item = u32> {
+    name.split('_').map_while(|word| word.strip_prefix('t')?.parse().ok())
+}
+
+/// Whether there is a test at the path. The path may leave out parts, such as the crate or the
+/// module `tests`.
+fn exists(path: &str, tests: &Tests) -> bool {
+    let name = path.rsplit("::").next().unwrap_or(path);
+    tests.get(name).is_some_and(|found| {
+        found.iter().any(|full| {
+            let mut parts = full.split("::");
+            path.split("::").all(|part| parts.any(|other| other == part))
+        })
+    })
+}
+
+/// Finds the tests in the sources: functions with an attribute such as `#[test]` or
+/// `#[tokio::test(flavor = "multi_thread")]`.
+fn tests(root: &Path) -> Result<Tests> {
+    let mut tests = Tests::new();
+    let examples = rust_files(&root.join("examples"))?;
+    for file in rust_files(&root.join("crates"))?.into_iter().chain(examples) {
+        let text =
+            fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let module = module_of(file.strip_prefix(root).unwrap_or(&file));
+        let mut is_test = false;
+        for line in text.lines().map(str::trim) {
+            if line.starts_with("#[") {
+                is_test |= line.contains("test]") || line.contains("test(");
+            } else if let Some(name) = function(line) {
+                if is_test {
+                    tests.entry(name.to_owned()).or_default().push(format!("{module}::{name}"));
+                }
+                is_test = false;
+            } else if !line.starts_with("//") {
+                is_test = false;
+            }
+        }
+    }
+    Ok(tests)
+}
+
+fn function(line: &str) -> Option<&str> {
+    let line = line.strip_prefix("async ").unwrap_or(line);
+    line.strip_prefix("fn ")?.split(['(', '<']).next()
+}
+
+/// The packages of the rings whose name is that of their folder.
+const OWN_NAMES: [&str; 4] = ["ballet", "bench", "gateway", "xtask"];
+
+/// The path of a file's module: `crates/systems/shop/trial/tests/saga/paths.rs` is `shop::saga::paths`.
+fn module_of(file: &Path) -> String {
+    let parts: Vec<&str> = file.iter().filter_map(|part| part.to_str()).collect();
+    // A package may have the name `tests`, below its ring.
+    let above = if parts.first() == Some(&"crates") { 3 } else { 0 };
+    let is_inside = |part: &&str| matches!(*part, "src" | "tests");
+    let split = above + parts.iter().skip(above).position(is_inside).unwrap_or(0);
+    // The package in a folder `trial` has the name of the folder above.
+    let package = match parts[..split] {
+        ["crates", "framework" | "tools" | "dev", name] if !OWN_NAMES.contains(&name) => {
+            Some(format!("ballet-{name}"))
+        }
+        ref above => above.iter().rev().find(|part| **part != "trial").map(ToString::to_string),
+    };
+    let inside = parts[split + 1..].iter().map(|part| part.trim_end_matches(".rs"));
+    let inside = inside.map(|part| part.trim_end_matches("_tests"));
+    let inside = inside.filter(|part| !matches!(*part, "main" | "lib" | "mod"));
+    let all = package.as_deref().into_iter().chain(inside).chain(["tests"]);
+    let mut module = all.map(|part| part.replace('-', "_")).collect::<Vec<_>>();
+    if parts.get(split) == Some(&"tests") {
+        module.pop();
+    }
+    module.join("::")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(paths: &[&str]) -> Tests {
+        let mut tests = Tests::new();
+        for path in paths {
+            let name = path.rsplit("::").next().unwrap_or(path).to_owned();
+            tests.entry(name).or_default().push((*path).to_owned());
+        }
+        tests
+    }
+
+    #[test]
+    fn a_rule_names_a_test_and_a_numbered_test_has_its_rule() {
+        let tests = known(&["ballet::engine::steps::t01_t02_it_arrives_once"]);
+        let page = "| rule | why | tests |\n|---|---|---|\n| It arrives. | c | T01, T02 |\n";
+        assert_eq!(mismatches(page, &tests), [""; 0]);
+        let silent = "| It arrives. | c | T01 |\n| It stays. | a | later |\n";
+        assert_eq!(
+            mismatches(silent, &tests),
+            [
+                "It stays. names no test",
+                "no rule cites T02: ballet::engine::steps::t01_t02_it_arrives_once"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_a_page_cites_has_to_exist() {
+        let tests = known(&[
+            "ballet::engine::steps::it_is_not_done_twice",
+            "ballet::engine::steps::t01_it_is_there",
+        ]);
+        let page = "| once | `it_is_not_done_twice`, `it_is_done_in_order`, T01, T09 |\n";
+        let wrong: Vec<String> = missing_citations(page, &tests).collect();
+        assert_eq!(wrong, ["names it_is_done_in_order: no such test", "names T09: no such test"]);
+    }
+
+    #[test]
+    fn modules_have_the_paths_that_cargo_prints() {
+        let module = |path: &str| module_of(Path::new(path));
+        assert_eq!(module("crates/systems/shop/trial/tests/saga/paths.rs"), "shop::saga::paths");
+        assert_eq!(module("crates/dev/tests/tests/engine/main.rs"), "ballet_tests::engine");
+        assert_eq!(module("crates/framework/core/src/id.rs"), "ballet_core::id::tests");
+        assert_eq!(module("crates/dev/tests/tests/compile_fail.rs"), "ballet_tests::compile_fail");
+    }
+}

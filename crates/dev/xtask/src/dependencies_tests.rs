@@ -1,0 +1,150 @@
+//! Dependencies point one way: services -> framework and their system's events -> core; operators'
+//! tools -> framework -> broker -> core.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::cargo;
+
+/// A layer: its name, the place of its crates, and the layers it may depend on. A crate belongs to the first layer
+/// that matches its place. `*` stands for any name: that of a system, if a folder follows.
+type Layer = (&'static str, &'static str, &'static str);
+
+/// The layers below programs. They include the testkit: the benchmark collects spans with it, as tests do.
+const EVERYTHING: &str = "testkit core amqp stream store framework openapi common ops library events service \
+    check console stage gateway trial program command";
+
+const LAYERS: [Layer; 20] = [
+    ("core", "crates/framework/core", ""),
+    ("amqp", "crates/framework/amqp", "core"),
+    // The stream of all events: journal, recordings, replay.
+    ("stream", "crates/tools/stream", "core amqp"),
+    // The schema of each service's database.
+    ("store", "crates/framework/store", "core amqp"),
+    ("framework", "crates/framework/ballet", "core amqp store library"),
+    // The description of HTTP routes.
+    ("openapi", "crates/framework/openapi", "framework library"),
+    // Operations on a running system.
+    ("ops", "crates/tools/ops", "core amqp stream store framework check"),
+    // What the gateway and services share. It depends on nothing of ours.
+    ("library", "crates/framework/http", ""),
+    // The front door. It knows no service, and of ours only the code to sign and listen.
+    ("gateway", "crates/tools/gateway", "library"),
+    // What the systems share.
+    ("common", "crates/systems/common", "library framework openapi"),
+    ("check", "crates/tools/check", "core"),
+    // The operators' web page.
+    ("console", "crates/tools/console", "core library amqp stream store framework ops check"),
+    // A running system: servers, environments, processes.
+    ("stage", "crates/dev/stage", "amqp store framework ops check"),
+    ("testkit", "crates/dev/testkit", "core amqp stream store framework openapi ops check stage"),
+    // The command, which reads the contracts of any system, and contains none. `ballet participant try` is the
+    // testkit's suite.
+    (
+        "command",
+        "crates/tools/cli",
+        "core library amqp stream store framework ops check console stage testkit program",
+    ),
+    // Our programs, above everything.
+    ("program", "crates/tools/* crates/dev/*", EVERYTHING),
+    // A system as a whole: its choreography, its audit, its load in trials, and its tests.
+    ("trial", "crates/systems/*/trial", EVERYTHING),
+    // With the callers of its services, and who of them owns what.
+    ("events", "crates/systems/*/events", "core common openapi"),
+    // An example shows how a service is written.
+    ("service", "crates/systems/*/* examples/*", "core library framework openapi common events"),
+];
+
+/// The additional layers for the tests of any layer: they bring up servers, kill processes, read the broker and look
+/// at whole systems.
+const FOR_TESTS: &str = "store stage testkit amqp ops check console trial gateway";
+
+#[derive(Debug)]
+struct Crate {
+    layer: &'static Layer,
+    /// The system that it belongs to.
+    system: Option<String>,
+    /// Its dependencies, and those of only its tests.
+    normal: Vec<String>,
+    dev: Vec<String>,
+}
+
+fn workspace() -> BTreeMap<String, Crate> {
+    let metadata = cargo::metadata().expect("cargo runs");
+    let root = metadata["workspace_root"].as_str().expect("a path");
+    let packages = metadata["packages"].as_array().expect("a list");
+    let ours = packages.iter().filter(|package| package["source"].is_null());
+    ours.map(|package| read(root, package)).collect()
+}
+
+fn read(root: &str, package: &Value) -> (String, Crate) {
+    let name = package["name"].as_str().expect("a name");
+    let manifest = package["manifest_path"].as_str().expect("a path");
+    let place = manifest.trim_start_matches(root).trim_start_matches('/');
+    let place: Vec<&str> = place.trim_end_matches("/Cargo.toml").split('/').collect();
+    let is_there = |pattern: &str| {
+        let parts: Vec<&str> = pattern.split('/').collect();
+        let fits = |(part, is): (&&str, &&str)| *part == "*" || part == is;
+        parts.len() == place.len() && parts.iter().zip(&place).all(fits)
+    };
+    let layer = LAYERS.iter().find(|(_, places, _)| places.split(' ').any(is_there));
+    let layer = layer.unwrap_or_else(|| panic!("{name} lies in {manifest}: which layer is that?"));
+    let system = (place.len() > 3).then(|| place[2].to_owned());
+    let of_kind = |dev: bool| {
+        let all = package["dependencies"].as_array().into_iter().flatten();
+        all.filter(|dependency| (dependency["kind"] == "dev") == dev)
+            .filter_map(|dependency| Some(dependency["name"].as_str()?.to_owned()))
+            .collect()
+    };
+    (name.to_owned(), Crate { layer, system, normal: of_kind(false), dev: of_kind(true) })
+}
+
+fn has(words: &str, word: &str) -> bool {
+    words.split(' ').any(|one| one == word)
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let crates = workspace();
+    let mut wrong = Vec::new();
+    for (name, one) in &crates {
+        let normal = one.normal.iter().map(|dependency| (dependency, false));
+        for (dependency, dev) in normal.chain(one.dev.iter().map(|dependency| (dependency, true))) {
+            let Some(other) = crates.get(dependency) else { continue };
+            let ((mine, _, below), (theirs, _, _)) = (one.layer, other.layer);
+            // The command's tests need a whole shop.
+            let for_tests = dev && (*mine == "command" || has(FOR_TESTS, theirs));
+            if !has(below, theirs) && !for_tests {
+                wrong.push(format!("{name} ({mine}) uses {dependency} ({theirs})"));
+            }
+            let both = one.system.as_ref().zip(other.system.as_ref());
+            if both.is_some_and(|(mine, theirs)| mine != theirs) {
+                wrong.push(format!("{name} uses {dependency}, which belongs to another system"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn only_ballet_amqp_uses_lapin() {
+    let crates = workspace();
+    // The stage checks that a broker is ready; the bench has a hand-written twin.
+    let allowed = ["ballet-amqp", "ballet-stage", "bench"];
+    // One test reads a stream, which our consumer does not do.
+    let allowed_in_tests = ["ballet-tests"];
+    let is_client = |dependency: &String| dependency == "lapin" || dependency == "amqprs";
+    let others: Vec<_> = crates
+        .iter()
+        .filter(|(name, one)| {
+            let name = name.as_str();
+            let in_tests = allowed_in_tests.contains(&name);
+            let uses =
+                one.normal.iter().any(is_client) || (!in_tests && one.dev.iter().any(is_client));
+            uses && !allowed.contains(&name)
+        })
+        .map(|(name, _)| name)
+        .collect();
+    assert!(others.is_empty(), "{others:?} should use the broker through `ballet-amqp`");
+}

@@ -1,3 +1,0 @@
-//! The processes that this program starts.
-
-pub(crate) mod cargo;

@@ -1,0 +1,55 @@
+//! The counts and names in the output of a test program.
+
+/// The tests that were left out, each with its reason: `left out: alarms::rules: there is no promtool`.
+pub(crate) fn left_out(output: &str) -> impl Iterator<Item = &str> {
+    // The runner may have begun the line with the test's name.
+    output.lines().filter_map(|line| Some(line.split_once("left out: ")?.1))
+}
+
+/// The number of tests with this result, from the closing lines: `test result: ok. 3 passed; 0 failed`. A test that was
+/// left out has passed for the test runner, and counts as ignored.
+pub(crate) fn tests(output: &str, how: &str) -> usize {
+    let closing = output.lines().filter_map(|line| line.strip_prefix("test result: "));
+    let counts = closing.flat_map(|line| line.split(['.', ';'])).filter_map(|part| {
+        let (count, ended) = part.trim().split_once(' ')?;
+        if ended == how { count.parse::<usize>().ok() } else { None }
+    });
+    let count: usize = counts.sum();
+    match how {
+        "passed" => count.saturating_sub(left_out(output).count()),
+        "ignored" => count + left_out(output).count(),
+        _ => count,
+    }
+}
+
+/// The failed tests, from the list at the end of a program's output.
+pub(crate) fn failed_tests(output: &str) -> Vec<String> {
+    let Some((_, list)) = output.rsplit_once("\nfailures:\n") else { return Vec::new() };
+    let names = list.lines().map_while(|line| line.strip_prefix("    "));
+    names.map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_closing_lines_are_counted() {
+        let line = "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; \
+                    finished in 0.10s";
+        let output = format!("running 4 tests\n{line}\nrunning 4 tests\n{line}\n");
+        assert_eq!((tests(&output, "passed"), tests(&output, "ignored")), (6, 2));
+        let output = format!("test a ... left out: a: there is no promtool\n{output}");
+        assert_eq!((tests(&output, "passed"), tests(&output, "ignored")), (5, 3));
+        assert_eq!(left_out(&output).collect::<Vec<_>>(), ["a: there is no promtool"]);
+    }
+
+    #[test]
+    fn the_list_at_the_end_names_what_failed() {
+        let output = "running 3 tests\ntest a::one ... FAILED\n\nfailures:\n\n---- a::one stdout ----\n\
+            \nfailures:\n    said by the test\n---- b stdout\n\nfailures:\n    a::one\n    b\n\n\
+            test result: FAILED. 1 passed; 2 failed; 0 ignored\n";
+        assert_eq!(failed_tests(output), ["a::one", "b"]);
+        assert_eq!(failed_tests("running 3 tests\nabort"), [""; 0]);
+    }
+}

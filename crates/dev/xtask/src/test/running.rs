@@ -1,0 +1,122 @@
+//! A test program that runs, with its output in a file.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::cargo;
+use crate::say::print;
+use crate::test::counts::tests;
+use crate::test::programs::TestProgram;
+
+/// The directory and the limit that programs run with.
+pub(crate) struct RunSetting {
+    /// The directory for their output.
+    pub(crate) output: PathBuf,
+    pub(crate) env: Vec<(String, String)>,
+    /// The longest silence. A program that is silent for longer hangs: it is ended, and has failed.
+    pub(crate) silence: Duration,
+}
+
+/// A program that runs.
+pub(crate) struct RunningProgram {
+    pub(crate) program: TestProgram,
+    child: Child,
+    /// The file with its output, and its length at the last look.
+    file: PathBuf,
+    said: u64,
+    spoke: Instant,
+    begun: Instant,
+}
+
+/// The end of a program.
+pub(crate) struct ProgramEnd {
+    pub(crate) passed: bool,
+    pub(crate) took: Duration,
+    pub(crate) output: String,
+}
+
+impl RunningProgram {
+    /// Starts a program. On an interrupt from the terminal it ends with this one.
+    pub(crate) fn start(program: TestProgram, setting: &RunSetting) -> Result<Self> {
+        let file = setting.output.join(format!("{}.log", file_name(&program.name)));
+        let cannot = || format!("cannot write {}", file.display());
+        let output = File::create(&file).with_context(cannot)?;
+        let errors = output.try_clone().with_context(cannot)?;
+        let mut command = Command::new(&program.file);
+        command
+            .args(&program.args)
+            .current_dir(&program.dir)
+            .envs(setting.env.iter().map(|(name, value)| (name, value)))
+            .env("CARGO", cargo::program())
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors);
+        cargo::clean(&mut command);
+        // As cargo does. With this variable cargo itself would rebuild everything.
+        if program.file.as_os_str() != cargo::program() {
+            command.env("CARGO_MANIFEST_DIR", &program.dir);
+        }
+        let child = command.spawn();
+        let child = child.with_context(|| format!("cannot start {}", program.file.display()))?;
+        let now = Instant::now();
+        Ok(Self { program, child, file, said: 0, spoke: now, begun: now })
+    }
+
+    /// The end of the program, if it has ended by now. One that has been silent for too long is ended.
+    pub(crate) fn ended(&mut self, silence: Duration) -> Result<Option<ProgramEnd>> {
+        let status = self.child.try_wait().context("cannot look after a program")?;
+        let said = fs::metadata(&self.file).map_or(0, |file| file.len());
+        if said != self.said {
+            (self.said, self.spoke) = (said, Instant::now());
+        }
+        let hangs = status.is_none() && self.spoke.elapsed() > silence;
+        if hangs {
+            // What it has started ends with it.
+            self.child.kill().and_then(|()| self.child.wait()).context("cannot end a program")?;
+            let mut file = File::options().append(true).open(&self.file)?;
+            writeln!(file, "\nit was ended: a program that says nothing for {silence:?} hangs")?;
+        }
+        if status.is_none() && !hangs {
+            return Ok(None);
+        }
+        let bytes =
+            fs::read(&self.file).with_context(|| format!("cannot read {}", self.file.display()))?;
+        Ok(Some(ProgramEnd {
+            passed: status.is_some_and(|status| status.success()),
+            took: self.begun.elapsed(),
+            output: String::from_utf8_lossy(&bytes).into_owned(),
+        }))
+    }
+}
+
+impl Drop for RunningProgram {
+    fn drop(&mut self) {
+        // It has ended unless there was an error.
+        self.child.kill().ok();
+    }
+}
+
+impl ProgramEnd {
+    /// Prints the whole output of a program that failed, else its last line. A program without tests gets no line.
+    pub(crate) fn show(&self, name: &str) {
+        let Self { passed, took, output } = self;
+        let (seconds, count, ignored) =
+            (took.as_secs(), tests(output, "passed"), tests(output, "ignored"));
+        if !passed {
+            print(&format!("\nfailure in {name}, {seconds} s:\n{}", output.trim_end()));
+        } else if count + ignored > 0 {
+            let left_out =
+                if ignored == 0 { String::new() } else { format!(", {ignored} ignored") };
+            print(&format!("{name}: {count} passed{left_out}, {seconds} s"));
+        }
+    }
+}
+
+fn file_name(program: &str) -> String {
+    program.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
+}

@@ -1,6 +1,0 @@
-//! The agreement of the workspace's files with each other.
-
-mod compose;
-mod containers;
-mod dependencies;
-mod files;
