@@ -57,7 +57,7 @@ async fn t217_a_journal_that_has_lost_what_it_promises_says_so() {
     let broker: std::sync::Arc<dyn Broker> =
         std::sync::Arc::new(RabbitMq::new(world.env.amqp_url("tap")).expect("a URL"));
     world.publish((0..10).map(fresh).collect()).await;
-    let lost = || ballet_stream::begins_too_late(&broker, clock.now());
+    let lost = || ballet_ops::stream::begins_too_late(&broker, clock.now());
     assert_eq!(lost().await.expect("an answer"), None);
     for round in 1..20 {
         world.publish((round * 10..round * 10 + 10).map(fresh).collect()).await;
@@ -69,7 +69,7 @@ async fn t217_a_journal_that_has_lost_what_it_promises_says_so() {
     assert!(begins < clock.now());
     // The journal need not keep events of a week ago.
     let week = jiff::SignedDuration::from_hours(8 * 24);
-    let later = ballet_stream::begins_too_late(&broker, clock.now() + week).await;
+    let later = ballet_ops::stream::begins_too_late(&broker, clock.now() + week).await;
     assert_eq!(later.expect("an answer"), None);
     world.close().await;
 }

@@ -1,8 +1,8 @@
 //! `ballet record`.
 
 use ballet_amqp::Publish;
+use ballet_ops::stream::{Record, Recording};
 use ballet_stage::{Link, Proxy, wait_until};
-use ballet_stream::{Record, Recording};
 use ballet_testkit::command::ended;
 use std::path::Path;
 use tokio::process::Command;

@@ -4,12 +4,12 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::stream::JOURNAL_CONNECTION as CONNECTION;
 use ballet_amqp::headers::{DISCARDED, EDITED};
 use ballet_amqp::{Delivery, Object, incoming};
 use ballet_core::envelope::{Envelope, KnownEvents};
 use ballet_core::{MessageId, Part};
 use ballet_store::operators::interventions::{self, Act, Intervention, TouchedMessage};
-use ballet_stream::JOURNAL_CONNECTION as CONNECTION;
 use sqlx::PgConnection;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::stream::JournalRecords;
 use ballet_amqp::headers::{ORIGINAL_MESSAGE_ID, REDRIVE_ID, text_header};
 use ballet_amqp::{Delivery, StreamStart};
 use ballet_core::MessageId;
 use ballet_core::topology::{DEAD, EVENTS};
-use ballet_stream::JournalRecords;
 use tokio::time::timeout;
 
 use crate::missed::witnesses::Witnesses;

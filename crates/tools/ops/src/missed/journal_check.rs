@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::stream::{JournalRecords, Record, end};
 use ballet_amqp::{Broker, StreamStart};
 use ballet_core::id::time_of;
-use ballet_stream::{JournalRecords, Record, end};
 use jiff::Timestamp;
 use sqlx::postgres::PgConnectOptions;
 use tokio::time::{Instant, timeout_at};

@@ -4,10 +4,10 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::stream::JOURNAL_CONNECTION as CONNECTION;
 use ballet_amqp::{Publish, Session, incoming};
 use ballet_core::envelope::{Envelope, KnownEvents};
 use ballet_core::{MessageId, Part};
-use ballet_stream::JOURNAL_CONNECTION as CONNECTION;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use crate::stream::{JournalItem, JournalReader, Notice, Start};
 use ballet_amqp::Broker;
 use ballet_core::topology::EVENTS;
 use ballet_core::{Part, StepPart};
@@ -10,7 +11,6 @@ use ballet_store::calls::open;
 use ballet_store::ledger::entry::Entry;
 use ballet_store::ledger::recorded_rows::{RecordedRow, SagaSelection, of_sagas};
 use ballet_store::ledger::standing::StepDeclaration;
-use ballet_stream::{JournalItem, JournalReader, Notice, Start};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
 use uuid::Uuid;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ballet_amqp::Broker;
-use ballet_stream::{JournalItem, JournalReader, Notice, Record, RecordFilter, Start, end};
+use ballet_ops::stream::{JournalItem, JournalReader, Notice, Record, RecordFilter, Start, end};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, Sleep, sleep};
 
