@@ -132,6 +132,12 @@ impl CounterWorld {
         self.service.take().expect("it runs").stop().await;
     }
 
+    /// Removes the binding of the counter for an event.
+    pub(crate) async fn unbind(&self, event: &str) {
+        let path = ["bindings", self.env.vhost(), "e", "route", "q", "counter", event];
+        self.env.management().call(Method::DELETE, &path, None).await.expect("removed");
+    }
+
     /// Purges a queue.
     pub(crate) async fn purge(&self, queue: &str) {
         let path = ["queues", self.env.vhost(), queue, "contents"];

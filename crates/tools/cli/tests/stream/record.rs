@@ -2,7 +2,7 @@
 
 use ballet_amqp::Publish;
 use ballet_ops::stream::{Record, Recording};
-use ballet_stage::{Link, Proxy, wait_until};
+use ballet_stage::wait_until;
 use ballet_testkit::command::ended;
 use std::path::Path;
 use tokio::process::Command;
@@ -77,32 +77,6 @@ async fn a_journal_that_was_made_anew_is_not_appended_even_when_it_has_grown() {
         assert_eq!(offsets(&file), upto(5));
     }
     world.close().await;
-}
-
-#[tokio::test]
-async fn a_recording_that_runs_ends_when_its_journal_was_made_anew() {
-    // Once shorter than the recording, and once longer.
-    for (name, own) in [("anew-short", 100..103), ("anew-long", 100..108)] {
-        let world = StreamWorld::new(name).await;
-        world.ticks(0..5).await;
-        let file = world.file("run.jsonl");
-        let proxy = Proxy::to(world.env.amqp_url("tap")).await.expect("a proxy");
-        let begin = ["record", &file, "--from", "first"];
-        let recording = tokio::spawn(ended(world.command_at(proxy.url(), &begin)));
-        wait_until("the events in the file", SOON, || async {
-            let some = Path::new(&file).exists() && Recording::open(Path::new(&file)).is_ok();
-            Ok::<_, String>((some && records(&file).len() == 5).then_some(()))
-        })
-        .await
-        .expect("recorded");
-        proxy.set(Link::Refused);
-        world.env.journal_anew().await.expect("another journal");
-        world.ticks(own).await;
-        proxy.set(Link::Open);
-        recording.await.expect("it ends").ends_with(1).says(&["it is another one"]);
-        assert_eq!(offsets(&file), upto(5));
-        world.close().await;
-    }
 }
 
 #[tokio::test]
