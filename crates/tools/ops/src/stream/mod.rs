@@ -2,7 +2,7 @@
 //!
 //! | for | read |
 //! |---|---|
-//! | the journal | [`JournalReader`], [`JournalRecords`], [`end`], [`oldest`], [`at`], [`differs`] |
+//! | the journal | [`JournalReader`], [`end`], [`oldest`], [`at`], [`differs`] |
 //! | the range of the journal | [`begins`], [`begins_too_late`] |
 //! | one message | [`Record`] |
 //! | a selection of messages | [`RecordFilter`] |
@@ -35,7 +35,7 @@ pub use journal::{
     lookup::{LookupResult, at, differs},
     range::{begins, begins_too_late},
     reader::{JournalItem, JournalReader, Notice},
-    records::{CONNECTION as JOURNAL_CONNECTION, JournalRecords, is_undeliverable},
+    records::{CONNECTION as JOURNAL_CONNECTION, is_undeliverable},
 };
 pub use record::Record;
 pub use recording::{

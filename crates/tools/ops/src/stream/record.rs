@@ -102,8 +102,14 @@ impl Record {
         }
     }
 
-    fn incoming(&self) -> Incoming<'_> {
+    pub(crate) fn incoming(&self) -> Incoming<'_> {
         incoming_of(&self.exchange, &self.routing_key, &self.properties, &self.body)
+    }
+
+    /// Makes a delivery of it that nobody acknowledges.
+    pub(crate) fn into_delivery(self) -> Delivery {
+        let Self { exchange, routing_key, properties, body, .. } = self;
+        Delivery { tag: 0, redelivered: false, exchange, routing_key, properties, body }
     }
 
     /// Returns the record with the id under which services know it.

@@ -50,7 +50,7 @@ pub async fn begins(broker: &Arc<dyn Broker>) -> Result<Option<Timestamp>, Journ
     };
     // If none of them can be delivered, there is silence.
     let first = timeout(LIMIT, first).await.unwrap_or(Ok(None));
-    records.close().await;
+    records.disconnect().await;
     first
 }
 

@@ -13,7 +13,7 @@ use crate::stream::journal::difference::JournalDifference;
 use crate::stream::journal::end::{FIRST_LIMIT, last, oldest};
 use crate::stream::journal::error::{JournalError, refused};
 use crate::stream::journal::lookup::differs;
-use crate::stream::journal::records::{CONNECTION, JournalRecords};
+use crate::stream::journal::records::{Attempt, CONNECTION, JournalRecords};
 use crate::stream::record::Record;
 use crate::stream::start::Start;
 
@@ -64,7 +64,10 @@ pub struct JournalReader {
     nothing_at: Option<Instant>,
     /// The next offset, if the stream has no gap.
     expected: Option<u64>,
-    unreadable: usize,
+    /// The number of times that the broker has delivered, or refused to.
+    answers: u64,
+    /// The offset of the last message that was returned, or that no reader gets.
+    reached: Option<u64>,
     /// The last message that was read, or that existed when the reader began at the end.
     last: Option<Record>,
     lost: Option<Backoff>,
@@ -82,6 +85,19 @@ impl JournalReader {
     ///
     /// If the broker does not answer or refuses.
     pub async fn open(broker: Arc<dyn Broker>, asked: Start) -> Result<Self, JournalError> {
+        Self::open_past(broker, asked, BTreeSet::new()).await
+    }
+
+    /// Like [`open`](Self::open). No reader gets the messages at the `unreadable` offsets, as an earlier one has found.
+    ///
+    /// # Errors
+    ///
+    /// If the broker does not answer or refuses.
+    pub async fn open_past(
+        broker: Arc<dyn Broker>,
+        asked: Start,
+        unreadable: BTreeSet<u64>,
+    ) -> Result<Self, JournalError> {
         let session = broker.connect(CONNECTION).await?;
         let vhost = session.peer().vhost.clone();
         session.close().await;
@@ -110,14 +126,15 @@ impl JournalReader {
             Start::First | Start::Last | Start::Next => StreamStart::Offset(0),
         };
         Ok(Self {
-            records: JournalRecords::new(Arc::clone(&broker), start, BTreeSet::new()),
+            records: JournalRecords::new(Arc::clone(&broker), start, unreadable),
             broker,
             vhost,
             begins,
             since,
             nothing_at: since.map(|_| Instant::now() + FIRST_LIMIT),
             expected,
-            unreadable: 0,
+            answers: 0,
+            reached: None,
             last: end,
             lost: None,
             short_since: None,
@@ -138,6 +155,38 @@ impl JournalReader {
     ///
     /// If the broker refuses, or the journal was made anew. After a lost connection the reader tries again.
     pub async fn next(&mut self) -> Result<JournalItem, JournalError> {
+        let item = self.item().await?;
+        match &item {
+            JournalItem::Record(record) => self.reached = record.offset,
+            JournalItem::Notice(Notice::Unreadable(offset)) => self.reached = Some(*offset),
+            JournalItem::Notice(_) => {}
+        }
+        Ok(item)
+    }
+
+    /// Like [`next`](Self::next), up to the message with the offset `end`, if there is an end. Returns `None` behind it, or
+    /// if the journal has nothing since the requested time.
+    ///
+    /// # Errors
+    ///
+    /// As of [`next`](Self::next).
+    pub async fn next_until(
+        &mut self,
+        end: Option<u64>,
+    ) -> Result<Option<JournalItem>, JournalError> {
+        let Some(end) = end else { return self.next().await.map(Some) };
+        if self.reached.is_some_and(|reached| reached >= end) {
+            return Ok(None);
+        }
+        let item = self.next().await?;
+        let is_behind = match &item {
+            JournalItem::Record(record) => record.offset.is_some_and(|offset| offset > end),
+            JournalItem::Notice(notice) => *notice == Notice::NothingSince,
+        };
+        Ok((!is_behind).then_some(item))
+    }
+
+    async fn item(&mut self) -> Result<JournalItem, JournalError> {
         loop {
             if let Some(read) = self.waiting.pop_front() {
                 return Ok(read);
@@ -163,11 +212,9 @@ impl JournalReader {
                     Err(error) => return Err(error),
                 }
             }
-            let Some(next) = self.delivery().await else {
-                return Ok(JournalItem::Notice(Notice::NothingSince));
-            };
-            match next {
-                Ok(delivery) => {
+            match self.delivery().await {
+                Ok(Err(notice)) => return Ok(JournalItem::Notice(notice)),
+                Ok(Ok(delivery)) => {
                     let record = Record::from(delivery);
                     self.last = Some(record.clone());
                     if self.goes_on(&record) {
@@ -186,30 +233,41 @@ impl JournalReader {
         }
     }
 
-    /// Returns the next message. `None` once it is certain that the journal has none since the requested time.
-    async fn delivery(&mut self) -> Option<Result<Delivery, JournalError>> {
+    /// Returns the next message. A notice comes in its place if no reader gets one, or once it is certain that the
+    /// journal has none since the requested time.
+    async fn delivery(&mut self) -> Result<Result<Delivery, Notice>, JournalError> {
         loop {
             let next = match self.nothing_at {
                 Some(at) => timeout_at(at, self.records.attempt()).await,
                 None => Ok(self.records.attempt().await),
             };
-            let Ok(next) = next.map(Result::transpose) else {
+            let Ok(next) = next else {
                 self.nothing_at = None;
-                return None;
+                return Ok(Err(Notice::NothingSince));
             };
-            let is_there = matches!(next, Some(Ok(_)));
+            self.answers += 1;
+            let is_there = matches!(next, Ok(Attempt::Read(_)));
             // A new connection has the full limit for its first message.
             self.nothing_at =
                 self.nothing_at.filter(|_| !is_there).map(|_| Instant::now() + FIRST_LIMIT);
-            if next.is_some() {
-                return next;
+            match next? {
+                Attempt::Read(delivery) => return Ok(Ok(delivery)),
+                Attempt::Skipped(offset) => return Ok(Err(Notice::Unreadable(offset))),
+                Attempt::Again => {}
             }
         }
     }
 
+    /// Returns the number of times that the broker has delivered a message, or refused to deliver one. It grows while
+    /// [`next`](Self::next) looks for a way past a message that no reader gets.
+    #[must_use]
+    pub fn answers(&self) -> u64 {
+        self.answers
+    }
+
     /// Closes the reader.
-    pub async fn close(self) {
-        self.records.close().await;
+    pub async fn close(mut self) {
+        self.records.disconnect().await;
     }
 
     /// Whether the journal is the one that was read before the connection was lost. A new journal would deliver
@@ -236,18 +294,12 @@ impl JournalReader {
     fn goes_on(&mut self, record: &Record) -> bool {
         let (Some(offset), expected) = (record.offset, self.expected) else { return true };
         self.expected = Some(offset + 1);
-        let unreadable = self.records.unreadable();
-        let is_plain = self.lost.is_none() && unreadable.len() == self.unreadable;
         let is_gap = self.since.is_some() || expected.is_some_and(|expected| offset > expected);
-        if is_plain && !is_gap {
+        if self.lost.is_none() && !is_gap {
             return true;
         }
-        let new = unreadable.iter().rev().take(unreadable.len() - self.unreadable);
-        let notices: Vec<_> = new.map(|offset| Notice::Unreadable(*offset)).collect();
-        self.unreadable += notices.len();
-        let back = self.lost.take().map(|_| Notice::Back);
-        self.waiting
-            .extend(back.into_iter().chain(notices.into_iter().rev()).map(JournalItem::Notice));
+        let back = self.lost.take().map(|_| JournalItem::Notice(Notice::Back));
+        self.waiting.extend(back);
         // A stream has small gaps where the broker keeps its own notes.
         if is_gap && offset > 0 {
             self.behind_gap = Some(record.clone());

@@ -22,7 +22,8 @@ const INTERNAL_ERROR: u16 = 541;
 /// least 1,414 bytes. The packet that contains the undeliverable message is not sent at all. Connections that begin a
 /// little earlier have other packets: among as many as a packet has messages (8 of the smallest), one ends a packet
 /// just before that message. A busy broker may end packets elsewhere, so there are three rounds. One more connection
-/// follows once it is known that the broker lets others read.
+/// follows once it is known that the broker lets others read. Among messages of different sizes there may be no
+/// packet that ends there: then a good message before that one is skipped as well, and its offset says so.
 const ATTEMPTS: u64 = 24;
 /// The most undeliverable messages in a row. More are a fault of the broker.
 const MOST_IN_A_ROW: u32 = 1_000;
@@ -55,9 +56,18 @@ struct JournalConnection {
     acking: Option<JoinHandle<Result<(), BrokerError>>>,
 }
 
+/// The result of an attempt to read a message.
+pub(super) enum Attempt {
+    Read(Delivery),
+    /// No reader gets the message with this offset.
+    Skipped(u64),
+    /// The broker has closed the connection before a message came. The next attempt goes on.
+    Again,
+}
+
 /// The messages of the journal. A lost connection is an error, after which the next [`attempt`](Self::attempt)
 /// connects again and continues after the last message.
-pub struct JournalRecords {
+pub(super) struct JournalRecords {
     broker: Arc<dyn Broker>,
     reader: Option<JournalConnection>,
     /// The start of the next connection.
@@ -77,8 +87,11 @@ pub struct JournalRecords {
 impl JournalRecords {
     /// Creates a reader from `start`, without a connection yet. Messages at the `unreadable` offsets are known to be
     /// undeliverable.
-    #[must_use]
-    pub fn new(broker: Arc<dyn Broker>, start: StreamStart, unreadable: BTreeSet<u64>) -> Self {
+    pub(super) fn new(
+        broker: Arc<dyn Broker>,
+        start: StreamStart,
+        unreadable: BTreeSet<u64>,
+    ) -> Self {
         Self {
             broker,
             reader: None,
@@ -96,30 +109,28 @@ impl JournalRecords {
     /// Returns the next readable message. It waits without limit. Dropping the future loses no message.
     pub(super) async fn next(&mut self) -> Result<Delivery, JournalError> {
         loop {
-            if let Some(delivery) = self.attempt().await? {
+            if let Attempt::Read(delivery) = self.attempt().await? {
                 return Ok(delivery);
             }
         }
     }
 
-    /// Returns the next message, or `None` if the broker has closed the connection before one came: then the next
-    /// attempt continues. A time limit belongs to each attempt, since an undeliverable message takes many. Dropping
-    /// the future loses no message.
+    /// Attempts to read the next message. A time limit belongs to each attempt, since an undeliverable message takes
+    /// many. Dropping the future loses no message.
     ///
     /// # Errors
     ///
     /// If the connection is lost, the broker refuses to read, or it cannot deliver a thousand messages in a
     /// row.
-    pub async fn attempt(&mut self) -> Result<Option<Delivery>, JournalError> {
+    pub(super) async fn attempt(&mut self) -> Result<Attempt, JournalError> {
         match self.read().await {
             Ok(delivery) if self.is_new(&delivery) => {
                 (self.attempts, self.in_a_row) = (0, 0);
-                Ok(Some(delivery))
+                Ok(Attempt::Read(delivery))
             }
-            Ok(_) => Ok(None),
+            Ok(_) => Ok(Attempt::Again),
             Err(JournalError::Broker(error)) if is_undeliverable(&error) => {
-                self.go_on(error).await?;
-                Ok(None)
+                Ok(self.go_on(error).await?.map_or(Attempt::Again, Attempt::Skipped))
             }
             Err(error) => {
                 self.reader = None;
@@ -147,16 +158,11 @@ impl JournalRecords {
         true
     }
 
-    /// Returns the offsets of the unreadable messages.
-    #[must_use]
-    pub fn unreadable(&self) -> &BTreeSet<u64> {
-        &self.unreadable
-    }
-
-    /// Closes the reader. Returns the offsets of the unreadable messages.
-    pub async fn close(mut self) -> BTreeSet<u64> {
-        self.disconnect().await;
-        self.unreadable
+    /// Ends the connection. The next message comes over a new one.
+    pub(super) async fn disconnect(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            reader.session.close().await;
+        }
     }
 
     async fn read(&mut self) -> Result<Delivery, JournalError> {
@@ -201,13 +207,14 @@ impl JournalRecords {
         Ok(delivery)
     }
 
-    /// Decides where to begin again after the broker has closed the connection.
-    async fn go_on(&mut self, error: BrokerError) -> Result<(), JournalError> {
+    /// Decides where to begin again after the broker has closed the connection. Returns the offset of a message that is
+    /// found to be undeliverable.
+    async fn go_on(&mut self, error: BrokerError) -> Result<Option<u64>, JournalError> {
         let got_some = self.reader.as_ref().is_some_and(|reader| reader.read > 0);
         self.disconnect().await;
         self.pace = RequestMode::Slow;
         if got_some {
-            return Ok(());
+            return Ok(None);
         }
         match self.start {
             // A read of the end stops there.
@@ -226,7 +233,7 @@ impl JournalRecords {
                     _ => ATTEMPTS,
                 };
                 if self.unreadable.contains(&offset) || self.attempts > most {
-                    self.skip(offset, error)?;
+                    return self.skip(offset, error);
                 } else if self.attempts == most {
                     // A last attempt follows. If the check gets no answer, all attempts follow again.
                     self.attempts = 0;
@@ -235,29 +242,22 @@ impl JournalRecords {
                 }
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     async fn takes_readers(&mut self) -> Result<(), BrokerError> {
         if takes_readers(&*self.broker).await? { Ok(()) } else { Err(starts_anew()) }
     }
 
-    fn skip(&mut self, offset: u64, error: BrokerError) -> Result<(), JournalError> {
-        self.unreadable.insert(offset);
+    fn skip(&mut self, offset: u64, error: BrokerError) -> Result<Option<u64>, JournalError> {
+        let is_new = self.unreadable.insert(offset);
         self.start = StreamStart::Offset(offset + 1);
         self.attempts = 0;
         self.in_a_row += 1;
         if self.in_a_row < MOST_IN_A_ROW {
-            Ok(())
+            Ok(is_new.then_some(offset))
         } else {
             Err(JournalError::Undeliverable { count: self.in_a_row, last: offset, error })
-        }
-    }
-
-    /// Ends the connection. The next message comes over a new one.
-    async fn disconnect(&mut self) {
-        if let Some(reader) = self.reader.take() {
-            reader.session.close().await;
         }
     }
 }
