@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use ballet_core::envelope::Limits;
 use ballet_core::topology::UNROUTED;
 use ballet_ops::redrive::{
-    ArchiveFile, DeadLetter, DeadLetterFilter, DeadLetterPlan, Note, NoteWriter, RedriveError,
-    RedriveOptions, Stop, Summary,
+    ArchiveFile, DeadLetterFilter, DeadLetterPlan, Note, NoteWriter, RedriveError, RedriveOptions,
+    Stop, Summary,
 };
 use ballet_store::inbox::stuck;
 use jiff::Timestamp;
@@ -61,7 +61,7 @@ impl ChosenLetters {
         }
         let whole = plan.sendable();
         let progress = |done: u64| says.say(format!("{done} of {whole} sent"));
-        let options = context.options(note.clone(), stop, &progress, &|_| {});
+        let options = context.options(note.clone(), stop, &progress);
         let options = RedriveOptions { rate, beyond_memory, ..options };
         let sent = context.letters(&self.service).redrive(&plan, &options).await;
         let mut ended = match sent {
@@ -88,7 +88,7 @@ impl ChosenLetters {
     ) -> ActionOutcome {
         let whole = plan.sendable();
         let progress = |done: u64| says.say(format!("{done} of {whole} sent"));
-        let options = context.options(note.clone(), stop, &progress, &|_| {});
+        let options = context.options(note.clone(), stop, &progress);
         let options = RedriveOptions { rate, ..options };
         let summary = match context.unrouted().redrive(&self.filter, &options).await {
             Ok(sent) => sent,
@@ -124,10 +124,9 @@ impl ChosenLetters {
         let whole = plan.dead_letters();
         let progress = |done: u64| says.say(format!("{done} of {whole} discarded"));
         let notes = NoteWriter::open(context.connect(&self.service).await, note.clone());
-        let each = |gone: &DeadLetter| notes.add(gone);
-        let options = context.options(note.clone(), stop, &progress, &each);
+        let options = context.options(note.clone(), stop, &progress);
         let letters = context.letters(&self.service);
-        let discarded = letters.discard(&plan, &mut lines, &options).await;
+        let discarded = letters.discard(&plan, &mut lines, &notes, &options).await;
         let noted = notes.close().await;
         let mut ended = match discarded {
             Ok(summary) => {
@@ -170,7 +169,7 @@ impl ChosenLetters {
                 "It was not changed: it is forged, and is not sent back whatever its body. Discard it.",
             );
         }
-        let options = context.options(note.clone(), stop, &|_| {}, &|_| {});
+        let options = context.options(note.clone(), stop, &|_| {});
         let mut ended = match letters.edit(&plan, body.into(), &options).await {
             Ok(summary) if summary.removed > 0 => ActionOutcome::new(
                 ActionState::Done,

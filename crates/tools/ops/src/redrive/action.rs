@@ -12,7 +12,7 @@ type Replace<'a> = Box<dyn FnMut(&DeadLetter) -> Option<Vec<Publish>> + Send + '
 /// The action of a pass on the dead letters that it reads, with its results so far.
 pub(crate) struct PassAction<'a> {
     pub(crate) replace: Replace<'a>,
-    /// Whether the id of a dead letter that is removed will not come again.
+    /// Called with each dead letter that is removed. Returns whether its id will not come again.
     pub(crate) retires: Box<dyn Fn(&DeadLetter) -> bool + Send + 'a>,
     /// Stores each dead letter before it is removed.
     pub(crate) archive: Option<&'a mut ArchiveFile>,

@@ -54,7 +54,7 @@ pub use filter::DeadLetterFilter;
 pub use groups::{DeadLetterGroup, DeadLetterGroups, GroupKey};
 pub use note::Note;
 pub use note_writer::NoteWriter;
-pub use options::{OnDeadLetter, Progress, RedriveOptions, Stop};
+pub use options::{Progress, RedriveOptions, Stop};
 pub use pending_retries::PendingRetries;
 pub use plan::DeadLetterPlan;
 pub use queue::{DeadLetters, QueueStatus};

@@ -40,7 +40,6 @@ impl Summary {
         if retired {
             self.retired.push(dead_letter.id);
         }
-        (options.each)(dead_letter);
         (options.progress)(self.removed);
     }
 

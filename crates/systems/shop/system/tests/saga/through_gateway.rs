@@ -87,15 +87,8 @@ async fn f11_an_order_that_a_poison_event_holds_up_is_completed_after_a_redrive(
     let (_keep, stop) = watch::channel(false);
     let note = Note { by: "a test".to_owned(), why: None, at: clock.now() };
     let run_id = clock.new_id(clock.now());
-    let options = RedriveOptions {
-        note,
-        run_id,
-        rate: None,
-        beyond_memory: false,
-        stop,
-        progress: &|_| {},
-        each: &|_| {},
-    };
+    let options =
+        RedriveOptions { note, run_id, rate: None, beyond_memory: false, stop, progress: &|_| {} };
     dead_letters.redrive(&plan, &options).await.expect("redriven");
     shop.order_is(&order_id, "completed").await;
     shop.is_sound().await;

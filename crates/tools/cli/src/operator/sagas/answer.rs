@@ -8,7 +8,7 @@ use ballet_ops::sagas::{AnsweredCall, CallFollowUp, CallOutcome, KnownCall, Solv
 use serde_json::json;
 use sqlx::Connection;
 
-use crate::base::exit::{ExitStatus, without_databases};
+use crate::base::exit::ExitStatus;
 use crate::base::input::read;
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output};
@@ -31,9 +31,8 @@ pub(super) async fn run(
 ) -> Result<ExitStatus> {
     let note = args.note_args.note_with_reason("say how that is known", options)?;
     let part = part(args)?;
-    let Some(mut db) = options.connect(part.service).await? else {
-        return Err(without_databases("the call is in the service's database"));
-    };
+    let mut db =
+        options.connect_needed(part.service, "the call is in the service's database").await?;
     let known = KnownCall {
         part: &part,
         saga: SagaId(args.saga),

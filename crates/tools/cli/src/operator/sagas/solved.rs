@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sqlx::Connection;
 use uuid::Uuid;
 
-use crate::base::exit::{ExitStatus, usage, without_databases};
+use crate::base::exit::{ExitStatus, usage};
 use crate::base::input::read;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{contracts, system};
@@ -100,9 +100,8 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
             None => format!("{why}. Write it to a file, and give it with --event FILE"),
         })
     };
-    let Some(mut db) = options.connect(part.service).await? else {
-        return Err(without_databases("the saga is in the service's database"));
-    };
+    let mut db =
+        options.connect_needed(part.service, "the saga is in the service's database").await?;
     let by_hand = ManualCompensation {
         part: &part,
         saga: SagaId(args.saga),
