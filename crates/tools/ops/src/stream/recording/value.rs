@@ -2,13 +2,13 @@
 //! common widths, lists and tables. Any other type is a table with one name: `$` and the type.
 
 use std::borrow::Cow;
-use std::fmt;
-use std::marker::PhantomData;
+use std::collections::BTreeMap;
 
+use ballet_amqp::headers::STREAM_OFFSET;
 use ballet_amqp::{AMQPValue, DecimalValue, FieldArray, FieldTable, LongString, ShortString};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::de::{Error as _, MapAccess, Visitor};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -34,7 +34,7 @@ pub(super) fn is_shallow(value: &AMQPValue) -> bool {
 }
 
 /// A header's value in its written form.
-pub(super) struct HeaderJson<'a>(pub(super) &'a AMQPValue);
+struct HeaderJson<'a>(&'a AMQPValue);
 
 impl Serialize for HeaderJson<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
@@ -96,65 +96,57 @@ fn tagged_as<S: Serializer>(
     to.collect_map([(tag, value)])
 }
 
-/// The headers of a line. Common values are read without intermediate JSON.
-#[derive(Debug)]
-pub(crate) struct ParsedHeaders<'a>(Vec<(Cow<'a, str>, HeaderValue)>);
+/// Text in a line, copied only if something in it is escaped.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
-#[derive(Debug)]
-enum HeaderValue {
-    Text(LongString),
-    Other(Value),
-}
-
-impl ParsedHeaders<'_> {
-    /// Returns the headers as a table.
-    pub(super) fn into_table(self) -> Result<FieldTable, String> {
-        let mut table = FieldTable::default();
-        for (name, value) in self.0 {
-            let value = match value {
-                HeaderValue::Text(text) => AMQPValue::LongString(text),
-                HeaderValue::Other(json) => from_json(&json)?,
-            };
-            table.insert(short(&name)?, value);
-        }
-        Ok(table)
+impl<'a> From<&'a str> for Text<'a> {
+    fn from(text: &'a str) -> Self {
+        Self(Cow::Borrowed(text))
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for ParsedHeaders<'a> {
+/// The headers of a line.
+pub(super) struct Headers<'a>(pub(super) Cow<'a, FieldTable>);
+
+impl Headers<'_> {
+    /// Returns the published headers. The broker adds the offset on delivery.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, &AMQPValue)> {
+        let all = self.0.inner().iter().map(|(name, value)| (name.as_str(), value));
+        all.filter(|(name, _)| *name != STREAM_OFFSET)
+    }
+}
+
+impl Serialize for Headers<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let shallow = self.all().filter(|(_, value)| is_shallow(value));
+        to.collect_map(shallow.map(|(name, value)| (name, HeaderJson(value))))
+    }
+}
+
+impl<'de> Deserialize<'de> for Headers<'_> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct All<'a>(PhantomData<&'a ()>);
-        impl<'de: 'a, 'a> Visitor<'de> for All<'a> {
-            type Value = ParsedHeaders<'a>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a map of headers")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(
-                self,
-                mut map: A,
-            ) -> Result<ParsedHeaders<'a>, A::Error> {
-                let mut all = Vec::new();
-                while let Some(HeaderName(name)) = map.next_key()? {
-                    all.push((name, map.next_value()?));
-                }
-                Ok(ParsedHeaders(all))
-            }
+        let mut table = FieldTable::default();
+        for (name, HeaderValue(value)) in <BTreeMap<Text<'de>, HeaderValue>>::deserialize(from)? {
+            table.insert(short(&name.0).map_err(D::Error::custom)?, value);
         }
-        from.deserialize_map(All(PhantomData))
+        Ok(Self(Cow::Owned(table)))
     }
 }
 
-#[derive(Deserialize)]
-struct HeaderName<'a>(#[serde(borrow)] Cow<'a, str>);
+struct HeaderValue(AMQPValue);
 
 impl<'de> Deserialize<'de> for HeaderValue {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        match <&RawValue>::deserialize(from)?.get() {
-            text if is_plain(text) => Ok(Self::Text(text[1..text.len() - 1].into())),
-            json => serde_json::from_str(json).map(Self::Other).map_err(D::Error::custom),
-        }
+        // Common values are read without intermediate JSON.
+        let value = match <&RawValue>::deserialize(from)?.get() {
+            text if is_plain(text) => AMQPValue::LongString(text[1..text.len() - 1].into()),
+            json => {
+                let json = serde_json::from_str(json).map_err(D::Error::custom)?;
+                from_json(&json).map_err(D::Error::custom)?
+            }
+        };
+        Ok(Self(value))
     }
 }
 
