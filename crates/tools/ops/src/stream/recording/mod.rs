@@ -6,6 +6,6 @@ pub(crate) mod header;
 pub(crate) mod line;
 pub(crate) mod lines;
 pub(crate) mod read;
-mod record_line;
+pub(crate) mod record_line;
 pub(crate) mod value;
 pub(crate) mod write;

@@ -6,6 +6,7 @@ use ballet_amqp::{BasicProperties, ShortString};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::stream::record::Record;
@@ -98,6 +99,13 @@ fn one_line(text: &str) -> Option<&RawValue> {
     let json: &RawValue = serde_json::from_str(text).ok()?;
     // Surrounding blanks would be lost.
     (json.get().len() == text.len()).then_some(json)
+}
+
+/// Returns the properties as JSON, without the headers.
+pub(crate) fn properties_as_json(properties: &BasicProperties) -> Value {
+    let all = RecordProperties::of(properties);
+    let shown = RecordProperties { headers: None, left_out_headers: Vec::new(), ..all };
+    serde_json::to_value(shown).unwrap_or_default()
 }
 
 /// The properties of AMQP 0-9-1, by their names there.
