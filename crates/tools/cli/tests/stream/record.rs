@@ -2,12 +2,11 @@
 
 use ballet_amqp::Publish;
 use ballet_ops::stream::{Record, Recording};
-use ballet_stage::wait_until;
 use ballet_testkit::command::ended;
 use std::path::Path;
 use tokio::process::Command;
 
-use crate::world::{SOON, StreamWorld, tick};
+use crate::world::{StreamWorld, tick};
 
 fn records(file: &str) -> Vec<Record> {
     let recording = Recording::open(Path::new(file)).expect("a recording");
@@ -75,34 +74,6 @@ async fn a_journal_that_was_made_anew_is_not_appended_even_when_it_has_grown() {
         world.ticks(own).await;
         world.ballet(&append).await.ends_with(2).says(&["it is another one"]);
         assert_eq!(offsets(&file), upto(5));
-    }
-    world.close().await;
-}
-
-#[tokio::test]
-async fn a_recording_that_is_killed_can_be_used_and_continued() {
-    let world = StreamWorld::new("killed").await;
-    world.ticks(0..500).await;
-    for name in ["killed.jsonl", "killed.jsonl.gz"] {
-        let file = world.file(name);
-        let mut child =
-            world.command(&["record", &file, "--from", "first"]).spawn().expect("started");
-        wait_until("some events in the file", SOON, || async {
-            let some = Path::new(&file).exists() && Recording::open(Path::new(&file)).is_ok();
-            let some = some && !records(&file).is_empty();
-            if some { Ok::<_, String>(Some(())) } else { Ok(None) }
-        })
-        .await
-        .expect("recorded");
-        child.kill().await.expect("killed");
-        let kept = offsets(&file);
-        assert_eq!(kept, upto(kept.len() as u64));
-        // The last line was being written.
-        let mut bytes = std::fs::read(&file).expect("a file");
-        bytes.truncate(bytes.len() - 5);
-        std::fs::write(&file, bytes).expect("written");
-        world.ballet(&["record", &file, "--append", "--until", "now"]).await.ends_with(0);
-        assert_eq!(offsets(&file), upto(500));
     }
     world.close().await;
 }
