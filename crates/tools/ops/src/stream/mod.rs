@@ -14,7 +14,7 @@ mod compare;
 mod filter;
 mod journal;
 mod record;
-mod recording;
+pub(crate) mod recording;
 mod replay;
 mod start;
 

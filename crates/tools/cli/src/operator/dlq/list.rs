@@ -102,7 +102,8 @@ pub(crate) async fn groups(args: &GroupsArgs, options: &GlobalOptions) -> Result
     let filter = args.selection.filter(options.clock.now());
     let mut groups = redrive::DeadLetterGroups::default();
     let services = &args.selection.service;
-    dead_letters::read(options, services, &filter, |letter| groups.add(&letter)).await?;
+    let count = |letter| drop(groups.add(&letter));
+    dead_letters::read(options, services, &filter, count).await?;
     let mut rows: Vec<_> = groups.all().collect();
     rows.sort_by_key(|(_, group)| std::cmp::Reverse(group.count));
     if rows.is_empty() {
