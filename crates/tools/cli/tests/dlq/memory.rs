@@ -1,6 +1,5 @@
 //! Dead letters that are too old for the inbox to remember.
 
-use ballet_amqp::headers::ORIGINAL_MESSAGE_ID;
 use serde_json::Value;
 
 use crate::world::CounterWorld;
