@@ -12,21 +12,19 @@ use crate::cargo;
 type Layer = (&'static str, &'static str, &'static str);
 
 /// The layers below programs. They include the testkit: the benchmark collects spans with it, as tests do.
-const EVERYTHING: &str = "testkit core amqp stream store framework openapi common ops library events service \
+const EVERYTHING: &str = "testkit core amqp store framework openapi common ops library events service \
     check console stage gateway trial program command";
 
-const LAYERS: [Layer; 20] = [
+const LAYERS: [Layer; 19] = [
     ("core", "crates/framework/core", ""),
     ("amqp", "crates/framework/amqp", "core"),
-    // The stream of all events: journal, recordings, replay.
-    ("stream", "crates/tools/stream", "core amqp"),
     // The schema of each service's database.
     ("store", "crates/framework/store", "core amqp"),
     ("framework", "crates/framework/ballet", "core amqp store library"),
     // The description of HTTP routes.
     ("openapi", "crates/framework/openapi", "framework library"),
     // Operations on a running system.
-    ("ops", "crates/tools/ops", "core amqp stream store framework check"),
+    ("ops", "crates/tools/ops", "core amqp store framework check"),
     // What the gateway and services share. It depends on nothing of ours.
     ("library", "crates/framework/http", ""),
     // The front door. It knows no service, and of ours only the code to sign and listen.
@@ -35,16 +33,16 @@ const LAYERS: [Layer; 20] = [
     ("common", "crates/systems/common", "library framework openapi"),
     ("check", "crates/tools/check", "core"),
     // The operators' web page.
-    ("console", "crates/tools/console", "core library amqp stream store framework ops check"),
+    ("console", "crates/tools/console", "core library amqp store framework ops check"),
     // A running system: servers, environments, processes.
     ("stage", "crates/dev/stage", "amqp store framework ops check"),
-    ("testkit", "crates/dev/testkit", "core amqp stream store framework openapi ops check stage"),
+    ("testkit", "crates/dev/testkit", "core amqp store framework openapi ops check stage"),
     // The command, which reads the contracts of any system, and contains none. `ballet participant try` is the
     // testkit's suite.
     (
         "command",
         "crates/tools/cli",
-        "core library amqp stream store framework ops check console stage testkit program",
+        "core library amqp store framework ops check console stage testkit program",
     ),
     // Our programs, above everything.
     ("program", "crates/tools/* crates/dev/*", EVERYTHING),

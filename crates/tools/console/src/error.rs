@@ -1,6 +1,6 @@
 //! The errors that keep the console from starting, or stop it.
 
-use ballet_stream::JournalError;
+use ballet_ops::stream::JournalError;
 
 /// The reason why the console does not start, or stops.
 #[derive(Debug, thiserror::Error)]

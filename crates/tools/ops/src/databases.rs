@@ -20,8 +20,26 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The database of one service.
 pub(crate) struct ServiceDatabase<'a> {
     pub(crate) service: &'a str,
-    pub(crate) options: &'a PgConnectOptions,
+    pub(crate) server: DatabaseServer<'a>,
     pub(crate) db: PgConnection,
+}
+
+/// The server of a database.
+pub(crate) struct DatabaseServer<'a> {
+    pub(crate) options: &'a PgConnectOptions,
+    /// Why the database cannot be read any more.
+    lost: Option<String>,
+}
+
+impl DatabaseServer<'_> {
+    /// Waits for a read as long as the server answers. Without a result, the database is left out from now on.
+    pub(crate) async fn read<T>(
+        &mut self,
+        read: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Option<T> {
+        let read = read_in_time(&[self.options], read).await;
+        read.map_err(|why| self.lost = Some(why)).ok()
+    }
 }
 
 /// The databases that can be read, and why the others cannot.
@@ -41,29 +59,36 @@ impl<'a> ServiceDatabases<'a> {
         let mut sources = Self::default();
         for (service, options, connected) in join_all(connects).await {
             match connected {
-                Ok(db) => sources.open.push(ServiceDatabase { service, options, db }),
-                Err(error) => sources.lose(service, error.to_string()),
+                Ok(db) => {
+                    let server = DatabaseServer { options, lost: None };
+                    sources.open.push(ServiceDatabase { service, server, db });
+                }
+                Err(error) => {
+                    sources.away.insert(service, error.to_string());
+                }
             }
         }
         sources
     }
 
-    /// Leaves out a database that cannot be read any more.
-    pub(crate) fn lose(&mut self, service: &'a str, why: String) {
-        self.open.retain(|source| source.service != service);
-        self.away.insert(service, why);
+    /// Returns the databases that can be read.
+    pub(crate) fn each(&mut self) -> impl Iterator<Item = &mut ServiceDatabase<'a>> {
+        self.away();
+        self.open.iter_mut()
     }
 
-    /// Leaves out the databases that could not be read.
-    pub(crate) fn lose_all(&mut self, lost: Vec<(&'a str, String)>) {
-        for (service, why) in lost {
-            self.lose(service, why);
-        }
+    /// Returns why the others cannot be read, by service.
+    pub(crate) fn away(&mut self) -> &BTreeMap<&'a str, String> {
+        self.open.retain_mut(|source| {
+            let lost = source.server.lost.take();
+            lost.map(|why| self.away.insert(source.service, why)).is_none()
+        });
+        &self.away
     }
 
     /// Returns a sentence for each database that cannot be read.
-    pub(crate) fn why_away(&self) -> Vec<String> {
-        let away = self.away.iter();
+    pub(crate) fn why_away(&mut self) -> Vec<String> {
+        let away = self.away().iter();
         away.map(|(service, why)| format!("the database of {service}: {why}")).collect()
     }
 

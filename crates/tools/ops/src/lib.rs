@@ -16,6 +16,7 @@ pub mod repair;
 pub mod restored;
 pub mod sagas;
 pub mod standing;
+pub mod stream;
 pub mod words;
 
 pub use databases::connect_to;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use ballet::core::topology::REDRIVE;
 use ballet_amqp::{Broker, RabbitMq};
+use ballet_ops::stream::{JournalItem, JournalReader, Start, end};
 use ballet_stage::TestEnv;
-use ballet_stream::{JournalItem, JournalReader, Start, end};
 use sqlx::{Connection, PgConnection};
 use tokio::time::sleep;
 

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ballet_amqp::headers::text_header;
 use ballet_amqp::{BrokerError, Delivery, MessageConfirm, Publish, PublishOutcome};
-use ballet_stream::TypePattern;
+use ballet_ops::stream::TypePattern;
 use tokio::sync::{mpsc, watch};
 
 use crate::memory::objects::{

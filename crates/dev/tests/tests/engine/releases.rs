@@ -96,15 +96,8 @@ async fn redrive_all(world: &TripWorld) {
     let (_keep, stop) = watch::channel(false);
     let note = Note { by: "a test".to_owned(), why: None, at: clock.now() };
     let run_id = clock.new_id(clock.now());
-    let options = RedriveOptions {
-        note,
-        run_id,
-        rate: None,
-        beyond_memory: true,
-        stop,
-        progress: &|_| {},
-        each: &|_| {},
-    };
+    let options =
+        RedriveOptions { note, run_id, rate: None, beyond_memory: true, stop, progress: &|_| {} };
     let summary = dead_letters.redrive(&plan, &options).await.expect("redriven");
     assert_eq!((summary.removed, summary.failed), (1, 0), "{summary:?}");
 }

@@ -229,15 +229,7 @@ async fn what_a_tool_does_with_a_dead_letter_does_not_come_back_but_another_deat
     let options = || {
         let note = Note { by: "a test".to_owned(), why: None, at: clock.now() };
         let (run_id, stop) = (clock.new_id(clock.now()), stop.clone());
-        RedriveOptions {
-            note,
-            run_id,
-            rate: None,
-            beyond_memory: true,
-            stop,
-            progress: &|_| {},
-            each: &|_| {},
-        }
+        RedriveOptions { note, run_id, rate: None, beyond_memory: true, stop, progress: &|_| {} }
     };
     let plan = || dead_letters.plan(DeadLetterFilter::default(), None, Timestamp::UNIX_EPOCH);
     let summary = dead_letters.redrive(&plan().await.unwrap(), &options()).await.unwrap();

@@ -5,7 +5,7 @@ use std::fmt;
 use ballet_amqp::BrokerError;
 use ballet_ops::management::ManagementFault;
 use ballet_ops::redrive::RedriveError;
-use ballet_stream::JournalError;
+use ballet_ops::stream::JournalError;
 
 use crate::base::ui;
 

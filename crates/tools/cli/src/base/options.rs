@@ -192,6 +192,11 @@ impl GlobalOptions {
         if self.has_databases() { self.databases(&services()?) } else { Ok(Vec::new()) }
     }
 
+    /// Connects to the service's database. Without a URL this is a usage error, which begins with `what`.
+    pub(crate) async fn connect_needed(&self, service: &str, what: &str) -> Result<PgConnection> {
+        self.connect(service).await?.ok_or_else(|| without_databases(what))
+    }
+
     /// Connects to the service's database, if its URL is given.
     pub(crate) async fn connect(&self, service: &str) -> Result<Option<PgConnection>> {
         let Some(options) = self.database(service)? else { return Ok(None) };

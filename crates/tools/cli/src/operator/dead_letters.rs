@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use ballet::core::Part;
-use ballet_ops::redrive::{DeadLetter, DeadLetters, QueueStatus, RedriveError};
+use ballet_ops::redrive::{DeadLetter, DeadLetterFilter, DeadLetters, QueueStatus, RedriveError};
 
 use crate::base::exit::{usage, with_advice};
 use crate::base::options::GlobalOptions;
@@ -52,6 +52,27 @@ impl ServiceQueue {
             ));
         }
     }
+}
+
+/// Reads the dead letters of the named services, or of all, that match.
+pub(crate) async fn read(
+    options: &GlobalOptions,
+    named: &[String],
+    filter: &DeadLetterFilter,
+    mut each: impl FnMut(DeadLetter),
+) -> Result<()> {
+    for queue in open(options, named).await? {
+        queue.warn_of_readers();
+        if queue.status.dead_letters > 0 {
+            let matching = |dead_letter| {
+                if filter.matches(&dead_letter) {
+                    each(dead_letter);
+                }
+            };
+            queue.browse(matching).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Opens the queues of the named services. Without names it opens the queues of all services of the system that have

@@ -7,7 +7,6 @@ pub(crate) mod dead_letters;
 pub(crate) mod dlq;
 pub(crate) mod doctor;
 pub(crate) mod inbox;
-pub(crate) mod interventions;
 pub(crate) mod outbox;
 pub(crate) mod restore;
 pub(crate) mod sagas;

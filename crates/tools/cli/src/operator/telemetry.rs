@@ -8,7 +8,7 @@ use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
 use crate::base::confirm::confirm;
-use crate::base::exit::{CommandError, ExitStatus, usage, without_databases};
+use crate::base::exit::{CommandError, ExitStatus, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::system;
 use crate::base::ui::{self, Output};
@@ -53,8 +53,7 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Exi
 }
 
 async fn connect(service: &str, options: &GlobalOptions) -> Result<PgConnection> {
-    let connected = options.connect(service).await?;
-    connected.ok_or_else(|| without_databases("readers are in the services' databases"))
+    options.connect_needed(service, "readers are in the services' databases").await
 }
 
 async fn list(options: &GlobalOptions) -> Result<ExitStatus> {

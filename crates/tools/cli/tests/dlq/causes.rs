@@ -1,9 +1,8 @@
 //! Dead letters of several causes, and those that were edited.
 
-use ballet_stage::wait_until;
 use serde_json::json;
 
-use crate::world::{CounterWorld, SOON, TICKED};
+use crate::world::{CounterWorld, TICKED};
 
 /// Puts a dead letter of a tick there, as a failure with this detail leaves it.
 async fn dead_tick(world: &CounterWorld, detail: &str, body: &str) -> String {
@@ -14,47 +13,6 @@ async fn dead_tick(world: &CounterWorld, detail: &str, body: &str) -> String {
     let put = world.env.management().publish("dead", "counter", &properties, body).await;
     assert!(put.expect("published"));
     id
-}
-
-#[tokio::test]
-async fn eleven_causes_are_eleven_groups_and_can_be_chosen_by_their_words() {
-    let world = CounterWorld::new("causes").await;
-    let causes = [
-        "the shelf is full",
-        "the shelf is locked",
-        "no such shelf",
-        "missing field `lines`",
-        "missing field `card_token`",
-        "the carrier does not deliver to this country",
-        "the price changed meanwhile",
-        "the card has expired",
-        "the card processor answered 500",
-        "the connection was closed",
-        "the row is locked by another session",
-    ];
-    for (number, cause) in causes.iter().enumerate() {
-        for customer in ["Ada", "Grace \"the admiral\""] {
-            let detail = format!("{cause}: order {}, customer {customer:?}", world.new_id());
-            dead_tick(&world, &detail, &format!(r#"{{"number": {number}}}"#)).await;
-        }
-    }
-    world.dead(22).await;
-    let groups = world.ballet(&["groups", "-o", "jsonl"]).await.ends_with(0).lines();
-    assert_eq!(groups.len(), causes.len(), "{groups:?}");
-    assert!(groups.iter().all(|group| group["dead_letters"] == 2), "{groups:?}");
-    let table = world.ballet(&["groups"]).await.ends_with(0);
-    assert_eq!(table.out.lines().count(), 1 + causes.len(), "{table:?}");
-    let chosen = ["redrive", "--detail", "the shelf is full", "--dry-run"];
-    world.ballet(&chosen).await.ends_with(0).says(&["2 dead letters would be sent back"]);
-    world.ballet(&["redrive", "--all"]).await.ends_with(0);
-    wait_until("all of them to be counted", SOON, || async {
-        let counted = world.counted().await;
-        let whole: i64 = counted.iter().map(|(_, times)| times).sum();
-        if whole == 22 { Ok(Some(())) } else { Err(format!("{counted:?}")) }
-    })
-    .await
-    .expect("counted");
-    world.close().await;
 }
 
 #[tokio::test]

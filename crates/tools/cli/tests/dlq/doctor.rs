@@ -182,6 +182,24 @@ async fn each_thing_that_is_broken_is_named_with_what_to_do() {
         patient.is_well().await;
     }
 
+    patient.sql("alter role current_user set synchronous_commit = off").await;
+    patient.has("durability", "synchronous_commit is off").await;
+    patient.sql("alter role current_user reset synchronous_commit").await;
+
+    // A prepared transaction has no session.
+    let mut db = patient.world.database().await;
+    let prepare = "begin; lock table counted in exclusive mode; prepare transaction 'of_nobody'";
+    db.execute(sqlx::raw_sql(prepare)).await.expect("prepared");
+    patient.has("lock", "counted is locked by the prepared transaction 'of_nobody'").await;
+    db.execute("rollback prepared 'of_nobody'").await.expect("free");
+
+    // The journal records nothing; the service works.
+    patient.delete(&["queues", topology::JOURNAL]).await;
+    patient.has("queue", "queue `journal` is missing").await;
+    patient.apply().await;
+    patient.begin_journal(1).await;
+    patient.is_well().await;
+
     patient.sql("alter table ballet.failure rename column detail to story").await;
     patient.has("tables", "column failure.detail is missing").await;
     patient.sql("alter table ballet.failure rename column story to detail").await;
@@ -209,118 +227,5 @@ async fn each_thing_that_is_broken_is_named_with_what_to_do() {
     patient.has("management", "cannot be reached").await;
     patient.management = address;
 
-    patient.world.close().await;
-}
-
-#[tokio::test]
-async fn t220_t221_whatever_is_deleted_remade_or_policed_at_the_broker_is_named_first() {
-    let servers = Servers::private(Options::durable()).await.expect("servers of our own");
-    let mut patient = ExaminedSystem::new(&servers).await;
-    patient.is_well().await;
-
-    patient.delete(&["exchanges", "route"]).await;
-    patient.has("topology", "exchange `route` is missing").await;
-    patient.has_also("binding", "binding: the binding of").await;
-    patient.apply().await;
-    patient.is_well().await;
-
-    // The journal records nothing; the service works.
-    patient.delete(&["queues", topology::JOURNAL]).await;
-    patient.has("queue", "queue `journal` is missing").await;
-    patient.apply().await;
-    patient.begin_journal(1).await;
-    patient.is_well().await;
-
-    // The service is stopped, so that its consumer is not in the way.
-    patient.world.stop().await;
-    patient.delete(&["queues", "counter"]).await;
-    let vhost = patient.world.env.vhost().to_owned();
-    let classic = json!({ "durable": true, "arguments": { "x-queue-type": "classic" } });
-    patient.call(Method::PUT, &["queues", &vhost, "counter"], &classic).await;
-    patient.has("queue", "x-queue-type is \"classic\", but should be \"quorum\"").await;
-    patient.delete(&["queues", "counter"]).await;
-    patient.has("queue", "queue `counter` is missing").await;
-    patient.apply().await;
-    patient.world.start().await;
-    patient.is_well().await;
-
-    for (kind, word) in [("policies", "policy"), ("operator-policies", "operator policy")] {
-        let short = json!({ "pattern": "^counter$", "apply-to": "queues", "priority": 9,
-            "definition": { "message-ttl": 500, "max-length": 20 } });
-        patient.call(Method::PUT, &[kind, &vhost, "short"], &short).await;
-        patient.has("policy", "queue `counter`: message-ttl is 500, but should be none").await;
-        patient.has("policy", &format!("in force: {word} `short`")).await;
-        patient.has_also("policy", "policy: queue `counter`: message-ttl is 500").await;
-        patient.delete(&[kind, "short"]).await;
-        patient.is_well().await;
-    }
-    patient.world.close().await;
-}
-
-#[tokio::test]
-async fn t220_a_queue_whose_process_at_the_broker_is_gone_is_named_by_readiness_too() {
-    let servers = Servers::private(Options::durable()).await.expect("servers of our own");
-    if servers.rabbitmq().version().major >= 4 {
-        // Seen on 4.3.6: it goes on naming a leader, and `running`, for a queue whose process is gone.
-        return;
-    }
-    let patient = ExaminedSystem::new(&servers).await;
-    patient.is_well().await;
-
-    let rabbitmq = servers.rabbitmq();
-    let process = format!("whereis('{}_counter')", patient.world.env.vhost());
-    // The supervisor gives up after a few deaths.
-    let kill = format!(
-        "[begin catch exit({process}, kill), timer:sleep(100) end || _ <- lists:seq(1, 6)], {process}."
-    );
-    assert_eq!(rabbitmq.control(&["eval", &kill]).await.expect("killed").trim(), "undefined");
-    patient.has("queue", "counter stands still").await;
-    patient.has_also("queue", "queue: queue `counter`: its process at the broker does not").await;
-    // The advised remedy.
-    rabbitmq.kill().await.expect("killed");
-    rabbitmq.start().await.expect("started");
-    patient.is_well().await;
-    patient.begin_journal(1).await;
-    patient.world.close().await;
-}
-
-#[tokio::test]
-async fn t220_a_locked_table_and_commits_that_are_not_kept_are_named_first_in_bounded_time() {
-    let servers = Servers::private(Options::durable()).await.expect("servers of our own");
-    let patient = ExaminedSystem::new(&servers).await;
-    patient.is_well().await;
-
-    let user = "alter role current_user set synchronous_commit = off";
-    patient.sql(user).await;
-    patient.has("durability", "synchronous_commit is off").await;
-    patient.sql("alter role current_user reset synchronous_commit").await;
-    patient.is_well().await;
-
-    for table in ["ballet.inbox", "ballet.failure", "counted"] {
-        let mut db = patient.world.database().await;
-        let lock = format!("begin; lock table {table} in access exclusive mode");
-        db.execute(sqlx::AssertSqlSafe(lock)).await.expect("locked");
-        // Each run ends, although every query on such a table waits.
-        let name = table.rsplit('.').next().expect("a name");
-        patient.has("lock", &format!("{name} is locked by the server process")).await;
-        db.execute("rollback").await.expect("free");
-        patient.is_well().await;
-    }
-    // A prepared transaction has no session.
-    let mut db = patient.world.database().await;
-    let prepare = "begin; lock table counted in exclusive mode; prepare transaction 'of_nobody'";
-    db.execute(sqlx::raw_sql(prepare)).await.expect("prepared");
-    patient.has("lock", "counted is locked by the prepared transaction 'of_nobody'").await;
-    db.execute("rollback prepared 'of_nobody'").await.expect("free");
-    patient.is_well().await;
-
-    // A process that cannot renew its lease gives no sign of life.
-    let mut db = patient.world.database().await;
-    let lock = "begin; lock table ballet.process_lease in exclusive mode";
-    db.execute(lock).await.expect("locked");
-    patient.has("lock", "ballet.process_lease is locked").await;
-    patient.has_also("frozen", "it gives no sign of life").await;
-    db.execute("rollback").await.expect("free");
-    patient.is_well().await;
     patient.world.close().await;
 }

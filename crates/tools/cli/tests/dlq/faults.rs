@@ -171,7 +171,7 @@ impl Watched {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_fault_of_the_broker_has_one_name_in_all_places() {
+async fn t220_t221_each_fault_of_the_broker_has_one_name_in_all_places() {
     let servers = Servers::private(Options::durable()).await.expect("servers of our own");
     let watched = Watched::on(&servers).await;
     let patient = &watched.patient;
@@ -218,7 +218,7 @@ async fn each_fault_of_the_broker_has_one_name_in_all_places() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_fault_of_a_database_or_a_service_has_one_name_in_all_places() {
+async fn t220_each_fault_of_a_database_or_a_service_has_one_name_in_all_places() {
     let servers = Servers::private(Options::durable()).await.expect("servers of our own");
     let mut watched = Watched::on(&servers).await;
     let mut db = watched.patient.world.database().await;

@@ -1,10 +1,7 @@
 //! The fate of dead letters that are sent back, changed, moved or thrown away.
 
-use ballet::core::topology::JOURNAL;
-use ballet_amqp::{AMQPValue, Broker, Deliveries, Delivery, RabbitMq};
 use ballet_stage::{Method, wait_until};
 use ballet_testkit::command::ended;
-use futures_util::StreamExt;
 use serde_json::{Value, json};
 
 use crate::world::{CounterWorld, SOON, TICKED};
@@ -58,30 +55,6 @@ async fn t80_what_two_redrive_at_once_is_sent_by_one_of_them() {
 }
 
 #[tokio::test]
-async fn t80_a_copy_of_what_was_handled_is_dropped() {
-    let world = CounterWorld::new("copy").await;
-    let ids = world.dead_ticks(1).await;
-    let dead_letters = world.env.management().peek("counter.dead", 1).await.expect("a dead letter");
-    let again = || async {
-        let (properties, body) =
-            (&dead_letters[0]["properties"], dead_letters[0]["payload"].as_str());
-        let body = body.expect("text");
-        let put = world.env.management().publish("dead", "counter", properties, body).await;
-        assert!(put.expect("published"));
-    };
-    again().await;
-    world.dead(2).await;
-    world.ballet(&["redrive", "--id", &ids[0]]).await.ends_with(0);
-    again().await;
-    world.dead(1).await;
-    world.ballet(&["redrive", "--id", &ids[0]]).await.ends_with(0);
-    world.dead(0).await;
-    world.has_ready("counter", 0).await;
-    world.all_counted_once(1).await;
-    world.close().await;
-}
-
-#[tokio::test]
 async fn t81_only_the_edited_copy_runs_and_a_second_edit_works() {
     let world = CounterWorld::new("edited").await;
     crate::publish::contracts(&world);
@@ -108,23 +81,6 @@ async fn t81_only_the_edited_copy_runs_and_a_second_edit_works() {
     world.ballet(&["redrive", "--id", &id]).await.ends_with(0);
     world.is_counted(5).await;
     world.dead(0).await;
-    world.close().await;
-}
-
-#[tokio::test]
-async fn t81_an_editor_opens_with_the_body_and_its_text_is_taken() {
-    let world = CounterWorld::new("editor").await;
-    let id = world.new_id();
-    world.poison(&id, r#"{"nummer": 5}"#).await;
-    let edit = |editor: &str| {
-        let mut command = world.command(&["edit", &id]);
-        command.env("VISUAL", editor).env("TMPDIR", &world.place);
-        ended(command)
-    };
-    edit("grep -q nummer").await.ends_with(0).prints(&["nothing was changed"]);
-    edit("sed -i s/nummer/number/").await.ends_with(0);
-    world.ballet(&["redrive", "--id", &id]).await.ends_with(0);
-    world.is_counted(5).await;
     world.close().await;
 }
 
@@ -157,47 +113,6 @@ async fn t82_what_dies_again_is_the_same_dead_letter_with_a_higher_count_and_doe
     world.trouble("tick", false).await;
     world.ballet(&["redrive", "--all"]).await.ends_with(0).says(&["3 dead letters sent back"]);
     world.all_counted_once(3).await;
-    world.close().await;
-}
-
-/// Declares the queue as an earlier release did: the broker itself dead-letters only from such a queue.
-async fn declared_by_an_earlier_release(world: &CounterWorld) {
-    let (management, vhost) = (world.env.management(), world.env.vhost());
-    management.delete_queue("counter").await.expect("deleted");
-    let queue = json!({ "durable": true, "arguments": { "x-queue-type": "quorum",
-        "x-dead-letter-exchange": "dead", "x-dead-letter-routing-key": "counter" } });
-    let path = ["queues", vhost, "counter"];
-    management.call(Method::PUT, &path, Some(&queue)).await.expect("declared");
-    let binding = json!({ "routing_key": TICKED });
-    let path = ["bindings", vhost, "e", "route", "q", "counter"];
-    management.call(Method::POST, &path, Some(&binding)).await.expect("bound");
-}
-
-#[tokio::test]
-async fn what_the_broker_took_out_by_itself_is_seen_and_sent_back_too() {
-    let mut world = CounterWorld::new("broker").await;
-    world.stop().await;
-    declared_by_an_earlier_release(&world).await;
-    let id = world.tick(TICKED, 0).await;
-    let path = ["queues", world.env.vhost(), "counter", "get"];
-    let refuse = json!({ "count": 1, "ackmode": "reject_requeue_false", "encoding": "auto" });
-    wait_until("a message to refuse", SOON, || async {
-        let got = world.env.management().call(Method::POST, &path, Some(&refuse)).await;
-        let got = got.map_err(|error| error.to_string())?;
-        Ok::<_, String>(got.as_array().is_some_and(|got| got.len() == 1).then_some(()))
-    })
-    .await
-    .expect("refused");
-    world.dead(1).await;
-    let dead_letters = world.list(&["--reason", "rejected"]).await;
-    assert_eq!(
-        (&dead_letters[0]["id"], &dead_letters[0]["routing_key"]),
-        (&json!(id), &json!(TICKED))
-    );
-    assert!(dead_letters[0]["dead_at"].is_string(), "{dead_letters:?}");
-    world.start().await;
-    world.ballet(&["redrive", "--reason", "rejected"]).await.ends_with(0);
-    world.all_counted_once(1).await;
     world.close().await;
 }
 
@@ -245,66 +160,4 @@ async fn what_the_console_moves_back_as_it_is_is_handled() {
     world.all_counted_once(1).await;
     world.dead(0).await;
     world.close().await;
-}
-
-#[tokio::test]
-async fn t158_the_journal_knows_who_redrove_edited_and_discarded_and_why() {
-    let world = CounterWorld::new("who").await;
-    let broker = RabbitMq::new(world.env.amqp_url("redrive")).expect("a URL");
-    let session = broker.connect("test").await.expect("a connection");
-    let deliveries = session.consume(JOURNAL, "test", 100).await.expect("a reader");
-    let ids = world.dead_ticks(2).await;
-    std::fs::write(world.place.join("body.json"), r#"{"number": 7}"#).expect("written");
-    let why = ["--why", "it was a seven", "--by", "bob"];
-    let with_why = |arguments: &[&'static str], id: &str| {
-        let mut all: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
-        all.push(id.to_owned());
-        all.extend(why.map(str::to_owned));
-        all
-    };
-    for arguments in [
-        with_why(&["edit", "--body", "body.json"], &ids[0]),
-        with_why(&["redrive", "--id"], &ids[0]),
-        with_why(&["discard", "--yes", "--id"], &ids[1]),
-    ] {
-        let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        world.ballet(&words).await.ends_with(0);
-    }
-    world.is_counted(7).await;
-    let notes = journal(deliveries).await;
-    for (what, id, body) in [
-        ("edited", &ids[0], r#"{"number":0}"#),
-        ("redriven", &ids[0], ""),
-        ("discarded", &ids[1], r#"{"number":1}"#),
-    ] {
-        let key = format!("{what}.counter");
-        let note = notes.iter().find(|note| note.0 == key && note.1 == *id);
-        let (.., headers, found) = note.unwrap_or_else(|| panic!("no {key} in {notes:#?}"));
-        assert_eq!(found, body, "{what}");
-        assert_eq!(headers[format!("x-{what}-by")], "bob");
-        assert_eq!(headers[format!("x-{what}-why")], "it was a seven");
-        assert!(headers[format!("x-{what}-at")].as_str().is_some_and(|at| at.ends_with('Z')));
-    }
-    world.close().await;
-}
-
-/// Reads the next messages of the journal: routing key, message id, headers that are texts, body.
-async fn journal(mut deliveries: Deliveries) -> Vec<(String, String, Value, String)> {
-    let mut notes = Vec::new();
-    // Two events, two dead letters, the edited one, and three notes.
-    for _ in 0..8 {
-        let next = tokio::time::timeout(SOON, deliveries.next()).await.expect("in time");
-        let Delivery { routing_key, properties, body, .. } =
-            next.expect("one more").expect("a delivery");
-        let id = properties.message_id().as_ref().map(ToString::to_string);
-        let texts = properties.headers().iter().flat_map(|headers| headers.inner());
-        let texts = texts.filter_map(|(name, value)| match value {
-            AMQPValue::LongString(text) => Some((name.to_string(), json!(text.to_string()))),
-            _ => None,
-        });
-        let headers = Value::Object(texts.collect());
-        let body = String::from_utf8(body).expect("text");
-        notes.push((routing_key, id.unwrap_or_default(), headers, body));
-    }
-    notes
 }

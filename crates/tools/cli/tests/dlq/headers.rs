@@ -1,11 +1,8 @@
-//! Our own headers: they do not count against a producer's limit, and other tools may encode their numbers differently.
+//! Our own headers do not count against a producer's limit.
 
-use ballet_amqp::headers::{ATTEMPTS, REDRIVES};
-use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
-use ballet_stage::wait_until;
 use serde_json::{Value, json};
 
-use crate::world::{CounterWorld, SOON, TICKED, publish_all};
+use crate::world::{CounterWorld, TICKED};
 
 /// The most headers that a service accepts by default, and their size in bytes.
 const MOST_HEADERS: usize = 64;
@@ -20,26 +17,6 @@ fn headers_at_the_limit() -> Value {
         (name, json!(value))
     };
     Value::Object((0..MOST_HEADERS).map(header).collect())
-}
-
-/// Publishes a tick with headers of any type, straight to a queue or to the dead letters.
-async fn publish(world: &CounterWorld, exchange: &str, id: &str, headers: &[(&str, AMQPValue)]) {
-    let mut table = FieldTable::default();
-    for (name, value) in headers {
-        table.insert((*name).into(), value.clone());
-    }
-    let properties = BasicProperties::default()
-        .with_message_id(id.into())
-        .with_type(TICKED.into())
-        .with_headers(table);
-    let message = Publish {
-        exchange: exchange.to_owned(),
-        routing_key: "counter".to_owned(),
-        mandatory: true,
-        properties,
-        body: r#"{"number": 0}"#.into(),
-    };
-    publish_all(world.env.ops_amqp_url(), [message]).await;
 }
 
 #[tokio::test]
@@ -64,34 +41,5 @@ async fn a_message_at_the_header_limit_is_handled_after_an_edit_and_a_redrive() 
     world.ballet(&["redrive", "--id", &id, "--why", &why]).await.ends_with(0);
     world.is_counted(7).await;
     world.dead(0).await;
-    world.close().await;
-}
-
-#[tokio::test]
-async fn counts_that_another_tool_encoded_anew_are_kept() {
-    let world = CounterWorld::new("encoded").await;
-    let retried = world.new_id();
-    world.trouble("tick", true).await;
-    // A retry that another tool has moved: it comes through the default exchange.
-    publish(&world, "", &retried, &[(ATTEMPTS, AMQPValue::LongLongInt(5))]).await;
-    world.dead(1).await;
-    assert_eq!(world.shown(&retried).await["attempts"], 6);
-
-    // Dead letters that another tool has put back.
-    let byte = [(ATTEMPTS, AMQPValue::ShortShortInt(4)), (REDRIVES, AMQPValue::ShortShortUInt(2))];
-    let long = [(ATTEMPTS, AMQPValue::LongLongInt(7)), (REDRIVES, AMQPValue::LongLongInt(3))];
-    for (headers, attempts, redrives) in [(byte, 4, 2), (long, 7, 3)] {
-        let id = world.new_id();
-        publish(&world, "dead", &id, &headers).await;
-        let dead = world.shown(&id).await;
-        assert_eq!((&dead["attempts"], &dead["redrives"]), (&json!(attempts), &json!(redrives)));
-        // The count of redrives goes on, that of attempts begins anew.
-        world.ballet(&["redrive", "--id", &id, "--why", "to see it die"]).await.ends_with(0);
-        let again = wait_until("it to be dead again", SOON, || async {
-            let found = world.list(&["--id", &id]).await.pop();
-            Ok::<_, String>(found.filter(|dead| dead["redrives"] == json!(redrives + 1)))
-        });
-        assert_eq!(again.await.expect("dead again")["attempts"], 1);
-    }
     world.close().await;
 }

@@ -2,7 +2,6 @@
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::time::Duration;
 
 use ballet::core::fault::{FaultPoint, PointSubject};
 use ballet_stage::{Method, wait_until};
@@ -77,22 +76,6 @@ async fn an_edit_and_a_discard_that_are_killed_at_any_point_can_be_done_again() 
     assert!(kept.lines().all(|line| line.contains(&ids[1])) && !kept.is_empty(), "{kept}");
     world.ballet(&["redrive", "--all"]).await.ends_with(0);
     world.all_counted_once(1).await;
-    world.dead(0).await;
-    world.close().await;
-}
-
-#[tokio::test]
-async fn a_redrive_that_is_killed_at_any_moment_loses_and_doubles_nothing() {
-    let world = CounterWorld::new("anytime").await;
-    world.dead_ticks(120).await;
-    for kill in 1..=6 {
-        let mut redrive = world.started(&["redrive", "--all", "--rate", "40"]);
-        // It is killed wherever it is by then.
-        tokio::time::sleep(Duration::from_millis(120 * kill)).await;
-        redrive.kill().await.expect("killed");
-    }
-    world.ballet(&["redrive", "--all"]).await.ends_with(0);
-    world.all_counted_once(120).await;
     world.dead(0).await;
     world.close().await;
 }

@@ -4,7 +4,7 @@ use ballet::core::MessageId;
 use serde_json::{Value, json};
 
 use crate::sagas::until_said;
-use crate::shop::{ShopWorld, checkout, declined_checkout};
+use crate::shop::{ShopWorld, checkout};
 
 /// The sagas of a listing, in its order.
 async fn ids(shop: &ShopWorld, arguments: &[&str]) -> Vec<Value> {
@@ -14,42 +14,9 @@ async fn ids(shop: &ShopWorld, arguments: &[&str]) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn t150_sagas_are_listed_by_state_by_page_and_by_a_value_in_their_events() {
-    let shop = ShopWorld::open("listed").await;
-    shop.ballet(&["sagas", "list"]).await.ends_with(0).prints(&["no saga fits"]);
-
-    let done = ShopWorld::new_id();
-    let mut body = checkout();
-    let customer = ShopWorld::new_id();
-    body["customer_id"] = json!(customer);
-    shop.drop(&done, &body.to_string()).await;
-    shop.order_is(&done, "completed").await;
-    // Ids of the same millisecond have no order.
-    let declined = shop.new_order(&declined_checkout()).await;
-    shop.order_is(&declined, "cancelled").await;
-    until_said(&shop, &["sagas", "open"], "no saga is open").await;
-
-    let listed: Value = shop.ballet(&["sagas", "list", "-o", "json"]).await.ends_with(0).json();
-    let of = |at: usize, field: &str| listed[at][field].clone();
-    assert_eq!(listed.as_array().map(Vec::len), Some(2), "{listed}");
-    assert_eq!((of(0, "saga"), of(0, "state")), (json!(declined), json!("aborted")));
-    assert_eq!((of(1, "saga"), of(1, "state")), (json!(done), json!("completed")));
-    assert_eq!(of(1, "last_event"), "orders.order_completed.v1");
-
-    assert_eq!(ids(&shop, &["--state", "aborted"]).await, [json!(declined)]);
-    assert_eq!(ids(&shop, &["--state", "open"]).await, [Value::Null; 0]);
-    assert_eq!(ids(&shop, &["--with", &customer]).await, [json!(done)]);
-    assert_eq!(ids(&shop, &["--with", "card_gone"]).await, [Value::Null; 0]);
-    assert_eq!(ids(&shop, &["--limit", "1"]).await, [json!(declined)]);
-    assert_eq!(ids(&shop, &["--after", &declined]).await, [json!(done)]);
-    let first = shop.ballet(&["sagas", "list", "--limit", "1"]).await.ends_with(0);
-    assert!(first.err.contains(&format!("--after {declined}")), "{first:?}");
-    shop.close().await;
-}
-
-#[tokio::test]
-async fn t150_sagas_are_found_by_the_keys_that_services_declare() {
+async fn t150_sagas_are_listed_by_state_and_page_and_found_by_a_value_or_a_declared_key() {
     let shop = ShopWorld::open("keyed").await;
+    shop.ballet(&["sagas", "list"]).await.ends_with(0).prints(&["no saga fits"]);
     let (customer, cart) = (ShopWorld::new_id(), ShopWorld::new_id());
     let of_cart = || {
         let mut body = checkout();
@@ -72,8 +39,15 @@ async fn t150_sagas_are_found_by_the_keys_that_services_declare() {
     assert_eq!(ids(&shop, &[&key("customer", &customer)]).await, [json!(done), json!(declined)]);
     // The cart is in the event with which a saga begins, and in no other.
     assert_eq!(ids(&shop, &[&key("cart", &cart)]).await, [json!(done), json!(declined)]);
+    let listed = ["sagas", "list", &key("customer", &customer), "-o", "json"];
+    let listed: Value = shop.ballet(&listed).await.ends_with(0).json();
+    let of = |at: usize, field: &str| listed[at][field].clone();
+    assert_eq!((of(0, "state"), of(1, "state")), (json!("completed"), json!("aborted")));
+    assert_eq!(of(0, "last_event"), "orders.order_completed.v1");
     let aborted = [&*key("customer", &customer), "--state", "aborted"];
     assert_eq!(ids(&shop, &aborted).await, [json!(declined)]);
+    let first = ["sagas", "list", &key("customer", &customer), "--limit", "1"];
+    shop.ballet(&first).await.ends_with(0).says(&[&format!("--after {done}")]);
     assert_eq!(ids(&shop, &[&key("order", &done)]).await, [json!(done)]);
     assert_eq!(ids(&shop, &[&done]).await, [json!(done)]);
     assert_eq!(ids(&shop, &["product=mug", "--limit", "1"]).await, [json!(done)]);

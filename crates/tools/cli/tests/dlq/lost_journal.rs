@@ -1,4 +1,4 @@
-//! A journal that has lost messages: `ballet doctor` names it.
+//! A journal that has lost messages, and a queue whose process is gone: `ballet doctor` names them.
 
 use ballet::core::topology::JOURNAL;
 use ballet_stage::{Method, Options, Servers};
@@ -8,7 +8,8 @@ use crate::doctor::ExaminedSystem;
 use crate::world::TICKED;
 
 #[tokio::test]
-async fn t217_a_journal_that_has_lost_what_it_promises_is_named() {
+async fn t217_t220_a_journal_that_has_lost_what_it_promises_and_a_queue_without_its_process_are_named()
+ {
     let servers = Servers::private(Options::durable()).await.expect("servers of our own");
     let patient = ExaminedSystem::new(&servers).await;
     patient.is_well().await;
@@ -28,5 +29,22 @@ async fn t217_a_journal_that_has_lost_what_it_promises_is_named() {
     patient.delete(&["policies", "small"]).await;
     // The journal is as declared again, but the loss remains.
     patient.has("journal", "what is older is lost to redrive, restore and tap").await;
+    a_queue_whose_process_is_gone_is_named(&servers, &patient).await;
     patient.world.close().await;
+}
+
+async fn a_queue_whose_process_is_gone_is_named(servers: &Servers, patient: &ExaminedSystem) {
+    let rabbitmq = servers.rabbitmq();
+    if rabbitmq.version().major >= 4 {
+        // Seen on 4.3.6: it goes on naming a leader, and `running`, for a queue whose process is gone.
+        return;
+    }
+    let process = format!("whereis('{}_counter')", patient.world.env.vhost());
+    // The supervisor gives up after a few deaths.
+    let kill = format!(
+        "[begin catch exit({process}, kill), timer:sleep(100) end || _ <- lists:seq(1, 6)], {process}."
+    );
+    assert_eq!(rabbitmq.control(&["eval", &kill]).await.expect("killed").trim(), "undefined");
+    patient.has_also("queue", "counter stands still").await;
+    patient.has_also("queue", "queue: queue `counter`: its process at the broker does not").await;
 }

@@ -1,6 +1,5 @@
 //! Dead letters that are too old for the inbox to remember.
 
-use ballet_amqp::headers::ORIGINAL_MESSAGE_ID;
 use serde_json::Value;
 
 use crate::world::CounterWorld;
@@ -51,24 +50,6 @@ async fn t36_beyond_the_inbox_a_redrive_gives_a_new_id_and_asks_where_nothing_el
     assert!(put.expect("published"));
     world.dead(1).await;
     world.ballet(&["redrive", "--all", "--beyond-memory"]).await.ends_with(0);
-    world.all_counted_once(1).await;
-    world.close().await;
-}
-
-#[tokio::test]
-async fn t36_the_old_id_goes_with_the_message_also_when_it_dies_again() {
-    let world = CounterWorld::new("keeps").await;
-    let id = old_id();
-    world.poison(&id, r#"{"number": 0}"#).await;
-    world.trouble("tick", true).await;
-    world.ballet(&["redrive", "--all", "--beyond-memory"]).await.ends_with(0);
-    world.are_redriven(&[1]).await;
-    let again = &dead_letter(&world).await["properties"];
-    let new_id = again["message_id"].clone();
-    assert_ne!(new_id, id.as_str());
-    assert_eq!(again["headers"][ORIGINAL_MESSAGE_ID], id.as_str());
-    world.trouble("tick", false).await;
-    world.ballet(&["redrive", "--all"]).await.ends_with(0);
     world.all_counted_once(1).await;
     world.close().await;
 }

@@ -8,8 +8,8 @@ use ballet_testkit::until_yields;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
+use tokio::process::Command;
 
-use crate::interruptions::{dies_at, points};
 use crate::publish::contracts;
 use crate::shop::{ShopWorld, checkout, declined_checkout};
 use crate::upgrade::topology;
@@ -108,45 +108,6 @@ async fn t180_what_a_service_missed_without_its_binding_is_sent_from_the_journal
     shop.ballet(&redrive).await.ends_with(0).says(&["shipping has missed nothing"]);
     shop.is_sound().await;
 
-    shop.close().await;
-}
-
-#[tokio::test]
-async fn t180_sending_what_was_missed_may_be_killed_at_any_point_and_done_again() {
-    let shop = ShopWorld::open("missed_killed").await;
-    shop.unbind("shipping", CONFIRMED).await;
-    let orders = shop.order(6).await;
-    shop.all_are(&orders, "confirmed").await;
-    let redrive = ["dlq", "redrive", "--from-journal", "shipping", "--since", "1h"];
-    for point in points() {
-        // One by one, so that messages are left for each point.
-        let slowly = [&redrive[..], &["--rate", "1"]].concat();
-        dies_at(point, "shipping", shop.command(&slowly), &shop.place).await;
-    }
-    shop.ballet(&redrive).await.ends_with(0);
-    shop.all_are(&orders, "completed").await;
-    shop.ballet(&redrive).await.ends_with(0).says(&["shipping has missed nothing"]);
-    shop.is_sound().await;
-    shop.close().await;
-}
-
-#[tokio::test]
-async fn t180_what_was_missed_is_told_only_by_an_inbox_that_still_knows() {
-    let shop = ShopWorld::open("told").await;
-    let redrive = |since| ["dlq", "redrive", "--from-journal", "shipping", "--since", since];
-    for (since, says) in [
-        ("8d", "the inbox remembers what was handled since"),
-        ("yesterday", "neither a time such as"),
-        ("2999-01-01T00:00:00Z", "is in the future"),
-    ] {
-        shop.ballet(&redrive(since)).await.ends_with(2).says(&[says]);
-    }
-    shop.ballet(&redrive("0s")).await.ends_with(0).says(&["shipping has missed nothing"]);
-    let unknown = ["dlq", "redrive", "--from-journal", "shipment", "--since", "1h"];
-    shop.ballet(&unknown).await.ends_with(2).says(&[r#"no contract of "shipment", only"#]);
-    let mut command = ballet(&shop.env, &shop.place);
-    command.args(redrive("1h")).env_remove("DATABASE_URL");
-    ended(command).await.ends_with(2).says(&["only the inbox of shipping tells"]);
     shop.close().await;
 }
 
@@ -315,6 +276,13 @@ async fn what_the_broker_lost_with_its_disks_is_sent_from_the_databases() {
 #[tokio::test]
 async fn ledgers_that_agree_with_the_journal_say_that_nothing_is_lost() {
     let shop = ShopWorld::open("ledgers_agree").await;
+    // A broker that was down for long publishes late: the order of the journal is not that of the events' times.
+    let clock = Clock::system();
+    let of_later = clock.new_id(clock.now() + SignedDuration::from_hours(1)).to_string();
+    let misspelt = json!({ "message_id": of_later });
+    let management = shop.env.management();
+    let sent = management.publish("events", "cart.checkedout.v1", &misspelt, "{}").await;
+    assert!(sent.expect("published"));
     let orders = shop.order(3).await;
     shop.all_are(&orders, "completed").await;
     let declined = shop.new_order(&declined_checkout()).await;
@@ -329,34 +297,14 @@ async fn ledgers_that_agree_with_the_journal_say_that_nothing_is_lost() {
         let redrive = ["dlq", "redrive", "--from-journal", service, "--since", "1h"];
         let nothing = format!("{service} has missed nothing");
         shop.ballet(&redrive).await.ends_with(0).says(&[&nothing]);
+        // Doctor expects what was recorded a minute ago.
+        let earlier = "update ballet.ledger set recorded_at = recorded_at - interval '3 minutes'";
+        let mut db = PgConnection::connect(shop.env.admin_database_url(service)).await.expect("it");
+        assert!(sqlx::query(earlier).execute(&mut db).await.expect("set").rows_affected() > 0);
     }
     let aborts =
         "select count(*) from ballet.ledger where entry = 'aborted' and emitted_id is not null";
     until_yields(shop.env.admin_database_url("orders"), aborts, "1", SOON).await;
-    assert_eq!(shop.doctor_on_journal().await, Vec::<Value>::new());
-    shop.close().await;
-}
-
-/// A broker that was down for long publishes late: the order of the journal is not that of the events' times.
-#[tokio::test]
-async fn what_was_published_late_is_not_lost() {
-    let shop = ShopWorld::open("published_late").await;
-    let clock = Clock::system();
-    let of_later = clock.new_id(clock.now() + SignedDuration::from_hours(1)).to_string();
-    let properties = json!({ "message_id": of_later });
-    let management = shop.env.management();
-    let sent = management.publish("events", "cart.checkedout.v1", &properties, "{}").await;
-    assert!(sent.expect("published"));
-    let orders = shop.order(2).await;
-    shop.all_are(&orders, "completed").await;
-    // Doctor expects what was recorded a minute ago.
-    let earlier = "update ballet.ledger set recorded_at = recorded_at - interval '3 minutes'";
-    for service in ["orders", "inventory", "payments", "shipping"] {
-        let url = shop.env.admin_database_url(service);
-        let mut db = PgConnection::connect(url).await.expect("a database");
-        let set = sqlx::query(earlier).execute(&mut db).await.expect("set");
-        assert!(set.rows_affected() > 0);
-    }
     assert_eq!(shop.doctor_on_journal().await, Vec::<Value>::new());
     shop.close().await;
 }
@@ -406,19 +354,13 @@ async fn what_a_person_discarded_stays_so_although_the_journal_has_lost_the_note
     world.ballet(&["discard", "--all", "--yes"]).await.ends_with(0);
     // This journal has the events, and no note.
     let (management, vhost) = (world.env.management(), world.env.vhost());
-    let lose = async |path: &[&str]| management.call(Method::DELETE, path, None).await;
-    lose(&["queues", vhost, "journal"]).await.expect("lost");
+    management.call(Method::DELETE, &["queues", vhost, "journal"], None).await.expect("lost");
     world.topology(&["apply"]).await.ends_with(0);
-    let binding = ["bindings", vhost, "e", "route", "q", "counter", TICKED];
-    lose(&binding).await.expect("lost");
+    world.unbind(TICKED).await;
     publish_all().await;
     world.has_ready("unrouted", 2).await;
-    let mut command = ballet(&world.env, &world.place);
-    command
-        .args(["dlq", "redrive", "--from-journal", "counter", "--since", "1h"])
-        .env("BALLET_CONTRACTS", world.place.join("clocks"))
-        .env("DATABASE_URL", world.env.database_url("counter"));
-    ended(command).await.ends_with(0).says(&["counter has missed nothing", "2 of the events"]);
+    let missed = ended(from_journal(&world, "counter", "1h")).await.ends_with(0);
+    missed.says(&["counter has missed nothing", "2 of the events"]);
     world.close().await;
 }
 
@@ -452,18 +394,42 @@ async fn t180_a_dead_letter_that_the_broker_has_not_taken_is_not_missed() {
     shop.close().await;
 }
 
+/// The command that sends the counter what it missed.
+fn from_journal(world: &CounterWorld, service: &str, since: &str) -> Command {
+    let mut command = ballet(&world.env, &world.place);
+    command
+        .args(["dlq", "redrive", "--from-journal", service, "--since", since])
+        .env("BALLET_CONTRACTS", world.place.join("clocks"))
+        .env("DATABASE_URL", world.env.database_url("counter"));
+    command
+}
+
+#[tokio::test]
+async fn t180_what_was_missed_is_told_only_by_an_inbox_that_still_knows() {
+    let world = CounterWorld::new("told").await;
+    contracts(&world);
+    for (service, since, code, says) in [
+        ("counter", "8d", 2, "the inbox remembers what was handled since"),
+        ("counter", "yesterday", 2, "neither a time such as"),
+        ("counter", "2999-01-01T00:00:00Z", 2, "is in the future"),
+        ("counter", "0s", 0, "counter has missed nothing"),
+        ("count", "1h", 2, r#"no contract of "count", only"#),
+    ] {
+        ended(from_journal(&world, service, since)).await.ends_with(code).says(&[says]);
+    }
+    let mut alone = from_journal(&world, "counter", "1h");
+    alone.env_remove("DATABASE_URL");
+    ended(alone).await.ends_with(2).says(&["only the inbox of counter tells"]);
+    world.close().await;
+}
+
 /// Messages that somebody purges at the broker are not lost: no other service would send them again.
 #[tokio::test]
 async fn what_was_purged_at_the_broker_is_sent_again_from_the_journal() {
     let mut world = CounterWorld::new("purged").await;
     contracts(&world);
     let from_journal = async |world: &CounterWorld, code: i32| {
-        let mut command = ballet(&world.env, &world.place);
-        command
-            .args(["dlq", "redrive", "--from-journal", "counter", "--since", "1h"])
-            .env("BALLET_CONTRACTS", world.place.join("clocks"))
-            .env("DATABASE_URL", world.env.database_url("counter"));
-        ended(command).await.ends_with(code)
+        ended(from_journal(world, "counter", "1h")).await.ends_with(code)
     };
     world.dead_ticks(2).await;
     assert!(from_journal(&world, 0).await.err.contains("has missed nothing"));
@@ -499,45 +465,4 @@ async fn what_was_purged_at_the_broker_is_sent_again_from_the_journal() {
     assert!(from_journal(&world, 0).await.err.contains("1 event sent to counter"));
     world.are_counted(3).await;
     world.close().await;
-}
-
-/// Sends the unrouted event, and checks that it has its effect once.
-async fn the_unrouted_is_counted(world: CounterWorld) {
-    let mut command = ballet(&world.env, &world.place);
-    command
-        .args(["dlq", "redrive", "--from-unrouted"])
-        .env("BALLET_CONTRACTS", world.place.join("clocks"));
-    ended(command).await.ends_with(0).says(&["1 event sent"]);
-    world.all_counted_once(1).await;
-    world.close().await;
-}
-
-/// The retry queue gives it back under the queue's own name, which is no event type.
-#[tokio::test]
-async fn what_was_put_straight_into_a_retry_queue_is_sent_to_who_consumes_its_type() {
-    let world = CounterWorld::new("straight").await;
-    contracts(&world);
-    let properties = json!({ "type": TICKED, "message_id": world.new_id() });
-    let management = world.env.management();
-    let put = management.publish("amq.default", "retry.5s", &properties, r#"{"number": 0}"#).await;
-    assert!(put.expect("put"));
-    world.has_ready("unrouted", 1).await;
-    the_unrouted_is_counted(world).await;
-}
-
-/// A message that comes back finds no queue, and the service's name is no event type.
-#[tokio::test]
-async fn a_retry_whose_queue_was_gone_is_sent_to_its_own_service_alone() {
-    let world = CounterWorld::new("queue_gone").await;
-    contracts(&world);
-    let (management, vhost) = (world.env.management(), world.env.vhost());
-    let returns = ["bindings", vhost, "e", "route", "q", "counter", "counter"];
-    management.call(Method::DELETE, &returns, None).await.expect("gone");
-    world.trouble_of("tick", Some(FOR_A_WHILE)).await;
-    world.tick(TICKED, 0).await;
-    world.has_ready("unrouted", 1).await;
-    world.trouble_of("tick", None).await;
-    let binding = json!({ "routing_key": "counter" });
-    management.call(Method::POST, &returns[..6], Some(&binding)).await.expect("made again");
-    the_unrouted_is_counted(world).await;
 }

@@ -28,7 +28,7 @@ async fn seen_of(shop: &ShopWorld, saga: &str) -> String {
 }
 
 #[tokio::test]
-async fn t227_who_edited_redrove_discarded_and_retried_is_shown_with_the_reason() {
+async fn t26_t158_t227_who_edited_redrove_discarded_and_retried_is_shown_with_the_reason() {
     let mut shop = ShopWorld::open("persons").await;
     // A checkout with a mistake is corrected and sent back.
     let saga = shop.new_order(&wrong_checkout()).await;

@@ -1,9 +1,5 @@
 //! `ballet restore`: a service's database comes from a backup, while the others went on.
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
-
-use ballet_stage::{Options, Servers};
 use ballet_testkit::command::CommandOutput;
 use ballet_testkit::until_yields;
 use reqwest::Url;
@@ -301,43 +297,4 @@ async fn a_restored_owner_aborts_nothing_and_a_saga_that_began_in_it_is_named() 
     let before = differ[0]["published_before"].to_string();
     assert!(before.contains("orders.order_placed.v1"), "{before}");
     shop.close().await;
-}
-
-/// A base backup, and the log up to a moment in the middle of the load.
-#[tokio::test(flavor = "multi_thread")]
-async fn services_restored_to_any_moment_under_load_are_where_the_others_are() {
-    let servers = Servers::own_postgres(Options::fast()).await.expect("servers");
-    let mut shop = ShopWorld::open_on(&servers, "cut").await;
-    shop.receive("note-2", 1_000).await;
-    let standby = servers.postgres().standby().await.expect("a standby");
-    let cut = 20 + RandomState::new().hash_one(0) % 60;
-    println!("the log is cut while order {cut} of 100 is placed");
-    let (mut paid, mut declined, mut taken) = (Vec::new(), Vec::new(), String::new());
-    for at in 0..100 {
-        if at == cut {
-            taken = ballet::Clock::system().now().to_string();
-            standby.promote().await.expect("promoted");
-        }
-        let is_declined = at % 4 == 0;
-        let checkout = if is_declined { declined_checkout() } else { checkout() };
-        let id = shop.new_order(&checkout).await;
-        if is_declined { &mut declined } else { &mut paid }.push(id);
-    }
-    shop.all_are(&paid, "completed").await;
-    shop.all_are(&declined, "cancelled").await;
-    shop.is_sound().await;
-
-    let port = standby.url().parse::<Url>().expect("a URL").port().expect("a port");
-    for service in ["shipping", "inventory"] {
-        shop.stop(service).await;
-        shop.moved = Some(port);
-        let ended = restored(&mut shop, service, &taken).await;
-        shop.moved = None;
-        ended.ends_with(0);
-    }
-    shop.is_sound().await;
-    shop.all_are(&paid, "completed").await;
-    shop.all_are(&declined, "cancelled").await;
-    shop.close().await;
-    servers.stop().await.expect("stopped");
 }

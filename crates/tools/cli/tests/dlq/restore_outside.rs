@@ -88,13 +88,6 @@ async fn aborts_wait_also_for_a_service_that_starts_late_or_after_the_command_wa
     shop.close().await;
 }
 
-/// The time at which aborts were last put off.
-async fn restored_at(database: &str) -> String {
-    let mut db = PgConnection::connect(database).await.expect("a database");
-    let at = "select restored_at::text from ballet.restored";
-    sqlx::query_scalar(at).fetch_one(&mut db).await.expect("it")
-}
-
 /// Ends the hold as if its hour had passed.
 async fn end_hold(database: &str) {
     let mut db = PgConnection::connect(database).await.expect("a database");
@@ -141,42 +134,6 @@ async fn aborts_are_put_off_from_the_end_of_the_sending_and_a_service_that_start
     shop.stop("payments").await;
     restored_within(&mut shop, "payments", &restore, "120").await.ends_with(0);
     shop.all_are(&orders, "completed").await;
-    shop.is_sound().await;
-    shop.close().await;
-}
-
-#[tokio::test]
-async fn a_service_that_puts_aborts_off_no_longer_while_it_works_is_not_taken_for_done() {
-    let companies = Companies::default();
-    let mut shop = ShopWorld::open_beside(companies.clone(), "lapsed").await;
-    let backup = Backup::of(&mut shop, "payments").await;
-    let order = cancelled_without(&mut shop, &companies, "payments").await;
-    backup.restore().await;
-    companies.hold_captures(true);
-    let database = shop.env.admin_database_url("payments").to_owned();
-    let restore = ["restore", "payments", "--backup", &backup.taken];
-    let patiently = [&restore[..], &["--patience", "120"]].concat();
-    let mut child = shop.command(&patiently).spawn().expect("the command");
-    let mut lines = BufReader::new(child.stderr.take().expect("its words")).lines();
-    said_until(&mut lines, "start payments now").await;
-    let held_at = restored_at(&database).await;
-    shop.start("payments", None).await;
-    wait_until("the command to see that it runs", SOON, || async {
-        Ok::<_, String>((restored_at(&database).await != held_at).then_some(()))
-    })
-    .await
-    .expect("seen");
-    is_asked(&shop, "payments", "capture_payment", &order).await;
-    end_hold(&database).await;
-    let mut said = Vec::new();
-    while let Some(line) = lines.next_line().await.expect("a line") {
-        said.push(line);
-    }
-    assert_eq!(child.wait().await.expect("its end").code(), Some(3), "{said:#?}");
-    assert!(said.iter().any(|line| line.contains("no longer puts aborts off")), "{said:#?}");
-    companies.hold_captures(false);
-    shop.stop("payments").await;
-    restored_within(&mut shop, "payments", &restore, "120").await.ends_with(0);
     shop.is_sound().await;
     shop.close().await;
 }

@@ -12,7 +12,7 @@ use ballet_testkit::command::{CommandOutput, ended};
 use ballet_testkit::until_yields;
 use cart::config::CartSettings;
 use jiff::SignedDuration;
-use reqwest::{Client, Url};
+use reqwest::Client;
 use serde_json::{Value, json};
 use shop::audit::{Report, audit_beside};
 use sqlx::{Connection, PgConnection};
@@ -32,26 +32,20 @@ pub(crate) struct ShopWorld {
     pub(crate) companies: Option<Companies>,
     pub(crate) http: Client,
     pub(crate) place: PathBuf,
-    /// The port of the database server for services that start from now on.
-    pub(crate) moved: Option<u16>,
 }
 
 impl ShopWorld {
     pub(crate) async fn open(name: &str) -> Self {
-        Self::open_on(Servers::shared().await.expect("servers"), name).await
+        Self::open_with(name, None).await
     }
 
     /// Opens a shop with a bank and a carrier that are in none of its databases.
     pub(crate) async fn open_beside(companies: Companies, name: &str) -> Self {
+        Self::open_with(name, Some(companies)).await
+    }
+
+    async fn open_with(name: &str, companies: Option<Companies>) -> Self {
         let servers = Servers::shared().await.expect("servers");
-        Self::open_with(servers, name, Some(companies)).await
-    }
-
-    pub(crate) async fn open_on(servers: &Servers, name: &str) -> Self {
-        Self::open_with(servers, name, None).await
-    }
-
-    async fn open_with(servers: &Servers, name: &str, companies: Option<Companies>) -> Self {
         let system = shop::system();
         let services: Vec<&'static str> = system.parts.iter().map(|part| part.service).collect();
         let definitions = topology::definitions(&system, |_| String::new());
@@ -59,8 +53,8 @@ impl ShopWorld {
         let env = env.expect("a test environment");
         let carrier = shipping::sandbox::Sandbox::new(Duration::from_millis(20));
         let (running, http, place) = (BTreeMap::new(), Client::new(), place(name));
-        let (databases, moved) = (BTreeMap::new(), None);
-        let mut shop = Self { env, running, databases, carrier, companies, http, place, moved };
+        let databases = BTreeMap::new();
+        let mut shop = Self { env, running, databases, carrier, companies, http, place };
         for service in services {
             shop.start(service, None).await;
         }
@@ -75,7 +69,7 @@ impl ShopWorld {
 
     /// Starts a service. A small `max_body` turns every message to it into poison.
     pub(crate) async fn start(&mut self, name: &'static str, max_body: Option<usize>) {
-        let database_url = self.moved(self.env.database_url(name));
+        let database_url = self.env.database_url(name).to_owned();
         self.databases.insert(name.to_owned(), database_url.clone());
         let settings = Settings::new(self.env.amqp_url(name), database_url);
         let settings = match max_body {
@@ -175,15 +169,8 @@ impl ShopWorld {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = ballet(&self.env, &self.place);
         let database = self.env.admin_database_url("orders").replace("/orders", "/{service}");
-        command.args(arguments).env("DATABASE_URL", self.moved(&database));
+        command.args(arguments).env("DATABASE_URL", database);
         command
-    }
-
-    fn moved(&self, database_url: &str) -> String {
-        let Some(port) = self.moved else { return database_url.to_owned() };
-        let from = self.env.admin_database_url("orders").parse::<Url>().expect("a URL");
-        let from = from.port().expect("a port");
-        database_url.replace(&format!(":{from}/"), &format!(":{port}/"))
     }
 
     pub(crate) async fn is_sound(&self) {
@@ -259,24 +246,5 @@ async fn f11_a_poison_event_in_any_service_is_redriven_after_a_fix_and_completes
     shop.is_sound().await;
     shop.ballet(&["sagas", "stuck"]).await.ends_with(0).prints(&["no saga is stuck"]);
     shop.ballet(&["dlq", "list"]).await.ends_with(0).prints(&["no dead letters match"]);
-    shop.close().await;
-}
-
-#[tokio::test]
-async fn t26_t81_a_checkout_with_a_mistake_is_mended_and_becomes_an_order() {
-    let shop = ShopWorld::open("mended").await;
-    let id = "0193f7a0-0000-4000-8000-00000000f11a";
-    let wrong = wrong_checkout();
-    let other = "0193f7a0-0000-4000-8000-00000000f11b";
-    for (id, body) in [(id, wrong.to_string()), (other, String::new())] {
-        shop.drop(id, &body).await;
-        // The broker's counts may still be those of before.
-        until_said(&shop, &["dlq", "list", "-o", "json"], id).await;
-        std::fs::write(shop.place.join("body.json"), checkout().to_string()).expect("written");
-        shop.ballet(&["dlq", "edit", id, "--body", "body.json"]).await.ends_with(0);
-        shop.ballet(&["dlq", "redrive", "--id", id]).await.ends_with(0);
-        shop.order_is(id, "completed").await;
-    }
-    shop.is_sound().await;
     shop.close().await;
 }

@@ -1,71 +1,31 @@
-//! The tables as an operator sees them, on terminals of several widths.
+//! What an operator sees on a terminal, and is asked there.
 
-use ballet_stage::wait_until;
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use sqlx::{AssertSqlSafe, Executor};
+use tokio::process::Command;
 
 use crate::pty::{answered, drawn};
-use crate::shop::{ShopWorld, checkout};
-use crate::world::{CounterWorld, SOON, ballet};
+use crate::world::{CounterWorld, ballet};
 
-const WIDTHS: [u16; 3] = [80, 120, 200];
 const UNPUBLISHABLE: &str = "insert into ballet.outbox_dead (owner, batch, position, message_id, \
     event_type, saga_id, body, created_at, reason) values (7, 1, 1, gen_random_uuid(), \
     'orders.order_placed.v1', gen_random_uuid(), '{}', now() - interval '1 day', \
     'the broker refuses a body of 20 MB: its max_message_size is 16 MB. Raise it, or forget the event')";
 
 #[tokio::test]
-async fn every_table_fits_the_terminal() {
-    let mut shop = ShopWorld::open("widths").await;
-    // An order that waits for payments, of which no process is alive.
-    shop.stop("payments").await;
-    let (waits, wrong) = (ShopWorld::new_id(), ShopWorld::new_id());
-    shop.drop(&waits, &checkout().to_string()).await;
-    let mut body = checkout();
-    body["lines"][0]["quantity"] =
-        json!("twelve or, if there are not so many, as many as there are");
-    shop.drop(&wrong, &body.to_string()).await;
-    shop.drop(&ShopWorld::new_id(), "no JSON").await;
-    shop.dead("orders").await;
-    let mut orders =
-        PgConnection::connect(shop.env.database_url("orders")).await.expect("a database");
-    orders.execute(UNPUBLISHABLE).await.expect("an event");
-    wait_until("all that is listed", SOON, || async {
-        let dead = shop.ballet(&["dlq", "list", "-o", "json"]).await;
-        let open = shop.ballet(&["sagas", "open"]).await;
-        let all = dead.out.matches("dead_at").count() == 2
-            && open.out.contains("inventory.stock_reserved");
-        if all { Ok(Some(())) } else { Err(format!("{dead:?}\n{open:?}")) }
-    })
-    .await
-    .expect("listed");
-
-    for columns in WIDTHS {
-        for (arguments, least) in [
-            (&["dlq", "list"][..], 2),
-            (&["catalog"], 30),
-            (&["dlq", "groups"], 2),
-            (&["dlq", "redrive", "--all", "--dry-run"], 2),
-            (&["sagas", "stuck"], 3),
-            (&["sagas", "open"], 1),
-            (&["copies", "list"], 1),
-            (&["outbox", "list"], 1),
-        ] {
-            let table = drawn(shop.command(arguments), columns).await;
-            assert_eq!(table.code, Some(0), "{arguments:?}: {}", table.text());
-            assert!(table.raw.contains("\u{1b}["), "it has colours: {:?}", table.raw);
-            table.fits();
-            // The further lines of a row that is folded are indented. The first row is the header.
-            let begun = table.lines.iter().filter(|line| !line.starts_with(' ')).count();
-            assert!(begun > least, "rows of {arguments:?}:\n{}", table.text());
-        }
-        for saga in [&waits, &wrong] {
-            let lanes = drawn(shop.command(&["sagas", "show", saga]), columns).await;
-            assert_eq!(lanes.code, Some(0), "{}", lanes.text());
-            lanes.fits();
-        }
+async fn a_table_fits_the_terminal() {
+    for columns in [80, 120, 200] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
+        let contracts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/contracts/shop");
+        command.args(["catalog", "--contracts", contracts]);
+        let table = drawn(command, columns).await;
+        assert_eq!(table.code, Some(0), "{}", table.text());
+        assert!(table.raw.contains("\u{1b}["), "it has colours: {:?}", table.raw);
+        table.fits();
+        // The further lines of a row that is folded are indented. The first row is the header.
+        let begun = table.lines.iter().filter(|line| !line.starts_with(' ')).count();
+        assert!(begun > 30, "{}", table.text());
     }
-    shop.close().await;
 }
 
 #[tokio::test]

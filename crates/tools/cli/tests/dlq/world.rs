@@ -15,7 +15,7 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgConnection, PgPool};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 pub(crate) const TICKED: &str = "clock.ticked.v1";
@@ -130,6 +130,12 @@ impl CounterWorld {
 
     pub(crate) async fn stop(&mut self) {
         self.service.take().expect("it runs").stop().await;
+    }
+
+    /// Removes the binding of the counter for an event.
+    pub(crate) async fn unbind(&self, event: &str) {
+        let path = ["bindings", self.env.vhost(), "e", "route", "q", "counter", event];
+        self.env.management().call(Method::DELETE, &path, None).await.expect("removed");
     }
 
     /// Purges a queue.
@@ -289,11 +295,6 @@ impl CounterWorld {
     /// Runs the command to its end.
     pub(crate) async fn ballet(&self, arguments: &[&str]) -> CommandOutput {
         ended(self.command(arguments)).await
-    }
-
-    /// Starts the command.
-    pub(crate) fn started(&self, arguments: &[&str]) -> Child {
-        self.command(arguments).stderr(Stdio::null()).spawn().expect("started")
     }
 
     /// The dead letter with this id, as JSON.

@@ -83,37 +83,15 @@ async fn no_placeholder_survives_in_what_is_written() {
         }
     }
     assert!(read > 30, "{read} files");
-}
 
-#[tokio::test]
-async fn a_refusal_that_the_decision_does_not_wait_for_is_found_in_a_new_system() {
-    let place = TestDirectory::new("refuses");
-    place.ballet(&["new", "system", "harbour"], "").await.ends_with(0);
-    place.ballet(&["new", "service", "pantry"], "harbour").await.ends_with(0);
-    place.ballet(&["check"], "harbour").await.ends_with(0);
-    let contract = |name: &str| place.at(&format!("harbour/contracts/harbour/{name}.json"));
-    let edited = |name: &str, edit: &dyn Fn(&mut Value)| {
-        let text = fs::read_to_string(contract(name)).expect("a contract");
-        let mut value: Value = serde_json::from_str(&text).expect("JSON");
-        edit(&mut value);
-        fs::write(contract(name), serde_json::to_string_pretty(&value).expect("JSON"))
-            .expect("written");
-    };
-    let none_left = "pantry.none_left.v1";
-    edited("pantry", &|pantry| {
-        pantry["sagas"][0]["steps"][0]["refused"] = json!(none_left);
-        let event = json!({ "name": none_left, "role": "in_saga", "schema": { "type": "object" } });
-        pantry["events"].as_array_mut().expect("events").push(event);
-    });
-    edited("desk", &|desk| {
-        let aborts_on = desk["sagas"][0]["aborts_on"].as_array_mut().expect("refusals");
-        aborts_on.push(json!(none_left));
-        let event = json!({ "name": none_left, "role": "in_saga", "schema": { "type": "object" } });
-        desk["events"].as_array_mut().expect("events").push(event);
-    });
-    let said = place.ballet(&["check"], "harbour").await.ends_with(1).both();
-    let found = "pantry.do_part may refuse with pantry.none_left.v1, but does not come before confirm_request";
-    assert!(said.contains(found), "{said}");
+    // The broker in a container is set as the one of the tests.
+    let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/../../dev/stage/broker/rabbitmq.conf");
+    let ours = fs::read_to_string(ours).expect("our settings");
+    let file = place.at("harbour/broker/rabbitmq.conf");
+    assert_eq!(fs::read_to_string(file).expect("its settings"), ours);
+    let compose = fs::read_to_string(place.at("harbour/compose.yaml")).expect("a file");
+    let mount = "- ./broker/rabbitmq.conf:/etc/rabbitmq/conf.d/20-ballet.conf:ro\n";
+    assert!(compose.contains(mount), "{compose}");
 }
 
 #[tokio::test]
@@ -137,19 +115,6 @@ async fn nothing_is_overwritten_and_no_name_is_taken_that_would_not_work() {
         let said = place.ballet(arguments, below).await.ends_with(2).both();
         assert!(said.contains(why), "{why} is not in:\n{said}");
     }
-}
-
-#[tokio::test]
-async fn the_broker_in_a_container_is_set_as_the_one_of_the_tests() {
-    let place = TestDirectory::new("broker");
-    place.ballet(&["new", "system", "harbour"], "").await.ends_with(0);
-    let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/../../dev/stage/broker/rabbitmq.conf");
-    let ours = fs::read_to_string(ours).expect("our settings");
-    let file = place.at("harbour/broker/rabbitmq.conf");
-    assert_eq!(fs::read_to_string(file).expect("its settings"), ours);
-    let compose = fs::read_to_string(place.at("harbour/compose.yaml")).expect("a file");
-    let mount = "- ./broker/rabbitmq.conf:/etc/rabbitmq/conf.d/20-ballet.conf:ro\n";
-    assert!(compose.contains(mount), "{compose}");
 }
 
 #[tokio::test]

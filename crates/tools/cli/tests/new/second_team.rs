@@ -103,10 +103,6 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
         place.ballet(&["check"], &format!("{CLONE}/services/pantry/src")).await.ends_with(0).both();
     assert!(said.contains("harbour is sound: its 2 services, 10 events"), "{said}");
 
-    // A part like that of the previous service, whose events have the same names.
-    let cellar = ["new", "service", "cellar", "--on", "pantry.part_done.v1"];
-    place.ballet(&cellar, CLONE).await.ends_with(0);
-
     // A machine has the crates of its own platform alone.
     let locked = ["tree", "--locked", "--offline", "--depth", "0"];
     said_by(&mut place.command(CARGO, &locked, CLONE)).await.ends_with(0);
@@ -116,7 +112,7 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
     let target = share_build(&place, CLONE).await;
     // There are no unit tests, so only half as many programs are linked. With the feature of the trials, which run
     // next, the framework is not built twice.
-    let only = ["front_desk", "pantry", "cellar"].map(|name| ["--test", name]).concat();
+    let only = ["front_desk", "pantry"].map(|name| ["--test", name]).concat();
     let only = [&["test", "--offline", "--features", "trials/faults"], &only[..]].concat();
     let mut tests = place.command(CARGO, &only, CLONE);
     tests.env("CARGO_TARGET_DIR", &target);

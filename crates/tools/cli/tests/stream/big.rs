@@ -1,12 +1,12 @@
-//! Big bodies, and a journal that has lost events that it promises to keep.
+//! Big bodies.
 
 use std::time::Duration;
 
 use ballet_amqp::{Broker, BrokerError, Publish, RabbitMq};
-use ballet_stage::{Options, Servers, wait_until};
+use ballet_stage::{Options, Servers};
 use futures_util::StreamExt;
 
-use crate::world::{SOON, StreamWorld, definitions, numbers, tick, with_short_journal};
+use crate::world::{StreamWorld, definitions, numbers, tick};
 
 const MIB: usize = 1 << 20;
 
@@ -35,42 +35,6 @@ async fn t217_the_broker_refuses_what_is_bigger_than_any_service_takes() {
     let lines = world.ballet(&all).await.ends_with(0).lines();
     assert_eq!(lines.len(), 101);
     assert_eq!(numbers(&lines[..100]), (0..100).collect::<Vec<_>>());
-    world.close().await;
-}
-
-#[tokio::test]
-async fn t217_a_journal_that_has_lost_what_it_promises_says_so() {
-    let world = StreamWorld::with("lost", &with_short_journal()).await;
-    let clock = ballet::Clock::system();
-    let fresh = |number: u64| {
-        let message = filled(number, 10_000);
-        // Every other event is from a producer that gives no time.
-        let id = number.is_multiple_of(2).then(|| clock.new_id(clock.now()).to_string().into());
-        let properties =
-            ballet_amqp::BasicProperties::default().with_type("clock.ticked.v1".into());
-        let properties = match id {
-            Some(id) => properties.with_message_id(id),
-            None => properties,
-        };
-        Publish { properties, ..message }
-    };
-    let broker: std::sync::Arc<dyn Broker> =
-        std::sync::Arc::new(RabbitMq::new(world.env.amqp_url("tap")).expect("a URL"));
-    world.publish((0..10).map(fresh).collect()).await;
-    let lost = || ballet_stream::begins_too_late(&broker, clock.now());
-    assert_eq!(lost().await.expect("an answer"), None);
-    for round in 1..20 {
-        world.publish((round * 10..round * 10 + 10).map(fresh).collect()).await;
-    }
-    let begins =
-        wait_until("the loss", SOON, || async { lost().await.map_err(|error| error.to_string()) })
-            .await
-            .expect("seen");
-    assert!(begins < clock.now());
-    // The journal need not keep events of a week ago.
-    let week = jiff::SignedDuration::from_hours(8 * 24);
-    let later = ballet_stream::begins_too_late(&broker, clock.now() + week).await;
-    assert_eq!(later.expect("an answer"), None);
     world.close().await;
 }
 

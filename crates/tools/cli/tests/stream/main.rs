@@ -2,7 +2,6 @@
 
 mod big;
 mod by_hand;
-mod expect;
 mod keys;
 mod record;
 mod rehearse;

@@ -1,13 +1,12 @@
 //! `ballet record`.
 
 use ballet_amqp::Publish;
-use ballet_stage::{Link, Proxy, wait_until};
-use ballet_stream::{Record, Recording};
+use ballet_ops::stream::{Record, Recording};
 use ballet_testkit::command::ended;
 use std::path::Path;
 use tokio::process::Command;
 
-use crate::world::{SOON, StreamWorld, tick};
+use crate::world::{StreamWorld, tick};
 
 fn records(file: &str) -> Vec<Record> {
     let recording = Recording::open(Path::new(file)).expect("a recording");
@@ -75,60 +74,6 @@ async fn a_journal_that_was_made_anew_is_not_appended_even_when_it_has_grown() {
         world.ticks(own).await;
         world.ballet(&append).await.ends_with(2).says(&["it is another one"]);
         assert_eq!(offsets(&file), upto(5));
-    }
-    world.close().await;
-}
-
-#[tokio::test]
-async fn a_recording_that_runs_ends_when_its_journal_was_made_anew() {
-    // Once shorter than the recording, and once longer.
-    for (name, own) in [("anew-short", 100..103), ("anew-long", 100..108)] {
-        let world = StreamWorld::new(name).await;
-        world.ticks(0..5).await;
-        let file = world.file("run.jsonl");
-        let proxy = Proxy::to(world.env.amqp_url("tap")).await.expect("a proxy");
-        let begin = ["record", &file, "--from", "first"];
-        let recording = tokio::spawn(ended(world.command_at(proxy.url(), &begin)));
-        wait_until("the events in the file", SOON, || async {
-            let some = Path::new(&file).exists() && Recording::open(Path::new(&file)).is_ok();
-            Ok::<_, String>((some && records(&file).len() == 5).then_some(()))
-        })
-        .await
-        .expect("recorded");
-        proxy.set(Link::Refused);
-        world.env.journal_anew().await.expect("another journal");
-        world.ticks(own).await;
-        proxy.set(Link::Open);
-        recording.await.expect("it ends").ends_with(1).says(&["it is another one"]);
-        assert_eq!(offsets(&file), upto(5));
-        world.close().await;
-    }
-}
-
-#[tokio::test]
-async fn a_recording_that_is_killed_can_be_used_and_continued() {
-    let world = StreamWorld::new("killed").await;
-    world.ticks(0..500).await;
-    for name in ["killed.jsonl", "killed.jsonl.gz"] {
-        let file = world.file(name);
-        let mut child =
-            world.command(&["record", &file, "--from", "first"]).spawn().expect("started");
-        wait_until("some events in the file", SOON, || async {
-            let some = Path::new(&file).exists() && Recording::open(Path::new(&file)).is_ok();
-            let some = some && !records(&file).is_empty();
-            if some { Ok::<_, String>(Some(())) } else { Ok(None) }
-        })
-        .await
-        .expect("recorded");
-        child.kill().await.expect("killed");
-        let kept = offsets(&file);
-        assert_eq!(kept, upto(kept.len() as u64));
-        // The last line was being written.
-        let mut bytes = std::fs::read(&file).expect("a file");
-        bytes.truncate(bytes.len() - 5);
-        std::fs::write(&file, bytes).expect("written");
-        world.ballet(&["record", &file, "--append", "--until", "now"]).await.ends_with(0);
-        assert_eq!(offsets(&file), upto(500));
     }
     world.close().await;
 }

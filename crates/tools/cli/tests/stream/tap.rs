@@ -5,7 +5,7 @@ use std::time::Duration;
 use ballet_amqp::{BasicProperties, Publish};
 use ballet_stage::{Link, Proxy, wait_until};
 use ballet_testkit::command::{CommandOutput, end_of, ended, interrupt, lines};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::time::timeout;
 
@@ -57,6 +57,11 @@ async fn tap_shows_what_is_wanted_and_nothing_else() {
     assert!(rows.iter().any(|row| row.contains("0000abcd clock")), "{table}");
     assert!(rows.iter().any(|row| row.contains(" bell ") && row.contains("DEAD")), "{table}");
     assert!(!table.contains('\u{1b}'), "colours are for terminals: {table}");
+    for (limit, count) in [("2", 2), ("0", 0)] {
+        let document = ["tap", "-o", "json", "--from", "first", "--limit", limit];
+        let list: Vec<Value> = world.ballet(&document).await.ends_with(0).json();
+        assert_eq!(list.len(), count);
+    }
     // The service still has its messages.
     assert_eq!(world.env.management().take("bell", 10).await.expect("messages").len(), 4);
     world.close().await;

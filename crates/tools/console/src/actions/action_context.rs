@@ -9,9 +9,7 @@ use ballet_amqp::Broker;
 use ballet_core::Part;
 use ballet_core::topology::UNROUTED;
 use ballet_ops::connect_to;
-use ballet_ops::redrive::{
-    DeadLetters, Note, OnDeadLetter, Progress, RedriveOptions, Stop, UnroutedEvents,
-};
+use ballet_ops::redrive::{DeadLetters, Note, Progress, RedriveOptions, Stop, UnroutedEvents};
 use jiff::Timestamp;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection, PgPool};
@@ -100,10 +98,9 @@ impl ActionContext {
         note: Note,
         stop: Stop,
         progress: Progress<'a>,
-        each: OnDeadLetter<'a>,
     ) -> RedriveOptions<'a> {
         let run_id = self.clock.new_id(note.at);
-        RedriveOptions { note, run_id, rate: None, beyond_memory: false, stop, progress, each }
+        RedriveOptions { note, run_id, rate: None, beyond_memory: false, stop, progress }
     }
 
     /// Returns a note of who acts, when and why.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use ballet_core::envelope::Limits;
 use ballet_core::topology::UNROUTED;
 use ballet_ops::redrive::{
-    ArchiveFile, DeadLetter, DeadLetterFilter, DeadLetterPlan, Note, NoteWriter, RedriveError,
-    RedriveOptions, Stop, Summary,
+    ArchiveFile, DeadLetterFilter, DeadLetterPlan, Note, NoteWriter, RedriveError, RedriveOptions,
+    Stop, Summary,
 };
 use ballet_store::inbox::failures;
 use jiff::Timestamp;
@@ -58,7 +58,7 @@ impl ChosenLetters {
         let SendOptions { rate, beyond_memory } = sending;
         let whole = plan.sendable();
         let progress = |done: u64| says.say(format!("{done} of {whole} sent"));
-        let options = context.options(note.clone(), stop, &progress, &|_| {});
+        let options = context.options(note.clone(), stop, &progress);
         let options = RedriveOptions { rate, beyond_memory, ..options };
         let sent = match &*self.service {
             // Events that no binding took go to the services that consume them.
@@ -117,10 +117,9 @@ impl ChosenLetters {
         let whole = plan.dead_letters();
         let progress = |done: u64| says.say(format!("{done} of {whole} discarded"));
         let notes = NoteWriter::open(context.connect(&self.service).await, note.clone());
-        let each = |gone: &DeadLetter| notes.add(gone);
-        let options = context.options(note.clone(), stop, &progress, &each);
+        let options = context.options(note.clone(), stop, &progress);
         let letters = context.letters(&self.service);
-        let discarded = letters.discard(&plan, &mut lines, &options).await;
+        let discarded = letters.discard(&plan, &mut lines, &notes, &options).await;
         let noted = notes.close().await;
         let mut ended = match discarded {
             Ok(summary) => {
@@ -163,7 +162,7 @@ impl ChosenLetters {
                 "It was not changed: it is forged, and is not sent back whatever its body. Discard it.",
             );
         }
-        let options = context.options(note.clone(), stop, &|_| {}, &|_| {});
+        let options = context.options(note.clone(), stop, &|_| {});
         let mut ended = match letters.edit(&plan, body.into(), &options).await {
             Ok(summary) if summary.removed > 0 => ActionOutcome::new(
                 ActionState::Done,

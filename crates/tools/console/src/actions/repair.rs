@@ -50,7 +50,7 @@ pub(crate) async fn run(
     let patience = if is_look { Duration::ZERO } else { PATIENCE };
     let repair = Repair { witnesses, floor: now - inbox, patience };
     let progress = |done: u64| says.say(format!("{done} messages of the journal read"));
-    let options = context.options(note, stop, &progress, &|_| {});
+    let options = context.options(note, stop, &progress);
     let result = repair.run(&options, is_look).await?;
     let words = differences.iter().map(ToString::to_string).chain(result.words()).collect();
     Ok((words, result))

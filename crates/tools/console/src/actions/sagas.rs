@@ -88,7 +88,7 @@ impl RetryScope {
         let service = &*self.service;
         let waiting = self.waiting();
         let progress = |done: u64| says.say(format!("{} moved", counted(done, "message")));
-        let options = context.options(note, stop, &progress, &|_| {});
+        let options = context.options(note, stop, &progress);
         let moved = waiting.hurry(&context.broker, &options).await;
         let mut ended = match moved {
             Ok(summary) => {

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ballet_amqp::{Backoff, Broker};
+use ballet_ops::stream::{JournalError, JournalItem, JournalReader, Notice, Start};
 use ballet_store::database::connection::in_time;
-use ballet_stream::{JournalError, JournalItem, JournalReader, Notice, Start};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgPool;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use ballet_amqp::Broker;
+use ballet_ops::stream::{LookupResult, at};
 use ballet_store::database::connection::in_time;
-use ballet_stream::{LookupResult, at};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 

@@ -9,7 +9,7 @@ use ballet_amqp::headers::{
 };
 use ballet_core::Role;
 use ballet_core::envelope::{self, Limits};
-use ballet_stream::Record;
+use ballet_ops::stream::Record;
 use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;

@@ -16,7 +16,7 @@ use crate::audit::read::{self, PendingWork};
 use crate::audit::report::Report;
 use crate::audit::snapshot::BrokerSnapshot;
 use crate::audit::window::next_window;
-use crate::databases::{ServiceDatabase, ServiceDatabases, read_in_time};
+use crate::databases::{ServiceDatabase, ServiceDatabases};
 
 /// Audits the framework's tables of all services. A saga is quiescent when no service has recorded
 /// anything of it for `quiescent_after`. That must be longer than the broker's figures are old,
@@ -69,26 +69,23 @@ async fn judge_all(
     report: &mut Report,
 ) {
     // Calls and outboxes first: a saga whose call is closed or event is published after this is not quiescent yet.
-    let (mut pending, mut now, mut lost) = (BTreeMap::new(), None, Vec::new());
-    for ServiceDatabase { service, options, db } in &mut sources.open {
+    let (mut pending, mut now) = (BTreeMap::new(), None);
+    for ServiceDatabase { service, server, db } in sources.each() {
         let part = system.parts.iter().find(|part| part.service == *service);
-        match read_in_time(&[*options], own_findings(db, service, part, quiescent_after)).await {
-            Ok(ServiceFindings { at, pending: of_service, report: found }) => {
-                now = Some(at);
-                pending.insert(*service, of_service);
-                report.add(found);
-            }
-            Err(why) => lost.push((*service, why)),
+        let found = server.read(own_findings(db, service, part, quiescent_after)).await;
+        if let Some(ServiceFindings { at, pending: of_service, report: found }) = found {
+            now = Some(at);
+            pending.insert(*service, of_service);
+            report.add(found);
         }
     }
-    sources.lose_all(lost);
     let Some(now) = now else { return };
     SagaJudge::new(system, broker, &pending, now, quiescent_after).system(report);
     let mut after = None;
     loop {
         let (sagas, upper) = next_window(sources, after).await;
         let judge = SagaJudge::new(system, broker, &pending, now, quiescent_after);
-        let judge = judge.without(&sources.away);
+        let judge = judge.without(sources.away());
         for (saga, rows) in &sagas {
             report.rows += rows.values().map(Vec::len).sum::<usize>();
             judge.saga(*saga, rows, report);

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::audit::ledger::{self, RowsByService, undecided};
 use crate::audit::window::next_window;
-use crate::databases::{ServiceDatabase, ServiceDatabases, read_in_time};
+use crate::databases::{ServiceDatabase, ServiceDatabases};
 use crate::words::counted;
 
 /// The differences between the ledgers of all services and a record of all published events.
@@ -51,14 +51,11 @@ async fn compare_all(
     sources: &mut ServiceDatabases<'_>,
     published: impl Fn(Uuid, &str) -> usize,
 ) -> LedgerComparison {
-    let (mut with_deadline, mut lost) = (HashSet::new(), Vec::new());
-    for ServiceDatabase { service, options, db } in &mut sources.open {
-        match read_in_time(&[*options], deadlines::all(db)).await {
-            Ok(all) => with_deadline.extend(all.into_iter().map(|(saga, _)| saga)),
-            Err(why) => lost.push((*service, why)),
-        }
+    let mut with_deadline = HashSet::new();
+    for ServiceDatabase { server, db, .. } in sources.each() {
+        let all = server.read(deadlines::all(db)).await.into_iter().flatten();
+        with_deadline.extend(all.map(|(saga, _)| saga));
     }
-    sources.lose_all(lost);
     let (mut compared, mut after) = (LedgerComparison::default(), None);
     loop {
         let (sagas, upper) = next_window(sources, after).await;

@@ -6,7 +6,7 @@ use ballet_store::ledger::recorded_rows::{SagaSelection, of_sagas, window};
 use uuid::Uuid;
 
 use crate::audit::ledger::RowsByService;
-use crate::databases::{ServiceDatabase, ServiceDatabases, read_in_time};
+use crate::databases::{ServiceDatabase, ServiceDatabases};
 
 /// The number of sagas that are judged at a time.
 const SAGAS: i64 = 5_000;
@@ -17,21 +17,12 @@ pub(crate) async fn next_window<'a>(
     sources: &mut ServiceDatabases<'a>,
     after: Option<Uuid>,
 ) -> (BTreeMap<Uuid, RowsByService<'a>>, Option<Uuid>) {
-    let (mut upper, mut lost) = (None, Vec::new());
-    for ServiceDatabase { service, options, db } in &mut sources.open {
-        match read_in_time(&[*options], window(db, after, SAGAS)).await {
-            Ok(end) => {
-                upper = match (upper, end) {
-                    (Some(one), Some(other)) => Some(std::cmp::min::<Uuid>(one, other)),
-                    (one, other) => one.or(other),
-                };
-            }
-            Err(why) => lost.push((*service, why)),
-        }
+    let mut upper: Option<Uuid> = None;
+    for ServiceDatabase { server, db, .. } in sources.each() {
+        let end = server.read(window(db, after, SAGAS)).await.flatten();
+        upper = upper.into_iter().chain(end).min();
     }
-    let rows = rows(sources, SagaSelection::Between(after, upper)).await;
-    sources.lose_all(lost);
-    (rows, upper)
+    (rows(sources, SagaSelection::Between(after, upper)).await, upper)
 }
 
 /// Reads the rows of these sagas, by saga and service.
@@ -39,17 +30,11 @@ pub(crate) async fn rows<'a>(
     sources: &mut ServiceDatabases<'a>,
     wanted: SagaSelection<'_>,
 ) -> BTreeMap<Uuid, RowsByService<'a>> {
-    let (mut sagas, mut lost) = (BTreeMap::<Uuid, RowsByService<'a>>::new(), Vec::new());
-    for ServiceDatabase { service, options, db } in &mut sources.open {
-        match read_in_time(&[*options], of_sagas(db, wanted)).await {
-            Ok(rows) => {
-                for (saga, row) in rows {
-                    sagas.entry(saga).or_default().entry(*service).or_default().push(row);
-                }
-            }
-            Err(why) => lost.push((*service, why)),
+    let mut sagas = BTreeMap::<Uuid, RowsByService<'a>>::new();
+    for ServiceDatabase { service, server, db } in sources.each() {
+        for (saga, row) in server.read(of_sagas(db, wanted)).await.into_iter().flatten() {
+            sagas.entry(saga).or_default().entry(*service).or_default().push(row);
         }
     }
-    sources.lose_all(lost);
     sagas
 }

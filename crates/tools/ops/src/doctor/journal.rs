@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::stream::{begins_too_late, oldest};
 use ballet_core::Cause;
 use ballet_core::topology::JOURNAL_DAYS;
-use ballet_stream::{begins_too_late, oldest};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::timeout;
 

@@ -4,12 +4,12 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::stream::{JOURNAL_CONNECTION as CONNECTION, Record};
+use ballet_amqp::Object;
 use ballet_amqp::headers::{DISCARDED, EDITED};
-use ballet_amqp::{Delivery, Object, incoming};
 use ballet_core::envelope::{Envelope, KnownEvents};
 use ballet_core::{MessageId, Part};
 use ballet_store::operators::interventions::{self, Act, Intervention, TouchedMessage};
-use ballet_stream::JOURNAL_CONNECTION as CONNECTION;
 use sqlx::PgConnection;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
@@ -22,7 +22,7 @@ use crate::redrive::dead_letter::{DeadLetter, saga_of};
 use crate::redrive::error::RedriveError;
 use crate::redrive::note::Note;
 use crate::redrive::note_writer::touched;
-use crate::redrive::queue::DeadQueue;
+use crate::redrive::queue::DeadLetters;
 use crate::redrive::tool_run::ToolRun;
 use crate::restored::in_ledger;
 
@@ -83,7 +83,7 @@ impl<'a> ConsumerSearch<'a> {
     pub(super) async fn take(&mut self, entry: &JournalEntry) -> Result<(), sqlx::Error> {
         let service = self.service();
         match entry {
-            JournalEntry::Event(id, delivery) => self.published(*id, delivery).await?,
+            JournalEntry::Event(id, record) => self.published(*id, record).await?,
             JournalEntry::Dead(letter) if letter.service == service => {
                 self.dead.insert(letter.id);
                 self.discarded.remove(&letter.id);
@@ -106,20 +106,15 @@ impl<'a> ConsumerSearch<'a> {
         Ok(())
     }
 
-    async fn published(&mut self, id: MessageId, delivery: &Delivery) -> Result<(), sqlx::Error> {
+    async fn published(&mut self, id: MessageId, record: &Record) -> Result<(), sqlx::Error> {
         // The service refused an event whose type is not its routing key. Sent again, it would be accepted.
-        if Envelope::type_of(&incoming(delivery), &self.consumed).is_none() {
+        if Envelope::type_of(&record.incoming(), &self.consumed).is_none() {
             return Ok(());
         }
         self.discarded.remove(&id);
         self.missed.searched += 1;
-        let event_type = delivery.properties.kind().as_ref().map(ToString::to_string);
-        let event_type = event_type.filter(|text| !text.is_empty());
-        self.asked.push(MissedEvent {
-            id,
-            event_type: event_type.unwrap_or_else(|| delivery.routing_key.clone()),
-            saga: saga_of(&incoming(delivery)),
-        });
+        let (event_type, saga) = (record.event_type().to_owned(), saga_of(&record.incoming()));
+        self.asked.push(MissedEvent { id, event_type, saga });
         self.look_up(LOOK_UP).await
     }
 
@@ -176,7 +171,7 @@ impl<'a> ConsumerSearch<'a> {
         let is_lost = missed.gaps.lost > 0 && !missed.events.is_empty();
         let mut there = HashSet::new();
         if is_restored || is_lost || missed.events.keys().any(|id| dead.contains(id)) {
-            let queue = DeadQueue::of(Arc::clone(&witnesses.broker), service);
+            let queue = DeadLetters::on(Arc::clone(&witnesses.broker), service);
             queue
                 .browse(|letter| {
                     there.insert(letter.id);

@@ -4,22 +4,23 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ballet_amqp::BrokerError;
 use ballet_amqp::headers::{ORIGINAL_MESSAGE_ID, REDRIVE_ID, text_header};
-use ballet_amqp::{Delivery, StreamStart};
 use ballet_core::MessageId;
 use ballet_core::topology::{DEAD, EVENTS};
-use ballet_stream::JournalRecords;
+use jiff::SignedDuration;
 use tokio::time::timeout;
 
 use crate::missed::witnesses::Witnesses;
-use crate::redrive::dead_letter::{DeadLetter, message_id};
+use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
 use crate::redrive::tool_run::ToolRun;
+use crate::stream::{JournalItem, JournalReader, Notice, Record, Start};
 
-/// The maximum difference in seconds between the clocks of the broker and of this machine.
-pub(super) const SKEW: i64 = 60;
-/// The longest wait for an entry: the journal has at least our note. A message that cannot be delivered takes many
-/// attempts, each with this limit.
+/// The maximum difference between the clocks of the broker and of this machine.
+pub(super) const SKEW: SignedDuration = SignedDuration::from_mins(1);
+
+/// The longest silence: the journal has at least our note.
 const SILENCE: Duration = Duration::from_secs(30);
 const SILENT: &str = "it was written, but did not come back; the clocks of this machine and the \
                       broker may differ by more than a minute";
@@ -27,7 +28,7 @@ const SILENT: &str = "it was written, but did not come back; the clocks of this 
 /// An entry of the journal that matters to a search.
 pub(super) enum JournalEntry {
     /// An event.
-    Event(MessageId, Box<Delivery>),
+    Event(MessageId, Box<Record>),
     /// A service could not handle the message, or a person has edited its dead letter.
     Dead(Box<DeadLetter>),
     /// The dead letter was sent to this service again, under its id.
@@ -39,47 +40,77 @@ pub(super) enum JournalEntry {
 /// The entries of the journal, as they are read.
 pub(super) struct JournalEntries<'a> {
     run: &'a ToolRun,
-    records: JournalRecords,
+    reader: JournalReader,
+    /// The offsets of the messages that the broker can deliver to no reader.
+    pub(super) unreadable: BTreeSet<u64>,
+    /// Why the connection is lost, while it is.
+    lost: Option<BrokerError>,
 }
 
 impl<'a> JournalEntries<'a> {
     /// Begins to read at the point in time. `unreadable` are the offsets of messages that the broker could deliver to
     /// no reader in an earlier reading.
-    pub(super) fn open(witnesses: &Witnesses, run: &'a ToolRun, unreadable: BTreeSet<u64>) -> Self {
+    pub(super) async fn open(
+        witnesses: &Witnesses,
+        run: &'a ToolRun,
+        unreadable: BTreeSet<u64>,
+    ) -> Result<Self, RedriveError> {
         // A stream that is asked for a time after its last message begins at the next one, after
         // our own note, if the broker's clock is behind.
-        let second = witnesses.since.as_second().saturating_sub(SKEW);
-        let start = StreamStart::Time(u64::try_from(second).unwrap_or_default());
-        let records = JournalRecords::new(Arc::clone(&witnesses.broker), start, unreadable);
-        Self { run, records }
+        let start = Start::Time(witnesses.since - SKEW);
+        let broker = Arc::clone(&witnesses.broker);
+        let reader = JournalReader::open_past(broker, start, unreadable.clone()).await?;
+        Ok(Self { run, reader, unreadable, lost: None })
     }
 
     /// Returns the next entry; `None` at the first note of this run.
     pub(super) async fn next(&mut self) -> Result<Option<JournalEntry>, RedriveError> {
+        let silent = || RedriveError::NoJournal(SILENT.to_owned());
         loop {
-            let next = timeout(SILENCE, self.records.attempt()).await;
-            let next = next.map_err(|_| RedriveError::NoJournal(SILENT.to_owned()))??;
-            let Some(delivery) = next else { continue };
-            if delivery.exchange == EVENTS {
-                let id = message_id(&delivery);
-                return Ok(Some(JournalEntry::Event(id, Box::new(delivery))));
+            let answers = self.reader.answers();
+            let Ok(next) = timeout(SILENCE, self.reader.next()).await else {
+                // A message that cannot be delivered takes many connections.
+                if self.reader.answers() > answers {
+                    continue;
+                }
+                return Err(self.lost.take().map_or_else(silent, RedriveError::Broker));
+            };
+            let record = match next? {
+                JournalItem::Record(record) => record,
+                JournalItem::Notice(notice) => {
+                    match notice {
+                        Notice::Unreadable(offset) => {
+                            self.unreadable.insert(offset);
+                        }
+                        Notice::Lost(error) => self.lost = Some(error),
+                        Notice::Back => self.lost = None,
+                        Notice::NothingSince => return Err(silent()),
+                        Notice::Cut { .. } => {}
+                    }
+                    continue;
+                }
+            };
+            if record.exchange == EVENTS {
+                let id = MessageId(record.known_as());
+                return Ok(Some(JournalEntry::Event(id, Box::new(record))));
             }
-            if delivery.exchange != DEAD {
+            if record.exchange != DEAD {
                 continue;
             }
-            let header = |name| text_header(&delivery.properties, name);
-            let key = delivery.routing_key.clone();
+            let header = |name| text_header(&record.properties, name);
+            let key = record.routing_key.clone();
             let (what, service) = key.split_once('.').unwrap_or(("", &key));
             match what {
-                "" | "discarded" => {
-                    let letter = Box::new(DeadLetter::read(service, delivery));
-                    return Ok(Some(match what {
-                        "" => JournalEntry::Dead(letter),
-                        _ => JournalEntry::Discarded(letter),
-                    }));
+                "" => {
+                    let letter = DeadLetter::read(service, record.into_delivery());
+                    return Ok(Some(JournalEntry::Dead(Box::new(letter))));
+                }
+                "discarded" => {
+                    let letter = DeadLetter::read(service, record.into_delivery());
+                    return Ok(Some(JournalEntry::Discarded(Box::new(letter))));
                 }
                 "redriven" if header(ORIGINAL_MESSAGE_ID).is_none() => {
-                    let id = message_id(&delivery);
+                    let id = MessageId(record.known_as());
                     return Ok(Some(JournalEntry::Redriven(service.to_owned(), id)));
                 }
                 "searched" if header(REDRIVE_ID) == Some(&self.run.id.to_string()) => {
@@ -90,8 +121,8 @@ impl<'a> JournalEntries<'a> {
         }
     }
 
-    /// Ends the reading. Returns the offsets of the messages that the broker can deliver to no reader.
-    pub(super) async fn close(self) -> BTreeSet<u64> {
-        self.records.close().await
+    /// Ends the reading.
+    pub(super) async fn close(self) {
+        self.reader.close().await;
     }
 }

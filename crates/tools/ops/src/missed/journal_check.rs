@@ -1,12 +1,12 @@
 //! Checks whether the journal has what the databases know as published. A broker that crashes loses the end of a stream.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::{Broker, StreamStart};
+use crate::stream::{JournalItem, JournalReader, Notice, Start, end};
+use ballet_amqp::Broker;
 use ballet_core::id::time_of;
-use ballet_stream::{JournalRecords, Record, end};
 use jiff::Timestamp;
 use sqlx::postgres::PgConnectOptions;
 use tokio::time::{Instant, timeout_at};
@@ -52,19 +52,22 @@ pub(crate) async fn lost_before(
     let Some((first, _)) = newest.last() else { return Ok(None) };
     // Afterwards: what is published by now is before the end. An empty journal has none of it.
     let end = end(broker).await?;
-    let begin = u64::try_from(first.as_second() - SKEW).unwrap_or_default();
     let mut left: HashSet<Uuid> = newest.iter().map(|(_, id)| *id).collect();
-    let mut records =
-        JournalRecords::new(Arc::clone(broker), StreamStart::Time(begin), BTreeSet::new());
+    let mut reader = JournalReader::open(Arc::clone(broker), Start::Time(*first - SKEW)).await?;
     let ends = Instant::now() + LONGEST;
     let mut is_certain = end.is_none();
     while !is_certain && !left.is_empty() {
-        let Ok(next) = timeout_at(ends, records.attempt()).await else { break };
-        let Some(record) = next?.map(Record::from) else { continue };
-        left.remove(&record.known_as());
-        is_certain = record.offset >= end;
+        let Ok(next) = timeout_at(ends, reader.next_until(end)).await else { break };
+        match next? {
+            Some(JournalItem::Record(record)) => {
+                left.remove(&record.known_as());
+            }
+            Some(JournalItem::Notice(Notice::Lost(error))) => return Err(error.into()),
+            Some(JournalItem::Notice(_)) => {}
+            None => is_certain = true,
+        }
     }
-    records.close().await;
+    reader.close().await;
     let since = newest.iter().filter(|(_, id)| left.contains(id)).map(|(at, _)| *at).min();
     Ok(since.map(|since| JournalLoss { since, lacks: (left.len(), newest.len()), is_certain }))
 }

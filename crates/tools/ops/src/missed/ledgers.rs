@@ -56,7 +56,7 @@ pub(super) async fn told<'d>(
             }
             Ok(())
         };
-        if let Err(why) = read_in_time(&[source.options], read).await {
+        if let Err(why) = read_in_time(&[source.server.options], read).await {
             away.insert(source.service, why);
         }
     }

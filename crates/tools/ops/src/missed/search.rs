@@ -3,10 +3,8 @@
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
-use ballet_amqp::Backoff;
 use ballet_core::{MessageId, id};
 use jiff::Timestamp;
-use tokio::time::sleep;
 
 use crate::missed::consumer_search::{Consumer, ConsumerSearch};
 use crate::missed::journal::{JournalEntries, JournalEntry};
@@ -15,7 +13,6 @@ use crate::missed::missed_events::{JournalGaps, MissedEvents};
 use crate::missed::witnesses::Witnesses;
 use crate::redrive::error::RedriveError;
 use crate::redrive::options::RedriveOptions;
-use crate::redrive::passes::MOST_LOSSES;
 use crate::redrive::tool_run::ToolRun;
 
 /// Searches the journal and the services' databases up to now for events that these services have missed, in one
@@ -49,18 +46,7 @@ pub async fn search(
     let (mut told, away) = told(&witnesses.databases, period, None, &mut searches).await;
     let services: Vec<&str> = searches.iter().map(ConsumerSearch::service).collect();
     witnesses.mark(&run, &services).await?;
-    let (mut backoff, mut losses) = (Backoff::default(), 0);
-    let mut gaps = loop {
-        match read(witnesses, &run, &mut told, &mut searches, options).await {
-            Ok(gaps) => break gaps,
-            Err(RedriveError::Broker(error)) if error.is_loss() && losses < MOST_LOSSES => {
-                losses += 1;
-                tracing::warn!("lost the broker while reading the journal, retrying: {error}");
-                sleep(backoff.wait()).await;
-            }
-            Err(error) => return Err(error),
-        }
-    };
+    let mut gaps = read(witnesses, &run, &mut told, &mut searches, options).await?;
     gaps.lost = told.len() as u64;
     gaps.away = away.into_iter().map(|(service, why)| (service.to_owned(), why)).collect();
     let mut found = Vec::new();
@@ -74,7 +60,7 @@ pub async fn search(
     Ok(found)
 }
 
-/// Reads the journal. What an interrupted reading has found stays, since the next one reads all of it again.
+/// Reads the journal.
 async fn read(
     witnesses: &Witnesses,
     run: &ToolRun,
@@ -83,8 +69,7 @@ async fn read(
     options: &RedriveOptions<'_>,
 ) -> Result<JournalGaps, RedriveError> {
     let (begins, mut number) = (witnesses.journal_begins().await?, 0);
-    searches.iter_mut().for_each(|search| search.missed.searched = 0);
-    let mut entries = JournalEntries::open(witnesses, run, BTreeSet::new());
+    let mut entries = JournalEntries::open(witnesses, run, BTreeSet::new()).await?;
     while let Some(entry) = entries.next().await? {
         if let JournalEntry::Event(id, _) = &entry {
             told.remove(id);
@@ -95,6 +80,7 @@ async fn read(
             search.take(&entry).await?;
         }
     }
-    let unreadable = entries.close().await;
+    let unreadable = entries.unreadable.clone();
+    entries.close().await;
     Ok(JournalGaps { begins, unreadable, ..JournalGaps::default() })
 }

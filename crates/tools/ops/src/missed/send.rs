@@ -4,10 +4,10 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::{Publish, Session, incoming};
+use crate::stream::JOURNAL_CONNECTION as CONNECTION;
+use ballet_amqp::Session;
+use ballet_core::MessageId;
 use ballet_core::envelope::{Envelope, KnownEvents};
-use ballet_core::{MessageId, Part};
-use ballet_stream::JOURNAL_CONNECTION as CONNECTION;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -49,14 +49,9 @@ pub async fn send(
         run: missed.run.clone(),
         unreadable: missed.gaps.unreadable.clone(),
     };
-    let mut send = SendMissed {
-        left: missed.events.keys().copied().collect(),
-        run: ToolRun::new(options, missed.run.floor),
-        part: &missed.part,
-        summary: Summary::default(),
-    };
-    let stopped = passes::run(&events, &mut send, options.pace(), options).await?;
-    Ok(Summary { stopped, ..send.summary })
+    let run = ToolRun::new(options, missed.run.floor);
+    let send = |event: &DeadLetter| Some(run.redriven(event, Some(&missed.part)));
+    passes::run_to_end(&events, PassAction::new(send), options).await
 }
 
 /// The messages to send.
@@ -70,11 +65,11 @@ impl WantedMessages {
     /// Returns the message of the entry, if it is wanted.
     fn message(&self, service: &str, entry: JournalEntry) -> Option<DeadLetter> {
         match entry {
-            JournalEntry::Event(id, delivery)
+            JournalEntry::Event(id, record)
                 if self.ids.get(&id) == Some(&None)
-                    && Envelope::type_of(&incoming(&delivery), &self.consumed).is_some() =>
+                    && Envelope::type_of(&record.incoming(), &self.consumed).is_some() =>
             {
-                Some(DeadLetter::missed(service, id, *delivery))
+                Some(DeadLetter::missed(service, id, record.into_delivery()))
             }
             JournalEntry::Dead(letter)
                 if letter.service == service
@@ -148,7 +143,7 @@ impl MissedSource {
         sender: &mpsc::Sender<Result<DeadLetter, RedriveError>>,
     ) -> Result<(), RedriveError> {
         let Self { witnesses, service, wanted, run, unreadable } = self;
-        let mut entries = JournalEntries::open(&witnesses, &run, unreadable);
+        let mut entries = JournalEntries::open(&witnesses, &run, unreadable).await?;
         let mut left: HashSet<MessageId> = wanted.ids.keys().copied().collect();
         loop {
             let entry = tokio::select! {
@@ -169,28 +164,5 @@ impl MissedSource {
         }
         let left: Vec<Uuid> = left.into_iter().map(|id| id.0).collect();
         ledgers::forward(&witnesses, service, &left, sender).await
-    }
-}
-
-/// Sends each event, and remembers the events that the broker has confirmed.
-struct SendMissed<'a> {
-    left: HashSet<MessageId>,
-    run: ToolRun,
-    part: &'a Part,
-    summary: Summary,
-}
-
-impl PassAction for SendMissed<'_> {
-    fn replacements(&mut self, event: &DeadLetter) -> Option<Vec<Publish>> {
-        let is_left = self.left.contains(&event.id);
-        is_left.then(|| self.run.redriven(event, Some(self.part)))
-    }
-
-    fn summary(&mut self) -> &mut Summary {
-        &mut self.summary
-    }
-
-    fn on_removal(&mut self, event: &DeadLetter) {
-        self.left.remove(&event.id);
     }
 }

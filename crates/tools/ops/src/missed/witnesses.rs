@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::stream::JOURNAL_CONNECTION as CONNECTION;
 use ballet_amqp::{Broker, BrokerError, PublishOutcome};
 use ballet_core::Part;
-use ballet_stream::JOURNAL_CONNECTION as CONNECTION;
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use sqlx::postgres::PgConnectOptions;
@@ -53,7 +53,7 @@ impl Witnesses {
 
     /// Returns the beginning of the journal, if it no longer reaches back to the point in time.
     pub(super) async fn journal_begins(&self) -> Result<Option<Timestamp>, RedriveError> {
-        let begins = ballet_stream::begins(&self.broker).await?;
+        let begins = crate::stream::begins(&self.broker).await?;
         Ok(begins.filter(|begins| *begins > self.since))
     }
 }

@@ -2,46 +2,33 @@
 
 use ballet_amqp::Publish;
 
+use crate::redrive::archive_file::ArchiveFile;
 use crate::redrive::dead_letter::DeadLetter;
-use crate::redrive::error::RedriveError;
-use crate::redrive::options::RedriveOptions;
 use crate::redrive::summary::Summary;
 
-/// The action of a pass on the dead letters that it reads.
-pub(crate) trait PassAction: Send {
-    /// Returns the messages that replace this dead letter; `None` leaves it in the queue.
-    fn replacements(&mut self, dead_letter: &DeadLetter) -> Option<Vec<Publish>>;
+/// Makes the messages that replace a dead letter. `None` leaves it in the queue.
+type Replace<'a> = Box<dyn FnMut(&DeadLetter) -> Option<Vec<Publish>> + Send + 'a>;
 
-    /// Returns the results so far.
-    fn summary(&mut self) -> &mut Summary;
+/// The action of a pass on the dead letters that it reads, with its results so far.
+pub(crate) struct PassAction<'a> {
+    pub(crate) replace: Replace<'a>,
+    /// Called with each dead letter that is removed. Returns whether its id will not come again.
+    pub(crate) retires: Box<dyn Fn(&DeadLetter) -> bool + Send + 'a>,
+    /// Stores each dead letter before it is removed.
+    pub(crate) archive: Option<&'a mut ArchiveFile>,
+    pub(crate) summary: Summary,
+}
 
-    /// Whether the id of a dead letter that is removed will not come again.
-    fn retires(&self, _dead_letter: &DeadLetter) -> bool {
-        false
-    }
-
-    /// Stores the dead letter elsewhere before it is removed.
-    fn archive(&mut self, _dead_letter: &DeadLetter) -> Result<(), RedriveError> {
-        Ok(())
-    }
-
-    /// Makes everything archived so far durable.
-    fn sync_archive(&mut self) -> Result<(), RedriveError> {
-        Ok(())
-    }
-
-    /// Called for each dead letter that is removed, before it is counted.
-    fn on_removal(&mut self, _dead_letter: &DeadLetter) {}
-
-    /// Counts a dead letter that was removed from the queue.
-    fn removed(&mut self, dead_letter: &DeadLetter, options: &RedriveOptions<'_>) {
-        self.on_removal(dead_letter);
-        let retires = self.retires(dead_letter);
-        self.summary().add_removed(dead_letter, retires, options);
-    }
-
-    /// Counts a dead letter that stays, because the broker did not accept its replacement.
-    fn failed(&mut self, dead_letter: &DeadLetter, reason: String) {
-        self.summary().add_failed(dead_letter.id.to_string(), reason);
+impl<'a> PassAction<'a> {
+    /// Makes an action that replaces dead letters by these messages. Their ids may come again.
+    pub(crate) fn new(
+        replace: impl FnMut(&DeadLetter) -> Option<Vec<Publish>> + Send + 'a,
+    ) -> Self {
+        Self {
+            replace: Box::new(replace),
+            retires: Box::new(|_| false),
+            archive: None,
+            summary: Summary::default(),
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
-use ballet_stream::lock_file;
+use crate::stream::lock_file;
 use serde_json::Value;
 
 use crate::redrive::dead_letter::DeadLetter;

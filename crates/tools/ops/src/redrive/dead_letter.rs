@@ -14,7 +14,6 @@ use ballet_core::{MessageId, id};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::redrive::broker_death::BrokerDeath;
 use crate::redrive::note::Note;
 
 /// The identity of a dead letter: its id, the time of its death in nanoseconds, its redrives, and the run of a tool
@@ -66,10 +65,8 @@ pub struct DeadLetter {
 
 impl DeadLetter {
     pub(crate) fn read(service: &str, delivery: Delivery) -> Self {
-        let death = BrokerDeath::read(&delivery.properties);
         let text = |name: &str| text_header(&delivery.properties, name).map(str::to_owned);
-        let exchange = text(DEAD_EXCHANGE).or(death.exchange);
-        let routing_key = text(DEAD_ROUTING_KEY).or(death.routing_key);
+        let (exchange, routing_key) = (text(DEAD_EXCHANGE), text(DEAD_ROUTING_KEY));
         let published_as = routing_key.as_deref().unwrap_or_default();
         let published = Incoming { routing_key: published_as, ..incoming(&delivery) };
         let (id, saga) = (id_of(&published), saga_of(&published));
@@ -84,7 +81,7 @@ impl DeadLetter {
         let run_id = text(REDRIVE_ID).and_then(|id| id.parse().ok());
         let (reason, detail) = match forger {
             Some(forger) => (Some(FORGED_LETTER.to_owned()), Some(not_its_own(service, &forger))),
-            None => (text(DEAD_REASON).or(death.reason), text(DEAD_DETAIL)),
+            None => (text(DEAD_REASON), text(DEAD_DETAIL)),
         };
         // After it is sent back, nobody would check that its publisher may publish its type.
         let is_unsendable = reason.as_deref().is_some_and(is_forged);
@@ -95,7 +92,7 @@ impl DeadLetter {
             reason: reason.unwrap_or_else(|| "unknown".to_owned()),
             step: text(DEAD_STEP),
             detail,
-            dead_at: text(DEAD_AT).and_then(|at| at.parse().ok()).or(death.at),
+            dead_at: text(DEAD_AT).and_then(|at| at.parse().ok()),
             attempts: count_header(&properties, ATTEMPTS).into(),
             redrives: count_header(&properties, REDRIVES).into(),
             event_type,

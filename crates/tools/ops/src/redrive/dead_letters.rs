@@ -1,73 +1,27 @@
 //! The operations on the dead letters of one service.
 
-use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::BTreeMap;
 
-use ballet_amqp::{Backoff, Broker, BrokerError};
-use ballet_core::Part;
+use ballet_amqp::{Backoff, BrokerError};
+use ballet_core::{MessageId, Part};
 use bytes::Bytes;
 use jiff::Timestamp;
+use uuid::Uuid;
 
+use crate::redrive::action::PassAction;
 use crate::redrive::archive_file::ArchiveFile;
-use crate::redrive::dead_letter::DeadLetter;
+use crate::redrive::dead_letter::{DeadLetter, LetterIdentity};
 use crate::redrive::error::RedriveError;
 use crate::redrive::filter::DeadLetterFilter;
+use crate::redrive::note_writer::NoteWriter;
 use crate::redrive::options::RedriveOptions;
 use crate::redrive::passes::{self, MOST_LOSSES};
 use crate::redrive::plan::DeadLetterPlan;
-use crate::redrive::queue::{DeadQueue, QueueStatus};
-use crate::redrive::replace::{ReplaceAction, Replacement};
-use crate::redrive::resend::ResendAction;
+use crate::redrive::queue::DeadLetters;
 use crate::redrive::summary::Summary;
 use crate::redrive::tool_run::ToolRun;
 
-/// The dead letters of one service.
-#[derive(Clone)]
-pub struct DeadLetters {
-    queue: DeadQueue,
-}
-
 impl DeadLetters {
-    /// Makes a handle on the dead letters of `service` on `broker`. This does not connect yet.
-    pub fn new(broker: impl Broker + 'static, service: impl Into<String>) -> Self {
-        Self::on(Arc::new(broker), service)
-    }
-
-    /// Like [`new`](Self::new), on a shared broker.
-    pub fn on(broker: Arc<dyn Broker>, service: impl Into<String>) -> Self {
-        Self { queue: DeadQueue::of(broker, service.into()) }
-    }
-
-    pub(crate) fn of_queue(queue: DeadQueue) -> Self {
-        Self { queue }
-    }
-
-    /// Returns the name of the service.
-    #[must_use]
-    pub fn service(&self) -> &str {
-        &self.queue.service
-    }
-
-    /// Counts the dead letters.
-    ///
-    /// # Errors
-    ///
-    /// If the broker does not answer, or has no such queue.
-    pub async fn status(&self) -> Result<QueueStatus, RedriveError> {
-        self.queue.status().await
-    }
-
-    /// Passes every dead letter to `each`, in the order of the queue, and leaves it there. Other readers do not see
-    /// them meanwhile.
-    ///
-    /// # Errors
-    ///
-    /// If the broker does not answer, or has no such queue.
-    pub async fn browse(&self, each: impl FnMut(DeadLetter)) -> Result<(), RedriveError> {
-        self.queue.browse(each).await
-    }
-
     /// Makes a plan for the dead letters that are in the queue now and match the filter, up to its limit. `part` are the
     /// service's declarations, if they are known. The service's inbox has forgotten ids from before `floor`.
     ///
@@ -117,9 +71,31 @@ impl DeadLetters {
         plan: &DeadLetterPlan,
         options: &RedriveOptions<'_>,
     ) -> Result<Summary, RedriveError> {
-        let mut resend = ResendAction::new(plan, options);
-        let ended = passes::run(&self.queue, &mut resend, options.pace(), options).await;
-        let summary = resend.into_summary();
+        let run = ToolRun::new(options, plan.floor());
+        // Each once, however many passes read it.
+        let mut forged: BTreeMap<LetterIdentity, String> = BTreeMap::new();
+        let resend = |letter: &DeadLetter| {
+            if !is_planned(plan, &run, letter) {
+                return None;
+            }
+            if plan.is_forgotten(letter) && !options.beyond_memory {
+                return None;
+            }
+            if let Some(why) = letter.why_unsendable() {
+                forged.insert(letter.identity(), why);
+                return None;
+            }
+            Some(run.redriven(letter, plan.part()))
+        };
+        let retires = |letter: &DeadLetter| letter.id_is_before(plan.floor());
+        let mut action = PassAction { retires: Box::new(retires), ..PassAction::new(resend) };
+        let ended = passes::run(self, &mut action, options).await;
+        let mut summary = std::mem::take(&mut action.summary);
+        drop(action);
+        // They are the last failures, so that they hide no others.
+        for ((id, ..), why) in forged {
+            summary.add_failed(MessageId(Uuid::from_u128(id)), why);
+        }
         match ended {
             Ok(stopped) => Ok(Summary { stopped, ..summary }),
             Err(error) if summary.removed == 0 => Err(error),
@@ -139,11 +115,13 @@ impl DeadLetters {
         body: Bytes,
         options: &RedriveOptions<'_>,
     ) -> Result<Summary, RedriveError> {
-        let replacement = |run: &ToolRun, dead_letter: &DeadLetter| run.edited(dead_letter, &body);
-        self.replace(plan, options, &replacement, None, false).await
+        let run = ToolRun::new(options, plan.floor());
+        let edited =
+            |letter: &DeadLetter| is_planned(plan, &run, letter).then(|| run.edited(letter, &body));
+        passes::run_to_end(self, PassAction::new(edited), options).await
     }
 
-    /// Discards the dead letters of the plan. The archive stores each of them first.
+    /// Discards the dead letters of the plan. The archive stores each of them first, and a note follows.
     ///
     /// # Errors
     ///
@@ -152,27 +130,63 @@ impl DeadLetters {
         &self,
         plan: &DeadLetterPlan,
         archive: &mut ArchiveFile,
+        notes: &NoteWriter,
         options: &RedriveOptions<'_>,
     ) -> Result<Summary, RedriveError> {
-        self.replace(plan, options, &ToolRun::discarded, Some(archive), true).await
-    }
-
-    async fn replace<'a>(
-        &self,
-        plan: &'a DeadLetterPlan,
-        options: &RedriveOptions<'_>,
-        replacement: Replacement<'a>,
-        archive: Option<&'a mut ArchiveFile>,
-        retires: bool,
-    ) -> Result<Summary, RedriveError> {
-        let mut replace = ReplaceAction::new(plan, options, replacement, archive, retires);
-        let stopped = passes::run(&self.queue, &mut replace, Duration::ZERO, options).await?;
-        Ok(Summary { stopped, ..replace.into_summary() })
+        let run = ToolRun::new(options, plan.floor());
+        let discarded =
+            |letter: &DeadLetter| is_planned(plan, &run, letter).then(|| run.discarded(letter));
+        let retires = |letter: &DeadLetter| {
+            notes.add(letter);
+            true
+        };
+        let discard = PassAction {
+            retires: Box::new(retires),
+            archive: Some(archive),
+            ..PassAction::new(discarded)
+        };
+        passes::run_to_end(self, discard, options).await
     }
 }
 
-impl fmt::Debug for DeadLetters {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DeadLetters").field("service", &self.queue.service).finish_non_exhaustive()
+/// Whether the dead letter is one of the plan. A message that this run has sent and that died again is not sent in
+/// circles.
+fn is_planned(plan: &DeadLetterPlan, run: &ToolRun, letter: &DeadLetter) -> bool {
+    plan.contains(letter) && !letter.is_from(&run.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet_amqp::headers::DEAD_REASON;
+    use ballet_amqp::{BasicProperties, Publish};
+    use ballet_testkit::memory::MemoryBroker;
+
+    use super::*;
+    use crate::redrive::sample::{delivered, long_string};
+
+    #[tokio::test]
+    async fn forged_letters_are_told_once_and_hide_no_failure() {
+        let broker = MemoryBroker::new();
+        broker.queue("hotel.dead");
+        let forged = (0..30).map(|number| (number.to_string(), "forged_type"));
+        for (id, reason) in forged.chain([("good".to_owned(), "no_room")]) {
+            let properties = BasicProperties::default().with_message_id(id.into());
+            let headers = [(DEAD_REASON, long_string(reason))];
+            broker.put(&Publish {
+                exchange: String::new(),
+                routing_key: "hotel.dead".to_owned(),
+                mandatory: true,
+                properties: delivered("", "", properties, &headers).properties,
+                body: Bytes::new(),
+            });
+        }
+        let letters = DeadLetters::new(broker, "hotel");
+        let plan = letters.plan(DeadLetterFilter::default(), None, Timestamp::UNIX_EPOCH).await;
+        let plan = plan.expect("a plan");
+        let summary = letters.redrive(&plan, &RedriveOptions::plain()).await.expect("a summary");
+        // The service has no queue.
+        assert_eq!((summary.removed, summary.failed), (0, 31));
+        let (_, why) = &summary.failures[0];
+        assert!(why.starts_with("no queue takes messages for `hotel`"), "{why}");
     }
 }

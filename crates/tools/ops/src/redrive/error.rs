@@ -1,7 +1,7 @@
 //! The errors of operations on dead letters.
 
+use crate::stream::JournalError;
 use ballet_amqp::BrokerError;
-use ballet_stream::JournalError;
 
 /// An error of an operation on dead letters.
 #[derive(Debug, thiserror::Error)]

@@ -4,9 +4,10 @@ use ballet_amqp::{AMQPValue, FieldTable};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::redrive::dead_letter::DeadLetter;
+use crate::stream::recording::record_line::properties_as_json;
 
 /// The depth to which headers are shown. JSON parsers have limits, too.
 const DEEPEST: usize = 32;
@@ -46,30 +47,7 @@ pub fn summary(dead_letter: &DeadLetter) -> Value {
 /// Returns its properties, without the headers.
 #[must_use]
 pub fn properties(dead_letter: &DeadLetter) -> Value {
-    let properties = &dead_letter.properties;
-    let mut fields = Map::new();
-    macro_rules! add {
-        ($($name:literal $get:ident),+ $(,)?) => {$(
-            if let Some(value) = properties.$get() {
-                fields.insert($name.to_owned(), json!(value.as_str()));
-            }
-        )+};
-    }
-    add!(
-        "type" kind, "message_id" message_id, "correlation_id" correlation_id, "app_id" app_id,
-        "content_type" content_type, "content_encoding" content_encoding, "reply_to" reply_to,
-        "expiration" expiration, "user_id" user_id,
-    );
-    for (name, number) in [
-        ("timestamp", *properties.timestamp()),
-        ("delivery_mode", properties.delivery_mode().map(u64::from)),
-        ("priority", properties.priority().map(u64::from)),
-    ] {
-        if let Some(number) = number {
-            fields.insert(name.to_owned(), json!(number));
-        }
-    }
-    Value::Object(fields)
+    properties_as_json(&dead_letter.properties)
 }
 
 /// Returns headers as an object.

@@ -22,10 +22,9 @@
 
 pub(crate) mod action;
 mod archive_file;
-mod broker_death;
 mod cause;
 pub(crate) mod dead_letter;
-pub(crate) mod dead_letters;
+mod dead_letters;
 mod declarations;
 pub(crate) mod error;
 mod filter;
@@ -40,8 +39,6 @@ mod pending_retries;
 mod plan;
 pub(crate) mod queue;
 pub(crate) mod reader;
-mod replace;
-mod resend;
 #[cfg(test)]
 mod sample;
 pub(crate) mod source;
@@ -52,15 +49,14 @@ mod unrouted_events;
 pub use archive_file::ArchiveFile;
 pub use cause::cause_of;
 pub use dead_letter::DeadLetter;
-pub use dead_letters::DeadLetters;
 pub use error::RedriveError;
 pub use filter::DeadLetterFilter;
 pub use groups::{DeadLetterGroup, DeadLetterGroups, GroupKey};
 pub use note::Note;
 pub use note_writer::NoteWriter;
-pub use options::{OnDeadLetter, Progress, RedriveOptions, Stop};
+pub use options::{Progress, RedriveOptions, Stop};
 pub use pending_retries::PendingRetries;
 pub use plan::DeadLetterPlan;
-pub use queue::QueueStatus;
+pub use queue::{DeadLetters, QueueStatus};
 pub use summary::Summary;
 pub use unrouted_events::UnroutedEvents;

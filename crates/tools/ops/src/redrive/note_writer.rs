@@ -30,7 +30,7 @@ impl NoteWriter {
     }
 
     /// Notes a message.
-    pub fn add(&self, message: &DeadLetter) {
+    pub(crate) fn add(&self, message: &DeadLetter) {
         // It fails only if nothing can be written, which `close` reports.
         self.touched.send(touched(message)).ok();
     }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::note::Note;
 
 /// Becomes true to end an operation early. No message is lost.
@@ -21,9 +20,6 @@ pub(crate) async fn stopped(stop: &mut Stop) {
 
 /// Called with the number of dead letters that are done.
 pub type Progress<'a> = &'a (dyn Fn(u64) + Send + Sync);
-
-/// Called with each dead letter that is done.
-pub type OnDeadLetter<'a> = &'a (dyn Fn(&DeadLetter) + Send + Sync);
 
 /// The options of sending back, editing or discarding dead letters.
 pub struct RedriveOptions<'a> {
@@ -40,8 +36,6 @@ pub struct RedriveOptions<'a> {
     pub stop: Stop,
     /// Called after each dead letter.
     pub progress: Progress<'a>,
-    /// Called with each dead letter that is done.
-    pub each: OnDeadLetter<'a>,
 }
 
 impl RedriveOptions<'_> {
@@ -63,7 +57,6 @@ impl RedriveOptions<'static> {
             beyond_memory: false,
             stop: watch::channel(false).1,
             progress: &|_| {},
-            each: &|_| {},
         }
     }
 }

@@ -45,14 +45,12 @@ struct UnconfirmedLetter {
     failure: Option<String>,
 }
 
-pub(crate) struct Pass<'a> {
+pub(crate) struct Pass<'a, 'p> {
     session: Arc<dyn Session>,
     service: String,
     confirms: Confirms,
-    action: &'a mut dyn PassAction,
+    action: &'a mut PassAction<'p>,
     options: &'a RedriveOptions<'a>,
-    /// The time between two dead letters.
-    pace: Duration,
     in_flight: HashMap<u64, UnconfirmedLetter>,
     /// The dead letter to which a published message belongs, by the message's number.
     published: HashMap<u64, u64>,
@@ -66,13 +64,12 @@ pub(crate) struct Pass<'a> {
     removed: Vec<LetterIdentity>,
 }
 
-impl<'a> Pass<'a> {
+impl<'a, 'p> Pass<'a, 'p> {
     pub(crate) async fn open(
         session: Arc<dyn Session>,
         service: &str,
-        action: &'a mut dyn PassAction,
+        action: &'a mut PassAction<'p>,
         options: &'a RedriveOptions<'a>,
-        pace: Duration,
         removed_before: &'a HashSet<LetterIdentity>,
     ) -> Result<Self, RedriveError> {
         let confirms = session.confirms().await?;
@@ -82,7 +79,6 @@ impl<'a> Pass<'a> {
             confirms,
             action,
             options,
-            pace,
             in_flight: HashMap::new(),
             published: HashMap::new(),
             replaced: 0,
@@ -129,7 +125,7 @@ impl<'a> Pass<'a> {
                         self.removed.push(dead_letter.identity());
                     }
                     Some(dead_letter) => if self.replace(dead_letter?)? {
-                        next_at = (next_at + self.pace).max(Instant::now() - CATCH_UP);
+                        next_at = (next_at + self.options.pace()).max(Instant::now() - CATCH_UP);
                     },
                 },
             }
@@ -150,7 +146,7 @@ impl<'a> Pass<'a> {
     fn replace(&mut self, dead_letter: DeadLetter) -> Result<bool, RedriveError> {
         // A dead letter counts as left until it is removed.
         self.left += 1;
-        let Some(messages) = self.action.replacements(&dead_letter) else { return Ok(false) };
+        let Some(messages) = (self.action.replace)(&dead_letter) else { return Ok(false) };
         self.replaced += 1;
         let replaced = self.replaced;
         let mut in_flight = UnconfirmedLetter { dead_letter, unconfirmed: 0, failure: None };
@@ -172,7 +168,7 @@ impl<'a> Pass<'a> {
         if in_flight.unconfirmed > 0 {
             self.in_flight.insert(replaced, in_flight);
         } else if let Some(reason) = in_flight.failure {
-            self.action.failed(&in_flight.dead_letter, reason);
+            self.action.summary.add_failed(in_flight.dead_letter.id, reason);
         }
         Ok(true)
     }
@@ -205,9 +201,13 @@ impl<'a> Pass<'a> {
             }
             let Some(in_flight) = self.in_flight.remove(&replaced) else { continue };
             match in_flight.failure {
-                Some(reason) => self.action.failed(&in_flight.dead_letter, reason),
+                Some(reason) => {
+                    self.action.summary.add_failed(in_flight.dead_letter.id, reason);
+                }
                 None => {
-                    self.action.archive(&in_flight.dead_letter)?;
+                    if let Some(archive) = &mut self.action.archive {
+                        archive.store(&in_flight.dead_letter)?;
+                    }
                     safe.push(in_flight.dead_letter);
                 }
             }
@@ -215,14 +215,17 @@ impl<'a> Pass<'a> {
         if safe.is_empty() {
             return Ok(());
         }
-        self.action.sync_archive()?;
+        if let Some(archive) = &mut self.action.archive {
+            archive.sync()?;
+        }
         for dead_letter in safe {
             fault::point(FaultPoint::BeforeRemoval, &*self.service);
             dead_letter.remove().await?;
             fault::point(FaultPoint::AfterRemoval, &*self.service);
             self.left -= 1;
             self.removed.push(dead_letter.identity());
-            self.action.removed(&dead_letter, self.options);
+            let retires = (self.action.retires)(&dead_letter);
+            self.action.summary.add_removed(&dead_letter, retires, self.options);
         }
         Ok(())
     }

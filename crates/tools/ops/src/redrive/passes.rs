@@ -7,7 +7,6 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ballet_amqp::Backoff;
 
@@ -17,28 +16,38 @@ use crate::redrive::error::RedriveError;
 use crate::redrive::options::{RedriveOptions, stopped};
 use crate::redrive::pass::{Pass, PassEnd};
 use crate::redrive::source::MessageSource;
+use crate::redrive::summary::Summary;
 
 /// The number of times in a row that the connection may be lost without progress.
 pub(crate) const MOST_LOSSES: u32 = 5;
 
+/// Goes through the source until its end, and returns the results.
+pub(crate) async fn run_to_end(
+    source: &impl MessageSource,
+    mut action: PassAction<'_>,
+    options: &RedriveOptions<'_>,
+) -> Result<Summary, RedriveError> {
+    let stopped = run(source, &mut action, options).await?;
+    Ok(Summary { stopped, ..action.summary })
+}
+
 /// Goes through the source until its end. Returns whether it was stopped before.
 pub(crate) async fn run(
     source: &impl MessageSource,
-    action: &mut dyn PassAction,
-    pace: Duration,
+    action: &mut PassAction<'_>,
     options: &RedriveOptions<'_>,
 ) -> Result<bool, RedriveError> {
     let (mut stop, mut backoff) = (options.stop.clone(), Backoff::default());
-    let (mut losses, mut removed) = (0, action.summary().removed);
+    let (mut losses, mut removed) = (0, action.summary.removed);
     let mut identities = HashSet::new();
     loop {
-        match pass(source, action, pace, options, &mut identities).await {
+        match pass(source, action, options, &mut identities).await {
             Ok((PassEnd::Read, SourceContents::WhatIsLeft)) => return Ok(false),
             Ok((PassEnd::Stopped, _)) => return Ok(true),
             Ok((PassEnd::TimeUp, _) | (PassEnd::Read, SourceContents::More)) => {}
             Err(RedriveError::Broker(error)) if error.is_loss() => {
-                if action.summary().removed > removed {
-                    (losses, removed) = (0, action.summary().removed);
+                if action.summary.removed > removed {
+                    (losses, removed) = (0, action.summary.removed);
                     backoff.reset();
                 }
                 losses += 1;
@@ -66,8 +75,7 @@ enum SourceContents {
 
 async fn pass(
     source: &impl MessageSource,
-    action: &mut dyn PassAction,
-    pace: Duration,
+    action: &mut PassAction<'_>,
     options: &RedriveOptions<'_>,
     identities: &mut HashSet<LetterIdentity>,
 ) -> Result<(PassEnd, SourceContents), RedriveError> {
@@ -77,7 +85,7 @@ async fn pass(
         source.check(&*session).await?;
         let mut dead_letters = source.read();
         let holder = Arc::clone(&session);
-        let opened = Pass::open(holder, source.service(), action, options, pace, identities).await;
+        let opened = Pass::open(holder, source.service(), action, options, identities).await;
         let longest = source.longest_pass();
         let ended = match opened {
             Ok(mut pass) => {

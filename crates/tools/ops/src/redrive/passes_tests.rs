@@ -1,5 +1,7 @@
 //! Tests of how a pass and a run end.
 
+use std::time::Duration;
+
 use ballet_amqp::{BasicProperties, Broker, Publish, Session};
 use ballet_core::{Part, System, topology};
 use ballet_testkit::memory::MemoryBroker;
@@ -7,9 +9,8 @@ use tokio::sync::{mpsc, watch};
 
 use super::*;
 use crate::redrive::dead_letter::DeadLetter;
-use crate::redrive::queue::DeadQueue;
+use crate::redrive::queue::DeadLetters;
 use crate::redrive::reader::LetterReading;
-use crate::redrive::summary::Summary;
 
 const SILENT: &str = "silent";
 
@@ -64,22 +65,13 @@ impl MessageSource for FakeSource {
     }
 }
 
-#[derive(Default)]
-struct KeepAll(Summary);
-
-impl PassAction for KeepAll {
-    fn replacements(&mut self, _dead_letter: &DeadLetter) -> Option<Vec<Publish>> {
-        None
-    }
-
-    fn summary(&mut self) -> &mut Summary {
-        &mut self.0
-    }
+fn keep_all() -> PassAction<'static> {
+    PassAction::new(|_| None)
 }
 
 async fn run_to(ends: ReadingEnd) -> Result<bool, RedriveError> {
     let source = FakeSource(MemoryBroker::new(), ends);
-    run(&source, &mut KeepAll::default(), Duration::ZERO, &RedriveOptions::plain()).await
+    run(&source, &mut keep_all(), &RedriveOptions::plain()).await
 }
 
 #[tokio::test]
@@ -100,9 +92,9 @@ async fn t180_a_source_that_holds_nothing_is_read_without_a_limit() {
     ] {
         let source = FakeSource(MemoryBroker::new(), ends);
         let session = source.connect().await.expect("a session");
-        let (mut action, options) = (KeepAll::default(), RedriveOptions::plain());
-        let (pace, removed) = (Duration::ZERO, HashSet::new());
-        let pass = Pass::open(session, "hotel", &mut action, &options, pace, &removed).await;
+        let (mut action, options) = (keep_all(), RedriveOptions::plain());
+        let removed = HashSet::new();
+        let pass = Pass::open(session, "hotel", &mut action, &options, &removed).await;
         let mut reading = source.read();
         let ended = pass.expect("open").run(&mut reading, longest, &mut stop).await;
         assert_eq!(ended.expect("ended"), expected);
@@ -110,25 +102,12 @@ async fn t180_a_source_that_holds_nothing_is_read_without_a_limit() {
     }
 }
 
-/// Sends each dead letter to its service.
-#[derive(Default)]
-struct ResendAll(Summary);
-
-impl PassAction for ResendAll {
-    fn replacements(&mut self, dead_letter: &DeadLetter) -> Option<Vec<Publish>> {
-        let body = dead_letter.body.clone().into();
-        let properties = dead_letter.properties.clone();
-        let (exchange, routing_key) = (String::new(), "hotel".to_owned());
-        Some(vec![Publish { exchange, routing_key, mandatory: true, properties, body }])
-    }
-
-    fn summary(&mut self) -> &mut Summary {
-        &mut self.0
-    }
-
-    fn failed(&mut self, dead_letter: &DeadLetter, reason: String) {
-        panic!("{}: {reason}", dead_letter.id);
-    }
+/// Sends a dead letter to its service.
+fn resent(dead_letter: &DeadLetter) -> Option<Vec<Publish>> {
+    let body = dead_letter.body.clone().into();
+    let properties = dead_letter.properties.clone();
+    let (exchange, routing_key) = (String::new(), "hotel".to_owned());
+    Some(vec![Publish { exchange, routing_key, mandatory: true, properties, body }])
 }
 
 #[tokio::test]
@@ -148,10 +127,10 @@ async fn t80_dead_letters_whose_acknowledgements_were_lost_are_removed_again_and
         });
     }
     broker.lose_next_acks(2);
-    let queue = DeadQueue::of(Arc::new(broker.clone()), "hotel".to_owned());
-    let mut action = ResendAll::default();
+    let queue = DeadLetters::new(broker.clone(), "hotel");
     let options = RedriveOptions::plain();
-    assert!(!run(&queue, &mut action, Duration::ZERO, &options).await.expect("done"));
+    let summary = run_to_end(&queue, PassAction::new(resent), &options).await.expect("done");
+    assert!(!summary.stopped && summary.failures.is_empty(), "{summary:?}");
     assert_eq!((broker.ready("hotel.dead").len(), broker.ready("hotel").len()), (0, 5));
-    assert_eq!(action.0.removed, 5, "none is counted twice");
+    assert_eq!(summary.removed, 5, "none is counted twice");
 }

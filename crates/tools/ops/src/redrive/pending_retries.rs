@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use ballet_amqp::headers::{ACQUIRED_COUNT, DELIVERY_COUNT};
 use ballet_amqp::{Broker, FieldTable, Publish};
-use ballet_core::MessageId;
 use ballet_core::topology::RETRIES;
 use ballet_store::calls::open;
 use jiff::Timestamp;
@@ -17,7 +16,7 @@ use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
 use crate::redrive::options::RedriveOptions;
 use crate::redrive::passes;
-use crate::redrive::queue::DeadQueue;
+use crate::redrive::queue::DeadLetters;
 use crate::redrive::summary::Summary;
 use crate::redrive::tool_run::ToolRun;
 
@@ -45,7 +44,7 @@ impl PendingRetries {
         let mut count = 0;
         for (queue, _) in RETRIES {
             let each = |message: DeadLetter| count += u64::from(self.matches(&message));
-            DeadQueue::of_retries(broker, queue).browse(each).await?;
+            DeadLetters::of_retries(broker, queue).browse(each).await?;
         }
         Ok(count)
     }
@@ -62,13 +61,20 @@ impl PendingRetries {
         broker: &Arc<dyn Broker>,
         options: &RedriveOptions<'_>,
     ) -> Result<Summary, RedriveError> {
-        let (run, summary) = (ToolRun::new(options, Timestamp::MIN), Summary::default());
-        let mut hurry = HurryAction { waiting: self, run, moved: HashSet::new(), summary };
+        let run = ToolRun::new(options, Timestamp::MIN);
+        // A message that fails and waits again is not moved in circles.
+        let mut moved = HashSet::new();
+        let hurry = |message: &DeadLetter| {
+            (self.matches(message) && moved.insert(message.id))
+                .then(|| vec![run.retried(message), to_its_service(message)])
+        };
+        let mut hurry = PassAction::new(hurry);
         // In this order: a message that fails meanwhile goes on to the next queue.
         for (queue, _) in RETRIES {
-            let queue = DeadQueue::of_retries(broker, queue);
-            if passes::run(&queue, &mut hurry, options.pace(), options).await? {
-                return Ok(Summary { stopped: true, ..hurry.summary });
+            let queue = DeadLetters::of_retries(broker, queue);
+            if passes::run(&queue, &mut hurry, options).await? {
+                hurry.summary.stopped = true;
+                break;
             }
         }
         Ok(hurry.summary)
@@ -101,41 +107,24 @@ impl PendingRetries {
     }
 }
 
-struct HurryAction<'a> {
-    waiting: &'a PendingRetries,
-    run: ToolRun,
-    /// The messages that were moved: one that fails and waits again is not moved in circles.
-    moved: HashSet<MessageId>,
-    summary: Summary,
-}
-
-impl PassAction for HurryAction<'_> {
-    fn replacements(&mut self, message: &DeadLetter) -> Option<Vec<Publish>> {
-        if !self.waiting.matches(message) || !self.moved.insert(message.id) {
-            return None;
-        }
-        let mut properties = message.properties.clone();
-        if let Some(headers) = properties.headers() {
-            let mut kept = FieldTable::default();
-            for (name, value) in headers.inner() {
-                // The broker writes these when it delivers.
-                if ![DELIVERY_COUNT, ACQUIRED_COUNT].contains(&name.as_str()) {
-                    kept.insert(name.clone(), value.clone());
-                }
+/// Makes the message for the service's own queue.
+fn to_its_service(message: &DeadLetter) -> Publish {
+    let mut properties = message.properties.clone();
+    if let Some(headers) = properties.headers() {
+        let mut kept = FieldTable::default();
+        for (name, value) in headers.inner() {
+            // The broker writes these when it delivers.
+            if ![DELIVERY_COUNT, ACQUIRED_COUNT].contains(&name.as_str()) {
+                kept.insert(name.clone(), value.clone());
             }
-            properties = properties.with_headers(kept);
         }
-        let retried = Publish {
-            exchange: DEFAULT_EXCHANGE.to_owned(),
-            routing_key: message.service.clone(),
-            mandatory: true,
-            properties,
-            body: message.body.clone().into(),
-        };
-        Some(vec![self.run.retried(message), retried])
+        properties = properties.with_headers(kept);
     }
-
-    fn summary(&mut self) -> &mut Summary {
-        &mut self.summary
+    Publish {
+        exchange: DEFAULT_EXCHANGE.to_owned(),
+        routing_key: message.service.clone(),
+        mandatory: true,
+        properties,
+        body: message.body.clone().into(),
     }
 }

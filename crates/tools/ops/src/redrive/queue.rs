@@ -1,5 +1,6 @@
 //! A service's dead-letter queue: finds it, counts it and reads it.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,18 +35,18 @@ pub struct QueueStatus {
     pub readers: u32,
 }
 
-/// The dead-letter queue of one service, the queue of events that no service takes, or a retry queue, which has
+/// The dead letters of one service. Read alike are the events that no service takes, and a retry queue, which has
 /// messages of all services.
 #[derive(Clone)]
-pub(crate) struct DeadQueue {
-    pub(crate) broker: Arc<dyn Broker>,
-    pub(crate) service: String,
+pub struct DeadLetters {
+    broker: Arc<dyn Broker>,
+    service: String,
     name: String,
     letter: AsLetter,
     is_of_retries: bool,
 }
 
-impl MessageSource for DeadQueue {
+impl MessageSource for DeadLetters {
     fn service(&self) -> &str {
         &self.service
     }
@@ -92,9 +93,15 @@ impl MessageSource for DeadQueue {
     }
 }
 
-impl DeadQueue {
-    /// Makes a handle on the dead-letter queue of a service.
-    pub(crate) fn of(broker: Arc<dyn Broker>, service: String) -> Self {
+impl DeadLetters {
+    /// Makes a handle on the dead letters of `service` on `broker`. This does not connect yet.
+    pub fn new(broker: impl Broker + 'static, service: impl Into<String>) -> Self {
+        Self::on(Arc::new(broker), service)
+    }
+
+    /// Like [`new`](Self::new), on a shared broker.
+    pub fn on(broker: Arc<dyn Broker>, service: impl Into<String>) -> Self {
+        let service = service.into();
         let name = dead_queue(&service);
         let letter = Arc::new(DeadLetter::read);
         Self { broker, name, service, letter, is_of_retries: false }
@@ -134,10 +141,19 @@ impl DeadQueue {
         Ok(())
     }
 
-    pub(crate) async fn browse(
-        &self,
-        mut each: impl FnMut(DeadLetter),
-    ) -> Result<(), RedriveError> {
+    /// Returns the name of the service.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        &self.service
+    }
+
+    /// Passes every dead letter to `each`, in the order of the queue, and leaves it there. Other readers do not see
+    /// them meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// If the broker does not answer, or has no such queue.
+    pub async fn browse(&self, mut each: impl FnMut(DeadLetter)) -> Result<(), RedriveError> {
         let session = self.connect().await?;
         let found = self.find(&*session).await;
         session.close().await;
@@ -172,7 +188,12 @@ impl DeadQueue {
         })
     }
 
-    pub(crate) async fn status(&self) -> Result<QueueStatus, RedriveError> {
+    /// Counts the dead letters.
+    ///
+    /// # Errors
+    ///
+    /// If the broker does not answer, or has no such queue.
+    pub async fn status(&self) -> Result<QueueStatus, RedriveError> {
         let session = self.connect().await?;
         let status = self.status_on(&*session).await;
         session.close().await;
@@ -215,6 +236,12 @@ impl DeadQueue {
             counted.dead_letters += 1;
         }
         Ok(counted)
+    }
+}
+
+impl fmt::Debug for DeadLetters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeadLetters").field("service", &self.service).finish_non_exhaustive()
     }
 }
 

@@ -40,7 +40,6 @@ impl Summary {
         if retired {
             self.retired.push(dead_letter.id);
         }
-        (options.each)(dead_letter);
         (options.progress)(self.removed);
     }
 
@@ -55,10 +54,10 @@ impl Summary {
     }
 
     /// Counts a dead letter that stays.
-    pub(crate) fn add_failed(&mut self, id: String, reason: String) {
+    pub(crate) fn add_failed(&mut self, id: MessageId, reason: String) {
         self.failed += 1;
         if self.failures.len() < MOST_FAILURES {
-            self.failures.push((id, reason));
+            self.failures.push((id.to_string(), reason));
         }
     }
 }

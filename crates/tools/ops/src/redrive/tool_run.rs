@@ -188,8 +188,8 @@ fn original_headers(dead_letter: &DeadLetter) -> FieldTable {
     kept
 }
 
-/// Returns all headers but the one that returns a dead letter to its producer, who has it already. The broker's record
-/// of the death becomes headers of ours.
+/// Returns all headers but the one that returns a dead letter to its producer, who has it already. What is known
+/// of the death is in headers of ours.
 fn with_reason(dead_letter: &DeadLetter) -> FieldTable {
     let original = dead_letter.properties.headers().clone().unwrap_or_default();
     let mut headers = headers::kept(Some(&original), Deaths::Brokers);

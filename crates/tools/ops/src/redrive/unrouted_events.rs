@@ -12,12 +12,11 @@ use jiff::Timestamp;
 
 use crate::redrive::action::PassAction;
 use crate::redrive::dead_letter::DeadLetter;
-use crate::redrive::dead_letters::DeadLetters;
 use crate::redrive::error::RedriveError;
 use crate::redrive::filter::DeadLetterFilter;
 use crate::redrive::options::RedriveOptions;
 use crate::redrive::passes;
-use crate::redrive::queue::DeadQueue;
+use crate::redrive::queue::DeadLetters;
 use crate::redrive::summary::Summary;
 use crate::redrive::tool_run::ToolRun;
 
@@ -26,7 +25,7 @@ const NOBODYS: &str = "no service declares its type: is it misspelt, or a servic
 
 /// The events that no binding took: of a misspelt type, or published while a binding was missing.
 pub struct UnroutedEvents {
-    queue: DeadQueue,
+    queue: DeadLetters,
     consumers: Arc<EventConsumers>,
 }
 
@@ -50,14 +49,14 @@ impl UnroutedEvents {
         let fate = move |event: &DeadLetter| known.fate(event);
         let letter =
             Arc::new(move |queue: &str, delivery| DeadLetter::unrouted(queue, delivery, &fate));
-        Self { queue: DeadQueue::of_unrouted(broker, letter), consumers }
+        Self { queue: DeadLetters::of_unrouted(broker, letter), consumers }
     }
 
     /// Returns the events as dead letters: the detail of each says which services get it if it is sent, or why none
     /// does. They can be counted, read, and discarded; [`redrive`](Self::redrive) sends them.
     #[must_use]
     pub fn letters(&self) -> DeadLetters {
-        DeadLetters::of_queue(self.queue.clone())
+        self.queue.clone()
     }
 
     /// Returns the services that get the event: those that consume it, unless it is forged. A retry whose queue was gone
@@ -78,14 +77,17 @@ impl UnroutedEvents {
         filter: &DeadLetterFilter,
         options: &RedriveOptions<'_>,
     ) -> Result<Summary, RedriveError> {
-        let mut route = RouteAction {
-            unrouted: self,
-            filter,
-            run: ToolRun::new(options, Timestamp::MIN),
-            summary: Summary::default(),
+        let run = ToolRun::new(options, Timestamp::MIN);
+        let route = |event: &DeadLetter| {
+            let send = |consumer: &EventConsumer| {
+                let part = &consumer.part;
+                run.redriven(&of_service(part.service, event), Some(part))
+            };
+            let consumers = self.consumers.of(event).filter(|_| filter.matches(event));
+            let messages: Vec<Publish> = consumers.flat_map(send).collect();
+            (!messages.is_empty()).then_some(messages)
         };
-        let stopped = passes::run(&self.queue, &mut route, options.pace(), options).await?;
-        Ok(Summary { stopped, ..route.summary })
+        passes::run_to_end(&self.queue, PassAction::new(route), options).await
     }
 }
 
@@ -152,32 +154,6 @@ fn of_service(service: &str, event: &DeadLetter) -> DeadLetter {
         sent.routing_key = Some(key.to_owned());
     }
     sent
-}
-
-/// Sends each event to the services that consume it.
-struct RouteAction<'a> {
-    unrouted: &'a UnroutedEvents,
-    filter: &'a DeadLetterFilter,
-    run: ToolRun,
-    summary: Summary,
-}
-
-impl PassAction for RouteAction<'_> {
-    fn replacements(&mut self, event: &DeadLetter) -> Option<Vec<Publish>> {
-        if !self.filter.matches(event) {
-            return None;
-        }
-        let send = |consumer: &EventConsumer| {
-            let part = &consumer.part;
-            self.run.redriven(&of_service(part.service, event), Some(part))
-        };
-        let messages: Vec<Publish> = self.unrouted.consumers.of(event).flat_map(send).collect();
-        (!messages.is_empty()).then_some(messages)
-    }
-
-    fn summary(&mut self) -> &mut Summary {
-        &mut self.summary
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use crate::stream::{JournalItem, JournalReader, Notice, Start};
 use ballet_amqp::Broker;
 use ballet_core::topology::EVENTS;
 use ballet_core::{Part, StepPart};
@@ -10,7 +11,6 @@ use ballet_store::calls::open;
 use ballet_store::ledger::entry::Entry;
 use ballet_store::ledger::recorded_rows::{RecordedRow, SagaSelection, of_sagas};
 use ballet_store::ledger::standing::StepDeclaration;
-use ballet_stream::{JournalItem, JournalReader, Notice, Start};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -117,26 +117,20 @@ async fn read(
     let mut published = PublishedEvents::default();
     let mut reader = JournalReader::open(broker, Start::Time(since - ON_ITS_WAY)).await?;
     let mut number = 0;
-    loop {
-        let record = match reader.next().await? {
+    while let Some(item) = reader.next_until(Some(until)).await? {
+        let record = match item {
             JournalItem::Record(record) => record,
-            JournalItem::Notice(Notice::Cut { time, .. }) => {
-                compared.journal_begins = time.filter(|time| *time > since);
-                continue;
-            }
-            JournalItem::Notice(Notice::Unreadable(offset)) => {
-                compared.unreadable.push(offset);
-                if offset >= until {
-                    break;
+            JournalItem::Notice(notice) => {
+                match notice {
+                    Notice::Cut { time, .. } => {
+                        compared.journal_begins = time.filter(|time| *time > since);
+                    }
+                    Notice::Unreadable(offset) => compared.unreadable.push(offset),
+                    Notice::NothingSince | Notice::Lost(_) | Notice::Back => {}
                 }
                 continue;
             }
-            JournalItem::Notice(Notice::NothingSince) => break,
-            JournalItem::Notice(Notice::Lost(_) | Notice::Back) => continue,
         };
-        if record.offset.is_some_and(|offset| offset > until) {
-            break;
-        }
         number += 1;
         progress(number);
         if record.exchange == EVENTS {
@@ -153,9 +147,6 @@ async fn read(
                     *compared.others.entry(name).or_default() += 1;
                 }
             }
-        }
-        if record.offset == Some(until) {
-            break;
         }
     }
     reader.close().await;

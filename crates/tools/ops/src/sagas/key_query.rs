@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
 
-use crate::databases::{ServiceDatabase, ServiceDatabases, read_in_time};
+use crate::databases::{ServiceDatabase, ServiceDatabases};
 
 /// A business key with a value: the fields that may have it.
 #[derive(Debug, Clone)]
@@ -91,14 +91,10 @@ impl SagaSearch<'_> {
 
 async fn in_all(databases: &[(String, PgConnectOptions)], search: SagaSearch<'_>) -> KeyedSagas {
     let mut sources = ServiceDatabases::open(databases).await;
-    let (mut sagas, mut lost) = (BTreeSet::new(), Vec::new());
-    for ServiceDatabase { service, options, db } in &mut sources.open {
-        match read_in_time(&[*options], search.find(db)).await {
-            Ok(found) => sagas.extend(found),
-            Err(why) => lost.push((*service, why)),
-        }
+    let mut sagas = BTreeSet::new();
+    for ServiceDatabase { server, db, .. } in sources.each() {
+        sagas.extend(server.read(search.find(db)).await.into_iter().flatten());
     }
-    sources.lose_all(lost);
     let away = sources.why_away();
     sources.close().await;
     KeyedSagas { sagas, away }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::audit::ledger::{RowsByService, is_aborted, published};
 use crate::audit::window::rows;
-use crate::databases::{ServiceDatabase, ServiceDatabases, read_in_time};
+use crate::databases::{ServiceDatabase, ServiceDatabases};
 use crate::sagas::explain::Explainer;
 use crate::sagas::repeated_reads;
 use crate::sagas::saga_state::{PATIENCE, PressingWait, SagaState, SagaWait};
@@ -123,14 +123,10 @@ async fn page(
         let comes = |saga: &&Uuid| after.is_none_or(|after| **saga < after);
         return sagas.iter().rev().filter(comes).take(usize::from(PAGE)).copied().collect();
     }
-    let (mut ids, mut lost) = (BTreeSet::new(), Vec::new());
-    for ServiceDatabase { service, options, db } in &mut sources.open {
-        match read_in_time(&[*options], ids_after(db, after, value)).await {
-            Ok(found) => ids.extend(found),
-            Err(why) => lost.push((*service, why)),
-        }
+    let mut ids = BTreeSet::new();
+    for ServiceDatabase { server, db, .. } in sources.each() {
+        ids.extend(server.read(ids_after(db, after, value)).await.into_iter().flatten());
     }
-    sources.lose_all(lost);
     ids.into_iter().rev().take(usize::from(PAGE)).collect()
 }
 

@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::audit::read::{PendingWork, pending};
-use crate::databases::{ServiceDatabase, ServiceDatabases, read_in_time};
+use crate::databases::{ServiceDatabase, ServiceDatabases};
 
 /// The most failures that are read of one service.
 const MOST: u32 = 100_000;
@@ -43,15 +43,11 @@ impl ServiceState {
 pub(crate) async fn states<'a>(
     sources: &mut ServiceDatabases<'a>,
 ) -> BTreeMap<&'a str, ServiceState> {
-    let (mut states, mut lost) = (BTreeMap::new(), Vec::new());
-    for ServiceDatabase { service, options, db } in &mut sources.open {
-        match read_in_time(&[*options], ServiceState::read(db)).await {
-            Ok(state) => {
-                states.insert(*service, state);
-            }
-            Err(why) => lost.push((*service, why)),
+    let mut states = BTreeMap::new();
+    for ServiceDatabase { service, server, db } in sources.each() {
+        if let Some(state) = server.read(ServiceState::read(db)).await {
+            states.insert(*service, state);
         }
     }
-    sources.lose_all(lost);
     states
 }

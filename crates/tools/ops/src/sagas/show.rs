@@ -13,7 +13,7 @@ use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
 
 use crate::audit::ledger::{RowsByService, published};
-use crate::databases::{ServiceDatabase, ServiceDatabases, read_in_time};
+use crate::databases::{ServiceDatabase, ServiceDatabases};
 use crate::sagas::explain::Explainer;
 use crate::sagas::repeated_reads;
 use crate::sagas::saga_state::SagaWait;
@@ -88,35 +88,27 @@ async fn look<'a>(
     saga: Uuid,
 ) -> (SagaDetails, RowsByService<'a>) {
     let states = states(sources).await;
-    let (mut rows, mut lost) = (RowsByService::new(), Vec::new());
-    let mut shown = SagaDetails::default();
-    for ServiceDatabase { service, options, db } in &mut sources.open {
+    let (mut rows, mut shown) = (RowsByService::new(), SagaDetails::default());
+    for ServiceDatabase { service, server, db } in sources.each() {
         let read = async {
             let recorded = of_saga(db, saga).await?;
             let by_hand = (notes(db, saga).await?, interventions::of_saga(db, saga).await?);
             Ok((recorded, by_hand, stopped_sagas::of_saga(db, saga).await?))
         };
-        match read_in_time(&[*options], read).await {
-            Ok((recorded, (solved, acts), by)) => {
-                shown
-                    .interventions
-                    .extend(acts.into_iter().map(|act| ((*service).to_owned(), act)));
-                shown.stopped.extend(by);
-                let solved = solved.into_iter().map(|note| ((*service).to_owned(), note));
-                shown.solved.extend(solved);
-                if let Some(part) = system.parts.iter().find(|part| part.service == *service) {
-                    shown.events.extend(saga_events(part, &recorded));
-                }
-                let of_service: Vec<RecordedRow> =
-                    recorded.into_iter().map(|one| one.row).collect();
-                if !of_service.is_empty() {
-                    rows.insert(*service, of_service);
-                }
-            }
-            Err(why) => lost.push((*service, why)),
+        let Some((recorded, (solved, acts), by)) = server.read(read).await else { continue };
+        let acts = acts.into_iter().map(|act| ((*service).to_owned(), act));
+        shown.interventions.extend(acts);
+        shown.stopped.extend(by);
+        let solved = solved.into_iter().map(|note| ((*service).to_owned(), note));
+        shown.solved.extend(solved);
+        if let Some(part) = system.parts.iter().find(|part| part.service == *service) {
+            shown.events.extend(saga_events(part, &recorded));
+        }
+        let of_service: Vec<RecordedRow> = recorded.into_iter().map(|one| one.row).collect();
+        if !of_service.is_empty() {
+            rows.insert(*service, of_service);
         }
     }
-    sources.lose_all(lost);
     shown.events.sort_by_key(|event| event.at);
     shown.interventions.sort_by_key(|(_, act)| act.at);
     let explainer = Explainer::new(system, &states);

@@ -37,25 +37,22 @@ pub async fn figures(
     databases: &[(String, PgConnectOptions)],
 ) -> BTreeMap<String, Result<ServiceFigures, String>> {
     let mut sources = ServiceDatabases::open(databases).await;
-    let (mut found, mut lost) = (BTreeMap::new(), Vec::new());
-    for ServiceDatabase { service, options, db } in &mut sources.open {
-        match read_in_time(&[*options], read(db)).await {
-            Ok(figures) => {
-                found.insert(*service, figures);
-            }
-            Err(why) => lost.push((*service, why)),
+    let mut found = BTreeMap::new();
+    for ServiceDatabase { service, server, db } in sources.each() {
+        if let Some(figures) = server.read(read(db)).await {
+            found.insert(*service, figures);
         }
     }
-    sources.lose_all(lost);
     let of_copies = found.values_mut().flat_map(|figures| &mut figures.copies);
     for (copy, behind) in of_copies {
-        let owner = sources.open.iter_mut().find(|source| source.service == copy.owner);
-        let Some(ServiceDatabase { options, db, .. }) = owner else { continue };
+        let owner = sources.each().find(|source| source.service == copy.owner);
+        let Some(ServiceDatabase { server, db, .. }) = owner else { continue };
         // An owner that cannot be asked does not hide the rest.
-        let share = read_in_time(&[*options], copies::share(db, &copy.entity)).await.ok().flatten();
+        let share =
+            read_in_time(&[server.options], copies::share(db, &copy.entity)).await.ok().flatten();
         *behind = share.map(|share| share.versions.saturating_sub(copy.versions).max(0));
     }
-    let away = sources.away.iter().map(|(service, why)| (service.to_string(), Err(why.clone())));
+    let away = sources.away().iter().map(|(service, why)| (service.to_string(), Err(why.clone())));
     let away: Vec<_> = away.collect();
     let found = found.into_iter().map(|(service, figures)| (service.to_owned(), Ok(figures)));
     let all = found.chain(away).collect();

@@ -25,7 +25,7 @@ impl Dependency {
     pub(super) fn of(named: Option<&str>, root: &Path) -> Result<Self> {
         let Some(named) = named else {
             return match own_checkout() {
-                Some(checkout) => Self::path(&relative(root, &checkout)?, checkout),
+                Some(checkout) => Ok(Self::Path { written: relative(root, &checkout)?, checkout }),
                 None => Ok(Self::Version(env!("CARGO_PKG_VERSION").to_owned())),
             };
         };
@@ -49,11 +49,7 @@ impl Dependency {
         })?;
         let is_relative = Path::new(named).is_relative();
         let written = if is_relative { relative(root, &checkout)? } else { checkout.clone() };
-        Self::path(&written, checkout)
-    }
-
-    fn path(written: &Path, checkout: PathBuf) -> Result<Self> {
-        Ok(Self::Path { written: written.to_owned(), checkout })
+        Ok(Self::Path { written, checkout })
     }
 
     /// The checkout, if there is one.

@@ -4,7 +4,6 @@ use anyhow::{Context as _, Result};
 use ballet_store::copies::state::{self as copies, CopyState};
 use sqlx::{Connection, PgConnection};
 
-use crate::base::exit::without_databases;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::services_or_all;
 
@@ -43,10 +42,7 @@ impl CopySelection {
 }
 
 pub(super) async fn connect(service: &str, options: &GlobalOptions) -> Result<PgConnection> {
-    options
-        .connect(service)
-        .await?
-        .ok_or_else(|| without_databases("copies are in the services' databases"))
+    options.connect_needed(service, "copies are in the services' databases").await
 }
 
 /// The databases of a copy's reader and of its owner.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use ballet_ops::redrive::{ArchiveFile, DeadLetter};
+use ballet_ops::redrive::{ArchiveFile, NoteWriter};
 
 use crate::base::confirm::confirm;
 use crate::base::exit::ExitStatus;
@@ -13,7 +13,6 @@ use crate::operator::dlq::interrupt::stop_on_ctrl_c;
 use crate::operator::dlq::note::NoteArgs;
 use crate::operator::dlq::plans::{self, forget};
 use crate::operator::dlq::selection::DeadLetterSelection;
-use crate::operator::interventions::NoteWriter;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -65,12 +64,20 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         let service = planned.queue.service();
         let progress = ui::Progress::new(&format!("discarding from {service}"), whole);
         let show = |count: u64| progress.show(count);
-        let notes = NoteWriter::open(service, note_args.note(options), options).await;
-        let note = |discarded: &DeadLetter| notes.add(discarded);
-        let redrive_options = note_args.redrive_options(options, stop.clone(), &show, &note);
-        let summary =
-            planned.queue.dead_letters.discard(&planned.plan, &mut archive, &redrive_options).await;
-        notes.close().await;
+        let database = options.connect(service).await;
+        let database = database.and_then(|db| db.context("set DATABASE_URL"));
+        let database = database.map_err(|error| format!("{error:#}"));
+        let notes = NoteWriter::open(database, note_args.note(options));
+        let redrive_options = note_args.redrive_options(options, stop.clone(), &show);
+        let letters = &planned.queue.dead_letters;
+        let summary = letters.discard(&planned.plan, &mut archive, &notes, &redrive_options).await;
+        // A message without a note has been dealt with, and the journal says by whom.
+        if let Err(why) = notes.close().await {
+            ui::note(&format!(
+                "who did it is in the journal (ballet tap), and not in the database of {service}, so `sagas show` does \
+                 not say it: {why}",
+            ));
+        }
         let summary = summary?;
         done += summary.removed;
         stopped |= summary.stopped;

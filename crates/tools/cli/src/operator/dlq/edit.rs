@@ -73,7 +73,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let Some(queue) = queues.into_iter().next() else { bail!("the queue is gone") };
     let plan = queue.dead_letters.plan(filter, None, Timestamp::UNIX_EPOCH).await?;
     let note_args = args.note_args.or_ask_reason("Why is it changed?", args.body.is_some());
-    let redrive_options = note_args.redrive_options(options, stop_on_ctrl_c(), &|_| {}, &|_| {});
+    let redrive_options = note_args.redrive_options(options, stop_on_ctrl_c(), &|_| {});
     let faults = faults(dead_letter, &body, options);
     let summary = queue.dead_letters.edit(&plan, body.clone().into(), &redrive_options).await?;
     for (id, why) in &summary.failures {

@@ -53,17 +53,8 @@ pub(crate) async fn list(args: &DlqListArgs, options: &GlobalOptions) -> Result<
     let now = options.clock.now();
     let filter = args.selection.filter(now);
     let mut latest = LatestDeadLetters { limit: args.limit.max(1), ..LatestDeadLetters::default() };
-    for queue in dead_letters::open(options, &args.selection.service).await? {
-        queue.warn_of_readers();
-        if queue.status.dead_letters > 0 {
-            let add = |dead_letter| {
-                if filter.matches(&dead_letter) {
-                    latest.add(dead_letter);
-                }
-            };
-            queue.browse(add).await?;
-        }
-    }
+    let services = &args.selection.service;
+    dead_letters::read(options, services, &filter, |letter| latest.add(letter)).await?;
     let LatestDeadLetters { dead_letters, seen, .. } = latest;
     if seen == 0 {
         args.selection.require_known_reason()?;
@@ -110,17 +101,9 @@ pub(crate) async fn list(args: &DlqListArgs, options: &GlobalOptions) -> Result<
 pub(crate) async fn groups(args: &GroupsArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let filter = args.selection.filter(options.clock.now());
     let mut groups = redrive::DeadLetterGroups::default();
-    for queue in dead_letters::open(options, &args.selection.service).await? {
-        queue.warn_of_readers();
-        if queue.status.dead_letters > 0 {
-            let add = |dead_letter| {
-                if filter.matches(&dead_letter) {
-                    groups.add(&dead_letter);
-                }
-            };
-            queue.browse(add).await?;
-        }
-    }
+    let services = &args.selection.service;
+    let count = |letter| drop(groups.add(&letter));
+    dead_letters::read(options, services, &filter, count).await?;
     let mut rows: Vec<_> = groups.all().collect();
     rows.sort_by_key(|(_, group)| std::cmp::Reverse(group.count));
     if rows.is_empty() {

@@ -18,15 +18,7 @@ pub(crate) async fn message(
 ) -> Result<Vec<DeadLetter>> {
     let filter = DeadLetterFilter { ids: vec![id.to_owned()], ..DeadLetterFilter::default() };
     let mut found = Vec::new();
-    for queue in dead_letters::open(options, services).await? {
-        queue.warn_of_readers();
-        let take = |dead_letter: DeadLetter| {
-            if filter.matches(&dead_letter) {
-                found.push(dead_letter);
-            }
-        };
-        queue.dead_letters.browse(take).await?;
-    }
+    dead_letters::read(options, services, &filter, |letter| found.push(letter)).await?;
     let ids: BTreeSet<_> = found.iter().map(|dead_letter| dead_letter.id).collect();
     match ids.len() {
         0 => Err(usage(format!("there is no dead letter whose id ends with {id:?}"))),

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use sqlx::Connection;
 
-use crate::base::exit::{ExitStatus, usage, with_advice, without_databases};
+use crate::base::exit::{ExitStatus, usage, with_advice};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, system};
 use crate::base::time_or_age::TimeOrAge;
@@ -78,11 +78,9 @@ pub(crate) async fn run(
     options: &GlobalOptions,
 ) -> Result<ExitStatus> {
     let (service, floor) = (part.service, floor(options));
-    let Some(mut inbox) = options.connect(service).await? else {
-        return Err(without_databases(&format!(
-            "only the inbox of {service} tells what was missed"
-        )));
-    };
+    let mut inbox = options
+        .connect_needed(service, &format!("only the inbox of {service} tells what was missed"))
+        .await?;
     let witnesses = witnesses(since, options)?;
     let stop = stop_on_ctrl_c();
     let progress = ui::Progress::endless(&format!("searching the journal for {service}"));

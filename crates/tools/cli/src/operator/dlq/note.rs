@@ -1,7 +1,7 @@
 //! The note on an act on messages or sagas: by whom, when and why.
 
 use anyhow::Result;
-use ballet_ops::redrive::{Note, OnDeadLetter, Progress, RedriveOptions, Stop};
+use ballet_ops::redrive::{Note, Progress, RedriveOptions, Stop};
 use ballet_terminal::{ask, is_interactive};
 use clap::Args;
 
@@ -48,11 +48,10 @@ impl NoteArgs {
         options: &GlobalOptions,
         stop: Stop,
         progress: Progress<'a>,
-        each: OnDeadLetter<'a>,
     ) -> RedriveOptions<'a> {
         let note = self.note(options);
         let run_id = options.clock.new_id(note.at);
-        RedriveOptions { note, run_id, rate: None, beyond_memory: false, stop, progress, each }
+        RedriveOptions { note, run_id, rate: None, beyond_memory: false, stop, progress }
     }
 }
 

@@ -28,7 +28,7 @@ impl SendArgs {
         stop: Stop,
         progress: Progress<'a>,
     ) -> RedriveOptions<'a> {
-        let redrive_options = self.note_args.redrive_options(options, stop, progress, &|_| {});
+        let redrive_options = self.note_args.redrive_options(options, stop, progress);
         RedriveOptions { rate: self.rate, ..redrive_options }
     }
 }

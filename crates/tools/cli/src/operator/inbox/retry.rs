@@ -72,7 +72,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let stop = stop_on_ctrl_c();
     let progress = ui::Progress::endless(&format!("messages moved to {service}"));
     let show = |done: u64| progress.show(done);
-    let hurry = args.note_args.redrive_options(options, stop, &show, &|_| {});
+    let hurry = args.note_args.redrive_options(options, stop, &show);
     let hurry = RedriveOptions { rate: args.rate.map(NonZeroU32::get), ..hurry };
     let summary = waiting.hurry(&broker, &hurry).await;
     drop(progress);

@@ -13,7 +13,7 @@ use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use crate::base::confirm::confirm;
-use crate::base::exit::{ExitStatus, usage, without_databases};
+use crate::base::exit::{ExitStatus, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::services_or_all;
 use crate::base::ui::{self, Output};
@@ -112,9 +112,9 @@ impl EventSelection {
     async fn databases(&self, options: &GlobalOptions) -> Result<Vec<(String, PgConnection)>> {
         let mut databases = Vec::new();
         for service in services_or_all(&self.service)? {
-            let Some(db) = options.connect(&service).await? else {
-                return Err(without_databases("the outbox is in the services' databases"));
-            };
+            let db = options
+                .connect_needed(&service, "the outbox is in the services' databases")
+                .await?;
             databases.push((service, db));
         }
         Ok(databases)

@@ -11,18 +11,18 @@ use ballet::core::MessageId;
 use ballet_ops::missed::{self, Consumer, MissedEvents, Witnesses};
 use ballet_ops::redrive::Stop;
 use ballet_ops::restored::{self, ON_ITS_WAY, RestoreComparison, SagaDifference};
+use ballet_ops::stream::end;
 use ballet_store::inbox::backlog::oldest_unhandled;
 use ballet_store::inbox::failures;
 use ballet_store::operators::interventions::insert_again;
 use ballet_store::operators::restored_database::end_hold;
 use ballet_store::process::{Liveness, alive};
-use ballet_stream::end;
 use ballet_terminal::{Cell, Table};
 use jiff::Timestamp;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
-use crate::base::exit::{ExitStatus, of_journal, usage, with_advice, without_databases};
+use crate::base::exit::{ExitStatus, of_journal, usage, with_advice};
 use crate::base::options::GlobalOptions;
 use crate::base::time_or_age::TimeOrAge;
 use crate::base::ui::{self, Output};
@@ -63,12 +63,12 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let floor = floor(options);
     let backup = time_in_memory("--backup", args.backup, floor + ON_ITS_WAY, options)?;
     let (part, broker) = (part(&args.service)?, options.broker()?);
-    let Some(mut db) = options.connect(&args.service).await? else {
-        return Err(without_databases(&format!(
-            "the restored database of {} is needed",
-            args.service
-        )));
-    };
+    let mut db = options
+        .connect_needed(
+            &args.service,
+            &format!("the restored database of {} is needed", args.service),
+        )
+        .await?;
     let Some(until) = end(&broker).await.map_err(of_journal)? else {
         bail!(
             "the journal is empty: nothing in it can bring {} to where the others are",

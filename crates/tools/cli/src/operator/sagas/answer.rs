@@ -1,18 +1,16 @@
 //! `ballet sagas solved` with `--answer` or `--nothing-done`: a person knows how a step's call ended.
 
-use std::time::{Duration, Instant};
-
 use anyhow::{Context as _, Result};
 use ballet::SagaId;
-use ballet_ops::sagas::{AnsweredCall, CallFollowUp, CallOutcome, KnownCall, SolveError, answer};
+use ballet_ops::sagas::{AnsweredCall, CallFollowUp, CallOutcome, KnownCall, answer};
 use serde_json::json;
 use sqlx::Connection;
 
-use crate::base::exit::{ExitStatus, without_databases};
+use crate::base::exit::ExitStatus;
 use crate::base::input::read;
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output};
-use crate::operator::sagas::solved::{Args, LOOK_EVERY, part};
+use crate::operator::sagas::solved::{Args, once_at_rest, part};
 
 /// The outcome of the call that the person reports. None if it is not about a call.
 pub(super) fn outcome(args: &Args) -> Result<Option<CallOutcome>> {
@@ -31,9 +29,8 @@ pub(super) async fn run(
 ) -> Result<ExitStatus> {
     let note = args.note_args.note_with_reason("say how that is known", options)?;
     let part = part(args)?;
-    let Some(mut db) = options.connect(part.service).await? else {
-        return Err(without_databases("the call is in the service's database"));
-    };
+    let mut db =
+        options.connect_needed(part.service, "the call is in the service's database").await?;
     let known = KnownCall {
         part: &part,
         saga: SagaId(args.saga),
@@ -43,15 +40,7 @@ pub(super) async fn run(
         is_called_off: args.called_off,
         note,
     };
-    let end = Instant::now() + Duration::from_secs(args.patience);
-    let answered = loop {
-        match answer(&mut db, &known, args.dry_run).await {
-            Err(SolveError::Running { .. }) if Instant::now() < end => {
-                tokio::time::sleep(LOOK_EVERY).await;
-            }
-            ended => break ended,
-        }
-    };
+    let answered = once_at_rest(args, async || answer(&mut db, &known, args.dry_run).await).await;
     db.close().await.ok();
     let answered = answered.with_context(|| format!("nothing was changed in {}", part.service))?;
     show(args, &known, &answered, options);

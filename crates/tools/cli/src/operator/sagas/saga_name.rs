@@ -8,7 +8,7 @@ use ballet::core::topology::TAP;
 use ballet::core::{EventType, Key, Role};
 use ballet_console::index::{Index, IndexState};
 use ballet_ops::sagas::{KeyQuery, KeyedSagas, ending, keyed};
-use ballet_stream::{RecordFilter, Start};
+use ballet_ops::stream::{RecordFilter, Start};
 use uuid::Uuid;
 
 use crate::base::exit::usage;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sqlx::Connection;
 use uuid::Uuid;
 
-use crate::base::exit::{ExitStatus, usage, without_databases};
+use crate::base::exit::{ExitStatus, usage};
 use crate::base::input::read;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{contracts, system};
@@ -42,7 +42,7 @@ service treats the answer as if the other side had given it, even if the saga wa
 was done, it makes the call as if it were new, or ends it if the saga is aborted.";
 
 /// The time between two looks at whether an attempt has ended.
-pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -100,9 +100,8 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
             None => format!("{why}. Write it to a file, and give it with --event FILE"),
         })
     };
-    let Some(mut db) = options.connect(part.service).await? else {
-        return Err(without_databases("the saga is in the service's database"));
-    };
+    let mut db =
+        options.connect_needed(part.service, "the saga is in the service's database").await?;
     let by_hand = ManualCompensation {
         part: &part,
         saga: SagaId(args.saga),
@@ -114,19 +113,27 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         message_id: options.clock.new_id(now),
         note_id: options.clock.new_id(now),
     };
-    let end = Instant::now() + Duration::from_secs(args.patience);
-    let solved = loop {
-        match solve(&mut db, &by_hand, args.dry_run).await {
-            Err(SolveError::Running { .. }) if Instant::now() < end => {
-                tokio::time::sleep(LOOK_EVERY).await;
-            }
-            ended => break ended,
-        }
-    };
+    let solved = once_at_rest(args, async || solve(&mut db, &by_hand, args.dry_run).await).await;
     db.close().await.ok();
     let solved = solved.with_context(|| format!("nothing was changed in {}", part.service))?;
     show(args, &part, &by_hand.note, &solved, options);
     Ok(ExitStatus::All)
+}
+
+/// Tries again while an attempt of the service runs, as long as the person wants to wait.
+pub(super) async fn once_at_rest<T>(
+    args: &Args,
+    mut attempt: impl AsyncFnMut() -> Result<T, SolveError>,
+) -> Result<T, SolveError> {
+    let end = Instant::now() + Duration::from_secs(args.patience);
+    loop {
+        match attempt().await {
+            Err(SolveError::Running { .. }) if Instant::now() < end => {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            ended => return ended,
+        }
+    }
 }
 
 /// The service that has the step.

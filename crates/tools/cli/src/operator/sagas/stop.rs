@@ -5,7 +5,7 @@ use ballet_ops::sagas::{StoppableSaga, stop, stoppable};
 use sqlx::Connection;
 use uuid::Uuid;
 
-use crate::base::exit::{ExitStatus, usage, without_databases};
+use crate::base::exit::{ExitStatus, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::system;
 use crate::base::ui;
@@ -36,9 +36,7 @@ pub(crate) struct Args {
 pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let note = args.note_args.note_with_reason("say why it is stopped", options)?;
     let saga = stoppable_saga(args)?;
-    let Some(mut db) = options.connect(saga.owner).await? else {
-        return Err(without_databases("the saga is in its owner's database"));
-    };
+    let mut db = options.connect_needed(saga.owner, "the saga is in its owner's database").await?;
     let stopped = stop(&mut db, saga, args.id, &note).await;
     db.close().await.ok();
     stopped.context("nothing was changed")?;

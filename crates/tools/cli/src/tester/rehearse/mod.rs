@@ -8,7 +8,7 @@ mod world;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use ballet_stream::Recording;
+use ballet_ops::stream::Recording;
 
 use crate::base::exit::ExitStatus;
 use crate::base::options::{GlobalOptions, management_url};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use ballet::core::StepPart;
-use ballet_stream::{Difference, DifferenceKind};
+use ballet_ops::stream::{Difference, DifferenceKind};
 use serde_json::json;
 
 use crate::base::systems::loaded_system;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use ballet_stream::{
+use ballet_ops::stream::{
     Hindrance, MadeKeys, OutsideEvents, Record, RecordFilter, Recording, Repeatable, is_event,
 };
 use uuid::Uuid;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ballet_amqp::Broker;
-use ballet_stream::{
+use ballet_ops::stream::{
     ComparedSagas, Comparison, ComparisonCounts, Joins, JournalItem, JournalReader, MadeKeys,
     NewIds, Notice, Record, Recording, Repeatable, Start,
 };

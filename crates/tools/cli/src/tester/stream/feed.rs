@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ballet_amqp::Broker;
-use ballet_stream::{JournalItem, JournalReader, Notice, Record, RecordFilter, Start, end};
+use ballet_ops::stream::{JournalItem, JournalReader, Notice, Record, RecordFilter, Start, end};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, Sleep, sleep};
 
@@ -91,17 +91,14 @@ impl EventFeed {
             }
             let read = tokio::select! {
                 biased;
-                read = self.journal.next() => read,
+                read = self.journal.next_until(self.end) => read,
                 () = &mut self.silence => return Ok(Err(StopReason::AsAsked)),
                 () = &mut self.interrupt => return Ok(Err(StopReason::Interrupted)),
             };
-            let Some(record) = self.take(read.map_err(of_journal)?) else { continue };
-            if self.end.is_some_and(|end| record.offset.is_some_and(|offset| offset >= end)) {
-                self.at_end = true;
-                if record.offset > self.end {
-                    continue;
-                }
-            }
+            let Some(read) = read.map_err(of_journal)? else {
+                return Ok(Err(StopReason::AsAsked));
+            };
+            let Some(record) = record(read) else { continue };
             self.seen += 1;
             let is_wanted = self.filter.matches(&record);
             if self.idle != NEVER && (is_wanted || record.offset < self.behind) {
@@ -122,32 +119,27 @@ impl EventFeed {
     pub(crate) async fn close(self) {
         self.journal.close().await;
     }
+}
 
-    /// Returns the record, or reports the notice.
-    fn take(&mut self, read: JournalItem) -> Option<Record> {
-        match read {
-            JournalItem::Record(record) => return Some(record),
-            JournalItem::Notice(Notice::Cut { oldest, time }) => {
-                let from = time.map_or(String::new(), |time| format!(", from {time:.3}"));
-                ui::say(&format!(
-                    "the journal no longer has what was asked for: its oldest event has offset \
-                     {oldest}{from}"
-                ));
-            }
-            JournalItem::Notice(Notice::Lost(error)) => ui::say(&format!("{error}; trying again")),
-            JournalItem::Notice(Notice::Back) => ui::say("connected again"),
-            // All events that were there at the beginning are from before that time.
-            JournalItem::Notice(Notice::NothingSince) => self.at_end = self.end.is_some(),
-            JournalItem::Notice(Notice::Unreadable(offset)) => {
-                self.at_end |= self.end.is_some_and(|end| offset >= end);
-                ui::say(&format!(
-                    "RabbitMQ cannot deliver the message with offset {offset} to anybody; its log \
-                     says why"
-                ));
-            }
+/// Returns the record, or reports the notice.
+fn record(read: JournalItem) -> Option<Record> {
+    match read {
+        JournalItem::Record(record) => return Some(record),
+        JournalItem::Notice(Notice::Cut { oldest, time }) => {
+            let from = time.map_or(String::new(), |time| format!(", from {time:.3}"));
+            ui::say(&format!(
+                "the journal no longer has what was asked for: its oldest event has offset \
+                 {oldest}{from}"
+            ));
         }
-        None
+        JournalItem::Notice(Notice::Lost(error)) => ui::say(&format!("{error}; trying again")),
+        JournalItem::Notice(Notice::Back) => ui::say("connected again"),
+        JournalItem::Notice(Notice::NothingSince) => {}
+        JournalItem::Notice(Notice::Unreadable(offset)) => ui::say(&format!(
+            "RabbitMQ cannot deliver the message with offset {offset} to anybody; its log says why"
+        )),
     }
+    None
 }
 
 /// Refuses a beginning behind the end: the reader would wait for events that may never come.

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Result;
-use ballet_stream::Record;
+use ballet_ops::stream::Record;
 use ballet_terminal::{ask, is_interactive};
 use jiff::Timestamp;
 use tokio::sync::oneshot;

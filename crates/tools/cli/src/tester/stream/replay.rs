@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use ballet::core::topology::{EVENTS, OPS};
 use ballet_amqp::{Broker, Lookup, Object, Peer};
-use ballet_stream::{LookupResult, NewIds, Record, Recording, RecordingHeader, Survey, at};
+use ballet_ops::stream::{LookupResult, NewIds, Record, Recording, RecordingHeader, Survey, at};
 use ballet_terminal::{ask, is_interactive};
 
 use crate::base::exit::{ExitStatus, of_journal, usage};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ballet::core::{EventType, System};
-use ballet_stream::{HeaderIs, RecordFilter, Start, TypePattern, ValueIs};
+use ballet_ops::stream::{HeaderIs, RecordFilter, Start, TypePattern, ValueIs};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ballet_amqp::Broker;
-use ballet_stream::{NewIds, Recording, SendError, Sender, to_publish};
+use ballet_ops::stream::{NewIds, Recording, SendError, Sender, to_publish};
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ballet::core::topology::TAP;
-use ballet_stream::{Record, Start, write_line};
+use ballet_ops::stream::{Record, Start, write_line};
 use futures_util::poll;
 use serde_json::Value;
 use tokio::sync::mpsc as later;

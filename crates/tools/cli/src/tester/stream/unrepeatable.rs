@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use ballet_stream::{Comparison, Hindrance, Repeatable, SagaScope};
+use ballet_ops::stream::{Comparison, Hindrance, Repeatable, SagaScope};
 use uuid::Uuid;
 
 use crate::base::ui;

@@ -1,0 +1,57 @@
+//! The stream of all events: the journal is read, filtered, recorded to a file, and replayed from it.
+//!
+//! | for | read |
+//! |---|---|
+//! | the journal | [`JournalReader`], [`end`], [`oldest`], [`at`], [`differs`] |
+//! | the range of the journal | [`begins`], [`begins_too_late`] |
+//! | one message | [`Record`] |
+//! | a selection of messages | [`RecordFilter`] |
+//! | replay | [`Sender`], [`NewIds`], [`MadeKeys`], [`OutsideEvents`], [`Survey`], [`Repeatable`] |
+//! | the differences between two runs | [`Comparison`], [`Joins`] |
+//! | files | [`RecordingWriter`], [`Recording`], [`RecordingHeader`], [`lock_file`] |
+
+mod compare;
+mod filter;
+mod journal;
+mod record;
+pub(crate) mod recording;
+mod replay;
+mod start;
+
+pub use compare::{
+    difference::{Difference, DifferenceKind},
+    joins::Joins,
+    partition::{ComparedSagas, Comparison, ComparisonCounts},
+};
+pub use filter::{
+    RecordFilter,
+    condition::{HeaderIs, ValueIs},
+    pattern::TypePattern,
+};
+pub use journal::{
+    difference::JournalDifference,
+    end::{end, oldest},
+    error::JournalError,
+    lookup::{LookupResult, at, differs},
+    range::{begins, begins_too_late},
+    reader::{JournalItem, JournalReader, Notice},
+    records::{CONNECTION as JOURNAL_CONNECTION, is_undeliverable},
+};
+pub use record::Record;
+pub use recording::{
+    error::RecordingError,
+    file_lock::lock_file,
+    header::RecordingHeader,
+    line::write_line,
+    read::{CutPoint, Recording},
+    write::RecordingWriter,
+};
+pub use replay::{
+    entry::{OutsideEvents, is_event},
+    ids::NewIds,
+    made_keys::MadeKeys,
+    repeatable::{Hindrance, Repeatable, SagaScope},
+    sender::{SendError, Sender, to_publish},
+    survey::Survey,
+};
+pub use start::Start;
