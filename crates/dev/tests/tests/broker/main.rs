@@ -11,4 +11,3 @@ mod rabbitmq;
 mod sessions;
 mod silent;
 mod spoilt;
-mod streams;

@@ -1,6 +1,5 @@
 //! Permissions that are taken and given back, on a real broker.
 
-use ballet_amqp::PublisherSettings;
 use ballet_stage::{Method, TestEnv};
 use serde_json::{Value, json};
 
@@ -16,10 +15,6 @@ async fn permit(env: &TestEnv, kind: &str, permission: &Value) {
 
 fn write(exchanges: &str) -> Value {
     json!({"configure": "^$", "write": exchanges, "read": "^orders$"})
-}
-
-fn write_topic(keys: &str) -> Value {
-    json!({"exchange": "events", "write": keys, "read": ".*"})
 }
 
 #[tokio::test]
@@ -60,33 +55,6 @@ async fn t186_events_wait_while_the_right_to_their_exchange_is_taken_and_leave_i
         }
         assert_eq!(id, format!("{number}.0"));
         receipt.settle();
-    }
-    env.close().await.unwrap();
-}
-
-#[tokio::test]
-async fn t186_events_of_our_own_wait_while_the_right_to_their_key_is_taken() {
-    let env = env("key").await;
-    let mut settings = PublisherSettings::new("orders", "one");
-    settings.keys = ["orders.x", "orders.y"].map(str::to_owned).into();
-    let mut publisher = TestPublisher::start(rabbitmq(&env), settings);
-    publisher.ready().await;
-    permit(&env, "topic-permissions", &write_topic("^orders\\.y$")).await;
-    for number in 1..=20 {
-        publisher.handle.send(out(number, &["orders.y", "orders.x"]));
-        publisher.handle.send(out(100 + number, &["orders.y"]));
-    }
-    for number in 101..=120 {
-        assert_eq!(publisher.published().await.batch, batch(number), "a neighbour waits");
-    }
-    wait_for(publisher.handle.held(), "held", |held| {
-        held.as_ref().is_some_and(|reason| reason.contains("topic 'orders.x'"))
-    })
-    .await;
-    permit(&env, "topic-permissions", &write_topic("^orders\\.")).await;
-    for number in 1..=20 {
-        let published = publisher.published().await;
-        assert_eq!((published.batch, published.unpublishable), (batch(number), vec![]));
     }
     env.close().await.unwrap();
 }

@@ -64,18 +64,6 @@ async fn traces(world: &TripWorld, saga: SagaId) -> Vec<(String, String)> {
     world.seen().await.iter().filter(of_saga).map(trace).collect()
 }
 
-#[tokio::test]
-async fn t164_what_a_request_sets_off_goes_on_as_children_in_its_trace() {
-    let (world, desk) = agency("traced", Trouble::default(), None).await;
-    let saga = booked(&desk, "Rome", TRACE).await;
-    world.event::<RoomBooked>(saga).await;
-    let traces = traces(&world, saga).await;
-    let [(booked, of_desk), (room, of_hotel)] = &traces[..] else { panic!("{traces:?}") };
-    assert_eq!([booked, room], [TRACE_ID, TRACE_ID]);
-    assert!(of_desk != &TRACE[36..52] && of_hotel != &TRACE[36..52], "{traces:?}");
-    assert_ne!(of_desk, of_hotel, "each has a span of its own");
-}
-
 /// The trace of an event, and what came beside it.
 fn beside(message: &serde_json::Value) -> [Option<&str>; 3] {
     let headers = &message["properties"]["headers"];
@@ -115,20 +103,6 @@ async fn t164_what_comes_beside_a_trace_goes_on_with_it_and_what_is_invalid_stay
             assert_eq!(beside(event), [trace.or(Some(&id)), tracestate, baggage], "{event}");
         }
     }
-}
-
-#[tokio::test]
-async fn t164_what_a_request_brings_beside_its_trace_goes_on_with_it() {
-    let (world, desk) = agency("requested", Trouble::default(), None).await;
-    let request = reqwest::Client::new().post(format!("http://{}/trips/Rome", desk.address()));
-    let request = request.header("traceparent", TRACE).header("tracestate", "vendor=1");
-    let request = request.header("baggage", "user=7").header("baggage", "plan=free");
-    let answer = request.send().await.expect("an answer").text().await.expect("text");
-    let saga: SagaId = answer.parse().expect("an id");
-    world.event::<RoomBooked>(saga).await;
-    let seen = world.seen().await;
-    let room = seen.iter().find(|m| m["routing_key"] == RoomBooked::TYPE.name()).expect("a room");
-    assert_eq!(beside(room), [Some(TRACE_ID), Some("vendor=1"), Some("user=7,plan=free")]);
 }
 
 #[tokio::test]

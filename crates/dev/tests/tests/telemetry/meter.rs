@@ -41,13 +41,10 @@ fn device<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     Ok(device)
 }
 
-/// Writes a row for each beat. It cannot read the number 13, and takes longer than a lease for 700. With 58 the
-/// database answers with an internal error, and with 57 it ends the connection.
+/// Writes a row for each beat. It cannot read the number 13.
 #[derive(Default)]
 pub(crate) struct Beats {
     pub(crate) stops: Option<StopSwitch>,
-    /// Its reset takes two seconds.
-    pub(crate) resets_slowly: bool,
 }
 
 /// Stops a reader for good in the middle of a batch, as if its process were killed.
@@ -86,17 +83,6 @@ impl TelemetryReader for Beats {
         if batch.iter().any(|one| one.value.number == 13) {
             return Err(Failure::permanent("13 brings bad luck"));
         }
-        if batch.iter().any(|one| one.value.number == 700) {
-            sqlx::query("select pg_sleep(13)").execute(tx.db()).await?;
-        }
-        if batch.iter().any(|one| one.value.number == 58) {
-            let raise =
-                "do $$ begin raise exception 'a block is damaged' using errcode = 'XX001'; end $$";
-            sqlx::query(raise).execute(tx.db()).await?;
-        }
-        if batch.iter().any(|one| one.value.number == 57) {
-            sqlx::query("select pg_terminate_backend(pg_backend_pid())").execute(tx.db()).await?;
-        }
         let devices: Vec<&str> = batch.iter().map(|one| &*one.value.device).collect();
         let numbers: Vec<i64> = batch.iter().map(|one| one.value.number).collect();
         sqlx::query(
@@ -113,9 +99,6 @@ impl TelemetryReader for Beats {
     }
 
     async fn reset(&self, tx: &mut Tx<'_>) -> Result<(), Failure> {
-        if self.resets_slowly {
-            sqlx::query("select pg_sleep(2)").execute(tx.db()).await?;
-        }
         sqlx::query("delete from beat").execute(tx.db()).await?;
         Ok(())
     }
@@ -146,7 +129,7 @@ pub(crate) async fn started(system: &TestSystem, most: u16) -> Running {
 
 /// As [`started`], with a reader that stops.
 pub(crate) async fn started_to_stop(system: &TestSystem, most: u16, stops: &StopSwitch) -> Running {
-    running(system, Beats { stops: Some(stops.clone()), ..Beats::default() }, most).await
+    running(system, Beats { stops: Some(stops.clone()) }, most).await
 }
 
 async fn running(system: &TestSystem, beats: Beats, most: u16) -> Running {

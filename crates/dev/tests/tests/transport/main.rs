@@ -4,13 +4,11 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
 
 mod brokers_dead_letters;
-mod channels;
 mod crash_loop;
 mod flood;
 mod input;
 mod load;
 mod odd_headers;
-mod permissions;
 mod poison;
 mod publishing;
 mod refused;

@@ -1,19 +1,18 @@
-//! Passwords and certificates that are replaced while messages flow: no restart, nothing lost, nothing dead.
+//! Passwords that are replaced while messages flow: no restart, nothing lost, nothing dead.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
 use ballet::core::SagaId;
 use ballet::core::topology::dead_queue;
 use ballet::{Event, Running, Service, Settings};
-use ballet_stage::{Authority, Method, Options, TlsIdentity, wait_until};
+use ballet_stage::{Method, wait_until};
 use ballet_testkit::health::until_ready;
 use ballet_testkit::process_log::{log_here, text};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::scene::{asleep, rome};
-use crate::tls::{Files, amqps, world};
+use crate::tls::Files;
 use crate::trip::{HOTEL_TABLES, RoomBooked};
 use crate::world::{LONG, TripWorld, the_hotel};
 
@@ -28,12 +27,11 @@ struct RotatedHotel {
 }
 
 impl RotatedHotel {
-    async fn open(world: TripWorld, files: Files, urls: [String; 2], ca: Option<PathBuf>) -> Self {
+    async fn open(world: TripWorld, files: Files, urls: [String; 2]) -> Self {
         let mut settings = Settings::new("", "");
         (settings.amqp_url, settings.database_url) = (None, None);
         settings.amqp_url_file = Some(files.file("amqp", &urls[0]));
         settings.database_url_file = Some(files.file("database", &urls[1]));
-        (settings.tls.amqp_ca_file, settings.tls.database_ca_file) = (ca.clone(), ca);
         let service = Service::new(the_hotel().participant).migrations(HOTEL_TABLES);
         let running = service.start(settings).await.unwrap();
         let mut scene = Self { world, files, running, sagas: Vec::new() };
@@ -124,7 +122,7 @@ async fn t228_replaced_passwords_are_taken_from_their_files_and_a_refused_login_
     let [amqp, database] = [world.env.amqp_url(HOTEL), world.env.database_url(HOTEL)];
     let urls = [amqp.to_owned(), database.to_owned()];
     let files = Files::new("rotation");
-    let mut scene = RotatedHotel::open(world, files, urls.clone(), None).await;
+    let mut scene = RotatedHotel::open(world, files, urls.clone()).await;
 
     // The broker's comes first, the file later.
     let change = json!({ "password": "of-tomorrow", "tags": "management" });
@@ -152,57 +150,6 @@ async fn t228_replaced_passwords_are_taken_from_their_files_and_a_refused_login_
     .unwrap();
     scene.asks().await;
     scene.files.file("database", &with_password(&urls[1], "of-tomorrow"));
-    scene.is_well().await;
-    scene.asks().await;
-    scene.close().await;
-}
-
-/// Replaces the certificate of both servers.
-fn replace(folder: &Path, identity: &TlsIdentity) -> usize {
-    let mut replaced = 0;
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let text = match path.file_name().and_then(|name| name.to_str()) {
-            _ if path.is_dir() => {
-                replaced += replace(&path, identity);
-                continue;
-            }
-            Some("server.pem") => identity.certificate(),
-            Some("server.key") => identity.key(),
-            _ => continue,
-        };
-        std::fs::write(&path, text).unwrap();
-        replaced += 1;
-    }
-    replaced
-}
-
-#[tokio::test]
-async fn t228_certificates_of_another_authority_are_taken_from_the_same_files() {
-    let [old, new] = [Authority::new().unwrap(), Authority::new().unwrap()];
-    let options = Options::fast().tls(&old.identity(&["localhost"]).unwrap());
-    let Some((world, servers)) = world("rotated", options).await else { return };
-    let files = Files::new("rotated");
-    let ca = files.file("ca.pem", old.certificate());
-    let database = world.env.database_url(HOTEL).replace("127.0.0.1", "localhost");
-    let urls = [amqps(&world, &servers, "localhost"), database];
-    let mut scene = RotatedHotel::open(world, files, urls, Some(ca)).await;
-
-    // A client that trusts both certificates accepts either.
-    let both = format!("{}{}", old.certificate(), new.certificate());
-    scene.files.file("ca.pem", &both);
-    let identity = new.identity(&["localhost"]).unwrap();
-    assert_eq!(replace(servers.dir().unwrap(), &identity), 4);
-    servers.rabbitmq().control(&["eval", "ssl:clear_pem_cache()."]).await.unwrap();
-    let mut db = PgConnection::connect(servers.postgres().url()).await.unwrap();
-    db.execute("select pg_reload_conf()").await.unwrap();
-    scene.asks().await;
-    scene.cut().await;
-    scene.is_well().await;
-    scene.asks().await;
-    // The old authority is trusted no more.
-    scene.files.file("ca.pem", new.certificate());
-    scene.cut().await;
     scene.is_well().await;
     scene.asks().await;
     scene.close().await;

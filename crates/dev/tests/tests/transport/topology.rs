@@ -3,9 +3,6 @@
 use std::collections::BTreeSet;
 
 use ballet_stage::{Method, wait_until};
-use lapin::options::{BasicConsumeOptions, QueueDeclareOptions};
-use lapin::types::FieldTable;
-use lapin::{Connection, ConnectionProperties, ErrorKind};
 use serde_json::{Value, json};
 
 use crate::scene::{asleep, in_journal, in_queue, rome};
@@ -78,47 +75,6 @@ async fn t217_each_queue_of_retries_and_of_dead_letters_refuses_what_is_too_much
     })
     .await
     .unwrap();
-}
-
-#[tokio::test]
-async fn the_console_says_that_the_journal_is_no_backlog_and_what_the_user_tap_is_for() {
-    let world = asleep("console", vec![the_hotel()]).await;
-    let management = world.env.management();
-    let path = ["queues", world.env.vhost(), "journal"];
-    wait_until("the policy beside the queue", SOON, || async {
-        let shown = management.call(Method::GET, &path, None).await;
-        let policy = &shown.map_err(|error| error.to_string())?["policy"];
-        let is = policy.as_str().is_some_and(|name| name.contains("not-a-backlog"));
-        if is { Ok(Some(())) } else { Err(policy.to_string()) }
-    })
-    .await
-    .unwrap();
-    let tap = world.env.amqp_url("tap").split("://").nth(1).unwrap().split(':').next().unwrap();
-    let user = management.call(Method::GET, &["users", tap], None).await.unwrap();
-    assert!(user["tags"].to_string().contains("reads-events-only"), "{user}");
-}
-
-/// For a queue of the older kind its arguments win over a policy. If it is bound to `route` and refuses all messages,
-/// it stops every publisher.
-#[tokio::test]
-async fn the_user_tap_takes_nothing_from_a_queue_and_makes_none() {
-    fn is_refusal(error: &lapin::Error) -> bool {
-        matches!(error.kind(), ErrorKind::ProtocolError(closed) if closed.get_id() == 403)
-    }
-    let world = asleep("tapped", vec![the_hotel()]).await;
-    let url = world.env.amqp_url("tap");
-    let connection = Connection::connect(url, ConnectionProperties::default()).await.unwrap();
-    let channel = connection.create_channel().await.unwrap();
-    let options = QueueDeclareOptions::default();
-    let made = channel.queue_declare("tap".into(), options, FieldTable::default()).await;
-    assert!(is_refusal(&made.expect_err("it may make no queue")));
-    for queue in ["hotel", "hotel.dead", "unrouted", "retry.5s"] {
-        // A refusal closes the channel.
-        let channel = connection.create_channel().await.unwrap();
-        let (tag, options) = ("tap".into(), BasicConsumeOptions::default());
-        let taken = channel.basic_consume(queue.into(), tag, options, FieldTable::default()).await;
-        assert!(is_refusal(&taken.expect_err("it may take nothing")), "{queue}");
-    }
 }
 
 #[tokio::test]
