@@ -5,7 +5,6 @@ use ballet::{
     Tx, compensated, done, refused,
 };
 use ballet_stage::wait_until;
-use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::world::{SOON, TripWorld, WorldPart, part};
@@ -17,10 +16,6 @@ ballet_testkit::events! {
     DriverReserved = "drivers.driver_reserved.v1" { driver: String }
     DriverBusy = "drivers.driver_busy.v1" { driver: String }
     DriverReleased = "drivers.driver_released.v1" { driver: String }
-    RideWanted = starts_saga "riders.ride_wanted.v1" { rider: String }
-    RideBegun = "dispatch.ride_begun.v1" { rider: String }
-    RideOverdue = "dispatch.ride_overdue.v1" { due_at: Timestamp }
-    RideConfirmed = "dispatch.ride_confirmed.v1"
 }
 
 struct Ride;

@@ -1,4 +1,4 @@
-//! A step that repeats and asks outside: one repetition is taken back while its call is out.
+//! A step that repeats and asks outside: one repetition is undone by hand.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,6 @@ use ballet::calls::{
 use ballet::{Failure, Never, Participant, Saga, Tx, compensated, done};
 use ballet_ops::sagas::SolveError;
 use ballet_stage::wait_until;
-use tokio::sync::Semaphore;
 
 use crate::compensations_by_hand::by_hand_of_key;
 use crate::world::{SOON, TripWorld, part};
@@ -31,23 +30,15 @@ impl Saga for Tour {
     type Abort = TourCancelled;
 }
 
-/// Rents rooms from somebody who takes his time. His orders are kept in order.
-#[derive(Clone)]
+/// Rents rooms from somebody. His orders are kept in order.
+#[derive(Clone, Default)]
 struct RentRoom {
     told: Arc<Mutex<Vec<String>>>,
-    answers: Arc<Semaphore>,
     /// He takes no room back any more.
     gone: Arc<AtomicBool>,
-    /// Nobody knows what to ask him for.
-    lost: Arc<AtomicBool>,
 }
 
 impl RentRoom {
-    fn new(answers: usize) -> Self {
-        let answers = Arc::new(Semaphore::new(answers));
-        Self { told: Arc::default(), answers, gone: Arc::default(), lost: Arc::default() }
-    }
-
     fn rooms(&self) -> Participant {
         let step = self.clone();
         Participant::new("rooms").saga::<Tour>(|saga| {
@@ -87,7 +78,6 @@ impl CallStep for RentRoom {
 
     async fn call(&self, _: CallKey, room: &String) -> Result<(), Failure> {
         self.tell("rent", room);
-        self.answers.acquire().await?.forget();
         Ok(())
     }
 
@@ -106,9 +96,6 @@ impl CallCompensate for RentRoom {
         _: &mut Tx<'_>,
         rented: RoomRented,
     ) -> CompensateRequestResult<Self> {
-        if self.lost.load(Ordering::SeqCst) {
-            return Err(Failure::transient("the contract is lost"));
-        }
         call(rented.room)
     }
 
@@ -132,7 +119,7 @@ impl CallCompensate for RentRoom {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t153_one_repetition_is_solved_by_hand_and_the_others_stay() {
-    let rent = RentRoom::new(10);
+    let rent = RentRoom::default();
     let rooms = rent.rooms();
     let world = TripWorld::new("keyed_hand", vec![part(rent.rooms(), &[])]).await;
     let saga = world.new_saga();
