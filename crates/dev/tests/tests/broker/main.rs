@@ -5,7 +5,6 @@
 mod consumer;
 mod held_messages;
 mod one_ack;
-mod permissions;
 mod publisher;
 mod rabbitmq;
 mod sessions;

@@ -1,12 +1,10 @@
 //! Behaviour that only a real broker can show.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use ballet_amqp::{Broker, BrokerError, ConsumerSettings, Handover, RabbitMq, Unpublishable};
+use ballet_amqp::{Broker, BrokerError, RabbitMq, Unpublishable};
 use ballet_stage::{Method, Servers, TestEnv};
 use serde_json::{Value, json};
-use tokio::time::timeout;
 
 use ballet_testkit::wire::clients::{
     SOON, TestConsumer, TestPublisher, batch, message, out, redirect, until,
@@ -155,70 +153,5 @@ async fn t147_t159_who_is_not_let_in_is_told_why_and_no_password() {
     let publisher = TestPublisher::usual(both);
     publisher.ready().await;
     publisher.handle.publish_now(message("orders.x", "1"), SOON).await.unwrap();
-    env.close().await.unwrap();
-}
-
-/// Publishes and consumes while `trouble` goes on; nothing may be missing at the end.
-async fn nothing_is_lost_in(env: &TestEnv, trouble: impl Future<Output = ()>) {
-    let mut publisher = TestPublisher::usual(rabbitmq(env));
-    let settings = ConsumerSettings { prefetch: 200, ..ConsumerSettings::new("orders", "one") };
-    let mut consumer = TestConsumer::start(rabbitmq(env), settings);
-    let mut sent = 0;
-    let mut arrived = BTreeSet::new();
-    let mut over = false;
-    tokio::pin!(trouble);
-    let mut tick = tokio::time::interval(Duration::from_millis(5));
-    while !over {
-        tokio::select! {
-            () = &mut trouble => over = true,
-            _ = tick.tick() => {
-                // A spilled batch would be read back from the outbox table.
-                if publisher.handle.send(out(sent, &["orders.x"; 10])) == Handover::Queued {
-                    sent += 1;
-                }
-            }
-            (id, receipt) = consumer.any() => {
-                arrived.insert(id);
-                receipt.settle();
-            }
-        }
-    }
-    let mut published = BTreeSet::new();
-    let expected = usize::try_from(sent).unwrap();
-    let all = async {
-        while published.len() < expected || arrived.len() < expected * 10 {
-            tokio::select! {
-                one = publisher.any() => { published.insert(one.batch); }
-                (id, receipt) = consumer.any() => {
-                    arrived.insert(id);
-                    receipt.settle();
-                }
-            }
-        }
-    };
-    let done = timeout(SOON * 3, all).await;
-    assert!(
-        done.is_ok(),
-        "of {expected} batches {} were published, of {} messages {} arrived",
-        published.len(),
-        expected * 10,
-        arrived.len()
-    );
-    assert_eq!(consumer.handle.stop(SOON).await.unsettled, 0);
-    assert_eq!(publisher.handle.stop(SOON).await, 0);
-}
-
-#[tokio::test]
-async fn t172_nothing_is_lost_when_connections_are_closed() {
-    let env = env("closed").await;
-    let trouble = async {
-        // Messages flow before, between and after the losses.
-        for name in ["orders publish one", "orders consume one", "orders publish one"] {
-            tokio::time::sleep(Duration::from_millis(700)).await;
-            env.management().close_connections(name).await.unwrap();
-        }
-        tokio::time::sleep(Duration::from_millis(700)).await;
-    };
-    nothing_is_lost_in(&env, trouble).await;
     env.close().await.unwrap();
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use ballet::EntityEvent;
 use ballet::core::Versioned;
-use ballet::{EntityEvent, copies};
 use ballet_store::copies::rebuild::Rebuild;
 
 use crate::lamps::{Lamp, LampChanged, LampRemoved, Lamps};
@@ -22,32 +22,6 @@ fn lamps(lamps: &[(&str, i64, Option<&str>)]) -> Lamps {
         ((*id).to_owned(), (*version, text.map(str::to_owned)))
     };
     lamps.iter().map(lamp).collect()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_removed_entity_stays_removed() {
-    let stage = CopiesStage::new("removed").await;
-    let porter = stage.reader("porter").await;
-    stage.put(&changed("hall", 1, "bright"));
-    stage.put(&removed("hall", 3));
-    // It is removed before anything else is known of it.
-    stage.put(&removed("attic", 2));
-    stage.until_settled("porter").await;
-    stage.put(&changed("hall", 2, "dark"));
-    stage.put(&changed("attic", 1, "dark"));
-    stage.until_settled("porter").await;
-    assert_eq!(stage.copied("porter").await, lamps(&[("attic", 2, None), ("hall", 3, None)]));
-
-    let mut db = porter.handle().db().acquire().await.expect("a connection");
-    let hall = copies::get::<Lamp>(&mut db, "hall").await.expect("an answer");
-    assert_eq!(hall, Some(Versioned::removed("hall", 3)));
-    assert_eq!(copies::get::<Lamp>(&mut db, "cellar").await.expect("an answer"), None);
-    stage.put(&changed("hall", 4, "back"));
-    stage.until_settled("porter").await;
-    let known = copies::get_all::<Lamp>(&mut db, &["hall", "attic", "cellar"]).await;
-    let known = known.expect("an answer");
-    assert_eq!(known.len(), 2);
-    assert_eq!(known["hall"], Versioned::of("hall", 4, Lamp { text: "back".to_owned() }));
 }
 
 #[tokio::test(flavor = "multi_thread")]

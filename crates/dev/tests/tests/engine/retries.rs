@@ -2,21 +2,18 @@
 //! messages for moments here.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ballet::{Delay, Failure, Never, Participant, Retry, Step, StepResult, Tx, done};
 use ballet_stage::wait_until;
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
 
 use crate::trip::{HOTEL_TABLES, RoomBooked, Trip, TripBooked};
 use crate::world::{LONG, SOON, TripWorld, part};
 
-/// A porter who carries the luggage up when he can.
+/// A porter who is asked to carry the luggage up, and never can.
 #[derive(Clone, Default)]
 struct Porter {
-    /// Whether he can.
-    at_work: Arc<AtomicBool>,
     called: Arc<AtomicUsize>,
 }
 
@@ -51,9 +48,6 @@ impl Step for Porter {
         self.called.fetch_add(1, Ordering::SeqCst);
         let saga = tx.saga_id().map(|saga| saga.0);
         sqlx::query("insert into room (saga_id) values ($1)").bind(saga).execute(tx.db()).await?;
-        if self.at_work.load(Ordering::SeqCst) {
-            return done(RoomBooked { room: 1 });
-        }
         match trip.city.as_str() {
             "Broken" => Err(Failure::permanent("there are no stairs")),
             _ => Err(Failure::transient("the porter sleeps")),
@@ -194,54 +188,4 @@ async fn waits_for_another_event_and_retries_of_a_failure_do_not_use_each_other_
     .expect("an end")
     .expect("no dead letter");
     world.event::<RoomBooked>(saga).await;
-}
-
-/// A lift: it holds as many as there are lanes.
-#[derive(Clone)]
-struct Lift {
-    riding: Arc<AtomicUsize>,
-    most: Arc<AtomicUsize>,
-    doors: Arc<Semaphore>,
-}
-
-impl Step for Lift {
-    const NAME: &'static str = "ride_the_lift";
-    type On = TripBooked;
-    type Done = RoomBooked;
-    type Refused = Never;
-
-    async fn run(&self, _tx: &mut Tx<'_>, _trip: TripBooked) -> StepResult<Self> {
-        let riding = self.riding.fetch_add(1, Ordering::SeqCst) + 1;
-        self.most.fetch_max(riding, Ordering::SeqCst);
-        self.doors.acquire().await?.forget();
-        self.riding.fetch_sub(1, Ordering::SeqCst);
-        done(RoomBooked { room: 1 })
-    }
-}
-
-#[tokio::test]
-async fn t60_as_many_run_at_once_as_there_are_lanes_and_never_more() {
-    let lift =
-        Lift { riding: Arc::default(), most: Arc::default(), doors: Arc::new(Semaphore::new(0)) };
-    let participant = || {
-        let lift = lift.clone();
-        Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(lift))
-    };
-    let mut world = TripWorld::prepared("lift", vec![part(participant(), HOTEL_TABLES)]).await;
-    world.start_with(part(participant(), HOTEL_TABLES), |settings| settings.lanes = 3).await;
-    let sagas: Vec<_> = (0..60).map(|_| world.new_saga()).collect();
-    for saga in &sagas {
-        world.publish(*saga, &trip_to("Rome")).await;
-    }
-    wait_until("all lanes are at work", SOON, || async {
-        let riding = lift.riding.load(Ordering::SeqCst);
-        if riding == 3 { Ok(Some(())) } else { Err(format!("{riding} at once")) }
-    })
-    .await
-    .expect("three at once");
-    lift.doors.add_permits(sagas.len());
-    for saga in sagas {
-        world.event::<RoomBooked>(saga).await;
-    }
-    assert_eq!(lift.most.load(Ordering::SeqCst), 3);
 }

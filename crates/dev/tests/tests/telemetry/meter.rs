@@ -12,7 +12,7 @@ use futures_util::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 
 pub(crate) const PARTITIONS: u16 = 2;
 
@@ -44,35 +44,9 @@ fn device<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
 /// Writes a row for each beat. It cannot read the number 13.
 #[derive(Default)]
 pub(crate) struct Beats {
-    pub(crate) stops: Option<StopSwitch>,
-}
-
-/// Stops a reader for good in the middle of a batch, as if its process were killed.
-#[derive(Clone)]
-pub(crate) struct StopSwitch {
-    left: Arc<Semaphore>,
-    stopped: Arc<Notify>,
-}
-
-impl StopSwitch {
-    /// After this many batches, with the rows of the next one written and not committed.
-    pub(crate) fn after(batches: usize) -> Self {
-        Self { left: Arc::new(Semaphore::new(batches)), stopped: Arc::new(Notify::new()) }
-    }
-
-    pub(crate) async fn stopped(&self) {
-        self.stopped.notified().await;
-    }
-
-    async fn pass(&self) {
-        match self.left.try_acquire() {
-            Ok(permit) => permit.forget(),
-            Err(_) => {
-                self.stopped.notify_one();
-                std::future::pending::<()>().await;
-            }
-        }
-    }
+    /// The batches after which it stands still for good, with the rows of the next one written and not committed, as if
+    /// its process were killed.
+    pub(crate) batches: Option<Semaphore>,
 }
 
 impl TelemetryReader for Beats {
@@ -92,8 +66,8 @@ impl TelemetryReader for Beats {
         .bind(numbers)
         .execute(tx.db())
         .await?;
-        if let Some(stops) = &self.stops {
-            stops.pass().await;
+        if let Some(batches) = &self.batches {
+            batches.acquire().await?.forget();
         }
         Ok(())
     }
@@ -124,18 +98,9 @@ pub(crate) async fn asleep(test: &str) -> TestSystem {
 
 /// Starts a replica that reads up to this many beats in one transaction.
 pub(crate) async fn started(system: &TestSystem, most: u16) -> Running {
-    running(system, Beats::default(), most).await
-}
-
-/// As [`started`], with a reader that stops.
-pub(crate) async fn started_to_stop(system: &TestSystem, most: u16, stops: &StopSwitch) -> Running {
-    running(system, Beats { stops: Some(stops.clone()) }, most).await
-}
-
-async fn running(system: &TestSystem, beats: Beats, most: u16) -> Running {
     let mut settings = settings(system);
     settings.telemetry_batch = most;
-    service(beats).start(settings).await.expect("it starts")
+    service(Beats::default()).start(settings).await.expect("it starts")
 }
 
 /// A replica that publishes and reads nothing.

@@ -8,10 +8,7 @@ use sqlx::Executor;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::meter::{
-    BOMB, Beat, Beats, StopSwitch, asleep, published, publisher, sent, service, started,
-    started_to_stop,
-};
+use crate::meter::{BOMB, Beat, Beats, asleep, published, publisher, sent, service, started};
 
 const ALL: &str = "select count(*) from beat";
 
@@ -80,35 +77,6 @@ async fn a_decoder_that_panics_sets_only_its_own_message_aside() {
     assert!(told.starts_with("body_does_not_match the decoder panicked"), "{told}");
     running.stop().await;
     system.close(0).await;
-}
-
-#[tokio::test]
-async fn a_crash_at_any_moment_of_a_backlog_counts_nothing_twice_and_nothing_never() {
-    let system = asleep("telemetry_crash").await;
-    // Nothing is read while they are published.
-    let running = started_to_stop(&system, 20, &StopSwitch::after(0)).await;
-    published(&running, 50, 100..140).await;
-    drop(running);
-    let mut crashes = 0;
-    loop {
-        let stops = StopSwitch::after(20);
-        let running = started_to_stop(&system, 20, &stops).await;
-        // A process that is gone keeps its lease for a while. A test does not wait for it.
-        system.execute("meter", "update ballet.telemetry_reader set held_until = null").await;
-        let is_killed = tokio::select! {
-            () = stops.stopped() => true,
-            () = system.until("meter", ALL, 2000) => false,
-        };
-        drop(running);
-        if !is_killed {
-            break;
-        }
-        crashes += 1;
-    }
-    assert!(crashes > 1, "it was never killed");
-    let distinct = "select count(distinct (device, number)) from beat";
-    assert_eq!(system.value::<i64>("meter", distinct).await, 2000);
-    assert_eq!(system.value::<i64>("meter", ALL).await, 2000);
 }
 
 /// Each beat waits at the commit for the holder of this lock.

@@ -1,14 +1,11 @@
 //! From a commit to the broker's confirm.
 
-use std::time::Duration;
-
-use ballet_amqp::{AMQPValue, FieldTable, PublishError};
+use ballet_amqp::{AMQPValue, FieldTable};
 use ballet_stage::wait_until;
-use ballet_testkit::memory::{ExchangeKind, MemoryBroker};
-use ballet_testkit::wire::clients::{SOON, TestPublisher, batch, id, message as small, out, until};
+use ballet_testkit::wire::clients::{SOON, TestPublisher};
 use futures_util::StreamExt;
 
-use crate::scene::{asleep, in_queue, message, ops, rome, session, taken, trip_to_rome};
+use crate::scene::{asleep, in_queue, message, ops, rome, session, trip_to_rome};
 use crate::trip::HotelRenamed;
 use crate::world::{TripWorld, the_hotel};
 
@@ -67,26 +64,4 @@ async fn t05_an_event_that_nobody_needs_is_published_and_one_that_nobody_knows_i
         let unrouted = in_queue(&world, "unrouted", 1).await;
         assert_eq!(unrouted[0]["routing_key"], "hotel.typing_eror.v1");
     }
-}
-
-#[tokio::test]
-async fn t06_a_confirm_that_never_comes_ends_the_wait_and_publishes_again_with_the_channel() {
-    let broker = MemoryBroker::new();
-    broker.exchange("events", ExchangeKind::Topic);
-    broker.queue("all");
-    broker.bind("events", "#", "all");
-    broker.hold_confirms();
-    let mut publisher = TestPublisher::usual(broker.clone());
-    publisher.handle.send(out(1, &["a.x"]));
-    until("taken", || broker.taken_count() == 1).await;
-    let moment = Duration::from_millis(50);
-    let late = publisher.handle.publish_now(small("a.x", "late"), moment).await;
-    assert!(matches!(late, Err(PublishError::TimedOut { .. })), "{late:?}");
-    assert!(publisher.none_published() && publisher.handle.waiting() > 0);
-    broker.drop_connections("publish");
-    broker.release_confirms();
-    assert_eq!(publisher.published().await.batch, batch(1));
-    let mut ids: Vec<String> = broker.taken().iter().map(|m| id(&m.properties)).collect();
-    ids.retain(|id| id == "1.0");
-    assert_eq!(ids, ["1.0", "1.0"]);
 }
