@@ -20,7 +20,6 @@ mod lifecycle;
 mod locked_rows;
 mod locks;
 mod memory;
-mod numbers;
 mod observing;
 mod old_sagas;
 mod open_calls;

@@ -15,18 +15,18 @@ use crate::outside::{ProviderRequest, SaleProvider, account_of};
 use crate::sale::{Sale, saga};
 
 ballet_testkit::events! {
-    Hire = "sales.hire.v1" { who: String }
+    Hire = "sales.hire.v1" { who: String, rate: f64 }
     Dismiss = "sales.dismiss.v1" { who: String }
-    Hired = "crew.hired.v1" { saga: Uuid, who: String }
-    Dismissed = "crew.dismissed.v1" { saga: Uuid, who: String }
-    Rent = "sales.rent.v1" { who: String }
+    Hired = "crew.hired.v1" { saga: Uuid, who: String, rate: f64 }
+    Dismissed = "crew.dismissed.v1" { saga: Uuid, who: String, rate: f64 }
+    Rent = "sales.rent.v1" { who: String, rate: f64 }
     Return = "sales.return.v1" { who: String }
-    Rented = "crew.rented.v1" { saga: Uuid, who: String }
-    Returned = "crew.returned.v1" { saga: Uuid, who: String }
-    Insure = "cover.insure.v1" { who: String }
+    Rented = "crew.rented.v1" { saga: Uuid, who: String, rate: f64 }
+    Returned = "crew.returned.v1" { saga: Uuid, who: String, rate: f64 }
+    Insure = "cover.insure.v1" { who: String, rate: f64 }
     Lapse = "cover.lapse.v1" { who: String }
-    Insured = "crew.insured.v1" { saga: Uuid, who: String }
-    Lapsed = "crew.lapsed.v1" { saga: Uuid, who: String }
+    Insured = "crew.insured.v1" { saga: Uuid, who: String, rate: f64 }
+    Lapsed = "crew.lapsed.v1" { saga: Uuid, who: String, rate: f64 }
     CoverEnded = "cover.ended.v1"
     /// Each has another field: one that is taken for another cannot be read.
     Arranged = "sales.arranged.v1" { arranged: Uuid }
@@ -91,7 +91,7 @@ macro_rules! noting {
                     .bind(&on.who)
                     .execute(tx.db())
                     .await?;
-                done($done { saga, who: on.who })
+                done($done { saga, who: on.who, rate: on.rate })
             }
         }
 
@@ -99,7 +99,7 @@ macro_rules! noting {
             type Compensated = $undone;
 
             async fn compensate(&self, tx: &mut Tx<'_>, noted: $done) -> CompensateResult<Self> {
-                let $done { saga, who } = noted;
+                let $done { saga, who, rate } = noted;
                 sqlx::query(
                     "update note set struck = true where saga_id = $1 and step = $2 and who = $3",
                 )
@@ -108,7 +108,7 @@ macro_rules! noting {
                 .bind(&who)
                 .execute(tx.db())
                 .await?;
-                compensated($undone { saga, who })
+                compensated($undone { saga, who, rate })
             }
         }
     )+};
@@ -127,34 +127,35 @@ impl CallStep for RentOne {
     type On = Rent;
     type Done = Rented;
     type Refused = Never;
-    type Request = (Uuid, String);
-    type Answer = bool;
+    type Request = (Uuid, String, f64);
+    type Answer = f64;
 
     fn key(on: &Rent) -> Option<String> {
         Some(on.who.clone())
     }
 
     async fn request(&self, tx: &mut Tx<'_>, on: Rent) -> RequestResult<Self> {
-        call((saga(tx)?, on.who))
+        call((saga(tx)?, on.who, on.rate))
     }
 
-    async fn call(&self, key: CallKey, (saga, who): &Self::Request) -> Result<bool, Failure> {
-        self.0.ask(key, account_of(*saga, who), ProviderRequest::Authorize).await
+    async fn call(&self, key: CallKey, (saga, who, rate): &Self::Request) -> Result<f64, Failure> {
+        self.0.ask(key, account_of(*saga, who), ProviderRequest::Authorize).await?;
+        Ok(*rate)
     }
 
     async fn answered(
         &self,
         _: &mut Tx<'_>,
-        (saga, who): Self::Request,
-        _: bool,
+        (saga, who, _): Self::Request,
+        rate: f64,
     ) -> CallStepResult<Self> {
-        done(Rented { saga, who })
+        done(Rented { saga, who, rate })
     }
 }
 
 impl CallCompensate for RentOne {
     type Compensated = Returned;
-    type UndoRequest = (Uuid, String);
+    type UndoRequest = (Uuid, String, f64);
     type UndoAnswer = bool;
 
     async fn compensate_request(
@@ -162,13 +163,13 @@ impl CallCompensate for RentOne {
         _: &mut Tx<'_>,
         rented: Rented,
     ) -> CompensateRequestResult<Self> {
-        call((rented.saga, rented.who))
+        call((rented.saga, rented.who, rented.rate))
     }
 
     async fn compensate_call(
         &self,
         key: CallKey,
-        (saga, who): &Self::UndoRequest,
+        (saga, who, _): &Self::UndoRequest,
     ) -> Result<bool, Failure> {
         self.0.ask(key, account_of(*saga, who), ProviderRequest::Void).await
     }
@@ -176,10 +177,10 @@ impl CallCompensate for RentOne {
     async fn compensate_answered(
         &self,
         _: &mut Tx<'_>,
-        (saga, who): Self::UndoRequest,
+        (saga, who, rate): Self::UndoRequest,
         _: bool,
     ) -> CallCompensateResult<Self> {
-        compensated(Returned { saga, who })
+        compensated(Returned { saga, who, rate })
     }
 }
 

@@ -43,6 +43,7 @@ pub(crate) type ExpectedRow = [&'static str; 4];
 #[derive(Debug)]
 pub(crate) struct ExpectedCrew {
     saga: Uuid,
+    rate: f64,
     pub(crate) rows: Vec<ExpectedRow>,
     /// The events: type and body.
     pub(crate) told: Vec<(&'static str, Value)>,
@@ -52,13 +53,13 @@ pub(crate) struct ExpectedCrew {
 }
 
 impl ExpectedCrew {
-    pub(crate) fn after(saga: Uuid, order: &[CrewInput]) -> Self {
+    pub(crate) fn after(saga: Uuid, rate: f64, order: &[CrewInput]) -> Self {
         let held = order.iter().filter_map(|thing| match thing {
             CrewInput::Answer(who) => Some(*who),
             _ => None,
         });
         let (rows, told) = (Vec::new(), Vec::new());
-        let mut crew = Self { saga, rows, told, dead: 0, held: held.collect() };
+        let mut crew = Self { saga, rate, rows, told, dead: 0, held: held.collect() };
         order.iter().for_each(|thing| crew.take(*thing));
         crew
     }
@@ -130,7 +131,7 @@ impl ExpectedCrew {
     fn done(&mut self, step: &'static str, key: &'static str) {
         self.rows.push([step, key, "done", ""]);
         let saga = self.saga;
-        let named = json!({"saga": saga, "who": key});
+        let named = json!({"saga": saga, "who": key, "rate": self.rate});
         let joined = json!({"first": saga, "second": saga});
         self.told.push(match step {
             "hire" => ("crew.hired.v1", named),
@@ -206,7 +207,7 @@ impl ExpectedCrew {
             "rent" => "crew.returned.v1",
             _ => "crew.lapsed.v1",
         };
-        self.told.push((told, json!({"saga": self.saga, "who": key})));
+        self.told.push((told, json!({"saga": self.saga, "who": key, "rate": self.rate})));
     }
 
     /// Whom a step has noted, and whether each is struck out, in order.

@@ -7,6 +7,7 @@ mod doubt;
 mod expected_crew;
 mod facts;
 mod judge;
+mod numbers;
 mod orders;
 mod outside;
 mod owner;

@@ -18,6 +18,7 @@ use crate::expected_crew::CrewInput::{
 };
 use crate::expected_crew::ExpectedCrew;
 use crate::facts::SagaFacts;
+use crate::numbers::samples;
 use crate::orders::orders;
 use crate::outside::{ProviderRequest, RefusedRequest, SaleProvider, account_of};
 use crate::sale::Cancelled;
@@ -28,6 +29,8 @@ const BOB: &str = "bob";
 
 struct CrewRun {
     saga: SagaId,
+    /// It is in each of its events, so none comes from another saga, or changed.
+    rate: f64,
     order: Vec<CrewInput>,
 }
 
@@ -53,7 +56,8 @@ impl CrewExploration {
             .iter()
             .filter_map(|thing| if let Answer(who) = thing { Some(*who) } else { None })
             .collect();
-        for order in orders(things) {
+        let rates = samples().skip(self.runs.len());
+        for (order, rate) in orders(things).into_iter().zip(rates) {
             let saga = SagaId(self.stage.new_id());
             for who in [ANN, BOB] {
                 let holds: &[_] =
@@ -61,19 +65,20 @@ impl CrewExploration {
                 let account = account_of(saga.0, who);
                 self.stage.outside.open_account(account, RefusedRequest::Never, holds, false);
             }
-            self.runs.push(CrewRun { saga, order });
+            self.runs.push(CrewRun { saga, rate, order });
         }
     }
 
-    fn put(&self, saga: SagaId, thing: CrewInput) {
+    fn put(&self, run: &CrewRun, thing: CrewInput) {
+        let CrewRun { saga, rate, .. } = *run;
         let (stage, id, of) = (&self.stage, self.stage.new_id(), saga.0);
         let name = str::to_owned;
         match thing {
-            Hire(who) => stage.put(id, saga, &crew::Hire { who: name(who) }),
+            Hire(who) => stage.put(id, saga, &crew::Hire { who: name(who), rate }),
             Dismiss(who) => stage.put(id, saga, &crew::Dismiss { who: name(who) }),
-            Rent(who) => stage.put(id, saga, &crew::Rent { who: name(who) }),
+            Rent(who) => stage.put(id, saga, &crew::Rent { who: name(who), rate }),
             Return(who) => stage.put(id, saga, &crew::Return { who: name(who) }),
-            Insure(who) => stage.put(id, saga, &crew::Insure { who: name(who) }),
+            Insure(who) => stage.put(id, saga, &crew::Insure { who: name(who), rate }),
             Lapse(who) => stage.put(id, saga, &crew::Lapse { who: name(who) }),
             Answer(who) => {
                 stage.outside.answer(account_of(of, who), &[ProviderRequest::Authorize]);
@@ -92,7 +97,7 @@ impl CrewExploration {
     fn step(&self, at: usize) {
         for run in &self.runs {
             if let Some(thing) = run.order.get(at) {
-                self.put(run.saga, *thing);
+                self.put(run, *thing);
             }
         }
         self.stage.outside.tell();
@@ -139,10 +144,10 @@ impl CrewExploration {
             notes.entry(saga).or_default().push((step, who, struck));
         }
         let mut wrong = Vec::new();
-        for CrewRun { saga, order } in &self.runs {
+        for CrewRun { saga, rate, order } in &self.runs {
             let waits = |thing: &CrewInput| self.is_restored && thing.takes_back();
             let (later, now): (Vec<_>, Vec<_>) = order.iter().copied().partition(waits);
-            let expected = ExpectedCrew::after(saga.0, &[now, later].concat());
+            let expected = ExpectedCrew::after(saga.0, *rate, &[now, later].concat());
             let is = facts.get(&saga.0).cloned().unwrap_or_default();
             let told = told.get(&saga.0).cloned().unwrap_or_default();
             let notes = notes.get(&saga.0).cloned().unwrap_or_default();
