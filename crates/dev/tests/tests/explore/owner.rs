@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use ballet::{Abort, Failure, SagaId};
+use ballet::{Abort, Clock, Failure, SagaId};
 use ballet_stage::wait_until;
 use ballet_store::operators::restored_database::hold_aborts;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
@@ -273,7 +273,7 @@ async fn t130_every_order_at_an_owner_that_was_restored() {
     all.is_restored = true;
     all.stage.start(1).await;
     let mut db = PgConnection::connect(all.stage.url()).await.expect("a connection");
-    hold_aborts(&mut db, Timestamp::now(), SignedDuration::from_hours(1)).await.expect("held");
+    hold_aborts(&mut db, Clock::system().now(), SignedDuration::from_hours(1)).await.expect("held");
     all.every_order_of(&[Begin, Refusal, Pivot, Praise, Seal]);
     all.act_out(None).await;
     all.stage.end_hold_and_bring_back().await;

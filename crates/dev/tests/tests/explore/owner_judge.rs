@@ -36,8 +36,8 @@ pub(crate) enum OwnerInput {
     Seal,
 }
 use OwnerInput::{
-    Again, Begin, Cancel, Deadline, DeadlineCopy, Pivot, PivotCopy, Post, Praise, Refusal,
-    RefusalCopy, Request, Seal,
+    Begin, Cancel, Deadline, DeadlineCopy, Pivot, PivotCopy, Post, Praise, Refusal, RefusalCopy,
+    Request, Seal,
 };
 
 impl OwnerInput {

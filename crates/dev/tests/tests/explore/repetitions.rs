@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant;
 
-use ballet::SagaId;
+use ballet::{Clock, SagaId};
 use ballet_store::operators::restored_database::hold_aborts;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::Value;
 use sqlx::Connection;
 use uuid::Uuid;
@@ -266,7 +266,7 @@ async fn t204_every_order_after_a_restore_takes_nothing_back_before_all_else_has
     all.is_restored = true;
     all.stage.start(1).await;
     let mut db = sqlx::PgConnection::connect(all.stage.url()).await.expect("a connection");
-    hold_aborts(&mut db, Timestamp::now(), SignedDuration::from_hours(1)).await.expect("held");
+    hold_aborts(&mut db, Clock::system().now(), SignedDuration::from_hours(1)).await.expect("held");
     all.every_order_of(&[Hire(ANN), Hire(BOB), Dismiss(ANN), Insure(ANN), Abort, EndCover]);
     all.every_order_of(&[Rent(ANN), Return(ANN), Answer(ANN), Lapse(ANN), Abort]);
     all.one_by_one().await;
