@@ -8,7 +8,6 @@ use ballet::{Event, Handle, Running, SagaId, Service, Settings};
 use ballet_testkit::{CollectedSpan, Collector};
 use jiff::SignedDuration;
 use serde_json::json;
-use tokio::net::TcpListener;
 
 use crate::trip::{
     DESK_TABLES, HOTEL_TABLES, RoomBooked, TripBooked, TripCancelled, TripOverdue, TripWanted,
@@ -151,22 +150,4 @@ async fn t166_the_attempts_of_a_message_are_numbered_in_its_trace() {
     let told: Vec<_> = attempts.iter().map(told).collect();
     let expected = [("1", "failed", true), ("2", "failed", true), ("3", "handled", false)];
     assert_eq!(told, expected.map(|(at, how, failed)| (at.to_owned(), how.to_owned(), failed)));
-}
-
-#[tokio::test]
-async fn a_collector_that_never_answers_slows_nothing() {
-    // It takes connections and says nothing.
-    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("http://{}", silent.local_addr().expect("an address"));
-    let (mut world, desk) = agency("silent", Trouble::default(), Some(&url)).await;
-    for _ in 0..20 {
-        let saga = booked(&desk, "Rome", TRACE).await;
-        world.event::<RoomBooked>(saga).await;
-    }
-    let (_connection, _from) = silent.accept().await.expect("spans are sent");
-    let stopping = async {
-        desk.stop().await;
-        world.services.remove(0).stop().await;
-    };
-    tokio::time::timeout(SOON, stopping).await.expect("it stops all the same");
 }
