@@ -7,7 +7,7 @@ use ballet_stage::{Method, Servers, TestEnv};
 use serde_json::{Value, json};
 
 use ballet_testkit::wire::clients::{
-    SOON, TestConsumer, TestPublisher, batch, message, out, redirect, until,
+    SOON, TestConsumer, TestPublisher, message, out, redirect, until,
 };
 
 /// One service that may write its own keys, and gets them back.

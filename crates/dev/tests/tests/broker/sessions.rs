@@ -6,7 +6,6 @@ use ballet_amqp::{Broker, Lookup, Object};
 use ballet_stage::{Method, Servers, wait_until};
 use futures_util::StreamExt;
 use serde_json::json;
-use tokio::time::timeout;
 
 use ballet_testkit::wire::clients::{SOON, TestConsumer, TestPublisher, message, out};
 

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use ballet_amqp::{Broker, BrokerError, RabbitMq, Session};
-use futures_util::future::FutureExt;
+use ballet_amqp::{Broker, BrokerError, RabbitMq};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio::time::timeout;

@@ -3,12 +3,8 @@
 use std::time::Duration;
 
 use ballet_testkit::memory::{ExchangeKind, MemoryBroker};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use ballet_testkit::wire::clients::{TestPublisher, batch, out};
-
-/// The last byte of every frame.
-const FRAME_END: u8 = 0xce;
 
 #[tokio::test(start_paused = true)]
 async fn t51_a_message_that_always_ends_the_connection_is_found_and_the_others_go_on() {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use ballet::Entity;
 use ballet_stage::wait_until;
 use ballet_store::copies::rebuild::Rebuild;
 

@@ -2,19 +2,14 @@
 
 use std::time::Duration;
 
-use ballet::EntityEvent;
 use ballet::core::Versioned;
 use ballet_store::copies::rebuild::Rebuild;
 
-use crate::lamps::{Lamp, LampChanged, LampRemoved, Lamps};
+use crate::lamps::{Lamp, LampChanged, Lamps};
 use crate::stage::CopiesStage;
 
 fn changed(id: &str, version: i64, text: &str) -> LampChanged {
     LampChanged { lamp: Versioned::of(id, version, Lamp { text: text.to_owned() }) }
-}
-
-fn removed(id: &str, version: i64) -> LampRemoved {
-    LampRemoved { lamp_id: id.to_owned(), version }
 }
 
 fn lamps(lamps: &[(&str, i64, Option<&str>)]) -> Lamps {

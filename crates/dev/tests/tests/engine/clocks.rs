@@ -7,7 +7,6 @@ use ballet_stage::wait_until;
 use ballet_testkit::health::{metrics, sample, until_ready};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use sqlx::Executor;
 
 use crate::lifecycle::{old_partition, work_at_all_times};
 use crate::trip::{DESK_TABLES, GUIDE_TABLES, RoomBooked, TripBooked, desk, guide};

@@ -10,7 +10,7 @@ use ballet_stage::{Link, Options, Proxy, Servers, wait_until};
 use sqlx::Executor;
 use tokio::task::JoinSet;
 
-use crate::trip::{Rental, TripBooked, cars};
+use crate::trip::{Rental, TripBooked};
 use crate::world::{LONG, TripWorld, everybody, the_hotel};
 
 /// A connection that hangs is given up after 40 seconds, its session by the server after 60, and

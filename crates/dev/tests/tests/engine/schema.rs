@@ -4,7 +4,7 @@ use ballet::{Service, Settings};
 use ballet_store::schema::differences::differences;
 use sqlx::{Connection, Executor, PgConnection};
 
-use crate::trip::{Rental, cars, hotel};
+use crate::trip::{Rental, cars};
 use crate::world::{TripWorld, part};
 
 #[tokio::test]

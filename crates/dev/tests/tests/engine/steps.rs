@@ -1,7 +1,7 @@
 //! One step: once, whatever comes twice, late or broken.
 
 use crate::trip::{
-    Rental, RoomBooked, RoomFreed, TripBooked, TripCancelled, TripConfirmed, TripWanted, hotel,
+    Rental, RoomBooked, RoomFreed, TripBooked, TripCancelled, TripConfirmed, TripWanted,
 };
 use crate::world::{TripWorld, everybody};
 

@@ -177,7 +177,9 @@ impl CrewExploration {
         let mut rows: Vec<String> = is
             .ledger
             .iter()
-            .map(|is| row(&[&*is.step, &*is.key, &*is.entry, &*is.arrived]))
+            .map(|is| {
+                row(&[is.step.as_str(), is.key.as_str(), is.entry.as_str(), is.arrived.as_str()])
+            })
             .collect();
         let mut expected_rows: Vec<String> = expected.rows.iter().map(row).collect();
         if !self.in_order {

@@ -2,7 +2,7 @@
 
 use ballet_stage::{Options, Servers};
 use ballet_testkit::health::until_says;
-use sqlx::{ConnectOptions, Executor};
+use sqlx::Executor;
 
 use crate::hotel::hotel;
 use crate::stage::PressureStage;

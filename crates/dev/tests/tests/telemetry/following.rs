@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ballet::{Participant, Reading, Running, Service, TelemetryFollower};
+use ballet::{Participant, Reading, Running, Service, Telemetry, TelemetryFollower};
 use ballet_amqp::{
     BasicProperties, Broker, Publish, Publisher, PublisherHandle, PublisherSettings, RabbitMq,
 };

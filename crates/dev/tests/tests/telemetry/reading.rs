@@ -1,14 +1,14 @@
 //! Beats are read once each, in order, in batches that fit the load; what cannot be read goes aside.
 
-use ballet::Settings;
 use ballet::core::topology::TELEMETRY;
+use ballet::{Settings, Telemetry};
 use ballet_amqp::{BasicProperties, Broker, Publish, Publisher, PublisherSettings, RabbitMq};
 use ballet_stage::Proxy;
 use sqlx::Executor;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::meter::{BOMB, Beat, Beats, asleep, published, publisher, sent, service, started};
+use crate::meter::{BOMB, Beat, Beats, asleep, published, sent, service, started};
 
 const ALL: &str = "select count(*) from beat";
 

@@ -1,7 +1,6 @@
 //! Messages from outside, good and bad.
 
 use ballet::{Event, EventType, Failure, Migration, Participant, Projection, Settings, Tx};
-use futures_util::StreamExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;

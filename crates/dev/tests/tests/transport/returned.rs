@@ -10,7 +10,6 @@ use lapin::{Channel, Confirmation, Connection, ConnectionProperties};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio::io::AsyncBufReadExt;
 
 use crate::scene::in_queue;
 use crate::world::{SOON, TripWorld, WorldPart, part};

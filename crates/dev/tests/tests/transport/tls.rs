@@ -7,7 +7,6 @@ use std::time::Duration;
 use ballet::{Service, Settings};
 use ballet_amqp::{Broker, RabbitMq, TlsFiles};
 use ballet_stage::{Authority, Options, Servers};
-use sqlx::Connection;
 
 use crate::scene::rome;
 use crate::trip::{HOTEL_TABLES, RoomBooked};
