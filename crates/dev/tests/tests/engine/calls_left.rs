@@ -35,7 +35,7 @@ const FAILED_ONCE: &str = "fuse where last_value >= 2";
 
 #[tokio::test]
 async fn a_call_that_could_not_be_taken_over_at_first_is_taken_over_later() {
-    let mut world = TripWorld::new("take_over", vec![part(cars(Rental::held()), &[])]).await;
+    let mut world = TripWorld::new("take_over", vec![part(cars(Rental::silent()), &[])]).await;
     let saga = wanted(&world).await;
     world.until_count("cars", "ballet.call", 1).await;
     drop(world.services.pop());
@@ -82,7 +82,7 @@ async fn a_call_is_left_to_the_replica_that_knows_its_step() {
         |rental| Participant::new("cars").saga::<Trip>(|saga| saga.retriable(ParkCar(rental)));
     let both =
         |rental: Rental| cars(rental.clone()).saga::<Trip>(|saga| saga.retriable(ParkCar(rental)));
-    let mut world = TripWorld::new("unknown_step", vec![part(both(Rental::held()), &[])]).await;
+    let mut world = TripWorld::new("unknown_step", vec![part(both(Rental::silent()), &[])]).await;
     let saga = wanted(&world).await;
     world.until_count("cars", "ballet.call", 1).await;
     world.publish(saga, &TripPaid {}).await;

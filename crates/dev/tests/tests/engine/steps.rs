@@ -9,10 +9,6 @@ fn trip_to(city: &str) -> TripBooked {
     TripBooked { city: city.to_owned() }
 }
 
-fn cancelled() -> TripCancelled {
-    TripCancelled { reason: "test".into() }
-}
-
 #[tokio::test]
 async fn t112_t170_a_step_tells_what_it_did_with_its_saga_and_cause() {
     let world = TripWorld::hotel("tells").await;

@@ -192,25 +192,18 @@ impl Compensate for BookRoom {
 pub(crate) struct Rental {
     pub(crate) asked: Arc<Mutex<Vec<(CallKey, String)>>>,
     pub(crate) trouble: Trouble,
-    /// The permits that calls wait for; `None` if they do not wait.
-    pub(crate) hold: Option<Arc<tokio::sync::Semaphore>>,
+    pub(crate) is_silent: bool,
 }
 
 impl Rental {
-    /// A rental that does not answer until it is let go.
-    pub(crate) fn held() -> Self {
-        Self { hold: Some(Arc::new(tokio::sync::Semaphore::new(0))), ..Self::default() }
-    }
-
-    pub(crate) fn let_go(&self) {
-        if let Some(hold) = &self.hold {
-            hold.add_permits(1000);
-        }
+    /// A rental that never answers.
+    pub(crate) fn silent() -> Self {
+        Self { is_silent: true, ..Self::default() }
     }
 
     pub(crate) async fn ask(&self, key: CallKey, what: &str) -> Result<(), Failure> {
-        if let Some(hold) = &self.hold {
-            hold.acquire().await?.forget();
+        if self.is_silent {
+            std::future::pending::<()>().await;
         }
         if self.trouble.strikes() {
             return Err(Failure::transient("the rental does not answer"));
