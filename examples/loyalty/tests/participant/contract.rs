@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use ballet::core::Part;
 use ballet_testkit::participant::Contract;
 
 /// The file that `ballet participant try` reads, too. Its part is from the contract that was written by hand.
@@ -11,9 +10,4 @@ const CASE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../python-loyalty/parti
 /// Returns the contract of the service in Python: an order of 25 euros for a customer of its own, and its points.
 pub(crate) fn in_python() -> Contract {
     Contract::read(Path::new(CASE)).expect("a contract")
-}
-
-/// Returns the same contract for a service with this part.
-pub(crate) fn contract(part: Part) -> Contract {
-    Contract { part, ..in_python() }
 }

@@ -93,7 +93,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "it has an inbox and no ledger",
-        scenario: Scenario::UnderAnotherId,
+        scenario: Scenario::Twice,
         says: EVENT,
         changes: &[NO_LEDGER, LEDGER_TAKES_ALL],
     },
@@ -117,13 +117,13 @@ pub(crate) const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "it compensates as often as it is told to",
-        scenario: Scenario::AbortTwice,
+        scenario: Scenario::AbortAfter,
         says: EVENT,
         changes: &[("saga.py", " and state = 'done' returning", " returning")],
     },
     Fault {
         name: "it forgets a saga that it has compensated",
-        scenario: Scenario::AgainAfterAbort,
+        scenario: Scenario::AbortAfter,
         says: EVENT,
         changes: &[
             NO_TOMBSTONE,

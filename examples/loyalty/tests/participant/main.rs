@@ -1,5 +1,5 @@
-//! Loyalty takes part in the shop's saga as a program that is known by its contract alone: the one
-//! in Rust, the one in Python, and some in Python with a fault, which must not get away with it.
+//! Loyalty takes part in the shop's saga as a program that is known by its contract alone: the one in Python, and some
+//! with a fault, which must not get away with it. The cashier of `concepts` does so in Rust.
 
 mod alone;
 mod contract;
@@ -17,7 +17,7 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::Mutex;
 
 use crate::alone::PYTHON;
-use crate::contract::{contract, in_python};
+use crate::contract::in_python;
 use crate::faults::FAULTS;
 
 /// The tests take turns, since each keeps the machine busy.
@@ -30,13 +30,6 @@ const SHARES: usize = 4;
 fn program_in_python(python: &Path, dir: &Path) -> Program {
     // Without it, the modules of a fault could be those that were compiled before.
     Program::new(python).args(["-m", "loyalty"]).dir(dir).env("PYTHONDONTWRITEBYTECODE", "1")
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_service_in_rust_keeps_the_contract_whatever_happens_to_it() {
-    let _turn = TURN.lock().await;
-    let program = Program::new(env!("CARGO_BIN_EXE_loyalty")).env("LOG", "warn");
-    ProgramSuite::new(program, contract(loyalty::participant().part())).check().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

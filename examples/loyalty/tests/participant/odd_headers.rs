@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use ballet::Clock;
 use ballet_amqp::{AMQPValue, BasicProperties, Broker, FieldTable, Publish, RabbitMq};
-use ballet_stage::{Method, left_out, python};
+use ballet_stage::{left_out, python};
 use futures_util::StreamExt;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::timeout;
 
 use crate::alone::{self, PYTHON, TRIGGER};
@@ -83,57 +83,4 @@ async fn a_header_that_python_cannot_read_or_write_stops_nobody() {
     drop(program);
     session.close().await;
     system.close(all.len() - 1).await;
-}
-
-#[tokio::test]
-async fn headers_that_leave_a_copy_no_room_in_a_frame_stop_nobody() {
-    let Some(python) = python().await else { return left_out(PYTHON) };
-    let system = alone::asleep("long_headers").await;
-    let clock = Clock::system();
-    let customer = clock.new_id(clock.now());
-    let good = json!({ "customer_id": customer, "total": { "amount_minor": 2500 } });
-    let long = json!({ "long": "x".repeat(130_850), "kept": "y" });
-    let many: Value = (0..65).map(|number| (format!("h{number}"), json!(number))).collect();
-    let deep = (0..9).fold(json!(1), |inner, _| json!({ "a": inner }));
-    // As many as a producer may send, in a message that was edited and sent back.
-    let mut full: Value = (0..64).map(|number| (format!("h{number}"), json!(number))).collect();
-    full["x-original-headers"] = json!("x".repeat(40_000));
-    full["x-redriven-by"] = json!("ada");
-    full["x-edited-why"] = json!("a wrong field");
-    let named_like_ours = json!({ "x-original-note": "x".repeat(60_000) });
-    let all = [
-        (long, json!({})),
-        (many, good.clone()),
-        (json!({ "deep": deep }), good.clone()),
-        (named_like_ours, good.clone()),
-        (full, good),
-    ];
-    // Over the console, since our own client refuses to publish it.
-    let path = ["exchanges", system.env.vhost(), "amq.default", "publish"];
-    for (headers, body) in all {
-        let message = json!({
-            "routing_key": "loyalty",
-            "payload": body.to_string(),
-            "payload_encoding": "string",
-            "properties": {
-                "type": TRIGGER,
-                "message_id": clock.new_id(clock.now()),
-                "correlation_id": clock.new_id(clock.now()),
-                "headers": headers,
-            },
-        });
-        let sent = system.env.management().call(Method::POST, &path, Some(&message)).await;
-        assert_eq!(sent.expect("an answer"), json!({ "routed": true }));
-    }
-    let program = alone::start(&python, &system);
-    let letters = system.dead_letters(4).await;
-    let headers: Vec<_> = letters.iter().map(|letter| &letter["properties"]["headers"]).collect();
-    let is_refused = |headers: &&Value| headers["x-dead-reason"] == "headers_too_big";
-    assert!(headers.iter().all(is_refused), "{letters:?}");
-    let kept: Vec<_> = headers.iter().filter(|headers| headers["kept"] == "y").collect();
-    assert_eq!(kept.len(), 1, "{letters:?}");
-    assert_eq!(kept[0]["long"], json!(null), "{letters:?}");
-    system.until("loyalty", "select count(*) from account where points = 25", 1).await;
-    drop(program);
-    system.close(4).await;
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ballet_amqp::{Handover, Publish, PublishError, PublisherSettings};
-use ballet_testkit::memory::{ExchangeKind, MemoryBroker};
+use ballet_testkit::memory::ExchangeKind;
 
 use crate::publisher::broker;
 use ballet_testkit::wire::clients::{SOON, TestPublisher, batch, message, out, until};
@@ -99,64 +99,4 @@ async fn a_copy_is_not_taken_during_an_alarm_and_events_wait() {
     broker.block(false);
     publisher.published().await;
     assert_eq!(broker.taken_count(), 1, "the copy has another place");
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_nobody_waits_for_any_more_leaves_memory_while_the_window_is_full() {
-    let broker = broker();
-    broker.hold_confirms_of("a.x");
-    let settings = PublisherSettings { window: 1, ..PublisherSettings::new("orders", "one") };
-    let publisher = TestPublisher::start(broker.clone(), settings);
-    publisher.handle.send(out(1, &["a.x"]));
-    until("taken", || broker.taken_count() == 1).await;
-    let moment = Duration::from_millis(1);
-    for _ in 0..100 {
-        publisher.handle.try_publish(message("a.y", "late"), moment).await.unwrap_err();
-    }
-    let unpublished = publisher.handle.stop(Duration::from_millis(10)).await;
-    assert!(unpublished <= 2, "{unpublished} are still there");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_second_queue_that_confirms_nothing_holds_up_the_others_no_longer_than_the_first() {
-    let broker = broker();
-    broker.hold_confirms_of("a.x");
-    let settings = PublisherSettings { window: 4, ..PublisherSettings::new("orders", "one") };
-    let limit = settings.confirm_limit;
-    let mut publisher = TestPublisher::start(broker.clone(), settings);
-    publisher.handle.send(out(1, &["a.x"]));
-    tokio::time::sleep(Duration::from_secs(60 * 60)).await;
-    broker.hold_confirms_of("a.y");
-    for number in 2..=5 {
-        publisher.handle.send(out(number, &["a.y"]));
-    }
-    until("taken", || broker.taken().iter().filter(|one| one.routing_key == "a.y").count() == 4)
-        .await;
-    let begun = tokio::time::Instant::now();
-    publisher.handle.send(out(6, &["a.z"]));
-    while publisher.published().await.batch != batch(6) {}
-    assert!(begun.elapsed() < 3 * limit, "{:?}", begun.elapsed());
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_waits_for_an_exchange_and_then_for_a_confirm_goes_on_with_the_first_that_comes() {
-    let broker = MemoryBroker::new();
-    let mut publisher = TestPublisher::usual(broker.clone());
-    for number in 1..=3 {
-        publisher.handle.send(out(number, &["a.x"]));
-    }
-    tokio::time::sleep(Duration::from_secs(10 * 60)).await;
-    broker.hold_confirms_of("a.x");
-    broker.exchange("events", ExchangeKind::Topic);
-    broker.queue("all");
-    broker.bind("events", "a.#", "all");
-    tokio::time::sleep(Duration::from_secs(10 * 60)).await;
-    broker.release_confirms();
-    // One message of each cause was tried: these have no order.
-    for _ in 1..=3 {
-        publisher.published().await;
-    }
-    publisher.handle.send(out(4, &["a.x"]));
-    let next = tokio::time::timeout(SOON, publisher.published()).await.expect("nothing waits");
-    assert_eq!(next.batch, batch(4));
 }

@@ -5,10 +5,8 @@
 mod consumer;
 mod held_messages;
 mod one_ack;
-mod permissions;
 mod publisher;
 mod rabbitmq;
 mod sessions;
 mod silent;
 mod spoilt;
-mod streams;

@@ -1,12 +1,10 @@
-use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::{
-    ConnectionState, ExpectedObjects, Handover, LeftBehind, Publish, PublishError, PublishedBatch,
+    ConnectionState, ExpectedObjects, Handover, LeftBehind, PublishError, PublishedBatch,
     PublisherSettings, Unpublishable,
 };
 use ballet_testkit::memory::{ExchangeKind, MemoryBroker};
-use bytes::Bytes;
 use tokio::time::Instant;
 
 use ballet_testkit::wire::clients::{
@@ -40,14 +38,6 @@ async fn batches_are_published_in_order_and_reported() {
     assert_eq!(publisher.handle.waiting(), 0);
     assert_eq!(publisher.handle.stop(SOON).await, 0);
     assert_eq!(broker.connections(), Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn an_empty_batch_is_published_at_once() {
-    let mut publisher = TestPublisher::usual(broker());
-    publisher.handle.send(out(1, &[]));
-    assert_eq!(publisher.published().await.batch, batch(1));
-    assert_eq!(publisher.handle.waiting(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -201,22 +191,6 @@ async fn returned_and_nacked_messages_are_tried_again_and_not_reported_before() 
     assert_eq!(taken(&broker), ["2.0", "1.0", "3.0"]);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_blocked_broker_is_waited_for() {
-    let broker = broker();
-    let mut publisher = TestPublisher::usual(broker.clone());
-    publisher.ready().await;
-    broker.block(true);
-    wait_for(publisher.handle.state(), "blocked", |state| *state == ConnectionState::Blocked).await;
-    publisher.handle.send(out(1, &["a.x"]));
-    // No real time passes: the clock goes on once nobody has anything left to do.
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    assert!(publisher.none_published());
-    broker.block(false);
-    publisher.published().await;
-    publisher.ready().await;
-}
-
 #[tokio::test]
 async fn t148_beyond_the_bound_batches_are_spilled_and_room_is_told() {
     let broker = broker();
@@ -308,22 +282,6 @@ async fn a_single_message_fails_in_bounded_time_and_says_why() {
     publisher.handle.stop(SOON).await;
     let stopped = publisher.handle.publish_now(message("a.x", "4"), SOON).await;
     assert_eq!(stopped, Err(PublishError::Stopped));
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_nobody_waits_for_any_more_takes_no_memory_while_the_broker_is_away() {
-    let broker = broker();
-    broker.unreachable(true);
-    let publisher = TestPublisher::usual(broker);
-    let bytes: Arc<[u8]> = Arc::from(*b"{}");
-    for number in 0..20 {
-        let body = Bytes::from_owner(Arc::clone(&bytes));
-        let unsent = Publish { body, ..message("a.x", &number.to_string()) };
-        let late = publisher.handle.publish_now(unsent, Duration::from_secs(1)).await;
-        assert!(matches!(late, Err(PublishError::TimedOut { .. })), "{late:?}");
-    }
-    // The last one goes when another comes.
-    until("all but the last are gone", || Arc::strong_count(&bytes) <= 2).await;
 }
 
 #[tokio::test]

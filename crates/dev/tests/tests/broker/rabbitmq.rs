@@ -1,15 +1,13 @@
 //! Behaviour that only a real broker can show.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use ballet_amqp::{Broker, BrokerError, ConsumerSettings, Handover, RabbitMq, Unpublishable};
-use ballet_stage::{Method, Options, Servers, TestEnv, wait_until};
+use ballet_amqp::{Broker, BrokerError, RabbitMq, Unpublishable};
+use ballet_stage::{Method, Servers, TestEnv};
 use serde_json::{Value, json};
-use tokio::time::timeout;
 
 use ballet_testkit::wire::clients::{
-    SOON, TestConsumer, TestPublisher, batch, message, out, redirect, until,
+    SOON, TestConsumer, TestPublisher, message, out, redirect, until,
 };
 
 /// One service that may write its own keys, and gets them back.
@@ -58,31 +56,6 @@ pub(crate) async fn bind(env: &TestEnv, source: &str, key: &str) {
     let path = ["bindings", env.vhost(), "e", source, "q", "orders"];
     let body = json!({"routing_key": key});
     env.management().call(Method::POST, &path, Some(&body)).await.unwrap();
-}
-
-#[tokio::test]
-async fn messages_go_through_whole_and_in_order() {
-    let env = env("through").await;
-    let mut publisher = TestPublisher::usual(rabbitmq(&env));
-    let mut consumer = TestConsumer::usual(rabbitmq(&env));
-    for number in 0..20 {
-        publisher.handle.send(out(number, &["orders.x"; 100]));
-    }
-    for number in 0..20 {
-        assert_eq!(publisher.published().await.batch, batch(number));
-    }
-    for number in 0..20 {
-        for index in 0..100 {
-            let (id, receipt) = consumer.next().await;
-            assert_eq!(id, format!("{number}.{index}"));
-            receipt.settle();
-        }
-    }
-    consumer.handle.stop(SOON).await;
-    assert_eq!(publisher.handle.stop(SOON).await, 0);
-    let mut rest = TestConsumer::usual(rabbitmq(&env));
-    rest.nothing_for(Duration::from_millis(300)).await;
-    env.close().await.unwrap();
 }
 
 #[tokio::test]
@@ -141,24 +114,6 @@ async fn t04_returned_messages_are_told_from_their_neighbours() {
 }
 
 #[tokio::test]
-async fn an_exchange_that_does_not_exist_holds_up_only_its_own_messages() {
-    let env = env("gone").await;
-    let mut publisher = TestPublisher::usual(rabbitmq(&env));
-    publisher.ready().await;
-    let mut lost = out(1, &["orders.x"]);
-    redirect(&mut lost, 0, "gone");
-    publisher.handle.send(lost);
-    publisher.handle.send(out(2, &["orders.x"]));
-    assert_eq!(publisher.published().await.batch, batch(2));
-    let body = json!({"type": "topic", "durable": true});
-    let path = ["exchanges", env.vhost(), "gone"];
-    env.management().call(Method::PUT, &path, Some(&body)).await.unwrap();
-    bind(&env, "gone", "#").await;
-    assert_eq!(publisher.published().await.batch, batch(1));
-    env.close().await.unwrap();
-}
-
-#[tokio::test]
 async fn t20_a_deleted_queue_is_noticed_named_and_waited_for() {
     let env = env("deleted").await;
     let consumer = TestConsumer::usual(rabbitmq(&env));
@@ -170,23 +125,6 @@ async fn t20_a_deleted_queue_is_noticed_named_and_waited_for() {
     let path = ["queues", env.vhost(), "orders"];
     env.management().call(Method::PUT, &path, Some(&body)).await.unwrap();
     consumer.ready().await;
-    env.close().await.unwrap();
-}
-
-#[tokio::test]
-async fn the_broker_shows_who_we_are() {
-    let env = env("names").await;
-    let publisher = TestPublisher::usual(rabbitmq(&env));
-    let consumer = TestConsumer::usual(rabbitmq(&env));
-    publisher.ready().await;
-    consumer.ready().await;
-    let path = ["consumers", env.vhost()];
-    wait_until("our name among the consumers", SOON, || async {
-        let shown = env.management().call(Method::GET, &path, None).await.unwrap().to_string();
-        if shown.contains("orders one #1") { Ok(Some(())) } else { Err(shown) }
-    })
-    .await
-    .unwrap();
     env.close().await.unwrap();
 }
 
@@ -216,87 +154,4 @@ async fn t147_t159_who_is_not_let_in_is_told_why_and_no_password() {
     publisher.ready().await;
     publisher.handle.publish_now(message("orders.x", "1"), SOON).await.unwrap();
     env.close().await.unwrap();
-}
-
-/// Publishes and consumes while `trouble` goes on; nothing may be missing at the end.
-async fn nothing_is_lost_in(env: &TestEnv, trouble: impl Future<Output = ()>) {
-    let mut publisher = TestPublisher::usual(rabbitmq(env));
-    let settings = ConsumerSettings { prefetch: 200, ..ConsumerSettings::new("orders", "one") };
-    let mut consumer = TestConsumer::start(rabbitmq(env), settings);
-    let mut sent = 0;
-    let mut arrived = BTreeSet::new();
-    let mut over = false;
-    tokio::pin!(trouble);
-    let mut tick = tokio::time::interval(Duration::from_millis(5));
-    while !over {
-        tokio::select! {
-            () = &mut trouble => over = true,
-            _ = tick.tick() => {
-                // A spilled batch would be read back from the outbox table.
-                if publisher.handle.send(out(sent, &["orders.x"; 10])) == Handover::Queued {
-                    sent += 1;
-                }
-            }
-            (id, receipt) = consumer.any() => {
-                arrived.insert(id);
-                receipt.settle();
-            }
-        }
-    }
-    let mut published = BTreeSet::new();
-    let expected = usize::try_from(sent).unwrap();
-    let all = async {
-        while published.len() < expected || arrived.len() < expected * 10 {
-            tokio::select! {
-                one = publisher.any() => { published.insert(one.batch); }
-                (id, receipt) = consumer.any() => {
-                    arrived.insert(id);
-                    receipt.settle();
-                }
-            }
-        }
-    };
-    let done = timeout(SOON * 3, all).await;
-    assert!(
-        done.is_ok(),
-        "of {expected} batches {} were published, of {} messages {} arrived",
-        published.len(),
-        expected * 10,
-        arrived.len()
-    );
-    assert_eq!(consumer.handle.stop(SOON).await.unsettled, 0);
-    assert_eq!(publisher.handle.stop(SOON).await, 0);
-}
-
-#[tokio::test]
-async fn t172_nothing_is_lost_when_connections_are_closed() {
-    let env = env("closed").await;
-    let trouble = async {
-        // Messages flow before, between and after the losses.
-        for name in ["orders publish one", "orders consume one", "orders publish one"] {
-            tokio::time::sleep(Duration::from_millis(700)).await;
-            env.management().close_connections(name).await.unwrap();
-        }
-        tokio::time::sleep(Duration::from_millis(700)).await;
-    };
-    nothing_is_lost_in(&env, trouble).await;
-    env.close().await.unwrap();
-}
-
-#[tokio::test]
-async fn nothing_is_lost_when_the_broker_is_killed() {
-    let servers = Servers::own_broker(Options::fast()).await.unwrap();
-    let env = TestEnv::new(&servers, "killed", &definitions(), &[]).await.unwrap();
-    let trouble = async {
-        // Messages flow before, between and after the losses.
-        for _ in 0..2 {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            servers.rabbitmq().kill().await.unwrap();
-            servers.rabbitmq().start().await.unwrap();
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    };
-    nothing_is_lost_in(&env, trouble).await;
-    env.close().await.unwrap();
-    servers.stop().await.unwrap();
 }

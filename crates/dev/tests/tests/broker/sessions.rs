@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use ballet_amqp::{Broker, BrokerError, Lookup, Object};
+use ballet_amqp::{Broker, Lookup, Object};
 use ballet_stage::{Method, Servers, wait_until};
 use futures_util::StreamExt;
 use serde_json::json;
-use tokio::time::timeout;
 
 use ballet_testkit::wire::clients::{SOON, TestConsumer, TestPublisher, message, out};
 
@@ -95,29 +94,6 @@ async fn what_a_further_channel_holds_returns_when_that_closes_and_its_connectio
     })
     .await
     .unwrap();
-    session.close().await;
-    env.close().await.unwrap();
-}
-
-#[tokio::test]
-async fn why_a_session_ended_is_told_to_it_and_not_to_its_further_channels() {
-    let env = env("told").await;
-    let session = rabbitmq(&env).connect("test").await.unwrap();
-    let mut further = Vec::new();
-    for _ in 0..8 {
-        further.push(session.channel().await.unwrap());
-    }
-    assert!(further[0].consume("nowhere", "first", 1).await.is_err(), "the broker closes it");
-    let mut closed = further[0].closed();
-    let why = timeout(SOON, closed.wait_for(Option::is_some)).await.unwrap().unwrap().clone();
-    assert!(matches!(why, Some(BrokerError::Lost(_))), "{why:?}");
-    assert!(session.closed().borrow().is_none() && further[1].closed().borrow().is_none());
-    assert!(session.consume("nowhere", "second", 1).await.is_err());
-    for (at, session) in [&session, &further[1], &further[7]].into_iter().enumerate() {
-        let mut closed = session.closed();
-        let why = timeout(SOON, closed.wait_for(Option::is_some)).await.unwrap().unwrap().clone();
-        assert!(matches!(why, Some(BrokerError::ChannelClosed { code: 403, .. })), "{at}: {why:?}");
-    }
     session.close().await;
     env.close().await.unwrap();
 }

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::time::Duration;
 
-use ballet::{Clock, Entity, Event, EventType, Migration, Participant, Running, StartError};
+use ballet::{Entity, Event, EventType, Running};
 use ballet_stage::wait_until;
 use ballet_store::copies::rebuild::Rebuild;
 use ballet_testkit::memory::{MemorySystem, properties};
@@ -34,25 +34,8 @@ impl CopiesStage {
         self.start(house(), HOUSE_TABLES, |_| {}).await
     }
 
-    /// The same, by a clock that is an hour slow. Its ids are of that time.
-    pub(crate) async fn slow_house(&self) -> Running {
-        let system = Clock::system();
-        let clock = Clock::new(move || system.now() - Duration::from_secs(3600), 7);
-        let service = self.service(house(), HOUSE_TABLES).clock(clock);
-        service.start(self.settings("house")).await.expect("started")
-    }
-
     pub(crate) async fn reader(&self, name: &'static str) -> Running {
         self.start(reader(name), &[], |_| {}).await
-    }
-
-    pub(crate) async fn try_start(
-        &self,
-        participant: Participant,
-        tables: &'static [Migration],
-    ) -> Result<Running, StartError> {
-        let settings = self.settings(participant.service());
-        self.service(participant, tables).start(settings).await
     }
 
     /// Publishes an event as its service would, under a new id.

@@ -3,45 +3,13 @@
 use std::time::Duration;
 
 use ballet::core::Versioned;
-use ballet::{Entity, EntityEvent, EventType, Participant, copies};
 use ballet_store::copies::rebuild::Rebuild;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use crate::lamps::{Lamp, LampChanged, LampRemoved, Lamps, change};
+use crate::lamps::{Lamp, LampChanged, Lamps};
 use crate::stage::CopiesStage;
-
-/// A lamp as the next release has it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct LitLamp {
-    text: String,
-    lit: Option<bool>,
-}
-
-impl Entity for LitLamp {
-    const NAME: &'static str = Lamp::NAME;
-    const REPUBLISHED: EventType = Lamp::REPUBLISHED;
-    const REQUESTS: &'static [EventType] = Lamp::REQUESTS;
-}
-
-ballet_testkit::events! {
-    LitLampChanged = plain "house.lamp_changed.v1" { lamp: Versioned<LitLamp> }
-}
-
-impl EntityEvent for LitLampChanged {
-    type Entity = LitLamp;
-
-    fn into_version(self) -> Versioned<LitLamp> {
-        self.lamp
-    }
-}
 
 fn changed(id: &str, version: i64, text: &str) -> LampChanged {
     LampChanged { lamp: Versioned::of(id, version, Lamp { text: text.to_owned() }) }
-}
-
-fn removed(id: &str, version: i64) -> LampRemoved {
-    LampRemoved { lamp_id: id.to_owned(), version }
 }
 
 fn lamps(lamps: &[(&str, i64, Option<&str>)]) -> Lamps {
@@ -49,47 +17,6 @@ fn lamps(lamps: &[(&str, i64, Option<&str>)]) -> Lamps {
         ((*id).to_owned(), (*version, text.map(str::to_owned)))
     };
     lamps.iter().map(lamp).collect()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_older_or_equal_version_that_comes_late_changes_nothing() {
-    let stage = CopiesStage::new("late").await;
-    let _porter = stage.reader("porter").await;
-    for event in [changed("hall", 2, "bright"), changed("hall", 1, "dark"), changed("hall", 2, "?")]
-    {
-        stage.put(&event);
-        stage.until_settled("porter").await;
-    }
-    assert_eq!(stage.copied("porter").await, lamps(&[("hall", 2, Some("bright"))]));
-    stage.put(&changed("hall", 4, "brighter"));
-    stage.until_settled("porter").await;
-    assert_eq!(stage.copied("porter").await, lamps(&[("hall", 4, Some("brighter"))]));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_removed_entity_stays_removed() {
-    let stage = CopiesStage::new("removed").await;
-    let porter = stage.reader("porter").await;
-    stage.put(&changed("hall", 1, "bright"));
-    stage.put(&removed("hall", 3));
-    // It is removed before anything else is known of it.
-    stage.put(&removed("attic", 2));
-    stage.until_settled("porter").await;
-    stage.put(&changed("hall", 2, "dark"));
-    stage.put(&changed("attic", 1, "dark"));
-    stage.until_settled("porter").await;
-    assert_eq!(stage.copied("porter").await, lamps(&[("attic", 2, None), ("hall", 3, None)]));
-
-    let mut db = porter.handle().db().acquire().await.expect("a connection");
-    let hall = copies::get::<Lamp>(&mut db, "hall").await.expect("an answer");
-    assert_eq!(hall, Some(Versioned::removed("hall", 3)));
-    assert_eq!(copies::get::<Lamp>(&mut db, "cellar").await.expect("an answer"), None);
-    stage.put(&changed("hall", 4, "back"));
-    stage.until_settled("porter").await;
-    let known = copies::get_all::<Lamp>(&mut db, &["hall", "attic", "cellar"]).await;
-    let known = known.expect("an answer");
-    assert_eq!(known.len(), 2);
-    assert_eq!(known["hall"], Versioned::of("hall", 4, Lamp { text: "back".to_owned() }));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,19 +59,6 @@ async fn a_state_that_the_database_refuses_fails_alone() {
     stage.until_settled("porter").await;
     let good = lamps(&[("cellar", 1, Some("dark")), ("hall", 1, Some("bright"))]);
     assert_eq!(stage.copied("porter").await, good);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_the_owner_changes_is_copied() {
-    let stage = CopiesStage::new("changes").await;
-    let (house, _porter) = (stage.house().await, stage.reader("porter").await);
-    for (id, text) in [("hall", Some("one")), ("hall", Some("two")), ("attic", Some("one"))] {
-        change(house.handle(), id, text).await;
-    }
-    change(house.handle(), "attic", None).await;
-    stage.until_equal("porter").await;
-    let expected = lamps(&[("attic", 2, None), ("hall", 2, Some("two"))]);
-    assert_eq!(stage.copied("porter").await, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -197,24 +111,4 @@ async fn t212_what_was_made_before_a_copy_was_emptied_changes_nothing() {
     stage.put(&changed("hall", 8, "after the restore"));
     stage.until_settled("porter").await;
     assert_eq!(stage.copied("porter").await, lamps(&[("hall", 8, Some("after the restore"))]));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_old_replica_of_the_owner_takes_no_field_away() {
-    let stage = CopiesStage::new("new_field").await;
-    let next = Participant::new("porter").copies::<LitLamp>(|copy| copy.fed_by::<LitLampChanged>());
-    let _porter = stage.start(next, &[], |_| {}).await;
-    // It knows no field `lit`, and the view has it already.
-    let _house = stage.house().await;
-    stage.until_filled("porter").await;
-    let rolled_out = "insert into lamp values ('hall', 1, 'bright'); \
-        create or replace view shared_lamp as select lamp_id as id, version, \
-        jsonb_build_object('text', text, 'lit', true) as state from lamp";
-    stage.execute("house", rolled_out).await;
-    let hall = LitLamp { text: "bright".to_owned(), lit: Some(true) };
-    stage.put(&LitLampChanged { lamp: Versioned::of("hall", 1, hall) });
-    stage.until_settled("porter").await;
-    stage.rebuild("porter").await;
-    let lit = "select count(*) from ballet.copy where id = 'hall' and state ->> 'lit' = 'true'";
-    assert_eq!(stage.number("porter", lit).await, 1);
 }

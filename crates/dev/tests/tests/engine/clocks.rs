@@ -7,17 +7,13 @@ use ballet_stage::wait_until;
 use ballet_testkit::health::{metrics, sample, until_ready};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, Executor};
 
-use crate::lifecycle::{half_detached, old_partition, work_at_all_times};
-use crate::trip::{
-    DESK_TABLES, GUIDE_TABLES, RoomBooked, RoomFreed, RoomRefused, TripBooked, TripCancelled, desk,
-    guide,
-};
+use crate::lifecycle::{old_partition, work_at_all_times};
+use crate::trip::{DESK_TABLES, GUIDE_TABLES, RoomBooked, TripBooked, desk, guide};
 use crate::world::{SOON, TripWorld, WorldPart, part, the_hotel};
 
 /// The hours by which the clock of a process is wrong.
-const WRONG: [i64; 4] = [1, 30 * 24, 120 * 24, -120 * 24];
+const WRONG: [i64; 2] = [120 * 24, -120 * 24];
 
 fn wrong(hours: i64) -> Clock {
     let system = Clock::system();
@@ -91,33 +87,6 @@ async fn t184_a_wrong_clock_drops_doubles_and_stalls_nothing_and_is_told() {
     world.until_count("guide", "hotel_name where name = 'Palace'", 1).await;
     assert_eq!(world.count("guide", "hotel_name where name = 'Ritz'").await, 1);
     assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn t184_a_wrong_clock_forgets_no_saga_and_its_events_are_of_today() {
-    let mut world = TripWorld::hotel("wrong_ledger").await;
-    let saga = world.new_saga();
-    world.publish(saga, &TripBooked { city: "Rome".into() }).await;
-    world.event::<RoomBooked>(saga).await;
-    world.services.pop().expect("the hotel").stop().await;
-    world.start_by(the_hotel(), wrong(120 * 24), |_| {}).await;
-    // It takes part in another saga. The ids of its events are of today.
-    let other = world.new_saga();
-    world.publish(other, &TripBooked { city: "Oslo".into() }).await;
-    world.event::<RoomBooked>(other).await;
-    for message in world.seen().await {
-        let id = message["properties"]["message_id"].as_str().expect("an id");
-        let made = ballet::core::id::time_of(id.parse().expect("a UUID")).expect("a time");
-        let age = Clock::system().now().duration_since(made).abs();
-        assert!(age < SignedDuration::from_mins(5), "{message}");
-    }
-    world.services.pop().expect("the hotel").stop().await;
-    world.start(the_hotel()).await;
-    for saga in [saga, other] {
-        world.publish(saga, &TripCancelled { reason: "the customer".into() }).await;
-        world.event::<RoomFreed>(saga).await;
-    }
-    assert_eq!(world.count("hotel", "room where freed").await, 2);
 }
 
 /// The names of today's partitions.
@@ -197,92 +166,6 @@ async fn t184_a_clock_that_nobody_doubts_drops_no_memory_either() {
     world.until_count("guide", "hotel_name where name = 'Palace'", 1).await;
     assert_eq!(world.count("guide", "hotel_name where name = 'Ritz'").await, 1);
     assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
-}
-
-/// A machine is suspended for weeks, or time is sped up.
-#[tokio::test(flavor = "multi_thread")]
-async fn t184_weeks_that_pass_at_once_are_caught_up_with_by_a_running_service() {
-    let world = TripWorld::new("caught_up", vec![guide_part()]).await;
-    let mut db = world.database("guide").await;
-    old_partition(&mut db, 1).await;
-    work_at_all_times(&mut db).await;
-    world.let_pass("guide", 30).await;
-    let ahead = Clock::system().now() + SignedDuration::from_hours(32 * 24);
-    let made = format!("pg_class where relname = 'inbox_{}'", ahead.strftime("%Y%m%d"));
-    world.until_count("guide", &made, 1).await;
-    world.until_count("guide", "pg_class where relname = 'inbox_20000101'", 0).await;
-}
-
-/// A partition is missing, and cannot be made for a while.
-#[tokio::test(flavor = "multi_thread")]
-async fn t184_what_has_no_partition_yet_is_tried_again() {
-    let world = TripWorld::hotel("not_yet").await;
-    let mut holder = world.database("hotel").await;
-    for (partition, table) in of_today().iter().zip(["inbox", "ledger"]) {
-        world.execute("hotel", &format!("drop table ballet.{partition}")).await;
-        // Nothing can be attached, and everybody else goes on.
-        let hold = format!("begin; lock table ballet.{table} in share update exclusive mode");
-        holder.execute(AssertSqlSafe(hold)).await.expect("held");
-        let saga = world.new_saga();
-        world.publish(saga, &TripBooked { city: "Rome".into() }).await;
-        let waits = format!("pg_locks where not granted and relation = 'ballet.{table}'::regclass");
-        for waiting in [1, 0, 1, 0, 1] {
-            world.until_count("hotel", &waits, waiting).await;
-        }
-        holder.execute("commit").await.expect("let go");
-        world.event::<RoomBooked>(saga).await;
-    }
-    assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
-}
-
-/// The detach of a partition was interrupted, and then the clock was set back: it is wanted again.
-#[tokio::test(flavor = "multi_thread")]
-async fn t184_a_partition_that_is_half_detached_comes_back_with_its_rows() {
-    let world = TripWorld::hotel("half").await;
-    let saga = world.new_saga();
-    let id = world.publish(saga, &TripBooked { city: "Rome".into() }).await;
-    world.event::<RoomBooked>(saga).await;
-    let [inbox, _] = of_today();
-    let mut reader = world.database("hotel").await;
-    reader.execute("begin; select count(*) from ballet.inbox").await.expect("read");
-    let mut dying = world.database("hotel").await;
-    half_detached(&mut dying, &inbox).await;
-    reader.execute("commit").await.expect("read");
-    let next = world.new_saga();
-    world.publish_as(&id, saga, &TripBooked { city: "Rome".into() }).await;
-    world.publish(next, &TripBooked { city: "Rome".into() }).await;
-    world.event::<RoomBooked>(next).await;
-    assert_eq!(world.count("hotel", "room").await, 2);
-    assert_eq!(world.count("hotel", &format!("ballet.{inbox}")).await, 2);
-    assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn t184_what_may_still_be_aborted_is_remembered_for_longer() {
-    let mut world = TripWorld::hotel("undecided").await;
-    let (undecided, ended) = (world.new_saga(), world.new_saga());
-    world.publish(undecided, &TripBooked { city: "Rome".into() }).await;
-    world.event::<RoomBooked>(undecided).await;
-    world.publish(ended, &TripBooked { city: "Full".into() }).await;
-    world.event::<RoomRefused>(ended).await;
-    world.services.pop().expect("the hotel").stop().await;
-    let mut db = world.database("hotel").await;
-    old_partition(&mut db, 1).await;
-    work_at_all_times(&mut db).await;
-    world.let_pass("hotel", 120).await;
-    world.start(the_hotel()).await;
-    world.until_count("hotel", "pg_class where relname = 'inbox_20000101'", 0).await;
-    work_at_all_times(&mut db).await;
-    let cancelled = TripCancelled { reason: "the customer".into() };
-    world.publish_as(&world.id_after(120), undecided, &cancelled).await;
-    world.event::<RoomFreed>(undecided).await;
-    // Now both have ended here.
-    world.services.clear();
-    world.start(the_hotel()).await;
-    world.until_count("hotel", "ballet.ledger where step <> 'rest'", 0).await;
-    world.publish_as(&world.id_after(120), undecided, &cancelled).await;
-    let dead = world.dead_letters(1).await;
-    assert_eq!(dead[0]["properties"]["headers"]["x-dead-reason"], "saga_too_old");
 }
 
 /// Sets the database's clock ahead, as nobody meant to.

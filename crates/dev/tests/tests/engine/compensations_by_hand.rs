@@ -2,7 +2,6 @@
 
 use std::sync::atomic::Ordering;
 
-use ballet::calls::CallKey;
 use ballet::core::EventType;
 use ballet::{Clock, Participant, SagaId};
 use ballet_ops::redrive::Note;
@@ -12,7 +11,7 @@ use ballet_store::inbox::stuck;
 use sqlx::{Connection, PgConnection};
 
 use crate::huts::{GuideHired, GuidePaidOff, HutLeft, Huts};
-use crate::trip::{Rental, TripBooked, TripCancelled};
+use crate::trip::{TripBooked, TripCancelled};
 use crate::world::{SOON, TripWorld, part};
 
 fn trip() -> TripBooked {
@@ -163,25 +162,6 @@ async fn t153_an_undo_that_calls_a_provider_who_is_gone_is_solved_and_the_earlie
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn t153_while_the_call_of_an_undo_is_out_nobody_can_solve_it_and_the_answer_wins() {
-    let huts = Huts { letters: Rental::held(), ..Huts::default() };
-    let part_of = huts.guided();
-    let (world, saga) = hired("answered", &huts).await;
-    world.publish(saga, &cancelled()).await;
-    world.until_count("huts", "ballet.call where undo and closed_at is null", 1).await;
-    let running = by_hand(&world, &part_of, saga, "hire_guide").await;
-    assert!(matches!(running, Err(SolveError::Running { .. })), "{running:?}");
-    // A process that froze: its claim is over, but its call is still out.
-    world.execute("huts", "update ballet.call set next_at = now() where undo").await;
-    huts.letters.let_go();
-    world.event::<HutLeft>(saga).await;
-    let late = by_hand(&world, &part_of, saga, "hire_guide").await.expect_err("it is").to_string();
-    assert!(late.contains("the service has done it"), "{late}");
-    assert_eq!(world.events::<GuidePaidOff>(saga).await.len(), 1);
-    assert_eq!(world.count("huts", "ballet.solved").await, 0);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn the_answer_of_an_undo_counts_while_the_compensation_of_an_earlier_step_fails() {
     let huts = Huts::default();
     huts.snow.store(true, Ordering::SeqCst);
@@ -237,35 +217,6 @@ async fn t207_what_the_other_side_has_taken_is_not_solved_by_hand_until_it_is_ca
     let solved = when_free(&world, &part_of, saga, "hire_guide", true).await;
     assert_eq!(solved.expect("solved").earlier, ["hold_hut"]);
     world.event::<HutLeft>(saga).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn t207_after_a_hint_nobody_solves_it_while_the_attempt_before_may_be_out() {
-    let huts = Huts { letters: Rental::held(), ..Huts::default() };
-    let part_of = huts.guided();
-    let (world, saga) = hired("hinted", &huts).await;
-    huts.gone.store(true, Ordering::SeqCst);
-    world.publish(saga, &cancelled()).await;
-    until_stuck(&world, "moved away").await;
-    huts.gone.store(false, Ordering::SeqCst);
-    world.execute("huts", "update ballet.call set next_at = now() where undo and owner = 0").await;
-    world.until_count("huts", "ballet.call where undo and owner <> 0 and next_at > now()", 1).await;
-    let key = undo_key(&world).await;
-    let mut unit = world.handle(0).unit().await.expect("a transaction");
-    assert!(unit.ask_again(key).await.expect("an answer"));
-    unit.commit().await.expect("committed");
-    let solved = by_hand(&world, &part_of, saga, "hire_guide").await;
-    assert!(matches!(solved, Err(SolveError::Running { .. })), "{solved:?}");
-    huts.letters.let_go();
-    world.event::<HutLeft>(saga).await;
-    assert_eq!(world.count("huts", "ballet.solved").await, 0);
-    assert_eq!(world.events::<GuidePaidOff>(saga).await.len(), 1);
-}
-
-async fn undo_key(world: &TripWorld) -> CallKey {
-    let mut db = world.database("huts").await;
-    let key = sqlx::query_scalar("select call_key from ballet.call where undo");
-    CallKey(key.fetch_one(&mut db).await.expect("a key"))
 }
 
 #[tokio::test(flavor = "multi_thread")]

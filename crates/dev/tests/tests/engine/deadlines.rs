@@ -3,19 +3,18 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use ballet::{Abort, Clock, Event, SagaId};
+use ballet::{Clock, Event, SagaId};
 use ballet_stage::wait_until;
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use serde_json::Value;
 use sqlx::{Connection, Executor, PgConnection};
-use tokio::sync::Barrier;
 
 use crate::trip::{
-    CarRented, DESK_TABLES, RoomBooked, TripBooked, TripCancelled, TripConfirmed, TripOverdue,
-    cancel, desk, desk_overdue, desk_within,
+    CarRented, DESK_TABLES, TripBooked, TripCancelled, TripConfirmed, TripOverdue, desk,
+    desk_overdue, desk_within,
 };
-use crate::world::{SOON, TripWorld, part, the_hotel};
+use crate::world::{SOON, TripWorld, part};
 
 const LONG: SignedDuration = SignedDuration::from_hours(1);
 
@@ -74,104 +73,6 @@ async fn all_overdue_once(world: &TripWorld, sagas: &[SagaId]) {
     assert_eq!(world.count("desk", "ballet.deadline").await, 0);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn t105_a_deadline_that_passes_aborts_once_on_several_instances() {
-    let world = desks("overdue", 3, SignedDuration::from_secs(1)).await;
-    let sagas = begin_many(&world, 60).await;
-    all_overdue_once(&world, &sagas).await;
-    let mut db = world.database("desk").await;
-    let (cancelled,): (i64,) =
-        sqlx::query_as("select count(*) from trip where state = 'cancelled'")
-            .fetch_one(&mut db)
-            .await
-            .expect("a count");
-    assert_eq!(cancelled, 60);
-}
-
-/// Puts a deadline that is over back, as if it had been told before the saga ended.
-async fn is_told_late(world: &TripWorld, saga: SagaId) {
-    sqlx::query("insert into ballet.deadline (saga_id, saga, due_at) values ($1, 'trip', now())")
-        .bind(saga.0)
-        .execute(&mut world.database("desk").await)
-        .await
-        .expect("a deadline");
-    world.event::<TripOverdue>(saga).await;
-}
-
-#[tokio::test]
-async fn t106_an_old_deadline_of_a_saga_that_ended_does_nothing() {
-    let world = desks("old", 1, LONG).await;
-    let (confirmed, cancelled) = (world.begin(0).await, world.begin(0).await);
-    assert_eq!(world.count("desk", "ballet.deadline").await, 2);
-    world.publish(confirmed, &CarRented { car: "red".into() }).await;
-    world.event::<TripConfirmed>(confirmed).await;
-    assert_eq!(cancel(world.handle(0), cancelled).await, Abort::Aborted);
-    assert_eq!(world.count("desk", "ballet.deadline").await, 0, "ended with the decision");
-
-    for saga in [confirmed, cancelled] {
-        is_told_late(&world, saga).await;
-    }
-    // The desk works its queue off in order: it has had both when it has had this one.
-    let last = world.begin(0).await;
-    is_told_late_first(&world, last).await;
-    assert_eq!(world.events::<TripCancelled>(cancelled).await.len(), 1);
-    assert!(world.events::<TripCancelled>(confirmed).await.is_empty(), "it is not resurrected");
-    assert_eq!(world.count("desk", "trip where state = 'confirmed'").await, 1);
-    assert_eq!(world.count("desk", "ballet.deadline").await, 0);
-}
-
-/// Lets an open saga become overdue, and waits for its end.
-async fn is_told_late_first(world: &TripWorld, saga: SagaId) {
-    all_become_due(&mut world.database("desk").await).await;
-    world.event::<TripCancelled>(saga).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn t107_of_a_success_and_the_deadline_at_the_same_moment_one_wins() {
-    const SAGAS: usize = 40;
-    let world = Arc::new(desks("rivals", 2, LONG).await);
-    let sagas = begin_many(&world, SAGAS).await;
-    let start = Arc::new(Barrier::new(2));
-    let due = tokio::spawn({
-        let (world, start) = (Arc::clone(&world), Arc::clone(&start));
-        async move {
-            let mut db = world.database("desk").await;
-            start.wait().await;
-            all_become_due(&mut db).await
-        }
-    });
-    start.wait().await;
-    for saga in &sagas {
-        world.publish(*saga, &CarRented { car: "red".into() }).await;
-    }
-    due.await.expect("no panic");
-    wait_until("decided trips", SOON, || async {
-        let open = world.count("desk", "ballet.deadline").await;
-        let decided = world
-            .count("desk", "ballet.ledger where step = 'confirm_trip' or entry = 'aborted'")
-            .await;
-        let all = open == 0 && decided == i64::try_from(SAGAS).expect("few");
-        if all { Ok(Some(())) } else { Err(format!("{decided} decided, {open} open")) }
-    })
-    .await
-    .expect("decided trips");
-    wait_until("what became of them", SOON, || async {
-        let seen = world.seen().await;
-        let told = told::<TripConfirmed>(&seen).len() + told::<TripCancelled>(&seen).len();
-        Ok::<_, String>((told >= SAGAS).then_some(()))
-    })
-    .await
-    .expect("what became of them");
-    let seen = world.seen().await;
-    let (confirmed, cancelled) = (told::<TripConfirmed>(&seen), told::<TripCancelled>(&seen));
-    for saga in sagas.iter().map(ToString::to_string) {
-        let times = |told: &HashMap<String, Vec<&str>>| told.get(&saga).map_or(0, Vec::len);
-        assert_eq!(times(&confirmed) + times(&cancelled), 1, "saga {saga} ends once");
-    }
-    assert_eq!(world.count("desk", "trip").await, 40);
-    assert!(seen.iter().all(|message| message["exchange"] != "dead"), "the loser is no failure");
-}
-
 #[tokio::test]
 async fn t108_a_deadline_is_set_with_the_commit_and_not_told_before_its_time() {
     let world = desks("commit", 1, SignedDuration::from_secs(2)).await;
@@ -193,19 +94,6 @@ async fn t108_a_deadline_is_set_with_the_commit_and_not_told_before_its_time() {
     let causation = &message.expect("the event")["properties"]["headers"]["causation_id"];
     assert_eq!(causation, cause, "what began the saga is its cause");
     assert!(!told::<TripOverdue>(&seen).contains_key(&dropped.to_string()));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn t109_deadlines_that_became_due_while_nobody_ran_are_told_once() {
-    let mut world = desks("down", 1, LONG).await;
-    // More than one transaction tells of.
-    let sagas = begin_many(&world, 620).await;
-    world.services.remove(0).stop().await;
-    assert_eq!(all_become_due(&mut world.database("desk").await).await, 620);
-    for _ in 0..3 {
-        world.start(part(desk(), DESK_TABLES)).await;
-    }
-    all_overdue_once(&world, &sagas).await;
 }
 
 /// Two replicas, the clock of one 4 minutes ahead, that of the other 4 minutes behind.
@@ -279,21 +167,9 @@ async fn what_was_waiting_when_a_deadline_passed_is_judged_first() {
     world.start(part(desk(), DESK_TABLES)).await;
     world.event::<TripConfirmed>(saga).await;
     let last = world.begin(0).await;
-    is_told_late_first(&world, last).await;
+    all_become_due(&mut world.database("desk").await).await;
+    world.event::<TripCancelled>(last).await;
     assert!(world.events::<TripCancelled>(saga).await.is_empty());
-}
-
-/// A participant that did its part late, after the deadline, takes it back.
-#[tokio::test]
-async fn a_participant_that_was_silent_takes_back_what_it_does_late() {
-    let desk = part(desk_within(SignedDuration::from_secs(1)), DESK_TABLES);
-    let mut world = TripWorld::new("silent", vec![desk, the_hotel()]).await;
-    world.services.remove(1).stop().await;
-    let saga = world.begin(0).await;
-    world.event::<TripCancelled>(saga).await;
-    world.start(the_hotel()).await;
-    world.event::<RoomBooked>(saga).await;
-    world.until_count("hotel", "room where freed", 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -323,23 +199,5 @@ async fn t230_one_deadline_that_always_fails_costs_the_others_nothing() {
     all_become_due(&mut db).await;
     world.event::<TripCancelled>(poison).await;
     world.until_count("desk", is_cancelled, 40).await;
-    assert_eq!(world.count("desk", "ballet.failure").await, 0);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_deadline_that_cannot_be_published_is_not_listed_any_more_once_its_saga_has_ended() {
-    let desk = desk_overdue(LONG, |_| panic!("the event cannot be made"));
-    let world = TripWorld::new("note_ends", vec![part(desk, DESK_TABLES)]).await;
-    let sagas = begin_many(&world, 4).await;
-    all_become_due(&mut world.database("desk").await).await;
-    world.until_count("desk", "ballet.failure where handler = 'deadline'", 4).await;
-    for saga in &sagas[..2] {
-        assert_eq!(cancel(world.handle(0), *saga).await, Abort::Aborted);
-    }
-    for saga in &sagas[2..] {
-        world.publish(*saga, &CarRented { car: "red".into() }).await;
-        world.event::<TripConfirmed>(*saga).await;
-    }
-    assert_eq!(world.count("desk", "ballet.deadline").await, 0);
     assert_eq!(world.count("desk", "ballet.failure").await, 0);
 }

@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use ballet::{
-    Clock, Compensate, CompensateResult, Failure, Participant, Projection, SagaId, Step,
-    StepResult, Tx, compensated, done,
+    Clock, Compensate, CompensateResult, Failure, Participant, SagaId, Step, StepResult, Tx,
+    compensated, done,
 };
 use ballet_stage::wait_until;
 use ballet_store::inbox::stuck;
-use jiff::SignedDuration;
 
 use crate::lifecycle::work_at_all_times;
 use crate::trip::{
@@ -71,30 +70,6 @@ impl ClosedHotel {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn t192_a_compensation_that_fails_beyond_the_inboxs_memory_is_tried_again() {
-    let hotel = ClosedHotel::default();
-    let world = TripWorld::new("endless", vec![hotel.part()]).await;
-    let saga = world.new_saga();
-    world.publish(saga, &TripBooked { city: "Rome".into() }).await;
-    world.event::<RoomBooked>(saga).await;
-    hotel.closed.store(true, Ordering::SeqCst);
-    // It was made seven days ago, but for a few seconds.
-    let (system, window) = (Clock::system(), SignedDuration::from_hours(7 * 24));
-    let made = system.now() - window + SignedDuration::from_secs(10);
-    let id = system.new_id(made).to_string();
-    world.publish_as(&id, saga, &TripCancelled { reason: "the customer".into() }).await;
-    wait_until("the end of the inbox's memory", SOON, || async {
-        Ok::<_, String>((system.now() > made + window).then_some(()))
-    })
-    .await
-    .expect("over");
-    hotel.until_asked_again().await;
-    hotel.closed.store(false, Ordering::SeqCst);
-    world.event::<RoomFreed>(saga).await;
-    assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn t192_a_compensation_that_fails_beyond_all_memory_is_tried_again_and_listed() {
     let hotel = ClosedHotel::default();
     let mut world = TripWorld::new("very_endless", vec![hotel.part()]).await;
@@ -135,37 +110,4 @@ async fn t192_a_compensation_that_fails_beyond_all_memory_is_tried_again_and_lis
     world.event::<RoomBooked>(next).await;
     assert_eq!(hotel.asked.load(Ordering::SeqCst), before);
     assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
-}
-
-/// A message that failed before and cannot be read any more is no longer listed as tried again.
-#[tokio::test(flavor = "multi_thread")]
-async fn t192_what_is_given_up_before_a_handler_gets_it_is_listed_as_dead() {
-    let hotel = ClosedHotel::default();
-    let mut world = TripWorld::new("given_up", vec![hotel.part()]).await;
-    let saga = world.new_saga();
-    world.publish(saga, &TripBooked { city: "Rome".into() }).await;
-    world.event::<RoomBooked>(saga).await;
-    hotel.closed.store(true, Ordering::SeqCst);
-    world.publish(saga, &TripCancelled { reason: "the customer".into() }).await;
-    hotel.until_asked_again().await;
-    world.services.pop().expect("the hotel").stop().await;
-    // A release that does not know the event any more.
-    let other = Participant::new("hotel").projects(DeafHotel);
-    world.start(part(other, HOTEL_TABLES)).await;
-    let dead = world.dead_letters(1).await;
-    assert_eq!(dead[0]["properties"]["headers"]["x-dead-reason"], "unknown_type");
-    let listed = "ballet.failure where reason = 'unknown_type' and next_at is null";
-    world.until_count("hotel", listed, 1).await;
-    assert_eq!(world.count("hotel", "ballet.failure").await, 1);
-}
-
-struct DeafHotel;
-
-impl Projection for DeafHotel {
-    const NAME: &'static str = "deaf";
-    type On = TripBooked;
-
-    async fn apply(&self, _: &mut Tx<'_>, _: TripBooked) -> Result<(), Failure> {
-        Ok(())
-    }
 }

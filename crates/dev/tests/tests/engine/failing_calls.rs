@@ -12,7 +12,7 @@ use ballet_store::inbox::stuck;
 use ballet_store::operators::restored_database::hold_aborts;
 use jiff::SignedDuration;
 
-use crate::car_hire::{A_DAY, CarHire, book, cancel, let_the_call_age};
+use crate::car_hire::{A_DAY, CarHire, book, cancel};
 use crate::trip::{CarRefused, CarRented, CarReturned, TripBooked};
 use crate::world::{SOON, TripWorld, part};
 
@@ -47,21 +47,6 @@ async fn attempts(world: &TripWorld, saga: SagaId, attempts: u32) {
          where saga_id = '{saga}'"
     );
     world.execute("cars", &skip).await;
-}
-
-#[tokio::test]
-async fn t205_hundreds_of_calls_that_always_fail_do_not_hold_up_those_that_would_not() {
-    let rental = CarHire::new(deals);
-    let world = TripWorld::new("always_fail", vec![part(rental.cars(), &[])]).await;
-    for _ in 0..300 {
-        book(&world, "Atlantis").await;
-    }
-    world.until_count("cars", "ballet.call", 300).await;
-    for _ in 0..5 {
-        let saga = book(&world, "Rome").await;
-        // Behind the others it waited for longer than is waited here.
-        world.event::<CarRented>(saga).await;
-    }
 }
 
 /// Takes no request, neither to rent nor to return, until it does again.
@@ -159,20 +144,6 @@ async fn t204_a_key_that_may_be_forgotten_is_not_asked_under_but_looked_up() {
     world.execute("cars", long_ago).await;
     world.event::<CarRented>(saga).await;
     assert_eq!(rental.rented.lock().expect("not poisoned")[&key], 1, "it is not rented again");
-}
-
-#[tokio::test]
-async fn a_key_that_is_forgotten_is_not_asked_under_although_a_look_up_finds_nothing() {
-    let rental = CarHire { kept: Some(A_DAY), is_forgetful: true, ..CarHire::new(deals) };
-    let world = TripWorld::new("forgot", vec![part(rental.cars(), &[])]).await;
-    let saga = book(&world, "Rome").await;
-    let key = key_of(&world, saga).await;
-    let_the_call_age(&world).await;
-    let rented = rental.rented.lock().expect("not poisoned")[&key];
-    world.execute("cars", "update ballet.call set next_at = now() where owner = 0").await;
-    world.until_count("cars", "ballet.call where next_at = 'infinity'", 1).await;
-    assert_eq!(rental.rented.lock().expect("not poisoned")[&key], rented, "it rents no second one");
-    assert_eq!(world.events::<CarRefused>(saga).await, [], "nobody knows that nothing was done");
 }
 
 #[tokio::test]

@@ -164,20 +164,7 @@ async fn an_id_that_is_no_uuid_and_a_packed_body_are_understood() {
 }
 
 #[tokio::test]
-async fn what_ops_puts_straight_on_a_queue_needs_a_type() {
-    let world = TripWorld::hotel("straight").await;
-    let saga = world.new_saga();
-    to_the_queue(&world, &json!({"type": BOOKED, "correlation_id": saga.to_string()}), ROME).await;
-    world.event::<RoomBooked>(saga).await;
-    to_the_queue(&world, &json!({"correlation_id": saga.to_string()}), ROME).await;
-    let dead = world.dead_letters(1).await;
-    let headers = &dead[0]["properties"]["headers"];
-    assert_eq!(headers["x-dead-reason"], "no_type");
-    assert!(headers["x-dead-detail"].as_str().is_some_and(|text| text.contains("set `type`")));
-}
-
-#[tokio::test]
-async fn what_is_refused_says_why() {
+async fn t23_t24_t26_t111_what_is_refused_says_why() {
     let world = TripWorld::hotel("refused").await;
     let saga = world.new_saga().to_string();
     let good = json!({"type": BOOKED, "correlation_id": saga});
@@ -197,7 +184,9 @@ async fn what_is_refused_says_why() {
     let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
     let (packed, bomb) = (with(json!({"content_encoding": "gzip"})), vec![b' '; 4 << 20]);
     let unheard = json!({"type": "desk.trip_dreamt.v1"});
-    let cases: Vec<(&str, Value, Vec<u8>)> = vec![
+    let ahead = json!({"message_id": "0fffffff-ffff-7fff-8fff-ffffffffffff"});
+    let long_ago = "01000000-0000-7000-8000-000000000000";
+    let mut cases: Vec<(&str, Value, Vec<u8>)> = vec![
         ("unknown_version", json!({"type": "desk.trip_booked.v2"}), ROME.into()),
         ("unknown_type", unheard, ROME.into()),
         ("no_type", json!({}), ROME.into()),
@@ -214,11 +203,25 @@ async fn what_is_refused_says_why() {
         ("not_a_cloud_event", cloud.clone(), ROME.into()),
         ("not_json", cloud, "{".into()),
         ("not_json", good.clone(), "".into()),
-        ("wrong_shape", good, "[]".into()),
+        ("wrong_shape", good.clone(), "[]".into()),
+        ("no_correlation_id", json!({"type": BOOKED}), ROME.into()),
+        ("wrong_correlation_id", with(json!({"correlation_id": "seventeen"})), ROME.into()),
+        ("clock_ahead", with(ahead), ROME.into()),
+        ("too_old_to_deduplicate", with(json!({"message_id": long_ago})), ROME.into()),
+        ("saga_too_old", with(json!({"correlation_id": long_ago})), ROME.into()),
     ];
     for (_, properties, body) in &cases {
         to_the_queue(&world, properties, body).await;
     }
+    // The routing key of the exchange for events says who published it.
+    let forged: [(&str, Value, Vec<u8>); 2] = [
+        ("forged_type", with(json!({"type": "desk.trip_booked.v9"})), ROME.into()),
+        ("forged_app_id", with(json!({"app_id": "hotel"})), ROME.into()),
+    ];
+    for (_, properties, body) in &forged {
+        world.publish_raw(BOOKED, properties, body).await;
+    }
+    cases.extend(forged);
     let dead = world.dead_letters(cases.len()).await;
     for (reason, properties, sent) in &cases {
         let letter = dead.iter().find(|letter| {
@@ -240,6 +243,7 @@ async fn what_is_refused_says_why() {
                 assert_eq!(&kept["headers"][name], value, "header {name} of {reason}");
             }
         }
+        assert_eq!(kept["headers"]["x-dead-service"], "hotel");
         let detail = kept["headers"]["x-dead-detail"].as_str().expect("a sentence");
         assert!(detail.len() > 20, "{reason}: {detail}");
     }
@@ -248,23 +252,4 @@ async fn what_is_refused_says_why() {
     world.publish(saga, &TripBooked { city: "Rome".into() }).await;
     world.event::<RoomBooked>(saga).await;
     assert_eq!(world.dead_letters(cases.len()).await.len(), cases.len());
-}
-
-#[tokio::test]
-async fn t26_an_empty_body_can_be_mended_and_sent_again() {
-    let world = TripWorld::new("empty", vec![part(desk(), DESK_TABLES)]).await;
-    let key = "agency.trip_wanted.v1";
-    world.publish_raw(key, &json!({}), "").await;
-    let dead = world.dead_letters(1).await;
-    let letter = dead[0]["properties"].clone();
-    assert_eq!(letter["headers"]["x-dead-reason"], "not_json");
-    assert_eq!(letter["headers"]["x-dead-detail"], "the body is empty: send the event as JSON");
-    assert_eq!(letter["type"], key, "its routing key would not tell any more");
-    let management = world.env.management();
-    for body in ["", ROME] {
-        management.publish("amq.default", "desk", &letter, body).await.expect("published");
-    }
-    world.dead_letters(2).await;
-    world.until_count("desk", "trip", 1).await;
-    assert_eq!(world.dead_letters(2).await.len(), 2);
 }

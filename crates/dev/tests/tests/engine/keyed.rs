@@ -1,11 +1,10 @@
 //! A step that repeats in a saga under another key each time: one driver after the other.
 
 use ballet::{
-    Compensate, CompensateResult, Due, Event, Failure, Migration, Never, Owner, Participant, Saga,
-    SagaId, Step, StepResult, Tx, compensated, done, refused,
+    Compensate, CompensateResult, Event, Migration, Participant, Saga, SagaId, Step, StepResult,
+    Tx, compensated, done, refused,
 };
 use ballet_stage::wait_until;
-use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use crate::world::{SOON, TripWorld, WorldPart, part};
@@ -17,10 +16,6 @@ ballet_testkit::events! {
     DriverReserved = "drivers.driver_reserved.v1" { driver: String }
     DriverBusy = "drivers.driver_busy.v1" { driver: String }
     DriverReleased = "drivers.driver_released.v1" { driver: String }
-    RideWanted = starts_saga "riders.ride_wanted.v1" { rider: String }
-    RideBegun = "dispatch.ride_begun.v1" { rider: String }
-    RideOverdue = "dispatch.ride_overdue.v1" { due_at: Timestamp }
-    RideConfirmed = "dispatch.ride_confirmed.v1"
 }
 
 struct Ride;
@@ -95,58 +90,6 @@ async fn until_reserved(world: &TripWorld, expected: i64) {
 
 fn driver<E: for<'de> Deserialize<'de>>(name: &str) -> E {
     serde_json::from_value(serde_json::json!({"driver": name})).expect("an event")
-}
-
-#[tokio::test]
-async fn a_keyed_undo_covers_its_key_only_and_the_saga_goes_on() {
-    let world = drivers("keyed").await;
-    let saga = world.new_saga();
-    world.publish(saga, &driver::<DriverWanted>("ann")).await;
-    world.publish(saga, &driver::<DriverWanted>("ann")).await;
-    until_reserved(&world, 1).await;
-    world.publish(saga, &driver::<OfferDeclined>("ann")).await;
-    assert_eq!(world.event::<DriverReleased>(saga).await.driver, "ann");
-    world.publish(saga, &driver::<DriverWanted>("bob")).await;
-    until_reserved(&world, 1).await;
-    world.publish(saga, &driver::<OfferDeclined>("ann")).await;
-    world.publish(saga, &driver::<DriverWanted>("ann")).await;
-    // The saga's abort undoes what is left, also under a key that was not yet seen.
-    world.publish(saga, &driver::<RideCancelled>("")).await;
-    until_reserved(&world, 0).await;
-    world.publish(saga, &driver::<DriverWanted>("cem")).await;
-    let other = world.new_saga();
-    world.publish(other, &driver::<DriverWanted>("dot")).await;
-    world.event::<DriverReserved>(other).await;
-    world.until_count("drivers", "ballet.inbox", 9).await;
-    let released = world.events::<DriverReleased>(saga).await;
-    assert_eq!(released.iter().map(|e| e.driver.as_str()).collect::<Vec<_>>(), ["ann", "bob"]);
-    assert_eq!(world.events::<DriverReserved>(saga).await.len(), 2);
-    assert_eq!(world.count("drivers", "reserved").await, 1);
-}
-
-#[tokio::test]
-async fn a_keyed_undo_that_comes_first_keeps_its_key_from_taking_effect() {
-    let world = drivers("keyed_first").await;
-    let saga = world.new_saga();
-    world.publish(saga, &driver::<OfferDeclined>("ann")).await;
-    world.publish(saga, &driver::<DriverWanted>("ann")).await;
-    world.publish(saga, &driver::<DriverWanted>("bob")).await;
-    assert_eq!(world.event::<DriverReserved>(saga).await.driver, "bob");
-    assert_eq!(world.count("drivers", "reserved").await, 1);
-    assert_eq!(world.events::<DriverReserved>(saga).await.len(), 1);
-}
-
-#[tokio::test]
-async fn an_abort_undoes_every_repetition_with_its_own_outcome() {
-    let world = drivers("keyed_abort").await;
-    let saga = world.new_saga();
-    for name in ["ann", "bob", "cem"] {
-        world.publish(saga, &driver::<DriverWanted>(name)).await;
-    }
-    until_reserved(&world, 3).await;
-    world.publish(saga, &driver::<RideCancelled>("")).await;
-    until_reserved(&world, 0).await;
-    until_released(&world, saga, &["cem", "bob", "ann"]).await;
 }
 
 async fn until_released(world: &TripWorld, saga: SagaId, expected: &[&str]) {
@@ -235,68 +178,4 @@ async fn a_key_that_the_ledger_cannot_hold_is_a_dead_letter_at_once_also_where_i
     for why in ["has a zero character, which the ledger cannot hold", "has 3000 bytes, and"] {
         assert_eq!(said.iter().filter(|said| said.contains(why)).count(), 2, "{said:?}");
     }
-}
-
-struct RideOwner;
-
-impl Owner for RideOwner {
-    type Saga = Ride;
-
-    async fn abort(&self, _: &mut Tx<'_>, _: &RideCancelled) -> Result<(), Failure> {
-        Ok(())
-    }
-}
-
-struct BeginRide;
-
-impl Step for BeginRide {
-    const NAME: &'static str = "begin_ride";
-    type On = RideWanted;
-    type Done = RideBegun;
-    type Refused = RideCancelled;
-
-    fn key(wanted: &RideWanted) -> Option<String> {
-        Some(wanted.rider.clone())
-    }
-
-    async fn run(&self, _: &mut Tx<'_>, wanted: RideWanted) -> StepResult<Self> {
-        done(RideBegun { rider: wanted.rider })
-    }
-}
-
-struct ConfirmRide;
-
-impl Step for ConfirmRide {
-    const NAME: &'static str = "confirm_ride";
-    type On = DriverReserved;
-    type Done = RideConfirmed;
-    type Refused = Never;
-
-    async fn run(&self, _: &mut Tx<'_>, _: DriverReserved) -> StepResult<Self> {
-        done(RideConfirmed {})
-    }
-}
-
-#[tokio::test]
-async fn a_saga_begins_once_whatever_the_key_of_its_first_step() {
-    let dispatch = Participant::new("dispatch").owns(RideOwner, |saga| {
-        saga.deadline(
-            SignedDuration::from_hours(1),
-            |due: Due| RideOverdue { due_at: due.at },
-            |_: RideOverdue| RideCancelled { driver: String::new() },
-        )
-        .starts(BeginRide)
-        .decides(ConfirmRide)
-    });
-    let world = TripWorld::new("keyed_origin", vec![part(dispatch, &[])]).await;
-    let saga = world.new_saga();
-    for rider in ["ann", "ann", "bob"] {
-        world.publish(saga, &RideWanted { rider: rider.to_owned() }).await;
-    }
-    let [dead] = &world.dead_letters(1).await[..] else { panic!("more than one") };
-    let detail = &dead["properties"]["headers"]["x-dead-detail"];
-    let expected = format!("ride {saga} has begun before: use a new id for another saga");
-    assert_eq!(detail.as_str(), Some(expected.as_str()));
-    let [begun] = &world.events::<RideBegun>(saga).await[..] else { panic!("more than one") };
-    assert_eq!(begun.rider, "ann");
 }

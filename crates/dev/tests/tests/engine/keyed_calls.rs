@@ -1,4 +1,4 @@
-//! A step that repeats and asks outside: one repetition is taken back while its call is out.
+//! A step that repeats and asks outside: one repetition is undone by hand.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,6 @@ use ballet::calls::{
 use ballet::{Failure, Never, Participant, Saga, Tx, compensated, done};
 use ballet_ops::sagas::SolveError;
 use ballet_stage::wait_until;
-use tokio::sync::Semaphore;
 
 use crate::compensations_by_hand::by_hand_of_key;
 use crate::world::{SOON, TripWorld, part};
@@ -31,23 +30,15 @@ impl Saga for Tour {
     type Abort = TourCancelled;
 }
 
-/// Rents rooms from somebody who takes his time. His orders are kept in order.
-#[derive(Clone)]
+/// Rents rooms from somebody. His orders are kept in order.
+#[derive(Clone, Default)]
 struct RentRoom {
     told: Arc<Mutex<Vec<String>>>,
-    answers: Arc<Semaphore>,
     /// He takes no room back any more.
     gone: Arc<AtomicBool>,
-    /// Nobody knows what to ask him for.
-    lost: Arc<AtomicBool>,
 }
 
 impl RentRoom {
-    fn new(answers: usize) -> Self {
-        let answers = Arc::new(Semaphore::new(answers));
-        Self { told: Arc::default(), answers, gone: Arc::default(), lost: Arc::default() }
-    }
-
     fn rooms(&self) -> Participant {
         let step = self.clone();
         Participant::new("rooms").saga::<Tour>(|saga| {
@@ -87,7 +78,6 @@ impl CallStep for RentRoom {
 
     async fn call(&self, _: CallKey, room: &String) -> Result<(), Failure> {
         self.tell("rent", room);
-        self.answers.acquire().await?.forget();
         Ok(())
     }
 
@@ -106,9 +96,6 @@ impl CallCompensate for RentRoom {
         _: &mut Tx<'_>,
         rented: RoomRented,
     ) -> CompensateRequestResult<Self> {
-        if self.lost.load(Ordering::SeqCst) {
-            return Err(Failure::transient("the contract is lost"));
-        }
         call(rented.room)
     }
 
@@ -130,102 +117,9 @@ impl CallCompensate for RentRoom {
     }
 }
 
-#[tokio::test]
-async fn a_repetition_that_is_taken_back_while_its_call_is_out_is_undone_once_the_answer_is_there()
-{
-    let rent = RentRoom::new(0);
-    let world = TripWorld::new("keyed_call", vec![part(rent.rooms(), &[])]).await;
-    let (saga, room) = (world.new_saga(), "blue".to_owned());
-    world.publish(saga, &RoomWanted { room: room.clone() }).await;
-    rent.until_told(&["rent blue"]).await;
-    world.publish(saga, &RoomDeclined { room: room.clone() }).await;
-    world.until_count("rooms", "ballet.ledger where entry = 'aborted'", 1).await;
-    rent.answers.add_permits(2);
-    assert_eq!(world.event::<RoomReturned>(saga).await, RoomReturned { room });
-    assert_eq!(world.events::<RoomRented>(saga).await, [], "nobody is told of what is undone");
-    // The saga goes on.
-    world.publish(saga, &RoomWanted { room: "red".to_owned() }).await;
-    assert_eq!(world.event::<RoomRented>(saga).await.room, "red");
-    rent.until_told(&["rent blue", "return blue", "rent red"]).await;
-}
-
-#[tokio::test]
-async fn a_repetition_that_is_taken_back_and_cannot_be_undone_keeps_its_call_open() {
-    let rent = RentRoom::new(0);
-    let world = TripWorld::new("keyed_open", vec![part(rent.rooms(), &[])]).await;
-    let (saga, room) = (world.new_saga(), "blue".to_owned());
-    world.publish(saga, &RoomWanted { room: room.clone() }).await;
-    rent.until_told(&["rent blue"]).await;
-    world.publish(saga, &RoomDeclined { room: room.clone() }).await;
-    world.until_count("rooms", "ballet.ledger where entry = 'aborted'", 1).await;
-    rent.lost.store(true, Ordering::SeqCst);
-    rent.answers.add_permits(100);
-    let open = "ballet.call where closed_at is null and last_error like '%contract is lost%'";
-    world.until_count("rooms", open, 1).await;
-    // A replica of an older version would take it for an aborted saga's, and forget it.
-    assert_eq!(world.count("rooms", "ballet.solved").await, 0);
-    rent.lost.store(false, Ordering::SeqCst);
-    assert_eq!(world.event::<RoomReturned>(saga).await, RoomReturned { room });
-    assert_eq!(world.count("rooms", "ballet.solved").await, 0);
-}
-
-#[tokio::test]
-async fn a_repetition_that_is_taken_back_in_an_aborted_saga_waits_for_the_call_of_a_later_one() {
-    let rent = RentRoom::new(1);
-    let world = TripWorld::new("keyed_aborted", vec![part(rent.rooms(), &[])]).await;
-    let (saga, blue) = (world.new_saga(), "blue".to_owned());
-    world.publish(saga, &RoomWanted { room: blue.clone() }).await;
-    assert_eq!(world.event::<RoomRented>(saga).await.room, "blue");
-    world.publish(saga, &RoomWanted { room: "red".to_owned() }).await;
-    rent.until_told(&["rent blue", "rent red"]).await;
-    world.publish(saga, &TourCancelled { room: "all".to_owned() }).await;
-    world.publish(saga, &RoomDeclined { room: blue }).await;
-    world.until_count("rooms", "ballet.inbox", 4).await;
-    assert_eq!(world.count("rooms", "ballet.call where undo").await, 0);
-    rent.answers.add_permits(1);
-    rent.until_told(&["rent blue", "rent red", "return red", "return blue"]).await;
-    world.until_count("rooms", "ballet.ledger where entry = 'undone'", 2).await;
-}
-
-#[tokio::test]
-async fn what_is_taken_back_and_never_ran_waits_for_no_compensation_that_fails() {
-    let rent = RentRoom::new(1);
-    let world = TripWorld::new("keyed_unseen", vec![part(rent.rooms(), &[])]).await;
-    let (saga, blue) = (world.new_saga(), "blue".to_owned());
-    world.publish(saga, &RoomWanted { room: blue }).await;
-    assert_eq!(world.event::<RoomRented>(saga).await.room, "blue");
-    rent.lost.store(true, Ordering::SeqCst);
-    world.publish(saga, &TourCancelled { room: "all".to_owned() }).await;
-    world.until_count("rooms", "ballet.ledger where entry = 'aborted'", 1).await;
-    let declined = world.publish(saga, &RoomDeclined { room: "red".to_owned() }).await;
-    // All that a service does with a message commits with this row.
-    let taken_in = format!("ballet.inbox where message_id = '{declined}'");
-    world.until_count("rooms", &taken_in, 1).await;
-    assert_eq!(world.count("rooms", "ballet.ledger where entry in ('undoing', 'undone')").await, 0);
-}
-
-#[tokio::test]
-async fn what_is_taken_back_in_an_aborted_saga_is_taken_in_and_left_to_the_abort() {
-    let rent = RentRoom::new(1);
-    let world = TripWorld::new("keyed_left", vec![part(rent.rooms(), &[])]).await;
-    let (saga, blue) = (world.new_saga(), "blue".to_owned());
-    world.publish(saga, &RoomWanted { room: blue.clone() }).await;
-    assert_eq!(world.event::<RoomRented>(saga).await.room, "blue");
-    rent.lost.store(true, Ordering::SeqCst);
-    world.publish(saga, &TourCancelled { room: "all".to_owned() }).await;
-    world.until_count("rooms", "ballet.ledger where entry = 'aborted'", 1).await;
-    let declined = world.publish(saga, &RoomDeclined { room: blue }).await;
-    let taken_in = format!("ballet.inbox where message_id = '{declined}'");
-    world.until_count("rooms", &taken_in, 1).await;
-    assert_eq!(world.count("rooms", "ballet.ledger where entry in ('undoing', 'undone')").await, 0);
-    rent.lost.store(false, Ordering::SeqCst);
-    rent.until_told(&["rent blue", "return blue"]).await;
-    world.until_count("rooms", "ballet.ledger where entry = 'undone'", 1).await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn t153_one_repetition_is_solved_by_hand_and_the_others_stay() {
-    let rent = RentRoom::new(10);
+    let rent = RentRoom::default();
     let rooms = rent.rooms();
     let world = TripWorld::new("keyed_hand", vec![part(rent.rooms(), &[])]).await;
     let saga = world.new_saga();

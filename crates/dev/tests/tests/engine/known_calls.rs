@@ -133,13 +133,6 @@ async fn what_a_person_says_of_a_call_goes_through_its_step_as_an_answer_does() 
 }
 
 #[tokio::test]
-async fn a_no_that_a_person_knows_of_refuses_the_step() {
-    let (world, counter, saga) = set_aside("person_no").await;
-    say(&world, &counter, saga, &answer_of("false")).await.expect("told");
-    world.event::<CarRefused>(saga).await;
-}
-
-#[tokio::test]
 async fn a_call_that_a_person_knows_of_is_compensated_if_its_saga_was_aborted_meanwhile() {
     let (world, counter, saga) = set_aside("person_late").await;
     cancel(&world, saga).await;

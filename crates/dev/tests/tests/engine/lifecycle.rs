@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::extract::State;
-use axum::routing::{get, post};
+use axum::routing::post;
 use ballet::core::{System, topology};
 use ballet::http::Problem;
 use ballet::{Clock, Handle, Migration, SagaId, Service, Settings};
@@ -52,21 +52,6 @@ async fn a_stop_ends_while_somebody_holds_a_transaction() {
     let held = running.handle().saga_unit(world.new_saga()).await.expect("a transaction");
     timeout(SOON, running.stop()).await.expect("stopped in time");
     drop(held);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_process_says_of_which_version_it_is() {
-    let world = TripWorld::prepared("version", vec![the_hotel()]).await;
-    for (given, said) in [("1.4.2", "version = '1.4.2'"), ("", "version is null")] {
-        let service = Service::new(hotel(Trouble::default())).migrations(HOTEL_TABLES);
-        let version = Some(given.to_owned());
-        let settings = Settings { service_version: version, ..settings(&world, "hotel") };
-        let running = service.start(settings).await.expect("started");
-        let ready = format!("ballet.process_lease where unready is null and {said}");
-        world.until_count("hotel", &ready, 1).await;
-        running.stop().await;
-        world.execute("hotel", "delete from ballet.process_lease").await;
-    }
 }
 
 #[derive(Clone)]
@@ -173,25 +158,6 @@ async fn t123_replicas_that_start_at_once_on_an_empty_database_wait_for_each_oth
     );
 }
 
-#[tokio::test]
-async fn the_isolation_level_does_not_depend_on_the_database() {
-    let mut world = TripWorld::prepared("isolation", vec![the_hotel()]).await;
-    let mut db = admin(&world, "hotel").await;
-    let database = names(&mut db, "select current_database()::text").await.remove(0);
-    let sql = format!(
-        "alter database \"{database}\" set default_transaction_isolation to 'repeatable read'"
-    );
-    execute(&mut db, sql).await;
-    world.start(the_hotel()).await;
-    let handle = world.handle(0).clone();
-    let (level,): (String,) = sqlx::query_as("select current_setting('transaction_isolation')")
-        .fetch_one(handle.db())
-        .await
-        .expect("a level");
-    assert_eq!(level, "read committed");
-    books_a_room(&world).await;
-}
-
 const PARTITIONS: &str = "select c.relname::text from pg_inherits i join pg_class c \
     on c.oid = i.inhrelid where i.inhparent = 'ballet.inbox'::regclass order by 1";
 
@@ -283,44 +249,6 @@ async fn t35_partitions_come_and_go_while_somebody_reads_all_of_them() {
     assert_eq!(names(&mut db, PARTITIONS).await, all);
 }
 
-#[tokio::test]
-async fn t35_what_has_no_time_in_its_id_is_cleaned_by_its_age() {
-    let mut world = TripWorld::hotel("cleaned").await;
-    let mut db = admin(&world, "hotel").await;
-    execute(
-        &mut db,
-        "insert into ballet.inbox_other select gen_random_uuid(), now() - make_interval(days => 8) \
-             from generate_series(1, 2500);
-         insert into ballet.inbox_other select gen_random_uuid(), now() - make_interval(days => 6);
-         insert into ballet.ledger_other select gen_random_uuid(), 'book_room', '', 'refused', '', 0, \
-             null, null, null, now() - make_interval(days => days) from unnest(array[89, 91]) days;
-         insert into ballet.call (call_key, saga_id, step, key, undo, request, owner, created_at, \
-             next_at, closed_at) select gen_random_uuid(), gen_random_uuid(), 'rent_car', '', \
-             false, '', 0, now(), now() + make_interval(days => 1), \
-             now() - make_interval(days => days) from unnest(array[89, 91, null]) days;
-         insert into ballet.ledger_other select saga_id, 'rent_car', '', 'calling', '', 0, null, \
-             null, null, now() - make_interval(days => 100) from ballet.call \
-             where closed_at is null;
-         insert into ballet.deadline select gen_random_uuid(), 'trip', 'infinity';
-         insert into ballet.ledger_other select saga_id, 'book_trip', '', 'done', '', 0, null, \
-             null, null, now() - make_interval(days => 100) from ballet.deadline"
-            .to_owned(),
-    )
-    .await;
-    world.start(the_hotel()).await;
-    let expected = [("inbox_other", 1), ("ledger_other", 3), ("call", 2)];
-    wait_until("old rows to go", SOON, || async {
-        let mut left = Vec::new();
-        for (table, _) in expected {
-            let count = world.try_count("hotel", &format!("ballet.{table}")).await;
-            left.push((table, count.map_err(|error| error.to_string())?));
-        }
-        if left == expected { Ok(Some(())) } else { Err(format!("{left:?}")) }
-    })
-    .await
-    .expect("only what is young, or open");
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_of_which_a_part_has_died_says_so() {
     let world = TripWorld::prepared("died", vec![the_hotel()]).await;
@@ -346,33 +274,4 @@ async fn a_service_of_which_a_part_has_died_says_so() {
     assert!(answer.text().await.expect("text").contains("the clock is broken"));
     assert_eq!(get("/readyz").await.status(), 503);
     timeout(SOON, running.stop()).await.expect("stopped in time");
-}
-
-#[tokio::test]
-async fn routes_and_migrations_that_are_given_twice_are_all_there() {
-    const STARS: &[Migration] =
-        &[Migration { name: "0002_stars", sql: "create table stars (count int not null)" }];
-    let world = TripWorld::hotel("given_twice").await;
-    let says = |path: &'static str| move |_| Router::new().route(path, get(async move || path));
-    let service = Service::new(hotel(Trouble::default()))
-        .migrations(STARS)
-        .routes(says("/rooms"))
-        .migrations(HOTEL_TABLES)
-        .routes(says("/stars"));
-    let running = service.start(settings(&world, "hotel")).await.expect("started");
-    for path in ["/rooms", "/stars"] {
-        let url = format!("http://{}{path}", running.address());
-        let answer = reqwest::get(url).await.expect("an answer");
-        assert_eq!(answer.text().await.expect("text"), path);
-    }
-    assert_eq!(world.count("hotel", "stars").await, 0);
-    running.stop().await;
-
-    let twice = Service::new(hotel(Trouble::default()))
-        .migrations(HOTEL_TABLES)
-        .migrations(STARS)
-        .routes(says("/rooms"))
-        .routes(says("/rooms"));
-    let refused = twice.start(settings(&world, "hotel")).await.expect_err("one path twice");
-    assert!(refused.to_string().contains("/rooms"), "{refused}");
 }

@@ -1,7 +1,5 @@
 //! A row that somebody has locked holds up those who need it, and nobody else.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use ballet::{Compensate, CompensateResult, Migration, Never, Participant, Step, StepResult, Tx};
@@ -80,58 +78,4 @@ async fn a_locked_row_holds_up_nobody_who_does_not_need_it() {
     operator.execute("commit").await.expect("free");
     world.until_count("hotel", &format!("house where booked = {TRIPS}"), 2).await;
     assert_eq!(world.dead_letters(0).await, Vec::<serde_json::Value>::new());
-}
-
-/// Needs a locked row at its first attempt, and does not wait for it. Books as many rooms as
-/// failures are listed.
-struct BookAtOnce(Arc<AtomicU32>);
-
-impl Step for BookAtOnce {
-    const NAME: &'static str = "book_at_once";
-    type On = TripBooked;
-    type Done = RoomBooked;
-    type Refused = Never;
-
-    async fn run(&self, tx: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
-        if self.0.fetch_add(1, Ordering::SeqCst) == 0 {
-            sqlx::query("select from house where city = $1 for update nowait")
-                .bind(trip.city)
-                .execute(tx.db())
-                .await?;
-        }
-        let count = sqlx::query_as("select count(*) from ballet.failure");
-        let (room,): (i64,) = count.fetch_one(tx.db()).await?;
-        done(RoomBooked { room })
-    }
-}
-
-#[tokio::test]
-async fn a_lock_that_nobody_waited_for_is_a_conflict_and_not_put_off() {
-    let attempts = Arc::new(AtomicU32::new(0));
-    let step = BookAtOnce(Arc::clone(&attempts));
-    let hotel = Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(step));
-    let world = TripWorld::new("nowait", vec![part(hotel, TABLES)]).await;
-    let mut operator = world.database("hotel").await;
-    operator
-        .execute("begin; select from house where city = 'Rome' for update")
-        .await
-        .expect("locked");
-    let saga = world.new_saga();
-    world.publish(saga, &TripBooked { city: "Rome".into() }).await;
-    let booked = world.event::<RoomBooked>(saga).await;
-    assert_eq!((booked.room, attempts.load(Ordering::SeqCst)), (0, 2));
-}
-
-/// A restored service gets all messages again since the oldest one that it had not handled.
-#[tokio::test]
-async fn a_conflict_before_any_handler_is_noted() {
-    let world = TripWorld::new("before", vec![part(hotel(), TABLES)]).await;
-    let mut operator = world.database("hotel").await;
-    operator.execute("begin; lock table ballet.ledger").await.expect("locked");
-    let (saga, rome) = (world.new_saga(), TripBooked { city: "Rome".into() });
-    let id = world.publish(saga, &rome).await;
-    let noted = format!("ballet.failure where message_id = '{id}' and saga_id = '{saga}'");
-    world.until_count("hotel", &noted, 1).await;
-    operator.execute("commit").await.expect("free");
-    world.event::<RoomBooked>(saga).await;
 }

@@ -1,7 +1,7 @@
 //! The limits of memory: old ledger partitions go, but for those in which something is open.
 
-use ballet_stage::{Link, Proxy, wait_until};
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use ballet_stage::wait_until;
+use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
 use crate::lifecycle::work_at_all_times;
 use crate::trip::{DESK_TABLES, desk};
@@ -101,79 +101,4 @@ async fn an_old_ledger_partition_goes_unless_something_in_it_is_open() {
     world.services.truncate(0);
     world.start(the_hotel()).await;
     until_partitions(&mut db, &[]).await;
-}
-
-/// Rows of sagas without a time in their id: the last digit of the id, the entry, its age in days.
-const WITHOUT_TIME: [(u32, &str, i64); 7] = [
-    (1, "refused", 100),
-    (2, "done", 100),
-    (2, "undoing", 80),
-    (3, "refused", 100),
-    (4, "refused", 80),
-    (5, "refused", 100),
-    // It may still be aborted.
-    (6, "done", 100),
-];
-
-#[tokio::test(flavor = "multi_thread")]
-async fn t177_a_saga_without_a_time_is_forgotten_as_a_whole_and_not_while_it_is_open() {
-    // Its upkeep is not to come between the rows.
-    let mut world = TripWorld::prepared("timeless", vec![the_hotel()]).await;
-    let mut db = world.database("hotel").await;
-    let saga = |number| format!("00000000-0000-4000-8000-00000000000{number}");
-    for (number, entry, days) in WITHOUT_TIME {
-        let sql = format!(
-            "insert into ballet.ledger_other (saga_id, step, entry, key, arrived, ordinal, \
-             recorded_at) values ('{}', 'book_room', '{entry}', '', '', 0, \
-             now() - interval '{days} days')",
-            saga(number)
-        );
-        db.execute(AssertSqlSafe(sql)).await.expect("a row");
-    }
-    // A message of one of them waits for a person.
-    let waits = format!(
-        "insert into ballet.failure (message_id, saga_id, event_type, handler, reason, detail, \
-         attempts, first_failed_at) values ('{}', '{}', 'desk.trip_cancelled.v1', 'abort', \
-         'permanent', 'no', 1, now() - interval '50 days')",
-        saga(9),
-        saga(3)
-    );
-    db.execute(AssertSqlSafe(waits)).await.expect("a failure");
-    world.start(the_hotel()).await;
-    world.until_count("hotel", "ballet.ledger_other", 5).await;
-    let left: Vec<(String,)> =
-        sqlx::query_as("select right(saga_id::text, 1) from ballet.ledger_other order by 1")
-            .fetch_all(&mut db)
-            .await
-            .expect("rows");
-    let left: Vec<String> = left.into_iter().map(|(number,)| number).collect();
-    assert_eq!(left, ["2", "2", "3", "4", "6"]);
-    let forgotten = "ballet.forgotten_saga where right(saga_id::text, 1) in ('1', '5')";
-    assert_eq!(world.count("hotel", forgotten).await, 2);
-    assert_eq!(world.count("hotel", "ballet.forgotten_saga").await, 2);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_is_frozen_while_it_cleans_up_leaves_it_to_another_after_seconds() {
-    let mut world = TripWorld::hotel("frozen").await;
-    world.services.truncate(0);
-    let way = Proxy::to(world.env.database_url("hotel")).await.expect("a proxy");
-    let mut holder = world.database("hotel").await;
-    holder
-        .execute("begin; lock table ballet.failure in access exclusive mode")
-        .await
-        .expect("locked");
-    let through = Some(way.url().to_owned());
-    let hotel = the_hotel();
-    world.start_with(hotel, |settings| settings.database_url = through).await;
-    // It has the lock of who cleans up, and deletes.
-    let cleans = "pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' \
-                  and query like 'delete from ballet.failure%'";
-    world.until_count("hotel", cleans, 1).await;
-    let pid = format!("select pid from {cleans}");
-    let pid: i32 = world.value("hotel", &pid).await;
-    way.set(Link::Held);
-    holder.close().await.expect("free");
-    world.until_count("hotel", &format!("pg_locks where pid = {pid}"), 0).await;
-    way.set(Link::Open);
 }

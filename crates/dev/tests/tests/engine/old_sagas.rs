@@ -80,25 +80,6 @@ async fn t177_a_saga_begins_only_while_all_of_it_can_end() {
     world.event::<TripBooked>(early).await;
 }
 
-#[tokio::test]
-async fn a_saga_does_not_begin_in_the_future() {
-    let world = TripWorld::new("future", vec![part(desk(), DESK_TABLES)]).await;
-    let begin = async |saga: SagaId| {
-        let mut unit = world.handle(0).saga_unit(saga).await?;
-        unit.originate(TripBooked { city: "Rome".into() }).await?;
-        unit.commit().await
-    };
-    // There is no partition for the last.
-    for ahead in [MINUTE * 6, days(1), days(30)] {
-        let refused = begin(of_age(-ahead)).await.expect_err("refused");
-        assert_eq!(refused.kind(), FailureKind::Permanent, "{refused}");
-        assert!(refused.to_string().contains("or begin it under a new id"), "{refused}");
-    }
-    let saga = of_age(-MINUTE);
-    begin(saga).await.expect("begun");
-    world.event::<TripBooked>(saga).await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn t177_what_is_open_goes_on_at_any_age_and_what_is_forgotten_is_told() {
     let mut world = TripWorld::hotel("goes_on").await;

@@ -6,7 +6,6 @@ use std::time::Duration;
 use ballet::SagaId;
 use ballet_stage::{Link, Proxy, wait_until};
 use ballet_store::dead_events::{DeadEventFilter, list, retry};
-use ballet_testkit::health::{until_ready, until_says};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::trip::{DESK_TABLES, TripBooked, desk};
@@ -43,21 +42,6 @@ async fn t206_a_command_that_freezes_holds_up_neither_a_take_over_nor_a_start() 
     let start = world.start(part(desk(), DESK_TABLES));
     tokio::time::timeout(SOON, start).await.expect("it starts beside the command");
     operator.execute("rollback").await.expect("rolled back");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn t206_what_cannot_be_taken_over_makes_readiness_red() {
-    let (mut world, _way, saga) = with_an_event_left("forgotten_session").await;
-    let mut operator = session(world.env.database_url("desk")).await;
-    let lock = "begin; lock table ballet.outbox_table in share row exclusive mode";
-    operator.execute(sqlx::raw_sql(lock)).await.expect("locked");
-    drop(world.services.remove(0));
-    let address = world.services[0].address();
-    until_says(address, 503, "has locked the table ballet.outbox_table").await;
-    assert!(world.events::<TripBooked>(saga).await.is_empty());
-    operator.execute("rollback").await.expect("rolled back");
-    world.event::<TripBooked>(saga).await;
-    until_ready(address, "a ready service", |status, _| status == 200).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

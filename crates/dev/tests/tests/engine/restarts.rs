@@ -1,20 +1,17 @@
 //! Servers that go away and come back, and connections that are closed: services go on by
 //! themselves, and nothing is lost or doubled.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ballet::{Failure, Handle, SagaId, Settings};
 use ballet_stage::{Link, Options, Proxy, Servers, wait_until};
-use ballet_testkit::until_yields;
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::Executor;
 use tokio::task::JoinSet;
 
-use crate::lifecycle::{old_partition, work_at_all_times};
-use crate::trip::{Rental, TripBooked, cars};
-use crate::world::{LONG, SOON, TripWorld, everybody, part, the_hotel};
+use crate::trip::{Rental, TripBooked};
+use crate::world::{LONG, TripWorld, everybody, the_hotel};
 
 /// A connection that hangs is given up after 40 seconds, its session by the server after 60, and
 /// then there is what has come in meanwhile.
@@ -112,55 +109,20 @@ pub(crate) async fn all_ended_once(world: &TripWorld, told: i64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn t135_services_survive_a_broker_that_is_killed_and_restarted() {
-    let servers = Servers::own_broker(Options::fast()).await.expect("servers");
-    let world = TripWorld::on(&servers, "broker", everybody(Rental::default())).await;
+async fn t50_t135_services_survive_servers_that_are_killed_and_restarted() {
+    let servers = Servers::private(Options::fast()).await.expect("servers");
+    let world = TripWorld::on(&servers, "killed", everybody(Rental::default())).await;
     let customers = Customers::come(world.handle(0));
     customers.booked(SAGAS).await;
     servers.rabbitmq().kill().await.expect("killed");
     servers.rabbitmq().start().await.expect("started");
-    all_ended_once(&world, customers.leave().await).await;
-    drop(world);
-    servers.stop().await.expect("stopped");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn t50_services_survive_a_database_that_is_killed_and_restarted() {
-    let servers = Servers::own_postgres(Options::fast()).await.expect("servers");
-    let world = TripWorld::on(&servers, "database", everybody(Rental::default())).await;
-    let customers = Customers::come(world.handle(0));
-    customers.booked(SAGAS).await;
+    let booked = customers.rush();
+    customers.booked(booked).await;
     servers.postgres().kill().await.expect("killed");
     servers.postgres().start().await.expect("started");
     all_ended_once(&world, customers.leave().await).await;
     drop(world);
     servers.stop().await.expect("stopped");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn t136_connections_that_the_broker_closes_come_back() {
-    let servers = Servers::shared().await.expect("servers");
-    let world = TripWorld::on(servers, "closed", everybody(Rental::default())).await;
-    let customers = Customers::come(world.handle(0));
-    customers.booked(SAGAS).await;
-    let names = wait_until("two connections of each service", SOON, || async {
-        let connections = world.env.management().connections().await;
-        let names: BTreeSet<String> = connections
-            .map_err(|error| error.to_string())?
-            .iter()
-            .filter_map(|connection| connection["client_properties"]["connection_name"].as_str())
-            // The list lags, and may still show others who are gone.
-            .filter(|name| name.contains(" publish ") || name.contains(" consume "))
-            .map(str::to_owned)
-            .collect();
-        if names.len() == 6 { Ok(Some(names)) } else { Err(format!("{names:?}")) }
-    })
-    .await
-    .expect("all of them");
-    for name in names {
-        world.env.management().close_connections(&name).await.expect("closed");
-    }
-    all_ended_once(&world, customers.leave().await).await;
 }
 
 /// The hotel with other ways to its servers than the desk and the cars have.
@@ -182,8 +144,8 @@ async fn everybody_by(name: &str) -> (TripWorld, Proxy, Proxy) {
 /// The other machine is gone without a word: nothing closes the connections, and nobody answers on
 /// them any more. On new ones somebody does.
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_to_the_database_that_hang_for_ever_are_given_up() {
-    let (world, database, _broker) = everybody_by("hang_db").await;
+async fn connections_to_the_servers_that_hang_for_ever_are_given_up() {
+    let (world, database, broker) = everybody_by("hang").await;
     let customers = Customers::come(world.handle(0));
     customers.booked(SAGAS).await;
     // The hotel waits for an answer, in a statement of the framework's own.
@@ -196,48 +158,9 @@ async fn connections_to_the_database_that_hang_for_ever_are_given_up() {
     database.set(Link::Silent);
     drop(blocker);
     comes_back(&world, &customers, &database).await;
-    all_ended_once(&world, customers.leave().await).await;
-}
-
-/// The same on the way to the broker.
-#[tokio::test(flavor = "multi_thread")]
-async fn connections_to_the_broker_that_hang_for_ever_are_given_up() {
-    let (world, _database, broker) = everybody_by("hang_broker").await;
-    let customers = Customers::come(world.handle(0));
-    customers.booked(SAGAS).await;
     broker.set(Link::Silent);
     comes_back(&world, &customers, &broker).await;
     all_ended_once(&world, customers.leave().await).await;
-}
-
-/// The same in the middle of the upkeep, where nobody waits for an answer.
-#[tokio::test(flavor = "multi_thread")]
-async fn upkeep_that_hangs_for_ever_is_given_up_and_done_again() {
-    let mut world = TripWorld::prepared("upkeep", vec![the_hotel()]).await;
-    let mut db =
-        PgConnection::connect(world.env.admin_database_url("hotel")).await.expect("a door");
-    db.execute(
-        "create function dawdle() returns trigger language plpgsql as
-             $$ begin perform pg_sleep(20); return old; end $$;
-         create trigger dawdle before delete on ballet.inbox_other
-             for each row execute function dawdle();
-         insert into ballet.inbox_other (message_id, received_at)
-             values (gen_random_uuid(), now() - make_interval(days => 8))",
-    )
-    .await
-    .expect("a slow row");
-    // Its turn comes behind that row.
-    old_partition(&mut db, 1).await;
-    work_at_all_times(&mut db).await;
-    let way = Proxy::to(world.env.database_url("hotel")).await.expect("a way");
-    let by_this_way = |settings: &mut Settings| settings.database_url = Some(way.url().to_owned());
-    world.start_with(the_hotel(), by_this_way).await;
-    let dawdles = "select count(*) > 0 from pg_stat_activity where wait_event = 'PgSleep'";
-    world.until("hotel", dawdles, true).await;
-    way.set(Link::Silent);
-    way.set(Link::Open);
-    let old = "select count(*) from pg_class where relname = 'inbox_20000101'";
-    until_yields(world.env.database_url("hotel"), old, "0", UNTIL_GIVEN_UP).await;
 }
 
 /// Opens the way after a while, and waits until the hotel has made up for it.
@@ -252,16 +175,4 @@ async fn comes_back(world: &TripWorld, customers: &Customers, way: &Proxy) {
     })
     .await
     .expect("rooms");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_service_that_is_dropped_in_mid_flow_is_carried_on_by_the_next() {
-    let servers = Servers::shared().await.expect("servers");
-    let mut world = TripWorld::on(servers, "dropped", everybody(Rental::default())).await;
-    let customers = Customers::come(world.handle(0));
-    customers.booked(SAGAS).await;
-    world.services.truncate(1);
-    world.start(the_hotel()).await;
-    world.start(part(cars(Rental::default()), &[])).await;
-    all_ended_once(&world, customers.leave().await).await;
 }

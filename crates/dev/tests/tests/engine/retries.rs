@@ -2,21 +2,18 @@
 //! messages for moments here.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ballet::{Delay, Failure, Never, Participant, Retry, Step, StepResult, Tx, done};
 use ballet_stage::wait_until;
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
 
-use crate::trip::{HOTEL_TABLES, HotelRenamed, RoomBooked, Trip, TripBooked};
+use crate::trip::{HOTEL_TABLES, RoomBooked, Trip, TripBooked};
 use crate::world::{LONG, SOON, TripWorld, part};
 
-/// A porter who carries the luggage up when he can.
+/// A porter who is asked to carry the luggage up, and never can.
 #[derive(Clone, Default)]
 struct Porter {
-    /// Whether he can.
-    at_work: Arc<AtomicBool>,
     called: Arc<AtomicUsize>,
 }
 
@@ -51,11 +48,7 @@ impl Step for Porter {
         self.called.fetch_add(1, Ordering::SeqCst);
         let saga = tx.saga_id().map(|saga| saga.0);
         sqlx::query("insert into room (saga_id) values ($1)").bind(saga).execute(tx.db()).await?;
-        if self.at_work.load(Ordering::SeqCst) {
-            return done(RoomBooked { room: 1 });
-        }
         match trip.city.as_str() {
-            "Early" => Err(Failure::not_yet("the guest has not come")),
             "Broken" => Err(Failure::permanent("there are no stairs")),
             _ => Err(Failure::transient("the porter sleeps")),
         }
@@ -67,25 +60,11 @@ fn trip_to(city: &str) -> TripBooked {
 }
 
 #[tokio::test]
-async fn t61_an_event_that_came_too_early_is_tried_again_until_it_is_time() {
-    let porter = Porter::default();
-    let world = porter.world("early").await;
-    let saga = world.new_saga();
-    world.publish(saga, &trip_to("Early")).await;
-    // More often than a failure would be: a wait is none.
-    porter.until_called(5).await;
-    porter.at_work.store(true, Ordering::SeqCst);
-    world.event::<RoomBooked>(saga).await;
-    assert_eq!(world.count("hotel", "room").await, 1);
-    assert!(world.seen().await.iter().all(|message| message["exchange"] != "dead"));
-}
-
-#[tokio::test]
-async fn t68_t69_attempts_are_counted_on_over_a_restart_and_those_at_once_begin_anew() {
+async fn t68_t69_t71_attempts_are_counted_on_over_a_restart_and_those_at_once_begin_anew() {
     let porter = Porter::default();
     let mut world = porter.world("attempts").await;
     let saga = world.new_saga();
-    world.publish(saga, &trip_to("Rome")).await;
+    let id = world.publish(saga, &trip_to("Rome")).await;
     porter.until_called(2).await;
     world.services.remove(0).stop().await;
     world.start(part(porter.participant(), HOTEL_TABLES)).await;
@@ -95,6 +74,16 @@ async fn t68_t69_attempts_are_counted_on_over_a_restart_and_those_at_once_begin_
     assert_eq!(headers["x-attempts"], 6, "twice at once, three times");
     assert_eq!(headers["x-retries"], Value::Null, "who sends it again begins anew");
     assert_eq!(porter.called.load(Ordering::SeqCst), 6);
+    // It is the original that was tried again.
+    assert_eq!(headers["x-dead-exchange"], "events", "not the way back from a retry queue");
+    assert_eq!(headers["x-dead-routing-key"], "desk.trip_booked.v1");
+    assert_eq!(headers["x-retry-detail"], Value::Null);
+    let properties = &dead[0]["properties"];
+    assert_eq!(dead[0]["payload"], r#"{"city":"Rome"}"#);
+    assert_eq!(properties["message_id"], id.as_str());
+    assert_eq!(properties["type"], "desk.trip_booked.v1");
+    assert_eq!(properties["correlation_id"], saga.to_string());
+    assert_eq!(properties["app_id"], "desk");
 }
 
 #[tokio::test]
@@ -113,124 +102,6 @@ async fn t70_t74_a_permanent_failure_is_not_tried_again_and_its_original_is_sett
     assert_eq!(headers["x-dead-detail"], "there are no stairs");
     assert_eq!(porter.called.load(Ordering::SeqCst), 1);
     world.until_empty("hotel").await;
-}
-
-/// Publishes what its service has not declared.
-struct Gossip;
-
-impl Step for Gossip {
-    const NAME: &'static str = "gossip";
-    type On = TripBooked;
-    type Done = RoomBooked;
-    type Refused = Never;
-
-    async fn run(&self, tx: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
-        tx.publish(&HotelRenamed { name: trip.city }).await?;
-        done(RoomBooked { room: 1 })
-    }
-}
-
-#[tokio::test]
-async fn what_fails_at_its_commit_for_good_is_of_its_step_and_listed_as_stuck() {
-    let hotel = Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(Gossip));
-    let world = TripWorld::new("gossip", vec![part(hotel, HOTEL_TABLES)]).await;
-    let saga = world.new_saga();
-    world.publish(saga, &trip_to("Rome")).await;
-    let dead = world.dead_letters(1).await;
-    let headers = &dead[0]["properties"]["headers"];
-    assert_eq!((&headers["x-dead-step"], &headers["x-attempts"]), (&json!("gossip"), &json!(1)));
-    let listed = format!(
-        "ballet.failure where saga_id = '{saga}' and handler = 'gossip' and next_at is null"
-    );
-    assert_eq!(world.count("hotel", &listed).await, 1);
-}
-
-/// A clerk who is asked once.
-struct Clerk;
-
-impl Step for Clerk {
-    const NAME: &'static str = "write_down";
-    type On = TripBooked;
-    type Done = RoomBooked;
-    type Refused = Never;
-    const RETRY: Retry = Retry::NEVER;
-
-    async fn run(&self, _: &mut Tx<'_>, _: TripBooked) -> StepResult<Self> {
-        done(RoomBooked { room: 1 })
-    }
-}
-
-#[tokio::test]
-async fn what_fails_before_any_handler_ran_is_of_no_step_and_tried_again() {
-    let hotel = Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(Clerk));
-    let world = TripWorld::new("before", vec![part(hotel, HOTEL_TABLES)]).await;
-    let cancelled = "create sequence fuse; \
-        create function fuse() returns trigger language plpgsql as $$ begin \
-            if nextval('fuse') = 1 then \
-                raise exception 'canceling statement due to statement timeout' using errcode = '57014'; \
-            end if; return new; end $$; \
-        create trigger fuse before insert on ballet.inbox for each row execute function fuse()";
-    world.execute("hotel", cancelled).await;
-    let saga = world.new_saga();
-    world.publish(saga, &trip_to("Rome")).await;
-    assert_eq!(world.event::<RoomBooked>(saga).await, RoomBooked { room: 1 });
-    assert_eq!(world.count("hotel", "fuse where last_value = 2").await, 1);
-    assert_eq!(world.dead_letters(0).await.len(), 0);
-}
-
-#[tokio::test]
-async fn t71_what_is_tried_again_is_the_original() {
-    let porter = Porter::default();
-    let world = porter.world("original").await;
-    let saga = world.new_saga();
-    let id = world.publish(saga, &trip_to("Rome")).await;
-    let dead = world.dead_letters(1).await;
-    let properties = &dead[0]["properties"];
-    assert_eq!(dead[0]["payload"], r#"{"city":"Rome"}"#);
-    assert_eq!(properties["message_id"], id.as_str());
-    assert_eq!(properties["type"], "desk.trip_booked.v1");
-    assert_eq!(properties["correlation_id"], saga.to_string());
-    assert_eq!(properties["app_id"], "desk");
-    let headers = &properties["headers"];
-    assert_eq!(headers["x-dead-exchange"], "events", "not the way back from a retry queue");
-    assert_eq!(headers["x-dead-routing-key"], "desk.trip_booked.v1");
-    assert_eq!(headers["x-retry-detail"], Value::Null);
-}
-
-/// Fails more often than the broker would deliver a message.
-struct Patience(Porter);
-
-impl Step for Patience {
-    const NAME: &'static str = "wait_at_the_lift";
-    type On = TripBooked;
-    type Done = RoomBooked;
-    type Refused = Never;
-    const RETRY: Retry = Retry::at_once(0).later(&[Delay::FiveSeconds; 24]);
-
-    async fn run(&self, tx: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
-        let called = self.0.called.load(Ordering::SeqCst);
-        self.0.at_work.store(called >= 23, Ordering::SeqCst);
-        self.0.run(tx, trip).await
-    }
-}
-
-#[tokio::test]
-async fn t76_the_brokers_delivery_limit_does_not_cut_our_retries_short() {
-    let patience = Patience(Porter::default());
-    let called = Arc::clone(&patience.0.called);
-    let hotel = Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(patience));
-    let world = TripWorld::new("patience", vec![part(hotel, HOTEL_TABLES)]).await;
-    let saga = world.new_saga();
-    world.publish(saga, &trip_to("Rome")).await;
-    wait_until("24 attempts", LONG, || async {
-        let called = called.load(Ordering::SeqCst);
-        if called >= 24 { Ok(Some(())) } else { Err(format!("{called} so far")) }
-    })
-    .await
-    .expect("24 attempts");
-    world.event::<RoomBooked>(saga).await;
-    assert_eq!(called.load(Ordering::SeqCst), 24);
-    assert!(world.seen().await.iter().all(|message| message["exchange"] != "dead"));
 }
 
 /// Is in conflict with another transaction each time.
@@ -317,54 +188,4 @@ async fn waits_for_another_event_and_retries_of_a_failure_do_not_use_each_other_
     .expect("an end")
     .expect("no dead letter");
     world.event::<RoomBooked>(saga).await;
-}
-
-/// A lift: it holds as many as there are lanes.
-#[derive(Clone)]
-struct Lift {
-    riding: Arc<AtomicUsize>,
-    most: Arc<AtomicUsize>,
-    doors: Arc<Semaphore>,
-}
-
-impl Step for Lift {
-    const NAME: &'static str = "ride_the_lift";
-    type On = TripBooked;
-    type Done = RoomBooked;
-    type Refused = Never;
-
-    async fn run(&self, _tx: &mut Tx<'_>, _trip: TripBooked) -> StepResult<Self> {
-        let riding = self.riding.fetch_add(1, Ordering::SeqCst) + 1;
-        self.most.fetch_max(riding, Ordering::SeqCst);
-        self.doors.acquire().await?.forget();
-        self.riding.fetch_sub(1, Ordering::SeqCst);
-        done(RoomBooked { room: 1 })
-    }
-}
-
-#[tokio::test]
-async fn t60_as_many_run_at_once_as_there_are_lanes_and_never_more() {
-    let lift =
-        Lift { riding: Arc::default(), most: Arc::default(), doors: Arc::new(Semaphore::new(0)) };
-    let participant = || {
-        let lift = lift.clone();
-        Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(lift))
-    };
-    let mut world = TripWorld::prepared("lift", vec![part(participant(), HOTEL_TABLES)]).await;
-    world.start_with(part(participant(), HOTEL_TABLES), |settings| settings.lanes = 3).await;
-    let sagas: Vec<_> = (0..60).map(|_| world.new_saga()).collect();
-    for saga in &sagas {
-        world.publish(*saga, &trip_to("Rome")).await;
-    }
-    wait_until("all lanes are at work", SOON, || async {
-        let riding = lift.riding.load(Ordering::SeqCst);
-        if riding == 3 { Ok(Some(())) } else { Err(format!("{riding} at once")) }
-    })
-    .await
-    .expect("three at once");
-    lift.doors.add_permits(sagas.len());
-    for saga in sagas {
-        world.event::<RoomBooked>(saga).await;
-    }
-    assert_eq!(lift.most.load(Ordering::SeqCst), 3);
 }

@@ -1,11 +1,9 @@
 //! The framework's tables, changed by hand.
 
-use ballet::{Service, Settings};
 use ballet_store::schema::differences::differences;
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::Executor;
 
-use crate::trip::{HOTEL_TABLES, Trouble, hotel};
-use crate::world::{TripWorld, the_hotel};
+use crate::world::TripWorld;
 
 #[tokio::test]
 async fn t125_what_was_changed_by_hand_is_listed_and_additions_are_not() {
@@ -45,25 +43,5 @@ async fn t125_what_was_changed_by_hand_is_listed_and_additions_are_not() {
     assert_eq!(told.len(), 8, "{said}");
 }
 
-#[tokio::test]
-async fn a_database_of_other_migrations_is_named_at_the_start_with_what_to_do() {
-    let world = TripWorld::prepared("other", vec![the_hotel()]).await;
-    let url = world.env.database_url("hotel").to_owned();
-    let mut db = PgConnection::connect(&url).await.expect("connected");
-    let (database,): (String,) =
-        sqlx::query_as("select current_database()::text").fetch_one(&mut db).await.expect("a name");
-    // The framework's migrations are compared first, so they are changed last.
-    for (table, what_to_do) in [
-        ("_service_migrations", "restore its text, and put the change into a new migration"),
-        ("_framework_migrations", "give the service a new, empty database"),
-    ] {
-        let changed = format!("update ballet.{table} set checksum = '\\x00' where version = 1");
-        db.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(changed))).await.expect("changed");
-        let settings = Settings::new(world.env.amqp_url("hotel"), &url);
-        let service = Service::new(hotel(Trouble::default())).migrations(HOTEL_TABLES);
-        let error = service.start(settings).await.expect_err("another database").to_string();
-        for said in [&*database, "migration 1 ", &format!("ballet.{table}"), what_to_do] {
-            assert!(error.contains(said), "{said} is not in: {error}");
-        }
-    }
+}
 }

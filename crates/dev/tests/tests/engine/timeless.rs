@@ -3,9 +3,7 @@
 use ballet::SagaId;
 use serde_json::json;
 
-use crate::trip::{
-    DESK_TABLES, GUIDE_TABLES, RoomBooked, RoomFreed, TripBooked, TripCancelled, desk, guide,
-};
+use crate::trip::{DESK_TABLES, RoomBooked, RoomFreed, TripBooked, TripCancelled, desk};
 use crate::world::{TripWorld, part, the_hotel};
 
 const WANTED: &str = "agency.trip_wanted.v1";
@@ -71,37 +69,4 @@ async fn t27_an_identical_body_after_the_inbox_has_forgotten_is_told() {
         world.publish_raw(WANTED, &properties, r#"{"city":"Rome"}"#).await;
         world.until_count("desk", "trip", number).await;
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn t184_an_id_without_a_time_is_remembered_from_the_later_of_two_clocks() {
-    let guide = || part(guide(), GUIDE_TABLES);
-    let mut world = TripWorld::new("set_back", vec![guide()]).await;
-    let rename = async |world: &TripWorld, id: &str| {
-        let properties = json!({ "message_id": id, "type": "hotel.hotel_renamed.v1" });
-        world.publish_raw("hotel.hotel_renamed.v1", &properties, r#"{"name":"Ritz"}"#).await;
-    };
-    let set_back = async |world: &TripWorld, days: u8| {
-        let sql = format!(
-            "create or replace function ballet.now() returns timestamptz language sql volatile \
-             parallel safe as 'select pg_catalog.clock_timestamp() - interval ''{days} days'''"
-        );
-        world.execute("guide", &sql).await;
-    };
-    let id = "5d3d2a70-97e1-4e0e-9a4e-1f0a7c3d1b21";
-    set_back(&world, 10).await;
-    rename(&world, id).await;
-    world.until_count("guide", "hotel_name", 1).await;
-    world.services.pop().expect("the guide").stop().await;
-
-    // The clock is right again, and what is really old is forgotten.
-    set_back(&world, 0).await;
-    let old = "insert into ballet.inbox_other select gen_random_uuid(), now() - interval '8 days'";
-    world.execute("guide", old).await;
-    world.start(guide()).await;
-    world.until_count("guide", "ballet.inbox_other", 1).await;
-    rename(&world, id).await;
-    rename(&world, "5d3d2a70-97e1-4e0e-9a4e-1f0a7c3d1b22").await;
-    world.until_count("guide", "ballet.inbox_other", 2).await;
-    assert_eq!(world.count("guide", "hotel_name").await, 2, "it is done once");
 }

@@ -8,7 +8,6 @@ use ballet::{Event, Handle, Running, SagaId, Service, Settings};
 use ballet_testkit::{CollectedSpan, Collector};
 use jiff::SignedDuration;
 use serde_json::json;
-use tokio::net::TcpListener;
 
 use crate::trip::{
     DESK_TABLES, HOTEL_TABLES, RoomBooked, TripBooked, TripCancelled, TripOverdue, TripWanted,
@@ -64,18 +63,6 @@ async fn traces(world: &TripWorld, saga: SagaId) -> Vec<(String, String)> {
     world.seen().await.iter().filter(of_saga).map(trace).collect()
 }
 
-#[tokio::test]
-async fn t164_what_a_request_sets_off_goes_on_as_children_in_its_trace() {
-    let (world, desk) = agency("traced", Trouble::default(), None).await;
-    let saga = booked(&desk, "Rome", TRACE).await;
-    world.event::<RoomBooked>(saga).await;
-    let traces = traces(&world, saga).await;
-    let [(booked, of_desk), (room, of_hotel)] = &traces[..] else { panic!("{traces:?}") };
-    assert_eq!([booked, room], [TRACE_ID, TRACE_ID]);
-    assert!(of_desk != &TRACE[36..52] && of_hotel != &TRACE[36..52], "{traces:?}");
-    assert_ne!(of_desk, of_hotel, "each has a span of its own");
-}
-
 /// The trace of an event, and what came beside it.
 fn beside(message: &serde_json::Value) -> [Option<&str>; 3] {
     let headers = &message["properties"]["headers"];
@@ -115,20 +102,6 @@ async fn t164_what_comes_beside_a_trace_goes_on_with_it_and_what_is_invalid_stay
             assert_eq!(beside(event), [trace.or(Some(&id)), tracestate, baggage], "{event}");
         }
     }
-}
-
-#[tokio::test]
-async fn t164_what_a_request_brings_beside_its_trace_goes_on_with_it() {
-    let (world, desk) = agency("requested", Trouble::default(), None).await;
-    let request = reqwest::Client::new().post(format!("http://{}/trips/Rome", desk.address()));
-    let request = request.header("traceparent", TRACE).header("tracestate", "vendor=1");
-    let request = request.header("baggage", "user=7").header("baggage", "plan=free");
-    let answer = request.send().await.expect("an answer").text().await.expect("text");
-    let saga: SagaId = answer.parse().expect("an id");
-    world.event::<RoomBooked>(saga).await;
-    let seen = world.seen().await;
-    let room = seen.iter().find(|m| m["routing_key"] == RoomBooked::TYPE.name()).expect("a room");
-    assert_eq!(beside(room), [Some(TRACE_ID), Some("vendor=1"), Some("user=7,plan=free")]);
 }
 
 #[tokio::test]
@@ -177,22 +150,4 @@ async fn t166_the_attempts_of_a_message_are_numbered_in_its_trace() {
     let told: Vec<_> = attempts.iter().map(told).collect();
     let expected = [("1", "failed", true), ("2", "failed", true), ("3", "handled", false)];
     assert_eq!(told, expected.map(|(at, how, failed)| (at.to_owned(), how.to_owned(), failed)));
-}
-
-#[tokio::test]
-async fn a_collector_that_never_answers_slows_nothing() {
-    // It takes connections and says nothing.
-    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("http://{}", silent.local_addr().expect("an address"));
-    let (mut world, desk) = agency("silent", Trouble::default(), Some(&url)).await;
-    for _ in 0..20 {
-        let saga = booked(&desk, "Rome", TRACE).await;
-        world.event::<RoomBooked>(saga).await;
-    }
-    let (_connection, _from) = silent.accept().await.expect("spans are sent");
-    let stopping = async {
-        desk.stop().await;
-        world.services.remove(0).stop().await;
-    };
-    tokio::time::timeout(SOON, stopping).await.expect("it stops all the same");
 }

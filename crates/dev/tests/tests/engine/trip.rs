@@ -13,7 +13,6 @@ use ballet::{
     Owner, Participant, Projection, Saga, Step, StepResult, Tx, compensated, done, refused,
 };
 use jiff::{SignedDuration, Timestamp};
-use sqlx::{Connection, PgConnection};
 
 ballet_testkit::events! {
     TripWanted = starts_saga "agency.trip_wanted.v1" { city: String }
@@ -193,52 +192,21 @@ impl Compensate for BookRoom {
 pub(crate) struct Rental {
     pub(crate) asked: Arc<Mutex<Vec<(CallKey, String)>>>,
     pub(crate) trouble: Trouble,
-    /// The permits that calls wait for; `None` if they do not wait.
-    pub(crate) hold: Option<Arc<tokio::sync::Semaphore>>,
-    /// The database of the rental's own book, which is the same whatever process asks.
-    pub(crate) book: Option<String>,
+    pub(crate) is_silent: bool,
 }
 
 impl Rental {
-    /// A rental that does not answer until it is let go.
-    pub(crate) fn held() -> Self {
-        Self { hold: Some(Arc::new(tokio::sync::Semaphore::new(0))), ..Self::default() }
-    }
-
-    /// A rental that writes in a book at this database, once for each key.
-    pub(crate) async fn with_book(url: &str) -> Self {
-        let mut db = PgConnection::connect(url).await.expect("a connection");
-        let made = sqlx::query("create table booked (key text primary key, what text not null)");
-        made.execute(&mut db).await.expect("a table");
-        Self { book: Some(url.to_owned()), ..Self::default() }
-    }
-
-    /// How often the book has this.
-    pub(crate) async fn booked(&self, what: &str) -> usize {
-        let url = self.book.as_ref().expect("a book");
-        let mut db = PgConnection::connect(url).await.expect("a connection");
-        let count = sqlx::query_scalar("select count(*) from booked where what = $1").bind(what);
-        let count: i64 = count.fetch_one(&mut db).await.expect("a count");
-        usize::try_from(count).expect("few")
-    }
-
-    pub(crate) fn let_go(&self) {
-        if let Some(hold) = &self.hold {
-            hold.add_permits(1000);
-        }
+    /// A rental that never answers.
+    pub(crate) fn silent() -> Self {
+        Self { is_silent: true, ..Self::default() }
     }
 
     pub(crate) async fn ask(&self, key: CallKey, what: &str) -> Result<(), Failure> {
-        if let Some(hold) = &self.hold {
-            hold.acquire().await?.forget();
+        if self.is_silent {
+            std::future::pending::<()>().await;
         }
         if self.trouble.strikes() {
             return Err(Failure::transient("the rental does not answer"));
-        }
-        if let Some(url) = &self.book {
-            let mut db = PgConnection::connect(url).await?;
-            let booked = "insert into booked values ($1, $2) on conflict do nothing";
-            sqlx::query(booked).bind(key.to_string()).bind(what).execute(&mut db).await?;
         }
         self.asked.lock().expect("not poisoned").push((key, what.to_owned()));
         Ok(())

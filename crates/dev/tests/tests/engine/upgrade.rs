@@ -1,4 +1,4 @@
-//! A system in the middle of an upgrade, with customers: its services as processes that are killed, or in this process.
+//! A system in the middle of an upgrade, with customers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ballet::core::topology::EVENTS;
-use ballet::{Clock, Event, Running, Service, Settings};
+use ballet::{Clock, Event, Running};
 use ballet_ops::sagas;
-use ballet_stage::{OwnProcess, Servers, wait_until};
+use ballet_stage::{Servers, wait_until};
 use jiff::SignedDuration;
 use serde_json::json;
 use sqlx::postgres::PgConnectOptions;
@@ -19,80 +19,46 @@ use crate::trip::{Rental, TripWanted, Trouble, hotel};
 use crate::two_versions::{released, system};
 use crate::world::{LONG, TripWorld};
 
+/// How a process ends.
+#[derive(Clone, Copy)]
+pub(crate) enum ProcessEnd {
+    /// In the middle of what it does.
+    Dropped,
+    Stopped,
+}
+
 /// How many trips are wanted while two releases of a service work side by side.
 pub(crate) const TRIPS: usize = 15;
 /// The agency's pause between two of them.
 const PAUSE: Duration = Duration::from_millis(20);
 
-// The variables in the environment of a separate process.
-const SERVICE: &str = "UPGRADE_SERVICE";
-const RELEASE: &str = "UPGRADE_RELEASE";
-const AMQP: &str = "UPGRADE_AMQP_URL";
-const DATABASE: &str = "UPGRADE_DATABASE_URL";
-const BOOK: &str = "UPGRADE_RENTALS_BOOK";
-
-/// How a process is to end.
-#[derive(Clone, Copy)]
-pub(crate) enum ProcessEnd {
-    /// By SIGKILL, in the middle of what it does: it is a process of its own.
-    Killed,
-    Stopped,
-}
-
-enum ReleaseProcess {
-    Own(OwnProcess),
-    Here(Running),
-}
-
-impl ReleaseProcess {
-    async fn end(self) {
-        match self {
-            Self::Own(mut process) => process.kill().await.expect("killed"),
-            Self::Here(running) => running.stop().await,
-        }
-    }
-}
-
 /// The system in the middle of an upgrade: each service by the release that it runs.
 pub(crate) struct Upgrade {
     pub(crate) world: TripWorld,
     pub(crate) rental: Rental,
-    processes: Vec<(String, OwnProcess)>,
 }
 
 impl Upgrade {
     /// Everybody runs the release before, which knows one version. The broker has what the next one needs.
-    pub(crate) async fn begin(name: &str, end: ProcessEnd) -> Self {
+    pub(crate) async fn begin(name: &str) -> Self {
         let servers = Servers::shared().await.expect("servers");
         // The objects of the old release stay, as the topology of a roll-out does.
         let mut parts = system(1).parts;
         parts[1].publishes.extend(hotel(Trouble::default()).part().publishes);
         let world = TripWorld::asleep(servers, name, parts).await;
-        let rental = Rental::with_book(world.env.admin_database_url("cars")).await;
-        let mut upgrade = Self { world, rental, processes: Vec::new() };
+        let mut upgrade = Self { world, rental: Rental::default() };
         for service in ["desk", "hotel", "cars"] {
-            upgrade.start(service, 0, end).await;
+            upgrade.start(service, 0).await;
         }
         upgrade
     }
 
     /// Starts one more process.
-    pub(crate) async fn start(&mut self, service: &str, release: u32, end: ProcessEnd) {
-        if let ProcessEnd::Stopped = end {
-            return self.world.start(released(service, release, &self.rental)).await;
-        }
-        let env = &self.world.env;
-        let process = OwnProcess::start("upgrade::process", |command| {
-            command.env(SERVICE, service).env(RELEASE, release.to_string());
-            command.env(AMQP, env.amqp_url(service)).env(DATABASE, env.database_url(service));
-            command.env(BOOK, env.admin_database_url("cars"));
-        });
-        let mut process = process.expect("a process");
-        process.serving().await.expect("it serves");
-        self.processes.push((service.to_owned(), process));
+    pub(crate) async fn start(&mut self, service: &str, release: u32) {
+        self.world.start(released(service, release, &self.rental)).await;
     }
 
-    /// Replaces the process of a service, which works beside the new one for some trips, and then ends as it is to.
+    /// Replaces the process of a service, which works beside the new one for some trips.
     pub(crate) async fn replace(
         &mut self,
         service: &str,
@@ -101,22 +67,22 @@ impl Upgrade {
         end: ProcessEnd,
     ) {
         let oldest = self.taken(service);
-        self.start(service, release, end).await;
+        self.start(service, release).await;
         agency.more().await;
-        oldest.end().await;
-    }
-
-    /// Ends the process of a service that has one.
-    pub(crate) async fn end(&mut self, service: &str) {
-        self.taken(service).end().await;
-    }
-
-    fn taken(&mut self, service: &str) -> ReleaseProcess {
-        if let Some(at) = self.processes.iter().position(|(name, _)| name == service) {
-            return ReleaseProcess::Own(self.processes.remove(at).1);
+        match end {
+            ProcessEnd::Dropped => drop(oldest),
+            ProcessEnd::Stopped => oldest.stop().await,
         }
+    }
+
+    /// Stops the process of a service that has one.
+    pub(crate) async fn stop(&mut self, service: &str) {
+        self.taken(service).stop().await;
+    }
+
+    fn taken(&mut self, service: &str) -> Running {
         let at = self.world.services.iter().position(|one| one.service() == service);
-        ReleaseProcess::Here(self.world.services.remove(at.expect("it runs")))
+        self.world.services.remove(at.expect("it runs"))
     }
 
     /// The open sagas, by the version under which they run.
@@ -205,16 +171,4 @@ impl Agency {
         self.task.await.expect("no panic");
         self.wanted.lock().expect("not poisoned").clone()
     }
-}
-
-/// No test: what a process of an upgrade runs. Without a service to be it does nothing.
-#[test]
-fn process() {
-    let Ok(service) = std::env::var(SERVICE) else { return };
-    let setting = |name| std::env::var(name).expect("a setting");
-    let release = setting(RELEASE).parse().expect("a number");
-    let rental = Rental { book: Some(setting(BOOK)), ..Rental::default() };
-    let part = released(&service, release, &rental);
-    let service = || Service::new(part.participant).migrations(part.tables);
-    OwnProcess::serve(service, Settings::new(setting(AMQP), setting(DATABASE)));
 }

@@ -2,13 +2,19 @@
 //! thousands of them at a time in a real database, and each is judged when it is at rest.
 
 mod broker;
+mod crew;
 mod doubt;
+mod expected_crew;
+mod facts;
 mod judge;
+mod numbers;
 mod orders;
 mod outside;
 mod owner;
+mod owner_judge;
 mod participant;
 mod proxy;
+mod repetitions;
 mod replicas;
 mod sale;
 mod sales;

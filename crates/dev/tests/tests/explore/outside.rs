@@ -18,6 +18,11 @@ pub(crate) enum ProviderRequest {
     Refund,
 }
 
+/// The account of a repetition under a key; without a key that of the saga.
+pub(crate) fn account_of(saga: Uuid, key: &str) -> Uuid {
+    if key.is_empty() { saga } else { Uuid::new_v5(&saga, key.as_bytes()) }
+}
+
 /// The request that the provider refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RefusedRequest {

@@ -1,46 +1,31 @@
 //! The owner: of a refusal, the pivot's outcome, a cancel and the deadline, the one that it commits
 //! first wins.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use ballet::{Abort, Event, Failure, SagaId};
+use ballet::{Abort, Clock, Failure, SagaId};
 use ballet_stage::wait_until;
+use ballet_store::operators::restored_database::hold_aborts;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
+use jiff::SignedDuration;
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use crate::orders::orders;
 use crate::outside::SaleProvider;
+use crate::owner_judge::OwnerInput::{
+    self, Again, Begin, Cancel, Deadline, DeadlineCopy, Pivot, PivotCopy, Post, Praise, Refusal,
+    RefusalCopy, Request, Seal,
+};
+use crate::owner_judge::{OwnerCase, after_a_restore, beginning};
 use crate::sale::{
-    Cancelled, Captured, Confirmed, Gifted, NotCaptured, Overdue, Placed, Praised, Sale, Ungifted,
-    Wanted,
+    Cancelled, Captured, NotCaptured, Overdue, Posted, Praised, Requested, Sale, Wanted,
 };
-use crate::sales::{SALES_TABLES, sales};
-use crate::stage::{Databases, DeathPoint, ExploreStage, LONG, SagaFacts, databases};
-
-/// The things that can reach the owner once a sale has begun.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum OwnerInput {
-    /// The beginning once more, under another id.
-    Again,
-    Refusal,
-    RefusalCopy,
-    Pivot,
-    PivotCopy,
-    /// By a request, not by a message.
-    Cancel,
-    /// The time is over.
-    Deadline,
-    /// The owner's word to itself that it is, once more under another id, or without it.
-    DeadlineCopy,
-    /// The trigger of the owner's own step.
-    Praise,
-}
-use OwnerInput::{
-    Again, Cancel, Deadline, DeadlineCopy, Pivot, PivotCopy, Praise, Refusal, RefusalCopy,
-};
+use crate::sales::{NOBODY, SALES_TABLES, SealWanted, WarrantyWanted, place, sales};
+use crate::stage::{Databases, DeathPoint, ExploreStage, LONG, databases};
 
 struct OwnerRun {
     saga: SagaId,
@@ -52,16 +37,20 @@ struct OwnerExploration {
     stage: ExploreStage,
     runs: Vec<OwnerRun>,
     answers: Mutex<HashMap<Uuid, Abort>>,
+    refused: Mutex<HashMap<Uuid, BTreeSet<OwnerInput>>>,
     /// Sagas whose time is over.
     due: Mutex<Vec<Uuid>>,
     one_by_one: bool,
+    /// Whether aborts, and what has no saga, wait until all else has come.
+    is_restored: bool,
 }
 
 impl OwnerExploration {
     fn new(databases: &Arc<Databases>, name: &str) -> Self {
         let stage = ExploreStage::new(databases, name, sales(), SALES_TABLES, SaleProvider::new());
-        let (answers, due) = (Mutex::default(), Mutex::default());
-        Self { stage, runs: Vec::new(), answers, due, one_by_one: true }
+        let (answers, refused, due) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let (one_by_one, is_restored) = (true, false);
+        Self { stage, runs: Vec::new(), answers, refused, due, one_by_one, is_restored }
     }
 
     fn every_order_of(&mut self, things: &[OwnerInput]) {
@@ -73,7 +62,10 @@ impl OwnerExploration {
 
     async fn begin(&self) {
         for run in &self.runs {
-            self.stage.put(self.stage.new_id(), run.saga, &Wanted {});
+            self.stage.put(self.stage.new_id(), run.saga, &WarrantyWanted {});
+            if beginning(&run.order).is_none() {
+                self.stage.put(self.stage.new_id(), run.saga, &Wanted {});
+            }
         }
         self.stage.settle().await;
     }
@@ -86,28 +78,55 @@ impl OwnerExploration {
         Ok(())
     }
 
+    async fn originate(&self, saga: SagaId) -> Result<(), Failure> {
+        let mut unit = self.stage.handle(0).saga_unit(saga).await?;
+        unit.originate(Requested {}).await?;
+        place(&mut unit.tx()).await?;
+        unit.commit().await
+    }
+
+    /// A request of somebody who does not know what has become of the sale.
+    async fn request(&self, saga: SagaId, thing: OwnerInput) {
+        let answer = match thing {
+            Request => self.originate(saga).await,
+            _ => self.cancel(saga).await,
+        };
+        if answer.is_err() {
+            let mut refused = self.refused.lock().expect("not poisoned");
+            refused.entry(saga.0).or_default().insert(thing);
+        }
+    }
+
     async fn step(&self, at: usize) {
-        let (mut cancelled, mut due) = (Vec::new(), Vec::new());
+        let (mut requests, mut due) = (Vec::new(), Vec::new());
         for run in &self.runs {
             let Some(&thing) = run.order.get(at) else { continue };
             let (stage, saga, id) = (&self.stage, run.saga, run.ids[&thing]);
             match thing {
-                Again => stage.put(id, saga, &Wanted {}),
+                Begin | Again => stage.put(id, saga, &Wanted {}),
+                Post(by) => stage.put(id, saga, &Posted { by: by.to_owned() }),
                 Refusal | RefusalCopy => stage.put(id, saga, &NotCaptured {}),
-                Pivot | PivotCopy => stage.put(id, saga, &Captured {}),
-                Deadline => due.push(saga.0),
+                Pivot => stage.put(id, saga, &Captured { part: 1 }),
+                PivotCopy => stage.put(id, saga, &Captured { part: 2 }),
+                Deadline if beginning(&run.order).is_none_or(|begun| begun < at) => {
+                    due.push(saga.0);
+                }
+                // There is none before the beginning.
+                Deadline => {}
                 DeadlineCopy => stage.put(id, saga, &Overdue {}),
                 Praise => stage.put(id, saga, &Praised {}),
-                Cancel => cancelled.push(saga),
+                Seal => stage.put(id, saga, &SealWanted {}),
+                Cancel | Request => requests.push((saga, thing)),
             }
         }
         if !due.is_empty() {
-            let over = "update ballet.deadline set due_at = now() where saga_id = any($1)";
+            let over = "update ballet.deadline set due_at = now() \
+                        where saga = 'sale' and saga_id = any($1)";
             sqlx::query(over).bind(&due).execute(&self.stage.db).await.expect("an answer");
             self.due.lock().expect("not poisoned").extend(due);
         }
-        stream::iter(cancelled)
-            .for_each_concurrent(4, async |saga| self.cancel(saga).await.expect("an answer"))
+        stream::iter(requests)
+            .for_each_concurrent(4, async |(saga, thing)| self.request(saga, thing).await)
             .await;
     }
 
@@ -155,8 +174,15 @@ impl OwnerExploration {
         self.due_are_told().await;
         self.due_are_decided().await;
         self.stage.publish_all().await;
-        let left = self.stage.count("select count(*) from ballet.deadline").await;
-        assert_eq!(left, 0, "deadlines of sagas that are decided");
+        let deadlines: Vec<(Uuid, String)> =
+            sqlx::query_as("select saga_id, saga from ballet.deadline")
+                .fetch_all(&self.stage.db)
+                .await
+                .expect("deadlines");
+        let mut open: HashMap<Uuid, BTreeSet<String>> = HashMap::new();
+        for (saga_id, saga) in deadlines {
+            open.entry(saga_id).or_default().insert(saga);
+        }
         let facts = self.stage.facts().await;
         let rows: Vec<(Uuid, String, Vec<String>, i64, i64)> = sqlx::query_as(
             "select saga_id, state, array(select e.state from ending e where e.saga_id = s.saga_id), \
@@ -168,19 +194,25 @@ impl OwnerExploration {
         .expect("sales");
         let rows: HashMap<Uuid, _> = rows.into_iter().map(|row| (row.0, row)).collect();
         let answers = self.answers.lock().expect("not poisoned").clone();
+        let refused = self.refused.lock().expect("not poisoned").clone();
         let mut wrong = Vec::new();
         for run in &self.runs {
             let facts = &facts[&run.saga.0];
             let (_, state, endings, gifts, taken_back) = &rows[&run.saga.0];
+            let order =
+                if self.is_restored { after_a_restore(&run.order) } else { run.order.clone() };
             let case = OwnerCase {
-                order: &run.order,
+                order: &order,
                 one_by_one: self.one_by_one,
+                is_restored: self.is_restored,
                 facts,
                 state,
                 endings,
                 gifts: *gifts,
                 taken_back: *taken_back,
                 answer: answers.get(&run.saga.0).copied(),
+                refused: refused.get(&run.saga.0).cloned().unwrap_or_default(),
+                deadlines: open.get(&run.saga.0).cloned().unwrap_or_default(),
             };
             if let Err(why) = case.judge() {
                 wrong.push(format!("{:?}: {why}; {state}, {endings:?}\n    {facts:?}", run.order));
@@ -197,83 +229,6 @@ impl OwnerExploration {
     }
 }
 
-struct OwnerCase<'a> {
-    order: &'a [OwnerInput],
-    one_by_one: bool,
-    facts: &'a SagaFacts,
-    state: &'a str,
-    endings: &'a [String],
-    gifts: i64,
-    taken_back: i64,
-    answer: Option<Abort>,
-}
-
-impl OwnerCase<'_> {
-    fn judge(&self) -> Result<(), String> {
-        let confirmed = self.state == "confirmed";
-        self.told::<Placed>(true)?;
-        self.told::<Confirmed>(confirmed)?;
-        self.told::<Cancelled>(!confirmed)?;
-        check("it ends once", self.endings == [self.state])?;
-        let dead = self.facts.told.keys().any(|key| key.starts_with("dead"));
-        check("there are no dead letters", !dead)?;
-        let cancels = self.state == "cancelled: request";
-        check("the request's answer is true", cancels == (self.answer == Some(Abort::Aborted)))?;
-        if confirmed {
-            check("nothing is taken back", self.taken_back == 0)?;
-        } else {
-            check("every gift is taken back", self.taken_back == self.gifts)?;
-        }
-        let copies = self.order.iter().filter(|thing| **thing == DeadlineCopy).count();
-        let told = self.facts.told::<Overdue>() - copies;
-        check("the deadline is told once at most", told <= 1)?;
-        check("there is one gift at most", self.gifts <= 1)?;
-        self.told::<Gifted>(self.gifts == 1)?;
-        self.told::<Ungifted>(self.taken_back == 1)?;
-        if self.one_by_one { self.the_first_wins() } else { Ok(()) }
-    }
-
-    fn told<E: Event>(&self, is: bool) -> Result<(), String> {
-        let told = self.facts.told::<E>();
-        check(&format!("{} is told {is}, not {told} times", E::TYPE), told == usize::from(is))
-    }
-
-    fn the_first_wins(&self) -> Result<(), String> {
-        let at = |things: &[OwnerInput]| self.order.iter().position(|thing| things.contains(thing));
-        let end = self.order.len();
-        let refusal = at(&[Refusal, RefusalCopy]).unwrap_or(end);
-        let pivot = at(&[Pivot, PivotCopy]).unwrap_or(end);
-        let cancel = at(&[Cancel]).unwrap_or(end);
-        let deadline = at(&[Deadline, DeadlineCopy]).unwrap_or(end);
-        let abort = refusal.min(cancel).min(deadline);
-        let (state, answer) = if pivot < abort {
-            ("confirmed", Abort::TooLate)
-        } else if refusal == abort {
-            ("cancelled: refused", Abort::AlreadyAborted)
-        } else if deadline == abort {
-            ("cancelled: deadline", Abort::AlreadyAborted)
-        } else {
-            ("cancelled: request", Abort::Aborted)
-        };
-        let over = at(&[Deadline]).is_some_and(|over| over <= pivot.min(abort));
-        let copies = usize::from(at(&[DeadlineCopy]).is_some());
-        let told = self.facts.told::<Overdue>() == usize::from(over) + copies;
-        check("the deadline of an open saga is told, and no other", told)?;
-        check(&format!("{state} came first"), self.state == state)?;
-        check(
-            &format!("the request's answer is {answer:?}"),
-            self.answer.is_none_or(|a| a == answer),
-        )?;
-        let praise = at(&[Praise]).unwrap_or(end);
-        let runs = state == "confirmed" || praise < abort;
-        check("the own step ran before an abort", (self.gifts == 1) == runs)
-    }
-}
-
-fn check(what: &str, is: bool) -> Result<(), String> {
-    if is { Ok(()) } else { Err(format!("not true: {what}")) }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn every_order_at_the_owner() {
     let began = Instant::now();
@@ -281,7 +236,10 @@ async fn every_order_at_the_owner() {
     all.stage.start(1).await;
     all.every_order_of(&[Refusal, Refusal, RefusalCopy, Pivot, PivotCopy, Cancel, Praise]);
     all.every_order_of(&[Again, Refusal, Pivot, PivotCopy, Cancel, Praise]);
-    all.every_order_of(&[Deadline, DeadlineCopy, Refusal, Pivot, PivotCopy, Cancel, Praise]);
+    all.every_order_of(&[Deadline, DeadlineCopy, Refusal, Pivot, Cancel, Praise, Seal]);
+    all.every_order_of(&[Begin, Deadline, Refusal, Pivot, Cancel, Praise]);
+    all.every_order_of(&[Begin, Post("ann"), Post("bob"), Request, Refusal]);
+    all.every_order_of(&[Begin, Post(NOBODY), Request, Pivot, Cancel]);
     all.act_out(None).await;
     all.judge("the owner, one by one", began).await;
 }
@@ -305,6 +263,21 @@ async fn every_order_at_the_owner_with_a_crash_after_every_commit() {
         });
         join_all(crashes).await;
     }
+}
+
+/// It may have forgotten the beginning, and what it decided.
+#[tokio::test(flavor = "multi_thread")]
+async fn t130_every_order_at_an_owner_that_was_restored() {
+    let began = Instant::now();
+    let mut all = OwnerExploration::new(&databases("owner_restored", &["sales"]).await, "sales");
+    all.is_restored = true;
+    all.stage.start(1).await;
+    let mut db = PgConnection::connect(all.stage.url()).await.expect("a connection");
+    hold_aborts(&mut db, Clock::system().now(), SignedDuration::from_hours(1)).await.expect("held");
+    all.every_order_of(&[Begin, Refusal, Pivot, Praise, Seal]);
+    all.act_out(None).await;
+    all.stage.end_hold_and_bring_back().await;
+    all.judge("an owner that was restored", began).await;
 }
 
 /// Requests and messages of one saga race each other, on several replicas.

@@ -25,11 +25,14 @@ ballet_testkit::events! {
     Authorized = "pay.authorized.v1"
     Declined = "pay.declined.v1"
     Released = "pay.released.v1"
-    Captured = "pay.captured.v1"
+    Captured = "pay.captured.v1" { part: u32 }
     NotCaptured = "pay.not_captured.v1"
     Refunded = "pay.refunded.v1"
-    /// With it a sale begins.
+    /// With it a sale begins; with each of the next two, too.
     Wanted = starts_saga "crowd.wanted.v1"
+    Posted = starts_saga "crowd.posted.v1" { by: String }
+    Requested = "sales.requested.v1"
+    Booked = "sales.booked.v1"
 }
 
 pub(crate) struct Sale;
@@ -172,7 +175,7 @@ impl CallStep for Capture {
             return refused(NotCaptured {});
         }
         sqlx::query("insert into captured values ($1)").bind(saga).execute(tx.db()).await?;
-        done(Captured {})
+        done(Captured { part: 0 })
     }
 }
 

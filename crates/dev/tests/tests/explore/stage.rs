@@ -1,12 +1,13 @@
 //! The stage on which sagas are explored: a service on a real database and the broker in memory, which can be
 //! brought to rest, and to a crash.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ballet::core::{System, topology};
 use ballet::{Clock, Event, Handle, Migration, Participant, Running, SagaId, Service, Settings};
+use ballet_amqp::Publish;
 use ballet_stage::{Database, Postgres, wait_until};
 use ballet_testkit::memory::{MemoryBroker, properties};
 use sqlx::PgPool;
@@ -14,7 +15,8 @@ use sqlx::postgres::PgPoolOptions;
 use uuid::Uuid;
 
 use crate::broker::LossyBroker;
-use crate::outside::{ProviderRequest, SaleProvider};
+use crate::facts::{LedgerFact, SagaFacts};
+use crate::outside::{ProviderRequest, SaleProvider, account_of};
 
 pub(crate) const LONG: Duration = Duration::from_secs(120);
 
@@ -144,20 +146,20 @@ impl ExploreStage {
                 return Err(format!("{wait} messages wait, and {handled} are being handled"));
             }
             // A commit comes before its acknowledgement, so this sees its calls.
-            let open: Vec<(Uuid, String, bool)> = sqlx::query_as(
-                "select saga_id, step, undo from ballet.call where closed_at is null",
+            let open: Vec<(Uuid, String, String, bool)> = sqlx::query_as(
+                "select saga_id, step, key, undo from ballet.call where closed_at is null",
             )
             .fetch_all(&self.db)
             .await
             .map_err(|error| error.to_string())?;
-            let expected = open.iter().filter(|(saga, step, undo)| {
+            let expected = open.iter().filter(|(saga, step, key, undo)| {
                 let ask = match (step.as_str(), undo) {
-                    ("first", false) => ProviderRequest::Authorize,
-                    ("first", true) => ProviderRequest::Void,
-                    (_, false) => ProviderRequest::Capture,
-                    (_, true) => ProviderRequest::Refund,
+                    ("second", false) => ProviderRequest::Capture,
+                    ("second", true) => ProviderRequest::Refund,
+                    (_, false) => ProviderRequest::Authorize,
+                    (_, true) => ProviderRequest::Void,
                 };
-                self.outside.holds(*saga, ask)
+                self.outside.holds(account_of(*saga, key), ask)
             });
             let more = open.len() - expected.count();
             if more == 0 { Ok(Some(())) } else { Err(format!("{more} calls are open")) }
@@ -177,6 +179,21 @@ impl ExploreStage {
         })
         .await
         .expect("an empty outbox");
+    }
+
+    /// Ends the hold of a database that was restored, and brings back what was put off meanwhile: the broker in memory
+    /// does not do so by itself.
+    pub(crate) async fn end_hold_and_bring_back(&self) {
+        // Earlier than any process's clock can lag behind.
+        let end = "update ballet.restored set hold_until = ballet.now() - interval '1 hour'";
+        sqlx::query(end).execute(&self.db).await.expect("an answer");
+        for copy in self.broker.memory.taken() {
+            if copy.exchange.starts_with("retry.") {
+                let exchange = topology::ROUTE.to_owned();
+                self.broker.memory.put(&Publish { exchange, ..copy });
+            }
+        }
+        self.settle().await;
     }
 
     /// From here on the service commits, and nobody hears of it.
@@ -223,14 +240,16 @@ impl ExploreStage {
     /// Reads what there is of all sagas.
     pub(crate) async fn facts(&self) -> HashMap<Uuid, SagaFacts> {
         let mut facts: HashMap<Uuid, SagaFacts> = HashMap::new();
-        let rows: Vec<(Uuid, String, String, i32)> = sqlx::query_as(
-            "select saga_id, step, entry, ordinal from ballet.ledger order by saga_id, ordinal",
+        let rows: Vec<(Uuid, String, String, String, String, i32)> = sqlx::query_as(
+            "select saga_id, step, key, entry, arrived, ordinal from ballet.ledger \
+             order by saga_id, ordinal",
         )
         .fetch_all(&self.db)
         .await
         .expect("the ledger");
-        for (saga, step, entry, ordinal) in rows {
-            facts.entry(saga).or_default().ledger.push(LedgerFact { step, entry, ordinal });
+        for (saga, step, key, entry, arrived, ordinal) in rows {
+            let row = LedgerFact { step, key, entry, arrived, ordinal };
+            facts.entry(saga).or_default().ledger.push(row);
         }
         let rows: Vec<(Uuid, String, bool, bool)> =
             sqlx::query_as("select saga_id, step, undo, closed_at is not null from ballet.call")
@@ -246,39 +265,15 @@ impl ExploreStage {
             let saga = text(properties.correlation_id()).and_then(|id| id.parse().ok());
             let id = text(properties.message_id()).unwrap_or_default();
             let told = &mut facts.entry(saga.unwrap_or_default()).or_default().told;
-            let place = if message.exchange == topology::EVENTS { "" } else { "dead or retried: " };
-            told.entry(format!("{place}{}", message.routing_key)).or_default().insert(id);
+            let name = if message.exchange == topology::EVENTS {
+                message.routing_key
+            } else {
+                // A dead letter, or what is put off.
+                format!("{}: {}", message.exchange, message.routing_key)
+            };
+            told.entry(name).or_default().insert(id);
         }
         facts
-    }
-}
-
-/// The records of one saga.
-#[derive(Debug, Default, Clone)]
-pub(crate) struct SagaFacts {
-    pub(crate) ledger: Vec<LedgerFact>,
-    /// Step, whether for its undo, whether closed.
-    pub(crate) calls: Vec<(String, bool, bool)>,
-    /// The ids of what went through the broker, by type.
-    pub(crate) told: BTreeMap<String, BTreeSet<String>>,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct LedgerFact {
-    pub(crate) step: String,
-    pub(crate) entry: String,
-    pub(crate) ordinal: i32,
-}
-
-impl SagaFacts {
-    pub(crate) fn told<E: Event>(&self) -> usize {
-        self.told.get(E::TYPE.name()).map_or(0, BTreeSet::len)
-    }
-
-    /// Returns the ordinal of this entry of a step.
-    pub(crate) fn entry(&self, step: &str, entry: &str) -> Option<i32> {
-        let row = self.ledger.iter().find(|row| row.step == step && row.entry == entry);
-        row.map(|row| row.ordinal)
     }
 }
 

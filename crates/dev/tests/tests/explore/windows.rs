@@ -81,7 +81,7 @@ async fn a_cancel_and_the_pivots_outcome_are_one_after_the_other() {
     stage.put(stage.new_id(), saga, &Wanted {});
     stage.settle().await;
     let mut unit = stage.handle(0).saga_unit(saga).await.expect("a transaction");
-    stage.put(stage.new_id(), saga, &Captured {});
+    stage.put(stage.new_id(), saga, &Captured { part: 1 });
     // The outcome waits; without the lock it would be recorded.
     let waits_or_recorded = "select (select count(*) from pg_locks l join pg_database d \
                on d.oid = l.database where d.datname = current_database() and not granted) \

@@ -94,24 +94,3 @@ async fn t38_a_handler_that_hangs_is_rolled_back_and_its_attempts_are_counted() 
     assert_eq!(stage.count("guide", "note").await, 1);
     assert_eq!(stage.taken::<NotePrinted>().len(), 1);
 }
-
-#[tokio::test]
-async fn t39_a_copy_that_the_broker_delivers_meanwhile_does_not_run_beside_the_first() {
-    let notes = Notes::held();
-    let stage = OutboxStage::new("meanwhile", &[notes.guide()]).await;
-    let _slow = stage.start(notes.guide(), TABLES).await;
-    until("a connection each way", || stage.broker.connections().len(), 2).await;
-    let slow = stage.broker.connections();
-    stage.put(&stage.new_id(), None, &renamed("Ritz"));
-    until("the handler", || notes.entered(), 1).await;
-    let _other = stage.start(notes.guide(), TABLES).await;
-    until("a connection each way", || stage.broker.connections().len(), 4).await;
-    // As a consumer timeout does.
-    slow.iter().for_each(|name| stage.broker.drop_connections(name));
-    stage.until_waiting("guide", 1).await;
-    assert_eq!(notes.entered(), 1);
-    notes.let_go();
-    stage.until_settled("guide").await;
-    assert_eq!(notes.entered(), 1);
-    assert_eq!(stage.count("guide", "note").await, 1);
-}

@@ -1,6 +1,6 @@
 //! Events that the publisher did not get, or could not hold, are published all the same.
 
-use ballet::{Clock, Event};
+use ballet::Event;
 use ballet_testkit::memory::{ExchangeKind, until};
 
 use crate::stage::{OutboxStage, book, execute, left_by_a_gone_process};
@@ -46,69 +46,6 @@ async fn what_is_committed_while_memory_has_no_room_is_published_by_the_next_swe
     book(&running, stage.new_saga()).await;
     stage.broker.release_confirms();
     stage.until_taken::<TripBooked>(6001).await;
-    stage.until_count("desk", UNMARKED, 0).await;
-}
-
-/// An outbox table of a process that is gone, whose types cannot be read the first time. (A look asks
-/// for no type, so it does not read any: the function says that it changes nothing.)
-const FUSE: &str = "
-    create sequence fuse;
-    create function fuse(event_type text) returns text stable language plpgsql as $$ begin
-        if nextval('fuse') = 1 then raise exception 'fuse' using errcode = '53200'; end if;
-        return event_type; end $$;
-    create table behind (like ballet.outbox_0);
-    create view ballet.outbox_77 as select owner, batch, position, message_id,
-        fuse(event_type) as event_type, saga_id, causation_id, traceparent, body, created_at
-        from behind;
-    insert into ballet.outbox_table values (77, 99999)";
-
-#[tokio::test]
-async fn what_could_not_be_read_back_at_first_is_read_by_the_next_sweep() {
-    let stage = OutboxStage::new("read_back", &[desk()]).await;
-    let _running = stage.start(desk(), DESK_TABLES).await;
-    let mut db = stage.connect("desk").await;
-    let fuse =
-        format!("begin; {FUSE}; {}; commit", rows(1, 1).replace("ballet.outbox_left", "behind"));
-    execute(&mut db, &fuse).await;
-    stage.until_taken::<TripBooked>(1).await;
-    stage.until_count("desk", "fuse where last_value >= 2", 1).await;
-}
-
-#[tokio::test]
-async fn a_batch_that_a_gone_process_left_is_found_among_any_number_of_living_ones() {
-    let stage = OutboxStage::new("among_living", &[desk()]).await;
-    let running = stage.start(desk(), DESK_TABLES).await;
-    stage.broker.hold_confirms();
-    // Older batches that wait for their confirms.
-    for _ in 0..510 {
-        book(&running, stage.new_saga()).await;
-    }
-    stage.execute("desk", &left(1, 1)).await;
-    let taken = stage.until_taken::<TripBooked>(511).await;
-    assert!(String::from_utf8_lossy(&taken[510].body).contains("Oslo"));
-    stage.broker.release_confirms();
-    stage.until_count("desk", UNMARKED, 0).await;
-    until("each once", || stage.taken::<TripBooked>().len(), 511).await;
-}
-
-/// Does something with the outbox table that a process writes to first.
-fn in_current(what: &str) -> String {
-    format!(
-        "do $$ declare current int; begin \
-             select min(table_number) into strict current from ballet.outbox_table \
-                 where owner is not null; \
-             execute format('{what}', current); end $$"
-    )
-}
-
-#[tokio::test]
-async fn what_a_gone_process_wrote_to_the_table_of_an_idle_one_is_published() {
-    let stage = OutboxStage::new("idle", &[desk()]).await;
-    let _running = stage.start_by(desk(), DESK_TABLES, Clock::system(), |_| {}).await;
-    // As one that was frozen, lost the table, and committed to it once more before it was killed.
-    let row = rows(1, 1).replace("outbox_left", "outbox_%s").replace('\'', "''");
-    stage.execute("desk", &in_current(&row)).await;
-    stage.until_taken::<TripBooked>(1).await;
     stage.until_count("desk", UNMARKED, 0).await;
 }
 
@@ -158,91 +95,4 @@ async fn an_event_that_no_queue_takes_waits_until_one_does() {
     for event in stage.broker.ready("late") {
         assert_eq!(event.properties.delivery_mode(), &Some(2), "a classic queue keeps it, too");
     }
-}
-
-/// An outbox table of a process that is gone, with one event. The service may not write to it.
-const SEALED: &str = "
-    do $$ declare sealed int; begin
-        sealed := ballet.take_outbox(99999);
-        execute format('insert into ballet.outbox_%s (owner, batch, position, message_id, event_type,
-            saga_id, body, created_at) select 99999, 1, 0, gen_random_uuid(), ''desk.trip_booked.v1'',
-            gen_random_uuid(), ''{\"city\":\"Oslo\"}'', now()', sealed);
-        execute format('revoke insert on ballet.outbox_%s from current_user', sealed);
-    end $$";
-
-#[tokio::test]
-async fn marks_of_a_table_that_cannot_be_written_keep_no_batch_from_committing() {
-    let stage = OutboxStage::new("sealed", &[desk()]).await;
-    let _running = stage.start(desk(), DESK_TABLES).await;
-    stage.execute("desk", SEALED).await;
-    // It is published, and its mark waits.
-    stage.until_taken::<TripBooked>(1).await;
-    for _ in 0..20 {
-        stage.put(&stage.new_id(), None, &TripWanted { city: "Rome".into() });
-    }
-    stage.until_taken::<TripBooked>(21).await;
-    assert_eq!(stage.copies(), 0, "none was put off or died");
-    // The marks of the others are written all the same.
-    stage.until_count("desk", UNMARKED, 1).await;
-    let open = "do $$ declare sealed text; begin
-        for sealed in select format('ballet.outbox_%s', table_number) from ballet.outbox_table
-        loop execute format('grant insert on %s to current_user', sealed); end loop; end $$";
-    stage.execute("desk", open).await;
-    stage.until_count("desk", UNMARKED, 0).await;
-}
-
-/// Tables that were needed once: nobody owns them, and they are empty.
-const SPARE: &str = "
-    do $$ begin for number in 100 .. 399 loop
-        execute format('create table ballet.outbox_%s (like ballet.outbox_0)', number);
-        insert into ballet.outbox_table (table_number, owner) values (number, null);
-    end loop; end $$";
-
-#[tokio::test]
-async fn empty_tables_that_an_outage_left_cost_no_statement_each() {
-    let stage = OutboxStage::new("spare", &[desk()]).await;
-    let _running = stage.start(desk(), DESK_TABLES).await;
-    stage.execute("desk", SPARE).await;
-    let transactions =
-        "select xact_commit from pg_stat_database where datname = current_database()";
-    let mut db = stage.connect("desk").await;
-    let (before,): (i64,) = sqlx::query_as(transactions).fetch_one(&mut db).await.expect("a count");
-    // Each is found by another sweep.
-    for sweep in 1..=4 {
-        stage.execute("desk", &left(1, 1).replace("99999", &(99_990 + sweep).to_string())).await;
-        stage.until_taken::<TripBooked>(sweep).await;
-    }
-    // The counts of a session are visible after a second.
-    let (after,): (i64,) = sqlx::query_as(transactions).fetch_one(&mut db).await.expect("a count");
-    // With one for each table the four sweeps would have 1,200. The service's other transactions go by the clock.
-    assert!(after - before < 600, "{} transactions", after - before);
-}
-
-#[tokio::test]
-async fn upkeep_that_waits_for_a_table_keeps_no_other_upkeep_waiting() {
-    let stage = OutboxStage::new("held", &[desk()]).await;
-    let _running = stage.start(desk(), DESK_TABLES).await;
-    let mut holder = stage.connect("desk").await;
-    let made = "create table held as select clock_timestamp() as since";
-    execute(&mut holder, made).await;
-    let (table,): (i16,) = sqlx::query_as("select ballet.take_outbox(99999)")
-        .fetch_one(&mut holder)
-        .await
-        .expect("a table");
-    let lock = format!(
-        "begin; lock table ballet.call, ballet.failure, ballet.unsent_copy, ballet.deadline, \
-         ballet.inbox_other, ballet.outbox_{table} in access exclusive mode"
-    );
-    execute(&mut holder, &lock).await;
-    let while_held = "held where since < clock_timestamp() - interval '12 seconds'";
-    stage.until_count("desk", while_held, 1).await;
-    // Each has a connection of the few, and gives it back.
-    let waiting = "pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' \
-                   and query_start < clock_timestamp() - interval '10 seconds'";
-    assert_eq!(stage.count("desk", waiting).await, 0, "sessions wait for long");
-    let alive = "ballet.process_lease where lease_until > clock_timestamp()";
-    assert_eq!(stage.count("desk", alive).await, 1, "the lease is renewed");
-    stage.execute("desk", &left(1, 1)).await;
-    stage.until_taken::<TripBooked>(1).await;
-    execute(&mut holder, "rollback").await;
 }

@@ -1,6 +1,5 @@
 //! Everything that is committed is sent, whatever happens on the way; and nothing else is.
 
-use ballet::SagaId;
 use ballet_amqp::headers::text_header;
 
 use crate::notes::{NotePrinted, Notes, TABLES, renamed};
@@ -11,22 +10,6 @@ use crate::trip::{desk, hotel};
 /// Batches without a mark.
 const UNMARKED: &str = "(select from ballet.outbox() group by owner, batch \
                         having min(position) >= 0) as batch";
-
-#[tokio::test(flavor = "multi_thread")]
-async fn t43_t142_what_is_committed_before_a_crash_and_not_sent_is_sent_by_the_next() {
-    let stage = OutboxStage::new("not_sent", &[desk()]).await;
-    let running = stage.start(desk(), DESK_TABLES).await;
-    stage.broker.unreachable(true);
-    stage.broker.drop_connections("");
-    let saga = stage.new_saga();
-    book(&running, saga).await;
-    stage.crash(running).await;
-    assert_eq!(stage.count("desk", UNMARKED).await, 1);
-    stage.broker.unreachable(false);
-    let _next = stage.start(desk(), DESK_TABLES).await;
-    stage.until_count("desk", UNMARKED, 0).await;
-    assert_eq!(stage.taken::<TripBooked>().len(), 1);
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t44_t53_what_was_sent_and_not_marked_comes_again_the_same_and_is_dropped() {
@@ -54,29 +37,6 @@ async fn t44_t53_what_was_sent_and_not_marked_comes_again_the_same_and_is_droppe
     assert_eq!(stage.count("cars", "ballet.inbox").await, 2);
     assert_eq!(stage.count("cars", "ballet.call").await, 1);
     assert_eq!(stage.count("hotel", "room").await, 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_trace_with_the_id_of_its_saga_is_short_in_the_outbox_and_read_back_whole() {
-    let stage =
-        OutboxStage::new("sagas_trace", &[hotel(Trouble::default()), cars(Rental::default())])
-            .await;
-    let running = stage.start(hotel(Trouble::default()), HOTEL_TABLES).await;
-    stage.broker.hold_confirms();
-    let saga: SagaId = TRACE[3..35].parse().expect("a UUID");
-    stage.put(&stage.new_id(), Some(saga), &TripBooked { city: "Rome".into() });
-    stage.until_taken::<RoomBooked>(1).await;
-    let short = "(select from ballet.outbox() where length(traceparent) = 12) as short";
-    assert_eq!(stage.count("hotel", short).await, 1);
-    stage.crash(running).await;
-    stage.broker.release_confirms();
-    let _next = stage.start(hotel(Trouble::default()), HOTEL_TABLES).await;
-    stage.until_count("hotel", UNMARKED, 0).await;
-    let taken = stage.taken::<RoomBooked>();
-    assert_eq!(taken.len(), 2);
-    assert_eq!(taken[0], taken[1]);
-    let trace = text_header(&taken[1].properties, "traceparent").unwrap_or_default();
-    assert!(trace.starts_with(&TRACE[..36]), "{trace} follows from {TRACE}");
 }
 
 #[tokio::test]

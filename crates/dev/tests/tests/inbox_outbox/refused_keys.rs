@@ -80,17 +80,3 @@ async fn t186_a_refused_key_holds_up_no_other_however_many_of_its_events_wait() 
     until("each once", || stage.broker.taken().len(), 2 * one_more).await;
     assert_eq!(stage.count("cars", "ballet.outbox_dead").await, 0);
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn t186_what_waits_for_a_refused_key_is_published_by_another_process_after_a_crash() {
-    let stage = OutboxStage::new("refused_and_gone", &[service()]).await;
-    stage.broker.refuse_key(LotCounted::TYPE.name());
-    let running = stage.start_by(service(), &[], Clock::system(), |_| {}).await;
-    close_all_lots(&stage, &running).await;
-    stage.crash(running).await;
-    stage.broker.refuse_no_key();
-    let _running = stage.start_by(service(), &[], Clock::system(), |_| {}).await;
-    let counted = stage.until_taken::<LotCounted>(EVENTS).await;
-    assert_once_and_in_order(&counted, BATCHES, LOTS);
-    stage.until_count("cars", "ballet.outbox()", 0).await;
-}

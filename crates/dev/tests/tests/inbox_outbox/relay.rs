@@ -81,21 +81,6 @@ async fn t48_no_transaction_is_open_while_the_broker_takes_its_time() {
 }
 
 #[tokio::test]
-async fn t51_an_event_that_amqp_cannot_carry_is_kept_aside_and_those_behind_it_go_on() {
-    let stage = OutboxStage::new("poison", &[desk()]).await;
-    let _running = stage.start(desk(), DESK_TABLES).await;
-    let left = "insert into ballet.outbox_left select 99999, batch, position, gen_random_uuid(), \
-                    case when position = 0 and batch = 1 then repeat('x', 300) \
-                        else 'desk.trip_booked.v1' end, \
-                    gen_random_uuid(), null, null, '{\"city\":\"Oslo\"}', now() \
-                from generate_series(1, 2) batch, generate_series(0, 1) position";
-    stage.execute("desk", &left_by_a_gone_process(left)).await;
-    stage.until_taken::<TripBooked>(3).await;
-    stage.until_count("desk", UNMARKED, 0).await;
-    assert_eq!(stage.count("desk", "ballet.outbox_dead where reason <> ''").await, 1);
-}
-
-#[tokio::test]
 async fn messages_wait_while_too_much_of_what_they_caused_is_not_published() {
     let stage = OutboxStage::new("catch_up", &[desk()]).await;
     let alone = |settings: &mut ballet::Settings| settings.batch = 1;

@@ -3,7 +3,7 @@
 
 use ballet::Event;
 use ballet_amqp::{BasicProperties, Publish};
-use ballet_testkit::memory::{ExchangeKind, until};
+use ballet_testkit::memory::until;
 
 use crate::notes::{Notes, TABLES, renamed};
 use crate::stage::{OutboxStage, execute};
@@ -45,23 +45,6 @@ async fn an_original_stays_until_its_copy_is_published_or_kept() {
     let dead = until_dead(&stage, 1).await;
     assert_eq!(dead[0].properties.delivery_mode(), &Some(2));
     stage.until_settled("guide").await;
-}
-
-#[tokio::test]
-async fn a_copy_that_no_queue_takes_is_kept_until_one_does() {
-    let (notes, stage, _running) = about_to_fail("no_queue").await;
-    // Without any binding.
-    stage.broker.exchange("dead", ExchangeKind::Topic);
-    notes.let_go();
-    stage.until_settled("guide").await;
-    assert_eq!(stage.count("guide", "ballet.unsent_copy").await, 1);
-    // It is tried once more, and put off again.
-    let tried = "ballet.unsent_copy where next_at between since + interval '15 seconds' \
-                 and since + interval '45 seconds'";
-    stage.until_count("guide", tried, 1).await;
-    stage.broker.bind("dead", "guide", "guide.dead");
-    until_dead(&stage, 1).await;
-    stage.until_count("guide", "ballet.unsent_copy", 0).await;
 }
 
 #[tokio::test]
@@ -108,40 +91,4 @@ async fn a_copy_that_is_made_again_after_a_crash_is_kept_once() {
     until_dead(&stage, 1).await;
     stage.until_count("guide", "ballet.unsent_copy", 0).await;
     until_dead(&stage, 1).await;
-}
-
-/// A copy that is due after a time.
-async fn keep(stage: &OutboxStage, body: &str, after: &str) {
-    let insert = "insert into ballet.unsent_copy select gen_random_uuid(), 'dead', 'guide', $1, \
-                  $2, 'full', now(), now() + $3::interval";
-    let properties = serde_json::to_vec(&BasicProperties::default()).expect("JSON");
-    let insert = sqlx::query(insert).bind(properties).bind(body.as_bytes()).bind(after);
-    insert.execute(&mut stage.connect("guide").await).await.expect("inserted");
-}
-
-#[tokio::test]
-async fn a_copy_that_was_put_off_while_the_clock_was_ahead_is_published() {
-    let notes = Notes::default();
-    let stage = OutboxStage::new("ahead", &[notes.guide()]).await;
-    keep(&stage, "one", "30 days").await;
-    let _running = stage.start(notes.guide(), TABLES).await;
-    until_dead(&stage, 1).await;
-}
-
-#[tokio::test]
-async fn a_copy_that_one_replica_publishes_is_left_alone_by_the_others() {
-    let notes = Notes::default();
-    let stage = OutboxStage::new("leased", &[notes.guide()]).await;
-    let _first = stage.start(notes.guide(), TABLES).await;
-    stage.broker.hold_confirms();
-    keep(&stage, "one", "-1 minute").await;
-    // The first replica waits for the confirm.
-    until_dead(&stage, 1).await;
-    let _second = stage.start(notes.guide(), TABLES).await;
-    keep(&stage, "two", "-1 minute").await;
-    let dead = until_dead(&stage, 2).await;
-    assert_eq!(dead.iter().map(|dead| &dead.body[..]).collect::<Vec<_>>(), [b"one", b"two"]);
-    stage.broker.release_confirms();
-    stage.until_count("guide", "ballet.unsent_copy", 0).await;
-    until_dead(&stage, 2).await;
 }

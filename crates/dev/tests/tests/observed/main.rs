@@ -4,7 +4,6 @@
 mod logs;
 mod metrics;
 mod reused_ids;
-mod sentences;
 #[allow(dead_code, reason = "the engine's tests use all of it")]
 #[path = "../engine/trip.rs"]
 mod trip;

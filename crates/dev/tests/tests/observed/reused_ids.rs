@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use ballet::{Event, MessageId, SagaId};
-use ballet_stage::wait_until;
 use ballet_testkit::health::metrics;
 use ballet_testkit::process_log::{log_here, text};
 use serde_json::{Value, json};
@@ -11,7 +10,7 @@ use sqlx::{AssertSqlSafe, Executor};
 use tokio::sync::Mutex;
 
 use crate::trip::{RoomBooked, TripBooked, TripCancelled};
-use crate::world::{SOON, TripWorld, the_hotel};
+use crate::world::TripWorld;
 
 const METRIC: &str = "ballet_reused_ids_total ";
 const ROME: &str = r#"{"city":"Rome"}"#;
@@ -137,26 +136,4 @@ async fn an_id_that_comes_again_with_another_body_is_counted_and_logged_and_noth
             assert!(line.contains(part), "{part} is not in {line}");
         }
     }
-}
-
-/// Two messages with one id that are in one batch, and a batch that has run before.
-#[tokio::test]
-async fn an_id_that_comes_twice_in_a_batch_is_counted_too() {
-    let _turn = TURN.lock().await;
-    log_here();
-    let mut reuse = Reuse::new("reused_at_once").await;
-    reuse.world.services.remove(0).stop().await;
-    let id = reuse.world.new_id();
-    for body in [ROME, ROME, OSLO] {
-        reuse.publish(&id, body).await;
-    }
-    reuse.world.start(the_hotel()).await;
-    wait_until("the line", SOON, || async {
-        let told = Reuse::told(&id);
-        if told == 1 { Ok(Some(())) } else { Err(format!("{told} lines")) }
-    })
-    .await
-    .expect("one line");
-    reuse.settled().await;
-    assert_eq!(Reuse::told(&id), 1);
 }

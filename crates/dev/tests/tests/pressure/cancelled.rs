@@ -82,35 +82,3 @@ async fn t194_a_unit_that_is_dropped_at_any_await_leaves_a_clean_connection() {
     .await;
     running.stop().await;
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn t194_a_saga_unit_that_is_dropped_at_any_await_leaves_a_clean_connection() {
-    let stage = PressureStage::new("dropped_saga_unit", &hotel()).await;
-    let (running, _proxy) = start(&stage).await;
-    let saga = stage.new_saga();
-    all_of_it_clean(&stage, &running, async |handle| {
-        let mut unit = handle.saga_unit(saga).await.expect("a transaction");
-        unit.tx().db().execute(ROLLED_BACK).await.expect("a row");
-    })
-    .await;
-    running.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::disallowed_methods, reason = "what a handler had better not do")]
-async fn t194_whoever_uses_the_pool_itself_leaves_a_clean_connection_too() {
-    let stage = PressureStage::new("dropped_pool", &hotel()).await;
-    let (running, _proxy) = start(&stage).await;
-    all_of_it_clean(&stage, &running, async |handle| {
-        let mut transaction = handle.db().begin().await.expect("a transaction");
-        transaction.execute(ROLLED_BACK).await.expect("a row");
-    })
-    .await;
-    all_of_it_clean(&stage, &running, async |handle| {
-        let mut db = handle.db().acquire().await.expect("a connection");
-        db.execute("begin").await.expect("begun");
-        db.execute(ROLLED_BACK).await.expect("a row");
-    })
-    .await;
-    running.stop().await;
-}

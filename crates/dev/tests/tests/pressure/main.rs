@@ -3,11 +3,8 @@
 
 mod added_column;
 mod cancelled;
-mod connections;
-mod crash;
 mod green;
 mod hotel;
-mod keys;
 mod limits;
 mod poison;
 mod refusals;

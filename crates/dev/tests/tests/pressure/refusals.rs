@@ -1,6 +1,5 @@
 //! A refusal leaves nothing of its step but the event; steps that name the same row do not run beside each other.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use ballet::bulk::{BulkCompensateResult, BulkResult, BulkTx, Item};
@@ -15,7 +14,6 @@ use ballet::{
 use ballet_testkit::health::{until_ready, until_says};
 use ballet_testkit::memory::until;
 use sqlx::{Executor, PgConnection};
-use tokio::sync::Notify;
 
 use crate::stage::{BOOK, PressureStage, RoomBooked, Trip, TripBooked};
 
@@ -279,47 +277,5 @@ async fn a_statement_that_does_not_fit_the_database_is_told_at_its_first_failure
     stage.until_count("rooms_by_city where city = 'Oslo'", 1).await;
     let is_well = |_: u16, said: &serde_json::Value| said["handlers"] == "ok";
     until_ready(address, "no wrong statement", is_well).await;
-    tokio::time::timeout(Duration::from_secs(60), running.stop()).await.expect("stopped");
-}
-
-/// Has a statement that does not fit the database. Its session stays as it is until another one has failed, too.
-struct FailsFirst {
-    failed: Arc<Notify>,
-    other: Arc<Notify>,
-}
-
-impl Step for FailsFirst {
-    const NAME: &'static str = "book_room";
-    type On = TripBooked;
-    type Done = RoomBooked;
-    type Refused = Never;
-    const RETRY: Retry = Retry::NEVER;
-
-    async fn run(&self, tx: &mut Tx<'_>, _: TripBooked) -> StepResult<Self> {
-        let failure = tx.db().execute("select from nowhere").await.expect_err("no table");
-        self.failed.notify_one();
-        self.other.notified().await;
-        Err(failure.into())
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_statement_of_another_session_is_not_named() {
-    let [failed, other] = [(); 2].map(|()| Arc::new(Notify::new()));
-    let hotel = || {
-        let step = FailsFirst { failed: Arc::clone(&failed), other: Arc::clone(&other) };
-        Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(step))
-    };
-    let stage = PressureStage::new("other_session", &hotel()).await;
-    let running = stage.start(hotel()).await;
-    stage.book("Rome");
-    failed.notified().await;
-    let mut db = stage.connect().await;
-    db.execute("begin").await.expect("begun");
-    db.execute("select from elsewhere").await.expect_err("no table");
-    other.notify_one();
-    let said = until_says(running.address(), 503, "a statement of book_room does not fit").await;
-    let said = said["handlers"].as_str().expect("text");
-    assert!(said.contains("nowhere") && !said.contains("elsewhere"), "{said}");
     tokio::time::timeout(Duration::from_secs(60), running.stop()).await.expect("stopped");
 }

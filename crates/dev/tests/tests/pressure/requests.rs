@@ -305,19 +305,6 @@ async fn a_client_that_sends_too_much_before_it_reads_is_told_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_whose_body_nobody_wants_is_not_told_to_send_it() {
-    let stage = PressureStage::new("not_wanted", &hotel()).await;
-    let running = stage.start_with(hotel(), routes, |_| {}).await;
-    let waits = "Expect: 100-continue\r\nContent-Length: 7";
-    let mut client = client(running.address(), "/nowhere", waits).await;
-    let mut said = String::new();
-    let read = timeout(SOON, client.read_to_string(&mut said)).await;
-    read.expect("the end in time").expect("it can be read");
-    assert!(said.starts_with("HTTP/1.1 404 "), "{said}");
-    running.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_is_not_answered_in_time_is_given_up_and_logged() {
     log_here();
     let stage = PressureStage::new("given_up", &hotel()).await;

@@ -1,15 +1,11 @@
 //! Handlers that are slow, and what waits for their sagas meanwhile.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use ballet::bulk::{BulkResult, BulkTx, Item};
-use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
-use ballet::{
-    Failure, Never, Outcome, Participant, Projection, SagaId, Step, StepResult, Tx, done,
-};
+use ballet::{Never, Outcome, Participant, SagaId, Step, StepResult, Tx, done};
 use sqlx::Executor;
-use tokio::sync::Semaphore;
 
 use crate::stage::{BOOK, PressureStage, RoomBooked, Trip, TripBooked};
 
@@ -59,87 +55,10 @@ impl Step for SlowBulk {
     }
 }
 
-/// Books many rooms at once, quickly.
-#[derive(Clone, Default)]
-struct QuickBulk {
-    /// The sizes of its runs.
-    runs: Arc<Mutex<Vec<usize>>>,
-}
-
-impl Step for QuickBulk {
-    const NAME: &'static str = "book_room";
-    const TOGETHER: bool = true;
-    type On = TripBooked;
-    type Done = RoomBooked;
-    type Refused = Never;
-
-    async fn run_all(&self, _: &mut BulkTx<'_>, trips: Vec<Item<TripBooked>>) -> BulkResult<Self> {
-        self.runs.lock().expect("not poisoned").push(trips.len());
-        let booked = |trip: Item<TripBooked>| RoomBooked { city: trip.event.city };
-        Ok(trips.into_iter().map(booked).map(Outcome::Done).collect())
-    }
-}
-
-/// Writes down each trip, and takes its time over Venice.
-struct Diary;
-
-impl Projection for Diary {
-    const NAME: &'static str = "diary";
-    type On = TripBooked;
-
-    async fn apply(&self, tx: &mut Tx<'_>, trip: TripBooked) -> Result<(), Failure> {
-        sqlx::query("insert into room (saga_id, city) values (gen_random_uuid(), $1)")
-            .bind(&trip.city)
-            .execute(tx.db())
-            .await?;
-        if trip.city == "Venice" {
-            tx.db().execute("select pg_sleep(0.1)").await?;
-        }
-        Ok(())
-    }
-}
-
-/// Asks outside, and takes the answers in slowly.
-#[derive(Clone)]
-struct SlowAnswers {
-    asked: Arc<Semaphore>,
-    booked: Arc<AtomicUsize>,
-}
-
-impl CallStep for SlowAnswers {
-    const NAME: &'static str = "book_room";
-    type On = TripBooked;
-    type Done = RoomBooked;
-    type Refused = Never;
-    type Request = String;
-    type Answer = ();
-
-    async fn request(&self, _: &mut Tx<'_>, trip: TripBooked) -> RequestResult<Self> {
-        call(trip.city)
-    }
-
-    async fn call(&self, _: CallKey, _: &String) -> Result<(), Failure> {
-        self.asked.acquire().await?.forget();
-        Ok(())
-    }
-
-    async fn answered(&self, tx: &mut Tx<'_>, city: String, (): ()) -> CallStepResult<Self> {
-        let saga = tx.saga_id().map(|saga| saga.0);
-        sqlx::query(BOOK).bind(saga).bind(&city).execute(tx.db()).await?;
-        tx.db().execute("select pg_sleep(0.1)").await?;
-        self.booked.fetch_add(1, Ordering::SeqCst);
-        Ok(Outcome::Done(RoomBooked { city }))
-    }
-}
-
 /// The most steps that one transaction did: all that it writes has one time. How long it took says nothing
 /// on a busy machine.
 const MOST_AT_ONCE: &str = "select max(steps) from (select count(*) as steps from ballet.ledger \
     where entry = 'done' group by recorded_at) as of_one";
-
-/// The sessions that wait for a lock.
-const WAITING: &str =
-    "pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
 
 /// Waits for this many rooms. Returns the most that were booked in one transaction.
 async fn most_at_once_until(stage: &PressureStage, rooms: i64) -> i64 {
@@ -194,68 +113,5 @@ async fn t191_runs_of_a_slow_bulk_step_become_short() {
     let most = most_at_once_until(&stage, 60).await;
     assert!(most <= 20, "{most} in one transaction");
     assert_eq!(slow.booked.load(Ordering::SeqCst), 60, "each ran once");
-    running.stop().await;
-}
-
-fn hotel_with_a_diary(quick: &QuickBulk) -> Participant {
-    let quick = quick.clone();
-    let hotel = Participant::new("hotel").saga::<Trip>(move |saga| saga.retriable(quick));
-    hotel.projects(Diary)
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn t191_a_slow_handler_beside_a_bulk_step_is_cut_by_time() {
-    let quick = QuickBulk::default();
-    let stage = PressureStage::new("slow_beside_bulk", &hotel_with_a_diary(&quick)).await;
-    let running = stage.start(hotel_with_a_diary(&quick)).await;
-    // The lane waits for a saga until all others are there.
-    let saga = stage.new_saga();
-    let unit = running.handle().saga_unit(saga).await.expect("the saga's lock");
-    stage.put(saga, &TripBooked { city: "Rome".to_owned() });
-    stage.until_count(WAITING, 1).await;
-    for _ in 0..60 {
-        stage.book("Venice");
-    }
-    drop(unit);
-    let most = most_at_once_until(&stage, 61).await;
-    assert!(most < 40, "{most} in one transaction");
-    let runs = quick.runs.lock().expect("not poisoned").clone();
-    assert_eq!(runs.iter().sum::<usize>(), 61, "each ran once: {runs:?}");
-    running.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_quick_handler_beside_a_bulk_step_leaves_it_long_runs() {
-    let quick = QuickBulk::default();
-    let stage = PressureStage::new("quick_beside_bulk", &hotel_with_a_diary(&quick)).await;
-    stage.book_many(250);
-    let running = stage.start(hotel_with_a_diary(&quick)).await;
-    stage.until_count("room", 250).await;
-    let runs = quick.runs.lock().expect("not poisoned").clone();
-    assert_eq!(runs.iter().sum::<usize>(), 250, "each ran once: {runs:?}");
-    // One by one none has more than one. How many there are says nothing: on a busy machine the diary
-    // takes long, and few trips fit into most turns.
-    assert!(runs.iter().any(|run| *run >= 4), "{runs:?}");
-    running.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn t191_answers_that_did_not_fit_into_a_turn_are_taken_in_once() {
-    let asked = Arc::new(Semaphore::new(0));
-    let slow = SlowAnswers { asked: Arc::clone(&asked), booked: Arc::default() };
-    let hotel = || {
-        let slow = slow.clone();
-        Participant::new("hotel").saga::<Trip>(move |saga| saga.retriable(slow))
-    };
-    let stage = PressureStage::new("slow_answers", &hotel()).await;
-    let running = stage.start(hotel()).await;
-    stage.book_many(30);
-    stage.until_count("ballet.call where closed_at is null", 30).await;
-    // All answers come at once.
-    asked.add_permits(30);
-    stage.until_count("ballet.call where closed_at is not null", 30).await;
-    assert_eq!(slow.booked.load(Ordering::SeqCst), 30, "each was taken in once");
-    assert_eq!(stage.count("room").await, 30);
-    assert_eq!(stage.count("ballet.ledger where entry = 'done'").await, 30);
     running.stop().await;
 }

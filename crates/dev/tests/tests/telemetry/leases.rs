@@ -1,8 +1,6 @@
 //! Replicas share the streams, and one that has lost its lease writes nothing.
 
-use ballet::Telemetry;
-
-use crate::meter::{Beat, asleep, published, sent, started, stream};
+use crate::meter::{asleep, published, started};
 
 #[tokio::test]
 async fn two_replicas_share_the_streams_and_one_goes_on_when_the_other_ends() {
@@ -28,33 +26,6 @@ async fn two_replicas_share_the_streams_and_one_goes_on_when_the_other_ends() {
 }
 
 #[tokio::test]
-async fn a_stream_that_is_missing_is_no_replicas_share_of_what_is_there() {
-    let system = asleep("telemetry_missing").await;
-    let first = started(&system, 100).await;
-    let held = "select count(*) from ballet.telemetry_reader where held_until > ballet.now()";
-    system.until("meter", held, 2).await;
-    system.env.management().delete_queue(&stream(0)).await.expect("deleted");
-    let taken_again = "select epoch > 1 from ballet.telemetry_reader where stream like '%.0'";
-    system.until("meter", taken_again, true).await;
-    let second = started(&system, 100).await;
-    system.until("meter", "select count(*) from ballet.telemetry_replica", 2).await;
-    // Each of them has shared with the other one since, and has given back what is more.
-    let since: String = system.value("meter", "select ballet.now()::text").await;
-    let both = format!(
-        "select count(*) from ballet.telemetry_replica \
-         where seen_at > timestamptz '{since}' + interval '6 seconds'"
-    );
-    system.until("meter", &both, 2).await;
-    let mut devices = (0..).map(|device| format!("d{device}"));
-    let device = devices.find(|device| Beat::TYPE.partition_of(device.as_bytes()) == 1);
-    let beat = Beat { device: device.expect("one"), number: 1 };
-    sent(&second.handle().telemetry(), &beat).await;
-    system.until("meter", "select count(*) from beat", 1).await;
-    first.stop().await;
-    second.stop().await;
-}
-
-#[tokio::test]
 async fn a_replica_that_has_lost_its_lease_without_knowing_writes_nothing() {
     let system = asleep("telemetry_fenced").await;
     let running = started(&system, 100).await;
@@ -73,25 +44,5 @@ async fn a_replica_that_has_lost_its_lease_without_knowing_writes_nothing() {
     let distinct = "select count(distinct (device, number)) from beat";
     assert_eq!(system.value::<i64>("meter", distinct).await, 80);
     running.stop().await;
-    system.close(0).await;
-}
-
-#[tokio::test]
-async fn a_batch_that_takes_longer_than_the_lease_does_not_go_round_among_the_replicas() {
-    let system = asleep("telemetry_long").await;
-    let mut replicas = Vec::new();
-    // One more than there are streams: it takes what nobody holds.
-    for _ in 0..3 {
-        replicas.push(started(&system, 100).await);
-    }
-    system.until("meter", "select count(*) from ballet.telemetry_replica", 3).await;
-    let holders = "select count(distinct holder) from ballet.telemetry_reader \
-                   where held_until > ballet.now()";
-    system.until("meter", holders, 2).await;
-    published(&replicas[0], 1, 700..701).await;
-    system.until("meter", "select count(*) from beat", 1).await;
-    for replica in replicas {
-        replica.stop().await;
-    }
     system.close(0).await;
 }

@@ -5,7 +5,6 @@
 
 mod following;
 mod leases;
-mod many;
 mod meter;
 mod places;
 mod processes;

@@ -12,7 +12,7 @@ use futures_util::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 
 pub(crate) const PARTITIONS: u16 = 2;
 
@@ -41,41 +41,12 @@ fn device<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     Ok(device)
 }
 
-/// Writes a row for each beat. It cannot read the number 13, and takes longer than a lease for 700. With 58 the
-/// database answers with an internal error, and with 57 it ends the connection.
+/// Writes a row for each beat. It cannot read the number 13.
 #[derive(Default)]
 pub(crate) struct Beats {
-    pub(crate) stops: Option<StopSwitch>,
-    /// Its reset takes two seconds.
-    pub(crate) resets_slowly: bool,
-}
-
-/// Stops a reader for good in the middle of a batch, as if its process were killed.
-#[derive(Clone)]
-pub(crate) struct StopSwitch {
-    left: Arc<Semaphore>,
-    stopped: Arc<Notify>,
-}
-
-impl StopSwitch {
-    /// After this many batches, with the rows of the next one written and not committed.
-    pub(crate) fn after(batches: usize) -> Self {
-        Self { left: Arc::new(Semaphore::new(batches)), stopped: Arc::new(Notify::new()) }
-    }
-
-    pub(crate) async fn stopped(&self) {
-        self.stopped.notified().await;
-    }
-
-    async fn pass(&self) {
-        match self.left.try_acquire() {
-            Ok(permit) => permit.forget(),
-            Err(_) => {
-                self.stopped.notify_one();
-                std::future::pending::<()>().await;
-            }
-        }
-    }
+    /// The batches after which it stands still for good, with the rows of the next one written and not committed, as if
+    /// its process were killed.
+    pub(crate) batches: Option<Semaphore>,
 }
 
 impl TelemetryReader for Beats {
@@ -86,17 +57,6 @@ impl TelemetryReader for Beats {
         if batch.iter().any(|one| one.value.number == 13) {
             return Err(Failure::permanent("13 brings bad luck"));
         }
-        if batch.iter().any(|one| one.value.number == 700) {
-            sqlx::query("select pg_sleep(13)").execute(tx.db()).await?;
-        }
-        if batch.iter().any(|one| one.value.number == 58) {
-            let raise =
-                "do $$ begin raise exception 'a block is damaged' using errcode = 'XX001'; end $$";
-            sqlx::query(raise).execute(tx.db()).await?;
-        }
-        if batch.iter().any(|one| one.value.number == 57) {
-            sqlx::query("select pg_terminate_backend(pg_backend_pid())").execute(tx.db()).await?;
-        }
         let devices: Vec<&str> = batch.iter().map(|one| &*one.value.device).collect();
         let numbers: Vec<i64> = batch.iter().map(|one| one.value.number).collect();
         sqlx::query(
@@ -106,16 +66,13 @@ impl TelemetryReader for Beats {
         .bind(numbers)
         .execute(tx.db())
         .await?;
-        if let Some(stops) = &self.stops {
-            stops.pass().await;
+        if let Some(batches) = &self.batches {
+            batches.acquire().await?.forget();
         }
         Ok(())
     }
 
     async fn reset(&self, tx: &mut Tx<'_>) -> Result<(), Failure> {
-        if self.resets_slowly {
-            sqlx::query("select pg_sleep(2)").execute(tx.db()).await?;
-        }
         sqlx::query("delete from beat").execute(tx.db()).await?;
         Ok(())
     }
@@ -141,18 +98,9 @@ pub(crate) async fn asleep(test: &str) -> TestSystem {
 
 /// Starts a replica that reads up to this many beats in one transaction.
 pub(crate) async fn started(system: &TestSystem, most: u16) -> Running {
-    running(system, Beats::default(), most).await
-}
-
-/// As [`started`], with a reader that stops.
-pub(crate) async fn started_to_stop(system: &TestSystem, most: u16, stops: &StopSwitch) -> Running {
-    running(system, Beats { stops: Some(stops.clone()), ..Beats::default() }, most).await
-}
-
-async fn running(system: &TestSystem, beats: Beats, most: u16) -> Running {
     let mut settings = settings(system);
     settings.telemetry_batch = most;
-    service(beats).start(settings).await.expect("it starts")
+    service(Beats::default()).start(settings).await.expect("it starts")
 }
 
 /// A replica that publishes and reads nothing.

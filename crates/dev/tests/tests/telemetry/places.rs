@@ -4,7 +4,7 @@ use ballet_store::telemetry::reader_places::{RewindTo, rewind};
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
-use crate::meter::{Beats, asleep, made_anew, published, service, settings, started, until_later};
+use crate::meter::{asleep, made_anew, published, started, until_later};
 
 const ALL: &str = "select count(*) from beat";
 const READS: &str = "select count(*) from ballet.telemetry_reader where held_until > ballet.now()";
@@ -99,28 +99,5 @@ async fn a_reader_that_is_rewound_makes_the_same_rows_again() {
     let before: i64 = system.value("meter", of_one).await;
     system.until("meter", of_one, before / 2 * 3).await;
     running.stop().await;
-    system.close(0).await;
-}
-
-#[tokio::test]
-async fn a_reset_may_take_longer_than_a_handler() {
-    let system = asleep("telemetry_reset").await;
-    let mut limited = settings(&system);
-    limited.handler_seconds = 1;
-    let beats = Beats { resets_slowly: true, ..Beats::default() };
-    let running = service(beats).start(limited).await.unwrap();
-    published(&running, 10, 100..110).await;
-    system.until("meter", ALL, 100).await;
-    let mut db = PgConnection::connect(system.env.database_url("meter")).await.unwrap();
-    rewind(&mut db, "beats", None, RewindTo::First).await.unwrap();
-    system.until("meter", "select count(*) from beat where place > 100", 100).await;
-    running.stop().await;
-
-    // A later rewind calls it off.
-    let wanted = "select count(*) from ballet.telemetry_reader where reset_wanted";
-    rewind(&mut db, "beats", None, RewindTo::First).await.unwrap();
-    assert_eq!(system.value::<i64>("meter", wanted).await, 2);
-    rewind(&mut db, "beats", None, RewindTo::Time(0)).await.unwrap();
-    assert_eq!(system.value::<i64>("meter", wanted).await, 0);
     system.close(0).await;
 }

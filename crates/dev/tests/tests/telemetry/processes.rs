@@ -5,8 +5,9 @@ use std::time::Duration;
 use ballet::Settings;
 use ballet_stage::{OwnProcess, wait_until};
 use ballet_testkit::TestSystem;
+use tokio::sync::Semaphore;
 
-use crate::meter::{Beats, StopSwitch, asleep, published, publisher, service, started};
+use crate::meter::{Beats, asleep, published, publisher, service, started};
 
 const AMQP: &str = "METER_AMQP_URL";
 const DATABASE: &str = "METER_DATABASE_URL";
@@ -36,8 +37,8 @@ fn meter() {
     let (Some(amqp), Some(database)) = (setting(AMQP), setting(DATABASE)) else { return };
     let mut settings = Settings::new(amqp, database);
     settings.telemetry_batch = 20;
-    let stops = setting(STOPS_AFTER).map(|batches| StopSwitch::after(batches.parse().unwrap()));
-    OwnProcess::serve(|| service(Beats { stops, ..Beats::default() }), settings);
+    let batches = setting(STOPS_AFTER).map(|batches| Semaphore::new(batches.parse().unwrap()));
+    OwnProcess::serve(|| service(Beats { batches }), settings);
 }
 
 #[tokio::test]

@@ -1,19 +1,14 @@
 //! Beats are read once each, in order, in batches that fit the load; what cannot be read goes aside.
 
 use ballet::core::topology::TELEMETRY;
-use ballet::{Settings, Telemetry, TelemetryError};
+use ballet::{Settings, Telemetry};
 use ballet_amqp::{BasicProperties, Broker, Publish, Publisher, PublisherSettings, RabbitMq};
-use ballet_stage::{Proxy, wait_until};
-use reqwest::{Method, Url};
-use serde_json::json;
-use sqlx::{Connection, Executor, PgConnection};
+use ballet_stage::Proxy;
+use sqlx::Executor;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::meter::{
-    BOMB, Beat, Beats, StopSwitch, asleep, published, publisher, sent, service, started,
-    started_to_stop, stream,
-};
+use crate::meter::{BOMB, Beat, Beats, asleep, published, sent, service, started};
 
 const ALL: &str = "select count(*) from beat";
 
@@ -69,23 +64,6 @@ async fn what_cannot_be_read_is_set_aside_and_the_reader_goes_on() {
 }
 
 #[tokio::test]
-async fn a_reading_with_which_a_database_that_works_fails_is_set_aside() {
-    let system = asleep("telemetry_damaged").await;
-    // It fails with some of a backlog.
-    let publisher = publisher(&system).await;
-    published(&publisher, 1, 50..70).await;
-    publisher.stop().await;
-    let running = started(&system, 1000).await;
-    system.until("meter", ALL, 18).await;
-    let told = "select string_agg(reason || ' ' || (convert_from(body, 'utf8')::jsonb ->> 'number'), \
-                ', ' order by message_offset) from ballet.telemetry_aside";
-    let told: String = system.value("meter", told).await;
-    assert_eq!(told, "reader_failed 57, reader_failed 58");
-    running.stop().await;
-    system.close(0).await;
-}
-
-#[tokio::test]
 async fn a_decoder_that_panics_sets_only_its_own_message_aside() {
     let system = asleep("telemetry_panic").await;
     let running = started(&system, 1000).await;
@@ -99,60 +77,6 @@ async fn a_decoder_that_panics_sets_only_its_own_message_aside() {
     assert!(told.starts_with("body_does_not_match the decoder panicked"), "{told}");
     running.stop().await;
     system.close(0).await;
-}
-
-#[tokio::test]
-async fn what_is_set_aside_for_a_type_with_a_zero_character_does_not_stop_the_reader() {
-    let system = asleep("telemetry_zero").await;
-    let running = started(&system, 1000).await;
-    let broker: Arc<dyn Broker> = Arc::new(RabbitMq::new(system.env.ops_amqp_url()).unwrap());
-    let publisher = Publisher::start(broker, PublisherSettings::new("test", "1"), Arc::new(|_| {}));
-    let typed = |kind: &str| Publish {
-        exchange: TELEMETRY.to_owned(),
-        routing_key: Beat::TYPE.routing_key(0),
-        mandatory: true,
-        properties: BasicProperties::default().with_type(kind.into()),
-        body: r#"{"device":"a","number":1}"#.into(),
-    };
-    for kind in ["a\0b", Beat::TYPE.name()] {
-        publisher.publish_now(typed(kind), Duration::from_secs(20)).await.unwrap();
-    }
-    system.until("meter", ALL, 1).await;
-    let aside = "select reason || ': ' || detail from ballet.telemetry_aside";
-    let aside: String = system.value("meter", aside).await;
-    assert_eq!(aside, "unknown_type: it has the type a b, and not meter.beat.v1");
-    publisher.stop(Duration::from_secs(1)).await;
-    running.stop().await;
-    system.close(0).await;
-}
-
-#[tokio::test]
-async fn a_crash_at_any_moment_of_a_backlog_counts_nothing_twice_and_nothing_never() {
-    let system = asleep("telemetry_crash").await;
-    // Nothing is read while they are published.
-    let running = started_to_stop(&system, 20, &StopSwitch::after(0)).await;
-    published(&running, 50, 100..140).await;
-    drop(running);
-    let mut crashes = 0;
-    loop {
-        let stops = StopSwitch::after(20);
-        let running = started_to_stop(&system, 20, &stops).await;
-        // A process that is gone keeps its lease for a while. A test does not wait for it.
-        system.execute("meter", "update ballet.telemetry_reader set held_until = null").await;
-        let is_killed = tokio::select! {
-            () = stops.stopped() => true,
-            () = system.until("meter", ALL, 2000) => false,
-        };
-        drop(running);
-        if !is_killed {
-            break;
-        }
-        crashes += 1;
-    }
-    assert!(crashes > 1, "it was never killed");
-    let distinct = "select count(distinct (device, number)) from beat";
-    assert_eq!(system.value::<i64>("meter", distinct).await, 2000);
-    assert_eq!(system.value::<i64>("meter", ALL).await, 2000);
 }
 
 /// Each beat waits at the commit for the holder of this lock.
@@ -185,63 +109,4 @@ async fn a_beat_counts_once_if_the_answer_to_its_commit_is_lost() {
     assert_eq!(system.value::<i64>("meter", ALL).await, 2);
     running.stop().await;
     system.close(0).await;
-}
-
-#[tokio::test]
-async fn a_publisher_says_when_the_broker_does_not_take_it() {
-    let system = asleep("telemetry_refused").await;
-    let running = started(&system, 1000).await;
-    published(&running, 1, 1..2).await;
-    for partition in [0, 1] {
-        system.env.management().delete_queue(&stream(partition)).await.unwrap();
-    }
-    let beat = Beat { device: "a".to_owned(), number: 2 };
-    let refused = running.handle().telemetry::<Beat>().send(&beat).await;
-    assert!(matches!(refused, Err(TelemetryError::Unconfirmed(_))), "{refused:?}");
-    drop(running);
-}
-
-#[tokio::test]
-async fn a_table_that_is_locked_holds_the_reader_up_and_sets_nothing_aside() {
-    let system = asleep("telemetry_locked").await;
-    let running = started(&system, 1000).await;
-    published(&running, 1, 100..101).await;
-    system.until("meter", ALL, 1).await;
-    let mut holder = PgConnection::connect(system.env.database_url("meter")).await.unwrap();
-    holder.execute("begin; lock table beat in access exclusive mode").await.unwrap();
-    published(&running, 1, 101..103).await;
-    // More than five attempts of three seconds each.
-    let since: String = system.value("meter", "select ballet.now()::text").await;
-    let long = format!("select ballet.now() > timestamptz '{since}' + interval '35 seconds'");
-    system.until("meter", &long, true).await;
-    holder.execute("rollback").await.unwrap();
-    system.until("meter", ALL, 3).await;
-    let aside = "select count(*) from ballet.telemetry_aside";
-    assert_eq!(system.value::<i64>("meter", aside).await, 0);
-    running.stop().await;
-    system.close(0).await;
-}
-
-#[tokio::test]
-async fn a_publisher_without_the_right_to_its_type_says_to_try_again() {
-    let system = asleep("telemetry_right").await;
-    let running = started(&system, 1000).await;
-    published(&running, 1, 1..2).await;
-    let user = Url::parse(system.env.amqp_url("meter")).unwrap().username().to_owned();
-    let path = ["topic-permissions", system.env.vhost(), &user];
-    let rights = json!({"exchange": "telemetry", "write": "^other$", "read": ".*"});
-    system.env.management().call(Method::PUT, &path, Some(&rights)).await.unwrap();
-    let beat = Beat { device: "a".to_owned(), number: 2 };
-    let beats = running.handle().telemetry::<Beat>();
-    // The broker asks for a right again after a moment.
-    let refused = wait_until("a refusal", Duration::from_secs(60), || async {
-        match beats.send(&beat).await {
-            Ok(()) => Err("it is taken".to_owned()),
-            Err(TelemetryError::Away) => Err("it connects".to_owned()),
-            Err(error) => Ok(Some(error)),
-        }
-    });
-    let refused = refused.await.unwrap();
-    assert!(matches!(refused, TelemetryError::Unconfirmed(_)), "{refused:?}");
-    drop(running);
 }

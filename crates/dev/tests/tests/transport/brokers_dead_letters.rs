@@ -119,21 +119,3 @@ async fn t175_a_copy_carries_no_header_that_the_broker_acts_on() {
     assert!(left_out.starts_with("x-death, x-delay, "), "{left_out}");
     assert_eq!(left_out.split(", ").count(), 5, "{left_out}");
 }
-
-/// The broker's worker holds at most this many messages that nobody confirms.
-const HELD_BY_THE_WORKER: usize = 32;
-
-#[tokio::test]
-async fn t175_messages_for_a_queue_that_is_gone_do_not_stop_the_retries_of_others() {
-    let world = TripWorld::hotel("gone").await;
-    let session = session(world.env.ops_amqp_url()).await;
-    let mut confirms = session.confirms().await.unwrap();
-    for _ in 0..2 * HELD_BY_THE_WORKER {
-        let mut trip = message(&world, world.new_saga(), &rome());
-        (trip.exchange, trip.routing_key) = ("retry.5s".to_owned(), "gone".to_owned());
-        session.publish(trip).unwrap();
-        confirms.next().await.unwrap().unwrap();
-    }
-    session.close().await;
-    retries_come_back(&world).await;
-}

@@ -1,17 +1,13 @@
 //! Messages from outside, good and bad.
 
 use ballet::{Event, EventType, Failure, Migration, Participant, Projection, Settings, Tx};
-use ballet_amqp::headers::ATTEMPTS;
-use ballet_amqp::{AMQPValue, FieldTable};
-use futures_util::StreamExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
-use crate::scene::{OUTBOX, asleep, in_journal, in_queue, message, rome, session, settings, start};
+use crate::scene::{OUTBOX, asleep, in_journal, in_queue, message, rome, settings, start};
 use crate::trip::{
-    DESK_TABLES, GUIDE_TABLES, HotelRenamed, RoomBooked, TripBooked, TripWanted, Trouble, desk,
-    guide, hotel,
+    DESK_TABLES, GUIDE_TABLES, HotelRenamed, RoomBooked, TripWanted, Trouble, desk, guide, hotel,
 };
 use crate::world::{TripWorld, part, the_hotel};
 
@@ -78,32 +74,6 @@ async fn t14_a_body_that_is_too_big_is_a_dead_letter_and_is_never_sent() {
     world.event::<RoomBooked>(saga).await;
 }
 
-/// Tools that move messages encode numbers as they like.
-#[tokio::test]
-async fn an_attempt_count_that_another_tool_encoded_anew_is_kept() {
-    let world = TripWorld::hotel("encoded").await;
-    let session = session(world.env.ops_amqp_url()).await;
-    let mut confirms = session.confirms().await.unwrap();
-    let counts = [AMQPValue::LongLongInt(5), AMQPValue::ShortShortInt(7), AMQPValue::LongUInt(9)];
-    for count in counts {
-        let mut trip = message(&world, world.new_saga(), &TripBooked { city: "Broken".into() });
-        let mut headers = FieldTable::default();
-        headers.insert(ATTEMPTS.into(), count);
-        trip.properties =
-            trip.properties.with_type(TripBooked::TYPE.name().into()).with_headers(headers);
-        // As it comes back from a retry queue.
-        (trip.exchange, trip.routing_key) = (String::new(), "hotel".to_owned());
-        session.publish(trip).unwrap();
-        confirms.next().await.unwrap().unwrap();
-    }
-    let dead = world.dead_letters(3).await;
-    let mut attempts: Vec<_> =
-        dead.iter().map(|dead| dead["properties"]["headers"][ATTEMPTS].as_i64()).collect();
-    attempts.sort_unstable();
-    assert_eq!(attempts, [Some(6), Some(8), Some(10)]);
-    session.close().await;
-}
-
 /// Its decoder is broken.
 #[derive(Debug, Serialize, JsonSchema)]
 struct TrapSprung {}
@@ -139,38 +109,6 @@ async fn t25_a_decoder_that_panics_makes_a_dead_letter() {
     let headers = &dead[0]["properties"]["headers"];
     assert_eq!(headers["x-dead-reason"], "wrong_shape");
     assert!(headers["x-dead-detail"].as_str().unwrap().contains("the decoder is broken"));
-}
-
-struct Letters;
-
-impl Projection for Letters {
-    const NAME: &'static str = "letters";
-    type On = HotelRenamed;
-
-    async fn apply(&self, tx: &mut Tx<'_>, renamed: HotelRenamed) -> Result<(), Failure> {
-        let count = i32::try_from(renamed.name.len())?;
-        sqlx::query("insert into letters values ($1)").bind(count).execute(tx.db()).await?;
-        Ok(())
-    }
-}
-
-#[tokio::test]
-async fn t28_two_handlers_of_one_type_each_run_once_for_one_message() {
-    const TABLES: &[Migration] = &[Migration {
-        name: "0001_both",
-        sql: "create table hotel_name (name text not null); create table letters (count int)",
-    }];
-    let both: Participant = guide().projects(Letters);
-    let world = TripWorld::new("both", vec![part(both, TABLES)]).await;
-    let (id, saga) = (world.new_id(), world.new_saga());
-    for _ in 0..2 {
-        world.publish_as(&id, saga, &HotelRenamed { name: "Ritz".into() }).await;
-    }
-    world.publish(saga, &HotelRenamed { name: "Savoy".into() }).await;
-    world.until_count("guide", "ballet.inbox", 2).await;
-    assert_eq!(world.count("guide", "hotel_name").await, 2);
-    assert_eq!(world.count("guide", "letters").await, 2);
-    assert_eq!(world.count("guide", "letters where count = 4").await, 1);
 }
 
 ballet_testkit::events! {

@@ -5,13 +5,11 @@
 
 mod authority;
 mod brokers_dead_letters;
-mod channels;
 mod crash_loop;
 mod flood;
 mod input;
 mod load;
 mod odd_headers;
-mod permissions;
 mod poison;
 mod publishing;
 mod refused;

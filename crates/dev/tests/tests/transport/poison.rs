@@ -2,39 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use ballet::{Event, SagaId};
-use ballet_stage::QueueDepth;
+use ballet::Event;
 use ballet_testkit::wire::raw_amqp::{Property, RawMessage, long, publish, short};
 use serde_json::json;
 
-use crate::scene::{asleep, rome};
+use crate::scene::rome;
 use crate::trip::{RoomBooked, TripBooked};
-use crate::world::{TripWorld, the_hotel};
+use crate::world::TripWorld;
 
-const DEAD: Duration = Duration::from_secs(240);
 /// Five good messages take well below a second; an end of the connection takes seconds.
 const DELAYED: Duration = Duration::from_secs(10);
-
-/// The sagas of the others come with the world.
-async fn is_dead_and_others_go_on(
-    mut world: TripWorld,
-    poison: RawMessage<'_>,
-) -> (TripWorld, Vec<SagaId>) {
-    let url = world.env.ops_amqp_url().to_owned();
-    publish(&url, &[poison]);
-    let sagas: Vec<_> = (0..50).map(|_| world.new_saga()).collect();
-    for saga in &sagas {
-        world.publish(*saga, &rome()).await;
-    }
-    world.start(the_hotel()).await;
-    world.until_count("hotel", "room", 50).await;
-    let management = world.env.management();
-    management.until_depth("hotel.dead", DEAD, |depth| depth.ready == 1).await.unwrap();
-    let is_empty = |depth: QueueDepth| depth.ready + depth.unacked == 0;
-    management.until_depth("hotel", DEAD, is_empty).await.unwrap();
-    world.until_count("hotel", "room", 50).await;
-    (world, sagas)
-}
 
 /// Five kinds of messages whose properties no AMQP client can read, and after each of them a good one.
 #[tokio::test]
@@ -118,25 +95,4 @@ async fn t176_properties_longer_than_a_frame_are_dead_letters_at_once_and_others
         assert!(detail.contains("`headers` do not fit into a frame"), "{detail}");
         assert_eq!(letter["payload"], "{}");
     }
-}
-
-#[tokio::test]
-async fn headers_that_are_nested_without_end_are_refused() {
-    let world = asleep("nested", vec![the_hotel()]).await;
-    let mut headers = Vec::new();
-    while headers.len() < 120_000 {
-        headers = [&short(b"")[..], b"F", &long(&headers)].concat();
-    }
-    let kind = TripBooked::TYPE.name().as_bytes();
-    let properties = [(Property::Type, kind), (Property::Headers, &headers)];
-    let poison = RawMessage { queue: "hotel", properties: &properties, body: b"{}" };
-    let (world, sagas) = is_dead_and_others_go_on(world, poison).await;
-    for saga in sagas {
-        world.event::<RoomBooked>(saga).await;
-        assert_eq!(world.events::<RoomBooked>(saga).await.len(), 1);
-    }
-    let dead = world.dead_letters(1).await;
-    let kept = &dead[0]["properties"]["headers"];
-    assert_eq!(kept["x-dead-reason"], "unreadable_properties");
-    assert!(kept["x-dead-detail"].as_str().unwrap().starts_with("header `` is nested too deep"));
 }

@@ -1,24 +1,15 @@
 //! The fate of a foreign producer's messages, and how much of it the producer can learn with its own user.
 
-use std::collections::BTreeSet;
-use std::process::Stdio;
-
 use ballet::{Event, EventType, Failure, Migration, Participant, Projection, Tx};
-use ballet_amqp::headers::{
-    DEAD_DETAIL, DEAD_REASON, DEAD_SERVICE, REDRIVES, count_header, text_header,
-};
-use ballet_amqp::{BasicProperties, RabbitMq};
-use ballet_ops::redrive::{DeadLetterFilter, DeadLetters, Note, RedriveOptions};
-use ballet_stage::{Method, Proxy, left_out, python, wait_until};
-use jiff::Timestamp;
+use ballet_amqp::BasicProperties;
+use ballet_amqp::headers::{DEAD_DETAIL, DEAD_REASON, DEAD_SERVICE, text_header};
+use ballet_stage::{Method, left_out, python, wait_until};
 use lapin::message::BasicGetMessage;
 use lapin::options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{Channel, Confirmation, Connection, ConnectionProperties};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::sync::watch;
 
 use crate::scene::in_queue;
 use crate::world::{SOON, TripWorld, WorldPart, part};
@@ -216,37 +207,6 @@ async fn a_producer_that_never_reads_holds_up_nobody_and_keeps_the_latest() {
 }
 
 #[tokio::test]
-async fn what_a_tool_does_with_a_dead_letter_does_not_come_back_but_another_death_does() {
-    let world = TripWorld::new("again", vec![clerk()]).await;
-    let agency = Producer::new(&world, "agency").await;
-    let moon = agency.publish(WishMade::TYPE, Some("agency"), r#"{"wish":"the moon"}"#).await;
-    assert_eq!(id(&agency.returned().await), moon);
-    in_queue(&world, "clerk.dead", 1).await;
-    let broker = RabbitMq::new(world.env.amqp_url("redrive")).unwrap();
-    let dead_letters = DeadLetters::new(broker, "clerk");
-    let clock = ballet::Clock::system();
-    let (_keep, stop) = watch::channel(false);
-    let options = || {
-        let note = Note { by: "a test".to_owned(), why: None, at: clock.now() };
-        let (run_id, stop) = (clock.new_id(clock.now()), stop.clone());
-        RedriveOptions { note, run_id, rate: None, beyond_memory: true, stop, progress: &|_| {} }
-    };
-    let plan = || dead_letters.plan(DeadLetterFilter::default(), None, Timestamp::UNIX_EPOCH);
-    let summary = dead_letters.redrive(&plan().await.unwrap(), &options()).await.unwrap();
-    assert_eq!((summary.removed, summary.failed), (1, 0), "{summary:?}");
-    // It has died again: the same message.
-    let again = agency.returned().await;
-    assert_eq!(id(&again), moon);
-    assert_eq!(count_header(&again.properties, REDRIVES), 1);
-    in_queue(&world, "clerk.dead", 1).await;
-    let edited = plan().await.unwrap();
-    dead_letters.edit(&edited, r#"{"wish":"tea"}"#.into(), &options()).await.unwrap();
-    dead_letters.redrive(&plan().await.unwrap(), &options()).await.unwrap();
-    world.until_count("clerk", "wish", 1).await;
-    assert!(agency.next().await.is_none());
-}
-
-#[tokio::test]
 async fn the_example_in_python_shows_what_came_back() {
     let Some(python) = python().await else { return left_out("Python with pika") };
     let till = part(Participant::new("till").projects(Checkouts), &[]);
@@ -269,29 +229,4 @@ async fn the_example_in_python_shows_what_came_back() {
     }
     assert_eq!((ids.len(), returned.lines().count()), (2, 2), "{returned}");
     assert_eq!(run(&["--returned"]).await, "");
-}
-
-#[tokio::test]
-async fn the_example_in_python_sends_again_under_the_same_id_after_a_lost_connection() {
-    let Some(python) = python().await else { return left_out("Python with pika") };
-    let till = part(Participant::new("till").projects(Checkouts), &[]);
-    let world = TripWorld::new("example-lost", vec![till]).await;
-    let proxy = Proxy::to(world.env.amqp_url("storefront")).await.unwrap();
-    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../examples/producer.py");
-    let mut command = tokio::process::Command::new(&python);
-    command.arg(example).args(["--count", "100"]).env("AMQP_URL", proxy.url()).kill_on_drop(true);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut sent = vec![lines.next_line().await.unwrap().unwrap()];
-    proxy.cut();
-    while let Some(line) = lines.next_line().await.unwrap() {
-        sent.push(line);
-    }
-    let ended = child.wait_with_output().await.unwrap();
-    let said = String::from_utf8_lossy(&ended.stderr);
-    assert!(ended.status.success(), "{said}");
-    assert!(said.contains("sending it again under the same id"), "{said}");
-    let ids: BTreeSet<&str> = sent.iter().filter_map(|line| line.split(' ').next()).collect();
-    assert_eq!((sent.len(), ids.len()), (100, 100));
-    assert!(sent.iter().all(|line| line.ends_with(" is with the broker")), "{sent:?}");
 }

@@ -15,7 +15,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::authority::Authority;
 use crate::scene::{asleep, rome};
-use crate::tls::{Files, amqps, world};
+use crate::tls::Files;
 use crate::trip::{HOTEL_TABLES, RoomBooked};
 use crate::world::{LONG, TripWorld, the_hotel};
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use ballet::core::{System, topology};
 use ballet::{Event, Participant, Running, SagaId, Service, Settings};
 use ballet_amqp::{
     AMQPValue, BasicProperties, Broker, FieldTable, OutBatch, Publish, RabbitMq, Session,
@@ -14,8 +13,8 @@ use futures_util::StreamExt;
 use lapin::options::{BasicConsumeOptions, BasicQosOptions};
 use lapin::{Connection, ConnectionProperties};
 
-use crate::trip::{HOTEL_TABLES, TripBooked};
-use crate::world::{LONG, SOON, TripWorld, WorldPart, the_hotel};
+use crate::trip::TripBooked;
+use crate::world::{LONG, SOON, TripWorld, WorldPart};
 
 /// All outbox rows of events.
 pub(crate) const OUTBOX: &str = "ballet.outbox() as row where row.position >= 0";
@@ -28,17 +27,6 @@ pub(crate) async fn asleep(name: &str, parts: Vec<WorldPart>) -> TripWorld {
 /// The same, on the test's own servers.
 pub(crate) async fn asleep_on(servers: &Servers, name: &str, parts: Vec<WorldPart>) -> TripWorld {
     TripWorld::prepared_on(servers, name, parts).await
-}
-
-/// The hotel alone, on a broker in memory.
-pub(crate) async fn hotel_in_memory(name: &str) -> (TripWorld, MemoryBroker, Running) {
-    let world = asleep(name, vec![the_hotel()]).await;
-    let part = the_hotel().participant;
-    let system = System { name: "trips", parts: vec![part.part()] };
-    let broker = MemoryBroker::with_definitions(&topology::definitions(&system, |_| String::new()));
-    let service = Service::new(part).migrations(HOTEL_TABLES).broker(Arc::new(broker.clone()));
-    let running = service.start(settings(&world, "hotel")).await.unwrap();
-    (world, broker, running)
 }
 
 pub(crate) fn settings(world: &TripWorld, service: &str) -> Settings {

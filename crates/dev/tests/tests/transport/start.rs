@@ -64,20 +64,6 @@ async fn t124_a_schema_that_does_not_fit_ends_the_start_and_is_named() {
     }
 }
 
-#[tokio::test]
-async fn a_start_with_a_wrong_password_ends_and_says_what_to_set() {
-    let world = asleep("password", vec![the_hotel()]).await;
-    let mut settings = settings(&world, "hotel");
-    let mut url = reqwest::Url::parse(world.env.database_url("hotel")).unwrap();
-    url.set_password(Some("of-yesterday")).unwrap();
-    settings.database_url = Some(url.into());
-    let service = Service::new(the_hotel().participant).migrations(HOTEL_TABLES);
-    let said = service.start(settings).await.unwrap_err().to_string();
-    let begin = "the database refuses the login: password authentication failed for user";
-    assert!(said.starts_with(begin) && said.contains("DATABASE_URL_FILE"), "{said}");
-    assert!(!said.contains("at line"), "the line is of the server's source: {said}");
-}
-
 const HELD: &[Migration] = &[
     HOTEL_TABLES[0],
     Migration {
@@ -151,16 +137,6 @@ async fn starts_in_spite_of(name: &str, trouble: impl AsyncFnOnce(&MigratingHote
 }
 
 #[tokio::test]
-async fn a_start_that_loses_its_database_over_a_migration_begins_again() {
-    Box::pin(starts_in_spite_of("lost", async |held| {
-        held.way.cut();
-        // The server goes on with what was lost, and the next attempt waits for its end.
-        held.waiting(2).await;
-    }))
-    .await;
-}
-
-#[tokio::test]
 async fn a_start_whose_migration_is_never_answered_says_so_and_begins_again() {
     Box::pin(starts_in_spite_of("silent", async |held| {
         held.way.set(Link::Silent);
@@ -169,62 +145,6 @@ async fn a_start_whose_migration_is_never_answered_says_so_and_begins_again() {
         held.way.set(Link::Open);
     }))
     .await;
-}
-
-#[tokio::test]
-async fn a_start_that_is_not_answered_after_its_migrations_says_so_and_begins_again() {
-    let world = asleep("unanswered", vec![the_hotel()]).await;
-    let mut holder = world.database("hotel").await;
-    let hold = "begin; lock table ballet.outbox_table in access exclusive mode";
-    holder.execute(sqlx::raw_sql(hold)).await.unwrap();
-    let way = Proxy::to(world.env.database_url("hotel")).await.unwrap();
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let mut settings = settings(&world, "hotel");
-    settings.database_url = Some(way.url().to_owned());
-    settings.listen = address;
-    let service = Service::new(the_hotel().participant).migrations(HOTEL_TABLES);
-    let start = timeout(3 * LONG, Box::pin(service.start(settings)));
-    let (running, ()) = tokio::join!(start, async {
-        // It asks for its number and its outbox.
-        let waits =
-            "pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-        world.until_count("hotel", waits, 1).await;
-        way.set(Link::Silent);
-        database_is(address, "away").await;
-        way.set(Link::Open);
-        holder.close().await.unwrap();
-    });
-    running.unwrap().unwrap().stop().await;
-}
-
-#[tokio::test]
-async fn t231_a_process_that_is_frozen_in_a_migration_keeps_the_next_waiting_for_seconds() {
-    let world = asleep("frozen", vec![the_hotel()]).await;
-    let way = Proxy::to(world.env.database_url("hotel")).await.unwrap();
-    let mut through = settings(&world, "hotel");
-    through.database_url = Some(way.url().to_owned());
-    let frozen = Service::new(the_hotel().participant).migrations(HELD);
-    let mut holder = world.database("hotel").await;
-    holder.execute("select pg_advisory_lock(4711)").await.unwrap();
-    let next = async {
-        waiting(&world, 1).await;
-        way.set(Link::Held);
-        // The server's answers do not arrive.
-        holder.close().await.unwrap();
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let mut settings = settings(&world, "hotel");
-        settings.listen = address;
-        let service = Service::new(the_hotel().participant).migrations(HELD);
-        let start = timeout(LONG, Box::pin(service.start(settings)));
-        let (running, ()) = tokio::join!(start, database_is(address, WAITS));
-        running.unwrap().unwrap()
-    };
-    let running = tokio::select! {
-        _ = Box::pin(frozen.start(through)) => panic!("it is frozen"),
-        running = next => running,
-    };
-    world.until_count("hotel", "guest", 0).await;
-    running.stop().await;
 }
 
 const STARS: &[Migration] = &[

@@ -3,31 +3,11 @@
 use std::collections::BTreeSet;
 
 use ballet_stage::{Method, wait_until};
-use lapin::options::{BasicConsumeOptions, QueueDeclareOptions};
-use lapin::types::FieldTable;
-use lapin::{Connection, ConnectionProperties, ErrorKind};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::scene::{asleep, in_journal, in_queue, rome};
-use crate::trip::{GUIDE_TABLES, HotelRenamed, RoomBooked, guide};
-use crate::world::{SOON, TripWorld, part, the_hotel};
-
-#[tokio::test]
-async fn t02_nothing_of_one_topic_arrives_at_the_consumers_of_another() {
-    let world = TripWorld::new("topics", vec![the_hotel(), part(guide(), GUIDE_TABLES)]).await;
-    // Each topic comes before the other, too: what went astray is handled before the last that did not.
-    for _ in 0..2 {
-        let saga = world.new_saga();
-        world.publish(saga, &rome()).await;
-        for name in ["Ritz", "Savoy", "Grand"] {
-            world.publish(saga, &HotelRenamed { name: name.into() }).await;
-        }
-        world.event::<RoomBooked>(saga).await;
-    }
-    world.until_count("guide", "ballet.inbox", 6).await;
-    assert_eq!(world.count("hotel", "ballet.inbox").await, 2);
-    assert!(world.seen().await.iter().all(|m| m["exchange"] == "events"), "no dead letter");
-}
+use crate::scene::{asleep, in_journal, rome};
+use crate::trip::RoomBooked;
+use crate::world::{SOON, TripWorld, the_hotel};
 
 #[tokio::test]
 async fn t15_the_journal_is_a_stream_with_retention_and_all_else_is_a_quorum_queue() {
@@ -81,47 +61,6 @@ async fn t217_each_queue_of_retries_and_of_dead_letters_refuses_what_is_too_much
 }
 
 #[tokio::test]
-async fn the_console_says_that_the_journal_is_no_backlog_and_what_the_user_tap_is_for() {
-    let world = asleep("console", vec![the_hotel()]).await;
-    let management = world.env.management();
-    let path = ["queues", world.env.vhost(), "journal"];
-    wait_until("the policy beside the queue", SOON, || async {
-        let shown = management.call(Method::GET, &path, None).await;
-        let policy = &shown.map_err(|error| error.to_string())?["policy"];
-        let is = policy.as_str().is_some_and(|name| name.contains("not-a-backlog"));
-        if is { Ok(Some(())) } else { Err(policy.to_string()) }
-    })
-    .await
-    .unwrap();
-    let tap = world.env.amqp_url("tap").split("://").nth(1).unwrap().split(':').next().unwrap();
-    let user = management.call(Method::GET, &["users", tap], None).await.unwrap();
-    assert!(user["tags"].to_string().contains("reads-events-only"), "{user}");
-}
-
-/// For a queue of the older kind its arguments win over a policy. If it is bound to `route` and refuses all messages,
-/// it stops every publisher.
-#[tokio::test]
-async fn the_user_tap_takes_nothing_from_a_queue_and_makes_none() {
-    fn is_refusal(error: &lapin::Error) -> bool {
-        matches!(error.kind(), ErrorKind::ProtocolError(closed) if closed.get_id() == 403)
-    }
-    let world = asleep("tapped", vec![the_hotel()]).await;
-    let url = world.env.amqp_url("tap");
-    let connection = Connection::connect(url, ConnectionProperties::default()).await.unwrap();
-    let channel = connection.create_channel().await.unwrap();
-    let options = QueueDeclareOptions::default();
-    let made = channel.queue_declare("tap".into(), options, FieldTable::default()).await;
-    assert!(is_refusal(&made.expect_err("it may make no queue")));
-    for queue in ["hotel", "hotel.dead", "unrouted", "retry.5s"] {
-        // A refusal closes the channel.
-        let channel = connection.create_channel().await.unwrap();
-        let (tag, options) = ("tap".into(), BasicConsumeOptions::default());
-        let taken = channel.basic_consume(queue.into(), tag, options, FieldTable::default()).await;
-        assert!(is_refusal(&taken.expect_err("it may take nothing")), "{queue}");
-    }
-}
-
-#[tokio::test]
 async fn t16_t168_a_late_reader_of_the_journal_sees_what_was_before_it() {
     let world = asleep("late", vec![the_hotel()]).await;
     let mut published = Vec::new();
@@ -130,23 +69,6 @@ async fn t16_t168_a_late_reader_of_the_journal_sees_what_was_before_it() {
     }
     let read = in_journal(&world, 5).await;
     assert_eq!(read, published);
-}
-
-#[tokio::test]
-async fn t17_a_queue_gets_the_keys_that_it_is_bound_by_and_no_similar_ones() {
-    let world = asleep("similar", vec![the_hotel()]).await;
-    let similar = ["desk.trip_booked.v10", "desk.trip_booked", "desk.trip_booked.v1.x"];
-    for key in similar.into_iter().chain(["desk.trip_booked.v1"]) {
-        world.publish_raw(key, &json!({}), "{}").await;
-    }
-    let unrouted = in_queue(&world, "unrouted", 3).await;
-    assert!(
-        unrouted.iter().all(|message| similar.iter().any(|key| message["routing_key"] == *key))
-    );
-    let bound = in_queue(&world, "hotel", 1).await;
-    assert_eq!(bound[0]["routing_key"], "desk.trip_booked.v1");
-    // `#` takes every one of them.
-    assert_eq!(in_queue(&world, "probe", 4).await.len(), 4);
 }
 
 /// Exchanges, queues, bindings and policies, in an order of our own.

@@ -4,15 +4,14 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use ballet::Event;
-use ballet_amqp::BasicProperties;
 use ballet_stage::{Method, wait_until};
 use ballet_testkit::health::until_ready;
 use ballet_testkit::wire::raw_amqp::{self, Property, RawMessage, long, short};
 use serde_json::{Value, json};
 
-use crate::scene::{asleep, rome};
+use crate::scene::rome;
 use crate::trip::{RoomBooked, TripBooked};
-use crate::world::{SOON, TripWorld, the_hotel};
+use crate::world::{SOON, TripWorld};
 
 /// More than the prefetch.
 const BROKEN: usize = 700;
@@ -86,26 +85,6 @@ async fn t173_dead_letters_that_the_broker_does_not_take_stop_nobody_and_are_not
     assert!(dead.iter().all(|dead| dead["properties"]["headers"]["x-dead-reason"] == "no_type"));
 }
 
-#[tokio::test]
-async fn t217_a_queue_that_is_full_for_a_moment_gets_what_no_handler_got() {
-    let world = TripWorld::hotel("unsent_moment").await;
-    no_room(&world).await;
-    for number in 0..20 {
-        world.publish_raw(TripBooked::TYPE.name(), &json!({}), format!("broken {number}")).await;
-    }
-    // When the broker has refused this one, it has refused those before it.
-    world.publish(world.new_saga(), &TripBooked { city: "Broken".into() }).await;
-    world.until_count("hotel", ANY, 1).await;
-    room_for(&world, 100_000).await;
-    world.until_empty("hotel").await;
-    wait_until("the dead letters", SOON, || async {
-        let dead = dead_letters(&world).await.len();
-        if dead == 21 { Ok(Some(())) } else { Err(format!("{dead} of 21")) }
-    })
-    .await
-    .unwrap();
-}
-
 /// An outsider who may publish one event fills neither the broker nor the database of who takes it.
 #[tokio::test]
 async fn t217_beside_a_full_queue_what_no_handler_got_is_left_in_the_journal_and_the_rest_is_kept()
@@ -162,86 +141,4 @@ async fn t173_a_copy_that_needs_room_and_fewer_headers_is_sent_when_there_is_roo
     assert_eq!((dead.len(), big.len()), (11, 1));
     let note = &big[0]["properties"]["headers"]["x-dead-headers"];
     assert_eq!(note, "the original headers were too big and were dropped");
-}
-
-/// Sets which dead letters the hotel may write, and returns which it could before.
-async fn may_write_dead_letters(world: &TripWorld, keys: &Value) -> Value {
-    let management = world.env.management();
-    let user = world.env.amqp_url("hotel").split_once("://").unwrap().1.split_once(':').unwrap().0;
-    let path = ["topic-permissions", world.env.vhost(), user];
-    let rights = management.call(Method::GET, &path, None).await.unwrap();
-    let mut rights = rights.as_array().unwrap().iter();
-    let mut right = rights.find(|right| right["exchange"] == "dead").unwrap().clone();
-    let before = std::mem::replace(&mut right["write"], keys.clone());
-    management.call(Method::PUT, &path, Some(&right)).await.unwrap();
-    before
-}
-
-#[tokio::test]
-async fn t186_a_copy_waits_for_the_right_to_its_key_with_all_its_headers() {
-    let world = TripWorld::hotel("unsent_right").await;
-    let keys = may_write_dead_letters(&world, &json!("^nothing$")).await;
-    let url = world.env.ops_amqp_url().to_owned();
-    let publish = move || {
-        let header = [&short(b"foreign")[..], b"S", &long(b"kept")].concat();
-        let properties = [(Property::Headers, &header[..])];
-        raw_amqp::publish(
-            &url,
-            &[RawMessage { queue: "hotel", properties: &properties, body: b"?" }],
-        );
-    };
-    tokio::task::spawn_blocking(publish).await.unwrap();
-    world.until_count("hotel", "ballet.unsent_copy", 1).await;
-    may_write_dead_letters(&world, &keys).await;
-    world.until_count("hotel", "ballet.unsent_copy", 0).await;
-    let dead = dead_letters(&world).await;
-    let headers = &dead[0]["properties"]["headers"];
-    assert_eq!((&headers["foreign"], &headers["x-dead-headers"]), (&json!("kept"), &Value::Null));
-}
-
-#[tokio::test]
-async fn without_a_place_for_dead_letters_a_service_goes_on_after_a_reconnect_and_says_so() {
-    let mut world = asleep("unsent_no_place", vec![the_hotel()]).await;
-    let address = world.env.management().url().to_owned();
-    world.start_with(the_hotel(), |settings| settings.management_url = Some(address)).await;
-    let (management, vhost) = (world.env.management(), world.env.vhost());
-    for object in [["queues", vhost, "hotel.dead"], ["exchanges", vhost, "dead"]] {
-        management.call(Method::DELETE, &object, None).await.unwrap();
-    }
-    for role in ["publish", "consume"] {
-        let name = wait_until("a connection", SOON, || async {
-            let open = management.connections().await.map_err(|error| error.to_string())?;
-            let names = open.iter().map(|one| &one["client_properties"]["connection_name"]);
-            let name = names.filter_map(Value::as_str).find(|name| name.contains(role));
-            Ok::<_, String>(name.map(str::to_owned))
-        });
-        management.close_connections(&name.await.unwrap()).await.unwrap();
-    }
-    let saga = world.new_saga();
-    world.publish(saga, &rome()).await;
-    world.event::<RoomBooked>(saga).await;
-    until_ready(world.services[0].address(), "readiness to name them", |status, said| {
-        let queue = said["queues"].to_string().contains("queue `hotel.dead` is missing");
-        let binding = said["bindings"].to_string().contains("`hotel.dead` to `dead`");
-        status == 503 && queue && binding
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn t173_copies_for_a_full_queue_do_not_hold_up_those_for_another() {
-    let world = TripWorld::hotel("unsent_others").await;
-    no_room(&world).await;
-    publish_broken(&world, 10).await;
-    world.until_count("hotel", ANY, 1).await;
-    let mut db = world.database("hotel").await;
-    let insert = "insert into ballet.unsent_copy select gen_random_uuid(), case n when 400 \
-                  then 'retry.5s' else 'dead' end, 'hotel', $1, '?', 'full', now(), \
-                  now() - interval '1 minute' + n * interval '1 ms' from generate_series(1, 400) n";
-    let properties = serde_json::to_vec(&BasicProperties::default()).unwrap();
-    sqlx::query(insert).bind(properties).execute(&mut db).await.unwrap();
-    let begun = Instant::now();
-    let retry = "ballet.unsent_copy where exchange = 'retry.5s'";
-    world.until_count("hotel", retry, 0).await;
-    assert!(begun.elapsed() < SOON_ENOUGH, "{:?}", begun.elapsed());
 }

@@ -5,14 +5,20 @@ use crate::participant::rig::world::{ScenarioResult, ScenarioWorld};
 use crate::participant::scenarios::deaths::SLOW;
 use ballet_stage::Link;
 
-/// The step is done, then the saga is aborted.
+/// The step is done, then the saga is aborted, several times under the same id and under others. Then the event that
+/// triggers the step comes again.
 pub(crate) async fn after(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let (aborted, other) = (world.saga(SagaEnd::Undone), world.saga(SagaEnd::Done));
-    for saga in [aborted, other] {
-        world.trigger(saga).await?;
-        world.is_done(saga).await?;
-    }
+    let ids = world.trigger(aborted).await?;
+    world.trigger(other).await?;
+    world.is_done(aborted).await?;
+    world.is_done(other).await?;
+    let id = world.abort(aborted).await?;
+    world.abort_as(aborted, id).await?;
+    world.becomes(aborted, SagaEnd::Undone).await?;
     world.abort(aborted).await?;
+    world.trigger_as(aborted, &ids).await?;
+    world.trigger(aborted).await?;
     world.ends().await
 }
 
@@ -22,30 +28,6 @@ pub(crate) async fn before(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     world.abort(saga).await?;
     world.is_quiet().await?;
     let ids = world.trigger(saga).await?;
-    world.trigger_as(saga, &ids).await?;
-    world.trigger(saga).await?;
-    world.ends().await
-}
-
-/// The abort comes several times, under the same id and under others.
-pub(crate) async fn twice(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
-    let saga = world.saga(SagaEnd::Undone);
-    world.trigger(saga).await?;
-    world.is_done(saga).await?;
-    let id = world.abort(saga).await?;
-    world.abort_as(saga, id).await?;
-    world.becomes(saga, SagaEnd::Undone).await?;
-    world.abort(saga).await?;
-    world.ends().await
-}
-
-/// The event that triggers the step comes again after the compensation.
-pub(crate) async fn then_again(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
-    let saga = world.saga(SagaEnd::Undone);
-    let ids = world.trigger(saga).await?;
-    world.is_done(saga).await?;
-    world.abort(saga).await?;
-    world.becomes(saga, SagaEnd::Undone).await?;
     world.trigger_as(saga, &ids).await?;
     world.trigger(saga).await?;
     world.ends().await

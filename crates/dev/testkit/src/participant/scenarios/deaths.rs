@@ -10,11 +10,11 @@ use ballet::Clock;
 use ballet_stage::Link;
 
 /// The number of tries of a race: a program may have contacted a server in between.
-pub(super) const ROUNDS: usize = 3;
+pub(super) const ROUNDS: usize = 2;
 /// The number of moments after an event that are tried, this far apart. Some fall into the handling of the next
 /// message.
-const MOMENTS: u32 = 8;
-const APART: Duration = Duration::from_millis(200);
+const MOMENTS: u32 = 4;
+const APART: Duration = Duration::from_millis(400);
 /// The delay of each statement, long enough for two processes to meet in their transactions.
 pub(super) const SLOW: Duration = Duration::from_millis(15);
 /// A longer delay: a program with a handful of statements for each message needs half a second for one.
@@ -113,7 +113,7 @@ pub(crate) async fn not_before_the_commit(mut world: ScenarioWorld<'_>) -> Scena
 /// The process is killed again and again while messages, copies and aborts come.
 pub(crate) async fn under_load(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     world.database.set(Link::Slow(SLOW));
-    for _ in 0..6 {
+    for _ in 0..4 {
         load(&mut world).await?;
         world.kill().await;
         world.start_again().await?;

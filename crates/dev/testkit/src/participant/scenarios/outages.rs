@@ -11,12 +11,12 @@ const ATTEMPTS: u64 = 3;
 /// The connections break again and again while messages come.
 pub(crate) async fn connections(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     world.database.set(Link::Slow(SLOW));
-    for round in 0..6 {
+    for round in 0..3 {
         load(&mut world).await?;
-        if round % 3 != 1 {
+        if round != 1 {
             world.amqp.cut();
         }
-        if round % 3 != 0 {
+        if round != 0 {
             world.database.cut();
         }
     }
