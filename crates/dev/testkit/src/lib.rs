@@ -6,6 +6,9 @@
 //! and [`memory`] a broker without a server. A [`Collector`] takes spans. A [`TestSystem`] runs services on a real
 //! broker and databases.
 
+#[cfg(feature = "certificates")]
+#[doc(hidden)]
+pub mod certificates;
 #[doc(hidden)]
 mod collector;
 #[doc(hidden)]

@@ -148,10 +148,11 @@ fn written(done: ExitStatus) -> anyhow::Result<ExitStatus> {
     }
 }
 
-/// Runs the command on a thread of the runtime, because the main thread has a smaller stack.
+/// Runs the command on a thread of its own, because the main thread has a smaller stack.
 fn start(args: Args) -> anyhow::Result<ExitStatus> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async { tokio::spawn(run(args)).await? })
+    let command = std::thread::Builder::new().spawn(move || runtime.block_on(run(args)))?;
+    command.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 async fn run(args: Args) -> anyhow::Result<ExitStatus> {

@@ -35,8 +35,9 @@ async fn t180_a_missing_binding_is_named_within_a_minute_until_it_is_back() {
     says(world.services[0].address(), 200, "not compared: RABBITMQ_MANAGEMENT_URL is not set")
         .await;
     let of_broker = reqwest::Url::parse(world.env.amqp_url("hotel")).expect("a URL");
+    let management = reqwest::Url::parse(world.env.management().url()).expect("a URL");
     let with = |password: Option<&str>| {
-        let mut address = reqwest::Url::parse(world.env.management().url()).expect("a URL");
+        let mut address = management.clone();
         address.set_username(of_broker.username()).expect("a user");
         address.set_password(password).expect("a password");
         address.to_string()

@@ -42,6 +42,3 @@ async fn t125_what_was_changed_by_hand_is_listed_and_additions_are_not() {
     assert!(!said.contains("mine"), "{said}");
     assert_eq!(told.len(), 8, "{said}");
 }
-
-}
-}

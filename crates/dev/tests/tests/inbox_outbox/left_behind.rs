@@ -25,6 +25,16 @@ fn rows(batches: u32, events: u32) -> String {
     )
 }
 
+/// Does something with the outbox table that a process writes to first.
+fn in_current(what: &str) -> String {
+    format!(
+        "do $$ declare current int; begin \
+             select min(table_number) into strict current from ballet.outbox_table \
+                 where owner is not null; \
+             execute format('{what}', current); end $$"
+    )
+}
+
 #[tokio::test]
 async fn t52_what_a_sweep_finds_and_memory_has_no_room_for_is_found_again() {
     let stage = OutboxStage::new("no_room_to_sweep", &[desk()]).await;

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
-use crate::scene::{OUTBOX, asleep, in_journal, in_queue, message, rome, settings, start};
+use crate::scene::{OUTBOX, asleep, in_journal, in_queue, rome, settings, start};
 use crate::trip::{
     DESK_TABLES, GUIDE_TABLES, HotelRenamed, RoomBooked, TripWanted, Trouble, desk, guide, hotel,
 };

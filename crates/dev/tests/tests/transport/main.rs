@@ -3,7 +3,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
 
-mod authority;
 mod brokers_dead_letters;
 mod crash_loop;
 mod flood;

@@ -8,14 +8,14 @@ use ballet::core::SagaId;
 use ballet::core::topology::dead_queue;
 use ballet::{Event, Running, Service, Settings};
 use ballet_stage::{Method, Options, TlsIdentity, wait_until};
+use ballet_testkit::certificates::Authority;
 use ballet_testkit::health::until_ready;
 use ballet_testkit::process_log::{log_here, text};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use crate::authority::Authority;
 use crate::scene::{asleep, rome};
-use crate::tls::Files;
+use crate::tls::{Files, amqps, world};
 use crate::trip::{HOTEL_TABLES, RoomBooked};
 use crate::world::{LONG, TripWorld, the_hotel};
 

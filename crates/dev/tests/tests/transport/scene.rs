@@ -7,7 +7,6 @@ use ballet_amqp::{
     AMQPValue, BasicProperties, Broker, FieldTable, OutBatch, Publish, RabbitMq, Session,
 };
 use ballet_stage::{Servers, wait_until};
-use ballet_testkit::memory::MemoryBroker;
 use ballet_testkit::wire::clients::{TestPublisher, batch, id};
 use futures_util::StreamExt;
 use lapin::options::{BasicConsumeOptions, BasicQosOptions};
@@ -78,12 +77,6 @@ pub(crate) async fn trips_published(world: &TripWorld, count: usize) {
     let trips = (0..count).map(|_| trip_to_rome(world));
     publisher.handle.send(OutBatch::new(batch(1), trips));
     assert_eq!(tokio::time::timeout(LONG, publisher.any()).await.unwrap().unpublishable, []);
-}
-
-/// The ids of the messages of a type that a broker in memory took, in order.
-pub(crate) fn taken<E: Event>(broker: &MemoryBroker) -> Vec<String> {
-    let taken = broker.taken().into_iter().filter(|message| message.routing_key == E::TYPE.name());
-    taken.map(|message| id(&message.properties)).collect()
 }
 
 /// Waits for a queue to hold this many messages, and shows them.

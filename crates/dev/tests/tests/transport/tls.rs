@@ -7,8 +7,8 @@ use std::time::Duration;
 use ballet::{Service, Settings};
 use ballet_amqp::{Broker, RabbitMq, TlsFiles};
 use ballet_stage::{Options, Servers};
+use ballet_testkit::certificates::Authority;
 
-use crate::authority::Authority;
 use crate::scene::rome;
 use crate::trip::{HOTEL_TABLES, RoomBooked};
 use crate::world::{TripWorld, the_hotel};
@@ -158,6 +158,21 @@ async fn t161_with_tls_it_works_and_a_wrong_ca_or_host_is_told() {
     }
     let password = world.env.amqp_url("hotel").split([':', '@']).nth(2).unwrap();
     assert!(!said.contains(password), "{said}");
+}
+
+#[tokio::test]
+async fn t161_an_expired_certificate_is_told() {
+    let authority = Authority::new("ours");
+    let expired = authority.expired_identity(&["localhost"]);
+    let files = Files::new("t161-expired");
+    let ca = files.file("ca.pem", authority.certificate());
+    let options = Options::fast().tls(&expired);
+    let Some((world, servers)) = world("expired", options).await else { return };
+    let (amqp, postgres) = (amqps(&world, &servers, "localhost"), database(&world, "localhost"));
+    let old = complaint(settings(amqp.clone(), postgres, ca.clone())).await;
+    assert!(old.contains("has expired"), "{old}");
+    let old = refusal(&amqp, trusts(ca)).await;
+    assert!(old.contains("has expired"), "{old}");
 }
 
 #[tokio::test]

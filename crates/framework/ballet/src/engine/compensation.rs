@@ -228,8 +228,8 @@ pub(crate) async fn compensate_wanted(
         |row: &&LedgerRow| row.step == at.step && row.key == at.key && row.entry == Entry::Done;
     if let Some(done) = work.all_rows().iter().find(is_done).cloned() {
         let done = [work.item(done)];
-        let undone = compensate(work.transaction, work.saga, at.step, &done).await;
-        undone.map_err(|failed| failed.failure)?;
+        let undone = Box::pin(compensate(work.transaction, work.saga, at.step, &done));
+        undone.await.map_err(|failed| failed.failure)?;
     }
     Ok(())
 }

@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use rides::Rides;
-
 fn main() -> ExitCode {
-    ballet_trials::main(Rides::default())
+    rides::load::main()
 }

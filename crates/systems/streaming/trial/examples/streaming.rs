@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use streaming::Streaming;
-
 fn main() -> ExitCode {
-    ballet_trials::main(Streaming::default())
+    streaming::load::main()
 }

@@ -4,8 +4,7 @@
 #![warn(missing_docs)]
 
 pub mod audit;
-mod load;
+pub mod load;
 mod system;
 
-pub use load::Streaming;
 pub use system::{contracts, documents, system};

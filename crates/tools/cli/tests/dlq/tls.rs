@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use ballet_stage::{Authority, Options, Servers};
+use ballet_stage::{Options, Servers};
+use ballet_testkit::certificates::Authority;
 use ballet_testkit::command::ended;
 use tokio::process::Command;
 
@@ -23,8 +24,8 @@ fn with_certificates(
 
 #[tokio::test]
 async fn t161_the_command_speaks_tls_and_tells_what_is_wrong_with_a_certificate() {
-    let authority = Authority::new().expect("an authority");
-    let identity = authority.identity(&["localhost"]).expect("an identity");
+    let authority = Authority::new("ours");
+    let identity = authority.identity(&["localhost"]);
     let servers = Servers::private(Options::fast().tls(&identity)).await.expect("servers");
     let Some(port) = servers.rabbitmq().tls_port() else {
         use std::io::Write;
@@ -39,7 +40,7 @@ async fn t161_the_command_speaks_tls_and_tells_what_is_wrong_with_a_certificate(
         path
     };
     let ca = file("ca.pem", authority.certificate());
-    let stranger = Authority::new().expect("an authority");
+    let stranger = Authority::new("a stranger's");
     let stranger = file("stranger.pem", stranger.certificate());
     world.dead_ticks(1).await;
 

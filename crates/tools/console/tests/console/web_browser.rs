@@ -28,7 +28,8 @@ impl WebBrowser {
         let free = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr());
         let port = free.expect("a free port").port();
         let children = Children::new().expect("a watchdog");
-        let driver = children.start(&program, &[format!("--port={port}")], |command| {
+        let port_argument = [format!("--port={port}")];
+        let driver = children.start(&program, &port_argument, |command| {
             command.stdout(Stdio::null()).stderr(Stdio::null());
         });
         let driver = driver.await.expect("a driver");

@@ -75,7 +75,7 @@ pub(crate) async fn run(
     scene.load.most_open = args.open;
     let days = args.days.then(|| PassingDays::new(run, scene.recorder.clone(), lead));
     let (done, begun) = (Mutex::default(), Instant::now());
-    Storm { scene, args, baseline, days, done, begun }.play(seed).await
+    Box::pin(Storm { scene, args, baseline, days, done, begun }.play(seed)).await
 }
 
 impl Storm<'_> {
@@ -101,7 +101,7 @@ impl Storm<'_> {
             };
             let until = Instant::now() + length;
             recorder.record().begin();
-            let storm = async {
+            let storm = Box::pin(async {
                 tokio::try_join!(
                     self.kill(&mut killer, &kinds, until),
                     self.wreck(&mut wrecker, &kinds, until),
@@ -109,7 +109,7 @@ impl Storm<'_> {
                     self.meanwhile(until),
                     self.show_progress(until),
                 )
-            };
+            });
             let ended = tokio::time::timeout_at((until + LAST).into(), storm).await;
             ended.with_context(|| self.list_unfinished())??;
             run.open_proxies();

@@ -304,7 +304,8 @@ fn what_is_aborted_without_an_abort_is_found() {
 
 #[test]
 fn a_pivot_too_many_or_unrecorded_and_a_circle_are_found() {
-    let mistakes: [(&str, fn(&mut Vec<Part>)); 3] = [
+    type Mistake = fn(&mut Vec<Part>);
+    let mistakes: [(&str, Mistake); 3] = [
         ("a saga has at most one pivot", |parts| {
             parts[1].sagas[0].steps[0].kind = StepKind::Pivot;
         }),

@@ -11,4 +11,10 @@ mod town;
 mod trial;
 mod watcher;
 
-pub use trial::Rides;
+use std::process::ExitCode;
+
+/// Runs the program of the trials of rides.
+#[must_use]
+pub fn main() -> ExitCode {
+    ballet_trials::main(trial::Rides::default())
+}

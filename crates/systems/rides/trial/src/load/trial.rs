@@ -19,7 +19,7 @@ use crate::load::cases::{CASES, RideScenario};
 use crate::load::client::{BEHIND, RidesClient};
 use crate::load::{customers, operations, services, town, watcher};
 
-/// Rides.
+/// Rides as the subject of trials.
 #[derive(Debug, Default)]
 pub(crate) struct Rides {
     /// The number of customers so far. In some trials several customers share a number, and each needs its own place.

@@ -68,7 +68,3 @@ impl OpenShop {
         Ok(Box::pin(self.stage.end(keep_logs)).await?)
     }
 }
-
-fn service_names() -> Vec<&'static str> {
-    system().parts.iter().map(|part| part.service).collect()
-}

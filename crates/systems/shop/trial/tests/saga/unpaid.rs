@@ -55,7 +55,8 @@ fn names_the_limit((_, problem): &Answer) {
 
 /// Opens a shop with a silent card processor and bound customers.
 async fn open_bounded(name: &str) -> Shop {
-    let mut shop = Shop::with(name, ShopOptions { without: &["cart", "orders"], ..USUAL }).await;
+    let options = ShopOptions { without: &["cart", "orders"], ..USUAL };
+    let mut shop = Box::pin(Shop::with(name, options)).await;
     let mut settings = OrderSettings::from(orders::config::DEADLINE);
     settings.unpaid.unpaid_pieces_of_one = PIECES;
     shop.start_as("orders", orders::service(settings)).await;

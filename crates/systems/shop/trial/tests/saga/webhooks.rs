@@ -18,7 +18,8 @@ const SECRET: &str = "the-secret-of-the-tests";
 
 /// Opens a shop behind its gateway whose payments calls a provider's API.
 async fn with_provider(name: &str) -> (Shop, Partner) {
-    let mut shop = Shop::with(name, ShopOptions { gateway: true, ..USUAL }).await;
+    let options = ShopOptions { gateway: true, ..USUAL };
+    let mut shop = Box::pin(Shop::with(name, options)).await;
     let partner = Partner::start(decides).await;
     shop.stop("payments").await;
     let timeout = Duration::from_secs(14);

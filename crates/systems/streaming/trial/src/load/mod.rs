@@ -9,4 +9,10 @@ mod trial;
 mod viewers;
 mod watcher;
 
-pub use trial::Streaming;
+use std::process::ExitCode;
+
+/// Runs the program of the trials of streaming.
+#[must_use]
+pub fn main() -> ExitCode {
+    ballet_trials::main(trial::Streaming::default())
+}

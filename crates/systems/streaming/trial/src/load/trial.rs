@@ -19,7 +19,7 @@ use crate::load::viewers::{self, Shelf};
 use crate::load::watcher::PlanWatcher;
 use crate::load::{operations, services};
 
-/// Streaming.
+/// Streaming as the subject of trials.
 #[derive(Debug, Default)]
 pub(crate) struct Streaming {
     watcher: PlanWatcher,

@@ -57,6 +57,7 @@ struct JournalConnection {
 }
 
 /// The result of an attempt to read a message.
+#[allow(clippy::large_enum_variant, reason = "nearly all are messages")]
 pub(super) enum Attempt {
     Read(Delivery),
     /// No reader gets the message with this offset.
