@@ -15,7 +15,7 @@ type Layer = (&'static str, &'static str, &'static str);
 const EVERYTHING: &str = "testkit core amqp store framework openapi common ops library events service \
     check console stage gateway trial program command";
 
-const LAYERS: [Layer; 19] = [
+const LAYERS: [Layer; 18] = [
     ("core", "crates/framework/core", ""),
     ("amqp", "crates/framework/amqp", "core"),
     // The schema of each service's database.

@@ -3,6 +3,8 @@
 mod bench;
 mod cargo;
 mod check;
+#[cfg(test)]
+mod dependencies_tests;
 mod say;
 mod systems;
 mod test;
