@@ -245,7 +245,7 @@ impl JournalReader {
                 self.nothing_at = None;
                 return Ok(Err(Notice::NothingSince));
             };
-            self.answers += 1;
+            self.answers += u64::from(next.is_ok());
             let is_there = matches!(next, Ok(Attempt::Read(_)));
             // A new connection has the full limit for its first message.
             self.nothing_at =
