@@ -76,8 +76,9 @@ impl RunningProgram {
         }
         let hangs = status.is_none() && self.spoke.elapsed() > silence;
         if hangs {
-            // What it has started ends with it.
+            let started = descendants(self.child.id());
             self.child.kill().and_then(|()| self.child.wait()).context("cannot end a program")?;
+            terminate(&started);
             let mut file = File::options().append(true).open(&self.file)?;
             writeln!(file, "\nit was ended: a program that says nothing for {silence:?} hangs")?;
         }
@@ -114,6 +115,38 @@ impl ProgramEnd {
                 if ignored == 0 { String::new() } else { format!(", {ignored} ignored") };
             print(&format!("{name}: {count} passed{left_out}, {seconds} s"));
         }
+    }
+}
+
+/// The processes that a process has started, and those that these have started.
+fn descendants(pid: u32) -> Vec<String> {
+    let listed = Command::new("ps").args(["-e", "-o", "pid=", "-o", "ppid="]).output();
+    let listed = listed.map(|listed| String::from_utf8_lossy(&listed.stdout).into_owned());
+    let listed = listed.unwrap_or_default();
+    let mut found = vec![pid.to_string()];
+    let mut at = 0;
+    while at < found.len() {
+        let mut own = Vec::new();
+        for line in listed.lines() {
+            let mut words = line.split_whitespace();
+            if let (Some(pid), Some(parent)) = (words.next(), words.next())
+                && parent == found[at]
+            {
+                own.push(pid.to_owned());
+            }
+        }
+        found.extend(own);
+        at += 1;
+    }
+    found.split_off(1)
+}
+
+/// Asks processes to end. Watchdogs do not listen: they end what is left of those whose owner is gone.
+fn terminate(pids: &[String]) {
+    if !pids.is_empty() {
+        // An error means that some have ended by now.
+        let mut kill = Command::new("sh");
+        kill.args(["-c", "kill -s TERM -- \"$@\" 2>/dev/null", "sh"]).args(pids).status().ok();
     }
 }
 

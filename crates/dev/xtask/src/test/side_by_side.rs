@@ -223,11 +223,18 @@ mod tests_of_running {
         (flaky.file, flaky.args) = (script, Vec::new());
         assert!(run(vec![flaky], slots(1, 0.0), &setting).expect("it runs"));
         assert!(output.join("flaky--alone.log").exists());
-        let hangs = shell("hangs", "echo begun; exec sleep 600");
+        // It has started another process, which is no test program and waits for a signal.
+        let other = "(trap 'touch $MEET/ended; exit' TERM; while :; do sleep 0.1; done) &";
+        let hangs = shell("hangs", &format!("{other} echo begun; exec sleep 600"));
         let setting = RunSetting { silence: Duration::from_millis(300), ..setting };
         assert!(!run(vec![hangs], slots(1, 0.0), &setting).expect("it is ended"));
         let said = fs::read_to_string(output.join("hangs.log")).expect("its output");
         assert!(said.starts_with("begun\n") && said.contains("it was ended"), "{said}");
+        let begun = Instant::now();
+        while !output.join("ended").exists() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "what it started goes on");
+            std::thread::sleep(LOOK);
+        }
         fs::remove_dir_all(&output).expect("removed");
     }
 }
