@@ -59,7 +59,7 @@ fn become_program(name: &str, command: &str, args: &[impl AsRef<OsStr>]) -> Resu
 
 fn program(file: &Path, command: &str) -> Command {
     let mut program = Command::new(file);
-    program.arg(command).current_dir(cargo::root());
+    program.arg(command);
     program
 }
 
