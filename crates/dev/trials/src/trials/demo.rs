@@ -57,14 +57,16 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
     let keeps_logs = |played: Option<&Result<bool>>| {
         args.keep || played.is_some_and(|played| !matches!(played, Ok(true)))
     };
+    let is_up = std::cell::Cell::new(false);
     let held = play_in_environment(&subject.system, plan, keeps_logs, async |run| {
+        is_up.set(true);
         run.kept(Box::pin(play(subject, args, run))).await
     });
     Ok(match held.await? {
         Some(true) => ExitCode::SUCCESS,
         Some(false) => ExitCode::FAILURE,
         // Without `--once` the user ends the demo.
-        None if !args.once => ExitCode::SUCCESS,
+        None if is_up.get() && !args.once => ExitCode::SUCCESS,
         None => ExitCode::from(130),
     })
 }
