@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ballet::bulk::{BulkResult, BulkTx, Item};
-use ballet::{Never, Outcome, Participant, SagaId, Step, StepResult, Tx, done};
+use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
+use ballet::{Failure, Never, Outcome, Participant, SagaId, Step, StepResult, Tx, done};
 use sqlx::Executor;
+use tokio::sync::Semaphore;
 
 use crate::stage::{BOOK, PressureStage, RoomBooked, Trip, TripBooked};
 
@@ -52,6 +54,39 @@ impl Step for SlowBulk {
         self.booked.fetch_add(trips.len(), Ordering::SeqCst);
         let booked = |trip: Item<TripBooked>| RoomBooked { city: trip.event.city };
         Ok(trips.into_iter().map(booked).map(Outcome::Done).collect())
+    }
+}
+
+/// Asks outside, and takes the answers in slowly.
+#[derive(Clone)]
+struct SlowAnswers {
+    asked: Arc<Semaphore>,
+    booked: Arc<AtomicUsize>,
+}
+
+impl CallStep for SlowAnswers {
+    const NAME: &'static str = "book_room";
+    type On = TripBooked;
+    type Done = RoomBooked;
+    type Refused = Never;
+    type Request = String;
+    type Answer = ();
+
+    async fn request(&self, _: &mut Tx<'_>, trip: TripBooked) -> RequestResult<Self> {
+        call(trip.city)
+    }
+
+    async fn call(&self, _: CallKey, _: &String) -> Result<(), Failure> {
+        self.asked.acquire().await?.forget();
+        Ok(())
+    }
+
+    async fn answered(&self, tx: &mut Tx<'_>, city: String, (): ()) -> CallStepResult<Self> {
+        let saga = tx.saga_id().map(|saga| saga.0);
+        sqlx::query(BOOK).bind(saga).bind(&city).execute(tx.db()).await?;
+        tx.db().execute("select pg_sleep(0.1)").await?;
+        self.booked.fetch_add(1, Ordering::SeqCst);
+        Ok(Outcome::Done(RoomBooked { city }))
     }
 }
 
@@ -113,5 +148,26 @@ async fn t191_runs_of_a_slow_bulk_step_become_short() {
     let most = most_at_once_until(&stage, 60).await;
     assert!(most <= 20, "{most} in one transaction");
     assert_eq!(slow.booked.load(Ordering::SeqCst), 60, "each ran once");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t191_answers_that_did_not_fit_into_a_turn_are_taken_in_once() {
+    let asked = Arc::new(Semaphore::new(0));
+    let slow = SlowAnswers { asked: Arc::clone(&asked), booked: Arc::default() };
+    let hotel = || {
+        let slow = slow.clone();
+        Participant::new("hotel").saga::<Trip>(move |saga| saga.retriable(slow))
+    };
+    let stage = PressureStage::new("slow_answers", &hotel()).await;
+    let running = stage.start(hotel()).await;
+    stage.book_many(30);
+    stage.until_count("ballet.call where closed_at is null", 30).await;
+    // All answers come at once.
+    asked.add_permits(30);
+    stage.until_count("ballet.call where closed_at is not null", 30).await;
+    assert_eq!(slow.booked.load(Ordering::SeqCst), 30, "each was taken in once");
+    assert_eq!(stage.count("room").await, 30);
+    assert_eq!(stage.count("ballet.ledger where entry = 'done'").await, 30);
     running.stop().await;
 }
