@@ -223,8 +223,8 @@ const WITHOUT_CALLS: [&[CrewInput]; 5] = [
 ];
 
 const WITH_CALLS: [&[CrewInput]; 4] = [
-    &[Hire(ANN), Hire(ANN), Dismiss(ANN), Dismiss(ANN), Rent(ANN), Return(ANN)],
     &[Rent(ANN), Rent(BOB), Return(ANN), Answer(ANN), Hire(ANN), Abort],
+    &[Hire(ANN), Hire(ANN), Dismiss(ANN), Dismiss(ANN), Rent(ANN), Return(ANN)],
     &[Rent(ANN), Return(ANN), Answer(ANN), Insure(ANN), Abort, EndCover],
     &[Rent(ANN), Rent(BOB), Return(BOB), Answer(ANN), Answer(BOB), Abort],
 ];
@@ -234,7 +234,8 @@ async fn every_order_of_repetitions_joins_and_versions_in_two_sagas_of_one_id() 
     let began = Instant::now();
     let mut all = CrewExploration::new("repetitions").await;
     all.stage.start(1).await;
-    WITHOUT_CALLS.into_iter().chain(WITH_CALLS).for_each(|things| all.every_order_of(things));
+    // The first sagas have the numbers at the ends of the range: those go through calls, too.
+    WITH_CALLS.into_iter().chain(WITHOUT_CALLS).for_each(|things| all.every_order_of(things));
     all.one_by_one().await;
     all.judge("repetitions, one by one", began).await;
 }
