@@ -273,7 +273,7 @@ impl Flood {
                 ("unkept_header", good().straight().header("price", decimal()))
             }
             23 => ("unkept_header", good().straight().header("x-basic-type", odd())),
-            24 => ("wrong_shape", good().body(r#"["Rome"]"#)),
+            24 => ("wrong_shape", good().body(r#"{"city":["Rome"]}"#)),
             25 => {
                 ("saga_too_old", good().with(|p| p.with_correlation_id(short(&self.old(number)))))
             }

@@ -81,6 +81,10 @@ impl RotatedHotel {
         for name in names.await.unwrap() {
             management.close_connections(&name).await.unwrap();
         }
+        self.cut_off_database().await;
+    }
+
+    async fn cut_off_database(&self) {
         let role = user(self.world.env.database_url(HOTEL));
         let end = format!(
             "select pg_terminate_backend(pid) from pg_stat_activity where usename = '{role}'"
@@ -135,7 +139,7 @@ async fn a_refused_login_is_said_and_a_restart_with_the_new_passwords_goes_on() 
 
     let change = format!("alter role \"{}\" password 'of-tomorrow'", user(&database));
     scene.admin().await.execute(AssertSqlSafe(change)).await.unwrap();
-    scene.cut().await;
+    scene.cut_off_database().await;
     scene.says("database", "refuses the login: password authentication failed").await;
     wait_until("the log to say so", LONG, || async {
         let is_said = text().contains("the database refuses the login: password authentication");

@@ -46,7 +46,7 @@ impl Ahead {
         let average = (self.bytes / self.messages.max(1)).max(1);
         let fits = u16::try_from(BYTES / average).unwrap_or(u16::MAX).clamp(1, self.most.max(1));
         (self.messages, self.bytes) = (0, 0);
-        let changes = fits < self.count - self.count / 4 || fits > self.count + self.count / 2;
+        let changes = fits < self.count - self.count / 4 || fits > self.count.saturating_add(self.count / 2);
         if changes {
             self.count = fits;
         }
@@ -74,6 +74,14 @@ mod tests {
         assert_eq!((deliver(&mut ahead, 1000, 300), ahead.count()), (Some(16), 500));
         assert_eq!(deliver(&mut ahead, 10_000, 100_000), None);
         assert_eq!((Ahead::new(7).count(), Ahead::new(30).count()), (7, 30));
+    }
+
+    #[test]
+    fn the_largest_number_that_there_is_stays() {
+        let mut ahead = Ahead::new(u16::MAX);
+        deliver(&mut ahead, 16, 300);
+        assert_eq!(ahead.count(), u16::MAX);
+        assert_eq!(deliver(&mut ahead, 200_000, 300), None);
     }
 
     #[test]

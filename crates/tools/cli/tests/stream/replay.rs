@@ -133,9 +133,9 @@ async fn a_system_of_the_same_name_with_another_journal_is_sent_to_without_a_que
     let text = std::fs::read(&file).expect("a file");
     std::fs::write(&file, &text[..text.len() - 10]).expect("written");
     let cut = ["is cut off in line 21", "19 events sent"];
-    ended(replay(&world, &[&file, "--pace", "max"])).await.ends_with(0).says(&cut);
+    ended(replay(&world, &[&file, "--pace", "max", "--yes"])).await.ends_with(0).says(&cut);
     // The user `tap` may not write.
-    let denied = world.command(&["replay", &file, "--pace", "max"]);
+    let denied = world.command(&["replay", &file, "--pace", "max", "--yes"]);
     ended(denied).await.ends_with(1).says(&["needs the right to write to exchange `events`"]);
     world.close().await;
 }
