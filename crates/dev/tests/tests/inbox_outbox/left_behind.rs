@@ -110,6 +110,17 @@ async fn an_event_that_can_never_be_published_is_kept_when_the_next_batch_brings
 }
 
 #[tokio::test]
+async fn what_a_gone_process_wrote_to_the_table_of_an_idle_one_is_published() {
+    let stage = OutboxStage::new("idle", &[desk()]).await;
+    let _running = stage.start(desk(), DESK_TABLES).await;
+    // As one that was frozen, lost the table, and committed to it once more before it was killed.
+    let row = rows(1, 1).replace("outbox_left", "outbox_%s").replace('\'', "''");
+    stage.execute("desk", &in_current(&row)).await;
+    stage.until_taken::<TripBooked>(1).await;
+    stage.until_count("desk", UNMARKED, 0).await;
+}
+
+#[tokio::test]
 async fn an_event_that_no_queue_takes_waits_until_one_does() {
     let stage = OutboxStage::new("no_queue_at_all", &[desk()]).await;
     let running = stage.start(desk(), DESK_TABLES).await;

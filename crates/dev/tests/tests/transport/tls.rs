@@ -8,6 +8,7 @@ use ballet::{Service, Settings};
 use ballet_amqp::{Broker, RabbitMq, TlsFiles};
 use ballet_stage::{Options, Servers};
 use ballet_testkit::certificates::Authority;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::scene::rome;
 use crate::trip::{HOTEL_TABLES, RoomBooked};
@@ -197,4 +198,75 @@ async fn t161_a_missing_certificate_of_ours_is_told() {
     };
     let session = RabbitMq::new(&amqp).unwrap().tls(tls).connect("test").await.unwrap();
     session.close().await;
+}
+
+/// From now on the hotel's role is let in only with TLS and a certificate that this CA signed.
+async fn asks_for_certificates(world: &TripWorld, servers: &Servers, ca: &std::path::Path) {
+    let mut db = PgConnection::connect(servers.postgres().url()).await.unwrap();
+    let role = url_user(world.env.database_url("hotel"));
+    let trusted = format!("alter system set ssl_ca_file = '{}'", ca.display());
+    db.execute(AssertSqlSafe(trusted)).await.unwrap();
+    let (rules,): (String,) = sqlx::query_as("show hba_file").fetch_one(&mut db).await.unwrap();
+    let before = std::fs::read_to_string(&rules).unwrap();
+    let first = format!(
+        "hostssl all {role} 127.0.0.1/32 scram-sha-256 clientcert=verify-ca\n\
+         hostnossl all {role} 127.0.0.1/32 reject\n"
+    );
+    std::fs::write(&rules, first + &before).unwrap();
+    db.execute("select pg_reload_conf()").await.unwrap();
+    ballet_stage::wait_until("the rules to hold", SOON, || async {
+        let plain = format!("{}?sslmode=disable", world.env.database_url("hotel"));
+        let refused = PgConnection::connect(&plain).await.is_err();
+        Ok::<_, String>(refused.then_some(()))
+    })
+    .await
+    .unwrap();
+}
+
+fn url_user(url: &str) -> &str {
+    url.split("://").nth(1).and_then(|rest| rest.split(':').next()).unwrap()
+}
+
+#[tokio::test]
+async fn t161_a_database_that_asks_for_a_certificate_gets_ours_or_it_is_told_what_is_missing() {
+    let authority = Authority::new("ours");
+    let options = Options::fast().tls(&authority.identity(&["localhost"]));
+    let Some((world, servers)) = world("t161_client", options).await else { return };
+    let files = Files::new("t161-client");
+    let ca = files.file("ca.pem", authority.certificate());
+    asks_for_certificates(&world, &servers, &ca).await;
+    let shown = |name: &str, identity: Option<ballet_stage::TlsIdentity>| {
+        let amqp = world.env.amqp_url("hotel").to_owned();
+        let mut settings = Settings::new(amqp, database(&world, "localhost"));
+        settings.tls.database_ca_file = Some(ca.clone());
+        if let Some(identity) = identity {
+            let file = |ending, text| files.file(&format!("{name}.{ending}"), text);
+            settings.tls.database_cert_file = Some(file("pem", &identity.certificate));
+            settings.tls.database_key_file = Some(file("key", &identity.key));
+        }
+        settings
+    };
+
+    let nothing = complaint(shown("nothing", None)).await;
+    assert!(nothing.contains("set DATABASE_CERT_FILE and DATABASE_KEY_FILE"), "{nothing}");
+    let stranger = Authority::new("a stranger's").identity(&["hotel"]);
+    let stranger = complaint(shown("stranger", Some(stranger))).await;
+    assert!(stranger.contains("DATABASE_CERT_FILE"), "{stranger}");
+    assert!(stranger.contains("does not know the CA"), "{stranger}");
+    let expired = authority.expired_identity(&["hotel"]);
+    let expired = complaint(shown("expired", Some(expired))).await;
+    assert!(expired.contains("the certificate in DATABASE_CERT_FILE has expired"), "{expired}");
+
+    let ours = shown("ours", Some(authority.identity(&["hotel"])));
+    let service = Service::new(the_hotel().participant).migrations(HOTEL_TABLES);
+    let running = service.start(ours).await.unwrap();
+    let saga = world.new_saga();
+    world.publish(saga, &rome()).await;
+    world.event::<RoomBooked>(saga).await;
+    let mut db = PgConnection::connect(world.env.admin_database_url("hotel")).await.unwrap();
+    let sql = "select count(*), count(*) filter (where ssl and client_dn is not null) \
+               from pg_stat_ssl join pg_stat_activity using (pid) where application_name = 'hotel'";
+    let (all, with): (i64, i64) = sqlx::query_as(sql).fetch_one(&mut db).await.unwrap();
+    assert!(all > 0 && with == all, "{with} of {all} with a certificate");
+    running.stop().await;
 }

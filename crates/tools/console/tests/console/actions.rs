@@ -49,10 +49,18 @@ async fn a_dead_letter_is_edited_and_sent_back_and_its_saga_goes_on() {
     // Without a reason nothing is done.
     let (status, page) = operator.act(&edit, &edit, &format!("act=edit&body={right}")).await;
     assert!(status == StatusCode::BAD_REQUEST && page.contains("Say why"), "{page}");
+    let (_, seen_before) = operator.get(&edit).await;
     let (status, action) =
         operator.act(&edit, &edit, &format!("act=edit&why=a+typing+error&body={right}")).await;
     assert_eq!(status, StatusCode::SEE_OTHER, "{action}");
     operator.until(&action, "It has a new body").await;
+    // Who still sees the old one overwrites nothing.
+    for (act, why) in [("check", ""), ("edit", "&why=two")] {
+        let second = format!("act={act}{why}&body={}", body("%5B7%5D"));
+        let (status, page) = operator.fill_in(&seen_before, &edit, &second).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{page}");
+        assert!(page.contains("by somebody else"), "{page}");
+    }
     let page = operator.until(&letter, "a typing error").await;
     assert!(page.contains("<strong>operator</strong>"), "{page}");
 

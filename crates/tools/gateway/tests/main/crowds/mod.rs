@@ -12,7 +12,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use crate::support::gateway::{Folder, Gateway, LIMIT, command, problem};
 use crate::support::raw::{self, exchange, read_to_end, read_until};
 use crate::support::service::{ROUTE, ReceivedRequest, TestService, text};
-use crate::support::tokens::{SigningKey, claims, jwt, now};
+use crate::support::tokens::{SigningKey, claims, jwt, now, set};
 
 #[tokio::test]
 async fn t203_what_a_service_refuses_opens_no_breaker_for_others() {
@@ -145,6 +145,12 @@ async fn t215_an_event_stream_ends_with_its_token_and_no_other_does() {
     problem(again.unwrap(), 401).await;
     service.write_all(b"9\r\ndata: 2\n\n\r\n").await.unwrap();
     assert_eq!(goes_on.chunk().await.unwrap().unwrap(), "data: 2\n\n");
+    // It ends when the set has its key no more.
+    let folder = gateway.folder.as_ref().unwrap();
+    folder.write("jwks.json", &set(&[&SigningKey::ed25519("two")]));
+    gateway.signal("-HUP");
+    let end = tokio::time::timeout(LIMIT, goes_on.chunk()).await.unwrap();
+    assert_eq!(end.unwrap(), None);
 }
 
 #[tokio::test]

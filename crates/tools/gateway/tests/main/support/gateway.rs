@@ -72,7 +72,7 @@ pub(crate) struct Gateway {
     pub(crate) public: String,
     pub(crate) private: String,
     log: Arc<Mutex<Vec<Value>>>,
-    _folder: Option<Folder>,
+    folder: Option<Folder>,
 }
 
 impl Gateway {
@@ -86,7 +86,7 @@ impl Gateway {
         let folder = Folder::new();
         folder.write("jwks.json", &set(keys));
         let gateway = Self::start_in(&folder, config).await;
-        Self { _folder: Some(folder), ..gateway }
+        Self { folder: Some(folder), ..gateway }
     }
 
     /// Starts a gateway with this config in this folder, on free ports.
@@ -120,7 +120,7 @@ impl Gateway {
             }
         });
         let (public, private) = (String::new(), String::new());
-        let mut gateway = Self { child, public, private, log, _folder: None };
+        let mut gateway = Self { child, public, private, log, folder: None };
         let entry = gateway.logged("listening").await;
         let address = |name: &str| format!("http://{}", entry[name].as_str().unwrap());
         (gateway.public, gateway.private) = (address("public"), address("private"));
