@@ -159,7 +159,8 @@ fn is_planned(plan: &DeadLetterPlan, run: &ToolRun, letter: &DeadLetter) -> bool
 mod tests {
     use ballet_amqp::headers::DEAD_REASON;
     use ballet_amqp::{BasicProperties, Publish};
-    use ballet_testkit::memory::MemoryBroker;
+    use ballet_core::topology::DEAD;
+    use ballet_testkit::memory::{ExchangeKind, MemoryBroker};
 
     use super::*;
     use crate::redrive::sample::{delivered, long_string};
@@ -168,6 +169,10 @@ mod tests {
     async fn forged_letters_are_told_once_and_hide_no_failure() {
         let broker = MemoryBroker::new();
         broker.queue("hotel.dead");
+        // Of notes.
+        broker.exchange(DEAD, ExchangeKind::Topic);
+        broker.queue("notes");
+        broker.bind(DEAD, "#", "notes");
         let forged = (0..30).map(|number| (number.to_string(), "forged_type"));
         for (id, reason) in forged.chain([("good".to_owned(), "no_room")]) {
             let properties = BasicProperties::default().with_message_id(id.into());
