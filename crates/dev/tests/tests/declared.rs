@@ -129,25 +129,6 @@ async fn two_handlers_of_one_name_for_one_event_do_not_start() {
     is_refused(both, why).await;
 }
 
-/// It follows the abort, and is called as what compensates on it.
-struct LogAborted;
-
-impl Projection for LogAborted {
-    const NAME: &'static str = "abort";
-    type On = OrderCancelled;
-    async fn apply(&self, _: &mut Tx<'_>, _: OrderCancelled) -> Result<(), Failure> {
-        Ok(())
-    }
-}
-
-#[tokio::test]
-async fn a_handler_that_is_called_as_one_of_the_framework_does_not_start() {
-    let both = warranty().saga::<Fulfillment>(|saga| saga.compensatable(Give)).projects(LogAborted);
-    let why = "warranty has a projection named \"abort\", the name of the framework's own handler that \
-               compensates an aborted saga";
-    is_refused(both, why).await;
-}
-
 /// A step that waits for two events.
 struct Join;
 

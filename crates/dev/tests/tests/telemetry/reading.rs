@@ -42,7 +42,7 @@ async fn what_cannot_be_read_is_set_aside_and_the_reader_goes_on() {
         properties: BasicProperties::default(),
         body: body.into(),
     };
-    for body in [r#"{"device":"a","number":1}"#, "{", r#"{"device":7}"#, r#"["a",2]"#] {
+    for body in [r#"{"device":"a","number":1}"#, "{", r#"{"device":7}"#] {
         publisher.publish_now(raw(body), Duration::from_secs(20)).await.unwrap();
     }
     // The reader fails with one of these.
@@ -55,9 +55,9 @@ async fn what_cannot_be_read_is_set_aside_and_the_reader_goes_on() {
     let told = "select string_agg(reason || ' ' || count, ', ' order by reason) from \
                 (select reason, count(*) from ballet.telemetry_aside group by reason) as x";
     let told: String = system.value("meter", told).await;
-    assert_eq!(told, "body_does_not_match 3, reader_failed 1");
+    assert_eq!(told, "body_does_not_match 2, reader_failed 1");
     let counted = "select sum(aside_count)::bigint from ballet.telemetry_reader";
-    assert_eq!(system.value::<i64>("meter", counted).await, 4);
+    assert_eq!(system.value::<i64>("meter", counted).await, 3);
     publisher.stop(Duration::from_secs(1)).await;
     running.stop().await;
     system.close(0).await;

@@ -46,7 +46,8 @@ impl Ahead {
         let average = (self.bytes / self.messages.max(1)).max(1);
         let fits = u16::try_from(BYTES / average).unwrap_or(u16::MAX).clamp(1, self.most.max(1));
         (self.messages, self.bytes) = (0, 0);
-        let changes = fits < self.count - self.count / 4 || fits > self.count.saturating_add(self.count / 2);
+        let changes =
+            fits < self.count - self.count / 4 || fits > self.count.saturating_add(self.count / 2);
         if changes {
             self.count = fits;
         }
