@@ -1,6 +1,6 @@
 //! Events that the publisher did not get, or could not hold, are published all the same.
 
-use ballet::Event;
+use ballet::{Clock, Event};
 use ballet_testkit::memory::{ExchangeKind, until};
 
 use crate::stage::{OutboxStage, book, execute, left_by_a_gone_process};
@@ -112,7 +112,7 @@ async fn an_event_that_can_never_be_published_is_kept_when_the_next_batch_brings
 #[tokio::test]
 async fn what_a_gone_process_wrote_to_the_table_of_an_idle_one_is_published() {
     let stage = OutboxStage::new("idle", &[desk()]).await;
-    let _running = stage.start(desk(), DESK_TABLES).await;
+    let _running = stage.start_by(desk(), DESK_TABLES, Clock::system(), |_| {}).await;
     // As one that was frozen, lost the table, and committed to it once more before it was killed.
     let row = rows(1, 1).replace("outbox_left", "outbox_%s").replace('\'', "''");
     stage.execute("desk", &in_current(&row)).await;

@@ -72,7 +72,7 @@ pub(crate) struct Gateway {
     pub(crate) public: String,
     pub(crate) private: String,
     log: Arc<Mutex<Vec<Value>>>,
-    folder: Option<Folder>,
+    pub(crate) folder: Option<Folder>,
 }
 
 impl Gateway {
