@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::say::{print, say};
-use crate::{cargo, systems};
+use crate::{cargo, licences, systems};
 
 /// A part of the check.
 struct CheckPart {
@@ -24,11 +24,19 @@ enum PartRunner {
     Docs(&'static str),
     /// By this command of the pages.
     Pages(&'static str),
+    /// By a function of this program.
+    Here(fn() -> Result<ExitCode>),
 }
 
 /// From cheap to dear.
-const PARTS: [CheckPart; 6] = [
+const PARTS: [CheckPart; 7] = [
     CheckPart { name: "format", command: "cargo fmt --all --check", how: PartRunner::Cargo },
+    // Advisories change without us: `cargo deny check advisories` asks for them, over the network.
+    CheckPart {
+        name: "licences",
+        command: "cargo xtask licences",
+        how: PartRunner::Here(licences::run),
+    },
     CheckPart {
         name: "generated",
         command: "cargo xtask generate --check",
@@ -93,6 +101,9 @@ impl CheckPart {
     fn run(&self) -> Result<bool> {
         if let PartRunner::Pages(command) = self.how {
             return systems::run_pages(command, &["--check"]);
+        }
+        if let PartRunner::Here(run) = self.how {
+            return Ok(run()? == ExitCode::SUCCESS);
         }
         let (_, args) =
             self.command.split_once("cargo ").context("the command is none of cargo")?;

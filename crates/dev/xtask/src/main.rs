@@ -5,7 +5,9 @@ mod cargo;
 mod check;
 #[cfg(test)]
 mod dependencies_tests;
+mod licences;
 mod say;
+mod spdx;
 mod systems;
 mod test;
 
@@ -67,7 +69,9 @@ enum Command {
         #[arg(long)]
         long: bool,
     },
-    /// Check all that has to be in order besides the tests: format, generated files, links, lints, features and docs.
+    /// Check the licences of all dependencies against `deny.toml`, offline.
+    Licences,
+    /// Check all that has to be in order besides the tests: format, licences, generated files, links, lints, features and docs.
     Check,
 }
 
@@ -85,6 +89,7 @@ fn run(Args { system, command }: Args) -> Result<ExitCode> {
         Command::Site(passed) => return systems::become_pages("site", &passed.args),
         Command::Test { long } => return test::run(long),
         Command::Check => return check::run(),
+        Command::Licences => return licences::run(),
         Command::Demo(passed) => ("demo", passed),
         Command::Audit(passed) => ("audit", passed),
         Command::Chaos(passed) => ("chaos", passed),
