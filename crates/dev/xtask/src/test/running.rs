@@ -45,7 +45,9 @@ impl RunningProgram {
     pub(crate) fn start(program: TestProgram, setting: &RunSetting) -> Result<Self> {
         let file = setting.output.join(format!("{}.log", file_name(&program.name)));
         let cannot = || format!("cannot write {}", file.display());
-        let output = File::create(&file).with_context(cannot)?;
+        File::create(&file).with_context(cannot)?;
+        // What it has started may write after what is appended about its end.
+        let output = File::options().append(true).open(&file).with_context(cannot)?;
         let errors = output.try_clone().with_context(cannot)?;
         let mut command = Command::new(&program.file);
         command

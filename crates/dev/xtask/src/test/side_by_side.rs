@@ -224,7 +224,8 @@ mod tests_of_running {
         assert!(run(vec![flaky], slots(1, 0.0), &setting).expect("it runs"));
         assert!(output.join("flaky--alone.log").exists());
         // It has started another process, which is no test program and waits for a signal.
-        let other = "(trap 'touch $MEET/ended; exit' TERM; while :; do sleep 0.1; done) &";
+        let other = "(trap 'touch $MEET/ended; exit' TERM; while :; do sleep 0.1; done) \
+                     >/dev/null 2>&1 &";
         let hangs = shell("hangs", &format!("{other} echo begun; exec sleep 600"));
         let setting = RunSetting { silence: Duration::from_millis(300), ..setting };
         assert!(!run(vec![hangs], slots(1, 0.0), &setting).expect("it is ended"));
