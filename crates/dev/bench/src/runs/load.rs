@@ -31,7 +31,7 @@ const CANCELLED: &str = "a.cancelled.v1";
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LoadPlan {
     /// Sagas per second, started at random times and without waiting for earlier ones.
-    /// [`IN_FLIGHT`] are under way otherwise.
+    /// `IN_FLIGHT` are under way otherwise.
     pub pace: Option<f64>,
     /// The share of sagas that `c` refuses.
     pub refused: f64,
