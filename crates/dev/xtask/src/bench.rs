@@ -22,13 +22,12 @@ const QUICK: &str = "10";
 pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
     let has = |wanted: &[&str]| args.iter().any(|arg| wanted.iter().any(|one| arg == one));
     let with_shop = has(&["gateway", "--all"]) && !has(&["-h", "--help"]);
-    let mut build = vec!["build", "--release", "-p", BENCH];
-    let metadata = cargo::metadata()?;
+    let mut build = ["build", "--release", "-p", BENCH].map(str::to_owned).to_vec();
     if with_shop {
-        build.extend(["-p", GATEWAY]);
-        build.extend(programs_of_shop(&metadata).flat_map(|package| ["-p", package]));
+        let metadata = cargo::metadata()?;
+        let packages = programs_of_shop(&metadata).chain([GATEWAY]);
+        build.extend(packages.flat_map(|package| ["-p", package]).map(str::to_owned));
     }
-    let build: Vec<String> = build.into_iter().map(str::to_owned).collect();
     let programs = cargo::build(&build)?;
     let program = |name: &str| {
         let file = programs.get(name).with_context(|| format!("cargo built no {name}"))?;

@@ -1,5 +1,7 @@
 //! A compensation that cannot succeed any more, and that a person has done by hand.
 
+use std::time::Duration;
+
 use std::sync::atomic::Ordering;
 
 use ballet::core::EventType;
@@ -73,7 +75,7 @@ async fn solve_as(
         message_id: clock.new_id(clock.now()),
         note_id: clock.new_id(clock.now()),
     };
-    solve(&mut db, &by_hand, false).await
+    solve(&mut db, &by_hand, Duration::ZERO, false).await
 }
 
 async fn stuck_in(world: &TripWorld) -> Vec<stuck::StuckEntry> {

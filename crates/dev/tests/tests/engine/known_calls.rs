@@ -1,5 +1,7 @@
 //! Calls that wait for a person, because the other side may have forgotten their keys.
 
+use std::time::Duration;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -74,7 +76,7 @@ async fn say_once(
         is_called_off: false,
         note: Note { by: "ada".into(), why, at: Clock::system().now() },
     };
-    answer(&mut db, &known, false).await
+    answer(&mut db, &known, Duration::ZERO, false).await
 }
 
 /// The same, as soon as no attempt is in the way.

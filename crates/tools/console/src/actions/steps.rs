@@ -7,17 +7,15 @@ use ballet_check::solved_event;
 use ballet_core::{EventType, Part, SagaId};
 use ballet_ops::redrive::Note;
 use ballet_ops::sagas::{
-    self, AnsweredCall, CallOutcome, KnownCall, ManualCompensation, SolveError, SolvedStep,
+    self, AnsweredCall, CallOutcome, KnownCall, ManualCompensation, SolvedStep,
 };
 use sqlx::PgConnection;
-use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::actions::action_context::ActionContext;
 
 /// The longest wait for a step that the service is trying itself.
 const PATIENCE: Duration = Duration::from_secs(20);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// A step of a saga, as a person names it.
 #[derive(Debug, Clone)]
@@ -73,13 +71,8 @@ impl GivenSolution {
             message_id: context.clock.new_id(now),
             note_id: context.clock.new_id(now),
         };
-        let end = Instant::now() + PATIENCE;
-        let solve = async |db: &mut PgConnection| loop {
-            match sagas::solve(db, &by_hand, dry_run).await {
-                Err(SolveError::Running { .. }) if Instant::now() < end => sleep(LOOK_EVERY).await,
-                ended => return ended,
-            }
-        };
+        let solve =
+            async |db: &mut PgConnection| sagas::solve(db, &by_hand, PATIENCE, dry_run).await;
         context.in_database(&self.of.service, solve).await
     }
 }
@@ -122,13 +115,8 @@ impl GivenAnswer {
             is_called_off: self.of.is_called_off,
             note,
         };
-        let end = Instant::now() + PATIENCE;
-        let answer = async |db: &mut PgConnection| loop {
-            match sagas::answer(db, &known, dry_run).await {
-                Err(SolveError::Running { .. }) if Instant::now() < end => sleep(LOOK_EVERY).await,
-                ended => return ended,
-            }
-        };
+        let answer =
+            async |db: &mut PgConnection| sagas::answer(db, &known, PATIENCE, dry_run).await;
         context.in_database(&self.of.service, answer).await
     }
 }

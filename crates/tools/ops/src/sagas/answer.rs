@@ -6,6 +6,7 @@
 //! outcome is published or, in a saga that was aborted meanwhile, compensated.
 
 use std::fmt;
+use std::time::Duration;
 
 use ballet_core::fault::{self, FaultPoint};
 use ballet_core::{Part, Runs, SagaId};
@@ -17,10 +18,12 @@ use ballet_store::operators::change::{as_service, change};
 use ballet_store::operators::interventions::{self, Act, TouchedMessage};
 use serde::de::IgnoredAny;
 use sqlx::PgConnection;
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::redrive::Note;
 use crate::sagas::ledger_step::{LedgerStep, declared};
+use crate::sagas::solve::LOOK_EVERY;
 use crate::sagas::solve_error::{SolveError, in_use};
 
 /// The outcome of a call.
@@ -85,12 +88,28 @@ impl fmt::Display for CallFollowUp {
     }
 }
 
-/// Records the outcome of a call. With `dry_run` it only returns what would be done.
+/// Records the outcome of a call, after an attempt of the service that runs, if it ends within `patience`. With
+/// `dry_run` it only returns what would be done.
 ///
 /// # Errors
 ///
 /// If the step waits for no answer, or the database has an error. Nothing is changed then.
 pub async fn answer(
+    db: &mut PgConnection,
+    known: &KnownCall<'_>,
+    patience: Duration,
+    dry_run: bool,
+) -> Result<AnsweredCall, SolveError> {
+    let end = Instant::now() + patience;
+    loop {
+        match attempt(db, known, dry_run).await {
+            Err(SolveError::Running { .. }) if Instant::now() < end => sleep(LOOK_EVERY).await,
+            ended => return ended,
+        }
+    }
+}
+
+async fn attempt(
     db: &mut PgConnection,
     known: &KnownCall<'_>,
     dry_run: bool,

@@ -6,6 +6,7 @@
 //! message that failed is left alone: it comes again, finds nothing to compensate, and its other handlers run.
 
 use std::fmt;
+use std::time::Duration;
 
 use ballet_core::fault::{self, FaultPoint};
 use ballet_core::{EventType, Part, SagaId, SagaPart, StepPart};
@@ -19,6 +20,7 @@ use ballet_store::ledger::standing::StepDeclaration;
 use ballet_store::operators::change::{as_service, change};
 use ballet_store::operators::compensations_by_hand::{self, NewNote, insert};
 use sqlx::PgConnection;
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::redrive::Note;
@@ -85,12 +87,31 @@ pub enum FailedMessageState {
     IsDead,
 }
 
-/// Marks a compensation as solved. With `dry_run` it only returns what would be done.
+/// The time between two looks at whether an attempt of the service has ended.
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Marks a compensation as solved, after an attempt of the service that runs, if it ends within `patience`. With
+/// `dry_run` it only returns what would be done.
 ///
 /// # Errors
 ///
 /// If there is nothing to solve, or the database has an error. Nothing is changed then.
 pub async fn solve(
+    db: &mut PgConnection,
+    by_hand: &ManualCompensation<'_>,
+    patience: Duration,
+    dry_run: bool,
+) -> Result<SolvedStep, SolveError> {
+    let end = Instant::now() + patience;
+    loop {
+        match attempt(db, by_hand, dry_run).await {
+            Err(SolveError::Running { .. }) if Instant::now() < end => sleep(LOOK_EVERY).await,
+            ended => return ended,
+        }
+    }
+}
+
+async fn attempt(
     db: &mut PgConnection,
     by_hand: &ManualCompensation<'_>,
     dry_run: bool,

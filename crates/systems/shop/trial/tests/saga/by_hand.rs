@@ -1,5 +1,7 @@
 //! A person compensates a step of payments outside of the system.
 
+use std::time::Duration;
+
 use ballet::{Clock, SagaId};
 use ballet_ops::redrive::Note;
 use ballet_ops::sagas::{ManualCompensation, solve};
@@ -27,7 +29,8 @@ async fn solved(shop: &Shop, order_id: &str, step: &str, event: &Value, why: &st
         note_id: clock.new_id(clock.now()),
     };
     wait_until("an attempt that failed", SOON, || async {
-        let solved = solve(&mut shop.database("payments").await, &by_hand, false).await;
+        let solved =
+            solve(&mut shop.database("payments").await, &by_hand, Duration::ZERO, false).await;
         solved.map(Some).map_err(|error| error.to_string())
     })
     .await

@@ -1,5 +1,7 @@
 //! `ballet sagas solved` with `--answer` or `--nothing-done`: a person knows how a step's call ended.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
 use ballet::SagaId;
 use ballet_ops::sagas::{AnsweredCall, CallFollowUp, CallOutcome, KnownCall, answer};
@@ -10,7 +12,7 @@ use crate::base::exit::ExitStatus;
 use crate::base::input::read;
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output};
-use crate::operator::sagas::solved::{Args, once_at_rest, part};
+use crate::operator::sagas::solved::{Args, part};
 
 /// The outcome of the call that the person reports. None if it is not about a call.
 pub(super) fn outcome(args: &Args) -> Result<Option<CallOutcome>> {
@@ -40,7 +42,8 @@ pub(super) async fn run(
         is_called_off: args.called_off,
         note,
     };
-    let answered = once_at_rest(args, async || answer(&mut db, &known, args.dry_run).await).await;
+    let patience = Duration::from_secs(args.patience);
+    let answered = answer(&mut db, &known, patience, args.dry_run).await;
     db.close().await.ok();
     let answered = answered.with_context(|| format!("nothing was changed in {}", part.service))?;
     show(args, &known, &answered, options);

@@ -1,14 +1,14 @@
 //! `ballet sagas solved`: a person has compensated a step outside of the system, or knows how its call ended.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use ballet::SagaId;
 use ballet::core::{EventType, Part};
 use ballet_check::solved_event;
 use ballet_ops::redrive::Note;
-use ballet_ops::sagas::{FailedMessageState, ManualCompensation, SolveError, SolvedStep, solve};
+use ballet_ops::sagas::{FailedMessageState, ManualCompensation, SolvedStep, solve};
 use serde_json::{Value, json};
 use sqlx::Connection;
 use uuid::Uuid;
@@ -40,9 +40,6 @@ and why is in the service's database, and `ballet sagas show` shows it. It needs
 With --answer or --nothing-done it reports how the step's own call ended, which waits for a person or fails. The
 service treats the answer as if the other side had given it, even if the saga was aborted meanwhile. If nothing
 was done, it makes the call as if it were new, or ends it if the saga is aborted.";
-
-/// The time between two looks at whether an attempt has ended.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -113,27 +110,12 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         message_id: options.clock.new_id(now),
         note_id: options.clock.new_id(now),
     };
-    let solved = once_at_rest(args, async || solve(&mut db, &by_hand, args.dry_run).await).await;
+    let patience = Duration::from_secs(args.patience);
+    let solved = solve(&mut db, &by_hand, patience, args.dry_run).await;
     db.close().await.ok();
     let solved = solved.with_context(|| format!("nothing was changed in {}", part.service))?;
     show(args, &part, &by_hand.note, &solved, options);
     Ok(ExitStatus::All)
-}
-
-/// Tries again while an attempt of the service runs, as long as the person wants to wait.
-pub(super) async fn once_at_rest<T>(
-    args: &Args,
-    mut attempt: impl AsyncFnMut() -> Result<T, SolveError>,
-) -> Result<T, SolveError> {
-    let end = Instant::now() + Duration::from_secs(args.patience);
-    loop {
-        match attempt().await {
-            Err(SolveError::Running { .. }) if Instant::now() < end => {
-                tokio::time::sleep(LOOK_EVERY).await;
-            }
-            ended => return ended,
-        }
-    }
 }
 
 /// The service that has the step.
