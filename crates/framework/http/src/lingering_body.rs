@@ -13,9 +13,9 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 /// The most bytes that are read on and thrown away.
-pub const MOST: usize = 16 << 20;
+const MOST: usize = 16 << 20;
 /// The longest time of reading on.
-pub const LONGEST: Duration = Duration::from_secs(5);
+const LONGEST: Duration = Duration::from_secs(5);
 
 /// The body of a request. When it is dropped, a task reads on.
 #[derive(Debug)]

@@ -2,4 +2,3 @@
 
 pub(crate) mod private;
 pub(crate) mod public;
-pub(crate) mod withholding_stream;

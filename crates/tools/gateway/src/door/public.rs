@@ -7,23 +7,20 @@ use std::time::Duration;
 
 use ballet_http::accepting::accept;
 use ballet_http::head_timer::HeadTimer;
-use ballet_http::holding_body::HoldingBody;
 use ballet_http::limits::{CountGuard, LiveCounts, network};
-use ballet_http::lingering_body::{LONGEST, MOST};
 use ballet_http::patient_stream::PatientStream;
 use http_body_util::BodyExt;
 use hyper::StatusCode;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::config::file::Limits;
-use crate::door::withholding_stream::WithholdingStream;
 use crate::gate::exchange::Exchange;
 use crate::gate::in_force::{CurrentGate, Gate};
 use crate::gate::serve::serve;
@@ -95,54 +92,25 @@ async fn connection(
     mut stopping: watch::Receiver<bool>,
 ) {
     let Gate { config, .. } = &*current.get();
-    let mut socket = WithholdingStream::new(PatientStream::new(stream, config.timeouts.idle.0));
-    let ours = socket.ours();
-    let ended = {
-        let service = service_fn(|request| {
-            let (current, held) = (current.clone(), ours.begin());
-            async move {
-                let answer = serve(&current, peer, request).await;
-                let answer = answer.map(|body| HoldingBody { body, held });
-                Ok::<_, std::convert::Infallible>(answer)
-            }
-        });
-        let io = TokioIo::new(&mut socket);
-        let connection =
-            builder(&config.limits, config.timeouts.headers.0).serve_connection(io, service);
-        tokio::pin!(connection);
-        tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = async { drop(stopping.wait_for(|stop| *stop).await) } => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
+    let socket = PatientStream::new(stream, config.timeouts.idle.0);
+    let service = service_fn(|request| {
+        let current = current.clone();
+        async move { Ok::<_, std::convert::Infallible>(serve(&current, peer, request).await) }
+    });
+    let builder = builder(&config.limits, config.timeouts.headers.0);
+    let connection = builder.serve_connection(TokioIo::new(socket), service);
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = async { drop(stopping.wait_for(|stop| *stop).await) } => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
         }
     };
-    let Err(error) = ended else { return };
-    // The client caused it: it was too slow, malformed, or gone.
-    tracing::debug!(%peer, "a connection ended: {error}");
-    if let Some(status) = socket.unanswered(&error) {
-        let mut socket = socket.into_inner();
-        refuse(&mut socket, peer, malformed(status, &error, &config.limits)).await;
-        // If the gateway closed while the client still sends, the client would not see the answer.
-        let mut rest = socket.take(MOST as u64);
-        let _gone = timeout(LONGEST, tokio::io::copy(&mut rest, &mut tokio::io::sink())).await;
+    if let Err(error) = ended {
+        // The client caused it: it was too slow, malformed, or gone. Hyper has answered it if it could.
+        tracing::debug!(%peer, "a connection ended: {error}");
     }
-}
-
-fn malformed(status: StatusCode, error: &hyper::Error, limits: &Limits) -> Problem {
-    let Limits { headers, header_bytes, uri, .. } = limits;
-    let detail = match status {
-        StatusCode::URI_TOO_LONG => format!("the address is longer than {uri}"),
-        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => format!(
-            "the request's head is far beyond the limits: {headers} headers, and {header_bytes} for all of them"
-        ),
-        StatusCode::HTTP_VERSION_NOT_SUPPORTED => {
-            "the gateway speaks HTTP/1.1, not HTTP/2".to_owned()
-        }
-        _ => format!("this is not well-formed HTTP/1.1: {error}"),
-    };
-    Problem::new(status, detail)
 }
 
 fn builder(limits: &Limits, headers: Duration) -> http1::Builder {
@@ -184,8 +152,8 @@ async fn turn_away(stream: TcpStream, peer: SocketAddr, full: NoRoom) {
     refuse(stream, peer, problem).await;
 }
 
-/// Refuses a client without hyper. This is the last answer on its connection.
-async fn refuse(mut stream: impl AsyncWrite + Unpin, peer: SocketAddr, problem: Problem) {
+/// Refuses a client without hyper.
+async fn refuse(mut stream: TcpStream, peer: SocketAddr, problem: Problem) {
     let exchange = Exchange::without_request(peer.ip().to_canonical());
     let (head, body) = problem.answer(&exchange.id).into_parts();
     exchange.end(head.status);
