@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use ballet_http::identity;
+use hyper::HeaderMap;
 use hyper::header::HeaderName;
 
-use crate::http::headers::HeaderSetter;
+use crate::http::headers::set;
 
 /// Empty if nobody signed in.
 pub(crate) const SCOPES: HeaderName = HeaderName::from_static(identity::SCOPES);
@@ -28,9 +29,9 @@ impl Identity {
     }
 
     /// Writes the identity into a request to a service. A client's own headers of these names were removed before.
-    pub(crate) fn write(&self, headers: &mut HeaderSetter<'_>) {
-        headers.set(CLIENT, &self.client);
-        headers.set(SUBJECT, &self.subject);
-        headers.set(SCOPES, self.scopes.join(" "));
+    pub(crate) fn write(&self, headers: &mut HeaderMap) {
+        set(headers, CLIENT, &self.client);
+        set(headers, SUBJECT, &self.subject);
+        set(headers, SCOPES, &self.scopes.join(" "));
     }
 }

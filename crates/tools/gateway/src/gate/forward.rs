@@ -17,7 +17,7 @@ use crate::gate::table::Route;
 use crate::http::body::Answer;
 use crate::http::bounded_body::{self, BodyFault};
 use crate::http::headers::{
-    FORWARDED_FOR, FORWARDED_HOST, HeaderSetter, REQUEST_ID, clean_request, clean_response, set,
+    FORWARDED_FOR, FORWARDED_HOST, REQUEST_ID, clean_request, clean_response, set,
 };
 use crate::http::path::behind;
 use crate::http::problem::Problem;
@@ -155,14 +155,13 @@ pub(crate) fn outgoing_headers(
     if let Some(host) = host {
         headers.insert(FORWARDED_HOST, host);
     }
-    let mut own = HeaderSetter::new(&mut headers);
-    own.set(REQUEST_ID, &exchange.id);
-    own.set(FORWARDED_FOR, exchange.address);
-    exchange.trace.write(&mut own);
+    set(&mut headers, REQUEST_ID, &exchange.id);
+    set(&mut headers, FORWARDED_FOR, &exchange.address.to_string());
+    exchange.trace.write(&mut headers);
     match identity {
-        Some(identity) => identity.write(&mut own),
+        Some(identity) => identity.write(&mut headers),
         // Without it a service would take the request for one from within the network.
-        None => own.set(SCOPES, ""),
+        None => set(&mut headers, SCOPES, ""),
     }
     headers
 }

@@ -1,8 +1,5 @@
 //! The headers that pass: none of a single connection, and none that are internal.
 
-use std::fmt::{Display, Write};
-
-use bytes::BytesMut;
 use hyper::HeaderMap;
 use hyper::header::{self, AsHeaderName, HeaderName, HeaderValue};
 
@@ -106,31 +103,6 @@ fn clean(headers: &mut HeaderMap, internal: &[&str]) {
 pub(crate) fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
-    }
-}
-
-/// The initial capacity for the gateway's headers of a request.
-const VALUES: usize = 512;
-
-/// Sets several headers. Their values share one piece of memory, so copying a map of them copies no value.
-#[derive(Debug)]
-pub(crate) struct HeaderSetter<'a> {
-    headers: &'a mut HeaderMap,
-    values: BytesMut,
-}
-
-impl<'a> HeaderSetter<'a> {
-    pub(crate) fn new(headers: &'a mut HeaderMap) -> Self {
-        Self { headers, values: BytesMut::with_capacity(VALUES) }
-    }
-
-    /// Sets a header. A value that is not valid in a header is left out.
-    pub(crate) fn set(&mut self, name: HeaderName, value: impl Display) {
-        let written = write!(self.values, "{value}");
-        let value = HeaderValue::from_maybe_shared(self.values.split().freeze());
-        if let (Ok(()), Ok(value)) = (written, value) {
-            self.headers.insert(name, value);
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use hyper::HeaderMap;
 use hyper::header::HeaderName;
 
-use crate::http::headers::{HeaderSetter, single};
+use crate::http::headers::{set, single};
 use crate::http::ids::random_number;
 
 const PARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -39,10 +39,10 @@ impl RequestTrace {
     }
 
     /// Writes the trace into a request to a service.
-    pub(crate) fn write(&self, headers: &mut HeaderSetter<'_>) {
-        headers.set(PARENT, self);
+    pub(crate) fn write(&self, headers: &mut HeaderMap) {
+        set(headers, PARENT, &self.to_string());
         if let Some(state) = &self.state {
-            headers.set(STATE, state);
+            set(headers, STATE, state);
         }
     }
 }

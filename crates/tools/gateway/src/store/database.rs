@@ -29,9 +29,9 @@ const TEST: Duration = Duration::from_secs(2);
 const MIGRATION_STATEMENTS: u32 = 12;
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 const CLEAN_EVERY: Duration = Duration::from_secs(30);
-/// The most old rows that one statement removes, so that none takes long, and the most such portions at a time.
-const PORTION: u32 = 5000;
-const PORTIONS: usize = 20;
+/// The maximum of old rows that one statement removes: those of large answers take long. And of such statements in a row.
+const PORTION: u32 = 50;
+const PORTIONS: usize = 2000;
 
 /// The database does not answer, or refuses.
 #[derive(Debug, thiserror::Error)]
@@ -56,11 +56,6 @@ fn options(url: &str, patience: Duration) -> Result<PgConnectOptions, String> {
     // A statement that no request waits for is not worth finishing.
     let limit = patience.as_millis().to_string();
     Ok(options.options([("statement_timeout", limit.as_str()), ("jit", "off")]))
-}
-
-/// Whether a statement exceeded its time limit (query_canceled).
-fn is_cancelled(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|error| error.code()).as_deref() == Some("57014")
 }
 
 impl Database {
@@ -149,37 +144,29 @@ impl Database {
         }
         self.prepared.store(true, Ordering::Release);
         self.note(None);
-        let (mut cleaned_at, mut portion): (Option<Instant>, u32) = (None, PORTION);
+        let mut cleaned_at: Option<Instant> = None;
         loop {
             self.read_again();
             // With this, readiness and metrics know of its absence before a request does.
             let look = self.ask(async |pool| sqlx::query("select 1").execute(pool).await).await;
             if look.is_ok() && cleaned_at.is_none_or(|at| at.elapsed() >= CLEAN_EVERY) {
-                self.clean(&mut portion).await;
+                self.clean().await;
                 cleaned_at = Some(Instant::now());
             }
             tokio::time::sleep(if look.is_ok() { LOOK_EVERY } else { PAUSE }).await;
         }
     }
 
-    /// Removes old rows. A portion that takes too long stays, and the next is smaller: large answers take long to
-    /// remove, so this says nothing of the database.
-    async fn clean(&self, portion: &mut u32) {
-        *portion = PORTION.min(*portion * 2);
+    /// Removes old rows, as far as that succeeds now: a failure says nothing of the database.
+    async fn clean(&self) {
         for _ in 0..PORTIONS {
-            let most = *portion;
-            let removed = idempotent_requests::remove_old(&self.pool, most);
-            // The server ends a statement after `patience`. Its rows are locked until then, and would be skipped.
+            let removed = idempotent_requests::remove_old(&self.pool, PORTION);
+            // The server ends a statement after `patience`.
             match timeout(self.patience * 2, removed).await {
-                Ok(Ok(count)) if count >= u64::from(most) => {}
+                Ok(Ok(count)) if count >= u64::from(PORTION) => {}
                 Ok(Ok(_)) => return,
-                Ok(Err(error)) if !is_cancelled(&error) => {
-                    return tracing::debug!("old rows stay for now: {error}");
-                }
-                Ok(Err(_)) | Err(_) if most == 1 => {
-                    return tracing::warn!("old rows stay for now: to remove one takes too long");
-                }
-                Ok(Err(_)) | Err(_) => *portion = (most / 4).max(1),
+                Ok(Err(error)) => return tracing::warn!("old rows stay for now: {error}"),
+                Err(_) => return tracing::warn!("old rows stay for now: no answer"),
             }
         }
     }

@@ -66,7 +66,7 @@ const SLOW: &str = "
         for each row execute function slowly()";
 
 #[tokio::test]
-async fn what_takes_long_to_remove_is_removed_in_smaller_portions() {
+async fn what_takes_long_to_remove_is_removed_too() {
     let database = Database::new(Postgres::shared().await.unwrap(), "slow_rows").await.unwrap();
     let url = database.url();
     let upstream = raw::upstream("a", &nobody());
