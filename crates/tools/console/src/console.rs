@@ -200,7 +200,6 @@ impl Console {
             clock: options.clock.clone(),
         };
         let unjudged = watch::Sender::new(None);
-        let secret = accounts::secret(&pool, &token::new()?).await?;
         let context = ActionContext {
             pool: pool.clone(),
             contract_index: Arc::clone(&contract_index),
@@ -214,7 +213,6 @@ impl Console {
         let site = Arc::new(Site {
             dead: DeadLetterReader::new(),
             context,
-            secret,
             trusted: options.trusted.clone(),
             found: found.subscribe(),
             again: Arc::clone(&again),

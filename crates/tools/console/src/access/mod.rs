@@ -1,7 +1,5 @@
-//! Access: passwords, sessions, roles, and limits on attempts at a password.
+//! Access: passwords, sessions, roles.
 
-pub(crate) mod attempts;
-pub(crate) mod known_browser;
 pub(crate) mod password;
 pub(crate) mod role;
 pub(crate) mod token;

@@ -113,17 +113,12 @@ fn is_from_here(headers: &HeaderMap) -> bool {
     host.is_some() && origin.map(|(_, of)| of) == host
 }
 
-/// Returns the token of the request's session.
+/// Returns the token of the session.
 pub(super) fn session(headers: &HeaderMap) -> Option<&str> {
-    cookie_of(headers, NAME)
-}
-
-/// Returns the value of a cookie.
-pub(super) fn cookie_of<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     let cookies = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
     let mut pairs =
         cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == wanted).map(|(_, value)| value)
+    pairs.find(|(name, _)| *name == NAME).map(|(_, value)| value)
 }
 
 /// Accepts only persons who have logged in or are named by a gateway.

@@ -2,28 +2,30 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Form;
 use axum::extract::{ConnectInfo, Query, State};
 use axum::http::header::{RETRY_AFTER, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
-use axum::response::{AppendHeaders, Html, IntoResponse, Redirect, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use ballet_http::limits::network;
 use jiff::SignedDuration;
 use serde::Deserialize;
 
-use crate::access::attempts::{Attempter, MOST_ATTEMPTS, WINDOW};
-use crate::access::{known_browser, password, token};
+use crate::access::{password, token};
 use crate::error::ConsoleError;
 use crate::pages::login::login;
-use crate::server::gate::{NAME, cookie_of, session};
+use crate::server::gate::{NAME, session};
 use crate::server::site::Site;
 use crate::store::accounts;
 
 /// The time after which a session ends: a working day.
 const LASTS: SignedDuration = SignedDuration::from_hours(12);
-/// The cookie of a browser from which an account has logged in before, and the seconds for which it stays.
-const KNOWN: &str = "ballet_console_known";
-const KNOWN_LASTS: i64 = 365 * 24 * 60 * 60;
+/// The attempts of an address in a window, after which no more are made. No name is locked, or whoever knows it could
+/// keep its owner out.
+const MOST_ATTEMPTS: u32 = 5;
+const WINDOW: Duration = Duration::from_secs(60);
 /// The header to which a proxy appends the address of its client.
 const FORWARDED: &str = "x-forwarded-for";
 
@@ -59,14 +61,9 @@ pub(super) async fn log_in(
     headers: HeaderMap,
     Form(given): Form<LoginForm>,
 ) -> Response {
-    let is_known = cookie_of(&headers, KNOWN)
-        .is_some_and(|shown| known_browser::is_proof(&site.secret, &given.name, shown));
-    let whose = match is_known {
-        true => Attempter::Known(given.name.clone()),
-        false => Attempter::at(address(from.ip(), &headers, site.is_behind_tls)),
-    };
+    let network = network(address(from.ip(), &headers, site.is_behind_tls));
     // Counted before it is made, so that concurrent ones are all counted.
-    let attempt = site.attempts.take(whose.clone(), MOST_ATTEMPTS, WINDOW);
+    let attempt = site.attempts.take(network, MOST_ATTEMPTS, WINDOW);
     if !attempt.allowed {
         let wrong = "That was tried too often. Wait a minute.";
         let page = shown(&site, StatusCode::TOO_MANY_REQUESTS, &given.next, Some(wrong));
@@ -74,13 +71,9 @@ pub(super) async fn log_in(
     }
     match begin(&site, &given).await {
         Ok(Some(token)) => {
-            site.attempts.forget(&whose);
-            let proof = known_browser::proof(&site.secret, &given.name);
-            let cookies = AppendHeaders([
-                cookie(&site, NAME, &token, LASTS.as_secs()),
-                cookie(&site, KNOWN, &proof, KNOWN_LASTS),
-            ]);
-            (cookies, Redirect::to(console_address(&given.next))).into_response()
+            site.attempts.forget(&network);
+            let to = Redirect::to(console_address(&given.next));
+            ([cookie(&site, &token, LASTS.as_secs())], to).into_response()
         }
         Ok(None) => {
             let wrong = "The name or the password is wrong.";
@@ -132,13 +125,13 @@ pub(super) async fn log_out(State(site): State<Arc<Site>>, headers: HeaderMap) -
     {
         return site.away(None, &error);
     }
-    ([cookie(&site, NAME, "", 0)], Redirect::to("/login")).into_response()
+    ([cookie(&site, "", 0)], Redirect::to("/login")).into_response()
 }
 
-fn cookie(site: &Site, name: &str, value: &str, seconds: i64) -> (HeaderName, String) {
+fn cookie(site: &Site, value: &str, seconds: i64) -> (HeaderName, String) {
     let secure = if site.is_behind_tls { "; Secure" } else { "" };
     let cookie =
-        format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}");
+        format!("{NAME}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}");
     (SET_COOKIE, cookie)
 }
 

@@ -1,5 +1,6 @@
 //! The shared state of all handlers, and their error pages.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
@@ -7,7 +8,6 @@ use axum::response::{Html, IntoResponse, Response};
 use ballet_http::limits::WindowedCounts;
 use tokio::sync::{Notify, Semaphore, watch};
 
-use crate::access::attempts::Attempter;
 use crate::access::trusted_header::TrustedHeader;
 use crate::actions::action_context::ActionContext;
 use crate::observer::judge::JudgingFault;
@@ -30,8 +30,6 @@ pub(crate) struct Site {
     pub(crate) found: watch::Receiver<SystemFindings>,
     /// Asks for a look at once.
     pub(crate) again: Arc<Notify>,
-    /// The secret by which a browser is known again.
-    pub(crate) secret: Vec<u8>,
     /// The gateway that may name a person.
     pub(crate) trusted: Option<TrustedHeader>,
     /// The reason why the observer cannot follow.
@@ -43,7 +41,7 @@ pub(crate) struct Site {
     pub(crate) parts: watch::Sender<Arc<Parts>>,
     pub(crate) dead: DeadLetterReader,
     /// The attempts at a password that failed, or are under way.
-    pub(crate) attempts: WindowedCounts<Attempter>,
+    pub(crate) attempts: WindowedCounts<IpAddr>,
     pub(crate) hashing: Semaphore,
     /// The names by which browsers may reach it, besides addresses and `localhost`.
     pub(crate) hosts: Vec<String>,

@@ -123,13 +123,6 @@ pub(crate) async fn role(pool: &PgPool, name: &str) -> Result<Option<Role>, sqlx
     Ok(found.and_then(|role| Role::parse(&role)))
 }
 
-/// Returns the secret by which browsers are known again: `new`, unless another console has set one before.
-pub(crate) async fn secret(pool: &PgPool, new: &str) -> Result<Vec<u8>, sqlx::Error> {
-    let insert = "insert into console.secret (bytes) values ($1) on conflict do nothing";
-    sqlx::query(insert).bind(new.as_bytes()).execute(pool).await?;
-    sqlx::query_scalar("select bytes from console.secret").fetch_one(pool).await
-}
-
 /// Ends a session.
 pub(crate) async fn end(pool: &PgPool, token: &[u8]) -> Result<(), sqlx::Error> {
     let end = "delete from console.session where token = $1";

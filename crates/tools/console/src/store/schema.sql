@@ -1,4 +1,4 @@
--- The console's own tables. Accounts, sessions, actions and the secret stay. Everything else is derived from the
+-- The console's own tables. Accounts, sessions and actions stay. Everything else is derived from the
 -- journal, and may be dropped and built again.
 create schema if not exists console;
 
@@ -120,6 +120,3 @@ create table if not exists console.action (
 create index if not exists action_at on console.action (at);
 create index if not exists action_of_saga on console.action (saga) where saga is not null;
 create index if not exists action_of_message on console.action (message) where message is not null;
-
--- The secret by which browsers are known again, the same for all consoles of this database.
-create table if not exists console.secret (one boolean primary key default true check (one), bytes bytea not null);
