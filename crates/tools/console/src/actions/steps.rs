@@ -1,5 +1,4 @@
-//! What a person has found out or done about one step of a saga: the outcome of its call to the outside, or its
-//! compensation.
+//! What a person reports on one step of a saga: the outcome of its call to the outside, or its compensation.
 
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use ballet_ops::redrive::Note;
 use ballet_ops::sagas::{
     self, AnsweredCall, CallOutcome, KnownCall, ManualCompensation, SolvedStep,
 };
+use serde::Deserialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -17,80 +17,72 @@ use crate::actions::action_context::ActionContext;
 /// The longest wait for a step that the service is trying itself.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A step of a saga, as a person names it.
-#[derive(Debug, Clone)]
-pub(crate) struct NamedStep {
-    pub(crate) service: String,
-    pub(crate) saga: Uuid,
+/// The fields of the forms on a step, as they were typed.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct StepReport {
+    /// The button.
+    pub(crate) act: String,
+    /// `service/step`.
     pub(crate) step: String,
-    pub(crate) key: Option<String>,
-    pub(crate) is_called_off: bool,
+    pub(crate) key: String,
+    pub(crate) called_off: String,
+    pub(crate) why: String,
+    /// The body of the event; without one it is made of the step's outcome.
+    pub(crate) event: String,
+    pub(crate) silent: String,
+    /// The answer of the other side, as JSON.
+    pub(crate) answer: String,
+    pub(crate) nothing_done: String,
 }
 
-impl NamedStep {
-    /// Returns the declarations of its service.
-    fn part<'a>(&self, context: &'a ActionContext) -> Result<&'a Part, String> {
-        let unknown = || format!("the system has no service {}", self.service);
-        context.part(&self.service).ok_or_else(unknown)
+impl StepReport {
+    /// Returns the service and the step.
+    pub(crate) fn names(&self) -> (&str, &str) {
+        self.step.split_once('/').unwrap_or_default()
     }
-}
 
-/// A compensation that a person has done outside of the system.
-#[derive(Debug, Clone)]
-pub(crate) struct GivenSolution {
-    pub(crate) of: NamedStep,
-    /// The body of the event; `None` makes it from the step's outcome.
-    pub(crate) event: Option<String>,
-    pub(crate) is_silent: bool,
-}
+    fn part<'a>(&self, context: &'a ActionContext) -> Result<&'a Part, String> {
+        let (service, _) = self.names();
+        context.part(service).ok_or_else(|| format!("the system has no service {service}"))
+    }
 
-impl GivenSolution {
     /// Marks the step as compensated. With `dry_run` it only returns what would be done.
     pub(crate) async fn solve(
         &self,
         context: &ActionContext,
+        saga: Uuid,
         note: Note,
         dry_run: bool,
     ) -> Result<SolvedStep, String> {
+        let (service, step) = self.names();
         let now = context.clock.now();
         let contracts = context.contract_index.contracts;
         let body = |kind: EventType, outcome: &str| {
-            if self.is_silent {
+            if is_checked(&self.silent) {
                 return Ok(None);
             }
-            solved_event::body(contracts, kind, self.event.as_deref(), outcome, now).map(Some)
+            solved_event::body(contracts, kind, given(&self.event), outcome, now).map(Some)
         };
         let by_hand = ManualCompensation {
-            part: self.of.part(context)?,
-            saga: SagaId(self.of.saga),
-            step: &self.of.step,
-            key: self.of.key.as_deref(),
+            part: self.part(context)?,
+            saga: SagaId(saga),
+            step,
+            key: given(&self.key),
             event: &body,
-            is_called_off: self.of.is_called_off,
+            is_called_off: is_checked(&self.called_off),
             note,
             message_id: context.clock.new_id(now),
             note_id: context.clock.new_id(now),
         };
         let solve =
             async |db: &mut PgConnection| sagas::solve(db, &by_hand, PATIENCE, dry_run).await;
-        context.in_database(&self.of.service, solve).await
+        context.in_database(service, solve).await
     }
-}
 
-/// A person's statement on a step's call.
-#[derive(Debug, Clone)]
-pub(crate) struct GivenAnswer {
-    pub(crate) of: NamedStep,
-    /// The answer of the other side, as JSON.
-    pub(crate) answer: Option<String>,
-    /// Whether the other side has done nothing.
-    pub(crate) is_nothing_done: bool,
-}
-
-impl GivenAnswer {
     fn outcome(&self) -> Result<CallOutcome, String> {
-        match (&self.answer, self.is_nothing_done) {
-            (Some(answer), false) => Ok(CallOutcome::Answer(answer.clone())),
+        match (given(&self.answer), is_checked(&self.nothing_done)) {
+            (Some(answer), false) => Ok(CallOutcome::Answer(answer.to_owned())),
             (None, true) => Ok(CallOutcome::NothingDone),
             (Some(_), true) | (None, false) => {
                 Err("give the answer of the other side, or say that it has done nothing: one of the two"
@@ -100,23 +92,34 @@ impl GivenAnswer {
     }
 
     /// Makes the service accept the answer. With `dry_run` it only returns what would be done.
-    pub(crate) async fn give(
+    pub(crate) async fn answer(
         &self,
         context: &ActionContext,
+        saga: Uuid,
         note: Note,
         dry_run: bool,
     ) -> Result<AnsweredCall, String> {
+        let (service, step) = self.names();
         let known = KnownCall {
             outcome: self.outcome()?,
-            part: self.of.part(context)?,
-            saga: SagaId(self.of.saga),
-            step: &self.of.step,
-            key: self.of.key.as_deref(),
-            is_called_off: self.of.is_called_off,
+            part: self.part(context)?,
+            saga: SagaId(saga),
+            step,
+            key: given(&self.key),
+            is_called_off: is_checked(&self.called_off),
             note,
         };
         let answer =
             async |db: &mut PgConnection| sagas::answer(db, &known, PATIENCE, dry_run).await;
-        context.in_database(&self.of.service, answer).await
+        context.in_database(service, answer).await
     }
+}
+
+/// Returns the text of a field, unless it is blank.
+fn given(field: &str) -> Option<&str> {
+    Some(field.trim()).filter(|text| !text.is_empty())
+}
+
+pub(crate) fn is_checked(field: &str) -> bool {
+    field == "yes"
 }

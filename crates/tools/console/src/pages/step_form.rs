@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use ballet_core::{Part, Runs, StepKind, StepPart};
 use ballet_ops::sagas::{AnsweredCall, SolvedStep};
 use maud::{Markup, html};
+use uuid::Uuid;
 
-use crate::actions::steps::{GivenAnswer, GivenSolution, NamedStep};
+use crate::actions::steps::{StepReport, is_checked};
 use crate::pages::forms::{check, saga_crumb, why};
 
 /// Names of steps, each with its service. A step of several versions of a saga appears once.
@@ -14,16 +15,17 @@ type StepNames = BTreeSet<(&'static str, &'static str)>;
 
 /// A form on a step.
 struct StepForm<'a> {
-    of: &'a NamedStep,
+    saga: Uuid,
+    report: &'a StepReport,
     title: &'a str,
     about: &'a str,
     /// The last part of its address.
     at: &'a str,
     steps: StepNames,
     /// The text that goes with it: the field's name, its label, and what was typed.
-    text: (&'a str, &'a str, Option<&'a str>),
-    /// What may be said in place of the text: the field's name, its label, and whether it is.
-    flag: (&'a str, &'a str, bool),
+    text: (&'a str, &'a str, &'a str),
+    /// What may be said in place of the text: the field's name, its label, and what was typed.
+    flag: (&'a str, &'a str, &'a str),
     /// The question for the reason, and the button that does it: the value, and its label.
     question: &'a str,
     does: (&'a str, &'a str),
@@ -31,15 +33,15 @@ struct StepForm<'a> {
 
 impl StepForm<'_> {
     fn address(&self) -> String {
-        format!("/sagas/{}/{}", self.of.saga, self.at)
+        format!("/sagas/{}/{}", self.saga, self.at)
     }
 
     /// Shows the form. `checked` is what would be done, or why not.
     fn shown(&self, checked: Option<Result<Markup, &String>>) -> Markup {
-        let Self { of, steps, .. } = self;
+        let Self { report, steps, .. } = self;
         let ((text, label, typed), (flag, says, is_on)) = (self.text, self.flag);
         html! {
-            (saga_crumb(of.saga))
+            (saga_crumb(self.saga))
             h1 { (self.title) }
             p { (self.about) }
             @match checked {
@@ -51,13 +53,13 @@ impl StepForm<'_> {
                 label { "The step" select name="step" required {
                     option value="" { "choose" }
                     @for (service, step) in steps {
-                        option value={ (service) "/" (step) } selected[*service == of.service && *step == of.step] { (service) " · " (step) }
+                        option value={ (service) "/" (step) } selected[(*service, *step) == report.names()] { (service) " · " (step) }
                     }
                 } }
-                label { "The key, if the step has run several times in the saga" input name="key" value=(of.key.as_deref().unwrap_or_default()) autocomplete="off"; }
-                label { (label) textarea name=(text) rows="4" spellcheck="false" { (typed.unwrap_or_default()) } }
-                (check(flag, says, is_on))
-                (check("called_off", "The other side has confirmed that it will not carry out the request that it has taken", of.is_called_off))
+                label { "The key, if the step has run several times in the saga" input name="key" value=(report.key) autocomplete="off"; }
+                label { (label) textarea name=(text) rows="4" spellcheck="false" { (typed) } }
+                (check(flag, says, is_checked(is_on)))
+                (check("called_off", "The other side has confirmed that it will not carry out the request that it has taken", is_checked(&report.called_off)))
                 button type="submit" name="act" value="check" { "Look what would happen" }
             }
         }
@@ -65,18 +67,18 @@ impl StepForm<'_> {
 
     /// Shows what would be done, and the button that does it.
     fn preview(&self, would: &Markup) -> Markup {
-        let of = self.of;
+        let report = self.report;
         let ((text, _, typed), (flag, _, is_on), (value, button)) =
             (self.text, self.flag, self.does);
         html! {
             div.outcome.running role="status" {
                 (would)
                 form.act method="post" action=(self.address()) {
-                    input type="hidden" name="step" value={ (of.service) "/" (of.step) };
-                    input type="hidden" name="key" value=(of.key.as_deref().unwrap_or_default());
-                    textarea name=(text) hidden readonly { (typed.unwrap_or_default()) }
-                    @if is_on { input type="hidden" name=(flag) value="yes"; }
-                    @if of.is_called_off { input type="hidden" name="called_off" value="yes"; }
+                    input type="hidden" name="step" value=(report.step);
+                    input type="hidden" name="key" value=(report.key);
+                    textarea name=(text) hidden readonly { (typed) }
+                    @if is_checked(is_on) { input type="hidden" name=(flag) value="yes"; }
+                    @if is_checked(&report.called_off) { input type="hidden" name="called_off" value="yes"; }
                     (why(self.question))
                     button type="submit" name="act" value=(value) { (button) }
                 }
@@ -101,11 +103,13 @@ pub(crate) fn calling_steps(parts: &[Part]) -> StepNames {
 /// Shows the form for a compensation that was done by hand. `checked` is what would be done, or why not.
 pub(crate) fn solved(
     parts: &[Part],
-    asked: &GivenSolution,
+    saga: Uuid,
+    report: &StepReport,
     checked: Option<&Result<SolvedStep, String>>,
 ) -> Markup {
     let form = StepForm {
-        of: &asked.of,
+        saga,
+        report,
         title: "Solved by hand",
         about: "First do, outside of the system, what the service cannot do. Then report it here: the ledger has the step as compensated, its \
             event is published, and the service goes on with its earlier steps. Its own rows stay as they are: correct them by hand, \
@@ -117,17 +121,17 @@ pub(crate) fn solved(
         text: (
             "event",
             "The body of the event to publish, if it cannot be made of the fields of the step's outcome",
-            asked.event.as_deref(),
+            &report.event,
         ),
         flag: (
             "silent",
             "Publish no event: the step publishes none in a case like this",
-            asked.is_silent,
+            &report.silent,
         ),
         question: "What was done instead, and why?",
         does: ("solve", "It is solved"),
     };
-    let service = &asked.of.service;
+    let (service, _) = report.names();
     let would = |step: &SolvedStep| {
         html! {
             p { strong { (step.step) } " of " (service) " would be marked as solved." }
@@ -141,11 +145,13 @@ pub(crate) fn solved(
 /// Shows the form for the outcome of a step's call to the outside. `checked` is what would be done, or why not.
 pub(crate) fn answer(
     parts: &[Part],
-    asked: &GivenAnswer,
+    saga: Uuid,
+    report: &StepReport,
     checked: Option<&Result<AnsweredCall, String>>,
 ) -> Markup {
     let form = StepForm {
-        of: &asked.of,
+        saga,
+        report,
         title: "Answer a call",
         about: "This is about a step's own call to the outside, which waits for a person or fails. Ask the other side first. Then report \
             here how the call ended: the service treats the answer as if the other side had given it, even if the saga was aborted \
@@ -155,19 +161,19 @@ pub(crate) fn answer(
         text: (
             "answer",
             "The other side's answer to the step's call, as JSON, even if it is a \"no\"",
-            asked.answer.as_deref(),
+            &report.answer,
         ),
         flag: (
             "nothing_done",
             "The other side has done nothing for the step's call, and nothing is under way",
-            asked.is_nothing_done,
+            &report.nothing_done,
         ),
         question: "How is that known?",
         does: ("answer", "That became of it"),
     };
     let would = |call: &AnsweredCall| {
         html! {
-            p { (asked.of.service) " would do this with " strong { (call.step) } ": it " (call.then) "." }
+            p { (report.names().0) " would do this with " strong { (call.step) } ": it " (call.then) "." }
         }
     };
     form.shown(checked.map(|checked| checked.as_ref().map(would)))

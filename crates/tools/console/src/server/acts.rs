@@ -30,12 +30,6 @@ fn reason(given: &str) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// Returns the text of a form's field, unless it is blank.
-pub(super) fn not_blank(field: &str) -> Option<String> {
-    let text = field.trim();
-    (!text.is_empty()).then(|| text.to_owned())
-}
-
 /// Records a deed and starts it. Otherwise returns the page that says why not.
 pub(super) async fn begin_deed<W, F>(
     visit: &Visit,
