@@ -7,7 +7,7 @@ use ballet_ops::words;
 pub(crate) use ballet_ops::words::{acting, counted, grouped};
 pub(crate) use ballet_terminal::Progress;
 pub(crate) use ballet_terminal::ui::{bad, dim, green, not_whole, print, raw, red, say, yellow};
-use ballet_terminal::{Table, columns, plain};
+use ballet_terminal::{Cell, Table, columns, plain};
 use clap::ValueEnum;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use serde_json::Value;
@@ -44,6 +44,29 @@ pub(crate) fn print_json(output: Output, rows: impl IntoIterator<Item = Value>) 
         let rows = Value::Array(rows.into_iter().collect());
         raw(&serde_json::to_string_pretty(&rows).unwrap_or_else(|_| rows.to_string()));
     }
+}
+
+/// Shows rows: as JSON if that is asked for, or as a table. `none` is said if there are none. Returns whether there is
+/// a table.
+pub(crate) fn list<T, const N: usize>(
+    output: Output,
+    rows: &[T],
+    json: impl Fn(&T) -> Value,
+    none: &str,
+    mut table: Table,
+    cells: impl Fn(&T) -> [Cell; N],
+) -> bool {
+    if output != Output::Table {
+        print_json(output, rows.iter().map(json));
+        return false;
+    }
+    if rows.is_empty() {
+        print(none);
+        return false;
+    }
+    rows.iter().for_each(|row| table.row(cells(row)));
+    show(&table);
+    true
 }
 
 /// The text on one line, or a dash if there is none.

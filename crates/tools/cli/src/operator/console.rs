@@ -17,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::base::exit::{ExitStatus, usage};
 use crate::base::options::{GlobalOptions, management_address};
 use crate::base::systems::{contracts, services};
-use crate::base::ui::{self, Output, age};
+use crate::base::ui::{self, age};
 
 /// The name of the console's database, in place of a service's name.
 const DATABASE: &str = "console";
@@ -110,16 +110,10 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
 
 async fn list(database: PgConnectOptions, options: &GlobalOptions) -> Result<ExitStatus> {
     let accounts = Console::accounts(database).await?;
-    if options.output != Output::Table {
-        let row = |(name, role): &(String, Role)| json!({ "name": name, "role": role.as_str() });
-        ui::print_json(options.output, accounts.iter().map(row));
-        return Ok(ExitStatus::All);
-    }
-    let mut table = Table::new(["account", "role"]);
-    for (name, role) in accounts {
-        table.row([Cell::from(name), Cell::from(role.as_str())]);
-    }
-    ui::show(&table);
+    let row = |(name, role): &(String, Role)| json!({ "name": name, "role": role.as_str() });
+    let cells = |(name, role): &(String, Role)| [Cell::from(name), Cell::from(role.as_str())];
+    let (table, none) = (Table::new(["account", "role"]), "the console has no account");
+    ui::list(options.output, &accounts, row, none, table, cells);
     Ok(ExitStatus::All)
 }
 

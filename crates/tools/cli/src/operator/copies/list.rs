@@ -8,7 +8,7 @@ use sqlx::Connection;
 
 use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
-use crate::base::ui::{self, Output, counted, grouped};
+use crate::base::ui::{self, counted, grouped};
 use crate::operator::copies::selection::{CopySelection, ServiceCopy, connect, not_shared};
 
 pub(super) async fn run(selection: &CopySelection, options: &GlobalOptions) -> Result<ExitStatus> {
@@ -24,26 +24,18 @@ pub(super) async fn run(selection: &CopySelection, options: &GlobalOptions) -> R
     let behind = |kept: &ServiceCopy, share: &Option<SharedEntity>| {
         share.as_ref().map(|share| share.versions.saturating_sub(kept.copy.versions).max(0))
     };
-    if options.output != Output::Table {
-        let row = |(kept, share): &(&ServiceCopy, Option<SharedEntity>)| {
-            let CopyState { entity, owner, entities, filled_at, .. } = &kept.copy;
-            json!({
-                "service": kept.service, "entity": entity, "owner": owner, "entities": entities,
-                "owner_entities": share.as_ref().map(|share| share.entities),
-                "events_behind": behind(kept, share),
-                "filled_at": filled_at.map(|at| at.to_string()),
-                "failure": share.as_ref().and_then(|share| share.failure.clone()),
-            })
-        };
-        ui::print_json(options.output, rows.iter().map(row));
-        return Ok(ExitStatus::All);
-    }
-    if rows.is_empty() {
-        ui::print("no service keeps a copy");
-        return Ok(ExitStatus::All);
-    }
-    let now = options.clock.now();
     let row = |(kept, share): &(&ServiceCopy, Option<SharedEntity>)| {
+        let CopyState { entity, owner, entities, filled_at, .. } = &kept.copy;
+        json!({
+            "service": kept.service, "entity": entity, "owner": owner, "entities": entities,
+            "owner_entities": share.as_ref().map(|share| share.entities),
+            "events_behind": behind(kept, share),
+            "filled_at": filled_at.map(|at| at.to_string()),
+            "failure": share.as_ref().and_then(|share| share.failure.clone()),
+        })
+    };
+    let now = options.clock.now();
+    let cells = |(kept, share): &(&ServiceCopy, Option<SharedEntity>)| {
         let copy = &kept.copy;
         let number = |number: i64| grouped(number.unsigned_abs());
         let state = match (copy.filled_at, share.as_ref().map(|share| &share.failure)) {
@@ -69,8 +61,7 @@ pub(super) async fn run(selection: &CopySelection, options: &GlobalOptions) -> R
         ]
     };
     let header = ["service", "copies", "of", "entities", "behind", "state"];
-    let mut table = Table::new(header).right([3]);
-    rows.iter().for_each(|kept| table.row(row(kept)));
-    ui::show(&table);
+    let table = Table::new(header).right([3]);
+    ui::list(options.output, &rows, row, "no service keeps a copy", table, cells);
     Ok(ExitStatus::All)
 }

@@ -59,18 +59,10 @@ pub(crate) async fn list(args: &DlqListArgs, options: &GlobalOptions) -> Result<
     if seen == 0 {
         args.selection.require_known_reason()?;
     }
-    if options.output != Output::Table {
-        ui::print_json(options.output, dead_letters.values().rev().map(json::summary));
-        return Ok(ExitStatus::All);
-    }
-    if seen == 0 {
-        ui::print("no dead letters match");
-        return Ok(ExitStatus::All);
-    }
     let header = ["id", "died", "service", "reason", "step", "event", "redriven", "detail"];
-    let mut table = Table::new(header).right([6]);
-    for dead_letter in dead_letters.values().rev() {
-        table.row([
+    let table = Table::new(header).right([6]);
+    let cells = |dead_letter: &DeadLetter| {
+        [
             Cell::from(ballet::core::id::short(dead_letter.id)),
             Cell::from(format!("{} ago", ui::ago(dead_letter.dead_at, now))),
             Cell::from(&dead_letter.service),
@@ -79,9 +71,12 @@ pub(crate) async fn list(args: &DlqListArgs, options: &GlobalOptions) -> Result<
             Cell::from(dead_letter.event_type.as_ref()),
             Cell::from(dead_letter.redrives.to_string()),
             Cell::from(dead_letter.detail.as_ref()),
-        ]);
+        ]
+    };
+    let dead_letters: Vec<DeadLetter> = dead_letters.into_values().rev().collect();
+    if !ui::list(options.output, &dead_letters, json::summary, render::NONE, table, cells) {
+        return Ok(ExitStatus::All);
     }
-    ui::show(&table);
     let shown = dead_letters.len() as u64;
     if seen > shown {
         ui::say(&format!(

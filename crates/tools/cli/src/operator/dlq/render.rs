@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::base::options::GlobalOptions;
-use crate::base::ui::{self, Output};
+use crate::base::ui;
+
+/// What is said instead of a table without rows.
+pub(crate) const NONE: &str = "no dead letters match";
 
 /// The text, indented if it is JSON.
 pub(crate) fn pretty(text: &str) -> String {
@@ -17,19 +20,12 @@ pub(crate) fn pretty(text: &str) -> String {
 
 /// Prints groups.
 pub(crate) fn groups(groups: &[(&GroupKey, &DeadLetterGroup)], options: &GlobalOptions) {
-    if options.output != Output::Table {
-        return ui::print_json(options.output, groups.iter().map(|(key, of)| group(key, of)));
-    }
-    if groups.is_empty() {
-        return ui::print("no dead letters match");
-    }
+    let now = options.clock.now();
     let header =
         ["group", "letters", "service", "reason", "step", "event", "died (last)", "detail"];
-    let mut table = Table::new(header);
-    for (key, of) in groups {
-        table.row(group_row(key, of, options.clock.now()));
-    }
-    ui::show(&table);
+    let json = |(key, of): &(&GroupKey, &DeadLetterGroup)| group(key, of);
+    let cells = |(key, of): &(&GroupKey, &DeadLetterGroup)| group_row(key, of, now);
+    ui::list(options.output, groups, json, NONE, Table::new(header), cells);
 }
 
 fn group(key: &GroupKey, group: &DeadLetterGroup) -> Value {

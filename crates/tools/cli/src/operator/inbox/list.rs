@@ -9,7 +9,7 @@ use sqlx::Connection;
 use crate::base::exit::{ExitStatus, error_text, without_databases};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::services_or_all;
-use crate::base::ui::{self, Output};
+use crate::base::ui;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -79,31 +79,23 @@ fn id_and_kind(what: &StuckKind) -> (String, &str) {
 }
 
 fn show(all: &[(String, StuckEntry)], options: &GlobalOptions) {
-    if options.output != Output::Table {
-        let row = |(service, stuck): &(String, StuckEntry)| -> Value {
-            let (id, what) = id_and_kind(&stuck.what);
-            json!({
-                "service": service, "id": id, "what": what,
-                "saga": stuck.saga_id.map(|saga| saga.to_string()), "step": stuck.handler,
-                "since": stuck.since.to_string(), "attempts": stuck.attempts,
-                "next_at": stuck.next_at.map(|at| at.to_string()), "reason": stuck.reason,
-                "detail": stuck.detail,
-            })
-        };
-        ui::print_json(options.output, all.iter().map(row));
-        return;
-    }
-    if all.is_empty() {
-        ui::print("nothing has failed that is not done");
-        return;
-    }
+    let row = |(service, stuck): &(String, StuckEntry)| -> Value {
+        let (id, what) = id_and_kind(&stuck.what);
+        json!({
+            "service": service, "id": id, "what": what,
+            "saga": stuck.saga_id.map(|saga| saga.to_string()), "step": stuck.handler,
+            "since": stuck.since.to_string(), "attempts": stuck.attempts,
+            "next_at": stuck.next_at.map(|at| at.to_string()), "reason": stuck.reason,
+            "detail": stuck.detail,
+        })
+    };
     let now = options.clock.now();
     let header = ["service", "for", "step", "what", "id", "attempts", "next attempt", "last error"];
-    let mut table = Table::new(header).right([5]);
-    for (service, stuck) in all {
+    let table = Table::new(header).right([5]);
+    let cells = |(service, stuck): &(String, StuckEntry)| {
         let (id, what) = id_and_kind(&stuck.what);
         let next = stuck.next_at.map(|at| format!("in {}", ui::ago(Some(now), at)));
-        table.row([
+        [
             Cell::from(service),
             Cell::from(ui::ago(Some(stuck.since), now)),
             Cell::from(&stuck.handler),
@@ -112,10 +104,11 @@ fn show(all: &[(String, StuckEntry)], options: &GlobalOptions) {
             Cell::from(stuck.attempts.to_string()),
             Cell::from(next.unwrap_or_else(|| "none: a dead letter".to_owned())),
             Cell::from(&stuck.detail),
-        ]);
-    }
-    ui::show(&table);
-    if all.iter().any(|(_, stuck)| stuck.next_at.is_some()) {
+        ]
+    };
+    let none = "nothing has failed that is not done";
+    let is_shown = ui::list(options.output, all, row, none, table, cells);
+    if is_shown && all.iter().any(|(_, stuck)| stuck.next_at.is_some()) {
         ui::say(&format!(
             "when the cause is mended, try it again now: {} inbox retry SERVICE --all",
             ui::ballet()

@@ -16,7 +16,7 @@ use crate::base::confirm::confirm;
 use crate::base::exit::{ExitStatus, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::services_or_all;
-use crate::base::ui::{self, Output};
+use crate::base::ui;
 use crate::operator::dlq::note::NoteArgs;
 
 #[derive(Debug, Subcommand)]
@@ -134,28 +134,26 @@ async fn list(args: &OutboxListArgs, options: &GlobalOptions) -> Result<ExitStat
         let events = listed.await.with_context(|| format!("the database of {service}"))?;
         all.extend(events.into_iter().map(|event| (service.clone(), event)));
     }
-    if options.output != Output::Table {
-        ui::print_json(options.output, all.iter().map(|(service, event)| as_json(service, event)));
-        return Ok(ExitStatus::All);
-    }
-    if all.is_empty() {
-        ui::print("every event could be published");
-        return Ok(ExitStatus::All);
-    }
     let now = options.clock.now();
     let id = |id: Option<Uuid>| Cell::from(id.map(|id| id.to_string()));
-    let mut table = Table::new(["age", "service", "event", "id", "saga", "reason"]);
-    for (service, event) in &all {
-        table.row([
+    let row = |(service, event): &(String, DeadEvent)| as_json(service, event);
+    let cells = |(service, event): &(String, DeadEvent)| {
+        [
             Cell::from(ui::ago(Some(event.created_at), now)),
             Cell::from(service),
             Cell::from(event.event_type.as_ref()),
             id(event.message_id),
             id(event.saga_id),
             Cell::from(&event.reason),
-        ]);
+        ]
+    };
+    let (table, none) = (
+        Table::new(["age", "service", "event", "id", "saga", "reason"]),
+        "every event could be published",
+    );
+    if !ui::list(options.output, &all, row, none, table, cells) {
+        return Ok(ExitStatus::All);
     }
-    ui::show(&table);
     if usize::try_from(whole).is_ok_and(|whole| whole > all.len()) {
         ui::say(&format!("{} of {whole} are shown; --limit shows more", all.len()));
     }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, system};
-use crate::base::ui::{self, Output};
+use crate::base::ui;
 use crate::operator::sagas::open_state::{hindered, hindrance_text, style};
 use crate::operator::sagas::saga_name::SagaName;
 use crate::operator::sagas::versions;
@@ -111,20 +111,10 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
 }
 
 fn show(sagas: &[ListedSaga], options: &GlobalOptions) {
-    if options.output != Output::Table {
-        ui::print_json(options.output, sagas.iter().map(as_json));
-        return;
-    }
-    if sagas.is_empty() {
-        ui::print("no saga fits");
-        return;
-    }
     let now = options.clock.now();
-    let mut table = Table::new(["saga", "age", "state", "last event", "waits for"]);
-    for saga in sagas {
-        table.row(cells(saga, now));
-    }
-    ui::show(&table);
+    let table = Table::new(["saga", "age", "state", "last event", "waits for"]);
+    let cells = |saga: &ListedSaga| cells(saga, now);
+    ui::list(options.output, sagas, as_json, "no saga fits", table, cells);
 }
 
 fn cells(saga: &ListedSaga, now: Timestamp) -> [Cell; 5] {

@@ -11,7 +11,7 @@ use ballet_terminal::{Cell, Table};
 use crate::base::exit::{ExitStatus, is_unreachable};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::services_or_all;
-use crate::base::ui::{self, Output};
+use crate::base::ui;
 use crate::operator::dead_letters;
 use crate::operator::sagas::dead_letters::add_dead_letters;
 use crate::operator::sagas::open_state::style;
@@ -111,14 +111,6 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
 
 fn show(all: &[StuckSaga], hindrances: &[Hindrance], whole: usize, options: &GlobalOptions) {
     let now = options.clock.now();
-    if options.output != Output::Table {
-        ui::print_json(options.output, all.iter().map(|one| one.json(one.state(hindrances, now))));
-        return;
-    }
-    if all.is_empty() {
-        ui::print("no saga is stuck");
-        return;
-    }
     let header = [
         "saga",
         "state",
@@ -131,11 +123,12 @@ fn show(all: &[StuckSaga], hindrances: &[Hindrance], whole: usize, options: &Glo
         "next attempt",
         "detail",
     ];
-    let mut table = Table::new(header).right([7]);
-    for waiting in all {
+    let table = Table::new(header).right([7]);
+    let row = |waiting: &StuckSaga| waiting.json(waiting.state(hindrances, now));
+    let cells = |waiting: &StuckSaga| {
         let next = waiting.next_at.map(|at| format!("in {}", ui::ago(Some(now), at)));
         let state = waiting.state(hindrances, now);
-        table.row([
+        [
             Cell::from(&waiting.saga),
             Cell::from(state.as_str()).styled(style(state)),
             Cell::from(&waiting.service),
@@ -146,9 +139,11 @@ fn show(all: &[StuckSaga], hindrances: &[Hindrance], whole: usize, options: &Glo
             Cell::from(waiting.attempts.to_string()),
             Cell::from(next.unwrap_or_else(|| "none".to_owned())),
             Cell::from(waiting.detail.as_ref()),
-        ]);
+        ]
+    };
+    if !ui::list(options.output, all, row, "no saga is stuck", table, cells) {
+        return;
     }
-    ui::show(&table);
     if whole > all.len() {
         ui::say(&format!("{} of {whole} are shown; --limit shows more", all.len()));
     }

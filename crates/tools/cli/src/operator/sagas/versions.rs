@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, system};
-use crate::base::ui::{self, Output};
+use crate::base::ui;
 use crate::operator::sagas::waits::warn_of;
 
 pub(super) async fn run(options: &GlobalOptions) -> Result<ExitStatus> {
@@ -20,34 +20,26 @@ pub(super) async fn run(options: &GlobalOptions) -> Result<ExitStatus> {
 }
 
 fn show(all: &[SagaVersion], options: &GlobalOptions) {
-    if options.output != Output::Table {
-        let row = |one: &SagaVersion| {
-            let SagaVersion { saga, version, open, oldest, role } = one;
-            let oldest = oldest.map(|at| at.to_string());
-            json!({
-                "saga": saga, "version": version, "begins": *role == VersionRole::Begins,
-                "open": open, "oldest": oldest, "can_be_removed": *role == VersionRole::Over,
-            })
-        };
-        ui::print_json(options.output, all.iter().map(row));
-        return;
-    }
-    if all.is_empty() {
-        ui::print("every saga has one version");
-        return;
-    }
     let now = options.clock.now();
-    let mut table = Table::new(["saga", "version", "open", "oldest", "what it is"]).right([1, 2]);
-    for one in all {
-        table.row([
+    let row = |one: &SagaVersion| {
+        let SagaVersion { saga, version, open, oldest, role } = one;
+        let oldest = oldest.map(|at| at.to_string());
+        json!({
+            "saga": saga, "version": version, "begins": *role == VersionRole::Begins,
+            "open": open, "oldest": oldest, "can_be_removed": *role == VersionRole::Over,
+        })
+    };
+    let cells = |one: &SagaVersion| {
+        [
             Cell::from(one.saga),
             Cell::from(one.version.to_string()),
             Cell::from(ui::grouped(one.open)),
             Cell::from(one.oldest.map(|at| ui::ago(Some(at), now))),
             Cell::from(one.role.as_str()),
-        ]);
-    }
-    ui::show(&table);
+        ]
+    };
+    let table = Table::new(["saga", "version", "open", "oldest", "what it is"]).right([1, 2]);
+    ui::list(options.output, all, row, "every saga has one version", table, cells);
 }
 
 /// The versions of one saga as text, to follow its state.
