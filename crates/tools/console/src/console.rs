@@ -38,7 +38,7 @@ use crate::store::{accounts, prepare};
 
 /// The name of the account that the console makes when there is none.
 const FIRST: &str = "operator";
-/// The most connections from browsers.
+/// The maximum number of connections from browsers.
 const CONNECTIONS: usize = 256;
 
 /// The configuration of a console.

@@ -1,5 +1,5 @@
-//! The databases of several services. Each is read as long as its server answers, so a server that is away does not
-//! keep the others from being read.
+//! The databases of several services. Each is read as long as its server answers, so a server that is unavailable does
+//! not keep the others from being read.
 
 use std::collections::BTreeMap;
 use std::io;

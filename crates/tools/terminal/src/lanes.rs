@@ -13,7 +13,7 @@ use crate::wrap::{cut, wrap};
 /// The width of the column of the time, with the gap behind it.
 const TIME: usize = 9;
 const GAP: usize = 2;
-/// The most lines of a note that stands below its event.
+/// The maximum number of lines of a note that stands below its event.
 const MOST_LINES: usize = 3;
 
 /// An event of a saga.

@@ -14,7 +14,7 @@ const GAP: usize = 2;
 const INDENT: usize = 2;
 /// The least room of the last column beside the others. With less, the table is folded.
 const LEAST: usize = 24;
-/// The most lines of a cell in the last column, unless the table is [`whole`](Table::whole).
+/// The maximum number of lines of a cell in the last column, unless the table is [`whole`](Table::whole).
 const MOST_LINES: usize = 4;
 /// The sign for a missing value.
 const NONE: &str = "–";

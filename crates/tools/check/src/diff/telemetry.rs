@@ -52,7 +52,7 @@ fn partitions(old: &Promises, new: &Promises, name: &str, alone: bool) -> Option
 }
 
 /// A reader's place belongs to its name and a type. A reader that moves to another type leaves the rest of the old
-/// one unread. No reader of another name takes over: it continues at its own place, or begins anew and counts
+/// one unread. No reader of another name takes over: it continues at its own place, or begins again and counts
 /// everything again.
 fn moved_on(service: &'static str, before: &Part, after: &Part, found: &mut Vec<ContractChange>) {
     let has_place = |reader: &&ReaderPart| !reader.in_memory;

@@ -13,7 +13,7 @@ use crate::base::options::GlobalOptions;
 use crate::base::systems::system;
 use crate::base::ui::{self, Output};
 
-/// The most losses that are shown for a service.
+/// The maximum number of losses that are shown for a service.
 const MOST_MISSED: i64 = 100;
 
 #[derive(Debug, Subcommand)]

@@ -19,7 +19,7 @@ use crate::store::actions::ActionState;
 /// The options for sending dead letters back.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SendOptions {
-    /// The most messages in a second.
+    /// The maximum number of messages in a second.
     pub(crate) rate: Option<u32>,
     /// Whether to include dead letters so old that nothing shows whether they were handled.
     pub(crate) beyond_memory: bool,

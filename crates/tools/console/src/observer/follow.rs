@@ -22,7 +22,7 @@ use crate::observer::journal_rows;
 use crate::store::append::{self, EntryBatch};
 use crate::store::times::times;
 
-/// The most records, and the most bytes, of a batch.
+/// The maximum number of records, and the maximum number of bytes, of a batch.
 const MOST: usize = 2_000;
 const MOST_BYTES: usize = 8 * 1024 * 1024;
 /// The time in which records are collected into a batch: services need the processor more than a page needs the news.
@@ -162,7 +162,7 @@ impl Observer {
         Ok((to > from).then_some((batch, to)))
     }
 
-    /// Adds a batch, however long the database is away. Returns false if another console has added.
+    /// Adds a batch, however long the database is unavailable. Returns false if another console has added.
     async fn add(
         &self,
         days: &mut BTreeSet<Date>,

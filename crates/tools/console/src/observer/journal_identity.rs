@@ -1,4 +1,4 @@
-//! Detects a journal that is not the one that was read before: the broker has lost its end, or it was made anew.
+//! Detects a journal that is not the one that was read before: the broker has lost its end, or it was made again.
 
 use std::sync::Arc;
 

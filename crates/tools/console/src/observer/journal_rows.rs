@@ -21,7 +21,7 @@ use crate::store::flow::minute;
 
 /// The most stored bytes of a body.
 const MOST_KEPT: usize = 256 * 1024;
-/// The most characters of a name or an id, of an error, and of a key.
+/// The maximum number of characters of a name or an id, of an error, and of a key.
 const NAME: usize = 255;
 const TEXT: usize = 4_000;
 const KEY: usize = 200;

@@ -22,7 +22,7 @@ use crate::contract_index::ContractIndex;
 use crate::store::entry_row::EntryRow;
 use crate::store::judgements::{self, ChangedSagas, Judgement, OpenWait};
 
-/// The most changes that are judged together.
+/// The maximum number of changes that are judged together.
 const PAGE: i64 = 2_000;
 /// The wait for more changes: several of a moving saga are judged as one.
 const ROUND: Duration = Duration::from_millis(500);
@@ -30,7 +30,7 @@ const ROUND: Duration = Duration::from_millis(500);
 const ROUNDS_BEHIND: u32 = 4;
 /// The wait for something new, and after a failure.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// The most characters of an error in the index.
+/// The maximum number of characters of an error in the index.
 const DETAIL: usize = 2_000;
 
 /// The reason why sagas are not judged, and since when.

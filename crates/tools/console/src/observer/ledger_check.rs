@@ -19,7 +19,7 @@ use crate::store::late;
 const EVERY: Duration = Duration::from_secs(5);
 /// The limit for the services' databases.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The most sagas in one question.
+/// The maximum number of sagas in one question.
 const MOST: u16 = 500;
 
 /// Asks the ledgers forever.

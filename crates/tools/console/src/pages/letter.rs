@@ -6,7 +6,7 @@ use ballet_ops::redrive::{DeadLetter, DeadLetterGroup, DeadLetterGroups, GroupKe
 use jiff::Timestamp;
 use uuid::Uuid;
 
-/// The most bytes of a body that are shown.
+/// The maximum number of bytes of a body that are shown.
 const MOST_SHOWN: usize = 256 * 1024;
 
 /// A dead letter in full.
@@ -60,7 +60,7 @@ pub(crate) struct LetterGroup {
     pub(crate) key: GroupKey,
     /// Their number, and the times of their deaths.
     pub(crate) died: DeadLetterGroup,
-    /// The most redrives of one of them.
+    /// The maximum number of redrives of one of them.
     pub(crate) redrives: u64,
     /// The ids and times of the first letters of the group.
     pub(crate) letters: Vec<(MessageId, Option<Timestamp>)>,

@@ -10,7 +10,7 @@ use crate::actions::sagas::RetryScope;
 use crate::pages::letter_selection::LetterSelection;
 use crate::pages::words::since;
 
-/// The most findings of one part that are shown.
+/// The maximum number of findings of one part that are shown.
 const MOST: usize = 5;
 
 /// The age from which a look says nothing about this moment: looks follow each other within some seconds.

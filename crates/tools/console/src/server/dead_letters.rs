@@ -20,7 +20,7 @@ const FRESH: Duration = Duration::from_secs(3);
 /// The most listed dead letters of a group.
 const LISTED: usize = 20;
 
-/// The ids and times of the listed letters of a group, and the most redrives of one of all.
+/// The ids and times of the listed letters of a group, and the maximum number of redrives of one of all.
 type ListedLetters = (u64, Vec<(MessageId, Option<Timestamp>)>);
 
 /// Reads the dead letters of all services, and the events that no binding took.

@@ -18,7 +18,7 @@ use crate::server::dead_letters::DeadLetterReader;
 use crate::server::parts::Parts;
 use crate::server::timed_value::TimedValue;
 
-/// The most passwords that are hashed at once: each takes 19 MiB.
+/// The maximum number of passwords that are hashed at once: each takes 19 MiB.
 pub(crate) const HASHED_AT_ONCE: usize = 2;
 
 /// The shared state of all handlers.

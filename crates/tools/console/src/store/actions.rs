@@ -7,7 +7,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, FromRow, PgPool, Row as _};
 use uuid::Uuid;
 
-/// The most actions that a page lists.
+/// The maximum number of actions that a page lists.
 const MOST: i64 = 200;
 /// An action without a sign of progress for this long has ended with its console.
 const BEAT: &str = "30 seconds";

@@ -91,7 +91,7 @@ pub(crate) async fn go_on_with(
 }
 
 /// Adds a batch that was read from `from` on, up to `to`. Returns false if another console has added entries from there
-/// on, or has begun anew.
+/// on, or has begun again.
 pub(crate) async fn append(
     pool: &PgPool,
     days: &mut BTreeSet<Date>,

@@ -40,9 +40,9 @@ pub(crate) struct OpenWait {
     pub(crate) detail: Option<String>,
 }
 
-/// The most entries of a saga that is judged. One with more would keep all others from being judged.
+/// The maximum number of entries of a saga that is judged. One with more would keep all others from being judged.
 pub(crate) const MOST: usize = 10_000;
-/// The most entries that are read together.
+/// The maximum number of entries that are read together.
 const TOGETHER: usize = 100_000;
 
 /// The changed sagas.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::store::saga_row::{STATE, SagaRow};
 
-/// The most sagas that a text finds. A longer text finds others.
+/// The maximum number of sagas that a text finds. A longer text finds others.
 const MOST_HITS: usize = 500;
 /// The shortest text for a search in errors. A shorter one is in too many.
 pub(crate) const SHORTEST_PART: usize = 3;

@@ -18,7 +18,7 @@ const LATE: Duration = Duration::from_secs(15);
 
 type Keys = HashMap<String, Arc<PublicKey>>;
 
-/// A key set. The keys of the last read stay valid while the source is away.
+/// A key set. The keys of the last read stay valid while the source is unavailable.
 #[derive(Debug)]
 pub(crate) struct KeySet {
     source: KeySource,

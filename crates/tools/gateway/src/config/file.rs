@@ -57,9 +57,9 @@ pub(crate) struct Listen {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Limits {
     pub(crate) connections: usize,
-    /// The most connections of one address. Trusted proxies have no limit.
+    /// The maximum number of connections of one address. Trusted proxies have no limit.
     pub(crate) address_connections: usize,
-    /// The most requests of one client at the same time.
+    /// The maximum number of requests of one client at the same time.
     pub(crate) client_requests: usize,
     pub(crate) body: ByteSize,
     pub(crate) headers: usize,

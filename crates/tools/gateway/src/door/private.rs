@@ -17,7 +17,7 @@ use crate::config::file::{Config, IdempotencyKey, RouteConfig};
 use crate::gate::in_force::CurrentGate;
 use crate::store::database::Database;
 
-/// The most connections.
+/// The maximum number of connections.
 const CONNECTIONS: usize = 256;
 
 #[derive(Debug, Clone)]

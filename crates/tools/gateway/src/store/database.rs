@@ -21,11 +21,11 @@ const MIGRATIONS: [(i64, &str, &str); 2] = [
         include_str!("../../migrations/0002_rates_are_counted_in_each_gateway.sql"),
     ),
 ];
-/// The time between two looks at a database that is away.
+/// The time between two looks at a database that is unavailable.
 const PAUSE: Duration = Duration::from_secs(1);
 /// The limit for the test of a connection that returns to the pool.
 const TEST: Duration = Duration::from_secs(2);
-/// The most statements that create the tables, each with the limit of any other.
+/// The maximum number of statements that create the tables, each with the limit of any other.
 const MIGRATION_STATEMENTS: u32 = 12;
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 const CLEAN_EVERY: Duration = Duration::from_secs(30);

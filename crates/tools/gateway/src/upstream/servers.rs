@@ -23,7 +23,7 @@ impl Servers {
         Self { all, turn: AtomicUsize::new(0) }
     }
 
-    /// Returns the next server. If all are away, it is tried all the same.
+    /// Returns the next server. If all are unavailable, it is tried all the same.
     pub(crate) fn next(&self) -> Option<&Authority> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let in_turn =

@@ -147,7 +147,7 @@ impl UpstreamService {
             true => std::mem::take(&mut request.headers),
             false => request.headers.clone(),
         };
-        // Each attempt is signed anew, since a signature has a time.
+        // Each attempt is signed again, since a signature has a time.
         let (method, path) = (&request.method, request.path.as_str());
         let signed = self.signer.sign(method, path, &request.body, &mut headers).await;
         signed.map_err(UpstreamFailure::Unreachable)?;

@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use crate::audit::report::Report;
 use crate::words::counted;
 
-/// The most rows of a list that are read. Nobody reads a longer report.
+/// The maximum number of rows of a list that are read. Nobody reads a longer report.
 const MOST: i64 = 1_000;
 
 /// Judges the deadlines of one service.

@@ -19,7 +19,7 @@ use crate::audit::report::Report;
 use crate::audit::snapshot::{BrokerSnapshot, DeadLetterSnapshot};
 use crate::words::{acting, counted};
 
-/// No service is away.
+/// No service is unavailable.
 static NOBODY: BTreeMap<&str, String> = BTreeMap::new();
 
 /// Judges sagas by the declared system and by the messages that are still on their way.

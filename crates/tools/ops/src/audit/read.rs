@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// The most rows of a list that are read. Nobody reads a longer report.
+/// The maximum number of rows of a list that are read. Nobody reads a longer report.
 const MOST: i64 = 1_000;
 /// Message ids of this age are certainly still in the inbox, which remembers seven days.
 const SURELY_IN_INBOX: SignedDuration = SignedDuration::from_hours(5 * 24);

@@ -24,7 +24,7 @@ const OLDEST: i32 = 140_000;
 
 /// The longest time that the checks of a healthy database take.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// The most messages and calls that fail of which a look knows.
+/// The maximum number of messages and calls that fail of which a look knows.
 const MOST: u32 = 1_000;
 /// The limits of each query. Only a query that waits for a lock takes longer.
 const SHORT: &str = "set lock_timeout = '2s'; set statement_timeout = '5s'";

@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use crate::redrive::dead_letter::DeadLetter;
 
-/// The most minutes by which a message may come back late from a retry queue. After that it is lost, for instance
-/// because somebody purged the queue.
+/// The maximum number of minutes by which a message may come back late from a retry queue. After that it is lost, for
+/// instance because somebody purged the queue.
 const LATE: i32 = 10;
 /// The number of messages that are looked up at a time.
 pub(super) const LOOK_UP: usize = 1_000;

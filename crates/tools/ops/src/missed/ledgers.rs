@@ -21,7 +21,7 @@ use crate::missed::witnesses::Witnesses;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
 
-/// The most ids that are kept. Of more, a part stands for all.
+/// The maximum number of ids that are kept. Of more, a part stands for all.
 const MOST_TOLD: usize = 1_000_000;
 
 /// Reads the events of this time that the databases have as published, all or the newest ones of each, and asks the

@@ -8,7 +8,7 @@ use ballet_amqp::{
 };
 use futures_util::{StreamExt as _, stream};
 
-/// The most messages without a confirm.
+/// The maximum number of messages without a confirm.
 const IN_FLIGHT: usize = 500;
 /// The time that a confirm may take.
 const PATIENCE: Duration = Duration::from_secs(30);

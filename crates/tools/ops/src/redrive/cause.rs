@@ -4,7 +4,7 @@
 const NUMBER: char = '#';
 /// Stands for a quoted text.
 const QUOTED: &str = "\"…\"";
-/// The most characters of a cause.
+/// The maximum number of characters of a cause.
 const LONGEST: usize = 300;
 /// A word of this length that is hexadecimal and has a digit is an id.
 const SHORTEST_ID: usize = 8;

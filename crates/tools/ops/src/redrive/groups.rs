@@ -10,8 +10,8 @@ use serde_json::json;
 use crate::redrive::cause::cause_of;
 use crate::redrive::dead_letter::{DeadLetter, is_forged};
 
-/// The most groups with their own type and cause. Further ones share a group: foreign producers choose the types, and
-/// their texts are in the causes.
+/// The maximum number of groups with their own type and cause. Further ones share a group: foreign producers choose the
+/// types, and their texts are in the causes.
 const MOST_GROUPS: usize = 1_000;
 /// The cause of the group that the further ones share.
 const FURTHER: &str = "further causes";

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::note::Note;
 
-/// The most notes that one statement writes.
+/// The maximum number of notes that one statement writes.
 const PORTION: usize = 1_000;
 
 /// Writes notes while the work goes on, so that few are missing if this process ends.

@@ -27,7 +27,7 @@ pub struct RedriveOptions<'a> {
     pub note: Note,
     /// The new id that marks the messages of this run.
     pub run_id: Uuid,
-    /// The most messages to send per second. There is no limit by default.
+    /// The maximum number of messages to send per second. There is no limit by default.
     pub rate: Option<u32>,
     /// Whether to send the dead letters that the inbox has forgotten, too. See
     /// [`DeadLetterPlan::beyond_memory`](crate::redrive::DeadLetterPlan::beyond_memory).

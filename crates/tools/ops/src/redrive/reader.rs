@@ -112,7 +112,7 @@ struct QueueReader {
     queue: String,
     letter: AsLetter,
     sender: mpsc::Sender<Result<DeadLetter, RedriveError>>,
-    /// The most bytes of a window.
+    /// The maximum number of bytes of a window.
     window_bytes: usize,
     connections: Vec<Arc<dyn Session>>,
     /// Their channels, which hold the dead letters.

@@ -24,7 +24,7 @@ pub(crate) trait MessageSource: Sync {
     fn check(&self, session: &dyn Session)
     -> impl Future<Output = Result<(), RedriveError>> + Send;
 
-    /// Returns the longest time of one pass, if a pass holds messages. Another pass follows, and begins to read anew.
+    /// Returns the longest time of one pass, if a pass holds messages. Another pass follows, and begins to read again.
     fn longest_pass(&self) -> Option<Duration> {
         Some(LONGEST_PASS)
     }

@@ -6,7 +6,7 @@ use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
 use crate::redrive::options::RedriveOptions;
 
-/// The most failures that are listed one by one.
+/// The maximum number of failures that are listed one by one.
 const MOST_FAILURES: usize = 20;
 
 /// The result of an operation on dead letters.

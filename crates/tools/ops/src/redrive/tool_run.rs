@@ -21,7 +21,7 @@ use crate::redrive::options::RedriveOptions;
 
 /// On the default exchange the routing key is the name of a queue.
 const DEFAULT_EXCHANGE: &str = "";
-/// The most characters of a reason that are kept. The headers have to fit into one frame.
+/// The maximum number of characters of a reason that are kept. The headers have to fit into one frame.
 const LONGEST_WHY: usize = 500;
 
 /// One run of a tool: its id, its note, and the bound below which ids are too old for the inbox.
@@ -174,7 +174,7 @@ fn named(
     }
 }
 
-/// Returns the original headers. The counts begin anew, as for a new message. Headers that could not be read are left
+/// Returns the original headers. The counts begin again, as for a new message. Headers that could not be read are left
 /// out: the service judges the message by the rest.
 fn original_headers(dead_letter: &DeadLetter) -> FieldTable {
     let mut kept = FieldTable::default();

@@ -36,7 +36,7 @@ pub struct SagaQuery {
     pub hindrances: Vec<Hindrance>,
     /// Only sagas after this one in the list.
     pub after: Option<Uuid>,
-    /// The most sagas to list.
+    /// The maximum number of sagas to list.
     pub limit: usize,
 }
 

@@ -13,7 +13,7 @@ use crate::databases::ServiceDatabases;
 use crate::sagas::explain::Explainer;
 use crate::sagas::service_state::{ServiceState, states};
 
-/// The most looks at a saga.
+/// The maximum number of looks at a saga.
 pub(crate) const MOST: usize = 4;
 
 /// Judges each of these sagas by rows and states of one moment. `judge` returns whether the saga is open, and a result.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::audit::read::{PendingWork, pending};
 use crate::databases::{ServiceDatabase, ServiceDatabases};
 
-/// The most failures that are read of one service.
+/// The maximum number of failures that are read of one service.
 const MOST: u32 = 100_000;
 
 /// The state of one service, over all its sagas.

@@ -1,4 +1,4 @@
-//! A reader of the journal whose broker comes and goes, with replicas that lag behind and streams that start anew.
+//! A reader of the journal whose broker comes and goes, with replicas that lag behind and streams that start again.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

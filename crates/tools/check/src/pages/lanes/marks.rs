@@ -5,7 +5,7 @@ use crate::pages::lanes::text::escaped;
 
 /// The lines that marks take below the text of a step.
 pub(super) const LINES: usize = 2;
-/// The most marks that fit.
+/// The maximum number of marks that fit.
 const MOST: usize = 3;
 const GAP: usize = 2;
 

@@ -5,7 +5,7 @@ use ballet_core::{EventType, Graph, StepKind};
 
 use crate::pages::lanes::text::lines;
 
-/// The most characters of a line in a box. Names are bold, and wider.
+/// The maximum number of characters of a line in a box. Names are bold, and wider.
 const ROOM: usize = 15;
 const NAME: usize = 13;
 

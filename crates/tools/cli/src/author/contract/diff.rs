@@ -32,7 +32,7 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
-    // A broken reference in the old contracts is no error: the new ones mend it.
+    // A broken reference in the old contracts is no error: the new ones fix it.
     let diff = match (args.old.is_dir(), args.new.is_dir()) {
         (true, true) => {
             Diff::of_systems(&folder(&args.old)?, require_resolved(&folder(&args.new)?)?)

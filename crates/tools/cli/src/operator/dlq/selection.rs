@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::base::exit::usage;
 use crate::base::ui::{self, age};
 
-/// The most ids that a refusal names.
+/// The maximum number of ids that a refusal names.
 const MOST_SHOWN: usize = 5;
 
 /// Selects the dead letters that match all given options.

@@ -29,7 +29,7 @@ use crate::operator::restore::hold::hold;
 const EVERY: Duration = Duration::from_secs(1);
 /// The time between two renewals of the hold on aborts, which lasts for an hour.
 const RENEW: Duration = Duration::from_mins(5);
-/// The most failures that are looked at.
+/// The maximum number of failures that are looked at.
 const MOST_STUCK: u32 = 10_000;
 
 /// Watches a restored service handle what it was sent.

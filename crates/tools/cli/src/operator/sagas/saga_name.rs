@@ -21,7 +21,7 @@ use crate::tester::stream::selection::JournalRange;
 
 /// The database with the console's index, beside those of the services.
 const INDEX: &str = "console";
-/// The most ids that an error names.
+/// The maximum number of ids that an error names.
 const MOST: usize = 10;
 
 /// The fewest digits of an id that name a saga: the number that is shown where room is short.

@@ -11,7 +11,7 @@ use sqlx::{Connection, Executor};
 use crate::base::options::GlobalOptions;
 use crate::operator::sagas::stuck_saga::{StuckSaga, UNPUBLISHABLE};
 
-/// The most entries of one service that are read.
+/// The maximum number of entries of one service that are read.
 const MOST: u32 = 100_000;
 
 /// The waits in one service, from its database.

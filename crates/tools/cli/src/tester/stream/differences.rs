@@ -9,9 +9,9 @@ use serde_json::json;
 use crate::base::systems::loaded_system;
 use crate::base::ui::{self, Output};
 
-/// The most differences that are listed, except by -o jsonl.
+/// The maximum number of differences that are listed, except by -o jsonl.
 const MOST: usize = 100;
-/// The most kinds of differences that are summed up.
+/// The maximum number of kinds of differences that are summed up.
 const KINDS: usize = 10;
 
 /// The differences of a comparison.

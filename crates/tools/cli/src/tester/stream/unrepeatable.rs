@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::base::ui;
 
-/// The most sagas with something in common that are named.
+/// The maximum number of sagas with something in common that are named.
 const NAMED: usize = 3;
 
 /// Limits the comparison to the parts that a replay can repeat, and says so.

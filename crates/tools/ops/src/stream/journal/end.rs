@@ -19,7 +19,7 @@ pub(super) const FIRST_LIMIT: Duration = Duration::from_secs(30);
 const EMPTY_LIMIT: Duration = Duration::from_secs(6);
 /// The pause between two looks at a stream that is starting.
 const PAUSE: Duration = Duration::from_millis(500);
-/// The most messages of a chunk.
+/// The maximum number of messages of a chunk.
 const WHOLE_CHUNK: u16 = u16::MAX;
 
 /// Returns the oldest message of the journal, or `None` if it is empty.

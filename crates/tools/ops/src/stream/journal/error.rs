@@ -27,7 +27,7 @@ pub enum JournalError {
          begin at a time with --since, and end with --limit or --idle-timeout"
     )]
     NoEnd,
-    /// The journal was made anew while it was read.
+    /// The journal was made again while it was read.
     #[error(
         "the journal was read up to offset {offset}, and the one that is there now {differs}: it is another \
          one. Begin again, with a new file if it is recorded"

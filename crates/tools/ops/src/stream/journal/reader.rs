@@ -153,7 +153,7 @@ impl JournalReader {
     ///
     /// # Errors
     ///
-    /// If the broker refuses, or the journal was made anew. After a lost connection the reader tries again.
+    /// If the broker refuses, or the journal was made again. After a lost connection the reader tries again.
     pub async fn next(&mut self) -> Result<JournalItem, JournalError> {
         let item = self.item().await?;
         match &item {

@@ -28,8 +28,8 @@ const ATTEMPTS: u64 = 24;
 /// The most undeliverable messages in a row. More are a fault of the broker.
 const MOST_IN_A_ROW: u32 = 1_000;
 
-/// The most messages that the broker may send ahead. It sends them as soon as a reader comes, and holds the unread
-/// ones in memory: this many of the largest are still acceptable.
+/// The maximum number of messages that the broker may send ahead. It sends them as soon as a reader comes, and holds
+/// the unread ones in memory: this many of the largest are still acceptable.
 const MOST_AHEAD: u16 = 128;
 /// The number of messages read one by one after the broker has closed a connection.
 const SLOW: u64 = 100;

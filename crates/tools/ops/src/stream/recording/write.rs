@@ -25,7 +25,7 @@ const BEGIN: [u8; 3] = [0x1f, 0x8b, 8];
 /// The errors of a read where no whole block is: a cut, or damaged content.
 const NO_BLOCK: [ErrorKind; 3] =
     [ErrorKind::UnexpectedEof, ErrorKind::InvalidInput, ErrorKind::InvalidData];
-/// The most bytes that are cut off a damaged packed file. A machine that loses power has not written more.
+/// The maximum number of bytes that are cut off a damaged packed file. A machine that loses power has not written more.
 const TAIL: u64 = 64 * 1024 * 1024;
 
 /// Writes records to a file.
