@@ -159,36 +159,15 @@ impl ChangeList<'_> {
 
     /// Tools find sagas by keys. No service does, so nobody breaks.
     fn keys(&mut self, event: EventType, before: &[Key], after: &[Key]) {
-        let is_at = |all: &[Key], key: &Key| {
-            all.iter().any(|one| (one.name(), one.field()) == (key.name(), key.field()))
+        let words = |key: &Key| {
+            let made = if key.is_made_here() { ", and made here" } else { "" };
+            format!("the key {} is in `{}`{made}", key.name(), key.field())
         };
-        let gone: Vec<&Key> = before.iter().filter(|key| !is_at(after, key)).collect();
-        for key in after {
-            let (name, field) = (key.name(), key.field());
-            let was = before.iter().find(|one| (one.name(), one.field()) == (name, field));
-            match (was, gone.iter().find(|one| one.name() == name)) {
-                (Some(was), _) if was.is_made_here() == key.is_made_here() => {}
-                (Some(_), _) => {
-                    let what = match key.is_made_here() {
-                        true => format!("the key {name} is made here"),
-                        false => format!("the key {name} is not made here any more"),
-                    };
-                    self.add(event.name(), ChangeRule::Changed, &what);
-                }
-                (None, Some(was)) => {
-                    let what =
-                        format!("the key {name} is in `{field}`, and was in `{}`", was.field());
-                    self.add(event.name(), ChangeRule::Changed, &what);
-                }
-                (None, None) => {
-                    let what = format!("the key {name} is in `{field}`");
-                    self.add(event.name(), ChangeRule::Added, &what);
-                }
-            }
+        for key in after.iter().filter(|key| !before.contains(key)) {
+            self.add(event.name(), ChangeRule::Added, &words(key));
         }
-        let has_name = |key: &Key| after.iter().any(|one| one.name() == key.name());
-        for key in gone.iter().filter(|key| !has_name(key)) {
-            let what = format!("`{}` is not the key {} any more", key.field(), key.name());
+        for key in before.iter().filter(|key| !after.contains(key)) {
+            let what = format!("no longer: {}", words(key));
             self.add(event.name(), ChangeRule::Removed, &what);
         }
     }
@@ -213,16 +192,14 @@ impl ChangeList<'_> {
             let what = format!("{} {of} no field `{field}` any more", self.service);
             self.add_field(name, field, ChangeRule::Removed, &what);
         }
-        let differs = |field: &&String| one["properties"][*field] != other["properties"][*field];
-        let mut fields: Vec<&String> = had.intersection(&has).filter(differs).collect();
         let requires = |schema: &Value, field: &str| {
             schema["required"].as_array().is_some_and(|all| all.iter().any(|one| one == field))
         };
-        fields.extend(
-            had.intersection(&has).filter(|field| {
-                !differs(field) && requires(&one, field) != requires(&other, field)
-            }),
-        );
+        let differs = |field: &&String| {
+            one["properties"][*field] != other["properties"][*field]
+                || requires(&one, field) != requires(&other, field)
+        };
+        let fields: Vec<&String> = had.intersection(&has).filter(differs).collect();
         for field in &fields {
             let what = format!("{} {of} `{field}` in another form", self.service);
             self.add_field(name, field, ChangeRule::Changed, &what);
