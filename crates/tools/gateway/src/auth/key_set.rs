@@ -1,7 +1,7 @@
 //! The keys that tokens may be signed with, kept up to date without a restart.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
@@ -22,9 +22,8 @@ type Keys = HashMap<String, Arc<PublicKey>>;
 #[derive(Debug)]
 pub(crate) struct KeySet {
     source: KeySource,
-    keys: RwLock<Option<Arc<Keys>>>,
-    /// The time of the last read.
-    read_at: RwLock<Option<Instant>>,
+    /// The keys of the last read that succeeded, and its time.
+    last: RwLock<Option<(Keys, Instant)>>,
     last_try: Mutex<Option<Instant>>,
 }
 
@@ -39,8 +38,7 @@ pub(crate) enum KeyLookup {
 
 impl KeySet {
     pub(crate) fn new(source: KeySource) -> Self {
-        let (keys, read_at, last_try) = (RwLock::default(), RwLock::default(), Mutex::default());
-        Self { source, keys, read_at, last_try }
+        Self { source, last: RwLock::default(), last_try: Mutex::default() }
     }
 
     /// Reads the set again.
@@ -57,33 +55,37 @@ impl KeySet {
         metrics::counter!("gateway_key_set_reads_total",
             "outcome" => if keys.is_ok() { "ok" } else { "failed" })
         .increment(1);
-        let mut known = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.last.write().unwrap_or_else(PoisonError::into_inner);
         let keys = keys?.into_iter().map(|(id, key)| {
             // A key that is still in the set keeps its `Arc`, so tokens signed with it need no new check.
-            let same = known.as_ref().and_then(|known| known.get(&id)).filter(|old| ***old == key);
+            let same =
+                last.as_ref().and_then(|(known, _)| known.get(&id)).filter(|old| ***old == key);
             let key = same.cloned().unwrap_or_else(|| Arc::new(key));
             (id, key)
         });
         let keys = keys.collect();
-        *known = Some(Arc::new(keys));
-        *self.read_at.write().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        *last = Some((keys, Instant::now()));
         Ok(())
+    }
+
+    fn last(&self) -> RwLockReadGuard<'_, Option<(Keys, Instant)>> {
+        self.last.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether two reads in a row failed or did not take place. Keys that are newer are refused.
     pub(crate) fn is_old(&self, every: Duration) -> bool {
-        let read_at = *self.read_at.read().unwrap_or_else(PoisonError::into_inner);
-        read_at.is_some_and(|at| at.elapsed() > every.saturating_mul(2).saturating_add(LATE))
+        let limit = every.saturating_mul(2).saturating_add(LATE);
+        self.last().as_ref().is_some_and(|(_, at)| at.elapsed() > limit)
     }
 
     pub(crate) fn is_read(&self) -> bool {
-        self.keys.read().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.last().is_some()
     }
 
     fn known(&self, kid: &str) -> KeyLookup {
-        match &*self.keys.read().unwrap_or_else(PoisonError::into_inner) {
+        match &*self.last() {
             None => KeyLookup::NoSet,
-            Some(keys) => {
+            Some((keys, _)) => {
                 keys.get(kid).map_or(KeyLookup::Unknown, |key| KeyLookup::Key(Arc::clone(key)))
             }
         }
@@ -91,8 +93,8 @@ impl KeySet {
 
     /// Whether a key that was found is still in the set.
     pub(crate) fn has(&self, kid: &str, key: &Arc<PublicKey>) -> bool {
-        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        let known = keys.as_ref().and_then(|keys| keys.get(kid));
+        let last = self.last();
+        let known = last.as_ref().and_then(|(keys, _)| keys.get(kid));
         known.is_some_and(|known| Arc::ptr_eq(known, key))
     }
 

@@ -33,32 +33,18 @@ impl TypePattern {
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
         let words: Vec<&str> = name.split('.').collect();
-        // The prefixes of the pattern that match the words so far.
-        let mut reached = vec![false; self.0.len() + 1];
-        reached[0] = true;
-        self.skip_any(&mut reached);
-        for word in words {
-            let mut next = vec![false; reached.len()];
-            for (at, pattern) in self.0.iter().enumerate().filter(|(at, _)| reached[*at]) {
-                match pattern.as_str() {
-                    "#" => next[at] = true,
-                    "*" => next[at + 1] = true,
-                    exact => next[at + 1] |= exact == word,
-                }
-            }
-            self.skip_any(&mut next);
-            reached = next;
-        }
-        reached[self.0.len()]
+        matches(&self.0, &words)
     }
+}
 
-    /// Skips each `#`, which may stand for no word.
-    fn skip_any(&self, reached: &mut [bool]) {
-        for (at, pattern) in self.0.iter().enumerate() {
-            if reached[at] && pattern == "#" {
-                reached[at + 1] = true;
-            }
-        }
+fn matches(pattern: &[String], words: &[&str]) -> bool {
+    let Some((first, rest)) = pattern.split_first() else { return words.is_empty() };
+    match (first.as_str(), words) {
+        ("#", [_, more @ ..]) => matches(rest, words) || matches(pattern, more),
+        ("#", []) => matches(rest, words),
+        ("*", [_, more @ ..]) => matches(rest, more),
+        (exact, [word, more @ ..]) => exact == *word && matches(rest, more),
+        (_, []) => false,
     }
 }
 
