@@ -4,7 +4,7 @@ use anyhow::Result;
 use ballet_check::Contracts;
 use serde_json::json;
 
-use crate::base::exit::{ExitStatus, usage};
+use crate::base::exit::{ExitStatus, unusable};
 use crate::base::options::GlobalOptions;
 use crate::base::systems;
 use crate::base::ui::{self, Output};
@@ -14,9 +14,7 @@ const READABLE: &str = "a contract can be read";
 
 pub(crate) fn run(options: &GlobalOptions) -> Result<ExitStatus> {
     let folder = systems::folder(options.contracts.as_deref())?;
-    let read = Contracts::readable(&folder);
-    let (contracts, unreadable) =
-        read.map_err(|error| usage(format!("{:#}", anyhow::Error::from(error))))?;
+    let (contracts, unreadable) = Contracts::readable(&folder).map_err(unusable)?;
     let unreadable: Vec<String> =
         unreadable.into_iter().map(|error| format!("{:#}", anyhow::Error::from(error))).collect();
     let (system, problems) = (contracts.system(), contracts.problems());

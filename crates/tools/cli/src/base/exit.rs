@@ -60,6 +60,11 @@ pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
     CommandError::Usage(message.into()).into()
 }
 
+/// The error of what was named on the command line, with its causes.
+pub(crate) fn unusable(error: impl Into<anyhow::Error>) -> anyhow::Error {
+    usage(format!("{:#}", error.into()))
+}
+
 /// The advice on how to give the services' databases.
 pub(crate) const GIVE_DATABASES: &str =
     "set DATABASE_URL or give --database-url, with {service} in place of the service's name";

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use ballet::core::System;
 use ballet_check::contracts::{Contracts, folders};
 
-use crate::base::exit::usage;
+use crate::base::exit::{unusable, usage};
 
 /// The folder that was named, if one was.
 static NAMED: OnceLock<PathBuf> = OnceLock::new();
@@ -25,9 +25,8 @@ pub(crate) fn contracts() -> Result<&'static Contracts> {
     if let Some(contracts) = CONTRACTS.get() {
         return Ok(contracts);
     }
-    let contracts = Contracts::read(&folder(NAMED.get().map(PathBuf::as_path))?);
-    let contracts =
-        contracts.map_err(|error| usage(format!("{:#}", anyhow::Error::from(error))))?;
+    let folder = folder(NAMED.get().map(PathBuf::as_path))?;
+    let contracts = Contracts::read(&folder).map_err(unusable)?;
     Ok(CONTRACTS.get_or_init(|| contracts))
 }
 

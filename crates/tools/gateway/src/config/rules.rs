@@ -27,29 +27,12 @@ type CheckResult = Result<(), BrokenRule>;
 /// Checks all rules, and returns the first that is broken.
 pub(crate) fn check(config: &Config) -> CheckResult {
     server(config)?;
-    for (index, key) in config.api_keys.iter().enumerate() {
-        let before = &config.api_keys[..index];
-        api_key(key, before).map_err(|(field, what)| broken("api_key", index, field, what))?;
-    }
-    for (index, scope) in config.wide_scopes.iter().enumerate() {
-        let all = &config.wide_scopes;
-        wide_scope(scope, index, all)
-            .map_err(|(field, what)| broken("scope", index, field, what))?;
-    }
-    for (index, rate) in config.rates.iter().enumerate() {
-        let before = &config.rates[..index];
-        self::rate(rate, before).map_err(|(field, what)| broken("rate", index, field, what))?;
-    }
-    for (index, upstream) in config.upstreams.iter().enumerate() {
-        let before = &config.upstreams[..index];
-        self::upstream(upstream, before)
-            .map_err(|(field, what)| broken("upstream", index, field, what))?;
-    }
-    for (index, route) in config.routes.iter().enumerate() {
-        let before = &config.routes[..index];
-        self::route(config, route, before)
-            .map_err(|(field, what)| broken("route", index, field, what))?;
-    }
+    let scopes = &config.wide_scopes;
+    each("api_key", &config.api_keys, api_key)?;
+    each("scope", scopes, |scope, before| wide_scope(scope, before, scopes))?;
+    each("rate", &config.rates, rate)?;
+    each("upstream", &config.upstreams, upstream)?;
+    each("route", &config.routes, |one, before| route(config, one, before))?;
     let mut parts = 0;
     for (index, page) in config.pages.iter().enumerate() {
         let before = &config.pages[..index];
@@ -70,6 +53,17 @@ pub(crate) fn check(config: &Config) -> CheckResult {
 }
 
 type FieldFault = (&'static str, String);
+
+/// Checks each table of a kind, with those before it.
+fn each<T>(
+    table: &'static str,
+    all: &[T],
+    check: impl Fn(&T, &[T]) -> Result<(), FieldFault>,
+) -> CheckResult {
+    all.iter().enumerate().try_for_each(|(index, one)| {
+        check(one, &all[..index]).map_err(|(field, what)| broken(table, index, field, what))
+    })
+}
 
 fn broken(table: &'static str, index: usize, field: &'static str, what: String) -> BrokenRule {
     BrokenRule { table, index, field, what }
@@ -148,9 +142,13 @@ fn api_key(key: &ApiKey, before: &[ApiKey]) -> Result<(), FieldFault> {
     Ok(())
 }
 
-fn wide_scope(scope: &WideScope, index: usize, all: &[WideScope]) -> Result<(), FieldFault> {
+fn wide_scope(
+    scope: &WideScope,
+    before: &[WideScope],
+    all: &[WideScope],
+) -> Result<(), FieldFault> {
     let Scope(name) = &scope.name;
-    if all[..index].iter().any(|other| other.name == scope.name) {
+    if before.iter().any(|other| other.name == scope.name) {
         return Err(("name", format!("{name:?} is taken by another scope")));
     }
     if scope.includes.is_empty() {

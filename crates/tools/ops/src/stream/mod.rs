@@ -39,12 +39,8 @@ pub use journal::{
 };
 pub use record::Record;
 pub use recording::{
-    error::RecordingError,
-    file_lock::lock_file,
-    header::RecordingHeader,
-    line::write_line,
-    read::{CutPoint, Recording},
-    write::RecordingWriter,
+    error::RecordingError, file_lock::lock_file, header::RecordingHeader, line::write_line,
+    read::Recording, write::RecordingWriter,
 };
 pub use replay::{
     entry::{OutsideEvents, is_event},

@@ -1,6 +1,6 @@
 //! `ballet contract diff`: a gate for releases.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use ballet_check::Contracts;
@@ -9,7 +9,7 @@ use ballet_terminal::{Cell, Table};
 use console::Style;
 use serde_json::{Value, json};
 
-use crate::base::exit::{ExitStatus, usage};
+use crate::base::exit::{ExitStatus, unusable, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::require_resolved;
 use crate::base::ui::{self, Output};
@@ -35,10 +35,13 @@ pub(super) fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     // A broken reference in the old contracts is no error: the new ones fix it.
     let diff = match (args.old.is_dir(), args.new.is_dir()) {
         (true, true) => {
-            Diff::of_systems(&folder(&args.old)?, require_resolved(&folder(&args.new)?)?)
+            let old = Contracts::read(&args.old).map_err(unusable)?;
+            let new = Contracts::read(&args.new).map_err(unusable)?;
+            Diff::of_systems(&old, require_resolved(&new)?)
         }
         (false, false) => {
-            let (old, new) = (file(&args.old)?, file(&args.new)?);
+            let old = Contracts::read_file(&args.old).map_err(unusable)?;
+            let new = Contracts::read_file(&args.new).map_err(unusable)?;
             if old.system().name != new.system().name {
                 return Err(usage(format!(
                     "{} is the contract of {}, and {} that of {}: name two versions of one contract",
@@ -54,14 +57,6 @@ pub(super) fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     };
     show(&diff, options);
     Ok(if diff.breaking.is_empty() { ExitStatus::All } else { ExitStatus::Different })
-}
-
-fn folder(folder: &Path) -> Result<Contracts> {
-    Contracts::read(folder).map_err(|error| usage(format!("{:#}", anyhow::Error::from(error))))
-}
-
-fn file(file: &Path) -> Result<Contracts> {
-    Contracts::read_file(file).map_err(|error| usage(format!("{:#}", anyhow::Error::from(error))))
 }
 
 fn show(diff: &Diff, options: &GlobalOptions) {

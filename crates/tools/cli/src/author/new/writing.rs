@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 use ballet::core::System;
 use ballet_check::definitions;
 
+use crate::base::cargo::cargo;
 use crate::base::exit::usage;
 use crate::base::ui;
 
@@ -85,7 +86,7 @@ pub(super) fn lock(root: &Path) {
     if !root.join("Cargo.lock").exists() {
         return;
     }
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = cargo();
     cargo.args(["update", "--workspace", "--offline"]).current_dir(root).stdin(Stdio::null());
     cargo.stdout(Stdio::null()).stderr(Stdio::null()).status().ok();
 }

@@ -131,11 +131,10 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Exi
         }
         last = Some(record);
     }
-    if let Some(cut) = recording.cut() {
+    if let Some(line) = recording.cut_line() {
         ui::say(&format!(
-            "{} is cut off in line {}: what is before can be used",
-            args.file.display(),
-            cut.line
+            "{} is cut off in line {line}: what is before can be used",
+            args.file.display()
         ));
     }
     hindered.say(expected.is_some());

@@ -10,18 +10,11 @@ use crate::stream::recording::header::RecordingHeader;
 use crate::stream::recording::line::read_line;
 use crate::stream::recording::lines::{self, NextLine};
 
-/// The place where a recording was cut off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CutPoint {
-    /// The number of the incomplete line.
-    pub line: u64,
-}
-
 /// The records of a file, one at a time.
 pub struct Recording {
     path: PathBuf,
     header: RecordingHeader,
-    cut: Option<CutPoint>,
+    cut_line: Option<u64>,
     /// The rest of the file, until it has ended.
     rest: Option<RestOfFile>,
 }
@@ -56,7 +49,7 @@ impl Recording {
         }
         let has_more = first == NextLine::Line;
         let rest = has_more.then_some(RestOfFile { from, line: 1, buffer });
-        Ok(Self { path, header, cut: None, rest })
+        Ok(Self { path, header, cut_line: None, rest })
     }
 
     /// Returns its first line.
@@ -65,10 +58,10 @@ impl Recording {
         &self.header
     }
 
-    /// Returns the place where it is cut off, once all records are read.
+    /// Returns the number of the line in which it is cut off, once all records are read.
     #[must_use]
-    pub fn cut(&self) -> Option<CutPoint> {
-        self.cut
+    pub fn cut_line(&self) -> Option<u64> {
+        self.cut_line
     }
 
     fn read(&mut self) -> Result<Option<Record>, RecordingError> {
@@ -79,7 +72,7 @@ impl Recording {
         match lines::next(&mut **from, buffer) {
             Ok(NextLine::Line) => {}
             Ok(NextLine::End { left }) => {
-                self.cut = (left > 0).then_some(CutPoint { line });
+                self.cut_line = (left > 0).then_some(line);
                 return Ok(None);
             }
             Err(error) => return Err(wrong(error.to_string())),
