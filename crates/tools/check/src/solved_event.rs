@@ -1,6 +1,6 @@
 //! The event that reports a step as compensated when a person has compensated it by hand.
 
-use ballet_core::{EventType, Incoming};
+use ballet_core::EventType;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -23,20 +23,10 @@ pub fn body(
         Some(given) => given.trim().to_owned(),
         None => body_from_outcome(contracts, kind, outcome),
     };
-    // An event of a saga needs an id; its value does not matter here.
-    let saga = "00000000-0000-0000-0000-000000000000";
-    let message = Incoming {
-        event_type: Some(kind.name()),
-        app_id: Some(kind.service()),
-        correlation_id: Some(saga),
-        body: body.as_bytes(),
-        ..Incoming::default()
-    };
-    let faults = Validator::new(contracts).judge(&message, now).faults;
+    let faults = Validator::new(contracts).body_faults(kind, &body, now);
     if faults.is_empty() {
         return Ok(body);
     }
-    let faults: Vec<&str> = faults.iter().map(|fault| fault.detail.as_str()).collect();
     let faults = faults.join("; ");
     Err(match given {
         Some(_) => faults,

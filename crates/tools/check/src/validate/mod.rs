@@ -77,6 +77,20 @@ impl Validator {
         }
     }
 
+    /// Returns the faults of an event's body, whatever its message and its saga.
+    #[must_use]
+    pub fn body_faults(&self, event: EventType, body: &str, now: Timestamp) -> Vec<String> {
+        let message = Incoming {
+            event_type: Some(event.name()),
+            app_id: Some(event.service()),
+            // An event of a saga needs an id; its value does not matter here.
+            correlation_id: Some("00000000-0000-0000-0000-000000000000"),
+            body: body.as_bytes(),
+            ..Incoming::default()
+        };
+        self.judge(&message, now).faults.into_iter().map(|fault| fault.detail).collect()
+    }
+
     fn of_body(&self, event: EventType, body: &[u8]) -> Vec<Unacceptable> {
         let body: Value = match serde_json::from_slice(body) {
             Ok(body) => body,

@@ -5,7 +5,6 @@ use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::response::Response;
 use ballet_check::validate::Validator;
-use ballet_core::Incoming;
 use ballet_core::topology::UNROUTED;
 use ballet_ops::redrive::{DeadLetterFilter, DeadLetterPlan};
 use jiff::{SignedDuration, Timestamp};
@@ -246,19 +245,9 @@ fn check_body(site: &Site, letter: &Letter, given: &str) -> Result<(String, Stri
     if body.contains(&Value::from(body::MASK).to_string()) {
         return Err(one("It has a mask: type the value in its place.".to_owned()));
     }
-    let name = letter.event_name();
-    if let Some(event) = site.context.contract_index.event(name) {
-        let message = Incoming {
-            event_type: Some(name),
-            app_id: Some(event.service()),
-            // An event of a saga requires some id here, whatever it is.
-            correlation_id: Some("00000000-0000-0000-0000-000000000000"),
-            body: body.as_bytes(),
-            ..Incoming::default()
-        };
-        let judged = Validator::new(site.context.contract_index.contracts)
-            .judge(&message, site.context.clock.now());
-        let faults: Vec<String> = judged.faults.into_iter().map(|fault| fault.detail).collect();
+    if let Some(event) = site.context.contract_index.event(letter.event_name()) {
+        let validator = Validator::new(site.context.contract_index.contracts);
+        let faults = validator.body_faults(event, &body, site.context.clock.now());
         if !faults.is_empty() {
             return Err(faults);
         }

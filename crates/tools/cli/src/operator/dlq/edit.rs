@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use ballet::core::Incoming;
 use ballet_check::validate::Validator;
 use ballet_ops::redrive::{DeadLetter, DeadLetterFilter};
 use ballet_terminal::plain;
@@ -99,22 +98,14 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
 fn faults(dead_letter: &DeadLetter, body: &str, options: &GlobalOptions) -> Vec<String> {
     let Ok(contracts) = contracts() else { return Vec::new() };
     let validator = Validator::new(contracts);
-    let known = dead_letter.event_type.as_deref().filter(|name| validator.event(name).is_some());
-    let Some(event_type) = known else { return Vec::new() };
+    let known = dead_letter.event_type.as_deref().and_then(|name| validator.event(name));
+    let Some(event) = known else { return Vec::new() };
     let content_type = dead_letter.properties.content_type().as_ref();
     // The body of a CloudEvent wraps the event, and is not compared.
     if content_type.is_some_and(|content_type| content_type.as_str().contains("cloudevents")) {
         return Vec::new();
     }
-    // The body is judged alone, independent of its saga.
-    let message = Incoming {
-        event_type: Some(event_type),
-        correlation_id: Some("00000000-0000-0000-0000-000000000000"),
-        body: body.as_bytes(),
-        ..Incoming::default()
-    };
-    let verdict = validator.judge(&message, options.clock.now());
-    verdict.faults.into_iter().map(|fault| fault.detail).collect()
+    validator.body_faults(event, body, options.clock.now())
 }
 
 fn from_file(file: &Path) -> Result<Option<String>> {
