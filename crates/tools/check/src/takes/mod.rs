@@ -13,4 +13,4 @@ mod tests;
 pub(crate) use compare::{Doubt, mismatches};
 pub(crate) use mismatch::{Mismatch, MismatchKind};
 pub(crate) use range::of_format;
-pub(crate) use schema_part::{types, values};
+pub(crate) use schema_part::{is_a, type_of, types, values};

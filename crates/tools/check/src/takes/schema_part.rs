@@ -49,12 +49,12 @@ pub(crate) fn values(schema: &Map<String, Value>) -> Option<Vec<&Value>> {
 }
 
 /// Whether values of one type are values of another.
-pub(super) fn is_a(one: &str, other: &str) -> bool {
+pub(crate) fn is_a(one: &str, other: &str) -> bool {
     one == other || one == "integer" && other == "number"
 }
 
 /// Returns the JSON type of a value.
-pub(super) fn type_of(value: &Value) -> &'static str {
+pub(crate) fn type_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "boolean",

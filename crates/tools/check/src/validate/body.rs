@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use regex::Regex;
 use serde_json::{Number, Value};
 
-use crate::takes::{of_format, types, values};
+use crate::takes::{is_a, of_format, type_of, types, values};
 
 /// The limit of nesting. A schema that refers to itself ends here.
 const DEEPEST: usize = 128;
@@ -87,7 +87,7 @@ impl<'a> BodySchema<'a> {
             self.at(part).fit(value, place, faults);
         }
         let types = self.types();
-        if !types.is_empty() && !types.iter().any(|name| is(value, name)) {
+        if !types.is_empty() && !types.iter().any(|name| is_a(type_of(value), name)) {
             let first = types.iter().find(|name| **name != "null").unwrap_or(&"null");
             return faults.push(unwanted(place, &self.in_words(first), value));
         }
@@ -241,19 +241,6 @@ impl<'a> BodySchema<'a> {
         let pattern = self.part["pattern"].as_str()?;
         let fits = Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(text));
         (!fits).then(|| unwanted(place, &format!("a string that matches `{pattern}`"), &value))
-    }
-}
-
-fn is(value: &Value, name: &str) -> bool {
-    match name {
-        "null" => value.is_null(),
-        "boolean" => value.is_boolean(),
-        "integer" => as_whole_number(value).is_some(),
-        "number" => value.is_number(),
-        "string" => value.is_string(),
-        "array" => value.is_array(),
-        "object" => value.is_object(),
-        _ => true,
     }
 }
 
