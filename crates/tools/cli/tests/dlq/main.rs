@@ -4,7 +4,6 @@
 mod accounts;
 mod audit;
 mod bodies;
-mod causes;
 mod companies;
 mod doctor;
 mod faults;

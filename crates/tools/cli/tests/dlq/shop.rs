@@ -18,6 +18,7 @@ use shop::audit::{Report, audit_beside};
 use sqlx::{Connection, PgConnection};
 use tokio::process::Command;
 
+use crate::audit::any_system_is_audited_by_its_contracts_and_addresses_alone;
 use crate::companies::Companies;
 use crate::sagas::until_said;
 use crate::world::{SOON, ballet, place};
@@ -246,5 +247,6 @@ async fn f11_a_poison_event_in_any_service_is_redriven_after_a_fix_and_completes
     shop.is_sound().await;
     shop.ballet(&["sagas", "stuck"]).await.ends_with(0).prints(&["no saga is stuck"]);
     shop.ballet(&["dlq", "list"]).await.ends_with(0).prints(&["no dead letters match"]);
+    any_system_is_audited_by_its_contracts_and_addresses_alone(&shop).await;
     shop.close().await;
 }

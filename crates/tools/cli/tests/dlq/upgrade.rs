@@ -1,6 +1,5 @@
 //! `ballet topology` beside a running service, as in the rollout of a release.
 
-use std::fs;
 use std::path::Path;
 
 use ballet_stage::{Method, Servers, TestEnv, wait_until};
@@ -9,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::publish::contracts;
-use crate::world::{CounterWorld, SOON, TICKED, TOCKED, ballet};
+use crate::world::{CounterWorld, SOON, TICKED, ballet};
 
 /// The command with the rights to repair the topology.
 pub(crate) async fn topology(env: &TestEnv, place: &Path, arguments: &[&str]) -> Command {
@@ -44,35 +43,6 @@ impl CounterWorld {
         .await
         .expect("ready");
     }
-}
-
-#[tokio::test]
-async fn the_release_before_keeps_its_events_and_is_ready_until_its_bindings_are_pruned() {
-    let mut world = CounterWorld::new("upgrade").await;
-    contracts(&world);
-    // The new release follows one event less.
-    let file = world.place.join("clocks/counter.json");
-    let contract = fs::read_to_string(&file).expect("a contract");
-    let mut contract: Value = serde_json::from_str(&contract).expect("JSON");
-    contract["subscriptions"].as_array_mut().expect("a list").pop();
-    fs::write(&file, contract.to_string()).expect("written");
-
-    world.topology(&["apply"]).await.ends_with(0);
-    // The service compares its bindings when it starts.
-    world.stop().await;
-    world.start().await;
-    world.is_ready().await;
-    world.tick(TOCKED, 0).await;
-    world.all_counted_once(1).await;
-    let gone = format!("queue `counter` to `route` with key `{TOCKED}` is no longer declared");
-    let check = world.topology(&["check"]).await.ends_with(1);
-    assert!(check.out.contains(&format!("prune    the binding of {gone}")), "{check:?}");
-    assert!(check.err.contains("topology apply --prune` removes them"), "{check:?}");
-
-    let pruned = world.topology(&["apply", "--prune"]).await.ends_with(0);
-    assert!(pruned.err.contains("removed: the binding of queue `counter`"), "{pruned:?}");
-    world.topology(&["check"]).await.ends_with(0);
-    world.close().await;
 }
 
 #[tokio::test]
