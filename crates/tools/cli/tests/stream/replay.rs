@@ -13,7 +13,7 @@ use sqlx::{Connection, PgConnection};
 use tokio::process::Command;
 use uuid::Uuid;
 
-use crate::world::{SOON, STRUCK, StreamWorld, TICKED, definitions, event, numbers, tick};
+use crate::world::{SOON, StreamWorld, TICKED, definitions, event, numbers, tick};
 
 ballet_testkit::events! {
     Ticked = plain "clock.ticked.v1" { number: i64 }
@@ -138,68 +138,6 @@ async fn a_system_of_the_same_name_with_another_journal_is_sent_to_without_a_que
     let denied = world.command(&["replay", &file, "--pace", "max", "--yes"]);
     ended(denied).await.ends_with(1).says(&["needs the right to write to exchange `events`"]);
     world.close().await;
-}
-
-#[tokio::test]
-async fn new_ids_are_the_same_wherever_they_stand_and_in_the_same_order() {
-    let recorded = StreamWorld::new("ids").await;
-    let id = |number: u32| format!("0193f7a0-{number:04x}-7000-8000-00000000000{}", number % 10);
-    let saga = id(1);
-    let foreign = "6ba7b810-9dad-51d1-80b4-00c04fd430c8";
-    let product = id(99);
-    let of = |number: u32, name: &str, body: Value| {
-        let mut headers = FieldTable::default();
-        if number > 1 {
-            let cause = AMQPValue::LongString(id(number - 1).into());
-            headers.insert("causation_id".into(), cause);
-        }
-        let properties = BasicProperties::default()
-            .with_message_id(id(number).into())
-            .with_correlation_id(saga.clone().into())
-            .with_headers(headers);
-        event(name, properties, &body)
-    };
-    let none = BasicProperties::default().with_message_id(foreign.into());
-    recorded
-        .publish(vec![
-            of(1, TICKED, json!({ "order": saga, "product": product, "at": format!("/o/{saga}") })),
-            of(2, STRUCK, json!({ "because": id(1) })),
-            event(TICKED, none, &json!({ "number": 1 })),
-        ])
-        .await;
-    let file = recorded.record("ids.jsonl").await;
-    let test = StreamWorld::new("ids-target").await;
-    let clock = ballet::Clock::system();
-    let before = clock.now();
-    ended(replay(&test, &[&file, "--pace", "max", "--new-ids"])).await.ends_with(0);
-    let all = published(&test).await;
-    let text = |value: &Value| value.as_str().expect("text").to_owned();
-    let new: Vec<String> = all.iter().map(|r| text(&r["properties"]["message_id"])).collect();
-    assert!(new[0] < new[1], "{new:?}");
-    for id in &new[..2] {
-        let time = time_of(id.parse::<Uuid>().expect("a UUID")).expect("version 7");
-        assert!(time <= clock.now(), "ahead of the clock: {time}");
-        assert!(before.duration_since(time).as_hours() < 1, "{time}");
-    }
-    assert!(!new.contains(&id(1)) && !new.contains(&id(2)) && new[2] != foreign, "{new:?}");
-    // The first message's id is the saga's.
-    for place in [
-        "/0/properties/correlation_id",
-        "/1/properties/correlation_id",
-        "/0/body/order",
-        "/1/body/because",
-        "/1/properties/headers/causation_id",
-    ] {
-        assert_eq!(Value::from(all.clone()).pointer(place), Some(&json!(new[0])), "{place}");
-    }
-    assert_eq!(all[0]["body"]["at"], json!(format!("/o/{}", new[0])));
-    assert_eq!(all[0]["body"]["product"], json!(product), "nobody's id is a key of the system");
-    // The second time with other ids.
-    ended(replay(&test, &[&file, "--pace", "max", "--new-ids"])).await.ends_with(0);
-    let again = published(&test).await;
-    assert_ne!(text(&again[5]["properties"]["message_id"]), new[2]);
-    test.close().await;
-    recorded.close().await;
 }
 
 #[tokio::test]
