@@ -10,11 +10,18 @@ use serde_json::{Value, json};
 
 use crate::test_directory::{BALLET, TestDirectory, edit, said_by};
 
+/// One system with a service more: what is written, what git and an image leave out, and what a check finds.
 #[tokio::test]
-async fn what_does_not_fit_between_two_contracts_is_found_without_any_code() {
-    let place = TestDirectory::new("misfits");
-    place.ballet(&["new", "system", "harbour"], "").await;
-    place.ballet(&["new", "service", "pantry"], "harbour").await;
+async fn a_new_system_is_whole_keeps_its_key_to_itself_and_is_checked_by_its_contracts() {
+    let place = TestDirectory::new("harbour");
+    place.ballet(&["new", "system", "harbour"], "").await.ends_with(0);
+    place.ballet(&["new", "service", "pantry"], "harbour").await.ends_with(0);
+    no_placeholder_survives_in_what_is_written(&place);
+    the_private_key_of_the_gateway_is_neither_committed_nor_in_the_image(&place).await;
+    what_does_not_fit_between_two_contracts_is_found_without_any_code(&place).await;
+}
+
+async fn what_does_not_fit_between_two_contracts_is_found_without_any_code(place: &TestDirectory) {
     let contract = place.at("harbour/contracts/harbour/pantry.json");
     let sound = fs::read_to_string(&contract).expect("a contract");
 
@@ -60,11 +67,7 @@ const PLACEHOLDERS: [&str; 17] = [
     "FIELDS_OF",
 ];
 
-#[tokio::test]
-async fn no_placeholder_survives_in_what_is_written() {
-    let place = TestDirectory::new("placeholders");
-    place.ballet(&["new", "system", "harbour"], "").await.ends_with(0);
-    place.ballet(&["new", "service", "pantry"], "harbour").await.ends_with(0);
+fn no_placeholder_survives_in_what_is_written(place: &TestDirectory) {
     let (mut folders, mut read) = (vec![place.at("harbour")], 0);
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).expect("a directory") {
@@ -117,10 +120,9 @@ async fn nothing_is_overwritten_and_no_name_is_taken_that_would_not_work() {
     }
 }
 
-#[tokio::test]
-async fn the_private_key_of_the_gateway_is_neither_committed_nor_in_the_image() {
-    let place = TestDirectory::new("private_key");
-    place.ballet(&["new", "system", "harbour"], "").await.ends_with(0);
+async fn the_private_key_of_the_gateway_is_neither_committed_nor_in_the_image(
+    place: &TestDirectory,
+) {
     // A key as `ballet-gateway keys keys` makes it.
     let key = "keys/signing-key.json";
     fs::create_dir(place.at("harbour/keys")).expect("a directory");
