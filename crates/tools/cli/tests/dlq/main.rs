@@ -17,7 +17,6 @@ mod lost_journal;
 mod memory;
 mod missed_events;
 mod persons;
-mod pty;
 mod publish;
 mod restore;
 mod restore_letters;
