@@ -123,35 +123,6 @@ async fn t21_a_queue_with_other_arguments_is_named_with_what_differs() {
 }
 
 #[tokio::test]
-async fn t221_a_policy_that_makes_a_queue_drop_messages_is_named_with_the_way_out() {
-    let wanted = declared(&[TICKED]);
-    let world = TopologyWorld::new("policed", &wanted).await;
-    // Above the policy of dead letters: of two with one priority the broker takes any.
-    let policy = json!({ "pattern": "^bell", "apply-to": "queues", "priority": 2,
-        "definition": { "max-length": 20 } });
-    for (section, clear) in
-        [("policies", "clear_policy"), ("operator-policies", "clear_operator_policy")]
-    {
-        world.call(Method::PUT, &[section, "short"], Some(&policy)).await;
-        // The broker takes a policy up a moment later, for each queue by itself.
-        world.until_check(&wanted, 1, &["`bell`: max-length", "`bell.dead`: max-length"]).await;
-        for command in ["check", "apply"] {
-            let said = world.topology(&wanted, &[command]).await.ends_with(1).both();
-            for (queue, declared) in [("bell", "none"), ("bell.dead", "100000")] {
-                let differs =
-                    format!("queue `{queue}`: max-length is 20, but should be {declared}");
-                assert!(said.contains(&differs), "{said}");
-            }
-            let way_out = format!("rabbitmqctl {clear} -p {} short", world.env.vhost());
-            assert!(said.contains(&way_out), "{said}");
-        }
-        world.call(Method::DELETE, &[section, "short"], None).await;
-        world.until_check(&wanted, 0, &[]).await;
-    }
-    world.close().await;
-}
-
-#[tokio::test]
 async fn t22_the_binding_of_a_handler_that_is_gone_is_removed_and_its_event_comes_no_more() {
     let (before, after) = (declared(&[TICKED, STRUCK]), declared(&[TICKED]));
     let world = TopologyWorld::new("unsubscribed", &before).await;

@@ -28,6 +28,6 @@ mod shop;
 mod solved;
 mod terminal;
 mod tls;
+mod topology;
 mod undeliverable;
-mod upgrade;
 mod world;

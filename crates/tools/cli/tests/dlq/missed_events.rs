@@ -12,7 +12,7 @@ use tokio::process::Command;
 
 use crate::publish::contracts;
 use crate::shop::{ShopWorld, checkout, declined_checkout};
-use crate::upgrade::topology;
+use crate::topology::topology;
 use crate::world::{CounterWorld, FOR_A_WHILE, SOON, TICKED, ballet};
 
 pub(crate) const CONFIRMED: &str = "orders.order_confirmed.v1";

@@ -1,9 +1,9 @@
-//! The command with a person: a reader that stops reading, a question in a terminal, and wrong words.
+//! The command with a person: a reader that stops reading, and a question in a terminal.
 
 use std::process::Stdio;
 
-use ballet_stage::{Method, wait_until};
-use ballet_testkit::command::{ended, interrupt};
+use ballet_stage::wait_until;
+use ballet_testkit::command::interrupt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
@@ -83,30 +83,4 @@ fn terminal_of(line: &str, like: &std::process::Command) -> tokio::process::Comm
     }
     script.kill_on_drop(true);
     script
-}
-
-#[tokio::test]
-async fn what_a_resumed_replay_was_is_said_as_it_was_typed() {
-    let world = StreamWorld::new("words").await;
-    world.ticks(0..3).await;
-    let file = world.record("run.jsonl").await;
-    let ops = world.env.ops_amqp_url();
-    let begun = ["replay", &file, "clock.#", "--where", "/body/number=1", "--new-ids", "--yes"];
-    // This user may write nothing: the replay is interrupted before its first event.
-    ended(world.command_at(world.env.amqp_url("tap"), &begun)).await.ends_with(1);
-    let said = ended(world.command_at(ops, &["replay", &file, "--resume"])).await.ends_with(2).err;
-    let words = "clock.# --where /body/number=1 --new-ids";
-    assert!(said.contains(words) && !said.contains('{'), "{said}");
-    let resumed =
-        ["replay", &file, "clock.#", "--where", "/body/number=1", "--new-ids", "--resume"];
-    ended(world.command_at(ops, &resumed)).await.ends_with(0).says(&["1 event sent to"]);
-    // One that finds no exchange leaves nothing to resume.
-    let events = ["exchanges", world.env.vhost(), "events"];
-    world.env.management().call(Method::DELETE, &events, None).await.expect("deleted");
-    let replay = ["replay", &file, "--pace", "max", "--yes"];
-    let said = ended(world.command_at(ops, &replay)).await.ends_with(1).err;
-    assert!(said.contains("there is no exchange `events` in vhost"), "{said}");
-    assert!(said.contains("ballet topology apply"), "{said}");
-    assert!(!std::fs::exists(format!("{file}.replay")).expect("looked"), "{said}");
-    world.close().await;
 }

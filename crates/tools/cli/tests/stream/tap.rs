@@ -207,18 +207,3 @@ async fn what_cannot_be_tapped_is_refused_with_words_and_filters_that_matched_no
     assert!(said.contains(meant) && said.matches("no contract").count() == 1, "{said}");
     world.close().await;
 }
-
-#[tokio::test]
-async fn what_is_there_is_read_to_its_end_however_long_nothing_of_it_is_wanted() {
-    let world = StreamWorld::new("rare").await;
-    world.ticks(0..12_000).await;
-    let proxy = Proxy::to(world.env.amqp_url("tap")).await.expect("a proxy");
-    // Some hundred events a second.
-    proxy.set(Link::Slow(Duration::from_millis(200)));
-    let rare = ["tap", "-o", "jsonl", "--from", "first", "--where", "/body/number=11999"];
-    let rare = [&rare[..], &["--idle-timeout", "15s", "--limit", "1"]].concat();
-    let CommandOutput { out, err: said, .. } =
-        ended(world.command_at(proxy.url(), &rare)).await.ends_with(0);
-    assert_eq!(out.lines().count(), 1, "{said}");
-    world.close().await;
-}

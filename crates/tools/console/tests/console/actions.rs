@@ -5,20 +5,19 @@ use std::net::IpAddr;
 use ballet_console::{Console, Role, TrustedHeader};
 use reqwest::{Method, StatusCode};
 
-use crate::test_console::{Browser, CHECKED_OUT, PLACED, RESERVED, RunningConsole, TestConsole};
+use crate::test_console::{Browser, PLACED, RESERVED, RunningConsole, TestConsole};
 
 const AUTHORIZED: &str = "payments.payment_authorized.v1";
 
 /// One console: first nobody has done anything.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operator_edits_sends_back_and_discards_and_a_viewer_changes_nothing() {
+async fn an_operator_edits_and_sends_back_and_a_viewer_changes_nothing() {
     let world = TestConsole::new("console_acts").await;
     let console = world.console().await;
     let operator = console.browser().await;
     a_viewer_changes_nothing_and_sees_no_body_that_cannot_be_masked(&world, &console, &operator)
         .await;
     a_dead_letter_is_edited_and_sent_back_and_its_saga_goes_on(&world, &operator).await;
-    what_would_have_begun_a_saga_and_is_thrown_away_hangs_no_more(&world, &operator).await;
     world.close().await;
 }
 
@@ -92,40 +91,6 @@ async fn a_dead_letter_is_edited_and_sent_back_and_its_saga_goes_on(
     assert!(page.contains(" by <strong>operator</strong>: it is mended"), "{page}");
     let (_, trail) = operator.get("/actions").await;
     assert!(trail.find("sends back") < trail.find("edits"), "{trail}");
-}
-
-async fn what_would_have_begun_a_saga_and_is_thrown_away_hangs_no_more(
-    world: &TestConsole,
-    operator: &Browser,
-) {
-    let (thrown, begun) = (world.id(), world.id());
-    let broken = "quantity: a whole number is wanted";
-    world
-        .publish(vec![
-            world.event(CHECKED_OUT, thrown, None, "{}"),
-            world.dead("orders", CHECKED_OUT, thrown, broken, b"{}"),
-            // This saga had a step done: without its event it hangs.
-            world.event(CHECKED_OUT, begun, None, "{}"),
-            world.event(PLACED, begun, None, "{}"),
-            world.dead("inventory", PLACED, begun, "no shelf 17", b"{}"),
-        ])
-        .await;
-    for (service, detail, saga) in
-        [("orders", "whole number", thrown), ("inventory", "no shelf", begun)]
-    {
-        operator.until(&format!("/sagas/{saga}"), "state stuck").await;
-        operator.until("/dead-letters", detail).await;
-        let act = format!("/dead-letters/act?service={service}");
-        let fields = format!("act=discard&why=they+come+again&service={service}&sure=1");
-        let (_, action) = operator.act(&act, "/dead-letters/act", &fields).await;
-        operator.until(&action, "1 of 1 were discarded").await;
-    }
-    let page = operator.until(&format!("/sagas/{thrown}"), "state aborted").await;
-    assert!(page.contains("goes without") && !page.contains("Stop it"), "{page}");
-    // The path still has the step that nobody has taken.
-    assert!(page.contains("<code>accept_checkout</code>"), "{page}");
-    let (_, page) = operator.get(&format!("/sagas/{begun}")).await;
-    assert!(page.contains("Stop it"), "{page}");
 }
 
 async fn a_viewer_changes_nothing_and_sees_no_body_that_cannot_be_masked(

@@ -274,26 +274,6 @@ async fn a_journal_that_was_made_anew_is_followed_and_what_it_has_lost_stays() {
     world.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn while_sagas_cannot_be_judged_each_page_says_so() {
-    let world = TestConsole::new("console_unjudged").await;
-    let console = world.console().await;
-    let browser = console.browser().await;
-    let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
-    let mut rename = async |what: &'static str| {
-        sqlx::query(what).execute(&mut db).await.expect("renamed");
-    };
-    rename("alter table console.saga rename column is_dead to gone").await;
-    let saga = world.id();
-    world.publish(vec![world.event(PLACED, saga, None, "{}")]).await;
-    let page = browser.until("/events", "Sagas are not judged").await;
-    assert!(page.contains("is_dead"), "{page}");
-    rename("alter table console.saga rename column gone to is_dead").await;
-    let page = browser.until(&format!("/sagas/{saga}"), "state waiting").await;
-    assert!(!page.contains("Sagas are not judged"), "{page}");
-    world.close().await;
-}
-
 /// As if the database's machine lost power during a statement, and another one took its address.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_statement_that_is_never_answered_is_given_up_and_the_journal_followed_on() {
