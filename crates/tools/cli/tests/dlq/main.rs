@@ -1,6 +1,8 @@
 //! `ballet dlq` and `ballet sagas` as an operator uses them: the program itself, on a real broker and real databases,
 //! with only the rights of their user.
 
+#![allow(clippy::large_futures, reason = "a test awaits its parts one after the other")]
+
 mod accounts;
 mod audit;
 mod bodies;
