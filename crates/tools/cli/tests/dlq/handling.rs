@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::memory::a_letter_beyond_the_inbox_is_redriven_once;
 use crate::publish::contracts;
 use crate::rights::who_may_only_look_changes_nothing;
+use crate::selection::what_means_nothing_or_several_is_refused_with_words;
 use crate::world::{CounterWorld, SOON, TICKED};
 
 /// One service for all that is done with dead letters. Each part begins without any.
@@ -29,6 +30,8 @@ async fn t36_t78_t80_t81_t82_t163_what_is_done_with_a_dead_letter_takes_effect_o
     a_letter_beyond_the_inbox_is_redriven_once(&world).await;
     world.emptied().await;
     who_may_only_look_changes_nothing(&world).await;
+    world.emptied().await;
+    what_means_nothing_or_several_is_refused_with_words(&world).await;
     world.close().await;
 }
 

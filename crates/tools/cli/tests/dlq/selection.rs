@@ -126,9 +126,7 @@ async fn t79_t83_of_thousands_exactly_those_that_are_meant_are_sent_and_counts_a
     world.close().await;
 }
 
-#[tokio::test]
-async fn an_id_a_reason_or_a_choice_that_means_nothing_or_several_is_refused_with_words() {
-    let world = CounterWorld::new("ids").await;
+pub(crate) async fn what_means_nothing_or_several_is_refused_with_words(world: &CounterWorld) {
     world.trouble("tick", true).await;
     let ids = ["0193f7a0-0000-4000-8000-00000000aaaa", "0193f7a0-0000-4001-8000-00000000aaaa"];
     for id in ids {
@@ -159,5 +157,4 @@ async fn an_id_a_reason_or_a_choice_that_means_nothing_or_several_is_refused_wit
     nobody.stdout(std::process::Stdio::piped());
     ended(nobody).await.ends_with(1).says(&["\"nobody\" is the name of a service"]);
     assert_eq!(world.list(&[]).await.len(), ids.len());
-    world.close().await;
 }
