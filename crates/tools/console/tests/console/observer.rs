@@ -54,7 +54,7 @@ async fn no_entry_is_lost_or_doubled_by_a_kill_in_the_middle() {
     drop(Console::open(world.options()).await.expect("it opens"));
     let mut db = PgConnection::connect(&url).await.expect("a session");
     let sagas: Vec<_> = (0..SAGAS).map(|_| world.id()).collect();
-    for round in 1..=4 {
+    for round in 1..=3 {
         let mut child = Command::new(std::env::current_exe().expect("this test"))
             .args(["observer::child", "--exact", "--ignored"])
             .env(AMQP, world.env.amqp_url("redrive"))
@@ -77,11 +77,11 @@ async fn no_entry_is_lost_or_doubled_by_a_kill_in_the_middle() {
         child.wait().expect("ended");
     }
     let console = world.console().await;
-    until(&mut db, ENTRIES, 4 * EACH).await;
+    until(&mut db, ENTRIES, 3 * EACH).await;
     let distinct = "select count(distinct place) from console.entry";
-    assert_eq!(count(&mut db, distinct).await, 4 * EACH);
+    assert_eq!(count(&mut db, distinct).await, 3 * EACH);
     let counted = "select sum(count)::bigint from console.flow";
-    assert_eq!(count(&mut db, counted).await, 4 * EACH);
+    assert_eq!(count(&mut db, counted).await, 3 * EACH);
     // Entries that were not judged before the kill are judged later.
     let last = "select count(*) from console.saga s \
                 where last_place = (select max(place) from console.entry e where e.saga = s.id)";
