@@ -63,7 +63,7 @@ async fn start_demo(
 ) -> (Child, Vec<(String, String)>) {
     let log = place.at("demo.log");
     let file = fs::File::create(&log).expect("a file");
-    let mut command = place.command(CARGO, &["trials", "demo"], workspace);
+    let mut command = place.command(CARGO, &["trials", "demo", "--customers", "10"], workspace);
     command.env("CARGO_NET_OFFLINE", "true").env("CARGO_TARGET_DIR", target);
     command.stdout(file.try_clone().expect("a file")).stderr(file);
     let mut demo = command.spawn().expect("it starts");
