@@ -1,8 +1,7 @@
-//! What an operator sees on a terminal, and is asked there.
+//! What an operator is asked on a terminal.
 
 use std::process::Stdio;
 
-use ballet_testkit::command::ended;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Executor};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -18,11 +17,11 @@ const UNPUBLISHABLE: &str = "insert into ballet.outbox_dead (owner, batch, posit
     'orders.order_placed.v1', gen_random_uuid(), '{}', now() - interval '1 day', \
     'the broker refuses a body of 20 MB: its max_message_size is 16 MB. Raise it, or forget the event')";
 
-/// Runs a line of the shell in a terminal of this width, in the place and with the variables of a command.
-fn in_terminal(line: &str, columns: u16, like: &Command) -> Command {
+/// Runs a line of the shell in a terminal, in the place and with the variables of a command.
+fn in_terminal(line: &str, like: &Command) -> Command {
     let mut script = Command::new("script");
     // A shell that stayed would have an exit code of its own.
-    let line = format!("stty rows 50 cols {columns}; exec {line}");
+    let line = format!("stty rows 50 cols 200; exec {line}");
     script.args(["-qefc", &line, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped());
     for (name, value) in like.as_std().get_envs() {
         match value {
@@ -37,34 +36,6 @@ fn in_terminal(line: &str, columns: u16, like: &Command) -> Command {
     script
 }
 
-fn uncoloured(text: &str) -> String {
-    let mut rest = text.split("\u{1b}[");
-    let mut plain = rest.next().unwrap_or_default().to_owned();
-    for part in rest {
-        let end = part.find(|c: char| ('@'..='~').contains(&c)).map_or(part.len(), |at| at + 1);
-        plain.push_str(&part[end..]);
-    }
-    plain
-}
-
-#[tokio::test]
-async fn a_table_fits_the_terminal() {
-    let contracts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/contracts/shop");
-    let mut like = Command::new(BALLET);
-    like.env("TERM", "xterm-256color").env_remove("NO_COLOR").env_remove("CLICOLOR");
-    for columns in [80_u16, 120, 200] {
-        let line = format!("'{BALLET}' catalog --contracts '{contracts}' 2> /dev/null");
-        let drawn = ended(in_terminal(&line, columns, &like)).await.ends_with(0).out;
-        assert!(drawn.contains("\u{1b}["), "it has colours: {drawn:?}");
-        let table = uncoloured(&drawn).replace('\r', "");
-        let wide = table.lines().find(|line| line.chars().count() > usize::from(columns));
-        assert_eq!(wide, None, "{columns} columns:\n{table}");
-        // The further lines of a row that is folded are indented. The first row is the header.
-        let begun = table.lines().filter(|line| !line.starts_with(' ')).count();
-        assert!(begun > 30, "{table}");
-    }
-}
-
 #[tokio::test]
 async fn events_that_come_while_somebody_is_asked_are_not_forgotten_and_the_others_are_in_a_file() {
     let world = CounterWorld::new("forgotten").await;
@@ -75,7 +46,7 @@ async fn events_that_come_while_somebody_is_asked_are_not_forgotten_and_the_othe
     let line = format!(
         "'{BALLET}' outbox forget --all --service counter --why 'too big' --to forgotten.jsonl > /dev/null"
     );
-    let mut terminal = in_terminal(&line, 200, &like).spawn().expect("`script` runs");
+    let mut terminal = in_terminal(&line, &like).spawn().expect("`script` runs");
     let mut keys = terminal.stdin.take().expect("input");
     let mut screen = terminal.stdout.take().expect("output");
     let mut said = String::new();

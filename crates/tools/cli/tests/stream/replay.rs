@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ballet::core::id::time_of;
 use ballet::{Failure, Migration, Participant, Projection, Service, Settings, Tx};
-use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
+use ballet_amqp::{BasicProperties, Publish};
 use ballet_stage::{Link, Proxy, wait_until};
 use ballet_testkit::command::ended;
 use serde_json::{Value, json};
@@ -225,39 +225,4 @@ async fn a_replay_that_is_killed_while_it_waits_goes_on_with_the_same_new_ids() 
     assert!(time <= ballet::Clock::system().now(), "ahead of the clock: {time}");
     test.close().await;
     recorded.close().await;
-}
-
-#[tokio::test]
-async fn from_outside_is_what_no_service_published_in_answer_or_by_itself() {
-    let world = StreamWorld::new("outside").await;
-    let message = |name: &str, cause: Option<&str>| {
-        let mut headers = FieldTable::default();
-        if let Some(cause) = cause {
-            headers.insert("causation_id".into(), AMQPValue::LongString(cause.into()));
-        }
-        event(name, BasicProperties::default().with_headers(headers), &json!({}))
-    };
-    let outside = ["cart.checked_out.v1", "catalog.product_changed.v1"];
-    let by_themselves = [
-        "orders.order_deadline_passed.v1",
-        "catalog.products_republished.v1",
-        "cart.products_requested.v1",
-    ];
-    let mut all: Vec<Publish> = outside.iter().map(|name| message(name, None)).collect();
-    all.extend(by_themselves.iter().map(|name| message(name, None)));
-    all.push(message("orders.order_placed.v1", Some("0193f7a0-0000-7000-8000-000000000001")));
-    world.publish(all).await;
-    let file = world.record("outside.jsonl").await;
-    let contracts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/contracts/shop");
-    let dry = ["--from-outside", "--dry-run", "--contracts", contracts];
-    for (arguments, count) in [
-        (&dry[..], "2 events"),
-        (&["--dry-run"], "6 events"),
-        (&[&dry[..], &["cart.#"]].concat(), "1 event"),
-    ] {
-        let arguments = [&[file.as_str()], arguments].concat();
-        let out = ended(replay(&world, &arguments)).await.ends_with(0).out;
-        assert!(out.starts_with(&format!("{count} would be sent to ")), "{arguments:?}: {out}");
-    }
-    world.close().await;
 }
