@@ -132,9 +132,16 @@ async fn start(
     service.start(settings).await.expect("started")
 }
 
+/// One library: the last part changes a book.
 #[tokio::test(flavor = "multi_thread")]
-async fn copies_are_listed_and_brought_anew() {
-    let library = Library::new("library").await;
+async fn copies_are_listed_and_rebuilt_and_an_interrupted_rebuild_goes_on() {
+    let mut library = Library::new("library").await;
+    copies_are_listed_and_brought_anew(&library).await;
+    a_rebuild_without_its_owner_is_kept_and_goes_on_later(&mut library).await;
+    a_copy_that_waits_for_a_change_is_listed_with_how_far_it_is_behind(&library).await;
+}
+
+async fn copies_are_listed_and_brought_anew(library: &Library) {
     let listed: Value = library.with_json(&["list"]).await.ends_with(0).json();
     assert_eq!(listed[0]["entities"], 12_000, "{listed}");
     assert_eq!(listed[0]["events_behind"], 0, "{listed}");
@@ -168,9 +175,7 @@ async fn copies_are_listed_and_brought_anew() {
     library.until("desk", AS_ON_THE_SHELF).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_copy_that_waits_for_a_change_is_listed_with_how_far_it_is_behind() {
-    let library = Library::new("under-way").await;
+async fn a_copy_that_waits_for_a_change_is_listed_with_how_far_it_is_behind(library: &Library) {
     // The desk's lane waits for this row, and the owner's change for the lane.
     let mut held = PgConnection::connect(library.env.database_url("desk")).await.expect("a door");
     let lock = "begin; select from ballet.copy where id = '5' for update";
@@ -189,9 +194,7 @@ async fn a_copy_that_waits_for_a_change_is_listed_with_how_far_it_is_behind() {
     library.until("desk", "select version = 50 from ballet.copy where id = '5'").await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_rebuild_without_its_owner_is_kept_and_goes_on_later() {
-    let mut library = Library::new("later").await;
+async fn a_rebuild_without_its_owner_is_kept_and_goes_on_later(library: &mut Library) {
     library.shelf.take().expect("a shelf").stop().await;
     let said = library.ballet(&["rebuild", "--empty", "--patience", "1"]).await.ends_with(3).both();
     assert!(said.contains("nothing has come for 1 s"), "{said}");

@@ -97,17 +97,28 @@ impl TopologyWorld {
     }
 }
 
+/// One broker: the last part fills a queue for good.
 #[tokio::test]
-async fn t21_a_queue_with_other_arguments_is_named_with_what_differs() {
+async fn t21_t175_what_differs_or_is_held_is_named_and_what_is_missing_is_made() {
     let wanted = declared(&[TICKED]);
     let world = TopologyWorld::new("other", &wanted).await;
-    world.topology(&wanted, &["check"]).await.ends_with(0).tells(&["the broker is as declared"]);
+    a_queue_with_other_arguments_is_named_with_what_differs(&world, &wanted).await;
+    all_that_is_missing_is_made_by_a_user_who_may_do_no_more(&world, &wanted).await;
+    a_check_names_the_queue_whose_messages_cannot_be_dead_lettered(&world, &wanted).await;
+    world.close().await;
+}
+
+async fn a_queue_with_other_arguments_is_named_with_what_differs(
+    world: &TopologyWorld,
+    wanted: &Value,
+) {
+    world.topology(wanted, &["check"]).await.ends_with(0).tells(&["the broker is as declared"]);
 
     world.call(Method::DELETE, &["queues", "bell"], None).await;
     let other = json!({ "durable": true, "arguments": { "x-queue-type": "classic",
         "x-max-length": 5 } });
     world.call(Method::PUT, &["queues", "bell"], Some(&other)).await;
-    world.topology(&wanted, &["check"]).await.ends_with(1).tells(&[
+    world.topology(wanted, &["check"]).await.ends_with(1).tells(&[
         "queue `bell`: ",
         r#"x-queue-type is "classic", but should be "quorum""#,
         "x-delivery-limit is none, but should be 1000000000",
@@ -115,40 +126,10 @@ async fn t21_a_queue_with_other_arguments_is_named_with_what_differs() {
         "the binding of queue `bell` to `route` with key `clock.ticked.v1` is missing",
     ]);
     // All that can be repaired is repaired; a queue that may hold messages is not touched.
-    world.topology(&wanted, &["apply"]).await.ends_with(3).tells(&["by hand  queue `bell`"]);
+    world.topology(wanted, &["apply"]).await.ends_with(3).tells(&["by hand  queue `bell`"]);
     assert!(world.reaches_bell(TICKED).await);
     world.call(Method::DELETE, &["queues", "bell"], None).await;
-    world.topology(&wanted, &["apply"]).await.ends_with(0);
-    world.close().await;
-}
-
-#[tokio::test]
-async fn t221_a_policy_that_makes_a_queue_drop_messages_is_named_with_the_way_out() {
-    let wanted = declared(&[TICKED]);
-    let world = TopologyWorld::new("policed", &wanted).await;
-    // Above the policy of dead letters: of two with one priority the broker takes any.
-    let policy = json!({ "pattern": "^bell", "apply-to": "queues", "priority": 2,
-        "definition": { "max-length": 20 } });
-    for (section, clear) in
-        [("policies", "clear_policy"), ("operator-policies", "clear_operator_policy")]
-    {
-        world.call(Method::PUT, &[section, "short"], Some(&policy)).await;
-        // The broker takes a policy up a moment later, for each queue by itself.
-        world.until_check(&wanted, 1, &["`bell`: max-length", "`bell.dead`: max-length"]).await;
-        for command in ["check", "apply"] {
-            let said = world.topology(&wanted, &[command]).await.ends_with(1).both();
-            for (queue, declared) in [("bell", "none"), ("bell.dead", "100000")] {
-                let differs =
-                    format!("queue `{queue}`: max-length is 20, but should be {declared}");
-                assert!(said.contains(&differs), "{said}");
-            }
-            let way_out = format!("rabbitmqctl {clear} -p {} short", world.env.vhost());
-            assert!(said.contains(&way_out), "{said}");
-        }
-        world.call(Method::DELETE, &[section, "short"], None).await;
-        world.until_check(&wanted, 0, &[]).await;
-    }
-    world.close().await;
+    world.topology(wanted, &["apply"]).await.ends_with(0);
 }
 
 #[tokio::test]
@@ -207,10 +188,10 @@ async fn the_queues_of_a_service_that_was_taken_away_are_named_until_somebody_re
     world.close().await;
 }
 
-#[tokio::test]
-async fn all_that_is_missing_is_made_by_a_user_who_may_do_no_more() {
-    let wanted = declared(&[TICKED]);
-    let world = TopologyWorld::new("missing", &wanted).await;
+async fn all_that_is_missing_is_made_by_a_user_who_may_do_no_more(
+    world: &TopologyWorld,
+    wanted: &Value,
+) {
     for exchange in ["events", "route", "unrouted", "dead", "retry.5s"] {
         world.call(Method::DELETE, &["exchanges", exchange], None).await;
     }
@@ -221,7 +202,7 @@ async fn all_that_is_missing_is_made_by_a_user_who_may_do_no_more() {
     let other = json!({ "pattern": "^journal$", "apply-to": "queues", "priority": 1,
         "definition": { "max-age": "1h" } });
     world.call(Method::PUT, &["policies", topology::JOURNAL_POLICY], Some(&other)).await;
-    let said = world.topology(&wanted, &["apply"]).await.ends_with(0).both();
+    let said = world.topology(wanted, &["apply"]).await.ends_with(0).both();
     let changed = format!("changed: policy `{}`", topology::JOURNAL_POLICY);
     assert!(said.contains(&changed), "{said}");
     assert!(world.reaches_bell(TICKED).await);
@@ -232,9 +213,9 @@ async fn all_that_is_missing_is_made_by_a_user_who_may_do_no_more() {
     let mut longer = longer.expect("a policy").clone();
     longer["definition"]["max-age"] = json!("30D");
     world.call(Method::PUT, &["policies", topology::JOURNAL_POLICY], Some(&longer)).await;
-    let said = world.topology(&wanted, &["apply"]).await.ends_with(0).both();
+    let said = world.topology(wanted, &["apply"]).await.ends_with(0).both();
     assert!(said.contains("prune    policy") && !said.contains(&changed), "{said}");
-    world.topology(&wanted, &["apply", "--prune"]).await.ends_with(0).tells(&[&changed]);
+    world.topology(wanted, &["apply", "--prune"]).await.ends_with(0).tells(&[&changed]);
 
     // Another queue of that virtual host is ignored.
     let mut more = declared(&[TICKED]);
@@ -243,7 +224,6 @@ async fn all_that_is_missing_is_made_by_a_user_who_may_do_no_more() {
     more["queues"].as_array_mut().expect("a list").push(queue);
     let said = world.topology(&more, &["apply"]).await.ends_with(1).both();
     assert!(said.contains("rights that the definitions give to `topology`"), "{said}");
-    world.close().await;
 }
 
 #[tokio::test]
@@ -311,10 +291,10 @@ async fn a_broker_that_is_not_there_and_a_wrong_address_are_told() {
     }
 }
 
-#[tokio::test]
-async fn t175_a_check_names_the_queue_whose_messages_cannot_be_dead_lettered() {
-    let wanted = declared(&[TICKED]);
-    let world = TopologyWorld::new("held", &wanted).await;
+async fn a_check_names_the_queue_whose_messages_cannot_be_dead_lettered(
+    world: &TopologyWorld,
+    wanted: &Value,
+) {
     let management = world.env.management();
     // `unrouted`, which takes the events that no other queue takes, is full.
     let full = json!({"pattern": "^unrouted$", "apply-to": "queues", "priority": 99,
@@ -339,6 +319,5 @@ async fn t175_a_check_names_the_queue_whose_messages_cannot_be_dead_lettered() {
     .expect("held");
     // The broker reports some moments later which policy is in force for a queue.
     let held = "held     1 message in queue `retry.5s` waited longer";
-    world.until_check(&wanted, 1, &["in force: policy `full`", held]).await;
-    world.close().await;
+    world.until_check(wanted, 1, &["in force: policy `full`", held]).await;
 }

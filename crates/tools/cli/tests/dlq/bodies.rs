@@ -28,11 +28,9 @@ fn gzip(text: &str) -> Vec<u8> {
     packed.finish().expect("packed")
 }
 
-#[tokio::test]
-async fn t81_a_packed_body_is_shown_and_edited_as_text() {
-    let world = CounterWorld::new("packed").await;
+pub(crate) async fn a_packed_body_is_shown_and_edited_as_text(world: &CounterWorld) {
     let id = world.new_id();
-    publish_packed(&world, &id, gzip(r#"{"nummer": 5}"#)).await;
+    publish_packed(world, &id, gzip(r#"{"nummer": 5}"#)).await;
     world.dead(1).await;
     world.ballet(&["show", &id]).await.ends_with(0).prints(&["\"nummer\": 5", "unpacked 13"]);
     let before = world.shown(&id).await;
@@ -52,7 +50,7 @@ async fn t81_a_packed_body_is_shown_and_edited_as_text() {
     world.is_counted(5).await;
     // A body that cannot be unpacked is replaced.
     let broken = world.new_id();
-    publish_packed(&world, &broken, vec![0x1f, 0x8b, 0xff, 0xff]).await;
+    publish_packed(world, &broken, vec![0x1f, 0x8b, 0xff, 0xff]).await;
     world.dead(1).await;
     world.ballet(&["show", &broken]).await.ends_with(0).prints(&["the body is not gzip"]);
     world.ballet(&["edit", &broken]).await.ends_with(2).says(&["--body FILE"]);
@@ -61,13 +59,12 @@ async fn t81_a_packed_body_is_shown_and_edited_as_text() {
     world.ballet(&["redrive", "--id", &broken]).await.ends_with(0);
     world.are_counted(2).await;
     assert_eq!(world.counted().await, [(5, 1), (6, 1)]);
-    world.close().await;
 }
 
 /// Somebody puts them there as they are: no program has taken out the unreadable ones.
-#[tokio::test]
-async fn t176_dead_letters_that_cannot_be_read_are_listed_shown_edited_redriven_and_discarded() {
-    let world = CounterWorld::new("unreadable").await;
+pub(crate) async fn letters_that_cannot_be_read_are_listed_shown_edited_redriven_and_discarded(
+    world: &CounterWorld,
+) {
     let readable = world.dead_ticks(1).await;
     let (no_type, no_app) = (world.new_id(), world.new_id());
     let body = br#"{"number": 3}"#;
@@ -118,26 +115,4 @@ async fn t176_dead_letters_that_cannot_be_read_are_listed_shown_edited_redriven_
     assert!(shown.contains("is nested too deep"), "{shown}");
     world.ballet(&["redrive", "--all"]).await.ends_with(0);
     world.are_counted(3).await;
-    world.close().await;
-}
-
-#[tokio::test]
-async fn what_somebody_else_edited_while_the_editor_was_open_is_not_overwritten() {
-    let world = CounterWorld::new("editors").await;
-    let id = world.new_id();
-    world.poison(&id, r#"{"nummer": 5}"#).await;
-    std::fs::write(world.place.join("other.json"), r#"{"number": 6}"#).expect("written");
-    let other = format!(
-        "{} dlq edit {id} --body other.json --service counter && sed -i s/nummer/number/ \"$1\"",
-        env!("CARGO_BIN_EXE_ballet")
-    );
-    std::fs::write(world.place.join("other.sh"), other).expect("written");
-    let mut command = world.command(&["edit", &id]);
-    command.env("VISUAL", "sh -e other.sh").env("TMPDIR", &world.place);
-    ended(command).await.ends_with(1).says(&["by somebody else"]).prints(&["has a new body"]);
-    let letters = world.list(&[]).await;
-    assert_eq!(letters.len(), 1, "{letters:?}");
-    world.ballet(&["redrive", "--id", &id]).await.ends_with(0);
-    world.is_counted(6).await;
-    world.close().await;
 }

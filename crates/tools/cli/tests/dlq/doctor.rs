@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 use sqlx::Executor;
 use tokio::process::Command;
 
+use crate::lost_journal::{
+    a_journal_that_has_lost_what_it_promises_is_named, a_queue_whose_process_is_gone_is_named,
+};
 use crate::publish::contracts;
 use crate::world::{CounterWorld, SOON, TICKED, ballet, counter};
 
@@ -148,7 +151,7 @@ impl ExaminedSystem {
 }
 
 #[tokio::test]
-async fn each_thing_that_is_broken_is_named_with_what_to_do() {
+async fn t217_t220_each_thing_that_is_broken_is_named_with_what_to_do() {
     let servers = Servers::private(Options::durable()).await.expect("servers of our own");
     let mut patient = ExaminedSystem::new(&servers).await;
     patient.is_well().await;
@@ -227,5 +230,7 @@ async fn each_thing_that_is_broken_is_named_with_what_to_do() {
     patient.has("management", "cannot be reached").await;
     patient.management = address;
 
+    a_journal_that_has_lost_what_it_promises_is_named(&patient).await;
+    a_queue_whose_process_is_gone_is_named(&servers, &patient).await;
     patient.world.close().await;
 }

@@ -4,11 +4,40 @@ use ballet_stage::{Method, wait_until};
 use ballet_testkit::command::ended;
 use serde_json::{Value, json};
 
+use crate::memory::a_letter_beyond_the_inbox_is_redriven_once;
+use crate::publish::contracts;
+use crate::rights::who_may_only_look_changes_nothing;
+use crate::selection::what_means_nothing_or_several_is_refused_with_words;
 use crate::world::{CounterWorld, SOON, TICKED};
 
+/// One service for all that is done with dead letters. Each part begins without any.
 #[tokio::test]
-async fn t78_a_redriven_message_runs_under_its_own_id_and_its_dead_letter_is_gone() {
-    let world = CounterWorld::new("redriven").await;
+async fn t36_t78_t80_t81_t82_t163_what_is_done_with_a_dead_letter_takes_effect_once() {
+    let world = CounterWorld::new("letters").await;
+    contracts(&world);
+    a_redriven_message_runs_under_its_own_id_and_its_dead_letter_is_gone(&world).await;
+    world.emptied().await;
+    what_two_redrive_at_once_is_sent_by_one_of_them(&world).await;
+    world.emptied().await;
+    only_the_edited_copy_runs_and_a_second_edit_works(&world).await;
+    world.emptied().await;
+    what_somebody_else_edited_while_the_editor_was_open_is_not_overwritten(&world).await;
+    world.emptied().await;
+    what_dies_again_is_the_same_dead_letter_with_a_higher_count_and_does_not_loop(&world).await;
+    world.emptied().await;
+    what_the_console_moves_back_as_it_is_is_handled(&world).await;
+    world.emptied().await;
+    a_letter_beyond_the_inbox_is_redriven_once(&world).await;
+    world.emptied().await;
+    who_may_only_look_changes_nothing(&world).await;
+    world.emptied().await;
+    what_means_nothing_or_several_is_refused_with_words(&world).await;
+    world.close().await;
+}
+
+async fn a_redriven_message_runs_under_its_own_id_and_its_dead_letter_is_gone(
+    world: &CounterWorld,
+) {
     let ids = world.dead_ticks(2).await;
     world.ballet(&["show", &ids[0][30..]]).await.ends_with(0).prints(&[
         &ids[0],
@@ -27,13 +56,10 @@ async fn t78_a_redriven_message_runs_under_its_own_id_and_its_dead_letter_is_gon
     assert_eq!(known, [(ids[0].clone(),)], "a dead letter leaves nothing in the inbox");
     let left = world.list(&[]).await;
     assert_eq!((left.len(), &left[0]["id"]), (1, &json!(ids[1])));
-    world.close().await;
 }
 
-#[tokio::test]
-async fn t80_what_two_redrive_at_once_is_sent_by_one_of_them() {
-    let world = CounterWorld::new("twice").await;
-    world.dead_ticks(60).await;
+async fn what_two_redrive_at_once_is_sent_by_one_of_them(world: &CounterWorld) {
+    let ids = world.dead_ticks(60).await;
     let arguments = ["redrive", "--all", "--rate", "100"];
     let (one, other) = tokio::join!(world.ballet(&arguments), world.ballet(&arguments));
     let sent: u64 = [&one, &other]
@@ -48,16 +74,12 @@ async fn t80_what_two_redrive_at_once_is_sent_by_one_of_them() {
     world.all_counted_once(60).await;
     // Messages that were handled before are not handled again.
     let mut db = world.database().await;
-    let known: (i64,) =
-        sqlx::query_as("select count(*) from ballet.inbox").fetch_one(&mut db).await.expect("rows");
+    let known = "select count(*) from ballet.inbox where message_id::text = any($1)";
+    let known: (i64,) = sqlx::query_as(known).bind(&ids).fetch_one(&mut db).await.expect("rows");
     assert_eq!(known, (60,));
-    world.close().await;
 }
 
-#[tokio::test]
-async fn t81_only_the_edited_copy_runs_and_a_second_edit_works() {
-    let world = CounterWorld::new("edited").await;
-    crate::publish::contracts(&world);
+async fn only_the_edited_copy_runs_and_a_second_edit_works(world: &CounterWorld) {
     let id = world.new_id();
     world.poison(&id, r#"{"nummer": 5}"#).await;
     let file = world.place.join("body.json");
@@ -81,12 +103,31 @@ async fn t81_only_the_edited_copy_runs_and_a_second_edit_works() {
     world.ballet(&["redrive", "--id", &id]).await.ends_with(0);
     world.is_counted(5).await;
     world.dead(0).await;
-    world.close().await;
 }
 
-#[tokio::test]
-async fn t82_what_dies_again_is_the_same_dead_letter_with_a_higher_count_and_does_not_loop() {
-    let world = CounterWorld::new("again").await;
+async fn what_somebody_else_edited_while_the_editor_was_open_is_not_overwritten(
+    world: &CounterWorld,
+) {
+    let id = world.new_id();
+    world.poison(&id, r#"{"nummer": 5}"#).await;
+    std::fs::write(world.place.join("other.json"), r#"{"number": 6}"#).expect("written");
+    let other = format!(
+        "{} dlq edit {id} --body other.json --service counter && sed -i s/nummer/number/ \"$1\"",
+        env!("CARGO_BIN_EXE_ballet")
+    );
+    std::fs::write(world.place.join("other.sh"), other).expect("written");
+    let mut command = world.command(&["edit", &id]);
+    command.env("VISUAL", "sh -e other.sh").env("TMPDIR", &world.place);
+    ended(command).await.ends_with(1).says(&["by somebody else"]).prints(&["has a new body"]);
+    let letters = world.list(&[]).await;
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    world.ballet(&["redrive", "--id", &id]).await.ends_with(0);
+    world.is_counted(6).await;
+}
+
+async fn what_dies_again_is_the_same_dead_letter_with_a_higher_count_and_does_not_loop(
+    world: &CounterWorld,
+) {
     let ids = world.dead_ticks(3).await;
     world.trouble("tick", true).await;
     for times in 1..=2 {
@@ -113,7 +154,6 @@ async fn t82_what_dies_again_is_the_same_dead_letter_with_a_higher_count_and_doe
     world.trouble("tick", false).await;
     world.ballet(&["redrive", "--all"]).await.ends_with(0).says(&["3 dead letters sent back"]);
     world.all_counted_once(3).await;
-    world.close().await;
 }
 
 /// Moves messages with a shovel that ends by itself, as the form "Move messages" of RabbitMQ's console does.
@@ -137,15 +177,13 @@ async fn move_back(world: &CounterWorld) {
     .expect("moved");
 }
 
-#[tokio::test]
-async fn what_the_console_moves_back_as_it_is_is_handled() {
-    let world = CounterWorld::new("moved").await;
+async fn what_the_console_moves_back_as_it_is_is_handled(world: &CounterWorld) {
     world.trouble("tick", true).await;
     // The message has no property but the routing key, which a move does not keep.
     world.publish(TICKED, &json!({}), r#"{"number": 0}"#).await;
     world.dead(1).await;
     // Too early: it becomes the same dead letter again.
-    move_back(&world).await;
+    move_back(world).await;
     // The broker's counts may still be those of before.
     let dead_letter = wait_until("its dead letter", SOON, || async {
         Ok::<_, String>(world.list(&[]).await.pop())
@@ -156,8 +194,7 @@ async fn what_the_console_moves_back_as_it_is_is_handled() {
         (&json!("events"), &json!(TICKED))
     );
     world.trouble("tick", false).await;
-    move_back(&world).await;
+    move_back(world).await;
     world.all_counted_once(1).await;
     world.dead(0).await;
-    world.close().await;
 }

@@ -19,9 +19,9 @@ fn headers_at_the_limit() -> Value {
     Value::Object((0..MOST_HEADERS).map(header).collect())
 }
 
-#[tokio::test]
-async fn a_message_at_the_header_limit_is_handled_after_an_edit_and_a_redrive() {
-    let world = CounterWorld::new("limit").await;
+pub(crate) async fn a_message_at_the_header_limit_is_handled_after_an_edit_and_a_redrive(
+    world: &CounterWorld,
+) {
     let id = world.new_id();
     world.trouble("tick", true).await;
     let properties = json!({ "message_id": id, "type": TICKED, "headers": headers_at_the_limit() });
@@ -41,5 +41,4 @@ async fn a_message_at_the_header_limit_is_handled_after_an_edit_and_a_redrive() 
     world.ballet(&["redrive", "--id", &id, "--why", &why]).await.ends_with(0);
     world.is_counted(7).await;
     world.dead(0).await;
-    world.close().await;
 }

@@ -1,10 +1,11 @@
 //! `ballet dlq` and `ballet sagas` as an operator uses them: the program itself, on a real broker and real databases,
 //! with only the rights of their user.
 
+#![allow(clippy::large_futures, reason = "a test awaits its parts one after the other")]
+
 mod accounts;
 mod audit;
 mod bodies;
-mod causes;
 mod companies;
 mod doctor;
 mod faults;
@@ -18,7 +19,6 @@ mod lost_journal;
 mod memory;
 mod missed_events;
 mod persons;
-mod pty;
 mod publish;
 mod restore;
 mod restore_letters;
@@ -30,6 +30,6 @@ mod shop;
 mod solved;
 mod terminal;
 mod tls;
+mod topology;
 mod undeliverable;
-mod upgrade;
 mod world;

@@ -19,14 +19,13 @@ async fn dead_letter(world: &CounterWorld) -> Value {
     dead_letters.pop().expect("a dead letter")
 }
 
-#[tokio::test]
-async fn t36_beyond_the_inbox_a_redrive_gives_a_new_id_and_asks_where_nothing_else_remembers() {
-    let world = CounterWorld::new("beyond").await;
+/// Beyond the inbox a redrive gives a new id, and asks where nothing else remembers.
+pub(crate) async fn a_letter_beyond_the_inbox_is_redriven_once(world: &CounterWorld) {
     let id = old_id();
     world.poison(&id, r#"{"number": 0}"#).await;
     let found = world.list(&["--reason", "too_old_to_deduplicate"]).await;
     assert_eq!(found[0]["id"], id);
-    let copy = dead_letter(&world).await;
+    let copy = dead_letter(world).await;
 
     // No terminal is there for a question, and a subscription has no ledger: the letter stays.
     world.ballet(&["redrive", "--all"]).await.ends_with(3).says(&["might handle them twice"]);
@@ -51,5 +50,4 @@ async fn t36_beyond_the_inbox_a_redrive_gives_a_new_id_and_asks_where_nothing_el
     world.dead(1).await;
     world.ballet(&["redrive", "--all", "--beyond-memory"]).await.ends_with(0);
     world.all_counted_once(1).await;
-    world.close().await;
 }

@@ -4,6 +4,7 @@ use ballet_stage::{Method, wait_until};
 use ballet_testkit::command::ended;
 use sqlx::Executor;
 
+use crate::listed_sagas::sagas_are_listed_by_state_and_page_and_found_by_a_value_or_a_declared_key;
 use crate::sagas::{until_failed, until_said};
 use crate::shop::{ShopWorld, checkout, wrong_checkout};
 use crate::solved::tap;
@@ -28,8 +29,10 @@ async fn seen_of(shop: &ShopWorld, saga: &str) -> String {
 }
 
 #[tokio::test]
-async fn t26_t158_t227_who_edited_redrove_discarded_and_retried_is_shown_with_the_reason() {
+async fn t26_t150_t158_t227_sagas_are_found_and_who_acted_on_them_is_shown_with_the_reason() {
     let mut shop = ShopWorld::open("persons").await;
+    sagas_are_listed_by_state_and_page_and_found_by_a_value_or_a_declared_key(&shop).await;
+    shop.ballet(&["dlq", "discard", "--all", "--yes"]).await.ends_with(0);
     // A checkout with a mistake is corrected and sent back.
     let saga = shop.new_order(&wrong_checkout()).await;
     until_said(&shop, &["dlq", "list", "-o", "json"], &saga).await;

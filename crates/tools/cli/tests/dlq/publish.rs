@@ -39,10 +39,18 @@ async fn publish(
     ended(command).await
 }
 
+/// One service: what is wrong comes first, while nothing is counted, and what breaks the broker last.
 #[tokio::test]
-async fn what_is_published_has_its_effect_once() {
+async fn what_contracts_accept_is_published_once_and_nothing_else_leaves() {
     let world = CounterWorld::new("publish").await;
     contracts(&world);
+    one_wrong_message_keeps_all_from_leaving_and_its_place_is_said(&world).await;
+    what_is_published_has_its_effect_once(&world).await;
+    a_broker_that_does_not_take_it_is_told_apart_from_one_that_is_away(&world).await;
+    world.close().await;
+}
+
+async fn what_is_published_has_its_effect_once(world: &CounterWorld) {
     let id = world.new_id();
     let lines = [
         json!({ "type": TICKED, "message_id": id, "app_id": "clock", "body": { "number": 0 },
@@ -50,37 +58,33 @@ async fn what_is_published_has_its_effect_once() {
         json!({ "type": TOCKED, "body": { "number": 1 } }),
     ];
     let text = lines.iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
-    let rows: Vec<Value> = publish(&world, "ops", &text, &["-o", "json"]).await.ends_with(0).json();
+    let rows: Vec<Value> = publish(world, "ops", &text, &["-o", "json"]).await.ends_with(0).json();
     assert_eq!(rows[0]["message_id"], json!(id));
     assert_eq!((&rows[0]["state"], &rows[1]["state"]), (&json!("published"), &json!("published")));
     world.all_counted_once(2).await;
     // The second time the one with an id is the same message, and the other a new one.
-    publish(&world, "ops", &lines[0].to_string(), &[]).await.succeeds();
+    publish(world, "ops", &lines[0].to_string(), &[]).await.succeeds();
     let bare: String = (2..600).map(|number| format!("{{\"number\":{number}}}\n")).collect();
     let many =
-        publish(&world, "ops", &bare, &["--type", TICKED, "--app-id", "clock"]).await.succeeds();
+        publish(world, "ops", &bare, &["--type", TICKED, "--app-id", "clock"]).await.succeeds();
     assert_eq!(many.matches("published clock.ticked.v1").count(), 598, "{many}");
     world.all_counted_once(600).await;
-    world.close().await;
 }
 
-#[tokio::test]
-async fn one_wrong_message_keeps_all_from_leaving_and_its_place_is_said() {
-    let world = CounterWorld::new("publish-wrong").await;
-    contracts(&world);
+async fn one_wrong_message_keeps_all_from_leaving_and_its_place_is_said(world: &CounterWorld) {
     let text = "{\"number\":0}\n{\"number\":\"one\"}\n{}\n";
-    let wrong = publish(&world, "ops", text, &["--type", TICKED]).await.ends_with(1);
+    let wrong = publish(world, "ops", text, &["--type", TICKED]).await.ends_with(1);
     assert!(wrong.err.contains("line 2: error: "), "{wrong:?}");
     assert!(wrong.err.contains("number: a whole number from"), "{wrong:?}");
     assert!(wrong.err.contains("line 3: error: "), "{wrong:?}");
     assert!(wrong.err.contains("2 of 3 messages are wrong: nothing is published"), "{wrong:?}");
-    let wrong = publish(&world, "ops", text, &["--type", TICKED, "-o", "json"]).await.ends_with(1);
+    let wrong = publish(world, "ops", text, &["--type", TICKED, "-o", "json"]).await.ends_with(1);
     let rows: Vec<Value> = wrong.json();
     let states: Vec<_> = rows.iter().map(|row| row["state"].as_str().expect("text")).collect();
     assert_eq!(states, ["valid", "wrong", "wrong"]);
     assert_eq!(rows[1]["place"], json!("line 2"));
     assert!(rows[1]["why"].as_str().expect("text").contains("a whole number from"), "{rows:?}");
-    let forged = publish(&world, "ops", "{\"number\":0}", &["--type", TICKED, "--app-id", "thief"]);
+    let forged = publish(world, "ops", "{\"number\":0}", &["--type", TICKED, "--app-id", "thief"]);
     assert!(
         forged
             .await
@@ -88,28 +92,24 @@ async fn one_wrong_message_keeps_all_from_leaving_and_its_place_is_said() {
             .err
             .contains("\"thief\" may not publish clock.ticked.v1: only clock may")
     );
-    publish(&world, "ops", "{}", &["--type", "clock.rang.v1"]).await.ends_with(2);
-    publish(&world, "ops", "", &[]).await.ends_with(2);
-    let dry = publish(&world, "ops", "{\"number\":0}", &["--type", TICKED, "--dry-run"]).await;
+    publish(world, "ops", "{}", &["--type", "clock.rang.v1"]).await.ends_with(2);
+    publish(world, "ops", "", &[]).await.ends_with(2);
+    let dry = publish(world, "ops", "{\"number\":0}", &["--type", TICKED, "--dry-run"]).await;
     assert!(dry.ends_with(0).out.starts_with("would publish clock.ticked.v1"));
     assert!(world.counted().await.is_empty());
-    world.close().await;
 }
 
-#[tokio::test]
-async fn a_broker_that_does_not_take_it_is_told_apart_from_one_that_is_away() {
-    let world = CounterWorld::new("publish-refused").await;
-    contracts(&world);
+async fn a_broker_that_does_not_take_it_is_told_apart_from_one_that_is_away(world: &CounterWorld) {
     // This user has the rights to redrive only.
     let refused =
-        publish(&world, "redrive", "{\"number\":0}", &["--type", TICKED]).await.ends_with(1);
+        publish(world, "redrive", "{\"number\":0}", &["--type", TICKED]).await.ends_with(1);
     assert!(refused.out.contains("not published clock.ticked.v1"), "{refused:?}");
     assert!(refused.out.contains("ACCESS_REFUSED"), "{refused:?}");
     // No queue takes it, not even the journal, so the broker returns it.
     world.env.management().delete_queue("journal").await.expect("deleted");
     let path = ["exchanges", world.env.vhost(), "route"];
     world.env.management().call(Method::DELETE, &path, None).await.expect("deleted");
-    let returned = publish(&world, "ops", "{\"number\":0}", &["--type", TICKED]).await.ends_with(1);
+    let returned = publish(world, "ops", "{\"number\":0}", &["--type", TICKED]).await.ends_with(1);
     assert!(returned.out.contains("no queue is bound for it"), "{returned:?}");
     let mut away = ballet(&world.env, &world.place);
     fs::write(world.place.join("messages"), "{\"number\":0}").expect("written");
@@ -117,5 +117,4 @@ async fn a_broker_that_does_not_take_it_is_told_apart_from_one_that_is_away() {
     away.env("BALLET_CONTRACTS", world.place.join("clocks"));
     away.args(["publish", "messages", "--type", TICKED]);
     ended(away).await.ends_with(4).says(&["cannot be reached"]);
-    world.close().await;
 }

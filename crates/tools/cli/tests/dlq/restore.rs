@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::companies::Companies;
-use crate::shop::{ShopWorld, checkout, declined_checkout};
+use crate::shop::{ShopWorld, checkout};
 use crate::world::SOON;
 
 /// The database of a service that is not running, and its backup.
@@ -82,44 +82,6 @@ pub(crate) async fn restored_within(
     CommandOutput { err: said, ..ended }
 }
 
-#[tokio::test]
-async fn a_restored_participant_hears_what_it_missed_and_is_where_the_others_are() {
-    let mut shop = ShopWorld::open("restored").await;
-    let before = shop.order(3).await;
-    shop.all_are(&before, "completed").await;
-    let running = shop.ballet(&["restore", "shipping", "--backup", "0s"]).await.ends_with(2);
-    assert!(running.err.contains("a process of shipping is running"), "{running:?}");
-
-    // The backup has one saga half way.
-    shop.stop("payments").await;
-    let open = shop.order(1).await;
-    let backup = Backup::of(&mut shop, "shipping").await;
-    shop.start("payments", None).await;
-    let mut after = shop.order(4).await;
-    after.extend(open);
-    shop.all_are(&after, "completed").await;
-    let declined = shop.new_order(&declined_checkout()).await;
-    shop.order_is(&declined, "cancelled").await;
-    shop.is_sound().await;
-
-    shop.stop("shipping").await;
-    backup.restore().await;
-    let check = ["restore", "shipping", "--backup", &backup.taken, "--check", "-o", "json"];
-    let differ: Vec<Value> = shop.ballet(&check).await.ends_with(3).json();
-    assert!(differ.len() >= after.len(), "{differ:?}");
-    let plan = ["restore", "shipping", "--backup", &backup.taken, "--dry-run"];
-    shop.ballet(&plan).await.ends_with(0).says(&["nothing was sent"]);
-
-    restored(&mut shop, "shipping", &backup.taken).await.ends_with(0);
-    shop.all_are(&after, "completed").await;
-    shop.is_sound().await;
-    shop.ballet(&check).await.ends_with(0);
-    // The system goes on as before.
-    let next = shop.order(1).await;
-    shop.all_are(&next, "completed").await;
-    shop.close().await;
-}
-
 /// A stream is not flushed to disk: a broker that crashes loses the end of its journal, and what others know is all that
 /// tells it.
 #[tokio::test]
@@ -179,7 +141,9 @@ async fn t204_whichever_service_is_restored_the_bank_and_the_carrier_do_nothing_
     let mut shop = ShopWorld::open_beside(companies.clone(), "outside").await;
     shop.receive("note-2", 100).await;
     let (mut completed, mut cancelled) = (Vec::new(), Vec::new());
-    for service in shop::system().parts.iter().map(|part| part.service) {
+    let system = shop::system();
+    let of_the_saga = system.parts.iter().filter(|part| !part.sagas.is_empty());
+    for service in of_the_saga.map(|part| part.service) {
         completed.extend(shop.order(1).await);
         shop.all_are(&completed, "completed").await;
         let backup = Backup::of(&mut shop, service).await;
@@ -192,9 +156,22 @@ async fn t204_whichever_service_is_restored_the_bank_and_the_carrier_do_nothing_
             cancelled.push(cancelled_without(&mut shop, &companies, service).await);
         }
         backup.restore().await;
+        let restore = ["restore", service, "--backup", &backup.taken];
+        let check = [&restore[..], &["--check", "-o", "json"]].concat();
+        if service == "shipping" {
+            let differ: Vec<Value> = shop.ballet(&check).await.ends_with(3).json();
+            assert!(differ.len() >= 2, "{differ:?}");
+            let plan = [&restore[..], &["--dry-run"]].concat();
+            shop.ballet(&plan).await.ends_with(0).says(&["nothing was sent"]);
+        }
         restored(&mut shop, service, &backup.taken).await.ends_with(0);
         shop.all_are(&completed, "completed").await;
         shop.is_sound().await;
+        if service == "shipping" {
+            shop.ballet(&check).await.ends_with(0);
+            let running = ["restore", service, "--backup", "0s"];
+            shop.ballet(&running).await.ends_with(2).says(&["a process of shipping is running"]);
+        }
         for order in &completed {
             let once = ["authorize", "book", "capture", "deliver"];
             assert_eq!(companies.did(order), once, "{order}, after {service}");
@@ -216,10 +193,16 @@ async fn retries_are(database: &str, wanted: i64) {
     until_yields(database, count, &wanted.to_string(), 4 * SOON).await;
 }
 
-/// A message that had failed at the time of the backup has been handled since: no copy of it comes again.
 #[tokio::test]
-async fn a_restored_participant_hears_what_it_had_failed_to_handle() {
+async fn a_restored_service_hears_what_it_had_failed_to_handle_and_aborts_nothing() {
     let mut shop = ShopWorld::open("failed").await;
+    a_restored_participant_hears_what_it_had_failed_to_handle(&mut shop).await;
+    a_restored_owner_aborts_nothing_and_a_saga_that_began_in_it_is_named(&mut shop).await;
+    shop.close().await;
+}
+
+/// A message that had failed at the time of the backup has been handled since: no copy of it comes again.
+async fn a_restored_participant_hears_what_it_had_failed_to_handle(shop: &mut ShopWorld) {
     shop.stop("inventory").await;
     // Every body is too long, so the message dies.
     shop.start("inventory", Some(8)).await;
@@ -234,7 +217,7 @@ async fn a_restored_participant_hears_what_it_had_failed_to_handle() {
     retries_are(&database, 2).await;
     shop.stop("inventory").await;
     db.close().await.expect("closed");
-    let backup = Backup::take(&shop, "inventory").await;
+    let backup = Backup::take(shop, "inventory").await;
     let mend = "alter table spoilt rename to reservation";
     let mut db = shop.database("inventory").await;
     db.execute(mend).await.expect("renamed");
@@ -248,7 +231,7 @@ async fn a_restored_participant_hears_what_it_had_failed_to_handle() {
     backup.restore().await;
     // A service that fails has not caught up with the others.
     let few = ["restore", "inventory", "--backup", &backup.taken];
-    let said = restored_within(&mut shop, "inventory", &few, "5").await.ends_with(3).both();
+    let said = restored_within(shop, "inventory", &few, "5").await.ends_with(3).both();
     let fails = said.contains("What failed is tried again") || said.contains("are dead letters");
     assert!(fails, "{said}");
     let mut db = shop.database("inventory").await;
@@ -260,16 +243,15 @@ async fn a_restored_participant_hears_what_it_had_failed_to_handle() {
     let check = [&few[..], &["--check"]].concat();
     shop.ballet(&check).await.ends_with(0);
     shop.all_are(&orders, "completed").await;
-    shop.close().await;
 }
 
-#[tokio::test]
-async fn a_restored_owner_aborts_nothing_and_a_saga_that_began_in_it_is_named() {
-    let mut shop = ShopWorld::open("forgotten").await;
+async fn a_restored_owner_aborts_nothing_and_a_saga_that_began_in_it_is_named(
+    shop: &mut ShopWorld,
+) {
     shop.stop("payments").await;
     let open = shop.order(1).await;
     shop.order_is(&open[0], "placed").await;
-    let backup = Backup::of(&mut shop, "orders").await;
+    let backup = Backup::of(shop, "orders").await;
     shop.start("payments", None).await;
     // The journal has messages from outside, but no HTTP requests.
     let dropped = shop.order(1).await;
@@ -287,7 +269,7 @@ async fn a_restored_owner_aborts_nothing_and_a_saga_that_began_in_it_is_named() 
     assert_eq!(db.execute(passed).await.expect("passed").rows_affected(), 1);
     // The events of the saga that began with the request wait for its beginning, and die.
     let restore = ["restore", "orders", "--backup", &backup.taken];
-    let ended = restored_within(&mut shop, "orders", &restore, "30").await.ends_with(3);
+    let ended = restored_within(shop, "orders", &restore, "30").await.ends_with(3);
     ended.tells(&["1 deadline put off"]);
     shop.all_are(&[open[0].clone(), dropped[0].clone()], "completed").await;
     let check = ["restore", "orders", "--backup", &backup.taken, "--check", "-o", "json"];
@@ -296,5 +278,4 @@ async fn a_restored_owner_aborts_nothing_and_a_saga_that_began_in_it_is_named() 
     assert_eq!(sagas, [json!(placed)], "{differ:?}");
     let before = differ[0]["published_before"].to_string();
     assert!(before.contains("orders.order_placed.v1"), "{before}");
-    shop.close().await;
 }

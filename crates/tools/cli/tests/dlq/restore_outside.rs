@@ -21,12 +21,30 @@ async fn holds_aborts(database: &str) -> bool {
     sqlx::query_scalar(held).fetch_one(&mut db).await.expect("it")
 }
 
+/// One shop, whose services are restored one after the other.
 #[tokio::test]
-async fn aborts_wait_also_for_a_service_that_starts_late_or_after_the_command_was_stopped() {
+async fn a_restore_waits_with_aborts_and_not_for_what_takes_long_outside() {
     let companies = Companies::default();
     let mut shop = ShopWorld::open_beside(companies.clone(), "late").await;
-    let backup = Backup::of(&mut shop, "payments").await;
-    let order = cancelled_without(&mut shop, &companies, "payments").await;
+    shop.receive("note-2", 100).await;
+    aborts_wait_also_for_a_service_that_starts_late_or_after_the_command_was_stopped(
+        &mut shop, &companies,
+    )
+    .await;
+    aborts_are_put_off_from_the_end_of_the_sending_and_a_service_that_starts_too_late_is_told(
+        &mut shop,
+    )
+    .await;
+    a_parcel_on_its_way_keeps_no_restored_service_from_being_compared(&mut shop, &companies).await;
+    shop.close().await;
+}
+
+async fn aborts_wait_also_for_a_service_that_starts_late_or_after_the_command_was_stopped(
+    shop: &mut ShopWorld,
+    companies: &Companies,
+) {
+    let backup = Backup::of(shop, "payments").await;
+    let order = cancelled_without(shop, companies, "payments").await;
     backup.restore().await;
     let database = shop.env.admin_database_url("payments").to_owned();
     let restore = ["restore", "payments", "--backup", &backup.taken, "--patience"];
@@ -85,7 +103,6 @@ async fn aborts_wait_also_for_a_service_that_starts_late_or_after_the_command_wa
     let did = companies.did(&order);
     let is_given_back = did.contains(&"void") || did.contains(&"refund");
     assert!(is_given_back, "{did:?}");
-    shop.close().await;
 }
 
 /// Ends the hold as if its hour had passed.
@@ -104,11 +121,10 @@ async fn said_until(lines: &mut Lines<BufReader<ChildStderr>>, words: &str) -> V
     said
 }
 
-#[tokio::test]
-async fn aborts_are_put_off_from_the_end_of_the_sending_and_a_service_that_starts_too_late_is_told()
-{
-    let mut shop = ShopWorld::open("slow").await;
-    let backup = Backup::of(&mut shop, "payments").await;
+async fn aborts_are_put_off_from_the_end_of_the_sending_and_a_service_that_starts_too_late_is_told(
+    shop: &mut ShopWorld,
+) {
+    let backup = Backup::of(shop, "payments").await;
     let orders = shop.order(6).await;
     shop.all_are(&orders, "completed").await;
     shop.stop("payments").await;
@@ -132,27 +148,25 @@ async fn aborts_are_put_off_from_the_end_of_the_sending_and_a_service_that_start
     said_until(&mut lines, "no longer puts aborts off").await;
     assert_eq!(child.wait().await.expect("its end").code(), Some(3));
     shop.stop("payments").await;
-    restored_within(&mut shop, "payments", &restore, "120").await.ends_with(0);
+    restored_within(shop, "payments", &restore, "120").await.ends_with(0);
     shop.all_are(&orders, "completed").await;
     shop.is_sound().await;
-    shop.close().await;
 }
 
-#[tokio::test]
-async fn a_parcel_on_its_way_keeps_no_restored_service_from_being_compared() {
-    let companies = Companies::default();
-    let mut shop = ShopWorld::open_beside(companies.clone(), "parcel").await;
+async fn a_parcel_on_its_way_keeps_no_restored_service_from_being_compared(
+    shop: &mut ShopWorld,
+    companies: &Companies,
+) {
     companies.hold_deliveries(true);
     let old = shop.order(1).await.remove(0);
-    is_asked(&shop, "shipping", "deliver_shipment", &old).await;
-    let backup = Backup::of(&mut shop, "shipping").await;
+    is_asked(shop, "shipping", "deliver_shipment", &old).await;
+    let backup = Backup::of(shop, "shipping").await;
     let new = shop.order(1).await.remove(0);
-    is_asked(&shop, "shipping", "deliver_shipment", &new).await;
+    is_asked(shop, "shipping", "deliver_shipment", &new).await;
     shop.stop("shipping").await;
     backup.restore().await;
     let restore = ["restore", "shipping", "--backup", &backup.taken];
-    let ended = restored_within(&mut shop, "shipping", &restore, "20").await.ends_with(0);
+    let ended = restored_within(shop, "shipping", &restore, "20").await.ends_with(0);
     ended.tells(&["shipping knows what it published"]);
-    is_asked(&shop, "shipping", "deliver_shipment", &new).await;
-    shop.close().await;
+    is_asked(shop, "shipping", "deliver_shipment", &new).await;
 }

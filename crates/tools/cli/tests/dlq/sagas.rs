@@ -36,12 +36,21 @@ pub(crate) async fn until_said(shop: &ShopWorld, arguments: &[&str], word: &str)
     .expect("said")
 }
 
+/// One shop: the last part closes a database.
 #[tokio::test]
 async fn t169_t200_a_saga_shows_what_happened_and_what_it_waits_for_since_when() {
     let mut shop = ShopWorld::open("lanes").await;
+    shop.receive("note-2", 100).await;
+    a_saga_shows_what_it_waits_for(&mut shop).await;
+    a_saga_that_has_ended_is_never_shown_with_something_left_to_do(&shop).await;
+    a_refused_order_shows_its_dead_letter_and_its_reason(&mut shop).await;
+    shop.close().await;
+}
+
+async fn a_saga_shows_what_it_waits_for(shop: &mut ShopWorld) {
     let done = shop.new_order(&checkout()).await;
     shop.order_is(&done, "completed").await;
-    until_said(&shop, &["sagas", "open"], "no saga is open").await;
+    until_said(shop, &["sagas", "open"], "no saga is open").await;
     let shown = shop.ballet(&["sagas", "show", &done]).await.ends_with(0).prints(&[
         "finished, began",
         "     ms  cart  orders  inventory  payments  shipping",
@@ -54,7 +63,7 @@ async fn t169_t200_a_saga_shows_what_happened_and_what_it_waits_for_since_when()
     shop.stop("payments").await;
     let waits = shop.new_order(&checkout()).await;
     let event = "has not acted on inventory.stock_reserved.v1";
-    let open = until_said(&shop, &["sagas", "open"], event).await;
+    let open = until_said(shop, &["sagas", "open"], event).await;
     assert!(open.contains(&waits) && !open.contains(&done), "{open}");
     shop.ballet(&["sagas", "show", &waits]).await.ends_with(0).prints(&[
         "  blocked, began",
@@ -81,14 +90,13 @@ async fn t169_t200_a_saga_shows_what_happened_and_what_it_waits_for_since_when()
     let blocked = shop.ballet(&["sagas", "list", "--state", "blocked"]).await.succeeds();
     assert!(blocked.contains(&waits), "{blocked}");
 
-    a_call_of_a_service_that_is_away_is_said_to_wait_for_it(&shop).await;
+    a_call_of_a_service_that_is_away_is_said_to_wait_for_it(shop).await;
 
     let unknown = shop.ballet(&["sagas", "show", &ShopWorld::new_id()]).await.ends_with(2);
     assert!(unknown.err.contains("no service has recorded anything"), "{unknown:?}");
     shop.start("payments", None).await;
     shop.order_is(&waits, "completed").await;
-    until_said(&shop, &["sagas", "stuck"], "no saga is stuck").await;
-    shop.close().await;
+    until_said(shop, &["sagas", "stuck"], "no saga is stuck").await;
 }
 
 /// One call has not been made, and the other has failed. First no process is alive, then one is frozen.
@@ -119,9 +127,7 @@ async fn a_call_of_a_service_that_is_away_is_said_to_wait_for_it(shop: &ShopWorl
     db.execute("delete from ballet.call where owner = 0").await.expect("forgotten");
 }
 
-#[tokio::test]
-async fn a_refused_order_shows_its_dead_letter_and_its_reason() {
-    let mut shop = ShopWorld::open("shown").await;
+async fn a_refused_order_shows_its_dead_letter_and_its_reason(shop: &mut ShopWorld) {
     let dead = shop.new_order(&wrong_checkout()).await;
     shop.dead("orders").await;
     let shown = shop.ballet(&["sagas", "show", &dead]).await.ends_with(0).prints(&[
@@ -143,7 +149,7 @@ async fn a_refused_order_shows_its_dead_letter_and_its_reason() {
 
     let declined = shop.new_order(&declined_checkout()).await;
     shop.order_is(&declined, "cancelled").await;
-    until_said(&shop, &["sagas", "show", &declined], "finished").await;
+    until_said(shop, &["sagas", "show", &declined], "finished").await;
     shop.ballet(&["sagas", "show", &declined]).await.ends_with(0).prints(&[
         "payments.payment_declined  refused:",
         "aborted: ",
@@ -162,12 +168,9 @@ async fn a_refused_order_shows_its_dead_letter_and_its_reason() {
     }
     let open = format!("alter database {name} allow_connections true");
     db.execute(AssertSqlSafe(open)).await.expect("open again");
-    shop.close().await;
 }
 
-#[tokio::test]
-async fn t169_a_saga_that_has_ended_is_never_shown_with_something_left_to_do() {
-    let shop = ShopWorld::open("torn").await;
+async fn a_saga_that_has_ended_is_never_shown_with_something_left_to_do(shop: &ShopWorld) {
     for _ in 0..6 {
         for _ in 0..3 {
             shop.new_order(&checkout()).await;
@@ -179,6 +182,5 @@ async fn t169_a_saga_that_has_ended_is_never_shown_with_something_left_to_do() {
             assert!(!has_ended || saga["state"] == "completed", "{saga}");
         }
     }
-    until_said(&shop, &["sagas", "open"], "no saga is open").await;
-    shop.close().await;
+    until_said(shop, &["sagas", "open"], "no saga is open").await;
 }

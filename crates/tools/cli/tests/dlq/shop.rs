@@ -11,6 +11,7 @@ use ballet_stage::{Servers, TestEnv, wait_until};
 use ballet_testkit::command::{CommandOutput, ended};
 use ballet_testkit::until_yields;
 use cart::config::CartSettings;
+use futures_util::future::join_all;
 use jiff::SignedDuration;
 use reqwest::Client;
 use serde_json::{Value, json};
@@ -18,6 +19,7 @@ use shop::audit::{Report, audit_beside};
 use sqlx::{Connection, PgConnection};
 use tokio::process::Command;
 
+use crate::audit::any_system_is_audited_by_its_contracts_and_addresses_alone;
 use crate::companies::Companies;
 use crate::sagas::until_said;
 use crate::world::{SOON, ballet, place};
@@ -55,8 +57,9 @@ impl ShopWorld {
         let (running, http, place) = (BTreeMap::new(), Client::new(), place(name));
         let databases = BTreeMap::new();
         let mut shop = Self { env, running, databases, carrier, companies, http, place };
-        for service in services {
-            shop.start(service, None).await;
+        let started = join_all(services.iter().map(|name| shop.started(name, None))).await;
+        for (name, running) in services.into_iter().zip(started) {
+            shop.runs(name, running);
         }
         shop.receive("note-1", 10).await;
         let product = json!({ "sku": "mug", "title": "A mug", "category": "kitchen",
@@ -69,8 +72,17 @@ impl ShopWorld {
 
     /// Starts a service. A small `max_body` turns every message to it into poison.
     pub(crate) async fn start(&mut self, name: &'static str, max_body: Option<usize>) {
+        let running = self.started(name, max_body).await;
+        self.runs(name, running);
+    }
+
+    fn runs(&mut self, name: &'static str, running: Running) {
+        self.databases.insert(name.to_owned(), self.env.database_url(name).to_owned());
+        self.running.insert(name, running);
+    }
+
+    async fn started(&self, name: &str, max_body: Option<usize>) -> Running {
         let database_url = self.env.database_url(name).to_owned();
-        self.databases.insert(name.to_owned(), database_url.clone());
         let settings = Settings::new(self.env.amqp_url(name), database_url);
         let settings = match max_body {
             Some(max_body) => Settings { max_body, ..settings },
@@ -89,7 +101,7 @@ impl ShopWorld {
             (_, Some(companies)) => shipping::service(companies.clone()),
             (_, None) => shipping::service(self.carrier.clone()),
         };
-        self.running.insert(name, service.start(settings).await.expect("started"));
+        service.start(settings).await.expect("started")
     }
 
     pub(crate) async fn stop(&mut self, name: &str) {
@@ -184,9 +196,7 @@ impl ShopWorld {
     }
 
     pub(crate) async fn close(self) {
-        for service in self.running.into_values() {
-            service.stop().await;
-        }
+        join_all(self.running.into_values().map(Running::stop)).await;
         self.env.close().await.expect("closed");
         std::fs::remove_dir_all(&self.place).expect("removed");
     }
@@ -246,5 +256,6 @@ async fn f11_a_poison_event_in_any_service_is_redriven_after_a_fix_and_completes
     shop.is_sound().await;
     shop.ballet(&["sagas", "stuck"]).await.ends_with(0).prints(&["no saga is stuck"]);
     shop.ballet(&["dlq", "list"]).await.ends_with(0).prints(&["no dead letters match"]);
+    any_system_is_audited_by_its_contracts_and_addresses_alone(&shop).await;
     shop.close().await;
 }

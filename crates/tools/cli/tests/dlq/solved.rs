@@ -57,13 +57,22 @@ async fn count(shop: &ShopWorld, what: &str) -> i64 {
     sqlx::query_scalar(AssertSqlSafe(statement)).fetch_one(&mut db).await.expect("a number")
 }
 
+/// One shop: the last part leaves stock that only a person can put back.
 #[tokio::test]
-async fn t153_a_stuck_undo_is_solved_by_hand_and_who_did_it_and_why_is_kept() {
-    let shop = ShopWorld::open("solved").await;
+async fn t151_t153_what_a_person_stops_answers_or_solves_is_done_once_with_name_and_reason() {
+    let mut shop = ShopWorld::open("solved").await;
+    a_saga_is_stopped_by_its_owner_once_and_not_after_its_decision(&mut shop).await;
+    what_the_bank_says_to_a_person_is_the_answer_to_a_call_that_was_set_aside(&shop).await;
+    a_stuck_undo_is_solved_by_hand_and_who_did_it_and_why_is_kept(&shop).await;
+    shop.close().await;
+}
+
+async fn a_stuck_undo_is_solved_by_hand_and_who_did_it_and_why_is_kept(shop: &ShopWorld) {
     let completed = shop.new_order(&checkout()).await;
     shop.order_is(&completed, "completed").await;
-    forbid(&shop).await;
-    let saga = stuck(&shop).await;
+    forbid(shop).await;
+    let saga = stuck(shop).await;
+    let undone = format!("ballet.ledger where entry = 'undone' and saga_id = '{saga}'");
 
     for (saga, more, code, said) in [
         (&saga, &[][..], 2, "--why TEXT"),
@@ -75,25 +84,25 @@ async fn t153_a_stuck_undo_is_solved_by_hand_and_who_did_it_and_why_is_kept() {
         (&completed, &WHY, 1, "has received no abort of this saga"),
         (&ShopWorld::new_id(), &WHY, 1, "has done nothing in saga"),
     ] {
-        solved(&shop, saga, more).await.ends_with(code).says(&[said]);
+        solved(shop, saga, more).await.ends_with(code).says(&[said]);
     }
     let other = ["sagas", "solved", &saga, "--step", "commit_stock", WHY[0], WHY[1]];
     shop.ballet(&other).await.ends_with(1).says(&["it has: reserve_stock"]);
     std::fs::write(shop.place.join("body.json"), r#"{"order_id": 7}"#).expect("written");
-    let wrong = solved(&shop, &saga, &[WHY[0], WHY[1], "--event", "body.json"]).await.ends_with(1);
+    let wrong = solved(shop, &saga, &[WHY[0], WHY[1], "--event", "body.json"]).await.ends_with(1);
     assert!(wrong.err.contains("order_id") && wrong.err.contains("stock_released"), "{wrong:?}");
-    let plan = solved(&shop, &saga, &[WHY[0], WHY[1], "--dry-run"]).await.ends_with(0);
+    let plan = solved(shop, &saga, &[WHY[0], WHY[1], "--dry-run"]).await.ends_with(0);
     assert!(plan.out.contains(RELEASED) && plan.out.contains(&saga));
     assert!(plan.err.contains("nothing was changed"), "{plan:?}");
-    assert_eq!(count(&shop, "ballet.solved").await, 0);
+    assert_eq!(count(shop, "ballet.solved").await, 0);
 
     // The command dies before it has committed, and after that.
     for (point, left) in [(FaultPoint::BeforeTables, 0), (FaultPoint::AfterTables, 1)] {
-        dies(&shop, command(&shop, &saga, &WHY), point, "solved").await;
-        assert_eq!(count(&shop, "ballet.solved").await, left);
-        assert_eq!(count(&shop, "ballet.ledger where entry = 'undone'").await, left);
+        dies(shop, command(shop, &saga, &WHY), point, "solved").await;
+        assert_eq!(count(shop, "ballet.solved").await, left);
+        assert_eq!(count(shop, &undone).await, left);
     }
-    let again = solved(&shop, &saga, &WHY).await.ends_with(1);
+    let again = solved(shop, &saga, &WHY).await.ends_with(1);
     let noted = "ada has solved it by hand (put back on the shelf, case 4711)";
     assert!(again.err.contains(noted), "{again:?}");
     shop.ballet(&["sagas", "show", &saga]).await.ends_with(0).prints(&[
@@ -105,8 +114,8 @@ async fn t153_a_stuck_undo_is_solved_by_hand_and_who_did_it_and_why_is_kept() {
     // The message that failed comes again, and late copies of it: they find nothing to do.
     let retry = ["inbox", "retry", "inventory", "--saga", &saga];
     shop.ballet(&retry).await.ends_with(0);
-    until_said(&shop, &["sagas", "stuck"], "no saga is stuck").await;
-    let handled = count(&shop, "ballet.inbox").await;
+    until_said(shop, &["sagas", "stuck"], "no saga is stuck").await;
+    let handled = count(shop, "ballet.inbox").await;
     let properties = json!({
         "message_id": ShopWorld::new_id(), "correlation_id": saga, "app_id": "orders",
         "content_type": "application/json",
@@ -115,18 +124,14 @@ async fn t153_a_stuck_undo_is_solved_by_hand_and_who_did_it_and_why_is_kept() {
     let key = "orders.order_cancelled.v1";
     shop.env.management().publish("events", key, &properties, &body).await.expect("published");
     wait_until("the copy to be handled", SOON, || async {
-        let now = count(&shop, "ballet.inbox").await;
+        let now = count(shop, "ballet.inbox").await;
         if now > handled { Ok(Some(())) } else { Err(now) }
     })
     .await
     .expect("handled");
-    until_said(&shop, &["sagas", "show", &saga], "finished").await;
-    assert_eq!(count(&shop, "ballet.ledger where entry = 'undone'").await, 1);
-    assert_eq!(
-        count(&shop, "reservation where state = 'held'").await,
-        1,
-        "the person's to correct"
-    );
+    until_said(shop, &["sagas", "show", &saga], "finished").await;
+    assert_eq!(count(shop, &undone).await, 1);
+    assert_eq!(count(shop, "reservation where state = 'held'").await, 1, "the person's to correct");
     let json: Value =
         shop.ballet(&["sagas", "show", &saga, "-o", "json"]).await.ends_with(0).json();
     let note = &json[0]["solved"][0];
@@ -134,11 +139,11 @@ async fn t153_a_stuck_undo_is_solved_by_hand_and_who_did_it_and_why_is_kept() {
     assert!(note["last_error"].as_str().expect("a reason").contains("burnt down"), "{json}");
 
     // Its event is published once, with a body that a person has written.
-    let second = stuck(&shop).await;
+    let second = stuck(shop).await;
     let body = json!({ "order_id": second, "lines": [] });
     std::fs::write(shop.place.join("body.json"), body.to_string()).expect("written");
     let own = [WHY[0], WHY[1], "--event", "body.json"];
-    let (one, other) = tokio::join!(solved(&shop, &second, &own), solved(&shop, &second, &own));
+    let (one, other) = tokio::join!(solved(shop, &second, &own), solved(shop, &second, &own));
     let mut codes = [one.code, other.code];
     codes.sort_unstable();
     assert_eq!(codes, [Some(0), Some(1)], "{one:?} {other:?}");
@@ -148,25 +153,24 @@ async fn t153_a_stuck_undo_is_solved_by_hand_and_who_did_it_and_why_is_kept() {
     for saga in [&saga, &second] {
         let seen = ["tap", "--since", "1h", "--until", "now", "--saga", saga, "-o", "jsonl"];
         let published = wait_until("the event", SOON, || async {
-            let seen = tap(&shop, &seen).await;
+            let seen = tap(shop, &seen).await;
             let count = seen.lines().filter(|line| line.contains(RELEASED)).count();
             if count > 0 { Ok(Some(count)) } else { Err(seen) }
         });
         assert_eq!(published.await.expect("published"), 1);
     }
-    shop.close().await;
 }
 
-#[tokio::test]
-async fn what_the_bank_says_to_a_person_is_the_answer_to_a_call_that_was_set_aside() {
-    let shop = ShopWorld::open("told").await;
+async fn what_the_bank_says_to_a_person_is_the_answer_to_a_call_that_was_set_aside(
+    shop: &ShopWorld,
+) {
     let url = shop.env.admin_database_url("payments");
     let mut payments = PgConnection::connect(url).await.expect("a database");
     let away = "alter table sandbox_operation rename to away";
     payments.execute(away).await.expect("the bank is away");
     let saga = shop.new_order(&checkout()).await;
-    until_failed(&shop, "payments", &saga).await;
-    until_said(&shop, &["sagas", "stuck"], &saga).await;
+    until_failed(shop, "payments", &saga).await;
+    until_said(shop, &["sagas", "stuck"], &saga).await;
     // The bank may have forgotten the key of such a call.
     wait_until("a pause between two attempts", SOON, || async {
         let mut db = PgConnection::connect(url).await.map_err(|error| error.to_string())?;
@@ -209,7 +213,6 @@ async fn what_the_bank_says_to_a_person_is_the_answer_to_a_call_that_was_set_asi
     payments.execute(back).await.expect("it is back");
     payments.close().await.expect("closed");
     shop.is_sound().await;
-    shop.close().await;
 }
 
 /// The events of the journal.
@@ -219,14 +222,12 @@ pub(crate) async fn tap(shop: &ShopWorld, arguments: &[&str]) -> String {
     ended(command).await.succeeds()
 }
 
-#[tokio::test]
-async fn t151_a_saga_is_stopped_by_its_owner_once_and_not_after_its_decision() {
-    let mut shop = ShopWorld::open("stopped").await;
+async fn a_saga_is_stopped_by_its_owner_once_and_not_after_its_decision(shop: &mut ShopWorld) {
     let completed = shop.new_order(&checkout()).await;
     shop.order_is(&completed, "completed").await;
     shop.stop("payments").await;
     let saga = shop.new_order(&checkout()).await;
-    until_said(&shop, &["sagas", "show", &saga], "inventory.stock_reserved").await;
+    until_said(shop, &["sagas", "show", &saga], "inventory.stock_reserved").await;
     let stop = async |saga: &str, more: &[&str]| {
         shop.ballet(&[&["sagas", "stop", saga], more].concat()).await
     };
@@ -241,10 +242,10 @@ async fn t151_a_saga_is_stopped_by_its_owner_once_and_not_after_its_decision() {
     }
     // The command dies before it has committed, so nothing is done; and, with another saga, after that.
     let another = shop.new_order(&checkout()).await;
-    until_said(&shop, &["sagas", "show", &another], "inventory.stock_reserved").await;
+    until_said(shop, &["sagas", "show", &another], "inventory.stock_reserved").await;
     for (saga, point) in [(&saga, FaultPoint::BeforeTables), (&another, FaultPoint::AfterTables)] {
         let command = shop.command(&["sagas", "stop", saga, why[0], why[1]]);
-        dies(&shop, command, point, "stopped").await;
+        dies(shop, command, point, "stopped").await;
     }
     shop.order_is(&another, "cancelled").await;
     let (one, other) = tokio::join!(stop(&saga, &why), stop(&saga, &why));
@@ -254,12 +255,11 @@ async fn t151_a_saga_is_stopped_by_its_owner_once_and_not_after_its_decision() {
     shop.order_is(&saga, "cancelled").await;
     stop(&saga, &why).await.ends_with(1).says(&["it is decided or aborted"]);
     shop.start("payments", None).await;
-    let shown = until_said(&shop, &["sagas", "show", &saga], "finished").await;
+    let shown = until_said(shop, &["sagas", "show", &saga], "finished").await;
     has_all(&shown, &["aborted: deadline_passed", "stock_released  compensated", "stopped by ada"]);
     // Text that a person has typed is shown on one line.
     has_all(&shown, &["the customer is gone saga 1  done"]);
     shop.order_is(&completed, "completed").await;
-    assert_eq!(count(&shop, "reservation where state = 'held'").await, 0);
     shop.is_sound().await;
-    shop.close().await;
+    assert_eq!(count(shop, "reservation where state = 'held'").await, 0);
 }

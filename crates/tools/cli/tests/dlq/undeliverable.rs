@@ -90,6 +90,5 @@ async fn t175_good_events_among_undeliverable_ones_are_all_found_and_sent_and_th
     let sent = format!("{} events sent to counter", expected.len());
     from_journal(&world, &[]).await.says(&[&sent, &counted]);
     world.all_counted_once(i64::try_from(expected.len()).expect("a count")).await;
-    from_journal(&world, &[]).await.says(&["counter has missed nothing", &counted]);
     world.close().await;
 }

@@ -145,6 +145,14 @@ impl CounterWorld {
         management.call(Method::DELETE, &path, None).await.expect("purged");
     }
 
+    /// Makes the world as it was: without dead letters, counts and troubles.
+    pub(crate) async fn emptied(&self) {
+        self.purge("counter.dead").await;
+        let all = sqlx::raw_sql("delete from counted; delete from trouble");
+        all.execute(&mut self.database().await).await.expect("emptied");
+        self.dead(0).await;
+    }
+
     /// Waits until one message waits for its retry.
     pub(crate) async fn retry_waits(&self) {
         let waits = "select count(*) from ballet.failure where next_at is not null";

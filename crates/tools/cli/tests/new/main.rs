@@ -6,15 +6,20 @@ mod test_directory;
 use std::fs;
 use std::path::Path;
 
-use serde_json::{Value, json};
-
 use crate::test_directory::{BALLET, TestDirectory, edit, said_by};
 
+/// One system with a service more: what is written, what git and an image leave out, and what a check finds.
 #[tokio::test]
-async fn what_does_not_fit_between_two_contracts_is_found_without_any_code() {
-    let place = TestDirectory::new("misfits");
-    place.ballet(&["new", "system", "harbour"], "").await;
-    place.ballet(&["new", "service", "pantry"], "harbour").await;
+async fn a_new_system_is_whole_keeps_its_key_to_itself_and_is_checked_by_its_contracts() {
+    let place = TestDirectory::new("harbour");
+    place.ballet(&["new", "system", "harbour"], "").await.ends_with(0);
+    place.ballet(&["new", "service", "pantry"], "harbour").await.ends_with(0);
+    no_placeholder_survives_in_what_is_written(&place);
+    the_private_key_of_the_gateway_is_neither_committed_nor_in_the_image(&place).await;
+    what_does_not_fit_between_two_contracts_is_found_without_any_code(&place).await;
+}
+
+async fn what_does_not_fit_between_two_contracts_is_found_without_any_code(place: &TestDirectory) {
     let contract = place.at("harbour/contracts/harbour/pantry.json");
     let sound = fs::read_to_string(&contract).expect("a contract");
 
@@ -60,11 +65,7 @@ const PLACEHOLDERS: [&str; 17] = [
     "FIELDS_OF",
 ];
 
-#[tokio::test]
-async fn no_placeholder_survives_in_what_is_written() {
-    let place = TestDirectory::new("placeholders");
-    place.ballet(&["new", "system", "harbour"], "").await.ends_with(0);
-    place.ballet(&["new", "service", "pantry"], "harbour").await.ends_with(0);
+fn no_placeholder_survives_in_what_is_written(place: &TestDirectory) {
     let (mut folders, mut read) = (vec![place.at("harbour")], 0);
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).expect("a directory") {
@@ -117,10 +118,9 @@ async fn nothing_is_overwritten_and_no_name_is_taken_that_would_not_work() {
     }
 }
 
-#[tokio::test]
-async fn the_private_key_of_the_gateway_is_neither_committed_nor_in_the_image() {
-    let place = TestDirectory::new("private_key");
-    place.ballet(&["new", "system", "harbour"], "").await.ends_with(0);
+async fn the_private_key_of_the_gateway_is_neither_committed_nor_in_the_image(
+    place: &TestDirectory,
+) {
     // A key as `ballet-gateway keys keys` makes it.
     let key = "keys/signing-key.json";
     fs::create_dir(place.at("harbour/keys")).expect("a directory");
@@ -166,44 +166,4 @@ async fn a_service_joins_the_shop_with_one_command() {
         .tells(&["shop is sound"]);
     let said = place.ballet(&["topology", "definitions"], "").await.ends_with(0).both();
     assert!(said.contains(r#"{"name": "gifts.dead""#), "{said}");
-}
-
-#[tokio::test]
-async fn a_service_joins_the_versions_of_a_saga_in_which_its_event_comes() {
-    let place = TestDirectory::new("versions");
-    place.ballet(&["new", "system", "harbour"], "").await.ends_with(0);
-    let file = place.at("harbour/contracts/harbour/desk.json");
-    let text = fs::read(&file).expect("a contract");
-    let mut desk: Value = serde_json::from_slice(&text).expect("JSON");
-    // Requests begin under a second version.
-    let (made, taken) = ("desk.request_made.v1", "desk.request_taken.v1");
-    let saga = &mut desk["sagas"][0];
-    saga["begins"] = json!(2);
-    let steps = saga["steps"].as_array_mut().expect("steps");
-    for (at, name, field, event) in
-        [(0, "take_request", "done", json!(taken)), (1, "keep_places", "on", json!([taken]))]
-    {
-        let mut next = steps[at].clone();
-        steps[at]["until"] = json!(1);
-        next["since"] = json!(2);
-        next["name"] = json!(name);
-        next[field] = event;
-        steps.push(next);
-    }
-    let events = desk["events"].as_array_mut().expect("events");
-    let mut event = events.iter().find(|one| one["name"] == made).expect("an event").clone();
-    event["name"] = json!(taken);
-    events.push(event);
-    fs::write(&file, desk.to_string()).expect("written");
-
-    for (name, on, step) in [
-        ("pantry", taken, "saga.since(2, |saga| saga.compensatable(DoPart))"),
-        ("cellar", made, "saga.until(1, |saga| saga.compensatable(DoPart))"),
-        ("lounge", "desk.places_held.v1", ">(|saga| saga.compensatable(DoPart))"),
-    ] {
-        place.ballet(&["new", "service", name, "--on", on], "harbour").await.ends_with(0);
-        let code = fs::read_to_string(place.at("harbour/services").join(name).join("src/lib.rs"));
-        assert!(code.as_ref().is_ok_and(|code| code.contains(step)), "{code:?}");
-    }
-    place.ballet(&["check"], "harbour").await.ends_with(0);
 }

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use ballet_stage::{ManagementClient, wait_until};
 use ballet_testkit::command::{has_all, interrupt};
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::process::Child;
 
@@ -64,7 +63,7 @@ async fn start_demo(
 ) -> (Child, Vec<(String, String)>) {
     let log = place.at("demo.log");
     let file = fs::File::create(&log).expect("a file");
-    let mut command = place.command(CARGO, &["trials", "demo"], workspace);
+    let mut command = place.command(CARGO, &["trials", "demo", "--customers", "10"], workspace);
     command.env("CARGO_NET_OFFLINE", "true").env("CARGO_TARGET_DIR", target);
     command.stdout(file.try_clone().expect("a file")).stderr(file);
     let mut demo = command.spawn().expect("it starts");
@@ -142,7 +141,6 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
     is_tried(&place, &target).await;
     let (mut demo, env) = start_demo(&place, CLONE, &target).await;
     observe(&place, &env, &target).await;
-    outlives_a_service(&place, &mut demo, &env).await;
     interrupt(&demo);
     let ended = demo.wait().await.expect("an end");
     let log = fs::read_to_string(place.at("demo.log")).expect("a log");
@@ -178,36 +176,6 @@ async fn clone(place: &TestDirectory) {
     let name = ["-c", "user.name=a", "-c", "user.email=a@b.example"];
     git(&[&name[..], &["commit", "--quiet", "-m", "A system"]].concat(), "author/harbour").await;
     git(&["clone", "--quiet", "author/harbour", CLONE], "").await;
-}
-
-/// A service that is killed is started again at its address, and the demo goes on.
-async fn outlives_a_service(place: &TestDirectory, demo: &mut Child, env: &[(String, String)]) {
-    let url = env.iter().find(|(name, _)| name == "FRONT_DESK_URL").map(|(_, url)| url.as_str());
-    let ready = format!("{}/readyz", url.expect("a URL"));
-    let killed = processes(place);
-    assert_eq!(killed.len(), 1, "front_desk runs once");
-    kill_process(Pid::from_raw(killed[0]).expect("a pid"), Signal::KILL).expect("killed");
-    wait_until("another front_desk", PATIENCE, || async {
-        let answer = reqwest::get(&ready).await.map_err(|error| error.to_string())?;
-        let is_new = !processes(place).contains(&killed[0]);
-        Ok::<_, String>((is_new && answer.status().is_success()).then_some(()))
-    })
-    .await
-    .expect("another front_desk");
-    assert!(demo.try_wait().expect("a process").is_none(), "the demo has ended");
-}
-
-/// The processes of front_desk in the demo.
-fn processes(place: &TestDirectory) -> Vec<i32> {
-    let here = place.at(CLONE).canonicalize().expect("a directory");
-    let pid = |entry: fs::DirEntry| entry.file_name().to_string_lossy().parse::<i32>().ok();
-    let is_it = |pid: &i32| {
-        let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == here)
-            && environ.split(|byte| *byte == 0).any(|one| one == b"TRIAL_SERVICE=front_desk")
-    };
-    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
-    all.filter_map(pid).filter(is_it).collect()
 }
 
 /// Observes the running system as an operator does.

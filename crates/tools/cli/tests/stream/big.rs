@@ -44,7 +44,7 @@ async fn t218_reading_a_journal_of_big_bodies_does_not_block_who_publishes() {
     let world = StreamWorld::on(&servers, "big", &definitions()).await;
     // Small events first: the reader asks for many at once when it comes to the big ones.
     world.ticks(0..500).await;
-    for round in 0..40 {
+    for round in 0..30 {
         let of_round = round * 12 + 500..round * 12 + 512;
         world.publish(of_round.map(|number| filled(number, MIB)).collect()).await;
     }

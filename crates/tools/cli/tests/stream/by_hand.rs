@@ -1,9 +1,9 @@
-//! The command with a person: a reader that stops reading, a question in a terminal, and wrong words.
+//! The command with a person: a reader that stops reading, and a question in a terminal.
 
 use std::process::Stdio;
 
-use ballet_stage::{Method, wait_until};
-use ballet_testkit::command::{CommandOutput, ended, interrupt};
+use ballet_stage::wait_until;
+use ballet_testkit::command::interrupt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
@@ -83,94 +83,4 @@ fn terminal_of(line: &str, like: &std::process::Command) -> tokio::process::Comm
     }
     script.kill_on_drop(true);
     script
-}
-
-#[tokio::test]
-async fn what_a_resumed_replay_was_is_said_as_it_was_typed() {
-    let world = StreamWorld::new("words").await;
-    world.ticks(0..3).await;
-    let file = world.record("run.jsonl").await;
-    let ops = world.env.ops_amqp_url();
-    let begun = ["replay", &file, "clock.#", "--where", "/body/number=1", "--new-ids", "--yes"];
-    // This user may write nothing: the replay is interrupted before its first event.
-    ended(world.command_at(world.env.amqp_url("tap"), &begun)).await.ends_with(1);
-    let said = ended(world.command_at(ops, &["replay", &file, "--resume"])).await.ends_with(2).err;
-    let words = "clock.# --where /body/number=1 --new-ids";
-    assert!(said.contains(words) && !said.contains('{'), "{said}");
-    let resumed =
-        ["replay", &file, "clock.#", "--where", "/body/number=1", "--new-ids", "--resume"];
-    ended(world.command_at(ops, &resumed)).await.ends_with(0).says(&["1 event sent to"]);
-    // One that finds no exchange leaves nothing to resume.
-    let events = ["exchanges", world.env.vhost(), "events"];
-    world.env.management().call(Method::DELETE, &events, None).await.expect("deleted");
-    let replay = ["replay", &file, "--pace", "max", "--yes"];
-    let said = ended(world.command_at(ops, &replay)).await.ends_with(1).err;
-    assert!(said.contains("there is no exchange `events` in vhost"), "{said}");
-    assert!(said.contains("ballet topology apply"), "{said}");
-    assert!(!std::fs::exists(format!("{file}.replay")).expect("looked"), "{said}");
-    world.close().await;
-}
-
-#[tokio::test]
-async fn filters_that_can_match_nothing_are_refused_and_those_that_matched_nothing_say_so() {
-    let world = StreamWorld::new("filters").await;
-    world.ticks(0..5).await;
-    for (wrong, why) in [
-        (&["orders..v1"][..], "words with dots between them"),
-        (&[""], "words with dots between them"),
-        (&["--saga", ""], "--saga"),
-        (&["--where", "/bdy/number=1"], "/body"),
-        (&["--idle-timeout", "5"], "such as 30s"),
-        (&["--since", "2999-01-01T00:00:00Z"], "in the future"),
-        (&["--from", "99"], "last event has offset 4"),
-    ] {
-        let said = world.ballet(&[&["tap", "--limit", "1"], wrong].concat()).await.ends_with(2).err;
-        assert!(said.contains(why), "{wrong:?}: {said}");
-    }
-    let none = ["tap", "--from", "first", "--until", "now", "clock.*"];
-    let CommandOutput { out: shown, err: said, .. } = world.ballet(&none).await.ends_with(0);
-    assert!(shown.is_empty() && said.contains("none of the 5 events is wanted"), "{said}");
-    let contracts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/contracts/shop");
-    let known = ["--contracts", contracts, "orders.order_confirmed", "orders.*.v1"];
-    let said = world.ballet(&[&none[..5], &known[..]].concat()).await.ends_with(0).err;
-    let meant =
-        "no contract declares orders.order_confirmed: did you mean orders.order_confirmed.v1?";
-    assert!(said.contains(meant) && said.matches("no contract").count() == 1, "{said}");
-    world.close().await;
-}
-
-#[tokio::test]
-async fn a_recording_says_what_to_do_about_the_file() {
-    let world = StreamWorld::new("files").await;
-    world.ticks(0..20).await;
-    let file = world.file("run.jsonl");
-    let now = ["--from", "first", "--until", "now"];
-    world.ballet(&[&["record", &file], &now[..]].concat()).await.ends_with(0);
-    let said = world.ballet(&[&["record", &file], &now[..]].concat()).await.ends_with(1).err;
-    assert!(said.contains("is there already") && said.contains("--append"), "{said}");
-    let missing = world.file("missing.jsonl");
-    let said =
-        world.ballet(&["record", &missing, "--append", "--until", "now"]).await.ends_with(1).err;
-    assert!(said.contains("--append goes on with a file that is there"), "{said}");
-    let said = world.ballet(&["record", "-", "--limit", "1"]).await.ends_with(2).err;
-    assert!(said.contains("ballet tap -o jsonl"), "{said}");
-
-    let text = std::fs::read_to_string(&file).expect("read");
-    let spoilt = text.replacen("\"exchange\":", "\"xchange\":", 5).replacen("\"xch", "\"exch", 4);
-    std::fs::write(world.file("spoilt.jsonl"), spoilt).expect("written");
-    let said =
-        world.ballet(&["replay", &world.file("spoilt.jsonl"), "--dry-run"]).await.ends_with(1).err;
-    assert!(said.contains("line 6: ") && said.contains("without this line"), "{said}");
-    assert!(!said.contains("at line 1"), "{said}");
-
-    // A tool has packed it in one piece, which is cut.
-    let gzip = std::process::Command::new("gzip").args(["-k", &file]).status();
-    assert!(gzip.expect("gzip runs").success());
-    let packed = format!("{file}.gz");
-    let bytes = std::fs::read(&packed).expect("read");
-    std::fs::write(&packed, &bytes[..bytes.len() - 20]).expect("written");
-    let said =
-        world.ballet(&["record", &packed, "--append", "--until", "now"]).await.ends_with(1).err;
-    assert!(said.contains("gzip -dc") && !said.contains("header"), "{said}");
-    world.close().await;
 }

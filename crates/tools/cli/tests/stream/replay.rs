@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ballet::core::id::time_of;
 use ballet::{Failure, Migration, Participant, Projection, Service, Settings, Tx};
-use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
+use ballet_amqp::{BasicProperties, Publish};
 use ballet_stage::{Link, Proxy, wait_until};
 use ballet_testkit::command::ended;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use sqlx::{Connection, PgConnection};
 use tokio::process::Command;
 use uuid::Uuid;
 
-use crate::world::{SOON, STRUCK, StreamWorld, TICKED, definitions, event, numbers, tick};
+use crate::world::{SOON, StreamWorld, TICKED, definitions, event, numbers, tick};
 
 ballet_testkit::events! {
     Ticked = plain "clock.ticked.v1" { number: i64 }
@@ -141,68 +141,6 @@ async fn a_system_of_the_same_name_with_another_journal_is_sent_to_without_a_que
 }
 
 #[tokio::test]
-async fn new_ids_are_the_same_wherever_they_stand_and_in_the_same_order() {
-    let recorded = StreamWorld::new("ids").await;
-    let id = |number: u32| format!("0193f7a0-{number:04x}-7000-8000-00000000000{}", number % 10);
-    let saga = id(1);
-    let foreign = "6ba7b810-9dad-51d1-80b4-00c04fd430c8";
-    let product = id(99);
-    let of = |number: u32, name: &str, body: Value| {
-        let mut headers = FieldTable::default();
-        if number > 1 {
-            let cause = AMQPValue::LongString(id(number - 1).into());
-            headers.insert("causation_id".into(), cause);
-        }
-        let properties = BasicProperties::default()
-            .with_message_id(id(number).into())
-            .with_correlation_id(saga.clone().into())
-            .with_headers(headers);
-        event(name, properties, &body)
-    };
-    let none = BasicProperties::default().with_message_id(foreign.into());
-    recorded
-        .publish(vec![
-            of(1, TICKED, json!({ "order": saga, "product": product, "at": format!("/o/{saga}") })),
-            of(2, STRUCK, json!({ "because": id(1) })),
-            event(TICKED, none, &json!({ "number": 1 })),
-        ])
-        .await;
-    let file = recorded.record("ids.jsonl").await;
-    let test = StreamWorld::new("ids-target").await;
-    let clock = ballet::Clock::system();
-    let before = clock.now();
-    ended(replay(&test, &[&file, "--pace", "max", "--new-ids"])).await.ends_with(0);
-    let all = published(&test).await;
-    let text = |value: &Value| value.as_str().expect("text").to_owned();
-    let new: Vec<String> = all.iter().map(|r| text(&r["properties"]["message_id"])).collect();
-    assert!(new[0] < new[1], "{new:?}");
-    for id in &new[..2] {
-        let time = time_of(id.parse::<Uuid>().expect("a UUID")).expect("version 7");
-        assert!(time <= clock.now(), "ahead of the clock: {time}");
-        assert!(before.duration_since(time).as_hours() < 1, "{time}");
-    }
-    assert!(!new.contains(&id(1)) && !new.contains(&id(2)) && new[2] != foreign, "{new:?}");
-    // The first message's id is the saga's.
-    for place in [
-        "/0/properties/correlation_id",
-        "/1/properties/correlation_id",
-        "/0/body/order",
-        "/1/body/because",
-        "/1/properties/headers/causation_id",
-    ] {
-        assert_eq!(Value::from(all.clone()).pointer(place), Some(&json!(new[0])), "{place}");
-    }
-    assert_eq!(all[0]["body"]["at"], json!(format!("/o/{}", new[0])));
-    assert_eq!(all[0]["body"]["product"], json!(product), "nobody's id is a key of the system");
-    // The second time with other ids.
-    ended(replay(&test, &[&file, "--pace", "max", "--new-ids"])).await.ends_with(0);
-    let again = published(&test).await;
-    assert_ne!(text(&again[5]["properties"]["message_id"]), new[2]);
-    test.close().await;
-    recorded.close().await;
-}
-
-#[tokio::test]
 async fn a_replay_keeps_the_pace_and_goes_on_after_a_lost_connection() {
     let recorded = StreamWorld::new("pace").await;
     // 40 events in ten seconds, by their ids.
@@ -287,39 +225,4 @@ async fn a_replay_that_is_killed_while_it_waits_goes_on_with_the_same_new_ids() 
     assert!(time <= ballet::Clock::system().now(), "ahead of the clock: {time}");
     test.close().await;
     recorded.close().await;
-}
-
-#[tokio::test]
-async fn from_outside_is_what_no_service_published_in_answer_or_by_itself() {
-    let world = StreamWorld::new("outside").await;
-    let message = |name: &str, cause: Option<&str>| {
-        let mut headers = FieldTable::default();
-        if let Some(cause) = cause {
-            headers.insert("causation_id".into(), AMQPValue::LongString(cause.into()));
-        }
-        event(name, BasicProperties::default().with_headers(headers), &json!({}))
-    };
-    let outside = ["cart.checked_out.v1", "catalog.product_changed.v1"];
-    let by_themselves = [
-        "orders.order_deadline_passed.v1",
-        "catalog.products_republished.v1",
-        "cart.products_requested.v1",
-    ];
-    let mut all: Vec<Publish> = outside.iter().map(|name| message(name, None)).collect();
-    all.extend(by_themselves.iter().map(|name| message(name, None)));
-    all.push(message("orders.order_placed.v1", Some("0193f7a0-0000-7000-8000-000000000001")));
-    world.publish(all).await;
-    let file = world.record("outside.jsonl").await;
-    let contracts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/contracts/shop");
-    let dry = ["--from-outside", "--dry-run", "--contracts", contracts];
-    for (arguments, count) in [
-        (&dry[..], "2 events"),
-        (&["--dry-run"], "6 events"),
-        (&[&dry[..], &["cart.#"]].concat(), "1 event"),
-    ] {
-        let arguments = [&[file.as_str()], arguments].concat();
-        let out = ended(replay(&world, &arguments)).await.ends_with(0).out;
-        assert!(out.starts_with(&format!("{count} would be sent to ")), "{arguments:?}: {out}");
-    }
-    world.close().await;
 }

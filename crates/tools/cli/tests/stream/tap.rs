@@ -62,19 +62,12 @@ async fn tap_shows_what_is_wanted_and_nothing_else() {
         let list: Vec<Value> = world.ballet(&document).await.ends_with(0).json();
         assert_eq!(list.len(), count);
     }
-    // The service still has its messages.
-    assert_eq!(world.env.management().take("bell", 10).await.expect("messages").len(), 4);
-    world.close().await;
-}
-
-#[tokio::test]
-async fn tap_since_a_time_after_the_last_event_ends() {
-    let world = StreamWorld::new("nothing_since").await;
-    world.ticks(0..1).await;
-    // Waits until the event is older than that.
+    // A time after the last event. Waits until that is older.
     let nothing =
         async { while !world.tap(&["--since", "1s", "--until", "now"]).await.is_empty() {} };
     timeout(SOON, nothing).await.expect("an end");
+    // The service still has its messages.
+    assert_eq!(world.env.management().take("bell", 10).await.expect("messages").len(), 4);
     world.close().await;
 }
 
@@ -177,38 +170,40 @@ async fn tap_says_what_retention_has_cut() {
 }
 
 #[tokio::test]
-async fn tap_says_which_right_is_missing_and_how_a_broker_cannot_be_reached() {
-    let world = StreamWorld::new("rights").await;
+async fn what_cannot_be_tapped_is_refused_with_words_and_filters_that_matched_nothing_say_so() {
+    let world = StreamWorld::new("refused_taps").await;
+    world.ticks(0..5).await;
     let refused = world.command_at(world.env.amqp_url("bell"), &["tap"]);
     ended(refused).await.ends_with(1).says(&["needs the right to read the queue `journal`"]);
     let nowhere = world.command_at("amqp://tap:x@127.0.0.1:1/tower", &["tap"]);
     ended(nowhere).await.ends_with(4).says(&["cannot be reached"]);
     let stranger = world.env.amqp_url("tap").replacen("tap", "nobody", 1);
     ended(world.command_at(&stranger, &["tap"])).await.ends_with(4);
-    for wrong in [
-        &["--where", "body=1"][..],
-        &["--header", "tenant"],
-        &["--from", "yesterday"],
-        &["--since", "soon"],
-        &["--from", "first", "--since", "1h"],
-        &["--idle-timeout", "never"],
+    for (wrong, why) in [
+        (&["--where", "body=1"][..], "--where"),
+        (&["--where", "/bdy/number=1"], "/body"),
+        (&["--header", "tenant"], "--header"),
+        (&["--from", "yesterday"], "--from"),
+        (&["--from", "99"], "last event has offset 4"),
+        (&["--from", "first", "--since", "1h"], "--from"),
+        (&["--since", "soon"], "--since"),
+        (&["--since", "2999-01-01T00:00:00Z"], "in the future"),
+        (&["--idle-timeout", "never"], "--idle-timeout"),
+        (&["--idle-timeout", "5"], "such as 30s"),
+        (&["--saga", ""], "--saga"),
+        (&["orders..v1"], "words with dots between them"),
+        (&[""], "words with dots between them"),
     ] {
-        world.ballet(&[&["tap"], wrong].concat()).await.ends_with(2).says(&[wrong[0]]);
+        world.ballet(&[&["tap", "--limit", "1"], wrong].concat()).await.ends_with(2).says(&[why]);
     }
-    world.close().await;
-}
-
-#[tokio::test]
-async fn what_is_there_is_read_to_its_end_however_long_nothing_of_it_is_wanted() {
-    let world = StreamWorld::new("rare").await;
-    world.ticks(0..12_000).await;
-    let proxy = Proxy::to(world.env.amqp_url("tap")).await.expect("a proxy");
-    // Some hundred events a second.
-    proxy.set(Link::Slow(Duration::from_millis(200)));
-    let rare = ["tap", "-o", "jsonl", "--from", "first", "--where", "/body/number=11999"];
-    let rare = [&rare[..], &["--idle-timeout", "15s", "--limit", "1"]].concat();
-    let CommandOutput { out, err: said, .. } =
-        ended(world.command_at(proxy.url(), &rare)).await.ends_with(0);
-    assert_eq!(out.lines().count(), 1, "{said}");
+    let none = ["tap", "--from", "first", "--until", "now", "clock.*"];
+    let CommandOutput { out: shown, err: said, .. } = world.ballet(&none).await.ends_with(0);
+    assert!(shown.is_empty() && said.contains("none of the 5 events is wanted"), "{said}");
+    let contracts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/contracts/shop");
+    let known = ["--contracts", contracts, "orders.order_confirmed", "orders.*.v1"];
+    let said = world.ballet(&[&none[..5], &known[..]].concat()).await.ends_with(0).err;
+    let meant =
+        "no contract declares orders.order_confirmed: did you mean orders.order_confirmed.v1?";
+    assert!(said.contains(meant) && said.matches("no contract").count() == 1, "{said}");
     world.close().await;
 }

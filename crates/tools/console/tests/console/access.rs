@@ -5,12 +5,28 @@ use reqwest::{Method, StatusCode};
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::time::timeout;
 
-use crate::test_console::{SOON, TestConsole};
+use crate::test_console::{Browser, RunningConsole, SOON, TestConsole};
 
+/// One console for all who want in. The guesses lock this address out, and the last part breaks a table.
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_sees_anything_without_logging_in_and_a_session_ends() {
+async fn who_has_logged_in_sees_the_pages_until_the_session_ends_and_nobody_else_does() {
     let world = TestConsole::new("console_access").await;
     let console = world.console().await;
+    let browser = console.browser().await;
+    nobody_sees_anything_without_logging_in_and_a_session_ends(&world, &console).await;
+    the_console_answers_by_its_own_names_alone(&world).await;
+    whoever_still_sends_a_form_that_is_refused_gets_the_page_that_says_why(&console).await;
+    accounts_are_listed_and_one_that_is_removed_has_no_session_any_more(&world, &console).await;
+    what_is_kept_up_to_date_ends_with_the_session(&world, &console).await;
+    a_password_is_tried_a_few_times_and_a_form_from_elsewhere_not_at_all(&console).await;
+    a_stranger_is_not_told_what_the_database_says(&world, &browser).await;
+    world.close().await;
+}
+
+async fn nobody_sees_anything_without_logging_in_and_a_session_ends(
+    world: &TestConsole,
+    console: &RunningConsole,
+) {
     let stranger = console.stranger();
     for path in [
         "/",
@@ -44,13 +60,11 @@ async fn nobody_sees_anything_without_logging_in_and_a_session_ends() {
     assert_eq!(answer.expect("an answer").status(), StatusCode::SEE_OTHER);
     // The first account is created once.
     assert!(world.console().await.first.is_none());
-    world.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_password_is_tried_a_few_times_and_a_form_from_elsewhere_not_at_all() {
-    let world = TestConsole::new("console_login").await;
-    let console = world.console().await;
+async fn a_password_is_tried_a_few_times_and_a_form_from_elsewhere_not_at_all(
+    console: &RunningConsole,
+) {
     let mut stranger = console.stranger();
     let foreign = stranger
         .request(Method::POST, "/login")
@@ -74,12 +88,9 @@ async fn a_password_is_tried_a_few_times_and_a_form_from_elsewhere_not_at_all() 
     // That keeps nobody out but the stranger's address.
     let mut elsewhere = console.stranger_at([127, 0, 0, 2]);
     assert_eq!(elsewhere.log_in("operator", password).await, StatusCode::SEE_OTHER);
-    world.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_console_answers_by_its_own_names_alone() {
-    let world = TestConsole::new("console_hosts").await;
+async fn the_console_answers_by_its_own_names_alone(world: &TestConsole) {
     let console = world
         .console_with(|options| {
             options.hosts = vec!["console.example".to_owned()];
@@ -113,13 +124,11 @@ async fn the_console_answers_by_its_own_names_alone() {
         let answer = request.header("x-forwarded-user", "ada").send().await.expect("an answer");
         assert_eq!(answer.status(), StatusCode::OK, "{host}");
     }
-    world.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn whoever_still_sends_a_form_that_is_refused_gets_the_page_that_says_why() {
-    let world = TestConsole::new("console_forms").await;
-    let console = world.console().await;
+async fn whoever_still_sends_a_form_that_is_refused_gets_the_page_that_says_why(
+    console: &RunningConsole,
+) {
     let (operator, stranger) = (console.browser().await, console.stranger());
     // Far more than the sockets hold.
     let body = format!("why={}", "x".repeat(12 << 20));
@@ -141,36 +150,32 @@ async fn whoever_still_sends_a_form_that_is_refused_gets_the_page_that_says_why(
         let page = answer.text().await.expect("text");
         assert!(page.contains(says), "{page}");
     }
-    world.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_kept_up_to_date_ends_with_the_session() {
-    let world = TestConsole::new("console_live_ends").await;
-    let console = world.console().await;
-    let browser = console.browser().await;
+async fn what_is_kept_up_to_date_ends_with_the_session(
+    world: &TestConsole,
+    console: &RunningConsole,
+) {
+    let set_password = async |password: &str| {
+        let database = world.database.url().parse().expect("a URL");
+        Console::set_account(database, "ida", Role::Operator, password).await.expect("set");
+    };
+    set_password("a long password").await;
+    let browser = console.browser_of("ida", "a%20long%20password").await;
     let mut open = Vec::new();
     for path in ["/live", "/tail/live"] {
         let answer = browser.request(Method::GET, path).send().await.expect("an answer");
         assert_eq!(answer.status(), StatusCode::OK, "{path}");
         open.push((path, answer));
     }
-    let database = world.database.url().parse().expect("a URL");
-    Console::set_account(database, "operator", Role::Operator, "another password")
-        .await
-        .expect("set");
+    set_password("another password").await;
     for (path, mut answer) in open {
         let rest = async { while let Ok(Some(_)) = answer.chunk().await {} };
         timeout(SOON / 2, rest).await.unwrap_or_else(|_| panic!("{path} goes on"));
     }
-    world.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stranger_is_not_told_what_the_database_says() {
-    let world = TestConsole::new("console_away").await;
-    let console = world.console().await;
-    let browser = console.browser().await;
+async fn a_stranger_is_not_told_what_the_database_says(world: &TestConsole, browser: &Browser) {
     let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
     db.execute("alter table console.session rename to gone").await.expect("renamed");
     // Nobody can tell whose cookie it is.
@@ -178,13 +183,12 @@ async fn a_stranger_is_not_told_what_the_database_says() {
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(page.contains("database does not answer, or refuses. Its log says why"), "{page}");
     assert!(!page.contains("console.session"), "{page}");
-    world.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn accounts_are_listed_and_one_that_is_removed_has_no_session_any_more() {
-    let world = TestConsole::new("console_accounts").await;
-    let console = world.console().await;
+async fn accounts_are_listed_and_one_that_is_removed_has_no_session_any_more(
+    world: &TestConsole,
+    console: &RunningConsole,
+) {
     let url = || world.database.url().parse().expect("a URL");
     Console::set_account(url(), "eve", Role::Viewer, "a long password").await.expect("an account");
     let eve = console.browser_of("eve", "a%20long%20password").await;
@@ -195,8 +199,7 @@ async fn accounts_are_listed_and_one_that_is_removed_has_no_session_any_more() {
     assert!(Console::remove_account(url(), "eve").await.expect("removed"));
     assert!(!Console::remove_account(url(), "eve").await.expect("nothing to remove"));
     assert_eq!(eve.get("/sagas").await.0, StatusCode::SEE_OTHER);
-    let mut again = console.stranger();
+    let mut again = console.stranger_at([127, 0, 0, 3]);
     assert_eq!(again.log_in("eve", "a%20long%20password").await, StatusCode::UNAUTHORIZED);
     assert_eq!(Console::accounts(url()).await.expect("accounts"), expected[1..]);
-    world.close().await;
 }

@@ -5,15 +5,26 @@ use std::net::IpAddr;
 use ballet_console::{Console, Role, TrustedHeader};
 use reqwest::{Method, StatusCode};
 
-use crate::test_console::{CHECKED_OUT, PLACED, RESERVED, TestConsole};
+use crate::test_console::{Browser, PLACED, RESERVED, RunningConsole, TestConsole};
 
 const AUTHORIZED: &str = "payments.payment_authorized.v1";
 
+/// One console: first nobody has done anything.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dead_letter_is_edited_and_sent_back_and_its_saga_goes_on() {
-    let world = TestConsole::new("console_mends").await;
+async fn an_operator_edits_and_sends_back_and_a_viewer_changes_nothing() {
+    let world = TestConsole::new("console_acts").await;
     let console = world.console().await;
     let operator = console.browser().await;
+    a_viewer_changes_nothing_and_sees_no_body_that_cannot_be_masked(&world, &console, &operator)
+        .await;
+    a_dead_letter_is_edited_and_sent_back_and_its_saga_goes_on(&world, &operator).await;
+    world.close().await;
+}
+
+async fn a_dead_letter_is_edited_and_sent_back_and_its_saga_goes_on(
+    world: &TestConsole,
+    operator: &Browser,
+) {
     let (saga, order) = (world.id(), world.id());
     let dead = world.dead(
         "payments",
@@ -80,55 +91,18 @@ async fn a_dead_letter_is_edited_and_sent_back_and_its_saga_goes_on() {
     assert!(page.contains(" by <strong>operator</strong>: it is mended"), "{page}");
     let (_, trail) = operator.get("/actions").await;
     assert!(trail.find("sends back") < trail.find("edits"), "{trail}");
-    world.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_would_have_begun_a_saga_and_is_thrown_away_hangs_no_more() {
-    let world = TestConsole::new("console_thrown").await;
-    let console = world.console().await;
-    let operator = console.browser().await;
-    let (thrown, begun) = (world.id(), world.id());
-    let broken = "quantity: a whole number is wanted";
-    world
-        .publish(vec![
-            world.event(CHECKED_OUT, thrown, None, "{}"),
-            world.dead("orders", CHECKED_OUT, thrown, broken, b"{}"),
-            // This saga had a step done: without its event it hangs.
-            world.event(CHECKED_OUT, begun, None, "{}"),
-            world.event(PLACED, begun, None, "{}"),
-            world.dead("inventory", PLACED, begun, "no shelf 17", b"{}"),
-        ])
-        .await;
-    for (service, detail, saga) in
-        [("orders", "whole number", thrown), ("inventory", "no shelf", begun)]
-    {
-        operator.until(&format!("/sagas/{saga}"), "state stuck").await;
-        operator.until("/dead-letters", detail).await;
-        let act = format!("/dead-letters/act?service={service}");
-        let fields = format!("act=discard&why=they+come+again&service={service}&sure=1");
-        let (_, action) = operator.act(&act, "/dead-letters/act", &fields).await;
-        operator.until(&action, "1 of 1 were discarded").await;
-    }
-    let page = operator.until(&format!("/sagas/{thrown}"), "state aborted").await;
-    assert!(page.contains("goes without") && !page.contains("Stop it"), "{page}");
-    // The path still has the step that nobody has taken.
-    assert!(page.contains("<code>accept_checkout</code>"), "{page}");
-    let (_, page) = operator.get(&format!("/sagas/{begun}")).await;
-    assert!(page.contains("Stop it"), "{page}");
-    world.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_viewer_changes_nothing_and_sees_no_body_that_cannot_be_masked() {
-    let world = TestConsole::new("console_viewer").await;
-    let console = world.console().await;
-    let operator = console.browser().await;
+async fn a_viewer_changes_nothing_and_sees_no_body_that_cannot_be_masked(
+    world: &TestConsole,
+    console: &RunningConsole,
+    operator: &Browser,
+) {
     let url = || world.database.url().parse().expect("a URL");
     Console::set_account(url(), "eve", Role::Viewer, "a long password").await.expect("an account");
     let viewer = console.browser_of("eve", "a%20long%20password").await;
     let saga = world.id();
-    let dead = world.dead("inventory", PLACED, saga, "no shelf 17", b"{}");
+    let dead = world.dead("shipping", PLACED, saga, "no ship 17", b"{}");
     let odd = world.event("orders.order_odd.v1", saga, None, r#"{"name":"Grace"}"#);
     world.publish(vec![world.event(PLACED, saga, None, "{}"), odd, dead]).await;
     let at = format!("/sagas/{saga}");
@@ -136,7 +110,7 @@ async fn a_viewer_changes_nothing_and_sees_no_body_that_cannot_be_masked() {
     assert!(page.contains("Grace"), "{page}");
     let (_, page) = viewer.get(&at).await;
     assert!(!page.contains("Grace") && page.contains("an operator may see it"), "{page}");
-    let page = operator.until("/dead-letters", "no shelf").await;
+    let page = operator.until("/dead-letters", "no ship").await;
     assert!(page.contains("Send back or discard"), "{page}");
     let (_, page) = viewer.get("/dead-letters").await;
     assert!(!page.contains("Send back or discard"), "{page}");
@@ -167,7 +141,6 @@ async fn a_viewer_changes_nothing_and_sees_no_body_that_cannot_be_masked() {
     let stop = format!("/sagas/{saga}/stop");
     let (_, action) = operator.act(&stop, &stop, "name=order_fulfillment&why=a+strike").await;
     operator.until(&action, "the database of orders: its address is not known").await;
-    world.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -190,7 +163,7 @@ async fn who_sees_a_personal_field_says_why_and_a_gateway_says_who_it_is() {
     assert!(!page.contains("Lovelace"), "{page}");
 
     // Behind a gateway nobody logs in. A person without an account may see, but not act.
-    let as_user = |browser: &crate::test_console::Browser, name: &str| {
+    let as_user = |browser: &Browser, name: &str| {
         browser.request(Method::GET, "/sagas").header("x-forwarded-user", name.to_owned())
     };
     let stranger = console.stranger();

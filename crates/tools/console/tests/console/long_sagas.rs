@@ -3,13 +3,23 @@
 use sqlx::{Connection, PgConnection};
 
 use crate::observer::until;
-use crate::test_console::{PLACED, RESERVED, TestConsole};
+use crate::test_console::{Browser, PLACED, RESERVED, TestConsole};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_saga_with_very_many_entries_is_marked_and_keeps_no_other_from_being_judged() {
+async fn a_saga_with_very_many_entries_is_judged_by_no_more_than_it_may_cost() {
     let world = TestConsole::new("console_very_many").await;
     let console = world.console().await;
     let browser = console.browser().await;
+    a_saga_with_very_many_entries_is_marked_and_keeps_no_other_from_being_judged(&world, &browser)
+        .await;
+    a_saga_that_has_ended_stays_so_when_it_has_very_many_entries(&world, &browser).await;
+    world.close().await;
+}
+
+async fn a_saga_with_very_many_entries_is_marked_and_keeps_no_other_from_being_judged(
+    world: &TestConsole,
+    browser: &Browser,
+) {
     let (long, other) = (world.id(), world.id());
     world.publish(vec![world.event(PLACED, long, None, "{}")]).await;
     browser.until(&format!("/sagas/{long}"), "state waiting").await;
@@ -26,14 +36,12 @@ async fn a_saga_with_very_many_entries_is_marked_and_keeps_no_other_from_being_j
     for says in ["e-20000", "e-19001"] {
         assert!(page.contains(says), "{says}: {page}");
     }
-    world.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_saga_that_has_ended_stays_so_when_it_has_very_many_entries() {
-    let world = TestConsole::new("console_ended_long").await;
-    let console = world.console().await;
-    let browser = console.browser().await;
+async fn a_saga_that_has_ended_stays_so_when_it_has_very_many_entries(
+    world: &TestConsole,
+    browser: &Browser,
+) {
     let saga = world.id();
     let declined = [PLACED, "inventory.stock_reservation_failed.v1", "orders.order_cancelled.v1"];
     world.publish(declined.map(|name| world.event(name, saga, None, "{}")).to_vec()).await;
@@ -44,5 +52,4 @@ async fn a_saga_that_has_ended_stays_so_when_it_has_very_many_entries() {
     let judged = "select count(*) from console.saga where last_type = 'inventory.stock_reserved.v1' \
                   and ended = 'aborted' and not is_dead and detail is null";
     until(&mut db, judged, 1).await;
-    world.close().await;
 }

@@ -48,16 +48,6 @@ async fn what_is_found_of_services_is_shown_and_blocks_what_it_hinders() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_somebody_who_looks_the_pages_say_so() {
-    let world = TestConsole::new("console_blind").await;
-    let console = world.console().await;
-    let browser = console.browser().await;
-    let page = browser.until("/services", "its address is not given").await;
-    assert!(page.contains("No saga is open.") && page.contains("not known: the console"), "{page}");
-    world.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_service_is_shown_in_figures() {
     let world = TestConsole::new("console_figures").await;
     let servers = Servers::shared().await.expect("servers");

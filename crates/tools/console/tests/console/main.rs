@@ -1,5 +1,7 @@
 //! The console over HTTP, on a real broker and a real database.
 
+#![allow(clippy::large_futures, reason = "a test awaits its parts one after the other")]
+
 mod access;
 mod actions;
 mod answers;

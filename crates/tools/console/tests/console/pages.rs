@@ -8,13 +8,38 @@ use ballet_console::index::{Index, IndexState};
 use reqwest::StatusCode;
 use uuid::Uuid;
 
-use crate::test_console::{PLACED, RESERVED, TestConsole};
+use crate::test_console::{Browser, PLACED, RESERVED, TestConsole};
 
+/// One console: first nothing has happened, then a saga hangs, and then two end.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_saga_that_hangs_is_found_from_the_first_page_and_ends_when_it_goes_on() {
-    let world = TestConsole::new("console_hangs").await;
+async fn each_page_has_what_has_happened_and_an_empty_console_says_what_it_does_not_know() {
+    let world = TestConsole::new("console_pages").await;
     let console = world.console().await;
     let browser = console.browser().await;
+    before_anything_happens_the_pages_say_so(&browser).await;
+    a_saga_that_hangs_is_found_from_the_first_page_and_ends_when_it_goes_on(&world, &browser).await;
+    a_saga_is_shown_to_its_end_with_what_was_undone(&world, &browser).await;
+    world.close().await;
+}
+
+async fn before_anything_happens_the_pages_say_so(browser: &Browser) {
+    let page = browser.until("/services", "its address is not given").await;
+    assert!(page.contains("No saga is open.") && page.contains("not known: the console"), "{page}");
+    let (_, page) = browser.get("/events").await;
+    assert!(page.contains(&format!("/events/{PLACED}")), "{page}");
+    let (_, page) = browser.get(&format!("/events/{PLACED}")).await;
+    for says in ["order_id", "JSON Schema", "reserve_stock", "never seen"] {
+        assert!(page.contains(says), "{says}: {page}");
+    }
+    for nothing in ["/events/none.such.v1", "/sagas/none"] {
+        assert_eq!(browser.get(nothing).await.0, StatusCode::NOT_FOUND, "{nothing}");
+    }
+}
+
+async fn a_saga_that_hangs_is_found_from_the_first_page_and_ends_when_it_goes_on(
+    world: &TestConsole,
+    browser: &Browser,
+) {
     let (saga, order) = (world.id(), world.id());
     let placed = world.event(PLACED, saga, None, &format!(r#"{{"order_id":"{order}"}}"#));
     let dead = world.dead("inventory", PLACED, saga, "no shelf 17 in the warehouse", b"{}");
@@ -81,14 +106,9 @@ async fn a_saga_that_hangs_is_found_from_the_first_page_and_ends_when_it_goes_on
     let page = browser.until(&format!("/sagas/{saga}"), "state waiting").await;
     assert!(page.contains("payments"), "{page}");
     browser.until("/", "No saga hangs.").await;
-    world.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_saga_is_shown_to_its_end_with_what_was_undone() {
-    let world = TestConsole::new("console_undone").await;
-    let console = world.console().await;
-    let browser = console.browser().await;
+async fn a_saga_is_shown_to_its_end_with_what_was_undone(world: &TestConsole, browser: &Browser) {
     let (done, undone) = (world.id(), world.id());
     let all = |saga, names: &[&str]| {
         names.iter().map(|name| world.event(name, saga, None, "{}")).collect::<Vec<_>>()
@@ -125,7 +145,6 @@ async fn a_saga_is_shown_to_its_end_with_what_was_undone() {
     let page = browser.until(&format!("/sagas/{done}"), "state completed").await;
     assert!(!page.contains("class=\"expected\"") && !page.contains("class=\"later\""), "{page}");
     browser.until("/sagas?state=completed", &done.to_string()).await;
-    world.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -154,23 +173,5 @@ async fn the_page_of_now_draws_the_lanes_counts_and_goes_on_by_itself() {
             tokio::time::timeout(crate::test_console::SOON, live.chunk()).await.expect("in time");
         seen += &String::from_utf8_lossy(&next.expect("bytes").expect("open"));
     }
-    world.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_catalogue_has_every_event_with_its_fields() {
-    let world = TestConsole::new("console_events").await;
-    let console = world.console().await;
-    let browser = console.browser().await;
-    let (_, page) = browser.get("/events").await;
-    assert!(page.contains(&format!("/events/{PLACED}")), "{page}");
-    let (_, page) = browser.get(&format!("/events/{PLACED}")).await;
-    for says in ["order_id", "JSON Schema", "reserve_stock", "never seen"] {
-        assert!(page.contains(says), "{says}: {page}");
-    }
-    let (status, _) = browser.get("/events/none.such.v1").await;
-    assert_eq!(status, StatusCode::NOT_FOUND);
-    let (status, _) = browser.get("/sagas/none").await;
-    assert_eq!(status, StatusCode::NOT_FOUND);
     world.close().await;
 }

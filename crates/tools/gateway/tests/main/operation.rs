@@ -206,18 +206,6 @@ async fn a_new_config_is_read_without_breaking_connections() {
 }
 
 #[tokio::test]
-async fn a_service_that_a_new_config_does_not_name_is_no_longer_away() {
-    let (service, folder) = (TestService::ok().await, Folder::new());
-    let gone = raw::upstream("a", &nobody()) + "breaker = { failures = 1 }\nretries = 0\n";
-    let gateway = Gateway::start_in(&folder, &(gone + ROUTE)).await;
-    problem(reqwest::get(gateway.at("/a")).await.unwrap(), 503).await;
-    gateway.private_says("/metrics", 200, "gateway_breaker_open{upstream=\"a\"} 1").await;
-    let new = service.upstream("b") + &ROUTE.replace("\"a\"", "\"b\"");
-    gateway.reload(&folder, &new);
-    gateway.private_says("/metrics", 200, "gateway_breaker_open{upstream=\"a\"} 0").await;
-}
-
-#[tokio::test]
 async fn an_operator_sees_requests_in_the_log_and_in_metrics() {
     let service = TestService::ok().await;
     let gateway = Gateway::start(&(service.upstream("a") + ROUTE)).await;

@@ -76,11 +76,22 @@ fn differences_by(
     expected: &[Record],
     actual: &[Record],
 ) -> Vec<Difference> {
+    differences_without(HashSet::new(), rules, sagas, expected, actual)
+}
+
+/// The differences, without these fields.
+fn differences_without(
+    ignored: HashSet<String>,
+    rules: impl FnOnce(Comparison) -> Comparison,
+    sagas: (ComparedSagas, ComparedSagas),
+    expected: &[Record],
+    actual: &[Record],
+) -> Vec<Difference> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let folder = format!("compare-{}-{number}", std::process::id());
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(folder);
-    let comparison = Comparison::new(&folder, sagas.0, sagas.1, HashSet::new());
+    let comparison = Comparison::new(&folder, sagas.0, sagas.1, ignored);
     let mut comparison = rules(comparison.expect("a folder"));
     let mode = folder.metadata().expect("a folder").permissions().mode();
     assert_eq!(mode & 0o077, 0, "only its owner reads what is compared: {mode:o}");
@@ -176,6 +187,17 @@ fn an_id_has_to_stand_in_the_same_places() {
         matches!(&pointers[..], [DifferenceKind::Field { pointer, .. }] if pointer == "/line"),
         "{found:?}"
     );
+}
+
+#[test]
+fn a_field_that_is_ignored_makes_no_difference_wherever_it_stands() {
+    let (expected, actual) = (saga(1, 7, &[1]), saga(2, 7, &[2]));
+    let without = |names: &[&str]| {
+        let ignored = names.iter().map(|name| (*name).to_owned()).collect();
+        differences_without(ignored, |comparison| comparison, same(7), &expected, &actual)
+    };
+    assert_eq!(without(&["quantity", "weight"]), []);
+    assert_eq!(without(&["quantity"]).len(), 1);
 }
 
 /// A letter goes out when it is written and its stamp is bought. Either may come last; `turned` says which.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable};
 use ballet_core::{ServiceContract, System, contract};
-use ballet_ops::stream::{Hindrance, Record, Repeatable, SagaScope};
+use ballet_ops::stream::{Hindrance, OutsideEvents, Record, Repeatable, SagaScope};
 use uuid::Uuid;
 
 fn shop() -> System {
@@ -104,6 +104,21 @@ fn what_a_request_began_is_sent_only_if_its_service_needs_no_more_of_it() {
     // Cart takes no part in the saga, and does not know its own carts.
     let without = SagaScope { is_open: false, without: Some("cart") };
     assert_eq!(judged(("cart.checked_out.v1", "cart"), &WHOLE), (None, without));
+}
+
+#[test]
+fn from_outside_is_what_no_service_published_in_answer_or_by_itself() {
+    let outside = OutsideEvents::of(&shop());
+    for (name, by, is_outside) in [
+        (CHECKED_OUT.0, Some(CHECKED_OUT.1), true),
+        ("catalog.product_changed.v1", Some("catalog"), true),
+        ("orders.order_deadline_passed.v1", Some("orders"), false),
+        ("catalog.products_republished.v1", Some("catalog"), false),
+        ("cart.products_requested.v1", Some("cart"), false),
+        ("orders.order_placed.v1", None, false),
+    ] {
+        assert_eq!(outside.is_from_outside(&record(name, by)), is_outside, "{name}");
+    }
 }
 
 #[test]

@@ -1,0 +1,29 @@
+//! `ballet topology`, with the rights to repair what is missing at the broker.
+
+use std::path::Path;
+
+use ballet_stage::{Servers, TestEnv};
+use ballet_testkit::command::{CommandOutput, ended};
+use tokio::process::Command;
+
+use crate::world::{CounterWorld, ballet};
+
+/// The command with the rights to repair the topology.
+pub(crate) async fn topology(env: &TestEnv, place: &Path, arguments: &[&str]) -> Command {
+    let user = env.amqp_url("topology").trim_start_matches("amqp://");
+    let (user, _) = user.split_once('@').expect("a user");
+    let servers = Servers::shared().await.expect("servers");
+    let at = servers.rabbitmq().management_url().trim_start_matches("http://");
+    let mut command = ballet(env, place);
+    command.arg("topology").args(arguments).args(["--vhost", env.vhost()]);
+    command.env("RABBITMQ_MANAGEMENT_URL", format!("http://{user}@{at}"));
+    command
+}
+
+impl CounterWorld {
+    pub(crate) async fn topology(&self, arguments: &[&str]) -> CommandOutput {
+        let mut command = topology(&self.env, &self.place, arguments).await;
+        command.env("BALLET_CONTRACTS", self.place.join("clocks"));
+        ended(command).await
+    }
+}
