@@ -27,7 +27,7 @@ pub use own_process::OwnProcess;
 pub use processes::{
     cargo::cargo_variables,
     children::{Child, Children},
-    service::{ServiceLaunch, ServiceProcess},
+    service::{ServiceLaunch, ServiceProcess, last_lines, set_addresses},
     usage,
 };
 pub use proxy::{Link, Proxy};

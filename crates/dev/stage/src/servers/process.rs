@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_p
 
 use crate::error::{Error, Result, machine};
 use crate::processes::children::GATE;
+use crate::processes::service::last_lines;
 use crate::wait::wait_until;
 
 /// The time that a family of processes may take to stop.
@@ -210,11 +211,7 @@ pub(crate) fn forget_env(command: &mut Command, prefixes: &str) {
 
 /// Makes the error for a node that did not come up, with the end of its log.
 pub(crate) fn start_failed(server: &'static str, cause: String, log: &Path) -> Error {
-    let text = fs::read(log).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    let tail = lines[lines.len().saturating_sub(15)..].join("\n");
-    Error::StartFailed { server, cause, log: log.to_owned(), tail }
+    Error::StartFailed { server, cause, log: log.to_owned(), tail: last_lines(log, 15) }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::participant::program::Program;
-use ballet_stage::{Error, Result};
+use ballet_stage::{Error, Result, set_addresses};
 
 /// The number of output lines kept for an error message.
 const LINES: usize = 20;
@@ -35,12 +35,6 @@ impl ProgramProcess {
         command
             .args(&program.args)
             .envs(program.env.iter().map(|(name, value)| (name, value)))
-            .env("AMQP_URL", amqp_url)
-            .env("DATABASE_URL", database_url)
-            .env_remove("AMQP_URL_FILE")
-            .env_remove("DATABASE_URL_FILE")
-            .env_remove("RABBITMQ_MANAGEMENT_URL")
-            .env_remove("RABBITMQ_MANAGEMENT_URL_FILE")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -49,6 +43,7 @@ impl ProgramProcess {
         if let Some(dir) = &program.dir {
             command.current_dir(dir);
         }
+        set_addresses(&mut command, amqp_url, database_url);
         let mut child = command.spawn().map_err(|source| cannot(what(), source))?;
         let id = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         let pid = id.ok_or_else(|| cannot(what(), std::io::Error::other("it has no id")))?;
