@@ -6,7 +6,6 @@ use ballet::{
     Step, StepResult, Tx, done, refused,
 };
 use sqlx::PgConnection;
-use uuid::Uuid;
 
 use crate::saga4::business::{self, Move};
 use crate::saga4::contract::{
@@ -59,11 +58,7 @@ async fn book(
     sign: i64,
 ) -> Result<(), Failure> {
     let saga_id = tx.saga_id().ok_or_else(|| Failure::permanent("no saga"))?.0;
-    Ok(business::apply(tx.db(), &change(saga_id, step, order, sign)).await?)
-}
-
-fn change(saga_id: Uuid, step: &'static str, order: &Order, sign: i64) -> Move {
-    Move { saga_id, step, account: order.account, amount: sign * order.amount }
+    Ok(business::apply(tx.db(), &Move::of(saga_id, step, order, sign)).await?)
 }
 
 /// The shared rows that these orders touch.
@@ -92,7 +87,7 @@ macro_rules! steps {
             }
 
             async fn run_all(&self, tx: &mut BulkTx<'_>, on: Vec<Item<$on>>) -> BulkResult<Self> {
-                let change = |item: &Item<$on>| change(item.saga_id.0, $name, &item.event.0, 1);
+                let change = |item: &Item<$on>| Move::of(item.saga_id.0, $name, &item.event.0, 1);
                 let changes: Vec<Move> = on.iter().map(change).collect();
                 business::apply_all(tx.db(), &changes).await?;
                 Ok(on.into_iter().map(|item| Outcome::Done($done(item.event.0))).collect())
@@ -120,7 +115,7 @@ macro_rules! compensations {
                 done: Vec<Item<Self::Done>>,
             ) -> BulkCompensateResult<Self> {
                 let change =
-                    |item: &Item<Self::Done>| change(item.saga_id.0, "undo", &item.event.0, -1);
+                    |item: &Item<Self::Done>| Move::of(item.saga_id.0, "undo", &item.event.0, -1);
                 let changes: Vec<Move> = done.iter().map(change).collect();
                 business::apply_all(tx.db(), &changes).await?;
                 Ok(done.into_iter().map(|item| Compensated::With($undone(item.event.0))).collect())
@@ -165,7 +160,7 @@ impl<const BULK: bool> Step for MoveC<BULK> {
 
     async fn run_all(&self, tx: &mut BulkTx<'_>, on: Vec<Item<MovedB>>) -> BulkResult<Self> {
         let taken = on.iter().filter(|item| !item.event.0.refused);
-        let change = |item: &Item<MovedB>| change(item.saga_id.0, Self::NAME, &item.event.0, 1);
+        let change = |item: &Item<MovedB>| Move::of(item.saga_id.0, Self::NAME, &item.event.0, 1);
         let changes: Vec<Move> = taken.map(change).collect();
         business::apply_all(tx.db(), &changes).await?;
         let outcome = |item: Item<MovedB>| match item.event.0 {
