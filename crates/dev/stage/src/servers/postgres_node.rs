@@ -40,7 +40,7 @@ const SETTINGS: &[&str] = &[
     // JIT costs far more than it gains on short statements.
     "jit=off",
     "max_wal_size=2GB",
-    // For what is told of the locks of prepared transactions.
+    // For tests about the locks of prepared transactions.
     "max_prepared_transactions=8",
     "log_line_prefix=%m [%p] %q%u@%d ",
     // This memory is in the data directory, and goes with it, even after `kill -9`.

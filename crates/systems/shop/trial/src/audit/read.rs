@@ -50,7 +50,7 @@ pub(super) async fn read(databases: &Databases) -> ShopSnapshot {
     }
 }
 
-/// Returns the rows, or none if the service is away.
+/// Returns the rows, or none if the service is unavailable.
 fn seen<Rows: Default>(
     service: &'static str,
     read: sqlx::Result<Rows>,
