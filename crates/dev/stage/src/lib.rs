@@ -36,5 +36,5 @@ pub use selector::{Sample, Selector, samples};
 pub use servers::{
     Options, Postgres, RabbitMq, ServerVersion, Servers, TlsIdentity, left_out, program, python,
 };
-pub use stage::{Stage, StageSetting, failed, variables, write_exports, write_private};
+pub use stage::{Stage, StageSetting, variables, write_exports, write_private};
 pub use wait::wait_until;
