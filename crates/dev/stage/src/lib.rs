@@ -27,7 +27,7 @@ pub use own_process::OwnProcess;
 pub use processes::{
     cargo::cargo_variables,
     children::{Child, Children},
-    service::{ServiceLaunch, ServiceProcess},
+    service::{ServiceLaunch, ServiceProcess, last_lines, set_addresses},
     usage,
 };
 pub use proxy::{Link, Proxy};
@@ -36,5 +36,5 @@ pub use selector::{Sample, Selector, samples};
 pub use servers::{
     Options, Postgres, RabbitMq, ServerVersion, Servers, TlsIdentity, left_out, program, python,
 };
-pub use stage::{Stage, StageSetting, failed, variables, write_exports, write_private};
+pub use stage::{Stage, StageSetting, variables, write_exports, write_private};
 pub use wait::wait_until;

@@ -127,19 +127,14 @@ impl Stage {
 
     /// Waits until a service ends, and returns the error that names it.
     pub async fn failed(&mut self) -> Error {
-        failed(&mut self.services).await
-    }
-
-    /// Returns a service that was started.
-    pub fn service(&mut self, name: &str) -> Option<&mut ServiceProcess> {
-        self.services.iter_mut().find(|service| service.launch.name == name)
-    }
-
-    /// Returns the URL of a service; empty if it is not known.
-    #[must_use]
-    pub fn url(&self, name: &str) -> &str {
-        let service = self.services.iter().find(|service| service.launch.name == name);
-        service.map_or("", |service| service.url.as_str())
+        loop {
+            for service in &mut self.services {
+                if let Err(error) = service.check() {
+                    return error;
+                }
+            }
+            tokio::time::sleep(WATCH).await;
+        }
     }
 
     /// Returns the variables with all addresses, for a shell, its programs, and the command `ballet`.
@@ -167,18 +162,6 @@ impl Stage {
         let closed = env.close().await;
         servers.stop().await?;
         closed
-    }
-}
-
-/// Waits until one of these services ends, and returns the error that names it.
-pub async fn failed(services: &mut [ServiceProcess]) -> Error {
-    loop {
-        for service in &mut *services {
-            if let Err(error) = service.check() {
-                return error;
-            }
-        }
-        tokio::time::sleep(WATCH).await;
     }
 }
 

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use bench::contestants::contestant::Contestant;
-use bench::contestants::{ceiling, in_bulk, ordinary, twin};
+use bench::contestants::{ceiling, handlers, twin};
 use bench::saga4::contract::SERVICES;
 use clap::Parser;
 
@@ -23,10 +23,8 @@ fn main() -> ExitCode {
     let args = Args::parse();
     match args.contestant {
         Contestant::Ballet | Contestant::BalletBulk => ballet::main(|args: Args| {
-            let service = match args.contestant {
-                Contestant::BalletBulk => in_bulk::service(&args.service),
-                _ => ordinary::service(&args.service),
-            };
+            let bulk = args.contestant == Contestant::BalletBulk;
+            let service = handlers::service(&args.service, bulk);
             (args.ballet, service.unwrap_or_else(|| unreachable!("clap knows the services")))
         }),
         Contestant::Twin | Contestant::Ceiling | Contestant::CeilingBulk => {

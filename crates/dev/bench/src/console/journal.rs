@@ -14,7 +14,7 @@ use ballet_stage::TestEnv;
 use futures_util::future::try_join_all;
 use uuid::Uuid;
 
-/// The most messages that are unconfirmed at a time.
+/// The maximum number of unconfirmed messages.
 const PORTION: usize = 1_000;
 /// The time that a confirm may take.
 const PATIENCE: Duration = Duration::from_secs(60);

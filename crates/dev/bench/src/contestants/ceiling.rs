@@ -32,15 +32,7 @@ const LONGEST_FILL: Duration = Duration::from_millis(20);
 /// without a limit memory would grow.
 const UNCONFIRMED: usize = 6000;
 
-const TABLES: &str = "\
-create table inbox (message_id uuid primary key, received_at timestamptz not null default now());
-create table ledger (
-    saga_id uuid not null,
-    step text not null,
-    outcome text,
-    recorded_at timestamptz not null default now(),
-    primary key (saga_id, step)
-);
+const OUTBOX: &str = "\
 create table outbox (
     batch uuid not null,
     message_id uuid,
@@ -67,7 +59,7 @@ pub async fn run(
     database_url: &str,
     bulk: bool,
 ) -> Result<()> {
-    let pool = handwritten::database(database_url, TABLES, 4).await?;
+    let pool = handwritten::database(database_url, OUTBOX, 4).await?;
     let publisher = ConfirmedPublisher::connect(amqp_url, service).await?;
     let marks = PublishedMarks::default();
     let (published, batches) = mpsc::unbounded_channel();

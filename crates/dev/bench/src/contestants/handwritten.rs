@@ -21,6 +21,16 @@ use crate::saga4::contract::Order;
 /// The step of the ledger's row for an aborted saga.
 const TOMBSTONE: &str = "aborted";
 
+const TABLES: &str = "\
+create table inbox (message_id uuid primary key, received_at timestamptz not null default now());
+create table ledger (
+    saga_id uuid not null,
+    step text not null,
+    outcome text,
+    recorded_at timestamptz not null default now(),
+    primary key (saga_id, step)
+);";
+
 /// A message that was received.
 pub(crate) struct IncomingMessage {
     pub(crate) tag: u64,
@@ -63,7 +73,7 @@ pub(crate) fn decide(
             return Ok(MessageEffect::default());
         }
         let body = serde_json::to_string(order)?;
-        let change = Some(change(message.saga_id, name, order, 1));
+        let change = Some(Move::of(message.saga_id, name, order, 1));
         let event = Some(event(message, done, body.clone()));
         Ok(MessageEffect { ledger: vec![(name, Some(body))], change, event })
     };
@@ -73,7 +83,7 @@ pub(crate) fn decide(
         ("a", "c.refused.v1") if aborted || row("close").is_some() => Ok(MessageEffect::default()),
         ("a", "c.refused.v1") => {
             let body = serde_json::to_string(order)?;
-            let change = Some(change(message.saga_id, "cancel", order, -1));
+            let change = Some(Move::of(message.saga_id, "cancel", order, -1));
             let event = Some(event(message, "a.cancelled.v1", body));
             Ok(MessageEffect { ledger: vec![(TOMBSTONE, None)], change, event })
         }
@@ -101,17 +111,13 @@ pub(crate) fn decide(
                     _ => "d.compensated.v1",
                 };
                 effect.ledger.push(("undo", Some(outcome.clone())));
-                effect.change = Some(change(message.saga_id, "undo", &done, -1));
+                effect.change = Some(Move::of(message.saga_id, "undo", &done, -1));
                 effect.event = Some(event(message, undone, outcome.clone()));
             }
             Ok(effect)
         }
         (service, other) => anyhow::bail!("{service} does not know {other}"),
     }
-}
-
-fn change(saga_id: Uuid, step: &'static str, order: &Order, sign: i64) -> Move {
-    Move { saga_id, step, account: order.account, amount: sign * order.amount }
 }
 
 fn event(cause: &IncomingMessage, event_type: &'static str, body: String) -> OutgoingMessage {
@@ -210,7 +216,7 @@ pub(crate) async fn channel(amqp_url: &str, name: &str) -> Result<Channel> {
 }
 
 /// Connects to the database, and creates the tables if they are missing.
-pub(crate) async fn database(url: &str, tables: &'static str, connections: u32) -> Result<PgPool> {
+pub(crate) async fn database(url: &str, outbox: &'static str, connections: u32) -> Result<PgPool> {
     let options: PgConnectOptions = url.parse()?;
     let options = options.options([("jit", "off")]);
     let pool = PgPoolOptions::new()
@@ -222,7 +228,7 @@ pub(crate) async fn database(url: &str, tables: &'static str, connections: u32) 
     let there: Option<String> =
         sqlx::query_scalar("select to_regclass('account')::text").fetch_one(&pool).await?;
     if there.is_none() {
-        sqlx::raw_sql(AssertSqlSafe(format!("{}\n{tables}", business::TABLES)))
+        sqlx::raw_sql(AssertSqlSafe(format!("{}\n{TABLES}\n{outbox}", business::TABLES)))
             .execute(&pool)
             .await?;
     }

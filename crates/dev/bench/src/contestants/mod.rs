@@ -2,8 +2,7 @@
 
 pub mod ceiling;
 pub mod contestant;
+pub mod handlers;
 pub(crate) mod handwritten;
-pub mod in_bulk;
-pub mod ordinary;
 pub mod system;
 pub mod twin;

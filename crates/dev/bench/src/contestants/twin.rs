@@ -20,15 +20,7 @@ const AT_ONCE: usize = 8;
 /// The age from which a sweep publishes an event that a crash left in the outbox.
 const LEFT_BEHIND: Duration = Duration::from_secs(10);
 
-const TABLES: &str = "\
-create table inbox (message_id uuid primary key, received_at timestamptz not null default now());
-create table ledger (
-    saga_id uuid not null,
-    step text not null,
-    outcome text,
-    recorded_at timestamptz not null default now(),
-    primary key (saga_id, step)
-);
+const OUTBOX: &str = "\
 create table outbox (
     message_id uuid primary key,
     saga_id uuid not null,
@@ -45,7 +37,7 @@ create table outbox (
 /// If anything fails. A process manager would restart it.
 pub async fn run(service: &'static str, amqp_url: &str, database_url: &str) -> Result<()> {
     let connections = u32::try_from(AT_ONCE)? + 2;
-    let pool = handwritten::database(database_url, TABLES, connections).await?;
+    let pool = handwritten::database(database_url, OUTBOX, connections).await?;
     let publisher = ConfirmedPublisher::connect(amqp_url, service).await?;
     let (published, deletions) = mpsc::unbounded_channel();
     let (_channel, consumer) = handwritten::consume(amqp_url, service, PREFETCH).await?;

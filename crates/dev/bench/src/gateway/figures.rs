@@ -9,9 +9,9 @@ use crate::gateway::proxies::ProxyKind;
 use crate::report::groups::Bound;
 use crate::report::outcome::{TargetVerdict, quantile, ratios};
 
-/// The most that a p99 may be, as a multiple of nginx's.
+/// The maximum of a p99, as a multiple of nginx's.
 const MOST: f64 = 1.5;
-/// The least that a peak may be, as a share of nginx's.
+/// The minimum of a peak, as a share of nginx's.
 const LEAST: f64 = 0.75;
 
 const NO_NGINX: &str = "  nginx is not on this machine, so its row and the ratios to it are left out: \

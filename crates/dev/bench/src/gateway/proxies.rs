@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::gateway::load::{ClientConnection, ClientCredentials, LoadTarget};
 use crate::runs::process::MeasuredProcess;
+use crate::runs::stage::beside;
 
 /// The clients with a token; one more has an API key.
 const TOKENS: usize = 15;
@@ -131,16 +132,6 @@ async fn database_is_there(private: SocketAddr) -> Result<()> {
     Ok(wait_until("the gateway's database", PATIENCE, there).await?)
 }
 
-/// The path of a program in the directory of this one.
-fn beside(name: &str) -> Result<PathBuf> {
-    let own = std::env::current_exe().context("cannot find this program")?;
-    let program = own.with_file_name(name);
-    if !program.exists() {
-        bail!("{} is missing: build the packages `bench` and `ballet-gateway`", program.display());
-    }
-    Ok(program)
-}
-
 /// The path of nginx, if it is installed. Debian installs it outside a user's search path.
 fn nginx() -> Option<PathBuf> {
     let works = |path: &&str| {
@@ -241,14 +232,15 @@ fn sign_in(
     fs::write(&file, config).with_context(|| format!("cannot write {}", file.display()))?;
     let (file, keys) = (file.display().to_string(), keys.display().to_string());
     command(gateway, &["keys", &keys])?;
-    let mut clients = Vec::new();
-    for number in 0..TOKENS {
-        let subject = format!("client-{number}");
-        let args = ["token", &file, "--keys", &keys, "--subject", &subject, "--scopes", SCOPES];
-        let token = command(gateway, &[&args[..], &["--valid", "1d"]].concat())?;
-        let value = HeaderValue::try_from(format!("Bearer {}", token.trim()))?;
-        clients.push(ClientCredentials { name: AUTHORIZATION, value });
-    }
+    let subjects: Vec<_> = (0..TOKENS).map(|number| format!("--subject=client-{number}")).collect();
+    let mut args = vec!["token", &file, "--keys", &keys, "--scopes", SCOPES, "--valid", "1d"];
+    args.extend(subjects.iter().map(String::as_str));
+    let tokens = command(gateway, &args)?;
+    let client = |token: &str| -> Result<ClientCredentials> {
+        let value = HeaderValue::try_from(format!("Bearer {token}"))?;
+        Ok(ClientCredentials { name: AUTHORIZATION, value })
+    };
+    let mut clients = tokens.lines().map(client).collect::<Result<Vec<_>>>()?;
     let (name, value) = (HeaderName::from_static("x-api-key"), HeaderValue::try_from(key)?);
     clients.push(ClientCredentials { name, value });
     Ok(clients.into())

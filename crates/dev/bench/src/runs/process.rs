@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use ballet_stage::usage::{self, CpuSnapshot};
-use ballet_stage::{Child, Children};
+use ballet_stage::{Child, Children, last_lines};
 use rustix::process::Signal;
 use tokio::process::Command;
 
@@ -69,9 +69,7 @@ impl MeasuredProcess {
 
     /// The last lines of its output.
     pub(crate) fn last_lines(&self) -> String {
-        let text = fs::read_to_string(&self.log).unwrap_or_default();
-        let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(5)..].join("\n")
+        last_lines(&self.log, 5)
     }
 
     /// Sends it SIGTERM.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use ballet_stage::{TestEnv, usage, wait_until};
+use ballet_stage::{TestEnv, set_addresses, usage, wait_until};
 use tokio::process::Command;
 
 use crate::contestants::contestant::Contestant;
@@ -55,15 +55,9 @@ pub(crate) async fn start(
         let log = stage.logs.join(format!("{}-{service}.log", contestant.name()));
         let args = [contestant.name(), service];
         let adjust = |command: &mut Command| {
-            command
-                .env("AMQP_URL", env.amqp_url(service))
-                .env("DATABASE_URL", env.database_url(service))
+            set_addresses(command, env.amqp_url(service), env.database_url(service))
                 .env("LOG_FORMAT", "json")
-                .env_remove("LANES")
-                .env_remove("AMQP_URL_FILE")
-                .env_remove("RABBITMQ_MANAGEMENT_URL")
-                .env_remove("RABBITMQ_MANAGEMENT_URL_FILE")
-                .env_remove("DATABASE_URL_FILE");
+                .env_remove("LANES");
         };
         let children = &stage.children;
         processes

@@ -29,11 +29,7 @@ impl BenchStage {
     ///
     /// If they do not start.
     pub async fn set_up(out: &Path) -> Result<Self> {
-        let own = std::env::current_exe().context("cannot find this program")?;
-        let program = own.with_file_name("bench-service");
-        if !program.exists() {
-            bail!("{} is missing: build all of the package `bench`", program.display());
-        }
+        let program = beside("bench-service")?;
         let logs = out.join("logs");
         fs::create_dir_all(&logs).with_context(|| format!("cannot create {}", logs.display()))?;
         let servers = Box::pin(Servers::private(Options::durable())).await?;
@@ -54,6 +50,16 @@ impl BenchStage {
         let definitions = topology::definitions(&system(), |_| String::new());
         Ok(TestEnv::new(&self.servers, contestant.name(), &definitions, &SERVICES).await?)
     }
+}
+
+/// The path of a program in the directory of this one.
+pub(crate) fn beside(name: &str) -> Result<PathBuf> {
+    let own = std::env::current_exe().context("cannot find this program")?;
+    let program = own.with_file_name(name);
+    if !program.exists() {
+        bail!("{} is missing: build the packages `bench` and `ballet-gateway`", program.display());
+    }
+    Ok(program)
 }
 
 /// Connects to a service's database as the administrator.

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::saga4::contract::Order;
+
 /// The business tables of each service.
 pub const TABLES: &str = "\
 create table account (
@@ -33,6 +35,14 @@ pub struct Move {
     pub account: i32,
     /// The change of the balance.
     pub amount: i64,
+}
+
+impl Move {
+    /// The change that a step makes for an order, or with -1 takes back.
+    #[must_use]
+    pub fn of(saga_id: Uuid, step: &'static str, order: &Order, sign: i64) -> Self {
+        Self { saga_id, step, account: order.account, amount: sign * order.amount }
+    }
 }
 
 /// Makes one change with two statements.

@@ -9,7 +9,7 @@ use crate::env::definitions::EnvDefinitions;
 use crate::error::{Error, Result};
 use crate::management::ManagementClient;
 
-/// The most imports: RabbitMQ 3.10 on a busy machine sometimes leaves out a queue, and reports success all the same.
+/// The maximum number of imports: RabbitMQ 3.10 on a busy machine sometimes leaves out a queue, and still reports success.
 const ATTEMPTS: usize = 3;
 
 /// Loads the definitions until everything is there.

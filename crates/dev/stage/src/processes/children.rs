@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncWriteExt;
-use tokio::process::{Child as Process, ChildStdout, Command};
+use tokio::process::{Child as Process, ChildStderr, ChildStdout, Command};
 
 use crate::error::{Result, machine};
 
@@ -101,6 +101,11 @@ impl Child {
     /// Takes the standard output, if it was piped. That works once.
     pub fn stdout(&mut self) -> Option<ChildStdout> {
         self.process.stdout.take()
+    }
+
+    /// Takes the standard error, if it was piped. That works once.
+    pub fn stderr(&mut self) -> Option<ChildStderr> {
+        self.process.stderr.take()
     }
 
     /// Waits until the process ends.

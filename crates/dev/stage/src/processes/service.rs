@@ -1,13 +1,14 @@
 //! A service as a process, from its program.
 
 use std::fs::{self, OpenOptions};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use reqwest::Client;
 use rustix::process::Signal;
 use serde_json::Value;
+use tokio::process::Command;
 
 use crate::error::{Error, Result, machine};
 use crate::processes::children::{Child, Children};
@@ -158,10 +159,7 @@ impl ServiceProcess {
     /// Returns the last lines of the log.
     #[must_use]
     pub fn tail(&self) -> String {
-        let log = fs::read(&self.launch.log).unwrap_or_default();
-        let log = String::from_utf8_lossy(&log);
-        let lines: Vec<_> = log.lines().collect();
-        lines[lines.len().saturating_sub(10)..].join("\n")
+        last_lines(&self.launch.log, 10)
     }
 
     fn failed(&self, state: String) -> Error {
@@ -186,13 +184,7 @@ async fn run(children: &Children, launch: &ServiceLaunch, listen: &str) -> Resul
             for (name, _) in env {
                 command.env_remove(format!("{name}_FILE"));
             }
-            command
-                .env_remove("AMQP_URL_FILE")
-                .env_remove("DATABASE_URL_FILE")
-                .env_remove("RABBITMQ_MANAGEMENT_URL")
-                .env_remove("RABBITMQ_MANAGEMENT_URL_FILE")
-                .env("AMQP_URL", amqp_url)
-                .env("DATABASE_URL", database_url)
+            set_addresses(command, amqp_url, database_url)
                 .env("LISTEN", listen)
                 .env("LOG_FORMAT", "json")
                 .env("DRAIN_SECONDS", ServiceProcess::DRAIN.as_secs().to_string())
@@ -201,4 +193,28 @@ async fn run(children: &Children, launch: &ServiceLaunch, listen: &str) -> Resul
                 .stderr(errors);
         })
         .await
+}
+
+/// Sets the variables that name a service's broker and database, and removes ours.
+pub fn set_addresses<'a>(
+    command: &'a mut Command,
+    amqp_url: &str,
+    database_url: &str,
+) -> &'a mut Command {
+    command
+        .env_remove("AMQP_URL_FILE")
+        .env_remove("DATABASE_URL_FILE")
+        .env_remove("RABBITMQ_MANAGEMENT_URL")
+        .env_remove("RABBITMQ_MANAGEMENT_URL_FILE")
+        .env("AMQP_URL", amqp_url)
+        .env("DATABASE_URL", database_url)
+}
+
+/// Returns the last lines of a log that are not empty.
+#[must_use]
+pub fn last_lines(log: &Path, count: usize) -> String {
+    let text = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
 }

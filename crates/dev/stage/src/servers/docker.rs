@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::process::Command;
@@ -27,6 +28,8 @@ const DOWNLOAD: Duration = Duration::from_secs(600);
 pub(crate) struct Containers {
     project: String,
     file: PathBuf,
+    /// It takes them down when it is dropped.
+    _set: Arc<ServerSet>,
     env: Vec<(&'static str, String)>,
 }
 
@@ -48,7 +51,7 @@ async fn answers(args: &[&str]) -> bool {
 
 impl Containers {
     /// Prepares containers; none is running yet.
-    pub(crate) fn new(set: &ServerSet) -> Result<Self> {
+    pub(crate) fn new(set: &Arc<ServerSet>) -> Result<Self> {
         let name = set.dir().file_name().unwrap_or_default().to_string_lossy();
         let project = format!("ballet-{}", name.trim_start_matches("ballet-"));
         let ports = set.ports();
@@ -72,7 +75,7 @@ impl Containers {
             file.display()
         );
         fs::write(set.compose_file(), down).map_err(machine("note the containers to stop"))?;
-        Ok(Self { project, file, env })
+        Ok(Self { project, file, _set: Arc::clone(set), env })
     }
 
     pub(crate) async fn up(&self, service: &str, progress: &Progress) -> Result<()> {
@@ -118,7 +121,7 @@ mod tests {
 
     #[test]
     fn what_the_servers_are_given_is_all_that_compose_mounts_of_ours() -> Result<()> {
-        let set = ServerSet::start()?;
+        let set = Arc::new(ServerSet::start()?);
         let containers = Containers::new(&set)?;
         let text = fs::read_to_string(&containers.file).expect("a file");
         let servers = text.split("\n  # The command,").next().unwrap_or_default();

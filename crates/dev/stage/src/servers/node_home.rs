@@ -36,7 +36,7 @@ fn statistics(version: Option<ServerVersion>) -> String {
     )
 }
 
-/// Whether the version is 3: there a queue crashes for good if its numbers are read before its first entry is written.
+/// Whether the version is 3: there a queue crashes permanently if its numbers are read before its first entry is there.
 /// The write takes half a second on a busy machine (seen on 3.10.8: `rabbit_quorum_queue:handle_tick`).
 fn is_3(version: Option<ServerVersion>) -> bool {
     version.is_some_and(|version| version.major == 3)

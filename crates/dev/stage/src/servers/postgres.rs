@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use reqwest::Url;
 use rustix::process::Signal;
@@ -10,29 +9,26 @@ use sqlx::Executor;
 use tokio::sync::OnceCell;
 
 use crate::error::{Error, Result};
-use crate::servers::backend::Backend;
+use crate::servers::backend::{self, Backend, BackendKind, PATIENCE};
 use crate::servers::install;
 use crate::servers::options::Options;
+use crate::servers::ports::Ports;
 use crate::servers::postgres_access::{check, connect, sql};
-use crate::servers::postgres_node::PostgresNode;
+use crate::servers::postgres_node::{self, NAME};
 use crate::servers::server_set::ServerSet;
-use crate::servers::small_disk::SmallDisk;
 use crate::servers::source::{self, ServerSource};
 use crate::servers::version::{self, ServerVersion};
 use crate::url;
 use crate::wait::wait_until;
-
-const NAME: &str = "Postgres";
-/// Its name in `compose.yaml`.
-const SERVICE: &str = "postgres";
-const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A Postgres, with an administrator's access.
 #[derive(Debug)]
 pub struct Postgres {
     url: Url,
     version: ServerVersion,
-    backend: Backend<PostgresNode>,
+    backend: Backend,
+    /// The ports of a standby.
+    _ports: Option<Ports>,
 }
 
 impl Postgres {
@@ -66,51 +62,35 @@ impl Postgres {
 
     /// Whether it was brought up for us, and ends with us.
     pub fn is_private(&self) -> bool {
-        !matches!(self.backend, Backend::External)
+        self.backend.is_private()
     }
 
     /// Returns its log, if it is a file on this machine.
     pub fn log(&self) -> Option<&Path> {
-        self.backend.local().map(PostgresNode::log)
+        self.backend.log()
     }
 
     /// Returns its main process. Empty if it is not ours, or in a container.
     pub async fn pids(&self) -> Vec<i32> {
-        match self.backend.local() {
-            Some(node) => node.pids().await,
-            None => Vec::new(),
-        }
+        self.backend.pid().await.into_iter().collect()
     }
 
     /// Kills the server and all its sessions with `kill -9`, and waits until they are gone.
     pub async fn kill(&self) -> Result<()> {
-        match &self.backend {
-            Backend::External => Err(Error::NotPrivate { server: NAME, action: "kill" }),
-            Backend::Containers(containers) => containers.kill(SERVICE).await,
-            Backend::Local(node) => node.kill().await,
-        }
+        self.backend.kill().await
     }
 
     /// Starts a killed server again, on the same port and data, and waits until it is ready.
     pub async fn start(&self) -> Result<()> {
-        match &self.backend {
-            Backend::External => Err(Error::NotPrivate { server: NAME, action: "start" }),
-            Backend::Containers(containers) => {
-                containers.start(SERVICE).await?;
-                wait_until("Postgres to be ready", PATIENCE, || ready(&self.url)).await.map(drop)
-            }
-            Backend::Local(node) => node.start_again(&self.url).await,
-        }
+        self.backend.start(|| check(&self.url)).await
     }
 
     /// Starts the server again if it has ended, and waits until it is ready.
     pub async fn revive(&self) -> Result<()> {
-        match self.backend.local() {
-            Some(node) if node.is_running().await => {
-                wait_until("Postgres to be ready", PATIENCE, || ready(&self.url)).await.map(drop)
-            }
-            _ => self.start().await,
+        if self.backend.is_running().await {
+            return backend::ready(NAME, || check(&self.url)).await.map(drop);
         }
+        self.start().await
     }
 
     /// Starts a standby with a copy of the data. From then on a commit waits until the standby has
@@ -139,9 +119,11 @@ impl Postgres {
     /// If this is not a private server from local programs, or if the standby does not start.
     pub async fn standby(&self) -> Result<Self> {
         let action = "add a standby to";
-        let node = self.backend.local().ok_or(Error::NotPrivate { server: NAME, action })?;
-        let (standby, url) = node.standby("postgres-2", &self.url).await?;
-        Ok(Self { url, version: self.version, backend: Backend::Local(standby) })
+        let primary = self.backend.local().ok_or_else(|| self.backend.refuses(action))?;
+        let (url, ports, standby) =
+            postgres_node::standby(primary, "postgres-2", &self.url).await?;
+        let backend = Backend { server: NAME, kind: BackendKind::Local(standby) };
+        Ok(Self { url, version: self.version, backend, _ports: Some(ports) })
     }
 
     /// Makes a standby the primary.
@@ -159,42 +141,28 @@ impl Postgres {
 
     /// Freezes it: sessions stay open and nothing answers.
     pub async fn freeze(&self) -> Result<()> {
-        self.signal("freeze", Signal::STOP).await
+        self.backend.signal("freeze", Signal::STOP).await
     }
 
     /// Ends [`Postgres::freeze`].
     pub async fn thaw(&self) -> Result<()> {
-        self.signal("thaw", Signal::CONT).await
+        self.backend.signal("thaw", Signal::CONT).await
     }
 
     /// Whether it has a disk of its own that can be filled.
     pub fn has_small_disk(&self) -> bool {
-        self.backend.local().is_some_and(|node| node.disk().is_some())
+        self.backend.has_small_disk()
     }
 
     /// Fills its disk to the last byte.
     pub async fn fill_disk(&self) -> Result<()> {
-        match self.on_small_disk("fill the disk of")?.disk() {
-            Some(disk) => disk.fill().await,
-            None => Ok(()),
-        }
+        self.backend.small_disk("fill the disk of")?.fill().await
     }
 
     /// Makes room again, and starts the server if it has ended meanwhile, as an operator would.
     pub async fn free_disk(&self) -> Result<()> {
-        self.on_small_disk("free the disk of")?.disk().map_or(Ok(false), SmallDisk::free)?;
+        self.backend.small_disk("free the disk of")?.free()?;
         self.revive().await
-    }
-
-    fn on_small_disk(&self, action: &'static str) -> Result<&PostgresNode> {
-        let node = self.backend.local().filter(|node| node.disk().is_some());
-        node.ok_or(Error::NotPrivate { server: NAME, action })
-    }
-
-    async fn signal(&self, action: &'static str, signal: Signal) -> Result<()> {
-        let node = self.backend.local().ok_or(Error::NotPrivate { server: NAME, action })?;
-        node.signal(signal).await;
-        Ok(())
     }
 
     pub(crate) fn admin(&self) -> &Url {
@@ -208,35 +176,30 @@ impl Postgres {
         let unusable = |why| Error::Named { name: "DATABASE_URL", why: Box::new(why) };
         let version = version.map_err(unusable)?;
         version::check_postgres(version, &url::masked(&url))?;
-        Ok(Self { url, version, backend: Backend::External })
+        let backend = Backend { server: NAME, kind: BackendKind::External };
+        Ok(Self { url, version, backend, _ports: None })
     }
 
     /// Brings up a server of our own.
     pub(crate) async fn bring_up(set: &Arc<ServerSet>, options: &Options) -> Result<Self> {
         let url =
             url::local("postgres", "ops", set.password(), set.ports().postgres(), "postgres")?;
-        let (version, backend) = match source::find(set, &install::POSTGRES, &options.progress)
-            .await?
+        let (version, kind) = match source::find(set, &install::POSTGRES, &options.progress).await?
         {
             ServerSource::Local(programs) => {
                 let place = programs.display();
                 (options.progress)(&format!("Postgres: starting a private server from {place}"));
-                let (node, version) = PostgresNode::start(set, programs, options, &url).await?;
-                (version, Backend::Local(node))
+                let (server, version) = postgres_node::start(set, &programs, options, &url).await?;
+                (version, BackendKind::Local(server))
             }
             ServerSource::Containers(containers) => {
-                containers.up(SERVICE, &options.progress).await?;
-                let limit = PATIENCE;
-                let version = wait_until("Postgres to be ready", limit, || ready(&url)).await?;
-                (version, Backend::Containers(containers))
+                containers.up("postgres", &options.progress).await?;
+                let version = backend::ready(NAME, || check(&url)).await?;
+                (version, BackendKind::Containers(containers))
             }
         };
         let port = url.port().unwrap_or_default();
         (options.progress)(&format!("Postgres: {version} is ready on 127.0.0.1:{port}"));
-        Ok(Self { url, version, backend })
+        Ok(Self { url, version, backend: Backend { server: NAME, kind }, _ports: None })
     }
-}
-
-async fn ready(url: &Url) -> Result<Option<ServerVersion>> {
-    check(url).await.map(Some)
 }

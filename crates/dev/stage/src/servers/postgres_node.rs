@@ -1,34 +1,30 @@
-//! The process and the data directory of a private Postgres.
+//! The settings and the data directory of a private Postgres.
 
 use std::fs;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
 
 use reqwest::Url;
-use rustix::process::Signal;
 use tokio::process::Command;
-use tokio::sync::Mutex;
 
-use crate::error::{Error, Result, machine};
+use crate::error::{Result, machine};
+use crate::servers::backend::LocalServer;
 use crate::servers::in_memory;
 use crate::servers::options::Options;
 use crate::servers::ports::Ports;
 use crate::servers::postgres_access::check;
-use crate::servers::process::{ServerLaunch, ServerProcess, SystemUser, forget_env, start_failed};
+use crate::servers::process::{ServerLaunch, SystemUser, forget_env, start_failed};
 use crate::servers::scram::verifier;
 use crate::servers::server_set::{ServerSet, write_secret};
 use crate::servers::small_disk::SmallDisk;
 use crate::servers::user;
 use crate::servers::version::ServerVersion;
-use crate::wait::wait_until;
 
-const NAME: &str = "Postgres";
+pub(crate) const NAME: &str = "Postgres";
 /// The directory of the first server.
 const FIRST: &str = "postgres";
-const PATIENCE: Duration = Duration::from_secs(300);
 /// Prefixes of variables that set up the user's own server and tools.
 const FORGET: &str = "PG POSTGRES";
 
@@ -44,7 +40,7 @@ const SETTINGS: &[&str] = &[
     // JIT costs far more than it gains on short statements.
     "jit=off",
     "max_wal_size=2GB",
-    // For what is told of the locks of prepared transactions.
+    // For tests about the locks of prepared transactions.
     "max_prepared_transactions=8",
     "log_line_prefix=%m [%p] %q%u@%d ",
     // This memory is in the data directory, and goes with it, even after `kill -9`.
@@ -60,122 +56,65 @@ const FAST: &[&str] = &[
     "autovacuum_naptime=5min",
 ];
 
-/// A private server.
-#[derive(Debug)]
-pub(crate) struct PostgresNode {
-    set: Arc<ServerSet>,
-    /// The name of its directory.
-    label: &'static str,
-    /// The ports of a standby.
-    _ports: Option<Ports>,
-    programs: PathBuf,
-    settings: Vec<String>,
-    log: PathBuf,
-    user: Option<SystemUser>,
-    disk: Option<SmallDisk>,
-    server: Mutex<ServerProcess>,
+/// Starts a private server.
+pub(crate) async fn start(
+    set: &Arc<ServerSet>,
+    programs: &Path,
+    options: &Options,
+    url: &Url,
+) -> Result<(LocalServer, ServerVersion)> {
+    let log = set.dir().join("postgres.log");
+    let user = user::for_postgres()?;
+    let disk = init(set, programs, options, user, &log).await?;
+    let mut settings = settings(set, options, user)?;
+    settings.push(format!("port={}", set.ports().postgres()));
+    let mut args = vec!["-D".to_owned(), "data".to_owned()];
+    args.extend(settings.into_iter().flat_map(|setting| ["-c".to_owned(), setting]));
+    let launch = ServerLaunch {
+        program: programs.join("postgres"),
+        args,
+        env: Vec::new(),
+        forget_env: FORGET,
+        dir: dir(set),
+        log,
+        user,
+        group_file: set.group_file(FIRST),
+        // An immediate shutdown is as final as KILL, but removes the shared memory.
+        stop_signal: "QUIT",
+    };
+    LocalServer::start(NAME, set, launch, disk, || check(url)).await
 }
 
-impl PostgresNode {
-    pub(crate) async fn start(
-        set: &Arc<ServerSet>,
-        programs: PathBuf,
-        options: &Options,
-        url: &Url,
-    ) -> Result<(Self, ServerVersion)> {
-        let log = set.dir().join("postgres.log");
-        let user = user::for_postgres()?;
-        let disk = init(set, &programs, options, user, &log).await?;
-        let mut settings = settings(set, options, user)?;
-        settings.push(format!("port={}", set.ports().postgres()));
-        let server = Mutex::new(launch(set, FIRST, &programs, &settings, &log, user)?);
-        let (set, label, ports) = (Arc::clone(set), FIRST, None);
-        let node = Self { set, label, _ports: ports, programs, settings, log, user, disk, server };
-        let version = node.wait(&*node.server.lock().await, url).await;
-        let version = version.map_err(|cause| node.failed(cause))?;
-        Ok((node, version))
+/// Starts a standby that follows a server, with a copy of its data.
+pub(crate) async fn standby(
+    primary: &LocalServer,
+    label: &str,
+    url: &Url,
+) -> Result<(Url, Ports, LocalServer)> {
+    let LocalServer { set, launch, .. } = primary;
+    let dir = set.dir().join(label);
+    fs::create_dir(&dir).map_err(machine(format!("create {}", dir.display())))?;
+    give(&dir, launch.user)?;
+    let program = launch.program.with_file_name("pg_basebackup");
+    let mut command = command(&program, &dir, launch.user);
+    command.args(["--pgdata=data", "--write-recovery-conf", "--checkpoint=fast", "--no-sync"]);
+    command.arg("--dbname").arg(url.as_str());
+    let output = command.output().await.map_err(machine("run pg_basebackup"))?;
+    if !output.status.success() {
+        let cause = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(start_failed(NAME, cause, &launch.log));
     }
-
-    /// Starts a standby that follows this server, with a copy of its data.
-    pub(crate) async fn standby(&self, label: &'static str, url: &Url) -> Result<(Self, Url)> {
-        let (set, user) = (Arc::clone(&self.set), self.user);
-        let dir = set.dir().join(label);
-        fs::create_dir(&dir).map_err(machine(format!("create {}", dir.display())))?;
-        give(&dir, user)?;
-        let mut command = command(&self.programs.join("pg_basebackup"), &dir, user);
-        command.args(["--pgdata=data", "--write-recovery-conf", "--checkpoint=fast", "--no-sync"]);
-        command.arg("--dbname").arg(url.as_str());
-        let output = command.output().await.map_err(machine("run pg_basebackup"))?;
-        if !output.status.success() {
-            let cause = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-            return Err(start_failed(NAME, cause, &self.log));
-        }
-        let ports = Ports::reserve()?;
-        let mut own = url.clone();
-        // It fails only for a URL without a host.
-        own.set_port(Some(ports.postgres())).ok();
-        let mut settings = self.settings.clone();
-        settings.retain(|setting| !setting.starts_with("port="));
-        settings.push(format!("port={}", ports.postgres()));
-        let (log, programs) = (set.dir().join(format!("{label}.log")), self.programs.clone());
-        let server = Mutex::new(launch(&set, label, &programs, &settings, &log, user)?);
-        let (ports, disk) = (Some(ports), None);
-        let node = Self { set, label, _ports: ports, programs, settings, log, user, disk, server };
-        let ready = node.wait(&*node.server.lock().await, &own).await;
-        ready.map_err(|cause| node.failed(cause))?;
-        Ok((node, own))
+    let ports = Ports::reserve()?;
+    let mut own = url.clone();
+    // It fails only for a URL without a host.
+    own.set_port(Some(ports.postgres())).ok();
+    let (log, group_file) = (set.dir().join(format!("{label}.log")), set.group_file(label));
+    let mut launch = ServerLaunch { dir, log, group_file, ..launch.clone() };
+    for port in launch.args.iter_mut().filter(|arg| arg.starts_with("port=")) {
+        *port = format!("port={}", ports.postgres());
     }
-
-    pub(crate) fn log(&self) -> &Path {
-        &self.log
-    }
-
-    pub(crate) fn disk(&self) -> Option<&SmallDisk> {
-        self.disk.as_ref()
-    }
-
-    pub(crate) async fn is_running(&self) -> bool {
-        self.server.lock().await.exited().is_none()
-    }
-
-    pub(crate) async fn pids(&self) -> Vec<i32> {
-        vec![self.server.lock().await.id()]
-    }
-
-    pub(crate) async fn kill(&self) -> Result<()> {
-        self.server.lock().await.kill().await
-    }
-
-    pub(crate) async fn signal(&self, signal: Signal) {
-        self.server.lock().await.signal(signal);
-    }
-
-    pub(crate) async fn start_again(&self, url: &Url) -> Result<()> {
-        let mut server = self.server.lock().await;
-        if server.exited().is_none() {
-            let why = "it is running";
-            return Err(Error::WrongState { server: NAME, action: "start", why });
-        }
-        let Self { set, label, programs, settings, log, user, .. } = self;
-        *server = launch(set, label, programs, settings, log, *user)?;
-        self.wait(&server, url).await.map(drop).map_err(|cause| self.failed(cause))
-    }
-
-    /// Waits until the administrator can log in, or the process ends.
-    async fn wait(&self, server: &ServerProcess, url: &Url) -> Result<ServerVersion, String> {
-        let outcome = wait_until("Postgres to be ready", PATIENCE, || async {
-            if let Some(status) = server.exited() {
-                return Ok(Some(Err(format!("it ended with {status}"))));
-            }
-            check(url).await.map(|version| Some(Ok(version)))
-        });
-        outcome.await.unwrap_or_else(|expired| Err(expired.to_string()))
-    }
-
-    fn failed(&self, cause: String) -> Error {
-        self.set.keep();
-        start_failed(NAME, cause, &self.log)
-    }
+    let (standby, _) = LocalServer::start(NAME, set, launch, None, || check(&own)).await?;
+    Ok((own, ports, standby))
 }
 
 fn dir(set: &ServerSet) -> PathBuf {
@@ -255,28 +194,4 @@ fn give(path: &Path, user: Option<SystemUser>) -> Result<()> {
     let Some(SystemUser { uid, gid }) = user else { return Ok(()) };
     chown(path, Some(uid), Some(gid))
         .map_err(machine(format!("give {} to Postgres' user", path.display())))
-}
-
-fn launch(
-    set: &ServerSet,
-    label: &str,
-    programs: &Path,
-    settings: &[String],
-    log: &Path,
-    user: Option<SystemUser>,
-) -> Result<ServerProcess> {
-    let mut args = vec!["-D".to_owned(), "data".to_owned()];
-    args.extend(settings.iter().flat_map(|setting| ["-c".to_owned(), setting.clone()]));
-    ServerProcess::start(&ServerLaunch {
-        program: &programs.join("postgres"),
-        args,
-        env: Vec::new(),
-        forget_env: FORGET,
-        dir: &set.dir().join(label),
-        log,
-        user,
-        group_file: set.group_file(label),
-        // An immediate shutdown is as final as KILL, but removes the shared memory.
-        stop_signal: "QUIT",
-    })
 }

@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_p
 
 use crate::error::{Error, Result, machine};
 use crate::processes::children::GATE;
+use crate::processes::service::last_lines;
 use crate::wait::wait_until;
 
 /// The time that a family of processes may take to stop.
@@ -30,14 +31,15 @@ pub(crate) struct ServerProcess {
 }
 
 /// The program and settings of a server's process.
-pub(crate) struct ServerLaunch<'a> {
-    pub(crate) program: &'a Path,
+#[derive(Debug, Clone)]
+pub(crate) struct ServerLaunch {
+    pub(crate) program: PathBuf,
     pub(crate) args: Vec<String>,
     pub(crate) env: Vec<(&'static str, String)>,
     /// Prefixes of inherited variables that would change the server.
     pub(crate) forget_env: &'static str,
-    pub(crate) dir: &'a Path,
-    pub(crate) log: &'a Path,
+    pub(crate) dir: PathBuf,
+    pub(crate) log: PathBuf,
     pub(crate) user: Option<SystemUser>,
     /// The file in which the watchdog finds the process group.
     pub(crate) group_file: PathBuf,
@@ -52,20 +54,20 @@ pub(crate) struct SystemUser {
 }
 
 impl ServerProcess {
-    pub(crate) fn start(launch: &ServerLaunch<'_>) -> Result<Self> {
+    pub(crate) fn start(launch: &ServerLaunch) -> Result<Self> {
         let name = launch.program.display();
         let log = OpenOptions::new()
             .create(true)
             .append(true)
-            .open(launch.log)
+            .open(&launch.log)
             .map_err(machine(format!("write {}", launch.log.display())))?;
         let errors = log.try_clone().map_err(machine("share a log file"))?;
         let mut command = Command::new("sh");
-        command.args(["-c", GATE, "sh"]).arg(launch.program).args(&launch.args);
+        command.args(["-c", GATE, "sh"]).arg(&launch.program).args(&launch.args);
         forget_env(&mut command, launch.forget_env);
         command
             .envs(launch.env.iter().map(|(key, value)| (*key, value.as_str())))
-            .current_dir(launch.dir)
+            .current_dir(&launch.dir)
             .stdin(Stdio::piped())
             .stdout(log)
             .stderr(errors)
@@ -209,11 +211,7 @@ pub(crate) fn forget_env(command: &mut Command, prefixes: &str) {
 
 /// Makes the error for a node that did not come up, with the end of its log.
 pub(crate) fn start_failed(server: &'static str, cause: String, log: &Path) -> Error {
-    let text = fs::read(log).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    let tail = lines[lines.len().saturating_sub(15)..].join("\n");
-    Error::StartFailed { server, cause, log: log.to_owned(), tail }
+    Error::StartFailed { server, cause, log: log.to_owned(), tail: last_lines(log, 15) }
 }
 
 #[cfg(test)]

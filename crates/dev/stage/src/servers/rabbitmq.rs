@@ -1,32 +1,24 @@
 //! A RabbitMQ for tests: found or brought up, killed and frozen on request.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use reqwest::{Method, Url};
 use rustix::process::Signal;
 
 use crate::error::{Error, Result};
 use crate::management::ManagementClient;
-use crate::servers::backend::Backend;
+use crate::servers::backend::{self, Backend, BackendKind, PATIENCE};
 use crate::servers::install;
 use crate::servers::node_home::NodeHome;
 use crate::servers::options::Options;
-use crate::servers::ports::Ports;
 use crate::servers::rabbitmq_access::RabbitMqAccess;
-use crate::servers::rabbitmq_node::RabbitMqNode;
+use crate::servers::rabbitmq_node::{NAME, RabbitMqNode};
 use crate::servers::server_set::ServerSet;
-use crate::servers::small_disk::SmallDisk;
 use crate::servers::source::{self, ServerSource};
 use crate::servers::version::{self, ServerVersion};
 use crate::url;
 use crate::wait::wait_until;
-
-const NAME: &str = "RabbitMQ";
-/// Its name in `compose.yaml`.
-const SERVICE: &str = "rabbitmq";
-const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A RabbitMQ, or one node of a cluster, with an administrator's access.
 #[derive(Debug)]
@@ -34,7 +26,9 @@ pub struct RabbitMq {
     access: RabbitMqAccess,
     version: ServerVersion,
     metrics: String,
-    backend: Backend<RabbitMqNode>,
+    backend: Backend,
+    /// The node, if it runs on this machine.
+    node: Option<RabbitMqNode>,
 }
 
 impl RabbitMq {
@@ -65,7 +59,7 @@ impl RabbitMq {
 
     /// Returns the node's name in its cluster, if it runs on this machine.
     pub fn node_name(&self) -> Option<String> {
-        self.backend.local().map(RabbitMqNode::name)
+        self.node.as_ref().map(RabbitMqNode::name)
     }
 
     /// Returns a URL of the broker with this node's host and port.
@@ -79,25 +73,23 @@ impl RabbitMq {
 
     /// Whether it was brought up for us, and ends with us.
     pub fn is_private(&self) -> bool {
-        !matches!(self.backend, Backend::External)
+        self.backend.is_private()
     }
 
     /// Returns the port for TLS, if there is one.
     pub fn tls_port(&self) -> Option<u16> {
-        self.backend.local().and_then(RabbitMqNode::tls_port)
+        self.node.as_ref().and_then(RabbitMqNode::tls_port)
     }
 
     /// Returns its log, if it is a file on this machine.
     pub fn log(&self) -> Option<&Path> {
-        self.backend.local().map(RabbitMqNode::log)
+        self.backend.log()
     }
 
     /// Returns its processes, the server first. Empty if they are not ours, or in a container.
     pub async fn pids(&self) -> Vec<i32> {
-        match self.backend.local() {
-            Some(node) => node.pids().await,
-            None => Vec::new(),
-        }
+        let epmd = self.node.as_ref().and_then(RabbitMqNode::epmd);
+        self.backend.pid().await.into_iter().chain(epmd).collect()
     }
 
     /// Kills the process with `kill -9`, and waits until it is gone.
@@ -106,86 +98,56 @@ impl RabbitMq {
     /// seconds later, so a queue declared just before a kill may come back without its bindings, or
     /// not at all. Outside of tests, queues are older than that when a broker dies.
     pub async fn kill(&self) -> Result<()> {
-        if let Backend::Local(node) = &self.backend {
+        if let Some(node) = &self.node {
             let sync = "lists:foreach(fun dets:sync/1, dets:all()), mnesia:sync_log().";
             node.control(&["eval", sync]).await?;
         }
-        match &self.backend {
-            Backend::External => Err(Error::NotPrivate { server: NAME, action: "kill" }),
-            Backend::Containers(containers) => containers.kill(SERVICE).await,
-            Backend::Local(node) => node.kill().await,
-        }
+        self.backend.kill().await
     }
 
     /// Starts a killed server again, on the same ports and data, and waits until it is ready.
     pub async fn start(&self) -> Result<()> {
-        match &self.backend {
-            Backend::External => Err(Error::NotPrivate { server: NAME, action: "start" }),
-            Backend::Containers(containers) => {
-                containers.start(SERVICE).await?;
-                wait_until("RabbitMQ to be ready", PATIENCE, || ready(&self.access)).await.map(drop)
-            }
-            Backend::Local(node) => node.start_again(&self.access).await,
-        }
+        self.backend.start(|| self.access.check()).await
     }
 
     /// Starts the server again if it has ended, and waits until it is ready.
     pub async fn revive(&self) -> Result<()> {
-        match self.backend.local() {
-            Some(node) if node.is_running().await => Ok(()),
-            _ => self.start().await,
-        }
+        if self.backend.is_running().await { Ok(()) } else { self.start().await }
     }
 
     /// Freezes the process: connections stay open and nothing answers.
     pub async fn freeze(&self) -> Result<()> {
-        self.signal("freeze", Signal::STOP).await
+        self.backend.signal("freeze", Signal::STOP).await
     }
 
     /// Ends [`RabbitMq::freeze`].
     pub async fn thaw(&self) -> Result<()> {
-        self.signal("thaw", Signal::CONT).await
+        self.backend.signal("thaw", Signal::CONT).await
     }
 
     /// Runs `rabbitmqctl` for a private node, and returns its output.
     pub async fn control(&self, arguments: &[&str]) -> Result<String> {
-        let action = "control";
-        let node = self.backend.local().ok_or(Error::NotPrivate { server: NAME, action })?;
+        let node = self.node.as_ref().ok_or_else(|| self.backend.refuses("control"))?;
         node.control(arguments).await
     }
 
     /// Whether it has a disk of its own that can be filled.
     pub fn has_small_disk(&self) -> bool {
-        self.backend.local().is_some_and(|node| node.disk().is_some())
+        self.backend.has_small_disk()
     }
 
     /// Fills its disk to the last byte.
     pub async fn fill_disk(&self) -> Result<()> {
-        match self.on_small_disk("fill the disk of")?.disk() {
-            Some(disk) => disk.fill().await,
-            None => Ok(()),
-        }
+        self.backend.small_disk("fill the disk of")?.fill().await
     }
 
     /// Makes room again, and restarts the server, as an operator would: a node whose log could not be written does not
     /// recover by itself.
     pub async fn free_disk(&self) -> Result<()> {
-        let node = self.on_small_disk("free the disk of")?;
-        if node.disk().map_or(Ok(false), SmallDisk::free)? {
-            node.kill().await?;
+        if self.backend.small_disk("free the disk of")?.free()? {
+            self.backend.kill().await?;
         }
         self.revive().await
-    }
-
-    fn on_small_disk(&self, action: &'static str) -> Result<&RabbitMqNode> {
-        let node = self.backend.local().filter(|node| node.disk().is_some());
-        node.ok_or(Error::NotPrivate { server: NAME, action })
-    }
-
-    async fn signal(&self, action: &'static str, signal: Signal) -> Result<()> {
-        let node = self.backend.local().ok_or(Error::NotPrivate { server: NAME, action })?;
-        node.signal(signal).await;
-        Ok(())
     }
 
     pub(crate) fn url(&self) -> &Url {
@@ -223,34 +185,41 @@ impl RabbitMq {
         version::check_rabbitmq(version, &url::masked(&access.amqp))?;
         let host = access.amqp.host_str().unwrap_or("127.0.0.1");
         let metrics = metrics.unwrap_or_else(|| format!("http://{host}:15692"));
-        Ok(Self { access, version, metrics, backend: Backend::External })
+        let backend = Backend { server: NAME, kind: BackendKind::External };
+        Ok(Self { access, version, metrics, backend, node: None })
     }
 
     /// Brings up a broker of our own.
     pub(crate) async fn bring_up(set: &Arc<ServerSet>, options: &Options) -> Result<Self> {
-        let access = RabbitMqAccess::ours(set, set.ports())?;
-        let (version, backend) = match source::find(set, &install::RABBITMQ, &options.progress)
-            .await?
-        {
+        let started = match source::find(set, &install::RABBITMQ, &options.progress).await? {
             ServerSource::Local(script) => {
                 let place = script.display().to_string();
                 (options.progress)(&format!("RabbitMQ: starting a private node from {place}"));
-                let home = NodeHome::first(set);
-                let (node, version) = RabbitMqNode::start(home, script, options, &access).await?;
-                version::check_rabbitmq(version, &place)?;
-                (version, Backend::Local(node))
+                let started = Self::node(NodeHome::first(set), script, options).await?;
+                version::check_rabbitmq(started.version, &place)?;
+                started
             }
             ServerSource::Containers(containers) => {
-                containers.up(SERVICE, &options.progress).await?;
-                let limit = PATIENCE;
-                let version = wait_until("RabbitMQ to be ready", limit, || ready(&access)).await?;
-                (version, Backend::Containers(containers))
+                let access = RabbitMqAccess::ours(set, set.ports())?;
+                containers.up("rabbitmq", &options.progress).await?;
+                let version = backend::ready(NAME, || access.check()).await?;
+                let metrics = format!("http://127.0.0.1:{}", set.ports().prometheus());
+                let backend = Backend { server: NAME, kind: BackendKind::Containers(containers) };
+                Self { access, version, metrics, backend, node: None }
             }
         };
-        let console = access.management.url();
+        let (version, console) = (started.version, started.management_url());
         (options.progress)(&format!("RabbitMQ: {version} is ready, its console is {console}"));
-        let metrics = metrics_at(set.ports());
-        Ok(Self { access, version, metrics, backend })
+        Ok(started)
+    }
+
+    /// Starts a node on this machine.
+    async fn node(home: NodeHome, script: PathBuf, options: &Options) -> Result<Self> {
+        let access = RabbitMqAccess::ours(&home.set, home.ports())?;
+        let metrics = format!("http://127.0.0.1:{}", home.ports().prometheus());
+        let (node, server, version) = RabbitMqNode::start(home, script, options, &access).await?;
+        let backend = Backend { server: NAME, kind: BackendKind::Local(server) };
+        Ok(Self { access, version, metrics, backend, node: Some(node) })
     }
 
     /// Brings up the cluster's other nodes, and waits until all have joined.
@@ -262,18 +231,13 @@ impl RabbitMq {
         if options.nodes == 1 {
             return Ok(Vec::new());
         }
-        let first = self.backend.local().ok_or_else(|| Error::NoServer {
+        let first = self.node.as_ref().ok_or_else(|| Error::NoServer {
             server: "cluster of RabbitMQ nodes",
             tried: vec!["a cluster needs programs that are installed here".to_owned()],
             advice: "Install rabbitmq-server 3.10 or newer.",
         })?;
         let others = (2..=options.nodes).map(|number| async move {
-            let home = NodeHome::further(set, number)?;
-            let access = RabbitMqAccess::ours(set, home.ports())?;
-            let script = first.script().to_owned();
-            let metrics = metrics_at(home.ports());
-            let (node, version) = RabbitMqNode::start(home, script, options, &access).await?;
-            Ok(Self { access, version, metrics, backend: Backend::Local(node) })
+            Self::node(NodeHome::further(set, number)?, first.script.clone(), options).await
         });
         let others = futures_util::future::try_join_all(others).await?;
         wait_until("the nodes to be one cluster", PATIENCE, || async {
@@ -291,12 +255,4 @@ impl RabbitMq {
         (options.progress)(&format!("RabbitMQ: {} nodes are one cluster", options.nodes));
         Ok(others)
     }
-}
-
-fn metrics_at(ports: &Ports) -> String {
-    format!("http://127.0.0.1:{}", ports.prometheus())
-}
-
-async fn ready(access: &RabbitMqAccess) -> Result<Option<ServerVersion>> {
-    access.check().await.map(Some)
 }

@@ -46,7 +46,7 @@ pub(crate) struct Load {
     cases: Vec<usize>,
     next: AtomicUsize,
     every: Duration,
-    /// The most sagas that are open at a time, including those that are being begun.
+    /// The maximum number of open sagas, including those that are being begun.
     pub(crate) most_open: usize,
     pub(crate) sagas: CustomerSagas,
     /// The number of requests without an answer in time.

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use ballet::core::Part;
-use ballet::{Clock, Service, Settings};
-use clap::Parser;
+use ballet::core::{Part, ServiceContract};
+use ballet::{Clock, Participant, Service, Settings};
+use clap::{Args, Parser};
 
 /// The variable that names the service that a process of a trial runs.
 pub(crate) const SERVICE: &str = "TRIAL_SERVICE";
@@ -14,30 +14,48 @@ pub(crate) const SERVICE: &str = "TRIAL_SERVICE";
 pub struct ServiceProgram {
     /// The declarations of the service.
     pub part: Part,
+    /// Its contract.
+    pub contract: ServiceContract,
     run: Box<dyn Fn(Clock) -> ExitCode>,
 }
 
-/// The settings that every service has, and no others.
+/// The settings of a service: those of every service, and its own.
 #[derive(Debug, Parser)]
-struct CommonSettings {
+struct ProgramSettings<Own: Args> {
     #[command(flatten)]
     ballet: Settings,
+    #[command(flatten)]
+    own: Own,
 }
 
 impl ServiceProgram {
     /// A service with only the settings that every service has.
     pub fn of(service: fn() -> Service) -> Self {
-        let part = service().part();
-        Self::with(part, move |args: CommonSettings, clock| (args.ballet, service().clock(clock)))
+        let declared = service();
+        let build = move |(), _: &Settings, clock| service().clock(clock);
+        Self::new(declared.part(), declared.contract(), build)
     }
 
-    /// A service with its own settings. `build` gives the service its clock.
-    pub fn with<A: Parser>(
-        part: Part,
-        build: impl Fn(A, Clock) -> (Settings, Service) + 'static,
+    /// A service with its own settings. `build` makes it from them, with this clock.
+    pub fn with<Own: Args>(
+        declared: &Participant,
+        build: impl Fn(Own, &Settings, Clock) -> Service + 'static,
     ) -> Self {
-        let run = move |clock: Clock| ballet::main(|args: A| build(args, clock));
-        Self { part, run: Box::new(run) }
+        Self::new(declared.part(), declared.contract(), build)
+    }
+
+    fn new<Own: Args>(
+        part: Part,
+        contract: ServiceContract,
+        build: impl Fn(Own, &Settings, Clock) -> Service + 'static,
+    ) -> Self {
+        let run = move |clock: Clock| {
+            ballet::main(|args: ProgramSettings<Own>| {
+                let service = build(args.own, &args.ballet, clock);
+                (args.ballet, service)
+            })
+        };
+        Self { part, contract, run: Box::new(run) }
     }
 
     /// Runs as the service's own program does, by this clock.

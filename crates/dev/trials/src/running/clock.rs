@@ -56,9 +56,13 @@ pub(crate) fn clock() -> Clock {
             std::thread::sleep(EVERY);
         }
     });
+    ahead(move || SignedDuration::from_secs(wrong_by.load(Ordering::Relaxed)))
+}
+
+/// A clock that is ahead of this machine's.
+pub(crate) fn ahead(by: impl Fn() -> SignedDuration + Send + Sync + 'static) -> Clock {
     let system = Clock::system();
-    let seed = system.new_id(system.now()).as_u128();
-    let now = move || system.now() + SignedDuration::from_secs(wrong_by.load(Ordering::Relaxed));
     // Half of a fresh id is random enough.
-    Clock::new(now, u64::try_from(seed & u128::from(u64::MAX)).unwrap_or_default())
+    let seed = system.new_id(system.now()).as_u128() & u128::from(u64::MAX);
+    Clock::new(move || system.now() + by(), u64::try_from(seed).unwrap_or_default())
 }

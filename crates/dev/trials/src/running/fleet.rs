@@ -25,7 +25,7 @@ use crate::running::signals::hears_sigterm;
 const POINTS: &str = "points";
 /// The interval between two checks of the processes.
 const LOOK: Duration = Duration::from_millis(20);
-/// The most processes of one service.
+/// The maximum number of processes of one service.
 const MOST: usize = 4;
 const DAY: usize = 24 * 60 * 60;
 /// A process younger than this may not handle signals yet, on a machine where that cannot be looked up.
@@ -37,7 +37,7 @@ const CLOCK_IS_SET: Duration = Duration::from_secs(60);
 const SLACK: Duration = Duration::from_secs(20);
 /// A process that ends sooner has not started.
 const SOON: Duration = Duration::from_secs(10);
-/// The time for which a process may fail to start while its servers are away.
+/// The time for which a process may fail to start while its servers are unavailable.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 #[derive(Debug)]

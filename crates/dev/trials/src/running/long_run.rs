@@ -20,7 +20,7 @@ use crate::running::fleet::service_fleet::ServiceFleet;
 use crate::running::run_dir::run_dir;
 
 /// The plan of an environment.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct RunPlan {
     /// The kind of run, for the directory of its logs.
     pub(crate) kind: &'static str,
@@ -49,19 +49,7 @@ pub(crate) struct RunPlan {
 impl RunPlan {
     /// A plan with one process of each service, and these variables.
     pub(crate) fn new(kind: &'static str, env: Vec<(&'static str, String)>) -> Self {
-        Self {
-            kind,
-            replicas: 1,
-            nodes: 1,
-            small_disks: false,
-            proxies: false,
-            env,
-            own_servers: false,
-            beside_others: false,
-            first_aim: None,
-            signed: false,
-            has_console: false,
-        }
+        Self { kind, replicas: 1, nodes: 1, env, ..Self::default() }
     }
 }
 

@@ -89,7 +89,7 @@ impl<'a> SiteClient<'a> {
     ///
     /// # Errors
     ///
-    /// If the service is away for minutes.
+    /// If the service is unavailable for minutes.
     pub async fn ask(
         &self,
         method: Method,
@@ -141,7 +141,7 @@ impl<'a> SiteClient<'a> {
     ///
     /// # Errors
     ///
-    /// If the service is away for minutes.
+    /// If the service is unavailable for minutes.
     pub async fn get(&self, service: &str, path: &str) -> Result<(StatusCode, Value)> {
         self.ask(Method::GET, service, path, &Value::Null).await
     }
@@ -150,7 +150,7 @@ impl<'a> SiteClient<'a> {
     ///
     /// # Errors
     ///
-    /// If it does not succeed, or the service is away for minutes.
+    /// If it does not succeed, or the service is unavailable for minutes.
     pub async fn done(
         &self,
         method: Method,
@@ -187,7 +187,7 @@ impl<'a> SiteClient<'a> {
     }
 }
 
-/// The error when a service is away for minutes.
+/// The error when a service is unavailable for minutes.
 #[derive(Debug)]
 struct NoAnswer(String);
 

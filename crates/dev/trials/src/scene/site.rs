@@ -90,18 +90,24 @@ impl Site {
         }
     }
 
-    /// A token for each of many subjects, all made at once.
+    /// The ids of this many new subjects, each with a token as of [`Site::token`]. All are made at once.
     ///
     /// # Errors
     ///
     /// If the gateway makes no such tokens.
-    pub async fn tokens(&self, subjects: &[&str], scopes: &str) -> Result<Vec<Option<String>>> {
-        match &self.gateway {
-            Some(gateway) => {
-                Ok(gateway.tokens(subjects, scopes).await?.into_iter().map(Some).collect())
-            }
-            None => Ok(vec![None; subjects.len()]),
-        }
+    pub async fn subjects(
+        &self,
+        count: usize,
+        scopes: &str,
+    ) -> Result<Vec<(Uuid, Option<String>)>> {
+        let ids: Vec<Uuid> = (0..count).map(|_| self.new_id()).collect();
+        let Some(gateway) = &self.gateway else {
+            return Ok(ids.into_iter().map(|id| (id, None)).collect());
+        };
+        let subjects: Vec<String> = ids.iter().map(Uuid::to_string).collect();
+        let subjects: Vec<&str> = subjects.iter().map(String::as_str).collect();
+        let tokens = gateway.tokens(&subjects, scopes).await?;
+        Ok(ids.into_iter().zip(tokens.into_iter().map(Some)).collect())
     }
 
     /// Adds a saga that was begun outside [`Trial::play`](crate::Trial::play). It is checked like the customers' sagas.

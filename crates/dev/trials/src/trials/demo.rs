@@ -29,8 +29,8 @@ use crate::trials::scene::Scene;
 const RATE: u32 = 5;
 /// Customers of the summary at a time.
 const AT_ONCE: usize = 8;
-/// The most sagas that are open or being begun. Each may have a connection, and the gateway, which takes 256 from one
-/// address, counts them with the user's.
+/// The maximum number of sagas that are open or being begun. Each may have a connection, and the gateway, which takes
+/// 256 from one address, counts them with the user's.
 const MOST_OPEN: usize = 100;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 

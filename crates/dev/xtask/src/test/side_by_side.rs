@@ -19,7 +19,7 @@ const LOOK: Duration = Duration::from_millis(100);
 const LOOK_AT_IDLE: Duration = Duration::from_secs(3);
 /// The idle share above which one more program starts.
 const IDLE: f64 = 0.25;
-/// The most failed tests that run again, alone: one that ran out of time on a busy machine passes then, which is shown.
+/// The maximum number of failed tests that run again, alone: one that was too slow on a busy machine passes then.
 /// If more failed, a busy machine was not the cause.
 const AGAIN: usize = 8;
 
@@ -112,7 +112,7 @@ pub(crate) fn run(
     Ok(broken.is_empty())
 }
 
-/// Runs a few failed tests again, alone. Returns the names of the programs that failed for good.
+/// Runs a few failed tests again, alone. Returns the names of the programs that failed again.
 fn again(results: &mut Results, setting: &RunSetting) -> Result<Vec<String>> {
     let all = std::mem::take(&mut results.broken);
     let few = all.iter().map(|(_, tests)| tests.len()).sum::<usize>() <= AGAIN;

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use crate::search::typo::{errors, errors_at_beginning, forgiven};
 use crate::search::words::{FoldedWord, words};
 
-/// The most words of a query. A pasted page finds the things with its first words.
+/// The maximum number of words of a query. A pasted page finds the things with its first words.
 const MAX_WORDS: usize = 16;
-/// The most words in which typing errors are forgiven. Each is compared with many words of things.
+/// The maximum number of words in which typing errors are forgiven. Each is compared with many words of things.
 const MAX_UNSURE: usize = 6;
-/// The most words of things that replace a word that may be mistyped.
+/// The maximum number of words of things that replace a word that may be mistyped.
 const CORRECTIONS: usize = 8;
 /// A word of at least this length also finds the word without its last two letters: `dishes` finds `dish`.
 const INFLECTED: usize = 6;

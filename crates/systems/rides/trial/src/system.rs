@@ -1,28 +1,20 @@
 //! The declarations of the services of rides, together.
 
-use ballet::Participant;
 use ballet_core::{ServiceContract, System};
 use ballet_openapi::Document;
-use dispatch::config::DispatchSettings;
+
+use crate::load::services::services;
 
 /// Returns the declarations of all services of rides. No service runs.
 #[must_use]
 pub fn system() -> System {
-    System { name: "rides", parts: participants().iter().map(Participant::part).collect() }
+    System { name: "rides", parts: services().into_iter().map(|service| service.part).collect() }
 }
 
 /// Returns the contracts of all services of rides.
 #[must_use]
 pub fn contracts() -> Vec<ServiceContract> {
-    participants().iter().map(Participant::contract).collect()
-}
-
-fn participants() -> [Participant; 3] {
-    [
-        dispatch::participant(DispatchSettings::default(), common::cards::Sandbox::default()),
-        location::participant(location::index::DriverIndex::default()),
-        riders::participant(),
-    ]
+    services().into_iter().map(|service| service.contract).collect()
 }
 
 /// Returns the names of the services with the OpenAPI documents of their HTTP routes.

@@ -1,31 +1,20 @@
 //! The declarations of the services of the shop, together.
 
-use ballet::Participant;
 use ballet_core::{Graph, ServiceContract, System};
 use ballet_openapi::Document;
+
+use crate::load::services::services;
 
 /// Returns the declarations of all services of the shop. No service runs.
 #[must_use]
 pub fn system() -> System {
-    System { name: "shop", parts: participants().iter().map(Participant::part).collect() }
+    System { name: "shop", parts: services().into_iter().map(|service| service.part).collect() }
 }
 
 /// Returns the contracts of all services of the shop.
 #[must_use]
 pub fn contracts() -> Vec<ServiceContract> {
-    participants().iter().map(Participant::contract).collect()
-}
-
-fn participants() -> [Participant; 7] {
-    [
-        cart::participant(),
-        catalog::participant(),
-        inventory::participant(),
-        orders::participant(orders::config::DEADLINE),
-        payments::participant(common::cards::Sandbox::default()),
-        recommendations::participant(),
-        shipping::participant(shipping::sandbox::Sandbox::default()),
-    ]
+    services().into_iter().map(|service| service.contract).collect()
 }
 
 /// Returns the names of the services with the OpenAPI documents of their HTTP routes.

@@ -1,29 +1,23 @@
 //! The declarations of the services of streaming, together.
 
-use ballet::Participant;
 use ballet_core::{ServiceContract, System};
 use ballet_openapi::Document;
-use playback::config::PlaybackSettings;
+
+use crate::load::services::services;
 
 /// Returns the declarations of all services of streaming. No service runs.
 #[must_use]
 pub fn system() -> System {
-    System { name: "streaming", parts: participants().iter().map(Participant::part).collect() }
+    System {
+        name: "streaming",
+        parts: services().into_iter().map(|service| service.part).collect(),
+    }
 }
 
 /// Returns the contracts of all services of streaming.
 #[must_use]
 pub fn contracts() -> Vec<ServiceContract> {
-    participants().iter().map(Participant::contract).collect()
-}
-
-fn participants() -> [Participant; 4] {
-    [
-        accounts::participant(),
-        analytics::participant(),
-        playback::participant(PlaybackSettings::default()),
-        titles::participant(),
-    ]
+    services().into_iter().map(|service| service.contract).collect()
 }
 
 /// Returns the names of the services with the OpenAPI documents of their HTTP routes.

@@ -5,85 +5,64 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use ballet_stage::{Child, Children, Result, set_addresses};
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
-use tokio::process::{Child, Command};
 
 use crate::participant::program::Program;
-use ballet_stage::{Error, Result};
 
 /// The number of output lines kept for an error message.
 const LINES: usize = 20;
-/// A shell script that kills the process when the test process is gone, for whatever reason.
-const WATCHDOG: &str = r#"read -r _; kill -9 -- "-$1""#;
 
 /// A running process. Dropping it kills it.
 #[derive(Debug)]
 pub(crate) struct ProgramProcess {
     child: Child,
-    pid: Pid,
     output: OutputLines,
-    _watchdog: Child,
 }
 
 type OutputLines = Arc<Mutex<VecDeque<String>>>;
 
 impl ProgramProcess {
-    pub(crate) fn start(program: &Program, amqp_url: &str, database_url: &str) -> Result<Self> {
-        let what = || format!("start {}", program.program.display());
-        let mut command = Command::new(&program.program);
-        command
-            .args(&program.args)
-            .envs(program.env.iter().map(|(name, value)| (name, value)))
-            .env("AMQP_URL", amqp_url)
-            .env("DATABASE_URL", database_url)
-            .env_remove("AMQP_URL_FILE")
-            .env_remove("DATABASE_URL_FILE")
-            .env_remove("RABBITMQ_MANAGEMENT_URL")
-            .env_remove("RABBITMQ_MANAGEMENT_URL_FILE")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true);
-        if let Some(dir) = &program.dir {
-            command.current_dir(dir);
-        }
-        let mut child = command.spawn().map_err(|source| cannot(what(), source))?;
-        let id = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-        let pid = id.ok_or_else(|| cannot(what(), std::io::Error::other("it has no id")))?;
-        let watchdog = Command::new("sh")
-            .args(["-c", WATCHDOG, "sh", &pid.as_raw_nonzero().to_string()])
-            .stdin(Stdio::piped())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|source| {
-                cannot("start sh, which watches over the program".to_owned(), source)
-            })?;
-        let output = OutputLines::default();
-        keep(child.stdout.take(), &output);
-        keep(child.stderr.take(), &output);
-        Ok(Self { child, pid, output, _watchdog: watchdog })
+    pub(crate) async fn start(
+        children: &Children,
+        program: &Program,
+        amqp_url: &str,
+        database_url: &str,
+    ) -> Result<Self> {
+        let child = children.start(&program.program, &[], |command| {
+            command.args(&program.args).envs(program.env.iter().map(|(name, value)| (name, value)));
+            set_addresses(command, amqp_url, database_url);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            if let Some(dir) = &program.dir {
+                command.current_dir(dir);
+            }
+        });
+        let (mut child, output) = (child.await?, OutputLines::default());
+        keep(child.stdout(), &output);
+        keep(child.stderr(), &output);
+        Ok(Self { child, output })
     }
 
     /// Returns how it ended, with its last output, if it has ended.
     pub(crate) fn exit(&mut self) -> Option<String> {
-        let status = self.child.try_wait().ok().flatten()?;
+        let status = self.child.ended()?;
         Some(self.end(status))
     }
 
     /// Kills it and its children with SIGKILL.
     pub(crate) async fn kill(mut self) {
+        self.child.signal(Signal::KILL);
         // An error means that it is gone.
-        kill_process_group(self.pid, Signal::KILL).ok();
         self.child.wait().await.ok();
     }
 
     /// Asks it to stop, and waits for its end, which must be a success.
     pub(crate) async fn stop(mut self, patience: Duration) -> Result<(), String> {
-        kill_process(self.pid, Signal::TERM).map_err(|error| format!("it has ended: {error}"))?;
+        let pid = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        // Only the process itself: it has to end its own children.
+        let asked = pid.map(|pid| kill_process(pid, Signal::TERM));
+        asked.ok_or("it has ended")?.map_err(|error| format!("it has ended: {error}"))?;
         let Ok(ended) = tokio::time::timeout(patience, self.child.wait()).await else {
             return Err(format!(
                 "it runs {patience:?} after SIGTERM; it said\n{}",
@@ -121,8 +100,4 @@ fn keep(from: Option<impl AsyncRead + Send + Unpin + 'static>, output: &OutputLi
             kept.push_back(line);
         }
     });
-}
-
-fn cannot(what: String, source: std::io::Error) -> Error {
-    Error::Machine { what, source }
 }

@@ -4,25 +4,29 @@ use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ballet_stage::{Children, wait_until};
+
 use crate::participant::program::Program;
 use crate::participant::rig::process::ProgramProcess;
-use ballet_stage::wait_until;
 
 /// The processes of one program.
 pub(crate) struct ProgramProcesses {
     program: Program,
+    children: Children,
     running: Mutex<Vec<ProgramProcess>>,
 }
 
 impl ProgramProcesses {
     /// Starts with no process.
-    pub(crate) fn of(program: Program) -> Self {
-        Self { program, running: Mutex::default() }
+    pub(crate) fn of(program: Program) -> Result<Self, String> {
+        let children = Children::new().map_err(|error| error.to_string())?;
+        Ok(Self { program, children, running: Mutex::default() })
     }
 
     /// Starts one more process. Returns how many run.
-    pub(crate) fn start(&self, amqp_url: &str, database_url: &str) -> Result<u64, String> {
-        let process = ProgramProcess::start(&self.program, amqp_url, database_url);
+    pub(crate) async fn start(&self, amqp_url: &str, database_url: &str) -> Result<u64, String> {
+        let process =
+            ProgramProcess::start(&self.children, &self.program, amqp_url, database_url).await;
         let process = process.map_err(|error| error.to_string())?;
         let mut running = self.running();
         running.push(process);

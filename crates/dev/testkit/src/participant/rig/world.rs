@@ -82,7 +82,7 @@ impl<'a> ScenarioWorld<'a> {
             amqp: Proxy::to(env.amqp_url(service)).await.map_err(to_failure)?,
             database: Proxy::to(env.database_url(service)).await.map_err(to_failure)?,
             env,
-            processes: ProgramProcesses::of(program),
+            processes: ProgramProcesses::of(program)?,
             provider,
             patience,
             probe: Mutex::new(probe),
@@ -107,7 +107,7 @@ impl<'a> ScenarioWorld<'a> {
 
     /// Starts one more process, and waits until it consumes.
     pub(crate) async fn start(&mut self) -> ScenarioResult<()> {
-        let expected = self.processes.start(self.amqp.url(), self.database.url())?;
+        let expected = self.processes.start(self.amqp.url(), self.database.url()).await?;
         self.until("the program to consume from its queue", || async {
             let consumers = self.depth().await?.consumers;
             if consumers >= expected { Ok(Some(())) } else { Err(format!("{consumers} do")) }
@@ -125,7 +125,7 @@ impl<'a> ScenarioWorld<'a> {
     /// Starts a process after others have ended, and waits until it has handled a message: the broker's count of
     /// consumers may still include the ended ones.
     pub(crate) async fn start_again(&mut self) -> ScenarioResult<()> {
-        self.processes.start(self.amqp.url(), self.database.url())?;
+        self.processes.start(self.amqp.url(), self.database.url()).await?;
         let saga = self.saga(SagaEnd::Done);
         self.trigger(saga).await?;
         self.is_done(saga).await

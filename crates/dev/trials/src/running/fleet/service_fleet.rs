@@ -8,7 +8,7 @@ use anyhow::Result;
 use reqwest::Client;
 use rustix::process::Signal;
 
-use super::{Fleet, LOOK, POINTS};
+use super::{Fleet, LOOK, POINTS, Replica};
 
 /// All processes of one service.
 #[derive(Debug, Clone, Copy)]
@@ -29,33 +29,24 @@ impl ServiceFleet<'_> {
 
     /// The directory of the first process's fault points.
     pub(crate) async fn points(self) -> Option<PathBuf> {
-        let replicas = self.fleet.replicas.lock().await;
-        let first = replicas.iter().find(|one| one.is_of(self.name));
-        first.map(|one| one.service.launch.log.with_extension(POINTS))
+        let points = |one: &mut Replica| one.service.launch.log.with_extension(POINTS);
+        self.each::<_, Vec<_>>(points).await.into_iter().next()
     }
 
     /// Sends the processes a signal.
     pub(crate) async fn signal(self, signal: Signal) {
-        let replicas = self.fleet.replicas.lock().await;
-        replicas
-            .iter()
-            .filter(|one| one.is_of(self.name))
-            .for_each(|one| one.service.signal(signal));
+        self.each::<(), ()>(|one| one.service.signal(signal)).await;
     }
 
     /// The last lines of the processes' logs.
     pub(crate) async fn tail(self) -> String {
-        let replicas = self.fleet.replicas.lock().await;
-        replicas.iter().filter(|one| one.is_of(self.name)).map(|one| one.service.tail()).collect()
+        self.each(|one| one.service.tail()).await
     }
 
     /// Whether all processes serve and are ready.
     pub(crate) async fn is_ready(self, http: &Client) -> bool {
-        let urls: Option<Vec<String>> = {
-            let mut replicas = self.fleet.replicas.lock().await;
-            let of_name = replicas.iter_mut().filter(|one| one.is_of(self.name));
-            of_name.map(|one| one.service.find_address().then(|| one.service.url.clone())).collect()
-        };
+        let url = |one: &mut Replica| one.service.find_address().then(|| one.service.url.clone());
+        let urls: Option<Vec<String>> = self.each(url).await;
         for url in urls.iter().flatten() {
             let answer = http.get(format!("{url}/readyz")).send().await;
             if !answer.is_ok_and(|answer| answer.status().is_success()) {
@@ -67,21 +58,17 @@ impl ServiceFleet<'_> {
 
     /// Keeps the fleet from restarting the processes.
     pub(crate) async fn hold(self) {
-        let mut replicas = self.fleet.replicas.lock().await;
-        replicas.iter_mut().filter(|one| one.is_of(self.name)).for_each(|one| one.stopping = true);
+        self.each::<(), ()>(|one| one.stopping = true).await;
     }
 
     /// Lets the fleet restart the processes again.
     pub(crate) async fn release(self) {
-        let mut replicas = self.fleet.replicas.lock().await;
-        replicas.iter_mut().filter(|one| one.is_of(self.name)).for_each(|one| one.stopping = false);
+        self.each::<(), ()>(|one| one.stopping = false).await;
     }
 
     /// The exit statuses, if all processes have ended.
     pub(crate) async fn dead(self) -> Option<Vec<ExitStatus>> {
-        let mut replicas = self.fleet.replicas.lock().await;
-        let of_name = replicas.iter_mut().filter(|one| one.is_of(self.name));
-        of_name.map(|one| one.service.ended()).collect()
+        self.each(|one| one.service.ended()).await
     }
 
     /// Starts the ended processes again, with these additional variables from now on.
@@ -96,5 +83,11 @@ impl ServiceFleet<'_> {
             replica.since = Instant::now();
         }
         Ok(())
+    }
+
+    /// Does this with each of the processes.
+    async fn each<T, All: FromIterator<T>>(self, with: impl FnMut(&mut Replica) -> T) -> All {
+        let mut replicas = self.fleet.replicas.lock().await;
+        replicas.iter_mut().filter(|one| one.is_of(self.name)).map(with).collect()
     }
 }

@@ -31,7 +31,7 @@ const SAY_EVERY: Duration = Duration::from_secs(5);
 const LAST: Duration = Duration::from_secs(10 * 60);
 /// The length of a storm after the end of the run, for kinds that still have to be caused.
 const ANOTHER: Duration = Duration::from_secs(10);
-/// The most failed faults that are kept for the report.
+/// The maximum number of failed faults that are kept for the report.
 const MOST_FAILURES: usize = 50;
 
 /// The faults so far.

@@ -16,7 +16,7 @@ use crate::running::long_run::LongRun;
 const LOOK: Duration = Duration::from_millis(20);
 /// The limit for what a process does at its start.
 const AT_ITS_START: Duration = Duration::from_secs(300);
-/// The most failed starts: another process may have taken the port.
+/// The maximum number of failed starts: another process may have taken the port.
 const STARTS: usize = 10;
 
 pub(crate) struct TargetProcess<'a> {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 /// The time for which a client retries.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// The most replicas of a service in a trial.
+/// The maximum number of replicas of a service in a trial.
 const REPLICAS: usize = 2;
 const PAUSE: Duration = Duration::from_millis(50);
 /// The distance between the places of two customers, in degrees. They are not near each other.

@@ -6,7 +6,7 @@ mod client;
 mod customers;
 mod operations;
 mod public_lists;
-mod services;
+pub(crate) mod services;
 mod town;
 mod trial;
 mod watcher;

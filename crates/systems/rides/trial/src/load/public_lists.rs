@@ -19,7 +19,7 @@ pub(crate) struct LiveOffer {
     pub(crate) state: String,
 }
 
-/// The most pages of a list that are read.
+/// The maximum number of pages of a list that are read.
 const PAGES: usize = 20;
 
 #[derive(Debug, Deserialize)]

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use ballet_trials::ServiceProgram;
-use clap::Parser;
+use clap::Args;
 use common::cards::{ProviderSettings, Sandbox};
 use dispatch::config::DispatchSettings;
 use location::config::LocationSettings;
 
-#[derive(Debug, Parser)]
+#[derive(Debug, Args)]
 struct DispatchArgs {
-    #[command(flatten)]
-    ballet: ballet::Settings,
     #[command(flatten)]
     dispatch: DispatchSettings,
     #[command(flatten)]
@@ -20,24 +18,13 @@ struct DispatchArgs {
 
 /// Returns all services, each with the settings of its own program.
 pub(crate) fn services() -> Vec<ServiceProgram> {
-    let dispatch = dispatch::participant(DispatchSettings::default(), Sandbox::default()).part();
+    let dispatch = dispatch::participant(DispatchSettings::default(), Sandbox::default());
     vec![
-        ServiceProgram::with(dispatch, |args: DispatchArgs, clock| {
-            let sandbox = Arc::new(args.provider.sandbox(&args.ballet));
-            (args.ballet, dispatch::service(args.dispatch, sandbox).clock(clock))
+        ServiceProgram::with(&dispatch, |own: DispatchArgs, ballet, clock| {
+            let sandbox = Arc::new(own.provider.sandbox(ballet));
+            dispatch::service(own.dispatch, sandbox).clock(clock)
         }),
         ServiceProgram::of(|| location::service(LocationSettings::default())),
         ServiceProgram::of(riders::service),
     ]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn they_are_those_of_rides() {
-        let parts: Vec<_> = services().into_iter().map(|service| service.part).collect();
-        assert_eq!(parts, crate::system::system().parts);
-    }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ballet_ops::audit::{connect, while_answering};
 use common::rows::all;
 use shop_events::catalog::Product;
+use sqlx::PgConnection;
 
 use crate::audit::rows::{
     CartRecord, CheckoutRecord, LearnedCounts, OperationRecord, OrderRecord, PaymentRecord,
@@ -17,14 +18,14 @@ type Databases = BTreeMap<String, String>;
 /// Reads every service whose database answers.
 pub(super) async fn read(databases: &Databases) -> ShopSnapshot {
     let read_at = now();
-    let orders = while_answering(databases, &["orders"], orders(databases)).await;
+    let orders = of(databases, "orders", orders).await;
     let (inventory, payments, shipping, catalog, cart, recommendations) = tokio::join!(
-        while_answering(databases, &["inventory"], inventory(databases)),
-        while_answering(databases, &["payments"], payments(databases)),
-        while_answering(databases, &["shipping"], shipping(databases)),
-        while_answering(databases, &["catalog"], catalog(databases)),
-        while_answering(databases, &["cart"], cart(databases)),
-        while_answering(databases, &["recommendations"], learned(databases)),
+        of(databases, "inventory", inventory),
+        of(databases, "payments", payments),
+        of(databases, "shipping", shipping),
+        of(databases, "catalog", catalog),
+        of(databases, "cart", cart),
+        of(databases, "recommendations", learned),
     );
     let mut away = BTreeMap::new();
     let orders = seen("orders", orders, &mut away);
@@ -50,7 +51,20 @@ pub(super) async fn read(databases: &Databases) -> ShopSnapshot {
     }
 }
 
-/// Returns the rows, or none if the service is away.
+/// Reads from the database of a service as long as its server answers.
+async fn of<T>(
+    databases: &Databases,
+    service: &str,
+    read: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
+) -> sqlx::Result<T> {
+    let rows = async {
+        let mut db = connect(databases, service).await?;
+        read(&mut db).await
+    };
+    while_answering(databases, &[service], rows).await
+}
+
+/// Returns the rows, or none if the service is unavailable.
 fn seen<Rows: Default>(
     service: &'static str,
     read: sqlx::Result<Rows>,
@@ -67,52 +81,47 @@ fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
 
-async fn orders(databases: &Databases) -> sqlx::Result<Vec<OrderRecord>> {
-    let mut db = connect(databases, "orders").await?;
+async fn orders(db: &mut PgConnection) -> sqlx::Result<Vec<OrderRecord>> {
     let orders = "select order_id, status, lines, created_at, changed_at,
             case when total_minor is not null then
                 jsonb_build_object('amount_minor', total_minor, 'currency', currency) end as total
         from customer_order";
-    all(&mut db, orders).await
+    all(db, orders).await
 }
 
 async fn inventory(
-    databases: &Databases,
+    db: &mut PgConnection,
 ) -> sqlx::Result<(Vec<StockRecord>, Vec<ReservationRecord>)> {
-    let mut db = connect(databases, "inventory").await?;
-    let stock = all(&mut db, "select * from stock").await?;
+    let stock = all(db, "select * from stock").await?;
     let reservations = "select order_id, state,
             jsonb_agg(jsonb_build_object('sku', sku, 'quantity', quantity) order by sku) as lines
         from reservation group by order_id, state";
-    Ok((stock, all(&mut db, reservations).await?))
+    Ok((stock, all(db, reservations).await?))
 }
 
 async fn payments(
-    databases: &Databases,
+    db: &mut PgConnection,
 ) -> sqlx::Result<(Vec<PaymentRecord>, Vec<OperationRecord>)> {
-    let mut db = connect(databases, "payments").await?;
     let payments = "select order_id, state, captured_minor, refunded_minor, reference,
             jsonb_build_object('amount_minor', amount_minor, 'currency', currency) as amount
         from payment";
-    let payments = all(&mut db, payments).await?;
+    let payments = all(db, payments).await?;
     // After the payments: the sandbox notes an authorisation before payments does.
     let operations = "select idempotency_key, order_id, reference, result,
             jsonb_build_object('amount_minor', amount_minor, 'currency', currency) as amount
         from sandbox_operation";
-    Ok((payments, all(&mut db, operations).await?))
+    Ok((payments, all(db, operations).await?))
 }
 
-async fn shipping(databases: &Databases) -> sqlx::Result<Vec<ShipmentRecord>> {
-    let mut db = connect(databases, "shipping").await?;
-    all(&mut db, "select order_id, state from shipment").await
+async fn shipping(db: &mut PgConnection) -> sqlx::Result<Vec<ShipmentRecord>> {
+    all(db, "select order_id, state from shipment").await
 }
 
-async fn catalog(databases: &Databases) -> sqlx::Result<Vec<PriceRecord>> {
-    let mut db = connect(databases, "catalog").await?;
+async fn catalog(db: &mut PgConnection) -> sqlx::Result<Vec<PriceRecord>> {
     let prices = "select *,
             jsonb_build_object('amount_minor', price_minor, 'currency', currency) as price
         from product_price";
-    all(&mut db, prices).await
+    all(db, prices).await
 }
 
 /// Returns all products, including the withdrawn ones.
@@ -121,15 +130,10 @@ async fn catalog(databases: &Databases) -> sqlx::Result<Vec<PriceRecord>> {
 ///
 /// Returns an error if the database of catalog does not answer.
 pub async fn products(databases: &BTreeMap<String, String>) -> sqlx::Result<Vec<Product>> {
-    while_answering(databases, &["catalog"], all_products(databases)).await
-}
-
-async fn all_products(databases: &Databases) -> sqlx::Result<Vec<Product>> {
-    let mut db = connect(databases, "catalog").await?;
     let products = "select *,
             jsonb_build_object('amount_minor', price_minor, 'currency', currency) as price
         from product";
-    all(&mut db, products).await
+    of(databases, "catalog", async |db| all(db, products).await).await
 }
 
 /// Returns the quantity of a product that inventory has received, over all delivery notes.
@@ -138,30 +142,26 @@ async fn all_products(databases: &Databases) -> sqlx::Result<Vec<Product>> {
 ///
 /// Returns an error if the database of inventory does not answer.
 pub async fn received(databases: &BTreeMap<String, String>, sku: &str) -> sqlx::Result<i64> {
-    while_answering(databases, &["inventory"], received_of(databases, sku)).await
+    let received = of(databases, "inventory", async |db| {
+        let received = "select received from stock where sku = $1";
+        sqlx::query_scalar(received).bind(sku).fetch_optional(db).await
+    });
+    Ok(received.await?.unwrap_or_default())
 }
 
-async fn received_of(databases: &Databases, sku: &str) -> sqlx::Result<i64> {
-    let mut db = connect(databases, "inventory").await?;
-    let received = sqlx::query_scalar("select received from stock where sku = $1").bind(sku);
-    Ok(received.fetch_optional(&mut db).await?.unwrap_or_default())
-}
-
-async fn cart(databases: &Databases) -> sqlx::Result<(Vec<CheckoutRecord>, Vec<CartRecord>)> {
-    let mut db = connect(databases, "cart").await?;
+async fn cart(db: &mut PgConnection) -> sqlx::Result<(Vec<CheckoutRecord>, Vec<CartRecord>)> {
     let checkouts = "select order_id, cart_id, cart_version, lines, status,
             jsonb_build_object('amount_minor', total_minor, 'currency', currency) as total
         from checkout";
-    let checkouts = all(&mut db, checkouts).await?;
+    let checkouts = all(db, checkouts).await?;
     // Read after the checkouts: the order of a cart is among them, unless the cart is new.
-    Ok((checkouts, all(&mut db, "select cart_id, status, order_id from cart").await?))
+    Ok((checkouts, all(db, "select cart_id, status, order_id from cart").await?))
 }
 
-async fn learned(databases: &Databases) -> sqlx::Result<LearnedCounts> {
-    let mut db = connect(databases, "recommendations").await?;
+async fn learned(db: &mut PgConnection) -> sqlx::Result<LearnedCounts> {
     Ok(LearnedCounts {
-        orders: all(&mut db, "select order_id, skus from customer_order where counted").await?,
-        products: all(&mut db, "select sku, orders from product_count").await?,
-        pairs: all(&mut db, "select sku, other, orders from pair_count").await?,
+        orders: all(db, "select order_id, skus from customer_order where counted").await?,
+        products: all(db, "select sku, orders from product_count").await?,
+        pairs: all(db, "select sku, other, orders from pair_count").await?,
     })
 }

@@ -7,7 +7,7 @@ use shop_events::{OrderId, Sku};
 
 use crate::audit::rows::{LearnedCounts, OrderRecord};
 
-/// The most orders that one sentence names.
+/// The maximum number of orders that one sentence names.
 const MOST_NAMED: usize = 20;
 
 /// Whether recommendations counts an order that it must count. It may be late, because it is not part of the saga.

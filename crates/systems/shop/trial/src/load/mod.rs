@@ -10,7 +10,7 @@ mod merchant;
 mod open_shop;
 mod operations;
 mod products;
-mod services;
+pub(crate) mod services;
 mod slow_carrier;
 mod stock;
 mod trial;

@@ -1,64 +1,40 @@
 //! The services of the shop, as this program runs them.
 
+use ballet::Clock;
 use ballet_trials::ServiceProgram;
 use cart::config::CartSettings;
-use clap::Parser;
 use common::cards::ProviderSettings;
 use orders::config::{DEADLINE, OrderSettings};
 use shipping::config::CarrierSettings;
 
 use crate::load::slow_carrier::SlowCarrier;
 
-/// The settings of a service: those of every service, and its own.
-#[derive(Debug, Parser)]
-struct With<Own: clap::Args> {
-    #[command(flatten)]
-    ballet: ballet::Settings,
-    #[command(flatten)]
-    own: Own,
-}
-
 /// Returns all services, each with the settings of its own program.
 pub(crate) fn services() -> Vec<ServiceProgram> {
     let (provider, carrier) =
         (common::cards::Sandbox::default(), shipping::sandbox::Sandbox::default());
     vec![
-        ServiceProgram::with(cart::participant().part(), |args: With<CartSettings>, clock| {
-            (args.ballet, cart::service(args.own).clock(clock))
+        ServiceProgram::with(&cart::participant(), |own: CartSettings, _, clock| {
+            cart::service(own).clock(clock)
         }),
         ServiceProgram::of(catalog::service),
         ServiceProgram::of(inventory::service),
+        ServiceProgram::with(&orders::participant(DEADLINE), |own: OrderSettings, _, clock| {
+            orders::service(own).clock(clock)
+        }),
         ServiceProgram::with(
-            orders::participant(DEADLINE).part(),
-            |args: With<OrderSettings>, clock| {
-                (args.ballet, orders::service(args.own).clock(clock))
-            },
-        ),
-        ServiceProgram::with(
-            payments::participant(provider).part(),
-            |args: With<ProviderSettings>, clock| {
-                let provider = args.own.sandbox(&args.ballet);
-                (args.ballet, payments::service(provider).clock(clock))
+            &payments::participant(provider),
+            |own: ProviderSettings, ballet, clock| {
+                payments::service(own.sandbox(ballet)).clock(clock)
             },
         ),
         ServiceProgram::of(recommendations::service),
         ServiceProgram::with(
-            shipping::participant(carrier).part(),
-            |args: With<CarrierSettings>, clock| {
-                let carrier = SlowCarrier::new(clock.clone(), args.own.sandbox());
-                (args.ballet, shipping::service(carrier).clock(clock))
+            &shipping::participant(carrier),
+            |own: CarrierSettings, _, clock: Clock| {
+                let carrier = SlowCarrier::new(clock.clone(), own.sandbox());
+                shipping::service(carrier).clock(clock)
             },
         ),
     ]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn they_are_those_of_the_shop() {
-        let parts: Vec<_> = services().into_iter().map(|service| service.part).collect();
-        assert_eq!(parts, crate::system::system().parts);
-    }
 }

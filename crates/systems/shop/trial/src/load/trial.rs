@@ -71,12 +71,8 @@ impl Trial for ShopTrial {
             let one = Customer::new(gateway, BUYS, PATIENCE).await?;
             let place = |checkout: &_| one.post_json("/orders", checkout);
             products::known_to_orders(one.id, place).await?;
-            let ids: Vec<Uuid> = (0..CUSTOMERS).map(|_| site.new_id()).collect();
-            let subjects: Vec<String> = ids.iter().map(Uuid::to_string).collect();
-            let subjects: Vec<&str> = subjects.iter().map(String::as_str).collect();
-            let tokens = site.tokens(&subjects, BUYS).await?;
             // `prepare` runs once per run.
-            self.customers.set(ids.into_iter().zip(tokens).collect()).ok();
+            self.customers.set(site.subjects(CUSTOMERS, BUYS).await?).ok();
             return Ok(());
         }
         stock::fill_shelves(&site.http, &site.url("inventory", 0).await?).await?;

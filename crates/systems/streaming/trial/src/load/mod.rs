@@ -4,7 +4,7 @@
 mod cases;
 mod client;
 mod operations;
-mod services;
+pub(crate) mod services;
 mod trial;
 mod viewers;
 mod watcher;

@@ -1,37 +1,17 @@
 //! The services of streaming, as a trial's program runs them.
 
 use ballet_trials::ServiceProgram;
-use clap::Parser;
 use playback::config::PlaybackSettings;
-
-#[derive(Debug, Parser)]
-struct PlaybackArgs {
-    #[command(flatten)]
-    ballet: ballet::Settings,
-    #[command(flatten)]
-    playback: PlaybackSettings,
-}
 
 /// Returns all services, each with the settings of its own program.
 pub(crate) fn services() -> Vec<ServiceProgram> {
-    let playback = playback::participant(PlaybackSettings::default()).part();
+    let playback = playback::participant(PlaybackSettings::default());
     vec![
         ServiceProgram::of(accounts::service),
         ServiceProgram::of(analytics::service),
-        ServiceProgram::with(playback, |args: PlaybackArgs, clock| {
-            (args.ballet, playback::service(args.playback).clock(clock))
+        ServiceProgram::with(&playback, |own: PlaybackSettings, _, clock| {
+            playback::service(own).clock(clock)
         }),
         ServiceProgram::of(titles::service),
     ]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn they_are_those_of_streaming() {
-        let parts: Vec<_> = services().into_iter().map(|service| service.part).collect();
-        assert_eq!(parts, crate::system::system().parts);
-    }
 }

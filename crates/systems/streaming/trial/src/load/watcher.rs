@@ -24,7 +24,7 @@ pub(crate) struct PlanWatcher {
 
 #[derive(Debug, Default)]
 struct WatcherFindings {
-    /// The most streams that each account could have so far. An account whose first plan was missed is not in it.
+    /// The maximum number of streams that each account could have so far. Accounts whose first plan was missed are left out.
     streams: HashMap<String, i64>,
     violations: Vec<String>,
 }

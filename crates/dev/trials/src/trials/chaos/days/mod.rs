@@ -28,7 +28,7 @@ const STEP: SignedDuration = SignedDuration::from_hours(60);
 const EVERY: Duration = Duration::from_secs(8);
 /// The real time between two steps after the last customer.
 const EVERY_AFTER: Duration = Duration::from_secs(4);
-/// The most steps after the last customer, until every saga has ended and every call has its answer.
+/// The maximum number of steps after the last customer, until every saga has ended and every call has its answer.
 const MOST_AFTER: u32 = 40;
 
 /// The days that pass in a run.

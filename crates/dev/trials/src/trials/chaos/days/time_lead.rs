@@ -11,6 +11,7 @@ use ballet_store::database::clock_ahead::set_ahead;
 use jiff::SignedDuration;
 use sqlx::{Connection, PgConnection};
 
+use crate::running::clock;
 use crate::running::long_run::LongRun;
 
 /// The time that a service has to make its partitions.
@@ -28,10 +29,8 @@ impl TimeLead {
 
     /// A clock that shows the system's time.
     pub(crate) fn clock(&self) -> Clock {
-        let (lead, system) = (self.clone(), Clock::system());
-        let seed = system.new_id(system.now()).as_u128();
-        let now = move || system.now() + lead.ahead();
-        Clock::new(now, u64::try_from(seed & u128::from(u64::MAX)).unwrap_or_default())
+        let lead = self.clone();
+        clock::ahead(move || lead.ahead())
     }
 
     /// Lets some time pass at once.

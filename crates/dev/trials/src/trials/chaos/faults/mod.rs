@@ -51,56 +51,47 @@ impl Faults<'_> {
 
     /// Causes one fault. Returns its object, or `None` if there is none at the moment.
     pub(crate) async fn cause(&mut self, kind: FaultKind) -> Result<Option<String>> {
-        let (servers, fleet) = (&self.scene.run.stage.servers, &self.scene.run.fleet);
+        let (run, baseline, dice) = (self.scene.run, self.baseline, &mut self.dice);
+        let (servers, fleet) = (&run.stage.servers, &run.fleet);
         let what = match kind {
-            FaultKind::Kill => return Ok(fleet.kill(&mut self.dice).await.map(str::to_owned)),
-            FaultKind::Stop => {
-                return Ok(fleet.stop(&mut self.dice, false).await.map(str::to_owned));
-            }
-            FaultKind::Pause => return Ok(fleet.pause(&mut self.dice).await.map(str::to_owned)),
-            FaultKind::Clock => return fleet.shift_clock(&mut self.dice).await,
+            FaultKind::Kill => return Ok(fleet.kill(dice).await.map(str::to_owned)),
+            FaultKind::Stop => return Ok(fleet.stop(dice, false).await.map(str::to_owned)),
+            FaultKind::Pause => return Ok(fleet.pause(dice).await.map(str::to_owned)),
+            FaultKind::Clock => return fleet.shift_clock(dice).await,
             FaultKind::Scale => return self.scale().await,
+            FaultKind::Close => return connections::close(run, dice).await,
+            FaultKind::Permission => return connections::permission(run, dice).await,
+            FaultKind::Copies => return messages::copies(self.scene, dice).await,
+            FaultKind::Reorder => return messages::reorder(run, dice).await,
             FaultKind::Broker => nodes::all(servers).await?,
-            FaultKind::Leader => nodes::one(self.scene.run, &mut self.dice, true).await?,
-            FaultKind::Follower => nodes::one(self.scene.run, &mut self.dice, false).await?,
-            FaultKind::Split => nodes::split(servers, self.baseline, &mut self.dice).await?,
+            FaultKind::Leader => nodes::one(run, dice, true).await?,
+            FaultKind::Follower => nodes::one(run, dice, false).await?,
+            FaultKind::Split => nodes::split(servers, baseline, dice).await?,
             FaultKind::Postgres => {
                 servers.postgres().kill().await?;
-                tokio::time::sleep(self.dice.millis(0, 3_000)).await;
+                tokio::time::sleep(dice.millis(0, 3_000)).await;
                 servers.postgres().start().await?;
                 String::new()
             }
             FaultKind::Freeze => self.freeze().await?,
-            FaultKind::Close => return connections::close(self.scene.run, &mut self.dice).await,
             FaultKind::Queue => self.queue().await?,
             FaultKind::Memory => {
-                let low = ["set_vm_memory_high_watermark", "absolute", "1MB"];
-                self.alarm(&low).await?
+                self.alarm(&["set_vm_memory_high_watermark", "absolute", "1MB"]).await?
             }
             FaultKind::Disk => self.alarm(&["set_disk_free_limit", "100000GB"]).await?,
             FaultKind::Full => self.full().await?,
-            FaultKind::Permission => {
-                return connections::permission(self.scene.run, &mut self.dice).await;
-            }
-            FaultKind::Dump => databases::dump(self.scene.run, &mut self.dice).await?,
-            FaultKind::Pool => databases::pool(self.baseline, &mut self.dice).await?,
-            FaultKind::Provider => {
-                databases::provider(self.scene, self.baseline, &mut self.dice).await?
-            }
+            FaultKind::Dump => databases::dump(run, dice).await?,
+            FaultKind::Pool => databases::pool(baseline, dice).await?,
+            FaultKind::Provider => databases::provider(self.scene, baseline, dice).await?,
             FaultKind::Slow => {
-                let delay = self.dice.millis(5, 100);
-                let run = self.scene.run;
+                let delay = dice.millis(5, 100);
                 run.proxies.values().for_each(|proxies| proxies.database.set(Link::Slow(delay)));
-                tokio::time::sleep(self.dice.millis(2_000, 6_000)).await;
+                tokio::time::sleep(dice.millis(2_000, 6_000)).await;
                 run.open_proxies();
                 format!("{delay:?}")
             }
             FaultKind::Network => self.network().await?,
-            FaultKind::Corrupt => connections::corrupt(self.scene.run, &mut self.dice).await?,
-            FaultKind::Copies => {
-                return messages::copies(self.scene, &mut self.dice).await;
-            }
-            FaultKind::Reorder => return messages::reorder(self.scene.run, &mut self.dice).await,
+            FaultKind::Corrupt => connections::corrupt(run, dice).await?,
         };
         Ok(Some(what))
     }

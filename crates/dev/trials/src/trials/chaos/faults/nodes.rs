@@ -36,7 +36,7 @@ pub(crate) async fn one(run: &LongRun, dice: &mut Dice, leader: bool) -> Result<
     Ok(format!("{}, of {service}", node.node_name().unwrap_or_default()))
 }
 
-/// Cuts the links between a node and the others, and mends them. The node is in the minority, so it pauses.
+/// Cuts the links between a node and the others, and restores them. The node is in the minority, so it pauses.
 pub(crate) async fn split(
     servers: &Servers,
     baseline: &Baseline,
@@ -50,7 +50,7 @@ pub(crate) async fn split(
     }
     tokio::time::sleep(dice.millis(5_000, 25_000)).await;
     wait_until("the node to be back", PATIENCE, || async {
-        // All nodes are mended, even if one fails: the node waits for the others.
+        // All links are restored, even if one fails: the node waits for the others.
         let mended = join_all(nodes.iter().map(|node| baseline.node(node))).await;
         mended.into_iter().collect::<Result<()>>()?;
         anyhow::Ok(apart.control(&["await_startup"]).await.map(Some)?)

@@ -41,10 +41,7 @@ pub(crate) struct Resident {
 impl Resident {
     /// Makes this many residents with this scope.
     pub(crate) async fn many(site: &Site, count: usize, scope: &str) -> Result<Vec<Self>> {
-        let ids: Vec<Uuid> = (0..count).map(|_| site.new_id()).collect();
-        let subjects: Vec<String> = ids.iter().map(Uuid::to_string).collect();
-        let subjects: Vec<&str> = subjects.iter().map(String::as_str).collect();
-        let tokens = site.tokens(&subjects, scope).await?;
-        Ok(ids.into_iter().zip(tokens).map(|(id, token)| Self { id, token }).collect())
+        let made = site.subjects(count, scope).await?;
+        Ok(made.into_iter().map(|(id, token)| Self { id, token }).collect())
     }
 }

@@ -18,7 +18,7 @@ use crate::load::town::plan::{HEIGHT, MapPoint, WIDTH};
 const PAUSE: Duration = Duration::from_millis(500);
 /// The last outcomes that are shown.
 const OUTCOMES: usize = 12;
-/// The most drivers who are read.
+/// The maximum number of drivers who are read.
 const NEAR: usize = 1_000;
 
 /// A ride, as dispatch lists it.
