@@ -20,7 +20,6 @@ mod lifecycle;
 mod locked_rows;
 mod locks;
 mod memory;
-mod observing;
 mod old_sagas;
 mod open_calls;
 mod operators;
