@@ -8,9 +8,7 @@ use ballet::{Failure, Look, Migration, Never, Outcome, Participant, Service, Set
 use ballet_store::inbox::stuck;
 use jiff::SignedDuration;
 
-use crate::trip::{
-    CarRented, CarReturned, HotelRenamed, RoomBooked, Trip, TripBooked, Trouble,
-};
+use crate::trip::{CarRented, CarReturned, HotelRenamed, RoomBooked, Trip, TripBooked, Trouble};
 use crate::world::{TripWorld, part};
 
 /// A step whose call does not return as often as it has trouble.

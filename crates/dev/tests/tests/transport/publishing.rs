@@ -10,7 +10,8 @@ use crate::trip::HotelRenamed;
 use crate::world::{TripWorld, the_hotel};
 
 #[tokio::test]
-async fn t01_t16_t168_a_message_arrives_as_it_was_published_and_a_late_reader_of_the_journal_sees_it() {
+async fn t01_t16_t168_a_message_arrives_as_it_was_published_and_a_late_reader_of_the_journal_sees_it()
+ {
     let world = asleep("as_it_was", vec![the_hotel()]).await;
     let sent = trip_to_rome(&world);
     let publisher = TestPublisher::usual(ops(&world));
