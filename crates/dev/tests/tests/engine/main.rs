@@ -23,7 +23,6 @@ mod memory;
 mod old_sagas;
 mod open_calls;
 mod operators;
-mod pooler;
 mod publishing;
 mod releases;
 mod restarts;

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::scene::{asleep, rome, settings};
 use crate::trip::{HOTEL_TABLES, RoomBooked, Trouble, hotel};
-use crate::world::{LONG, TripWorld, the_hotel};
+use crate::world::{LONG, the_hotel};
 
 #[tokio::test]
 async fn t124_a_schema_that_does_not_fit_ends_the_start_and_is_named() {

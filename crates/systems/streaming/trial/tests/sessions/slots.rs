@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::world::{Home, PATIENT, StreamingWorld};
 
 /// Counts the sessions of an account of which this is true.
-fn sessions(home: &Home, what: &str) -> String {
+fn count_of(home: &Home, what: &str) -> String {
     format!("select count(*) from session where account_id = '{}' and {what}", home.account)
 }
 
@@ -152,9 +152,9 @@ async fn s11_ten_devices_at_once_on_a_plan_for_two_are_exactly_two(world: &Strea
     let wanted = (0..10).map(|device| world.request(&home, device, &title));
     let sessions = join_all(wanted).await;
     assert_eq!(sessions.len(), 10);
-    world.system.until("playback", &sessions(&home, "status <> 'requested'"), 10).await;
-    assert_eq!(world.system.value::<i64>("playback", &sessions(&home, LIVE)).await, 2);
-    let refused = sessions(&home, "reason = 'no_slot'");
+    world.system.until("playback", &count_of(&home, "status <> 'requested'"), 10).await;
+    assert_eq!(world.system.value::<i64>("playback", &count_of(&home, LIVE)).await, 2);
+    let refused = count_of(&home, "reason = 'no_slot'");
     assert_eq!(world.system.value::<i64>("playback", &refused).await, 8);
     assert_eq!(world.system.value::<i32>("accounts", &live_slots(&home)).await, 2);
 }
@@ -162,9 +162,9 @@ async fn s11_ten_devices_at_once_on_a_plan_for_two_are_exactly_two(world: &Strea
 async fn s11_ten_devices_at_once_on_a_plan_that_stops_the_oldest_leave_one(world: &StreamingWorld) {
     let (home, title) = (world.home("basic", 10).await, world.any_title().await);
     join_all((0..10).map(|device| world.request(&home, device, &title))).await;
-    let over = sessions(&home, "status = 'ended' and reason = 'displaced'");
+    let over = count_of(&home, "status = 'ended' and reason = 'displaced'");
     world.system.until("playback", &over, 9).await;
-    assert_eq!(world.system.value::<i64>("playback", &sessions(&home, LIVE)).await, 1);
+    assert_eq!(world.system.value::<i64>("playback", &count_of(&home, LIVE)).await, 1);
     world.system.until("accounts", &live_slots(&home), 1).await;
 }
 
