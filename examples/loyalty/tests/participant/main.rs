@@ -25,7 +25,7 @@ static TURN: Mutex<()> = Mutex::const_new(());
 /// The time for which the suite waits for what a program with a fault loses.
 const SOON: Duration = Duration::from_secs(12);
 /// The number of shares of the faults. `BALLET_TURN` says which one is tried; without it all are.
-const SHARES: usize = 4;
+const SHARES: usize = 8;
 
 fn program_in_python(python: &Path, dir: &Path) -> Program {
     // Without it, the modules of a fault could be those that were compiled before.

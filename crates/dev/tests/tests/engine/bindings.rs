@@ -1,4 +1,4 @@
-//! A binding that is removed while the service runs.
+//! A binding that is removed, and policies with which queues lose messages, while the service runs.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -8,7 +8,6 @@ use ballet_stage::wait_until;
 use ballet_testkit::health::{metrics, until_ready};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
 
 use crate::trip::TripBooked;
 use crate::world::{SOON, TripWorld, the_hotel};
@@ -24,12 +23,8 @@ async fn says_of(part: &str, address: SocketAddr, status: u16, words: &str) -> S
     said(&until_ready(address, &format!("readiness {status} with {words:?}"), is_it).await)
 }
 
-/// The gauges belong to the process, and the service of each test sets them.
-static GAUGES: Mutex<()> = Mutex::const_new(());
-
 #[tokio::test]
-async fn t180_a_missing_binding_is_named_within_a_minute_until_it_is_back() {
-    let _gauges = GAUGES.lock().await;
+async fn t180_t221_what_loses_messages_at_the_broker_is_named_within_a_minute_until_it_is_mended() {
     let mut world = TripWorld::hotel("unbound").await;
     // Without the address it cannot tell, and does not claim to.
     says(world.services[0].address(), 200, "not compared: RABBITMQ_MANAGEMENT_URL is not set")
@@ -50,6 +45,7 @@ async fn t180_a_missing_binding_is_named_within_a_minute_until_it_is_back() {
     world.start_with(the_hotel(), |settings| settings.management_url = Some(at)).await;
     let address = world.services[1].address();
     assert_eq!(says(address, 200, "ok").await, "ok");
+    assert_eq!(says_of("queues", address, 200, "ok").await, "ok");
 
     let (management, vhost) = (world.env.management(), world.env.vhost());
     let key = TripBooked::TYPE.name();
@@ -57,40 +53,6 @@ async fn t180_a_missing_binding_is_named_within_a_minute_until_it_is_back() {
     let removed_at = Instant::now();
     let this = [&path[..], &[key]].concat();
     management.call(Method::DELETE, &this, None).await.expect("removed");
-    let binding = format!("the binding of queue `hotel` to `route` with key `{key}` is missing");
-    let said = says(address, 503, &binding).await;
-    assert!(removed_at.elapsed() < Duration::from_secs(60), "{:?}", removed_at.elapsed());
-    let repair = said.split('`').find(|words| words.starts_with("ballet topology repair"));
-    let since = repair.expect("a command").strip_prefix("ballet topology repair --since ");
-    since.expect("a time").parse::<jiff::Timestamp>().expect("a time");
-    let metric = |value: u8| {
-        format!(r#"ballet_binding_missing{{exchange="route",to="hotel",key="{key}"}} {value}"#)
-    };
-    let metrics = || async { metrics(address).await.expect("metrics") };
-    assert!(metrics().await.contains(&metric(1)), "{}", metrics().await);
-
-    management.call(Method::POST, &path, Some(&json!({"routing_key": key}))).await.expect("bound");
-    assert_eq!(says(address, 200, "ok").await, "ok");
-    assert!(metrics().await.contains(&metric(0)), "{}", metrics().await);
-    // The service itself may still do no more than before.
-    let compared = wait_until("a comparison", SOON, || async {
-        let metrics = metrics().await;
-        let is = metrics.contains("ballet_bindings_compared 1");
-        if is { Ok(Some(())) } else { Err("the console has not answered") }
-    });
-    compared.await.expect("a comparison");
-}
-
-#[tokio::test]
-async fn t221_a_policy_with_which_a_queue_loses_messages_makes_the_service_not_ready() {
-    let _gauges = GAUGES.lock().await;
-    let mut world = TripWorld::hotel("policed").await;
-    let address = world.env.management().url().to_owned();
-    world.start_with(the_hotel(), |settings| settings.management_url = Some(address)).await;
-    let address = world.services[1].address();
-    assert_eq!(says_of("queues", address, 200, "ok").await, "ok");
-    let (management, vhost) = (world.env.management(), world.env.vhost());
-    let metrics = || async { metrics(address).await.expect("metrics") };
     let policed = [
         ("hotel", json!({ "message-ttl": 60_000 }), "message-ttl is 60000, but should be none"),
         ("hotel.dead", json!({ "max-length": 1_000 }), "max-length is 1000, but should be 100000"),
@@ -102,6 +64,17 @@ async fn t221_a_policy_with_which_a_queue_loses_messages_makes_the_service_not_r
         let path = ["operator-policies", vhost, &format!("of {queue}")];
         management.call(Method::PUT, &path, Some(&policy)).await.expect("a policy");
     }
+    let binding = format!("the binding of queue `hotel` to `route` with key `{key}` is missing");
+    let said = says(address, 503, &binding).await;
+    assert!(removed_at.elapsed() < Duration::from_secs(60), "{:?}", removed_at.elapsed());
+    let repair = said.split('`').find(|words| words.starts_with("ballet topology repair"));
+    let since = repair.expect("a command").strip_prefix("ballet topology repair --since ");
+    since.expect("a time").parse::<jiff::Timestamp>().expect("a time");
+    let metric = |value: u8| {
+        format!(r#"ballet_binding_missing{{exchange="route",to="hotel",key="{key}"}} {value}"#)
+    };
+    let metrics = || async { metrics(address).await.expect("metrics") };
+    assert!(metrics().await.contains(&metric(1)), "{}", metrics().await);
     for (queue, _, words) in &policed {
         let said = says_of("queues", address, 503, words).await;
         assert!(said.contains(&format!("queue `{queue}`: ")), "{said}");
@@ -110,11 +83,23 @@ async fn t221_a_policy_with_which_a_queue_loses_messages_makes_the_service_not_r
         let metric = format!(r#"ballet_queue_differs{{queue="{queue}"}} 1"#);
         assert!(metrics().await.contains(&metric), "{}", metrics().await);
     }
+
     for (queue, ..) in &policed {
         let path = ["operator-policies", vhost, &format!("of {queue}")];
         management.call(Method::DELETE, &path, None).await.expect("removed");
     }
+    management.call(Method::POST, &path, Some(&json!({"routing_key": key}))).await.expect("bound");
+    assert_eq!(says(address, 200, "ok").await, "ok");
     assert_eq!(says_of("queues", address, 200, "ok").await, "ok");
+    assert!(metrics().await.contains(&metric(0)), "{}", metrics().await);
+    // The service itself may still do no more than before.
+    let compared = wait_until("a comparison", SOON, || async {
+        let metrics = metrics().await;
+        let is = metrics.contains("ballet_bindings_compared 1");
+        if is { Ok(Some(())) } else { Err("the console has not answered") }
+    });
+    compared.await.expect("a comparison");
+
     // Without its journal the system works, and records nothing.
     let path = ["queues", vhost, "journal"];
     management.call(Method::DELETE, &path, None).await.expect("deleted");

@@ -4,35 +4,26 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
-use ballet::{Failure, Never, Outcome, Participant, Tx};
+use ballet::{Failure, Never, Outcome, Participant, SagaId, Tx};
 use ballet_stage::wait_until;
 use ballet_store::inbox::{failures, stuck};
 use tokio::sync::Semaphore;
 
-use crate::trip::{CarRented, Trip, TripBooked, Trouble};
+use crate::car_hire::book;
+use crate::trip::{CarRented, Trip, TripBooked};
 use crate::world::{SOON, TripWorld, part};
 
-/// A step whose other side fails like this, as often as it has trouble.
-struct Asks {
-    trouble: Trouble,
-    fails: fn() -> Failure,
-    asked: AskedKeys,
-}
-
-/// The keys that were asked for, and how many answers may be given.
+/// A step whose other side fails the first time, how depends on the city. In Nice it answers only when it may.
 #[derive(Clone)]
-struct AskedKeys {
-    keys: Arc<Mutex<Vec<CallKey>>>,
+struct Asks {
+    asked: Arc<Mutex<Vec<(String, CallKey)>>>,
     hold: Arc<Semaphore>,
 }
 
-impl AskedKeys {
-    fn keys(&self) -> Vec<CallKey> {
-        self.keys.lock().expect("not poisoned").clone()
-    }
-
-    fn first(&self) -> Option<CallKey> {
-        self.keys().first().copied()
+impl Asks {
+    fn keys(&self, city: &str) -> Vec<CallKey> {
+        let asked = self.asked.lock().expect("not poisoned");
+        asked.iter().filter(|(of, _)| of == city).map(|(_, key)| *key).collect()
     }
 }
 
@@ -48,10 +39,19 @@ impl CallStep for Asks {
         call(trip.city)
     }
 
-    async fn call(&self, key: CallKey, _: &String) -> Result<(), Failure> {
-        self.asked.keys.lock().expect("not poisoned").push(key);
-        self.asked.hold.acquire().await?.forget();
-        if self.trouble.strikes() { Err((self.fails)()) } else { Ok(()) }
+    async fn call(&self, key: CallKey, city: &String) -> Result<(), Failure> {
+        let is_first = self.keys(city).is_empty();
+        self.asked.lock().expect("not poisoned").push((city.clone(), key));
+        if city == "Nice" {
+            self.hold.acquire().await?.forget();
+        }
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        match city.as_str() {
+            _ if !is_first => Ok(()),
+            "Nice" => Err(Failure::not_yet("no outcome").again_after(minutes(30))),
+            "Oslo" => Err(Failure::transient("too many requests").again_after(minutes(4))),
+            _ => Err(Failure::not_yet("the car is on its way").again_after(minutes(24 * 60))),
+        }
     }
 
     async fn answered(&self, _: &mut Tx<'_>, car: String, (): ()) -> CallStepResult<Self> {
@@ -59,73 +59,55 @@ impl CallStep for Asks {
     }
 }
 
-async fn world(name: &str, fails: fn() -> Failure, answers: usize) -> (TripWorld, AskedKeys) {
-    let asked = AskedKeys { keys: Arc::default(), hold: Arc::new(Semaphore::new(answers)) };
-    let step = Asks { trouble: Trouble::default().times(1), fails, asked: asked.clone() };
-    let cars = Participant::new("cars").saga::<Trip>(|saga| saga.retriable(step));
-    (TripWorld::new(name, vec![part(cars, &[])]).await, asked)
+/// The condition for a saga's call that waits for a pause of this many minutes, at least.
+fn waits(saga: SagaId, minutes: u32, attempts: u32) -> String {
+    format!(
+        "ballet.call where saga_id = '{saga}' and attempts = {attempts} and last_error is not null
+         and owner = 0 and next_at > ballet.now() + interval '{minutes} minutes'"
+    )
 }
 
-/// The condition for calls that wait for a pause of this many minutes, at least.
-fn waits(minutes: u32, attempts: u32) -> String {
-    format!(
-        "ballet.call where attempts = {attempts} and last_error is not null and owner = 0
-         and next_at > ballet.now() + interval '{minutes} minutes'"
-    )
+async fn ask_again(world: &TripWorld, key: CallKey) -> bool {
+    let mut unit = world.handle(0).unit().await.expect("a transaction");
+    let is_open = unit.ask_again(key).await.expect("an answer");
+    unit.commit().await.expect("committed");
+    is_open
 }
 
 #[tokio::test]
 async fn a_call_without_an_outcome_yet_is_not_stuck_and_is_made_as_soon_as_there_is_a_hint() {
-    let late = || {
-        let pause = Duration::from_secs(24 * 60 * 60);
-        Failure::not_yet("the car is on its way").again_after(pause)
-    };
-    let (world, asked) = world("hint", late, 2).await;
-    let saga = world.new_saga();
-    world.publish(saga, &TripBooked { city: "Rome".into() }).await;
-    world.until_count("cars", &waits(55, 0), 1).await;
-    assert_eq!(world.count("cars", &waits(61, 0)).await, 0, "an hour is the longest pause");
+    let asks = Asks { asked: Arc::default(), hold: Arc::new(Semaphore::new(0)) };
+    let step = asks.clone();
+    let cars = Participant::new("cars").saga::<Trip>(|saga| saga.retriable(step));
+    let world = TripWorld::new("hint", vec![part(cars, &[])]).await;
+    let saga = book(&world, "Rome").await;
+    world.until_count("cars", &waits(saga, 55, 0), 1).await;
+    assert_eq!(world.count("cars", &waits(saga, 61, 0)).await, 0, "an hour is the longest pause");
     let long_ago = "update ballet.call set created_at = now() - interval '2 minutes'";
     world.execute("cars", long_ago).await;
     let mut db = world.database("cars").await;
     assert_eq!(stuck::list(&mut db, 100).await.expect("a list"), []);
     assert_eq!(failures::count(&mut db).await.expect("a count"), (0.0, 0.0));
 
-    let key = asked.first().expect("a call");
-    let mut unit = world.handle(0).unit().await.expect("a transaction");
-    let other: CallKey = CallKey(world.handle(0).new_id());
-    assert!(!unit.ask_again(other).await.expect("an answer"), "there is no such call");
-    assert!(unit.ask_again(key).await.expect("an answer"));
-    unit.commit().await.expect("committed");
+    let key = asks.keys("Rome")[0];
+    assert!(!ask_again(&world, CallKey(world.handle(0).new_id())).await, "there is no such call");
+    assert!(ask_again(&world, key).await);
     world.event::<CarRented>(saga).await;
-    assert_eq!(asked.keys(), [key, key]);
-    let mut unit = world.handle(0).unit().await.expect("a transaction");
-    assert!(!unit.ask_again(key).await.expect("an answer"), "it is answered");
-}
+    assert_eq!(asks.keys("Rome"), [key, key]);
+    assert!(!ask_again(&world, key).await, "it is answered");
 
-#[tokio::test]
-async fn a_hint_that_comes_while_the_call_is_made_is_not_lost() {
-    let late = || Failure::not_yet("no outcome").again_after(Duration::from_secs(1800));
-    let (world, asked) = world("hint_meanwhile", late, 0).await;
-    let saga = world.new_saga();
-    world.publish(saga, &TripBooked { city: "Rome".into() }).await;
-    wait_until("the call to be made", SOON, || async { Ok::<_, String>(asked.first()) })
-        .await
-        .expect("a call");
-    let key = asked.first().expect("a call");
-    let mut unit = world.handle(0).unit().await.expect("a transaction");
-    assert!(unit.ask_again(key).await.expect("an answer"));
-    unit.commit().await.expect("committed");
+    // A hint that comes while the call is made is not lost.
+    let saga = book(&world, "Nice").await;
+    let made = wait_until("the call to be made", SOON, || async {
+        Ok::<_, String>(asks.keys("Nice").first().copied())
+    });
+    assert!(ask_again(&world, made.await.expect("a call")).await);
     // The attempt ends with what was true before the hint.
-    asked.hold.add_permits(2);
+    asks.hold.add_permits(2);
     world.event::<CarRented>(saga).await;
-}
 
-#[tokio::test]
-async fn a_pause_that_the_other_side_asks_for_is_kept() {
-    let busy = || Failure::transient("too many requests").again_after(Duration::from_secs(240));
-    let (world, asked) = world("pause", busy, 2).await;
-    world.publish(world.new_saga(), &TripBooked { city: "Rome".into() }).await;
-    world.until_count("cars", &waits(3, 1), 1).await;
-    assert_eq!(asked.keys().len(), 1);
+    // A pause that the other side asks for after a failure is kept.
+    let saga = book(&world, "Oslo").await;
+    world.until_count("cars", &waits(saga, 3, 1), 1).await;
+    assert_eq!(asks.keys("Oslo").len(), 1);
 }

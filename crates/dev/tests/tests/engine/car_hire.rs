@@ -135,15 +135,15 @@ pub(crate) async fn cancel(world: &TripWorld, saga: SagaId) {
     world.until_count("cars", &tombstone, 1).await;
 }
 
-/// Makes the only call more than a day old, and lets no attempt run that began before.
-pub(crate) async fn let_the_call_age(world: &TripWorld) {
+/// Makes all calls, of which there are this many, more than a day old, and lets no attempt run that began before.
+pub(crate) async fn let_the_calls_age(world: &TripWorld, count: i64) {
     wait_until("an age without an attempt that began before", SOON, || async {
         let age = "update ballet.call set created_at = now() - interval '25 hours' \
                    where owner = 0 and attempts > 0";
         world.execute("cars", age).await;
         let old = "ballet.call where created_at < now() - interval '24 hours'";
-        Ok::<_, String>((world.count("cars", old).await == 1).then_some(()))
+        Ok::<_, String>((world.count("cars", old).await == count).then_some(()))
     })
     .await
-    .expect("an old call");
+    .expect("old calls");
 }

@@ -18,16 +18,6 @@ use crate::world::{SOON, TripWorld, part};
 
 const LONG: SignedDuration = SignedDuration::from_hours(1);
 
-/// This many replicas of the desk, and nobody else: the services that book rooms and cars are silent.
-async fn desks(name: &str, replicas: usize, deadline: SignedDuration) -> TripWorld {
-    let desk = || part(desk_within(deadline), DESK_TABLES);
-    let mut world = TripWorld::new(name, vec![desk()]).await;
-    for _ in 1..replicas {
-        world.start(desk()).await;
-    }
-    world
-}
-
 async fn begin_many(world: &TripWorld, count: usize) -> Vec<SagaId> {
     let mut sagas = Vec::with_capacity(count);
     while sagas.len() < count {
@@ -73,32 +63,9 @@ async fn all_overdue_once(world: &TripWorld, sagas: &[SagaId]) {
     assert_eq!(world.count("desk", "ballet.deadline").await, 0);
 }
 
-#[tokio::test]
-async fn t108_a_deadline_is_set_with_the_commit_and_not_told_before_its_time() {
-    let world = desks("commit", 1, SignedDuration::from_secs(2)).await;
-    let dropped = world.new_saga();
-    let mut unit = world.handle(0).saga_unit(dropped).await.expect("a transaction");
-    unit.originate(TripBooked { city: "Rome".into() }).await.expect("originated");
-    drop(unit);
-    let saga = world.begin(0).await;
-    let overdue: TripOverdue = world.event(saga).await;
-    let (now,): (jiff_sqlx::Timestamp,) = sqlx::query_as("select now()")
-        .fetch_one(&mut world.database("desk").await)
-        .await
-        .expect("now");
-    assert!(now.to_jiff() >= overdue.due_at, "{now:?} is before {}", overdue.due_at);
-    world.event::<TripCancelled>(saga).await;
-    let seen = world.seen().await;
-    let cause = told::<TripBooked>(&seen)[&saga.to_string()][0];
-    let message = seen.iter().find(|m| m["routing_key"] == TripOverdue::TYPE.name());
-    let causation = &message.expect("the event")["properties"]["headers"]["causation_id"];
-    assert_eq!(causation, cause, "what began the saga is its cause");
-    assert!(!told::<TripOverdue>(&seen).contains_key(&dropped.to_string()));
-}
-
 /// Two replicas, the clock of one 4 minutes ahead, that of the other 4 minutes behind.
 #[tokio::test]
-async fn t131_the_databases_clock_decides_when_a_deadline_has_passed() {
+async fn t108_t131_a_deadline_is_set_with_the_commit_and_passes_by_the_databases_clock() {
     let desk = || part(desk_within(SignedDuration::from_secs(3)), DESK_TABLES);
     let mut world = TripWorld::prepared("clocks", vec![desk()]).await;
     for minutes in [4, -4] {
@@ -107,6 +74,10 @@ async fn t131_the_databases_clock_decides_when_a_deadline_has_passed() {
         let context = Clock::new(skewed, minutes.unsigned_abs());
         world.start_by(desk(), context, |_| {}).await;
     }
+    let dropped = world.new_saga();
+    let mut unit = world.handle(0).saga_unit(dropped).await.expect("a transaction");
+    unit.originate(TripBooked { city: "Rome".into() }).await.expect("originated");
+    drop(unit);
     let mut db = world.database("desk").await;
     let (before,): (jiff_sqlx::Timestamp,) =
         sqlx::query_as("select now()").fetch_one(&mut db).await.expect("now");
@@ -127,14 +98,23 @@ async fn t131_the_databases_clock_decides_when_a_deadline_has_passed() {
             sqlx::query_as("select now()").fetch_one(&mut db).await.expect("now");
         let late = now.to_jiff().duration_since(overdue.due_at);
         assert!(!late.is_negative() && late < SignedDuration::from_mins(3), "{late:#} late");
+        world.event::<TripCancelled>(saga).await;
     }
+    let seen = world.seen().await;
+    let booked = told::<TripBooked>(&seen);
+    for message in seen.iter().filter(|m| m["routing_key"] == TripOverdue::TYPE.name()) {
+        let properties = &message["properties"];
+        let cause = booked[properties["correlation_id"].as_str().expect("a saga")][0];
+        assert_eq!(properties["headers"]["causation_id"], cause, "what began the saga");
+    }
+    assert!(!told::<TripOverdue>(&seen).contains_key(&dropped.to_string()));
 }
 
 /// One replica has taken deadlines and does not go on; it holds up no others, and when it is gone
 /// another one publishes them.
 #[tokio::test(flavor = "multi_thread")]
-async fn t143_deadlines_in_the_hands_of_a_dead_replica_are_told_by_another() {
-    let mut world = desks("leader", 1, LONG).await;
+async fn t143_deadlines_of_a_dead_replica_are_told_by_another_and_judged_after_what_waits() {
+    let mut world = TripWorld::new("leader", vec![part(desk_within(LONG), DESK_TABLES)]).await;
     let sagas = begin_many(&world, 40).await;
     world.services.remove(0).stop().await;
     let mut dead = world.database("desk").await;
@@ -154,14 +134,10 @@ async fn t143_deadlines_in_the_hands_of_a_dead_replica_are_told_by_another() {
     .expect("what is free");
     dead.close().await.expect("gone, and not committed");
     all_overdue_once(&world, &sagas).await;
-}
 
-/// The deadline is judged after what was already waiting: the success that was in the queue wins.
-#[tokio::test]
-async fn what_was_waiting_when_a_deadline_passed_is_judged_first() {
-    let mut world = desks("waiting", 1, LONG).await;
+    // A deadline is judged after what was already waiting: the success that was in the queue wins.
     let saga = world.begin(0).await;
-    world.services.remove(0).stop().await;
+    world.stop("desk").await;
     world.publish(saga, &CarRented { car: "red".into() }).await;
     all_become_due(&mut world.database("desk").await).await;
     world.start(part(desk(), DESK_TABLES)).await;

@@ -9,9 +9,8 @@ use axum::routing::post;
 use ballet::core::{System, topology};
 use ballet::http::Problem;
 use ballet::{Clock, Handle, Migration, SagaId, Service, Settings};
-use ballet_stage::{Options, Servers, TestEnv, wait_until};
+use ballet_stage::{Servers, TestEnv, wait_until};
 use ballet_testkit::health::until_ready;
-use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -100,31 +99,6 @@ async fn a_stop_answers_the_requests_in_hand_and_publishes_their_events() {
     assert_eq!(world.count("desk", "ballet.outbox_dead").await, 0);
     let published = world.events::<TripBooked>(saga).await;
     assert_eq!(published.len(), 1, "published before the service was gone");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn t86_a_service_without_its_database_pauses_and_comes_back_and_stops() {
-    let servers = Servers::own_postgres(Options::fast()).await.expect("servers");
-    let world = TripWorld::prepared_on(&servers, "away", vec![the_hotel()]).await;
-    let service = Service::new(hotel(Trouble::default())).migrations(HOTEL_TABLES);
-    let running = service.start(settings(&world, "hotel")).await.expect("started");
-    let consumes = async |what: &str| {
-        let is_it = |_, said: &Value| said["consume"] == what;
-        until_ready(running.address(), what, is_it).await;
-    };
-    servers.postgres().kill().await.expect("killed");
-    consumes("paused").await;
-    servers.postgres().start().await.expect("started");
-    consumes("ok").await;
-    books_a_room(&world).await;
-
-    servers.postgres().freeze().await.expect("frozen");
-    consumes("paused").await;
-    let stopped = timeout(SOON, running.stop()).await;
-    servers.postgres().thaw().await.expect("thawed");
-    stopped.expect("stopped in time");
-    drop(world);
-    servers.stop().await.expect("stopped");
 }
 
 /// Sees the limits under which it runs, and takes its time.
@@ -250,7 +224,7 @@ async fn t35_partitions_come_and_go_while_somebody_reads_all_of_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_of_which_a_part_has_died_says_so() {
+async fn t155_health_readiness_and_metrics_tell_how_it_is_until_a_part_has_died() {
     let world = TripWorld::prepared("died", vec![the_hotel()]).await;
     let broken = Arc::new(AtomicBool::new(false));
     let breaks = Arc::clone(&broken);
@@ -266,6 +240,23 @@ async fn a_service_of_which_a_part_has_died_says_so() {
     let base = format!("http://{}", running.address());
     let get = async |path: &str| reqwest::get(format!("{base}{path}")).await.expect("an answer");
     assert_eq!(get("/healthz").await.status(), 200);
+    until_ready(running.address(), "a ready service", |status, _| status == 200).await;
+    books_a_room(&world).await;
+    let metrics = get("/metrics").await.text().await.expect("text");
+    for line in [
+        r#"ballet_messages_total{type="desk.trip_booked.v1",outcome="handled"}"#,
+        "ballet_batch_size_bucket",
+        "ballet_transaction_seconds_sum",
+        "ballet_publish_to_commit_seconds_count",
+        "ballet_outbox_unpublished",
+        "ballet_calls_open",
+    ] {
+        assert!(metrics.contains(line), "{line} is missing in:\n{metrics}");
+    }
+    let missing = get("/nowhere").await;
+    assert_eq!(missing.status(), 404);
+    assert_eq!(missing.headers()["content-type"], "application/problem+json");
+
     broken.store(true, Ordering::SeqCst);
     let why = timeout(SOON, running.failed()).await.expect("noticed");
     assert!(why.contains("the clock is broken"), "{why}");

@@ -78,13 +78,9 @@ async fn a_locked_row_holds_up_nobody_who_does_not_need_it() {
     operator.execute("commit").await.expect("free");
     world.until_count("hotel", &format!("house where booked = {TRIPS}"), 2).await;
     assert_eq!(world.dead_letters(0).await, Vec::<serde_json::Value>::new());
-}
 
-/// A restored service gets all messages again since the oldest one that it had not handled.
-#[tokio::test]
-async fn a_conflict_before_any_handler_is_noted() {
-    let world = TripWorld::new("before", vec![part(hotel(), TABLES)]).await;
-    let mut operator = world.database("hotel").await;
+    // A conflict before any handler is noted: a restored service gets all messages again since the oldest one that it
+    // had not handled.
     operator.execute("begin; lock table ballet.ledger").await.expect("locked");
     let (saga, rome) = (world.new_saga(), TripBooked { city: "Rome".into() });
     let id = world.publish(saga, &rome).await;

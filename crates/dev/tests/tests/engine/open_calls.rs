@@ -8,9 +8,7 @@ use ballet::{Failure, Look, Migration, Never, Outcome, Participant, Service, Set
 use ballet_store::inbox::stuck;
 use jiff::SignedDuration;
 
-use crate::trip::{
-    CarRented, CarReturned, HotelRenamed, Rental, RoomBooked, Trip, TripBooked, Trouble, cars,
-};
+use crate::trip::{CarRented, CarReturned, HotelRenamed, RoomBooked, Trip, TripBooked, Trouble};
 use crate::world::{TripWorld, part};
 
 /// A step whose call does not return as often as it has trouble.
@@ -124,23 +122,6 @@ async fn t189_a_provider_that_hangs_does_not_hold_up_the_calls_of_another_step()
     let stuck = stuck::list(&mut db, 100).await.expect("a list");
     assert!(stuck.iter().all(|call| call.detail.contains("waits for its turn")), "{stuck:?}");
     assert_eq!(stuck.len(), free);
-}
-
-#[tokio::test]
-async fn t189_calls_of_a_process_that_is_gone_do_not_wait_for_the_end_of_its_claims() {
-    let silent = Rental::silent();
-    let mut world = TripWorld::new("claims", vec![part(cars(silent), &[])]).await;
-    let saga = world.new_saga();
-    world.publish(saga, &TripBooked { city: "Rome".into() }).await;
-    world.publish(saga, &RoomBooked { room: 7 }).await;
-    let claimed = "ballet.call where owner <> 0 and next_at > ballet.now() + interval '30 seconds'";
-    world.until_count("cars", claimed, 1).await;
-    drop(world.services.pop());
-    world.start(part(cars(Rental::default()), &[])).await;
-    let begun = Instant::now();
-    world.event::<CarRented>(saga).await;
-    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
-    world.until_count("cars", "ballet.process_lease", 1).await;
 }
 
 /// It finds the room free at its first look, which names a time that is over, and at its third of five, after the

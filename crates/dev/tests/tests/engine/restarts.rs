@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use ballet::{Failure, Handle, SagaId, Settings};
 use ballet_stage::{Link, Options, Proxy, Servers, wait_until};
+use ballet_testkit::health::until_ready;
+use serde_json::Value;
 use sqlx::Executor;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::trip::{Rental, TripBooked};
 use crate::world::{LONG, TripWorld, everybody, the_hotel};
@@ -16,6 +19,8 @@ use crate::world::{LONG, TripWorld, everybody, the_hotel};
 /// A connection that hangs is given up after 40 seconds, its session by the server after 60, and
 /// then there is what has come in meanwhile.
 const UNTIL_GIVEN_UP: Duration = Duration::from_secs(240);
+/// The limit for a stop, whose drain takes twenty seconds.
+const STOPS: Duration = Duration::from_secs(60);
 /// How many sagas are begun before something is killed, and after.
 pub(crate) const SAGAS: usize = 150;
 /// The time a customer takes when there is no rush. Without it a test that waits a minute for a
@@ -109,9 +114,13 @@ pub(crate) async fn all_ended_once(world: &TripWorld, told: i64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn t50_t135_services_survive_servers_that_are_killed_and_restarted() {
+async fn t50_t86_t135_services_survive_servers_that_are_killed_and_restarted() {
     let servers = Servers::private(Options::fast()).await.expect("servers");
-    let world = TripWorld::on(&servers, "killed", everybody(Rental::default())).await;
+    let mut world = TripWorld::on(&servers, "killed", everybody(Rental::default())).await;
+    let hotel = world.services[1].address();
+    let consumes = async |what: &str| {
+        until_ready(hotel, what, |_, said: &Value| said["consume"] == what).await;
+    };
     let customers = Customers::come(world.handle(0));
     customers.booked(SAGAS).await;
     servers.rabbitmq().kill().await.expect("killed");
@@ -119,8 +128,17 @@ async fn t50_t135_services_survive_servers_that_are_killed_and_restarted() {
     let booked = customers.rush();
     customers.booked(booked).await;
     servers.postgres().kill().await.expect("killed");
+    consumes("paused").await;
     servers.postgres().start().await.expect("started");
+    consumes("ok").await;
     all_ended_once(&world, customers.leave().await).await;
+
+    // It stops also while its database does not answer.
+    servers.postgres().freeze().await.expect("frozen");
+    consumes("paused").await;
+    let stopped = timeout(STOPS, world.services.remove(1).stop()).await;
+    servers.postgres().thaw().await.expect("thawed");
+    stopped.expect("stopped in time");
     drop(world);
     servers.stop().await.expect("stopped");
 }
@@ -141,7 +159,7 @@ async fn everybody_by(name: &str) -> (TripWorld, Proxy, Proxy) {
     (world, database, broker)
 }
 
-/// The other machine is gone without a word: nothing closes the connections, and nobody answers on
+/// The other machines are gone without a word: nothing closes the connections, and nobody answers on
 /// them any more. On new ones somebody does.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_to_the_servers_that_hang_for_ever_are_given_up() {
@@ -156,18 +174,12 @@ async fn connections_to_the_servers_that_hang_for_ever_are_given_up() {
                  (select oid from pg_database where datname = current_database())";
     world.until("hotel", waits, true).await;
     database.set(Link::Silent);
-    drop(blocker);
-    comes_back(&world, &customers, &database).await;
     broker.set(Link::Silent);
-    comes_back(&world, &customers, &broker).await;
-    all_ended_once(&world, customers.leave().await).await;
-}
-
-/// Opens the way after a while, and waits until the hotel has made up for it.
-async fn comes_back(world: &TripWorld, customers: &Customers, way: &Proxy) {
+    drop(blocker);
     let booked = customers.rush();
     customers.booked(booked).await;
-    way.set(Link::Open);
+    database.set(Link::Open);
+    broker.set(Link::Open);
     let booked = i64::try_from(booked).expect("few");
     wait_until("rooms for those who booked meanwhile", UNTIL_GIVEN_UP, || async {
         let rooms = world.try_count("hotel", "room").await.map_err(|error| error.to_string())?;
@@ -175,4 +187,5 @@ async fn comes_back(world: &TripWorld, customers: &Customers, way: &Proxy) {
     })
     .await
     .expect("rooms");
+    all_ended_once(&world, customers.leave().await).await;
 }

@@ -23,10 +23,6 @@ impl Porter {
         Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(porter))
     }
 
-    async fn world(&self, name: &str) -> TripWorld {
-        TripWorld::new(name, vec![part(self.participant(), HOTEL_TABLES)]).await
-    }
-
     async fn until_called(&self, times: usize) {
         wait_until("the porter is called", SOON, || async {
             let called = self.called.load(Ordering::SeqCst);
@@ -60,9 +56,10 @@ fn trip_to(city: &str) -> TripBooked {
 }
 
 #[tokio::test]
-async fn t68_t69_t71_attempts_are_counted_on_over_a_restart_and_those_at_once_begin_anew() {
+async fn t68_t69_t70_t71_t74_attempts_count_on_over_a_restart_and_a_permanent_failure_has_one() {
     let porter = Porter::default();
-    let mut world = porter.world("attempts").await;
+    let parts = vec![part(porter.participant(), HOTEL_TABLES)];
+    let mut world = TripWorld::new("attempts", parts).await;
     let saga = world.new_saga();
     let id = world.publish(saga, &trip_to("Rome")).await;
     porter.until_called(2).await;
@@ -84,23 +81,18 @@ async fn t68_t69_t71_attempts_are_counted_on_over_a_restart_and_those_at_once_be
     assert_eq!(properties["type"], "desk.trip_booked.v1");
     assert_eq!(properties["correlation_id"], saga.to_string());
     assert_eq!(properties["app_id"], "desk");
-}
 
-#[tokio::test]
-async fn t70_t74_a_permanent_failure_is_not_tried_again_and_its_original_is_settled() {
-    let porter = Porter::default();
-    let world = porter.world("permanent").await;
-    let saga = world.new_saga();
-    world.publish(saga, &trip_to("Broken")).await;
-    let dead = world.dead_letters(1).await;
-    let headers = &dead[0]["properties"]["headers"];
+    // A permanent failure is not tried again.
+    world.publish(world.new_saga(), &trip_to("Broken")).await;
+    let dead = world.dead_letters(2).await;
+    let headers = &dead[1]["properties"]["headers"];
     assert_eq!(
         (&headers["x-dead-reason"], &headers["x-attempts"]),
         (&json!("permanent"), &json!(1))
     );
     assert_eq!(headers["x-dead-step"], "carry_luggage");
     assert_eq!(headers["x-dead-detail"], "there are no stairs");
-    assert_eq!(porter.called.load(Ordering::SeqCst), 1);
+    assert_eq!(porter.called.load(Ordering::SeqCst), 7);
     world.until_empty("hotel").await;
 }
 

@@ -1,14 +1,14 @@
 //! The framework's tables, changed by hand.
 
+use ballet_stage::{Database, Postgres};
 use ballet_store::schema::differences::differences;
-use sqlx::Executor;
-
-use crate::world::TripWorld;
+use sqlx::{Connection, Executor, PgConnection};
 
 #[tokio::test]
 async fn t125_what_was_changed_by_hand_is_listed_and_additions_are_not() {
-    let world = TripWorld::hotel("schema").await;
-    let mut db = world.database("hotel").await;
+    let postgres = Postgres::shared().await.expect("a Postgres");
+    let databases = Database::prepared(postgres, "schema", &["hotel"]).await.expect("a database");
+    let mut db = PgConnection::connect(databases["hotel"].url()).await.expect("connected");
     let as_made = differences(&mut db).await.expect("an answer");
     assert!(as_made.is_empty(), "schema.txt is not what the migrations make: {as_made:#?}");
 

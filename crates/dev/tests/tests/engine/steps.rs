@@ -1,4 +1,6 @@
-//! One step: once, whatever comes twice, late or broken.
+//! One step: all of it or nothing, and what it tells.
+
+use serde_json::Value;
 
 use crate::trip::{
     Rental, RoomBooked, RoomFreed, TripBooked, TripCancelled, TripConfirmed, TripWanted,
@@ -10,12 +12,23 @@ fn trip_to(city: &str) -> TripBooked {
 }
 
 #[tokio::test]
-async fn t112_t170_a_step_tells_what_it_did_with_its_saga_and_cause() {
-    let world = TripWorld::hotel("tells").await;
+async fn t112_t118_t170_a_step_commits_all_or_nothing_and_tells_its_saga_and_cause() {
+    let world = TripWorld::hotel("together").await;
+    let tables = ["room", "ballet.inbox", "ballet.ledger"];
+    let outbox = "ballet.outbox() where position >= 0";
+    // The handler fails after it has written its row.
+    world.publish(world.new_saga(), &trip_to("Broken")).await;
+    world.dead_letters(1).await;
+    for table in tables.into_iter().chain([outbox]) {
+        assert_eq!(world.count("hotel", table).await, 0, "{table}");
+    }
     let saga = world.new_saga();
     let cause = world.publish(saga, &trip_to("Rome")).await;
-    let booked: RoomBooked = world.event(saga).await;
-    assert_eq!(booked.room, 1);
+    world.event::<RoomBooked>(saga).await;
+    for table in tables {
+        assert_eq!(world.count("hotel", table).await, 1, "{table}");
+    }
+    assert_eq!(world.count("hotel", "ballet.ledger where entry = 'done'").await, 1);
 
     let seen = world.seen().await;
     let message = seen.iter().find(|m| m["routing_key"] == "hotel.room_booked.v1").expect("seen");
@@ -25,35 +38,21 @@ async fn t112_t170_a_step_tells_what_it_did_with_its_saga_and_cause() {
     assert_eq!(properties["content_type"], "application/json");
     assert_eq!(properties["delivery_mode"], 2);
     assert_eq!(properties["headers"]["causation_id"], cause.as_str());
-    assert_eq!(world.count("hotel", "ballet.ledger where entry = 'done'").await, 1);
 }
 
 #[tokio::test]
-async fn t37_t67_a_handler_that_panics_ends_as_one_dead_letter() {
-    let world = TripWorld::hotel("panic").await;
-    let saga = world.new_saga();
-    world.publish(saga, &trip_to("Panic")).await;
-    let dead = world.dead_letters(1).await;
-    let headers = &dead[0]["properties"]["headers"];
-    assert_eq!(headers["x-dead-reason"], "failed");
-    assert_eq!(headers["x-attempts"], 12, "three at once, four times");
-    assert!(headers["x-dead-detail"].as_str().expect("text").contains("the hotel burns"));
-    assert_eq!(dead[0]["payload"], r#"{"city":"Panic"}"#);
-    let other = world.new_saga();
-    world.publish(other, &trip_to("Oslo")).await;
-    world.event::<RoomBooked>(other).await;
-    assert_eq!(world.count("hotel", "room").await, 1);
-    assert_eq!(world.count("hotel", "ballet.inbox").await, 1, "it is not taken for handled");
-}
-
-#[tokio::test]
-async fn t103_a_failure_that_is_no_refusal_aborts_nothing_by_itself() {
+async fn t37_t67_t103_a_failure_ends_as_one_dead_letter_and_aborts_nothing_by_itself() {
     let world = TripWorld::new("no_refusal", everybody(Rental::default())).await;
     let sagas = [world.new_saga(), world.new_saga()];
     for (saga, city) in sagas.into_iter().zip(["Broken", "Panic"]) {
         world.publish(saga, &TripWanted { city: city.into() }).await;
     }
-    world.dead_letters(2).await;
+    let dead = world.dead_letters(2).await;
+    let of_panic = |letter: &&Value| letter["payload"] == r#"{"city":"Panic"}"#;
+    let headers = &dead.iter().find(of_panic).expect("a letter")["properties"]["headers"];
+    assert_eq!(headers["x-dead-reason"], "failed");
+    assert_eq!(headers["x-attempts"], 12, "three at once, four times");
+    assert!(headers["x-dead-detail"].as_str().expect("text").contains("the hotel burns"));
     let other = world.new_saga();
     world.publish(other, &TripWanted { city: "Rome".into() }).await;
     world.event::<TripConfirmed>(other).await;
@@ -63,23 +62,7 @@ async fn t103_a_failure_that_is_no_refusal_aborts_nothing_by_itself() {
     }
     assert_eq!(world.count("desk", "trip where state = 'booked'").await, 2, "they wait");
     assert_eq!(world.count("hotel", "ballet.ledger").await, 1, "the one that went through");
-}
-
-#[tokio::test]
-async fn t118_business_rows_inbox_ledger_and_outbox_commit_together_or_not_at_all() {
-    let world = TripWorld::hotel("together").await;
-    let tables = ["room", "ballet.inbox", "ballet.ledger"];
-    let outbox = "ballet.outbox() where position >= 0";
-    // The handler fails after it has written its row.
-    world.publish(world.new_saga(), &TripBooked { city: "Broken".into() }).await;
-    world.dead_letters(1).await;
-    for table in tables.into_iter().chain([outbox]) {
-        assert_eq!(world.count("hotel", table).await, 0, "{table}");
-    }
-    let saga = world.new_saga();
-    world.publish(saga, &TripBooked { city: "Rome".into() }).await;
-    world.event::<RoomBooked>(saga).await;
-    for table in tables {
-        assert_eq!(world.count("hotel", table).await, 1, "{table}");
-    }
+    assert_eq!(world.count("hotel", "room").await, 1);
+    assert_eq!(world.count("hotel", "ballet.inbox").await, 1, "they are not taken for handled");
+    assert_eq!(world.dead_letters(2).await.len(), 2);
 }

@@ -7,7 +7,7 @@ use ballet::http::Problem;
 use ballet::{Event, Handle, Running, SagaId, Service, Settings};
 use ballet_testkit::{CollectedSpan, Collector};
 use jiff::SignedDuration;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::trip::{
     DESK_TABLES, HOTEL_TABLES, RoomBooked, TripBooked, TripCancelled, TripOverdue, TripWanted,
@@ -27,10 +27,10 @@ async fn book(State(desk): State<Handle>, Path(city): Path<String>) -> Result<St
 }
 
 /// A desk with a door, and a hotel that may have trouble.
-async fn agency(name: &str, trouble: Trouble, otlp: Option<&str>) -> (TripWorld, Running) {
+async fn agency(trouble: Trouble, otlp: &str) -> (TripWorld, Running) {
     let parts = vec![part(desk(), DESK_TABLES), the_hotel()];
-    let mut world = TripWorld::prepared(name, parts).await;
-    let otlp_endpoint = otlp.map(str::to_owned);
+    let mut world = TripWorld::prepared("attempts", parts).await;
+    let otlp_endpoint = Some(otlp.to_owned());
     let hotel = part(hotel(trouble), HOTEL_TABLES);
     world.start_with(hotel, |settings| settings.otlp_endpoint.clone_from(&otlp_endpoint)).await;
     let settings = Settings::new(world.env.amqp_url("desk"), world.env.database_url("desk"));
@@ -51,10 +51,10 @@ async fn booked(desk: &Running, city: &str, trace: &str) -> SagaId {
 
 /// Trace and span of the events of a saga, in order.
 async fn traces(world: &TripWorld, saga: SagaId) -> Vec<(String, String)> {
-    let of_saga = |m: &&serde_json::Value| {
+    let of_saga = |m: &&Value| {
         m["exchange"] == "events" && m["properties"]["correlation_id"] == saga.to_string()
     };
-    let trace = |m: &serde_json::Value| {
+    let trace = |m: &Value| {
         let text = m["properties"]["headers"]["traceparent"].as_str().expect("a traceparent");
         let parts: Vec<&str> = text.split('-').collect();
         assert_eq!((parts[0], parts[3]), ("00", "01"), "{text}");
@@ -64,7 +64,7 @@ async fn traces(world: &TripWorld, saga: SagaId) -> Vec<(String, String)> {
 }
 
 /// The trace of an event, and what came beside it.
-fn beside(message: &serde_json::Value) -> [Option<&str>; 3] {
+fn beside(message: &Value) -> [Option<&str>; 3] {
     let headers = &message["properties"]["headers"];
     let text = |name: &str| headers[name].as_str();
     [text("traceparent").map(|text| &text[3..35]), text("tracestate"), text("baggage")]
@@ -94,7 +94,7 @@ async fn t164_what_comes_beside_a_trace_goes_on_with_it_and_what_is_invalid_stay
         let (seen, id) = (world.seen().await, saga.0.simple().to_string());
         let [trace, tracestate, baggage] = expected;
         for key in [TripBooked::TYPE, TripOverdue::TYPE, TripCancelled::TYPE] {
-            let of_saga = |m: &&serde_json::Value| {
+            let of_saga = |m: &&Value| {
                 m["routing_key"] == key.name()
                     && m["properties"]["correlation_id"] == saga.to_string()
             };
@@ -105,8 +105,10 @@ async fn t164_what_comes_beside_a_trace_goes_on_with_it_and_what_is_invalid_stay
 }
 
 #[tokio::test]
-async fn t165_without_a_trace_a_saga_begins_one_that_has_its_id() {
-    let (world, desk) = agency("untraced", Trouble::default(), None).await;
+async fn t165_t166_a_saga_begins_a_trace_of_its_id_and_attempts_are_numbered_in_a_given_one() {
+    let collector = Collector::start().await.expect("a collector");
+    let trouble = Trouble::default().times(2);
+    let (world, desk) = agency(trouble, collector.url()).await;
     let not_one = "00-00000000000000000000000000000000-00f067aa0ba902b7-01";
     for none in ["", "not a trace", not_one] {
         let saga = booked(&desk, "Rome", none).await;
@@ -121,16 +123,14 @@ async fn t165_without_a_trace_a_saga_begins_one_that_has_its_id() {
     let answer = world.seen().await.pop().expect("the room");
     let trace = answer["properties"]["headers"]["traceparent"].as_str().expect("a traceparent");
     assert_eq!(&trace[3..35], saga.0.simple().to_string(), "a message that came without one");
-}
 
-#[tokio::test]
-async fn t166_the_attempts_of_a_message_are_numbered_in_its_trace() {
-    let collector = Collector::start().await.expect("a collector");
-    let trouble = Trouble::default().times(2);
-    let (world, desk) = agency("attempts", trouble, Some(collector.url())).await;
     let saga = booked(&desk, "Shaky", TRACE).await;
     world.event::<RoomBooked>(saga).await;
-    let id = world.seen().await.into_iter().find(|m| m["routing_key"] == "desk.trip_booked.v1");
+    let of_saga = |m: &Value| {
+        m["routing_key"] == "desk.trip_booked.v1"
+            && m["properties"]["correlation_id"] == saga.to_string()
+    };
+    let id = world.seen().await.into_iter().find(of_saga);
     let id = id.expect("the trip")["properties"]["message_id"].clone();
     let received = |spans: &[CollectedSpan]| {
         spans.iter().find(|span| span.name == "receive desk.trip_booked.v1").cloned()

@@ -9,12 +9,13 @@ use crate::outside::RefusedRequest;
 use crate::participant::ParticipantExploration;
 use crate::stage::databases;
 
-async fn explore(name: &str, replicas: usize, dies: bool) {
-    let databases = databases(name, &["calling", "local"]).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn three_replicas_of_which_one_dies() {
+    let databases = databases("three", &["calling", "local"]).await;
     for (database, local) in [("calling", false), ("local", true)] {
         let began = Instant::now();
         let mut all = ParticipantExploration::new(&databases, database, local);
-        for _ in 0..replicas {
+        for _ in 0..3 {
             all.stage.start(2).await;
         }
         all.every_order_of(
@@ -27,19 +28,7 @@ async fn explore(name: &str, replicas: usize, dies: bool) {
         );
         all.every_order_of(&[First, FirstCopy, Second, AnswerSecond], RefusedRequest::Never);
         all.twice_saga_by_saga();
-        if dies {
-            all.stage.lose_one().await;
-        }
-        all.judge(&format!("{replicas} replicas"), began).await;
+        all.stage.lose_one().await;
+        all.judge("three replicas", began).await;
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn four_replicas() {
-    explore("four", 4, false).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn three_replicas_of_which_one_dies() {
-    explore("three", 3, true).await;
 }

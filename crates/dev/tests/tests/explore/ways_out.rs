@@ -4,7 +4,6 @@ use ballet::{Event, SagaId};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::outside::SaleProvider;
-use crate::proxy::LossyProxy;
 use crate::sale::{Authorized, PAY_TABLES, Placed, local};
 use crate::stage::{ExploreStage, databases, left_by_a_gone_process};
 
@@ -105,21 +104,6 @@ async fn a_batch_that_rolls_back_keeps_its_marks_and_publishes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commit_whose_answer_is_lost_is_published() {
-    let mut stage = stage("doubt").await;
-    let proxy = LossyProxy::to(stage.url()).await;
-    stage.connect_through(&proxy.url);
-    stage.start(1).await;
-    let saga = SagaId(stage.new_id());
-    proxy.lose_the_next_commit();
-    stage.put(stage.new_id(), saga, &Placed {});
-    proxy.lost().await;
-    stage.settle().await;
-    assert_eq!(stage.count("select count(*) from hold").await, 1);
-    authorized_once(&stage, saga).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn what_can_never_be_published_is_kept_with_the_reason() {
     let mut stage = stage("refused").await;
     stage.broker.memory.refuse_key("stock.forged.v1");
@@ -143,17 +127,4 @@ async fn what_can_never_be_published_is_kept_with_the_reason() {
     stage.until(kept, 1).await;
     stage.publish_all().await;
     assert_eq!(stage.count("select count(*) from ballet.outbox_dead").await, 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn t186_what_must_not_be_published_for_now_waits_for_the_permission() {
-    let mut stage = stage("permission").await;
-    stage.broker.memory.refuse_key(Authorized::TYPE.name());
-    stage.start(1).await;
-    let saga = SagaId(stage.new_id());
-    stage.put(stage.new_id(), saga, &Placed {});
-    stage.settle().await;
-    stage.broker.memory.refuse_no_key();
-    authorized_once(&stage, saga).await;
-    assert_eq!(stage.count("select count(*) from ballet.outbox_dead").await, 0);
 }

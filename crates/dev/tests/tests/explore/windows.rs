@@ -155,7 +155,7 @@ async fn a_call_that_two_processes_make_has_one_outcome() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_a_compensation_is_put_off_no_later_step_takes_effect() {
+async fn t98_t119_while_a_compensation_is_put_off_no_later_step_takes_effect() {
     let (stage, saga) = stage("put_off", true, &[]).await;
     stage.put(stage.new_id(), saga, &Placed {});
     stage.settle().await;

@@ -45,8 +45,8 @@ fn meter() {
 async fn a_process_that_is_killed_in_the_midst_of_a_batch_counts_nothing_twice_and_nothing_never() {
     let system = asleep("telemetry_killed").await;
     let publisher = publisher(&system).await;
-    published(&publisher, 50, 100..140).await;
-    // A hundred batches at least: what is read together is never more than twenty.
+    published(&publisher, 50, 100..120).await;
+    // Fifty batches at least: what is read together is never more than twenty.
     let open = "select exists (select from pg_stat_activity where datname = current_database() \
                 and state = 'idle in transaction' and query like 'insert into beat%')";
     let mut kills = 0;
@@ -57,7 +57,7 @@ async fn a_process_that_is_killed_in_the_midst_of_a_batch_counts_nothing_twice_a
                 return Ok(Some(true));
             }
             let read = system.value::<i64>("meter", ALL).await;
-            if read == 2000 { Ok(Some(false)) } else { Err(format!("{read} read")) }
+            if read == 1000 { Ok(Some(false)) } else { Err(format!("{read} read")) }
         });
         let stands_still = stands_still.await.unwrap();
         // The lease that it leaves runs out.
@@ -67,9 +67,9 @@ async fn a_process_that_is_killed_in_the_midst_of_a_batch_counts_nothing_twice_a
         }
         kills += 1;
     }
-    assert!(kills >= 2, "{kills} kills");
-    assert_eq!(system.value::<i64>("meter", DISTINCT).await, 2000);
-    assert_eq!(system.value::<i64>("meter", ALL).await, 2000);
+    assert!(kills >= 1, "{kills} kills");
+    assert_eq!(system.value::<i64>("meter", DISTINCT).await, 1000);
+    assert_eq!(system.value::<i64>("meter", ALL).await, 1000);
     publisher.stop().await;
     system.close(0).await;
 }

@@ -53,7 +53,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_floods_in_is_applied_or_a_duplicate_or_a_dead_letter() {
-    let (count, seed) = (number("BALLET_FLOOD", 20_000), number("BALLET_SEED", 1));
+    let (count, seed) = (number("BALLET_FLOOD", 6_000), number("BALLET_SEED", 1));
     let participant: Participant = hotel(Trouble::default()).projects(Names);
     let mut world = asleep("flood", vec![part(participant.clone(), TABLES)]).await;
     // It would keep a copy of everything.

@@ -33,7 +33,7 @@ async fn t08_an_event_that_expires_stays_in_the_journal_and_stops_nobody() {
 }
 
 #[tokio::test]
-async fn t10_a_foreign_message_without_an_envelope_is_taken_and_its_headers_stay_behind() {
+async fn t10_t178_a_foreign_message_without_an_envelope_or_a_blank_one_is_taken() {
     let world = TripWorld::new("foreign", vec![part(desk(), DESK_TABLES)]).await;
     let foreign = json!({"headers": {"x-vendor": "7", "causation_id": "none of ours"}});
     world.publish_raw(TripWanted::TYPE.name(), &foreign, r#"{"city":"Rome","pets":2}"#).await;
@@ -50,6 +50,23 @@ async fn t10_a_foreign_message_without_an_envelope_is_taken_and_its_headers_stay
     assert_eq!(headers.keys().collect::<Vec<_>>(), ["causation_id", "traceparent"]);
     // The first message of a saga lends it its id.
     assert_eq!(headers["causation_id"], properties["correlation_id"]);
+
+    // Messages with blank ids are different messages.
+    let mut sagas = 1;
+    for blank in ["", "   ", "\t", "\u{3000}"] {
+        let properties = json!({
+            "message_id": blank, "correlation_id": blank, "type": blank, "app_id": blank,
+            "content_encoding": blank, "headers": {"causation_id": blank, "traceparent": blank},
+        });
+        for city in ["Rome", "Oslo"] {
+            let body = json!({"city": city, "nights": sagas}).to_string();
+            world.publish_raw(TripWanted::TYPE.name(), &properties, body).await;
+            sagas += 1;
+        }
+    }
+    world.until_count("desk", "trip", sagas).await;
+    let ids = "(select distinct message_id from ballet.inbox_other) as id";
+    assert_eq!(world.count("desk", ids).await, sagas);
 }
 
 #[tokio::test]

@@ -2,15 +2,16 @@
 
 use ballet_amqp::{AMQPValue, FieldTable};
 use ballet_stage::wait_until;
-use ballet_testkit::wire::clients::{SOON, TestPublisher};
+use ballet_testkit::wire::clients::{SOON, TestPublisher, id};
 use futures_util::StreamExt;
 
-use crate::scene::{asleep, in_queue, message, ops, rome, session, trip_to_rome};
+use crate::scene::{asleep, in_journal, in_queue, message, ops, rome, session, trip_to_rome};
 use crate::trip::HotelRenamed;
 use crate::world::{TripWorld, the_hotel};
 
 #[tokio::test]
-async fn t01_a_message_arrives_as_it_was_published() {
+async fn t01_t16_t168_a_message_arrives_as_it_was_published_and_a_late_reader_of_the_journal_sees_it()
+ {
     let world = asleep("as_it_was", vec![the_hotel()]).await;
     let sent = trip_to_rome(&world);
     let publisher = TestPublisher::usual(ops(&world));
@@ -18,12 +19,17 @@ async fn t01_a_message_arrives_as_it_was_published() {
     let hotel = session(world.env.amqp_url("hotel")).await;
     let mut arriving = hotel.consume("hotel", "test", 10).await.unwrap();
     let arrived = arriving.next().await.unwrap().unwrap();
+    let mut published = vec![id(&sent.properties)];
     assert_eq!((arrived.properties, arrived.body), (sent.properties, sent.body.to_vec()));
     assert_eq!(arrived.routing_key, sent.routing_key);
+    for _ in 0..4 {
+        published.push(world.publish(world.new_saga(), &rome()).await);
+    }
+    assert_eq!(in_journal(&world, 5).await, published);
 }
 
 #[tokio::test]
-async fn t07_headers_keep_every_character_also_in_a_dead_letter() {
+async fn t05_t07_headers_keep_every_character_and_an_event_that_nobody_knows_is_kept() {
     let world = TripWorld::hotel("characters").await;
     let texts = ["Grüße, 世界 🎭", "\"quoted\" \\ 'and' ;,=", "tab\t line\r\n bell\u{7}"];
     let mut headers = FieldTable::default();
@@ -43,11 +49,8 @@ async fn t07_headers_keep_every_character_also_in_a_dead_letter() {
     for (name, value) in headers.inner() {
         assert_eq!(kept.inner().get(name), Some(value));
     }
-}
 
-#[tokio::test]
-async fn t05_an_event_that_nobody_needs_is_published_and_one_that_nobody_knows_is_kept() {
-    let world = TripWorld::hotel("nobody").await;
+    // An event that nobody needs is published.
     let mut unit = world.handle(0).unit().await.unwrap();
     unit.tx().publish(&HotelRenamed { name: "Ritz".into() }).await.unwrap();
     unit.commit().await.unwrap();

@@ -11,7 +11,7 @@ use crate::scene::{asleep, session};
 use crate::world::LONG;
 
 /// How many come, unless `BALLET_REFUSED` says otherwise.
-const USUALLY: usize = 5_000;
+const USUALLY: usize = 2_000;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t229_behind_a_flood_of_refused_messages_a_good_one_is_handled_and_all_are_dead_letters() {

@@ -2,12 +2,11 @@
 //! no restart.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use ballet::core::SagaId;
 use ballet::core::topology::dead_queue;
 use ballet::{Event, Running, Service, Settings};
-use ballet_stage::{Method, Options, TlsIdentity, wait_until};
+use ballet_stage::{Method, Options, wait_until};
 use ballet_testkit::certificates::Authority;
 use ballet_testkit::health::until_ready;
 use ballet_testkit::process_log::{log_here, text};
@@ -15,7 +14,7 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::scene::{asleep, rome};
-use crate::tls::{Files, amqps, world};
+use crate::tls::{Files, amqps, replace_certificates, world};
 use crate::trip::{HOTEL_TABLES, RoomBooked};
 use crate::world::{LONG, TripWorld, the_hotel};
 
@@ -155,26 +154,6 @@ async fn a_refused_login_is_said_and_a_restart_with_the_new_passwords_goes_on() 
     scene.close().await;
 }
 
-/// Replaces the certificate of both servers.
-fn replace(folder: &Path, identity: &TlsIdentity) -> usize {
-    let mut replaced = 0;
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let text = match path.file_name().and_then(|name| name.to_str()) {
-            _ if path.is_dir() => {
-                replaced += replace(&path, identity);
-                continue;
-            }
-            Some("server.pem") => &identity.certificate,
-            Some("server.key") => &identity.key,
-            _ => continue,
-        };
-        std::fs::write(&path, text).unwrap();
-        replaced += 1;
-    }
-    replaced
-}
-
 #[tokio::test]
 async fn t228_certificates_of_another_authority_are_taken_from_the_same_files() {
     let [old, new] = ["old", "new"].map(Authority::new);
@@ -190,11 +169,7 @@ async fn t228_certificates_of_another_authority_are_taken_from_the_same_files() 
     // A client that trusts both certificates accepts either.
     let both = format!("{}{}", old.certificate(), new.certificate());
     files.file("ca.pem", &both);
-    let identity = new.identity(&["localhost"]);
-    assert_eq!(replace(servers.dir().unwrap(), &identity), 4);
-    servers.rabbitmq().control(&["eval", "ssl:clear_pem_cache()."]).await.unwrap();
-    let mut db = PgConnection::connect(servers.postgres().url()).await.unwrap();
-    db.execute("select pg_reload_conf()").await.unwrap();
+    replace_certificates(&servers, &new.identity(&["localhost"])).await;
     scene.asks().await;
     scene.cut().await;
     scene.is_well().await;

@@ -6,7 +6,7 @@ use ballet::{Event, Participant, Running, SagaId, Service, Settings};
 use ballet_amqp::{
     AMQPValue, BasicProperties, Broker, FieldTable, OutBatch, Publish, RabbitMq, Session,
 };
-use ballet_stage::{Servers, wait_until};
+use ballet_stage::wait_until;
 use ballet_testkit::wire::clients::{TestPublisher, batch, id};
 use futures_util::StreamExt;
 use lapin::options::{BasicConsumeOptions, BasicQosOptions};
@@ -20,12 +20,7 @@ pub(crate) const OUTBOX: &str = "ballet.outbox() as row where row.position >= 0"
 
 /// A world in which nobody runs: the queues and all tables are there.
 pub(crate) async fn asleep(name: &str, parts: Vec<WorldPart>) -> TripWorld {
-    asleep_on(Servers::shared().await.unwrap(), name, parts).await
-}
-
-/// The same, on the test's own servers.
-pub(crate) async fn asleep_on(servers: &Servers, name: &str, parts: Vec<WorldPart>) -> TripWorld {
-    TripWorld::prepared_on(servers, name, parts).await
+    TripWorld::prepared(name, parts).await
 }
 
 pub(crate) fn settings(world: &TripWorld, service: &str) -> Settings {

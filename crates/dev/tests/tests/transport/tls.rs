@@ -1,12 +1,12 @@
 //! TLS to the broker and to the database, with a certificate authority of the test's own.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ballet::{Service, Settings};
 use ballet_amqp::{Broker, RabbitMq, TlsFiles};
-use ballet_stage::{Options, Servers};
+use ballet_stage::{Options, Servers, TlsIdentity};
 use ballet_testkit::certificates::Authority;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
@@ -98,16 +98,20 @@ fn trusts(ca: PathBuf) -> TlsFiles {
 }
 
 #[tokio::test]
-async fn t161_with_tls_it_works_and_a_wrong_ca_or_host_is_told() {
+async fn t161_with_tls_it_works_and_what_is_wrong_with_a_certificate_or_host_is_told() {
     let authority = Authority::new("ours");
     let options = Options::fast().tls(&authority.identity(&["localhost"]));
+    let options = options.client_authority(authority.certificate());
     let Some((world, servers)) = world("t161", options).await else { return };
     let files = Files::new("t161");
     let ca = files.file("ca.pem", authority.certificate());
     let stranger = files.file("stranger.pem", Authority::new("a stranger's").certificate());
     let (amqp, postgres) = (amqps(&world, &servers, "localhost"), database(&world, "localhost"));
 
-    let good = settings(amqp.clone(), postgres.clone(), ca.clone());
+    let ours = authority.identity(&["hotel"]);
+    let mut good = settings(amqp.clone(), postgres.clone(), ca.clone());
+    good.tls.amqp_cert_file = Some(files.file("hotel.pem", &ours.certificate));
+    good.tls.amqp_key_file = Some(files.file("hotel.key", &ours.key));
     let service = Service::new(the_hotel().participant).migrations(HOTEL_TABLES);
     let running = service.start(good).await.unwrap();
     let saga = world.new_saga();
@@ -137,6 +141,9 @@ async fn t161_with_tls_it_works_and_a_wrong_ca_or_host_is_told() {
     assert!(wrong_ca.contains("set AMQP_CA_FILE to the CA"), "{wrong_ca}");
     let no_ca = refusal(&amqp, TlsFiles::default()).await;
     assert!(no_ca.contains("set AMQP_CA_FILE to the CA"), "{no_ca}");
+    let nobody = refusal(&amqp, trusts(ca.clone())).await;
+    // With TLS 1.3 the broker takes its refusal along when it hangs up, or not.
+    assert!(nobody.contains("set AMQP_CERT_FILE and AMQP_KEY_FILE"), "{nobody}");
 
     let wrong_host = settings(amqp.clone(), database(&world, "127.0.0.1"), ca.clone());
     let wrong_host = complaint(wrong_host).await;
@@ -150,58 +157,54 @@ async fn t161_with_tls_it_works_and_a_wrong_ca_or_host_is_told() {
     let in_the_clear = complaint(settings(plain, postgres.clone(), ca.clone())).await;
     assert!(in_the_clear.contains("write amqps://"), "{in_the_clear}");
     let nothing = files.file("nothing.pem", "nothing");
-    let nothing = complaint(settings(amqp, postgres, nothing)).await;
+    let nothing = complaint(settings(amqp.clone(), postgres.clone(), nothing)).await;
     assert!(nothing.contains("nothing.pem contains no certificate"), "{nothing}");
 
     let mut said = String::new();
-    for sentence in [wrong_ca, no_ca, wrong_host, not_tls, in_the_clear, nothing] {
+    for sentence in [wrong_ca, no_ca, nobody, wrong_host, not_tls, in_the_clear, nothing] {
         writeln!(said, "{sentence}").unwrap();
     }
     let password = world.env.amqp_url("hotel").split([':', '@']).nth(2).unwrap();
     assert!(!said.contains(password), "{said}");
-}
 
-#[tokio::test]
-async fn t161_an_expired_certificate_is_told() {
-    let authority = Authority::new("ours");
-    let expired = authority.expired_identity(&["localhost"]);
-    let files = Files::new("t161-expired");
-    let ca = files.file("ca.pem", authority.certificate());
-    let options = Options::fast().tls(&expired);
-    let Some((world, servers)) = world("expired", options).await else { return };
-    let (amqp, postgres) = (amqps(&world, &servers, "localhost"), database(&world, "localhost"));
+    database_asks_for_a_certificate(&world, &servers, &authority, &ca).await;
+    replace_certificates(&servers, &authority.expired_identity(&["localhost"])).await;
     let old = complaint(settings(amqp.clone(), postgres, ca.clone())).await;
     assert!(old.contains("has expired"), "{old}");
     let old = refusal(&amqp, trusts(ca)).await;
     assert!(old.contains("has expired"), "{old}");
 }
 
-#[tokio::test]
-async fn t161_a_missing_certificate_of_ours_is_told() {
-    let authority = Authority::new("ours");
-    let files = Files::new("t161-asking");
-    let ca = files.file("ca.pem", authority.certificate());
-    let asking = Options::fast().tls(&authority.identity(&["localhost"]));
-    let asking = asking.client_authority(authority.certificate());
-    let Some((world, servers)) = world("asking", asking).await else {
-        return;
-    };
-    let amqp = amqps(&world, &servers, "localhost");
-    let nobody = refusal(&amqp, trusts(ca.clone())).await;
-    // With TLS 1.3 the broker takes its refusal along when it hangs up, or not.
-    assert!(nobody.contains("set AMQP_CERT_FILE and AMQP_KEY_FILE"), "{nobody}");
-    let ours = authority.identity(&["hotel"]);
-    let tls = TlsFiles {
-        ca: Some(ca),
-        certificate: Some(files.file("hotel.pem", &ours.certificate)),
-        key: Some(files.file("hotel.key", &ours.key)),
-    };
-    let session = RabbitMq::new(&amqp).unwrap().tls(tls).connect("test").await.unwrap();
-    session.close().await;
+/// Replaces the certificate of both servers, while they run.
+pub(crate) async fn replace_certificates(servers: &Servers, identity: &TlsIdentity) {
+    assert_eq!(replace(servers.dir().unwrap(), identity), 4);
+    servers.rabbitmq().control(&["eval", "ssl:clear_pem_cache()."]).await.unwrap();
+    let mut db = PgConnection::connect(servers.postgres().url()).await.unwrap();
+    db.execute("select pg_reload_conf()").await.unwrap();
+}
+
+/// Replaces the files below a folder. Returns how many there are.
+fn replace(folder: &Path, identity: &TlsIdentity) -> usize {
+    let mut replaced = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = match path.file_name().and_then(|name| name.to_str()) {
+            _ if path.is_dir() => {
+                replaced += replace(&path, identity);
+                continue;
+            }
+            Some("server.pem") => &identity.certificate,
+            Some("server.key") => &identity.key,
+            _ => continue,
+        };
+        std::fs::write(&path, text).unwrap();
+        replaced += 1;
+    }
+    replaced
 }
 
 /// From now on the hotel's role is let in only with TLS and a certificate that this CA signed.
-async fn asks_for_certificates(world: &TripWorld, servers: &Servers, ca: &std::path::Path) {
+async fn asks_for_certificates(world: &TripWorld, servers: &Servers, ca: &Path) {
     let mut db = PgConnection::connect(servers.postgres().url()).await.unwrap();
     let role = url_user(world.env.database_url("hotel"));
     let trusted = format!("alter system set ssl_ca_file = '{}'", ca.display());
@@ -227,18 +230,19 @@ fn url_user(url: &str) -> &str {
     url.split("://").nth(1).and_then(|rest| rest.split(':').next()).unwrap()
 }
 
-#[tokio::test]
-async fn t161_a_database_that_asks_for_a_certificate_gets_ours_or_it_is_told_what_is_missing() {
-    let authority = Authority::new("ours");
-    let options = Options::fast().tls(&authority.identity(&["localhost"]));
-    let Some((world, servers)) = world("t161_client", options).await else { return };
+/// The database gets our certificate, or it is told what is missing.
+async fn database_asks_for_a_certificate(
+    world: &TripWorld,
+    servers: &Servers,
+    authority: &Authority,
+    ca: &Path,
+) {
     let files = Files::new("t161-client");
-    let ca = files.file("ca.pem", authority.certificate());
-    asks_for_certificates(&world, &servers, &ca).await;
-    let shown = |name: &str, identity: Option<ballet_stage::TlsIdentity>| {
+    asks_for_certificates(world, servers, ca).await;
+    let shown = |name: &str, identity: Option<TlsIdentity>| {
         let amqp = world.env.amqp_url("hotel").to_owned();
-        let mut settings = Settings::new(amqp, database(&world, "localhost"));
-        settings.tls.database_ca_file = Some(ca.clone());
+        let mut settings = Settings::new(amqp, database(world, "localhost"));
+        settings.tls.database_ca_file = Some(ca.to_owned());
         if let Some(identity) = identity {
             let file = |ending, text| files.file(&format!("{name}.{ending}"), text);
             settings.tls.database_cert_file = Some(file("pem", &identity.certificate));

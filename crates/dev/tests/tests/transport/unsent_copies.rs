@@ -18,9 +18,6 @@ const BROKEN: usize = 700;
 /// Generous for a busy machine. Before, the service stood still at 500.
 const SOON_ENOUGH: Duration = Duration::from_secs(15);
 
-/// One row if there is any: the queue of dead letters is full.
-const ANY: &str = "(select from ballet.unsent_copy limit 1) as any_copy";
-
 /// The body that fills the queue of dead letters.
 const FILLING: &str = "no dead letter";
 
@@ -77,12 +74,29 @@ async fn t173_dead_letters_that_the_broker_does_not_take_stop_nobody_and_are_not
     world.until_empty("hotel").await;
     assert!(world.count("hotel", "ballet.unsent_copy").await > 500);
 
+    // The headers fill a frame, so the copy is refused with them, and without them while there is no room.
+    let url = world.env.ops_amqp_url().to_owned();
+    let publish = move || {
+        let header = [&short(b"foreign")[..], b"S", &long(&[b'x'; 127_500])].concat();
+        let properties = [(Property::Headers, &header[..])];
+        raw_amqp::publish(
+            &url,
+            &[RawMessage { queue: "hotel", properties: &properties, body: b"big" }],
+        );
+    };
+    tokio::task::spawn_blocking(publish).await.unwrap();
+    world.until_count("hotel", "ballet.unsent_copy where body = 'big'", 1).await;
+
     room_for(&world, 100_000).await;
     world.until_count("hotel", "ballet.unsent_copy", 0).await;
     let dead = dead_letters(&world).await;
     let bodies: BTreeSet<_> = dead.iter().map(|dead| dead["payload"].to_string()).collect();
-    assert_eq!((dead.len(), bodies.len()), (BROKEN, BROKEN), "each once");
-    assert!(dead.iter().all(|dead| dead["properties"]["headers"]["x-dead-reason"] == "no_type"));
+    assert_eq!((dead.len(), bodies.len()), (BROKEN + 1, BROKEN + 1), "each once");
+    let reason = |dead: &Value| dead["properties"]["headers"]["x-dead-reason"].clone();
+    assert!(dead.iter().all(|dead| dead["payload"] == "big" || reason(dead) == "no_type"));
+    let big = dead.iter().find(|dead| dead["payload"] == "big").unwrap();
+    let note = &big["properties"]["headers"]["x-dead-headers"];
+    assert_eq!(note, "the original headers were too big and were dropped");
 }
 
 /// An outsider who may publish one event fills neither the broker nor the database of who takes it.
@@ -112,33 +126,4 @@ async fn t217_beside_a_full_queue_what_no_handler_got_is_left_in_the_journal_and
     assert_eq!(dead.len(), 1, "{dead:?}");
     until_ready(world.services[0].address(), "nothing to say", |_, said| said["outbox"] == "ok")
         .await;
-}
-
-/// The headers fill a frame, so the copy is refused with them, and without them while there is no
-/// room.
-#[tokio::test]
-async fn t173_a_copy_that_needs_room_and_fewer_headers_is_sent_when_there_is_room() {
-    let world = TripWorld::hotel("unsent_headers").await;
-    no_room(&world).await;
-    publish_broken(&world, 10).await;
-    world.until_count("hotel", ANY, 1).await;
-
-    let url = world.env.ops_amqp_url().to_owned();
-    let publish = move || {
-        let header = [&short(b"foreign")[..], b"S", &long(&[b'x'; 127_500])].concat();
-        let properties = [(Property::Headers, &header[..])];
-        raw_amqp::publish(
-            &url,
-            &[RawMessage { queue: "hotel", properties: &properties, body: b"big" }],
-        );
-    };
-    tokio::task::spawn_blocking(publish).await.unwrap();
-    world.until_count("hotel", "ballet.unsent_copy where body = 'big'", 1).await;
-    room_for(&world, 100).await;
-    world.until_count("hotel", "ballet.unsent_copy", 0).await;
-    let dead = dead_letters(&world).await;
-    let big: Vec<_> = dead.iter().filter(|dead| dead["payload"] == "big").collect();
-    assert_eq!((dead.len(), big.len()), (11, 1));
-    let note = &big[0]["properties"]["headers"]["x-dead-headers"];
-    assert_eq!(note, "the original headers were too big and were dropped");
 }

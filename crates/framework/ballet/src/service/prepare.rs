@@ -240,7 +240,8 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_lock_that_is_gone_with_its_session_is_no_poolers_fault() {
+    async fn t126_a_pooler_that_shares_sessions_is_named_and_a_session_that_is_gone_is_not_its_fault()
+     {
         let postgres = Postgres::shared().await.expect("a server");
         let database = Database::new(postgres, "lost_lock").await.expect("one");
         let options = database.url().parse().expect("a URL");
@@ -252,6 +253,8 @@ mod tests {
         session.execute("select pg_advisory_unlock_all()").await.expect("given up");
         let error = check_lock(&mut session, &mut db, process).await.expect_err("it is free");
         assert!(matches!(error, StartError::Pooler), "{error}");
+        let said = error.to_string();
+        assert!(said.contains("pooler") && said.contains("session mode"), "{said}");
 
         let pid = migrate::pid(&mut session).await.expect("a number");
         let end = sqlx::query("select pg_terminate_backend($1)").bind(pid);

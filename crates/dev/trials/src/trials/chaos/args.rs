@@ -7,6 +7,8 @@ use crate::trials::chaos::faults::kind::FaultKind;
 
 /// The number of shares that the kinds are divided into; a sample is one of them.
 const SHARES: usize = 5;
+/// The kinds of each sample.
+const ALWAYS: [FaultKind; 3] = [FaultKind::Kill, FaultKind::Stop, FaultKind::Scale];
 /// The nodes of a cluster: the smallest number that can lose one.
 const CLUSTER: usize = 3;
 
@@ -16,7 +18,7 @@ pub(crate) struct Args {
     /// The kinds of faults, separated by commas. All by default.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "KIND")]
     pub(crate) only: Vec<FaultKind>,
-    /// Only a fifth of the kinds, which this number chooses, and kills.
+    /// Only a fifth of the kinds, which this number chooses, and kills, stops and scaling.
     #[arg(long, value_name = "NUMBER", conflicts_with = "only")]
     pub(crate) sample: Option<usize>,
     /// Run the broker as a cluster of three nodes. Each may be killed.
@@ -81,10 +83,9 @@ impl Args {
         let possible = |kind: &&FaultKind| self.cluster || !kind.needs_cluster();
         let mut kinds: Vec<FaultKind> = FaultKind::all().iter().filter(possible).copied().collect();
         if let Some(sample) = self.sample {
-            // Kills run besides all other kinds.
             let mut number = 0..;
             kinds.retain(|kind| {
-                *kind == FaultKind::Kill
+                ALWAYS.contains(kind)
                     || number.next().is_some_and(|n: usize| n % SHARES == sample % SHARES)
             });
         }
@@ -127,17 +128,17 @@ mod tests {
     }
 
     #[test]
-    fn five_samples_have_each_kind_once_and_kills_besides() {
+    fn five_samples_have_each_kind_once_and_some_always() {
         let sample = |number: usize| args(&["--sample", &number.to_string()]);
         let kinds: Vec<Vec<FaultKind>> = (7..12).map(|number| sample(number).kinds()).collect();
         assert!(
-            kinds.iter().all(|kinds| kinds[0] == FaultKind::Kill && kinds.len() < 7),
+            kinds.iter().all(|of| ALWAYS.iter().all(|kind| of.contains(kind)) && of.len() < 9),
             "{kinds:?}"
         );
         let mut others: Vec<FaultKind> =
-            kinds.concat().into_iter().filter(|kind| *kind != FaultKind::Kill).collect();
+            kinds.concat().into_iter().filter(|kind| !ALWAYS.contains(kind)).collect();
         others.sort_unstable();
-        let all = args(&[]).kinds().into_iter().filter(|kind| *kind != FaultKind::Kill);
+        let all = args(&[]).kinds().into_iter().filter(|kind| !ALWAYS.contains(kind));
         assert_eq!(others, all.collect::<Vec<_>>());
         assert!(sample(3).chooses_kinds() && !sample(3).names_kinds());
     }

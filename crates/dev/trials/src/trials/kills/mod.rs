@@ -35,7 +35,7 @@ use crate::trials::kills::process::TargetProcess;
 use crate::trials::scene::Scene;
 
 /// The number of shares that the cases are divided into; a sample is one of them.
-const SHARES: u64 = 4;
+const SHARES: u64 = 8;
 /// The framework's tables are made at the first start of a service: it dies before and after.
 const AT_FIRST: [&str; 2] = ["before_tables@partitions", "after_tables@partitions"];
 
@@ -45,7 +45,7 @@ pub(crate) struct Args {
     /// Kill only at the points that have this in their names, such as `after_commit` or `done:`.
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
-    /// Kill at a quarter of the points, which this number chooses. The exploration is whole.
+    /// Kill at an eighth of the points, which this number chooses. The exploration is whole.
     #[arg(long, value_name = "NUMBER")]
     sample: Option<u64>,
 }

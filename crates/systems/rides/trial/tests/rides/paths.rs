@@ -15,8 +15,31 @@ use uuid::Uuid;
 use crate::town::{Town, id, patient};
 
 #[tokio::test]
-async fn a_ride_is_driven_for_the_price_that_was_quoted() {
-    let town = Town::new("rides_good").await;
+async fn rides_end_as_they_must() {
+    let mut town = Town::new("rides_paths").await;
+    r4_two_riders_and_one_driver(&town).await;
+    town.all_go_home().await;
+    a_ride_is_driven_for_the_price_that_was_quoted(&town).await;
+    town.all_go_home().await;
+    r1_nobody_is_near(&town).await;
+    town.all_go_home().await;
+    r2_all_decline(&town).await;
+    town.all_go_home().await;
+    r5_a_driver_who_goes_offline_while_reserved(&town).await;
+    town.all_go_home().await;
+    r5_a_driver_who_goes_offline_on_the_way_is_so_after_the_ride(&town).await;
+    town.all_go_home().await;
+    r6_a_rider_cancels_in_every_state(&town).await;
+    town.all_go_home().await;
+    r7_a_cancellation_races_the_acceptance(&town).await;
+    town.all_go_home().await;
+    r10_a_riders_data_change_in_mid_ride(&town).await;
+    town.all_go_home().await;
+    r12_a_drivers_positions_stop(&mut town).await;
+    town.close().await;
+}
+
+async fn a_ride_is_driven_for_the_price_that_was_quoted(town: &Town) {
     let (ride, drivers) = town.request_with_drivers(&[3, 1]).await;
     let driver = drivers[1];
     town.until_asked(ride, driver).await;
@@ -33,12 +56,9 @@ async fn a_ride_is_driven_for_the_price_that_was_quoted() {
     assert_eq!(receipt["charged"], receipt["quoted"]);
     assert_eq!(receipt["charged"]["amount_minor"], json!(completed.fare.amount_minor));
     town.system.event::<DriverReleased>(ride).await;
-    town.close().await;
 }
 
-#[tokio::test]
-async fn r1_nobody_is_near() {
-    let town = Town::new("rides_r1").await;
+async fn r1_nobody_is_near(town: &Town) {
     let (ride, _) = town.request_with_drivers(&[]).await;
     town.until_cancelled(ride, "no_driver_nearby").await;
     let released: FareReleased = town.system.event(ride).await;
@@ -47,12 +67,9 @@ async fn r1_nobody_is_near() {
     assert_eq!(receipt["charged"]["amount_minor"], 0);
     let price = &receipt["quoted"]["amount_minor"];
     assert_eq!(town.at_the_bank(ride).await, format!("approved {price}, voided {price}"));
-    town.close().await;
 }
 
-#[tokio::test]
-async fn r2_all_decline() {
-    let town = Town::new("rides_r2").await;
+async fn r2_all_decline(town: &Town) {
     let (ride, drivers) = town.request_with_drivers(&[1, 2]).await;
     for driver in &drivers {
         town.until_asked(ride, *driver).await;
@@ -62,13 +79,12 @@ async fn r2_all_decline() {
     for driver in drivers {
         town.until_driver(driver, "free").await;
     }
-    town.close().await;
 }
 
 #[tokio::test]
 async fn r3_an_offer_that_expires_is_not_accepted_and_the_next_driver_drives() {
     let settings = DispatchSettings { offer_seconds: 2, ..patient() };
-    let town = Town::with("rides_r3", settings).await;
+    let mut town = Town::with("rides_r3", settings).await;
     let (ride, drivers) = town.request_with_drivers(&[1, 2]).await;
     town.until_asked(ride, drivers[0]).await;
     town.until_asked(ride, drivers[1]).await;
@@ -77,12 +93,12 @@ async fn r3_an_offer_that_expires_is_not_accepted_and_the_next_driver_drives() {
     town.until_driver(drivers[0], "free").await;
     town.drive(ride, drivers[1]).await;
     town.until_driver(drivers[1], "free").await;
+    town.all_go_home().await;
+    r9_dispatch_is_down_with_an_offer_out(&mut town).await;
     town.close().await;
 }
 
-#[tokio::test]
-async fn r4_two_riders_and_one_driver() {
-    let town = Town::new("rides_r4").await;
+async fn r4_two_riders_and_one_driver(town: &Town) {
     let driver = town.driver(1).await;
     let (one, other) = (town.rider().await, town.rider().await);
     let (one, other) = tokio::join!(town.request(one), town.request(other));
@@ -92,12 +108,9 @@ async fn r4_two_riders_and_one_driver() {
     assert!([one, other].contains(&driven));
     town.drive(driven, driver).await;
     town.until_driver(driver, "free").await;
-    town.close().await;
 }
 
-#[tokio::test]
-async fn r5_a_driver_who_goes_offline_while_reserved() {
-    let town = Town::new("rides_r5").await;
+async fn r5_a_driver_who_goes_offline_while_reserved(town: &Town) {
     let (ride, drivers) = town.request_with_drivers(&[1, 2]).await;
     town.until_asked(ride, drivers[0]).await;
     let (status, driver) = town.offline(drivers[0]).await;
@@ -105,12 +118,9 @@ async fn r5_a_driver_who_goes_offline_while_reserved() {
     town.until_asked(ride, drivers[1]).await;
     town.until_driver(drivers[0], "offline").await;
     town.drive(ride, drivers[1]).await;
-    town.close().await;
 }
 
-#[tokio::test]
-async fn r5_a_driver_who_goes_offline_on_the_way_is_so_after_the_ride() {
-    let town = Town::new("rides_r5_on_the_way").await;
+async fn r5_a_driver_who_goes_offline_on_the_way_is_so_after_the_ride(town: &Town) {
     let (ride, drivers) = town.request_with_drivers(&[1]).await;
     town.until_asked(ride, drivers[0]).await;
     town.accept(ride, drivers[0]).await;
@@ -119,12 +129,9 @@ async fn r5_a_driver_who_goes_offline_on_the_way_is_so_after_the_ride() {
     town.until_driver(drivers[0], "riding").await;
     town.act(ride, drivers[0], "complete").await;
     town.until_driver(drivers[0], "offline").await;
-    town.close().await;
 }
 
-#[tokio::test]
-async fn r6_a_rider_cancels_in_every_state() {
-    let town = Town::new("rides_r6").await;
+async fn r6_a_rider_cancels_in_every_state(town: &Town) {
     for state in ["searching", "offered", "assigned"] {
         let (ride, drivers) = town.request_with_drivers(&[1]).await;
         if state != "searching" {
@@ -149,7 +156,6 @@ async fn r6_a_rider_cancels_in_every_state() {
     town.act(ride, drivers[0], "complete").await;
     town.until(ride, "completed").await;
     assert_eq!(town.cancel(ride).await, StatusCode::CONFLICT, "the ride is over");
-    town.close().await;
 }
 
 /// Requests another ride as a rider who is signed in at the gateway. Returns the status and the body.
@@ -194,9 +200,7 @@ async fn a_rider_takes_few_drivers_at_a_time_and_another_once_a_ride_is_over() {
     town.close().await;
 }
 
-#[tokio::test]
-async fn r7_a_cancellation_races_the_acceptance() {
-    let town = Town::new("rides_r7").await;
+async fn r7_a_cancellation_races_the_acceptance(town: &Town) {
     for _ in 0..10 {
         let (ride, drivers) = town.request_with_drivers(&[1]).await;
         town.until_asked(ride, drivers[0]).await;
@@ -210,7 +214,6 @@ async fn r7_a_cancellation_races_the_acceptance() {
             format!("select count(*) from offer where ride_id = '{ride}' and ended_at is null");
         town.system.until("dispatch", &live, 0).await;
     }
-    town.close().await;
 }
 
 #[tokio::test]
@@ -223,13 +226,11 @@ async fn r8_location_is_down_and_the_ride_waits_or_its_deadline_passes() {
     town.system.start(location::service(LocationSettings::default())).await;
     town.until_asked(ride, driver).await;
     town.drive(ride, driver).await;
-    town.close().await;
-}
 
-#[tokio::test]
-async fn r8_a_ride_that_finds_nobody_in_time_is_cancelled() {
-    let settings = DispatchSettings { ride_deadline_seconds: 2, ..patient() };
-    let mut town = Town::with("rides_due", settings).await;
+    // A ride that finds nobody in time is cancelled.
+    town.all_go_home().await;
+    town.system.stop("dispatch").await;
+    town.start_dispatch(DispatchSettings { ride_deadline_seconds: 2, ..patient() }).await;
     let (rider, driver) = (town.rider().await, town.driver(1).await);
     town.system.stop("location").await;
     let ride = town.request(rider).await;
@@ -242,10 +243,7 @@ async fn r8_a_ride_that_finds_nobody_in_time_is_cancelled() {
     town.close().await;
 }
 
-#[tokio::test]
-async fn r9_dispatch_is_down_with_an_offer_out() {
-    let settings = DispatchSettings { offer_seconds: 2, ..patient() };
-    let mut town = Town::with("rides_r9", settings).await;
+async fn r9_dispatch_is_down_with_an_offer_out(town: &mut Town) {
     let (ride, drivers) = town.request_with_drivers(&[1, 2]).await;
     town.until_asked(ride, drivers[0]).await;
     town.system.stop("dispatch").await;
@@ -256,12 +254,9 @@ async fn r9_dispatch_is_down_with_an_offer_out() {
     town.until_asked(ride, drivers[1]).await;
     town.system.event::<ReservationCancelled>(ride).await;
     town.drive(ride, drivers[1]).await;
-    town.close().await;
 }
 
-#[tokio::test]
-async fn r10_a_riders_data_change_in_mid_ride() {
-    let town = Town::new("rides_r10").await;
+async fn r10_a_riders_data_change_in_mid_ride(town: &Town) {
     let (rider, driver) = (town.rider().await, town.driver(1).await);
     let ride = town.request(rider).await;
     town.until_asked(ride, driver).await;
@@ -284,7 +279,6 @@ async fn r10_a_riders_data_change_in_mid_ride() {
     town.until_driver(driver, "free").await;
     let ride = town.request(rider).await;
     town.until_cancelled(ride, "no_driver_nearby").await;
-    town.close().await;
 }
 
 #[tokio::test]
@@ -311,9 +305,7 @@ async fn r11_a_drivers_clock_decides_nothing() {
     town.close().await;
 }
 
-#[tokio::test]
-async fn r12_a_drivers_positions_stop() {
-    let town = Town::new("rides_r12").await;
+async fn r12_a_drivers_positions_stop(town: &mut Town) {
     let (ride, drivers) = town.request_with_drivers(&[1]).await;
     town.until_asked(ride, drivers[0]).await;
     town.accept(ride, drivers[0]).await;
@@ -322,12 +314,10 @@ async fn r12_a_drivers_positions_stop() {
     town.until(ride, "completed").await;
     town.until_driver(drivers[0], "free").await;
     // The driver's last position is too old for this replica to find.
-    let mut town = town;
     town.system.stop("location").await;
     town.system.start(location::service(LocationSettings { driver_silence_seconds: 1 })).await;
     town.until_near("nobody is near", <[_]>::is_empty).await;
     let rider = town.rider().await;
     let ride = town.request(rider).await;
     town.until_cancelled(ride, "no_driver_nearby").await;
-    town.close().await;
 }

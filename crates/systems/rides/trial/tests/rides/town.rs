@@ -113,6 +113,17 @@ impl Town {
         heard.await.unwrap_or_else(|error| panic!("{error}"))
     }
 
+    /// Sends all drivers home once they are free, so that the next rides do not find them.
+    pub(crate) async fn all_go_home(&self) {
+        let online = "select coalesce(string_agg(driver_id::text, ' '), '') from driver where state <> 'offline'";
+        let online: String = self.system.value("location", online).await;
+        for driver in online.split_whitespace() {
+            let driver = driver.parse().expect("an id");
+            self.until_driver(driver, "free").await;
+            assert_eq!(self.offline(driver).await.0, StatusCode::OK);
+        }
+    }
+
     pub(crate) async fn offline(&self, driver: Uuid) -> (StatusCode, Value) {
         self.system.post("location", &format!("/drivers/{driver}/offline"), &json!({})).await
     }

@@ -5,7 +5,7 @@ use ballet_stage::wait_until;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::shop::{SOON, Shop, ShopOptions, USUAL, mugs};
+use crate::shop::{SOON, Shop, mugs};
 
 #[tokio::test]
 async fn a_cart_is_bought_at_the_price_that_it_showed() {
@@ -30,10 +30,8 @@ async fn a_cart_is_bought_at_the_price_that_it_showed() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn an_order_right_after_its_checkout_is_not_yet_there_and_then_it_is() {
-    let shop = Shop::with("gw_not_yet", ShopOptions { gateway: true, ..USUAL }).await;
-    sold(&shop, "mug", 1_250).await;
+/// Right after its checkout, behind the gateway.
+pub(crate) async fn an_order_is_not_there_yet_and_then_it_is(shop: &Shop) {
     let door = shop.door("orders").to_owned();
     let clock = Clock::system();
     // An order that was just checked out may be on its way; an old one is not.
@@ -53,8 +51,8 @@ async fn an_order_right_after_its_checkout_is_not_yet_there_and_then_it_is() {
             is_not_there(answer, not_yet, &said).await;
         }
     }
-    let cart = opened(&shop, 1).await;
-    let checkout = check_out(&shop, &cart, "\"1\"", "card_approved").await;
+    let cart = opened(shop, 1).await;
+    let checkout = check_out(shop, &cart, "\"1\"", "card_approved").await;
     let order = format!("{door}{}", checkout.headers()["location"].to_str().expect("a path"));
     wait_until("the order", SOON, || async {
         let answer = shop.client.get(&order).send().await?;
@@ -66,7 +64,6 @@ async fn an_order_right_after_its_checkout_is_not_yet_there_and_then_it_is() {
     })
     .await
     .expect("it is there in time");
-    shop.close().await;
 }
 
 /// Checks the answer about a missing order.

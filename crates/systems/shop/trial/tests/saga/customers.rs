@@ -60,7 +60,7 @@ fn requests(
 }
 
 #[tokio::test]
-async fn what_belongs_to_another_customer_does_not_exist() {
+async fn what_belongs_to_another_customer_does_not_exist_and_nothing_is_placed_for_another() {
     let shop = Shop::with("gw_whose", ShopOptions { gateway: true, ..USUAL }).await;
     sold(&shop, "mug", 1_250).await;
     let door = shop.door("orders").to_owned();
@@ -75,6 +75,16 @@ async fn what_belongs_to_another_customer_does_not_exist() {
     let cart_id = cart["cart_id"].as_str().expect("an id").to_owned();
 
     let other = gateway(&shop).customer(OTHER).await;
+    let mine = json!({ "customer_id": CUSTOMER, "items": [] });
+    for (path, body) in [("orders", &mugs(1, "card_approved")), ("carts", &mine)] {
+        let (status, problem) = answer(other.post(format!("{door}/{path}")).json(body)).await;
+        assert_eq!(status, 403, "{problem}");
+        assert_eq!(problem["errors"][0]["pointer"], "#/customer_id", "{problem}");
+        let detail = problem["detail"].as_str().expect("a sentence");
+        assert!(detail.contains(OTHER) && detail.contains("orders:all"), "{detail}");
+    }
+    let (_, all) = answer(shop.support.get(format!("{door}/orders"))).await;
+    assert_eq!(all["items"].as_array().map(Vec::len), Some(1), "{all}");
     let theirs = requests(&other, &door, &order_id, &cart_id, CUSTOMER);
     let nobodys = requests(&other, &door, &nothing, &nothing, &nothing);
     for (their, nobodys) in theirs.into_iter().zip(nobodys) {
@@ -113,23 +123,5 @@ async fn what_belongs_to_another_customer_does_not_exist() {
     provider.close().await.expect("it answers");
     shop.order_is(&order_id, "completed").await;
     shop.is_sound().await;
-    shop.close().await;
-}
-
-#[tokio::test]
-async fn nothing_is_placed_for_somebody_else() {
-    let shop = Shop::with("gw_foreign", ShopOptions { gateway: true, ..USUAL }).await;
-    let door = shop.door("orders").to_owned();
-    let other = gateway(&shop).customer(OTHER).await;
-    let cart = json!({ "customer_id": CUSTOMER, "items": [] });
-    for (path, body) in [("orders", &mugs(1, "card_approved")), ("carts", &cart)] {
-        let (status, problem) = answer(other.post(format!("{door}/{path}")).json(body)).await;
-        assert_eq!(status, 403, "{problem}");
-        assert_eq!(problem["errors"][0]["pointer"], "#/customer_id", "{problem}");
-        let detail = problem["detail"].as_str().expect("a sentence");
-        assert!(detail.contains(OTHER) && detail.contains("orders:all"), "{detail}");
-    }
-    let (_, all) = answer(shop.support.get(format!("{door}/orders"))).await;
-    assert_eq!(all["items"], json!([]));
     shop.close().await;
 }

@@ -48,7 +48,7 @@ async fn becomes_due(shop: &Shop, order_id: &str) {
 }
 
 #[tokio::test]
-async fn f6_a_participant_is_silent_until_the_deadline_has_passed() {
+async fn f6_a_participant_is_silent_or_captures_the_money_after_the_deadline_has_passed() {
     let mut shop = Shop::open("f6").await;
     let before = shop.stock("mug").await;
     shop.stop("shipping").await;
@@ -63,13 +63,8 @@ async fn f6_a_participant_is_silent_until_the_deadline_has_passed() {
     shop.is_sound().await;
     assert_eq!(shop.stock("mug").await, before);
     assert_eq!(shop.dead_letters().await, 0);
-    shop.close().await;
-}
 
-#[tokio::test]
-async fn f6_the_money_is_captured_after_the_deadline_has_passed() {
-    let mut shop = Shop::open("f6_pivot").await;
-    // The capture comes after the shipment.
+    // The money is captured after the deadline has passed. The capture comes after the shipment.
     shop.stop("shipping").await;
     let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     payment_is(&shop, &order_id, "authorized").await;

@@ -5,6 +5,7 @@ use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use crate::carts::an_order_is_not_there_yet_and_then_it_is;
 use crate::shop::{CUSTOMER, SOON, Shop, ShopOptions, USUAL, line, mugs};
 
 /// Places an order under a key. Returns the status and the body of the answer. An order waits up to three seconds
@@ -27,7 +28,7 @@ async fn place(shop: &Shop, url: &str, key: &str, checkout: &Value) -> (StatusCo
 }
 
 #[tokio::test]
-async fn a_key_is_one_order_however_often_and_wherever_it_is_sent() {
+async fn a_key_is_one_order_however_often_it_is_sent_and_another_order_under_it_is_refused() {
     let shop = Shop::with("keys", ShopOptions { replicas: 2, ..USUAL }).await;
     let urls = shop.replicas("orders");
     let checkout = mugs(1, "card_approved");
@@ -49,37 +50,33 @@ async fn a_key_is_one_order_however_often_and_wherever_it_is_sent() {
     assert_eq!(again, (StatusCode::CREATED, first.clone()));
     let two = shop.orders("").await;
     assert_eq!(two["items"].as_array().map(Vec::len), Some(2), "{two}");
-    shop.is_sound().await;
-    shop.close().await;
-}
 
-#[tokio::test]
-async fn another_order_under_the_same_key_is_refused() {
-    let shop = Shop::open("otherkey").await;
-    let url = shop.url("orders").to_owned();
-    let (status, placed) = place(&shop, &url, "the-one", &mugs(1, "card_approved")).await;
-    assert_eq!(status, StatusCode::CREATED);
+    // Another order under the same key is refused.
+    let url = &urls[0];
     let mut of_other = mugs(1, "card_approved");
     of_other["customer_id"] = json!("0193f7a0-0000-7000-8000-00000000c002");
     for other in [mugs(2, "card_approved"), mugs(1, "card_slow"), of_other] {
-        let (status, problem) = place(&shop, &url, "the-one", &other).await;
+        let (status, problem) = place(&shop, url, "the-one", &other).await;
         assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
         assert_eq!(problem["errors"][0]["name"], "Idempotency-Key", "{problem}");
         let detail = "this Idempotency-Key was used for another request: choose a new one";
         assert_eq!(problem["detail"], detail);
     }
-    let (status, problem) = place(&shop, &url, "a key", &mugs(1, "card_approved")).await;
+    let (status, problem) = place(&shop, url, "a key", &mugs(1, "card_approved")).await;
     assert_eq!(status, StatusCode::BAD_REQUEST, "{problem}");
     assert_eq!(problem["errors"][0]["name"], "Idempotency-Key", "{problem}");
     // A refused order does not use up its key.
-    let (status, problem) = place(&shop, &url, "refused", &mugs(10_001, "card_approved")).await;
+    let dearer = |quantity, card| {
+        let mut checkout = mugs(quantity, card);
+        checkout["lines"] = json!([line("mug", quantity, 1_400)]);
+        checkout
+    };
+    let (status, problem) = place(&shop, url, "refused", &dearer(10_001, "card_approved")).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
-    let (status, _) = place(&shop, &url, "refused", &mugs(1, "card_declined")).await;
+    let (status, _) = place(&shop, url, "refused", &dearer(1, "card_declined")).await;
     assert_eq!(status, StatusCode::CREATED);
-    let order_id = placed["order_id"].as_str().expect("an id");
-    shop.order_is(order_id, "completed").await;
     shop.is_sound().await;
-    assert_eq!(shop.orders("").await["items"].as_array().map(Vec::len), Some(2));
+    assert_eq!(shop.orders("").await["items"].as_array().map(Vec::len), Some(3));
     shop.close().await;
 }
 
@@ -97,13 +94,13 @@ async fn keys_of_two_clients_of_the_gateway_are_two_keys() {
     let (status, other) = place(&shop, &door, "1", &mugs(2, "card_approved")).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{other}");
     assert_eq!(place(&shop, &door, "1", &checkout).await, (StatusCode::CREATED, first));
+    is_used_up_by_nothing_that_is_not_known_yet(&shop).await;
+    an_order_is_not_there_yet_and_then_it_is(&shop).await;
     shop.is_sound().await;
     shop.close().await;
 }
 
-#[tokio::test]
-async fn a_product_that_is_not_known_yet_uses_no_key_up() {
-    let shop = Shop::with("gw_early", ShopOptions { gateway: true, ..USUAL }).await;
+async fn is_used_up_by_nothing_that_is_not_known_yet(shop: &Shop) {
     let send = async |method: Method, path: &str, body: &Value| {
         let request = shop.client.request(method, format!("{}{path}", shop.door("orders")));
         let request = request.header("Idempotency-Key", format!("of:{path}"));
@@ -134,6 +131,4 @@ async fn a_product_that_is_not_known_yet_uses_no_key_up() {
     let (status, _, cart) = send(Method::PUT, &item, &one).await;
     assert_eq!(status, 200, "{cart}");
     shop.order_is(placed["order_id"].as_str().expect("an id"), "completed").await;
-    shop.is_sound().await;
-    shop.close().await;
 }

@@ -13,7 +13,6 @@ mod outside;
 mod paths;
 mod prices;
 mod rights;
-mod routes;
 mod shop;
 mod signed;
 mod sound;

@@ -9,22 +9,6 @@ use sqlx::Connection;
 
 use crate::shop::{Shop, ShopOptions, USUAL, line, mugs};
 
-#[tokio::test]
-async fn an_order_goes_to_the_door() {
-    let shop = Shop::open("door").await;
-    let mut checkout = mugs(2, "card_approved");
-    checkout["lines"] = json!([line("mug", 2, 1250), line("pen", 1, 199), line("mug", 1, 1250)]);
-    let order_id = shop.place_order(&checkout).await;
-    let order = shop.order_is(&order_id, "completed").await;
-    assert_eq!(order["total"]["amount_minor"], 3 * 1250 + 199);
-    shop.is_sound().await;
-    let mugs = shop.stock("mug").await;
-    assert_eq!((&mugs["on_hand"], &mugs["committed"]), (&json!(7), &json!(3)));
-    let cancelled = shop.cancel(&order_id).await;
-    assert_eq!(cancelled.status(), StatusCode::CONFLICT);
-    shop.close().await;
-}
-
 /// Returns a checkout that this step refuses, with the reason of the order's end and the state of its payment.
 fn refused_by(step: &str) -> Vec<(Value, &'static str, &'static str)> {
     let to = |country: &str, card: &str| {
@@ -50,10 +34,17 @@ fn refused_by(step: &str) -> Vec<(Value, &'static str, &'static str)> {
     }
 }
 
-/// F1 to F4 and F9.
 #[tokio::test]
-async fn t90_whichever_step_refuses_the_order_is_cancelled_and_nothing_stays_held() {
+async fn t90_t116_whatever_ends_an_order_before_it_is_paid_nothing_of_it_stays_held() {
     let shop = Shop::open("t90").await;
+    whichever_step_refuses(&shop).await;
+    the_customer_cancels_in_time(&shop).await;
+    another_has_it_only_when_it_is_released(&shop).await;
+    shop.close().await;
+}
+
+/// F1 to F4 and F9.
+async fn whichever_step_refuses(shop: &Shop) {
     let graph = shop::graph();
     let nodes = graph.nodes("order_fulfillment");
     let refusing = nodes.iter().filter(|node| node.step.refused.is_some());
@@ -75,21 +66,10 @@ async fn t90_whichever_step_refuses_the_order_is_cancelled_and_nothing_stays_hel
             assert_eq!((&mugs["on_hand"], &mugs["held"]), (&json!(10), &json!(0)), "after {step}");
         }
     }
-    shop.close().await;
 }
 
-#[tokio::test]
-async fn f10_an_order_whose_requests_to_the_provider_get_lost_is_completed() {
-    let shop = Shop::open("f10").await;
-    let order_id = shop.place_order(&mugs(1, "card_flaky")).await;
-    shop.order_is(&order_id, "completed").await;
-    shop.is_sound().await;
-    shop.close().await;
-}
-
-#[tokio::test]
-async fn f5_the_customer_cancels_in_time() {
-    let shop = Shop::open("f5").await;
+/// F5.
+async fn the_customer_cancels_in_time(shop: &Shop) {
     let before = shop.stock("mug").await;
     let provider = shop.silent_provider().await;
     let order_id = shop.place_order(&mugs(3, "card_approved")).await;
@@ -104,7 +84,6 @@ async fn f5_the_customer_cancels_in_time() {
     provider.close().await.expect("it answers");
     shop.is_sound().await;
     assert_eq!(shop.stock("mug").await, before);
-    shop.close().await;
 }
 
 #[tokio::test]
@@ -127,9 +106,7 @@ async fn f7_a_cancel_that_races_the_capture_wins_or_loses_but_not_half() {
     shop.close().await;
 }
 
-#[tokio::test]
-async fn t116_what_one_order_holds_another_cannot_have_until_it_is_released() {
-    let shop = Shop::open("t116").await;
+async fn another_has_it_only_when_it_is_released(shop: &Shop) {
     let provider = shop.silent_provider().await;
     let holder = shop.place_order(&mugs(10, "card_approved")).await;
     let refused = shop.place_order(&mugs(1, "card_approved")).await;
@@ -139,8 +116,8 @@ async fn t116_what_one_order_holds_another_cannot_have_until_it_is_released() {
     shop.is_sound().await;
     let next = shop.place_order(&mugs(10, "card_approved")).await;
     shop.order_is(&next, "completed").await;
+    assert_eq!(shop.cancel(&next).await.status(), StatusCode::CONFLICT);
     shop.is_sound().await;
-    shop.close().await;
 }
 
 #[tokio::test]

@@ -58,8 +58,8 @@ impl PriceChange {
 }
 
 /// A shop with a gateway, some of whose services take only what it has signed.
-async fn shop(name: &str) -> Shop {
-    let mut shop = Shop::with(name, ShopOptions { gateway: true, ..USUAL }).await;
+async fn shop() -> Shop {
+    let mut shop = Shop::with("signed", ShopOptions { gateway: true, ..USUAL }).await;
     for (name, service) in [
         ("orders", orders::service(orders::config::DEADLINE)),
         ("inventory", inventory::service()),
@@ -77,7 +77,7 @@ async fn shop(name: &str) -> Shop {
 
 #[tokio::test]
 async fn a_request_from_inside_that_the_gateway_has_not_signed_can_do_nothing() {
-    let shop = Box::pin(shop("signed")).await;
+    let shop = Box::pin(shop()).await;
     // Through the gateway nothing changes.
     let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     shop.order_is(&order_id, "completed").await;
@@ -111,12 +111,11 @@ async fn a_request_from_inside_that_the_gateway_has_not_signed_can_do_nothing() 
     // Health is readable by everybody in the service's network.
     let ready = client.get(format!("{orders}/readyz")).send().await.expect("an answer");
     assert_ne!(ready.status(), StatusCode::UNAUTHORIZED);
+    a_signature_is_of_one_service_one_body_one_condition_and_a_few_seconds(&shop).await;
     shop.close().await;
 }
 
-#[tokio::test]
-async fn a_signature_is_of_one_service_one_body_one_condition_and_a_few_seconds() {
-    let shop = Box::pin(shop("signed_for")).await;
+async fn a_signature_is_of_one_service_one_body_one_condition_and_a_few_seconds(shop: &Shop) {
     let catalog = shop.url("catalog");
     let good = PriceChange::new();
     for service in ["recommendations", "orders", "inventory"] {
@@ -157,5 +156,4 @@ async fn a_signature_is_of_one_service_one_body_one_condition_and_a_few_seconds(
         async || -> Response { good.sent(catalog, &signature).send().await.expect("an answer") };
     assert_eq!(send().await.status(), StatusCode::OK);
     assert_eq!(send().await.status(), StatusCode::PRECONDITION_FAILED);
-    shop.close().await;
 }

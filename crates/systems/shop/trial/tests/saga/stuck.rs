@@ -52,7 +52,8 @@ async fn is_stuck(shop: &Shop, order_id: &str, on: EventType, handler: &str) {
 
 /// F13: the stock cannot be released for a while.
 #[tokio::test]
-async fn f13_a_compensation_that_fails_is_stuck_and_done_when_the_cause_is_gone() {
+async fn f13_f14_what_fails_is_stuck_and_done_when_the_cause_is_gone_and_after_the_pivot_aborts_nothing()
+ {
     let shop = Shop::open("f13").await;
     let before = shop.stock("mug").await["on_hand"].as_u64().expect("a number");
     forbid(&shop, "released").await;
@@ -69,23 +70,21 @@ async fn f13_a_compensation_that_fails_is_stuck_and_done_when_the_cause_is_gone(
     assert_eq!((&mugs["on_hand"], &mugs["held"]), (&json!(before - 1), &json!(0)));
     assert_eq!(stuck(&shop).await, [], "nothing is stuck any more");
     assert_eq!(shop.dead_letters().await, 0);
+    is_tried_again_after_the_pivot(&shop).await;
     shop.close().await;
 }
 
 /// F14: the stock cannot be committed for a while.
-#[tokio::test]
-async fn f14_a_failure_after_the_pivot_is_tried_again_and_aborts_nothing() {
-    let shop = Shop::open("f14").await;
+async fn is_tried_again_after_the_pivot(shop: &Shop) {
     // Unlike a compensation it is given up in the end, and a busy machine has to see it waiting before that.
     shop.retries_take(Duration::from_secs(3)).await;
-    forbid(&shop, "committed").await;
+    forbid(shop, "committed").await;
     let order_id = shop.place_order(&mugs(2, "card_approved")).await;
-    is_stuck(&shop, &order_id, OrderConfirmed::TYPE, "commit_stock").await;
+    is_stuck(shop, &order_id, OrderConfirmed::TYPE, "commit_stock").await;
     shop.order_is(&order_id, "confirmed").await;
     assert_eq!(shop.cancel(&order_id).await.status(), StatusCode::CONFLICT);
-    allow(&shop).await;
+    allow(shop).await;
     shop.order_is(&order_id, "completed").await;
     shop.is_sound().await;
-    assert_eq!(stuck(&shop).await, [], "nothing is stuck any more");
-    shop.close().await;
+    assert_eq!(stuck(shop).await, [], "nothing is stuck any more");
 }

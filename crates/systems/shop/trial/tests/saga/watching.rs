@@ -94,22 +94,17 @@ async fn a_watcher_that_comes_back_misses_nothing_and_sees_nothing_twice() {
     // A browser reconnects for ever, unless it learns that nothing more comes.
     let answer = ask(&shop, &first, &order_id, Some("3")).await;
     assert_eq!(answer.status(), StatusCode::NO_CONTENT);
-    shop.close().await;
-}
 
-#[tokio::test]
-async fn a_cancelled_order_ends_the_stream_with_its_reason() {
-    let shop = Shop::with("watchend", FOR_ORDERS).await;
+    // A cancelled order ends the stream with its reason.
     let order_id = shop.place_order(&mugs(1, "card_declined")).await;
-    let url = shop.url("orders").to_owned();
-    let mut watch = Watch::begin(&shop, &url, &order_id, Some("1")).await;
+    let mut watch = Watch::begin(&shop, &first, &order_id, Some("1")).await;
     let (id, data) = watch.next().await.expect("the end");
     assert_eq!((id.as_str(), &data["status"]), ("2", &json!("cancelled")));
     assert_eq!(data["reason"], "payment_declined");
     assert!(watch.next().await.is_none(), "nothing follows");
-    let unknown = ask(&shop, &url, "0193f7a0-0000-7000-8000-000000000000", None).await;
+    let unknown = ask(&shop, &first, "0193f7a0-0000-7000-8000-000000000000", None).await;
     assert_eq!(unknown.status(), StatusCode::NOT_FOUND);
-    let wrong = ask(&shop, &url, &order_id, Some("soon")).await;
+    let wrong = ask(&shop, &first, &order_id, Some("soon")).await;
     let problem: Value = wrong.json().await.expect("JSON");
     assert_eq!(
         (&problem["status"], &problem["errors"][0]["name"]),
@@ -119,17 +114,40 @@ async fn a_cancelled_order_ends_the_stream_with_its_reason() {
 }
 
 #[tokio::test]
-async fn watchers_are_bounded_and_hold_no_database_connection() {
+async fn t203_watchers_are_bounded_in_all_and_for_one_customer_and_hold_no_database_connection() {
     let mut shop = Shop::with("watchmany", FOR_ORDERS).await;
     let provider = shop.silent_provider().await;
     let order_id = shop.place_order(&mugs(1, "card_approved")).await;
-    let most = 60;
-    let settings = OrderSettings { order_watchers: most, ..orders::config::DEADLINE.into() };
+    let (most, of_one) = (60, 2);
+    let settings = OrderSettings {
+        order_watchers: most,
+        order_watchers_of_one: of_one,
+        ..orders::config::DEADLINE.into()
+    };
     shop.stop("orders").await;
     shop.start_as("orders", orders::service(settings)).await;
     let url = shop.url("orders").to_owned();
+    let watch_as_customer = || async {
+        let request = shop.client.get(format!("{url}/orders/{order_id}/events"));
+        let request = request.header("x-ballet-subject", CUSTOMER);
+        request.header("x-ballet-scopes", "orders:read").send().await.expect("an answer")
+    };
+    let mut own = Vec::new();
+    for _ in 0..of_one {
+        let watching = watch_as_customer().await;
+        assert_eq!(watching.status(), StatusCode::OK);
+        own.push(watching);
+    }
+    let refused = watch_as_customer().await;
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(refused.headers()["retry-after"], "1");
+    let problem: Value = refused.json().await.expect("JSON");
+    let detail = problem["detail"].as_str().expect("text");
+    assert!(detail.contains("ORDER_WATCHERS_OF_ONE"), "{problem}");
+
+    // There is room for others, whose only limit is the total.
     let mut watches = Vec::new();
-    for _ in 0..most {
+    for _ in of_one..most {
         let mut watch = Watch::begin(&shop, &url, &order_id, None).await;
         watch.next().await.expect("the status now");
         watches.push(watch);
@@ -142,9 +160,9 @@ async fn watchers_are_bounded_and_hold_no_database_connection() {
     let problem: Value = refused.json().await.expect("JSON");
     assert!(problem["detail"].as_str().expect("text").contains("ORDER_WATCHERS"), "{problem}");
     // A watcher that leaves makes room.
-    watches.pop();
-    wait_until("room for a watcher", SOON, || async {
-        match ask(&shop, &url, &order_id, None).await.status() {
+    own.pop();
+    wait_until("room for the customer", SOON, || async {
+        match watch_as_customer().await.status() {
             StatusCode::OK => Ok(Some(())),
             status => Err(status.to_string()),
         }
@@ -156,63 +174,5 @@ async fn watchers_are_bounded_and_hold_no_database_connection() {
     for watch in watches {
         assert_eq!(watch.rest().await, all);
     }
-    shop.close().await;
-}
-
-#[tokio::test]
-async fn t203_one_customer_cannot_take_all_places_of_those_who_watch() {
-    let mut shop = Shop::with("watchone", FOR_ORDERS).await;
-    let provider = shop.silent_provider().await;
-    let order_id = shop.place_order(&mugs(1, "card_approved")).await;
-    let settings = OrderSettings {
-        order_watchers: 4,
-        order_watchers_of_one: 2,
-        ..orders::config::DEADLINE.into()
-    };
-    shop.stop("orders").await;
-    shop.start_as("orders", orders::service(settings)).await;
-    let url = format!("{}/orders/{order_id}/events", shop.url("orders"));
-    let watch = |subject: &str| {
-        let scopes = if subject == CUSTOMER { "orders:read" } else { "orders:all" };
-        let request = shop.client.get(&url).header("x-ballet-subject", subject);
-        request.header("x-ballet-scopes", scopes).send()
-    };
-    let mut own = Vec::new();
-    for _ in 0..2 {
-        let watching = watch(CUSTOMER).await.expect("an answer");
-        assert_eq!(watching.status(), StatusCode::OK);
-        own.push(watching);
-    }
-    let refused = watch(CUSTOMER).await.expect("an answer");
-    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
-    assert_eq!(refused.headers()["retry-after"], "1");
-    let problem: Value = refused.json().await.expect("JSON");
-    assert!(
-        problem["detail"].as_str().expect("text").contains("ORDER_WATCHERS_OF_ONE"),
-        "{problem}"
-    );
-    // There is room for others, whose only limit is the total.
-    let mut others = Vec::new();
-    for _ in 0..2 {
-        let watching = watch("support").await.expect("an answer");
-        assert_eq!(watching.status(), StatusCode::OK);
-        others.push(watching);
-    }
-    assert_eq!(
-        watch("support").await.expect("an answer").status(),
-        StatusCode::SERVICE_UNAVAILABLE
-    );
-    drop(others);
-    own.pop();
-    wait_until("room for the customer", SOON, || async {
-        match watch(CUSTOMER).await.map_err(|error| error.to_string())?.status() {
-            StatusCode::OK => Ok(Some(())),
-            status => Err(status.to_string()),
-        }
-    })
-    .await
-    .expect("room");
-    drop(own);
-    provider.close().await.expect("it answers");
     shop.close().await;
 }

@@ -16,10 +16,8 @@ use crate::shop::{Shop, ShopOptions, USUAL, mugs};
 
 const SECRET: &str = "the-secret-of-the-tests";
 
-/// Opens a shop behind its gateway whose payments calls a provider's API.
-async fn with_provider(name: &str) -> (Shop, Partner) {
-    let options = ShopOptions { gateway: true, ..USUAL };
-    let mut shop = Box::pin(Shop::with(name, options)).await;
+/// Lets payments call a provider's API.
+async fn call_a_provider(shop: &mut Shop) -> Partner {
     let partner = Partner::start(decides).await;
     shop.stop("payments").await;
     let timeout = Duration::from_secs(14);
@@ -27,7 +25,7 @@ async fn with_provider(name: &str) -> (Shop, Partner) {
     let webhooks = Webhooks::signed_with(Some(secrets(SECRET)), "PAYMENT_WEBHOOK_SECRETS");
     let service = payments::service_with(Arc::new(remote.expect("a provider")), webhooks);
     shop.start_as("payments", service).await;
-    (shop, partner)
+    partner
 }
 
 /// Sends a body unchanged. The provider has no token.
@@ -53,7 +51,9 @@ async fn webhooks(shop: &Shop) -> i64 {
 #[tokio::test]
 async fn a_webhook_through_the_gateway_completes_an_order_and_forged_and_replayed_ones_are_refused()
 {
-    let (shop, partner) = with_provider("gw_webhook").await;
+    let mut shop = Shop::with("gw_webhook", ShopOptions { gateway: true, ..USUAL }).await;
+    all_else_is_closed(&shop).await;
+    let partner = call_a_provider(&mut shop).await;
     partner.misbehave("/authorizations", &[Misbehaviour::Later]);
     let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     // The provider has no outcome yet, and asks for a pause of an hour.
@@ -99,9 +99,8 @@ async fn a_webhook_through_the_gateway_completes_an_order_and_forged_and_replaye
     shop.close().await;
 }
 
-#[tokio::test]
-async fn nothing_of_a_service_but_its_webhooks_is_open_to_those_without_a_token() {
-    let shop = Shop::with("gw_closed", ShopOptions { gateway: true, ..USUAL }).await;
+/// Nothing of a service but its webhooks is open to those without a token.
+async fn all_else_is_closed(shop: &Shop) {
     let door = shop.door("payments").to_owned();
     let client = Client::new();
     for (path, of_get, of_post) in [
@@ -118,7 +117,6 @@ async fn nothing_of_a_service_but_its_webhooks_is_open_to_those_without_a_token(
     // Without secrets no webhook is accepted, whoever signs it.
     let signature =
         common::outside::signature("a-guessed-secret-of-16", Clock::system().now(), b"{}");
-    let refused = refused(send(&shop, &signature, "{}").await, 401).await;
+    let refused = refused(send(shop, &signature, "{}").await, 401).await;
     assert_eq!(refused, "no webhook is believed: PAYMENT_WEBHOOK_SECRETS is not set");
-    shop.close().await;
 }

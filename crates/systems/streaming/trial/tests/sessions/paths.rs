@@ -10,8 +10,24 @@ use crate::world::{Home, PATIENT, StreamingWorld};
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_session_plays_until_it_is_stopped_and_another_device_goes_on_where_it_was() {
-    let world = StreamingWorld::open("session_plays").await;
+async fn single_sessions_start_and_end() {
+    let world = StreamingWorld::open("paths").await;
+    a_session_plays_until_it_is_stopped_and_another_device_goes_on_where_it_was(&world).await;
+    a_session_that_ends_before_its_first_sign_of_life_leaves_the_place_where_it_was(&world).await;
+    s2_a_title_that_may_not_be_shown_is_refused_with_the_reason_and_the_slot_is_free(&world).await;
+    s3_a_session_ends_with_its_license(&world).await;
+    s3_a_sign_of_life_after_the_license_ended_is_refused_though_nothing_has_ended_the_session(
+        &world,
+    )
+    .await;
+    s4_a_device_that_is_gone_ends_what_it_plays(&world).await;
+    s9_signs_of_life_may_be_doubled_and_out_of_order(&world).await;
+    world.system.close(0).await;
+}
+
+async fn a_session_plays_until_it_is_stopped_and_another_device_goes_on_where_it_was(
+    world: &StreamingWorld,
+) {
     let (home, title) = (world.home("duo", 2).await, world.any_title().await);
     let session = world.play(&home, 0, &title).await;
     let (status, answer) = world.beat(&session, 1, 40).await;
@@ -25,12 +41,11 @@ async fn a_session_plays_until_it_is_stopped_and_another_device_goes_on_where_it
     let (_, positions) =
         world.system.get("playback", &format!("/positions/{}", home.account)).await;
     assert_eq!(positions["items"][0]["position_seconds"], 40, "{positions}");
-    world.system.close(0).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_session_that_ends_before_its_first_sign_of_life_leaves_the_place_where_it_was() {
-    let world = StreamingWorld::open("place_stays").await;
+async fn a_session_that_ends_before_its_first_sign_of_life_leaves_the_place_where_it_was(
+    world: &StreamingWorld,
+) {
     let (home, title) = (world.home("duo", 2).await, world.any_title().await);
     for (device, beats) in [(0, true), (1, false)] {
         let session = world.play(&home, device, &title).await;
@@ -43,7 +58,6 @@ async fn a_session_that_ends_before_its_first_sign_of_life_leaves_the_place_wher
         let (_, positions) = world.system.get("playback", &path).await;
         assert_eq!(positions["items"][0]["position_seconds"], 40, "{positions}");
     }
-    world.system.close(0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -80,9 +94,9 @@ async fn a_heartbeat_that_cannot_be_true_is_neither_stored_nor_published() {
     world.system.close(0).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn s2_a_title_that_may_not_be_shown_is_refused_with_the_reason_and_the_slot_is_free() {
-    let world = StreamingWorld::open("no_license").await;
+async fn s2_a_title_that_may_not_be_shown_is_refused_with_the_reason_and_the_slot_is_free(
+    world: &StreamingWorld,
+) {
     let (adult, kids) = (world.home("duo", 1).await, world.home("kids", 1).await);
     let now = world.system.handle(0).now();
     let abroad = world.title_in("FR", now, now + HOUR, 0).await;
@@ -101,39 +115,33 @@ async fn s2_a_title_that_may_not_be_shown_is_refused_with_the_reason_and_the_slo
         assert_eq!(read["failed_step"], "grant_license", "{read}");
         assert!(read["detail"].is_string(), "{read}");
     }
-    world.system.close(0).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn s3_a_session_ends_with_its_license() {
-    let world = StreamingWorld::open("license_ends").await;
+async fn s3_a_session_ends_with_its_license(world: &StreamingWorld) {
     let home = world.home("duo", 1).await;
     let title = world.title(SignedDuration::from_secs(4), 0).await;
     let session = world.play(&home, 0, &title).await;
     world.over(&session, "ended", "license_expired").await;
-    world.system.close(0).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn s3_a_sign_of_life_after_the_license_ended_is_refused_though_nothing_has_ended_the_session()
-{
-    let world = StreamingWorld::open("license_ended").await;
+async fn s3_a_sign_of_life_after_the_license_ended_is_refused_though_nothing_has_ended_the_session(
+    world: &StreamingWorld,
+) {
     let (home, title) = (world.home("duo", 1).await, world.any_title().await);
     let session = world.play(&home, 0, &title).await;
     assert_eq!(world.beat(&session, 1, 1).await.0, StatusCode::OK);
-    let ended = "update session set until = now() - interval '5 seconds'";
-    world.system.execute("playback", ended).await;
+    let ended = format!(
+        "update session set until = now() - interval '5 seconds' where session_id = '{session}'"
+    );
+    world.system.execute("playback", &ended).await;
     let (status, answer) = world.beat(&session, 2, 11).await;
     let expected = (StatusCode::GONE, &json!("license_expired"));
     assert_eq!((status, &answer["reason"]), expected, "{answer}");
     world.stop(&session).await;
     world.until(&session, "ended").await;
-    world.system.close(0).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn s4_a_device_that_is_gone_ends_what_it_plays() {
-    let world = StreamingWorld::open("device_removed").await;
+async fn s4_a_device_that_is_gone_ends_what_it_plays(world: &StreamingWorld) {
     let (home, title) = (world.home("duo", 2).await, world.any_title().await);
     let (lost, other) = (world.play(&home, 0, &title).await, world.play(&home, 1, &title).await);
     let Home { account, devices } = &home;
@@ -143,7 +151,6 @@ async fn s4_a_device_that_is_gone_ends_what_it_plays() {
     assert_eq!(world.delete("accounts", &path).await.0, StatusCode::NO_CONTENT);
     world.over(&lost, "ended", "stopped").await;
     world.until(&other, "playing").await;
-    world.system.close(0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -165,9 +172,7 @@ async fn s5_silence_loses_a_session_and_a_late_sign_of_life_revives_nothing() {
     world.system.close(0).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn s9_signs_of_life_may_be_doubled_and_out_of_order() {
-    let world = StreamingWorld::open("disorder").await;
+async fn s9_signs_of_life_may_be_doubled_and_out_of_order(world: &StreamingWorld) {
     let (home, title) = (world.home("duo", 1).await, world.any_title().await);
     let session = world.play(&home, 0, &title).await;
     // As if the session had begun an hour ago: nobody watches longer than a session is old.
@@ -184,5 +189,4 @@ async fn s9_signs_of_life_may_be_doubled_and_out_of_order() {
         (&30.into(), &25.into()),
         "the most that was watched, at the place of the newest: {read}"
     );
-    world.system.close(0).await;
 }

@@ -9,11 +9,34 @@ use serde_json::json;
 
 use crate::world::{Home, PATIENT, StreamingWorld};
 
-const LIVE: &str = "select count(*) from session where status = 'playing' and ending is null";
+/// Counts the sessions of an account of which this is true.
+fn count_of(home: &Home, what: &str) -> String {
+    format!("select count(*) from session where account_id = '{}' and {what}", home.account)
+}
+
+/// Reads how many slots of an account are live.
+fn live_slots(home: &Home) -> String {
+    format!("select live from account where account_id = '{}'", home.account)
+}
+
+const LIVE: &str = "status = 'playing' and ending is null";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn s1_a_plan_that_refuses_refuses_the_third_stream() {
-    let world = StreamingWorld::open("no_slot").await;
+async fn an_account_has_never_more_sessions_than_its_plan() {
+    let world = StreamingWorld::open("slots").await;
+    s1_a_plan_that_refuses_refuses_the_third_stream(&world).await;
+    s1_a_plan_that_stops_the_oldest_stops_it(&world).await;
+    s1_a_request_that_is_refused_ends_no_other_session(&world).await;
+    s1_a_device_plays_one_title_at_a_time(&world).await;
+    s6_a_smaller_plan_ends_the_oldest_streams(&world).await;
+    s11_ten_devices_at_once_on_a_plan_for_two_are_exactly_two(&world).await;
+    s11_ten_devices_at_once_on_a_plan_that_stops_the_oldest_leave_one(&world).await;
+    a_session_that_ends_while_the_plan_changes_waits_for_it(&world).await;
+    the_database_forbids_more_live_slots_than_the_plan_has(&world).await;
+    world.system.close(0).await;
+}
+
+async fn s1_a_plan_that_refuses_refuses_the_third_stream(world: &StreamingWorld) {
     let (home, title) = (world.home("duo", 3).await, world.any_title().await);
     let first = world.play(&home, 0, &title).await;
     world.play(&home, 1, &title).await;
@@ -25,12 +48,9 @@ async fn s1_a_plan_that_refuses_refuses_the_third_stream() {
     world.stop(&first).await;
     world.over(&first, "ended", "stopped").await;
     world.play(&home, 2, &title).await;
-    world.system.close(0).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn s1_a_plan_that_stops_the_oldest_stops_it() {
-    let world = StreamingWorld::open("stop_oldest").await;
+async fn s1_a_plan_that_stops_the_oldest_stops_it(world: &StreamingWorld) {
     let (home, title) = (world.home("basic", 2).await, world.any_title().await);
     let first = world.play(&home, 0, &title).await;
     let second = world.play(&home, 1, &title).await;
@@ -38,12 +58,9 @@ async fn s1_a_plan_that_stops_the_oldest_stops_it() {
     world.until(&second, "playing").await;
     let (status, answer) = world.beat(&first, 1, 1).await;
     assert_eq!((status, &answer["reason"]), (StatusCode::GONE, &"displaced".into()));
-    world.system.close(0).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn s1_a_request_that_is_refused_ends_no_other_session() {
-    let world = StreamingWorld::open("ends_nothing").await;
+async fn s1_a_request_that_is_refused_ends_no_other_session(world: &StreamingWorld) {
     let (home, title) = (world.home("basic", 2).await, world.any_title().await);
     let playing = world.play(&home, 0, &title).await;
     let (now, hour) = (world.system.handle(0).now(), SignedDuration::from_hours(1));
@@ -63,16 +80,16 @@ async fn s1_a_request_that_is_refused_ends_no_other_session() {
         Home { account: home.account.clone(), devices: vec![world.system.new_id().to_string()] };
     let session = world.request(&none, 0, &title).await;
     world.over(&session, "refused", "unknown_device").await;
-    let ended = "select count(*) from slot where state = 'displaced'";
-    assert_eq!(world.system.value::<i64>("accounts", ended).await, 0);
+    let ended = format!(
+        "select count(*) from slot where state = 'displaced' and account_id = '{}'",
+        home.account
+    );
+    assert_eq!(world.system.value::<i64>("accounts", &ended).await, 0);
     let (status, answer) = world.beat(&playing, 1, 1).await;
     assert_eq!(status, StatusCode::OK, "{answer}");
-    world.system.close(0).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn s1_a_device_plays_one_title_at_a_time() {
-    let world = StreamingWorld::open("one_a_device").await;
+async fn s1_a_device_plays_one_title_at_a_time(world: &StreamingWorld) {
     let title = world.any_title().await;
     for plan in ["basic", "duo", "family"] {
         let home = world.home(plan, 1).await;
@@ -81,7 +98,6 @@ async fn s1_a_device_plays_one_title_at_a_time() {
         world.over(&first, "ended", "displaced").await;
         assert_eq!(world.beat(&second, 1, 1).await.0, StatusCode::OK);
     }
-    world.system.close(0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -113,9 +129,7 @@ async fn an_account_starts_no_more_sessions_in_a_minute_than_anybody_watches() {
     world.system.close(0).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn s6_a_smaller_plan_ends_the_oldest_streams() {
-    let world = StreamingWorld::open("downgrade").await;
+async fn s6_a_smaller_plan_ends_the_oldest_streams(world: &StreamingWorld) {
     let (home, title) = (world.home("family", 4).await, world.any_title().await);
     let mut sessions = Vec::new();
     for device in 0..4 {
@@ -131,53 +145,47 @@ async fn s6_a_smaller_plan_ends_the_oldest_streams() {
     for session in &sessions[2..] {
         world.until(session, "playing").await;
     }
-    world.system.close(0).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn s11_ten_devices_at_once_on_a_plan_for_two_are_exactly_two() {
-    let world = StreamingWorld::open("ten_devices").await;
+async fn s11_ten_devices_at_once_on_a_plan_for_two_are_exactly_two(world: &StreamingWorld) {
     let (home, title) = (world.home("duo", 10).await, world.any_title().await);
     let wanted = (0..10).map(|device| world.request(&home, device, &title));
     let sessions = join_all(wanted).await;
     assert_eq!(sessions.len(), 10);
-    let decided = "select count(*) from session where status <> 'requested'";
-    world.system.until("playback", decided, 10).await;
-    assert_eq!(world.system.value::<i64>("playback", LIVE).await, 2);
-    let refused = "select count(*) from session where reason = 'no_slot'";
-    assert_eq!(world.system.value::<i64>("playback", refused).await, 8);
-    let live = "select live from account";
-    assert_eq!(world.system.value::<i32>("accounts", live).await, 2);
-    world.system.close(0).await;
+    world.system.until("playback", &count_of(&home, "status <> 'requested'"), 10).await;
+    assert_eq!(world.system.value::<i64>("playback", &count_of(&home, LIVE)).await, 2);
+    let refused = count_of(&home, "reason = 'no_slot'");
+    assert_eq!(world.system.value::<i64>("playback", &refused).await, 8);
+    assert_eq!(world.system.value::<i32>("accounts", &live_slots(&home)).await, 2);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn s11_ten_devices_at_once_on_a_plan_that_stops_the_oldest_leave_one() {
-    let world = StreamingWorld::open("ten_displaced").await;
+async fn s11_ten_devices_at_once_on_a_plan_that_stops_the_oldest_leave_one(world: &StreamingWorld) {
     let (home, title) = (world.home("basic", 10).await, world.any_title().await);
     join_all((0..10).map(|device| world.request(&home, device, &title))).await;
-    let over = "select count(*) from session where status = 'ended' and reason = 'displaced'";
-    world.system.until("playback", over, 9).await;
-    assert_eq!(world.system.value::<i64>("playback", LIVE).await, 1);
-    world.system.until("accounts", "select live from account", 1).await;
-    world.system.close(0).await;
+    let over = count_of(&home, "status = 'ended' and reason = 'displaced'");
+    world.system.until("playback", &over, 9).await;
+    assert_eq!(world.system.value::<i64>("playback", &count_of(&home, LIVE)).await, 1);
+    world.system.until("accounts", &live_slots(&home), 1).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_session_that_ends_while_the_plan_changes_waits_for_it() {
-    let world = StreamingWorld::open("plan_and_end").await;
+async fn a_session_that_ends_while_the_plan_changes_waits_for_it(world: &StreamingWorld) {
     let (home, title) = (world.home("duo", 1).await, world.any_title().await);
     let session = world.play(&home, 0, &title).await;
     // Locks as a change of the plan does: the account's row first, and then the slots beyond the new plan.
-    let change = "do $$ begin
-            perform from account for update;
+    let deadlocks = "select deadlocks from pg_stat_database where datname = current_database()";
+    let before = world.system.value::<i64>("accounts", deadlocks).await;
+    let account = &home.account;
+    let change = format!(
+        "do $$ begin
+            perform from account where account_id = '{account}' for update;
             while not exists (
                 select from pg_stat_activity where pg_backend_pid() = any(pg_blocking_pids(pid))
             ) loop
                 perform pg_sleep(0.01), pg_stat_clear_snapshot();
             end loop;
-            update slot set state = 'displaced', ended_at = now();
-        end $$";
+            update slot set state = 'displaced', ended_at = now() where account_id = '{account}';
+        end $$"
+    );
     let holds = "select count(*) from pg_locks
         where relation = 'account'::regclass and mode = 'RowShareLock'
             and database = (select oid from pg_database where datname = current_database())";
@@ -185,25 +193,24 @@ async fn a_session_that_ends_while_the_plan_changes_waits_for_it() {
         world.system.until("accounts", holds, 1).await;
         world.stop(&session).await;
     };
-    join(world.system.execute("accounts", change), ends).await;
+    join(world.system.execute("accounts", &change), ends).await;
     world.over(&session, "ended", "stopped").await;
     let slot = format!("select state from slot where session_id = '{session}'");
     assert_eq!(world.system.value::<String>("accounts", &slot).await, "displaced");
-    let deadlocks = "select deadlocks from pg_stat_database where datname = current_database()";
-    assert_eq!(world.system.value::<i64>("accounts", deadlocks).await, 0);
-    world.system.close(0).await;
+    assert_eq!(world.system.value::<i64>("accounts", deadlocks).await, before);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_database_forbids_more_live_slots_than_the_plan_has() {
-    let world = StreamingWorld::open("forbidden").await;
+async fn the_database_forbids_more_live_slots_than_the_plan_has(world: &StreamingWorld) {
     let (home, title) = (world.home("basic", 1).await, world.any_title().await);
     world.play(&home, 0, &title).await;
-    let one_more = "do $$ begin
+    let one_more = format!(
+        "do $$ begin
             insert into slot (session_id, account_id, device_id, state, taken_at)
-            select gen_random_uuid(), account_id, device_id, 'live', now() from device;
+            select gen_random_uuid(), account_id, device_id, 'live', now() from device
+            where account_id = '{}';
             raise 'it was taken';
-        exception when check_violation then null; end $$";
-    world.system.execute("accounts", one_more).await;
-    world.system.close(0).await;
+        exception when check_violation then null; end $$",
+        home.account
+    );
+    world.system.execute("accounts", &one_more).await;
 }

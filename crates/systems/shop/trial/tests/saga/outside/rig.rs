@@ -22,7 +22,7 @@ use crate::shop::SOON;
 pub(crate) const NEW_SECRET: &str = "the-new-secret-of-the-tests";
 pub(crate) const OLD_SECRET: &str = "the-old-secret-of-the-tests";
 /// The limit for a request to the partner. A busy machine exceeds it now and then, which changes nothing.
-const REQUEST: Duration = Duration::from_secs(2);
+const REQUEST: Duration = Duration::from_secs(1);
 
 /// A service, its environment, and the company that it calls.
 pub(crate) struct Rig {

@@ -17,7 +17,7 @@ const LOST: [Misbehaviour; 9] = [
 ];
 
 #[tokio::test]
-async fn whatever_happens_to_an_answer_the_money_is_held_once() {
+async fn whatever_happens_to_an_answer_the_money_is_held_captured_refunded_and_voided_once() {
     let service = TestPayments::new("lost_answers").await;
     for misbehaviour in LOST {
         // At first the look-up by the key fails as well.
@@ -32,12 +32,11 @@ async fn whatever_happens_to_an_answer_the_money_is_held_once() {
     }
     let events = service.events(LOST.len()).await;
     assert_eq!(events.len(), LOST.len(), "{events:?}");
+    capture_refund_and_void_happen_once_under_a_key_each(&service).await;
     service.close().await;
 }
 
-#[tokio::test]
-async fn capture_refund_and_void_happen_once_under_a_key_each() {
-    let service = TestPayments::new("settled").await;
+async fn capture_refund_and_void_happen_once_under_a_key_each(service: &TestPayments) {
     for path in ["/captures", "/refunds", "/voids"] {
         service.partner.misbehave("/operations", &[Misbehaviour::Says(500)]);
         service.partner.misbehave(
@@ -70,22 +69,21 @@ async fn capture_refund_and_void_happen_once_under_a_key_each() {
     keys.dedup();
     assert_eq!(keys.len(), 5, "each operation has a key of its own");
     assert_eq!(service.partner.operations("/voids", &captured.to_string()).len(), 0);
-    service.close().await;
 }
 
 #[tokio::test]
-async fn a_declined_card_is_a_refusal_and_not_a_failure() {
-    let service = TestPayments::new("declined").await;
+async fn a_declined_card_is_a_refusal_and_an_answer_that_is_not_ours_is_refused_and_said() {
+    let service = TestPayments::new("not_ours").await;
     let order_id = service.order("card_declined").await;
     let events = service.events(1).await;
     assert_eq!(events, [("payments.payment_declined.v1".to_owned(), order_id.to_string())]);
     assert_eq!(service.row(order_id).await["status"], 404, "a refusal leaves no rows");
+    is_refused_and_said(&service).await;
+    a_look_up_that_does_not_name_the_key_says_nothing_of_the_money(&service).await;
     service.close().await;
 }
 
-#[tokio::test]
-async fn a_look_up_whose_answer_does_not_name_the_key_says_nothing_of_the_money() {
-    let service = TestPayments::new("no_key").await;
+async fn a_look_up_that_does_not_name_the_key_says_nothing_of_the_money(service: &TestPayments) {
     // The processor acts, and its answers are lost. A proxy answers the look-ups, in JSON.
     service.partner.misbehave("/operations", &[Misbehaviour::Says(404); 1000]);
     service.partner.misbehave("/authorizations", &[Misbehaviour::ActsAndSays(503); 1000]);
@@ -97,21 +95,21 @@ async fn a_look_up_whose_answer_does_not_name_the_key_says_nothing_of_the_money(
     );
     service.until("payments", &aborted, 1).await;
     // As if it had been made often enough that no attempt is still under way.
-    let failed = "select count(*) from ballet.call where owner = 0 and attempts > 0";
+    let failed = "select count(*) from ballet.call \
+                  where closed_at is null and owner = 0 and attempts > 0";
     service.until("payments", failed, 1).await;
-    let skip = "update ballet.call set attempts = 9, next_at = now(), owner = 0";
+    let skip = "update ballet.call set attempts = 9, next_at = now(), owner = 0 \
+                where closed_at is null";
     service.execute("payments", skip).await;
     service.is_stuck(order_id, "404 without the key").await;
     service.partner.misbehave("/operations", &[]);
-    service.execute("payments", "update ballet.call set next_at = now() where owner = 0").await;
+    let due = "update ballet.call set next_at = now() where owner = 0 and closed_at is null";
+    service.execute("payments", due).await;
     service.row_is(order_id, "voided").await;
     service.only_effect("/voids", order_id);
-    service.close().await;
 }
 
-#[tokio::test]
-async fn an_answer_that_is_not_ours_is_refused_and_said() {
-    let service = TestPayments::new("foreign").await;
+async fn is_refused_and_said(service: &TestPayments) {
     for (misbehaviour, why) in [
         (Misbehaviour::OtherKey, "its answer is not ours: we asked under the key"),
         (Misbehaviour::OtherOrder, "its answer is not ours: it is about order"),
@@ -134,5 +132,4 @@ async fn an_answer_that_is_not_ours_is_refused_and_said() {
         service.row_is(order_id, "authorized").await;
         service.only_effect("/authorizations", order_id);
     }
-    service.close().await;
 }

@@ -42,30 +42,27 @@ async fn an_outcome_that_comes_late_is_asked_for_when_the_webhook_comes_however_
     service.only_effect("/authorizations", order_id);
     assert_eq!(service.count("webhook").await, 3);
     assert_eq!(service.events(1).await.len(), 1, "the payment is told once");
+    before_the_answer_or_for_another_order_it_changes_nothing_twice(&service).await;
     service.close().await;
 }
 
-#[tokio::test]
-async fn a_webhook_before_the_answer_and_one_of_another_order_change_nothing_twice() {
-    let service = TestPayments::new("early_webhook").await;
+async fn before_the_answer_or_for_another_order_it_changes_nothing_twice(service: &TestPayments) {
     service.partner.misbehave("/authorizations", &[Misbehaviour::ActsAndHangs]);
     let order_id = service.order("card_approved").await;
     let key = service.is_asked("/authorizations", order_id).await;
     // The request is still in progress.
-    assert_eq!(service.webhook(&finished("early", order_id, key)).await, 204);
+    assert_eq!(service.webhook(&finished("meanwhile", order_id, key)).await, 204);
     let (other, unknown) = (new_id(), new_id());
     assert_eq!(service.webhook(&finished("other", other, key)).await, 204);
     assert_eq!(service.webhook(&finished("unknown", order_id, unknown)).await, 204);
     service.row_is(order_id, "authorized").await;
     assert_eq!(service.row(other).await["status"], 404);
     service.only_effect("/authorizations", order_id);
-    assert_eq!(service.events(1).await.len(), 1);
-    service.close().await;
+    assert_eq!(service.events(2).await.len(), 2);
 }
 
-#[tokio::test]
-async fn f9_money_of_an_authorisation_that_has_ended_is_not_asked_for() {
-    let service = TestPayments::new("expired").await;
+/// F9.
+async fn money_of_an_authorisation_that_has_ended_is_not_asked_for(service: &TestPayments) {
     let order_id = service.order("card_approved").await;
     service.row_is(order_id, "authorized").await;
     let key = service.only_effect("/authorizations", order_id);
@@ -79,7 +76,6 @@ async fn f9_money_of_an_authorisation_that_has_ended_is_not_asked_for() {
     let expected = ["payments.payment_authorized.v1", "payments.payment_capture_failed.v1"];
     assert_eq!(events, expected);
     assert_eq!(service.partner.operations("/captures", &order_id.to_string()).len(), 0);
-    service.close().await;
 }
 
 #[tokio::test]
@@ -117,5 +113,6 @@ async fn a_webhook_that_is_not_signed_as_it_should_be_is_refused_and_not_stored(
     assert_eq!(service.send(&[sign(OLD_SECRET, 0, &body)], &body).await.status(), 204);
     assert_eq!(service.send(&[sign(NEW_SECRET, 200, &body)], &body).await.status(), 204);
     assert_eq!(service.count("webhook").await, 1);
+    money_of_an_authorisation_that_has_ended_is_not_asked_for(&service).await;
     service.close().await;
 }
