@@ -2,20 +2,31 @@
 
 use std::error::Error;
 use std::fmt;
+use std::pin::pin;
 use std::time::Duration;
 
-use reqwest::header::DATE;
-use reqwest::redirect::Policy;
-use reqwest::{Client, Method, StatusCode, Url};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use futures_util::future::{Either, select};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::handshake;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HOST};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use url::{Position, Url};
 
 /// RabbitMQ's management API at one address. `Debug` shows no password.
 #[derive(Clone)]
 pub struct ManagementApi {
-    http: Client,
-    /// The URL with user and password, which reqwest turns into a header.
+    /// The URL with user and password, which become a header.
     base: Url,
+    patience: Duration,
     longest: usize,
 }
 
@@ -43,12 +54,9 @@ pub enum ManagementError {
 
 impl ManagementApi {
     /// The API at an address with user and password. An answer that takes longer is none.
-    pub fn new(base: Url, patience: Duration) -> Result<Self, ManagementError> {
-        // A redirect would lead elsewhere. A pooled connection would belong to the runtime that opened it.
-        let http = Client::builder().no_proxy().redirect(Policy::none()).pool_max_idle_per_host(0);
-        let http = http.timeout(patience).build();
-        let http = http.map_err(|error| ManagementError::Unreachable(innermost(&error)))?;
-        Ok(Self { http, base, longest: usize::MAX })
+    #[must_use]
+    pub fn new(base: Url, patience: Duration) -> Self {
+        Self { base, patience, longest: usize::MAX }
     }
 
     /// Reads no answer that is longer.
@@ -75,32 +83,70 @@ impl ManagementApi {
         query: &[(&str, &str)],
         body: Option<&Value>,
     ) -> Result<(T, Option<String>), ManagementError> {
-        let unreachable = |error| ManagementError::Unreachable(innermost(&error));
         let mut url = self.base.clone();
         if let Ok(mut parts) = url.path_segments_mut() {
             parts.pop_if_empty().push("api").extend(path);
         }
-        let mut request = self.http.request(method, url).query(query);
-        if let Some(body) = body {
-            request = request.json(body);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
         }
-        let mut answer = request.send().await.map_err(unreachable)?;
-        let status = answer.status();
-        let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok());
-        let date = date.map(str::to_owned);
-        let mut text = Vec::new();
-        while let Some(part) = answer.chunk().await.map_err(unreachable)? {
-            if part.len() > self.longest - text.len() {
-                return Err(ManagementError::TooLong(self.longest));
-            }
-            text.extend_from_slice(&part);
+        let mut request = Request::builder()
+            .method(method)
+            .uri(&url[Position::BeforePath..Position::AfterQuery])
+            .header(HOST, &url[Position::BeforeHost..Position::AfterPort])
+            .header(AUTHORIZATION, sign_in(&url));
+        if body.is_some() {
+            request = request.header(CONTENT_TYPE, "application/json");
         }
+        let request = request
+            .body(Full::from(body.map(Value::to_string).unwrap_or_default()))
+            .map_err(|error| ManagementError::Unreachable(innermost(&error)))?;
+        let answer = timeout(self.patience, self.exchange(request)).await;
+        let (status, date, text) = answer.unwrap_or_else(|_elapsed| {
+            Err(ManagementError::Unreachable(format!("no answer within {:?}", self.patience)))
+        })?;
         if !status.is_success() {
             let text = String::from_utf8_lossy(&text).into_owned();
             return Err(ManagementError::Refused { status, text });
         }
         let text = if text.is_empty() { b"null" } else { &*text };
         Ok((serde_json::from_slice(text).map_err(ManagementError::NotJson)?, date))
+    }
+
+    /// Sends a request over a connection of its own, which ends with this future. A redirect is not followed.
+    async fn exchange(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(StatusCode, Option<String>, Vec<u8>), ManagementError> {
+        let unreachable = |error: &dyn Error| ManagementError::Unreachable(innermost(error));
+        // The name of a numeric IPv6 address has no brackets.
+        let host = self.base.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let port = self.base.port_or_known_default().unwrap_or_default();
+        let stream = TcpStream::connect((host, port)).await.map_err(|error| unreachable(&error))?;
+        let opened = handshake(TokioIo::new(stream)).await;
+        let (mut requests, connection) = opened.map_err(|error| unreachable(&error))?;
+        let exchange = async {
+            let sent = requests.send_request(request).await;
+            let mut answer = sent.map_err(|error| unreachable(&error))?;
+            let status = answer.status();
+            let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok());
+            let date = date.map(str::to_owned);
+            let mut text = Vec::new();
+            while let Some(frame) = answer.frame().await {
+                let frame = frame.map_err(|error| unreachable(&error))?;
+                let part = frame.into_data().unwrap_or_default();
+                if part.len() > self.longest - text.len() {
+                    return Err(ManagementError::TooLong(self.longest));
+                }
+                text.extend_from_slice(&part);
+            }
+            Ok((status, date, text))
+        };
+        match select(pin!(exchange), pin!(connection)).await {
+            Either::Left((answer, _)) => answer,
+            // It has read all that it could.
+            Either::Right((_, exchange)) => exchange.await,
+        }
     }
 }
 
@@ -110,9 +156,17 @@ impl fmt::Debug for ManagementApi {
     }
 }
 
+/// The header for the user and the password of a URL.
+fn sign_in(url: &Url) -> String {
+    let mut both = percent_decode_str(url.username()).collect::<Vec<_>>();
+    both.push(b':');
+    both.extend(percent_decode_str(url.password().unwrap_or_default()));
+    format!("Basic {}", STANDARD.encode(both))
+}
+
 /// The innermost source says the cause, such as "connection refused".
-fn innermost(error: &reqwest::Error) -> String {
-    let mut cause: &dyn Error = error;
+fn innermost(error: &dyn Error) -> String {
+    let mut cause = error;
     while let Some(inner) = cause.source() {
         cause = inner;
     }

@@ -1,6 +1,17 @@
 //! TLS to the broker and to the database: the files, and the explanation of a failed handshake.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
+
+/// The label of a certificate in a PEM file.
+const CERTIFICATE: &str = "CERTIFICATE-----";
+/// The label of a key, whichever its kind.
+const KEY: &str = "PRIVATE KEY-----";
 
 /// Certificates and a key, as PEM files. They are read for each connection, so renewed files take
 /// effect without a restart.
@@ -12,13 +23,6 @@ pub struct TlsFiles {
     pub certificate: Option<PathBuf>,
     /// The key of our certificate.
     pub key: Option<PathBuf>,
-}
-
-/// The contents of the files.
-pub(crate) struct TlsPem {
-    pub(crate) ca: Option<String>,
-    pub(crate) certificate: Option<String>,
-    pub(crate) key: Option<String>,
 }
 
 impl TlsFiles {
@@ -34,32 +38,62 @@ impl TlsFiles {
     ///
     /// A message about the file that cannot be read or has the wrong contents.
     pub fn check(&self) -> Result<(), String> {
-        self.read().map(drop)
+        let files = [(&self.ca, CERTIFICATE), (&self.certificate, CERTIFICATE), (&self.key, KEY)];
+        for (file, label) in files {
+            if let Some(file) = file {
+                read(file, label)?;
+            }
+        }
+        Ok(())
     }
 
-    /// Reads the files.
+    /// The configuration of a connection to the broker, from what the files contain now. It trusts the public CAs
+    /// too.
     ///
     /// # Errors
     ///
     /// A message about the file that cannot be read or has the wrong contents.
-    pub(crate) fn read(&self) -> Result<TlsPem, String> {
-        Ok(TlsPem {
-            ca: read(self.ca.as_ref(), "CERTIFICATE-----")?,
-            certificate: read(self.certificate.as_ref(), "CERTIFICATE-----")?,
-            key: read(self.key.as_ref(), "PRIVATE KEY-----")?,
+    pub(crate) fn client_config(&self) -> Result<ClientConfig, String> {
+        let mut trusted = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        if let Some(file) = &self.ca {
+            let (_, ignored) = trusted.add_parsable_certificates(certificates(file)?);
+            if ignored > 0 {
+                tracing::warn!("{ignored} certificates in {} cannot be read", file.display());
+            }
+        }
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?
+            .with_root_certificates(trusted);
+        let (Some(certificate), Some(key)) = (&self.certificate, &self.key) else {
+            return Ok(config.with_no_client_auth());
+        };
+        let pem = read(key, KEY)?;
+        let der = PrivateKeyDer::from_pem_slice(pem.as_bytes())
+            .map_err(|error| format!("the private key in {}: {error}", key.display()))?;
+        config.with_client_auth_cert(certificates(certificate)?, der).map_err(|error| {
+            let (certificate, key) = (certificate.display(), key.display());
+            format!("the certificate in {certificate} with the private key in {key}: {error}")
         })
     }
 }
 
-fn read(file: Option<&PathBuf>, label: &str) -> Result<Option<String>, String> {
-    let Some(file) = file else { return Ok(None) };
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let pem = read(file, CERTIFICATE)?;
+    CertificateDer::pem_slice_iter(pem.as_bytes())
+        .collect::<Result<_, _>>()
+        .map_err(|error| format!("the certificates in {}: {error}", file.display()))
+}
+
+/// Reads a file that has a section with this label.
+fn read(file: &Path, label: &str) -> Result<String, String> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| format!("the file {} cannot be read: {error}", file.display()))?;
     if !text.contains(label) {
         let what = label.trim_end_matches('-').to_lowercase();
         return Err(format!("the file {} contains no {what} in PEM format", file.display()));
     }
-    Ok(Some(text))
+    Ok(text)
 }
 
 /// Explains an error that is about the server's certificate or ours. Returns `None` for other

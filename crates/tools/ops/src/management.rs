@@ -6,10 +6,11 @@ use ballet_amqp::{ManagementApi, ManagementError};
 use ballet_core::mask::masked;
 use ballet_core::topology::drift::{BrokerObjects, Difference, ObjectKind, compare};
 use ballet_core::{System, contract, topology};
+use hyper::{Method, StatusCode};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
-use reqwest::{Method, StatusCode, Url};
 use serde_json::{Value, json};
+use url::Url;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The patience of those who ask many things and want an answer soon.
@@ -61,8 +62,7 @@ impl VhostManagement {
             return Err(ManagementFault::Address);
         }
         let shown = masked(base.as_str());
-        let api = ManagementApi::new(base, patience)
-            .map_err(|error| ManagementFault::Refused(format!("cannot set up HTTP: {error}")))?;
+        let api = ManagementApi::new(base, patience);
         Ok(Self { api, shown, vhost: vhost.to_owned() })
     }
 

@@ -177,7 +177,7 @@ impl RabbitMq {
             base.set_username(user).ok();
             base.set_password(Some(password)).ok();
         }
-        let management = ManagementClient::new(base)?;
+        let management = ManagementClient::new(base);
         let access = RabbitMqAccess { amqp, management };
         let version = access.check().await;
         let unusable = |why| Error::Named { name: "AMQP_URL", why: Box::new(why) };

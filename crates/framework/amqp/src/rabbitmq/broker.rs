@@ -7,7 +7,6 @@ use ballet_core::topology::Binding;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use lapin::ConnectionProperties;
-use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
 use lapin::uri::AMQPScheme;
 use serde_json::Value;
 use tokio::time::timeout;
@@ -69,15 +68,6 @@ impl RabbitMq {
     pub fn patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }
-
-    fn tls_config(&self, at: &str) -> Result<OwnedTLSConfig, BrokerError> {
-        let files = self.tls.read();
-        let files = files.map_err(|reason| BrokerError::Tls { at: at.to_owned(), reason })?;
-        let identity = files.certificate.zip(files.key).map(|(certificate, key)| {
-            OwnedIdentity::PKCS8 { pem: certificate.into_bytes(), key: key.into_bytes() }
-        });
-        Ok(OwnedTLSConfig { identity, cert_chain: files.ca })
-    }
 }
 
 impl Broker for RabbitMq {
@@ -90,8 +80,10 @@ impl Broker for RabbitMq {
         let at = peer.to_string();
         async move {
             let properties = ConnectionProperties::default().with_connection_name(name.into());
-            let tls = self.tls_config(&at)?;
-            let nobody = uri.scheme == AMQPScheme::AMQPS && tls.identity.is_none();
+            let encrypted = uri.scheme == AMQPScheme::AMQPS;
+            let tls = encrypted.then(|| self.tls.client_config()).transpose();
+            let tls = tls.map_err(|reason| BrokerError::Tls { at: at.clone(), reason })?;
+            let nobody = encrypted && self.tls.certificate.is_none();
             let open = frames::connect(uri.clone(), properties, tls);
             match timeout(self.patience, open).await {
                 Ok(Ok((connection, channel))) => {

@@ -9,11 +9,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use ballet_core::topology::{Binding, Destination};
+use hyper::{Method, StatusCode};
 use lapin::uri::{AMQPScheme, AMQPUri};
-use reqwest::{Method, StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use url::Url;
 
 use crate::management::{ManagementApi, ManagementError};
 use crate::session::error::BrokerError;
@@ -66,7 +67,7 @@ impl fmt::Debug for ManagementAddress {
 /// The management API of a broker. `Debug` shows no password.
 #[derive(Clone)]
 pub(super) struct Management {
-    /// The URLs with user and password, which reqwest turns into a header.
+    /// The URLs with user and password, which become a header.
     bases: Vec<Url>,
     /// The reason why there are no addresses.
     unknown: &'static str,
@@ -161,9 +162,8 @@ impl Management {
         );
         let failed =
             |why: &dyn fmt::Display| NotListed(format!("RabbitMQ's management API at {at}: {why}"));
-        let api = ManagementApi::new(base, LIMIT).map_err(|error| failed(&error))?;
+        let api = ManagementApi::new(base, LIMIT).at_most(LONGEST_ANSWER);
         let query: Vec<_> = columns.map(|columns| ("columns", columns)).into_iter().collect();
-        let api = api.at_most(LONGEST_ANSWER);
         let answer = api.call(Method::GET, &[what, &self.vhost], &query, None).await;
         answer.map(|(listed, _)| listed).map_err(|error| match error {
             ManagementError::Refused {

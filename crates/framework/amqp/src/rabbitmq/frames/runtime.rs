@@ -3,23 +3,30 @@
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_rs::traits::Reactor;
 use async_rs::util::RuntimeParts;
 use async_rs::{Runtime, Tokio};
 use futures_io::{AsyncRead, AsyncWrite};
+use futures_rustls::TlsConnector;
+use futures_rustls::client::TlsStream;
 use futures_util::future::{Either, select};
 use futures_util::{FutureExt, Stream};
-use lapin::tcp::{AMQPUriTcpExt, AsyncTcpStream, OwnedTLSConfig};
+use lapin::tcp::AsyncTcpStream;
 use lapin::uri::AMQPUri;
 use lapin::{Channel, Connection, ConnectionProperties};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tokio::sync::oneshot;
 
 use crate::rabbitmq::frames::stream::{FilteredStream, given_up};
 
+type Plain = <Tokio as Reactor>::TcpStream;
+
 /// A connection that may be over TLS, which is below the filter.
-type Inner = AsyncTcpStream<<Tokio as Reactor>::TcpStream>;
+type Inner = Either<Plain, TlsStream<Plain>>;
 
 /// Tokio's reactor with another type of stream: lapin takes the type of its stream from there.
 #[derive(Debug, Clone)]
@@ -50,7 +57,7 @@ impl Reactor for FilteringReactor {
         address: SocketAddr,
     ) -> impl Future<Output = io::Result<Self::TcpStream>> + Send + 'static {
         let connecting = self.0.tcp_connect_addr(address);
-        async move { Ok(FilteredStream::new(AsyncTcpStream::Plain(connecting.await?), None, None)) }
+        async move { Ok(FilteredStream::new(Either::Left(connecting.await?), None, None)) }
     }
 }
 
@@ -59,17 +66,18 @@ impl Reactor for FilteringReactor {
 pub(in crate::rabbitmq) async fn connect(
     uri: AMQPUri,
     properties: ConnectionProperties,
-    tls: OwnedTLSConfig,
+    tls: Option<ClientConfig>,
 ) -> lapin::Result<(Connection, Channel)> {
     let (opened, opening) = oneshot::channel();
     let opening = opening.shared();
     let tokio = Tokio::current();
     let plain = Runtime::new(tokio.clone());
     let runtime = Runtime::new(RuntimeParts::new(tokio.clone(), FilteringReactor(tokio)));
+    let tls = tls.map(|config| TlsConnector::from(Arc::new(config)));
     let open = async move |uri: AMQPUri, _: Runtime<_>| {
-        let connecting = pin!(uri.connect_with_config_async(tls.as_ref(), &plain));
+        let connecting = pin!(open_stream(&plain, &uri, tls.as_ref()));
         let stream = match select(connecting, opening.clone()).await {
-            Either::Left((stream, _)) => stream?,
+            Either::Left((connected, _)) => connected?,
             Either::Right(_) => return Err(given_up().into()),
         };
         let filtered = FilteredStream::new(stream, uri.query.frame_max, Some(opening.clone()));
@@ -80,4 +88,19 @@ pub(in crate::rabbitmq) async fn connect(
     // The stream is gone if the connection is.
     opened.send(()).ok();
     Ok((connection, channel))
+}
+
+/// Opens a stream to the host of a URL, encrypted if there is a connector: lapin has no TLS of its own here, and would
+/// go on without.
+async fn open_stream(
+    runtime: &Runtime<Tokio>,
+    uri: &AMQPUri,
+    tls: Option<&TlsConnector>,
+) -> io::Result<Inner> {
+    let host = &uri.authority.host;
+    let addresses = runtime.to_socket_addrs((host.clone(), uri.authority.port));
+    let plain = runtime.tcp_connect(addresses).await?;
+    let Some(tls) = tls else { return Ok(Either::Left(plain)) };
+    let name = ServerName::try_from(host.clone()).map_err(io::Error::other)?;
+    Ok(Either::Right(tls.connect(name, plain).await?))
 }
