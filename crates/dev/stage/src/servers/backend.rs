@@ -29,7 +29,7 @@ pub(crate) struct Backend {
 #[derive(Debug)]
 pub(crate) enum BackendKind {
     External,
-    Local(LocalServer),
+    Local(Box<LocalServer>),
     Containers(Containers),
 }
 

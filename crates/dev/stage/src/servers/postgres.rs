@@ -122,7 +122,7 @@ impl Postgres {
         let primary = self.backend.local().ok_or_else(|| self.backend.refuses(action))?;
         let (url, ports, standby) =
             postgres_node::standby(primary, "postgres-2", &self.url).await?;
-        let backend = Backend { server: NAME, kind: BackendKind::Local(standby) };
+        let backend = Backend { server: NAME, kind: BackendKind::Local(Box::new(standby)) };
         Ok(Self { url, version: self.version, backend, _ports: Some(ports) })
     }
 
@@ -190,7 +190,7 @@ impl Postgres {
                 let place = programs.display();
                 (options.progress)(&format!("Postgres: starting a private server from {place}"));
                 let (server, version) = postgres_node::start(set, &programs, options, &url).await?;
-                (version, BackendKind::Local(server))
+                (version, BackendKind::Local(Box::new(server)))
             }
             ServerSource::Containers(containers) => {
                 containers.up("postgres", &options.progress).await?;

@@ -218,7 +218,7 @@ impl RabbitMq {
         let access = RabbitMqAccess::ours(&home.set, home.ports())?;
         let metrics = format!("http://127.0.0.1:{}", home.ports().prometheus());
         let (node, server, version) = RabbitMqNode::start(home, script, options, &access).await?;
-        let backend = Backend { server: NAME, kind: BackendKind::Local(server) };
+        let backend = Backend { server: NAME, kind: BackendKind::Local(Box::new(server)) };
         Ok(Self { access, version, metrics, backend, node: Some(node) })
     }
 

@@ -1,10 +1,12 @@
 //! Expired rows of keys.
 
-use ballet_stage::wait_until;
+use ballet_stage::{Database, Postgres, wait_until};
 use sqlx::{Connection, Executor, PgConnection};
 
 use super::{KeyedShop, counting, shop};
-use crate::support::gateway::LIMIT;
+use crate::support::gateway::{Gateway, LIMIT};
+use crate::support::raw::{self, nobody};
+use crate::support::service::ROUTE;
 
 /// More rows from days ago than one statement removes.
 const OLD: &str = "
@@ -16,7 +18,11 @@ const OLD: &str = "
 
 /// Returns the number of rows in a table of the gateway.
 pub(crate) async fn count(shop: &KeyedShop, table: &str) -> i64 {
-    let mut database = PgConnection::connect(shop.database.url()).await.unwrap();
+    count_in(shop.database.url(), table).await
+}
+
+async fn count_in(url: &str, table: &str) -> i64 {
+    let mut database = PgConnection::connect(url).await.unwrap();
     let count = format!("select count(*) from gateway.{table}");
     sqlx::query_scalar(sqlx::AssertSqlSafe(count)).fetch_one(&mut database).await.unwrap()
 }
