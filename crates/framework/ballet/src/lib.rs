@@ -113,6 +113,8 @@
 
 #![warn(missing_docs)]
 
+#[cfg(feature = "macros")]
+mod attributes;
 mod declare;
 mod engine;
 pub mod http;
@@ -122,6 +124,8 @@ mod service;
 mod telemetry;
 mod upkeep;
 
+#[cfg(feature = "macros")]
+pub use attributes::{entity, event, saga, telemetry, value};
 pub use ballet_amqp as amqp;
 pub use ballet_core as core;
 pub use ballet_core::{Entity, EntityEvent, Event, EventType, Key, MessageId, Never, Saga, SagaId};
