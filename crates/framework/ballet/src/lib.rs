@@ -144,8 +144,8 @@ pub use declare::step::projection::Projection;
 pub use declare::step::retry::{Delay, Retry};
 pub use declare::step::row_locks::Rows;
 pub use declare::step::step::{
-    Compensate, CompensateResult, Compensated, Outcome, Step, StepResult, compensated,
-    compensated_silently, done, refused,
+    Compensate, CompensateResult, Compensated, Does, Step, StepError, StepResult, Undoes,
+    compensated, compensated_silently, done, refused,
 };
 pub use declare::step::watch::{Look, Watch, look_now};
 pub use declare::telemetry::{Reading, TelemetryFollower, TelemetryReader};
@@ -210,7 +210,7 @@ pub mod bulk {
     //!             .execute(tx.db())
     //!             .await?;
     //!         let granted = |order: Item<OrderPlaced>| PointsGranted { points: order.points };
-    //!         Ok(orders.into_iter().map(granted).map(Outcome::Done).collect())
+    //!         Ok(orders.into_iter().map(granted).map(Ok).collect())
     //!     }
     //! }
     //!
@@ -247,7 +247,9 @@ pub mod bulk {
 
     pub use crate::declare::handler::item::Item;
     pub use crate::declare::step::bulk::BulkTx;
-    pub use crate::declare::step::step::{BulkCompensateResult, BulkResult};
+    pub use crate::declare::step::step::{
+        BulkCompensateResult, BulkResult, DoesAll, UndoesAll,
+    };
 }
 
 pub mod calls {
