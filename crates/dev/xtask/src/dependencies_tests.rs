@@ -15,12 +15,14 @@ type Layer = (&'static str, &'static str, &'static str);
 const EVERYTHING: &str = "testkit core amqp store framework openapi common ops library events service \
     check console stage gateway trial program command";
 
-const LAYERS: [Layer; 18] = [
-    ("core", "crates/framework/core", ""),
+const LAYERS: [Layer; 19] = [
+    // The attributes: they print paths, and depend on nothing of ours.
+    ("macros", "crates/framework/macros", ""),
+    ("core", "crates/framework/core", "macros"),
     ("amqp", "crates/framework/amqp", "core"),
     // The schema of each service's database.
     ("store", "crates/framework/store", "core amqp"),
-    ("framework", "crates/framework/ballet", "core amqp store library"),
+    ("framework", "crates/framework/ballet", "macros core amqp store library"),
     // The description of HTTP routes.
     ("openapi", "crates/framework/openapi", "framework library"),
     // Operations on a running system.

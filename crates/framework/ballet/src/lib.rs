@@ -113,6 +113,8 @@
 
 #![warn(missing_docs)]
 
+#[cfg(feature = "macros")]
+mod attributes;
 mod declare;
 mod engine;
 pub mod http;
@@ -122,6 +124,8 @@ mod service;
 mod telemetry;
 mod upkeep;
 
+#[cfg(feature = "macros")]
+pub use attributes::{entity, event, saga, service, telemetry, value};
 pub use ballet_amqp as amqp;
 pub use ballet_core as core;
 pub use ballet_core::{Entity, EntityEvent, Event, EventType, Key, MessageId, Never, Saga, SagaId};
@@ -140,8 +144,8 @@ pub use declare::step::projection::Projection;
 pub use declare::step::retry::{Delay, Retry};
 pub use declare::step::row_locks::Rows;
 pub use declare::step::step::{
-    Compensate, CompensateResult, Compensated, Outcome, Step, StepResult, compensated,
-    compensated_silently, done, refused,
+    Compensate, CompensateResult, Compensated, Does, Step, StepError, StepResult, Undoes,
+    compensated, compensated_silently, done, refused,
 };
 pub use declare::step::watch::{Look, Watch, look_now};
 pub use declare::telemetry::{Reading, TelemetryFollower, TelemetryReader};
@@ -206,7 +210,7 @@ pub mod bulk {
     //!             .execute(tx.db())
     //!             .await?;
     //!         let granted = |order: Item<OrderPlaced>| PointsGranted { points: order.points };
-    //!         Ok(orders.into_iter().map(granted).map(Outcome::Done).collect())
+    //!         Ok(orders.into_iter().map(granted).map(Ok).collect())
     //!     }
     //! }
     //!
@@ -243,7 +247,9 @@ pub mod bulk {
 
     pub use crate::declare::handler::item::Item;
     pub use crate::declare::step::bulk::BulkTx;
-    pub use crate::declare::step::step::{BulkCompensateResult, BulkResult};
+    pub use crate::declare::step::step::{
+        BulkCompensateResult, BulkResult, DoesAll, UndoesAll,
+    };
 }
 
 pub mod calls {
@@ -285,4 +291,12 @@ pub mod copies {
     //! row of the table `ballet.copy`: the entity's name, its id, version, and state as `jsonb`.
 
     pub use crate::declare::handler::copy_reads::{get, get_all, is_filled};
+}
+
+#[doc(hidden)]
+pub mod private {
+    pub use jiff::SignedDuration;
+    pub use sqlx::PgConnection;
+
+    pub use crate::service::program::{Package, run, run_with};
 }

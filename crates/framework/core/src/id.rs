@@ -66,6 +66,12 @@ macro_rules! ids {
             }
         }
 
+        impl ::std::convert::AsRef<[u8]> for $name {
+            fn as_ref(&self) -> &[u8] {
+                self.0.as_bytes()
+            }
+        }
+
         impl ::std::convert::From<$crate::private::uuid::Uuid> for $name {
             fn from(id: $crate::private::uuid::Uuid) -> Self {
                 Self(id)

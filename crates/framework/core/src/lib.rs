@@ -3,14 +3,14 @@
 //!
 //! | module | concept |
 //! |---|---|
-//! | [`event`] | [`Event`], [`EventType`]: a past-tense fact with its name, version and JSON shape |
+//! | [`mod@event`] | [`Event`], [`EventType`]: a past-tense fact with its name, version and JSON shape |
 //! | [`id`] | [`MessageId`], [`SagaId`], and a macro for the ids of a domain |
 //! | [`json`] | decodes events; an error names the place, and never the value |
 //! | [`key`] | [`Key`]: a field of an event by which people know what it is about |
-//! | [`telemetry`] | [`Telemetry`]: what is measured often and matters in sum; its streams |
-//! | [`saga`] | [`Saga`]: the name, owner and abort event of a distributed transaction |
+//! | [`mod@telemetry`] | [`Telemetry`]: what is measured often and matters in sum; its streams |
+//! | [`mod@saga`] | [`Saga`]: the name, owner and abort event of a distributed transaction |
 //! | [`trigger`] | [`Trigger`]: one event, or a join of several |
-//! | [`entity`] | [`Entity`]: a thing that one service owns and others copy; its versions |
+//! | [`mod@entity`] | [`Entity`]: a thing that one service owns and others copy; its versions |
 //! | [`part`] | [`Part`]: what one service declares, as data |
 //! | [`own_handlers`] | what the framework calls its own handlers |
 //! | [`versions`] | [`Versions`]: the versions of a saga that a step is of |
@@ -27,6 +27,8 @@
 
 #![warn(missing_docs)]
 
+#[cfg(feature = "macros")]
+mod attributes;
 mod cause;
 pub mod contract;
 pub mod envelope;
@@ -41,6 +43,8 @@ mod problem;
 pub mod rules;
 pub mod topology;
 
+#[cfg(feature = "macros")]
+pub use attributes::{entity, event, saga, telemetry, value};
 pub use cause::Cause;
 pub use contract::{ContractError, ServiceContract};
 pub use envelope::cloud_event;

@@ -14,6 +14,7 @@ use crate::declare::erased::outcome::{AnyCompensated, AnyOutcome, Future, no_com
 use crate::declare::handler::failure::Failure;
 use crate::declare::handler::tx::Tx;
 use crate::declare::step::call_step::{Ask, CallCompensate, CallStep};
+use crate::declare::step::step::StepError;
 
 /// A [`CallStep`], with its compensation if it has one.
 pub(crate) struct CallHandlers {
@@ -91,9 +92,10 @@ impl<S: CallStep> AnyCall for S {
     fn request<'a>(&'a self, mut tx: Tx<'a>, events: Vec<AnyEvent>) -> Future<'a, AnyOutcome> {
         Box::pin(async move {
             let on = assemble::<S::On>(S::NAME, events)?;
-            match CallStep::request(self, &mut tx, on).await? {
-                Ask::Call(request) => Ok(AnyOutcome::Call(encode_json(S::NAME, &request)?)),
-                Ask::Known(outcome) => encode_outcome(outcome),
+            match StepError::outcome(CallStep::request(self, &mut tx, on).await)? {
+                Ok(Ask::Call(request)) => Ok(AnyOutcome::Call(encode_json(S::NAME, &request)?)),
+                Ok(Ask::Known(done)) => encode_outcome::<_, S::Refused>(Ok(done)),
+                Err(refusal) => encode_outcome::<S::Done, _>(Err(refusal)),
             }
         })
     }
@@ -122,7 +124,8 @@ impl<S: CallStep> AnyCall for S {
         Box::pin(async move {
             let request = decode_stored(S::NAME, "request", request)?;
             let answer = decode_stored(S::NAME, "answer", answer)?;
-            encode_outcome(CallStep::answered(self, &mut tx, request, answer).await?)
+            let outcome = CallStep::answered(self, &mut tx, request, answer).await;
+            encode_outcome(StepError::outcome(outcome)?)
         })
     }
 

@@ -8,7 +8,7 @@ use crate::declare::erased::outcome::{AnyCompensated, AnyOutcome};
 use crate::declare::handler::failure::Failure;
 use crate::declare::handler::item::Item;
 use crate::declare::handler::json::encoded;
-use crate::declare::step::step::{Compensated, Outcome};
+use crate::declare::step::step::Compensated;
 
 /// The longest key of a repetition, in bytes. The ledger's index has no room for much more.
 const LONGEST_KEY: usize = 2_000;
@@ -70,11 +70,11 @@ pub(crate) fn decode_all<D: Event>(
 }
 
 pub(crate) fn encode_outcome<D: Event, R: Event>(
-    outcome: Outcome<D, R>,
+    outcome: Result<D, R>,
 ) -> Result<AnyOutcome, Failure> {
     Ok(match outcome {
-        Outcome::Done(event) => AnyOutcome::Done(encoded(&event)?),
-        Outcome::Refused(event) => AnyOutcome::Refused(encoded(&event)?),
+        Ok(event) => AnyOutcome::Done(encoded(&event)?),
+        Err(event) => AnyOutcome::Refused(encoded(&event)?),
     })
 }
 

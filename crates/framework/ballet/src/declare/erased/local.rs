@@ -13,7 +13,7 @@ use crate::declare::handler::item::Item;
 use crate::declare::handler::tx::Tx;
 use crate::declare::step::bulk::{ANSWERS, BulkTx, OUTCOMES, not_one_each};
 use crate::declare::step::row_locks::Rows;
-use crate::declare::step::step::{Compensate, Step};
+use crate::declare::step::step::{Compensate, Step, StepError};
 
 /// A [`Step`], with its compensation if it has one.
 pub(crate) struct LocalHandlers {
@@ -57,7 +57,7 @@ impl<S: Step> AnyLocal for S {
     fn run<'a>(&'a self, mut tx: Tx<'a>, events: Vec<AnyEvent>) -> Future<'a, AnyOutcome> {
         Box::pin(async move {
             let on = assemble::<S::On>(S::NAME, events)?;
-            encode_outcome(Step::run(self, &mut tx, on).await?)
+            encode_outcome(StepError::outcome(Step::run(self, &mut tx, on).await)?)
         })
     }
 

@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use crate::declare::handler::failure::Failure;
 use crate::declare::handler::tx::Tx;
 use crate::declare::step::retry::Retry;
-use crate::declare::step::step::{Compensated, Outcome};
+use crate::declare::step::step::{Compensated, Does, StepError, Undoes};
 
 /// Whether a call is needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,19 +32,18 @@ pub enum Ask<Request, Known> {
 /// # Errors
 ///
 /// Never. It returns a `Result` so it can be the last expression of `request`.
-pub fn call<Request, Known>(request: Request) -> Result<Ask<Request, Known>, Failure> {
+pub fn call<Request, Known, E>(request: Request) -> Result<Ask<Request, Known>, E> {
     Ok(Ask::Call(request))
 }
 
-/// Returns an outcome that is known without a call.
+/// Returns what is known without a call: the event of a step that is done, or how its compensation ended. A refusal
+/// that is known is [`refused`](crate::refused).
 ///
 /// # Errors
 ///
-/// The failure of the given outcome.
-pub fn known<Request, Known>(
-    outcome: Result<Known, Failure>,
-) -> Result<Ask<Request, Known>, Failure> {
-    outcome.map(Ask::Known)
+/// Never. It returns a `Result` so it can be the last expression of `request`.
+pub fn known<Request, Known, E>(known: Known) -> Result<Ask<Request, Known>, E> {
+    Ok(Ask::Known(known))
 }
 
 /// A step whose outcome an external system decides.
@@ -177,17 +176,16 @@ pub trait CallCompensate: CallStep {
 }
 
 /// The result of [`CallStep::answered`].
-pub type CallStepResult<S> =
-    Result<Outcome<<S as CallStep>::Done, <S as CallStep>::Refused>, Failure>;
+pub type CallStepResult<S> = Does<<S as CallStep>::Done, <S as CallStep>::Refused>;
 
-/// The result of [`CallStep::request`]: [`call`] or [`known`].
+/// The result of [`CallStep::request`]: [`call`], [`known`] or [`refused`](crate::refused).
 pub type RequestResult<S> = Result<
-    Ask<<S as CallStep>::Request, Outcome<<S as CallStep>::Done, <S as CallStep>::Refused>>,
-    Failure,
+    Ask<<S as CallStep>::Request, <S as CallStep>::Done>,
+    StepError<<S as CallStep>::Refused>,
 >;
 
 /// The result of [`CallCompensate::compensate_answered`].
-pub type CallCompensateResult<S> = Result<Compensated<<S as CallCompensate>::Compensated>, Failure>;
+pub type CallCompensateResult<S> = Undoes<<S as CallCompensate>::Compensated>;
 
 /// The result of [`CallCompensate::compensate_request`]: [`call`] or [`known`].
 pub type CompensateRequestResult<S> = Result<

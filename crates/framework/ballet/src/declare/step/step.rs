@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use ballet_core::{Event, Trigger};
+use ballet_core::{Event, Never, Trigger};
 use sqlx::PgConnection;
 
 use crate::declare::handler::failure::Failure;
@@ -113,12 +113,13 @@ pub trait Step: Send + Sync + 'static {
         async move {
             let item = tx.item(on)?;
             let mut tx = BulkTx::new(tx.enter(&item));
-            only(Self::NAME, OUTCOMES, self.run_all(&mut tx, vec![item]).await?)
+            only(Self::NAME, OUTCOMES, self.run_all(&mut tx, vec![item]).await?)?
+                .map_err(StepError::Refused)
         }
     }
 
     /// Runs the step for a run of messages. Returns one outcome per item, in the order of the
-    /// items. (`returning` has no order: look up its rows by key.) Without it the messages are taken one after the other.
+    /// items: what it did, or its refusal as the error. (`returning` has no order: look up its rows by key.) Without it the messages are taken one after the other.
     fn run_all(
         &self,
         tx: &mut BulkTx<'_>,
@@ -128,7 +129,8 @@ pub trait Step: Send + Sync + 'static {
         async move {
             let mut outcomes = Vec::with_capacity(on.len());
             for item in on {
-                outcomes.push(self.run(&mut tx.of(&item), item.event).await?);
+                let outcome = self.run(&mut tx.of(&item), item.event).await;
+                outcomes.push(StepError::outcome(outcome)?);
             }
             Ok(outcomes)
         }
@@ -182,14 +184,54 @@ pub trait Compensate: Step {
     }
 }
 
-/// The outcome of a step.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome<D, R> {
-    /// The step took effect.
-    Done(D),
+/// Why a step did not take effect. `?` converts any error to a [`Failure`], and passes on a refusal.
+///
+/// ```
+/// # use ballet::*;
+/// # use schemars::JsonSchema;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize, JsonSchema)] struct SeatsHeld {}
+/// # impl Event for SeatsHeld { const TYPE: EventType = EventType::in_saga("hall.seats_held.v1"); }
+/// # #[derive(Serialize, Deserialize, JsonSchema)] struct SoldOut {}
+/// # impl Event for SoldOut { const TYPE: EventType = EventType::in_saga("hall.sold_out.v1"); }
+/// async fn hold(tx: &mut Tx<'_>) -> Does<SeatsHeld, SoldOut> {
+///     let free: Option<i64> =
+///         sqlx::query_scalar("select free from hall").fetch_optional(tx.db()).await?;
+///     free.filter(|free| *free > 0).ok_or(StepError::Refused(SoldOut {}))?;
+///     done(SeatsHeld {})
+/// }
+/// ```
+#[derive(Debug)]
+pub enum StepError<R> {
     /// A business "no". What the step wrote and published before is taken back. A step that looks before it writes
     /// refuses at less cost.
     Refused(R),
+    /// The step cannot do its work for a technical reason.
+    Failed(Failure),
+}
+
+impl<R, E> From<E> for StepError<R>
+where
+    Failure: From<E>,
+{
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl<R> StepError<R> {
+    /// Tells a refusal, which is an outcome, from a failure.
+    ///
+    /// # Errors
+    ///
+    /// The failure.
+    pub fn outcome<D>(result: Result<D, Self>) -> Result<Result<D, R>, Failure> {
+        match result {
+            Ok(done) => Ok(Ok(done)),
+            Err(Self::Refused(refusal)) => Ok(Err(refusal)),
+            Err(Self::Failed(failure)) => Err(failure),
+        }
+    }
 }
 
 /// The outcome of a compensation.
@@ -201,35 +243,46 @@ pub enum Compensated<U> {
     Silently,
 }
 
+/// What a step does: it is done, or it refuses, or it fails.
+pub type Does<D, R = Never> = Result<D, StepError<R>>;
+
+/// What a compensation does; without an event it undoes [silently](compensated_silently).
+pub type Undoes<U = Never> = Result<Compensated<U>, Failure>;
+
+/// What a step does that takes its messages together: one outcome per item.
+pub type DoesAll<D, R = Never> = Result<Vec<Result<D, R>>, Failure>;
+
+/// What a compensation does that takes its messages together: one answer per item.
+pub type UndoesAll<U = Never> = Result<Vec<Compensated<U>>, Failure>;
+
 /// The result of [`Step::run`].
-pub type StepResult<S> = Result<Outcome<<S as Step>::Done, <S as Step>::Refused>, Failure>;
+pub type StepResult<S> = Does<<S as Step>::Done, <S as Step>::Refused>;
 
 /// The result of [`Compensate::compensate`].
-pub type CompensateResult<S> = Result<Compensated<<S as Compensate>::Compensated>, Failure>;
+pub type CompensateResult<S> = Undoes<<S as Compensate>::Compensated>;
 
 /// The result of [`Step::run_all`].
-pub type BulkResult<S> = Result<Vec<Outcome<<S as Step>::Done, <S as Step>::Refused>>, Failure>;
+pub type BulkResult<S> = DoesAll<<S as Step>::Done, <S as Step>::Refused>;
 
 /// The result of [`Compensate::compensate_all`].
-pub type BulkCompensateResult<S> =
-    Result<Vec<Compensated<<S as Compensate>::Compensated>>, Failure>;
+pub type BulkCompensateResult<S> = UndoesAll<<S as Compensate>::Compensated>;
 
 /// Returns the outcome of a step that took effect.
 ///
 /// # Errors
 ///
 /// Never. It returns a `Result` so it can be the last expression of a step.
-pub fn done<D, R>(event: D) -> Result<Outcome<D, R>, Failure> {
-    Ok(Outcome::Done(event))
+pub fn done<D, R>(event: D) -> Does<D, R> {
+    Ok(event)
 }
 
-/// Returns the outcome of a step that refuses.
+/// Returns the refusal of a step.
 ///
 /// # Errors
 ///
-/// Never. It returns a `Result` so it can be the last expression of a step.
-pub fn refused<D, R>(event: R) -> Result<Outcome<D, R>, Failure> {
-    Ok(Outcome::Refused(event))
+/// Always: the refusal.
+pub fn refused<D, R>(event: R) -> Does<D, R> {
+    Err(StepError::Refused(event))
 }
 
 /// Returns the outcome of a compensation that has undone its step.
@@ -237,15 +290,15 @@ pub fn refused<D, R>(event: R) -> Result<Outcome<D, R>, Failure> {
 /// # Errors
 ///
 /// Never. It returns a `Result` so it can be the last expression of a compensation.
-pub fn compensated<U>(event: U) -> Result<Compensated<U>, Failure> {
+pub fn compensated<U>(event: U) -> Undoes<U> {
     Ok(Compensated::With(event))
 }
 
-/// Returns the outcome of a compensation that found nothing to undo.
+/// Returns the outcome of a compensation that found nothing to undo, or that informs nobody.
 ///
 /// # Errors
 ///
 /// Never. It returns a `Result` so it can be the last expression of a compensation.
-pub fn compensated_silently<U>() -> Result<Compensated<U>, Failure> {
+pub fn compensated_silently<U>() -> Undoes<U> {
     Ok(Compensated::Silently)
 }

@@ -1,0 +1,79 @@
+//! `#[entity]`.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+use syn::{Item, LitStr};
+
+use crate::crates::Crates;
+use crate::derives::{attributes, parts};
+use crate::keys::FieldPath;
+use crate::words::{Mistakes, Vocabulary, list, once, stand_in, value};
+
+const VOCABULARY: Vocabulary = Vocabulary {
+    of: "an entity",
+    first: "`#[entity(\"product\", republished = \"catalog.products_republished.v1\")]`",
+    words: &["republished", "requests", "id", "version", "without"],
+};
+
+pub(crate) fn expand(words: TokenStream, item: Item, crates: &Crates) -> TokenStream {
+    let mut mistakes = Mistakes::default();
+    let (mut republished, mut requests, mut without) = (None, None, None);
+    let (mut id, mut version) = (None, None);
+    let name =
+        VOCABULARY.read_named(words, &mut mistakes, |word, input| match &*word.to_string() {
+            "republished" => once(&mut republished, word, value::<LitStr>(word, input)?),
+            "requests" => once(&mut requests, word, list::<LitStr>(word, input)?),
+            "id" => once(&mut id, word, value::<FieldPath>(word, input)?),
+            "version" => once(&mut version, word, value::<FieldPath>(word, input)?),
+            _ => once(&mut without, word, list::<Ident>(word, input)?),
+        });
+    let Some((ident, own)) = parts(&item, "an entity", &mut mistakes) else {
+        let mistakes = mistakes.tokens();
+        return quote!(#item #mistakes);
+    };
+    let core = &crates.core;
+    let attributes = attributes(own, &without.unwrap_or_default(), crates);
+    let name = name.unwrap_or_else(|| stand_in("unnamed"));
+    let republished = republished.unwrap_or_else(|| {
+        let text = "an entity says by which event its owner publishes all of them: \
+                    `republished = \"catalog.products_republished.v1\"`";
+        mistakes.at(ident, text);
+        stand_in("unnamed.entities_republished.v1")
+    });
+    let requests = requests.unwrap_or_default();
+    let versioned = match (id, version) {
+        (Some(id), Some(version)) => {
+            let state = quote!(state);
+            let (id, version) = (id.of(&state), version.of(&state));
+            quote! {
+                impl ::core::convert::From<#ident> for #core::Versioned<#ident> {
+                    fn from(state: #ident) -> Self {
+                        Self::of(::std::string::ToString::to_string(&#id), #version, state)
+                    }
+                }
+            }
+        }
+        (None, None) => TokenStream::new(),
+        (Some(_), None) | (None, Some(_)) => {
+            let text = "an entity that has its own id has its version, too: \
+                        `id = sku, version = version`";
+            mistakes.at(ident, text);
+            TokenStream::new()
+        }
+    };
+    let mistakes = mistakes.tokens();
+    quote! {
+        #attributes
+        #item
+
+        impl #core::Entity for #ident {
+            const NAME: &'static str = #name;
+            const REPUBLISHED: #core::EventType = #core::EventType::plain(#republished);
+            const REQUESTS: &'static [#core::EventType] =
+                &[#(#core::EventType::plain(#requests)),*];
+        }
+
+        #versioned
+        #mistakes
+    }
+}

@@ -1,0 +1,136 @@
+//! The keys of an event: `customer = customer_id`, `product = "lines[].sku"`, or a constant.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::parse::{Parse, ParseStream};
+use syn::{Error, Expr, Fields, Ident, Lit, LitStr, Member, Result, Token};
+
+use crate::crates::Crates;
+
+/// An entry of `keys`.
+pub(crate) enum Key {
+    /// A name and the field that holds it.
+    Named { name: Ident, field: KeyField, made_here: bool },
+    /// An expression of the type `Key`.
+    Given(Box<Expr>),
+}
+
+/// Where the key is: a field, or a path of names as `lines[].sku`.
+pub(crate) enum KeyField {
+    Field(Ident),
+    Path(LitStr),
+}
+
+impl Parse for Key {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        if !(input.peek(Ident) && input.peek2(Token![=])) {
+            return input.parse().map(|given| Self::Given(Box::new(given)));
+        }
+        let name: Ident = input.parse()?;
+        input.parse::<Token![=]>()?;
+        let (place, made_here) = match input.parse()? {
+            Expr::MethodCall(call) if call.method == "made_here" && call.args.is_empty() => {
+                (*call.receiver, true)
+            }
+            place => (place, false),
+        };
+        let field = match place {
+            Expr::Path(path) if path.path.get_ident().is_some() => {
+                KeyField::Field(path.path.require_ident()?.clone())
+            }
+            Expr::Lit(text) => match text.lit {
+                Lit::Str(path) => KeyField::Path(path),
+                other => return Err(Error::new_spanned(other, EXPECTED)),
+            },
+            other => return Err(Error::new_spanned(other, EXPECTED)),
+        };
+        Ok(Self::Named { name, field, made_here })
+    }
+}
+
+const EXPECTED: &str = "a key is in a field: `order = order_id`, or in each item of a list: \
+    `product = \"lines[].sku\"`; one that the service makes with this event ends with `.made_here()`";
+
+impl Key {
+    /// The key as an expression of the type `Key`.
+    ///
+    /// # Errors
+    ///
+    /// A field that the event does not have.
+    pub(crate) fn expression(
+        &self,
+        fields: Option<&Fields>,
+        crates: &Crates,
+    ) -> Result<TokenStream> {
+        let core = &crates.core;
+        let (name, field, made_here) = match self {
+            Self::Given(given) => return Ok(given.to_token_stream()),
+            Self::Named { name, field, made_here } => (name, field, made_here),
+        };
+        let (path, first, place) = match field {
+            KeyField::Field(field) => {
+                let path = unraw(field);
+                (LitStr::new(&path, field.span()), path, field.to_token_stream())
+            }
+            KeyField::Path(path) => {
+                let text = path.value();
+                let first = text.split(['.', '[']).next().unwrap_or_default().to_owned();
+                (path.clone(), first, path.to_token_stream())
+            }
+        };
+        if let Some(fields) = fields {
+            check(fields, &first, &place)?;
+        }
+        let name = LitStr::new(&unraw(name), name.span());
+        let made_here = made_here.then(|| quote!(.made_here()));
+        Ok(quote!(#core::Key::of(#name, #path) #made_here))
+    }
+
+    /// The field, if the key names one.
+    pub(crate) fn field(&self) -> Option<&Ident> {
+        match self {
+            Self::Named { field: KeyField::Field(field), .. } => Some(field),
+            Self::Named { .. } | Self::Given(_) => None,
+        }
+    }
+}
+
+/// Looks for the field.
+fn check(fields: &Fields, first: &str, place: &TokenStream) -> Result<()> {
+    let names: Vec<String> =
+        fields.iter().filter_map(|field| field.ident.as_ref()).map(unraw).collect();
+    // A tuple that is `transparent` has the fields of what it contains, which nobody sees from here.
+    if names.is_empty() || names.iter().any(|name| name == first) {
+        return Ok(());
+    }
+    let names = names.join("`, `");
+    Err(Error::new_spanned(place, format!("the event has no field `{first}`: it has `{names}`")))
+}
+
+/// The text of a name, without `r#`.
+pub(crate) fn unraw(name: &Ident) -> String {
+    let text = name.to_string();
+    text.strip_prefix("r#").map(str::to_owned).unwrap_or(text)
+}
+
+/// A path of fields of the item itself: `title.title_id`, `0.sku`.
+pub(crate) struct FieldPath(Vec<Member>);
+
+impl Parse for FieldPath {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let mut path = vec![input.parse()?];
+        while input.peek(Token![.]) {
+            input.parse::<Token![.]>()?;
+            path.push(input.parse()?);
+        }
+        Ok(Self(path))
+    }
+}
+
+impl FieldPath {
+    /// The place in a value.
+    pub(crate) fn of(&self, value: &TokenStream) -> TokenStream {
+        let path = &self.0;
+        quote!(#value #(.#path)*)
+    }
+}
