@@ -35,10 +35,9 @@ impl Step for ReserveDriver {
     async fn run(&self, tx: &mut Tx<'_>, wanted: DriverWanted) -> StepResult<Self> {
         let DriverWanted { ride_id, attempt, rider_id, pickup, not } = wanted;
         let rider = copies::get::<RiderNeeds>(tx.db(), &rider_id.to_string()).await?;
-        let Some(rider) = rider else {
-            let why = format!("the copy of riders does not know {rider_id} yet");
-            return Err(Failure::not_yet(why));
-        };
+        let rider = rider.ok_or_else(|| {
+            Failure::not_yet(format!("the copy of riders does not know {rider_id} yet"))
+        })?;
         // Nobody is driven who was erased.
         let Some(rider) = rider.state else { return refused(NoDriverNearby { ride_id, attempt }) };
         let seats = if rider.needs == Needs::Large { LARGE } else { 1 };
