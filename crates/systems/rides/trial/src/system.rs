@@ -4,6 +4,7 @@ use ballet::Participant;
 use ballet_core::{ServiceContract, System};
 use ballet_openapi::Document;
 use dispatch::config::DispatchSettings;
+use riders::Riders;
 
 /// Returns the declarations of all services of rides. No service runs.
 #[must_use]
@@ -21,7 +22,7 @@ fn participants() -> [Participant; 3] {
     [
         dispatch::participant(DispatchSettings::default(), common::cards::Sandbox::default()),
         location::participant(location::index::DriverIndex::default()),
-        riders::participant(),
+        Riders::participant(),
     ]
 }
 
@@ -31,7 +32,7 @@ pub fn documents() -> Vec<(&'static str, Document)> {
     vec![
         ("dispatch", dispatch::openapi()),
         ("location", location::openapi()),
-        ("riders", riders::openapi()),
+        ("riders", Riders::openapi()),
     ]
 }
 

@@ -7,6 +7,7 @@ use clap::Parser;
 use common::cards::{ProviderSettings, Sandbox};
 use dispatch::config::DispatchSettings;
 use location::config::LocationSettings;
+use riders::Riders;
 
 #[derive(Debug, Parser)]
 struct DispatchArgs {
@@ -27,7 +28,7 @@ pub(crate) fn services() -> Vec<ServiceProgram> {
             (args.ballet, dispatch::service(args.dispatch, sandbox).clock(clock))
         }),
         ServiceProgram::of(|| location::service(LocationSettings::default())),
-        ServiceProgram::of(riders::service),
+        ServiceProgram::of(Riders::service),
     ]
 }
 

@@ -9,6 +9,7 @@ use ballet_testkit::TestSystem;
 use dispatch::config::DispatchSettings;
 use location::config::LocationSettings;
 use reqwest::{Client, StatusCode};
+use riders::Riders;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -31,7 +32,7 @@ impl Town {
         let servers = Servers::shared().await.expect("servers");
         let mut system = TestSystem::prepared_on(servers, name, rides::system().parts).await;
         let bank = Bank::new(system.env.database_url("dispatch"));
-        for service in [location::service(LocationSettings::default()), riders::service()] {
+        for service in [location::service(LocationSettings::default()), Riders::service()] {
             system.start(service).await;
         }
         let mut town = Self { system, bank };
