@@ -4,6 +4,8 @@ use ballet::Participant;
 use ballet_core::{ServiceContract, System};
 use ballet_openapi::Document;
 use dispatch::config::DispatchSettings;
+use location::Location;
+use location::config::LocationSettings;
 use riders::Riders;
 
 /// Returns the declarations of all services of rides. No service runs.
@@ -21,7 +23,7 @@ pub fn contracts() -> Vec<ServiceContract> {
 fn participants() -> [Participant; 3] {
     [
         dispatch::participant(DispatchSettings::default(), common::cards::Sandbox::default()),
-        location::participant(location::index::DriverIndex::default()),
+        Location::new(LocationSettings::default()).participant(),
         Riders::participant(),
     ]
 }
@@ -31,7 +33,7 @@ fn participants() -> [Participant; 3] {
 pub fn documents() -> Vec<(&'static str, Document)> {
     vec![
         ("dispatch", dispatch::openapi()),
-        ("location", location::openapi()),
+        ("location", Location::openapi()),
         ("riders", Riders::openapi()),
     ]
 }

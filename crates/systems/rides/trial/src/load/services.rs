@@ -6,6 +6,7 @@ use ballet_trials::ServiceProgram;
 use clap::Parser;
 use common::cards::{ProviderSettings, Sandbox};
 use dispatch::config::DispatchSettings;
+use location::Location;
 use location::config::LocationSettings;
 use riders::Riders;
 
@@ -27,7 +28,7 @@ pub(crate) fn services() -> Vec<ServiceProgram> {
             let sandbox = Arc::new(args.provider.sandbox(&args.ballet));
             (args.ballet, dispatch::service(args.dispatch, sandbox).clock(clock))
         }),
-        ServiceProgram::of(|| location::service(LocationSettings::default())),
+        ServiceProgram::of(|| Location::new(LocationSettings::default()).service()),
         ServiceProgram::of(Riders::service),
     ]
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use ballet_stage::{Method, Servers, wait_until};
 use ballet_testkit::TestSystem;
 use dispatch::config::DispatchSettings;
+use location::Location;
 use location::config::LocationSettings;
 use reqwest::{Client, StatusCode};
 use riders::Riders;
@@ -32,7 +33,8 @@ impl Town {
         let servers = Servers::shared().await.expect("servers");
         let mut system = TestSystem::prepared_on(servers, name, rides::system().parts).await;
         let bank = Bank::new(system.env.database_url("dispatch"));
-        for service in [location::service(LocationSettings::default()), Riders::service()] {
+        let location = Location::new(LocationSettings::default());
+        for service in [location.service(), Riders::service()] {
             system.start(service).await;
         }
         let mut town = Self { system, bank };
