@@ -1,8 +1,12 @@
 //! The declarations of the services of rides, together.
 
+use std::sync::Arc;
+
 use ballet::Participant;
 use ballet_core::{ServiceContract, System};
 use ballet_openapi::Document;
+use common::cards::Sandbox;
+use dispatch::Dispatch;
 use dispatch::config::DispatchSettings;
 use location::Location;
 use location::config::LocationSettings;
@@ -22,7 +26,7 @@ pub fn contracts() -> Vec<ServiceContract> {
 
 fn participants() -> [Participant; 3] {
     [
-        dispatch::participant(DispatchSettings::default(), common::cards::Sandbox::default()),
+        Dispatch::new(DispatchSettings::default(), Arc::new(Sandbox::default())).participant(),
         Location::new(LocationSettings::default()).participant(),
         Riders::participant(),
     ]
@@ -32,7 +36,7 @@ fn participants() -> [Participant; 3] {
 #[must_use]
 pub fn documents() -> Vec<(&'static str, Document)> {
     vec![
-        ("dispatch", dispatch::openapi()),
+        ("dispatch", Dispatch::openapi()),
         ("location", Location::openapi()),
         ("riders", Riders::openapi()),
     ]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ballet_trials::ServiceProgram;
 use clap::Parser;
 use common::cards::{ProviderSettings, Sandbox};
+use dispatch::Dispatch;
 use dispatch::config::DispatchSettings;
 use location::Location;
 use location::config::LocationSettings;
@@ -22,11 +23,11 @@ struct DispatchArgs {
 
 /// Returns all services, each with the settings of its own program.
 pub(crate) fn services() -> Vec<ServiceProgram> {
-    let dispatch = dispatch::participant(DispatchSettings::default(), Sandbox::default()).part();
+    let dispatch = Dispatch::new(DispatchSettings::default(), Arc::new(Sandbox::default()));
     vec![
-        ServiceProgram::with(dispatch, |args: DispatchArgs, clock| {
+        ServiceProgram::with(dispatch.participant().part(), |args: DispatchArgs, clock| {
             let sandbox = Arc::new(args.provider.sandbox(&args.ballet));
-            (args.ballet, dispatch::service(args.dispatch, sandbox).clock(clock))
+            (args.ballet, Dispatch::new(args.dispatch, sandbox).service().clock(clock))
         }),
         ServiceProgram::of(|| Location::new(LocationSettings::default()).service()),
         ServiceProgram::of(Riders::service),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use ballet_stage::{Method, Servers, wait_until};
 use ballet_testkit::TestSystem;
+use dispatch::Dispatch;
 use dispatch::config::DispatchSettings;
 use location::Location;
 use location::config::LocationSettings;
@@ -44,7 +45,7 @@ impl Town {
 
     /// Starts a process of dispatch.
     pub(crate) async fn start_dispatch(&mut self, settings: DispatchSettings) {
-        let service = dispatch::service(settings, Arc::new(self.bank.clone()));
+        let service = Dispatch::new(settings, Arc::new(self.bank.clone())).service();
         self.system.start(service).await;
     }
 
