@@ -2,7 +2,7 @@
 
 use ballet::bulk::{BulkCompensateResult, BulkResult, BulkTx, Item};
 use ballet::{
-    Compensate, Compensated, Failure, Migration, Never, Outcome, Owner, Participant, Rows, Service,
+    Compensate, Compensated, Failure, Migration, Never, Owner, Participant, Rows, Service,
     Step, StepResult, Tx, done, refused,
 };
 use sqlx::PgConnection;
@@ -90,7 +90,7 @@ macro_rules! steps {
                 let change = |item: &Item<$on>| Move::of(item.saga_id.0, $name, &item.event.0, 1);
                 let changes: Vec<Move> = on.iter().map(change).collect();
                 business::apply_all(tx.db(), &changes).await?;
-                Ok(on.into_iter().map(|item| Outcome::Done($done(item.event.0))).collect())
+                Ok(on.into_iter().map(|item| Ok($done(item.event.0))).collect())
             }
         }
     )+};
@@ -164,8 +164,8 @@ impl<const BULK: bool> Step for MoveC<BULK> {
         let changes: Vec<Move> = taken.map(change).collect();
         business::apply_all(tx.db(), &changes).await?;
         let outcome = |item: Item<MovedB>| match item.event.0 {
-            order if order.refused => Outcome::Refused(RefusedC(order)),
-            order => Outcome::Done(MovedC(order)),
+            order if order.refused => Err(RefusedC(order)),
+            order => Ok(MovedC(order)),
         };
         Ok(on.into_iter().map(outcome).collect())
     }

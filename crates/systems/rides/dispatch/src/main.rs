@@ -1,27 +1,20 @@
 //! The service `dispatch`.
 
-use std::process::ExitCode;
-
-use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
+use ballet::Settings;
+use clap::Args;
 use common::cards::ProviderSettings;
+use dispatch::Dispatch;
 use dispatch::config::DispatchSettings;
 
-/// The dispatch of rides.
-#[derive(Debug, Parser)]
-#[command(version)]
-struct Args {
-    #[command(flatten)]
-    ballet: ballet::Settings,
+#[derive(Debug, Args)]
+struct OwnSettings {
     #[command(flatten)]
     dispatch: DispatchSettings,
     #[command(flatten)]
     provider: ProviderSettings,
 }
 
-fn main() -> ExitCode {
-    ballet::main(|args: Args| match args.provider.provider(&args.ballet) {
-        Ok(provider) => (args.ballet, dispatch::service(args.dispatch, provider)),
-        Err(wrong) => Args::command().error(ErrorKind::ValueValidation, wrong).exit(),
-    })
-}
+ballet::main!(OwnSettings, |own: OwnSettings, all: &Settings| {
+    let provider = own.provider.provider(all);
+    provider.map(|provider| Dispatch::new(own.dispatch, provider).service())
+});

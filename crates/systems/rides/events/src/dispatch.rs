@@ -1,17 +1,14 @@
 //! The events of dispatch: rides, and the offers of rides to drivers.
 
-use ballet_core::{Event, EventType, Key};
+use ballet_core::{event, value};
 use common::values::Money;
 use jiff::Timestamp;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use crate::keys::{DRIVER, RIDE, RIDER};
 use crate::values::ids::{DriverId, RideId, RiderId};
 use crate::values::point::Point;
 
 /// A rider requests a ride for the price that was quoted.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[event("dispatch.ride_requested.v1", in_saga, keys(ride = ride_id.made_here(), rider = rider_id))]
 pub struct RideRequested {
     /// The ride.
     pub ride_id: RideId,
@@ -29,13 +26,8 @@ pub struct RideRequested {
     pub requested_at: Timestamp,
 }
 
-impl Event for RideRequested {
-    const TYPE: EventType = EventType::in_saga("dispatch.ride_requested.v1");
-    const KEYS: &'static [Key] = &[RIDE.made_here(), RIDER];
-}
-
 /// The card processor holds the price of a ride.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("dispatch.fare_held.v1", in_saga, keys(ride = ride_id))]
 pub struct FareHeld {
     /// The ride.
     pub ride_id: RideId,
@@ -43,13 +35,8 @@ pub struct FareHeld {
     pub amount: Money,
 }
 
-impl Event for FareHeld {
-    const TYPE: EventType = EventType::in_saga("dispatch.fare_held.v1");
-    const KEYS: &'static [Key] = &[RIDE];
-}
-
 /// The rider's payment was declined: the ride will not take place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("dispatch.payment_declined.v1", in_saga, keys(ride = ride_id))]
 pub struct PaymentDeclined {
     /// The ride.
     pub ride_id: RideId,
@@ -57,13 +44,8 @@ pub struct PaymentDeclined {
     pub reason: String,
 }
 
-impl Event for PaymentDeclined {
-    const TYPE: EventType = EventType::in_saga("dispatch.payment_declined.v1");
-    const KEYS: &'static [Key] = &[RIDE];
-}
-
 /// The hold for a cancelled ride is released. The fee for a late cancellation was captured first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("dispatch.fare_released.v1", in_saga, keys(ride = ride_id))]
 pub struct FareReleased {
     /// The ride.
     pub ride_id: RideId,
@@ -73,13 +55,8 @@ pub struct FareReleased {
     pub owed: Money,
 }
 
-impl Event for FareReleased {
-    const TYPE: EventType = EventType::in_saga("dispatch.fare_released.v1");
-    const KEYS: &'static [Key] = &[RIDE];
-}
-
 /// The rider has paid for a completed ride, or owes the price.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("dispatch.fare_charged.v1", in_saga, keys(ride = ride_id))]
 pub struct FareCharged {
     /// The ride.
     pub ride_id: RideId,
@@ -89,13 +66,8 @@ pub struct FareCharged {
     pub owed: Money,
 }
 
-impl Event for FareCharged {
-    const TYPE: EventType = EventType::in_saga("dispatch.fare_charged.v1");
-    const KEYS: &'static [Key] = &[RIDE];
-}
-
 /// A ride needs a driver: the first, or the next after one who did not accept.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[event("dispatch.driver_wanted.v1", in_saga, keys(ride = ride_id, rider = rider_id))]
 pub struct DriverWanted {
     /// The ride.
     pub ride_id: RideId,
@@ -109,13 +81,8 @@ pub struct DriverWanted {
     pub not: Vec<DriverId>,
 }
 
-impl Event for DriverWanted {
-    const TYPE: EventType = EventType::in_saga("dispatch.driver_wanted.v1");
-    const KEYS: &'static [Key] = &[RIDE, RIDER];
-}
-
 /// A driver is asked to drive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("dispatch.ride_offered.v1", in_saga, keys(ride = ride_id, driver = driver_id))]
 pub struct RideOffered {
     /// The ride.
     pub ride_id: RideId,
@@ -127,13 +94,8 @@ pub struct RideOffered {
     pub expires_at: Timestamp,
 }
 
-impl Event for RideOffered {
-    const TYPE: EventType = EventType::in_saga("dispatch.ride_offered.v1");
-    const KEYS: &'static [Key] = &[RIDE, DRIVER];
-}
-
 /// An offer is over, because its ride is cancelled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("dispatch.offer_withdrawn.v1", in_saga, keys(ride = ride_id, driver = driver_id))]
 pub struct OfferWithdrawn {
     /// The ride.
     pub ride_id: RideId,
@@ -143,13 +105,8 @@ pub struct OfferWithdrawn {
     pub driver_id: DriverId,
 }
 
-impl Event for OfferWithdrawn {
-    const TYPE: EventType = EventType::in_saga("dispatch.offer_withdrawn.v1");
-    const KEYS: &'static [Key] = &[RIDE, DRIVER];
-}
-
 /// A driver has accepted the offer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("dispatch.offer_accepted.v1", in_saga, keys(ride = ride_id, driver = driver_id))]
 pub struct OfferAccepted {
     /// The ride.
     pub ride_id: RideId,
@@ -159,13 +116,8 @@ pub struct OfferAccepted {
     pub driver_id: DriverId,
 }
 
-impl Event for OfferAccepted {
-    const TYPE: EventType = EventType::in_saga("dispatch.offer_accepted.v1");
-    const KEYS: &'static [Key] = &[RIDE, DRIVER];
-}
-
 /// The driver will not drive. The search continues with the next one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("dispatch.offer_ended.v1", in_saga, keys(ride = ride_id, driver = driver_id))]
 pub struct OfferEnded {
     /// The ride.
     pub ride_id: RideId,
@@ -178,7 +130,8 @@ pub struct OfferEnded {
 }
 
 /// Why a driver will not drive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[value]
+#[derive(Copy, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum NotAccepted {
     /// The driver declined.
@@ -189,13 +142,8 @@ pub enum NotAccepted {
     Offline,
 }
 
-impl Event for OfferEnded {
-    const TYPE: EventType = EventType::in_saga("dispatch.offer_ended.v1");
-    const KEYS: &'static [Key] = &[RIDE, DRIVER];
-}
-
 /// The ride has a driver, who is on the way to the pickup.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("dispatch.driver_assigned.v1", in_saga, keys(ride = ride_id, driver = driver_id))]
 pub struct DriverAssigned {
     /// The ride.
     pub ride_id: RideId,
@@ -203,13 +151,8 @@ pub struct DriverAssigned {
     pub driver_id: DriverId,
 }
 
-impl Event for DriverAssigned {
-    const TYPE: EventType = EventType::in_saga("dispatch.driver_assigned.v1");
-    const KEYS: &'static [Key] = &[RIDE, DRIVER];
-}
-
 /// The driver turned back, because the ride is cancelled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("dispatch.driver_unassigned.v1", in_saga, keys(ride = ride_id, driver = driver_id))]
 pub struct DriverUnassigned {
     /// The ride.
     pub ride_id: RideId,
@@ -217,13 +160,8 @@ pub struct DriverUnassigned {
     pub driver_id: DriverId,
 }
 
-impl Event for DriverUnassigned {
-    const TYPE: EventType = EventType::in_saga("dispatch.driver_unassigned.v1");
-    const KEYS: &'static [Key] = &[RIDE, DRIVER];
-}
-
 /// The driver says that the rider is in the car. Only dispatch consumes this event, and then decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("dispatch.rider_picked_up.v1", in_saga, keys(ride = ride_id, driver = driver_id))]
 pub struct RiderPickedUp {
     /// The ride.
     pub ride_id: RideId,
@@ -231,13 +169,8 @@ pub struct RiderPickedUp {
     pub driver_id: DriverId,
 }
 
-impl Event for RiderPickedUp {
-    const TYPE: EventType = EventType::in_saga("dispatch.rider_picked_up.v1");
-    const KEYS: &'static [Key] = &[RIDE, DRIVER];
-}
-
 /// The ride is under way. It can no longer be cancelled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("dispatch.ride_started.v1", in_saga, keys(ride = ride_id, driver = driver_id))]
 pub struct RideStarted {
     /// The ride.
     pub ride_id: RideId,
@@ -247,13 +180,8 @@ pub struct RideStarted {
     pub started_at: Timestamp,
 }
 
-impl Event for RideStarted {
-    const TYPE: EventType = EventType::in_saga("dispatch.ride_started.v1");
-    const KEYS: &'static [Key] = &[RIDE, DRIVER];
-}
-
 /// The rider has arrived, and pays the quoted price or the part of it that is verified.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("dispatch.ride_completed.v1", in_saga, keys(ride = ride_id, driver = driver_id))]
 pub struct RideCompleted {
     /// The ride.
     pub ride_id: RideId,
@@ -263,13 +191,8 @@ pub struct RideCompleted {
     pub fare: Money,
 }
 
-impl Event for RideCompleted {
-    const TYPE: EventType = EventType::in_saga("dispatch.ride_completed.v1");
-    const KEYS: &'static [Key] = &[RIDE, DRIVER];
-}
-
 /// The ride will not take place: every service compensates its part.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("dispatch.ride_cancelled.v1", in_saga, keys(ride = ride_id))]
 pub struct RideCancelled {
     /// The ride.
     pub ride_id: RideId,
@@ -286,13 +209,9 @@ pub struct RideCancelled {
     pub detail: Option<String>,
 }
 
-impl Event for RideCancelled {
-    const TYPE: EventType = EventType::in_saga("dispatch.ride_cancelled.v1");
-    const KEYS: &'static [Key] = &[RIDE];
-}
-
 /// Why a ride does not take place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[value]
+#[derive(Copy, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum CancelReason {
     /// The rider cancelled.
@@ -308,15 +227,11 @@ pub enum CancelReason {
 }
 
 /// The time in which the rider had to be picked up has passed. Only dispatch consumes this event, and then decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("dispatch.ride_deadline_passed.v1", in_saga, keys(ride = ride_id))]
+#[derive(Copy)]
 pub struct RideDeadlinePassed {
     /// The ride.
     pub ride_id: RideId,
     /// The time by which the rider had to be picked up.
     pub due_at: Timestamp,
-}
-
-impl Event for RideDeadlinePassed {
-    const TYPE: EventType = EventType::in_saga("dispatch.ride_deadline_passed.v1");
-    const KEYS: &'static [Key] = &[RIDE];
 }

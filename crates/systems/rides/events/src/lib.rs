@@ -25,7 +25,6 @@
 #[cfg(feature = "access")]
 pub mod access;
 pub mod dispatch;
-mod keys;
 pub mod location;
 pub mod riders;
 mod saga;

@@ -2,15 +2,18 @@
 //! the higher version is the newer.
 
 use ballet_core::personal::Personal;
-use ballet_core::{Entity, EntityEvent, Event, EventType, Key, Versioned};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use ballet_core::{entity, event, value};
 
-use crate::keys::RIDER;
 use crate::values::ids::RiderId;
 
 /// The whole state of a rider after one change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[entity(
+    "rider",
+    republished = "riders.riders_republished.v1",
+    requests("dispatch.riders_requested.v1", "location.riders_requested.v1"),
+    id = rider_id,
+    version = version
+)]
 pub struct Rider {
     /// The rider.
     pub rider_id: RiderId,
@@ -29,7 +32,8 @@ pub struct Rider {
 }
 
 /// A rider's requirements of a car.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[value]
+#[derive(Copy, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Needs {
     /// Any car.
@@ -38,17 +42,12 @@ pub enum Needs {
     Large,
 }
 
-impl Entity for Rider {
-    const NAME: &'static str = "rider";
-    const REPUBLISHED: EventType = EventType::plain("riders.riders_republished.v1");
-    const REQUESTS: &'static [EventType] = &[
-        EventType::plain("dispatch.riders_requested.v1"),
-        EventType::plain("location.riders_requested.v1"),
-    ];
-}
-
 /// The part of a rider that location keeps in its copy. It needs no name, and no token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[entity(
+    "rider",
+    republished = "riders.riders_republished.v1",
+    requests("location.riders_requested.v1")
+)]
 pub struct RiderNeeds {
     /// The rider's requirements of a car.
     pub needs: Needs,
@@ -60,66 +59,25 @@ impl From<Rider> for RiderNeeds {
     }
 }
 
-impl Entity for RiderNeeds {
-    const NAME: &'static str = Rider::NAME;
-    const REPUBLISHED: EventType = Rider::REPUBLISHED;
-    const REQUESTS: &'static [EventType] = Rider::REQUESTS;
-}
-
 /// Somebody signed up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("riders.rider_registered.v1", keys(rider = "rider_id".made_here()), carries = 0)]
 #[serde(transparent)]
 pub struct RiderRegistered(pub Rider);
 
-impl Event for RiderRegistered {
-    const TYPE: EventType = EventType::plain("riders.rider_registered.v1");
-    const KEYS: &'static [Key] = &[RIDER.made_here()];
-}
-
-impl EntityEvent for RiderRegistered {
-    type Entity = Rider;
-
-    fn into_version(self) -> Versioned<Rider> {
-        Versioned::of(self.0.rider_id.to_string(), self.0.version, self.0)
-    }
-}
-
 /// A rider's data changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("riders.rider_changed.v1", keys(rider = "rider_id"), carries = 0)]
 #[serde(transparent)]
 pub struct RiderChanged(pub Rider);
 
-impl Event for RiderChanged {
-    const TYPE: EventType = EventType::plain("riders.rider_changed.v1");
-    const KEYS: &'static [Key] = &[RIDER];
-}
-
-impl EntityEvent for RiderChanged {
-    type Entity = Rider;
-
-    fn into_version(self) -> Versioned<Rider> {
-        Versioned::of(self.0.rider_id.to_string(), self.0.version, self.0)
-    }
-}
-
 /// A rider is erased: copies keep the id and the version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event(
+    "riders.rider_erased.v1",
+    keys(rider = rider_id),
+    removes(Rider, id = rider_id, version = version)
+)]
 pub struct RiderErased {
     /// The rider.
     pub rider_id: RiderId,
     /// 1 more than before.
     pub version: i64,
-}
-
-impl Event for RiderErased {
-    const TYPE: EventType = EventType::plain("riders.rider_erased.v1");
-    const KEYS: &'static [Key] = &[RIDER];
-}
-
-impl EntityEvent for RiderErased {
-    type Entity = Rider;
-
-    fn into_version(self) -> Versioned<Rider> {
-        Versioned::removed(self.rider_id.to_string(), self.version)
-    }
 }

@@ -5,14 +5,13 @@ use std::collections::{HashMap, VecDeque};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use ballet::{Reading, TelemetryFollower};
 use h3o::{CellIndex, LatLng, Resolution};
 use jiff::{SignedDuration, Timestamp};
 use rides_events::location::Position;
 use rides_events::{DriverId, Point};
 use schemars::JsonSchema;
 use serde::Serialize;
-
-use crate::config::LocationSettings;
 
 /// The size of the cells, a tenth of a square kilometer: in a town there are a few drivers in each.
 const CELLS: Resolution = Resolution::Nine;
@@ -25,16 +24,10 @@ const TOGETHER: usize = 64;
 
 /// The drivers' positions, shared by the searches and the follower of the stream.
 #[derive(Debug, Clone)]
-pub struct DriverIndex {
+pub(crate) struct DriverIndex {
     places: Arc<RwLock<DriverPositions>>,
     /// The time after which a driver who was not seen is not found.
     silence: SignedDuration,
-}
-
-impl Default for DriverIndex {
-    fn default() -> Self {
-        Self::new(LocationSettings::default().silence())
-    }
 }
 
 #[derive(Debug, Default)]
@@ -49,28 +42,24 @@ struct DriverPositions {
 
 /// A driver who is near.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
-pub struct NearDriver {
+pub(crate) struct NearDriver {
     /// The driver.
-    pub driver_id: DriverId,
+    pub(crate) driver_id: DriverId,
     /// The last position of the driver.
-    pub at: Point,
+    pub(crate) at: Point,
     /// The distance from there as the crow flies.
-    pub meters: f64,
+    pub(crate) meters: f64,
 }
 
 impl DriverIndex {
     /// Returns an empty index, in which a driver is found for this time after a position.
     #[must_use]
-    pub fn new(silence: SignedDuration) -> Self {
+    pub(crate) fn new(silence: SignedDuration) -> Self {
         Self { places: Arc::default(), silence }
     }
 
-    pub(crate) const fn silence(&self) -> SignedDuration {
-        self.silence
-    }
-
     /// Records positions of drivers. The latest one of a driver counts, unless it is later than now.
-    pub fn note_all<'a>(&self, all: impl IntoIterator<Item = &'a Position>, now: Timestamp) {
+    pub(crate) fn note_all<'a>(&self, all: impl IntoIterator<Item = &'a Position>, now: Timestamp) {
         let mut all = all.into_iter().peekable();
         while all.peek().is_some() {
             let mut places = self.places.write().unwrap_or_else(PoisonError::into_inner);
@@ -83,9 +72,24 @@ impl DriverIndex {
 
     /// Returns the nearest drivers who were seen lately, at least `enough` of them if that many are near.
     #[must_use]
-    pub fn nearest(&self, to: Point, enough: usize, now: Timestamp) -> Vec<NearDriver> {
+    pub(crate) fn nearest(&self, to: Point, enough: usize, now: Timestamp) -> Vec<NearDriver> {
         let places = self.places.read().unwrap_or_else(PoisonError::into_inner);
         places.nearest(to, enough, now - self.silence..=now + AHEAD)
+    }
+}
+
+/// Records each position in this process's index.
+impl TelemetryFollower for DriverIndex {
+    const NAME: &'static str = "follow_positions";
+    type Follows = Position;
+
+    /// Drivers who were silent for longer are dropped.
+    fn reaches_back(&self) -> SignedDuration {
+        self.silence
+    }
+
+    fn take(&self, now: Timestamp, batch: &[Reading<Position>]) {
+        self.note_all(batch.iter().map(|reading| &reading.value), now);
     }
 }
 
@@ -192,6 +196,10 @@ fn cells_of_ring(center: CellIndex, ring: u32) -> Vec<CellIndex> {
 mod tests {
     use super::*;
 
+    fn empty() -> DriverIndex {
+        DriverIndex::new(SignedDuration::from_mins(2))
+    }
+
     fn driver(number: u128) -> DriverId {
         DriverId(sqlx::types::Uuid::from_u128(number))
     }
@@ -215,7 +223,7 @@ mod tests {
 
     #[test]
     fn the_nearest_come_first_as_if_all_had_been_measured() {
-        let index = DriverIndex::default();
+        let index = empty();
         let mut all = Vec::new();
         for number in 0..2_000_u32 {
             let (x, y) = (f64::from(number % 50), f64::from(number / 50));
@@ -241,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_driver_is_where_it_was_seen_last_and_not_found_when_silent() {
-        let index = DriverIndex::default();
+        let index = empty();
         let (here, far) = (point(52.5, 13.4), point(52.6, 13.4));
         note(&index, 1, here, 10);
         note(&index, 1, far, 9);
@@ -258,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_driver_whom_a_clock_saw_that_was_ahead_is_where_it_is_seen_now() {
-        let index = DriverIndex::default();
+        let index = empty();
         let (here, far) = (point(52.5, 13.4), point(52.6, 13.4));
         for number in [1, 2] {
             note(&index, number, here, 3_610);

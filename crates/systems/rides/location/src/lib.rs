@@ -6,79 +6,107 @@
 
 pub mod config;
 mod driver;
-mod follower;
 mod http;
-pub mod index;
-mod projections;
+mod index;
+mod nearest;
 mod refusals;
 mod requests;
-pub mod steps;
 mod store;
 
-use ballet::{Migration, Participant, Service, migrations};
+use ballet::{Does, Failure, StepError, Tx, Undoes, compensated, copies, done};
 use ballet_openapi::Document;
 use rides_events::RideDispatch;
-use rides_events::dispatch::OfferEnded;
-use rides_events::location::{DriverOffline, DriverOnline, Position};
+use rides_events::dispatch::{DriverWanted, OfferEnded, RideCompleted, RideStarted};
+use rides_events::location::{
+    DriverOffline, DriverOnline, DriverReleased, DriverReserved, NoDriverNearby, Position,
+    ReservationCancelled,
+};
 use rides_events::riders::{RiderChanged, RiderErased, RiderNeeds, RiderRegistered};
 
 use crate::config::LocationSettings;
-use crate::follower::FollowPositions;
 use crate::index::DriverIndex;
-use crate::projections::NoteRide;
-use crate::steps::{ReleaseDriver, ReserveDriver};
+use crate::store::work;
 
 pub use crate::driver::DriverState;
 pub use crate::store::work::WorkState;
 
-/// Declares the steps of location in the saga, and the other events that it publishes.
-#[must_use]
-pub fn participant(index: DriverIndex) -> Participant {
-    Participant::new("location")
-        .copies::<RiderNeeds>(|copy| {
-            copy.fed_by::<RiderRegistered>().fed_by::<RiderChanged>().fed_by::<RiderErased>()
-        })
-        .saga::<RideDispatch>(|saga| {
-            saga.repeating(ReserveDriver(index.clone()), |ended: &OfferEnded| {
-                ended.attempt.to_string()
-            })
-            .retriable(ReleaseDriver)
-        })
-        .projects(NoteRide)
-        .publishes::<DriverOnline>()
-        .publishes::<DriverOffline>()
-        .publishes_telemetry::<Position>()
-        .follows_telemetry(FollowPositions(index))
+/// The service, with the drivers' positions in memory.
+#[derive(Debug, Clone)]
+pub struct Location {
+    index: DriverIndex,
 }
 
-/// The service's tables.
-const MIGRATIONS: &[Migration] = migrations! {
-    in "../../../../../migrations/location",
-    "0001_driver",
-    "0002_no_position",
-    "0003_leaving",
-    "0004_order_of_work",
-    "0005_rider_of_work",
-    "0006_needs_of_riders",
-    "0007_nobodys_work",
-};
+#[ballet::service(
+    "location",
+    saga = RideDispatch,
+    migrations = "../../../../migrations/location",
+    copies(RiderNeeds, fed_by(RiderRegistered, RiderChanged, RiderErased)),
+    publishes(DriverOnline, DriverOffline),
+    publishes_telemetry(Position),
+    routes = move |handle| http::routes(handle, self.index.clone())
+)]
+impl Location {
+    /// Returns the service, which has seen no driver yet.
+    #[must_use]
+    pub fn new(settings: LocationSettings) -> Self {
+        Self { index: DriverIndex::new(settings.silence()) }
+    }
 
-/// Returns the service: its participant, its tables, its HTTP routes.
-#[must_use]
-pub fn service(settings: LocationSettings) -> Service {
-    service_with(DriverIndex::new(settings.silence()))
-}
+    /// Returns the OpenAPI document of the HTTP routes.
+    #[must_use]
+    pub fn openapi() -> Document {
+        http::api().document()
+    }
 
-/// Returns the service, with the positions that are in this index already.
-#[must_use]
-pub fn service_with(index: DriverIndex) -> Service {
-    Service::new(participant(index.clone()))
-        .migrations(MIGRATIONS)
-        .routes(move |handle| http::routes(handle, index))
-}
+    #[follows_telemetry]
+    fn follow_positions(&self) -> DriverIndex {
+        self.index.clone()
+    }
 
-/// Returns the OpenAPI document of the HTTP routes.
-#[must_use]
-pub fn openapi() -> Document {
-    http::api().document()
+    /// Reserves the nearest driver who is free, has the car that the rider needs, and was not asked before. It repeats
+    /// in a ride, once for each driver who is asked.
+    #[repeating(
+        undo = cancel_reservation,
+        key = |wanted| wanted.attempt.to_string(),
+        undone_by = |ended: &OfferEnded| ended.attempt.to_string()
+    )]
+    async fn reserve_driver(
+        &self,
+        tx: &mut Tx<'_>,
+        wanted: DriverWanted,
+    ) -> Does<DriverReserved, NoDriverNearby> {
+        let DriverWanted { ride_id, attempt, rider_id, .. } = wanted;
+        let nobody = || StepError::Refused(NoDriverNearby { ride_id, attempt });
+        let rider = copies::get::<RiderNeeds>(tx.db(), &rider_id.to_string()).await?;
+        let rider = rider.ok_or_else(|| {
+            Failure::not_yet(format!("the copy of riders does not know {rider_id} yet"))
+        })?;
+        // Nobody is driven who was erased.
+        let RiderNeeds { needs } = rider.state.ok_or_else(nobody)?;
+        nearest::reserve_nearest(tx, &self.index, wanted, needs).await?.ok_or_else(nobody)
+    }
+
+    async fn cancel_reservation(
+        tx: &mut Tx<'_>,
+        reserved: DriverReserved,
+    ) -> Undoes<ReservationCancelled> {
+        let DriverReserved { ride_id, attempt, driver_id, .. } = reserved;
+        let now = tx.now();
+        work::cancel(tx.db(), ride_id, attempt, now).await?;
+        compensated(ReservationCancelled { ride_id, attempt, driver_id })
+    }
+
+    /// Frees the driver of a ride that is over.
+    #[retriable]
+    async fn release_driver(tx: &mut Tx<'_>, ride: RideCompleted) -> Does<DriverReleased> {
+        let (ride_id, driver_id, now) = (ride.ride_id, ride.driver_id, tx.now());
+        work::release(tx.db(), ride_id, driver_id, now).await?;
+        done(DriverReleased { ride_id, driver_id })
+    }
+
+    /// Records that the driver has a rider. Nothing changes if the ride is over by then.
+    #[projects]
+    async fn note_ride(tx: &mut Tx<'_>, started: RideStarted) -> Result<(), Failure> {
+        work::ride(tx.db(), started.ride_id).await
+    }
 }

@@ -1,20 +1,8 @@
 //! The service `location`.
 
-use std::process::ExitCode;
+use std::convert::Infallible;
 
-use clap::Parser;
+use location::Location;
 use location::config::LocationSettings;
 
-/// The positions of drivers, and their reservations for rides.
-#[derive(Debug, Parser)]
-#[command(version)]
-struct Args {
-    #[command(flatten)]
-    ballet: ballet::Settings,
-    #[command(flatten)]
-    location: LocationSettings,
-}
-
-fn main() -> ExitCode {
-    ballet::main(|args: Args| (args.ballet, location::service(args.location)))
-}
+ballet::main!(LocationSettings, |own, _| Ok::<_, Infallible>(Location::new(own).service()));

@@ -8,35 +8,21 @@ mod requests;
 mod rider;
 mod store;
 
-use ballet::{Migration, Participant, Service, migrations};
 use ballet_openapi::Document;
 use rides_events::riders::{Rider, RiderChanged, RiderErased, RiderRegistered};
 
-/// Declares the events that riders publishes.
-#[must_use]
-pub fn participant() -> Participant {
-    Participant::new("riders")
-        .publishes::<RiderRegistered>()
-        .publishes::<RiderChanged>()
-        .publishes::<RiderErased>()
-        .shares::<Rider>("shared_rider")
-}
-
-/// The service's tables.
-const MIGRATIONS: &[Migration] = migrations! {
-    in "../../../../../migrations/riders",
-    "0001_rider",
-    "0002_erased",
-};
-
-/// Returns the service: its participant, its tables, its HTTP routes.
-#[must_use]
-pub fn service() -> Service {
-    Service::new(participant()).migrations(MIGRATIONS).routes(|handle| http::api().router(handle))
-}
-
-/// Returns the OpenAPI document of the HTTP routes.
-#[must_use]
-pub fn openapi() -> Document {
-    http::api().document()
+/// The service. It has no part in a saga.
+#[ballet::service(
+    "riders",
+    migrations = "../../../../migrations/riders",
+    publishes(RiderRegistered, RiderChanged, RiderErased),
+    shares(Rider = "shared_rider"),
+    routes = |handle| http::api().router(handle)
+)]
+impl Riders {
+    /// Returns the OpenAPI document of the HTTP routes.
+    #[must_use]
+    pub fn openapi() -> Document {
+        http::api().document()
+    }
 }

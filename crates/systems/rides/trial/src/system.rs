@@ -21,9 +21,9 @@ pub fn contracts() -> Vec<ServiceContract> {
 #[must_use]
 pub fn documents() -> Vec<(&'static str, Document)> {
     vec![
-        ("dispatch", dispatch::openapi()),
-        ("location", location::openapi()),
-        ("riders", riders::openapi()),
+        ("dispatch", Dispatch::openapi()),
+        ("location", Location::openapi()),
+        ("riders", Riders::openapi()),
     ]
 }
 

@@ -14,13 +14,13 @@ use schemars::JsonSchema;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::WatchRide;
 use crate::http::state::DispatchState;
 use crate::offer::{Offer, OfferState};
 use crate::refusals::{no_fare, no_ride, no_trip, offer_is, ride_is};
 use crate::requests::{ActingDriver, RideArrival};
 use crate::ride::{Quote, Ride, RideStatus};
 use crate::search::continue_search;
-use crate::steps::WatchRide;
 use crate::store::{offer, ride};
 
 /// A ride as its driver sees it.

@@ -1,14 +1,14 @@
 //! A place on the map.
 
-use schemars::JsonSchema;
-use serde::de::Error;
-use serde::{Deserialize, Deserializer, Serialize};
+use ballet_core::value;
+use serde::de::{Deserialize, Deserializer, Error};
 
 /// The mean radius of the Earth, in meters.
 const EARTH_METERS: f64 = 6_371_008.8;
 
 /// A place on the map, in degrees. Values outside of the map are rejected.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[value]
+#[derive(Copy)]
 pub struct Point {
     /// The latitude.
     #[serde(deserialize_with = "degrees::<_, 90>")]

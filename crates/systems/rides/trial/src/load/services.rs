@@ -5,8 +5,11 @@ use std::sync::Arc;
 use ballet_trials::ServiceProgram;
 use clap::Args;
 use common::cards::{ProviderSettings, Sandbox};
+use dispatch::Dispatch;
 use dispatch::config::DispatchSettings;
+use location::Location;
 use location::config::LocationSettings;
+use riders::Riders;
 
 #[derive(Debug, Args)]
 struct DispatchArgs {
@@ -18,13 +21,13 @@ struct DispatchArgs {
 
 /// Returns all services, each with the settings of its own program.
 pub(crate) fn services() -> Vec<ServiceProgram> {
-    let dispatch = dispatch::participant(DispatchSettings::default(), Sandbox::default());
+    let dispatch = Dispatch::new(DispatchSettings::default(), Arc::new(Sandbox::default()));
     vec![
-        ServiceProgram::with(&dispatch, |own: DispatchArgs, ballet, clock| {
+        ServiceProgram::with(&dispatch.participant(), |own: DispatchArgs, ballet, clock| {
             let sandbox = Arc::new(own.provider.sandbox(ballet));
-            dispatch::service(own.dispatch, sandbox).clock(clock)
+            Dispatch::new(own.dispatch, sandbox).service().clock(clock)
         }),
-        ServiceProgram::of(|| location::service(LocationSettings::default())),
-        ServiceProgram::of(riders::service),
+        ServiceProgram::of(|| Location::new(LocationSettings::default()).service()),
+        ServiceProgram::of(Riders::service),
     ]
 }

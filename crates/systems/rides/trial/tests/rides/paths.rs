@@ -3,6 +3,7 @@
 
 use ballet_stage::Method;
 use dispatch::config::DispatchSettings;
+use location::Location;
 use location::config::LocationSettings;
 use reqwest::{Client, StatusCode};
 use rides_events::dispatch::{
@@ -223,7 +224,7 @@ async fn r8_location_is_down_and_the_ride_waits_or_its_deadline_passes() {
     town.system.stop("location").await;
     let ride = town.request(rider).await;
     town.until(ride, "searching").await;
-    town.system.start(location::service(LocationSettings::default())).await;
+    town.system.start(Location::new(LocationSettings::default()).service()).await;
     town.until_asked(ride, driver).await;
     town.drive(ride, driver).await;
 
@@ -237,7 +238,7 @@ async fn r8_location_is_down_and_the_ride_waits_or_its_deadline_passes() {
     let cancelled: RideCancelled = town.system.event(ride).await;
     assert_eq!(cancelled.reason, CancelReason::DeadlinePassed);
     // The search comes after the abort, or before it: in the end the driver is reserved for nobody.
-    town.system.start(location::service(LocationSettings::default())).await;
+    town.system.start(Location::new(LocationSettings::default()).service()).await;
     town.until_driver(driver, "free").await;
     town.system.until("location", "select count(*) from work where ended_at is null", 0).await;
     town.close().await;
@@ -315,7 +316,8 @@ async fn r12_a_drivers_positions_stop(town: &mut Town) {
     town.until_driver(drivers[0], "free").await;
     // The driver's last position is too old for this replica to find.
     town.system.stop("location").await;
-    town.system.start(location::service(LocationSettings { driver_silence_seconds: 1 })).await;
+    let location = Location::new(LocationSettings { driver_silence_seconds: 1 });
+    town.system.start(location.service()).await;
     town.until_near("nobody is near", <[_]>::is_empty).await;
     let rider = town.rider().await;
     let ride = town.request(rider).await;

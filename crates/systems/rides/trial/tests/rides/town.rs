@@ -6,9 +6,12 @@ use std::sync::Arc;
 
 use ballet_stage::{Method, Servers, wait_until};
 use ballet_testkit::TestSystem;
+use dispatch::Dispatch;
 use dispatch::config::DispatchSettings;
+use location::Location;
 use location::config::LocationSettings;
 use reqwest::{Client, StatusCode};
+use riders::Riders;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -31,7 +34,8 @@ impl Town {
         let servers = Servers::shared().await.expect("servers");
         let mut system = TestSystem::prepared_on(servers, name, rides::system().parts).await;
         let bank = Bank::new(system.env.database_url("dispatch"));
-        for service in [location::service(LocationSettings::default()), riders::service()] {
+        let location = Location::new(LocationSettings::default());
+        for service in [location.service(), Riders::service()] {
             system.start(service).await;
         }
         let mut town = Self { system, bank };
@@ -41,7 +45,7 @@ impl Town {
 
     /// Starts a process of dispatch.
     pub(crate) async fn start_dispatch(&mut self, settings: DispatchSettings) {
-        let service = dispatch::service(settings, Arc::new(self.bank.clone()));
+        let service = Dispatch::new(settings, Arc::new(self.bank.clone())).service();
         self.system.start(service).await;
     }
 

@@ -263,7 +263,8 @@ async fn a_search_that_is_behind_takes_no_more_rides() {
     town.system.execute("dispatch", minute).await;
     let (status, waits, answer) = wants(&town).await;
     assert_eq!((status, waits), (StatusCode::SERVICE_UNAVAILABLE, true), "{answer}");
-    town.system.start(location::service(location::config::LocationSettings::default())).await;
+    let location = location::Location::new(location::config::LocationSettings::default());
+    town.system.start(location.service()).await;
     town.system.until("dispatch", waiting, 0).await;
     assert_eq!(wants(&town).await.0, StatusCode::CREATED);
     town.close().await;

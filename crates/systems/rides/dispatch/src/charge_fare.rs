@@ -7,13 +7,13 @@ use ballet::{Failure, Never, Tx, done};
 use common::cards::Provider;
 use rides_events::dispatch::{FareCharged, RideCompleted};
 
-use crate::steps::hold_fare::{ReleaseAnswer, ReleaseRequest};
+use crate::hold_fare::{ReleaseAnswer, ReleaseRequest};
 use crate::store::payment;
 
 /// Captures the fare from the hold, or releases the hold if the ride costs nothing. If the processor refuses, the rider
 /// owes the fare, because the ride has taken place.
 #[derive(Debug, Clone)]
-pub struct ChargeFare(pub Arc<dyn Provider>);
+pub(crate) struct ChargeFare(pub(crate) Arc<dyn Provider>);
 
 impl CallStep for ChargeFare {
     const NAME: &'static str = "charge_fare";

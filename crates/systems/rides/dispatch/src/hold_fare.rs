@@ -20,12 +20,12 @@ use crate::store::{payment, ride};
 
 /// Asks the card processor to hold the price. Once it does, the search for a driver begins.
 #[derive(Debug, Clone)]
-pub struct HoldFare(pub Arc<dyn Provider>);
+pub(crate) struct HoldFare(pub(crate) Arc<dyn Provider>);
 
 /// The request to the card processor when a ride is over or cancelled.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ReleaseRequest {
+pub(crate) enum ReleaseRequest {
     /// Release the whole hold.
     All(Settle),
     /// Capture the fare, or the fee for a late cancellation, and release the rest.
@@ -35,7 +35,7 @@ pub enum ReleaseRequest {
 /// The card processor's answer to a [`ReleaseRequest`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ReleaseAnswer {
+pub(crate) enum ReleaseAnswer {
     /// The answer to [`ReleaseRequest::All`].
     All(Void),
     /// The answer to [`ReleaseRequest::AllBut`].
