@@ -20,7 +20,7 @@ fn participants() -> [Participant; 7] {
     [
         cart::participant(),
         catalog::participant(),
-        inventory::participant(),
+        inventory::Inventory::participant(),
         orders::participant(orders::config::DEADLINE),
         payments::participant(common::cards::Sandbox::default()),
         recommendations::participant(),

@@ -80,7 +80,7 @@ impl ShopWorld {
             ("orders", _) => orders::service(SignedDuration::from_mins(10)),
             ("cart", _) => cart::service(CartSettings::default()),
             ("catalog", _) => catalog::service(),
-            ("inventory", _) => inventory::service(),
+            ("inventory", _) => inventory::Inventory::service(),
             ("payments", Some(companies)) => payments::service(companies.clone()),
             ("payments", None) => payments::service(common::cards::Sandbox::new(
                 settings.database_url.clone().expect("a URL"),

@@ -27,7 +27,7 @@ pub(crate) fn services() -> Vec<ServiceProgram> {
             (args.ballet, cart::service(args.own).clock(clock))
         }),
         ServiceProgram::of(catalog::service),
-        ServiceProgram::of(inventory::service),
+        ServiceProgram::of(inventory::Inventory::service),
         ServiceProgram::with(
             orders::participant(DEADLINE).part(),
             |args: With<OrderSettings>, clock| {

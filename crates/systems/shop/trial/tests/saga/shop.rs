@@ -157,7 +157,7 @@ impl Shop {
             "orders" => orders::service(orders::config::DEADLINE),
             "cart" => cart::service(CartSettings::default()),
             "catalog" => catalog::service(),
-            "inventory" => inventory::service(),
+            "inventory" => inventory::Inventory::service(),
             "payments" => payments::service(
                 common::cards::Sandbox::new(self.env.database_url(name)).slow(SLOW),
             ),

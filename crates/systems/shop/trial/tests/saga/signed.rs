@@ -62,7 +62,7 @@ async fn shop(name: &str) -> Shop {
     let mut shop = Shop::with(name, ShopOptions { gateway: true, ..USUAL }).await;
     for (name, service) in [
         ("orders", orders::service(orders::config::DEADLINE)),
-        ("inventory", inventory::service()),
+        ("inventory", inventory::Inventory::service()),
         ("catalog", catalog::service()),
     ] {
         let settings = Settings::new(shop.env.amqp_url(name), shop.env.database_url(name));
