@@ -22,7 +22,7 @@ fn participants() -> [Participant; 7] {
         catalog::participant(),
         inventory::Inventory::participant(),
         orders::participant(orders::config::DEADLINE),
-        payments::participant(common::cards::Sandbox::default()),
+        payments::Payments::new(common::cards::Sandbox::default()).participant(),
         recommendations::participant(),
         shipping::participant(shipping::sandbox::Sandbox::default()),
     ]

@@ -81,10 +81,11 @@ impl ShopWorld {
             ("cart", _) => cart::service(CartSettings::default()),
             ("catalog", _) => catalog::service(),
             ("inventory", _) => inventory::Inventory::service(),
-            ("payments", Some(companies)) => payments::service(companies.clone()),
-            ("payments", None) => payments::service(common::cards::Sandbox::new(
+            ("payments", Some(companies)) => payments::Payments::new(companies.clone()).service(),
+            ("payments", None) => payments::Payments::new(common::cards::Sandbox::new(
                 settings.database_url.clone().expect("a URL"),
-            )),
+            ))
+            .service(),
             ("recommendations", _) => recommendations::service(),
             (_, Some(companies)) => shipping::service(companies.clone()),
             (_, None) => shipping::service(self.carrier.clone()),

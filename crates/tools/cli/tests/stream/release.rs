@@ -72,9 +72,10 @@ pub(crate) fn service(name: &str, settings: &Settings) -> Service {
         "cart" => cart::service(CartSettings::default()),
         "catalog" => catalog::service(),
         "inventory" => inventory::Inventory::service(),
-        "payments" => payments::service(common::cards::Sandbox::new(
+        "payments" => payments::Payments::new(common::cards::Sandbox::new(
             settings.database_url.clone().expect("a URL"),
-        )),
+        ))
+        .service(),
         "recommendations" => recommendations::service(),
         "shipping" => shipping::service(shipping::sandbox::Sandbox::new(Duration::from_millis(20))),
         BROKEN => {

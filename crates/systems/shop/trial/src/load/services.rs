@@ -35,10 +35,10 @@ pub(crate) fn services() -> Vec<ServiceProgram> {
             },
         ),
         ServiceProgram::with(
-            payments::participant(provider).part(),
+            payments::Payments::new(provider).participant().part(),
             |args: With<ProviderSettings>, clock| {
                 let provider = args.own.sandbox(&args.ballet);
-                (args.ballet, payments::service(provider).clock(clock))
+                (args.ballet, payments::Payments::new(provider).service().clock(clock))
             },
         ),
         ServiceProgram::of(recommendations::service),

@@ -158,9 +158,10 @@ impl Shop {
             "cart" => cart::service(CartSettings::default()),
             "catalog" => catalog::service(),
             "inventory" => inventory::Inventory::service(),
-            "payments" => payments::service(
+            "payments" => payments::Payments::new(
                 common::cards::Sandbox::new(self.env.database_url(name)).slow(SLOW),
-            ),
+            )
+            .service(),
             "recommendations" => recommendations::service(),
             "shipping" => shipping::service(self.carrier.clone()),
             _ => panic!("{name} is no service of the shop"),
