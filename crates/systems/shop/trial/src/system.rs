@@ -24,7 +24,7 @@ fn participants() -> [Participant; 7] {
         orders::participant(orders::config::DEADLINE),
         payments::Payments::new(common::cards::Sandbox::default()).participant(),
         recommendations::participant(),
-        shipping::participant(shipping::sandbox::Sandbox::default()),
+        shipping::Shipping::new(shipping::sandbox::Sandbox::default()).participant(),
     ]
 }
 

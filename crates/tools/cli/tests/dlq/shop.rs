@@ -87,8 +87,8 @@ impl ShopWorld {
             ))
             .service(),
             ("recommendations", _) => recommendations::service(),
-            (_, Some(companies)) => shipping::service(companies.clone()),
-            (_, None) => shipping::service(self.carrier.clone()),
+            (_, Some(companies)) => shipping::Shipping::new(companies.clone()).service(),
+            (_, None) => shipping::Shipping::new(self.carrier.clone()).service(),
         };
         self.running.insert(name, service.start(settings).await.expect("started"));
     }

@@ -77,7 +77,10 @@ pub(crate) fn service(name: &str, settings: &Settings) -> Service {
         ))
         .service(),
         "recommendations" => recommendations::service(),
-        "shipping" => shipping::service(shipping::sandbox::Sandbox::new(Duration::from_millis(20))),
+        "shipping" => {
+            shipping::Shipping::new(shipping::sandbox::Sandbox::new(Duration::from_millis(20)))
+                .service()
+        }
         BROKEN => {
             let participant = Participant::new("inventory").saga::<OrderFulfillment>(|saga| {
                 saga.compensatable(ReserveStock).retriable(inventory::CommitStock)

@@ -43,10 +43,10 @@ pub(crate) fn services() -> Vec<ServiceProgram> {
         ),
         ServiceProgram::of(recommendations::service),
         ServiceProgram::with(
-            shipping::participant(carrier).part(),
+            shipping::Shipping::new(carrier).participant().part(),
             |args: With<CarrierSettings>, clock| {
                 let carrier = SlowCarrier::new(clock.clone(), args.own.sandbox());
-                (args.ballet, shipping::service(carrier).clock(clock))
+                (args.ballet, shipping::Shipping::new(carrier).service().clock(clock))
             },
         ),
     ]

@@ -163,7 +163,7 @@ impl Shop {
             )
             .service(),
             "recommendations" => recommendations::service(),
-            "shipping" => shipping::service(self.carrier.clone()),
+            "shipping" => shipping::Shipping::new(self.carrier.clone()).service(),
             _ => panic!("{name} is no service of the shop"),
         };
         self.start_as(name, service).await;
