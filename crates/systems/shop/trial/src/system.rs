@@ -21,7 +21,7 @@ fn participants() -> [Participant; 7] {
         cart::participant(),
         catalog::participant(),
         inventory::Inventory::participant(),
-        orders::participant(orders::config::DEADLINE),
+        orders::Orders(orders::config::DEADLINE.into()).participant(),
         payments::Payments::new(common::cards::Sandbox::default()).participant(),
         recommendations::participant(),
         shipping::Shipping::new(shipping::sandbox::Sandbox::default()).participant(),

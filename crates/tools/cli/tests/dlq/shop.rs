@@ -77,7 +77,7 @@ impl ShopWorld {
             None => settings,
         };
         let service: Service = match (name, &self.companies) {
-            ("orders", _) => orders::service(SignedDuration::from_mins(10)),
+            ("orders", _) => orders::Orders(SignedDuration::from_mins(10).into()).service(),
             ("cart", _) => cart::service(CartSettings::default()),
             ("catalog", _) => catalog::service(),
             ("inventory", _) => inventory::Inventory::service(),

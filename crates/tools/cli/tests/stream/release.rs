@@ -68,7 +68,7 @@ fn program() -> ExitCode {
 /// The service of that name.
 pub(crate) fn service(name: &str, settings: &Settings) -> Service {
     match name {
-        "orders" => orders::service(SignedDuration::from_mins(10)),
+        "orders" => orders::Orders(SignedDuration::from_mins(10).into()).service(),
         "cart" => cart::service(CartSettings::default()),
         "catalog" => catalog::service(),
         "inventory" => inventory::Inventory::service(),

@@ -29,9 +29,9 @@ pub(crate) fn services() -> Vec<ServiceProgram> {
         ServiceProgram::of(catalog::service),
         ServiceProgram::of(inventory::Inventory::service),
         ServiceProgram::with(
-            orders::participant(DEADLINE).part(),
+            orders::Orders(DEADLINE.into()).participant().part(),
             |args: With<OrderSettings>, clock| {
-                (args.ballet, orders::service(args.own).clock(clock))
+                (args.ballet, orders::Orders(args.own).service().clock(clock))
             },
         ),
         ServiceProgram::with(

@@ -154,7 +154,7 @@ impl Shop {
     pub(crate) async fn start(&mut self, name: &'static str) {
         let service = match name {
             // The deadline is long enough for everything.
-            "orders" => orders::service(orders::config::DEADLINE),
+            "orders" => orders::Orders(orders::config::DEADLINE.into()).service(),
             "cart" => cart::service(CartSettings::default()),
             "catalog" => catalog::service(),
             "inventory" => inventory::Inventory::service(),

@@ -61,7 +61,7 @@ impl PriceChange {
 async fn shop(name: &str) -> Shop {
     let mut shop = Shop::with(name, ShopOptions { gateway: true, ..USUAL }).await;
     for (name, service) in [
-        ("orders", orders::service(orders::config::DEADLINE)),
+        ("orders", orders::Orders(orders::config::DEADLINE.into()).service()),
         ("inventory", inventory::Inventory::service()),
         ("catalog", catalog::service()),
     ] {

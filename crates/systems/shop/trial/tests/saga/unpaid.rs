@@ -59,7 +59,7 @@ async fn open_bounded(name: &str) -> Shop {
     let mut shop = Box::pin(Shop::with(name, options)).await;
     let mut settings = OrderSettings::from(orders::config::DEADLINE);
     settings.unpaid.unpaid_pieces_of_one = PIECES;
-    shop.start_as("orders", orders::service(settings)).await;
+    shop.start_as("orders", orders::Orders(settings).service()).await;
     let mut settings = CartSettings::default();
     settings.unpaid.unpaid_pieces_of_one = PIECES;
     shop.start_as("cart", cart::service(settings)).await;

@@ -126,7 +126,7 @@ async fn watchers_are_bounded_and_hold_no_database_connection() {
     let most = 60;
     let settings = OrderSettings { order_watchers: most, ..orders::config::DEADLINE.into() };
     shop.stop("orders").await;
-    shop.start_as("orders", orders::service(settings)).await;
+    shop.start_as("orders", orders::Orders(settings).service()).await;
     let url = shop.url("orders").to_owned();
     let mut watches = Vec::new();
     for _ in 0..most {
@@ -170,7 +170,7 @@ async fn t203_one_customer_cannot_take_all_places_of_those_who_watch() {
         ..orders::config::DEADLINE.into()
     };
     shop.stop("orders").await;
-    shop.start_as("orders", orders::service(settings)).await;
+    shop.start_as("orders", orders::Orders(settings).service()).await;
     let url = format!("{}/orders/{order_id}/events", shop.url("orders"));
     let watch = |subject: &str| {
         let scopes = if subject == CUSTOMER { "orders:read" } else { "orders:all" };
