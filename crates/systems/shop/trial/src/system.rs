@@ -18,7 +18,7 @@ pub fn contracts() -> Vec<ServiceContract> {
 
 fn participants() -> [Participant; 7] {
     [
-        cart::participant(),
+        cart::Carts(cart::config::CartSettings::default()).participant(),
         catalog::participant(),
         inventory::Inventory::participant(),
         orders::Orders(orders::config::DEADLINE.into()).participant(),

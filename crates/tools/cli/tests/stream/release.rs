@@ -69,7 +69,7 @@ fn program() -> ExitCode {
 pub(crate) fn service(name: &str, settings: &Settings) -> Service {
     match name {
         "orders" => orders::Orders(SignedDuration::from_mins(10).into()).service(),
-        "cart" => cart::service(CartSettings::default()),
+        "cart" => cart::Carts(CartSettings::default()).service(),
         "catalog" => catalog::service(),
         "inventory" => inventory::Inventory::service(),
         "payments" => payments::Payments::new(common::cards::Sandbox::new(

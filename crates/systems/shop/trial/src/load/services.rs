@@ -23,9 +23,12 @@ pub(crate) fn services() -> Vec<ServiceProgram> {
     let (provider, carrier) =
         (common::cards::Sandbox::default(), shipping::sandbox::Sandbox::default());
     vec![
-        ServiceProgram::with(cart::participant().part(), |args: With<CartSettings>, clock| {
-            (args.ballet, cart::service(args.own).clock(clock))
-        }),
+        ServiceProgram::with(
+            cart::Carts(CartSettings::default()).participant().part(),
+            |args: With<CartSettings>, clock| {
+                (args.ballet, cart::Carts(args.own).service().clock(clock))
+            },
+        ),
         ServiceProgram::of(catalog::service),
         ServiceProgram::of(inventory::Inventory::service),
         ServiceProgram::with(

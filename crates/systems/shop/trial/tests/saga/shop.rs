@@ -155,7 +155,7 @@ impl Shop {
         let service = match name {
             // The deadline is long enough for everything.
             "orders" => orders::Orders(orders::config::DEADLINE.into()).service(),
-            "cart" => cart::service(CartSettings::default()),
+            "cart" => cart::Carts(CartSettings::default()).service(),
             "catalog" => catalog::service(),
             "inventory" => inventory::Inventory::service(),
             "payments" => payments::Payments::new(
