@@ -19,7 +19,7 @@ pub fn contracts() -> Vec<ServiceContract> {
 fn participants() -> [Participant; 7] {
     [
         cart::Carts(cart::config::CartSettings::default()).participant(),
-        catalog::participant(),
+        catalog::Catalog::participant(),
         inventory::Inventory::participant(),
         orders::Orders(orders::config::DEADLINE.into()).participant(),
         payments::Payments::new(common::cards::Sandbox::default()).participant(),

@@ -79,7 +79,7 @@ impl ShopWorld {
         let service: Service = match (name, &self.companies) {
             ("orders", _) => orders::Orders(SignedDuration::from_mins(10).into()).service(),
             ("cart", _) => cart::Carts(CartSettings::default()).service(),
-            ("catalog", _) => catalog::service(),
+            ("catalog", _) => catalog::Catalog::service(),
             ("inventory", _) => inventory::Inventory::service(),
             ("payments", Some(companies)) => payments::Payments::new(companies.clone()).service(),
             ("payments", None) => payments::Payments::new(common::cards::Sandbox::new(

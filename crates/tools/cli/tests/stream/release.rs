@@ -70,7 +70,7 @@ pub(crate) fn service(name: &str, settings: &Settings) -> Service {
     match name {
         "orders" => orders::Orders(SignedDuration::from_mins(10).into()).service(),
         "cart" => cart::Carts(CartSettings::default()).service(),
-        "catalog" => catalog::service(),
+        "catalog" => catalog::Catalog::service(),
         "inventory" => inventory::Inventory::service(),
         "payments" => payments::Payments::new(common::cards::Sandbox::new(
             settings.database_url.clone().expect("a URL"),

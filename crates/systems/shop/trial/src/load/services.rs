@@ -29,7 +29,7 @@ pub(crate) fn services() -> Vec<ServiceProgram> {
                 (args.ballet, cart::Carts(args.own).service().clock(clock))
             },
         ),
-        ServiceProgram::of(catalog::service),
+        ServiceProgram::of(catalog::Catalog::service),
         ServiceProgram::of(inventory::Inventory::service),
         ServiceProgram::with(
             orders::Orders(DEADLINE.into()).participant().part(),

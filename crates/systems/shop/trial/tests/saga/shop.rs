@@ -156,7 +156,7 @@ impl Shop {
             // The deadline is long enough for everything.
             "orders" => orders::Orders(orders::config::DEADLINE.into()).service(),
             "cart" => cart::Carts(CartSettings::default()).service(),
-            "catalog" => catalog::service(),
+            "catalog" => catalog::Catalog::service(),
             "inventory" => inventory::Inventory::service(),
             "payments" => payments::Payments::new(
                 common::cards::Sandbox::new(self.env.database_url(name)).slow(SLOW),

@@ -63,7 +63,7 @@ async fn shop(name: &str) -> Shop {
     for (name, service) in [
         ("orders", orders::Orders(orders::config::DEADLINE.into()).service()),
         ("inventory", inventory::Inventory::service()),
-        ("catalog", catalog::service()),
+        ("catalog", catalog::Catalog::service()),
     ] {
         let settings = Settings::new(shop.env.amqp_url(name), shop.env.database_url(name));
         let listen = shop.url(name)["http://".len()..].parse().expect("an address");
