@@ -23,7 +23,7 @@ fn participants() -> [Participant; 7] {
         inventory::Inventory::participant(),
         orders::Orders(orders::config::DEADLINE.into()).participant(),
         payments::Payments::new(common::cards::Sandbox::default()).participant(),
-        recommendations::participant(),
+        recommendations::Recommendations::participant(),
         shipping::Shipping::new(shipping::sandbox::Sandbox::default()).participant(),
     ]
 }

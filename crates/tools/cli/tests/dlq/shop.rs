@@ -86,7 +86,7 @@ impl ShopWorld {
                 settings.database_url.clone().expect("a URL"),
             ))
             .service(),
-            ("recommendations", _) => recommendations::service(),
+            ("recommendations", _) => recommendations::Recommendations::service(),
             (_, Some(companies)) => shipping::Shipping::new(companies.clone()).service(),
             (_, None) => shipping::Shipping::new(self.carrier.clone()).service(),
         };

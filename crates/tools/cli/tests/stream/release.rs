@@ -76,7 +76,7 @@ pub(crate) fn service(name: &str, settings: &Settings) -> Service {
             settings.database_url.clone().expect("a URL"),
         ))
         .service(),
-        "recommendations" => recommendations::service(),
+        "recommendations" => recommendations::Recommendations::service(),
         "shipping" => {
             shipping::Shipping::new(shipping::sandbox::Sandbox::new(Duration::from_millis(20)))
                 .service()

@@ -44,7 +44,7 @@ pub(crate) fn services() -> Vec<ServiceProgram> {
                 (args.ballet, payments::Payments::new(provider).service().clock(clock))
             },
         ),
-        ServiceProgram::of(recommendations::service),
+        ServiceProgram::of(recommendations::Recommendations::service),
         ServiceProgram::with(
             shipping::Shipping::new(carrier).participant().part(),
             |args: With<CarrierSettings>, clock| {

@@ -162,7 +162,7 @@ impl Shop {
                 common::cards::Sandbox::new(self.env.database_url(name)).slow(SLOW),
             )
             .service(),
-            "recommendations" => recommendations::service(),
+            "recommendations" => recommendations::Recommendations::service(),
             "shipping" => shipping::Shipping::new(self.carrier.clone()).service(),
             _ => panic!("{name} is no service of the shop"),
         };
