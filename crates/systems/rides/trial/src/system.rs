@@ -2,6 +2,9 @@
 
 use ballet_core::{ServiceContract, System};
 use ballet_openapi::Document;
+use dispatch::Dispatch;
+use location::Location;
+use riders::Riders;
 
 use crate::load::services::services;
 

@@ -9,54 +9,47 @@ mod cart;
 mod checkout;
 pub mod config;
 mod http;
-mod projections;
+mod order_ends;
 mod refusals;
 mod requests;
 mod store;
 
-use ballet::{Migration, Participant, Service, migrations};
+use ballet::{Failure, Tx};
 use ballet_openapi::Document;
 use shop_events::cart::{CartCheckedOut, CartCleared, CartReopened};
 use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, ProductWithdrawn};
+use shop_events::orders::{OrderCancelled, OrderConfirmed};
 
 use crate::config::CartSettings;
 use crate::http::state::CartsState;
-use crate::projections::{ClearCart, EndCheckout};
 
 pub use crate::cart::CartStatus;
 pub use crate::checkout::CheckoutStatus;
 
-/// Returns the participant. Its checkouts start the saga; it takes no other part in it, and nothing waits for what
-/// it does afterwards.
-#[must_use]
-pub fn participant() -> Participant {
-    Participant::new("cart")
-        .publishes::<CartCheckedOut>()
-        .publishes::<CartReopened>()
-        .publishes::<CartCleared>()
-        .projects(ClearCart)
-        .projects(EndCheckout)
-        .copies::<Product>(|copy| {
-            copy.fed_by::<ProductPublished>()
-                .fed_by::<ProductPriceChanged>()
-                .fed_by::<ProductWithdrawn>()
-        })
-}
+/// The carts of the shop's customers. A checkout starts the saga; the service takes no other part in it, and nothing
+/// waits for what it does afterwards.
+#[derive(Debug)]
+pub struct Carts(pub CartSettings);
 
-/// The service's tables.
-const MIGRATIONS: &[Migration] = migrations! {
-    in "../../../../../migrations/cart",
-    "0001_cart",
-    "0002_by_customer",
-};
+#[ballet::service(
+    "cart",
+    migrations = "../../../../migrations/cart",
+    publishes(CartCheckedOut, CartReopened, CartCleared),
+    copies(Product, fed_by(ProductPublished, ProductPriceChanged, ProductWithdrawn)),
+    routes = move |handle| http::api().router(CartsState { handle, unpaid: self.0.unpaid })
+)]
+impl Carts {
+    /// Clears the cart of an order that is paid.
+    #[projects]
+    async fn clear_cart(tx: &mut Tx<'_>, order: OrderConfirmed) -> Result<(), Failure> {
+        order_ends::confirmed(tx, order.order_id).await
+    }
 
-/// Returns the service: its participant, its tables, its HTTP routes.
-#[must_use]
-pub fn service(settings: CartSettings) -> Service {
-    let CartSettings { unpaid } = settings;
-    Service::new(participant())
-        .migrations(MIGRATIONS)
-        .routes(move |handle| http::api().router(CartsState { handle, unpaid }))
+    /// Reopens the cart of a cancelled order, or clears it if the customer cancelled.
+    #[projects]
+    async fn end_checkout(tx: &mut Tx<'_>, order: OrderCancelled) -> Result<(), Failure> {
+        order_ends::cancelled(tx, order).await
+    }
 }
 
 /// Returns the OpenAPI document of the HTTP routes.

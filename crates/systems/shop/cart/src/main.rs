@@ -1,20 +1,8 @@
 //! The service `cart`.
 
-use std::process::ExitCode;
+use std::convert::Infallible;
 
+use cart::Carts;
 use cart::config::CartSettings;
-use clap::Parser;
 
-/// The carts of the shop's customers.
-#[derive(Debug, Parser)]
-#[command(version)]
-struct Args {
-    #[command(flatten)]
-    ballet: ballet::Settings,
-    #[command(flatten)]
-    cart: CartSettings,
-}
-
-fn main() -> ExitCode {
-    ballet::main(|args: Args| (args.ballet, cart::service(args.cart)))
-}
+ballet::main!(CartSettings, |own, _| Ok::<_, Infallible>(Carts(own).service()));

@@ -1,10 +1,7 @@
 //! The events of the cart.
 
-use ballet_core::{Event, EventType, Key};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use ballet_core::{event, value};
 
-use crate::keys::{CART, CUSTOMER, ORDER, PRODUCTS};
 use crate::orders::CancelReason;
 use crate::values::address::Address;
 use crate::values::ids::{CartId, CustomerId, OrderId};
@@ -12,7 +9,12 @@ use crate::values::line::{MAX_LINES, OrderLine};
 
 /// A customer checked out a cart. It starts an order. A foreign shop front may publish it, too. The
 /// order's id is the message's correlation id, or its message id if it has none.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event(
+    "cart.checked_out.v1",
+    starts_saga,
+    also_from("storefront"),
+    keys(cart = cart_id, customer = customer_id, product = "lines[].sku")
+)]
 pub struct CartCheckedOut {
     /// The cart, if it was one of ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -29,15 +31,9 @@ pub struct CartCheckedOut {
     pub ship_to: Address,
 }
 
-impl Event for CartCheckedOut {
-    const TYPE: EventType =
-        EventType::starts_saga("cart.checked_out.v1").also_from(&["storefront"]);
-    const KEYS: &'static [Key] = &[CART, CUSTOMER, PRODUCTS];
-}
-
 /// The order of a cart was cancelled for a reason that the customer can mend: the cart can be changed
 /// and checked out again, as another order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("cart.reopened.v1", keys(cart = cart_id, customer = customer_id, order = order_id))]
 pub struct CartReopened {
     /// The cart.
     pub cart_id: CartId,
@@ -49,13 +45,8 @@ pub struct CartReopened {
     pub reason: CancelReason,
 }
 
-impl Event for CartReopened {
-    const TYPE: EventType = EventType::plain("cart.reopened.v1");
-    const KEYS: &'static [Key] = &[CART, CUSTOMER, ORDER];
-}
-
 /// All lines were taken out of a cart.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("cart.cleared.v1", keys(cart = cart_id, customer = customer_id, order = order_id))]
 pub struct CartCleared {
     /// The cart.
     pub cart_id: CartId,
@@ -68,13 +59,9 @@ pub struct CartCleared {
     pub order_id: Option<OrderId>,
 }
 
-impl Event for CartCleared {
-    const TYPE: EventType = EventType::plain("cart.cleared.v1");
-    const KEYS: &'static [Key] = &[CART, CUSTOMER, ORDER];
-}
-
 /// Why a cart was cleared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[value]
+#[derive(Copy, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum ClearReason {
     /// The customer cleared it, and may go on with it.

@@ -1,17 +1,25 @@
 //! The events of catalog. Each has the whole product after the change, so that other services can keep copies. The
 //! state with the higher version is the newer one.
 
-use ballet_core::{Entity, EntityEvent, Event, EventType, Key, Versioned};
+use ballet_core::{entity, event};
 use common::values::{Money, Slug};
 use jiff::Timestamp;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use crate::keys::PRODUCT;
 use crate::values::sku::Sku;
 
 /// A product after one change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[entity(
+    "product",
+    republished = "catalog.products_republished.v1",
+    requests(
+        "cart.products_requested.v1",
+        "orders.products_requested.v1",
+        "recommendations.products_requested.v1"
+    ),
+    id = sku,
+    version = version
+)]
+#[derive(Eq)]
 pub struct Product {
     /// The product. No other product ever gets its SKU.
     pub sku: Sku,
@@ -36,76 +44,29 @@ pub struct Product {
     pub changed_at: Timestamp,
 }
 
-impl Entity for Product {
-    const NAME: &'static str = "product";
-    const REPUBLISHED: EventType = EventType::plain("catalog.products_republished.v1");
-    const REQUESTS: &'static [EventType] = &[
-        EventType::plain("cart.products_requested.v1"),
-        EventType::plain("orders.products_requested.v1"),
-        EventType::plain("recommendations.products_requested.v1"),
-    ];
-}
-
 /// A product can be bought from now on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("catalog.product_published.v1", carries = 0, keys(product = "sku".made_here()))]
 #[serde(transparent)]
 pub struct ProductPublished(pub Product);
 
-impl Event for ProductPublished {
-    const TYPE: EventType = EventType::plain("catalog.product_published.v1");
-    const KEYS: &'static [Key] = &[PRODUCT.made_here()];
-}
-
-impl EntityEvent for ProductPublished {
-    type Entity = Product;
-
-    fn into_version(self) -> Versioned<Product> {
-        current(self.0)
-    }
-}
-
 /// A product has another price.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("catalog.product_price_changed.v1", carries = 0, keys(product = "sku"))]
 #[serde(transparent)]
 pub struct ProductPriceChanged(pub Product);
 
-impl Event for ProductPriceChanged {
-    const TYPE: EventType = EventType::plain("catalog.product_price_changed.v1");
-    const KEYS: &'static [Key] = &[PRODUCT];
-}
-
-impl EntityEvent for ProductPriceChanged {
-    type Entity = Product;
-
-    fn into_version(self) -> Versioned<Product> {
-        current(self.0)
-    }
-}
-
 /// A product can no longer be bought. It does not come back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event(
+    "catalog.product_withdrawn.v1",
+    keys(product = "sku"),
+    removes(Product, id = 0.sku, version = 0.version)
+)]
 #[serde(transparent)]
 pub struct ProductWithdrawn(pub Product);
 
-impl Event for ProductWithdrawn {
-    const TYPE: EventType = EventType::plain("catalog.product_withdrawn.v1");
-    const KEYS: &'static [Key] = &[PRODUCT];
-}
-
-impl EntityEvent for ProductWithdrawn {
-    type Entity = Product;
-
-    fn into_version(self) -> Versioned<Product> {
-        Versioned::removed(self.0.sku, self.0.version)
-    }
-}
-
-fn current(product: Product) -> Versioned<Product> {
-    Versioned::of(product.sku.clone(), product.version, product)
-}
-
 #[cfg(test)]
 mod tests {
+    use ballet_core::{EntityEvent as _, Versioned};
+
     use super::*;
 
     #[test]

@@ -1,16 +1,13 @@
 //! The events of inventory.
 
-use ballet_core::{Event, EventType, Key};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use ballet_core::{event, value};
 
-use crate::keys::{ORDER, PRODUCT, PRODUCTS};
 use crate::values::ids::OrderId;
 use crate::values::line::StockLine;
 use crate::values::sku::Sku;
 
 /// Goods were received.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("inventory.stock_received.v1", keys(product = sku))]
 pub struct StockReceived {
     /// The product.
     pub sku: Sku,
@@ -20,13 +17,8 @@ pub struct StockReceived {
     pub receipt: String,
 }
 
-impl Event for StockReceived {
-    const TYPE: EventType = EventType::plain("inventory.stock_received.v1");
-    const KEYS: &'static [Key] = &[PRODUCT];
-}
-
 /// Everything that an order needs is held for it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("inventory.stock_reserved.v1", in_saga, keys(order = order_id, product = "lines[].sku"))]
 pub struct StockReserved {
     /// The order.
     pub order_id: OrderId,
@@ -34,13 +26,8 @@ pub struct StockReserved {
     pub lines: Vec<StockLine>,
 }
 
-impl Event for StockReserved {
-    const TYPE: EventType = EventType::in_saga("inventory.stock_reserved.v1");
-    const KEYS: &'static [Key] = &[ORDER, PRODUCTS];
-}
-
 /// Nothing is held for an order, because one of its lines is not available.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("inventory.stock_reservation_failed.v1", in_saga, keys(order = order_id, product = sku))]
 pub struct StockReservationFailed {
     /// The order.
     pub order_id: OrderId,
@@ -55,7 +42,8 @@ pub struct StockReservationFailed {
 }
 
 /// Why nothing is held for an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[value]
+#[derive(Copy, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum ReservationFailure {
     /// There is less on hand than the order needs.
@@ -64,13 +52,8 @@ pub enum ReservationFailure {
     UnknownSku,
 }
 
-impl Event for StockReservationFailed {
-    const TYPE: EventType = EventType::in_saga("inventory.stock_reservation_failed.v1");
-    const KEYS: &'static [Key] = &[ORDER, PRODUCT];
-}
-
 /// The stock that was held for an order is on hand again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("inventory.stock_released.v1", in_saga, keys(order = order_id, product = "lines[].sku"))]
 pub struct StockReleased {
     /// The order.
     pub order_id: OrderId,
@@ -78,21 +61,11 @@ pub struct StockReleased {
     pub lines: Vec<StockLine>,
 }
 
-impl Event for StockReleased {
-    const TYPE: EventType = EventType::in_saga("inventory.stock_released.v1");
-    const KEYS: &'static [Key] = &[ORDER, PRODUCTS];
-}
-
 /// The stock that was held for an order is sold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("inventory.stock_committed.v1", in_saga, keys(order = order_id, product = "lines[].sku"))]
 pub struct StockCommitted {
     /// The order.
     pub order_id: OrderId,
     /// The sold stock, one line per SKU.
     pub lines: Vec<StockLine>,
-}
-
-impl Event for StockCommitted {
-    const TYPE: EventType = EventType::in_saga("inventory.stock_committed.v1");
-    const KEYS: &'static [Key] = &[ORDER, PRODUCTS];
 }

@@ -28,7 +28,6 @@ pub mod access;
 pub mod cart;
 pub mod catalog;
 pub mod inventory;
-mod keys;
 pub mod orders;
 pub mod payments;
 mod saga;

@@ -1,18 +1,19 @@
 //! The events of orders.
 
-use ballet_core::{Event, EventType, Key};
+use ballet_core::{event, value};
 use common::values::Money;
 use jiff::Timestamp;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use crate::keys::{CUSTOMER, ORDER, PRODUCTS};
 use crate::values::address::Address;
 use crate::values::ids::{CustomerId, OrderId};
 use crate::values::line::OrderLine;
 
 /// A valid order was placed: its saga begins.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event(
+    "orders.order_placed.v1",
+    in_saga,
+    keys(order = order_id.made_here(), customer = customer_id, product = "lines[].sku")
+)]
 pub struct OrderPlaced {
     /// The order.
     pub order_id: OrderId,
@@ -30,13 +31,8 @@ pub struct OrderPlaced {
     pub placed_at: Timestamp,
 }
 
-impl Event for OrderPlaced {
-    const TYPE: EventType = EventType::in_saga("orders.order_placed.v1");
-    const KEYS: &'static [Key] = &[ORDER.made_here(), CUSTOMER, PRODUCTS];
-}
-
 /// The money is captured and the order has recorded it: the order can no longer be cancelled.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("orders.order_confirmed.v1", in_saga, keys(order = order_id))]
 pub struct OrderConfirmed {
     /// The order.
     pub order_id: OrderId,
@@ -44,25 +40,15 @@ pub struct OrderConfirmed {
     pub total: Money,
 }
 
-impl Event for OrderConfirmed {
-    const TYPE: EventType = EventType::in_saga("orders.order_confirmed.v1");
-    const KEYS: &'static [Key] = &[ORDER];
-}
-
 /// The goods are sold and delivered: the saga has ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("orders.order_completed.v1", in_saga, keys(order = order_id))]
 pub struct OrderCompleted {
     /// The order.
     pub order_id: OrderId,
 }
 
-impl Event for OrderCompleted {
-    const TYPE: EventType = EventType::in_saga("orders.order_completed.v1");
-    const KEYS: &'static [Key] = &[ORDER];
-}
-
 /// The order will not be fulfilled: every service compensates its part.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("orders.order_cancelled.v1", in_saga, keys(order = order_id))]
 pub struct OrderCancelled {
     /// The order.
     pub order_id: OrderId,
@@ -76,14 +62,10 @@ pub struct OrderCancelled {
     pub detail: Option<String>,
 }
 
-impl Event for OrderCancelled {
-    const TYPE: EventType = EventType::in_saga("orders.order_cancelled.v1");
-    const KEYS: &'static [Key] = &[ORDER];
-}
-
 /// The deadline for the payment of the order has passed. Only orders consumes it, and then decides
 /// whether the order is cancelled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("orders.order_deadline_passed.v1", in_saga, keys(order = order_id))]
+#[derive(Copy)]
 pub struct OrderDeadlinePassed {
     /// The order.
     pub order_id: OrderId,
@@ -91,13 +73,9 @@ pub struct OrderDeadlinePassed {
     pub due_at: Timestamp,
 }
 
-impl Event for OrderDeadlinePassed {
-    const TYPE: EventType = EventType::in_saga("orders.order_deadline_passed.v1");
-    const KEYS: &'static [Key] = &[ORDER];
-}
-
 /// Why an order was cancelled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[value]
+#[derive(Copy, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum CancelReason {
     /// The checkout was well formed but invalid: no lines, an unknown SKU, two currencies ...

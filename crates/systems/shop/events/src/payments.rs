@@ -1,15 +1,12 @@
 //! The events of payments.
 
-use ballet_core::{Event, EventType, Key};
+use ballet_core::event;
 use common::values::Money;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use crate::keys::ORDER;
 use crate::values::ids::OrderId;
 
 /// The provider holds the money for the order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("payments.payment_authorized.v1", in_saga, keys(order = order_id))]
 pub struct PaymentAuthorized {
     /// The order.
     pub order_id: OrderId,
@@ -17,13 +14,8 @@ pub struct PaymentAuthorized {
     pub amount: Money,
 }
 
-impl Event for PaymentAuthorized {
-    const TYPE: EventType = EventType::in_saga("payments.payment_authorized.v1");
-    const KEYS: &'static [Key] = &[ORDER];
-}
-
 /// The provider declined the payment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("payments.payment_declined.v1", in_saga, keys(order = order_id))]
 pub struct PaymentDeclined {
     /// The order.
     pub order_id: OrderId,
@@ -31,13 +23,8 @@ pub struct PaymentDeclined {
     pub reason: String,
 }
 
-impl Event for PaymentDeclined {
-    const TYPE: EventType = EventType::in_saga("payments.payment_declined.v1");
-    const KEYS: &'static [Key] = &[ORDER];
-}
-
 /// The authorised money was captured.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("payments.payment_captured.v1", in_saga, keys(order = order_id))]
 pub struct PaymentCaptured {
     /// The order.
     pub order_id: OrderId,
@@ -45,13 +32,8 @@ pub struct PaymentCaptured {
     pub amount: Money,
 }
 
-impl Event for PaymentCaptured {
-    const TYPE: EventType = EventType::in_saga("payments.payment_captured.v1");
-    const KEYS: &'static [Key] = &[ORDER];
-}
-
 /// The authorised money could not be captured.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("payments.payment_capture_failed.v1", in_saga, keys(order = order_id))]
 pub struct PaymentCaptureFailed {
     /// The order.
     pub order_id: OrderId,
@@ -59,33 +41,18 @@ pub struct PaymentCaptureFailed {
     pub reason: String,
 }
 
-impl Event for PaymentCaptureFailed {
-    const TYPE: EventType = EventType::in_saga("payments.payment_capture_failed.v1");
-    const KEYS: &'static [Key] = &[ORDER];
-}
-
 /// The authorisation was voided, or had already ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("payments.payment_voided.v1", in_saga, keys(order = order_id))]
 pub struct PaymentVoided {
     /// The order.
     pub order_id: OrderId,
 }
 
-impl Event for PaymentVoided {
-    const TYPE: EventType = EventType::in_saga("payments.payment_voided.v1");
-    const KEYS: &'static [Key] = &[ORDER];
-}
-
 /// The captured money was refunded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("payments.payment_refunded.v1", in_saga, keys(order = order_id))]
 pub struct PaymentRefunded {
     /// The order.
     pub order_id: OrderId,
     /// The refunded amount: all that was captured.
     pub amount: Money,
-}
-
-impl Event for PaymentRefunded {
-    const TYPE: EventType = EventType::in_saga("payments.payment_refunded.v1");
-    const KEYS: &'static [Key] = &[ORDER];
 }

@@ -1,15 +1,9 @@
 //! The saga that the events of the shop form.
 
-use ballet_core::Saga;
+use ballet_core::saga;
 
 use crate::orders::OrderCancelled;
 
 /// From the order to the delivery: stock, authorisation, shipment, capture, delivery.
-#[derive(Debug)]
+#[saga("order_fulfillment", owner = "orders", abort = OrderCancelled)]
 pub struct OrderFulfillment;
-
-impl Saga for OrderFulfillment {
-    const NAME: &'static str = "order_fulfillment";
-    const OWNER: &'static str = "orders";
-    type Abort = OrderCancelled;
-}

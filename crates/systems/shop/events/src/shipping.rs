@@ -1,15 +1,16 @@
 //! The events of shipping.
 
-use ballet_core::{Event, EventType, Key};
+use ballet_core::event;
 use jiff::Timestamp;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use crate::keys::{ORDER, SHIPMENT, TRACKING};
 use crate::values::ids::{OrderId, ShipmentId};
 
 /// The carrier will collect the order's parcel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event(
+    "shipping.shipment_scheduled.v1",
+    in_saga,
+    keys(order = order_id, shipment = shipment_id.made_here())
+)]
 pub struct ShipmentScheduled {
     /// The order.
     pub order_id: OrderId,
@@ -17,13 +18,8 @@ pub struct ShipmentScheduled {
     pub shipment_id: ShipmentId,
 }
 
-impl Event for ShipmentScheduled {
-    const TYPE: EventType = EventType::in_saga("shipping.shipment_scheduled.v1");
-    const KEYS: &'static [Key] = &[ORDER, SHIPMENT.made_here()];
-}
-
 /// The carrier does not take the order's parcel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("shipping.shipment_rejected.v1", in_saga, keys(order = order_id))]
 pub struct ShipmentRejected {
     /// The order.
     pub order_id: OrderId,
@@ -31,13 +27,8 @@ pub struct ShipmentRejected {
     pub reason: String,
 }
 
-impl Event for ShipmentRejected {
-    const TYPE: EventType = EventType::in_saga("shipping.shipment_rejected.v1");
-    const KEYS: &'static [Key] = &[ORDER];
-}
-
 /// The carrier will not collect the order's parcel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("shipping.shipment_cancelled.v1", in_saga, keys(order = order_id, shipment = shipment_id))]
 pub struct ShipmentCancelled {
     /// The order.
     pub order_id: OrderId,
@@ -45,13 +36,12 @@ pub struct ShipmentCancelled {
     pub shipment_id: ShipmentId,
 }
 
-impl Event for ShipmentCancelled {
-    const TYPE: EventType = EventType::in_saga("shipping.shipment_cancelled.v1");
-    const KEYS: &'static [Key] = &[ORDER, SHIPMENT];
-}
-
 /// The parcel is on its way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event(
+    "shipping.shipment_dispatched.v1",
+    in_saga,
+    keys(order = order_id, shipment = shipment_id, tracking = tracking.made_here())
+)]
 pub struct ShipmentDispatched {
     /// The order.
     pub order_id: OrderId,
@@ -61,13 +51,8 @@ pub struct ShipmentDispatched {
     pub tracking: String,
 }
 
-impl Event for ShipmentDispatched {
-    const TYPE: EventType = EventType::in_saga("shipping.shipment_dispatched.v1");
-    const KEYS: &'static [Key] = &[ORDER, SHIPMENT, TRACKING.made_here()];
-}
-
 /// The parcel was delivered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("shipping.shipment_delivered.v1", in_saga, keys(order = order_id, shipment = shipment_id))]
 pub struct ShipmentDelivered {
     /// The order.
     pub order_id: OrderId,
@@ -75,9 +60,4 @@ pub struct ShipmentDelivered {
     pub shipment_id: ShipmentId,
     /// When shipping learned of it.
     pub delivered_at: Timestamp,
-}
-
-impl Event for ShipmentDelivered {
-    const TYPE: EventType = EventType::in_saga("shipping.shipment_delivered.v1");
-    const KEYS: &'static [Key] = &[ORDER, SHIPMENT];
 }

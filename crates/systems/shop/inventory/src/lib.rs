@@ -4,36 +4,63 @@
 #![warn(missing_docs)]
 
 mod http;
-pub mod steps;
+mod rows;
 mod store;
 
-use ballet::{Migration, Participant, Service, migrations};
+use ballet::{Does, Failure, Tx, Undoes, compensated, done, refused};
 use ballet_openapi::Document;
 use shop_events::OrderFulfillment;
-use shop_events::inventory::StockReceived;
+use shop_events::inventory::{
+    StockCommitted, StockReceived, StockReleased, StockReservationFailed, StockReserved,
+};
+use shop_events::orders::{OrderConfirmed, OrderPlaced};
 
-use crate::steps::{CommitStock, ReserveStock};
+use crate::store::reservation::{self, HoldOutcome};
 
 pub use crate::store::reservation::ReservationState;
 
-/// Returns the participant: the steps of inventory, and the events that it publishes besides.
-#[must_use]
-pub fn participant() -> Participant {
-    Participant::new("inventory")
-        .saga::<OrderFulfillment>(|saga| saga.compensatable(ReserveStock).retriable(CommitStock))
-        .publishes::<StockReceived>()
-}
+/// The shop's stock.
+#[ballet::service(
+    "inventory",
+    saga = OrderFulfillment,
+    migrations = "../../../../migrations/inventory",
+    publishes(StockReceived),
+    routes = |handle| http::api().router(handle)
+)]
+impl Inventory {
+    /// Holds everything that the order needs, or refuses if there is too little of a product.
+    #[compensatable(undo = release_stock, touches = rows::ordered, undo_touches = rows::held)]
+    pub async fn reserve_stock(
+        tx: &mut Tx<'_>,
+        order: OrderPlaced,
+    ) -> Does<StockReserved, StockReservationFailed> {
+        let (order_id, now) = (order.order_id, tx.now());
+        match reservation::hold(tx.db(), order_id, &order.lines, now).await? {
+            HoldOutcome::All(lines) => done(StockReserved { order_id, lines }),
+            HoldOutcome::Short { reason, sku, wanted, on_hand } => {
+                refused(StockReservationFailed { order_id, reason, sku, wanted, on_hand })
+            }
+        }
+    }
 
-/// The service's tables.
-const MIGRATIONS: &[Migration] = migrations! {
-    in "../../../../../migrations/inventory",
-    "0001_stock",
-};
+    /// Puts the stock that is held for the order on hand again.
+    async fn release_stock(tx: &mut Tx<'_>, held: StockReserved) -> Undoes<StockReleased> {
+        let order_id = held.order_id;
+        let lines = reservation::end(tx.db(), order_id, ReservationState::Released).await?;
+        compensated(StockReleased { order_id, lines })
+    }
 
-/// Returns the service: its participant, its tables, its HTTP routes.
-#[must_use]
-pub fn service() -> Service {
-    Service::new(participant()).migrations(MIGRATIONS).routes(|handle| http::api().router(handle))
+    /// Sells the stock that is held for the order.
+    #[retriable(touches = rows::confirmed)]
+    pub async fn commit_stock(tx: &mut Tx<'_>, order: OrderConfirmed) -> Does<StockCommitted> {
+        let order_id = order.order_id;
+        let lines = reservation::end(tx.db(), order_id, ReservationState::Committed).await?;
+        if lines.is_empty() {
+            let detail = format!("nothing is held yet for order {order_id}");
+            return Err(Failure::not_yet(detail).into());
+        }
+        done(StockCommitted { order_id, lines })
+    }
 }
 
 /// Returns the OpenAPI document of the HTTP routes.

@@ -4,6 +4,7 @@
 
 #![warn(missing_docs)]
 
+mod accept;
 mod cancel;
 mod checkout;
 pub mod config;
@@ -14,69 +15,121 @@ mod offer;
 mod order;
 mod pages;
 mod prices;
-mod projections;
 mod refusals;
 mod requests;
-pub mod steps;
 mod store;
 
-use ballet::{Migration, Participant, Service, migrations};
+use ballet::bulk::{BulkTx, DoesAll, Item};
+use ballet::core::Republished;
+use ballet::{Does, Failure, Tx, done};
 use ballet_openapi::Document;
-use jiff::SignedDuration;
+use shop_events::OrderFulfillment;
+use shop_events::cart::CartCheckedOut;
 use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, ProductWithdrawn};
-use shop_events::orders::OrderPlaced;
+use shop_events::inventory::StockCommitted;
+use shop_events::orders::{OrderCancelled, OrderCompleted, OrderConfirmed, OrderPlaced};
+use shop_events::payments::PaymentCaptured;
+use shop_events::shipping::ShipmentDelivered;
 
 use crate::config::OrderSettings;
-use crate::projections::{NotePage, NotePrice, NoteProduct, NoteWithdrawal};
-use crate::steps::{AcceptCheckout, CompleteOrder, ConfirmOrder, OrderRow};
 
 pub use crate::order::OrderStatus;
 
-/// Returns the participant. An order that is not paid within the deadline is cancelled.
-#[must_use]
-pub fn participant(deadline: SignedDuration) -> Participant {
-    let participant = Participant::new("orders")
-        .copies::<Product>(|copy| {
-            copy.fed_by::<ProductPublished>()
-                .fed_by::<ProductPriceChanged>()
-                .fed_by::<ProductWithdrawn>()
-        })
-        .projects(NoteProduct)
-        .projects(NotePrice)
-        .projects(NoteWithdrawal)
-        .projects(NotePage);
-    participant.owns(OrderRow, |saga| {
-        saga.originates::<OrderPlaced>("place_order")
-            .starts(AcceptCheckout)
-            .aborts_on(cancel::stock_reservation_failed)
-            .aborts_on(cancel::payment_declined)
-            .aborts_on(cancel::shipment_rejected)
-            .aborts_on(cancel::capture_failed)
-            .deadline(deadline, cancel::overdue, cancel::deadline_passed)
-            .decides(ConfirmOrder)
-            .retriable(CompleteOrder)
-    })
-}
+/// The shop's orders. One that is not paid within the deadline is cancelled.
+///
+/// The price of each version of a product is stored from everything that feeds the copy of the products. A late event
+/// fills its gap.
+#[derive(Debug)]
+pub struct Orders(pub OrderSettings);
 
-/// The service's tables.
-const MIGRATIONS: &[Migration] = migrations! {
-    in "../../../../../migrations/orders",
-    "0001_order",
-    "0002_confirmed",
-    "0003_by_customer",
-    "0004_key",
-    "0005_offer",
-    "0006_offer_of_copy",
-    "0007_unpaid",
-};
+#[ballet::service(
+    "orders",
+    migrations = "../../../../migrations/orders",
+    copies(Product, fed_by(ProductPublished, ProductPriceChanged, ProductWithdrawn)),
+    routes = move |handle| http::routes(handle, self.0)
+)]
+impl Orders {
+    /// The order's row decides how the saga ends: the first change that is committed wins.
+    #[owns(
+        OrderFulfillment,
+        originates(place_order = OrderPlaced),
+        aborts_on(
+            cancel::stock_reservation_failed,
+            cancel::payment_declined,
+            cancel::shipment_rejected,
+            cancel::capture_failed
+        ),
+        deadline(self.0.deadline(), cancel::overdue, cancel::deadline_passed)
+    )]
+    async fn order_row(tx: &mut Tx<'_>, cancelled: &OrderCancelled) -> Result<(), Failure> {
+        let now = tx.now();
+        store::cancel(tx.db(), cancelled, now).await
+    }
 
-/// Returns the service: its participant, its tables, its HTTP routes.
-#[must_use]
-pub fn service(settings: impl Into<OrderSettings>) -> Service {
-    let settings = settings.into();
-    Service::new(participant(settings.deadline()))
-        .migrations(MIGRATIONS)
-        .routes(move |handle| http::routes(handle, settings))
+    /// Places the orders of checkouts, and cancels those that are invalid.
+    #[starts]
+    async fn accept_checkout(
+        tx: &mut BulkTx<'_>,
+        checkouts: Vec<Item<CartCheckedOut>>,
+    ) -> DoesAll<OrderPlaced, OrderCancelled> {
+        accept::accept(tx, checkouts).await
+    }
+
+    /// Records that the money is captured: all of it, and no more. After this step the saga is never aborted.
+    #[decides]
+    async fn confirm_order(tx: &mut Tx<'_>, payment: PaymentCaptured) -> Does<OrderConfirmed> {
+        let now = tx.now();
+        store::confirm(tx.db(), payment.order_id, payment.amount, now).await?;
+        done(OrderConfirmed { order_id: payment.order_id, total: payment.amount })
+    }
+
+    /// Closes the order when the goods are both sold and delivered.
+    #[retriable]
+    async fn complete_order(
+        tx: &mut Tx<'_>,
+        _: StockCommitted,
+        shipment: ShipmentDelivered,
+    ) -> Does<OrderCompleted> {
+        let now = tx.now();
+        store::complete(tx.db(), shipment.order_id, now).await?;
+        done(OrderCompleted { order_id: shipment.order_id })
+    }
+
+    /// Stores the first price.
+    #[projects]
+    async fn note_product(
+        tx: &mut Tx<'_>,
+        ProductPublished(product): ProductPublished,
+    ) -> Result<(), Failure> {
+        offer::note(tx.db(), &[(&product, Some(product.price))]).await
+    }
+
+    /// Stores another price.
+    #[projects]
+    async fn note_price(
+        tx: &mut Tx<'_>,
+        ProductPriceChanged(product): ProductPriceChanged,
+    ) -> Result<(), Failure> {
+        offer::note(tx.db(), &[(&product, Some(product.price))]).await
+    }
+
+    /// Stores that there is no price any more.
+    #[projects]
+    async fn note_withdrawal(
+        tx: &mut Tx<'_>,
+        ProductWithdrawn(product): ProductWithdrawn,
+    ) -> Result<(), Failure> {
+        offer::note(tx.db(), &[(&product, None)]).await
+    }
+
+    /// Stores the prices of a page that fills the copy, because perhaps no other message ever has them. The page does
+    /// not say when a product was withdrawn.
+    #[projects]
+    async fn note_page(tx: &mut Tx<'_>, page: Republished<Product>) -> Result<(), Failure> {
+        let products = page.entities.iter().filter_map(|product| product.state.as_ref());
+        let products: Vec<_> = products.map(|product| (product, Some(product.price))).collect();
+        offer::note(tx.db(), &products).await
+    }
 }
 
 /// Returns the OpenAPI document of the HTTP routes.

@@ -1,20 +1,8 @@
 //! The service `orders`.
 
-use std::process::ExitCode;
+use std::convert::Infallible;
 
-use clap::Parser;
+use orders::Orders;
 use orders::config::OrderSettings;
 
-/// The shop's orders.
-#[derive(Debug, Parser)]
-#[command(version)]
-struct Args {
-    #[command(flatten)]
-    ballet: ballet::Settings,
-    #[command(flatten)]
-    orders: OrderSettings,
-}
-
-fn main() -> ExitCode {
-    ballet::main(|args: Args| (args.ballet, orders::service(args.orders)))
-}
+ballet::main!(OrderSettings, |own, _| Ok::<_, Infallible>(Orders(own).service()));

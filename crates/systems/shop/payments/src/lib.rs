@@ -12,49 +12,59 @@ mod webhook;
 
 use std::sync::Arc;
 
-use ballet::{Migration, Participant, Service, migrations};
+use ballet::Settings;
 use ballet_openapi::Document;
-use common::cards::Provider;
-use common::outside::{WebhookState, Webhooks};
+use common::cards::{Provider, sandbox};
+use common::outside::{WebhookState, Webhooks, WrongSetting};
 use shop_events::OrderFulfillment;
 
+use crate::config::PaymentSettings;
 use crate::steps::{AuthorizePayment, CapturePayment};
 
 pub use crate::state::PaymentState;
 
-/// Returns the participant, which calls this provider.
-#[must_use]
-pub fn participant(provider: impl Provider) -> Participant {
-    participant_with(Arc::new(provider))
+/// The shop's payments.
+#[derive(Debug)]
+pub struct Payments {
+    /// Who has the customers' money.
+    pub provider: Arc<dyn Provider>,
+    /// The check of the provider's webhooks.
+    pub webhooks: Webhooks,
 }
 
-fn participant_with(provider: Arc<dyn Provider>) -> Participant {
-    Participant::new("payments").saga::<OrderFulfillment>(|saga| {
-        saga.compensatable(AuthorizePayment(Arc::clone(&provider))).pivot(CapturePayment(provider))
-    })
-}
+#[ballet::service(
+    "payments",
+    saga = OrderFulfillment,
+    migrations("../../../../migrations/payments", "0002_sandbox" = sandbox::TABLE),
+    routes = move |handle| {
+        http::api().router(WebhookState { handle, webhooks: self.webhooks.clone() })
+    }
+)]
+impl Payments {
+    /// Payments at this provider, of which no webhook is accepted.
+    pub fn new(provider: impl Provider) -> Self {
+        let webhooks = Webhooks::signed_with(None, "PAYMENT_WEBHOOK_SECRETS");
+        Self { provider: Arc::new(provider), webhooks }
+    }
 
-/// The service's tables.
-const MIGRATIONS: &[Migration] = migrations! {
-    in "../../../../../migrations/payments",
-    "0001_payment",
-    "0002_sandbox" = common::cards::sandbox::TABLE,
-    "0003_webhook",
-    "0004_no_refusals",
-};
+    /// Payments as these settings say, of which the sandbox needs those of every service.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a setting is missing or cannot be used.
+    pub fn of(own: &PaymentSettings, all: &Settings) -> Result<Self, WrongSetting> {
+        Ok(Self { provider: own.provider.provider(all)?, webhooks: own.webhooks()? })
+    }
 
-/// Returns the service: its participant, its tables, its HTTP routes. It accepts no webhooks.
-#[must_use]
-pub fn service(provider: impl Provider) -> Service {
-    service_with(Arc::new(provider), Webhooks::signed_with(None, "PAYMENT_WEBHOOK_SECRETS"))
-}
+    #[compensatable]
+    fn authorize_payment(&self) -> AuthorizePayment {
+        AuthorizePayment(Arc::clone(&self.provider))
+    }
 
-/// Returns the service with this check of webhooks.
-#[must_use]
-pub fn service_with(provider: Arc<dyn Provider>, webhooks: Webhooks) -> Service {
-    Service::new(participant_with(provider))
-        .migrations(MIGRATIONS)
-        .routes(move |handle| http::api().router(WebhookState { handle, webhooks }))
+    #[pivot]
+    fn capture_payment(&self) -> CapturePayment {
+        CapturePayment(Arc::clone(&self.provider))
+    }
 }
 
 /// Returns the OpenAPI document of the HTTP routes.

@@ -7,41 +7,52 @@ mod association;
 mod basket;
 mod http;
 mod popularity;
-mod projections;
 mod recommend;
 mod store;
 
-use ballet::{Migration, Participant, Service, migrations};
+use ballet::{Failure, Tx};
 use ballet_openapi::Document;
 use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, ProductWithdrawn};
+use shop_events::orders::{OrderCancelled, OrderConfirmed, OrderPlaced};
 
-use crate::projections::{CancelledOrders, ConfirmedOrders, PlacedOrders};
+use crate::popularity::weight;
+use crate::store::order_facts;
 
-/// Returns the participant: the events that recommendations learns from, and its copy of the products.
-#[must_use]
-pub fn participant() -> Participant {
-    Participant::new("recommendations")
-        .projects(PlacedOrders)
-        .projects(ConfirmedOrders)
-        .projects(CancelledOrders)
-        .copies::<Product>(|copy| {
-            copy.fed_by::<ProductPublished>()
-                .fed_by::<ProductPriceChanged>()
-                .fed_by::<ProductWithdrawn>()
-        })
-}
+/// Products that are bought together, and popular ones.
+///
+/// Each projection stores one fact about an order; the events may come in any order, and more than once. The order
+/// counts while its facts say so.
+#[ballet::service(
+    "recommendations",
+    migrations = "../../../../migrations/recommendations",
+    copies(Product, fed_by(ProductPublished, ProductPriceChanged, ProductWithdrawn)),
+    routes = |handle| http::api().router(handle)
+)]
+impl Recommendations {
+    /// Stores the products and the customer of an order.
+    #[projects]
+    async fn placed_orders(tx: &mut Tx<'_>, order: OrderPlaced) -> Result<(), Failure> {
+        let OrderPlaced { order_id, customer_id, lines, placed_at, .. } = order;
+        let skus = basket::of(order_id, lines);
+        // A clock that is ahead does not make a product more popular.
+        let weight = weight(placed_at.min(tx.now()));
+        let facts = order_facts::placed(tx.db(), order_id, customer_id, &skus, weight).await?;
+        order_facts::learn(tx.db(), facts).await
+    }
 
-/// The service's tables.
-const MIGRATIONS: &[Migration] = migrations! {
-    in "../../../../../migrations/recommendations",
-    "0001_learned",
-    "0002_no_pages",
-};
+    /// Counts confirmed orders.
+    #[projects]
+    async fn confirmed_orders(tx: &mut Tx<'_>, order: OrderConfirmed) -> Result<(), Failure> {
+        let facts = order_facts::confirmed(tx.db(), order.order_id).await?;
+        order_facts::learn(tx.db(), facts).await
+    }
 
-/// Returns the service: its participant, its tables, its HTTP routes.
-#[must_use]
-pub fn service() -> Service {
-    Service::new(participant()).migrations(MIGRATIONS).routes(|handle| http::api().router(handle))
+    /// Takes cancelled orders out of the counts. An order that is confirmed later does not come back.
+    #[projects]
+    async fn cancelled_orders(tx: &mut Tx<'_>, order: OrderCancelled) -> Result<(), Failure> {
+        let facts = order_facts::cancelled(tx.db(), order.order_id).await?;
+        order_facts::learn(tx.db(), facts).await
+    }
 }
 
 /// Returns the OpenAPI document of the HTTP routes.

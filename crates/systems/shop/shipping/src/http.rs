@@ -1,21 +1,15 @@
 //! The HTTP routes of shipping.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use ballet::Handle;
 use ballet::http::{Json, Path, Problem, Query};
 use ballet_openapi::{Api, NoContent, Operation, json};
-use common::outside::{SignedJson, WebhookState, Webhooks};
+use common::outside::{SignedJson, WebhookState};
 use common::paging::{After, Page};
 use shop_events::OrderId;
 
 use crate::store::shipment::{self as store, Shipment};
 use crate::webhook::CarrierWebhook;
-
-pub(crate) fn routes(handle: Handle, webhooks: Webhooks) -> Router {
-    api().router(WebhookState { handle, webhooks })
-}
 
 pub(crate) fn api() -> Api<WebhookState> {
     Api::new("shipping", "The shipments of orders.")

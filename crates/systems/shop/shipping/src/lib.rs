@@ -15,50 +15,72 @@ mod webhook;
 
 use std::sync::Arc;
 
-use ballet::{Migration, Participant, Service, migrations};
+use ballet::{Does, Tx, done};
 use ballet_openapi::Document;
-use common::outside::Webhooks;
+use common::outside::{WebhookState, Webhooks, WrongSetting};
 use shop_events::OrderFulfillment;
+use shop_events::orders::OrderConfirmed;
+use shop_events::shipping::ShipmentDispatched;
 
 use crate::carrier::Carrier;
-use crate::steps::{DeliverShipment, DispatchShipment, ScheduleShipment};
+use crate::config::CarrierSettings;
+use crate::steps::{DeliverShipment, ScheduleShipment};
+use crate::store::shipment;
 
 pub use crate::state::ShipmentState;
 
-/// Returns the participant, which calls this carrier.
-#[must_use]
-pub fn participant(carrier: impl Carrier) -> Participant {
-    participant_with(Arc::new(carrier))
+/// The shop's shipping.
+#[derive(Debug)]
+pub struct Shipping {
+    /// Who takes the parcels.
+    pub carrier: Arc<dyn Carrier>,
+    /// The check of the carrier's webhooks.
+    pub webhooks: Webhooks,
 }
 
-fn participant_with(carrier: Arc<dyn Carrier>) -> Participant {
-    Participant::new("shipping").saga::<OrderFulfillment>(|saga| {
-        saga.compensatable(ScheduleShipment(Arc::clone(&carrier)))
-            .retriable(DispatchShipment)
-            .retriable(DeliverShipment(carrier))
-    })
-}
+#[ballet::service(
+    "shipping",
+    saga = OrderFulfillment,
+    migrations = "../../../../migrations/shipping",
+    routes = move |handle| {
+        http::api().router(WebhookState { handle, webhooks: self.webhooks.clone() })
+    }
+)]
+impl Shipping {
+    /// Shipping with this carrier, of whom no webhook is accepted.
+    pub fn new(carrier: impl Carrier) -> Self {
+        let webhooks = Webhooks::signed_with(None, "CARRIER_WEBHOOK_SECRETS");
+        Self { carrier: Arc::new(carrier), webhooks }
+    }
 
-/// The service's tables.
-const MIGRATIONS: &[Migration] = migrations! {
-    in "../../../../../migrations/shipping",
-    "0001_shipment",
-    "0002_webhook",
-    "0003_no_refusals",
-};
+    /// Shipping as these settings say.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a setting is missing or cannot be used.
+    pub fn of(own: &CarrierSettings) -> Result<Self, WrongSetting> {
+        Ok(Self { carrier: own.carrier()?, webhooks: own.webhooks()? })
+    }
 
-/// Returns the service: its participant, its tables, its HTTP routes. It accepts no webhooks.
-#[must_use]
-pub fn service(carrier: impl Carrier) -> Service {
-    service_with(Arc::new(carrier), Webhooks::signed_with(None, "CARRIER_WEBHOOK_SECRETS"))
-}
+    #[compensatable]
+    fn schedule_shipment(&self) -> ScheduleShipment {
+        ScheduleShipment(Arc::clone(&self.carrier))
+    }
 
-/// Returns the service with this check of webhooks.
-#[must_use]
-pub fn service_with(carrier: Arc<dyn Carrier>, webhooks: Webhooks) -> Service {
-    Service::new(participant_with(carrier))
-        .migrations(MIGRATIONS)
-        .routes(move |handle| http::routes(handle, webhooks))
+    /// Hands the parcel over to the carrier.
+    #[retriable]
+    async fn dispatch_shipment(tx: &mut Tx<'_>, order: OrderConfirmed) -> Does<ShipmentDispatched> {
+        let (order_id, now) = (order.order_id, tx.now());
+        let tracking = shipment::of_order(tx.db(), order_id).await?.tracking;
+        let shipment_id =
+            shipment::advance(tx.db(), order_id, ShipmentState::Dispatched, now).await?;
+        done(ShipmentDispatched { order_id, shipment_id, tracking })
+    }
+
+    #[retriable]
+    fn deliver_shipment(&self) -> DeliverShipment {
+        DeliverShipment(Arc::clone(&self.carrier))
+    }
 }
 
 /// Returns the OpenAPI document of the HTTP routes.

@@ -89,17 +89,18 @@ impl ShopWorld {
             None => settings,
         };
         let service: Service = match (name, &self.companies) {
-            ("orders", _) => orders::service(SignedDuration::from_mins(10)),
-            ("cart", _) => cart::service(CartSettings::default()),
-            ("catalog", _) => catalog::service(),
-            ("inventory", _) => inventory::service(),
-            ("payments", Some(companies)) => payments::service(companies.clone()),
-            ("payments", None) => payments::service(common::cards::Sandbox::new(
+            ("orders", _) => orders::Orders(SignedDuration::from_mins(10).into()).service(),
+            ("cart", _) => cart::Carts(CartSettings::default()).service(),
+            ("catalog", _) => catalog::Catalog::service(),
+            ("inventory", _) => inventory::Inventory::service(),
+            ("payments", Some(companies)) => payments::Payments::new(companies.clone()).service(),
+            ("payments", None) => payments::Payments::new(common::cards::Sandbox::new(
                 settings.database_url.clone().expect("a URL"),
-            )),
-            ("recommendations", _) => recommendations::service(),
-            (_, Some(companies)) => shipping::service(companies.clone()),
-            (_, None) => shipping::service(self.carrier.clone()),
+            ))
+            .service(),
+            ("recommendations", _) => recommendations::Recommendations::service(),
+            (_, Some(companies)) => shipping::Shipping::new(companies.clone()).service(),
+            (_, None) => shipping::Shipping::new(self.carrier.clone()).service(),
         };
         service.start(settings).await.expect("started")
     }

@@ -13,7 +13,6 @@ use ballet::{
 };
 use cart::config::CartSettings;
 use clap::Parser;
-use inventory::steps;
 use jiff::SignedDuration;
 use shop_events::OrderFulfillment;
 use shop_events::inventory::{StockReleased, StockReservationFailed, StockReserved};
@@ -69,18 +68,22 @@ fn program() -> ExitCode {
 /// The service of that name.
 pub(crate) fn service(name: &str, settings: &Settings) -> Service {
     match name {
-        "orders" => orders::service(SignedDuration::from_mins(10)),
-        "cart" => cart::service(CartSettings::default()),
-        "catalog" => catalog::service(),
-        "inventory" => inventory::service(),
-        "payments" => payments::service(common::cards::Sandbox::new(
+        "orders" => orders::Orders(SignedDuration::from_mins(10).into()).service(),
+        "cart" => cart::Carts(CartSettings::default()).service(),
+        "catalog" => catalog::Catalog::service(),
+        "inventory" => inventory::Inventory::service(),
+        "payments" => payments::Payments::new(common::cards::Sandbox::new(
             settings.database_url.clone().expect("a URL"),
-        )),
-        "recommendations" => recommendations::service(),
-        "shipping" => shipping::service(shipping::sandbox::Sandbox::new(Duration::from_millis(20))),
+        ))
+        .service(),
+        "recommendations" => recommendations::Recommendations::service(),
+        "shipping" => {
+            shipping::Shipping::new(shipping::sandbox::Sandbox::new(Duration::from_millis(20)))
+                .service()
+        }
         BROKEN => {
             let participant = Participant::new("inventory").saga::<OrderFulfillment>(|saga| {
-                saga.compensatable(ReserveStock).retriable(steps::CommitStock)
+                saga.compensatable(ReserveStock).retriable(inventory::CommitStock)
             });
             Service::new(participant).migrations(MIGRATIONS)
         }
@@ -99,7 +102,7 @@ const MIGRATIONS: &[Migration] = &[Migration {
 struct ReserveStock;
 
 impl Step for ReserveStock {
-    const NAME: &'static str = steps::ReserveStock::NAME;
+    const NAME: &'static str = inventory::ReserveStock::NAME;
     type On = OrderPlaced;
     type Done = StockReserved;
     type Refused = StockReservationFailed;
@@ -108,11 +111,11 @@ impl Step for ReserveStock {
         db: &mut PgConnection,
         orders: &[Item<&OrderPlaced>],
     ) -> Result<Rows, Failure> {
-        steps::ReserveStock::touches(db, orders).await
+        inventory::ReserveStock::touches(db, orders).await
     }
 
     async fn run(&self, tx: &mut Tx<'_>, order: OrderPlaced) -> StepResult<Self> {
-        let mut held = steps::ReserveStock.run(tx, order).await?;
+        let mut held = inventory::ReserveStock.run(tx, order).await?;
         for line in held.lines.iter_mut().filter(|line| line.sku.as_str() == "teapot") {
             line.quantity += 1;
         }
@@ -124,6 +127,6 @@ impl Compensate for ReserveStock {
     type Compensated = StockReleased;
 
     async fn compensate(&self, tx: &mut Tx<'_>, held: StockReserved) -> CompensateResult<Self> {
-        steps::ReserveStock.compensate(tx, held).await
+        inventory::ReserveStock.compensate(tx, held).await
     }
 }

@@ -30,7 +30,8 @@ impl Deref for TestCart {
 impl TestCart {
     /// A cart service that knows a mug at 12.50 and a pot at 30.00.
     pub(crate) async fn new(name: &str) -> Self {
-        let system = TestSystem::new(name, vec![cart::service(CartSettings::default())]).await;
+        let system =
+            TestSystem::new(name, vec![cart::Carts(CartSettings::default()).service()]).await;
         let (url, client) = (system.url("cart"), Client::new());
         let service = Self { system, url, client };
         service.publish_price("mug", 1, euros(1_250)).await;

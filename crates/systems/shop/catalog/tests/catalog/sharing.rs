@@ -30,9 +30,9 @@ async fn copied(mut db: PgConnection) -> BTreeMap<String, (i64, Option<Value>)> 
 
 #[tokio::test]
 async fn a_service_that_joins_later_gets_every_product_as_the_events_carry_it() {
-    let parts = vec![catalog::participant().part(), reader().part()];
+    let parts = vec![catalog::Catalog::participant().part(), reader().part()];
     let mut system = TestSystem::asleep("sharing", parts).await;
-    system.start(catalog::service()).await;
+    system.start(catalog::Catalog::service()).await;
     let mut service = TestCatalog::of(system);
     for sku in ["cup", "mug", "pot"] {
         service.published(&product(sku, "For tea", "Line one,\nline \"two\".")).await;

@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 /// Returns a system with catalog, which has not been started.
 async fn asleep(name: &str) -> TestSystem {
     let servers = Servers::shared().await.expect("servers");
-    TestSystem::asleep_on(servers, name, vec![catalog::participant().part()]).await
+    TestSystem::asleep_on(servers, name, vec![catalog::Catalog::participant().part()]).await
 }
 
 /// Runs a statement as the server's administrator. `{}` stands for the name of the database, which is also the name

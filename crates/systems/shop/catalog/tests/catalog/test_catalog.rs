@@ -27,7 +27,7 @@ impl Deref for TestCatalog {
 impl TestCatalog {
     /// Starts a catalog without products.
     pub(crate) async fn new(name: &str) -> Self {
-        Self::of(TestSystem::new(name, vec![catalog::service()]).await)
+        Self::of(TestSystem::new(name, vec![catalog::Catalog::service()]).await)
     }
 
     /// Returns the catalog that runs in this system.

@@ -1,11 +1,11 @@
 //! Postal addresses.
 
+use ballet_core::value;
 use common::values::{Country, WrongText, check_text};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 /// A postal address. No part is longer than 200 characters.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[value]
+#[derive(Eq)]
 #[schemars(extend("x-personal" = true, "x-personal-reason" = "the parcel goes there"))]
 pub struct Address {
     /// The recipient.

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
+use ballet_core::value;
 use common::values::Money;
-use schemars::JsonSchema;
+use serde::Deserializer;
 use serde::de::{Error, Unexpected, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::values::price::Price;
 use crate::values::sku::Sku;
@@ -16,7 +16,8 @@ pub const MAX_LINES: usize = 100;
 pub const MAX_QUANTITY: u32 = 10_000;
 
 /// A quantity of one product at a price.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[value]
+#[derive(Eq)]
 pub struct OrderLine {
     /// The product.
     pub sku: Sku,
@@ -34,7 +35,8 @@ pub struct OrderLine {
 }
 
 /// A quantity of one product.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[value]
+#[derive(Eq)]
 pub struct StockLine {
     /// The product.
     pub sku: Sku,

@@ -50,7 +50,7 @@ async fn customer(mut db: PgConnection, number: u128) -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn customers_side_by_side_neither_deadlock_nor_get_more_than_there_is() {
-    let system = System { name: "shop", parts: vec![crate::participant().part()] };
+    let system = System { name: "shop", parts: vec![crate::Inventory::participant().part()] };
     let definitions = topology::definitions(&system, |_| String::new());
     let servers = Servers::shared().await.unwrap();
     let env = TestEnv::new(servers, "reservation", &definitions, &["inventory"]).await.unwrap();

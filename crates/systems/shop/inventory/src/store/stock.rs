@@ -1,6 +1,6 @@
 //! The stock of each SKU.
 
-use ballet::{Failure, Rows};
+use ballet::Failure;
 use common::paging::Limit;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
@@ -35,12 +35,6 @@ pub(crate) enum ReceiptOutcome {
     Before,
     /// The receipt was counted before with another quantity.
     Differently { quantity: i64 },
-}
-
-/// Returns the row locks of SKUs. A batch holds stock for some orders and releases or sells it for others, in
-/// separate statements, so all its rows are locked first.
-pub(crate) fn rows<'a>(skus: impl IntoIterator<Item = &'a Sku>) -> Rows {
-    Rows::of("stock", skus.into_iter().map(Sku::as_str))
 }
 
 /// Receives goods, once per receipt and SKU.

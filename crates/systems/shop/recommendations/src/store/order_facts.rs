@@ -1,6 +1,7 @@
 //! The facts about each order, and the counts that follow from them. Every change first locks the table `learned`,
 //! so that no two run at a time.
 
+use ballet::Failure;
 use shop_events::{CustomerId, OrderId, Sku};
 use sqlx::PgConnection;
 
@@ -9,11 +10,11 @@ use crate::popularity::OrderWeight;
 /// The effect of an order's facts on the counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OrderFacts {
-    pub(crate) order_id: OrderId,
+    order_id: OrderId,
     /// Whether the order must be in the counts.
-    pub(crate) counts: bool,
+    counts: bool,
     /// Whether the order is in the counts.
-    pub(crate) counted: bool,
+    counted: bool,
 }
 
 impl OrderFacts {
@@ -98,8 +99,18 @@ pub(crate) async fn cancelled(
     Ok(OrderFacts::of(order_id, facts))
 }
 
+/// Adds an order to the counts, or takes it out, as its facts say.
+pub(crate) async fn learn(db: &mut PgConnection, facts: OrderFacts) -> Result<(), Failure> {
+    match (facts.counted, facts.counts) {
+        (false, true) => count(db, facts.order_id).await?,
+        (true, false) => uncount(db, facts.order_id).await?,
+        (true, true) | (false, false) => {}
+    }
+    Ok(())
+}
+
 /// Adds an order to the counts.
-pub(crate) async fn count(db: &mut PgConnection, order_id: OrderId) -> sqlx::Result<()> {
+async fn count(db: &mut PgConnection, order_id: OrderId) -> sqlx::Result<()> {
     sqlx::query(
         "with bought as (
              update customer_order set counted = true where order_id = $1 returning skus, weight
@@ -125,7 +136,7 @@ pub(crate) async fn count(db: &mut PgConnection, order_id: OrderId) -> sqlx::Res
 }
 
 /// Takes a cancelled order out of the counts, as if it had never been in them, and deletes its contents.
-pub(crate) async fn uncount(db: &mut PgConnection, order_id: OrderId) -> sqlx::Result<()> {
+async fn uncount(db: &mut PgConnection, order_id: OrderId) -> sqlx::Result<()> {
     sqlx::query(
         "with bought as (
              update customer_order

@@ -135,10 +135,12 @@ impl TestRecommendations {
 
     /// Starts several replicas with several lanes.
     pub(crate) async fn with(name: &str, replicas: usize, lanes: u16) -> Self {
-        let parts = vec![recommendations::participant().part()];
+        let parts = vec![recommendations::Recommendations::participant().part()];
         let mut system = TestSystem::asleep(name, parts).await;
         for _ in 0..replicas {
-            system.start_with(recommendations::service(), |set| set.lanes = lanes).await;
+            system
+                .start_with(recommendations::Recommendations::service(), |set| set.lanes = lanes)
+                .await;
         }
         Self { system, client: Client::new() }
     }

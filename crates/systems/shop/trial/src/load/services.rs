@@ -2,9 +2,16 @@
 
 use ballet::Clock;
 use ballet_trials::ServiceProgram;
+use cart::Carts;
 use cart::config::CartSettings;
+use catalog::Catalog;
 use common::cards::ProviderSettings;
+use inventory::Inventory;
+use orders::Orders;
 use orders::config::{DEADLINE, OrderSettings};
+use payments::Payments;
+use recommendations::Recommendations;
+use shipping::Shipping;
 use shipping::config::CarrierSettings;
 
 use crate::load::slow_carrier::SlowCarrier;
@@ -14,26 +21,28 @@ pub(crate) fn services() -> Vec<ServiceProgram> {
     let (provider, carrier) =
         (common::cards::Sandbox::default(), shipping::sandbox::Sandbox::default());
     vec![
-        ServiceProgram::with(&cart::participant(), |own: CartSettings, _, clock| {
-            cart::service(own).clock(clock)
-        }),
-        ServiceProgram::of(catalog::service),
-        ServiceProgram::of(inventory::service),
-        ServiceProgram::with(&orders::participant(DEADLINE), |own: OrderSettings, _, clock| {
-            orders::service(own).clock(clock)
-        }),
         ServiceProgram::with(
-            &payments::participant(provider),
+            &Carts(CartSettings::default()).participant(),
+            |own: CartSettings, _, clock| Carts(own).service().clock(clock),
+        ),
+        ServiceProgram::of(Catalog::service),
+        ServiceProgram::of(Inventory::service),
+        ServiceProgram::with(
+            &Orders(DEADLINE.into()).participant(),
+            |own: OrderSettings, _, clock| Orders(own).service().clock(clock),
+        ),
+        ServiceProgram::with(
+            &Payments::new(provider).participant(),
             |own: ProviderSettings, ballet, clock| {
-                payments::service(own.sandbox(ballet)).clock(clock)
+                Payments::new(own.sandbox(ballet)).service().clock(clock)
             },
         ),
-        ServiceProgram::of(recommendations::service),
+        ServiceProgram::of(Recommendations::service),
         ServiceProgram::with(
-            &shipping::participant(carrier),
+            &Shipping::new(carrier).participant(),
             |own: CarrierSettings, _, clock: Clock| {
                 let carrier = SlowCarrier::new(clock.clone(), own.sandbox());
-                shipping::service(carrier).clock(clock)
+                Shipping::new(carrier).service().clock(clock)
             },
         ),
     ]

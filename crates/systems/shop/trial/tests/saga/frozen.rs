@@ -89,5 +89,5 @@ fn service() {
         .with_writer(std::io::stderr)
         .init();
     let settings = Settings::new(amqp_url, std::env::var(DATABASE).expect("a setting"));
-    OwnProcess::serve(inventory::service, settings);
+    OwnProcess::serve(inventory::Inventory::service, settings);
 }

@@ -154,15 +154,16 @@ impl Shop {
     pub(crate) async fn start(&mut self, name: &'static str) {
         let service = match name {
             // The deadline is long enough for everything.
-            "orders" => orders::service(orders::config::DEADLINE),
-            "cart" => cart::service(CartSettings::default()),
-            "catalog" => catalog::service(),
-            "inventory" => inventory::service(),
-            "payments" => payments::service(
+            "orders" => orders::Orders(orders::config::DEADLINE.into()).service(),
+            "cart" => cart::Carts(CartSettings::default()).service(),
+            "catalog" => catalog::Catalog::service(),
+            "inventory" => inventory::Inventory::service(),
+            "payments" => payments::Payments::new(
                 common::cards::Sandbox::new(self.env.database_url(name)).slow(SLOW),
-            ),
-            "recommendations" => recommendations::service(),
-            "shipping" => shipping::service(self.carrier.clone()),
+            )
+            .service(),
+            "recommendations" => recommendations::Recommendations::service(),
+            "shipping" => shipping::Shipping::new(self.carrier.clone()).service(),
             _ => panic!("{name} is no service of the shop"),
         };
         self.start_as(name, service).await;

@@ -61,9 +61,9 @@ impl PriceChange {
 async fn shop() -> Shop {
     let mut shop = Shop::with("signed", ShopOptions { gateway: true, ..USUAL }).await;
     for (name, service) in [
-        ("orders", orders::service(orders::config::DEADLINE)),
-        ("inventory", inventory::service()),
-        ("catalog", catalog::service()),
+        ("orders", orders::Orders(orders::config::DEADLINE.into()).service()),
+        ("inventory", inventory::Inventory::service()),
+        ("catalog", catalog::Catalog::service()),
     ] {
         let settings = Settings::new(shop.env.amqp_url(name), shop.env.database_url(name));
         let listen = shop.url(name)["http://".len()..].parse().expect("an address");

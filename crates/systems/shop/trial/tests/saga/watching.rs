@@ -125,7 +125,7 @@ async fn t203_watchers_are_bounded_in_all_and_for_one_customer_and_hold_no_datab
         ..orders::config::DEADLINE.into()
     };
     shop.stop("orders").await;
-    shop.start_as("orders", orders::service(settings)).await;
+    shop.start_as("orders", orders::Orders(settings).service()).await;
     let url = shop.url("orders").to_owned();
     let watch_as_customer = || async {
         let request = shop.client.get(format!("{url}/orders/{order_id}/events"));

@@ -23,7 +23,8 @@ async fn call_a_provider(shop: &mut Shop) -> Partner {
     let timeout = Duration::from_secs(14);
     let remote = RemoteProvider::new(ApiConnection { timeout, ..connection(&partner) });
     let webhooks = Webhooks::signed_with(Some(secrets(SECRET)), "PAYMENT_WEBHOOK_SECRETS");
-    let service = payments::service_with(Arc::new(remote.expect("a provider")), webhooks);
+    let service =
+        payments::Payments { provider: Arc::new(remote.expect("a provider")), webhooks }.service();
     shop.start_as("payments", service).await;
     partner
 }

@@ -49,8 +49,9 @@ impl TestPayments {
     pub(crate) async fn new(name: &str) -> Self {
         let partner = Partner::start(decides).await;
         let remote = RemoteProvider::new(connection(&partner)).expect("a processor");
-        let service = payments::service_with(Arc::new(remote), signed_by_both());
-        let part = payments::participant(Sandbox::default()).part();
+        let service =
+            payments::Payments { provider: Arc::new(remote), webhooks: signed_by_both() }.service();
+        let part = payments::Payments::new(Sandbox::default()).participant().part();
         Self { rig: Rig::new(name, part, ROUTES, partner, service).await }
     }
 

@@ -46,8 +46,9 @@ impl TestShipping {
     pub(crate) async fn new(name: &str) -> Self {
         let partner = Partner::start(decides).await;
         let remote = RemoteCarrier::new(connection(&partner)).expect("a carrier");
-        let service = shipping::service_with(Arc::new(remote), signed_by_both());
-        let part = shipping::participant(Sandbox::default()).part();
+        let service =
+            shipping::Shipping { carrier: Arc::new(remote), webhooks: signed_by_both() }.service();
+        let part = shipping::Shipping::new(Sandbox::default()).participant().part();
         Self { rig: Rig::new(name, part, ROUTES, partner, service).await }
     }
 

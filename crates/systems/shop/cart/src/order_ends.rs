@@ -1,9 +1,9 @@
 //! Ends the checkout of a cart when its order has ended. Only the first end of an order counts. Orders that were
 //! not checked out here are ignored.
 
-use ballet::{Failure, Projection, Tx};
+use ballet::{Failure, Tx};
 use shop_events::cart::{CartCleared, CartReopened, ClearReason};
-use shop_events::orders::{CancelReason, OrderCancelled, OrderConfirmed};
+use shop_events::orders::{CancelReason, OrderCancelled};
 use shop_events::{CartId, OrderId};
 
 use crate::cart::{Cart, CartStatus};
@@ -11,41 +11,24 @@ use crate::checkout::{self, can_be_mended};
 use crate::store;
 
 /// Clears the cart of an order that is paid.
-#[derive(Debug)]
-pub(crate) struct ClearCart;
-
-impl Projection for ClearCart {
-    const NAME: &'static str = "clear_cart";
-    type On = OrderConfirmed;
-
-    async fn apply(&self, tx: &mut Tx<'_>, order: OrderConfirmed) -> Result<(), Failure> {
-        let (order_id, now) = (order.order_id, tx.now());
-        let end =
-            store::checkout::OrderEnd { status: checkout::CheckoutStatus::Confirmed, why: None };
-        match store::checkout::end(tx.db(), order_id, &end, now).await? {
-            Some(cart_id) => close(tx, cart_id, order_id, ClearReason::OrderConfirmed).await,
-            None => Ok(()),
-        }
+pub(crate) async fn confirmed(tx: &mut Tx<'_>, order_id: OrderId) -> Result<(), Failure> {
+    let now = tx.now();
+    let end = store::checkout::OrderEnd { status: checkout::CheckoutStatus::Confirmed, why: None };
+    match store::checkout::end(tx.db(), order_id, &end, now).await? {
+        Some(cart_id) => close(tx, cart_id, order_id, ClearReason::OrderConfirmed).await,
+        None => Ok(()),
     }
 }
 
 /// Reopens the cart of a cancelled order, or clears it if the customer cancelled.
-#[derive(Debug)]
-pub(crate) struct EndCheckout;
-
-impl Projection for EndCheckout {
-    const NAME: &'static str = "end_checkout";
-    type On = OrderCancelled;
-
-    async fn apply(&self, tx: &mut Tx<'_>, order: OrderCancelled) -> Result<(), Failure> {
-        let OrderCancelled { order_id, reason, failed_step: _, detail } = order;
-        let (why, now) = (Some((reason, detail)), tx.now());
-        let end = store::checkout::OrderEnd { status: checkout::CheckoutStatus::Cancelled, why };
-        match store::checkout::end(tx.db(), order_id, &end, now).await? {
-            Some(cart_id) if can_be_mended(reason) => reopen(tx, cart_id, order_id, reason).await,
-            Some(cart_id) => close(tx, cart_id, order_id, ClearReason::OrderCancelled).await,
-            None => Ok(()),
-        }
+pub(crate) async fn cancelled(tx: &mut Tx<'_>, order: OrderCancelled) -> Result<(), Failure> {
+    let OrderCancelled { order_id, reason, failed_step: _, detail } = order;
+    let (why, now) = (Some((reason, detail)), tx.now());
+    let end = store::checkout::OrderEnd { status: checkout::CheckoutStatus::Cancelled, why };
+    match store::checkout::end(tx.db(), order_id, &end, now).await? {
+        Some(cart_id) if can_be_mended(reason) => reopen(tx, cart_id, order_id, reason).await,
+        Some(cart_id) => close(tx, cart_id, order_id, ClearReason::OrderCancelled).await,
+        None => Ok(()),
     }
 }
 
