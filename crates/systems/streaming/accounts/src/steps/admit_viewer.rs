@@ -29,7 +29,8 @@ impl Step for AdmitViewer {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, session: PlaybackRequested) -> StepResult<Self> {
-        let (now, PlaybackRequested { session_id, title_id, .. }) = (tx.now(), session);
+        let PlaybackRequested { session_id, title_id, .. } = session;
+        let now = tx.now();
         match slot::want(tx.db(), &session, now).await? {
             Ok((region, max_age)) => done(ViewerAdmitted { session_id, title_id, region, max_age }),
             Err(reason) => refused(StreamSlotDenied { session_id, reason, streams: None }),
