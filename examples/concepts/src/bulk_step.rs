@@ -5,9 +5,7 @@
 //! tried without it.
 
 use ballet::bulk::{BulkResult, BulkTx, Item};
-use ballet::{
-    Event, EventType, Failure, Key, Migration, Never, Outcome, Participant, Rows, Service, Step,
-};
+use ballet::{Event, EventType, Failure, Key, Migration, Never, Participant, Rows, Service, Step};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
@@ -70,7 +68,7 @@ impl Step for GrantPoints {
             .execute(tx.db())
             .await?;
         // One outcome for each order, in their order.
-        Ok(granted.into_iter().map(Outcome::Done).collect())
+        Ok(granted.into_iter().map(Ok).collect())
     }
 }
 
