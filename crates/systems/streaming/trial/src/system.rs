@@ -1,5 +1,6 @@
 //! The declarations of the services of streaming, together.
 
+use accounts::Accounts;
 use ballet::Participant;
 use ballet_core::{ServiceContract, System};
 use ballet_openapi::Document;
@@ -19,7 +20,7 @@ pub fn contracts() -> Vec<ServiceContract> {
 
 fn participants() -> [Participant; 4] {
     [
-        accounts::participant(),
+        Accounts::participant(),
         analytics::participant(),
         playback::participant(PlaybackSettings::default()),
         titles::participant(),

@@ -1,5 +1,6 @@
 //! The services of streaming, as a trial's program runs them.
 
+use accounts::Accounts;
 use ballet_trials::ServiceProgram;
 use clap::Parser;
 use playback::config::PlaybackSettings;
@@ -16,7 +17,7 @@ struct PlaybackArgs {
 pub(crate) fn services() -> Vec<ServiceProgram> {
     let playback = playback::participant(PlaybackSettings::default()).part();
     vec![
-        ServiceProgram::of(accounts::service),
+        ServiceProgram::of(Accounts::service),
         ServiceProgram::of(analytics::service),
         ServiceProgram::with(playback, |args: PlaybackArgs, clock| {
             (args.ballet, playback::service(args.playback).clock(clock))

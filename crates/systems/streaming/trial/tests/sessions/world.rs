@@ -54,7 +54,7 @@ impl StreamingWorld {
     /// Starts a service, or starts it again.
     pub(crate) async fn start(&mut self, service: &str) {
         let service: Service = match service {
-            "accounts" => accounts::service(),
+            "accounts" => accounts::Accounts::service(),
             "analytics" => analytics::service(),
             "playback" => playback::service(self.settings),
             _ => titles::service(),
