@@ -5,6 +5,7 @@ use ballet::Participant;
 use ballet_core::{ServiceContract, System};
 use ballet_openapi::Document;
 use playback::config::PlaybackSettings;
+use titles::Titles;
 
 /// Returns the declarations of all services of streaming. No service runs.
 #[must_use]
@@ -23,7 +24,7 @@ fn participants() -> [Participant; 4] {
         Accounts::participant(),
         analytics::participant(),
         playback::participant(PlaybackSettings::default()),
-        titles::participant(),
+        Titles::participant(),
     ]
 }
 

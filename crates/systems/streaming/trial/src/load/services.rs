@@ -4,6 +4,7 @@ use accounts::Accounts;
 use ballet_trials::ServiceProgram;
 use clap::Parser;
 use playback::config::PlaybackSettings;
+use titles::Titles;
 
 #[derive(Debug, Parser)]
 struct PlaybackArgs {
@@ -22,7 +23,7 @@ pub(crate) fn services() -> Vec<ServiceProgram> {
         ServiceProgram::with(playback, |args: PlaybackArgs, clock| {
             (args.ballet, playback::service(args.playback).clock(clock))
         }),
-        ServiceProgram::of(titles::service),
+        ServiceProgram::of(Titles::service),
     ]
 }
 

@@ -57,7 +57,7 @@ impl StreamingWorld {
             "accounts" => accounts::Accounts::service(),
             "analytics" => analytics::service(),
             "playback" => playback::service(self.settings),
-            _ => titles::service(),
+            _ => titles::Titles::service(),
         };
         self.system.start(service).await;
     }
