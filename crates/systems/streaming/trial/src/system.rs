@@ -1,6 +1,7 @@
 //! The declarations of the services of streaming, together.
 
 use accounts::Accounts;
+use analytics::Analytics;
 use ballet::Participant;
 use ballet_core::{ServiceContract, System};
 use ballet_openapi::Document;
@@ -22,7 +23,7 @@ pub fn contracts() -> Vec<ServiceContract> {
 fn participants() -> [Participant; 4] {
     [
         Accounts::participant(),
-        analytics::participant(),
+        Analytics::participant(),
         playback::participant(PlaybackSettings::default()),
         Titles::participant(),
     ]

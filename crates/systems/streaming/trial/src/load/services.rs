@@ -1,6 +1,7 @@
 //! The services of streaming, as a trial's program runs them.
 
 use accounts::Accounts;
+use analytics::Analytics;
 use ballet_trials::ServiceProgram;
 use clap::Parser;
 use playback::config::PlaybackSettings;
@@ -19,7 +20,7 @@ pub(crate) fn services() -> Vec<ServiceProgram> {
     let playback = playback::participant(PlaybackSettings::default()).part();
     vec![
         ServiceProgram::of(Accounts::service),
-        ServiceProgram::of(analytics::service),
+        ServiceProgram::of(Analytics::service),
         ServiceProgram::with(playback, |args: PlaybackArgs, clock| {
             (args.ballet, playback::service(args.playback).clock(clock))
         }),

@@ -55,7 +55,7 @@ impl StreamingWorld {
     pub(crate) async fn start(&mut self, service: &str) {
         let service: Service = match service {
             "accounts" => accounts::Accounts::service(),
-            "analytics" => analytics::service(),
+            "analytics" => analytics::Analytics::service(),
             "playback" => playback::service(self.settings),
             _ => titles::Titles::service(),
         };
