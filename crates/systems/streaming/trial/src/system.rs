@@ -5,6 +5,7 @@ use analytics::Analytics;
 use ballet::Participant;
 use ballet_core::{ServiceContract, System};
 use ballet_openapi::Document;
+use playback::Playback;
 use playback::config::PlaybackSettings;
 use titles::Titles;
 
@@ -24,7 +25,7 @@ fn participants() -> [Participant; 4] {
     [
         Accounts::participant(),
         Analytics::participant(),
-        playback::participant(PlaybackSettings::default()),
+        Playback { settings: PlaybackSettings::default() }.participant(),
         Titles::participant(),
     ]
 }

@@ -4,6 +4,7 @@ use accounts::Accounts;
 use analytics::Analytics;
 use ballet_trials::ServiceProgram;
 use clap::Parser;
+use playback::Playback;
 use playback::config::PlaybackSettings;
 use titles::Titles;
 
@@ -17,12 +18,12 @@ struct PlaybackArgs {
 
 /// Returns all services, each with the settings of its own program.
 pub(crate) fn services() -> Vec<ServiceProgram> {
-    let playback = playback::participant(PlaybackSettings::default()).part();
+    let playback = Playback { settings: PlaybackSettings::default() }.participant().part();
     vec![
         ServiceProgram::of(Accounts::service),
         ServiceProgram::of(Analytics::service),
         ServiceProgram::with(playback, |args: PlaybackArgs, clock| {
-            (args.ballet, playback::service(args.playback).clock(clock))
+            (args.ballet, Playback { settings: args.playback }.service().clock(clock))
         }),
         ServiceProgram::of(Titles::service),
     ]

@@ -5,6 +5,7 @@ use ballet_stage::Method;
 use ballet_testkit::TestSystem;
 use ballet_testkit::process_log::log_here;
 use jiff::{SignedDuration, Timestamp};
+use playback::Playback;
 use playback::config::PlaybackSettings;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -56,7 +57,7 @@ impl StreamingWorld {
         let service: Service = match service {
             "accounts" => accounts::Accounts::service(),
             "analytics" => analytics::Analytics::service(),
-            "playback" => playback::service(self.settings),
+            "playback" => Playback { settings: self.settings }.service(),
             _ => titles::Titles::service(),
         };
         self.system.start(service).await;
