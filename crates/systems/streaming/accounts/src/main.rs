@@ -1,17 +1,3 @@
 //! The service `accounts`.
 
-use std::process::ExitCode;
-
-use clap::Parser;
-
-/// Streaming's accounts.
-#[derive(Debug, Parser)]
-#[command(version)]
-struct Args {
-    #[command(flatten)]
-    ballet: ballet::Settings,
-}
-
-fn main() -> ExitCode {
-    ballet::main(|args: Args| (args.ballet, accounts::service()))
-}
+ballet::main!(accounts::Accounts);

@@ -6,39 +6,57 @@
 
 mod count;
 mod http;
-mod projections;
 mod ranking;
-mod reader;
 mod store;
 mod window;
 
-use ballet::{Migration, Participant, Service, migrations};
+use ballet::{Failure, Reading, Tx};
 use ballet_openapi::Document;
+use streaming_events::playback::{Heartbeat, PlaybackEnded, PlaybackStarted};
 use streaming_events::titles::{Title, TitlePublished, TitleWithdrawn};
 
-use crate::projections::{NoteEnd, NoteStart};
-use crate::reader::CountHeartbeats;
+use crate::count::{HeartbeatCounts, ReceivedHeartbeat};
+use crate::store::{counts, sessions};
 
-/// Declares the events and telemetry that analytics reads.
-#[must_use]
-pub fn participant() -> Participant {
-    Participant::new("analytics")
-        .projects(NoteStart)
-        .projects(NoteEnd)
-        .copies::<Title>(|copy| copy.fed_by::<TitlePublished>().fed_by::<TitleWithdrawn>())
-        .reads_telemetry(CountHeartbeats)
-}
+/// The service `analytics`: the events and telemetry that it reads.
+#[ballet::service(
+    "analytics",
+    copies(Title, fed_by(TitlePublished, TitleWithdrawn)),
+    migrations = "../../../../migrations/analytics",
+    routes = http::routes
+)]
+impl Analytics {
+    /// Counts a session that starts as a view.
+    #[projects]
+    async fn note_start(tx: &mut Tx<'_>, started: PlaybackStarted) -> Result<(), Failure> {
+        sessions::started(tx.db(), &started).await
+    }
 
-/// The service's tables.
-const MIGRATIONS: &[Migration] = migrations! {
-    in "../../../../../migrations/analytics",
-    "0001_watched",
-};
+    /// Records how long a session was watched, by its end. A difference to its heartbeats becomes a correction.
+    #[projects]
+    async fn note_end(tx: &mut Tx<'_>, ended: PlaybackEnded) -> Result<(), Failure> {
+        sessions::ended(tx.db(), &ended).await
+    }
 
-/// Returns the service: its participant, its tables, its HTTP routes.
-#[must_use]
-pub fn service() -> Service {
-    Service::new(participant()).migrations(MIGRATIONS).routes(http::routes)
+    /// Counts heartbeats into minutes, hours and sessions.
+    #[reads_telemetry(reset = forget_heartbeats)]
+    async fn count_heartbeats(
+        tx: &mut Tx<'_>,
+        readings: &[Reading<Heartbeat>],
+    ) -> Result<(), Failure> {
+        let beat = |reading: &Reading<Heartbeat>| ReceivedHeartbeat {
+            heartbeat: reading.value,
+            received: reading.received,
+        };
+        let beats: Vec<ReceivedHeartbeat> = readings.iter().map(beat).collect();
+        let sessions: Vec<_> = beats.iter().map(|beat| beat.heartbeat.session_id).collect();
+        let known = counts::of_sessions(tx.db(), &sessions).await?;
+        counts::add(tx.db(), &HeartbeatCounts::count(&known, &beats)).await
+    }
+
+    async fn forget_heartbeats(tx: &mut Tx<'_>) -> Result<(), Failure> {
+        counts::reset(tx.db()).await
+    }
 }
 
 /// Returns the OpenAPI document of the HTTP routes.

@@ -1,16 +1,13 @@
 //! The events of accounts. A person's name and address are in the service's own tables, and in no event.
 
-use ballet_core::{Event, EventType, Key};
+use ballet_core::{Key, event, value};
 use common::values::{Country, Slug};
 use jiff::Timestamp;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use crate::keys::{ACCOUNT, CLOSURE, DEVICE, SESSION, TITLE};
 use crate::values::ids::{AccountId, ClosureId, DeviceId, SessionId, TitleId};
 
 /// The whole state of an account after one change, without the person's data.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[value]
 pub struct Account {
     /// The account.
     pub account_id: AccountId,
@@ -29,17 +26,12 @@ pub struct Account {
 }
 
 /// Somebody signed up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("accounts.account_opened.v1", keys(account = "account_id".made_here()))]
 #[serde(transparent)]
 pub struct AccountOpened(pub Account);
 
-impl Event for AccountOpened {
-    const TYPE: EventType = EventType::plain("accounts.account_opened.v1");
-    const KEYS: &'static [Key] = &[ACCOUNT.made_here()];
-}
-
 /// An account has another plan. Streams beyond it are displaced, the oldest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("accounts.plan_changed.v1", keys(Key::of("account", "account_id")))]
 pub struct PlanChanged {
     /// The account.
     #[serde(flatten)]
@@ -48,13 +40,8 @@ pub struct PlanChanged {
     pub displaced: Vec<SessionId>,
 }
 
-impl Event for PlanChanged {
-    const TYPE: EventType = EventType::plain("accounts.plan_changed.v1");
-    const KEYS: &'static [Key] = &[ACCOUNT];
-}
-
 /// The account is open and has the device. The session has no slot yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("accounts.viewer_admitted.v1", in_saga, keys(session = session_id, title = title_id))]
 pub struct ViewerAdmitted {
     /// The session.
     pub session_id: SessionId,
@@ -66,13 +53,12 @@ pub struct ViewerAdmitted {
     pub max_age: u8,
 }
 
-impl Event for ViewerAdmitted {
-    const TYPE: EventType = EventType::in_saga("accounts.viewer_admitted.v1");
-    const KEYS: &'static [Key] = &[SESSION, TITLE];
-}
-
 /// A session has one of the plan's slots.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event(
+    "accounts.stream_slot_reserved.v1",
+    in_saga,
+    keys(session = session_id, account = account_id)
+)]
 pub struct StreamSlotReserved {
     /// The session.
     pub session_id: SessionId,
@@ -83,13 +69,9 @@ pub struct StreamSlotReserved {
     pub displaced: Option<SessionId>,
 }
 
-impl Event for StreamSlotReserved {
-    const TYPE: EventType = EventType::in_saga("accounts.stream_slot_reserved.v1");
-    const KEYS: &'static [Key] = &[SESSION, ACCOUNT];
-}
-
 /// A session gets no slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("accounts.stream_slot_denied.v1", in_saga, keys(session = session_id))]
+#[derive(Copy)]
 pub struct StreamSlotDenied {
     /// The session.
     pub session_id: SessionId,
@@ -101,7 +83,8 @@ pub struct StreamSlotDenied {
 }
 
 /// Why a session gets no slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[value]
+#[derive(Copy, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum SlotDenial {
     /// All slots of the plan are taken, and the plan does not stop the oldest session.
@@ -112,37 +95,26 @@ pub enum SlotDenial {
     UnknownDevice,
 }
 
-impl Event for StreamSlotDenied {
-    const TYPE: EventType = EventType::in_saga("accounts.stream_slot_denied.v1");
-    const KEYS: &'static [Key] = &[SESSION];
-}
-
 /// The slot of a session that never started is free again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("accounts.stream_slot_cancelled.v1", in_saga, keys(session = session_id))]
 pub struct StreamSlotCancelled {
     /// The session.
     pub session_id: SessionId,
 }
 
-impl Event for StreamSlotCancelled {
-    const TYPE: EventType = EventType::in_saga("accounts.stream_slot_cancelled.v1");
-    const KEYS: &'static [Key] = &[SESSION];
-}
-
 /// The slot of a session that ended is free again. This completes the session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("accounts.stream_slot_released.v1", in_saga, keys(session = session_id))]
 pub struct StreamSlotReleased {
     /// The session.
     pub session_id: SessionId,
 }
 
-impl Event for StreamSlotReleased {
-    const TYPE: EventType = EventType::in_saga("accounts.stream_slot_released.v1");
-    const KEYS: &'static [Key] = &[SESSION];
-}
-
 /// An account is closed: every service has to erase its data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event(
+    "accounts.account_closed.v1",
+    in_saga,
+    keys(closure = closure_id.made_here(), account = account_id)
+)]
 pub struct AccountClosed {
     /// The closure.
     pub closure_id: ClosureId,
@@ -152,13 +124,8 @@ pub struct AccountClosed {
     pub closed_at: Timestamp,
 }
 
-impl Event for AccountClosed {
-    const TYPE: EventType = EventType::in_saga("accounts.account_closed.v1");
-    const KEYS: &'static [Key] = &[CLOSURE.made_here(), ACCOUNT];
-}
-
 /// Every service has erased its data about the account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("accounts.account_erased.v1", in_saga, keys(closure = closure_id, account = account_id))]
 pub struct AccountErased {
     /// The closure.
     pub closure_id: ClosureId,
@@ -166,21 +133,11 @@ pub struct AccountErased {
     pub account_id: AccountId,
 }
 
-impl Event for AccountErased {
-    const TYPE: EventType = EventType::in_saga("accounts.account_erased.v1");
-    const KEYS: &'static [Key] = &[CLOSURE, ACCOUNT];
-}
-
 /// A device was removed from its account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("accounts.device_removed.v1", keys(account = account_id, device = device_id))]
 pub struct DeviceRemoved {
     /// The account.
     pub account_id: AccountId,
     /// The device. Its sessions end.
     pub device_id: DeviceId,
-}
-
-impl Event for DeviceRemoved {
-    const TYPE: EventType = EventType::plain("accounts.device_removed.v1");
-    const KEYS: &'static [Key] = &[ACCOUNT, DEVICE];
 }

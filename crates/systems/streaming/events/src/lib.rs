@@ -31,7 +31,6 @@
 #[cfg(feature = "access")]
 pub mod access;
 pub mod accounts;
-mod keys;
 pub mod playback;
 mod sagas;
 pub mod titles;

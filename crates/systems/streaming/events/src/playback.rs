@@ -1,15 +1,21 @@
 //! The events of playback.
 
-use ballet_core::{Event, EventType, Key, Telemetry, TelemetryType};
+use ballet_core::{event, telemetry, value};
 use jiff::Timestamp;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use crate::keys::{ACCOUNT, CLOSURE, DEVICE, SESSION, TITLE};
 use crate::values::ids::{AccountId, ClosureId, DeviceId, SessionId, TitleId};
 
 /// A viewer wants to watch a title: the session's saga begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event(
+    "playback.playback_requested.v1",
+    in_saga,
+    keys(
+        session = session_id.made_here(),
+        account = account_id,
+        device = device_id,
+        title = title_id
+    )
+)]
 pub struct PlaybackRequested {
     /// The session.
     pub session_id: SessionId,
@@ -23,13 +29,8 @@ pub struct PlaybackRequested {
     pub requested_at: Timestamp,
 }
 
-impl Event for PlaybackRequested {
-    const TYPE: EventType = EventType::in_saga("playback.playback_requested.v1");
-    const KEYS: &'static [Key] = &[SESSION.made_here(), ACCOUNT, DEVICE, TITLE];
-}
-
 /// The session has a slot and a licence, and plays. It can no longer be refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("playback.playback_started.v1", in_saga, keys(session = session_id, title = title_id))]
 pub struct PlaybackStarted {
     /// The session.
     pub session_id: SessionId,
@@ -41,13 +42,8 @@ pub struct PlaybackStarted {
     pub until: Timestamp,
 }
 
-impl Event for PlaybackStarted {
-    const TYPE: EventType = EventType::in_saga("playback.playback_started.v1");
-    const KEYS: &'static [Key] = &[SESSION, TITLE];
-}
-
 /// The session will not start: every service compensates its part.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("playback.playback_refused.v1", in_saga, keys(session = session_id))]
 pub struct PlaybackRefused {
     /// The session.
     pub session_id: SessionId,
@@ -60,13 +56,9 @@ pub struct PlaybackRefused {
     pub detail: String,
 }
 
-impl Event for PlaybackRefused {
-    const TYPE: EventType = EventType::in_saga("playback.playback_refused.v1");
-    const KEYS: &'static [Key] = &[SESSION];
-}
-
 /// Why a session does not start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[value]
+#[derive(Copy, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Refusal {
     /// All slots of the plan are taken.
@@ -92,7 +84,8 @@ pub enum Refusal {
 }
 
 /// The time in which a session had to start has passed. Only playback consumes this event, and then decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("playback.playback_deadline_passed.v1", in_saga, keys(session = session_id))]
+#[derive(Copy)]
 pub struct PlaybackDeadlinePassed {
     /// The session.
     pub session_id: SessionId,
@@ -100,13 +93,8 @@ pub struct PlaybackDeadlinePassed {
     pub due_at: Timestamp,
 }
 
-impl Event for PlaybackDeadlinePassed {
-    const TYPE: EventType = EventType::in_saga("playback.playback_deadline_passed.v1");
-    const KEYS: &'static [Key] = &[SESSION];
-}
-
 /// A session that had started is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("playback.playback_ended.v1", in_saga, keys(session = session_id, title = title_id))]
 pub struct PlaybackEnded {
     /// The session.
     pub session_id: SessionId,
@@ -124,13 +112,9 @@ pub struct PlaybackEnded {
     pub position_seconds: u32,
 }
 
-impl Event for PlaybackEnded {
-    const TYPE: EventType = EventType::in_saga("playback.playback_ended.v1");
-    const KEYS: &'static [Key] = &[SESSION, TITLE];
-}
-
 /// Why a session is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[value]
+#[derive(Copy, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum EndReason {
     /// The viewer stopped, on this device or on another.
@@ -149,7 +133,9 @@ pub enum EndReason {
 
 /// A heartbeat of a session. This is telemetry, not an event. All counts are sums since the start, so duplicates and
 /// disorder change nothing: the greatest number is the newest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+// Two replicas of each reader share the work.
+#[telemetry("playback.heartbeat.v1", key = session_id, partitions = 2, kept_days = 3)]
+#[derive(Copy)]
 pub struct Heartbeat {
     /// The session.
     pub session_id: SessionId,
@@ -165,26 +151,11 @@ pub struct Heartbeat {
     pub at: Timestamp,
 }
 
-impl Telemetry for Heartbeat {
-    // Two replicas of each reader share the work.
-    const TYPE: TelemetryType =
-        TelemetryType::new("playback.heartbeat.v1").partitions(2).kept_days(3);
-
-    fn key(&self) -> impl AsRef<[u8]> {
-        self.session_id.0.into_bytes()
-    }
-}
-
 /// Playback has no data about this account any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("playback.viewer_erased.v1", in_saga, keys(closure = closure_id, account = account_id))]
 pub struct ViewerErased {
     /// The closure.
     pub closure_id: ClosureId,
     /// The account.
     pub account_id: AccountId,
-}
-
-impl Event for ViewerErased {
-    const TYPE: EventType = EventType::in_saga("playback.viewer_erased.v1");
-    const KEYS: &'static [Key] = &[CLOSURE, ACCOUNT];
 }

@@ -1,17 +1,20 @@
 //! The events of titles. Events about a title carry the whole title as it is after the change: of two states of a
 //! title, the one with the higher version is the newer.
 
-use ballet_core::{Entity, EntityEvent, Event, EventType, Key, Versioned};
+use ballet_core::{Key, entity, event, value};
 use common::values::{Country, Slug};
 use jiff::Timestamp;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use crate::keys::{SESSION, TITLE, WITHDRAWAL};
 use crate::values::ids::{SessionId, TitleId, WithdrawalId};
 
 /// The whole state of a title after one change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[entity(
+    "title",
+    republished = "titles.titles_republished.v1",
+    requests("analytics.titles_requested.v1"),
+    id = title_id,
+    version = version
+)]
 pub struct Title {
     /// The title.
     pub title_id: TitleId,
@@ -36,7 +39,7 @@ pub struct Title {
 }
 
 /// The right to show a title in a region for a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[value]
 pub struct Right {
     /// The region.
     pub region: Country,
@@ -46,33 +49,18 @@ pub struct Right {
     pub until: Timestamp,
 }
 
-impl Entity for Title {
-    const NAME: &'static str = "title";
-    const REPUBLISHED: EventType = EventType::plain("titles.titles_republished.v1");
-    const REQUESTS: &'static [EventType] = &[EventType::plain("analytics.titles_requested.v1")];
-}
-
 /// A title can be watched from now on, where there are rights.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("titles.title_published.v1", keys(title = "title_id".made_here()), carries = 0)]
 #[serde(transparent)]
 pub struct TitlePublished(pub Title);
 
-impl Event for TitlePublished {
-    const TYPE: EventType = EventType::plain("titles.title_published.v1");
-    const KEYS: &'static [Key] = &[TITLE.made_here()];
-}
-
-impl EntityEvent for TitlePublished {
-    type Entity = Title;
-
-    fn into_version(self) -> Versioned<Title> {
-        let id = self.0.title_id.to_string();
-        Versioned::of(id, self.0.version, self.0)
-    }
-}
-
 /// A title can no longer be watched. A withdrawal is final.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event(
+    "titles.title_withdrawn.v1",
+    in_saga,
+    keys(withdrawal = withdrawal_id.made_here(), Key::of("title", "title_id")),
+    removes(Title, id = title.title_id, version = title.version)
+)]
 pub struct TitleWithdrawn {
     /// The withdrawal.
     pub withdrawal_id: WithdrawalId,
@@ -81,21 +69,12 @@ pub struct TitleWithdrawn {
     pub title: Title,
 }
 
-impl Event for TitleWithdrawn {
-    const TYPE: EventType = EventType::in_saga("titles.title_withdrawn.v1");
-    const KEYS: &'static [Key] = &[WITHDRAWAL.made_here(), TITLE];
-}
-
-impl EntityEvent for TitleWithdrawn {
-    type Entity = Title;
-
-    fn into_version(self) -> Versioned<Title> {
-        Versioned::removed(self.title.title_id.to_string(), self.title.version)
-    }
-}
-
 /// All licences of a title that was withdrawn are revoked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event(
+    "titles.title_licenses_revoked.v1",
+    in_saga,
+    keys(withdrawal = withdrawal_id, title = title_id)
+)]
 pub struct TitleLicensesRevoked {
     /// The withdrawal.
     pub withdrawal_id: WithdrawalId,
@@ -105,13 +84,12 @@ pub struct TitleLicensesRevoked {
     pub sessions: u64,
 }
 
-impl Event for TitleLicensesRevoked {
-    const TYPE: EventType = EventType::in_saga("titles.title_licenses_revoked.v1");
-    const KEYS: &'static [Key] = &[WITHDRAWAL, TITLE];
-}
-
 /// A session lost its licence, because its title was withdrawn. There is one event for each session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event(
+    "titles.playback_license_revoked.v1",
+    in_saga,
+    keys(withdrawal = withdrawal_id, session = session_id, title = title_id)
+)]
 pub struct PlaybackLicenseRevoked {
     /// The withdrawal.
     pub withdrawal_id: WithdrawalId,
@@ -121,13 +99,12 @@ pub struct PlaybackLicenseRevoked {
     pub title_id: TitleId,
 }
 
-impl Event for PlaybackLicenseRevoked {
-    const TYPE: EventType = EventType::in_saga("titles.playback_license_revoked.v1");
-    const KEYS: &'static [Key] = &[WITHDRAWAL, SESSION, TITLE];
-}
-
 /// A session may show its title.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event(
+    "titles.playback_license_granted.v1",
+    in_saga,
+    keys(session = session_id, title = title_id)
+)]
 pub struct PlaybackLicenseGranted {
     /// The session.
     pub session_id: SessionId,
@@ -139,13 +116,9 @@ pub struct PlaybackLicenseGranted {
     pub length_seconds: u32,
 }
 
-impl Event for PlaybackLicenseGranted {
-    const TYPE: EventType = EventType::in_saga("titles.playback_license_granted.v1");
-    const KEYS: &'static [Key] = &[SESSION, TITLE];
-}
-
 /// A session may not show its title.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("titles.playback_license_denied.v1", in_saga, keys(session = session_id, title = title_id))]
+#[derive(Copy)]
 pub struct PlaybackLicenseDenied {
     /// The session.
     pub session_id: SessionId,
@@ -156,7 +129,8 @@ pub struct PlaybackLicenseDenied {
 }
 
 /// Why a session may not show its title.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[value]
+#[derive(Copy, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum LicenseDenial {
     /// There is no such title.
@@ -171,19 +145,9 @@ pub enum LicenseDenial {
     Age,
 }
 
-impl Event for PlaybackLicenseDenied {
-    const TYPE: EventType = EventType::in_saga("titles.playback_license_denied.v1");
-    const KEYS: &'static [Key] = &[SESSION, TITLE];
-}
-
 /// The licence of a session that never started is cancelled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[event("titles.playback_license_cancelled.v1", in_saga, keys(session = session_id))]
 pub struct PlaybackLicenseCancelled {
     /// The session.
     pub session_id: SessionId,
-}
-
-impl Event for PlaybackLicenseCancelled {
-    const TYPE: EventType = EventType::in_saga("titles.playback_license_cancelled.v1");
-    const KEYS: &'static [Key] = &[SESSION];
 }

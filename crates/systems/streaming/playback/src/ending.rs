@@ -4,7 +4,7 @@ use ballet::{Failure, SagaId, Tx, look_now};
 use streaming_events::SessionId;
 use streaming_events::playback::EndReason;
 
-use crate::steps::watch_playback::WatchPlayback;
+use crate::WatchPlayback;
 use crate::store::ending::{self, SessionOwner};
 
 /// Marks these sessions to end.

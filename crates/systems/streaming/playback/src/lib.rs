@@ -7,61 +7,122 @@
 
 pub mod config;
 mod ending;
-pub mod erasure;
 mod http;
-mod projections;
 mod refusals;
 mod session;
-pub mod steps;
 mod store;
+mod watch;
 
-use ballet::{Migration, Participant, Service, migrations};
+use ballet::{Does, Failure, Look, Tx, done};
 use ballet_openapi::Document;
-use streaming_events::AccountClosure;
-use streaming_events::playback::{Heartbeat, PlaybackRequested};
+use streaming_events::accounts::{AccountClosed, DeviceRemoved, PlanChanged, StreamSlotReserved};
+use streaming_events::playback::{
+    EndReason, Heartbeat, PlaybackEnded, PlaybackRefused, PlaybackRequested, PlaybackStarted,
+    ViewerErased,
+};
+use streaming_events::titles::{PlaybackLicenseGranted, PlaybackLicenseRevoked};
+use streaming_events::{AccountClosure, PlaybackSession};
 
 use crate::config::PlaybackSettings;
-use crate::erasure::EraseViewer;
-use crate::projections::{EndBeyondPlan, EndDisplaced, EndOnDevice, EndWithdrawn};
-use crate::steps::{SessionRow, StartPlayback, WatchPlayback};
+use crate::store::ending::{SessionOwner, begin_erasure};
+use crate::store::session as stored_session;
 
 pub use crate::session::SessionStatus;
 
-/// Declares the steps of playback in sagas, and the events and telemetry that it handles.
-#[must_use]
-pub fn participant(settings: PlaybackSettings) -> Participant {
-    let participant = Participant::new("playback")
-        .saga::<AccountClosure>(|saga| saga.watches(EraseViewer))
-        .projects(EndDisplaced)
-        .projects(EndBeyondPlan)
-        .projects(EndOnDevice)
-        .projects(EndWithdrawn)
-        .publishes_telemetry::<Heartbeat>();
-    participant.owns(SessionRow, |saga| {
-        saga.originates::<PlaybackRequested>("request_playback")
-            .aborts_on(refusals::slot_denied)
-            .aborts_on(refusals::license_denied)
-            .deadline(settings.start_deadline(), refusals::overdue, refusals::deadline_passed)
-            .decides(StartPlayback)
-            .watches(WatchPlayback { lost_after: settings.lost_after() })
-    })
+/// The service `playback`: its steps in sagas, and the events and telemetry that it handles.
+#[derive(Debug, Clone, Copy)]
+pub struct Playback {
+    /// The settings.
+    pub settings: PlaybackSettings,
 }
 
-/// The service's tables.
-const MIGRATIONS: &[Migration] = migrations! {
-    in "../../../../../migrations/playback",
-    "0001_session",
-    "0002_asked",
-    "0003_erased",
-    "0004_erased_beside",
-};
+#[ballet::service(
+    "playback",
+    publishes_telemetry(Heartbeat),
+    migrations = "../../../../migrations/playback",
+    routes = move |handle| http::routes(handle, self.settings)
+)]
+impl Playback {
+    /// Ends the sessions of a closed account, and then erases the account.
+    #[watches(saga = AccountClosure, look = look_whether_erased)]
+    async fn erase_viewer(tx: &mut Tx<'_>, closed: AccountClosed) -> Result<(), Failure> {
+        let AccountClosed { closure_id, account_id, .. } = closed;
+        begin_erasure(tx.db(), closure_id, account_id).await?;
+        ending::end_all(tx, SessionOwner::Account(account_id), EndReason::Closed).await
+    }
 
-/// Returns the service: its participant, its tables, its HTTP routes.
-#[must_use]
-pub fn service(settings: PlaybackSettings) -> Service {
-    Service::new(participant(settings))
-        .migrations(MIGRATIONS)
-        .routes(move |handle| http::routes(handle, settings))
+    async fn look_whether_erased(tx: &mut Tx<'_>) -> Result<Look<ViewerErased>, Failure> {
+        watch::look_at_erasure(tx).await
+    }
+
+    /// The owner of the saga. The first change committed to the session's row decides whether the session starts.
+    #[owns(
+        PlaybackSession,
+        originates(request_playback = PlaybackRequested),
+        aborts_on(refusals::slot_denied, refusals::license_denied),
+        deadline(self.settings.start_deadline(), refusals::overdue, refusals::deadline_passed)
+    )]
+    async fn refuse_playback(tx: &mut Tx<'_>, refused: &PlaybackRefused) -> Result<(), Failure> {
+        let now = tx.now();
+        stored_session::refuse(tx.db(), refused, now).await
+    }
+
+    /// Starts the session, which has a licence by the time it gets a slot. The session that lost the slot to it is
+    /// marked to end by then.
+    #[decides]
+    async fn start_playback(
+        tx: &mut Tx<'_>,
+        _: StreamSlotReserved,
+        granted: PlaybackLicenseGranted,
+    ) -> Does<PlaybackStarted> {
+        let PlaybackLicenseGranted { session_id, title_id, until, .. } = granted;
+        let started_at = tx.now();
+        stored_session::start(tx.db(), &granted, started_at).await?;
+        done(PlaybackStarted { session_id, title_id, started_at, until })
+    }
+
+    /// Ends a session that is marked to end, whose licence ended, or whose heartbeats stopped.
+    #[watches(look = look_whether_over)]
+    async fn watch_playback(_: &mut Tx<'_>, _: PlaybackStarted) -> Result<(), Failure> {
+        // The row exists since the request.
+        Ok(())
+    }
+
+    async fn look_whether_over(&self, tx: &mut Tx<'_>) -> Result<Look<PlaybackEnded>, Failure> {
+        watch::look_at_session(tx, self.settings.lost_after()).await
+    }
+
+    /// Ends a session whose slot another session took. The other one starts only after this: it waits for the same
+    /// event.
+    #[projects]
+    async fn end_displaced(tx: &mut Tx<'_>, reserved: StreamSlotReserved) -> Result<(), Failure> {
+        match reserved.displaced {
+            Some(displaced) => ending::end(tx, &[displaced], EndReason::Displaced).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Ends sessions when the plan has fewer streams.
+    #[projects]
+    async fn end_beyond_plan(tx: &mut Tx<'_>, changed: PlanChanged) -> Result<(), Failure> {
+        ending::end(tx, &changed.displaced, EndReason::Displaced).await
+    }
+
+    /// Ends the sessions of a removed device.
+    #[projects]
+    async fn end_on_device(tx: &mut Tx<'_>, removed: DeviceRemoved) -> Result<(), Failure> {
+        let of = SessionOwner::Device(removed.account_id, removed.device_id);
+        ending::end_all(tx, of, EndReason::Stopped).await
+    }
+
+    /// Ends a session whose title was withdrawn.
+    #[projects]
+    async fn end_withdrawn(
+        tx: &mut Tx<'_>,
+        revoked: PlaybackLicenseRevoked,
+    ) -> Result<(), Failure> {
+        ending::end(tx, &[revoked.session_id], EndReason::Withdrawn).await
+    }
 }
 
 /// Returns the OpenAPI document of the HTTP routes.

@@ -1,20 +1,13 @@
 //! The service `playback`.
 
-use std::process::ExitCode;
+use std::convert::Infallible;
 
-use clap::Parser;
+use ballet::{Service, Settings};
+use playback::Playback;
 use playback::config::PlaybackSettings;
 
-/// Streaming's playback.
-#[derive(Debug, Parser)]
-#[command(version)]
-struct Args {
-    #[command(flatten)]
-    ballet: ballet::Settings,
-    #[command(flatten)]
-    playback: PlaybackSettings,
+fn playback(settings: PlaybackSettings, _: &Settings) -> Result<Service, Infallible> {
+    Ok(Playback { settings }.service())
 }
 
-fn main() -> ExitCode {
-    ballet::main(|args: Args| (args.ballet, playback::service(args.playback)))
-}
+ballet::main!(PlaybackSettings, playback);

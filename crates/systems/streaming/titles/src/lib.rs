@@ -5,48 +5,106 @@
 
 mod http;
 mod new_title;
-mod projections;
-pub mod steps;
 mod store;
 mod title;
 
-use ballet::{Migration, Participant, Service, migrations};
+use ballet::bulk::Item;
+use ballet::{Does, Failure, Never, Rows, Tx, Undoes, compensated, done, refused};
 use ballet_openapi::Document;
-use streaming_events::PlaybackSession;
-use streaming_events::titles::{PlaybackLicenseRevoked, Title, TitlePublished, TitleWithdrawn};
+use sqlx::PgConnection;
+use streaming_events::accounts::ViewerAdmitted;
+use streaming_events::playback::PlaybackEnded;
+use streaming_events::titles::{
+    PlaybackLicenseCancelled, PlaybackLicenseDenied, PlaybackLicenseGranted,
+    PlaybackLicenseRevoked, Title, TitleLicensesRevoked, TitlePublished, TitleWithdrawn,
+};
+use streaming_events::{PlaybackSession, TitleWithdrawal};
 
-use crate::projections::EndLicense;
-use crate::steps::{GrantLicense, RevokeLicenses, TitleWithdrawalOwner};
+use crate::store::{license, title as stored_title};
+use crate::title::judge;
 
 pub use crate::store::license::LicenseState;
 
-/// Declares the steps of titles in sagas, and the other events that it publishes.
-#[must_use]
-pub fn participant() -> Participant {
-    Participant::new("titles")
-        .saga::<PlaybackSession>(|saga| saga.compensatable(GrantLicense))
-        .owns(TitleWithdrawalOwner, |saga| {
-            saga.originates::<TitleWithdrawn>("withdraw_title").retriable(RevokeLicenses)
-        })
-        .projects(EndLicense)
-        .publishes::<TitlePublished>()
-        .publishes::<PlaybackLicenseRevoked>()
-        .shares::<Title>("shared_title")
-}
+/// The service `titles`: its steps in sagas, and the other events that it publishes.
+#[ballet::service(
+    "titles",
+    saga = PlaybackSession,
+    publishes(TitlePublished, PlaybackLicenseRevoked),
+    shares(Title = "shared_title"),
+    migrations("../../../../migrations/titles", "0003_word" = common::search::WORDS),
+    routes = |handle| http::api().router(handle)
+)]
+impl Titles {
+    /// Grants a session a licence, if its title may be shown in the account's region at this time.
+    #[compensatable(undo = cancel_license, touches = titles_of_sessions)]
+    async fn grant_license(
+        tx: &mut Tx<'_>,
+        session: ViewerAdmitted,
+    ) -> Does<PlaybackLicenseGranted, PlaybackLicenseDenied> {
+        let ViewerAdmitted { session_id, title_id, .. } = session;
+        let now = tx.now();
+        // The row is locked, so that either a withdrawal sees this licence, or this step sees the withdrawal.
+        let stored = stored_title::find_to_license(tx.db(), title_id).await?;
+        match judge(stored.as_ref(), session.region, session.max_age, now) {
+            Ok((until, length_seconds)) => {
+                let granted =
+                    PlaybackLicenseGranted { session_id, title_id, until, length_seconds };
+                license::grant(tx.db(), &granted, now).await?;
+                done(granted)
+            }
+            Err(reason) => refused(PlaybackLicenseDenied { session_id, title_id, reason }),
+        }
+    }
 
-/// The service's tables.
-const MIGRATIONS: &[Migration] = migrations! {
-    in "../../../../../migrations/titles",
-    "0001_title",
-    "0002_title_words",
-    "0003_word" = common::search::WORDS,
-    "0004_no_account",
-};
+    async fn titles_of_sessions(
+        _: &mut PgConnection,
+        sessions: &[Item<&ViewerAdmitted>],
+    ) -> Result<Rows, Failure> {
+        Ok(stored_title::rows(sessions.iter().map(|session| session.title_id)))
+    }
 
-/// Returns the service: its participant, its tables, its HTTP routes.
-#[must_use]
-pub fn service() -> Service {
-    Service::new(participant()).migrations(MIGRATIONS).routes(|handle| http::api().router(handle))
+    async fn cancel_license(
+        tx: &mut Tx<'_>,
+        granted: PlaybackLicenseGranted,
+    ) -> Undoes<PlaybackLicenseCancelled> {
+        let session_id = granted.session_id;
+        license::end(tx.db(), session_id, LicenseState::Cancelled).await?;
+        compensated(PlaybackLicenseCancelled { session_id })
+    }
+
+    /// Ends the licence of a session that is over.
+    #[projects]
+    async fn end_license(tx: &mut Tx<'_>, ended: PlaybackEnded) -> Result<(), Failure> {
+        license::end(tx.db(), ended.session_id, LicenseState::Ended).await
+    }
+
+    /// The owner of the saga, which is never aborted: a withdrawal is final.
+    #[owns(TitleWithdrawal, originates(withdraw_title = TitleWithdrawn))]
+    async fn abort_withdrawal(_: &mut Tx<'_>, _: &Never) -> Result<(), Failure> {
+        Err(Failure::permanent("the withdrawal of a title is never aborted"))
+    }
+
+    /// Revokes all licences of the title, and publishes an event for each session.
+    #[retriable(saga = TitleWithdrawal, touches = withdrawn_titles)]
+    async fn revoke_licenses(
+        tx: &mut Tx<'_>,
+        withdrawn: TitleWithdrawn,
+    ) -> Does<TitleLicensesRevoked> {
+        let (withdrawal_id, title_id) = (withdrawn.withdrawal_id, withdrawn.title.title_id);
+        let revoked = license::revoke_all(tx.db(), title_id).await?;
+        let sessions = u64::try_from(revoked.len())?;
+        for session_id in revoked {
+            tx.publish(&PlaybackLicenseRevoked { withdrawal_id, session_id, title_id }).await?;
+        }
+        done(TitleLicensesRevoked { withdrawal_id, title_id, sessions })
+    }
+
+    async fn withdrawn_titles(
+        _: &mut PgConnection,
+        titles: &[Item<&TitleWithdrawn>],
+    ) -> Result<Rows, Failure> {
+        Ok(stored_title::rows(titles.iter().map(|withdrawn| withdrawn.title.title_id)))
+    }
 }
 
 /// Returns the OpenAPI document of the HTTP routes.

@@ -1,17 +1,3 @@
 //! The service `titles`.
 
-use std::process::ExitCode;
-
-use clap::Parser;
-
-/// Streaming's titles.
-#[derive(Debug, Parser)]
-#[command(version)]
-struct Args {
-    #[command(flatten)]
-    ballet: ballet::Settings,
-}
-
-fn main() -> ExitCode {
-    ballet::main(|args: Args| (args.ballet, titles::service()))
-}
+ballet::main!(titles::Titles);

@@ -12,7 +12,7 @@ use streaming_events::{Country, TitleId};
 const LONGEST: SignedDuration = SignedDuration::from_hours(24);
 
 /// A title as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct StoredTitle {
     pub(crate) title: Title,
     pub(crate) withdrawn: bool,

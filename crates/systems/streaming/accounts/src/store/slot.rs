@@ -168,15 +168,15 @@ pub(crate) async fn end(
     Ok(())
 }
 
-/// Returns the accounts to which the slots of these sessions belong.
-pub(crate) async fn accounts_of(
+/// Returns the row locks of the accounts to which the slots of these sessions belong.
+pub(crate) async fn rows_of(
     db: &mut PgConnection,
-    sessions: impl Iterator<Item = SessionId>,
-) -> Result<Vec<AccountId>, Failure> {
+    sessions: Vec<SessionId>,
+) -> Result<Rows, Failure> {
     let accounts: Vec<Uuid> =
         sqlx::query_scalar("select distinct account_id from slot where session_id = any($1)")
-            .bind(sessions.map(|session| session.0).collect::<Vec<_>>())
+            .bind(sessions.into_iter().map(|session| session.0).collect::<Vec<_>>())
             .fetch_all(db)
             .await?;
-    Ok(accounts.into_iter().map(AccountId).collect())
+    Ok(rows(accounts.into_iter().map(AccountId)))
 }

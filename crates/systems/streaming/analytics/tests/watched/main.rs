@@ -16,7 +16,7 @@ const WATCHED: &str =
     "select coalesce(sum(watched_seconds + corrected_seconds), 0)::bigint from title_hour";
 
 async fn system(test: &str) -> TestSystem {
-    TestSystem::new(test, vec![analytics::service(), playback::service()]).await
+    TestSystem::new(test, vec![analytics::Analytics::service(), playback::service()]).await
 }
 
 async fn until_watched(system: &TestSystem, seconds: i64) {

@@ -1,17 +1,21 @@
 //! The services of streaming, as a trial's program runs them.
 
+use accounts::Accounts;
+use analytics::Analytics;
 use ballet_trials::ServiceProgram;
+use playback::Playback;
 use playback::config::PlaybackSettings;
+use titles::Titles;
 
 /// Returns all services, each with the settings of its own program.
 pub(crate) fn services() -> Vec<ServiceProgram> {
-    let playback = playback::participant(PlaybackSettings::default());
+    let playback = Playback { settings: PlaybackSettings::default() }.participant();
     vec![
-        ServiceProgram::of(accounts::service),
-        ServiceProgram::of(analytics::service),
-        ServiceProgram::with(&playback, |own: PlaybackSettings, _, clock| {
-            playback::service(own).clock(clock)
+        ServiceProgram::of(Accounts::service),
+        ServiceProgram::of(Analytics::service),
+        ServiceProgram::with(&playback, |settings: PlaybackSettings, _, clock| {
+            Playback { settings }.service().clock(clock)
         }),
-        ServiceProgram::of(titles::service),
+        ServiceProgram::of(Titles::service),
     ]
 }

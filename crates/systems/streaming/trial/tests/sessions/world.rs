@@ -5,6 +5,7 @@ use ballet_stage::Method;
 use ballet_testkit::TestSystem;
 use ballet_testkit::process_log::log_here;
 use jiff::{SignedDuration, Timestamp};
+use playback::Playback;
 use playback::config::PlaybackSettings;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -54,10 +55,10 @@ impl StreamingWorld {
     /// Starts a service, or starts it again.
     pub(crate) async fn start(&mut self, service: &str) {
         let service: Service = match service {
-            "accounts" => accounts::service(),
-            "analytics" => analytics::service(),
-            "playback" => playback::service(self.settings),
-            _ => titles::service(),
+            "accounts" => accounts::Accounts::service(),
+            "analytics" => analytics::Analytics::service(),
+            "playback" => Playback { settings: self.settings }.service(),
+            _ => titles::Titles::service(),
         };
         self.system.start(service).await;
     }

@@ -1,50 +1,52 @@
-//! The watch of a playing session. It stays open for hours, until the session's row says that it is over.
+//! What the watches look at: the row of a playing session, which stays open for hours, and the rows of a closed account.
 
-use ballet::{Failure, Look, Tx, Watch};
+use ballet::{Failure, Look, SagaId, Tx};
 use jiff::{SignedDuration, Timestamp};
-use streaming_events::SessionId;
-use streaming_events::playback::{EndReason, PlaybackEnded, PlaybackStarted};
+use streaming_events::playback::{EndReason, PlaybackEnded, ViewerErased};
+use streaming_events::{ClosureId, SessionId};
 
 use crate::session::Session;
+use crate::store::ending::erase;
 use crate::store::session;
 
-/// Ends a session that is marked to end, whose licence ended, or whose heartbeats stopped.
-#[derive(Debug)]
-pub struct WatchPlayback {
-    /// The time without a heartbeat after which a session is lost.
-    pub lost_after: SignedDuration,
+/// The interval between two looks whether all sessions of a closed account are over.
+const AGAIN: SignedDuration = SignedDuration::from_millis(500);
+
+/// Ends the session if its row says that it is over.
+pub(crate) async fn look_at_session(
+    tx: &mut Tx<'_>,
+    lost_after: SignedDuration,
+) -> Result<Look<PlaybackEnded>, Failure> {
+    let (session_id, now) = (SessionId(saga_id(tx)?.0), tx.now());
+    let found = session::find_to_change(tx.db(), session_id).await?;
+    let found = found.ok_or_else(|| Failure::permanent("the session has no row"))?;
+    let (reason, ended_at) = match judge(&found, lost_after, now)? {
+        SessionVerdict::Lives { for_now } => return Ok(Look::Open(for_now)),
+        SessionVerdict::Over { reason, ended_at } => (reason, ended_at),
+    };
+    session::end(tx.db(), session_id, reason, ended_at).await?;
+    Ok(Look::Over(PlaybackEnded {
+        session_id,
+        title_id: found.title_id,
+        reason,
+        started_at: found.started_at.unwrap_or(ended_at),
+        ended_at,
+        watched_seconds: found.watched_seconds.unsigned_abs(),
+        position_seconds: found.position_seconds.unsigned_abs(),
+    }))
 }
 
-impl Watch for WatchPlayback {
-    const NAME: &'static str = "watch_playback";
-    type On = PlaybackStarted;
-    type Done = PlaybackEnded;
+/// Erases the account if all its sessions are over.
+pub(crate) async fn look_at_erasure(tx: &mut Tx<'_>) -> Result<Look<ViewerErased>, Failure> {
+    let closure_id = ClosureId(saga_id(tx)?.0);
+    Ok(match erase(tx.db(), closure_id).await? {
+        Some(account_id) => Look::Over(ViewerErased { closure_id, account_id }),
+        None => Look::Open(AGAIN),
+    })
+}
 
-    async fn begin(&self, _: &mut Tx<'_>, _: PlaybackStarted) -> Result<(), Failure> {
-        // The row exists since the request.
-        Ok(())
-    }
-
-    async fn look(&self, tx: &mut Tx<'_>) -> Result<Look<PlaybackEnded>, Failure> {
-        let saga_id = tx.saga_id().ok_or_else(|| Failure::permanent("a watch has no saga"))?;
-        let (session_id, now) = (SessionId(saga_id.0), tx.now());
-        let found = session::find_to_change(tx.db(), session_id).await?;
-        let found = found.ok_or_else(|| Failure::permanent("the session has no row"))?;
-        let (reason, ended_at) = match judge(&found, self.lost_after, now)? {
-            SessionVerdict::Lives { for_now } => return Ok(Look::Open(for_now)),
-            SessionVerdict::Over { reason, ended_at } => (reason, ended_at),
-        };
-        session::end(tx.db(), session_id, reason, ended_at).await?;
-        Ok(Look::Over(PlaybackEnded {
-            session_id,
-            title_id: found.title_id,
-            reason,
-            started_at: found.started_at.unwrap_or(ended_at),
-            ended_at,
-            watched_seconds: found.watched_seconds.unsigned_abs(),
-            position_seconds: found.position_seconds.unsigned_abs(),
-        }))
-    }
+fn saga_id(tx: &Tx<'_>) -> Result<SagaId, Failure> {
+    tx.saga_id().ok_or_else(|| Failure::permanent("a watch has no saga"))
 }
 
 /// The verdict on a session's row.
