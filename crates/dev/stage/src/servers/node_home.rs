@@ -28,7 +28,7 @@ fn statistics(version: Option<ServerVersion>) -> String {
     let sync = if is_3(version) { "{ra, [{wal_write_strategy, sync_after_notify}]}," } else { "" };
     format!(
         "[
-  {{rabbit, [{tick}{{collect_statistics_interval, 500}}]}}, {sync}
+  {{rabbit, [{tick}{{collect_statistics_interval, 1500}}]}}, {sync}
   {{rabbitmq_management, [{{sample_retention_policies,
     [{{global, [{{605, 1}}]}}, {{basic, [{{605, 1}}]}}, {{detailed, [{{605, 1}}]}}]}}]}}
 ].
