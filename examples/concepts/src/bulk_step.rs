@@ -5,27 +5,18 @@
 //! tried without it.
 
 use ballet::bulk::{BulkResult, BulkTx, Item};
-use ballet::{
-    Event, EventType, Failure, Key, Migration, Never, Outcome, Participant, Rows, Service, Step,
-};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use ballet::{Failure, Migration, Never, Participant, Rows, Service, Step, event};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::ticket_order::{ORDER, OrderConfirmed, TicketOrder};
+use crate::ticket_order::{OrderConfirmed, TicketOrder};
 
 const POINTS_A_SEAT: i64 = 10;
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[event("club.points_granted.v1", in_saga, keys(order = order_id))]
 pub struct PointsGranted {
     pub order_id: Uuid,
     pub points: i64,
-}
-
-impl Event for PointsGranted {
-    const TYPE: EventType = EventType::in_saga("club.points_granted.v1");
-    const KEYS: &'static [Key] = &[ORDER];
 }
 
 #[derive(Debug)]
@@ -70,7 +61,7 @@ impl Step for GrantPoints {
             .execute(tx.db())
             .await?;
         // One outcome for each order, in their order.
-        Ok(granted.into_iter().map(Outcome::Done).collect())
+        Ok(granted.into_iter().map(Ok).collect())
     }
 }
 

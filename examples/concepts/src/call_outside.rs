@@ -7,20 +7,15 @@ use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
     CompensateRequestResult, RequestResult, call,
 };
-use ballet::{Event, EventType, Failure, Participant, Service, Tx, compensated, done, refused};
+use ballet::{Failure, Participant, Service, Tx, compensated, done, event, refused};
 use common::outside::ApiClient;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::ticket_order::{CardCharged, CardDeclined, SeatsHeld, TicketOrder, TicketsOrdered};
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[event("cashier.card_refunded.v1", in_saga)]
 pub struct CardRefunded {}
-
-impl Event for CardRefunded {
-    const TYPE: EventType = EventType::in_saga("cashier.card_refunded.v1");
-}
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Charge {

@@ -4,35 +4,23 @@
 //! cancellation comes first, the step never runs. Neither has to look for itself.
 
 use ballet::{
-    Compensate, CompensateResult, Event, EventType, Key, Migration, Never, Participant, Service,
-    Step, StepResult, Tx, compensated, compensated_silently, done,
+    Compensate, CompensateResult, Migration, Never, Participant, Service, Step, StepResult, Tx,
+    compensated, compensated_silently, done, event,
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::ticket_order::{ORDER, TicketOrder, TicketsOrdered};
+use crate::ticket_order::{TicketOrder, TicketsOrdered};
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[event("snack_bar.popcorn_put_aside.v1", in_saga, keys(order = order_id))]
 pub struct PopcornPutAside {
     pub order_id: Uuid,
     pub bags: u16,
 }
 
-impl Event for PopcornPutAside {
-    const TYPE: EventType = EventType::in_saga("snack_bar.popcorn_put_aside.v1");
-    const KEYS: &'static [Key] = &[ORDER];
-}
-
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[event("snack_bar.popcorn_put_back.v1", in_saga, keys(order = order_id))]
 pub struct PopcornPutBack {
     pub order_id: Uuid,
     pub bags: u16,
-}
-
-impl Event for PopcornPutBack {
-    const TYPE: EventType = EventType::in_saga("snack_bar.popcorn_put_back.v1");
-    const KEYS: &'static [Key] = &[ORDER];
 }
 
 #[derive(Debug)]

@@ -8,44 +8,40 @@ use axum::extract::State;
 use axum::routing::post;
 use ballet::http::{Json, Problem};
 use ballet::{
-    Due, Event, EventType, Failure, Handle, Migration, Never, Owner, Participant, Saga, SagaId,
-    Service, Step, StepResult, Tx, done,
+    Due, Failure, Handle, Migration, Never, Owner, Participant, SagaId, Service, Step, StepResult,
+    Tx, done, event, saga,
 };
 use jiff::{SignedDuration, Timestamp};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 ballet::core::ids! {
     /// A reservation. It is also the id of its saga.
     ReservationId,
 }
 
-// To save lines: the other examples write their events out.
-macro_rules! events {
-    ($($name:ident = $event_type:expr, { $($field:ident: $type:ty),* })+) => {$(
-        #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-        pub struct $name { $(pub $field: $type),* }
-        impl Event for $name { const TYPE: EventType = $event_type; }
-    )+};
+#[event("reservations.seat_reserved.v1", in_saga)]
+pub struct SeatReserved {
+    pub seat: String,
 }
 
-events! {
-    SeatReserved = EventType::in_saga("reservations.seat_reserved.v1"), { seat: String }
-    // The turnstile is no service of ours. It has a broker user that may publish this event, and nothing else.
-    GuestArrived = EventType::in_saga("reservations.guest_arrived.v1").also_from(&["turnstile"]), {}
-    SeatKept = EventType::in_saga("reservations.seat_kept.v1"), {}
-    TimeOver = EventType::in_saga("reservations.time_over.v1"), { since: Timestamp }
-    SeatReleased = EventType::in_saga("reservations.seat_released.v1"), { reason: String }
+// The turnstile is no service of ours. It has a broker user that may publish this event, and nothing else.
+#[event("reservations.guest_arrived.v1", in_saga, also_from("turnstile"))]
+pub struct GuestArrived {}
+
+#[event("reservations.seat_kept.v1", in_saga)]
+pub struct SeatKept {}
+
+#[event("reservations.time_over.v1", in_saga)]
+pub struct TimeOver {
+    pub since: Timestamp,
 }
 
-#[derive(Debug)]
+#[event("reservations.seat_released.v1", in_saga)]
+pub struct SeatReleased {
+    pub reason: String,
+}
+
+#[saga("seat_reservation", owner = "reservations", abort = SeatReleased)]
 pub struct SeatReservation;
-
-impl Saga for SeatReservation {
-    const NAME: &'static str = "seat_reservation";
-    const OWNER: &'static str = "reservations";
-    type Abort = SeatReleased;
-}
 
 #[derive(Debug)]
 pub struct ReservationRow;

@@ -9,32 +9,20 @@
 //! All that the handler wrote is rolled back. A dead letter is kept whole, with the reason, until somebody sends it
 //! back (`ballet dlq redrive`). A business "no" is none of these: see [`refuse`](crate::refuse).
 
-use ballet::{
-    Delay, Event, EventType, Failure, Migration, Participant, Projection, Retry, Service, Tx,
-};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use ballet::{Delay, Failure, Migration, Participant, Projection, Retry, Service, Tx, event};
 
 const HOT: i32 = 220;
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[event("kitchen.pizza_ordered.v1", also_from("till"))]
 pub struct PizzaOrdered {
     pub oven: String,
     pub pizza: String,
 }
 
-impl Event for PizzaOrdered {
-    const TYPE: EventType = EventType::plain("kitchen.pizza_ordered.v1").also_from(&["till"]);
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[event("kitchen.oven_heated.v1", also_from("thermostat"))]
 pub struct OvenHeated {
     pub oven: String,
     pub celsius: u16,
-}
-
-impl Event for OvenHeated {
-    const TYPE: EventType = EventType::plain("kitchen.oven_heated.v1").also_from(&["thermostat"]);
 }
 
 #[derive(Debug)]

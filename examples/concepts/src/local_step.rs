@@ -3,23 +3,15 @@
 //! The tickets and the event that reports them commit in one transaction, with the note that the step is done. So a
 //! message that comes twice, even under another id, prints nothing again.
 
-use ballet::{Event, EventType, Key, Migration, Never, Participant, Service};
-use ballet::{Step, StepResult, Tx, done};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use ballet::{Migration, Never, Participant, Service, Step, StepResult, Tx, done, event};
 use uuid::Uuid;
 
-use crate::ticket_order::{ORDER, OrderConfirmed, TicketOrder};
+use crate::ticket_order::{OrderConfirmed, TicketOrder};
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[event("door.tickets_printed.v1", in_saga, keys(order = order_id))]
 pub struct TicketsPrinted {
     pub order_id: Uuid,
     pub tickets: u16,
-}
-
-impl Event for TicketsPrinted {
-    const TYPE: EventType = EventType::in_saga("door.tickets_printed.v1");
-    const KEYS: &'static [Key] = &[ORDER];
 }
 
 #[derive(Debug)]

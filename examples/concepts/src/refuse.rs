@@ -5,23 +5,16 @@
 //! sound, and a test of all services says so.
 
 use ballet::{
-    Compensate, CompensateResult, Event, EventType, Key, Migration, Participant, Service, Step,
-    StepResult, Tx, compensated, done, refused,
+    Compensate, CompensateResult, Migration, Participant, Service, Step, StepResult, Tx,
+    compensated, done, event, refused,
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::ticket_order::{ORDER, SeatsHeld, SoldOut, TicketOrder, TicketsOrdered};
+use crate::ticket_order::{SeatsHeld, SoldOut, TicketOrder, TicketsOrdered};
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[event("hall.seats_freed.v1", in_saga, keys(order = order_id))]
 pub struct SeatsFreed {
     pub order_id: Uuid,
-}
-
-impl Event for SeatsFreed {
-    const TYPE: EventType = EventType::in_saga("hall.seats_freed.v1");
-    const KEYS: &'static [Key] = &[ORDER];
 }
 
 #[derive(Debug)]

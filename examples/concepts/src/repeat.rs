@@ -9,11 +9,9 @@ use axum::extract::State;
 use axum::routing::post;
 use ballet::http::{Json, Path, Problem};
 use ballet::{
-    Compensate, CompensateResult, Event, EventType, Failure, Handle, Migration, Never, Owner,
-    Participant, Saga, SagaId, Service, Step, StepResult, Tx, compensated, done,
+    Compensate, CompensateResult, Event, Failure, Handle, Migration, Never, Owner, Participant,
+    SagaId, Service, Step, StepResult, Tx, compensated, done, event, saga,
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use sqlx::types::Uuid;
 
 ballet::core::ids! {
@@ -21,34 +19,44 @@ ballet::core::ids! {
     PartyId,
 }
 
-// To save lines: the other examples write their events out.
-macro_rules! events {
-    ($($name:ident = $event_type:literal { $($field:ident: $type:ty),* })+) => {$(
-        #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-        pub struct $name { $(pub $field: $type),* }
-        impl Event for $name { const TYPE: EventType = EventType::in_saga($event_type); }
-    )+};
+#[event("parties.party_planned.v1", in_saga)]
+pub struct PartyPlanned {
+    pub room: String,
 }
 
-events! {
-    PartyPlanned = "parties.party_planned.v1" { room: String }
-    GuestJoined = "parties.guest_joined.v1" { guest: i32 }
-    GuestLeft = "parties.guest_left.v1" { guest: i32 }
-    ChairSet = "parties.chair_set.v1" { guest: i32, chair: i32 }
-    ChairFreed = "parties.chair_freed.v1" { guest: i32, chair: i32 }
-    DoorsOpened = "parties.doors_opened.v1" {}
-    PartyBegun = "parties.party_begun.v1" {}
-    PartyCancelled = "parties.party_cancelled.v1" {}
+#[event("parties.guest_joined.v1", in_saga)]
+pub struct GuestJoined {
+    pub guest: i32,
 }
 
-#[derive(Debug)]
+#[event("parties.guest_left.v1", in_saga)]
+pub struct GuestLeft {
+    pub guest: i32,
+}
+
+#[event("parties.chair_set.v1", in_saga)]
+pub struct ChairSet {
+    pub guest: i32,
+    pub chair: i32,
+}
+
+#[event("parties.chair_freed.v1", in_saga)]
+pub struct ChairFreed {
+    pub guest: i32,
+    pub chair: i32,
+}
+
+#[event("parties.doors_opened.v1", in_saga)]
+pub struct DoorsOpened {}
+
+#[event("parties.party_begun.v1", in_saga)]
+pub struct PartyBegun {}
+
+#[event("parties.party_cancelled.v1", in_saga)]
+pub struct PartyCancelled {}
+
+#[saga("private_party", owner = "parties", abort = PartyCancelled)]
 pub struct Party;
-
-impl Saga for Party {
-    const NAME: &'static str = "private_party";
-    const OWNER: &'static str = "parties";
-    type Abort = PartyCancelled;
-}
 
 #[derive(Debug)]
 pub struct PartyRow;

@@ -8,11 +8,9 @@ use axum::extract::State;
 use axum::routing::get;
 use ballet::http::{Json, Problem};
 use ballet::{
-    Event, EventType, Failure, Handle, Migration, Never, Participant, Projection, Service, Step,
-    StepResult, Tx, done,
+    Failure, Handle, Migration, Never, Participant, Projection, Service, Step, StepResult, Tx,
+    done, event,
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::ticket_order::{OrderConfirmed, TicketOrder};
 use crate::upcast::GuestsCounted;
@@ -29,22 +27,14 @@ pub struct FoyerSettings {
     pub foyer_capacity: u16,
 }
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[event("foyer.guest_greeted.v1", in_saga)]
 pub struct GuestGreeted {
     pub text: String,
 }
 
-impl Event for GuestGreeted {
-    const TYPE: EventType = EventType::in_saga("foyer.guest_greeted.v1");
-}
-
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[event("foyer.foyer_filled.v1")]
 pub struct FoyerFilled {
     pub guests: i64,
-}
-
-impl Event for FoyerFilled {
-    const TYPE: EventType = EventType::plain("foyer.foyer_filled.v1");
 }
 
 #[derive(Debug)]

@@ -8,26 +8,15 @@ use axum::extract::State;
 use axum::routing::post;
 use ballet::http::{Json, Problem};
 use ballet::{
-    Failure, Handle, Migration, Participant, Reading, Service, Telemetry, TelemetryReader,
-    TelemetryType, Tx,
+    Failure, Handle, Migration, Participant, Reading, Service, TelemetryReader, Tx, telemetry,
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+// The measurements of one projector come in order.
+#[telemetry("projectors.lamp_shone.v1", key = projector)]
 pub struct LampShone {
     pub projector: String,
     /// Since the lamp was new.
     pub seconds: u32,
-}
-
-impl Telemetry for LampShone {
-    const TYPE: TelemetryType = TelemetryType::new("projectors.lamp_shone.v1");
-
-    /// The measurements of one projector come in order.
-    fn key(&self) -> impl AsRef<[u8]> {
-        &self.projector
-    }
 }
 
 /// Its rows and its place in the stream commit together.

@@ -4,32 +4,20 @@
 //! the older one is turned into the newer as soon as it is read. So there is one place that knows the old one, which
 //! goes with the last old turnstile.
 
-use ballet::{Event, EventType, Failure, Migration, Participant, Projection, Service, Tx};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use ballet::{Failure, Migration, Participant, Projection, Service, Tx, event};
 
-/// The producer of these events. The turnstiles are no service of ours, and have a broker user of their own.
-const TURNSTILES: &[&str] = &["turnstile"];
-
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+// The turnstiles are no service of ours: they have a broker user of their own, which may publish these two events.
+#[event("visitors.guests_counted.v1", also_from("turnstile"))]
 pub struct GuestsCountedV1 {
     pub screen: String,
     pub guests: u16,
 }
 
-impl Event for GuestsCountedV1 {
-    const TYPE: EventType = EventType::plain("visitors.guests_counted.v1").also_from(TURNSTILES);
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[event("visitors.guests_counted.v2", also_from("turnstile"))]
 pub struct GuestsCounted {
     pub screen: String,
     pub adults: u16,
     pub children: u16,
-}
-
-impl Event for GuestsCounted {
-    const TYPE: EventType = EventType::plain("visitors.guests_counted.v2").also_from(TURNSTILES);
 }
 
 impl From<GuestsCountedV1> for GuestsCounted {

@@ -8,13 +8,11 @@ use axum::extract::State;
 use axum::routing::post;
 use ballet::http::{Json, Path, Problem};
 use ballet::{
-    Event, EventType, Failure, Handle, Look, Migration, Never, Owner, Participant, Saga, SagaId,
-    Service, Step, StepResult, Tx, Watch, done, look_now,
+    Failure, Handle, Look, Migration, Never, Owner, Participant, SagaId, Service, Step, StepResult,
+    Tx, Watch, done, event, look_now, saga,
 };
 use jiff::SignedDuration;
 use jiff_sqlx::ToSqlx;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use sqlx::types::Uuid;
 
 ballet::core::ids! {
@@ -22,30 +20,24 @@ ballet::core::ids! {
     ScreeningId,
 }
 
-// To save lines: the other examples write their events out.
-macro_rules! events {
-    ($($name:ident = $event_type:expr, { $($field:ident: $type:ty),* })+) => {$(
-        #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-        pub struct $name { $(pub $field: $type),* }
-        impl Event for $name { const TYPE: EventType = $event_type; }
-    )+};
+#[event("screenings.room_taken.v1", in_saga)]
+pub struct RoomTaken {
+    pub film: String,
 }
 
-events! {
-    RoomTaken = EventType::in_saga("screenings.room_taken.v1"), { film: String }
-    FilmStarted = EventType::in_saga("screenings.film_started.v1"), {}
-    RoomEmptied = EventType::in_saga("screenings.room_emptied.v1"), { reason: String }
-    RoomRefused = EventType::in_saga("screenings.room_refused.v1"), {}
+#[event("screenings.film_started.v1", in_saga)]
+pub struct FilmStarted {}
+
+#[event("screenings.room_emptied.v1", in_saga)]
+pub struct RoomEmptied {
+    pub reason: String,
 }
 
-#[derive(Debug)]
+#[event("screenings.room_refused.v1", in_saga)]
+pub struct RoomRefused {}
+
+#[saga("screening", owner = "screenings", abort = RoomRefused)]
 pub struct Screening;
-
-impl Saga for Screening {
-    const NAME: &'static str = "screening";
-    const OWNER: &'static str = "screenings";
-    type Abort = RoomRefused;
-}
 
 #[derive(Debug)]
 pub struct ScreeningRow;
