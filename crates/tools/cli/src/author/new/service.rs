@@ -80,8 +80,8 @@ pub(super) fn run(args: &ServiceArgs) -> Result<ExitStatus> {
     let words = Replacements(vec![
         ("// FIELDS_OF_TRIGGER\n", fields(contracts, on)),
         ("// FIELDS_OF_ABORT\n", fields(contracts, abort)),
-        ("TYPE_OF_TRIGGER", type_as_code(on)),
-        ("TYPE_OF_ABORT", type_as_code(abort)),
+        ("WORDS_OF_TRIGGER", words_of(on)),
+        ("WORDS_OF_ABORT", words_of(abort)),
         ("NAME_OF_TRIGGER", on.name().to_owned()),
         ("NAME_OF_ABORT", abort.name().to_owned()),
         ("\"ROLE_OF_TRIGGER\"", role(on)),
@@ -120,17 +120,8 @@ pub(super) fn run(args: &ServiceArgs) -> Result<ExitStatus> {
 /// The types that the templates name besides the saga and the two events that the service reads. Associated types and
 /// derives do not count: no list of names has them.
 fn types() -> Vec<String> {
-    let others = [
-        "MyTrigger",
-        "MyAbort",
-        "MySaga",
-        "On",
-        "Done",
-        "Refused",
-        "Compensated",
-        "Abort",
-        "Debug",
-    ];
+    let others =
+        ["MyTrigger", "MyAbort", "MySaga", "On", "Done", "Refused", "Compensated", "Debug"];
     let named = TEMPLATES.iter().filter(|(_, text)| text.contains("MyTrigger"));
     let lines = named.flat_map(|(_, text)| text.lines());
     let code = lines.filter(|line| !line.trim_start().starts_with("//"));
@@ -257,18 +248,19 @@ fn fields(contracts: &Contracts, event: EventType) -> String {
     format!("// The fields of the event; add those that you need:\n{lines}")
 }
 
-/// The event's type as code.
-fn type_as_code(event: EventType) -> String {
-    let constructor = match event.role() {
-        Role::Plain => "plain",
-        Role::StartsSaga => "starts_saga",
-        Role::InSaga => "in_saga",
+/// The words of the event's attribute.
+fn words_of(event: EventType) -> String {
+    let mut words = format!("{:?}", event.name());
+    words += match event.role() {
+        Role::Plain => "",
+        Role::StartsSaga => ", starts_saga",
+        Role::InSaga => ", in_saga",
     };
-    let declared = format!("EventType::{constructor}({:?})", event.name());
-    match event.foreign_producers() {
-        [] => declared,
-        producers => format!("{declared}.also_from(&{producers:?})"),
+    if let [first, others @ ..] = event.foreign_producers() {
+        let others: String = others.iter().map(|producer| format!(", {producer:?}")).collect();
+        words += &format!(", also_from({first:?}{others})");
     }
+    words
 }
 
 /// The event's role and its foreign producers, as a contract has them.
