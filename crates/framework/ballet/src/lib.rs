@@ -14,31 +14,12 @@
 //!     Compensate, CompensateResult, Migration, Never, Participant, Service, Settings, Step,
 //!     StepResult, Tx, compensated, done,
 //! };
-//! # use ballet::{Event, EventType, Saga};
-//! # use schemars::JsonSchema;
-//! # use serde::{Deserialize, Serialize};
-//! # #[derive(Serialize, Deserialize, JsonSchema)] struct OrderPlaced { points: i64 }
-//! # impl Event for OrderPlaced {
-//! #     const TYPE: EventType = EventType::starts_saga("orders.order_placed.v1");
-//! # }
-//! # #[derive(Serialize, Deserialize, JsonSchema)] struct OrderCancelled {}
-//! # impl Event for OrderCancelled {
-//! #     const TYPE: EventType = EventType::in_saga("orders.order_cancelled.v1");
-//! # }
-//! # #[derive(Serialize, Deserialize, JsonSchema)] struct PointsGranted { points: i64 }
-//! # impl Event for PointsGranted {
-//! #     const TYPE: EventType = EventType::in_saga("loyalty.points_granted.v1");
-//! # }
-//! # #[derive(Serialize, Deserialize, JsonSchema)] struct PointsTakenBack { points: i64 }
-//! # impl Event for PointsTakenBack {
-//! #     const TYPE: EventType = EventType::in_saga("loyalty.points_taken_back.v1");
-//! # }
-//! # struct OrderFulfillment;
-//! # impl Saga for OrderFulfillment {
-//! #     const NAME: &'static str = "order_fulfillment";
-//! #     const OWNER: &'static str = "orders";
-//! #     type Abort = OrderCancelled;
-//! # }
+//! # use ballet::{event, saga};
+//! # #[event("orders.order_placed.v1", starts_saga)] struct OrderPlaced { points: i64 }
+//! # #[event("orders.order_cancelled.v1", in_saga)] struct OrderCancelled {}
+//! # #[event("loyalty.points_granted.v1", in_saga)] struct PointsGranted { points: i64 }
+//! # #[event("loyalty.points_taken_back.v1", in_saga)] struct PointsTakenBack { points: i64 }
+//! # #[saga("order_fulfillment", owner = "orders", abort = OrderCancelled)] struct OrderFulfillment;
 //! struct GrantPoints;
 //!
 //! impl Step for GrantPoints {
@@ -175,20 +156,9 @@ pub mod bulk {
     //! ```
     //! # use ballet::bulk::*;
     //! # use ballet::*;
-    //! # use schemars::JsonSchema;
-    //! # use serde::{Deserialize, Serialize};
-    //! # #[derive(Serialize, Deserialize, JsonSchema)] struct OrderPlaced { points: i64 }
-    //! # impl Event for OrderPlaced {
-    //! #     const TYPE: EventType = EventType::in_saga("orders.order_placed.v1");
-    //! # }
-    //! # #[derive(Serialize, Deserialize, JsonSchema)] struct PointsGranted { points: i64 }
-    //! # impl Event for PointsGranted {
-    //! #     const TYPE: EventType = EventType::in_saga("loyalty.points_granted.v1");
-    //! # }
-    //! # #[derive(Serialize, Deserialize, JsonSchema)] struct PointsTaken {}
-    //! # impl Event for PointsTaken {
-    //! #     const TYPE: EventType = EventType::in_saga("loyalty.points_taken.v1");
-    //! # }
+    //! # #[event("orders.order_placed.v1", in_saga)] struct OrderPlaced { points: i64 }
+    //! # #[event("loyalty.points_granted.v1", in_saga)] struct PointsGranted { points: i64 }
+    //! # #[event("loyalty.points_taken.v1", in_saga)] struct PointsTaken {}
     //! /// Grants the points of each order.
     //! struct GrantPoints;
     //!
@@ -230,16 +200,8 @@ pub mod bulk {
     //!     }
     //! }
     //!
-    //! # struct Fulfillment;
-    //! # #[derive(Serialize, Deserialize, JsonSchema)] struct OrderCancelled {}
-    //! # impl Event for OrderCancelled {
-    //! #     const TYPE: EventType = EventType::in_saga("orders.order_cancelled.v1");
-    //! # }
-    //! # impl Saga for Fulfillment {
-    //! #     const NAME: &'static str = "fulfillment";
-    //! #     const OWNER: &'static str = "orders";
-    //! #     type Abort = OrderCancelled;
-    //! # }
+    //! # #[event("orders.order_cancelled.v1", in_saga)] struct OrderCancelled {}
+    //! # #[saga("fulfillment", owner = "orders", abort = OrderCancelled)] struct Fulfillment;
     //! let loyalty = Participant::new("loyalty")
     //!     .saga::<Fulfillment>(|saga| saga.compensatable(GrantPoints));
     //! # assert_eq!(loyalty.part().consumes().len(), 2);
