@@ -134,10 +134,14 @@ fn a_contract_is_written_whole_or_not_at_all() {
     let print = format!("cat {}", shop.0.join("printed").display());
     fs::write(shop.0.join("printed"), &whole).expect("written");
     let files = || fs::read_dir(&shop.0).expect("a folder").count();
-    let before = files();
+    let before = files() + 1;
 
     let out = write(&shop.0, &print).ends_with(0).out;
     assert!(out.ends_with("payments.json is up to date\n"), "{out}");
+    // The first contract of a system makes the folder.
+    let first = shop.0.join("contracts/harbour");
+    let out = write(&first, &print).ends_with(0).out;
+    assert!(out.starts_with("wrote ") && first.join("payments.json").exists(), "{out}");
     // An empty file, as `> payments.json` leaves it when the build fails.
     fs::write(&file, "").expect("written");
     let out = write(&shop.0, &print).ends_with(0).out;

@@ -13,8 +13,8 @@ use crate::test_directory::{BALLET, TestDirectory, edit, said_by};
 #[tokio::test]
 async fn what_does_not_fit_between_two_contracts_is_found_without_any_code() {
     let place = TestDirectory::new("misfits");
-    place.ballet(&["new", "system", "harbour"], "").await;
-    place.ballet(&["new", "service", "pantry"], "harbour").await;
+    place.begin().await;
+    place.ballet(&["new", "service", "pantry"], "harbour").await.ends_with(0);
     let contract = place.at("harbour/contracts/harbour/pantry.json");
     let sound = fs::read_to_string(&contract).expect("a contract");
 
@@ -43,7 +43,7 @@ async fn what_does_not_fit_between_two_contracts_is_found_without_any_code() {
 const PLACEHOLDERS: [&str; 17] = [
     "my_service",
     "my_system",
-    "MY_SERVICE",
+    "ALL_SERVICES",
     "my_saga",
     "my_owner",
     "MySaga",
@@ -60,36 +60,64 @@ const PLACEHOLDERS: [&str; 17] = [
     "FIELDS_OF",
 ];
 
-#[tokio::test]
-async fn no_placeholder_survives_in_what_is_written() {
-    let place = TestDirectory::new("placeholders");
-    place.ballet(&["new", "system", "harbour"], "").await.ends_with(0);
-    place.ballet(&["new", "service", "pantry"], "harbour").await.ends_with(0);
-    let (mut folders, mut read) = (vec![place.at("harbour")], 0);
+/// The files below a directory: their paths and texts.
+fn files(root: &Path) -> Vec<(String, String)> {
+    let (mut folders, mut files) = (vec![root.to_owned()], Vec::new());
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).expect("a directory") {
             let path = entry.expect("an entry").path();
             if path.is_dir() {
                 folders.push(path);
-                continue;
+            } else {
+                let text = fs::read_to_string(&path).expect("text");
+                files.push((path.display().to_string(), text));
             }
-            let (name, text) = (path.display().to_string(), fs::read_to_string(&path));
-            let text = text.expect("text");
-            for placeholder in PLACEHOLDERS {
-                assert!(!text.contains(placeholder), "{placeholder} is in {name}");
-                assert!(!name.contains(placeholder), "{placeholder} is in the name {name}");
-            }
-            read += 1;
         }
     }
-    assert!(read > 30, "{read} files");
+    files
+}
+
+#[tokio::test]
+async fn a_new_project_is_small() {
+    let place = TestDirectory::new("small");
+    place.ballet(&["new", "harbour"], "").await.ends_with(0);
+    let mut files = files(&place.at("harbour"));
+    files.retain(|(name, _)| !name.ends_with("Cargo.lock"));
+    let lines: usize = files.iter().map(|(_, text)| text.lines().count()).sum();
+    assert!(files.len() <= 10 && lines <= 400, "{} files, {lines} lines", files.len());
+}
+
+#[tokio::test]
+async fn no_placeholder_survives_in_what_is_written() {
+    let place = TestDirectory::new("placeholders");
+    place.begin().await;
+    place.ballet(&["new", "service", "pantry"], "harbour").await.ends_with(0);
+    for part in ["trials", "gateway", "ci"] {
+        place.ballet(&["new", part], "harbour").await.ends_with(0);
+    }
+    place.ballet(&["new", "service", "cellar"], "harbour").await.ends_with(0);
+    let files = files(&place.at("harbour"));
+    for (name, text) in &files {
+        for placeholder in PLACEHOLDERS {
+            assert!(!text.contains(placeholder), "{placeholder} is in {name}");
+            assert!(!name.contains(placeholder), "{placeholder} is in the name {name}");
+        }
+    }
+    assert!(files.len() > 30, "{} files", files.len());
+
+    // The services that were there before and those that came later are in all lists.
+    let trials = fs::read_to_string(place.at("harbour/trials/src/main.rs")).expect("a file");
+    let compose = fs::read_to_string(place.at("harbour/containers.yaml")).expect("a file");
+    for service in ["desk", "pantry", "cellar"] {
+        assert!(trials.contains(&format!("ServiceProgram::of({service}::service),")), "{trials}");
+        assert!(compose.contains(&format!("      GATEWAY_SECRET_{service}: ")), "{compose}");
+    }
 
     // The broker in a container is set as the one of the tests.
     let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/../../dev/stage/broker/rabbitmq.conf");
     let ours = fs::read_to_string(ours).expect("our settings");
     let file = place.at("harbour/broker/rabbitmq.conf");
     assert_eq!(fs::read_to_string(file).expect("its settings"), ours);
-    let compose = fs::read_to_string(place.at("harbour/compose.yaml")).expect("a file");
     let mount = "- ./broker/rabbitmq.conf:/etc/rabbitmq/conf.d/20-ballet.conf:ro\n";
     assert!(compose.contains(mount), "{compose}");
 }
@@ -97,15 +125,18 @@ async fn no_placeholder_survives_in_what_is_written() {
 #[tokio::test]
 async fn nothing_is_overwritten_and_no_name_is_taken_that_would_not_work() {
     let place = TestDirectory::new("names");
-    place.ballet(&["new", "system", "harbour"], "").await.ends_with(0);
+    place.ballet(&["new", "harbour"], "").await.ends_with(0);
+    let missing = place.ballet(&["--contracts", "contracts/harbour", "new", "trials"], "harbour");
+    missing.await.ends_with(2).tells(&["contract write SERVICE` writes the first one"]);
+    place.write_contract("harbour", "desk");
     let inside = concat!(env!("CARGO_MANIFEST_DIR"), "/target/harbour");
     edit(&place.at("harbour/contracts/harbour/desk.json"), "\"clerk\"", "\"porter\"");
-    let nowhere = ["new", "system", "other", "--ballet", "nowhere"];
+    let nowhere = ["new", "other", "--ballet", "nowhere"];
     place.ballet(&nowhere, "").await.ends_with(2).tells(&["no checkout of ballet in nowhere"]);
     for (arguments, below, why) in [
-        (&["new", "system", "harbour"], "", "exists already: nothing was written"),
-        (&["new", "system", "Old Harbour"], "", "lower case with underscores"),
-        (&["new", "system", inside], "", "would lie in the checkout of ballet"),
+        (&["new", "harbour"], "", "exists already: nothing was written"),
+        (&["new", "Old Harbour"], "", "lower case with underscores"),
+        (&["new", inside], "", "would lie in the checkout of ballet"),
         (&["new", "service", "desk"], "harbour", "harbour has a service desk already"),
         (&["new", "service", "journal"], "harbour", "a service's name is its own"),
         (&["new", "service", "trials"], "harbour", "choose another name"),
@@ -120,17 +151,17 @@ async fn nothing_is_overwritten_and_no_name_is_taken_that_would_not_work() {
 #[tokio::test]
 async fn the_private_key_of_the_gateway_is_neither_committed_nor_in_the_image() {
     let place = TestDirectory::new("private_key");
-    place.ballet(&["new", "system", "harbour"], "").await.ends_with(0);
+    place.begin().await;
+    place.ballet(&["new", "gateway"], "harbour").await.ends_with(0);
     // A key as `ballet-gateway keys keys` makes it.
     let key = "keys/signing-key.json";
-    fs::create_dir(place.at("harbour/keys")).expect("a directory");
     fs::write(place.at("harbour").join(key), "{}").expect("written");
     for arguments in [&["init", "--quiet"][..], &["add", "."]] {
         said_by(&mut place.command("git", arguments, "harbour")).await.ends_with(0);
     }
-    let staged = ["ls-files", "--", ".gitignore", key];
+    let staged = ["ls-files", "--", "keys"];
     let staged = said_by(&mut place.command("git", &staged, "harbour")).await.both();
-    assert_eq!(staged, ".gitignore\n");
+    assert_eq!(staged, "keys/.gitignore\n");
     let ignored = fs::read_to_string(place.at("harbour/.dockerignore")).expect("a file");
     assert!(ignored.lines().any(|line| line == "keys"), "{ignored}");
 }
@@ -171,7 +202,7 @@ async fn a_service_joins_the_shop_with_one_command() {
 #[tokio::test]
 async fn a_service_joins_the_versions_of_a_saga_in_which_its_event_comes() {
     let place = TestDirectory::new("versions");
-    place.ballet(&["new", "system", "harbour"], "").await.ends_with(0);
+    place.begin().await;
     let file = place.at("harbour/contracts/harbour/desk.json");
     let text = fs::read(&file).expect("a contract");
     let mut desk: Value = serde_json::from_slice(&text).expect("JSON");

@@ -76,7 +76,9 @@ fn write(folder: &Path, name: &str, mut program: Command) -> Result<()> {
 /// Replaces the file. A reader finds the old file or the new one, also after a crash.
 fn replace(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let beside = file.with_extension(format!("json.{}", std::process::id()));
-    let written = fs::File::create(&beside)
+    // The first contract of a system makes the folder.
+    let written = fs::create_dir_all(file.parent().unwrap_or(file))
+        .and_then(|()| fs::File::create(&beside))
         .and_then(|mut new| new.write_all(bytes).and_then(|()| new.sync_all()))
         .and_then(|()| fs::rename(&beside, file));
     if written.is_err() {

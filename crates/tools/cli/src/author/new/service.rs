@@ -1,16 +1,15 @@
 //! `ballet new service`: a service that does a part of a saga, with its contract and a test.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use ballet::core::part::{SagaPart, StepKind, StepPart};
 use ballet::core::versions::FIRST;
 use ballet::core::{EventType, Role, System, Versions};
 use ballet_check::Contracts;
 
 use crate::author::new::names::{self, camel};
+use crate::author::new::workspace;
 use crate::author::new::writing::{self, NewFile, Replacements};
 use crate::base::exit::{ExitStatus, usage};
 use crate::base::systems::contracts;
@@ -21,12 +20,10 @@ const TEMPLATES: [(&str, &str); 5] = [
     ("Cargo.toml", include_str!("../../../templates/service/manifest.toml")),
     ("src/events.rs", include_str!("../../../templates/service/src/events.rs")),
     ("src/lib.rs", include_str!("../../../templates/service/src/lib.rs")),
-    // The same file as in a new system.
-    ("src/main.rs", include_str!("../../../templates/system/service/src/main.rs")),
+    // The same file as in a new project.
+    ("src/main.rs", include_str!("../../../templates/project/src/main.rs")),
     ("tests/my_service.rs", include_str!("../../../templates/service/tests/my_service.rs")),
 ];
-/// The service in `compose.yaml`.
-const CONTAINER: &str = include_str!("../../../templates/service/container.yaml");
 const CONTRACT: &str = include_str!("../../../templates/service/contract.json");
 /// The step in the templates of the code.
 const STEP: &str = "saga.compensatable(DoPart)";
@@ -69,9 +66,9 @@ pub(super) fn run(args: &ServiceArgs) -> Result<ExitStatus> {
     let on = trigger(system, saga, args.on.as_deref())?;
     let versions = versions(system, saga, on);
     let folder = contracts.folder();
-    let root = workspace(folder)?;
+    let root = workspace::root(folder)?;
     let below = folder.strip_prefix(root).unwrap_or(folder).display();
-    let place = place(root, system.name, name);
+    let place = workspace::place(root, system.name, name);
     let up = "../".repeat(place.split('/').count());
     let mut taken = types();
     let my_saga = own_type(saga.saga, saga.owner, &mut taken);
@@ -94,7 +91,7 @@ pub(super) fn run(args: &ServiceArgs) -> Result<ExitStatus> {
         ("my_saga", saga.saga.to_owned()),
         ("my_owner", saga.owner.to_owned()),
         ("../../contracts/my_system", format!("{up}{below}")),
-        ("LINTS\n", lints(root)?),
+        ("LINTS\n", workspace::lints(root)?),
         ("my_service", name.to_owned()),
         ("my_system", system.name.to_owned()),
     ]);
@@ -104,9 +101,10 @@ pub(super) fn run(args: &ServiceArgs) -> Result<ExitStatus> {
         .collect();
     files.push(words.file(&format!("{below}/my_service.json"), CONTRACT));
     writing::write(root, &files)?;
-    join(root, &place)?;
-    enter(root, &place, name, &words.fill(CONTAINER))?;
-    define(root, folder)?;
+    workspace::join(root, &place)?;
+    workspace::enter_trials(root, &place, name)?;
+    workspace::enter_containers(root, system.name, name)?;
+    workspace::define(root, folder)?;
     writing::lock(root);
     ui::say(&format!(
         "\nit waits for {}, and takes its part back on {}\nnext:\n  cargo test --package {name}\n  \
@@ -219,25 +217,6 @@ fn lines_of(versions: Versions) -> String {
     since + &versions.last().map(|last| line("until", last)).unwrap_or_default()
 }
 
-/// The workspace that the contracts are in.
-fn workspace(folder: &Path) -> Result<&Path> {
-    let root = folder.ancestors().find(|directory| directory.join("Cargo.toml").exists());
-    root.ok_or_else(|| {
-        usage(format!(
-            "{} is not in a workspace: a service that is written elsewhere needs only its contract \
-             there",
-            folder.display()
-        ))
-    })
-}
-
-/// The path of the service: beside those of its system.
-fn place(root: &Path, system: &str, name: &str) -> String {
-    let beside = format!("crates/systems/{system}");
-    let folder = if root.join(&beside).is_dir() { beside } else { "services".to_owned() };
-    format!("{folder}/{name}")
-}
-
 /// The fields of an event, as comments.
 fn fields(contracts: &Contracts, event: EventType) -> String {
     let lines: String =
@@ -274,88 +253,6 @@ fn role(event: EventType) -> String {
             format!("{role},\n      \"also_from\": [\n{}\n      ]", lines.join(",\n"))
         }
     }
-}
-
-/// The lints of the workspace, if it has any.
-fn lints(root: &Path) -> Result<String> {
-    let has_lints = manifest(root)?.contains("[workspace.lints");
-    Ok(if has_lints { "\n[lints]\nworkspace = true\n".to_owned() } else { String::new() })
-}
-
-/// The manifest of the workspace.
-fn manifest(root: &Path) -> Result<String> {
-    let file = root.join("Cargo.toml");
-    fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
-}
-
-/// Adds the service to the workspace's lists of all services: trials, containers.
-fn enter(root: &Path, place: &str, name: &str, container: &str) -> Result<()> {
-    for (path, marker, line) in [
-        (
-            "trials/Cargo.toml",
-            "[dependencies]\n",
-            format!("{name} = {{ path = \"../{place}\" }}\n"),
-        ),
-        (
-            "trials/src/main.rs",
-            "adds its service here.\n",
-            format!("            ServiceProgram::of({name}::service),\n"),
-        ),
-        ("compose.yaml", "\n      SERVICES: ", format!("{name} ")),
-        ("compose.yaml", "adds its service here.\n", container.to_owned()),
-        (
-            "compose.yaml",
-            "adds its secret here.\n",
-            format!("      GATEWAY_SECRET_{name}: {name}-development-secret-of-the-gateway\n"),
-        ),
-    ] {
-        let file = root.join(path);
-        if !file.exists() {
-            continue;
-        }
-        let text = fs::read_to_string(&file);
-        let text = text.with_context(|| format!("cannot read {}", file.display()))?;
-        let Some((before, after)) = text.split_once(marker) else {
-            // The shop's containers are generated.
-            if path != "compose.yaml" {
-                ui::say(&format!("add {} to {}", line.trim(), file.display()));
-            }
-            continue;
-        };
-        fs::write(&file, format!("{before}{marker}{line}{after}"))
-            .with_context(|| format!("cannot write {}", file.display()))?;
-    }
-    Ok(())
-}
-
-/// Brings the broker's definitions up to date, in a workspace that `ballet new system` has written.
-fn define(root: &Path, contracts: &Path) -> Result<()> {
-    let definitions = writing::definitions(Contracts::read(contracts)?.system());
-    let file = root.join(&definitions.path);
-    let made_here =
-        fs::read_to_string(&file).is_ok_and(|text| text.contains("`ballet topology definitions`"));
-    if made_here {
-        fs::write(&file, definitions.text)
-            .with_context(|| format!("cannot write {}", file.display()))?;
-    }
-    Ok(())
-}
-
-/// Adds the crate to the members of the workspace, unless a pattern covers it.
-fn join(root: &Path, place: &str) -> Result<()> {
-    let (file, text) = (root.join("Cargo.toml"), manifest(root)?);
-    let pattern = place.rsplit_once('/').map(|(folder, _)| format!("\"{folder}/*\""));
-    if pattern.is_some_and(|pattern| text.contains(&pattern)) {
-        return Ok(());
-    }
-    let Some((before, after)) = text.split_once("members = [") else {
-        ui::say(&format!("add \"{place}\" to the members in {}", file.display()));
-        return Ok(());
-    };
-    let text = format!("{before}members = [\n    \"{place}\",{after}");
-    fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
-    ui::print(&format!("added {place} to {}", file.display()));
-    Ok(())
 }
 
 #[cfg(test)]

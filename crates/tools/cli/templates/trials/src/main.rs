@@ -12,9 +12,8 @@ use ballet_trials::{
     Attempt, Audit, BegunSaga, Case, ClientAnswer, End, Operation, Report, ServiceProgram, Site,
     Trial, seen, send_until_answered,
 };
-use my_service::events::{RequestAnswered, RequestConfirmed, RequestId, RequestOverdue};
+use my_service::{RequestAnswered, RequestConfirmed, RequestOverdue};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -54,13 +53,11 @@ impl Trial for Requests {
 
     async fn play(&self, client: &Client, number: usize, site: &Site) -> Result<BegunSaga> {
         let places = if matches!(client, Client::AsksForTooMany) { 9 } else { 2 };
-        let wish = json!({ "text": "A table by the window", "places": places });
-        let made = ask(site, number, "/requests", &wish).await?;
-        let saga: Uuid = serde_json::from_value(made["request_id"].clone())?;
+        let saga = site.new_id();
+        ask(site, number, &format!("/requests/{saga}"), &wish(places)).await?;
         let end = match client {
             Client::Asks => {
-                let answered = RequestAnswered { request_id: RequestId(saga) };
-                site.publish("clerk", saga, &answered).await?;
+                site.publish("clerk", saga, &RequestAnswered {}).await?;
                 End::Completed
             }
             Client::AsksForTooMany => End::aborted("there are 8 places at most"),
@@ -91,37 +88,37 @@ impl Trial for Requests {
 /// A client makes a request once, and the clerk answers it.
 async fn makes_a_request(site: Arc<Site>) -> Result<Attempt> {
     let Ok(url) = site.url("my_service", 0).await else { return Ok(ClientAnswer::Nothing.into()) };
-    let wish = json!({ "text": "A table by the window", "places": 2 });
-    let request = site.http.post(format!("{url}/requests"));
-    let request = request.header("Idempotency-Key", site.new_id().to_string());
-    let (seen, made) = seen(request.json(&wish)).await;
+    let saga = site.new_id();
+    let request = site.http.post(format!("{url}/requests/{saga}")).json(&wish(2));
+    let (seen, _) = seen(request).await;
     if seen != ClientAnswer::Works {
         return Ok(seen.into());
     }
-    let saga: Uuid = serde_json::from_value(made["request_id"].clone())?;
-    let answered = RequestAnswered { request_id: RequestId(saga) };
-    site.publish("clerk", saga, &answered).await?;
+    site.publish("clerk", saga, &RequestAnswered {}).await?;
     Ok(Attempt { seen, begun: Some(BegunSaga { saga, end: End::Completed }) })
 }
 
-/// Asks the service until it has answered: it may be killed meanwhile. The key makes all attempts one request.
-async fn ask(site: &Site, number: usize, path: &str, body: &Value) -> Result<Value> {
-    let key = site.new_id().to_string();
+fn wish(places: u16) -> Value {
+    json!({ "text": "A table by the window", "places": places })
+}
+
+/// Asks the service until it has answered: it may be killed meanwhile. The request's id makes all attempts one request.
+async fn ask(site: &Site, number: usize, path: &str, body: &Value) -> Result<()> {
     loop {
         // The service has no address while it starts again.
         let Ok(url) = site.url("my_service", number).await else {
             tokio::time::sleep(PAUSE).await;
             continue;
         };
-        let request = site.http.post(format!("{url}{path}")).header("Idempotency-Key", &key);
-        let Ok(answer) = send_until_answered(request.json(body)).await else { continue };
+        let request = site.http.post(format!("{url}{path}")).json(body);
+        let Ok(answer) = send_until_answered(request).await else { continue };
         let status = answer.status();
-        let text = answer.text().await.unwrap_or_default();
-        match serde_json::from_str(&text) {
-            Ok(answer) if status.is_success() => return Ok(answer),
-            Err(_) if status.is_success() && text.is_empty() => return Ok(Value::Null),
-            _ if status.is_server_error() => {}
-            _ => anyhow::bail!("{path} was answered with {status}: {text}"),
+        if status.is_success() {
+            return Ok(());
+        }
+        if !status.is_server_error() {
+            let text = answer.text().await.unwrap_or_default();
+            anyhow::bail!("{path} was answered with {status}: {text}");
         }
     }
 }

@@ -1,11 +1,10 @@
-//! `ballet new system`: a workspace with one service that owns a saga, with its door, its trials and tests.
+//! `ballet new NAME`: a project with one service, which owns a saga.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use ballet_check::Contracts;
 
-use crate::author::new::dependency::{Dependency, folder, whole};
+use crate::author::new::dependency::{Dependency, whole};
 use crate::author::new::names;
 use crate::author::new::writing::{self, NewFile, Replacements};
 use crate::base::exit::{ExitStatus, usage};
@@ -13,50 +12,31 @@ use crate::base::ui;
 
 macro_rules! template {
     ($path:literal, $template:literal) => {
-        ($path, include_str!(concat!("../../../templates/system/", $template)))
+        ($path, include_str!(concat!("../../../templates/project/", $template)))
     };
 }
 
-/// The files of a workspace.
-const TEMPLATES: [(&str, &str); 26] = [
+/// The files of a project.
+const TEMPLATES: [(&str, &str); 10] = [
     template!("Cargo.toml", "manifest.toml"),
-    template!("clippy.toml", "clippy.toml"),
     template!("README.md", "README.md"),
     template!(".gitignore", "gitignore"),
-    template!(".dockerignore", "dockerignore"),
     template!(".cargo/config.toml", "cargo/config.toml"),
-    template!(".ci/run", "ci/run"),
-    template!("broker/rabbitmq.conf", "broker/rabbitmq.conf"),
     template!("compose.yaml", "compose.yaml"),
-    template!("gateway.toml", "gateway.toml"),
-    template!("deploy/Dockerfile", "deploy/Dockerfile"),
-    template!("deploy/databases.sh", "deploy/databases.sh"),
-    template!("deploy/ready", "deploy/ready"),
-    template!("command/Cargo.toml", "command/manifest.toml"),
-    template!("command/src/main.rs", "command/main.rs"),
-    template!("contracts/my_system/my_service.json", "service/contract.json"),
-    template!("services/my_service/Cargo.toml", "service/manifest.toml"),
-    template!("services/my_service/src/events.rs", "service/src/events.rs"),
-    template!("services/my_service/src/http.rs", "service/src/http.rs"),
-    template!("services/my_service/src/lib.rs", "service/src/lib.rs"),
-    template!("services/my_service/src/main.rs", "service/src/main.rs"),
-    template!("services/my_service/src/steps.rs", "service/src/steps.rs"),
-    template!("services/my_service/tests/my_service.rs", "service/tests/my_service.rs"),
-    template!("trials/Cargo.toml", "trials/manifest.toml"),
-    template!("trials/src/audit.rs", "trials/src/audit.rs"),
-    template!("trials/src/main.rs", "trials/src/main.rs"),
+    template!("migrations/0001_request.sql", "migrations/0001_request.sql"),
+    template!("src/lib.rs", "src/lib.rs"),
+    template!("src/main.rs", "src/main.rs"),
+    template!("src/bin/ballet.rs", "src/bin/ballet.rs"),
+    template!("tests/my_service.rs", "tests/my_service.rs"),
 ];
-/// The crates of ballet that a system is built with.
-const CRATES: [&str; 6] =
-    ["ballet", "ballet-cli", "ballet-openapi", "ballet-stage", "ballet-testkit", "ballet-trials"];
-
-/// The package of the gateway, whose program is in the image.
-const GATEWAY: &str = "ballet-gateway";
+/// The crates of ballet that a project, and what may be added to it, is built with.
+const CRATES: [&str; 4] = ["ballet", "ballet-cli", "ballet-testkit", "ballet-trials"];
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct SystemArgs {
+pub(crate) struct ProjectArgs {
     /// The directory to make. Its name, lower case, is the system's name and its virtual host
-    directory: PathBuf,
+    #[arg(required = true)]
+    directory: Option<PathBuf>,
     /// The name of its first service
     #[arg(long, default_value = "desk", value_name = "NAME")]
     service: String,
@@ -66,8 +46,9 @@ pub(crate) struct SystemArgs {
     ballet: Option<String>,
 }
 
-pub(super) fn run(args: &SystemArgs) -> Result<ExitStatus> {
-    let SystemArgs { directory, service, ballet } = args;
+pub(super) fn run(args: &ProjectArgs) -> Result<ExitStatus> {
+    let ProjectArgs { directory, service, ballet } = args;
+    let directory = directory.as_deref().context("a project has a directory")?;
     let name = directory.file_name().unwrap_or_default().to_string_lossy();
     names::check_system(&name)?;
     names::check_first_service(service)?;
@@ -76,15 +57,10 @@ pub(super) fn run(args: &SystemArgs) -> Result<ExitStatus> {
     if let Some(checkout) = dependency.checkout() {
         check_place(&root, checkout, &name)?;
     }
-    let (copy, context) = dependency.in_container();
     let words = Replacements(vec![
-        ("MY_SERVICE", service.to_uppercase()),
         ("my_service", service.clone()),
         ("my_system", name.clone().into_owned()),
         ("BALLET_DEPENDENCIES\n", dependency.lines(&CRATES)),
-        ("BALLET_INSTALL", dependency.install(GATEWAY, &folder(GATEWAY))),
-        ("BALLET_COPY\n", copy),
-        ("BALLET_CONTEXT\n", context),
         ("BALLET_SOURCE", dependency.meaning()),
     ]);
     let mut files: Vec<_> =
@@ -95,13 +71,11 @@ pub(super) fn run(args: &SystemArgs) -> Result<ExitStatus> {
         files.push(NewFile { path: "Cargo.lock".to_owned(), text });
     }
     writing::write(&root, &files)?;
-    let contracts = Contracts::read(&root.join("contracts").join(&*name))?;
-    writing::write(&root, &[writing::definitions(contracts.system())])?;
     writing::lock(&root);
     ui::say(&format!(
-        "\n{}\n\nnext:\n  cd {}\n  cargo ballet demo                # {service} at work\n  \
-         cargo ballet chaos --minutes 5   # and under faults\n  cargo test\n  \
-         cargo ballet new service NAME",
+        "\n{}\n\nnext:\n  cd {}\n  cargo test                                # {service} on a broker and a database\n  \
+         cargo ballet contract write {service}      # its contract\n  \
+         cargo ballet new service NAME             # or trials, gateway, ci",
         dependency.meaning(),
         directory.display()
     ));
@@ -123,12 +97,15 @@ fn check_place(root: &Path, checkout: &Path, name: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::author::new::dependency::folder;
+    use crate::author::new::parts::GATEWAY_PACKAGE;
 
     /// A name in the registry that we do not publish belongs to somebody else.
     #[test]
-    fn what_a_system_takes_from_the_registry_is_published_by_us() {
+    fn what_a_project_takes_from_the_registry_is_published_by_us() {
         let crates = CRATES.map(|name| (name, folder(name)));
-        for (name, folder) in crates.into_iter().chain([(GATEWAY, folder(GATEWAY))]) {
+        for (name, folder) in crates.into_iter().chain([(GATEWAY_PACKAGE, folder(GATEWAY_PACKAGE))])
+        {
             let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
             let manifest = root.join(folder).join("Cargo.toml");
             let text = std::fs::read_to_string(&manifest).expect("a manifest");
