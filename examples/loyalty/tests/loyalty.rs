@@ -1,14 +1,19 @@
 //! The example of the README on a real broker and database.
 
+#[path = "../src/main.rs"]
+mod loyalty;
+
 use ballet::Clock;
 use ballet_testkit::TestSystem;
 use serde_json::json;
 use shop_events::orders::{CancelReason, OrderCancelled, OrderPlaced};
 use shop_events::{CustomerId, OrderId};
 
+use crate::loyalty::Loyalty;
+
 #[tokio::test]
 async fn points_are_granted_and_taken_back_with_the_order() {
-    let system = TestSystem::new("loyalty", vec![loyalty::service()]).await;
+    let system = TestSystem::new("loyalty", vec![Loyalty::service()]).await;
     let (order_id, customer_id) = (OrderId(system.new_id()), CustomerId(system.new_id()));
     let placed: OrderPlaced = serde_json::from_value(json!({
         "order_id": order_id, "customer_id": customer_id, "placed_at": Clock::system().now(),
@@ -31,6 +36,6 @@ async fn points_are_granted_and_taken_back_with_the_order() {
 #[test]
 fn the_shop_with_loyalty_is_sound() {
     let mut system = shop::system();
-    system.parts.push(loyalty::participant().part());
+    system.parts.push(Loyalty::participant().part());
     ballet_testkit::assert_sound(&system);
 }

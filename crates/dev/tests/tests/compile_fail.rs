@@ -14,8 +14,8 @@ use ballet_stage::cargo_variables;
 use serde_json::Value;
 
 const CASES: &str = "tests/compile_fail";
-/// The file that every case includes.
-const PRELUDE: &str = "prelude.inc";
+/// The files that cases include: steps that are types, and steps that are methods.
+const INCLUDED: [&str; 2] = ["prelude.inc", "attributes.inc"];
 /// The libraries that the cases name.
 const LIBRARIES: [&str; 3] = ["ballet", "schemars", "serde"];
 
@@ -96,7 +96,10 @@ fn compile(case: &Path, libraries: &[(&str, PathBuf)]) -> String {
 /// A line; of a place in a library only the file.
 fn stable(line: &str, case: &str) -> String {
     match line.split_once("--> ").or_else(|| line.split_once("::: ")) {
-        Some((arrow, place)) if !place.starts_with(case) && !place.starts_with(PRELUDE) => {
+        Some((arrow, place))
+            if !place.starts_with(case)
+                && !INCLUDED.iter().any(|included| place.starts_with(included)) =>
+        {
             let file = place.split_once(".rs:").map_or(place, |(file, _)| file);
             let file = file.rsplit_once("/library/").map_or(file, |(_, file)| file);
             format!("{arrow}--> {file}.rs")

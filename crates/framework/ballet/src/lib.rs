@@ -106,7 +106,7 @@ mod telemetry;
 mod upkeep;
 
 #[cfg(feature = "macros")]
-pub use attributes::{entity, event, saga, telemetry, value};
+pub use attributes::{entity, event, saga, service, telemetry, value};
 pub use ballet_amqp as amqp;
 pub use ballet_core as core;
 pub use ballet_core::{Entity, EntityEvent, Event, EventType, Key, MessageId, Never, Saga, SagaId};
@@ -253,4 +253,12 @@ pub mod copies {
     //! row of the table `ballet.copy`: the entity's name, its id, version, and state as `jsonb`.
 
     pub use crate::declare::handler::copy_reads::{get, get_all, is_filled};
+}
+
+#[doc(hidden)]
+pub mod private {
+    pub use jiff::SignedDuration;
+    pub use sqlx::PgConnection;
+
+    pub use crate::service::program::{Package, run, run_with};
 }

@@ -7,6 +7,7 @@ mod entity;
 mod event;
 mod keys;
 mod saga;
+mod service;
 mod telemetry;
 mod words;
 
@@ -37,4 +38,10 @@ attributes! {
     core_entity entity entity::expand;
     core_saga saga saga::expand;
     core_value value derives::expand_value;
+}
+
+#[doc(hidden)]
+#[proc_macro_attribute]
+pub fn service(words: TokenStream, item: TokenStream) -> TokenStream {
+    service::service::expand(words.into(), item.into()).into()
 }

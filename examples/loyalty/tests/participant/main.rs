@@ -5,6 +5,8 @@ mod alone;
 mod contract;
 mod faults;
 mod forgetting;
+#[path = "../../src/main.rs"]
+mod loyalty;
 mod odd_headers;
 mod retries;
 
@@ -19,6 +21,7 @@ use tokio::sync::Mutex;
 use crate::alone::PYTHON;
 use crate::contract::in_python;
 use crate::faults::FAULTS;
+use crate::loyalty::Loyalty;
 
 /// The tests take turns, since each keeps the machine busy.
 static TURN: Mutex<()> = Mutex::const_new(());
@@ -99,5 +102,5 @@ fn the_guide_shows_the_declaration_that_is_tried() {
 
 #[test]
 fn the_declaration_by_hand_is_that_of_the_service_in_rust() {
-    assert_eq!(in_python().part, loyalty::participant().part());
+    assert_eq!(in_python().part, Loyalty::participant().part());
 }

@@ -1,7 +1,7 @@
 //! The contestant `ballet-bulk`: the same steps as bulk handlers.
 
 use ballet::bulk::{BulkCompensateResult, BulkResult, BulkTx, Item};
-use ballet::{Compensate, Compensated, Failure, Never, Outcome, Participant, Rows, Service, Step};
+use ballet::{Compensate, Compensated, Failure, Never, Participant, Rows, Service, Step};
 use sqlx::PgConnection;
 
 use crate::contestants::ordinary::{MIGRATIONS, Opener, accounts};
@@ -82,7 +82,7 @@ macro_rules! steps {
 
             async fn run_all(&self, tx: &mut BulkTx<'_>, on: Vec<Item<$on>>) -> BulkResult<Self> {
                 book(tx, $name, on.iter(), 1).await?;
-                Ok(on.into_iter().map(|item| Outcome::Done($done(item.event.0))).collect())
+                Ok(on.into_iter().map(|item| Ok($done(item.event.0))).collect())
             }
         }
     )+};
@@ -142,11 +142,7 @@ impl Step for MoveC {
         book(tx, Self::NAME, on.iter().filter(|item| !item.event.0.refused), 1).await?;
         let outcome = |item: Item<MovedB>| {
             let order = item.event.0;
-            if order.refused {
-                Outcome::Refused(RefusedC(order))
-            } else {
-                Outcome::Done(MovedC(order))
-            }
+            if order.refused { Err(RefusedC(order)) } else { Ok(MovedC(order)) }
         };
         Ok(on.into_iter().map(outcome).collect())
     }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use ballet::bulk::{BulkCompensateResult, BulkResult, BulkTx, Item};
 use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
 use ballet::{
-    Compensate, CompensateResult, Compensated, Failure, Migration, Never, Outcome, Participant,
-    Saga, Service, Step, StepResult, Tx, compensated, done, refused,
+    Compensate, CompensateResult, Compensated, Failure, Migration, Never, Participant, Saga,
+    Service, Step, StepResult, Tx, compensated, done, refused,
 };
 use ballet_testkit::suite::{Outside, StepCase, StepSuite, published};
 use sqlx::{Connection, PgConnection};
@@ -70,7 +70,7 @@ impl Step for Hold {
                 refused(Short { wish })
             }
             "moon" => refused(Short { wish }),
-            "trouble" => Err(Failure::permanent("no such shelf")),
+            "trouble" => Err(Failure::permanent("no such shelf").into()),
             _ if self.fault == Fault::WritesPastTheTransaction => {
                 let mut aside = self.aside.lock().await;
                 let session = match aside.take() {
@@ -123,8 +123,8 @@ impl Step for HoldAll {
         let mut outcomes: Vec<_> = wanted
             .into_iter()
             .map(|Item { event: Wanted { wish }, .. }| match wish.as_str() {
-                "moon" => Outcome::Refused(Short { wish }),
-                _ => Outcome::Done(Held { wish }),
+                "moon" => Err(Short { wish }),
+                _ => Ok(Held { wish }),
             })
             .collect();
         if self.0.fault == Fault::MixesUp {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use ballet::bulk::{BulkCompensateResult, BulkResult, BulkTx, Item};
-use ballet::{Compensate, Compensated, Failure, Never, Outcome, Participant, Retry, SagaId, Step};
+use ballet::{Compensate, Compensated, Failure, Never, Participant, Retry, SagaId, Step};
 use ballet_amqp::Publish;
 use ballet_amqp::headers::text_header;
 use ballet_stage::wait_until;
@@ -46,7 +46,7 @@ impl Step for HoldMoodily {
                 "riot" => panic!("the hall is on fire"),
                 "sleep" => std::future::pending().await,
                 "nothing" => continue,
-                "two" => outcomes.push(Outcome::Done(SeatsHeld { seats: order.seats })),
+                "two" => outcomes.push(Ok(SeatsHeld { seats: order.seats })),
                 "shaky" => {
                     let left = |left: u32| left.checked_sub(1);
                     let shaken = self.shaky.fetch_update(Ordering::SeqCst, Ordering::SeqCst, left);
@@ -56,7 +56,7 @@ impl Step for HoldMoodily {
                 }
                 _ => {}
             }
-            outcomes.push(Outcome::Done(SeatsHeld { seats: order.seats }));
+            outcomes.push(Ok(SeatsHeld { seats: order.seats }));
         }
         Ok(outcomes)
     }

@@ -2,8 +2,8 @@
 
 use ballet::bulk::{BulkCompensateResult, BulkResult, BulkTx, Item};
 use ballet::{
-    Compensate, CompensateResult, Compensated, Failure, Migration, Never, Outcome, Participant,
-    Saga, SagaId, Step, StepResult, Tx, compensated, compensated_silently, done, refused,
+    Compensate, CompensateResult, Compensated, Failure, Migration, Never, Participant, Saga,
+    SagaId, Step, StepResult, Tx, compensated, compensated_silently, done, refused,
 };
 
 ballet_testkit::events! {
@@ -169,9 +169,9 @@ impl Step for HoldAllSeats {
                 tx.of(order).publish(&HallOpened { seats }).await?;
             }
             outcomes.push(if seats > MOST {
-                Outcome::Refused(SeatsShort { wanted: seats })
+                Err(SeatsShort { wanted: seats })
             } else {
-                Outcome::Done(SeatsHeld { seats })
+                Ok(SeatsHeld { seats })
             });
         }
         Ok(outcomes)
@@ -207,7 +207,7 @@ impl Step for NoteWish {
     async fn run(&self, tx: &mut Tx<'_>, order: OrderPlaced) -> StepResult<Self> {
         log(tx, "note").await?;
         if order.wish == "trouble" {
-            return Err(Failure::permanent("there is no ink"));
+            return Err(Failure::permanent("there is no ink").into());
         }
         sqlx::query("insert into wish values ($1, $2)")
             .bind(saga(tx).0)
@@ -292,7 +292,7 @@ impl Step for SendAllUshers {
             .execute(tx.db())
             .await?;
         let sent = |wanted: Item<UsherWanted>| UsherSent { usher: wanted.event.usher };
-        Ok(wanted.into_iter().map(sent).map(Outcome::Done).collect())
+        Ok(wanted.into_iter().map(sent).map(Ok).collect())
     }
 }
 
@@ -333,7 +333,7 @@ impl Step for SellSeats {
                 .bind(saga(tx).0)
                 .fetch_optional(tx.db())
                 .await?;
-        let Some((seats,)) = sold else { return Err(nothing_held()) };
+        let Some((seats,)) = sold else { return Err(nothing_held().into()) };
         done(SeatsSold { seats })
     }
 }
@@ -361,7 +361,7 @@ impl Step for SellAllSeats {
         .await?;
         let sold: std::collections::HashMap<_, _> = sold.into_iter().collect();
         let outcome = |order: &Item<OrderConfirmed>| match sold.get(&order.saga_id.0) {
-            Some(seats) => Ok(Outcome::Done(SeatsSold { seats: *seats })),
+            Some(seats) => Ok(Ok(SeatsSold { seats: *seats })),
             None => Err(nothing_held()),
         };
         on.iter().map(outcome).collect()

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ballet::bulk::{BulkResult, BulkTx, Item};
 use ballet::{
-    Compensate, CompensateResult, Failure, Never, Outcome, Participant, Rows, Step, StepResult, Tx,
+    Compensate, CompensateResult, Failure, Never, Participant, Rows, Step, StepResult, Tx,
     compensated, done,
 };
 use sqlx::PgConnection;
@@ -131,7 +131,7 @@ impl Step for Polish {
                 take(tx.db(), &name, 0).await?;
             }
         }
-        Ok(on.iter().map(|_| Outcome::Done(SeatsSold { seats: 0 })).collect())
+        Ok(on.iter().map(|_| Ok(SeatsSold { seats: 0 })).collect())
     }
 }
 

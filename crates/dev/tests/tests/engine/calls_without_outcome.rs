@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
-use ballet::{Failure, Never, Outcome, Participant, Tx};
+use ballet::{Failure, Never, Participant, Tx};
 use ballet_stage::wait_until;
 use ballet_store::inbox::{failures, stuck};
 use tokio::sync::Semaphore;
@@ -55,7 +55,7 @@ impl CallStep for Asks {
     }
 
     async fn answered(&self, _: &mut Tx<'_>, car: String, (): ()) -> CallStepResult<Self> {
-        Ok(Outcome::Done(CarRented { car }))
+        Ok(CarRented { car })
     }
 }
 

@@ -8,7 +8,7 @@ use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
     CompensateRequestResult, RequestResult, call,
 };
-use ballet::{Failure, Outcome, Participant, SagaId, Tx, compensated};
+use ballet::{Failure, Participant, SagaId, Tx, compensated, done, refused};
 use ballet_stage::wait_until;
 
 use crate::trip::{CarRefused, CarRented, CarReturned, Trip, TripBooked, TripCancelled};
@@ -89,7 +89,7 @@ impl CallStep for CarHire {
     }
 
     async fn answered(&self, _: &mut Tx<'_>, car: String, rented: bool) -> CallStepResult<Self> {
-        Ok(if rented { Outcome::Done(CarRented { car }) } else { Outcome::Refused(CarRefused {}) })
+        if rented { done(CarRented { car }) } else { refused(CarRefused {}) }
     }
 }
 

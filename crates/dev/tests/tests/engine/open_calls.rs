@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
-use ballet::{Failure, Look, Migration, Never, Outcome, Participant, Service, Settings, Tx, Watch};
+use ballet::{Failure, Look, Migration, Never, Participant, Service, Settings, Tx, Watch};
 use ballet_store::inbox::stuck;
 use jiff::SignedDuration;
 
@@ -39,7 +39,7 @@ impl<const MILLIS: u64> CallStep for Hangs<MILLIS> {
     }
 
     async fn answered(&self, _: &mut Tx<'_>, car: String, (): ()) -> CallStepResult<Self> {
-        Ok(Outcome::Done(CarRented { car }))
+        Ok(CarRented { car })
     }
 }
 
@@ -63,7 +63,7 @@ impl CallStep for Answers {
     }
 
     async fn answered(&self, _: &mut Tx<'_>, room: i64, (): ()) -> CallStepResult<Self> {
-        Ok(Outcome::Done(CarReturned { car: room.to_string() }))
+        Ok(CarReturned { car: room.to_string() })
     }
 }
 

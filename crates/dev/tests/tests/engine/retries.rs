@@ -49,8 +49,8 @@ impl Step for Porter {
         let saga = tx.saga_id().map(|saga| saga.0);
         sqlx::query("insert into room (saga_id) values ($1)").bind(saga).execute(tx.db()).await?;
         match trip.city.as_str() {
-            "Broken" => Err(Failure::permanent("there are no stairs")),
-            _ => Err(Failure::transient("the porter sleeps")),
+            "Broken" => Err(Failure::permanent("there are no stairs").into()),
+            _ => Err(Failure::transient("the porter sleeps").into()),
         }
     }
 }
@@ -161,8 +161,8 @@ impl Step for Welcome {
     async fn run(&self, _: &mut Tx<'_>, _: TripBooked) -> StepResult<Self> {
         match self.called.fetch_add(1, Ordering::SeqCst) {
             // Two waits, then twice at once and after each of two delays, then the other twelve.
-            0..2 | 6..18 => Err(Failure::not_yet("the guest has not come")),
-            2..6 => Err(Failure::transient("nobody is at the desk")),
+            0..2 | 6..18 => Err(Failure::not_yet("the guest has not come").into()),
+            2..6 => Err(Failure::transient("nobody is at the desk").into()),
             _ => done(RoomBooked { room: 1 }),
         }
     }

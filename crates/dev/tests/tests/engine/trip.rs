@@ -9,8 +9,8 @@ use ballet::calls::{
     CompensateRequestResult, RequestResult, call,
 };
 use ballet::{
-    Abort, Compensate, CompensateResult, Compensated, Due, Failure, Migration, Never, Outcome,
-    Owner, Participant, Projection, Saga, Step, StepResult, Tx, compensated, done, refused,
+    Abort, Compensate, CompensateResult, Compensated, Due, Failure, Migration, Never, Owner,
+    Participant, Projection, Saga, Step, StepResult, Tx, compensated, done, refused,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -167,9 +167,9 @@ impl Step for BookRoom {
                 sqlx::query("delete from room where room = $1").bind(room).execute(tx.db()).await?;
                 refused(RoomRefused {})
             }
-            "Broken" => Err(Failure::permanent("no such hotel system")),
+            "Broken" => Err(Failure::permanent("no such hotel system").into()),
             "Panic" => panic!("the hotel burns"),
-            "Shaky" if self.trouble.strikes() => Err(Failure::transient("the line was cut")),
+            "Shaky" if self.trouble.strikes() => Err(Failure::transient("the line was cut").into()),
             _ => done(RoomBooked { room }),
         }
     }
@@ -243,11 +243,11 @@ impl CallStep for RentCar {
     }
 
     async fn answered(&self, _: &mut Tx<'_>, city: String, granted: bool) -> CallStepResult<Self> {
-        Ok(if granted {
-            Outcome::Done(CarRented { car: format!("a car in {city}") })
+        if granted {
+            done(CarRented { car: format!("a car in {city}") })
         } else {
-            Outcome::Refused(CarRefused {})
-        })
+            refused(CarRefused {})
+        }
     }
 }
 

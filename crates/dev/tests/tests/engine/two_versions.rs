@@ -7,7 +7,7 @@ use ballet::calls::{
 };
 use ballet::core::System;
 use ballet::{
-    Compensate, CompensateResult, Failure, Migration, Outcome, Participant, Step, StepResult, Tx,
+    Compensate, CompensateResult, Failure, Migration, Participant, Step, StepResult, Tx,
     compensated, done, refused,
 };
 use jiff::SignedDuration;
@@ -36,10 +36,8 @@ impl Step for AcceptTripV2 {
     type Refused = TripCancelled;
 
     async fn run(&self, tx: &mut Tx<'_>, wanted: TripWanted) -> StepResult<Self> {
-        match AcceptTrip.run(tx, wanted).await? {
-            Outcome::Done(TripBooked { city }) => done(TripBookedV2 { city }),
-            Outcome::Refused(cancelled) => refused(cancelled),
-        }
+        let TripBooked { city } = AcceptTrip.run(tx, wanted).await?;
+        done(TripBookedV2 { city })
     }
 }
 
@@ -53,10 +51,8 @@ impl Step for BookRoomV2 {
 
     async fn run(&self, tx: &mut Tx<'_>, trip: TripBookedV2) -> StepResult<Self> {
         let city = trip.city.clone();
-        match self.0.run(tx, TripBooked { city: trip.city }).await? {
-            Outcome::Done(RoomBooked { room }) => done(RoomBookedV2 { room, city }),
-            Outcome::Refused(no_room) => refused(no_room),
-        }
+        let RoomBooked { room } = self.0.run(tx, TripBooked { city: trip.city }).await?;
+        done(RoomBookedV2 { room, city })
     }
 }
 

@@ -6,8 +6,8 @@ use ballet::calls::{
     CompensateRequestResult, RequestResult, call, known,
 };
 use ballet::{
-    Compensate, CompensateResult, Failure, Migration, Participant, Saga, Step, StepResult, Tx,
-    compensated, compensated_silently, done, refused,
+    Compensate, CompensateResult, Compensated, Failure, Migration, Participant, Saga, Step,
+    StepResult, Tx, compensated, done, refused,
 };
 use uuid::Uuid;
 
@@ -107,7 +107,7 @@ impl CallCompensate for Authorize {
                 .bind(saga)
                 .fetch_one(tx.db())
                 .await?;
-        if captured { known(compensated_silently()) } else { call(saga) }
+        if captured { known(Compensated::Silently) } else { call(saga) }
     }
 
     async fn compensate_call(&self, key: CallKey, saga: &Uuid) -> Result<bool, Failure> {

@@ -50,7 +50,7 @@ impl Step for Sick {
                 cancel_savepoint(tx).await;
                 return done(RoomBooked { city });
             }
-            "permanent" => return Err(Failure::permanent("of this message")),
+            "permanent" => return Err(Failure::permanent("of this message").into()),
             "at the commit" => {
                 tx.db().execute("insert into checked values (1)").await?;
             }

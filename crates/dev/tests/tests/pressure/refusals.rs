@@ -8,8 +8,8 @@ use ballet::calls::{
     CompensateRequestResult, RequestResult, call, known,
 };
 use ballet::{
-    Compensate, CompensateResult, Compensated, Event, Failure, Never, Outcome, Participant, Retry,
-    Rows, Step, StepResult, Tx, compensated_silently, done,
+    Compensate, CompensateResult, Compensated, Does, Event, Failure, Never, Participant, Retry,
+    Rows, Step, StepResult, Tx, compensated_silently, done, refused,
 };
 use ballet_testkit::health::{until_ready, until_says};
 use ballet_testkit::memory::until;
@@ -32,12 +32,8 @@ async fn write(tx: &mut Tx<'_>, city: &str) -> Result<(), Failure> {
     tx.publish(&RoomNoted { city: city.to_owned() }).await
 }
 
-fn outcome(city: String) -> Outcome<RoomBooked, RoomRefused> {
-    if city == FULL {
-        Outcome::Refused(RoomRefused { city })
-    } else {
-        Outcome::Done(RoomBooked { city })
-    }
+fn outcome(city: String) -> Does<RoomBooked, RoomRefused> {
+    if city == FULL { refused(RoomRefused { city }) } else { done(RoomBooked { city }) }
 }
 
 struct OneByOne;
@@ -106,7 +102,7 @@ impl CallStep for AfterACall {
         let saga = tx.saga_id().map(|saga| saga.0.as_u128());
         if trip.city == FULL && saga.is_some_and(|saga| saga.is_multiple_of(2)) {
             write(tx, &trip.city).await?;
-            return known(Ok(outcome(trip.city)));
+            return known(outcome(trip.city)?);
         }
         call(trip.city)
     }
@@ -117,7 +113,7 @@ impl CallStep for AfterACall {
 
     async fn answered(&self, tx: &mut Tx<'_>, city: String, (): ()) -> CallStepResult<Self> {
         write(tx, &city).await?;
-        Ok(outcome(city))
+        outcome(city)
     }
 }
 
@@ -131,7 +127,7 @@ impl CallCompensate for AfterACall {
         _: &mut Tx<'_>,
         _: RoomBooked,
     ) -> CompensateRequestResult<Self> {
-        known(compensated_silently())
+        known(Compensated::Silently)
     }
 
     async fn compensate_call(&self, _: CallKey, (): &()) -> Result<(), Failure> {

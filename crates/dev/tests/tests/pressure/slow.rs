@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ballet::bulk::{BulkResult, BulkTx, Item};
 use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
-use ballet::{Failure, Never, Outcome, Participant, SagaId, Step, StepResult, Tx, done};
+use ballet::{Failure, Never, Participant, SagaId, Step, StepResult, Tx, done};
 use sqlx::Executor;
 use tokio::sync::Semaphore;
 
@@ -53,7 +53,7 @@ impl Step for SlowBulk {
         sqlx::query("select pg_sleep($1 * 0.1)").bind(trips.len() as f64).execute(tx.db()).await?;
         self.booked.fetch_add(trips.len(), Ordering::SeqCst);
         let booked = |trip: Item<TripBooked>| RoomBooked { city: trip.event.city };
-        Ok(trips.into_iter().map(booked).map(Outcome::Done).collect())
+        Ok(trips.into_iter().map(booked).map(Ok).collect())
     }
 }
 
@@ -86,7 +86,7 @@ impl CallStep for SlowAnswers {
         sqlx::query(BOOK).bind(saga).bind(&city).execute(tx.db()).await?;
         tx.db().execute("select pg_sleep(0.1)").await?;
         self.booked.fetch_add(1, Ordering::SeqCst);
-        Ok(Outcome::Done(RoomBooked { city }))
+        done(RoomBooked { city })
     }
 }
 

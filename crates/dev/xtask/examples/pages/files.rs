@@ -20,9 +20,8 @@ const JOIN: &str = "docs/join-from-any-language.md";
 const VERSIONS: &str = "docs/versions-of-a-saga.md";
 const VERSIONS_EXAMPLE: &str = "examples/concepts/src/two_versions.rs";
 const CONTRACT: &str = "examples/python-loyalty/loyalty.json";
-const EXAMPLE: &str = "examples/loyalty/src/lib.rs";
+const EXAMPLE: &str = "examples/loyalty/src/main.rs";
 const EXAMPLES_MANIFEST: &str = "examples/loyalty/Cargo.toml";
-const EXAMPLES_MAIN: &str = "examples/loyalty/src/main.rs";
 const EXAMPLES_TEST: &str = "examples/loyalty/tests/loyalty.rs";
 
 /// A generated file: its path in the workspace, and its text.
@@ -73,7 +72,6 @@ fn generated(root: &Path) -> Result<Vec<GeneratedFile>> {
         (README, "step", rust(&step(&example)?)),
         (GUIDE, "loyalty", rust(&example)),
         (GUIDE, "manifest", manifest(&text(EXAMPLES_MANIFEST)?)?),
-        (GUIDE, "main", rust(&text(EXAMPLES_MAIN)?)),
         (GUIDE, "sound", rust(&last_test(&read(&root.join(EXAMPLES_TEST))?.unwrap_or_default())?)),
         (JOIN, "contract", format!("```json\n{}\n```\n", contract.trim_end())),
         (VERSIONS, "versions", rust(&participant(&text(VERSIONS_EXAMPLE)?)?)),
@@ -161,19 +159,12 @@ fn manifest(text: &str) -> Result<String> {
     Ok(format!("```toml\n[dependencies]{dependencies}\n```\n"))
 }
 
-/// The part of the example that a reader sees first: the step, its compensation, and their declaration.
+/// The part of the example that a reader sees first: the service with its step and its compensation.
 fn step(example: &str) -> Result<String> {
-    let between = |from: &str, to: &str| {
-        let (_, rest) = example.split_once(from)?;
-        let (part, _) = rest.split_once(to)?;
-        Some(format!("{from}{part}"))
-    };
-    let step = between("impl Step for", "async fn add(");
-    let declared = between("Participant::new(", "\n}\n");
-    match (step, declared) {
-        (Some(step), Some(declared)) => Ok(format!("{step}{declared}")),
-        _ => bail!("{EXAMPLE} has no step, or declares no participant"),
-    }
+    const BEGIN: &str = "#[ballet::service(";
+    let service = example.split_once(BEGIN).and_then(|(_, rest)| rest.split_once("\n}\n"));
+    let (service, _) = service.with_context(|| format!("{EXAMPLE} has no service"))?;
+    Ok(format!("{BEGIN}{service}\n}}"))
 }
 
 /// The part of the example that declares two versions of a saga.

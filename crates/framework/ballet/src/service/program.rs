@@ -1,8 +1,10 @@
 //! A service as a program: arguments, signals, exit code.
 
+use std::fmt::Display;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{ArgMatches, Args, Command, FromArgMatches, Parser};
 
 use crate::service::arguments;
 use crate::service::arguments::Arguments;
@@ -13,9 +15,54 @@ use crate::service::settings::redacted::printed;
 use crate::service::settings::settings::Settings;
 
 /// Runs a service as a program: reads the arguments, starts the service, and stops it on SIGTERM or
-/// Ctrl-C.
+/// Ctrl-C. [`main!`](macro@crate::main) writes it for a service that has no other arguments.
 pub fn main<A: Parser>(build: impl FnOnce(A) -> (Settings, Service)) -> ExitCode {
-    let mut program = A::command();
+    run_program(A::command(), |given| A::from_arg_matches(given).map(build))
+}
+
+/// What a program with the settings of every service has besides: the name and the version of its package.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy)]
+pub struct Package {
+    pub name: &'static str,
+    pub version: &'static str,
+    pub about: &'static str,
+}
+
+/// Runs a service with settings of its own besides those of every service.
+#[doc(hidden)]
+pub fn run_with<A: Args, E: Display>(
+    package: Package,
+    build: impl FnOnce(A, &Settings) -> Result<Service, E>,
+) -> ExitCode {
+    let program = A::augment_args(Settings::augment_args(package.command()));
+    let mut wrong = program.clone();
+    run_program(program, |given| {
+        let settings = Settings::from_arg_matches(given)?;
+        let service = build(A::from_arg_matches(given)?, &settings)
+            .map_err(|why| wrong.error(ErrorKind::ValueValidation, why))?;
+        Ok((settings, service))
+    })
+}
+
+/// Runs a service with the settings of every service.
+#[doc(hidden)]
+pub fn run(package: Package, build: impl FnOnce() -> Service) -> ExitCode {
+    let program = Settings::augment_args(package.command());
+    run_program(program, |given| Ok((Settings::from_arg_matches(given)?, build())))
+}
+
+impl Package {
+    fn command(self) -> Command {
+        let command = Command::new(self.name).version(self.version);
+        if self.about.is_empty() { command } else { command.about(self.about) }
+    }
+}
+
+fn run_program(
+    mut program: Command,
+    build: impl FnOnce(&ArgMatches) -> clap::error::Result<(Settings, Service)>,
+) -> ExitCode {
     if std::env::args_os().any(|arg| arg == "--print-contract") {
         program = arguments::without_required(program);
     }
@@ -24,8 +71,8 @@ pub fn main<A: Parser>(build: impl FnOnce(A) -> (Settings, Service)) -> ExitCode
             Ok(arguments) => arguments,
             Err(error) => error.exit(),
         };
-    let (settings, service) = match A::from_arg_matches(&given) {
-        Ok(arguments) => build(arguments),
+    let (settings, service) = match build(&given) {
+        Ok(built) => built,
         Err(error) => error.exit(),
     };
     if settings.print_config && wrong.is_empty() {
@@ -45,10 +92,77 @@ pub fn main<A: Parser>(build: impl FnOnce(A) -> (Settings, Service)) -> ExitCode
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("the runtime cannot start: {error}")),
     };
-    match runtime.block_on(run(service, settings)) {
+    match runtime.block_on(until_asked_to_stop(service, settings)) {
         Ok(ended) => ended,
         Err(error) => fail(&error),
     }
+}
+
+/// The program of a service, in its `main.rs`: `main!(Loyalty)` for one with the settings of every service,
+/// `main!(PaymentSettings, Payments::of)` for one with settings of its own.
+///
+/// ```no_run
+/// # mod program {
+/// use ballet::Service;
+///
+/// struct Loyalty;
+///
+/// impl Loyalty {
+///     fn service() -> Service {
+/// #       todo!()
+///         // `#[ballet::service]` writes it.
+///     }
+/// }
+///
+/// ballet::main!(Loyalty);
+/// # }
+/// # fn main() {}
+/// ```
+///
+/// Own settings are a type with `#[derive(clap::Args)]`, and a function of them and the [`Settings`] of every
+/// service, which returns the [`Service`], or why they are wrong:
+///
+/// ```no_run
+/// # mod program {
+/// use ballet::{Participant, Service, Settings};
+///
+/// #[derive(clap::Args)]
+/// struct PointSettings {
+///     /// The points for each whole hundred minor units.
+///     #[arg(long, env = "POINTS", default_value_t = 1)]
+///     points: i64,
+/// }
+///
+/// fn loyalty(own: PointSettings, _: &Settings) -> Result<Service, String> {
+///     if own.points < 1 {
+///         return Err(format!("POINTS is 1 at least, not {}", own.points));
+///     }
+///     Ok(Service::new(Participant::new("loyalty")))
+/// }
+///
+/// ballet::main!(PointSettings, loyalty);
+/// # }
+/// # fn main() {}
+/// ```
+#[macro_export]
+macro_rules! main {
+    ($service:ty $(,)?) => {
+        $crate::main!(@ run, <$service>::service);
+    };
+    ($settings:ty, $build:expr $(,)?) => {
+        $crate::main!(@ run_with, |own: $settings, all: &$crate::Settings| ($build)(own, all));
+    };
+    (@ $run:ident, $build:expr) => {
+        #[allow(dead_code, reason = "a test includes the file of a program")]
+        fn main() -> ::std::process::ExitCode {
+            let package = $crate::private::Package {
+                name: ::std::env!("CARGO_PKG_NAME"),
+                version: ::std::env!("CARGO_PKG_VERSION"),
+                about: ::std::env!("CARGO_PKG_DESCRIPTION"),
+            };
+            $crate::private::$run(package, $build)
+        }
+    };
 }
 
 fn print(text: &str) -> ExitCode {
@@ -67,7 +181,7 @@ fn fail(error: &str) -> ExitCode {
 
 /// Runs until asked to stop, or until a part of the service fails, which the log has told then. After a
 /// failure the process supervisor restarts the program.
-async fn run(service: Service, settings: Settings) -> Result<ExitCode, String> {
+async fn until_asked_to_stop(service: Service, settings: Settings) -> Result<ExitCode, String> {
     let asked_to_stop = asked_to_stop();
     tokio::pin!(asked_to_stop);
     let running = tokio::select! {

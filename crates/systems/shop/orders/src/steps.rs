@@ -2,7 +2,7 @@
 
 use ballet::bulk::{BulkResult, BulkTx, Item};
 use ballet::core::id;
-use ballet::{Failure, Never, Outcome, Owner, Step, StepResult, Tx, done};
+use ballet::{Failure, Never, Owner, Step, StepResult, Tx, done};
 use shop_events::cart::CartCheckedOut;
 use shop_events::inventory::StockCommitted;
 use shop_events::orders::{OrderCancelled, OrderCompleted, OrderConfirmed, OrderPlaced};
@@ -59,20 +59,20 @@ impl Step for AcceptCheckout {
         let mut outcomes = Vec::with_capacity(orders.len());
         for (order, judged) in orders.into_iter().zip(judged) {
             outcomes.push(match (order, judged) {
-                (Ok(order), Ok(())) => Outcome::Done(order),
+                (Ok(order), Ok(())) => Ok(order),
                 (Ok(order), Err(NotOffered::Wrong(impossible))) => {
-                    Outcome::Refused(cancel::impossible(order.order_id, &impossible))
+                    Err(cancel::impossible(order.order_id, &impossible))
                 }
                 (Ok(_), Err(not_yet @ NotOffered::NotYet { .. })) => {
                     return Err(Failure::not_yet(not_yet.to_string()));
                 }
-                (Err(cancelled), _) => Outcome::Refused(cancelled),
+                (Err(cancelled), _) => Err(cancelled),
             });
         }
         let placed = outcomes.iter().filter_map(|outcome| match outcome {
-            Outcome::Done(order) => Some(order),
+            Ok(order) => Some(order),
             // There is no row yet: the abort that follows from the refusal writes it.
-            Outcome::Refused(_) => None,
+            Err(_) => None,
         });
         store::place_all(tx.db(), &placed.collect::<Vec<_>>()).await?;
         Ok(outcomes)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
-    CompensateRequestResult, RequestResult, call, known,
+    CompensateRequestResult, RequestResult, call,
 };
 use ballet::{Failure, Tx, compensated, copies, done, refused};
 use common::cards::{Authorization, Authorize, Capture, Provider, Settle, Void};
@@ -100,7 +100,7 @@ impl CallStep for HoldFare {
         })?;
         let Some(rider) = rider.state else {
             let reason = "the rider is erased".to_owned();
-            return known(refused(PaymentDeclined { ride_id, reason }));
+            return refused(PaymentDeclined { ride_id, reason });
         };
         let card_token = rider.payment_token.into_inner();
         call(Authorize { order_id: ride_id.0, amount: price, card_token })

@@ -37,7 +37,7 @@ impl Step for ReserveDriver {
         let rider = copies::get::<RiderNeeds>(tx.db(), &rider_id.to_string()).await?;
         let Some(rider) = rider else {
             let why = format!("the copy of riders does not know {rider_id} yet");
-            return Err(Failure::not_yet(why));
+            return Err(Failure::not_yet(why).into());
         };
         // Nobody is driven who was erased.
         let Some(rider) = rider.state else { return refused(NoDriverNearby { ride_id, attempt }) };

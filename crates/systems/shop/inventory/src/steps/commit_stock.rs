@@ -31,7 +31,9 @@ impl Step for CommitStock {
         let order_id = order.order_id;
         let lines = reservation::end(tx.db(), order_id, ReservationState::Committed).await?;
         if lines.is_empty() {
-            return Err(Failure::not_yet(format!("nothing is held yet for order {order_id}")));
+            return Err(
+                Failure::not_yet(format!("nothing is held yet for order {order_id}")).into()
+            );
         }
         done(StockCommitted { order_id, lines })
     }

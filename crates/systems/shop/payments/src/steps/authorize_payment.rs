@@ -6,7 +6,7 @@ use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
     CompensateRequestResult, RequestResult, call, known,
 };
-use ballet::{Failure, Tx, compensated, compensated_silently, done, refused};
+use ballet::{Compensated, Failure, Tx, compensated, done, refused};
 use common::cards::{Authorization, Authorize, Provider, Settle, Void};
 use shop_events::OrderId;
 use shop_events::inventory::StockReserved;
@@ -84,7 +84,7 @@ impl CallCompensate for AuthorizePayment {
     ) -> CompensateRequestResult<Self> {
         let payment = store::of_order(tx.db(), authorized.order_id).await?;
         match payment.state {
-            PaymentState::Captured | PaymentState::Refunded => known(compensated_silently()),
+            PaymentState::Captured | PaymentState::Refunded => known(Compensated::Silently),
             PaymentState::Authorized | PaymentState::Voided => call(payment.settle()),
         }
     }

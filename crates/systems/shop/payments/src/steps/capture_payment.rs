@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
-    CompensateRequestResult, RequestResult, call, known,
+    CompensateRequestResult, RequestResult, call,
 };
 use ballet::{Failure, Tx, compensated, done, refused};
 use common::cards::{Capture, Provider, Refund, Settle};
@@ -34,7 +34,7 @@ impl CallStep for CapturePayment {
         };
         // The provider has sent this in a webhook. If it is mistaken, the void that follows ends the authorisation.
         let order_id = OrderId(request.order_id);
-        known(refused(PaymentCaptureFailed { order_id, reason: reason.to_owned() }))
+        refused(PaymentCaptureFailed { order_id, reason: reason.to_owned() })
     }
 
     async fn call(&self, key: CallKey, request: &Settle) -> Result<Capture, Failure> {

@@ -33,7 +33,7 @@ impl Step for CompleteErasure {
         let (closure_id, account_id, now) = (erased.closure_id, erased.account_id, tx.now());
         if !closure::complete(tx.db(), closure_id, account_id, now).await? {
             let why = format!("account {account_id} has a session whose slot is not free yet");
-            return Err(Failure::not_yet(why));
+            return Err(Failure::not_yet(why).into());
         }
         done(AccountErased { closure_id, account_id })
     }

@@ -1,0 +1,203 @@
+//! The declaration of a service, from its methods and its words.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens as _, format_ident, quote};
+use syn::{Error, Expr, Result, Type};
+
+use crate::service::duration::duration;
+use crate::service::kind::Kind;
+use crate::service::method::{Method, Methods};
+use crate::service::words::{Copy, MethodWords, Origin, ServiceWords, Share};
+use crate::words::Mistakes;
+
+/// A declared method, with the expression of what it declares.
+pub(crate) struct Declared<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) value: TokenStream,
+}
+
+/// A service's part in one saga.
+struct SagaPart<'a> {
+    saga: &'a Type,
+    owner: Option<&'a Declared<'a>>,
+    steps: TokenStream,
+}
+
+/// `Participant::new(..)`, with all parts.
+pub(crate) fn participant(
+    name: &syn::LitStr,
+    words: &ServiceWords,
+    methods: &Methods,
+    declared: &[Declared<'_>],
+    mistakes: &mut Mistakes,
+) -> TokenStream {
+    let mut all = quote!(::ballet::Participant::new(#name));
+    for Copy { entity, feeds } in &words.copies {
+        all.extend(quote!(.copies::<#entity>(|copy| copy #(.fed_by::<#feeds>())*)));
+    }
+    for Share { entity, view } in &words.shares {
+        all.extend(quote!(.shares::<#entity>(#view)));
+    }
+    for declared in declared.iter().filter(|it| !it.method.kind.is_step()) {
+        if declared.method.kind != Kind::Owns {
+            let (builder, value) = (builder(declared.method), &declared.value);
+            all.extend(quote!(.#builder(#value)));
+        }
+    }
+    for part in parts(words, methods, declared, mistakes) {
+        let (saga, steps) = (part.saga, part.steps);
+        all.extend(match part.owner {
+            Some(Declared { value, .. }) => quote!(.owns(#value, |saga| saga #steps)),
+            None => quote!(.saga::<#saga>(|saga| saga #steps)),
+        });
+    }
+    let (published, telemetry) = (&words.publishes, &words.publishes_telemetry);
+    all.extend(quote!(#(.publishes::<#published>())* #(.publishes_telemetry::<#telemetry>())*));
+    all
+}
+
+/// The builder's method of a kind, at the place of the method.
+fn builder(method: &Method) -> Ident {
+    format_ident!("{}", method.kind.name(), span = method.signature().ident.span())
+}
+
+/// The parts in sagas, in the order in which the methods name them.
+fn parts<'a>(
+    words: &'a ServiceWords,
+    methods: &Methods,
+    declared: &'a [Declared<'a>],
+    mistakes: &mut Mistakes,
+) -> Vec<SagaPart<'a>> {
+    let owners: Vec<&Declared<'_>> =
+        declared.iter().filter(|it| it.method.kind == Kind::Owns).collect();
+    let mut parts: Vec<SagaPart<'_>> = Vec::new();
+    for one in declared.iter().filter(|it| it.method.kind == Kind::Owns || it.method.kind.is_step())
+    {
+        let Some(saga) = mistakes.take(saga_of(one.method, words, &owners)) else { continue };
+        let is_same = |other: &Type| {
+            other.to_token_stream().to_string() == saga.to_token_stream().to_string()
+        };
+        let owner =
+            owners.iter().copied().find(|it| it.method.words.saga.as_ref().is_some_and(is_same));
+        let at = parts.iter().position(|part| is_same(part.saga)).unwrap_or_else(|| {
+            parts.push(SagaPart { saga, owner, steps: TokenStream::new() });
+            parts.len() - 1
+        });
+        let added = if one.method.kind == Kind::Owns {
+            owned(&one.method.words, methods)
+        } else {
+            step(one, saga, owner.is_some(), methods)
+        };
+        if let (Some(added), Some(part)) = (mistakes.take(added), parts.get_mut(at)) {
+            part.steps.extend(added);
+        }
+    }
+    parts
+}
+
+/// The saga of a step: the one that it names, or that of the service.
+fn saga_of<'a>(
+    method: &'a Method,
+    words: &'a ServiceWords,
+    owners: &[&'a Declared<'_>],
+) -> Result<&'a Type> {
+    if let Some(saga) = method.words.saga.as_ref() {
+        return Ok(saga);
+    }
+    let owned = match owners {
+        [one] => one.method.words.saga.as_ref(),
+        _ => None,
+    };
+    let default = if method.kind.is_of_owner() { owned } else { words.saga.as_ref().or(owned) };
+    default.ok_or_else(|| {
+        let of = method.kind.vocabulary().of;
+        let text = if method.kind.is_of_owner() {
+            format!("{of} is one of the saga's owner, and no method here `#[owns(SAGA)]`")
+        } else {
+            format!(
+                "{of} belongs to a saga: `saga = SAGA`, here or for all steps in `#[service(...)]`"
+            )
+        };
+        Error::new_spanned(&method.signature().ident, text)
+    })
+}
+
+/// What the owner of a saga declares besides steps.
+fn owned(words: &MethodWords, methods: &Methods) -> Result<TokenStream> {
+    let MethodWords { originates, begins, aborts_on, deadline, .. } = words;
+    let mut all = TokenStream::new();
+    if let Some(version) = begins {
+        all.extend(quote!(.begins(#version)));
+    }
+    for Origin { name, event } in originates {
+        let text = crate::keys::unraw(name);
+        all.extend(quote!(.originates::<#event>(#text)));
+    }
+    for abort_event in aborts_on {
+        let abort_event = function(abort_event, methods);
+        all.extend(quote!(.aborts_on(#abort_event)));
+    }
+    if let Some(given) = deadline {
+        let [time, passed, abort_event] = &given[..] else {
+            let text = "a deadline has three parts: `deadline(\"15m\", PASSED, ABORT)`: the time, the function that \
+                        makes the event of the deadline, and the one that makes the abort event of that";
+            let place = given.first().map(|first| first.to_token_stream()).unwrap_or_default();
+            return Err(Error::new_spanned(place, text));
+        };
+        let time = duration(time)?;
+        let (passed, abort_event) = (function(passed, methods), function(abort_event, methods));
+        all.extend(quote!(.deadline(#time, #passed, #abort_event)));
+    }
+    Ok(all)
+}
+
+/// A function that a word names.
+fn function(given: &Expr, methods: &Methods) -> TokenStream {
+    match given {
+        Expr::Path(path) => methods.function(&path.path),
+        other => quote!(#other),
+    }
+}
+
+/// The declaration of a step.
+fn step(
+    declared: &Declared<'_>,
+    saga: &Type,
+    is_owner: bool,
+    methods: &Methods,
+) -> Result<TokenStream> {
+    let Declared { method, value } = declared;
+    let of = method.kind.vocabulary().of;
+    if method.kind.is_of_owner() && !is_owner {
+        let text = format!(
+            "{of} is one of the saga's owner, and no method here `#[owns({})]`",
+            saga.to_token_stream()
+        );
+        return Err(Error::new_spanned(&method.signature().ident, text));
+    }
+    if method.kind == Kind::Pivot && is_owner {
+        let text = "the owner has no pivot: it records the outcome of another service's, as a step that `decides`";
+        return Err(Error::new_spanned(&method.signature().ident, text));
+    }
+    let builder = builder(method);
+    let added = match (&method.words.undone_by, method.kind) {
+        (Some(undone_by), _) => {
+            let undone_by = function(undone_by, methods);
+            quote!(.#builder(#value, #undone_by))
+        }
+        (None, Kind::Repeating) => {
+            let text = "a repeating step says which event undoes one repetition, and its key: \
+                        `undone_by = |ended: &OfferEnded| ended.offer_id.to_string()`";
+            return Err(Error::new_spanned(&method.signature().ident, text));
+        }
+        (None, _) => quote!(.#builder(#value)),
+    };
+    Ok(match (&method.words.since, &method.words.until) {
+        (None, None) => added,
+        (Some(since), None) => quote!(.since(#since, |saga| saga #added)),
+        (None, Some(until)) => quote!(.until(#until, |saga| saga #added)),
+        (Some(since), Some(until)) => {
+            quote!(.since(#since, |saga| saga.until(#until, |saga| saga #added)))
+        }
+    })
+}

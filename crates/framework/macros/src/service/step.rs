@@ -1,0 +1,318 @@
+//! The steps of sagas: `impl Step`, `impl Compensate`, `impl Watch`.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::{Error, Path, Result, Signature, Type};
+
+use crate::service::emit::StepType;
+use crate::service::kind::Kind;
+use crate::service::method::{Method, Methods};
+use crate::service::signature::{Handled, joined, last, of_items, returned};
+
+const DOES: &str =
+    "a step returns what it does: `Does<EVENT>`, or `Does<EVENT, REFUSAL>` if it may refuse";
+const DOES_ALL: &str = "a step that takes its messages together returns what it does with each: `DoesAll<EVENT>`, or \
+    `DoesAll<EVENT, REFUSAL>`";
+const UNDOES: &str =
+    "a compensation returns how it undoes: `Undoes<EVENT>`, or `Undoes` without an event";
+const UNDOES_ALL: &str =
+    "a compensation that takes its messages together returns `UndoesAll<EVENT>`, or `UndoesAll`";
+
+/// A step's type with its traits, and the expression of its value.
+pub(crate) struct Emitted {
+    pub(crate) items: TokenStream,
+    pub(crate) value: TokenStream,
+}
+
+/// The triggers of a step.
+struct Triggers<'a> {
+    events: Vec<&'a Type>,
+    together: bool,
+}
+
+impl<'a> Triggers<'a> {
+    fn read(signature: &'a Signature, handled: &Handled<'a>, of: &str) -> Result<Self> {
+        let items = handled.events.iter().find_map(|event| of_items(event));
+        match (items, &handled.events[..]) {
+            (_, []) => Err(Error::new_spanned(
+                &signature.inputs,
+                format!("{of} takes the event that triggers it, behind its transaction"),
+            )),
+            (Some(event), [_]) if handled.is_bulk => {
+                Ok(Self { events: vec![event], together: true })
+            }
+            (Some(_), [_]) => Err(Error::new_spanned(
+                &signature.inputs,
+                format!(
+                    "{of} that takes its messages together has one transaction for all: `tx: &mut BulkTx<'_>`"
+                ),
+            )),
+            (Some(_), several) => Err(Error::new_spanned(
+                several[1],
+                "events that are joined come one at a time: `Vec<Item<E>>` is one event of many sagas",
+            )),
+            (None, [one]) if handled.is_bulk => Err(Error::new_spanned(
+                one,
+                "messages that come together are `Vec<Item<EVENT>>`, or the transaction is `tx: &mut Tx<'_>`",
+            )),
+            (None, events) if handled.is_bulk || events.len() > 4 => {
+                Err(Error::new_spanned(events[events.len() - 1], "a step joins two to four events"))
+            }
+            (None, events) => Ok(Self { events: events.to_vec(), together: false }),
+        }
+    }
+}
+
+/// Emits a method that is a step, but no watch.
+pub(crate) fn step(method: &Method, methods: &Methods) -> Result<Emitted> {
+    let (signature, words, kind) = (method.signature(), &method.words, method.kind);
+    let of = kind.vocabulary().of;
+    let handled = Handled::read(signature, of)?;
+    let triggers = Triggers::read(signature, &handled, of)?;
+    let (alias, text) = if triggers.together { ("DoesAll", DOES_ALL) } else { ("Does", DOES) };
+    let outcome = returned(signature, alias, text)?;
+    let (done, refused) = match outcome[..] {
+        [done] => (done, None),
+        [done, refused] => (done, Some(refused)),
+        _ => return Err(Error::new_spanned(&signature.output, text)),
+    };
+    if matches!(kind, Kind::Retriable | Kind::Decides)
+        && let Some(refused) = refused
+        && last(refused).is_none_or(|never| never.ident != "Never")
+    {
+        let text = format!(
+            "{of} cannot refuse, since what came before it is not undone: it returns `Does<EVENT>`, or it is \
+             `compensatable` and comes before the decision"
+        );
+        return Err(Error::new_spanned(refused, text));
+    }
+    let undo = match (&words.undo, kind.is_undone()) {
+        (Some(name), true) => Some(methods.named(name)?),
+        (None, true) => {
+            let text = format!(
+                "{of} has a compensation: `undo = METHOD`; a step that never has to be undone, because nothing can be \
+                 refused after it, is `retriable`"
+            );
+            return Err(Error::new_spanned(&signature.ident, text));
+        }
+        (_, false) => None,
+    };
+    let calls: Vec<&Signature> = [Some(signature), undo].into_iter().flatten().collect();
+    let step = StepType::new(method, methods, &calls);
+    let (declared, value, name) = (step.declared(method), step.value(), &step.name);
+    let text = method.name();
+    let on = joined(&triggers.events);
+    let refused = refused.map_or_else(|| quote!(::ballet::Never), |refused| quote!(#refused));
+    let retry = retry(words.retry.as_ref());
+    let key = key(method, &triggers)?;
+    let touches = touches(words.touches.as_ref(), methods, &format_ident!("touches"), &on);
+    let run = run(&step, signature, &triggers, &on);
+    let undone =
+        undo.map(|undo| compensate(&step, undo, triggers.together, method, methods)).transpose()?;
+    let items = quote! {
+        #declared
+
+        impl ::ballet::Step for #name {
+            const NAME: &'static str = #text;
+            type On = #on;
+            type Done = #done;
+            type Refused = #refused;
+            #retry
+            #key
+            #touches
+            #run
+        }
+
+        #undone
+    };
+    Ok(Emitted { items, value })
+}
+
+fn run(
+    step: &StepType<'_>,
+    signature: &Signature,
+    triggers: &Triggers<'_>,
+    on: &TokenStream,
+) -> TokenStream {
+    let call = step.call(signature);
+    if triggers.together {
+        return quote! {
+            const TOGETHER: bool = true;
+
+            async fn run_all(
+                &self,
+                tx: &mut ::ballet::bulk::BulkTx<'_>,
+                on: ::std::vec::Vec<::ballet::bulk::Item<#on>>,
+            ) -> ::ballet::bulk::BulkResult<Self> {
+                #call(tx, on).await
+            }
+        };
+    }
+    let names: Vec<_> = (0..triggers.events.len()).map(|at| format_ident!("event_{at}")).collect();
+    let pattern = if let [one] = &names[..] { quote!(#one) } else { quote!((#(#names),*)) };
+    quote! {
+        async fn run(&self, tx: &mut ::ballet::Tx<'_>, #pattern: #on) -> ::ballet::StepResult<Self> {
+            #call(tx, #(#names),*).await
+        }
+    }
+}
+
+fn compensate(
+    step: &StepType<'_>,
+    undo: &Signature,
+    together: bool,
+    method: &Method,
+    methods: &Methods,
+) -> Result<TokenStream> {
+    let handled = Handled::read(undo, "a compensation")?;
+    let [done] = handled.events[..] else {
+        let text = "a compensation takes the event that its step published, behind its transaction";
+        return Err(Error::new_spanned(&undo.ident, text));
+    };
+    let items = of_items(done);
+    if items.is_some() != together || handled.is_bulk != together {
+        let text =
+            "a step and its compensation both take their messages together, or none of them does";
+        return Err(Error::new_spanned(done, text));
+    }
+    let (alias, text) = if together { ("UndoesAll", UNDOES_ALL) } else { ("Undoes", UNDOES) };
+    let event = match returned(undo, alias, text)?[..] {
+        [] => quote!(::ballet::Never),
+        [event] => quote!(#event),
+        _ => return Err(Error::new_spanned(&undo.output, text)),
+    };
+    let (name, call) = (&step.name, step.call(undo));
+    let of = items.unwrap_or(done);
+    let touches = touches(
+        method.words.undo_touches.as_ref(),
+        methods,
+        &format_ident!("compensate_touches"),
+        &quote!(#of),
+    );
+    let handler = if together {
+        quote! {
+            async fn compensate_all(
+                &self,
+                tx: &mut ::ballet::bulk::BulkTx<'_>,
+                done: #done,
+            ) -> ::ballet::bulk::BulkCompensateResult<Self> {
+                #call(tx, done).await
+            }
+        }
+    } else {
+        // The type is the method's own, so that another event is reported at the method.
+        quote! {
+            async fn compensate(
+                &self,
+                tx: &mut ::ballet::Tx<'_>,
+                done: #done,
+            ) -> ::ballet::CompensateResult<Self> {
+                #call(tx, done).await
+            }
+        }
+    };
+    Ok(quote! {
+        impl ::ballet::Compensate for #name {
+            type Compensated = #event;
+            #touches
+            #handler
+        }
+    })
+}
+
+/// `const RETRY`.
+pub(crate) fn retry(given: Option<&syn::Expr>) -> Option<TokenStream> {
+    given.map(|retry| quote!(const RETRY: ::ballet::Retry = #retry;))
+}
+
+/// `fn key`.
+fn key(method: &Method, triggers: &Triggers<'_>) -> Result<Option<TokenStream>> {
+    let Some(key) = &method.words.key else {
+        if method.kind == Kind::Repeating {
+            let text =
+                "a repeating step has a key, by which its repetitions differ: `key = |event| ...`";
+            return Err(Error::new_spanned(&method.signature().ident, text));
+        }
+        return Ok(None);
+    };
+    let [event] = triggers.events[..] else {
+        let text = "a step that joins events has no key: they come one by one";
+        return Err(Error::new_spanned(key, text));
+    };
+    Ok(Some(quote! {
+        fn key(on: &#event) -> ::core::option::Option<::std::string::String> {
+            let key: fn(&#event) -> _ = #key;
+            ::core::convert::Into::into(key(on))
+        }
+    }))
+}
+
+/// `fn touches`, and that of a compensation.
+fn touches(
+    given: Option<&Path>,
+    methods: &Methods,
+    name: &proc_macro2::Ident,
+    of: &TokenStream,
+) -> Option<TokenStream> {
+    let rows = methods.function(given?);
+    // The rows that a step touches follow from references to its triggers, those of a compensation from its events.
+    let item = if name == "touches" { quote!(&#of) } else { quote!(#of) };
+    Some(quote! {
+        async fn #name(
+            db: &mut ::ballet::private::PgConnection,
+            on: &[::ballet::bulk::Item<#item>],
+        ) -> ::core::result::Result<::ballet::Rows, ::ballet::Failure> {
+            #rows(db, on).await
+        }
+    })
+}
+
+/// Emits a watch.
+pub(crate) fn watch(method: &Method, methods: &Methods) -> Result<Emitted> {
+    let signature = method.signature();
+    let handled = Handled::read(signature, "a watch")?;
+    let triggers = Triggers::read(signature, &handled, "a watch")?;
+    let Some(look) = &method.words.look else {
+        let text = "a watch says which method looks whether it is over: `look = METHOD`";
+        return Err(Error::new_spanned(&signature.ident, text));
+    };
+    let look = methods.named(look)?;
+    Handled::read(look, "a look")?;
+    let text = "a look returns whether the watch is over: `Result<Look<EVENT>, Failure>`";
+    let [over] = returned(look, "Look", text)?[..] else {
+        return Err(Error::new_spanned(&look.output, text));
+    };
+    let step = StepType::new(method, methods, &[signature, look]);
+    let (declared, value, name) = (step.declared(method), step.value(), &step.name);
+    let (begin, looks) = (step.call(signature), step.call(look));
+    let (text, on) = (method.name(), joined(&triggers.events));
+    let retry = retry(method.words.retry.as_ref());
+    let names: Vec<_> = (0..triggers.events.len()).map(|at| format_ident!("event_{at}")).collect();
+    let pattern = if let [one] = &names[..] { quote!(#one) } else { quote!((#(#names),*)) };
+    let items = quote! {
+        #declared
+
+        impl ::ballet::Watch for #name {
+            const NAME: &'static str = #text;
+            type On = #on;
+            type Done = #over;
+            #retry
+
+            async fn begin(
+                &self,
+                tx: &mut ::ballet::Tx<'_>,
+                #pattern: #on,
+            ) -> ::core::result::Result<(), ::ballet::Failure> {
+                #begin(tx, #(#names),*).await
+            }
+
+            async fn look(
+                &self,
+                tx: &mut ::ballet::Tx<'_>,
+            ) -> ::core::result::Result<::ballet::Look<#over>, ::ballet::Failure> {
+                #looks(tx).await
+            }
+        }
+    };
+    Ok(Emitted { items, value })
+}
