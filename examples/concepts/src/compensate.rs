@@ -4,8 +4,7 @@
 //! cancellation comes first, the step never runs. Neither has to look for itself.
 
 use ballet::{
-    Compensate, CompensateResult, Migration, Never, Participant, Service, Step, StepResult, Tx,
-    compensated, compensated_silently, done, event,
+    Does, Migration, Service, Tx, Undoes, compensated, compensated_silently, done, event,
 };
 use uuid::Uuid;
 
@@ -23,27 +22,17 @@ pub struct PopcornPutBack {
     pub bags: u16,
 }
 
-#[derive(Debug)]
-pub struct PutPopcornAside;
-
-impl Step for PutPopcornAside {
-    const NAME: &'static str = "put_popcorn_aside";
-    type On = TicketsOrdered;
-    type Done = PopcornPutAside;
-    // Missing popcorn is popped: there is no reason to refuse.
-    type Refused = Never;
-
-    async fn run(&self, tx: &mut Tx<'_>, order: TicketsOrdered) -> StepResult<Self> {
+#[ballet::service("snack_bar", saga = TicketOrder, migrations = TABLES)]
+impl SnackBar {
+    /// Missing popcorn is popped: there is no reason to refuse.
+    #[compensatable(undo = put_popcorn_back)]
+    async fn put_popcorn_aside(tx: &mut Tx<'_>, order: TicketsOrdered) -> Does<PopcornPutAside> {
         let TicketsOrdered { order_id, popcorn: bags, .. } = order;
         put_on_shelf(tx, -i32::from(bags)).await?;
         done(PopcornPutAside { order_id, bags })
     }
-}
 
-impl Compensate for PutPopcornAside {
-    type Compensated = PopcornPutBack;
-
-    async fn compensate(&self, tx: &mut Tx<'_>, aside: PopcornPutAside) -> CompensateResult<Self> {
+    async fn put_popcorn_back(tx: &mut Tx<'_>, aside: PopcornPutAside) -> Undoes<PopcornPutBack> {
         let PopcornPutAside { order_id, bags } = aside;
         if bags == 0 {
             // Nobody needs to hear that nothing was put back.
@@ -67,7 +56,5 @@ const TABLES: &[Migration] = &[Migration {
 
 #[must_use]
 pub fn service() -> Service {
-    let participant = Participant::new("snack_bar")
-        .saga::<TicketOrder>(|saga| saga.compensatable(PutPopcornAside));
-    Service::new(participant).migrations(TABLES)
+    SnackBar::service()
 }

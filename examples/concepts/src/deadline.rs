@@ -7,10 +7,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
 use ballet::http::{Json, Problem};
-use ballet::{
-    Due, Failure, Handle, Migration, Never, Owner, Participant, SagaId, Service, Step, StepResult,
-    Tx, done, event, saga,
-};
+use ballet::{Does, Due, Failure, Handle, Migration, SagaId, Service, Tx, done, event, saga};
 use jiff::{SignedDuration, Timestamp};
 
 ballet::core::ids! {
@@ -44,27 +41,33 @@ pub struct SeatReleased {
 pub struct SeatReservation;
 
 #[derive(Debug)]
-pub struct ReservationRow;
-
-impl Owner for ReservationRow {
-    type Saga = SeatReservation;
-
-    async fn abort(&self, tx: &mut Tx<'_>, _: &SeatReleased) -> Result<(), Failure> {
-        set_status(tx, "released").await
-    }
+struct Reservations {
+    kept_for: SignedDuration,
 }
 
-/// The decision. A guest who comes when the seat is released is too late: the step does not run.
-#[derive(Debug)]
-pub struct KeepSeat;
+#[ballet::service("reservations", migrations = TABLES, routes = routes)]
+impl Reservations {
+    /// Ends a reservation whose time is over, before the guest came.
+    #[owns(
+        SeatReservation,
+        originates(reserve_seat = SeatReserved),
+        deadline(self.kept_for, time_over, released)
+    )]
+    async fn release_seat(tx: &mut Tx<'_>, _: &SeatReleased) -> Result<(), Failure> {
+        set_status(tx, "released").await
+    }
 
-impl Step for KeepSeat {
-    const NAME: &'static str = "keep_seat";
-    type On = GuestArrived;
-    type Done = SeatKept;
-    type Refused = Never;
+    fn time_over(due: Due) -> TimeOver {
+        TimeOver { since: due.at }
+    }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: GuestArrived) -> StepResult<Self> {
+    fn released(TimeOver { since }: TimeOver) -> SeatReleased {
+        SeatReleased { reason: format!("no guest by {since}") }
+    }
+
+    /// The decision. A guest who comes when the seat is released is too late: the step does not run.
+    #[decides]
+    async fn keep_seat(tx: &mut Tx<'_>, _: GuestArrived) -> Does<SeatKept> {
         set_status(tx, "kept").await?;
         done(SeatKept {})
     }
@@ -95,15 +98,11 @@ const TABLES: &[Migration] = &[Migration {
     sql: "create table reservation (reservation_id uuid primary key, status text not null default 'open')",
 }];
 
+fn routes(handle: Handle) -> Router {
+    Router::new().route("/reservations", post(reserve)).with_state(handle)
+}
+
 #[must_use]
 pub fn service(kept_for: SignedDuration) -> Service {
-    let time_over = |due: Due| TimeOver { since: due.at };
-    let released = |over: TimeOver| SeatReleased { reason: format!("no guest by {}", over.since) };
-    let participant = Participant::new("reservations").owns(ReservationRow, |saga| {
-        saga.originates::<SeatReserved>("reserve_seat")
-            .deadline(kept_for, time_over, released)
-            .decides(KeepSeat)
-    });
-    let routes = |handle| Router::new().route("/reservations", post(reserve)).with_state(handle);
-    Service::new(participant).migrations(TABLES).routes(routes)
+    Reservations { kept_for }.service()
 }

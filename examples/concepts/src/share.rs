@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::routing::put;
 use ballet::core::Versioned;
 use ballet::http::{Json, Path, Problem};
-use ballet::{Handle, Migration, Participant, Service, entity, event};
+use ballet::{Handle, Migration, Service, entity, event};
 
 // When a new reader asks, with an event of its own, the framework publishes all films again.
 #[entity(
@@ -71,11 +71,20 @@ const TABLES: &[Migration] = &[Migration {
               jsonb_build_object('title', title, 'price_cents', price_cents) end as state from film",
 }];
 
+fn routes(handle: Handle) -> Router {
+    Router::new().route("/films/{film_id}", put(show).delete(remove)).with_state(handle)
+}
+
+#[ballet::service(
+    "programme",
+    migrations = TABLES,
+    routes = routes,
+    publishes(FilmChanged),
+    shares(Film = "shared_film")
+)]
+impl Programme {}
+
 #[must_use]
 pub fn service() -> Service {
-    let participant =
-        Participant::new("programme").publishes::<FilmChanged>().shares::<Film>("shared_film");
-    Service::new(participant).migrations(TABLES).routes(|handle| {
-        Router::new().route("/films/{film_id}", put(show).delete(remove)).with_state(handle)
-    })
+    Programme::service()
 }

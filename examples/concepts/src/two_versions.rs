@@ -3,6 +3,8 @@
 //!
 //! A message carries no version. So the two versions part where they begin: the second publishes the next major version of
 //! an event, and what waits for that is of the second version. `docs/versions-of-a-saga.md` has the order of releases.
+//!
+//! The steps are types with their traits here, and the builder declares them: this example is both releases.
 
 use ballet::{
     Compensate, CompensateResult, Failure, Migration, Never, Owner, Participant, Service, Step,
