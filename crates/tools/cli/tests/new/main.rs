@@ -40,13 +40,14 @@ async fn what_does_not_fit_between_two_contracts_is_found_without_any_code() {
 }
 
 /// The names and marks of the templates. None of them may survive.
-const PLACEHOLDERS: [&str; 17] = [
+const PLACEHOLDERS: [&str; 18] = [
     "my_service",
     "my_system",
     "ALL_SERVICES",
     "my_saga",
     "my_owner",
     "MySaga",
+    "MyService",
     "MyTrigger",
     "MyAbort",
     "_OF_TRIGGER",
@@ -228,9 +229,9 @@ async fn a_service_joins_the_versions_of_a_saga_in_which_its_event_comes() {
     fs::write(&file, desk.to_string()).expect("written");
 
     for (name, on, step) in [
-        ("pantry", taken, "saga.since(2, |saga| saga.compensatable(DoPart))"),
-        ("cellar", made, "saga.until(1, |saga| saga.compensatable(DoPart))"),
-        ("lounge", "desk.places_held.v1", ">(|saga| saga.compensatable(DoPart))"),
+        ("pantry", taken, "#[compensatable(undo = take_back, since = 2)]"),
+        ("cellar", made, "#[compensatable(undo = take_back, until = 1)]"),
+        ("lounge", "desk.places_held.v1", "#[compensatable(undo = take_back)]"),
     ] {
         place.ballet(&["new", "service", name, "--on", on], "harbour").await.ends_with(0);
         let code = fs::read_to_string(place.at("harbour/services").join(name).join("src/lib.rs"));

@@ -16,17 +16,20 @@ use crate::base::systems::contracts;
 use crate::base::ui;
 
 /// The files of a service, below its directory.
-const TEMPLATES: [(&str, &str); 5] = [
+const TEMPLATES: [(&str, &str); 6] = [
     ("Cargo.toml", include_str!("../../../templates/service/manifest.toml")),
+    (
+        "migrations/0001_part.sql",
+        include_str!("../../../templates/service/migrations/0001_part.sql"),
+    ),
     ("src/events.rs", include_str!("../../../templates/service/src/events.rs")),
     ("src/lib.rs", include_str!("../../../templates/service/src/lib.rs")),
-    // The same file as in a new project.
-    ("src/main.rs", include_str!("../../../templates/project/src/main.rs")),
+    ("src/main.rs", include_str!("../../../templates/service/src/main.rs")),
     ("tests/my_service.rs", include_str!("../../../templates/service/tests/my_service.rs")),
 ];
 const CONTRACT: &str = include_str!("../../../templates/service/contract.json");
-/// The step in the templates of the code.
-const STEP: &str = "saga.compensatable(DoPart)";
+/// The words of the step in the template of the code.
+const STEP: &str = "undo = take_back";
 /// The end of the step in the template of the contract.
 const COMPENSATED: &str = "\"compensated\": \"my_service.part_taken_back.v1\"";
 
@@ -71,6 +74,7 @@ pub(super) fn run(args: &ServiceArgs) -> Result<ExitStatus> {
     let place = workspace::place(root, system.name, name);
     let up = "../".repeat(place.split('/').count());
     let mut taken = types();
+    let my_service = own_type(name, name, &mut taken);
     let my_saga = own_type(saga.saga, saga.owner, &mut taken);
     let my_trigger = own_type(on.event(), on.service(), &mut taken);
     let my_abort = own_type(abort.event(), abort.service(), &mut taken);
@@ -88,6 +92,7 @@ pub(super) fn run(args: &ServiceArgs) -> Result<ExitStatus> {
         ("MyTrigger", my_trigger),
         ("MyAbort", my_abort),
         ("MySaga", my_saga),
+        ("MyService", my_service),
         ("my_saga", saga.saga.to_owned()),
         ("my_owner", saga.owner.to_owned()),
         ("../../contracts/my_system", format!("{up}{below}")),
@@ -115,16 +120,16 @@ pub(super) fn run(args: &ServiceArgs) -> Result<ExitStatus> {
     Ok(ExitStatus::All)
 }
 
-/// The types that the templates name besides the saga and the two events that the service reads. Associated types and
-/// derives do not count: no list of names has them.
+/// The types that the templates have besides the service, the saga and the two events that it reads.
 fn types() -> Vec<String> {
-    let others =
-        ["MyTrigger", "MyAbort", "MySaga", "On", "Done", "Refused", "Compensated", "Debug"];
+    let others = ["MyTrigger", "MyAbort", "MySaga", "MyService"];
     let named = TEMPLATES.iter().filter(|(_, text)| text.contains("MyTrigger"));
     let lines = named.flat_map(|(_, text)| text.lines());
     let code = lines.filter(|line| !line.trim_start().starts_with("//"));
     let words = code.flat_map(|line| line.split(|c: char| !c.is_alphanumeric() && c != '_'));
-    words.filter(|word| is_type(word) && !others.contains(word)).map(str::to_owned).collect()
+    let named = words.filter(|word| is_type(word) && !others.contains(word));
+    // The attribute makes a type of the step.
+    named.chain(["DoPart"]).map(str::to_owned).collect()
 }
 
 fn is_type(word: &str) -> bool {
@@ -197,16 +202,16 @@ fn versions(system: &System, saga: &SagaPart, on: EventType) -> Versions {
     last.into_iter().fold(since, Versions::until)
 }
 
-/// The step as code, in these versions of the saga.
+/// The words of the step, in these versions of the saga.
 fn step_in(versions: Versions) -> String {
-    let mut code = STEP.to_owned();
-    if let Some(last) = versions.last() {
-        code = format!("saga.until({last}, |saga| {code})");
-    }
+    let mut words = STEP.to_owned();
     if versions.first() > FIRST {
-        code = format!("saga.since({}, |saga| {code})", versions.first());
+        words += &format!(", since = {}", versions.first());
     }
-    code
+    if let Some(last) = versions.last() {
+        words += &format!(", until = {last}");
+    }
+    words
 }
 
 /// The versions of a step, as a contract has them.
@@ -265,7 +270,8 @@ mod tests {
         let mut own = |name, service| own_type(name, service, &mut taken);
         assert_eq!(own("request_made", "front_desk"), "RequestMade");
         assert_eq!(own("part_done", "pantry"), "PantryPartDone");
-        assert_eq!(own("step", "pantry"), "PantryStep");
+        assert_eq!(own("do_part", "pantry"), "PantryDoPart");
+        assert_eq!(own("tx", "pantry"), "PantryTx");
         assert_eq!(own("request_made", "pantry"), "PantryRequestMade");
         assert_eq!(own("done", "part"), "Done");
         assert_eq!(own("result", "step"), "Result");

@@ -5,10 +5,9 @@ use axum::extract::State;
 use axum::routing::{get, post};
 use ballet::http::{Json, Path, Problem};
 use ballet::{
-    Abort, Compensate, CompensateResult, Failure, Handle, Migration, Never, Owner, Participant,
-    SagaId, Service, Step, StepResult, Tx, compensated, done, event, migrations, refused, saga,
+    Abort, Does, Failure, Handle, SagaId, Service, Tx, Undoes, compensated, done, event, refused,
+    saga,
 };
-use jiff::SignedDuration;
 
 /// The most places that a request can have.
 const MOST_PLACES: u16 = 8;
@@ -54,17 +53,27 @@ pub struct RequestCancelled {
 #[saga("request_handling", owner = "my_service", abort = RequestCancelled)]
 pub struct RequestHandling;
 
-/// Holds the places of a request, or refuses if they are too many.
-#[derive(Debug)]
-pub struct HoldPlaces;
+#[ballet::service("my_service", migrations = "migrations", routes = routes)]
+impl Requests {
+    /// The owner's part in an abort. A refusal of another service, once there is one, is a further function in
+    /// `aborts_on`, and `confirm_request` waits for that step's event, too: after the decision nothing is cancelled.
+    #[owns(
+        RequestHandling,
+        originates(make_request = RequestMade),
+        aborts_on(|PlacesRefused {}| cancelled("there are 8 places at most")),
+        deadline(
+            "15m",
+            |_| RequestOverdue {},
+            |RequestOverdue {}| cancelled("nobody answered in time")
+        )
+    )]
+    async fn cancel_request(tx: &mut Tx<'_>, cancelled: &RequestCancelled) -> Result<(), Failure> {
+        end(tx, "cancelled", Some(&cancelled.reason)).await
+    }
 
-impl Step for HoldPlaces {
-    const NAME: &'static str = "hold_places";
-    type On = RequestMade;
-    type Done = PlacesHeld;
-    type Refused = PlacesRefused;
-
-    async fn run(&self, tx: &mut Tx<'_>, made: RequestMade) -> StepResult<Self> {
+    /// Holds the places of a request, or refuses if they are too many.
+    #[compensatable(undo = free_places)]
+    async fn hold_places(tx: &mut Tx<'_>, made: RequestMade) -> Does<PlacesHeld, PlacesRefused> {
         if made.places > MOST_PLACES {
             return refused(PlacesRefused {});
         }
@@ -73,46 +82,25 @@ impl Step for HoldPlaces {
         hold.bind(request).bind(i32::from(made.places)).execute(tx.db()).await?;
         done(PlacesHeld {})
     }
-}
 
-impl Compensate for HoldPlaces {
-    type Compensated = PlacesFreed;
-
-    /// Gets the very event that `run` published. It is not called if `run` took no effect.
-    async fn compensate(&self, tx: &mut Tx<'_>, _: PlacesHeld) -> CompensateResult<Self> {
+    /// Gets the very event that the step published. It is not called if the step took no effect.
+    async fn free_places(tx: &mut Tx<'_>, _: PlacesHeld) -> Undoes<PlacesFreed> {
         let request = tx.saga_id().map(|saga| saga.0);
         let free = sqlx::query("delete from held where request_id = $1").bind(request);
         free.execute(tx.db()).await?;
         compensated(PlacesFreed {})
     }
-}
 
-/// The decision, once the places are held and the answer has come, in any order. It does not run if the request was
-/// cancelled first.
-#[derive(Debug)]
-pub struct ConfirmRequest;
-
-impl Step for ConfirmRequest {
-    const NAME: &'static str = "confirm_request";
-    type On = (PlacesHeld, RequestAnswered);
-    type Done = RequestConfirmed;
-    type Refused = Never;
-
-    async fn run(&self, tx: &mut Tx<'_>, _: Self::On) -> StepResult<Self> {
+    /// The decision, once the places are held and the answer has come, in any order. It does not run if the request was
+    /// cancelled first.
+    #[decides]
+    async fn confirm_request(
+        tx: &mut Tx<'_>,
+        _: PlacesHeld,
+        _: RequestAnswered,
+    ) -> Does<RequestConfirmed> {
         end(tx, "confirmed", None).await?;
         done(RequestConfirmed {})
-    }
-}
-
-/// The row that decides how a request ends.
-#[derive(Debug)]
-pub struct Requests;
-
-impl Owner for Requests {
-    type Saga = RequestHandling;
-
-    async fn abort(&self, tx: &mut Tx<'_>, cancelled: &RequestCancelled) -> Result<(), Failure> {
-        end(tx, "cancelled", Some(&cancelled.reason)).await
     }
 }
 
@@ -161,28 +149,15 @@ fn cancelled(reason: &str) -> RequestCancelled {
     RequestCancelled { reason: reason.to_owned() }
 }
 
-const TABLES: &[Migration] = migrations! { in "../migrations", "0001_request" };
+fn routes(handle: Handle) -> Router {
+    Router::new()
+        .route("/requests/{request_id}", get(read).post(make))
+        .route("/requests/{request_id}/withdraw", post(withdraw))
+        .with_state(handle)
+}
 
-/// Everything that the service does. A refusal of another service, once there is one, cancels the request with a
-/// further `.aborts_on(..)`, and `ConfirmRequest` waits for that step's event, too: after the decision nothing is
-/// cancelled.
+/// The service, for tests and trials.
 #[must_use]
 pub fn service() -> Service {
-    let participant = Participant::new("my_service").owns(Requests, |saga| {
-        saga.originates::<RequestMade>("make_request")
-            .compensatable(HoldPlaces)
-            .aborts_on(|PlacesRefused {}| cancelled("there are 8 places at most"))
-            .deadline(
-                SignedDuration::from_mins(15),
-                |_| RequestOverdue {},
-                |RequestOverdue {}| cancelled("nobody answered in time"),
-            )
-            .decides(ConfirmRequest)
-    });
-    Service::new(participant).migrations(TABLES).routes(|handle| {
-        Router::new()
-            .route("/requests/{request_id}", get(read).post(make))
-            .route("/requests/{request_id}/withdraw", post(withdraw))
-            .with_state(handle)
-    })
+    Requests::service()
 }
