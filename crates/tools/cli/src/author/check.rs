@@ -14,7 +14,6 @@ const READABLE: &str = "a contract can be read";
 
 pub(crate) fn run(options: &GlobalOptions) -> Result<ExitStatus> {
     let folder = systems::folder(options.contracts.as_deref())?;
-    systems::require_contracts(&folder)?;
     let read = Contracts::readable(&folder);
     let (contracts, unreadable) =
         read.map_err(|error| usage(format!("{:#}", anyhow::Error::from(error))))?;

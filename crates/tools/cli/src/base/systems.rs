@@ -8,7 +8,6 @@ use ballet::core::System;
 use ballet_check::contracts::{Contracts, folders};
 
 use crate::base::exit::usage;
-use crate::base::ui::ballet;
 
 /// The folder that was named, if one was.
 static NAMED: OnceLock<PathBuf> = OnceLock::new();
@@ -26,24 +25,10 @@ pub(crate) fn contracts() -> Result<&'static Contracts> {
     if let Some(contracts) = CONTRACTS.get() {
         return Ok(contracts);
     }
-    let folder = folder(NAMED.get().map(PathBuf::as_path))?;
-    require_contracts(&folder)?;
-    let contracts = Contracts::read(&folder);
+    let contracts = Contracts::read(&folder(NAMED.get().map(PathBuf::as_path))?);
     let contracts =
         contracts.map_err(|error| usage(format!("{:#}", anyhow::Error::from(error))))?;
     Ok(CONTRACTS.get_or_init(|| contracts))
-}
-
-/// Refuses a folder that is missing: a new project has no contracts.
-pub(crate) fn require_contracts(folder: &Path) -> Result<()> {
-    if folder.exists() {
-        return Ok(());
-    }
-    Err(usage(format!(
-        "there are no contracts in {}: `{} contract write SERVICE` writes the first one, from the service's program",
-        folder.display(),
-        ballet()
-    )))
 }
 
 /// The contracts, if all their references resolve: a body behind a broken reference would pass as anything.
@@ -63,7 +48,7 @@ pub(crate) fn folder(named: Option<&Path>) -> Result<PathBuf> {
         [folder] => Ok(folder.clone()),
         [] => Err(usage(
             "there are no contracts of services here: run it in a system's workspace, or name the \
-             folder with --contracts",
+             folder with --contracts; `ballet contract write SERVICE` writes the first one of a new project",
         )),
         several => {
             let names: Vec<_> = several.iter().map(|folder| folder.display().to_string()).collect();

@@ -127,8 +127,8 @@ async fn no_placeholder_survives_in_what_is_written() {
 async fn nothing_is_overwritten_and_no_name_is_taken_that_would_not_work() {
     let place = TestDirectory::new("names");
     place.ballet(&["new", "harbour"], "").await.ends_with(0);
-    let missing = place.ballet(&["--contracts", "contracts/harbour", "new", "trials"], "harbour");
-    missing.await.ends_with(2).tells(&["contract write SERVICE` writes the first one"]);
+    let missing = place.ballet(&["new", "trials"], "harbour").await.ends_with(2);
+    missing.tells(&["`ballet contract write SERVICE` writes the first one of a new project"]);
     place.write_contract("harbour", "desk");
     let inside = concat!(env!("CARGO_MANIFEST_DIR"), "/target/harbour");
     edit(&place.at("harbour/contracts/harbour/desk.json"), "\"clerk\"", "\"porter\"");
