@@ -74,9 +74,8 @@ impl Reservations {
 }
 
 async fn set_status(tx: &mut Tx<'_>, status: &str) -> Result<(), Failure> {
-    let saga_id = tx.saga_id().map(|saga_id| saga_id.0);
     let set = sqlx::query("update reservation set status = $2 where reservation_id = $1");
-    set.bind(saga_id).bind(status).execute(tx.db()).await?;
+    set.bind(tx.saga_id()).bind(status).execute(tx.db()).await?;
     Ok(())
 }
 
@@ -87,7 +86,7 @@ async fn reserve(
     let reservation_id: ReservationId = handle.new_id();
     let mut unit = handle.saga_unit(SagaId(reservation_id.0)).await?;
     let insert = sqlx::query("insert into reservation (reservation_id) values ($1)");
-    insert.bind(reservation_id.0).execute(unit.tx().db()).await?;
+    insert.bind(reservation_id).execute(unit.tx().db()).await?;
     unit.originate(reserved).await?;
     unit.commit().await?;
     Ok(Json(reservation_id))

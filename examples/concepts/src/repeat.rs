@@ -82,7 +82,7 @@ impl Parties {
              select $1, $2, min(number) from generate_series(1, 1000) as number \
              where number not in (select chair from chair where party_id = $1) returning chair",
         )
-        .bind(tx.saga_id().map(|saga| saga.0))
+        .bind(tx.saga_id())
         .bind(joined.guest)
         .fetch_one(tx.db())
         .await?;
@@ -93,7 +93,7 @@ impl Parties {
     async fn free_chair(tx: &mut Tx<'_>, set: ChairSet) -> Undoes<ChairFreed> {
         let ChairSet { guest, chair } = set;
         sqlx::query("delete from chair where party_id = $1 and chair = $2")
-            .bind(tx.saga_id().map(|saga| saga.0))
+            .bind(tx.saga_id())
             .bind(chair)
             .execute(tx.db())
             .await?;

@@ -174,15 +174,14 @@ impl Compensate for HoldLounge {
 }
 
 async fn hold(tx: &mut Tx<'_>, guests: u16) -> Result<(), Failure> {
-    let saga_id = tx.saga_id().map(|saga_id| saga_id.0);
-    let hold = sqlx::query("insert into held values ($1, $2)").bind(saga_id);
+    let hold = sqlx::query("insert into held values ($1, $2)").bind(tx.saga_id());
     hold.bind(i32::from(guests)).execute(tx.db()).await?;
     Ok(())
 }
 
 async fn free(tx: &mut Tx<'_>) -> Result<(), Failure> {
-    let saga_id = tx.saga_id().map(|saga_id| saga_id.0);
-    sqlx::query("delete from held where saga_id = $1").bind(saga_id).execute(tx.db()).await?;
+    let free = sqlx::query("delete from held where saga_id = $1").bind(tx.saga_id());
+    free.execute(tx.db()).await?;
     Ok(())
 }
 

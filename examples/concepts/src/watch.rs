@@ -60,7 +60,7 @@ impl Screenings {
     #[watches(look = look_into_room)]
     async fn watch_room(tx: &mut Tx<'_>, _: FilmStarted) -> Result<(), Failure> {
         let insert = "insert into screening (screening_id, seated_at) values ($1, $2)";
-        let insert = sqlx::query(insert).bind(tx.saga_id().map(|saga| saga.0));
+        let insert = sqlx::query(insert).bind(tx.saga_id());
         insert.bind(tx.now().to_sqlx()).execute(tx.db()).await?;
         Ok(())
     }
@@ -70,7 +70,7 @@ impl Screenings {
             "select is_over, extract(epoch from $2 - seated_at)::float8 from screening \
              where screening_id = $1",
         )
-        .bind(tx.saga_id().map(|saga| saga.0))
+        .bind(tx.saga_id())
         .bind(tx.now().to_sqlx())
         .fetch_one(tx.db())
         .await?;

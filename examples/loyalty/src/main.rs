@@ -42,7 +42,7 @@ impl Loyalty {
 async fn add(tx: &mut Tx<'_>, customer: CustomerId, points: i64) -> Result<(), sqlx::Error> {
     let statement = "insert into account (customer_id, points) values ($1, $2) \
                      on conflict (customer_id) do update set points = account.points + $2";
-    sqlx::query(statement).bind(customer.0).bind(points).execute(tx.db()).await?;
+    sqlx::query(statement).bind(customer).bind(points).execute(tx.db()).await?;
     Ok(())
 }
 

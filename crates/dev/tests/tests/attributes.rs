@@ -7,11 +7,11 @@ use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
     CompensateRequestResult, RequestResult, call,
 };
-use ballet::core::{Versioned, value};
+use ballet::core::Versioned;
 use ballet::{
     Delay, Does, Due, Entity, EntityEvent, Event, Failure, Look, Participant, Reading, Retry, Rows,
     Saga, Step, StepError, Telemetry, TelemetryFollower, Tx, Undoes, compensated,
-    compensated_silently, done, entity, event, refused, saga, telemetry,
+    compensated_silently, done, entity, event, refused, saga, telemetry, value,
 };
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
@@ -210,7 +210,7 @@ impl Kitchen {
     }
 
     #[reads_telemetry(reset = forget)]
-    pub async fn heat(_: &mut Tx<'_>, _: &[Reading<Heat>]) -> Result<(), Failure> {
+    pub async fn heat_of_ovens(_: &mut Tx<'_>, _: &[Reading<Heat>]) -> Result<(), Failure> {
         Ok(())
     }
 
@@ -352,7 +352,7 @@ fn the_steps_of_a_participant_are_its_methods() {
     assert_eq!(part.subscriptions[0].name, "note_closed");
     assert_eq!(
         part.readers.iter().map(|reader| reader.name).collect::<Vec<_>>(),
-        ["heat", "hottest"]
+        ["heat_of_ovens", "hottest"]
     );
     assert_eq!((&*part.shares[0].view, part.telemetry[0].name()), ("dish", Heat::TYPE.name()));
     // The folder's migration, and the one beside it.

@@ -10,39 +10,37 @@
 //! A service that grants points for each order, and takes them back when the order is cancelled:
 //!
 //! ```no_run
-//! use ballet::{
-//!     Compensate, CompensateResult, Migration, Never, Participant, Service, Settings, Step,
-//!     StepResult, Tx, compensated, done,
-//! };
-//! # use ballet::{event, saga};
+//! # mod loyalty {
+//! use ballet::{Does, Tx, Undoes, compensated, done, event};
+//! # use ballet::saga;
 //! # #[event("orders.order_placed.v1", starts_saga)] struct OrderPlaced { points: i64 }
 //! # #[event("orders.order_cancelled.v1", in_saga)] struct OrderCancelled {}
-//! # #[event("loyalty.points_granted.v1", in_saga)] struct PointsGranted { points: i64 }
-//! # #[event("loyalty.points_taken_back.v1", in_saga)] struct PointsTakenBack { points: i64 }
 //! # #[saga("order_fulfillment", owner = "orders", abort = OrderCancelled)] struct OrderFulfillment;
-//! struct GrantPoints;
+//! # const TABLES: &[ballet::Migration] = &[];
 //!
-//! impl Step for GrantPoints {
-//!     const NAME: &'static str = "grant_points";
-//!     type On = OrderPlaced; // what triggers it
-//!     type Done = PointsGranted; // what it publishes
-//!     type Refused = Never; // it has no reason to refuse
+//! #[event("loyalty.points_granted.v1", in_saga)]
+//! struct PointsGranted {
+//!     points: i64,
+//! }
 //!
-//!     async fn run(&self, tx: &mut Tx<'_>, order: OrderPlaced) -> StepResult<Self> {
+//! #[event("loyalty.points_taken_back.v1", in_saga)]
+//! struct PointsTakenBack {
+//!     points: i64,
+//! }
+//!
+//! # /*
+//! #[ballet::service("loyalty", saga = OrderFulfillment, migrations = "migrations")]
+//! # */
+//! # #[ballet::service("loyalty", saga = OrderFulfillment, migrations = TABLES)]
+//! impl Loyalty {
+//!     #[compensatable(undo = take_back)]
+//!     async fn grant_points(tx: &mut Tx<'_>, order: OrderPlaced) -> Does<PointsGranted> {
 //!         add(tx, order.points).await?;
 //!         done(PointsGranted { points: order.points })
 //!     }
-//! }
 //!
-//! impl Compensate for GrantPoints {
-//!     type Compensated = PointsTakenBack;
-//!
-//!     /// Gets the very event that `run` published.
-//!     async fn compensate(
-//!         &self,
-//!         tx: &mut Tx<'_>,
-//!         granted: PointsGranted,
-//!     ) -> CompensateResult<Self> {
+//!     /// Gets the very event that `grant_points` published.
+//!     async fn take_back(tx: &mut Tx<'_>, granted: PointsGranted) -> Undoes<PointsTakenBack> {
 //!         add(tx, -granted.points).await?;
 //!         compensated(PointsTakenBack { points: granted.points })
 //!     }
@@ -53,29 +51,22 @@
 //!     Ok(())
 //! }
 //!
-//! const TABLES: &[Migration] =
-//!     &[Migration { name: "0001_account", sql: "create table account (points bigint not null)" }];
-//!
-//! fn service() -> Service {
-//!     let loyalty = Participant::new("loyalty")
-//!         .saga::<OrderFulfillment>(|saga| saga.compensatable(GrantPoints));
-//!     Service::new(loyalty).migrations(TABLES)
-//! }
-//!
-//! # #[derive(clap::Parser)] struct Arguments { #[command(flatten)] settings: Settings }
-//! fn main() -> std::process::ExitCode {
-//!     ballet::main(|arguments: Arguments| (arguments.settings, service()))
-//! }
+//! ballet::main!(Loyalty);
+//! # }
+//! # fn main() {}
 //! ```
 //!
 //! Rows, inbox, ledger and outbox commit in one transaction. A compensatable step without a
-//! compensation does not compile.
+//! compensation does not compile. The [attribute](macro@service) writes the traits below, which a service may also
+//! implement by hand.
 //!
 //! # Where to go next
 //!
 //! | to write | read |
 //! |---|---|
-//! | a step and its compensation | [`Step`], [`Compensate`] |
+//! | events, telemetry, entities, sagas | [`event`](macro@event), [`telemetry`](macro@telemetry), [`entity`](macro@entity), [`saga`](macro@saga) |
+//! | a service, its steps and all else that it does | [`service`](macro@service), [`main!`](macro@main) |
+//! | a step and its compensation as types | [`Step`], [`Compensate`] |
 //! | a step that takes many messages at once | [`bulk`] |
 //! | a step that calls another system | [`calls::CallStep`], [`calls::CallCompensate`] |
 //! | a step that stays open for hours, until signs of life stop | [`Watch`] |
@@ -87,7 +78,7 @@
 //! | the whole contract of a service | [`Participant`] |
 //! | what a failing handler means | [`Failure`], [`Retry`] |
 //! | HTTP routes | [`Handle`], [`Unit`], [`http`] |
-//! | settings, start and stop | [`Service`], [`Settings`], [`main()`] |
+//! | settings, start and stop | [`Service`], [`Settings`], [`main()`](fn@main) |
 //!
 //! Events, sagas and envelopes are defined in [`core`]; connections to the broker, for tests and
 //! tools, in [`amqp`].

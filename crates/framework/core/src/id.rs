@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use uuid::Uuid;
 
-/// Makes newtypes over [`Uuid`] for the ids of a domain.
+/// Makes newtypes over [`Uuid`] for the ids of a domain. In a service they are bound and read as they are: with the
+/// feature `sqlx`, which `ballet` turns on, each is a type of sqlx.
 ///
 /// ```
 /// ballet_core::ids! {
@@ -72,6 +73,8 @@ macro_rules! ids {
             }
         }
 
+        $crate::__id_in_sql!($name);
+
         impl ::std::convert::From<$crate::private::uuid::Uuid> for $name {
             fn from(id: $crate::private::uuid::Uuid) -> Self {
                 Self(id)
@@ -86,6 +89,58 @@ macro_rules! ids {
             }
         }
     )+};
+}
+
+/// Stores an id as the `uuid` that it is.
+#[cfg(feature = "sqlx")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __id_in_sql {
+    ($name:ident) => {
+        impl $crate::private::sqlx::Type<$crate::private::sqlx::Postgres> for $name {
+            fn type_info() -> $crate::private::sqlx::postgres::PgTypeInfo {
+                <$crate::private::uuid::Uuid as $crate::private::sqlx::Type<
+                    $crate::private::sqlx::Postgres,
+                >>::type_info()
+            }
+        }
+
+        impl $crate::private::sqlx::postgres::PgHasArrayType for $name {
+            fn array_type_info() -> $crate::private::sqlx::postgres::PgTypeInfo {
+                <$crate::private::uuid::Uuid as $crate::private::sqlx::postgres::PgHasArrayType>::array_type_info()
+            }
+        }
+
+        impl $crate::private::sqlx::Encode<'_, $crate::private::sqlx::Postgres> for $name {
+            fn encode_by_ref(
+                &self,
+                buffer: &mut $crate::private::sqlx::postgres::PgArgumentBuffer,
+            ) -> ::std::result::Result<
+                $crate::private::sqlx::encode::IsNull,
+                $crate::private::sqlx::error::BoxDynError,
+            > {
+                $crate::private::sqlx::Encode::<$crate::private::sqlx::Postgres>::encode_by_ref(
+                    &self.0, buffer,
+                )
+            }
+        }
+
+        impl<'r> $crate::private::sqlx::Decode<'r, $crate::private::sqlx::Postgres> for $name {
+            fn decode(
+                value: $crate::private::sqlx::postgres::PgValueRef<'r>,
+            ) -> ::std::result::Result<Self, $crate::private::sqlx::error::BoxDynError> {
+                $crate::private::sqlx::Decode::<$crate::private::sqlx::Postgres>::decode(value)
+                    .map(Self)
+            }
+        }
+    };
+}
+
+#[cfg(not(feature = "sqlx"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __id_in_sql {
+    ($name:ident) => {};
 }
 
 /// The schema of an id with these lines of documentation.

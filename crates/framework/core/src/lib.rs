@@ -71,5 +71,7 @@ pub mod private {
     pub use crate::id::id_schema;
     pub use schemars;
     pub use serde;
+    #[cfg(feature = "sqlx")]
+    pub use sqlx;
     pub use uuid;
 }

@@ -8,8 +8,8 @@ use ballet::calls::{
     CompensateRequestResult, RequestResult, call, known,
 };
 use ballet::{
-    Compensate, CompensateResult, Compensated, Does, Event, Failure, Never, Participant, Retry,
-    Rows, Step, StepResult, Tx, compensated_silently, done, refused,
+    Compensate, CompensateResult, Compensated, Event, Failure, Never, Participant, Retry, Rows,
+    Step, StepError, StepResult, Tx, compensated_silently, done,
 };
 use ballet_testkit::health::{until_ready, until_says};
 use ballet_testkit::memory::until;
@@ -32,8 +32,8 @@ async fn write(tx: &mut Tx<'_>, city: &str) -> Result<(), Failure> {
     tx.publish(&RoomNoted { city: city.to_owned() }).await
 }
 
-fn outcome(city: String) -> Does<RoomBooked, RoomRefused> {
-    if city == FULL { refused(RoomRefused { city }) } else { done(RoomBooked { city }) }
+fn outcome(city: String) -> Result<RoomBooked, RoomRefused> {
+    if city == FULL { Err(RoomRefused { city }) } else { Ok(RoomBooked { city }) }
 }
 
 struct OneByOne;
@@ -46,7 +46,7 @@ impl Step for OneByOne {
 
     async fn run(&self, tx: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
         write(tx, &trip.city).await?;
-        Ok(outcome(trip.city))
+        outcome(trip.city).map_err(StepError::Refused)
     }
 }
 
@@ -102,7 +102,7 @@ impl CallStep for AfterACall {
         let saga = tx.saga_id().map(|saga| saga.0.as_u128());
         if trip.city == FULL && saga.is_some_and(|saga| saga.is_multiple_of(2)) {
             write(tx, &trip.city).await?;
-            return known(outcome(trip.city)?);
+            return known(outcome(trip.city).map_err(StepError::Refused)?);
         }
         call(trip.city)
     }
@@ -113,7 +113,7 @@ impl CallStep for AfterACall {
 
     async fn answered(&self, tx: &mut Tx<'_>, city: String, (): ()) -> CallStepResult<Self> {
         write(tx, &city).await?;
-        outcome(city)
+        outcome(city).map_err(StepError::Refused)
     }
 }
 

@@ -77,17 +77,15 @@ impl Requests {
         if made.places > MOST_PLACES {
             return refused(PlacesRefused {});
         }
-        let request = tx.saga_id().map(|saga| saga.0);
         let hold = sqlx::query("insert into held (request_id, places) values ($1, $2)");
-        hold.bind(request).bind(i32::from(made.places)).execute(tx.db()).await?;
+        hold.bind(tx.saga_id()).bind(i32::from(made.places)).execute(tx.db()).await?;
         done(PlacesHeld {})
     }
 
     /// Gets the very event that the step published. It is not called if the step took no effect.
     async fn free_places(tx: &mut Tx<'_>, _: PlacesHeld) -> Undoes<PlacesFreed> {
-        let request = tx.saga_id().map(|saga| saga.0);
-        let free = sqlx::query("delete from held where request_id = $1").bind(request);
-        free.execute(tx.db()).await?;
+        let free = sqlx::query("delete from held where request_id = $1");
+        free.bind(tx.saga_id()).execute(tx.db()).await?;
         compensated(PlacesFreed {})
     }
 
@@ -105,9 +103,8 @@ impl Requests {
 }
 
 async fn end(tx: &mut Tx<'_>, state: &str, reason: Option<&str>) -> Result<(), Failure> {
-    let request = tx.saga_id().map(|saga| saga.0);
     let end = sqlx::query("update request set state = $2, reason = $3 where request_id = $1");
-    end.bind(request).bind(state).bind(reason).execute(tx.db()).await?;
+    end.bind(tx.saga_id()).bind(state).bind(reason).execute(tx.db()).await?;
     Ok(())
 }
 
@@ -119,7 +116,7 @@ async fn make(
 ) -> Result<(), Problem> {
     let mut unit = handle.saga_unit(request).await?;
     let insert = "insert into request (request_id, wanted) values ($1, $2) on conflict do nothing";
-    let insert = sqlx::query(insert).bind(request.0).bind(&made.text);
+    let insert = sqlx::query(insert).bind(request).bind(&made.text);
     if insert.execute(unit.tx().db()).await?.rows_affected() == 1 {
         unit.originate(made).await?;
     }
@@ -131,7 +128,7 @@ async fn read(
     Path(request): Path<SagaId>,
 ) -> Result<String, Problem> {
     let read = sqlx::query_scalar("select state from request where request_id = $1");
-    let state: Option<String> = read.bind(request.0).fetch_optional(handle.db()).await?;
+    let state: Option<String> = read.bind(request).fetch_optional(handle.db()).await?;
     state.ok_or_else(|| Problem::not_found(format!("there is no request {request}")))
 }
 

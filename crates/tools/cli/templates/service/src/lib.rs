@@ -12,15 +12,15 @@ impl MyService {
     /// that event, and its decision waits for `PartDone`.
     #[compensatable(undo = take_back)]
     async fn do_part(tx: &mut Tx<'_>, _: MyTrigger) -> Does<PartDone> {
-        let saga = tx.saga_id().map(|saga| saga.0);
-        sqlx::query("insert into part (saga_id) values ($1)").bind(saga).execute(tx.db()).await?;
+        let insert = sqlx::query("insert into part (saga_id) values ($1)");
+        insert.bind(tx.saga_id()).execute(tx.db()).await?;
         done(PartDone {})
     }
 
     /// Gets the very event that the step published. It is not called if the step took no effect.
     async fn take_back(tx: &mut Tx<'_>, _: PartDone) -> Undoes<PartTakenBack> {
-        let saga = tx.saga_id().map(|saga| saga.0);
-        sqlx::query("delete from part where saga_id = $1").bind(saga).execute(tx.db()).await?;
+        let delete = sqlx::query("delete from part where saga_id = $1");
+        delete.bind(tx.saga_id()).execute(tx.db()).await?;
         compensated(PartTakenBack {})
     }
 }
