@@ -9,8 +9,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
 use ballet::http::{Json, Place, Problem};
-use ballet::{Failure, Handle, Migration, Never, Owner, Participant, SagaId, Service};
-use ballet::{Step, StepResult, Tx, done};
+use ballet::{Does, Failure, Handle, Migration, SagaId, Service, Tx, done};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -52,38 +51,42 @@ async fn order(
     Ok((StatusCode::CREATED, Json(order_id)))
 }
 
-#[derive(Debug)]
-pub struct OrderRow;
-
-impl Owner for OrderRow {
-    type Saga = TicketOrder;
-
-    async fn abort(&self, tx: &mut Tx<'_>, cancelled: &OrderCancelled) -> Result<(), Failure> {
+#[ballet::service("box_office", migrations = TABLES, routes = routes)]
+impl BoxOffice {
+    /// The owner's part in an abort.
+    #[owns(
+        TicketOrder,
+        originates(order_tickets = TicketsOrdered),
+        aborts_on(
+            |SoldOut { order_id }| cancelled(order_id, "sold out".to_owned()),
+            |CardDeclined { order_id, reason }| cancelled(order_id, reason)
+        )
+    )]
+    async fn cancel_order(tx: &mut Tx<'_>, cancelled: &OrderCancelled) -> Result<(), Failure> {
         let cancel =
             "update ticket_order set status = 'cancelled', reason = $2 where order_id = $1";
         let cancel = sqlx::query(cancel).bind(cancelled.order_id).bind(&cancelled.reason);
         cancel.execute(tx.db()).await?;
         Ok(())
     }
-}
 
-/// The decision: it does not run if the order was cancelled first.
-#[derive(Debug)]
-pub struct ConfirmOrder;
-
-impl Step for ConfirmOrder {
-    const NAME: &'static str = "confirm_order";
-    type On = CardCharged;
-    type Done = OrderConfirmed;
-    type Refused = Never;
-
-    async fn run(&self, tx: &mut Tx<'_>, charged: CardCharged) -> StepResult<Self> {
+    /// The decision: it does not run if the order was cancelled first.
+    #[decides]
+    async fn confirm_order(tx: &mut Tx<'_>, charged: CardCharged) -> Does<OrderConfirmed> {
         let confirm = "update ticket_order set status = 'confirmed' where order_id = $1
                        returning guest, seats";
         let confirm = sqlx::query_as::<_, (String, i32)>(confirm).bind(charged.order_id);
         let (guest, seats) = confirm.fetch_one(tx.db()).await?;
         done(OrderConfirmed { order_id: charged.order_id, guest, seats: u16::try_from(seats)? })
     }
+}
+
+fn cancelled(order_id: Uuid, reason: String) -> OrderCancelled {
+    OrderCancelled { order_id, reason }
+}
+
+fn routes(handle: Handle) -> Router {
+    Router::new().route("/orders", post(order)).with_state(handle)
 }
 
 const TABLES: &[Migration] = &[Migration {
@@ -94,16 +97,5 @@ const TABLES: &[Migration] = &[Migration {
 
 #[must_use]
 pub fn service() -> Service {
-    let participant = Participant::new("box_office").owns(OrderRow, |saga| {
-        saga.originates::<TicketsOrdered>("order_tickets")
-            .aborts_on(|SoldOut { order_id }| cancelled(order_id, "sold out".to_owned()))
-            .aborts_on(|CardDeclined { order_id, reason }| cancelled(order_id, reason))
-            .decides(ConfirmOrder)
-    });
-    let routes = |handle| Router::new().route("/orders", post(order)).with_state(handle);
-    Service::new(participant).migrations(TABLES).routes(routes)
-}
-
-fn cancelled(order_id: Uuid, reason: String) -> OrderCancelled {
-    OrderCancelled { order_id, reason }
+    BoxOffice::service()
 }

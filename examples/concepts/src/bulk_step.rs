@@ -1,55 +1,31 @@
 //! Handle many messages at once: the club grants points for all orders that are ready, with one statement.
 //!
-//! A step that takes its messages together is declared like any other, and one can replace the other at any time. Its
-//! handler gets the messages of a batch, each of another saga. If one of them fails, only that one does: the others are
+//! A step that takes its messages together is declared like any other, and one can replace the other at any time. It
+//! gets the messages of a batch, each of another saga. If one of them fails, only that one does: the others are
 //! tried without it.
 
-use ballet::bulk::{BulkResult, BulkTx, Item};
-use ballet::{Event, EventType, Failure, Key, Migration, Never, Participant, Rows, Service, Step};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use ballet::bulk::{BulkTx, DoesAll, Item};
+use ballet::{Failure, Migration, Rows, Service, event};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::ticket_order::{ORDER, OrderConfirmed, TicketOrder};
+use crate::ticket_order::{OrderConfirmed, TicketOrder};
 
 const POINTS_A_SEAT: i64 = 10;
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[event("club.points_granted.v1", in_saga, keys(order = order_id))]
 pub struct PointsGranted {
     pub order_id: Uuid,
     pub points: i64,
 }
 
-impl Event for PointsGranted {
-    const TYPE: EventType = EventType::in_saga("club.points_granted.v1");
-    const KEYS: &'static [Key] = &[ORDER];
-}
-
-#[derive(Debug)]
-pub struct GrantPoints;
-
-impl Step for GrantPoints {
-    const NAME: &'static str = "grant_points";
-    const TOGETHER: bool = true;
-    type On = OrderConfirmed;
-    type Done = PointsGranted;
-    type Refused = Never;
-
-    /// Two replicas may grant points to the same guests at a time. Named rows are locked in one order, before any
-    /// handler runs, so the replicas do not deadlock.
-    async fn touches(
-        _: &mut PgConnection,
-        orders: &[Item<&OrderConfirmed>],
-    ) -> Result<Rows, Failure> {
-        Ok(Rows::of("member", orders.iter().map(|order| &order.guest)))
-    }
-
-    async fn run_all(
-        &self,
+#[ballet::service("club", saga = TicketOrder, migrations = TABLES)]
+impl Club {
+    #[retriable(touches = members)]
+    async fn grant_points(
         tx: &mut BulkTx<'_>,
         orders: Vec<Item<OrderConfirmed>>,
-    ) -> BulkResult<Self> {
+    ) -> DoesAll<PointsGranted> {
         let granted: Vec<PointsGranted> = orders
             .iter()
             .map(|order| PointsGranted {
@@ -70,6 +46,15 @@ impl Step for GrantPoints {
         // One outcome for each order, in their order.
         Ok(granted.into_iter().map(Ok).collect())
     }
+
+    /// Two replicas may grant points to the same guests at a time. Named rows are locked in one order, before any
+    /// handler runs, so the replicas do not deadlock.
+    async fn members(
+        _: &mut PgConnection,
+        orders: &[Item<&OrderConfirmed>],
+    ) -> Result<Rows, Failure> {
+        Ok(Rows::of("member", orders.iter().map(|order| &order.guest)))
+    }
 }
 
 const TABLES: &[Migration] = &[Migration {
@@ -79,7 +64,5 @@ const TABLES: &[Migration] = &[Migration {
 
 #[must_use]
 pub fn service() -> Service {
-    let participant =
-        Participant::new("club").saga::<TicketOrder>(|saga| saga.retriable(GrantPoints));
-    Service::new(participant).migrations(TABLES)
+    Club::service()
 }

@@ -1,26 +1,22 @@
 //! Call another company: the cashier charges a card, and refunds it if the order is cancelled all the same.
 //!
 //! A call is never made inside a transaction. It is stored with an idempotency key, made afterwards, and repeated
-//! under the same key until its answer is known. So the processor has to act once for each key.
+//! under the same key until its answer is known. So the processor has to act once for each key. A step that calls is a
+//! type with its traits: a method of the service returns it.
 
 use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
     CompensateRequestResult, RequestResult, call,
 };
-use ballet::{Event, EventType, Failure, Participant, Service, Tx, compensated, done, refused};
+use ballet::{Failure, Service, Tx, compensated, done, event, refused};
 use common::outside::ApiClient;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::ticket_order::{CardCharged, CardDeclined, SeatsHeld, TicketOrder, TicketsOrdered};
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[event("cashier.card_refunded.v1", in_saga)]
 pub struct CardRefunded {}
-
-impl Event for CardRefunded {
-    const TYPE: EventType = EventType::in_saga("cashier.card_refunded.v1");
-}
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Charge {
@@ -100,10 +96,21 @@ impl CallCompensate for ChargeCard {
     }
 }
 
-/// The pivot: once the box office has recorded the charge, nothing is aborted. A faster cancellation refunds it.
+#[derive(Debug)]
+struct Cashier {
+    processor: ApiClient,
+}
+
+#[ballet::service("cashier", saga = TicketOrder)]
+impl Cashier {
+    /// The pivot: once the box office has recorded the charge, nothing is aborted. A faster cancellation refunds it.
+    #[pivot]
+    fn charge_card(&self) -> ChargeCard {
+        ChargeCard(self.processor.clone())
+    }
+}
+
 #[must_use]
 pub fn service(processor: ApiClient) -> Service {
-    let participant =
-        Participant::new("cashier").saga::<TicketOrder>(|saga| saga.pivot(ChargeCard(processor)));
-    Service::new(participant)
+    Cashier { processor }.service()
 }

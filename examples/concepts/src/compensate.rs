@@ -4,58 +4,35 @@
 //! cancellation comes first, the step never runs. Neither has to look for itself.
 
 use ballet::{
-    Compensate, CompensateResult, Event, EventType, Key, Migration, Never, Participant, Service,
-    Step, StepResult, Tx, compensated, compensated_silently, done,
+    Does, Migration, Service, Tx, Undoes, compensated, compensated_silently, done, event,
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::ticket_order::{ORDER, TicketOrder, TicketsOrdered};
+use crate::ticket_order::{TicketOrder, TicketsOrdered};
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[event("snack_bar.popcorn_put_aside.v1", in_saga, keys(order = order_id))]
 pub struct PopcornPutAside {
     pub order_id: Uuid,
     pub bags: u16,
 }
 
-impl Event for PopcornPutAside {
-    const TYPE: EventType = EventType::in_saga("snack_bar.popcorn_put_aside.v1");
-    const KEYS: &'static [Key] = &[ORDER];
-}
-
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[event("snack_bar.popcorn_put_back.v1", in_saga, keys(order = order_id))]
 pub struct PopcornPutBack {
     pub order_id: Uuid,
     pub bags: u16,
 }
 
-impl Event for PopcornPutBack {
-    const TYPE: EventType = EventType::in_saga("snack_bar.popcorn_put_back.v1");
-    const KEYS: &'static [Key] = &[ORDER];
-}
-
-#[derive(Debug)]
-pub struct PutPopcornAside;
-
-impl Step for PutPopcornAside {
-    const NAME: &'static str = "put_popcorn_aside";
-    type On = TicketsOrdered;
-    type Done = PopcornPutAside;
-    // Missing popcorn is popped: there is no reason to refuse.
-    type Refused = Never;
-
-    async fn run(&self, tx: &mut Tx<'_>, order: TicketsOrdered) -> StepResult<Self> {
+#[ballet::service("snack_bar", saga = TicketOrder, migrations = TABLES)]
+impl SnackBar {
+    /// Missing popcorn is popped: there is no reason to refuse.
+    #[compensatable(undo = put_popcorn_back)]
+    async fn put_popcorn_aside(tx: &mut Tx<'_>, order: TicketsOrdered) -> Does<PopcornPutAside> {
         let TicketsOrdered { order_id, popcorn: bags, .. } = order;
         put_on_shelf(tx, -i32::from(bags)).await?;
         done(PopcornPutAside { order_id, bags })
     }
-}
 
-impl Compensate for PutPopcornAside {
-    type Compensated = PopcornPutBack;
-
-    async fn compensate(&self, tx: &mut Tx<'_>, aside: PopcornPutAside) -> CompensateResult<Self> {
+    async fn put_popcorn_back(tx: &mut Tx<'_>, aside: PopcornPutAside) -> Undoes<PopcornPutBack> {
         let PopcornPutAside { order_id, bags } = aside;
         if bags == 0 {
             // Nobody needs to hear that nothing was put back.
@@ -79,7 +56,5 @@ const TABLES: &[Migration] = &[Migration {
 
 #[must_use]
 pub fn service() -> Service {
-    let participant = Participant::new("snack_bar")
-        .saga::<TicketOrder>(|saga| saga.compensatable(PutPopcornAside));
-    Service::new(participant).migrations(TABLES)
+    SnackBar::service()
 }

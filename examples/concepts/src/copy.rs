@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use ballet::core::Versioned;
 use ballet::http::{Json, Path, Problem};
-use ballet::{Handle, Participant, Service, copies};
+use ballet::{Handle, Service, copies};
 
 use crate::share::{Film, FilmChanged};
 
@@ -34,9 +34,14 @@ async fn read(
     }
 }
 
+fn routes(handle: Handle) -> Router {
+    Router::new().route("/films/{film_id}", get(read)).with_state(handle)
+}
+
+#[ballet::service("kiosk", copies(Film, fed_by(FilmChanged)), routes = routes)]
+impl Kiosk {}
+
 #[must_use]
 pub fn service() -> Service {
-    let participant = Participant::new("kiosk").copies::<Film>(|copy| copy.fed_by::<FilmChanged>());
-    Service::new(participant)
-        .routes(|handle| Router::new().route("/films/{film_id}", get(read)).with_state(handle))
+    Kiosk::service()
 }

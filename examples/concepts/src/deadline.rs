@@ -7,77 +7,75 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
 use ballet::http::{Json, Problem};
-use ballet::{
-    Due, Event, EventType, Failure, Handle, Migration, Never, Owner, Participant, Saga, SagaId,
-    Service, Step, StepResult, Tx, done,
-};
+use ballet::{Does, Due, Failure, Handle, Migration, SagaId, Service, Tx, done, event, saga};
 use jiff::{SignedDuration, Timestamp};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 ballet::core::ids! {
     /// A reservation. It is also the id of its saga.
     ReservationId,
 }
 
-// To save lines: the other examples write their events out.
-macro_rules! events {
-    ($($name:ident = $event_type:expr, { $($field:ident: $type:ty),* })+) => {$(
-        #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-        pub struct $name { $(pub $field: $type),* }
-        impl Event for $name { const TYPE: EventType = $event_type; }
-    )+};
+#[event("reservations.seat_reserved.v1", in_saga)]
+pub struct SeatReserved {
+    pub seat: String,
 }
 
-events! {
-    SeatReserved = EventType::in_saga("reservations.seat_reserved.v1"), { seat: String }
-    // The turnstile is no service of ours. It has a broker user that may publish this event, and nothing else.
-    GuestArrived = EventType::in_saga("reservations.guest_arrived.v1").also_from(&["turnstile"]), {}
-    SeatKept = EventType::in_saga("reservations.seat_kept.v1"), {}
-    TimeOver = EventType::in_saga("reservations.time_over.v1"), { since: Timestamp }
-    SeatReleased = EventType::in_saga("reservations.seat_released.v1"), { reason: String }
+// The turnstile is no service of ours. It has a broker user that may publish this event, and nothing else.
+#[event("reservations.guest_arrived.v1", in_saga, also_from("turnstile"))]
+pub struct GuestArrived {}
+
+#[event("reservations.seat_kept.v1", in_saga)]
+pub struct SeatKept {}
+
+#[event("reservations.time_over.v1", in_saga)]
+pub struct TimeOver {
+    pub since: Timestamp,
 }
 
-#[derive(Debug)]
+#[event("reservations.seat_released.v1", in_saga)]
+pub struct SeatReleased {
+    pub reason: String,
+}
+
+#[saga("seat_reservation", owner = "reservations", abort = SeatReleased)]
 pub struct SeatReservation;
 
-impl Saga for SeatReservation {
-    const NAME: &'static str = "seat_reservation";
-    const OWNER: &'static str = "reservations";
-    type Abort = SeatReleased;
+#[derive(Debug)]
+struct Reservations {
+    kept_for: SignedDuration,
 }
 
-#[derive(Debug)]
-pub struct ReservationRow;
-
-impl Owner for ReservationRow {
-    type Saga = SeatReservation;
-
-    async fn abort(&self, tx: &mut Tx<'_>, _: &SeatReleased) -> Result<(), Failure> {
+#[ballet::service("reservations", migrations = TABLES, routes = routes)]
+impl Reservations {
+    /// Ends a reservation whose time is over, before the guest came.
+    #[owns(
+        SeatReservation,
+        originates(reserve_seat = SeatReserved),
+        deadline(self.kept_for, time_over, released)
+    )]
+    async fn release_seat(tx: &mut Tx<'_>, _: &SeatReleased) -> Result<(), Failure> {
         set_status(tx, "released").await
     }
-}
 
-/// The decision. A guest who comes when the seat is released is too late: the step does not run.
-#[derive(Debug)]
-pub struct KeepSeat;
+    fn time_over(due: Due) -> TimeOver {
+        TimeOver { since: due.at }
+    }
 
-impl Step for KeepSeat {
-    const NAME: &'static str = "keep_seat";
-    type On = GuestArrived;
-    type Done = SeatKept;
-    type Refused = Never;
+    fn released(TimeOver { since }: TimeOver) -> SeatReleased {
+        SeatReleased { reason: format!("no guest by {since}") }
+    }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: GuestArrived) -> StepResult<Self> {
+    /// The decision. A guest who comes when the seat is released is too late: the step does not run.
+    #[decides]
+    async fn keep_seat(tx: &mut Tx<'_>, _: GuestArrived) -> Does<SeatKept> {
         set_status(tx, "kept").await?;
         done(SeatKept {})
     }
 }
 
 async fn set_status(tx: &mut Tx<'_>, status: &str) -> Result<(), Failure> {
-    let saga_id = tx.saga_id().map(|saga_id| saga_id.0);
     let set = sqlx::query("update reservation set status = $2 where reservation_id = $1");
-    set.bind(saga_id).bind(status).execute(tx.db()).await?;
+    set.bind(tx.saga_id()).bind(status).execute(tx.db()).await?;
     Ok(())
 }
 
@@ -88,7 +86,7 @@ async fn reserve(
     let reservation_id: ReservationId = handle.new_id();
     let mut unit = handle.saga_unit(SagaId(reservation_id.0)).await?;
     let insert = sqlx::query("insert into reservation (reservation_id) values ($1)");
-    insert.bind(reservation_id.0).execute(unit.tx().db()).await?;
+    insert.bind(reservation_id).execute(unit.tx().db()).await?;
     unit.originate(reserved).await?;
     unit.commit().await?;
     Ok(Json(reservation_id))
@@ -99,15 +97,11 @@ const TABLES: &[Migration] = &[Migration {
     sql: "create table reservation (reservation_id uuid primary key, status text not null default 'open')",
 }];
 
+fn routes(handle: Handle) -> Router {
+    Router::new().route("/reservations", post(reserve)).with_state(handle)
+}
+
 #[must_use]
 pub fn service(kept_for: SignedDuration) -> Service {
-    let time_over = |due: Due| TimeOver { since: due.at };
-    let released = |over: TimeOver| SeatReleased { reason: format!("no guest by {}", over.since) };
-    let participant = Participant::new("reservations").owns(ReservationRow, |saga| {
-        saga.originates::<SeatReserved>("reserve_seat")
-            .deadline(kept_for, time_over, released)
-            .decides(KeepSeat)
-    });
-    let routes = |handle| Router::new().route("/reservations", post(reserve)).with_state(handle);
-    Service::new(participant).migrations(TABLES).routes(routes)
+    Reservations { kept_for }.service()
 }

@@ -9,44 +9,27 @@
 //! All that the handler wrote is rolled back. A dead letter is kept whole, with the reason, until somebody sends it
 //! back (`ballet dlq redrive`). A business "no" is none of these: see [`refuse`](crate::refuse).
 
-use ballet::{
-    Delay, Event, EventType, Failure, Migration, Participant, Projection, Retry, Service, Tx,
-};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use ballet::{Delay, Failure, Migration, Retry, Service, Tx, event};
 
 const HOT: i32 = 220;
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[event("kitchen.pizza_ordered.v1", also_from("till"))]
 pub struct PizzaOrdered {
     pub oven: String,
     pub pizza: String,
 }
 
-impl Event for PizzaOrdered {
-    const TYPE: EventType = EventType::plain("kitchen.pizza_ordered.v1").also_from(&["till"]);
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[event("kitchen.oven_heated.v1", also_from("thermostat"))]
 pub struct OvenHeated {
     pub oven: String,
     pub celsius: u16,
 }
 
-impl Event for OvenHeated {
-    const TYPE: EventType = EventType::plain("kitchen.oven_heated.v1").also_from(&["thermostat"]);
-}
-
-#[derive(Debug)]
-pub struct BakePizza;
-
-impl Projection for BakePizza {
-    const NAME: &'static str = "bake_pizza";
-    type On = PizzaOrdered;
+#[ballet::service("kitchen", migrations = TABLES)]
+impl Kitchen {
     /// One more try at once, and the same after 5 and after 30 seconds. Then nobody wants the pizza any more.
-    const RETRY: Retry = Retry::at_once(1).later(&[Delay::FiveSeconds, Delay::ThirtySeconds]);
-
-    async fn apply(&self, tx: &mut Tx<'_>, order: PizzaOrdered) -> Result<(), Failure> {
+    #[projects(retry = Retry::at_once(1).later(&[Delay::FiveSeconds, Delay::ThirtySeconds]))]
+    async fn bake_pizza(tx: &mut Tx<'_>, order: PizzaOrdered) -> Result<(), Failure> {
         let PizzaOrdered { oven, pizza } = order;
         if !matches!(pizza.as_str(), "margherita" | "funghi") {
             return Err(Failure::permanent(format!("{pizza:?} is not on the menu")));
@@ -60,20 +43,10 @@ impl Projection for BakePizza {
             Some(_) => Ok(()),
         }
     }
-}
 
-#[derive(Debug)]
-pub struct NoteOven;
-
-impl Projection for NoteOven {
-    const NAME: &'static str = "note_oven";
-    type On = OvenHeated;
-
-    async fn apply(
-        &self,
-        tx: &mut Tx<'_>,
-        OvenHeated { oven, celsius }: OvenHeated,
-    ) -> Result<(), Failure> {
+    #[projects]
+    async fn note_oven(tx: &mut Tx<'_>, heated: OvenHeated) -> Result<(), Failure> {
+        let OvenHeated { oven, celsius } = heated;
         let note = "insert into oven (oven, celsius) values ($1, $2)
                     on conflict (oven) do update set celsius = $2";
         sqlx::query(note).bind(oven).bind(i32::from(celsius)).execute(tx.db()).await?;
@@ -89,6 +62,5 @@ const TABLES: &[Migration] = &[Migration {
 
 #[must_use]
 pub fn service() -> Service {
-    let participant = Participant::new("kitchen").projects(BakePizza).projects(NoteOven);
-    Service::new(participant).migrations(TABLES)
+    Kitchen::service()
 }

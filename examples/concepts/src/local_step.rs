@@ -3,35 +3,22 @@
 //! The tickets and the event that reports them commit in one transaction, with the note that the step is done. So a
 //! message that comes twice, even under another id, prints nothing again.
 
-use ballet::{Event, EventType, Key, Migration, Never, Participant, Service};
-use ballet::{Step, StepResult, Tx, done};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use ballet::{Does, Migration, Service, Tx, done, event};
 use uuid::Uuid;
 
-use crate::ticket_order::{ORDER, OrderConfirmed, TicketOrder};
+use crate::ticket_order::{OrderConfirmed, TicketOrder};
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[event("door.tickets_printed.v1", in_saga, keys(order = order_id))]
 pub struct TicketsPrinted {
     pub order_id: Uuid,
     pub tickets: u16,
 }
 
-impl Event for TicketsPrinted {
-    const TYPE: EventType = EventType::in_saga("door.tickets_printed.v1");
-    const KEYS: &'static [Key] = &[ORDER];
-}
-
-#[derive(Debug)]
-pub struct PrintTickets;
-
-impl Step for PrintTickets {
-    const NAME: &'static str = "print_tickets";
-    type On = OrderConfirmed;
-    type Done = TicketsPrinted;
-    type Refused = Never;
-
-    async fn run(&self, tx: &mut Tx<'_>, order: OrderConfirmed) -> StepResult<Self> {
+#[ballet::service("door", saga = TicketOrder, migrations = TABLES)]
+impl Door {
+    /// Retriable: it waits for the decision, after which nothing is aborted. So it needs no compensation.
+    #[retriable]
+    async fn print_tickets(tx: &mut Tx<'_>, order: OrderConfirmed) -> Does<TicketsPrinted> {
         let OrderConfirmed { order_id, seats: tickets, .. } = order;
         let print = "insert into ticket (order_id, number) select $1, generate_series(1, $2)";
         sqlx::query(print).bind(order_id).bind(i32::from(tickets)).execute(tx.db()).await?;
@@ -47,8 +34,5 @@ const TABLES: &[Migration] = &[Migration {
 
 #[must_use]
 pub fn service() -> Service {
-    // Retriable: it waits for the decision, after which nothing is aborted. So it needs no compensation.
-    let participant =
-        Participant::new("door").saga::<TicketOrder>(|saga| saga.retriable(PrintTickets));
-    Service::new(participant).migrations(TABLES)
+    Door::service()
 }

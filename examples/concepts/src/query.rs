@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::http::{Json, Problem, Query};
-use ballet::{Failure, Handle, Migration, Participant, Projection, Service, Tx};
+use ballet::{Failure, Handle, Migration, Service, Tx};
 use ballet_openapi::{Api, Operation};
 use common::paging::{After, Page};
 use schemars::JsonSchema;
@@ -16,15 +16,11 @@ use uuid::Uuid;
 
 use crate::ticket_order::OrderConfirmed;
 
-/// The rows that the query reads.
-#[derive(Debug)]
-pub struct NoteSale;
-
-impl Projection for NoteSale {
-    const NAME: &'static str = "note_sale";
-    type On = OrderConfirmed;
-
-    async fn apply(&self, tx: &mut Tx<'_>, order: OrderConfirmed) -> Result<(), Failure> {
+#[ballet::service("board", migrations = TABLES, routes = routes)]
+impl Board {
+    /// The rows that the query reads.
+    #[projects]
+    async fn note_sale(tx: &mut Tx<'_>, order: OrderConfirmed) -> Result<(), Failure> {
         // A message has its effect once, but only steps also know an event that comes under another id.
         let note = "insert into sale (order_id, seats) values ($1, $2) on conflict do nothing";
         let note = sqlx::query(note);
@@ -77,5 +73,5 @@ const TABLES: &[Migration] = &[Migration {
 
 #[must_use]
 pub fn service() -> Service {
-    Service::new(Participant::new("board").projects(NoteSale)).migrations(TABLES).routes(routes)
+    Board::service()
 }

@@ -1,39 +1,23 @@
 //! Refuse: the hall holds seats, or says that the show is sold out.
 //!
 //! A refusal is a business "no": an event, not an error. It is never retried. The saga's owner acts on it with
-//! `.aborts_on(..)`, see [`begin_a_saga`](crate::begin_a_saga); without that line the system's declaration is not
+//! `aborts_on(..)`, see [`begin_a_saga`](crate::begin_a_saga); without that line the system's declaration is not
 //! sound, and a test of all services says so.
 
-use ballet::{
-    Compensate, CompensateResult, Event, EventType, Key, Migration, Participant, Service, Step,
-    StepResult, Tx, compensated, done, refused,
-};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use ballet::{Does, Migration, Service, Tx, Undoes, compensated, done, event, refused};
 use uuid::Uuid;
 
-use crate::ticket_order::{ORDER, SeatsHeld, SoldOut, TicketOrder, TicketsOrdered};
+use crate::ticket_order::{SeatsHeld, SoldOut, TicketOrder, TicketsOrdered};
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[event("hall.seats_freed.v1", in_saga, keys(order = order_id))]
 pub struct SeatsFreed {
     pub order_id: Uuid,
 }
 
-impl Event for SeatsFreed {
-    const TYPE: EventType = EventType::in_saga("hall.seats_freed.v1");
-    const KEYS: &'static [Key] = &[ORDER];
-}
-
-#[derive(Debug)]
-pub struct HoldSeats;
-
-impl Step for HoldSeats {
-    const NAME: &'static str = "hold_seats";
-    type On = TicketsOrdered;
-    type Done = SeatsHeld;
-    type Refused = SoldOut;
-
-    async fn run(&self, tx: &mut Tx<'_>, order: TicketsOrdered) -> StepResult<Self> {
+#[ballet::service("hall", saga = TicketOrder, migrations = TABLES)]
+impl Hall {
+    #[compensatable(undo = free_seats)]
+    pub async fn hold_seats(tx: &mut Tx<'_>, order: TicketsOrdered) -> Does<SeatsHeld, SoldOut> {
         let TicketsOrdered { order_id, show, seats, .. } = order;
         // One statement that looks and takes: two orders cannot both get the last seat.
         let hold = "update show set free = free - $2 where show = $1 and free >= $2";
@@ -44,13 +28,9 @@ impl Step for HoldSeats {
             _ => done(SeatsHeld { order_id, show, seats }),
         }
     }
-}
 
-/// The hall did not refuse, but somebody else did: the card, for instance.
-impl Compensate for HoldSeats {
-    type Compensated = SeatsFreed;
-
-    async fn compensate(&self, tx: &mut Tx<'_>, held: SeatsHeld) -> CompensateResult<Self> {
+    /// The hall did not refuse, but somebody else did: the card, for instance.
+    async fn free_seats(tx: &mut Tx<'_>, held: SeatsHeld) -> Undoes<SeatsFreed> {
         let free = "update show set free = free + $2 where show = $1";
         sqlx::query(free).bind(held.show).bind(i32::from(held.seats)).execute(tx.db()).await?;
         compensated(SeatsFreed { order_id: held.order_id })
@@ -65,7 +45,5 @@ const TABLES: &[Migration] = &[Migration {
 
 #[must_use]
 pub fn service() -> Service {
-    let participant =
-        Participant::new("hall").saga::<TicketOrder>(|saga| saga.compensatable(HoldSeats));
-    Service::new(participant).migrations(TABLES)
+    Hall::service()
 }

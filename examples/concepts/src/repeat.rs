@@ -9,11 +9,9 @@ use axum::extract::State;
 use axum::routing::post;
 use ballet::http::{Json, Path, Problem};
 use ballet::{
-    Compensate, CompensateResult, Event, EventType, Failure, Handle, Migration, Never, Owner,
-    Participant, Saga, SagaId, Service, Step, StepResult, Tx, compensated, done,
+    Does, Event, Failure, Handle, Migration, SagaId, Service, Tx, Undoes, compensated, done, event,
+    saga,
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use sqlx::types::Uuid;
 
 ballet::core::ids! {
@@ -21,100 +19,90 @@ ballet::core::ids! {
     PartyId,
 }
 
-// To save lines: the other examples write their events out.
-macro_rules! events {
-    ($($name:ident = $event_type:literal { $($field:ident: $type:ty),* })+) => {$(
-        #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-        pub struct $name { $(pub $field: $type),* }
-        impl Event for $name { const TYPE: EventType = EventType::in_saga($event_type); }
-    )+};
+#[event("parties.party_planned.v1", in_saga)]
+pub struct PartyPlanned {
+    pub room: String,
 }
 
-events! {
-    PartyPlanned = "parties.party_planned.v1" { room: String }
-    GuestJoined = "parties.guest_joined.v1" { guest: i32 }
-    GuestLeft = "parties.guest_left.v1" { guest: i32 }
-    ChairSet = "parties.chair_set.v1" { guest: i32, chair: i32 }
-    ChairFreed = "parties.chair_freed.v1" { guest: i32, chair: i32 }
-    DoorsOpened = "parties.doors_opened.v1" {}
-    PartyBegun = "parties.party_begun.v1" {}
-    PartyCancelled = "parties.party_cancelled.v1" {}
+#[event("parties.guest_joined.v1", in_saga)]
+pub struct GuestJoined {
+    pub guest: i32,
 }
 
-#[derive(Debug)]
+#[event("parties.guest_left.v1", in_saga)]
+pub struct GuestLeft {
+    pub guest: i32,
+}
+
+#[event("parties.chair_set.v1", in_saga)]
+pub struct ChairSet {
+    pub guest: i32,
+    pub chair: i32,
+}
+
+#[event("parties.chair_freed.v1", in_saga)]
+pub struct ChairFreed {
+    pub guest: i32,
+    pub chair: i32,
+}
+
+#[event("parties.doors_opened.v1", in_saga)]
+pub struct DoorsOpened {}
+
+#[event("parties.party_begun.v1", in_saga)]
+pub struct PartyBegun {}
+
+#[event("parties.party_cancelled.v1", in_saga)]
+pub struct PartyCancelled {}
+
+#[saga("private_party", owner = "parties", abort = PartyCancelled)]
 pub struct Party;
 
-impl Saga for Party {
-    const NAME: &'static str = "private_party";
-    const OWNER: &'static str = "parties";
-    type Abort = PartyCancelled;
-}
-
-#[derive(Debug)]
-pub struct PartyRow;
-
-impl Owner for PartyRow {
-    type Saga = Party;
-
-    async fn abort(&self, _: &mut Tx<'_>, _: &PartyCancelled) -> Result<(), Failure> {
+#[ballet::service(
+    "parties",
+    migrations = TABLES,
+    routes = routes,
+    publishes(GuestJoined, GuestLeft, DoorsOpened)
+)]
+impl Parties {
+    #[owns(Party, originates(plan_party = PartyPlanned))]
+    async fn cancel_party(_: &mut Tx<'_>, _: &PartyCancelled) -> Result<(), Failure> {
         Ok(())
     }
-}
 
-/// Runs once for each guest.
-#[derive(Debug)]
-pub struct SetChair;
-
-impl Step for SetChair {
-    const NAME: &'static str = "set_chair";
-    type On = GuestJoined;
-    type Done = ChairSet;
-    type Refused = Never;
-
-    fn key(joined: &GuestJoined) -> Option<String> {
-        Some(joined.guest.to_string())
-    }
-
-    async fn run(&self, tx: &mut Tx<'_>, GuestJoined { guest }: GuestJoined) -> StepResult<Self> {
+    /// Runs once for each guest.
+    #[repeating(
+        undo = free_chair,
+        key = |joined| joined.guest.to_string(),
+        undone_by = |left: &GuestLeft| left.guest.to_string()
+    )]
+    async fn set_chair(tx: &mut Tx<'_>, joined: GuestJoined) -> Does<ChairSet> {
         let chair = sqlx::query_scalar(
             "insert into chair (party_id, guest, chair) \
              select $1, $2, min(number) from generate_series(1, 1000) as number \
              where number not in (select chair from chair where party_id = $1) returning chair",
         )
-        .bind(tx.saga_id().map(|saga| saga.0))
-        .bind(guest)
+        .bind(tx.saga_id())
+        .bind(joined.guest)
         .fetch_one(tx.db())
         .await?;
-        done(ChairSet { guest, chair })
+        done(ChairSet { guest: joined.guest, chair })
     }
-}
 
-/// Gets the event of the repetition that is taken back. If the party is cancelled, it runs for each that is left.
-impl Compensate for SetChair {
-    type Compensated = ChairFreed;
-
-    async fn compensate(&self, tx: &mut Tx<'_>, set: ChairSet) -> CompensateResult<Self> {
+    /// Gets the event of the repetition that is taken back. If the party is cancelled, it runs for each that is left.
+    async fn free_chair(tx: &mut Tx<'_>, set: ChairSet) -> Undoes<ChairFreed> {
         let ChairSet { guest, chair } = set;
         sqlx::query("delete from chair where party_id = $1 and chair = $2")
-            .bind(tx.saga_id().map(|saga| saga.0))
+            .bind(tx.saga_id())
             .bind(chair)
             .execute(tx.db())
             .await?;
         compensated(ChairFreed { guest, chair })
     }
-}
 
-/// The decision: from here on nothing is cancelled.
-#[derive(Debug)]
-pub struct BeginParty;
-
-impl Step for BeginParty {
-    const NAME: &'static str = "begin_party";
-    type On = DoorsOpened;
-    type Done = PartyBegun;
-    type Refused = Never;
-
-    async fn run(&self, _: &mut Tx<'_>, _: DoorsOpened) -> StepResult<Self> {
+    /// The decision: from here on nothing is cancelled.
+    #[decides]
+    async fn begin_party(_: &mut Tx<'_>, _: DoorsOpened) -> Does<PartyBegun> {
         done(PartyBegun {})
     }
 }
@@ -166,25 +154,17 @@ const TABLES: &[Migration] = &[Migration {
           primary key (party_id, chair))",
 }];
 
+fn routes(handle: Handle) -> Router {
+    Router::new()
+        .route("/parties", post(plan))
+        .route("/parties/{party_id}/guests/{guest}/join", post(join))
+        .route("/parties/{party_id}/guests/{guest}/leave", post(leave))
+        .route("/parties/{party_id}/open", post(open))
+        .route("/parties/{party_id}/cancel", post(cancel))
+        .with_state(handle)
+}
+
 #[must_use]
 pub fn service() -> Service {
-    let participant = Participant::new("parties")
-        .owns(PartyRow, |saga| {
-            saga.originates::<PartyPlanned>("plan_party")
-                .repeating(SetChair, |left: &GuestLeft| left.guest.to_string())
-                .decides(BeginParty)
-        })
-        .publishes::<GuestJoined>()
-        .publishes::<GuestLeft>()
-        .publishes::<DoorsOpened>();
-    let routes = |handle| {
-        Router::new()
-            .route("/parties", post(plan))
-            .route("/parties/{party_id}/guests/{guest}/join", post(join))
-            .route("/parties/{party_id}/guests/{guest}/leave", post(leave))
-            .route("/parties/{party_id}/open", post(open))
-            .route("/parties/{party_id}/cancel", post(cancel))
-            .with_state(handle)
-    };
-    Service::new(participant).migrations(TABLES).routes(routes)
+    Parties::service()
 }

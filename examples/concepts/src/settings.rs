@@ -1,18 +1,13 @@
 //! Several handlers in one service, with settings from the environment. `src/main.rs` is its program, `foyer`.
 //!
-//! A handler is a value, so it gets its settings like any other value: as fields. A wrong setting ends the program at
+//! A service is a value, so it gets its settings like any other value: as fields. A wrong setting ends the program at
 //! its start, with the variable's name. `foyer --help` lists all settings, `foyer --print-config` those in force.
 
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 use ballet::http::{Json, Problem};
-use ballet::{
-    Event, EventType, Failure, Handle, Migration, Never, Participant, Projection, Service, Step,
-    StepResult, Tx, done,
-};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use ballet::{Does, Failure, Handle, Migration, Service, Tx, done, event};
 
 use crate::ticket_order::{OrderConfirmed, TicketOrder};
 use crate::upcast::GuestsCounted;
@@ -29,50 +24,37 @@ pub struct FoyerSettings {
     pub foyer_capacity: u16,
 }
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[event("foyer.guest_greeted.v1", in_saga)]
 pub struct GuestGreeted {
     pub text: String,
 }
 
-impl Event for GuestGreeted {
-    const TYPE: EventType = EventType::in_saga("foyer.guest_greeted.v1");
-}
-
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[event("foyer.foyer_filled.v1")]
 pub struct FoyerFilled {
     pub guests: i64,
 }
 
-impl Event for FoyerFilled {
-    const TYPE: EventType = EventType::plain("foyer.foyer_filled.v1");
-}
-
 #[derive(Debug)]
-pub struct GreetGuest {
+struct Foyer {
     greeting: String,
-}
-
-impl Step for GreetGuest {
-    const NAME: &'static str = "greet_guest";
-    type On = OrderConfirmed;
-    type Done = GuestGreeted;
-    type Refused = Never;
-
-    async fn run(&self, _: &mut Tx<'_>, order: OrderConfirmed) -> StepResult<Self> {
-        done(GuestGreeted { text: format!("{}, {}!", self.greeting, order.guest) })
-    }
-}
-
-#[derive(Debug)]
-pub struct LetIn {
     capacity: i64,
 }
 
-impl Projection for LetIn {
-    const NAME: &'static str = "let_in";
-    type On = GuestsCounted;
+#[ballet::service(
+    "foyer",
+    saga = TicketOrder,
+    migrations = TABLES,
+    routes = routes,
+    publishes(FoyerFilled)
+)]
+impl Foyer {
+    #[retriable]
+    async fn greet_guest(&self, _: &mut Tx<'_>, order: OrderConfirmed) -> Does<GuestGreeted> {
+        done(GuestGreeted { text: format!("{}, {}!", self.greeting, order.guest) })
+    }
 
-    async fn apply(&self, tx: &mut Tx<'_>, counted: GuestsCounted) -> Result<(), Failure> {
+    #[projects]
+    async fn let_in(&self, tx: &mut Tx<'_>, counted: GuestsCounted) -> Result<(), Failure> {
         let new = i64::from(counted.adults) + i64::from(counted.children);
         let add = sqlx::query_scalar("update foyer set guests = guests + $1 returning guests");
         let guests: i64 = add.bind(new).fetch_one(tx.db()).await?;
@@ -93,14 +75,12 @@ const TABLES: &[Migration] = &[Migration {
     sql: "create table foyer (guests bigint not null); insert into foyer values (0)",
 }];
 
+fn routes(handle: Handle) -> Router {
+    Router::new().route("/guests", get(guests)).with_state(handle)
+}
+
 #[must_use]
 pub fn service(settings: FoyerSettings) -> Service {
     let FoyerSettings { foyer_greeting: greeting, foyer_capacity } = settings;
-    let participant = Participant::new("foyer")
-        .saga::<TicketOrder>(|saga| saga.retriable(GreetGuest { greeting }))
-        .projects(LetIn { capacity: foyer_capacity.into() })
-        .publishes::<FoyerFilled>();
-    Service::new(participant)
-        .migrations(TABLES)
-        .routes(|handle| Router::new().route("/guests", get(guests)).with_state(handle))
+    Foyer { greeting, capacity: foyer_capacity.into() }.service()
 }

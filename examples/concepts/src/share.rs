@@ -8,39 +8,22 @@ use axum::extract::State;
 use axum::routing::put;
 use ballet::core::Versioned;
 use ballet::http::{Json, Path, Problem};
-use ballet::{Entity, EntityEvent, Event, EventType, Handle, Migration, Participant, Service};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use ballet::{Handle, Migration, Service, entity, event};
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+// When a new reader asks, with an event of its own, the framework publishes all films again.
+#[entity(
+    "film",
+    republished = "programme.films_republished.v1",
+    requests("kiosk.films_requested.v1")
+)]
 pub struct Film {
     pub title: String,
     pub price_cents: i64,
 }
 
-impl Entity for Film {
-    const NAME: &'static str = "film";
-    /// The framework publishes all films anew with it, when a new reader asks.
-    const REPUBLISHED: EventType = EventType::plain("programme.films_republished.v1");
-    /// Each reader asks with an event of its own.
-    const REQUESTS: &'static [EventType] = &[EventType::plain("kiosk.films_requested.v1")];
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[event("programme.film_changed.v1", carries = film)]
 pub struct FilmChanged {
     pub film: Versioned<Film>,
-}
-
-impl Event for FilmChanged {
-    const TYPE: EventType = EventType::plain("programme.film_changed.v1");
-}
-
-impl EntityEvent for FilmChanged {
-    type Entity = Film;
-
-    fn into_version(self) -> Versioned<Film> {
-        self.film
-    }
 }
 
 async fn show(
@@ -88,11 +71,20 @@ const TABLES: &[Migration] = &[Migration {
               jsonb_build_object('title', title, 'price_cents', price_cents) end as state from film",
 }];
 
+fn routes(handle: Handle) -> Router {
+    Router::new().route("/films/{film_id}", put(show).delete(remove)).with_state(handle)
+}
+
+#[ballet::service(
+    "programme",
+    migrations = TABLES,
+    routes = routes,
+    publishes(FilmChanged),
+    shares(Film = "shared_film")
+)]
+impl Programme {}
+
 #[must_use]
 pub fn service() -> Service {
-    let participant =
-        Participant::new("programme").publishes::<FilmChanged>().shares::<Film>("shared_film");
-    Service::new(participant).migrations(TABLES).routes(|handle| {
-        Router::new().route("/films/{film_id}", put(show).delete(remove)).with_state(handle)
-    })
+    Programme::service()
 }

@@ -7,38 +7,27 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
 use ballet::http::{Json, Problem};
-use ballet::{
-    Failure, Handle, Migration, Participant, Reading, Service, Telemetry, TelemetryReader,
-    TelemetryType, Tx,
-};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use ballet::{Failure, Handle, Migration, Reading, Service, Tx, telemetry};
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+// The measurements of one projector come in order.
+#[telemetry("projectors.lamp_shone.v1", key = projector)]
 pub struct LampShone {
     pub projector: String,
     /// Since the lamp was new.
     pub seconds: u32,
 }
 
-impl Telemetry for LampShone {
-    const TYPE: TelemetryType = TelemetryType::new("projectors.lamp_shone.v1");
-
-    /// The measurements of one projector come in order.
-    fn key(&self) -> impl AsRef<[u8]> {
-        &self.projector
-    }
-}
-
-/// Its rows and its place in the stream commit together.
-#[derive(Debug)]
-pub struct LampAges;
-
-impl TelemetryReader for LampAges {
-    const NAME: &'static str = "lamp_ages";
-    type Reads = LampShone;
-
-    async fn read(&self, tx: &mut Tx<'_>, batch: &[Reading<LampShone>]) -> Result<(), Failure> {
+/// One service publishes and reads here. The reader may as well be another one.
+#[ballet::service(
+    "projectors",
+    migrations = TABLES,
+    routes = routes,
+    publishes_telemetry(LampShone)
+)]
+impl Projectors {
+    /// Its rows and its place in the stream commit together.
+    #[reads_telemetry(reset = forget_lamps)]
+    async fn lamp_ages(tx: &mut Tx<'_>, batch: &[Reading<LampShone>]) -> Result<(), Failure> {
         let projectors: Vec<&str> = batch.iter().map(|one| &*one.value.projector).collect();
         let seconds: Vec<i64> = batch.iter().map(|one| one.value.seconds.into()).collect();
         sqlx::query(
@@ -55,7 +44,7 @@ impl TelemetryReader for LampAges {
     }
 
     /// Somebody wants the stream read again from its beginning.
-    async fn reset(&self, tx: &mut Tx<'_>) -> Result<(), Failure> {
+    async fn forget_lamps(tx: &mut Tx<'_>) -> Result<(), Failure> {
         sqlx::query("delete from lamp").execute(tx.db()).await?;
         Ok(())
     }
@@ -71,11 +60,11 @@ const TABLES: &[Migration] = &[Migration {
     sql: "create table lamp (projector text primary key, seconds bigint not null)",
 }];
 
-/// One service publishes and reads here. The reader may as well be another one.
+fn routes(handle: Handle) -> Router {
+    Router::new().route("/lamps", post(shine)).with_state(handle)
+}
+
 #[must_use]
 pub fn service() -> Service {
-    let participant =
-        Participant::new("projectors").publishes_telemetry::<LampShone>().reads_telemetry(LampAges);
-    let routes = |handle| Router::new().route("/lamps", post(shine)).with_state(handle);
-    Service::new(participant).migrations(TABLES).routes(routes)
+    Projectors::service()
 }

@@ -9,26 +9,15 @@
 //!                                   +-------------------+--> box_office  OrderCancelled: everybody compensates
 //! ```
 
-use ballet::{Event, EventType, Key, Saga};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use ballet::{event, saga};
 use uuid::Uuid;
 
 /// From the order to the printed tickets.
-#[derive(Debug)]
+#[saga("ticket_order", owner = "box_office", abort = OrderCancelled)]
 pub struct TicketOrder;
 
-impl Saga for TicketOrder {
-    const NAME: &'static str = "ticket_order";
-    const OWNER: &'static str = "box_office";
-    type Abort = OrderCancelled;
-}
-
-/// The field by which people ask for the saga: `ballet sagas show order=...`.
-pub const ORDER: Key = Key::of("order", "order_id");
-
-/// A guest ordered tickets: the saga begins.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+/// A guest ordered tickets: the saga begins. People ask for it by its key: `ballet sagas show order=...`.
+#[event("box_office.tickets_ordered.v1", in_saga, keys(order = order_id.made_here()))]
 pub struct TicketsOrdered {
     /// The order, which is also the id of the saga.
     pub order_id: Uuid,
@@ -41,76 +30,41 @@ pub struct TicketsOrdered {
     pub card: String,
 }
 
-impl Event for TicketsOrdered {
-    const TYPE: EventType = EventType::in_saga("box_office.tickets_ordered.v1");
-    const KEYS: &'static [Key] = &[ORDER.made_here()];
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[event("hall.seats_held.v1", in_saga, keys(order = order_id))]
 pub struct SeatsHeld {
     pub order_id: Uuid,
     pub show: String,
     pub seats: u16,
 }
 
-impl Event for SeatsHeld {
-    const TYPE: EventType = EventType::in_saga("hall.seats_held.v1");
-    const KEYS: &'static [Key] = &[ORDER];
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[event("hall.sold_out.v1", in_saga, keys(order = order_id))]
 pub struct SoldOut {
     pub order_id: Uuid,
 }
 
-impl Event for SoldOut {
-    const TYPE: EventType = EventType::in_saga("hall.sold_out.v1");
-    const KEYS: &'static [Key] = &[ORDER];
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[event("cashier.card_charged.v1", in_saga, keys(order = order_id))]
 pub struct CardCharged {
     pub order_id: Uuid,
     pub price_cents: i64,
 }
 
-impl Event for CardCharged {
-    const TYPE: EventType = EventType::in_saga("cashier.card_charged.v1");
-    const KEYS: &'static [Key] = &[ORDER];
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[event("cashier.card_declined.v1", in_saga, keys(order = order_id))]
 pub struct CardDeclined {
     pub order_id: Uuid,
     pub reason: String,
 }
 
-impl Event for CardDeclined {
-    const TYPE: EventType = EventType::in_saga("cashier.card_declined.v1");
-    const KEYS: &'static [Key] = &[ORDER];
-}
-
 /// The order is paid, and can no longer be cancelled.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[event("box_office.order_confirmed.v1", in_saga, keys(order = order_id))]
 pub struct OrderConfirmed {
     pub order_id: Uuid,
     pub guest: String,
     pub seats: u16,
 }
 
-impl Event for OrderConfirmed {
-    const TYPE: EventType = EventType::in_saga("box_office.order_confirmed.v1");
-    const KEYS: &'static [Key] = &[ORDER];
-}
-
 /// There will be no tickets: every service compensates its part.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[event("box_office.order_cancelled.v1", in_saga, keys(order = order_id))]
 pub struct OrderCancelled {
     pub order_id: Uuid,
     pub reason: String,
-}
-
-impl Event for OrderCancelled {
-    const TYPE: EventType = EventType::in_saga("box_office.order_cancelled.v1");
-    const KEYS: &'static [Key] = &[ORDER];
 }

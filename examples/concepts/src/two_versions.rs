@@ -3,44 +3,62 @@
 //!
 //! A message carries no version. So the two versions part where they begin: the second publishes the next major version of
 //! an event, and what waits for that is of the second version. `docs/versions-of-a-saga.md` has the order of releases.
+//!
+//! The steps are types with their traits here, and the builder declares them: this example is both releases.
 
 use ballet::{
-    Compensate, CompensateResult, Event, EventType, Failure, Migration, Never, Owner, Participant,
-    Saga, Service, Step, StepResult, Tx, compensated, compensated_silently, done, refused,
+    Compensate, CompensateResult, Failure, Migration, Never, Owner, Participant, Service, Step,
+    StepResult, Tx, compensated, compensated_silently, done, event, refused, saga,
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-// To save lines: the other examples write their events out.
-macro_rules! events {
-    ($($name:ident = $event_type:expr, { $($field:ident: $type:ty),* })+) => {$(
-        #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-        pub struct $name { $(pub $field: $type),* }
-        impl Event for $name { const TYPE: EventType = $event_type; }
-    )+};
+#[event("lounge.party_wanted.v1", starts_saga, also_from("website"))]
+pub struct PartyWanted {
+    pub guests: u16,
 }
 
-events! {
-    PartyWanted = EventType::starts_saga("lounge.party_wanted.v1").also_from(&["website"]), { guests: u16 }
-    PartyAcceptedV1 = EventType::in_saga("lounge.party_accepted.v1"), { guests: u16 }
-    PartyAccepted = EventType::in_saga("lounge.party_accepted.v2"), { guests: u16 }
-    GuestsChecked = EventType::in_saga("lounge.guests_checked.v1"), { guests: u16 }
-    TooManyGuests = EventType::in_saga("lounge.too_many_guests.v1"), { guests: u16 }
-    LoungeHeld = EventType::in_saga("lounge.lounge_held.v1"), { guests: u16 }
-    LoungeFreed = EventType::in_saga("lounge.lounge_freed.v1"), {}
-    DepositPaid = EventType::in_saga("lounge.deposit_paid.v1").also_from(&["till"]), {}
-    PartyConfirmed = EventType::in_saga("lounge.party_confirmed.v1"), { guests: u16 }
-    PartyCancelled = EventType::in_saga("lounge.party_cancelled.v1"), { reason: String }
+#[event("lounge.party_accepted.v1", in_saga)]
+pub struct PartyAcceptedV1 {
+    pub guests: u16,
 }
 
-#[derive(Debug)]
+#[event("lounge.party_accepted.v2", in_saga)]
+pub struct PartyAccepted {
+    pub guests: u16,
+}
+
+#[event("lounge.guests_checked.v1", in_saga)]
+pub struct GuestsChecked {
+    pub guests: u16,
+}
+
+#[event("lounge.too_many_guests.v1", in_saga)]
+pub struct TooManyGuests {
+    pub guests: u16,
+}
+
+#[event("lounge.lounge_held.v1", in_saga)]
+pub struct LoungeHeld {
+    pub guests: u16,
+}
+
+#[event("lounge.lounge_freed.v1", in_saga)]
+pub struct LoungeFreed {}
+
+#[event("lounge.deposit_paid.v1", in_saga, also_from("till"))]
+pub struct DepositPaid {}
+
+#[event("lounge.party_confirmed.v1", in_saga)]
+pub struct PartyConfirmed {
+    pub guests: u16,
+}
+
+#[event("lounge.party_cancelled.v1", in_saga)]
+pub struct PartyCancelled {
+    pub reason: String,
+}
+
+#[saga("party", owner = "lounge", abort = PartyCancelled)]
 pub struct Party;
-
-impl Saga for Party {
-    const NAME: &'static str = "party";
-    const OWNER: &'static str = "lounge";
-    type Abort = PartyCancelled;
-}
 
 #[derive(Debug)]
 pub struct NoRows;
@@ -156,15 +174,14 @@ impl Compensate for HoldLounge {
 }
 
 async fn hold(tx: &mut Tx<'_>, guests: u16) -> Result<(), Failure> {
-    let saga_id = tx.saga_id().map(|saga_id| saga_id.0);
-    let hold = sqlx::query("insert into held values ($1, $2)").bind(saga_id);
+    let hold = sqlx::query("insert into held values ($1, $2)").bind(tx.saga_id());
     hold.bind(i32::from(guests)).execute(tx.db()).await?;
     Ok(())
 }
 
 async fn free(tx: &mut Tx<'_>) -> Result<(), Failure> {
-    let saga_id = tx.saga_id().map(|saga_id| saga_id.0);
-    sqlx::query("delete from held where saga_id = $1").bind(saga_id).execute(tx.db()).await?;
+    let free = sqlx::query("delete from held where saga_id = $1").bind(tx.saga_id());
+    free.execute(tx.db()).await?;
     Ok(())
 }
 

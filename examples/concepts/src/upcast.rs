@@ -4,32 +4,20 @@
 //! the older one is turned into the newer as soon as it is read. So there is one place that knows the old one, which
 //! goes with the last old turnstile.
 
-use ballet::{Event, EventType, Failure, Migration, Participant, Projection, Service, Tx};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use ballet::{Failure, Migration, Service, Tx, event};
 
-/// The producer of these events. The turnstiles are no service of ours, and have a broker user of their own.
-const TURNSTILES: &[&str] = &["turnstile"];
-
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+// The turnstiles are no service of ours: they have a broker user of their own, which may publish these two events.
+#[event("visitors.guests_counted.v1", also_from("turnstile"))]
 pub struct GuestsCountedV1 {
     pub screen: String,
     pub guests: u16,
 }
 
-impl Event for GuestsCountedV1 {
-    const TYPE: EventType = EventType::plain("visitors.guests_counted.v1").also_from(TURNSTILES);
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[event("visitors.guests_counted.v2", also_from("turnstile"))]
 pub struct GuestsCounted {
     pub screen: String,
     pub adults: u16,
     pub children: u16,
-}
-
-impl Event for GuestsCounted {
-    const TYPE: EventType = EventType::plain("visitors.guests_counted.v2").also_from(TURNSTILES);
 }
 
 impl From<GuestsCountedV1> for GuestsCounted {
@@ -39,14 +27,10 @@ impl From<GuestsCountedV1> for GuestsCounted {
     }
 }
 
-#[derive(Debug)]
-pub struct CountGuests;
-
-impl Projection for CountGuests {
-    const NAME: &'static str = "count_guests";
-    type On = GuestsCounted;
-
-    async fn apply(&self, tx: &mut Tx<'_>, counted: GuestsCounted) -> Result<(), Failure> {
+#[ballet::service("visitors", migrations = TABLES)]
+impl Visitors {
+    #[projects]
+    async fn count_guests(tx: &mut Tx<'_>, counted: GuestsCounted) -> Result<(), Failure> {
         let add = "insert into screen (screen, adults, children) values ($1, $2, $3)
                    on conflict (screen) do update
                    set adults = screen.adults + $2, children = screen.children + $3";
@@ -58,17 +42,10 @@ impl Projection for CountGuests {
             .await?;
         Ok(())
     }
-}
 
-#[derive(Debug)]
-pub struct CountGuestsV1;
-
-impl Projection for CountGuestsV1 {
-    const NAME: &'static str = "count_guests_v1";
-    type On = GuestsCountedV1;
-
-    async fn apply(&self, tx: &mut Tx<'_>, counted: GuestsCountedV1) -> Result<(), Failure> {
-        CountGuests.apply(tx, counted.into()).await
+    #[projects]
+    async fn count_guests_v1(tx: &mut Tx<'_>, counted: GuestsCountedV1) -> Result<(), Failure> {
+        Self::count_guests(tx, counted.into()).await
     }
 }
 
@@ -79,6 +56,5 @@ const TABLES: &[Migration] = &[Migration {
 
 #[must_use]
 pub fn service() -> Service {
-    let participant = Participant::new("visitors").projects(CountGuests).projects(CountGuestsV1);
-    Service::new(participant).migrations(TABLES)
+    Visitors::service()
 }

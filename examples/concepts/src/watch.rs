@@ -8,13 +8,10 @@ use axum::extract::State;
 use axum::routing::post;
 use ballet::http::{Json, Path, Problem};
 use ballet::{
-    Event, EventType, Failure, Handle, Look, Migration, Never, Owner, Participant, Saga, SagaId,
-    Service, Step, StepResult, Tx, Watch, done, look_now,
+    Does, Failure, Handle, Look, Migration, SagaId, Service, Tx, done, event, look_now, saga,
 };
 use jiff::SignedDuration;
 use jiff_sqlx::ToSqlx;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use sqlx::types::Uuid;
 
 ballet::core::ids! {
@@ -22,88 +19,67 @@ ballet::core::ids! {
     ScreeningId,
 }
 
-// To save lines: the other examples write their events out.
-macro_rules! events {
-    ($($name:ident = $event_type:expr, { $($field:ident: $type:ty),* })+) => {$(
-        #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-        pub struct $name { $(pub $field: $type),* }
-        impl Event for $name { const TYPE: EventType = $event_type; }
-    )+};
+#[event("screenings.room_taken.v1", in_saga)]
+pub struct RoomTaken {
+    pub film: String,
 }
 
-events! {
-    RoomTaken = EventType::in_saga("screenings.room_taken.v1"), { film: String }
-    FilmStarted = EventType::in_saga("screenings.film_started.v1"), {}
-    RoomEmptied = EventType::in_saga("screenings.room_emptied.v1"), { reason: String }
-    RoomRefused = EventType::in_saga("screenings.room_refused.v1"), {}
+#[event("screenings.film_started.v1", in_saga)]
+pub struct FilmStarted {}
+
+#[event("screenings.room_emptied.v1", in_saga)]
+pub struct RoomEmptied {
+    pub reason: String,
 }
 
-#[derive(Debug)]
+#[event("screenings.room_refused.v1", in_saga)]
+pub struct RoomRefused {}
+
+#[saga("screening", owner = "screenings", abort = RoomRefused)]
 pub struct Screening;
 
-impl Saga for Screening {
-    const NAME: &'static str = "screening";
-    const OWNER: &'static str = "screenings";
-    type Abort = RoomRefused;
+#[derive(Debug)]
+struct Screenings {
+    /// After this time without a guest in a seat, a room is empty.
+    empty_after: SignedDuration,
 }
 
-#[derive(Debug)]
-pub struct ScreeningRow;
-
-impl Owner for ScreeningRow {
-    type Saga = Screening;
-
-    async fn abort(&self, _: &mut Tx<'_>, _: &RoomRefused) -> Result<(), Failure> {
+#[ballet::service("screenings", migrations = TABLES, routes = routes)]
+impl Screenings {
+    #[owns(Screening, originates(take_room = RoomTaken))]
+    async fn refuse_room(_: &mut Tx<'_>, _: &RoomRefused) -> Result<(), Failure> {
         Ok(())
     }
-}
 
-/// The decision: from here on the film runs.
-#[derive(Debug)]
-pub struct StartFilm;
-
-impl Step for StartFilm {
-    const NAME: &'static str = "start_film";
-    type On = RoomTaken;
-    type Done = FilmStarted;
-    type Refused = Never;
-
-    async fn run(&self, _: &mut Tx<'_>, _: RoomTaken) -> StepResult<Self> {
+    /// The decision: from here on the film runs.
+    #[decides]
+    async fn start_film(_: &mut Tx<'_>, _: RoomTaken) -> Does<FilmStarted> {
         done(FilmStarted {})
     }
-}
 
-/// After this time without a guest in a seat, a room is empty.
-#[derive(Debug)]
-pub struct WatchRoom(pub SignedDuration);
-
-impl Watch for WatchRoom {
-    const NAME: &'static str = "watch_room";
-    type On = FilmStarted;
-    type Done = RoomEmptied;
-
-    async fn begin(&self, tx: &mut Tx<'_>, _: FilmStarted) -> Result<(), Failure> {
+    #[watches(look = look_into_room)]
+    async fn watch_room(tx: &mut Tx<'_>, _: FilmStarted) -> Result<(), Failure> {
         let insert = "insert into screening (screening_id, seated_at) values ($1, $2)";
-        let insert = sqlx::query(insert).bind(tx.saga_id().map(|saga| saga.0));
+        let insert = sqlx::query(insert).bind(tx.saga_id());
         insert.bind(tx.now().to_sqlx()).execute(tx.db()).await?;
         Ok(())
     }
 
-    async fn look(&self, tx: &mut Tx<'_>) -> Result<Look<RoomEmptied>, Failure> {
+    async fn look_into_room(&self, tx: &mut Tx<'_>) -> Result<Look<RoomEmptied>, Failure> {
         let (is_over, empty_for): (bool, f64) = sqlx::query_as(
             "select is_over, extract(epoch from $2 - seated_at)::float8 from screening \
              where screening_id = $1",
         )
-        .bind(tx.saga_id().map(|saga| saga.0))
+        .bind(tx.saga_id())
         .bind(tx.now().to_sqlx())
         .fetch_one(tx.db())
         .await?;
         let reason = if is_over {
             "the film is over"
-        } else if empty_for >= self.0.as_secs_f64() {
+        } else if empty_for >= self.empty_after.as_secs_f64() {
             "nobody sits there"
         } else {
-            return Ok(Look::Open(self.0 / 3));
+            return Ok(Look::Open(self.empty_after / 3));
         };
         Ok(Look::Over(RoomEmptied { reason: reason.to_owned() }))
     }
@@ -147,17 +123,15 @@ const TABLES: &[Migration] = &[Migration {
           is_over boolean not null default false)",
 }];
 
+fn routes(handle: Handle) -> Router {
+    Router::new()
+        .route("/screenings", post(take))
+        .route("/screenings/{screening_id}/sit", post(sit))
+        .route("/screenings/{screening_id}/leave", post(leave))
+        .with_state(handle)
+}
+
 #[must_use]
 pub fn service(empty_after: SignedDuration) -> Service {
-    let participant = Participant::new("screenings").owns(ScreeningRow, |saga| {
-        saga.originates::<RoomTaken>("take_room").decides(StartFilm).watches(WatchRoom(empty_after))
-    });
-    let routes = |handle| {
-        Router::new()
-            .route("/screenings", post(take))
-            .route("/screenings/{screening_id}/sit", post(sit))
-            .route("/screenings/{screening_id}/leave", post(leave))
-            .with_state(handle)
-    };
-    Service::new(participant).migrations(TABLES).routes(routes)
+    Screenings { empty_after }.service()
 }

@@ -147,20 +147,9 @@ pub mod bulk {
     //! ```
     //! # use ballet::bulk::*;
     //! # use ballet::*;
-    //! # use schemars::JsonSchema;
-    //! # use serde::{Deserialize, Serialize};
-    //! # #[derive(Serialize, Deserialize, JsonSchema)] struct OrderPlaced { points: i64 }
-    //! # impl Event for OrderPlaced {
-    //! #     const TYPE: EventType = EventType::in_saga("orders.order_placed.v1");
-    //! # }
-    //! # #[derive(Serialize, Deserialize, JsonSchema)] struct PointsGranted { points: i64 }
-    //! # impl Event for PointsGranted {
-    //! #     const TYPE: EventType = EventType::in_saga("loyalty.points_granted.v1");
-    //! # }
-    //! # #[derive(Serialize, Deserialize, JsonSchema)] struct PointsTaken {}
-    //! # impl Event for PointsTaken {
-    //! #     const TYPE: EventType = EventType::in_saga("loyalty.points_taken.v1");
-    //! # }
+    //! # #[event("orders.order_placed.v1", in_saga)] struct OrderPlaced { points: i64 }
+    //! # #[event("loyalty.points_granted.v1", in_saga)] struct PointsGranted { points: i64 }
+    //! # #[event("loyalty.points_taken.v1", in_saga)] struct PointsTaken {}
     //! /// Grants the points of each order.
     //! struct GrantPoints;
     //!
@@ -202,16 +191,8 @@ pub mod bulk {
     //!     }
     //! }
     //!
-    //! # struct Fulfillment;
-    //! # #[derive(Serialize, Deserialize, JsonSchema)] struct OrderCancelled {}
-    //! # impl Event for OrderCancelled {
-    //! #     const TYPE: EventType = EventType::in_saga("orders.order_cancelled.v1");
-    //! # }
-    //! # impl Saga for Fulfillment {
-    //! #     const NAME: &'static str = "fulfillment";
-    //! #     const OWNER: &'static str = "orders";
-    //! #     type Abort = OrderCancelled;
-    //! # }
+    //! # #[event("orders.order_cancelled.v1", in_saga)] struct OrderCancelled {}
+    //! # #[saga("fulfillment", owner = "orders", abort = OrderCancelled)] struct Fulfillment;
     //! let loyalty = Participant::new("loyalty")
     //!     .saga::<Fulfillment>(|saga| saga.compensatable(GrantPoints));
     //! # assert_eq!(loyalty.part().consumes().len(), 2);

@@ -88,9 +88,8 @@ enum Command {
     /// Kill a process at every point of every step: does every saga end as it must?
     #[command(disable_help_flag = true)]
     Kills(trials::Args),
-    /// Begin a system of your own, or a service of a system
-    #[command(subcommand)]
-    New(new::Command),
+    /// Begin a project of your own, or add a service, trials, the gateway or CI to one
+    New(new::NewArgs),
     /// Events that are not published yet, and those that a service could not publish
     #[command(subcommand)]
     Outbox(outbox::Command),
@@ -174,7 +173,7 @@ async fn run(args: Args) -> anyhow::Result<ExitStatus> {
         Command::Id(arguments) => id::run(&arguments, &args.options),
         Command::Inbox(command) => Box::pin(inbox::run(command, &args.options)).await,
         Command::Kills(given) => trials::run("kills", &given),
-        Command::New(command) => new::run(&command),
+        Command::New(given) => new::run(&given),
         Command::Outbox(command) => Box::pin(outbox::run(command, &args.options)).await,
         Command::Participant(command) => Box::pin(participant::run(command, &args.options)).await,
         Command::Publish(given) => Box::pin(publish::run(&given, &args.options)).await,

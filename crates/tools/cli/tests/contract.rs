@@ -134,10 +134,18 @@ fn a_contract_is_written_whole_or_not_at_all() {
     let print = format!("cat {}", shop.0.join("printed").display());
     fs::write(shop.0.join("printed"), &whole).expect("written");
     let files = || fs::read_dir(&shop.0).expect("a folder").count();
-    let before = files();
+    let before = files() + 1;
 
     let out = write(&shop.0, &print).ends_with(0).out;
     assert!(out.ends_with("payments.json is up to date\n"), "{out}");
+    // The first contract of a project makes the folder.
+    let project = shop.0.join("harbour");
+    fs::create_dir(&project).expect("a directory");
+    fs::write(project.join("Cargo.toml"), "[workspace]\n").expect("written");
+    let mut first = Command::new(env!("CARGO_BIN_EXE_ballet"));
+    first.current_dir(&project).args(["contract", "write", "--", "sh", "-c", &print]);
+    said_by(&mut first).ends_with(0);
+    assert!(project.join("contracts/harbour/payments.json").exists());
     // An empty file, as `> payments.json` leaves it when the build fails.
     fs::write(&file, "").expect("written");
     let out = write(&shop.0, &print).ends_with(0).out;

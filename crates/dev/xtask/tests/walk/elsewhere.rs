@@ -7,7 +7,7 @@ use std::path::Path;
 const ELSEWHERE: &[(&str, &str, &str)] = &[
     (".ci/run", ".ci/run", "set -euo pipefail"),
     ("cargo ballet chaos", "crates/tools/cli/tests/new/second_team.rs", "\"chaos\""),
-    ("cargo ballet new system", "crates/tools/cli/tests/new/main.rs", "[\"new\", \"system\""),
+    ("cargo ballet new", "crates/tools/cli/tests/new/main.rs", "[\"new\", \"harbour\""),
     ("cargo test --workspace", ".ci/run", "cargo test --workspace"),
     ("cargo xtask chaos", "crates/dev/xtask/tests/chaos.rs", "\"chaos\""),
     ("cargo xtask check", ".ci/run", "\"$xtask\" check"),

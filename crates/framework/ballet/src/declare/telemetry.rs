@@ -14,14 +14,10 @@ use crate::declare::handler::tx::Tx;
 /// measurement counts exactly once, whatever dies in between.
 ///
 /// ```
-/// use ballet::{Failure, Participant, Reading, Telemetry, TelemetryReader, TelemetryType, Tx};
-/// # use schemars::JsonSchema;
-/// # use serde::{Deserialize, Serialize};
-/// # #[derive(Serialize, Deserialize, JsonSchema)] struct Position { vehicle: String, metres: u32 }
-/// # impl Telemetry for Position {
-/// #     const TYPE: TelemetryType = TelemetryType::new("location.position.v1");
-/// #     fn key(&self) -> impl AsRef<[u8]> { &self.vehicle }
-/// # }
+/// use ballet::{Failure, Participant, Reading, Telemetry, TelemetryReader, Tx};
+/// # use ballet::telemetry;
+/// # #[telemetry("location.position.v1", key = vehicle)]
+/// # struct Position { vehicle: String, metres: u32 }
 ///
 /// /// How far each vehicle is.
 /// struct Distances;
@@ -93,15 +89,11 @@ pub trait TelemetryReader: Send + Sync + 'static {
 ///
 /// ```
 /// use std::{collections::HashMap, sync::Mutex};
-/// use ballet::{Participant, Reading, Telemetry, TelemetryFollower, TelemetryType};
+/// use ballet::{Participant, Reading, TelemetryFollower};
+/// # use ballet::telemetry;
 /// use jiff::{SignedDuration, Timestamp};
-/// # use schemars::JsonSchema;
-/// # use serde::{Deserialize, Serialize};
-/// # #[derive(Serialize, Deserialize, JsonSchema)] struct Position { vehicle: String, metres: u32 }
-/// # impl Telemetry for Position {
-/// #     const TYPE: TelemetryType = TelemetryType::new("location.position.v1");
-/// #     fn key(&self) -> impl AsRef<[u8]> { &self.vehicle }
-/// # }
+/// # #[telemetry("location.position.v1", key = vehicle)]
+/// # struct Position { vehicle: String, metres: u32 }
 ///
 /// /// How far each vehicle is.
 /// #[derive(Default)]

@@ -12,39 +12,23 @@ use crate::events::event::{Event, EventType};
 /// owns the entity. See `docs/copies.md` for what the owner owes and the readers get.
 ///
 /// ```
-/// use ballet_core::{Entity, EntityEvent, Event, EventType, Versioned};
-/// # use schemars::JsonSchema;
-/// # use serde::{Deserialize, Serialize};
+/// use ballet_core::{Entity, Versioned, entity, event};
 ///
-/// #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+/// // One request for each service that keeps a copy.
+/// #[entity(
+///     "product",
+///     republished = "catalog.products_republished.v1",
+///     requests("cart.products_requested.v1")
+/// )]
 /// struct Product {
 ///     name: String,
 ///     price_minor: i64,
 /// }
 ///
-/// impl Entity for Product {
-///     const NAME: &'static str = "product";
-///     const REPUBLISHED: EventType = EventType::plain("catalog.products_republished.v1");
-///     // One for each service that keeps a copy.
-///     const REQUESTS: &'static [EventType] = &[EventType::plain("cart.products_requested.v1")];
-/// }
-///
 /// /// The price of a product was changed.
-/// #[derive(Serialize, Deserialize, JsonSchema)]
+/// #[event("catalog.product_price_changed.v1", carries = product)]
 /// struct ProductPriceChanged {
 ///     product: Versioned<Product>,
-/// }
-///
-/// impl Event for ProductPriceChanged {
-///     const TYPE: EventType = EventType::plain("catalog.product_price_changed.v1");
-/// }
-///
-/// impl EntityEvent for ProductPriceChanged {
-///     type Entity = Product;
-///
-///     fn into_version(self) -> Versioned<Product> {
-///         self.product
-///     }
 /// }
 /// assert_eq!(Product::owner(), "catalog");
 /// ```

@@ -16,19 +16,13 @@ use crate::events::lasting::lasting;
 /// needs a new type with the next major version.
 ///
 /// ```
-/// use ballet_core::{Event, EventType};
-/// # use schemars::JsonSchema;
-/// # use serde::{Deserialize, Serialize};
+/// use ballet_core::{Event, event};
 ///
 /// /// Goods came in.
-/// #[derive(Debug, Serialize, Deserialize, JsonSchema)]
+/// #[event("inventory.stock_received.v1")]
 /// struct StockReceived {
 ///     sku: String,
 ///     quantity: u32,
-/// }
-///
-/// impl Event for StockReceived {
-///     const TYPE: EventType = EventType::plain("inventory.stock_received.v1");
 /// }
 /// assert_eq!(StockReceived::TYPE.service(), "inventory");
 /// ```

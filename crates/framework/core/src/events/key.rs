@@ -14,21 +14,17 @@ pub(crate) const EACH: &str = "[]";
 /// thing declare the same key.
 ///
 /// ```
-/// use ballet_core::{Event, EventType, Key};
-/// # use schemars::JsonSchema;
-/// # use serde::{Deserialize, Serialize};
+/// use ballet_core::event;
 ///
 /// /// The carrier will collect the order's parcel.
-/// #[derive(Debug, Serialize, Deserialize, JsonSchema)]
+/// #[event(
+///     "shipping.shipment_scheduled.v1",
+///     in_saga,
+///     keys(order = order_id, shipment = shipment_id.made_here())
+/// )]
 /// struct ShipmentScheduled {
 ///     order_id: String,
 ///     shipment_id: String,
-/// }
-///
-/// impl Event for ShipmentScheduled {
-///     const TYPE: EventType = EventType::in_saga("shipping.shipment_scheduled.v1");
-///     const KEYS: &'static [Key] =
-///         &[Key::of("order", "order_id"), Key::of("shipment", "shipment_id").made_here()];
 /// }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -19,23 +19,13 @@ const MOST_PARTITIONS: u16 = 64;
 /// measurement is a field of the body.
 ///
 /// ```
-/// use ballet_core::{Telemetry, TelemetryType};
-/// # use schemars::JsonSchema;
-/// # use serde::{Deserialize, Serialize};
+/// use ballet_core::{Telemetry, telemetry};
 ///
 /// /// A vehicle's position.
-/// #[derive(Debug, Serialize, Deserialize, JsonSchema)]
+/// #[telemetry("location.position.v1", key = vehicle, partitions = 4)]
 /// struct Position {
 ///     vehicle: String,
 ///     metres: u32,
-/// }
-///
-/// impl Telemetry for Position {
-///     const TYPE: TelemetryType = TelemetryType::new("location.position.v1").partitions(4);
-///
-///     fn key(&self) -> impl AsRef<[u8]> {
-///         &self.vehicle
-///     }
 /// }
 /// assert_eq!(Position::TYPE.service(), "location");
 /// ```

@@ -6,23 +6,12 @@ use crate::events::event::Event;
 /// aborts it.
 ///
 /// ```
-/// # use ballet_core::{Event, EventType, Saga};
-/// # use schemars::JsonSchema;
-/// # use serde::{Deserialize, Serialize};
-/// # #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-/// # struct OrderCancelled {}
-/// # impl Event for OrderCancelled {
-/// #     const TYPE: EventType = EventType::in_saga("orders.order_cancelled.v1");
-/// # }
+/// use ballet_core::saga;
+/// # use ballet_core::event;
+/// # #[event("orders.order_cancelled.v1", in_saga)] struct OrderCancelled {}
 /// /// From the order to the door.
-/// #[derive(Debug)]
+/// #[saga("order_fulfillment", owner = "orders", abort = OrderCancelled)]
 /// struct OrderFulfillment;
-///
-/// impl Saga for OrderFulfillment {
-///     const NAME: &'static str = "order_fulfillment";
-///     const OWNER: &'static str = "orders";
-///     type Abort = OrderCancelled;
-/// }
 /// ```
 pub trait Saga: 'static {
     /// The name in tables, metrics and documents.

@@ -12,17 +12,9 @@ pub type AnyEvent = Box<dyn Any + Send + Sync>;
 /// last of them.
 ///
 /// ```
-/// # use ballet_core::{Event, EventType, Trigger};
-/// # use schemars::JsonSchema;
-/// # use serde::{Deserialize, Serialize};
-/// # #[derive(Serialize, Deserialize, JsonSchema)] struct StockCommitted {}
-/// # impl Event for StockCommitted {
-/// #     const TYPE: EventType = EventType::in_saga("inventory.stock_committed.v1");
-/// # }
-/// # #[derive(Serialize, Deserialize, JsonSchema)] struct ShipmentDelivered {}
-/// # impl Event for ShipmentDelivered {
-/// #     const TYPE: EventType = EventType::in_saga("shipping.shipment_delivered.v1");
-/// # }
+/// # use ballet_core::{Trigger, event};
+/// # #[event("inventory.stock_committed.v1", in_saga)] struct StockCommitted {}
+/// # #[event("shipping.shipment_delivered.v1", in_saga)] struct ShipmentDelivered {}
 /// type Both = (StockCommitted, ShipmentDelivered);
 /// assert_eq!(Both::types().len(), 2);
 /// ```

@@ -47,7 +47,7 @@ pub(crate) fn folder(named: Option<&Path>) -> Result<PathBuf> {
         [folder] => Ok(folder.clone()),
         [] => Err(usage(
             "there are no contracts of services here: run it in a system's workspace, or name the \
-             folder with --contracts",
+             folder with --contracts; `ballet contract write SERVICE` writes the first one of a new project",
         )),
         several => {
             let names: Vec<_> = several.iter().map(|folder| folder.display().to_string()).collect();

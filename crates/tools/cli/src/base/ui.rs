@@ -1,7 +1,9 @@
 //! Output for people: results on standard output, everything else on standard error. Colours only on a
 //! terminal.
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
+use std::path::Path;
 
 use ballet_ops::words;
 pub(crate) use ballet_ops::words::{acting, counted, grouped};
@@ -25,9 +27,9 @@ pub(crate) enum Output {
 
 /// The name under which the command was called here, for hints that name another command.
 pub(crate) fn ballet() -> &'static str {
-    // The package is `ballet-cli` here, and `command` in a system that `ballet new system` has written.
-    let runs = |package| package == "ballet-cli" || package == "command";
-    let by_cargo = std::env::var_os("CARGO_PKG_NAME").is_some_and(runs);
+    // The package that cargo runs has this program, here as in a project that `ballet new` has written.
+    let has_program = |package: OsString| Path::new(&package).join("src/bin/ballet.rs").exists();
+    let by_cargo = std::env::var_os("CARGO_MANIFEST_DIR").is_some_and(has_program);
     if by_cargo { "cargo ballet" } else { "ballet" }
 }
 

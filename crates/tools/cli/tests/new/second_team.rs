@@ -18,7 +18,7 @@ const CARGO: &str = "cargo";
 const CLONE: &str = "colleague/harbour";
 
 /// Builds with the target directory of this workspace. A further package gives all dependencies the features that they
-/// have in this workspace, so that none of them is built again. Their profile is the same, too. If nothing has debug
+/// have in this workspace, so that none of them is built again. Their profile is made the same, too. If nothing has debug
 /// information, cargo strips all, and builds all again.
 async fn share_build(place: &TestDirectory, workspace: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
@@ -48,9 +48,18 @@ async fn share_build(place: &TestDirectory, workspace: &str) -> PathBuf {
     fs::create_dir_all(package.join("src")).expect("a directory");
     fs::write(package.join("Cargo.toml"), text).expect("written");
     fs::write(package.join("src/lib.rs"), "").expect("written");
-    edit(&place.at(workspace).join("Cargo.toml"), "\"trials\", ", "\"trials\", \"shared\", ");
-    let trials = place.at(workspace).join("trials/Cargo.toml");
-    edit(&trials, "[dependencies]\n", "[dependencies]\nshared = { path = \"../shared\" }\n");
+    let manifest = place.at(workspace).join("Cargo.toml");
+    edit(&manifest, "members = [", "members = [\"shared\", ");
+    edit(&manifest, "\n[dependencies]\n", "\n[dependencies]\nshared = { path = \"shared\" }\n");
+    let ours = fs::read_to_string(root.join("Cargo.toml")).expect("our manifest");
+    let known = fs::read_to_string(&manifest).expect("its manifest");
+    let profile: String = ours
+        .lines()
+        .filter(|line| line.contains("opt-level = ") && line.ends_with("debug = false }"))
+        .filter(|line| !known.contains(line))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    fs::write(&manifest, known + &profile).expect("written");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a target directory");
     target.to_owned()
 }
@@ -89,50 +98,57 @@ async fn start_demo(
 async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
     let place = TestDirectory::new("second-team");
     let checkout = place.path_to_checkout();
-    let first =
-        ["new", "system", "author/harbour", "--service", "front_desk", "--ballet", &checkout];
+    let first = ["new", "author/harbour", "--service", "front_desk", "--ballet", &checkout];
     let said = place.ballet(&first, "").await.ends_with(0).both();
     assert!(said.contains("whoever clones it needs a checkout there"), "{said}");
     clone(&place).await;
+    // A machine has the crates of its own platform alone.
+    let locked = ["tree", "--locked", "--offline", "--depth", "0"];
+    said_by(&mut place.command(CARGO, &locked, CLONE)).await.ends_with(0);
+
+    let target = share_build(&place, CLONE).await;
+    place.write_contract(CLONE, "front_desk");
     let said = place.ballet(&["check"], CLONE).await.ends_with(0).both();
     assert!(said.contains("harbour is sound: its service front_desk, 8 events"), "{said}");
+    for part in ["trials", "gateway", "ci"] {
+        place.ballet(&["new", part], CLONE).await.ends_with(0);
+    }
+    let trials = place.at(CLONE).join("trials/Cargo.toml");
+    edit(&trials, "[dependencies]\n", "[dependencies]\nshared = { path = \"../shared\" }\n");
     let said = place.ballet(&["new", "service", "pantry"], CLONE).await.ends_with(0).both();
     assert!(said.contains("it waits for front_desk.request_made.v1"), "{said}");
     let said =
         place.ballet(&["check"], &format!("{CLONE}/services/pantry/src")).await.ends_with(0).both();
     assert!(said.contains("harbour is sound: its 2 services, 10 events"), "{said}");
 
-    // A machine has the crates of its own platform alone.
-    let locked = ["tree", "--locked", "--offline", "--depth", "0"];
-    said_by(&mut place.command(CARGO, &locked, CLONE)).await.ends_with(0);
-
-    let mut formatted = place.command(CARGO, &["fmt", "--check"], CLONE);
+    let packages = ["front_desk", "pantry", "trials"].map(|name| ["--package", name]).concat();
+    let formatted = [&["fmt", "--check"], &packages[..]].concat();
+    let mut formatted = place.command(CARGO, &formatted, CLONE);
     said_by(&mut formatted).await.ends_with(0);
-    let target = share_build(&place, CLONE).await;
     // There are no unit tests, so only half as many programs are linked. With the feature of the trials, which run
     // next, the framework is not built twice.
     let only = ["front_desk", "pantry"].map(|name| ["--test", name]).concat();
-    let only = [&["test", "--offline", "--features", "trials/faults"], &only[..]].concat();
+    let whole = ["test", "--workspace", "--offline", "--features", "trials/faults"];
+    let only = [&whole[..], &only[..]].concat();
     let mut tests = place.command(CARGO, &only, CLONE);
     tests.env("CARGO_TARGET_DIR", &target);
     let said = said_by(&mut tests).await.ends_with(0).both();
     for name in [
-        "a_request_is_confirmed_once_it_is_answered_and_not_withdrawn_any_more",
-        "a_request_for_too_many_is_refused_and_one_that_is_withdrawn_frees_its_places",
-        "a_request_that_nobody_answers_is_cancelled_at_its_deadline",
-        "a_request_that_is_sent_again_is_the_same_however_many_come_at_once",
-        "a_wish_that_cannot_be_kept_is_refused",
-        "every_route_is_described",
+        "a_request_is_confirmed_or_refused_and_one_that_is_withdrawn_frees_its_places",
+        "the_contract_is_in_its_file_and_fits_the_others",
         "the_part_is_done_and_taken_back_with_the_saga",
     ] {
         assert!(said.contains(&format!("test {name} ... ok")), "{name} is not in:\n{said}");
     }
 
-    // A service prints its contract file, and the broker's definitions are made from the file.
-    let program = target.join("debug/pantry").display().to_string();
-    let mut print = place.command(&program, &["--print-contract"], CLONE);
-    let file = fs::read_to_string(place.at(&format!("{CLONE}/contracts/harbour/pantry.json")));
-    assert_eq!(said_by(&mut print).await.ends_with(0).both(), file.expect("a contract"));
+    // Services print their contract files, and the broker's definitions are made from the files.
+    for service in ["front_desk", "pantry"] {
+        let program = target.join("debug").join(service).display().to_string();
+        let mut print = place.command(&program, &["--print-contract"], CLONE);
+        let file = place.at(CLONE).join(format!("contracts/harbour/{service}.json"));
+        let file = fs::read_to_string(file).expect("a contract");
+        assert_eq!(said_by(&mut print).await.ends_with(0).both(), file);
+    }
     let said = place.ballet(&["topology", "definitions"], CLONE).await.ends_with(0).both();
     let file = fs::read_to_string(place.at(&format!("{CLONE}/broker/definitions.json")));
     assert_eq!(said.trim_end(), file.expect("definitions").trim_end());
@@ -202,7 +218,7 @@ async fn observe(place: &TestDirectory, env: &[(String, String)], target: &Path)
     };
     let management = ManagementClient::at(value("BALLET_MANAGEMENT_URL"), value("BALLET_VHOST"));
     let key = "front_desk.request_answered.v1";
-    // The body does not name its request.
+    // It does not name its saga.
     let properties = json!({ "type": key, "content_type": "application/json" });
     let published = management.expect("an address").publish("events", key, &properties, "{}").await;
     assert!(published.expect("published"), "{key} reaches nobody");

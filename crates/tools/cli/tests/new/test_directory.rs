@@ -60,6 +60,20 @@ impl TestDirectory {
         )
     }
 
+    /// Begins the project `harbour`, with the contract of its service.
+    pub(crate) async fn begin(&self) {
+        self.ballet(&["new", "harbour"], "").await.ends_with(0);
+        self.write_contract("harbour", "desk");
+    }
+
+    /// Writes the contract of a project's first service, as its program would: it need not be built.
+    pub(crate) fn write_contract(&self, project: &str, service: &str) {
+        let contracts = self.at(project).join("contracts/harbour");
+        fs::create_dir_all(&contracts).expect("a directory");
+        let contract = include_str!("desk.json").replace("desk", service);
+        fs::write(contracts.join(format!("{service}.json")), contract).expect("written");
+    }
+
     pub(crate) async fn ballet(&self, arguments: &[&str], below: &str) -> CommandOutput {
         said_by(&mut self.command(BALLET, arguments, below)).await
     }

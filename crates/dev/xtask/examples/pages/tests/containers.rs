@@ -1,5 +1,5 @@
-//! The settings, ports, health checks and files that are given to the containers of this workspace, and to those of a
-//! new system, exist in their programs.
+//! The settings, ports, health checks and files that are given to the containers of this workspace, and to those that
+//! `ballet new gateway` writes, exist in their programs.
 
 use std::collections::BTreeSet;
 
@@ -13,14 +13,16 @@ use crate::tests::files::{
     compose, container_of, field, file, names, own_settings, services, systems,
 };
 
-/// The files of a new system. Their placeholders stand for the names that the user chooses.
-const TEMPLATE: &str = "crates/tools/cli/templates/system";
+/// The files of a system in containers. Their placeholders stand for the names that the user chooses.
+const TEMPLATE: &str = "crates/tools/cli/templates/gateway";
+/// The package of a project's first service.
+const MANIFEST: &str = "crates/tools/cli/templates/project/manifest.toml";
 const SERVICE: &str = "my_service";
 /// The variables that the gateway reads besides those that its config names.
 const OF_GATEWAY: [&str; 3] = ["GATEWAY_PUBLIC", "GATEWAY_PRIVATE", "LOG"];
 
 fn template() -> Yaml {
-    let text = file(&format!("{TEMPLATE}/compose.yaml"));
+    let text = file(&format!("{TEMPLATE}/containers.yaml"));
     // `ballet new` puts the way to find ballet in its place.
     let text = text.replace("BALLET_CONTEXT\n", "");
     let mut documents = YamlLoader::load_from_str(&text).expect("YAML");
@@ -105,13 +107,13 @@ fn whatever_a_container_is_told_its_program_knows() {
 }
 
 #[test]
-fn the_containers_of_a_new_system_find_what_they_need() {
+fn the_containers_of_a_project_find_what_they_need() {
     let template = template();
     let all = &template["services"];
     let service = &all[SERVICE];
     service_is_told(SERVICE, service, &[]);
     assert_eq!(service["command"][0].as_str(), Some(SERVICE));
-    assert!(file(&format!("{TEMPLATE}/service/manifest.toml")).contains("name = \"my_service\""));
+    assert!(file(MANIFEST).contains("name = \"my_service\""));
     let config = file(&format!("{TEMPLATE}/gateway.toml"));
     gateway_is_told(&all["gateway"], &config);
     let config: Value = toml::from_str(&config).expect("TOML");
@@ -134,7 +136,7 @@ fn the_containers_of_a_new_system_find_what_they_need() {
         for volume in field(container, "volumes").as_vec().into_iter().flatten() {
             let from = volume.as_str().and_then(|text| text.split(':').next()).expect("a volume");
             match from.strip_prefix("./") {
-                // Generated with the system, from its contracts.
+                // Generated from the system's contracts.
                 Some("broker/definitions.json") => {}
                 Some(path) => {
                     assert!(root().join(TEMPLATE).join(path).exists(), "{name:?}: {path}");

@@ -24,12 +24,7 @@ use crate::declare::telemetry::{
 ///
 /// ```
 /// # use ballet::*;
-/// # use schemars::JsonSchema;
-/// # use serde::{Deserialize, Serialize};
-/// # #[derive(Serialize, Deserialize, JsonSchema)] struct Confirmed { points: i64 }
-/// # impl Event for Confirmed {
-/// #     const TYPE: EventType = EventType::in_saga("orders.order_confirmed.v1");
-/// # }
+/// # #[event("orders.order_confirmed.v1", in_saga)] struct Confirmed { points: i64 }
 /// /// Counts a customer's points.
 /// struct Points;
 ///
@@ -156,24 +151,14 @@ impl Participant {
     /// ```
     /// # use ballet::core::Versioned;
     /// # use ballet::*;
-    /// # use schemars::JsonSchema;
-    /// # use serde::{Deserialize, Serialize};
-    /// # #[derive(Serialize, Deserialize, JsonSchema)] struct Product { price_minor: i64 }
-    /// # impl Entity for Product {
-    /// #     const NAME: &'static str = "product";
-    /// #     const REPUBLISHED: EventType = EventType::plain("catalog.products_republished.v1");
-    /// #     const REQUESTS: &'static [EventType] =
-    /// #         &[EventType::plain("cart.products_requested.v1")];
-    /// # }
-    /// # #[derive(Serialize, Deserialize, JsonSchema)]
+    /// # #[entity(
+    /// #     "product",
+    /// #     republished = "catalog.products_republished.v1",
+    /// #     requests("cart.products_requested.v1")
+    /// # )]
+    /// # struct Product { price_minor: i64 }
+    /// # #[event("catalog.product_price_changed.v1", carries = product)]
     /// # struct PriceChanged { product: Versioned<Product> }
-    /// # impl Event for PriceChanged {
-    /// #     const TYPE: EventType = EventType::plain("catalog.product_price_changed.v1");
-    /// # }
-    /// # impl EntityEvent for PriceChanged {
-    /// #     type Entity = Product;
-    /// #     fn into_version(self) -> Versioned<Product> { self.product }
-    /// # }
     /// let cart =
     ///     Participant::new("cart").copies::<Product>(|copy| copy.fed_by::<PriceChanged>());
     ///

@@ -57,22 +57,14 @@ impl<Sg: Saga, As> SagaSteps<Sg, As> {
     ///
     /// ```
     /// # use ballet::*;
-    /// # use schemars::JsonSchema;
-    /// # use serde::{Deserialize, Serialize};
     /// # macro_rules! events { ($($name:ident $text:literal)+) => {$(
-    /// #     #[derive(Serialize, Deserialize, JsonSchema)] struct $name {}
-    /// #     impl Event for $name { const TYPE: EventType = EventType::in_saga($text); }
+    /// #     #[event($text, in_saga)] struct $name {}
     /// # )+}; }
     /// # events! {
     /// #     RoomHeld "rooms.room_held.v1" RoomHeldV2 "rooms.room_held.v2" Checked "credit.checked.v1"
     /// #     Charged "payments.charged.v1" Refunded "payments.refunded.v1" Cancelled "desk.cancelled.v1"
     /// # }
-    /// # struct Booking;
-    /// # impl Saga for Booking {
-    /// #     const NAME: &'static str = "booking";
-    /// #     const OWNER: &'static str = "desk";
-    /// #     type Abort = Cancelled;
-    /// # }
+    /// # #[saga("booking", owner = "desk", abort = Cancelled)] struct Booking;
     /// # macro_rules! steps { ($($step:ident $name:literal $on:ident)+) => {$(
     /// #     struct $step;
     /// #     impl Step for $step {

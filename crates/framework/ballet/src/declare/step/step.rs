@@ -20,22 +20,10 @@ use crate::declare::step::row_locks::Rows;
 ///
 /// ```
 /// # use ballet::*;
-/// # use schemars::JsonSchema;
-/// # use serde::{Deserialize, Serialize};
-/// # #[derive(Serialize, Deserialize, JsonSchema)] struct OrderPlaced { seats: u32 }
-/// # impl Event for OrderPlaced {
-/// #     const TYPE: EventType = EventType::in_saga("orders.order_placed.v1");
-/// # }
-/// # #[derive(Serialize, Deserialize, JsonSchema)] struct SeatsHeld { seats: u32 }
-/// # impl Event for SeatsHeld {
-/// #     const TYPE: EventType = EventType::in_saga("hall.seats_held.v1");
-/// # }
-/// # #[derive(Serialize, Deserialize, JsonSchema)] struct SoldOut {}
-/// # impl Event for SoldOut { const TYPE: EventType = EventType::in_saga("hall.sold_out.v1"); }
-/// # #[derive(Serialize, Deserialize, JsonSchema)] struct SeatsFreed { seats: u32 }
-/// # impl Event for SeatsFreed {
-/// #     const TYPE: EventType = EventType::in_saga("hall.seats_freed.v1");
-/// # }
+/// # #[event("orders.order_placed.v1", in_saga)] struct OrderPlaced { seats: u32 }
+/// # #[event("hall.seats_held.v1", in_saga)] struct SeatsHeld { seats: u32 }
+/// # #[event("hall.sold_out.v1", in_saga)] struct SoldOut {}
+/// # #[event("hall.seats_freed.v1", in_saga)] struct SeatsFreed { seats: u32 }
 /// /// Holds the seats, or refuses when the hall is full.
 /// struct HoldSeats;
 ///
@@ -188,12 +176,8 @@ pub trait Compensate: Step {
 ///
 /// ```
 /// # use ballet::*;
-/// # use schemars::JsonSchema;
-/// # use serde::{Deserialize, Serialize};
-/// # #[derive(Serialize, Deserialize, JsonSchema)] struct SeatsHeld {}
-/// # impl Event for SeatsHeld { const TYPE: EventType = EventType::in_saga("hall.seats_held.v1"); }
-/// # #[derive(Serialize, Deserialize, JsonSchema)] struct SoldOut {}
-/// # impl Event for SoldOut { const TYPE: EventType = EventType::in_saga("hall.sold_out.v1"); }
+/// # #[event("hall.seats_held.v1", in_saga)] struct SeatsHeld {}
+/// # #[event("hall.sold_out.v1", in_saga)] struct SoldOut {}
 /// async fn hold(tx: &mut Tx<'_>) -> Does<SeatsHeld, SoldOut> {
 ///     let free: Option<i64> =
 ///         sqlx::query_scalar("select free from hall").fetch_optional(tx.db()).await?;

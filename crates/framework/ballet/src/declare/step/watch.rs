@@ -24,16 +24,8 @@ use crate::declare::step::retry::Retry;
 /// # use ballet::*;
 /// # use jiff::SignedDuration;
 /// # use jiff_sqlx::ToSqlx;
-/// # use schemars::JsonSchema;
-/// # use serde::{Deserialize, Serialize};
-/// # #[derive(Serialize, Deserialize, JsonSchema)] struct SessionStarted {}
-/// # impl Event for SessionStarted {
-/// #     const TYPE: EventType = EventType::in_saga("playback.session_started.v1");
-/// # }
-/// # #[derive(Serialize, Deserialize, JsonSchema)] struct SessionEnded {}
-/// # impl Event for SessionEnded {
-/// #     const TYPE: EventType = EventType::in_saga("playback.session_ended.v1");
-/// # }
+/// # #[event("playback.session_started.v1", in_saga)] struct SessionStarted {}
+/// # #[event("playback.session_ended.v1", in_saga)] struct SessionEnded {}
 /// /// Whoever shows no sign of life for a minute has gone.
 /// struct WatchSession;
 ///

@@ -3,11 +3,12 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use ballet::core::ServiceContract;
+use ballet_check::contracts::folders;
 
 use crate::base::cargo::cargo;
 use crate::base::exit::ExitStatus;
@@ -34,7 +35,7 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
-    let folder = systems::folder(options.contracts.as_deref())?;
+    let folder = folder(options.contracts.as_deref())?;
     if let [program, arguments @ ..] = &args.program[..] {
         let mut command = Command::new(program);
         command.args(arguments);
@@ -46,6 +47,19 @@ pub(super) fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
         write(&folder, package, command)?;
     }
     Ok(ExitStatus::All)
+}
+
+/// The folder of the contracts. A project that has none yet is called as its directory.
+fn folder(named: Option<&Path>) -> Result<PathBuf> {
+    let here = std::env::current_dir().context("there is no current directory")?;
+    let is_workspace = |place: &&Path| {
+        fs::read_to_string(place.join("Cargo.toml")).is_ok_and(|text| text.contains("[workspace]"))
+    };
+    let project = here.ancestors().find(is_workspace).filter(|_| folders(&here).is_empty());
+    match (named, project.and_then(|root| Some((root, root.file_name()?)))) {
+        (None, Some((root, name))) => Ok(root.join("contracts").join(name)),
+        _ => systems::folder(named),
+    }
 }
 
 /// Writes the contract that a program prints.
@@ -76,7 +90,9 @@ fn write(folder: &Path, name: &str, mut program: Command) -> Result<()> {
 /// Replaces the file. A reader finds the old file or the new one, also after a crash.
 fn replace(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let beside = file.with_extension(format!("json.{}", std::process::id()));
-    let written = fs::File::create(&beside)
+    // The first contract of a system makes the folder.
+    let written = fs::create_dir_all(file.parent().unwrap_or(file))
+        .and_then(|()| fs::File::create(&beside))
         .and_then(|mut new| new.write_all(bytes).and_then(|()| new.sync_all()))
         .and_then(|()| fs::rename(&beside, file));
     if written.is_err() {

@@ -1,4 +1,4 @@
-//! The dependency of a new system on ballet: a version, a git repository, or the path of a checkout.
+//! The dependency of a new project on ballet: a version, a git repository, or the path of a checkout.
 
 use std::env;
 use std::fmt;
@@ -6,16 +6,17 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use crate::author::new::workspace;
 use crate::base::exit::usage;
 
-/// The form in which a system depends on ballet.
+/// The form in which a project depends on ballet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Dependency {
     /// A version from the registry.
     Version(String),
     /// A git repository, at a revision if one is named.
     Git { url: String, revision: Option<String> },
-    /// A checkout, with its path as the system's manifest has it.
+    /// A checkout, with its path as the project's manifest has it.
     Path { written: PathBuf, checkout: PathBuf },
 }
 
@@ -50,6 +51,32 @@ impl Dependency {
         let is_relative = Path::new(named).is_relative();
         let written = if is_relative { relative(root, &checkout)? } else { checkout.clone() };
         Ok(Self::Path { written, checkout })
+    }
+
+    /// Reads it from the manifest of a project.
+    pub(super) fn of_project(root: &Path) -> Result<Self> {
+        let manifest = workspace::manifest(root)?;
+        let line = manifest.lines().find_map(|line| line.strip_prefix("ballet = "));
+        let value = |name: &str| {
+            let (_, rest) = line?.split_once(&format!("{name} = \""))?;
+            rest.split('"').next().map(str::to_owned)
+        };
+        let path = value("path").map(PathBuf::from);
+        if let Some(written) = path.as_deref().and_then(|path| path.ancestors().nth(3)) {
+            let (written, checkout) = (written.to_owned(), root.join(written));
+            return Ok(Self::Path { written, checkout });
+        }
+        if let Some(url) = value("git") {
+            return Ok(Self::Git { url, revision: value("rev") });
+        }
+        let version = line.map(|line| line.trim_matches('"').to_owned());
+        version.filter(|version| !version.starts_with('{')).map(Self::Version).ok_or_else(|| {
+            usage(format!(
+                "{} does not say where ballet is from: it needs a line `ballet = \"VERSION\"`, or with a `path` or \
+                 a `git`",
+                root.join("Cargo.toml").display()
+            ))
+        })
     }
 
     /// The checkout, if there is one.
@@ -134,7 +161,6 @@ pub(super) fn folder(name: &str) -> String {
     let (ring, folder) = match name {
         "ballet" => ("framework", name),
         "ballet-gateway" => ("tools", "gateway"),
-        "ballet-openapi" => ("framework", "openapi"),
         "ballet-cli" => ("tools", "cli"),
         _ => ("dev", name.trim_start_matches("ballet-")),
     };
@@ -178,6 +204,8 @@ pub(super) fn whole(directory: &Path) -> Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn checkout() -> PathBuf {
@@ -204,6 +232,21 @@ mod tests {
         let absolute = checkout().display().to_string();
         let from_above = format!("ballet = {{ path = \"{absolute}/crates/framework/ballet\" }}\n");
         assert_eq!(line(Some(&absolute), &root), from_above);
+    }
+
+    #[test]
+    fn a_project_says_what_it_depends_on() {
+        let root = env::temp_dir().join(format!("ballet-dependency-{}", std::process::id()));
+        fs::create_dir_all(&root).expect("a directory");
+        let git = "https://git.example/ballet";
+        let pinned = format!("{git}#6188ca2");
+        for named in [None, Some("0.1.0"), Some(git), Some(&*pinned)] {
+            let written = line(named, &root);
+            fs::write(root.join("Cargo.toml"), &written).expect("written");
+            let read = Dependency::of_project(&root).expect("a dependency");
+            assert_eq!(read.lines(&["ballet"]), written);
+        }
+        fs::remove_dir_all(&root).expect("removed");
     }
 
     #[test]

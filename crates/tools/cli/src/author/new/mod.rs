@@ -1,9 +1,11 @@
-//! `ballet new`: begins a new system, or a service of a system. The code that it writes compiles and passes its tests.
+//! `ballet new`: begins a project, or adds a part to one. The code that it writes compiles and passes its tests.
 
 mod dependency;
 mod names;
+mod parts;
+mod project;
 mod service;
-mod system;
+mod workspace;
 mod writing;
 
 use anyhow::Result;
@@ -11,17 +13,34 @@ use clap::Subcommand;
 
 use crate::base::exit::ExitStatus;
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// Write a service that does a part of a saga, with its contract and a test
-    Service(service::ServiceArgs),
-    /// Write a workspace with one service, which owns a saga, with its trials and tests
-    System(system::SystemArgs),
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct NewArgs {
+    #[command(flatten)]
+    project: project::ProjectArgs,
+    #[command(subcommand)]
+    part: Option<Part>,
 }
 
-pub(crate) fn run(command: &Command) -> Result<ExitStatus> {
-    match command {
-        Command::Service(args) => service::run(args),
-        Command::System(args) => system::run(args),
+/// What a project may have besides its first service.
+#[derive(Debug, Subcommand)]
+enum Part {
+    /// Add a service that does a part of a saga, with its contract and a test
+    Service(service::ServiceArgs),
+    /// Add the trials of the system: demo, audit, chaos, degradation and kills
+    Trials,
+    /// Add the gateway, and files that run the system in containers behind it
+    Gateway,
+    /// Add `.ci/run`, all checks that a change has to pass
+    Ci,
+}
+
+pub(crate) fn run(args: &NewArgs) -> Result<ExitStatus> {
+    match &args.part {
+        None => project::run(&args.project),
+        Some(Part::Service(args)) => service::run(args),
+        Some(Part::Trials) => parts::trials(),
+        Some(Part::Gateway) => parts::gateway(),
+        Some(Part::Ci) => parts::ci(),
     }
 }

@@ -12,7 +12,6 @@ const TAKEN: &[&str] = &[
     "axum",
     "ballet",
     "clap",
-    "command",
     "core",
     "databases",
     "definitions",
@@ -34,7 +33,7 @@ const TAKEN: &[&str] = &[
     "uuid",
 ];
 
-/// The producer outside of a new system.
+/// The producer outside of a new project.
 const PRODUCER: &str = "clerk";
 
 /// The words that cannot be names of crates.
@@ -61,17 +60,17 @@ pub(super) fn check_service(name: &str) -> Result<()> {
     }
 }
 
-/// Checks the name of the first service of a new system.
+/// Checks the name of the first service of a new project.
 pub(super) fn check_first_service(name: &str) -> Result<()> {
     if name == PRODUCER {
         return Err(usage(format!(
-            "{name} is the producer outside of a new system, and has a broker user of that name: choose another name"
+            "{name} is the producer outside of a new project, and has a broker user of that name: choose another name"
         )));
     }
     check_service(name)
 }
 
-/// Checks the name of a new system, which is also the name of its virtual host.
+/// Checks the name of a new project's system, which is also the name of its virtual host.
 pub(super) fn check_system(name: &str) -> Result<()> {
     let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     if name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(is_plain) {

@@ -1,35 +1,35 @@
 //! `ballet new service`: a service that does a part of a saga, with its contract and a test.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use ballet::core::part::{SagaPart, StepKind, StepPart};
 use ballet::core::versions::FIRST;
 use ballet::core::{EventType, Role, System, Versions};
 use ballet_check::Contracts;
 
 use crate::author::new::names::{self, camel};
+use crate::author::new::workspace;
 use crate::author::new::writing::{self, NewFile, Replacements};
 use crate::base::exit::{ExitStatus, usage};
 use crate::base::systems::contracts;
 use crate::base::ui;
 
 /// The files of a service, below its directory.
-const TEMPLATES: [(&str, &str); 5] = [
+const TEMPLATES: [(&str, &str); 6] = [
     ("Cargo.toml", include_str!("../../../templates/service/manifest.toml")),
+    (
+        "migrations/0001_part.sql",
+        include_str!("../../../templates/service/migrations/0001_part.sql"),
+    ),
     ("src/events.rs", include_str!("../../../templates/service/src/events.rs")),
     ("src/lib.rs", include_str!("../../../templates/service/src/lib.rs")),
-    // The same file as in a new system.
-    ("src/main.rs", include_str!("../../../templates/system/service/src/main.rs")),
+    ("src/main.rs", include_str!("../../../templates/service/src/main.rs")),
     ("tests/my_service.rs", include_str!("../../../templates/service/tests/my_service.rs")),
 ];
-/// The service in `compose.yaml`.
-const CONTAINER: &str = include_str!("../../../templates/service/container.yaml");
 const CONTRACT: &str = include_str!("../../../templates/service/contract.json");
-/// The step in the templates of the code.
-const STEP: &str = "saga.compensatable(DoPart)";
+/// The words of the step in the template of the code.
+const STEP: &str = "undo = take_back";
 /// The end of the step in the template of the contract.
 const COMPENSATED: &str = "\"compensated\": \"my_service.part_taken_back.v1\"";
 
@@ -69,19 +69,20 @@ pub(super) fn run(args: &ServiceArgs) -> Result<ExitStatus> {
     let on = trigger(system, saga, args.on.as_deref())?;
     let versions = versions(system, saga, on);
     let folder = contracts.folder();
-    let root = workspace(folder)?;
+    let root = workspace::root(folder)?;
     let below = folder.strip_prefix(root).unwrap_or(folder).display();
-    let place = place(root, system.name, name);
+    let place = workspace::place(root, system.name, name);
     let up = "../".repeat(place.split('/').count());
     let mut taken = types();
+    let my_service = own_type(name, name, &mut taken);
     let my_saga = own_type(saga.saga, saga.owner, &mut taken);
     let my_trigger = own_type(on.event(), on.service(), &mut taken);
     let my_abort = own_type(abort.event(), abort.service(), &mut taken);
     let words = Replacements(vec![
         ("// FIELDS_OF_TRIGGER\n", fields(contracts, on)),
         ("// FIELDS_OF_ABORT\n", fields(contracts, abort)),
-        ("TYPE_OF_TRIGGER", type_as_code(on)),
-        ("TYPE_OF_ABORT", type_as_code(abort)),
+        ("WORDS_OF_TRIGGER", words_of(on)),
+        ("WORDS_OF_ABORT", words_of(abort)),
         ("NAME_OF_TRIGGER", on.name().to_owned()),
         ("NAME_OF_ABORT", abort.name().to_owned()),
         ("\"ROLE_OF_TRIGGER\"", role(on)),
@@ -91,10 +92,11 @@ pub(super) fn run(args: &ServiceArgs) -> Result<ExitStatus> {
         ("MyTrigger", my_trigger),
         ("MyAbort", my_abort),
         ("MySaga", my_saga),
+        ("MyService", my_service),
         ("my_saga", saga.saga.to_owned()),
         ("my_owner", saga.owner.to_owned()),
         ("../../contracts/my_system", format!("{up}{below}")),
-        ("LINTS\n", lints(root)?),
+        ("LINTS\n", workspace::lints(root)?),
         ("my_service", name.to_owned()),
         ("my_system", system.name.to_owned()),
     ]);
@@ -104,9 +106,10 @@ pub(super) fn run(args: &ServiceArgs) -> Result<ExitStatus> {
         .collect();
     files.push(words.file(&format!("{below}/my_service.json"), CONTRACT));
     writing::write(root, &files)?;
-    join(root, &place)?;
-    enter(root, &place, name, &words.fill(CONTAINER))?;
-    define(root, folder)?;
+    workspace::join(root, &place)?;
+    workspace::enter_trials(root, &place, name)?;
+    workspace::enter_containers(root, system.name, name)?;
+    workspace::define(root, folder)?;
     writing::lock(root);
     ui::say(&format!(
         "\nit waits for {}, and takes its part back on {}\nnext:\n  cargo test --package {name}\n  \
@@ -117,25 +120,16 @@ pub(super) fn run(args: &ServiceArgs) -> Result<ExitStatus> {
     Ok(ExitStatus::All)
 }
 
-/// The types that the templates name besides the saga and the two events that the service reads. Associated types and
-/// derives do not count: no list of names has them.
+/// The types that the templates have besides the service, the saga and the two events that it reads.
 fn types() -> Vec<String> {
-    let others = [
-        "MyTrigger",
-        "MyAbort",
-        "MySaga",
-        "On",
-        "Done",
-        "Refused",
-        "Compensated",
-        "Abort",
-        "Debug",
-    ];
+    let others = ["MyTrigger", "MyAbort", "MySaga", "MyService"];
     let named = TEMPLATES.iter().filter(|(_, text)| text.contains("MyTrigger"));
     let lines = named.flat_map(|(_, text)| text.lines());
     let code = lines.filter(|line| !line.trim_start().starts_with("//"));
     let words = code.flat_map(|line| line.split(|c: char| !c.is_alphanumeric() && c != '_'));
-    words.filter(|word| is_type(word) && !others.contains(word)).map(str::to_owned).collect()
+    let named = words.filter(|word| is_type(word) && !others.contains(word));
+    // The attribute makes a type of the step.
+    named.chain(["DoPart"]).map(str::to_owned).collect()
 }
 
 fn is_type(word: &str) -> bool {
@@ -208,16 +202,16 @@ fn versions(system: &System, saga: &SagaPart, on: EventType) -> Versions {
     last.into_iter().fold(since, Versions::until)
 }
 
-/// The step as code, in these versions of the saga.
+/// The words of the step, in these versions of the saga.
 fn step_in(versions: Versions) -> String {
-    let mut code = STEP.to_owned();
-    if let Some(last) = versions.last() {
-        code = format!("saga.until({last}, |saga| {code})");
-    }
+    let mut words = STEP.to_owned();
     if versions.first() > FIRST {
-        code = format!("saga.since({}, |saga| {code})", versions.first());
+        words += &format!(", since = {}", versions.first());
     }
-    code
+    if let Some(last) = versions.last() {
+        words += &format!(", until = {last}");
+    }
+    words
 }
 
 /// The versions of a step, as a contract has them.
@@ -226,25 +220,6 @@ fn lines_of(versions: Versions) -> String {
     let since = Some(versions.first()).filter(|first| *first > FIRST);
     let since = since.map(|first| line("since", first)).unwrap_or_default();
     since + &versions.last().map(|last| line("until", last)).unwrap_or_default()
-}
-
-/// The workspace that the contracts are in.
-fn workspace(folder: &Path) -> Result<&Path> {
-    let root = folder.ancestors().find(|directory| directory.join("Cargo.toml").exists());
-    root.ok_or_else(|| {
-        usage(format!(
-            "{} is not in a workspace: a service that is written elsewhere needs only its contract \
-             there",
-            folder.display()
-        ))
-    })
-}
-
-/// The path of the service: beside those of its system.
-fn place(root: &Path, system: &str, name: &str) -> String {
-    let beside = format!("crates/systems/{system}");
-    let folder = if root.join(&beside).is_dir() { beside } else { "services".to_owned() };
-    format!("{folder}/{name}")
 }
 
 /// The fields of an event, as comments.
@@ -257,18 +232,19 @@ fn fields(contracts: &Contracts, event: EventType) -> String {
     format!("// The fields of the event; add those that you need:\n{lines}")
 }
 
-/// The event's type as code.
-fn type_as_code(event: EventType) -> String {
-    let constructor = match event.role() {
-        Role::Plain => "plain",
-        Role::StartsSaga => "starts_saga",
-        Role::InSaga => "in_saga",
+/// The words of the event's attribute.
+fn words_of(event: EventType) -> String {
+    let mut words = format!("{:?}", event.name());
+    words += match event.role() {
+        Role::Plain => "",
+        Role::StartsSaga => ", starts_saga",
+        Role::InSaga => ", in_saga",
     };
-    let declared = format!("EventType::{constructor}({:?})", event.name());
-    match event.foreign_producers() {
-        [] => declared,
-        producers => format!("{declared}.also_from(&{producers:?})"),
+    if let [first, others @ ..] = event.foreign_producers() {
+        let others: String = others.iter().map(|producer| format!(", {producer:?}")).collect();
+        words += &format!(", also_from({first:?}{others})");
     }
+    words
 }
 
 /// The event's role and its foreign producers, as a contract has them.
@@ -284,88 +260,6 @@ fn role(event: EventType) -> String {
     }
 }
 
-/// The lints of the workspace, if it has any.
-fn lints(root: &Path) -> Result<String> {
-    let has_lints = manifest(root)?.contains("[workspace.lints");
-    Ok(if has_lints { "\n[lints]\nworkspace = true\n".to_owned() } else { String::new() })
-}
-
-/// The manifest of the workspace.
-fn manifest(root: &Path) -> Result<String> {
-    let file = root.join("Cargo.toml");
-    fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
-}
-
-/// Adds the service to the workspace's lists of all services: trials, containers.
-fn enter(root: &Path, place: &str, name: &str, container: &str) -> Result<()> {
-    for (path, marker, line) in [
-        (
-            "trials/Cargo.toml",
-            "[dependencies]\n",
-            format!("{name} = {{ path = \"../{place}\" }}\n"),
-        ),
-        (
-            "trials/src/main.rs",
-            "adds its service here.\n",
-            format!("            ServiceProgram::of({name}::service),\n"),
-        ),
-        ("compose.yaml", "\n      SERVICES: ", format!("{name} ")),
-        ("compose.yaml", "adds its service here.\n", container.to_owned()),
-        (
-            "compose.yaml",
-            "adds its secret here.\n",
-            format!("      GATEWAY_SECRET_{name}: {name}-development-secret-of-the-gateway\n"),
-        ),
-    ] {
-        let file = root.join(path);
-        if !file.exists() {
-            continue;
-        }
-        let text = fs::read_to_string(&file);
-        let text = text.with_context(|| format!("cannot read {}", file.display()))?;
-        let Some((before, after)) = text.split_once(marker) else {
-            // The shop's containers are generated.
-            if path != "compose.yaml" {
-                ui::say(&format!("add {} to {}", line.trim(), file.display()));
-            }
-            continue;
-        };
-        fs::write(&file, format!("{before}{marker}{line}{after}"))
-            .with_context(|| format!("cannot write {}", file.display()))?;
-    }
-    Ok(())
-}
-
-/// Brings the broker's definitions up to date, in a workspace that `ballet new system` has written.
-fn define(root: &Path, contracts: &Path) -> Result<()> {
-    let definitions = writing::definitions(Contracts::read(contracts)?.system());
-    let file = root.join(&definitions.path);
-    let made_here =
-        fs::read_to_string(&file).is_ok_and(|text| text.contains("`ballet topology definitions`"));
-    if made_here {
-        fs::write(&file, definitions.text)
-            .with_context(|| format!("cannot write {}", file.display()))?;
-    }
-    Ok(())
-}
-
-/// Adds the crate to the members of the workspace, unless a pattern covers it.
-fn join(root: &Path, place: &str) -> Result<()> {
-    let (file, text) = (root.join("Cargo.toml"), manifest(root)?);
-    let pattern = place.rsplit_once('/').map(|(folder, _)| format!("\"{folder}/*\""));
-    if pattern.is_some_and(|pattern| text.contains(&pattern)) {
-        return Ok(());
-    }
-    let Some((before, after)) = text.split_once("members = [") else {
-        ui::say(&format!("add \"{place}\" to the members in {}", file.display()));
-        return Ok(());
-    };
-    let text = format!("{before}members = [\n    \"{place}\",{after}");
-    fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
-    ui::print(&format!("added {place} to {}", file.display()));
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -376,7 +270,8 @@ mod tests {
         let mut own = |name, service| own_type(name, service, &mut taken);
         assert_eq!(own("request_made", "front_desk"), "RequestMade");
         assert_eq!(own("part_done", "pantry"), "PantryPartDone");
-        assert_eq!(own("step", "pantry"), "PantryStep");
+        assert_eq!(own("do_part", "pantry"), "PantryDoPart");
+        assert_eq!(own("tx", "pantry"), "PantryTx");
         assert_eq!(own("request_made", "pantry"), "PantryRequestMade");
         assert_eq!(own("done", "part"), "Done");
         assert_eq!(own("result", "step"), "Result");

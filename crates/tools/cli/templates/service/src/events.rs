@@ -1,49 +1,25 @@
 //! The events of other services that `my_service` reads, and those that it publishes.
 
-use ballet::{Event, EventType, Saga};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use ballet::{event, saga};
 
 // FIELDS_OF_TRIGGER
 /// The event that the service waits for.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[event(WORDS_OF_TRIGGER)]
 pub struct MyTrigger {}
-
-impl Event for MyTrigger {
-    const TYPE: EventType = TYPE_OF_TRIGGER;
-}
 
 // FIELDS_OF_ABORT
 /// The saga is aborted: every service takes back its part.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[event(WORDS_OF_ABORT)]
 pub struct MyAbort {}
 
-impl Event for MyAbort {
-    const TYPE: EventType = TYPE_OF_ABORT;
-}
-
 /// The service has done its part.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[event("my_service.part_done.v1", in_saga)]
 pub struct PartDone {}
 
-impl Event for PartDone {
-    const TYPE: EventType = EventType::in_saga("my_service.part_done.v1");
-}
-
 /// The service has taken back its part.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[event("my_service.part_taken_back.v1", in_saga)]
 pub struct PartTakenBack {}
 
-impl Event for PartTakenBack {
-    const TYPE: EventType = EventType::in_saga("my_service.part_taken_back.v1");
-}
-
 /// The saga, as its owner declares it.
-#[derive(Debug)]
+#[saga("my_saga", owner = "my_owner", abort = MyAbort)]
 pub struct MySaga;
-
-impl Saga for MySaga {
-    const NAME: &'static str = "my_saga";
-    const OWNER: &'static str = "my_owner";
-    type Abort = MyAbort;
-}

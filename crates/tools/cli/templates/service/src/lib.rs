@@ -2,53 +2,31 @@
 
 pub mod events;
 
-use ballet::{
-    Compensate, CompensateResult, Migration, Never, Participant, Service, Step, StepResult, Tx,
-    compensated, done,
-};
+use ballet::{Does, Service, Tx, Undoes, compensated, done};
 
 use crate::events::{MySaga, MyTrigger, PartDone, PartTakenBack};
 
-/// Does the part. It never refuses: a step that may has an event for it as `Refused`, on which the
-/// saga's owner aborts, and the owner's decision waits for its event `Done`.
-#[derive(Debug)]
-pub struct DoPart;
-
-impl Step for DoPart {
-    const NAME: &'static str = "do_part";
-    type On = MyTrigger;
-    type Done = PartDone;
-    type Refused = Never;
-
-    async fn run(&self, tx: &mut Tx<'_>, _: MyTrigger) -> StepResult<Self> {
-        let saga = tx.saga_id().map(|saga| saga.0);
-        sqlx::query("insert into part (saga_id) values ($1)").bind(saga).execute(tx.db()).await?;
+#[ballet::service("my_service", saga = MySaga, migrations = "migrations")]
+impl MyService {
+    /// Does the part. It never refuses: a step that may returns `Does<PartDone, PartRefused>`. The saga's owner aborts on
+    /// that event, and its decision waits for `PartDone`.
+    #[compensatable(undo = take_back)]
+    async fn do_part(tx: &mut Tx<'_>, _: MyTrigger) -> Does<PartDone> {
+        let insert = sqlx::query("insert into part (saga_id) values ($1)");
+        insert.bind(tx.saga_id()).execute(tx.db()).await?;
         done(PartDone {})
     }
-}
 
-impl Compensate for DoPart {
-    type Compensated = PartTakenBack;
-
-    /// Gets the very event that `run` published. It is not called if `run` took no effect.
-    async fn compensate(&self, tx: &mut Tx<'_>, _: PartDone) -> CompensateResult<Self> {
-        let saga = tx.saga_id().map(|saga| saga.0);
-        sqlx::query("delete from part where saga_id = $1").bind(saga).execute(tx.db()).await?;
+    /// Gets the very event that the step published. It is not called if the step took no effect.
+    async fn take_back(tx: &mut Tx<'_>, _: PartDone) -> Undoes<PartTakenBack> {
+        let delete = sqlx::query("delete from part where saga_id = $1");
+        delete.bind(tx.saga_id()).execute(tx.db()).await?;
         compensated(PartTakenBack {})
     }
 }
 
-const TABLES: &[Migration] =
-    &[Migration { name: "0001_part", sql: "create table part (saga_id uuid primary key)" }];
-
-/// Everything that the service does.
-#[must_use]
-pub fn participant() -> Participant {
-    Participant::new("my_service").saga::<MySaga>(|saga| saga.compensatable(DoPart))
-}
-
-/// The service: its steps and its tables.
+/// The service, for tests and trials.
 #[must_use]
 pub fn service() -> Service {
-    Service::new(participant()).migrations(TABLES)
+    MyService::service()
 }

@@ -6,7 +6,7 @@ use my_service::events::{MyAbort, MyTrigger};
 #[test]
 fn the_contract_is_in_its_file_and_fits_the_others() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../contracts/my_system");
-    ballet_testkit::assert_contract(folder, &my_service::participant().contract());
+    ballet_testkit::assert_contract(folder, &my_service::service().contract());
 }
 
 #[tokio::test]

@@ -1,0 +1,1 @@
+create table part (saga_id uuid primary key);
