@@ -5,11 +5,12 @@
 //! with its topology, users, and a database per service. [`ManagementClient`] is the broker's management API.
 //! An [`OwnProcess`] is a service that can be killed, a [`ServiceProcess`] one that runs from its
 //! program. A [`Proxy`] is a connection that can fail. [`wait_until`] waits for a condition. A [`Selector`] finds what an
-//! alarm asks for among the metrics of a process.
+//! alarm asks for among the metrics of a process. [`show_one_saga`] is a whole run of one saga, for a first look.
 
 mod env;
 mod error;
 mod management;
+mod one_saga;
 mod own_process;
 mod processes;
 mod proxy;
@@ -23,6 +24,7 @@ mod wait;
 pub use env::{Database, IdleSessions, TableReader, TestEnv};
 pub use error::{Error, Result};
 pub use management::{ManagementClient, QueueDepth};
+pub use one_saga::show_one_saga;
 pub use own_process::OwnProcess;
 pub use processes::{
     cargo::cargo_variables,

@@ -13,9 +13,9 @@ type Layer = (&'static str, &'static str, &'static str);
 
 /// The layers below programs. They include the testkit: the benchmark collects spans with it, as tests do.
 const EVERYTHING: &str = "testkit core amqp store framework openapi common ops library events service \
-    check console stage gateway trial program command";
+    check console terminal stage gateway trial program command";
 
-const LAYERS: [Layer; 19] = [
+const LAYERS: [Layer; 21] = [
     // The attributes: they print paths, and depend on nothing of ours.
     ("macros", "crates/framework/macros", ""),
     ("core", "crates/framework/core", "macros"),
@@ -36,15 +36,17 @@ const LAYERS: [Layer; 19] = [
     ("check", "crates/tools/check", "core"),
     // The operators' web page.
     ("console", "crates/tools/console", "core library amqp store framework ops check"),
+    // Tables, and sagas as lanes.
+    ("terminal", "crates/tools/terminal", "core"),
     // A running system: servers, environments, processes.
-    ("stage", "crates/dev/stage", "amqp store framework ops check"),
+    ("stage", "crates/dev/stage", "amqp store framework ops check terminal"),
     ("testkit", "crates/dev/testkit", "core amqp store framework openapi ops check stage"),
     // The command, which reads the contracts of any system, and contains none. `ballet participant try` is the
     // testkit's suite.
     (
         "command",
         "crates/tools/cli",
-        "core library amqp store framework ops check console stage testkit program",
+        "core library amqp store framework ops check console terminal stage testkit program",
     ),
     // Our programs, above everything.
     ("program", "crates/tools/* crates/dev/*", EVERYTHING),
@@ -52,6 +54,8 @@ const LAYERS: [Layer; 19] = [
     ("trial", "crates/systems/*/trial", EVERYTHING),
     // With the callers of its services, and who of them owns what.
     ("events", "crates/systems/*/events", "core common openapi"),
+    // The first example runs its services itself.
+    ("hello", "examples/hello", "framework stage"),
     // An example shows how a service is written.
     ("service", "crates/systems/*/* examples/*", "core library framework openapi common events"),
 ];

@@ -7,7 +7,7 @@ mod find;
 mod in_memory;
 mod install;
 mod node_home;
-mod options;
+pub(crate) mod options;
 pub(crate) mod pair;
 mod ports;
 pub(crate) mod postgres;

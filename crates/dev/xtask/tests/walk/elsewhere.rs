@@ -8,6 +8,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     (".ci/run", ".ci/run", "set -euo pipefail"),
     ("cargo ballet chaos", "crates/tools/cli/tests/new/second_team.rs", "\"chaos\""),
     ("cargo ballet new", "crates/tools/cli/tests/new/main.rs", "[\"new\", \"harbour\""),
+    ("cargo run -p hello", "examples/hello/tests/hello.rs", "\"CARGO_BIN_EXE_hello\""),
     ("cargo test --workspace", ".ci/run", "cargo test --workspace"),
     ("cargo xtask chaos", "crates/dev/xtask/tests/chaos.rs", "\"chaos\""),
     ("cargo xtask check", ".ci/run", "\"$xtask\" check"),
