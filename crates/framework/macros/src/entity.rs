@@ -15,7 +15,7 @@ const VOCABULARY: Vocabulary = Vocabulary {
     words: &["republished", "requests", "id", "version", "without"],
 };
 
-pub(crate) fn expand(words: TokenStream, item: Item, crates: &Crates) -> TokenStream {
+pub(crate) fn expand(words: TokenStream, item: &Item, crates: &Crates) -> TokenStream {
     let mut mistakes = Mistakes::default();
     let (mut republished, mut requests, mut without) = (None, None, None);
     let (mut id, mut version) = (None, None);
@@ -27,7 +27,7 @@ pub(crate) fn expand(words: TokenStream, item: Item, crates: &Crates) -> TokenSt
             "version" => once(&mut version, word, value::<FieldPath>(word, input)?),
             _ => once(&mut without, word, list::<Ident>(word, input)?),
         });
-    let Some((ident, own)) = parts(&item, "an entity", &mut mistakes) else {
+    let Some((ident, own)) = parts(item, "an entity", &mut mistakes) else {
         let mistakes = mistakes.tokens();
         return quote!(#item #mistakes);
     };

@@ -15,7 +15,7 @@ const VOCABULARY: Vocabulary = Vocabulary {
     words: &["key", "partitions", "kept_days", "kept_bytes", "without"],
 };
 
-pub(crate) fn expand(words: TokenStream, item: Item, crates: &Crates) -> TokenStream {
+pub(crate) fn expand(words: TokenStream, item: &Item, crates: &Crates) -> TokenStream {
     let mut mistakes = Mistakes::default();
     let (mut key, mut without, mut limits) = (None, None, TokenStream::new());
     let name =
@@ -28,7 +28,7 @@ pub(crate) fn expand(words: TokenStream, item: Item, crates: &Crates) -> TokenSt
                 Ok(())
             }
         });
-    let Some((ident, own)) = parts(&item, "telemetry", &mut mistakes) else {
+    let Some((ident, own)) = parts(item, "telemetry", &mut mistakes) else {
         let mistakes = mistakes.tokens();
         return quote!(#item #mistakes);
     };
