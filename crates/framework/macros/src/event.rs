@@ -8,6 +8,7 @@ use syn::{Fields, GenericArgument, Item, LitStr, Member, PathArguments, Result, 
 use crate::crates::Crates;
 use crate::derives::{attributes, fields, parts};
 use crate::keys::{FieldPath, Key};
+use crate::names;
 use crate::words::{Mistakes, Vocabulary, list, once, stand_in, value};
 
 const VOCABULARY: Vocabulary = Vocabulary {
@@ -36,12 +37,9 @@ impl Parse for Removed {
         syn::parenthesized!(input in list);
         let entity = input.parse()?;
         let part = |wanted: &str| {
-            input.parse::<Token![,]>()?;
-            let name: Ident = input.parse()?;
-            if name != wanted {
-                return Err(syn::Error::new(name.span(), REMOVES));
-            }
-            value(&name, &input)
+            let name = input.parse::<Token![,]>().and_then(|_| input.parse::<Ident>());
+            let name = name.ok().filter(|name| name == wanted);
+            value(&name.ok_or_else(|| syn::Error::new(input.span(), REMOVES))?, &input)
         };
         let removed = Self { entity, id: part("id")?, version: part("version")? };
         input.parse::<Option<Token![,]>>()?;
@@ -81,6 +79,7 @@ pub(crate) fn expand(words: TokenStream, item: &Item, crates: &Crates) -> TokenS
     let core = &crates.core;
     let attributes = attributes(own, &without.unwrap_or_default(), crates);
     let name = name.unwrap_or_else(|| stand_in("unnamed.event.v1"));
+    names::check(&name, names::OF_EVENT, &mut mistakes);
     let role = role.map_or_else(|| quote!(plain), |role| quote!(#role));
     let also_from = also_from.map(|from| quote!(.also_from(&[#(#from),*])));
     let fields = fields(item);

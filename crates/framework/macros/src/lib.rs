@@ -6,6 +6,7 @@ mod derives;
 mod entity;
 mod event;
 mod keys;
+mod names;
 mod saga;
 mod service;
 mod telemetry;

@@ -7,6 +7,7 @@ use syn::{Item, LitInt};
 use crate::crates::Crates;
 use crate::derives::{attributes, parts};
 use crate::keys::FieldPath;
+use crate::names;
 use crate::words::{Mistakes, Vocabulary, list, once, stand_in, value};
 
 const VOCABULARY: Vocabulary = Vocabulary {
@@ -35,6 +36,7 @@ pub(crate) fn expand(words: TokenStream, item: &Item, crates: &Crates) -> TokenS
     let core = &crates.core;
     let attributes = attributes(own, &without.unwrap_or_default(), crates);
     let name = name.unwrap_or_else(|| stand_in("unnamed.telemetry.v1"));
+    names::check(&name, names::OF_TELEMETRY, &mut mistakes);
     let key = if let Some(key) = key {
         let place = key.of(&quote!(self));
         quote!(&#place)
