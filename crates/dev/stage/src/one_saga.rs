@@ -22,7 +22,7 @@ use crate::wait::wait_until;
 type AnyError = Box<dyn Error + Send + Sync>;
 
 /// The limit for the end of the saga, counted from its last change.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Runs these services in this process, begins a saga with this event, and prints the saga as lanes when it has ended,
 /// as `ballet sagas show` does. Then everything is gone.
