@@ -89,7 +89,7 @@ pub(crate) fn parts<'a>(
 }
 
 /// `#[value]`: a type that stands in events, entities and telemetry.
-pub(crate) fn expand_value(words: TokenStream, item: Item, crates: &Crates) -> TokenStream {
+pub(crate) fn expand_value(words: TokenStream, item: &Item, crates: &Crates) -> TokenStream {
     let mut mistakes = Mistakes::default();
     let mut without = Vec::new();
     let vocabulary = Vocabulary { of: "a value", first: "", words: &["without"] };
@@ -97,7 +97,7 @@ pub(crate) fn expand_value(words: TokenStream, item: Item, crates: &Crates) -> T
         without = list(word, input)?;
         Ok(())
     });
-    let attributes = parts(&item, "a value", &mut mistakes)
+    let attributes = parts(item, "a value", &mut mistakes)
         .map(|(_, own)| attributes(own, &without, crates))
         .unwrap_or_default();
     let mistakes = mistakes.tokens();

@@ -7,6 +7,7 @@ use syn::{Item, LitStr};
 use crate::crates::Crates;
 use crate::derives::{attributes, parts};
 use crate::keys::FieldPath;
+use crate::names;
 use crate::words::{Mistakes, Vocabulary, list, once, stand_in, value};
 
 const VOCABULARY: Vocabulary = Vocabulary {
@@ -15,7 +16,7 @@ const VOCABULARY: Vocabulary = Vocabulary {
     words: &["republished", "requests", "id", "version", "without"],
 };
 
-pub(crate) fn expand(words: TokenStream, item: Item, crates: &Crates) -> TokenStream {
+pub(crate) fn expand(words: TokenStream, item: &Item, crates: &Crates) -> TokenStream {
     let mut mistakes = Mistakes::default();
     let (mut republished, mut requests, mut without) = (None, None, None);
     let (mut id, mut version) = (None, None);
@@ -27,7 +28,7 @@ pub(crate) fn expand(words: TokenStream, item: Item, crates: &Crates) -> TokenSt
             "version" => once(&mut version, word, value::<FieldPath>(word, input)?),
             _ => once(&mut without, word, list::<Ident>(word, input)?),
         });
-    let Some((ident, own)) = parts(&item, "an entity", &mut mistakes) else {
+    let Some((ident, own)) = parts(item, "an entity", &mut mistakes) else {
         let mistakes = mistakes.tokens();
         return quote!(#item #mistakes);
     };
@@ -40,7 +41,10 @@ pub(crate) fn expand(words: TokenStream, item: Item, crates: &Crates) -> TokenSt
         mistakes.at(ident, text);
         stand_in("unnamed.entities_republished.v1")
     });
-    let requests = requests.unwrap_or_default();
+    let requests: Vec<LitStr> = requests.unwrap_or_default();
+    for event in requests.iter().chain([&republished]) {
+        names::check(event, names::OF_EVENT, &mut mistakes);
+    }
     let versioned = match (id, version) {
         (Some(id), Some(version)) => {
             let state = quote!(state);

@@ -8,6 +8,7 @@ use syn::{Fields, GenericArgument, Item, LitStr, Member, PathArguments, Result, 
 use crate::crates::Crates;
 use crate::derives::{attributes, fields, parts};
 use crate::keys::{FieldPath, Key};
+use crate::names;
 use crate::words::{Mistakes, Vocabulary, list, once, stand_in, value};
 
 const VOCABULARY: Vocabulary = Vocabulary {
@@ -20,7 +21,7 @@ const VOCABULARY: Vocabulary = Vocabulary {
 enum OfEntity {
     /// The field with its state.
     Carries(Member),
-    Removes(Removed),
+    Removes(Box<Removed>),
 }
 
 /// `removes(Product, id = sku, version = version)`.
@@ -36,12 +37,9 @@ impl Parse for Removed {
         syn::parenthesized!(input in list);
         let entity = input.parse()?;
         let part = |wanted: &str| {
-            input.parse::<Token![,]>()?;
-            let name: Ident = input.parse()?;
-            if name != wanted {
-                return Err(syn::Error::new(name.span(), REMOVES));
-            }
-            value(&name, &input)
+            let name = input.parse::<Token![,]>().and_then(|_| input.parse::<Ident>());
+            let name = name.ok().filter(|name| name == wanted);
+            value(&name.ok_or_else(|| syn::Error::new(input.span(), REMOVES))?, &input)
         };
         let removed = Self { entity, id: part("id")?, version: part("version")? };
         input.parse::<Option<Token![,]>>()?;
@@ -55,7 +53,7 @@ impl Parse for Removed {
 const REMOVES: &str = "an event that removes an entity says which, and where its id and version are: \
     `removes(Product, id = sku, version = version)`";
 
-pub(crate) fn expand(words: TokenStream, item: Item, crates: &Crates) -> TokenStream {
+pub(crate) fn expand(words: TokenStream, item: &Item, crates: &Crates) -> TokenStream {
     let mut mistakes = Mistakes::default();
     let (mut role, mut also_from, mut keys) = (None, None, None);
     let (mut of_entity, mut without) = (None, None);
@@ -64,7 +62,7 @@ pub(crate) fn expand(words: TokenStream, item: Item, crates: &Crates) -> TokenSt
             "also_from" => once(&mut also_from, word, list::<LitStr>(word, input)?),
             "keys" => once(&mut keys, word, list::<Key>(word, input)?),
             "carries" => once(&mut of_entity, word, OfEntity::Carries(value(word, input)?)),
-            "removes" => once(&mut of_entity, word, OfEntity::Removes(input.parse()?)),
+            "removes" => once(&mut of_entity, word, OfEntity::Removes(Box::new(input.parse()?))),
             "without" => once(&mut without, word, list::<Ident>(word, input)?),
             _ => match role.replace(word.clone()) {
                 Some(_) => Err(syn::Error::new(
@@ -74,16 +72,17 @@ pub(crate) fn expand(words: TokenStream, item: Item, crates: &Crates) -> TokenSt
                 None => Ok(()),
             },
         });
-    let Some((ident, own)) = parts(&item, "an event", &mut mistakes) else {
+    let Some((ident, own)) = parts(item, "an event", &mut mistakes) else {
         let mistakes = mistakes.tokens();
         return quote!(#item #mistakes);
     };
     let core = &crates.core;
     let attributes = attributes(own, &without.unwrap_or_default(), crates);
     let name = name.unwrap_or_else(|| stand_in("unnamed.event.v1"));
+    names::check(&name, names::OF_EVENT, &mut mistakes);
     let role = role.map_or_else(|| quote!(plain), |role| quote!(#role));
     let also_from = also_from.map(|from| quote!(.also_from(&[#(#from),*])));
-    let fields = fields(&item);
+    let fields = fields(item);
     let keys: Vec<Key> = keys.unwrap_or_default();
     let given: Vec<_> =
         keys.iter().filter_map(|key| mistakes.take(key.expression(fields, crates))).collect();
@@ -135,7 +134,8 @@ fn entity_event(
             let entity = of_version(&field.ty).unwrap_or(&field.ty);
             (entity, quote!(::core::convert::Into::into(self.#member)))
         }
-        OfEntity::Removes(Removed { entity, id, version }) => {
+        OfEntity::Removes(removed) => {
+            let Removed { entity, id, version } = &**removed;
             let this = quote!(self);
             let (id, version) = (id.of(&this), version.of(&this));
             let id = quote!(::std::string::ToString::to_string(&#id));

@@ -6,13 +6,14 @@ mod derives;
 mod entity;
 mod event;
 mod keys;
+mod names;
 mod saga;
 mod service;
 mod telemetry;
 mod words;
 
 use proc_macro::TokenStream;
-use syn::parse_macro_input;
+use syn::{Item, parse_macro_input};
 
 use crate::crates::Crates;
 
@@ -21,13 +22,13 @@ macro_rules! attributes {
         #[doc(hidden)]
         #[proc_macro_attribute]
         pub fn $of_core(words: TokenStream, item: TokenStream) -> TokenStream {
-            $expand(words.into(), parse_macro_input!(item), &Crates::core()).into()
+            $expand(words.into(), &parse_macro_input!(item as Item), &Crates::core()).into()
         }
 
         #[doc(hidden)]
         #[proc_macro_attribute]
         pub fn $of_ballet(words: TokenStream, item: TokenStream) -> TokenStream {
-            $expand(words.into(), parse_macro_input!(item), &Crates::ballet()).into()
+            $expand(words.into(), &parse_macro_input!(item as Item), &Crates::ballet()).into()
         }
     )*};
 }
@@ -43,5 +44,5 @@ attributes! {
 #[doc(hidden)]
 #[proc_macro_attribute]
 pub fn service(words: TokenStream, item: TokenStream) -> TokenStream {
-    service::service::expand(words.into(), item.into()).into()
+    service::expand::expand(words.into(), &item.into()).into()
 }

@@ -14,7 +14,7 @@ const VOCABULARY: Vocabulary = Vocabulary {
     words: &["owner", "abort"],
 };
 
-pub(crate) fn expand(words: TokenStream, item: Item, crates: &Crates) -> TokenStream {
+pub(crate) fn expand(words: TokenStream, item: &Item, crates: &Crates) -> TokenStream {
     let mut mistakes = Mistakes::default();
     let (mut owner, mut abort) = (None, None);
     let name =
@@ -22,7 +22,7 @@ pub(crate) fn expand(words: TokenStream, item: Item, crates: &Crates) -> TokenSt
             "owner" => once(&mut owner, word, value::<LitStr>(word, input)?),
             _ => once(&mut abort, word, value::<Type>(word, input)?),
         });
-    let Some((ident, _)) = parts(&item, "a saga", &mut mistakes) else {
+    let Some((ident, _)) = parts(item, "a saga", &mut mistakes) else {
         let mistakes = mistakes.tokens();
         return quote!(#item #mistakes);
     };

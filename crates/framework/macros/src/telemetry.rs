@@ -7,6 +7,7 @@ use syn::{Item, LitInt};
 use crate::crates::Crates;
 use crate::derives::{attributes, parts};
 use crate::keys::FieldPath;
+use crate::names;
 use crate::words::{Mistakes, Vocabulary, list, once, stand_in, value};
 
 const VOCABULARY: Vocabulary = Vocabulary {
@@ -15,7 +16,7 @@ const VOCABULARY: Vocabulary = Vocabulary {
     words: &["key", "partitions", "kept_days", "kept_bytes", "without"],
 };
 
-pub(crate) fn expand(words: TokenStream, item: Item, crates: &Crates) -> TokenStream {
+pub(crate) fn expand(words: TokenStream, item: &Item, crates: &Crates) -> TokenStream {
     let mut mistakes = Mistakes::default();
     let (mut key, mut without, mut limits) = (None, None, TokenStream::new());
     let name =
@@ -28,13 +29,14 @@ pub(crate) fn expand(words: TokenStream, item: Item, crates: &Crates) -> TokenSt
                 Ok(())
             }
         });
-    let Some((ident, own)) = parts(&item, "telemetry", &mut mistakes) else {
+    let Some((ident, own)) = parts(item, "telemetry", &mut mistakes) else {
         let mistakes = mistakes.tokens();
         return quote!(#item #mistakes);
     };
     let core = &crates.core;
     let attributes = attributes(own, &without.unwrap_or_default(), crates);
     let name = name.unwrap_or_else(|| stand_in("unnamed.telemetry.v1"));
+    names::check(&name, names::OF_TELEMETRY, &mut mistakes);
     let key = if let Some(key) = key {
         let place = key.of(&quote!(self));
         quote!(&#place)

@@ -7,6 +7,11 @@ struct WithoutName {}
 #[event("orders.Changed", in_saga)]
 struct WrongName {}
 
+#[telemetry("position", key = vehicle)]
+struct WrongNameToo {
+    vehicle: String,
+}
+
 #[event("orders.changed.v1", in_sagas)]
 struct UnknownWord {}
 

@@ -1,5 +1,6 @@
 //! Mistakes in the methods of a service.
 include!("attributes.inc");
+use ballet::bulk::*;
 
 #[ballet::service("inventory", saga = Fulfillment)]
 impl Inventory {

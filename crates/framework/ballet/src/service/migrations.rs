@@ -1,7 +1,8 @@
 //! Lists of migrations.
 
 /// Lists [`Migration`](crate::Migration)s by the names of their files, which lie in one folder. The path begins at the
-/// source file, as in `include_str!`. A migration that has no file there is given with its SQL.
+/// source file, as in `include_str!`. A migration that has no file there is given with its SQL. The attribute
+/// [`service`](macro@crate::service) lists a whole folder.
 ///
 /// ```ignore
 /// const TABLES: &[Migration] = migrations! {

@@ -28,7 +28,7 @@ use crate::events::lasting::lasting;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event",
-    note = "an event is a type with `impl Event`",
+    note = "an event is a type with `#[event(\"orders.order_placed.v1\")]`, or with `impl Event`",
     note = "several events at once, a join, trigger a `Step` or a `CallStep` and nothing else"
 )]
 pub trait Event: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {

@@ -18,6 +18,11 @@ pub type AnyEvent = Box<dyn Any + Send + Sync>;
 /// type Both = (StockCommitted, ShipmentDelivered);
 /// assert_eq!(Both::types().len(), 2);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event, and no tuple of events",
+    label = "one event triggers a step, or two to four that it joins",
+    note = "an event is a type with `#[event(\"orders.order_placed.v1\")]`, or with `impl Event`"
+)]
 pub trait Trigger: Sized + Send + Sync + 'static {
     /// The event that a step finds its key in: the one that triggers it. A join has none: its events come one by one,
     /// and the first could belong to a repetition that nobody knows yet.
@@ -53,6 +58,7 @@ fn take<E: Event>(event: Option<AnyEvent>) -> Option<E> {
     event?.downcast::<E>().ok().map(|event| *event)
 }
 
+#[diagnostic::do_not_recommend]
 impl<E: Event> Trigger for E {
     type Single = E;
 

@@ -53,9 +53,9 @@ impl<'a> StepType<'a> {
         if self.has_value { quote!(#name(::std::sync::Arc::clone(self))) } else { quote!(#name) }
     }
 
-    /// A call of a method of the service, in one of the step.
-    pub(crate) fn call(&self, called: &Signature) -> TokenStream {
-        let (service, name) = (self.service, &called.ident);
+    /// A call of a method of the service, in one of the step, by the word that names it: an editor finds it so.
+    pub(crate) fn call(&self, called: &Signature, name: &Ident) -> TokenStream {
+        let service = self.service;
         if called.receiver().is_some() { quote!(self.0.#name) } else { quote!(#service::#name) }
     }
 }

@@ -19,7 +19,7 @@ pub(crate) fn owner(method: &Method, methods: &Methods) -> Result<Emitted> {
     };
     let step = StepType::new(method, methods, &[signature]);
     let (declared, value, name) = (step.declared(method), step.value(), &step.name);
-    let abort = step.call(signature);
+    let abort = step.call(signature, &signature.ident);
     let items = quote! {
         #declared
 
@@ -48,7 +48,7 @@ pub(crate) fn projection(method: &Method, methods: &Methods) -> Result<Emitted> 
     };
     let step = StepType::new(method, methods, &[signature]);
     let (declared, value, name) = (step.declared(method), step.value(), &step.name);
-    let (text, apply) = (method.name(), step.call(signature));
+    let (text, apply) = (method.name(), step.call(signature, &signature.ident));
     let retry = retry(method.words.retry.as_ref());
     let items = quote! {
         #declared
@@ -87,11 +87,12 @@ pub(crate) fn reader(method: &Method, methods: &Methods) -> Result<Emitted> {
                     `reset = METHOD`";
         return Err(Error::new_spanned(&signature.ident, text));
     };
-    let reset: &Signature = methods.named(reset)?;
+    let (named, reset): (_, &Signature) = (reset, methods.named(reset)?);
     Handled::read(reset, "a reset")?;
     let step = StepType::new(method, methods, &[signature, reset]);
     let (declared, value, name) = (step.declared(method), step.value(), &step.name);
-    let (text, reads, resets) = (method.name(), step.call(signature), step.call(reset));
+    let (text, reads, resets) =
+        (method.name(), step.call(signature, &signature.ident), step.call(reset, named));
     let items = quote! {
         #declared
 

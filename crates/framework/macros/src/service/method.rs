@@ -14,6 +14,8 @@ use crate::words::Mistakes;
 /// A method that an attribute declares.
 pub(crate) struct Method {
     pub(crate) kind: Kind,
+    /// The attribute's name.
+    pub(crate) attribute: Ident,
     pub(crate) words: MethodWords,
     pub(crate) item: ImplItemFn,
 }
@@ -48,12 +50,14 @@ impl Methods {
         for item in &mut block.items {
             let ImplItem::Fn(method) = item else { continue };
             if let Some((kind, attribute)) = take_kind(&mut method.attrs, mistakes) {
+                let name = attribute.path().segments.last().map(|last| last.ident.clone());
+                let Some(name) = name else { continue };
                 let words = match attribute.meta {
                     Meta::List(list) => list.tokens,
                     _ => TokenStream::new(),
                 };
                 let words = MethodWords::read(kind, words, mistakes);
-                declared.push(Method { kind, words, item: method.clone() });
+                declared.push(Method { kind, attribute: name, words, item: method.clone() });
             }
             all.push(method.sig.clone());
         }

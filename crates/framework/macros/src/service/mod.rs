@@ -2,12 +2,12 @@
 
 pub(crate) mod duration;
 pub(crate) mod emit;
+pub(crate) mod expand;
 pub(crate) mod handler;
 pub(crate) mod kind;
 pub(crate) mod method;
 pub(crate) mod migrations;
 pub(crate) mod participant;
-pub(crate) mod service;
 pub(crate) mod signature;
 pub(crate) mod step;
 pub(crate) mod words;

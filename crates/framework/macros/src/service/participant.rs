@@ -1,7 +1,7 @@
 //! The declaration of a service, from its methods and its words.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{ToTokens as _, format_ident, quote};
+use quote::{ToTokens as _, quote};
 use syn::{Error, Expr, Result, Type};
 
 use crate::service::duration::duration;
@@ -56,9 +56,9 @@ pub(crate) fn participant(
     all
 }
 
-/// The builder's method of a kind, at the place of the method.
-fn builder(method: &Method) -> Ident {
-    format_ident!("{}", method.kind.name(), span = method.signature().ident.span())
+/// The builder's method of a kind, which is called as the attribute.
+const fn builder(method: &Method) -> &Ident {
+    &method.attribute
 }
 
 /// The parts in sagas, in the order in which the methods name them.

@@ -1,6 +1,6 @@
 //! The steps of sagas: `impl Step`, `impl Compensate`, `impl Watch`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use syn::{Error, Path, Result, Signature, Type};
 
@@ -87,7 +87,7 @@ pub(crate) fn step(method: &Method, methods: &Methods) -> Result<Emitted> {
         return Err(Error::new_spanned(refused, text));
     }
     let undo = match (&words.undo, kind.is_undone()) {
-        (Some(name), true) => Some(methods.named(name)?),
+        (Some(name), true) => Some((methods.named(name)?, name)),
         (None, true) => {
             let text = format!(
                 "{of} has a compensation: `undo = METHOD`; a step that never has to be undone, because nothing can be \
@@ -97,7 +97,8 @@ pub(crate) fn step(method: &Method, methods: &Methods) -> Result<Emitted> {
         }
         (_, false) => None,
     };
-    let calls: Vec<&Signature> = [Some(signature), undo].into_iter().flatten().collect();
+    let calls: Vec<&Signature> =
+        [Some(signature), undo.map(|(undo, _)| undo)].into_iter().flatten().collect();
     let step = StepType::new(method, methods, &calls);
     let (declared, value, name) = (step.declared(method), step.value(), &step.name);
     let text = method.name();
@@ -107,8 +108,9 @@ pub(crate) fn step(method: &Method, methods: &Methods) -> Result<Emitted> {
     let key = key(method, &triggers)?;
     let touches = touches(words.touches.as_ref(), methods, &format_ident!("touches"), &on);
     let run = run(&step, signature, &triggers, &on);
-    let undone =
-        undo.map(|undo| compensate(&step, undo, triggers.together, method, methods)).transpose()?;
+    let undone = undo
+        .map(|(undo, named)| compensate(&step, (undo, named), triggers.together, method, methods))
+        .transpose()?;
     let items = quote! {
         #declared
 
@@ -134,7 +136,7 @@ fn run(
     triggers: &Triggers<'_>,
     on: &TokenStream,
 ) -> TokenStream {
-    let call = step.call(signature);
+    let call = step.call(signature, &signature.ident);
     if triggers.together {
         return quote! {
             const TOGETHER: bool = true;
@@ -159,7 +161,7 @@ fn run(
 
 fn compensate(
     step: &StepType<'_>,
-    undo: &Signature,
+    (undo, named): (&Signature, &Ident),
     together: bool,
     method: &Method,
     methods: &Methods,
@@ -181,7 +183,7 @@ fn compensate(
         [event] => quote!(#event),
         _ => return Err(Error::new_spanned(&undo.output, text)),
     };
-    let (name, call) = (&step.name, step.call(undo));
+    let (name, call) = (&step.name, step.call(undo, named));
     let of = items.unwrap_or(done);
     let touches = touches(
         method.words.undo_touches.as_ref(),
@@ -251,7 +253,7 @@ fn key(method: &Method, triggers: &Triggers<'_>) -> Result<Option<TokenStream>> 
 fn touches(
     given: Option<&Path>,
     methods: &Methods,
-    name: &proc_macro2::Ident,
+    name: &Ident,
     of: &TokenStream,
 ) -> Option<TokenStream> {
     let rows = methods.function(given?);
@@ -276,7 +278,7 @@ pub(crate) fn watch(method: &Method, methods: &Methods) -> Result<Emitted> {
         let text = "a watch says which method looks whether it is over: `look = METHOD`";
         return Err(Error::new_spanned(&signature.ident, text));
     };
-    let look = methods.named(look)?;
+    let (named, look) = (look, methods.named(look)?);
     Handled::read(look, "a look")?;
     let text = "a look returns whether the watch is over: `Result<Look<EVENT>, Failure>`";
     let [over] = returned(look, "Look", text)?[..] else {
@@ -284,7 +286,7 @@ pub(crate) fn watch(method: &Method, methods: &Methods) -> Result<Emitted> {
     };
     let step = StepType::new(method, methods, &[signature, look]);
     let (declared, value, name) = (step.declared(method), step.value(), &step.name);
-    let (begin, looks) = (step.call(signature), step.call(look));
+    let (begin, looks) = (step.call(signature, &signature.ident), step.call(look, named));
     let (text, on) = (method.name(), joined(&triggers.events));
     let retry = retry(method.words.retry.as_ref());
     let names: Vec<_> = (0..triggers.events.len()).map(|at| format_ident!("event_{at}")).collect();

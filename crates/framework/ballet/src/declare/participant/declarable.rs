@@ -47,7 +47,7 @@ pub trait Retriable<Via> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot begin the saga `{Sg}`: its refusal is not the saga's abort",
     label = "what an owner refuses at the start, it aborts",
-    note = "set `type Refused` to the `type Abort` of `impl Saga for {Sg}`"
+    note = "set `type Refused`, or the `R` of the method's `Does<D, R>`, to the abort event of `{Sg}`"
 )]
 pub trait Starts<Sg> {
     #[doc(hidden)]

@@ -13,10 +13,10 @@ use crate::service::step::{Emitted, step, watch};
 use crate::service::words::ServiceWords;
 use crate::words::{Mistakes, stand_in};
 
-pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn expand(attribute: TokenStream, item: &TokenStream) -> TokenStream {
     let Ok(mut block) = syn::parse2::<ItemImpl>(item.clone()) else {
         let text = "a service is an `impl`: `impl Loyalty { ... }`, whose methods are its steps";
-        let mistake = Error::new_spanned(&item, text).to_compile_error();
+        let mistake = Error::new_spanned(item, text).to_compile_error();
         return quote!(#item #mistake);
     };
     let mut mistakes = Mistakes::default();
