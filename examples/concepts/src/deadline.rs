@@ -51,10 +51,14 @@ impl Reservations {
     #[owns(
         SeatReservation,
         originates(reserve_seat = SeatReserved),
-        deadline(self.kept_for, time_over, released)
+        deadline(self.kept_for(), time_over, released)
     )]
     async fn release_seat(tx: &mut Tx<'_>, _: &SeatReleased) -> Result<(), Failure> {
         set_status(tx, "released").await
+    }
+
+    const fn kept_for(&self) -> SignedDuration {
+        self.kept_for
     }
 
     fn time_over(due: Due) -> TimeOver {
