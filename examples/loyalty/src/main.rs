@@ -6,20 +6,20 @@ use shop_events::{CustomerId, OrderFulfillment};
 
 /// A customer got points.
 #[event("loyalty.points_granted.v1", in_saga, keys(customer = customer_id))]
-pub struct PointsGranted {
+struct PointsGranted {
     /// The customer.
-    pub customer_id: CustomerId,
+    customer_id: CustomerId,
     /// The points: one for each whole hundred minor units of the order's total.
-    pub points: i64,
+    points: i64,
 }
 
 /// A customer lost the points of a cancelled order.
 #[event("loyalty.points_taken_back.v1", in_saga, keys(customer = customer_id))]
-pub struct PointsTakenBack {
+struct PointsTakenBack {
     /// The customer.
-    pub customer_id: CustomerId,
+    customer_id: CustomerId,
     /// The points.
-    pub points: i64,
+    points: i64,
 }
 
 #[ballet::service("loyalty", saga = OrderFulfillment, migrations = "migrations")]
