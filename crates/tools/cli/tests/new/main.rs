@@ -135,7 +135,7 @@ async fn nothing_is_overwritten_and_no_name_is_taken_that_would_not_work() {
     let nowhere = ["new", "other", "--ballet", "nowhere"];
     place.ballet(&nowhere, "").await.ends_with(2).tells(&["no checkout of ballet in nowhere"]);
     for (arguments, below, why) in [
-        (&["new", "harbour"], "", "exists already: nothing was written"),
+        (&["new", "harbour"][..], "", "exists already: nothing was written"),
         (&["new", "Old Harbour"], "", "lower case with underscores"),
         (&["new", inside], "", "would lie in the checkout of ballet"),
         (&["new", "service", "desk"], "harbour", "harbour has a service desk already"),
