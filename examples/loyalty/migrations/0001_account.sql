@@ -1,1 +1,1 @@
-create table account (customer_id uuid primary key, points bigint not null);
+create table account (customer_id uuid primary key, points bigint not null)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ballet_stage::wait_until;
 use serde_json::{Value, json};
 
-use crate::shop::{CUSTOMER, Shop, mugs};
+use crate::shop::{CUSTOMER, Shop, line, mugs};
 
 fn properties(order_id: &str) -> Value {
     json!({ "type": "cart.checked_out.v1", "message_id": order_id, "correlation_id": order_id,
@@ -76,9 +76,25 @@ async fn orders_are_listed_by_time_whatever_their_ids_are_and_no_checkout_takes_
         }
         assert_eq!(listed, placed, "{list}");
     }
+    an_impossible_checkout_is_cancelled_at_once(&shop).await;
     a_checkout_neither_takes_nor_cancels_the_order_of_another(&shop).await;
     shop.is_sound().await;
     shop.close().await;
+}
+
+async fn an_impossible_checkout_is_cancelled_at_once(shop: &Shop) {
+    let cases = [
+        (json!([]), "there are no lines: an order has 1 to 100"),
+        (json!([line("mug", 0, 1)]), "line 1 has quantity 0: it is 1 to 10000"),
+    ];
+    for ((lines, detail), number) in cases.into_iter().zip(1..) {
+        let mut checkout = mugs(1, "card_approved");
+        checkout["lines"] = lines;
+        let order_id = format!("0193f7a0-0000-4000-8000-0000000000{number:02}");
+        shop.drop_checkout(&properties(&order_id), &checkout).await;
+        let order = shop.order_is(&order_id, "cancelled").await;
+        assert_eq!((&order["reason"], &order["detail"]), (&json!("invalid"), &json!(detail)));
+    }
 }
 
 async fn a_checkout_neither_takes_nor_cancels_the_order_of_another(shop: &Shop) {

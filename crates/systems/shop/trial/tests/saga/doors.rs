@@ -27,6 +27,9 @@ async fn t216_a_body_of_another_shape_is_refused_with_its_path_and_a_receipt_cou
         let problem: Value = refused.json().await.expect("JSON");
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
     }
+    let refused = shop.place(&mugs(10_001, "card_approved")).await;
+    let problem: Value = refused.json().await.expect("JSON");
+    assert_eq!(problem["detail"], "line 1 has quantity 10001: it is 1 to 10000");
     for (problem, place, name) in [
         (shop.orders("?status=lost").await, "query", "status"),
         (shop.order("mug").await, "path", "order_id"),

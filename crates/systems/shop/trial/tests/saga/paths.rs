@@ -39,6 +39,7 @@ async fn t90_t116_whatever_ends_an_order_before_it_is_paid_nothing_of_it_stays_h
     let shop = Shop::open("t90").await;
     whichever_step_refuses(&shop).await;
     the_customer_cancels_in_time(&shop).await;
+    lost_requests_to_the_provider_are_sent_again(&shop).await;
     another_has_it_only_when_it_is_released(&shop).await;
     shop.close().await;
 }
@@ -84,6 +85,19 @@ async fn the_customer_cancels_in_time(shop: &Shop) {
     provider.close().await.expect("it answers");
     shop.is_sound().await;
     assert_eq!(shop.stock("mug").await, before);
+}
+
+/// F10: of each operation, the first request and then the first answer is lost. Afterwards there are ten mugs again.
+async fn lost_requests_to_the_provider_are_sent_again(shop: &Shop) {
+    let mut checkout = mugs(2, "card_flaky");
+    checkout["lines"] = json!([line("mug", 2, 1250), line("pen", 1, 199), line("mug", 1, 1250)]);
+    let order_id = shop.place_order(&checkout).await;
+    let order = shop.order_is(&order_id, "completed").await;
+    assert_eq!(order["total"]["amount_minor"], 3 * 1250 + 199);
+    shop.is_sound().await;
+    let mugs = shop.stock("mug").await;
+    assert_eq!((&mugs["on_hand"], &mugs["committed"]), (&json!(7), &json!(3)));
+    assert_eq!(shop.receive("mug", "note-2", 3).await.status(), StatusCode::OK);
 }
 
 #[tokio::test]
