@@ -79,8 +79,8 @@ async fn lanes_of_one_saga<E: Event>(services: Vec<Service>, first: E) -> Result
     Ok(lanes::draw(&graph, &events.iter().map(lane_event).collect::<Vec<_>>(), columns()))
 }
 
-/// Runs the services until the saga has ended, and returns what they recorded of it. One of them, by its place, owns the
-/// saga.
+/// Runs the services until the saga has ended, and returns what they recorded of it. The one at the place `owner`
+/// owns the saga.
 async fn one_saga<E: Event>(
     env: &TestEnv,
     system: &System,

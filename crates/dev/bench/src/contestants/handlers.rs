@@ -1,5 +1,5 @@
-//! The contestants `ballet` and `ballet-bulk`: ordinary handlers, as in the README, and the same steps as bulk handlers.
-//! Compensations take their messages together in both; that of an ordinary step is given one at a time.
+//! The contestants `ballet` and `ballet-bulk`: ordinary handlers, as in the README, and the same steps as bulk
+//! handlers. Compensations take their messages together in both; that of an ordinary step is given one at a time.
 
 use ballet::bulk::{BulkCompensateResult, BulkResult, BulkTx, Item};
 use ballet::{

@@ -187,7 +187,7 @@ async fn a_certificate_and_a_key_that_do_not_fit_each_other_yet_are_tried_again(
     assert_eq!(tls.check(), Ok(()));
     // Nobody is there: the files are read first.
     let broker = RabbitMq::new("amqps://u:p@127.0.0.1:1/trip").unwrap().tls(tls);
-    let error = broker.connect("test").await.err().expect("no connection");
+    let Err(error) = broker.connect("test").await else { panic!("it connects") };
     assert!(error.is_loss() && error.to_string().contains("with the private key in"), "{error}");
 }
 
