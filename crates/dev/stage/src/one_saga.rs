@@ -10,7 +10,7 @@ use ballet::{Event, Failure, Handle, Running, SagaId, Service, Settings};
 use ballet_ops::sagas::{self, SagaDetails, SagaEvent};
 use ballet_terminal::lanes::{self, LaneEvent};
 use ballet_terminal::{columns, ui};
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::{join_all, select_all, try_join_all};
 use sqlx::postgres::PgConnectOptions;
 
 use crate::env::test_env::TestEnv;
@@ -61,11 +61,16 @@ async fn lanes_of_one_saga<E: Event>(services: Vec<Service>, first: E) -> Result
     if let Some(problem) = graph.problems().into_iter().next() {
         return Err(format!("the services do not fit: {problem}").into());
     }
+    let is_owner = |service: &Service| service.part().service == E::TYPE.service();
+    let owner = services.iter().position(is_owner).ok_or_else(|| {
+        let names: Vec<&str> = graph.system().parts.iter().map(|part| part.service).collect();
+        format!("the service of {} is not among {}", E::TYPE, names.join(", "))
+    })?;
     let servers = Servers::acquire(Options::fast().progress(ui::say)).await?;
     // The services are no processes, so no logs are written.
     let stage = Stage::of(graph.system()).on(servers, PathBuf::new()).await?;
     let played = tokio::select! {
-        played = Box::pin(one_saga(&stage.env, graph.system(), services, first)) => played,
+        played = Box::pin(one_saga(&stage.env, graph.system(), (services, owner), first)) => played,
         _ = tokio::signal::ctrl_c() => Err("stopped before the saga had ended".into()),
     };
     let ended = Box::pin(stage.end(true)).await;
@@ -74,11 +79,12 @@ async fn lanes_of_one_saga<E: Event>(services: Vec<Service>, first: E) -> Result
     Ok(lanes::draw(&graph, &events.iter().map(lane_event).collect::<Vec<_>>(), columns()))
 }
 
-/// Runs the services until the saga has ended, and returns what they recorded of it.
+/// Runs the services until the saga has ended, and returns what they recorded of it. The one at the place `owner`
+/// owns the saga.
 async fn one_saga<E: Event>(
     env: &TestEnv,
     system: &System,
-    services: Vec<Service>,
+    (services, owner): (Vec<Service>, usize),
     first: E,
 ) -> Result<SagaDetails, AnyError> {
     let names: Vec<&str> = system.parts.iter().map(|part| part.service).collect();
@@ -86,10 +92,8 @@ async fn one_saga<E: Event>(
     let starts =
         services.into_iter().zip(&names).map(|(service, name)| service.start(settings(name)));
     let running = try_join_all(starts).await?;
-    let owner = running.iter().find(|running| running.service() == E::TYPE.service());
-    let owner = owner
-        .ok_or_else(|| format!("the service of {} is not among {}", E::TYPE, names.join(", ")))?;
-    let saga = begun(owner.handle(), first).await.map_err(|failure| failure.to_string())?;
+    let saga =
+        begun(running[owner].handle(), first).await.map_err(|failure| failure.to_string())?;
     let mut databases: Vec<(String, PgConnectOptions)> = Vec::new();
     for name in &names {
         databases.push(((*name).to_owned(), env.admin_database_url(name).parse()?));
@@ -103,9 +107,18 @@ async fn one_saga<E: Event>(
         let open: Vec<String> = waits.chain(shown.away.iter().cloned()).collect();
         if open.is_empty() { Ok(Some(shown)) } else { Err(open.join("; ")) }
     });
-    let ended = ended.await;
+    let failed = select_all(running.iter().map(|running| {
+        Box::pin(async move {
+            let why = running.failed().await;
+            format!("{} has failed: {why}", running.service())
+        })
+    }));
+    let ended = tokio::select! {
+        ended = ended => ended.map_err(AnyError::from),
+        (why, ..) = failed => Err(why.into()),
+    };
     join_all(running.into_iter().map(Running::stop)).await;
-    Ok(ended?)
+    ended
 }
 
 /// Begins a saga as its owner's HTTP handler would, and returns its id.

@@ -31,6 +31,17 @@ pub struct Wanted {
     pub table: Table,
 }
 
+#[value]
+pub struct Guest {
+    pub name: String,
+}
+
+#[event("booking.guest_came.v1", keys(guest = "name"))]
+pub struct GuestCame {
+    #[serde(flatten)]
+    pub guest: Guest,
+}
+
 macro_rules! plain_events {
     ($($name:ident $text:literal)+) => {$(
         #[event($text, in_saga)]
@@ -138,6 +149,20 @@ impl Booking {
 
     fn overdue(due: Due) -> Overdue {
         Overdue { guest: due.saga_id.to_string() }
+    }
+}
+
+/// Only the words of a method use its value.
+#[derive(Debug)]
+pub struct Waiting {
+    time: SignedDuration,
+}
+
+#[ballet::service("booking")]
+impl Waiting {
+    #[owns(Dinner, deadline(self.time, Booking::overdue, |late: Overdue| Cancelled { guest: late.guest }))]
+    pub async fn call_off(_: &mut Tx<'_>, _: &Cancelled) -> Result<(), Failure> {
+        Ok(())
     }
 }
 
@@ -327,6 +352,8 @@ fn the_steps_of_an_owner_are_its_methods() {
     assert_eq!(Close::RETRY, Retry::at_once(1).later(&[Delay::FiveSeconds]));
     let close = Close(Arc::new(Booking { time: SignedDuration::ZERO }));
     assert_eq!(format!("{close:?}"), "Close");
+    let waiting = Waiting { time: SignedDuration::from_mins(3) }.participant().part();
+    assert_eq!(waiting.sagas[0].deadline.expect("a deadline").after, SignedDuration::from_mins(3));
 }
 
 #[test]
@@ -364,6 +391,7 @@ fn an_event_has_its_keys_its_producers_and_its_entity() {
     let [guest, table] = Wanted::KEYS else { panic!("two keys") };
     assert_eq!((guest.name(), guest.field(), guest.is_made_here()), ("guest", "guest", false));
     assert!(table.is_made_here());
+    assert_eq!(GuestCame::KEYS[0].field(), "name");
     assert_eq!(Wanted::TYPE.foreign_producers(), ["website"]);
     let dish = Dish { name: "soup".to_owned(), version: 3 };
     let version = Versioned::of("soup", 3, dish.clone());

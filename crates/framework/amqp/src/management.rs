@@ -118,6 +118,11 @@ impl ManagementApi {
         &self,
         request: Request<Full<Bytes>>,
     ) -> Result<(StatusCode, Option<String>, Vec<u8>), ManagementError> {
+        let scheme = self.base.scheme();
+        if scheme != "http" {
+            let text = format!("only http:// is supported, and the address begins with {scheme}:");
+            return Err(ManagementError::Unreachable(text));
+        }
         let unreachable = |error: &dyn Error| ManagementError::Unreachable(innermost(error));
         // The name of a numeric IPv6 address has no brackets.
         let host = self.base.host_str().unwrap_or_default().trim_matches(['[', ']']);
@@ -142,7 +147,8 @@ impl ManagementApi {
             }
             Ok((status, date, text))
         };
-        match select(pin!(exchange), pin!(connection)).await {
+        // A connection that has ended is dropped with its queue, so a request that waits in there fails at once.
+        match select(pin!(exchange), Box::pin(connection)).await {
             Either::Left((answer, _)) => answer,
             // It has read all that it could.
             Either::Right((_, exchange)) => exchange.await,
@@ -171,4 +177,38 @@ fn innermost(error: &dyn Error) -> String {
         cause = inner;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// The error of a call to this address.
+    async fn refusal(base: &str, patience: Duration) -> String {
+        let api = ManagementApi::new(base.parse().expect("a URL"), patience);
+        let answer = api.call::<Value>(Method::GET, &["overview"], &[], None).await;
+        answer.expect_err("no answer").to_string()
+    }
+
+    #[tokio::test]
+    async fn a_password_is_not_sent_unencrypted_where_https_was_meant() {
+        let api = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = api.local_addr().expect("an address");
+        let error = refusal(&format!("https://u:s3cret@{address}"), Duration::from_secs(9)).await;
+        assert_eq!(error, "only http:// is supported, and the address begins with https:");
+        api.set_nonblocking(true).expect("it does not wait");
+        assert!(api.accept().is_err(), "a connection was opened");
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_the_other_end_closes_first_is_not_waited_for() {
+        let api = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = api.local_addr().expect("an address");
+        let closing = std::thread::spawn(move || drop(api.accept().expect("a connection")));
+        let error = refusal(&format!("http://u:p@{address}"), Duration::from_secs(60)).await;
+        assert!(!error.contains("no answer within"), "{error}");
+        closing.join().expect("closed");
+    }
 }

@@ -1,12 +1,15 @@
 //! TLS to the broker and to the database: the files, and the explanation of a failed handshake.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, Error, RootCertStore};
+
+use crate::session::error::BrokerError;
 
 /// The label of a certificate in a PEM file.
 const CERTIFICATE: &str = "CERTIFICATE-----";
@@ -32,50 +35,80 @@ impl TlsFiles {
         self.ca.is_some() || self.certificate.is_some() || self.key.is_some()
     }
 
-    /// Checks that the files can be read and contain PEM of the right kind.
+    /// Checks that the files can be read and contain certificates and a key. Whether the certificate and the key fit
+    /// each other is not checked: they do not for a moment while they are renewed.
     ///
     /// # Errors
     ///
-    /// A message about the file that cannot be read or has the wrong contents.
+    /// A message about the file that cannot be read, has the wrong contents, or is missing beside another.
     pub fn check(&self) -> Result<(), String> {
-        let files = [(&self.ca, CERTIFICATE), (&self.certificate, CERTIFICATE), (&self.key, KEY)];
-        for (file, label) in files {
-            if let Some(file) = file {
-                read(file, label)?;
-            }
+        if let Some(ca) = &self.ca {
+            trust(&mut RootCertStore::empty(), ca)?;
+        }
+        if let Some((certificate, key)) = self.own()? {
+            certificates(certificate)?;
+            private_key(key)?;
         }
         Ok(())
     }
 
-    /// The configuration of a connection to the broker, from what the files contain now. It trusts the public CAs
-    /// too.
+    /// Our own certificate and its key, if they are named.
+    fn own(&self) -> Result<Option<(&Path, &Path)>, String> {
+        match (self.certificate.as_deref(), self.key.as_deref()) {
+            (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
+            (None, None) => Ok(None),
+            (Some(alone), None) | (None, Some(alone)) => {
+                Err(format!("a certificate needs its key: only {} is named", alone.display()))
+            }
+        }
+    }
+
+    /// The configuration of a connection to the broker at this place, from what the files contain now. It trusts the
+    /// public CAs too.
     ///
     /// # Errors
     ///
-    /// A message about the file that cannot be read or has the wrong contents.
-    pub(crate) fn client_config(&self) -> Result<ClientConfig, String> {
+    /// [`BrokerError::Tls`] about the file that cannot be read or has the wrong contents. A certificate and a key that
+    /// do not fit each other are a loss: they may be about to be renewed, one file after the other.
+    pub(crate) fn client_config(&self, at: &str) -> Result<ClientConfig, BrokerError> {
+        let unusable = |reason| BrokerError::Tls { at: at.to_owned(), reason };
         let mut trusted = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         if let Some(file) = &self.ca {
-            let (_, ignored) = trusted.add_parsable_certificates(certificates(file)?);
-            if ignored > 0 {
-                tracing::warn!("{ignored} certificates in {} cannot be read", file.display());
-            }
+            trust(&mut trusted, file).map_err(unusable)?;
         }
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?
+            .map_err(|error| unusable(error.to_string()))?
             .with_root_certificates(trusted);
-        let (Some(certificate), Some(key)) = (&self.certificate, &self.key) else {
+        let Some((certificate, key)) = self.own().map_err(unusable)? else {
             return Ok(config.with_no_client_auth());
         };
-        let pem = read(key, KEY)?;
-        let der = PrivateKeyDer::from_pem_slice(pem.as_bytes())
-            .map_err(|error| format!("the private key in {}: {error}", key.display()))?;
-        config.with_client_auth_cert(certificates(certificate)?, der).map_err(|error| {
+        let chain = certificates(certificate).map_err(unusable)?;
+        let der = private_key(key).map_err(unusable)?;
+        config.with_client_auth_cert(chain, der).map_err(|error| {
             let (certificate, key) = (certificate.display(), key.display());
-            format!("the certificate in {certificate} with the private key in {key}: {error}")
+            let reason =
+                format!("the certificate in {certificate} with the private key in {key}: {error}");
+            match error {
+                Error::InconsistentKeys(_) => {
+                    BrokerError::Unreachable { at: at.to_owned(), reason }
+                }
+                _ => unusable(reason),
+            }
         })
     }
+}
+
+/// Adds the certificates in a file to those that are trusted.
+fn trust(trusted: &mut RootCertStore, file: &Path) -> Result<(), String> {
+    let (added, ignored) = trusted.add_parsable_certificates(certificates(file)?);
+    if added == 0 {
+        return Err(format!("no certificate in {} can be parsed", file.display()));
+    }
+    if ignored > 0 {
+        tracing::warn!("{ignored} certificates in {} cannot be read", file.display());
+    }
+    Ok(())
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
@@ -83,6 +116,15 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     CertificateDer::pem_slice_iter(pem.as_bytes())
         .collect::<Result<_, _>>()
         .map_err(|error| format!("the certificates in {}: {error}", file.display()))
+}
+
+fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, String> {
+    let wrong =
+        |error: &dyn fmt::Display| format!("the private key in {}: {error}", file.display());
+    let pem = read(file, KEY)?;
+    let der = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|error| wrong(&error))?;
+    ring::sign::any_supported_type(&der).map_err(|error| wrong(&error))?;
+    Ok(der)
 }
 
 /// Reads a file that has a section with this label.
@@ -130,4 +172,43 @@ pub fn problem(error: &str, ca_file: &str) -> Option<String> {
         return None;
     };
     Some(format!("{what} ({error})"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_file_is_told_before_anybody_connects() {
+        let dir = std::env::temp_dir().join(format!("ballet-tls-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).expect("a folder");
+        let file = |label: &str| {
+            let path = dir.join(format!("{label}.pem"));
+            let text = format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n");
+            std::fs::write(&path, text).expect("a file");
+            Some(path)
+        };
+        let (certificate, key) = (file("CERTIFICATE"), file("PRIVATE KEY"));
+        let nothing = TlsFiles::default();
+        let wrong = [
+            (
+                TlsFiles { certificate: certificate.clone(), ..nothing.clone() },
+                "a certificate needs its key: only ",
+            ),
+            (
+                TlsFiles { key: key.clone(), ..nothing.clone() },
+                "a certificate needs its key: only ",
+            ),
+            (TlsFiles { ca: certificate.clone(), ..nothing.clone() }, "no certificate in "),
+            (TlsFiles { ca: key.clone(), ..nothing }, "contains no certificate in PEM format"),
+            (TlsFiles { ca: None, certificate, key }, "the private key in "),
+        ];
+        for (files, text) in wrong {
+            let told = files.check().expect_err("wrong");
+            assert!(told.contains(text) && told.contains(".pem"), "{told}");
+            let error = files.client_config("rabbit").expect_err("wrong");
+            assert_eq!(error, BrokerError::Tls { at: "rabbit".to_owned(), reason: told });
+        }
+        std::fs::remove_dir_all(&dir).expect("removed");
+    }
 }

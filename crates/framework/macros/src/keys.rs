@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream};
-use syn::{Error, Expr, Fields, Ident, Lit, LitStr, Member, Result, Token};
+use syn::{Error, Expr, Field, Fields, Ident, Lit, LitStr, Member, Result, Token};
 
 use crate::crates::Crates;
 
@@ -78,7 +78,11 @@ impl Key {
                 (path.clone(), first, path.to_token_stream())
             }
         };
-        if let Some(fields) = fields {
+        // The fields of what is flattened are not seen from here. A name of its own stands for a field of the event.
+        let is_path = matches!(field, KeyField::Path(_));
+        if let Some(fields) = fields
+            && !(is_path && fields.iter().any(is_flattened))
+        {
             check(fields, &first, &place)?;
         }
         let name = LitStr::new(&unraw(name), name.span());
@@ -105,6 +109,12 @@ fn check(fields: &Fields, first: &str, place: &TokenStream) -> Result<()> {
     }
     let names = names.join("`, `");
     Err(Error::new_spanned(place, format!("the event has no field `{first}`: it has `{names}`")))
+}
+
+/// Whether the fields of this field stand in its place as JSON.
+fn is_flattened(field: &Field) -> bool {
+    let mut of_serde = field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde"));
+    of_serde.any(|attribute| attribute.to_token_stream().to_string().contains("flatten"))
 }
 
 /// The text of a name, without `r#`.

@@ -1,9 +1,10 @@
-//! The contestants `ballet` and `ballet-bulk`: ordinary handlers, as in the README, and the same steps as bulk handlers.
+//! The contestants `ballet` and `ballet-bulk`: ordinary handlers, as in the README, and the same steps as bulk
+//! handlers. Compensations take their messages together in both; that of an ordinary step is given one at a time.
 
 use ballet::bulk::{BulkCompensateResult, BulkResult, BulkTx, Item};
 use ballet::{
-    Compensate, Compensated, Failure, Migration, Never, Owner, Participant, Rows, Service,
-    Step, StepResult, Tx, done, refused,
+    Compensate, Compensated, Failure, Migration, Never, Owner, Participant, Rows, Service, Step,
+    StepResult, Tx, done, refused,
 };
 use sqlx::PgConnection;
 

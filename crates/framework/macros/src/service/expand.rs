@@ -10,7 +10,7 @@ use crate::service::method::{Method, Methods};
 use crate::service::migrations;
 use crate::service::participant::{Declared, participant};
 use crate::service::step::{Emitted, step, watch};
-use crate::service::words::ServiceWords;
+use crate::service::words::{ServiceWords, name_self};
 use crate::words::{Mistakes, stand_in};
 
 pub(crate) fn expand(attribute: TokenStream, item: &TokenStream) -> TokenStream {
@@ -20,8 +20,8 @@ pub(crate) fn expand(attribute: TokenStream, item: &TokenStream) -> TokenStream 
         return quote!(#item #mistake);
     };
     let mut mistakes = Mistakes::default();
-    // A name in it says that the service has a value, whose fields it uses.
-    let uses_self = has_self(attribute.clone());
+    // `self` in it says that the service has a value, whose fields it uses.
+    let uses_self = name_self(attribute.clone());
     let words = ServiceWords::read(attribute, &mut mistakes);
     let methods = match Methods::take(&mut block, &mut mistakes) {
         Ok(methods) => methods,
@@ -31,7 +31,7 @@ pub(crate) fn expand(attribute: TokenStream, item: &TokenStream) -> TokenStream 
             return quote!(#block #mistakes);
         }
     };
-    let has_value = uses_self || methods.take_self();
+    let has_value = uses_self || methods.use_self();
     let mut items = TokenStream::new();
     let mut declared: Vec<Declared<'_>> = Vec::new();
     for method in &methods.declared {
@@ -166,13 +166,4 @@ fn docs(block: &mut ItemImpl, name: &str) -> Vec<TokenStream> {
         return vec![quote!(#[doc = #text])];
     }
     docs
-}
-
-/// Whether `self` stands in these tokens.
-fn has_self(tokens: TokenStream) -> bool {
-    tokens.into_iter().any(|token| match token {
-        proc_macro2::TokenTree::Ident(name) => name == "self",
-        proc_macro2::TokenTree::Group(group) => has_self(group.stream()),
-        _ => false,
-    })
 }

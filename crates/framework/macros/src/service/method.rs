@@ -8,7 +8,7 @@ use syn::{Attribute, Error, ImplItem, ImplItemFn, ItemImpl, Meta, Path, Result, 
 use crate::keys::unraw;
 use crate::service::kind::Kind;
 use crate::service::signature::has_self;
-use crate::service::words::MethodWords;
+use crate::service::words::{MethodWords, name_self};
 use crate::words::Mistakes;
 
 /// A method that an attribute declares.
@@ -27,6 +27,8 @@ pub(crate) struct Methods {
     pub(crate) declared: Vec<Method>,
     /// The signatures of all.
     pub(crate) all: Vec<Signature>,
+    /// Whether the words of an attribute name `self`.
+    words_name_self: bool,
 }
 
 impl Methods {
@@ -46,7 +48,7 @@ impl Methods {
             _ => None,
         };
         let service = service.ok_or_else(|| Error::new_spanned(&block.self_ty, text))?;
-        let (mut declared, mut all) = (Vec::new(), Vec::new());
+        let (mut declared, mut all, mut words_name_self) = (Vec::new(), Vec::new(), false);
         for item in &mut block.items {
             let ImplItem::Fn(method) = item else { continue };
             if let Some((kind, attribute)) = take_kind(&mut method.attrs, mistakes) {
@@ -56,17 +58,18 @@ impl Methods {
                     Meta::List(list) => list.tokens,
                     _ => TokenStream::new(),
                 };
+                words_name_self |= name_self(words.clone());
                 let words = MethodWords::read(kind, words, mistakes);
                 declared.push(Method { kind, attribute: name, words, item: method.clone() });
             }
             all.push(method.sig.clone());
         }
-        Ok(Self { service, declared, all })
+        Ok(Self { service, declared, all, words_name_self })
     }
 
-    /// Whether the service has a value: a method takes `self`.
-    pub(crate) fn take_self(&self) -> bool {
-        self.all.iter().any(|method| method.receiver().is_some())
+    /// Whether the service has a value: a method takes `self`, or its words name it.
+    pub(crate) fn use_self(&self) -> bool {
+        self.words_name_self || self.all.iter().any(|method| method.receiver().is_some())
     }
 
     /// The method of this name, which another one names.

@@ -1,6 +1,6 @@
 //! The words of `#[service]`, and those of a method.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::parse::{Parse, ParseStream};
 use syn::{Error, Expr, LitInt, LitStr, Path, Result, Token, Type, parenthesized};
 
@@ -20,6 +20,26 @@ const VOCABULARY: Vocabulary = Vocabulary {
         "publishes_telemetry",
     ],
 };
+
+/// Whether the value `self` stands in these words; in `self::cancel::overdue` it is a path.
+pub(crate) fn name_self(words: TokenStream) -> bool {
+    let mut words = words.into_iter().peekable();
+    while let Some(word) = words.next() {
+        let is_self = match word {
+            TokenTree::Ident(name) => {
+                let next = words.peek();
+                name == "self"
+                    && !matches!(next, Some(TokenTree::Punct(next)) if next.as_char() == ':')
+            }
+            TokenTree::Group(group) => name_self(group.stream()),
+            TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+        };
+        if is_self {
+            return true;
+        }
+    }
+    false
+}
 
 /// The words of `#[service]`.
 #[derive(Default)]

@@ -18,6 +18,8 @@ const LINES: usize = 20;
 #[derive(Debug)]
 pub(crate) struct ProgramProcess {
     child: Child,
+    /// The program, as its command line names it.
+    program: String,
     output: OutputLines,
 }
 
@@ -41,7 +43,8 @@ impl ProgramProcess {
         let (mut child, output) = (child.await?, OutputLines::default());
         keep(child.stdout(), &output);
         keep(child.stderr(), &output);
-        Ok(Self { child, output })
+        let program = program.program.to_string_lossy().into_owned();
+        Ok(Self { child, program, output })
     }
 
     /// Returns how it ended, with its last output, if it has ended.
@@ -77,7 +80,8 @@ impl ProgramProcess {
     }
 
     fn end(&self, status: ExitStatus) -> String {
-        format!("the program ended with {status}; it said\n{}", self.last_output())
+        let (program, said) = (&self.program, self.last_output());
+        format!("the program ended with {status} ({program}); it said\n{said}")
     }
 
     /// Returns its last output.
