@@ -135,6 +135,7 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
     let said = said_by(&mut tests).await.ends_with(0).both();
     for name in [
         "a_request_is_confirmed_or_refused_and_one_that_is_withdrawn_frees_its_places",
+        "the_contract_is_that_of_its_file",
         "the_contract_is_in_its_file_and_fits_the_others",
         "the_part_is_done_and_taken_back_with_the_saga",
     ] {
