@@ -24,7 +24,8 @@ async fn share_build(place: &TestDirectory, workspace: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
     let edges = ["--edges", "normal,dev,no-proc-macro", "--prefix", "none"];
     let tree = [&["tree", "--workspace", "--locked", "--format", "{p}|{f}"], &edges[..]].concat();
-    let tree = said_by(place.command(CARGO, &tree, "").current_dir(&root)).await.ends_with(0).both();
+    let tree =
+        said_by(place.command(CARGO, &tree, "").current_dir(&root)).await.ends_with(0).both();
     let mut features = BTreeMap::<(&str, &str), BTreeSet<&str>>::new();
     for line in tree.lines().filter(|line| !line.contains(" (/")) {
         let Some((package, of_it)) = line.split_once('|') else { continue };

@@ -73,8 +73,8 @@ impl Dependency {
         let version = version.map(|version| version.trim_matches('"').to_owned());
         value("version").or(version).map(Self::Version).ok_or_else(|| {
             usage(format!(
-                "{} does not say where ballet is from: it needs a line `ballet = \"VERSION\"`, or with a `path` or \
-                 a `git`",
+                "{} does not say where ballet is from: it needs a line `ballet = \"VERSION\"`, or a table \
+                 with a `version`, a `path` or a `git`",
                 root.join("Cargo.toml").display()
             ))
         })
