@@ -134,8 +134,11 @@ async fn nothing_is_overwritten_and_no_name_is_taken_that_would_not_work() {
     edit(&place.at("harbour/contracts/harbour/desk.json"), "\"clerk\"", "\"porter\"");
     let nowhere = ["new", "other", "--ballet", "nowhere"];
     place.ballet(&nowhere, "").await.ends_with(2).tells(&["no checkout of ballet in nowhere"]);
+    fs::create_dir(place.at("harbour/broker")).expect("a directory");
+    fs::write(place.at("harbour/broker/definitions.json"), "{}").expect("written");
     for (arguments, below, why) in [
-        (&["new", "harbour"][..], "", "exists already: nothing was written"),
+        (&["new", "gateway"][..], "harbour", "definitions.json exists already"),
+        (&["new", "harbour"], "", "exists already: nothing was written"),
         (&["new", "Old Harbour"], "", "lower case with underscores"),
         (&["new", inside], "", "would lie in the checkout of ballet"),
         (&["new", "service", "desk"], "harbour", "harbour has a service desk already"),
@@ -147,6 +150,7 @@ async fn nothing_is_overwritten_and_no_name_is_taken_that_would_not_work() {
         let said = place.ballet(arguments, below).await.ends_with(2).both();
         assert!(said.contains(why), "{why} is not in:\n{said}");
     }
+    assert!(!place.at("harbour/containers.yaml").exists());
 }
 
 #[tokio::test]

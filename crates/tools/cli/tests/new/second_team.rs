@@ -24,7 +24,8 @@ async fn share_build(place: &TestDirectory, workspace: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
     let edges = ["--edges", "normal,dev,no-proc-macro", "--prefix", "none"];
     let tree = [&["tree", "--workspace", "--locked", "--format", "{p}|{f}"], &edges[..]].concat();
-    let tree = said_by(place.command(CARGO, &tree, "").current_dir(&root)).await.ends_with(0).both();
+    let tree =
+        said_by(place.command(CARGO, &tree, "").current_dir(&root)).await.ends_with(0).both();
     let mut features = BTreeMap::<(&str, &str), BTreeSet<&str>>::new();
     for line in tree.lines().filter(|line| !line.contains(" (/")) {
         let Some((package, of_it)) = line.split_once('|') else { continue };
@@ -135,6 +136,7 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
     let said = said_by(&mut tests).await.ends_with(0).both();
     for name in [
         "a_request_is_confirmed_or_refused_and_one_that_is_withdrawn_frees_its_places",
+        "the_contract_is_that_of_its_file",
         "the_contract_is_in_its_file_and_fits_the_others",
         "the_part_is_done_and_taken_back_with_the_saga",
     ] {

@@ -1,6 +1,8 @@
 -- The console's own tables. Accounts, sessions and actions stay. Everything else is derived from the
 -- journal, and may be dropped and built again.
 create schema if not exists console;
+-- A secret of earlier versions, by which they knew browsers again. Nothing reads it any more.
+drop table if exists console.secret;
 
 create table if not exists console.progress (
     one boolean primary key default true check (one),

@@ -29,9 +29,8 @@ const TEST: Duration = Duration::from_secs(2);
 const MIGRATION_STATEMENTS: u32 = 12;
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 const CLEAN_EVERY: Duration = Duration::from_secs(30);
-/// The maximum of old rows that one statement removes: those of large answers take long. And of such statements in a row.
+/// The maximum of old rows that one statement removes: those of large answers take long.
 const PORTION: u32 = 50;
-const PORTIONS: usize = 2000;
 
 /// The database does not answer, or refuses.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +55,12 @@ fn options(url: &str, patience: Duration) -> Result<PgConnectOptions, String> {
     // A statement that no request waits for is not worth finishing.
     let limit = patience.as_millis().to_string();
     Ok(options.options([("statement_timeout", limit.as_str()), ("jit", "off")]))
+}
+
+/// Whether the server has ended a statement that took too long.
+fn is_cancelled(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.as_deref() == Some("57014")
 }
 
 impl Database {
@@ -157,14 +162,19 @@ impl Database {
         }
     }
 
-    /// Removes old rows, as far as that succeeds now: a failure says nothing of the database.
+    /// Removes old rows, as far as that succeeds now: a failure says nothing of the database. It ends after a while: until
+    /// then nothing looks at the database, or reads the file with its URL.
     async fn clean(&self) {
-        for _ in 0..PORTIONS {
-            let removed = idempotent_requests::remove_old(&self.pool, PORTION);
+        let (began, mut portion) = (Instant::now(), PORTION);
+        while began.elapsed() < CLEAN_EVERY {
+            let removed = idempotent_requests::remove_old(&self.pool, portion);
             // The server ends a statement after `patience`.
             match timeout(self.patience * 2, removed).await {
-                Ok(Ok(count)) if count >= u64::from(PORTION) => {}
+                Ok(Ok(count)) if count >= u64::from(portion) => {}
                 Ok(Ok(_)) => return,
+                // It is too slow for so many, but may remove one after the other.
+                Ok(Err(error)) if portion > 1 && is_cancelled(&error) => portion = 1,
+                Err(_) if portion > 1 => portion = 1,
                 Ok(Err(error)) => return tracing::warn!("old rows stay for now: {error}"),
                 Err(_) => return tracing::warn!("old rows stay for now: no answer"),
             }

@@ -109,6 +109,8 @@ fn whatever_a_container_is_told_its_program_knows() {
 #[test]
 fn the_containers_of_a_project_find_what_they_need() {
     let template = template();
+    // Without a name both would be named after the directory, and share their containers and volumes.
+    assert_eq!(template["name"].as_str(), Some("my_system-containers"));
     let all = &template["services"];
     let service = &all[SERVICE];
     service_is_told(SERVICE, service, &[]);

@@ -69,11 +69,12 @@ impl Dependency {
         if let Some(url) = value("git") {
             return Ok(Self::Git { url, revision: value("rev") });
         }
-        let version = line.map(|line| line.trim_matches('"').to_owned());
-        version.filter(|version| !version.starts_with('{')).map(Self::Version).ok_or_else(|| {
+        let version = line.filter(|line| !line.starts_with('{'));
+        let version = version.map(|version| version.trim_matches('"').to_owned());
+        value("version").or(version).map(Self::Version).ok_or_else(|| {
             usage(format!(
-                "{} does not say where ballet is from: it needs a line `ballet = \"VERSION\"`, or with a `path` or \
-                 a `git`",
+                "{} does not say where ballet is from: it needs a line `ballet = \"VERSION\"`, or a table \
+                 with a `version`, a `path` or a `git`",
                 root.join("Cargo.toml").display()
             ))
         })
@@ -246,6 +247,10 @@ mod tests {
             let read = Dependency::of_project(&root).expect("a dependency");
             assert_eq!(read.lines(&["ballet"]), written);
         }
+        let table = "ballet = { version = \"0.1.0\", features = [\"otlp\"] }\n";
+        fs::write(root.join("Cargo.toml"), table).expect("written");
+        let read = Dependency::of_project(&root).expect("a dependency");
+        assert_eq!(read, Dependency::Version("0.1.0".to_owned()));
         fs::remove_dir_all(&root).expect("removed");
     }
 

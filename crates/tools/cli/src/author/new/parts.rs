@@ -49,7 +49,7 @@ pub(super) const GATEWAY_PACKAGE: &str = "ballet-gateway";
 
 pub(super) fn trials() -> Result<ExitStatus> {
     let place = Project::here()?;
-    place.write(TRIALS, Vec::new())?;
+    writing::write(place.root, &place.files(TRIALS, Vec::new()))?;
     workspace::join(place.root, "trials")?;
     workspace::insert(place.root, ".cargo/config.toml", "[alias]\n", ALIAS)?;
     for name in place.other_services() {
@@ -72,8 +72,9 @@ pub(super) fn gateway() -> Result<ExitStatus> {
         ("BALLET_COPY\n", copy),
         ("BALLET_CONTEXT\n", context),
     ];
-    place.write(GATEWAY, words)?;
-    writing::write(place.root, &[writing::definitions(place.system)])?;
+    let mut files = place.files(GATEWAY, words);
+    files.push(writing::definitions(place.system));
+    writing::write(place.root, &files)?;
     for name in place.other_services() {
         workspace::enter_containers(place.root, place.system.name, name)?;
     }
@@ -86,7 +87,8 @@ pub(super) fn gateway() -> Result<ExitStatus> {
 pub(super) fn ci() -> Result<ExitStatus> {
     let place = Project::here()?;
     let services: Vec<&str> = place.system.parts.iter().map(|part| part.service).collect();
-    place.write(CI, vec![("ALL_SERVICES", services.join(" "))])?;
+    let files = place.files(CI, vec![("ALL_SERVICES", services.join(" "))]);
+    writing::write(place.root, &files)?;
     place.ended(".ci/run")
 }
 
@@ -116,13 +118,16 @@ impl Project {
         }
     }
 
-    fn write(&self, templates: &[Template], more: Vec<(&'static str, String)>) -> Result<()> {
-        let mut words = more;
+    /// The files of these templates, in which the project's names and these words stand.
+    fn files(
+        &self,
+        templates: &[Template],
+        mut words: Vec<(&'static str, String)>,
+    ) -> Vec<NewFile> {
         words.push(("my_service", self.service.to_owned()));
         words.push(("my_system", self.system.name.to_owned()));
         let words = Replacements(words);
-        let files = templates.iter().map(|(path, template)| words.file(path, template));
-        writing::write(self.root, &files.collect::<Vec<NewFile>>())
+        templates.iter().map(|(path, template)| words.file(path, template)).collect()
     }
 
     fn other_services(&self) -> impl Iterator<Item = &'static str> {

@@ -1,6 +1,7 @@
 create table request (
     request_id uuid primary key,
     wanted text not null,
+    places int not null,
     state text not null default 'open',
     reason text
 );

@@ -3,10 +3,10 @@
 use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, post};
-use ballet::http::{Json, Path, Problem};
+use ballet::http::{Json, Path, Place, Problem};
 use ballet::{
-    Abort, Does, Failure, Handle, SagaId, Service, Tx, Undoes, compensated, done, event, refused,
-    saga,
+    Abort, Does, Failure, FailureKind, Handle, SagaId, Service, Tx, Undoes, compensated, done,
+    event, refused, saga,
 };
 
 /// The most places that a request can have.
@@ -78,7 +78,8 @@ impl Requests {
             return refused(PlacesRefused {});
         }
         let hold = sqlx::query("insert into held (request_id, places) values ($1, $2)");
-        hold.bind(tx.saga_id()).bind(i32::from(made.places)).execute(tx.db()).await?;
+        let hold = hold.bind(tx.saga_id()).bind(i32::from(made.places));
+        hold.execute(tx.db()).await?;
         done(PlacesHeld {})
     }
 
@@ -104,29 +105,43 @@ impl Requests {
 
 async fn end(tx: &mut Tx<'_>, state: &str, reason: Option<&str>) -> Result<(), Failure> {
     let end = sqlx::query("update request set state = $2, reason = $3 where request_id = $1");
-    end.bind(tx.saga_id()).bind(state).bind(reason).execute(tx.db()).await?;
+    let end = end.bind(tx.saga_id()).bind(state).bind(reason);
+    end.execute(tx.db()).await?;
     Ok(())
 }
 
-/// The row and the event that begins the saga commit together. A request that is sent again is the same request.
+/// The row and the event that begins the saga commit together. A request that is sent again is the same request: the
+/// unit holds the saga's lock, so nobody else makes it meanwhile.
 async fn make(
     State(handle): State<Handle>,
     Path(request): Path<SagaId>,
     Json(made): Json<RequestMade>,
 ) -> Result<(), Problem> {
+    if !(1..=1_000).contains(&made.text.chars().count()) || made.text.contains('\0') {
+        let wrong = Problem::unprocessable("a text has 1 to 1,000 characters, none of them NUL");
+        return Err(wrong.at(Place::body(["text"])));
+    }
     let mut unit = handle.saga_unit(request).await?;
-    let insert = "insert into request (request_id, wanted) values ($1, $2) on conflict do nothing";
-    let insert = sqlx::query(insert).bind(request).bind(&made.text);
-    if insert.execute(unit.tx().db()).await?.rows_affected() == 1 {
-        unit.originate(made).await?;
+    let known = sqlx::query_as("select wanted, places from request where request_id = $1");
+    let known: Option<(String, i32)> = known.bind(request).fetch_optional(unit.tx().db()).await?;
+    if known.is_none() {
+        let insert = "insert into request (request_id, wanted, places) values ($1, $2, $3)";
+        let insert = sqlx::query(insert).bind(request).bind(&made.text);
+        let insert = insert.bind(i32::from(made.places));
+        insert.execute(unit.tx().db()).await?;
+        let begun = unit.originate(made).await;
+        begun.map_err(|failure| match failure.kind() {
+            // The id is too old for a saga to begin, or of the future.
+            FailureKind::Permanent => Problem::unprocessable(failure.to_string()),
+            _ => failure.into(),
+        })?;
+    } else if known != Some((made.text, i32::from(made.places))) {
+        return Err(Problem::conflict("another request has this id"));
     }
     Ok(unit.commit().await?)
 }
 
-async fn read(
-    State(handle): State<Handle>,
-    Path(request): Path<SagaId>,
-) -> Result<String, Problem> {
+async fn read(handle: State<Handle>, Path(request): Path<SagaId>) -> Result<String, Problem> {
     let read = sqlx::query_scalar("select state from request where request_id = $1");
     let state: Option<String> = read.bind(request).fetch_optional(handle.db()).await?;
     state.ok_or_else(|| Problem::not_found(format!("there is no request {request}")))
@@ -136,14 +151,16 @@ async fn read(
 async fn withdraw(state: State<Handle>, Path(request): Path<SagaId>) -> Result<(), Problem> {
     read(state.clone(), Path(request)).await?;
     let mut unit = state.saga_unit(request).await?;
-    match unit.abort::<RequestHandling>(cancelled("it was withdrawn")).await? {
+    let cancelled = cancelled("it was withdrawn");
+    match unit.abort::<RequestHandling>(cancelled).await? {
         Abort::Aborted | Abort::AlreadyAborted => Ok(unit.commit().await?),
         Abort::TooLate => Err(Problem::conflict("the request is confirmed")),
     }
 }
 
 fn cancelled(reason: &str) -> RequestCancelled {
-    RequestCancelled { reason: reason.to_owned() }
+    let reason = reason.to_owned();
+    RequestCancelled { reason }
 }
 
 fn routes(handle: Handle) -> Router {

@@ -54,14 +54,14 @@ async fn what_is_over_is_removed_in_portions_and_what_is_used_again_meanwhile_st
     assert_eq!(kept, ["k1"]);
 }
 
-/// Rows that take long to remove, like those of large answers: three seconds for all of them.
+/// Rows that take long to remove, like those of large answers: a portion of them takes longer than a statement may.
 const SLOW: &str = "
     insert into gateway.idempotent_request
         (client, key, fingerprint, attempt, lease_until, expires_at)
     select 'c', 'k' || number, '', 1, now() - interval '3 days', now() - interval '2 days'
-    from generate_series(1, 600) as number;
+    from generate_series(1, 150) as number;
     create function slowly() returns trigger language plpgsql as
-        'begin perform pg_sleep(0.005); return old; end';
+        'begin perform pg_sleep(0.03); return old; end';
     create trigger slowly before delete on gateway.idempotent_request
         for each row execute function slowly()";
 
