@@ -47,10 +47,10 @@ async fn nobody_says_what_a_ride_costs_or_whose_it_is() {
     an_operator_ends_a_ride_for_a_part_of_its_price(&town).await;
     town.all_go_home().await;
     a_ride_goes_only_so_far(&town).await;
-    a_quote_leads_to_one_ride_and_for_ten_minutes(&town).await;
-    town.all_go_home().await;
     what_belongs_to_another_does_not_exist(&town).await;
     a_ride_begins_where_its_driver_is_seen(&town).await;
+    // Its ride goes on looking for a driver.
+    a_quote_leads_to_one_ride_and_for_ten_minutes(&town).await;
     town.close().await;
 }
 
