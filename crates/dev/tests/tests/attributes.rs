@@ -9,8 +9,8 @@ use ballet::calls::{
 };
 use ballet::core::Versioned;
 use ballet::{
-    Delay, Does, Due, Entity, EntityEvent, Event, Failure, Look, Participant, Reading, Retry, Rows,
-    Saga, Step, StepError, Telemetry, TelemetryFollower, Tx, Undoes, compensated,
+    Delay, Does, Due, Entity, EntityEvent, Event, Failure, Look, Migration, Participant, Reading,
+    Retry, Rows, Saga, Step, StepError, Telemetry, TelemetryFollower, Tx, Undoes, compensated,
     compensated_silently, done, entity, event, refused, saga, telemetry, value,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -111,7 +111,14 @@ pub struct Booking {
     time: SignedDuration,
 }
 
-#[ballet::service("booking", copies(Dish, fed_by(DishAdded, DishChanged)), publishes(Eaten))]
+const MIGRATIONS: &[Migration] = &[];
+
+#[ballet::service(
+    "booking",
+    migrations = MIGRATIONS,
+    copies(Dish, fed_by(DishAdded, DishChanged)),
+    publishes(Eaten)
+)]
 impl Booking {
     #[owns(
         Dinner,

@@ -2,11 +2,12 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
+use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Item, Path, Token};
+use syn::{Attribute, Error, Item, Path, Result, Token};
 
 use crate::crates::Crates;
-use crate::words::{Mistakes, Vocabulary, list};
+use crate::words::{Mistakes, Vocabulary, list, once};
 
 /// The derives, and whether each is of `serde` or `schemars`.
 const DERIVES: [&str; 6] =
@@ -38,6 +39,19 @@ pub(crate) fn attributes(own: &[Attribute], without: &[Ident], crates: &Crates) 
         all.extend(quote!(#[schemars(crate = #path)]));
     }
     all
+}
+
+/// Parses `without(Debug)`: the derives that an item does not get.
+pub(crate) fn left_out(word: &Ident, input: ParseStream<'_>) -> Result<Vec<Ident>> {
+    let names: Vec<Ident> = list(word, input)?;
+    match names.iter().find(|name| !DERIVES.contains(&&*name.to_string())) {
+        Some(name) => {
+            let known = DERIVES.join("`, `");
+            let text = format!("`{name}` is not derived here: `without` takes `{known}`");
+            Err(Error::new(name.span(), text))
+        }
+        None => Ok(names),
+    }
 }
 
 /// The last words of the derives that an item names.
@@ -91,12 +105,11 @@ pub(crate) fn parts<'a>(
 /// `#[value]`: a type that stands in events, entities and telemetry.
 pub(crate) fn expand_value(words: TokenStream, item: &Item, crates: &Crates) -> TokenStream {
     let mut mistakes = Mistakes::default();
-    let mut without = Vec::new();
+    let mut without = None;
     let vocabulary = Vocabulary { of: "a value", first: "", words: &["without"] };
-    vocabulary.read(words, &mut mistakes, |word, input| {
-        without = list(word, input)?;
-        Ok(())
-    });
+    vocabulary
+        .read(words, &mut mistakes, |word, input| once(&mut without, word, left_out(word, input)?));
+    let without = without.unwrap_or_default();
     let attributes = parts(item, "a value", &mut mistakes)
         .map(|(_, own)| attributes(own, &without, crates))
         .unwrap_or_default();

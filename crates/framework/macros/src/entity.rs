@@ -1,11 +1,11 @@
 //! `#[entity]`.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Item, LitStr};
 
 use crate::crates::Crates;
-use crate::derives::{attributes, parts};
+use crate::derives::{attributes, left_out, parts};
 use crate::keys::FieldPath;
 use crate::names;
 use crate::words::{Mistakes, Vocabulary, list, once, stand_in, value};
@@ -26,7 +26,7 @@ pub(crate) fn expand(words: TokenStream, item: &Item, crates: &Crates) -> TokenS
             "requests" => once(&mut requests, word, list::<LitStr>(word, input)?),
             "id" => once(&mut id, word, value::<FieldPath>(word, input)?),
             "version" => once(&mut version, word, value::<FieldPath>(word, input)?),
-            _ => once(&mut without, word, list::<Ident>(word, input)?),
+            _ => once(&mut without, word, left_out(word, input)?),
         });
     let Some((ident, own)) = parts(item, "an entity", &mut mistakes) else {
         let mistakes = mistakes.tokens();

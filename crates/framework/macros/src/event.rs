@@ -6,7 +6,7 @@ use syn::parse::{Parse, ParseStream};
 use syn::{Fields, GenericArgument, Item, LitStr, Member, PathArguments, Result, Token, Type};
 
 use crate::crates::Crates;
-use crate::derives::{attributes, fields, parts};
+use crate::derives::{attributes, fields, left_out, parts};
 use crate::keys::{FieldPath, Key};
 use crate::names;
 use crate::words::{Mistakes, Vocabulary, list, once, stand_in, value};
@@ -63,7 +63,7 @@ pub(crate) fn expand(words: TokenStream, item: &Item, crates: &Crates) -> TokenS
             "keys" => once(&mut keys, word, list::<Key>(word, input)?),
             "carries" => once(&mut of_entity, word, OfEntity::Carries(value(word, input)?)),
             "removes" => once(&mut of_entity, word, OfEntity::Removes(Box::new(input.parse()?))),
-            "without" => once(&mut without, word, list::<Ident>(word, input)?),
+            "without" => once(&mut without, word, left_out(word, input)?),
             _ => match role.replace(word.clone()) {
                 Some(_) => Err(syn::Error::new(
                     word.span(),

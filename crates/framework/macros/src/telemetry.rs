@@ -1,14 +1,16 @@
 //! `#[telemetry]`.
 
-use proc_macro2::{Ident, TokenStream};
+use std::collections::BTreeMap;
+
+use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{Item, LitInt};
 
 use crate::crates::Crates;
-use crate::derives::{attributes, parts};
+use crate::derives::{attributes, left_out, parts};
 use crate::keys::FieldPath;
 use crate::names;
-use crate::words::{Mistakes, Vocabulary, list, once, stand_in, value};
+use crate::words::{Mistakes, Vocabulary, once, stand_in, value};
 
 const VOCABULARY: Vocabulary = Vocabulary {
     of: "telemetry",
@@ -18,15 +20,15 @@ const VOCABULARY: Vocabulary = Vocabulary {
 
 pub(crate) fn expand(words: TokenStream, item: &Item, crates: &Crates) -> TokenStream {
     let mut mistakes = Mistakes::default();
-    let (mut key, mut without, mut limits) = (None, None, TokenStream::new());
+    let (mut key, mut without) = (None, None);
+    let mut limits: BTreeMap<String, Option<TokenStream>> = BTreeMap::new();
     let name =
         VOCABULARY.read_named(words, &mut mistakes, |word, input| match &*word.to_string() {
             "key" => once(&mut key, word, value::<FieldPath>(word, input)?),
-            "without" => once(&mut without, word, list::<Ident>(word, input)?),
+            "without" => once(&mut without, word, left_out(word, input)?),
             _ => {
                 let number: LitInt = value(word, input)?;
-                limits.extend(quote!(.#word(#number)));
-                Ok(())
+                once(limits.entry(word.to_string()).or_default(), word, quote!(.#word(#number)))
             }
         });
     let Some((ident, own)) = parts(item, "telemetry", &mut mistakes) else {
@@ -46,6 +48,7 @@ pub(crate) fn expand(words: TokenStream, item: &Item, crates: &Crates) -> TokenS
         mistakes.at(ident, text);
         quote!("")
     };
+    let limits = limits.values();
     let constant = quote_spanned!(name.span()=> #core::TelemetryType::new(#name));
     let mistakes = mistakes.tokens();
     quote! {
@@ -53,7 +56,7 @@ pub(crate) fn expand(words: TokenStream, item: &Item, crates: &Crates) -> TokenS
         #item
 
         impl #core::Telemetry for #ident {
-            const TYPE: #core::TelemetryType = #constant #limits;
+            const TYPE: #core::TelemetryType = #constant #(#limits)*;
 
             fn key(&self) -> impl ::core::convert::AsRef<[u8]> {
                 #key

@@ -31,4 +31,25 @@ impl Orders {
     }
 }
 
+#[saga("return", owner = "orders", abort = Cancelled)]
+struct Return;
+
+struct Returns;
+
+impl Owner for Returns {
+    type Saga = Return;
+
+    async fn abort(&self, _: &mut Tx<'_>, _: &Cancelled) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+#[ballet::service("returns")]
+impl OwnerOfAnother {
+    #[owns(Fulfillment)]
+    fn returns() -> Returns {
+        Returns
+    }
+}
+
 fn main() {}

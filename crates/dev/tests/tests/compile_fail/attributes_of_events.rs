@@ -60,4 +60,12 @@ struct HalfAnEntity {
 #[saga("return", abort = Cancelled)]
 struct WithoutOwner;
 
+#[value(without(Default))]
+struct WithoutUnknown {}
+
+#[telemetry("location.speed.v1", key = vehicle, partitions = 2, partitions = 4)]
+struct LimitTwice {
+    vehicle: String,
+}
+
 fn main() {}

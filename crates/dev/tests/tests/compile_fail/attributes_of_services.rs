@@ -19,4 +19,7 @@ impl EmptyFolder {}
 #[ballet::service("inventory", copies(Product, ProductChanged))]
 impl NotFedBy {}
 
+#[ballet::service("inventory", migrations = "tests/compile_fail/wrong_ending")]
+impl WrongEnding {}
+
 fn main() {}

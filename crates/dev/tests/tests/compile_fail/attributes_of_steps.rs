@@ -145,4 +145,39 @@ impl Payments {
     }
 }
 
+#[ballet::service("kitchen", saga = Fulfillment)]
+impl Kitchen {
+    #[retriable = "now"]
+    async fn with_a_value(_: &mut Tx<'_>, _: Placed) -> Does<Reserved> {
+        done(Reserved {})
+    }
+
+    async fn forgotten(_: &mut Tx<'_>, _: Placed) -> Does<Reserved> {
+        done(Reserved {})
+    }
+
+    #[retriable(touches = rows)]
+    async fn rows_of_a_join(_: &mut Tx<'_>, _: Placed, _: Short) -> Does<Reserved> {
+        done(Reserved {})
+    }
+}
+
+#[ballet::service("orders")]
+impl Warehouse {
+    #[owns(Fulfillment)]
+    async fn cancel_order(_: &mut Tx<'_>, _: &Cancelled) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    #[owns(Fulfillment)]
+    async fn cancel_again(_: &mut Tx<'_>, _: &Cancelled) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    #[retriable(saga = crate::Fulfillment)]
+    async fn of_another_path(_: &mut Tx<'_>, _: Placed) -> Does<Reserved> {
+        done(Reserved {})
+    }
+}
+
 fn main() {}

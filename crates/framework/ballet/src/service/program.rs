@@ -1,5 +1,6 @@
 //! A service as a program: arguments, signals, exit code.
 
+use std::convert::identity;
 use std::fmt::Display;
 use std::process::ExitCode;
 
@@ -35,7 +36,7 @@ pub fn run_with<A: Args, E: Display>(
     package: Package,
     build: impl FnOnce(A, &Settings) -> Result<Service, E>,
 ) -> ExitCode {
-    let program = A::augment_args(Settings::augment_args(package.command()));
+    let program = package.command(A::augment_args);
     let mut wrong = program.clone();
     run_program(program, |given| {
         let settings = Settings::from_arg_matches(given)?;
@@ -48,14 +49,17 @@ pub fn run_with<A: Args, E: Display>(
 /// Runs a service with the settings of every service.
 #[doc(hidden)]
 pub fn run(package: Package, build: impl FnOnce() -> Service) -> ExitCode {
-    let program = Settings::augment_args(package.command());
+    let program = package.command(identity);
     run_program(program, |given| Ok((Settings::from_arg_matches(given)?, build())))
 }
 
 impl Package {
-    fn command(self) -> Command {
+    /// The command with the settings of every service, and those that `own` adds.
+    fn command(self, own: impl FnOnce(Command) -> Command) -> Command {
         let command = Command::new(self.name).version(self.version);
-        if self.about.is_empty() { command } else { command.about(self.about) }
+        // The doc comments of the settings' types are no description of the program.
+        let about = (!self.about.is_empty()).then_some(self.about);
+        own(Settings::augment_args(command)).about(about).long_about(None)
     }
 }
 
@@ -214,6 +218,24 @@ async fn asked_to_stop() -> &'static str {
         Err(_) => {
             let _interrupted = tokio::signal::ctrl_c().await;
             "SIGINT"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Settings of its own.
+    #[derive(Args)]
+    struct Own {}
+
+    #[test]
+    fn the_help_begins_with_the_description_of_the_package() {
+        let package = Package { name: "loyalty", version: "1.0.0", about: "Grants points." };
+        for mut program in [package.command(identity), package.command(Own::augment_args)] {
+            let help = program.render_long_help().to_string();
+            assert_eq!(help.lines().next(), Some("Grants points."));
         }
     }
 }

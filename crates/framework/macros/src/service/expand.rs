@@ -100,9 +100,10 @@ fn service(words: &ServiceWords, mistakes: &mut Mistakes) -> TokenStream {
     let mut all = TokenStream::new();
     let list = words.migrations.as_ref().map(migrations::list);
     if let Some(list) = list.and_then(|list| mistakes.take(list)) {
+        // The list may be a constant with any name but this one.
         all.extend(quote!(.migrations({
-            const MIGRATIONS: &[::ballet::Migration] = #list;
-            MIGRATIONS
+            const __LIST: &[::ballet::Migration] = #list;
+            __LIST
         })));
     }
     if let Some(routes) = &words.routes {

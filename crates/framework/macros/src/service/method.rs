@@ -1,13 +1,16 @@
 //! The methods of a service, and which of them are steps.
 
-use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
-use syn::{Attribute, Error, ImplItem, ImplItemFn, ItemImpl, Meta, Path, Result, Signature, Type};
+use syn::{
+    Attribute, Error, ImplItem, ImplItemFn, ItemImpl, Meta, Path, Result, ReturnType, Signature,
+    Type,
+};
 
 use crate::keys::unraw;
 use crate::service::kind::Kind;
-use crate::service::signature::has_self;
+use crate::service::signature::{Handled, has_self, returned};
 use crate::service::words::{MethodWords, name_self};
 use crate::words::Mistakes;
 
@@ -38,6 +41,7 @@ impl Methods {
     ///
     /// It is no `impl` of one type.
     pub(crate) fn take(block: &mut ItemImpl, mistakes: &mut Mistakes) -> Result<Self> {
+        let tokens = quote!(#block);
         let text =
             "a service is `impl Loyalty { ... }`: the methods of one type, without parameters";
         if let Some((of_trait, _)) = &block.trait_ {
@@ -51,16 +55,27 @@ impl Methods {
         let (mut declared, mut all, mut words_name_self) = (Vec::new(), Vec::new(), false);
         for item in &mut block.items {
             let ImplItem::Fn(method) = item else { continue };
+            let attributes = method.attrs.len();
             if let Some((kind, attribute)) = take_kind(&mut method.attrs, mistakes) {
                 let name = attribute.path().segments.last().map(|last| last.ident.clone());
                 let Some(name) = name else { continue };
                 let words = match attribute.meta {
                     Meta::List(list) => list.tokens,
-                    _ => TokenStream::new(),
+                    Meta::Path(_) => TokenStream::new(),
+                    Meta::NameValue(given) => {
+                        let text = format!("`{name}` has no value: its words are `#[{name}(...)]`");
+                        mistakes.at(given, text);
+                        TokenStream::new()
+                    }
                 };
                 words_name_self |= name_self(words.clone());
                 let words = MethodWords::read(kind, words, mistakes);
                 declared.push(Method { kind, attribute: name, words, item: method.clone() });
+            } else if attributes == method.attrs.len()
+                && looks_like_step(&method.sig)
+                && count(tokens.clone(), &method.sig.ident) == 1
+            {
+                mistakes.at(&method.sig.ident, FORGOTTEN);
             }
             all.push(method.sig.clone());
         }
@@ -99,6 +114,26 @@ impl Methods {
         }
         quote!(#path)
     }
+}
+
+const FORGOTTEN: &str = "this returns what a step does, and is none: no attribute stands above it, and nothing here \
+    names it. A step is `#[compensatable]`, `#[pivot]`, `#[repeating]`, `#[retriable]`, `#[starts]` or `#[decides]`; \
+    a function that others call stands outside of this `impl`";
+
+/// Whether it takes a transaction and returns what a step does.
+fn looks_like_step(signature: &Signature) -> bool {
+    Handled::read(signature, "").is_ok()
+        && ["Does", "DoesAll"].iter().any(|alias| returned(signature, alias, "").is_ok())
+}
+
+/// How often a name stands in these tokens.
+fn count(tokens: TokenStream, name: &Ident) -> usize {
+    let of_one = |token| match token {
+        TokenTree::Ident(other) => usize::from(other == *name),
+        TokenTree::Group(group) => count(group.stream(), name),
+        _ => 0,
+    };
+    tokens.into_iter().map(of_one).sum()
 }
 
 /// Takes the attribute that says what a method is.
@@ -141,7 +176,7 @@ impl Method {
         let parameters = signature.inputs.len() - usize::from(signature.receiver().is_some());
         signature.asyncness.is_none()
             && parameters == 0
-            && !matches!(signature.output, syn::ReturnType::Default)
+            && !matches!(signature.output, ReturnType::Default)
     }
 
     /// The method's name: that of the step.
@@ -189,7 +224,28 @@ impl Method {
             let text = "the step that this method returns has its traits, which say this";
             return Err(Error::new(place, text));
         }
-        let name = &self.signature().ident;
-        Ok(if has_self(self.signature())? { quote!(self.#name()) } else { quote!(Self::#name()) })
+        let Signature { ident: name, output, .. } = self.signature();
+        let has_self = has_self(self.signature())?;
+        let value = |place| {
+            if has_self {
+                quote_spanned!(place=> self.#name())
+            } else {
+                quote_spanned!(place=> Self::#name())
+            }
+        };
+        let (Kind::Owns, Some(saga), ReturnType::Type(_, owner)) =
+            (self.kind, &self.words.saga, output)
+        else {
+            return Ok(value(Span::call_site()));
+        };
+        // The owner of another saga is reported where the method names it.
+        let place = owner.span();
+        let value = value(place);
+        Ok(quote_spanned! {place=> {
+            const fn owner_of<S: ::ballet::Saga, O: ::ballet::Owner<Saga = S>>(owner: O) -> O {
+                owner
+            }
+            owner_of::<#saga, _>(#value)
+        }})
     }
 }

@@ -42,6 +42,11 @@ fn names(folder: &LitStr, place: &Path) -> Result<Vec<String>> {
     for file in files {
         let path = file.map_err(|why| mistake(format!("`{said}` cannot be read: {why}")))?.path();
         if path.extension().is_none_or(|extension| extension != "sql") {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with(|first: char| first.is_ascii_digit()) {
+                let text = format!("`{name}` would be left out: a migration's name ends in `.sql`");
+                return Err(mistake(text));
+            }
             continue;
         }
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();

@@ -7,6 +7,7 @@ use syn::{Error, Expr, Result, Type};
 use crate::service::duration::duration;
 use crate::service::kind::Kind;
 use crate::service::method::{Method, Methods};
+use crate::service::signature::last;
 use crate::service::words::{Copy, MethodWords, Origin, ServiceWords, Share};
 use crate::words::Mistakes;
 
@@ -74,8 +75,11 @@ fn parts<'a>(
     for one in declared.iter().filter(|it| it.method.kind == Kind::Owns || it.method.kind.is_step())
     {
         let Some(saga) = mistakes.take(saga_of(one.method, words, &owners)) else { continue };
-        let is_same = |other: &Type| {
-            other.to_token_stream().to_string() == saga.to_token_stream().to_string()
+        let path = |of: &Type| of.to_token_stream().to_string().replace(' ', "");
+        // Two paths with the same end are one saga, whose other path is reported below.
+        let is_same = |other: &Type| match (last(other), last(saga)) {
+            (Some(other), Some(saga)) => other.ident == saga.ident,
+            _ => path(other) == path(saga),
         };
         let owner =
             owners.iter().copied().find(|it| it.method.words.saga.as_ref().is_some_and(is_same));
@@ -83,12 +87,27 @@ fn parts<'a>(
             parts.push(SagaPart { saga, owner, steps: TokenStream::new() });
             parts.len() - 1
         });
-        let added = if one.method.kind == Kind::Owns {
+        let Some(part) = parts.get_mut(at) else { continue };
+        let is_owner = one.method.kind == Kind::Owns;
+        let (known, given) = (path(part.saga), path(saga));
+        if known != given {
+            let text = format!(
+                "is this the saga `{known}`? A service names a saga by one path, and two sagas by different names"
+            );
+            mistakes.at(saga, text);
+            continue;
+        }
+        if let Some(first) = owner.filter(|first| is_owner && !std::ptr::eq(*first, one)) {
+            let text = format!("`{}` owns `{given}` already: once is enough", first.method.name());
+            mistakes.at(&one.method.signature().ident, text);
+            continue;
+        }
+        let added = if is_owner {
             owned(&one.method.words, methods)
         } else {
             step(one, saga, owner.is_some(), methods)
         };
-        if let (Some(added), Some(part)) = (mistakes.take(added), parts.get_mut(at)) {
+        if let Some(added) = mistakes.take(added) {
             part.steps.extend(added);
         }
     }

@@ -106,6 +106,11 @@ pub(crate) fn step(method: &Method, methods: &Methods) -> Result<Emitted> {
     let refused = refused.map_or_else(|| quote!(::ballet::Never), |refused| quote!(#refused));
     let retry = retry(words.retry.as_ref());
     let key = key(method, &triggers)?;
+    if let (Some(rows), [_, _, ..]) = (&words.touches, &triggers.events[..]) {
+        let text =
+            "a step that joins events names no rows: one of them does not say what it will do";
+        return Err(Error::new_spanned(rows, text));
+    }
     let touches = touches(words.touches.as_ref(), methods, &format_ident!("touches"), &on);
     let run = run(&step, signature, &triggers, &on);
     let undone = undo
