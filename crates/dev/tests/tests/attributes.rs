@@ -355,7 +355,7 @@ fn the_steps_of_an_owner_are_its_methods() {
     assert_eq!((deadline.passed, deadline.after), (Overdue::TYPE, SignedDuration::from_mins(15)));
     assert_eq!(part.copies[0].fed_by, [DishAdded::TYPE, DishChanged::TYPE]);
     assert_eq!(part.publishes, [Eaten::TYPE]);
-    assert!(Accept::TOGETHER && !<Close as Step>::TOGETHER);
+    const { assert!(Accept::TOGETHER && !<Close as Step>::TOGETHER) };
     assert_eq!(Close::RETRY, Retry::at_once(1).later(&[Delay::FiveSeconds]));
     let close = Close(Arc::new(Booking { time: SignedDuration::ZERO }));
     assert_eq!(format!("{close:?}"), "Close");
@@ -388,7 +388,7 @@ fn the_steps_of_a_participant_are_its_methods() {
         part.readers.iter().map(|reader| reader.name).collect::<Vec<_>>(),
         ["heat_of_ovens", "hottest"]
     );
-    assert_eq!((&*part.shares[0].view, part.telemetry[0].name()), ("dish", Heat::TYPE.name()));
+    assert_eq!((part.shares[0].view, part.telemetry[0].name()), ("dish", Heat::TYPE.name()));
     // The folder's migration, and the one beside it.
     drop(Kitchen::service());
 }

@@ -200,9 +200,7 @@ pub mod bulk {
 
     pub use crate::declare::handler::item::Item;
     pub use crate::declare::step::bulk::BulkTx;
-    pub use crate::declare::step::step::{
-        BulkCompensateResult, BulkResult, DoesAll, UndoesAll,
-    };
+    pub use crate::declare::step::step::{BulkCompensateResult, BulkResult, DoesAll, UndoesAll};
 }
 
 pub mod calls {
