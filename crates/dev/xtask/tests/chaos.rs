@@ -90,7 +90,7 @@ async fn t133_t134_t145_under_faults_of_all_kinds_every_effect_happens_once() {
     };
     // A run causes each of its kinds, or fails.
     for sample in &samples {
-        let options = [&short[..], &["--replicas", "3", "--sample", sample]].concat();
+        let options = [&short[..], &["--sample", sample]].concat();
         let enough = |total: &RunTotals| total.effects > 500 && total.kills() > 20;
         chaos_until(&options, |total| enough(total) && total.stops > 0).await;
     }
