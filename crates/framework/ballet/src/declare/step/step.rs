@@ -65,7 +65,7 @@ pub trait Step: Send + Sync + 'static {
     type On: Trigger;
     /// The event that reports the step as done.
     type Done: Event;
-    /// The event that reports a business "no"; [`Never`](crate::Never) if there is none.
+    /// The event that reports a business "no"; [`Never`] if there is none.
     type Refused: Event;
 
     /// How often a failed step is retried.
