@@ -74,7 +74,7 @@ pub(super) fn run(args: &ProjectArgs) -> Result<ExitStatus> {
     writing::lock(&root);
     ui::say(&format!(
         "\n{}\n\nnext:\n  cd {}\n  cargo test                                # {service} on a broker and a database\n  \
-         cargo ballet contract write {service}      # its contract\n  \
+         cargo ballet contract write {service:<13} # its contract\n  \
          cargo ballet new service NAME             # or trials, gateway, ci",
         dependency.meaning(),
         directory.display()
