@@ -249,5 +249,5 @@ pub mod private {
     pub use jiff::SignedDuration;
     pub use sqlx::PgConnection;
 
-    pub use crate::service::program::{Package, run, run_with};
+    pub use crate::service::program::{IntoService, Package, run, run_with};
 }

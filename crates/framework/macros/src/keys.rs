@@ -1,4 +1,4 @@
-//! The keys of an event: `customer = customer_id`, `product = "lines[].sku"`, or a constant.
+//! The keys of an event: `customer = customer_id`, `product = "lines[].sku"`.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -7,16 +7,15 @@ use syn::{Error, Expr, Field, Fields, Ident, Lit, LitStr, Member, Result, Token}
 
 use crate::crates::Crates;
 
-/// An entry of `keys`.
-pub(crate) enum Key {
-    /// A name and the field that holds it.
-    Named { name: Ident, field: KeyField, made_here: bool },
-    /// An expression of the type `Key`.
-    Given(Box<Expr>),
+/// An entry of `keys`: a name and the field that holds it.
+pub(crate) struct Key {
+    name: Ident,
+    field: KeyField,
+    made_here: bool,
 }
 
 /// Where the key is: a field, or a path of names as `lines[].sku`.
-pub(crate) enum KeyField {
+enum KeyField {
     Field(Ident),
     Path(LitStr),
 }
@@ -24,7 +23,7 @@ pub(crate) enum KeyField {
 impl Parse for Key {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         if !(input.peek(Ident) && input.peek2(Token![=])) {
-            return input.parse().map(|given| Self::Given(Box::new(given)));
+            return Err(input.error(EXPECTED));
         }
         let name: Ident = input.parse()?;
         input.parse::<Token![=]>()?;
@@ -44,7 +43,7 @@ impl Parse for Key {
             },
             other => return Err(Error::new_spanned(other, EXPECTED)),
         };
-        Ok(Self::Named { name, field, made_here })
+        Ok(Self { name, field, made_here })
     }
 }
 
@@ -63,10 +62,7 @@ impl Key {
         crates: &Crates,
     ) -> Result<TokenStream> {
         let core = &crates.core;
-        let (name, field, made_here) = match self {
-            Self::Given(given) => return Ok(given.to_token_stream()),
-            Self::Named { name, field, made_here } => (name, field, made_here),
-        };
+        let Self { name, field, made_here } = self;
         let (path, first, place) = match field {
             KeyField::Field(field) => {
                 let path = unraw(field);
@@ -91,10 +87,10 @@ impl Key {
     }
 
     /// The field, if the key names one.
-    pub(crate) fn field(&self) -> Option<&Ident> {
-        match self {
-            Self::Named { field: KeyField::Field(field), .. } => Some(field),
-            Self::Named { .. } | Self::Given(_) => None,
+    pub(crate) const fn field(&self) -> Option<&Ident> {
+        match &self.field {
+            KeyField::Field(field) => Some(field),
+            KeyField::Path(_) => None,
         }
     }
 }

@@ -151,6 +151,16 @@ pub(crate) fn once<T>(slot: &mut Option<T>, word: &Ident, given: T) -> Result<()
     }
 }
 
+/// Adds what may be given many times: each of `word(value, value)`.
+pub(crate) fn many<T: Parse>(
+    slot: &mut Vec<T>,
+    word: &Ident,
+    input: ParseStream<'_>,
+) -> Result<()> {
+    slot.extend(list::<T>(word, input)?);
+    Ok(())
+}
+
 /// A string in place of a name that could not be read, so that no further error follows from it.
 pub(crate) fn stand_in(name: &str) -> LitStr {
     LitStr::new(name, Span::call_site())

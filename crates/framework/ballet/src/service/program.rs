@@ -1,6 +1,6 @@
 //! A service as a program: arguments, signals, exit code.
 
-use std::convert::identity;
+use std::convert::{Infallible, identity};
 use std::fmt::Display;
 use std::process::ExitCode;
 
@@ -30,17 +30,47 @@ pub struct Package {
     pub about: &'static str,
 }
 
+/// What the function of [`main!`](macro@crate::main) returns: the service, or why its settings are wrong.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no service",
+    label = "`main!` takes a function that returns `Service`, or `Result<Service, E>` if settings can be wrong",
+    note = "`E` is any error, or a text: it is shown as the error of an argument"
+)]
+pub trait IntoService {
+    type Wrong: Display;
+
+    fn into_service(self) -> Result<Service, Self::Wrong>;
+}
+
+impl IntoService for Service {
+    type Wrong = Infallible;
+
+    fn into_service(self) -> Result<Service, Infallible> {
+        Ok(self)
+    }
+}
+
+impl<E: Display> IntoService for Result<Service, E> {
+    type Wrong = E;
+
+    fn into_service(self) -> Self {
+        self
+    }
+}
+
 /// Runs a service with settings of its own besides those of every service.
 #[doc(hidden)]
-pub fn run_with<A: Args, E: Display>(
+pub fn run_with<A: Args, S: IntoService>(
     package: Package,
-    build: impl FnOnce(A, &Settings) -> Result<Service, E>,
+    build: impl FnOnce(A, &Settings) -> S,
 ) -> ExitCode {
     let program = package.command(A::augment_args);
     let mut wrong = program.clone();
     run_program(program, |given| {
         let settings = Settings::from_arg_matches(given)?;
         let service = build(A::from_arg_matches(given)?, &settings)
+            .into_service()
             .map_err(|why| wrong.error(ErrorKind::ValueValidation, why))?;
         Ok((settings, service))
     })
@@ -124,7 +154,7 @@ fn run_program(
 /// ```
 ///
 /// Own settings are a type with `#[derive(clap::Args)]`, and a function of them and the [`Settings`] of every
-/// service, which returns the [`Service`], or why they are wrong:
+/// service, which returns the [`Service`]; or a `Result`, whose error says why they are wrong:
 ///
 /// ```no_run
 /// # mod program {

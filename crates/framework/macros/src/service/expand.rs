@@ -9,7 +9,8 @@ use crate::service::kind::Kind;
 use crate::service::method::{Method, Methods};
 use crate::service::migrations;
 use crate::service::participant::{Declared, participant};
-use crate::service::step::{Emitted, step, watch};
+use crate::service::step::{Emitted, step};
+use crate::service::watch::watch;
 use crate::service::words::{ServiceWords, name_self};
 use crate::words::{Mistakes, stand_in};
 
@@ -23,7 +24,7 @@ pub(crate) fn expand(attribute: TokenStream, item: &TokenStream) -> TokenStream 
     // `self` in it says that the service has a value, whose fields it uses.
     let uses_self = name_self(attribute.clone());
     let words = ServiceWords::read(attribute, &mut mistakes);
-    let methods = match Methods::take(&mut block, &mut mistakes) {
+    let methods = match Methods::take(&mut block, item, &mut mistakes) {
         Ok(methods) => methods,
         Err(mistake) => {
             mistakes.add(mistake);

@@ -17,7 +17,7 @@ use crate::words::Mistakes;
 /// A method that an attribute declares.
 pub(crate) struct Method {
     pub(crate) kind: Kind,
-    /// The attribute's name.
+    /// The attribute's name, which is that of the builder's method, too.
     pub(crate) attribute: Ident,
     pub(crate) words: MethodWords,
     pub(crate) item: ImplItemFn,
@@ -35,13 +35,16 @@ pub(crate) struct Methods {
 }
 
 impl Methods {
-    /// Takes the attributes of this project off the methods.
+    /// Takes the attributes of this project off the methods of `block`, which is `written` so.
     ///
     /// # Errors
     ///
     /// It is no `impl` of one type.
-    pub(crate) fn take(block: &mut ItemImpl, mistakes: &mut Mistakes) -> Result<Self> {
-        let tokens = quote!(#block);
+    pub(crate) fn take(
+        block: &mut ItemImpl,
+        written: &TokenStream,
+        mistakes: &mut Mistakes,
+    ) -> Result<Self> {
         let text =
             "a service is `impl Loyalty { ... }`: the methods of one type, without parameters";
         if let Some((of_trait, _)) = &block.trait_ {
@@ -73,7 +76,7 @@ impl Methods {
                 declared.push(Method { kind, attribute: name, words, item: method.clone() });
             } else if attributes == method.attrs.len()
                 && looks_like_step(&method.sig)
-                && count(tokens.clone(), &method.sig.ident) == 1
+                && count(written.clone(), &method.sig.ident) == 1
             {
                 mistakes.at(&method.sig.ident, FORGOTTEN);
             }

@@ -10,4 +10,5 @@ pub(crate) mod migrations;
 pub(crate) mod participant;
 pub(crate) mod signature;
 pub(crate) mod step;
+pub(crate) mod watch;
 pub(crate) mod words;

@@ -1,6 +1,6 @@
 //! The declaration of a service, from its methods and its words.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{ToTokens as _, quote};
 use syn::{Error, Expr, Result, Type};
 
@@ -41,7 +41,7 @@ pub(crate) fn participant(
     }
     for declared in declared.iter().filter(|it| !it.method.kind.is_step()) {
         if declared.method.kind != Kind::Owns {
-            let (builder, value) = (builder(declared.method), &declared.value);
+            let (builder, value) = (&declared.method.attribute, &declared.value);
             all.extend(quote!(.#builder(#value)));
         }
     }
@@ -55,11 +55,6 @@ pub(crate) fn participant(
     let (published, telemetry) = (&words.publishes, &words.publishes_telemetry);
     all.extend(quote!(#(.publishes::<#published>())* #(.publishes_telemetry::<#telemetry>())*));
     all
-}
-
-/// The builder's method of a kind, which is called as the attribute.
-const fn builder(method: &Method) -> &Ident {
-    &method.attribute
 }
 
 /// The parts in sagas, in the order in which the methods name them.
@@ -198,7 +193,7 @@ fn step(
         let text = "the owner has no pivot: it records the outcome of another service's, as a step that `decides`";
         return Err(Error::new_spanned(&method.signature().ident, text));
     }
-    let builder = builder(method);
+    let builder = &method.attribute;
     let added = match (&method.words.undone_by, method.kind) {
         (Some(undone_by), _) => {
             let undone_by = function(undone_by, methods);

@@ -1,7 +1,7 @@
 //! What the signature of a method says: its events, and what may come of it.
 
-use proc_macro2::TokenStream;
-use quote::quote;
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
 use syn::spanned::Spanned as _;
 use syn::{
     Error, FnArg, GenericArgument, PathArguments, PathSegment, Receiver, ReceiverKind, Result,
@@ -42,6 +42,63 @@ impl<'a> Handled<'a> {
         };
         let name = transaction(first).ok_or_else(|| Error::new_spanned(first, text))?;
         Ok(Self { events: types.collect(), is_bulk: name == "BulkTx" })
+    }
+}
+
+/// The triggers of a step.
+pub(crate) struct Triggers<'a> {
+    pub(crate) events: Vec<&'a Type>,
+    /// Whether it takes its messages together.
+    pub(crate) together: bool,
+}
+
+impl<'a> Triggers<'a> {
+    /// Reads what follows the transaction.
+    ///
+    /// # Errors
+    ///
+    /// Nothing triggers it, or messages come together in another form. `of` says what it is.
+    pub(crate) fn read(signature: &'a Signature, handled: &Handled<'a>, of: &str) -> Result<Self> {
+        let items = handled.events.iter().find_map(|event| of_items(event));
+        match (items, &handled.events[..]) {
+            (_, []) => Err(Error::new_spanned(
+                &signature.inputs,
+                format!("{of} takes the event that triggers it, behind its transaction"),
+            )),
+            (Some(event), [_]) if handled.is_bulk => {
+                Ok(Self { events: vec![event], together: true })
+            }
+            (Some(_), [_]) => Err(Error::new_spanned(
+                &signature.inputs,
+                format!(
+                    "{of} that takes its messages together has one transaction for all: `tx: &mut BulkTx<'_>`"
+                ),
+            )),
+            (Some(_), several) => Err(Error::new_spanned(
+                several[1],
+                "events that are joined come one at a time: `Vec<Item<E>>` is one event of many sagas",
+            )),
+            (None, [one]) if handled.is_bulk => Err(Error::new_spanned(
+                one,
+                "messages that come together are `Vec<Item<EVENT>>`, or the transaction is `tx: &mut Tx<'_>`",
+            )),
+            (None, events) if handled.is_bulk || events.len() > 4 => {
+                Err(Error::new_spanned(events[events.len() - 1], "a step joins two to four events"))
+            }
+            (None, events) => Ok(Self { events: events.to_vec(), together: false }),
+        }
+    }
+
+    /// The names of the events, and the pattern that takes them apart.
+    pub(crate) fn names(&self) -> (Vec<Ident>, TokenStream) {
+        if self.events.len() == 1 {
+            let event = format_ident!("event");
+            return (vec![event.clone()], quote!(#event));
+        }
+        let of_each = ["first", "second", "third", "fourth"].into_iter().take(self.events.len());
+        let names: Vec<Ident> = of_each.map(|name| format_ident!("{name}")).collect();
+        let pattern = quote!((#(#names),*));
+        (names, pattern)
     }
 }
 

@@ -1,13 +1,13 @@
-//! The steps of sagas: `impl Step`, `impl Compensate`, `impl Watch`.
+//! The steps of sagas: `impl Step`, `impl Compensate`.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
-use syn::{Error, Path, Result, Signature, Type};
+use syn::{Error, Path, Result, Signature};
 
 use crate::service::emit::StepType;
 use crate::service::kind::Kind;
 use crate::service::method::{Method, Methods};
-use crate::service::signature::{Handled, joined, last, of_items, returned};
+use crate::service::signature::{Handled, Triggers, joined, last, of_items, returned};
 
 const DOES: &str =
     "a step returns what it does: `Does<EVENT>`, or `Does<EVENT, REFUSAL>` if it may refuse";
@@ -24,46 +24,7 @@ pub(crate) struct Emitted {
     pub(crate) value: TokenStream,
 }
 
-/// The triggers of a step.
-struct Triggers<'a> {
-    events: Vec<&'a Type>,
-    together: bool,
-}
-
-impl<'a> Triggers<'a> {
-    fn read(signature: &'a Signature, handled: &Handled<'a>, of: &str) -> Result<Self> {
-        let items = handled.events.iter().find_map(|event| of_items(event));
-        match (items, &handled.events[..]) {
-            (_, []) => Err(Error::new_spanned(
-                &signature.inputs,
-                format!("{of} takes the event that triggers it, behind its transaction"),
-            )),
-            (Some(event), [_]) if handled.is_bulk => {
-                Ok(Self { events: vec![event], together: true })
-            }
-            (Some(_), [_]) => Err(Error::new_spanned(
-                &signature.inputs,
-                format!(
-                    "{of} that takes its messages together has one transaction for all: `tx: &mut BulkTx<'_>`"
-                ),
-            )),
-            (Some(_), several) => Err(Error::new_spanned(
-                several[1],
-                "events that are joined come one at a time: `Vec<Item<E>>` is one event of many sagas",
-            )),
-            (None, [one]) if handled.is_bulk => Err(Error::new_spanned(
-                one,
-                "messages that come together are `Vec<Item<EVENT>>`, or the transaction is `tx: &mut Tx<'_>`",
-            )),
-            (None, events) if handled.is_bulk || events.len() > 4 => {
-                Err(Error::new_spanned(events[events.len() - 1], "a step joins two to four events"))
-            }
-            (None, events) => Ok(Self { events: events.to_vec(), together: false }),
-        }
-    }
-}
-
-/// Emits a method that is a step, but no watch.
+/// Emits a step that its events trigger.
 pub(crate) fn step(method: &Method, methods: &Methods) -> Result<Emitted> {
     let (signature, words, kind) = (method.signature(), &method.words, method.kind);
     let of = kind.vocabulary().of;
@@ -155,8 +116,7 @@ fn run(
             }
         };
     }
-    let names: Vec<_> = (0..triggers.events.len()).map(|at| format_ident!("event_{at}")).collect();
-    let pattern = if let [one] = &names[..] { quote!(#one) } else { quote!((#(#names),*)) };
+    let (names, pattern) = triggers.names();
     quote! {
         async fn run(&self, tx: &mut ::ballet::Tx<'_>, #pattern: #on) -> ::ballet::StepResult<Self> {
             #call(tx, #(#names),*).await
@@ -272,54 +232,4 @@ fn touches(
             #rows(db, on).await
         }
     })
-}
-
-/// Emits a watch.
-pub(crate) fn watch(method: &Method, methods: &Methods) -> Result<Emitted> {
-    let signature = method.signature();
-    let handled = Handled::read(signature, "a watch")?;
-    let triggers = Triggers::read(signature, &handled, "a watch")?;
-    let Some(look) = &method.words.look else {
-        let text = "a watch says which method looks whether it is over: `look = METHOD`";
-        return Err(Error::new_spanned(&signature.ident, text));
-    };
-    let (named, look) = (look, methods.named(look)?);
-    Handled::read(look, "a look")?;
-    let text = "a look returns whether the watch is over: `Result<Look<EVENT>, Failure>`";
-    let [over] = returned(look, "Look", text)?[..] else {
-        return Err(Error::new_spanned(&look.output, text));
-    };
-    let step = StepType::new(method, methods, &[signature, look]);
-    let (declared, value, name) = (step.declared(method), step.value(), &step.name);
-    let (begin, looks) = (step.call(signature, &signature.ident), step.call(look, named));
-    let (text, on) = (method.name(), joined(&triggers.events));
-    let retry = retry(method.words.retry.as_ref());
-    let names: Vec<_> = (0..triggers.events.len()).map(|at| format_ident!("event_{at}")).collect();
-    let pattern = if let [one] = &names[..] { quote!(#one) } else { quote!((#(#names),*)) };
-    let items = quote! {
-        #declared
-
-        impl ::ballet::Watch for #name {
-            const NAME: &'static str = #text;
-            type On = #on;
-            type Done = #over;
-            #retry
-
-            async fn begin(
-                &self,
-                tx: &mut ::ballet::Tx<'_>,
-                #pattern: #on,
-            ) -> ::core::result::Result<(), ::ballet::Failure> {
-                #begin(tx, #(#names),*).await
-            }
-
-            async fn look(
-                &self,
-                tx: &mut ::ballet::Tx<'_>,
-            ) -> ::core::result::Result<::ballet::Look<#over>, ::ballet::Failure> {
-                #looks(tx).await
-            }
-        }
-    };
-    Ok(Emitted { items, value })
 }

@@ -5,7 +5,7 @@ use syn::parse::{Parse, ParseStream};
 use syn::{Error, Expr, LitInt, LitStr, Path, Result, Token, Type, parenthesized};
 
 use crate::service::kind::Kind;
-use crate::words::{Mistakes, Vocabulary, list, once, value};
+use crate::words::{Mistakes, Vocabulary, list, many, once, value};
 
 const VOCABULARY: Vocabulary = Vocabulary {
     of: "a service",
@@ -66,18 +66,9 @@ impl ServiceWords {
                     let migrations = Migrations::read(word, input)?;
                     once(&mut read.migrations, word, migrations)
                 }
-                "publishes" => {
-                    read.publishes.extend(list::<Type>(word, input)?);
-                    Ok(())
-                }
-                "publishes_telemetry" => {
-                    read.publishes_telemetry.extend(list::<Type>(word, input)?);
-                    Ok(())
-                }
-                "shares" => {
-                    read.shares.extend(list::<Share>(word, input)?);
-                    Ok(())
-                }
+                "publishes" => many(&mut read.publishes, word, input),
+                "publishes_telemetry" => many(&mut read.publishes_telemetry, word, input),
+                "shares" => many(&mut read.shares, word, input),
                 _ => {
                     read.copies.push(input.parse()?);
                     Ok(())
@@ -234,14 +225,8 @@ impl MethodWords {
             "reset" => once(&mut self.reset, word, value(word, input)?),
             "begins" => once(&mut self.begins, word, value(word, input)?),
             "deadline" => once(&mut self.deadline, word, list(word, input)?),
-            "originates" => {
-                self.originates.extend(list::<Origin>(word, input)?);
-                Ok(())
-            }
-            _ => {
-                self.aborts_on.extend(list::<Expr>(word, input)?);
-                Ok(())
-            }
+            "originates" => many(&mut self.originates, word, input),
+            _ => many(&mut self.aborts_on, word, input),
         }
     }
 }

@@ -1,8 +1,6 @@
 //! The service `location`.
 
-use std::convert::Infallible;
-
 use location::Location;
 use location::config::LocationSettings;
 
-ballet::main!(LocationSettings, |own, _| Ok::<_, Infallible>(Location::new(own).service()));
+ballet::main!(LocationSettings, |own, _| Location::new(own).service());

@@ -1,8 +1,6 @@
 //! The service `cart`.
 
-use std::convert::Infallible;
-
 use cart::Carts;
 use cart::config::CartSettings;
 
-ballet::main!(CartSettings, |own, _| Ok::<_, Infallible>(Carts(own).service()));
+ballet::main!(CartSettings, |own, _| Carts(own).service());

@@ -1,8 +1,6 @@
 //! The service `orders`.
 
-use std::convert::Infallible;
-
 use orders::Orders;
 use orders::config::OrderSettings;
 
-ballet::main!(OrderSettings, |own, _| Ok::<_, Infallible>(Orders(own).service()));
+ballet::main!(OrderSettings, |own, _| Orders(own).service());

@@ -1,6 +1,6 @@
 //! The events of accounts. A person's name and address are in the service's own tables, and in no event.
 
-use ballet_core::{Key, event, value};
+use ballet_core::{event, value};
 use common::values::{Country, Slug};
 use jiff::Timestamp;
 
@@ -31,7 +31,7 @@ pub struct Account {
 pub struct AccountOpened(pub Account);
 
 /// An account has another plan. Streams beyond it are displaced, the oldest first.
-#[event("accounts.plan_changed.v1", keys(Key::of("account", "account_id")))]
+#[event("accounts.plan_changed.v1", keys(account = "account_id"))]
 pub struct PlanChanged {
     /// The account.
     #[serde(flatten)]

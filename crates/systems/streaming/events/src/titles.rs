@@ -1,7 +1,7 @@
 //! The events of titles. Events about a title carry the whole title as it is after the change: of two states of a
 //! title, the one with the higher version is the newer.
 
-use ballet_core::{Key, entity, event, value};
+use ballet_core::{entity, event, value};
 use common::values::{Country, Slug};
 use jiff::Timestamp;
 
@@ -58,7 +58,7 @@ pub struct TitlePublished(pub Title);
 #[event(
     "titles.title_withdrawn.v1",
     in_saga,
-    keys(withdrawal = withdrawal_id.made_here(), Key::of("title", "title_id")),
+    keys(withdrawal = withdrawal_id.made_here(), title = "title_id"),
     removes(Title, id = title.title_id, version = title.version)
 )]
 pub struct TitleWithdrawn {

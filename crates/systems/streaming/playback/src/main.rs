@@ -1,13 +1,6 @@
 //! The service `playback`.
 
-use std::convert::Infallible;
-
-use ballet::{Service, Settings};
 use playback::Playback;
 use playback::config::PlaybackSettings;
 
-fn playback(settings: PlaybackSettings, _: &Settings) -> Result<Service, Infallible> {
-    Ok(Playback { settings }.service())
-}
-
-ballet::main!(PlaybackSettings, playback);
+ballet::main!(PlaybackSettings, |settings, _| Playback { settings }.service());
