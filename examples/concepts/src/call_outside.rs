@@ -8,8 +8,9 @@ use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
     CompensateRequestResult, RequestResult, call,
 };
+use ballet::client::{ApiAnswer, ApiClient, NoAnswer};
 use ballet::{Failure, Service, Tx, compensated, done, event, refused};
-use common::outside::ApiClient;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -57,7 +58,7 @@ impl CallStep for ChargeCard {
     }
 
     async fn call(&self, key: CallKey, charge: &Charge) -> Result<Charged, Failure> {
-        self.0.operate("/charges", key, charge).await.map_err(|lost| lost.failure("the processor"))
+        read(self.0.post("/charges", key, charge).await)
     }
 
     async fn answered(&self, _: &mut Tx<'_>, of: Charge, is: Charged) -> CallStepResult<Self> {
@@ -83,7 +84,7 @@ impl CallCompensate for ChargeCard {
     }
 
     async fn compensate_call(&self, key: CallKey, of: &CardCharged) -> Result<Refunded, Failure> {
-        self.0.operate("/refunds", key, of).await.map_err(|lost| lost.failure("the processor"))
+        read(self.0.post("/refunds", key, of).await)
     }
 
     async fn compensate_answered(
@@ -94,6 +95,11 @@ impl CallCompensate for ChargeCard {
     ) -> CallCompensateResult<Self> {
         compensated(CardRefunded {})
     }
+}
+
+/// Reads an answer. Without one the call is made again under its key.
+fn read<T: DeserializeOwned>(answer: Result<ApiAnswer, NoAnswer>) -> Result<T, Failure> {
+    answer.and_then(|answer| answer.read()).map_err(|lost| lost.failure("the processor"))
 }
 
 #[derive(Debug)]

@@ -68,7 +68,7 @@
 //! | a service, its steps and all else that it does | [`service`](macro@service), [`main!`](macro@main) |
 //! | a step and its compensation as types | [`Step`], [`Compensate`] |
 //! | a step that takes many messages at once | [`bulk`] |
-//! | a step that calls another system | [`calls::CallStep`], [`calls::CallCompensate`] |
+//! | a step that calls another system | [`calls::CallStep`], [`calls::CallCompensate`]; with the feature `client`, a `client::ApiClient` |
 //! | a step that stays open for hours, until signs of life stop | [`Watch`] |
 //! | the service that decides how a saga ends | [`Owner`], [`OwnerSteps`] |
 //! | a copy of another service's data | [`Participant::copies`], [`Entity`], [`copies`] |
@@ -87,6 +87,8 @@
 
 #[cfg(feature = "macros")]
 mod attributes;
+#[cfg(feature = "client")]
+pub mod client;
 mod declare;
 mod engine;
 pub mod http;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ballet::calls::CallKey;
 use ballet_stage::TlsIdentity;
 use ballet_testkit::certificates::Authority;
-use common::outside::{ApiClient, ApiConnection, NoAnswer, Secrets};
+use common::outside::{ApiConnection, NoAnswer, Operations, Secrets};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -67,8 +67,8 @@ async fn asked(url: &str, authority: Option<&Authority>) -> Result<Value, NoAnsw
     let key = Secrets::of("A_KEY", Some("secret"), None, 1).expect("a key").expect("a key");
     let url = url.parse().expect("an address");
     let client =
-        ApiClient::new(ApiConnection { url, key, ca_file, timeout: LONG }).expect("a client");
-    client.operate("/captures", KEY, &json!({})).await
+        Operations::new(ApiConnection { url, key, ca_file, timeout: LONG }).expect("a client");
+    client.request("/captures", KEY, &json!({})).await
 }
 
 #[tokio::test]

@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use ballet::client::{ApiClient, ApiConnection, Secrets};
 use ballet::{Event, Settings};
 use ballet_testkit::participant::{
     Contract, Program, ProgramSuite, ProviderCall, ProviderCalls, Scenario, ScenarioOutcome,
 };
 use clap::Parser;
-use common::outside::{ApiClient, ApiConnection, Secrets};
 use concepts::call_outside::{self, CardRefunded};
 use concepts::ticket_order::{
     CardCharged, CardDeclined, OrderCancelled, SeatsHeld, TicketsOrdered,

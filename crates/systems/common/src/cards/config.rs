@@ -9,7 +9,7 @@ use clap::Args;
 use crate::cards::provider::Provider;
 use crate::cards::remote::RemoteProvider;
 use crate::cards::sandbox::Sandbox;
-use crate::outside::{ApiConnection, Secrets, WrongSetting};
+use crate::outside::{Secrets, WrongSetting, connection};
 
 /// The card processor, and how to reach it.
 #[derive(Clone, Args)]
@@ -56,7 +56,7 @@ impl ProviderSettings {
             self.payment_provider_key.as_deref(),
             self.payment_provider_key_file.as_ref(),
         )?;
-        let connection = ApiConnection::of(
+        let connection = connection(
             "PAYMENT_PROVIDER",
             self.payment_provider_url.as_deref(),
             key,

@@ -6,7 +6,8 @@ use sqlx::types::Uuid;
 
 use crate::cards::provider::{Authorization, Authorize, Capture, Provider, Refund, Settle, Void};
 use crate::outside::{
-    ApiClient, ApiConnection, NoAnswer as Lost, Reply, Word, WrongSetting, reply,
+    ApiConnection, NoAnswer as Lost, Operations, Reply, Word, WrongSetting, reply, unexpected,
+    unless_about,
 };
 use crate::values::Money;
 
@@ -15,7 +16,7 @@ const NAME: &str = "the payment provider";
 
 /// A card processor behind an HTTP API.
 #[derive(Debug, Clone)]
-pub struct RemoteProvider(ApiClient);
+pub struct RemoteProvider(Operations);
 
 /// The result of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -47,7 +48,7 @@ impl RemoteProvider {
     ///
     /// Returns an error if the connection's settings cannot be used.
     pub fn new(connection: ApiConnection) -> Result<Self, WrongSetting> {
-        ApiClient::new(connection).map(Self)
+        Operations::new(connection).map(Self)
     }
 
     /// Requests an operation. Its answer has to be about our order and our money.
@@ -59,7 +60,7 @@ impl RemoteProvider {
         order_id: Uuid,
         amount: Money,
     ) -> Result<ProcessorOperation, Lost> {
-        checked(self.0.operate(path, key, request).await?, order_id, amount)
+        checked(self.0.request(path, key, request).await?, order_id, amount)
     }
 
     /// Returns the operation under a key, if there is one.
@@ -90,7 +91,7 @@ fn checked(
     order_id: Uuid,
     amount: Money,
 ) -> Result<ProcessorOperation, Lost> {
-    Lost::unless_about(&order_id, &operation.order_id)?;
+    unless_about(&order_id, &operation.order_id)?;
     if operation.amount != amount {
         let (other, ours) = (operation.amount, amount);
         return Err(Lost::Foreign(format!(
@@ -119,7 +120,7 @@ fn authorization(operation: ProcessorOperation) -> Result<Authorization, Lost> {
         ProcessorResult::Declined => {
             Ok(Authorization::Declined { reason: Word::wanted("reason", operation.reason)? })
         }
-        other => Err(Lost::unexpected("/authorizations", other)),
+        other => Err(unexpected("/authorizations", other)),
     }
 }
 
@@ -129,7 +130,7 @@ fn capture(operation: ProcessorOperation) -> Result<Capture, Lost> {
         ProcessorResult::Failed => {
             Ok(Capture::Failed { reason: Word::wanted("reason", operation.reason)? })
         }
-        other => Err(Lost::unexpected("/captures", other)),
+        other => Err(unexpected("/captures", other)),
     }
 }
 
@@ -182,7 +183,7 @@ impl Provider for RemoteProvider {
             match self.settle(path, key, request).await?.result {
                 ProcessorResult::Voided => Ok(Void::Voided),
                 ProcessorResult::EndedBefore => Ok(Void::EndedBefore),
-                other => Err(Lost::unexpected(path, other)),
+                other => Err(unexpected(path, other)),
             }
         })
     }
@@ -192,7 +193,7 @@ impl Provider for RemoteProvider {
             let path = "/refunds";
             match self.settle(path, key, request).await?.result {
                 ProcessorResult::Refunded => Ok(Refund::Refunded),
-                other => Err(Lost::unexpected(path, other)),
+                other => Err(unexpected(path, other)),
             }
         })
     }

@@ -4,20 +4,16 @@
 //! size, and each answer is checked for being the answer to this request. A webhook is accepted only with a valid
 //! signature, and even then it is only a hint: the waiting call is made again under its key, and its answer counts.
 
-mod answer;
-mod client;
-mod no_answer;
+mod operations;
 mod reply;
 mod signature;
 mod signed_json;
-mod url;
 mod webhook_state;
 mod webhooks;
 mod word;
 
-pub use ballet_http::signature::{Secrets, WrongSetting};
-pub use client::{ApiClient, ApiConnection};
-pub use no_answer::NoAnswer;
+pub use ballet::client::{ApiConnection, NoAnswer, Secrets, WrongSetting};
+pub use operations::{Operations, connection, unexpected, unless_about};
 pub use reply::{Reply, cannot_look_up, reply};
 pub use signature::{HEADER as SIGNATURE_HEADER, signature};
 pub use signed_json::SignedJson;

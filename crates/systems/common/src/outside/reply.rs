@@ -4,8 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use ballet::Failure;
-
-use crate::outside::no_answer::NoAnswer;
+use ballet::client::NoAnswer;
 
 /// A future answer. A failure means that the outcome is unknown: the request is repeated under the same key.
 pub type Reply<'a, Answer> = Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send + 'a>>;

@@ -3,10 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use ballet::client::NoAnswer;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-
-use crate::outside::no_answer::NoAnswer;
 
 /// The longest word, in characters.
 const LONGEST: usize = 200;

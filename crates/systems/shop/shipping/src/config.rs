@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use common::outside::{ApiConnection, Secrets, Webhooks, WrongSetting};
+use common::outside::{Secrets, Webhooks, WrongSetting, connection};
 
 use crate::carrier::Carrier;
 use crate::remote::RemoteCarrier;
@@ -64,7 +64,7 @@ impl CarrierSettings {
             self.carrier_key.as_deref(),
             self.carrier_key_file.as_ref(),
         )?;
-        let connection = ApiConnection::of(
+        let connection = connection(
             "CARRIER",
             self.carrier_url.as_deref(),
             key,

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use ballet::calls::CallKey;
 use common::outside::{
-    ApiClient, ApiConnection, NoAnswer as Lost, Reply, Word, WrongSetting, reply,
+    ApiConnection, NoAnswer as Lost, Operations, Reply, Word, WrongSetting, reply, unexpected,
+    unless_about,
 };
 use serde::{Deserialize, Serialize};
 use shop_events::OrderId;
@@ -20,7 +21,7 @@ const NAME: &str = "the carrier";
 
 /// A carrier behind an HTTP API.
 #[derive(Debug, Clone)]
-pub struct RemoteCarrier(ApiClient);
+pub struct RemoteCarrier(Operations);
 
 /// The result of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -48,7 +49,7 @@ impl RemoteCarrier {
     ///
     /// Returns an error if the connection's settings cannot be used.
     pub fn new(connection: ApiConnection) -> Result<Self, WrongSetting> {
-        ApiClient::new(connection).map(Self)
+        Operations::new(connection).map(Self)
     }
 
     /// Requests an operation. Its answer has to be about our order.
@@ -59,7 +60,7 @@ impl RemoteCarrier {
         request: &(impl Serialize + Sync),
         order_id: OrderId,
     ) -> Result<CarrierOperation, Lost> {
-        checked(self.0.operate(path, key, request).await?, order_id)
+        checked(self.0.request(path, key, request).await?, order_id)
     }
 
     /// Requests an operation on a parcel. The answer has to be about our parcel, with this result.
@@ -76,14 +77,14 @@ impl RemoteCarrier {
                 Err(Lost::Foreign("it is about another parcel of the order".to_owned()))
             }
             Some(_) | None if operation.result == expected => Ok(()),
-            Some(_) | None => Err(Lost::unexpected(path, operation.result)),
+            Some(_) | None => Err(unexpected(path, operation.result)),
         }
     }
 }
 
 /// Returns the operation if it is about our order.
 fn checked(operation: CarrierOperation, order_id: OrderId) -> Result<CarrierOperation, Lost> {
-    Lost::unless_about(&order_id, &operation.order_id)?;
+    unless_about(&order_id, &operation.order_id)?;
     Ok(operation)
 }
 
@@ -95,7 +96,7 @@ fn booking(operation: CarrierOperation) -> Result<Booking, Lost> {
         CarrierResult::Refused => {
             Ok(Booking::Refused { reason: Word::wanted("reason", operation.reason)? })
         }
-        other => Err(Lost::unexpected("/shipments", other)),
+        other => Err(unexpected("/shipments", other)),
     }
 }
 

@@ -1,14 +1,14 @@
-//! Requests operations under idempotency keys.
+//! Requests under idempotency keys.
 
 use std::error::Error;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ballet::calls::CallKey;
 use ballet_http::signature::{Secrets, WrongSetting};
+use ballet_store::calls::key::CallKey;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::{Method, Request, StatusCode, header};
+use hyper::{Method, Request, header};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Http;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -17,11 +17,10 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use crate::outside::answer::{names, operation};
-use crate::outside::no_answer::NoAnswer;
-use crate::outside::url::BaseUrl;
+use crate::client::answer::ApiAnswer;
+use crate::client::base_url::BaseUrl;
+use crate::client::no_answer::NoAnswer;
 
 /// The limit for connecting.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -39,44 +38,11 @@ pub struct ApiConnection {
     pub key: Secrets,
     /// CA certificates to trust in addition to the public ones.
     pub ca_file: Option<PathBuf>,
-    /// The limit for one request with its answer. A call makes up to two.
+    /// The limit for one request with its answer: less than [`CALL_TIME`](crate::calls::CallStep::CALL_TIME).
     pub timeout: Duration,
 }
 
-impl ApiConnection {
-    /// Returns the connection of these settings, or `None` without a URL. The names of the settings begin with `name`.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if a setting is missing or cannot be used.
-    pub fn of(
-        name: &str,
-        url: Option<&str>,
-        key: Option<Secrets>,
-        ca_file: Option<PathBuf>,
-        millis: u64,
-    ) -> Result<Option<Self>, WrongSetting> {
-        let Some(url) = url else {
-            return match key {
-                None => Ok(None),
-                Some(_) => Err(WrongSetting(format!(
-                    "{name}_KEY is set without {name}_URL: the sandbox would be used"
-                ))),
-            };
-        };
-        let url: BaseUrl = url.parse().map_err(|why| WrongSetting(format!("{name}_URL: {why}")))?;
-        let key = key.ok_or_else(|| {
-            let why = format!("set {name}_KEY or {name}_KEY_FILE");
-            WrongSetting(format!("{name}_URL is set without a key: {why}"))
-        })?;
-        Ok(Some(Self { url, key, ca_file, timeout: Duration::from_millis(millis) }))
-    }
-}
-
-/// A client of another company's API.
-///
-/// `POST {path}` requests an operation under the header `Idempotency-Key`, and `GET /operations/{key}` asks for its
-/// outcome. Both answer with the operation and its `idempotency_key`.
+/// A client of another company's API: `POST` and `GET` of JSON, each under the header `Idempotency-Key`.
 #[derive(Debug, Clone)]
 pub struct ApiClient {
     http: Http<HttpsConnector<HttpConnector>, Full<Bytes>>,
@@ -106,65 +72,50 @@ impl ApiClient {
         Ok(Self { http, connection })
     }
 
-    /// Requests an operation and returns it. If the answer is lost, the client asks the API once for the outcome.
+    /// Sends a request as JSON. The same request under the same key may be sent again.
     ///
     /// # Errors
     ///
     /// Returns an error if there is no answer that counts.
-    pub async fn operate<T: DeserializeOwned>(
+    pub async fn post(
         &self,
         path: &str,
         key: CallKey,
         request: &(impl Serialize + Sync),
-    ) -> Result<T, NoAnswer> {
+    ) -> Result<ApiAnswer, NoAnswer> {
         let body = serde_json::to_vec(request)
             .map_err(|error| NoAnswer::NotUnderstood(format!("our own request: {error}")))?;
-        let requested = self.ask(Method::POST, path, key, Bytes::from(body)).await;
-        match requested {
-            Err(lost) if lost.may_have_acted() => {
-                let known = format!("/operations/{key}");
-                match self.ask(Method::GET, &known, key, Bytes::new()).await {
-                    Ok(operation) => Ok(operation),
-                    Err(not_yet @ NoAnswer::NotYet { .. }) => Err(not_yet),
-                    // The first failure says more.
-                    Err(_) => Err(lost),
-                }
-            }
-            requested => requested,
-        }
+        self.ask(Method::POST, path, key, Bytes::from(body)).await
     }
 
-    /// Returns the operation under a key, or `None` if there is none.
+    /// Asks a question, such as what became of the request under this key. A 404 is an answer.
     ///
     /// # Errors
     ///
     /// Returns an error if there is no answer that counts.
-    pub async fn look_up<T: DeserializeOwned>(&self, key: CallKey) -> Result<Option<T>, NoAnswer> {
-        match self.ask(Method::GET, &format!("/operations/{key}"), key, Bytes::new()).await {
-            Err(NoAnswer::NoOperation) => Ok(None),
-            known => known.map(Some),
-        }
+    pub async fn get(&self, path: &str, key: CallKey) -> Result<ApiAnswer, NoAnswer> {
+        self.ask(Method::GET, path, key, Bytes::new()).await
     }
 
-    async fn ask<T: DeserializeOwned>(
+    async fn ask(
         &self,
         method: Method,
         path: &str,
         key: CallKey,
         body: Bytes,
-    ) -> Result<T, NoAnswer> {
+    ) -> Result<ApiAnswer, NoAnswer> {
         let limit = self.connection.timeout;
         let exchange = self.exchange(method, path, key, body);
         tokio::time::timeout(limit, exchange).await.unwrap_or(Err(NoAnswer::TooSlow(limit)))
     }
 
-    async fn exchange<T: DeserializeOwned>(
+    async fn exchange(
         &self,
         method: Method,
         path: &str,
         key: CallKey,
         body: Bytes,
-    ) -> Result<T, NoAnswer> {
+    ) -> Result<ApiAnswer, NoAnswer> {
         let secrets = self.connection.key.read().await.map_err(NoAnswer::NoKey)?;
         let secret = secrets.first().map(String::as_str).unwrap_or_default();
         let mut bearer = header::HeaderValue::try_from(format!("Bearer {secret}"))
@@ -172,7 +123,6 @@ impl ApiClient {
         bearer.set_sensitive(true);
         let uri = self.connection.url.join(path);
         let uri = uri.map_err(|error| NoAnswer::Unreachable(format!("{path}: {error}")))?;
-        let is_question = method == Method::GET;
         let request = Request::builder()
             .method(method)
             .uri(uri)
@@ -194,15 +144,7 @@ impl ApiClient {
                 NoAnswer::Cut(error.to_string())
             }
         })?;
-        let body = body.to_bytes();
-        if is_question && head.status == StatusCode::NOT_FOUND {
-            return Err(if names(key, &body) {
-                NoAnswer::NoOperation
-            } else {
-                NoAnswer::NotUnderstood("404 without the key, which may be a proxy's".to_owned())
-            });
-        }
-        operation(key, head.status, &head.headers, &body, secret)
+        ApiAnswer::judged(head.status, &head.headers, body.to_bytes(), secret)
     }
 }
 

@@ -13,7 +13,7 @@ pub struct BaseUrl(String);
 
 impl BaseUrl {
     /// Returns the address of a path below it.
-    pub(crate) fn join(&self, path: &str) -> Result<Uri, hyper::http::uri::InvalidUri> {
+    pub(super) fn join(&self, path: &str) -> Result<Uri, hyper::http::uri::InvalidUri> {
         format!("{}{path}", self.0).parse()
     }
 }

@@ -1,9 +1,8 @@
 //! The reasons why a request has no answer that counts.
 
-use std::fmt::{Debug, Display};
 use std::time::Duration;
 
-use ballet::Failure;
+use crate::declare::handler::failure::Failure;
 
 /// A request without an answer that counts. It is repeated under the same key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,9 +33,6 @@ pub enum NoAnswer {
         /// The time that the other side asks to wait.
         after: Option<Duration>,
     },
-    /// The other side has no operation under the key.
-    #[error("it knows of no operation under the key")]
-    NoOperation,
     /// There are too many requests.
     #[error("it answers 429: too many requests")]
     TooMany {
@@ -60,33 +56,15 @@ pub enum NoAnswer {
 }
 
 impl NoAnswer {
-    /// An operation whose result is impossible for its path.
-    #[must_use]
-    pub fn unexpected(path: &str, result: impl Debug) -> Self {
-        Self::NotUnderstood(format!("{path} with the result {result:?}"))
-    }
-
-    /// Fails if an operation is about another order than ours.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`NoAnswer::Foreign`] if the orders differ.
-    pub fn unless_about<Id: Display + PartialEq>(ours: &Id, theirs: &Id) -> Result<(), Self> {
-        if theirs == ours {
-            return Ok(());
-        }
-        Err(Self::Foreign(format!("it is about order {theirs}, we asked for {ours}")))
-    }
-
     /// Whether the other side may have acted.
-    pub(crate) const fn may_have_acted(&self) -> bool {
+    #[must_use]
+    pub const fn may_have_acted(&self) -> bool {
         match self {
             Self::TooSlow(_) | Self::Cut(_) | Self::Unavailable { .. } | Self::NotUnderstood(_) => {
                 true
             }
             Self::Unreachable(_)
             | Self::NotYet { .. }
-            | Self::NoOperation
             | Self::TooMany { .. }
             | Self::Refused { .. }
             | Self::Foreign(_)

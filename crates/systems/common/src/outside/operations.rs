@@ -1,0 +1,175 @@
+//! Companies that know what they did under a key, as docs/providers.md specifies it.
+
+use std::fmt::{Debug, Display};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use ballet::calls::CallKey;
+use ballet::client::{
+    ApiAnswer, ApiClient, ApiConnection, BaseUrl, NoAnswer, Secrets, WrongSetting,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// A company's operations. `POST {path}` requests one, and `GET /operations/{key}` asks for its outcome. Both answer
+/// with the operation and its `idempotency_key`.
+#[derive(Debug, Clone)]
+pub struct Operations(ApiClient);
+
+impl Operations {
+    /// The operations of the company at this connection.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the connection's settings cannot be used.
+    pub fn new(connection: ApiConnection) -> Result<Self, WrongSetting> {
+        ApiClient::new(connection).map(Self)
+    }
+
+    /// Requests an operation and returns it. If the answer is lost, the company is asked once for the outcome.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there is no answer that counts.
+    pub async fn request<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        key: CallKey,
+        request: &(impl Serialize + Sync),
+    ) -> Result<T, NoAnswer> {
+        let requested = self.0.post(path, key, request).await;
+        match requested.and_then(|answer| operation(key, &answer)) {
+            Err(lost) if lost.may_have_acted() => match self.look_up(key).await {
+                Ok(Some(operation)) => Ok(operation),
+                Err(not_yet @ NoAnswer::NotYet { .. }) => Err(not_yet),
+                // The first failure says more.
+                Ok(None) | Err(_) => Err(lost),
+            },
+            requested => requested,
+        }
+    }
+
+    /// Returns the operation under a key, or `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there is no answer that counts.
+    pub async fn look_up<T: DeserializeOwned>(&self, key: CallKey) -> Result<Option<T>, NoAnswer> {
+        let answer = self.0.get(&format!("/operations/{key}"), key).await?;
+        if answer.status() != StatusCode::NOT_FOUND {
+            return operation(key, &answer).map(Some);
+        }
+        // A server in between may answer in JSON, but knows no key.
+        match answer.json::<OperationKey>() {
+            Ok(known) if known.is(key) => Ok(None),
+            _ => Err(NoAnswer::NotUnderstood(
+                "404 without the key, which may be a proxy's".to_owned(),
+            )),
+        }
+    }
+}
+
+/// The member of an operation that identifies its request.
+#[derive(Deserialize)]
+struct OperationKey {
+    idempotency_key: String,
+}
+
+impl OperationKey {
+    fn is(&self, key: CallKey) -> bool {
+        self.idempotency_key.eq_ignore_ascii_case(&key.to_string())
+    }
+}
+
+/// Reads the operation that was requested under `key`.
+fn operation<T: DeserializeOwned>(key: CallKey, answer: &ApiAnswer) -> Result<T, NoAnswer> {
+    // A refusal of the card's bank has a status of its own.
+    if !answer.status().is_success() && answer.status() != StatusCode::PAYMENT_REQUIRED {
+        return Err(answer.refused());
+    }
+    let operation: OperationKey = answer.json()?;
+    if !operation.is(key) {
+        return Err(NoAnswer::Foreign(format!("we asked under the key {key}")));
+    }
+    answer.json()
+}
+
+/// An operation whose result is impossible for its path.
+#[must_use]
+pub fn unexpected(path: &str, result: impl Debug) -> NoAnswer {
+    NoAnswer::NotUnderstood(format!("{path} with the result {result:?}"))
+}
+
+/// Fails if an operation is about another order than ours.
+///
+/// # Errors
+///
+/// Returns [`NoAnswer::Foreign`] if the orders differ.
+pub fn unless_about<Id: Display + PartialEq>(ours: &Id, theirs: &Id) -> Result<(), NoAnswer> {
+    if theirs == ours {
+        return Ok(());
+    }
+    Err(NoAnswer::Foreign(format!("it is about order {theirs}, we asked for {ours}")))
+}
+
+/// Returns the connection of these settings, or `None` without a URL. The names of the settings begin with `name`.
+///
+/// # Errors
+///
+/// Returns an error if a setting is missing or cannot be used.
+pub fn connection(
+    name: &str,
+    url: Option<&str>,
+    key: Option<Secrets>,
+    ca_file: Option<PathBuf>,
+    millis: u64,
+) -> Result<Option<ApiConnection>, WrongSetting> {
+    let Some(url) = url else {
+        return match key {
+            None => Ok(None),
+            Some(_) => Err(WrongSetting(format!(
+                "{name}_KEY is set without {name}_URL: the sandbox would be used"
+            ))),
+        };
+    };
+    let url: BaseUrl = url.parse().map_err(|why| WrongSetting(format!("{name}_URL: {why}")))?;
+    let key = key.ok_or_else(|| {
+        let why = format!("set {name}_KEY or {name}_KEY_FILE");
+        WrongSetting(format!("{name}_URL is set without a key: {why}"))
+    })?;
+    Ok(Some(ApiConnection { url, key, ca_file, timeout: Duration::from_millis(millis) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+    use sqlx::types::Uuid;
+
+    use super::*;
+
+    const KEY: CallKey = CallKey(Uuid::from_u128(7));
+
+    fn read(status: u16, body: &str) -> String {
+        let status = StatusCode::from_u16(status).expect("a status");
+        match operation::<Value>(KEY, &ApiAnswer::of(status, body.to_owned())) {
+            Ok(_) => "ours".to_owned(),
+            Err(error) => format!("{error:?}"),
+        }
+    }
+
+    #[test]
+    fn an_answer_counts_only_under_its_own_key() {
+        let ours = format!(r#"{{"idempotency_key":"{KEY}"}}"#);
+        for status in [200, 201, 402] {
+            assert_eq!(read(status, &ours), "ours");
+        }
+        assert!(read(409, &ours).starts_with("Refused"));
+        let other = format!(r#"{{"idempotency_key":"{}"}}"#, Uuid::from_u128(8));
+        assert!(read(200, &other).starts_with("Foreign"));
+        assert!(read(402, &other).starts_with("Foreign"));
+        for garbage in ["", "<html>", "[]", "{}", r#"{"idempotency_key":7}"#] {
+            assert!(read(200, garbage).starts_with("NotUnderstood"), "{garbage}");
+        }
+    }
+}
