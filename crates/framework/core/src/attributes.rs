@@ -17,7 +17,7 @@
 ///
 /// | word | meaning |
 /// |---|---|
-/// | `in_saga`, `starts_saga` | the event belongs to a running saga, or may start one; without a word it is plain |
+/// | `in_saga`, `starts_saga` | the event belongs to a running saga, or may begin one; without a word it is plain |
 /// | `also_from("storefront")` | foreign producers that may publish it |
 /// | `keys(...)` | each is `name = field` or `name = "lines[].sku"`, and ends with `.made_here()` if the service makes the id with this event; see [`Key`](crate::Key) |
 /// | `carries = field` | the field is an entity's state: the event is an [`EntityEvent`](crate::EntityEvent) |

@@ -88,10 +88,13 @@ pub(crate) fn expand(words: TokenStream, item: &Item, crates: &Crates) -> TokenS
         keys.iter().filter_map(|key| mistakes.take(key.expression(fields, crates))).collect();
     let constant_keys =
         (!given.is_empty()).then(|| quote!(const KEYS: &'static [#core::Key] = &[#(#given),*];));
-    // An editor finds the fields of the keys by this.
     let named: Vec<_> = keys.iter().filter_map(Key::field).collect();
-    let named = (mistakes.is_empty() && !named.is_empty())
-        .then(|| quote!(const _: fn(&#ident) = |event| { let _ = (#(&event.#named),*); };));
+    let named = (mistakes.is_empty() && !named.is_empty()).then(|| {
+        quote! {
+            /// The fields of the keys: an editor finds them by this.
+            const _: fn(&#ident) = |event| { let _ = (#(&event.#named),*); };
+        }
+    });
     let of_entity =
         of_entity.and_then(|of| mistakes.take(entity_event(ident, &of, fields, crates)));
     let constant = quote_spanned!(name.span()=> #core::EventType::#role(#name));

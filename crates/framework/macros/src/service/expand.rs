@@ -56,7 +56,7 @@ pub(crate) fn expand(attribute: TokenStream, item: &TokenStream) -> TokenStream 
         let docs = docs(&mut block, &name.value());
         quote! {
             #(#docs)*
-            #[allow(unreachable_pub, reason = "a program is the one who uses it")]
+            #[allow(unreachable_pub, reason = "its program uses it")]
             #[derive(::core::fmt::Debug, ::core::clone::Clone, ::core::marker::Copy)]
             pub struct #of;
         }
@@ -69,7 +69,7 @@ pub(crate) fn expand(attribute: TokenStream, item: &TokenStream) -> TokenStream 
 
         #items
 
-        #[allow(unreachable_pub, dead_code, reason = "a test uses the one, a program the other")]
+        #[allow(unreachable_pub, dead_code, reason = "its tests use the participant, its program the service")]
         impl #of {
             #functions
         }
@@ -101,11 +101,7 @@ fn service(words: &ServiceWords, mistakes: &mut Mistakes) -> TokenStream {
     let mut all = TokenStream::new();
     let list = words.migrations.as_ref().map(migrations::list);
     if let Some(list) = list.and_then(|list| mistakes.take(list)) {
-        // The list may be a constant with any name but this one.
-        all.extend(quote!(.migrations({
-            const __LIST: &[::ballet::Migration] = #list;
-            __LIST
-        })));
+        all.extend(quote!(.migrations(const { #list })));
     }
     if let Some(routes) = &words.routes {
         all.extend(quote!(.routes(#routes)));

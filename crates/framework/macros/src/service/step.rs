@@ -110,9 +110,9 @@ fn run(
             async fn run_all(
                 &self,
                 tx: &mut ::ballet::bulk::BulkTx<'_>,
-                on: ::std::vec::Vec<::ballet::bulk::Item<#on>>,
+                events: ::std::vec::Vec<::ballet::bulk::Item<#on>>,
             ) -> ::ballet::bulk::BulkResult<Self> {
-                #call(tx, on).await
+                #call(tx, events).await
             }
         };
     }
@@ -207,9 +207,9 @@ fn key(method: &Method, triggers: &Triggers<'_>) -> Result<Option<TokenStream>> 
         return Err(Error::new_spanned(key, text));
     };
     Ok(Some(quote! {
-        fn key(on: &#event) -> ::core::option::Option<::std::string::String> {
-            let key: fn(&#event) -> _ = #key;
-            ::core::convert::Into::into(key(on))
+        fn key(event: &#event) -> ::core::option::Option<::std::string::String> {
+            let key_of: fn(&#event) -> _ = #key;
+            ::core::convert::Into::into(key_of(event))
         }
     }))
 }
@@ -227,9 +227,9 @@ fn touches(
     Some(quote! {
         async fn #name(
             db: &mut ::ballet::private::PgConnection,
-            on: &[::ballet::bulk::Item<#item>],
+            events: &[::ballet::bulk::Item<#item>],
         ) -> ::core::result::Result<::ballet::Rows, ::ballet::Failure> {
-            #rows(db, on).await
+            #rows(db, events).await
         }
     })
 }

@@ -1,4 +1,4 @@
-//! The table of deadlines. A deadline is set when its saga starts, ended when it is decided, and
+//! The table of deadlines. A deadline is set when its saga begins, ended when it is decided, and
 //! taken when it is due.
 //!
 //! The database's clock decides, as far as it is believed (`engine/shared_clock.rs`). While it is ahead for
@@ -41,7 +41,7 @@ pub struct NewDeadline {
 }
 
 impl Deadlines {
-    /// Sets the deadline of a saga that starts.
+    /// Sets the deadline of a saga that begins.
     pub fn begin(&mut self, deadline: NewDeadline) {
         self.set.push(deadline);
     }

@@ -43,7 +43,7 @@ pub trait Retriable<Via> {
     fn erase(self, kind: StepKind) -> ErasedStep;
 }
 
-/// A step that starts a saga of its owner, for [`starts`](crate::OwnerSteps::starts).
+/// A step that begins a saga of its owner, for [`starts`](crate::OwnerSteps::starts).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot begin the saga `{Sg}`: its refusal is not the saga's abort",
     label = "what an owner refuses at the start, it aborts",

@@ -141,8 +141,8 @@ impl<Sg: Saga, As> SagaSteps<Sg, As> {
 }
 
 impl<Sg: Saga> SagaSteps<Sg> {
-    /// Adds the step that decides the saga: once its outcome is recorded, the saga is never
-    /// aborted. The step is undone if an abort is committed first.
+    /// Adds the step on which the saga turns: once the owner has recorded its outcome, the
+    /// [decision](OwnerSteps::decides), the saga is never aborted. The step is undone if an abort is committed first.
     #[must_use]
     pub fn pivot<Via, S: Compensatable<Via>>(self, step: S) -> Self {
         self.push(step.erase(StepKind::Pivot))
@@ -164,7 +164,7 @@ impl<Sg: Saga> OwnerSteps<Sg> {
         self
     }
 
-    /// Starts the saga with this event, on an external request. See
+    /// Begins the saga with this event, on an external request. See
     /// [`Unit::originate`](crate::Unit::originate).
     #[must_use]
     pub fn originates<E: Event>(mut self, name: &'static str) -> Self {
@@ -176,7 +176,7 @@ impl<Sg: Saga> OwnerSteps<Sg> {
         self
     }
 
-    /// Starts the saga with this step, triggered by an event. Its refusal is the abort event.
+    /// Begins the saga with this step, triggered by an event. Its refusal is the abort event.
     #[must_use]
     pub fn starts<S: Starts<Sg>>(self, step: S) -> Self {
         self.push(step.erase())
@@ -213,7 +213,7 @@ impl<Sg: Saga> OwnerSteps<Sg> {
         self
     }
 
-    /// Adds the step that records the pivot's outcome. It does not run if an abort was committed
+    /// Adds the decision: the step that records the pivot's outcome. It does not run if an abort was committed
     /// first, and it runs once in a saga: also one with a key decides under the first, and no other.
     #[must_use]
     pub fn decides<S: Decides>(self, step: S) -> Self {
