@@ -44,7 +44,7 @@ pub trait Event: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'stat
 pub enum Role {
     /// It belongs to no saga. A correlation id is optional.
     Plain,
-    /// It may begin a saga. Without a correlation id, the saga takes the message's id.
+    /// It may start a saga. Without a correlation id, the saga takes the message's id.
     StartsSaga,
     /// It belongs to a running saga and must carry the saga's id as its correlation id.
     InSaga,
