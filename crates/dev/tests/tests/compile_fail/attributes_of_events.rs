@@ -68,4 +68,9 @@ struct LimitTwice {
     vehicle: String,
 }
 
+#[event("orders.changed.v1", keys(Key::of("order", "order_id")))]
+struct KeyWithoutName {
+    order_id: String,
+}
+
 fn main() {}

@@ -133,7 +133,7 @@ fn run_program(
 }
 
 /// The program of a service, in its `main.rs`: `main!(Loyalty)` for one with the settings of every service,
-/// `main!(PaymentSettings, Payments::of)` for one with settings of its own.
+/// `main!(PointSettings, loyalty)` for one with settings of its own.
 ///
 /// ```no_run
 /// # mod program {
