@@ -17,23 +17,23 @@ use crate::sale::{Sale, saga};
 ballet_testkit::events! {
     Hire = "sales.hire.v1" { who: String, rate: f64 }
     Dismiss = "sales.dismiss.v1" { who: String }
-    Hired = "crew.hired.v1" { saga: Uuid, who: String, rate: f64 }
+    /// Each outcome has another field, and so has each part of a join: one that is taken for another cannot be read.
+    Hired = "crew.hired.v1" { saga: Uuid, hired: String, rate: f64 }
     Dismissed = "crew.dismissed.v1" { saga: Uuid, who: String, rate: f64 }
     Rent = "sales.rent.v1" { who: String, rate: f64 }
     Return = "sales.return.v1" { who: String }
-    Rented = "crew.rented.v1" { saga: Uuid, who: String, rate: f64 }
+    Rented = "crew.rented.v1" { saga: Uuid, rented: String, rate: f64 }
     Returned = "crew.returned.v1" { saga: Uuid, who: String, rate: f64 }
     Insure = "cover.insure.v1" { who: String, rate: f64 }
     Lapse = "cover.lapse.v1" { who: String }
-    Insured = "crew.insured.v1" { saga: Uuid, who: String, rate: f64 }
+    Insured = "crew.insured.v1" { saga: Uuid, insured: String, rate: f64 }
     Lapsed = "crew.lapsed.v1" { saga: Uuid, who: String, rate: f64 }
     CoverEnded = "cover.ended.v1"
-    /// Each has another field: one that is taken for another cannot be read.
     Arranged = "sales.arranged.v1" { arranged: Uuid }
     Paid = "sales.paid.v1" { paid: Uuid }
     Shipped = "sales.shipped.v1" { shipped: Uuid }
     Loaded = "crew.loaded.v1" { first: Uuid, second: Uuid }
-    Unloaded = "crew.unloaded.v1" { first: Uuid, second: Uuid }
+    Unloaded = "crew.unloaded.v1" { first: Uuid, second: Uuid, third: Uuid }
     Carry = "sales.carry.v1"
     CarryV2 = "sales.carry.v2"
     Carried = "crew.carried.v1" { version: u32 }
@@ -70,7 +70,7 @@ pub(crate) fn crew(outside: &SaleProvider) -> Participant {
 
 /// Steps that note somebody. Their compensation strikes out whom their outcome names.
 macro_rules! noting {
-    ($($step:ident = $name:literal: $on:ident => $done:ident, $undone:ident)+) => {$(
+    ($($step:ident = $name:literal: $on:ident => $done:ident $whom:ident, $undone:ident)+) => {$(
         struct $step;
 
         impl Step for $step {
@@ -91,7 +91,7 @@ macro_rules! noting {
                     .bind(&on.who)
                     .execute(tx.db())
                     .await?;
-                done($done { saga, who: on.who, rate: on.rate })
+                done($done { saga, $whom: on.who, rate: on.rate })
             }
         }
 
@@ -99,7 +99,7 @@ macro_rules! noting {
             type Compensated = $undone;
 
             async fn compensate(&self, tx: &mut Tx<'_>, noted: $done) -> CompensateResult<Self> {
-                let $done { saga, who, rate } = noted;
+                let $done { saga, $whom: who, rate } = noted;
                 sqlx::query(
                     "update note set struck = true where saga_id = $1 and step = $2 and who = $3",
                 )
@@ -115,8 +115,8 @@ macro_rules! noting {
 }
 
 noting! {
-    HireOne = "hire": Hire => Hired, Dismissed
-    InsureOne = "insure": Insure => Insured, Lapsed
+    HireOne = "hire": Hire => Hired hired, Dismissed
+    InsureOne = "insure": Insure => Insured insured, Lapsed
 }
 
 /// Rents for somebody, by a call.
@@ -149,7 +149,7 @@ impl CallStep for RentOne {
         (saga, who, _): Self::Request,
         rate: f64,
     ) -> CallStepResult<Self> {
-        done(Rented { saga, who, rate })
+        done(Rented { saga, rented: who, rate })
     }
 }
 
@@ -163,7 +163,7 @@ impl CallCompensate for RentOne {
         _: &mut Tx<'_>,
         rented: Rented,
     ) -> CompensateRequestResult<Self> {
-        call((rented.saga, rented.who, rented.rate))
+        call((rented.saga, rented.rented, rented.rate))
     }
 
     async fn compensate_call(
@@ -201,12 +201,12 @@ struct Unload;
 
 impl Step for Unload {
     const NAME: &'static str = "unload";
-    type On = (Arranged, Shipped);
+    type On = (Arranged, Shipped, Paid);
     type Done = Unloaded;
     type Refused = Never;
 
-    async fn run(&self, _: &mut Tx<'_>, (first, second): Self::On) -> StepResult<Self> {
-        done(Unloaded { first: first.arranged, second: second.shipped })
+    async fn run(&self, _: &mut Tx<'_>, (first, second, third): Self::On) -> StepResult<Self> {
+        done(Unloaded { first: first.arranged, second: second.shipped, third: third.paid })
     }
 }
 
