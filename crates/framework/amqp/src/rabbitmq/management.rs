@@ -162,9 +162,9 @@ impl Management {
         );
         let failed =
             |why: &dyn fmt::Display| NotListed(format!("RabbitMQ's management API at {at}: {why}"));
-        let api = ManagementApi::new(base, LIMIT).at_most(LONGEST_ANSWER);
+        let api = ManagementApi::new(base, &self.vhost, LIMIT).at_most(LONGEST_ANSWER);
         let query: Vec<_> = columns.map(|columns| ("columns", columns)).into_iter().collect();
-        let answer = api.call(Method::GET, &[what, &self.vhost], &query, None).await;
+        let answer = api.answer(Method::GET, &[what, &self.vhost], &query, None).await;
         answer.map(|(listed, _)| listed).map_err(|error| match error {
             ManagementError::Refused {
                 status: status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN),
@@ -172,7 +172,7 @@ impl Management {
             } => failed(&format!(
                 "{status}: the user has another password, or lacks the tag management"
             )),
-            other => failed(&other),
+            other => failed(&other.cause()),
         })
     }
 }
