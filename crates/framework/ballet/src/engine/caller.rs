@@ -201,7 +201,7 @@ async fn attempt(
     call: &NewCall,
 ) -> Result<AttemptResult, Failure> {
     let step = &handlers.step;
-    let look_up = || handlers.look_up(call);
+    let look_up = || step.look_up(call.key, &call.request);
     // One that was stored while the clock was ahead is new.
     let age = engine.time.clock.now().duration_since(call.asked_since);
     let age = Duration::try_from(age).unwrap_or_default();
@@ -209,7 +209,8 @@ async fn attempt(
         && age >= kept
     {
         // The other side may find nothing because it has forgotten what was done.
-        let known = if step.looks_up() { look_up().await? } else { None };
+        let can_know = step.looks_up() && !call.undo;
+        let known = if can_know { look_up().await? } else { None };
         return Ok(known.map_or(AttemptResult::Forgotten(kept), AttemptResult::Answer));
     }
     let may_end = call.is_stored && !call.undo && step.looks_up();

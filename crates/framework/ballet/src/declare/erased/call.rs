@@ -32,15 +32,6 @@ impl CallHandlers {
         self.step.call(call.key, &call.request).await
     }
 
-    /// Looks up what became of the call of the step or of its compensation; `None` if nothing was
-    /// done.
-    pub(crate) async fn look_up(&self, call: &NewCall) -> Result<Option<String>, Failure> {
-        if call.undo {
-            return self.compensation()?.look_up(call.key, &call.request).await;
-        }
-        self.step.look_up(call.key, &call.request).await
-    }
-
     pub(crate) fn compensation(&self) -> Result<&dyn AnyCallCompensation, Failure> {
         self.compensation.as_deref().ok_or_else(|| no_compensation(self.name))
     }
@@ -79,7 +70,6 @@ pub(crate) trait AnyWatch: Send + Sync {
 pub(crate) trait AnyCallCompensation: Send + Sync {
     fn request<'a>(&'a self, tx: Tx<'a>, done: &'a str) -> Future<'a, AnyCompensated>;
     fn call<'a>(&'a self, key: CallKey, request: &'a str) -> Future<'a, String>;
-    fn look_up<'a>(&'a self, key: CallKey, request: &'a str) -> Future<'a, Option<String>>;
     fn answered<'a>(
         &'a self,
         tx: Tx<'a>,
@@ -157,14 +147,6 @@ impl<S: CallCompensate> AnyCallCompensation for S {
         Box::pin(async move {
             let request = decode_stored(S::NAME, "request", request)?;
             encode_json(S::NAME, &self.compensate_call(key, &request).await?)
-        })
-    }
-
-    fn look_up<'a>(&'a self, key: CallKey, request: &'a str) -> Future<'a, Option<String>> {
-        Box::pin(async move {
-            let request = decode_stored(S::NAME, "request", request)?;
-            let known = self.compensate_look_up(key, &request).await?;
-            known.map(|answer| encode_json(S::NAME, &answer)).transpose()
         })
     }
 

@@ -117,7 +117,7 @@ pub trait CallStep: Send + Sync + 'static {
     /// How long the other side remembers a key; `None` if for as long as we may ask. A call, or a
     /// compensation's call, that is older is not made, because that could repeat its effect. It is
     /// looked up, and without an answer, also if nothing is found, it is listed as stuck until a person says what
-    /// became of it (`ballet sagas solved`). In a database that was restored a key is as old as the backup.
+    /// became of it (`ballet sagas solved`). A compensation's call is not looked up: a person is waited for at once. In a database that was restored a key is as old as the backup.
     fn keys_kept(&self) -> Option<Duration> {
         None
     }
@@ -156,15 +156,6 @@ pub trait CallCompensate: CallStep {
         key: CallKey,
         request: &Self::UndoRequest,
     ) -> impl Future<Output = Result<Self::UndoAnswer, Failure>> + Send;
-
-    /// Asks what became of the call, without making it. See [`CallStep::look_up`].
-    fn compensate_look_up(
-        &self,
-        _key: CallKey,
-        _request: &Self::UndoRequest,
-    ) -> impl Future<Output = Result<Option<Self::UndoAnswer>, Failure>> + Send {
-        async { Err(Failure::transient("the step cannot look it up")) }
-    }
 
     /// Handles the answer.
     fn compensate_answered(
