@@ -1,7 +1,7 @@
 //! An order as it is stored and shown.
 
 use ballet::TextEnum;
-use common::rows::time;
+use common::rows::{money, time};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use shop_events::access::Caller;
 use shop_events::orders::CancelReason;
 use shop_events::{Address, CustomerId, Money, OrderId, OrderLine};
 use sqlx::postgres::PgRow;
-use sqlx::types::{Json, Text};
+use sqlx::types::Json;
 use sqlx::{FromRow, Row};
 
 /// The status of an order.
@@ -87,7 +87,7 @@ impl FromRow<'_, PgRow> for Order {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
         let TextEnum(status) = row.try_get("status")?;
         Ok(Self {
-            order_id: OrderId(row.try_get("order_id")?),
+            order_id: row.try_get("order_id")?,
             status,
             contents: OrderContents::from_row(row)?,
             cancelled: Cancellation::from_row(row)?,
@@ -101,9 +101,8 @@ impl OrderContents {
     fn from_row(row: &PgRow) -> sqlx::Result<Option<Self>> {
         let Some(customer_id) = row.try_get("customer_id")? else { return Ok(None) };
         let (Json(lines), Json(ship_to)) = (row.try_get("lines")?, row.try_get("ship_to")?);
-        let Text(currency) = row.try_get("currency")?;
-        let total = Money { amount_minor: row.try_get("total_minor")?, currency };
-        Ok(Some(Self { customer_id: CustomerId(customer_id), lines, total, ship_to }))
+        let total = money(row, "total_minor")?;
+        Ok(Some(Self { customer_id, lines, total, ship_to }))
     }
 }
 
