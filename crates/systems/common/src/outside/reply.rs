@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use ballet::Failure;
+use ballet::calls::LookUp;
 
 use crate::outside::no_answer::NoAnswer;
 
@@ -20,6 +21,6 @@ pub fn reply<'a, Answer: 'a>(
 
 /// Returns the reply of one who cannot be asked for the outcome of a request.
 #[must_use]
-pub fn cannot_look_up<'a, Answer>() -> Reply<'a, Answer> {
-    Box::pin(async { Err(Failure::transient("it cannot be asked what it did")) })
+pub fn cannot_look_up<'a, Answer>() -> Reply<'a, LookUp<Answer>> {
+    Box::pin(async { Ok(LookUp::Unable) })
 }

@@ -13,7 +13,7 @@ use crate::declare::erased::codec::{
 use crate::declare::erased::outcome::{AnyCompensated, AnyOutcome, Future, no_compensation};
 use crate::declare::handler::failure::Failure;
 use crate::declare::handler::tx::Tx;
-use crate::declare::step::call_step::{Ask, CallCompensate, CallStep};
+use crate::declare::step::call_step::{Ask, CallCompensate, CallStep, LookUp};
 use crate::declare::step::step::StepError;
 
 /// A [`CallStep`], with its compensation if it has one.
@@ -41,7 +41,9 @@ impl CallHandlers {
 pub(crate) trait AnyCall: Send + Sync {
     fn request<'a>(&'a self, tx: Tx<'a>, events: Vec<AnyEvent>) -> Future<'a, AnyOutcome>;
     fn call<'a>(&'a self, key: CallKey, request: &'a str) -> Future<'a, String>;
-    fn look_up<'a>(&'a self, key: CallKey, request: &'a str) -> Future<'a, Option<String>>;
+    fn look_up<'a>(&'a self, _key: CallKey, _request: &'a str) -> Future<'a, LookUp<String>> {
+        Box::pin(async { Ok(LookUp::Unable) })
+    }
     fn answered<'a>(
         &'a self,
         tx: Tx<'a>,
@@ -50,10 +52,10 @@ pub(crate) trait AnyCall: Send + Sync {
     ) -> Future<'a, AnyOutcome>;
     /// Returns how long one attempt at the call may take.
     fn call_time(&self) -> Duration;
-    /// Whether the step can look up what became of its call.
-    fn looks_up(&self) -> bool;
     /// Returns how long the other side remembers a key.
-    fn keys_kept(&self) -> Option<Duration>;
+    fn keys_kept(&self) -> Option<Duration> {
+        None
+    }
     /// Returns the step as one that looks at its service's rows and calls nobody, if it is one.
     fn watch(&self) -> Option<&dyn AnyWatch> {
         None
@@ -97,11 +99,14 @@ impl<S: CallStep> AnyCall for S {
         })
     }
 
-    fn look_up<'a>(&'a self, key: CallKey, request: &'a str) -> Future<'a, Option<String>> {
+    fn look_up<'a>(&'a self, key: CallKey, request: &'a str) -> Future<'a, LookUp<String>> {
         Box::pin(async move {
             let request = decode_stored(S::NAME, "request", request)?;
-            let known = CallStep::look_up(self, key, &request).await?;
-            known.map(|answer| encode_json(S::NAME, &answer)).transpose()
+            Ok(match CallStep::look_up(self, key, &request).await? {
+                LookUp::Answered(answer) => LookUp::Answered(encode_json(S::NAME, &answer)?),
+                LookUp::Nothing => LookUp::Nothing,
+                LookUp::Unable => LookUp::Unable,
+            })
         })
     }
 
@@ -121,10 +126,6 @@ impl<S: CallStep> AnyCall for S {
 
     fn call_time(&self) -> Duration {
         S::CALL_TIME
-    }
-
-    fn looks_up(&self) -> bool {
-        CallStep::looks_up(self)
     }
 
     fn keys_kept(&self) -> Option<Duration> {
