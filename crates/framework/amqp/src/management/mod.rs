@@ -38,7 +38,7 @@ const REPEATS: u32 = 4;
 #[derive(Clone)]
 pub struct ManagementApi {
     /// The URL with user and password, which become a header.
-    base: Url,
+    pub(crate) base: Url,
     vhost: String,
     patience: Duration,
     longest: usize,
