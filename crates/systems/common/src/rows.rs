@@ -14,7 +14,7 @@ use crate::values::Money;
 ///
 /// A field whose type is not the driver's names the wrapper that decodes it: `state as TextEnum`, `ship_to as Json`,
 /// `changed_at as Time`; in brackets where the column may be null: `ended_at as [Time]`. In parentheses stands a
-/// function of the row, with the names of its columns: `price as (money "price_minor")`.
+/// function of the row, with the names of its columns: `price as (money "price_minor")`, `quote as (Quote::from_row)`.
 #[macro_export]
 macro_rules! row {
     ($type:ident: $($field:ident $(as $how:tt)?),+ $(,)?) => {
@@ -37,8 +37,8 @@ macro_rules! column {
         ::sqlx::Row::try_get::<Option<_>, _>($row, ::std::stringify!($field))?
             .map(|$wrapper(value)| value)
     };
-    ($row:ident $field:ident ($read:ident $($column:literal),+)) => {
-        $read($row, $($column),+)?
+    ($row:ident $field:ident ($($read:ident)::+ $($column:literal),*)) => {
+        $($read)::+($row $(, $column)*)?
     };
     ($row:ident $field:ident $wrapper:ident) => {{
         let $wrapper(value) = ::sqlx::Row::try_get($row, ::std::stringify!($field))?;
@@ -73,6 +73,16 @@ pub fn money(row: &PgRow, column: &str) -> sqlx::Result<Money> {
     Ok(Money { amount_minor: row.try_get(column)?, currency })
 }
 
+/// Returns the amount in a column, which may be null, with the currency in the column `currency`.
+///
+/// # Errors
+///
+/// Returns an error if there are no such columns, or something else in them.
+pub fn money_if_any(row: &PgRow, column: &str) -> sqlx::Result<Option<Money>> {
+    let amount: Option<i64> = row.try_get(column)?;
+    amount.map(|_| money(row, column)).transpose()
+}
+
 /// Returns the time in a column.
 ///
 /// # Errors
@@ -80,16 +90,6 @@ pub fn money(row: &PgRow, column: &str) -> sqlx::Result<Money> {
 /// Returns an error if there is no such column, or no time in it.
 pub fn time(row: &PgRow, column: &str) -> sqlx::Result<Timestamp> {
     row.try_get(column).map(|Time(time)| time)
-}
-
-/// Returns the time in a column, which may be null.
-///
-/// # Errors
-///
-/// Returns an error if there is no such column, or something else in it.
-pub fn time_if_any(row: &PgRow, column: &str) -> sqlx::Result<Option<Timestamp>> {
-    let time: Option<Time> = row.try_get(column)?;
-    Ok(time.map(|Time(time)| time))
 }
 
 /// Returns all rows of a query, each by the names of its columns.

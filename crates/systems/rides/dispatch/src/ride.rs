@@ -1,7 +1,7 @@
 //! A ride and its quote, as they are stored and shown.
 
 use ballet::TextEnum;
-use common::rows::{Time, money, time, time_if_any};
+use common::rows::{Time, money, money_if_any};
 use jiff::Timestamp;
 use rides_events::dispatch::CancelReason;
 use rides_events::{DriverId, Money, Point, QuoteId, RideId, RiderId};
@@ -162,29 +162,9 @@ common::row! { Quote:
     price as (money "price_minor"), tariff, valid_until as Time,
 }
 
-impl FromRow<'_, PgRow> for Ride {
-    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let TextEnum(status) = row.try_get("status")?;
-        let quote = Quote::from_row(row)?;
-        let (fare, fee): (Option<i64>, Option<i64>) =
-            (row.try_get("fare_minor")?, row.try_get("fee_minor")?);
-        let money = |amount_minor| Money { amount_minor, ..quote.price };
-        Ok(Self {
-            ride_id: row.try_get("ride_id")?,
-            status,
-            driver_id: row.try_get("driver_id")?,
-            attempt: row.try_get("attempt")?,
-            asked: row.try_get("asked")?,
-            requested_at: time(row, "requested_at")?,
-            assigned_at: time_if_any(row, "assigned_at")?,
-            started_at: time_if_any(row, "started_at")?,
-            arrived_at: time_if_any(row, "arrived_at")?,
-            changed_at: time(row, "changed_at")?,
-            reason: row.try_get("reason")?,
-            detail: row.try_get("detail")?,
-            fare: fare.map(money),
-            fee: fee.map(money),
-            quote,
-        })
-    }
+common::row! { Ride:
+    ride_id, status as TextEnum, quote as (Quote::from_row), driver_id, attempt, asked,
+    requested_at as Time, assigned_at as [Time], started_at as [Time], arrived_at as [Time],
+    fare as (money_if_any "fare_minor"), changed_at as Time, reason, detail,
+    fee as (money_if_any "fee_minor"),
 }
