@@ -58,7 +58,7 @@ pub enum LookUp<Answer> {
 }
 
 impl<Answer> From<Option<Answer>> for LookUp<Answer> {
-    /// For an other side that can be asked: `None` is [`LookUp::Nothing`].
+    /// For a side that can be asked: `None` is [`LookUp::Nothing`].
     fn from(found: Option<Answer>) -> Self {
         found.map_or(Self::Nothing, Self::Answered)
     }
