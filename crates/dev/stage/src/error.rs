@@ -33,6 +33,10 @@ pub enum Error {
     #[error("{what} at {place} failed: {cause}; {advice}")]
     Server { what: String, place: String, cause: String, advice: &'static str },
 
+    /// RabbitMQ's management API gives no answer.
+    #[error(transparent)]
+    Management(#[from] ballet_amqp::ManagementError),
+
     /// A server that the environment names cannot be used.
     #[error("{name} names a server that cannot be used: {why}")]
     Named { name: &'static str, why: Box<Self> },

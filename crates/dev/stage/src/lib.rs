@@ -21,9 +21,10 @@ mod stage;
 mod url;
 mod wait;
 
+pub use ballet_amqp::QueueDepth;
 pub use env::{Database, IdleSessions, TableReader, TestEnv};
 pub use error::{Error, Result};
-pub use management::{ManagementClient, QueueDepth};
+pub use management::ManagementClient;
 pub use one_saga::show_one_saga;
 pub use own_process::OwnProcess;
 pub use processes::{

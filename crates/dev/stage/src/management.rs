@@ -1,27 +1,21 @@
 //! RabbitMQ's management API, for tests and measurements.
 
-use std::collections::BTreeMap;
-use std::fmt::Display;
-use std::sync::Arc;
 use std::time::Duration;
 
 use ballet::core::topology::JOURNAL;
 use ballet_amqp::headers::{DEAD_DETAIL, DEAD_REASON};
-use ballet_amqp::{ManagementApi, ManagementError};
+use ballet_amqp::{ManagementApi, QueueDepth};
 use ballet_ops::audit;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::{Method, StatusCode, Url};
+use reqwest::{Method, Url};
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
-use crate::url;
 use crate::wait::wait_until;
 
 /// The time that a broker under load may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// The pause before a call that the broker answered with 500 is repeated.
-const REPEAT_AFTER: Duration = Duration::from_millis(500);
 /// The most messages that one request takes: a request that takes a minute is given up, and the messages that it took
 /// by then are lost.
 const PORTION: u32 = 1_000;
@@ -29,32 +23,19 @@ const PORTION: u32 = 1_000;
 /// RabbitMQ's management API for an administrator and one vhost.
 #[derive(Debug, Clone)]
 pub struct ManagementClient {
-    api: Arc<ManagementApi>,
+    api: ManagementApi,
     /// The address, without user and password.
-    base: Arc<Url>,
-    vhost: String,
-}
-
-/// The counts of a queue. They are at most a second old on our test servers, and at most five on other
-/// servers and on RabbitMQ 4.0.0 to 4.0.5.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-pub struct QueueDepth {
-    /// Messages that wait for a consumer.
-    #[serde(default, rename = "messages_ready")]
-    pub ready: u64,
-    /// Messages that are delivered and not settled.
-    #[serde(default, rename = "messages_unacknowledged")]
-    pub unacked: u64,
-    /// Consumers of the queue.
-    #[serde(default)]
-    pub consumers: u64,
+    address: Url,
 }
 
 impl ManagementClient {
     /// Makes a client of the API at an address with user and password, for the virtual host `/`.
     pub(crate) fn new(base: Url) -> Self {
-        let api = ManagementApi::new(base, PATIENCE);
-        Self { base: Arc::new(api.address()), api: Arc::new(api), vhost: "/".to_owned() }
+        Self::of(ManagementApi::new(base, "/", PATIENCE))
+    }
+
+    fn of(api: ManagementApi) -> Self {
+        Self { address: api.address(), api }
     }
 
     /// Makes a client of the API at an address with user and password, such as `http://ops:secret@127.0.0.1:15672`.
@@ -63,34 +44,25 @@ impl ManagementClient {
     ///
     /// If the address is not of that form.
     pub fn at(address: &str, vhost: &str) -> Result<Self> {
-        let base = url::parse("RABBITMQ_MANAGEMENT_URL", address, &["http"])?;
-        if base.username().is_empty() {
-            return Err(Error::Setting {
-                name: "RABBITMQ_MANAGEMENT_URL",
-                value: url::masked(&base),
-                expected: "it should have the user and the password in it".to_owned(),
-            });
-        }
-        Ok(Self::new(base).in_vhost(vhost))
+        Ok(Self::of(ManagementApi::at(address, vhost, PATIENCE)?))
     }
 
     pub(crate) fn in_vhost(&self, vhost: &str) -> Self {
-        Self { vhost: vhost.to_owned(), ..self.clone() }
+        Self::of(self.api.in_vhost(vhost))
     }
 
     /// Returns the API's address, without credentials.
     pub fn url(&self) -> &str {
-        self.base.as_str()
+        self.address.as_str()
     }
 
     pub(crate) fn address(&self) -> Url {
-        Url::clone(&self.base)
+        self.address.clone()
     }
 
     /// Reads the counts of a queue of the vhost.
     pub async fn depth(&self, queue: &str) -> Result<QueueDepth> {
-        let found = self.call(Method::GET, &["queues", &self.vhost, queue], None).await?;
-        serde_json::from_value(found).map_err(|error| failed("read a queue", &self.base, &error))
+        Ok(self.api.depth(queue).await?)
     }
 
     /// Waits until `is` accepts the counts of a queue. It gives up when they do not change for `limit`.
@@ -109,26 +81,25 @@ impl ManagementClient {
 
     /// Reads the names of the vhost's queues.
     pub async fn queues(&self) -> Result<Vec<String>> {
-        let found = self.call(Method::GET, &["queues", &self.vhost], None).await?;
-        let names = found.as_array().into_iter().flatten();
-        Ok(names.filter_map(|queue| Some(queue["name"].as_str()?.to_owned())).collect())
+        let found = self.api.list("queues").await?;
+        Ok(found.iter().filter_map(|queue| Some(queue["name"].as_str()?.to_owned())).collect())
     }
 
     /// Reads the queues and the dead letters, for [`ballet_ops::audit`]. It reads at most `dead_letters`
     /// messages of each dead-letter queue.
     pub async fn audited(&self, dead_letters: u32) -> Result<audit::BrokerSnapshot> {
-        let held = self.held().await?;
-        let found = self.list_queues().await?;
+        let queues = self.api.list("queues").await?;
+        let held = audit::stay_held(&queues, || self.api.list("queues")).await?;
+        let found = self.api.list("queues").await?;
         let mut broker = audit::BrokerSnapshot { held, ..audit::BrokerSnapshot::default() };
         let on_their_way = audit::held_in(&found);
         for queue in &found {
             let Some(name) = queue["name"].as_str().filter(|name| *name != JOURNAL) else {
                 continue;
             };
-            let QueueDepth { ready, unacked, .. } = serde_json::from_value(queue.clone())
-                .map_err(|error| failed("read a queue", &self.base, &error))?;
+            let counted = |field: &str| queue[field].as_u64().unwrap_or_default();
             let held = on_their_way.get(name).copied().unwrap_or_default();
-            let mut count = ready + unacked + held;
+            let mut count = counted("messages_ready") + counted("messages_unacknowledged") + held;
             if let Some(service) = name.strip_suffix(".dead") {
                 // The counts may be some seconds old.
                 let dead = self.peek(name, dead_letters).await?;
@@ -142,20 +113,9 @@ impl ManagementClient {
         Ok(broker)
     }
 
-    async fn list_queues(&self) -> Result<Vec<Value>> {
-        let found = self.call(Method::GET, &["queues", &self.vhost], None).await?;
-        Ok(found.as_array().cloned().unwrap_or_default())
-    }
-
-    /// Reads the messages that are held for dead-lettering and do not move.
-    async fn held(&self) -> Result<BTreeMap<String, u64>> {
-        let queues = self.list_queues().await?;
-        audit::stay_held(&queues, || self.list_queues()).await
-    }
-
     /// Deletes a queue with its messages.
     pub async fn delete_queue(&self, queue: &str) -> Result<()> {
-        self.call(Method::DELETE, &["queues", &self.vhost, queue], None).await.map(drop)
+        self.call(Method::DELETE, &["queues", self.api.vhost(), queue], None).await.map(drop)
     }
 
     /// Reads up to `count` messages and leaves them in the queue.
@@ -183,7 +143,7 @@ impl ManagementClient {
 
     async fn messages(&self, queue: &str, count: u32, mode: &str) -> Result<Vec<Value>> {
         let wanted = json!({ "count": count, "ackmode": mode, "encoding": "auto" });
-        let path = ["queues", &self.vhost, queue, "get"];
+        let path = ["queues", self.api.vhost(), queue, "get"];
         let found = self.call(Method::POST, &path, Some(&wanted)).await?;
         Ok(serde_json::from_value(found).unwrap_or_default())
     }
@@ -200,14 +160,15 @@ impl ManagementClient {
             "properties": properties, "routing_key": routing_key,
             "payload": STANDARD.encode(payload), "payload_encoding": "base64",
         });
-        let path = ["exchanges", &self.vhost, exchange, "publish"];
+        let path = ["exchanges", self.api.vhost(), exchange, "publish"];
         let answer = self.call(Method::POST, &path, Some(&message)).await?;
         Ok(answer["routed"].as_bool().unwrap_or(false))
     }
 
     /// Reads the connections to the vhost, as in the management API.
     pub async fn connections(&self) -> Result<Vec<Value>> {
-        let found = self.call(Method::GET, &["vhosts", &self.vhost, "connections"], None).await?;
+        let found =
+            self.call(Method::GET, &["vhosts", self.api.vhost(), "connections"], None).await?;
         Ok(serde_json::from_value(found).unwrap_or_default())
     }
 
@@ -228,7 +189,7 @@ impl ManagementClient {
             match self.call(Method::DELETE, &["connections", id], None).await {
                 Ok(_) => closed += 1,
                 // The list lags: the connection is gone already.
-                Err(Error::Server { cause, .. }) if cause.starts_with("404") => {}
+                Err(Error::Management(error)) if error.is_not_found() => {}
                 Err(error) => return Err(error),
             }
         }
@@ -237,38 +198,11 @@ impl ManagementClient {
 
     /// Makes any other call. The parts of the path are encoded here, so a vhost may be named `/`.
     ///
-    /// A broker under load sometimes answers 500 without a reason. A call that may be repeated without harm is repeated
-    /// then.
+    /// # Errors
+    ///
+    /// If there is no answer, also not to the repetitions of [`ManagementApi::call`].
     pub async fn call(&self, method: Method, path: &[&str], body: Option<&Value>) -> Result<Value> {
-        let repeatable = method != Method::POST || path == ["definitions"];
-        let mut attempts_left = if repeatable { 4 } else { 0 };
-        loop {
-            match self.call_once(method.clone(), path, body).await {
-                Err(Error::Server { cause, .. })
-                    if attempts_left > 0 && cause.starts_with("500") =>
-                {
-                    attempts_left -= 1;
-                    tokio::time::sleep(REPEAT_AFTER).await;
-                }
-                answered => return answered,
-            }
-        }
-    }
-
-    async fn call_once(
-        &self,
-        method: Method,
-        path: &[&str],
-        body: Option<&Value>,
-    ) -> Result<Value> {
-        let what = || format!("{method} /api/{}", path.join("/"));
-        match self.api.call(method.clone(), path, &[], body).await {
-            Ok((value, _)) => Ok(value),
-            Err(ManagementError::Refused { status, text }) => {
-                Err(refused(what(), &self.base, status, &text))
-            }
-            Err(error) => Err(failed(&what(), &self.base, &error)),
-        }
+        Ok(self.api.call(method, path, body).await?)
     }
 }
 
@@ -288,26 +222,5 @@ fn as_dead_letter(service: &str, message: &Value) -> audit::DeadLetterSnapshot {
         saga: text(&properties["correlation_id"]).parse().ok(),
         event_type: text(&properties["type"]),
         reason,
-    }
-}
-
-fn refused(what: String, base: &Url, status: StatusCode, text: &str) -> Error {
-    let advice = match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            "the user in AMQP_URL should be an administrator who may use the management API"
-        }
-        StatusCode::NOT_FOUND => "the thing named there does not exist",
-        _ => "the broker's log says more",
-    };
-    let cause = format!("{} {}", status.as_u16(), text.trim());
-    Error::Server { what, place: base.to_string(), cause, advice }
-}
-
-fn failed(what: &str, base: &dyn Display, error: &dyn Display) -> Error {
-    Error::Server {
-        what: what.to_owned(),
-        place: base.to_string(),
-        cause: error.to_string(),
-        advice: "is the management plugin enabled? RABBITMQ_MANAGEMENT_URL can name another address",
     }
 }

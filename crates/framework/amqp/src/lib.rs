@@ -39,7 +39,7 @@ pub use incoming::{incoming, incoming_of};
 pub use lapin::BasicProperties;
 pub use lapin::types::{AMQPValue, DecimalValue, FieldArray, FieldTable, LongString, ShortString};
 #[doc(hidden)]
-pub use management::{ManagementApi, ManagementError};
+pub use management::{ManagementApi, ManagementError, QueueDepth};
 pub use publisher::{
     batch::{BatchId, LeftBehind, OnPublished, OutBatch, PublishedBatch, Unpublishable},
     handle::{Handover, PublishError, Publisher, PublisherHandle},

@@ -212,7 +212,7 @@ pub mod calls {
 
     pub use crate::declare::step::call_step::{
         Ask, CallCompensate, CallCompensateResult, CallStep, CallStepResult,
-        CompensateRequestResult, RequestResult, call, known,
+        CompensateRequestResult, LookUp, RequestResult, call, known,
     };
 }
 

@@ -284,7 +284,7 @@ impl Leftovers {
 
     async fn delete(&self, path: &[&str]) -> Result<()> {
         match self.management.call(Method::DELETE, path, None).await {
-            Err(Error::Server { cause, .. }) if cause.starts_with("404") => Ok(()),
+            Err(Error::Management(error)) if error.is_not_found() => Ok(()),
             other => other.map(drop),
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
-    CompensateRequestResult, RequestResult, call,
+    CompensateRequestResult, LookUp, RequestResult, call,
 };
 use ballet::{Failure, Participant, SagaId, Tx, compensated, done, refused};
 use ballet_stage::wait_until;
@@ -75,13 +75,12 @@ impl CallStep for CarHire {
         Ok(true)
     }
 
-    fn looks_up(&self) -> bool {
-        self.looks_up
-    }
-
-    async fn look_up(&self, key: CallKey, _: &String) -> Result<Option<bool>, Failure> {
+    async fn look_up(&self, key: CallKey, _: &String) -> Result<LookUp<bool>, Failure> {
+        if !self.looks_up {
+            return Ok(LookUp::Unable);
+        }
         let rented = self.rented.lock().expect("not poisoned");
-        Ok(rented.contains_key(&key).then_some(true))
+        Ok(rented.contains_key(&key).then_some(true).into())
     }
 
     fn keys_kept(&self) -> Option<Duration> {

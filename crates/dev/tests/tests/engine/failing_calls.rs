@@ -142,6 +142,23 @@ async fn t204_a_key_that_may_be_forgotten_is_looked_up_and_not_used_also_after_a
     makes_no_call_from_before_the_backup(&world, &rental).await;
 }
 
+#[tokio::test]
+async fn a_compensation_whose_key_may_be_forgotten_waits_for_a_person() {
+    let bad_day = Arc::default();
+    let rental = CarHire { kept: Some(A_DAY), ..car_hire(&bad_day) };
+    let world = TripWorld::new("forgotten_return", vec![part(rental.cars(), &[])]).await;
+    let saga = book(&world, "Bern").await;
+    world.event::<CarRented>(saga).await;
+    bad_day.store(true, Ordering::SeqCst);
+    cancel(&world, saga).await;
+    world.until_count("cars", "ballet.call where undo and owner = 0 and attempts > 0", 1).await;
+    let long_ago = "update ballet.call set created_at = now() - interval '25 hours' where undo";
+    world.execute("cars", long_ago).await;
+    bad_day.store(false, Ordering::SeqCst);
+    world.until_count("cars", "ballet.call where undo and next_at = 'infinity'", 1).await;
+    assert!(rental.returned.lock().expect("not poisoned").is_empty(), "the key was used again");
+}
+
 async fn makes_no_call_from_before_the_backup(world: &TripWorld, rental: &CarHire) {
     let mut db = world.database("cars").await;
     // The work of the last 25 hours is lost.

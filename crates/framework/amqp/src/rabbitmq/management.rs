@@ -65,13 +65,12 @@ impl fmt::Debug for ManagementAddress {
 }
 
 /// The management API of a broker. `Debug` shows no password.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) struct Management {
-    /// The URLs with user and password, which become a header.
-    bases: Vec<Url>,
-    /// The reason why there are no addresses.
+    /// One for each host.
+    apis: Vec<ManagementApi>,
+    /// The reason why there is none.
     unknown: &'static str,
-    vhost: String,
 }
 
 /// A binding as the management API lists it.
@@ -101,7 +100,7 @@ impl Management {
         } else {
             Vec::new()
         };
-        Self { bases, unknown: UNSET, vhost: vhost(uris) }
+        Self::new(bases, UNSET, uris)
     }
 
     /// The API at this address. Without a user it takes that of the first broker, unless its
@@ -119,7 +118,13 @@ impl Management {
                 sign_in(base, uri);
             }
         }
-        Ok(Self { bases, unknown: SWITCHED_OFF, vhost: vhost(uris) })
+        Ok(Self::new(bases, SWITCHED_OFF, uris))
+    }
+
+    fn new(bases: Vec<Url>, unknown: &'static str, uris: &[AMQPUri]) -> Self {
+        let vhost = uris.first().map(|uri| &*uri.vhost).unwrap_or_default();
+        let api = |base| ManagementApi::new(base, vhost, LIMIT).at_most(LONGEST_ANSWER);
+        Self { apis: bases.into_iter().map(api).collect(), unknown }
     }
 
     /// All bindings of the virtual host.
@@ -140,41 +145,30 @@ impl Management {
         columns: Option<&str>,
     ) -> Result<Vec<T>, NotListed> {
         let mut unknown = NotListed(self.unknown.to_owned());
-        for base in &self.bases {
-            match self.list_at(base.clone(), what, columns).await {
-                Ok(listed) => return Ok(listed),
-                Err(why) => unknown = why,
+        for api in &self.apis {
+            let query: Vec<_> = columns.map(|columns| ("columns", columns)).into_iter().collect();
+            match api.answer(Method::GET, &[what, api.vhost()], &query, None).await {
+                Ok((listed, _)) => return Ok(listed),
+                Err(error) => unknown = not_listed(api, &error),
             }
         }
         Err(unknown)
     }
+}
 
-    async fn list_at<T: DeserializeOwned>(
-        &self,
-        base: Url,
-        what: &str,
-        columns: Option<&str>,
-    ) -> Result<Vec<T>, NotListed> {
-        let at = format!(
-            "{}:{}",
-            base.host_str().unwrap_or_default(),
-            base.port_or_known_default().unwrap_or_default()
-        );
-        let failed =
-            |why: &dyn fmt::Display| NotListed(format!("RabbitMQ's management API at {at}: {why}"));
-        let api = ManagementApi::new(base, LIMIT).at_most(LONGEST_ANSWER);
-        let query: Vec<_> = columns.map(|columns| ("columns", columns)).into_iter().collect();
-        let answer = api.call(Method::GET, &[what, &self.vhost], &query, None).await;
-        answer.map(|(listed, _)| listed).map_err(|error| match error {
-            ManagementError::Refused {
-                status: status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN),
-                ..
-            } => failed(&format!(
-                "{status}: the user has another password, or lacks the tag management"
-            )),
-            other => failed(&other),
-        })
-    }
+/// Why nothing is listed, for the readiness and the log of a service.
+fn not_listed(api: &ManagementApi, error: &ManagementError) -> NotListed {
+    let address = api.address();
+    let host = address.host_str().unwrap_or_default();
+    let port = address.port_or_known_default().unwrap_or_default();
+    let why = match error {
+        ManagementError::Refused {
+            status: status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN),
+            ..
+        } => format!("{status}: the user has another password, or lacks the tag management"),
+        other => other.cause(),
+    };
+    NotListed(format!("RabbitMQ's management API at {host}:{port}: {why}"))
 }
 
 impl From<ListedBinding> for Binding {
@@ -186,17 +180,6 @@ impl From<ListedBinding> for Binding {
         let ListedBinding { source, destination, routing_key: key, .. } = listed;
         Self { source, kind, destination, key }
     }
-}
-
-impl fmt::Debug for Management {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hosts = self.bases.iter().map(|base| (base.host_str(), base.port()));
-        f.debug_list().entries(hosts).finish()
-    }
-}
-
-fn vhost(uris: &[AMQPUri]) -> String {
-    uris.first().map(|uri| uri.vhost.clone()).unwrap_or_default()
 }
 
 fn sign_in(base: &mut Url, uri: &AMQPUri) {
@@ -220,8 +203,8 @@ mod tests {
     #[test]
     fn it_is_beside_brokers_on_the_usual_port_without_tls() {
         let found = |urls: &[&str]| {
-            let bases = Management::beside(&uris(urls)).bases;
-            bases.iter().map(ToString::to_string).collect::<Vec<_>>()
+            let apis = Management::beside(&uris(urls)).apis;
+            apis.iter().map(|api| api.base.to_string()).collect::<Vec<_>>()
         };
         assert_eq!(
             found(&["amqp://u:p%40@a/shop", "amqp://u:p%40@b:5672/shop"]),
@@ -239,10 +222,10 @@ mod tests {
     fn an_address_without_a_user_takes_the_brokers_and_is_never_shown_with_a_password() {
         let at = |address: &str| at(address, &["amqp://orders:s3cret@a:1/shop"]).expect("good");
         let management = at("http://b:2");
-        assert_eq!(management.bases[0].as_str(), "http://orders:s3cret@b:2/");
+        assert_eq!(management.apis[0].base.as_str(), "http://orders:s3cret@b:2/");
         assert!(!format!("{management:?}").contains("s3cret"));
-        assert_eq!(at("http://me:mine@b:2").bases[0].username(), "me");
-        assert!(at("off").bases.is_empty());
+        assert_eq!(at("http://me:mine@b:2").apis[0].base.username(), "me");
+        assert!(at("off").apis.is_empty());
         for wrong in ["https://b", "b:2", "b"] {
             let error = wrong.parse::<ManagementAddress>().expect_err("wrong").to_string();
             assert!(error.contains("RABBITMQ_MANAGEMENT_URL"), "{error}");
@@ -257,7 +240,7 @@ mod tests {
                 assert!(error.contains("it names no user"), "{error}");
                 assert!(!error.contains("s3cret"), "{error}");
             }
-            assert_eq!(at("http://me:mine@b:2", amqp).expect("good").bases[0].username(), "me");
+            assert_eq!(at("http://me:mine@b:2", amqp).expect("good").apis[0].base.username(), "me");
             at("off", amqp).expect("good");
         }
     }

@@ -14,6 +14,7 @@ use crate::declare::erased::call::{AnyWatch, CallHandlers};
 use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::{Failure, FailureKind};
 use crate::declare::handler::spans;
+use crate::declare::step::call_step::LookUp;
 use crate::engine::calls::open_calls::{CallAnswer, CallFate, Claim, Compensations, FailedCall};
 use crate::engine::engine::Engine;
 use crate::engine::handlers::guard::guarded;
@@ -201,20 +202,28 @@ async fn attempt(
     call: &NewCall,
 ) -> Result<AttemptResult, Failure> {
     let step = &handlers.step;
-    let look_up = || handlers.look_up(call);
+    let look_up = || step.look_up(call.key, &call.request);
     // One that was stored while the clock was ahead is new.
     let age = engine.time.clock.now().duration_since(call.asked_since);
     let age = Duration::try_from(age).unwrap_or_default();
     if let Some(kept) = step.keys_kept()
         && age >= kept
     {
-        // The other side may find nothing because it has forgotten what was done.
-        let known = if step.looks_up() { look_up().await? } else { None };
-        return Ok(known.map_or(AttemptResult::Forgotten(kept), AttemptResult::Answer));
+        let found = if call.undo { LookUp::Unable } else { look_up().await? };
+        return Ok(match found {
+            LookUp::Answered(answer) => AttemptResult::Answer(answer),
+            // The other side may find nothing because it has forgotten what was done.
+            LookUp::Nothing | LookUp::Unable => AttemptResult::Forgotten(kept),
+        });
     }
-    let may_end = call.is_stored && !call.undo && step.looks_up();
+    let may_end = call.is_stored && !call.undo && step.watch().is_none();
     if may_end && is_unwanted(engine, saga, call).await? {
-        return Ok(look_up().await?.map_or(AttemptResult::Nothing, AttemptResult::Answer));
+        match look_up().await? {
+            LookUp::Answered(answer) => return Ok(AttemptResult::Answer(answer)),
+            LookUp::Nothing => return Ok(AttemptResult::Nothing),
+            // Only the call itself shows what became of it.
+            LookUp::Unable => {}
+        }
     }
     fault::point(FaultPoint::BeforeCall, call);
     let answer = match step.watch() {

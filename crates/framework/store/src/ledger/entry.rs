@@ -81,3 +81,19 @@ impl StepKey<'static> {
         Self { step: "", key: saga }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::migrate::FRAMEWORK;
+
+    #[test]
+    fn the_table_allows_each_entry_and_no_other_word() {
+        let allowed = FRAMEWORK.iter().rev().find_map(|migration| {
+            Some(migration.sql.split_once("check (entry in (")?.1.split_once(')')?.0)
+        });
+        let allowed = allowed.expect("the words of the column");
+        let allowed: Vec<_> = allowed.split(", ").map(|word| word.trim_matches('\'')).collect();
+        assert_eq!(allowed, Entry::ALL.map(Entry::as_str));
+    }
+}

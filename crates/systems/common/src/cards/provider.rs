@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ballet::calls::CallKey;
+use ballet::calls::{CallKey, LookUp};
 use serde::{Deserialize, Serialize};
 use sqlx::types::Uuid;
 
@@ -20,26 +20,20 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
     fn void<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Void>;
     /// Refunds the captured money.
     fn refund<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Refund>;
-    /// Whether the provider can be asked for the outcome of a request.
-    fn looks_up(&self) -> bool {
-        false
-    }
-    /// Returns the outcome of a request to hold money, or `None` if the provider has done nothing and nothing is in
-    /// progress.
+    /// Returns the outcome of a request to hold money. By default the provider cannot be asked for it.
     fn look_up_authorization<'a>(
         &'a self,
         _key: CallKey,
         _request: &'a Authorize,
-    ) -> Reply<'a, Option<Authorization>> {
+    ) -> Reply<'a, LookUp<Authorization>> {
         cannot_look_up()
     }
-    /// Returns the outcome of a request to capture money, or `None` if the provider has done nothing and nothing is
-    /// in progress.
+    /// Returns the outcome of a request to capture money. By default the provider cannot be asked for it.
     fn look_up_capture<'a>(
         &'a self,
         _key: CallKey,
         _request: &'a Settle,
-    ) -> Reply<'a, Option<Capture>> {
+    ) -> Reply<'a, LookUp<Capture>> {
         cannot_look_up()
     }
 }

@@ -1,6 +1,6 @@
 //! A card processor behind an HTTP API, as docs/providers.md specifies it.
 
-use ballet::calls::CallKey;
+use ballet::calls::{CallKey, LookUp};
 use serde::{Deserialize, Serialize};
 use sqlx::types::Uuid;
 
@@ -151,18 +151,14 @@ impl Provider for RemoteProvider {
         })
     }
 
-    fn looks_up(&self) -> bool {
-        true
-    }
-
     fn look_up_authorization<'a>(
         &'a self,
         key: CallKey,
         request: &'a Authorize,
-    ) -> Reply<'a, Option<Authorization>> {
+    ) -> Reply<'a, LookUp<Authorization>> {
         reply(NAME, async move {
             let known = self.look_up(key, request.order_id, request.amount).await?;
-            known.map(authorization).transpose()
+            Ok(known.map(authorization).transpose()?.into())
         })
     }
 
@@ -170,10 +166,11 @@ impl Provider for RemoteProvider {
         &'a self,
         key: CallKey,
         request: &'a Settle,
-    ) -> Reply<'a, Option<Capture>> {
+    ) -> Reply<'a, LookUp<Capture>> {
         reply(NAME, async move {
             let known = self.look_up(key, request.order_id, request.amount).await?;
-            known.map(|operation| capture(settled(operation, request)?)).transpose()
+            let capture = |operation| capture(settled(operation, request)?);
+            Ok(known.map(capture).transpose()?.into())
         })
     }
 

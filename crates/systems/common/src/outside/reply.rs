@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use ballet::Failure;
+use ballet::calls::LookUp;
 use ballet::client::NoAnswer;
 
 /// A future answer. A failure means that the outcome is unknown: the request is repeated under the same key.
@@ -19,6 +20,6 @@ pub fn reply<'a, Answer: 'a>(
 
 /// Returns the reply of one who cannot be asked for the outcome of a request.
 #[must_use]
-pub fn cannot_look_up<'a, Answer>() -> Reply<'a, Answer> {
-    Box::pin(async { Err(Failure::transient("it cannot be asked what it did")) })
+pub fn cannot_look_up<'a, Answer>() -> Reply<'a, LookUp<Answer>> {
+    Box::pin(async { Ok(LookUp::Unable) })
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
+use ballet::calls::{CallKey, CallStep, CallStepResult, LookUp, RequestResult, call};
 use ballet::{Failure, Never, Tx, done};
 use common::cards::Provider;
 use rides_events::dispatch::{FareCharged, RideCompleted};
@@ -32,23 +32,20 @@ impl CallStep for ChargeFare {
         request.ask(&*self.0, key).await
     }
 
-    fn looks_up(&self) -> bool {
-        self.0.looks_up()
-    }
-
     async fn look_up(
         &self,
         key: CallKey,
         request: &ReleaseRequest,
-    ) -> Result<Option<ReleaseAnswer>, Failure> {
-        match request {
+    ) -> Result<LookUp<ReleaseAnswer>, Failure> {
+        let ReleaseRequest::AllBut(due) = request else {
             // A hold is released under the same key as often as one asks.
-            ReleaseRequest::All(_) => request.ask(&*self.0, key).await.map(Some),
-            ReleaseRequest::AllBut(due) => {
-                let known = self.0.look_up_capture(key, due).await?;
-                Ok(known.map(ReleaseAnswer::AllBut))
-            }
-        }
+            return request.ask(&*self.0, key).await.map(LookUp::Answered);
+        };
+        Ok(match self.0.look_up_capture(key, due).await? {
+            LookUp::Answered(captured) => LookUp::Answered(ReleaseAnswer::AllBut(captured)),
+            LookUp::Nothing => LookUp::Nothing,
+            LookUp::Unable => LookUp::Unable,
+        })
     }
 
     async fn answered(

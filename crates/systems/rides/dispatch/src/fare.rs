@@ -1,9 +1,7 @@
 //! The price of a ride. All amounts are whole minor units, and a price is rounded once.
 
 use rides_events::{Money, Point};
-use sqlx::postgres::PgRow;
 use sqlx::types::Text;
-use sqlx::{FromRow, Row};
 
 /// The length of a way along streets, in percent of the distance as the crow flies.
 const DETOUR_PERCENT: i64 = 130;
@@ -71,20 +69,9 @@ impl Tariff {
     }
 }
 
-impl FromRow<'_, PgRow> for Tariff {
-    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let Text(currency) = row.try_get("currency")?;
-        Ok(Self {
-            version: row.try_get("version")?,
-            currency,
-            base_minor: row.try_get("base_minor")?,
-            kilometer_minor: row.try_get("kilometer_minor")?,
-            minute_minor: row.try_get("minute_minor")?,
-            least_minor: row.try_get("least_minor")?,
-            free_minutes: row.try_get("free_minutes")?,
-            late_minor: row.try_get("late_minor")?,
-        })
-    }
+common::row! { Tariff:
+    version, currency as Text, base_minor, kilometer_minor, minute_minor, least_minor,
+    free_minutes, late_minor,
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
-    CompensateRequestResult, RequestResult, call,
+    CompensateRequestResult, LookUp, RequestResult, call,
 };
 use ballet::{Failure, Tx, compensated, copies, done, refused};
 use common::cards::{Authorization, Authorize, Capture, Provider, Settle, Void};
@@ -110,15 +110,11 @@ impl CallStep for HoldFare {
         self.0.authorize(key, request).await
     }
 
-    fn looks_up(&self) -> bool {
-        self.0.looks_up()
-    }
-
     async fn look_up(
         &self,
         key: CallKey,
         request: &Authorize,
-    ) -> Result<Option<Authorization>, Failure> {
+    ) -> Result<LookUp<Authorization>, Failure> {
         self.0.look_up_authorization(key, request).await
     }
 

@@ -1,14 +1,12 @@
 //! An offer as it is stored and shown.
 
 use ballet::TextEnum;
-use common::rows::time;
+use common::rows::Time;
 use jiff::Timestamp;
 use rides_events::dispatch::NotAccepted;
 use rides_events::{DriverId, RideId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sqlx::postgres::PgRow;
-use sqlx::{FromRow, Row};
 
 /// The state of an offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -64,16 +62,6 @@ pub(crate) struct Offer {
     pub(crate) is_gone: bool,
 }
 
-impl FromRow<'_, PgRow> for Offer {
-    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let TextEnum(state) = row.try_get("state")?;
-        Ok(Self {
-            ride_id: RideId(row.try_get("ride_id")?),
-            attempt: row.try_get("attempt")?,
-            driver_id: DriverId(row.try_get("driver_id")?),
-            state,
-            expires_at: time(row, "expires_at")?,
-            is_gone: row.try_get("is_gone")?,
-        })
-    }
+common::row! { Offer:
+    ride_id, attempt, driver_id, state as TextEnum, expires_at as Time, is_gone,
 }

@@ -2,14 +2,11 @@
 
 use ballet::TextEnum;
 use common::cards::Settle;
-use common::rows::time;
+use common::rows::{Time, money};
 use jiff::Timestamp;
 use rides_events::{Money, RideId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sqlx::postgres::PgRow;
-use sqlx::types::Text;
-use sqlx::{FromRow, Row};
 
 /// The state of a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -56,22 +53,7 @@ impl Payment {
     }
 }
 
-impl FromRow<'_, PgRow> for Payment {
-    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let TextEnum(state) = row.try_get("state")?;
-        let Text(currency) = row.try_get("currency")?;
-        let money = |column: &str| {
-            Ok::<_, sqlx::Error>(Money { amount_minor: row.try_get(column)?, currency })
-        };
-        Ok(Self {
-            ride_id: RideId(row.try_get("ride_id")?),
-            state,
-            held: money("amount_minor")?,
-            paid: money("paid_minor")?,
-            owed: money("owed_minor")?,
-            reason: row.try_get("reason")?,
-            reference: row.try_get("reference")?,
-            changed_at: time(row, "changed_at")?,
-        })
-    }
+common::row! { Payment:
+    ride_id, state as TextEnum, held as (money "amount_minor"), paid as (money "paid_minor"),
+    owed as (money "owed_minor"), reason, reference, changed_at as Time,
 }

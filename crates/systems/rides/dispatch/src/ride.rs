@@ -1,14 +1,13 @@
 //! A ride and its quote, as they are stored and shown.
 
 use ballet::TextEnum;
-use common::rows::{time, time_if_any};
+use common::rows::{Time, money, money_if_any};
 use jiff::Timestamp;
 use rides_events::dispatch::CancelReason;
 use rides_events::{DriverId, Money, Point, QuoteId, RideId, RiderId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
-use sqlx::types::{Text, Uuid};
 use sqlx::{FromRow, Row};
 
 use crate::payment::Payment;
@@ -157,48 +156,15 @@ fn point(row: &PgRow, lat: &str, lon: &str) -> sqlx::Result<Point> {
     point.ok_or_else(|| sqlx::Error::Decode(rides_events::NotOnEarth.into()))
 }
 
-impl FromRow<'_, PgRow> for Quote {
-    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let Text(currency) = row.try_get("currency")?;
-        Ok(Self {
-            quote_id: QuoteId(row.try_get("quote_id")?),
-            rider_id: RiderId(row.try_get("rider_id")?),
-            pickup: point(row, "pickup_lat", "pickup_lon")?,
-            destination: point(row, "destination_lat", "destination_lon")?,
-            meters: row.try_get("meters")?,
-            seconds: row.try_get("seconds")?,
-            price: Money { amount_minor: row.try_get("price_minor")?, currency },
-            tariff: row.try_get("tariff")?,
-            valid_until: time(row, "valid_until")?,
-        })
-    }
+common::row! { Quote:
+    quote_id, rider_id, pickup as (point "pickup_lat", "pickup_lon"),
+    destination as (point "destination_lat", "destination_lon"), meters, seconds,
+    price as (money "price_minor"), tariff, valid_until as Time,
 }
 
-impl FromRow<'_, PgRow> for Ride {
-    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let TextEnum(status) = row.try_get("status")?;
-        let quote = Quote::from_row(row)?;
-        let (driver_id, asked): (Option<Uuid>, Vec<Uuid>) =
-            (row.try_get("driver_id")?, row.try_get("asked")?);
-        let (fare, fee): (Option<i64>, Option<i64>) =
-            (row.try_get("fare_minor")?, row.try_get("fee_minor")?);
-        let money = |amount_minor| Money { amount_minor, ..quote.price };
-        Ok(Self {
-            ride_id: RideId(row.try_get("ride_id")?),
-            status,
-            driver_id: driver_id.map(DriverId),
-            attempt: row.try_get("attempt")?,
-            asked: asked.into_iter().map(DriverId).collect(),
-            requested_at: time(row, "requested_at")?,
-            assigned_at: time_if_any(row, "assigned_at")?,
-            started_at: time_if_any(row, "started_at")?,
-            arrived_at: time_if_any(row, "arrived_at")?,
-            changed_at: time(row, "changed_at")?,
-            reason: row.try_get("reason")?,
-            detail: row.try_get("detail")?,
-            fare: fare.map(money),
-            fee: fee.map(money),
-            quote,
-        })
-    }
+common::row! { Ride:
+    ride_id, status as TextEnum, quote as (Quote::from_row), driver_id, attempt, asked,
+    requested_at as Time, assigned_at as [Time], started_at as [Time], arrived_at as [Time],
+    fare as (money_if_any "fare_minor"), changed_at as Time, reason, detail,
+    fee as (money_if_any "fee_minor"),
 }

@@ -1,13 +1,11 @@
 //! Drivers as they are stored and shown.
 
 use ballet::TextEnum;
-use common::rows::time;
+use common::rows::Time;
 use jiff::Timestamp;
 use rides_events::{DriverId, RideId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sqlx::postgres::PgRow;
-use sqlx::{FromRow, Row};
 
 /// The state of a driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -43,18 +41,6 @@ pub(crate) struct Driver {
     pub(crate) changed_at: Timestamp,
 }
 
-impl FromRow<'_, PgRow> for Driver {
-    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let TextEnum(state) = row.try_get("state")?;
-        let ride_id: Option<_> = row.try_get("ride_id")?;
-        Ok(Self {
-            driver_id: DriverId(row.try_get("driver_id")?),
-            version: row.try_get("version")?,
-            state,
-            is_leaving: row.try_get("is_leaving")?,
-            seats: row.try_get("seats")?,
-            ride_id: ride_id.map(RideId),
-            changed_at: time(row, "changed_at")?,
-        })
-    }
+common::row! { Driver:
+    driver_id, version, state as TextEnum, is_leaving, seats, ride_id, changed_at as Time,
 }

@@ -1,15 +1,12 @@
 //! The history of an order: the changes of its status, each with a number.
 
 use ballet::TextEnum;
-use common::rows::{time, time_if_any};
+use common::rows::Time;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 use shop_events::access::Customers;
 use shop_events::{CustomerId, OrderId};
-use sqlx::postgres::PgRow;
-use sqlx::types::Uuid;
-use sqlx::{FromRow, Row};
 
 use crate::order::{Cancellation, OrderStatus};
 
@@ -83,24 +80,15 @@ const fn number_of(status: OrderStatus) -> u32 {
     }
 }
 
-impl FromRow<'_, PgRow> for OrderHistory {
-    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let TextEnum(status) = row.try_get("status")?;
-        Ok(Self {
-            order_id: OrderId(row.try_get("order_id")?),
-            status,
-            customer_id: row.try_get::<Option<Uuid>, _>("customer_id")?.map(CustomerId),
-            cancelled: Cancellation::from_row(row)?,
-            created_at: time(row, "created_at")?,
-            confirmed_at: time_if_any(row, "confirmed_at")?,
-            changed_at: time(row, "changed_at")?,
-        })
-    }
+common::row! { OrderHistory:
+    order_id, status as TextEnum, customer_id, cancelled as (Cancellation::from_row),
+    created_at as Time, confirmed_at as [Time], changed_at as Time,
 }
 
 #[cfg(test)]
 mod tests {
     use ballet_openapi::History as _;
+    use uuid::Uuid;
 
     use super::*;
 

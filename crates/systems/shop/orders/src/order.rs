@@ -1,16 +1,16 @@
 //! An order as it is stored and shown.
 
 use ballet::TextEnum;
-use common::rows::time;
+use common::rows::{Time, money};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shop_events::access::Caller;
 use shop_events::orders::CancelReason;
 use shop_events::{Address, CustomerId, Money, OrderId, OrderLine};
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::types::{Json, Text};
-use sqlx::{FromRow, Row};
+use sqlx::types::Json;
 
 /// The status of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -83,27 +83,17 @@ impl Order {
     }
 }
 
-impl FromRow<'_, PgRow> for Order {
-    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let TextEnum(status) = row.try_get("status")?;
-        Ok(Self {
-            order_id: OrderId(row.try_get("order_id")?),
-            status,
-            contents: OrderContents::from_row(row)?,
-            cancelled: Cancellation::from_row(row)?,
-            created_at: time(row, "created_at")?,
-            changed_at: time(row, "changed_at")?,
-        })
-    }
+common::row! { Order:
+    order_id, status as TextEnum, contents as (OrderContents::from_row),
+    cancelled as (Cancellation::from_row), created_at as Time, changed_at as Time,
 }
 
 impl OrderContents {
     fn from_row(row: &PgRow) -> sqlx::Result<Option<Self>> {
         let Some(customer_id) = row.try_get("customer_id")? else { return Ok(None) };
         let (Json(lines), Json(ship_to)) = (row.try_get("lines")?, row.try_get("ship_to")?);
-        let Text(currency) = row.try_get("currency")?;
-        let total = Money { amount_minor: row.try_get("total_minor")?, currency };
-        Ok(Some(Self { customer_id: CustomerId(customer_id), lines, total, ship_to }))
+        let total = money(row, "total_minor")?;
+        Ok(Some(Self { customer_id, lines, total, ship_to }))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ballet::calls::CallKey;
+use ballet::calls::{CallKey, LookUp};
 use common::outside::{Reply, cannot_look_up};
 use serde::{Deserialize, Serialize};
 use shop_events::{Address, OrderId, ShipmentId};
@@ -16,17 +16,12 @@ pub trait Carrier: fmt::Debug + Send + Sync + 'static {
     fn cancel<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, BookingCancelled>;
     /// Waits until a parcel is delivered. No answer means that it is still on its way.
     fn delivered<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, ParcelDelivered>;
-    /// Whether the carrier can be asked for the outcome of a request.
-    fn looks_up(&self) -> bool {
-        false
-    }
-    /// Returns the outcome of a request to collect a parcel, or `None` if the carrier has done nothing and nothing
-    /// is in progress.
+    /// Returns the outcome of a request to collect a parcel. By default the carrier cannot be asked for it.
     fn look_up_booking<'a>(
         &'a self,
         _key: CallKey,
         _request: &'a BookingRequest,
-    ) -> Reply<'a, Option<Booking>> {
+    ) -> Reply<'a, LookUp<Booking>> {
         cannot_look_up()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ballet::calls::CallKey;
+use ballet::calls::{CallKey, LookUp};
 use common::outside::{
     ApiConnection, NoAnswer as Lost, Operations, Reply, Word, WrongSetting, reply, unexpected,
     unless_about,
@@ -108,18 +108,15 @@ impl Carrier for RemoteCarrier {
         })
     }
 
-    fn looks_up(&self) -> bool {
-        true
-    }
-
     fn look_up_booking<'a>(
         &'a self,
         key: CallKey,
         request: &'a BookingRequest,
-    ) -> Reply<'a, Option<Booking>> {
+    ) -> Reply<'a, LookUp<Booking>> {
         reply(NAME, async move {
             let known: Option<CarrierOperation> = self.0.look_up(key).await?;
-            known.map(|operation| booking(checked(operation, request.order_id)?)).transpose()
+            let booking = |operation| booking(checked(operation, request.order_id)?);
+            Ok(known.map(booking).transpose()?.into())
         })
     }
 

@@ -1,7 +1,8 @@
 //! Accounts, plans, devices and closures as they are stored and shown.
 
+use ballet::TextEnum;
 use ballet::core::personal::Personal;
-use common::rows::{time, time_if_any};
+use common::rows::{Time, time};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -110,54 +111,28 @@ pub(crate) struct Closure {
     pub(crate) erased_at: Option<Timestamp>,
 }
 
-impl FromRow<'_, PgRow> for Plan {
-    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let ballet::TextEnum(at_limit) = row.try_get("at_limit")?;
-        let (streams, max_age) = (row.try_get("streams")?, row.try_get("max_age")?);
-        Ok(Self { plan: row.try_get("plan")?, streams, at_limit, max_age })
-    }
+common::row! { Plan: plan, streams, at_limit as TextEnum, max_age }
+
+fn personal(row: &PgRow, column: &str) -> sqlx::Result<Option<Personal<String>>> {
+    row.try_get(column).map(|value: Option<String>| value.map(Personal))
 }
 
-impl FromRow<'_, PgRow> for StoredAccount {
-    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let (Text(plan), Text(region)) = (row.try_get("plan")?, row.try_get("region")?);
-        Ok(Self {
-            account_id: AccountId(row.try_get("account_id")?),
-            version: row.try_get("version")?,
-            plan,
-            streams: row.try_get("streams")?,
-            live: row.try_get("live")?,
-            region,
-            email: row.try_get::<Option<_>, _>("email")?.map(Personal),
-            name: row.try_get::<Option<_>, _>("name")?.map(Personal),
-            opened_at: time(row, "opened_at")?,
-            changed_at: time(row, "changed_at")?,
-            closed_at: time_if_any(row, "closed_at")?,
-        })
-    }
+common::row! { StoredAccount:
+    account_id, version, plan as Text, streams, live, region as Text, email as (personal "email"),
+    name as (personal "name"), opened_at as Time, changed_at as Time, closed_at as [Time],
 }
 
 impl FromRow<'_, PgRow> for Device {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let sessions: Vec<sqlx::types::Uuid> = row.try_get("sessions")?;
         Ok(Self {
-            device_id: DeviceId(row.try_get("device_id")?),
+            device_id: row.try_get("device_id")?,
             name: Personal(row.try_get("name")?),
             added_at: time(row, "added_at")?,
-            sessions: sessions.into_iter().map(SessionId).collect(),
+            sessions: row.try_get("sessions")?,
         })
     }
 }
 
-impl FromRow<'_, PgRow> for Closure {
-    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        Ok(Self {
-            closure_id: ClosureId(row.try_get("closure_id")?),
-            account_id: AccountId(row.try_get("account_id")?),
-            closed_at: time(row, "closed_at")?,
-            due_at: time(row, "due_at")?,
-            missing: row.try_get("missing")?,
-            erased_at: time_if_any(row, "erased_at")?,
-        })
-    }
+common::row! { Closure:
+    closure_id, account_id, closed_at as Time, due_at as Time, missing, erased_at as [Time],
 }

@@ -1,12 +1,10 @@
 //! A session as it is stored and shown.
 
 use ballet::TextEnum;
-use common::rows::{time, time_if_any};
+use common::rows::Time;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sqlx::postgres::PgRow;
-use sqlx::{FromRow, Row};
 use streaming_events::playback::EndReason;
 use streaming_events::{AccountId, DeviceId, SessionId, TitleId};
 
@@ -83,39 +81,10 @@ pub(crate) struct WatchPosition {
     pub(crate) watched_at: Timestamp,
 }
 
-impl FromRow<'_, PgRow> for Session {
-    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let TextEnum(status) = row.try_get("status")?;
-        let ending: Option<TextEnum<_>> = row.try_get("ending")?;
-        let (account, device): (Option<sqlx::types::Uuid>, Option<sqlx::types::Uuid>) =
-            (row.try_get("account_id")?, row.try_get("device_id")?);
-        Ok(Self {
-            session_id: SessionId(row.try_get("session_id")?),
-            account_id: account.map(AccountId),
-            device_id: device.map(DeviceId),
-            title_id: TitleId(row.try_get("title_id")?),
-            status,
-            ending: ending.map(|TextEnum(ending)| ending),
-            requested_at: time(row, "requested_at")?,
-            started_at: time_if_any(row, "started_at")?,
-            until: time_if_any(row, "until")?,
-            seen_at: time_if_any(row, "seen_at")?,
-            position_seconds: row.try_get("position_seconds")?,
-            watched_seconds: row.try_get("watched_seconds")?,
-            reason: row.try_get("reason")?,
-            failed_step: row.try_get("failed_step")?,
-            detail: row.try_get("detail")?,
-            ended_at: time_if_any(row, "ended_at")?,
-        })
-    }
+common::row! { Session:
+    session_id, account_id, device_id, title_id, status as TextEnum, ending as [TextEnum],
+    requested_at as Time, started_at as [Time], until as [Time], seen_at as [Time],
+    position_seconds, watched_seconds, reason, failed_step, detail, ended_at as [Time],
 }
 
-impl FromRow<'_, PgRow> for WatchPosition {
-    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        Ok(Self {
-            title_id: TitleId(row.try_get("title_id")?),
-            position_seconds: row.try_get("position_seconds")?,
-            watched_at: time(row, "watched_at")?,
-        })
-    }
-}
+common::row! { WatchPosition: title_id, position_seconds, watched_at as Time }

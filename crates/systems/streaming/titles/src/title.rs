@@ -1,6 +1,6 @@
 //! A title as it is stored, and the rule of who may watch it.
 
-use common::rows::{time, time_if_any};
+use common::rows::{Time, time};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::postgres::PgRow;
 use sqlx::types::{Json, Text};
@@ -59,7 +59,7 @@ impl FromRow<'_, PgRow> for StoredTitle {
                 published_at: time(row, "published_at")?,
                 changed_at: time(row, "changed_at")?,
             },
-            withdrawn: time_if_any(row, "withdrawn_at")?.is_some(),
+            withdrawn: row.try_get::<Option<Time>, _>("withdrawn_at")?.is_some(),
         })
     }
 }

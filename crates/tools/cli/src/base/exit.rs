@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use ballet_amqp::BrokerError;
-use ballet_ops::management::ManagementFault;
+use ballet_amqp::{BrokerError, ManagementError};
 use ballet_ops::redrive::RedriveError;
 use ballet_ops::stream::JournalError;
 
@@ -117,10 +116,10 @@ pub(crate) fn code(error: &anyhow::Error) -> u8 {
             Some(CommandError::Unreachable(_) | CommandError::Tls(_)) => return Some(UNREACHABLE),
             None => {}
         }
-        match error.downcast_ref() {
-            Some(ManagementFault::Address) => return Some(USAGE),
-            Some(ManagementFault::Unreachable(_)) => return Some(UNREACHABLE),
-            Some(ManagementFault::Refused(_)) | None => {}
+        match error.downcast_ref::<ManagementError>() {
+            Some(ManagementError::Address) => return Some(USAGE),
+            Some(ManagementError::Unreachable { .. }) => return Some(UNREACHABLE),
+            Some(ManagementError::Refused { .. } | ManagementError::Unexpected { .. }) | None => {}
         }
         let broker = match error.downcast_ref::<RedriveError>() {
             Some(RedriveError::Broker(error)) => Some(error),
@@ -160,11 +159,12 @@ fn of_broker(error: &BrokerError) -> u8 {
 fn of_servers(error: &ballet_stage::Error) -> u8 {
     use ballet_stage::Error;
     match error {
-        Error::Setting { .. } => USAGE,
+        Error::Setting { .. } | Error::Management(ManagementError::Address) => USAGE,
         Error::NoServer { .. }
         | Error::TooOld { .. }
         | Error::StartFailed { .. }
-        | Error::Server { .. } => UNREACHABLE,
+        | Error::Server { .. }
+        | Error::Management(_) => UNREACHABLE,
         Error::Named { why, .. } => of_servers(why),
         Error::Both(one, _) => of_servers(one),
         _ => FAILED,

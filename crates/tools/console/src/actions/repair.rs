@@ -4,8 +4,11 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ballet_amqp::ManagementApi;
 use ballet_core::envelope::Limits;
-use ballet_ops::management::{VhostManagement, has_to_be_asked_for};
+use ballet_ops::management::{
+    PATIENCE as ANSWER, apply, differences, has_to_be_asked_for, read_objects,
+};
 use ballet_ops::missed::Witnesses;
 use ballet_ops::redrive::{Note, Stop};
 use ballet_ops::repair::{Repair, RepairResult};
@@ -33,11 +36,11 @@ pub(crate) async fn run(
     let vhost = session.peer().vhost.clone();
     session.close().await;
     let address = context.management.as_deref().ok_or("the management API is not given")?;
-    let management = VhostManagement::at(address, &vhost)?;
-    let mut differences = management.differences(system).await?;
+    let management = ManagementApi::at(address, &vhost, ANSWER)?;
+    let mut differences = differences(system, &vhost, &read_objects(&management).await?);
     differences.retain(|one| one.can_be_applied() && !has_to_be_asked_for(one));
     for one in differences.iter().filter(|_| !is_look) {
-        management.apply(one).await?;
+        apply(&management, one).await?;
     }
     let (now, inbox) = (context.clock.now(), Limits::default().inbox_window);
     let witnesses = Witnesses {

@@ -1,5 +1,6 @@
 //! All findings: what is so at this moment, and what takes longer to see or changes seldom.
 
+use ballet_amqp::ManagementApi;
 use ballet_core::Cause;
 use ballet_store::inbox::stuck::StuckEntry;
 use futures_util::future::join_all;
@@ -8,7 +9,7 @@ use tokio::join;
 
 use crate::doctor::servers::SystemServers;
 use crate::doctor::{broker, databases, journal, on_broker};
-use crate::management::{SOON, VhostManagement};
+use crate::management::SOON;
 use crate::standing::finding::{BROKER, Finding, FindingState};
 
 /// How a system stands at one moment.
@@ -88,9 +89,9 @@ pub async fn examine(servers: &SystemServers) -> Vec<Finding> {
     findings
 }
 
-fn management(servers: &SystemServers, vhost: &str) -> Result<VhostManagement, Box<Finding>> {
+fn management(servers: &SystemServers, vhost: &str) -> Result<ManagementApi, Box<Finding>> {
     let advice = "set RABBITMQ_MANAGEMENT_URL or give --management-url";
     let unknown = |why: &str| Box::new(Finding::unknown(Cause::Management, BROKER, why, advice));
     let address = servers.management.as_ref().ok_or_else(|| unknown("its address is not given"))?;
-    VhostManagement::within(SOON, address, vhost).map_err(|error| unknown(&error.to_string()))
+    ManagementApi::at(address, vhost, SOON).map_err(|error| unknown(&error.to_string()))
 }

@@ -4,23 +4,20 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::stream::{begins_too_late, oldest};
+use ballet_amqp::ManagementApi;
 use ballet_core::Cause;
 use ballet_core::topology::JOURNAL_DAYS;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::timeout;
 
 use crate::doctor::servers::SystemServers;
-use crate::management::VhostManagement;
 use crate::missed::journal_check::{JournalLoss, LONGEST, lost_before};
 use crate::standing::finding::{BROKER, Finding, FindingState};
 
 /// The longest time until the journal's beginning is known.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub(super) async fn check(
-    servers: &SystemServers,
-    management: Option<&VhostManagement>,
-) -> Finding {
+pub(super) async fn check(servers: &SystemServers, management: Option<&ManagementApi>) -> Finding {
     let of_policy = of_policy(servers).await;
     // Without databases, and without nodes, other checks say so.
     let Some(management) = management.filter(|_| of_policy.state == FindingState::Well) else {
@@ -41,7 +38,7 @@ pub(super) async fn check(
 /// crash loses the end of a stream.
 async fn lost(
     SystemServers { broker, databases, clock, .. }: &SystemServers,
-    management: &VhostManagement,
+    management: &ManagementApi,
 ) -> Result<Option<Finding>, String> {
     let now = clock.now();
     let nodes = management.get(&["nodes"]).await.unwrap_or_default();

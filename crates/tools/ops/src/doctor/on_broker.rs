@@ -2,30 +2,33 @@
 
 use ballet_core::topology::drift::BrokerObjects;
 use ballet_core::{Cause, System};
+use jiff::fmt::rfc2822;
 use serde_json::Value;
 
 use ballet::Clock;
+use ballet_amqp::{ManagementApi, ManagementError};
 
 use crate::doctor::{broker, clock, queues, rights, topology};
-use crate::management::{ManagementFault, VhostManagement};
+use crate::management::{queues as listed_queues, read_objects};
 use crate::standing::finding::{BROKER, Finding};
 
 /// Looks at the nodes and the topology. Also returns the queues, if they can be listed.
 pub(super) async fn standing(
-    management: &VhostManagement,
+    management: &ManagementApi,
     system: &System,
     vhost: &str,
 ) -> (Vec<Finding>, Option<Vec<Value>>) {
     let mut findings = Vec::new();
     match management.get(&["nodes"]).await {
         Ok(nodes) => findings.extend(broker::nodes(&nodes)),
-        Err(ManagementFault::Unreachable(why)) => {
+        Err(error @ ManagementError::Unreachable { .. }) => {
             let advice = "check RABBITMQ_MANAGEMENT_URL: host, port, user and password";
+            let why = error.to_string();
             return (vec![Finding::unknown(Cause::Management, BROKER, &why, advice)], None);
         }
         Err(error) => findings.push(open(Cause::Node, &error)),
     }
-    let queues = match management.read_objects().await {
+    let queues = match read_objects(management).await {
         Ok(found) => {
             findings.extend(topology::judge(system, vhost, &found));
             let BrokerObjects { queues: listed, .. } = found;
@@ -34,7 +37,7 @@ pub(super) async fn standing(
         Err(error) => {
             findings.push(open(Cause::Topology, &error));
             // A user may see queues and no policies.
-            management.queues().await.ok()
+            listed_queues(management).await.ok()
         }
     };
     findings.extend(queues.iter().flat_map(|listed| queues::judge(system, listed)));
@@ -43,7 +46,7 @@ pub(super) async fn standing(
 
 /// Looks at what changes seldom: version, clock, and the users' rights.
 pub(super) async fn rest(
-    management: &VhostManagement,
+    management: &ManagementApi,
     system: &System,
     vhost: &str,
     time: &Clock,
@@ -54,7 +57,8 @@ pub(super) async fn rest(
         Ok((overview, date)) => {
             findings.push(broker::version(&overview));
             let after = time.now();
-            findings.push(match date {
+            let there = date.and_then(|date| Some(rfc2822::parse(&date).ok()?.timestamp()));
+            findings.push(match there {
                 Some(there) => clock::judge(BROKER, there, clock::SECOND, before, after),
                 None => Finding::unknown(Cause::Clock, BROKER, "its answers have no date", ""),
             });
@@ -74,7 +78,7 @@ pub(super) async fn rest(
 }
 
 /// A finding for a check that could not be made.
-fn open(cause: Cause, error: &ManagementFault) -> Finding {
+fn open(cause: Cause, error: &ManagementError) -> Finding {
     let advice = "give --management-url a user with the tag administrator";
     Finding::unknown(cause, BROKER, &error.to_string(), advice)
 }

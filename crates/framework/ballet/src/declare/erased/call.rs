@@ -13,7 +13,7 @@ use crate::declare::erased::codec::{
 use crate::declare::erased::outcome::{AnyCompensated, AnyOutcome, Future, no_compensation};
 use crate::declare::handler::failure::Failure;
 use crate::declare::handler::tx::Tx;
-use crate::declare::step::call_step::{Ask, CallCompensate, CallStep};
+use crate::declare::step::call_step::{Ask, CallCompensate, CallStep, LookUp};
 use crate::declare::step::step::StepError;
 
 /// A [`CallStep`], with its compensation if it has one.
@@ -32,15 +32,6 @@ impl CallHandlers {
         self.step.call(call.key, &call.request).await
     }
 
-    /// Looks up what became of the call of the step or of its compensation; `None` if nothing was
-    /// done.
-    pub(crate) async fn look_up(&self, call: &NewCall) -> Result<Option<String>, Failure> {
-        if call.undo {
-            return self.compensation()?.look_up(call.key, &call.request).await;
-        }
-        self.step.look_up(call.key, &call.request).await
-    }
-
     pub(crate) fn compensation(&self) -> Result<&dyn AnyCallCompensation, Failure> {
         self.compensation.as_deref().ok_or_else(|| no_compensation(self.name))
     }
@@ -50,7 +41,9 @@ impl CallHandlers {
 pub(crate) trait AnyCall: Send + Sync {
     fn request<'a>(&'a self, tx: Tx<'a>, events: Vec<AnyEvent>) -> Future<'a, AnyOutcome>;
     fn call<'a>(&'a self, key: CallKey, request: &'a str) -> Future<'a, String>;
-    fn look_up<'a>(&'a self, key: CallKey, request: &'a str) -> Future<'a, Option<String>>;
+    fn look_up<'a>(&'a self, _key: CallKey, _request: &'a str) -> Future<'a, LookUp<String>> {
+        Box::pin(async { Ok(LookUp::Unable) })
+    }
     fn answered<'a>(
         &'a self,
         tx: Tx<'a>,
@@ -59,10 +52,10 @@ pub(crate) trait AnyCall: Send + Sync {
     ) -> Future<'a, AnyOutcome>;
     /// Returns how long one attempt at the call may take.
     fn call_time(&self) -> Duration;
-    /// Whether the step can look up what became of its call.
-    fn looks_up(&self) -> bool;
     /// Returns how long the other side remembers a key.
-    fn keys_kept(&self) -> Option<Duration>;
+    fn keys_kept(&self) -> Option<Duration> {
+        None
+    }
     /// Returns the step as one that looks at its service's rows and calls nobody, if it is one.
     fn watch(&self) -> Option<&dyn AnyWatch> {
         None
@@ -79,7 +72,6 @@ pub(crate) trait AnyWatch: Send + Sync {
 pub(crate) trait AnyCallCompensation: Send + Sync {
     fn request<'a>(&'a self, tx: Tx<'a>, done: &'a str) -> Future<'a, AnyCompensated>;
     fn call<'a>(&'a self, key: CallKey, request: &'a str) -> Future<'a, String>;
-    fn look_up<'a>(&'a self, key: CallKey, request: &'a str) -> Future<'a, Option<String>>;
     fn answered<'a>(
         &'a self,
         tx: Tx<'a>,
@@ -107,11 +99,14 @@ impl<S: CallStep> AnyCall for S {
         })
     }
 
-    fn look_up<'a>(&'a self, key: CallKey, request: &'a str) -> Future<'a, Option<String>> {
+    fn look_up<'a>(&'a self, key: CallKey, request: &'a str) -> Future<'a, LookUp<String>> {
         Box::pin(async move {
             let request = decode_stored(S::NAME, "request", request)?;
-            let known = CallStep::look_up(self, key, &request).await?;
-            known.map(|answer| encode_json(S::NAME, &answer)).transpose()
+            Ok(match CallStep::look_up(self, key, &request).await? {
+                LookUp::Answered(answer) => LookUp::Answered(encode_json(S::NAME, &answer)?),
+                LookUp::Nothing => LookUp::Nothing,
+                LookUp::Unable => LookUp::Unable,
+            })
         })
     }
 
@@ -131,10 +126,6 @@ impl<S: CallStep> AnyCall for S {
 
     fn call_time(&self) -> Duration {
         S::CALL_TIME
-    }
-
-    fn looks_up(&self) -> bool {
-        CallStep::looks_up(self)
     }
 
     fn keys_kept(&self) -> Option<Duration> {
@@ -157,14 +148,6 @@ impl<S: CallCompensate> AnyCallCompensation for S {
         Box::pin(async move {
             let request = decode_stored(S::NAME, "request", request)?;
             encode_json(S::NAME, &self.compensate_call(key, &request).await?)
-        })
-    }
-
-    fn look_up<'a>(&'a self, key: CallKey, request: &'a str) -> Future<'a, Option<String>> {
-        Box::pin(async move {
-            let request = decode_stored(S::NAME, "request", request)?;
-            let known = self.compensate_look_up(key, &request).await?;
-            known.map(|answer| encode_json(S::NAME, &answer)).transpose()
         })
     }
 

@@ -52,10 +52,6 @@ impl<W: Watch> AnyCall for WatchStep<W> {
         Box::pin(async { Err(Failure::not_yet("its rows are looked at, nobody is called")) })
     }
 
-    fn look_up<'a>(&'a self, _: CallKey, _: &'a str) -> Future<'a, Option<String>> {
-        Box::pin(async { Ok(None) })
-    }
-
     fn answered<'a>(&'a self, mut tx: Tx<'a>, _: &'a str, _: &'a str) -> Future<'a, AnyOutcome> {
         Box::pin(async move {
             sqlx::query("savepoint look").execute(tx.db()).await?;
@@ -75,14 +71,6 @@ impl<W: Watch> AnyCall for WatchStep<W> {
 
     fn call_time(&self) -> Duration {
         LOOK_TIME
-    }
-
-    fn looks_up(&self) -> bool {
-        false
-    }
-
-    fn keys_kept(&self) -> Option<Duration> {
-        None
     }
 
     fn watch(&self) -> Option<&dyn AnyWatch> {

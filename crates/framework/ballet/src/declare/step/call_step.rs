@@ -46,6 +46,24 @@ pub fn known<Request, Known, E>(known: Known) -> Result<Ask<Request, Known>, E> 
     Ok(Ask::Known(known))
 }
 
+/// What became of a call, as the other side says without being called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LookUp<Answer> {
+    /// It was done, or refused.
+    Answered(Answer),
+    /// Nothing was done, and nothing is under way.
+    Nothing,
+    /// The other side cannot be asked.
+    Unable,
+}
+
+impl<Answer> From<Option<Answer>> for LookUp<Answer> {
+    /// For a side that can be asked: `None` is [`LookUp::Nothing`].
+    fn from(found: Option<Answer>) -> Self {
+        found.map_or(Self::Nothing, Self::Answered)
+    }
+}
+
 /// A step whose outcome an external system decides.
 ///
 /// The three parts run in this order: `request` in a transaction, `call` outside of any
@@ -97,27 +115,21 @@ pub trait CallStep: Send + Sync + 'static {
         request: &Self::Request,
     ) -> impl Future<Output = Result<Self::Answer, Failure>> + Send;
 
-    /// Whether [`look_up`](Self::look_up) can tell what became of a call.
-    fn looks_up(&self) -> bool {
-        false
-    }
-
-    /// Asks what became of the call under this key, without making it: `None` if nothing was done,
-    /// and nothing is under way. An answer that does not name the key says neither: fail then. Asked before a call of
-    /// an aborted saga is made after all, and when the other side may have forgotten the key.
-    /// Only asked if the step [`looks_up`](Self::looks_up).
+    /// Asks what became of the call under this key, without making it. An answer that does not name the key says
+    /// nothing: fail then. Asked before a call of an aborted saga is made after all, and when the other side may have
+    /// forgotten the key. By default it is [`LookUp::Unable`].
     fn look_up(
         &self,
         _key: CallKey,
         _request: &Self::Request,
-    ) -> impl Future<Output = Result<Option<Self::Answer>, Failure>> + Send {
-        async { Err(Failure::transient("the step cannot look it up")) }
+    ) -> impl Future<Output = Result<LookUp<Self::Answer>, Failure>> + Send {
+        async { Ok(LookUp::Unable) }
     }
 
     /// How long the other side remembers a key; `None` if for as long as we may ask. A call, or a
     /// compensation's call, that is older is not made, because that could repeat its effect. It is
     /// looked up, and without an answer, also if nothing is found, it is listed as stuck until a person says what
-    /// became of it (`ballet sagas solved`). In a database that was restored a key is as old as the backup.
+    /// became of it (`ballet sagas solved`). A compensation's call is not looked up: a person is waited for at once. In a database that was restored a key is as old as the backup.
     fn keys_kept(&self) -> Option<Duration> {
         None
     }
@@ -156,15 +168,6 @@ pub trait CallCompensate: CallStep {
         key: CallKey,
         request: &Self::UndoRequest,
     ) -> impl Future<Output = Result<Self::UndoAnswer, Failure>> + Send;
-
-    /// Asks what became of the call, without making it. See [`CallStep::look_up`].
-    fn compensate_look_up(
-        &self,
-        _key: CallKey,
-        _request: &Self::UndoRequest,
-    ) -> impl Future<Output = Result<Option<Self::UndoAnswer>, Failure>> + Send {
-        async { Err(Failure::transient("the step cannot look it up")) }
-    }
 
     /// Handles the answer.
     fn compensate_answered(

@@ -2,13 +2,13 @@
 
 use ballet::{Failure, TextEnum};
 use common::paging::Limit;
-use common::rows::time;
+use common::rows::{Time, money};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use shop_events::orders::CancelReason;
-use shop_events::{CartId, CustomerId, Money, OrderId};
+use shop_events::{CartId, CustomerId, OrderId};
 use sqlx::postgres::PgRow;
-use sqlx::types::{Json, Text};
+use sqlx::types::Json;
 use sqlx::{FromRow, PgConnection, PgExecutor, Row};
 use uuid::Uuid;
 
@@ -140,23 +140,7 @@ pub(crate) async fn page(
     Ok(checkouts.fetch_all(db).await?)
 }
 
-impl FromRow<'_, PgRow> for Checkout {
-    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let TextEnum(status) = row.try_get("status")?;
-        let reason: Option<TextEnum<CancelReason>> = row.try_get("reason")?;
-        let Json(lines) = row.try_get("lines")?;
-        let Text(currency) = row.try_get("currency")?;
-        Ok(Self {
-            order_id: OrderId(row.try_get("order_id")?),
-            cart_id: CartId(row.try_get("cart_id")?),
-            cart_version: row.try_get("cart_version")?,
-            lines,
-            total: Money { amount_minor: row.try_get("total_minor")?, currency },
-            status,
-            reason: reason.map(|TextEnum(reason)| reason),
-            detail: row.try_get("detail")?,
-            created_at: time(row, "created_at")?,
-            changed_at: time(row, "changed_at")?,
-        })
-    }
+common::row! { Checkout:
+    order_id, cart_id, cart_version, lines as Json, total as (money "total_minor"),
+    status as TextEnum, reason as [TextEnum], detail, created_at as Time, changed_at as Time,
 }

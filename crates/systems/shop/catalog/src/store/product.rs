@@ -2,7 +2,7 @@
 
 use ballet::Failure;
 use common::paging::Limit;
-use common::rows::{time, time_if_any};
+use common::rows::{Time, money, time};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use shop_events::catalog::Product;
@@ -146,21 +146,21 @@ pub(crate) async fn page(
 
 impl FromRow<'_, PgRow> for StoredProduct {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let (Text(sku), Text(currency)) = (row.try_get("sku")?, row.try_get("currency")?);
-        let Text(category) = row.try_get("category")?;
+        let (Text(sku), Text(category)) = (row.try_get("sku")?, row.try_get("category")?);
         let tags: Vec<Text<Slug>> = row.try_get("tags")?;
         let product = Product {
             sku,
             version: row.try_get("version")?,
             title: row.try_get("title")?,
             description: row.try_get("description")?,
-            price: Money { amount_minor: row.try_get("price_minor")?, currency },
+            price: money(row, "price_minor")?,
             category,
             tags: tags.into_iter().map(|Text(tag)| tag).collect(),
             image_url: row.try_get("image_url")?,
             published_at: time(row, "published_at")?,
             changed_at: time(row, "changed_at")?,
         };
-        Ok(Self { product, withdrawn: time_if_any(row, "withdrawn_at")?.is_some() })
+        let withdrawn: Option<Time> = row.try_get("withdrawn_at")?;
+        Ok(Self { product, withdrawn: withdrawn.is_some() })
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
-    CompensateRequestResult, RequestResult, call, known,
+    CompensateRequestResult, LookUp, RequestResult, call, known,
 };
 use ballet::{Compensated, Failure, Tx, compensated, done, refused};
 use common::cards::{Authorization, Authorize, Provider, Settle, Void};
@@ -41,15 +41,11 @@ impl CallStep for AuthorizePayment {
         self.0.authorize(key, request).await
     }
 
-    fn looks_up(&self) -> bool {
-        self.0.looks_up()
-    }
-
     async fn look_up(
         &self,
         key: CallKey,
         request: &Authorize,
-    ) -> Result<Option<Authorization>, Failure> {
+    ) -> Result<LookUp<Authorization>, Failure> {
         self.0.look_up_authorization(key, request).await
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
-    CompensateRequestResult, RequestResult, call,
+    CompensateRequestResult, LookUp, RequestResult, call,
 };
 use ballet::{Failure, Tx, compensated, done, refused};
 use common::cards::{Capture, Provider, Refund, Settle};
@@ -41,11 +41,7 @@ impl CallStep for CapturePayment {
         self.0.capture(key, request).await
     }
 
-    fn looks_up(&self) -> bool {
-        self.0.looks_up()
-    }
-
-    async fn look_up(&self, key: CallKey, request: &Settle) -> Result<Option<Capture>, Failure> {
+    async fn look_up(&self, key: CallKey, request: &Settle) -> Result<LookUp<Capture>, Failure> {
         self.0.look_up_capture(key, request).await
     }
 

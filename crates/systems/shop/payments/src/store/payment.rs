@@ -3,15 +3,13 @@
 use ballet::{Failure, TextEnum};
 use common::cards::{Authorize, Settle};
 use common::paging::Limit;
-use common::rows::time;
+use common::rows::{Time, money};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use schemars::JsonSchema;
 use serde::Serialize;
 use shop_events::{Money, OrderId};
-use sqlx::postgres::PgRow;
-use sqlx::types::Text;
-use sqlx::{FromRow, PgConnection, PgExecutor, Row};
+use sqlx::{PgConnection, PgExecutor};
 
 use crate::state::PaymentState;
 
@@ -135,19 +133,7 @@ pub(crate) async fn page(
     Ok(payments)
 }
 
-impl FromRow<'_, PgRow> for Payment {
-    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let TextEnum(state) = row.try_get("state")?;
-        let Text(currency) = row.try_get("currency")?;
-        Ok(Self {
-            order_id: OrderId(row.try_get("order_id")?),
-            state,
-            amount: Money { amount_minor: row.try_get("amount_minor")?, currency },
-            captured_minor: row.try_get("captured_minor")?,
-            refunded_minor: row.try_get("refunded_minor")?,
-            reference: row.try_get("reference")?,
-            created_at: time(row, "created_at")?,
-            changed_at: time(row, "changed_at")?,
-        })
-    }
+common::row! { Payment:
+    order_id, state as TextEnum, amount as (money "amount_minor"), captured_minor, refunded_minor,
+    reference, created_at as Time, changed_at as Time,
 }

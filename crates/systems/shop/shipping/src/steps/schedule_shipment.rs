@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
-    CompensateRequestResult, RequestResult, call,
+    CompensateRequestResult, LookUp, RequestResult, call,
 };
 use ballet::{Failure, Tx, compensated, done, refused};
 use shop_events::orders::OrderPlaced;
@@ -40,15 +40,11 @@ impl CallStep for ScheduleShipment {
         self.0.book(key, request).await
     }
 
-    fn looks_up(&self) -> bool {
-        self.0.looks_up()
-    }
-
     async fn look_up(
         &self,
         key: CallKey,
         request: &BookingRequest,
-    ) -> Result<Option<Booking>, Failure> {
+    ) -> Result<LookUp<Booking>, Failure> {
         self.0.look_up_booking(key, request).await
     }
 

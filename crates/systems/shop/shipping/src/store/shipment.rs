@@ -2,15 +2,14 @@
 
 use ballet::{Failure, TextEnum};
 use common::paging::Limit;
-use common::rows::time;
+use common::rows::Time;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use schemars::JsonSchema;
 use serde::Serialize;
 use shop_events::{Address, OrderId, ShipmentId};
-use sqlx::postgres::PgRow;
 use sqlx::types::{Json, Uuid};
-use sqlx::{FromRow, PgConnection, PgExecutor, Row};
+use sqlx::{PgConnection, PgExecutor};
 
 use crate::carrier::{BookingRequest, Parcel};
 use crate::state::ShipmentState;
@@ -129,18 +128,7 @@ pub(crate) async fn page(
     Ok(shipments)
 }
 
-impl FromRow<'_, PgRow> for Shipment {
-    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let TextEnum(state) = row.try_get("state")?;
-        let Json(ship_to) = row.try_get("ship_to")?;
-        Ok(Self {
-            order_id: OrderId(row.try_get("order_id")?),
-            shipment_id: ShipmentId(row.try_get("shipment_id")?),
-            state,
-            ship_to,
-            tracking: row.try_get("tracking")?,
-            created_at: time(row, "created_at")?,
-            changed_at: time(row, "changed_at")?,
-        })
-    }
+common::row! { Shipment:
+    order_id, shipment_id, state as TextEnum, ship_to as Json, tracking, created_at as Time,
+    changed_at as Time,
 }

@@ -2,13 +2,12 @@
 
 use ballet::Failure;
 use common::paging::Limit;
-use common::rows::time;
+use common::rows::Time;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use schemars::JsonSchema;
 use serde::Serialize;
-use sqlx::postgres::PgRow;
-use sqlx::{FromRow, PgConnection, PgExecutor, Row};
+use sqlx::{PgConnection, PgExecutor};
 use streaming_events::TitleId;
 use streaming_events::titles::Title;
 use uuid::Uuid;
@@ -107,7 +106,7 @@ pub(crate) async fn hours(
 ) -> Result<Vec<TitleHour>, Failure> {
     let hours = sqlx::query_as(
         "select hour, views, watched_seconds + corrected_seconds as watched_seconds,
-             corrected_seconds, peak
+             corrected_seconds, peak as peak_viewers
          from title_hour where title_id = $1 and hour < coalesce($2, 'infinity')
          order by hour desc limit $3",
     );
@@ -128,25 +127,8 @@ pub(crate) async fn late(
     Ok(late.bind(title_id.0).bind(limit.rows()).fetch_all(db).await?)
 }
 
-impl FromRow<'_, PgRow> for TitleHour {
-    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        Ok(Self {
-            hour: time(row, "hour")?,
-            views: row.try_get("views")?,
-            watched_seconds: row.try_get("watched_seconds")?,
-            corrected_seconds: row.try_get("corrected_seconds")?,
-            peak_viewers: row.try_get("peak")?,
-        })
-    }
+common::row! { TitleHour:
+    hour as Time, views, watched_seconds, corrected_seconds, peak_viewers,
 }
 
-impl FromRow<'_, PgRow> for LateWatch {
-    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        Ok(Self {
-            title_id: TitleId(row.try_get("title_id")?),
-            hour: time(row, "hour")?,
-            came: time(row, "came")?,
-            watched_seconds: row.try_get("watched_seconds")?,
-        })
-    }
-}
+common::row! { LateWatch: title_id, hour as Time, came as Time, watched_seconds }

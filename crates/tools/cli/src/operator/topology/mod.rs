@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use ballet::core::topology;
 use ballet::core::topology::drift::{Difference, ObjectKind, compare};
+use ballet_amqp::ManagementApi;
 use ballet_check::definitions;
 use ballet_ops::audit;
 use ballet_ops::doctor::abandoned_queues;
-use ballet_ops::management::{VhostManagement, has_to_be_asked_for};
+use ballet_ops::management::{self, has_to_be_asked_for, read_objects};
 use ballet_ops::standing::finding::Finding;
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -105,7 +106,7 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Exi
 
 async fn check(source: &DefinitionsArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let (definitions, management) = source.open()?;
-    let found = management.read_objects().await?;
+    let found = read_objects(&management).await?;
     let differences = compare(&definitions, &found);
     let held = held_messages(&management, &found.queues).await?;
     let abandoned = abandoned_queues(&differences, &found);
@@ -122,7 +123,7 @@ async fn apply(
     options: &GlobalOptions,
 ) -> Result<ExitStatus> {
     let (definitions, management) = source.open()?;
-    let differences = compare(&definitions, &management.read_objects().await?);
+    let differences = compare(&definitions, &read_objects(&management).await?);
     let is_asked = |difference: &Difference| prune || !has_to_be_asked_for(difference);
     if dry_run {
         show(&differences, &[], &[], options);
@@ -132,7 +133,7 @@ async fn apply(
     let (mut done, mut is_policed) = (0, false);
     let due = differences.iter().filter(|one| one.can_be_applied() && is_asked(one));
     for difference in due {
-        management.apply(difference).await.with_context(|| {
+        management::apply(&management, difference).await.with_context(|| {
             let done = if done == 1 { "1 change was" } else { &format!("{done} changes were") };
             format!("{difference}; {done} made before this")
         })?;
@@ -156,12 +157,12 @@ async fn apply(
 /// The remaining differences. A policy that was made just now is in force some moments later.
 async fn remaining_differences(
     definitions: &Value,
-    management: &VhostManagement,
+    management: &ManagementApi,
     is_policed: bool,
 ) -> Result<Vec<Difference>> {
     let begun = Instant::now();
     loop {
-        let left = compare(definitions, &management.read_objects().await?);
+        let left = compare(definitions, &read_objects(management).await?);
         let waits = left.iter().any(|one| matches!(one, Difference::Policed { .. }));
         if !is_policed || !waits || begun.elapsed() > IN_FORCE {
             return Ok(left);
@@ -172,7 +173,7 @@ async fn remaining_differences(
 
 impl DefinitionsArgs {
     /// Reads the definitions, and opens the broker's management API.
-    fn open(&self) -> Result<(Value, VhostManagement)> {
+    fn open(&self) -> Result<(Value, ManagementApi)> {
         let definitions: Value = match &self.definitions {
             Some(file) => {
                 let text = std::fs::read_to_string(file);
@@ -185,14 +186,15 @@ impl DefinitionsArgs {
         let vhost = self.vhost.as_deref().or(definitions["vhosts"][0]["name"].as_str());
         let vhost = vhost.context("the definitions name no virtual host: give --vhost")?;
         let address = management_url(self.management_url.as_ref());
-        let management = VhostManagement::at(address.as_deref().unwrap_or(DEVELOPMENT), vhost)?;
+        let address = address.as_deref().unwrap_or(DEVELOPMENT);
+        let management = ManagementApi::at(address, vhost, management::PATIENCE)?;
         Ok((definitions, management))
     }
 }
 
 /// Sentences about the messages that the broker cannot dead-letter. Messages that are merely on their way do not count.
-async fn held_messages(management: &VhostManagement, queues: &[Value]) -> Result<Vec<String>> {
-    let held = audit::stay_held(queues, || management.queues()).await?;
+async fn held_messages(management: &ManagementApi, queues: &[Value]) -> Result<Vec<String>> {
+    let held = audit::stay_held(queues, || management::queues(management)).await?;
     Ok(held.iter().map(|(queue, count)| audit::held_words(queue, *count)).collect())
 }
 
