@@ -34,19 +34,22 @@
     document.head.append(script);
   });
 
-  // A word counts more in a heading than in a title, and there more than in the text; also at its beginning.
-  const WEIGHTS = [12, 6, 1];
+  // What was asked for counts most as it stands. A word counts more in a heading than in a title, and there more than in
+  // the text; and more as a whole word than as the beginning of one, or as a part.
+  const PHRASE = 40;
+  const WEIGHTS = [6, 3, 1];
+  const isOfWord = (character) => /[\p{L}\p{N}]/u.test(character ?? "");
   const points = (text, term) => {
-    let at = text.indexOf(term);
-    if (at < 0) return 0;
-    for (; at >= 0; at = text.indexOf(term, at + 1)) {
-      if (at === 0 || !/[\p{L}\p{N}]/u.test(text[at - 1])) return 2;
+    let best = 0;
+    for (let at = text.indexOf(term); at >= 0 && best < 3; at = text.indexOf(term, at + 1)) {
+      const begins = !isOfWord(text[at - 1]);
+      best = Math.max(best, 1 + begins + (begins && !isOfWord(text[at + term.length])));
     }
-    return 1;
+    return best;
   };
   const rank = (section, terms) => {
     const phrase = terms.join(" ");
-    let sum = terms.length > 1 && section.low.some((text) => text.includes(phrase)) ? WEIGHTS[1] : 0;
+    let sum = terms.length > 1 && section.low.some((text) => text.includes(phrase)) ? PHRASE : 0;
     for (const term of terms) {
       const best = Math.max(...section.low.map((text, at) => WEIGHTS[at] * points(text, term)));
       if (best === 0) return 0;
@@ -69,8 +72,9 @@
     return [...parts, text.slice(at)];
   };
   const excerpt = (section, terms) => {
+    const phrase = section.low[2].indexOf(terms.join(" "));
     const places = terms.map((term) => section.low[2].indexOf(term)).filter((at) => at >= 0);
-    const first = places.length ? Math.min(...places) : 0;
+    const first = phrase >= 0 ? phrase : places.length ? Math.min(...places) : 0;
     // From one gap between words to another.
     const begin = first > AROUND ? Math.min(section.words.indexOf(" ", first - AROUND) + 1 || first, first) : 0;
     const gap = section.words.indexOf(" ", first + 2 * AROUND);

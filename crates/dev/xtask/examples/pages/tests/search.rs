@@ -1,6 +1,7 @@
 //! The search of the site in a real browser, from files, as a reader has them.
 
 use std::path::Path;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use ballet_stage::{WebBrowser, left_out, wait_until};
@@ -66,7 +67,8 @@ async fn a_reader_searches_the_site_from_files_by_keyboard_and_on_a_phone() {
         return left_out("chromedriver");
     };
     let out = std::env::temp_dir().join(format!("ballet-site-{}", std::process::id()));
-    site::run(&site::Args { out: out.clone(), check: false }).expect("a site");
+    let made = site::run(&site::Args { out: out.clone(), check: false });
+    assert_eq!(made.expect("a site"), ExitCode::SUCCESS);
     searches(&browser, &out).await;
     browser.close().await.expect("an end");
     std::fs::remove_dir_all(&out).expect("removed");
