@@ -1,5 +1,5 @@
-//! `cargo xtask site`: writes the pages of the repository as a site that needs no server and loads nothing from
-//! elsewhere. A broken link is an error, and so is a page that the contents omit.
+//! `cargo xtask site`: writes the pages of the repository as a site, with a search, that needs no server and loads
+//! nothing from elsewhere. A broken link is an error, and so is a page that the contents omit.
 
 mod links;
 mod page;
