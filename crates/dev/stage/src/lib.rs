@@ -5,7 +5,8 @@
 //! with its topology, users, and a database per service. [`ManagementClient`] is the broker's management API.
 //! An [`OwnProcess`] is a service that can be killed, a [`ServiceProcess`] one that runs from its
 //! program. A [`Proxy`] is a connection that can fail. [`wait_until`] waits for a condition. A [`Selector`] finds what an
-//! alarm asks for among the metrics of a process. [`show_one_saga`] is a whole run of one saga, for a first look.
+//! alarm asks for among the metrics of a process. [`show_one_saga`] is a whole run of one saga, for a first look. A [`WebBrowser`]
+//! looks at pages.
 
 mod env;
 mod error;
@@ -20,6 +21,7 @@ mod servers;
 mod stage;
 mod url;
 mod wait;
+mod web_browser;
 
 pub use ballet_amqp::QueueDepth;
 pub use env::{Database, IdleSessions, TableReader, TestEnv};
@@ -41,3 +43,4 @@ pub use servers::{
 };
 pub use stage::{Stage, StageSetting, variables, write_exports, write_private};
 pub use wait::wait_until;
+pub use web_browser::WebBrowser;

@@ -10,19 +10,11 @@ use ballet::core::{Graph, contract};
 use ballet_check::{choreography, definitions, events, lanes, schemas};
 
 use crate::systems::{SystemDescription, SystemName};
-use crate::{joined_services, root, rules};
+use crate::{joined_services, quotes, rollback, root, rules};
 use ballet_terminal::ui;
 
 const COMMAND: &str = "cargo xtask generate";
 const README: &str = "README.md";
-const GUIDE: &str = "docs/write-a-service.md";
-const JOIN: &str = "docs/join-from-any-language.md";
-const VERSIONS: &str = "docs/versions-of-a-saga.md";
-const VERSIONS_EXAMPLE: &str = "examples/concepts/src/two_versions.rs";
-const CONTRACT: &str = "examples/python-loyalty/loyalty.json";
-const EXAMPLE: &str = "examples/loyalty/src/main.rs";
-const EXAMPLES_MANIFEST: &str = "examples/loyalty/Cargo.toml";
-const EXAMPLES_TEST: &str = "examples/loyalty/tests/loyalty.rs";
 
 /// A generated file: its path in the workspace, and its text.
 struct GeneratedFile {
@@ -65,23 +57,12 @@ fn generated(root: &Path) -> Result<Vec<GeneratedFile>> {
     for name in SystemName::ALL {
         all.extend(of_system(root, name)?);
     }
-    let text = |path: &str| read(&root.join(path))?.with_context(|| format!("no {path}"));
-    let (example, contract) = (text(EXAMPLE)?, text(CONTRACT)?);
-    let rust = |text: &str| format!("```rust\n{}\n```\n", text.trim_end());
-    for (file, name, part) in [
-        (README, "step", rust(&step(&example)?)),
-        (GUIDE, "loyalty", rust(&example)),
-        (GUIDE, "manifest", manifest(&text(EXAMPLES_MANIFEST)?)?),
-        (GUIDE, "sound", rust(&last_test(&read(&root.join(EXAMPLES_TEST))?.unwrap_or_default())?)),
-        (JOIN, "contract", format!("```json\n{}\n```\n", contract.trim_end())),
-        (VERSIONS, "versions", rust(&participant(&text(VERSIONS_EXAMPLE)?)?)),
-    ] {
-        let page = match all.iter().position(|generated| generated.path == file) {
-            Some(at) => all.remove(at).text,
-            None => read(&root.join(file))?.with_context(|| format!("no {file}"))?,
-        };
-        let text = with_part(file, &page, name, &part)?;
-        all.push(GeneratedFile { path: file.to_owned(), text });
+    for (path, text) in quotes::renewed_pages(root)? {
+        if path == README {
+            let picture = rollback::svg(rollback::lanes(&text)?)?;
+            all.push(GeneratedFile { path: rollback::FILE.to_owned(), text: picture });
+        }
+        all.push(GeneratedFile { path, text });
     }
     rules::compare(root)?;
     Ok(all)
@@ -140,73 +121,10 @@ pub(crate) fn pages_of_events(root: &Path) -> Result<Vec<(String, String)>> {
     SystemName::ALL.into_iter().map(page).collect()
 }
 
-/// The example's test that checks the declarations of all services.
-fn last_test(tests: &str) -> Result<String> {
-    let (_, test) = tests
-        .rsplit_once("\n#[test]\n")
-        .with_context(|| format!("{EXAMPLES_TEST} has no test of the declarations"))?;
-    Ok(format!("#[test]\n{test}"))
-}
-
-/// The example's manifest without the dependencies of its tests.
-fn manifest(text: &str) -> Result<String> {
-    let dependencies = text.split_once("[dependencies]").and_then(|(_, rest)| {
-        let (dependencies, _) = rest.split_once("\n\n")?;
-        Some(dependencies)
-    });
-    let dependencies =
-        dependencies.with_context(|| format!("{EXAMPLES_MANIFEST} has no dependencies"))?;
-    Ok(format!("```toml\n[dependencies]{dependencies}\n```\n"))
-}
-
-/// The part of the example that a reader sees first: the service with its step and its compensation.
-fn step(example: &str) -> Result<String> {
-    const BEGIN: &str = "#[ballet::service(";
-    let service = example.split_once(BEGIN).and_then(|(_, rest)| rest.split_once("\n}\n"));
-    let (service, _) = service.with_context(|| format!("{EXAMPLE} has no service"))?;
-    Ok(format!("{BEGIN}{service}\n}}"))
-}
-
-/// The part of the example that declares two versions of a saga.
-fn participant(example: &str) -> Result<String> {
-    let declared = example.split_once("pub fn participant(").and_then(|(_, rest)| {
-        let (declared, _) = rest.split_once("\n}\n")?;
-        Some(format!("pub fn participant({declared}\n}}\n"))
-    });
-    declared.with_context(|| format!("{VERSIONS_EXAMPLE} declares no participant"))
-}
-
 fn read(file: &Path) -> Result<Option<String>> {
     match fs::read_to_string(file) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", file.display())),
-    }
-}
-
-/// The text of a page with a generated part replaced, which stands between the comments `name:begin` and `name:end`.
-fn with_part(page: &str, text: &str, name: &str, part: &str) -> Result<String> {
-    let (begin, end) = (format!("<!-- {name}:begin -->\n"), format!("<!-- {name}:end -->\n"));
-    let around = text.split_once(&begin).and_then(|(before, rest)| {
-        let (_, after) = rest.split_once(&end)?;
-        Some((before, after))
-    });
-    let Some((before, after)) = around else {
-        bail!("{page} has no lines {begin}and {end}: add them around the part `{name}`");
-    };
-    Ok(format!("{before}{begin}{part}{end}{after}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_is_between_the_marks_changes() {
-        let page = "# A\n\n<!-- x:begin -->\nold\n<!-- x:end -->\n\nthe rest\n";
-        let new = with_part("A", page, "x", "new\n").expect("marks");
-        assert_eq!(new, page.replace("old", "new"));
-        assert_eq!(with_part("A", &new, "x", "new\n").expect("marks"), new);
-        assert!(with_part("A", "# A\n", "x", "new\n").is_err());
     }
 }

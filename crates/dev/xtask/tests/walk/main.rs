@@ -1,4 +1,4 @@
-//! A newcomer's walk: runs every command that README and the page after it name, on the demo that they start first.
+//! A newcomer's walk: runs every command that the first pages name, on the demo that they start first.
 
 mod demo;
 mod elsewhere;
@@ -11,7 +11,17 @@ use tokio::sync::Mutex;
 
 use crate::demo::RunningDemo;
 
-const PAGES: [&str; 2] = ["README.md", "docs/shop/try-it.md"];
+/// The first page, those by task, and the walk through the shop. Their commands run in this order, but for what begins
+/// an order, which comes first.
+const PAGES: [&str; 7] = [
+    "README.md",
+    "docs/shop/try-it.md",
+    "docs/write-a-service.md",
+    "docs/call-outside.md",
+    "docs/decide-in-time.md",
+    "docs/run-and-look.md",
+    "docs/when-it-hangs.md",
+];
 /// The first command of all, which needs no demo.
 const HELLO: &str = "cargo run -p hello";
 /// The command that starts the demo, on which all other commands work.

@@ -7,12 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ballet_console::{Console, Role};
-use ballet_stage::{left_out, wait_until};
+use ballet_stage::{WebBrowser, left_out, wait_until};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 use crate::test_console::{PLACED, RESERVED, RunningConsole, SOON, TestConsole};
-use crate::web_browser::WebBrowser;
 
 const ACCESSIBLE: &str = include_str!("accessible.js");
 /// The widths of a phone, a desktop and a large screen.

@@ -17,4 +17,3 @@ mod observer;
 mod pages;
 mod repair;
 mod test_console;
-mod web_browser;

@@ -1,5 +1,5 @@
-//! The states of a saga, the causes of its waiting, and the rule for the three states of an open saga. docs/console.md
-//! defines them.
+//! The states of a saga, the causes of its waiting, and the rule for the three states of an open saga.
+//! docs/when-it-hangs.md defines them.
 
 use std::fmt;
 

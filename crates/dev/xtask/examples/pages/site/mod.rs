@@ -1,8 +1,9 @@
-//! `cargo xtask site`: writes the pages of the repository as a site that needs no server and loads nothing from
-//! elsewhere. A broken link is an error, and so is a page that the contents omit.
+//! `cargo xtask site`: writes the pages of the repository as a site, with a search, that needs no server and loads
+//! nothing from elsewhere. A broken link is an error, and so is a page that the contents omit.
 
 mod links;
 mod page;
+mod search;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -24,10 +25,10 @@ const STYLE: &str = include_str!("style.css");
 pub(crate) struct Args {
     /// The directory of the site; `index.html` in it is the first page.
     #[arg(long, default_value = "target/site")]
-    out: PathBuf,
+    pub(crate) out: PathBuf,
     /// Write nothing, and only look where the links lead.
     #[arg(long)]
-    check: bool,
+    pub(crate) check: bool,
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
@@ -43,6 +44,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if !wrong.is_empty() {
         return Ok(ExitCode::FAILURE);
     }
+    let index = search::index(&pages)?;
     if args.check {
         ui::print(&format!("all links of {} pages lead somewhere", pages.len()));
         return Ok(ExitCode::SUCCESS);
@@ -51,6 +53,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let contents = Contents::of(pages.get(CONTENTS).map_or("", String::as_str), CONTENTS)
         .with("Generated", events.iter().map(|(file, text)| (page::title_of(file, text), file)));
     write(&root, &pages, &files, &contents, &out)?;
+    put(&out, search::SCRIPT_FILE, search::SCRIPT.as_bytes())?;
+    put(&out, search::INDEX_FILE, index.as_bytes())?;
     ui::print(&format!("{} pages: {}", pages.len(), out.join("index.html").display()));
     Ok(ExitCode::SUCCESS)
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pulldown_cmark::{CowStr, Event, HeadingLevel, Parser, Tag, TagEnd, html as markup};
 
 use super::links::{self, LinkTarget, OPTIONS};
+use super::search::SCRIPT_FILE;
 
 const PRODUCT: &str = "ballet";
 /// The first page.
@@ -19,8 +20,12 @@ impl Contents {
         let (mut words, mut url) = (String::new(), None);
         for event in Parser::new_ext(text, OPTIONS) {
             match event {
-                Event::Start(Tag::Heading { level: HeadingLevel::H2, .. }) => words.clear(),
-                Event::End(TagEnd::Heading(HeadingLevel::H2)) => {
+                Event::Start(Tag::Heading {
+                    level: HeadingLevel::H2 | HeadingLevel::H3, ..
+                }) => {
+                    words.clear();
+                }
+                Event::End(TagEnd::Heading(HeadingLevel::H2 | HeadingLevel::H3)) => {
                     parts.push((std::mem::take(&mut words), Vec::new()));
                 }
                 Event::Start(Tag::Link { dest_url, .. }) => {
@@ -57,7 +62,11 @@ impl Contents {
     fn html(&self, from: &str) -> String {
         let mut html = format!("<a class=home href=\"{}\">{PRODUCT}</a>", relative(from, README));
         for (heading, pages) in &self.0 {
-            html += &format!("<h2>{}</h2><ul>", escaped(heading));
+            html += &format!("<h2>{}</h2>", escaped(heading));
+            if pages.is_empty() {
+                continue;
+            }
+            html.push_str("<ul>");
             for (words, file) in pages {
                 let here = if file == from { " aria-current=page" } else { "" };
                 let (url, words) = (relative(from, file), escaped(words));
@@ -181,12 +190,13 @@ pub(crate) fn directory(
 }
 
 fn framed(file: &str, title: &str, body: &str, contents: &Contents) -> String {
-    let style = format!("{}style.css", "../".repeat(address(file).matches('/').count()));
+    let up = "../".repeat(address(file).matches('/').count());
     let (title, contents) = (escaped(title), contents.html(file));
     format!(
         "<!doctype html>\n<html lang=en><head><meta charset=utf-8>\
          <meta name=viewport content=\"width=device-width, initial-scale=1\">\
-         <title>{title} · {PRODUCT}</title><link rel=stylesheet href=\"{style}\"></head>\n\
+         <title>{title} · {PRODUCT}</title><link rel=stylesheet href=\"{up}style.css\">\
+         <script defer src=\"{up}{SCRIPT_FILE}\"></script></head>\n\
          <body><input type=checkbox id=menu><label for=menu>Contents</label>\
          <nav aria-label=Contents>{contents}</nav>\n<main>{body}</main></body></html>\n"
     )

@@ -3,3 +3,4 @@
 mod compose;
 mod containers;
 mod files;
+mod search;

@@ -5,9 +5,12 @@ use std::fmt::Display;
 use std::process::Stdio;
 use std::time::Duration;
 
-use ballet_stage::{Child, Children, Method, program, wait_until};
-use reqwest::Client;
+use reqwest::{Client, Method};
 use serde_json::{Value, json};
+
+use crate::processes::children::{Child, Children};
+use crate::servers::program;
+use crate::wait::wait_until;
 
 const LONGEST_START: Duration = Duration::from_secs(60);
 /// The key of an element in the answers of the protocol.
@@ -15,7 +18,7 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// A headless browser. It ends with this value.
 #[derive(Debug)]
-pub(crate) struct WebBrowser {
+pub struct WebBrowser {
     _driver: Child,
     client: Client,
     at: String,
@@ -23,7 +26,7 @@ pub(crate) struct WebBrowser {
 
 impl WebBrowser {
     /// Starts a browser. `None` if there is no `chromedriver` on the `PATH`.
-    pub(crate) async fn start() -> Option<Self> {
+    pub async fn start() -> Option<Self> {
         let program = program("chromedriver")?;
         let free = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr());
         let port = free.expect("a free port").port();
@@ -72,7 +75,7 @@ impl WebBrowser {
     }
 
     /// Opens an address.
-    pub(crate) async fn open(&self, url: &str) -> Result<(), String> {
+    pub async fn open(&self, url: &str) -> Result<(), String> {
         self.ask(Method::POST, "/url", json!({ "url": url })).await.map(drop)
     }
 
@@ -87,7 +90,7 @@ impl WebBrowser {
     /// # Errors
     ///
     /// If there is no such element, or it cannot be clicked on.
-    pub(crate) async fn click(&self, selector: &str) -> Result<(), String> {
+    pub async fn click(&self, selector: &str) -> Result<(), String> {
         let element = self.find(selector).await?;
         self.ask(Method::POST, &format!("/element/{element}/click"), json!({})).await.map(drop)
     }
@@ -97,7 +100,7 @@ impl WebBrowser {
     /// # Errors
     ///
     /// If there is no such element, or nothing can be typed there.
-    pub(crate) async fn fill(&self, selector: &str, text: &str) -> Result<(), String> {
+    pub async fn fill(&self, selector: &str, text: &str) -> Result<(), String> {
         let element = self.find(selector).await?;
         self.ask(Method::POST, &format!("/element/{element}/clear"), json!({})).await?;
         let text = json!({ "text": text });
@@ -105,26 +108,26 @@ impl WebBrowser {
     }
 
     /// Runs a script, and returns its result. The driver runs it, so the page's own policy does not matter.
-    pub(crate) async fn run(&self, script: &str) -> Result<Value, String> {
+    pub async fn run(&self, script: &str) -> Result<Value, String> {
         let body = json!({ "script": script, "args": [] });
         self.ask(Method::POST, "/execute/sync", body).await
     }
 
     /// Returns the text that a person sees.
-    pub(crate) async fn text(&self) -> Result<String, String> {
+    pub async fn text(&self) -> Result<String, String> {
         let text = self.run("return document.body.innerText").await?;
         Ok(text.as_str().unwrap_or_default().to_owned())
     }
 
     /// Returns the messages on the browser's console since the last call: errors, and refusals by the page's policy.
-    pub(crate) async fn complaints(&self) -> Result<Vec<String>, String> {
+    pub async fn complaints(&self) -> Result<Vec<String>, String> {
         let log = self.ask(Method::POST, "/se/log", json!({ "type": "browser" })).await?;
         let entries = log.as_array().into_iter().flatten();
         Ok(entries.filter_map(|entry| entry["message"].as_str().map(str::to_owned)).collect())
     }
 
     /// Sets the size of the page, and its colour scheme.
-    pub(crate) async fn look(&self, width: u16, height: u16, dark: bool) -> Result<(), String> {
+    pub async fn look(&self, width: u16, height: u16, dark: bool) -> Result<(), String> {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500 });
         self.tool("Emulation.setDeviceMetricsOverride", size).await?;
         let scheme = if dark { "dark" } else { "light" };
@@ -137,14 +140,14 @@ impl WebBrowser {
     }
 
     /// Takes a picture of the whole page, as PNG in base64.
-    pub(crate) async fn picture(&self) -> Result<String, String> {
+    pub async fn picture(&self) -> Result<String, String> {
         let how = json!({ "format": "png", "captureBeyondViewport": true });
         let picture = self.tool("Page.captureScreenshot", how).await?;
         Ok(picture["data"].as_str().unwrap_or_default().to_owned())
     }
 
     /// Returns the accessibility tree, as a screen reader gets it.
-    pub(crate) async fn for_screen_readers(&self) -> Result<Value, String> {
+    pub async fn for_screen_readers(&self) -> Result<Value, String> {
         Ok(self.tool("Accessibility.getFullAXTree", json!({})).await?["nodes"].clone())
     }
 
@@ -154,7 +157,7 @@ impl WebBrowser {
     }
 
     /// Ends the session in order.
-    pub(crate) async fn close(self) -> Result<(), String> {
+    pub async fn close(self) -> Result<(), String> {
         self.ask(Method::DELETE, "", Value::Null).await.map(drop)
     }
 }
