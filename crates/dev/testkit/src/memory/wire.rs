@@ -11,18 +11,20 @@ use crate::memory::broker::MemoryBroker;
 /// The connection from one process to the broker. Once it is cut, what is left of the process cannot reach the
 /// broker.
 #[derive(Debug, Clone)]
-pub(crate) struct Wire {
+pub struct Wire {
     broker: MemoryBroker,
     cut: Arc<AtomicBool>,
 }
 
 impl Wire {
-    pub(crate) fn to(broker: &MemoryBroker) -> Self {
+    /// Connects a process to this broker.
+    #[must_use]
+    pub fn to(broker: &MemoryBroker) -> Self {
         Self { broker: broker.clone(), cut: Arc::default() }
     }
 
     /// Cuts this connection, and closes all connections to the broker.
-    pub(crate) fn cut(&self) {
+    pub fn cut(&self) {
         self.cut.store(true, Ordering::SeqCst);
         self.broker.drop_connections("");
     }
