@@ -11,20 +11,18 @@ use crate::memory::broker::MemoryBroker;
 /// The connection from one process to the broker. Once it is cut, what is left of the process cannot reach the
 /// broker.
 #[derive(Debug, Clone)]
-pub struct Wire {
+pub(crate) struct Wire {
     broker: MemoryBroker,
     cut: Arc<AtomicBool>,
 }
 
 impl Wire {
-    /// Connects a process to this broker.
-    #[must_use]
-    pub fn to(broker: &MemoryBroker) -> Self {
+    pub(crate) fn to(broker: &MemoryBroker) -> Self {
         Self { broker: broker.clone(), cut: Arc::default() }
     }
 
     /// Cuts this connection, and closes all connections to the broker.
-    pub fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.cut.store(true, Ordering::SeqCst);
         self.broker.drop_connections("");
     }
