@@ -1,5 +1,6 @@
 //! A bulk step that fails: the one to blame is found, and the others do not suffer for it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -189,7 +190,7 @@ async fn an_undo_that_fails_leaves_its_tombstone_and_the_others_are_undone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn aborts_that_take_longer_than_a_handler_may_end_in_several_transactions() {
-    let mut stage = BulkStage::empty("bulk_long", hall::bulk()).await;
+    let mut stage = BulkStage::empty("bulk_long", hall::bulk(&Arc::default())).await;
     stage.handler_seconds = 1;
     stage.start(1).await;
     let sagas = [stage.new_saga(), stage.new_saga()];

@@ -1,10 +1,14 @@
 //! A hall that holds seats, sells them and sends ushers, with ordinary steps and with bulk steps.
 
-use ballet::bulk::{BulkCompensateResult, BulkResult, BulkTx, Item};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
 use ballet::{
-    Compensate, CompensateResult, Compensated, Failure, Migration, Never, Participant, Saga,
-    SagaId, Step, StepResult, Tx, compensated, compensated_silently, done, refused,
+    Compensate, CompensateResult, Failure, Migration, Never, Participant, Saga, SagaId, Step,
+    StepResult, Tx, compensated, compensated_silently, done, refused,
 };
+
+use crate::together::Together;
 
 ballet_testkit::events! {
     OrderPlaced = "orders.order_placed.v1" { seats: i64, wish: String }
@@ -38,8 +42,7 @@ pub(crate) const TABLES: &[Migration] = &[Migration {
           create table done (at bigserial, saga_id uuid not null, what text not null);
           create table shelf (name text primary key, taken bigint not null default 0);
           insert into shelf values ('mug'), ('spoon'), ('bowl');
-          create table took (saga_id uuid not null, name text not null);
-          create table run (step text not null, items int not null)",
+          create table took (saga_id uuid not null, name text not null)",
 }];
 
 /// No order gets more seats than this.
@@ -56,24 +59,22 @@ pub(crate) fn ordinary() -> Participant {
         .publishes::<HallOpened>()
 }
 
-/// The same, but for one step that stays an ordinary one.
-pub(crate) fn bulk() -> Participant {
+/// The same, but for one step that stays an ordinary one. `longest` becomes the length of the longest run.
+pub(crate) fn bulk(longest: &Arc<AtomicUsize>) -> Participant {
     Participant::new("hall")
         .saga::<Show>(|saga| {
-            saga.compensatable(HoldAllSeats)
+            saga.compensatable(Together::new(HoldSeats, longest))
                 .compensatable(NoteWish)
-                .repeating(SendAllUshers, |declined: &UsherDeclined| declined.usher.clone())
-                .retriable(SellAllSeats)
+                .repeating(Together::new(SendUsher, longest), |declined: &UsherDeclined| {
+                    declined.usher.clone()
+                })
+                .retriable(Together::new(SellSeats, longest))
         })
         .publishes::<HallOpened>()
 }
 
 fn saga(tx: &Tx<'_>) -> SagaId {
     tx.saga_id().expect("a saga")
-}
-
-fn ids<E>(items: &[Item<E>]) -> Vec<sqlx::types::Uuid> {
-    items.iter().map(|item| item.saga_id.0).collect()
 }
 
 /// Writes down what is done for a saga, in its order.
@@ -84,19 +85,6 @@ async fn log(tx: &mut Tx<'_>, what: &str) -> Result<(), Failure> {
         .bind(what)
         .execute(tx.db())
         .await?;
-    Ok(())
-}
-
-async fn log_all<E>(tx: &mut BulkTx<'_>, items: &[Item<E>], what: &str) -> Result<(), Failure> {
-    sqlx::query(
-        "insert into done (saga_id, what) select saga_id, $2 from unnest($1::uuid[]) as saga_id",
-    )
-    .bind(ids(items))
-    .bind(what)
-    .execute(tx.db())
-    .await?;
-    let items = i32::try_from(items.len())?;
-    sqlx::query("insert into run values ($1, $2)").bind(what).bind(items).execute(tx.db()).await?;
     Ok(())
 }
 
@@ -135,63 +123,6 @@ impl Compensate for HoldSeats {
         let saga = saga(tx).0;
         sqlx::query("delete from held where saga_id = $1").bind(saga).execute(tx.db()).await?;
         compensated(SeatsFreed { seats: held.seats })
-    }
-}
-
-pub(crate) struct HoldAllSeats;
-
-impl Step for HoldAllSeats {
-    const NAME: &'static str = "hold_seats";
-    const TOGETHER: bool = true;
-    type On = OrderPlaced;
-    type Done = SeatsHeld;
-    type Refused = SeatsShort;
-
-    async fn run_all(
-        &self,
-        tx: &mut BulkTx<'_>,
-        orders: Vec<Item<OrderPlaced>>,
-    ) -> BulkResult<Self> {
-        log_all(tx, &orders, "hold").await?;
-        sqlx::query(
-            "insert into held select * from unnest($1::uuid[], $2::bigint[]) as wanted (saga_id, seats)
-             where seats <= $3",
-        )
-        .bind(ids(&orders))
-        .bind(orders.iter().map(|order| order.seats).collect::<Vec<_>>())
-        .bind(MOST)
-        .execute(tx.db())
-        .await?;
-        let mut outcomes = Vec::with_capacity(orders.len());
-        for order in &orders {
-            let seats = order.seats;
-            if seats == MOST {
-                tx.of(order).publish(&HallOpened { seats }).await?;
-            }
-            outcomes.push(if seats > MOST {
-                Err(SeatsShort { wanted: seats })
-            } else {
-                Ok(SeatsHeld { seats })
-            });
-        }
-        Ok(outcomes)
-    }
-}
-
-impl Compensate for HoldAllSeats {
-    type Compensated = SeatsFreed;
-
-    async fn compensate_all(
-        &self,
-        tx: &mut BulkTx<'_>,
-        held: Vec<Item<SeatsHeld>>,
-    ) -> BulkCompensateResult<Self> {
-        log_all(tx, &held, "free").await?;
-        sqlx::query("delete from held where saga_id = any($1)")
-            .bind(ids(&held))
-            .execute(tx.db())
-            .await?;
-        Ok(held.iter().map(|held| Compensated::With(SeatsFreed { seats: held.seats })).collect())
     }
 }
 
@@ -267,56 +198,6 @@ impl Compensate for SendUsher {
     }
 }
 
-struct SendAllUshers;
-
-impl Step for SendAllUshers {
-    const NAME: &'static str = "send_usher";
-    const TOGETHER: bool = true;
-    type On = UsherWanted;
-    type Done = UsherSent;
-    type Refused = Never;
-
-    fn key(wanted: &UsherWanted) -> Option<String> {
-        Some(wanted.usher.clone())
-    }
-
-    async fn run_all(
-        &self,
-        tx: &mut BulkTx<'_>,
-        wanted: Vec<Item<UsherWanted>>,
-    ) -> BulkResult<Self> {
-        log_all(tx, &wanted, "send").await?;
-        sqlx::query("insert into usher select * from unnest($1::uuid[], $2::text[])")
-            .bind(ids(&wanted))
-            .bind(wanted.iter().map(|wanted| wanted.usher.as_str()).collect::<Vec<_>>())
-            .execute(tx.db())
-            .await?;
-        let sent = |wanted: Item<UsherWanted>| UsherSent { usher: wanted.event.usher };
-        Ok(wanted.into_iter().map(sent).map(Ok).collect())
-    }
-}
-
-impl Compensate for SendAllUshers {
-    type Compensated = Never;
-
-    async fn compensate_all(
-        &self,
-        tx: &mut BulkTx<'_>,
-        sent: Vec<Item<UsherSent>>,
-    ) -> BulkCompensateResult<Self> {
-        log_all(tx, &sent, "recall").await?;
-        sqlx::query(
-            "delete from usher using unnest($1::uuid[], $2::text[]) as sent (saga_id, usher)
-             where usher.saga_id = sent.saga_id and usher.usher = sent.usher",
-        )
-        .bind(ids(&sent))
-        .bind(sent.iter().map(|sent| sent.usher.as_str()).collect::<Vec<_>>())
-        .execute(tx.db())
-        .await?;
-        Ok(sent.iter().map(|_| Compensated::Silently).collect())
-    }
-}
-
 /// Sells what is held.
 struct SellSeats;
 
@@ -333,41 +214,9 @@ impl Step for SellSeats {
                 .bind(saga(tx).0)
                 .fetch_optional(tx.db())
                 .await?;
-        let Some((seats,)) = sold else { return Err(nothing_held().into()) };
+        let Some((seats,)) = sold else {
+            return Err(Failure::permanent("no seats are held").into());
+        };
         done(SeatsSold { seats })
     }
-}
-
-struct SellAllSeats;
-
-impl Step for SellAllSeats {
-    const NAME: &'static str = "sell_seats";
-    const TOGETHER: bool = true;
-    type On = OrderConfirmed;
-    type Done = SeatsSold;
-    type Refused = Never;
-
-    async fn run_all(
-        &self,
-        tx: &mut BulkTx<'_>,
-        on: Vec<Item<OrderConfirmed>>,
-    ) -> BulkResult<Self> {
-        log_all(tx, &on, "sell").await?;
-        let sold: Vec<(sqlx::types::Uuid, i64)> = sqlx::query_as(
-            "update held set sold = true where saga_id = any($1) returning saga_id, seats",
-        )
-        .bind(ids(&on))
-        .fetch_all(tx.db())
-        .await?;
-        let sold: std::collections::HashMap<_, _> = sold.into_iter().collect();
-        let outcome = |order: &Item<OrderConfirmed>| match sold.get(&order.saga_id.0) {
-            Some(seats) => Ok(Ok(SeatsSold { seats: *seats })),
-            None => Err(nothing_held()),
-        };
-        on.iter().map(outcome).collect()
-    }
-}
-
-fn nothing_held() -> Failure {
-    Failure::permanent("no seats are held")
 }
