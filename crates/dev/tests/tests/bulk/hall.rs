@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use ballet::{
-    Compensate, CompensateResult, Failure, Migration, Never, Participant, Saga, SagaId, Step,
-    StepResult, Tx, compensated, compensated_silently, done, refused,
+    Does, Failure, Migration, Participant, Saga, SagaId, Tx, Undoes, compensated,
+    compensated_silently, done, refused,
 };
 
 use crate::together::Together;
@@ -48,18 +48,7 @@ pub(crate) const TABLES: &[Migration] = &[Migration {
 /// No order gets more seats than this.
 pub(crate) const MOST: i64 = 8;
 
-pub(crate) fn ordinary() -> Participant {
-    Participant::new("hall")
-        .saga::<Show>(|saga| {
-            saga.compensatable(HoldSeats)
-                .compensatable(NoteWish)
-                .repeating(SendUsher, |declined: &UsherDeclined| declined.usher.clone())
-                .retriable(SellSeats)
-        })
-        .publishes::<HallOpened>()
-}
-
-/// The same, but for one step that stays an ordinary one. `longest` becomes the length of the longest run.
+/// The hall, but for one step that stays an ordinary one. `longest` becomes the length of the longest run.
 pub(crate) fn bulk(longest: &Arc<AtomicUsize>) -> Participant {
     Participant::new("hall")
         .saga::<Show>(|saga| {
@@ -88,16 +77,11 @@ async fn log(tx: &mut Tx<'_>, what: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Holds the seats, if the order is not too large. Opens the hall for the large ones.
-struct HoldSeats;
-
-impl Step for HoldSeats {
-    const NAME: &'static str = "hold_seats";
-    type On = OrderPlaced;
-    type Done = SeatsHeld;
-    type Refused = SeatsShort;
-
-    async fn run(&self, tx: &mut Tx<'_>, order: OrderPlaced) -> StepResult<Self> {
+#[ballet::service("hall", saga = Show, publishes(HallOpened))]
+impl Hall {
+    /// Holds the seats, if the order is not too large. Opens the hall for the large ones.
+    #[compensatable(undo = free_seats)]
+    async fn hold_seats(tx: &mut Tx<'_>, order: OrderPlaced) -> Does<SeatsHeld, SeatsShort> {
         log(tx, "hold").await?;
         let seats = order.seats;
         if seats > MOST {
@@ -113,29 +97,17 @@ impl Step for HoldSeats {
             .await?;
         done(SeatsHeld { seats })
     }
-}
 
-impl Compensate for HoldSeats {
-    type Compensated = SeatsFreed;
-
-    async fn compensate(&self, tx: &mut Tx<'_>, held: SeatsHeld) -> CompensateResult<Self> {
+    async fn free_seats(tx: &mut Tx<'_>, held: SeatsHeld) -> Undoes<SeatsFreed> {
         log(tx, "free").await?;
         let saga = saga(tx).0;
         sqlx::query("delete from held where saga_id = $1").bind(saga).execute(tx.db()).await?;
         compensated(SeatsFreed { seats: held.seats })
     }
-}
 
-/// Notes the customer's wish: an ordinary step on the same event, in both participants.
-struct NoteWish;
-
-impl Step for NoteWish {
-    const NAME: &'static str = "note_wish";
-    type On = OrderPlaced;
-    type Done = WishNoted;
-    type Refused = Never;
-
-    async fn run(&self, tx: &mut Tx<'_>, order: OrderPlaced) -> StepResult<Self> {
+    /// Notes the customer's wish: an ordinary step on the same event, in both participants.
+    #[compensatable(undo = forget_wish)]
+    async fn note_wish(tx: &mut Tx<'_>, order: OrderPlaced) -> Does<WishNoted> {
         log(tx, "note").await?;
         if order.wish == "trouble" {
             return Err(Failure::permanent("there is no ink").into());
@@ -147,33 +119,17 @@ impl Step for NoteWish {
             .await?;
         done(WishNoted { wish: order.wish })
     }
-}
 
-impl Compensate for NoteWish {
-    type Compensated = Never;
-
-    async fn compensate(&self, tx: &mut Tx<'_>, _: WishNoted) -> CompensateResult<Self> {
+    async fn forget_wish(tx: &mut Tx<'_>, _: WishNoted) -> Undoes {
         log(tx, "forget").await?;
         let saga = saga(tx).0;
         sqlx::query("delete from wish where saga_id = $1").bind(saga).execute(tx.db()).await?;
         compensated_silently()
     }
-}
 
-/// Sends an usher, and another if one declines.
-struct SendUsher;
-
-impl Step for SendUsher {
-    const NAME: &'static str = "send_usher";
-    type On = UsherWanted;
-    type Done = UsherSent;
-    type Refused = Never;
-
-    fn key(wanted: &UsherWanted) -> Option<String> {
-        Some(wanted.usher.clone())
-    }
-
-    async fn run(&self, tx: &mut Tx<'_>, wanted: UsherWanted) -> StepResult<Self> {
+    /// Sends an usher, and another if one declines.
+    #[repeating(undo = recall_usher, key = |wanted| Some(wanted.usher.clone()), undone_by = |declined: &UsherDeclined| declined.usher.clone())]
+    async fn send_usher(tx: &mut Tx<'_>, wanted: UsherWanted) -> Does<UsherSent> {
         log(tx, "send").await?;
         sqlx::query("insert into usher values ($1, $2)")
             .bind(saga(tx).0)
@@ -182,12 +138,8 @@ impl Step for SendUsher {
             .await?;
         done(UsherSent { usher: wanted.usher })
     }
-}
 
-impl Compensate for SendUsher {
-    type Compensated = Never;
-
-    async fn compensate(&self, tx: &mut Tx<'_>, sent: UsherSent) -> CompensateResult<Self> {
+    async fn recall_usher(tx: &mut Tx<'_>, sent: UsherSent) -> Undoes {
         log(tx, "recall").await?;
         sqlx::query("delete from usher where saga_id = $1 and usher = $2")
             .bind(saga(tx).0)
@@ -196,18 +148,10 @@ impl Compensate for SendUsher {
             .await?;
         compensated_silently()
     }
-}
 
-/// Sells what is held.
-struct SellSeats;
-
-impl Step for SellSeats {
-    const NAME: &'static str = "sell_seats";
-    type On = OrderConfirmed;
-    type Done = SeatsSold;
-    type Refused = Never;
-
-    async fn run(&self, tx: &mut Tx<'_>, _: OrderConfirmed) -> StepResult<Self> {
+    /// Sells what is held.
+    #[retriable]
+    async fn sell_seats(tx: &mut Tx<'_>, _: OrderConfirmed) -> Does<SeatsSold> {
         log(tx, "sell").await?;
         let sold: Option<(i64,)> =
             sqlx::query_as("update held set sold = true where saga_id = $1 returning seats")

@@ -121,7 +121,7 @@ fn the_same_messages_leave_the_same_whichever_form_the_steps_have() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let longest = Arc::new(AtomicUsize::new(0));
     let (ordinary, bulk) = runtime.block_on(async {
-        let ordinary = BulkStage::new("same_ordinary", hall::ordinary()).await;
+        let ordinary = BulkStage::new("same_ordinary", hall::Hall::participant()).await;
         (ordinary, BulkStage::new("same_bulk", hall::bulk(&longest)).await)
     });
     let mut runner =
