@@ -40,18 +40,12 @@ impl CopiesStage {
 
     /// Publishes an event as its service would, under a new id.
     pub(crate) fn put<E: Event>(&self, event: &E) {
-        let body = serde_json::to_vec(event).expect("JSON");
-        self.put_raw(E::TYPE, body);
+        self.put_made_before(Duration::ZERO, event);
     }
 
     /// The same, made this long ago.
     pub(crate) fn put_made_before<E: Event>(&self, before: Duration, event: &E) {
-        self.put_raw_made_before(before, E::TYPE, serde_json::to_vec(event).expect("JSON"));
-    }
-
-    /// The id of a run that began this long ago.
-    pub(crate) fn run_before(&self, before: Duration) -> Uuid {
-        self.new_id_before(before)
+        self.0.put(self.new_id_before(before), None, event);
     }
 
     /// The only page of a run, with lamps by id, version and text.
@@ -68,16 +62,9 @@ impl CopiesStage {
         let lamp = |(id, version, text): &(&str, i64, &str)| json!({ "id": id, "version": version, "state": { "text": text } });
         let entities: Vec<_> = lamps.iter().map(lamp).collect();
         let page = json!({ "run": run, "pages": 1, "entities": entities });
-        self.put_raw_made_before(before, Lamp::REPUBLISHED, page.to_string().into_bytes());
-    }
-
-    pub(crate) fn put_raw(&self, event_type: EventType, body: Vec<u8>) {
-        self.put_raw_made_before(Duration::ZERO, event_type, body);
-    }
-
-    fn put_raw_made_before(&self, before: Duration, event_type: EventType, body: Vec<u8>) {
         let id = self.new_id_before(before).to_string();
-        self.broker.put_event(event_type, properties(event_type, &id, None), body);
+        let properties = properties(Lamp::REPUBLISHED, &id, None);
+        self.broker.put_event(Lamp::REPUBLISHED, properties, page.to_string().into_bytes());
     }
 
     pub(crate) async fn owned(&self) -> Lamps {
