@@ -8,6 +8,7 @@ use ballet_stage::wait_until;
 use ballet_store::copies::rebuild::Rebuild;
 use ballet_testkit::memory::{MemorySystem, properties};
 use serde_json::json;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::lamps::{HOUSE_TABLES, Lamp, Lamps, copied, house, owned, reader};
@@ -77,20 +78,7 @@ impl CopiesStage {
 
     /// Waits until a reader's copy equals what the house has.
     pub(crate) async fn until_equal(&self, reader: &str) {
-        let both = (self.connect(reader).await, self.connect("house").await);
-        let both = tokio::sync::Mutex::new(both);
-        wait_until("an equal copy", LONG, || async {
-            let (reader, house) = &mut *both.lock().await;
-            let (copy, source) = (copied(reader).await, owned(house).await);
-            if copy == source {
-                return Ok(Some(()));
-            }
-            let differ = |id: &&String| copy.get(*id) != source.get(*id);
-            let ids: Vec<_> = source.keys().chain(copy.keys()).filter(differ).take(5).collect();
-            Err(format!("{} of {}, for instance {ids:?}", copy.len(), source.len()))
-        })
-        .await
-        .expect("equal");
+        until_equal(self.connect(reader).await, self.connect("house").await).await;
     }
 
     /// Waits until a reader has a run as a whole.
@@ -121,4 +109,21 @@ impl CopiesStage {
             .map(|message| serde_json::from_slice(&message.body).expect("JSON"))
             .collect()
     }
+}
+
+/// Waits until a reader's copy equals what the house has.
+pub(crate) async fn until_equal(reader: PgConnection, house: PgConnection) {
+    let both = tokio::sync::Mutex::new((reader, house));
+    wait_until("an equal copy", LONG, || async {
+        let (reader, house) = &mut *both.lock().await;
+        let (copy, source) = (copied(reader).await, owned(house).await);
+        if copy == source {
+            return Ok(Some(()));
+        }
+        let differ = |id: &&String| copy.get(*id) != source.get(*id);
+        let ids: Vec<_> = source.keys().chain(copy.keys()).filter(differ).take(5).collect();
+        Err(format!("{} of {}, for instance {ids:?}", copy.len(), source.len()))
+    })
+    .await
+    .expect("equal");
 }
