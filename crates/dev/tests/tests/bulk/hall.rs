@@ -128,7 +128,11 @@ impl Hall {
     }
 
     /// Sends an usher, and another if one declines.
-    #[repeating(undo = recall_usher, key = |wanted| Some(wanted.usher.clone()), undone_by = |declined: &UsherDeclined| declined.usher.clone())]
+    #[repeating(
+        undo = recall_usher,
+        key = |wanted| wanted.usher.clone(),
+        undone_by = |declined: &UsherDeclined| declined.usher.clone()
+    )]
     async fn send_usher(tx: &mut Tx<'_>, wanted: UsherWanted) -> Does<UsherSent> {
         log(tx, "send").await?;
         sqlx::query("insert into usher values ($1, $2)")

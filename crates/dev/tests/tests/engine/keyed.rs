@@ -25,7 +25,11 @@ impl Saga for Ride {
 
 #[ballet::service("drivers", saga = Ride)]
 impl Drivers {
-    #[repeating(undo = release_driver, key = |wanted| (wanted.driver != "nobody").then(|| wanted.driver.clone()), undone_by = |declined: &OfferDeclined| declined.driver.clone())]
+    #[repeating(
+        undo = release_driver,
+        key = |wanted| (wanted.driver != "nobody").then(|| wanted.driver.clone()),
+        undone_by = |declined: &OfferDeclined| declined.driver.clone()
+    )]
     async fn reserve_driver(
         tx: &mut Tx<'_>,
         wanted: DriverWanted,

@@ -78,7 +78,7 @@ impl Sales {
         done(Placed {})
     }
 
-    #[starts(key = |posted| Some(posted.by.clone()), saga = Sale)]
+    #[starts(key = |posted| posted.by.clone(), saga = Sale)]
     async fn post(tx: &mut Tx<'_>, posted: Posted) -> Does<Booked, Cancelled> {
         if posted.by == NOBODY {
             return refused(Cancelled { reason: "post".into() });
@@ -87,7 +87,7 @@ impl Sales {
         done(Booked {})
     }
 
-    #[decides(key = |captured| Some(captured.part.to_string()), saga = Sale)]
+    #[decides(key = |captured| captured.part.to_string(), saga = Sale)]
     async fn confirm(tx: &mut Tx<'_>, _: Captured) -> Does<Confirmed> {
         end(tx, "confirmed").await?;
         done(Confirmed {})
