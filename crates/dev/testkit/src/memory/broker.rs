@@ -158,6 +158,21 @@ impl MemoryBroker {
         unacked.filter(|unacked| unacked.queue == queue).count()
     }
 
+    /// Returns how many messages of a queue wait, or are not acknowledged as far as their consumer knows.
+    #[must_use]
+    pub fn unsettled(&self, queue: &str) -> usize {
+        let state = self.lock();
+        let ready = state.queues.get(queue).map_or(0, |queue| queue.ready.len());
+        let unacked = state.connections.values().flat_map(|at| at.unacked.values());
+        ready + unacked.filter(|unacked| unacked.queue == queue && !unacked.is_lost).count()
+    }
+
+    /// Returns how many acknowledgements named a delivery that is unknown, or was acknowledged before.
+    #[must_use]
+    pub fn wrong_acks(&self) -> usize {
+        self.lock().wrong_acks
+    }
+
     /// Returns every message accepted so far, in order.
     #[must_use]
     pub fn taken(&self) -> Vec<Publish> {

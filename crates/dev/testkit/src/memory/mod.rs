@@ -6,11 +6,15 @@
 
 pub(crate) mod broker;
 mod objects;
+mod service;
 mod session;
 mod state;
 mod system;
+pub(crate) mod wire;
 
 pub use broker::MemoryBroker;
 pub use objects::{ExchangeKind, QueueOptions};
 #[doc(hidden)]
-pub use system::{MemorySystem, properties, until};
+pub use service::MemoryService;
+#[doc(hidden)]
+pub use system::{MemorySystem, UNMARKED, left_by_a_gone_process, properties, until};

@@ -21,6 +21,8 @@ pub(super) struct BrokerState {
     /// All accepted messages, in order.
     pub(super) taken: Vec<Publish>,
     pub(super) faults: BrokerFaults,
+    /// How many acknowledgements named a delivery that is unknown, or was acknowledged before.
+    pub(super) wrong_acks: usize,
 }
 
 #[derive(Debug, Default)]
@@ -64,6 +66,8 @@ pub(super) struct QueueConsumer {
 #[derive(Debug)]
 pub(super) struct Unacked {
     pub(super) queue: String,
+    /// Whether its acknowledgement was lost.
+    pub(super) is_lost: bool,
     consumer: String,
     message: QueuedMessage,
 }
@@ -217,7 +221,8 @@ impl BrokerState {
             consumer.unacked += 1;
             connection.last_tag += 1;
             consumer.sender.send(Ok(message.deliver(connection.last_tag))).ok();
-            let unacked = Unacked { queue: name.to_owned(), consumer: tag, message };
+            let queue = name.to_owned();
+            let unacked = Unacked { queue, is_lost: false, consumer: tag, message };
             connection.unacked.insert(connection.last_tag, unacked);
         }
     }
@@ -237,20 +242,19 @@ impl BrokerState {
     }
 
     pub(super) fn ack(&mut self, connection: u64, tag: u64, multiple: bool) -> bool {
-        if self.faults.lose_next_acks > 0 {
-            self.faults.lose_next_acks -= 1;
-            return self.connections.contains_key(&connection);
+        let is_lost = self.faults.lose_acks || self.faults.lose_next_acks > 0;
+        self.faults.lose_next_acks = self.faults.lose_next_acks.saturating_sub(1);
+        let Some(at) = self.connections.get_mut(&connection) else { return false };
+        if at.unacked.get(&tag).is_none_or(|unacked| unacked.is_lost) {
+            self.wrong_acks += 1;
+            return false;
         }
-        if self.faults.lose_acks {
-            return self.connections.contains_key(&connection);
+        let first = if multiple { 0 } else { tag };
+        if is_lost {
+            at.unacked.range_mut(first..=tag).for_each(|(_, unacked)| unacked.is_lost = true);
+            return true;
         }
-        let mut tags = vec![tag];
-        if let (true, Some(at)) = (multiple, self.connections.get(&connection)) {
-            if !at.unacked.contains_key(&tag) {
-                return false;
-            }
-            tags = at.unacked.range(..=tag).map(|(tag, _)| *tag).collect();
-        }
+        let tags: Vec<u64> = at.unacked.range(first..=tag).map(|(tag, _)| *tag).collect();
         let Some(done) = self.take(connection, &tags) else { return false };
         for unacked in done {
             self.dispatch(&unacked.queue);

@@ -18,6 +18,10 @@ use crate::memory::broker::MemoryBroker;
 /// The time limit of each wait, counted from the last change.
 const LIMIT: Duration = Duration::from_secs(120);
 
+/// The batches of events that are not marked as published.
+pub const UNMARKED: &str = "(select from ballet.outbox() group by owner, batch \
+                            having min(position) >= 0) as batch";
+
 /// A broker in memory, and a database with the framework's tables for each of some services.
 #[derive(Debug)]
 pub struct MemorySystem {
@@ -123,6 +127,17 @@ impl MemorySystem {
         self.looks.value(self.url(service), sql).await.expect("a number")
     }
 
+    /// Publishes an event as the service that owns it would; plain if there is no saga.
+    pub fn put<E: Event>(&self, id: Uuid, saga: Option<SagaId>, event: &E) {
+        let body = serde_json::to_vec(event).expect("JSON");
+        self.broker.put_event(E::TYPE, properties(E::TYPE, &id.to_string(), saga), body);
+    }
+
+    /// Waits until everything that a service committed is published and marked.
+    pub async fn until_published(&self, service: &str) {
+        self.until_count(service, UNMARKED, 0).await;
+    }
+
     /// Waits until there are this many rows.
     pub async fn until_count(&self, service: &str, what: &str, expected: i64) {
         self.until(service, &format!("select count(*) from {what}"), expected).await;
@@ -132,6 +147,15 @@ impl MemorySystem {
     pub async fn until(&self, service: &str, sql: &str, expected: impl ToString) {
         self.looks.until(self.url(service), sql, &expected.to_string(), LIMIT).await;
     }
+}
+
+/// Returns this statement, which writes to `ballet.outbox_left`, for an outbox table of a process that is gone.
+#[must_use]
+pub fn left_by_a_gone_process(statement: &str) -> String {
+    format!(
+        "do $do$ begin execute replace($left${statement}$left$, 'outbox_left', \
+             'outbox_' || ballet.take_outbox(99999)); end $do$"
+    )
 }
 
 /// Makes the properties with which the service that owns this type would publish such an event.

@@ -9,89 +9,82 @@ use crate::participant::rig::world::{ScenarioResult, ScenarioWorld, to_failure};
 use crate::participant::scenarios::{aborts, calls, copies, deaths, ids, outages, poison, steps};
 use ballet_stage::{Options, Servers};
 
-/// A scenario for the program. In each, every effect must exist once at the end, and every event must be published
-/// under one id. Each ends with a SIGTERM, which the program must obey.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Scenario {
-    /// A message comes once, and another with a field that is not known yet.
-    Once,
-    /// The same message comes several times, also under another id.
-    Twice,
-    /// Two processes get copies of the same messages at the same time.
-    TwoProcesses,
-    /// The saga is aborted after the step, several times. Then the event that triggers the step comes again.
-    AbortAfter,
-    /// The abort comes before the event that triggers the step.
-    AbortBefore,
-    /// Two processes get the event and the abort at the same time.
-    AbortMeanwhile,
-    /// The process is killed before it commits.
-    KilledBeforeCommit,
-    /// The process is killed between the commit and the publishing.
-    KilledAfterCommit,
+/// Declares the scenarios: each with its text and its function, the longest first.
+macro_rules! scenarios {
+    ($($(#[$text:meta])* $name:ident => $run:path,)+) => {
+        /// A scenario for the program. In each, every effect must exist once at the end, and every event must be
+        /// published under one id. Each ends with a SIGTERM, which the program must obey.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Scenario {
+            $($(#[$text])* $name,)+
+            /// The broker is killed and started again. This scenario has its own servers.
+            BrokerRestarted,
+        }
+
+        impl Scenario {
+            /// All scenarios.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+ Self::BrokerRestarted];
+
+            async fn run_in(self, world: ScenarioWorld<'_>) -> ScenarioResult<()> {
+                match self {
+                    $(Self::$name => $run(world).await,)+
+                    Self::BrokerRestarted => Err("it has servers of its own".to_owned()),
+                }
+            }
+        }
+    };
+}
+
+scenarios! {
     /// The process is killed at random moments, under load.
-    KilledUnderLoad,
-    /// The broker's confirmation of an event is lost with the connection.
-    ConfirmLost,
-    /// No event becomes visible before its effect is committed.
-    NotBeforeCommit,
-    /// The process is asked to stop under load, and started again.
-    Stopped,
-    /// The connections to both servers break under load.
-    ConnectionsLost,
-    /// The database is unavailable for a while.
-    DatabaseAway,
-    /// The broker is killed and started again. This scenario has its own servers.
-    BrokerRestarted,
-    /// Messages come that cannot be handled.
-    Poison,
+    KilledUnderLoad => deaths::under_load,
     /// The broker refuses dead letters for a while, and the process is killed meanwhile.
-    DeadLettersRefused,
+    DeadLettersRefused => poison::dead_letters,
     /// The step fails for a while although the servers work, then succeeds.
-    FailsForAWhile,
+    FailsForAWhile => steps::later,
+    /// A message comes once, and another with a field that is not known yet.
+    Once => copies::once,
+    /// The same message comes several times, also under another id.
+    Twice => copies::twice,
+    /// Two processes get copies of the same messages at the same time.
+    TwoProcesses => copies::two_processes,
+    /// The saga is aborted after the step, several times. Then the event that triggers the step comes again.
+    AbortAfter => aborts::after,
+    /// The abort comes before the event that triggers the step.
+    AbortBefore => aborts::before,
+    /// Two processes get the event and the abort at the same time.
+    AbortMeanwhile => aborts::meanwhile,
+    /// The process is killed before it commits.
+    KilledBeforeCommit => deaths::before_the_commit,
+    /// The process is killed between the commit and the publishing.
+    KilledAfterCommit => deaths::after_the_commit,
+    /// The broker's confirmation of an event is lost with the connection.
+    ConfirmLost => deaths::without_the_confirm,
+    /// No event becomes visible before its effect is committed.
+    NotBeforeCommit => deaths::not_before_the_commit,
+    /// The process is asked to stop under load, and started again.
+    Stopped => deaths::by_request,
+    /// The connections to both servers break under load.
+    ConnectionsLost => outages::connections,
+    /// The database is unavailable for a while.
+    DatabaseAway => outages::database,
+    /// Messages come that cannot be handled.
+    Poison => poison::poison,
     /// The id of a message comes again in another saga. A program that remembers ids takes it for a copy.
-    ReusedId,
+    ReusedId => ids::reused,
     /// Ids are too old to be remembered, or lie in the future.
-    OldIds,
+    OldIds => ids::old,
     /// The step refuses, gets the trigger again, and its saga is aborted.
-    Refused,
+    Refused => steps::refused,
     /// The events of a join come in another order and more than once, and some after the abort.
-    Join,
+    Join => steps::join,
     /// The provider is unavailable, its answer is lost, and the process is killed while it waits for one.
-    CallUnknown,
+    CallUnknown => calls::unknown,
     /// The saga is aborted during the step's call.
-    CallAborted,
+    CallAborted => calls::aborted,
 }
 
 impl Scenario {
-    /// All scenarios.
-    pub const ALL: [Self; 24] = [
-        Self::KilledUnderLoad,
-        Self::DeadLettersRefused,
-        Self::FailsForAWhile,
-        Self::Once,
-        Self::Twice,
-        Self::TwoProcesses,
-        Self::AbortAfter,
-        Self::AbortBefore,
-        Self::AbortMeanwhile,
-        Self::KilledBeforeCommit,
-        Self::KilledAfterCommit,
-        Self::ConfirmLost,
-        Self::NotBeforeCommit,
-        Self::Stopped,
-        Self::ConnectionsLost,
-        Self::DatabaseAway,
-        Self::Poison,
-        Self::ReusedId,
-        Self::OldIds,
-        Self::Refused,
-        Self::Join,
-        Self::CallUnknown,
-        Self::CallAborted,
-        Self::BrokerRestarted,
-    ];
-
     /// Says what the scenario needs and the file or the step does not have.
     pub(crate) fn lacks(self, contract: &Contract) -> Option<&'static str> {
         let (has, what) = match self {
@@ -123,32 +116,7 @@ impl Scenario {
         }
         let servers = Servers::shared().await.map_err(to_failure)?;
         let world = ScenarioWorld::new(servers, program, contract, patience).await?;
-        match self {
-            Self::Once => copies::once(world).await,
-            Self::Twice => copies::twice(world).await,
-            Self::TwoProcesses => copies::two_processes(world).await,
-            Self::AbortAfter => aborts::after(world).await,
-            Self::AbortBefore => aborts::before(world).await,
-            Self::AbortMeanwhile => aborts::meanwhile(world).await,
-            Self::KilledBeforeCommit => deaths::before_the_commit(world).await,
-            Self::KilledAfterCommit => deaths::after_the_commit(world).await,
-            Self::KilledUnderLoad => deaths::under_load(world).await,
-            Self::ConfirmLost => deaths::without_the_confirm(world).await,
-            Self::NotBeforeCommit => deaths::not_before_the_commit(world).await,
-            Self::Stopped => deaths::by_request(world).await,
-            Self::ConnectionsLost => outages::connections(world).await,
-            Self::DatabaseAway => outages::database(world).await,
-            Self::BrokerRestarted => Err("it has servers of its own".to_owned()),
-            Self::Poison => poison::poison(world).await,
-            Self::DeadLettersRefused => poison::dead_letters(world).await,
-            Self::FailsForAWhile => steps::later(world).await,
-            Self::ReusedId => ids::reused(world).await,
-            Self::OldIds => ids::old(world).await,
-            Self::Refused => steps::refused(world).await,
-            Self::Join => steps::join(world).await,
-            Self::CallUnknown => calls::unknown(world).await,
-            Self::CallAborted => calls::aborted(world).await,
-        }
+        Box::pin(self.run_in(world)).await
     }
 }
 

@@ -57,14 +57,14 @@ impl ProgramSuite {
     /// trigger is no join.
     #[must_use]
     pub fn scenarios(&self) -> Vec<Scenario> {
-        let all = Scenario::ALL.into_iter();
+        let all = Scenario::ALL.iter().copied();
         all.filter(|scenario| scenario.lacks(&self.contract).is_none()).collect()
     }
 
     /// Returns the scenarios that do not fit, each with the reason.
     #[must_use]
     pub fn left_out(&self) -> Vec<(Scenario, &'static str)> {
-        let all = Scenario::ALL.into_iter();
+        let all = Scenario::ALL.iter().copied();
         all.filter_map(|scenario| Some((scenario, scenario.lacks(&self.contract)?))).collect()
     }
 

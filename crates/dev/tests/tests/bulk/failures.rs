@@ -1,10 +1,11 @@
 //! A bulk step that fails: the one to blame is found, and the others do not suffer for it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use ballet::bulk::{BulkCompensateResult, BulkResult, BulkTx, Item};
-use ballet::{Compensate, Compensated, Failure, Never, Participant, Retry, SagaId, Step};
+use ballet::bulk::{BulkTx, DoesAll, Item, UndoesAll};
+use ballet::{Compensated, Failure, Retry, SagaId};
 use ballet_amqp::Publish;
 use ballet_amqp::headers::text_header;
 use ballet_stage::wait_until;
@@ -21,19 +22,14 @@ struct HoldMoodily {
 /// Orders of this many seats cannot be undone.
 const STUCK: i64 = 13;
 
-impl Step for HoldMoodily {
-    const NAME: &'static str = "hold_seats";
-    const TOGETHER: bool = true;
-    const RETRY: Retry = Retry::at_once(2);
-    type On = OrderPlaced;
-    type Done = SeatsHeld;
-    type Refused = Never;
-
-    async fn run_all(
+#[ballet::service("hall", saga = Show)]
+impl HoldMoodily {
+    #[compensatable(undo = free_seats, retry = Retry::at_once(2))]
+    async fn hold_seats(
         &self,
         tx: &mut BulkTx<'_>,
         orders: Vec<Item<OrderPlaced>>,
-    ) -> BulkResult<Self> {
+    ) -> DoesAll<SeatsHeld> {
         sqlx::query("insert into held select * from unnest($1::uuid[], $2::bigint[])")
             .bind(orders.iter().map(|order| order.saga_id.0).collect::<Vec<_>>())
             .bind(orders.iter().map(|order| order.seats).collect::<Vec<_>>())
@@ -60,16 +56,8 @@ impl Step for HoldMoodily {
         }
         Ok(outcomes)
     }
-}
 
-impl Compensate for HoldMoodily {
-    type Compensated = SeatsFreed;
-
-    async fn compensate_all(
-        &self,
-        tx: &mut BulkTx<'_>,
-        held: Vec<Item<SeatsHeld>>,
-    ) -> BulkCompensateResult<Self> {
+    async fn free_seats(tx: &mut BulkTx<'_>, held: Vec<Item<SeatsHeld>>) -> UndoesAll<SeatsFreed> {
         sqlx::query("delete from held where saga_id = any($1)")
             .bind(held.iter().map(|held| held.saga_id.0).collect::<Vec<_>>())
             .execute(tx.db())
@@ -81,8 +69,7 @@ impl Compensate for HoldMoodily {
 
 async fn hall(name: &str) -> BulkStage {
     let step = HoldMoodily { shaky: AtomicU32::new(2) };
-    let hall = Participant::new("hall").saga::<Show>(|saga| saga.compensatable(step));
-    let mut stage = BulkStage::empty(name, hall).await;
+    let mut stage = BulkStage::empty(name, step.participant()).await;
     stage.handler_seconds = 1;
     stage.start(1).await;
     stage
@@ -189,7 +176,7 @@ async fn an_undo_that_fails_leaves_its_tombstone_and_the_others_are_undone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn aborts_that_take_longer_than_a_handler_may_end_in_several_transactions() {
-    let mut stage = BulkStage::empty("bulk_long", hall::bulk()).await;
+    let mut stage = BulkStage::empty("bulk_long", hall::bulk(&Arc::default())).await;
     stage.handler_seconds = 1;
     stage.start(1).await;
     let sagas = [stage.new_saga(), stage.new_saga()];

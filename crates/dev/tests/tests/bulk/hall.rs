@@ -1,10 +1,14 @@
 //! A hall that holds seats, sells them and sends ushers, with ordinary steps and with bulk steps.
 
-use ballet::bulk::{BulkCompensateResult, BulkResult, BulkTx, Item};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
 use ballet::{
-    Compensate, CompensateResult, Compensated, Failure, Migration, Never, Participant, Saga,
-    SagaId, Step, StepResult, Tx, compensated, compensated_silently, done, refused,
+    Does, Failure, Migration, Participant, Saga, SagaId, Tx, Undoes, compensated,
+    compensated_silently, done, refused,
 };
+
+use crate::together::Together;
 
 ballet_testkit::events! {
     OrderPlaced = "orders.order_placed.v1" { seats: i64, wish: String }
@@ -38,42 +42,28 @@ pub(crate) const TABLES: &[Migration] = &[Migration {
           create table done (at bigserial, saga_id uuid not null, what text not null);
           create table shelf (name text primary key, taken bigint not null default 0);
           insert into shelf values ('mug'), ('spoon'), ('bowl');
-          create table took (saga_id uuid not null, name text not null);
-          create table run (step text not null, items int not null)",
+          create table took (saga_id uuid not null, name text not null)",
 }];
 
 /// No order gets more seats than this.
 pub(crate) const MOST: i64 = 8;
 
-pub(crate) fn ordinary() -> Participant {
+/// The hall, but for one step that stays an ordinary one. `longest` becomes the length of the longest run.
+pub(crate) fn bulk(longest: &Arc<AtomicUsize>) -> Participant {
     Participant::new("hall")
         .saga::<Show>(|saga| {
-            saga.compensatable(HoldSeats)
+            saga.compensatable(Together::new(HoldSeats, longest))
                 .compensatable(NoteWish)
-                .repeating(SendUsher, |declined: &UsherDeclined| declined.usher.clone())
-                .retriable(SellSeats)
-        })
-        .publishes::<HallOpened>()
-}
-
-/// The same, but for one step that stays an ordinary one.
-pub(crate) fn bulk() -> Participant {
-    Participant::new("hall")
-        .saga::<Show>(|saga| {
-            saga.compensatable(HoldAllSeats)
-                .compensatable(NoteWish)
-                .repeating(SendAllUshers, |declined: &UsherDeclined| declined.usher.clone())
-                .retriable(SellAllSeats)
+                .repeating(Together::new(SendUsher, longest), |declined: &UsherDeclined| {
+                    declined.usher.clone()
+                })
+                .retriable(Together::new(SellSeats, longest))
         })
         .publishes::<HallOpened>()
 }
 
 fn saga(tx: &Tx<'_>) -> SagaId {
     tx.saga_id().expect("a saga")
-}
-
-fn ids<E>(items: &[Item<E>]) -> Vec<sqlx::types::Uuid> {
-    items.iter().map(|item| item.saga_id.0).collect()
 }
 
 /// Writes down what is done for a saga, in its order.
@@ -87,29 +77,11 @@ async fn log(tx: &mut Tx<'_>, what: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn log_all<E>(tx: &mut BulkTx<'_>, items: &[Item<E>], what: &str) -> Result<(), Failure> {
-    sqlx::query(
-        "insert into done (saga_id, what) select saga_id, $2 from unnest($1::uuid[]) as saga_id",
-    )
-    .bind(ids(items))
-    .bind(what)
-    .execute(tx.db())
-    .await?;
-    let items = i32::try_from(items.len())?;
-    sqlx::query("insert into run values ($1, $2)").bind(what).bind(items).execute(tx.db()).await?;
-    Ok(())
-}
-
-/// Holds the seats, if the order is not too large. Opens the hall for the large ones.
-struct HoldSeats;
-
-impl Step for HoldSeats {
-    const NAME: &'static str = "hold_seats";
-    type On = OrderPlaced;
-    type Done = SeatsHeld;
-    type Refused = SeatsShort;
-
-    async fn run(&self, tx: &mut Tx<'_>, order: OrderPlaced) -> StepResult<Self> {
+#[ballet::service("hall", saga = Show, publishes(HallOpened))]
+impl Hall {
+    /// Holds the seats, if the order is not too large. Opens the hall for the large ones.
+    #[compensatable(undo = free_seats)]
+    async fn hold_seats(tx: &mut Tx<'_>, order: OrderPlaced) -> Does<SeatsHeld, SeatsShort> {
         log(tx, "hold").await?;
         let seats = order.seats;
         if seats > MOST {
@@ -125,86 +97,17 @@ impl Step for HoldSeats {
             .await?;
         done(SeatsHeld { seats })
     }
-}
 
-impl Compensate for HoldSeats {
-    type Compensated = SeatsFreed;
-
-    async fn compensate(&self, tx: &mut Tx<'_>, held: SeatsHeld) -> CompensateResult<Self> {
+    async fn free_seats(tx: &mut Tx<'_>, held: SeatsHeld) -> Undoes<SeatsFreed> {
         log(tx, "free").await?;
         let saga = saga(tx).0;
         sqlx::query("delete from held where saga_id = $1").bind(saga).execute(tx.db()).await?;
         compensated(SeatsFreed { seats: held.seats })
     }
-}
 
-pub(crate) struct HoldAllSeats;
-
-impl Step for HoldAllSeats {
-    const NAME: &'static str = "hold_seats";
-    const TOGETHER: bool = true;
-    type On = OrderPlaced;
-    type Done = SeatsHeld;
-    type Refused = SeatsShort;
-
-    async fn run_all(
-        &self,
-        tx: &mut BulkTx<'_>,
-        orders: Vec<Item<OrderPlaced>>,
-    ) -> BulkResult<Self> {
-        log_all(tx, &orders, "hold").await?;
-        sqlx::query(
-            "insert into held select * from unnest($1::uuid[], $2::bigint[]) as wanted (saga_id, seats)
-             where seats <= $3",
-        )
-        .bind(ids(&orders))
-        .bind(orders.iter().map(|order| order.seats).collect::<Vec<_>>())
-        .bind(MOST)
-        .execute(tx.db())
-        .await?;
-        let mut outcomes = Vec::with_capacity(orders.len());
-        for order in &orders {
-            let seats = order.seats;
-            if seats == MOST {
-                tx.of(order).publish(&HallOpened { seats }).await?;
-            }
-            outcomes.push(if seats > MOST {
-                Err(SeatsShort { wanted: seats })
-            } else {
-                Ok(SeatsHeld { seats })
-            });
-        }
-        Ok(outcomes)
-    }
-}
-
-impl Compensate for HoldAllSeats {
-    type Compensated = SeatsFreed;
-
-    async fn compensate_all(
-        &self,
-        tx: &mut BulkTx<'_>,
-        held: Vec<Item<SeatsHeld>>,
-    ) -> BulkCompensateResult<Self> {
-        log_all(tx, &held, "free").await?;
-        sqlx::query("delete from held where saga_id = any($1)")
-            .bind(ids(&held))
-            .execute(tx.db())
-            .await?;
-        Ok(held.iter().map(|held| Compensated::With(SeatsFreed { seats: held.seats })).collect())
-    }
-}
-
-/// Notes the customer's wish: an ordinary step on the same event, in both participants.
-struct NoteWish;
-
-impl Step for NoteWish {
-    const NAME: &'static str = "note_wish";
-    type On = OrderPlaced;
-    type Done = WishNoted;
-    type Refused = Never;
-
-    async fn run(&self, tx: &mut Tx<'_>, order: OrderPlaced) -> StepResult<Self> {
+    /// Notes the customer's wish: an ordinary step on the same event, in both participants.
+    #[compensatable(undo = forget_wish)]
+    async fn note_wish(tx: &mut Tx<'_>, order: OrderPlaced) -> Does<WishNoted> {
         log(tx, "note").await?;
         if order.wish == "trouble" {
             return Err(Failure::permanent("there is no ink").into());
@@ -216,33 +119,21 @@ impl Step for NoteWish {
             .await?;
         done(WishNoted { wish: order.wish })
     }
-}
 
-impl Compensate for NoteWish {
-    type Compensated = Never;
-
-    async fn compensate(&self, tx: &mut Tx<'_>, _: WishNoted) -> CompensateResult<Self> {
+    async fn forget_wish(tx: &mut Tx<'_>, _: WishNoted) -> Undoes {
         log(tx, "forget").await?;
         let saga = saga(tx).0;
         sqlx::query("delete from wish where saga_id = $1").bind(saga).execute(tx.db()).await?;
         compensated_silently()
     }
-}
 
-/// Sends an usher, and another if one declines.
-struct SendUsher;
-
-impl Step for SendUsher {
-    const NAME: &'static str = "send_usher";
-    type On = UsherWanted;
-    type Done = UsherSent;
-    type Refused = Never;
-
-    fn key(wanted: &UsherWanted) -> Option<String> {
-        Some(wanted.usher.clone())
-    }
-
-    async fn run(&self, tx: &mut Tx<'_>, wanted: UsherWanted) -> StepResult<Self> {
+    /// Sends an usher, and another if one declines.
+    #[repeating(
+        undo = recall_usher,
+        key = |wanted| wanted.usher.clone(),
+        undone_by = |declined: &UsherDeclined| declined.usher.clone()
+    )]
+    async fn send_usher(tx: &mut Tx<'_>, wanted: UsherWanted) -> Does<UsherSent> {
         log(tx, "send").await?;
         sqlx::query("insert into usher values ($1, $2)")
             .bind(saga(tx).0)
@@ -251,12 +142,8 @@ impl Step for SendUsher {
             .await?;
         done(UsherSent { usher: wanted.usher })
     }
-}
 
-impl Compensate for SendUsher {
-    type Compensated = Never;
-
-    async fn compensate(&self, tx: &mut Tx<'_>, sent: UsherSent) -> CompensateResult<Self> {
+    async fn recall_usher(tx: &mut Tx<'_>, sent: UsherSent) -> Undoes {
         log(tx, "recall").await?;
         sqlx::query("delete from usher where saga_id = $1 and usher = $2")
             .bind(saga(tx).0)
@@ -265,109 +152,19 @@ impl Compensate for SendUsher {
             .await?;
         compensated_silently()
     }
-}
 
-struct SendAllUshers;
-
-impl Step for SendAllUshers {
-    const NAME: &'static str = "send_usher";
-    const TOGETHER: bool = true;
-    type On = UsherWanted;
-    type Done = UsherSent;
-    type Refused = Never;
-
-    fn key(wanted: &UsherWanted) -> Option<String> {
-        Some(wanted.usher.clone())
-    }
-
-    async fn run_all(
-        &self,
-        tx: &mut BulkTx<'_>,
-        wanted: Vec<Item<UsherWanted>>,
-    ) -> BulkResult<Self> {
-        log_all(tx, &wanted, "send").await?;
-        sqlx::query("insert into usher select * from unnest($1::uuid[], $2::text[])")
-            .bind(ids(&wanted))
-            .bind(wanted.iter().map(|wanted| wanted.usher.as_str()).collect::<Vec<_>>())
-            .execute(tx.db())
-            .await?;
-        let sent = |wanted: Item<UsherWanted>| UsherSent { usher: wanted.event.usher };
-        Ok(wanted.into_iter().map(sent).map(Ok).collect())
-    }
-}
-
-impl Compensate for SendAllUshers {
-    type Compensated = Never;
-
-    async fn compensate_all(
-        &self,
-        tx: &mut BulkTx<'_>,
-        sent: Vec<Item<UsherSent>>,
-    ) -> BulkCompensateResult<Self> {
-        log_all(tx, &sent, "recall").await?;
-        sqlx::query(
-            "delete from usher using unnest($1::uuid[], $2::text[]) as sent (saga_id, usher)
-             where usher.saga_id = sent.saga_id and usher.usher = sent.usher",
-        )
-        .bind(ids(&sent))
-        .bind(sent.iter().map(|sent| sent.usher.as_str()).collect::<Vec<_>>())
-        .execute(tx.db())
-        .await?;
-        Ok(sent.iter().map(|_| Compensated::Silently).collect())
-    }
-}
-
-/// Sells what is held.
-struct SellSeats;
-
-impl Step for SellSeats {
-    const NAME: &'static str = "sell_seats";
-    type On = OrderConfirmed;
-    type Done = SeatsSold;
-    type Refused = Never;
-
-    async fn run(&self, tx: &mut Tx<'_>, _: OrderConfirmed) -> StepResult<Self> {
+    /// Sells what is held.
+    #[retriable]
+    async fn sell_seats(tx: &mut Tx<'_>, _: OrderConfirmed) -> Does<SeatsSold> {
         log(tx, "sell").await?;
         let sold: Option<(i64,)> =
             sqlx::query_as("update held set sold = true where saga_id = $1 returning seats")
                 .bind(saga(tx).0)
                 .fetch_optional(tx.db())
                 .await?;
-        let Some((seats,)) = sold else { return Err(nothing_held().into()) };
+        let Some((seats,)) = sold else {
+            return Err(Failure::permanent("no seats are held").into());
+        };
         done(SeatsSold { seats })
     }
-}
-
-struct SellAllSeats;
-
-impl Step for SellAllSeats {
-    const NAME: &'static str = "sell_seats";
-    const TOGETHER: bool = true;
-    type On = OrderConfirmed;
-    type Done = SeatsSold;
-    type Refused = Never;
-
-    async fn run_all(
-        &self,
-        tx: &mut BulkTx<'_>,
-        on: Vec<Item<OrderConfirmed>>,
-    ) -> BulkResult<Self> {
-        log_all(tx, &on, "sell").await?;
-        let sold: Vec<(sqlx::types::Uuid, i64)> = sqlx::query_as(
-            "update held set sold = true where saga_id = any($1) returning saga_id, seats",
-        )
-        .bind(ids(&on))
-        .fetch_all(tx.db())
-        .await?;
-        let sold: std::collections::HashMap<_, _> = sold.into_iter().collect();
-        let outcome = |order: &Item<OrderConfirmed>| match sold.get(&order.saga_id.0) {
-            Some(seats) => Ok(Ok(SeatsSold { seats: *seats })),
-            None => Err(nothing_held()),
-        };
-        on.iter().map(outcome).collect()
-    }
-}
-
-fn nothing_held() -> Failure {
-    Failure::permanent("no seats are held")
 }

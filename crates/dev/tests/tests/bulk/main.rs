@@ -5,3 +5,4 @@ mod hall;
 mod rows;
 mod same;
 mod stage;
+mod together;

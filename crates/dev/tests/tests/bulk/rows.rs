@@ -4,11 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use ballet::bulk::{BulkResult, BulkTx, Item};
-use ballet::{
-    Compensate, CompensateResult, Failure, Never, Participant, Rows, Step, StepResult, Tx,
-    compensated, done,
-};
+use ballet::bulk::{BulkTx, DoesAll, Item};
+use ballet::{Does, Failure, Rows, Tx, Undoes, compensated, done};
 use sqlx::PgConnection;
 use tokio::sync::Barrier;
 
@@ -18,7 +15,7 @@ use crate::hall::{
 use crate::stage::BulkStage;
 
 /// Takes two things from the shelf, one after the other.
-struct Take {
+struct Shelf {
     meeting: Option<Arc<Meeting>>,
 }
 
@@ -55,17 +52,12 @@ async fn take(db: &mut PgConnection, name: &str, pieces: i64) -> Result<(), Fail
     Ok(())
 }
 
-impl Step for Take {
-    const NAME: &'static str = "take";
-    type On = OrderPlaced;
-    type Done = SeatsHeld;
-    type Refused = Never;
+const OF_SAGAS: &str = "select name from took where saga_id = any($1)";
 
-    async fn touches(_: &mut PgConnection, orders: &[Item<&OrderPlaced>]) -> Result<Rows, Failure> {
-        Ok(Rows::of("shelf", orders.iter().flat_map(|order| things(order.seats))))
-    }
-
-    async fn run(&self, tx: &mut Tx<'_>, order: OrderPlaced) -> StepResult<Self> {
+#[ballet::service("hall", saga = Show)]
+impl Shelf {
+    #[compensatable(undo = put_back, undo_touches = rows_of_put_back, touches = rows_of_take)]
+    async fn take(&self, tx: &mut Tx<'_>, order: OrderPlaced) -> Does<SeatsHeld> {
         let saga = tx.saga_id().expect("a saga").0;
         for name in things(order.seats) {
             take(tx.db(), name, 1).await?;
@@ -77,19 +69,15 @@ impl Step for Take {
         }
         done(SeatsHeld { seats: order.seats })
     }
-}
 
-impl Compensate for Take {
-    type Compensated = SeatsFreed;
-
-    async fn compensate_touches(
+    async fn rows_of_take(
         _: &mut PgConnection,
-        held: &[Item<SeatsHeld>],
+        orders: &[Item<&OrderPlaced>],
     ) -> Result<Rows, Failure> {
-        Ok(Rows::of("shelf", held.iter().flat_map(|held| things(held.seats))))
+        Ok(Rows::of("shelf", orders.iter().flat_map(|order| things(order.seats))))
     }
 
-    async fn compensate(&self, tx: &mut Tx<'_>, held: SeatsHeld) -> CompensateResult<Self> {
+    async fn put_back(tx: &mut Tx<'_>, held: SeatsHeld) -> Undoes<SeatsFreed> {
         let saga = tx.saga_id().expect("a saga").0;
         for name in things(held.seats) {
             take(tx.db(), name, -1).await?;
@@ -97,31 +85,17 @@ impl Compensate for Take {
         sqlx::query("delete from took where saga_id = $1").bind(saga).execute(tx.db()).await?;
         compensated(SeatsFreed { seats: held.seats })
     }
-}
 
-/// Touches what was taken once more. Its trigger does not say what that was: it has to read it.
-struct Polish;
-
-const OF_SAGAS: &str = "select name from took where saga_id = any($1)";
-
-impl Step for Polish {
-    const NAME: &'static str = "polish";
-    const TOGETHER: bool = true;
-    type On = OrderConfirmed;
-    type Done = SeatsSold;
-    type Refused = Never;
-
-    async fn touches(db: &mut PgConnection, on: &[Item<&OrderConfirmed>]) -> Result<Rows, Failure> {
-        let sagas: Vec<_> = on.iter().map(|one| one.saga_id.0).collect();
-        let names: Vec<String> = sqlx::query_scalar(OF_SAGAS).bind(sagas).fetch_all(db).await?;
-        Ok(Rows::of("shelf", names))
+    async fn rows_of_put_back(
+        _: &mut PgConnection,
+        held: &[Item<SeatsHeld>],
+    ) -> Result<Rows, Failure> {
+        Ok(Rows::of("shelf", held.iter().flat_map(|held| things(held.seats))))
     }
 
-    async fn run_all(
-        &self,
-        tx: &mut BulkTx<'_>,
-        on: Vec<Item<OrderConfirmed>>,
-    ) -> BulkResult<Self> {
+    /// Touches what was taken once more. Its trigger does not say what that was: it has to read it.
+    #[retriable(touches = rows_of_polish)]
+    async fn polish(tx: &mut BulkTx<'_>, on: Vec<Item<OrderConfirmed>>) -> DoesAll<SeatsSold> {
         for one in &on {
             let names: Vec<String> =
                 sqlx::query_scalar(OF_SAGAS).bind([one.saga_id.0]).fetch_all(tx.db()).await?;
@@ -131,13 +105,19 @@ impl Step for Polish {
         }
         Ok(on.iter().map(|_| Ok(SeatsSold { seats: 0 })).collect())
     }
+
+    async fn rows_of_polish(
+        db: &mut PgConnection,
+        on: &[Item<&OrderConfirmed>],
+    ) -> Result<Rows, Failure> {
+        let sagas: Vec<_> = on.iter().map(|one| one.saga_id.0).collect();
+        let names: Vec<String> = sqlx::query_scalar(OF_SAGAS).bind(sagas).fetch_all(db).await?;
+        Ok(Rows::of("shelf", names))
+    }
 }
 
 async fn shelf(name: &str, meeting: Option<Arc<Meeting>>) -> BulkStage {
-    let take = Take { meeting };
-    let hall =
-        Participant::new("hall").saga::<Show>(|saga| saga.compensatable(take).retriable(Polish));
-    BulkStage::empty(name, hall).await
+    BulkStage::empty(name, Shelf { meeting }.participant()).await
 }
 
 fn order(seats: i64) -> OrderPlaced {

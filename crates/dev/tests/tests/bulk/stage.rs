@@ -1,29 +1,38 @@
 //! One service on a real database, with the broker in memory.
 
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use ballet::core::topology;
-use ballet::{Event, EventType, Participant, Running, SagaId, Settings};
+use ballet::{Event, EventType, Participant, SagaId, Settings};
 use ballet_amqp::headers::text_header;
 use ballet_amqp::{AMQPValue, FieldTable, Publish};
 use ballet_stage::wait_until;
-use ballet_testkit::memory::{MemoryBroker, MemorySystem, properties};
-use sqlx::postgres::PgPoolOptions;
+use ballet_testkit::memory::{MemoryService, UNMARKED, properties};
 use sqlx::types::Uuid;
-use sqlx::{AssertSqlSafe, Connection, PgPool};
+use sqlx::{AssertSqlSafe, Connection};
 
 use crate::hall::TABLES;
 
 const LONG: Duration = Duration::from_secs(120);
 
 pub(crate) struct BulkStage {
-    // Before the database, so that they are gone when it is dropped.
-    services: Vec<Running>,
-    participant: Participant,
-    pub(crate) db: PgPool,
-    pub(crate) broker: MemoryBroker,
+    service: MemoryService,
     pub(crate) handler_seconds: u64,
-    system: MemorySystem,
+}
+
+impl Deref for BulkStage {
+    type Target = MemoryService;
+
+    fn deref(&self) -> &MemoryService {
+        &self.service
+    }
+}
+
+impl DerefMut for BulkStage {
+    fn deref_mut(&mut self) -> &mut MemoryService {
+        &mut self.service
+    }
 }
 
 /// A message, to be sent once or again.
@@ -51,24 +60,17 @@ impl BulkStage {
     }
 
     pub(crate) async fn empty(name: &str, participant: Participant) -> Self {
-        let system = MemorySystem::new(name, std::slice::from_ref(&participant)).await;
-        let url = system.url(participant.service());
-        let db = PgPoolOptions::new().max_connections(2).connect_lazy(url).expect("a URL");
-        let broker = system.broker.clone();
-        Self { services: Vec::new(), participant, db, broker, handler_seconds: 30, system }
+        let service = MemoryService::new(name, participant, TABLES).await;
+        Self { service, handler_seconds: 30 }
     }
 
     /// One more process of the service.
     pub(crate) async fn start(&mut self, lanes: u16) {
+        let handler_seconds = self.handler_seconds;
         let set = |settings: &mut Settings| {
-            settings.lanes = lanes;
-            settings.handler_seconds = self.handler_seconds;
+            (settings.lanes, settings.handler_seconds) = (lanes, handler_seconds);
         };
-        self.services.push(self.system.start(self.participant.clone(), TABLES, set).await);
-    }
-
-    pub(crate) fn new_id(&self) -> Uuid {
-        self.services[0].handle().new_id()
+        self.service.start_with(set).await;
     }
 
     /// A saga of the lane with this number, of two.
@@ -83,19 +85,15 @@ impl BulkStage {
 
     /// Ends the service, and tells how many deadlocks there were.
     pub(crate) async fn deadlocks(&mut self) -> i64 {
-        for service in self.services.drain(..) {
+        for service in self.running.drain(..) {
             service.stop().await;
         }
         // A session reports what it saw when it ends, at the latest.
         let others = "pg_stat_activity where datname = current_database() \
                       and application_name = 'hall'";
-        self.system.until_count(self.participant.service(), others, 0).await;
+        self.until_count(others, 0).await;
         let deadlocks = "select deadlocks from pg_stat_database where datname = current_database()";
-        sqlx::query_scalar(deadlocks).fetch_one(&self.db).await.expect("statistics")
-    }
-
-    pub(crate) fn new_saga(&self) -> SagaId {
-        SagaId(self.new_id())
+        self.number(self.name(), deadlocks).await
     }
 
     pub(crate) fn put(&self, message: &StageMessage) {
@@ -124,12 +122,7 @@ impl BulkStage {
                      where relation = 'ballet.inbox'::regclass and not granted";
         self.locked(async || {
             self.put(first);
-            wait_until("the lane to wait", LONG, || async {
-                let (waits,): (bool,) = sqlx::query_as(waits).fetch_one(&self.db).await?;
-                Ok::<_, sqlx::Error>(waits.then_some(()))
-            })
-            .await
-            .expect("it waits");
+            self.until(waits, true).await;
             send(self);
         })
         .await;
@@ -137,11 +130,11 @@ impl BulkStage {
 
     /// Sends while no batch can begin, and waits until all are delivered, and then handled.
     async fn locked(&self, send: impl AsyncFnOnce()) {
-        let mut held = self.system.connect(self.participant.service()).await;
+        let mut held = self.connect().await;
         let lock = "begin; lock table ballet.inbox in share mode";
         sqlx::raw_sql(lock).execute(&mut held).await.expect("the inbox");
         send().await;
-        let queue = self.participant.service();
+        let queue = self.name();
         wait_until("all to be delivered", LONG, || async {
             Ok::<_, String>(self.broker.ready(queue).is_empty().then_some(()))
         })
@@ -153,13 +146,11 @@ impl BulkStage {
 
     /// Waits until everything is handled and published.
     pub(crate) async fn settle(&self) {
-        let queue = self.participant.service();
+        let queue = self.name();
         wait_until("a rest", LONG, || async {
             let taken = self.broker.taken_count();
             let waiting = self.broker.ready(queue).len() + self.broker.unacked(queue);
-            let unpublished = "select count(*) from (select from ballet.outbox() \
-                               group by owner, batch having min(position) >= 0) as batch";
-            let (unpublished,): (i64,) = sqlx::query_as(unpublished).fetch_one(&self.db).await?;
+            let unpublished = self.try_count(queue, UNMARKED).await?;
             let rest = waiting == 0 && unpublished == 0 && self.broker.taken_count() == taken;
             Ok::<_, sqlx::Error>(rest.then_some(()))
         })
@@ -170,10 +161,6 @@ impl BulkStage {
     pub(crate) async fn lines(&self, query: String, saga: SagaId) -> Vec<String> {
         let lines = sqlx::query_scalar(AssertSqlSafe(query)).bind(saga.0).fetch_all(&self.db).await;
         lines.expect("rows")
-    }
-
-    pub(crate) async fn count(&self, what: &str) -> i64 {
-        self.system.count(self.participant.service(), what).await
     }
 
     /// How many pieces of this are taken from the shelf.
@@ -196,7 +183,7 @@ impl BulkStage {
 
     /// The service's messages of a saga, in order: type, body and what caused it.
     pub(crate) fn told(&self, saga: SagaId) -> Vec<String> {
-        let service = self.participant.service();
+        let service = self.name();
         let saga = saga.to_string();
         let own = |message: &Publish| {
             let text = |value: &Option<_>| value.as_ref().map(ToString::to_string);

@@ -5,13 +5,12 @@ use axum::extract::{Path, State};
 use axum::routing::post;
 use ballet::core::{System, topology};
 use ballet::{Handle, Participant, Service, Settings};
-use ballet_stage::{OwnProcess, Servers, TestEnv, wait_until};
+use ballet_stage::{OwnProcess, Servers, TestEnv};
 use ballet_testkit::until_yields;
 use sqlx::{Connection, PgConnection};
-use tokio::sync::Mutex;
 
-use crate::lamps::{HOUSE_TABLES, Lamps, change, copied, house, owned, reader};
-use crate::stage::LONG;
+use crate::lamps::{HOUSE_TABLES, change, house, reader};
+use crate::stage::{LONG, until_equal};
 
 const SERVICE: &str = "LAMPS_SERVICE";
 const AMQP: &str = "LAMPS_AMQP_URL";
@@ -87,17 +86,7 @@ async fn a_run_goes_on_after_its_owner_and_its_reader_were_killed() {
         }
     }
     until(&env, "porter", "select filled_run is not null from ballet.copy_fill").await;
-    let both = Mutex::new((db(&env, "porter").await, db(&env, "house").await));
-    wait_until("an equal copy", LONG, || async {
-        let (porter, house) = &mut *both.lock().await;
-        let copy: Lamps = copied(porter).await;
-        let source = owned(house).await;
-        let differ = |id: &&String| copy.get(*id) != source.get(*id);
-        let ids: Vec<_> = source.keys().chain(copy.keys()).filter(differ).take(3).collect();
-        if copy == source { Ok(Some(())) } else { Err(format!("{ids:?}")) }
-    })
-    .await
-    .expect("equal");
+    until_equal(db(&env, "porter").await, db(&env, "house").await).await;
     until(&env, "house", "select done = requested from ballet.republication").await;
     let one = "select r.done = 1 and r.begun = 1 from ballet.republication r";
     until(&env, "house", one).await;

@@ -8,6 +8,7 @@ use ballet_stage::wait_until;
 use ballet_store::copies::rebuild::Rebuild;
 use ballet_testkit::memory::{MemorySystem, properties};
 use serde_json::json;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::lamps::{HOUSE_TABLES, Lamp, Lamps, copied, house, owned, reader};
@@ -40,18 +41,12 @@ impl CopiesStage {
 
     /// Publishes an event as its service would, under a new id.
     pub(crate) fn put<E: Event>(&self, event: &E) {
-        let body = serde_json::to_vec(event).expect("JSON");
-        self.put_raw(E::TYPE, body);
+        self.put_made_before(Duration::ZERO, event);
     }
 
     /// The same, made this long ago.
     pub(crate) fn put_made_before<E: Event>(&self, before: Duration, event: &E) {
-        self.put_raw_made_before(before, E::TYPE, serde_json::to_vec(event).expect("JSON"));
-    }
-
-    /// The id of a run that began this long ago.
-    pub(crate) fn run_before(&self, before: Duration) -> Uuid {
-        self.new_id_before(before)
+        self.0.put(self.new_id_before(before), None, event);
     }
 
     /// The only page of a run, with lamps by id, version and text.
@@ -68,16 +63,9 @@ impl CopiesStage {
         let lamp = |(id, version, text): &(&str, i64, &str)| json!({ "id": id, "version": version, "state": { "text": text } });
         let entities: Vec<_> = lamps.iter().map(lamp).collect();
         let page = json!({ "run": run, "pages": 1, "entities": entities });
-        self.put_raw_made_before(before, Lamp::REPUBLISHED, page.to_string().into_bytes());
-    }
-
-    pub(crate) fn put_raw(&self, event_type: EventType, body: Vec<u8>) {
-        self.put_raw_made_before(Duration::ZERO, event_type, body);
-    }
-
-    fn put_raw_made_before(&self, before: Duration, event_type: EventType, body: Vec<u8>) {
         let id = self.new_id_before(before).to_string();
-        self.broker.put_event(event_type, properties(event_type, &id, None), body);
+        let properties = properties(Lamp::REPUBLISHED, &id, None);
+        self.broker.put_event(Lamp::REPUBLISHED, properties, page.to_string().into_bytes());
     }
 
     pub(crate) async fn owned(&self) -> Lamps {
@@ -90,20 +78,7 @@ impl CopiesStage {
 
     /// Waits until a reader's copy equals what the house has.
     pub(crate) async fn until_equal(&self, reader: &str) {
-        let both = (self.connect(reader).await, self.connect("house").await);
-        let both = tokio::sync::Mutex::new(both);
-        wait_until("an equal copy", LONG, || async {
-            let (reader, house) = &mut *both.lock().await;
-            let (copy, source) = (copied(reader).await, owned(house).await);
-            if copy == source {
-                return Ok(Some(()));
-            }
-            let differ = |id: &&String| copy.get(*id) != source.get(*id);
-            let ids: Vec<_> = source.keys().chain(copy.keys()).filter(differ).take(5).collect();
-            Err(format!("{} of {}, for instance {ids:?}", copy.len(), source.len()))
-        })
-        .await
-        .expect("equal");
+        until_equal(self.connect(reader).await, self.connect("house").await).await;
     }
 
     /// Waits until a reader has a run as a whole.
@@ -134,4 +109,21 @@ impl CopiesStage {
             .map(|message| serde_json::from_slice(&message.body).expect("JSON"))
             .collect()
     }
+}
+
+/// Waits until a reader's copy equals what the house has.
+pub(crate) async fn until_equal(reader: PgConnection, house: PgConnection) {
+    let both = tokio::sync::Mutex::new((reader, house));
+    wait_until("an equal copy", LONG, || async {
+        let (reader, house) = &mut *both.lock().await;
+        let (copy, source) = (copied(reader).await, owned(house).await);
+        if copy == source {
+            return Ok(Some(()));
+        }
+        let differ = |id: &&String| copy.get(*id) != source.get(*id);
+        let ids: Vec<_> = source.keys().chain(copy.keys()).filter(differ).take(5).collect();
+        Err(format!("{} of {}, for instance {ids:?}", copy.len(), source.len()))
+    })
+    .await
+    .expect("equal");
 }

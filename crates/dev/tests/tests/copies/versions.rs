@@ -66,7 +66,7 @@ async fn t212_a_late_page_of_an_older_run_changes_nothing() {
     let stage = CopiesStage::new("older_run").await;
     let _porter = stage.reader("porter").await;
     let (older, newer) =
-        (stage.run_before(Duration::from_secs(5)), stage.run_before(Duration::ZERO));
+        (stage.new_id_before(Duration::from_secs(5)), stage.new_id_before(Duration::ZERO));
     for (run, text) in [
         (older, "as the release before told it"),
         (newer, "with the new field"),
@@ -99,13 +99,13 @@ async fn t212_what_was_made_before_a_copy_was_emptied_changes_nothing() {
     stage.until_settled("porter").await;
     // The owner's database is of yesterday now.
     Rebuild::empty(&mut stage.connect("porter").await, "lamp").await.expect("emptied");
-    let run = stage.run_before(Duration::ZERO);
+    let run = stage.new_id_before(Duration::ZERO);
     stage.page(run, &[("hall", 7, "as restored")]);
     stage.until_settled("porter").await;
     // These waited for a retry, or were redriven: an event, and a page of a run.
     let hour = Duration::from_secs(3600);
     stage.put_made_before(hour, &changed("hall", 9, "before the restore"));
-    stage.page_made_before(hour, stage.run_before(hour), &[("hall", 10, "before the restore")]);
+    stage.page_made_before(hour, stage.new_id_before(hour), &[("hall", 10, "before the restore")]);
     stage.until_settled("porter").await;
     assert_eq!(stage.copied("porter").await, lamps(&[("hall", 7, Some("as restored"))]));
     stage.put(&changed("hall", 8, "after the restore"));

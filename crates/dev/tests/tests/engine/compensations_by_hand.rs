@@ -10,7 +10,6 @@ use ballet_ops::redrive::Note;
 use ballet_ops::sagas::{FailedMessageState, ManualCompensation, SolveError, SolvedStep, solve};
 use ballet_stage::wait_until;
 use ballet_store::inbox::stuck;
-use sqlx::{Connection, PgConnection};
 
 use crate::huts::{GuideHired, GuidePaidOff, HutLeft, Huts};
 use crate::trip::{TripBooked, TripCancelled};
@@ -60,8 +59,7 @@ async fn solve_as(
     (step, key): (&str, Option<&str>),
     is_called_off: bool,
 ) -> Result<SolvedStep, SolveError> {
-    let url = world.env.database_url(participant.service());
-    let mut db = PgConnection::connect(url).await.expect("connected");
+    let mut db = world.database(participant.service()).await;
     let clock = Clock::system();
     let same = |_: EventType, outcome: &str| Ok(Some(outcome.to_owned()));
     let by_hand = ManualCompensation {
@@ -104,15 +102,11 @@ async fn until_nothing_is_stuck(world: &TripWorld) {
 }
 
 /// Tries until no attempt is in the way.
-async fn when_free(
-    world: &TripWorld,
-    part: &Participant,
-    saga: SagaId,
-    step: &str,
-    is_called_off: bool,
-) -> Result<SolvedStep, SolveError> {
+pub(crate) async fn when_free<T>(
+    act: impl AsyncFn() -> Result<T, SolveError>,
+) -> Result<T, SolveError> {
     wait_until("a pause between two attempts", SOON, || async {
-        match solve_as(world, part, saga, (step, None), is_called_off).await {
+        match act().await {
             Err(SolveError::Running { .. }) => Ok::<_, String>(None),
             ended => Ok(Some(ended)),
         }
@@ -137,7 +131,9 @@ async fn t153_an_undo_that_calls_a_provider_who_is_gone_is_solved_and_the_earlie
     let order = order.expect_err("the guide comes first").to_string();
     assert!(order.contains("hire_guide comes first") && order.contains("reverse"), "{order}");
 
-    let solved = when_free(&world, &part_of, saga, "hire_guide", false).await.expect("solved");
+    let solved = when_free(async || by_hand(&world, &part_of, saga, "hire_guide").await)
+        .await
+        .expect("solved");
     assert_eq!((solved.earlier, solved.failed), (vec!["hold_hut".to_owned()], None));
     assert_eq!(world.event::<GuidePaidOff>(saga).await, GuidePaidOff { city: "Zermatt".into() });
     world.until_count("huts", "ballet.call where closed_at is null", 0).await;
@@ -180,7 +176,9 @@ async fn the_answer_of_an_undo_counts_while_the_compensation_of_an_earlier_step_
     // A failing compensation can be solved by hand, and one that was done is not called again.
     let guide = by_hand(&world, &part_of, saga, "hire_guide").await.expect_err("it is");
     assert!(guide.to_string().contains("the service has done it"), "{guide}");
-    let hut = when_free(&world, &part_of, saga, "hold_hut", false).await.expect("solved");
+    let hut = when_free(async || by_hand(&world, &part_of, saga, "hold_hut").await)
+        .await
+        .expect("solved");
     assert_eq!(hut.earlier, Vec::<String>::new());
     world.event::<HutLeft>(saga).await;
     until_nothing_is_stuck(&world).await;
@@ -213,10 +211,12 @@ async fn t207_what_the_other_side_has_taken_is_not_solved_by_hand_until_it_is_ca
     huts.gone.store(true, Ordering::SeqCst);
     world.execute("huts", "update ballet.call set next_at = now() where undo").await;
     until_stuck(&world, "moved away").await;
-    let solved = when_free(&world, &part_of, saga, "hire_guide", false).await;
+    let solved = when_free(async || by_hand(&world, &part_of, saga, "hire_guide").await).await;
     assert!(matches!(solved, Err(SolveError::Taken { .. })), "{solved:?}");
     assert_eq!(world.count("huts", "ballet.solved").await, 0);
-    let solved = when_free(&world, &part_of, saga, "hire_guide", true).await;
+    let solved =
+        when_free(async || solve_as(&world, &part_of, saga, ("hire_guide", None), true).await)
+            .await;
     assert_eq!(solved.expect("solved").earlier, ["hold_hut"]);
     world.event::<HutLeft>(saga).await;
 }

@@ -3,10 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use ballet::{
-    Clock, Compensate, CompensateResult, Failure, Participant, SagaId, Step, StepResult, Tx,
-    compensated, done,
-};
+use ballet::{Clock, Does, Failure, SagaId, Tx, Undoes, compensated, done};
 use ballet_stage::wait_until;
 use ballet_store::inbox::stuck;
 
@@ -23,24 +20,17 @@ struct ClosedHotel {
     asked: Arc<AtomicUsize>,
 }
 
-impl Step for ClosedHotel {
-    const NAME: &'static str = "book_room";
-    type On = TripBooked;
-    type Done = RoomBooked;
-    type Refused = RoomRefused;
-
-    async fn run(&self, tx: &mut Tx<'_>, _: TripBooked) -> StepResult<Self> {
+#[ballet::service("hotel", saga = Trip)]
+impl ClosedHotel {
+    #[compensatable(undo = free_room)]
+    async fn book_room(tx: &mut Tx<'_>, _: TripBooked) -> Does<RoomBooked, RoomRefused> {
         let saga = tx.saga_id().map(|saga| saga.0);
         let insert = sqlx::query("insert into room (saga_id) values ($1)").bind(saga);
         insert.execute(tx.db()).await?;
         done(RoomBooked { room: 1 })
     }
-}
 
-impl Compensate for ClosedHotel {
-    type Compensated = RoomFreed;
-
-    async fn compensate(&self, tx: &mut Tx<'_>, _: RoomBooked) -> CompensateResult<Self> {
+    async fn free_room(&self, tx: &mut Tx<'_>, _: RoomBooked) -> Undoes<RoomFreed> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         if self.closed.load(Ordering::SeqCst) {
             return Err(Failure::transient("the hotel is closed for the season"));
@@ -52,9 +42,7 @@ impl Compensate for ClosedHotel {
 
 impl ClosedHotel {
     fn part(&self) -> WorldPart {
-        let step = self.clone();
-        let hotel = Participant::new("hotel").saga::<Trip>(move |saga| saga.compensatable(step));
-        part(hotel, HOTEL_TABLES)
+        part(self.clone().participant(), HOTEL_TABLES)
     }
 
     /// Waits until it was asked again, in more than one attempt.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ballet::{
-    Compensate, CompensateResult, Failure, Migration, Participant, Projection, Step, StepResult,
-    Tx, broken_constraint, compensated, done,
+    Does, Failure, Migration, Participant, Projection, Tx, Undoes, broken_constraint, compensated,
+    done,
 };
 use serde_json::json;
 use sqlx::Executor;
@@ -105,21 +105,14 @@ async fn t40_a_broken_constraint_can_be_an_answer_and_swallowed_it_loses_nobodys
 /// A room whose undo cannot be done while there is trouble.
 struct Stubborn(Trouble);
 
-impl Step for Stubborn {
-    const NAME: &'static str = "stubborn";
-    type On = TripBooked;
-    type Done = RoomBooked;
-    type Refused = RoomRefused;
-
-    async fn run(&self, _: &mut Tx<'_>, _: TripBooked) -> StepResult<Self> {
+#[ballet::service("hotel", saga = Trip)]
+impl Stubborn {
+    #[compensatable(undo = free_room)]
+    async fn book_room(_: &mut Tx<'_>, _: TripBooked) -> Does<RoomBooked, RoomRefused> {
         done(RoomBooked { room: 1 })
     }
-}
 
-impl Compensate for Stubborn {
-    type Compensated = RoomFreed;
-
-    async fn compensate(&self, _: &mut Tx<'_>, booked: RoomBooked) -> CompensateResult<Self> {
+    async fn free_room(&self, _: &mut Tx<'_>, booked: RoomBooked) -> Undoes<RoomFreed> {
         if self.0.strikes() {
             return Err(Failure::permanent("the room is not as it was"));
         }
@@ -130,8 +123,7 @@ impl Compensate for Stubborn {
 #[tokio::test]
 async fn t99_t100_t117_an_undo_that_cannot_be_done_is_a_dead_letter_until_a_person_acts() {
     let trouble = Trouble::default().times(1000);
-    let stubborn = Stubborn(trouble.clone());
-    let hotel = Participant::new("hotel").saga::<Trip>(|saga| saga.compensatable(stubborn));
+    let hotel = Stubborn(trouble.clone()).participant();
     let world = TripWorld::new("stuck", vec![part(hotel, &[])]).await;
     let saga = world.new_saga();
     world.publish(saga, &rome()).await;

@@ -7,10 +7,7 @@ use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
     CompensateRequestResult, RequestResult, call,
 };
-use ballet::{
-    Compensate, CompensateResult, Failure, Never, Participant, Step, StepResult, Tx, compensated,
-    done,
-};
+use ballet::{Does, Failure, Never, Participant, Tx, Undoes, compensated, done};
 
 use crate::trip::{Rental, Trip, TripBooked};
 
@@ -34,21 +31,14 @@ pub(crate) struct Huts {
     pub(crate) takes: Arc<AtomicBool>,
 }
 
-impl Step for Huts {
-    const NAME: &'static str = "hold_hut";
-    type On = TripBooked;
-    type Done = HutHeld;
-    type Refused = Never;
-
-    async fn run(&self, _: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
+#[ballet::service("huts", saga = Trip)]
+impl Huts {
+    #[compensatable(undo = leave_hut)]
+    async fn hold_hut(_: &mut Tx<'_>, trip: TripBooked) -> Does<HutHeld> {
         done(HutHeld { city: trip.city })
     }
-}
 
-impl Compensate for Huts {
-    type Compensated = HutLeft;
-
-    async fn compensate(&self, _: &mut Tx<'_>, held: HutHeld) -> CompensateResult<Self> {
+    async fn leave_hut(&self, _: &mut Tx<'_>, held: HutHeld) -> Undoes<HutLeft> {
         if self.snow.load(Ordering::SeqCst) {
             return Err(Failure::transient("it snows"));
         }
@@ -116,12 +106,11 @@ impl CallCompensate for HireGuide {
 impl Huts {
     /// The hut without a guide.
     pub(crate) fn alone(&self) -> Participant {
-        let step = self.clone();
-        Participant::new("huts").saga::<Trip>(|saga| saga.compensatable(step))
+        self.clone().participant()
     }
 
     pub(crate) fn guided(&self) -> Participant {
-        let (hut, guide) = (self.clone(), HireGuide(self.clone()));
+        let (hut, guide) = (HoldHut(Arc::new(self.clone())), HireGuide(self.clone()));
         Participant::new("huts").saga::<Trip>(|saga| saga.compensatable(hut).compensatable(guide))
     }
 }

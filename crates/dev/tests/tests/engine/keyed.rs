@@ -1,9 +1,6 @@
 //! A step that repeats in a saga under another key each time: one driver after the other.
 
-use ballet::{
-    Compensate, CompensateResult, Event, Migration, Participant, Saga, SagaId, Step, StepResult,
-    Tx, compensated, done, refused,
-};
+use ballet::{Does, Event, Migration, Saga, SagaId, Tx, Undoes, compensated, done, refused};
 use ballet_stage::wait_until;
 use serde::Deserialize;
 
@@ -26,19 +23,17 @@ impl Saga for Ride {
     type Abort = RideCancelled;
 }
 
-struct ReserveDriver;
-
-impl Step for ReserveDriver {
-    const NAME: &'static str = "reserve_driver";
-    type On = DriverWanted;
-    type Done = DriverReserved;
-    type Refused = DriverBusy;
-
-    fn key(wanted: &DriverWanted) -> Option<String> {
-        (wanted.driver != "nobody").then(|| wanted.driver.clone())
-    }
-
-    async fn run(&self, tx: &mut Tx<'_>, wanted: DriverWanted) -> StepResult<Self> {
+#[ballet::service("drivers", saga = Ride)]
+impl Drivers {
+    #[repeating(
+        undo = release_driver,
+        key = |wanted| (wanted.driver != "nobody").then(|| wanted.driver.clone()),
+        undone_by = |declined: &OfferDeclined| declined.driver.clone()
+    )]
+    async fn reserve_driver(
+        tx: &mut Tx<'_>,
+        wanted: DriverWanted,
+    ) -> Does<DriverReserved, DriverBusy> {
         let DriverWanted { driver } = wanted;
         let taken = sqlx::query("insert into reserved values ($1) on conflict do nothing")
             .bind(&driver)
@@ -50,16 +45,8 @@ impl Step for ReserveDriver {
             refused(DriverBusy { driver })
         }
     }
-}
 
-impl Compensate for ReserveDriver {
-    type Compensated = DriverReleased;
-
-    async fn compensate(
-        &self,
-        tx: &mut Tx<'_>,
-        reserved: DriverReserved,
-    ) -> CompensateResult<Self> {
+    async fn release_driver(tx: &mut Tx<'_>, reserved: DriverReserved) -> Undoes<DriverReleased> {
         let DriverReserved { driver } = reserved;
         sqlx::query("delete from reserved where driver = $1")
             .bind(&driver)
@@ -73,9 +60,7 @@ const TABLES: &[Migration] =
     &[Migration { name: "0001_reserved", sql: "create table reserved (driver text primary key)" }];
 
 fn the_drivers() -> WorldPart {
-    let drivers = Participant::new("drivers").saga::<Ride>(|saga| {
-        saga.repeating(ReserveDriver, |declined: &OfferDeclined| declined.driver.clone())
-    });
+    let drivers = Drivers::participant();
     assert!(drivers.part().consumes().contains(&OfferDeclined::TYPE));
     part(drivers, TABLES)
 }

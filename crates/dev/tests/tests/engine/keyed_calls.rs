@@ -11,7 +11,7 @@ use ballet::{Failure, Never, Participant, Saga, Tx, compensated, done};
 use ballet_ops::sagas::SolveError;
 use ballet_stage::wait_until;
 
-use crate::compensations_by_hand::by_hand_of_key;
+use crate::compensations_by_hand::{by_hand_of_key, when_free};
 use crate::world::{SOON, TripWorld, part};
 
 ballet_testkit::events! {
@@ -135,13 +135,8 @@ async fn t153_one_repetition_is_solved_by_hand_and_the_others_stay() {
     assert!(which.contains("--key: blue, red"), "{which}");
     let other = by_hand_of_key(&world, &rooms, saga, "rent_room", Some("red")).await;
     assert!(matches!(other, Err(SolveError::NotAborted { .. })), "{other:?}");
-    let solved = wait_until("a pause between two attempts", SOON, || async {
-        match by_hand_of_key(&world, &rooms, saga, "rent_room", Some("blue")).await {
-            Err(SolveError::Running { .. }) => Ok(None),
-            ended => ended.map(Some).map_err(|error| error.to_string()),
-        }
-    });
-    let solved = solved.await.expect("solved");
+    let blue = async || by_hand_of_key(&world, &rooms, saga, "rent_room", Some("blue")).await;
+    let solved = when_free(blue).await.expect("solved");
     assert_eq!((solved.step.as_str(), solved.earlier), ("rent_room blue", Vec::new()));
     assert_eq!(world.event::<RoomReturned>(saga).await.room, "blue");
     // The other room is kept until the tour is cancelled.

@@ -10,14 +10,13 @@ use ballet::{Clock, Failure, Participant, SagaId};
 use ballet_ops::audit::{BrokerSnapshot, Report, audit};
 use ballet_ops::redrive::Note;
 use ballet_ops::sagas::{AnsweredCall, CallFollowUp, CallOutcome, KnownCall, SolveError, answer};
-use ballet_stage::wait_until;
 use ballet_store::inbox::stuck;
 use jiff::SignedDuration;
-use sqlx::{Connection, PgConnection};
 
 use crate::car_hire::{A_DAY, CarHire, book, cancel, let_the_calls_age};
+use crate::compensations_by_hand::when_free;
 use crate::trip::{CarRefused, CarRented, CarReturned};
-use crate::world::{SOON, TripWorld, part};
+use crate::world::{TripWorld, part};
 
 /// A car hire whose line is cut until it opens. It cannot be asked what it did, and remembers keys for a day.
 #[derive(Clone, Default)]
@@ -79,7 +78,7 @@ async fn say_once(
     saga: SagaId,
     outcome: CallOutcome,
 ) -> Result<AnsweredCall, SolveError> {
-    let mut db = PgConnection::connect(world.env.database_url("cars")).await.expect("connected");
+    let mut db = world.database("cars").await;
     let part = counter.cars().part();
     let why = Some("asked at the counter".to_owned());
     let known = KnownCall {
@@ -101,14 +100,7 @@ async fn say(
     saga: SagaId,
     outcome: &CallOutcome,
 ) -> Result<AnsweredCall, SolveError> {
-    wait_until("a pause between two attempts", SOON, || async {
-        match say_once(world, counter, saga, outcome.clone()).await {
-            Err(SolveError::Running { .. }) => Ok::<_, String>(None),
-            ended => Ok(Some(ended)),
-        }
-    })
-    .await
-    .expect("an end")
+    when_free(async || say_once(world, counter, saga, outcome.clone()).await).await
 }
 
 fn answer_of(json: &str) -> CallOutcome {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ballet::{Compensate, CompensateResult, Migration, Never, Participant, Step, StepResult, Tx};
+use ballet::{Does, Migration, Tx, Undoes};
 use ballet::{compensated, done};
 use ballet_stage::wait_until;
 use sqlx::Executor;
@@ -19,20 +19,11 @@ const TABLES: &[Migration] = &[Migration {
 /// How many trips go to each city.
 const TRIPS: usize = 20;
 
-fn hotel() -> Participant {
-    Participant::new("hotel").saga::<Trip>(|saga| saga.compensatable(BookHouse))
-}
-
-/// Changes the one row of its city.
-struct BookHouse;
-
-impl Step for BookHouse {
-    const NAME: &'static str = "book_house";
-    type On = TripBooked;
-    type Done = RoomBooked;
-    type Refused = Never;
-
-    async fn run(&self, tx: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
+#[ballet::service("hotel", saga = Trip)]
+impl Hotel {
+    /// Changes the one row of its city.
+    #[compensatable(undo = free_house)]
+    async fn book_house(tx: &mut Tx<'_>, trip: TripBooked) -> Does<RoomBooked> {
         let (room,): (i64,) =
             sqlx::query_as("update house set booked = booked + 1 where city = $1 returning booked")
                 .bind(trip.city)
@@ -40,19 +31,16 @@ impl Step for BookHouse {
                 .await?;
         done(RoomBooked { room })
     }
-}
 
-impl Compensate for BookHouse {
-    type Compensated = RoomFreed;
-
-    async fn compensate(&self, _: &mut Tx<'_>, booked: RoomBooked) -> CompensateResult<Self> {
+    async fn free_house(_: &mut Tx<'_>, booked: RoomBooked) -> Undoes<RoomFreed> {
         compensated(RoomFreed { room: booked.room })
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_locked_row_holds_up_nobody_who_does_not_need_it() {
-    let mut world = TripWorld::prepared("locked_row", vec![part(hotel(), TABLES)]).await;
+    let mut world =
+        TripWorld::prepared("locked_row", vec![part(Hotel::participant(), TABLES)]).await;
     let mut operator = world.database("hotel").await;
     operator
         .execute("begin; select from house where city = 'Rome' for update")
@@ -63,7 +51,7 @@ async fn a_locked_row_holds_up_nobody_who_does_not_need_it() {
             world.publish(world.new_saga(), &TripBooked { city: city.into() }).await;
         }
     }
-    world.start(part(hotel(), TABLES)).await;
+    world.start(part(Hotel::participant(), TABLES)).await;
     let oslo = format!("house where city = 'Oslo' and booked = {TRIPS}");
     wait_until("all trips to Oslo", Duration::from_secs(20), || async {
         let done = world.count("hotel", &oslo).await;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ballet::{Delay, Failure, Never, Participant, Retry, Step, StepResult, Tx, done};
+use ballet::{Delay, Does, Failure, Retry, Tx, done};
 use ballet_stage::wait_until;
 use serde_json::{Value, json};
 
@@ -18,11 +18,6 @@ struct Porter {
 }
 
 impl Porter {
-    fn participant(&self) -> Participant {
-        let porter = self.clone();
-        Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(porter))
-    }
-
     async fn until_called(&self, times: usize) {
         wait_until("the porter is called", SOON, || async {
             let called = self.called.load(Ordering::SeqCst);
@@ -33,14 +28,12 @@ impl Porter {
     }
 }
 
-impl Step for Porter {
-    const NAME: &'static str = "carry_luggage";
-    type On = TripBooked;
-    type Done = RoomBooked;
-    type Refused = Never;
-    const RETRY: Retry = Retry::at_once(1).later(&[Delay::FiveSeconds, Delay::ThirtySeconds]);
+const RETRY: Retry = Retry::at_once(1).later(&[Delay::FiveSeconds, Delay::ThirtySeconds]);
 
-    async fn run(&self, tx: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
+#[ballet::service("hotel", saga = Trip)]
+impl Porter {
+    #[retriable(retry = RETRY)]
+    async fn carry_luggage(&self, tx: &mut Tx<'_>, trip: TripBooked) -> Does<RoomBooked> {
         self.called.fetch_add(1, Ordering::SeqCst);
         let saga = tx.saga_id().map(|saga| saga.0);
         sqlx::query("insert into room (saga_id) values ($1)").bind(saga).execute(tx.db()).await?;
@@ -58,13 +51,13 @@ fn trip_to(city: &str) -> TripBooked {
 #[tokio::test]
 async fn t68_t69_t70_t71_t74_attempts_count_on_over_a_restart_and_a_permanent_failure_has_one() {
     let porter = Porter::default();
-    let parts = vec![part(porter.participant(), HOTEL_TABLES)];
+    let parts = vec![part(porter.clone().participant(), HOTEL_TABLES)];
     let mut world = TripWorld::new("attempts", parts).await;
     let saga = world.new_saga();
     let id = world.publish(saga, &trip_to("Rome")).await;
     porter.until_called(2).await;
     world.services.remove(0).stop().await;
-    world.start(part(porter.participant(), HOTEL_TABLES)).await;
+    world.start(part(porter.clone().participant(), HOTEL_TABLES)).await;
     let dead = world.dead_letters(1).await;
     let headers = &dead[0]["properties"]["headers"];
     assert_eq!(headers["x-dead-reason"], "failed");
@@ -100,13 +93,10 @@ async fn t68_t69_t70_t71_t74_attempts_count_on_over_a_restart_and_a_permanent_fa
 #[derive(Clone)]
 struct Rivals(Porter);
 
-impl Step for Rivals {
-    const NAME: &'static str = "carry_luggage";
-    type On = TripBooked;
-    type Done = RoomBooked;
-    type Refused = Never;
-
-    async fn run(&self, tx: &mut Tx<'_>, _: TripBooked) -> StepResult<Self> {
+#[ballet::service("hotel", saga = Trip)]
+impl Rivals {
+    #[retriable]
+    async fn outpace_rivals(&self, tx: &mut Tx<'_>, _: TripBooked) -> Does<RoomBooked> {
         self.0.called.fetch_add(1, Ordering::SeqCst);
         let conflict = "do $$ begin raise serialization_failure; end $$";
         sqlx::query(conflict).execute(tx.db()).await?;
@@ -117,7 +107,7 @@ impl Step for Rivals {
 #[tokio::test]
 async fn a_conflict_that_does_not_end_makes_a_dead_letter_after_an_hour_of_retries() {
     let rivals = Rivals(Porter::default());
-    let hotel = Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(rivals.clone()));
+    let hotel = rivals.clone().participant();
     let world = TripWorld::new("rivals", vec![part(hotel, HOTEL_TABLES)]).await;
     world.publish(world.new_saga(), &trip_to("Rome")).await;
     wait_until("a dead letter", LONG, || async {
@@ -131,7 +121,7 @@ async fn a_conflict_that_does_not_end_makes_a_dead_letter_after_an_hour_of_retri
     let dead = world.dead_letters(1).await;
     let headers = &dead[0]["properties"]["headers"];
     assert_eq!(headers["x-dead-reason"], "failed");
-    assert_eq!(headers["x-dead-step"], "carry_luggage");
+    assert_eq!(headers["x-dead-step"], "outpace_rivals");
     // Four times at once, and after each of 14 waits; then it has failed, and three retries are left.
     assert_eq!(rivals.0.called.load(Ordering::SeqCst), 72);
     assert_eq!(headers["x-attempts"], 72);
@@ -143,14 +133,10 @@ struct Welcome {
     called: Arc<AtomicUsize>,
 }
 
-impl Step for Welcome {
-    const NAME: &'static str = "welcome_the_guest";
-    type On = TripBooked;
-    type Done = RoomBooked;
-    type Refused = Never;
-    const RETRY: Retry = Porter::RETRY;
-
-    async fn run(&self, _: &mut Tx<'_>, _: TripBooked) -> StepResult<Self> {
+#[ballet::service("hotel", saga = Trip)]
+impl Welcome {
+    #[retriable(retry = RETRY)]
+    async fn welcome_the_guest(&self, _: &mut Tx<'_>, _: TripBooked) -> Does<RoomBooked> {
         match self.called.fetch_add(1, Ordering::SeqCst) {
             // Two waits, then twice at once and after each of two delays, then the other twelve.
             0..2 | 6..18 => Err(Failure::not_yet("the guest has not come").into()),
@@ -163,8 +149,7 @@ impl Step for Welcome {
 #[tokio::test]
 async fn waits_for_another_event_and_retries_of_a_failure_do_not_use_each_other_up() {
     let welcome = Welcome { called: Arc::default() };
-    let step = welcome.clone();
-    let hotel = Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(step));
+    let hotel = welcome.clone().participant();
     let world = TripWorld::new("welcome", vec![part(hotel, HOTEL_TABLES)]).await;
     let saga = world.new_saga();
     world.publish(saga, &trip_to("Rome")).await;

@@ -7,8 +7,8 @@ use ballet::calls::{
 };
 use ballet::core::System;
 use ballet::{
-    Compensate, CompensateResult, Failure, Migration, Participant, Step, StepResult, Tx,
-    compensated, done, refused,
+    Compensate, CompensateResult, Does, Failure, Migration, Participant, Step, StepResult, Tx,
+    Undoes, compensated, done, refused,
 };
 use jiff::SignedDuration;
 
@@ -65,26 +65,17 @@ impl Compensate for BookRoomV2 {
     }
 }
 
-pub(crate) struct CheckVisa;
-
-impl Step for CheckVisa {
-    const NAME: &'static str = "check_visa";
-    type On = RoomBookedV2;
-    type Done = VisaGranted;
-    type Refused = VisaRefused;
-
-    async fn run(&self, _: &mut Tx<'_>, room: RoomBookedV2) -> StepResult<Self> {
+#[ballet::service("border", saga = Trip)]
+impl Border {
+    #[compensatable(undo = return_visa, since = 2)]
+    async fn check_visa(_: &mut Tx<'_>, room: RoomBookedV2) -> Does<VisaGranted, VisaRefused> {
         if room.city == "Nowhere" {
             return refused(VisaRefused {});
         }
         done(VisaGranted { city: room.city })
     }
-}
 
-impl Compensate for CheckVisa {
-    type Compensated = VisaReturned;
-
-    async fn compensate(&self, _: &mut Tx<'_>, _: VisaGranted) -> CompensateResult<Self> {
+    async fn return_visa(_: &mut Tx<'_>, _: VisaGranted) -> Undoes<VisaReturned> {
         compensated(VisaReturned {})
     }
 }
@@ -173,14 +164,9 @@ pub(crate) fn cars_of_both(rental: &Rental) -> Participant {
     })
 }
 
-pub(crate) fn border() -> Participant {
-    Participant::new("border")
-        .saga::<Trip>(|saga| saga.since(2, |new| new.compensatable(CheckVisa)))
-}
-
 pub(crate) fn system(begins: u32) -> System {
     let rental = Rental::default();
-    let all = [desk_of_both(begins), hotel_of_both(), cars_of_both(&rental), border()];
+    let all = [desk_of_both(begins), hotel_of_both(), cars_of_both(&rental), Border::participant()];
     System { name: "trips", parts: all.iter().map(Participant::part).collect() }
 }
 
@@ -198,7 +184,7 @@ pub(crate) fn released(service: &str, release: u32, rental: &Rental) -> WorldPar
         ("hotel", _) => hotel_of_both(),
         ("cars", 0) => cars(rental.clone()),
         ("cars", _) => cars_of_both(rental),
-        _ => border(),
+        _ => Border::participant(),
     };
     part(participant, tables)
 }

@@ -1,7 +1,7 @@
 //! A saga that its owner cannot decide, because the event that it waits for never comes.
 
 use ballet::core::System;
-use ballet::{Compensate, CompensateResult, Participant, Step, StepResult, Tx, compensated, done};
+use ballet::{Does, Tx, Undoes, compensated, done};
 use ballet_ops::sagas::{self, SagaQuery};
 use jiff::SignedDuration;
 use sqlx::postgres::PgConnectOptions;
@@ -17,34 +17,25 @@ ballet_testkit::events! {
 }
 
 /// A release of the car rental that says the same in another event.
-struct ReserveCar;
-
-impl Step for ReserveCar {
-    const NAME: &'static str = "rent_car";
-    type On = (TripBooked, RoomBooked);
-    type Done = CarReserved;
-    type Refused = CarRefused;
-
-    async fn run(&self, _: &mut Tx<'_>, on: Self::On) -> StepResult<Self> {
-        done(CarReserved { car: on.0.city })
+#[ballet::service("cars", saga = Trip)]
+impl Cars {
+    #[pivot(undo = return_car)]
+    async fn rent_car(
+        _: &mut Tx<'_>,
+        trip: TripBooked,
+        _: RoomBooked,
+    ) -> Does<CarReserved, CarRefused> {
+        done(CarReserved { car: trip.city })
     }
-}
 
-impl Compensate for ReserveCar {
-    type Compensated = CarReturned;
-
-    async fn compensate(&self, _: &mut Tx<'_>, done: CarReserved) -> CompensateResult<Self> {
-        compensated(CarReturned { car: done.car })
+    async fn return_car(_: &mut Tx<'_>, reserved: CarReserved) -> Undoes<CarReturned> {
+        compensated(CarReturned { car: reserved.car })
     }
-}
-
-fn cars() -> Participant {
-    Participant::new("cars").saga::<Trip>(|saga| saga.pivot(ReserveCar))
 }
 
 #[tokio::test]
 async fn t223_a_saga_is_open_until_it_is_decided_and_the_event_that_came_instead_is_named() {
-    let parts = vec![part(desk(), DESK_TABLES), the_hotel(), part(cars(), &[])];
+    let parts = vec![part(desk(), DESK_TABLES), the_hotel(), part(Cars::participant(), &[])];
     let world = TripWorld::new("undecided", parts).await;
     let saga = world.new_saga();
     world.publish(saga, &TripWanted { city: "Rome".into() }).await;
@@ -52,7 +43,7 @@ async fn t223_a_saga_is_open_until_it_is_decided_and_the_event_that_came_instead
     // An owner without a deadline has nothing else that would tell.
     world.execute("desk", "delete from ballet.deadline").await;
 
-    let declared = [desk().part(), hotel(Trouble::default()).part(), cars().part()];
+    let declared = [desk().part(), hotel(Trouble::default()).part(), Cars::participant().part()];
     let system = System { name: "trips", parts: declared.to_vec() };
     let options = |service: &str| -> PgConnectOptions {
         world.env.database_url(service).parse().expect("a database")

@@ -2,28 +2,18 @@
 
 use ballet::{Event, SagaId};
 use ballet_stage::wait_until;
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use ballet_testkit::memory::left_by_a_gone_process;
 
-use crate::outside::{RefusedRequest, SaleProvider};
 use crate::proxy::LossyProxy;
-use crate::sale::{Authorized, PAY_TABLES, Placed, calling, local};
-use crate::stage::{ExploreStage, LONG, databases, left_by_a_gone_process};
+use crate::sale::{Authorized, Placed};
+use crate::stage::{ExploreStage, LONG};
 
 async fn behind_a_proxy(name: &str, is_local: bool) -> (ExploreStage, LossyProxy, SagaId) {
-    let outside = SaleProvider::new();
-    let participant = if is_local { local(&outside) } else { calling(&outside) };
-    let mut stage = ExploreStage::new(
-        &databases(name, &["pay"]).await,
-        "pay",
-        participant,
-        PAY_TABLES,
-        outside,
-    );
+    let mut stage = ExploreStage::payments(name, is_local).await;
     let proxy = LossyProxy::to(stage.url()).await;
-    stage.connect_through(&proxy.url);
+    stage.way = Some(proxy.url.clone());
     stage.start(1).await;
-    let saga = SagaId(stage.new_id());
-    stage.outside.open_account(saga.0, RefusedRequest::Never, &[], is_local);
+    let saga = stage.new_sale(&[], is_local);
     (stage, proxy, saga)
 }
 
@@ -33,7 +23,7 @@ async fn a_call_whose_commits_answer_is_lost_is_made() {
     proxy.lose_the_next_commit();
     stage.put(stage.new_id(), saga, &Placed {});
     proxy.lost().await;
-    stage.until("select count(*) from ballet.ledger where entry = 'done'", 1).await;
+    stage.until_count("ballet.ledger where entry = 'done'", 1).await;
     stage.publish_all().await;
     assert_eq!(stage.facts().await[&saga.0].told::<Authorized>(), 1);
     assert_eq!(stage.outside.account(saga.0).wrong, Vec::<String>::new());
@@ -46,7 +36,7 @@ async fn a_batch_whose_commit_never_arrived_runs_again() {
     stage.put(stage.new_id(), saga, &Placed {});
     proxy.lost().await;
     stage.settle().await;
-    assert_eq!(stage.count("select count(*) from hold").await, 1);
+    assert_eq!(stage.count("hold").await, 1);
     stage.publish_all().await;
     assert_eq!(stage.facts().await[&saga.0].told::<Authorized>(), 1);
 }
@@ -56,19 +46,18 @@ async fn a_batch_whose_commits_answer_is_late_is_not_taken_for_left_behind() {
     let (stage, proxy, saga) = behind_a_proxy("late_answer", true).await;
     proxy.hold_the_next_commit();
     stage.put(stage.new_id(), saga, &Placed {});
-    stage.until("select count(*) from hold", 1).await;
+    stage.until_count("hold", 1).await;
     // The table's turn ends, so the sweeper looks at it. What a process that is gone left in another
     // shows that it has looked.
-    stage.until("select count(*) from ballet.outbox_table", 2).await;
-    let mut db = PgConnection::connect(stage.url()).await.expect("a database");
+    stage.until_count("ballet.outbox_table", 2).await;
     let (event, other) = (Authorized::TYPE, stage.new_id());
     let left = format!(
         "insert into ballet.outbox_left (owner, batch, position, message_id, event_type, saga_id, body, \
              created_at) values (99999, 1, 0, gen_random_uuid(), '{event}', '{other}', '{{}}', now())"
     );
-    db.execute(AssertSqlSafe(left_by_a_gone_process(&left))).await.expect("inserted");
+    stage.execute(&left_by_a_gone_process(&left)).await;
     let count = |saga: SagaId| {
-        let taken = stage.broker.memory.taken();
+        let taken = stage.broker.taken();
         let of_saga =
             |id: &Option<_>| id.as_ref().map(ToString::to_string) == Some(saga.to_string());
         taken.iter().filter(|message| of_saga(message.properties.correlation_id())).count()

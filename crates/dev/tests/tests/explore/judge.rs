@@ -19,7 +19,7 @@ pub(crate) struct ParticipantCase<'a> {
     pub(crate) holds: (i64, i64),
 }
 
-fn equal<T: PartialEq + Debug>(what: &str, is: &T, should_be: &T) -> Result<(), String> {
+pub(crate) fn equal<T: PartialEq + Debug>(what: &str, is: &T, should_be: &T) -> Result<(), String> {
     if is == should_be { Ok(()) } else { Err(format!("{what}: {is:?}, should be {should_be:?}")) }
 }
 

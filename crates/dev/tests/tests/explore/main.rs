@@ -1,7 +1,6 @@
 //! Every order in which things can reach a service for one saga: each order is a saga of its own,
 //! thousands of them at a time in a real database, and each is judged when it is at rest.
 
-mod broker;
 mod crew;
 mod doubt;
 mod expected_crew;

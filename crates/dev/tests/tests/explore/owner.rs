@@ -2,7 +2,7 @@
 //! first wins.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Instant;
 
 use ballet::{Abort, Clock, Failure, SagaId};
@@ -11,7 +11,6 @@ use ballet_store::operators::restored_database::hold_aborts;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use jiff::SignedDuration;
-use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use crate::orders::orders;
@@ -25,7 +24,7 @@ use crate::sale::{
     Cancelled, Captured, NotCaptured, Overdue, Posted, Praised, Requested, Sale, Wanted,
 };
 use crate::sales::{NOBODY, SALES_TABLES, SealWanted, WarrantyWanted, place, sales};
-use crate::stage::{Databases, DeathPoint, ExploreStage, LONG, databases};
+use crate::stage::{DeathPoint, ExploreStage, LONG, report};
 
 struct OwnerRun {
     saga: SagaId,
@@ -46,8 +45,8 @@ struct OwnerExploration {
 }
 
 impl OwnerExploration {
-    fn new(databases: &Arc<Databases>, name: &str) -> Self {
-        let stage = ExploreStage::new(databases, name, sales(), SALES_TABLES, SaleProvider::new());
+    async fn new(test: &str) -> Self {
+        let stage = ExploreStage::new(test, sales(), SALES_TABLES, SaleProvider::new()).await;
         let (answers, refused, due) = (Mutex::default(), Mutex::default(), Mutex::default());
         let (one_by_one, is_restored) = (true, false);
         Self { stage, runs: Vec::new(), answers, refused, due, one_by_one, is_restored }
@@ -56,7 +55,7 @@ impl OwnerExploration {
     fn every_order_of(&mut self, things: &[OwnerInput]) {
         for order in orders(things) {
             let ids = order.iter().map(|thing| (*thing, self.stage.new_id())).collect();
-            self.runs.push(OwnerRun { saga: SagaId(self.stage.new_id()), order, ids });
+            self.runs.push(OwnerRun { saga: self.stage.new_saga(), order, ids });
         }
     }
 
@@ -132,7 +131,7 @@ impl OwnerExploration {
 
     /// Waits until the owner has told itself of every deadline that is over.
     async fn due_are_told(&self) {
-        self.stage.until("select count(*) from ballet.deadline where due_at <= now()", 0).await;
+        self.stage.until_count("ballet.deadline where due_at <= now()", 0).await;
     }
 
     /// Waits until every saga whose time is over is decided.
@@ -218,21 +217,14 @@ impl OwnerExploration {
                 wrong.push(format!("{:?}: {why}; {state}, {endings:?}\n    {facts:?}", run.order));
             }
         }
-        let all = self.runs.len();
-        eprintln!("{what}: {all} sagas in {:.1} s", began.elapsed().as_secs_f64());
-        assert!(
-            wrong.is_empty(),
-            "{what}: {} of {all} sagas went wrong; some of them:\n{}",
-            wrong.len(),
-            wrong.iter().take(4).cloned().collect::<Vec<_>>().join("\n")
-        );
+        report(what, began, self.runs.len(), &wrong);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_order_at_the_owner() {
     let began = Instant::now();
-    let mut all = OwnerExploration::new(&databases("owner", &["sales"]).await, "sales");
+    let mut all = OwnerExploration::new("owner").await;
     all.stage.start(1).await;
     all.every_order_of(&[Refusal, Refusal, RefusalCopy, Pivot, PivotCopy, Cancel, Praise]);
     all.every_order_of(&[Again, Refusal, Pivot, PivotCopy, Cancel, Praise]);
@@ -246,12 +238,10 @@ async fn every_order_at_the_owner() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_order_at_the_owner_with_a_crash_after_every_commit() {
-    const STAGES: [&str; 5] = ["after_0", "after_1", "after_2", "after_3", "after_4"];
-    let databases = databases("owner_crash", &STAGES).await;
     for dies in [DeathPoint::BeforePublishing, DeathPoint::BeforeConfirms] {
-        let crashes = STAGES.iter().enumerate().map(async |(after, name)| {
+        let crashes = (0..5).map(async |after| {
             let began = Instant::now();
-            let mut all = OwnerExploration::new(&databases, name);
+            let mut all = OwnerExploration::new(&format!("owner_crash_{after}")).await;
             all.stage.start(1).await;
             all.every_order_of(&[Refusal, RefusalCopy, Pivot, Cancel, Praise]);
             all.every_order_of(&[Refusal, Pivot, PivotCopy, Cancel, Praise]);
@@ -269,10 +259,10 @@ async fn every_order_at_the_owner_with_a_crash_after_every_commit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn t130_every_order_at_an_owner_that_was_restored() {
     let began = Instant::now();
-    let mut all = OwnerExploration::new(&databases("owner_restored", &["sales"]).await, "sales");
+    let mut all = OwnerExploration::new("owner_restored").await;
     all.is_restored = true;
     all.stage.start(1).await;
-    let mut db = PgConnection::connect(all.stage.url()).await.expect("a connection");
+    let mut db = all.stage.connect().await;
     hold_aborts(&mut db, Clock::system().now(), SignedDuration::from_hours(1)).await.expect("held");
     all.every_order_of(&[Begin, Refusal, Pivot, Praise, Seal]);
     all.act_out(None).await;
@@ -284,7 +274,7 @@ async fn t130_every_order_at_an_owner_that_was_restored() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_order_at_once_at_two_owners() {
     let began = Instant::now();
-    let mut all = OwnerExploration::new(&databases("owners", &["sales"]).await, "sales");
+    let mut all = OwnerExploration::new("owners").await;
     all.stage.start(2).await;
     all.stage.start(2).await;
     all.one_by_one = false;

@@ -1,7 +1,6 @@
 //! A participant with two steps: a compensatable one and, later, the pivot.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 use std::time::Instant;
 
 use ballet::SagaId;
@@ -14,9 +13,9 @@ use crate::orders::ParticipantInput::{
     SecondCopy,
 };
 use crate::orders::orders;
-use crate::outside::{ProviderRequest, RefusedRequest, SaleProvider};
-use crate::sale::{Cancelled, PAY_TABLES, Packed, Placed, calling, local};
-use crate::stage::{Databases, DeathPoint, ExploreStage, databases};
+use crate::outside::{ProviderRequest, RefusedRequest};
+use crate::sale::{Cancelled, Packed, Placed};
+use crate::stage::{DeathPoint, ExploreStage, report};
 
 /// One saga: an order of things, and how the provider answers.
 pub(crate) struct ParticipantRun {
@@ -34,10 +33,8 @@ pub(crate) struct ParticipantExploration {
 }
 
 impl ParticipantExploration {
-    pub(crate) fn new(databases: &Arc<Databases>, name: &str, is_local: bool) -> Self {
-        let outside = SaleProvider::new();
-        let participant = if is_local { local(&outside) } else { calling(&outside) };
-        let stage = ExploreStage::new(databases, name, participant, PAY_TABLES, outside);
+    pub(crate) async fn new(test: &str, is_local: bool) -> Self {
+        let stage = ExploreStage::payments(test, is_local).await;
         Self { stage, runs: Vec::new(), local: is_local, one_by_one: true }
     }
 
@@ -46,7 +43,7 @@ impl ParticipantExploration {
         let held: Vec<ProviderRequest> =
             things.iter().flat_map(|thing| asks(*thing)).copied().collect();
         for order in orders(things) {
-            let saga = SagaId(self.stage.new_id());
+            let saga = self.stage.new_saga();
             self.stage.outside.open_account(saga.0, no, &held, self.local);
             let ids = order.iter().map(|action| (*action, self.stage.new_id())).collect();
             self.runs.push(ParticipantRun { saga, order, no, ids });
@@ -151,14 +148,7 @@ impl ParticipantExploration {
                 wrong.push(format!("{:?}, no: {:?}: {why}\n    {facts:?}", run.order, run.no));
             }
         }
-        let all = self.runs.len();
-        eprintln!("{what}: {all} sagas in {:.1} s", began.elapsed().as_secs_f64());
-        assert!(
-            wrong.is_empty(),
-            "{what}: {} of {all} sagas went wrong; some of them:\n{}",
-            wrong.len(),
-            wrong.iter().take(4).cloned().collect::<Vec<_>>().join("\n")
-        );
+        report(what, began, self.runs.len(), &wrong);
     }
 }
 
@@ -174,7 +164,7 @@ fn asks(action: ParticipantInput) -> &'static [ProviderRequest] {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_order_of_triggers_copies_abort_and_answers() {
     let began = Instant::now();
-    let mut all = ParticipantExploration::new(&databases("orders", &["pay"]).await, "pay", false);
+    let mut all = ParticipantExploration::new("orders", false).await;
     all.stage.start(1).await;
     all.every_order_of(
         &[First, First, FirstCopy, Abort, Second, AnswerFirst, AnswerSecond],
@@ -194,7 +184,7 @@ async fn every_order_of_triggers_copies_abort_and_answers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_order_without_an_abort() {
     let began = Instant::now();
-    let mut all = ParticipantExploration::new(&databases("no_abort", &["pay"]).await, "pay", false);
+    let mut all = ParticipantExploration::new("no_abort", false).await;
     all.stage.start(1).await;
     for no in [RefusedRequest::Never, RefusedRequest::First, RefusedRequest::Second] {
         all.every_order_of(&[First, FirstCopy, Second, SecondCopy, AnswerFirst, AnswerSecond], no);
@@ -206,7 +196,7 @@ async fn every_order_without_an_abort() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_order_with_a_local_first_step() {
     let began = Instant::now();
-    let mut all = ParticipantExploration::new(&databases("local", &["pay"]).await, "pay", true);
+    let mut all = ParticipantExploration::new("local", true).await;
     all.stage.start(1).await;
     for no in [RefusedRequest::Never, RefusedRequest::Second] {
         all.every_order_of(&[First, FirstCopy, Abort, Second, AnswerSecond, AnswerUndo], no);
@@ -217,10 +207,9 @@ async fn every_order_with_a_local_first_step() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_order_at_once() {
-    let databases = databases("at_once", &["calling", "local"]).await;
-    for (name, is_local) in [("calling", false), ("local", true)] {
+    for (test, is_local) in [("at_once_calling", false), ("at_once_local", true)] {
         let began = Instant::now();
-        let mut all = ParticipantExploration::new(&databases, name, is_local);
+        let mut all = ParticipantExploration::new(test, is_local).await;
         all.stage.start(1).await;
         all.every_order_of(
             &[First, First, FirstCopy, Abort, Second, AnswerSecond],
@@ -236,16 +225,14 @@ async fn every_order_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_order_with_a_crash_after_every_commit() {
-    const STAGES: [&str; 6] = ["after_0", "after_1", "after_2", "after_3", "after_4", "after_5"];
     let copies = [First, FirstCopy, Abort, Second, AnswerFirst, AnswerSecond];
     let undos = [First, Abort, Second, AnswerFirst, AnswerSecond, AnswerUndo];
-    let databases = databases("crash", &STAGES).await;
     for (dies, things) in
         [(DeathPoint::BeforePublishing, copies), (DeathPoint::BeforeConfirms, undos)]
     {
-        let crashes = STAGES.iter().enumerate().map(async |(after, name)| {
+        let crashes = (0..things.len()).map(async |after| {
             let began = Instant::now();
-            let mut all = ParticipantExploration::new(&databases, name, false);
+            let mut all = ParticipantExploration::new(&format!("crash_{after}"), false).await;
             all.stage.start(1).await;
             all.every_order_of(&things, RefusedRequest::Never);
             all.with_a_crash(after, dies).await;

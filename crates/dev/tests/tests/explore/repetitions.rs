@@ -8,7 +8,6 @@ use ballet::{Clock, SagaId};
 use ballet_store::operators::restored_database::hold_aborts;
 use jiff::SignedDuration;
 use serde_json::Value;
-use sqlx::Connection;
 use uuid::Uuid;
 
 use crate::crew::{self, CREW_TABLES, crew};
@@ -18,11 +17,12 @@ use crate::expected_crew::CrewInput::{
 };
 use crate::expected_crew::ExpectedCrew;
 use crate::facts::SagaFacts;
+use crate::judge::equal;
 use crate::numbers::samples;
 use crate::orders::orders;
 use crate::outside::{ProviderRequest, RefusedRequest, SaleProvider, account_of};
 use crate::sale::Cancelled;
-use crate::stage::{ExploreStage, databases};
+use crate::stage::{ExploreStage, report};
 
 const ANN: &str = "ann";
 const BOB: &str = "bob";
@@ -45,9 +45,8 @@ struct CrewExploration {
 
 impl CrewExploration {
     async fn new(test: &str) -> Self {
-        let (databases, outside) = (databases(test, &["crew"]).await, SaleProvider::new());
-        let participant = crew(&outside);
-        let stage = ExploreStage::new(&databases, "crew", participant, CREW_TABLES, outside);
+        let outside = SaleProvider::new();
+        let stage = ExploreStage::new(test, crew(&outside), CREW_TABLES, outside).await;
         Self { stage, runs: Vec::new(), is_restored: false, in_order: true }
     }
 
@@ -58,7 +57,7 @@ impl CrewExploration {
             .collect();
         let rates = samples().skip(self.runs.len());
         for (order, rate) in orders(things).into_iter().zip(rates) {
-            let saga = SagaId(self.stage.new_id());
+            let saga = self.stage.new_saga();
             for who in [ANN, BOB] {
                 let holds: &[_] =
                     if held.contains(&who) { &[ProviderRequest::Authorize] } else { &[] };
@@ -117,7 +116,7 @@ impl CrewExploration {
     /// The events of the crew by their sagas, each once.
     fn told(&self) -> HashMap<Uuid, Vec<(String, Value)>> {
         let mut told: HashMap<Uuid, BTreeMap<String, (String, Value)>> = HashMap::new();
-        for message in self.stage.broker.memory.taken() {
+        for message in self.stage.broker.taken() {
             if message.routing_key.starts_with("crew.") {
                 let text = |value: &Option<_>| value.as_ref().map(ToString::to_string);
                 let saga = text(message.properties.correlation_id()).expect("a saga");
@@ -155,14 +154,7 @@ impl CrewExploration {
                 wrong.push(format!("{order:?}: {why}\n    should be {expected:?}\n    {is:?}"));
             }
         }
-        let all = self.runs.len();
-        eprintln!("{what}: {all} sagas in {:.1} s", began.elapsed().as_secs_f64());
-        assert!(
-            wrong.is_empty(),
-            "{what}: {} of {all} sagas went wrong; some of them:\n{}",
-            wrong.len(),
-            wrong.iter().take(4).cloned().collect::<Vec<_>>().join("\n")
-        );
+        report(what, began, self.runs.len(), &wrong);
     }
 
     fn compare(
@@ -207,10 +199,6 @@ impl CrewExploration {
         }
         Ok(())
     }
-}
-
-fn equal<T: PartialEq + std::fmt::Debug>(what: &str, is: &T, should_be: &T) -> Result<(), String> {
-    if is == should_be { Ok(()) } else { Err(format!("{what}: {is:?}, should be {should_be:?}")) }
 }
 
 /// Things without calls. Each order of them has one end, also in one batch.
@@ -275,7 +263,7 @@ async fn t204_every_order_after_a_restore_takes_nothing_back_before_all_else_has
     // All that waited comes back at once, and a call of an undo is answered among it.
     (all.is_restored, all.in_order) = (true, false);
     all.stage.start(1).await;
-    let mut db = sqlx::PgConnection::connect(all.stage.url()).await.expect("a connection");
+    let mut db = all.stage.connect().await;
     hold_aborts(&mut db, Clock::system().now(), SignedDuration::from_hours(1)).await.expect("held");
     all.every_order_of(&[Hire(ANN), Hire(BOB), Dismiss(ANN), Insure(ANN), Abort, EndCover]);
     all.every_order_of(&[Rent(ANN), Return(ANN), Answer(ANN), Lapse(ANN), Abort]);

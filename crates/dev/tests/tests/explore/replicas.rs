@@ -7,14 +7,12 @@ use crate::orders::ParticipantInput::{
 };
 use crate::outside::RefusedRequest;
 use crate::participant::ParticipantExploration;
-use crate::stage::databases;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_replicas_of_which_one_dies() {
-    let databases = databases("three", &["calling", "local"]).await;
-    for (database, local) in [("calling", false), ("local", true)] {
+    for (test, local) in [("three_calling", false), ("three_local", true)] {
         let began = Instant::now();
-        let mut all = ParticipantExploration::new(&databases, database, local);
+        let mut all = ParticipantExploration::new(test, local).await;
         for _ in 0..3 {
             all.stage.start(2).await;
         }

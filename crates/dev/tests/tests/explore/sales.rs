@@ -1,12 +1,7 @@
 //! The owner under exploration: it begins a sale in one of three ways, decides its end, and has a step of its own that
 //! may have to be undone. Beside it it owns a warranty under the same id.
 
-use ballet::{
-    Compensate, CompensateResult, Failure, Migration, Never, Owner, Participant, Saga, Step,
-    StepResult, Tx, compensated, done, refused,
-};
-
-use jiff::SignedDuration;
+use ballet::{Does, Failure, Migration, Participant, Saga, Tx, Undoes, compensated, done, refused};
 
 use crate::sale::{
     Booked, Cancelled, Captured, Confirmed, Gifted, NotCaptured, Overdue, Placed, Posted, Praised,
@@ -34,36 +29,7 @@ pub(crate) const SALES_TABLES: &[Migration] = &[Migration {
 }];
 
 pub(crate) fn sales() -> Participant {
-    const AN_HOUR: SignedDuration = SignedDuration::from_hours(1);
-    Participant::new("sales")
-        .owns(Sales, |saga| {
-            saga.originates::<Requested>("request")
-                .starts(Begin)
-                .starts(Post)
-                .aborts_on(|_: NotCaptured| Cancelled { reason: "refused".into() })
-                .deadline(
-                    AN_HOUR,
-                    |_| Overdue {},
-                    |_: Overdue| Cancelled { reason: "deadline".into() },
-                )
-                .decides(Confirm)
-                .compensatable(Gift)
-        })
-        .owns(Warranties, |saga| {
-            saga.starts(BeginWarranty)
-                .deadline(AN_HOUR, |_| WarrantyOverdue {}, |_: WarrantyOverdue| WarrantyEnded {})
-                .decides(Seal)
-        })
-}
-
-struct Sales;
-
-impl Owner for Sales {
-    type Saga = Sale;
-
-    async fn abort(&self, tx: &mut Tx<'_>, abort_event: &Cancelled) -> Result<(), Failure> {
-        end(tx, &format!("cancelled: {}", abort_event.reason)).await
-    }
+    Sales::participant()
 }
 
 /// Every ending is noted: there must be one.
@@ -86,87 +52,6 @@ pub(crate) async fn place(tx: &mut Tx<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-struct Begin;
-
-impl Step for Begin {
-    const NAME: &'static str = "begin";
-    type On = Wanted;
-    type Done = Placed;
-    type Refused = Cancelled;
-
-    async fn run(&self, tx: &mut Tx<'_>, _: Wanted) -> StepResult<Self> {
-        place(tx).await?;
-        done(Placed {})
-    }
-}
-
-struct Post;
-
-impl Step for Post {
-    const NAME: &'static str = "post";
-    type On = Posted;
-    type Done = Booked;
-    type Refused = Cancelled;
-
-    fn key(posted: &Posted) -> Option<String> {
-        Some(posted.by.clone())
-    }
-
-    async fn run(&self, tx: &mut Tx<'_>, posted: Posted) -> StepResult<Self> {
-        if posted.by == NOBODY {
-            return refused(Cancelled { reason: "post".into() });
-        }
-        place(tx).await?;
-        done(Booked {})
-    }
-}
-
-struct Confirm;
-
-impl Step for Confirm {
-    const NAME: &'static str = "confirm";
-    type On = Captured;
-    type Done = Confirmed;
-    type Refused = Never;
-
-    fn key(captured: &Captured) -> Option<String> {
-        Some(captured.part.to_string())
-    }
-
-    async fn run(&self, tx: &mut Tx<'_>, _: Captured) -> StepResult<Self> {
-        end(tx, "confirmed").await?;
-        done(Confirmed {})
-    }
-}
-
-struct Gift;
-
-impl Step for Gift {
-    const NAME: &'static str = "gift";
-    type On = Praised;
-    type Done = Gifted;
-    type Refused = Never;
-
-    async fn run(&self, tx: &mut Tx<'_>, _: Praised) -> StepResult<Self> {
-        let saga = saga(tx)?;
-        sqlx::query("insert into gift values ($1)").bind(saga).execute(tx.db()).await?;
-        done(Gifted {})
-    }
-}
-
-impl Compensate for Gift {
-    type Compensated = Ungifted;
-
-    async fn compensate(&self, tx: &mut Tx<'_>, _: Gifted) -> CompensateResult<Self> {
-        let saga = saga(tx)?;
-        sqlx::query("update gift set taken_back = true where saga_id = $1")
-            .bind(saga)
-            .execute(tx.db())
-            .await?;
-        compensated(Ungifted {})
-    }
-}
-
 pub(crate) struct Warranty;
 
 impl Saga for Warranty {
@@ -175,38 +60,70 @@ impl Saga for Warranty {
     type Abort = WarrantyEnded;
 }
 
-struct Warranties;
+#[ballet::service("sales")]
+impl Sales {
+    #[owns(
+        Sale,
+        originates(request = Requested),
+        aborts_on(|_: NotCaptured| Cancelled { reason: "refused".into() }),
+        deadline("1h", |_| Overdue {}, |_: Overdue| Cancelled { reason: "deadline".into() })
+    )]
+    async fn cancel(tx: &mut Tx<'_>, abort_event: &Cancelled) -> Result<(), Failure> {
+        end(tx, &format!("cancelled: {}", abort_event.reason)).await
+    }
 
-impl Owner for Warranties {
-    type Saga = Warranty;
+    #[starts(saga = Sale)]
+    async fn begin(tx: &mut Tx<'_>, _: Wanted) -> Does<Placed, Cancelled> {
+        place(tx).await?;
+        done(Placed {})
+    }
 
-    async fn abort(&self, _: &mut Tx<'_>, _: &WarrantyEnded) -> Result<(), Failure> {
+    #[starts(key = |posted| posted.by.clone(), saga = Sale)]
+    async fn post(tx: &mut Tx<'_>, posted: Posted) -> Does<Booked, Cancelled> {
+        if posted.by == NOBODY {
+            return refused(Cancelled { reason: "post".into() });
+        }
+        place(tx).await?;
+        done(Booked {})
+    }
+
+    #[decides(key = |captured| captured.part.to_string(), saga = Sale)]
+    async fn confirm(tx: &mut Tx<'_>, _: Captured) -> Does<Confirmed> {
+        end(tx, "confirmed").await?;
+        done(Confirmed {})
+    }
+
+    #[compensatable(undo = take_gift_back, saga = Sale)]
+    async fn gift(tx: &mut Tx<'_>, _: Praised) -> Does<Gifted> {
+        let saga = saga(tx)?;
+        sqlx::query("insert into gift values ($1)").bind(saga).execute(tx.db()).await?;
+        done(Gifted {})
+    }
+
+    async fn take_gift_back(tx: &mut Tx<'_>, _: Gifted) -> Undoes<Ungifted> {
+        let saga = saga(tx)?;
+        sqlx::query("update gift set taken_back = true where saga_id = $1")
+            .bind(saga)
+            .execute(tx.db())
+            .await?;
+        compensated(Ungifted {})
+    }
+
+    #[owns(Warranty, deadline("1h", |_| WarrantyOverdue {}, |_: WarrantyOverdue| WarrantyEnded {}))]
+    async fn end_warranty(_: &mut Tx<'_>, _: &WarrantyEnded) -> Result<(), Failure> {
         Ok(())
     }
-}
 
-struct BeginWarranty;
-
-impl Step for BeginWarranty {
-    const NAME: &'static str = "begin_warranty";
-    type On = WarrantyWanted;
-    type Done = WarrantyBegun;
-    type Refused = WarrantyEnded;
-
-    async fn run(&self, _: &mut Tx<'_>, _: WarrantyWanted) -> StepResult<Self> {
+    #[starts(saga = Warranty)]
+    async fn begin_warranty(
+        _: &mut Tx<'_>,
+        _: WarrantyWanted,
+    ) -> Does<WarrantyBegun, WarrantyEnded> {
         done(WarrantyBegun {})
     }
-}
 
-struct Seal;
-
-impl Step for Seal {
-    const NAME: &'static str = "seal";
-    type On = SealWanted;
-    type Done = Sealed;
-    type Refused = Never;
-
-    async fn run(&self, _: &mut Tx<'_>, _: SealWanted) -> StepResult<Self> {
+    #[decides(saga = Warranty)]
+    async fn seal(_: &mut Tx<'_>, _: SealWanted) -> Does<Sealed> {
         done(Sealed {})
     }
 }

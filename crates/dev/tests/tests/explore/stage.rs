@@ -1,45 +1,42 @@
 //! The stage on which sagas are explored: a service on a real database and the broker in memory, which can be
 //! brought to rest, and to a crash.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::HashMap;
+use std::ops::{Deref, DerefMut};
+use std::time::{Duration, Instant};
 
-use ballet::core::{System, topology};
-use ballet::{Clock, Event, Handle, Migration, Participant, Running, SagaId, Service, Settings};
+use ballet::core::topology;
+use ballet::{Event, Migration, Participant, SagaId};
 use ballet_amqp::Publish;
-use ballet_stage::{Database, Postgres, wait_until};
-use ballet_testkit::memory::{MemoryBroker, properties};
-use sqlx::PgPool;
-use sqlx::postgres::PgPoolOptions;
+use ballet_stage::wait_until;
+use ballet_testkit::memory::{MemoryService, properties};
 use uuid::Uuid;
 
-use crate::broker::LossyBroker;
 use crate::facts::{LedgerFact, SagaFacts};
-use crate::outside::{ProviderRequest, SaleProvider, account_of};
+use crate::outside::{ProviderRequest, RefusedRequest, SaleProvider, account_of};
+use crate::sale::{PAY_TABLES, calling, local};
 
 pub(crate) const LONG: Duration = Duration::from_secs(120);
 
 pub(crate) struct ExploreStage {
-    // Before the databases, so that the services are gone when their database is dropped.
-    services: Vec<Running>,
-    participant: Participant,
-    tables: &'static [Migration],
-    pub(crate) broker: LossyBroker,
-    pub(crate) db: PgPool,
+    service: MemoryService,
     pub(crate) outside: SaleProvider,
-    context: Clock,
-    url: String,
-    _databases: Arc<Databases>,
+    /// The way to the database for replicas that start from now on, if not the straight one.
+    pub(crate) way: Option<String>,
 }
 
-/// The databases of stages, by their names.
-pub(crate) type Databases = BTreeMap<String, Database>;
+impl Deref for ExploreStage {
+    type Target = MemoryService;
 
-/// Databases, for as many stages as there are names.
-pub(crate) async fn databases(test: &str, stages: &[&str]) -> Arc<Databases> {
-    let postgres = Postgres::shared().await.expect("a Postgres");
-    Arc::new(Database::prepared(postgres, test, stages).await.expect("databases"))
+    fn deref(&self) -> &MemoryService {
+        &self.service
+    }
+}
+
+impl DerefMut for ExploreStage {
+    fn deref_mut(&mut self) -> &mut MemoryService {
+        &mut self.service
+    }
 }
 
 /// The point of a commit's way out at which the service dies.
@@ -52,98 +49,55 @@ pub(crate) enum DeathPoint {
 }
 
 impl ExploreStage {
-    pub(crate) fn new(
-        databases: &Arc<Databases>,
-        name: &str,
+    pub(crate) async fn new(
+        test: &str,
         participant: Participant,
         tables: &'static [Migration],
         outside: SaleProvider,
     ) -> Self {
-        let system = System { name: "sales", parts: vec![participant.part()] };
-        let definitions = topology::definitions(&system, |_| String::new());
-        let broker = LossyBroker::new(MemoryBroker::with_definitions(&definitions));
-        let url = databases[name].url().to_owned();
-        let db = PgPoolOptions::new().max_connections(2).connect_lazy(&url).expect("a URL");
-        let (services, context) = (Vec::new(), Clock::system());
-        let _databases = Arc::clone(databases);
-        Self { services, participant, tables, broker, db, outside, context, url, _databases }
+        let service = MemoryService::new(test, participant, tables).await;
+        Self { service, outside, way: None }
     }
 
-    fn service(&self) -> &'static str {
-        self.participant.service()
+    /// The payments of sales, whose first step is local or asks outside.
+    pub(crate) async fn payments(test: &str, is_local: bool) -> Self {
+        let outside = SaleProvider::new();
+        let participant = if is_local { local(&outside) } else { calling(&outside) };
+        Self::new(test, participant, PAY_TABLES, outside).await
+    }
+
+    /// A sale for which the provider is prepared.
+    pub(crate) fn new_sale(&self, held: &[ProviderRequest], is_authorized: bool) -> SagaId {
+        let saga = self.new_saga();
+        self.outside.open_account(saga.0, RefusedRequest::Never, held, is_authorized);
+        saga
     }
 
     pub(crate) async fn start(&mut self, lanes: u16) {
-        let mut settings = Settings::new("amqp://in.memory", &self.url);
-        settings.lanes = lanes;
-        settings.database_connections = Some(7 + u32::from(lanes));
-        // A process that loses its acknowledgements gets no further than this.
-        settings.prefetch = Some(u16::MAX);
-        // As many as may be held at a time.
-        settings.calls = u16::MAX;
-        let service = Service::new(self.participant.clone())
-            .migrations(self.tables)
-            .broker(Arc::new(self.broker.clone()));
-        self.services.push(service.start(settings).await.expect("started"));
-    }
-
-    pub(crate) fn handle(&self, at: usize) -> &Handle {
-        self.services[at].handle()
-    }
-
-    pub(crate) fn new_id(&self) -> Uuid {
-        self.context.new_id(self.context.now())
-    }
-
-    /// Publishes an event as the service that owns it would.
-    pub(crate) fn put<E: Event>(&self, id: Uuid, saga: SagaId, event: &E) {
-        let body = serde_json::to_vec(event).expect("JSON");
-        self.put_raw::<E>(id, saga, body);
+        let way = self.way.clone();
+        let set = |settings: &mut ballet::Settings| {
+            settings.lanes = lanes;
+            settings.database_connections = Some(7 + u32::from(lanes));
+            // A process that loses its acknowledgements gets no further than this.
+            settings.prefetch = Some(u16::MAX);
+            // As many as may be held at a time.
+            settings.calls = u16::MAX;
+            settings.database_url = way.or(settings.database_url.take());
+        };
+        self.service.start_with(set).await;
     }
 
     pub(crate) fn put_raw<E: Event>(&self, id: Uuid, saga: SagaId, body: Vec<u8>) {
-        let properties = properties(E::TYPE, &id.to_string(), Some(saga));
-        self.broker.memory.put_event(E::TYPE, properties, body);
-    }
-
-    /// The service's database.
-    pub(crate) fn url(&self) -> &str {
-        &self.url
-    }
-
-    /// Services that start from now on reach their database by this way.
-    pub(crate) fn connect_through(&mut self, url: &str) {
-        url.clone_into(&mut self.url);
-    }
-
-    pub(crate) async fn count(&self, sql: &'static str) -> i64 {
-        self.try_count(sql).await.expect("a count")
-    }
-
-    async fn try_count(&self, sql: &'static str) -> Result<i64, sqlx::Error> {
-        let (count,): (i64,) = sqlx::query_as(sql).fetch_one(&self.db).await?;
-        Ok(count)
-    }
-
-    pub(crate) async fn until(&self, sql: &'static str, expected: i64) {
-        wait_until(sql, LONG, || async {
-            match self.try_count(sql).await {
-                Ok(count) if count == expected => Ok(Some(())),
-                Ok(count) => Err(format!("{count} of {expected}")),
-                Err(error) => Err(error.to_string()),
-            }
-        })
-        .await
-        .expect("the rows");
+        self.broker.put_event(E::TYPE, properties(E::TYPE, &id.to_string(), Some(saga)), body);
     }
 
     /// Waits until all messages are handled, and no call is open but those that are held.
     pub(crate) async fn settle(&self) {
         wait_until("a rest", LONG, || async {
-            if !self.broker.is_settled(self.service()) {
+            let unsettled = self.broker.unsettled(self.name());
+            if unsettled > 0 {
                 // Thousands of them: a busy machine that goes on with them is not late.
-                let (wait, handled) = self.broker.left(self.service());
-                return Err(format!("{wait} messages wait, and {handled} are being handled"));
+                return Err(format!("{unsettled} messages wait, or are being handled"));
             }
             // A commit comes before its acknowledgement, so this sees its calls.
             let open: Vec<(Uuid, String, String, bool)> = sqlx::query_as(
@@ -170,15 +124,8 @@ impl ExploreStage {
 
     /// Waits until everything that was committed is published and marked.
     pub(crate) async fn publish_all(&self) {
-        wait_until("an empty outbox", LONG, || async {
-            let unmarked = "select count(*) from (select from ballet.outbox() \
-                            group by owner, batch having min(position) > -1) as batch";
-            let counted = sqlx::query_as(unmarked).fetch_one(&self.db).await;
-            let (left,): (i64,) = counted.map_err(|error| error.to_string())?;
-            if left == 0 { Ok(Some(())) } else { Err(format!("{left} batches")) }
-        })
-        .await
-        .expect("an empty outbox");
+        self.until_published().await;
+        assert_eq!(self.broker.wrong_acks(), 0, "no tag is acknowledged twice");
     }
 
     /// Ends the hold of a database that was restored, and brings back what was put off meanwhile: the broker in memory
@@ -187,10 +134,10 @@ impl ExploreStage {
         // Earlier than any process's clock can lag behind.
         let end = "update ballet.restored set hold_until = ballet.now() - interval '1 hour'";
         sqlx::query(end).execute(&self.db).await.expect("an answer");
-        for copy in self.broker.memory.taken() {
+        for copy in self.broker.taken() {
             if copy.exchange.starts_with("retry.") {
                 let exchange = topology::ROUTE.to_owned();
-                self.broker.memory.put(&Publish { exchange, ..copy });
+                self.broker.put(&Publish { exchange, ..copy });
             }
         }
         self.settle().await;
@@ -200,8 +147,8 @@ impl ExploreStage {
     pub(crate) fn doom(&self, dies: DeathPoint) {
         self.broker.lose_acks(true);
         match dies {
-            DeathPoint::BeforePublishing => self.broker.memory.block(true),
-            DeathPoint::BeforeConfirms => self.broker.memory.hold_confirms(),
+            DeathPoint::BeforePublishing => self.broker.block(true),
+            DeathPoint::BeforeConfirms => self.broker.hold_confirms(),
         }
     }
 
@@ -211,30 +158,18 @@ impl ExploreStage {
         self.revive().await;
     }
 
-    pub(crate) fn kill(&mut self) {
-        self.services.clear();
-        self.broker.kill();
-    }
-
     pub(crate) async fn revive(&mut self) {
-        self.broker = LossyBroker::new(self.broker.memory.clone());
-        self.broker.memory.block(false);
-        self.broker.memory.release_confirms();
+        self.broker.lose_acks(false);
+        self.broker.block(false);
+        self.broker.release_confirms();
         self.start(1).await;
         self.settle().await;
     }
 
     /// One of the replicas dies in the middle of its work.
     pub(crate) async fn lose_one(&mut self) {
-        wait_until("some work done", LONG, || async {
-            let done =
-                sqlx::query_as("select count(*) from ballet.inbox").fetch_one(&self.db).await;
-            let (done,): (i64,) = done.map_err(|error| error.to_string())?;
-            Ok::<_, String>((done > 500).then_some(()))
-        })
-        .await
-        .expect("some work done");
-        self.services.pop();
+        self.until("select count(*) > 500 from ballet.inbox", true).await;
+        self.running.pop();
     }
 
     /// Reads what there is of all sagas.
@@ -259,7 +194,7 @@ impl ExploreStage {
         for (saga, step, undo, closed) in rows {
             facts.entry(saga).or_default().calls.push((step, undo, closed));
         }
-        for message in self.broker.memory.taken() {
+        for message in self.broker.taken() {
             let properties = &message.properties;
             let text = |value: &Option<_>| value.as_ref().map(ToString::to_string);
             let saga = text(properties.correlation_id()).and_then(|id| id.parse().ok());
@@ -277,10 +212,13 @@ impl ExploreStage {
     }
 }
 
-/// The statement, which writes to `ballet.outbox_left`, for an outbox table of a process that is gone.
-pub(crate) fn left_by_a_gone_process(statement: &str) -> String {
-    format!(
-        "do $do$ begin execute replace($left${statement}$left$, 'outbox_left', \
-             'outbox_' || ballet.take_outbox(99999)); end $do$"
-    )
+/// Says how many sagas there were, and shows some of those that went wrong.
+pub(crate) fn report(what: &str, began: Instant, all: usize, wrong: &[String]) {
+    eprintln!("{what}: {all} sagas in {:.1} s", began.elapsed().as_secs_f64());
+    assert!(
+        wrong.is_empty(),
+        "{what}: {} of {all} sagas went wrong; some of them:\n{}",
+        wrong.len(),
+        wrong.iter().take(4).cloned().collect::<Vec<_>>().join("\n")
+    );
 }

@@ -1,25 +1,15 @@
 //! The way of an event from its commit to the broker, disturbed at each place.
 
 use ballet::{Event, SagaId};
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use ballet_testkit::memory::left_by_a_gone_process;
+use sqlx::{AssertSqlSafe, Executor};
 
-use crate::outside::SaleProvider;
-use crate::sale::{Authorized, PAY_TABLES, Placed, local};
-use crate::stage::{ExploreStage, databases, left_by_a_gone_process};
-
-async fn stage(name: &str) -> ExploreStage {
-    let outside = SaleProvider::new();
-    let participant = local(&outside);
-    ExploreStage::new(&databases(name, &["pay"]).await, "pay", participant, PAY_TABLES, outside)
-}
-
-async fn connect(stage: &ExploreStage) -> PgConnection {
-    PgConnection::connect(stage.url()).await.expect("a database")
-}
+use crate::sale::{Authorized, Placed};
+use crate::stage::ExploreStage;
 
 async fn authorized_once(stage: &ExploreStage, saga: SagaId) {
     stage.publish_all().await;
-    let taken = stage.broker.memory.taken();
+    let taken = stage.broker.taken();
     let of_saga = taken.iter().filter(|message| {
         let id = message.properties.correlation_id().as_ref().map(ToString::to_string);
         message.routing_key == Authorized::TYPE.name() && id == Some(saga.to_string())
@@ -29,11 +19,11 @@ async fn authorized_once(stage: &ExploreStage, saga: SagaId) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_committed_while_its_table_is_being_emptied_is_published() {
-    let mut stage = stage("truncate").await;
+    let mut stage = ExploreStage::payments("truncate", true).await;
     stage.start(1).await;
     let saga = stage.new_id();
     let (event, id) = (Authorized::TYPE, stage.new_id());
-    let mut db = connect(&stage).await;
+    let mut db = stage.connect().await;
     db.execute("begin").await.expect("begun");
     // It belongs to a process that is gone.
     let (table,): (i16,) = sqlx::query_as("select ballet.take_outbox(99999)")
@@ -68,18 +58,18 @@ async fn what_is_committed_while_its_table_is_being_emptied_is_published() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_that_rolls_back_keeps_its_marks_and_publishes_nothing() {
-    let mut stage = stage("marks").await;
+    let mut stage = ExploreStage::payments("marks", true).await;
     stage.start(1).await;
-    let mut db = connect(&stage).await;
-    let (first, second) = (SagaId(stage.new_id()), SagaId(stage.new_id()));
-    stage.broker.memory.hold_confirms();
+    let mut db = stage.connect().await;
+    let (first, second) = (stage.new_saga(), stage.new_saga());
+    stage.broker.hold_confirms();
     stage.put(stage.new_id(), first, &Placed {});
     stage.settle().await;
     // The mark cannot be written by itself, and waits for the next batch to take it along.
     db.execute("begin; lock table ballet.outbox_0 in share row exclusive mode")
         .await
         .expect("locked");
-    stage.broker.memory.release_confirms();
+    stage.broker.release_confirms();
     let writers = "select count(*) from pg_locks l join pg_database d on d.oid = l.database \
                    where d.datname = current_database() and not granted \
                    and mode = 'RowExclusiveLock'";
@@ -100,13 +90,17 @@ async fn a_batch_that_rolls_back_keeps_its_marks_and_publishes_nothing() {
     stage.settle().await;
     authorized_once(&stage, first).await;
     authorized_once(&stage, second).await;
-    assert_eq!(stage.count("select last_value from fuse").await, 2, "it failed once");
+    assert_eq!(
+        stage.number(stage.name(), "select last_value from fuse").await,
+        2,
+        "it failed once"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_can_never_be_published_is_kept_with_the_reason() {
-    let mut stage = stage("refused").await;
-    stage.broker.memory.refuse_key("stock.forged.v1");
+    let mut stage = ExploreStage::payments("refused", true).await;
+    stage.broker.refuse_key("stock.forged.v1");
     stage.start(1).await;
     // A key that this service does not declare, among one that it does.
     let forged = format!(
@@ -118,13 +112,9 @@ async fn what_can_never_be_published_is_kept_with_the_reason() {
         Authorized::TYPE,
         stage.new_id(),
     );
-    connect(&stage)
-        .await
-        .execute(AssertSqlSafe(left_by_a_gone_process(&forged)))
-        .await
-        .expect("a batch");
+    stage.execute(&left_by_a_gone_process(&forged)).await;
     let kept = "select count(*) from ballet.outbox_dead where reason like '%ACCESS_REFUSED%'";
     stage.until(kept, 1).await;
     stage.publish_all().await;
-    assert_eq!(stage.count("select count(*) from ballet.outbox_dead").await, 1);
+    assert_eq!(stage.count("ballet.outbox_dead").await, 1);
 }

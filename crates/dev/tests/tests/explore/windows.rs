@@ -1,35 +1,21 @@
 //! Races whose window a lock in the database holds open for as long as it takes.
 
 use ballet::{Abort, SagaId};
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::Executor;
 
-use crate::outside::{ProviderRequest, RefusedRequest, SaleProvider};
+use crate::outside::{ProviderRequest, SaleProvider};
 use crate::sale::{
-    Authorized, Cancelled, Captured, Confirmed, PAY_TABLES, Packed, Placed, Released, Sale, Wanted,
-    calling, local,
+    Authorized, Cancelled, Captured, Confirmed, Packed, Placed, Released, Sale, Wanted,
 };
 use crate::sales::{SALES_TABLES, sales};
-use crate::stage::{ExploreStage, databases};
+use crate::stage::ExploreStage;
 
 /// A service alone on its stage, with one saga for which the provider is prepared.
 async fn stage(name: &str, is_local: bool, held: &[ProviderRequest]) -> (ExploreStage, SagaId) {
-    let outside = SaleProvider::new();
-    let participant = if is_local { local(&outside) } else { calling(&outside) };
-    let mut stage = ExploreStage::new(
-        &databases(name, &["pay"]).await,
-        "pay",
-        participant,
-        PAY_TABLES,
-        outside,
-    );
+    let mut stage = ExploreStage::payments(name, is_local).await;
     stage.start(1).await;
-    let saga = SagaId(stage.new_id());
-    stage.outside.open_account(saga.0, RefusedRequest::Never, held, is_local);
+    let saga = stage.new_sale(held, is_local);
     (stage, saga)
-}
-
-async fn connect(stage: &ExploreStage) -> PgConnection {
-    PgConnection::connect(stage.url()).await.expect("a database")
 }
 
 /// Counts the waiters for locks.
@@ -44,7 +30,7 @@ fn cancelled() -> Cancelled {
 async fn an_abort_and_a_step_on_two_replicas_are_one_after_the_other() {
     let (mut stage, saga) = stage("skew", true, &[]).await;
     stage.start(1).await;
-    let mut db = connect(&stage).await;
+    let mut db = stage.connect().await;
     // The step's transaction has done everything but its commit, and waits there.
     db.execute(
         "create function wait() returns trigger language plpgsql as
@@ -66,18 +52,17 @@ async fn an_abort_and_a_step_on_two_replicas_are_one_after_the_other() {
     db.execute("select pg_advisory_unlock(7)").await.expect("released");
     stage.settle().await;
     stage.publish_all().await;
-    let live = stage.count("select count(*) from hold where not freed").await;
+    let live = stage.count("hold where not freed").await;
     assert_eq!(live, 0, "the step's effect is there in an aborted saga");
     assert_eq!(stage.facts().await[&saga.0].told::<Released>(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancel_and_the_pivots_outcome_are_one_after_the_other() {
-    let databases = databases("arbiter", &["sales"]).await;
-    let mut stage =
-        ExploreStage::new(&databases, "sales", sales(), SALES_TABLES, SaleProvider::new());
+    let outside = SaleProvider::new();
+    let mut stage = ExploreStage::new("arbiter", sales(), SALES_TABLES, outside).await;
     stage.start(1).await;
-    let saga = SagaId(stage.new_id());
+    let saga = stage.new_saga();
     stage.put(stage.new_id(), saga, &Wanted {});
     stage.settle().await;
     let mut unit = stage.handle(0).saga_unit(saga).await.expect("a transaction");
@@ -93,21 +78,21 @@ async fn a_cancel_and_the_pivots_outcome_are_one_after_the_other() {
     stage.publish_all().await;
     let facts = &stage.facts().await[&saga.0];
     assert_eq!((facts.told::<Cancelled>(), facts.told::<Confirmed>()), (1, 0));
-    assert_eq!(stage.count("select count(*) from ending").await, 1, "it ends once");
+    assert_eq!(stage.count("ending").await, 1, "it ends once");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_acknowledged_before_its_commit() {
     let (mut stage, saga) = stage("ack", true, &[]).await;
-    let mut db = connect(&stage).await;
+    let mut db = stage.connect().await;
     db.execute("begin; lock table hold in exclusive mode").await.expect("a lock");
     stage.put(stage.new_id(), saga, &Placed {});
     stage.until(WAITING, 1).await;
-    assert_eq!(stage.broker.memory.unacked("pay"), 1, "acknowledged, and not committed");
+    assert_eq!(stage.broker.unacked("pay"), 1, "acknowledged, and not committed");
     stage.kill();
     db.execute("commit").await.expect("released");
     stage.revive().await;
-    assert_eq!(stage.count("select count(*) from hold").await, 1);
+    assert_eq!(stage.count("hold").await, 1);
     stage.publish_all().await;
     assert_eq!(stage.facts().await[&saga.0].told::<Authorized>(), 1);
 }
@@ -115,14 +100,14 @@ async fn nothing_is_acknowledged_before_its_commit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn t73_nothing_is_acknowledged_before_its_dead_letter_is_confirmed() {
     let (stage, saga) = stage("dead", true, &[]).await;
-    stage.broker.memory.hold_confirms();
+    stage.broker.hold_confirms();
     stage.put_raw::<Placed>(stage.new_id(), saga, b"not JSON".to_vec());
     stage.put(stage.new_id(), saga, &Placed {});
-    stage.until("select count(*) from hold", 1).await;
-    assert_eq!(stage.broker.memory.ready("pay.dead").len(), 1);
+    stage.until_count("hold", 1).await;
+    assert_eq!(stage.broker.ready("pay.dead").len(), 1);
     // Later deliveries are settled, so it holds up the watermark.
-    assert_eq!(stage.broker.memory.unacked("pay"), 2, "the copy is not confirmed yet");
-    stage.broker.memory.release_confirms();
+    assert_eq!(stage.broker.unacked("pay"), 2, "the copy is not confirmed yet");
+    stage.broker.release_confirms();
     stage.settle().await;
 }
 
@@ -142,9 +127,9 @@ async fn a_call_that_two_processes_make_has_one_outcome() {
     stage.settle().await;
     stage.outside.answer(saga.0, &[ProviderRequest::Authorize]);
     stage.outside.tell();
-    stage.until("select count(*) from ballet.ledger where entry = 'undoing'", 1).await;
+    stage.until_count("ballet.ledger where entry = 'undoing'", 1).await;
     stage.settle().await;
-    let undone = stage.count("select count(*) from ballet.ledger where entry = 'undone'").await;
+    let undone = stage.count("ballet.ledger where entry = 'undone'").await;
     assert_eq!(undone, 0, "the second answer is not the undo's");
     stage.outside.answer_all();
     stage.settle().await;
@@ -159,7 +144,7 @@ async fn t98_t119_while_a_compensation_is_put_off_no_later_step_takes_effect() {
     let (stage, saga) = stage("put_off", true, &[]).await;
     stage.put(stage.new_id(), saga, &Placed {});
     stage.settle().await;
-    let mut db = connect(&stage).await;
+    let mut db = stage.connect().await;
     db.execute(
         "create function stuck() returns trigger language plpgsql as
              $$ begin raise exception 'stuck'; end $$;
@@ -172,7 +157,7 @@ async fn t98_t119_while_a_compensation_is_put_off_no_later_step_takes_effect() {
         stage.put(stage.new_id(), saga, &cancelled());
         stage.settle().await;
         let retried = |m: &&ballet_amqp::Publish| m.exchange.starts_with("retry");
-        assert_eq!(stage.broker.memory.taken().iter().filter(retried).count(), copies);
+        assert_eq!(stage.broker.taken().iter().filter(retried).count(), copies);
     }
     stage.put(stage.new_id(), saga, &Packed {});
     stage.settle().await;
@@ -181,6 +166,6 @@ async fn t98_t119_while_a_compensation_is_put_off_no_later_step_takes_effect() {
     stage.put(stage.new_id(), saga, &cancelled());
     stage.settle().await;
     stage.publish_all().await;
-    assert_eq!(stage.count("select count(*) from hold where not freed").await, 0);
+    assert_eq!(stage.count("hold where not freed").await, 0);
     assert_eq!(stage.facts().await[&saga.0].told::<Released>(), 1);
 }

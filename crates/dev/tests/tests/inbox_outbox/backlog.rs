@@ -97,7 +97,7 @@ async fn t187_beside_a_dump_looks_cost_what_is_written_and_all_is_emptied_when_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn t188_what_waits_behind_an_outage_drains_in_order_and_in_linear_time() {
+async fn t49_t188_what_waits_behind_an_outage_drains_in_order_and_in_linear_time() {
     // Batches of 500 events.
     let batches = std::env::var("BALLET_BACKLOG").ok().and_then(|set| set.parse().ok());
     let batches: i64 = batches.unwrap_or(600);
@@ -124,4 +124,6 @@ async fn t188_what_waits_behind_an_outage_drains_in_order_and_in_linear_time() {
     // would make it 50 times at 300,000, and growing; so would tables that are written to for longer.
     println!("{read} rows were read of {written} written");
     assert!(read < 30 * written, "{read} rows were read of {written} written");
+    stage.until_published("cars").await;
+    assert_eq!(stage.broker.taken_count(), events, "each once");
 }

@@ -1,14 +1,10 @@
 //! Events that the publisher did not get, or could not hold, are published all the same.
 
 use ballet::{Clock, Event};
-use ballet_testkit::memory::{ExchangeKind, until};
+use ballet_testkit::memory::{ExchangeKind, left_by_a_gone_process, until};
 
-use crate::stage::{OutboxStage, book, execute, left_by_a_gone_process};
+use crate::stage::{OutboxStage, book, execute};
 use crate::trip::{DESK_TABLES, Trip, TripBooked, TripCancelled, TripWanted, desk};
-
-/// Batches without a mark.
-const UNMARKED: &str = "(select from ballet.outbox() group by owner, batch \
-                        having min(position) >= 0) as batch";
 
 /// Batches of a process that is gone.
 fn left(batches: u32, events: u32) -> String {
@@ -42,7 +38,7 @@ async fn t52_what_a_sweep_finds_and_memory_has_no_room_for_is_found_again() {
     // The publisher holds 6,000 messages: the second batch and the third do not fit beside the first.
     stage.execute("desk", &left(3, 4000)).await;
     stage.until_taken::<TripBooked>(12_000).await;
-    stage.until_count("desk", UNMARKED, 0).await;
+    stage.until_published("desk").await;
 }
 
 #[tokio::test]
@@ -56,7 +52,7 @@ async fn what_is_committed_while_memory_has_no_room_is_published_by_the_next_swe
     book(&running, stage.new_saga()).await;
     stage.broker.release_confirms();
     stage.until_taken::<TripBooked>(6001).await;
-    stage.until_count("desk", UNMARKED, 0).await;
+    stage.until_published("desk").await;
 }
 
 /// An outbox table of a process that is gone, whose types cannot be read the first time. (A look asks
@@ -105,7 +101,7 @@ async fn an_event_that_can_never_be_published_is_kept_when_the_next_batch_brings
     execute(&mut blocker, "commit").await;
     stage.put(&stage.new_id(), None, &TripWanted { city: "Rome".into() });
     stage.until_taken::<TripBooked>(6001).await;
-    stage.until_count("desk", UNMARKED, 0).await;
+    stage.until_published("desk").await;
     assert_eq!(stage.count("desk", "ballet.outbox_dead where reason <> ''").await, 1);
 }
 
@@ -117,7 +113,7 @@ async fn what_a_gone_process_wrote_to_the_table_of_an_idle_one_is_published() {
     let row = rows(1, 1).replace("outbox_left", "outbox_%s").replace('\'', "''");
     stage.execute("desk", &in_current(&row)).await;
     stage.until_taken::<TripBooked>(1).await;
-    stage.until_count("desk", UNMARKED, 0).await;
+    stage.until_published("desk").await;
 }
 
 #[tokio::test]
@@ -137,7 +133,7 @@ async fn an_event_that_no_queue_takes_waits_until_one_does() {
     stage.until_taken::<TripCancelled>(1).await;
     stage.broker.bind("events", TripBooked::TYPE.name(), "late");
     until("both", || stage.broker.ready("late").len(), 2).await;
-    stage.until_count("desk", UNMARKED, 0).await;
+    stage.until_published("desk").await;
     for event in stage.broker.ready("late") {
         assert_eq!(event.properties.delivery_mode(), &Some(2), "a classic queue keeps it, too");
     }

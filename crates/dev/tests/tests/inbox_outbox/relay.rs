@@ -3,18 +3,14 @@
 use std::time::{Duration, Instant};
 
 use ballet::Running;
-use ballet_testkit::memory::until;
+use ballet_testkit::memory::{left_by_a_gone_process, until};
 use sqlx::Connection;
 use tokio::time::timeout;
 
-use crate::stage::{OutboxStage, SOON, book, execute, left_by_a_gone_process};
+use crate::stage::{OutboxStage, SOON, book, execute};
 use crate::trip::{DESK_TABLES, TripBooked, TripWanted, desk};
 
 const MARKS: &str = "ballet.outbox() where position = -1";
-/// Batches without a mark.
-const UNMARKED: &str = "(select from ballet.outbox() group by owner, batch \
-                        having min(position) >= 0) as batch";
-
 /// One desk whose broker takes messages without a word.
 async fn unconfirmed(name: &str) -> (OutboxStage, Running) {
     let stage = OutboxStage::new(name, &[desk()]).await;
@@ -58,7 +54,7 @@ async fn t45_t46_t47_a_slow_publish_of_a_living_process_is_not_taken_over() {
     let taken = stage.taken::<TripBooked>();
     assert_eq!(taken.iter().filter(|message| **message == ours).count(), 1);
     stage.broker.release_confirms();
-    stage.until_count("desk", UNMARKED, 0).await;
+    stage.until_published("desk").await;
     assert_eq!(stage.taken::<TripBooked>().len(), written);
 }
 
@@ -77,7 +73,7 @@ async fn t48_no_transaction_is_open_while_the_broker_takes_its_time() {
     }
     assert_eq!(stage.count("desk", MARKS).await, 0, "none is confirmed yet");
     stage.broker.release_confirms();
-    stage.until_count("desk", UNMARKED, 0).await;
+    stage.until_published("desk").await;
 }
 
 #[tokio::test]
@@ -134,7 +130,7 @@ async fn t55_a_stop_records_what_is_confirmed_and_leaves_the_rest_to_the_next() 
     assert_eq!(stage.count("desk", MARKS).await, 1);
     stage.broker.release_confirms();
     let _next = stage.start(desk(), DESK_TABLES).await;
-    stage.until_count("desk", UNMARKED, 0).await;
+    stage.until_published("desk").await;
     let taken = stage.taken::<TripBooked>();
     assert_eq!(taken.len(), 3);
     assert_eq!(taken[1], taken[2], "only what was not confirmed comes again");

@@ -118,11 +118,3 @@ pub(crate) async fn book(desk: &Running, saga: SagaId) {
     unit.originate(TripBooked { city: "Rome".into() }).await.expect("originated");
     unit.commit().await.expect("committed");
 }
-
-/// The statement, which writes to `ballet.outbox_left`, for an outbox table of a process that is gone.
-pub(crate) fn left_by_a_gone_process(statement: &str) -> String {
-    format!(
-        "do $do$ begin execute replace($left${statement}$left$, 'outbox_left', \
-             'outbox_' || ballet.take_outbox(99999)); end $do$"
-    )
-}

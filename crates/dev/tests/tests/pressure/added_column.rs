@@ -6,35 +6,25 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 use ballet::http::Problem;
-use ballet::{Handle, Never, Participant, Retry, Step, StepResult, Tx, done};
+use ballet::{Does, Handle, Retry, Tx, done};
 use ballet_stage::wait_until;
 use sqlx::Row;
 
 use crate::stage::{BOOK, PressureStage, RoomBooked, SOON, Trip, TripBooked};
 
-/// Reads whatever columns there are, as no step should.
-struct ReadsAll;
-
 const ALL: &str = "select * from room where saga_id = $1";
 
-impl Step for ReadsAll {
-    const NAME: &'static str = "book_room";
-    type On = TripBooked;
-    type Done = RoomBooked;
-    type Refused = Never;
-    /// An attempt that counts would make a dead letter.
-    const RETRY: Retry = Retry::NEVER;
-
-    async fn run(&self, tx: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
+/// Reads whatever columns there are, as no step should.
+#[ballet::service("hotel", saga = Trip)]
+impl Hotel {
+    // An attempt that counts would make a dead letter.
+    #[retriable(retry = Retry::NEVER)]
+    async fn book_room(tx: &mut Tx<'_>, trip: TripBooked) -> Does<RoomBooked> {
         let saga = tx.saga_id().map(|saga| saga.0);
         sqlx::query(BOOK).bind(saga).bind(&trip.city).execute(tx.db()).await?;
         sqlx::query(ALL).bind(saga).fetch_one(tx.db()).await?;
         done(RoomBooked { city: trip.city })
     }
-}
-
-fn hotel() -> Participant {
-    Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(ReadsAll))
 }
 
 async fn last(State(hotel): State<Handle>) -> Result<String, Problem> {
@@ -49,10 +39,10 @@ fn routes(hotel: Handle) -> Router {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t195_a_column_added_under_load_costs_no_message_and_no_stall() {
-    let stage = PressureStage::new("widened", &hotel()).await;
+    let stage = PressureStage::new("widened", Hotel::participant()).await;
     let replicas = [
-        stage.start_with(hotel(), routes, |settings| settings.lanes = 3).await,
-        stage.start_with(hotel(), routes, |_| {}).await,
+        stage.start_with(Hotel::participant(), routes, |settings| settings.lanes = 3).await,
+        stage.start_with(Hotel::participant(), routes, |_| {}).await,
     ];
     let client = reqwest::Client::new();
     let (mut booked, mut longest) = (0, Duration::ZERO);

@@ -71,7 +71,7 @@ async fn start(stage: &PressureStage) -> (Running, Proxy) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t194_a_unit_that_is_dropped_at_any_await_leaves_a_clean_connection() {
-    let stage = PressureStage::new("dropped_unit", &hotel()).await;
+    let stage = PressureStage::new("dropped_unit", hotel()).await;
     let (running, _proxy) = start(&stage).await;
     all_of_it_clean(&stage, &running, async |handle| {
         let mut unit = handle.unit().await.expect("a transaction");

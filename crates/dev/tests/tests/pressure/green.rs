@@ -24,7 +24,7 @@ const BROKEN: [[&str; 3]; 3] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t222_a_held_table_and_lost_rights_and_a_renamed_schema_make_readiness_red() {
-    let stage = PressureStage::new("red", &hotel()).await;
+    let stage = PressureStage::new("red", hotel()).await;
     let running = stage.start(hotel()).await;
     stage.book("Rome");
     stage.until_count("room", 1).await;
@@ -50,7 +50,7 @@ async fn t222_a_full_disk_makes_readiness_red() {
     if !postgres.has_small_disk() {
         return;
     }
-    let stage = PressureStage::on(postgres, "full", &hotel()).await;
+    let stage = PressureStage::on(postgres, "full", hotel()).await;
     let running = stage.start(hotel()).await;
     until_says(running.address(), 200, "\"database\":\"ok\"").await;
     postgres.fill_disk().await.expect("full");

@@ -1,18 +1,13 @@
 //! A hotel without any trouble of its own.
 
-use ballet::{Never, Participant, Step, StepResult, Tx, done};
+use ballet::{Does, Participant, Tx, done};
 
 use crate::stage::{BOOK, RoomBooked, Trip, TripBooked};
 
-struct BookRoom;
-
-impl Step for BookRoom {
-    const NAME: &'static str = "book_room";
-    type On = TripBooked;
-    type Done = RoomBooked;
-    type Refused = Never;
-
-    async fn run(&self, tx: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
+#[ballet::service("hotel", saga = Trip)]
+impl Hotel {
+    #[retriable]
+    async fn book_room(tx: &mut Tx<'_>, trip: TripBooked) -> Does<RoomBooked> {
         let saga = tx.saga_id().map(|saga| saga.0);
         sqlx::query(BOOK).bind(saga).bind(&trip.city).execute(tx.db()).await?;
         done(RoomBooked { city: trip.city })
@@ -20,5 +15,5 @@ impl Step for BookRoom {
 }
 
 pub(crate) fn hotel() -> Participant {
-    Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(BookRoom))
+    Hotel::participant()
 }

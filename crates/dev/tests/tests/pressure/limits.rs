@@ -1,20 +1,15 @@
 //! Each setting at the ends of its range: the service works, or has refused to start.
 
 use axum::Router;
-use ballet::{Never, Participant, Service, Settings, Step, StepResult, Tx, done};
+use ballet::{Does, Settings, Tx, done};
 
 use crate::stage::{BOOK, PressureStage, RoomBooked, Trip, TripBooked};
 
 /// Books a room in a town named after how long a statement, and a pause, may take.
-struct Limits;
-
-impl Step for Limits {
-    const NAME: &'static str = "book_room";
-    type On = TripBooked;
-    type Done = RoomBooked;
-    type Refused = Never;
-
-    async fn run(&self, tx: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
+#[ballet::service("hotel", saga = Trip)]
+impl Hotel {
+    #[retriable]
+    async fn book_room(tx: &mut Tx<'_>, trip: TripBooked) -> Does<RoomBooked> {
         let saga = tx.saga_id().map(|saga| saga.0);
         let seconds = "select extract(epoch from current_setting($1)::interval)::bigint";
         let mut limits = [0_i64; 2];
@@ -26,10 +21,6 @@ impl Step for Limits {
         sqlx::query(BOOK).bind(saga).bind(&city).execute(tx.db()).await?;
         done(RoomBooked { city })
     }
-}
-
-fn hotel() -> Participant {
-    Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(Limits))
 }
 
 type Set = fn(&mut Settings);
@@ -61,11 +52,11 @@ async fn t210_all_settings_work_at_the_ends_of_their_ranges() {
         |s| s.handler_seconds = 1500,
         |s| s.drain_seconds = 3600,
     ];
-    let stage = PressureStage::new("ends", &hotel()).await;
+    let stage = PressureStage::new("ends", Hotel::participant()).await;
     // A handler may take its time in one statement, and between two.
     for (together, limits) in [(low, "30/60"), (high, "1500/1530")] {
         let set = |settings: &mut Settings| together.iter().for_each(|set| set(settings));
-        let running = stage.start_with(hotel(), |_| Router::new(), set).await;
+        let running = stage.start_with(Hotel::participant(), |_| Router::new(), set).await;
         stage.book_many(3);
         stage.until_count(&format!("room where city like '%/{limits}'"), 3).await;
         running.stop().await;
@@ -89,7 +80,7 @@ async fn t210_what_is_beyond_its_range_is_refused_at_the_start() {
     for (named, set) in beyond {
         let mut settings = Settings::new("amqp://u:p@h/v", "postgres://h/d");
         set(&mut settings);
-        let refused = Service::new(hotel()).start(settings).await.expect_err(named);
+        let refused = Hotel::service().start(settings).await.expect_err(named);
         let said = format!("{refused}: {:?}", std::error::Error::source(&refused));
         assert!(said.contains(named), "{named} is not in {said}");
     }

@@ -11,3 +11,5 @@ mod refusals;
 mod requests;
 mod slow;
 mod stage;
+#[path = "../bulk/together.rs"]
+mod together;

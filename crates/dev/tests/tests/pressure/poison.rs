@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 
-use ballet::{Failure, Never, Participant, Retry, Step, StepResult, Tx, done};
+use ballet::{Does, Failure, Retry, Tx, done};
 use ballet_testkit::health::until_says;
 use ballet_testkit::memory::until;
 use sqlx::{AssertSqlSafe, Connection, Executor};
@@ -12,16 +12,10 @@ use sqlx::{AssertSqlSafe, Connection, Executor};
 use crate::stage::{BOOK, PressureStage, RoomBooked, Trip, TripBooked};
 
 /// Fails as the city says.
-struct Sick;
-
-impl Step for Sick {
-    const NAME: &'static str = "book_room";
-    type On = TripBooked;
-    type Done = RoomBooked;
-    type Refused = Never;
-    const RETRY: Retry = Retry::at_once(1);
-
-    async fn run(&self, tx: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
+#[ballet::service("hotel", saga = Trip)]
+impl Hotel {
+    #[retriable(retry = Retry::at_once(1))]
+    async fn book_room(tx: &mut Tx<'_>, trip: TripBooked) -> Does<RoomBooked> {
         let saga = tx.saga_id().map(|saga| saga.0);
         let TripBooked { city } = trip;
         match city.as_str() {
@@ -115,20 +109,16 @@ const CHECKED: &str = "create table checked (n int);
     create constraint trigger late after insert on checked initially deferred
         for each row execute function check_late()";
 
-fn hotel() -> Participant {
-    Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(Sick))
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn t185_a_message_fails_by_itself_however_it_fails_while_the_database_works() {
-    let stage = PressureStage::new("poison", &hotel()).await;
+    let stage = PressureStage::new("poison", Hotel::participant()).await;
     stage.execute(CHECKED).await;
     // All are there when the lane takes its first batch.
     for (city, _) in POISONS {
         stage.book(city);
         stage.book("Rome");
     }
-    let running = stage.start(hotel()).await;
+    let running = stage.start(Hotel::participant()).await;
     stage.until_count("room where city = 'Rome'", POISONS.len() as i64).await;
     let missing = || {
         let dead = stage.dead_letters();
@@ -167,8 +157,8 @@ async fn read_only(stage: &PressureStage, on: bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t198_a_server_that_takes_no_writes_makes_no_dead_letters() {
-    let stage = PressureStage::new("no_writes", &hotel()).await;
-    let running = stage.start(hotel()).await;
+    let stage = PressureStage::new("no_writes", Hotel::participant()).await;
+    let running = stage.start(Hotel::participant()).await;
     stage.book("Rome");
     stage.until_count("room", 1).await;
     read_only(&stage, true).await;

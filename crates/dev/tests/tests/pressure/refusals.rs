@@ -1,21 +1,23 @@
 //! A refusal leaves nothing of its step but the event; steps that name the same row do not run beside each other.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use ballet::bulk::{BulkCompensateResult, BulkResult, BulkTx, Item};
+use ballet::bulk::Item;
 use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
     CompensateRequestResult, RequestResult, call, known,
 };
 use ballet::{
-    Compensate, CompensateResult, Compensated, Event, Failure, Never, Participant, Retry, Rows,
-    Step, StepError, StepResult, Tx, compensated_silently, done,
+    Compensated, Does, Event, Failure, Participant, Retry, Rows, StepError, Tx, Undoes,
+    compensated_silently, done,
 };
 use ballet_testkit::health::{until_ready, until_says};
 use ballet_testkit::memory::until;
 use sqlx::{Executor, PgConnection};
 
 use crate::stage::{BOOK, PressureStage, RoomBooked, Trip, TripBooked};
+use crate::together::Together;
 
 ballet_testkit::events! {
     RoomRefused = "hotel.room_refused.v1" { city: String }
@@ -36,54 +38,16 @@ fn outcome(city: String) -> Result<RoomBooked, RoomRefused> {
     if city == FULL { Err(RoomRefused { city }) } else { Ok(RoomBooked { city }) }
 }
 
-struct OneByOne;
-
-impl Step for OneByOne {
-    const NAME: &'static str = "book_room";
-    type On = TripBooked;
-    type Done = RoomBooked;
-    type Refused = RoomRefused;
-
-    async fn run(&self, tx: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
+#[ballet::service("hotel", saga = Trip)]
+impl OneByOne {
+    #[compensatable(undo = free)]
+    async fn book_room(tx: &mut Tx<'_>, trip: TripBooked) -> Does<RoomBooked, RoomRefused> {
         write(tx, &trip.city).await?;
         outcome(trip.city).map_err(StepError::Refused)
     }
-}
 
-impl Compensate for OneByOne {
-    type Compensated = RoomFreed;
-
-    async fn compensate(&self, _: &mut Tx<'_>, _: RoomBooked) -> CompensateResult<Self> {
+    async fn free(_: &mut Tx<'_>, _: RoomBooked) -> Undoes<RoomFreed> {
         compensated_silently()
-    }
-}
-
-struct InBulk;
-
-impl Step for InBulk {
-    const NAME: &'static str = "book_room";
-    const TOGETHER: bool = true;
-    type On = TripBooked;
-    type Done = RoomBooked;
-    type Refused = RoomRefused;
-
-    async fn run_all(&self, tx: &mut BulkTx<'_>, trips: Vec<Item<TripBooked>>) -> BulkResult<Self> {
-        for trip in &trips {
-            write(&mut tx.of(trip), &trip.city).await?;
-        }
-        Ok(trips.into_iter().map(|trip| outcome(trip.event.city)).collect())
-    }
-}
-
-impl Compensate for InBulk {
-    type Compensated = RoomFreed;
-
-    async fn compensate_all(
-        &self,
-        _: &mut BulkTx<'_>,
-        rooms: Vec<Item<RoomBooked>>,
-    ) -> BulkCompensateResult<Self> {
-        Ok(rooms.iter().map(|_| Compensated::Silently).collect())
     }
 }
 
@@ -145,13 +109,13 @@ impl CallCompensate for AfterACall {
 }
 
 /// Books trips in batches, of which some are refused, and counts what is left.
-async fn a_refusal_leaves_nothing(name: &str, hotel: impl Fn() -> Participant) {
-    let stage = PressureStage::new(name, &hotel()).await;
-    let publishing = || hotel().publishes::<RoomNoted>();
+async fn a_refusal_leaves_nothing(name: &str, hotel: Participant) {
+    let hotel = hotel.publishes::<RoomNoted>();
+    let stage = PressureStage::new(name, hotel.clone()).await;
     for trip in 0..120 {
         stage.book(if trip % 5 == 4 { FULL } else { "Rome" });
     }
-    let running = stage.start(publishing()).await;
+    let running = stage.start(hotel).await;
     stage.until_count("ballet.ledger where entry = 'refused'", 24).await;
     stage.until_count("ballet.ledger where entry = 'done'", 96).await;
     // Alone, and after a while without any.
@@ -172,36 +136,27 @@ async fn a_refusal_leaves_nothing(name: &str, hotel: impl Fn() -> Participant) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_that_refuses_leaves_no_rows_and_no_other_events() {
-    let hotel = || Participant::new("hotel").saga::<Trip>(|saga| saga.compensatable(OneByOne));
-    a_refusal_leaves_nothing("refusals", hotel).await;
+    a_refusal_leaves_nothing("refusals", OneByOne::participant()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn those_of_a_run_that_refuse_leave_no_rows_and_the_others_keep_theirs() {
-    let hotel = || Participant::new("hotel").saga::<Trip>(|saga| saga.compensatable(InBulk));
+    let in_bulk = Together::new(BookRoom, &Arc::default());
+    let hotel = Participant::new("hotel").saga::<Trip>(|saga| saga.compensatable(in_bulk));
     a_refusal_leaves_nothing("refusals_in_bulk", hotel).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_is_refused_leaves_no_rows_of_its_request_or_its_answer() {
-    let hotel = || Participant::new("hotel").saga::<Trip>(|saga| saga.compensatable(AfterACall));
+    let hotel = Participant::new("hotel").saga::<Trip>(|saga| saga.compensatable(AfterACall));
     a_refusal_leaves_nothing("refusals_of_calls", hotel).await;
 }
 
 /// Reads a number, and writes the next one.
-struct Count;
-
-impl Step for Count {
-    const NAME: &'static str = "book_room";
-    type On = TripBooked;
-    type Done = RoomBooked;
-    type Refused = Never;
-
-    async fn touches(_: &mut PgConnection, on: &[Item<&TripBooked>]) -> Result<Rows, Failure> {
-        Ok(Rows::of("city", on.iter().map(|trip| trip.city.as_str())))
-    }
-
-    async fn run(&self, tx: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
+#[ballet::service("hotel", saga = Trip)]
+impl Counts {
+    #[retriable(touches = cities)]
+    async fn count_trip(tx: &mut Tx<'_>, trip: TripBooked) -> Does<RoomBooked> {
         let read = "select count from city where name = $1";
         let read = sqlx::query_scalar::<_, i32>(read).bind(&trip.city);
         let count = read.fetch_one(tx.db()).await?;
@@ -210,17 +165,20 @@ impl Step for Count {
         write.bind(count + 1).bind(&trip.city).execute(tx.db()).await?;
         done(RoomBooked { city: trip.city })
     }
+
+    async fn cities(_: &mut PgConnection, on: &[Item<&TripBooked>]) -> Result<Rows, Failure> {
+        Ok(Rows::of("city", on.iter().map(|trip| trip.city.as_str())))
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_all_steps_name_is_locked_also_if_it_is_the_only_one() {
-    let hotel = || Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(Count));
-    let stage = PressureStage::new("one_row", &hotel()).await;
+    let stage = PressureStage::new("one_row", Counts::participant()).await;
     stage.execute("create table city (name text primary key, count int not null)").await;
     stage.execute("insert into city values ('Rome', 0)").await;
     let running = stage
         .start_with(
-            hotel(),
+            Counts::participant(),
             |_| axum::Router::new(),
             |settings| {
                 settings.lanes = 4;
@@ -235,17 +193,11 @@ async fn a_row_that_all_steps_name_is_locked_also_if_it_is_the_only_one() {
 }
 
 /// Has a statement that does not fit the database, until somebody makes the table.
-struct WritesElsewhere;
-
-impl Step for WritesElsewhere {
-    const NAME: &'static str = "book_room";
-    type On = TripBooked;
-    type Done = RoomBooked;
-    type Refused = Never;
-    /// Long enough to be seen before it waits in a retry queue.
-    const RETRY: Retry = Retry::at_once(8);
-
-    async fn run(&self, tx: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
+#[ballet::service("hotel", saga = Trip)]
+impl Elsewhere {
+    // Long enough to be seen before it waits in a retry queue.
+    #[retriable(retry = Retry::at_once(8))]
+    async fn write_elsewhere(tx: &mut Tx<'_>, trip: TripBooked) -> Does<RoomBooked> {
         let insert = sqlx::query("insert into rooms_by_city (city) values ($1)");
         insert.bind(&trip.city).execute(tx.db()).await?;
         done(RoomBooked { city: trip.city })
@@ -254,12 +206,11 @@ impl Step for WritesElsewhere {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_statement_that_does_not_fit_the_database_is_told_at_its_first_failure() {
-    let hotel = || Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(WritesElsewhere));
-    let stage = PressureStage::new("wrong_statement", &hotel()).await;
-    let running = stage.start(hotel()).await;
+    let stage = PressureStage::new("wrong_statement", Elsewhere::participant()).await;
+    let running = stage.start(Elsewhere::participant()).await;
     let address = running.address();
     stage.book("Rome");
-    let said = until_says(address, 503, "a statement of book_room does not fit").await;
+    let said = until_says(address, 503, "a statement of write_elsewhere does not fit").await;
     let said = said["handlers"].as_str().expect("text");
     for part in ["\"rooms_by_city\" does not exist", "insert into rooms_by_city (city) values ($1)"]
     {

@@ -92,7 +92,7 @@ pub(crate) const WAITING: &str = "pg_locks where locktype = 'advisory' and objid
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t190_slow_requests_take_no_connection_from_messages() {
-    let stage = PressureStage::new("slow_requests", &hotel()).await;
+    let stage = PressureStage::new("slow_requests", hotel()).await;
     let running =
         stage.start_with(hotel(), routes, |settings| settings.database_connections = Some(9)).await;
     let url = |path: &str| format!("http://{}{path}", running.address());
@@ -146,7 +146,7 @@ async fn t190_slow_requests_take_no_connection_from_messages() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_success_without_its_commit_is_an_error_and_a_panic_gives_back_what_it_held() {
-    let stage = PressureStage::new("forgotten_commit", &hotel()).await;
+    let stage = PressureStage::new("forgotten_commit", hotel()).await;
     let one_at_a_time = |settings: &mut Settings| {
         settings.http_requests = 1;
         settings.database_connections = Some(8);
@@ -176,7 +176,7 @@ async fn a_success_without_its_commit_is_an_error_and_a_panic_gives_back_what_it
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t190_requests_beyond_the_limit_are_refused_at_once() {
-    let stage = PressureStage::new("many_requests", &hotel()).await;
+    let stage = PressureStage::new("many_requests", hotel()).await;
     let running = stage.start_with(hotel(), routes, |settings| settings.http_requests = 3).await;
     let url = |path: &str| format!("http://{}{path}", running.address());
     let mut lock = stage.connect().await;
@@ -219,7 +219,7 @@ const WAITS: &str = "create function waits() returns trigger language plpgsql as
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_knows_what_became_of_a_request_only_if_the_answer_to_its_commit_is_lost() {
-    let stage = PressureStage::new("lost_commit", &hotel()).await;
+    let stage = PressureStage::new("lost_commit", hotel()).await;
     let proxy = Proxy::to(stage.url()).await.expect("a proxy");
     let set = |settings: &mut Settings| {
         settings.database_url = Some(proxy.url().to_owned());
@@ -276,7 +276,7 @@ async fn until_said(client: &mut TcpStream, text: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_sends_too_much_or_never_all_of_it_is_told_so() {
     log_here();
-    let stage = PressureStage::new("too_much", &hotel()).await;
+    let stage = PressureStage::new("too_much", hotel()).await;
     let running = stage.start_with(hotel(), routes, |settings| settings.max_body = 1000).await;
     let (address, body) = (running.address(), "x".repeat(LARGE));
     // The rest of its body never comes.

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ballet::bulk::{BulkResult, BulkTx, Item};
 use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
-use ballet::{Failure, Never, Participant, SagaId, Step, StepResult, Tx, done};
+use ballet::{Does, Failure, Never, Participant, SagaId, Tx, done};
 use sqlx::Executor;
 use tokio::sync::Semaphore;
 
 use crate::stage::{BOOK, PressureStage, RoomBooked, Trip, TripBooked};
+use crate::together::Together;
 
 /// Books rooms, slowly.
 #[derive(Clone, Default)]
@@ -17,43 +17,15 @@ struct Slow {
     booked: Arc<AtomicUsize>,
 }
 
-impl Step for Slow {
-    const NAME: &'static str = "book_room";
-    type On = TripBooked;
-    type Done = RoomBooked;
-    type Refused = Never;
-
-    async fn run(&self, tx: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
+#[ballet::service("hotel", saga = Trip)]
+impl Slow {
+    #[retriable]
+    async fn book_room(&self, tx: &mut Tx<'_>, trip: TripBooked) -> Does<RoomBooked> {
         let saga = tx.saga_id().map(|saga| saga.0);
         sqlx::query(BOOK).bind(saga).bind(&trip.city).execute(tx.db()).await?;
         tx.db().execute("select pg_sleep(0.1)").await?;
         self.booked.fetch_add(1, Ordering::SeqCst);
         done(RoomBooked { city: trip.city })
-    }
-}
-
-/// The same for many at once.
-#[derive(Clone, Default)]
-struct SlowBulk {
-    booked: Arc<AtomicUsize>,
-}
-
-impl Step for SlowBulk {
-    const NAME: &'static str = "book_room";
-    const TOGETHER: bool = true;
-    type On = TripBooked;
-    type Done = RoomBooked;
-    type Refused = Never;
-
-    async fn run_all(&self, tx: &mut BulkTx<'_>, trips: Vec<Item<TripBooked>>) -> BulkResult<Self> {
-        sqlx::query("insert into room (saga_id, city) select *, 'Rome' from unnest($1::uuid[])")
-            .bind(trips.iter().map(|trip| trip.saga_id.0).collect::<Vec<_>>())
-            .execute(tx.db())
-            .await?;
-        sqlx::query("select pg_sleep($1 * 0.1)").bind(trips.len() as f64).execute(tx.db()).await?;
-        self.booked.fetch_add(trips.len(), Ordering::SeqCst);
-        let booked = |trip: Item<TripBooked>| RoomBooked { city: trip.event.city };
-        Ok(trips.into_iter().map(booked).map(Ok).collect())
     }
 }
 
@@ -104,14 +76,10 @@ async fn most_at_once_until(stage: &PressureStage, rooms: i64) -> i64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t191_a_batch_of_slow_handlers_commits_and_goes_on_with_the_rest() {
-    let hotel = |slow: &Slow| {
-        let slow = slow.clone();
-        Participant::new("hotel").saga::<Trip>(move |saga| saga.retriable(slow))
-    };
     let slow = Slow::default();
-    let stage = PressureStage::new("slow_steps", &hotel(&slow)).await;
+    let stage = PressureStage::new("slow_steps", slow.clone().participant()).await;
     let sagas = stage.book_many(60);
-    let running = stage.start(hotel(&slow)).await;
+    let running = stage.start(slow.clone().participant()).await;
     stage.until_count("(select from room limit 1) as one", 1).await;
     // A request for a saga in the middle of the queue does not wait for all those before it.
     let unit = running.handle().saga_unit(sagas[40]).await.expect("the saga's lock");
@@ -134,14 +102,14 @@ async fn t191_a_batch_of_slow_handlers_commits_and_goes_on_with_the_rest() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t191_runs_of_a_slow_bulk_step_become_short() {
-    let hotel = |slow: &SlowBulk| {
-        let slow = slow.clone();
-        Participant::new("hotel").saga::<Trip>(move |saga| saga.retriable(slow))
+    let slow = Slow::default();
+    let hotel = || {
+        let step = Together::new(BookRoom(Arc::new(slow.clone())), &Arc::default());
+        Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(step))
     };
-    let slow = SlowBulk::default();
-    let stage = PressureStage::new("slow_bulk", &hotel(&slow)).await;
+    let stage = PressureStage::new("slow_bulk", hotel()).await;
     stage.book_many(20);
-    let running = stage.start(hotel(&slow)).await;
+    let running = stage.start(hotel()).await;
     // A run that has begun is not cut, but what it took is known from then on.
     stage.until_count("room", 20).await;
     stage.book_many(40);
@@ -159,7 +127,7 @@ async fn t191_answers_that_did_not_fit_into_a_turn_are_taken_in_once() {
         let slow = slow.clone();
         Participant::new("hotel").saga::<Trip>(move |saga| saga.retriable(slow))
     };
-    let stage = PressureStage::new("slow_answers", &hotel()).await;
+    let stage = PressureStage::new("slow_answers", hotel()).await;
     let running = stage.start(hotel()).await;
     stage.book_many(30);
     stage.until_count("ballet.call where closed_at is null", 30).await;

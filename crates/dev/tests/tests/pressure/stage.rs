@@ -1,16 +1,15 @@
 //! One test's service, its database, and a broker in memory.
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use axum::Router;
-use ballet::{Event, Handle, Migration, Participant, Saga, SagaId};
-use ballet::{Running, Settings};
+use ballet::{Handle, Migration, Participant, Running, Saga, SagaId, Settings};
 use ballet_amqp::Publish;
 use ballet_amqp::headers::text_header;
 use ballet_stage::Postgres;
-use ballet_testkit::memory::{MemoryBroker, MemorySystem, properties};
+use ballet_testkit::memory::MemoryService;
 use serde_json::Value;
-use sqlx::PgConnection;
 
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 
@@ -38,25 +37,23 @@ pub(crate) const BOOK: &str = "insert into room (saga_id, city) values ($1, $2)"
 
 type Routes = fn(Handle) -> Router;
 
-pub(crate) struct PressureStage {
-    system: MemorySystem,
-    service: &'static str,
-    pub(crate) broker: MemoryBroker,
+pub(crate) struct PressureStage(MemoryService);
+
+impl Deref for PressureStage {
+    type Target = MemoryService;
+
+    fn deref(&self) -> &MemoryService {
+        &self.0
+    }
 }
 
 impl PressureStage {
-    pub(crate) async fn new(name: &str, participant: &Participant) -> Self {
-        Self::on(Postgres::shared().await.expect("Postgres"), name, participant).await
+    pub(crate) async fn new(name: &str, participant: Participant) -> Self {
+        Self(MemoryService::new(name, participant, TABLES).await)
     }
 
-    pub(crate) async fn on(postgres: &Postgres, name: &str, participant: &Participant) -> Self {
-        let system = MemorySystem::on(postgres, name, std::slice::from_ref(participant)).await;
-        let broker = system.broker.clone();
-        Self { system, service: participant.service(), broker }
-    }
-
-    pub(crate) fn url(&self) -> &str {
-        self.system.url(self.service)
+    pub(crate) async fn on(postgres: &Postgres, name: &str, participant: Participant) -> Self {
+        Self(MemoryService::on(postgres, name, participant, TABLES).await)
     }
 
     pub(crate) async fn start(&self, participant: Participant) -> Running {
@@ -69,33 +66,23 @@ impl PressureStage {
         routes: Routes,
         set: impl FnOnce(&mut Settings),
     ) -> Running {
-        let mut settings = self.system.settings(self.service);
+        let mut settings = self.settings(self.name());
         settings.drain_seconds = 2;
         set(&mut settings);
-        let service = self.system.service(participant, TABLES).routes(routes);
+        let service = self.service(participant, TABLES).routes(routes);
         service.start(settings).await.expect("started")
-    }
-
-    pub(crate) fn new_saga(&self) -> SagaId {
-        self.system.new_saga()
     }
 
     /// Books a trip of a new saga.
     pub(crate) fn book(&self, city: &str) -> SagaId {
         let saga = self.new_saga();
-        self.put(saga, &TripBooked { city: city.to_owned() });
+        self.put(self.new_id(), saga, &TripBooked { city: city.to_owned() });
         saga
     }
 
     /// Books trips to Rome.
     pub(crate) fn book_many(&self, count: usize) -> Vec<SagaId> {
         (0..count).map(|_| self.book("Rome")).collect()
-    }
-
-    pub(crate) fn put<E: Event>(&self, saga: SagaId, event: &E) {
-        let id = self.system.new_id().to_string();
-        let properties = properties(E::TYPE, &id, Some(saga));
-        self.broker.put_event(E::TYPE, properties, serde_json::to_vec(event).expect("JSON"));
     }
 
     /// The messages that were set aside: the city of each, and the reason with its detail.
@@ -114,21 +101,5 @@ impl PressureStage {
     /// How many copies were put off for later.
     pub(crate) fn put_off(&self) -> usize {
         self.broker.taken().iter().filter(|message| message.exchange.starts_with("retry")).count()
-    }
-
-    pub(crate) async fn connect(&self) -> PgConnection {
-        self.system.connect(self.service).await
-    }
-
-    pub(crate) async fn execute(&self, sql: &str) {
-        self.system.execute(self.service, sql).await;
-    }
-
-    pub(crate) async fn count(&self, what: &str) -> i64 {
-        self.system.count(self.service, what).await
-    }
-
-    pub(crate) async fn until_count(&self, what: &str, expected: i64) {
-        self.system.until_count(self.service, what, expected).await;
     }
 }

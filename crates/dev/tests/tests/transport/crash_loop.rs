@@ -3,7 +3,7 @@
 
 use std::process::Stdio;
 
-use ballet::{Never, Participant, Service, Settings, Step, StepResult, Tx, done};
+use ballet::{Does, Settings, Tx, done};
 use ballet_amqp::OutBatch;
 use ballet_stage::{OwnProcess, wait_until};
 use lapin::options::{BasicGetOptions, BasicRejectOptions};
@@ -23,16 +23,11 @@ const MOST_LIVES: usize = 21;
 /// The deliveries that the broker counts before the service begins. Each of its lives takes seconds.
 const BEFORE: usize = 15;
 
-/// Takes the whole process with it when the trip goes to the wrong place.
-struct BookRoom;
-
-impl Step for BookRoom {
-    const NAME: &'static str = "book_room";
-    type On = TripBooked;
-    type Done = RoomBooked;
-    type Refused = Never;
-
-    async fn run(&self, tx: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
+#[ballet::service("hotel", saga = Trip, migrations = HOTEL_TABLES)]
+impl Hotel {
+    /// Takes the whole process with it when the trip goes to the wrong place.
+    #[retriable]
+    async fn book_room(tx: &mut Tx<'_>, trip: TripBooked) -> Does<RoomBooked> {
         if trip.city == POISON {
             std::process::exit(1);
         }
@@ -44,14 +39,10 @@ impl Step for BookRoom {
     }
 }
 
-fn participant() -> Participant {
-    Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(BookRoom))
-}
-
 /// DESIGN 8: one poison and 500 good ones make one dead letter.
 #[tokio::test]
 async fn t77_a_crash_loop_ends_at_the_delivery_limit_and_costs_one_message() {
-    let world = asleep("crash_loop", vec![part(participant(), HOTEL_TABLES)]).await;
+    let world = asleep("crash_loop", vec![part(Hotel::participant(), HOTEL_TABLES)]).await;
     let poison = message(&world, world.new_saga(), &TripBooked { city: POISON.into() });
     let name = id(&poison.properties);
     let mut publisher = TestPublisher::usual(ops(&world));
@@ -134,6 +125,5 @@ impl HotelProcess {
 #[test]
 fn service() {
     let (Ok(amqp), Ok(database)) = (std::env::var(AMQP), std::env::var(DATABASE)) else { return };
-    let service = || Service::new(participant()).migrations(HOTEL_TABLES);
-    OwnProcess::serve(service, Settings::new(amqp, database));
+    OwnProcess::serve(Hotel::service, Settings::new(amqp, database));
 }

@@ -1,6 +1,6 @@
 //! Messages from outside, good and bad.
 
-use ballet::{Event, EventType, Failure, Migration, Participant, Projection, Settings, Tx};
+use ballet::{Event, EventType, Failure, Migration, Projection, Settings, Tx};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
@@ -133,13 +133,10 @@ ballet_testkit::events! {
     HotelRenamed2 = plain "hotel.hotel_renamed.v2" { words: Vec<String> }
 }
 
-struct Words;
-
-impl Projection for Words {
-    const NAME: &'static str = "words";
-    type On = HotelRenamed2;
-
-    async fn apply(&self, tx: &mut Tx<'_>, renamed: HotelRenamed2) -> Result<(), Failure> {
+#[ballet::service("critic")]
+impl Critic {
+    #[projects]
+    async fn words(tx: &mut Tx<'_>, renamed: HotelRenamed2) -> Result<(), Failure> {
         let words = i32::try_from(renamed.words.len())?;
         sqlx::query("insert into words values ($1)").bind(words).execute(tx.db()).await?;
         Ok(())
@@ -150,8 +147,7 @@ impl Projection for Words {
 async fn t29_old_consumers_handle_what_they_know_beside_a_new_version() {
     const TABLES: &[Migration] =
         &[Migration { name: "0001_words", sql: "create table words (count int)" }];
-    let critic = Participant::new("critic").projects(Words);
-    let parts = vec![part(guide(), GUIDE_TABLES), part(critic, TABLES)];
+    let parts = vec![part(guide(), GUIDE_TABLES), part(Critic::participant(), TABLES)];
     let world = TripWorld::new("versions", parts).await;
     let saga = world.new_saga();
     world.publish(saga, &HotelRenamed2 { words: vec!["Grand".into(), "Hotel".into()] }).await;

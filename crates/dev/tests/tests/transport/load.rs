@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ballet::{Failure, Migration, Participant, Projection, Tx};
+use ballet::{Failure, Migration, Tx};
 use ballet_amqp::{ConsumerSettings, OutBatch, RabbitMq};
 use ballet_stage::{QueueDepth, wait_until};
 use ballet_testkit::wire::clients::{SOON, TestConsumer, TestPublisher, batch};
@@ -92,37 +92,27 @@ async fn effect(tx: &mut Tx<'_>, what: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-struct Slow;
-
-impl Projection for Slow {
-    const NAME: &'static str = "slow";
-    type On = TripBooked;
-
-    async fn apply(&self, tx: &mut Tx<'_>, _: TripBooked) -> Result<(), Failure> {
+#[ballet::service("notary")]
+impl Notary {
+    #[projects]
+    async fn slow(tx: &mut Tx<'_>, _: TripBooked) -> Result<(), Failure> {
         sqlx::query("select pg_sleep(0.1)").execute(tx.db()).await?;
         effect(tx, "slow").await
     }
-}
 
-struct Fast;
-
-impl Projection for Fast {
-    const NAME: &'static str = "fast";
-    type On = CarRented;
-
-    async fn apply(&self, tx: &mut Tx<'_>, _: CarRented) -> Result<(), Failure> {
+    #[projects]
+    async fn fast(tx: &mut Tx<'_>, _: CarRented) -> Result<(), Failure> {
         effect(tx, "fast").await
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t57_effects_of_one_saga_appear_in_the_order_of_publishing() {
-    let notary = || Participant::new("notary").projects(Slow).projects(Fast);
-    let world = asleep("in_order", vec![part(notary(), EFFECTS)]).await;
+    let world = asleep("in_order", vec![part(Notary::participant(), EFFECTS)]).await;
     // Several lanes, so that order is kept by key and not by chance; a transaction each.
     let mut settings = crate::scene::settings(&world, "notary");
     (settings.lanes, settings.batch) = (4, 1);
-    let _notary = start(notary(), settings).await;
+    let _notary = start(Notary::participant(), settings).await;
     let mut publisher = TestPublisher::usual(ops(&world));
     let mut messages = Vec::new();
     for _ in 0..12 {

@@ -35,34 +35,25 @@ impl Event for FairOpened {
 const TABLES: &[Migration] =
     &[Migration { name: "0001_wish", sql: "create table wish (wish text not null)" }];
 
-struct Wishes;
-
-impl Projection for Wishes {
-    const NAME: &'static str = "wishes";
-    type On = WishMade;
-
-    async fn apply(&self, tx: &mut Tx<'_>, WishMade { wish }: WishMade) -> Result<(), Failure> {
-        if wish == "the moon" {
+#[ballet::service("clerk")]
+impl Clerk {
+    #[projects]
+    async fn wishes(tx: &mut Tx<'_>, made: WishMade) -> Result<(), Failure> {
+        if made.wish == "the moon" {
             return Err(Failure::permanent("nobody sells it"));
         }
-        sqlx::query("insert into wish values ($1)").bind(wish).execute(tx.db()).await?;
+        sqlx::query("insert into wish values ($1)").bind(made.wish).execute(tx.db()).await?;
         Ok(())
     }
-}
 
-struct Fairs;
-
-impl Projection for Fairs {
-    const NAME: &'static str = "fairs";
-    type On = FairOpened;
-
-    async fn apply(&self, _: &mut Tx<'_>, _: FairOpened) -> Result<(), Failure> {
+    #[projects]
+    async fn fairs(_: &mut Tx<'_>, _: FairOpened) -> Result<(), Failure> {
         Ok(())
     }
 }
 
 pub(crate) fn clerk() -> WorldPart {
-    part(Participant::new("clerk").projects(Wishes).projects(Fairs), TABLES)
+    part(Clerk::participant(), TABLES)
 }
 
 /// The event of the shop's example, with a field that the shop does not know.

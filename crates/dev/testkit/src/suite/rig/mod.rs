@@ -7,5 +7,4 @@ pub(super) mod outside;
 pub(super) mod snapshot;
 pub(super) mod step_rig;
 pub(super) mod tested_service;
-pub(super) mod wire;
 pub(super) mod world;

@@ -15,11 +15,11 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use uuid::Uuid;
 
 use crate::memory::broker::MemoryBroker;
+use crate::memory::wire::Wire;
 use crate::suite::rig::case::{Events, PublishedEvent};
 use crate::suite::rig::check_result::{CheckFailure, CheckResult};
 use crate::suite::rig::outside::Outside;
 use crate::suite::rig::step_rig::{Phase, SESSIONS, StepRig};
-use crate::suite::rig::wire::Wire;
 
 const SOON: Duration = Duration::from_secs(60);
 
