@@ -8,7 +8,6 @@ use tokio::sync::oneshot;
 use crate::base::exit::{ExitStatus, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::systems;
-use crate::base::ui::Output;
 
 /// The end of a subcommand, and what it has printed.
 #[derive(Debug)]
@@ -34,8 +33,8 @@ fn run_here(line: &[String], options: GlobalOptions) -> Result<Ended> {
     let parsed = crate::Args::try_parse_from(line);
     let mut args = parsed.map_err(|error| usage(words(&error.render().to_string())))?;
     // With the folder named, nothing looks for a trial program, which would take the place of this one.
-    let contracts = Some(systems::folder(options.contracts.as_deref())?);
-    args.options = GlobalOptions { contracts, output: Output::Jsonl, ..options };
+    let contracts = systems::folder(options.contracts.as_deref())?;
+    args.options = options.for_program(contracts);
     // All tasks are on this thread, so all that they print is captured.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (result, printed) = captured(|| runtime.block_on(Box::pin(crate::run(args))));
