@@ -1,6 +1,6 @@
 //! The answer of a tool: rows that fit into it, without values about persons.
 
-use ballet_check::listing;
+use ballet_check::listing::{self, ListedEvent};
 use ballet_check::personal::{has_personal, mask};
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::{Value, json};
@@ -31,7 +31,9 @@ pub(super) fn of(spec: &ToolSpec, ended: Ended, more: Value) -> CallToolResult {
             return CallToolResult::error(vec![ContentBlock::text(text)]);
         }
     };
-    let rows: Vec<Value> = ended.printed.result.into_iter().map(row).collect();
+    let events = contracts().map(listing::events).unwrap_or_default();
+    let rows: Vec<Value> =
+        ended.printed.result.into_iter().map(|line| row(line, &events)).collect();
     let (rows, left_out) = fit(rows, MOST_BYTES);
     let mut answer = json!({ "outcome": word(status), "rows": rows, "said": said });
     if left_out > 0 {
@@ -60,10 +62,10 @@ const fn word(status: ExitStatus) -> &'static str {
 }
 
 /// A line of the result: a row of JSON, or text.
-fn row(line: String) -> Value {
+fn row(line: String, events: &[ListedEvent]) -> Value {
     match serde_json::from_str(&line) {
         Ok(mut row) => {
-            mask_bodies(&mut row);
+            mask_bodies(&mut row, events);
             row
         }
         Err(_) => Value::String(line),
@@ -81,16 +83,17 @@ pub(super) fn without_schemas(lines: &mut [String]) {
 }
 
 /// Masks the values about persons in the bodies of messages, wherever they are in a row.
-fn mask_bodies(value: &mut Value) {
+fn mask_bodies(value: &mut Value, events: &[ListedEvent]) {
     match value {
-        Value::Array(items) => items.iter_mut().for_each(mask_bodies),
+        Value::Array(items) => items.iter_mut().for_each(|item| mask_bodies(item, events)),
         Value::Object(fields) => {
             let event = ["event", "type"].into_iter().find_map(|name| fields.get(name)?.as_str());
-            let event = event.map(str::to_owned);
+            let event = events.iter().find(|one| Some(one.event.name()) == event);
             for (name, field) in fields.iter_mut() {
                 match name.as_str() {
-                    "body" | "body_unpacked" | "body_base64" => mask_body(field, event.as_deref()),
-                    _ => mask_bodies(field),
+                    "body" | "body_unpacked" | "body_base64" => mask_body(field, event),
+                    "schema" => {}
+                    _ => mask_bodies(field, events),
                 }
             }
         }
@@ -99,21 +102,19 @@ fn mask_bodies(value: &mut Value) {
 }
 
 /// Masks a body, which may be JSON as text. What cannot be judged is not shown.
-fn mask_body(body: &mut Value, event: Option<&str>) {
+fn mask_body(body: &mut Value, event: Option<&ListedEvent>) {
     if body.is_null() {
         return;
     }
-    let listed = contracts().map(listing::events).unwrap_or_default();
-    let schema = listed.into_iter().find(|one| Some(one.event.name()) == event);
-    let schema = schema.map(|one| one.schema);
+    let schema = event.map(|event| &event.schema);
     let parsed = body.as_str().map(serde_json::from_str::<Value>);
     match (schema, parsed) {
-        (Some(schema), None) => mask(body, &schema),
+        (Some(schema), None) => mask(body, schema),
         (Some(schema), Some(Ok(mut parsed))) => {
-            mask(&mut parsed, &schema);
+            mask(&mut parsed, schema);
             *body = Value::String(parsed.to_string());
         }
-        (Some(schema), Some(Err(_))) if !has_personal(&schema) => {}
+        (Some(schema), Some(Err(_))) if !has_personal(schema) => {}
         (Some(_), Some(Err(_))) | (None, _) => {
             *body = json!(
                 "not shown: it cannot be told what in it is about a person; `ballet dlq show` shows it"
@@ -137,6 +138,7 @@ fn fit(rows: Vec<Value>, most: usize) -> (Vec<Value>, usize) {
         }
         if length > most && kept.is_empty() {
             row = json!(format!("{length} bytes do not fit into an answer: look at a part of it"));
+            length = row.to_string().len();
         } else if size + length > most {
             break;
         }
@@ -198,7 +200,7 @@ mod tests {
     fn a_body_that_no_contract_knows_is_not_shown() {
         let mut row = json!({ "type": "nobody.knows.v1", "body": "{\"name\":\"Ada\"}",
             "events": [{ "event": "nobody.knows.v1", "body": { "name": "Ada" } }] });
-        mask_bodies(&mut row);
+        mask_bodies(&mut row, &[]);
         assert!(!row.to_string().contains("Ada"), "{row}");
         assert!(row["body"].as_str().is_some_and(|text| text.starts_with("not shown")), "{row}");
     }

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result, anyhow};
 use ballet_terminal::ui::{Captured, captured};
 use clap::Parser as _;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::base::exit::{ExitStatus, usage};
@@ -19,9 +20,10 @@ pub(super) struct Ended {
 /// Runs a command line with these options of every command. It runs on a thread of its own, whose output is captured.
 pub(super) async fn run(line: Vec<String>, options: GlobalOptions) -> Result<Ended> {
     let (sender, ended) = oneshot::channel();
+    let runtime = Handle::current();
     let run = move || {
         // A client that has gone away misses nothing.
-        sender.send(run_here(&line, options)).ok();
+        sender.send(run_here(&line, options, &runtime)).ok();
     };
     std::thread::Builder::new().name("tool".to_owned()).spawn(run).context("no thread")?;
     ended
@@ -29,14 +31,13 @@ pub(super) async fn run(line: Vec<String>, options: GlobalOptions) -> Result<End
         .map_err(|_| anyhow!("the command has failed in an unexpected way: its log has more"))?
 }
 
-fn run_here(line: &[String], options: GlobalOptions) -> Result<Ended> {
+fn run_here(line: &[String], options: GlobalOptions, runtime: &Handle) -> Result<Ended> {
     let parsed = crate::Args::try_parse_from(line);
     let mut args = parsed.map_err(|error| usage(words(&error.render().to_string())))?;
     // With the folder named, nothing looks for a trial program, which would take the place of this one.
     let contracts = systems::folder(options.contracts.as_deref())?;
     args.options = options.for_program(contracts);
-    // All tasks are on this thread, so all that they print is captured.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // The command itself is on this thread; the tasks that it starts print nothing.
     let (result, printed) = captured(|| runtime.block_on(Box::pin(crate::run(args))));
     Ok(Ended { result, printed })
 }
