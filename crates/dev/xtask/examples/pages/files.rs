@@ -9,6 +9,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use ballet::core::{Graph, contract};
 use ballet_check::{choreography, definitions, events, lanes, schemas};
 
+use crate::site::CONTENTS;
+use crate::site::llms::{self, LLMS};
 use crate::systems::{SystemDescription, SystemName};
 use crate::{joined_services, root, rules};
 use ballet_terminal::ui;
@@ -83,6 +85,8 @@ fn generated(root: &Path) -> Result<Vec<GeneratedFile>> {
         let text = with_part(file, &page, name, &part)?;
         all.push(GeneratedFile { path: file.to_owned(), text });
     }
+    let text = llms::text(&text(README)?, &text(CONTENTS)?)?;
+    all.push(GeneratedFile { path: LLMS.to_owned(), text });
     rules::compare(root)?;
     Ok(all)
 }
