@@ -60,9 +60,11 @@ fn is_number(arg: &Arg) -> bool {
     numbers.into_iter().any(|kind| is_of(arg, kind))
 }
 
-/// The name of an argument: that of the option on the command line.
-fn name(arg: &Arg) -> String {
-    arg.get_long().unwrap_or(arg.get_id().as_str()).replace('-', "_")
+/// The name of an argument: that of the option on the command line. An act has arguments of its own besides.
+fn name(spec: &ToolSpec, arg: &Arg) -> String {
+    let name = arg.get_long().unwrap_or(arg.get_id().as_str()).replace('-', "_");
+    let is_taken = spec.kind == ToolKind::Act && OF_ACTS.contains(&name.as_str());
+    if is_taken { format!("with_{name}") } else { name }
 }
 
 /// The description of a tool.
@@ -78,7 +80,7 @@ pub(super) fn schema(spec: &ToolSpec, command: &Command) -> Map<String, Value> {
     let mut properties = Map::new();
     let mut required = Vec::new();
     for arg in given_options(command) {
-        let name = name(arg);
+        let name = name(spec, arg);
         if arg.is_required_set() || spec.needs.contains(&name.as_str()) {
             required.push(json!(name));
         }
@@ -143,8 +145,8 @@ pub(super) fn command_line(
     let (mut line, mut last) = (vec!["ballet".to_owned()], vec!["--".to_owned()]);
     line.extend(spec.command.iter().map(|word| (*word).to_owned()));
     for (named, value) in given {
-        let Some(arg) = given_options(command).find(|arg| name(arg) == *named) else {
-            let known: Vec<String> = given_options(command).map(name).collect();
+        let Some(arg) = given_options(command).find(|arg| name(spec, arg) == *named) else {
+            let known: Vec<String> = given_options(command).map(|arg| name(spec, arg)).collect();
             let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
             return Err(usage(format!("{} has no argument `{named}`; it has {known}", spec.name)));
         };
@@ -228,12 +230,22 @@ mod tests {
 
     #[test]
     fn what_is_given_becomes_one_word_each_and_never_an_option_of_its_own() {
-        let given = json!({ "id": ["a", "--all"], "type": "--all", "limit": 3, "all": false });
+        let given = json!({ "id": ["a", "--all"], "type": "--all", "limit": 3, "all": false,
+            "with_reason": "expired" });
         let line_of = line("dlq_redrive", &given).expect("a line");
         let mut words = line_of.clone();
         words.sort();
-        let expected =
-            ["--", "--id=--all", "--id=a", "--limit=3", "--type=--all", "ballet", "dlq", "redrive"];
+        let expected = [
+            "--",
+            "--id=--all",
+            "--id=a",
+            "--limit=3",
+            "--reason=expired",
+            "--type=--all",
+            "ballet",
+            "dlq",
+            "redrive",
+        ];
         assert_eq!(words, expected);
         assert_eq!(line_of[..3], ["ballet", "dlq", "redrive"]);
         let named = line("sagas_show", &json!({ "saga": "--amqp-url=x" })).expect("a line");

@@ -1,5 +1,6 @@
 //! `ballet mcp`: an agent on the protocol's Python SDK looks at a system with a stuck saga, and acts on it.
 
+use std::path::Path;
 use std::process::Stdio;
 
 use ballet_stage::{left_out, python_with};
@@ -30,7 +31,7 @@ struct Agent<'a> {
 
 impl Agent<'_> {
     /// Calls these tools one after the other, and returns what the client got.
-    async fn calls(&self, python: &std::path::Path, calls: &[(&str, Value)]) -> Value {
+    async fn calls(&self, python: &Path, calls: &[(&str, Value)]) -> Value {
         // The environment of the command is that of the client, which starts it.
         let mut command = self.shop.command(&[]);
         let (vhost, management) = (self.shop.env.vhost(), self.shop.env.management_url());
@@ -118,7 +119,7 @@ async fn an_agent_looks_at_all_and_acts_with_a_dry_run_a_person_and_a_reason_alo
     shop.close().await;
 }
 
-async fn it_looks(shop: &ShopWorld, python: &std::path::Path, saga: &str, listed: &Value) {
+async fn it_looks(shop: &ShopWorld, python: &Path, saga: &str, listed: &Value) {
     let agent = Agent { shop, options: &[], url_of_nobody: None };
     let letter = &listed[0]["id"];
     let calls = [
@@ -140,6 +141,7 @@ async fn it_looks(shop: &ShopWorld, python: &std::path::Path, saga: &str, listed
         ("outbox_list", json!({})),
         ("copies_list", json!({})),
         ("telemetry_list", json!({})),
+        ("topology_check", json!({})),
     ];
     let got = agent.calls(python, &calls).await;
     let answers = got["answers"].as_array().expect("answers");
@@ -172,7 +174,7 @@ async fn it_looks(shop: &ShopWorld, python: &std::path::Path, saga: &str, listed
     assert!(tools.values().all(|schema| schema["type"] == "object"), "{tools:?}");
 }
 
-async fn it_is_told_what_is_wrong(shop: &ShopWorld, python: &std::path::Path) {
+async fn it_is_told_what_is_wrong(shop: &ShopWorld, python: &Path) {
     let agent = Agent { shop, options: &[], url_of_nobody: None };
     let wrong = [
         ("dlq_discard", json!({ "all": true }), "a person may start it with --allow-acts"),
@@ -201,7 +203,7 @@ async fn it_is_told_what_is_wrong(shop: &ShopWorld, python: &std::path::Path) {
     assert!(got["answers"][3]["rows"].to_string().contains("\"state\":\"bad\""), "{got}");
 }
 
-async fn it_acts(shop: &ShopWorld, python: &std::path::Path, saga: &str, letter: &str) {
+async fn it_acts(shop: &ShopWorld, python: &Path, saga: &str, letter: &str) {
     let lost = ShopWorld::new_id();
     shop.drop(&lost, "no JSON").await;
     shop.dead("orders").await;

@@ -9,9 +9,10 @@ use crate::base::ui;
 /// Becomes true with the first Ctrl-C. The second one ends the program at once.
 pub(crate) fn stop_on_ctrl_c() -> Stop {
     let (sender, stop) = watch::channel(false);
+    let is_captured = is_captured();
     tokio::spawn(async move {
-        // Ctrl-C ends the program at once, which loses nothing.
-        if is_captured() {
+        // Ctrl-C ends the program that has captured it at once, which loses nothing.
+        if is_captured {
             return sender.closed().await;
         }
         while tokio::signal::ctrl_c().await.is_ok() {
