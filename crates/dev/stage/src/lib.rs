@@ -40,6 +40,7 @@ pub use reqwest::Method;
 pub use selector::{Sample, Selector, samples};
 pub use servers::{
     Options, Postgres, RabbitMq, ServerVersion, Servers, TlsIdentity, left_out, program, python,
+    python_with,
 };
 pub use stage::{Stage, StageSetting, variables, write_exports, write_private};
 pub use wait::wait_until;

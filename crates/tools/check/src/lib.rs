@@ -11,6 +11,7 @@
 //! | the services that a change of contracts breaks | [`diff::Diff`] |
 //! | the JSON Schema of each event, in a separate file | [`schemas::text`] |
 //! | the event that reports a compensation by hand | [`solved_event::body`] |
+//! | a body without the values about persons | [`personal::mask`] |
 //! | the contracts of a system, read from their files and checked | [`Contracts`] |
 //!
 //! The same declarations always give the same bytes.
@@ -22,6 +23,7 @@ pub mod diff;
 mod documents;
 mod markdown;
 mod pages;
+pub mod personal;
 pub mod solved_event;
 mod takes;
 pub mod validate;

@@ -1,6 +1,7 @@
 //! `ballet`: the command for a system of choreographed sagas. Operators repair it: dead letters,
 //! unpublished events, stuck sagas, copies, the broker's topology. Authors begin it and check it.
 
+mod agent;
 mod author;
 mod base;
 mod operator;
@@ -15,12 +16,14 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::agent as mcp;
 use crate::author::{catalog, check, contract, diagram, id, new, participant, trials, validate};
 use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::{exit, systems, ui};
 use crate::operator::{
-    audit, console, copies, dlq, doctor, inbox, outbox, restore, sagas, telemetry, topology,
+    audit, console, copies, dlq, doctor, inbox, outbox, restore, sagas, services, telemetry,
+    topology,
 };
 use crate::tester::{publish, rehearse, stream};
 
@@ -88,6 +91,9 @@ enum Command {
     /// Kill a process at every point of every step: does every saga end as it must?
     #[command(disable_help_flag = true)]
     Kills(trials::Args),
+    /// Serve an agent: what operators look at, as tools of the Model Context Protocol over stdio
+    #[command(after_help = mcp::EXAMPLES)]
+    Mcp(mcp::Args),
     /// Begin a project of your own, or add a service, trials, the gateway or CI to one
     New(new::NewArgs),
     /// Events that are not published yet, and those that a service could not publish
@@ -112,6 +118,8 @@ enum Command {
     Sagas(sagas::Command),
     /// Show events as they are published, or those of the journal
     Tap(Box<stream::TapArgs>),
+    /// The services: their processes, and what waits in each
+    Services,
     /// The broker's exchanges, queues, bindings and policies
     #[command(subcommand)]
     Topology(topology::Command),
@@ -173,6 +181,7 @@ async fn run(args: Args) -> anyhow::Result<ExitStatus> {
         Command::Id(arguments) => id::run(&arguments, &args.options),
         Command::Inbox(command) => Box::pin(inbox::run(command, &args.options)).await,
         Command::Kills(given) => trials::run("kills", &given),
+        Command::Mcp(given) => Box::pin(mcp::run(given, &args.options)).await,
         Command::New(given) => new::run(&given),
         Command::Outbox(command) => Box::pin(outbox::run(command, &args.options)).await,
         Command::Participant(command) => Box::pin(participant::run(command, &args.options)).await,
@@ -182,6 +191,7 @@ async fn run(args: Args) -> anyhow::Result<ExitStatus> {
         Command::Replay(command) => Box::pin(stream::replay(*command, &args.options)).await,
         Command::Restore(restore) => Box::pin(restore::run(&restore, &args.options)).await,
         Command::Sagas(command) => Box::pin(sagas::run(command, &args.options)).await,
+        Command::Services => Box::pin(services::run(&args.options)).await,
         Command::Tap(command) => Box::pin(stream::tap(*command, &args.options)).await,
         Command::Topology(command) => Box::pin(topology::run(command, &args.options)).await,
         Command::Validate(arguments) => validate::run(&arguments, &args.options),

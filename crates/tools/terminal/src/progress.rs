@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 
-use crate::ui::say;
+use crate::ui::{is_captured, say};
 
 /// The time between two lines without a bar.
 const EVERY: Duration = Duration::from_secs(2);
@@ -44,7 +44,8 @@ impl Progress {
     }
 
     fn with(bar: ProgressBar, looks: &str, what: &str, whole: Option<u64>) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
+        let has_bar = !is_captured() && std::io::stderr().is_terminal();
+        let bar = has_bar.then(|| {
             // A wrong template would only spoil the looks.
             let style = ProgressStyle::with_template(looks).into_iter();
             style.for_each(|style| bar.set_style(style.with_key("rate", rate)));
@@ -78,6 +79,9 @@ impl Progress {
     }
 
     fn line(&self, line: &str) {
+        if is_captured() {
+            return;
+        }
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if said.0.elapsed() > EVERY && said.1 != line {
             say(line);

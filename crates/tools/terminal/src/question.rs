@@ -3,11 +3,12 @@
 use std::io::{Error, ErrorKind, IsTerminal, Result, Write, stderr, stdin};
 
 use crate::text::harmless;
+use crate::ui::is_captured;
 
 /// Whether there is a user on a terminal who can be asked.
 #[must_use]
 pub fn is_interactive() -> bool {
-    stdin().is_terminal() && stderr().is_terminal()
+    !is_captured() && stdin().is_terminal() && stderr().is_terminal()
 }
 
 /// Asks the user and returns the answer.

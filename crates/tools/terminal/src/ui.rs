@@ -1,6 +1,7 @@
 //! Output for people: results on standard output, everything else on standard error. Colours only
 //! on a terminal.
 
+use std::cell::RefCell;
 use std::io::{Error, ErrorKind, Write, stderr, stdout};
 use std::sync::OnceLock;
 
@@ -10,10 +11,50 @@ use crate::text::{columns_of_errors, fold, harmless};
 
 static UNWRITTEN: OnceLock<Error> = OnceLock::new();
 
+thread_local! {
+    static CAPTURED: RefCell<Option<Captured>> = const { RefCell::new(None) };
+}
+
+/// The lines of a command that another program has run in place of a person.
+#[derive(Debug, Default)]
+pub struct Captured {
+    /// The lines of the result, which a person sees on standard output.
+    pub result: Vec<String>,
+    /// All other lines, which a person sees on standard error.
+    pub said: Vec<String>,
+}
+
+/// Runs this, and captures what it prints on this thread. Nobody can be asked meanwhile.
+pub fn captured<T>(run: impl FnOnce() -> T) -> (T, Captured) {
+    CAPTURED.set(Some(Captured::default()));
+    let done = run();
+    (done, CAPTURED.take().unwrap_or_default())
+}
+
+/// Whether the output of this thread is captured.
+#[must_use]
+pub fn is_captured() -> bool {
+    CAPTURED.with_borrow(Option::is_some)
+}
+
+/// Adds a line to what is captured. Without a capture it returns false.
+fn capture(line: &str, lines: fn(&mut Captured) -> &mut Vec<String>) -> bool {
+    CAPTURED.with_borrow_mut(|captured| match captured {
+        Some(captured) => {
+            lines(captured).push(line.to_owned());
+            true
+        }
+        None => false,
+    })
+}
+
 /// Prints a line of progress or an error, folded to the terminal. Errors of writing are ignored: the reader may be
 /// gone.
 pub fn say(line: &str) {
     let line = harmless(line);
+    if capture(&line, |captured| &mut captured.said) {
+        return;
+    }
     let folded = columns_of_errors().map(|room| fold(&line, room));
     writeln!(stderr(), "{}", folded.as_deref().unwrap_or(&line)).ok();
 }
@@ -25,6 +66,9 @@ pub fn print(line: &str) {
 
 /// Prints a line of the result unchanged, for programs.
 pub fn raw(line: &str) {
+    if capture(line, |captured| &mut captured.result) {
+        return;
+    }
     if let Err(error) = writeln!(stdout(), "{line}") {
         // The first one says why.
         UNWRITTEN.set(error).ok();
@@ -89,5 +133,21 @@ pub fn list(lines: &[String], colour: fn(&str) -> String) {
     }
     if lines.len() > SHOWN {
         print(&format!("      and {} more", lines.len() - SHOWN));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_thread_prints_is_captured_and_nobody_is_asked() {
+        let (asked, Captured { result, said }) = captured(|| {
+            raw("{}");
+            say("one note");
+            crate::is_interactive()
+        });
+        assert!(!asked && !is_captured());
+        assert_eq!((result, said), (vec!["{}".to_owned()], vec!["one note".to_owned()]));
     }
 }

@@ -29,6 +29,6 @@ pub use find::program;
 pub use options::{Options, TlsIdentity};
 pub use pair::Servers;
 pub use postgres::Postgres;
-pub use programs::{left_out, python};
+pub use programs::{left_out, python, python_with};
 pub use rabbitmq::RabbitMq;
 pub use version::ServerVersion;

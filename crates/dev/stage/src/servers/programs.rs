@@ -12,17 +12,22 @@ const PYTHONS: [&str; 2] = ["python3", "/usr/bin/python3"];
 
 /// Finds a Python interpreter that has `pika` and `psycopg`.
 pub async fn python() -> Option<PathBuf> {
+    python_with("pika, psycopg").await
+}
+
+/// Finds a Python interpreter that can import these modules.
+pub async fn python_with(modules: &str) -> Option<PathBuf> {
     for python in PYTHONS.map(PathBuf::from) {
-        if has_both(&python).await {
+        if has(&python, modules).await {
             return Some(python);
         }
     }
     None
 }
 
-async fn has_both(python: &Path) -> bool {
+async fn has(python: &Path, modules: &str) -> bool {
     let looks = Command::new(python)
-        .args(["-c", "import pika, psycopg"])
+        .args(["-c", &format!("import {modules}")])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

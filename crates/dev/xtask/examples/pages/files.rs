@@ -9,6 +9,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use ballet::core::{Graph, contract};
 use ballet_check::{choreography, definitions, events, lanes, schemas};
 
+use crate::site::CONTENTS;
+use crate::site::llms::{self, LLMS};
 use crate::systems::{SystemDescription, SystemName};
 use crate::{joined_services, quotes, rollback, root, rules};
 use ballet_terminal::ui;
@@ -64,6 +66,8 @@ fn generated(root: &Path) -> Result<Vec<GeneratedFile>> {
         }
         all.push(GeneratedFile { path, text });
     }
+    let text = llms::text(&text(README)?, &text(CONTENTS)?)?;
+    all.push(GeneratedFile { path: LLMS.to_owned(), text });
     rules::compare(root)?;
     Ok(all)
 }

@@ -107,6 +107,11 @@ pub(crate) struct GlobalOptions {
 }
 
 impl GlobalOptions {
+    /// The same options for a program: a line of JSON for each row, and the system in this folder.
+    pub(crate) fn for_program(self, contracts: PathBuf) -> Self {
+        Self { contracts: Some(contracts), output: Output::Jsonl, ..self }
+    }
+
     pub(crate) fn broker(&self) -> Result<Arc<dyn Broker>> {
         self.broker_as(REDRIVE)
     }

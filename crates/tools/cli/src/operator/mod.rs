@@ -10,5 +10,6 @@ pub(crate) mod inbox;
 pub(crate) mod outbox;
 pub(crate) mod restore;
 pub(crate) mod sagas;
+pub(crate) mod services;
 pub(crate) mod telemetry;
 pub(crate) mod topology;

@@ -4,6 +4,7 @@
 #![allow(clippy::large_futures, reason = "a test awaits its parts one after the other")]
 
 mod accounts;
+mod agent;
 mod audit;
 mod bodies;
 mod companies;

@@ -237,6 +237,7 @@ async fn a_saga_is_stopped_by_its_owner_once_and_not_after_its_decision(shop: &m
         (&saga, &[why[0], why[1], "--saga", "nothing"], 2, "can be stopped: order_fulfillment"),
         (&completed, &why, 1, "it is decided or aborted, has not begun"),
         (&ShopWorld::new_id(), &why, 1, "it is decided or aborted, has not begun"),
+        (&saga, &[why[0], why[1], "--dry-run"], 0, "would be stopped: orders would abort it"),
     ] {
         stop(saga, more).await.ends_with(code).says(&[said]);
     }

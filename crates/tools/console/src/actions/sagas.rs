@@ -18,7 +18,8 @@ pub(crate) async fn stop(
     id: Uuid,
     note: &Note,
 ) -> ActionOutcome {
-    let stopped = context.in_database(saga.owner, async |db| sagas::stop(db, saga, id, note).await);
+    let stopped =
+        context.in_database(saga.owner, async |db| sagas::stop(db, saga, id, note, false).await);
     match stopped.await {
         Ok(()) => ActionOutcome::new(
             ActionState::Done,

@@ -4,6 +4,7 @@ use axum::Form;
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::response::Response;
+use ballet_check::personal::MASK;
 use ballet_check::validate::Validator;
 use ballet_core::topology::UNROUTED;
 use ballet_ops::redrive::{DeadLetterFilter, DeadLetterPlan};
@@ -242,7 +243,7 @@ fn check_body(site: &Site, letter: &Letter, given: &str) -> Result<(String, Stri
         serde_json::from_str(given).map_err(|error| one(format!("It is not JSON: {error}")))?;
     let body = new.to_string();
     // A contract that allows any text allows a mask, too.
-    if body.contains(&Value::from(body::MASK).to_string()) {
+    if body.contains(&Value::from(MASK).to_string()) {
         return Err(one("It has a mask: type the value in its place.".to_owned()));
     }
     if let Some(event) = site.context.contract_index.event(letter.event_name()) {

@@ -61,7 +61,7 @@ pub fn stoppable(system: &System) -> Vec<StoppableSaga> {
 }
 
 /// Stops a saga, and records who did it and why. `db` is the owner's database. If the owner commits its decision before
-/// it handles the stop, the decision holds.
+/// it handles the stop, the decision holds. A dry run changes nothing, and fails as the stop would.
 ///
 /// # Errors
 ///
@@ -71,6 +71,7 @@ pub async fn stop(
     saga: StoppableSaga,
     id: Uuid,
     note: &Note,
+    dry_run: bool,
 ) -> Result<(), StopError> {
     let mut transaction = change(db).await?;
     if !deadlines::pass_now(&mut transaction, id, saga.saga).await? {
@@ -80,6 +81,10 @@ pub async fn stop(
             Some((by, why)) => StopError::Stopped { by, why },
             None => StopError::NotOpen { owner, saga, id },
         });
+    }
+    if dry_run {
+        transaction.rollback().await?;
+        return Ok(());
     }
     let why = note.why.as_deref().unwrap_or_default();
     stopped_sagas::insert(&mut transaction, id, saga.saga, &note.by, why).await?;

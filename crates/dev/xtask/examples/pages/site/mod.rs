@@ -2,6 +2,7 @@
 //! nothing from elsewhere. A broken link is an error, and so is a page that the contents omit.
 
 mod links;
+pub(crate) mod llms;
 mod page;
 mod search;
 
@@ -18,7 +19,7 @@ use links::{LinkTarget, PageLink};
 use page::Contents;
 
 /// The table of contents: a heading for each kind of reader, with a list of links below it.
-const CONTENTS: &str = "docs/README.md";
+pub(crate) const CONTENTS: &str = "docs/README.md";
 const STYLE: &str = include_str!("style.css");
 
 #[derive(Debug, clap::Args)]
@@ -147,7 +148,10 @@ fn write(
         let targets = links::of(text).into_iter().filter_map(|link| link.target(file));
         linked.extend(targets.map(|target| target.file));
         put(out, &page::address(file), page::html(file, text, contents).as_bytes())?;
+        // As it is, for those who come by `llms.txt`.
+        put(out, file, text.as_bytes())?;
     }
+    put(out, llms::LLMS, &fs::read(root.join(llms::LLMS)).context("there is no llms.txt")?)?;
     for file in linked.iter().filter(|file| !pages.contains_key(*file)) {
         let below: Vec<&str> = below(file, files);
         let html = match below.is_empty() {

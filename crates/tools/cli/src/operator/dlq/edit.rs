@@ -11,6 +11,7 @@ use ballet_terminal::plain;
 use jiff::Timestamp;
 
 use crate::base::exit::{ExitStatus, usage};
+use crate::base::input::write_privately;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::contracts;
 use crate::base::ui;
@@ -154,15 +155,6 @@ fn in_editor(dead_letter: &DeadLetter) -> Result<Option<String>> {
     // A file that stays does no harm.
     std::fs::remove_file(&file).ok();
     Ok(changed.then(|| text.trim().to_owned()))
-}
-
-/// Writes a file that only its owner can read, because a body may be confidential.
-fn write_privately(file: &Path, text: &str) -> Result<()> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let opened = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
-    let mut opened = opened.with_context(|| format!("cannot create {}", file.display()))?;
-    opened.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", file.display()))
 }
 
 fn check(text: &str) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Ctrl-C while messages are being sent.
 
 use ballet_ops::redrive::Stop;
+use ballet_terminal::ui::is_captured;
 use tokio::sync::watch;
 
 use crate::base::ui;
@@ -8,7 +9,12 @@ use crate::base::ui;
 /// Becomes true with the first Ctrl-C. The second one ends the program at once.
 pub(crate) fn stop_on_ctrl_c() -> Stop {
     let (sender, stop) = watch::channel(false);
+    let is_captured = is_captured();
     tokio::spawn(async move {
+        // Ctrl-C ends the program that has captured it at once, which loses nothing.
+        if is_captured {
+            return sender.closed().await;
+        }
         while tokio::signal::ctrl_c().await.is_ok() {
             if sender.send_replace(true) {
                 std::process::exit(130);

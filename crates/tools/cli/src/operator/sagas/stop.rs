@@ -29,6 +29,9 @@ pub(crate) struct Args {
     /// The saga's name [default: the only one that can be stopped]
     #[arg(long, value_name = "NAME")]
     saga: Option<String>,
+    /// Say whether it would be stopped, and change nothing
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     note_args: NoteArgs,
 }
@@ -37,9 +40,14 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let note = args.note_args.note_with_reason("say why it is stopped", options)?;
     let saga = stoppable_saga(args)?;
     let mut db = options.connect_needed(saga.owner, "the saga is in its owner's database").await?;
-    let stopped = stop(&mut db, saga, args.id, &note).await;
+    let stopped = stop(&mut db, saga, args.id, &note, args.dry_run).await;
     db.close().await.ok();
     stopped.context("nothing was changed")?;
+    if args.dry_run {
+        let StoppableSaga { saga, owner } = saga;
+        ui::say(&format!("{saga} would be stopped: {owner} would abort it; nothing was changed"));
+        return Ok(ExitStatus::All);
+    }
     ui::say(&format!("{} is stopped by {}: {} aborts it", saga.saga, note.by, saga.owner));
     ui::say(&format!("see whether it has ended: {} sagas show {}", ui::ballet(), args.id));
     Ok(ExitStatus::All)
