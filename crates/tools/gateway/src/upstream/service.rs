@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ballet_http::signature::CHALLENGE;
 use hyper::body::Incoming;
-use hyper::http::uri::{Authority, Scheme};
+use hyper::http::uri::Scheme;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
 use hyper_util::client::legacy::connect::{CaptureConnection, HttpConnector, capture_connection};
 use hyper_util::client::legacy::{self, Client, ResponseFuture};
@@ -25,10 +25,13 @@ use crate::upstream::breaker::Breaker;
 use crate::upstream::budget::RetryBudget;
 use crate::upstream::failure::UpstreamFailure;
 use crate::upstream::outgoing::OutgoingRequest;
-use crate::upstream::servers::Servers;
+use crate::upstream::servers::{Place, Servers};
 
 /// The time that an idle connection stays open: shorter than most services keep theirs.
 const IDLE: Duration = Duration::from_secs(10);
+
+/// The maximum of addresses that a request tries to reach before it counts as failed.
+const PLACES: usize = 3;
 
 /// The outcome of a good attempt in the metrics.
 const GOOD: &str = "ok";
@@ -36,6 +39,15 @@ const GOOD: &str = "ok";
 /// The message of a refused signature in the log.
 const NOT_BELIEVED: &str = "a service refuses what this gateway signs: look whether both have the same \
                             secret ([signing], GATEWAY_SECRET) and the same time";
+
+/// The place of an attempt among those of a request.
+#[derive(Debug, Clone, Copy)]
+struct Attempt {
+    /// Whether no other attempt follows, whatever its outcome.
+    is_last: bool,
+    /// Whether another address is tried if this one cannot be reached.
+    has_others: bool,
+}
 
 /// A service behind the gateway.
 #[derive(Debug)]
@@ -61,7 +73,7 @@ impl UpstreamService {
             .build(connector);
         Self {
             client,
-            servers: Servers::new(config.servers.iter().map(|server| &server.0)),
+            servers: Servers::new(config.servers.iter().map(|server| &server.0), config.connect.0),
             breaker: Breaker::new(&config.name, config.breaker.failures, config.breaker.open.0),
             budget: RetryBudget::new(),
             signer,
@@ -79,8 +91,8 @@ impl UpstreamService {
         self.breaker.remove();
     }
 
-    /// Sends a request and returns the head of the answer. Safe requests without a body are retried while there is
-    /// time.
+    /// Sends a request and returns the head of the answer. A request that could not be sent to one address is sent to
+    /// another one. Safe requests without a body are retried while there is time.
     pub(crate) async fn send(
         &self,
         mut request: OutgoingRequest,
@@ -89,14 +101,23 @@ impl UpstreamService {
         let mut retries = if safe && request.body.is_empty() { self.config.retries } else { 0 };
         let deadline = Instant::now() + request.timeout;
         self.budget.request();
+        let mut places = PLACES;
         loop {
-            let outcome = self.attempt(&mut request, retries == 0, deadline).await;
+            places = places.min(self.servers.count()).saturating_sub(1);
+            let attempt = Attempt { is_last: retries == 0 && places == 0, has_others: places > 0 };
+            let outcome = self.attempt(&mut request, attempt, deadline).await;
             let word = match &outcome {
                 Ok(answer) if !is_bad(answer.status()) => GOOD,
                 Ok(_) => "unavailable",
                 Err(failure) => failure.word(),
             };
             self.count(word);
+            if let Err(UpstreamFailure::Unreachable(_)) = &outcome
+                && attempt.has_others
+                && Instant::now() < deadline
+            {
+                continue;
+            }
             let worth_it = match &outcome {
                 Ok(answer) => is_bad(answer.status()),
                 Err(failure) => matches!(
@@ -136,14 +157,19 @@ impl UpstreamService {
     async fn attempt(
         &self,
         request: &mut OutgoingRequest,
-        is_last: bool,
+        attempt: Attempt,
         deadline: Instant,
     ) -> Result<Response<Incoming>, UpstreamFailure> {
         let permit = self.breaker.admit().map_err(UpstreamFailure::LeftAlone)?;
-        let Some(server) = self.servers.next() else {
-            return Err(UpstreamFailure::Unreachable("no server".to_owned()));
+        let place = match self.servers.next().await {
+            Ok(place) => place,
+            Err(why) => {
+                permit.judge(false);
+                return Err(UpstreamFailure::Unreachable(why));
+            }
         };
-        let mut headers = match is_last {
+        let server = &place.at;
+        let mut headers = match attempt.is_last {
             true => std::mem::take(&mut request.headers),
             false => request.headers.clone(),
         };
@@ -151,7 +177,7 @@ impl UpstreamService {
         let (method, path) = (&request.method, request.path.as_str());
         let signed = self.signer.sign(method, path, &request.body, &mut headers).await;
         signed.map_err(UpstreamFailure::Unreachable)?;
-        let mut built = build(request, headers, server).map_err(UpstreamFailure::Unreachable)?;
+        let mut built = build(request, headers, &place).map_err(UpstreamFailure::Unreachable)?;
         let sent_by = request.sent_by;
         let sent_by =
             sent_by.map(|time| SendDeadline { time, connection: capture_connection(&mut built) });
@@ -174,15 +200,19 @@ impl UpstreamService {
             // The service is there, and another of its servers may accept the gateway's signature.
             Err(UpstreamFailure::NotBelieved) => {
                 tracing::warn!(upstream = %self.config.name, %server, "{NOT_BELIEVED}");
-                self.servers.is_away(server);
+                self.servers.is_away(&place);
                 permit.judge(true);
             }
             Err(failure) => {
-                if let UpstreamFailure::Unreachable(_) = failure {
-                    self.servers.is_away(server);
-                }
                 tracing::debug!(upstream = %self.config.name, %server, "no answer: {failure:?}");
-                permit.judge(false);
+                let is_unreachable = matches!(failure, UpstreamFailure::Unreachable(_));
+                if is_unreachable {
+                    self.servers.is_away(&place);
+                }
+                // One address that is gone says nothing about the others.
+                if !(is_unreachable && attempt.has_others) {
+                    permit.judge(false);
+                }
             }
         }
         outcome
@@ -254,11 +284,11 @@ fn failed(error: &legacy::Error) -> UpstreamFailure {
 fn build(
     request: &OutgoingRequest,
     headers: HeaderMap,
-    server: &Authority,
+    place: &Place,
 ) -> Result<Request<Body>, String> {
     let uri = Uri::builder()
         .scheme(Scheme::HTTP)
-        .authority(server.clone())
+        .authority(place.at.clone())
         .path_and_query(request.path.clone())
         .build()
         .map_err(|error| error.to_string())?;
@@ -266,6 +296,7 @@ fn build(
     *built.method_mut() = request.method.clone();
     *built.uri_mut() = uri;
     *built.headers_mut() = headers;
+    built.headers_mut().insert(header::HOST, place.host.clone());
     if request.body.is_empty() && matches!(request.method, Method::GET | Method::HEAD) {
         built.headers_mut().remove(header::CONTENT_LENGTH);
     }
@@ -274,11 +305,15 @@ fn build(
 
 #[cfg(test)]
 mod tests {
+    use std::io;
     use std::net::SocketAddr;
     use std::path::Path;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use bytes::Bytes;
-    use tokio::io::AsyncReadExt;
+    use futures_util::future::BoxFuture;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpSocket, TcpStream};
     use tokio::time::sleep_until;
 
@@ -340,6 +375,54 @@ mod tests {
         };
         let (outcome, got) = tokio::join!(sending, accepted);
         assert_eq!((outcome.unwrap_err(), got.as_str()), (UpstreamFailure::TooLate, ""));
+    }
+
+    /// The port of the processes behind the name, and how many there are.
+    static PODS: OnceLock<(u16, u8)> = OnceLock::new();
+
+    fn pods(_: String, _: u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
+        let (port, count) = PODS.get().copied().unwrap();
+        let pod = move |last: u8| SocketAddr::from(([127, 0, 0, last], port));
+        Box::pin(async move { Ok((2..2 + count).map(pod).collect()) })
+    }
+
+    /// Answers every connection at this address once, and counts them.
+    async fn pod(address: SocketAddr, port: u16) -> (u16, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind(SocketAddr::new(address.ip(), port)).await.unwrap();
+        let (port, count) = (listener.local_addr().unwrap().port(), Arc::new(AtomicUsize::new(0)));
+        let counted = Arc::clone(&count);
+        tokio::spawn(async move {
+            let answer = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+            while let Ok((mut stream, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::Relaxed);
+                assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+                stream.write_all(answer).await.unwrap();
+            }
+        });
+        (port, count)
+    }
+
+    #[tokio::test]
+    async fn all_addresses_of_a_name_get_requests_and_one_that_is_gone_costs_none() {
+        let at = |last: u8| SocketAddr::from(([127, 0, 0, last], 0));
+        let (port, one) = pod(at(2), 0).await;
+        let (_, two) = pod(at(3), port).await;
+        // Nobody listens at the third address.
+        PODS.set((port, 3)).unwrap();
+        let config = "[[upstream]]\nname = \"a\"\nservers = [\"http://things:80\"]\n";
+        let config: Config = toml::from_str(config).unwrap();
+        let upstream = &config.upstreams[0];
+        let signer = Signer::new(None, Path::new(""), &upstream.name).unwrap();
+        let mut service = UpstreamService::new(upstream, signer);
+        service.servers = service.servers.with(pods);
+        for _ in 0..30 {
+            // One that may not be tried again once it was sent.
+            let answer = service.send(keyed(LONG, Instant::now() + LONG)).await.unwrap();
+            assert_eq!(answer.status(), StatusCode::OK);
+        }
+        let (one, two) = (one.load(Ordering::Relaxed), two.load(Ordering::Relaxed));
+        assert_eq!(one + two, 30);
+        assert!(one >= 9 && two >= 9, "{one} and {two}");
     }
 
     #[tokio::test]
