@@ -8,6 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use ballet_core::hosts::with_port;
 use ballet_core::topology::{Binding, Destination};
 use hyper::{Method, StatusCode};
 use lapin::uri::{AMQPScheme, AMQPUri};
@@ -91,7 +92,7 @@ impl Management {
         let usual =
             |uri: &AMQPUri| uri.scheme == AMQPScheme::AMQP && uri.authority.port == AMQP_PORT;
         let base = |uri: &AMQPUri| {
-            let text = format!("http://{}:{MANAGEMENT_PORT}", uri.authority.host);
+            let text = format!("http://{}", with_port(&uri.authority.host, MANAGEMENT_PORT));
             let mut base: Url = text.parse().ok()?;
             sign_in(&mut base, uri);
             Some(base)
@@ -227,6 +228,8 @@ mod tests {
             found(&["amqp://u:p%40@a/shop", "amqp://u:p%40@b:5672/shop"]),
             ["http://u:p%40@a:15672/", "http://u:p%40@b:15672/"]
         );
+        let six = crate::Addresses::parse("amqp://u:p@[::1]/shop").expect("a URL");
+        assert_eq!(Management::beside(six.all()).bases[0].as_str(), "http://u:p@[::1]:15672/");
         assert_eq!(found(&["amqp://u:p@a:5673/shop"]), [""; 0]);
         assert_eq!(found(&["amqps://u:p@a/shop"]), [""; 0]);
     }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use ballet_core::hosts;
 use futures_util::future::BoxFuture;
 use hyper::Uri;
 use hyper::header::HeaderValue;
@@ -123,7 +124,7 @@ impl Server {
     fn new(server: &Uri) -> Option<Self> {
         let (host, port) = (server.host()?, server.port_u16().unwrap_or(PORT));
         let named = if port == PORT { host.to_owned() } else { format!("{host}:{port}") };
-        let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let name = hosts::name(host).to_owned();
         let numeric = name.parse::<IpAddr>().ok();
         let host = HeaderValue::try_from(named).ok()?;
         let server = Self {
