@@ -58,8 +58,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ADDRESS", requires = "trust_header")]
     trust_from: Vec<Network>,
     /// The path below which browsers reach it, such as `/ops/ballet` [default: the proxy's X-Forwarded-Prefix]
-    #[arg(long, value_name = "PATH", default_value_t, hide_default_value = true)]
-    base_path: BasePath,
+    #[arg(long, value_name = "PATH")]
+    base_path: Option<BasePath>,
     /// How long a stop serves new connections, while `/readyz` is red
     #[arg(long, value_name = "AGE", default_value = "5s", value_parser = age)]
     shutdown_delay: SignedDuration,
@@ -154,7 +154,7 @@ async fn serve(
         listen: args.listen,
         hosts: args.host.clone(),
         is_behind_tls: args.behind_tls,
-        base_path: args.base_path.clone(),
+        base_path: args.base_path.clone().unwrap_or_default(),
         departure: Departure::new(asked, args.shutdown_delay.unsigned_abs()),
         keep: args.keep,
         patience: args.patience,
