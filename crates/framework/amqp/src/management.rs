@@ -5,7 +5,6 @@ use std::fmt;
 use std::pin::pin;
 use std::time::Duration;
 
-use ballet_core::hosts;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -125,7 +124,8 @@ impl ManagementApi {
             return Err(ManagementError::Unreachable(text));
         }
         let unreachable = |error: &dyn Error| ManagementError::Unreachable(innermost(error));
-        let host = hosts::name(self.base.host_str().unwrap_or_default());
+        // The name of a numeric IPv6 address has no brackets.
+        let host = self.base.host_str().unwrap_or_default().trim_matches(['[', ']']);
         let port = self.base.port_or_known_default().unwrap_or_default();
         let stream = TcpStream::connect((host, port)).await.map_err(|error| unreachable(&error))?;
         let opened = handshake(TokioIo::new(stream)).await;

@@ -16,5 +16,7 @@ pub mod lingering_body;
 pub mod patient_stream;
 pub mod peers;
 pub mod problem;
+#[cfg(feature = "proxy")]
+pub mod proxy;
 pub mod serving;
 pub mod signature;

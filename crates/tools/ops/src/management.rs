@@ -20,7 +20,11 @@ pub const SOON: Duration = Duration::from_secs(10);
 #[derive(Debug, thiserror::Error)]
 pub enum ManagementFault {
     /// The address is wrong.
-    #[error("RABBITMQ_MANAGEMENT_URL should be like http://user:password@host:15672")]
+    #[error(
+        "the address of RabbitMQ's management API (BALLET_MANAGEMENT_URL, RABBITMQ_MANAGEMENT_URL or \
+         --management-url) should be like http://user:password@host:15672; for an API with https:// alone, \
+         run a tunnel that speaks TLS on this machine (stunnel, socat), and name that"
+    )]
     Address,
     /// It cannot be reached.
     #[error("{0}")]

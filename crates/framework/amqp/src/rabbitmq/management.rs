@@ -34,6 +34,9 @@ const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
 const OFF: &str = "off";
 const SWITCHED_OFF: &str = "RABBITMQ_MANAGEMENT_URL is off";
 const UNSET: &str = "RABBITMQ_MANAGEMENT_URL is not set";
+const NOT_HTTP: &str = "it does not start with http://";
+const TLS_ALONE: &str = "this client speaks no TLS: for an API with https:// alone, run a tunnel that does \
+                         on this machine (stunnel, socat), and name that";
 const UNENCRYPTED: &str = "it names no user, and the password of AMQP_URL, which has TLS, would go \
                            there unencrypted";
 
@@ -52,7 +55,7 @@ impl FromStr for ManagementAddress {
         let wrong = |why: &str| BrokerError::BadManagementUrl(why.to_owned());
         let base: Url = address.parse().map_err(|_| wrong("it is no URL"))?;
         if base.scheme() != "http" {
-            return Err(wrong("it does not start with http://"));
+            return Err(wrong(if base.scheme() == "https" { TLS_ALONE } else { NOT_HTTP }));
         }
         Ok(Self(Some(base)))
     }
