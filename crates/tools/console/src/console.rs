@@ -270,9 +270,10 @@ impl Console {
         tasks.spawn(live::keep(Arc::clone(&site)));
         let limits = ListenerLimits::new(CONNECTIONS);
         let routes = below(options.base_path, routes::router(site));
-        let served = tasks.spawn(serve(listener, routes, limits, options.departure.clone())).id();
-        let over = async {
-            options.departure.closes().await;
+        let departure = options.departure;
+        let served = tasks.spawn(serve(listener, routes, limits, departure.clone())).id();
+        let over = async move {
+            departure.closes().await;
             sleep(DRAIN).await;
         };
         tokio::pin!(over);

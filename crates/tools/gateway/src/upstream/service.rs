@@ -164,7 +164,9 @@ impl UpstreamService {
         let place = match self.servers.next().await {
             Ok(place) => place,
             Err(why) => {
-                permit.judge(false);
+                if !attempt.has_others {
+                    permit.judge(false);
+                }
                 return Err(UpstreamFailure::Unreachable(why));
             }
         };
