@@ -35,6 +35,7 @@ pub mod envelope;
 mod events;
 pub mod fault;
 pub mod graph;
+pub mod hosts;
 pub mod id;
 pub mod json;
 pub mod mask;

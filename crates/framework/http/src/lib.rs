@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 pub mod accepting;
+pub mod departure;
 pub mod head_timer;
 pub mod holding_body;
 pub mod identity;
@@ -13,6 +14,9 @@ mod idle;
 pub mod limits;
 pub mod lingering_body;
 pub mod patient_stream;
+pub mod peers;
 pub mod problem;
+#[cfg(feature = "proxy")]
+pub mod proxy;
 pub mod serving;
 pub mod signature;

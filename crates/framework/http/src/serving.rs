@@ -1,11 +1,12 @@
-//! Serves a router, with limits for the number of connections and for their idle time. At a stop, the requests in
-//! progress are answered first.
+//! Serves a router, with limits for the number of connections and for their idle time. At a stop, new connections are
+//! served for a while, and then the requests in progress are answered.
 //!
 //! Anybody who reaches the port may open connections, and a client may vanish without closing its own. Each takes a
 //! file descriptor, which the process needs for the broker and the databases, too. At the limit the connection that
 //! has waited longest for its client makes room, so such connections keep nobody out.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::mem;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -24,6 +25,7 @@ use tokio::time::{Instant, timeout};
 use tower_service::Service as _;
 
 use crate::accepting::accept;
+use crate::departure::Departure;
 use crate::head_timer::HeadTimer;
 use crate::holding_body::HoldingBody;
 use crate::idle::{IdleTime, TrackedBody};
@@ -56,17 +58,18 @@ impl ListenerLimits {
     }
 }
 
-/// Serves until asked to stop, and then until the requests in progress are answered. Handlers find a client's address
-/// as [`ConnectInfo`]. The connections end with this future.
+/// Serves until its departure closes the listener, and then until the requests in progress are answered. Handlers find
+/// a client's address as [`ConnectInfo`]. The connections end with this future.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     limits: ListenerLimits,
-    stopped: impl Future<Output = ()> + Send,
+    departure: Departure,
 ) {
     let (stop, stopping) = watch::channel(());
     let mut open = OpenConnections::new(limits.connections);
-    tokio::pin!(stopped);
+    let closes = departure.clone().closes();
+    tokio::pin!(closes);
     loop {
         let next = async {
             let accepted = accept(&listener).await;
@@ -75,10 +78,10 @@ pub async fn serve(
         };
         let (stream, peer) = tokio::select! {
             accepted = next => accepted,
-            () = stopped.as_mut() => break,
+            () = closes.as_mut() => break,
         };
-        let (router, stopping) = (router.clone(), stopping.clone());
-        open.begin(|idle| connection(stream, peer, router, idle, limits.patience, stopping));
+        let (router, leaving) = (router.clone(), (departure.clone(), stopping.clone()));
+        open.begin(|idle| connection(stream, peer, router, idle, limits.patience, leaving));
     }
     drop(listener);
     drop(stop);
@@ -91,15 +94,19 @@ async fn connection(
     router: Router,
     idle: IdleTime,
     patience: Duration,
-    mut stopping: watch::Receiver<()>,
+    (departure, mut stopping): (Departure, watch::Receiver<()>),
 ) {
     let stream = PatientStream::new(stream, patience).with_idle_time(idle.clone());
     let service = service_fn(move |request: Request<Incoming>| {
         let held = idle.interrupt();
         let mut request = request.map(|body| TrackedBody::new(body, idle.clone()));
         request.extensions_mut().insert(ConnectInfo(peer));
-        let answer = router.clone().call(request);
-        async move { answer.await.map(|answer| answer.map(|body| HoldingBody { body, held })) }
+        let (answer, departure) = (router.clone().call(request), departure.clone());
+        async move {
+            let mut answer = answer.await?;
+            departure.mark(answer.headers_mut());
+            Ok::<_, Infallible>(answer.map(|body| HoldingBody { body, held }))
+        }
     });
     let connection = http1::Builder::new()
         .timer(HeadTimer::default())

@@ -9,15 +9,16 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
+use ballet_http::departure::Departure;
 use ballet_http::holding_body::HoldingBody;
 use ballet_http::serving::{ListenerLimits, serve};
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 const SOON: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(200);
@@ -57,12 +58,17 @@ struct TestListener {
     let_go: Arc<Semaphore>,
     /// Answers of `/endless` that were given up.
     left: Arc<Semaphore>,
-    stop: oneshot::Sender<()>,
+    stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
 impl TestListener {
     async fn new(limits: ListenerLimits) -> Self {
+        Self::leaving_after(Duration::ZERO, limits).await
+    }
+
+    /// A listener that takes new connections for `delay` after it was asked to stop.
+    async fn leaving_after(delay: Duration, limits: ListenerLimits) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let counter = || Arc::new(Semaphore::new(0));
@@ -86,11 +92,9 @@ impl TestListener {
             .route("/endless", get(endless))
             .route("/large", get(|| async { vec![0_u8; LARGE] }))
             .route("/taken", post(|body: String| async { body }));
-        let (stop, stopped) = oneshot::channel();
-        let stopped = async move {
-            let _asked_or_gone = stopped.await;
-        };
-        let task = tokio::spawn(serve(listener, router, limits, stopped));
+        let (stop, asked) = watch::channel(false);
+        let departure = Departure::new(asked, delay);
+        let task = tokio::spawn(serve(listener, router, limits, departure));
         Self { address, entered, let_go, left, stop, task }
     }
 
@@ -236,11 +240,31 @@ async fn a_stop_answers_what_is_in_hand_and_closes_the_rest() {
     until_said(&mut idle, "it is here").await;
     let held = served.asks("/held").await;
     one_of(&served.entered).await;
-    served.stop.send(()).expect("it serves");
+    served.stop.send(true).expect("it serves");
     assert_eq!(until_closed(idle).await, "");
     TcpStream::connect(served.address).await.expect_err("nobody listens");
     served.let_go.add_permits(1);
     let told = until_closed(held).await;
     assert!(told.contains("it was held"), "{told}");
+    timeout(SOON, served.task).await.expect("in time").expect("no panic");
+}
+
+#[tokio::test]
+async fn after_a_stop_new_connections_are_served_for_a_while_and_kept_ones_are_let_go() {
+    let delay = Duration::from_secs(2);
+    let served = TestListener::leaving_after(delay, ListenerLimits::new(9)).await;
+    let mut kept = served.asks("/").await;
+    until_said(&mut kept, "it is here").await;
+    let begun = Instant::now();
+    served.stop.send(true).expect("it serves");
+    // A balancer has not heard of it yet: its request goes over a connection that it keeps, or a new one.
+    kept.write_all(request("/").as_bytes()).await.expect("sent");
+    for told in [until_closed(kept).await, until_closed(served.asks("/").await).await] {
+        assert!(told.contains("connection: close") && told.contains("it is here"), "{told}");
+    }
+    // A connection without a request stays until then.
+    assert_eq!(until_closed(served.says("").await).await, "");
+    assert!(begun.elapsed() >= delay, "{:?}", begun.elapsed());
+    TcpStream::connect(served.address).await.expect_err("nobody listens");
     timeout(SOON, served.task).await.expect("in time").expect("no panic");
 }

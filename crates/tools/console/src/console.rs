@@ -1,15 +1,16 @@
 //! The console as a whole: its database, the observer, and the pages.
 
 use std::fmt;
-use std::future::pending;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use ballet::Clock;
 use ballet_amqp::Broker;
 use ballet_check::Contracts;
+use ballet_http::departure::Departure;
 use ballet_http::limits::WindowedCounts;
 use ballet_http::serving::{ListenerLimits, serve};
 use ballet_ops::doctor::SystemServers;
@@ -20,6 +21,7 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use crate::access::role::Role;
 use crate::access::trusted_header::TrustedHeader;
@@ -30,6 +32,7 @@ use crate::contract_index::ContractIndex;
 use crate::error::ConsoleError;
 use crate::observer::system_findings::{self, SystemFindings};
 use crate::observer::{follow, judge, ledger_check, upkeep};
+use crate::server::base_path::{BasePath, below};
 use crate::server::dead_letters::DeadLetterReader;
 use crate::server::site::{HASHED_AT_ONCE, Site};
 use crate::server::timed_value::TimedValue;
@@ -38,6 +41,8 @@ use crate::store::{accounts, prepare};
 
 /// The name of the account that the console makes when there is none.
 const FIRST: &str = "operator";
+/// The limit for the requests in progress at a stop.
+const DRAIN: Duration = Duration::from_secs(20);
 /// The maximum number of connections from browsers.
 const CONNECTIONS: usize = 256;
 
@@ -56,6 +61,10 @@ pub struct Options {
     pub listen: SocketAddr,
     /// The names by which browsers reach it, if they are others than addresses and `localhost`.
     pub hosts: Vec<String>,
+    /// The path below which browsers reach it.
+    pub base_path: BasePath,
+    /// How it ends: by default when it is dropped.
+    pub departure: Departure,
     /// Whether browsers reach it through HTTPS, so that the cookie is for HTTPS only.
     pub is_behind_tls: bool,
     /// The time for which entries are kept.
@@ -88,6 +97,8 @@ impl Options {
             databases: Vec::new(),
             listen: ([127, 0, 0, 1], 0).into(),
             hosts: Vec::new(),
+            base_path: BasePath::default(),
+            departure: Departure::never(),
             is_behind_tls: false,
             keep: SignedDuration::from_hours(7 * 24),
             patience: PATIENCE,
@@ -181,7 +192,7 @@ impl Console {
         Ok(accounts::remove(&prepare::prepare(database).await?, name).await?)
     }
 
-    /// Follows the journal and answers requests, until it is dropped.
+    /// Follows the journal and answers requests, until it is dropped or its departure is over.
     ///
     /// # Errors
     ///
@@ -224,6 +235,7 @@ impl Console {
             hashing: Semaphore::new(HASHED_AT_ONCE),
             hosts: options.hosts.clone(),
             is_behind_tls: options.is_behind_tls,
+            departure: options.departure.clone(),
         });
         let is_behind = Arc::new(AtomicBool::default());
         let observer = follow::Observer {
@@ -257,11 +269,24 @@ impl Console {
         tasks.spawn(system_findings::watch(servers, found, again));
         tasks.spawn(live::keep(Arc::clone(&site)));
         let limits = ListenerLimits::new(CONNECTIONS);
-        tasks.spawn(serve(listener, routes::router(site), limits, pending()));
-        while let Some(ended) = tasks.join_next().await {
+        let routes = below(options.base_path, routes::router(site));
+        let departure = options.departure;
+        let served = tasks.spawn(serve(listener, routes, limits, departure.clone())).id();
+        let over = async move {
+            departure.closes().await;
+            sleep(DRAIN).await;
+        };
+        tokio::pin!(over);
+        loop {
+            let ended = tokio::select! {
+                ended = tasks.join_next_with_id() => ended,
+                () = over.as_mut() => return Ok(()),
+            };
             // A task with nothing to do ends well. If one fails, the pages would go on to show old data.
-            ended.map_err(ConsoleError::Failed)?;
+            match ended.transpose().map_err(ConsoleError::Failed)? {
+                Some((id, ())) if id != served => {}
+                _ => return Ok(()),
+            }
         }
-        Ok(())
     }
 }

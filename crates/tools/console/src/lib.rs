@@ -17,5 +17,8 @@ mod store;
 
 pub use access::role::Role;
 pub use access::trusted_header::TrustedHeader;
+pub use ballet_http::departure::Departure;
+pub use ballet_http::peers::Network;
 pub use console::{Account, Console, Options};
 pub use error::ConsoleError;
+pub use server::base_path::BasePath;

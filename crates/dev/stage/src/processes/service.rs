@@ -195,7 +195,8 @@ async fn run(children: &Children, launch: &ServiceLaunch, listen: &str) -> Resul
         .await
 }
 
-/// Sets the variables that name a service's broker and database, and removes ours.
+/// Sets the variables that name a service's broker and database, and removes ours. Nobody balances load here, so a stop
+/// has no delay.
 pub fn set_addresses<'a>(
     command: &'a mut Command,
     amqp_url: &str,
@@ -208,6 +209,7 @@ pub fn set_addresses<'a>(
         .env_remove("RABBITMQ_MANAGEMENT_URL_FILE")
         .env("AMQP_URL", amqp_url)
         .env("DATABASE_URL", database_url)
+        .env("SHUTDOWN_DELAY_SECONDS", "0")
 }
 
 /// Returns the last lines of a log that are not empty.

@@ -7,6 +7,7 @@ mod brokers_dead_letters;
 mod crash_loop;
 mod flood;
 mod input;
+mod ipv6;
 mod load;
 mod odd_headers;
 mod poison;

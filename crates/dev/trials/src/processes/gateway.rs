@@ -274,6 +274,7 @@ async fn run(
                 .envs(program.env.iter().map(|(name, value)| (name, value)))
                 // A line for each request would be most of the log.
                 .env("LOG", "info,access=off")
+                .env("GATEWAY_SHUTDOWN_DELAY", "0s")
                 .stdout(Stdio::null())
                 .stderr(file);
         })

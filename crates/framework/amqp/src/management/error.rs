@@ -6,7 +6,11 @@ use hyper::StatusCode;
 #[derive(Debug, thiserror::Error)]
 pub enum ManagementError {
     /// The address cannot be used.
-    #[error("RABBITMQ_MANAGEMENT_URL should be like http://user:password@host:15672")]
+    #[error(
+        "the address of RabbitMQ's management API (BALLET_MANAGEMENT_URL, RABBITMQ_MANAGEMENT_URL or \
+         --management-url) should be like http://user:password@host:15672; for an API with https:// alone, \
+         run a tunnel that speaks TLS on this machine (stunnel, socat), and name that"
+    )]
     Address,
     /// There is no connection, it broke, or the answer takes too long.
     #[error(

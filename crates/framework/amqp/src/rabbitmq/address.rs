@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use ballet_core::hosts;
 use lapin::uri::AMQPUri;
 
 use crate::session::error::BrokerError;
@@ -52,7 +53,7 @@ impl fmt::Debug for Addresses {
 
 pub(crate) fn peer(uri: &AMQPUri) -> Peer {
     Peer {
-        address: format!("{}:{}", uri.authority.host, uri.authority.port),
+        address: hosts::with_port(&uri.authority.host, uri.authority.port),
         vhost: uri.vhost.clone(),
         user: uri.authority.userinfo.username.clone(),
     }
@@ -60,38 +61,31 @@ pub(crate) fn peer(uri: &AMQPUri) -> Peer {
 
 /// Returns one URL for each host.
 fn split(url: &str) -> Result<Vec<String>, BrokerError> {
-    let Some((scheme, rest)) = url.split_once("://") else {
+    let Some((_, rest)) = url.split_once("://") else {
         return Err(BrokerError::BadUrl("it does not start with amqp:// or amqps://".to_owned()));
     };
     if rest.contains(",amqp://") || rest.contains(",amqps://") {
         let marked = url.replace(",amqp", "\namqp");
         return Ok(marked.lines().map(str::to_owned).collect());
     }
-    let (authority, tail) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-    let (user, hosts) = match authority.rsplit_once('@') {
-        Some((user, hosts)) => (format!("{user}@"), hosts),
-        None => (String::new(), authority),
-    };
-    Ok(hosts.split(',').map(|host| format!("{scheme}://{user}{}{tail}", host.trim())).collect())
+    let (before, hosts, after) = hosts::parts(url).unwrap_or_default();
+    Ok(hosts.into_iter().map(|host| format!("{before}{host}{after}")).collect())
 }
 
 fn read(url: &str) -> Result<AMQPUri, BrokerError> {
-    let authority = url.split_once("://").map_or("", |(_, rest)| rest);
-    let authority = authority.split(['/', '?']).next().unwrap_or_default();
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    if host.is_empty() || host.starts_with(':') {
+    let (_, hosts, _) = hosts::parts(url).unwrap_or_default();
+    let host = hosts.first().map(|host| hosts::name(host)).unwrap_or_default();
+    if host.is_empty() {
         return Err(BrokerError::BadUrl("a host is missing".to_owned()));
-    }
-    if host.starts_with('[') {
-        // lapin would silently use localhost instead.
-        return Err(BrokerError::BadUrl(
-            "numeric IPv6 addresses are not supported; use a host name".to_owned(),
-        ));
     }
     // The parser's message may repeat the URL, including the password.
     let mut uri: AMQPUri = url.parse().map_err(|error: String| {
         BrokerError::BadUrl(error.split(": '").next().unwrap_or_default().to_owned())
     })?;
+    if host.contains(':') {
+        // lapin knows no IPv6 addresses, and would use localhost instead.
+        host.clone_into(&mut uri.authority.host);
+    }
     uri.query.heartbeat.get_or_insert(HEARTBEAT);
     uri.query.frame_max.get_or_insert(FRAME_MAX);
     uri.query.connection_timeout.get_or_insert(CONNECT_TIMEOUT);
@@ -112,6 +106,20 @@ mod tests {
         assert_eq!(hosts("amqp://u:p@a,b:5673/shop"), ["a:5672", "b:5673"]);
         assert_eq!(hosts("amqp://u:p@a/shop,amqp://u:p@b:1/shop"), ["a:5672", "b:1"]);
         assert_eq!(hosts("amqp://127.0.0.1:18672"), ["127.0.0.1:18672"]);
+    }
+
+    #[test]
+    fn names_and_addresses_of_both_kinds_are_hosts() {
+        for (url, address, host) in [
+            ("amqp://u:p@rabbit/shop", "rabbit:5672", "rabbit"),
+            ("amqp://u:p@10.0.0.1:1/shop", "10.0.0.1:1", "10.0.0.1"),
+            ("amqp://u:p@[::1]:1/shop", "[::1]:1", "::1"),
+            ("amqps://u:p@[fd00::1]/shop", "[fd00::1]:5671", "fd00::1"),
+        ] {
+            assert_eq!(hosts(url), [address]);
+            assert_eq!(Addresses::parse(url).unwrap().next().authority.host, host);
+        }
+        assert_eq!(hosts("amqp://[::1]:1,[::2]/shop"), ["[::1]:1", "[::2]:5672"]);
     }
 
     #[test]
@@ -136,12 +144,9 @@ mod tests {
     fn never_shows_the_password() {
         let shown = format!("{:?}", Addresses::parse("amqp://u:s3cret@a,b/shop").unwrap());
         assert!(!shown.contains("s3cret") && shown.contains("a:5672"), "{shown}");
-        for bad in [
-            "amqp://u:s3cret@",
-            "u:s3cret@a",
-            "amqp://u:s3cret@a:port/x",
-            "amqp://u:s3cret@[::1]/x",
-        ] {
+        for bad in
+            ["amqp://u:s3cret@", "u:s3cret@a", "amqp://u:s3cret@a:port/x", "amqp://u:s3cret@[::1/x"]
+        {
             let error = Addresses::parse(bad).unwrap_err().to_string();
             assert!(!error.contains("s3cret"), "{error}");
         }

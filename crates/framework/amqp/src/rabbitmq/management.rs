@@ -8,6 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use ballet_core::hosts::with_port;
 use ballet_core::topology::{Binding, Destination};
 use hyper::{Method, StatusCode};
 use lapin::uri::{AMQPScheme, AMQPUri};
@@ -33,6 +34,9 @@ const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
 const OFF: &str = "off";
 const SWITCHED_OFF: &str = "RABBITMQ_MANAGEMENT_URL is off";
 const UNSET: &str = "RABBITMQ_MANAGEMENT_URL is not set";
+const NOT_HTTP: &str = "it does not start with http://";
+const TLS_ALONE: &str = "this client speaks no TLS: for an API with https:// alone, run a tunnel that does \
+                         on this machine (stunnel, socat), and name that";
 const UNENCRYPTED: &str = "it names no user, and the password of AMQP_URL, which has TLS, would go \
                            there unencrypted";
 
@@ -51,7 +55,7 @@ impl FromStr for ManagementAddress {
         let wrong = |why: &str| BrokerError::BadManagementUrl(why.to_owned());
         let base: Url = address.parse().map_err(|_| wrong("it is no URL"))?;
         if base.scheme() != "http" {
-            return Err(wrong("it does not start with http://"));
+            return Err(wrong(if base.scheme() == "https" { TLS_ALONE } else { NOT_HTTP }));
         }
         Ok(Self(Some(base)))
     }
@@ -90,7 +94,7 @@ impl Management {
         let usual =
             |uri: &AMQPUri| uri.scheme == AMQPScheme::AMQP && uri.authority.port == AMQP_PORT;
         let base = |uri: &AMQPUri| {
-            let text = format!("http://{}:{MANAGEMENT_PORT}", uri.authority.host);
+            let text = format!("http://{}", with_port(&uri.authority.host, MANAGEMENT_PORT));
             let mut base: Url = text.parse().ok()?;
             sign_in(&mut base, uri);
             Some(base)
@@ -210,6 +214,8 @@ mod tests {
             found(&["amqp://u:p%40@a/shop", "amqp://u:p%40@b:5672/shop"]),
             ["http://u:p%40@a:15672/", "http://u:p%40@b:15672/"]
         );
+        let six = crate::Addresses::parse("amqp://u:p@[::1]/shop").expect("a URL");
+        assert_eq!(Management::beside(six.all()).bases[0].as_str(), "http://u:p@[::1]:15672/");
         assert_eq!(found(&["amqp://u:p@a:5673/shop"]), [""; 0]);
         assert_eq!(found(&["amqps://u:p@a/shop"]), [""; 0]);
     }

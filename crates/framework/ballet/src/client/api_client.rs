@@ -4,6 +4,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ballet_http::proxy::ProxiedConnector;
 use ballet_http::signature::{Secrets, WrongSetting};
 use ballet_store::calls::key::CallKey;
 use bytes::Bytes;
@@ -45,21 +46,23 @@ pub struct ApiConnection {
 /// A client of another company's API: `POST` and `GET` of JSON, each under the header `Idempotency-Key`.
 #[derive(Debug, Clone)]
 pub struct ApiClient {
-    http: Http<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    http: Http<HttpsConnector<ProxiedConnector>, Full<Bytes>>,
     connection: ApiConnection,
 }
 
 impl ApiClient {
-    /// Creates a client, which connects with the first request.
+    /// Creates a client, which connects with the first request, through the proxy in `HTTPS_PROXY` if there is one.
     ///
     /// # Errors
     ///
-    /// Returns an error if the file with CA certificates cannot be used.
+    /// Returns an error if the file with CA certificates or the proxy cannot be used.
     pub fn new(connection: ApiConnection) -> Result<Self, WrongSetting> {
         let mut connector = HttpConnector::new();
         connector.enforce_http(false);
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT));
+        let server = connection.url.join("/").map_err(|error| WrongSetting(error.to_string()))?;
+        let connector = ProxiedConnector::of_env(&server, connector).map_err(WrongSetting)?;
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls(connection.ca_file.as_ref())?)
             .https_or_http()

@@ -21,7 +21,7 @@ use crate::service::pool;
 use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::{
     ANY_BODY, AT_LEAST_ONE, BATCH, DATABASE_CONNECTIONS, DRAIN_SECONDS, HANDLER_SECONDS, LANES,
-    REPUBLISH_RATE, Settings,
+    REPUBLISH_RATE, SHUTDOWN_DELAY_SECONDS, Settings,
 };
 
 /// The checked settings, ready for use.
@@ -142,7 +142,7 @@ fn out_of_range(settings: &Settings) -> Vec<SettingsError> {
     let Settings { lanes, batch, prefetch, calls, max_body, .. } = settings;
     let telemetry_batch = i64::from(settings.telemetry_batch);
     let Settings { http_requests, http_connections, republish_rate, .. } = settings;
-    let Settings { handler_seconds, drain_seconds, .. } = settings;
+    let Settings { handler_seconds, drain_seconds, shutdown_delay_seconds, .. } = settings;
     let connections = settings.database_connections.and_then(|given| {
         let fewest = pool::fewest_connections(*lanes);
         let too_few = || {
@@ -174,6 +174,7 @@ fn out_of_range(settings: &Settings) -> Vec<SettingsError> {
         outside("TELEMETRY_BATCH", telemetry_batch, &BATCH),
         outside("HANDLER_SECONDS", *handler_seconds, &HANDLER_SECONDS),
         outside("DRAIN_SECONDS", *drain_seconds, &DRAIN_SECONDS),
+        outside("SHUTDOWN_DELAY_SECONDS", *shutdown_delay_seconds, &SHUTDOWN_DELAY_SECONDS),
     ];
     rest.into_iter().flatten().collect()
 }
@@ -190,6 +191,7 @@ mod tests {
             lanes: 0,
             max_body: 0,
             drain_seconds: u64::MAX,
+            shutdown_delay_seconds: 601,
             http_requests: 0,
             service_version: Some("1\n2".to_owned()),
             management_url: Some("rabbit:15672".to_owned()),
@@ -197,13 +199,14 @@ mod tests {
         };
         let said = check(&wrong, "hotel", None).err().unwrap().to_string();
         for problem in [
-            "6 settings are wrong",
+            "7 settings are wrong",
             "HTTP_REQUESTS: 0 is not between 1 and 65535",
             "RABBITMQ_MANAGEMENT_URL is invalid",
             "SERVICE_VERSION is not a line of at most 64 characters",
             "LANES: 0 is not between 1 and 64",
             "MAX_BODY: 0 is not between 1 and 536870912",
             "DRAIN_SECONDS: 18446744073709551615 is not between 0 and 3600",
+            "SHUTDOWN_DELAY_SECONDS: 601 is not between 0 and 600",
         ] {
             assert!(said.contains(problem), "{problem} is not in {said}");
         }

@@ -33,6 +33,8 @@ pub struct Running {
     /// Tasks that must outlive all others.
     pub(super) base: Tasks,
     pub(super) drain: Duration,
+    /// The time for which a stop serves new HTTP connections, before `drain`.
+    pub(super) shutdown_delay: Duration,
 }
 
 impl Drop for Running {
@@ -87,10 +89,11 @@ impl Running {
     }
 
     /// Stops the service: takes no new work, finishes the work in progress, and publishes committed
-    /// events, all within the time set in the settings. Unfinished work is done after the next
-    /// start or by another replica.
+    /// events, all within the time set in the settings. HTTP requests are served for the delay of the
+    /// settings before that time begins. Unfinished work is done after the next start or by another
+    /// replica.
     pub async fn stop(mut self) {
-        let deadline = Instant::now() + self.drain;
+        let deadline = Instant::now() + self.shutdown_delay + self.drain;
         self.signals.stop.send_replace(true);
         // Reserve a part of the time for publishing; hanging requests could take it all.
         self.take_in_hand(deadline - self.drain / 4).await;

@@ -9,13 +9,13 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use ballet_http::departure::Departure;
 use ballet_http::lingering_body::LingeringBody;
 use ballet_http::serving::{self, ListenerLimits};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::engine::stopping::stopped;
 use crate::http::problem::{FailureCause, Problem, RETRY_AFTER};
 use crate::http::refusal::in_words;
 use crate::service::error::StartError;
@@ -25,24 +25,28 @@ use crate::service::tasks::Tasks;
 /// Time limit for a request, including its body.
 const REQUEST: Duration = Duration::from_secs(30);
 
-/// Serves until asked to stop. Requests in progress are answered, and no new ones are taken.
+/// Why a service that was asked to stop is not ready.
+const STOPPING: &str = "the service was asked to stop: send requests to another replica";
+
+/// Serves until asked to stop, and for the time of the settings beyond. Then no new requests are taken, and those in
+/// progress are answered.
 pub(super) async fn serve(
     tasks: &mut Tasks,
     settings: &Settings,
     routes: Router,
     failed: watch::Receiver<Option<String>>,
-    mut asked_to_stop: watch::Receiver<bool>,
+    asked_to_stop: watch::Receiver<bool>,
 ) -> Result<SocketAddr, StartError> {
     let fail = |error| StartError::Listen { address: settings.listen, error };
     let listener = TcpListener::bind(settings.listen).await.map_err(fail)?;
     let address = listener.local_addr().map_err(fail)?;
     // Requests at their limit leave room for looks at health and metrics.
     let connections = usize::from(settings.http_requests) + usize::from(settings.http_connections);
-    let routes = routes.layer(from_fn_with_state(failed, answer));
+    let departure = Departure::new(asked_to_stop, settings.shutdown_delay());
+    let routes = routes.layer(from_fn_with_state((failed, departure.clone()), answer));
     tasks.spawn("HTTP", async move {
-        let stopped = async move { stopped(&mut asked_to_stop).await };
         // This task is aborted when the time of a stop is over. Requests that are still in hand go on without it.
-        let served = serving::serve(listener, routes, ListenerLimits::new(connections), stopped);
+        let served = serving::serve(listener, routes, ListenerLimits::new(connections), departure);
         if let Err(error) = tokio::spawn(served).await {
             tracing::error!("HTTP ended: {error}");
         }
@@ -51,7 +55,7 @@ pub(super) async fn serve(
 }
 
 async fn answer(
-    State(failed): State<watch::Receiver<Option<String>>>,
+    State((failed, departure)): State<(watch::Receiver<Option<String>>, Departure)>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -62,6 +66,9 @@ async fn answer(
         }
         ("/readyz", Some(why)) => {
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, why).into_response()
+        }
+        ("/readyz", None) if departure.has_begun() => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, STOPPING).into_response()
         }
         _ => {
             let (method, uri) = (request.method().clone(), request.uri().clone());

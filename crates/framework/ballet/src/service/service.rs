@@ -222,7 +222,7 @@ impl Service {
         let routes = routes.layer(DefaultBodyLimit::max(settings.max_body));
         let routes = routes.layer(Extension(MaxBody(settings.max_body)));
         front.begin(routes, parts(&handle, &consumer, &publisher, states));
-        let drain = settings.drain();
+        let (drain, shutdown_delay) = (settings.drain(), settings.shutdown_delay());
         let ServiceFrame { signals, failed, http, work, base, .. } = frame;
         Ok(Running {
             address,
@@ -235,6 +235,7 @@ impl Service {
             work,
             base,
             drain,
+            shutdown_delay,
         })
     }
 

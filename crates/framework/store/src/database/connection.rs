@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ballet_amqp::TlsFiles;
+use ballet_core::hosts;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{Acquire, PgConnection, Postgres, Transaction};
 
@@ -78,6 +79,9 @@ pub fn connect_options(url: &str, tls: &TlsFiles) -> Result<PgConnectOptions, sq
         return Err(sqlx::Error::Configuration(scheme.into()));
     }
     let mut options: PgConnectOptions = url.parse()?;
+    // sqlx would look an address in brackets up as a name.
+    let host = hosts::name(options.get_host()).to_owned();
+    options = options.host(&host);
     let TlsFiles { ca, certificate, key } = tls;
     if let Some(ca) = ca {
         // Naming a CA asks for verification of the server.

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use ballet_amqp::TlsFiles;
+use ballet_core::hosts::parts;
 use futures_util::future::join_all;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection};
@@ -131,17 +132,11 @@ async fn ask(db: &mut PgConnection) -> Result<Option<Primary>, sqlx::Error> {
 /// Makes one URL for each host.
 fn one_by_one(url: &str) -> Result<Vec<String>, sqlx::Error> {
     let wrong = |why: &str| sqlx::Error::Configuration(why.into());
-    let (scheme, rest) = url.split_once("://").unwrap_or_default();
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(end);
-    let (login, hosts) = match authority.rsplit_once('@') {
-        Some((login, hosts)) => (format!("{login}@"), hosts),
-        None => (String::new(), authority),
-    };
-    if !hosts.contains(',') {
+    let (before, hosts, path) = parts(url).unwrap_or_default();
+    if hosts.len() < 2 {
         return Ok(vec![url.to_owned()]);
     }
-    if hosts.split(',').any(str::is_empty) {
+    if hosts.iter().any(|host| host.is_empty()) {
         return Err(wrong("a host is empty: there is a comma too many"));
     }
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
@@ -154,12 +149,26 @@ fn one_by_one(url: &str) -> Result<Vec<String>, sqlx::Error> {
         }
     }
     let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
-    Ok(hosts.split(',').map(|host| format!("{scheme}://{login}{host}{path}{query}")).collect())
+    Ok(hosts.iter().map(|host| format!("{before}{host}{path}{query}")).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_and_addresses_of_both_kinds_are_hosts() {
+        for (url, known) in [
+            ("postgres://u@db:1/d", &[("db", 1)][..]),
+            ("postgres://u@10.0.0.1:1/d", &[("10.0.0.1", 1)]),
+            ("postgres://u@[::1]:1/d", &[("::1", 1)]),
+            ("postgres://u@[fd00::1],db:2/d", &[("fd00::1", 5432), ("db", 2)]),
+        ] {
+            let hosts = Hosts::parse(url, &TlsFiles::default()).unwrap();
+            let found = hosts.all.iter().map(|one| (one.get_host(), one.get_port()));
+            assert_eq!(found.collect::<Vec<_>>(), known, "{url}");
+        }
+    }
 
     #[test]
     fn a_url_with_several_hosts_is_a_url_for_each() {

@@ -29,19 +29,33 @@ const BROKER_PATIENCE: Duration = Duration::from_secs(15);
 /// Stands for the service's name in a database's URL.
 const SERVICE: &str = "{service}";
 
-/// The URL of the broker's management API: the given one, else that of the services.
-pub(crate) fn management_url(given: Option<&String>) -> Option<String> {
-    let named = |name: &str| std::env::var(name).ok();
-    given
-        .cloned()
-        .or_else(|| named("BALLET_MANAGEMENT_URL"))
-        .or_else(|| named("RABBITMQ_MANAGEMENT_URL"))
+/// The URL of the broker's management API, with the name under which it was found: the given one, else that of the
+/// services.
+fn named_management_url(given: Option<&String>) -> Option<(&'static str, String)> {
+    let named = |name: &'static str| Some((name, std::env::var(name).ok()?));
+    // An option is also read from the environment.
+    let of_commands = named("BALLET_MANAGEMENT_URL");
+    let of_commands = of_commands.filter(|(_, url)| given.is_none_or(|given| given == url));
+    let given = given.map(|given| ("--management-url", given.clone()));
+    of_commands.or(given).or_else(|| named("RABBITMQ_MANAGEMENT_URL"))
 }
 
-/// The same, else that of a broker on this machine with the development users.
+/// The URL of the broker's management API: the given one, else that of the services.
+pub(crate) fn management_url(given: Option<&String>) -> Result<Option<String>> {
+    match named_management_url(given) {
+        Some((name, url)) if url.starts_with("https://") => Err(usage(format!(
+            "{name} begins with https://, and this client speaks no TLS: run a tunnel that does on this machine \
+             (stunnel, socat), and name that, like http://user:password@127.0.0.1:15672"
+        ))),
+        found => Ok(found.map(|(_, url)| url)),
+    }
+}
+
+/// The same for those who go on with what else they know, else that of a broker on this machine with the development
+/// users.
 pub(crate) fn management_address(given: Option<&String>) -> String {
     let development = || format!("http://{OPS}:{}@127.0.0.1:15672", development_password(OPS));
-    management_url(given).unwrap_or_else(development)
+    named_management_url(given).map_or_else(development, |(_, url)| url)
 }
 
 /// The options of every command.

@@ -1,18 +1,19 @@
 //! `ballet console`: the operators' web page, with the observer that follows the journal for it.
 
 use std::io::{IsTerminal, Read};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use ballet::core::topology::REDRIVE;
-use ballet_console::{Console, Options, Role, TrustedHeader};
+use ballet_console::{BasePath, Console, Departure, Network, Options, Role, TrustedHeader};
 use ballet_terminal::{Cell, Table};
 use clap::Subcommand;
 use jiff::SignedDuration;
 use serde_json::json;
 use sqlx::postgres::PgConnectOptions;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 use crate::base::exit::{ExitStatus, usage};
 use crate::base::options::{GlobalOptions, management_address};
@@ -53,9 +54,15 @@ pub(crate) struct Args {
     /// from requests of others
     #[arg(long, value_name = "NAME")]
     trust_header: Option<String>,
-    /// The address of the gateway that may set it [default: this machine]
+    /// The address of the gateway that may set it, or a network such as 10.0.0.0/8 [default: this machine]
     #[arg(long, value_name = "ADDRESS", requires = "trust_header")]
-    trust_from: Vec<IpAddr>,
+    trust_from: Vec<Network>,
+    /// The path below which browsers reach it, such as `/ops/ballet` [default: the proxy's X-Forwarded-Prefix]
+    #[arg(long, value_name = "PATH")]
+    base_path: Option<BasePath>,
+    /// How long a stop serves new connections, while `/readyz` is red
+    #[arg(long, value_name = "AGE", default_value = "5s", value_parser = age)]
+    shutdown_delay: SignedDuration,
     /// The folder to which discarded dead letters are written
     #[arg(long, value_name = "DIR", default_value = ".")]
     archive: PathBuf,
@@ -138,6 +145,7 @@ async fn serve(
     database: PgConnectOptions,
 ) -> Result<ExitStatus> {
     let databases = options.databases(&services()?)?;
+    let (stop, asked) = watch::channel(false);
     let console = Console::open(Options {
         contracts: contracts()?,
         broker: options.broker_as(REDRIVE)?,
@@ -146,6 +154,8 @@ async fn serve(
         listen: args.listen,
         hosts: args.host.clone(),
         is_behind_tls: args.behind_tls,
+        base_path: args.base_path.clone().unwrap_or_default(),
+        departure: Departure::new(asked, args.shutdown_delay.unsigned_abs()),
         keep: args.keep,
         patience: args.patience,
         management: Some(management_address(None)),
@@ -162,10 +172,17 @@ async fn serve(
         ui::say(&format!("log in as {} with the password {}", first.name, first.password));
     }
     let mut ended = signal(SignalKind::terminate())?;
+    let mut served = Box::pin(console.run());
     tokio::select! {
-        served = Box::pin(console.run()) => served?,
+        served = served.as_mut() => served?,
         _ = tokio::signal::ctrl_c() => {}
-        _ = ended.recv() => {}
+        _ = ended.recv() => {
+            stop.send_replace(true);
+            tokio::select! {
+                served = served => served?,
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        }
     }
     Ok(ExitStatus::All)
 }

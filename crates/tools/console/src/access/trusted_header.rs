@@ -2,13 +2,15 @@
 
 use std::net::IpAddr;
 
+use ballet_http::peers::Network;
+
 /// A header in which a gateway names the person. The gateway has to remove it from its clients' requests.
 #[derive(Debug, Clone)]
 pub struct TrustedHeader {
     /// The name of the header.
     pub header: String,
-    /// The addresses of the gateway. An empty list means this machine.
-    pub from: Vec<IpAddr>,
+    /// The addresses of the gateway, or their networks. An empty list means this machine.
+    pub from: Vec<Network>,
 }
 
 impl TrustedHeader {
@@ -16,7 +18,7 @@ impl TrustedHeader {
     pub(crate) fn believes(&self, address: IpAddr) -> bool {
         match &self.from[..] {
             [] => address.to_canonical().is_loopback(),
-            named => named.contains(&address.to_canonical()),
+            named => named.iter().any(|network| network.contains(address)),
         }
     }
 }
@@ -31,7 +33,9 @@ mod tests {
         let own = TrustedHeader { header: "x-user".to_owned(), from: Vec::new() };
         assert!(own.believes(address("127.0.0.1")) && own.believes(address("::ffff:127.0.0.1")));
         assert!(!own.believes(address("10.0.0.7")));
-        let named = TrustedHeader { from: vec![address("10.0.0.7")], ..own };
-        assert!(named.believes(address("10.0.0.7")) && !named.believes(address("127.0.0.1")));
+        let networks = vec!["10.0.0.0/8".parse().expect("a network")];
+        let named = TrustedHeader { from: networks, ..own };
+        assert!(named.believes(address("10.0.0.7")) && named.believes(address("::ffff:10.0.0.7")));
+        assert!(!named.believes(address("127.0.0.1")) && !named.believes(address("11.0.0.7")));
     }
 }

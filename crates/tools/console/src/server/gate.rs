@@ -44,6 +44,14 @@ pub(super) async fn lingering(request: Request) -> Request {
     LingeringBody::body_of(request).map(Body::new)
 }
 
+/// Says whether requests may be sent here: no longer when the console was asked to stop.
+pub(super) async fn ready(State(site): State<Arc<Site>>) -> (StatusCode, &'static str) {
+    if site.departure.has_begun() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "it stops\n");
+    }
+    (StatusCode::OK, "it is ready\n")
+}
+
 /// Ends requests that a stranger sends too slowly.
 pub(super) async fn in_time(request: Request, next: Next) -> Response {
     let late = |_| StatusCode::REQUEST_TIMEOUT.into_response();
@@ -152,10 +160,15 @@ pub(super) async fn logged_in(
     }
 }
 
-/// Waits until the session has ended, or the person's role has changed. A live page then connects again.
+/// Waits until the session or the console has ended, or the person's role has changed. A live page then connects again.
 async fn session_end(site: Arc<Site>, from: SocketAddr, headers: HeaderMap, role: Role) {
+    let closes = site.departure.clone().closes();
+    tokio::pin!(closes);
     loop {
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = closes.as_mut() => return,
+        }
         // Without an answer of the database the stream has nothing to show either, so it may stay.
         if let Ok(now) = person(&site, from, &headers).await
             && now.is_none_or(|person| person.role != role)

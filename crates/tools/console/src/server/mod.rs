@@ -2,6 +2,7 @@
 
 mod acts;
 mod assets;
+pub(crate) mod base_path;
 mod dead_letter_acts;
 pub(crate) mod dead_letters;
 mod gate;

@@ -67,6 +67,7 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
         .route("/console.js", get(assets::script))
         .route("/console.svg", get(assets::sign))
         .route("/health", get(|| async { "it runs\n" }))
+        .route("/readyz", get(gate::ready))
         .fallback(pages::unknown)
         .method_not_allowed_fallback(pages::unknown)
         .layer(from_fn_with_state(Arc::clone(&site), gate::own_forms))

@@ -1,5 +1,6 @@
 //! Login and logout.
 
+use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use axum::http::header::{RETRY_AFTER, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use ballet_http::limits::network;
+use ballet_http::peers;
 use jiff::SignedDuration;
 use serde::Deserialize;
 
@@ -26,8 +28,6 @@ const LASTS: SignedDuration = SignedDuration::from_hours(12);
 /// keep its owner out.
 const MOST_ATTEMPTS: u32 = 5;
 const WINDOW: Duration = Duration::from_secs(60);
-/// The header to which a proxy appends the address of its client.
-const FORWARDED: &str = "x-forwarded-for";
 
 #[derive(Debug, Deserialize)]
 pub(super) struct LoginQuery {
@@ -94,10 +94,9 @@ pub(super) async fn log_in(
 
 /// Returns a person's address. Behind HTTPS it is the last entry that the proxy has appended.
 fn address(from: IpAddr, headers: &HeaderMap, is_behind_tls: bool) -> IpAddr {
-    let forwarded = headers.get_all(FORWARDED).into_iter().next_back();
-    let forwarded = forwarded.filter(|_| is_behind_tls).and_then(|value| value.to_str().ok());
-    let last = forwarded.and_then(|all| all.rsplit(',').next());
-    last.and_then(|last| last.trim().parse().ok()).unwrap_or(from)
+    // Only the peer is a proxy. Anybody may have written the entries before the last one.
+    let is_proxy = Cell::new(is_behind_tls);
+    peers::client(from, headers, |_| is_proxy.replace(false))
 }
 
 /// Begins a session if the password is right, and returns its token.
@@ -149,6 +148,8 @@ mod tests {
 
     use super::*;
 
+    const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
     #[test]
     fn nobody_is_led_elsewhere() {
         assert_eq!(console_address("/sagas?q=a%20b"), "/sagas?q=a%20b");
@@ -159,13 +160,14 @@ mod tests {
     #[test]
     fn behind_https_a_person_is_where_the_proxy_was_asked_from() {
         let address = |headers: &[&'static str], is_behind_tls| {
-            let values = headers
-                .iter()
-                .map(|value| (HeaderName::from_static(FORWARDED), HeaderValue::from_static(value)));
+            let values =
+                headers.iter().map(|value| (X_FORWARDED_FOR, HeaderValue::from_static(value)));
             let proxy = IpAddr::from([10, 0, 0, 7]);
             address(proxy, &values.collect::<HeaderMap>(), is_behind_tls).to_string()
         };
         assert_eq!(address(&["1.2.3.4, 5.6.7.8"], true), "5.6.7.8");
+        assert_eq!(address(&["1.2.3.4, 5.6.7.8:9"], true), "5.6.7.8");
+        assert_eq!(address(&["1.2.3.4, [2001:db8::1]:9"], true), "2001:db8::1");
         assert_eq!(address(&["1.2.3.4", "2001:db8::1"], true), "2001:db8::1");
         for (headers, is_behind_tls) in
             [(&[][..], true), (&["nobody"], true), (&["1.2.3.4"], false)]

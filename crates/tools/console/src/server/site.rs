@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
+use ballet_http::departure::Departure;
 use ballet_http::limits::WindowedCounts;
 use tokio::sync::{Notify, Semaphore, watch};
 
@@ -47,6 +48,8 @@ pub(crate) struct Site {
     pub(crate) hosts: Vec<String>,
     /// Whether the cookie is only for HTTPS.
     pub(crate) is_behind_tls: bool,
+    /// How the console ends.
+    pub(crate) departure: Departure,
 }
 
 impl Site {

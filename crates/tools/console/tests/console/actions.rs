@@ -1,8 +1,6 @@
 //! An operator's actions on the pages: permissions, questions, outcomes, and the trail.
 
-use std::net::IpAddr;
-
-use ballet_console::{Console, Role, TrustedHeader};
+use ballet_console::{Console, Network, Role, TrustedHeader};
 use reqwest::{Method, StatusCode};
 
 use crate::test_console::{Browser, PLACED, RESERVED, RunningConsole, TestConsole};
@@ -147,7 +145,7 @@ async fn a_viewer_changes_nothing_and_sees_no_body_that_cannot_be_masked(
 async fn who_sees_a_personal_field_says_why_and_a_gateway_says_who_it_is() {
     let world = TestConsole::new("console_unmask").await;
     let trusted =
-        |from: Vec<IpAddr>| Some(TrustedHeader { header: "x-forwarded-user".to_owned(), from });
+        |from: Vec<Network>| Some(TrustedHeader { header: "x-forwarded-user".to_owned(), from });
     let console = world.console_with(|options| options.trusted = trusted(Vec::new())).await;
     let operator = console.browser().await;
     let saga = world.id();

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::config::secret::Secret;
-use crate::config::units::{ByteSize, Span};
-use crate::config::words::{Origin, Prefix, Scope, Server, Verb};
+use crate::config::units::{ByteSize, Delay, Span};
+use crate::config::words::{Header, Origin, Prefix, ProxyNetwork, Scope, Server, Verb};
 
 /// A config file.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
@@ -48,8 +48,8 @@ pub(crate) struct Listen {
     pub(crate) public: SocketAddr,
     /// The address for operators: health, readiness, metrics.
     pub(crate) private: SocketAddr,
-    /// Proxies in front of the gateway. Their `X-Forwarded-For` is trusted.
-    pub(crate) trusted_proxies: Vec<IpAddr>,
+    /// Proxies in front of the gateway, or their networks. The client that they name is believed.
+    pub(crate) trusted_proxies: Vec<ProxyNetwork>,
 }
 
 /// The limits on connections and requests of clients.
@@ -81,6 +81,8 @@ pub(crate) struct Timeouts {
     pub(crate) upstream: Span,
     /// The limit for the next piece of an upstream's answer, and for a client to take it.
     pub(crate) idle: Span,
+    /// The time for which a stop serves new connections while readiness is red, before `drain`.
+    pub(crate) shutdown_delay: Delay,
     /// The limit for the requests in progress at a stop.
     pub(crate) drain: Span,
 }
@@ -249,6 +251,12 @@ pub(crate) struct Cors {
     pub(crate) origins: Vec<Origin>,
     #[serde(default = "ten_minutes")]
     pub(crate) max_age: Span,
+    /// The headers that a page's script may send.
+    #[serde(default = "allowed_headers")]
+    pub(crate) allowed_headers: Vec<Header>,
+    /// The headers that it may read beyond those that every script may.
+    #[serde(default = "exposed_headers")]
+    pub(crate) exposed_headers: Vec<Header>,
 }
 
 /// Headers that protect browsers.
@@ -281,6 +289,43 @@ fn first_version() -> String {
     "1".to_owned()
 }
 
+/// `Authorization` and a JSON body make a preflight, and so do the headers by which browsers' tools follow a request:
+/// W3C trace context, Sentry, Datadog, jQuery.
+fn allowed_headers() -> Vec<Header> {
+    Header::all(&[
+        "authorization",
+        "baggage",
+        "content-type",
+        "idempotency-key",
+        "if-match",
+        "if-none-match",
+        "last-event-id",
+        "sentry-trace",
+        "traceparent",
+        "tracestate",
+        "x-api-key",
+        "x-correlation-id",
+        "x-datadog-origin",
+        "x-datadog-parent-id",
+        "x-datadog-sampling-priority",
+        "x-datadog-trace-id",
+        "x-request-id",
+        "x-requested-with",
+    ])
+}
+
+fn exposed_headers() -> Vec<Header> {
+    Header::all(&[
+        "etag",
+        "idempotency-replayed",
+        "location",
+        "ratelimit",
+        "ratelimit-policy",
+        "retry-after",
+        "x-request-id",
+    ])
+}
+
 const fn seconds(seconds: u64) -> Span {
     Span(Duration::from_secs(seconds))
 }
@@ -307,6 +352,13 @@ fn five_minutes() -> Span {
 
 fn ten_minutes() -> Span {
     seconds(600)
+}
+
+impl Listen {
+    /// Whether a peer is a proxy in front of the gateway.
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|ProxyNetwork(network)| network.contains(peer))
+    }
 }
 
 impl Default for Listen {
@@ -341,6 +393,7 @@ impl Default for Timeouts {
             body: seconds(30),
             upstream: seconds(10),
             idle: seconds(60),
+            shutdown_delay: Delay(Duration::from_secs(5)),
             drain: seconds(20),
         }
     }

@@ -1,6 +1,7 @@
 //! Times and sizes as people write them: `500ms`, `10s`, `16KiB`.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -10,11 +11,18 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 pub(crate) struct Span(pub(crate) Duration);
 
+/// A length of time, or none: `0s`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct Delay(pub(crate) Duration);
+
 /// A number of bytes, above zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub(crate) struct ByteSize(pub(crate) usize);
 
+/// No time.
+const NONE: &str = "0s";
 const DAY: u64 = 24 * 60 * 60 * 1000;
 const TIMES: [(&str, u64); 5] =
     [("d", DAY), ("h", 60 * 60 * 1000), ("m", 60 * 1000), ("s", 1000), ("ms", 1)];
@@ -42,6 +50,25 @@ impl TryFrom<String> for Span {
         millis.map(|millis| Self(Duration::from_millis(millis))).ok_or_else(|| {
             format!("expected a time like \"500ms\", \"10s\", \"5m\" or \"24h\", found {text:?}")
         })
+    }
+}
+
+impl TryFrom<String> for Delay {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text == NONE {
+            return Ok(Self(Duration::ZERO));
+        }
+        Span::try_from(text).map(|span| Self(span.0))
+    }
+}
+
+impl FromStr for Delay {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.to_owned().try_into()
     }
 }
 
@@ -75,6 +102,12 @@ impl From<Span> for String {
     }
 }
 
+impl From<Delay> for String {
+    fn from(delay: Delay) -> Self {
+        if delay.0.is_zero() { NONE.to_owned() } else { Span(delay.0).into() }
+    }
+}
+
 impl From<ByteSize> for String {
     fn from(size: ByteSize) -> Self {
         size.to_string()
@@ -94,6 +127,10 @@ mod tests {
         for text in ["1B", "1500B", "16KiB", "1MiB"] {
             let size = ByteSize::try_from(text.to_owned());
             assert_eq!(size.map(|size| size.to_string()), Ok(text.to_owned()));
+        }
+        for text in ["0s", "5s"] {
+            let delay = Delay::try_from(text.to_owned());
+            assert_eq!(delay.map(String::from), Ok(text.to_owned()));
         }
         for text in ["", "10", "s", "0s", "-1s", "1.5s", "10 s", "10S", "9999999d", "400d"] {
             assert!(Span::try_from(text.to_owned()).is_err(), "{text:?}");

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use ballet_http::peers::Network;
+use hyper::header::HeaderName;
 use hyper::{Method, Uri};
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +45,14 @@ word! {
 word! {
     /// A server of an upstream: `http://host:port`.
     Server(Uri)
+}
+word! {
+    /// A proxy in front of the gateway, or the network of such: `10.0.0.0/8`.
+    ProxyNetwork(Network)
+}
+word! {
+    /// The name of a header, in small letters.
+    Header(HeaderName)
 }
 word! {
     /// A web origin: `https://shop.example`.
@@ -103,6 +113,36 @@ impl TryFrom<String> for Server {
         server.map(Self).ok_or_else(|| {
             format!("expected an address like \"http://orders:8080\", found {text:?}")
         })
+    }
+}
+
+impl TryFrom<String> for ProxyNetwork {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map(Self)
+    }
+}
+
+impl TryFrom<String> for Header {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let name = HeaderName::try_from(&text);
+        name.map(Self)
+            .map_err(|_| format!("expected a header like \"x-request-id\", found {text:?}"))
+    }
+}
+
+impl Header {
+    /// Makes headers of names in small letters.
+    pub(crate) fn all(names: &[&'static str]) -> Vec<Self> {
+        names.iter().map(|name| Self(HeaderName::from_static(name))).collect()
+    }
+
+    /// Returns their names, as a header lists them.
+    pub(crate) fn list(headers: &[Self]) -> String {
+        headers.iter().map(|Self(name)| name.as_str()).collect::<Vec<_>>().join(", ")
     }
 }
 

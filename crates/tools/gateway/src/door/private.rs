@@ -1,11 +1,10 @@
 //! The private listener: alive, ready, metrics. It is for operators and never public.
 
-use std::future::pending;
-
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::routing::get;
 use axum::{Json, Router};
+use ballet_http::departure::Departure;
 use ballet_http::serving::{ListenerLimits, serve};
 use metrics::Gauge;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -51,7 +50,7 @@ pub(crate) async fn run(
         .route("/readyz", get(ready))
         .route("/metrics", get(render_metrics))
         .with_state(PrivateState { current, metrics, stopping });
-    serve(listener, routes, ListenerLimits::new(CONNECTIONS), pending()).await;
+    serve(listener, routes, ListenerLimits::new(CONNECTIONS), Departure::never()).await;
 }
 
 async fn ready(State(parts): State<PrivateState>) -> (StatusCode, Json<Readiness>) {

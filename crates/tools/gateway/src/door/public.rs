@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_http::accepting::accept;
+use ballet_http::departure::Departure;
 use ballet_http::head_timer::HeadTimer;
 use ballet_http::limits::{CountGuard, LiveCounts, network};
 use ballet_http::patient_stream::PatientStream;
@@ -16,7 +17,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -38,20 +39,19 @@ enum NoRoom {
     Address,
 }
 
-/// Serves until it is asked to stop, and then until all connections have ended or the time to drain is over.
-pub(crate) async fn run(
-    listener: TcpListener,
-    current: CurrentGate,
-    mut stopping: watch::Receiver<bool>,
-) {
+/// Serves until its departure closes the listener, and then until all connections have ended or the time to drain is
+/// over.
+pub(crate) async fn run(listener: TcpListener, current: CurrentGate, departure: Departure) {
     let slots = Arc::new(Semaphore::new(current.get().config.limits.connections));
     let addresses = LiveCounts::default();
     let mut connections = JoinSet::new();
+    let closes = departure.clone().closes();
+    tokio::pin!(closes);
     loop {
         let (stream, peer) = tokio::select! {
             accepted = accept(&listener) => accepted,
             Some(_) = connections.join_next(), if !connections.is_empty() => continue,
-            _ = stopping.wait_for(|stop| *stop) => break,
+            () = closes.as_mut() => break,
         };
         let slot = place(&current, &addresses, peer).and_then(|counted| {
             let slot = Arc::clone(&slots).try_acquire_owned().map_err(|_| NoRoom::Gateway)?;
@@ -65,11 +65,11 @@ pub(crate) async fn run(
                 continue;
             }
         };
-        let (current, stopping) = (current.clone(), stopping.clone());
+        let (current, departure) = (current.clone(), departure.clone());
         connections.spawn(async move {
             let open = metrics::gauge!("gateway_connections");
             open.increment(1.0);
-            connection(stream, peer, current, stopping).await;
+            connection(stream, peer, current, departure).await;
             open.decrement(1.0);
             drop(slot);
         });
@@ -89,20 +89,24 @@ async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     current: CurrentGate,
-    mut stopping: watch::Receiver<bool>,
+    departure: Departure,
 ) {
     let Gate { config, .. } = &*current.get();
     let socket = PatientStream::new(stream, config.timeouts.idle.0);
     let service = service_fn(|request| {
-        let current = current.clone();
-        async move { Ok::<_, std::convert::Infallible>(serve(&current, peer, request).await) }
+        let (current, departure) = (current.clone(), departure.clone());
+        async move {
+            let mut answer = serve(&current, peer, request).await;
+            departure.mark(answer.headers_mut());
+            Ok::<_, std::convert::Infallible>(answer)
+        }
     });
     let builder = builder(&config.limits, config.timeouts.headers.0);
     let connection = builder.serve_connection(TokioIo::new(socket), service);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = async { drop(stopping.wait_for(|stop| *stop).await) } => {
+        () = departure.clone().closes() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -129,7 +133,7 @@ fn place(
     peer: SocketAddr,
 ) -> Result<Option<CountGuard<IpAddr>>, NoRoom> {
     let Gate { config, .. } = &*current.get();
-    if config.listen.trusted_proxies.contains(&peer.ip().to_canonical()) {
+    if config.listen.trusts(peer.ip()) {
         return Ok(None);
     }
     let counted = addresses.count(network(peer.ip()), config.limits.address_connections);

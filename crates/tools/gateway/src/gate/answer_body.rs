@@ -95,7 +95,7 @@ pub(crate) fn until_its_end(
 
 /// Returns when an event stream has to end.
 async fn stream_end(signed_in: Option<SignedInClient>, current: CurrentGate) {
-    let mut stopping = current.get().lasting.stopping.clone();
+    let departure = current.get().lasting.departure.clone();
     let signed_out = async {
         match signed_in {
             Some(signed_in) => signed_in.until_invalid(current).await,
@@ -103,7 +103,7 @@ async fn stream_end(signed_in: Option<SignedInClient>, current: CurrentGate) {
         }
     };
     tokio::select! {
-        _ = stopping.wait_for(|stop| *stop) => {}
+        () = departure.closes() => {}
         () = signed_out => {}
     }
 }

@@ -1,17 +1,11 @@
 //! The pages of other origins that may use the gateway (the Fetch standard's CORS protocol).
 
-use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
 use crate::config::file::Cors;
+use crate::config::words::Header;
 use crate::http::body::{Answer, full};
-
-/// The headers that a page's script may send. `Authorization` and a JSON body make a preflight.
-const ALLOWED: &str = "authorization, content-type, idempotency-key, if-match, if-none-match, \
-                       last-event-id, traceparent, tracestate, x-api-key, x-request-id";
-/// The headers that it may read beyond those that every script may.
-const EXPOSED: &str = "etag, idempotency-replayed, location, ratelimit, ratelimit-policy, \
-                       retry-after, x-request-id";
 
 /// Returns the origin of a request, if it is allowed.
 pub(crate) fn origin(cors: Option<&Cors>, headers: &HeaderMap) -> Option<HeaderValue> {
@@ -32,9 +26,10 @@ pub(crate) fn preflight(cors: &Cors, origin: Option<&HeaderValue>, methods: &str
     *answer.status_mut() = StatusCode::NO_CONTENT;
     if origin.is_some() {
         let age = cors.max_age.0.as_secs().to_string();
+        let allowed = Header::list(&cors.allowed_headers);
         for (name, value) in [
             (header::ACCESS_CONTROL_ALLOW_METHODS, methods),
-            (header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED),
+            (header::ACCESS_CONTROL_ALLOW_HEADERS, &allowed),
             (header::ACCESS_CONTROL_MAX_AGE, &age),
         ] {
             if let Ok(value) = HeaderValue::from_str(value) {
@@ -46,11 +41,12 @@ pub(crate) fn preflight(cors: &Cors, origin: Option<&HeaderValue>, methods: &str
 }
 
 /// Lets the page read the answer. Credentials are headers, never cookies, so none are allowed.
-pub(crate) fn write(origin: Option<HeaderValue>, headers: &mut HeaderMap) {
+pub(crate) fn write(cors: &Cors, origin: Option<HeaderValue>, headers: &mut HeaderMap) {
     // A cache must not give one origin's answer to another.
     headers.append(header::VARY, HeaderValue::from_static("origin"));
     let Some(origin) = origin else { return };
-    let exposed: HeaderName = header::ACCESS_CONTROL_EXPOSE_HEADERS;
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    headers.insert(exposed, HeaderValue::from_static(EXPOSED));
+    if let Ok(exposed) = HeaderValue::try_from(Header::list(&cors.exposed_headers)) {
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+    }
 }

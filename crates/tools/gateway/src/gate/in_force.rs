@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use ballet_http::departure::Departure;
 use hyper::header::HeaderValue;
-use tokio::sync::watch;
 
 use crate::auth::refused_sign_ins::RefusedSignIns;
 use crate::auth::sign_in::SignIn;
@@ -28,8 +28,8 @@ pub(crate) struct ProcessState {
     pub(crate) refused: Arc<RefusedSignIns>,
     pub(crate) in_flight: InFlight,
     pub(crate) underway: KeysInUse,
-    /// Whether the gateway is about to stop.
-    pub(crate) stopping: watch::Receiver<bool>,
+    /// How the public listener ends at a stop.
+    pub(crate) departure: Departure,
 }
 
 /// A config in force.

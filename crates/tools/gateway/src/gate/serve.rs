@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ballet_http::lingering_body::LingeringBody;
+use ballet_http::peers;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
@@ -30,7 +31,8 @@ pub(crate) async fn serve(
     let gate = &current.get();
     let request = LingeringBody::body_of(request);
     let config = &gate.config;
-    let address = peer::client(peer.ip(), request.headers(), &config.listen.trusted_proxies);
+    let listen = &config.listen;
+    let address = peers::client(peer.ip(), request.headers(), |address| listen.trusts(address));
     let mut exchange = Exchange::begin(&request, address);
     let origin = cors::origin(config.cors.as_ref(), request.headers());
     let outcome = decide(current, gate, &mut exchange, origin.as_ref(), request).await;
@@ -40,8 +42,8 @@ pub(crate) async fn serve(
     if let Some((policy, count)) = &exchange.limited {
         policy.write(*count, headers);
     }
-    if config.cors.is_some() {
-        cors::write(origin, headers);
+    if let Some(cors) = &config.cors {
+        cors::write(cors, origin, headers);
     }
     protect(gate.hsts.as_ref(), headers);
     let status = answer.status();

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use ballet_http::departure::Departure;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -12,6 +13,7 @@ use tracing_appender::non_blocking::ErrorCounter;
 
 use crate::config::file::Config;
 use crate::config::read::read;
+use crate::config::units::Delay;
 use crate::door::{private, public};
 use crate::gate::in_flight::InFlight;
 use crate::gate::in_force::{CurrentGate, Gate, ProcessState};
@@ -20,7 +22,7 @@ use crate::limits::at_once::ClientRequests;
 use crate::program::{logging, measures};
 use crate::store::database::Database;
 
-/// Addresses that override those of the file. So one file serves inside and outside of a container.
+/// Settings that override those of the file. So one file serves inside and outside of a container.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub(crate) struct Addresses {
     /// The address for clients, in place of the file's.
@@ -29,15 +31,20 @@ pub(crate) struct Addresses {
     /// The address for operators, in place of the file's.
     #[arg(long, env = "GATEWAY_PRIVATE", value_name = "ADDRESS:PORT")]
     private: Option<SocketAddr>,
+    /// The time for which a stop serves new connections, in place of the file's.
+    #[arg(long, env = "GATEWAY_SHUTDOWN_DELAY", value_name = "TIME")]
+    shutdown_delay: Option<Delay>,
 }
 
 impl Addresses {
-    /// Reads the file's config, with these addresses.
+    /// Reads the file's config, with these settings.
     fn read(self, file: &Path) -> Result<Config, String> {
         let mut config = read(file).map_err(|error| error.to_string())?;
         let listen = &mut config.listen;
         listen.public = self.public.unwrap_or(listen.public);
         listen.private = self.private.unwrap_or(listen.private);
+        let delay = &mut config.timeouts.shutdown_delay;
+        *delay = self.shutdown_delay.unwrap_or(*delay);
         Ok(config)
     }
 }
@@ -72,6 +79,7 @@ async fn run(
     let database = config.database.as_ref().map(|database| Database::new(database, file));
     let database = database.transpose()?.map(Arc::new);
     let (stop, stopping) = watch::channel(false);
+    let departure = Departure::new(stopping.clone(), config.timeouts.shutdown_delay.0);
     let lasting = ProcessState {
         rates: Arc::default(),
         at_once: ClientRequests::default(),
@@ -79,7 +87,7 @@ async fn run(
         refused: Arc::default(),
         in_flight: InFlight::new(),
         underway: KeysInUse::default(),
-        stopping: stopping.clone(),
+        departure: departure.clone(),
     };
     let listen = config.listen.clone();
     let current = CurrentGate::new(Gate::new(config, file, lasting, None).await?);
@@ -96,8 +104,8 @@ async fn run(
     };
     tracing::info!(public = local(&public), private = local(&private), "listening");
     tokio::spawn(measures::keep(metrics.clone(), lost));
-    tokio::spawn(private::run(private, current.clone(), metrics, stopping.clone()));
-    let served = tokio::spawn(public::run(public, current.clone(), stopping));
+    tokio::spawn(private::run(private, current.clone(), metrics, stopping));
+    let served = tokio::spawn(public::run(public, current.clone(), departure));
     let reloads = async {
         loop {
             hang_up.recv().await;
@@ -123,6 +131,10 @@ async fn reload(current: &CurrentGate, file: &Path, addresses: Addresses) {
         let listens = |config: &Config| (config.listen.public, config.listen.private);
         let fixed = [
             ("listen", listens(old) != listens(&config)),
+            (
+                "timeouts.shutdown_delay",
+                old.timeouts.shutdown_delay != config.timeouts.shutdown_delay,
+            ),
             ("limits.connections", old.limits.connections != config.limits.connections),
             ("database", old.database != config.database),
         ];

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use ballet_core::hosts;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgPool, SqlStr};
@@ -52,9 +53,11 @@ pub(crate) struct Database {
 fn options(url: &str, patience: Duration) -> Result<PgConnectOptions, String> {
     let options: Result<PgConnectOptions, _> = url.trim().parse();
     let options = options.map_err(|error| format!("database.url is not understood: {error}"))?;
+    // sqlx would look an address in brackets up as a name.
+    let host = hosts::name(options.get_host()).to_owned();
     // A statement that no request waits for is not worth finishing.
     let limit = patience.as_millis().to_string();
-    Ok(options.options([("statement_timeout", limit.as_str()), ("jit", "off")]))
+    Ok(options.host(&host).options([("statement_timeout", limit.as_str()), ("jit", "off")]))
 }
 
 /// Whether the server has ended a statement that took too long.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ballet_http::signature::CHALLENGE;
 use hyper::body::Incoming;
-use hyper::http::uri::{Authority, Scheme};
+use hyper::http::uri::Scheme;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
 use hyper_util::client::legacy::connect::{CaptureConnection, HttpConnector, capture_connection};
 use hyper_util::client::legacy::{self, Client, ResponseFuture};
@@ -25,10 +25,13 @@ use crate::upstream::breaker::Breaker;
 use crate::upstream::budget::RetryBudget;
 use crate::upstream::failure::UpstreamFailure;
 use crate::upstream::outgoing::OutgoingRequest;
-use crate::upstream::servers::Servers;
+use crate::upstream::servers::{Place, Servers};
 
 /// The time that an idle connection stays open: shorter than most services keep theirs.
 const IDLE: Duration = Duration::from_secs(10);
+
+/// The maximum of addresses that a request tries to reach before it counts as failed.
+const PLACES: usize = 3;
 
 /// The outcome of a good attempt in the metrics.
 const GOOD: &str = "ok";
@@ -36,6 +39,15 @@ const GOOD: &str = "ok";
 /// The message of a refused signature in the log.
 const NOT_BELIEVED: &str = "a service refuses what this gateway signs: look whether both have the same \
                             secret ([signing], GATEWAY_SECRET) and the same time";
+
+/// The place of an attempt among those of a request.
+#[derive(Debug, Clone, Copy)]
+struct Attempt {
+    /// Whether no other attempt follows, whatever its outcome.
+    is_last: bool,
+    /// Whether another address is tried if this one cannot be reached.
+    has_others: bool,
+}
 
 /// A service behind the gateway.
 #[derive(Debug)]
@@ -61,7 +73,7 @@ impl UpstreamService {
             .build(connector);
         Self {
             client,
-            servers: Servers::new(config.servers.iter().map(|server| &server.0)),
+            servers: Servers::new(config.servers.iter().map(|server| &server.0), config.connect.0),
             breaker: Breaker::new(&config.name, config.breaker.failures, config.breaker.open.0),
             budget: RetryBudget::new(),
             signer,
@@ -79,8 +91,8 @@ impl UpstreamService {
         self.breaker.remove();
     }
 
-    /// Sends a request and returns the head of the answer. Safe requests without a body are retried while there is
-    /// time.
+    /// Sends a request and returns the head of the answer. A request that could not be sent to one address is sent to
+    /// another one. Safe requests without a body are retried while there is time.
     pub(crate) async fn send(
         &self,
         mut request: OutgoingRequest,
@@ -89,14 +101,23 @@ impl UpstreamService {
         let mut retries = if safe && request.body.is_empty() { self.config.retries } else { 0 };
         let deadline = Instant::now() + request.timeout;
         self.budget.request();
+        let mut places = PLACES;
         loop {
-            let outcome = self.attempt(&mut request, retries == 0, deadline).await;
+            places = places.min(self.servers.count()).saturating_sub(1);
+            let attempt = Attempt { is_last: retries == 0 && places == 0, has_others: places > 0 };
+            let outcome = self.attempt(&mut request, attempt, deadline).await;
             let word = match &outcome {
                 Ok(answer) if !is_bad(answer.status()) => GOOD,
                 Ok(_) => "unavailable",
                 Err(failure) => failure.word(),
             };
             self.count(word);
+            if let Err(UpstreamFailure::Unreachable(_)) = &outcome
+                && attempt.has_others
+                && Instant::now() < deadline
+            {
+                continue;
+            }
             let worth_it = match &outcome {
                 Ok(answer) => is_bad(answer.status()),
                 Err(failure) => matches!(
@@ -136,14 +157,21 @@ impl UpstreamService {
     async fn attempt(
         &self,
         request: &mut OutgoingRequest,
-        is_last: bool,
+        attempt: Attempt,
         deadline: Instant,
     ) -> Result<Response<Incoming>, UpstreamFailure> {
         let permit = self.breaker.admit().map_err(UpstreamFailure::LeftAlone)?;
-        let Some(server) = self.servers.next() else {
-            return Err(UpstreamFailure::Unreachable("no server".to_owned()));
+        let place = match self.servers.next().await {
+            Ok(place) => place,
+            Err(why) => {
+                if !attempt.has_others {
+                    permit.judge(false);
+                }
+                return Err(UpstreamFailure::Unreachable(why));
+            }
         };
-        let mut headers = match is_last {
+        let server = &place.at;
+        let mut headers = match attempt.is_last {
             true => std::mem::take(&mut request.headers),
             false => request.headers.clone(),
         };
@@ -151,7 +179,7 @@ impl UpstreamService {
         let (method, path) = (&request.method, request.path.as_str());
         let signed = self.signer.sign(method, path, &request.body, &mut headers).await;
         signed.map_err(UpstreamFailure::Unreachable)?;
-        let mut built = build(request, headers, server).map_err(UpstreamFailure::Unreachable)?;
+        let mut built = build(request, headers, &place).map_err(UpstreamFailure::Unreachable)?;
         let sent_by = request.sent_by;
         let sent_by =
             sent_by.map(|time| SendDeadline { time, connection: capture_connection(&mut built) });
@@ -174,15 +202,19 @@ impl UpstreamService {
             // The service is there, and another of its servers may accept the gateway's signature.
             Err(UpstreamFailure::NotBelieved) => {
                 tracing::warn!(upstream = %self.config.name, %server, "{NOT_BELIEVED}");
-                self.servers.is_away(server);
+                self.servers.is_away(&place);
                 permit.judge(true);
             }
             Err(failure) => {
-                if let UpstreamFailure::Unreachable(_) = failure {
-                    self.servers.is_away(server);
-                }
                 tracing::debug!(upstream = %self.config.name, %server, "no answer: {failure:?}");
-                permit.judge(false);
+                let is_unreachable = matches!(failure, UpstreamFailure::Unreachable(_));
+                if is_unreachable {
+                    self.servers.is_away(&place);
+                }
+                // One address that is gone says nothing about the others.
+                if !(is_unreachable && attempt.has_others) {
+                    permit.judge(false);
+                }
             }
         }
         outcome
@@ -254,11 +286,11 @@ fn failed(error: &legacy::Error) -> UpstreamFailure {
 fn build(
     request: &OutgoingRequest,
     headers: HeaderMap,
-    server: &Authority,
+    place: &Place,
 ) -> Result<Request<Body>, String> {
     let uri = Uri::builder()
         .scheme(Scheme::HTTP)
-        .authority(server.clone())
+        .authority(place.at.clone())
         .path_and_query(request.path.clone())
         .build()
         .map_err(|error| error.to_string())?;
@@ -266,6 +298,7 @@ fn build(
     *built.method_mut() = request.method.clone();
     *built.uri_mut() = uri;
     *built.headers_mut() = headers;
+    built.headers_mut().insert(header::HOST, place.host.clone());
     if request.body.is_empty() && matches!(request.method, Method::GET | Method::HEAD) {
         built.headers_mut().remove(header::CONTENT_LENGTH);
     }
@@ -273,81 +306,5 @@ fn build(
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::SocketAddr;
-    use std::path::Path;
-
-    use bytes::Bytes;
-    use tokio::io::AsyncReadExt;
-    use tokio::net::{TcpListener, TcpSocket, TcpStream};
-    use tokio::time::sleep_until;
-
-    use super::*;
-    use crate::config::file::Config;
-
-    /// Longer than anything that a test waits for.
-    const LONG: Duration = Duration::from_secs(60);
-    const SHORT: Duration = Duration::from_millis(300);
-
-    /// Starts a service whose queue has no room for a connection until one is accepted. The client's system then tries
-    /// again after a second.
-    async fn full() -> (UpstreamService, TcpListener, TcpStream) {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-        let address = socket.local_addr().unwrap();
-        let listener = socket.listen(0).unwrap();
-        let fills = TcpStream::connect(address).await.unwrap();
-        let config = format!(
-            "[[upstream]]\nname = \"a\"\nservers = [\"http://{address}\"]\nconnect = \"1m\"\n"
-        );
-        let config: Config = toml::from_str(&config).unwrap();
-        let upstream = &config.upstreams[0];
-        let signer = Signer::new(None, Path::new(""), &upstream.name).unwrap();
-        (UpstreamService::new(upstream, signer), listener, fills)
-    }
-
-    fn keyed(timeout: Duration, sent_by: Instant) -> OutgoingRequest {
-        OutgoingRequest {
-            method: Method::POST,
-            path: hyper::http::uri::PathAndQuery::from_static("/a"),
-            headers: HeaderMap::new(),
-            body: Bytes::from_static(b"x"),
-            signed_in: false,
-            timeout,
-            sent_by: Some(sent_by),
-        }
-    }
-
-    #[tokio::test]
-    async fn a_request_whose_connection_comes_too_late_is_not_sent() {
-        let (service, listener, _fills) = full().await;
-        let sent_by = Instant::now() + SHORT;
-        let accepted = async {
-            sleep_until(sent_by).await;
-            let _first = listener.accept().await.unwrap();
-            let (mut second, _) = listener.accept().await.unwrap();
-            let mut got = Vec::new();
-            second.read_to_end(&mut got).await.unwrap();
-            String::from_utf8(got).unwrap()
-        };
-        let timeout = Duration::from_secs(10);
-        let address = listener.local_addr().unwrap();
-        let sending = async {
-            let outcome = service.send(keyed(timeout, sent_by)).await;
-            // If its time was over before the first look, it made no connection to accept.
-            drop(TcpStream::connect(address).await.unwrap());
-            outcome
-        };
-        let (outcome, got) = tokio::join!(sending, accepted);
-        assert_eq!((outcome.unwrap_err(), got.as_str()), (UpstreamFailure::TooLate, ""));
-    }
-
-    #[tokio::test]
-    async fn a_request_without_a_connection_was_never_sent() {
-        let (service, _listener, _fills) = full().await;
-        let outcome = service.send(keyed(SHORT, Instant::now() + LONG)).await;
-        let failure = outcome.unwrap_err();
-        assert_eq!(failure, UpstreamFailure::Unreachable("no connection within 300ms".to_owned()));
-        assert!(!failure.may_have_acted());
-    }
-}
+#[path = "service_tests.rs"]
+mod tests;

@@ -105,6 +105,16 @@ fn a_wrong_file_is_refused_with_file_line_and_field() {
             "line 16, servers: expected an address like \"http://orders:8080\", found \"127.0.0.1:7001\"",
         ),
         (
+            "[database]",
+            "[listen]\ntrusted_proxies = [\"10.0.0.0/33\"]\n[database]",
+            "line 3, trusted_proxies: expected an address or a network, like 10.0.0.0/8 or fd00::/8, found \"10.0.0.0/33\"",
+        ),
+        (
+            "[database]",
+            "[cors]\norigins = []\nallowed_headers = [\"x y\"]\n[database]",
+            "line 4, allowed_headers: expected a header like \"x-request-id\", found \"x y\"",
+        ),
+        (
             "hash = \"00",
             "hash = \"",
             "line 7, api_key.hash: expected 64 hex digits, as `ballet-gateway api-key` prints them",

@@ -9,6 +9,7 @@ mod crowds;
 mod database;
 mod guesses;
 mod idempotency;
+mod ingress;
 mod openapi;
 mod operation;
 mod proxy;

@@ -125,8 +125,18 @@ async fn pages_of_allowed_origins_may_use_the_gateway_and_no_others() {
     assert_eq!(leave.headers()["access-control-max-age"], "600");
     // A script needs these to sign in, to change something, and to continue a stream of events.
     let sent = leave.headers()["access-control-allow-headers"].to_str().unwrap();
-    for header in ["authorization", "content-type", "idempotency-key", "if-match", "last-event-id"]
-    {
+    for header in [
+        "authorization",
+        "baggage",
+        "content-type",
+        "idempotency-key",
+        "if-match",
+        "last-event-id",
+        "sentry-trace",
+        "traceparent",
+        "x-datadog-trace-id",
+        "x-requested-with",
+    ] {
         assert!(sent.split(", ").any(|one| one == header), "{header} is not in {sent}");
     }
     let answer = ask(Method::GET, "https://shop.example").await;
@@ -147,6 +157,13 @@ async fn pages_of_allowed_origins_may_use_the_gateway_and_no_others() {
     let refused = request.send().await.unwrap();
     assert_eq!(refused.headers()["access-control-allow-origin"], "https://shop.example");
     assert_eq!(service.got().len(), 4, "preflights reach no service");
+    let own = "allowed_headers = [\"X-Tenant\", \"accept\"]\nexposed_headers = [\"x-page\"]\n";
+    let gateway = Gateway::start(&format!("{cors}{own}{}{ROUTE}", service.upstream("a"))).await;
+    let request = Client::new().request(Method::OPTIONS, gateway.at("/a"));
+    let request = request.header("origin", "https://shop.example");
+    let leave = request.header("access-control-request-method", "PUT").send().await.unwrap();
+    assert_eq!(leave.headers()["access-control-allow-headers"], "x-tenant, accept");
+    assert_eq!(leave.headers()["access-control-expose-headers"], "x-page");
 }
 
 #[tokio::test]

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use ballet_amqp::TlsFiles;
 use ballet_core::{MessageId, Part, System};
 use ballet_store::database::clock::now;
+use ballet_store::database::connection::connect_options;
 use ballet_store::inbox::messages::handled;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::postgres::PgConnectOptions;
@@ -33,7 +35,7 @@ pub async fn audit(
     let mut known = Vec::with_capacity(databases.len());
     let mut misnamed = Vec::new();
     for (service, url) in databases {
-        match url.parse::<PgConnectOptions>() {
+        match connect_options(url, &TlsFiles::default()) {
             Ok(options) => known.push((service.clone(), options)),
             Err(error) => misnamed.push(format!("the database of {service}: {error}")),
         }

@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use ballet_amqp::TlsFiles;
 use ballet_core::System;
+use ballet_store::database::connection::connect_options;
 use ballet_store::deadlines;
-use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
 
 use crate::audit::ledger::{self, RowsByService, undecided};
@@ -35,7 +36,7 @@ pub async fn compare(
 ) -> Result<LedgerComparison, String> {
     let mut known = Vec::with_capacity(databases.len());
     for (service, url) in databases {
-        let options = url.parse::<PgConnectOptions>();
+        let options = connect_options(url, &TlsFiles::default());
         let options = options.map_err(|error| format!("the database of {service}: {error}"))?;
         known.push((service.clone(), options));
     }

@@ -46,7 +46,9 @@ mod tests {
             let (spans, otlp) = spans(none).expect("a good setting");
             assert!(!spans.are_on() && otlp.is_none());
         }
-        assert!(spans(Some("http://localhost:4318")).expect("a good setting").0.are_on());
+        for good in ["http://localhost:4318", "http://10.0.0.1:4318", "http://[::1]:4318"] {
+            assert!(spans(Some(good)).expect("a good setting").0.are_on(), "{good}");
+        }
     }
 
     #[test]

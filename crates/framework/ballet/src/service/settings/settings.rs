@@ -22,6 +22,7 @@ pub(crate) const REPUBLISH_RATE: RangeInclusive<i64> = 1..=1_000_000;
 /// The broker takes a message back that is not settled within half an hour.
 pub(crate) const HANDLER_SECONDS: RangeInclusive<u64> = 1..=25 * 60;
 pub(crate) const DRAIN_SECONDS: RangeInclusive<u64> = 0..=3600;
+pub(crate) const SHUTDOWN_DELAY_SECONDS: RangeInclusive<u64> = 0..=600;
 pub(crate) const MAX_BODY: RangeInclusive<u64> = LEAST_BODY..=MOST_BODY;
 /// The same for a program that sets it itself, and knows how small its events are.
 pub(crate) const ANY_BODY: RangeInclusive<u64> = 1..=MOST_BODY;
@@ -147,6 +148,11 @@ pub struct Settings {
     #[arg(long, env = "DRAIN_SECONDS", default_value_t = 20, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(DRAIN_SECONDS))]
     pub drain_seconds: u64,
 
+    /// How long a stop serves new HTTP connections, in seconds, while `/readyz` is red: whoever balances
+    /// load sends some until it has seen that. The time of `DRAIN_SECONDS` begins after it.
+    #[arg(long, env = "SHUTDOWN_DELAY_SECONDS", default_value_t = 5, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(SHUTDOWN_DELAY_SECONDS))]
+    pub shutdown_delay_seconds: u64,
+
     /// The filter of the log: a level, or `target=level` separated by commas. The service tells what
     /// concerns the broker, so its client `lapin` logs only if it is named.
     #[arg(long, env = "LOG", default_value = "info")]
@@ -182,7 +188,8 @@ pub enum LogFormat {
 }
 
 impl Settings {
-    /// The usual settings, for the given broker and database; for tests and tools.
+    /// The usual settings, for the given broker and database; for tests and tools. Nobody balances load there, so a
+    /// stop has no delay.
     #[must_use]
     pub fn new(amqp_url: impl Into<String>, database_url: impl Into<String>) -> Self {
         Self {
@@ -209,6 +216,7 @@ impl Settings {
             telemetry_batch: 1000,
             handler_seconds: 30,
             drain_seconds: 20,
+            shutdown_delay_seconds: 0,
             log: "info".to_owned(),
             log_format: LogFormat::Auto,
             otlp_endpoint: None,
@@ -236,6 +244,10 @@ impl Settings {
 
     pub(crate) fn drain(&self) -> Duration {
         Duration::from_secs(self.drain_seconds)
+    }
+
+    pub(crate) fn shutdown_delay(&self) -> Duration {
+        Duration::from_secs(self.shutdown_delay_seconds)
     }
 
     /// The broker's URL.

@@ -168,6 +168,7 @@ fn gateway(place: &Path, arguments: &[&str]) -> Command {
         .env(ARGUMENTS, arguments.join("\n"))
         .env("LOG", "info")
         .current_dir(place)
+        .env("GATEWAY_SHUTDOWN_DELAY", "0s")
         .kill_on_drop(true);
     command
 }

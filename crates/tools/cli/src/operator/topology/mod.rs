@@ -185,7 +185,7 @@ impl DefinitionsArgs {
         };
         let vhost = self.vhost.as_deref().or(definitions["vhosts"][0]["name"].as_str());
         let vhost = vhost.context("the definitions name no virtual host: give --vhost")?;
-        let address = management_url(self.management_url.as_ref());
+        let address = management_url(self.management_url.as_ref())?;
         let address = address.as_deref().unwrap_or(DEVELOPMENT);
         let management = ManagementApi::at(address, vhost, management::PATIENCE)?;
         Ok((definitions, management))

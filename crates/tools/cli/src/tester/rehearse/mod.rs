@@ -94,7 +94,7 @@ pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<ExitStatu
         drop(Recording::open(file)?);
     }
     check_events(&args.recording, &args.selection, options)?;
-    let management_url = management_url(args.management_url.as_ref());
+    let management_url = management_url(args.management_url.as_ref())?;
     let given = if args.on_given_servers { Some(options.servers()?) } else { None };
     let given = given.map(|(amqp, database)| (amqp, management_url, database));
     let expect = ExpectArgs::with(args.expect, args.comparing);

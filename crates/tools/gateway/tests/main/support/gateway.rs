@@ -16,7 +16,7 @@ use crate::support::tokens::{SigningKey, set};
 /// For hangs, not for speed.
 pub(crate) const LIMIT: Duration = Duration::from_secs(90);
 
-const LISTEN: &str = "[listen]\npublic = \"127.0.0.1:0\"\nprivate = \"127.0.0.1:0\"\n";
+pub(crate) const LISTEN: &str = "[listen]\npublic = \"127.0.0.1:0\"\nprivate = \"127.0.0.1:0\"\n";
 
 /// A folder that is removed at the end of the test.
 #[derive(Debug)]
@@ -100,12 +100,19 @@ impl Gateway {
         self.signal("-HUP");
     }
 
-    /// Starts a gateway with this file.
+    /// Starts a gateway with this file. Nobody balances load here, so its stop has no delay.
     pub(crate) async fn run(file: &Path) -> Self {
+        Self::run_with(file, &["--shutdown-delay", "0s"]).await
+    }
+
+    /// Starts a gateway with this file and these arguments.
+    pub(crate) async fn run_with(file: &Path, arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_ballet-gateway"))
             .arg("run")
             .arg(file)
+            .args(arguments)
             .env_remove("LOG")
+            .env_remove("GATEWAY_SHUTDOWN_DELAY")
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()

@@ -1,0 +1,54 @@
+//! How a listener ends when its process is asked to stop. Whoever balances load learns from readiness that the process
+//! goes, and sends it new connections until then: some seconds in which a closed port would be an error for a client.
+
+use std::future::pending;
+use std::time::Duration;
+
+use hyper::header::{CONNECTION, HeaderMap, HeaderValue};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+/// The end of a listener: a signal to stop, and the time after it for which new connections are still served.
+#[derive(Debug, Clone)]
+pub struct Departure {
+    /// `None` for a listener that stays as long as its process.
+    asked: Option<watch::Receiver<bool>>,
+    delay: Duration,
+}
+
+impl Departure {
+    /// A listener that serves new connections for `delay` after it was `asked` to stop.
+    #[must_use]
+    pub const fn new(asked: watch::Receiver<bool>, delay: Duration) -> Self {
+        Self { asked: Some(asked), delay }
+    }
+
+    /// A listener that stays as long as its process.
+    #[must_use]
+    pub const fn never() -> Self {
+        Self { asked: None, delay: Duration::ZERO }
+    }
+
+    /// Whether the process was asked to stop.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.asked.as_ref().is_some_and(|asked| *asked.borrow())
+    }
+
+    /// Lets an answer close its connection if the process was asked to stop: a client that keeps connections goes
+    /// elsewhere then, and none is closed while it begins a request.
+    pub fn mark(&self, answer: &mut HeaderMap) {
+        if self.has_begun() {
+            answer.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+    }
+
+    /// Waits until no new connections are taken: until the delay is over, or whoever would ask is gone.
+    pub async fn closes(mut self) {
+        let Some(asked) = &mut self.asked else { return pending().await };
+        let was_asked = asked.wait_for(|asked| *asked).await.is_ok();
+        if was_asked {
+            sleep(self.delay).await;
+        }
+    }
+}
