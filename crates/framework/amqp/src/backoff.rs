@@ -25,13 +25,13 @@ impl Backoff {
     pub const WORK: Self = Self::millis(100, 5_000);
     /// A message that waits until the topology is fixed.
     pub const TOPOLOGY: Self = Self::seconds(1, 30);
-    /// A database that is unavailable: the next look at it.
+    /// The next look at a database that is unavailable.
     pub const DATABASE: Self = Self::millis(100, 2_000);
-    /// A stream that could not be read: another process may read it meanwhile.
+    /// A stream that could not be read, and that another process may read meanwhile.
     pub const STREAM: Self = Self::millis(500, 15_000);
     /// A call to the outside that failed.
     pub const CALL: Self = Self::millis(100, 60_000);
-    /// A provider of calls that is unavailable: the next portion of attempts.
+    /// The next portion of attempts at a provider of calls that is unavailable.
     pub const PROVIDER: Self = Self::seconds(1, 10);
     /// A compensation that failed. It is never given up.
     pub const COMPENSATION: Self = Self::seconds(5, 60);

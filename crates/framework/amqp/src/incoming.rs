@@ -18,7 +18,7 @@ pub fn incoming(delivery: &Delivery) -> Incoming<'_> {
     incoming_of(exchange, routing_key, properties, body)
 }
 
-/// The same of a message that was recorded.
+/// Returns the parts of a message that was recorded.
 pub fn incoming_of<'a>(
     exchange: &'a str,
     routing_key: &'a str,
@@ -52,7 +52,7 @@ fn read_headers<'a>(properties: &'a BasicProperties, incoming: &mut Incoming<'a>
             TRACESTATE => incoming.tracestate = text(value),
             BAGGAGE => incoming.baggage = text(value),
             ORIGINAL_BYTES => incoming.unreadable = text(value),
-            // The broker takes `BCC` away before it delivers a message.
+            // The broker removes `BCC` before it delivers a message.
             "CC" => incoming.carbon_copy = true,
             _ => {
                 if let (Some(name), Some(text)) = (Attributes::name(name), text(value)) {

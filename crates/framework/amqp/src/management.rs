@@ -53,13 +53,14 @@ pub enum ManagementError {
 }
 
 impl ManagementApi {
-    /// The API at an address with user and password. An answer that takes longer is none.
+    /// Creates the API at an address with user and password. A call whose answer takes longer than
+    /// `patience` fails.
     #[must_use]
     pub fn new(base: Url, patience: Duration) -> Self {
         Self { base, patience, longest: usize::MAX }
     }
 
-    /// Reads no answer that is longer.
+    /// Fails a call whose answer is longer.
     #[must_use]
     pub fn at_most(self, bytes: usize) -> Self {
         Self { longest: bytes, ..self }

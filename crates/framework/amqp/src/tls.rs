@@ -11,7 +11,6 @@ use rustls::{ClientConfig, Error, RootCertStore};
 
 use crate::session::error::BrokerError;
 
-/// The label of a certificate in a PEM file.
 const CERTIFICATE: &str = "CERTIFICATE-----";
 /// The label of a key, whichever its kind.
 const KEY: &str = "PRIVATE KEY-----";
@@ -35,8 +34,9 @@ impl TlsFiles {
         self.ca.is_some() || self.certificate.is_some() || self.key.is_some()
     }
 
-    /// Checks that the files can be read and contain certificates and a key. Whether the certificate and the key fit
-    /// each other is not checked: they do not for a moment while they are renewed.
+    /// Checks that the files can be read and contain certificates and a key. Whether the
+    /// certificate and the key fit each other is not checked, since they do not for a moment while
+    /// they are renewed.
     ///
     /// # Errors
     ///
@@ -52,7 +52,6 @@ impl TlsFiles {
         Ok(())
     }
 
-    /// Our own certificate and its key, if they are named.
     fn own(&self) -> Result<Option<(&Path, &Path)>, String> {
         match (self.certificate.as_deref(), self.key.as_deref()) {
             (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
@@ -68,8 +67,9 @@ impl TlsFiles {
     ///
     /// # Errors
     ///
-    /// [`BrokerError::Tls`] about the file that cannot be read or has the wrong contents. A certificate and a key that
-    /// do not fit each other are a loss: they may be about to be renewed, one file after the other.
+    /// [`BrokerError::Tls`] about the file that cannot be read or has the wrong contents. A
+    /// certificate and a key that do not fit each other are a loss, since they may be about to be
+    /// renewed, one file after the other.
     pub(crate) fn client_config(&self, at: &str) -> Result<ClientConfig, BrokerError> {
         let unusable = |reason| BrokerError::Tls { at: at.to_owned(), reason };
         let mut trusted = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
@@ -99,7 +99,6 @@ impl TlsFiles {
     }
 }
 
-/// Adds the certificates in a file to those that are trusted.
 fn trust(trusted: &mut RootCertStore, file: &Path) -> Result<(), String> {
     let (added, ignored) = trusted.add_parsable_certificates(certificates(file)?);
     if added == 0 {
@@ -127,7 +126,6 @@ fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, String> {
     Ok(der)
 }
 
-/// Reads a file that has a section with this label.
 fn read(file: &Path, label: &str) -> Result<String, String> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| format!("the file {} cannot be read: {error}", file.display()))?;

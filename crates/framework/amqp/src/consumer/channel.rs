@@ -38,7 +38,6 @@ const ACK_SHARE: u64 = 4;
 /// Time limit for the last acks on a connection that may be lost.
 const LAST_ACKS: Duration = Duration::from_secs(2);
 
-/// How consuming over one connection ended.
 pub(super) enum ConsumeEnd {
     /// Stopped on request; `unsettled` deliveries were not settled in time.
     Stopped { unsettled: usize },
@@ -59,7 +58,6 @@ enum PrefetchWindow {
     Cautious,
 }
 
-/// Consumes over one connection.
 pub(super) struct ConsumeChannel<'a> {
     session: &'a dyn Session,
     settings: &'a ConsumerSettings,
@@ -132,7 +130,6 @@ impl<'a> ConsumeChannel<'a> {
         end
     }
 
-    /// Consumes until the owner asks for something else.
     async fn until_asked(
         &mut self,
         deliveries: &mut Deliveries,
@@ -155,8 +152,8 @@ impl<'a> ConsumeChannel<'a> {
                 }
                 next = deliveries.next() => {
                     self.take_in(next, deliveries).await?;
-                    // Each turn of the loop begins to wait for all of the above anew. The prefetch bounds
-                    // how many come without one.
+                    // Each turn of the loop begins to wait for all of the above again. The prefetch
+                    // bounds how many come without one.
                     while let Some(next) = deliveries.next().now_or_never() {
                         self.take_in(next, deliveries).await?;
                     }
@@ -170,7 +167,6 @@ impl<'a> ConsumeChannel<'a> {
         }
     }
 
-    /// Returns true if the pending acks may be sent a little later.
     fn acks_may_wait(&self) -> bool {
         let enough = u64::from(self.ahead.count()) / ACK_SHARE;
         self.window == PrefetchWindow::Open && self.settling.has_only_acks_below(enough)

@@ -1,7 +1,6 @@
-//! How many messages the broker may send ahead, by how big they are. AMQP counts messages only: 500
-//! bodies of 16 MiB would not fit into memory.
+//! How many messages the broker may send ahead, by how big they are. AMQP counts messages only, and
+//! 500 bodies of 16 MiB would not fit into memory.
 
-/// The bytes that may be on their way, about.
 const BYTES: usize = 64 * 1024 * 1024;
 /// The number of messages to begin with, before any size is known. A process that ran out of memory
 /// finds the same messages when it starts again.
@@ -37,8 +36,8 @@ impl Ahead {
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
-    /// Adjusts the number to what was delivered. Returns true if it changed by much: a change costs a
-    /// new consumer.
+    /// Adjusts the number to what was delivered. Returns true if it changed by much, since a change
+    /// costs a new consumer.
     pub fn adjusts(&mut self) -> bool {
         if self.messages < usize::from(self.count).max(1) && self.bytes <= BYTES {
             return false;

@@ -30,8 +30,8 @@ impl Receipt {
     }
 
     /// Marks the message as committed, or safely set aside (as a dead letter or a delayed retry
-    /// that the broker confirmed). Does nothing if the channel is gone: the broker delivers the
-    /// message again, and the inbox recognises it.
+    /// that the broker confirmed). Does nothing if the channel is gone, since the broker delivers
+    /// the message again, and the inbox recognises it.
     pub fn settle(mut self) {
         if let Some(channel) = self.channel.take() {
             channel.settle(self.tag);
@@ -94,7 +94,6 @@ impl Default for SettlingState {
     }
 }
 
-/// The acknowledgements to send to the broker.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Acks {
     pub(super) give_back: Vec<u64>,
@@ -113,7 +112,6 @@ impl Settling {
         inner.watermark.delivered(tag);
     }
 
-    /// Returns for how long the oldest unsettled delivery has been the oldest one.
     pub(super) fn unsettled_for(&self) -> Option<Duration> {
         let inner = self.lock();
         let stands = !inner.disabled && inner.watermark.outstanding() > 0;
@@ -130,7 +128,6 @@ impl Settling {
         self.lock().watermark.outstanding()
     }
 
-    /// Disables all receipts of the channel.
     pub(super) fn disable(&self) {
         self.lock().disabled = true;
     }
@@ -220,12 +217,11 @@ impl Settling {
     }
 }
 
-/// Tells how long the oldest delivery is unsettled, over all connections.
+/// Over all connections.
 #[derive(Debug, Clone, Default)]
 pub(super) struct UnsettledTime(Arc<Mutex<Weak<Settling>>>);
 
 impl UnsettledTime {
-    /// Follows the deliveries of the next channel.
     pub(super) fn follow(&self, channel: &Arc<Settling>) {
         *self.lock() = Arc::downgrade(channel);
     }

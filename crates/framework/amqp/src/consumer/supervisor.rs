@@ -19,7 +19,6 @@ use crate::session::outage::Outage;
 use crate::session::seam::{Broker, Session};
 use crate::session::state::ConnectionState;
 
-/// Connects and consumes, and reconnects after each loss, until stopped.
 pub(super) struct ConsumeSupervisor {
     pub(super) broker: Arc<dyn Broker>,
     pub(super) settings: ConsumerSettings,

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// The state that the owner wants the consumer to be in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ConsumerWish {
     Run,

@@ -114,13 +114,11 @@ pub fn is_ours(name: &str) -> bool {
     begins(name, &OURS)
 }
 
-/// Returns true if the broker writes headers of this name, or acts on them.
 #[must_use]
 pub(crate) fn is_brokers(name: &str) -> bool {
     begins(name, &BROKERS) || BROKERS_EXACTLY.contains(&name)
 }
 
-/// Returns true if the broker writes the header whenever it delivers the message.
 #[must_use]
 pub(crate) fn is_written_at_delivery(name: &str) -> bool {
     begins(name, &AT_DELIVERY)

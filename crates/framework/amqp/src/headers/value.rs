@@ -113,7 +113,6 @@ pub fn encoded_size(headers: &FieldTable) -> usize {
     headers.map(|(name, value)| encoded_entry_size(name.as_str(), value)).sum()
 }
 
-/// The same of one header.
 pub(super) fn encoded_entry_size(name: &str, value: &AMQPValue) -> usize {
     name.len() + 2 + encoded_value_size(value)
 }
@@ -130,7 +129,6 @@ fn encoded_value_size(value: &AMQPValue) -> usize {
     }
 }
 
-/// Returns the nesting depth of a value.
 pub(super) fn depth(value: &AMQPValue) -> usize {
     let mut size = HeaderSize::default();
     measure(&mut size, "", value);

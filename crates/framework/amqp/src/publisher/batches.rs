@@ -12,7 +12,6 @@ use crate::publisher::memory::BatchMemory;
 use crate::publisher::outgoing::Outgoing;
 use crate::session::message::{Publish, text_of};
 
-/// One message on its way, and its waiter.
 #[derive(Debug)]
 pub(super) struct InFlight {
     pub(super) message: Arc<dyn Outgoing>,
@@ -26,7 +25,6 @@ pub(super) struct InFlight {
     waiter: u64,
 }
 
-/// Why a single message was not published.
 #[derive(Debug)]
 pub(super) enum NotSent {
     /// It can never be published.
@@ -35,7 +33,6 @@ pub(super) enum NotSent {
     NotTaken(String),
 }
 
-/// The batch or caller that waits for a message.
 enum Waiter {
     Batch {
         batch: BatchId,
@@ -128,18 +125,16 @@ impl Batches {
         self.done(entry, Some(NotSent::NotTaken(reason)));
     }
 
-    /// Records that the broker has the message.
     pub(super) fn confirmed(&mut self, entry: &InFlight) {
         self.done(entry, None);
     }
 
-    /// Records that the message can never be published.
     pub(super) fn unpublishable(&mut self, entry: &InFlight, reason: String) {
         self.done(entry, Some(NotSent::Never(reason)));
     }
 
-    /// Returns true if memory has room for a message that waits until somebody mends the broker. The
-    /// `first` one of its kind always stays: one has to be tried.
+    /// Returns true if memory has room for a message that waits until somebody repairs the broker.
+    /// The `first` one of its kind always stays, since one has to be tried.
     pub(super) fn may_wait(&self, entry: &InFlight, first: bool) -> bool {
         match self.open.get(&entry.waiter) {
             Some(Waiter::Batch { batch, .. }) => self.memory.hold(batch, first),
@@ -159,7 +154,7 @@ impl Batches {
         }
     }
 
-    /// Records that messages that waited for the broker to be mended may go.
+    /// Records that messages that waited for a repair of the broker may go.
     pub(super) fn released(&self) {
         self.memory.release();
     }

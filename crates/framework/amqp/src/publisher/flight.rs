@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 
 use crate::publisher::batches::InFlight;
 
-/// Unconfirmed messages by their number on the channel.
 #[derive(Debug, Default)]
 pub(super) struct Flight {
     first: u64,

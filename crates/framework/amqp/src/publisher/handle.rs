@@ -210,7 +210,7 @@ impl PublisherHandle {
         })
     }
 
-    /// Returns how often messages that waited for the broker to be mended could go. Those that were
+    /// Returns how often messages that waited for a repair of the broker could go. Those that were
     /// [left behind](crate::LeftBehind) may then be read back.
     #[must_use]
     pub fn releases(&self) -> u64 {
@@ -240,8 +240,8 @@ impl PublisherHandle {
         self.0.state.clone()
     }
 
-    /// Returns a receiver with the broker's reason while messages wait until somebody mends the
-    /// broker: an exchange, or the right to it or to a key, is missing.
+    /// Returns a receiver with the broker's reason while messages wait for a repair of the broker,
+    /// because an exchange, or the right to it or to a key, is missing.
     #[must_use]
     pub fn held(&self) -> watch::Receiver<Option<String>> {
         self.0.held.clone()

@@ -1,7 +1,7 @@
 //! The batches in the publisher's memory, and the bounds on them.
 //!
-//! Batches that wait until somebody mends the broker have a bound of their own: they may wait for
-//! hours, and the others go on beside them.
+//! Batches that wait until somebody repairs the broker have a bound of their own, since they may
+//! wait for hours, and the others go on beside them.
 
 use std::collections::HashMap;
 use std::ops::{AddAssign, SubAssign};
@@ -117,7 +117,6 @@ impl BatchMemory {
         true
     }
 
-    /// Notes that held batches may go.
     pub(super) fn release(&self) {
         self.releases.fetch_add(1, Ordering::Relaxed);
     }

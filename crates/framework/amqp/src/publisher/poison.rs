@@ -11,7 +11,6 @@ use crate::publisher::batches::InFlight;
 use crate::publisher::outgoing::Outgoing;
 use crate::session::error::BrokerError;
 
-/// The messages that the broker's error blames.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum BlamedMessages {
     /// None: the connection was lost, or the broker closed it for its own reasons.
@@ -25,7 +24,6 @@ pub(super) enum BlamedMessages {
     OneOfThem,
 }
 
-/// Selects messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Matcher {
     Key { key: String, exchange: String },
@@ -34,14 +32,14 @@ pub(super) enum Matcher {
 }
 
 impl Matcher {
-    /// The one that selects the messages of this exchange with this key.
+    /// Selects the messages of this exchange with this key.
     pub(super) fn of(message: &dyn Outgoing) -> Self {
         let (key, exchange) = (message.routing_key().to_owned(), message.exchange().to_owned());
         Self::Key { key, exchange }
     }
 
-    /// Returns true if it selects messages of an exchange as a whole, or events of one of these keys, or of a
-    /// key at another exchange than that of the events: there a service has no key but its own.
+    /// Returns true if it selects an exchange as a whole, events of one of these keys, or a key at
+    /// another exchange than that of the events, where a service has no key but its own.
     fn is_of(&self, keys: &BTreeSet<String>) -> bool {
         match self {
             Self::Exchange(_) => true,
@@ -50,7 +48,6 @@ impl Matcher {
         }
     }
 
-    /// Returns true if it selects all messages of an exchange.
     pub(super) fn is_of_exchange(&self) -> bool {
         matches!(self, Self::Exchange(_))
     }
@@ -77,7 +74,7 @@ pub(super) fn blame(
     unconfirmed: &[InFlight],
     keys: &BTreeSet<String>,
 ) -> BlamedMessages {
-    // The matcher, and whether its messages wait for the broker to be mended.
+    // The matcher, and whether its messages wait for a repair of the broker.
     let found = match cause {
         BrokerError::ChannelClosed { code: 403, text } => {
             access_refused(text).map(|matcher| (matcher.is_of(keys), matcher))

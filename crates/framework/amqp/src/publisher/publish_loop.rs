@@ -28,7 +28,6 @@ const ALARM_EVERY: Duration = Duration::from_secs(1);
 /// Why nothing is published during an alarm.
 const NOT_NOW: &str = "the broker accepts no messages for now (memory or disk alarm)";
 
-/// How publishing over one connection ended.
 pub(super) enum PublishEnd {
     /// Drained, or out of time.
     Stopped,
@@ -42,7 +41,6 @@ pub(super) enum PublishEnd {
     },
 }
 
-/// Publishes over one connection.
 pub(super) struct PublishLoop<'a> {
     confirm_limit: Duration,
     /// The newest of the messages that are not confirmed in time, if any are.

@@ -16,14 +16,13 @@ use crate::publisher::poison::{BlamedMessages, Matcher, blame};
 use crate::session::error::BrokerError;
 use crate::session::message::{Publish, text_of};
 
-/// The reason why a message is not taken that a queue refuses: it is full.
+/// Why a message is not taken that a queue refuses because it is full.
 pub(super) const NO_QUEUE_TOOK_IT: &str = "a queue did not take it";
 
 /// A message that was alone this often when the channel closed is declared unpublishable: after three minutes, or after
 /// twenty seconds if somebody waits who has another place for it.
 const STRIKES: u32 = 10;
 
-/// A batch or a single message to publish.
 pub(super) enum PublishCommand {
     Batch(OutBatch),
     Single { message: Arc<dyn Outgoing>, patient: bool, done: oneshot::Sender<Result<(), NotSent>> },
@@ -43,7 +42,7 @@ pub(super) struct PublishQueue {
     one_by_one: usize,
     /// The routing keys that the service declares.
     keys: BTreeSet<String>,
-    /// Messages that wait until somebody mends the broker.
+    /// Messages that wait until somebody repairs the broker.
     holds: Holds,
     /// Messages to be tried before others: some of those that are held, and those that may have closed the channel.
     tries: VecDeque<InFlight>,
@@ -126,7 +125,7 @@ impl PublishQueue {
         None
     }
 
-    /// The broker takes no messages for now: those that would not be tried again are told so.
+    /// The broker takes no messages for now. Those that would not be tried again get this reason.
     pub(super) fn not_now(&mut self, reason: &str) {
         let batches = &mut self.batches;
         self.urgent.retain(|entry| {
@@ -154,12 +153,10 @@ impl PublishQueue {
         }
     }
 
-    /// Returns the broker's reason why messages wait, if any do.
     pub(super) fn held(&self) -> Option<&str> {
         self.holds.reason()
     }
 
-    /// Returns the number of messages that wait until somebody mends the broker.
     pub(super) fn held_count(&self) -> usize {
         self.holds.len() + self.tries.len().saturating_sub(self.one_by_one)
     }
@@ -197,7 +194,6 @@ impl PublishQueue {
         self.later.insert((when, self.laters), entry);
     }
 
-    /// Returns the time at which the next postponed message is due.
     pub(super) fn next_due(&self) -> Option<Instant> {
         let later = self.later.first_key_value().map(|((when, _), _)| *when);
         [later, self.holds.next_due()].into_iter().flatten().min()
@@ -223,8 +219,9 @@ impl PublishQueue {
     }
 
     /// Handles the loss of the channel: finds the messages to blame, and queues the others again in
-    /// order. If confirms are overdue, it is those of the messages up to a number: what has their keys waits
-    /// from now on, since a queue that confirms nothing would soon have all the window.
+    /// order. If confirms are overdue, those of the messages up to a number are. Messages with
+    /// their keys wait from now on, since a queue that confirms nothing would soon have all the
+    /// window.
     pub(super) fn salvage(&mut self, cause: &BrokerError, overdue: Option<u64>) -> SalvageResult {
         let overdue = overdue.map_or_else(Vec::new, |number| self.overdue(number));
         let unconfirmed = self.flight.drain();
@@ -356,7 +353,6 @@ impl PublishQueue {
         self.give_up(entry, reason);
     }
 
-    /// Gives up on a message that can never be published.
     fn give_up(&mut self, entry: &InFlight, reason: String) {
         // The one that waits for the message tells people.
         metrics::counter!("ballet_unpublishable_total").increment(1);

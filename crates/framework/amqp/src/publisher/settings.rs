@@ -25,11 +25,11 @@ pub struct PublisherSettings {
     pub max_in_memory: usize,
     /// The maximum number of body bytes in memory. Batches beyond that are spilled.
     pub max_bytes_in_memory: usize,
-    /// The maximum number of messages in memory whose batches wait until somebody mends the broker:
-    /// the right to a routing key is missing, or a queue confirms nothing. They do not count for the
-    /// bounds above. Messages beyond that are left behind in the outbox.
+    /// The maximum number of messages in memory whose batches wait until somebody repairs the
+    /// broker, because the right to a routing key is missing, or a queue confirms nothing. They do
+    /// not count for the bounds above. Messages beyond that are left behind in the outbox.
     pub max_held: usize,
-    /// The maximum number of body bytes of those.
+    /// The maximum number of body bytes of the messages that [`max_held`](Self::max_held) bounds.
     pub max_bytes_held: usize,
     /// Without a confirm of the oldest message for this long, the connection is closed and another
     /// one is opened. Messages with the key of an unconfirmed one wait, and one is tried now and then. If
@@ -39,8 +39,8 @@ pub struct PublisherSettings {
 
 impl PublisherSettings {
     /// Creates settings with the default bounds: 2,000 messages in flight, 6,000 messages and 256
-    /// MiB in memory, 2,000 messages and 64 MiB that wait for the broker to be mended, and 30 seconds
-    /// for a confirm.
+    /// MiB in memory, 2,000 messages and 64 MiB that wait for a repair of the broker, and 30
+    /// seconds for a confirm.
     pub fn new(service: impl Into<String>, instance: impl Into<String>) -> Self {
         Self {
             service: service.into(),

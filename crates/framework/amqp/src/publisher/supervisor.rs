@@ -19,7 +19,6 @@ use crate::session::state::ConnectionState;
 /// The limit for the oldest confirm grows up to this many times the first one.
 const MOST_PATIENCE: u32 = 16;
 
-/// Connects and publishes, and reconnects after each loss, until stopped and drained.
 pub(super) struct PublishSupervisor {
     broker: Arc<dyn Broker>,
     settings: PublisherSettings,
@@ -128,7 +127,8 @@ impl PublishSupervisor {
             tokio::select! {
                 result = &mut connect => return Some(result),
                 wish = self.stop.next() => if wish == Stopping::Over { return None },
-                // In the channel, what nobody waits for any more would stay for as long as the broker is away.
+                // In the channel, what nobody waits for any more would stay while the broker is
+                // unavailable.
                 Some(command) = self.commands.recv() => self.queue.take_in(command),
             }
         }

@@ -33,12 +33,10 @@ impl Addresses {
         Ok(Self { uris, next: AtomicUsize::new(0) })
     }
 
-    /// Returns all addresses.
     pub(crate) fn all(&self) -> &[AMQPUri] {
         &self.uris
     }
 
-    /// Returns the next address to try.
     pub(crate) fn next(&self) -> &AMQPUri {
         &self.uris[self.next.fetch_add(1, Ordering::Relaxed) % self.uris.len()]
     }

@@ -1,8 +1,8 @@
 //! The questions to RabbitMQ's management API: which bindings a virtual host has, and what policies make of
 //! its queues.
 //!
-//! AMQP 0-9-1 has no way to list bindings, and none to see a policy. A passive declare does not show them. Binding
-//! again does not tell whether the binding was there, and a service has no right to bind.
+//! AMQP 0-9-1 can neither list bindings nor show a policy, and a passive declare shows neither.
+//! Binding again does not tell whether the binding was there, and a service has no right to bind.
 
 use std::fmt;
 use std::str::FromStr;
@@ -74,7 +74,6 @@ pub(super) struct Management {
     vhost: String,
 }
 
-/// A binding as the management API lists it.
 #[derive(Deserialize)]
 struct ListedBinding {
     source: String,
@@ -85,8 +84,8 @@ struct ListedBinding {
 
 impl Management {
     /// The API on the hosts of these addresses. It has no addresses if any of them is not on the
-    /// usual port: another broker may be behind the usual port of the API. With TLS it has none
-    /// either, because the password would go over a connection without.
+    /// usual port, since another broker may be behind the usual port of the API. With TLS it has
+    /// none either, because the password would go over a connection without.
     pub(super) fn beside(uris: &[AMQPUri]) -> Self {
         let usual =
             |uri: &AMQPUri| uri.scheme == AMQPScheme::AMQP && uri.authority.port == AMQP_PORT;
@@ -122,13 +121,11 @@ impl Management {
         Ok(Self { bases, unknown: SWITCHED_OFF, vhost: vhost(uris) })
     }
 
-    /// All bindings of the virtual host.
     pub(super) async fn bindings(&self) -> Result<Vec<Binding>, NotListed> {
         let listed: Vec<ListedBinding> = self.list("bindings", None).await?;
         Ok(listed.into_iter().map(Binding::from).collect())
     }
 
-    /// All queues of the virtual host.
     pub(super) async fn queues(&self) -> Result<Vec<Value>, NotListed> {
         self.list("queues", Some(QUEUE_COLUMNS)).await
     }

@@ -93,8 +93,9 @@ pub trait Session: Debug + Send + Sync {
         prefetch: u16,
     ) -> BoxFuture<'a, Result<Deliveries, BrokerError>>;
 
-    /// Starts a consumer of a stream. An acknowledgement only asks for more. A session reads a stream once: of a second
-    /// time the first message may be lost, if it comes just as the first consumer, which waited for it, is cancelled.
+    /// Starts a consumer of a stream. An acknowledgement only asks for more. A session reads a
+    /// stream once, since a second consumer may lose the first message if that comes just as the
+    /// first consumer, which waited for it, is cancelled.
     fn consume_stream<'a>(
         &'a self,
         _stream: &'a str,

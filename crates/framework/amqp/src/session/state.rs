@@ -25,7 +25,6 @@ pub enum ConnectionState {
 }
 
 impl ConnectionState {
-    /// Returns the state of a role that has no connection from now on.
     pub(crate) fn connecting(last_error: Option<BrokerError>) -> Self {
         Self::Connecting { since: Instant::now(), last_error }
     }

@@ -10,14 +10,14 @@ use sqlx::PgConnection;
 use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
 
-/// Asks until they are free. A database is restored while no process runs, so they stay so.
+/// Asks until aborts are free. A database is restored only while no process runs, so that answer
+/// stays.
 #[derive(Debug, Default)]
 pub(crate) struct AbortsHeld {
     are_free: AtomicBool,
 }
 
 impl AbortsHeld {
-    /// Fails while aborts wait.
     pub(crate) async fn check(
         &self,
         db: &mut PgConnection,

@@ -27,8 +27,8 @@ const UNTIL_IT_KNOWS: Duration = Duration::from_secs(60);
 const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 /// The longest pause after a failed attempt, whatever the other side asks for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
-/// After this many attempts the pause before the next one is longer than an attempt before takes to
-/// reach the other side.
+/// After this many attempts the pause is longer than an earlier attempt can take to reach the other
+/// side.
 const QUIET_AFTER: u32 = 9;
 
 /// The answer of a step that looks at rows: it is over.
@@ -46,8 +46,8 @@ pub(crate) fn make(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
     });
 }
 
-/// Asks again later, after a failure to take in the answer. An answer counts, whatever becomes of the compensations
-/// that it sets off. So it is taken in without them first, if they may be what failed.
+/// An answer counts, whatever becomes of the compensations that it sets off. If they may be what
+/// failed, it is taken in without them first.
 pub(crate) fn ask_again(engine: &Engine, answer: CallAnswer, failure: &Failure) {
     if answer.compensations == Compensations::Along {
         answer.call.span().in_scope(|| {
@@ -66,7 +66,7 @@ pub(crate) fn ask_again(engine: &Engine, answer: CallAnswer, failure: &Failure) 
 /// Hands over a failed attempt, with the fate of the call.
 fn failed(engine: &Engine, mut call: NewCall, claim: Claim, failure: String, then: CallFate) {
     call.attempts = match then {
-        // The other side answers. So the attempts begin anew.
+        // The other side answers, so attempts count from zero again.
         CallFate::Taken(_) => 0,
         CallFate::Again | CallFate::After(_) | CallFate::SetAside => {
             call.attempts.saturating_add(1)
@@ -154,7 +154,7 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
     failed(engine, call, claim, failure.to_string(), again(&failure));
 }
 
-/// Takes in what a person says of a call. Nobody is asked, so it says nothing of the provider.
+/// A person's word on a call says nothing of the provider.
 fn take_given(engine: &Engine, call: NewCall, claim: Claim, given: StatedOutcome) {
     call.span().in_scope(|| tracing::info!("a person has said what became of a call"));
     let answer = match given {
@@ -180,7 +180,6 @@ fn forgotten(call: &NewCall, kept: Duration) -> String {
     )
 }
 
-/// The attempts of a step's calls, and of its compensation's, with this outcome.
 pub(crate) fn counted(step: &'static str, outcome: &'static str) -> Counter {
     metrics::counter!("ballet_calls_total", "step" => step, "outcome" => outcome)
 }

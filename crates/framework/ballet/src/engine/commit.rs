@@ -26,9 +26,9 @@ use crate::engine::transaction::Transaction;
 use crate::outgoing::begun_batch::BegunBatch;
 use crate::outgoing::publishing::PublishSpans;
 
-/// Writes ledger, calls, outbox and marks, and commits. The emitted events are on their way to the
-/// broker, and the calls are being made, when this returns. All marks belong to one table. They are
-/// written only if it is the current table.
+/// Writes ledger, calls, outbox and marks, and commits. When this returns, the emitted events are
+/// on their way to the broker, and the calls are being made. Marks belong to one table, and are
+/// written only if it is current.
 pub(crate) async fn commit(
     mut open: Transaction<'_>,
     marks: &[Mark],
@@ -75,13 +75,11 @@ pub(crate) async fn commit(
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CommitResult {
-    /// The id of the batch of its events, if it has any.
     pub(crate) batch: Option<BatchId>,
-    /// Whether the marks are written.
     pub(crate) has_marks: bool,
 }
 
-/// Refuses events that the broker or their receivers would refuse: here it costs only this transaction.
+/// Refuses what the broker or a receiver would refuse, since here that costs only this transaction.
 fn check_declared(engine: &Engine, emitted: &[EmittedEvent]) -> Result<(), Failure> {
     let registry = &engine.registry;
     for emitted in emitted {
@@ -107,7 +105,6 @@ fn check_declared(engine: &Engine, emitted: &[EmittedEvent]) -> Result<(), Failu
     Ok(())
 }
 
-/// Why an event cannot be published, and what to do.
 fn undeclared(registry: &Registry, event: EventType) -> String {
     let service = registry.service;
     if let Some(otherwise) = emitted_otherwise(registry, event) {
@@ -139,7 +136,8 @@ fn emitted_otherwise(registry: &Registry, event: EventType) -> Option<String> {
         }
         let mut steps = saga.steps.iter().map(|step| step.part());
         if let Some(step) = steps.find(|step| step.has_outcome(event)) {
-            // An event that begins or decides a saga cannot be declared this way: the service would not start.
+            // An event that begins or decides a saga cannot be declared this way, since the service
+            // would not start.
             let or_else = match step.kind {
                 StepKind::Origin | StepKind::Decision => "",
                 StepKind::Compensatable | StepKind::Pivot | StepKind::Retriable => {
@@ -163,8 +161,8 @@ async fn write_ledger(
     let emits = !scope.emitted.is_empty();
     answered(added.write(db, emits, scope.now)).await?;
     if added.is_empty() && !emits {
-        // A handler that swallowed the error of a statement left the transaction broken; a
-        // commit would roll back without a word, so the transaction has to show that it works.
+        // A handler that swallowed a statement's error left the transaction broken, and a commit
+        // would roll back silently. So the transaction has to show that it works.
         answered(sqlx::query("select 1").execute(&mut **db)).await?;
     }
     deadlines.flush(db, engine.time.shared.settled()).await?;
@@ -186,10 +184,8 @@ async fn write_calls(
     Ok(claims)
 }
 
-/// The events and the marks that a transaction has written.
 struct WrittenOutbox<'a> {
     emitted: Vec<EmittedEvent>,
-    /// The batch of the events, if there are any.
     begun: Option<BegunBatch<'a>>,
     marks: &'a [Mark],
     has_marks: bool,
@@ -213,8 +209,8 @@ async fn write_outbox<'a>(
     let (along, apart): (Vec<&Mark>, Vec<&Mark>) = marks.iter().partition(along);
     answered(outbox::mark(db, &apart, now)).await?;
     let along: Vec<BatchId> = along.into_iter().map(|mark| mark.batch).collect();
-    // In memory before the commit is sent: what the sweeper finds and does not see there it
-    // takes for left behind.
+    // In memory before the commit is sent, since the sweeper takes a batch that it does not see
+    // there for left behind.
     let mut begun = emits.then(|| BegunBatch::new(&engine.relay, table, emitted.len(), now));
     if let Some(begun) = &mut begun {
         let written = outbox::insert(db, begun.batch, &emitted, timed, &along, now);

@@ -13,11 +13,8 @@ use crate::engine::stopping::waited;
 /// The connections of a service to its database. Lanes, requests and upkeep each have a pool of their
 /// own, so that none of them waits for the others' connections.
 pub(crate) struct Database {
-    /// A connection for each lane.
     pub(crate) lanes: PgPool,
-    /// Connections for HTTP requests.
     pub(crate) requests: PgPool,
-    /// Connections for everything else.
     pub(crate) upkeep: PgPool,
     pub(crate) probe: Probe,
     pub(crate) renewal: Renewal,
@@ -26,7 +23,6 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// The pools are those of the lanes, of requests and of upkeep.
     pub(crate) fn new(
         [lanes, requests, upkeep]: [PgPool; 3],
         probe: Probe,
@@ -41,7 +37,7 @@ impl Database {
         [&self.lanes, &self.requests, &self.upkeep]
     }
 
-    /// Whether it answered when it was last asked.
+    /// Whether it answered when last asked.
     pub(crate) fn state(&self) -> watch::Receiver<bool> {
         self.state.subscribe()
     }
@@ -72,7 +68,6 @@ impl Database {
         if worked { self.probe.answers().await } else { self.probe.works().await }
     }
 
-    /// Asks it over a connection of upkeep.
     pub(crate) async fn ask<T>(
         &self,
         ask: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,

@@ -16,13 +16,12 @@ const FIRST: &str = "savepoint ballet_step";
 const NEXT: &str = "release savepoint ballet_step; savepoint ballet_step";
 const BACK: &str = "rollback to savepoint ballet_step";
 
-/// The state of a transaction before a step that may refuse.
 pub(crate) struct BeforeStep {
     emitted: usize,
     hurried: bool,
 }
 
-/// Notes the state before a step. One that cannot refuse has nothing to take back.
+/// Notes the state before a step, unless the step cannot refuse.
 pub(crate) async fn before(
     transaction: &mut Transaction<'_>,
     step: &StepPart,

@@ -24,18 +24,14 @@ use crate::declare::participant::saga_entry::SagaEntry;
 use crate::declare::step::retry::Retry;
 use crate::engine::handlers::guard::panic_message;
 
-/// How a service handles an event.
 #[derive(Clone)]
 pub(crate) enum Handler {
-    /// It triggers a step; `place` is its place among the step's triggers.
+    /// `place` is its place among the step's triggers.
     Step { saga: Arc<SagaEntry>, step: Arc<AnyStep>, place: usize },
-    /// It aborts the saga.
     Abort { saga: Arc<SagaEntry> },
     /// It is a refusal, or the saga's deadline has passed, and this service, the owner, aborts it unless it is decided.
     AbortCause { saga: Arc<SagaEntry>, cause: Arc<AbortCause> },
-    /// It compensates one repetition of a step.
     KeyedCompensation { saga: Arc<SagaEntry>, undo: Arc<KeyedCompensation> },
-    /// A projection follows it.
     Projection(Arc<dyn AnyProjection>),
     /// It carries entities that this service copies.
     Copy(Feed),
@@ -44,7 +40,8 @@ pub(crate) enum Handler {
 }
 
 impl Handler {
-    /// The name in spans and dead letters.
+    /// The abort event is stored as it came, and a request says nothing but its type, so both only
+    /// have to be JSON.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Step { step, .. } => step.part().name,
@@ -119,7 +116,6 @@ impl Handler {
     }
 }
 
-/// An event that this service handles.
 pub(crate) struct HandledEvent {
     pub(crate) event_type: EventType,
     pub(crate) handlers: Vec<Handler>,
@@ -144,7 +140,6 @@ impl HandledEvent {
         self.handlers.iter().any(Handler::works_on_saga)
     }
 
-    /// Whether it aborts sagas here.
     pub(crate) fn aborts(&self) -> bool {
         self.handlers.iter().any(|handler| matches!(handler, Handler::Abort { .. }))
     }
@@ -167,12 +162,11 @@ impl HandledEvent {
         self.handlers.iter().any(Handler::runs)
     }
 
-    /// Whether only bulk steps handle messages of this type: their time cannot be told apart.
+    /// The time of messages that only bulk steps handle cannot be told apart.
     pub(crate) fn is_all_bulk(&self) -> bool {
         self.handlers.iter().all(Handler::is_bulk)
     }
 
-    /// The retry policy of the handler of that name.
     pub(crate) fn retry(&self, handler: Option<&str>) -> Retry {
         let failed = self.handlers.iter().find(|known| Some(known.name()) == handler);
         failed.map_or(Retry::DEFAULT, Handler::retry)
@@ -198,7 +192,6 @@ impl HandledEvent {
 pub(crate) struct Registry {
     pub(crate) service: &'static str,
     pub(crate) sagas: Vec<Arc<SagaEntry>>,
-    /// The events that it handles.
     pub(crate) events: KnownEvents,
     known: HashMap<&'static str, Arc<HandledEvent>>,
     emits: HashSet<EventType>,
@@ -261,7 +254,6 @@ impl Registry {
         self.known.get(name)
     }
 
-    /// The events that the service declares to publish.
     pub(crate) fn emitted(&self) -> impl Iterator<Item = EventType> {
         self.emits.iter().copied()
     }
@@ -276,7 +268,6 @@ impl Registry {
         self.emits.contains(&event)
     }
 
-    /// The step of that name, with its saga.
     pub(crate) fn step(&self, name: &str) -> Option<(&Arc<SagaEntry>, &Arc<AnyStep>)> {
         self.sagas.iter().find_map(|saga| {
             saga.steps.iter().find(|step| step.part().name == name).map(|step| (saga, step))
@@ -317,7 +308,6 @@ impl Registry {
         self.sagas.iter().flat_map(|saga| &saga.steps).filter(move |step| undone(step.part()))
     }
 
-    /// Whether any saga of this service has a step, or an origin, of that name.
     pub(crate) fn has_step(&self, name: &str) -> bool {
         self.sagas.iter().any(|saga| saga.has_step(name))
     }
@@ -333,7 +323,7 @@ impl Registry {
     }
 
     /// Whether a row under a saga's id is of this saga, and not of another one with the same id. A
-    /// row that this version cannot tell apart is of all: it was written by another version.
+    /// row that this version cannot tell apart, written by another version, is of all.
     pub(crate) fn is_of(&self, saga: &SagaEntry, row: &LedgerRow) -> bool {
         if !row.step.is_empty() {
             return saga.has_step(&row.step) || !self.has_step(&row.step);
@@ -341,7 +331,6 @@ impl Registry {
         is_tombstone_of(saga.saga, self.sagas.iter().map(|entry| entry.saga), &row.key)
     }
 
-    /// The declared origin that emits this event, with its saga.
     pub(crate) fn origin(&self, event: EventType) -> Option<(&Arc<SagaEntry>, &StepPart)> {
         self.sagas.iter().find_map(|saga| {
             let is_origin = |part: &&StepPart| part.kind == StepKind::Origin && part.done == event;
@@ -349,7 +338,6 @@ impl Registry {
         })
     }
 
-    /// The sagas that have a deadline.
     pub(crate) fn with_deadline(&self) -> impl Iterator<Item = &SagaEntry> {
         self.sagas.iter().map(AsRef::as_ref).filter(|saga| saga.deadline.is_some())
     }

@@ -4,12 +4,10 @@ use ballet_core::{Reason, SagaId};
 
 use crate::declare::handler::failure::Failure;
 
-/// Why a batch rolled back.
 #[derive(Debug)]
 pub(crate) struct BatchFailure {
     /// Which of the works failed, counted in the order in which they come back; `None` if no single one is known.
     pub(crate) poison: Option<usize>,
-    /// The handler that failed.
     pub(crate) handler: Option<&'static str>,
     pub(crate) failure: Failure,
     /// The reason of the dead letter, if it is not the one that follows from the failure's kind.
@@ -37,7 +35,6 @@ impl BatchFailure {
     }
 }
 
-/// Why a batch did not commit.
 #[derive(Debug)]
 pub(crate) enum NotCommitted {
     /// There was no connection on which it could begin.

@@ -13,7 +13,6 @@ use crate::declare::handler::tx::Tx;
 use crate::declare::participant::saga_entry::SagaEntry;
 use crate::engine::transaction::Transaction;
 
-/// A transaction, and the saga that it works on now.
 pub(crate) struct SagaWork<'t, 'db> {
     pub(crate) transaction: &'t mut Transaction<'db>,
     pub(crate) saga: &'t SagaEntry,
@@ -33,7 +32,6 @@ impl<'t, 'db> SagaWork<'t, 'db> {
         self.transaction.tx()
     }
 
-    /// An item for what is done now.
     pub(crate) fn item<T>(&self, event: T) -> Item<T> {
         let lineage = self.transaction.scope.lineage();
         Item { saga_id: self.saga_id, event, lineage }
@@ -44,7 +42,6 @@ impl<'t, 'db> SagaWork<'t, 'db> {
         self.transaction.ledger.rows(self.saga_id)
     }
 
-    /// The rows of the saga.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &LedgerRow> {
         self.all_rows().iter().filter(move |row| self.is_of_saga(row))
     }

@@ -21,7 +21,7 @@ use crate::http::problem::{Advice, Problem};
 pub(crate) struct Door {
     /// The gateway's secrets. `None`: the network is trusted.
     pub(crate) secrets: Option<Secrets>,
-    /// This machine's own, as the gateway has its own.
+    /// This machine's own clock, as the gateway has its own.
     pub(crate) clock: Clock,
 }
 
@@ -46,8 +46,8 @@ impl Door {
     }
 }
 
-/// Takes a request whose body is the one that the gateway has signed. The [`Door`] has checked its headers before: what
-/// is forged is not read.
+/// Takes a request whose body is the one that the gateway has signed. The [`Door`] has checked the
+/// headers before, so a forged body is not read.
 pub(crate) async fn with_its_body(request: Request, next: Next) -> Response {
     let (head, body) = request.into_parts();
     let read = match bytes(Request::from_parts(head.clone(), body)).await {

@@ -20,7 +20,6 @@ use crate::upkeep::broker::bindings::Bindings;
 use crate::upkeep::broker::declared_queues::DeclaredQueues;
 use crate::upkeep::progress::MessageProgress;
 
-/// The parts of a service that readiness depends on.
 #[derive(Debug, Clone)]
 pub(crate) struct Health {
     /// The reason why the start waits, if it does.
@@ -32,7 +31,7 @@ pub(crate) struct Health {
 #[derive(Debug)]
 pub(crate) struct HealthParts {
     pub(crate) database: watch::Receiver<bool>,
-    /// Why it refuses to work, if it is there.
+    /// Why it refuses to work.
     pub(crate) refusal: Refusal,
     pub(crate) consume: watch::Receiver<ConnectionState>,
     pub(crate) publish: watch::Receiver<ConnectionState>,
@@ -46,19 +45,16 @@ pub(crate) struct HealthParts {
     pub(crate) wrong_statements: Arc<WrongStatements>,
 }
 
-/// The states of the tasks beside the lanes.
 #[derive(Debug)]
 pub(crate) struct TaskStates {
     /// The reason why the service cannot work although the database answers, if there is one.
     pub(crate) hindered: watch::Receiver<Option<(Cause, String)>>,
-    /// How the outbox is.
     pub(crate) outbox: watch::Receiver<String>,
     pub(crate) bindings: watch::Receiver<Bindings>,
     pub(crate) queues: watch::Receiver<DeclaredQueues>,
     /// How far the copies of others' entities are behind, if there are copies.
     pub(crate) copies: Option<watch::Receiver<String>>,
     pub(crate) progress: MessageProgress,
-    /// The readers of telemetry, if there are any.
     pub(crate) readers: Option<Arc<ReaderStates>>,
 }
 
@@ -94,7 +90,7 @@ struct Readiness {
     publish_telemetry: Option<String>,
 }
 
-/// The reasons why a process is not ready are no longer than this in its database.
+/// The maximum length of the reasons for which a process is not ready, in its database.
 const LONGEST_REASON: usize = 2_000;
 
 impl Health {

@@ -51,7 +51,6 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for OpenJson<T> {
     }
 }
 
-/// Which fields an object may have.
 #[derive(Debug, Clone, Copy)]
 enum Fields {
     /// Only those of the type.
@@ -78,7 +77,6 @@ async fn read<T: DeserializeOwned>(request: Request, fields: Fields) -> Result<T
     }
 }
 
-/// The whole body.
 pub(crate) async fn bytes(request: Request) -> Result<Bytes, Problem> {
     let most = request.extensions().get::<MaxBody>().copied();
     let bytes = Bytes::from_request(request, &()).await;
@@ -166,8 +164,9 @@ fn wrong(place: Place, what: &str) -> Problem {
     Problem::unprocessable(format!("{place} is wrong: {what}")).and(place, what)
 }
 
-/// 422: what stands in place of an enum cannot be one, such as a number. serde_json calls it a mistake
-/// in the syntax, and names no choices. As a text it is none of them either, and then they are named.
+/// 422: what stands in place of an enum cannot be one, such as a number. serde_json calls that a
+/// syntax error and names no choices. Read as a text, it is an unknown choice, whose error names
+/// them.
 #[cold]
 fn no_choice<T: DeserializeOwned>(error: &Unreadable, bytes: &[u8]) -> Option<Problem> {
     let mut body: Value = serde_json::from_slice(bytes).ok()?;

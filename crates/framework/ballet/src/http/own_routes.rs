@@ -37,7 +37,6 @@ impl OwnRoutes {
         self.router.set(router).is_ok()
     }
 
-    /// Answers a request.
     pub(super) async fn answer(self, request: Request) -> Response {
         let Some(router) = self.router.get().cloned() else {
             let starting = "the service is starting: /readyz says what it waits for";

@@ -78,13 +78,12 @@ pub struct FieldError {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OutdatedStatement;
 
-/// Set on an answer for the log: why the request failed. It is not for the caller. It is one pointer, as
-/// problems are returned as errors.
+/// Why the request failed, set on an answer for the log and not for the caller. It is one pointer,
+/// as problems are returned as errors.
 #[derive(Debug, Clone)]
 pub(crate) struct FailureCause(Arc<String>);
 
 impl FailureCause {
-    /// Says which request failed, and why.
     pub(crate) fn log(&self, method: &Method, path: &str, status: StatusCode) {
         let (why, code) = (&self.0, status.as_u16());
         if status == StatusCode::SERVICE_UNAVAILABLE {
@@ -95,7 +94,7 @@ impl FailureCause {
     }
 }
 
-/// When a caller may try again, in seconds: what keeps a request from being served ends soon.
+/// When a caller may try again, in seconds. What keeps a request from being served ends soon.
 pub(crate) const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
 impl Problem {
@@ -144,21 +143,19 @@ impl Problem {
         self.advise(Advice::TryAgain)
     }
 
-    /// Tells the client what to do.
     #[must_use]
     pub(crate) fn advise(mut self, advice: Advice) -> Self {
         self.advice = Some(advice);
         self
     }
 
-    /// Says that nobody knows whether the request took effect. Such an answer does not ask to try again.
+    /// Nobody knows whether the request took effect, so the answer does not ask to try again.
     #[must_use]
     pub(crate) fn in_doubt(mut self) -> Self {
         self.in_doubt = true;
         self
     }
 
-    /// Says in the log why the request failed.
     #[must_use]
     pub(crate) fn because(mut self, why: String) -> Self {
         self.cause = Some(FailureCause(Arc::new(why)));
@@ -249,7 +246,7 @@ impl From<Failure> for Problem {
 }
 
 impl From<TelemetryError> for Problem {
-    /// Telemetry may be sent again at any time: its readers count what comes twice once.
+    /// Telemetry may be sent again at any time, since its readers count what comes twice once.
     fn from(error: TelemetryError) -> Self {
         let problem = match &error {
             TelemetryError::Unpublishable(_) => Self::new(

@@ -21,8 +21,9 @@ use crate::lane::dead_letters::dead_letter::{self, OriginalMessage, RetryWait};
 use crate::lane::message::message::{LaneMessage, LaneWork};
 use crate::lane::part::pause;
 
-/// Puts works off, or sets them aside, when the immediate attempts are used up. `in_conflict` with another transaction,
-/// or if it lost its server several times, a message is tried again for about an hour. Then it has failed like any other.
+/// Puts works off, or sets them aside, when the immediate attempts are used up. A message
+/// `in_conflict` with another transaction, or that lost its server several times, is tried again
+/// for about an hour. Then it has failed like any other.
 pub(super) async fn leave(
     engine: &Arc<Engine>,
     works: Vec<LaneWork>,
@@ -61,8 +62,8 @@ async fn leave_message(
     let why = Unacceptable::new(reason, failed.failure.to_string());
     end_span(engine, &message, Err(&why.detail));
     let wait = wait(&message, failed, in_conflict);
-    // A conflict comes before any handler. It is noted all the same: a restored service is told again
-    // since the oldest message that it had not handled.
+    // A conflict comes before any handler. It is noted all the same, since a restored service hears
+    // again everything since the oldest message that it had not handled.
     let first = message.known.handlers.first().map(Handler::name);
     let span = message.span();
     let LaneMessage { delivery, receipt, .. } = message;
@@ -84,7 +85,8 @@ fn wait(message: &LaneMessage, failed: &BatchFailure, in_conflict: bool) -> Opti
     if kind == FailureKind::Permanent {
         return None;
     }
-    // A compensation is never given up silently, and a missing partition is made, so that conflict ends.
+    // A compensation is never given up silently. A missing partition is made, so that conflict
+    // ends.
     let is_endless =
         message.known.compensates() || (in_conflict && failed.failure.is_missing_partition());
     if is_endless {

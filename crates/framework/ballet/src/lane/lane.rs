@@ -31,15 +31,16 @@ const LONG_WAIT: Duration = Duration::from_secs(1);
 /// A lock that was not free in the time that a connection allows (`lock_timeout`) was waited for at
 /// least this long. A handler may wait less, or not at all (`nowait`), which is a short conflict.
 const LOCK_WAIT: Duration = Duration::from_millis(2900);
-/// How often a batch may lose its connection, or fail as if it had, while the database works or comes
-/// back in between. Then one of its messages may be to blame: the batch is split. A single message has failed like
-/// any other if the database works; if the server went away with it, it waits in a retry queue.
+/// How often a batch may lose its connection, or fail as if it had, while the database works or
+/// comes back in between. Then one of its messages may be to blame, and the batch is split. A
+/// single message has failed like any other if the database works. If the server went away with it,
+/// it waits in a retry queue.
 const LOSSES: u32 = 3;
 /// How long a lane keeps its connection. The pool tests connections that were idle this long, and
 /// replaces old ones.
 const KEEP: Duration = Duration::from_secs(1);
 /// A lane is busy if its last batch was at least this big. It then leaves the next one time to
-/// fill: bigger batches cost less per message. An idle lane never waits.
+/// fill, since bigger batches cost less per message. An idle lane never waits.
 const BUSY: usize = 8;
 const LONGEST_FILL: Duration = Duration::from_millis(20);
 /// How long a batch waits for the publisher to catch up. If the broker takes nothing, work goes on
@@ -196,7 +197,6 @@ async fn go_on_without(
     leave(engine, locked, &failed, attempts, true).await;
 }
 
-/// Decides what becomes of a part that rolled back.
 async fn go_on(
     engine: &Arc<Engine>,
     mut part: BatchPart,

@@ -11,12 +11,10 @@ use crate::engine::rollback::BatchFailure;
 use crate::lane::dead_letters::dead_letter::earlier_attempts;
 use crate::lane::message::message::LaneWork;
 
-/// Waits before a lane tries again.
 pub(crate) async fn pause(failures: u32) {
     tokio::time::sleep(Backoff::WORK.after(failures)).await;
 }
 
-/// A part of a batch that is tried on its own.
 pub(crate) struct BatchPart {
     pub(crate) works: Vec<LaneWork>,
     /// How often its handler failed, its transaction was in conflict with another, and it failed
@@ -59,8 +57,9 @@ impl BatchPart {
         }
     }
 
-    /// Puts the failure of a commit down to the first handler of the only message: nobody knows better whose it is.
-    /// A conflict is nobody's, and what failed before that came before any handler. None ran for a duplicate.
+    /// Puts the failure of a commit down to the first handler of the only message, since nobody
+    /// knows better whose it is. A conflict is nobody's, and what failed earlier came before any
+    /// handler. None ran for a duplicate.
     pub(crate) fn blame(&self, failed: BatchFailure) -> BatchFailure {
         let is_of_handler = failed.is_of_commit && failed.failure.kind() != FailureKind::Conflict;
         let first = match &self.works[..] {
@@ -72,7 +71,6 @@ impl BatchPart {
         BatchFailure { handler: failed.handler.or(first.map(Handler::name)), ..failed }
     }
 
-    /// The policy of the handler that failed.
     pub(crate) fn retry(&self, failed: &BatchFailure) -> Retry {
         match self.works.first() {
             Some(LaneWork::Message(message)) => message.known.retry(failed.handler),

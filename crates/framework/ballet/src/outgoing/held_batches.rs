@@ -1,4 +1,4 @@
-//! Batches whose events wait in their outbox table until somebody mends the broker.
+//! Batches whose events wait in their outbox table until somebody repairs the broker.
 //!
 //! The other events of such a batch are published. So it is read back from here, by the positions of
 //! its events, and not by a sweep, which would publish all of it.
@@ -50,7 +50,6 @@ impl HeldBatches {
         due.into_iter().filter_map(|batch| held.remove_entry(&batch)).collect()
     }
 
-    /// Returns the tables in which events wait.
     pub(crate) fn tables(&self) -> BTreeSet<i16> {
         self.lock().keys().map(|batch| batch.table).collect()
     }

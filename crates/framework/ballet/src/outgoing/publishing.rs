@@ -14,7 +14,6 @@ use crate::outgoing::spans::{Span, Spans, WorkKind};
 #[derive(Debug, Default)]
 pub(crate) struct PublishSpans(Vec<(i32, Span)>);
 
-/// The parts of an event that its span records.
 struct SpanEvent<'a> {
     trace: Option<TraceContext>,
     event_type: &'a str,

@@ -1,8 +1,9 @@
 //! The relay hands committed batches to the publisher, and collects the marks of published ones.
 //!
-//! The next batch's transaction writes the marks of the table that it writes to, or a separate one after
-//! a short idle time. Those of other tables are always written separately: what is wrong with such a
-//! table fails no batch. A mark is forgotten only when the transaction that writes it has committed.
+//! The next batch's transaction writes the marks of the table that it writes to, or a separate one
+//! after a short idle time. Those of other tables are always written separately, so that a broken
+//! table fails no batch. A mark is forgotten only when the transaction that writes it has
+//! committed.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
@@ -23,7 +24,6 @@ use crate::outgoing::spans::Spans;
 use crate::outgoing::turns::Turns;
 
 pub(crate) struct Relay {
-    /// This process's number.
     pub(crate) process: i64,
     pub(crate) turns: Turns,
     next: AtomicI64,
@@ -44,13 +44,12 @@ pub(crate) struct Relay {
     spans: Spans,
 }
 
-/// A batch in memory.
 struct LiveBatch {
     /// The events that are not published.
     events: usize,
     since: Timestamp,
     is_published: bool,
-    /// Whether events of it wait in its table until somebody mends the broker.
+    /// Whether events of it wait in its table until somebody repairs the broker.
     is_held: bool,
     publishing: PublishSpans,
     /// The position of each message, if the batch was read back.
@@ -219,8 +218,9 @@ impl Relay {
         self.published.notify_waiters();
     }
 
-    /// Keeps a batch whose events are left behind in its table until somebody mends the broker. It is
-    /// unmarked, and no sweep finds it: the events of it that are published would come again.
+    /// Keeps a batch whose events are left behind in its table until somebody repairs the broker.
+    /// It is unmarked, and no sweep finds it, since a sweep would publish again the events that are
+    /// published.
     fn hold(&self, batch: BatchId, mut left_behind: LeftBehind, dead: Vec<(i32, String)>) {
         {
             let mut live = self.live();
@@ -265,7 +265,6 @@ impl Relay {
         marks.extract_if(.., |mark| mark.batch.table == table).collect()
     }
 
-    /// Returns the tables with waiting marks.
     pub(crate) fn marked_tables(&self) -> BTreeSet<i16> {
         self.marks().iter().map(|mark| mark.batch.table).collect()
     }
@@ -302,12 +301,11 @@ impl Relay {
         self.next.load(Ordering::Relaxed)
     }
 
-    /// Returns the batches of a table that are in memory.
     pub(crate) fn live_of_table(&self, table: i16) -> Vec<BatchId> {
         self.live().keys().filter(|batch| batch.table == table).copied().collect()
     }
 
-    /// Returns true if batches of a table are in memory and no one has to mend the broker first.
+    /// Returns true if batches of a table are in memory and nobody has to repair the broker first.
     pub(crate) fn is_under_way(&self, table: i16) -> bool {
         self.live().iter().any(|(batch, live)| batch.table == table && !live.is_held)
     }

@@ -5,12 +5,10 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-/// A piece of work that has ended.
 #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "nothing exports it"))]
 #[derive(Debug)]
 pub(crate) struct Span {
     pub(crate) context: TraceContext,
-    /// The parent span.
     pub(crate) parent: Option<u64>,
     pub(crate) kind: WorkKind,
     pub(crate) name: String,
@@ -21,7 +19,6 @@ pub(crate) struct Span {
     pub(crate) error: Option<String>,
 }
 
-/// The kind of work that a span records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WorkKind {
     /// A request that this service answers.

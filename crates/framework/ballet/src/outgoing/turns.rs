@@ -1,8 +1,8 @@
 //! The turns of this process's outbox tables: which one it writes to, and in which it left something
 //! behind.
 //!
-//! A turn ends after a time, or when the table has its fill: what reads a table from end to end then
-//! reads a short one.
+//! A turn ends after a time, or when the table has its fill, so that what reads a table from end to
+//! end reads a short one.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 /// How long a table is written to, if it is written to at all.
 const TURN: SignedDuration = SignedDuration::from_secs(10);
-/// The events after which the next table has its turn.
+/// The number of events after which the next table has its turn.
 const FILL: u64 = 20_000;
 
 #[derive(Debug)]
@@ -54,7 +54,6 @@ impl Turns {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the table to write to.
     pub(crate) fn current(&self) -> i16 {
         self.lock().current
     }
@@ -97,7 +96,6 @@ impl Turns {
         self.lock().note(table, i64::try_from(events).unwrap_or(i64::MAX), since);
     }
 
-    /// Returns the tables that are to be looked at.
     pub(crate) fn left(&self) -> BTreeMap<i16, LeftoverEvents> {
         self.lock().left.clone()
     }

@@ -121,7 +121,6 @@ fn in_words(why: &str) -> String {
     }
 }
 
-/// Removes an option and its value.
 fn leave_out(args: &mut Vec<OsString>, argument: &Arg) {
     let Some(long) = argument.get_long() else { return };
     let (flag, with_value) = (format!("--{long}"), format!("--{long}="));

@@ -14,7 +14,6 @@ use crate::service::tasks::Tasks;
 use crate::upkeep::database::hosts;
 use crate::upkeep::database::process;
 
-/// The frame of a service, before it works.
 pub(super) struct ServiceFrame {
     pub(super) signals: Signals,
     pub(super) asked_to_stop: watch::Receiver<bool>,

@@ -15,7 +15,6 @@ use crate::service::recorder;
 use crate::service::serve;
 use crate::service::settings::settings::Settings;
 
-/// The HTTP front of a service.
 pub(super) struct HttpFront {
     pub(super) address: SocketAddr,
     pub(super) health: Health,

@@ -40,7 +40,6 @@ const CHECK_EVERY: Duration = Duration::from_secs(5);
 /// After this many checks in a row without work, the migration counts as lost.
 const MAX_MISSED: u32 = 3;
 
-/// The inputs for preparing the database.
 pub(super) struct PrepareInputs<'a> {
     pub(super) pool: &'a PgPool,
     pub(super) hosts: &'a Hosts,
@@ -49,13 +48,10 @@ pub(super) struct PrepareInputs<'a> {
     pub(super) copies: &'a [CopyEntry],
     pub(super) limits: &'a Limits,
     pub(super) time: &'a ProcessClocks,
-    /// The reason why the start waits, for readiness.
     pub(super) waits: &'a watch::Sender<Option<String>>,
 }
 
-/// The place of this process in the database.
 pub(super) struct ProcessPlace {
-    /// The number of the process.
     pub(super) process: i64,
     /// The session that holds its lock.
     pub(super) session: PgConnection,
@@ -64,7 +60,6 @@ pub(super) struct ProcessPlace {
 }
 
 impl PrepareInputs<'_> {
-    /// Prepares the database.
     pub(super) async fn run(&self) -> Result<ProcessPlace, StartError> {
         loop {
             self.reach().await?;

@@ -104,7 +104,6 @@ impl Service {
         self.participant.part()
     }
 
-    /// Checks the settings before anything starts.
     pub(super) fn check(&self, settings: &Settings) -> Result<CheckedSettings, SettingsError> {
         check(settings, self.participant.service(), self.broker.clone())
     }
@@ -280,13 +279,11 @@ fn looks(part: &Part) -> u32 {
     steps.filter(|step| step.runs == Runs::StaysOpen).map(|_| u32::from(LOOKS)).sum()
 }
 
-/// Opens the way of telemetry to the broker.
 fn telemetry_line(engine: &Engine, part: &Part, broker: &Arc<dyn Broker>) -> TelemetryLine {
     let publisher = roles::publish_telemetry(engine, part, Arc::clone(broker));
     TelemetryLine::new(part.service, part.telemetry.clone(), engine.time.clock.clone(), publisher)
 }
 
-/// The parts of a service that works, as readiness reads them.
 fn parts(
     Handle { engine, telemetry, .. }: &Handle,
     consumer: &ConsumerHandle,

@@ -18,14 +18,14 @@ use tokio::time::timeout;
 use crate::declare::handler::clock::Clock;
 use crate::telemetry::series;
 
-/// The most messages of a process that wait for their confirm.
+/// The maximum number of messages of a process that wait for their confirm.
 const IN_FLIGHT: usize = 2_000;
 /// The largest body. A measurement is small.
 const MAX_BODY: usize = 16 * 1024;
 /// How long a caller waits for its turn, and then for the confirm.
 const TURN: Duration = Duration::from_secs(1);
 const CONFIRM: Duration = Duration::from_secs(4);
-/// How long what nobody waits for is kept for a broker that is away.
+/// How long a message that nobody waits for is kept while the broker is unavailable.
 const LATER: Duration = Duration::from_secs(30);
 
 /// Why telemetry was not published.
@@ -111,7 +111,6 @@ impl fmt::Debug for TelemetryLine {
     }
 }
 
-/// A measurement on its way to the broker.
 #[derive(Debug)]
 struct OutgoingTelemetry {
     service: &'static str,
@@ -162,19 +161,21 @@ impl<T: Telemetry> TelemetryPublisher<T> {
     /// Publishes a measurement, and returns when the broker has it on disk. Confirms of many callers are in flight
     /// together, at most 2,000 in a process.
     ///
-    /// Nothing keeps a measurement whose confirm does not come: the error goes to the client, and the client sends it
-    /// again. So a reader may see one twice, and the type has what makes them one, such as a number that counts up.
+    /// Nothing keeps a measurement whose confirm does not come. The error goes to the client, which
+    /// sends it again. So a reader may see a measurement twice, and its type has what makes the two
+    /// one, such as a number that counts up.
     ///
     /// # Errors
     ///
-    /// A [`TelemetryError`]. A request answers it with 503 and `Retry-After`, but [`TelemetryError::Unpublishable`],
-    /// such as of a body above 16 KiB, with 500.
+    /// A [`TelemetryError`]. A request answers it with 503 and `Retry-After`, except
+    /// [`TelemetryError::Unpublishable`], such as of a body above 16 KiB, which is a 500.
     pub async fn send(&self, measured: &T) -> Result<(), TelemetryError> {
         counted(T::TYPE, self.sent(measured).await)
     }
 
-    /// Publishes a measurement, and does not wait for the broker, which may be away for 30 seconds. Too many that wait
-    /// for it are let go, so this is for what another measurement makes good.
+    /// Publishes a measurement without waiting for the broker, which may be unavailable for 30
+    /// seconds. If too many wait for it, some are dropped, so this is for a measurement that a
+    /// later one replaces.
     pub fn send_later(&self, measured: &T) {
         let later = self.later(measured);
         tokio::spawn(async move {

@@ -1,5 +1,5 @@
-//! Notices that messages stand still: that no work ends while one is unsettled, or that one stays
-//! unsettled while others go on.
+//! Notices that no work ends while a message is unsettled, or that one stays unsettled while others
+//! go on.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +18,9 @@ const REST: Duration = Duration::from_secs(60);
 /// A message settles with its whole batch, and after those that came before it. While others go on,
 /// it may take this long.
 const ALONE: Duration = Duration::from_secs(15 * 60);
-/// The broker ends a channel whose message is unsettled for 30 minutes, and the time begins anew.
+/// The broker ends a channel whose message is unsettled for 30 minutes, and the time begins again.
 const LONGEST: Duration = Duration::from_secs(25 * 60);
 
-/// Whether messages get on.
 #[derive(Debug, Clone)]
 pub(crate) struct MessageProgress {
     consumer: Arc<ConsumerHandle>,

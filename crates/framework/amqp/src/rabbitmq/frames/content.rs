@@ -14,7 +14,6 @@ const HEADERS: usize = 2;
 const HEADER_OVERHEAD: usize = 6;
 const TOO_LONG: &str = "do not fit into a frame";
 
-/// How a property is encoded.
 #[derive(Debug, Clone, Copy)]
 enum PropertyForm {
     Text,

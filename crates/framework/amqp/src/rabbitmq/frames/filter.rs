@@ -9,8 +9,8 @@ use crate::rabbitmq::frames::delivery::{DELIVER, make_readable};
 /// How many bytes are read at once.
 const CHUNK: usize = 64 * 1024;
 /// The longest frame that is looked at. A content header may be longer than the connection's
-/// `frame_max`: the broker does not split it. Ways to publish other than AMQP limit it to about 20 MB;
-/// AMQP does not, if the broker sets no limit. A content header that is longer still loses its
+/// `frame_max`, since the broker does not split it. Ways to publish other than AMQP limit it to
+/// about 20 MB. AMQP does not, if the broker sets no limit. A longer content header loses its
 /// properties.
 const LONGEST: usize = 32 * 1024 * 1024;
 
@@ -47,11 +47,9 @@ pub(super) struct FrameFilter {
     names: Vec<([u8; 2], Vec<UnreadablePart>)>,
 }
 
-/// The start of a frame.
 struct FrameHead {
     kind: u8,
     channel: [u8; 2],
-    /// The length of the frame.
     length: usize,
 }
 

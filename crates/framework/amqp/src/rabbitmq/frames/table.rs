@@ -93,7 +93,6 @@ impl<'a> HeaderValue<'a> {
     }
 }
 
-/// Returns the first problem of the headers in a table.
 pub(super) fn table_problem(bytes: &[u8], depth: usize) -> Option<PartProblem> {
     let mut cursor = Cursor(bytes);
     while !cursor.0.is_empty() {

@@ -11,10 +11,10 @@ use uuid::Uuid;
 use crate::declare::erased::codec::assemble;
 use crate::declare::handler::failure::Failure;
 
-/// The most entities of one page, and the most bytes of their states. A single state may be bigger.
+/// The maximum number of entities of a page, and of bytes of their states. One may be bigger.
 const PAGE_ENTITIES: usize = 50;
 const PAGE_BYTES: usize = 64 * 1024;
-/// The most bytes that the number of pages takes.
+/// The maximum number of bytes that the number of pages takes.
 const COUNT_BYTES: usize = 32;
 
 /// An event that feeds a copy.
@@ -30,7 +30,7 @@ pub(crate) struct Feed {
 type Versions = (Vec<EntityRow>, Option<RunPage>);
 
 impl Feed {
-    /// An event of the owner's own, of which the reader keeps an `E`.
+    /// An owner's event `T`, of which the reader keeps an `E`.
     pub(crate) fn of<T: EntityEvent, E: Entity + From<T::Entity>>() -> Self {
         let versions = |event: AnyEvent| -> Result<Versions, Failure> {
             let event = assemble::<T>(E::NAME, vec![event])?;
@@ -76,7 +76,7 @@ pub(crate) struct Portion {
     pub(crate) are_last: bool,
 }
 
-/// The events that publish entities anew.
+/// The events that publish entities again.
 #[derive(Debug, Default)]
 pub(crate) struct PageEvents {
     /// At least one if the run ends with them.
@@ -127,7 +127,6 @@ pub(crate) fn pages<E: Entity>(portion: Portion, max_body: usize) -> Result<Page
     Ok(PageEvents { events, left_out })
 }
 
-/// The pages that can be published.
 struct FittingPages<E> {
     run: Uuid,
     max_body: usize,

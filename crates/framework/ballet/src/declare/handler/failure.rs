@@ -84,7 +84,6 @@ impl Failure {
         self
     }
 
-    /// Returns true if nobody knows whether a commit took effect.
     pub(crate) const fn is_in_doubt(&self) -> bool {
         self.in_doubt
     }

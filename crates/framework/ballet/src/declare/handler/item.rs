@@ -44,7 +44,6 @@ impl<E> Item<E> {
         Item { saga_id: self.saga_id, event, lineage: self.lineage.clone() }
     }
 
-    /// Converts the event of the item.
     pub(crate) fn try_map<T>(
         self,
         turn: impl FnOnce(E) -> Result<T, Failure>,
@@ -55,7 +54,6 @@ impl<E> Item<E> {
 }
 
 impl<'a> Item<&'a AnyEvent> {
-    /// Returns the item with its event as type `E`, if it is one.
     pub(crate) fn downcast<E: 'static>(&self) -> Option<Item<&'a E>> {
         Some(self.with(self.event.downcast_ref()?))
     }

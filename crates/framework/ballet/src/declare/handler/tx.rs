@@ -71,7 +71,6 @@ impl Scope {
         self.trace = trace;
     }
 
-    /// The cause and the trace of what is done now.
     pub(crate) fn lineage(&self) -> Lineage {
         Lineage { cause: self.cause, trace: self.trace.clone() }
     }

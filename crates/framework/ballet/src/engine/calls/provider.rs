@@ -21,7 +21,6 @@ impl ProviderState {
         self.not_before.is_some()
     }
 
-    /// While the provider is away: when the next portion of attempts begins.
     pub(crate) const fn not_before(&self) -> Option<Instant> {
         self.not_before
     }
@@ -34,7 +33,7 @@ impl ProviderState {
         }
     }
 
-    /// Notes that the provider answered. Returns true if it counted as away.
+    /// Returns true if the provider counted as away.
     pub(crate) fn answered(&mut self) -> bool {
         let was_away = self.is_away();
         *self = Self::default();

@@ -11,7 +11,6 @@ use crate::engine::handlers::guard::guarded;
 use crate::engine::handlers::last_work::LastWork;
 use crate::engine::handlers::wrong_statements::WrongStatements;
 
-/// Runs handlers within their time.
 pub(crate) struct HandlerLimit {
     /// How long one handler may take with one message.
     pub(crate) time: Duration,
@@ -26,7 +25,7 @@ impl HandlerLimit {
         Self { time, last_work: Arc::new(LastWork::new()), wrong_statements }
     }
 
-    /// Fails a handler of this step that takes too long, or panics. However it ends, work has gone on.
+    /// Fails a handler of this step that takes too long, or panics. Either way work has gone on.
     pub(crate) async fn run<T>(
         &self,
         step: &'static str,

@@ -1,5 +1,6 @@
-//! Statements that the database does not take as they are written: an unknown table or column, a wrong type. A retry
-//! mends none of them. So the log says it at the first failure, and readiness while it goes on.
+//! Statements that the database does not take as they are written, such as an unknown table or
+//! column, or a wrong type. No retry helps, so the log says it at the first failure, and readiness
+//! while it goes on.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,8 +12,8 @@ use tokio::time::Instant;
 use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
 
-/// A step whose statement was wrong this long ago is no longer named: of a single message, whose attempts go to one
-/// replica after the other, none is unready for long.
+/// How long a step is named after its statement was wrong. The attempts of a single message go to
+/// one replica after the other, and none of them is unready for long.
 const NAMED_FOR: Duration = Duration::from_secs(20);
 /// The log names a step again after this long.
 const LOGGED_AGAIN: Duration = Duration::from_secs(15 * 60);
@@ -26,7 +27,6 @@ const LONGEST: usize = 500;
 const FAILED: &str = "select min(query) from pg_stat_activity where datname = current_database() \
      and usename = current_user and state = 'idle in transaction (aborted)' having count(*) = 1";
 
-/// The steps that had a wrong statement.
 #[derive(Debug)]
 pub(crate) struct WrongStatements {
     database: PgPool,
@@ -64,7 +64,7 @@ impl WrongStatements {
         let asked = async {
             let mut db = self.database.acquire().await?;
             let mut found: Option<String> = None;
-            // The server says what failed a moment before it shows the session as that.
+            // The server reports the failure a moment before it shows the session as failed.
             for _ in 0..LOOKS {
                 found = sqlx::query_scalar(FAILED).fetch_optional(&mut *db).await?;
                 if found.is_some() {
@@ -75,7 +75,8 @@ impl WrongStatements {
             Ok::<_, sqlx::Error>(found)
         };
         let said = failure.to_string();
-        // A savepoint may have been rolled back, so that it is another session's: what the error quotes is in its own.
+        // If a savepoint was rolled back, the statement may be another session's. The right one
+        // contains what the error quotes.
         let is_of = |statement: &String| {
             said.split('"').skip(1).step_by(2).all(|quoted| statement.contains(quoted))
         };

@@ -110,8 +110,8 @@ async fn check_messages(
     Ok(())
 }
 
-/// Fails if the ledger has forgotten the saga of a message, or if the message began it once before:
-/// what was done cannot be told from what was not.
+/// Fails if the ledger has forgotten the saga of a message, or if the message began it once before,
+/// since what was done cannot be told from what was not.
 async fn check_sagas(transaction: &mut Transaction<'_>, batch: &Batch) -> Result<(), BatchFailure> {
     let engine = Arc::clone(&transaction.engine);
     let fail = |(place, message, _): (usize, &LaneMessage, SagaId), reason, why| BatchFailure {

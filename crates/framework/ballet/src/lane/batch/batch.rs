@@ -37,12 +37,13 @@ use crate::lane::message::message::LaneWork;
 use crate::lane::state::{LaneConnection, LaneState};
 
 /// The wait for a lock in the handlers of a lane that hurries. The locks of sagas and of named rows
-/// are waited for longer: only batches hold them.
+/// are waited for longer, since only batches hold them.
 const A_MOMENT: &str = "set local lock_timeout = '100ms'";
 const AS_USUAL: &str = "set local lock_timeout to default";
 
-/// Runs a batch, with the marks of the outbox table that it writes to, for about one turn. On an error the works come
-/// back, and nothing of them has happened, unless the connection was lost during the commit: then the inbox knows.
+/// Runs a batch, with the marks of the outbox table that it writes to, for about one turn. On an
+/// error the works come back, and nothing of them has happened. Only if the connection was lost
+/// during the commit does the inbox alone know.
 pub(crate) async fn run(
     engine: &Arc<Engine>,
     works: Vec<LaneWork>,
@@ -87,7 +88,7 @@ pub(crate) async fn run(
     }
 }
 
-/// Closes a connection that may be what failed: the next user of it would fail, too.
+/// Closes a connection that may be what failed, since its next user would fail, too.
 fn close_if_suspect(engine: &Engine, mut connection: PoolConnection<Postgres>, failure: &Failure) {
     if failure.is_stale_statement() {
         engine.database.renewal.renew();
@@ -97,8 +98,8 @@ fn close_if_suspect(engine: &Engine, mut connection: PoolConnection<Postgres>, f
     }
 }
 
-/// Makes the partitions that a transaction lacked. Where one cannot be made now, the transaction
-/// fails again, and comes back here. Where one was dropped, what belonged there is forgotten.
+/// Makes the partitions that a transaction lacked. If one cannot be made now, the transaction fails
+/// again and comes back here. If one was dropped, what belonged there is forgotten.
 pub(crate) async fn make_partitions(engine: &Engine) {
     let now = engine.time.clock.now();
     if let Err(error) = partitions::make(&engine.database.upkeep, &engine.limits, now).await {
@@ -200,8 +201,8 @@ async fn give_back(transaction: &mut Transaction<'_>, batch: &Batch) -> Result<(
     answered(calls::reopen(transaction.db(), &calls)).await
 }
 
-/// Deletes the failures of old messages that are handled now: the inbox may forget such a message
-/// before anybody looks whether it was handled.
+/// Deletes the failures of old messages that are handled now, since the inbox may forget such a
+/// message before anybody looks whether it was handled.
 async fn forget_failures(transaction: &mut Transaction<'_>, batch: &Batch) -> Result<(), Failure> {
     let handled = batch.ran.iter().filter_map(LaneWork::message);
     let old = handled.filter(|message| message.age.id_is_old || message.age.is_apart);

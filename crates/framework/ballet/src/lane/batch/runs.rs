@@ -1,6 +1,4 @@
 //! Runs: how the messages of a type are handled at once.
-//!
-//! Messages of one type that a bulk step takes make up a run, in which no saga occurs twice.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -85,7 +83,6 @@ fn blamed(run: &[LaneWork], handler: &Handler, failed: RunFailure) -> BatchFailu
     BatchFailure { poison, handler: Some(handler.name()), ..failure.into() }
 }
 
-/// Runs one handler for a run.
 async fn run_handler(
     transaction: &mut Transaction<'_>,
     run: &mut [LaneWork],
@@ -235,7 +232,7 @@ async fn run_all(
             outcomes.extend(ran);
             break;
         }
-        // What the others have written is gone, too: they run again without those that refused.
+        // What the others have written is gone, too, so they run again without those that refused.
         for ((at, key), _) in ran {
             let Some(message) = run[at].message_mut() else { continue };
             let event = message.event(place);

@@ -50,7 +50,6 @@ impl Batch {
         works
     }
 
-    /// The works after the commit.
     pub(super) fn committed(self) -> Committed {
         let Self { admitted, ran: mut settled, repeated, .. } = self;
         settled.extend(repeated);

@@ -19,7 +19,7 @@ fn mix(before: u64, bytes: &[u8]) -> u64 {
     fold(hash, u64::from_le_bytes(last))
 }
 
-/// The two halves of a product, folded into one: each bit of the word reaches all of the hash.
+/// Folds the halves of a product into one, so that each bit of the word reaches all of the hash.
 #[expect(clippy::cast_possible_truncation, reason = "both halves are wanted")]
 fn fold(hash: u64, word: u64) -> u64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;

@@ -24,7 +24,6 @@ use crate::lane::dead_letters::dead_letter::earlier_attempts;
 use crate::lane::message::content;
 use crate::lane::message::spans::MessageTrace;
 
-/// A piece of work for a lane.
 pub(crate) enum LaneWork {
     Message(Box<LaneMessage>),
     Answer(Box<CallAnswer>),
@@ -37,7 +36,7 @@ pub(crate) struct MessageAge {
     pub(crate) saga_is_old: bool,
     /// Whether the inbox may have forgotten the message.
     pub(crate) id_is_old: bool,
-    /// Whether a table lacked a partition. So what is remembered is looked up, at any age.
+    /// Whether a table lacked a partition, so that what is remembered is looked up at any age.
     pub(crate) is_doubtful: bool,
     /// Whether the inbox keeps the message among those without a time in their id.
     pub(crate) is_apart: bool,
@@ -50,11 +49,9 @@ pub(crate) struct LaneMessage {
     pub(crate) delivery: Delivery,
     pub(crate) receipt: Receipt,
     pub(crate) traced: MessageTrace,
-    /// How much of it may be forgotten.
     pub(crate) age: MessageAge,
     /// The hash of its type and of the event as JSON.
     pub(crate) content: i64,
-    /// Whether it was handled before.
     pub(crate) is_duplicate: bool,
     /// Whether what was handled before under its id was something else.
     pub(crate) reuses_id: bool,
@@ -120,12 +117,10 @@ impl LaneMessage {
         }
     }
 
-    /// The event as JSON.
     pub(crate) fn body(&self) -> &[u8] {
         self.body.as_deref().unwrap_or(&self.delivery.body)
     }
 
-    /// The event for the handler at this place.
     pub(crate) fn event(&mut self, at: usize) -> Result<AnyEvent, Failure> {
         if let Some(event) = self.events.get_mut(at).and_then(Option::take) {
             return Ok(event);
@@ -182,7 +177,6 @@ impl LaneMessage {
         })
     }
 
-    /// The event as it came.
     pub(crate) fn encoded(&self) -> EncodedEvent {
         let body = Bytes::copy_from_slice(self.body());
         EncodedEvent { event_type: self.envelope.event_type, body }
@@ -229,7 +223,6 @@ impl LaneWork {
         }
     }
 
-    /// The message, as the inbox records it.
     pub(crate) fn in_inbox(&self) -> Option<NewMessage> {
         self.message().map(|message| NewMessage {
             id: message.envelope.message_id,
@@ -238,7 +231,6 @@ impl LaneWork {
         })
     }
 
-    /// The call that it answers.
     pub(crate) fn call(&self) -> Option<CallKey> {
         match self {
             Self::Message(_) => None,

@@ -10,7 +10,6 @@ use crate::declare::handler::spans;
 use crate::engine::effect::Effect;
 use crate::outgoing::spans::{Span, Spans, WorkKind};
 
-/// The place of a message in its trace.
 #[derive(Debug)]
 pub(crate) struct MessageTrace {
     /// The span from the message's arrival until it is settled.
@@ -19,7 +18,6 @@ pub(crate) struct MessageTrace {
     step: OpenSpan,
     /// How often a handler has failed with the message so far.
     failures: u32,
-    /// The `tracestate` and `baggage` that came beside the trace.
     carried: TraceExtras,
 }
 
@@ -43,7 +41,6 @@ impl OpenSpan {
         Self { context: spans::after(given, id, clock), parent, begun }
     }
 
-    /// Begins a part of it.
     fn child(self, clock: &Clock, begun: Timestamp) -> Self {
         let parent = Some(self.context.span_id);
         Self { context: spans::child(self.context, clock), parent, begun }
@@ -67,7 +64,6 @@ impl OpenSpan {
 }
 
 impl MessageTrace {
-    /// A message has arrived.
     pub(crate) fn arrived(
         envelope: &Envelope,
         failures: u32,
@@ -110,7 +106,6 @@ impl MessageTrace {
         })
     }
 
-    /// The handler that ran last has failed.
     pub(crate) fn failed(&mut self) {
         self.failures = self.failures.saturating_add(1);
     }

@@ -26,15 +26,14 @@ pub(super) struct SeenMessage {
     pub(super) readings: usize,
 }
 
-/// Messages of one stream, in order.
 pub(super) struct ReadingBatch {
     pub(super) readings: AnyReadings,
     /// Every message, also those that could not be decoded.
     pub(super) seen: Vec<SeenMessage>,
     pub(super) bodies: Vec<Vec<u8>>,
     pub(super) aside: Vec<AsideMessage>,
-    /// The offsets that did not come: each from the first to the one before the second. Without a second, nobody knows
-    /// what the stream lost.
+    /// The offsets that did not come, each from the first to the one before the second. Without a
+    /// second, nobody knows what the stream lost.
     pub(super) missed: Vec<(i64, Option<i64>)>,
 }
 
@@ -108,7 +107,6 @@ impl ReadingBatch {
     }
 }
 
-/// A message that is set aside.
 pub(super) fn aside(
     offset: i64,
     reason: &'static str,

@@ -29,7 +29,6 @@ use crate::telemetry::series;
 /// How often it looks for streams that nobody reads, and for the ends of its own.
 const EVERY: Duration = Duration::from_secs(2);
 
-/// Keeps one reader reading.
 pub(crate) struct ReaderKeeper {
     pub(crate) engine: Arc<Engine>,
     pub(crate) broker: Arc<dyn Broker>,
@@ -38,7 +37,6 @@ pub(crate) struct ReaderKeeper {
     pub(crate) most: u16,
 }
 
-/// A stream that this process reads.
 struct KeptStream {
     release: watch::Sender<bool>,
 }
@@ -47,7 +45,7 @@ struct KeeperState {
     streams: Vec<String>,
     kept: BTreeMap<String, KeptStream>,
     tasks: JoinSet<(String, ReadingEnd)>,
-    /// Until when this process leaves the streams to others, as it cannot read.
+    /// Until when this process leaves the streams to others, since it cannot read.
     paused: Option<Instant>,
     failures: u32,
     /// The streams of other processes, each with the epoch and since when it is seen.
@@ -104,7 +102,7 @@ impl ReaderKeeper {
                 keeping.failures = keeping.paused.map_or(0, |_| keeping.failures + 1);
             }
             Err(error) => {
-                // Its lease runs out. Which one it was is not told, so all are taken anew.
+                // Its lease runs out. Nothing says which one it was, so all are taken again.
                 tracing::error!("a reader of telemetry failed: {error}");
                 keeping.kept.retain(|_, kept| !kept.release.is_closed());
             }
@@ -153,8 +151,8 @@ impl ReaderKeeper {
         Ok(())
     }
 
-    /// Leaves streams to the processes that read them: each reports its own standstill. A process that fails at once as
-    /// well keeps no stream.
+    /// Leaves streams to the processes that read them, each of which reports its own standstill. A
+    /// process that fails at once as well keeps no stream.
     fn leave_to(&self, keeping: &mut KeeperState, others: Vec<(String, i64)>) {
         let before = std::mem::take(&mut keeping.others);
         for (stream, epoch) in others {
@@ -240,8 +238,9 @@ impl ReaderKeeper {
         failed
     }
 
-    /// Shows how far the reader is in each of its streams, also in those that other processes read: otherwise the
-    /// gauge of a stream that this process has left would stay. A stream of another release of the reader has no lag.
+    /// Shows how far the reader is in each of its streams. Those of other processes count, too,
+    /// since the gauge of a stream that this process has left would stay otherwise. A stream of
+    /// another release of the reader has no lag.
     async fn show_lags(&self, streams: &[String]) {
         let name = self.reader.name();
         let asked = self.engine.database.ask(async |db| places::lags(db, name, streams).await);

@@ -9,13 +9,12 @@ use tokio::sync::mpsc;
 use crate::declare::telemetry::Codec;
 use crate::telemetry::reading::batch::{ReadingBatch, offset_of};
 
-/// Receives the messages of one stream.
 pub(super) struct Receiver {
     pub(super) session: Arc<dyn Session>,
     pub(super) deliveries: Deliveries,
     pub(super) codec: Codec,
     pub(super) partition: u16,
-    /// The most messages of a batch.
+    /// The maximum number of messages of a batch.
     pub(super) most: usize,
     /// The offset that comes next. `None`: any.
     pub(super) next: Option<i64>,
@@ -25,7 +24,7 @@ pub(super) struct Receiver {
     pub(super) is_continuous: bool,
     /// A message that was received already.
     pub(super) first: Option<Delivery>,
-    /// The offset from which on the stream has lost what was read. The first message that comes tells it.
+    /// The offset from which on the stream has lost what was read, as the first message shows.
     pub(super) lost: Option<i64>,
 }
 

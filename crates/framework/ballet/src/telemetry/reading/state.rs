@@ -12,7 +12,6 @@ use crate::engine::stopping::stopped;
 /// After this long without success a reader stands still.
 const STANDS_STILL: Duration = Duration::from_secs(30);
 
-/// Returns the name of a reader of one stream.
 pub(crate) fn name_of(reader: &str, stream: &str) -> String {
     format!("{reader} of {stream}")
 }
@@ -24,8 +23,8 @@ pub(crate) async fn all_are_followed(readers: Option<Arc<ReaderStates>>) {
     drop(readers.behind.subscribe().wait_for(|behind| *behind == 0).await);
 }
 
-/// Begins this work once the process follows all streams that it has to: a step may ask for what it follows. It begins
-/// when the service stops, too: it ends itself.
+/// Begins this work once the process follows all streams that it has to, since a step may ask for
+/// what it follows. When the service stops, it begins, too, and ends itself.
 pub(crate) async fn once_all_are_followed(
     readers: Option<Arc<ReaderStates>>,
     mut stopping: watch::Receiver<bool>,
@@ -49,7 +48,7 @@ pub(crate) struct ReaderStates {
 struct FailingReader {
     since: Instant,
     why: String,
-    /// Whether it could not write what it has received: then it has not gone on before it writes.
+    /// Whether it could not write what it has received. Then it has not gone on before it writes.
     to_write: bool,
 }
 
@@ -69,7 +68,6 @@ impl ReaderStates {
         self.note(what, why, false);
     }
 
-    /// A reader could not write what it has received.
     pub(crate) fn fails_to_write(&self, what: &str, why: &str) {
         self.note(what, why, true);
     }
@@ -82,7 +80,7 @@ impl ReaderStates {
         known.to_write |= to_write;
     }
 
-    /// A reader receives its stream again. Whether it can write what comes, its next batch shows.
+    /// A reader receives its stream again. Its next batch shows whether it can write.
     pub(crate) fn receives(&self, what: &str) {
         let mut failing = self.failing();
         if failing.get(what).is_some_and(|known| !known.to_write) {

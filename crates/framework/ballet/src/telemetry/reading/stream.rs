@@ -21,7 +21,6 @@ use crate::telemetry::reading::write::{LeaseEnd, Writer, note};
 /// The broker's code for an object that does not exist.
 const NOT_FOUND: u16 = 404;
 
-/// A reader in one stream, with its place there, which this process holds.
 pub(super) struct StreamReader {
     pub(super) engine: Arc<Engine>,
     pub(super) broker: Arc<dyn Broker>,
@@ -32,7 +31,6 @@ pub(super) struct StreamReader {
     pub(super) most: u16,
 }
 
-/// Why a process reads a stream no more.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ReadingEnd {
     #[error("another process reads it")]
@@ -81,8 +79,8 @@ impl StreamReader {
             let why = failure.to_string();
             note(&self.engine, self.reader.name(), stream, *epoch, &why).await;
         }
-        // Its lease is kept meanwhile, and lasts longer: otherwise others would count it as their share, and read
-        // nothing.
+        // Its lease is kept meanwhile, and lasts longer. Otherwise others would count it as their
+        // share, and read nothing.
         if left.is_missing() {
             tokio::select! {
                 () = sleep(LEASE / 2) => {}
@@ -90,7 +88,8 @@ impl StreamReader {
                 () = stopped(&mut stopping) => {}
             }
         }
-        // A commit that is on its way may not have come through yet: nobody waits for it. Its row is locked until then.
+        // A commit that is on its way may not have come through yet, and nobody waits for it. Its
+        // row is locked until then.
         let HeldStream { stream, epoch, .. } = &self.held;
         let released = self
             .engine
@@ -188,8 +187,8 @@ impl StreamReader {
         }
     }
 
-    /// Renews the lease until it is lost. A renewal that fails is tried again for as long as the lease may last: the
-    /// row is locked while a batch commits.
+    /// Renews the lease until it is lost. A renewal that fails is tried again for as long as the
+    /// lease may last, since the row is locked while a batch commits.
     async fn renewed(&self) -> ReadingEnd {
         let mut renew = interval(LEASE / 4);
         let mut holds_since = Instant::now();

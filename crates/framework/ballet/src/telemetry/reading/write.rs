@@ -54,7 +54,6 @@ struct Piece {
 }
 
 impl Writer {
-    /// Writes the batches as they come.
     pub(super) async fn write_all(&self, mut received: mpsc::Receiver<ReadingBatch>) -> LeaseEnd {
         while let Some(batch) = received.recv().await {
             if let Err(ended) = self.write(&batch).await {
@@ -170,7 +169,6 @@ impl Writer {
         Ok(())
     }
 
-    /// Logs and counts a committed part.
     fn report(&self, part: &PieceContent) {
         let name = self.reader.name();
         self.states.works(&self.name());
@@ -209,7 +207,6 @@ pub(super) async fn note(engine: &Engine, reader: &str, stream: &str, epoch: i64
     }
 }
 
-/// Why a piece was not written.
 enum PieceFailure {
     Fenced,
     /// There was no connection, so the messages are not to blame.
@@ -223,7 +220,6 @@ impl From<Failure> for PieceFailure {
     }
 }
 
-/// The content of a piece of a batch.
 struct PieceContent {
     readings: Range<usize>,
     last: SeenMessage,

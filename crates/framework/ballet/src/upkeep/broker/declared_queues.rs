@@ -10,7 +10,6 @@ use metrics::Gauge;
 use serde_json::Value;
 use tokio::sync::watch;
 
-/// How the broker's queues compare with the declared ones.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DeclaredQueues {
     differ: Vec<QueueDifference>,
@@ -62,7 +61,6 @@ impl fmt::Display for DeclaredQueues {
     }
 }
 
-/// The declared queues, compared again and again.
 pub(crate) struct QueueComparer {
     needed: Vec<ComparedQueue>,
     state: watch::Sender<DeclaredQueues>,

@@ -15,7 +15,6 @@ use crate::engine::stopping::waited;
 
 const EVERY: Duration = Duration::from_secs(5);
 
-/// How far the service is behind.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Backlog {
     /// The messages in the service's queue, and those that this process has and has not settled.
@@ -25,7 +24,6 @@ pub(crate) struct Backlog {
     pub(crate) seconds: f64,
 }
 
-/// Looks at the queues of a service.
 #[derive(Clone)]
 pub(crate) struct ServiceQueues {
     service: &'static str,

@@ -24,17 +24,14 @@ use crate::upkeep::failure_log;
 
 const EVERY: Duration = Duration::from_secs(5);
 
-/// Looks after copies.
 pub(crate) struct CopyKeeper {
     pub(crate) engine: Arc<Engine>,
     pub(crate) queues: ServiceQueues,
     pub(crate) copies: Vec<CopyPart>,
-    /// The state of the copies, for readiness.
     pub(crate) state: watch::Sender<String>,
 }
 
 impl CopyKeeper {
-    /// Looks after the copies until the service stops.
     pub(crate) async fn run(self) {
         let mut stopping = self.engine.stopping.clone();
         loop {
@@ -76,7 +73,6 @@ impl CopyKeeper {
         failed
     }
 
-    /// Tells how far the copies are behind.
     async fn tell(&self, backlog: Option<Backlog>) {
         let entities: Vec<&str> = self.copies.iter().map(|copy| copy.entity).collect();
         let fills = self.engine.database.ask(async |db| copy_fills::all(db, &entities).await);

@@ -1,10 +1,10 @@
-//! Publishes all entities that this service shares anew, when a reader asks: page by page, at a
+//! Publishes all entities that this service shares again, when a reader asks: page by page, at a
 //! rate, and from where the last page ended.
 //!
-//! A page and its place in the run commit together, so a process that dies leaves a run that another
-//! goes on with. Changes go on meanwhile: a reader keeps the newest version, however it comes. An entity
-//! that no event can hold is left out and named; the others are published. If there are no others, the
-//! run waits until that is mended.
+//! A page and its place in the run commit together, so another process goes on with the run of one
+//! that dies. Changes go on meanwhile, since a reader keeps the newest version, however it comes.
+//! An entity that no event can hold is left out and named. If there are no others, the run waits
+//! until that is repaired.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -34,9 +34,10 @@ const EVERY: Duration = Duration::from_secs(1);
 const SOON: Duration = Duration::from_millis(100);
 /// The pause after a page that could not be published.
 const AFTER_FAILURE: Duration = Duration::from_secs(10);
-/// The entities of one transaction.
+/// The maximum number of entities of one transaction.
 const PORTION: usize = 500;
-/// The bytes of their states, which are in memory several times: as rows, pages and events.
+/// The maximum size of their states in bytes, which are in memory several times: as rows, pages and
+/// events.
 const PORTION_BYTES: usize = 8 * 1024 * 1024;
 
 /// Publishes the shared entities when they are asked for, until the service stops. All replicas
@@ -121,7 +122,7 @@ async fn publish_portion(
     // A few big ones say nothing of the others, unless there are no others.
     let is_typical = run.pages == 0 && (is_last || read == PORTION);
     if let Some(why) = run.left_out.as_ref().filter(|_| is_typical && left_out.len() == stated) {
-        // That is the view's fault, and no entity's: a reader would think that there are none.
+        // That is the view's fault, and no entity's. A reader would think that there are none.
         return Err(Failure::permanent(why.clone()));
     }
     run.pages += i64::try_from(events.len()).unwrap_or(i64::MAX);

@@ -21,7 +21,6 @@ pub(crate) async fn ask(pool: &PgPool, shared: &SharedClock) -> Result<(), sqlx:
     Ok(())
 }
 
-/// Follows the database's clock until the service stops.
 pub(crate) async fn follow(
     pool: PgPool,
     shared: Arc<SharedClock>,

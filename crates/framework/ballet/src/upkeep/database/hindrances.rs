@@ -1,8 +1,8 @@
 //! Notices what keeps the service from working although its database answers: the disk is full, tables or
 //! rights are gone, somebody holds a table for long.
 //!
-//! Messages show that late, if at all: each of them is tried again, or set aside, and none stands still.
-//! A service without messages would notice nothing.
+//! Messages show that late, if at all, since each of them is tried again, or set aside, and none
+//! stands still. A service without messages would notice nothing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ const EVERY: Duration = Duration::from_secs(5);
 const ROOM_EVERY: Duration = Duration::from_secs(30);
 /// How long somebody may hold a table. Messages that need it wait in retry queues meanwhile.
 const LOCKED: Duration = Duration::from_secs(30);
-/// The most hindrances that are named.
+/// The maximum number of hindrances that are named.
 const NAMED: usize = 3;
 
 /// Looks until the service stops, and says what it finds.
@@ -127,8 +127,8 @@ impl EarlierLooks {
     }
 }
 
-/// Names the framework's tables that are gone, and the rights that are. The next release may drop a table of the
-/// service's own; a statement that needs one which is gone fails, and is named.
+/// Names the tables and the rights of the framework that are gone. The next release may drop a
+/// table of the service's own, and a statement that needs it fails and is named.
 fn missing(before: &Rights, now: &Rights) -> Vec<String> {
     let framework = before.keys().filter(|name| name.starts_with("ballet."));
     let gone: Vec<&str> =

@@ -63,7 +63,6 @@ pub(crate) async fn prepare(
     }
 }
 
-/// Keeps the partitions of a service.
 pub(crate) struct PartitionKeeper {
     pub(crate) pool: PgPool,
     pub(crate) limits: Limits,
@@ -72,8 +71,9 @@ pub(crate) struct PartitionKeeper {
     pub(crate) stages: Stages,
 }
 
-/// Creates partitions ahead and cleans up, until the service stops. It begins after some seconds: a service that
-/// starts has [made](prepare) its partitions, and has messages to handle first.
+/// Creates partitions ahead and cleans up, until the service stops. It begins after some seconds,
+/// since a service that starts has [made](prepare) its partitions, and has messages to handle
+/// first.
 pub(crate) async fn keep(keeper: PartitionKeeper, mut stopping: watch::Receiver<bool>) {
     let mut tidying = Backoff::REMOVAL;
     tokio::select! {

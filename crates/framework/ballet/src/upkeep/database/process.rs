@@ -20,7 +20,6 @@ const BEAT: Duration = Duration::from_secs(2);
 /// another one before the lease runs out.
 const PATIENCE: Duration = Duration::from_secs(6);
 
-/// Says why the process is not ready, if it is not.
 pub(crate) type WhyUnready = Box<dyn Fn() -> Option<String> + Send + Sync>;
 
 /// Keeps lease and lock until the process stops, beginning with a session that holds both. Opens

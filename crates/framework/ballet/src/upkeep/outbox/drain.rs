@@ -21,7 +21,7 @@ use crate::engine::stopping::stopped;
 use crate::outgoing::publishing::PublishSpans;
 use crate::upkeep::outbox::other_processes::OtherProcesses;
 
-/// The most batches that a look lists.
+/// The maximum number of batches that a look lists.
 const LIST: i64 = 50_000;
 /// The number of events that are read back at a time, unless one batch is larger.
 const PORTION_EVENTS: usize = 3_000;
@@ -39,7 +39,6 @@ pub(crate) enum DrainResult {
     NoRoom,
 }
 
-/// Publishes the batches that were left behind in a table.
 pub(crate) async fn drain(
     engine: &Engine,
     table: i16,
@@ -72,7 +71,7 @@ pub(crate) async fn drain(
     }
 }
 
-/// Reads back the events that waited until somebody mended the broker, and may be tried again.
+/// Reads back the events that waited until somebody repaired the broker, and may be tried again.
 pub(crate) async fn read_back(engine: &Engine) -> Result<(), Failure> {
     let Some(publisher) = engine.relay.publisher() else { return Ok(()) };
     let held = &engine.relay.held;
@@ -148,7 +147,6 @@ async fn has_room(engine: &Engine) -> bool {
     }
 }
 
-/// Reads batches back, and hands them to the publisher.
 async fn publish(engine: &Engine, table: i16, portion: &[UnmarkedBatch]) -> Result<(), Failure> {
     let adopt = |left: &&UnmarkedBatch| {
         engine.relay.adopt(left.batch, usize::try_from(left.events).unwrap_or_default(), left.since)
@@ -163,7 +161,6 @@ async fn publish(engine: &Engine, table: i16, portion: &[UnmarkedBatch]) -> Resu
     Ok(())
 }
 
-/// Hands what was read back to the publisher.
 fn hand_over(engine: &Engine, table: i16, loaded: Vec<LoadedBatch>) {
     let relay = &engine.relay;
     let Some(publisher) = relay.publisher() else { return };

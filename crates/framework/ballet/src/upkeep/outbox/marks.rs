@@ -47,7 +47,6 @@ pub(crate) async fn flush_marks(engine: Arc<Engine>) {
     }
 }
 
-/// Writes all waiting marks.
 pub(crate) async fn flush_now(engine: &Engine) -> Result<(), Failure> {
     flush(engine, engine.relay.marked_tables()).await
 }

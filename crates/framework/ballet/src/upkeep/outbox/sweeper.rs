@@ -60,7 +60,6 @@ struct Sweeper {
     denied: HashMap<i16, Option<Instant>>,
 }
 
-/// When a table is looked at again.
 #[derive(Debug, Clone, Copy)]
 struct LookSchedule {
     next: Instant,
@@ -84,7 +83,7 @@ impl Sweeper {
             let noted = left.get(table);
             (has_room || noted.is_none()) && self.is_due(*table, noted)
         });
-        // Nothing is to be done in them until somebody mends the broker.
+        // Nothing is to be done in them until somebody repairs the broker.
         let held = self.engine.relay.held.tables();
         for table in self.in_order(tables).await? {
             match drain(&self.engine, table, &mut others).await {
@@ -178,8 +177,8 @@ impl Sweeper {
             || (look.next <= Instant::now() && !self.engine.relay.is_under_way(table))
     }
 
-    /// Puts the next look off. A quiet table, in which there is nothing to do but which cannot be
-    /// emptied, is looked at more and more seldom: a commit that came late may still bring something.
+    /// Puts the next look off. A quiet table that cannot be emptied is looked at more and more
+    /// seldom, since a commit that came late may still bring something.
     fn schedule(
         &mut self,
         table: i16,

@@ -18,10 +18,9 @@ use crate::upkeep::failure_log;
 /// How often it asks whether a turn is over.
 const TICK: Duration = Duration::from_millis(500);
 const EMPTY_EVERY: Duration = Duration::from_secs(2);
-/// The empty tables that a process keeps for its next turns.
+/// The number of empty tables that a process keeps for its next turns.
 const SPARE: usize = 3;
 
-/// Works until the service stops.
 pub(crate) async fn keep(engine: Arc<Engine>) {
     let mut stopping = engine.stopping.clone();
     let mut keeper = TurnKeeper { engine, spare: Vec::new() };

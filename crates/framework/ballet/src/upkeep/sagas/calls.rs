@@ -1,4 +1,4 @@
-//! Claims calls that are due, and records attempts that failed: many with one statement, and one
+//! Claims calls that are due, and records attempts that failed, many with one statement, and one
 //! statement at a time. So open calls take one connection, however many there are.
 
 use std::sync::Arc;
@@ -27,7 +27,6 @@ const AFTER_ERROR: Duration = Duration::from_secs(2);
 /// How often to look for processes that are gone.
 const LOOK_FOR_GONE: Duration = Duration::from_secs(2);
 const COUNT_EVERY: Duration = Duration::from_secs(10);
-/// Claims and records until the service stops.
 pub(crate) async fn run(engine: Arc<Engine>) {
     engine.calls.begin();
     let mut stopping = engine.stopping.clone();
@@ -151,8 +150,8 @@ pub(crate) async fn let_go(engine: Arc<Engine>) {
     }
 }
 
-/// Ends the leases of processes that are gone, and their claims. Both in one transaction: whose lease
-/// has ended is not looked at again.
+/// Ends the leases and the claims of processes that are gone in one transaction, since nobody looks
+/// again at a process whose lease has ended.
 async fn end_claims(engine: &Engine) -> Result<(Vec<i64>, u64), sqlx::Error> {
     let mut transaction = begin(&engine.database.upkeep).await?;
     let gone = process::end_leases(&mut transaction, engine.relay.process).await?;

@@ -38,7 +38,6 @@ const PORTION: usize = 500;
 /// When a deadline is tried again that could not be published.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// Publishes deadlines that have passed, until the service stops.
 pub(crate) async fn run(engine: Arc<Engine>) {
     let sagas: Vec<&'static str> = engine.registry.with_deadline().map(|saga| saga.saga).collect();
     let mut stopping = engine.stopping.clone();
@@ -144,8 +143,8 @@ async fn put_off(
         wait: Some(AGAIN),
     };
     let event = event.map_or("", |event| event.name());
-    // Together: what is put off and not listed would stand still in silence, and that of a saga which has ended
-    // meanwhile would be listed for ever.
+    // Together, since what is put off and not listed would stand still in silence, and a saga that
+    // has ended meanwhile would be listed for ever.
     let mut db = begin(&engine.database.upkeep).await?;
     if answered(deadlines::put_off(&mut db, *saga_id, saga, AGAIN)).await? {
         let note = deadlines::note(*saga_id, saga);
