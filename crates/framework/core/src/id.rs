@@ -197,8 +197,8 @@ impl MessageId {
 /// The bytes of a version 7 UUID that hold its time.
 const TIME_BYTES: usize = 6;
 
-/// An id that follows from a saga and a name, whenever and wherever it is derived. It begins with the
-/// time of the saga's id, if that has one: indexes take ids in order faster.
+/// An id that follows from a saga and a name, whenever and wherever it is derived. It begins with
+/// the time of the saga's id, if that has one, since indexes take ids in order faster.
 #[must_use]
 pub fn derived_in_saga(saga_id: SagaId, name: &str) -> Uuid {
     let hash = Uuid::new_v5(&DERIVED, format!("saga\0{saga_id}\0{name}").as_bytes());

@@ -1,5 +1,5 @@
-//! Reads JSON of others. An error names the place and what is wanted there, and never the value: it may be about a
-//! person, and dead letters and logs keep the words.
+//! Reads JSON of others. An error names the place and what is wanted there, and never the value,
+//! which may be about a person. Dead letters and logs keep the words.
 
 use serde::de::{DeserializeOwned, Error, IgnoredAny};
 

@@ -17,7 +17,7 @@ const DANGEROUS: [&str; 7] = [
     ".commit()).await",
     "calls::note_failures(&engine",
 ];
-/// The most lines between a call and its point.
+/// The maximum number of lines between a call and its point.
 const NEAR: usize = 12;
 
 #[test]

@@ -11,7 +11,6 @@ use std::time::Duration;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
-/// The idle time of a connection, while it waits for its client.
 #[derive(Debug, Clone)]
 pub(crate) struct IdleTime(Arc<IdleState>);
 
@@ -47,8 +46,8 @@ impl IdleTime {
         u64::try_from(self.0.begun.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// Counts from now on. Call this before the connection counts as waiting: otherwise the wait would seem to have
-    /// begun earlier.
+    /// Counts from now on. Call this before the connection counts as waiting, since the wait would
+    /// seem to have begun earlier otherwise.
     fn begin(&self) {
         self.0.since.store(self.now(), Ordering::Relaxed);
     }
@@ -85,7 +84,6 @@ impl IdleTime {
     }
 }
 
-/// The guard of a request in progress.
 #[derive(Debug)]
 pub(crate) struct RequestGuard(IdleTime);
 

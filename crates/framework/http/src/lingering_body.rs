@@ -12,7 +12,7 @@ use hyper::{Request, header};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-/// The most bytes that are read on and thrown away.
+/// The maximum number of bytes that are read on and thrown away.
 const MOST: usize = 16 << 20;
 /// The longest time of reading on.
 const LONGEST: Duration = Duration::from_secs(5);

@@ -29,27 +29,28 @@ use crate::holding_body::HoldingBody;
 use crate::idle::{IdleTime, TrackedBody};
 use crate::patient_stream::PatientStream;
 
-/// The most bytes of a head; hyper takes at most 100 headers. A longer head gets 431.
+/// The maximum number of bytes of a head; hyper takes at most 100 headers. A longer head gets 431.
 const HEAD: usize = 64 * 1024;
 /// The time between two searches for an idle connection, when all are busy.
 const AGAIN: Duration = Duration::from_millis(100);
-/// The least idle time before a connection is closed for another one: the first request of a new connection may not be
-/// read yet.
+/// The minimum idle time before a connection is closed for another one, since the first request of
+/// a new connection may not be read yet.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// The bounds of a listener.
 #[derive(Debug, Clone, Copy)]
 pub struct ListenerLimits {
-    /// The most connections.
+    /// The maximum number of connections.
     pub connections: usize,
-    /// The longest time for the head of a request, for a connection without a request, and for a client that takes
-    /// nothing of its answer.
+    /// The maximum time for the head of a request, for a connection without a request, and for a
+    /// client that takes nothing of its answer.
     pub patience: Duration,
 }
 
 impl ListenerLimits {
-    /// Makes limits with this number of connections and the usual patience, 180 s. Proxies keep a connection for a
-    /// minute or two: their next request would fail if it were closed here before.
+    /// Makes limits with this number of connections and the usual patience, 180 s. Proxies keep a
+    /// connection for a minute or two, and their next request would fail if it were closed here
+    /// before.
     #[must_use]
     pub const fn new(connections: usize) -> Self {
         Self { connections, patience: Duration::from_secs(180) }

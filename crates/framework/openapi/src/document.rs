@@ -92,8 +92,8 @@ fn described(value: Value) -> Value {
     value
 }
 
-/// Turns each choice of texts into one `enum`, with their meanings in its description: a generated client may take a
-/// `oneOf` of constants for its first one.
+/// Turns each choice of texts into one `enum`, with their meanings in its description, since a
+/// generated client may take a `oneOf` of constants for its first one.
 fn enumerated(value: Value) -> Value {
     match value {
         Value::Object(object) => {

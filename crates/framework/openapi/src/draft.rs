@@ -78,7 +78,8 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Refuses unknown parameters: a query that ignored a mistyped name would answer a different question.
+    /// Refuses unknown parameters, since a query that ignored a mistyped name would answer a
+    /// different question.
     pub(crate) fn only_known_parameters(&mut self, object: &Value) {
         if object["additionalProperties"] != false {
             let path = self.path;
@@ -247,7 +248,8 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// Closes the objects of a schema, and of those that it refers to: a field that they do not have is refused.
+/// Closes the objects of a schema, and of those that it refers to, so that an unknown field is
+/// refused.
 fn close(definitions: &mut Map<String, Value>, schema: &mut Value) {
     match schema {
         Value::Array(schemas) => schemas.iter_mut().for_each(|one| close(definitions, one)),

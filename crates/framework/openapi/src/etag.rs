@@ -135,7 +135,6 @@ impl Takes for IfNoneMatch {
     }
 }
 
-/// The value of a condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum ETags {
     Any,

@@ -92,7 +92,7 @@ struct WatchedThings<H: History> {
     /// The history of each watched thing. A channel holds only the latest, so a slow client costs nothing; the
     /// changes that it missed are in the history.
     things: HashMap<H::Id, watch::Sender<H>>,
-    /// The task that polls the things while there are any.
+    /// The task that polls the watched histories while there are any.
     look: Option<JoinHandle<()>>,
 }
 
@@ -241,7 +241,6 @@ struct WatcherPlace {
     _of_owner: Option<CountGuard<String>>,
 }
 
-/// A client that watches a thing.
 struct WatchingClient<H: History> {
     latest: watch::Receiver<H>,
     /// The number of the last change that was sent.

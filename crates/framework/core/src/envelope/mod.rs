@@ -79,7 +79,8 @@ impl Envelope {
     /// consumer and every attempt reads the same ones.
     ///
     /// The body is UTF-8 of bounded size and depth. The caller checks its shape, and the age of the
-    /// message and of the saga: what is still known of an old one only the service's tables tell.
+    /// message and of the saga, since only the service's tables tell what is still known of an old
+    /// one.
     ///
     /// # Errors
     ///

@@ -3,7 +3,7 @@
 
 /// The longest `tracestate` that is passed on.
 const LONGEST_TRACESTATE: usize = 512;
-/// The most members of a `tracestate`.
+/// The maximum number of members of a `tracestate`.
 const MOST_MEMBERS: usize = 32;
 /// The longest `baggage` that is passed on.
 const LONGEST_BAGGAGE: usize = 8192;

@@ -23,7 +23,7 @@ pub struct Versions {
 }
 
 impl Versions {
-    /// Every version: what a step is of that says nothing.
+    /// Every version, as for a step that names none.
     pub const ALL: Self = Self { since: FIRST, until: None };
 
     /// Limits the versions to those from this one on.

@@ -9,7 +9,6 @@ use crate::parts::part::{Part, StepKind, StepPart, System};
 use crate::parts::versions::{FIRST, Versions};
 use crate::problem::Problem;
 
-/// The rules for the versions that one service declares.
 pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
     let service = part.service;
     for saga in &part.sagas {

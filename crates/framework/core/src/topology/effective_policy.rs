@@ -34,7 +34,6 @@ pub(crate) struct InForce {
     pub(crate) remedies: Vec<String>,
 }
 
-/// Compares the policies in force on a queue with the declared ones.
 pub(crate) fn compare<'a>(
     policies: impl Iterator<Item = &'a Value>,
     wanted: &Value,
@@ -74,7 +73,6 @@ pub(crate) fn compare<'a>(
 }
 
 impl InForce {
-    /// Says which policies these are.
     fn name(&mut self, found: &Value) {
         let vhost = found["vhost"].as_str().unwrap_or("VHOST");
         let mut named = Vec::new();

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use crate::copies::entity_row::{EntityRow, RunPage};
 
-/// How long before a copy was emptied an event may have been made and still count: the transaction that
-/// made it may have been open while the owner read the entity for the run that fills the copy.
+/// How long before a copy was emptied an event may have been made and still count. The transaction
+/// that made it may have been open while the owner read the entity for the run that fills the copy.
 const LONGEST_TRANSACTION: &str = "10 minutes";
 
 /// The copied entities that a transaction writes. They are written with one statement at its end,
@@ -33,7 +33,7 @@ struct CopyVersion {
 }
 
 impl CopyVersion {
-    /// Whether the other one counts in no case beside this one.
+    /// Whether the other version never counts beside this one.
     fn outdoes(&self, other: &Self) -> bool {
         let counts_as_well = match (self.made_at, other.made_at) {
             (None, _) => true,
@@ -83,14 +83,15 @@ impl CopyWrites {
         }
     }
 
-    /// Writes the entities. An older version changes nothing, nor does an equal one, unless it comes
-    /// from the owner's own rows, by the newest run: then it mends a row that differs. A message from before
-    /// the copy was emptied changes nothing: the owner's versions may have been set back.
+    /// Writes the entities. An older version changes nothing. Nor does an equal one, unless it
+    /// comes from the owner's own rows by the newest run, and then repairs a row that differs. A
+    /// message from before the copy was emptied changes nothing, since the owner's versions may
+    /// have been set back.
     pub async fn flush(&mut self, db: &mut PgConnection) -> Result<(), sqlx::Error> {
         let Self { mut rows, pages } = std::mem::take(self);
         for (entity, RunPages { run, seen, pages }) in pages {
-            // Before the entities: a page of an older run then sees that there is a newer one. A transaction
-            // that waits for this row has no lock on an entity.
+            // Before the entities, so that a page of an older run sees that there is a newer one. A
+            // transaction that waits for this row has no lock on an entity.
             let counted = sqlx::query(
                 "update ballet.copy_fill set run = $2, page_at = ballet.now(), \
                      seen = case when run = $2 then seen else 0 end + $3, \

@@ -11,7 +11,8 @@ pub struct Source {
     view: String,
     /// The type of its ids. A comparison in this type can use their index.
     id_type: String,
-    /// How many entities the next page asks for at most. Entities that it does not take are read for nothing.
+    /// The maximum number of entities that the next page asks for. Those that it does not take are
+    /// read for nothing.
     asks: usize,
 }
 
@@ -84,8 +85,8 @@ impl Source {
         sqlx::query_as(AssertSqlSafe(statement)).fetch_one(db).await
     }
 
-    /// The statement for the next entities. The first has no id to begin after: a condition that may
-    /// be left out would keep the database from using the index.
+    /// The statement for the next entities. The first has no id to begin after, since a condition
+    /// that may be left out would keep the database from using the index.
     fn next(&self, after: Option<&str>) -> String {
         let Self { view, id_type, .. } = self;
         let after = match after {

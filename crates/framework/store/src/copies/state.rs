@@ -46,7 +46,8 @@ pub struct SharedEntity {
     pub entities: i64,
     /// The sum of their versions, which is the number of changes so far.
     pub versions: i64,
-    /// Why the entities cannot be published anew, if the last attempt failed, or which one was left out.
+    /// Why the entities cannot be published again, if the last attempt failed, or which one was
+    /// left out.
     pub failure: Option<String>,
 }
 

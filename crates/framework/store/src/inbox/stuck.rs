@@ -1,9 +1,8 @@
 //! The stuck messages and calls of a service: messages that could not be handled, and calls to the outside that
 //! fail or have waited for a minute, each with the reason.
 //!
-//! A service records a failure before the message goes to a retry queue or becomes a dead letter.
-//! The record is not changed when the message is handled later: the inbox shows that. A message
-//! that never reached a handler (unreadable, or fatal to the process) is only a dead letter.
+//! A message that never reached a handler (unreadable, or fatal to the process) is only a dead
+//! letter.
 
 use ballet_core::own_handlers::DEADLINE;
 use ballet_core::{MessageId, SagaId};
@@ -68,8 +67,8 @@ pub enum StuckKind {
 /// The reason of a call without an outcome of any attempt.
 pub const CALL_WAITS: &str = "call_waits";
 
-/// The condition that the provider of a call has the request, and no outcome yet: the call is not stuck. Its attempts
-/// begin anew with each such answer.
+/// The condition that the provider of a call has the request and no outcome yet, so that the call
+/// is not stuck. Its attempts count from zero again with each such answer.
 pub(crate) const NO_OUTCOME_YET: &str = "(attempts = 0 and last_error is not null \
     and next_at > ballet.now() - interval '1 minute')";
 

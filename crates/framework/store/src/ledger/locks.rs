@@ -13,7 +13,7 @@ pub async fn lock_keys(db: &mut PgConnection, mut keys: Vec<i64>) -> Result<(), 
     if keys.is_empty() {
         return Ok(());
     }
-    // One row for all of them: that of each key would be sent and read for nothing.
+    // One row for all of them, since the row of each key would be sent and read for nothing.
     let lock = "select count(*) from \
                 (select pg_advisory_xact_lock(key) from unnest($1::bigint[]) as key) as locked";
     sqlx::query(lock).bind(&keys).execute(db).await.map(drop)

@@ -1,8 +1,8 @@
 //! Which sagas in the ledger are open: something of them has begun here, and nothing says that it has
 //! ended.
 //!
-//! A participant is not told how a saga ended. It knows only by what it did itself: everything is
-//! undone, or it ran a step that comes after the decision.
+//! Nobody reports to a participant how a saga ended. Its own steps show that: everything is undone,
+//! or a step after the decision ran.
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;

@@ -69,7 +69,7 @@ pub fn state<'a, R: LedgerLine + 'a>(
     lines.map(|line| line.entry).filter(|entry| is_of_progress(*entry)).max()
 }
 
-/// The others say nothing of how far a step is.
+/// Other entries say nothing of how far a step is.
 const fn is_of_progress(entry: Entry) -> bool {
     !matches!(entry, Entry::Arrived | Entry::Aborted)
 }
@@ -105,8 +105,8 @@ pub fn standing<R: LedgerLine>(
 pub enum RemainingCompensations<'a, R> {
     /// A call is out, and its outcome takes up the rest.
     Call(&'a R),
-    /// The outcomes of these steps are compensated, in this order. One that is compensated here changes nothing for
-    /// the others; after one that makes a call nothing more is compensated.
+    /// The outcomes of these steps are compensated, in this order. A compensation here changes
+    /// nothing for the others. After one that makes a call nothing more is compensated.
     Steps(Vec<&'a R>),
 }
 

@@ -72,7 +72,6 @@ pub async fn insert(
 static WITH_LEDGER: LazyLock<String> =
     LazyLock::new(|| format!("with noted as ({}) ", Columns::insert("ledger", 13, 3)));
 
-/// Returns the statement of [`insert`].
 fn insert_statement(table: i16, with_ledger: bool) -> AssertSqlSafe<String> {
     let noted = if with_ledger { WITH_LEDGER.as_str() } else { "" };
     AssertSqlSafe(format!(

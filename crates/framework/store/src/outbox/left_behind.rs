@@ -222,7 +222,6 @@ pub async fn load_some(
     loaded(&batches, &rows)
 }
 
-/// Sorts rows by their batches.
 fn loaded(batches: &[BatchId], rows: &[PgRow]) -> Result<Vec<LoadedBatch>, sqlx::Error> {
     let empty = |batch: &BatchId| LoadedBatch {
         batch: *batch,

@@ -32,7 +32,8 @@ pub fn events<'db>(
     let PublishedFilter { period: (since, until), ids, newest } = filter;
     let day_before = until - SignedDuration::from_hours(24);
     let oldest = newest.map_or(Uuid::nil(), |_| bound(day_before.as_second()));
-    // Partitions of later sagas are not read: their events are later, too. Clocks may differ by minutes.
+    // Partitions of later sagas are not read, since their events are later, too. Clocks may differ
+    // by minutes.
     let latest = newest.map_or(Uuid::max(), |_| bound(until.as_second() + 600));
     let order =
         newest.map_or_else(String::new, |count| format!("order by recorded_at desc limit {count}"));

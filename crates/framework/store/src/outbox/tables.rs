@@ -21,8 +21,8 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<OutboxTable>, sqlx::Error
     Ok(rows.into_iter().map(|(number, owner)| OutboxTable { number, owner }).collect())
 }
 
-/// Returns the tables as the catalog has them: also one that is missing in the list. Their number grows
-/// behind an outage.
+/// Returns the tables as the catalog has them, also one that is missing in the list. Their number
+/// grows behind an outage.
 pub async fn present(db: &mut PgConnection) -> Result<Vec<i16>, sqlx::Error> {
     let tables = "select substring(relname from 8)::smallint from pg_class \
                   where relnamespace = 'ballet'::regnamespace and relkind = 'r' \
@@ -45,8 +45,9 @@ pub async fn with_rows(db: &mut PgConnection, tables: &[i16]) -> Result<Vec<i16>
     sqlx::query_scalar(statement).bind(tables).fetch_all(db).await
 }
 
-/// Returns the process whose rows a table holds. It is given to a process when it is empty, so there is one;
-/// there are more if a process was frozen when it lost the table, and wrote to it once more.
+/// Returns the process whose rows a table holds. A process gets a table when it is empty, so there
+/// is one. There are more if a process was frozen when it lost the table, and wrote to it once
+/// more.
 pub async fn writer(db: &mut PgConnection, table: i16) -> Result<Option<i64>, sqlx::Error> {
     let first = format!("select owner from ballet.outbox_{table} limit 1");
     sqlx::query_scalar(AssertSqlSafe(first)).fetch_optional(db).await

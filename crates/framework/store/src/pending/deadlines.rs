@@ -1,8 +1,9 @@
 //! The table of deadlines. A deadline is set when its saga starts, ended when it is decided, and
 //! taken when it is due.
 //!
-//! The database's clock decides, as far as it is believed (`engine/shared_clock.rs`). While it is ahead for
-//! some seconds, no deadline passes. One that is set then is later by as much, for it may not be too early.
+//! The database's clock decides, as far as it is believed (`engine/shared_clock.rs`). While it is
+//! ahead for some seconds, no deadline passes. One that is set then is later by as much, since it
+//! may not be too early.
 
 use std::time::Duration;
 
@@ -100,8 +101,8 @@ impl Deadlines {
     }
 }
 
-/// The id under which the failure of a deadline is listed. No message has it: a saga's own id would be that of its
-/// first message where a producer uses one for both.
+/// The id under which the failure of a deadline is listed. No message has it, whereas a saga's own
+/// id would be that of its first message where a producer uses one for both.
 pub fn note(saga_id: SagaId, saga: &str) -> MessageId {
     MessageId(derived_in_saga(saga_id, &format!("deadline\0{saga}")))
 }
@@ -207,8 +208,8 @@ pub async fn pass_now(
 }
 
 /// Puts off the deadlines of all sagas that would pass before `grace` from now is over, so that a
-/// restored service hears first what it decided. Returns their number. The service may run: a deadline that it holds
-/// ends or is taken at this moment, and is not waited for.
+/// restored service hears first what it decided. Returns their number. The service may run. A
+/// deadline that it holds at this moment ends or is taken, and is not waited for.
 pub async fn put_off_all(db: &mut PgConnection, grace: SignedDuration) -> Result<u64, sqlx::Error> {
     let put_off = "update ballet.deadline set due_at = ballet.now() + $1 * interval '1 second' \
                    where ctid = any (array ( \

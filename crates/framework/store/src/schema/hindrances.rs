@@ -50,8 +50,8 @@ pub struct TableLock {
     pub since: Option<Timestamp>,
 }
 
-/// Reads who holds such locks on the tables of the service, or of the user who asks: of each transaction one lock on
-/// a table.
+/// Reads who holds such locks on the tables of the service, or of the user who asks, with one lock
+/// of each transaction.
 pub async fn locks(db: &mut PgConnection) -> Result<Vec<TableLock>, sqlx::Error> {
     let statement = "\
         select distinct on (1, 2) l.virtualtransaction, c.oid::regclass::text, l.mode, \

@@ -38,8 +38,8 @@ const FRAMEWORK_TABLE: &str = "ballet._framework_migrations";
 /// After this long without a statement of it, a process that migrates is taken for frozen.
 const FROZEN: &str = "20s";
 
-/// How long a migration waits for a lock: a table that it waits for lets nobody else in meanwhile. Then it is
-/// rolled back and, after a pause, run again.
+/// How long a migration waits for a lock, since the table that it waits for lets nobody else in
+/// meanwhile. Then it is rolled back and, after a pause, run again.
 const LOCK_WAIT: &str = "set lock_timeout = '1s'";
 const PAUSE_SECONDS: f64 = 1.0;
 
@@ -57,8 +57,9 @@ pub async fn connect(options: &PgConnectOptions) -> Result<PgConnection, Migrate
     Ok(in_time(unlimited.options(KEEPALIVES).connect()).await?)
 }
 
-/// Says which sessions of others the migrations wait for: those that hold a lock that they need; or else,
-/// while they try for a moment only, again and again, those whose transactions last long.
+/// Says which sessions of others the migrations wait for. These hold a lock that the migrations
+/// need or, while the migrations try for a moment again and again, have transactions that last
+/// long.
 pub async fn waits_for(pool: &PgPool, pid: i32) -> Result<Option<String>, sqlx::Error> {
     let statement = "\
         with waiting as (select pg_blocking_pids($1) as by), \

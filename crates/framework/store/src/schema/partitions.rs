@@ -41,8 +41,9 @@ impl PartitionedTable {
         Self { table: "ledger", days: LEDGER_DAYS, kept: limits.saga_window }
     }
 
-    /// How many newer partitions with rows there are before one is dropped: as many as the window
-    /// covers, and one more. A clock that leapt ahead makes new partitions, but no rows in them.
+    /// How many newer partitions with rows there must be before one is dropped: as many as the
+    /// window covers, and one more. A clock that leapt ahead makes new partitions, but no rows in
+    /// them.
     pub fn newer(&self) -> usize {
         let days = self.kept.as_secs() / DAY_SECONDS;
         let newer = (days + self.days - 1) / self.days + 1;

@@ -1,7 +1,7 @@
 //! The place of each reader in each stream, and the lease on it.
 //!
-//! The holder of the lease reads. Each write names the epoch of the lease: a process that was frozen while another
-//! took over writes nothing. Leases go by the database's clock.
+//! The holder of the lease reads. Each write names the epoch of the lease, so a process that was
+//! frozen while another took over writes nothing. Leases go by the database's clock.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use crate::database::stored_text::storable;
 /// How long a lease lasts without a sign of its holder.
 pub const LEASE: Duration = Duration::from_secs(10);
 const LEASE_SECONDS: f64 = 10.0;
-/// The seconds after the time of the newest message in which one that was read may have been published: times are whole
-/// seconds, and messages of several publishers come out of their order.
+/// How many seconds after the newest message one that was read may have been published, since times
+/// are whole seconds, and messages of several publishers come out of their order.
 const DISORDER: i64 = 2;
 
 /// A stream that this process may read, and where it begins.
@@ -193,8 +193,8 @@ pub async fn release(
     .map(drop)
 }
 
-/// Moves the place on, in the transaction of the rows, and renews the lease. Returns false if another process has the
-/// lease: then the transaction must roll back.
+/// Moves the place on, in the transaction of the rows, and renews the lease. Returns false if
+/// another process has the lease, and the transaction must roll back.
 pub async fn advance(db: &mut PgConnection, to: &Advance<'_>) -> Result<bool, sqlx::Error> {
     let moved = sqlx::query(
         "update ballet.telemetry_reader set next_offset = $4, last_seen = $5, \
