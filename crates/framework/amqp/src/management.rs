@@ -163,7 +163,6 @@ impl fmt::Debug for ManagementApi {
     }
 }
 
-/// The header for the user and the password of a URL.
 fn sign_in(url: &Url) -> String {
     let mut both = percent_decode_str(url.username()).collect::<Vec<_>>();
     both.push(b':');

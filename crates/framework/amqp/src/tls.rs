@@ -12,7 +12,6 @@ use rustls::{ClientConfig, Error, RootCertStore};
 use crate::session::error::BrokerError;
 
 const CERTIFICATE: &str = "CERTIFICATE-----";
-/// The label of a key, whichever its kind.
 const KEY: &str = "PRIVATE KEY-----";
 
 /// Certificates and a key, as PEM files. They are read for each connection, so renewed files take

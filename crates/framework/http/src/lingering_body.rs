@@ -14,7 +14,6 @@ use tokio::time::timeout;
 
 /// The maximum number of bytes that are read on and thrown away.
 const MOST: usize = 16 << 20;
-/// The longest time of reading on.
 const LONGEST: Duration = Duration::from_secs(5);
 
 /// The body of a request. When it is dropped, a task reads on.

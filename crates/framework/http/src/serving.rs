@@ -152,7 +152,6 @@ impl OpenConnections {
         self.each.insert(task.id(), (task, idle));
     }
 
-    /// Waits until there is room for another connection.
     async fn make_room(&mut self) {
         while let Some(ended) = self.tasks.try_join_next_with_id() {
             self.forget(ended);

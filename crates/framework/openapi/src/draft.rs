@@ -14,7 +14,6 @@ const COMPONENTS: &str = "#/components/schemas/";
 /// The schema of every problem, in the document's components.
 pub(crate) const PROBLEM: &str = "#/components/schemas/Problem";
 
-/// The content type of a problem.
 const JSON: &str = "application/problem+json";
 
 /// The description of one route while it is being made.
@@ -125,7 +124,6 @@ impl<'a> Draft<'a> {
         self.answer(status, json!({ "description": when }));
     }
 
-    /// Adds an answer of server-sent events with this type as data.
     pub(crate) fn answers_events<T: JsonSchema>(&mut self, status: StatusCode, when: &str) {
         let data = self.schema::<T>();
         let name = data["$ref"].as_str().and_then(|place| place.strip_prefix(COMPONENTS));
@@ -194,7 +192,6 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Adds a `Retry-After` header to a status that was described before.
     pub(crate) fn retry_after(&mut self, status: StatusCode) {
         let schema = json!({ "type": "integer", "minimum": 0 });
         self.header(status, "Retry-After", "The seconds to wait before the next try.", &schema);
@@ -204,7 +201,6 @@ impl<'a> Draft<'a> {
         self.answers.insert(status.as_u16(), answer);
     }
 
-    /// Returns the operation object, from the types and the author's description.
     pub(crate) fn finish(mut self, tag: &str, operation: Operation) -> Value {
         let Operation { id, summary, about, example, answers, refusals, for_now } = operation;
         for (status, when) in refusals {

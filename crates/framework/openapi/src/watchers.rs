@@ -21,7 +21,6 @@ use tokio::task::JoinHandle;
 
 use crate::caller::{Caller, Owners};
 
-/// The pause between two polls.
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// The history of a thing so far: its changes, numbered from 1.
@@ -161,7 +160,6 @@ impl<H: History> WatchState<H> {
         Ok(WatcherPlace { _permit: permit, _of_owner: of_owner })
     }
 
-    /// Subscribes to the histories of a thing from now on.
     fn join(self: &Arc<Self>, history: H) -> watch::Receiver<H> {
         if history.has_ended() {
             return watch::channel(history).1;

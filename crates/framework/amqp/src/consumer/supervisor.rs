@@ -31,7 +31,7 @@ pub(super) struct ConsumeSupervisor {
 }
 
 impl ConsumeSupervisor {
-    /// Runs until stopped. Returns the number of unsettled deliveries.
+    /// Returns the number of unsettled deliveries.
     pub(super) async fn run(mut self) -> usize {
         let name = format!("{} consume {}", self.settings.service, self.settings.instance);
         let reconnects = metrics::counter!("ballet_reconnects_total", "role" => "consume");

@@ -27,7 +27,6 @@ pub(super) struct InFlight {
 
 #[derive(Debug)]
 pub(super) enum NotSent {
-    /// It can never be published.
     Never(String),
     /// The broker did not take it this time.
     NotTaken(String),
@@ -46,7 +45,6 @@ enum Waiter {
     },
 }
 
-/// The unfinished batches and single messages.
 pub(super) struct Batches {
     memory: Arc<BatchMemory>,
     on_published: OnPublished,

@@ -50,10 +50,8 @@ pub(super) struct PublishQueue {
     confirmed: u64,
 }
 
-/// The outcome of a lost channel.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct SalvageResult {
-    /// The number of messages that will be published again.
     pub(super) again: usize,
     /// Whether the cause is known and handled. Waiting before the next attempt is then useless.
     pub(super) explained: bool,
@@ -78,7 +76,6 @@ impl PublishQueue {
         }
     }
 
-    /// Returns the number of unconfirmed messages.
     pub(super) fn len(&self) -> usize {
         self.flight.len()
             + self.urgent.len()

@@ -14,7 +14,6 @@ pub(super) struct StopRequest {
     deadline: Option<Instant>,
 }
 
-/// A change of the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stopping {
     /// The request was just made: drain.

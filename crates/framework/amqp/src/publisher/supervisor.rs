@@ -42,7 +42,7 @@ impl PublishSupervisor {
         Self { broker, settings, queue, commands, stop: StopRequest::new(stop), state, held }
     }
 
-    /// Runs until stopped. Returns the number of unconfirmed messages.
+    /// Returns the number of unconfirmed messages.
     pub(super) async fn run(mut self) -> usize {
         let name = format!("{} publish {}", self.settings.service, self.settings.instance);
         let reconnects = metrics::counter!("ballet_reconnects_total", "role" => self.settings.role);
@@ -112,7 +112,7 @@ impl PublishSupervisor {
         self.queue.len()
     }
 
-    /// Tries to connect once. Returns `None` when it is time to give up.
+    /// Returns `None` when it is time to give up.
     async fn attempt(&mut self, name: &str) -> Option<Result<Arc<dyn Session>, BrokerError>> {
         let broker = Arc::clone(&self.broker);
         let expected = self.settings.expected.clone();

@@ -56,7 +56,6 @@ pub(crate) fn peer(uri: &AMQPUri) -> Peer {
     }
 }
 
-/// Returns one URL for each host.
 fn split(url: &str) -> Result<Vec<String>, BrokerError> {
     let Some((scheme, rest)) = url.split_once("://") else {
         return Err(BrokerError::BadUrl("it does not start with amqp:// or amqps://".to_owned()));

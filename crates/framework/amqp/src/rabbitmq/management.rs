@@ -29,7 +29,6 @@ const QUEUE_COLUMNS: &str = "name,vhost,type,state,leader,durable,auto_delete,ar
                              operator_policy,effective_policy_definition";
 /// The longest answer that is read. A binding takes about 200 bytes, a queue 600.
 const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
-/// The value of the setting that switches the comparison off.
 const OFF: &str = "off";
 const SWITCHED_OFF: &str = "RABBITMQ_MANAGEMENT_URL is off";
 const UNSET: &str = "RABBITMQ_MANAGEMENT_URL is not set";

@@ -310,7 +310,6 @@ fn end_deadline(SagaWork { transaction, saga, saga_id }: &mut SagaWork<'_, '_>) 
     }
 }
 
-/// Sets the deadline when the saga begins, and ends it when the saga is decided.
 fn keep_deadline(work: &mut SagaWork<'_, '_>, step: &str, told: MessageId) {
     let step = work.saga.steps.iter().map(|step| step.part()).find(|part| part.name == step);
     match step.map(|part| part.kind) {

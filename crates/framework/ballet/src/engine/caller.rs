@@ -63,7 +63,6 @@ pub(crate) fn ask_again(engine: &Engine, answer: CallAnswer, failure: &Failure) 
     failed(engine, call, claim, failure.to_string(), again(failure));
 }
 
-/// Hands over a failed attempt, with the fate of the call.
 fn failed(engine: &Engine, mut call: NewCall, claim: Claim, failure: String, then: CallFate) {
     call.attempts = match then {
         // The other side answers, so attempts count from zero again.
@@ -245,7 +244,6 @@ async fn is_unwanted(engine: &Engine, saga: &str, call: &NewCall) -> Result<bool
     Ok(is_quiet && answered(calls::is_taken_back(&engine.database.upkeep, saga, call)).await?)
 }
 
-/// Records the span of an attempt that has ended, below the step that wants the call.
 fn record(engine: &Engine, call: &NewCall, begun: Timestamp, failure: Option<&Failure>) {
     let step = call.trace.as_ref().map(|trace| trace.context);
     let Some(step) = step.filter(|step| engine.spans.want(*step)) else { return };

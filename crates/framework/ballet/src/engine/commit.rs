@@ -124,7 +124,6 @@ fn undeclared(registry: &Registry, event: EventType) -> String {
     }
 }
 
-/// Says in which role the service emits an event that its handlers may not publish, and what to do.
 fn emitted_otherwise(registry: &Registry, event: EventType) -> Option<String> {
     for saga in &registry.sagas {
         let name = saga.saga;
@@ -151,7 +150,7 @@ fn emitted_otherwise(registry: &Registry, event: EventType) -> Option<String> {
     registry.emits(event).then(|| ": the framework publishes it by itself".to_owned())
 }
 
-/// Writes the rows of ledger, deadlines and copies. Leaves out those of the ledger that go with the events.
+/// Leaves out the rows of the ledger that go with the events.
 async fn write_ledger(
     engine: &Engine,
     open: &mut Transaction<'_>,
@@ -169,7 +168,7 @@ async fn write_ledger(
     answered(copied.flush(db)).await
 }
 
-/// Writes the calls, and claims those that there is room for.
+/// Claims the calls that there is room for.
 async fn write_calls(
     engine: &Engine,
     open: &mut Transaction<'_>,
@@ -222,7 +221,6 @@ async fn write_outbox<'a>(
     Ok(WrittenOutbox { emitted, begun, marks, has_marks })
 }
 
-/// Gives the events to the lane of the broker.
 fn publish(engine: &Engine, batch: BatchId, emitted: Vec<EmittedEvent>, made_at: Timestamp) {
     let service = engine.registry.service;
     let relay = &engine.relay;
@@ -231,7 +229,7 @@ fn publish(engine: &Engine, batch: BatchId, emitted: Vec<EmittedEvent>, made_at:
     relay.committed(OutBatch::new(batch, events));
 }
 
-/// Makes the calls that are claimed. The others are due, for any process that has room.
+/// The calls that are not claimed are due, for any process that has room.
 fn make(engine: &Arc<Engine>, calls: Vec<NewCall>, claims: Vec<Option<Claim>>) {
     for (call, claim) in calls.into_iter().zip(claims) {
         match claim {

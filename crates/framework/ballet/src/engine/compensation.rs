@@ -25,7 +25,7 @@ use crate::engine::transaction::Transaction;
 /// has the rest.
 const QUARTERS: u32 = 4;
 
-/// Fails as long as the service, whose database was restored, has not heard yet what it missed.
+/// A service whose database was restored waits until it has heard what it missed.
 pub(crate) async fn check_held(transaction: &mut Transaction<'_>) -> Result<(), Failure> {
     let engine = Arc::clone(&transaction.engine);
     engine.aborts_held.check(transaction.db(), engine.time.shared.settled()).await
@@ -102,7 +102,6 @@ pub(crate) async fn abort_all(
 struct SagaRest {
     of: Item<()>,
     left: std::vec::IntoIter<LedgerRow>,
-    /// The step and key that were compensated last.
     last: Option<(String, String)>,
 }
 
@@ -153,7 +152,7 @@ async fn compensate_rest(
     Ok(())
 }
 
-/// Compensates a step by its outcomes, each of another saga. Returns the sagas in which a call is out for it.
+/// Each outcome is of another saga. Returns the sagas in which a call is out.
 async fn compensate(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
@@ -202,7 +201,6 @@ pub(crate) async fn compensate_next(work: &mut SagaWork<'_, '_>) -> Result<(), F
     rest.await.map_err(|failed| failed.failure)
 }
 
-/// Leaves the remaining compensations after a step to a transaction of their own.
 pub(crate) async fn go_on_apart(
     SagaWork { transaction, saga, saga_id }: &mut SagaWork<'_, '_>,
     at: StepKey<'_>,

@@ -42,14 +42,14 @@ impl Database {
         self.state.subscribe()
     }
 
-    /// Records that it answers, for readiness. The log says when it does again.
+    /// The log says when the database answers again.
     pub(crate) fn answers(&self) {
         if self.now_answers(true) {
             tracing::info!("the database answers again");
         }
     }
 
-    /// Records that the database does not answer. The log says so once, not once for each task that notices.
+    /// The log says so once, not once for each task that notices.
     pub(crate) fn is_away(&self, why: &Failure) {
         if self.now_answers(false) {
             tracing::warn!("the database is away, and what needs it waits: {why}");
@@ -75,7 +75,6 @@ impl Database {
         answered(async { ask(&mut *self.upkeep.acquire().await?).await }).await
     }
 
-    /// Returns when it answers again, or the service stops.
     pub(crate) async fn until_it_works(&self) {
         let mut backoff = Backoff::DATABASE;
         let mut stopping = self.stopping.clone();

@@ -39,7 +39,7 @@ pub(crate) async fn before(
     Ok(Some(BeforeStep { emitted: scope.emitted.len(), hurried: scope.hurried }))
 }
 
-/// Takes back what a step has left that has refused.
+/// Takes back what a refused step has left.
 pub(crate) async fn after(
     transaction: &mut Transaction<'_>,
     before: Option<BeforeStep>,

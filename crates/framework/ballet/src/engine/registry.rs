@@ -33,7 +33,6 @@ pub(crate) enum Handler {
     AbortCause { saga: Arc<SagaEntry>, cause: Arc<AbortCause> },
     KeyedCompensation { saga: Arc<SagaEntry>, undo: Arc<KeyedCompensation> },
     Projection(Arc<dyn AnyProjection>),
-    /// It carries entities that this service copies.
     Copy(Feed),
     /// A reader asks for all entities of this name.
     Share(&'static str),
@@ -188,7 +187,6 @@ impl HandledEvent {
     }
 }
 
-/// Everything that a service does, by event and by step.
 pub(crate) struct Registry {
     pub(crate) service: &'static str,
     pub(crate) sagas: Vec<Arc<SagaEntry>>,
@@ -312,7 +310,6 @@ impl Registry {
         self.sagas.iter().any(|saga| saga.has_step(name))
     }
 
-    /// Looks up how this version declares a step, for one of its sagas.
     pub(crate) fn declared(&self, saga: &SagaEntry, name: &str) -> StepDeclaration {
         match saga.steps.iter().map(|step| step.part()).find(|part| part.name == name) {
             Some(part) => StepDeclaration::Step(part.kind),

@@ -50,12 +50,11 @@ impl<'t, 'db> SagaWork<'t, 'db> {
         self.transaction.engine.registry.is_of(self.saga, row)
     }
 
-    /// The last entry of a repetition of a step.
     pub(crate) fn state(&self, at: StepKey<'_>) -> Option<Entry> {
         self.transaction.ledger.state(self.saga_id, at.step, at.key)
     }
 
-    /// Whether the saga is aborted. Its tombstone has no step and covers all of them.
+    /// The tombstone has no step and covers all of them.
     pub(crate) fn is_aborted(&self) -> bool {
         let mut aborted = self.all_rows().iter().filter(|row| row.entry == Entry::Aborted);
         aborted.any(|row| row.step.is_empty() && self.is_of_saga(row))

@@ -43,7 +43,6 @@ pub(crate) struct SharedClock {
 
 #[derive(Debug, Clone, Copy)]
 struct ClockComparison {
-    /// The settled time at the origin.
     at_origin: Timestamp,
     /// How far this process's clock is ahead of the database's.
     ahead: SignedDuration,
@@ -58,7 +57,6 @@ impl SharedClock {
         Arc::new(Self { own, bound, origin: Instant::now(), seen: Mutex::default() })
     }
 
-    /// Tells the shared time, and draws ids from this process's source.
     pub(crate) fn clock(self: &Arc<Self>) -> Clock {
         if self.own.stands_still() {
             return self.own.clone();

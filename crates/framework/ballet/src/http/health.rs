@@ -202,7 +202,6 @@ impl Health {
     }
 }
 
-/// Returns the state of a connection in words, and the cause if it is not ready.
 fn connection(state: &ConnectionState) -> (Cause, String) {
     match state {
         ConnectionState::Ready => (Cause::Broker, "ok".to_owned()),
@@ -218,7 +217,6 @@ fn connection(state: &ConnectionState) -> (Cause, String) {
     }
 }
 
-/// Routes for health, readiness and metrics, and the service's own.
 pub(crate) fn router(health: Health, metrics: fn() -> String, own: OwnRoutes) -> Router {
     let scraped = health.clone();
     let ready = move || async move {

@@ -53,7 +53,6 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for OpenJson<T> {
 
 #[derive(Debug, Clone, Copy)]
 enum Fields {
-    /// Only those of the type.
     Known,
     /// Unknown fields are allowed, and ignored.
     Any,
@@ -83,7 +82,6 @@ pub(crate) async fn bytes(request: Request) -> Result<Bytes, Problem> {
     bytes.map_err(|rejection| incomplete(&rejection, most))
 }
 
-/// The names and indexes that lead to a field.
 fn names_of(field: &serde_ignored::Path<'_>) -> Vec<String> {
     use serde_ignored::Path;
     let (parent, name) = match field {

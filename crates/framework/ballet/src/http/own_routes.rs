@@ -14,7 +14,6 @@ use crate::http::door::Door;
 use crate::http::problem::{OutdatedStatement, Problem};
 use crate::http::trace::Tracer;
 
-/// The service's own routes, once it has started.
 #[derive(Debug, Clone)]
 pub(crate) struct OwnRoutes {
     router: Arc<OnceLock<Router>>,

@@ -40,7 +40,6 @@ pub struct Problem {
     advice: Option<Advice>,
 }
 
-/// Advice to the client, as a header of the answer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Advice {
     TryAgain,

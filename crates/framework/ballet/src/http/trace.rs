@@ -120,7 +120,6 @@ impl Tracer {
     }
 }
 
-/// The trace context that a request brings, if it is one.
 fn incoming_context(request: &Request) -> Option<TraceContext> {
     TraceContext::parse(request.headers().get("traceparent")?.to_str().ok()?)
 }

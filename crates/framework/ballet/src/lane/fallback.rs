@@ -100,7 +100,7 @@ fn wait(message: &LaneMessage, failed: &BatchFailure, in_conflict: bool) -> Opti
     retry.after(dead_letter::failed_waits(delivery)).map(RetryWait::AfterFailure)
 }
 
-/// Ends a message's span. The spans of its copy, if there is one, are in the same trace.
+/// The spans of the message's copy, if there is one, are in the same trace.
 pub(super) fn end_span(engine: &Engine, message: &LaneMessage, outcome: Result<&str, &str>) {
     if !engine.spans.are_on() {
         return;

@@ -47,7 +47,6 @@ const LONGEST_FILL: Duration = Duration::from_millis(20);
 /// at one batch in this time.
 const CATCH_UP: Duration = Duration::from_millis(100);
 
-/// Works until the channel closes.
 pub(crate) async fn run(
     engine: Arc<Engine>,
     mut works: mpsc::UnboundedReceiver<LaneWork>,

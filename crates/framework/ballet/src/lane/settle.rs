@@ -4,7 +4,6 @@ use crate::engine::engine::Engine;
 use crate::lane::fallback::end_span;
 use crate::lane::message::message::{LaneMessage, LaneWork};
 
-/// Settles the messages, and counts how old they are.
 pub(super) fn settle(engine: &Engine, works: Vec<LaneWork>) {
     let now = engine.time.clock.now();
     let ages = metrics::histogram!("ballet_publish_to_commit_seconds");

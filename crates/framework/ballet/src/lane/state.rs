@@ -74,7 +74,6 @@ impl LaneState {
         self.careful.is_some_and(|until| Instant::now() < until)
     }
 
-    /// The connection that the lane keeps, or else another one.
     pub(crate) async fn take_connection(
         &mut self,
         engine: &Engine,

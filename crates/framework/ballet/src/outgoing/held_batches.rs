@@ -8,7 +8,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ballet_amqp::{BatchId, LeftBehind};
 
-/// The batches, in order, each with its events that wait.
 #[derive(Debug, Default)]
 pub(crate) struct HeldBatches(Mutex<BTreeMap<BatchId, LeftBehind>>);
 
@@ -17,7 +16,6 @@ impl HeldBatches {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a batch, with the positions in its table.
     pub(crate) fn add(&self, batch: BatchId, events: LeftBehind) {
         self.lock().insert(batch, events);
     }

@@ -10,7 +10,6 @@ use crate::declare::handler::clock::Clock;
 use crate::declare::handler::spans;
 use crate::outgoing::spans::{Span, Spans, WorkKind};
 
-/// The spans of the events of a batch that the publisher has, by the events' positions.
 #[derive(Debug, Default)]
 pub(crate) struct PublishSpans(Vec<(i32, Span)>);
 
@@ -22,7 +21,6 @@ struct SpanEvent<'a> {
 }
 
 impl PublishSpans {
-    /// Starts the spans of events that this service just emitted.
     pub(crate) fn begin(spans: &Spans, clock: &Clock, events: &[EmittedEvent]) -> Self {
         let event = |event: &EmittedEvent| SpanEvent {
             trace: event.trace.as_ref().map(|trace| trace.context),
@@ -33,7 +31,6 @@ impl PublishSpans {
         Self::of(spans, clock, events.len(), |at| events.get(at).map(event))
     }
 
-    /// Starts the spans of events that were read back from the outbox.
     pub(crate) fn begin_stored(spans: &Spans, clock: &Clock, events: &[StoredEvent]) -> Self {
         Self::of(spans, clock, events.len(), |at| {
             events.get(at).map(|event| SpanEvent {
@@ -69,8 +66,7 @@ impl PublishSpans {
         Self((0..count).filter_map(begin).collect())
     }
 
-    /// Ends the spans. The events at these positions can never be published; the others are
-    /// published.
+    /// The events at these positions can never be published; the others are published.
     pub(crate) fn end(self, spans: &Spans, now: Timestamp, dead: &[(i32, String)]) {
         for (position, mut span) in self.0 {
             span.ended = now;

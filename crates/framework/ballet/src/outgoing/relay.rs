@@ -110,7 +110,7 @@ impl Relay {
         self.publisher.get()
     }
 
-    /// Assigns the id of a new batch and keeps it in memory. Called before the commit is sent.
+    /// Called before the commit is sent.
     pub(crate) fn begin(&self, table: i16, events: usize, now: Timestamp) -> BatchId {
         // One lock covers drawing the number and registering the batch: the sweeper treats a number
         // below `next` that is not in memory as left behind.
@@ -136,8 +136,7 @@ impl Relay {
         self.live().remove(&batch);
     }
 
-    /// Begins the spans of a batch, and keeps them until it is published. Called before the handover to
-    /// the publisher.
+    /// Called before the handover to the publisher.
     pub(crate) fn begin_spans(
         &self,
         batch: BatchId,
@@ -171,7 +170,6 @@ impl Relay {
         }
     }
 
-    /// Hands a committed batch to the publisher.
     pub(crate) fn committed(&self, out: OutBatch) {
         metrics::counter!("ballet_outbox_events_total").increment(out.messages.len() as u64);
         let batch = out.batch;
@@ -294,8 +292,7 @@ impl Relay {
         }
     }
 
-    /// Returns the number of the next batch. A sweep ignores batches from this number on, since
-    /// they began after it.
+    /// A sweep ignores batches from this number on, since they began after it.
     pub(crate) fn next_number(&self) -> i64 {
         let _in_order_with_begin = self.live();
         self.next.load(Ordering::Relaxed)

@@ -15,7 +15,6 @@ pub(crate) struct Span {
     pub(crate) begun: Timestamp,
     pub(crate) ended: Timestamp,
     pub(crate) attributes: Vec<(&'static str, String)>,
-    /// The reason of a failure.
     pub(crate) error: Option<String>,
 }
 
@@ -38,12 +37,10 @@ pub(crate) enum WorkKind {
 pub(crate) struct Spans(Option<mpsc::Sender<Span>>);
 
 impl Spans {
-    /// Creates a sink that drops all spans.
     pub(crate) const fn off() -> Self {
         Self(None)
     }
 
-    /// Creates a queue of this length.
     #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "nothing exports them"))]
     pub(crate) fn queue(length: usize) -> (Self, mpsc::Receiver<Span>) {
         let (queue, spans) = mpsc::channel(length);

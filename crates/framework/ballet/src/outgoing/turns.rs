@@ -26,7 +26,6 @@ pub(crate) struct Turns {
 struct TurnState {
     current: i16,
     begun: Timestamp,
-    /// The events that were written in this turn.
     written: u64,
     left: BTreeMap<i16, LeftoverEvents>,
     notes: u64,

@@ -83,7 +83,6 @@ pub(super) fn without_required(program: Command) -> Command {
     })
 }
 
-/// The argument whose value is wrong, and why.
 fn wrong_value<'a>(program: &'a Command, error: &clap::Error) -> Option<(&'a Arg, SettingsError)> {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.as_str()),

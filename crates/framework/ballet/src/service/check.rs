@@ -24,7 +24,6 @@ use crate::service::settings::settings::{
     REPUBLISH_RATE, Settings,
 };
 
-/// The checked settings, ready for use.
 pub(super) struct CheckedSettings {
     pub(super) broker: Arc<dyn Broker>,
     pub(super) database: Hosts,

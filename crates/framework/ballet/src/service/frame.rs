@@ -37,7 +37,6 @@ impl ServiceFrame {
         Self { signals, asked_to_stop, stopping, leaving, failed, http, work, base }
     }
 
-    /// Follows the server that takes writes.
     pub(super) fn follow(&mut self, hosts: Hosts, database: &Arc<Database>) {
         let follow = hosts::follow(hosts, Arc::clone(database), self.leaving.clone());
         self.base.spawn("the watch over the database's servers", follow);

@@ -24,7 +24,6 @@ pub(super) struct HttpFront {
 }
 
 impl HttpFront {
-    /// Serves health, readiness and metrics.
     pub(super) async fn open(
         frame: &mut ServiceFrame,
         service: &str,

@@ -31,7 +31,6 @@ use crate::upkeep::database::partitions;
 
 /// If the database is not reached within this time, readiness reports it as away.
 const REPORT_AFTER: Duration = Duration::from_secs(1);
-/// The pause between attempts.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Time limit for reaching the database, before the migrations.
 const REACH_LIMIT: Duration = Duration::from_secs(40);
@@ -210,7 +209,6 @@ async fn check_lock(
     }
 }
 
-/// The state of a database that does not answer, for readiness.
 fn away() -> Option<String> {
     Some("away".to_owned())
 }

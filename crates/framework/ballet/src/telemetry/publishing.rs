@@ -49,7 +49,6 @@ pub enum TelemetryError {
     Unpublishable(String),
 }
 
-/// The state that all publishers of telemetry in a process share.
 pub(crate) struct TelemetryLine {
     pub(crate) service: &'static str,
     pub(crate) declared: Vec<TelemetryType>,
@@ -69,7 +68,6 @@ impl TelemetryLine {
         Self { service, declared, clock, publisher, turns: Arc::new(Semaphore::new(IN_FLIGHT)) }
     }
 
-    /// The publisher, if the type is declared.
     fn publisher_of(&self, telemetry: TelemetryType) -> Result<&PublisherHandle, TelemetryError> {
         let publisher = self.publisher.as_ref().filter(|_| self.declared.contains(&telemetry));
         publisher.ok_or_else(|| {

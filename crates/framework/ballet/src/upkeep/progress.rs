@@ -41,7 +41,6 @@ impl MessageProgress {
         Self { consumer, last_work, still, alone: ALONE.max(still) }
     }
 
-    /// Says what stands still, if anything does.
     pub(crate) fn stands_still(&self) -> Option<String> {
         let unsettled = self.consumer.unsettled_for().filter(|long| *long > self.still)?;
         let (seconds, idle) = (unsettled.as_secs(), self.last_work.ago());

@@ -16,7 +16,6 @@ pub const CONTENT_TYPE: &str = "application/json";
 const STRUCTURED: &str = "application/cloudevents+json";
 const BATCH: &str = "application/cloudevents-batch+json";
 
-/// The form of a body, by its content type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BodyForm {
     /// The event.

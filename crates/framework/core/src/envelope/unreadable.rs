@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 const LONGEST_PART: usize = 1024;
 /// The maximum number of bytes of all parts that are kept.
 const LONGEST: usize = 4096;
-/// The maximum number of parts that are described.
 const MOST_PARTS: usize = 24;
 /// The maximum number of characters of a part's name.
 const LONGEST_NAME: usize = 40;

@@ -36,7 +36,6 @@ pub(super) fn check(system: &System, problems: &mut Vec<Problem>) {
     }
 }
 
-/// The ways on which a saga comes to its steps.
 struct Ways<'a> {
     system: &'a System,
     nodes: Vec<Node<'a>>,

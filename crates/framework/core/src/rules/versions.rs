@@ -37,7 +37,6 @@ pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Checks each version of each saga alone.
 pub(super) fn in_each(
     system: &System,
     check: fn(&System, &mut Vec<Problem>),

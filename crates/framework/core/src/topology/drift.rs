@@ -38,7 +38,6 @@ pub enum ObjectKind {
 }
 
 impl ObjectKind {
-    /// The fields that are compared.
     pub(crate) const fn fields(self) -> &'static [&'static str] {
         match self {
             Self::Exchange => &["type", "durable", "auto_delete", "internal", "arguments"],

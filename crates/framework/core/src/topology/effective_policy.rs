@@ -23,7 +23,6 @@ const PROPERTIES: [&str; 10] = [
     "dead-letter-strategy",
 ];
 
-/// The changes that policies in force make to a queue.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct InForce {
     /// One sentence for each property.
@@ -147,7 +146,6 @@ fn changes(argument: &Value, policy: Option<&Value>) -> bool {
     }
 }
 
-/// The definition of the declared policy for a queue.
 fn declared_definition<'a>(
     policies: impl Iterator<Item = &'a Value>,
     wanted: &Value,

@@ -76,7 +76,6 @@ fn signed(time: &str, message: &[u8]) -> Vec<u8> {
     [time.as_bytes(), b".", message].concat()
 }
 
-/// Reads hexadecimal digits.
 fn bytes(hex: &str) -> Option<Vec<u8>> {
     let digits: Option<Vec<u8>> = hex.bytes().map(digit).collect();
     let digits = digits.filter(|digits| digits.len() % 2 == 0)?;

@@ -69,7 +69,6 @@ pub async fn share(
     Ok(Some(SharedEntity { entities, versions, failure }))
 }
 
-/// The view from which an owner shares an entity, if it does.
 async fn source(db: &mut PgConnection, entity: &str) -> Result<Option<Source>, sqlx::Error> {
     let view = sqlx::query_as("select source from ballet.republication where entity = $1");
     let view: Option<(String,)> = view.bind(entity).fetch_optional(&mut *db).await?;

@@ -15,7 +15,6 @@ use tokio::time::timeout;
 use crate::database::connection::connect_options;
 use crate::database::primaries::{Primaries, Primary};
 
-/// Time limit for the answer of one server.
 const ANSWER: Duration = Duration::from_secs(3);
 
 /// The servers that a URL names, and the one that takes writes.
@@ -128,7 +127,6 @@ async fn ask(db: &mut PgConnection) -> Result<Option<Primary>, sqlx::Error> {
     Ok(timeline.map(|timeline| Primary { cluster, timeline }))
 }
 
-/// Makes one URL for each host.
 fn one_by_one(url: &str) -> Result<Vec<String>, sqlx::Error> {
     let wrong = |why: &str| sqlx::Error::Configuration(why.into());
     let (scheme, rest) = url.split_once("://").unwrap_or_default();

@@ -1,6 +1,5 @@
 //! Which of several servers that take writes counts. There is no I/O here.
 
-/// A server that takes writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Primary {
     /// The system identifier. `initdb` makes it, and `pg_upgrade` takes a new one.
@@ -9,7 +8,6 @@ pub(super) struct Primary {
     pub(super) timeline: u32,
 }
 
-/// The servers that were seen taking writes.
 #[derive(Debug, Default)]
 pub(super) struct Primaries {
     /// The latest of the cluster in use.

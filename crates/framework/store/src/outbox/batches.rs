@@ -134,7 +134,6 @@ pub async fn dead(
     sqlx::query_as(dead).bind(limit).fetch_all(db).await
 }
 
-/// Copies the events that can never be published to `outbox_dead`.
 async fn copy_dead(db: &mut PgConnection, mark: &Mark) -> Result<(), sqlx::Error> {
     let table = mark.batch.table;
     let statement = format!(

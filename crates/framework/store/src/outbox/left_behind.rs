@@ -173,7 +173,6 @@ pub struct LoadedBatch {
     pub unreadable: Vec<(i32, String)>,
 }
 
-/// The query of [`load`] and [`load_some`].
 fn select(table: i16, wanted: &str, condition: &str) -> AssertSqlSafe<String> {
     AssertSqlSafe(format!(
         "select (wanted.at - 1)::int, message_id, event_type, saga_id, causation_id, traceparent, \

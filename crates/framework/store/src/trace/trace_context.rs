@@ -10,7 +10,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
 /// The flag of a trace that is sampled.
 pub const SAMPLED: u8 = 1;
-/// The length of a `traceparent`.
 const LENGTH: usize = 55;
 
 /// A span of a trace, as a `traceparent` names it.
@@ -77,7 +76,6 @@ impl TraceContext {
     }
 }
 
-/// Formats the context as a `traceparent`.
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { trace_id, span_id, flags } = self;

@@ -25,7 +25,6 @@ pub(super) fn make_readable(payload: &mut [u8]) -> Vec<UnreadablePart> {
     unreadable
 }
 
-/// Returns the names with their positions in the payload.
 fn names(payload: &[u8]) -> Option<[(&'static str, usize, usize); 3]> {
     let mut cursor = Cursor(payload);
     cursor.take(DELIVER.len())?;

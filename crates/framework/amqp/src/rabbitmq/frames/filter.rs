@@ -196,7 +196,6 @@ impl FrameFilter {
         self.checked = start - HEAD + length;
     }
 
-    /// Drops what has come of a frame that is dropped.
     fn drop_some(&mut self) {
         let count = self.drop.min(self.end - self.checked);
         if count > 0 {
@@ -206,13 +205,12 @@ impl FrameFilter {
         }
     }
 
-    /// The names of the delivery on this channel that could not be read.
     fn take_names(&mut self, channel: [u8; 2]) -> Vec<UnreadablePart> {
         let of = self.names.extract_if(.., |(of, _)| *of == channel);
         of.flat_map(|(_, parts)| parts).collect()
     }
 
-    /// Puts another payload into a frame. Returns the frame's length now.
+    /// Returns the frame's length now.
     fn replace_payload(&mut self, start: usize, end: usize, payload: &[u8]) -> usize {
         let length = payload.len();
         let (moved, rest) = (start + length, self.end.saturating_sub(end));
@@ -240,7 +238,6 @@ fn limit(frame_max: u32) -> usize {
     }
 }
 
-/// The `frame_max` of a Connection.Tune.
 fn tuned(payload: &[u8]) -> Option<u32> {
     let rest = payload.strip_prefix(&TUNE)?;
     // After the most channels.

@@ -23,7 +23,6 @@ impl PartProblem {
     }
 }
 
-/// One header, which may hold others.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TableHeader<'a> {
     pub(super) name: &'a [u8],

@@ -17,7 +17,6 @@ const PAGE_BYTES: usize = 64 * 1024;
 /// The maximum number of bytes that the number of pages takes.
 const COUNT_BYTES: usize = 32;
 
-/// An event that feeds a copy.
 #[derive(Clone, Copy)]
 pub(crate) struct Feed {
     pub(crate) entity: &'static str,
@@ -41,7 +40,6 @@ impl Feed {
         Self { entity: E::NAME, event_type: T::TYPE, decode, versions }
     }
 
-    /// A page of entities that their owner publishes again.
     pub(crate) fn republished<E: Entity>() -> Self {
         let versions = |event: AnyEvent| -> Result<Versions, Failure> {
             let Republished { run, pages, entities } =
@@ -65,7 +63,6 @@ fn row<E: Entity>(version: Versioned<E>) -> Result<EntityRow, Failure> {
 /// A state as the view gives it.
 type State = Box<RawValue>;
 
-/// Entities of a run.
 #[derive(Debug)]
 pub(crate) struct Portion {
     pub(crate) run: Uuid,
@@ -76,7 +73,6 @@ pub(crate) struct Portion {
     pub(crate) are_last: bool,
 }
 
-/// The events that publish entities again.
 #[derive(Debug, Default)]
 pub(crate) struct PageEvents {
     /// At least one if the run ends with them.

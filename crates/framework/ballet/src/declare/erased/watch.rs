@@ -34,7 +34,6 @@ pub(crate) fn watching<W: Watch>(watch: W) -> ErasedStep {
     .runs(Runs::StaysOpen)
 }
 
-/// A [`Watch`] as a step with an answer that comes later.
 struct WatchStep<W>(W);
 
 impl<W: Watch> AnyCall for WatchStep<W> {

@@ -122,7 +122,6 @@ impl Failure {
         }
     }
 
-    /// Returns true if one of the framework's tables had no partition for a row.
     pub(crate) fn is_missing_partition(&self) -> bool {
         database_error(&*self.error).is_some_and(is_missing_partition)
     }
@@ -141,7 +140,6 @@ impl<E: Error + Send + Sync + 'static> From<E> for Failure {
     }
 }
 
-/// Returns the database error that `error` is or is caused by.
 fn database_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a sqlx::Error> {
     let mut error = Some(error);
     while let Some(this) = error {

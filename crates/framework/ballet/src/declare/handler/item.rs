@@ -17,7 +17,6 @@ pub struct Item<E> {
     pub(crate) lineage: Lineage,
 }
 
-/// The cause and trace of the events that are emitted for an item.
 #[derive(Debug, Clone)]
 pub(crate) struct Lineage {
     pub(crate) cause: Option<MessageId>,
@@ -39,7 +38,6 @@ impl<E> Item<E> {
         Self { saga_id, event, lineage: Lineage { cause: None, trace: None } }
     }
 
-    /// Returns an item of the same saga and message with another event.
     pub(crate) fn with<T>(&self, event: T) -> Item<T> {
         Item { saga_id: self.saga_id, event, lineage: self.lineage.clone() }
     }

@@ -51,12 +51,10 @@ impl SagaEntry {
         self.deadline.as_ref().map(|deadline| deadline.part.after)
     }
 
-    /// The steps and the origins.
     fn parts(&self) -> impl Iterator<Item = &StepPart> {
         self.origins.iter().chain(self.steps.iter().map(|step| step.part()))
     }
 
-    /// Whether the saga has a step, or an origin, of that name.
     pub(crate) fn has_step(&self, name: &str) -> bool {
         self.parts().any(|part| part.name == name)
     }

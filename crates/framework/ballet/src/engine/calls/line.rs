@@ -38,7 +38,6 @@ pub(crate) struct CallLine {
     pace: Mutex<LineState>,
 }
 
-/// The permission to make a call, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct CallTurn<'a> {
     _own: Option<SemaphorePermit<'a>>,
@@ -137,7 +136,6 @@ impl CallLine {
         self.of.limit.div_ceil(2)
     }
 
-    /// Returns the room for due calls, if it is time to look for them.
     pub(crate) fn room(&self, now: Instant, all_look: bool) -> Option<CallRoom> {
         let mut pace = self.pace();
         let is_time = pace.look_at.is_some_and(|at| at <= now);

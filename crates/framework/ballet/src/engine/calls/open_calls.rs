@@ -53,7 +53,6 @@ pub(crate) enum Compensations {
     Apart,
 }
 
-/// An attempt that failed, until it is recorded.
 #[derive(Debug)]
 pub(crate) struct FailedCall {
     pub(crate) call: NewCall,
@@ -83,7 +82,6 @@ pub(crate) struct OpenCalls {
     changed: Notify,
     /// Whether new calls are left to other processes, while this one does not follow its streams.
     leaves_new: AtomicBool,
-    /// Takes the answer to a call to the lane of its saga.
     answers: Box<dyn Fn(CallAnswer) + Send + Sync>,
 }
 
@@ -203,7 +201,6 @@ impl OpenCalls {
         std::mem::take(&mut lock(&self.failed))
     }
 
-    /// Takes back failed attempts that could not be recorded.
     pub(crate) fn give_back(&self, failed: Vec<FailedCall>) {
         lock(&self.failed).extend(failed);
     }

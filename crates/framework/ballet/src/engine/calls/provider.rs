@@ -6,7 +6,6 @@ use tokio::time::Instant;
 /// After this many failures in a row, at least, the provider counts as away.
 const AWAY_AFTER: usize = 10;
 
-/// The availability of a provider, judged by its recent answers.
 #[derive(Debug, Default)]
 pub(crate) struct ProviderState {
     failures_in_a_row: usize,
@@ -25,7 +24,6 @@ impl ProviderState {
         self.not_before
     }
 
-    /// Notes that a portion of attempts begins, if the provider is away.
     pub(crate) fn begin_portion(&mut self, now: Instant) {
         if self.is_away() {
             self.portions = self.portions.saturating_add(1);

@@ -20,7 +20,6 @@ const LOGGED_AGAIN: Duration = Duration::from_secs(15 * 60);
 /// The number of looks for a statement, and the pause between them.
 const LOOKS: u32 = 10;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
-/// The maximum length of a statement that is shown.
 const LONGEST: usize = 500;
 /// The statement of the transaction that has failed and waits for its rollback. If there are several, nobody knows
 /// which is that of the step.
@@ -45,7 +44,6 @@ impl WrongStatements {
         Self { database, of_steps: Mutex::default() }
     }
 
-    /// Takes in how a run of a step ended, before its transaction is rolled back.
     pub(super) async fn ran<T>(&self, step: &'static str, ended: &Result<T, Failure>) {
         if let Err(failure) = ended
             && failure.is_wrong_statement()
@@ -90,7 +88,6 @@ impl WrongStatements {
         self.of_steps().insert(step, WrongStatement { why, logged: now, last: now });
     }
 
-    /// Says which statement of which step is wrong, if one is.
     pub(crate) fn said(&self) -> Option<String> {
         let of_steps = self.of_steps();
         let mut recent = of_steps.values().filter(|step| step.last.elapsed() < NAMED_FOR);

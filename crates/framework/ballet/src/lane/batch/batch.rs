@@ -171,7 +171,6 @@ async fn once(
     Ok(Some(has_marks))
 }
 
-/// Runs handlers until the turn is over.
 async fn run_a_turn(
     transaction: &mut Transaction<'_>,
     batch: &mut Batch,

@@ -97,7 +97,6 @@ mod tests {
     const TYPES: [&str; 3] = ["started", "closing", "cancelled"];
     const MIXED: usize = 2;
 
-    /// A work: its place, and what matters for the order.
     type Placed = (usize, BatchSlot);
 
     fn place((at, (saga, runs_with)): (usize, (Option<u128>, Option<usize>))) -> Placed {
@@ -111,7 +110,6 @@ mod tests {
         arrivals.into_iter().enumerate().map(place).collect()
     }
 
-    /// The places of the works of each run.
     fn planned(works: &[Placed]) -> Vec<Vec<usize>> {
         let runs = plan(works.to_vec(), |(_, slot)| *slot);
         runs.into_iter().map(|run| run.into_iter().map(|(at, _)| at).collect()).collect()

@@ -73,7 +73,6 @@ fn messages(run: &mut [LaneWork]) -> impl Iterator<Item = &mut LaneMessage> {
     run.iter_mut().filter_map(LaneWork::message_mut)
 }
 
-/// Finds the message of a run that made it fail.
 fn blamed(run: &[LaneWork], handler: &Handler, failed: RunFailure) -> BatchFailure {
     let RunFailure { saga_id, failure } = failed;
     let poison = match run {
@@ -186,7 +185,6 @@ fn end_steps(
     }
 }
 
-/// The trigger of a step that takes its messages together arrived for several sagas.
 async fn run_all(
     transaction: &mut Transaction<'_>,
     run: &mut [LaneWork],

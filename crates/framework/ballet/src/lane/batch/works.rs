@@ -12,15 +12,12 @@ pub(crate) struct Batch {
     pub(super) arrived: Vec<LaneWork>,
     /// They are new, and their handlers are to run, or are running: run by run.
     pub(super) admitted: VecDeque<Vec<LaneWork>>,
-    /// Their handlers have run.
     pub(super) ran: Vec<LaneWork>,
     /// They were handled before, and have no effect.
     pub(super) repeated: Vec<LaneWork>,
 }
 
-/// The works of a transaction that was committed.
 pub(crate) struct Committed {
-    /// They are done.
     pub(crate) settled: Vec<LaneWork>,
     /// The turn was over before they ran. They are as they were.
     pub(crate) rest: Vec<LaneWork>,
@@ -42,7 +39,6 @@ impl Batch {
         places.filter_map(|(place, work)| Some((place, work.message()?)))
     }
 
-    /// All works, none of which has taken effect.
     pub(super) fn into_works(self) -> Vec<LaneWork> {
         let Self { arrived, admitted, ran, repeated } = self;
         let (mut works, admitted) = (ran, admitted.into_iter().flatten());

@@ -48,8 +48,7 @@ impl OriginalMessage {
     }
 }
 
-/// Publishes the message as a dead letter, and settles the original when the broker has
-/// confirmed it.
+/// The original is settled when the broker has confirmed the dead letter.
 pub(crate) fn set_aside(
     engine: &Arc<Engine>,
     original: OriginalMessage,
@@ -103,7 +102,6 @@ pub(crate) fn set_aside(
     publish_copy(engine, DEAD, original, headers, attempts, failed);
 }
 
-/// Publishes the message to a retry queue, from which it comes back after the delay.
 pub(crate) fn retry_later(
     engine: &Arc<Engine>,
     original: OriginalMessage,
@@ -143,7 +141,6 @@ pub(crate) fn retry_later(
 /// neither uses up the other.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum RetryWait {
-    /// Its handler has failed.
     AfterFailure(Delay),
     /// It waits for another event, a lock or a server; or it compensates, and is tried without end.
     Other(Delay),

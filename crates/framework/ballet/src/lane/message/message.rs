@@ -29,7 +29,6 @@ pub(crate) enum LaneWork {
     Answer(Box<CallAnswer>),
 }
 
-/// How much of a message may be forgotten here.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct MessageAge {
     /// Whether the ledger may have forgotten the saga.
@@ -42,7 +41,6 @@ pub(crate) struct MessageAge {
     pub(crate) is_apart: bool,
 }
 
-/// A message that could be read.
 pub(crate) struct LaneMessage {
     pub(crate) envelope: Envelope,
     pub(crate) known: Arc<HandledEvent>,
@@ -140,7 +138,6 @@ impl LaneMessage {
         Ok(())
     }
 
-    /// The event for the handler at this place, if it is prepared.
     pub(crate) fn prepared(&self, at: usize) -> Option<&AnyEvent> {
         self.events.get(at)?.as_ref()
     }
@@ -170,7 +167,6 @@ impl LaneMessage {
         Some(told.map_or(made, |told| told.max(made)))
     }
 
-    /// The saga that the message came with.
     pub(crate) fn saga_id(&self) -> Result<SagaId, Failure> {
         self.envelope.saga_id.ok_or_else(|| {
             Failure::permanent(format!("{} came without a saga", self.envelope.event_type))
@@ -245,7 +241,6 @@ impl LaneWork {
         }
     }
 
-    /// The span that the work's log lines share.
     pub(crate) fn span(&self) -> tracing::Span {
         match self {
             Self::Message(message) => message.span(),

@@ -21,7 +21,6 @@ pub(crate) struct MessageTrace {
     carried: TraceExtras,
 }
 
-/// A span that has begun.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OpenSpan {
     pub(crate) context: TraceContext,

@@ -32,7 +32,6 @@ pub(crate) struct Otlp {
     queue: mpsc::Receiver<Span>,
 }
 
-/// Makes an exporter for the collector at this address, and the queue of the spans until then.
 pub(super) fn exporter(endpoint: &str) -> Result<(Spans, Otlp), String> {
     let exporter = SpanExporter::builder()
         .with_http()

@@ -13,7 +13,6 @@ use crate::telemetry::series::{BODY_DOES_NOT_MATCH, BODY_TOO_BIG, UNKNOWN_TYPE};
 /// The largest body that is decoded, and how much of a body is kept aside.
 const MAX_BODY: usize = 64 * 1024;
 const KEPT_BODY: usize = 16 * 1024;
-/// How much of a reason is kept.
 const KEPT_DETAIL: usize = 500;
 
 /// A message of a batch. The batch may be cut after it.
@@ -37,7 +36,7 @@ pub(super) struct ReadingBatch {
     pub(super) missed: Vec<(i64, Option<i64>)>,
 }
 
-/// The offset of a delivery. The broker gives one to each.
+/// The broker gives one to each delivery.
 pub(super) fn offset_of(delivery: &Delivery) -> Option<i64> {
     integer_header(&delivery.properties, STREAM_OFFSET)
 }
@@ -74,7 +73,6 @@ impl ReadingBatch {
         self.seen.push(SeenMessage { offset, fingerprint, published_at, readings });
     }
 
-    /// Sets the message of one of its readings aside.
     pub(super) fn set_aside(&mut self, reading: usize, reason: &'static str, detail: &str) {
         let of_reading = self.seen.iter().find(|seen| seen.readings == reading + 1);
         let body = self.bodies.get(reading).cloned();

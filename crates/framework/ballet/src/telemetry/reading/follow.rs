@@ -30,7 +30,6 @@ pub(crate) struct StreamFollower {
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) follower: Arc<dyn AnyFollower>,
     pub(crate) states: Arc<ReaderStates>,
-    /// How far it is, for its lag.
     pub(crate) followed: Arc<FollowProgress>,
     pub(crate) partition: u16,
     pub(crate) most: u16,
@@ -38,7 +37,6 @@ pub(crate) struct StreamFollower {
     pub(crate) is_followed: bool,
 }
 
-/// The position in a stream from which it is followed.
 struct StartPlace {
     connection: String,
     /// The time from which messages count, in seconds since 1970.

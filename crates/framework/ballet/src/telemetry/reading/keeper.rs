@@ -54,7 +54,6 @@ struct KeeperState {
 }
 
 impl ReaderKeeper {
-    /// Reads until the service stops.
     pub(crate) async fn run(self) {
         let reads = self.reader.reads();
         let streams = (0..reads.partition_count()).map(|n| reads.routing_key(n)).collect();
@@ -204,7 +203,6 @@ impl ReaderKeeper {
         Ok(())
     }
 
-    /// Notes where the streams that it holds end, for the lag.
     async fn look_at_ends(&self, keeping: &mut KeeperState) {
         if keeping.kept.is_empty() {
             return;

@@ -23,7 +23,6 @@ pub(super) struct OpenedStream {
     pub(super) found: ResumePoint,
 }
 
-/// The content of a stream at the reader's place.
 pub(super) enum ResumePoint {
     /// Nothing to compare with: it reads what comes.
     Begin,
@@ -101,7 +100,6 @@ async fn newest(broker: &dyn Broker, queue: &str) -> Result<Option<i64>, BrokerE
     Ok(newest)
 }
 
-/// The messages of a stream that were published since a time.
 pub(super) struct MessagesSince {
     /// The place to begin at. The reader passes over older messages.
     pub(super) start: StreamStart,

@@ -16,7 +16,6 @@ pub(crate) fn name_of(reader: &str, stream: &str) -> String {
     format!("{reader} of {stream}")
 }
 
-/// Returns once the process follows all streams that it has to.
 pub(crate) async fn all_are_followed(readers: Option<Arc<ReaderStates>>) {
     let Some(readers) = readers else { return };
     // The sender is here, so it does not close.

@@ -222,7 +222,6 @@ impl StreamReader {
     }
 }
 
-/// How long a process that could not read leaves the stream to others.
 pub(super) fn pause_after(left: &ReadingEnd, failures: u32) -> Option<Instant> {
     match left {
         left if left.is_missing() => None,

@@ -28,7 +28,6 @@ const TRIES: u32 = 5;
 /// How often a batch that is in conflict with another transaction is tried as a whole.
 const CONFLICTS: u32 = 3;
 
-/// Why nothing more may be written under this lease.
 #[derive(Debug)]
 pub(super) enum LeaseEnd {
     /// Another process has the lease.
@@ -46,7 +45,6 @@ pub(super) struct Writer {
     pub(super) epoch: i64,
 }
 
-/// A part of a batch, by its messages.
 struct Piece {
     messages: Range<usize>,
     /// The reading of the single message is not given to the reader, but set aside.
@@ -121,7 +119,6 @@ impl Writer {
         Ok(())
     }
 
-    /// The reader and its stream, as people read it.
     pub(super) fn name(&self) -> String {
         name_of(self.reader.name(), &self.stream)
     }
@@ -223,7 +220,6 @@ impl From<Failure> for PieceFailure {
 struct PieceContent {
     readings: Range<usize>,
     last: SeenMessage,
-    /// When the newest message was published.
     published_at: Option<Timestamp>,
     aside: Vec<AsideMessage>,
     missed: Vec<(i64, Option<i64>)>,
@@ -252,7 +248,6 @@ fn count_of((from, to): &(i64, Option<i64>)) -> i64 {
     to.map_or(1, |to| to - from)
 }
 
-/// The piece of one message whose reading goes aside.
 fn without_reading(batch: &ReadingBatch, messages: Range<usize>, why: &str) -> Piece {
     let seen = batch.seen.get(messages.start);
     let body = seen.and_then(|seen| batch.bodies.get(seen.readings.checked_sub(1)?));

@@ -107,7 +107,6 @@ impl BindingComparer {
         Self { broker, queues, needed, compared, recording, state }
     }
 
-    /// Compares now and regularly, until the service stops.
     pub(crate) async fn run(mut self, clock: Clock, mut stopping: watch::Receiver<bool>) {
         loop {
             // A binding that goes missing while the broker answers was there before the question.

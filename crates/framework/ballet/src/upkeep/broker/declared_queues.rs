@@ -24,7 +24,6 @@ impl DeclaredQueues {
         !self.lose() && !self.stand_still()
     }
 
-    /// The cause, if the queues do not serve.
     pub(crate) fn cause(&self) -> Cause {
         if self.stand_still() { Cause::Queue } else { Cause::Policy }
     }

@@ -51,7 +51,7 @@ impl CopyKeeper {
         }
     }
 
-    /// Asks the owners of the copies that were never filled. Returns the first failure.
+    /// Returns the first failure.
     async fn ask_for_empty(&self) -> Result<(), Failure> {
         let mut failed = Ok(());
         let asked_with = |copy: &CopyPart| Some((copy.entity, copy.owner, copy.request?));

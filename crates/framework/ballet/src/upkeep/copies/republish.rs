@@ -61,7 +61,7 @@ pub(crate) async fn run(engine: Arc<Engine>, shares: Vec<ShareEntry>, rate: u32)
     }
 }
 
-/// Publishes a portion, if one is due. Returns the time until the next.
+/// Returns the time until the next portion.
 async fn publish_due(
     engine: &Arc<Engine>,
     shares: &[ShareEntry],
@@ -92,7 +92,7 @@ async fn publish_due(
     Ok(EVERY)
 }
 
-/// Publishes the next portion of a run. Returns false if another replica has the run.
+/// Returns false if another replica has the run.
 async fn publish_portion(
     engine: &Arc<Engine>,
     share: &ShareEntry,

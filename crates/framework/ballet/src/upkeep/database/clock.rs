@@ -12,7 +12,6 @@ use crate::engine::stopping::waited;
 
 const EVERY: Duration = Duration::from_secs(5);
 
-/// Asks the database for the time once.
 pub(crate) async fn ask(pool: &PgPool, shared: &SharedClock) -> Result<(), sqlx::Error> {
     let (reading, asked, answered) = read(pool).await?;
     shared.observe(reading, asked, answered);

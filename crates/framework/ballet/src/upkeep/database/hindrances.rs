@@ -27,7 +27,6 @@ const LOCKED: Duration = Duration::from_secs(30);
 /// The maximum number of hindrances that are named.
 const NAMED: usize = 3;
 
-/// Looks until the service stops, and says what it finds.
 pub(crate) async fn watch(
     database: Arc<Database>,
     hindered: watch::Sender<Option<(Cause, String)>>,
@@ -66,7 +65,6 @@ fn tell(hindered: &watch::Sender<Option<(Cause, String)>>, found: &[(Cause, Stri
     });
 }
 
-/// The findings of earlier looks.
 #[derive(Debug, Default)]
 struct EarlierLooks {
     /// The rights that there were when the service started.

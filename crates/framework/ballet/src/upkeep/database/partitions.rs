@@ -67,7 +67,6 @@ pub(crate) struct PartitionKeeper {
     pub(crate) pool: PgPool,
     pub(crate) limits: Limits,
     pub(crate) time: ProcessClocks,
-    /// The steps that tell whether a saga has ended.
     pub(crate) stages: Stages,
 }
 

@@ -29,13 +29,11 @@ const PORTION_BYTES: usize = 64 * 1024 * 1024;
 /// How long to wait for room in the publisher's memory before other tables are looked at.
 const WAIT_FOR_ROOM: Duration = Duration::from_secs(2);
 
-/// How the look at a table ended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum DrainResult {
     /// All that was left behind is on its way. The table is `settled` if each of its batches was
     /// marked already.
     Done { took: Duration, settled: bool },
-    /// The publisher's memory is full.
     NoRoom,
 }
 
@@ -94,7 +92,6 @@ pub(crate) async fn read_back(engine: &Engine) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Lists what is left behind in a table.
 async fn look(
     engine: &Engine,
     table: i16,
@@ -135,7 +132,6 @@ fn portion(left: &[UnmarkedBatch]) -> usize {
     left.iter().take_while(fits).count().max(1)
 }
 
-/// Waits a while for room in the publisher's memory.
 async fn has_room(engine: &Engine) -> bool {
     let Some(publisher) = engine.relay.publisher() else { return false };
     let mut stopping = engine.stopping.clone();

@@ -31,7 +31,6 @@ const SHARE: u32 = 20;
 /// How long a table cannot be taken over until the log says so.
 const DENIED: Duration = Duration::from_secs(30);
 
-/// Sweeps every few seconds until the service stops.
 pub(crate) async fn run(engine: Arc<Engine>) {
     let mut stopping = engine.stopping.clone();
     let mut sweeper =

@@ -15,7 +15,6 @@ use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 use crate::upkeep::failure_log;
 
-/// How often it asks whether a turn is over.
 const TICK: Duration = Duration::from_millis(500);
 const EMPTY_EVERY: Duration = Duration::from_secs(2);
 /// The number of empty tables that a process keeps for its next turns.

@@ -35,13 +35,11 @@ pub(crate) const AT_A_TIME: usize = 2;
 /// Nobody waits for it by the second.
 const EVERY: Duration = Duration::from_secs(3);
 
-/// Whether a step of a saga can be compensated.
 pub(crate) fn is_needed(sagas: &[Arc<SagaEntry>]) -> bool {
     let mut steps = sagas.iter().flat_map(|saga| &saga.steps);
     steps.any(|step| step.part().kind.can_be_compensated())
 }
 
-/// Goes on with one saga after the other until the service stops.
 pub(crate) async fn run(engine: Arc<Engine>) {
     let sagas: Vec<&'static str> = engine.registry.sagas.iter().map(|saga| saga.saga).collect();
     let mut stopping = engine.stopping.clone();

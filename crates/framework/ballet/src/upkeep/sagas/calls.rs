@@ -22,7 +22,6 @@ use crate::upkeep::failure_log;
 
 /// Time for failures, and for room, to gather before the next statement.
 const GATHER: Duration = Duration::from_millis(20);
-/// The pause after an error of the database.
 const AFTER_ERROR: Duration = Duration::from_secs(2);
 /// How often to look for processes that are gone.
 const LOOK_FOR_GONE: Duration = Duration::from_secs(2);
