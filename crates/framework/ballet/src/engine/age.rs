@@ -1,8 +1,8 @@
 //! Whether a saga is too old, or too early, to begin, and what may be forgotten.
 //!
 //! A saga begins only while its deadline and the room after it lie within its memory, so that all
-//! of it can end while it is remembered. Age stops nothing that has begun while the ledger covers
-//! the saga's time. Only then can a step that has not run be told from a forgotten one.
+//! of it can end while it is remembered. What has begun goes on while the ledger covers the saga's
+//! time, since only then can a step that has not run be told from a forgotten one.
 
 use ballet_core::envelope::Limits;
 use ballet_core::{MessageId, SagaId, id};

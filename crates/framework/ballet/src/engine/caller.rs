@@ -1,5 +1,5 @@
-//! Makes calls to the outside, outside of any transaction. A call that fails is made again under the
-//! same key until its answer is known.
+//! Makes calls to the outside, outside of any transaction, and again under the same key until the
+//! answer is known.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -223,8 +223,7 @@ async fn attempt(
     Ok(AttemptResult::Answer(answer))
 }
 
-/// Looks at the rows of a step that stays open. The transaction is rolled back: only a second look, under the saga's
-/// lock, counts.
+/// The transaction is rolled back, since only a second look, under the saga's lock, counts.
 async fn look(
     engine: &Arc<Engine>,
     watch: &dyn AnyWatch,

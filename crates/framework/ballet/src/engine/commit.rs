@@ -26,9 +26,8 @@ use crate::engine::transaction::Transaction;
 use crate::outgoing::begun_batch::BegunBatch;
 use crate::outgoing::publishing::PublishSpans;
 
-/// Writes ledger, calls, outbox and marks, and commits. When this returns, the emitted events are
-/// on their way to the broker, and the calls are being made. Marks belong to one table, and are
-/// written only if it is current.
+/// Writes ledger, calls, outbox and marks, and commits. When this returns, the events are being
+/// published, and the calls made. Marks belong to one table, and are written only if it is current.
 pub(crate) async fn commit(
     mut open: Transaction<'_>,
     marks: &[Mark],
@@ -84,8 +83,8 @@ fn check_declared(engine: &Engine, emitted: &[EmittedEvent]) -> Result<(), Failu
     let registry = &engine.registry;
     for emitted in emitted {
         let event = emitted.event.event_type;
-        // An event that the framework emits has a row in the ledger. If a handler published it without one, others
-        // would act on something that has not happened here.
+        // An event that the framework emits has a row in the ledger. If a handler published it,
+        // others would act on something that has not happened here.
         let is_declared = match emitted.by_handler {
             true => registry.publishes(event),
             false => registry.emits(event),
@@ -161,7 +160,7 @@ async fn write_ledger(
     answered(added.write(db, emits, scope.now)).await?;
     if added.is_empty() && !emits {
         // A handler that swallowed a statement's error left the transaction broken, and a commit
-        // would roll back silently. So the transaction has to show that it works.
+        // would roll back silently.
         answered(sqlx::query("select 1").execute(&mut **db)).await?;
     }
     deadlines.flush(db, engine.time.shared.settled()).await?;
@@ -246,8 +245,8 @@ fn what_it_works_on(ledger: &Ledger, emitted: &[EmittedEvent]) -> Vec<String> {
     if rows.is_empty() { emitted.names() } else { rows }
 }
 
-/// Adds to a handler's error that only the commit showed it, as with a deferred constraint. An error that is not the
-/// handler's stays as it is. Only here may a lost connection hide whether the transaction took effect.
+/// Adds to a handler's error that only the commit showed it, as with a deferred constraint. Only
+/// here may a lost connection hide whether the transaction took effect.
 fn failed_at_commit(failure: Failure) -> Failure {
     match failure.kind() {
         FailureKind::Conflict

@@ -31,8 +31,8 @@ pub(crate) async fn check_held(transaction: &mut Transaction<'_>) -> Result<(), 
     engine.aborts_held.check(transaction.db(), engine.time.shared.settled()).await
 }
 
-/// An owner knows all of its sagas, since it begins them. An event of an unknown saga must not
-/// create half of one. After a restore the beginning may be still to come.
+/// An owner begins its sagas, so an event of an unknown one must not create half a saga. After a
+/// restore the beginning may be still to come.
 pub(crate) async fn check_begun(work: &mut SagaWork<'_, '_>) -> Result<(), Failure> {
     let (saga, saga_id) = (work.saga, work.saga_id);
     let begins = !saga.origins.is_empty()
@@ -47,8 +47,8 @@ pub(crate) async fn check_begun(work: &mut SagaWork<'_, '_>) -> Result<(), Failu
     Ok(())
 }
 
-/// Leaves only the tombstone, and returns true if it is new. It stays alone if the abort's
-/// compensation fails, since until that is done later steps must not take effect.
+/// Leaves only the tombstone, and returns true if it is new. Until the abort's compensation
+/// succeeds, it keeps later steps from taking effect.
 pub(crate) fn entomb(work: &mut SagaWork<'_, '_>, abort_event: EncodedEvent) -> bool {
     let new = !work.is_aborted();
     if new {
@@ -78,8 +78,8 @@ pub(crate) async fn compensate_key(
     Ok(if known { Effect::Nothing } else { Effect::Handled })
 }
 
-/// Takes in aborts at a participant, each of another saga. The tombstones come first in any case: they cover the steps
-/// that have not arrived yet.
+/// Takes in aborts at a participant, each of another saga. The tombstones come first, since they
+/// cover the steps that have not arrived yet.
 pub(crate) async fn abort_all(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
@@ -106,9 +106,9 @@ struct SagaRest {
 }
 
 /// Compensates this service's steps of aborted sagas in rounds: the latest step of every saga, then
-/// the one before it. The outcome of a call takes up the rest of its saga. What takes too long for
-/// one transaction goes on in others, see `upkeep/sagas/by_hand.rs`. The future is big, and part of
-/// that of each handler.
+/// the one before it. A call's outcome takes up the rest of its saga. What takes too long for one
+/// transaction goes on in others (`upkeep/sagas/by_hand.rs`). The future is big, and part of that
+/// of each handler.
 async fn compensate_rest(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,

@@ -10,8 +10,8 @@ use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
 use crate::engine::stopping::waited;
 
-/// The connections of a service to its database. Lanes, requests and upkeep each have a pool of their
-/// own, so that none of them waits for the others' connections.
+/// The connections of a service to its database. Lanes, requests and upkeep each have a pool, so
+/// that none waits for the others' connections.
 pub(crate) struct Database {
     pub(crate) lanes: PgPool,
     pub(crate) requests: PgPool,
@@ -61,8 +61,8 @@ impl Database {
         self.state.send_if_modified(|before| std::mem::replace(before, answers) != answers)
     }
 
-    /// Asks whether it works, within a few seconds. While it does, a cheap question is enough; when it
-    /// was away, it has to show that it takes writes.
+    /// Asks whether it works, within a few seconds. After an outage it has to show that it takes
+    /// writes.
     pub(crate) async fn works(&self) -> bool {
         let worked = *self.state.borrow();
         if worked { self.probe.answers().await } else { self.probe.works().await }

@@ -1,8 +1,8 @@
 //! A refusal leaves nothing of its step but the event.
 //!
-//! Most steps are done, and most that refuse look before they write. So a batch begins without savepoints. If a step
-//! refuses that may have written, the batch is rolled back and runs again with care: each step that may refuse has a
-//! savepoint. Its lane goes on with care for a while.
+//! Most steps are done, and most that refuse look before they write, so a batch begins without
+//! savepoints. If a step refuses that may have written, the batch is rolled back and runs again
+//! with care: each step that may refuse has a savepoint. Its lane goes on with care for a while.
 
 use ballet_core::StepPart;
 

@@ -39,8 +39,7 @@ pub(crate) enum Handler {
 }
 
 impl Handler {
-    /// The abort event is stored as it came, and a request says nothing but its type, so both only
-    /// have to be JSON.
+    /// The name in spans and dead letters.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Step { step, .. } => step.part().name,
@@ -68,8 +67,8 @@ impl Handler {
     pub(crate) fn decode(&self, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
         match self {
             Self::Step { step, place, .. } => step.decode(*place, body),
-            // The abort event is stored as it came, and a request says nothing but its type: they
-            // only have to be JSON.
+            // The abort event is stored as it came, and a request says nothing but its type, so
+            // both only have to be JSON.
             Self::Abort { .. } | Self::Share(_) => {
                 serde_json::from_slice::<serde::de::IgnoredAny>(body)
                     .map(|_| Box::new(()) as AnyEvent)
@@ -320,7 +319,7 @@ impl Registry {
     }
 
     /// Whether a row under a saga's id is of this saga, and not of another one with the same id. A
-    /// row that this version cannot tell apart, written by another version, is of all.
+    /// row that only another version can tell apart is of all.
     pub(crate) fn is_of(&self, saga: &SagaEntry, row: &LedgerRow) -> bool {
         if !row.step.is_empty() {
             return saga.has_step(&row.step) || !self.has_step(&row.step);

@@ -1,8 +1,8 @@
 //! The time that the processes of a service share: that of its database, once it is settled.
 //!
-//! A process asks the database every few seconds and counts on by a clock that nobody sets. Its own
-//! clock is the second witness, without which no answer moves the time. So while the clocks differ,
-//! whatever ends by time ends late rather than early, and nothing is removed by age.
+//! A process asks the database every few seconds and counts on by a clock that nobody sets. Without
+//! its own clock as a second witness no answer moves the time. So while the clocks differ, whatever
+//! ends by time ends late rather than early, and nothing is removed by age.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -133,7 +133,7 @@ impl SharedClock {
     }
 
     /// If the clocks differ at the first answer, the earlier time counts, unless processes of the
-    /// service have seen a later one. Then that clock is wrong.
+    /// service have seen a later one.
     fn first(&self, reading: ClockReading, own: Timestamp) -> Timestamp {
         let slack = self.bound.saturating_mul(2);
         let known = reading.settled.map_or(reading.now - BEHIND, |settled| settled - slack);

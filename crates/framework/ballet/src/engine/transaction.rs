@@ -80,7 +80,7 @@ impl<'db> Transaction<'db> {
     }
 
     /// Fails if a handler has ended the transaction, since each later statement would commit by
-    /// itself. sqlx ends the transaction if a savepoint of its own is cancelled while it begins.
+    /// itself. sqlx ends it if a savepoint of its own is cancelled while it begins.
     pub(crate) fn check_open(&self) -> Result<(), Failure> {
         if self.db.is_in_transaction() {
             return Ok(());
@@ -117,8 +117,8 @@ impl<'db> Transaction<'db> {
         self.scope.enter(saga_id, cause, trace);
     }
 
-    /// Takes the locks of all sagas that this transaction works on, and reads their ledger, before
-    /// anything else. Says which messages are new, and what is known of the others.
+    /// Takes the locks of all sagas of this transaction, and reads their ledger, before anything
+    /// else. Says which messages are new, and what is known of the others.
     pub(crate) async fn receive(
         &mut self,
         sagas: &[SagaId],

@@ -94,7 +94,7 @@ struct Readiness {
 const LONGEST_REASON: usize = 2_000;
 
 impl Health {
-    /// Why the process is not ready, if it is not: each cause with its sentence. Read where nobody can ask for
+    /// Why the process is not ready, with each cause and its sentence, for those who cannot ask for
     /// `/readyz`.
     pub(crate) fn why_unready(&self) -> Option<String> {
         let reasons = self.readiness().reasons;

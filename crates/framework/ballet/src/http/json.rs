@@ -18,7 +18,7 @@ use crate::http::unreadable::names;
 #[derive(Debug, Clone, Copy)]
 pub struct Json<T>(pub T);
 
-/// The JSON body of another company, which may add fields at any time: those that the type does not have are ignored.
+/// The JSON body of another company, which may add fields at any time. Unknown fields are ignored.
 #[derive(Debug, Clone, Copy)]
 pub struct OpenJson<T>(pub T);
 
@@ -163,8 +163,7 @@ fn wrong(place: Place, what: &str) -> Problem {
 }
 
 /// 422: what stands in place of an enum cannot be one, such as a number. serde_json calls that a
-/// syntax error and names no choices. Read as a text, it is an unknown choice, whose error names
-/// them.
+/// syntax error. Read as a text, it is an unknown choice, whose error names the choices.
 #[cold]
 fn no_choice<T: DeserializeOwned>(error: &Unreadable, bytes: &[u8]) -> Option<Problem> {
     let mut body: Value = serde_json::from_slice(bytes).ok()?;

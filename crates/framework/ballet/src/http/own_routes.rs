@@ -64,7 +64,7 @@ fn unavailable(detail: impl Into<String>) -> Response {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).into_response()
 }
 
-/// A handler that panics fails only its request. Otherwise the connection would break, which a gateway takes for a
+/// A handler that panics fails only its request. A broken connection would look to a gateway like a
 /// service that is away.
 async fn call(mut router: Router, request: Request) -> Response {
     let answered = async {

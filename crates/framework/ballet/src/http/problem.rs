@@ -77,8 +77,8 @@ pub struct FieldError {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OutdatedStatement;
 
-/// Why the request failed, set on an answer for the log and not for the caller. It is one pointer,
-/// as problems are returned as errors.
+/// Why the request failed, set on an answer for the log alone. It is one pointer, as problems are
+/// returned as errors.
 #[derive(Debug, Clone)]
 pub(crate) struct FailureCause(Arc<String>);
 
@@ -135,8 +135,9 @@ impl Problem {
         self
     }
 
-    /// With `Retry-After`: the same request may have another answer in a moment. The gateway keeps no such answer
-    /// under an `Idempotency-Key`, so the request may be sent again with its key. A 503 has it by itself.
+    /// With `Retry-After`: the same request may have another answer in a moment. The gateway keeps
+    /// no such answer, so the request may be sent again with its `Idempotency-Key`. A 503 has it by
+    /// itself.
     #[must_use]
     pub fn try_again(self) -> Self {
         self.advise(Advice::TryAgain)

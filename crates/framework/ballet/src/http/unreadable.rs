@@ -4,8 +4,8 @@ use std::error::Error;
 
 use serde_path_to_error::{Path, Segment};
 
-/// The names and indexes that lead to a field. If the field is missing or there twice, serde names
-/// it in its message, and only its parent in the path.
+/// The names and indexes that lead to a field. serde names a missing or repeated field in its
+/// message, and only its parent in the path.
 pub(super) fn names(path: &Path, what: &str) -> Vec<String> {
     let named = ["missing field `", "duplicate field `"];
     let named = named.iter().find_map(|words| what.strip_prefix(words)?.split_once('`'));

@@ -22,8 +22,8 @@ use crate::lane::message::message::{LaneMessage, LaneWork};
 use crate::lane::part::pause;
 
 /// Puts works off, or sets them aside, when the immediate attempts are used up. A message
-/// `in_conflict` with another transaction, or that lost its server several times, is tried again
-/// for about an hour. Then it has failed like any other.
+/// `in_conflict` with another transaction, or that lost its server several times, is tried for
+/// about an hour before it has failed like any other.
 pub(super) async fn leave(
     engine: &Arc<Engine>,
     works: Vec<LaneWork>,
@@ -62,8 +62,8 @@ async fn leave_message(
     let why = Unacceptable::new(reason, failed.failure.to_string());
     end_span(engine, &message, Err(&why.detail));
     let wait = wait(&message, failed, in_conflict);
-    // A conflict comes before any handler. It is noted all the same, since a restored service hears
-    // again everything since the oldest message that it had not handled.
+    // A conflict comes before any handler. It is noted, since a restored service hears again
+    // everything since the oldest message that it had not handled.
     let first = message.known.handlers.first().map(Handler::name);
     let span = message.span();
     let LaneMessage { delivery, receipt, .. } = message;

@@ -17,8 +17,8 @@ pub(crate) async fn pause(failures: u32) {
 
 pub(crate) struct BatchPart {
     pub(crate) works: Vec<LaneWork>,
-    /// How often its handler failed, its transaction was in conflict with another, and it failed
-    /// as if the database were away, though it was not.
+    /// How often its handler failed, its transaction was in conflict, or it failed as if the
+    /// database were away, though it was not.
     pub(crate) attempts: u32,
     pub(crate) conflicts: u32,
     pub(crate) losses: u32,
@@ -58,8 +58,8 @@ impl BatchPart {
     }
 
     /// Puts the failure of a commit down to the first handler of the only message, since nobody
-    /// knows better whose it is. A conflict is nobody's, and what failed earlier came before any
-    /// handler. None ran for a duplicate.
+    /// knows better. A conflict is nobody's, what failed earlier came before any handler, and none
+    /// ran for a duplicate.
     pub(crate) fn blame(&self, failed: BatchFailure) -> BatchFailure {
         let is_of_handler = failed.is_of_commit && failed.failure.kind() != FailureKind::Conflict;
         let first = match &self.works[..] {
@@ -80,7 +80,7 @@ impl BatchPart {
 }
 
 /// Splits into the messages before the poison, the poison, and those after it; into halves if no
-/// poison is known. They come next. One of them may be to blame for what seemed to be the database's fault.
+/// poison is known. One of them may be to blame for what seemed to be the database's fault.
 pub(crate) fn split(part: BatchPart, poison: Option<usize>, parts: &mut VecDeque<BatchPart>) {
     metrics::counter!("ballet_splits_total").increment(1);
     let BatchPart { mut works, losses, .. } = part;

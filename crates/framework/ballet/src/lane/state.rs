@@ -27,8 +27,7 @@ pub(crate) struct LaneState {
     /// The maximum number of messages in one transaction.
     most: usize,
     /// Kept, since the pool tests each connection that comes back, which costs as much as a small
-    /// batch's own statements. After a failed batch it goes back, or is closed if the failure may
-    /// be its own.
+    /// batch. After a failed batch it goes back, or is closed if the failure may be its own.
     pub(crate) connection: Option<LaneConnection>,
     /// The events of the last batch, if it had any.
     pub(crate) emitted: Option<BatchId>,
@@ -54,8 +53,7 @@ impl LaneState {
     }
 
     /// For a while after a lock was not free in time, handlers wait only a moment for one. A lock
-    /// that is not free within that moment does not prolong this, since it may be held for a moment
-    /// only, too.
+    /// that is not free within that moment does not prolong this, since it may soon be free.
     pub(crate) fn hurry(&mut self) {
         if !self.is_hurried() {
             self.hurried = Some(Instant::now() + HURRY);

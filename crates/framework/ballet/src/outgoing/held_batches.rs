@@ -1,7 +1,7 @@
 //! Batches whose events wait in their outbox table until somebody repairs the broker.
 //!
-//! The other events of such a batch are published. So it is read back from here, by the positions of
-//! its events, and not by a sweep, which would publish all of it.
+//! The other events of such a batch are published, and a sweep would publish all of it. So it is
+//! read back from here, by the positions of its events.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -25,8 +25,8 @@ impl HeldBatches {
         self.lock().values().any(|events| events.releases < releases)
     }
 
-    /// Takes the first batches that may be tried again, each with its events. They are of one table, and
-    /// have about as many events and bytes.
+    /// Takes the first batches that may be tried again, of one table and of about as many events
+    /// and bytes.
     pub(crate) fn take_due(
         &self,
         releases: u64,

@@ -1,9 +1,8 @@
 //! The relay hands committed batches to the publisher, and collects the marks of published ones.
 //!
-//! The next batch's transaction writes the marks of the table that it writes to, or a separate one
-//! after a short idle time. Those of other tables are always written separately, so that a broken
-//! table fails no batch. A mark is forgotten only when the transaction that writes it has
-//! committed.
+//! The next batch's transaction writes the marks of its own table, or a separate one after a short
+//! idle time. Those of other tables are always written separately, so that a broken table fails no
+//! batch. A mark is forgotten only when its transaction has committed.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
@@ -112,8 +111,8 @@ impl Relay {
 
     /// Called before the commit is sent.
     pub(crate) fn begin(&self, table: i16, events: usize, now: Timestamp) -> BatchId {
-        // One lock covers drawing the number and registering the batch: the sweeper treats a number
-        // below `next` that is not in memory as left behind.
+        // One lock covers drawing the number and registering the batch, since the sweeper treats a
+        // number below `next` that is not in memory as left behind.
         let mut live = self.live();
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let batch = BatchId { process: self.process, number, table };
@@ -217,8 +216,7 @@ impl Relay {
     }
 
     /// Keeps a batch whose events are left behind in its table until somebody repairs the broker.
-    /// It is unmarked, and no sweep finds it, since a sweep would publish again the events that are
-    /// published.
+    /// It is unmarked, and no sweep finds it, since that would publish the other events again.
     fn hold(&self, batch: BatchId, mut left_behind: LeftBehind, dead: Vec<(i32, String)>) {
         {
             let mut live = self.live();

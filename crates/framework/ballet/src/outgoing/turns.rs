@@ -1,8 +1,8 @@
 //! The turns of this process's outbox tables: which one it writes to, and in which it left something
 //! behind.
 //!
-//! A turn ends after a time, or when the table has its fill, so that what reads a table from end to
-//! end reads a short one.
+//! A turn ends after a time, or when the table has its fill, so that whoever reads a whole table
+//! reads a short one.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -67,16 +67,16 @@ impl Turns {
 
     /// Returns true if it is time for the next table. A clock that is wrong or jumps does no harm.
     ///
-    /// While the oldest unpublished event waits for longer than a turn, a table could not be emptied
-    /// after its turn, and another one would be needed each time. So then only a full table is left.
+    /// While the oldest unpublished event waits for longer than a turn, no table could be emptied
+    /// after its turn. So then only a full table is left.
     pub(crate) fn is_over(&self, now: Timestamp, unpublished_since: Option<Timestamp>) -> bool {
         let inner = self.lock();
         let waits = unpublished_since.is_some_and(|since| now.duration_since(since) >= TURN);
         inner.written >= FILL || (inner.written > 0 && !waits && inner.has_had_its_time(now))
     }
 
-    /// Returns true if nothing was written for the time of a turn. If the table holds rows all the same, a process that
-    /// was frozen when it lost the table wrote them.
+    /// Returns true if nothing was written for the time of a turn. If the table holds rows all the
+    /// same, a process that lost it while frozen wrote them.
     pub(crate) fn is_idle(&self, now: Timestamp) -> bool {
         let inner = self.lock();
         inner.written == 0 && inner.has_had_its_time(now)

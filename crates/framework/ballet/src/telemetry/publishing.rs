@@ -1,5 +1,5 @@
-//! Publishes telemetry from requests. There is no outbox: what the broker has not confirmed is answered as an
-//! error, and its client sends it again.
+//! Publishes telemetry from requests. There is no outbox, so what the broker has not confirmed is
+//! answered as an error, and its client sends it again.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -159,9 +159,9 @@ impl<T: Telemetry> TelemetryPublisher<T> {
     /// Publishes a measurement, and returns when the broker has it on disk. Confirms of many callers are in flight
     /// together, at most 2,000 in a process.
     ///
-    /// Nothing keeps a measurement whose confirm does not come. The error goes to the client, which
-    /// sends it again. So a reader may see a measurement twice, and its type has what makes the two
-    /// one, such as a number that counts up.
+    /// The error of an unconfirmed measurement goes to the client, which sends it again. So a
+    /// reader may see a measurement twice, and its type has what makes the two one, such as a
+    /// number that counts up.
     ///
     /// # Errors
     ///

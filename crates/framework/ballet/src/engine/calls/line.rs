@@ -12,7 +12,7 @@ use crate::engine::calls::provider::ProviderState;
 
 /// How long a claimed call may wait in memory for its turn.
 const WAIT: Duration = Duration::from_secs(30);
-/// The longest time limit of a call. A process that stops waits for its calls, and another makes a
+/// The maximum time limit of a call. A process that stops waits for its calls, and another makes a
 /// frozen process's calls only after this time.
 pub(crate) const LONGEST_CALL: Duration = Duration::from_secs(60 * 60);
 /// While the provider answers, a line holds this many times its limit of calls.
@@ -92,9 +92,8 @@ impl CallLine {
         Some(CallTurn { _own: own, _of_both: self.permits.acquire().await.ok()? })
     }
 
-    /// Whether a new call may be held without a look at the table. While calls wait in the table
-    /// for room, no new call overtakes them. Otherwise each freed place would be taken at once, and
-    /// they would wait as long as the line is busy.
+    /// Whether a new call may be held without a look at the table. It may not overtake calls that
+    /// wait in the table for room, since these would then wait as long as the line is busy.
     pub(crate) fn has_room_for_new(&self) -> bool {
         let mut pace = self.pace();
         let is_full = pace.held >= self.most_held(&pace);
@@ -195,8 +194,8 @@ impl CallLine {
         was_away
     }
 
-    /// Returns true if the provider counts as away from now on. It never does for calls that were
-    /// not asked before: those that failed may be at fault, and each of the others is made once.
+    /// Returns true if the provider counts as away from now on. First attempts never make it so:
+    /// those that failed may be at fault, and each of the others is made once.
     pub(crate) fn failed(&self) -> bool {
         self.is_repeated && self.pace().provider.failed(self.of.limit)
     }

@@ -1,9 +1,9 @@
 //! The external calls that this process holds, and how many of each step it makes at a time.
 //!
-//! A call is held from its claim until its answer is committed or its failure is recorded. The calls
-//! of one step form a line, and those of its compensation another one. So a provider that hangs
+//! A call is held from its claim until its answer is committed or its failure is recorded. The
+//! calls of a step form a line, and those of its compensation another one, so a provider that hangs
 //! holds up its own line only, and a compensation never waits for a step. Calls that failed before
-//! have lines apart, so a call's first attempt never waits behind those.
+//! have lines of their own, so a first attempt never waits behind them.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -24,13 +24,12 @@ use crate::declare::erased::step::Handlers;
 use crate::engine::calls::line::{CallLine, LineOf};
 use crate::engine::registry::Registry;
 
-/// How often every line looks for calls that are due: those of processes that are gone, and those
-/// that other processes had no room for.
+/// How often every line looks for due calls of processes that are gone, or that had no room for
+/// them.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// The maximum number of looks of a [`Watch`](crate::Watch) at a time. Each takes a connection of
-/// upkeep, which has as many more, so a look that hangs holds up no deadline, no event, and no
-/// other step.
+/// upkeep, which has as many more, so a look that hangs holds up nothing else.
 pub(crate) const LOOKS: u16 = 4;
 
 #[derive(Debug)]
@@ -86,7 +85,8 @@ pub(crate) struct OpenCalls {
 }
 
 impl OpenCalls {
-    /// At most `limit` calls of each step, and of each compensation, are made at a time, and a few looks of a watch.
+    /// Of each step, and of each compensation, at most `limit` calls are made at a time, and a few
+    /// looks of a watch.
     pub(crate) fn new(
         registry: &Registry,
         limit: u16,
@@ -127,8 +127,8 @@ impl OpenCalls {
         self.leaves_new.store(false, Ordering::Relaxed);
     }
 
-    /// Claims the calls that a transaction requests and that there is room for. The table stores the
-    /// claims. The other calls are due at once.
+    /// Claims the requested calls that there is room for. The table stores the claims. The other
+    /// calls are due at once.
     pub(crate) fn claim_new(self: &Arc<Self>, calls: &[NewCall]) -> Vec<Option<Claim>> {
         let leaves_new = self.leaves_new.load(Ordering::Relaxed);
         let claim = |call: &NewCall| {
@@ -138,10 +138,9 @@ impl OpenCalls {
         calls.iter().map(claim).collect()
     }
 
-    /// Claims due calls of this room in the table, all but those that were held, and holds them. A
-    /// call that has come to be held since gets no claim, because a hint made it due while it was
-    /// made. It stays due, so that what the attempt finds, perhaps without the hint, is not
-    /// recorded.
+    /// Claims and holds due calls of this room in the table, all but those that were held. A call
+    /// that has come to be held since gets no claim, because a hint made it due while it was made.
+    /// It stays due, so that what the attempt finds, perhaps without the hint, is not recorded.
     pub(crate) async fn claim(
         self: &Arc<Self>,
         db: &mut PgConnection,
@@ -260,8 +259,7 @@ fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A call that this process holds. Dropping it lets the call go: it is due when the claim ends in the
-/// table.
+/// A call that this process holds. After a drop it is due when the claim ends in the table.
 #[derive(Debug)]
 pub(crate) struct Claim {
     calls: Arc<OpenCalls>,

@@ -1,6 +1,6 @@
-//! Statements that the database does not take as they are written, such as an unknown table or
-//! column, or a wrong type. No retry helps, so the log says it at the first failure, and readiness
-//! while it goes on.
+//! Statements that the database does not take as they are written, such as an unknown table, or a
+//! wrong type. No retry helps, so the log says it at the first failure, and readiness while it goes
+//! on.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
 
-/// How long a step is named after its statement was wrong. The attempts of a single message go to
-/// one replica after the other, and none of them is unready for long.
+/// How long a step is named after its statement was wrong. The attempts of one message go from
+/// replica to replica, and none of these is unready for long.
 const NAMED_FOR: Duration = Duration::from_secs(20);
 /// The log names a step again after this long.
 const LOGGED_AGAIN: Duration = Duration::from_secs(15 * 60);
@@ -21,8 +21,8 @@ const LOGGED_AGAIN: Duration = Duration::from_secs(15 * 60);
 const LOOKS: u32 = 10;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 const LONGEST: usize = 500;
-/// The statement of the transaction that has failed and waits for its rollback. If there are several, nobody knows
-/// which is that of the step.
+/// The statement of the transaction that has failed and waits for its rollback. Among several,
+/// nobody knows the step's.
 const FAILED: &str = "select min(query) from pg_stat_activity where datname = current_database() \
      and usename = current_user and state = 'idle in transaction (aborted)' having count(*) = 1";
 

@@ -1,8 +1,8 @@
 //! A batch: what a lane does in one transaction.
 //!
 //! Lock the sagas, insert into the inbox with de-duplication, read the ledger; run the handlers in
-//! the order of delivery; write ledger, calls and outbox; commit. Only then is anything published
-//! or acknowledged.
+//! the order of delivery; write ledger, calls and outbox; commit. Only then publish and
+//! acknowledge.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -37,13 +37,13 @@ use crate::lane::message::message::LaneWork;
 use crate::lane::state::{LaneConnection, LaneState};
 
 /// The wait for a lock in the handlers of a lane that hurries. The locks of sagas and of named rows
-/// are waited for longer, since only batches hold them.
+/// may take longer, since only batches hold them.
 const A_MOMENT: &str = "set local lock_timeout = '100ms'";
 const AS_USUAL: &str = "set local lock_timeout to default";
 
 /// Runs a batch, with the marks of the outbox table that it writes to, for about one turn. On an
-/// error the works come back, and nothing of them has happened. Only if the connection was lost
-/// during the commit does the inbox alone know.
+/// error the works come back, and nothing of them has happened, but if the connection was lost
+/// during the commit only the inbox knows.
 pub(crate) async fn run(
     engine: &Arc<Engine>,
     works: Vec<LaneWork>,
@@ -200,8 +200,8 @@ async fn give_back(transaction: &mut Transaction<'_>, batch: &Batch) -> Result<(
     answered(calls::reopen(transaction.db(), &calls)).await
 }
 
-/// Deletes the failures of old messages that are handled now, since the inbox may forget such a
-/// message before anybody looks whether it was handled.
+/// Deletes the failures of old messages that are handled now, since the inbox may soon forget that
+/// they were.
 async fn forget_failures(transaction: &mut Transaction<'_>, batch: &Batch) -> Result<(), Failure> {
     let handled = batch.ran.iter().filter_map(LaneWork::message);
     let old = handled.filter(|message| message.age.id_is_old || message.age.is_apart);

@@ -1,9 +1,9 @@
 //! Which messages of a batch are handled at once, and in which order.
 //!
 //! Messages of one type that a bulk step takes make up a run, in which no saga occurs twice. What
-//! the service does for one saga keeps the order of delivery. Between sagas there is none, as with
-//! several lanes. So a message joins an earlier run of its type unless something of its own saga
-//! comes in between, and types that alternate in a queue do not cut the runs short.
+//! the service does for one saga keeps the order of delivery. So a message joins an earlier run of
+//! its type unless something of its own saga comes in between, and types that alternate in a queue
+//! do not cut the runs short.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -41,8 +41,8 @@ impl BatchSlot {
 /// Divides works into runs, each of which is handled at once, in their order.
 ///
 /// The messages that a bulk step takes at once stay together. A run with a handler that takes
-/// messages one by one is cut into parts, each twice as long as the one before it. The transaction
-/// may end after each part, and the bulk step has few of them.
+/// messages one by one is cut into parts, each twice as long as the one before it, so that the
+/// transaction may end after each part, and the bulk step has few of them.
 pub(crate) fn plan<W>(works: Vec<W>, slot: impl Fn(&W) -> BatchSlot) -> VecDeque<Vec<W>> {
     let mut runs: Vec<(Vec<W>, bool)> = Vec::with_capacity(works.len());
     // Where the last of a saga, and the last run of a type, is.

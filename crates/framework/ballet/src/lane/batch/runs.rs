@@ -153,8 +153,7 @@ async fn take_answer(
     taken.map(drop)
 }
 
-/// Ends the spans of a run's steps. If the run fails, only the message that made it fail has one:
-/// the others run again.
+/// If the run fails, only the message that made it fail has a span, since the others run again.
 fn end_steps(
     transaction: &mut Transaction<'_>,
     run: &mut [LaneWork],

@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 
 use crate::lane::message::message::{LaneMessage, LaneWork};
 
-/// The works of one transaction. It owns each of them from its arrival to the commit, so none is lost if a handler
-/// panics or the server is replaced. On a failure all come back, in an order that keeps that of each saga.
+/// The works of one transaction, owned from their arrival to the commit, so none is lost if a
+/// handler panics or the server is replaced. On a failure all come back, in an order that keeps
+/// that of each saga.
 #[derive(Default)]
 pub(crate) struct Batch {
     /// Nothing is known of them yet.

@@ -1,4 +1,4 @@
-//! Publishes copies of messages. One that the broker does not take is kept in a table, so that its
+//! Publishes copies of messages. A table keeps one that the broker does not take, so that its
 //! original holds up no other message.
 
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -11,8 +11,8 @@ use ballet_store::outbox::unsent_copies::EncodedProperties;
 
 use crate::engine::engine::Engine;
 
-/// How long a confirm is waited for. While the broker holds up a copy, its original takes the place
-/// of another message. A kept copy may come twice, which its receiver notices.
+/// How long a confirm is waited for, while the original takes the place of another message. A kept
+/// copy may come twice, which its receiver notices.
 const CONFIRM: Duration = Duration::from_secs(30);
 /// How long to wait before the next attempt, when neither the broker nor the database takes a copy.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -22,9 +22,9 @@ const PAUSE: Duration = Duration::from_secs(5);
 const REFUSES: Duration = Duration::from_secs(20);
 const BETWEEN_REFUSALS: Duration = Duration::from_secs(10 * 60);
 
-/// Returns when the copy is in the broker, or in the table. A copy that is also in the journal is
-/// left there when its queue has refused for a while. Otherwise whoever may publish an event could
-/// fill the database.
+/// Returns when the copy is in the broker, or in the table. A copy that is also in the journal
+/// stays there when its queue has refused for a while, since otherwise publishers could fill the
+/// database.
 pub(super) async fn send(
     engine: &Arc<Engine>,
     publisher: &PublisherHandle,
@@ -88,8 +88,8 @@ fn refusals(engine: &Engine) -> MutexGuard<'_, Option<(Instant, Instant)>> {
     engine.refusals.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Publishes the copy. If the broker refuses its foreign headers, they are dropped, so that the
-/// next attempt is not refused again. They stay if the copy is refused without them, too.
+/// If the broker refuses the copy's foreign headers, they are dropped, so that the next attempt is
+/// not refused. They stay if the copy is refused without them, too.
 pub(crate) async fn publish(
     publisher: &PublisherHandle,
     copy: &mut Publish,

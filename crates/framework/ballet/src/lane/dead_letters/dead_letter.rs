@@ -25,8 +25,7 @@ use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 use crate::lane::dead_letters::copies;
 
-/// A message that goes on as a copy. It stays unacknowledged until the broker has confirmed the copy, so
-/// it cannot be lost.
+/// A message that goes on as a copy, unacknowledged until the broker has confirmed the copy.
 pub(crate) struct OriginalMessage {
     pub(crate) delivery: Delivery,
     pub(crate) receipt: Receipt,
@@ -223,7 +222,7 @@ pub(crate) fn waits(delivery: &Delivery) -> u32 {
 }
 
 /// How often it has waited there because its handler had failed. Copies by the version before do
-/// not count, since it did not tell the reasons apart.
+/// not tell, and do not count.
 pub(crate) fn failed_waits(delivery: &Delivery) -> u32 {
     count_header(&delivery.properties, RETRIES_FAILED)
 }
@@ -234,8 +233,7 @@ pub(crate) fn other_waits(delivery: &Delivery) -> u32 {
 }
 
 /// The exchange and routing key that the message was first published with. Copies come back from a
-/// retry queue through `route`, to which nobody publishes, and from elsewhere through the default
-/// exchange.
+/// retry queue through `route`, and from elsewhere through the default exchange.
 fn origin(delivery: &Delivery) -> (&str, &str) {
     let header = |name| text_header(&delivery.properties, name);
     let of_a_copy = header(RETRY_EXCHANGE)
@@ -247,9 +245,8 @@ fn origin(delivery: &Delivery) -> (&str, &str) {
     }
 }
 
-/// The original with its whole body, and more headers. Properties that were derived are written in,
-/// and those that would act on the copy become headers. The body is not copied, since it may be
-/// big.
+/// The original with its whole body, and more headers. Derived properties are written in, and those
+/// that would act on the copy become headers. The body is not copied, since it may be big.
 fn copy(
     engine: &Engine,
     exchange: &str,

@@ -1,7 +1,7 @@
 //! A hash of a message's content. The inbox keeps it with the id.
 
-/// The hash of type and body. Replicas of other releases compare it, so it never changes. It tells
-/// messages apart that were mistaken for one, not those that somebody made alike.
+/// The hash of type and body. It never changes, since replicas of other releases compare it. It
+/// tells messages apart that were mistaken for one, not those that somebody made alike.
 pub(crate) fn hash(event_type: &str, body: &[u8]) -> i64 {
     mix(mix(0, event_type.as_bytes()), body).cast_signed()
 }

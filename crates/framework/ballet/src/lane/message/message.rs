@@ -60,8 +60,8 @@ pub(crate) struct LaneMessage {
 }
 
 impl LaneMessage {
-    /// Reads a delivery. An unreadable one leaves before any transaction. Whether an id is ahead is
-    /// judged by the latest time of any clock.
+    /// Reads a delivery. An unreadable one leaves before any transaction. The latest time of any
+    /// clock judges whether an id is ahead.
     pub(crate) fn read(
         registry: &Registry,
         limits: &Limits,
@@ -158,8 +158,8 @@ impl LaneMessage {
         ballet_core::id::time_of(self.envelope.message_id.0)
     }
 
-    /// The latest time at which it may have been made, if its id tells one. The id has the settled time
-    /// of the service that made it, and the timestamp the latest of its clocks.
+    /// The latest time at which it may have been made, if its id tells one. The id has its
+    /// service's settled time, and the timestamp the latest of its clocks.
     pub(crate) fn made_at_latest(&self) -> Option<Timestamp> {
         let made = self.made_at()?;
         let seconds = self.delivery.properties.timestamp().and_then(|at| i64::try_from(at).ok());

@@ -19,8 +19,8 @@ pub(super) struct StreamEnds {
 }
 
 impl StreamEnds {
-    /// Returns about the last message of each stream, in their order. A stream that is not there leaves the others to be
-    /// seen.
+    /// Returns about the last message of each stream, in their order. A missing stream does not
+    /// hide the others.
     pub(super) async fn look(
         &mut self,
         broker: &dyn Broker,

@@ -46,7 +46,7 @@ struct StartPlace {
 
 impl StreamFollower {
     /// Follows until the service stops. After a lost connection it reads back as far as a process
-    /// that starts, so a gap, or a stream that was made again, needs nothing more.
+    /// that starts, so a gap, or a recreated stream, needs nothing more.
     pub(crate) async fn run(mut self) {
         let codec = self.follower.codec();
         let stream = codec.reads().routing_key(self.partition);
@@ -95,7 +95,7 @@ impl StreamFollower {
         lost.err().unwrap_or_else(|| BrokerError::Lost("it ended".to_owned()))
     }
 
-    /// Looks for the messages since this time, in a session of its own. If a second consumer of one
+    /// Looks for the messages since this time, in a session of its own. If a second consumer of a
     /// session begins while the first waits in an empty stream, the broker may deliver a message
     /// before it confirms the second consumer, and the message is lost.
     async fn since(
@@ -188,8 +188,8 @@ impl StreamFollower {
     }
 }
 
-/// Whether none of the expected messages comes. The last message may have no time, or the time of another clock than
-/// the broker's. If it is too old by the broker's clock, the broker silently waits for the next message.
+/// Whether none of the expected messages comes. If the last message has no time, or one that is too
+/// old by the broker's clock, the broker silently waits for the next message.
 async fn nothing_comes(receiver: &mut Receiver) -> Result<bool, BrokerError> {
     if receiver.next.is_some() {
         return Ok(false);

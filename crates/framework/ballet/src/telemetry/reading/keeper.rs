@@ -181,8 +181,8 @@ impl ReaderKeeper {
         keeping.tasks.spawn(async move { (stream, reading.run(released).await) });
     }
 
-    /// Deletes the reader's rows and sets all its places to the beginning, in one transaction. A process with an older
-    /// epoch writes nothing more. The transaction may take minutes, because it deletes everything that was ever read.
+    /// Deletes the reader's rows and sets all its places to the beginning, in one transaction. A
+    /// process with an older epoch writes nothing more. The transaction may take minutes.
     async fn reset(&self) -> Result<(), Failure> {
         let name = self.reader.name();
         let mut transaction = Transaction::begin(Arc::clone(&self.engine)).await?;
@@ -237,8 +237,7 @@ impl ReaderKeeper {
     }
 
     /// Shows how far the reader is in each of its streams. Those of other processes count, too,
-    /// since the gauge of a stream that this process has left would stay otherwise. A stream of
-    /// another release of the reader has no lag.
+    /// since the gauge of a stream that this process has left would stay otherwise.
     async fn show_lags(&self, streams: &[String]) {
         let name = self.reader.name();
         let asked = self.engine.database.ask(async |db| places::lags(db, name, streams).await);

@@ -81,7 +81,7 @@ impl Receiver {
         match self.next {
             // The broker begins with the messages that were written together with the first one.
             Some(next) if offset < next => return,
-            // The broker keeps its state of publishers at the beginning of each segment, as an entry with an
+            // The broker keeps its state of publishers at the beginning of each segment, at an
             // offset of its own. A reader that the retention overtakes loses whole segments.
             Some(next) if offset > next + i64::from(self.is_continuous) => {
                 batch.missed.push((next, Some(offset)));

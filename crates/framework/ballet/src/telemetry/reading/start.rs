@@ -158,9 +158,9 @@ impl MessagesSince {
     }
 }
 
-/// About where the stream ends: the first of the messages that were written together last. `None`
-/// if it has none. It looks on a channel of its own, so that several may look at a time on one
-/// connection, and a missing stream ends its own channel alone.
+/// The first of the messages that were written together last. `None` if there is none. It looks on
+/// a channel of its own, so that several may look at a time on one connection, and a missing stream
+/// ends its own channel alone.
 pub(super) async fn about_the_last(
     connection: &dyn Session,
     queue: &str,

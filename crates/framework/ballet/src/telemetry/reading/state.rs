@@ -22,8 +22,8 @@ pub(crate) async fn all_are_followed(readers: Option<Arc<ReaderStates>>) {
     drop(readers.behind.subscribe().wait_for(|behind| *behind == 0).await);
 }
 
-/// Begins this work once the process follows all streams that it has to, since a step may ask for
-/// what it follows. When the service stops, it begins, too, and ends itself.
+/// Begins this work once the process follows all its streams, since a step may ask for what it
+/// follows. It also begins when the service stops, and ends itself.
 pub(crate) async fn once_all_are_followed(
     readers: Option<Arc<ReaderStates>>,
     mut stopping: watch::Receiver<bool>,

@@ -101,8 +101,8 @@ impl StreamReader {
         left
     }
 
-    /// Reads on from the place, or from the time up to which all was read if the place holds another message. The
-    /// place in the database stays until the first message comes.
+    /// Reads on from the place, or from the time up to which all was read if the place holds
+    /// another message. The place in the database stays until the first message comes.
     async fn read_on(&mut self) -> ReadingEnd {
         let left = self.connected(None).await;
         if !matches!(left, ReadingEnd::Other) {
@@ -187,8 +187,8 @@ impl StreamReader {
         }
     }
 
-    /// Renews the lease until it is lost. A renewal that fails is tried again for as long as the
-    /// lease may last, since the row is locked while a batch commits.
+    /// Renews the lease until it is lost. A failed renewal is tried again while the lease may last,
+    /// since the row is locked while a batch commits.
     async fn renewed(&self) -> ReadingEnd {
         let mut renew = interval(LEASE / 4);
         let mut holds_since = Instant::now();

@@ -1,8 +1,8 @@
 //! Compares the broker's bindings, and its queues, with the declared ones while the service runs.
 //!
 //! An event whose binding is missing is lost for this service without a sign, since the publisher
-//! gets its confirm, and other services may well get the event. So the service asks the broker, and
-//! says what is missing and since when events may have been missed.
+//! gets its confirm. So the service asks the broker, and says what is missing and since when events
+//! may have been missed.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Compares the broker's queues with the declared ones: whether they are there and run, and which policies are
-//! in force. A policy of an operator can make a queue drop messages after their publisher has its confirm.
+//! Compares the broker's queues with the declared ones: whether they are there and run, and which
+//! policies are in force. An operator's policy can make a queue drop confirmed messages.
 
 use std::fmt;
 

@@ -19,8 +19,8 @@ const EVERY: Duration = Duration::from_secs(5);
 pub(crate) struct Backlog {
     /// The messages in the service's queue, and those that this process has and has not settled.
     pub(crate) messages: u32,
-    /// The age of the newest message that this process has handled, or zero if none waits. The queue
-    /// is in order, so everything older is handled.
+    /// The age of the newest message that this process has handled, or zero if none waits.
+    /// Everything older is handled, since the queue is in order.
     pub(crate) seconds: f64,
 }
 

@@ -2,9 +2,9 @@
 //! rate, and from where the last page ended.
 //!
 //! A page and its place in the run commit together, so another process goes on with the run of one
-//! that dies. Changes go on meanwhile, since a reader keeps the newest version, however it comes.
-//! An entity that no event can hold is left out and named. If there are no others, the run waits
-//! until that is repaired.
+//! that dies. Changes go on meanwhile, since a reader keeps the newest version. An entity that no
+//! event can hold is left out and named. If there are no others, the run waits until that is
+//! repaired.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -40,8 +40,8 @@ const PORTION: usize = 500;
 /// events.
 const PORTION_BYTES: usize = 8 * 1024 * 1024;
 
-/// Publishes the shared entities when they are asked for, until the service stops. All replicas
-/// together publish at most `rate` entities per second.
+/// Publishes the shared entities when they are asked for, all replicas together at most `rate`
+/// entities per second.
 pub(crate) async fn run(engine: Arc<Engine>, shares: Vec<ShareEntry>, rate: u32) {
     let mut stopping = engine.stopping.clone();
     let mut sources = HashMap::new();
@@ -167,8 +167,8 @@ fn begin_run(taken: RepublicationRun, new_id: impl FnOnce() -> Uuid) -> Republic
     }
 }
 
-/// The id of a run that comes after the last one. Readers go by the order of the ids, and this replica's clock
-/// may be behind that of the one that drew the last.
+/// The id of a run that comes after the last one. Readers go by the order of the ids, and this
+/// replica's clock may be behind the one that drew the last.
 fn above(last: Option<Uuid>, drawn: Uuid) -> Uuid {
     match last {
         Some(last) if drawn <= last => Uuid::from_u128(last.as_u128().saturating_add(1)),

@@ -1,8 +1,8 @@
-//! Notices what keeps the service from working although its database answers: the disk is full, tables or
-//! rights are gone, somebody holds a table for long.
+//! Notices what keeps the service from working although its database answers: a full disk, missing
+//! tables or rights, a table that somebody holds for long.
 //!
-//! Messages show that late, if at all, since each of them is tried again, or set aside, and none
-//! stands still. A service without messages would notice nothing.
+//! Messages show that late, if at all, since each of them is tried again, or set aside. A service
+//! without messages would notice nothing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -125,8 +125,8 @@ impl EarlierLooks {
     }
 }
 
-/// Names the tables and the rights of the framework that are gone. The next release may drop a
-/// table of the service's own, and a statement that needs it fails and is named.
+/// Names the missing tables and rights of the framework. The next release may drop a table of the
+/// service's own, and a statement that needs it fails and is named.
 fn missing(before: &Rights, now: &Rights) -> Vec<String> {
     let framework = before.keys().filter(|name| name.starts_with("ballet."));
     let gone: Vec<&str> =

@@ -106,8 +106,8 @@ pub(crate) async fn keep(keeper: PartitionKeeper, mut stopping: watch::Receiver<
     }
 }
 
-/// Returns when this much time has passed, since `begun` by the shared clock or from now on by the time that
-/// this process was running. A machine that was suspended for days is due at once.
+/// Returns when this much time has passed since `begun` by the shared clock, or from now on by the
+/// time that this process was running. A machine that was suspended for days is due at once.
 async fn passed(clock: &Clock, begun: Timestamp, pause: Duration) {
     let due = Instant::now() + pause;
     let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
@@ -146,7 +146,7 @@ async fn tidy(keeper: &PartitionKeeper) -> Result<Option<String>, sqlx::Error> {
     let now = time.clock.now();
     let mut db = in_time(pool.acquire()).await?;
     // The lock belongs to the session, since no transaction lasts as long as this may take. However
-    // this ends, the connection is closed, and the lock is free.
+    // this ends, the closed connection frees the lock.
     db.close_on_drop();
     // A process that is frozen between two statements does not keep it for longer, either.
     in_time(sqlx::query("set idle_session_timeout = '20s'").execute(&mut *db)).await?;

@@ -1,7 +1,7 @@
 //! Pauses consuming while the database is away, and until the process follows its streams.
 //!
 //! Other replicas may still reach the database, and the broker takes back messages that are
-//! unacknowledged for half an hour. Messages that are already in the lanes are handled later: their
+//! unacknowledged for half an hour. Messages that are already in the lanes are handled later. Their
 //! receipts do nothing, and the inbox drops the copies that the broker delivers again.
 
 use std::sync::Arc;

@@ -16,7 +16,7 @@ use crate::engine::shared_clock::SharedClock;
 use crate::engine::stopping::stopped;
 
 const BEAT: Duration = Duration::from_secs(2);
-/// Without an answer for this long, the connection counts as lost. There is still time then to open
+/// Without an answer for this long, the connection counts as lost. There is still time to open
 /// another one before the lease runs out.
 const PATIENCE: Duration = Duration::from_secs(6);
 
@@ -78,8 +78,8 @@ async fn close(session: Option<PgConnection>) {
 }
 
 /// Renews the lease, then takes the lock if this session does not hold it. The server may keep a
-/// session whose connection was lost, and its lock, for some time. Until then the lease alone shows
-/// that the process is alive.
+/// lost session and its lock for some time, in which the lease alone shows that the process is
+/// alive.
 async fn beat(
     session: &mut Option<PgConnection>,
     has_lock: &mut bool,

@@ -1,7 +1,7 @@
 //! Looks at one outbox table, and publishes what was left behind in it.
 //!
-//! Left behind are batches of dead processes, and those of this process that are not in its memory: a
-//! commit may have succeeded after the session was lost, or memory was full. They are read back in
+//! Left behind are batches of dead processes, and those of this process that are not in its memory,
+//! since a commit succeeded after the session was lost, or memory was full. They are read back in
 //! portions, whenever the publisher has room. A table is short, so a portion costs little more than
 //! what it brings.
 

@@ -17,8 +17,8 @@ use crate::engine::stopping::stopped;
 const IDLE: Duration = Duration::from_millis(100);
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// Writes the marks that no batch's transaction includes: those of the table that batches write to once
-/// no batch has begun for a moment, and those of other tables soon.
+/// Writes the marks that no batch's transaction includes, those of the current table once no batch
+/// has begun for a moment, and those of other tables soon.
 pub(crate) async fn flush_marks(engine: Arc<Engine>) {
     let relay = &engine.relay;
     let mut stopping = engine.stopping.clone();

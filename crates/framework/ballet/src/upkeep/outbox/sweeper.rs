@@ -1,8 +1,8 @@
 //! The sweeper: decides which outbox tables to look at, and takes over those of dead processes.
 //!
 //! A process knows what of its own tables is published, so it looks at one only when something is
-//! left behind, after its turn, and now and then until it is empty. It looks at the tables of the
-//! release before, which all replicas of that release write to, as long as they hold rows.
+//! left behind, after its turn, and now and then until it is empty. It also looks at the tables of
+//! the release before, which all its replicas write to, as long as they hold rows.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -168,7 +168,7 @@ impl Sweeper {
         Ok(tables)
     }
 
-    /// A look reads a whole table, so a table is looked at again when something more was left behind, or
+    /// A look reads a whole table, so a table is looked at again only when more was left behind, or
     /// when what the last look found is published.
     fn is_due(&self, table: i16, noted: Option<&LeftoverEvents>) -> bool {
         let Some(look) = self.looks.get(&table) else { return true };
@@ -176,8 +176,8 @@ impl Sweeper {
             || (look.next <= Instant::now() && !self.engine.relay.is_under_way(table))
     }
 
-    /// Puts the next look off. A quiet table that cannot be emptied is looked at more and more
-    /// seldom, since a commit that came late may still bring something.
+    /// A quiet table that cannot be emptied is looked at more and more seldom, since a commit that
+    /// came late may still bring something.
     fn schedule(
         &mut self,
         table: i16,
@@ -210,8 +210,8 @@ impl Sweeper {
     }
 }
 
-/// Returns those of the tables that hold rows. There may be hundreds after an outage, so they are asked
-/// about together. If somebody holds one of them, each is asked about alone, and that one again later.
+/// Returns those of the tables that hold rows. There may be hundreds after an outage, so one
+/// statement asks about all. If somebody holds one of them, each is asked about alone.
 async fn with_rows(db: &mut PgConnection, tables: Vec<i16>) -> Vec<i16> {
     if let Ok(with_rows) = answered(outbox_tables::with_rows(db, &tables)).await {
         return with_rows;

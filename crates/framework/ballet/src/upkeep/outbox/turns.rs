@@ -70,8 +70,8 @@ impl TurnKeeper {
         Ok(())
     }
 
-    /// Empties the tables whose events are all published. A table that cannot be emptied now, since
-    /// somebody reads it, is tried again.
+    /// Empties the tables whose events are all published. A table that somebody reads is tried
+    /// again.
     async fn empty(&mut self) -> Result<(), Failure> {
         let engine = Arc::clone(&self.engine);
         let relay = &engine.relay;

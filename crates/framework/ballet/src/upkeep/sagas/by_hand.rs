@@ -1,6 +1,5 @@
 //! Compensates the earlier steps of a saga after a person has compensated a step by hand, after an
-//! answer counted whose compensations failed, or after as many compensations as one transaction
-//! makes.
+//! answer whose compensations failed, or after as many compensations as one transaction makes.
 //!
 //! Otherwise the outcome of the step's own compensation does that, or the abort that comes again. Here there may be
 //! neither.
@@ -29,8 +28,8 @@ use crate::engine::stopping::waited;
 use crate::engine::transaction::Transaction;
 use crate::upkeep::failure_log;
 
-/// How many of these sagas go on at a time, so that a compensation that hangs does not hold up all
-/// others. Each takes a connection of upkeep.
+/// How many of these sagas go on at a time, so that a compensation that hangs holds up no others.
+/// Each takes a connection of upkeep.
 pub(crate) const AT_A_TIME: usize = 2;
 /// Nobody waits for it by the second.
 const EVERY: Duration = Duration::from_secs(3);
@@ -108,8 +107,8 @@ async fn put_off(
     };
     let event = saga.abort.map_or("", |abort| abort.name());
     let note = MessageId(due.note_id);
-    // Together, since what is put off and not listed would stand still in silence, and what is
-    // listed and not left would be listed for ever.
+    // Together, since a saga that is put off and not listed would stand still in silence, and one
+    // that is listed and gone on would be listed for ever.
     let mut db = begin(&engine.database.upkeep).await?;
     if answered(compensations_by_hand::put_off(&mut db, due, pause)).await? {
         answered(failures::insert(&mut *db, note, Some(saga_id), event, &failed)).await?;

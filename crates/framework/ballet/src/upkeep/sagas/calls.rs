@@ -1,5 +1,5 @@
-//! Claims calls that are due, and records attempts that failed, many with one statement, and one
-//! statement at a time. So open calls take one connection, however many there are.
+//! Claims calls that are due, and records failed attempts, many with one statement. So open calls
+//! take one connection, however many there are.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,8 +2,7 @@
 //!
 //! The event passes through outbox and queue, so it is handled after the messages that already
 //! wait, like any other request to abort. The transaction that writes the event to the outbox also
-//! deletes the row. So each deadline is published once, by the first replica to take it, even if it
-//! became due while no replica was running.
+//! deletes the row, so each deadline is published once, by the first replica to take it.
 
 use std::sync::Arc;
 use std::time::Duration;

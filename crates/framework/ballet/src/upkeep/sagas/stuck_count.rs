@@ -24,7 +24,7 @@ struct StuckCounts {
     unsent: i64,
 }
 
-/// Counts for the metrics, and says to readiness how the outbox is, until the service stops. The counts come from the
+/// Counts for the metrics, and for readiness, until the service stops. The counts come from the
 /// database, so every replica reports the same numbers.
 pub(crate) async fn keep_count(
     pool: PgPool,
