@@ -88,8 +88,8 @@ pub use ballet_macros::value;
 /// A service with a value takes `&self` in its methods. Its type is then declared by hand, and `participant` and
 /// `service` take `self`.
 ///
-/// A step that is a type with its traits, as one that [calls another system](crate::calls), stands in the same place: a
-/// method that takes nothing but `&self`, and returns it.
+/// A step that is a type with its traits, as one that [calls another system](crate::calls), stands
+/// in the same place, as a method that takes nothing but `&self`, and returns it.
 ///
 /// ```ignore
 /// #[pivot(saga = OrderFulfillment)]

@@ -60,8 +60,8 @@ impl IdleTime {
         waits && u128::from(lasted) >= time.as_micros()
     }
 
-    /// Returns the sort key for closing: the least is closed first. That is a connection without a request or an
-    /// answer to take, and among those the one that has waited longest.
+    /// Returns the sort key for closing. The least is closed first: a connection without a request
+    /// or an answer to take, and among those the one that has waited longest.
     pub(crate) fn order(&self) -> (bool, u64) {
         let IdleState { since, has_request, has_answer, .. } = &*self.0;
         let is_busy = has_request.load(Ordering::Relaxed) || has_answer.load(Ordering::Relaxed);

@@ -72,7 +72,7 @@ impl Document {
     }
 }
 
-/// Adds the bounds that a number's format implies: not all tools know the formats.
+/// Adds the bounds that a number's format implies, since not all tools know the formats.
 fn bound(schema: &mut Map<String, Value>) {
     let (least, most): (Value, Value) = match schema.get("format").and_then(Value::as_str) {
         Some("int32") => (i32::MIN.into(), i32::MAX.into()),

@@ -1,6 +1,6 @@
-//! HTTP routes that describe themselves. An [`Api`] takes each route once: its handler answers the
-//! requests, and the types in the handler's signature describe it in an OpenAPI 3.1 document. So a
-//! route without a description, or a description without a route, cannot be written.
+//! HTTP routes that describe themselves. An [`Api`] takes each route once. Its handler answers the
+//! requests, and the types in the handler's signature describe it in an OpenAPI 3.1 document. So no
+//! route is without a description, and no description without a route.
 //!
 //! ```
 //! use axum::http::StatusCode;

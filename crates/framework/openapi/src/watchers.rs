@@ -248,8 +248,8 @@ struct WatchingClient<H: History> {
 }
 
 impl<H: History> WatchingClient<H> {
-    /// Returns the next change. `None` after the last one, and when the service stops: the client then asks another
-    /// replica for the rest.
+    /// Returns the next change. `None` after the last one, and when the service stops, so that the
+    /// client asks another replica for the rest.
     async fn next(mut self) -> Option<((u32, H::Change), Self)> {
         loop {
             let (next, ended) = {

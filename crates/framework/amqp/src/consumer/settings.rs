@@ -1,5 +1,3 @@
-//! Settings of the consume role.
-
 use crate::session::expected_objects::ExpectedObjects;
 
 /// Settings of the consume role.

@@ -20,15 +20,15 @@ const MOST: usize = 64 * 1024;
 /// Whose the headers are by which the broker records deaths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deaths {
-    /// The broker's: it dead-lettered the message itself.
+    /// The broker's, which dead-lettered the message itself.
     Brokers,
     /// A producer's.
     Foreign,
 }
 
-/// Returns the original headers without those that would affect the copy: that would route it
-/// elsewhere, mark it as dead-lettered or redelivered, or make a stream refuse it. [`ORIGINAL_HEADERS`]
-/// names those of a producer.
+/// Returns the original headers without those that would affect the copy, since they would route it
+/// elsewhere, mark it as dead-lettered or redelivered, or make a stream refuse it.
+/// [`ORIGINAL_HEADERS`] names those of a producer.
 #[must_use]
 pub fn kept(headers: Option<&FieldTable>, deaths: Deaths) -> FieldTable {
     let Some(headers) = headers else { return FieldTable::default() };
@@ -71,7 +71,7 @@ pub fn drop_foreign(properties: &mut BasicProperties) -> bool {
     let ours = headers.inner().iter().filter(|(name, _)| is_ours(name.as_str()));
     let mut ours: Vec<_> = ours
         .map(|(name, value)| {
-            // Only the copy says why it is one: what the original had of these is not in it.
+            // Only the copy says why it is one, so what the original had of these is not in it.
             let is_copys = is_dead_letters(name.as_str()) || name.as_str() == ATTEMPTS;
             (!is_copys, encoded_entry_size(name.as_str(), value), name, value)
         })

@@ -40,7 +40,7 @@ struct Hold {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum NextAttempt {
     At(Instant),
-    /// None waits: the next one that comes is tried.
+    /// None waits, so the next one that comes is tried.
     WhenOneComes,
     /// One message is on its way.
     UnderWay,

@@ -1,5 +1,3 @@
-//! A message that waits to be published.
-
 use std::fmt;
 
 use ballet_core::fault::WorksOn;

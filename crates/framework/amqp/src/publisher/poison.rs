@@ -66,9 +66,9 @@ impl Matcher {
 /// Interprets the broker's error. `unconfirmed` are the messages on the channel when it closed, `keys`
 /// the routing keys that the service may be expected to write.
 ///
-/// A message that is refused for its exchange is held until the right or the exchange is there: nothing is
-/// wrong with the message. So is one that is refused for a key that the service declares, and a copy, whose key
-/// is its service's name. Another key is the message's own fault.
+/// A message that is refused for its exchange is held until the right or the exchange is there. So
+/// is one that is refused for a key that the service declares, and a copy, whose key is its
+/// service's name. Another key is the message's own fault.
 pub(super) fn blame(
     cause: &BrokerError,
     unconfirmed: &[InFlight],

@@ -45,8 +45,8 @@ pub(super) struct PublishLoop<'a> {
     confirm_limit: Duration,
     /// The newest of the messages that are not confirmed in time, if any are.
     overdue: Option<u64>,
-    /// Whether the log is told that there is a connection: not after a loss that was explained by a
-    /// message.
+    /// Whether the log reports the connection, which it does not after a loss that a message
+    /// explains.
     is_news: bool,
     queue: &'a mut PublishQueue,
     settings: &'a PublisherSettings,

@@ -1,5 +1,3 @@
-//! Settings of the publish role.
-
 use std::collections::BTreeSet;
 use std::time::Duration;
 

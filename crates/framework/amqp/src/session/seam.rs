@@ -1,7 +1,7 @@
 //! The narrow interface to the broker.
 //!
 //! ballet uses RabbitMQ only through [`Broker`] and [`Session`], so tests that explore schedules
-//! can use an in-memory broker instead. The interface adds no policy: the consumer and the
+//! can use an in-memory broker instead. The interface adds no policy. The consumer and the
 //! publisher decide about reconnects, republishing and acknowledgements.
 
 use std::fmt::Debug;
@@ -73,16 +73,16 @@ pub trait Session: Debug + Send + Sync {
     /// Returns the other end of the connection.
     fn peer(&self) -> &Peer;
 
-    /// Opens one more working channel on this connection: a session that ends with this one. Its close ends only the
-    /// channel, and what it holds returns to its queue. If the broker closes only the channel, its
-    /// [`closed`](Self::closed) does not say why.
+    /// Opens one more working channel on this connection, as a session that ends with this one. Its
+    /// close ends only the channel, and what it holds returns to its queue. If the broker closes
+    /// only the channel, its [`closed`](Self::closed) does not say why.
     fn channel(&self) -> BoxFuture<'_, Result<Arc<dyn Session>, BrokerError>> {
         let why = "this broker has one channel for each connection".to_owned();
         ready(Err(BrokerError::Unrepresentable(why))).boxed()
     }
 
-    /// Looks for an exchange or a queue without changing anything. A broker that refuses the question is
-    /// no error: the object is [hidden](Lookup::Hidden).
+    /// Looks for an exchange or a queue without changing anything. A refusal of the question is no
+    /// error, and means that the object is [hidden](Lookup::Hidden).
     fn find<'a>(&'a self, object: &'a Object) -> BoxFuture<'a, Result<Lookup, BrokerError>>;
 
     /// Starts a consumer. At most `prefetch` deliveries are unacknowledged at any time.

@@ -1,5 +1,3 @@
-//! The connection state of one role.
-
 use tokio::time::Instant;
 
 use crate::session::error::BrokerError;

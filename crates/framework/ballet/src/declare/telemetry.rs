@@ -74,7 +74,7 @@ pub trait TelemetryReader: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// A failure: the reader goes on where it was, and it is tried again.
+    /// A failure. The reader goes on where it was, and the reset is tried again.
     fn reset(
         &self,
         tx: &mut Tx<'_>,

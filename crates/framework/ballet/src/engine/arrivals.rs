@@ -278,7 +278,7 @@ async fn take_in(
             Ok(Effect::Handled)
         }
         outcome if !work.is_taken_back(at) => take_outcome(work, at, outcome).await,
-        // Aborted meanwhile: the outcome is not published, and what took effect is compensated.
+        // Aborted meanwhile, so the outcome is not published, and what took effect is compensated.
         AnyOutcome::Done(event) => {
             work.add(at, Entry::Done, Some(event));
             Ok(Effect::Handled)

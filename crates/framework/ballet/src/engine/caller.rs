@@ -134,7 +134,7 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
     record(engine, &call, begun, Some(&failure));
     match failure.kind() {
         FailureKind::NotYet => return wait(engine, step.name, call, claim, &failure),
-        // It answers: what fails is this request.
+        // It answers, so what fails is this request.
         FailureKind::Permanent => claim.answered(),
         FailureKind::Transient | FailureKind::Conflict | FailureKind::ConnectionLost => {
             if line.failed() {

@@ -94,7 +94,7 @@ pub(crate) async fn abort_all(
         let is_new = entomb(&mut SagaWork::new(transaction, saga, abort.saga_id), abort.event);
         effects.push(if is_new { Effect::Handled } else { Effect::Nothing });
     }
-    // Also where the tombstone was there: a compensation may have failed the last time.
+    // Also where the tombstone was there, since a compensation may have failed the last time.
     Box::pin(compensate_rest(transaction, saga, sagas)).await?;
     Ok(effects)
 }

@@ -2,7 +2,8 @@
 //!
 //! Most steps are done, and most that refuse look before they write, so a batch begins without
 //! savepoints. If a step refuses that may have written, the batch is rolled back and runs again
-//! with care: each step that may refuse has a savepoint. Its lane goes on with care for a while.
+//! with care: with a savepoint for each step that may refuse. Its lane goes on with care for a
+//! while.
 
 use ballet_core::StepPart;
 
@@ -12,7 +13,7 @@ use crate::declare::handler::failure::Failure;
 use crate::engine::transaction::Transaction;
 
 const FIRST: &str = "savepoint ballet_step";
-/// One savepoint at a time: the server is slow with many.
+/// One savepoint at a time, since the server is slow with many.
 const NEXT: &str = "release savepoint ballet_step; savepoint ballet_step";
 const BACK: &str = "rollback to savepoint ballet_step";
 

@@ -117,7 +117,7 @@ impl Handler {
 pub(crate) struct HandledEvent {
     pub(crate) event_type: EventType,
     pub(crate) handlers: Vec<Handler>,
-    /// If it begins sagas here: the longest deadline among them, zero without one.
+    /// The longest deadline of the sagas that it begins here, zero without one.
     pub(crate) begins: Option<SignedDuration>,
 }
 

@@ -19,7 +19,7 @@ use crate::http::problem::{Advice, Problem};
 /// sends it.
 #[derive(Debug, Clone)]
 pub(crate) struct Door {
-    /// The gateway's secrets. `None`: the network is trusted.
+    /// The gateway's secrets. With `None` the network is trusted.
     pub(crate) secrets: Option<Secrets>,
     /// This machine's own clock, as the gateway has its own.
     pub(crate) clock: Clock,

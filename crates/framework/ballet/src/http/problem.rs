@@ -45,7 +45,7 @@ pub(crate) enum Advice {
     TryAgain,
     SendJson,
     SendUnpacked,
-    /// Send the request to the gateway: only the gateway is believed.
+    /// Send the request to the gateway, since only the gateway is believed.
     AskTheGateway,
 }
 

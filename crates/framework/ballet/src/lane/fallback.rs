@@ -36,7 +36,7 @@ pub(super) async fn leave(
             LaneWork::Message(message) => {
                 leave_message(engine, *message, failed, attempts, in_conflict).await;
             }
-            // A call is never given up: its answer is asked for again under the same key.
+            // A call is never given up. Its answer is asked for again under the same key.
             LaneWork::Answer(answer) => ask_again(engine, *answer, &failed.failure),
         }
     }

@@ -25,8 +25,8 @@ use crate::lane::state::LaneState;
 /// How often a batch in conflict is tried as a whole before it is split, and a single message
 /// before it waits in a retry queue.
 const CONFLICTS: u32 = 3;
-/// A conflict after a longer wait, such as a deadlock, splits the batch at once: the others need not
-/// wait too.
+/// A conflict after a longer wait, such as a deadlock, splits the batch at once, since the others
+/// need not wait too.
 const LONG_WAIT: Duration = Duration::from_secs(1);
 /// The minimum wait for a lock that was not free within `lock_timeout`. A handler may wait less, or
 /// not at all (`nowait`), which is a short conflict.

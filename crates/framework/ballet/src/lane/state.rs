@@ -82,7 +82,7 @@ impl LaneState {
             }
             connection.db.close_on_drop();
         }
-        // Before the connection is made: a server may be replaced meanwhile.
+        // Before the connection is made, since a server may be replaced meanwhile.
         let replaced = engine.database.renewal.replaced();
         let db = answered(engine.database.lanes.acquire()).await?;
         Ok(LaneConnection { db, replaced })

@@ -126,9 +126,9 @@ impl Relay {
         self.live().remove(&batch);
     }
 
-    /// Leaves a batch to the sweeper: its commit is uncertain, or memory is full.
+    /// Leaves a batch to the sweeper, because its commit is uncertain, or memory is full.
     pub(crate) fn leave(&self, batch: BatchId) {
-        // Noted first: a table with neither a live batch nor a note may be emptied.
+        // Noted first, since a table with neither a live batch nor a note may be emptied.
         let live = self.live().get(&batch).map(|live| (live.events, live.since));
         let (events, since) = live.unzip();
         self.turns.note_left(batch.table, events.unwrap_or_default(), since);

@@ -56,7 +56,7 @@ impl Spans {
         self.are_on() && context.is_sampled()
     }
 
-    /// Records a span, or drops and counts it where the queue is full: nothing waits for a
+    /// Records a span, or drops and counts it where the queue is full, since nothing waits for a
     /// collector.
     pub(crate) fn record(&self, span: Span) {
         let Some(queue) = self.0.as_ref().filter(|_| span.context.is_sampled()) else { return };

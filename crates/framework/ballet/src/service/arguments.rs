@@ -56,7 +56,7 @@ const STAND_INS: [&str; 7] = [
     "00000000-0000-0000-0000-000000000000",
 ];
 
-/// The program without the need for any value: a contract does not depend on settings.
+/// The program without the need for any value, since a contract does not depend on settings.
 pub(super) fn without_required(program: Command) -> Command {
     program.mut_args(|argument| {
         if !argument.is_required_set() {

@@ -174,7 +174,7 @@ impl PrepareInputs<'_> {
                 Ok(Ok(true)) => missed = 0,
                 Ok(Ok(false)) => missed += 1,
                 Ok(Err(_)) | Err(_) => {
-                    // Unknown: the server process may still be working.
+                    // Unknown, since the server process may still be working.
                     self.waits.send_replace(away());
                     continue;
                 }

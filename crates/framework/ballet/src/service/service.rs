@@ -1,5 +1,3 @@
-//! A service that can be started.
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
@@ -191,7 +189,8 @@ impl Service {
         let prefetch = settings.prefetch();
         let consumer = Arc::new(roles::consume(&engine, lanes, Arc::clone(&broker), prefetch));
         if !self.participant.followers.is_empty() {
-            // Before it has connected, so that it takes nothing: other replicas may handle it.
+            // Before it has connected, so that it takes nothing, since other replicas may handle
+            // it.
             consumer.pause();
             engine.calls.leave_new_ones();
         }
@@ -237,7 +236,7 @@ impl Service {
         })
     }
 
-    /// Opens the HTTP front: it answers at once.
+    /// Opens the HTTP front, which answers at once.
     async fn open_front(
         &self,
         frame: &mut ServiceFrame,

@@ -1,5 +1,3 @@
-//! The versions of a saga that a step is of.
-
 use std::fmt;
 
 use serde::Serialize;

@@ -160,7 +160,7 @@ pub(crate) fn shared_queues(vhost: &str) -> Vec<Value> {
             vhost,
             name,
             // At-least-once dead-lettering needs reject-publish. The routing key is the queue that
-            // the message returns to. It does not go through the default exchange: what that cannot
+            // the message returns to. It does not go through the default exchange. What that cannot
             // route, because a queue was deleted, stays in the hands of the broker's worker, and 32
             // such messages stop the retries of all services. `route` has an alternate exchange.
             &json!({"x-queue-type": "quorum", "x-delivery-limit": LOOK_LIMIT,

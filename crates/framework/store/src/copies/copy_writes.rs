@@ -202,7 +202,7 @@ mod tests {
         assert_eq!(states(&copied), ["1", "of the newer run"]);
     }
 
-    /// One of them may have been made too early to count: the database knows.
+    /// One of them may have been made too early to count, which only the database knows.
     #[test]
     fn of_a_batch_a_newer_version_that_was_made_earlier_does_not_replace_an_older_one() {
         let at = |second| Timestamp::from_second(second).ok();

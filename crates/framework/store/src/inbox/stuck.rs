@@ -31,8 +31,8 @@ pub struct StuckEntry {
     pub attempts: u32,
     /// When a message failed first, or when a call was requested.
     pub since: Timestamp,
-    /// The next attempt; `None` for a dead letter, and for a call that is set aside: they wait for an
-    /// operator.
+    /// The next attempt; `None` for a dead letter, and for a call that is set aside, which wait for
+    /// an operator.
     pub next_at: Option<Timestamp>,
 }
 

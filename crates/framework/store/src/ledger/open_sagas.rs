@@ -119,7 +119,7 @@ pub async fn any(
     if in_time(query.fetch_optional(&mut *db)).await?.is_some() {
         return Ok(true);
     }
-    // One by one: one that finds nothing reads the whole partition, which may be big.
+    // One by one, since one that finds nothing reads the whole partition, which may be big.
     for query in OpenSagas::queries(partition, "") {
         let statement = format!("select from (select) as one where exists ({query})");
         let query = open.bind(sqlx::query(AssertSqlSafe(statement)));

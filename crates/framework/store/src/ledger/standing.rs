@@ -48,8 +48,8 @@ impl StepDeclaration {
         }
     }
 
-    /// Origins, decisions and retriable steps have no compensation. An unknown step is not passed over: the
-    /// service stops there until a version runs that knows it.
+    /// Origins, decisions and retriable steps have no compensation. An unknown step is not passed
+    /// over, since the service stops there until a version runs that knows it.
     #[must_use]
     pub const fn can_be_compensated(self) -> bool {
         match self {

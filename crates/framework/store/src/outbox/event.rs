@@ -1,5 +1,3 @@
-//! An event that waits for its transaction to commit.
-
 use ballet_core::fault::WorksOn;
 use ballet_core::{MessageId, SagaId};
 

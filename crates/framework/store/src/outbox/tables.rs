@@ -109,7 +109,7 @@ pub async fn truncate(
     if is_empty(&mut *transaction, table).await? {
         return Ok(EmptyingResult::Already);
     }
-    // Do not wait for a writer that holds the table: other writers would queue up behind us.
+    // Do not wait for a writer that holds the table, since other writers would queue up behind us.
     sqlx::query("set local lock_timeout = '50ms'").execute(&mut *transaction).await?;
     let lock = format!("lock table ballet.outbox_{table} in access exclusive mode");
     sqlx::query(AssertSqlSafe(lock)).execute(&mut *transaction).await?;

@@ -94,7 +94,7 @@ impl Deadlines {
             .bind(&sagas)
             .execute(&mut *db)
             .await?;
-            // Apart from it and later: it may have waited for one that was just put off.
+            // Apart from it and later, since it may have waited for one that was just put off.
             failures::forget(db, &notes).await?;
         }
         Ok(())

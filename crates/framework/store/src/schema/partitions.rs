@@ -1,10 +1,10 @@
 //! The partitions of inbox and ledger, by the time in the UUIDv7 ids.
 //!
 //! Messages older than the window are refused, so their partitions can be dropped. A ledger
-//! partition with open sagas is kept. What was dropped with rows in it is never made again. Creating and dropping do
-//! not block the service, and the service does not block them: a table is created on its own and then
-//! attached, and detached before it is dropped. Both take locks that are compatible with reads and
-//! writes.
+//! partition with open sagas is kept. What was dropped with rows in it is never made again.
+//! Creating and dropping do not block the service, and the service does not block them, since a
+//! table is created on its own and then attached, and detached before it is dropped. Both take
+//! locks that are compatible with reads and writes.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -112,8 +112,8 @@ impl PresentPartition {
     }
 }
 
-/// Reads only the catalog, so it never waits for a lock. Half-detached partitions come first: no
-/// other partition can be detached before they are finished.
+/// Reads only the catalog, so it never waits for a lock. Half-detached partitions come first, since
+/// no other partition can be detached before they are finished.
 pub async fn present(
     db: &mut PgConnection,
     table: &str,

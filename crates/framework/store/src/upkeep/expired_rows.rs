@@ -44,7 +44,7 @@ pub async fn delete(
     now: Timestamp,
     chores: &mut Chores,
 ) -> Result<(), sqlx::Error> {
-    // Failures come first: the inbox shows which of them are over.
+    // Failures come first, since the inbox shows which of them are over.
     for (table, statement, window) in [
         ("failure", FAILURES, limits.saga_window),
         ("inbox_other", HANDLED_APART, limits.inbox_window),

@@ -109,7 +109,7 @@ impl FrameFilter {
         self.check();
     }
 
-    /// The broker sends no more: the rest is handed out as it is.
+    /// The broker sends no more, so the rest is handed out as it is.
     pub(super) fn finish(&mut self) {
         self.checked = self.end;
     }

@@ -18,7 +18,7 @@ use crate::declare::step::watch::{Look, Watch};
 const LOOK_TIME: Duration = Duration::from_secs(5);
 /// The shortest time from one look to the next.
 const PAUSE: Duration = Duration::from_secs(1);
-/// A watch has no request of its own: it looks at rows.
+/// A watch has no request of its own, since it looks at rows.
 const NO_REQUEST: &str = "null";
 
 pub(crate) fn watching<W: Watch>(watch: W) -> ErasedStep {

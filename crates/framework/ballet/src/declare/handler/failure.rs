@@ -78,7 +78,7 @@ impl Failure {
         self
     }
 
-    /// A failure of a commit: if the connection was lost, nobody knows whether it took effect.
+    /// If the connection was lost at a commit, nobody knows whether it took effect.
     pub(crate) fn of_commit(mut self) -> Self {
         self.in_doubt = self.kind == FailureKind::ConnectionLost;
         self

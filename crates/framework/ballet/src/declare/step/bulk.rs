@@ -11,7 +11,7 @@ use crate::declare::handler::tx::Tx;
 pub(crate) const OUTCOMES: &str = "outcomes";
 pub(crate) const ANSWERS: &str = "answers of its compensation";
 
-/// The failure of a step that did not return one result per item: they cannot be matched.
+/// The failure of a step without one result per item, since they cannot be matched.
 pub(crate) fn not_one_each(name: &str, what: &str, items: usize, given: usize) -> Failure {
     Failure::permanent(format!(
         "{name} received {items} items and returned {given} {what}: return one per item, in the \

@@ -194,8 +194,8 @@ impl CallLine {
         was_away
     }
 
-    /// Returns true if the provider counts as away from now on. First attempts never make it so:
-    /// those that failed may be at fault, and each of the others is made once.
+    /// Returns true if the provider counts as away from now on. First attempts never make it so,
+    /// since those that failed may be at fault, and each of the others is made once.
     pub(crate) fn failed(&self) -> bool {
         self.is_repeated && self.pace().provider.failed(self.of.limit)
     }

@@ -32,7 +32,7 @@ impl HandlerLimit {
         handler: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
         let limit = self.time;
-        // Pinned: its future is not copied into others.
+        // Pinned, so that its future is not copied into others.
         let handler = pin!(handler);
         let ended = tokio::time::timeout(limit, guarded(handler)).await;
         self.last_work.note();

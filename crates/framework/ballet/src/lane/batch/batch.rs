@@ -119,7 +119,7 @@ async fn in_one_transaction(
     connection: &mut PgConnection,
 ) -> Result<bool, NotCommitted> {
     loop {
-        // It runs twice at most: what is careful does not run again.
+        // It runs twice at most, since what is careful does not run again.
         let has_marks = once(engine, batch, marks, kept, connection).await?;
         if let Some(has_marks) = has_marks {
             return Ok(has_marks);
@@ -154,7 +154,8 @@ async fn once(
         kept.take_care();
     }
     if transaction.runs_again() {
-        // Also if it failed: what comes after a refusal, such as the owner's abort, met what is to be taken back.
+        // Also if it failed, since what comes after a refusal, such as the owner's abort, met what
+        // is to be taken back.
         return Ok(None);
     }
     ran?;

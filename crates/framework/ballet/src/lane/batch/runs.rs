@@ -241,7 +241,8 @@ async fn run_all(
     for ((at, key), outcome) in outcomes {
         transaction.tx().enter(&key);
         let place = StepKey { step: name, key: &key.event };
-        // An outcome `done` is only noted. A refusal may run a handler by itself: the owner's abort.
+        // An outcome `done` is only noted. A refusal may run a handler by itself, the owner's
+        // abort.
         let is_done = matches!(outcome, AnyOutcome::Done(_));
         let work = &mut SagaWork::new(transaction, saga, key.saga_id);
         let taken = arrivals::take_outcome(work, place, outcome);

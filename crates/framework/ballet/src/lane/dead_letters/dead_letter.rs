@@ -172,7 +172,7 @@ fn publish_copy(
         };
         tokio::select! {
             () = copied => {}
-            // Unacknowledged: the broker delivers it again.
+            // Unacknowledged, so that the broker delivers it again.
             () = stopped(&mut stopping) => {}
         }
     };

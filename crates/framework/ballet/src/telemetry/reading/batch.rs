@@ -66,7 +66,7 @@ impl ReadingBatch {
         let decoded = self.decode(codec, place, &delivery);
         let readings = readings + usize::from(decoded.is_ok());
         match decoded {
-            // Kept until the batch is committed: the reader may fail with it.
+            // Kept until the batch is committed, since the reader may fail with it.
             Ok(()) => self.bodies.push(delivery.body),
             Err((reason, detail)) => self.aside.push(aside(offset, reason, &detail, delivery.body)),
         }

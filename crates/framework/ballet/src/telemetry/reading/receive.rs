@@ -59,7 +59,7 @@ impl Receiver {
             tag = delivery.tag;
             self.add(&mut batch, delivery);
         }
-        // It only asks for more: the place in the database says what was read.
+        // It only asks for more, since the place in the database says what was read.
         self.session.ack(tag, true).await?;
         Ok(batch)
     }

@@ -24,9 +24,9 @@ pub(super) struct OpenedStream {
 }
 
 pub(super) enum ResumePoint {
-    /// Nothing to compare with: it reads what comes.
+    /// Nothing to compare with. It reads what comes.
     Begin,
-    /// The message before is there: it goes on behind this delivery.
+    /// The message before is there, and it goes on behind this delivery.
     Same { tag: u64 },
     /// The messages before are gone. This is the first that is left.
     Later(Box<Delivery>),

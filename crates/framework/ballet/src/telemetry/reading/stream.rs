@@ -182,7 +182,7 @@ impl StreamReader {
                 LeaseEnd::Fenced => ReadingEnd::Fenced,
                 LeaseEnd::DatabaseLost(failure) => ReadingEnd::Database(failure),
             },
-            // Also while a batch is written: it may take longer than a lease lasts.
+            // Also while a batch is written, which may take longer than a lease lasts.
             left = self.renewed() => left,
         }
     }

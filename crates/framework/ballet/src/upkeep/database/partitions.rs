@@ -80,7 +80,7 @@ pub(crate) async fn keep(keeper: PartitionKeeper, mut stopping: watch::Receiver<
         () = stopped(&mut stopping) => return,
     }
     loop {
-        // Taken first: a look at the database may find that days have passed since.
+        // Taken first, since a look at the database may find that days have passed since.
         let begun = keeper.time.clock.now();
         let (made, tidied) = tokio::select! {
             done = async { (make_ahead(&keeper).await, tidy(&keeper).await) } => done,
@@ -138,7 +138,7 @@ async fn make_ahead(keeper: &PartitionKeeper) -> Result<(), sqlx::Error> {
 /// Returns what failed.
 async fn tidy(keeper: &PartitionKeeper) -> Result<Option<String>, sqlx::Error> {
     let PartitionKeeper { pool, limits, time, stages } = keeper;
-    // Freshly asked: what is removed does not come back.
+    // Freshly asked, since what is removed does not come back.
     clock::ask(pool, &time.shared).await?;
     if time.shared.doubt().is_some() {
         return Ok(None);

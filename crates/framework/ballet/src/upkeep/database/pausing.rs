@@ -67,7 +67,8 @@ async fn ask(database: &Database) {
             refused = None;
         } else {
             database.is_away(&Failure::transient("it does not answer when it is asked"));
-            // Known only when a new connection was refused: the first look is over one that was open.
+            // Known only when a new connection was refused, since the first look is over one that
+            // was open.
             let refuses = database.probe.refusal().why().map(|(_, why)| why);
             if let Some(refuses) = refuses.as_ref().filter(|now| refused.as_ref() != Some(*now)) {
                 tracing::warn!("the database {refuses}");

@@ -108,7 +108,7 @@ async fn put_off(
     let event = saga.abort.map_or("", |abort| abort.name());
     let note = MessageId(due.note_id);
     // Together, since a saga that is put off and not listed would stand still in silence, and one
-    // that is listed and gone on would be listed for ever.
+    // that is listed and has gone on would be listed for ever.
     let mut db = begin(&engine.database.upkeep).await?;
     if answered(compensations_by_hand::put_off(&mut db, due, pause)).await? {
         answered(failures::insert(&mut *db, note, Some(saga_id), event, &failed)).await?;
