@@ -65,7 +65,7 @@ fn unavailable(detail: impl Into<String>) -> Response {
 }
 
 /// A handler that panics fails only its request. A broken connection would look to a gateway like a
-/// service that is away.
+/// service that is unavailable.
 async fn call(mut router: Router, request: Request) -> Response {
     let answered = async {
         match tower_service::Service::call(&mut router, request).await {

@@ -34,7 +34,7 @@ const LOCK_WAIT: Duration = Duration::from_millis(2900);
 /// How often a batch may lose its connection, or fail as if it had, while the database works or
 /// comes back in between. Then it is split, since one of its messages may be to blame. A single
 /// message has failed like any other if the database works, and waits in a retry queue if the
-/// server went away with it.
+/// server was lost with it.
 const LOSSES: u32 = 3;
 /// How long a lane keeps its connection. The pool tests connections that were idle this long, and
 /// replaces old ones.
@@ -281,7 +281,7 @@ async fn go_on(
     }
 }
 
-/// Waits for a database that is away. No handler has failed.
+/// Waits for a database that is unavailable. No handler has failed.
 async fn until_it_works(engine: &Engine, part: &mut BatchPart, failure: &Failure) {
     part.waits += 1;
     let waits = part.waits;

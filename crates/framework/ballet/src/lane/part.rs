@@ -18,11 +18,11 @@ pub(crate) async fn pause(failures: u32) {
 pub(crate) struct BatchPart {
     pub(crate) works: Vec<LaneWork>,
     /// How often its handler failed, its transaction was in conflict, or it failed as if the
-    /// database were away, though it was not.
+    /// database were unavailable, though it was not.
     pub(crate) attempts: u32,
     pub(crate) conflicts: u32,
     pub(crate) losses: u32,
-    /// How often the database was away.
+    /// How often the database was unavailable.
     pub(crate) waits: u32,
 }
 

@@ -32,7 +32,7 @@ const LATER: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TelemetryError {
-    /// The broker is away. Nothing was sent.
+    /// The broker is unavailable. Nothing was sent.
     #[error("the broker cannot be reached; nothing was recorded: send it again")]
     Away,
     /// The broker takes nothing for now. Nothing was sent.

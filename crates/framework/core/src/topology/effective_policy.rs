@@ -40,7 +40,7 @@ pub(crate) fn compare<'a>(
 ) -> InForce {
     let mut in_force = InForce::default();
     if found["effective_policy_definition"].is_null() {
-        // It is not told.
+        // The broker does not report it.
         return in_force;
     }
     let declared = declared_definition(policies, wanted, found);

@@ -1,4 +1,4 @@
-//! How far back a restored service has to be told again.
+//! How far back a restored service has to hear again.
 
 use ballet_core::id;
 use jiff::Timestamp;

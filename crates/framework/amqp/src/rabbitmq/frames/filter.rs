@@ -240,6 +240,6 @@ fn limit(frame_max: u32) -> usize {
 
 fn tuned(payload: &[u8]) -> Option<u32> {
     let rest = payload.strip_prefix(&TUNE)?;
-    // After the most channels.
+    // After the maximum number of channels.
     Some(u32::from_be_bytes(*rest.get(2..)?.first_chunk()?))
 }

@@ -100,7 +100,7 @@ impl Failure {
     }
 
     /// Returns true if a prepared statement has another result than when it was prepared, because
-    /// a table was altered. It fails on this connection until it is prepared anew.
+    /// a table was altered. It fails on this connection until it is prepared again.
     pub(crate) fn is_stale_statement(&self) -> bool {
         database_error(&*self.error).is_some_and(is_stale_statement)
     }

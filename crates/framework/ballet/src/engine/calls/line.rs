@@ -129,8 +129,8 @@ impl CallLine {
         if pace.provider.is_away() { self.portion() } else { self.of.limit.saturating_mul(HELD) }
     }
 
-    /// How many calls are tried at a time while the provider is away. The two lines of a step share
-    /// the limit.
+    /// How many calls are tried at a time while the provider is unavailable. The two lines of a
+    /// step share the limit.
     fn portion(&self) -> usize {
         self.of.limit.div_ceil(2)
     }
@@ -184,7 +184,7 @@ impl CallLine {
         }
     }
 
-    /// Returns true if the provider counted as away.
+    /// Returns true if the provider counted as unavailable.
     pub(crate) fn answered(&self) -> bool {
         let mut pace = self.pace();
         let was_away = pace.provider.answered();
@@ -194,8 +194,8 @@ impl CallLine {
         was_away
     }
 
-    /// Returns true if the provider counts as away from now on. First attempts never make it so,
-    /// since those that failed may be at fault, and each of the others is made once.
+    /// Returns true if the provider counts as unavailable from now on. First attempts never make it
+    /// so, since those that failed may be at fault, and each of the others is made once.
     pub(crate) fn failed(&self) -> bool {
         self.is_repeated && self.pace().provider.failed(self.of.limit)
     }

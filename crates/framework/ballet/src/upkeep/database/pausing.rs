@@ -1,4 +1,4 @@
-//! Pauses consuming while the database is away, and until the process follows its streams.
+//! Pauses consuming while the database is unavailable, and until the process follows its streams.
 //!
 //! Other replicas may still reach the database, and the broker takes back messages that are
 //! unacknowledged for half an hour. Messages that are already in the lanes are handled later. Their
@@ -43,7 +43,7 @@ pub(crate) async fn run(
     }
 }
 
-/// Pauses the consumer while the database is away.
+/// Pauses the consumer while the database is unavailable.
 async fn switch(mut away: watch::Receiver<bool>, consumer: &ConsumerHandle) {
     loop {
         if *away.borrow_and_update() {
