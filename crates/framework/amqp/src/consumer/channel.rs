@@ -43,6 +43,7 @@ pub(super) enum ConsumeEnd {
     Stopped { unsettled: usize },
     /// Paused, or stopped before anything was delivered.
     Interrupted,
+    /// The connection or the consumer is gone.
     Lost(BrokerError),
 }
 

@@ -28,11 +28,15 @@ use crate::engine::handlers::guard::panic_message;
 pub(crate) enum Handler {
     /// `place` is its place among the step's triggers.
     Step { saga: Arc<SagaEntry>, step: Arc<AnyStep>, place: usize },
+    /// It aborts the saga.
     Abort { saga: Arc<SagaEntry> },
     /// It is a refusal, or the saga's deadline has passed, and this service, the owner, aborts it unless it is decided.
     AbortCause { saga: Arc<SagaEntry>, cause: Arc<AbortCause> },
+    /// It compensates one repetition of a step.
     KeyedCompensation { saga: Arc<SagaEntry>, undo: Arc<KeyedCompensation> },
+    /// A projection follows it.
     Projection(Arc<dyn AnyProjection>),
+    /// It carries entities that this service copies.
     Copy(Feed),
     /// A reader asks for all entities of this name.
     Share(&'static str),

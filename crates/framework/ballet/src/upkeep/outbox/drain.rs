@@ -34,6 +34,7 @@ pub(crate) enum DrainResult {
     /// All that was left behind is on its way. The table is `settled` if each of its batches was
     /// marked already.
     Done { took: Duration, settled: bool },
+    /// The publisher's memory is full.
     NoRoom,
 }
 
