@@ -39,7 +39,6 @@ pub fn incoming_of<'a>(
     incoming
 }
 
-/// Finds the headers that an envelope is read from, and measures all.
 fn read_headers<'a>(properties: &'a BasicProperties, incoming: &mut Incoming<'a>) {
     let (mut theirs, mut ours) = (HeaderSize::default(), HeaderSize::default());
     for (name, value) in properties.headers().iter().flat_map(FieldTable::inner) {

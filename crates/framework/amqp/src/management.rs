@@ -185,7 +185,6 @@ mod tests {
 
     use super::*;
 
-    /// The error of a call to this address.
     async fn refusal(base: &str, patience: Duration) -> String {
         let api = ManagementApi::new(base.parse().expect("a URL"), patience);
         let answer = api.call::<Value>(Method::GET, &["overview"], &[], None).await;

@@ -76,7 +76,6 @@ fn without_value(error: &str) -> String {
     wanted(what).unwrap_or_else(|| masked(what))
 }
 
-/// Masks what an error of another type quotes.
 fn masked(what: &str) -> String {
     let (mut shown, mut quoted_by, mut is_escaped) = (String::new(), None, false);
     for letter in what.chars() {

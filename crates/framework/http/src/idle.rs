@@ -16,7 +16,6 @@ pub(crate) struct IdleTime(Arc<IdleState>);
 
 #[derive(Debug)]
 struct IdleState {
-    /// The moment from which times are counted.
     begun: Instant,
     /// When the client did something last, or its request began or ended, in microseconds since `begun`.
     since: AtomicU64,
@@ -52,7 +51,6 @@ impl IdleTime {
         self.0.since.store(self.now(), Ordering::Relaxed);
     }
 
-    /// Whether the connection has waited for its client for this long.
     pub(crate) fn has_lasted(&self, time: Duration) -> bool {
         let IdleState { since, has_request, readers, .. } = &*self.0;
         let waits = !has_request.load(Ordering::Acquire) || readers.load(Ordering::Acquire) > 0;
@@ -175,7 +173,6 @@ mod tests {
         }
     }
 
-    /// Whether the reader of a body waits for more of it.
     async fn waits(body: &mut TrackedBody<StalledBody>) -> bool {
         poll_fn(|context| Poll::Ready(Pin::new(&mut *body).poll_frame(context).is_pending())).await
     }

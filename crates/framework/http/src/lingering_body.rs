@@ -109,7 +109,6 @@ mod tests {
 
     static PIECE: [u8; 64 * 1024] = [0; 64 * 1024];
 
-    /// A body without end, and the number of bytes that were read of it.
     #[derive(Debug, Clone, Default)]
     struct EndlessBody(Arc<AtomicUsize>);
 
@@ -126,7 +125,6 @@ mod tests {
         }
     }
 
-    /// Returns the number of bytes of a body that are read before it is left.
     async fn read(waits: bool, begins: bool) -> usize {
         let endless = EndlessBody::default();
         let mut request = Request::new(endless.clone());

@@ -126,7 +126,6 @@ struct OpenConnections {
     most: usize,
     tasks: JoinSet<()>,
     each: HashMap<Id, (AbortHandle, IdleTime)>,
-    /// The moment from which times are counted.
     begun: Instant,
     /// Whether the log has the warning that the limit is reached.
     is_told: bool,

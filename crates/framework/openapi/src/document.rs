@@ -113,7 +113,6 @@ fn enumerated(value: Value) -> Value {
     }
 }
 
-/// Returns the texts of a choice, and the description with their meanings.
 fn choice(schema: &Map<String, Value>) -> Option<(Vec<String>, String)> {
     let mut texts = Vec::new();
     let mut about =
@@ -133,7 +132,6 @@ fn choice(schema: &Map<String, Value>) -> Option<(Vec<String>, String)> {
     Some((texts, about))
 }
 
-/// Returns the schema of [`ballet::http::Problem`], with an example.
 fn problem() -> Value {
     let mut schema = problem::schema();
     schema["examples"] = json!([{

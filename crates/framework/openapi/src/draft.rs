@@ -86,7 +86,6 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Adds the single parameter of the path.
     pub(crate) fn only_parameter(&mut self, schema: Value) {
         let name = self.path.split('/').find_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
         self.parameter("path", name.unwrap_or_default(), true, schema);
@@ -104,7 +103,6 @@ impl<'a> Draft<'a> {
         self.parameters.push(parameter);
     }
 
-    /// Returns the description of the component that the schema refers to.
     fn described(&self, schema: &Value) -> Option<Value> {
         let name = schema["$ref"].as_str()?.strip_prefix(COMPONENTS)?;
         self.generator.definitions().get(name)?.get("description").cloned()

@@ -188,7 +188,6 @@ impl<H: History> WatchState<H> {
         latest
     }
 
-    /// Polls the watched things until there are none, or the service stops.
     async fn look(self: Arc<Self>) {
         while let Some(seen) = self.still_watched() {
             match (self.changed)(self.handle.clone(), seen).await {

@@ -279,7 +279,6 @@ impl<'a> ConsumeChannel<'a> {
         self.session.consume(&self.settings.queue, &self.tag(), prefetch).await
     }
 
-    /// Returns the consumer tag, as shown in the RabbitMQ console.
     fn tag(&self) -> String {
         format!("{} {} #{}", self.settings.service, self.settings.instance, self.consumers)
     }
@@ -321,7 +320,6 @@ impl<'a> ConsumeChannel<'a> {
         Ok(())
     }
 
-    /// Stops taking messages, and waits until those handed on are settled.
     async fn drain(
         &mut self,
         deliveries: &mut Deliveries,

@@ -60,7 +60,6 @@ mod tests {
 
     const BIG: usize = 16 * 1024 * 1024;
 
-    /// Delivers until the number changes, at most this many messages.
     fn deliver(ahead: &mut Ahead, most: usize, bytes: usize) -> Option<usize> {
         (1..=most).find(|_| {
             ahead.delivered(bytes);

@@ -75,7 +75,6 @@ struct SettlingState {
     above: Vec<u64>,
     /// Tags given back or acknowledged by themselves, above the last acknowledged one.
     apart: BTreeSet<u64>,
-    /// The channel is gone.
     disabled: bool,
 }
 

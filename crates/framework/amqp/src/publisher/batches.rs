@@ -62,7 +62,6 @@ impl Batches {
         self.memory.messages()
     }
 
-    /// Takes in a batch, and yields its messages in order.
     pub(super) fn open(&mut self, out: OutBatch) -> impl Iterator<Item = InFlight> {
         self.next += 1;
         let waiter = self.next;
@@ -84,7 +83,6 @@ impl Batches {
         })
     }
 
-    /// Takes in a single message that a caller waits for.
     pub(super) fn open_single(
         &mut self,
         message: Arc<dyn Outgoing>,

@@ -175,7 +175,6 @@ impl<'a> PublishLoop<'a> {
         ))
     }
 
-    /// Publishes as much as the window allows.
     fn pump(&mut self, session: &dyn Session) -> Result<(), BrokerError> {
         let mut count = 0;
         let result = loop {

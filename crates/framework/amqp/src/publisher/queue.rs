@@ -40,7 +40,6 @@ pub(super) struct PublishQueue {
     laters: u64,
     /// How many messages are to be published one by one, to find the one that makes the broker close the channel.
     one_by_one: usize,
-    /// The routing keys that the service declares.
     keys: BTreeSet<String>,
     /// Messages that wait until somebody repairs the broker.
     holds: Holds,
@@ -98,7 +97,6 @@ impl PublishQueue {
         }
     }
 
-    /// Returns the next message that may be published now.
     pub(super) fn next(&mut self, window: usize) -> Option<InFlight> {
         let window = if self.one_by_one > 0 { 1 } else { window };
         if self.flight.len() >= window {
@@ -134,7 +132,6 @@ impl PublishQueue {
         });
     }
 
-    /// Returns the message, unless it has to wait with others.
     fn unless_held(&mut self, entry: InFlight) -> Option<InFlight> {
         if self.holds.is_empty() {
             return Some(entry);
@@ -170,7 +167,6 @@ impl PublishQueue {
         }
     }
 
-    /// Puts an unsent message back at the front.
     pub(super) fn put_back(&mut self, mut entry: InFlight) {
         if self.batches.is_patient(&entry) {
             let Some(free) = self.holds.push_front(entry) else { return };
@@ -344,7 +340,6 @@ impl PublishQueue {
         self.postpone(entry, if is_patient { &Backoff::TOPOLOGY } else { &Backoff::WORK });
     }
 
-    /// Gives up on a message that cannot be sent at all.
     pub(super) fn unrepresentable(&mut self, entry: &InFlight, reason: String) {
         self.holds.was_no_attempt(entry);
         self.give_up(entry, reason);

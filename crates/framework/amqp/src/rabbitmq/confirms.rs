@@ -115,7 +115,6 @@ impl fmt::Debug for Pending {
     }
 }
 
-/// Returns the stream of answers to the messages published through `pending`.
 pub(super) fn confirms(pending: Arc<Pending>) -> Confirms {
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -34,7 +34,6 @@ const QUIET_AFTER: u32 = 9;
 /// The answer of a step that looks at rows: it is over.
 const OVER: &str = "true";
 
-/// Makes a call that this process has claimed, once, unless the process stops.
 pub(crate) fn make(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
     let engine = Arc::clone(engine);
     let mut stopping = engine.stopping.clone();

@@ -238,7 +238,6 @@ fn make(engine: &Arc<Engine>, calls: Vec<NewCall>, claims: Vec<Option<Claim>>) {
     }
 }
 
-/// The rows that a transaction adds to the ledger, or else what it emits.
 fn what_it_works_on(ledger: &Ledger, emitted: &[EmittedEvent]) -> Vec<String> {
     let rows: Vec<String> =
         ledger.added().map(|row| format!("{}:{}", row.entry.as_str(), row.step)).collect();

@@ -37,7 +37,6 @@ impl Database {
         [&self.lanes, &self.requests, &self.upkeep]
     }
 
-    /// Whether it answered when last asked.
     pub(crate) fn state(&self) -> watch::Receiver<bool> {
         self.state.subscribe()
     }

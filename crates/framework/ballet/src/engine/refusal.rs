@@ -22,7 +22,6 @@ pub(crate) struct BeforeStep {
     hurried: bool,
 }
 
-/// Notes the state before a step, unless the step cannot refuse.
 pub(crate) async fn before(
     transaction: &mut Transaction<'_>,
     step: &StepPart,
@@ -40,7 +39,6 @@ pub(crate) async fn before(
     Ok(Some(BeforeStep { emitted: scope.emitted.len(), hurried: scope.hurried }))
 }
 
-/// Takes back what a refused step has left.
 pub(crate) async fn after(
     transaction: &mut Transaction<'_>,
     before: Option<BeforeStep>,

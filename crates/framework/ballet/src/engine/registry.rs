@@ -275,7 +275,6 @@ impl Registry {
         })
     }
 
-    /// The step of that name as one that makes calls, with its saga.
     pub(crate) fn call_step(&self, name: &str) -> Option<(&Arc<SagaEntry>, &CallHandlers)> {
         let (saga, step) = self.step(name)?;
         match &step.handlers {

@@ -84,7 +84,6 @@ impl<'t, 'db> SagaWork<'t, 'db> {
         self.transaction.ledger.add(self.saga_id, row);
     }
 
-    /// Emits an event, and records it as the outcome under its message id.
     pub(crate) fn tell(&mut self, at: StepKey<'_>, entry: Entry, event: EncodedEvent) -> MessageId {
         let id = self.transaction.scope.draw();
         self.add_row(at, entry, "", Some(event.clone()), Some(id));

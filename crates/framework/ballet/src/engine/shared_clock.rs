@@ -145,7 +145,6 @@ impl SharedClock {
         self.seen().map(|seen| seen.ahead)
     }
 
-    /// Says why the time is not settled, and nothing may be removed by age, if so.
     pub(crate) fn doubt(&self) -> Option<String> {
         self.doubt_at(Instant::now())
     }

@@ -33,7 +33,6 @@ impl Pair {
         self.own.fetch_add(by.as_secs(), Ordering::Relaxed);
     }
 
-    /// Lets some seconds pass, and asks the database.
     fn go_on(&mut self, seconds: u64) {
         self.moment += Duration::from_secs(seconds);
         self.database += Duration::from_secs(seconds);

@@ -91,7 +91,6 @@ impl<'db> Transaction<'db> {
         ))
     }
 
-    /// Whether it is to be rolled back, and its work to run again with care.
     pub(crate) const fn runs_again(&self) -> bool {
         self.needs_care && !self.is_careful
     }

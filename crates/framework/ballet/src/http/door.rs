@@ -75,7 +75,6 @@ fn refused(request: &Parts, why: &str) -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, detail).advise(Advice::AskTheGateway)
 }
 
-/// The signature, if there is exactly one.
 fn only(headers: &HeaderMap) -> Option<&str> {
     let mut all = headers.get_all(REQUEST_HEADER).iter();
     let first = all.next()?.to_str().ok()?;

@@ -133,7 +133,6 @@ fn unreadable_path<T: DeserializeOwned>(
     }
 }
 
-/// A path's parameter is not of a type, one of Rust's own.
 fn not_of(expected_type: &str) -> String {
     format!("{expected_type} is wanted")
 }

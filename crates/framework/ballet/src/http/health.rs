@@ -22,7 +22,6 @@ use crate::upkeep::progress::MessageProgress;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Health {
-    /// The reason why the start waits, if it does.
     pub(crate) waits_for: watch::Receiver<Option<String>>,
     /// Set when the start is over.
     pub(crate) parts: Arc<OnceLock<HealthParts>>,
@@ -31,7 +30,6 @@ pub(crate) struct Health {
 #[derive(Debug)]
 pub(crate) struct HealthParts {
     pub(crate) database: watch::Receiver<bool>,
-    /// Why it refuses to work.
     pub(crate) refusal: Refusal,
     pub(crate) consume: watch::Receiver<ConnectionState>,
     pub(crate) publish: watch::Receiver<ConnectionState>,
@@ -52,7 +50,6 @@ pub(crate) struct TaskStates {
     pub(crate) outbox: watch::Receiver<String>,
     pub(crate) bindings: watch::Receiver<Bindings>,
     pub(crate) queues: watch::Receiver<DeclaredQueues>,
-    /// How far the copies of others' entities are behind, if there are copies.
     pub(crate) copies: Option<watch::Receiver<String>>,
     pub(crate) progress: MessageProgress,
     pub(crate) readers: Option<Arc<ReaderStates>>,
@@ -61,7 +58,6 @@ pub(crate) struct TaskStates {
 #[derive(Debug, Serialize)]
 struct Readiness {
     ready: bool,
-    /// Why it is not ready, each with its sentence.
     #[serde(skip)]
     reasons: Vec<(Cause, String)>,
     /// The causes for which it is not ready, by the names that findings and alarms have.

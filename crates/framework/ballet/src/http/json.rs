@@ -26,7 +26,6 @@ pub struct OpenJson<T>(pub T);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MaxBody(pub(crate) usize);
 
-/// An error in a body, with its path.
 type Unreadable = serde_path_to_error::Error<serde_json::Error>;
 
 impl<T: Serialize> IntoResponse for Json<T> {
@@ -95,7 +94,6 @@ fn names_of(field: &serde_ignored::Path<'_>) -> Vec<String> {
     names_of(parent).into_iter().chain(name).collect()
 }
 
-/// The body is JSON, and not packed.
 fn check_kind(headers: &HeaderMap) -> Result<(), Problem> {
     let refused = |detail, header, what, advice| {
         let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
@@ -124,7 +122,6 @@ fn is_json(headers: &HeaderMap) -> bool {
     subtype.is_some_and(|subtype| subtype == "json" || subtype.ends_with("+json"))
 }
 
-/// The body did not come to its end.
 fn incomplete(rejection: &BytesRejection, most: Option<MaxBody>) -> Problem {
     match (rejection.status(), most) {
         (StatusCode::PAYLOAD_TOO_LARGE, Some(MaxBody(most))) => Problem::new(

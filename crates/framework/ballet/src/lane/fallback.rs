@@ -77,7 +77,7 @@ async fn leave_message(
     }
 }
 
-/// How long a message waits until it is tried again; `None` if it is not.
+/// `None` if the message is not tried again.
 fn wait(message: &LaneMessage, failed: &BatchFailure, in_conflict: bool) -> Option<RetryWait> {
     let delivery = &message.delivery;
     let others = dead_letter::other_waits(delivery);

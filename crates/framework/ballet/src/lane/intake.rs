@@ -23,7 +23,7 @@ impl Lanes {
         (Self(senders.into()), queues)
     }
 
-    /// Takes a delivery to its lane, or sets it aside if it cannot be read.
+    /// Sets a delivery aside if it cannot be read.
     pub(crate) fn dispatch(&self, engine: &Arc<Engine>, arrival: Arrival) {
         let Arrival { delivery, receipt } = arrival;
         if dead_letter::is_crash_loop(&delivery) {

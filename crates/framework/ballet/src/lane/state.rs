@@ -19,17 +19,14 @@ const CARE: Duration = Duration::from_secs(5);
 
 pub(crate) struct LaneConnection {
     pub(crate) db: PoolConnection<Postgres>,
-    /// Whether its server was replaced since.
     pub(crate) replaced: ReplacementFlag,
 }
 
 pub(crate) struct LaneState {
-    /// The maximum number of messages in one transaction.
     most: usize,
     /// Kept, since the pool tests each connection that comes back, which costs as much as a small
     /// batch. After a failed batch it goes back, or is closed if the failure may be its own.
     pub(crate) connection: Option<LaneConnection>,
-    /// The events of the last batch, if it had any.
     pub(crate) emitted: Option<BatchId>,
     /// Until when handlers wait only a moment for a lock, because somebody holds one for long.
     hurried: Option<Instant>,

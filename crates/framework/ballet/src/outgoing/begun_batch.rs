@@ -14,7 +14,6 @@ pub(crate) struct BegunBatch<'a> {
 }
 
 impl<'a> BegunBatch<'a> {
-    /// Assigns the id of a new batch, and keeps it in memory.
     pub(crate) fn new(relay: &'a Relay, table: i16, events: usize, now: Timestamp) -> Self {
         Self { relay, batch: relay.begin(table, events, now), is_known: false }
     }

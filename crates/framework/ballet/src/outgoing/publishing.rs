@@ -42,7 +42,6 @@ impl PublishSpans {
         })
     }
 
-    /// Drops the spans of the events at these positions, which are left behind.
     pub(crate) fn forget(&mut self, positions: &[i32]) {
         self.0.retain(|(position, _)| !positions.contains(position));
     }

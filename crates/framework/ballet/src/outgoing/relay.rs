@@ -34,9 +34,7 @@ pub(crate) struct Relay {
     /// The number of mark-writing transactions started so far, and of those now running.
     carriers: AtomicU64,
     carrying: AtomicUsize,
-    /// Notifies the writer of marks of each new mark.
     pub(crate) marked: Notify,
-    /// Notifies lanes of each published batch.
     published: Notify,
     publisher: OnceLock<PublisherHandle>,
     clock: Clock,
@@ -121,7 +119,6 @@ impl Relay {
         batch
     }
 
-    /// Forgets a batch that rolled back.
     pub(crate) fn forget(&self, batch: BatchId) {
         self.live().remove(&batch);
     }

@@ -24,9 +24,7 @@ pub(crate) enum WorkKind {
     Request,
     /// A message, from its arrival until it is settled.
     Receive,
-    /// One run of a handler.
     Step,
-    /// An attempt at an external call.
     Call,
     /// An event, from the handover to the publisher until the broker's confirm.
     Publish,

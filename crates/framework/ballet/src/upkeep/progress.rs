@@ -88,7 +88,6 @@ mod tests {
 
     use super::*;
 
-    /// A service whose stuck messages are kept, and the broker that delivers them.
     struct StuckService {
         broker: MemoryBroker,
         kept: Arc<Mutex<Vec<ballet_amqp::Receipt>>>,

@@ -84,7 +84,6 @@ pub fn unpack<'a>(
     Ok(body)
 }
 
-/// Checks that a body is UTF-8 and not nested too deep.
 pub(crate) fn check(body: &[u8], limits: &Limits) -> Result<(), Unacceptable> {
     if let Err(error) = std::str::from_utf8(body) {
         let detail = format!("the body is not valid UTF-8 at byte {}", error.valid_up_to() + 1);

@@ -152,7 +152,6 @@ impl Envelope {
     }
 }
 
-/// Takes the event and its CloudEvents attributes out of the message.
 fn open<'a>(
     message: &Incoming<'a>,
     limits: &Limits,

@@ -174,7 +174,6 @@ impl Unacceptable {
         Self::not_json(error)
     }
 
-    /// The refusal of a body that is not JSON.
     pub(crate) fn not_json(error: &serde_json::Error) -> Self {
         if error.is_eof() && (error.line(), error.column()) == (1, 0) {
             return Self::new(Reason::NotJson, "the body is empty: send the event as JSON");

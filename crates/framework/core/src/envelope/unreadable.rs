@@ -67,7 +67,6 @@ pub fn describe(parts: &[UnreadablePart]) -> String {
     serde_json::to_string(&kept).unwrap_or_default()
 }
 
-/// Says in words what a header of [`describe`] describes.
 pub(crate) fn sentence(header: &str) -> String {
     let parts: Vec<UnreadablePart> = serde_json::from_str(header).unwrap_or_default();
     let said = |UnreadablePart { part, problem, .. }: &UnreadablePart| match part.contains('`') {

@@ -176,7 +176,6 @@ pub(super) fn check_agreement(system: &System, problems: &mut Vec<Problem>) {
     }
 }
 
-/// The rules for what an owner has to do with the outcomes of others.
 pub(super) fn check_answers(system: &System, problems: &mut Vec<Problem>) {
     for saga in sagas(system) {
         let mut parts = parts_of(system, saga);

@@ -29,7 +29,6 @@ pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
     }
 }
 
-/// The rules for telemetry that need all services.
 pub(super) fn check_publishers(system: &System, problems: &mut Vec<Problem>) {
     let published = || system.parts.iter().flat_map(|part| &part.telemetry);
     for part in &system.parts {

@@ -57,7 +57,6 @@ pub(super) fn in_each(
     }
 }
 
-/// The rules for what triggers the steps of each version.
 pub(super) fn check_triggers(system: &System, problems: &mut Vec<Problem>) {
     for saga in sagas(system) {
         let nodes = nodes(system, saga);

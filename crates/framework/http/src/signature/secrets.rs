@@ -20,7 +20,6 @@ pub struct Secrets {
     known: Arc<Mutex<Known>>,
 }
 
-/// The secrets that were last read, and when.
 type Known = Option<(Instant, Arc<[String]>)>;
 
 #[derive(Clone)]

@@ -17,9 +17,7 @@ const LONGEST_TRANSACTION: &str = "10 minutes";
 /// in one order, so that transactions cannot deadlock on them.
 #[derive(Debug, Default)]
 pub struct CopyWrites {
-    /// The versions that may count, by entity and id.
     rows: BTreeMap<(&'static str, String), Vec<CopyVersion>>,
-    /// The pages of runs, by entity.
     pages: BTreeMap<&'static str, RunPages>,
 }
 

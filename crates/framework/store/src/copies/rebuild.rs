@@ -9,7 +9,6 @@ pub struct Rebuild {
     entity: String,
     /// The run that begins with this number of requests, or a later one, serves it.
     ticket: i64,
-    /// The run that serves it, once it has begun.
     run: Option<Uuid>,
 }
 

@@ -21,7 +21,6 @@ const ANSWER: Duration = Duration::from_secs(3);
 #[derive(Clone)]
 pub struct Hosts {
     all: Vec<PgConnectOptions>,
-    /// The connection to each server over which it was asked last.
     asked: Arc<Vec<Mutex<Option<PgConnection>>>>,
     current: Arc<AtomicUsize>,
     primaries: Arc<std::sync::Mutex<Primaries>>,

@@ -12,11 +12,9 @@ pub(super) struct Primary {
 pub(super) struct Primaries {
     /// The latest of the cluster in use.
     latest: Option<Primary>,
-    /// The servers that are passed over, each with the reason.
     passed_over: Vec<(usize, String)>,
 }
 
-/// The server to use, if one counts.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ChosenServer {
     pub(super) at: Option<usize>,

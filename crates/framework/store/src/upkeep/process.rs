@@ -167,7 +167,6 @@ impl Liveness {
     }
 }
 
-/// The state of a process that has a session and an old lease.
 const FROZEN: &str = "it is frozen, or waits for a lock in its database";
 
 /// Whether the process of a lease has its session, where `$1` is the class of the locks. A process that was killed

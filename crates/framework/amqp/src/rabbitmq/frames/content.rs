@@ -168,7 +168,6 @@ fn sound_headers(table: &[u8], unreadable: &mut Vec<UnreadablePart>) -> Vec<u8> 
     sound
 }
 
-/// The readable rest of the properties, encoded.
 #[derive(Debug, Default)]
 struct Readable<'a> {
     /// The properties other than headers, by their place.

@@ -50,7 +50,6 @@ struct LineState {
     /// committed.
     held: usize,
     provider: ProviderState,
-    /// When to look for due calls, if some are expected.
     look_at: Option<Instant>,
     /// Whether calls may wait in the table for room. New calls then queue behind them.
     is_behind: bool,
@@ -164,13 +163,11 @@ impl CallLine {
         Some(pace.provider.not_before().map_or(at, |not_before| not_before.max(at)))
     }
 
-    /// Makes the line look for due calls at this time, or before.
     pub(crate) fn look_at(&self, at: Instant) {
         let mut pace = self.pace();
         pace.look_at = Some(pace.look_at.map_or(at, |before| before.min(at)));
     }
 
-    /// Notes how many due calls were found in the room for `count`.
     pub(crate) fn looked(&self, count: usize, found: usize) {
         let now = Instant::now();
         let mut pace = self.pace();

@@ -273,7 +273,6 @@ impl Claim {
         self.line.claim_time()
     }
 
-    /// Whether an attempt that begins now ends before the claim does.
     pub(crate) fn outlasts_an_attempt(&self) -> bool {
         Instant::now() + self.line.time_limit() <= self.until
     }

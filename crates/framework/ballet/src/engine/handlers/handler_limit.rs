@@ -12,7 +12,6 @@ use crate::engine::handlers::last_work::LastWork;
 use crate::engine::handlers::wrong_statements::WrongStatements;
 
 pub(crate) struct HandlerLimit {
-    /// How long one handler may take with one message.
     pub(crate) time: Duration,
     pub(crate) last_work: Arc<LastWork>,
     pub(crate) wrong_statements: Arc<WrongStatements>,

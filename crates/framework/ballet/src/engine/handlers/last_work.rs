@@ -32,7 +32,6 @@ impl LastWork {
         self.start.elapsed().saturating_sub(at)
     }
 
-    /// Notes when the newest handled message was made.
     pub(crate) fn handled(&self, newest: Timestamp) {
         self.newest.fetch_max(newest.as_millisecond(), Ordering::Relaxed);
     }

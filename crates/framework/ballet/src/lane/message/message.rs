@@ -248,7 +248,6 @@ impl LaneWork {
         }
     }
 
-    /// Whether it is a message by which something is undone.
     pub(crate) fn compensates(&self) -> bool {
         self.message().is_some_and(|message| message.known.compensates())
     }

@@ -29,7 +29,6 @@ pub(crate) struct OpenSpan {
 }
 
 impl OpenSpan {
-    /// Begins a span that follows from the given one, or else a trace.
     pub(crate) fn after(
         given: Option<TraceContext>,
         id: uuid::Uuid,
@@ -88,7 +87,6 @@ impl MessageTrace {
         self.received.context.trace_id
     }
 
-    /// The span of the handler that ran last, if it is wanted.
     pub(crate) fn step(
         &self,
         spans: &Spans,
@@ -109,7 +107,6 @@ impl MessageTrace {
         self.failures = self.failures.saturating_add(1);
     }
 
-    /// Records that the message has left the service.
     pub(crate) fn left(
         &self,
         spans: &Spans,

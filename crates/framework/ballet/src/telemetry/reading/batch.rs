@@ -54,7 +54,6 @@ impl ReadingBatch {
         Self { readings: (codec.none)(), seen, bodies, aside, missed: Vec::new() }
     }
 
-    /// Decodes a message, or sets it aside.
     pub(super) fn add(&mut self, codec: Codec, partition: u16, offset: i64, delivery: Delivery) {
         let seconds = delivery.properties.timestamp().and_then(|at| i64::try_from(at).ok());
         let published_at = seconds.and_then(|at| Timestamp::from_second(at).ok());

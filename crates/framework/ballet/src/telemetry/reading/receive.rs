@@ -14,7 +14,6 @@ pub(super) struct Receiver {
     pub(super) deliveries: Deliveries,
     pub(super) codec: Codec,
     pub(super) partition: u16,
-    /// The maximum number of messages of a batch.
     pub(super) most: usize,
     /// The offset that comes next. `None`: any.
     pub(super) next: Option<i64>,

@@ -86,7 +86,6 @@ fn judge(first: Delivery, next: i64, last_seen: i64) -> ResumePoint {
     }
 }
 
-/// The offset of the newest message. `None` if the stream has none.
 async fn newest(broker: &dyn Broker, queue: &str) -> Result<Option<i64>, BrokerError> {
     let session = broker.connect(&format!("{queue} end")).await?;
     let opened = session.consume_stream(queue, "end", TOGETHER, StreamStart::Last).await;

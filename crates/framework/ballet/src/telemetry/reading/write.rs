@@ -36,7 +36,6 @@ pub(super) enum LeaseEnd {
     DatabaseLost(Failure),
 }
 
-/// Writes the batches of one stream under one lease.
 pub(super) struct Writer {
     pub(super) engine: Arc<Engine>,
     pub(super) reader: Arc<dyn AnyReader>,
@@ -195,7 +194,6 @@ impl Writer {
     }
 }
 
-/// Notes why a stream is not read on, for people.
 pub(super) async fn note(engine: &Engine, reader: &str, stream: &str, epoch: i64, why: &str) {
     let noted =
         engine.database.ask(async |db| places::failed(db, reader, stream, epoch, why).await);

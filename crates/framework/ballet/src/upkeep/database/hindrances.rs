@@ -111,7 +111,6 @@ impl EarlierLooks {
         Ok(missing(before, &now))
     }
 
-    /// Names the tables that somebody holds for too long.
     fn locked(&mut self, locks: Vec<TableLock>, moment: Instant) -> Vec<String> {
         let since = |lock: &TableLock| self.locks.get(lock).copied().unwrap_or(moment);
         self.locks = locks.into_iter().map(|lock| (lock.clone(), since(&lock))).collect();

@@ -122,7 +122,6 @@ async fn look(
     }
 }
 
-/// Returns how many of the batches make a portion.
 fn portion(left: &[UnmarkedBatch]) -> usize {
     let (mut events, mut bytes) = (0, 0);
     let fits = |batch: &&UnmarkedBatch| {

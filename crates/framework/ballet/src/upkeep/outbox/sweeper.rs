@@ -63,7 +63,6 @@ struct Sweeper {
 struct LookSchedule {
     next: Instant,
     pause: Duration,
-    /// The note that the last look knew.
     note: Option<u64>,
 }
 
@@ -192,7 +191,6 @@ impl Sweeper {
         self.looks.insert(table, LookSchedule { next, pause, note });
     }
 
-    /// Sorts tables by the order in which they were written to.
     async fn in_order(&mut self, mut tables: Vec<i16>) -> Result<Vec<i16>, Failure> {
         if tables.len() < 2 {
             return Ok(tables);
