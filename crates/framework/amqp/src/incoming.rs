@@ -62,8 +62,8 @@ fn read_headers<'a>(properties: &'a BasicProperties, incoming: &mut Incoming<'a>
         let added = is_ours(name) || is_brokers(name);
         measure(if added { &mut ours } else { &mut theirs }, name, value);
     }
-    // A copy must not be refused for the headers that we and the broker added, and a producer must
-    // not bypass the limit by using their names. Our headers therefore count only above `OURS`.
+    // A copy must not be refused for headers that we and the broker added, and a producer must not
+    // bypass the limit by their names. So our headers count only above `OURS`.
     theirs.count += ours.count.saturating_sub(OURS.count);
     theirs.bytes += ours.bytes.saturating_sub(OURS.bytes);
     theirs.depth = theirs.depth.max(ours.depth);

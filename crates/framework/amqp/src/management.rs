@@ -76,7 +76,7 @@ impl ManagementApi {
     }
 
     /// Makes a call. The parts of the path are encoded here, so a virtual host may be named `/`.
-    /// The answer comes with the broker's time, as its header has it.
+    /// The answer comes with the time in the broker's header.
     pub async fn call<T: DeserializeOwned>(
         &self,
         method: Method,

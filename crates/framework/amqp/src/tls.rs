@@ -33,9 +33,8 @@ impl TlsFiles {
         self.ca.is_some() || self.certificate.is_some() || self.key.is_some()
     }
 
-    /// Checks that the files can be read and contain certificates and a key. Whether the
-    /// certificate and the key fit each other is not checked, since they do not for a moment while
-    /// they are renewed.
+    /// Checks that the files can be read and contain certificates and a key. Whether these fit each
+    /// other is not checked, since they do not for a moment of their renewal.
     ///
     /// # Errors
     ///
@@ -68,7 +67,7 @@ impl TlsFiles {
     ///
     /// [`BrokerError::Tls`] about the file that cannot be read or has the wrong contents. A
     /// certificate and a key that do not fit each other are a loss, since they may be about to be
-    /// renewed, one file after the other.
+    /// renewed.
     pub(crate) fn client_config(&self, at: &str) -> Result<ClientConfig, BrokerError> {
         let unusable = |reason| BrokerError::Tls { at: at.to_owned(), reason };
         let mut trusted = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
@@ -135,8 +134,8 @@ fn read(file: &Path, label: &str) -> Result<String, String> {
     Ok(text)
 }
 
-/// Explains an error that is about the server's certificate or ours. Returns `None` for other
-/// errors. `ca_file` is the setting that names the CA.
+/// Explains an error about the server's certificate or ours; `None` for other errors. `ca_file` is
+/// the setting that names the CA.
 #[must_use]
 pub fn problem(error: &str, ca_file: &str) -> Option<String> {
     let has = |text: &str| error.contains(text);

@@ -20,8 +20,8 @@ struct IdleState {
     /// When the client did something last, or its request began or ended, in microseconds since `begun`.
     since: AtomicU64,
     has_request: AtomicBool,
-    /// The number of readers that wait for the rest of a request's body: its handler, and the task that reads on after
-    /// it. That task may see the end of its body when the next request has begun.
+    /// The number of readers that wait for the rest of a request's body: its handler, and the task
+    /// that reads on after it, which may see the end when the next request has begun.
     readers: AtomicUsize,
     /// Whether the client has yet to take bytes of its answer.
     has_answer: AtomicBool,

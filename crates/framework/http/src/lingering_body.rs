@@ -1,5 +1,5 @@
-//! A request's body that is read on for a while if the answer came before its end. Otherwise the connection would
-//! close while the client still sends, and it would see a broken pipe in place of the answer.
+//! A request's body that is read on for a while if the answer came before its end. Otherwise a
+//! client that still sends would see a broken pipe in place of the answer.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -32,8 +32,8 @@ impl<B> LingeringBody<B>
 where
     B: Body<Data = Bytes, Error: Send> + Send + Unpin + 'static,
 {
-    /// Returns the request with such a body. A client that waits for `100 Continue` sends nothing until somebody
-    /// begins to read, so a body that nobody has begun to read is left.
+    /// Returns the request with such a body. A body that nobody has begun to read is left, since a
+    /// client that waits for `100 Continue` sends nothing before.
     #[must_use]
     pub fn body_of(request: Request<B>) -> Request<Self> {
         let is_sent = !request.headers().contains_key(header::EXPECT);

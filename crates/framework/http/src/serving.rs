@@ -1,9 +1,9 @@
 //! Serves a router, with limits for the number of connections and for their idle time. At a stop, the requests in
 //! progress are answered first.
 //!
-//! Anybody who reaches the port may open connections, and a client may vanish without closing its own. Each takes a
-//! file descriptor, which the process needs for the broker and the databases, too. At the limit the connection that
-//! has waited longest for its client makes room, so such connections keep nobody out.
+//! Anybody who reaches the port may open connections, and a client may vanish without closing its
+//! own. Each takes a file descriptor, which the process also needs for the broker and the
+//! databases. At the limit the connection that has waited longest for its client makes room.
 
 use std::collections::HashMap;
 use std::mem;
@@ -34,7 +34,7 @@ const HEAD: usize = 64 * 1024;
 /// The time between two searches for an idle connection, when all are busy.
 const AGAIN: Duration = Duration::from_millis(100);
 /// The minimum idle time before a connection is closed for another one, since the first request of
-/// a new connection may not be read yet.
+/// a new one may not be read yet.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// The bounds of a listener.
@@ -48,17 +48,16 @@ pub struct ListenerLimits {
 }
 
 impl ListenerLimits {
-    /// Makes limits with this number of connections and the usual patience, 180 s. Proxies keep a
-    /// connection for a minute or two, and their next request would fail if it were closed here
-    /// before.
+    /// Makes limits with this number of connections and the usual patience, 180 s, since proxies
+    /// keep a connection for a minute or two.
     #[must_use]
     pub const fn new(connections: usize) -> Self {
         Self { connections, patience: Duration::from_secs(180) }
     }
 }
 
-/// Serves until asked to stop, and then until the requests in progress are answered. Handlers find a client's address
-/// as [`ConnectInfo`]. The connections end with this future.
+/// Serves until asked to stop and until the requests in progress are answered. Handlers find a
+/// client's address as [`ConnectInfo`]. The connections end with this future.
 pub async fn serve(
     listener: TcpListener,
     router: Router,

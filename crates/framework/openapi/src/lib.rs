@@ -39,8 +39,8 @@
 //! # assert!(document.text().contains("read_note"));
 //! ```
 //!
-//! Every schema is made by schemars in the JSON Schema dialect of OpenAPI 3.1, so the body of an
-//! event and the body of a request have the same one.
+//! schemars makes every schema in the JSON Schema dialect of OpenAPI 3.1, as for the bodies of
+//! events.
 
 #![warn(missing_docs)]
 

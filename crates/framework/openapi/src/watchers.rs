@@ -1,8 +1,9 @@
 //! Clients that watch things by server-sent events: each change of a thing, from the first one on.
 //!
-//! One query polls all watched things of this process together, so a watcher costs no database connection and no
-//! query. It sees the commits of other replicas. Notifications by the database would be faster by some milliseconds,
-//! but commits with one wait for each other, and a pooler does not pass them on.
+//! One query polls all watched things of this process together, so a watcher costs no database
+//! connection and no query. It sees the commits of other replicas. Notifications would be some
+//! milliseconds faster, but commits with one wait for each other, and a pooler does not pass them
+//! on.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -88,8 +89,8 @@ struct WatchState<H: History> {
 
 #[derive(Debug)]
 struct WatchedThings<H: History> {
-    /// The history of each watched thing. A channel holds only the latest, so a slow client costs nothing; the
-    /// changes that it missed are in the history.
+    /// The history of each watched thing. A channel holds only the latest, so a slow client costs
+    /// nothing, and finds missed changes in the history.
     things: HashMap<H::Id, watch::Sender<H>>,
     /// The task that polls the watched histories while there are any.
     look: Option<JoinHandle<()>>,

@@ -1,10 +1,10 @@
 //! Consumes over one connection: hands deliveries on, and acknowledges them up to the watermark, or
 //! one by one behind a gap that stays.
 //!
-//! A crash adds one delivery to the count of every unsettled message. A message that kills the
-//! process would therefore send its neighbours to the dead-letter queue too. So a connection starts
-//! with a prefetch of 1, and opens up once the first message is not suspect. While suspect messages
-//! arrive, it handles them one by one.
+//! A crash adds one delivery to the count of every unsettled message, so a message that kills the
+//! process would send its neighbours to the dead-letter queue too. So a connection starts with a
+//! prefetch of 1, and opens up once the first message is not suspect. Suspect messages are handled
+//! one by one.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -29,11 +29,11 @@ use crate::session::state::ConnectionState;
 
 /// Counts start at 0, so this is the third delivery.
 const SUSPECT_FROM: u32 = 2;
-/// Delay before an ack is sent. The broker writes acks to its log like messages, so an ack sent
-/// right after a commit slows down the events of that commit.
+/// Delay before an ack is sent. The broker writes acks to its log like messages, so an ack right
+/// after a commit slows down that commit's events.
 const ACK_DELAY: Duration = Duration::from_millis(10);
-/// Acks are sent at once when they cover this fraction of the prefetch, so the broker does not run
-/// out of messages to send ahead.
+/// Acks of this fraction of the prefetch are sent at once, so that the broker does not run out of
+/// messages to send ahead.
 const ACK_SHARE: u64 = 4;
 /// Time limit for the last acks on a connection that may be lost.
 const LAST_ACKS: Duration = Duration::from_secs(2);

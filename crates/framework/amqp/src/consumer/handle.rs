@@ -74,15 +74,15 @@ impl ConsumerHandle {
     }
 
     /// Returns a receiver that is true while a message with three or more deliveries is unsettled.
-    /// Such a message may be the one that kills the process, so messages arrive one by one, and a
-    /// batch should hold only one.
+    /// Such a message may kill the process, so messages arrive one by one, and a batch should hold
+    /// only one.
     #[must_use]
     pub fn cautious(&self) -> watch::Receiver<bool> {
         self.cautious.clone()
     }
 
     /// Returns for how long the oldest unsettled delivery has been the oldest one, or `None` if all
-    /// are settled. It grows when a message is stuck.
+    /// are settled. The time grows when a message is stuck.
     #[must_use]
     pub fn unsettled_for(&self) -> Option<Duration> {
         self.unsettled.longest()

@@ -1,9 +1,9 @@
-//! How many messages the broker may send ahead, by how big they are. AMQP counts messages only, and
-//! 500 bodies of 16 MiB would not fit into memory.
+//! How many messages the broker may send ahead, by their size. AMQP counts messages only, and 500
+//! bodies of 16 MiB would not fit into memory.
 
 const BYTES: usize = 64 * 1024 * 1024;
-/// The number of messages to begin with, before any size is known. A process that ran out of memory
-/// finds the same messages when it starts again.
+/// The number of messages before any size is known. A process that ran out of memory finds the same
+/// messages when it starts again.
 const FIRST: u16 = 16;
 
 /// The number of messages that the broker may send ahead.

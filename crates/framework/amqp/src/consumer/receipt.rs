@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use crate::consumer::watermark::Watermark;
 
-/// Once a delivery is unsettled for this long while later ones are settled, those are acknowledged one
-/// by one. Otherwise it would hold back their acknowledgements, until the prefetch is used up.
+/// Once a delivery is unsettled for this long while later ones are settled, those are acknowledged
+/// one by one, before the prefetch is used up.
 const GAP: Duration = Duration::from_secs(1);
 
 /// Settles one delivery.
@@ -29,9 +29,9 @@ impl Receipt {
         Self { tag, channel: Some(channel) }
     }
 
-    /// Marks the message as committed, or safely set aside (as a dead letter or a delayed retry
-    /// that the broker confirmed). Does nothing if the channel is gone, since the broker delivers
-    /// the message again, and the inbox recognises it.
+    /// Marks the message as committed, or safely set aside as a copy that the broker confirmed.
+    /// Does nothing if the channel is gone, since the broker delivers the message again, and the
+    /// inbox recognises it.
     pub fn settle(mut self) {
         if let Some(channel) = self.channel.take() {
             channel.settle(self.tag);

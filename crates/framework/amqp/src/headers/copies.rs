@@ -13,7 +13,7 @@ use crate::headers::value::{depth, encoded_entry_size, insert_text, text, unkept
 /// The note in a copy about headers that are nested too deep to keep.
 pub(crate) const NESTED_TOO_DEEP: &str = "headers nested too deep were dropped";
 
-/// How many bytes of headers remain in a copy that is too big. It is half of a frame, and more than we
+/// How many bytes of headers remain in a copy that is too big: half of a frame, and more than we
 /// ever write.
 const MOST: usize = 64 * 1024;
 
@@ -64,8 +64,8 @@ pub fn kept(headers: Option<&FieldTable>, deaths: Deaths) -> FieldTable {
     kept
 }
 
-/// Drops the headers that are not ours, from a copy that is too big. The longest of a producer's values
-/// under names of ours go, too, so that the copy fits. Returns true if there were any.
+/// Drops foreign headers from a copy that is too big, and the longest of a producer's values under
+/// names of ours. Returns true if there were any.
 pub fn drop_foreign(properties: &mut BasicProperties) -> bool {
     let headers = properties.headers().clone().unwrap_or_default();
     let ours = headers.inner().iter().filter(|(name, _)| is_ours(name.as_str()));

@@ -51,8 +51,8 @@ pub const ORIGINAL_EXPIRATION: &str = "x-original-expiration";
 /// The `user_id` of the original.
 pub const ORIGINAL_USER_ID: &str = "x-original-user-id";
 
-/// The parts of the original's properties that cannot be read, as JSON. It is added to a message as it
-/// comes from the broker, before the client parses it.
+/// The parts of the original's properties that cannot be read, as JSON, added before the client
+/// parses the message.
 pub const ORIGINAL_BYTES: &str = "x-original-bytes";
 
 /// The number of times a dead letter was redriven.
@@ -72,8 +72,8 @@ pub const RETRIED: &str = "x-retried";
 
 /// The broker's record of each time it dead-lettered the message.
 pub const DEATHS: &str = "x-death";
-/// The place of a message in its stream, written by the broker. As an argument of a consumer it is
-/// the place to begin at.
+/// The place of a message in its stream, written by the broker. As an argument of a consumer, the
+/// place to begin at.
 pub const STREAM_OFFSET: &str = "x-stream-offset";
 /// The number of earlier deliveries of a message, written by the broker. Absent on the first
 /// delivery.

@@ -20,7 +20,7 @@ pub fn text(value: &AMQPValue) -> Option<&str> {
 }
 
 /// Returns the number of a value, or `None` if it is not an integer. Tools choose the width by the
-/// number. The RabbitMQ console writes a small number as one byte, we write four.
+/// number.
 #[must_use]
 pub fn integer(value: &AMQPValue) -> Option<i64> {
     match value {
@@ -105,8 +105,8 @@ pub fn measure(size: &mut HeaderSize, name: &str, value: &AMQPValue) {
     }
 }
 
-/// Returns an upper bound of the size of headers as they are sent. It recurses, since the headers
-/// of a delivery, and of a copy, are not nested deep.
+/// Returns an upper bound of the size of headers as they are sent. It recurses, since delivered and
+/// copied headers are not nested deep.
 #[must_use]
 pub fn encoded_size(headers: &FieldTable) -> usize {
     let headers = headers.inner().iter();

@@ -130,7 +130,7 @@ impl Batches {
     }
 
     /// Returns true if memory has room for a message that waits until somebody repairs the broker.
-    /// The `first` one of its kind always stays, since one has to be tried.
+    /// The `first` one of its kind always stays, to be tried.
     pub(super) fn may_wait(&self, entry: &InFlight, first: bool) -> bool {
         match self.open.get(&entry.waiter) {
             Some(Waiter::Batch { batch, .. }) => self.memory.hold(batch, first),

@@ -2,12 +2,12 @@
 //! missing, or a queue confirms nothing.
 //!
 //! All messages that one cause concerns wait together. Now and then one of them is tried, since
-//! each attempt may cost the channel. When the broker takes it, the others follow in order. If no
-//! message waits, the next that comes is tried.
+//! each attempt may cost the channel. When the broker takes it, the others follow in order. If none
+//! waits, the next that comes is tried.
 //!
-//! While the broker refuses one key, only a limited number of its messages waits in memory. Later
-//! ones are left behind in the outbox, and those of other keys go on. While it refuses the
-//! exchange, nothing goes on, and batches are spilled when memory is full.
+//! While the broker refuses one key, only some of its messages wait in memory. Later ones are left
+//! behind in the outbox, and those of other keys go on. While it refuses the exchange, nothing goes
+//! on, and batches are spilled when memory is full.
 
 use std::collections::VecDeque;
 
@@ -107,8 +107,8 @@ impl Holds {
         self.holds.iter_mut().find(|hold| hold.matcher.matches(&*entry.message))
     }
 
-    /// Makes messages wait, these and those that come. One that was tried is again in front of the others.
-    /// Each time the wait is longer. Returns true if nothing waited for this reason before.
+    /// Makes these messages wait, and those that come, each time for longer. One that was tried is
+    /// again in front of the others. Returns true if nothing waited for this reason before.
     pub(super) fn hold(
         &mut self,
         HeldMessages { matcher, reason, is_told, entries }: HeldMessages,

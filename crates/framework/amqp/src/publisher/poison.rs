@@ -1,7 +1,7 @@
 //! Finds the message that made the broker close the channel.
 //!
 //! One refused publish closes the channel, and leaves the fate of every unconfirmed message
-//! unknown. Unless the poison message is found, every republish ends the same way.
+//! unknown. Unless that message is found, every republish ends the same way.
 
 use std::collections::BTreeSet;
 
@@ -19,8 +19,8 @@ pub(super) enum BlamedMessages {
     Unpublishable(Matcher),
     /// The matching messages cannot be published until the broker is fixed.
     Held(Matcher),
-    /// One of the messages, or else something on the way to the broker, or the broker itself. Publishing them one by
-    /// one shows which.
+    /// One of the messages, or something on the way to the broker, or the broker itself. Publishing
+    /// them one by one shows which.
     OneOfThem,
 }
 
@@ -63,12 +63,12 @@ impl Matcher {
     }
 }
 
-/// Interprets the broker's error. `unconfirmed` are the messages on the channel when it closed, `keys`
-/// the routing keys that the service may be expected to write.
+/// Interprets the broker's error. `unconfirmed` are the messages on the channel when it closed,
+/// `keys` the routing keys that the service may write.
 ///
 /// A message that is refused for its exchange is held until the right or the exchange is there. So
-/// is one that is refused for a key that the service declares, and a copy, whose key is its
-/// service's name. Another key is the message's own fault.
+/// is one that is refused for a declared key, and a copy, whose key is its service's name. Another
+/// key is the message's own fault.
 pub(super) fn blame(
     cause: &BrokerError,
     unconfirmed: &[InFlight],

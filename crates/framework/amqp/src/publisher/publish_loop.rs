@@ -164,8 +164,8 @@ impl<'a> PublishLoop<'a> {
         }
     }
 
-    /// After a change of leaders a broker may forget a confirm, or may never give it: RabbitMQ 3.10
-    /// does for streams after a partition. A new connection, perhaps to another node, helps.
+    /// After a change of leaders a broker may never give a confirm, as RabbitMQ 3.10 for streams
+    /// after a partition. A new connection, perhaps to another node, helps.
     fn no_confirm(&self) -> BrokerError {
         let unconfirmed = self.queue.flight.len();
         BrokerError::Lost(format!(
@@ -303,8 +303,8 @@ impl OldestUnconfirmed {
         Self { limit, look, seen: None }
     }
 
-    /// If the same message has been the oldest for longer than the limit: the newest of those that were
-    /// in flight for as long.
+    /// The newest message that was in flight for longer than the limit, if the same message has
+    /// been the oldest for that time.
     fn overdue(&mut self, in_flight: Option<(u64, u64)>) -> Option<u64> {
         match (in_flight, &self.seen) {
             (Some((oldest, _)), Some(seen)) if oldest == seen.oldest => {

@@ -19,8 +19,8 @@ use crate::session::message::{Publish, text_of};
 /// Why a message is not taken that a queue refuses because it is full.
 pub(super) const NO_QUEUE_TOOK_IT: &str = "a queue did not take it";
 
-/// A message that was alone this often when the channel closed is declared unpublishable: after three minutes, or after
-/// twenty seconds if somebody waits who has another place for it.
+/// A message that was alone this often when the channel closed is declared unpublishable, after
+/// three minutes, or after twenty seconds if its waiting caller has another place for it.
 const STRIKES: u32 = 10;
 
 pub(super) enum PublishCommand {
@@ -212,9 +212,8 @@ impl PublishQueue {
     }
 
     /// Handles the loss of the channel: finds the messages to blame, and queues the others again in
-    /// order. If confirms are overdue, those of the messages up to a number are. Messages with
-    /// their keys wait from now on, since a queue that confirms nothing would soon have all the
-    /// window.
+    /// order. Messages with the keys of overdue confirms wait from now on, since a queue that
+    /// confirms nothing would soon have all the window.
     pub(super) fn salvage(&mut self, cause: &BrokerError, overdue: Option<u64>) -> SalvageResult {
         let overdue = overdue.map_or_else(Vec::new, |number| self.overdue(number));
         let unconfirmed = self.flight.drain();
@@ -315,9 +314,8 @@ impl PublishQueue {
         overdue
     }
 
-    /// Counts how often the channel closed on a message that was alone on it. Something between us
-    /// and the broker may have spoilt a frame, so a batch's message counts only if the broker took
-    /// others in between.
+    /// Counts how often the channel closed on a message that was alone on it. A frame may have been
+    /// spoilt on the way, so a batch's message counts only if the broker took others in between.
     fn strike(&mut self, mut entry: InFlight, cause: &BrokerError) {
         let is_patient = self.batches.is_patient(&entry);
         if entry.strikes == 0 || !is_patient || self.confirmed > entry.struck_at {

@@ -15,7 +15,7 @@ pub struct PublisherSettings {
     /// The objects that must exist before publishing starts.
     pub expected: ExpectedObjects,
     /// The routing keys that the service declares. While the right to one of them is missing, its
-    /// messages wait. A message whose key is refused and is none of them can never be published.
+    /// messages wait. A message with another key that is refused can never be published.
     pub keys: BTreeSet<String>,
     /// The maximum number of unconfirmed messages in flight.
     pub window: usize,
@@ -29,8 +29,8 @@ pub struct PublisherSettings {
     pub max_held: usize,
     /// The maximum number of body bytes of the messages that [`max_held`](Self::max_held) bounds.
     pub max_bytes_held: usize,
-    /// Without a confirm of the oldest message for this long, the connection is closed and another
-    /// one is opened. Messages with the key of an unconfirmed one wait, and one is tried now and then. If
+    /// The maximum time without a confirm of the oldest message, before another connection is
+    /// opened. Messages with the key of an unconfirmed one wait, and one is tried now and then. If
     /// messages of other keys are not confirmed either, the limit doubles, up to sixteen times.
     pub confirm_limit: Duration,
 }

@@ -98,7 +98,7 @@ impl Pending {
     /// lapin attaches a returned message to the confirm that it completes next, which may belong to
     /// another message. It completes the confirms of one acknowledgement under a lock. Once that
     /// lock is free after an answer was seen, the confirm that carries this answer's return is
-    /// complete too, and the next poll finds it.
+    /// complete too.
     fn fence(&self) {
         // The first poll takes that lock. There is nothing else to wait for.
         self.channel.wait_for_confirms().now_or_never();

@@ -1,8 +1,8 @@
 //! The questions to RabbitMQ's management API: which bindings a virtual host has, and what policies make of
 //! its queues.
 //!
-//! AMQP 0-9-1 can neither list bindings nor show a policy, and a passive declare shows neither.
-//! Binding again does not tell whether the binding was there, and a service has no right to bind.
+//! AMQP 0-9-1 can neither list bindings nor show a policy. Binding again does not tell whether the
+//! binding was there, and a service has no right to bind.
 
 use std::fmt;
 use std::str::FromStr;
@@ -82,9 +82,9 @@ struct ListedBinding {
 }
 
 impl Management {
-    /// The API on the hosts of these addresses. It has no addresses if any of them is not on the
-    /// usual port, since another broker may be behind the usual port of the API. With TLS it has
-    /// none either, because the password would go over a connection without.
+    /// The API on the hosts of these addresses. It has no addresses if one of them is on another
+    /// port, since the usual port of the API may then be another broker's. With TLS it has none
+    /// either, because the password would go over a connection without.
     pub(super) fn beside(uris: &[AMQPUri]) -> Self {
         let usual =
             |uri: &AMQPUri| uri.scheme == AMQPScheme::AMQP && uri.authority.port == AMQP_PORT;
@@ -102,8 +102,8 @@ impl Management {
         Self { bases, unknown: UNSET, vhost: vhost(uris) }
     }
 
-    /// The API at this address. Without a user it takes that of the first broker, unless its
-    /// password would then go over a connection without TLS.
+    /// The API at this address. Without a user it takes the first broker's, unless the password
+    /// would go over a connection without TLS.
     pub(super) fn at(
         ManagementAddress(base): ManagementAddress,
         uris: &[AMQPUri],

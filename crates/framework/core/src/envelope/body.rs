@@ -115,8 +115,8 @@ fn gunzip(body: &[u8], limit: usize) -> Result<Vec<u8>, Unacceptable> {
     Ok(plain)
 }
 
-/// Whether brackets outside of strings are nested deeper than the limit. This is checked before
-/// parsing, because a handler's type may skip the part that is too deep.
+/// Whether brackets outside of strings are nested deeper than the limit. Checked before parsing,
+/// because a handler's type may skip the deep part.
 fn is_deeper(json: &[u8], limit: usize) -> bool {
     // `{` and `[` differ in one bit. Few bodies have more brackets than the limit.
     if json.iter().filter(|byte| **byte | 0x20 == b'{').count() <= limit {

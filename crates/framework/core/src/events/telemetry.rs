@@ -12,8 +12,8 @@ use crate::events::lasting::lasting;
 /// The maximum number of partitions of one type. Each is a stream of the broker.
 const MOST_PARTITIONS: u16 = 64;
 
-/// A measurement. It belongs to no saga. Services do not react to a single one, but read them in
-/// order, at their own pace, and keep sums.
+/// A measurement. It belongs to no saga. Services read measurements in order, at their own pace,
+/// and keep sums, but do not react to a single one.
 ///
 /// The JSON shape is the type's serde mapping, with the rules of an [`Event`](crate::Event). The time of the
 /// measurement is a field of the body.

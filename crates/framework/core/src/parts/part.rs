@@ -81,8 +81,8 @@ impl SagaPart {
 
 /// Whether a tombstone, the row of a ledger that aborts a whole saga, is of the saga with this
 /// name, and not of another one with the same id. Its key is the saga's name, and `sagas` are all
-/// of the service. A tombstone of a saga that the service does not have is of all, since another
-/// version of the service wrote it.
+/// of the service. A tombstone that another version of the service wrote, of a saga that this one
+/// does not have, is of all.
 pub fn is_tombstone_of<'a>(
     saga: &str,
     sagas: impl IntoIterator<Item = &'a str>,

@@ -25,8 +25,7 @@ pub type AnyEvent = Box<dyn Any + Send + Sync>;
 )]
 pub trait Trigger: Sized + Send + Sync + 'static {
     /// The event in which a step finds its key, which is the one that triggers it. A join has none,
-    /// since its events come one by one, and the first could belong to a repetition that nobody
-    /// knows yet.
+    /// since its first event could belong to a repetition that nobody knows yet.
     type Single: 'static;
 
     /// The events, in the order of the tuple.

@@ -158,8 +158,8 @@ fn words(event: EventType) -> String {
     }
 }
 
-/// Messages carry no saga's name, so the event names its saga. An event of one saga means nothing
-/// to another, unless the other begins with it.
+/// Messages carry no saga's name, so an event of one saga means nothing to another, unless the
+/// other begins with it.
 pub(super) fn check_sharing(system: &System, problems: &mut Vec<Problem>) {
     for saga in sagas(system) {
         let begins: BTreeSet<EventType> =

@@ -9,8 +9,8 @@ use crate::topology::names::{
     DEAD, EVENTS, JOURNAL, OPS, REDRIVE, TAP, TELEMETRY, TOPOLOGY, UNROUTED,
 };
 
-/// Names of the system's own queues and broker users, and of the exchanges that services write to.
-/// Rights go by patterns over names, so a queue of such a name could be bound to it.
+/// Names of the system's own queues, users and exchanges. Rights go by patterns over names, so a
+/// queue of such a name could be bound to it.
 const TAKEN: [&str; 9] = [JOURNAL, UNROUTED, OPS, REDRIVE, TOPOLOGY, TAP, EVENTS, DEAD, TELEMETRY];
 
 pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
@@ -79,8 +79,8 @@ fn check_handlers(part: &Part, problems: &mut Vec<Problem>) {
     }
 }
 
-/// The rules for producers outside of the system. Each has a user in the broker, and the rights of two things with one
-/// name would be those of the one that is imported last.
+/// The rules for producers outside of the system. Each has a user in the broker, and of two users
+/// with one name the last one's rights would count.
 pub(super) fn check_producers(system: &System, problems: &mut Vec<Problem>) {
     for (producer, types) in system.foreign_producers() {
         let of = types.iter().map(|event| event.name()).collect::<Vec<_>>().join(" and ");

@@ -61,8 +61,8 @@ impl<'a> Ways<'a> {
         }
     }
 
-    /// Whether a step may run more than once in a saga, under a key that no contract tells, because its trigger may
-    /// come more than once. A saga begins once, and a join has no key.
+    /// Whether a step may run more than once in a saga, under a key that no contract tells, because
+    /// its trigger may come more than once.
     fn repeats(&self, node: &Node<'_>) -> bool {
         let [on] = node.step.on[..] else { return false };
         let comes_again = self.publishers(on).is_none_or(|all| {

@@ -1,7 +1,7 @@
 //! The rules for the versions of a saga: each is sound by itself, and no event of one triggers a step of another.
 //!
-//! Messages carry no version, so that a producer in any language, an old message and a replica of the release before
-//! cannot lose it. The events of a saga imply it.
+//! Messages carry no version, so no producer, old message or replica of the release before can lose
+//! it. The events of a saga imply it.
 
 use crate::events::event::EventType;
 use crate::parts::node::{Node, begin_version, declared_versions, nodes, only, sagas};

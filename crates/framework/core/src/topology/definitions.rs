@@ -178,9 +178,9 @@ pub(crate) fn service_queues(vhost: &str, service: &str) -> [Value; 2] {
             service,
             // The broker dead-letters nothing from here. Some foreign headers crash its
             // dead-lettering, for all queues of all vhosts: a malformed `x-death` up to 3.12, a
-            // decimal in every version. Services set aside what they cannot handle, also what ends
-            // the process again and again. Without a limit a returned message goes to the tail of the
-            // queue, so there is one that is never reached.
+            // decimal in every version. Services set aside what they cannot handle. Without a limit
+            // a returned message goes to the tail of the queue, so there is one that is never
+            // reached.
             &json!({"x-queue-type": "quorum", "x-delivery-limit": LOOK_LIMIT}),
         ),
         queue(
@@ -210,9 +210,10 @@ fn shared_bindings(vhost: &str) -> Vec<Value> {
     bindings.iter().map(|binding| binding_entry(vhost, binding)).collect()
 }
 
-/// Properties that may change over time are policies and not arguments. RabbitMQ's console shows the policy's name
-/// beside the queue, so the journal's says that its messages are no backlog. Service queues have no length limit,
-/// because a full queue would make the broker refuse the events of every service.
+/// Properties that may change over time are policies and not arguments. RabbitMQ's console shows
+/// the policy's name beside the queue, so the journal's says that its messages are no backlog. A
+/// full service queue would make the broker refuse the events of every service, so it has no length
+/// limit.
 pub(crate) fn policies(vhost: &str) -> Vec<Value> {
     let policy = |name: &str, pattern: &str, priority: u32, definition: Value| {
         json!({"vhost": vhost, "name": name, "pattern": pattern, "apply-to": "queues",

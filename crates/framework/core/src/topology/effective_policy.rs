@@ -1,5 +1,5 @@
-//! The effect of policies on a queue, compared with its declaration. RabbitMQ merges one policy and one operator
-//! policy for each queue into its effective definition, and lists that beside the queue.
+//! The effect of policies on a queue, compared with its declaration. RabbitMQ merges one policy and
+//! one operator policy for each queue, and lists the result beside the queue.
 
 use serde_json::{Map, Value};
 
@@ -8,8 +8,8 @@ use crate::topology::difference_words::{differs, table};
 /// The limits of a queue: a larger value keeps more, and no limit keeps all.
 const LIMITS: [&str; 5] = ["message-ttl", "max-length", "max-length-bytes", "max-age", "expires"];
 
-/// The properties of a policy that decide what becomes of messages. The others, such as the place of a
-/// queue's leader, are the operators' business.
+/// The properties of a policy that decide what becomes of messages. The others are the operators'
+/// business.
 const PROPERTIES: [&str; 10] = [
     "message-ttl",
     "max-length",
@@ -164,8 +164,8 @@ fn declared_definition<'a>(
     policy.map(|policy| table(&policy["definition"])).unwrap_or_default()
 }
 
-/// The text of a pattern that has no other special characters than anchors, and whether it is anchored at
-/// its beginning and at its end.
+/// The text of a pattern without special characters but anchors, and whether it is anchored at its
+/// beginning and at its end.
 fn literal(pattern: &str) -> Option<(String, bool, bool)> {
     let begins = pattern.strip_prefix('^');
     let ends = begins.unwrap_or(pattern).strip_suffix('$');

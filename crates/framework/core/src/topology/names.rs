@@ -29,8 +29,7 @@ pub const JOURNAL_BYTES: u64 = 20_000_000_000;
 pub const RETRIES: [(&str, u32); 3] =
     [("retry.5s", 5_000), ("retry.30s", 30_000), ("retry.5m", 300_000)];
 /// The maximum size of bodies in bytes of each queue of retries, and each of dead letters. Beyond
-/// these bounds the broker refuses what comes, and the service keeps it in its database until there
-/// is room.
+/// these bounds the broker refuses what comes, and the service's database keeps it.
 pub(crate) const MOST_SET_ASIDE_BYTES: u64 = 1_000_000_000;
 /// The maximum number of messages of each queue of retries.
 pub(crate) const MOST_RETRIES: u32 = 1_000_000;
@@ -53,8 +52,8 @@ pub const TOPOLOGY: &str = "topology";
 /// The user that may read the journal, and nothing else.
 pub const TAP: &str = "tap";
 
-/// The notes of tools: how a message was dealt with, or that the journal was searched for messages that
-/// a service missed. A note goes to the exchange [`DEAD`] with the routing key `<note>.<service>`, so only
+/// The notes of tools: how a message was dealt with, or that the journal was searched for missed
+/// messages. A note goes to the exchange [`DEAD`] with the routing key `<note>.<service>`, so only
 /// the journal gets it.
 pub const NOTES: [&str; 5] = ["redriven", "edited", "discarded", "retried", "searched"];
 

@@ -10,12 +10,12 @@ use crate::signature::hmac::hexadecimal;
 /// The header with the signature.
 pub const HEADER: &str = "x-ballet-signature";
 
-/// The scheme in `WWW-Authenticate` by which a service asks for that header. Such a 401 is for the
-/// gateway, and says nothing of the client.
+/// The scheme in `WWW-Authenticate` by which a service asks for that header. Such a 401 says
+/// nothing of the client.
 pub const CHALLENGE: &str = "Ballet-Gateway";
 
-/// The maximum difference between the time of a request's signature and the service's, either way.
-/// It is as long as a gateway waits for an answer.
+/// The maximum difference between the time of a request's signature and the service's, either way:
+/// as long as a gateway waits for an answer.
 pub const VALID: Duration = Duration::from_secs(10);
 
 /// The header with the [`body_hash`] of a body. A request without it has none.
@@ -34,8 +34,8 @@ fn is_signed(name: &str) -> bool {
         || matches!(name, "content-type" | "idempotency-key" | "last-event-id")
 }
 
-/// The message that the signature of a request is of. `path` has the query; the names of the headers are in
-/// lower case. A header more or less is another message.
+/// The message that the signature of a request is of. `path` has the query, and the names of the
+/// headers are in lower case.
 pub fn message<'a>(
     method: &str,
     path: &str,

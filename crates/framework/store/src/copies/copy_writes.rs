@@ -9,12 +9,12 @@ use uuid::Uuid;
 
 use crate::copies::entity_row::{EntityRow, RunPage};
 
-/// How long before a copy was emptied an event may have been made and still count. The transaction
-/// that made it may have been open while the owner read the entity for the run that fills the copy.
+/// How long before a copy was emptied an event may have been made and still count, since its
+/// transaction may have been open while the owner read the entity for the run that fills the copy.
 const LONGEST_TRANSACTION: &str = "10 minutes";
 
-/// The copied entities that a transaction writes. They are written with one statement at its end,
-/// in one order, so that transactions cannot deadlock on them.
+/// The copied entities that a transaction writes with one statement at its end, in one order, so
+/// that transactions cannot deadlock on them.
 #[derive(Debug, Default)]
 pub struct CopyWrites {
     rows: BTreeMap<(&'static str, String), Vec<CopyVersion>>,
@@ -81,15 +81,15 @@ impl CopyWrites {
         }
     }
 
-    /// Writes the entities. An older version changes nothing. Nor does an equal one, unless it
-    /// comes from the owner's own rows by the newest run, and then repairs a row that differs. A
-    /// message from before the copy was emptied changes nothing, since the owner's versions may
-    /// have been set back.
+    /// Writes the entities. An older version changes nothing. An equal one only repairs a row that
+    /// differs, and only if it comes from the owner's own rows by the newest run. A message from
+    /// before the copy was emptied changes nothing, since the owner's versions may have been set
+    /// back.
     pub async fn flush(&mut self, db: &mut PgConnection) -> Result<(), sqlx::Error> {
         let Self { mut rows, pages } = std::mem::take(self);
         for (entity, RunPages { run, seen, pages }) in pages {
-            // Before the entities, so that a page of an older run sees that there is a newer one. A
-            // transaction that waits for this row has no lock on an entity.
+            // Before the entities, so that a page of an older run sees that there is a newer one,
+            // and waits without a lock on an entity.
             let counted = sqlx::query(
                 "update ballet.copy_fill set run = $2, page_at = ballet.now(), \
                      seen = case when run = $2 then seen else 0 end + $3, \

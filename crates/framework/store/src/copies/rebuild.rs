@@ -30,10 +30,10 @@ pub struct RebuildProgress {
 }
 
 impl Rebuild {
-    /// Empties the reader's copy. This is needed when the owner's data were set back, or when the
-    /// owner forgot entities, since the copy keeps what is newer and what nobody reports. Events
-    /// that were made before no longer count, however late they come, since their versions may be
-    /// higher than those of the owner now.
+    /// Empties the reader's copy, after the owner's data were set back, or the owner forgot
+    /// entities, since the copy keeps what is newer and what nobody reports. Earlier events no
+    /// longer count, however late they come, since their versions may be higher than those of the
+    /// owner now.
     pub async fn empty(reader: &mut PgConnection, entity: &str) -> Result<(), sqlx::Error> {
         // One statement, since without its rows the copy counts as not filled. The service asks by
         // itself if nothing comes for some minutes.

@@ -49,8 +49,8 @@ impl Source {
         Ok(Self { view, id_type: id.unwrap_or_else(|| "text".to_owned()), asks: usize::MAX })
     }
 
-    /// Returns the next entities after an id, with their states: at most `most`, and none after the one with which the
-    /// states have `bytes` bytes.
+    /// Returns at most `most` of the next entities after an id, with their states, and none after
+    /// the one with which the states have `bytes` bytes.
     pub async fn page(
         &mut self,
         db: &mut PgConnection,

@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
 /// Lets the database's clock be ahead by some seconds, `by` more than before. The leases of
-/// processes, and the claims of calls that are being made, go on as they were.
+/// processes, and the claims of calls that are being made, stay.
 pub async fn set_ahead(db: &mut PgConnection, ahead: i64, by: i64) -> Result<(), sqlx::Error> {
     let statements = format!(
         "begin;

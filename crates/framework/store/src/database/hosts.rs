@@ -64,8 +64,8 @@ impl Hosts {
     /// Asks all servers which of them takes writes, and uses that one from now on. Returns true if it
     /// is another one than before.
     ///
-    /// A primary that was cut off and replaced may come back and take writes as before. `Primaries` says
-    /// which one counts, and a warning names one that is passed over.
+    /// A primary that was cut off and replaced may take writes again. `Primaries` says which one
+    /// counts, and a warning names one that is passed over.
     pub async fn look(&self) -> bool {
         let before = self.current();
         let asked = self.all.iter().zip(&*self.asked);
@@ -98,8 +98,8 @@ impl fmt::Debug for Hosts {
     }
 }
 
-/// Asks a server about itself. `None` for one that takes no writes, such as a standby. The
-/// connection is kept; one that no longer works is replaced.
+/// Asks a server about itself; `None` for one that takes no writes, such as a standby. The
+/// connection is kept, or replaced if it no longer works.
 async fn primary(
     options: &PgConnectOptions,
     kept: &Mutex<Option<PgConnection>>,

@@ -23,10 +23,9 @@ pub(super) struct ChosenServer {
 }
 
 impl Primaries {
-    /// Chooses the server with the latest timeline of a cluster. A server with an earlier timeline
-    /// than the latest seen does not count, even if it is the only one. Timelines of two clusters
-    /// cannot be compared, so another cluster than the first counts only after a restart of the
-    /// service.
+    /// Chooses the server with the latest timeline of a cluster. A timeline earlier than the latest
+    /// seen does not count, even if it is the only one. Timelines of two clusters cannot be
+    /// compared, so another cluster counts only after a restart of the service.
     ///
     /// Among several servers with the same timeline, the one in use stays.
     pub(super) fn choose(&mut self, writable: &[(usize, Primary)], in_use: usize) -> ChosenServer {

@@ -112,7 +112,7 @@ impl Probe {
     }
 
     /// Returns true if the database takes a new connection and writes over it, and has room on its
-    /// disk. Asked when work fails in a way that may be the database's fault.
+    /// disk. Asked when a failure may be the database's fault.
     pub async fn works(&self) -> bool {
         let asked = async {
             let mut kept = self.kept.lock().await;

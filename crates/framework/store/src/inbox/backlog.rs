@@ -6,9 +6,8 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// The time of the oldest message that the service had received and not handled when the backup was
-/// made, as far as the database shows. The messages that had failed count, and so does the one that
-/// was handled last, since a service that is behind handles old messages. `None` if it has handled
-/// nothing yet.
+/// made, by the messages that had failed, and by the one that was handled last, since a service
+/// that is behind handles old messages. `None` if it has handled nothing yet.
 pub async fn oldest_unhandled(db: &mut PgConnection) -> Result<Option<Timestamp>, sqlx::Error> {
     // The ids are of version 7, but for few, so their order is that of their times.
     let ids: Vec<(Uuid,)> = sqlx::query_as(

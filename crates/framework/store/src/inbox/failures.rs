@@ -39,8 +39,8 @@ pub async fn count(db: &mut PgConnection) -> Result<(f64, f64), sqlx::Error> {
 }
 
 /// Deletes the records of messages, and returns how many there were. The inbox shows of most that
-/// they were handled, but may forget one that is kept apart before its record. Messages that were
-/// discarded, or sent under new ids, will not come again.
+/// they were handled, but may forget one that is kept apart before its record. Discarded messages,
+/// and those sent under new ids, will not come again.
 pub async fn forget(db: &mut PgConnection, messages: &[MessageId]) -> Result<u64, sqlx::Error> {
     let messages: Vec<Uuid> = messages.iter().map(|message| message.0).collect();
     let delete = sqlx::query("delete from ballet.failure where message_id = any($1)");
@@ -134,8 +134,8 @@ pub async fn tried_again(
     Ok(again.into_iter().map(MessageId).collect())
 }
 
-/// Returns the failure that a person would compensate for, of a message of a saga with one of these
-/// types that is not handled. Says whether it is for good, and why.
+/// Returns the failure that a person would compensate for, of an unhandled message of a saga with
+/// one of these types, whether it is for good, and why.
 pub async fn of_saga(
     db: &mut PgConnection,
     saga: Uuid,

@@ -1,4 +1,4 @@
-//! The stuck messages and calls of a service: messages that could not be handled, and calls to the outside that
+//! The stuck messages and calls of a service: unhandled messages, and calls to the outside that
 //! fail or have waited for a minute, each with the reason.
 //!
 //! A message that never reached a handler (unreadable, or fatal to the process) is only a dead

@@ -1,8 +1,7 @@
 //! The saga lock: it serialises the work of one service for one saga.
 //!
-//! Every transaction that works on sagas takes the locks first, in sorted order, so transactions
-//! with several sagas cannot deadlock. Without the lock, an abort and a step on another lane or
-//! replica could both commit.
+//! Every transaction on sagas takes the locks first, in sorted order, so no two can deadlock.
+//! Without the lock, an abort and a step on another lane or replica could both commit.
 
 use ballet_core::SagaId;
 use sqlx::PgConnection;

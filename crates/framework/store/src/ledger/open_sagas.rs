@@ -40,8 +40,8 @@ impl<'a> OpenSagas<'a> {
         Self { stages, since }
     }
 
-    /// Queries for the ids of the open sagas, beginning with those that mostly find one. `only` narrows them to some
-    /// rows `r`, and begins with `and` if it is not empty.
+    /// Queries for the ids of the open sagas, those first that mostly find one. `only` narrows them
+    /// to some rows `r`, and begins with `and` if it is not empty.
     pub fn queries(table: &str, only: &str) -> [String; 5] {
         let of = |what: &str| {
             format!("exists (select from ballet.{table} e where e.saga_id = r.saga_id and {what})")
@@ -102,7 +102,7 @@ impl<'a> OpenSagas<'a> {
 }
 
 /// Returns true if a partition of the ledger, with the ids between these bounds, contains an open
-/// saga, or one with a deadline or with a message that fails.
+/// saga, a deadline, or a message that fails.
 pub async fn any(
     db: &mut PgConnection,
     partition: &str,

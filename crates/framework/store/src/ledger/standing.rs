@@ -48,8 +48,8 @@ impl StepDeclaration {
         }
     }
 
-    /// Origins, decisions and retriable steps have no compensation. An unknown step is not passed
-    /// over, since the service stops there until a version runs that knows it.
+    /// Origins, decisions and retriable steps have no compensation. At an unknown step the service
+    /// stops until a version runs that knows it.
     #[must_use]
     pub const fn can_be_compensated(self) -> bool {
         match self {
@@ -106,7 +106,7 @@ pub enum RemainingCompensations<'a, R> {
     /// A call is out, and its outcome takes up the rest.
     Call(&'a R),
     /// The outcomes of these steps are compensated, in this order. A compensation here changes
-    /// nothing for the others. After one that makes a call nothing more is compensated.
+    /// nothing for the others. After one that makes a call no other follows.
     Steps(Vec<&'a R>),
 }
 

@@ -1,9 +1,9 @@
 //! The table of compensations that a person has done by hand. The saga goes on after that, with
 //! the compensations of earlier steps.
 //!
-//! A row by nobody is not of a person. The answer to a call of that step was taken in, and what it
-//! set off failed, or a transaction had compensated for long enough with that step. The row is
-//! deleted once the saga has gone on.
+//! A row by nobody is not of a person. What the answer to a call of that step set off failed, or a
+//! transaction had compensated for long enough with that step. The row is deleted once the saga has
+//! gone on.
 
 use std::time::Duration;
 
@@ -35,8 +35,8 @@ impl DueSaga {
     }
 }
 
-/// Returns the next of these sagas that is due, and that nobody goes on with at this moment. One
-/// that was never tried comes before all that have failed, which may fail slowly.
+/// Returns the next of these sagas that is due, and that nobody goes on with now. One that was
+/// never tried comes before those that have failed.
 pub async fn next(
     db: &mut PgConnection,
     sagas: &[&'static str],

@@ -16,7 +16,7 @@ pub async fn holds_aborts(
 }
 
 /// Makes the service put off aborts for `longest`, unless [`end_hold`] comes first. `backup` is the
-/// time up to which the backup had everything. The service does not know what it did after that.
+/// time after which the service does not know what it did.
 pub async fn hold_aborts(
     db: &mut PgConnection,
     backup: Timestamp,

@@ -1,8 +1,8 @@
 //! Writing to the outbox tables. Rows are only added.
 //!
 //! The rows of a batch carry its id. One more row, the mark, records that the whole batch is
-//! published. A table whose batches are all marked is truncated, so nothing waits for vacuum, and a
-//! long transaction elsewhere slows nothing down.
+//! published. A table whose batches are all marked is truncated, so nothing waits for vacuum, and
+//! no long transaction slows anything down.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -41,8 +41,8 @@ fn position(at: usize) -> i32 {
     i32::try_from(at).unwrap_or(i32::MAX)
 }
 
-/// Writes a batch's events with one statement. The statement also writes rows of the ledger, and
-/// marks of the same table without dead events.
+/// Writes a batch's events, rows of the ledger, and marks of the same table without dead events,
+/// with one statement.
 pub async fn insert(
     db: &mut PgConnection,
     batch: BatchId,

@@ -87,12 +87,12 @@ pub async fn count(db: &mut PgConnection, filter: &DeadEventFilter) -> Result<i6
 }
 
 /// Puts events back into the outbox, and returns how many. A replica of the service publishes them,
-/// under their message ids, as it publishes what a dead process left behind: in order, but for several
-/// replicas that publish at the same time.
+/// under their message ids, like those of a dead process: in order, but for several replicas that
+/// publish at the same time.
 ///
 /// It goes in steps of some thousand events, so nothing waits long for it. If it is interrupted,
-/// the next call goes on, and puts no event back twice. What cannot be published this time either
-/// is not put back a second time. `progress` hears after each step how many were put back.
+/// the next call goes on. No event is put back twice. `progress` hears after each step how many
+/// were put back.
 ///
 /// # Errors
 ///
@@ -175,8 +175,8 @@ pub struct NewEvent<'a> {
     pub body: &'a str,
 }
 
-/// Adds an event to the outbox, in a transaction of the caller. A replica of the service publishes it as it
-/// publishes what a dead process left behind.
+/// Adds an event to the outbox, in a transaction of the caller. A replica of the service publishes
+/// it like those of a dead process.
 pub async fn add(db: &mut PgConnection, event: &NewEvent<'_>) -> Result<(), sqlx::Error> {
     let (process, table) = take_table(db).await?;
     let insert = format!(

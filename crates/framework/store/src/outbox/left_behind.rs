@@ -49,8 +49,8 @@ pub struct TableLook {
     pub left: Vec<UnmarkedBatch>,
 }
 
-/// Finds batches without a mark. Lists at most `limit`, and neither those in `known` nor those of
-/// processes in `alive`. Reads the whole table once.
+/// Finds at most `limit` batches without a mark, but those in `known` and those of processes in
+/// `alive`. Reads the whole table once.
 pub async fn look(
     db: &mut PgConnection,
     table: i16,

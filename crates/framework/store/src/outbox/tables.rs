@@ -37,17 +37,16 @@ pub async fn is_empty(db: &mut PgConnection, table: i16) -> Result<bool, sqlx::E
     Ok(empty)
 }
 
-/// Returns those of the tables that hold rows, published or not, with one statement. It fails if
-/// somebody holds the lock of any of them.
+/// Returns those of the tables that hold rows, with one statement. It fails if somebody holds the
+/// lock of any of them.
 pub async fn with_rows(db: &mut PgConnection, tables: &[i16]) -> Result<Vec<i16>, sqlx::Error> {
     let statement = "select number from unnest($1::smallint[]) as number \
                      where pg_relation_size(to_regclass('ballet.outbox_' || number)) > 0";
     sqlx::query_scalar(statement).bind(tables).fetch_all(db).await
 }
 
-/// Returns the process whose rows a table holds. A process gets a table when it is empty, so there
-/// is one. There are more if a process was frozen when it lost the table, and wrote to it once
-/// more.
+/// Returns the process whose rows a table holds. A process gets an empty table, so there is one, or
+/// more if a process was frozen when it lost the table, and wrote to it once more.
 pub async fn writer(db: &mut PgConnection, table: i16) -> Result<Option<i64>, sqlx::Error> {
     let first = format!("select owner from ballet.outbox_{table} limit 1");
     sqlx::query_scalar(AssertSqlSafe(first)).fetch_optional(db).await
@@ -60,8 +59,8 @@ pub async fn take(db: &mut PgConnection, process: i64) -> Result<i16, sqlx::Erro
     Ok(table)
 }
 
-/// Gives a process a table of another that is gone, or a free one, and returns whether it got it. Of
-/// several replicas one gets it. It does not wait for somebody who is at that table.
+/// Gives a process a table of another that is gone, or a free one, and returns whether it got it.
+/// It does not wait for somebody who is at that table.
 pub async fn take_over(
     db: &mut PgConnection,
     table: OutboxTable,
@@ -100,8 +99,8 @@ pub enum EmptyingResult {
 
 /// Truncates a table if all its batches are marked.
 ///
-/// It takes the lock before it looks for unmarked batches. A look before the lock would miss a
-/// batch that commits in between, and the truncation would lose that batch.
+/// It takes the lock before it looks for unmarked batches, since the truncation would lose a batch
+/// that commits in between.
 pub async fn truncate(
     transaction: &mut PgConnection,
     table: i16,

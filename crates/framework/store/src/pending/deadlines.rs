@@ -17,8 +17,7 @@ use uuid::Uuid;
 use crate::inbox::failures;
 use crate::trace::Trace;
 
-/// The table is often empty, and may be big a minute later. A plan cached for the empty table would
-/// then read the whole table each time.
+/// A plan cached while the table is empty would read the whole table when it is big a minute later.
 const PLAN_KEPT: bool = false;
 
 /// The deadlines that a transaction sets and ends.
@@ -101,8 +100,8 @@ impl Deadlines {
     }
 }
 
-/// The id under which the failure of a deadline is listed. No message has it, whereas a saga's own
-/// id would be that of its first message where a producer uses one for both.
+/// The id under which the failure of a deadline is listed. No message has it, unlike a saga's id,
+/// which may be that of its first message.
 pub fn note(saga_id: SagaId, saga: &str) -> MessageId {
     MessageId(derived_in_saga(saga_id, &format!("deadline\0{saga}")))
 }
@@ -207,9 +206,9 @@ pub async fn pass_now(
     Ok(sqlx::query(now).bind(saga_id).bind(saga).execute(db).await?.rows_affected() > 0)
 }
 
-/// Puts off the deadlines of all sagas that would pass before `grace` from now is over, so that a
-/// restored service hears first what it decided. Returns their number. The service may run. A
-/// deadline that it holds at this moment ends or is taken, and is not waited for.
+/// Puts off the deadlines of all sagas that would pass within `grace`, so that a restored service
+/// hears first what it decided. Returns their number. A deadline that the service holds at this
+/// moment is not waited for.
 pub async fn put_off_all(db: &mut PgConnection, grace: SignedDuration) -> Result<u64, sqlx::Error> {
     let put_off = "update ballet.deadline set due_at = ballet.now() + $1 * interval '1 second' \
                    where ctid = any (array ( \
@@ -219,8 +218,8 @@ pub async fn put_off_all(db: &mut PgConnection, grace: SignedDuration) -> Result
     Ok(sqlx::query(put_off).bind(grace.as_secs_f64()).execute(db).await?.rows_affected())
 }
 
-/// The deadlines of sagas that are decided or aborted, with what ended the saga. `decisions` are steps,
-/// each with its saga. It is one statement, because a saga and its deadline end in the same transaction.
+/// The deadlines of decided or aborted sagas, with what ended the saga. `decisions` are steps, each
+/// with its saga. It is one statement, because a saga and its deadline end in the same transaction.
 pub async fn of_ended_sagas(
     db: &mut PgConnection,
     decisions: &[(&str, &str)],

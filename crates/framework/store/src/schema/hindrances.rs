@@ -1,5 +1,5 @@
-//! The tables and rights that a service needs in its database, and what keeps it from them: tables and rights
-//! that are gone, and tables that somebody has locked.
+//! The tables and rights that a service needs in its database, and those that are gone or that
+//! somebody has locked.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -2,9 +2,9 @@
 //!
 //! Messages older than the window are refused, so their partitions can be dropped. A ledger
 //! partition with open sagas is kept. What was dropped with rows in it is never made again.
-//! Creating and dropping do not block the service, and the service does not block them, since a
-//! table is created on its own and then attached, and detached before it is dropped. Both take
-//! locks that are compatible with reads and writes.
+//! Creating and dropping neither block the service nor wait for it, since a table is created on its
+//! own and then attached, and detached before it is dropped. Both take locks that are compatible
+//! with reads and writes.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -41,9 +41,8 @@ impl PartitionedTable {
         Self { table: "ledger", days: LEDGER_DAYS, kept: limits.saga_window }
     }
 
-    /// How many newer partitions with rows there must be before one is dropped: as many as the
-    /// window covers, and one more. A clock that leapt ahead makes new partitions, but no rows in
-    /// them.
+    /// How many newer partitions with rows there must be before one is dropped: one more than the
+    /// window covers. A clock that leapt ahead makes new partitions, but no rows in them.
     pub fn newer(&self) -> usize {
         let days = self.kept.as_secs() / DAY_SECONDS;
         let newer = (days + self.days - 1) / self.days + 1;

@@ -37,8 +37,8 @@ impl TraceContext {
     }
 
     /// Returns the trace, the span and the flags in 34 characters instead of 55, since each event
-    /// in the outbox has them, and the database logs each byte. A trace with the id of the saga,
-    /// which has a column of its own, takes 12: the span and the flags.
+    /// in the outbox has them. A trace with the id of the saga, which has a column of its own,
+    /// takes 12: the span and the flags.
     #[must_use]
     pub fn packed(self, saga: Option<SagaId>) -> String {
         let Self { trace_id, span_id, flags } = self;

@@ -17,9 +17,9 @@ const PORTION: i64 = 1000;
 
 const HANDLED_APART: &str = "delete from ballet.inbox_other where ctid = any(array(select ctid \
      from ballet.inbox_other where received_at < $1 limit $2 for update skip locked))";
-/// A failed message that is still tried again does not expire, since it is never given up silently.
-/// The note of a deadline (`deadlines::note`, version 5 or 8) is over with its deadline, which is
-/// set once. Earlier versions left it.
+/// A failed message that is still tried again does not expire. The note of a deadline
+/// (`deadlines::note`, version 5 or 8) is over with its deadline, which is set once. Earlier
+/// versions left it.
 const FAILURES: &str = "delete from ballet.failure where ctid = any(array(select ctid \
      from ballet.failure f where (next_at is null and last_failed_at < $1) \
      or exists (select from ballet.inbox i where i.message_id = f.message_id) \
@@ -61,7 +61,7 @@ pub async fn delete(
 }
 
 /// Deletes the rows of sagas without a time in their id, all rows of a saga or none, since a part
-/// of them would show a wrong state. That it was forgotten is remembered.
+/// of them would show a wrong state, and remembers that.
 async fn forget_sagas(
     db: &mut PgConnection,
     limits: &Limits,

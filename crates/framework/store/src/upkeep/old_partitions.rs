@@ -1,7 +1,7 @@
 //! Drops the partitions that are older than the windows, but for those with open sagas.
 //!
-//! No clock alone decides, since one that leapt ahead would drop the memory of everybody. A
-//! partition with rows goes only when enough newer ones have rows, too.
+//! No clock alone decides, since one that leapt ahead would drop everybody's memory. A partition
+//! with rows goes only when enough newer ones have rows, too.
 
 use ballet_core::envelope::Limits;
 use ballet_core::fault::{self, FaultPoint};
@@ -95,7 +95,7 @@ async fn drop_from_ledger(
 }
 
 /// Returns the partitions that are older than the window, and are empty or have enough rows after
-/// them. One that is detached or half detached is among them in any case, and goes or comes back.
+/// them. Detached and half detached ones are among them, to go or come back.
 async fn old(
     db: &mut PgConnection,
     partitioned: &PartitionedTable,

@@ -1,9 +1,9 @@
 //! The number of a process, and its signs of life: a lock and a lease.
 //!
-//! A process that is alive has a session that holds an advisory lock on its number, and counts as
-//! gone as soon as the session is gone. A frozen process keeps its session, so it also has to renew
-//! its lease, by the database's clock. Others may sweep the events of a process that is gone. If it
-//! lives after all, the sweep makes copies with the same ids, which receivers drop.
+//! A live process has a session with an advisory lock on its number, and is gone with the session.
+//! A frozen process keeps its session, so it also has to renew its lease, by the database's clock.
+//! Others may sweep the events of a process that is gone. If it lives after all, receivers drop the
+//! copies, which have the same ids.
 
 use std::fmt;
 
@@ -18,8 +18,8 @@ use crate::outbox::tables::OutboxTable;
 
 /// The first key of these two-key advisory locks ("blt" in ASCII).
 const CLASS: i32 = 0x62_6c_74;
-/// How long a process counts as alive without a renewal. Renewals are every two seconds, and a lost
-/// session is open again sooner than this.
+/// How long a process counts as alive without a renewal. Renewals come every two seconds, and a
+/// lost session is open again sooner than this.
 const LEASE: &str = "15 seconds";
 /// The maximum time of a lease. A longer one was renewed while the database's clock was ahead.
 const LONGEST_LEASE: &str = "1 minute";
@@ -39,8 +39,8 @@ pub async fn begin(
     loop {
         let draw = sqlx::query_scalar("select nextval('ballet.process')").fetch_one(&mut session);
         let process = in_time(draw).await?;
-        // In a restored database, or one that was copied without its sequences, the sequence may be
-        // behind, and a process of this number may be alive, or may have left events behind.
+        // In a database that was restored, or copied without its sequences, a process of this
+        // number may be alive, or may have left events behind.
         if in_time(try_lock(&mut session, process)).await? {
             if !is_known(&mut session, process).await? {
                 in_time(renew(&mut session, process, None, Some("it starts"), settled)).await?;
@@ -89,7 +89,7 @@ pub async fn try_lock(session: &mut PgConnection, process: i64) -> Result<bool, 
 }
 
 /// Returns true if no session holds the lock on a number. Call it outside of a transaction, so that
-/// the probing lock ends with the statement, and none is left on a pooled connection.
+/// the probing lock ends with the statement.
 pub async fn lock_is_free(db: &mut PgConnection, process: i64) -> Result<bool, sqlx::Error> {
     let probe = sqlx::query_scalar("select pg_try_advisory_xact_lock($1, $2)");
     probe.bind(CLASS).bind(lock_key(process)).fetch_one(db).await
@@ -169,8 +169,8 @@ impl Liveness {
 
 const FROZEN: &str = "it is frozen, or waits for a lock in its database";
 
-/// Whether the process of a lease has its session, where `$1` is the class of the locks. A process that was killed
-/// leaves a lease and no lock; a frozen one a lock and an old lease.
+/// Whether the process of a lease has its session, where `$1` is the class of the locks. A killed
+/// process leaves a lease and no lock; a frozen one a lock and an old lease.
 const HAS_SESSION: &str = "exists (select from pg_locks where locktype = 'advisory' \
     and classid::bigint = $1 and objsubid = 2 and granted \
     and objid::bigint = process & 4294967295 and database = \

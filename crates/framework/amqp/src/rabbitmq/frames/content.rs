@@ -86,9 +86,9 @@ impl PropertyForm {
     }
 }
 
-/// Takes out of the payload what lapin cannot parse, and adds a header that describes it and the
-/// `others`. The result has at most `room` bytes: headers that do not fit are taken out too. Returns
-/// `None` if this is no content header.
+/// Takes out of the payload what lapin cannot parse, and describes that and the `others` in a
+/// header. Headers that do not fit into `room` bytes are taken out too. Returns `None` if this is
+/// no content header.
 pub(super) fn repaired(
     payload: &[u8],
     mut others: Vec<UnreadablePart>,

@@ -8,10 +8,9 @@ use crate::rabbitmq::frames::delivery::{DELIVER, make_readable};
 
 /// How many bytes are read at once.
 const CHUNK: usize = 64 * 1024;
-/// The longest frame that is looked at. A content header may be longer than the connection's
-/// `frame_max`, since the broker does not split it. Ways to publish other than AMQP limit it to
-/// about 20 MB. AMQP does not, if the broker sets no limit. A longer content header loses its
-/// properties.
+/// The maximum size of a frame that is looked at. A content header may be longer than `frame_max`,
+/// since the broker does not split it. Ways to publish other than AMQP limit it to about 20 MB;
+/// AMQP does not, if the broker sets no limit. A longer content header loses its properties.
 const LONGEST: usize = 32 * 1024 * 1024;
 
 const METHOD: u8 = 1;

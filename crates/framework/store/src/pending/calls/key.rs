@@ -8,10 +8,9 @@ use uuid::Uuid;
 
 /// The idempotency key, by which the other side recognises repeated requests.
 ///
-/// It follows from the service, the saga, the step with its key, and whether the call compensates.
-/// So a database that was restored from a backup asks under the same keys as before. Anyone who
-/// knows a saga's id can compute a key, so it means something only within our account at the other
-/// side.
+/// It follows from the service, the saga, the step with its key, and whether the call compensates,
+/// so a restored database asks under the same keys as before. Anyone who knows a saga's id can
+/// compute a key, so it means something only within our account at the other side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallKey(pub Uuid);
 
