@@ -47,15 +47,15 @@ impl Backoff {
         Self::millis(first * 1_000, max * 1_000)
     }
 
-    /// Returns the next waiting time: between half of the current step and all of it. The jitter
-    /// keeps replicas from retrying together.
+    /// Returns the next waiting time: between half of the current step and all of it, so that
+    /// replicas do not retry together.
     pub fn wait(&mut self) -> Duration {
         self.attempts = self.attempts.saturating_add(1);
         jittered(self.after(self.attempts))
     }
 
-    /// Returns the waiting time after `attempts` failed attempts, without jitter. For callers that
-    /// keep the count themselves.
+    /// Returns the waiting time after `attempts` failed attempts, without jitter, for callers that
+    /// keep the count.
     #[must_use]
     pub fn after(&self, attempts: u32) -> Duration {
         let factor = 2_u32.saturating_pow(attempts.saturating_sub(1));
@@ -82,8 +82,7 @@ pub(crate) async fn until(due: Option<Instant>) {
     }
 }
 
-/// Returns a duration between half of `time` and all of it. Tasks that started together drift
-/// apart.
+/// Returns a duration between half of `time` and all of it, so that tasks drift apart.
 #[must_use]
 pub fn jittered(time: Duration) -> Duration {
     time.mul_f64(0.5 + 0.5 * random_fraction())

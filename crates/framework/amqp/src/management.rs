@@ -1,4 +1,4 @@
-//! One call of RabbitMQ's management API. All calls of the API go through this.
+//! The one way to call RabbitMQ's management API.
 
 use std::error::Error;
 use std::fmt;

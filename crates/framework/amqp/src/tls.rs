@@ -14,8 +14,8 @@ use crate::session::error::BrokerError;
 const CERTIFICATE: &str = "CERTIFICATE-----";
 const KEY: &str = "PRIVATE KEY-----";
 
-/// Certificates and a key, as PEM files. They are read for each connection, so renewed files take
-/// effect without a restart.
+/// Certificates and a key, as PEM files, read for each connection, so that renewed files take
+/// effect.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TlsFiles {
     /// CA certificates to trust in addition to the public ones.
@@ -60,8 +60,8 @@ impl TlsFiles {
         }
     }
 
-    /// The configuration of a connection to the broker at this place, from what the files contain now. It trusts the
-    /// public CAs too.
+    /// The configuration of a connection to the broker at this place, from the files as they are
+    /// now. It trusts the public CAs too.
     ///
     /// # Errors
     ///

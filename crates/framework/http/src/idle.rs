@@ -45,8 +45,7 @@ impl IdleTime {
         u64::try_from(self.0.begun.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// Counts from now on. Call this before the connection counts as waiting, since the wait would
-    /// seem to have begun earlier otherwise.
+    /// Counts from now on. Call this before the connection counts as waiting.
     fn begin(&self) {
         self.0.since.store(self.now(), Ordering::Relaxed);
     }

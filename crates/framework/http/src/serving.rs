@@ -29,7 +29,7 @@ use crate::holding_body::HoldingBody;
 use crate::idle::{IdleTime, TrackedBody};
 use crate::patient_stream::PatientStream;
 
-/// The maximum number of bytes of a head; hyper takes at most 100 headers. A longer head gets 431.
+/// The maximum number of bytes of a head, of at most 100 headers (hyper). A longer head gets 431.
 const HEAD: usize = 64 * 1024;
 /// The time between two searches for an idle connection, when all are busy.
 const AGAIN: Duration = Duration::from_millis(100);

@@ -136,7 +136,7 @@ impl<H: History> Watchers<H> {
 }
 
 impl<H: History> WatchState<H> {
-    /// Takes a place for one more watcher. A client with too many is refused, which leaves room for others.
+    /// Takes a place for one more watcher, unless its client has too many.
     fn place(&self, owner: Option<String>) -> Result<WatcherPlace, Problem> {
         let WatchLimits { all, owner: most } = self.limits;
         let (things, setting) = (H::THINGS, H::SETTING);

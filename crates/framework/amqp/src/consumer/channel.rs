@@ -1,5 +1,5 @@
-//! Consumes over one connection: hands deliveries on, and acknowledges them up to the watermark, or
-//! one by one behind a gap that stays.
+//! Consumes over one connection. Acknowledges up to the watermark, or one by one behind a gap that
+//! stays.
 //!
 //! A crash adds one delivery to the count of every unsettled message, so a message that kills the
 //! process would send its neighbours to the dead-letter queue too. So a connection starts with a
@@ -231,8 +231,8 @@ impl<'a> ConsumeChannel<'a> {
         }
     }
 
-    /// When cautious, hands on the next message once nothing else is unsettled. Ends the caution
-    /// when no held message is suspect.
+    /// Hands on the next message once nothing else is unsettled, and ends the caution when no held
+    /// message is suspect.
     async fn release(&mut self, deliveries: &mut Deliveries) -> Result<(), BrokerError> {
         if self.window != PrefetchWindow::Cautious || self.settling.outstanding() > self.held.len()
         {
@@ -255,8 +255,7 @@ impl<'a> ConsumeChannel<'a> {
         Ok(())
     }
 
-    /// Lets the broker send ahead. A prefetch applies only to new consumers, so this starts a new
-    /// one.
+    /// A prefetch applies only to new consumers, so this starts a new one.
     async fn open_up(&mut self, deliveries: &mut Deliveries) -> Result<(), BrokerError> {
         self.window = PrefetchWindow::Open;
         if self.settings.prefetch <= 1 {

@@ -131,8 +131,7 @@ impl Settling {
         self.lock().disabled = true;
     }
 
-    /// Waits until there is something to tell the broker. Deliveries settled during the last ack
-    /// share the next one.
+    /// Deliveries settled during the last ack share the next one.
     pub(super) async fn changed(&self) {
         self.changed.notified().await;
     }

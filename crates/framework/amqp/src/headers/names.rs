@@ -1,4 +1,4 @@
-//! The names of headers: those that we write into messages and copies, and those of the broker.
+//! The names of headers: ours in messages and copies, and the broker's.
 
 /// The id of the message that caused this one.
 pub const CAUSATION_ID: &str = "causation_id";
@@ -80,8 +80,8 @@ pub const STREAM_OFFSET: &str = "x-stream-offset";
 pub const DELIVERY_COUNT: &str = "x-delivery-count";
 /// The number of earlier deliveries, with those that were given back, as RabbitMQ 4 writes it.
 pub const ACQUIRED_COUNT: &str = "x-acquired-count";
-/// Prefix of the names under which a stream stores properties. A foreign header of such a name makes
-/// the stream unreadable.
+/// Prefix of the names under which a stream stores properties. A foreign header of such a name
+/// makes it unreadable.
 pub(crate) const STREAM_PROPERTIES: &str = "x-basic-";
 /// The text that a stream filters by. From RabbitMQ 4 on a stream refuses any other type.
 pub(crate) const STREAM_FILTER: &str = "x-stream-filter-value";

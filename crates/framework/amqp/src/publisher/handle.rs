@@ -22,8 +22,8 @@ use crate::session::state::ConnectionState;
 pub enum Handover {
     /// The batch will be published.
     Queued,
-    /// There was no room. The publisher has dropped the messages. The caller reads them back from
-    /// the outbox table when [there is room](PublisherHandle::has_room).
+    /// There was no room, and the messages are dropped. The caller reads them back from the outbox
+    /// table when [there is room](PublisherHandle::has_room).
     Spilled,
 }
 
@@ -253,7 +253,7 @@ impl PublisherHandle {
     }
 
     /// Waits up to `drain` for outstanding confirms, then closes the connection. Returns the number
-    /// of unconfirmed messages. The outbox table still has them.
+    /// of unconfirmed messages, which the outbox table has.
     pub async fn stop(&self, drain: Duration) -> usize {
         self.0.stop.send_replace(Some(drain));
         let task = self.0.task.lock().await.take();

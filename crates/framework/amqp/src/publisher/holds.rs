@@ -1,5 +1,5 @@
-//! Messages that wait until somebody repairs the broker, because an exchange or the right to it is
-//! missing, or a queue confirms nothing.
+//! Messages that wait until somebody repairs the broker: a missing exchange or right, or a queue
+//! that confirms nothing.
 //!
 //! All messages that one cause concerns wait together. Now and then one of them is tried, since
 //! each attempt may cost the channel. When the broker takes it, the others follow in order. If none

@@ -63,8 +63,8 @@ impl Matcher {
     }
 }
 
-/// Interprets the broker's error. `unconfirmed` are the messages on the channel when it closed,
-/// `keys` the routing keys that the service may write.
+/// Interprets the broker's error, given the `unconfirmed` messages on the channel and the `keys`
+/// that the service may write.
 ///
 /// A message that is refused for its exchange is held until the right or the exchange is there. So
 /// is one that is refused for a declared key, and a copy, whose key is its service's name. Another

@@ -38,7 +38,7 @@ pub(super) struct PublishQueue {
     /// Messages that the broker did not accept, by the time of the next attempt.
     later: BTreeMap<(Instant, u64), InFlight>,
     laters: u64,
-    /// How many messages are to be published one by one, to find the one that makes the broker close the channel.
+    /// How many messages are published one by one, to find the one that closes the channel.
     one_by_one: usize,
     keys: BTreeSet<String>,
     /// Messages that wait until somebody repairs the broker.
@@ -295,7 +295,7 @@ impl PublishQueue {
         }
     }
 
-    /// Returns the kinds of messages to hold back: those of which one up to this number is not confirmed in time.
+    /// Returns the kinds of messages of which one up to this number is not confirmed in time.
     fn overdue(&self, number: u64) -> Vec<HeldMessages> {
         let mut overdue: Vec<HeldMessages> = Vec::new();
         for entry in self.flight.up_to(number) {

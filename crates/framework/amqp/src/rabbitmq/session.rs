@@ -244,8 +244,7 @@ impl Session for LapinSession {
     }
 }
 
-/// Follows lapin's events about the connection. lapin has no event for a lost connection, so this
-/// polls its state as well.
+/// Follows lapin's events, and polls its state, since lapin has no event for a lost connection.
 fn watch_over(
     connection: &Connection,
     channel: &Channel,

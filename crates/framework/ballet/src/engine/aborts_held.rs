@@ -1,5 +1,4 @@
-//! Whether aborts wait, because the database was restored from a backup and has not heard yet what it
-//! missed.
+//! Whether aborts wait, because a restored database has not heard yet what it missed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -95,7 +95,7 @@ fn has_decided(work: &SagaWork<'_, '_>, part: &StepPart) -> bool {
     part.kind == StepKind::Decision && work.all_rows().iter().any(made)
 }
 
-/// A saga runs under one version from its beginning to its end, whatever is published under its id.
+/// A saga runs under one version from beginning to end, whatever is published under its id.
 fn of_another_version(work: &SagaWork<'_, '_>, versions: Versions) -> Option<Failure> {
     let SagaWork { saga, saga_id, .. } = work;
     let (ran, other) = work.rows().find_map(|row| {
@@ -206,7 +206,8 @@ pub(crate) async fn abort_as_owner(
     Ok(Abort::Aborted)
 }
 
-/// Takes in the answer to a call that this transaction has just closed, and compensates what waited for it.
+/// Takes in the answer to a call that this transaction has just closed, and compensates what waited
+/// for it.
 pub(crate) async fn answer(
     transaction: &mut Transaction<'_>,
     answer: &mut CallAnswer,

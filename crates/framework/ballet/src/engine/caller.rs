@@ -162,7 +162,7 @@ fn take_given(engine: &Engine, call: NewCall, claim: Claim, given: StatedOutcome
     engine.calls.answered(CallAnswer { call, answer, claim, compensations: Compensations::None });
 }
 
-/// Why a call is set aside whose key the other side may have forgotten, and what to do.
+/// Why a call is set aside whose key may be forgotten, and what to do.
 fn forgotten(call: &NewCall, kept: Duration) -> String {
     let NewCall { saga_id, step, step_key, undo, .. } = call;
     let key = if step_key.is_empty() { String::new() } else { format!(" --key '{step_key}'") };
@@ -236,7 +236,7 @@ async fn look(
     }
 }
 
-/// Whether a call is of an aborted saga, and no attempt that was made before can still be under way.
+/// Whether a call is of an aborted saga, and no earlier attempt can still be under way.
 async fn is_unwanted(engine: &Engine, saga: &str, call: &NewCall) -> Result<bool, Failure> {
     let is_quiet = !call.is_repeated || call.attempts >= QUIET_AFTER;
     Ok(is_quiet && answered(calls::is_taken_back(&engine.database.upkeep, saga, call)).await?)

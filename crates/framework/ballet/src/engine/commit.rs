@@ -1,4 +1,4 @@
-//! How a transaction ends: it is checked and written, and what it sets off begins once it has committed.
+//! How a transaction ends: checks, writes, commit, and what it sets off.
 
 use std::sync::Arc;
 use std::time::Duration;

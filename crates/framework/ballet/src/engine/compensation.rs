@@ -210,7 +210,8 @@ pub(crate) async fn go_on_apart(
     answered(compensations_by_hand::go_on(db, *saga_id, saga.saga, at, note_id)).await
 }
 
-/// Compensates the remaining steps of an aborted saga, or else this repetition of a step, which was taken back alone.
+/// Compensates the remaining steps of an aborted saga, or else this repetition, which was taken
+/// back alone.
 pub(crate) async fn compensate_wanted(
     work: &mut SagaWork<'_, '_>,
     at: StepKey<'_>,

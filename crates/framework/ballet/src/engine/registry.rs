@@ -30,7 +30,8 @@ pub(crate) enum Handler {
     Step { saga: Arc<SagaEntry>, step: Arc<AnyStep>, place: usize },
     /// It aborts the saga.
     Abort { saga: Arc<SagaEntry> },
-    /// It is a refusal, or the saga's deadline has passed, and this service, the owner, aborts it unless it is decided.
+    /// A refusal, or a passed deadline, on which this service, the owner, aborts the saga unless it
+    /// is decided.
     AbortCause { saga: Arc<SagaEntry>, cause: Arc<AbortCause> },
     /// It compensates one repetition of a step.
     KeyedCompensation { saga: Arc<SagaEntry>, undo: Arc<KeyedCompensation> },

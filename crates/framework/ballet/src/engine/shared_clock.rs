@@ -90,8 +90,8 @@ impl SharedClock {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The shared time, for statements that would otherwise go by the database's. `None` if only
-    /// the database knows the time.
+    /// The shared time, for statements that would otherwise go by the database's; `None` if only
+    /// the database knows it.
     pub(crate) fn settled(&self) -> Option<Timestamp> {
         let is_checked = self.seen().is_some_and(|seen| seen.is_checked);
         (is_checked && !self.own.stands_still()).then(|| self.now())
@@ -132,8 +132,8 @@ impl SharedClock {
         *seen = Some(ClockComparison { at_origin, ahead, is_checked: reading.is_checked, leap });
     }
 
-    /// If the clocks differ at the first answer, the earlier time counts, unless processes of the
-    /// service have seen a later one.
+    /// If the clocks differ at the first answer, the earlier one counts, unless the service has
+    /// seen a later time.
     fn first(&self, reading: ClockReading, own: Timestamp) -> Timestamp {
         let slack = self.bound.saturating_mul(2);
         let known = reading.settled.map_or(reading.now - BEHIND, |settled| settled - slack);

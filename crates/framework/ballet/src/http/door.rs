@@ -1,5 +1,4 @@
-//! Whose requests a service's own routes take: everybody's in its network, or only those that its gateway has
-//! signed.
+//! Whose requests a service's own routes take: everybody's in its network, or its gateway's.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -15,8 +14,7 @@ use crate::declare::handler::clock::Clock;
 use crate::http::json::bytes;
 use crate::http::problem::{Advice, Problem};
 
-/// Takes a request, or refuses it. A request without a client's name may do everything, so it matters who
-/// sends it.
+/// A request without a client's name may do everything, so it matters who sends it.
 #[derive(Debug, Clone)]
 pub(crate) struct Door {
     /// The gateway's secrets. With `None` the network is trusted.

@@ -1,4 +1,4 @@
-//! The routes that every service has for itself: health, readiness and metrics.
+//! The routes of every service: health, readiness and metrics.
 
 use std::sync::{Arc, OnceLock};
 

@@ -64,8 +64,8 @@ fn unavailable(detail: impl Into<String>) -> Response {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).into_response()
 }
 
-/// A handler that panics fails only its request. A broken connection would look to a gateway like a
-/// service that is unavailable.
+/// A handler that panics fails only its request. A broken connection would look like an unavailable
+/// service.
 async fn call(mut router: Router, request: Request) -> Response {
     let answered = async {
         match tower_service::Service::call(&mut router, request).await {

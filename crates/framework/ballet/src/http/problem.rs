@@ -73,7 +73,7 @@ pub struct FieldError {
     pub detail: String,
 }
 
-/// Set on an answer if a statement of its request was prepared for a table that has changed since.
+/// Set on an answer if a table has changed since a statement of its request was prepared.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OutdatedStatement;
 

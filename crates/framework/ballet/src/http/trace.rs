@@ -53,7 +53,7 @@ pub(crate) fn current(saga_id: Option<SagaId>) -> Option<Trace> {
     CURRENT.try_with(trace).ok()
 }
 
-/// Notes that a unit was dropped that was neither committed nor rolled back, as it should be if the
+/// Notes that a unit was dropped that was neither committed nor rolled back, as is right if the
 /// answer is an error.
 pub(super) fn unit_left_open() {
     // Outside of requests nobody waits for an answer.

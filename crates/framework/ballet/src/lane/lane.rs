@@ -25,8 +25,7 @@ use crate::lane::state::LaneState;
 /// How often a batch in conflict is tried as a whole before it is split, and a single message
 /// before it waits in a retry queue.
 const CONFLICTS: u32 = 3;
-/// A conflict after a longer wait, such as a deadlock, splits the batch at once, since the others
-/// need not wait too.
+/// A conflict after a longer wait, such as a deadlock, splits the batch at once.
 const LONG_WAIT: Duration = Duration::from_secs(1);
 /// The minimum wait for a lock that was not free within `lock_timeout`. A handler may wait less, or
 /// not at all (`nowait`), which is a short conflict.
@@ -36,15 +35,14 @@ const LOCK_WAIT: Duration = Duration::from_millis(2900);
 /// message has failed like any other if the database works, and waits in a retry queue if the
 /// server was lost with it.
 const LOSSES: u32 = 3;
-/// How long a lane keeps its connection. The pool tests connections that were idle this long, and
-/// replaces old ones.
+/// How long a lane keeps its connection. The pool tests one that was idle this long, and replaces
+/// old ones.
 const KEEP: Duration = Duration::from_secs(1);
 /// The minimum size of the last batch of a busy lane. Such a lane gives the next batch time to
 /// fill, since bigger batches cost less per message. An idle lane never waits.
 const BUSY: usize = 8;
 const LONGEST_FILL: Duration = Duration::from_millis(20);
-/// How long a batch waits for the publisher to catch up, and so the pace of work if the broker
-/// takes nothing.
+/// The pace of batches while the publisher has to catch up, or the broker takes nothing.
 const CATCH_UP: Duration = Duration::from_millis(100);
 
 pub(crate) async fn run(
@@ -108,8 +106,8 @@ async fn fill(engine: &Engine, kept: &LaneState, took: Duration) {
     let _filled_or_late = tokio::time::timeout(LONGEST_FILL, filled).await;
 }
 
-/// Events committed faster than the broker takes them would fill the memory, and the others have to
-/// be read back from the outbox.
+/// Events committed faster than the broker takes them would fill the memory, or have to be read
+/// back.
 async fn let_catch_up(engine: &Engine) {
     if let Some(publisher) = engine.relay.publisher()
         && !publisher.has_room()

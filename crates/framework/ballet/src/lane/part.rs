@@ -18,7 +18,7 @@ pub(crate) async fn pause(failures: u32) {
 pub(crate) struct BatchPart {
     pub(crate) works: Vec<LaneWork>,
     /// How often its handler failed, its transaction was in conflict, or it failed as if the
-    /// database were unavailable, though it was not.
+    /// database were unavailable.
     pub(crate) attempts: u32,
     pub(crate) conflicts: u32,
     pub(crate) losses: u32,
@@ -49,7 +49,7 @@ impl BatchPart {
         }
     }
 
-    /// The span that the part's log lines share: the ids of its work, if there is only one.
+    /// The span of the part's log lines, with the ids of its work, if there is only one.
     pub(crate) fn span(&self) -> tracing::Span {
         match &self.works[..] {
             [only] => only.span(),

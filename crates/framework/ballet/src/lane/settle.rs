@@ -31,8 +31,7 @@ pub(super) fn settle(engine: &Engine, works: Vec<LaneWork>) {
     }
 }
 
-/// Reports an id that came again with another body. Its publisher gave a used id to something new,
-/// which has no effect.
+/// Reports an id that came again with another body, which has no effect.
 fn report_reused_id(message: &LaneMessage) {
     metrics::counter!("ballet_reused_ids_total").increment(1);
     let publisher = message.envelope.app_id.as_deref().unwrap_or("unknown: there is no `app_id`");

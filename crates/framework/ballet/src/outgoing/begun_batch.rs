@@ -5,8 +5,7 @@ use jiff::Timestamp;
 
 use crate::outgoing::relay::Relay;
 
-/// A batch whose commit is not known. After a drop the sweeper finds it if it was committed all the
-/// same.
+/// A batch whose commit is not known. After a drop the sweeper finds it if it was committed.
 pub(crate) struct BegunBatch<'a> {
     relay: &'a Relay,
     pub(crate) batch: BatchId,

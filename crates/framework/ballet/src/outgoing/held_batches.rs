@@ -25,8 +25,8 @@ impl HeldBatches {
         self.lock().values().any(|events| events.releases < releases)
     }
 
-    /// Takes the first batches that may be tried again, of one table and of about as many events
-    /// and bytes.
+    /// Takes the first batches that may be tried again, of one table and about so many events and
+    /// bytes.
     pub(crate) fn take_due(
         &self,
         releases: u64,

@@ -51,7 +51,7 @@ struct LiveBatch {
     publishing: PublishSpans,
     /// The position of each message, if the batch was read back.
     positions: Vec<i32>,
-    /// The rows that could not be read back or, if the batch is held, that can never be published.
+    /// The rows that could not be read back, or that can never be published.
     unreadable: Vec<(i32, String)>,
 }
 
@@ -234,7 +234,7 @@ impl Relay {
         self.published.notify_waiters();
     }
 
-    /// Returns when a batch is published, as far as it is not held, or is no longer in memory.
+    /// Returns when a batch is published, but for held events, or is no longer in memory.
     pub(crate) async fn until_published(&self, batch: BatchId) {
         loop {
             let mut published = pin!(self.published.notified());
@@ -268,7 +268,7 @@ impl Relay {
         (self.carrying.load(Ordering::Relaxed) == 0).then_some(carriers)
     }
 
-    /// Returns the marks of a transaction that rolled back or whose commit is uncertain. They are
+    /// Returns the marks of a transaction that rolled back or whose commit is uncertain, to be
     /// written again.
     pub(crate) fn give_back(&self, marks: Vec<Mark>) {
         self.carrying.fetch_sub(1, Ordering::Relaxed);
@@ -313,8 +313,8 @@ impl Relay {
         }
     }
 
-    /// Returns the number of events that are committed, or being committed, and not published, and
-    /// the time of the oldest.
+    /// Returns the number of unpublished events, committed or being committed, and the time of the
+    /// oldest.
     pub(crate) fn unpublished(&self) -> (i64, Option<Timestamp>) {
         let left = self.turns.left();
         let live = self.live();

@@ -54,8 +54,7 @@ impl Spans {
         self.are_on() && context.is_sampled()
     }
 
-    /// Records a span, or drops and counts it where the queue is full, since nothing waits for a
-    /// collector.
+    /// Records a span, or drops and counts it where the queue is full.
     pub(crate) fn record(&self, span: Span) {
         let Some(queue) = self.0.as_ref().filter(|_| span.context.is_sampled()) else { return };
         if let Err(TrySendError::Full(_) | TrySendError::Closed(_)) = queue.try_send(span) {

@@ -99,8 +99,8 @@ impl Turns {
         self.lock().left.clone()
     }
 
-    /// Records what is left after a look that began at this note. The table is `settled` if each of
-    /// its batches is marked.
+    /// Records what is left after a look that began at this note. A `settled` table has a mark for
+    /// each batch.
     pub(crate) fn looked(
         &self,
         table: i16,
@@ -126,8 +126,7 @@ impl Turns {
         }
     }
 
-    /// Returns true if a table is not written to, and nothing of it is left behind as far as this
-    /// process knows.
+    /// Returns true if a table is not written to, and no known event is left behind in it.
     pub(crate) fn may_be_emptied(&self, table: i16) -> bool {
         let inner = self.lock();
         inner.current != table && !inner.left.contains_key(&table)

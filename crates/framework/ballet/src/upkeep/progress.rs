@@ -15,8 +15,7 @@ const EVERY: Duration = Duration::from_secs(5);
 const HANDLERS: u32 = 4;
 /// The rest of the work on a message: locks, conflicts with other transactions, pauses.
 const REST: Duration = Duration::from_secs(60);
-/// A message settles with its whole batch, and after those that came before it. While others go on,
-/// it may take this long.
+/// A message settles with its whole batch, and after those that came before it.
 const ALONE: Duration = Duration::from_secs(15 * 60);
 /// The broker ends a channel whose message is unsettled for 30 minutes, and the time begins again.
 const LONGEST: Duration = Duration::from_secs(25 * 60);

@@ -102,7 +102,7 @@ impl FrameFilter {
         self.bytes.get_mut(self.end..end).unwrap_or_default()
     }
 
-    /// Takes in the bytes that were put into the room, and looks at the frames that are complete.
+    /// Takes in the bytes that were put into the room, and looks at complete frames.
     pub(super) fn filled(&mut self, count: usize) {
         self.end = self.end.saturating_add(count).min(self.bytes.len());
         self.check();

@@ -33,7 +33,7 @@ pub(crate) struct CallLine {
     is_repeated: bool,
     /// The permits of both lines.
     permits: Arc<Semaphore>,
-    /// The permits of a line of calls that were asked before, so that the others always find some.
+    /// The permits of calls that were asked before, so that the others always find some.
     own_permits: Option<Semaphore>,
     pace: Mutex<LineState>,
 }
@@ -46,8 +46,7 @@ pub(crate) struct CallTurn<'a> {
 
 #[derive(Debug, Default)]
 struct LineState {
-    /// The number of calls that are made, wait for their turn, or have an answer that is not
-    /// committed.
+    /// The number of calls that are made, wait for their turn, or have an uncommitted answer.
     held: usize,
     provider: ProviderState,
     look_at: Option<Instant>,
@@ -128,8 +127,7 @@ impl CallLine {
         if pace.provider.is_away() { self.portion() } else { self.of.limit.saturating_mul(HELD) }
     }
 
-    /// How many calls are tried at a time while the provider is unavailable. The two lines of a
-    /// step share the limit.
+    /// How many calls both lines of a step try at a time while the provider is unavailable.
     fn portion(&self) -> usize {
         self.of.limit.div_ceil(2)
     }

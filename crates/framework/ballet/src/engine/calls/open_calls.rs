@@ -24,8 +24,7 @@ use crate::declare::erased::step::Handlers;
 use crate::engine::calls::line::{CallLine, LineOf};
 use crate::engine::registry::Registry;
 
-/// How often every line looks for due calls of processes that are gone, or that had no room for
-/// them.
+/// How often every line looks for due calls of processes that are gone, or had no room.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// The maximum number of looks of a [`Watch`](crate::Watch) at a time. Each takes a connection of
@@ -85,7 +84,7 @@ pub(crate) struct OpenCalls {
 }
 
 impl OpenCalls {
-    /// Of each step, and of each compensation, at most `limit` calls are made at a time, and a few
+    /// At most `limit` calls of each step, and of each compensation, are made at a time, and a few
     /// looks of a watch.
     pub(crate) fn new(
         registry: &Registry,
@@ -127,8 +126,8 @@ impl OpenCalls {
         self.leaves_new.store(false, Ordering::Relaxed);
     }
 
-    /// Claims the requested calls that there is room for. The table stores the claims. The other
-    /// calls are due at once.
+    /// Claims the requested calls that there is room for, as the table stores them. The others are
+    /// due at once.
     pub(crate) fn claim_new(self: &Arc<Self>, calls: &[NewCall]) -> Vec<Option<Claim>> {
         let leaves_new = self.leaves_new.load(Ordering::Relaxed);
         let claim = |call: &NewCall| {

@@ -22,7 +22,7 @@ use crate::lane::batch::plan::{BatchSlot, plan};
 use crate::lane::batch::works::Batch;
 use crate::lane::message::message::{LaneMessage, LaneWork};
 
-/// Locks the sagas, notes the messages and the answers, and plans the runs of those that are new.
+/// Locks the sagas, notes the messages and the answers, and plans the runs of the new ones.
 pub(crate) async fn admit(
     transaction: &mut Transaction<'_>,
     batch: &mut Batch,

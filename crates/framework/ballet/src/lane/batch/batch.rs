@@ -128,7 +128,7 @@ async fn in_one_transaction(
     }
 }
 
-/// Returns whether the marks are written, or `None` if it was rolled back, because it has to run with care.
+/// Returns whether the marks are written, or `None` if it was rolled back to run with care.
 async fn once(
     engine: &Arc<Engine>,
     batch: &mut Batch,

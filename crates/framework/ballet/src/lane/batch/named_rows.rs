@@ -16,8 +16,7 @@ use crate::engine::transaction::Transaction;
 use crate::lane::batch::works::Batch;
 use crate::lane::message::message::LaneWork;
 
-/// Locks the rows named by the steps that a batch triggers or may compensate, after the ledger is
-/// read and before any handler.
+/// Locks the rows named by the steps that a batch triggers or may compensate, before any handler.
 pub(crate) async fn lock_named(
     transaction: &mut Transaction<'_>,
     batch: &mut Batch,

@@ -1,6 +1,6 @@
-//! How many messages one transaction takes, so that it lasts about a tenth of a second.
+//! How many messages one transaction takes, to last about a tenth of a second.
 //!
-//! A transaction keeps the locks of its sagas until it commits, and others that want one of them wait.
+//! Until it commits, others wait for the locks of its sagas.
 
 use std::time::Duration;
 

@@ -32,7 +32,8 @@ use crate::lane::message::message::{LaneMessage, LaneWork};
 use crate::lane::message::spans::OpenSpan;
 use crate::outgoing::spans::WorkKind;
 
-/// Handles a run; one that no bulk step takes has one item. A failure names the work by its place in the run.
+/// Handles a run, of one item if no bulk step takes it. A failure names the work by its place in
+/// the run.
 pub(crate) async fn handle(
     transaction: &mut Transaction<'_>,
     run: &mut [LaneWork],

@@ -1,5 +1,5 @@
 //! Publishes copies of messages. A table keeps one that the broker does not take, so that its
-//! original holds up no other message.
+//! original holds up no other.
 
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -83,7 +83,7 @@ fn refuses_for_long(engine: &Engine) -> bool {
     now.duration_since(since) >= REFUSES
 }
 
-/// When the queue of the dead letters first and last refused a copy, if it has taken none since.
+/// When the queue of dead letters first and last refused a copy, if it has taken none since.
 fn refusals(engine: &Engine) -> MutexGuard<'_, Option<(Instant, Instant)>> {
     engine.refusals.lock().unwrap_or_else(PoisonError::into_inner)
 }

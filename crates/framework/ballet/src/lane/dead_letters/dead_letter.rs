@@ -136,8 +136,7 @@ pub(crate) fn retry_later(
     publish_copy(engine, queue, original, headers, attempts, failed);
 }
 
-/// Why a message waits in a retry queue, and how long. The two reasons are counted apart, so
-/// neither uses up the other.
+/// Why a message waits in a retry queue, and how long. The two reasons are counted apart.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum RetryWait {
     AfterFailure(Delay),
@@ -222,7 +221,7 @@ pub(crate) fn waits(delivery: &Delivery) -> u32 {
 }
 
 /// How often it has waited there because its handler had failed. Copies by the version before do
-/// not tell, and do not count.
+/// not count.
 pub(crate) fn failed_waits(delivery: &Delivery) -> u32 {
     count_header(&delivery.properties, RETRIES_FAILED)
 }

@@ -55,13 +55,13 @@ pub(crate) struct LaneMessage {
     pub(crate) reuses_id: bool,
     /// The event as JSON, where that is not the delivery's body as it came.
     body: Option<Vec<u8>>,
-    /// The event for each handler; taken when it runs, and decoded again if it has to run again.
+    /// The event for each handler; taken when it runs, and decoded again for another run.
     events: Vec<Option<AnyEvent>>,
 }
 
 impl LaneMessage {
-    /// Reads a delivery. An unreadable one leaves before any transaction. The latest time of any
-    /// clock judges whether an id is ahead.
+    /// Reads a delivery. An unreadable one leaves before any transaction. Whether an id is ahead
+    /// goes by the latest clock.
     pub(crate) fn read(
         registry: &Registry,
         limits: &Limits,

@@ -8,8 +8,7 @@ use futures_util::future::join_all;
 
 use crate::telemetry::reading::start::about_the_last;
 
-/// How many streams one connection looks at at a time. A look at an empty stream takes as long as
-/// its pause.
+/// How many streams one connection looks at at a time. An empty one takes as long as its pause.
 const LOOKS_AT_A_TIME: usize = 16;
 
 /// Looks for the ends of streams, over a connection that is kept while it works.

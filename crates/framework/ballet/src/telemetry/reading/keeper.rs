@@ -1,4 +1,4 @@
-//! Shares the streams of a reader among the replicas: each holds its fair share, by a lease in the database.
+//! Shares the streams of a reader fairly among the replicas, by leases in the database.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

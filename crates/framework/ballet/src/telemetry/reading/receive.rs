@@ -1,4 +1,4 @@
-//! Receives messages of one stream in batches: what is there, one when little comes, many in a backlog.
+//! Receives messages of one stream in batches: one when little comes, many in a backlog.
 
 use std::sync::Arc;
 

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::telemetry::reading::batch::{fingerprint_of, offset_of};
 
-/// How long the first message may take. The one before the place is there at once, unless it is gone.
+/// How long the first message may take. The one before the place, if it is there, comes at once.
 const FIRST: Duration = Duration::from_secs(2);
 /// A pause after which no more comes of what was written together.
 const QUIET: Duration = Duration::from_millis(700);

@@ -96,7 +96,8 @@ impl ReaderStates {
         self.failing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The reader that has stood still for longest, and why; or what is not followed to its end yet.
+    /// The reader that has stood still for longest, and why; or what is not followed to its end
+    /// yet.
     pub(crate) fn stands_still(&self) -> Option<String> {
         self.fails_for_long().or_else(|| match *self.behind.borrow() {
             0 => None,

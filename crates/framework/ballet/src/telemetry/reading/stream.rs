@@ -53,7 +53,8 @@ impl ReadingEnd {
 }
 
 impl StreamReader {
-    /// Reads until the lease, the broker or the database is lost, or until it shall give the stream back.
+    /// Reads until the lease, the broker or the database is lost, or the stream is to be given
+    /// back.
     pub(super) async fn run(
         mut self,
         mut release: tokio::sync::watch::Receiver<bool>,
@@ -115,7 +116,7 @@ impl StreamReader {
         self.connected(lost).await
     }
 
-    /// Reads in a session of its own. `lost` is the offset from which on it does not know the stream any more.
+    /// Reads in a session of its own. `lost` is the offset from which on the stream is unknown.
     async fn connected(&self, lost: Option<i64>) -> ReadingEnd {
         let queue = format!("{TELEMETRY}.{}", self.held.stream);
         let (service, name) = (self.engine.registry.service, self.reader.name());

@@ -40,7 +40,8 @@ impl Bindings {
         self.missing.is_empty()
     }
 
-    /// The command that creates what is missing, and sends what was missed since all bindings were last seen.
+    /// The command that creates what is missing, and sends what was missed since all bindings were
+    /// last seen.
     fn repair(&self) -> String {
         let second = TimestampRound::new().smallest(Unit::Second).mode(RoundMode::Floor);
         let since = self.whole_at.and_then(|at| at.round(second).ok());

@@ -41,8 +41,8 @@ impl ServiceQueues {
         Self { service, consumer, last_work, clock, started }
     }
 
-    /// Returns how far the service is behind, if the broker tells. A process that has handled nothing
-    /// has waited since it started.
+    /// Returns how far the service is behind, if the broker tells. A process without a handled
+    /// message has waited since it started.
     pub(crate) fn backlog(&self) -> Option<Backlog> {
         let ready = self.length(self.service)?;
         let unsettled = u32::try_from(self.consumer.unsettled()).unwrap_or(u32::MAX);

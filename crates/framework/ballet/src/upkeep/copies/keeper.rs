@@ -1,5 +1,5 @@
-//! Looks after the copies that this service keeps: asks for one that was never filled, and tells how
-//! far they are behind.
+//! Looks after the copies that this service keeps: asks for one that was never filled, and reports
+//! how far they are behind.
 
 use std::fmt::Write;
 use std::sync::Arc;

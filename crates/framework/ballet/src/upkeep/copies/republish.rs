@@ -36,8 +36,7 @@ const SOON: Duration = Duration::from_millis(100);
 const AFTER_FAILURE: Duration = Duration::from_secs(10);
 /// The maximum number of entities of one transaction.
 const PORTION: usize = 500;
-/// The maximum size of their states in bytes, which are in memory several times: as rows, pages and
-/// events.
+/// The maximum size of their states in bytes, in memory as rows, pages and events.
 const PORTION_BYTES: usize = 8 * 1024 * 1024;
 
 /// Publishes the shared entities when they are asked for, all replicas together at most `rate`
@@ -148,8 +147,8 @@ async fn publish_portion(
     Ok(true)
 }
 
-/// The run that goes on, or a new one. One that has published nothing yet serves also those who
-/// asked since it began.
+/// The run that goes on, or a new one. One without a published page serves also those who asked
+/// since it began.
 fn begin_run(taken: RepublicationRun, new_id: impl FnOnce() -> Uuid) -> RepublicationRun {
     let goes_on = taken.begun > taken.done && taken.run.is_some();
     match (goes_on, &taken.position) {

@@ -1,4 +1,4 @@
-//! Follows the database's clock, and tells how far this process's own is from it.
+//! Follows the database's clock, and reports how far this process's own is from it.
 
 use std::sync::Arc;
 use std::time::Duration;

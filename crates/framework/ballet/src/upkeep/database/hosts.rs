@@ -10,7 +10,7 @@ use crate::engine::database::Database;
 use crate::engine::stopping::stopped;
 
 const EVERY: Duration = Duration::from_secs(2);
-/// A connection to the last server may have been opening during the switch for as long as this.
+/// How long a connection to the last server may have been opening during the switch.
 const OPENING: Duration = Duration::from_secs(15);
 
 /// Looks for another server again and again. When there is one, the pools connect to it, and lanes

@@ -21,8 +21,7 @@ const AWAY: Duration = Duration::from_secs(10);
 /// By then the lanes have handled their messages. So they never hold much more than one prefetch.
 const BACK: Duration = Duration::from_secs(1);
 
-/// Pauses and resumes consuming, until the service stops. Until `followed` ends, consuming stays paused, as the start
-/// has left it.
+/// Until `followed` ends, consuming stays paused, as the start has left it.
 pub(crate) async fn run(
     database: Arc<Database>,
     consumer: Arc<ConsumerHandle>,
@@ -57,8 +56,7 @@ async fn switch(mut away: watch::Receiver<bool>, consumer: &ConsumerHandle) {
     }
 }
 
-/// Checks the database regularly. Lanes and sweeper that wait for a frozen server, or behind a
-/// broken network, notice nothing.
+/// Lanes and sweeper that wait for a frozen server, or behind a broken network, notice nothing.
 async fn ask(database: &Database) {
     let mut refused = None;
     loop {

@@ -22,8 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(6);
 
 pub(crate) type WhyUnready = Box<dyn Fn() -> Option<String> + Send + Sync>;
 
-/// Keeps lease and lock until the process stops, beginning with a session that holds both. Opens
-/// another session after every loss.
+/// Keeps lease and lock until the process stops, and opens another session after every loss.
 pub(crate) async fn keep(
     session: PgConnection,
     hosts: Hosts,

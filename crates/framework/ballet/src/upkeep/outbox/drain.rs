@@ -31,8 +31,7 @@ const WAIT_FOR_ROOM: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum DrainResult {
-    /// All that was left behind is on its way. The table is `settled` if each of its batches was
-    /// marked already.
+    /// All that was left behind is on its way. A `settled` table had a mark for each batch already.
     Done { took: Duration, settled: bool },
     /// The publisher's memory is full.
     NoRoom,

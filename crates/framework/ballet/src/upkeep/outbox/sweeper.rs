@@ -55,7 +55,8 @@ struct Sweeper {
     looks: HashMap<i16, LookSchedule>,
     /// The first batch of each table that was to be looked at.
     firsts: HashMap<i16, Option<(i64, i64)>>,
-    /// Since when another session holds the row of each table that was to be taken over. `None` if the log has said so.
+    /// Since when another session holds the row of each table to be taken over. `None` once the log
+    /// has said so.
     denied: HashMap<i16, Option<Instant>>,
 }
 

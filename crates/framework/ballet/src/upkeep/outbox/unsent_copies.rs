@@ -57,8 +57,7 @@ async fn sweep(pool: &PgPool, publisher: &PublisherHandle) -> Result<(), Failure
     }
 }
 
-/// The outcomes of copies. Those that may have been published are in none, since their lease has to
-/// end.
+/// The outcomes of copies. Those that may have been published wait for the end of their lease.
 #[derive(Default)]
 struct CopyOutcomes {
     sent: Vec<Uuid>,

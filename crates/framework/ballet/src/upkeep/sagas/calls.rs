@@ -1,5 +1,5 @@
-//! Claims calls that are due, and records failed attempts, many with one statement. So open calls
-//! take one connection, however many there are.
+//! Claims due calls, and records failed attempts, many with one statement, so open calls take one
+//! connection.
 
 use std::sync::Arc;
 use std::time::Duration;
