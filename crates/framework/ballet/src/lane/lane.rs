@@ -42,7 +42,8 @@ const KEEP: Duration = Duration::from_secs(1);
 /// fill, since bigger batches cost less per message. An idle lane never waits.
 const BUSY: usize = 8;
 const LONGEST_FILL: Duration = Duration::from_millis(20);
-/// The pace of batches while the publisher has to catch up, or the broker takes nothing.
+/// How long a batch waits for the publisher to catch up, and so the pace of work if the broker
+/// takes nothing.
 const CATCH_UP: Duration = Duration::from_millis(100);
 
 pub(crate) async fn run(

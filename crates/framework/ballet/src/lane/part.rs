@@ -18,7 +18,7 @@ pub(crate) async fn pause(failures: u32) {
 pub(crate) struct BatchPart {
     pub(crate) works: Vec<LaneWork>,
     /// How often its handler failed, its transaction was in conflict, or it failed as if the
-    /// database were unavailable.
+    /// database were unavailable, though it was not.
     pub(crate) attempts: u32,
     pub(crate) conflicts: u32,
     pub(crate) losses: u32,

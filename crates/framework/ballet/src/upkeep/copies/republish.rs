@@ -1,4 +1,4 @@
-//! Publishes all entities that this service shares again, when a reader asks: page by page, at a
+//! Publishes again all entities that this service shares, when a reader asks: page by page, at a
 //! rate, and from where the last page ended.
 //!
 //! A page and its place in the run commit together, so another process goes on with the run of one
